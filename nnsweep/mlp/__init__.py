@@ -1,0 +1,1 @@
+"""The network and its trainer: NumPy and SciPy, nothing else."""

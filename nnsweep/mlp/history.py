@@ -1,0 +1,79 @@
+"""What a training leaves behind: each network's curves, how it ended, and its best and last parameters.
+
+The best epoch is the first with the highest validation accuracy; where there is no validation part, the
+first with the highest test accuracy, which makes that accuracy an optimistic number.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.network import Layers, of_network
+from nnsweep.mlp.train import Ending, Epoch
+
+COLUMNS = ("epoch", "learning_rate", "train_cost", "val_accuracy", "test_accuracy")
+
+
+@dataclass(kw_only=True, eq=False)
+class Trained:
+    """One network's training, as far as it has come.
+
+    Attributes
+    ----------
+    rows : list of tuple
+        One row an epoch, in the order of `COLUMNS`; NaN where an accuracy was not measured.
+    ending : {"finished", "stopped", "diverged"} or None
+        How it ended; None while it goes on.
+    best_epoch : int
+        The epoch that is chosen; see the module.
+    best_layers, layers : list of Layer
+        Parameters at the best and at the last epoch, with K = 1.
+    """
+
+    rows: list[tuple[float, ...]] = field(default_factory=list)
+    ending: Ending | None = None
+    best_epoch: int = 0
+    best_layers: Layers = field(default_factory=list)
+    layers: Layers = field(default_factory=list)
+    best_accuracy: float = -np.inf
+
+    def history(self) -> dict[str, FloatArray]:
+        """Return the curves: an array of shape (n_epochs + 1,) for each of `COLUMNS` that was measured."""
+        columns = dict(zip(COLUMNS, np.array(self.rows, dtype=float).T, strict=True))
+        return {name: column for name, column in columns.items() if not np.isnan(column).all() or name == "train_cost"}
+
+
+def collect(epochs: Iterable[Epoch]) -> dict[int, Trained]:
+    """Drive a training to its end.
+
+    Parameters
+    ----------
+    epochs : iterable of Epoch
+        What `train` yields.
+
+    Returns
+    -------
+    dict
+        A `Trained` for each network, by number.
+    """
+    trained: dict[int, Trained] = {}
+    for epoch in epochs:
+        for index, number in enumerate(epoch.members):
+            _add(trained.setdefault(int(number), Trained()), epoch, index)
+    return trained
+
+
+def _add(network: Trained, epoch: Epoch, index: int) -> None:
+    val, test = (
+        np.nan if accuracy is None else float(accuracy[index]) for accuracy in (epoch.val_accuracy, epoch.test_accuracy)
+    )
+    network.rows.append((epoch.epoch, float(epoch.learning_rate[index]), float(epoch.train_cost[index]), val, test))
+    network.ending = epoch.endings.get(int(epoch.members[index]))
+    chosen = test if np.isnan(val) else val
+    if chosen > network.best_accuracy and network.ending != "diverged":
+        network.best_accuracy, network.best_epoch = chosen, epoch.epoch
+        network.best_layers = of_network(epoch.layers, index)
+    if network.ending:
+        network.layers = of_network(epoch.layers, index)

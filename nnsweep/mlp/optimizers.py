@@ -1,0 +1,139 @@
+"""An optimizer is an update rule over arrays: it moves a parameter in place, given its gradient.
+
+Every hyperparameter is one number or an array with one value a network of the stack, shaped (K, 1, 1) to
+go with the parameters, so that networks with different rates are trained together. What a rule remembers
+between steps (velocities, moments) lies in slots: arrays of the parameter's shape that start at zero.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.ranges import Fraction, Positive
+
+Slots: TypeAlias = Sequence[FloatArray]
+
+
+class Optimizer(NamedTuple):
+    """An update rule and what it needs.
+
+    Attributes
+    ----------
+    update : callable
+        ``update(parameter, gradient, slots, step, *, learning_rate, ...)`` changes `parameter` and `slots`
+        in place; `step` counts from 1. Its keyword-only parameters are the rule's hyperparameters.
+    n_slots : int
+        How many slots each parameter has.
+    decoupled : bool
+        Whether weight decay shrinks the weights directly instead of being a term of the cost.
+    """
+
+    update: Callable[..., None]
+    n_slots: int = 0
+    decoupled: bool = False
+
+
+def gradient_descent(w: FloatArray, g: FloatArray, slots: Slots, step: int, *, learning_rate: Positive) -> None:
+    """Plain gradient descent: ``w -= learning_rate * g``."""
+    w -= learning_rate * g
+
+
+def momentum(
+    w: FloatArray,
+    g: FloatArray,
+    slots: Slots,
+    step: int,
+    *,
+    learning_rate: Positive,
+    momentum: Fraction = 0.9,
+) -> None:
+    """Heavy ball: ``v = momentum * v - learning_rate * g; w += v`` (the notebook's ``sgd_momentum``).
+
+    Source: Polyak, Some methods of speeding up the convergence of iteration methods, 1964.
+    """
+    (v,) = slots
+    v *= momentum
+    v -= learning_rate * g
+    w += v
+
+
+def nesterov(
+    w: FloatArray,
+    g: FloatArray,
+    slots: Slots,
+    step: int,
+    *,
+    learning_rate: Positive,
+    momentum: Fraction = 0.9,
+) -> None:
+    """Nesterov's momentum: ``v = momentum * v - learning_rate * g; w += momentum * v - learning_rate * g``.
+
+    Source: Sutskever, Martens, Dahl and Hinton, On the importance of initialization and momentum in deep
+    learning, 2013 (with the look-ahead point as the parameter).
+    """
+    (v,) = slots
+    descent = learning_rate * g
+    v *= momentum
+    v -= descent
+    w += momentum * v - descent
+
+
+def rmsprop(
+    w: FloatArray,
+    g: FloatArray,
+    slots: Slots,
+    step: int,
+    *,
+    learning_rate: Positive,
+    decay: Fraction = 0.9,
+    epsilon: Positive = 1e-8,
+) -> None:
+    """RMSProp: ``s = decay * s + (1 - decay) * g**2; w -= learning_rate * g / (sqrt(s) + epsilon)``.
+
+    Source: Tieleman and Hinton, Neural networks for machine learning, lecture 6.5, 2012.
+    """
+    (s,) = slots
+    s *= decay
+    s += (1 - decay) * g * g
+    w -= learning_rate * g / (np.sqrt(s) + epsilon)
+
+
+def adam(
+    w: FloatArray,
+    g: FloatArray,
+    slots: Slots,
+    step: int,
+    *,
+    learning_rate: Positive,
+    beta_1: Fraction = 0.9,
+    beta_2: Fraction = 0.999,
+    epsilon: Positive = 1e-8,
+) -> None:
+    """Adam: a step of ``learning_rate * m_hat / (sqrt(s_hat) + epsilon)``.
+
+    ``m`` and ``s`` are running means of the gradient and its square with decay `beta_1` and `beta_2`; the
+    hats divide them by ``1 - beta**step``, so that the zeros they start from do not count.
+
+    Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
+    """
+    m, s = slots
+    m *= beta_1
+    m += (1 - beta_1) * g
+    s *= beta_2
+    s += (1 - beta_2) * g * g
+    m_hat = m / (1 - beta_1**step)
+    s_hat = s / (1 - beta_2**step)
+    w -= learning_rate * m_hat / (np.sqrt(s_hat) + epsilon)
+
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "gradient_descent": Optimizer(gradient_descent),
+    "momentum": Optimizer(momentum, n_slots=1),
+    "nesterov": Optimizer(nesterov, n_slots=1),
+    "rmsprop": Optimizer(rmsprop, n_slots=1),
+    "adam": Optimizer(adam, n_slots=2),
+    # Loshchilov and Hutter, Decoupled weight decay regularization, 2019
+    "adamw": Optimizer(adam, n_slots=2, decoupled=True),
+}

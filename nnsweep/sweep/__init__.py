@@ -1,0 +1,1 @@
+"""From configuration to finished jobs: checking, running and naming them."""

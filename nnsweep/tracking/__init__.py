@@ -1,0 +1,1 @@
+"""The one place that imports mlflow: runs are written to a store and read back as plain records."""
