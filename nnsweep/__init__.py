@@ -1,4 +1,4 @@
-"""nnsweep: which depth, width, activation and learning-rate schedule, and how sure are we?
+"""nnsweep answers which depth, width, activation and learning-rate schedule to use, and how sure we are.
 
 The package is divided into five rooms: ``mlp`` (the network and its trainer), ``data`` (where examples
 come from), ``sweep`` (from configuration to finished jobs), ``tracking`` (the records in MLflow) and

@@ -4,11 +4,12 @@ The value takes the pre-activation `z`; the slope takes `z` and the value alread
 nothing is computed twice. Both work on arrays of any shape, keep the precision, and never overflow.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, ndtr
+from scipy.special import erfcx, expit, ndtr
 
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.ranges import Finite, NonNegative, ranged
@@ -85,7 +86,7 @@ def leaky_relu(*, negative_slope: Finite = 0.01) -> Activation:
     array([-0.2,  3. ])
     """
     return Activation(
-        lambda z: np.where(z > 0, z, negative_slope * z),
+        lambda z: np.where(z > 0, z, negative_slope * np.minimum(z, 0)),
         lambda z, a: np.where(z > 0, np.ones_like(z), np.full_like(z, negative_slope)),
     )
 
@@ -118,9 +119,20 @@ def softplus() -> Activation:
     return Activation(lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))), lambda z, a: expit(z))
 
 
+def _normal_distribution(z: FloatArray) -> FloatArray:
+    """Return `ndtr`, also where it loses digits: far below 0 exp magnifies the rounding error of z * z."""
+    distribution: FloatArray = np.asarray(ndtr(z))
+    far = (z < -5) & (z > -40)  # it is 0 in float64 below
+    t = z[far]
+    coarse = np.trunc(16 * t) / 16  # few digits: its square is exact
+    powers = np.exp(-0.5 * coarse * coarse) * np.exp(-0.5 * (t - coarse) * (t + coarse))
+    distribution[far] = powers * erfcx(-t / math.sqrt(2)) / 2
+    return distribution
+
+
 def _gelu_slope(z: FloatArray, a: FloatArray) -> FloatArray:
     near = np.clip(z, -40, 40)  # the density is 0 in float64 beyond 39, and z * z may overflow
-    density = np.exp(-0.5 * near * near) / np.sqrt(2 * np.pi).astype(z.dtype)
+    density = np.exp(-0.5 * near * near) / math.sqrt(2 * math.pi)
     slope: FloatArray = ndtr(z) + near * density
     return slope
 
@@ -135,7 +147,7 @@ def gelu() -> Activation:
     >>> gelu().value(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
-    return Activation(lambda z: z * ndtr(z), _gelu_slope)
+    return Activation(lambda z: z * _normal_distribution(z), _gelu_slope)
 
 
 def swish() -> Activation:

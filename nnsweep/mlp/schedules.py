@@ -28,6 +28,7 @@ from nnsweep.mlp.ranges import (
 Schedule: TypeAlias = Callable[[int], float]
 
 
+@ranged
 def constant(*, learning_rate: Positive) -> Schedule:
     """Return the same rate at every epoch.
 
@@ -113,7 +114,7 @@ def inv(
     >>> rate(0), rate(100)
     (0.04761951228954494, 0.04329129093004749)
     """
-    return _updated(learning_rate, lambda t: (1 + gamma * t) ** -power, every, compound)
+    return _updated(learning_rate, lambda t: _power(1 + gamma * t, -power), every, compound)
 
 
 @ranged
@@ -364,9 +365,9 @@ def reduce_on_plateau(
     )
 
 
-def _power(gamma: float, exponent: int) -> float:
+def _power(base: float, exponent: float) -> float:
     try:
-        return float(gamma**exponent)
+        return float(base**exponent)
     except OverflowError:  # a rate that grows without bound ends its network as diverged
         return math.inf
 
@@ -376,8 +377,8 @@ def _half_cosine(start: float, end: float, share: float) -> float:
 
 
 def _require_rising(boundaries: Sequence[int]) -> None:
-    if any(later <= earlier for earlier, later in pairwise(boundaries)):
-        raise ValueError(f"`boundaries` must rise, got {list(boundaries)}")
+    if any(later <= earlier for earlier, later in pairwise((-1, *boundaries))):
+        raise ValueError(f"`boundaries` must be epochs, from 0, that rise, got {list(boundaries)}")
 
 
 SCHEDULES: dict[str, Callable[..., Schedule | ReduceOnPlateau]] = {

@@ -126,6 +126,7 @@ class Stack:
         self.weight_decay = self._column([member.weight_decay for member in members])
         self.steps = 0
 
+    @_quietly
     def _column(self, values: Sequence[float]) -> FloatArray:
         return np.array(values, self.dtype).reshape(-1, 1, 1)
 
@@ -227,7 +228,8 @@ class Stack:
             return []
         stays = 1 - self.network.dropout
         return [
-            np.stack([learner.dropout.random((n_samples, width)) < stays for learner in self.learners]) / stays
+            np.stack([learner.dropout.random((n_samples, width)) < stays for learner in self.learners])
+            / self.dtype.type(stays)
             for width in self.network.hidden_layer_sizes
         ]
 

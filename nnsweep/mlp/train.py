@@ -14,6 +14,7 @@ import numpy as np
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
+from nnsweep.mlp.ranges import Count, Fraction, Positive
 from nnsweep.mlp.stack import Member, Stack
 
 NUMERICS_VERSION = 1
@@ -67,13 +68,13 @@ class Training:
     """
 
     optimizer: Optimizer
-    epochs: int
-    batch_size: int | None = None
+    epochs: Count
+    batch_size: Count | None = None
     dtype: Literal["float64", "float32"] = "float64"
-    evaluate_every: int = 1
-    patience: int | None = None
-    min_delta: float = 0.0
-    clip_norm: float | None = None
+    evaluate_every: Count = 1
+    patience: Count | None = None
+    min_delta: Fraction = 0.0
+    clip_norm: Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,6 +9,21 @@ from typing import TypeAlias
 
 Setting: TypeAlias = bool | int | float | str | None
 
+CHOICES = (
+    "arch",
+    "hidden_layer_sizes",
+    "activation",
+    "output_activation",
+    "schedule",
+    "optimizer",
+    "init",
+    "data",
+)
+"""Settings that are names, even where one reads like a number."""
+
+CURVES = ("learning_rate", "train_cost", "val_accuracy", "test_accuracy")
+"""The values that a run has for every epoch."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:

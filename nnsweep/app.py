@@ -1,0 +1,212 @@
+"""The command line: Hydra composes a grid of jobs, every job is checked, run and recorded, a table comes out.
+
+This module joins the rooms: it is Hydra's task function (`job`), what the grid sweeper calls for a whole
+grid (`sweep`), and the program's entry (`main`), which answers for messages and exit codes.
+"""
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nnsweep.errors import StoreError, UserError
+from nnsweep.messages import visible
+from nnsweep.sweep.composing import told
+from nnsweep.sweep.grid import new_sweep_id
+
+USAGE = 2
+FAILED_JOBS = 3
+INTERRUPTED = 130
+
+
+def conf_dir() -> str:
+    """Return the folder of the configuration tree: inside an installed wheel, or beside the package."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return str(folder)
+    raise FileNotFoundError(f"there is no conf/config.yaml in or beside {package}; install nnsweep again")
+
+
+OmegaConf.register_new_resolver("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
+
+
+def job(config: DictConfig) -> Any:
+    """Run one job: Hydra's task function, called once for each point of the grid.
+
+    Parameters
+    ----------
+    config : DictConfig
+        The composed configuration, without Hydra's own part.
+
+    Returns
+    -------
+    RunRecord
+        What became of it.
+    """
+    from nnsweep.sweep import grid, work
+
+    settings = HydraConfig.get()
+    checked = grid.checked(config)
+    alone = settings.mode == RunMode.RUN
+    store = _store(checked.tracking, alone=alone)
+    return work.run(checked, grid.place(checked, settings), store, draw=_draw)
+
+
+@functools.cache
+def _store(tracking: Any, *, alone: bool) -> Any:
+    """Find the store that the sweep has made ready; a job that is run without a sweep makes it ready itself."""
+    from nnsweep.tracking.store import existing, ready, resolved_uri
+
+    uri = resolved_uri(tracking.uri, Path.cwd())
+    return ready(uri, tracking.experiment, tracking.artifact_root) if alone else existing(uri, tracking.experiment)
+
+
+def _draw(history: Any, title: str, folder: Path) -> Path:
+    from nnsweep.results.curves import job_curves
+    from nnsweep.results.figure import save
+
+    path = folder / "learning_curves.png"
+    save(job_curves(history, title), path)
+    return path
+
+
+def sweep(
+    config: DictConfig,
+    grid: Sequence[Sequence[str]],
+    *,
+    compose: Callable[[list[str]], DictConfig],
+    launch: Callable[[Sequence[Sequence[str]]], Sequence[Any]],
+) -> list[Any]:
+    """Run a grid: check every job, make data and store ready, launch, and report.
+
+    Parameters
+    ----------
+    config : DictConfig
+        Hydra's configuration of the sweep.
+    grid : sequence of sequences of str
+        The overrides of each job.
+    compose : callable
+        Composes one job from its overrides.
+    launch : callable
+        Runs all jobs and returns Hydra's `JobReturn` of each.
+
+    Returns
+    -------
+    list of RunRecord
+        One for each job.
+
+    Raises
+    ------
+    UserError
+        Before the first job, if a job's configuration, the data or the store cannot be used.
+    SystemExit
+        After the last job, with 3 if a job did not finish, 5 if the store failed, 130 if interrupted.
+    """
+    from nnsweep import summary
+    from nnsweep.progress import progress
+    from nnsweep.sweep import grid as grids
+    from nnsweep.sweep.outcomes import outcomes, store_failed
+    from nnsweep.sweep.work import dataset
+    from nnsweep.tracking.store import ready, resolved_uri
+
+    points = grids.points(grid, compose)
+    tracking = points[0].job.tracking
+    uri = resolved_uri(tracking.uri, Path.cwd())
+    for data in dict.fromkeys(point.job.data for point in points):
+        dataset(data)
+    store = ready(uri, tracking.experiment, tracking.artifact_root)
+    folder = Path(config.hydra.sweep.dir).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, folder / "multirun.yaml")
+    grids.write_plan(folder, grid)
+    returns: Sequence[Any] = []
+    interrupted = False
+    with progress(folder, len(points)):
+        try:
+            returns = launch(grid)
+        except KeyboardInterrupt:
+            interrupted = True
+    records = outcomes(grid, returns, folder)
+    summary.record(records, store, folder)
+    summary.show(records, store, folder.name)
+    if interrupted:
+        raise SystemExit(INTERRUPTED)
+    if store_failed(returns):
+        raise SystemExit(StoreError.exit_code)
+    if any(record.state != "finished" for record in records):
+        raise SystemExit(FAILED_JOBS)
+    return records
+
+
+def _hydra(arguments: Sequence[str]) -> None:
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which tells them in one line
+    sys.argv = ["nnsweep", *arguments]
+    hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")(job)()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        The command line without the program's name; None for this process's own.
+
+    Returns
+    -------
+    int
+        0 when every job finished; 1 an error of nnsweep itself; 2 a wrong configuration, 4 unusable data
+        (nothing ran); 3 a job failed or diverged; 5 an unusable store; 130 interrupted.
+    """
+    from nnsweep.commands import commands
+
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    try:
+        if given and given[0] in commands.commands:
+            commands.main(given, prog_name="nnsweep", standalone_mode=False)
+        else:
+            _hydra(given)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        return _refused(error)
+    return 0
+
+
+def _refused(error: Exception) -> int:
+    problems = _problems(error)
+    if problems is None:
+        traceback.print_exception(error)
+        return 1
+    for problem in problems:
+        print(f"nnsweep: error: {visible(problem)}", file=sys.stderr)
+    return error.exit_code if isinstance(error, UserError) else USAGE
+
+
+def _problems(error: Exception) -> tuple[str, ...] | None:
+    """Say in lines what the user can mend; None if the error is nobody's but ours."""
+    import click
+
+    if isinstance(error, UserError):
+        return error.problems
+    if isinstance(error, click.ClickException):
+        return (error.format_message(),)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return (told(error),)
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    if isinstance(error, ValueError) and Path(hydra.__file__).parent in Path(raised_in).parents:
+        return (str(error),)  # flags that exclude each other
+    return None

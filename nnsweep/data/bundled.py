@@ -1,0 +1,122 @@
+"""The data sets that ship inside scikit-learn's wheel: nothing is downloaded.
+
+None of them has an official test part. Their settings are those of `nnsweep.data.table.divided`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.data.splits import OpenFraction, Seed
+from nnsweep.data.table import divided
+from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.ranges import Fraction, ranged
+
+
+@ranged
+def digits(
+    *,
+    val_fraction: Fraction = 0.2,
+    test_fraction: OpenFraction = 0.2,
+    split_seed: Seed = 0,
+    standardize: bool = False,
+) -> Dataset:
+    """Handwritten digits: 1797 images of 8 x 8 pixels, 10 classes.
+
+    The pixels' grey values, 0 to 16, are divided by 16: features lie between 0 and 1, exactly.
+
+    Raises
+    ------
+    DataError
+        If a class would be missing from a part.
+    """
+    return _bundled(
+        "digits",
+        divisor=16,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
+        standardize=standardize,
+    )
+
+
+@ranged
+def iris(
+    *,
+    val_fraction: Fraction = 0.2,
+    test_fraction: OpenFraction = 0.2,
+    split_seed: Seed = 0,
+    standardize: bool = True,
+) -> Dataset:
+    """Three species of iris: 150 flowers, 4 measurements.
+
+    Raises
+    ------
+    DataError
+        If a class would be missing from a part.
+    """
+    return _bundled(
+        "iris",
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
+        standardize=standardize,
+    )
+
+
+@ranged
+def wine(
+    *,
+    val_fraction: Fraction = 0.2,
+    test_fraction: OpenFraction = 0.2,
+    split_seed: Seed = 0,
+    standardize: bool = True,
+) -> Dataset:
+    """Wines of three growers: 178 wines, 13 chemical measurements.
+
+    Raises
+    ------
+    DataError
+        If a class would be missing from a part.
+    """
+    return _bundled(
+        "wine",
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
+        standardize=standardize,
+    )
+
+
+@ranged
+def breast_cancer(
+    *,
+    val_fraction: Fraction = 0.2,
+    test_fraction: OpenFraction = 0.2,
+    split_seed: Seed = 0,
+    standardize: bool = True,
+) -> Dataset:
+    """Malignant and benign tumours: 569 patients, 30 measurements of cell nuclei.
+
+    Raises
+    ------
+    DataError
+        If a class would be missing from a part.
+    """
+    return _bundled(
+        "breast_cancer",
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
+        standardize=standardize,
+    )
+
+
+def _bundled(name: str, *, divisor: float = 1, **settings: Any) -> Dataset:
+    import sklearn.datasets
+
+    bunch = getattr(sklearn.datasets, f"load_{name}")()
+    table = Examples(np.asarray(bunch.data, dtype=np.float64) / divisor, bunch.target)
+    class_names = tuple(str(class_name) for class_name in bunch.target_names)
+    return divided(name, table, class_names=class_names, source=f"sklearn.datasets.load_{name}", **settings)

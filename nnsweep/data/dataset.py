@@ -1,0 +1,115 @@
+"""A data set: named parts for training, validation and test, and the digest that identifies them.
+
+The digest is taken of the arrays as they were loaded. A copy in another float type carries the digest of
+its original along, because a job's precision is a setting of its own.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy.sparse import csr_array
+
+from nnsweep.data.part import converted, settled
+from nnsweep.errors import DataError
+from nnsweep.mlp.arrays import Examples
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples in up to three parts; every array is in the common form and read-only.
+
+    Attributes
+    ----------
+    name : str
+        The data set's name, such as ``digits``.
+    train : Examples
+        Training part: features (n_samples, n_features), labels (n_samples,).
+    val : Examples or None
+        Validation part, or ``None`` if there is none.
+    test : Examples
+        Test part.
+    class_names : tuple of str
+        The name of each class number.
+    source : str
+        Where the examples come from.
+    """
+
+    name: str
+    train: Examples
+    val: Examples | None
+    test: Examples
+    class_names: tuple[str, ...]
+    source: str
+
+    def __post_init__(self) -> None:
+        for part, examples in self.parts.items():
+            object.__setattr__(self, part, settled(part, examples, n_classes=self.n_classes))
+        if len(widths := {examples.X.shape[1] for examples in self.parts.values()}) > 1:
+            raise DataError(f"the parts of {self.name} differ in their numbers of features: {sorted(widths)}")
+
+    @property
+    def parts(self) -> dict[str, Examples]:
+        """The parts that exist, by name, in the order ``train``, ``val``, ``test``."""
+        present = {"train": self.train, "val": self.val, "test": self.test}
+        return {part: examples for part, examples in present.items() if examples is not None}
+
+    @property
+    def n_features(self) -> int:
+        """How many features a sample has."""
+        return int(self.train.X.shape[1])
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal, of every part's shapes, types and values as they were loaded."""
+        sha = hashlib.sha256()
+        for part, examples in self.parts.items():
+            for field, array in _arrays(examples):
+                little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
+                sha.update(f"{part}.{field} {array.shape} {little_endian.dtype.str}\n".encode())
+                sha.update(little_endian.data)
+        return sha.hexdigest()
+
+    def astype(self, dtype: DTypeLike) -> "Dataset":
+        """Give the same data set, and the same digest, with features in another float type.
+
+        Parameters
+        ----------
+        dtype : dtype
+            ``float32`` or ``float64``.
+
+        Returns
+        -------
+        Dataset
+            The features are cast, the labels are not.
+
+        Raises
+        ------
+        ValueError
+            If `dtype` is neither of the two.
+        """
+        if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise ValueError(f"`dtype` must be float32 or float64, got {dtype!r}")
+        parts: dict[str, Any] = {part: converted(examples, dtype) for part, examples in self.parts.items()}
+        other = replace(self, **parts)
+        vars(other)["digest"] = self.digest
+        return other
+
+
+def _arrays(examples: Examples) -> Iterator[tuple[str, NDArray[Any]]]:
+    X = examples.X
+    if isinstance(X, csr_array):
+        yield "X.shape", np.array(X.shape, dtype=np.int64)
+        yield from (("X.data", X.data), ("X.indices", X.indices), ("X.indptr", X.indptr))
+    else:
+        yield "X", X
+    yield "y", examples.y

@@ -1,0 +1,63 @@
+"""A data set by its name.
+
+Each name stands for a factory whose keyword-only parameters, with their ranges, are the settings that the
+configuration may give it. Nothing is kept: who loads a data set twice gets two.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from nnsweep.data.bundled import breast_cancer, digits, iris, wine
+from nnsweep.data.dataset import Dataset
+from nnsweep.data.names import known
+from nnsweep.data.newsgroups import newsgroups
+from nnsweep.data.synthetic import blobs, moons, spirals
+from nnsweep.mlp.ranges import Fraction
+from nnsweep.mlp.ranges import settings as settings_of
+
+DATA_SETS: dict[str, Callable[..., Dataset]] = {
+    "digits": digits,
+    "iris": iris,
+    "wine": wine,
+    "breast_cancer": breast_cancer,
+    "moons": moons,
+    "spirals": spirals,
+    "blobs": blobs,
+    "newsgroups": newsgroups,
+}
+
+
+def load(name: str, *, val_fraction: Fraction, **settings: Any) -> Dataset:
+    """Load a data set.
+
+    Parameters
+    ----------
+    name : str
+        One of `DATA_SETS`.
+    val_fraction : float
+        Part of the training samples that becomes the validation part; 0 for none.
+    **settings
+        The data set's own settings.
+
+    Returns
+    -------
+    Dataset
+        Its features are float64, (n_samples, n_features) in each part.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set or setting, or the data cannot be had or divided.
+    ValueError
+        If a setting is out of its range.
+
+    Examples
+    --------
+    >>> wines = load("wine", val_fraction=0.25)
+    >>> wines.train.X.shape, wines.val.X.shape, wines.test.X.shape, wines.n_classes
+    ((106, 13), (36, 13), (36, 13), 3)
+    """
+    factory = DATA_SETS[known("data.name", name, DATA_SETS)]
+    for setting in settings:
+        known(f"setting of {name}", setting, settings_of(factory))
+    return factory(val_fraction=val_fraction, **settings)

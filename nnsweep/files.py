@@ -1,0 +1,73 @@
+"""A file that is there whole or not at all: what is written goes to a temporary neighbour that then takes its name.
+
+A reader, or a crash, meets the old file or the new one and never a half.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from nnsweep.errors import ConfigError
+from nnsweep.messages import visible
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file to be written whole; it appears under its name when the block ends without an exception.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the file shall be. Its folder must exist; a file that is there is replaced.
+
+    Yields
+    ------
+    binary file
+        What to write to.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be written there.
+    """
+    target = Path(path)
+    _check_target(target)
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise _refusal(target, f"{error.strerror or type(error).__name__}; choose another file") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check_target(target: Path) -> None:
+    if not _is_nameable(target):
+        raise _refusal(target, "no file can have this name; choose another")
+    if os.path.isdir(target):
+        raise _refusal(target, "it is a folder; name a file")
+    if not os.path.isdir(target.parent):
+        raise _refusal(target, f"there is no folder {_shown(target.parent)}; create it first")
+
+
+def _is_nameable(path: Path) -> bool:
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
+def _refusal(target: Path, cause: str) -> ConfigError:
+    return ConfigError(f"cannot write {_shown(target)}: {cause}")
+
+
+def _shown(path: Path) -> str:
+    text = visible(str(path))
+    return text if len(text) <= 200 else "..." + text[-197:]

@@ -1,0 +1,65 @@
+"""Words for messages: which name was meant, and text of unknown origin made harmless for a terminal."""
+
+import difflib
+import reprlib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which of the known names is meant, and list them.
+
+    Parameters
+    ----------
+    name : str
+        The name that was not found.
+    known : iterable of str
+        The names that would have been.
+
+    Returns
+    -------
+    str
+        The end of a message.
+
+    Examples
+    --------
+    >>> nearest("rel", ["relu", "tanh"])
+    "did you mean 'relu'? Known: relu, tanh"
+    >>> nearest("spline", ["relu", "tanh"])
+    'known: relu, tanh'
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    listed = ", ".join(names)
+    return f"did you mean {close[0]!r}? Known: {listed}" if close else f"known: {listed}"
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """Say that a name is not known, and `nearest`.
+
+    Examples
+    --------
+    >>> unknown("deph", ["depth", "width"])
+    "unknown name 'deph'; did you mean 'depth'? Known: depth, width"
+    """
+    return f"unknown name {reprlib.repr(name)}; {nearest(name, known)}"
+
+
+def visible(text: str) -> str:
+    r"""Show what cannot be printed (control characters, line ends, direction marks) as a backslash escape.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        One printable line, which can also be encoded.
+
+    Examples
+    --------
+    >>> visible("two\nlines") == r"two\nlines"
+    True
+    """
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -1,0 +1,1 @@
+"""From records to frames, tables and pictures."""

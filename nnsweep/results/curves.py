@@ -1,0 +1,179 @@
+"""Learning curves: pictures of what happened epoch by epoch, for one job or for a sweep.
+
+A history is a frame with the columns ``epoch``, ``train_cost``, ``learning_rate`` and, where it was evaluated,
+``val_accuracy`` and ``test_accuracy``; what is not finite is not drawn.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from nnsweep.results.figure import add_legend, panelled, stroke
+
+PANELS = ("train_cost", "val_accuracy", "test_accuracy", "learning_rate")
+TITLES = {
+    "train_cost": "training cost",
+    "val_accuracy": "validation accuracy",
+    "test_accuracy": "test accuracy",
+    "learning_rate": "learning rate",
+}
+CROSS = {"marker": "x", "markersize": 7, "zorder": 3, "clip_on": False}
+GREY = {"color": "#BBBBBB", "linewidth": 0.6, "zorder": 1}
+NAMED_RUNS = 10
+HIGHEST = 1e30  # what a panel can still place on its axis without overflow
+
+
+def learning_curves(histories: Mapping[str, pd.DataFrame], *, title: str = "") -> Figure:
+    """Draw the histories of a sweep: a panel for each quantity, a line for each run.
+
+    Parameters
+    ----------
+    histories : mapping
+        ``{name of the run: history}``.
+    title : str
+        A line above the panels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The ten best runs, by their highest validation accuracy or else test accuracy, are named in the legend from
+        the best down; further ones are grey. A cross marks the last cost of a run that diverged.
+    """
+    order = sorted(histories, key=lambda name: -_score(histories[name]))
+    styles = {name: stroke(rank) for rank, name in enumerate(order[:NAMED_RUNS])}
+    figure, panels = panelled([name for name in PANELS if _is_present(name, histories)], title)
+    for metric, axes in panels.items():
+        for name in reversed(order):
+            _draw(axes, histories[name], metric, styles.get(name, GREY))
+        _scale(axes, metric, [_points(history, metric)[1] for history in histories.values()])
+    for name in histories if "train_cost" in panels else ():
+        _mark_end(panels["train_cost"], histories[name], styles.get(name, GREY))
+    add_legend(figure, *_entries(styles, list(histories.values())))
+    return figure
+
+
+def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
+    """Draw one job's history: cost, accuracies together, learning rate.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        The job's history.
+    title : str
+        A line above the panels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One line a quantity.
+    """
+    accuracies = [name for name in ("val_accuracy", "test_accuracy") if _is_present(name, {"": history})]
+    groups = {"train_cost": ["train_cost"], "test_accuracy": accuracies, "learning_rate": ["learning_rate"]}
+    shown = [name for name, metrics in groups.items() if any(_is_present(each, {"": history}) for each in metrics)]
+    figure, panels = panelled(shown, title)
+    for name, axes in panels.items():
+        for rank, metric in enumerate(groups[name]):
+            _draw(axes, history, metric, stroke(rank))
+        _scale(axes, name, [_points(history, metric)[1] for metric in groups[name]])
+    if "train_cost" in panels:
+        _mark_end(panels["train_cost"], history, stroke(0))
+    if len(accuracies) == 2:
+        panels["test_accuracy"].set_title("accuracy")
+    if accuracies:
+        add_legend(figure, [TITLES[name] for name in accuracies], [stroke(rank) for rank in range(len(accuracies))])
+    return figure
+
+
+def _score(history: pd.DataFrame) -> float:
+    """Rate a run by its best accuracy; one that diverged comes after all others."""
+    if _diverged(history):
+        return -math.inf
+    for metric in ("val_accuracy", "test_accuracy"):
+        values = _points(history, metric)[1]
+        if len(values):
+            return float(values.max())
+    return -1.0
+
+
+def _diverged(history: pd.DataFrame) -> bool:
+    costs = _values(history, "train_cost")
+    return len(costs) > 0 and not math.isfinite(costs[-1])
+
+
+def _values(history: pd.DataFrame, metric: str) -> NDArray[np.float64]:
+    if metric not in history.columns:
+        return np.empty(0)
+    return history[metric].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _points(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the epochs at which a metric was evaluated, and its finite values there, none beyond `HIGHEST`."""
+    values = _values(history, metric)
+    evaluated = np.isfinite(values)
+    if not len(values):
+        return values, values
+    return _values(history, "epoch")[evaluated], values[evaluated].clip(-HIGHEST, HIGHEST)
+
+
+def _is_present(metric: str, histories: Mapping[str, pd.DataFrame]) -> bool:
+    return any(len(_points(history, metric)[0]) for history in histories.values())
+
+
+def _draw(axes: Axes, history: pd.DataFrame, metric: str, style: Mapping[str, object]) -> None:
+    epochs, values = _points(history, metric)
+    marker = "o" if len(values) == 1 else None
+    axes.add_line(Line2D(epochs, values, marker=marker, markersize=4, **dict(style)))  # type: ignore[arg-type]
+
+
+def _mark_end(axes: Axes, history: pd.DataFrame, style: Mapping[str, object]) -> None:
+    """Put a cross where a diverged run ended, at the panel's edge if its cost left the panel."""
+    epochs, costs = _points(history, "train_cost")
+    if len(costs) and _diverged(history):
+        top = axes.get_ylim()[1]
+        line = Line2D(epochs[-1:], [min(float(costs[-1]), top)], **CROSS, color=style["color"])  # type: ignore[arg-type]
+        axes.add_line(line)
+
+
+def _scale(axes: Axes, metric: str, curves: Sequence[NDArray[np.float64]]) -> None:
+    axes.set_title(TITLES[metric])
+    values = np.concatenate([*curves, np.empty(0)])
+    if _wants_logarithm(metric, values):
+        axes.set_yscale("log", nonpositive="mask")
+    axes.autoscale_view()
+    if metric == "train_cost":
+        _limit_cost(axes, values, [curve[0] for curve in curves if len(curve)])
+
+
+def _wants_logarithm(metric: str, values: NDArray[np.float64]) -> bool:
+    positive = values[values > 0]
+    if not len(positive) or (values < 0).any():
+        return False
+    return metric == "train_cost" or (metric == "learning_rate" and bool(positive.max() / 50 > positive.min()))
+
+
+def _limit_cost(axes: Axes, values: NDArray[np.float64], first: Sequence[float]) -> None:
+    """Let a cost that explodes leave the panel at the top instead of flattening all others."""
+    top = 10 * max(first, default=0.0)
+    positive = values[values > 0]
+    if 0 < top < axes.get_ylim()[1] and len(positive):
+        axes.set_ylim(0.7 * float(positive.min()), top)
+
+
+def _entries(
+    styles: Mapping[str, Mapping[str, object]], histories: Sequence[pd.DataFrame]
+) -> tuple[list[str], list[Mapping[str, object]]]:
+    """Give the legend's labels and strokes: the named runs, the grey ones together, what a cross means."""
+    labels, strokes = list(styles), list(styles.values())
+    if len(histories) > len(styles):
+        labels.append(f"{len(histories) - len(styles)} others")
+        strokes.append(GREY)
+    if any(map(_diverged, histories)):
+        labels.append("diverged")
+        strokes.append(CROSS | {"linestyle": "none", "color": "black"})
+    return labels, strokes

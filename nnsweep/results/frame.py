@@ -1,0 +1,125 @@
+"""The frame: a pandas table with one row a run, which every table, picture and statistic starts from.
+
+Its columns come in a decided order, so that the table of a sweep looks the same however its records were found.
+Which columns are settings (what was asked for, as against what came out) is remembered in ``attrs["settings"]``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from nnsweep.tracking.record import CHOICES, RunRecord
+
+FIRST = ("name", "state", "reason")
+SIZES = ("n_parameters", "depth", "width")
+METRICS = (
+    *SIZES,
+    "best_val_accuracy",
+    "best_epoch",
+    "test_accuracy",
+    "final_test_accuracy",
+    "max_test_accuracy",
+    "final_train_cost",
+    "duration_seconds",
+)
+LAST = ("run_id", "sweep", "job")
+COUNTS = (*SIZES, "best_epoch")
+
+
+def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """Lay records side by side, one row a run, in the order given.
+
+    Numbers stay numbers: whole ones are integers also where some runs have none, and nothing is rounded. Where a
+    setting and a metric have one name (``depth``), the column holds the metric.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        The runs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Name, state and reason; the choices and then the other settings; the metrics; run id, sweep and job.
+    """
+    identity = {*FIRST, *LAST}
+    metrics = _ordered({name for record in records for name in record.metrics} - identity, METRICS)
+    settings = {name for record in records for name in record.settings} - identity
+    shown = _ordered(settings - set(metrics), (*CHOICES, "seed"))
+    columns = {name: _column([getattr(record, name) for record in records]) for name in FIRST}
+    columns |= {name: _column([record.settings.get(name) for record in records]) for name in shown}
+    columns |= {name: _metric(name, records) for name in metrics}
+    columns |= {name: _column([getattr(record, name) for record in records]) for name in LAST}
+    table = pd.DataFrame(columns)
+    table.attrs["settings"] = shown
+    return table
+
+
+def settings(runs: pd.DataFrame) -> list[str]:
+    """Name the columns that hold settings; for a table read from a file, all that are nothing else."""
+    others = {*FIRST, *METRICS, *LAST}
+    known = runs.attrs.get("settings", [name for name in runs.columns if name not in others])
+    return [name for name in runs.columns if name in set(known)]
+
+
+def varying(runs: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the settings, and the network's sizes, that are the same in all runs.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows with fewer columns. A missing value counts as a value.
+    """
+    candidates = [*settings(runs), *(name for name in SIZES if name in runs.columns)]
+    same = [name for name in candidates if len({repr(value) for value in plain(runs[name])}) <= 1]
+    return runs.drop(columns=same)
+
+
+def plain(column: "pd.Series[Any]") -> list[object]:
+    """Give the column's values as ordinary Python values, ``None`` for every missing one and for NaN."""
+    return [None if absent else value for value, absent in zip(column.tolist(), column.isna(), strict=True)]
+
+
+def rows(runs: pd.DataFrame) -> Iterable[Mapping[str, object]]:
+    """Give the rows one after the other, each a dictionary of ordinary Python values."""
+    names = list(runs.columns)
+    for values in zip(*(plain(runs[name]) for name in names), strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+def _ordered(names: set[str], known: Sequence[str]) -> list[str]:
+    return [name for name in known if name in names] + sorted(names - set(known))
+
+
+def _metric(name: str, records: Sequence[RunRecord]) -> "pd.Series[Any]":
+    values = [record.metrics.get(name, record.settings.get(name)) for record in records]
+    if name in COUNTS and all(value is None or _is_whole(value) for value in values):
+        return _column([None if value is None else int(value) for value in values])
+    return _column(values)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def _column(values: Sequence[Any]) -> "pd.Series[Any]":
+    column: pd.Series[Any] = pd.Series(list(values), dtype=_dtype(values))
+    return column
+
+
+def _dtype(values: Sequence[object]) -> Any:
+    kinds = {type(value) for value in values if value is not None}
+    complete = None not in values
+    if kinds == {bool}:
+        return "bool" if complete else "boolean"
+    if kinds == {int} and all(abs(value) < 2**63 for value in values if isinstance(value, int)):
+        return "int64" if complete else "Int64"
+    if kinds <= {int, float} and float in kinds:
+        return "float64"
+    return "object"

@@ -1,0 +1,115 @@
+"""How a job is told: its choices and settings by name, its run's name, and a sentence or two."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from nnsweep.mlp.history import Trained
+from nnsweep.sweep.job import Job
+from nnsweep.sweep.parts import Settings
+from nnsweep.tracking.record import Setting
+
+GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "data")
+_NAMED = (*GROUPS, "seed")
+
+
+def choices(chosen: Mapping[str, str | None], overrides: Sequence[str]) -> dict[str, str]:
+    """Name what was chosen in each group; an architecture whose sizes were overridden is ``custom``.
+
+    Parameters
+    ----------
+    chosen : mapping
+        Hydra's runtime choices.
+    overrides : sequence of str
+        The job's overrides.
+    """
+    named = {group: str(chosen.get(group)) for group in GROUPS}
+    if any(override.startswith("arch.hidden_layer_sizes=") for override in overrides):
+        named["arch"] = "custom"
+    return named
+
+
+def sizes_name(sizes: Sequence[int]) -> str:
+    """Write hidden layer sizes as one word.
+
+    Examples
+    --------
+    >>> sizes_name((20, 20)), sizes_name(())
+    ('20-20', 'linear')
+    """
+    return "-".join(map(str, sizes)) or "linear"
+
+
+def run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], varying: Collection[str]) -> str:
+    """Name a run so that a person knows it: the same job always gets the same name.
+
+    Parameters
+    ----------
+    job : Job
+        What is run.
+    chosen : mapping of str to str
+        From `choices`.
+    overrides : sequence of str
+        The job's overrides.
+    varying : collection of str
+        Keys that differ between the jobs of the sweep; what the name would not tell yet is added to it.
+
+    Returns
+    -------
+    str
+        Such as ``20-20-tanh-inv-s0`` or ``32-relu-cosine-s0-learning_rate=0.1``.
+    """
+    told = f"{sizes_name(job.arch.sizes)}-{chosen['activation']}-{chosen['schedule']}-s{job.seed}"
+    named = ("arch", "activation", "schedule", "seed")
+    more = [override.split("=", 1) for override in overrides if "=" in override]
+    return told + "".join(
+        f"-{key.rpartition('.')[2]}={value[:40]}"
+        for key, value in more
+        if key in varying and key not in named and not key.startswith("arch.")
+    )
+
+
+def settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
+    """Give every scalar of a job by its dotted name, with the names of the choices first.
+
+    Lists are text; layer sizes are one word. The name inside a choice is given where it is another one.
+    """
+    given: dict[str, Setting] = {**chosen, "hidden_layer_sizes": sizes_name(job.arch.sizes)}
+    for name in type(job).model_fields:
+        value = getattr(job, name)
+        if name in ("arch", "tracking"):
+            continue
+        given |= _flat(name, value) if isinstance(value, Settings) else {name: value}
+    return {name: value for name, value in given.items() if not _repeats(name, value, chosen)}
+
+
+def _flat(name: str, values: Settings) -> dict[str, Setting]:
+    return {f"{name}.{key}": _scalar(value) for key, value in values.model_dump(mode="json").items()}
+
+
+def _scalar(value: Any) -> Setting:
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def _repeats(name: str, value: Setting, chosen: Mapping[str, str]) -> bool:
+    return name == "data.home" or (name.endswith(".name") and chosen.get(name.removesuffix(".name")) == value)
+
+
+def description(job: Job, chosen: Mapping[str, str]) -> str:
+    """Tell in a sentence what is trained."""
+    trainer, optimizer = job.trainer.settings(), job.optimizer.settings()
+    hidden = f"hidden layers of {', '.join(map(str, job.arch.sizes))} units" if job.arch.sizes else "no hidden layer"
+    batches = "full batch" if trainer["batch_size"] is None else f"minibatches of {trainer['batch_size']}"
+    return (
+        f"A network with {hidden} ({chosen['activation']}), trained on {chosen['data']} for {trainer['epochs']} epochs "
+        f"in {batches} by {chosen['optimizer']}, learning rate {optimizer['learning_rate']:g} with the "
+        f"{chosen['schedule']} schedule, {chosen['init']} initializer, seed {job.seed}, {trainer['dtype']}."
+    )
+
+
+def outcome(trained: Trained, validated: bool) -> str:
+    """Tell in a sentence what came out."""
+    history, best = trained.history(), trained.best_epoch
+    if trained.ending == "diverged":
+        return f"It diverged at epoch {len(trained.rows) - 1}."
+    chosen = "the best validation epoch" if validated else "the best epoch, selected on the test set itself"
+    return f"Test accuracy {history['test_accuracy'][best]:.4f} at epoch {best}, {chosen}."

@@ -1,0 +1,90 @@
+"""A job's folder: the full record of a run, written here before anything is sent to the store.
+
+Each file is there whole or not at all; `record.json` comes last, so that a folder that has it is complete.
+"""
+
+import json
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from nnsweep.files import whole_file
+from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import Layers
+from nnsweep.tracking.record import RunRecord
+
+RECORD = "record.json"
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
+    """Write the resolved configuration as ``config.yaml``."""
+    return _write(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False).encode())
+
+
+def write_environment(folder: Path, environment: Mapping[str, Any]) -> Path:
+    """Write the versions as ``environment.json``."""
+    return _write(folder / "environment.json", json.dumps(environment, indent=2).encode())
+
+
+def write_history(folder: Path, history: Mapping[str, FloatArray]) -> Path:
+    """Write the curves of every epoch as ``history.parquet``; NaN where nothing was measured."""
+    path = folder / "history.parquet"
+    with whole_file(path) as file:
+        frame(history).to_parquet(file, index=False)
+    return path
+
+
+def frame(history: Mapping[str, FloatArray]) -> pd.DataFrame:
+    """Lay curves side by side, with the epoch as a whole number."""
+    return pd.DataFrame(dict(history)).astype({"epoch": "int64"})
+
+
+def write_weights(folder: Path, trained: Trained) -> Path:
+    """Write the parameters as ``weights.npz``: ``best_W0``, ``best_b0``, ... and ``final_W0``, ``final_b0``, ....
+
+    The weights have shape (fan_in, fan_out), the biases (fan_out,); ``best_epoch`` is beside them.
+    """
+    path = folder / "weights.npz"
+    arrays = {"best_epoch": np.array(trained.best_epoch)}
+    arrays |= _named("best", trained.best_layers) | _named("final", trained.layers)
+    with whole_file(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    return path
+
+
+def _named(prefix: str, layers: Layers) -> dict[str, FloatArray]:
+    named: dict[str, FloatArray] = {}
+    for number, (W, b) in enumerate(layers):
+        named |= {f"{prefix}_W{number}": W[0], f"{prefix}_b{number}": b[0, 0]}
+    return named
+
+
+def write_traceback(folder: Path) -> Path:
+    """Write the exception that is being handled as ``traceback.txt``."""
+    return _write(folder / "traceback.txt", traceback.format_exc().encode())
+
+
+def write_record(folder: Path, record: RunRecord) -> Path:
+    """Write the record of an ended run, the last file of a folder."""
+    return _write(folder / RECORD, json.dumps(asdict(record), indent=2).encode())
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """Read a folder's record; None if its job has not ended."""
+    try:
+        return RunRecord(**json.loads((folder / RECORD).read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: Path, content: bytes) -> Path:
+    with whole_file(path) as file:
+        file.write(content)
+    return path

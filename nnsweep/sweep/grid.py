@@ -1,0 +1,137 @@
+"""A grid: the jobs of one command, all checked before the first one starts.
+
+Hydra composes each job's configuration; here it becomes a `Job` or a list of what is wrong with it. What
+the jobs of a sweep must know of each other is written into the sweep's folder, where every job finds it.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.conf import HydraConf
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from nnsweep.errors import ConfigError
+from nnsweep.files import whole_file
+from nnsweep.sweep.composing import told
+from nnsweep.sweep.describe import choices, run_name
+from nnsweep.sweep.job import Job
+from nnsweep.sweep.problems import problems
+from nnsweep.sweep.work import Place
+
+PLAN = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the grid: the overrides that Hydra composes it from, and the job that they make."""
+
+    overrides: tuple[str, ...]
+    job: Job
+
+
+def new_sweep_id() -> str:
+    """Return a name for a sweep: when it began, and four letters that tell it from others of that second."""
+    return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
+
+
+def checked(config: DictConfig) -> Job:
+    """Make a job of a composed configuration.
+
+    Raises
+    ------
+    ConfigError
+        With one line for each problem.
+    """
+    ours = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    try:
+        values: Any = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(told(error)) from error
+    try:
+        return Job.model_validate_json(json.dumps(values, default=str))
+    except ValidationError as error:
+        raise ConfigError(*problems(error, values)) from error
+
+
+def points(grid: Sequence[Sequence[str]], compose: Callable[[list[str]], DictConfig]) -> list[Point]:
+    """Compose and check every job of a grid.
+
+    Parameters
+    ----------
+    grid : sequence of sequences of str
+        The overrides of each job.
+    compose : callable
+        Hydra's composition of one job.
+
+    Returns
+    -------
+    list of Point
+        In the order of the grid.
+
+    Raises
+    ------
+    ConfigError
+        With all problems of all jobs, each once.
+    """
+    found: list[Point] = []
+    wrong: dict[str, None] = {}
+    for overrides in grid:
+        try:
+            found.append(Point(tuple(overrides), checked(compose([*overrides]))))
+        except ConfigError as error:
+            wrong |= dict.fromkeys(error.problems)
+        except (HydraException, OmegaConfBaseException) as error:
+            wrong |= {told(error): None}
+    if wrong:
+        raise ConfigError(*wrong)
+    if len({point.job.tracking for point in found}) > 1:
+        raise ConfigError("tracking must be the same for all jobs of a sweep; start one sweep for each")
+    return found
+
+
+def varying(grid: Sequence[Sequence[str]]) -> list[str]:
+    """Name the keys whose values differ between the jobs."""
+    values: dict[str, set[str]] = {}
+    for overrides in grid:
+        for override in overrides:
+            key, _, value = override.partition("=")
+            values.setdefault(key, set()).add(value)
+    return [key for key, seen in values.items() if len(seen) > 1]
+
+
+def write_plan(folder: Path, grid: Sequence[Sequence[str]]) -> None:
+    """Write what every job must know of its sweep into the sweep's folder."""
+    with whole_file(folder / PLAN) as file:
+        file.write(json.dumps({"varying": varying(grid), "jobs": [[*overrides] for overrides in grid]}).encode())
+
+
+def place(job: Job, hydra: HydraConf) -> Place:
+    """Say where a job stands in its sweep, from Hydra's own configuration of the job.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    hydra : HydraConf
+        Hydra's part of the composed configuration, in the job's process.
+    """
+    overrides = [str(override) for override in hydra.overrides.task]
+    sweep_folder = Path(hydra.sweep.dir).absolute()
+    plan = sweep_folder / PLAN
+    differing = json.loads(plan.read_text())["varying"] if plan.exists() else []
+    chosen = choices(hydra.runtime.choices, overrides)
+    return Place(
+        folder=Path(hydra.runtime.output_dir),
+        sweep=sweep_folder.name,
+        number=0 if OmegaConf.is_missing(hydra.job, "num") else int(hydra.job.num),
+        name=run_name(job, chosen, overrides, differing),
+        chosen=chosen,
+    )

@@ -1,0 +1,146 @@
+"""A job: one point of the grid, as plain typed values.
+
+A job is made once, at the edge, from a composed configuration, and every value is checked there. What
+can change its result is its `identity`; its tracking settings only say where the result is recorded.
+"""
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Annotated, Any
+
+from pydantic import model_validator
+
+from nnsweep.data.load import DATA_SETS
+from nnsweep.mlp.activations import ACTIVATIONS, Activation
+from nnsweep.mlp.initializers import INITIALIZERS
+from nnsweep.mlp.network import Network
+from nnsweep.mlp.optimizers import OPTIMIZERS
+from nnsweep.mlp.ranges import Range
+from nnsweep.mlp.schedules import SCHEDULES, ReduceOnPlateau, Schedule
+from nnsweep.mlp.stack import Member
+from nnsweep.mlp.train import NUMERICS_VERSION, Training
+from nnsweep.sweep.parts import Part, Settings, choice, group, one_of, within
+
+_PIECES = {name: maker for name, maker in SCHEDULES.items() if name not in ("join", "reduce_on_plateau")}
+_Piece = Annotated[Part, choice(_PIECES, without={"learning_rate"})]
+_UPDATES: dict[str, Callable[..., None]] = {name: optimizer.update for name, optimizer in OPTIMIZERS.items()}
+
+
+_WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))], 0.0)}
+_DROPOUT = {"dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0)}
+
+
+class Arch(Settings):
+    """The hidden layers: their sizes, or how many equal ones (`depth`) of how many units (`width`)."""
+
+    name: str
+    hidden_layer_sizes: tuple[Annotated[int, within(Range(ge=1))], ...] | None = None
+    depth: Annotated[int, within(Range(ge=0))] | None = None
+    width: Annotated[int, within(Range(ge=1))] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Arch":
+        if (self.hidden_layer_sizes is None) == (self.depth is None or self.width is None):
+            raise ValueError("give either hidden_layer_sizes, or depth and width")
+        return self
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The hidden layer sizes, in either form."""
+        if self.hidden_layer_sizes is not None:
+            return self.hidden_layer_sizes
+        return (self.width or 0,) * (self.depth or 0)
+
+
+class Tracking(Settings):
+    """Where a run is recorded, and how much of it."""
+
+    uri: str | None = None
+    experiment: str = "nnsweep"
+    artifact_root: str | None = None
+    max_points: Annotated[int, within(Range(ge=3))] = 400
+    pictures: bool = True
+
+
+class Job(Settings):
+    """One point of the grid; the names are those of the configuration."""
+
+    arch: Arch
+    activation: Annotated[Part, choice(ACTIVATIONS)]
+    output_activation: Annotated[str, one_of(ACTIVATIONS)]
+    schedule: Annotated[Part, choice(SCHEDULES, without={"learning_rate"}, replace={Schedule: _Piece})]
+    optimizer: Annotated[Part, choice(_UPDATES, more=_WEIGHT_DECAY)]
+    init: Annotated[Part, choice(INITIALIZERS)]
+    data: Annotated[Part, choice(DATA_SETS)]
+    trainer: Annotated[Settings, group("trainer", Training, without={"optimizer"}, more=_DROPOUT)]
+    seed: Annotated[int, within(Range(ge=0, lt=2**32))]
+    tracking: Tracking
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Job":
+        trainer, schedule, data = (part.settings() for part in (self.trainer, self.schedule, self.data))
+        if trainer["patience"] is not None and not data["val_fraction"]:
+            raise ValueError("trainer.patience needs a validation part: set data.val_fraction above 0")
+        if schedule.get("warmup_epochs", 0) > trainer["epochs"]:
+            raise ValueError("schedule.warmup_epochs must not exceed trainer.epochs")
+        self.rule()
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that can change the result, as JSON values."""
+        identity = self.model_dump(mode="json", exclude={"tracking": True, "arch": True, "data": {"home"}})
+        return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
+
+    def key(self, data_digest: str) -> str:
+        """Hash all that can change the result: identity, data and the version of the numerics."""
+        parts = {"job": self.identity(), "data": data_digest, "numerics": NUMERICS_VERSION}
+        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def rule(self) -> Schedule | ReduceOnPlateau:
+        """Return the schedule; raises `ValueError` if its settings contradict each other."""
+        return _schedule(self.schedule, self._learning_rate)
+
+    def network(self) -> Network:
+        """Return what the network shares with others of its stack."""
+        return Network(
+            hidden_layer_sizes=self.arch.sizes,
+            activation=_activation(self.activation.name, self.activation.settings()),
+            output_activation=_activation(self.output_activation, {}),
+            dropout=self.trainer.settings()["dropout"],
+        )
+
+    def member(self) -> Member:
+        """Return what the network has for itself."""
+        constants = self.optimizer.settings()
+        learning_rate, weight_decay = constants.pop("learning_rate"), constants.pop("weight_decay")
+        return Member(
+            seed=self.seed,
+            initializer=INITIALIZERS[self.init.name],
+            schedule=self.rule(),
+            learning_rate=learning_rate,
+            hyperparameters=constants,
+            weight_decay=weight_decay,
+        )
+
+    def training(self) -> Training:
+        """Return how it is trained."""
+        values = self.trainer.settings()
+        values.pop("dropout")
+        return Training(optimizer=OPTIMIZERS[self.optimizer.name], **values)
+
+    @property
+    def _learning_rate(self) -> float:
+        return float(self.optimizer.settings()["learning_rate"])
+
+
+def _activation(name: str, settings: dict[str, Any]) -> Activation:
+    return ACTIVATIONS[name](**settings)
+
+
+def _schedule(part: Part, learning_rate: float) -> Schedule | ReduceOnPlateau:
+    settings = part.settings()
+    if "pieces" in settings:
+        settings["pieces"] = tuple(_schedule(piece, learning_rate) for piece in settings["pieces"])
+    schedule: Schedule | ReduceOnPlateau = SCHEDULES[part.name](learning_rate=learning_rate, **settings)
+    return schedule

@@ -1,0 +1,131 @@
+"""A part of a job: a choice by its name, with its settings, as a checked value.
+
+The models are made from the signatures of what the names stand for, so that a setting and its range are
+written once, where they are used.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from functools import partial, reduce
+from inspect import Parameter
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetPydanticSchema, create_model
+from pydantic_core import PydanticCustomError
+
+from nnsweep.mlp.ranges import Range, settings
+
+Fields = dict[str, Any]
+
+
+class Settings(BaseModel):
+    """Values that are checked when they are made, and never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the values by name, without the name of the choice itself."""
+        return {field: getattr(self, field) for field in type(self).model_fields if field != "name"}
+
+
+class Part(Settings):
+    """One choice by its name; subclasses have its settings."""
+
+    name: str
+
+
+def within(allowed: Range) -> AfterValidator:
+    """Make the metadata that holds a number within a range."""
+    return AfterValidator(partial(_require, allowed))
+
+
+def _require(allowed: Range, value: float) -> float:
+    if value not in allowed:
+        raise PydanticCustomError("range", "must be {allowed}", {"allowed": str(allowed)})
+    return value
+
+
+def one_of(known: Collection[str]) -> AfterValidator:
+    """Make the metadata that holds a text to one of some names."""
+
+    def require(value: str) -> str:
+        if value not in known:
+            raise PydanticCustomError("one_of", "must be one of {known}", {"known": list(known)})
+        return value
+
+    return AfterValidator(require)
+
+
+def choice(
+    makers: Mapping[str, Callable[..., Any]],
+    *,
+    without: Collection[str] = (),
+    more: Fields | None = None,
+    replace: Mapping[Any, Any] | None = None,
+) -> GetPydanticSchema:
+    """Make the metadata that lets a field of type `Part` hold any of the named choices.
+
+    Parameters
+    ----------
+    makers : mapping of str to callable
+        The choices; their keyword-only parameters are the settings.
+    without : collection of str
+        Parameters that do not come from this part of the configuration.
+    more : dict or None
+        Fields, as `pydantic.create_model` takes them, that every choice has besides.
+    replace : mapping or None
+        Annotations that stand for others.
+
+    Returns
+    -------
+    GetPydanticSchema
+        To be used as ``Annotated[Part, choice(...)]``.
+    """
+    models = [
+        _model(name, Part, {"name": (Literal[name], ...)} | _fields(maker, without, replace or {}) | (more or {}))
+        for name, maker in makers.items()
+    ]
+    return _schema(Annotated[reduce(or_, models), Field(discriminator="name")])
+
+
+def group(
+    name: str, maker: Callable[..., Any], *, without: Collection[str] = (), more: Fields | None = None
+) -> GetPydanticSchema:
+    """Make the metadata that lets a field of type `Settings` hold the settings of one function or record.
+
+    See `choice` for the parameters.
+    """
+    return _schema(_model(name, Settings, _fields(maker, without, {}) | (more or {})))
+
+
+def _model(name: str, base: type[Settings], fields: Fields) -> Any:
+    return create_model(name, __base__=base, **fields)
+
+
+def _schema(model: Any) -> GetPydanticSchema:
+    return GetPydanticSchema(lambda _, handler: handler(model))
+
+
+def _fields(maker: Callable[..., Any], without: Collection[str], replace: Mapping[Any, Any]) -> Fields:
+    return {
+        name: (_checked(annotation, replace), ... if default is Parameter.empty else default)
+        for name, (annotation, default) in settings(maker).items()
+        if name not in without
+    }
+
+
+def _checked(annotation: Any, replace: Mapping[Any, Any]) -> Any:
+    """Put pydantic's own metadata in the place of each `Range`, however deep."""
+    if annotation in replace:
+        return replace[annotation]
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        marks = [within(mark) if isinstance(mark, Range) else mark for mark in inner[1:]]
+        return Annotated[_checked(inner[0], replace), *marks]
+    if origin in (Union, UnionType):
+        return reduce(or_, [_checked(kind, replace) for kind in inner])
+    if origin is tuple:
+        kinds: Any = tuple(kind if kind is Ellipsis else _checked(kind, replace) for kind in inner)
+        return tuple[kinds]
+    return annotation

@@ -1,0 +1,87 @@
+"""The door to mlflow: the client is made here, late, because importing mlflow takes seconds.
+
+mlflow's own defaults that do not suit a sweep (telemetry, unpickling, minutes of retries) are changed
+here, each only where the user has not decided otherwise in the environment.
+"""
+
+import contextlib
+import functools
+import logging
+import os
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nnsweep.errors import StoreError
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@functools.cache
+def client(uri: str) -> "MlflowClient":
+    """Open the store at `uri`; the same client is returned for the same URI.
+
+    Parameters
+    ----------
+    uri : str
+        A tracking URI as `nnsweep.tracking.store.resolved_uri` gives it.
+
+    Returns
+    -------
+    mlflow.tracking.MlflowClient
+        Nothing has been asked of the store yet.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from mlflow.tracking import MlflowClient
+
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def masked(text: str) -> str:
+    """Hide the credentials of every URI in a text.
+
+    Examples
+    --------
+    >>> masked("cannot reach postgresql://me:secret@host/db")
+    'cannot reach postgresql://***@host/db'
+    """
+    return re.sub(r"(\w+://)[^/@\s]+@", r"\1***@", text)
+
+
+@contextlib.contextmanager
+def explained(uri: str) -> Iterator[None]:
+    """Turn what mlflow and the database raise into one line for the user.
+
+    Raises
+    ------
+    StoreError
+        Naming the store and the first line of what it said.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        said = masked(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+        if "out-of-date database schema" in str(error):
+            raise StoreError(
+                f"the store {masked(uri)} was made by an older MLflow. "
+                f"Copy it, then run: mlflow db upgrade {masked(uri)}"
+            ) from error
+        raise StoreError(
+            f"the store {masked(uri)} cannot be used ({said}). Check tracking.uri or MLFLOW_TRACKING_URI"
+        ) from error

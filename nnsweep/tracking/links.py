@@ -1,0 +1,27 @@
+"""Links into the MLflow UI: the jobs' curves side by side, and the comparison of chosen runs."""
+
+import json
+from collections.abc import Sequence
+from urllib.parse import quote, urlencode
+
+from nnsweep.tracking.store import Store
+
+LOCAL_UI = "http://127.0.0.1:5000"
+
+
+def chart_link(store: Store, sweep: str) -> str:
+    """Return the address of the chart view with the jobs of one sweep, and nothing else, in it."""
+    search = f"tags.`nnsweep.kind` = 'job' AND tags.`nnsweep.sweep` = '{sweep}'"
+    return f"{_base(store)}/#/experiments/{store.experiment_id}/runs?" + urlencode(
+        {"compareRunsMode": "CHART", "searchFilter": search}, quote_via=quote
+    )
+
+
+def compare_link(store: Store, run_ids: Sequence[str]) -> str:
+    """Return the address of the page that compares runs."""
+    chosen = {"runs": json.dumps([*run_ids]), "experiments": json.dumps([store.experiment_id])}
+    return f"{_base(store)}/#/compare-runs?" + urlencode(chosen, quote_via=quote)
+
+
+def _base(store: Store) -> str:
+    return store.uri.rstrip("/") if store.uri.startswith("http") else LOCAL_UI

@@ -1,0 +1,152 @@
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.sparse import csr_array
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.errors import DataError
+from nnsweep.mlp.arrays import Examples
+
+PARTS = ("train", "val", "test")
+CLASS_NAMES = ("no", "yes", "perhaps")
+FINITE = st.floats(-1e6, 1e6)
+
+
+def dataset(train, val, test):
+    return Dataset("drawn", train, val, test, CLASS_NAMES, "a test")
+
+
+@st.composite
+def examples(draw, n_features):
+    n_samples = draw(st.integers(1, 5))
+    X = draw(hnp.arrays(np.float64, (n_samples, n_features), elements=FINITE))
+    y = draw(hnp.arrays(np.int64, n_samples, elements=st.integers(0, 2)))
+    return Examples(csr_array(X) if draw(st.booleans()) else X, y)
+
+
+@st.composite
+def datasets(draw):
+    n_features = draw(st.integers(1, 4))
+    return dataset(*(draw(examples(n_features)) for _ in PARTS))
+
+
+def with_part(data, part, X, y):
+    return replace(data, **{part: Examples(X, y)})
+
+
+@given(datasets(), st.sampled_from(PARTS), st.data())
+def test_one_feature_changes_the_digest(data, part, draw):
+    X, y = data.parts[part]
+    changed = X.toarray() if isinstance(X, csr_array) else X.copy()
+    row, column = (draw.draw(st.integers(0, size - 1)) for size in changed.shape)
+    changed[row, column] += 1
+    changed = csr_array(changed) if isinstance(X, csr_array) else changed
+    assert with_part(data, part, changed, y).digest != data.digest
+
+
+@given(datasets(), st.sampled_from(PARTS), st.data())
+def test_one_label_changes_the_digest(data, part, draw):
+    X, y = data.parts[part]
+    changed = y.copy()
+    row = draw.draw(st.integers(0, len(y) - 1))
+    changed[row] = (changed[row] + 1) % 3
+    assert with_part(data, part, X, changed).digest != data.digest
+
+
+@given(datasets(), st.sampled_from(PARTS))
+def test_one_sample_less_changes_the_digest(data, part):
+    X, y = data.parts[part]
+    assert with_part(data, part, X[1:], y[1:]).digest != data.digest
+
+
+@given(datasets())
+def test_neither_memory_order_nor_label_width_nor_byte_order_changes_the_digest(data):
+    def relaid(part):
+        X = part.X if isinstance(part.X, csr_array) else np.asfortranarray(part.X).astype(">f8")
+        return Examples(X, part.y.astype(np.int16))
+
+    assert replace(data, **{name: relaid(part) for name, part in data.parts.items()}).digest == data.digest
+
+
+def test_the_order_in_which_a_sparse_row_is_stored_does_not_change_the_digest():
+    def part(data, indices):
+        return Examples(csr_array((data, indices, [0, 2]), shape=(1, 3)), np.array([0]))
+
+    one, other = part([1.0, 2.0], [0, 2]), part([2.0, 1.0], [2, 0])
+    assert dataset(one, None, one).digest == dataset(other, None, other).digest
+
+
+def test_shape_and_part_and_storage_belong_to_the_digest():
+    wide = Examples(np.arange(4.0).reshape(2, 2), np.array([0, 1]))
+    tall = Examples(np.arange(4.0).reshape(4, 1), np.array([0, 1, 0, 1]))
+    other = Examples(wide.X + 1, wide.y)
+    empty = Examples(wide.X[:0], wide.y[:0])
+    variants = [
+        dataset(wide, None, wide),
+        dataset(tall, None, tall),
+        dataset(wide, None, other),
+        dataset(other, None, wide),
+        dataset(wide, wide, wide),
+        dataset(wide, empty, wide),
+        dataset(Examples(csr_array(wide.X), wide.y), None, wide),
+    ]
+    assert len({variant.digest for variant in variants}) == len(variants)
+
+
+def test_the_digest_is_what_it_was():
+    part = Examples(np.arange(6.0).reshape(2, 3) / 4, np.array([2, 0]))
+    sparse = Examples(csr_array(part.X), part.y)
+    digest = dataset(part, sparse, part).digest
+    assert digest == "a658905be21954fe4151d26005c1c0325aaf0470c3b0d50dfd37486f6dfc8ca3"
+
+
+@given(datasets())
+def test_another_float_type_keeps_digest_labels_and_names(data):
+    single = data.astype(np.float32)
+    assert single.digest == data.digest
+    assert single.astype("float64").digest == data.digest
+    assert (single.name, single.class_names, single.source) == (data.name, data.class_names, data.source)
+    for name, part in single.parts.items():
+        assert part.X.dtype == np.float32
+        assert np.array_equal(part.y, data.parts[name].y)
+
+
+def test_a_replaced_part_is_not_taken_for_the_original():
+    part = Examples(np.ones((2, 2)), np.array([0, 1]))
+    single = dataset(part, None, part).astype(np.float32)
+    assert replace(single, test=Examples(part.X + 1, part.y)).digest != single.digest
+
+
+@given(datasets())
+def test_it_travels_to_another_process(data):
+    other = pickle.loads(pickle.dumps(data.astype(np.float32)))
+    assert other.digest == data.digest
+
+
+def test_sizes():
+    part = Examples(np.ones((2, 4)), np.array([0, 1]))
+    data = dataset(part, None, part)
+    assert (data.n_features, data.n_classes, list(data.parts)) == (4, 3, ["train", "test"])
+
+
+def test_parts_of_different_width_are_refused():
+    wide, narrow = (Examples(np.ones((2, width)), np.array([0, 1])) for width in (3, 2))
+    with pytest.raises(DataError, match=r"differ in their numbers of features: \[2, 3\]"):
+        dataset(wide, None, narrow)
+
+
+def test_other_types_than_single_and_double_are_refused():
+    part = Examples(np.ones((2, 2)), np.array([0, 1]))
+    with pytest.raises(ValueError, match="must be float32 or float64"):
+        dataset(part, None, part).astype(np.int64)
+
+
+def test_a_feature_too_large_for_single_precision_is_refused():
+    part = Examples(np.full((2, 2), 1e300), np.array([0, 1]))
+    with pytest.raises(DataError, match="infinite"):
+        dataset(part, None, part).astype(np.float32)

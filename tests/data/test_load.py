@@ -1,0 +1,46 @@
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from nnsweep.data.load import DATA_SETS, load
+from nnsweep.errors import DataError
+from nnsweep.mlp.ranges import interval, settings
+
+TABLES = sorted(set(DATA_SETS) - {"newsgroups"})
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_data_set_answers_to_its_name(name):
+    data = load(name, val_fraction=0.1, test_fraction=0.3, split_seed=5)
+    assert data.name == name
+    assert data.digest == DATA_SETS[name](val_fraction=0.1, test_fraction=0.3, split_seed=5).digest
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_validation_fraction_no_validation_part(name):
+    assert load(name, val_fraction=0).val is None
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_every_number_has_a_range_and_every_setting_a_default(name):
+    for annotation, default in settings(DATA_SETS[name]).values():
+        assert default is not inspect.Parameter.empty
+        if isinstance(default, int | float) and not isinstance(default, bool):
+            assert default in interval(annotation)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(DataError, match=r"data\.name='brest_cancer'.*'breast_cancer'"):
+        load("brest_cancer", val_fraction=0)
+
+
+def test_an_unknown_setting_is_answered_with_the_nearest():
+    with pytest.raises(DataError, match="'split_sed' does not exist; did you mean 'split_seed'"):
+        load("iris", val_fraction=0, split_sed=1)
+
+
+def test_reading_the_settings_does_not_import_scikit_learn():
+    code = "import sys, nnsweep.data.load; sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,130 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.special import expit, logsumexp
+
+from nnsweep.mlp.cost import cross_entropy, softmax
+
+SIZES = (0, 1e-308, 1, 88, 709, 710, 745, 1e4, 1e300)
+ENDS = sorted({sign * size for size in SIZES for sign in (1, -1)})
+ULP = np.finfo(float).eps
+logits = arrays(float, (2, 3, 4), elements=st.floats(-700, 700))
+labels = arrays(np.int64, 3, elements=st.integers(0, 3))
+
+
+@pytest.fixture(autouse=True)
+def no_overflow():
+    with np.errstate(all="raise", under="ignore"):
+        yield
+
+
+def test_no_logit_is_too_large():
+    z = np.array([list(itertools.product(ENDS, repeat=3))])
+    for label in range(3):
+        y = np.full(z.shape[1], label)
+        for sample in np.array_split(np.arange(z.shape[1]), 50):
+            cost, delta = cross_entropy(z[:, sample], y[sample])
+            assert np.isfinite(cost).all()
+            assert np.isfinite(delta).all()
+    probabilities = softmax(z)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    np.testing.assert_array_less(np.abs(probabilities.sum(axis=-1) - 1), 4 * ULP)
+
+
+@pytest.mark.parametrize(
+    ("z", "expected", "cost"),
+    [
+        ([1e300, -1e300], [1, 0], 0),
+        ([-1e300, 1e300], [0, 1], 2e300),
+        ([1e4, 0], [1, 0], 0),
+        ([0, 745], [np.exp(-745), 1], 745),
+        ([0, 1e4], [0, 1], 1e4),
+        ([1e300, 1e300], [0.5, 0.5], np.log(2)),
+        ([-1e-308, 1e-308], [0.5, 0.5], np.log(2)),
+    ],
+)
+def test_the_ends_are_exact(z, expected, cost):
+    # 0, 1 and 1e-320 (nearly) as probabilities of the label: the cost is finite
+    assert softmax(np.array(z)).tolist() == expected
+    assert cross_entropy(np.array([[z]]), np.array([0]))[0].tolist() == [cost]
+
+
+def test_the_largest_doubles_give_probabilities_too():
+    assert softmax(np.array([1.7e308, -1.7e308])).tolist() == [1, 0]
+
+
+def test_logits_that_are_not_finite_give_a_cost_that_is_not():
+    with np.errstate(invalid="ignore"):
+        cost, _ = cross_entropy(np.array([[[np.inf, 0]], [[np.nan, 0]], [[1.0, 0]]]), np.array([0]))
+    assert np.isfinite(cost).tolist() == [False, False, True]
+
+
+@for_all(logits, labels)
+def test_the_cost_is_the_mean_of_logsumexp_less_the_logit_of_the_label(z, y):
+    expected = (logsumexp(z, axis=2) - z[:, np.arange(3), y]).mean(axis=1)
+    np.testing.assert_allclose(cross_entropy(z, y)[0], expected, rtol=1e-14, atol=1e-12)
+
+
+@for_all(arrays(float, (5, 4), elements=st.floats(-30, 30)), arrays(np.int64, 5, elements=st.integers(0, 3)))
+def test_the_notebooks_softmax_and_loss_agree_where_they_do_not_overflow(Z, y):
+    exp_scores = np.exp(Z)
+    probs = exp_scores / np.sum(exp_scores, axis=1, keepdims=True)
+    loss = 1.0 / 5 * np.sum(-np.log(probs[range(5), y]))
+    np.testing.assert_allclose(softmax(Z), probs, rtol=1e-14)
+    np.testing.assert_allclose(cross_entropy(Z[np.newaxis], y)[0], loss, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10, 1000])
+def test_the_cost_of_equal_logits_is_the_logarithm_of_the_number_of_classes(n_classes):
+    cost, _ = cross_entropy(np.zeros((1, 7, n_classes)), np.zeros(7, dtype=int))
+    np.testing.assert_allclose(cost, np.log(n_classes), rtol=1e-15)
+
+
+@for_all(logits, labels)
+def test_the_derivatives_of_a_sample_sum_to_0_and_its_probabilities_to_1(z, y):
+    _, delta = cross_entropy(z, y)
+    np.testing.assert_array_less(np.abs(delta.sum(axis=2)), 4 * ULP)
+    np.testing.assert_array_less(np.abs(softmax(z).sum(axis=2) - 1), 4 * ULP)
+
+
+@for_all(logits, labels)
+def test_the_derivative_is_the_probability_less_1_at_the_label(z, y):
+    expected = softmax(z)
+    expected[:, np.arange(3), y] -= 1
+    np.testing.assert_array_equal(cross_entropy(z, y)[1], expected)
+
+
+@for_all(arrays(float, (3, 4), elements=st.floats(-100, 100)), st.floats(-1e8, 1e8))
+def test_a_constant_added_to_all_logits_does_not_matter(z, constant):
+    np.testing.assert_allclose(softmax(z + constant), softmax(z), rtol=0, atol=1e-15 * max(1, abs(constant)))
+
+
+@for_all(arrays(float, (50, 2), elements=st.floats(-100, 100)))
+def test_with_two_classes_it_is_the_sigmoid_of_the_difference(z):
+    np.testing.assert_allclose(softmax(z)[:, 1], expit(z[:, 1] - z[:, 0]), rtol=0, atol=1e-15)
+
+
+@for_all(logits, labels, st.permutations(range(4)))
+def test_renamed_classes_have_the_same_cost(z, y, order):
+    renamed = np.argsort(order)[y]
+    np.testing.assert_allclose(cross_entropy(z[..., order], renamed)[0], cross_entropy(z, y)[0], rtol=1e-13, atol=1e-13)
+
+
+def test_each_network_may_have_labels_of_its_own():
+    z, y = np.random.default_rng(0).normal(size=(3, 5, 4)), np.random.default_rng(1).integers(4, size=(3, 5))
+    cost, delta = cross_entropy(z, y)
+    for network in range(3):
+        alone, its_delta = cross_entropy(z[network : network + 1], y[network])
+        assert cost[network] == alone[0]
+        np.testing.assert_array_equal(delta[network], its_delta[0])
+
+
+def test_float32_stays_float32():
+    z = np.array([[[1e30, -1e30, 0], [0, 88, 89]]], dtype=np.float32)
+    cost, delta = cross_entropy(z, np.array([1, 0]))
+    assert (cost.dtype, delta.dtype, softmax(z).dtype) == (np.float32,) * 3
+    assert np.isfinite(cost).all()

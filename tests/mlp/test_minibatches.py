@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.minibatches import minibatches
+
+N = 10
+X, Y = np.arange(N * 2.0).reshape(N, 2), np.arange(N)
+
+
+@pytest.fixture
+def epoch():
+    def batches(batch_size: int, seeds=(0, 1), X=X):
+        return list(minibatches(Examples(X, Y), batch_size, [np.random.default_rng(seed) for seed in seeds]))
+
+    return batches
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "sizes"), [(1, [1] * 10), (3, [3, 3, 3, 1]), (5, [5, 5]), (10, [10]), (11, [10]), (10**9, [10])]
+)
+def test_every_sample_is_seen_once_an_epoch_and_the_last_batch_may_be_shorter(batch_size, sizes, epoch):
+    batches = epoch(batch_size)
+    assert [y.shape[1] for _, y in batches] == sizes
+    seen = np.concatenate([y for _, y in batches], axis=1)
+    assert (np.sort(seen, axis=1) == Y).all()
+
+
+def test_features_stay_with_their_class(epoch):
+    for batch, y in epoch(3):
+        assert (batch == X[y]).all()
+
+
+def test_each_network_has_the_order_that_it_has_alone(epoch):
+    together = np.concatenate([y for _, y in epoch(3)], axis=1)
+    for network, seed in enumerate((0, 1)):
+        assert (together[network] == np.concatenate([y for _, y in epoch(3, seeds=[seed])], axis=1)[0]).all()
+    assert (together[0] != together[1]).any()
+
+
+def test_a_generator_gives_every_epoch_another_order():
+    random = np.random.default_rng(0)
+    one, other = (next(minibatches(Examples(X, Y), N, [random]))[1] for _ in range(2))
+    assert (one != other).any()
+
+
+def test_sparse_features_stay_sparse_and_are_the_same(epoch):
+    for (dense, y), (sparse, its_y) in zip(epoch(4), epoch(4, X=csr_array(X)), strict=True):
+        assert (y == its_y).all()
+        assert all(isinstance(own, csr_array) for own in sparse)
+        assert (dense == np.stack([own.toarray() for own in sparse])).all()

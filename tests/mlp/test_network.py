@@ -1,0 +1,296 @@
+"""Gate A, gate B and the tolerances are those of the gradient checks that nnsweep promises."""
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from scipy.special import erf
+
+from nnsweep.mlp.activations import ACTIVATIONS, Activation
+from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.cost import cross_entropy
+from nnsweep.mlp.network import Layers, Network, backward, forward, n_parameters, of_network
+
+KINKED = ("relu", "leaky_relu")
+N_FEATURES, WIDTH, WEIGHT_DECAY, H = 3, 3, 0.1, 1e-5
+DEPTHS, CLASSES, BATCHES, REGULARIZATIONS = (0, 1, 2, 4), (2, 3, 10), (1, 2, 17), ("plain", "L2", "dropout")
+
+
+@dataclass(frozen=True)
+class Case:
+    network: Network
+    names: tuple[str, str]  # of the hidden and the output activation
+    layers: Layers
+    X: Any
+    y: Any
+    masks: list[Any]
+    weight_decay: float
+
+
+@pytest.fixture(scope="module")
+def cases(network, draw_layers):
+    """The 27 nets of one activation and depth; the output activation goes round."""
+
+    def draw(activation: str, depth: int):
+        outputs = itertools.cycle(ACTIVATIONS)
+        for number, (n_classes, n_samples, kind) in enumerate(itertools.product(CLASSES, BATCHES, REGULARIZATIONS)):
+            random = np.random.default_rng([list(ACTIVATIONS).index(activation), depth, number])
+            hidden = (WIDTH,) * depth
+            output = next(outputs)
+            yield Case(
+                network=network(hidden, activation, output),
+                names=(activation, output),
+                layers=draw_layers(random, (N_FEATURES, *hidden, n_classes)),
+                X=random.normal(size=(n_samples, N_FEATURES)),
+                y=random.integers(n_classes, size=n_samples),
+                masks=[2.0 * (random.random((1, n_samples, WIDTH)) < 0.5) for _ in hidden] if kind == "dropout" else [],
+                weight_decay=WEIGHT_DECAY if kind == "L2" else 0.0,
+            )
+
+    return draw
+
+
+@pytest.fixture(scope="module")
+def analytic(member, stack_of):
+    """The derivative of the cost; with weight decay it is read from a step that the trainer makes with rate 1."""
+
+    def gradient(case: Case) -> Layers:
+        if not case.weight_decay:
+            kept = forward(case.network, case.layers, case.X, case.masks)
+            return backward(case.network, case.layers, kept, cross_entropy(kept.a[-1], case.y)[1])
+        stack = stack_of(case.network, case.layers, [member(learning_rate=1.0, weight_decay=case.weight_decay)])
+        costs = stack.train_costs(Examples(case.X, case.y), None)
+        next(costs)
+        next(costs)
+        return [type(old)(old.W - new.W, old.b - new.b) for old, new in zip(case.layers, stack.layers, strict=True)]
+
+    return gradient
+
+
+@pytest.fixture(scope="module")
+def numeric(member, stack_of, flat, unflat):
+    """Central differences by every parameter, and which of the parameters keep away from a kink."""
+
+    def differences(case: Case):
+        point = flat(case.layers)
+        steps = H * np.eye(point.shape[1])
+        layers = unflat(np.concatenate([point + steps, point - steps]), case.layers)
+        kept = forward(case.network, layers, case.X, case.masks)
+        if case.weight_decay:
+            stack = stack_of(case.network, layers, [member(weight_decay=case.weight_decay)] * len(layers[0].W))
+            costs = next(stack.train_costs(Examples(case.X, case.y), None))
+        else:
+            costs = cross_entropy(kept.a[-1], case.y)[0]
+        above, below = np.split(costs, 2)
+        return (above - below) / (2 * H), ~near_kink(case, kept)
+
+    def near_kink(case: Case, kept) -> Any:
+        near = np.zeros(2 * flat(case.layers).shape[1], dtype=bool)
+        for number, z in enumerate(kept.z):
+            if case.names[number == len(case.layers) - 1] in KINKED:
+                inputs = kept.inputs[number] if number else np.broadcast_to(case.X, (len(z), *case.X.shape))
+                reach = 10 * H * np.linalg.norm(inputs, axis=2, keepdims=True)
+                near |= (np.abs(z) < reach).any(axis=(1, 2))
+        return np.logical_or(*np.split(near, 2))
+
+    return differences
+
+
+@pytest.fixture(scope="module")
+def gate_a(flat, unflat, analytic, numeric):
+    """Tell whether the gradient passes, the norm-relative error, and how many parameters were kept of how many."""
+
+    def check(case: Case):
+        estimate, kept = numeric(case)
+        exact = np.where(kept, flat(analytic(case))[0], 0)
+        estimate = np.where(kept, estimate, 0)
+        arrays = [
+            zip(*(unflat(row[np.newaxis], case.layers)[number] for row in (exact, estimate)), strict=True)
+            for number in range(len(case.layers))
+        ]
+        size, error = norm(exact) + norm(estimate), norm(exact - estimate)
+        passes = error <= 1e-7 * size and all(
+            norm(a - n) <= 1e-7 * (norm(a) + norm(n)) + 1e-9 for pairs in arrays for a, n in pairs
+        )
+        return passes, error / size if size else 0.0, kept.sum(), kept.size
+
+    return check
+
+
+def norm(array) -> float:
+    return float(np.linalg.norm(np.ravel(array)))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_agree_with_central_differences_for_every_activation_depth_and_regularization(
+    activation, cases, gate_a
+):
+    # 9 activations * 4 depths * 3 numbers of classes * 3 batches * 3 regularizations = 972 nets
+    checks = [(case, gate_a(case)) for depth in DEPTHS for case in cases(activation, depth)]
+    assert [(case.names, error) for case, (passes, error, _, _) in checks if not passes] == []
+    assert sum(kept for _, (_, _, kept, _) in checks) >= 0.95 * sum(size for _, (_, _, _, size) in checks)
+
+
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "identity"])
+def test_a_slope_that_is_wrong_by_one_part_in_100_000_is_caught(activation, cases, gate_a):
+    value, slope = ACTIVATIONS[activation]()
+    wrong = Activation(value, lambda z, a: slope(z, a) * (1 + 1e-5))
+    planted = [
+        replace(case, network=replace(case.network, activation=wrong))
+        for case in cases(activation, 1)
+        if case.weight_decay == 0 and case.names[1] == "identity"
+    ]
+    assert planted
+    assert not any(gate_a(case)[0] for case in planted)
+
+
+COMPLEX_ACTIVATIONS = {
+    "identity": lambda z: z,
+    "tanh": np.tanh,
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "relu": lambda z: np.where(z.real > 0, z, 0),
+    "leaky_relu": lambda z: np.where(z.real > 0, z, 0.01 * z),
+    "elu": lambda z: np.where(z.real > 0, z, np.expm1(z)),
+    "softplus": lambda z: np.log(1 + np.exp(z)),
+    "gelu": lambda z: (
+        z * (1 + erf(z.real / np.sqrt(2)) + 1j * z.imag * np.sqrt(2 / np.pi) * np.exp(-(z.real**2) / 2)) / 2
+    ),
+    "swish": lambda z: z / (1 + np.exp(-z)),
+}
+
+
+def complex_costs(case: Case, layers: Layers):
+    """The cost once more, written apart from the package, for parameters with an imaginary part."""
+    signal = case.X
+    for number, (W, b) in enumerate(layers):
+        last = number == len(layers) - 1
+        signal = COMPLEX_ACTIVATIONS[case.names[last]](signal @ W + b)
+        if case.masks and not last:
+            signal = signal * case.masks[number]
+    powers = np.exp(signal - signal.real.max(axis=2, keepdims=True))
+    probabilities = powers / powers.sum(axis=2, keepdims=True)
+    data = -np.log(probabilities[:, np.arange(len(case.y)), case.y]).mean(axis=1)
+    return data + case.weight_decay / 2 * sum((W**2).sum(axis=(1, 2)) for W, _ in layers)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_agree_with_complex_steps(activation, cases, analytic, flat, unflat):
+    errors = {}
+    for depth in DEPTHS:
+        for number, case in enumerate(cases(activation, depth)):
+            point = flat(case.layers)
+            costs = complex_costs(case, unflat(point + 1e-30j * np.eye(point.shape[1]), case.layers))
+            exact, estimate = flat(analytic(case))[0], costs.imag / 1e-30
+            errors[depth, number] = norm(exact - estimate) / ((norm(exact) + norm(estimate)) or 1)
+    assert {where: error for where, error in errors.items() if error > 1e-12} == {}
+
+
+def test_a_sparse_product_equals_the_dense_one_forward_and_backward(network, draw_layers, flat):
+    random = np.random.default_rng(3)
+    X = random.normal(size=(9, 7)) * (random.random((9, 7)) < 0.4)
+    net, layers, y = network((4, 4)), draw_layers(random, (7, 4, 4, 3), n_networks=3), np.arange(9) % 3
+    gradients = []
+    for inputs in (X, csr_array(X), [csr_array(X)] * 3, np.stack([X] * 3)):
+        kept = forward(net, layers, inputs)
+        gradients.append(flat(backward(net, layers, kept, cross_entropy(kept.a[-1], y)[1])))
+    for gradient in gradients[1:]:
+        assert norm(gradient - gradients[0]) <= 1e-13 * norm(gradients[0])
+
+
+@pytest.fixture(scope="module")
+def looked(flat):
+    """Cost, gradient (flat) and logits of a case without masks and weight decay."""
+
+    def look(case: Case):
+        kept = forward(case.network, case.layers, case.X)
+        cost, delta = cross_entropy(kept.a[-1], case.y)
+        return cost, flat(backward(case.network, case.layers, kept, delta)), kept.a[-1]
+
+    return look
+
+
+@pytest.fixture(params=["tanh", "relu", "gelu"])
+def case(request, network, draw_layers):
+    """A stack of three nets on 12 samples."""
+    random = np.random.default_rng(7)
+    return Case(
+        network=network((4, 5), request.param),
+        names=(request.param, "identity"),
+        layers=draw_layers(random, (6, 4, 5, 3), n_networks=3),
+        X=random.normal(size=(12, 6)),
+        y=random.integers(3, size=12),
+        masks=[],
+        weight_decay=0.0,
+    )
+
+
+def equal(one, other) -> bool:
+    return all(norm(a - b) <= 1e-13 * max(norm(a), norm(b)) for a, b in zip(one, other, strict=True))
+
+
+def with_hidden(layers: Layers, order) -> Layers:
+    """Give the units of the first hidden layer another order."""
+    first, second, *others = layers
+    return [type(first)(first.W[:, :, order], first.b[:, :, order]), type(first)(second.W[:, order], second.b), *others]
+
+
+def test_a_stack_computes_what_its_networks_compute_alone(case, looked):
+    alone = [looked(replace(case, layers=of_network(case.layers, index))) for index in range(3)]
+    assert equal(looked(case), [np.concatenate(parts) for parts in zip(*alone, strict=True)])
+
+
+def test_the_gradient_is_the_weighted_mean_of_its_minibatches(case, looked):
+    batches = (slice(0, 5), slice(5, 10), slice(10, 12))
+    mean = sum(looked(replace(case, X=case.X[rows], y=case.y[rows]))[1] * len(case.y[rows]) / 12 for rows in batches)
+    assert equal([looked(case)[1]], [mean])
+
+
+def test_the_order_of_the_rows_does_not_matter(case, looked):
+    order = np.random.default_rng(0).permutation(12)
+    cost, gradient, logits = looked(case)
+    permuted = looked(replace(case, X=case.X[order], y=case.y[order]))
+    assert equal(permuted, (cost, gradient, logits[:, order]))
+    assert (permuted[2].argmax(axis=2) == logits[:, order].argmax(axis=2)).all()
+
+
+def test_every_row_twice_is_every_row_once(case, looked):
+    twice = looked(replace(case, X=np.repeat(case.X, 2, axis=0), y=np.repeat(case.y, 2)))
+    assert equal(twice[:2], looked(case)[:2])
+
+
+def test_the_order_of_the_features_does_not_matter(case, looked):
+    order = np.random.default_rng(0).permutation(6)
+    first, *others = case.layers
+    permuted = [type(first)(first.W[:, order], first.b), *others]
+    (cost, _, logits), again = looked(case), looked(replace(case, X=case.X[:, order], layers=permuted))
+    assert equal([again[0], again[2]], [cost, logits])
+
+
+def test_the_order_of_the_hidden_units_does_not_matter(case, looked):
+    (cost, _, logits), again = looked(case), looked(replace(case, layers=with_hidden(case.layers, [2, 0, 3, 1])))
+    assert equal([again[0], again[2]], [cost, logits])
+
+
+def test_renamed_classes_rename_the_logits(case, looked):
+    order = np.array([2, 0, 1])
+    *others, last = case.layers
+    renamed = [*others, type(last)(last.W[:, :, order], last.b[:, :, order])]
+    (cost, _, logits), again = looked(case), looked(replace(case, layers=renamed, y=np.argsort(order)[case.y]))
+    assert equal([again[0], again[2]], [cost, logits[:, :, order]])
+
+
+def test_float32_stays_float32(case, flat):
+    layers = [type(layer)(*(part.astype(np.float32) for part in layer)) for layer in case.layers]
+    kept = forward(case.network, layers, case.X.astype(np.float32))
+    gradients = backward(case.network, layers, kept, cross_entropy(kept.a[-1], case.y)[1])
+    assert {array.dtype for array in (*kept.z, *kept.a, flat(gradients))} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("hidden", "expected"), [((), 404), ((20, 20), 2524), ((8,), 844), ((4, 6, 4), 482), ((4, 6, 6, 4), 524)]
+)
+def test_parameters_are_weights_and_biases(hidden, expected):
+    assert n_parameters(100, hidden, 4) == expected

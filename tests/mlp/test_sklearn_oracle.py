@@ -1,0 +1,113 @@
+"""scikit-learn's own trainer, from the same first weights and over the same batches, is the oracle."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+
+from nnsweep.mlp.arrays import Examples
+
+DATA = {"iris": 0.05, "digits": 0.05}  # with the learning rate
+ACTIVATIONS = {"identity": "identity", "sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
+SMOOTH = ("identity", "sigmoid", "tanh")
+TINY = 1e-30  # adam's epsilon: scikit-learn adds it before the correction of the moments, nnsweep after it
+OPTIMIZERS = {
+    "gradient_descent": ({}, {"solver": "sgd", "momentum": 0.0, "nesterovs_momentum": False}),
+    "momentum": ({"momentum": 0.9}, {"solver": "sgd", "momentum": 0.9, "nesterovs_momentum": False}),
+    "nesterov": ({"momentum": 0.9}, {"solver": "sgd", "momentum": 0.9, "nesterovs_momentum": True}),
+    "adam": ({"beta_1": 0.9, "beta_2": 0.999, "epsilon": TINY}, {"solver": "adam", "epsilon": TINY}),
+}
+
+
+class FirstWeights(MLPClassifier):
+    """Remembers its first weights, and starts with biases of 0 as nnsweep does."""
+
+    def _init_coef(self, fan_in, fan_out, dtype):
+        W, b = super()._init_coef(fan_in, fan_out, dtype)
+        self.__dict__.setdefault("first_", []).append(W.copy())
+        return W, np.zeros_like(b)
+
+
+@pytest.fixture(scope="module")
+def data():
+    parts = {}
+    for name, load in {"iris": load_iris, "digits": load_digits}.items():
+        X, y = load(return_X_y=True)
+        order = np.random.default_rng(0).permutation(len(y))[:300]
+        parts[name] = Examples(StandardScaler().fit_transform(X[order]), y[order])
+    return parts
+
+
+@pytest.fixture(scope="module")
+def distance(data, network, member, stack_of, in_order, draw_layers):
+    """The largest difference of a parameter after so many epochs of both trainers."""
+
+    def measure(name, activation, optimizer, *, epochs, hidden=(7,), batch_size=None, alpha=0.0, learning_rate=None):
+        examples = data[name]
+        n_samples = examples.n_samples
+        rate = learning_rate or (0.001 if optimizer == "adam" else DATA[name])
+        ours, theirs = OPTIMIZERS[optimizer]
+        oracle = FirstWeights(
+            hidden, activation=ACTIVATIONS[activation], learning_rate_init=rate, alpha=alpha, shuffle=False,
+            batch_size=batch_size or n_samples, max_iter=epochs, tol=0.0, n_iter_no_change=epochs + 1, random_state=0,
+            **theirs,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            oracle.fit(examples.X, examples.y)
+        assert oracle.n_iter_ == epochs
+        layers = [
+            like._replace(W=W[np.newaxis], b=np.zeros_like(like.b))
+            for W, like in zip(oracle.first_, draw_layers(np.random.default_rng(0), layer_sizes(oracle)), strict=True)
+        ]
+        # scikit-learn divides the penalty by the number of samples in the batch
+        one = member(learning_rate=rate, hyperparameters=ours, weight_decay=alpha / (batch_size or n_samples))
+        stack = in_order(stack_of(network(hidden, activation), layers, [one], optimizer))
+        costs = stack.train_costs(examples, batch_size)
+        for _ in range(epochs + 1):
+            next(costs)
+        pairs = zip(stack.layers, oracle.coefs_, oracle.intercepts_, strict=True)
+        return max(max(np.abs(W[0] - V).max(), np.abs(b[0, 0] - c).max()) for (W, b), V, c in pairs)
+
+    def layer_sizes(oracle):
+        return [oracle.first_[0].shape[0], *(W.shape[1] for W in oracle.first_)]
+
+    return measure
+
+
+SETTINGS = [(name, activation, optimizer) for name in DATA for activation in ACTIVATIONS for optimizer in OPTIMIZERS]
+
+
+@pytest.mark.parametrize("how", [{}, {"batch_size": 32}, {"alpha": 0.5}, {"batch_size": 50, "alpha": 0.5},
+                                 {"hidden": (7, 6, 5, 4), "batch_size": 32}],
+                         ids=["full", "short-last-batch", "alpha", "alpha-batches", "four-layers"])  # fmt: skip
+@pytest.mark.parametrize(("name", "activation", "optimizer"), SETTINGS)
+def test_one_epoch_ends_where_scikit_learns_does(name, activation, optimizer, how, distance):
+    # 2 data sets * 4 activations * 4 rules * 5 ways = 160 nets; 150 and 300 samples are no multiple of 32
+    assert distance(name, activation, optimizer, epochs=1, **how) <= 1e-12
+
+
+@pytest.mark.parametrize("how", [{}, {"batch_size": 32}, {"alpha": 0.5}, {"hidden": (7, 6, 5, 4)}],
+                         ids=["full", "short-last-batch", "alpha", "four-layers"])  # fmt: skip
+@pytest.mark.parametrize(("name", "activation", "optimizer"), [each for each in SETTINGS if each[1] in SMOOTH])
+def test_fifty_epochs_end_where_scikit_learns_do_for_smooth_activations(name, activation, optimizer, how, distance):
+    assert distance(name, activation, optimizer, epochs=50, **how) <= 1e-9
+
+
+def test_no_hidden_layer_is_logistic_regression(data, network, member, stack_of, draw_layers):
+    examples, decay = data["iris"], 0.1
+    oracle = LogisticRegression(C=1 / (decay * examples.n_samples), tol=1e-12, max_iter=10_000)
+    oracle.fit(examples.X, examples.y)
+    one = member(learning_rate=0.3, weight_decay=decay, hyperparameters={"momentum": 0.9})
+    layers = [layer._replace(W=layer.W * 0, b=layer.b * 0) for layer in draw_layers(np.random.default_rng(0), (4, 3))]
+    stack = stack_of(network(()), layers, [one], "nesterov")
+    costs = stack.train_costs(examples, None)
+    for _ in range(3000):
+        next(costs)
+    assert np.abs(stack.layers[0].W[0].T - oracle.coef_).max() <= 1e-6
+    assert np.abs(stack.layers[0].b[0, 0] - oracle.intercept_).max() <= 1e-6

@@ -1,0 +1,223 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.initializers import INITIALIZERS
+from nnsweep.mlp.network import Layer
+from nnsweep.mlp.optimizers import OPTIMIZERS
+from nnsweep.mlp.schedules import exp, reduce_on_plateau
+
+
+@pytest.fixture
+def differing(member, hyperparameters):
+    """Four members that differ in all that members may differ in."""
+
+    def build(optimizer: str, learning_rate: float = 0.05):
+        constants = hyperparameters[optimizer]
+        draws = [INITIALIZERS[name] for name in ("glorot_uniform", "he_normal", "lecun_normal", "notebook")]
+        schedules = [exp(learning_rate=learning_rate, gamma=0.9), reduce_on_plateau(learning_rate=0.03, patience=0)]
+        return [
+            member(
+                seed=seed,
+                learning_rate=learning_rate / (seed + 1),
+                initializer=draws[seed],
+                hyperparameters={name: value * (1 - seed / 100) for name, value in constants.items()},
+                weight_decay=0.01 * seed,
+                **({"schedule": schedules[seed]} if seed < 2 else {}),
+            )
+            for seed in range(4)
+        ]
+
+    return build
+
+
+def assert_same_history(one, other, exactly=False):
+    assert (one.ending, one.best_epoch) == (other.ending, other.best_epoch)
+    left, right = one.history(), other.history()
+    assert set(left) == set(right)
+    for name in set(left) - {"train_cost"}:
+        np.testing.assert_array_equal(left[name], right[name])
+    np.testing.assert_allclose(left["train_cost"], right["train_cost"], rtol=0 if exactly else 1e-12)
+    if exactly:
+        for layer, its in zip(one.layers, other.layers, strict=True):
+            assert all((a == b).all() for a, b in zip(layer, its, strict=True))
+
+
+WAYS = [  # activation, optimizer, batch size, dropout, clip_norm
+    (activation, list(OPTIMIZERS)[number % 6], (None, 5, 1)[number % 3], (0, 0.3)[number // 2 % 2], (None, 0.5)[number % 2])
+    for number, activation in enumerate([*ACTIVATIONS, *ACTIVATIONS])
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize(("activation", "optimizer", "batch_size", "dropout", "clip_norm"), WAYS)
+def test_a_network_in_a_stack_trains_as_it_does_alone(
+    activation, optimizer, batch_size, dropout, clip_norm, sparse, network, parts, differing, run
+):
+    # 18 ways * 2 kinds of features * 4 members = 144 nets, each against itself alone
+    net, data, members = network((5, 4), activation, dropout=dropout), parts(sparse=sparse), differing(optimizer)
+    how = {"optimizer": optimizer, "batch_size": batch_size, "clip_norm": clip_norm, "epochs": 4}
+    together = run(data, net, members, **how)
+    for number, one in enumerate(members):
+        assert_same_history(together[number], run(data, net, [one], **how)[0])
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("dropout", [0, 0.3])
+@pytest.mark.parametrize("batch_size", [None, 8])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_neighbour_that_diverges_changes_no_bit(
+    optimizer, batch_size, dropout, sparse, network, parts, differing, run
+):
+    data, net = parts(sparse=sparse), network((5, 4), "relu", dropout=dropout)
+    calm = differing(optimizer)
+    wild = [dataclasses.replace(one, schedule=lambda epoch: 1e6 if epoch < 2 else math.inf) for one in calm]
+    how = {"optimizer": optimizer, "batch_size": batch_size, "epochs": 8}
+    among_wild = run(data, net, [wild[0], calm[1], wild[2], calm[3]], **how)
+    among_calm = run(data, net, calm, **how)
+    assert [among_wild[number].ending for number in range(4)] == ["diverged", "finished"] * 2
+    for number in (1, 3):
+        assert_same_history(among_wild[number], among_calm[number], exactly=True)
+
+
+@pytest.mark.parametrize("batch_size", [None, 8])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_neighbour_that_stops_early_changes_no_bit(optimizer, batch_size, network, parts, differing, run):
+    data, net, members = parts(), network((5, 4), dropout=0.2), differing(optimizer)
+    still = dataclasses.replace(members[0], schedule=lambda epoch: 0.0, weight_decay=0.0)
+    how = {"optimizer": optimizer, "batch_size": batch_size, "epochs": 12, "patience": 3}
+    together = run(data, net, [still, *members[1:]], **how)
+    assert together[0].ending == "stopped"
+    assert len(together[0].rows) == 4
+    assert max(len(trained.rows) for trained in together.values()) > 4
+    for number in (1, 2, 3):
+        assert_same_history(together[number], run(data, net, [members[number]], **how)[0], exactly=True)
+
+
+def descent(stack, examples, batch_size=None):
+    """The parameters before and after the first epoch, one row a network."""
+
+    def row(layers):
+        return np.concatenate([part.reshape(len(part), -1) for layer in layers for part in layer], axis=1)
+
+    costs = stack.train_costs(examples, batch_size)
+    next(costs)
+    before = row(stack.layers)
+    next(costs)
+    return before, row(stack.layers)
+
+
+@pytest.fixture
+def small(network, draw_layers, parts):
+    """A network, the layers of three of its kind, and training examples."""
+    return network((4,)), draw_layers(np.random.default_rng(0), (6, 4, 3), n_networks=3), parts().train
+
+
+@pytest.mark.parametrize("clip_norm", [0.01, 0.3, 10.0])
+def test_a_step_is_never_longer_than_the_clipped_gradient_and_keeps_its_direction(clip_norm, small, member, stack_of):
+    net, layers, examples = small
+    members = [member(learning_rate=1.0)] * 3
+    before, free = descent(stack_of(net, layers, members), examples)
+    _, clipped = descent(stack_of(net, layers, members, clip_norm=clip_norm), examples)
+    long, short = free - before, clipped - before
+    lengths = np.linalg.norm(long, axis=1, keepdims=True)
+    np.testing.assert_allclose(short, long * np.minimum(1, clip_norm / lengths), rtol=1e-9, atol=1e-14)
+
+
+def test_a_gradient_of_0_can_be_clipped(network, member, stack_of):
+    layers = [Layer(np.zeros((1, 2, 2)), np.zeros((1, 1, 2)))]
+    stack = stack_of(network(()), layers, [member()], clip_norm=1.0)
+    before, after = descent(stack, Examples(np.zeros((2, 2)), np.array([0, 1])))
+    assert (before == after).all()
+
+
+def test_weight_decay_adds_half_the_squared_weights_to_the_cost_but_not_the_biases(small, member, stack_of):
+    net, layers, examples = small
+    plain = next(stack_of(net, layers, [member()] * 3).train_costs(examples, None))
+    decays = (0.0, 0.1, 2.0)
+    decayed = next(stack_of(net, layers, [member(weight_decay=d) for d in decays]).train_costs(examples, None))
+    squares = sum((W**2).sum(axis=(1, 2)) for W, _ in layers)
+    np.testing.assert_allclose(decayed, plain + 0.5 * np.array(decays) * squares, rtol=1e-14)
+
+
+def test_decoupled_weight_decay_shrinks_the_weights_and_is_no_part_of_the_cost(
+    small, member, stack_of, hyperparameters
+):
+    net, layers, examples = small
+    constants = hyperparameters["adamw"]
+    plain = [member(hyperparameters=constants)] * 3
+    decayed = [member(hyperparameters=constants, weight_decay=0.5)] * 3
+    without, with_decay = (stack_of(net, layers, members, "adamw") for members in (plain, decayed))
+    costs = [next(stack.train_costs(examples, None)) for stack in (without, with_decay)]
+    assert (costs[0] == costs[1]).all()
+    descent(without, examples)
+    descent(with_decay, examples)
+    for start, free, shrunk in zip(layers, without.layers, with_decay.layers, strict=True):
+        np.testing.assert_allclose(shrunk.W, free.W - 0.1 * 0.5 * start.W, rtol=0, atol=1e-14)
+        np.testing.assert_array_equal(shrunk.b, free.b)
+
+
+@pytest.mark.parametrize("dropout", [0.2, 0.5, 0.9])
+def test_dropout_leaves_out_its_share_of_units_and_keeps_the_mean(dropout, network, member, stack_of):
+    # identity, weights 1, no bias, one feature that is 1: logit 0 less logit 1 is the mean of the masks
+    width, n_samples = 500, 40
+    last = np.zeros((1, width, 2))
+    last[..., 0] = 1 / width
+    layers = [Layer(np.ones((1, 1, width)), np.zeros((1, 1, width))), Layer(last, np.zeros((1, 1, 2)))]
+    stack = stack_of(network((width,), "identity", dropout=dropout), layers, [member()])
+    examples = Examples(np.ones((n_samples, 1)), np.zeros(n_samples, dtype=int))
+    costs = np.array([next(stack.train_costs(examples, None))[0] for _ in range(20)])
+    means = -np.log(np.expm1(costs))  # of the difference of the logits, nearly
+    assert abs(means.mean() - 1) < 4 * np.sqrt(dropout / (1 - dropout) / (width * n_samples * 20)) + 0.01
+    assert len(set(costs)) == 20
+    assert (stack.logits(examples.X)[0, :, 0].round(12) == 1).all()
+
+
+@pytest.mark.parametrize("dropout", [0, 0.5])
+@pytest.mark.parametrize("batch_size", [None, 5])
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
+def test_float32_is_computed_in_float32(dropout, batch_size, sparse, network, parts, member, run, monkeypatch):
+    seen = set()
+    update = OPTIMIZERS["momentum"].update
+
+    def watched(w, g, slots, step, **constants):
+        seen.update(array.dtype for array in (w, g, *slots, *constants.values()))
+        update(w, g, slots, step, **constants)
+
+    monkeypatch.setitem(OPTIMIZERS, "momentum", OPTIMIZERS["momentum"]._replace(update=watched))
+    members = [member(hyperparameters={"momentum": 0.9}, weight_decay=0.1)] * 2
+    how = {"optimizer": "momentum", "dtype": "float32", "batch_size": batch_size, "clip_norm": 1.0}
+    trained = run(parts(sparse=sparse), network((5,), dropout=dropout), members, **how)
+    assert seen == {np.dtype(np.float32)}
+    assert trained[0].layers[0].W.dtype == np.float32
+
+
+def test_the_first_weights_the_order_and_dropout_have_streams_of_their_own(small, member, stack_of):
+    net, layers, _ = small
+    learners = [stack_of(net, layers, [member(seed=5)]).learners[0] for _ in range(2)]
+    learners[0].first_weights.random(100)
+    learners[0].order.permutation(100)
+    assert learners[0].dropout.random() == learners[1].dropout.random() != learners[1].order.random()
+    learners[1].order.permutation(100)
+    assert learners[0].order.random() != learners[0].first_weights.random()
+
+
+def test_members_that_are_let_go_are_gone(small, member, stack_of):
+    net, layers, examples = small
+    stack = stack_of(net, layers, [member(learning_rate=rate) for rate in (0.1, 0.2, 0.3)], "gradient_descent")
+    stack.keep(np.array([True, False, True]))
+    assert stack.numbers.tolist() == [0, 2]
+    assert stack.learning_rates.tolist() == [0.1, 0.3]
+    assert next(stack.train_costs(examples, None)).shape == (2,)
+
+
+def test_parameters_that_are_not_finite_are_noticed_although_the_cost_is(small, member, stack_of):
+    net, layers, _ = small
+    stack = stack_of(net, layers, [member()] * 3)
+    stack.layers[0].W[1, 0, 0] = np.inf
+    stack.layers[1].b[2, 0, 0] = np.nan
+    assert stack.finite().tolist() == [True, False, False]

@@ -1,0 +1,96 @@
+"""Records, frames and histories as a small sweep leaves them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnsweep.results.frame import frame
+from nnsweep.tracking.record import RunRecord
+
+PAYLOADS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "   =1+1",
+    "\u00a0=1",
+    "\u200b=1",
+    "＝1+1",  # noqa: RUF001
+    "=HYPERLINK('http://evil')",
+    "'=1",
+    "'",
+    'say "no", twice',
+    "a|b",
+    "a`b`",
+    "[link](javascript:alert(1))",
+    "![x](http://evil/x.png)",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '" onmouseover="alert(1)',
+    "&lt;b&gt;",
+    "http://evil www.evil.com me@evil.com",
+    r"\input{/etc/passwd}",
+    r"\write18{rm}",
+    "$x^2$ & 50% #1 _a_ {b} ~c",
+    r"\\[1cm]",
+    "[red]text[/red]",
+    "\x1b[2J",
+    "two\nlines\r\nor three",
+    "nul\x00",
+    "\u202egnp.exe",
+    "\ud800",
+    "*bold* **more**",
+    "trailing\\",
+    " spaced ",
+    "",
+]
+
+
+def record(job: int = 0, *, state: str = "finished", reason: str = "", **metrics: float) -> RunRecord:
+    return RunRecord(
+        run_id=f"id{job}",
+        name=f"20-20-tanh-inv-s{job}",
+        state=state,
+        reason=reason,
+        settings={"arch": "wide", "seed": job, "trainer.epochs": 100},
+        metrics=metrics,
+        sweep="s1",
+        job=job,
+    )
+
+
+@pytest.fixture
+def records() -> list[RunRecord]:
+    return [
+        record(0, best_val_accuracy=0.95, test_accuracy=0.9722222222222222, best_epoch=40.0, duration_seconds=1.25),
+        record(1, best_val_accuracy=0.97, test_accuracy=0.9611111111111111, best_epoch=60.0, duration_seconds=1.5),
+        record(2, state="diverged", reason="the cost is not finite at epoch 12", duration_seconds=0.25),
+    ]
+
+
+@pytest.fixture
+def runs(records: list[RunRecord]) -> pd.DataFrame:
+    return frame(records)
+
+
+@pytest.fixture
+def odd_runs() -> pd.DataFrame:
+    """A frame in which names, settings' names, settings and reasons are hostile."""
+    return frame(
+        [
+            RunRecord(run_id=str(row), name=text, state="failed", reason=text, settings={"note": text, "=cmd|x": -0.5})
+            for row, text in enumerate(PAYLOADS)
+        ]
+    )
+
+
+@pytest.fixture
+def history() -> pd.DataFrame:
+    epochs = np.arange(11)
+    accuracy = np.where(epochs % 5 == 0, 1 - 1 / (epochs + 2), np.nan)
+    return pd.DataFrame(
+        {"epoch": epochs, "learning_rate": 0.1, "train_cost": 1 / (epochs + 1), "test_accuracy": accuracy}
+    )

@@ -1,0 +1,107 @@
+"""Pictures that are drawn whatever the numbers and the names are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnsweep.errors import ConfigError
+from nnsweep.results.curves import job_curves, learning_curves
+from nnsweep.results.figure import save
+
+
+def titles(figure):
+    return [axes.get_title() for axes in figure.axes]
+
+
+def labels(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def diverging(history, cost=np.inf):
+    return history.assign(train_cost=[*history["train_cost"][:-2], 1e300, cost])
+
+
+def test_a_panel_for_each_quantity_that_was_measured(history):
+    assert titles(learning_curves({"a": history})) == ["training cost", "test accuracy", "learning rate"]
+    validated = history.assign(val_accuracy=history["test_accuracy"])
+    assert titles(learning_curves({"a": validated}))[1] == "validation accuracy"
+    assert titles(job_curves(validated, "a")) == ["training cost", "accuracy", "learning rate"]
+
+
+def test_evaluated_points_are_joined(history):
+    line = learning_curves({"a": history}).axes[1].get_lines()[0]
+    assert list(line.get_xdata()) == [0, 5, 10]
+    assert line.get_linestyle() == "-"
+
+
+def test_cost_is_on_a_logarithmic_scale_unless_it_is_negative(history):
+    assert learning_curves({"a": history}).axes[0].get_yscale() == "log"
+    below = history.assign(train_cost=history["train_cost"] - 1)
+    assert learning_curves({"a": below}).axes[0].get_yscale() == "linear"
+
+
+def test_the_legend_names_the_best_first(history):
+    worse = history.assign(test_accuracy=history["test_accuracy"] / 2)
+    assert labels(learning_curves({"bad": diverging(history), "worse": worse, "best": history})) == [
+        *("best", "worse", "bad", "diverged")
+    ]
+
+
+def test_of_many_runs_ten_are_named_and_the_others_grey(history):
+    many = {f"run{i}": history.assign(test_accuracy=history["test_accuracy"] - i / 100) for i in range(60)}
+    figure = learning_curves(many)
+    assert labels(figure) == [*(f"run{i}" for i in range(10)), "50 others"]
+    looks = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].get_lines()}
+    assert len(looks) == 11
+
+
+@pytest.mark.parametrize("cost", [np.inf, np.nan, -np.inf])
+def test_an_exploding_cost_does_not_flatten_the_others(history, cost):
+    figure = learning_curves({"good": history, "bad": diverging(history, cost)})
+    assert figure.axes[0].get_ylim()[1] == 10
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pd.DataFrame({"epoch": [], "train_cost": []}),
+        pd.DataFrame({"epoch": [0], "train_cost": [np.nan], "learning_rate": [0.0]}),
+        pd.DataFrame({"epoch": [0], "train_cost": [0.0], "test_accuracy": [0.5]}),
+        pd.DataFrame({"epoch": [0, 1], "train_cost": [1e308, 1.7e308]}),
+    ],
+)
+def test_odd_histories_are_drawn(tmp_path, odd):
+    save(learning_curves({"odd": odd}), tmp_path / "a.png")
+    save(job_curves(odd), tmp_path / "b.png")
+
+
+def test_no_history_at_all_says_so(tmp_path):
+    figure = learning_curves({})
+    save(figure, tmp_path / "a.png")
+    assert figure.axes[0].texts[0].get_text() == "no epoch was recorded"
+
+
+@pytest.mark.parametrize("name", ["$x^{", "_hidden", "日本", "line\nbreak", "long" * 100, "\x1b[2J", ""])
+def test_odd_names_are_drawn(tmp_path, history, name):
+    save(learning_curves({name: history}, title=name), tmp_path / "a.png")
+    save(job_curves(history, name), tmp_path / "b.svg")
+
+
+def test_the_legend_stays_inside_the_picture(history):
+    figure = learning_curves({f"{'long-name-' * 6}{i}": history for i in range(9)})
+    figure.canvas.draw()
+    box = figure.legends[0].get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+    assert figure.bbox.y0 <= box.y0
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_equal_pictures_have_equal_bytes(tmp_path, history, suffix):
+    for name in "ab":
+        save(learning_curves({"run": history}), tmp_path / f"{name}{suffix}")
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_another_suffix_is_refused(tmp_path, history):
+    with pytest.raises(ConfigError, match=r"a picture is \.png"):
+        save(job_curves(history), tmp_path / "a.docx")

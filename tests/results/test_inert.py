@@ -1,0 +1,53 @@
+"""Hostile text stays text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.text import Text
+
+from nnsweep.messages import visible
+from nnsweep.results.inert import for_html, for_latex, for_markdown, for_spreadsheet
+
+anything = st.text(st.characters(), max_size=30)
+
+
+@given(anything)
+def test_a_spreadsheet_sees_no_formula_and_the_text_can_be_had_back(text):
+    cell = for_spreadsheet(text)
+    assert cell.strip()[:1] not in tuple("=+-@＝＋－＠")  # noqa: RUF001
+    assert cell.removeprefix("'") == text
+
+
+@pytest.mark.parametrize("text", ["20-20", "tanh", "a=b", "", " padded", "x\ty"])
+def test_harmless_text_gets_no_apostrophe(text):
+    assert for_spreadsheet(text) == text
+
+
+@given(anything)
+def test_visible_text_is_one_printable_line(text):
+    shown = visible(text)
+    assert shown.isprintable()
+    assert Text(shown).plain == shown
+    shown.encode()
+
+
+@given(anything)
+def test_html_has_no_tag_and_no_quote(text):
+    assert not set(for_html(text)) & set("<>\"'\n")
+
+
+@given(anything)
+def test_latex_has_no_bare_special(text):
+    escaped = for_latex(text)
+    for command in ("backslash", "asciitilde", "asciicircum", "less", "greater", "bar"):
+        escaped = escaped.replace(f"\\text{command}{{}}", "")
+    escaped = escaped.replace(r"\symbol{34}", "")
+    for special in "{}$&#_%":
+        escaped = escaped.replace("\\" + special, "")
+    for protected in "-`'[]*":
+        escaped = escaped.replace(f"{{{protected}}}", "")
+    assert not set(escaped) & set('\\{}$&#^_%~<>[]*`"')
+
+
+def test_markdown_keeps_ordinary_names_readable():
+    assert for_markdown("schedule.decay_rate 20-20-tanh") == "schedule.decay_rate 20-20-tanh"

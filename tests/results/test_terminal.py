@@ -1,0 +1,76 @@
+"""The table that ends a sweep."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from nnsweep.results.frame import frame
+from nnsweep.results.terminal import table
+from nnsweep.tracking.record import RunRecord
+
+
+def shown(runs, width=80, **options):
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(table(runs, width=width, **options))
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+GOLDEN = """\
+                                      best_
+                                       val_  best_     test_  duration_
+name               state     seed  accuracy  epoch  accuracy    seconds
+───────────────────────────────────────────────────────────────────────
+20-20-tanh-inv-s1  finished     1    0.9700     60    0.9611        1.5
+20-20-tanh-inv-s0  finished     0    0.9500     40    0.9722        1.2
+20-20-tanh-inv-s2  diverged     2                                   0.2
+test_accuracy: test accuracy at the epoch of best validation accuracy
+20-20-tanh-inv-s2 diverged: the cost is not finite at epoch 12
+"""
+
+
+def test_the_table_of_a_small_sweep_at_80_columns(runs):
+    assert shown(runs) + "\n" == GOLDEN
+
+
+def test_without_validation_set_the_table_says_that_its_accuracies_are_optimistic():
+    runs = frame([RunRecord(run_id="a", name="a", state="finished", metrics={"test_accuracy": 0.97222})])
+    text = shown(runs)
+    assert "0.9722\n" in text
+    assert "no validation set: the epoch was selected on the test set" in text
+    assert "state" not in text
+
+
+@pytest.mark.parametrize("width", [1, 20, 40, 80, 200])
+def test_no_line_is_wider_than_the_terminal(width, runs, odd_runs):
+    for table_of in (runs, odd_runs, frame([])):
+        assert max(map(len, shown(table_of, width).splitlines()), default=0) <= width
+
+
+def test_user_text_is_neither_markup_nor_control(odd_runs):
+    text = shown(odd_runs, 200)
+    assert "[red]text[/red]" in text
+    assert r"\x1b[2J" in text
+    assert "\x1b" not in text
+
+
+def test_what_does_not_fit_is_named(runs):
+    assert "not shown: state, best_val_accuracy, seed" in " ".join(shown(runs, 34).split())
+
+
+def test_a_setting_that_repeats_another_gives_way_to_results():
+    runs = frame(
+        [
+            RunRecord(
+                run_id=sizes,
+                name=f"{sizes}-tanh-constant-momentum-s0",
+                state="finished",
+                settings={"arch": arch, "hidden_layer_sizes": sizes},
+                metrics={"test_accuracy": 0.9, "best_val_accuracy": 0.9, "best_epoch": 3.0, "max_test_accuracy": 0.95},
+            )
+            for arch, sizes in [("shallow", "8"), ("wide", "20-20"), ("deep", "4-6-4")]
+        ]
+    )
+    text = shown(runs, 76)
+    assert "not shown: hidden_layer_sizes" in text
+    assert "epoch" in text
