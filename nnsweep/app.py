@@ -19,8 +19,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nnsweep.errors import StoreError, UserError
-from nnsweep.messages import visible
+from nnsweep.errors import ConfigError, StoreError, UserError
+from nnsweep.messages import nearest, visible
 from nnsweep.sweep.composing import told
 from nnsweep.sweep.grid import new_sweep_id
 
@@ -173,14 +173,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     try:
-        if given and given[0] in commands.commands:
+        if given and given[0] in ("--version", *commands.commands):
             commands.main(given, prog_name="nnsweep", standalone_mode=False)
+        elif given and given[0].isidentifier():
+            raise ConfigError(f"{given[0]}: there is no such command; {nearest(given[0], commands.commands)}")
         else:
             _hydra(given)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough, as in `nnsweep export study | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         return _refused(error)
     return 0

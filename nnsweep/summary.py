@@ -82,6 +82,7 @@ def record(records: Sequence[RunRecord], store: Store, folder: Path) -> None:
         "nnsweep.n_jobs": str(len(records)),
         "nnsweep.n_finished": str(_n_finished(records)),
         "mlflow.note.content": _described(records),
+        "mlflow.source.name": "nnsweep",
     }
     state = "finished" if _n_finished(records) == len(records) else "failed"
     summary = RunRecord(run_id="", name=f"sweep {folder.name}", state=state)

@@ -89,10 +89,22 @@ def interval(annotation: Any) -> Range | None:
     return None
 
 
-def _check(ranges: Mapping[str, Range], values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        allowed = ranges.get(name)
-        if allowed is not None and value is not None and value not in allowed:
+@functools.cache
+def _ranges(factory: Callable[..., Any]) -> dict[str, Range]:
+    return {name: found for name, (hint, _) in settings(factory).items() if (found := interval(hint))}
+
+
+def require(factory: Callable[..., Any], values: Mapping[str, Any]) -> None:
+    """Check values against the ranges in the signature of `factory`.
+
+    Raises
+    ------
+    ValueError
+        Naming the first parameter that is out of its range, the rule and the value.
+    """
+    for name, allowed in _ranges(factory).items():
+        value = values.get(name)
+        if value is not None and value not in allowed:
             raise ValueError(f"`{name}` must be {allowed}, got {value!r}")
 
 
@@ -118,11 +130,10 @@ def ranged(factory: Callable[P, T]) -> Callable[P, T]:
     Traceback (most recent call last):
     ValueError: `epochs` must be > 0, got 0
     """
-    allowed = {name: found for name, (hint, _) in settings(factory).items() if (found := interval(hint))}
 
     @functools.wraps(factory)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        _check(allowed, kwargs)
+        require(factory, kwargs)
         return factory(*args, **kwargs)
 
     return checked

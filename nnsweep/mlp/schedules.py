@@ -335,7 +335,8 @@ class ReduceOnPlateau:
             return Plateau(plateau.learning_rate, train_cost)
         if plateau.stale < self.patience:
             return plateau._replace(stale=plateau.stale + 1)
-        return Plateau(max(self.min_rate, plateau.learning_rate * self.factor), plateau.best)
+        reduced = max(self.min_rate, plateau.learning_rate * self.factor)
+        return Plateau(min(reduced, plateau.learning_rate), plateau.best)
 
 
 @ranged

@@ -168,7 +168,8 @@ class Stack:
     def train_costs(self, examples: Examples, batch_size: int | None) -> Iterator[FloatArray]:
         """Train without end; yield the training cost, of shape (K,), before the first epoch and after each.
 
-        Full batch, it is the cost of the parameters as they are. With minibatches it is the mean over the
+        Full batch, it is the cost of the parameters as they are (with dropout, of the units that are not left
+        out). With minibatches it is the mean over the
         epoch's batches, each seen before its step (before the first epoch: of all samples). The stack may
         be made smaller between two epochs.
 
@@ -257,8 +258,11 @@ class Stack:
     def _clipped(self, gradients: Layers) -> Layers:
         if self.clip_norm is None:
             return gradients
-        squares = sum(np.square(part).sum(axis=(1, 2), keepdims=True) for layer in gradients for part in layer)
-        shrink = np.minimum(1, self.clip_norm / np.maximum(np.sqrt(squares), np.finfo(self.dtype).tiny))
+        parts = [part for layer in gradients for part in layer]
+        norms = np.sqrt(sum(np.square(part, dtype=np.float64).sum(axis=(1, 2), keepdims=True) for part in parts))
+        # a gradient that is too long to be measured must not become one of length 0: its network diverges
+        shrink = np.where(np.isfinite(norms), self.clip_norm / np.maximum(norms, self.clip_norm), np.nan)
+        shrink = shrink.astype(self.dtype)
         return [Layer(W * shrink, b * shrink) for W, b in gradients]
 
 

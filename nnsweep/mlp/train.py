@@ -14,7 +14,7 @@ import numpy as np
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
-from nnsweep.mlp.ranges import Count, Fraction, Positive
+from nnsweep.mlp.ranges import Count, Fraction, Positive, require
 from nnsweep.mlp.stack import Member, Stack
 
 NUMERICS_VERSION = 1
@@ -65,6 +65,11 @@ class Training:
         By how much the accuracy must rise to count.
     clip_norm : float or None
         The longest gradient that a step may follow; None for any.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
     """
 
     optimizer: Optimizer
@@ -75,6 +80,9 @@ class Training:
     patience: Count | None = None
     min_delta: Fraction = 0.0
     clip_norm: Positive | None = None
+
+    def __post_init__(self) -> None:
+        require(Training, vars(self))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

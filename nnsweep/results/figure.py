@@ -17,8 +17,8 @@ from matplotlib.lines import Line2D
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
 from nnsweep.messages import visible
+from nnsweep.palette import COLOURS
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 STROKES = ("-", "--", "-.", ":")
 LONGEST_LABEL = 44
 METADATA: dict[str, dict[str, None]] = {

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -26,6 +26,8 @@ def told(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}={name}: there is no such choice; {nearest(name, sorted(error.options))}"
+    if isinstance(error, OverrideParseException):
+        return f"{visible(error.override)}: cannot be read ({_first_line(error)}); settings are written key=value"
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_key(cause)

@@ -81,9 +81,13 @@ class Job(Settings):
     def _parts_fit(self) -> "Job":
         trainer, schedule, data = (part.settings() for part in (self.trainer, self.schedule, self.data))
         if trainer["patience"] is not None and not data["val_fraction"]:
-            raise ValueError("trainer.patience needs a validation part: set data.val_fraction above 0")
+            raise ValueError(
+                f"trainer.patience={trainer['patience']} needs a validation part: set data.val_fraction above 0"
+            )
         if schedule.get("warmup_epochs", 0) > trainer["epochs"]:
-            raise ValueError("schedule.warmup_epochs must not exceed trainer.epochs")
+            raise ValueError(
+                f"schedule.warmup_epochs={schedule['warmup_epochs']} must not exceed trainer.epochs={trainer['epochs']}"
+            )
         self.rule()
         return self
 

@@ -20,6 +20,7 @@ from nnsweep.data.load import load
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.train import train
+from nnsweep.palette import COLOURS
 from nnsweep.sweep import describe, folder
 from nnsweep.sweep.environment import environment
 from nnsweep.sweep.job import Job
@@ -137,6 +138,7 @@ def _started(job: Job, place: Place, store: Store, examples: Dataset) -> str:
         "nnsweep.folder": str(place.folder),
         "mlflow.note.content": describe.description(job, place.chosen),
         "mlflow.source.name": "nnsweep",
+        "mlflow.runColor": COLOURS[place.number % len(COLOURS)],
     }
     code = environment()
     if "git_commit" in code:
@@ -178,7 +180,7 @@ def _send(
         history = trained.history()
         points = job.tracking.max_points
         runs.log_history(store, record.run_id, history, keep=(trained.best_epoch,), points=points)
-        runs.log_metrics(store, record.run_id, record.metrics, step=len(trained.rows))
+        runs.log_metrics(store, record.run_id, record.metrics, after=len(trained.rows))
         told = f"{describe.description(job, place.chosen)}\n\n{describe.outcome(trained, 'val_accuracy' in history)}"
         runs.log_tags(store, record.run_id, {"mlflow.note.content": told})
     runs.log_files(store, record.run_id, files)

@@ -13,7 +13,7 @@ import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray, IntArray
 from nnsweep.tracking.client import client, explained
-from nnsweep.tracking.record import RunRecord, Setting
+from nnsweep.tracking.record import CURVES, RunRecord, Setting
 from nnsweep.tracking.store import Store
 
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED"}
@@ -113,12 +113,20 @@ def thinned(positions: Sequence[int] | IntArray, *, keep: Iterable[int] = (), po
     return sorted({*even, *kept})
 
 
-def log_metrics(store: Store, run_id: str, metrics: Mapping[str, float], *, step: int) -> None:
-    """Record final metrics at a step after the last epoch, because MLflow shows a metric's last value."""
+def log_metrics(store: Store, run_id: str, metrics: Mapping[str, float], *, after: int) -> None:
+    """Record final metrics, as single values that the UI draws as bars.
+
+    Where a curve has the same name (``test_accuracy``), the value closes the curve one step after the last
+    epoch, `after`: MLflow shows, sorts and filters by a metric's last value.
+    """
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
-    values = [Metric(name, float(value), now, step) for name, value in metrics.items() if math.isfinite(value)]
+    values = [
+        Metric(name, float(value), now, after if name in CURVES else 0)
+        for name, value in metrics.items()
+        if math.isfinite(value)
+    ]
     with explained(store.uri):
         client(store.uri).log_batch(run_id, metrics=values)
 

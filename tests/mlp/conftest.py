@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -126,7 +127,7 @@ def draw_layers() -> Callable[..., Layers]:
                 random.normal(size=(n_networks, fan_in, fan_out)) / np.sqrt(fan_in),
                 random.normal(size=(n_networks, 1, fan_out)) / 2,
             )
-            for fan_in, fan_out in zip(sizes, sizes[1:], strict=False)
+            for fan_in, fan_out in pairwise(sizes)
         ]
 
     return draw

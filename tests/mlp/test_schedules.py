@@ -36,10 +36,12 @@ CLOSED_FORMS = [
     (exp, {"gamma": 0.9, "every": 5, "compound": True}, {0: 0.45, 4: 0.45, 5: 0.5 * 0.9**3, 10: 0.5 * 0.9**6}),
     (inv, {"gamma": 0.1, "power": 0.75}, {0: 0.5, 1: 0.5 * 1.1**-0.75, 10: 0.5 * 2**-0.75, 10**6: 0.5 * 100001**-0.75}),
     (inv, {"gamma": 0.1, "power": -1e9}, {0: 0.5, 10: math.inf}),
-    (inv, {"gamma": 1.0, "power": 1.0, "every": 2, "compound": True}, {0: 0.5 / 2, 1: 0.5 / 2, 2: 0.5 / 6, 4: 0.5 / 24}),
+    (inv, {"gamma": 1.0, "power": 1.0, "every": 2, "compound": True},
+     {0: 0.5 / 2, 1: 0.5 / 2, 2: 0.5 / 6, 4: 0.5 / 24}),
     (poly, {"power": 2.0, "max_iter": 10}, {0: 0.5, 1: 0.5 * 0.81, 9: 0.5 * 0.01, 10: 0, 11: 0, 10**6: 0}),
     (poly, {"power": 1.0, "max_iter": 4, "compound": True}, {0: 0.375, 1: 0.1875, 2: 0.046875, 3: 0, 4: 0}),
-    (sigmoid, {"gamma": 0.5, "stepsize": 4}, {0: 0.5 / (1 + math.exp(-2)), 4: 0.25, 8: 0.5 / (1 + math.exp(2)), 10**6: 0}),
+    (sigmoid, {"gamma": 0.5, "stepsize": 4},
+     {0: 0.5 / (1 + math.exp(-2)), 4: 0.25, 8: 0.5 / (1 + math.exp(2)), 10**6: 0}),
     (sigmoid, {"gamma": -0.5, "stepsize": 4}, {0: 0.5 / (1 + math.exp(2)), 4: 0.25, 10**6: 0.5}),
     (multistep, {"boundaries": (2, 5), "gamma": 0.1}, {0: 0.5, 1: 0.5, 2: 0.05, 4: 0.05, 5: 0.005, 10**6: 0.005}),
     (multistep, {"boundaries": ()}, {0: 0.5, 10**6: 0.5}),
@@ -50,7 +52,7 @@ CLOSED_FORMS = [
     (warm_restarts, {"period_epochs": 2, "period_factor": 3, "end_value": 0.1},
      {0: 0.5, 1: 0.3, 2: 0.5, 5: 0.3, 7: half_cosine(0.5, 0.1, 5 / 6), 8: 0.5, 17: 0.3, 26: 0.5}),
     (one_cycle, {"cycle_epochs": 10, "warmup_fraction": 0.5, "start_factor": 0.2, "end_factor": 0.02},
-     {0: 0.1, 1: half_cosine(0.1, 0.5, 0.25), 2: 0.3, 4: 0.5, 5: half_cosine(0.5, 0.01, 0.2), 9: 0.01, 10: 0.01, 99: 0.01}),
+     {0: 0.1, 1: half_cosine(0.1, 0.5, 0.25), 2: 0.3, 4: 0.5, 5: half_cosine(0.5, 0.01, 0.2), 9: 0.01, 10: 0.01}),
     (one_cycle, {"cycle_epochs": 1, "end_factor": 0.02}, {0: 0.01, 1: 0.01}),
 ]  # fmt: skip
 
@@ -225,3 +227,8 @@ def test_the_rate_never_falls_below_its_minimum():
 def test_a_cost_that_is_not_a_number_is_no_improvement():
     rule = reduce_on_plateau(learning_rate=1.0, patience=5)
     assert rule.observe(Plateau(1.0, best=2.0, stale=1), math.nan) == Plateau(1.0, best=2.0, stale=2)
+
+
+def test_a_lowest_rate_above_the_base_rate_never_raises_it():
+    rule = reduce_on_plateau(learning_rate=0.1, patience=0, min_rate=1.0)
+    assert rule.observe(rule.observe(rule.start(), 1.0), 1.0).learning_rate == 0.1

@@ -48,9 +48,9 @@ def assert_same_history(one, other, exactly=False):
 
 
 WAYS = [  # activation, optimizer, batch size, dropout, clip_norm
-    (activation, list(OPTIMIZERS)[number % 6], (None, 5, 1)[number % 3], (0, 0.3)[number // 2 % 2], (None, 0.5)[number % 2])
-    for number, activation in enumerate([*ACTIVATIONS, *ACTIVATIONS])
-]  # fmt: skip
+    (activation, list(OPTIMIZERS)[n % 6], (None, 5, 1)[n % 3], (0, 0.3)[n // 2 % 2], (None, 0.5)[n % 2])
+    for n, activation in enumerate([*ACTIVATIONS, *ACTIVATIONS])
+]
 
 
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
@@ -133,6 +133,12 @@ def test_a_gradient_of_0_can_be_clipped(network, member, stack_of):
     stack = stack_of(network(()), layers, [member()], clip_norm=1.0)
     before, after = descent(stack, Examples(np.zeros((2, 2)), np.array([0, 1])))
     assert (before == after).all()
+
+
+def test_a_gradient_too_long_to_measure_ends_its_network_instead_of_freezing_it(network, member, stack_of):
+    stack = stack_of(network(()), [Layer(np.zeros((1, 2, 2)), np.zeros((1, 1, 2)))], [member()], clip_norm=1.0)
+    descent(stack, Examples(np.array([[1e200, 0], [0, 1]]), np.array([0, 1])))
+    assert not stack.finite().any()
 
 
 def test_weight_decay_adds_half_the_squared_weights_to_the_cost_but_not_the_biases(small, member, stack_of):

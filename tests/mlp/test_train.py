@@ -33,22 +33,21 @@ def same_bits(one, other) -> bool:
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-@pytest.mark.parametrize("epochs", [0, 1, 7])
+@pytest.mark.parametrize("epochs", [1, 2, 7])
 def test_there_is_a_record_before_training_and_one_after_every_epoch(epochs, batch_size, epochs_of):
     records = list(epochs_of(epochs=epochs, batch_size=batch_size))
     assert [record.epoch for record in records] == list(range(epochs + 1))
     assert [record.endings for record in records] == [{}] * epochs + [{0: "finished"}]
 
 
-def test_epoch_0_is_the_untrained_network(network, parts, member, run, given):
+def test_epoch_0_is_the_untrained_network(network, parts, member, given):
     weights = [np.full((6, 5), 0.1), np.full((5, 3), 0.2)]
-    data = parts()
-    trained = run(data, network(), [member(initializer=given(weights))], epochs=0)[0]
-    assert all((layer.W == W).all() and (layer.b == 0).all() for layer, W in zip(trained.layers, weights, strict=True))
+    data, once = parts(), Training(optimizer=OPTIMIZERS["gradient_descent"], epochs=1)
+    untrained = next(train(data, network(), [member(initializer=given(weights))], once))
+    assert all((given == W).all() and (b == 0).all() for (W, b), given in zip(untrained.layers, weights, strict=True))
     # all classes have equal logits: the cost is ln K, and the first class is taken
-    history = trained.history()
-    assert history["train_cost"][0] == pytest.approx(math.log(3), rel=1e-15)
-    assert history["test_accuracy"][0] == np.mean(data.test.y == 0)
+    assert untrained.train_cost[0] == pytest.approx(math.log(3), rel=1e-15)
+    assert untrained.test_accuracy[0] == np.mean(data.test.y == 0)
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 100])
@@ -127,6 +126,15 @@ def test_only_a_rise_by_more_than_min_delta_resets_the_wait(patience, min_delta,
             best, since = accuracy, epoch
         ends.append(epoch - since >= patience)
     assert ends == [False] * (len(ends) - 1) + [True]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"batch_size": 0}, {"evaluate_every": 0}, {"patience": 0}, {"min_delta": 1}, {"clip_norm": 0}],
+)
+def test_settings_out_of_their_range_are_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be .*, got"):
+        Training(**{"optimizer": OPTIMIZERS["momentum"], "epochs": 1} | wrong)
 
 
 def test_patience_without_a_validation_part_is_refused(epochs_of, parts):
@@ -275,18 +283,24 @@ def test_a_rate_that_grows_without_bound_ends_as_diverged(
     assert len(trained.rows) <= 6
 
 
-@pytest.mark.parametrize("activation", ["identity", "relu", "softplus"])
-def test_weights_that_overflow_end_the_network_even_where_the_cost_is_finite(
-    activation, network, parts, member, run, given
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_weights_that_are_not_finite_end_the_network_even_where_the_cost_is(
+    batch_size, network, parts, member, run, given
 ):
-    weights = [np.zeros((6, 5)), np.zeros((5, 3))]
-    weights[0][0] = 1e308
+    # minus infinity is the rectifier's 0
+    weights = [np.zeros((6, 5)), np.ones((5, 3))]
+    weights[0][0, 0] = -np.inf
     data = parts()
-    data.train.X[:, 0] = 0
-    data.train.X[0, 0] = 100
-    with np.errstate(over="ignore", invalid="ignore"):
-        trained = run(data, network((5,), activation), [member(initializer=given(weights))])[0]
+    for part in (data.train, data.val, data.test):
+        part.X[:] = 1 + np.abs(part.X)
+    trained = run(data, network((5,), "relu"), [member(initializer=given(weights))], batch_size=batch_size)[0]
     assert trained.ending == "diverged"
+    assert np.isfinite(trained.history()["train_cost"]).tolist() == [True]
+
+
+def test_the_cost_of_an_epoch_of_minibatches_is_the_mean_over_its_samples(network, parts, member, run):
+    costs = run(parts(), network(), [member(schedule=lambda epoch: 0.0)], batch_size=8)[0].history()["train_cost"]
+    np.testing.assert_allclose(costs, costs[0], rtol=1e-14)
 
 
 def test_a_training_part_of_one_sample_one_feature_or_equal_rows_can_be_trained_on(network, member, run):
