@@ -4,9 +4,12 @@ This module joins the rooms: it is Hydra's task function (`job`), what the grid 
 grid (`sweep`), and the program's entry (`main`), which answers for messages and exit codes.
 """
 
+import argparse
 import functools
 import os
+import secrets
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +25,6 @@ from omegaconf.errors import OmegaConfBaseException
 from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.messages import nearest, visible
 from nnsweep.sweep.composing import told
-from nnsweep.sweep.grid import new_sweep_id
 
 USAGE = 2
 FAILED_JOBS = 3
@@ -36,6 +38,11 @@ def conf_dir() -> str:
         if (folder / "config.yaml").is_file():
             return str(folder)
     raise FileNotFoundError(f"there is no conf/config.yaml in or beside {package}; install nnsweep again")
+
+
+def new_sweep_id() -> str:
+    """Return a name for a sweep: when it began, and four letters that tell it from others of that second."""
+    return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
 
 
 OmegaConf.register_new_resolver("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
@@ -58,17 +65,16 @@ def job(config: DictConfig) -> Any:
 
     settings = HydraConfig.get()
     checked = grid.checked(config)
-    alone = settings.mode == RunMode.RUN
-    store = _store(checked.tracking, alone=alone)
+    store = _store(Path.cwd(), checked.tracking, alone=settings.mode == RunMode.RUN)
     return work.run(checked, grid.place(checked, settings), store, draw=_draw)
 
 
 @functools.cache
-def _store(tracking: Any, *, alone: bool) -> Any:
+def _store(folder: Path, tracking: Any, *, alone: bool) -> Any:
     """Find the store that the sweep has made ready; a job that is run without a sweep makes it ready itself."""
     from nnsweep.tracking.store import existing, ready, resolved_uri
 
-    uri = resolved_uri(tracking.uri, Path.cwd())
+    uri = resolved_uri(tracking.uri, folder)
     return ready(uri, tracking.experiment, tracking.artifact_root) if alone else existing(uri, tracking.experiment)
 
 
@@ -114,29 +120,12 @@ def sweep(
         After the last job, with 3 if a job did not finish, 5 if the store failed, 130 if interrupted.
     """
     from nnsweep import summary
-    from nnsweep.progress import progress
-    from nnsweep.sweep import grid as grids
+    from nnsweep.sweep.grid import points
     from nnsweep.sweep.outcomes import outcomes, store_failed
-    from nnsweep.sweep.work import dataset
-    from nnsweep.tracking.store import ready, resolved_uri
 
-    points = grids.points(grid, compose)
-    tracking = points[0].job.tracking
-    uri = resolved_uri(tracking.uri, Path.cwd())
-    for data in dict.fromkeys(point.job.data for point in points):
-        dataset(data)
-    store = ready(uri, tracking.experiment, tracking.artifact_root)
-    folder = Path(config.hydra.sweep.dir).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, folder / "multirun.yaml")
-    grids.write_plan(folder, grid)
-    returns: Sequence[Any] = []
-    interrupted = False
-    with progress(folder, len(points)):
-        try:
-            returns = launch(grid)
-        except KeyboardInterrupt:
-            interrupted = True
+    store = _prepared([point.job for point in points(grid, compose)])
+    folder = _sweep_folder(config, grid)
+    returns, interrupted = _launched(grid, launch, folder)
     records = outcomes(grid, returns, folder)
     summary.record(records, store, folder)
     summary.show(records, store, folder.name)
@@ -149,10 +138,60 @@ def sweep(
     return records
 
 
+def _prepared(jobs: Sequence[Any]) -> Any:
+    """Load every data set and make the store ready, so that what is wrong with them is told before the first job."""
+    from nnsweep.sweep.work import dataset
+    from nnsweep.tracking.store import ready, resolved_uri
+
+    tracking = jobs[0].tracking
+    uri = resolved_uri(tracking.uri, Path.cwd())
+    for data in dict.fromkeys(job.data for job in jobs):
+        dataset(data)
+    return ready(uri, tracking.experiment, tracking.artifact_root)
+
+
+def _sweep_folder(config: DictConfig, grid: Sequence[Sequence[str]]) -> Path:
+    from nnsweep.sweep.grid import write_plan
+
+    folder = Path(config.hydra.sweep.dir).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, folder / "multirun.yaml")
+    except OSError as error:
+        raise ConfigError(f"hydra.sweep.dir={folder}: cannot be written ({error.strerror}); choose another") from error
+    write_plan(folder, grid)
+    return folder
+
+
+def _launched(
+    grid: Sequence[Sequence[str]], launch: Callable[[Sequence[Sequence[str]]], Sequence[Any]], folder: Path
+) -> tuple[Sequence[Any], bool]:
+    """Launch all jobs; give what the launcher returned, and whether the user interrupted it."""
+    from nnsweep.progress import progress
+
+    with progress(folder, len(grid)):
+        try:
+            return launch(grid), False
+        except KeyboardInterrupt:
+            return [], True
+
+
 def _hydra(arguments: Sequence[str]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which tells them in one line
-    sys.argv = ["nnsweep", *arguments]
-    hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")(job)()
+    own, rest = _own_configurations(arguments)
+    # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
+    sys.argv = ["nnsweep", *rest, *(["--config-dir", conf_dir()] if own else [])]
+    hydra.main(version_base="1.3", config_path=own or conf_dir(), config_name="config")(job)()
+
+
+def _own_configurations(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Part the command line into the user's folder of configurations, if one is given, and the rest."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd", default="")
+    given, rest = parser.parse_known_args(arguments)
+    if given.config_dir and not Path(given.config_dir).is_dir():
+        raise ConfigError(f"--config-dir {given.config_dir}: there is no such folder")
+    return str(Path(given.config_dir).absolute()) if given.config_dir else "", rest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

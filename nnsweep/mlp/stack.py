@@ -18,7 +18,8 @@ from nnsweep.mlp.initializers import Initializer
 from nnsweep.mlp.minibatches import minibatches
 from nnsweep.mlp.network import Inputs, Layer, Layers, Network, Pass, backward, first_layers, forward, selected
 from nnsweep.mlp.optimizers import Optimizer
-from nnsweep.mlp.schedules import Plateau, ReduceOnPlateau, Schedule
+from nnsweep.mlp.plateau import Plateau, ReduceOnPlateau
+from nnsweep.mlp.schedules import Schedule
 
 _quietly = np.errstate(over="ignore", invalid="ignore")  # what is not finite ends its network, by name
 

@@ -120,4 +120,4 @@ def _number(name: str, value: float) -> str:
         return str(value)
     if name.endswith("_accuracy"):
         return f"{value:.4f}"
-    return f"{value:.1f}" if name.endswith("_seconds") else f"{value:.6g}"
+    return f"{value:.2f}" if name.endswith("_seconds") else f"{value:.6g}"

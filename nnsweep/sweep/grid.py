@@ -5,8 +5,6 @@ the jobs of a sweep must know of each other is written into the sweep's folder, 
 """
 
 import json
-import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +33,6 @@ class Point:
 
     overrides: tuple[str, ...]
     job: Job
-
-
-def new_sweep_id() -> str:
-    """Return a name for a sweep: when it began, and four letters that tell it from others of that second."""
-    return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
 
 
 def checked(config: DictConfig) -> Job:

@@ -9,7 +9,8 @@ from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.network import Layer
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.schedules import exp, reduce_on_plateau
+from nnsweep.mlp.plateau import reduce_on_plateau
+from nnsweep.mlp.schedules import exp
 
 
 @pytest.fixture

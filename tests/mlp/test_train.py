@@ -11,7 +11,8 @@ from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.network import forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.schedules import exp, inv, reduce_on_plateau
+from nnsweep.mlp.plateau import reduce_on_plateau
+from nnsweep.mlp.schedules import exp, inv
 from nnsweep.mlp.train import Training, train
 
 

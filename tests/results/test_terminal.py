@@ -21,9 +21,9 @@ GOLDEN = """\
                                        val_  best_     test_  duration_
 name               state     seed  accuracy  epoch  accuracy    seconds
 ───────────────────────────────────────────────────────────────────────
-20-20-tanh-inv-s1  finished     1    0.9700     60    0.9611        1.5
-20-20-tanh-inv-s0  finished     0    0.9500     40    0.9722        1.2
-20-20-tanh-inv-s2  diverged     2                                   0.2
+20-20-tanh-inv-s1  finished     1    0.9700     60    0.9611       1.50
+20-20-tanh-inv-s0  finished     0    0.9500     40    0.9722       1.25
+20-20-tanh-inv-s2  diverged     2                                  0.25
 test_accuracy: test accuracy at the epoch of best validation accuracy
 20-20-tanh-inv-s2 diverged: the cost is not finite at epoch 12
 """

@@ -1,0 +1,77 @@
+"""The rooms and the arrows between them, read from the imports."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nnsweep
+
+PACKAGE = Path(nnsweep.__file__).parent
+LEAVES = {"errors", "messages", "palette", "files", "rule"}
+KNOWS = {  # room: the rooms that it may import
+    "mlp": {"mlp"},
+    "data": {"data", "mlp", *LEAVES},
+    "tracking": {"tracking", "mlp", *LEAVES},
+    "results": {"results", "tracking", *LEAVES},
+    "sweep": {"sweep", "data", "mlp", "tracking", *LEAVES},
+}
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ([f"{node.module}.{alias.name}" for alias in node.names] if node.module else [])
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((PACKAGE / room).glob("*.py"))
+
+
+@pytest.mark.parametrize("room", KNOWS)
+def test_a_room_imports_only_the_rooms_it_needs(room):
+    known = {name.split(".")[1] for file in modules(room) for name in imports(file) if name.startswith("nnsweep.")}
+    assert known - {"__version__"} <= KNOWS[room]
+
+
+def test_the_results_know_of_tracking_no_more_than_its_records():
+    known = {name for file in modules("results") for name in imports(file) if name.startswith("nnsweep.tracking")}
+    assert {name.rpartition(".")[0] for name in known} == {"nnsweep.tracking.record"}
+
+
+def test_the_network_knows_numpy_and_scipy_and_nothing_else():
+    known = {name.split(".")[0] for file in modules("mlp") for name in imports(file)}
+    assert known - set(sys.stdlib_module_names) == {"numpy", "scipy", "nnsweep"}
+
+
+@pytest.mark.parametrize(
+    ("library", "door"), [("mlflow", {"tracking"}), ("hydra", {"app", "sweep"}), ("omegaconf", {"app", "sweep"})]
+)
+def test_a_foreign_library_has_one_door(library, door):
+    users = {
+        file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for file in PACKAGE.rglob("*.py")
+        for name in imports(file)
+        if name.split(".")[0] == library
+    }
+    assert users == door
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("nnsweep.mlp.history", {"sklearn", "pandas", "mlflow", "hydra"}),
+        ("nnsweep.app", {"sklearn", "pandas", "mlflow", "matplotlib", "pydantic"}),
+        ("nnsweep.sweep.grid", {"mlflow", "matplotlib", "sklearn"}),
+        ("nnsweep.commands", {"mlflow", "pandas", "matplotlib"}),
+    ],
+)
+def test_heavy_libraries_are_imported_late(module, absent):
+    code = f"import sys, {module}; print(*sorted({absent!r} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []
