@@ -1,23 +1,10 @@
 import hashlib
-import os
 import tarfile
-from pathlib import Path
 
 import pytest
 import sklearn.datasets._twenty_newsgroups as twenty_newsgroups
 
-from nnsweep.data.corpus import CACHE_FILE
-
 POSTS = {"alt.atheism": "belief reason doubt", "sci.space": "orbit rocket moon"}
-
-
-@pytest.fixture(scope="session")
-def corpus_home():
-    """The folder of the real corpus."""
-    home = os.environ.get("SCIKIT_LEARN_DATA")
-    if not home or not (Path(home) / CACHE_FILE).exists():
-        pytest.skip("the 20-newsgroups corpus is absent: set SCIKIT_LEARN_DATA")
-    return home
 
 
 @pytest.fixture(scope="session")
