@@ -1,9 +1,14 @@
 import os
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib as mpl
 import pytest
 
+from nnsweep.app import main
 from nnsweep.data.corpus import CACHE_FILE
 
 mpl.use("Agg")
@@ -26,3 +31,30 @@ def corpus_home() -> str:
     if not home or not (Path(home) / CACHE_FILE).exists():
         pytest.skip("the 20-newsgroups corpus is absent: set SCIKIT_LEARN_DATA")
     return home
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def study(tmp_path: Path, ready_store_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give an empty working folder with a ready store."""
+    shutil.copy(ready_store_file, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def nnsweep(study: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Run the program in `study`."""
+
+    def run(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["nnsweep"])
+        code = main(arguments)
+        return Said(code, *capfd.readouterr())
+
+    return run

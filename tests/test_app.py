@@ -4,51 +4,21 @@ import csv
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pytest
 import yaml
 
-from nnsweep.app import main
 from nnsweep.tracking.client import client
 from nnsweep.tracking.store import existing
 
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def study(tmp_path: Path, ready_store_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give an empty working folder with a ready store."""
-    shutil.copy(ready_store_file, tmp_path / "mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def nnsweep(study: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """Run the program in `study`."""
-
-    def run(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["nnsweep"])
-        code = main(arguments)
-        return Said(code, *capfd.readouterr())
-
-    return run
 
 
 def contents(study: Path) -> dict[Path, bytes]:
