@@ -40,7 +40,7 @@ def table(runs: pd.DataFrame, *, width: int = 80, title: str = "") -> Group:
         The table, best run first and those that did not finish last; under it how the epoch was selected, the
         reason of each run that did not finish, and what there was no room for.
     """
-    shown = ranked(_without_idle(varying(runs)))
+    shown = _without_idle(varying(ranked(runs)))
     cells = {name: [_cell(name, value) for value in plain(shown[name])] for name in _candidates(shown)}
     fitting = _fitting(cells, width)
     columns = [name for name in shown.columns if name in fitting]

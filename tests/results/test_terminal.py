@@ -33,6 +33,15 @@ def test_the_table_of_a_small_sweep_at_80_columns(runs):
     assert shown(runs) + "\n" == GOLDEN
 
 
+def test_the_best_run_comes_first_also_where_all_finished_and_no_state_is_shown():
+    runs = [
+        RunRecord(run_id=name, name=name, state="finished", metrics={"test_accuracy": accuracy})
+        for name, accuracy in (("a", 0.5), ("b", 0.7), ("c", 0.6))
+    ]
+    lines = shown(frame(runs)).splitlines()
+    assert [line[0] for line in lines if line[:1] in ("a", "b", "c")] == ["b", "c", "a"]
+
+
 def test_without_validation_set_the_table_says_that_its_accuracies_are_optimistic():
     runs = frame([RunRecord(run_id="a", name="a", state="finished", metrics={"test_accuracy": 0.97222})])
     text = shown(runs)
