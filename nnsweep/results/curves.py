@@ -23,6 +23,7 @@ TITLES = {
     "test_accuracy": "test accuracy",
     "learning_rate": "learning rate",
 }
+LOGARITHMIC = {"train_cost": 10, "learning_rate": 50}  # drawn so if it spans more than this ratio
 CROSS = {"marker": "x", "markersize": 7, "zorder": 3, "clip_on": False}
 GREY = {"color": "#BBBBBB", "linewidth": 0.6, "zorder": 1}
 NAMED_RUNS = 10
@@ -154,7 +155,7 @@ def _wants_logarithm(metric: str, values: NDArray[np.float64]) -> bool:
     positive = values[values > 0]
     if not len(positive) or (values < 0).any():
         return False
-    return metric == "train_cost" or (metric == "learning_rate" and bool(positive.max() / 50 > positive.min()))
+    return metric in LOGARITHMIC and bool(positive.max() / LOGARITHMIC[metric] > positive.min())
 
 
 def _limit_cost(axes: Axes, values: NDArray[np.float64], first: Sequence[float]) -> None:
