@@ -45,7 +45,10 @@ def new_sweep_id() -> str:
     return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
 
 
-OmegaConf.register_new_resolver("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
+# Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function
+_NEXT_HYDRA = not hydra.__version__.startswith("1.3.")
+_register = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register_new_resolver")
+_register("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
 
 
 def job(config: DictConfig) -> Any:
@@ -181,7 +184,8 @@ def _hydra(arguments: Sequence[str]) -> None:
     own, rest = _own_configurations(arguments)
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
     sys.argv = ["nnsweep", *rest, *(["--config-dir", conf_dir()] if own else [])]
-    hydra.main(version_base="1.3", config_path=own or conf_dir(), config_name="config")(job)()
+    base: dict[str, Any] = {} if _NEXT_HYDRA else {"version_base": "1.3"}
+    hydra.main(config_path=own or conf_dir(), config_name="config", **base)(job)()
 
 
 def _own_configurations(arguments: Sequence[str]) -> tuple[str, list[str]]:
