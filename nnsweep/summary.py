@@ -20,10 +20,11 @@ from nnsweep.results.frame import frame, varying
 from nnsweep.results.ranking import ranked, selection
 from nnsweep.results.terminal import table
 from nnsweep.tracking import run as runs
+from nnsweep.tracking.client import masked
 from nnsweep.tracking.links import chart_link, compare_link
 from nnsweep.tracking.reading import histories
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, optimize
+from nnsweep.tracking.store import Store, optimize, resolved_uri
 
 COMPARED = 10
 
@@ -42,21 +43,18 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
     """
     console = Console(highlight=False)
     console.print(table(frame(records), width=console.width))
+    where = "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {masked(store.uri)}"
+    ui = store.uri if store.uri.startswith("http") else f"nnsweep ui{where}"
     lines = [
         "",
         _counted(records),
         "",
-        "Browse the curves:  nnsweep ui",
-        f"  charts   {chart_link(store, sweep)}",
-        f"  compare  {compare_link(store, _best_ids(records))}",
-        f"Export the table:   nnsweep export {store.experiment} --sweep {sweep} --output table.csv",
+        f"Browse the curves:  {masked(ui)}",
+        f"  charts   {masked(chart_link(store, sweep))}",
+        f"  compare  {masked(compare_link(store, _best_ids(records)))}",
+        f"Export the table:   nnsweep export {store.experiment} --sweep {sweep} --output table.csv{where}",
     ]
-    console.print(Text("\n".join(visible_lines(lines))), soft_wrap=True)
-
-
-def visible_lines(lines: Sequence[str]) -> list[str]:
-    """Make each line harmless for a terminal."""
-    return [visible(line) for line in lines]
+    console.print(Text("\n".join(map(visible, lines))), soft_wrap=True)
 
 
 def record(records: Sequence[RunRecord], store: Store, folder: Path) -> None:

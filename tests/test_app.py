@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,15 @@ def test_a_grid_ends_with_its_table_and_where_to_look_further(nnsweep, study):
     assert "nnsweep ui" in said.out
     assert said.err == ""
     assert sorted(run.info.status for run in job_runs(study)) == ["FINISHED"] * 4
+
+
+def test_what_it_tells_to_do_next_works_also_with_another_store(nnsweep, study, ready_store_file):
+    shutil.copy(ready_store_file, study / "other.db")
+    said = nnsweep("tracking.uri=sqlite:///other.db", *QUICK)
+    assert f"nnsweep ui --uri sqlite:///{study / 'other.db'}" in said.out
+    told = re.search(r"Export the table: +nnsweep (.*)", said.out)[1]
+    assert nnsweep(*told.split()).code == 0
+    assert (study / "table.csv").read_text().count("\n") == 2
 
 
 def test_without_lists_a_single_job_runs_the_same_way(nnsweep, study):
