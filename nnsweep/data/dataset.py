@@ -1,20 +1,19 @@
 """A data set: named parts for training, validation and test, and the digest that identifies them.
 
-The digest is taken of the arrays as they were loaded. A copy in another float type carries the digest of
-its original along, because a job's precision is a setting of its own.
+The digest is taken of the arrays as they are loaded, in float64: a job's precision is a setting of its own.
 """
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from nnsweep.data.part import converted, settled
+from nnsweep.data.part import settled
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 
@@ -78,31 +77,6 @@ class Dataset:
                 sha.update(f"{part}.{field} {array.shape} {little_endian.dtype.str}\n".encode())
                 sha.update(little_endian.data)
         return sha.hexdigest()
-
-    def astype(self, dtype: DTypeLike) -> "Dataset":
-        """Give the same data set, and the same digest, with features in another float type.
-
-        Parameters
-        ----------
-        dtype : dtype
-            ``float32`` or ``float64``.
-
-        Returns
-        -------
-        Dataset
-            The features are cast, the labels are not.
-
-        Raises
-        ------
-        ValueError
-            If `dtype` is neither of the two.
-        """
-        if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
-            raise ValueError(f"`dtype` must be float32 or float64, got {dtype!r}")
-        parts: dict[str, Any] = {part: converted(examples, dtype) for part, examples in self.parts.items()}
-        other = replace(self, **parts)
-        vars(other)["digest"] = self.digest
-        return other
 
 
 def _arrays(examples: Examples) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -42,26 +42,6 @@ def settled(part: str, examples: Examples, *, n_classes: int) -> Examples:
     return Examples(X, _read_only(y, np.int64))
 
 
-def converted(examples: Examples, dtype: DTypeLike) -> Examples:
-    """Convert features to another float type; the labels stay as they are.
-
-    Parameters
-    ----------
-    examples : Examples
-        Features of shape (n_samples, n_features), labels of shape (n_samples,).
-    dtype : dtype
-        The features' new type.
-
-    Returns
-    -------
-    converted : Examples
-        Arrays of the same shapes.
-    """
-    X = examples.X
-    with np.errstate(over="ignore"):
-        return Examples(csr_array(X.astype(dtype)) if isinstance(X, csr_array) else X.astype(dtype), examples.y)
-
-
 def _problems(X: Features, y: NDArray[Any], n_classes: int) -> list[str]:
     stored = X.data if isinstance(X, csr_array) else X
     rules = {

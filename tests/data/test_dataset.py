@@ -105,26 +105,15 @@ def test_the_digest_is_what_it_was():
     assert digest == "a658905be21954fe4151d26005c1c0325aaf0470c3b0d50dfd37486f6dfc8ca3"
 
 
-@given(datasets())
-def test_another_float_type_keeps_digest_labels_and_names(data):
-    single = data.astype(np.float32)
-    assert single.digest == data.digest
-    assert single.astype("float64").digest == data.digest
-    assert (single.name, single.class_names, single.source) == (data.name, data.class_names, data.source)
-    for name, part in single.parts.items():
-        assert part.X.dtype == np.float32
-        assert np.array_equal(part.y, data.parts[name].y)
-
-
 def test_a_replaced_part_is_not_taken_for_the_original():
     part = Examples(np.ones((2, 2)), np.array([0, 1]))
-    single = dataset(part, None, part).astype(np.float32)
-    assert replace(single, test=Examples(part.X + 1, part.y)).digest != single.digest
+    data = dataset(part, None, part)
+    assert replace(data, test=Examples(part.X + 1, part.y)).digest != data.digest
 
 
 @given(datasets())
 def test_it_travels_to_another_process(data):
-    other = pickle.loads(pickle.dumps(data.astype(np.float32)))
+    other = pickle.loads(pickle.dumps(data))
     assert other.digest == data.digest
 
 
@@ -138,15 +127,3 @@ def test_parts_of_different_width_are_refused():
     wide, narrow = (Examples(np.ones((2, width)), np.array([0, 1])) for width in (3, 2))
     with pytest.raises(DataError, match=r"differ in their numbers of features: \[2, 3\]"):
         dataset(wide, None, narrow)
-
-
-def test_other_types_than_single_and_double_are_refused():
-    part = Examples(np.ones((2, 2)), np.array([0, 1]))
-    with pytest.raises(ValueError, match="must be float32 or float64"):
-        dataset(part, None, part).astype(np.int64)
-
-
-def test_a_feature_too_large_for_single_precision_is_refused():
-    part = Examples(np.full((2, 2), 1e300), np.array([0, 1]))
-    with pytest.raises(DataError, match="infinite"):
-        dataset(part, None, part).astype(np.float32)

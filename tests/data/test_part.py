@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from nnsweep.data.part import converted, settled
+from nnsweep.data.part import settled
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 
@@ -42,14 +42,6 @@ def test_arrays_in_the_common_form_are_shared_and_stay_writable_for_their_owner(
     part = settled("train", Examples(features, Y), n_classes=2)
     assert np.shares_memory(part.X, features)
     assert features.flags.writeable
-
-
-@pytest.mark.parametrize("features", [X, csr_array(X)])
-def test_conversion_touches_the_features_alone(features):
-    part = converted(settled("train", Examples(features, Y), n_classes=2), np.float32)
-    assert part.X.dtype == np.float32
-    assert part.y.dtype == np.int64
-    assert type(part.X) is type(features)
 
 
 @pytest.mark.parametrize(
