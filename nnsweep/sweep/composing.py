@@ -7,7 +7,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
-    InterpolationKeyError,
+    InterpolationResolutionError,
     MissingMandatoryValue,
     OmegaConfBaseException,
 )
@@ -33,7 +33,7 @@ def told(error: BaseException) -> str:
         return _unknown_key(cause)
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key}: must be given, as in {error.full_key}=..."
-    if isinstance(error, InterpolationKeyError | ConfigAttributeError | ConfigKeyError):
+    if isinstance(error, InterpolationResolutionError | ConfigAttributeError | ConfigKeyError):
         return f"{error.full_key}: {_first_line(error)}"
     said = _first_line(error)
     return f"{said} ({_first_line(cause)})" if isinstance(cause, OmegaConfBaseException | HydraException) else said

@@ -23,7 +23,7 @@ def choices(chosen: Mapping[str, str | None], overrides: Sequence[str]) -> dict[
         The job's overrides.
     """
     named = {group: str(chosen.get(group)) for group in GROUPS}
-    if any(override.startswith("arch.hidden_layer_sizes=") for override in overrides):
+    if any(override.lstrip("+").startswith("arch.hidden_layer_sizes") for override in overrides):
         named["arch"] = "custom"
     return named
 
@@ -60,7 +60,7 @@ def run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], vary
     """
     told = f"{sizes_name(job.arch.sizes)}-{chosen['activation']}-{chosen['schedule']}-s{job.seed}"
     named = ("arch", "activation", "schedule", "seed")
-    more = [override.split("=", 1) for override in overrides if "=" in override]
+    more = [override.lstrip("+").split("=", 1) for override in overrides if "=" in override]
     return told + "".join(
         f"-{key.rpartition('.')[2]}={value[:40]}"
         for key, value in more

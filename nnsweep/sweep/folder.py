@@ -68,7 +68,7 @@ def _named(prefix: str, layers: Layers) -> dict[str, FloatArray]:
 
 def write_traceback(folder: Path) -> Path:
     """Write the exception that is being handled as ``traceback.txt``."""
-    return _write(folder / "traceback.txt", traceback.format_exc().encode())
+    return _write(folder / "traceback.txt", traceback.format_exc().encode(errors="backslashreplace"))
 
 
 def write_record(folder: Path, record: RunRecord) -> Path:
@@ -77,10 +77,10 @@ def write_record(folder: Path, record: RunRecord) -> Path:
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """Read a folder's record; None if its job has not ended."""
+    """Read a folder's record; None if its job has not ended, or the file is not whole."""
     try:
         return RunRecord(**json.loads((folder / RECORD).read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a copied folder may hold half a file
         return None
 
 

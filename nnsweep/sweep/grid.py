@@ -5,14 +5,16 @@ the jobs of a sweep must know of each other is written into the sweep's folder, 
 """
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
@@ -76,9 +78,12 @@ def points(grid: Sequence[Sequence[str]], compose: Callable[[list[str]], DictCon
     """
     found: list[Point] = []
     wrong: dict[str, None] = {}
-    for overrides in grid:
+    folders: set[str] = set()
+    for number, overrides in enumerate(grid):
         try:
-            found.append(Point(tuple(overrides), checked(compose([*overrides]))))
+            config = compose([*overrides])
+            wrong |= dict.fromkeys(_folder_problems(config, number, folders))
+            found.append(Point(tuple(overrides), checked(config)))
         except ConfigError as error:
             wrong |= dict.fromkeys(error.problems)
         except (HydraException, OmegaConfBaseException) as error:
@@ -90,12 +95,36 @@ def points(grid: Sequence[Sequence[str]], compose: Callable[[list[str]], DictCon
     return found
 
 
+def _folder_problems(config: DictConfig, number: int, taken: set[str]) -> list[str]:
+    """Say what is wrong with a job's folder; if nothing is, it is taken from now on."""
+    sweep, folder = _folders(config, number)
+    place = os.path.relpath(os.path.join(sweep, folder), sweep)
+    if place.split(os.sep)[0] in (os.curdir, os.pardir) or place in taken:
+        rule = "must give each job its own folder inside hydra.sweep.dir, as ${hydra.job.num} does"
+        return [f"hydra.sweep.subdir={folder}: {rule}"]
+    taken.add(place)
+    return []
+
+
+def _folders(config: DictConfig, number: int) -> tuple[str, str]:
+    """Resolve the sweep's and the job's folder as Hydra does when it launches the job, which then has a number."""
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.job.id = config.hydra.job.num = number
+    current = HydraConfig.instance()
+    before = current.cfg
+    current.set_config(config)  # for ${hydra:...}
+    try:
+        return str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
+    finally:
+        current.cfg = before
+
+
 def varying(grid: Sequence[Sequence[str]]) -> list[str]:
     """Name the keys whose values differ between the jobs."""
     values: dict[str, set[str]] = {}
     for overrides in grid:
         for override in overrides:
-            key, _, value = override.partition("=")
+            key, _, value = override.lstrip("+").partition("=")
             values.setdefault(key, set()).add(value)
     return [key for key, seen in values.items() if len(seen) > 1]
 
@@ -127,4 +156,5 @@ def place(job: Job, hydra: HydraConf) -> Place:
         number=0 if OmegaConf.is_missing(hydra.job, "num") else int(hydra.job.num),
         name=run_name(job, chosen, overrides, differing),
         chosen=chosen,
+        varying=differing,
     )

@@ -42,7 +42,8 @@ class Arch(Settings):
 
     @model_validator(mode="after")
     def _one_form(self) -> "Arch":
-        if (self.hidden_layer_sizes is None) == (self.depth is None or self.width is None):
+        absent = (self.hidden_layer_sizes is None, self.depth is None, self.width is None)
+        if absent not in ((False, True, True), (True, False, False)):
             raise ValueError("give either hidden_layer_sizes, or depth and width")
         return self
 
@@ -89,7 +90,10 @@ class Job(Settings):
             raise ValueError(
                 f"schedule.warmup_epochs={schedule['warmup_epochs']} must not exceed trainer.epochs={trainer['epochs']}"
             )
-        self.rule()
+        try:
+            self.rule()
+        except ValueError as error:
+            raise ValueError(f"schedule: {error}") from error
         return self
 
     def identity(self) -> dict[str, Any]:

@@ -18,6 +18,8 @@ _KINDS = {
     "bool_type": "must be true or false",
     "string_type": "must be text",
     "tuple_type": "must be a list, such as [20,20]",
+    "model_type": "must be settings, such as {name: value}",
+    "dict_type": "must be settings, such as {name: value}",
     "missing": "is missing",
 }
 
@@ -50,7 +52,7 @@ def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         parent, _, name = key.rpartition(".")
         known = [sibling for sibling in _at(values, parent) if sibling not in (name, "name")]
-        return f"{value}: there is no such key; {nearest(name, known)}"
+        return f"{value}: there is no such key" + (f"; {nearest(name, known)}" if known else "")
     if kind == "union_tag_invalid":
         tag, known = str(context["tag"]), [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
         return f"{key}.name={tag}: there is no such name; {nearest(tag, known)}"
@@ -58,6 +60,8 @@ def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
         return f"{value}: there is no such name; {nearest(str(detail['input']), context['known'])}"
     if kind == "literal_error":
         return f"{value}: must be {context['expected']}"
+    if kind == "union_tag_not_found":
+        return f"{key}.name: {_KINDS['missing']}"
     if kind == "missing":
         return f"{key}: {_KINDS[kind]}"
     return f"{value}: {_KINDS.get(kind, detail['msg'][:1].lower() + detail['msg'][1:])}"

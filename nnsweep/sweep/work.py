@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.load import load
+from nnsweep.messages import visible
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.train import train
@@ -51,6 +52,8 @@ class Place:
         The run's name.
     chosen : mapping of str to str
         The names of its choices.
+    varying : sequence of str
+        The settings that differ between the jobs of the sweep.
     """
 
     folder: Path
@@ -58,6 +61,7 @@ class Place:
     number: int
     name: str
     chosen: Mapping[str, str]
+    varying: Sequence[str] = ()
 
 
 @functools.lru_cache(maxsize=4)
@@ -115,11 +119,11 @@ def run(job: Job, place: Place, store: Store, draw: Draw | None = None) -> RunRe
     trained, files = None, []
     try:
         trained, seconds = _train(job, examples)
+        files = _written(job, place, trained, draw)
         record = _told(record, trained, seconds)
-        files = _written(job, place, record, trained, draw)
     except (Exception, SystemExit) as error:
         log.exception("the job failed")
-        record = replace(record, state="failed", reason=f"{type(error).__name__}: {error}")
+        record = replace(record, state="failed", reason=visible(f"{type(error).__name__}: {error}"))
         files = [folder.write_traceback(place.folder)]
     finally:
         folder.write_record(place.folder, record)
@@ -161,7 +165,7 @@ def _told(record: RunRecord, trained: Trained, seconds: float) -> RunRecord:
     return replace(record, state=state, reason=reason, metrics=metrics)
 
 
-def _written(job: Job, place: Place, record: RunRecord, trained: Trained, draw: Draw | None) -> list[Path]:
+def _written(job: Job, place: Place, trained: Trained, draw: Draw | None) -> list[Path]:
     files = [
         folder.write_config(place.folder, job.model_dump(mode="json", exclude={"tracking"})),
         folder.write_environment(place.folder, environment()),
@@ -169,22 +173,29 @@ def _written(job: Job, place: Place, record: RunRecord, trained: Trained, draw: 
         folder.write_weights(place.folder, trained),
     ]
     if draw is not None and job.tracking.pictures:
-        files.append(draw(folder.frame(trained.history()), record.name, place.folder))
+        files.append(draw(folder.frame(trained.history()), place.name, place.folder))
     return files
 
 
 def _send(
     job: Job, place: Place, store: Store, record: RunRecord, trained: Trained | None, files: Sequence[Path]
 ) -> None:
+    n_epochs = 0
     if trained is not None:
-        history = trained.history()
+        history, n_epochs = trained.history(), len(trained.rows)
         points = job.tracking.max_points
         runs.log_history(store, record.run_id, history, keep=(trained.best_epoch,), points=points)
-        runs.log_metrics(store, record.run_id, record.metrics, after=len(trained.rows))
         told = f"{describe.description(job, place.chosen)}\n\n{describe.outcome(trained, 'val_accuracy' in history)}"
         runs.log_tags(store, record.run_id, {"mlflow.note.content": told})
+    runs.log_metrics(store, record.run_id, _axes(record, place) | record.metrics, after=n_epochs)
     runs.log_files(store, record.run_id, files)
     runs.end(store, record)
+
+
+def _axes(record: RunRecord, place: Place) -> dict[str, float]:
+    """Give the numbers that differ between the jobs: as metrics too they sort as numbers, which params do not."""
+    values = {name: value for name in place.varying if not isinstance(value := record.settings.get(name), bool)}
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
 
 def final_metrics(trained: Trained) -> dict[str, float]:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from nnsweep.errors import StoreError
 
@@ -25,6 +26,8 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+_SECRET = "pass|pwd|secret|token|key|credential"
+_SAID = 300
 
 
 @functools.cache
@@ -51,14 +54,27 @@ def client(uri: str) -> "MlflowClient":
 
 
 def masked(text: str) -> str:
-    """Hide the credentials of every URI in a text.
+    """Hide the credentials of every URI in a text: who stands before its host, and secrets in its query.
 
     Examples
     --------
-    >>> masked("cannot reach postgresql://me:secret@host/db")
-    'cannot reach postgresql://***@host/db'
+    >>> masked("cannot reach postgresql://me:secret@host/db?sslpassword=secret")
+    'cannot reach postgresql://***@host/db?sslpassword=***'
     """
-    return re.sub(r"(\w+://)[^/@\s]+@", r"\1***@", text)
+    text = re.sub(r"://[^\s/:@]*(:\S*)?@", "://***@", text)  # a password may itself have / : and @ in it
+    return re.sub(rf"([?&][^\s=&]*(?:{_SECRET})[^\s=&]*=)[^\s&]+", r"\1***", text, flags=re.IGNORECASE)
+
+
+def without_credentials(address: str) -> str:
+    """Return the address of a server without user and password.
+
+    Examples
+    --------
+    >>> without_credentials("https://me:secret@host:8080/mlflow")
+    'https://host:8080/mlflow'
+    """
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 @contextlib.contextmanager
@@ -68,15 +84,16 @@ def explained(uri: str) -> Iterator[None]:
     Raises
     ------
     StoreError
-        Naming the store and the first line of what it said.
+        Naming the store and the start of the first line of what it said.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        said = masked(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+    except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        said = masked(lines[0])[:_SAID]
         if "out-of-date database schema" in str(error):
             raise StoreError(
                 f"the store {masked(uri)} was made by an older MLflow. "

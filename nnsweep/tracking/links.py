@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
+from nnsweep.tracking.client import without_credentials
 from nnsweep.tracking.store import Store
 
 LOCAL_UI = "http://127.0.0.1:5000"
@@ -24,4 +25,4 @@ def compare_link(store: Store, run_ids: Sequence[str]) -> str:
 
 
 def _base(store: Store) -> str:
-    return store.uri.rstrip("/") if store.uri.startswith("http") else LOCAL_UI
+    return without_credentials(store.uri).rstrip("/") if store.uri.startswith("http") else LOCAL_UI

@@ -4,7 +4,6 @@ What is read equals what was written: settings come back as the values they were
 epoch, from the Parquet file and not from the thinned points of the store.
 """
 
-import ast
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,13 +76,14 @@ def _record(run: "Run") -> RunRecord:
     tags, state = run.data.tags, run.data.tags.get("nnsweep.state", "running")
     # a finished run's last `test_accuracy` is the one at its best epoch; other last values belong to curves
     curves = set(CURVES) - ({"test_accuracy"} if state == "finished" else set())
+    results = run.data.metrics.keys() - curves - run.data.params.keys()  # settings that vary are metrics too
     return RunRecord(
         run_id=run.info.run_id,
         name=run.info.run_name,
         state=state,
         reason=tags.get("nnsweep.reason", ""),
         settings={name: setting(name, text) for name, text in run.data.params.items()},
-        metrics={name: value for name, value in run.data.metrics.items() if name not in curves},
+        metrics={name: value for name, value in run.data.metrics.items() if name in results},
         sweep=tags.get("nnsweep.sweep", ""),
         job=int(tags.get("nnsweep.job", 0)),
     )
@@ -99,8 +99,14 @@ def setting(name: str, text: str) -> Setting:
     """
     if name in CHOICES:
         return text
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-    return value if isinstance(value, bool | int | float | None) else text
+    for known in (None, True, False):
+        if text == str(known):
+            return known
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        if str(value) == text:  # not "007" or "1_000", which are texts
+            return value
+    return text

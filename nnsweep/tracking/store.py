@@ -9,14 +9,14 @@ import os
 import re
 import sqlite3
 import tempfile
-import urllib.error
-import urllib.request
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.tracking.client import client, explained, masked
+from nnsweep.tracking.server import asked, is_server
 
 _SQLITE = "sqlite:///"
 _HEADER = b"SQLite format 3\0"
@@ -68,13 +68,21 @@ def resolved_uri(uri: str | None, folder: Path) -> str:
     """
     chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
     if chosen.startswith(_SQLITE):
-        return _SQLITE + str(folder / chosen.removeprefix(_SQLITE))
+        return _SQLITE + _sqlite_file(folder / chosen.removeprefix(_SQLITE))
     if re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://\S+$", chosen):
         return chosen
     raise ConfigError(
-        f"tracking.uri={masked(chosen)}: must be sqlite:///FILE, http(s)://HOST or a database URI "
+        f"tracking.uri={masked(''.join(chosen.split()))}: must be sqlite:///FILE, http(s)://HOST or a database URI "
         "(MLflow no longer writes to plain folders); leave it out for sqlite:///mlflow.db"
     )
+
+
+def _sqlite_file(path: Path) -> str:
+    if re.search(r"\?|%[0-9A-Fa-f]{2}", str(path)):
+        raise ConfigError(
+            f"tracking.uri=sqlite:///{path}: the path holds `?` or `%` with two digits, which a URI reads otherwise"
+        )
+    return str(path)
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -109,10 +117,8 @@ def ready(uri: str, experiment: str, artifact_root: str | None = None) -> Store:
     """
     if database := sqlite_path(uri):
         _ready_sqlite(database)
-    elif uri.startswith("http"):
-        _require_server(uri)
-    with explained(uri):
-        return Store(uri, experiment, _experiment_id(uri, experiment, _artifact_location(uri, artifact_root)))
+    location = _artifact_location(uri, artifact_root)
+    return _store(uri, experiment, lambda: _experiment_id(uri, experiment, location))
 
 
 def existing(uri: str, experiment: str) -> Store:
@@ -125,13 +131,9 @@ def existing(uri: str, experiment: str) -> Store:
     ConfigError
         If it has no such experiment; the message lists those it has.
     """
-    require_store(uri)
-    with explained(uri):
-        found = client(uri).get_experiment_by_name(experiment)
-        if found is not None:
-            return Store(uri, experiment, found.experiment_id)
-        names = sorted(known.name for known in client(uri).search_experiments())
-    raise ConfigError(f"there is no experiment '{experiment}' in {masked(uri)}; it has: {', '.join(names)}")
+    if not is_server(uri):
+        require_store(uri)
+    return _store(uri, experiment, lambda: _existing_id(uri, experiment))
 
 
 def require_store(uri: str) -> None:
@@ -142,13 +144,12 @@ def require_store(uri: str) -> None:
     StoreError
         If it is not, or is damaged.
     """
-    database = sqlite_path(uri)
-    if database is not None and not database.exists():
-        raise StoreError(f"there is no store {database} yet. Run a sweep first, or name one with --uri")
-    if database is not None:
+    if is_server(uri):
+        asked(uri, lambda: None)
+    elif database := sqlite_path(uri):
+        if not os.path.lexists(database):
+            raise StoreError(f"there is no store {database} yet. Run a sweep first, or name one with --uri")
         _require_sound(database)
-    elif uri.startswith("http"):
-        _require_server(uri)
 
 
 def optimize(store: Store) -> None:
@@ -161,16 +162,16 @@ def optimize(store: Store) -> None:
 def _ready_sqlite(database: Path) -> None:
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
-        if not database.exists():
+        if not os.path.lexists(database):
             _build_sqlite(database)
     except OSError as error:
         raise StoreError(
             f"the store {database} cannot be made ({error.strerror or error}). "
             "Choose a folder you may write to: tracking.uri=sqlite:///FOLDER/mlflow.db"
         ) from error
-    _require_sound(database)
-    if not os.access(database, os.W_OK) or not os.access(database.parent, os.W_OK):
+    if database.is_file() and not all(os.access(path, os.W_OK) for path in (database, database.parent)):
         raise StoreError(f"the store {database} is read-only. Change its permissions, or choose another tracking.uri")
+    _require_sound(database)
 
 
 def _build_sqlite(database: Path) -> None:
@@ -191,14 +192,21 @@ def _build_sqlite(database: Path) -> None:
 
 def _require_sound(database: Path) -> None:
     try:
-        with database.open("rb") as file:
-            sound = file.read(len(_HEADER)) == _HEADER
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except (OSError, sqlite3.DatabaseError) as error:
+        said = _soundness(database)
+    except (OSError, sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the last from damaged names in its message
         raise StoreError(_damaged(database, str(error))) from error
-    if not sound:
-        raise StoreError(_damaged(database, "it is not an SQLite database"))
+    if said != "ok":
+        raise StoreError(_damaged(database, said))
+
+
+def _soundness(database: Path) -> str:
+    if not database.is_file():
+        return "it is not a file"
+    with database.open("rb") as file:
+        if file.read(len(_HEADER)) != _HEADER:
+            return "it is not an SQLite database"
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
+        return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
 
 
 def _damaged(database: Path, said: str) -> str:
@@ -208,25 +216,32 @@ def _damaged(database: Path, said: str) -> str:
     )
 
 
-def _require_server(uri: str) -> None:
-    try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=5) as answer:
-            answer.read(64)
-    except urllib.error.HTTPError:
-        return  # somebody answers; what mlflow makes of it is told when it is asked
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"the tracking server {masked(uri)} does not answer ({error}). Start it, or choose another tracking.uri"
-        ) from error
-
-
 def _artifact_location(uri: str, artifact_root: str | None) -> str | None:
-    if uri.startswith("http"):
+    if is_server(uri):
         return artifact_root
     if artifact_root:
         return artifact_root if "://" in artifact_root else str(Path(artifact_root).absolute())
     database = sqlite_path(uri)
     return str((database.parent if database else Path.cwd()) / "mlartifacts")
+
+
+def _store(uri: str, experiment: str, experiment_id: Callable[[], str]) -> Store:
+    if is_server(uri):
+        found = asked(uri, experiment_id)
+    else:
+        with explained(uri):
+            found = experiment_id()
+    if not found:  # some other service that speaks JSON
+        raise StoreError(f"{masked(uri)} is not an MLflow tracking server. Check tracking.uri or MLFLOW_TRACKING_URI")
+    return Store(uri, experiment, found)
+
+
+def _existing_id(uri: str, name: str) -> str:
+    found = client(uri).get_experiment_by_name(name)
+    if found is None:
+        names = ", ".join(sorted(known.name for known in client(uri).search_experiments()))
+        raise ConfigError(f"there is no experiment '{name}' in {masked(uri)}; it has: {names}")
+    return str(found.experiment_id)
 
 
 def _experiment_id(uri: str, name: str, artifact_location: str | None) -> str:

@@ -1,0 +1,37 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from nnsweep.app import conf_dir
+from nnsweep.sweep.grid import checked
+from nnsweep.sweep.job import Job
+
+
+@pytest.fixture
+def compose() -> Iterator[Callable[..., DictConfig]]:
+    """Compose a configuration from overrides, with Hydra's own part."""
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        yield lambda overrides=(): hydra_compose("config", overrides=[*overrides], return_hydra_config=True)
+
+
+@pytest.fixture
+def job(compose) -> Callable[..., Job]:
+    """Make a job from overrides."""
+    return lambda *overrides: checked(compose(overrides))
+
+
+@pytest.fixture
+def values(compose) -> Callable[..., dict[str, Any]]:
+    """Give the resolved values of a configuration, without Hydra's part."""
+
+    def resolved(*overrides: str) -> dict[str, Any]:
+        config = compose(overrides)
+        ours = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        container: Any = OmegaConf.to_container(ours, resolve=True)
+        return container
+
+    return resolved

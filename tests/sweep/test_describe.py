@@ -1,0 +1,109 @@
+import pytest
+
+from nnsweep.mlp.history import Trained
+from nnsweep.sweep import describe
+
+CHOSEN = {
+    "arch": "shallow",
+    "activation": "relu",
+    "schedule": "cosine",
+    "optimizer": "momentum",
+    "init": "he_uniform",
+    "data": "digits",
+}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "chosen", "name"),
+    [
+        ([], {}, "32-relu-cosine-s0"),
+        (["arch=linear", "seed=3"], {"arch": "linear"}, "linear-relu-cosine-s3"),
+        (
+            ["arch.hidden_layer_sizes=[20,20]", "activation=tanh", "schedule=inv"],
+            {"activation": "tanh", "schedule": "inv"},
+            "20-20-tanh-inv-s0",
+        ),
+        (["arch=uniform", "arch.depth=3", "arch.width=4"], {"arch": "uniform"}, "4-4-4-relu-cosine-s0"),
+    ],
+)
+def test_a_name_tells_sizes_activation_schedule_and_seed(overrides, chosen, name, job):
+    assert describe.run_name(job(*overrides), CHOSEN | chosen, overrides, ["seed", "activation", "schedule"]) == name
+
+
+def test_a_name_tells_what_else_varies_and_nothing_that_does_not(job):
+    overrides = ["optimizer.learning_rate=0.2", "data=iris", "trainer.epochs=9", "arch.hidden_layer_sizes=[3]", "~init"]
+    varying = ["optimizer.learning_rate", "data", "arch.hidden_layer_sizes"]
+    assert describe.run_name(job(), CHOSEN, overrides, varying) == "32-relu-cosine-s0-learning_rate=0.2-data=iris"
+
+
+def test_a_name_is_the_same_for_a_setting_that_is_added(job):
+    assert describe.run_name(job(), CHOSEN, ["++trainer.epochs=9"], ["trainer.epochs"]).endswith("-s0-epochs=9")
+    assert describe.run_name(job(), CHOSEN, ["++seed=0"], ["seed"]) == "32-relu-cosine-s0"
+
+
+def test_a_long_value_is_cut_in_a_name(job):
+    assert describe.run_name(job(), CHOSEN, ["a.b=" + "x" * 99], ["a.b"]) == "32-relu-cosine-s0-b=" + "x" * 40
+
+
+@pytest.mark.parametrize("override", ["arch.hidden_layer_sizes=[3]", "++arch.hidden_layer_sizes=[3]",
+                                      "arch.hidden_layer_sizes.0=3"])  # fmt: skip
+def test_overridden_sizes_are_no_longer_the_chosen_architecture(override):
+    assert describe.choices(CHOSEN, [override]) == CHOSEN | {"arch": "custom"}
+
+
+def test_choices_are_hydras_without_its_own(compose):
+    assert describe.choices(compose(["data=iris"]).hydra.runtime.choices, ["data=iris"]) == CHOSEN | {"data": "iris"}
+
+
+def test_settings_are_scalars_by_dotted_name(job):
+    told = describe.settings(job("arch=deep", "schedule=multistep"), CHOSEN | {"arch": "deep", "schedule": "multistep"})
+    assert all(isinstance(value, bool | int | float | str | None) for value in told.values())
+    assert told["arch"] == "deep"
+    assert told["hidden_layer_sizes"] == "64-64-64"
+    assert told["schedule.boundaries"] == "[20, 30]"
+    assert (told["seed"], told["trainer.patience"], told["data.standardize"]) == (0, None, False)
+    assert not {name for name in told if name.startswith(("tracking", "arch.")) or name.endswith(".name")}
+
+
+def test_settings_leave_out_where_the_corpus_lies(job):
+    told = describe.settings(job("data=newsgroups", "data.home=somewhere"), CHOSEN | {"data": "newsgroups"})
+    assert "data.home" not in told
+    assert "somewhere" not in told.values()
+    assert told["data.categories"].startswith("['alt.atheism',")
+
+
+def test_a_choice_that_has_another_name_inside_tells_both(job):
+    told = describe.settings(job("schedule=warmup_cosine"), CHOSEN | {"schedule": "warmup_cosine"})
+    assert (told["schedule"], told["schedule.name"]) == ("warmup_cosine", "join")
+
+
+def test_settings_tell_everything_that_makes_the_key(job):
+    made = job()
+    told = describe.settings(made, CHOSEN)
+    for name, value in made.identity().items():
+        for key in value if isinstance(value, dict) else ():
+            assert f"{name}.{key}" in told or key == "name"
+        assert name in told or isinstance(value, dict)
+
+
+def test_a_description_is_a_sentence(job):
+    assert describe.description(job("arch=deep"), CHOSEN) == (
+        "A network with hidden layers of 64, 64, 64 units (relu), trained on digits for 40 epochs in minibatches of 32 "
+        "by momentum, learning rate 0.1 with the cosine schedule, he_uniform initializer, seed 0, float32."
+    )
+    said = describe.description(job("arch=linear", "trainer=full_batch"), CHOSEN)
+    assert "no hidden layer" in said
+    assert "full batch" in said
+
+
+@pytest.mark.parametrize(
+    ("ending", "validated", "said"),
+    [
+        ("finished", True, "Test accuracy 0.5000 at epoch 1, the best validation epoch."),
+        ("stopped", False, "Test accuracy 0.5000 at epoch 1, the best epoch, selected on the test set itself."),
+        ("diverged", True, "It diverged at epoch 1."),
+    ],
+)
+def test_an_outcome_is_a_sentence(ending, validated, said):
+    trained = Trained(rows=[(0, 0.1, 2.0, 0.2, 0.25), (1, 0.1, 1.0, 0.4, 0.5)], ending=ending, best_epoch=1)
+    assert describe.outcome(trained, validated) == said

@@ -1,0 +1,291 @@
+"""The life of one job's run: trained, recorded and ended, whatever happens to it."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnsweep.app import conf_dir
+from nnsweep.messages import visible
+from nnsweep.sweep import work
+from nnsweep.sweep.describe import choices, run_name
+from nnsweep.sweep.grid import checked
+from nnsweep.sweep.job import Job
+from nnsweep.sweep.work import Place, final_metrics
+from nnsweep.tracking.client import client
+from nnsweep.tracking.reading import history, job_runs
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, ready
+
+QUICK = ("data=iris", "trainer.epochs=3", "arch.hidden_layer_sizes=[4]")
+DIVERGING = ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64")
+
+
+@pytest.fixture
+def store(ready_store_file: Path, tmp_path: Path) -> Store:
+    shutil.copy(ready_store_file, tmp_path / "mlflow.db")
+    return ready(f"sqlite:///{tmp_path}/mlflow.db", "study")
+
+
+@pytest.fixture(scope="module")
+def make() -> Iterator[Callable[..., Job]]:
+    """Give a function that makes a job of overrides."""
+    with hydra.initialize_config_dir(conf_dir(), version_base="1.3"):
+        yield lambda *overrides: checked(hydra.compose("config", [*QUICK, *overrides]))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    folder = tmp_path / "multirun" / "7"
+    folder.mkdir(parents=True)
+    chosen = choices({"activation": "relu", "schedule": "cosine", "data": "iris"}, QUICK)
+    return Place(folder=folder, sweep="s1", number=7, name="4-relu-cosine-s0", chosen=chosen)
+
+
+@pytest.fixture
+def run(make: Callable[..., Job], place: Place, store: Store) -> Callable[..., RunRecord]:
+    """Give a function that runs a job of overrides into the store."""
+    return lambda *overrides, **draw: work.run(make(*overrides), place, store, **draw)
+
+
+@pytest.fixture
+def trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Give a function that lets the trainer raise in its second epoch."""
+
+    def raises(error: BaseException) -> None:
+        train = work.train
+
+        def spoilt(*arguments: Any) -> Iterator[Any]:
+            yield next(train(*arguments))
+            raise error
+
+        monkeypatch.setattr(work, "train", spoilt)
+
+    return raises
+
+
+def the_run(store: Store) -> Any:
+    (found,) = client(store.uri).search_runs([store.experiment_id])
+    return found
+
+
+def artifacts(store: Store, run_id: str) -> set[str]:
+    return {file.path for file in client(store.uri).list_artifacts(run_id)}
+
+
+def test_a_finished_job_reads_back_as_it_was_returned_and_written(run, store, place):
+    record = run()
+    assert (record.state, record.reason, record.sweep, record.job) == ("finished", "", "s1", 7)
+    assert job_runs(store) == [record]
+    assert RunRecord(**json.loads((place.folder / "record.json").read_text())) == record
+    assert the_run(store).info.status == "FINISHED"
+
+
+def test_final_metrics_agree_with_the_curves(run, store):
+    metrics, curves = (record := run("trainer.epochs=12")).metrics, history(store, record.run_id)
+    best = curves["val_accuracy"].idxmax()
+    assert metrics["best_epoch"] == best
+    assert metrics["best_val_accuracy"] == curves["val_accuracy"].max()
+    assert metrics["test_accuracy"] == curves["test_accuracy"][best]
+    assert metrics["max_test_accuracy"] == curves["test_accuracy"].max()
+    assert metrics["final_test_accuracy"] == curves["test_accuracy"].iloc[-1]
+    assert metrics["final_train_cost"] == curves["train_cost"].iloc[-1]
+    assert metrics["epochs_trained"] == curves["epoch"].iloc[-1] == 12
+    assert (metrics["depth"], metrics["width"], metrics["n_parameters"]) == (1, 4, 4 * 4 + 4 + 4 * 3 + 3)
+    assert metrics["duration_seconds"] > 0
+
+
+def test_without_validation_part_the_best_epoch_is_that_of_the_test_accuracy(run, store):
+    record = run("data.val_fraction=0")
+    assert "best_val_accuracy" not in record.metrics
+    assert record.metrics["test_accuracy"] == record.metrics["max_test_accuracy"]
+    assert "selected on the test set itself" in the_run(store).data.tags["mlflow.note.content"]
+
+
+def test_the_store_holds_the_curves_with_first_last_and_best_epoch(run, store):
+    record = run("trainer.epochs=60", "tracking.max_points=5")
+    curves = history(store, record.run_id)
+    kept = {metric.step: metric.value for metric in client(store.uri).get_metric_history(record.run_id, "val_accuracy")}
+    assert {0, 60, record.metrics["best_epoch"]} <= set(kept)
+    assert len(kept) <= 5
+    assert all(curves["val_accuracy"][step] == value for step, value in kept.items())
+    last = client(store.uri).get_metric_history(record.run_id, "test_accuracy")[-1]
+    assert (last.step, last.value) == (61, record.metrics["test_accuracy"])
+
+
+def test_all_files_are_sent_and_the_weights_load_without_pickle(run, store, place):
+    record = run()
+    files = {"config.yaml", "environment.json", "history.parquet", "weights.npz"}
+    assert artifacts(store, record.run_id) == files
+    assert {path.name for path in place.folder.iterdir()} == {*files, "record.json"}
+    weights = np.load(place.folder / "weights.npz", allow_pickle=False)
+    shapes = {"W0": (4, 4), "b0": (4,), "W1": (4, 3), "b1": (3,)}
+    assert {name: weights[name].shape for name in weights if name != "best_epoch"} == {
+        f"{when}_{name}": shape for when in ("best", "final") for name, shape in shapes.items()
+    }
+
+
+def test_the_run_tells_what_it_is_and_where_it_came_from(run, store, place, make):
+    run()
+    kept = the_run(store)
+    tags = kept.data.tags
+    (data,) = kept.inputs.dataset_inputs
+    digest = work.dataset(make().data).digest
+    assert (data.dataset.name, digest.startswith(data.dataset.digest)) == ("iris", True)
+    assert len(data.dataset.digest) >= 32
+    expected = {"kind": "job", "sweep": "s1", "job": "7", "state": "finished", "data_digest": digest}
+    assert {name: tags[f"nnsweep.{name}"] for name in expected} == expected
+    assert tags["nnsweep.key"] == make().key(digest)
+    assert tags["nnsweep.folder"] == str(place.folder)
+    assert tags["mlflow.note.content"].startswith("A network with hidden layers of 4 units (relu), trained on iris")
+    assert "Test accuracy" in tags["mlflow.note.content"]
+    assert kept.info.run_name == "4-relu-cosine-s0"
+
+
+def test_the_commit_of_the_working_folder_is_kept(run, store, monkeypatch):
+    monkeypatch.setattr(work, "environment", lambda: {"git_commit": "abc", "git_dirty": True})
+    run()
+    tags = the_run(store).data.tags
+    assert (tags["mlflow.source.git.commit"], tags["nnsweep.git_dirty"]) == ("abc", "true")
+
+
+def test_curves_are_drawn_unless_it_is_switched_off(run, store):
+    drawn = []
+
+    def draw(curves: pd.DataFrame, title: str, folder: Path) -> Path:
+        drawn.append((title, list(curves["epoch"])))
+        (folder / "curves.txt").write_text("up")
+        return folder / "curves.txt"
+
+    run("tracking.pictures=false", draw=draw)
+    assert drawn == []
+    record = run(draw=draw)
+    assert drawn == [("4-relu-cosine-s0", [0, 1, 2, 3])]
+    assert "curves.txt" in artifacts(store, record.run_id)
+
+
+def test_early_stopping_is_a_finish_with_a_reason(run):
+    record = run("trainer.epochs=500", "trainer.patience=3")
+    assert record.state == "finished"
+    assert record.reason == f"stopped early at epoch {record.metrics['epochs_trained']:.0f}"
+    assert record.metrics["epochs_trained"] < 500
+
+
+def test_a_diverging_job_has_a_reason_and_its_curve_but_no_accuracy(run, store):
+    record = run(*DIVERGING)
+    assert record.state == "diverged"
+    assert record.reason.startswith("cost or weights were not finite at epoch ")
+    assert record.reason.partition("; ")[2].startswith("the last finite cost was ")
+    assert not {name for name in record.metrics if "accuracy" in name or name == "best_epoch"}
+    assert the_run(store).info.status == "FAILED"
+    assert job_runs(store) == [record]
+    assert len(history(store, record.run_id)) >= 2
+    assert "It diverged at epoch" in the_run(store).data.tags["mlflow.note.content"]
+    stored = client(store.uri).get_metric_history(record.run_id, "train_cost")
+    assert stored
+    assert all(abs(metric.value) < 1.7e308 for metric in stored)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("no\nluck"), SystemExit(0), MemoryError(), ValueError("\udcff")],
+    ids=lambda error: repr(error),
+)
+def test_a_job_that_raises_is_failed_with_its_traceback_and_costs_only_itself(error, run, store, trainer, place):
+    trainer(error)
+    record = run()
+    assert record.state == "failed"
+    assert record.reason == visible(f"{type(error).__name__}: {error}")
+    assert the_run(store).info.status == "FAILED"
+    assert artifacts(store, record.run_id) == {"traceback.txt"}
+    said = (place.folder / "traceback.txt").read_text()
+    assert said.startswith("Traceback (most recent call last):")
+    assert type(error).__name__ in said
+
+
+def test_numbers_that_vary_in_the_sweep_are_metrics_too_so_that_the_ui_sorts_them(make, store, place):
+    varying = ("trainer.epochs", "seed", "activation", "trainer.batch_size")
+    record = work.run(make(), replace(place, varying=varying), store)
+    stored = the_run(store).data.metrics
+    assert (stored["trainer.epochs"], stored["seed"]) == (3, 0)
+    assert "activation" not in stored
+    assert job_runs(store) == [record]  # read back, they are settings and no results
+
+
+def test_a_failed_job_reads_back_as_it_was_returned(run, store, trainer):
+    trainer(RuntimeError("no luck"))
+    assert [run()] == job_runs(store)
+
+
+def test_a_failure_is_told_in_the_jobs_log(run, trainer, caplog):
+    trainer(RuntimeError("no luck"))
+    with caplog.at_level(logging.ERROR):
+        run()
+    assert "no luck" in caplog.text
+
+
+def test_a_picture_that_cannot_be_drawn_fails_the_job_and_keeps_its_curves(run, store, place):
+    def draw(*_: Any) -> Path:
+        raise RuntimeError("no ink")
+
+    record = run(draw=draw)
+    assert (record.state, record.reason) == ("failed", "RuntimeError: no ink")
+    assert "test_accuracy" not in record.metrics
+    assert (place.folder / "history.parquet").exists()
+    assert client(store.uri).get_metric_history(record.run_id, "train_cost")
+
+
+@pytest.mark.parametrize("when", ["training", "writing"])
+def test_an_interruption_ends_the_run_and_goes_on_upwards(when, run, store, trainer, place):
+    def draw(*_: Any) -> Path:
+        raise KeyboardInterrupt
+
+    if when == "training":
+        trainer(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run(draw=draw)
+    (record,) = job_runs(store)
+    assert (record.state, record.reason) == ("interrupted", "interrupted by the user")
+    assert the_run(store).info.status == "KILLED"
+    assert RunRecord(**json.loads((place.folder / "record.json").read_text())) == record
+
+
+def test_the_folder_has_the_record_even_where_the_store_refuses(run, store, place):
+    client(store.uri).delete_experiment(store.experiment_id)
+    with pytest.raises(work.StoreError if hasattr(work, "StoreError") else Exception, match="cannot be used"):
+        run()
+    assert not (place.folder / "record.json").exists()
+
+
+def test_a_data_set_is_loaded_once(make):
+    assert work.dataset(make().data) is work.dataset(make("seed=5", "optimizer.learning_rate=0.2").data)
+    assert work.dataset(make("data.split_seed=5").data) is not work.dataset(make().data)
+
+
+def test_the_same_job_gives_the_same_numbers_wherever_it_stands(run, store):
+    first, second = run(), run()
+    pd.testing.assert_frame_equal(history(store, first.run_id), history(store, second.run_id), check_exact=True)
+
+
+def test_the_name_of_the_run_follows_from_the_job(make, place):
+    assert run_name(make(), place.chosen, QUICK, ()) == place.name
+
+
+def test_accuracies_that_were_not_measured_do_not_count(run):
+    record = run("trainer.epochs=5", "trainer.evaluate_every=2")
+    assert record.metrics["best_epoch"] in (0, 2, 4, 5)
+    assert np.isfinite([*record.metrics.values()]).all()
+
+
+def test_final_metrics_are_plain_numbers(make):
+    job = make()
+    trained, _ = work._train(job, work.dataset(job.data))
+    assert all(type(value) is float for value in final_metrics(trained).values())

@@ -1,0 +1,52 @@
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from nnsweep.tracking.links import chart_link, compare_link
+from nnsweep.tracking.store import Store
+
+
+def asked(link: str) -> tuple[str, str, dict[str, str]]:
+    """Take an address of the MLflow UI apart: the server, the page, and what is asked of it."""
+    parts = urlsplit(link)
+    page, _, query = parts.fragment.partition("?")
+    return f"{parts.scheme}://{parts.netloc}", page, {name: value for name, (value,) in parse_qs(query).items()}
+
+
+def test_the_chart_link_shows_one_sweeps_jobs():
+    server, page, query = asked(chart_link(Store("sqlite:////study/mlflow.db", "study", "7"), "2026-01-01_10-00-00-ab"))
+    assert (server, page) == ("http://127.0.0.1:5000", "/experiments/7/runs")
+    assert query == {
+        "compareRunsMode": "CHART",
+        "searchFilter": "tags.`nnsweep.kind` = 'job' AND tags.`nnsweep.sweep` = '2026-01-01_10-00-00-ab'",
+    }
+
+
+def test_the_comparison_names_every_run():
+    server, page, query = asked(compare_link(Store("sqlite:////study/mlflow.db", "study", "7"), ("r1", "r2")))
+    assert (server, page) == ("http://127.0.0.1:5000", "/compare-runs")
+    assert {name: json.loads(value) for name, value in query.items()} == {"runs": ["r1", "r2"], "experiments": ["7"]}
+
+
+@pytest.mark.parametrize("uri", ["https://track.example.org/base", "https://track.example.org/base/"])
+def test_links_lead_to_the_server_that_has_the_runs(uri: str):
+    store = Store(uri, "study", "7")
+    for link in (chart_link(store, "s"), compare_link(store, ["r"])):
+        assert link.startswith("https://track.example.org/base/#/")
+
+
+def test_links_lead_to_this_machine_where_the_store_is_a_database():
+    assert chart_link(Store("postgresql://me:secret@host/db", "study", "7"), "s").startswith("http://127.0.0.1:5000/#/")
+
+
+def test_links_have_no_blanks_or_quotes_that_a_terminal_would_stop_at():
+    store = Store("sqlite:////study/mlflow.db", "study", "7")
+    for link in (chart_link(store, "s"), compare_link(store, ["r1", "r2"])):
+        assert not set(link) & set(" '\"`<>[]()")
+
+
+def test_links_do_not_tell_credentials():
+    store = Store("https://me:secret@track.example.org", "study", "7")
+    for link in (chart_link(store, "s"), compare_link(store, ["r"])):
+        assert "secret" not in link

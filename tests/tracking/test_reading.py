@@ -1,0 +1,154 @@
+import math
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as some
+
+from nnsweep.tracking import run
+from nnsweep.tracking.client import client
+from nnsweep.tracking.reading import histories, history, job_runs, setting
+from nnsweep.tracking.record import CHOICES, RunRecord
+from nnsweep.tracking.store import Store, existing
+
+SETTINGS = {
+    "arch": "8",
+    "hidden_layer_sizes": "20-20",
+    "activation": "None",
+    "data": "1e5",
+    "init": "True",
+    "schedule": "é ü 🙂",
+    "trainer.batch_size": None,
+    "schedule.compound": True,
+    "data.standardize": False,
+    "seed": 4294967295,
+    "trainer.epochs": -3,
+    "optimizer.epsilon": 1e-05,
+    "optimizer.learning_rate": 0.1,
+    "schedule.end_value": 0.0,
+    "schedule.gamma": 5e-324,
+    "optimizer.weight_decay": 1.7976931348623157e308,
+    "trainer.dtype": "float64",
+    "data.categories": "['alt.atheism', 'sci.space']",
+    "schedule.pieces": "[{'name': 'cosine'}]",
+    "schedule.boundaries": "[5]",
+}
+METRICS = {"test_accuracy": 1 / 3, "best_epoch": 3.0, "n_parameters": 1234.0, "duration_seconds": 0.1}
+
+
+def written(store: Store, run_id: str, *, state: str = "finished", reason: str = "") -> RunRecord:
+    """Write all of a run, and return its record."""
+    metrics = METRICS if state == "finished" else {"depth": 2.0}
+    record = RunRecord(
+        run_id=run_id,
+        name="20-20-tanh-inv-s0",
+        state=state,
+        reason=reason,
+        settings=SETTINGS,
+        metrics=metrics,
+        sweep="s1",
+        job=7,
+    )
+    curve = np.arange(6.0) / 7
+    run.log_settings(store, run_id, SETTINGS)
+    run.log_dataset(store, run_id, name="iris", digest="0" * 64, source="test")
+    run.log_history(
+        store, run_id, {"epoch": np.arange(6.0), "test_accuracy": curve, "train_cost": curve}, keep=(), points=4
+    )
+    run.log_metrics(store, run_id, metrics, after=6)
+    run.end(store, record)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [("finished", ""), ("finished", "stopped early at epoch 5"), ("diverged", "at epoch 3"),
+     ("failed", "ValueError: 'é' < \U0001f642"), ("interrupted", "interrupted by the user")],
+)  # fmt: skip
+def test_what_is_read_is_what_was_written(state: str, reason: str, store: Store, job):
+    record = written(store, job(number=7), state=state, reason=reason)
+    assert job_runs(store) == [record]
+    (read,) = job_runs(store)
+    assert {name: type(value) for name, value in read.settings.items()} == {
+        name: type(value) for name, value in SETTINGS.items()
+    }
+
+
+def test_the_accuracies_of_a_run_that_did_not_finish_are_left_to_its_curve(store: Store, job):
+    written(store, job(), state="diverged")
+    assert job_runs(store)[0].metrics == {"depth": 2.0}
+
+
+def test_a_running_run_is_read_as_running(store: Store, job):
+    job(number=3)
+    (record,) = job_runs(store)
+    assert (record.state, record.reason, record.job, record.settings) == ("running", "", 3, {})
+
+
+def test_runs_are_read_page_by_page(store: Store, job, monkeypatch: pytest.MonkeyPatch):
+    started = [job(number=number) for number in range(8)]
+    asked = client(store.uri)
+    monkeypatch.setattr(asked, "search_runs", partial(asked.search_runs, max_results=3))
+    records = job_runs(store)
+    assert {record.run_id for record in records} == {*started}
+    assert len(records) == 8
+
+
+def test_only_the_jobs_that_are_asked_for_are_read(store: Store, job):
+    mine, other = job(sweep="s1"), job(sweep="s2")
+    run.start(store, "sweep s1", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1"})
+    run.start(store, "by hand", {})
+    client(store.uri).delete_run(job(sweep="s1"))
+    assert {record.run_id for record in job_runs(store)} == {mine, other}
+    assert [record.run_id for record in job_runs(store, "s1")] == [mine]
+    assert job_runs(store, "s3") == []
+
+
+def test_another_experiment_is_another_study(store: Store, job):
+    job()
+    assert job_runs(existing(store.uri, "Default")) == []
+
+
+@given(some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False))
+@example(1e-05)
+@example(0.1)
+@example(-0.0)
+@example(1e22)
+def test_a_value_comes_back_from_its_text(value):
+    read = setting("schedule.gamma", str(value))
+    assert type(read) is type(value)
+    assert read == value
+    assert not isinstance(value, float) or math.copysign(1, read) == math.copysign(1, value)
+
+
+@given(some.text())
+@example("-" * 10_000)
+@example("(" * 10_000)
+@example("1" * 10_000)
+@example("007")
+@example("1_000")
+@example("[1, 2]")
+def test_a_text_is_read_as_text_or_as_the_value_that_it_writes(text):
+    assert str(setting("data.remove", text)) == text
+
+
+@given(some.sampled_from(CHOICES), some.sampled_from(["8", "None", "True", "1e-05", "20-20", ""]))
+def test_the_name_of_a_choice_is_text_whatever_it_looks_like(name, text):
+    assert setting(name, text) == text
+
+
+def test_full_curves_come_back_to_the_last_bit(store: Store, job, tmp_path):
+    random = np.random.default_rng(0)
+    curves = pd.DataFrame({"epoch": np.arange(3001), "train_cost": random.normal(size=3001) ** 9})
+    curves.loc[[1, 2, 3], "train_cost"] = [np.nan, np.inf, 5e-324]
+    curves.to_parquet(tmp_path / "history.parquet", index=False)
+    run.log_files(store, run_id := job(), [tmp_path / "history.parquet"])
+    pd.testing.assert_frame_equal(history(store, run_id), curves, check_exact=True)
+
+
+def test_a_run_without_curves_has_an_empty_history(store: Store, job):
+    record = written(store, job())
+    assert len(history(store, record.run_id)) == 0
+    assert [len(curves) for curves in histories(store, [record]).values()] == [0]

@@ -1,0 +1,152 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as some
+
+from nnsweep.errors import StoreError
+from nnsweep.tracking import run
+from nnsweep.tracking.client import client
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store
+
+EPOCHS = np.arange(5.0)
+RISING = some.lists(some.integers(0, 10_000), unique=True).map(sorted)
+
+
+def points(store: Store, run_id: str, name: str) -> dict[int, float]:
+    return {metric.step: metric.value for metric in client(store.uri).get_metric_history(run_id, name)}
+
+
+@given(RISING, some.sets(some.integers(0, 10_000), max_size=5), some.integers(2, 50))
+@example([*range(1000)], {500}, 3)
+@example([*range(1000)], set(), 2)
+def test_thinned_positions_are_few_and_hold_all_that_must_stay(positions, keep, points):
+    kept = run.thinned(positions, keep=keep, points=points)
+    assert kept == sorted({*kept})
+    assert {*kept} <= {*positions}
+    assert {*positions[:1], *positions[-1:], *keep.intersection(positions)} <= {*kept}
+    assert len(kept) <= max(points, 2 + len(keep))
+
+
+@given(RISING, some.integers(2, 50))
+def test_a_curve_that_is_short_enough_stays_whole(positions, points):
+    if len(positions) <= points:
+        assert run.thinned(positions, points=points) == positions
+
+
+@given(some.integers(100, 10_000), some.integers(3, 400))
+def test_thinned_positions_are_spread_evenly(length, points):
+    kept = run.thinned(range(length), points=points)
+    assert len(kept) == min(length, points)
+    assert np.ptp(np.diff(kept)) <= 1 + (length > points)
+
+
+def test_a_run_is_named_tagged_and_running(store: Store):
+    run_id = run.start(store, "20-20-tanh-inv-s0", {"nnsweep.kind": "job"})
+    kept = client(store.uri).get_run(run_id)
+    assert kept.info.run_name == "20-20-tanh-inv-s0"
+    assert kept.data.tags["nnsweep.kind"] == "job"
+    assert (kept.info.status, kept.info.experiment_id) == ("RUNNING", store.experiment_id)
+
+
+@pytest.mark.parametrize("name", ["..", "../../etc/x", "%2e%2e", "two\nlines", "nul\x00", "\u202egnp", "é" * 250, "🙂"])
+def test_any_name_is_kept_as_it_is(name: str, store: Store):
+    assert client(store.uri).get_run(run.start(store, name, {})).info.run_name == name
+
+
+def test_infinity_and_nan_never_reach_the_store(store: Store, job):
+    odd = np.array([1.0, np.inf, -np.inf, np.nan, 2.0])
+    run.log_history(store, run_id := job(), {"epoch": EPOCHS, "train_cost": odd}, keep=(1, 2, 3), points=3)
+    run.log_metrics(store, run_id, {"a": np.inf, "b": -np.inf, "c": np.nan, "d": 4.0}, after=5)
+    assert points(store, run_id, "train_cost") == {0: 1.0, 4: 2.0}
+    assert client(store.uri).get_run(run_id).data.metrics == {"train_cost": 2.0, "d": 4.0}
+
+
+def test_a_curve_of_nothing_finite_is_left_out(store: Store, job):
+    run.log_history(store, run_id := job(), {"epoch": EPOCHS, "train_cost": np.full(5, np.nan)}, keep=(), points=3)
+    assert client(store.uri).get_run(run_id).data.metrics == {}
+
+
+def test_the_steps_of_a_curve_are_its_epochs_and_the_best_is_among_them(store: Store, job):
+    epochs = np.arange(1001.0)
+    run.log_history(store, run_id := job(), {"epoch": epochs, "val_accuracy": epochs / 7}, keep=(123,), points=20)
+    kept = points(store, run_id, "val_accuracy")
+    assert len(kept) <= 20
+    assert {0, 123, 1000} <= {*kept}
+    assert all(value == step / 7 for step, value in kept.items())
+
+
+def test_a_long_curve_is_sent_whole_where_it_may_be(store: Store, job):
+    epochs = np.arange(2501.0)
+    run.log_history(store, run_id := job(), {"epoch": epochs, "train_cost": epochs}, keep=(), points=10_000)
+    assert len(points(store, run_id, "train_cost")) == 2501
+
+
+def test_a_final_value_closes_the_curve_of_its_name_and_others_stand_alone(store: Store, job):
+    run.log_history(store, run_id := job(), {"epoch": EPOCHS, "test_accuracy": EPOCHS}, keep=(), points=9)
+    run.log_metrics(store, run_id, {"test_accuracy": 3.0, "depth": 2}, after=5)
+    assert points(store, run_id, "test_accuracy")[5] == 3.0
+    assert points(store, run_id, "depth") == {0: 2.0}
+    assert client(store.uri).get_run(run_id).data.metrics == {"test_accuracy": 3.0, "depth": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [("finished", "FINISHED"), ("failed", "FAILED"), ("diverged", "FAILED"), ("interrupted", "KILLED")],
+)
+def test_every_state_has_its_status(state: str, status: str, store: Store, job, finished):
+    finished(run_id := job(), state, "why")
+    kept = client(store.uri).get_run(run_id)
+    assert kept.info.status == status
+    assert kept.info.end_time is not None
+    assert (kept.data.tags["nnsweep.state"], kept.data.tags["nnsweep.reason"]) == (state, "why")
+
+
+@pytest.mark.parametrize("length", [7999, 8000, 8001, 100_000])
+def test_a_reason_of_any_length_is_kept_as_far_as_mlflow_keeps_it(length: int, store: Store, job, finished):
+    finished(run_id := job(), "failed", "é" * length)
+    assert client(store.uri).get_run(run_id).data.tags["nnsweep.reason"] == "é" * min(length, 8000)
+
+
+@pytest.mark.parametrize("number", [0, 1, 99, 100, 101, 250])
+def test_any_number_of_settings_is_kept(number: int, store: Store, job):
+    settings = {f"setting.{index}": index for index in range(number)}
+    run.log_settings(store, run_id := job(), settings)
+    assert client(store.uri).get_run(run_id).data.params == {name: str(value) for name, value in settings.items()}
+
+
+def test_settings_may_be_sent_again(store: Store, job):
+    for _ in range(2):
+        run.log_settings(store, run_id := job(), {"seed": 1})
+        run.log_settings(store, run_id, {"seed": 1})
+
+
+def test_the_data_set_is_kept_with_name_source_and_digest(store: Store, job):
+    run.log_dataset(store, run_id := job(), name="iris", digest="f" * 64, source="scikit-learn")
+    (kept,) = client(store.uri).get_run(run_id).inputs.dataset_inputs
+    assert (kept.dataset.name, kept.dataset.digest, kept.dataset.source) == ("iris", "f" * 36, "scikit-learn")
+
+
+def test_files_are_kept_under_their_own_names(store: Store, job, tmp_path: Path):
+    (tmp_path / "weights.npz").write_bytes(bytes(range(256)))
+    run.log_files(store, run_id := job(), [tmp_path / "weights.npz"])
+    (kept,) = [*tmp_path.glob(f"mlartifacts/{run_id}/**/*.npz")]
+    assert kept.read_bytes() == bytes(range(256))
+
+
+def test_a_file_that_is_not_there_is_told(store: Store, job, tmp_path: Path):
+    with pytest.raises(StoreError, match=r"gone\.npz"):
+        run.log_files(store, job(), [tmp_path / "gone.npz"])
+
+
+def test_a_run_that_is_not_there_is_told(store: Store):
+    with pytest.raises(StoreError, match="cannot be used"):
+        run.end(store, RunRecord(run_id="0" * 32, name="", state="finished"))
+
+
+def test_an_experiment_that_was_deleted_meanwhile_is_told(store: Store, job):
+    client(store.uri).delete_experiment(store.experiment_id)
+    with pytest.raises(StoreError, match="active"):
+        job()

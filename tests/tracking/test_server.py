@@ -1,0 +1,161 @@
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from nnsweep.errors import StoreError
+from nnsweep.tracking import server
+from nnsweep.tracking.client import client
+from nnsweep.tracking.store import existing, ready, require_store
+
+released = threading.Event()
+
+
+def page(handler: BaseHTTPRequestHandler, status: int = 200, content: bytes = b"<html>\nWelcome\n</html>") -> None:
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+def fails(handler: BaseHTTPRequestHandler) -> None:
+    page(handler, 500)
+
+
+def refuses(handler: BaseHTTPRequestHandler) -> None:
+    page(handler, 401)
+
+
+def answers_a_list(handler: BaseHTTPRequestHandler) -> None:
+    page(handler, content=b"[]")
+
+
+def answers_something_else(handler: BaseHTTPRequestHandler) -> None:
+    page(handler, content=b'{"weather": "fine"}')
+
+
+def hangs(handler: BaseHTTPRequestHandler) -> None:
+    released.wait(30)
+
+
+def hangs_when_asked(handler: BaseHTTPRequestHandler) -> None:
+    if handler.path == "/health":
+        page(handler)
+    else:
+        released.wait(30)
+
+
+def drips(handler: BaseHTTPRequestHandler) -> None:
+    while not released.wait(0.5):
+        handler.wfile.write(b"H")
+
+
+def speaks_otherwise(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"220 mail.example.org ESMTP\r\n")
+
+
+def hangs_up(handler: BaseHTTPRequestHandler) -> None:
+    pass
+
+
+ANSWERS = [
+    page, fails, refuses, answers_a_list, answers_something_else,
+    hangs, hangs_when_asked, drips, speaks_otherwise, hangs_up,
+]  # fmt: skip
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Callable[[BaseHTTPRequestHandler], None]], str]]:
+    """Give a function that starts a server on this machine, given how it answers, and returns its address."""
+    running: list[ThreadingHTTPServer] = []
+    released.clear()
+
+    def started(answer: Callable[[BaseHTTPRequestHandler], None]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                try:
+                    answer(self)
+                except OSError:  # the client has gone
+                    self.close_connection = True
+
+            do_POST = do_GET
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        running.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        running[-1].daemon_threads = True
+        threading.Thread(target=running[-1].serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{running[-1].server_port}"
+
+    yield started
+    released.set()
+    for one in running:
+        one.shutdown()
+        one.server_close()
+
+
+@pytest.fixture
+def nobody() -> str:
+    """Give an address that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def refusal(address: str, ask: Callable[..., object]) -> tuple[str, float]:
+    client(address)
+    begin = time.monotonic()
+    with pytest.raises(StoreError) as error:
+        ask(address, "study")
+    (problem,) = error.value.problems
+    return problem, time.monotonic() - begin
+
+
+def test_what_is_no_tracking_server_is_told_in_one_line_within_ten_seconds(start, nobody: str):
+    addresses = [one.replace("://", "://me:secret@") for one in (nobody, *map(start, ANSWERS))]
+    tasks = [(address, ask) for address in addresses for ask in (ready, existing)]
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        told = list(pool.map(lambda task: refusal(*task), tasks))
+    for (address, _), (problem, seconds) in zip(tasks, told, strict=True):
+        assert address.replace("me:secret", "***") in problem
+        assert "secret" not in problem
+        assert "tracking.uri" in problem
+        assert len(problem.splitlines()) == 1
+        assert len(problem) < 600
+        assert seconds < 10.5
+
+
+def test_a_hanging_server_is_given_up(start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 0.3)
+    problem, seconds = refusal(start(drips), ready)
+    assert "does not answer (nothing came within 0.3 seconds)" in problem
+    assert seconds < 5
+
+
+def test_a_server_that_is_there_is_asked_for_nothing_more_than_its_health(start):
+    require_store(start(page))
+
+
+def test_what_the_question_raises_is_raised_here(start):
+    def ask() -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        server.asked(start(page), ask)
+
+
+def test_the_answer_comes_back(start):
+    assert server.asked(start(page), lambda: 42) == 42
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_one"),
+    [("http://host", True), ("https://host/x", True), ("sqlite:///http.db", False), ("httpx://h", False)],
+)
+def test_a_server_is_known_by_its_scheme(uri: str, is_one: bool):
+    assert server.is_server(uri) is is_one
