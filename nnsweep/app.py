@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -25,6 +25,14 @@ from omegaconf.errors import OmegaConfBaseException
 from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.messages import nearest, visible
 from nnsweep.sweep.composing import told
+
+if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
+    import pandas as pd
+    from hydra.core.utils import JobReturn
+
+    from nnsweep.sweep.job import Job, Tracking
+    from nnsweep.tracking.record import RunRecord
+    from nnsweep.tracking.store import Store
 
 USAGE = 2
 FAILED_JOBS = 3
@@ -51,7 +59,7 @@ _register = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register
 _register("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
 
 
-def job(config: DictConfig) -> Any:
+def job(config: DictConfig) -> "RunRecord":
     """Run one job: Hydra's task function, called once for each point of the grid.
 
     Parameters
@@ -68,12 +76,24 @@ def job(config: DictConfig) -> Any:
 
     settings = HydraConfig.get()
     checked = grid.checked(config)
-    store = _store(Path.cwd(), checked.tracking, alone=settings.mode == RunMode.RUN)
-    return work.run(checked, grid.place(checked, settings), store, draw=_draw)
+    alone = settings.mode == RunMode.RUN
+    store = _store(Path.cwd(), checked.tracking, alone=alone)
+    record = work.run(checked, grid.place(checked, settings), store, draw=_draw)
+    if alone:
+        _show_alone(record, store)
+    return record
+
+
+def _show_alone(record: "RunRecord", store: "Store") -> None:
+    from nnsweep import summary
+
+    summary.show([record], store, record.sweep)
+    if record.state != "finished":
+        raise SystemExit(FAILED_JOBS)
 
 
 @functools.cache
-def _store(folder: Path, tracking: Any, *, alone: bool) -> Any:
+def _store(folder: Path, tracking: "Tracking", *, alone: bool) -> "Store":
     """Find the store that the sweep has made ready; a job that is run without a sweep makes it ready itself."""
     from nnsweep.tracking.store import existing, ready, resolved_uri
 
@@ -81,7 +101,7 @@ def _store(folder: Path, tracking: Any, *, alone: bool) -> Any:
     return ready(uri, tracking.experiment, tracking.artifact_root) if alone else existing(uri, tracking.experiment)
 
 
-def _draw(history: Any, title: str, folder: Path) -> Path:
+def _draw(history: "pd.DataFrame", title: str, folder: Path) -> Path:
     from nnsweep.results.curves import job_curves
     from nnsweep.results.figure import save
 
@@ -95,8 +115,8 @@ def sweep(
     grid: Sequence[Sequence[str]],
     *,
     compose: Callable[[list[str]], DictConfig],
-    launch: Callable[[Sequence[Sequence[str]]], Sequence[Any]],
-) -> list[Any]:
+    launch: Callable[[Sequence[Sequence[str]]], Sequence["JobReturn"]],
+) -> list["RunRecord"]:
     """Run a grid: check every job, make data and store ready, launch, and report.
 
     Parameters
@@ -130,8 +150,8 @@ def sweep(
     folder = _sweep_folder(config, grid)
     returns, interrupted = _launched(grid, launch, folder)
     records = outcomes(grid, returns, folder)
-    summary.record(records, store, folder)
     summary.show(records, store, folder.name)
+    summary.record(records, store, folder)
     if interrupted:
         raise SystemExit(INTERRUPTED)
     if store_failed(returns):
@@ -141,7 +161,7 @@ def sweep(
     return records
 
 
-def _prepared(jobs: Sequence[Any]) -> Any:
+def _prepared(jobs: Sequence["Job"]) -> "Store":
     """Load every data set and make the store ready, so that what is wrong with them is told before the first job."""
     from nnsweep.sweep.work import dataset
     from nnsweep.tracking.store import ready, resolved_uri
@@ -167,8 +187,8 @@ def _sweep_folder(config: DictConfig, grid: Sequence[Sequence[str]]) -> Path:
 
 
 def _launched(
-    grid: Sequence[Sequence[str]], launch: Callable[[Sequence[Sequence[str]]], Sequence[Any]], folder: Path
-) -> tuple[Sequence[Any], bool]:
+    grid: Sequence[Sequence[str]], launch: Callable[[Sequence[Sequence[str]]], Sequence["JobReturn"]], folder: Path
+) -> tuple[Sequence["JobReturn"], bool]:
     """Launch all jobs; give what the launcher returned, and whether the user interrupted it."""
     from nnsweep.progress import progress
 

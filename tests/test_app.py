@@ -59,6 +59,15 @@ def test_without_lists_a_single_job_runs_the_same_way(nnsweep, study):
     assert len(job_runs(study)) == 1
 
 
+def test_hydras_single_run_mode_works_and_tells_a_failure(nnsweep, study):
+    said = nnsweep("hydra.mode=RUN", *QUICK)
+    assert (said.code, said.err) == (0, "")
+    assert "1 job: 1 finished" in said.out
+    diverging = ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64")
+    assert nnsweep("hydra.mode=RUN", *diverging, *QUICK).code == 3
+    assert sorted(run.info.status for run in job_runs(study)) == ["FAILED", "FINISHED"]
+
+
 def test_the_summary_run_has_table_and_curves_and_no_metric(nnsweep, study):
     nnsweep("arch=linear,shallow", *QUICK)
     store = existing(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
