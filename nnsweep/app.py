@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.messages import nearest, visible
 from nnsweep.sweep.composing import told
+from nnsweep.tracking.client import masked
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
     import pandas as pd
@@ -275,5 +276,5 @@ def _problems(error: Exception) -> tuple[str, ...] | None:
         return (told(error),)
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
     if isinstance(error, ValueError) and Path(hydra.__file__).parent in Path(raised_in).parents:
-        return (str(error),)  # flags that exclude each other
+        return (f"{error} (in: {masked(' '.join(sys.argv[1:]))})",)  # it does not say which argument it means
     return None

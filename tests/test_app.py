@@ -148,6 +148,7 @@ REFUSED = [  # command line, exit code, what is told
     (["tracking.experiment=a,b"], 2, "tracking must be the same for all jobs"),
     (["hydra/launcher=jobl"], 2, "did you mean 'joblib'?"),
     (["-m", "--cfg", "job"], 2, "Only one of --run, --multirun"),
+    (["activation=null"], 2, "must be a string or a list. Got NoneType (in: activation=null)"),
     (["--config-dir", "nowhere"], 2, "--config-dir nowhere: there is no such folder"),
     (["exprt"], 2, "exprt: there is no such command; did you mean 'export'?"),
     (["export"], 2, "Missing argument 'EXPERIMENT'"),
