@@ -34,7 +34,9 @@ def job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
     list of RunRecord
         Runs that were deleted in MLflow are left out.
     """
-    wanted = "tags.`nnsweep.kind` = 'job'" + (f" and tags.`nnsweep.sweep` = '{sweep}'" if sweep else "")
+    wanted = "tags.`nnsweep.kind` = 'job'"
+    if sweep is not None and "'" not in sweep:  # a quote would end the text of MLflow's filter
+        wanted += f" and tags.`nnsweep.sweep` = '{sweep}'"
     found: list[Any] = []
     token = None
     with explained(store.uri):
@@ -48,7 +50,9 @@ def job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
             found += page
             token = page.token
             if not token:
-                return [_record(run) for run in found]
+                break
+    records = [_record(run) for run in found]
+    return [record for record in records if sweep in (None, record.sweep)]
 
 
 def history(store: Store, run_id: str) -> pd.DataFrame:

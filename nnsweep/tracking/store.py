@@ -188,6 +188,8 @@ def _build_sqlite(database: Path) -> None:
             os.link(whole, database)
         except FileExistsError:
             return  # another process was faster; its store is as good
+        except OSError:
+            os.replace(whole, database)  # a file system without hard links
 
 
 def _require_sound(database: Path) -> None:

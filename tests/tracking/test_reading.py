@@ -106,6 +106,13 @@ def test_only_the_jobs_that_are_asked_for_are_read(store: Store, job):
     assert job_runs(store, "s3") == []
 
 
+@pytest.mark.parametrize("sweep", ["it's", 'a"b', "'", "x' or tags.`nnsweep.kind` = 'job"])
+def test_a_sweeps_id_is_never_read_as_part_of_the_question(job, store, sweep):
+    mine = job(sweep=sweep)
+    job(sweep="s2")
+    assert [record.run_id for record in job_runs(store, sweep)] == [mine]
+
+
 def test_another_experiment_is_another_study(store: Store, job):
     job()
     assert job_runs(existing(store.uri, "Default")) == []
