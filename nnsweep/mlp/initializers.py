@@ -16,7 +16,7 @@ Initializer: TypeAlias = Callable[[Generator, int, int], FloatArray]
 
 
 def glorot_uniform(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
-    """Draw uniformly in ±sqrt(6 / (fan_in + fan_out)), for tanh and softsign-like activations.
+    """Draw uniformly in ±sqrt(6 / (fan_in + fan_out)), for tanh and its like.
 
     Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward networks, 2010.
     """
