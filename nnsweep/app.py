@@ -144,10 +144,10 @@ def sweep(
         After the last job, with 3 if a job did not finish, 5 if the store failed, 130 if interrupted.
     """
     from nnsweep import summary
-    from nnsweep.sweep.grid import points
+    from nnsweep.sweep.grid import jobs
     from nnsweep.sweep.outcomes import outcomes, store_failed
 
-    store = _prepared([point.job for point in points(grid, compose)])
+    store = _prepared(jobs(grid, compose))
     folder = _sweep_folder(config, grid)
     returns, interrupted = _launched(grid, launch, folder)
     records = outcomes(grid, returns, folder)

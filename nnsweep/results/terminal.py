@@ -17,7 +17,6 @@ from nnsweep.messages import visible
 from nnsweep.results.frame import plain, settings, varying
 from nnsweep.results.ranking import ranked, selection
 
-RESULTS = ("test_accuracy", "best_val_accuracy")
 MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")
 WIDEST_CELL = 28
 

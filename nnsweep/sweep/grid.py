@@ -7,7 +7,6 @@ the jobs of a sweep must know of each other is written into the sweep's folder, 
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,6 @@ from nnsweep.sweep.work import Place
 PLAN = "sweep.json"
 
 
-@dataclass(frozen=True)
-class Point:
-    """One point of the grid: the overrides that Hydra composes it from, and the job that they make."""
-
-    overrides: tuple[str, ...]
-    job: Job
-
-
 def checked(config: DictConfig) -> Job:
     """Make a job of a composed configuration.
 
@@ -56,7 +47,7 @@ def checked(config: DictConfig) -> Job:
         raise ConfigError(*problems(error, values)) from error
 
 
-def points(grid: Sequence[Sequence[str]], compose: Callable[[list[str]], DictConfig]) -> list[Point]:
+def jobs(grid: Sequence[Sequence[str]], compose: Callable[[list[str]], DictConfig]) -> list[Job]:
     """Compose and check every job of a grid.
 
     Parameters
@@ -68,7 +59,7 @@ def points(grid: Sequence[Sequence[str]], compose: Callable[[list[str]], DictCon
 
     Returns
     -------
-    list of Point
+    list of Job
         In the order of the grid.
 
     Raises
@@ -76,21 +67,21 @@ def points(grid: Sequence[Sequence[str]], compose: Callable[[list[str]], DictCon
     ConfigError
         With all problems of all jobs, each once.
     """
-    found: list[Point] = []
+    found: list[Job] = []
     wrong: dict[str, None] = {}
     folders: set[str] = set()
     for number, overrides in enumerate(grid):
         try:
             config = compose([*overrides])
             wrong |= dict.fromkeys(_folder_problems(config, number, folders))
-            found.append(Point(tuple(overrides), checked(config)))
+            found.append(checked(config))
         except ConfigError as error:
             wrong |= dict.fromkeys(error.problems)
         except (HydraException, OmegaConfBaseException) as error:
             wrong |= {told(error): None}
     if wrong:
         raise ConfigError(*wrong)
-    if len({point.job.tracking for point in found}) > 1:
+    if len({job.tracking for job in found}) > 1:
         raise ConfigError("tracking must be the same for all jobs of a sweep; start one sweep for each")
     return found
 

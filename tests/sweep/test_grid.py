@@ -12,14 +12,13 @@ OWN_FOLDER = "must give each job its own folder inside hydra.sweep.dir, as ${hyd
 
 def problems(overrides, compose):
     with pytest.raises(ConfigError) as refused:
-        grid.points(overrides, compose)
+        grid.jobs(overrides, compose)
     return refused.value.problems
 
 
-def test_points_are_the_jobs_in_the_order_of_the_grid(compose):
-    points = grid.points([["seed=4"], ["seed=3", "arch=wide"]], compose)
-    assert [point.overrides for point in points] == [("seed=4",), ("seed=3", "arch=wide")]
-    assert [(point.job.seed, point.job.arch.sizes) for point in points] == [(4, (32,)), (3, (256,))]
+def test_the_jobs_come_in_the_order_of_the_grid(compose):
+    jobs = grid.jobs([["seed=4"], ["seed=3", "arch=wide"]], compose)
+    assert [(job.seed, job.arch.sizes) for job in jobs] == [(4, (32,)), (3, (256,))]
 
 
 def test_all_problems_of_all_jobs_come_at_once_and_each_once(compose):
@@ -55,7 +54,7 @@ def test_a_jobs_folder_lies_inside_its_sweeps(subdir, compose):
 @pytest.mark.parametrize("subdir", ["same", "a/../b", "${seed}"])
 def test_two_jobs_do_not_share_a_folder(subdir, compose):
     jobs = [[f"hydra.sweep.subdir='{subdir}'", f"trainer.epochs={epochs}"] for epochs in (1, 2, 3)]
-    assert grid.points(jobs[:1], compose)
+    assert grid.jobs(jobs[:1], compose)
     (problem,) = problems(jobs, compose)
     assert problem.endswith(OWN_FOLDER)
 
@@ -65,7 +64,7 @@ def test_two_jobs_do_not_share_a_folder(subdir, compose):
     ["${hydra.job.num}", "${hydra:job.num}", "a/b/${hydra.job.id}", "..${seed}", "${hydra.job.override_dirname}"],
 )
 def test_hydras_ways_to_name_a_folder_still_work(subdir, compose):
-    assert len(grid.points([[f"hydra.sweep.subdir='{subdir}'", f"seed={seed}"] for seed in (5, 6)], compose)) == 2
+    assert len(grid.jobs([[f"hydra.sweep.subdir='{subdir}'", f"seed={seed}"] for seed in (5, 6)], compose)) == 2
 
 
 def test_a_folder_that_cannot_be_named_is_told_with_the_other_problems(compose):
