@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nnsweep.errors import StoreError
 from nnsweep.mlp.arrays import FloatArray, IntArray
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.record import CURVES, RunRecord, Setting
@@ -62,8 +63,12 @@ def log_dataset(store: Store, run_id: str, *, name: str, digest: str, source: st
     from mlflow.entities import Dataset, DatasetInput
 
     dataset = Dataset(name=name, digest=digest[:36], source_type="nnsweep", source=source)
-    with explained(store.uri):
-        client(store.uri).log_inputs(run_id, [DatasetInput(dataset, [])])
+    try:
+        with explained(store.uri):
+            client(store.uri).log_inputs(run_id, [DatasetInput(dataset, [])])
+    except StoreError:  # another job has just recorded the same data, which MLflow does not expect; now it is there
+        with explained(store.uri):
+            client(store.uri).log_inputs(run_id, [DatasetInput(dataset, [])])
 
 
 def log_history(
