@@ -1,7 +1,8 @@
 """An activation is a value and its slope: two functions that are always chosen together.
 
 The value takes the pre-activation `z`; the slope takes `z` and the value already computed for it, so that
-nothing is computed twice. Both work on arrays of any shape, keep the precision, and never overflow.
+nothing is computed twice. Both work on arrays of any shape, keep the precision, never overflow, and write into
+`out` where it is given.
 """
 
 import math
@@ -21,13 +22,36 @@ class Activation(NamedTuple):
     Attributes
     ----------
     value : callable
-        ``value(z)``, of the shape and precision of `z`.
+        ``value(z, out=None)``, of the shape and precision of `z`; `out` may be `z` itself.
     slope : callable
-        ``slope(z, a)`` with ``a = value(z)``: the derivative at `z`.
+        ``slope(z, a, out=None)`` with ``a = value(z)``: the derivative at `z`.
+    needs_z : bool
+        Whether the slope looks at `z`; if not, `z` may have been overwritten by `a`.
+    is_identity : bool
+        Whether value and slope need not be computed at all.
     """
 
-    value: Callable[[FloatArray], FloatArray]
-    slope: Callable[[FloatArray, FloatArray], FloatArray]
+    value: Callable[..., FloatArray]
+    slope: Callable[..., FloatArray]
+    needs_z: bool = True
+    is_identity: bool = False
+
+
+def _value(function: Callable[[FloatArray], FloatArray]) -> Callable[..., FloatArray]:
+    """Let a function of `z` write into `out`."""
+    return lambda z, out=None: _written(function(z), out)
+
+
+def _slope(function: Callable[[FloatArray, FloatArray], FloatArray]) -> Callable[..., FloatArray]:
+    """Let a function of `z` and `a` write into `out`."""
+    return lambda z, a, out=None: _written(function(z, a), out)
+
+
+def _written(result: FloatArray, out: FloatArray | None) -> FloatArray:
+    if out is None:
+        return result
+    np.copyto(out, result)
+    return out
 
 
 def identity() -> Activation:
@@ -38,7 +62,7 @@ def identity() -> Activation:
     >>> identity().value(np.array([-2.0, 3.0]))
     array([-2.,  3.])
     """
-    return Activation(lambda z: z, lambda z, a: np.ones_like(z))
+    return Activation(_value(lambda z: z), _slope(lambda z, a: np.ones_like(z)), needs_z=False, is_identity=True)
 
 
 def tanh() -> Activation:
@@ -49,7 +73,12 @@ def tanh() -> Activation:
     >>> tanh().value(np.array([0.0, 1.0])).round(4)
     array([0.    , 0.7616])
     """
-    return Activation(np.tanh, lambda z, a: 1 - a * a)
+    return Activation(np.tanh, _tanh_slope, needs_z=False)
+
+
+def _tanh_slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    slope = np.multiply(a, a, out=out)
+    return np.subtract(1, slope, out=slope)
 
 
 def sigmoid() -> Activation:
@@ -60,7 +89,13 @@ def sigmoid() -> Activation:
     >>> sigmoid().value(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    return Activation(expit, lambda z, a: a * (1 - a))
+    return Activation(expit, _sigmoid_slope, needs_z=False)
+
+
+def _sigmoid_slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    slope = np.subtract(1, a, out=out)
+    slope *= a
+    return slope
 
 
 def relu() -> Activation:
@@ -71,7 +106,11 @@ def relu() -> Activation:
     >>> relu().value(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
-    return Activation(lambda z: np.maximum(z, 0), lambda z, a: (z > 0).astype(z.dtype))
+    return Activation(
+        lambda z, out=None: np.maximum(z, 0, out=out),
+        lambda z, a, out=None: np.sign(a, out=out),
+        needs_z=False,
+    )
 
 
 @ranged
@@ -86,8 +125,8 @@ def leaky_relu(*, negative_slope: Finite = 0.01) -> Activation:
     array([-0.2,  3. ])
     """
     return Activation(
-        lambda z: np.where(z > 0, z, negative_slope * np.minimum(z, 0)),
-        lambda z, a: np.where(z > 0, np.ones_like(z), np.full_like(z, negative_slope)),
+        _value(lambda z: np.where(z > 0, z, negative_slope * np.minimum(z, 0))),
+        _slope(lambda z, a: np.where(z > 0, np.ones_like(z), np.full_like(z, negative_slope))),
     )
 
 
@@ -103,8 +142,8 @@ def elu(*, alpha: NonNegative = 1.0) -> Activation:
     array([-0.6321,  2.    ])
     """
     return Activation(
-        lambda z: np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0))),
-        lambda z, a: np.where(z > 0, np.ones_like(z), alpha * np.exp(np.minimum(z, 0))),
+        _value(lambda z: np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))),
+        _slope(lambda z, a: np.where(z > 0, np.ones_like(z), alpha * np.exp(np.minimum(z, 0)))),
     )
 
 
@@ -116,7 +155,10 @@ def softplus() -> Activation:
     >>> softplus().value(np.array([0.0, 1000.0])).round(4)
     array([6.931e-01, 1.000e+03])
     """
-    return Activation(lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))), lambda z, a: expit(z))
+    return Activation(
+        _value(lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))),
+        _slope(lambda z, a: np.asarray(expit(z))),
+    )
 
 
 def _normal_distribution(z: FloatArray) -> FloatArray:
@@ -147,7 +189,7 @@ def gelu() -> Activation:
     >>> gelu().value(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
-    return Activation(lambda z: z * _normal_distribution(z), _gelu_slope)
+    return Activation(_value(lambda z: z * _normal_distribution(z)), _slope(_gelu_slope))
 
 
 def swish() -> Activation:
@@ -160,7 +202,7 @@ def swish() -> Activation:
     >>> swish().value(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.2689,  0.    ,  0.7311])
     """
-    return Activation(lambda z: z * expit(z), lambda z, a: expit(z) * (1 + z * expit(-z)))
+    return Activation(_value(lambda z: z * expit(z)), _slope(lambda z, a: expit(z) * (1 + z * expit(-z))))
 
 
 ACTIVATIONS: dict[str, Callable[..., Activation]] = {

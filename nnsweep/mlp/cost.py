@@ -10,12 +10,6 @@ import numpy as np
 from nnsweep.mlp.arrays import FloatArray, IntArray
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def _shifted(logits: FloatArray) -> FloatArray:
-    shifted: FloatArray = logits - logits.max(axis=-1, keepdims=True)
-    return shifted
-
-
 def softmax(logits: FloatArray) -> FloatArray:
     """Class probabilities, ``exp(z) / sum(exp(z))`` over the last axis.
 
@@ -34,13 +28,14 @@ def softmax(logits: FloatArray) -> FloatArray:
     >>> softmax(np.array([1000.0, 1000.0]))
     array([0.5, 0.5])
     """
-    powers = np.exp(_shifted(logits))
+    with np.errstate(over="ignore", invalid="ignore"):
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: FloatArray = powers / powers.sum(axis=-1, keepdims=True)
     return probabilities
 
 
-def cross_entropy(logits: FloatArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Mean cross-entropy of each network and its derivative by the logits of each sample.
+def cross_entropy(logits: FloatArray, y: IntArray, out: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """Cross-entropy of each sample, and its derivative by the logits.
 
     The cost of a sample is ``-log(softmax(z)[y])``; the derivative of that is ``softmax(z)``, less 1 at
     the sample's class.
@@ -51,20 +46,35 @@ def cross_entropy(logits: FloatArray, y: IntArray) -> tuple[FloatArray, FloatArr
         The outputs of K networks.
     y : ndarray of shape (n_samples,) or (K, n_samples)
         Class numbers, shared by all networks or each one's own.
+    out : ndarray or None
+        Where to write the derivative; None for a new array.
 
     Returns
     -------
-    cost : ndarray of shape (K,)
-        Mean over the samples; not finite where the logits are not.
+    costs : ndarray of shape (K, n_samples)
+        Not finite where the logits are not.
     delta : ndarray of shape (K, n_samples, n_classes)
-        Derivative of each sample's own cost; divide by n_samples for the derivative of the mean.
+        The derivatives.
     """
-    shifted = _shifted(logits)
-    labels = np.broadcast_to(y, logits.shape[:-1])[..., np.newaxis]
-    at_label = np.take_along_axis(shifted, labels, axis=-1)
-    delta = np.exp(shifted)
-    totals = delta.sum(axis=-1, keepdims=True)
-    cost: FloatArray = (np.log(totals) - at_label).mean(axis=(1, 2))
-    delta /= totals
-    np.put_along_axis(delta, labels, np.take_along_axis(delta, labels, axis=-1) - 1, axis=-1)
-    return cost, delta
+    with np.errstate(over="ignore", invalid="ignore"):
+        delta = np.subtract(
+            logits, logits.max(axis=-1, keepdims=True), out=np.empty_like(logits) if out is None else out
+        )
+        numbers, labels = _at_labels(delta, y)
+        at_label = numbers[labels]
+        np.exp(delta, out=delta)
+        totals = delta.sum(axis=-1)
+        costs: FloatArray = np.log(totals) - at_label
+        delta /= totals[..., np.newaxis]
+    numbers[labels] -= 1
+    return costs, delta
+
+
+def _at_labels(array: FloatArray, y: IntArray) -> tuple[FloatArray, IntArray]:
+    """View (K, n_samples, n_classes) as one row of numbers, with the places of the labels: (K, n_samples)."""
+    n_networks, n_samples, n_classes = array.shape
+    network, sample = np.arange(n_networks)[:, np.newaxis], np.arange(n_samples)
+    if array.flags.c_contiguous:
+        return array.reshape(-1), (network * n_samples + sample) * n_classes + y
+    by_class = array.swapaxes(1, 2)
+    return by_class.reshape(-1), (network * n_classes + y) * n_samples + sample

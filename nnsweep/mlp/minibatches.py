@@ -10,12 +10,15 @@ import numpy as np
 from numpy.random import Generator
 from scipy.sparse import csr_array
 
-from nnsweep.mlp.arrays import Examples, IntArray
-from nnsweep.mlp.network import Inputs
+from nnsweep.mlp.arrays import Examples, FloatArray, IntArray
+from nnsweep.mlp.inputs import Inputs, Own, OwnSparse
+
+GATHERED_BYTES = 2**20
+"""How much of the features is gathered at once: it stays in the processor's cache until it is used."""
 
 
-def minibatches(examples: Examples, batch_size: int, randoms: Sequence[Generator]) -> Iterator[tuple[Inputs, IntArray]]:
-    """Yield one epoch of minibatches for K networks.
+class Minibatches:
+    """The examples of K networks, and room for the few batches that are gathered at once.
 
     Parameters
     ----------
@@ -23,23 +26,65 @@ def minibatches(examples: Examples, batch_size: int, randoms: Sequence[Generator
         Shared by the networks.
     batch_size : int
         Samples a batch; more than there are means one batch of all.
-    randoms : sequence of K generators
-        One a network; each is asked for one permutation.
-
-    Yields
-    ------
-    X : ndarray of shape (K, batch_size, n_features) or list of K csr_array
-        Features.
-    y : ndarray of shape (K, batch_size)
-        Class numbers.
     """
-    orders = np.stack([random.permutation(examples.n_samples) for random in randoms])
-    for start in range(0, examples.n_samples, batch_size):
-        chosen = orders[:, start : start + batch_size]
-        yield _rows(examples, chosen), examples.y[chosen]
+
+    def __init__(self, examples: Examples, batch_size: int) -> None:
+        self.examples, self.batch_size = examples, min(batch_size, examples.n_samples)
+        self._memory = np.empty(0)
+
+    def epoch(self, randoms: Sequence[Generator]) -> Iterator[tuple[Inputs, IntArray]]:
+        """Yield one epoch of minibatches for K networks.
+
+        Parameters
+        ----------
+        randoms : sequence of K generators
+            One a network; each is asked for one permutation.
+
+        Yields
+        ------
+        X : Inputs
+            Each network's own features; valid until the next are asked for.
+        y : ndarray of shape (K, batch_size)
+            Class numbers.
+        """
+        orders = np.stack([random.permutation(self.examples.n_samples) for random in randoms])
+        y = self.examples.y[orders]
+        for start, stop, X in self._gathered(orders):
+            for first in range(start, stop, self.batch_size):
+                last = min(first + self.batch_size, stop)
+                yield _rows(X, first - start, last - start, orders[:, first:last]), y[:, first:last]
+
+    def _gathered(self, orders: IntArray) -> Iterator[tuple[int, int, FloatArray | csr_array]]:
+        """Yield the features of several whole batches; dense ones as (K, n, n_features), in the same place again."""
+        X = self.examples.X
+        n_networks, n_samples = orders.shape
+        if isinstance(X, csr_array):
+            yield 0, n_samples, X
+            return
+        batch_bytes = n_networks * self.batch_size * X.shape[1] * X.itemsize
+        step = self.batch_size * max(1, GATHERED_BYTES // max(1, batch_bytes))
+        for start in range(0, n_samples, step):
+            chosen = orders[:, start : start + step]
+            rows = self._room(chosen.shape)
+            np.take(X, chosen, axis=0, out=rows, mode="clip")  # any other mode would go through a copy
+            yield start, start + chosen.shape[1], rows
+
+    def _room(self, shape: tuple[int, ...]) -> FloatArray:
+        wanted = (*shape, self.examples.X.shape[1])
+        if self._memory.size < np.prod(wanted):
+            self._memory = np.empty(np.prod(wanted), self.examples.X.dtype)
+        return self._memory[: np.prod(wanted)].reshape(wanted)
 
 
-def _rows(examples: Examples, chosen: IntArray) -> Inputs:
-    if isinstance(examples.X, csr_array):
-        return [examples.X[rows] for rows in chosen]
-    return examples.X[chosen]
+def _rows(X: FloatArray | csr_array, start: int, stop: int, chosen: IntArray) -> Inputs:
+    return _own_sparse(X, chosen) if isinstance(X, csr_array) else Own(X[:, start:stop])
+
+
+def _own_sparse(X: csr_array, chosen: IntArray) -> OwnSparse:
+    """Put the chosen rows of each network into columns of their own."""
+    n_networks, n_features = len(chosen), X.shape[1]
+    rows = csr_array(X[chosen.ravel()])
+    per_network = np.diff(rows.indptr[:: chosen.shape[1]])
+    columns = rows.indices.astype(np.int64) + np.repeat(np.arange(n_networks) * n_features, per_network)
+    shape = (len(rows.indptr) - 1, n_networks * n_features)
+    return OwnSparse(csr_array((rows.data, columns, rows.indptr), shape=shape), n_networks)

@@ -2,7 +2,8 @@
 
 Every hyperparameter is one number or an array with one value a network of the stack, shaped (K, 1, 1) to
 go with the parameters, so that networks with different rates are trained together. What a rule remembers
-between steps (velocities, moments) lies in slots: arrays of the parameter's shape that start at zero.
+between steps (velocities, moments) lies in slots: arrays of the parameter's shape that start at zero. A slot
+called `spare` is room to compute in; the gradient is, too: no step allocates memory.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,10 +23,10 @@ class Optimizer(NamedTuple):
     Attributes
     ----------
     update : callable
-        ``update(parameter, gradient, slots, step, *, learning_rate, ...)`` changes `parameter` and `slots`
-        in place; `step` counts from 1. Its keyword-only parameters are the rule's hyperparameters.
+        ``update(parameter, gradient, slots, step, *, learning_rate, ...)`` changes `parameter`, `slots` and
+        `gradient` in place; `step` counts from 1. Its keyword-only parameters are the rule's hyperparameters.
     n_slots : int
-        How many slots each parameter has.
+        How many slots each parameter has, the spare one included.
     decoupled : bool
         Whether weight decay shrinks the weights directly instead of being a term of the cost.
     """
@@ -37,7 +38,8 @@ class Optimizer(NamedTuple):
 
 def gradient_descent(w: FloatArray, g: FloatArray, slots: Slots, step: int, *, learning_rate: Positive) -> None:
     """Plain gradient descent: ``w -= learning_rate * g``."""
-    w -= learning_rate * g
+    g *= learning_rate
+    w -= g
 
 
 def momentum(
@@ -55,7 +57,8 @@ def momentum(
     """
     (v,) = slots
     v *= momentum
-    v -= learning_rate * g
+    g *= learning_rate
+    v -= g
     w += v
 
 
@@ -74,10 +77,11 @@ def nesterov(
     learning, 2013 (with the look-ahead point as the parameter).
     """
     (v,) = slots
-    descent = learning_rate * g
     v *= momentum
-    v -= descent
-    w += momentum * v - descent
+    g *= learning_rate
+    v -= g
+    w -= g
+    w += np.multiply(v, momentum, out=g)
 
 
 def rmsprop(
@@ -94,10 +98,16 @@ def rmsprop(
 
     Source: Tieleman and Hinton, Neural networks for machine learning, lecture 6.5, 2012.
     """
-    (s,) = slots
+    s, spare = slots
+    np.multiply(g, g, out=spare)
+    spare *= 1 - decay
     s *= decay
-    s += (1 - decay) * g * g
-    w -= learning_rate * g / (np.sqrt(s) + epsilon)
+    s += spare
+    np.sqrt(s, out=spare)
+    spare += epsilon
+    g *= learning_rate
+    g /= spare
+    w -= g
 
 
 def adam(
@@ -118,22 +128,28 @@ def adam(
 
     Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
     """
-    m, s = slots
+    m, s, spare = slots
     m *= beta_1
-    m += (1 - beta_1) * g
+    m += np.multiply(g, 1 - beta_1, out=spare)
     s *= beta_2
-    s += (1 - beta_2) * g * g
-    m_hat = m / (1 - beta_1**step)
-    s_hat = s / (1 - beta_2**step)
-    w -= learning_rate * m_hat / (np.sqrt(s_hat) + epsilon)
+    g *= g
+    g *= 1 - beta_2
+    s += g
+    m_hat = np.divide(m, 1 - beta_1**step, out=g)
+    s_hat = np.divide(s, 1 - beta_2**step, out=spare)
+    np.sqrt(s_hat, out=spare)
+    spare += epsilon
+    m_hat /= spare
+    m_hat *= learning_rate
+    w -= m_hat
 
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "gradient_descent": Optimizer(gradient_descent),
     "momentum": Optimizer(momentum, n_slots=1),
     "nesterov": Optimizer(nesterov, n_slots=1),
-    "rmsprop": Optimizer(rmsprop, n_slots=1),
-    "adam": Optimizer(adam, n_slots=2),
+    "rmsprop": Optimizer(rmsprop, n_slots=2),
+    "adam": Optimizer(adam, n_slots=3),
     # Loshchilov and Hutter, Decoupled weight decay regularization, 2019
-    "adamw": Optimizer(adam, n_slots=2, decoupled=True),
+    "adamw": Optimizer(adam, n_slots=3, decoupled=True),
 }

@@ -7,19 +7,24 @@ each gets the result that it would have had alone.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
+from scipy.sparse import csr_array
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.cost import cross_entropy
 from nnsweep.mlp.initializers import Initializer
-from nnsweep.mlp.minibatches import minibatches
-from nnsweep.mlp.network import Inputs, Layer, Layers, Network, Pass, backward, first_layers, forward, selected
+from nnsweep.mlp.inputs import Inputs
+from nnsweep.mlp.minibatches import Minibatches
+from nnsweep.mlp.network import Layers, Network, first_layers
 from nnsweep.mlp.optimizers import Optimizer
+from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Order, Parameters
+from nnsweep.mlp.passes import Room, backward, forward
+from nnsweep.mlp.passes import room as make_room
 from nnsweep.mlp.plateau import Plateau, ReduceOnPlateau
 from nnsweep.mlp.schedules import Schedule
+from nnsweep.mlp.tiles import tiles
 
 _quietly = np.errstate(over="ignore", invalid="ignore")  # what is not finite ends its network, by name
 
@@ -77,16 +82,8 @@ class _Learner:
             self._plateau = self.member.schedule.observe(self._plateau, train_cost)
 
 
-class _Look(NamedTuple):
-    """A forward pass over examples, the cost (K,) and its derivative by the logits."""
-
-    kept: Pass
-    cost: FloatArray
-    delta: FloatArray
-
-
 class Stack:
-    """The changing state of a training: parameters, slots, rates and random streams.
+    """The changing state of a training: parameters, gradient, slots, rates and random streams.
 
     Parameters
     ----------
@@ -118,18 +115,38 @@ class Stack:
         self.network, self.optimizer, self.clip_norm, self.dtype = network, optimizer, clip_norm, dtype
         self.learners = [_Learner(number, member) for number, member in enumerate(members)]
         initializers = [member.initializer for member in members]
-        self.layers = first_layers(sizes, initializers, [learner.first_weights for learner in self.learners], dtype)
-        self.slots = [[_zeros(layer) for layer in self.layers] for _ in range(optimizer.n_slots)]
+        self.parameters = Parameters(sizes, len(members), dtype)
+        self.parameters.assign(first_layers(sizes, initializers, [learner.first_weights for learner in self.learners]))
+        self.steps = 0
+        self._begin(BY_NETWORK, by_unit=False)
+
+    def _begin(self, order: Order, *, by_unit: bool) -> None:
+        """Lay the parameters in memory as the products that are to come want them, and make room."""
+        self.parameters, self.by_unit = self.parameters.arranged(order), by_unit
+        self.gradient = self.parameters.like()
+        self.spare = self.parameters.like()
+        self.slots = [self.parameters.like() for _ in range(self.optimizer.n_slots)]
+        self.rooms: dict[int, Room] = {}
+        self._constants()
+
+    def _constants(self) -> None:
+        members = [learner.member for learner in self.learners]
         self.hyperparameters = {
             name: self._column([member.hyperparameters[name] for member in members])
             for name in members[0].hyperparameters
         }
         self.weight_decay = self._column([member.weight_decay for member in members])
-        self.steps = 0
 
     @_quietly
     def _column(self, values: Sequence[float]) -> FloatArray:
-        return np.array(values, self.dtype).reshape(-1, 1, 1)
+        """Shape one value a network (K, 1, 1); one for all where they are equal, which is quicker to multiply by."""
+        column = np.array(values, self.dtype).reshape(-1, 1, 1)
+        return column[:1] if (column == column[0]).all() else column
+
+    @property
+    def layers(self) -> Layers:
+        """The parameters; they go on changing."""
+        return self.parameters.layers
 
     @property
     def numbers(self) -> IntArray:
@@ -144,10 +161,10 @@ class Stack:
     def keep(self, keep: BoolArray) -> None:
         """Let the networks go for which `keep`, of shape (K,), is false."""
         self.learners = [learner for learner, stays in zip(self.learners, keep, strict=True) if stays]
-        self.layers = _kept(self.layers, keep)
-        self.slots = [_kept(slots, keep) for slots in self.slots]
-        self.hyperparameters = {name: column[keep] for name, column in self.hyperparameters.items()}
-        self.weight_decay = self.weight_decay[keep]
+        for parameters in (self.parameters, self.gradient, self.spare, *self.slots):
+            parameters.keep(keep)
+        self.rooms.clear()
+        self._constants()
 
     def observe(self, train_cost: FloatArray) -> None:
         """Tell the networks whose rate depends on it what their cost, of shape (K,), is."""
@@ -155,16 +172,9 @@ class Stack:
             learner.observe(float(cost))
 
     @_quietly
-    def logits(self, X: Inputs) -> FloatArray:
-        """Return the logits (K, n_samples, n_classes) of shared features, without dropout."""
-        return forward(self.network, self.layers, X).a[-1]
-
-    @_quietly
     def finite(self) -> BoolArray:
         """Tell for each network, in shape (K,), whether all its parameters are finite."""
-        arrays = [array for layer in self.layers for array in layer]
-        finite: BoolArray = np.logical_and.reduce([np.isfinite(array).all(axis=(1, 2)) for array in arrays])
-        return finite
+        return self.parameters.finite()
 
     def train_costs(self, examples: Examples, batch_size: int | None) -> Iterator[FloatArray]:
         """Train without end; yield the training cost, of shape (K,), before the first epoch and after each.
@@ -186,37 +196,70 @@ class Stack:
         return self._minibatches(examples, batch_size)
 
     def _full_batch(self, examples: Examples) -> Iterator[FloatArray]:
+        self._begin(BY_FEATURE if isinstance(examples.X, csr_array) else BY_UNIT, by_unit=True)
+        parts = tiles(examples, bytes_a_sample=self.bytes_a_sample)
         epoch = 0
         while True:
-            look, numbers = self._look(examples.X, examples.y), self.numbers
-            yield look.cost
-            if len(numbers) > len(self.learners):
-                keep = np.isin(numbers, self.numbers)
-                look = _Look(selected(look.kept, keep), look.cost[keep], look.delta[keep])
-            self._descend(look, self._rates(epoch))
+            cost = self._look(parts)  # the gradient, too: its networks may leave with the rest of them
+            yield cost
+            self._descend(self._rates(epoch))
             epoch += 1
 
     def _minibatches(self, examples: Examples, batch_size: int) -> Iterator[FloatArray]:
-        yield self._look(examples.X, examples.y).cost
+        self._begin(BY_NETWORK, by_unit=False)
+        yield self._look(tiles(examples, bytes_a_sample=self.bytes_a_sample))
+        batches = Minibatches(examples, batch_size)
         epoch = 0
         while True:
             rates = self._rates(epoch)
             total = np.zeros(len(self.learners))
-            for X, y in minibatches(examples, batch_size, [learner.order for learner in self.learners]):
-                look = self._look(X, y)
-                total += look.cost * y.shape[1]
-                self._descend(look, rates)
+            for batch in batches.epoch([learner.order for learner in self.learners]):
+                total += self._look([batch]) * batch[0].n_samples
+                self._descend(rates)
             yield total / examples.n_samples
             epoch += 1
+
+    @property
+    def bytes_a_sample(self) -> int:
+        """How much memory a sample takes on its way forward and back."""
+        widths = [W.shape[2] for W, _ in self.layers]
+        return int(len(self.learners) * self.dtype.itemsize * (2 * sum(widths) + max(widths)))
 
     def _rates(self, epoch: int) -> FloatArray:
         return self._column([learner.rate(epoch) for learner in self.learners])
 
     @_quietly
-    def _look(self, X: Inputs, y: IntArray) -> _Look:
-        kept = forward(self.network, self.layers, X, self._masks(y.shape[-1]))
-        cost, delta = cross_entropy(kept.a[-1], y)
-        return _Look(kept, cost + self._penalty(), delta)
+    def _look(self, parts: Sequence[tuple[Inputs, IntArray]]) -> FloatArray:
+        """Pass all parts forward and back; leave the gradient of the mean cost, and return that cost: (K,)."""
+        n_samples = sum(X.n_samples for X, _ in parts)
+        masks = self._masks(n_samples)
+        total = np.zeros(len(self.learners))
+        start = 0
+        for X, y in parts:
+            stop = start + X.n_samples
+            total += self._look_at(X, y, [mask[:, start:stop] for mask in masks], n_samples, first=not start)
+            start = stop
+        return total / n_samples + self._penalty()
+
+    def _look_at(
+        self, X: Inputs, y: IntArray, masks: Sequence[FloatArray], n_samples: int, *, first: bool
+    ) -> FloatArray:
+        """Add the gradient of some samples, which is the first to be written, and return the sum of their costs."""
+        room = forward(self.network, self.layers, X, masks, into=self.room(X.n_samples))
+        costs, delta = cross_entropy(room.a[-1], y, out=room.deltas[-1])
+        delta /= n_samples
+        into = self.gradient if first else self.spare
+        backward(self.network, self.layers, X, room, masks=masks, into=into.layers)
+        if not first:
+            for sums, more in zip(self.gradient.blocks, self.spare.blocks, strict=True):
+                sums += more
+        return np.asarray(costs.sum(axis=1, dtype=np.float64))
+
+    def room(self, n_samples: int) -> Room:
+        """Return the room for passes over so many samples; it is made once."""
+        if n_samples not in self.rooms:
+            self.rooms[n_samples] = make_room(self.network, self.layers, n_samples, by_unit=self.by_unit)
+        return self.rooms[n_samples]
 
     def _penalty(self) -> FloatArray | float:
         if self.optimizer.decoupled or not self.weight_decay.any():
@@ -236,40 +279,32 @@ class Stack:
         ]
 
     @_quietly
-    def _descend(self, look: _Look, rates: FloatArray) -> None:
-        gradients = self._clipped(self._decayed(backward(self.network, self.layers, look.kept, look.delta), rates))
+    def _descend(self, rates: FloatArray) -> None:
+        """Follow the gradient, which is not kept."""
+        self._decay(rates)
+        self._clip()
         self.steps += 1
-        for number, (layer, gradient) in enumerate(zip(self.layers, gradients, strict=True)):
-            for part in range(len(layer)):
-                slots = [slot[number][part] for slot in self.slots]
-                self.optimizer.update(
-                    layer[part], gradient[part], slots, self.steps, learning_rate=rates, **self.hyperparameters
-                )
+        for number, (block, gradient) in enumerate(zip(self.parameters.blocks, self.gradient.blocks, strict=True)):
+            slots = [slot.blocks[number] for slot in self.slots]
+            self.optimizer.update(block, gradient, slots, self.steps, learning_rate=rates, **self.hyperparameters)
 
-    def _decayed(self, gradients: Layers, rates: FloatArray) -> Layers:
+    def _decay(self, rates: FloatArray) -> None:
         if not self.weight_decay.any():
-            return gradients
-        for (W, _), (W_gradient, _) in zip(self.layers, gradients, strict=True):
+            return
+        for (W, _), (W_gradient, _), (spare, _) in zip(
+            self.layers, self.gradient.layers, self.spare.layers, strict=True
+        ):
             if self.optimizer.decoupled:
                 W *= 1 - rates * self.weight_decay
             else:
-                W_gradient += self.weight_decay * W
-        return gradients
+                W_gradient += np.multiply(W, self.weight_decay, out=spare)
 
-    def _clipped(self, gradients: Layers) -> Layers:
+    def _clip(self) -> None:
         if self.clip_norm is None:
-            return gradients
-        parts = [part for layer in gradients for part in layer]
-        norms = np.sqrt(sum(np.square(part, dtype=np.float64).sum(axis=(1, 2), keepdims=True) for part in parts))
+            return
+        blocks = self.gradient.blocks
+        norms = np.sqrt(sum(np.square(block, dtype=np.float64).sum(axis=(1, 2), keepdims=True) for block in blocks))
         # a gradient that is too long to be measured must not become one of length 0: its network diverges
         shrink = np.where(np.isfinite(norms), self.clip_norm / np.maximum(norms, self.clip_norm), np.nan)
-        shrink = shrink.astype(self.dtype)
-        return [Layer(W * shrink, b * shrink) for W, b in gradients]
-
-
-def _zeros(layer: Layer) -> Layer:
-    return Layer(np.zeros_like(layer.W), np.zeros_like(layer.b))
-
-
-def _kept(layers: Layers, keep: BoolArray) -> Layers:
-    return [Layer(W[keep], b[keep]) for W, b in layers]
+        for block in blocks:
+            block *= shrink.astype(self.dtype)

@@ -31,6 +31,14 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def csr_features_stay_csr() -> Iterator[None]:
+    """The features here are small and full: without this, every test of sparse products would see dense ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nnsweep.mlp.train.DENSEST", 1.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def network() -> Callable[..., Network]:
     """Build a network from the names of its activations."""
@@ -111,7 +119,7 @@ def stack_of() -> Callable[..., Stack]:
         stack = Stack(
             network, members, optimizer=OPTIMIZERS[optimizer], sizes=sizes, dtype=np.dtype(float), clip_norm=clip_norm
         )
-        stack.layers = [Layer(W.copy(), b.copy()) for W, b in layers]
+        stack.parameters.assign(layers)
         return stack
 
     return build

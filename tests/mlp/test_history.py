@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from nnsweep.mlp.history import COLUMNS, Trained, collect
-from nnsweep.mlp.network import Layer, forward
+from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.network import Layer
+from nnsweep.mlp.passes import forward
 from nnsweep.mlp.train import Epoch
 
 
 def share_right(network, layers, part) -> float:
-    return float((forward(network, layers, part.X).a[-1][0].argmax(axis=1) == part.y).mean())
+    return float((forward(network, layers, inputs(part.X)).a[-1][0].argmax(axis=1) == part.y).mean())
 
 
 @pytest.mark.parametrize("val", [True, False])

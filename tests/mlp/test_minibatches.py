@@ -2,17 +2,29 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from nnsweep.mlp import minibatches
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.minibatches import minibatches
+from nnsweep.mlp.inputs import Own, OwnSparse
+from nnsweep.mlp.minibatches import Minibatches
 
 N = 10
 X, Y = np.arange(N * 2.0).reshape(N, 2), np.arange(N)
 
 
+def features(batch):
+    """Copy the features of each network out of a batch: (K, n, 2)."""
+    if isinstance(batch, Own):
+        return batch.X.copy()
+    assert isinstance(batch, OwnSparse)
+    wide = batch.X.toarray().reshape(batch.n_networks, batch.n_samples, batch.n_networks, 2)
+    return np.stack([wide[network, :, network] for network in range(batch.n_networks)])
+
+
 @pytest.fixture
 def epoch():
     def batches(batch_size: int, seeds=(0, 1), X=X):
-        return list(minibatches(Examples(X, Y), batch_size, [np.random.default_rng(seed) for seed in seeds]))
+        randoms = [np.random.default_rng(seed) for seed in seeds]
+        return [(features(batch), y) for batch, y in Minibatches(Examples(X, Y), batch_size).epoch(randoms)]
 
     return batches
 
@@ -41,12 +53,21 @@ def test_each_network_has_the_order_that_it_has_alone(epoch):
 
 def test_a_generator_gives_every_epoch_another_order():
     random = np.random.default_rng(0)
-    one, other = (next(minibatches(Examples(X, Y), N, [random]))[1] for _ in range(2))
+    batches = Minibatches(Examples(X, Y), N)
+    one, other = (next(batches.epoch([random]))[1] for _ in range(2))
     assert (one != other).any()
 
 
 def test_sparse_features_stay_sparse_and_are_the_same(epoch):
     for (dense, y), (sparse, its_y) in zip(epoch(4), epoch(4, X=csr_array(X)), strict=True):
         assert (y == its_y).all()
-        assert all(isinstance(own, csr_array) for own in sparse)
-        assert (dense == np.stack([own.toarray() for own in sparse])).all()
+        assert (dense == sparse).all()
+
+
+@pytest.mark.parametrize("gathered", [1, 100, 200, 10**6])
+def test_however_many_batches_are_gathered_at_once_they_are_the_same(gathered, epoch, monkeypatch):
+    expected = epoch(3)
+    monkeypatch.setattr(minibatches, "GATHERED_BYTES", gathered)
+    for (X, y), (its_X, its_y) in zip(epoch(3), expected, strict=True):
+        assert (its_X == X).all()
+        assert (y == its_y).all()

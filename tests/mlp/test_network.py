@@ -9,10 +9,12 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.special import erf
 
-from nnsweep.mlp.activations import ACTIVATIONS, Activation
+from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.cost import cross_entropy
-from nnsweep.mlp.network import Layers, Network, backward, forward, n_parameters, of_network
+from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.network import Layers, Network, n_parameters, of_network
+from nnsweep.mlp.passes import Room, backward, forward
 
 KINKED = ("relu", "leaky_relu")
 N_FEATURES, WIDTH, WEIGHT_DECAY, H = 3, 3, 0.1, 1e-5
@@ -41,7 +43,7 @@ def cases(network, draw_layers):
             hidden = (WIDTH,) * depth
             output = next(outputs)
             yield Case(
-                network=network(hidden, activation, output),
+                network=network(hidden, activation, output, dropout=0.5 * (kind == "dropout")),
                 names=(activation, output),
                 layers=draw_layers(random, (N_FEATURES, *hidden, n_classes)),
                 X=random.normal(size=(n_samples, N_FEATURES)),
@@ -59,8 +61,7 @@ def analytic(member, stack_of):
 
     def gradient(case: Case) -> Layers:
         if not case.weight_decay:
-            kept = forward(case.network, case.layers, case.X, case.masks)
-            return backward(case.network, case.layers, kept, cross_entropy(kept.a[-1], case.y)[1])
+            return looked_at(case)[1]
         stack = stack_of(case.network, case.layers, [member(learning_rate=1.0, weight_decay=case.weight_decay)])
         costs = stack.train_costs(Examples(case.X, case.y), None)
         next(costs)
@@ -78,12 +79,12 @@ def numeric(member, stack_of, flat, unflat):
         point = flat(case.layers)
         steps = H * np.eye(point.shape[1])
         layers = unflat(np.concatenate([point + steps, point - steps]), case.layers)
-        kept = forward(case.network, layers, case.X, case.masks)
+        kept = forward(case.network, layers, inputs(case.X), case.masks)
         if case.weight_decay:
             stack = stack_of(case.network, layers, [member(weight_decay=case.weight_decay)] * len(layers[0].W))
             costs = next(stack.train_costs(Examples(case.X, case.y), None))
         else:
-            costs = cross_entropy(kept.a[-1], case.y)[0]
+            costs = cross_entropy(kept.a[-1], case.y)[0].mean(axis=1)
         above, below = np.split(costs, 2)
         return (above - below) / (2 * H), ~near_kink(case, kept)
 
@@ -91,8 +92,8 @@ def numeric(member, stack_of, flat, unflat):
         near = np.zeros(2 * flat(case.layers).shape[1], dtype=bool)
         for number, z in enumerate(kept.z):
             if case.names[number == len(case.layers) - 1] in KINKED:
-                inputs = kept.inputs[number] if number else np.broadcast_to(case.X, (len(z), *case.X.shape))
-                reach = 10 * H * np.linalg.norm(inputs, axis=2, keepdims=True)
+                entering = kept.signals[number - 1] if number else np.broadcast_to(case.X, (len(z), *case.X.shape))
+                reach = 10 * H * np.linalg.norm(entering, axis=2, keepdims=True)
                 near |= (np.abs(z) < reach).any(axis=(1, 2))
         return np.logical_or(*np.split(near, 2))
 
@@ -120,6 +121,15 @@ def gate_a(flat, unflat, analytic, numeric):
     return check
 
 
+def looked_at(case: Case) -> tuple[Any, Layers, Room]:
+    """Mean cost, its gradient and the forward pass, without weight decay."""
+    X = inputs(case.X)
+    kept = forward(case.network, case.layers, X, case.masks)
+    costs, kept.deltas[-1][...] = cross_entropy(kept.a[-1], case.y)
+    kept.deltas[-1][...] /= X.n_samples
+    return costs.mean(axis=1), backward(case.network, case.layers, X, kept, masks=case.masks), kept
+
+
 def norm(array) -> float:
     return float(np.linalg.norm(np.ravel(array)))
 
@@ -136,8 +146,8 @@ def test_gradients_agree_with_central_differences_for_every_activation_depth_and
 
 @pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "identity"])
 def test_a_slope_that_is_wrong_by_one_part_in_100_000_is_caught(activation, cases, gate_a):
-    value, slope = ACTIVATIONS[activation]()
-    wrong = Activation(value, lambda z, a: slope(z, a) * (1 + 1e-5))
+    right = ACTIVATIONS[activation]()
+    wrong = right._replace(slope=lambda z, a, out: right.slope(z, a, out) * (1 + 1e-5))
     planted = [
         replace(case, network=replace(case.network, activation=wrong))
         for case in cases(activation, 1)
@@ -193,9 +203,9 @@ def test_a_sparse_product_equals_the_dense_one_forward_and_backward(network, dra
     X = random.normal(size=(9, 7)) * (random.random((9, 7)) < 0.4)
     net, layers, y = network((4, 4)), draw_layers(random, (7, 4, 4, 3), n_networks=3), np.arange(9) % 3
     gradients = []
-    for inputs in (X, csr_array(X), [csr_array(X)] * 3, np.stack([X] * 3)):
-        kept = forward(net, layers, inputs)
-        gradients.append(flat(backward(net, layers, kept, cross_entropy(kept.a[-1], y)[1])))
+    for features in (X, csr_array(X), [csr_array(X)] * 3, np.stack([X] * 3)):
+        case = Case(net, ("tanh", "identity"), layers, features, y, [], 0.0)
+        gradients.append(flat(looked_at(case)[1]))
     for gradient in gradients[1:]:
         assert norm(gradient - gradients[0]) <= 1e-13 * norm(gradients[0])
 
@@ -205,9 +215,8 @@ def looked(flat):
     """Cost, gradient (flat) and logits of a case without masks and weight decay."""
 
     def look(case: Case):
-        kept = forward(case.network, case.layers, case.X)
-        cost, delta = cross_entropy(kept.a[-1], case.y)
-        return cost, flat(backward(case.network, case.layers, kept, delta)), kept.a[-1]
+        cost, gradient, kept = looked_at(case)
+        return cost, flat(gradient), kept.a[-1]
 
     return look
 
@@ -284,8 +293,7 @@ def test_renamed_classes_rename_the_logits(case, looked):
 
 def test_float32_stays_float32(case, flat):
     layers = [type(layer)(*(part.astype(np.float32) for part in layer)) for layer in case.layers]
-    kept = forward(case.network, layers, case.X.astype(np.float32))
-    gradients = backward(case.network, layers, kept, cross_entropy(kept.a[-1], case.y)[1])
+    _, gradients, kept = looked_at(replace(case, layers=layers, X=case.X.astype(np.float32)))
     assert {array.dtype for array in (*kept.z, *kept.a, flat(gradients))} == {np.dtype(np.float32)}
 
 

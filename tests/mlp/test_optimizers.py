@@ -115,7 +115,7 @@ def test_without_momentum_it_is_plain_gradient_descent(follow):
 def test_adams_first_step_is_the_learning_rate_whatever_the_size_of_the_gradient():
     for size in (1e-4, 1.0, 1e4):
         w = np.zeros((1, 1, 1))
-        slots = [np.zeros_like(w), np.zeros_like(w)]
+        slots = [np.zeros_like(w) for _ in range(OPTIMIZERS["adam"].n_slots)]
         OPTIMIZERS["adam"].update(w, np.full_like(w, size), slots, 1, learning_rate=0.1, epsilon=1e-300)
         assert float(w[0, 0, 0]) == pytest.approx(-0.1, rel=1e-12)
 

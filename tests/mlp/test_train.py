@@ -9,8 +9,9 @@ from scipy.sparse import csr_array
 
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.network import forward
+from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.optimizers import OPTIMIZERS
+from nnsweep.mlp.passes import forward
 from nnsweep.mlp.plateau import reduce_on_plateau
 from nnsweep.mlp.schedules import exp, inv
 from nnsweep.mlp.train import Training, train
@@ -68,7 +69,7 @@ def test_accuracy_is_the_share_of_samples_whose_class_has_the_largest_logit(epoc
     data = parts()
     for record in epochs_of(data, epochs=3):
         for part, accuracy in ((data.val, record.val_accuracy), (data.test, record.test_accuracy)):
-            logits = forward(network(), record.layers, part.X).a[-1][0]
+            logits = forward(network(), record.layers, inputs(part.X)).a[-1][0]
             assert accuracy.tolist() == [
                 np.mean([row.argmax() == label for row, label in zip(logits, part.y, strict=True)])
             ]
@@ -221,6 +222,17 @@ def test_sparse_features_stay_sparse(network, parts, member, run, monkeypatch):
     monkeypatch.setattr(csr_array, "todense", refuse)
     for batch_size in (None, 8):
         assert run(parts(sparse=True), network(), [member()], batch_size=batch_size)[0].ending == "finished"
+
+
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_csr_features_with_many_entries_are_multiplied_as_dense_ones(
+    batch_size, network, parts, member, run, monkeypatch
+):
+    monkeypatch.setattr("nnsweep.mlp.train.DENSEST", 0.15)
+    monkeypatch.setattr(csr_array, "__matmul__", None)
+    data = parts(sparse=True)
+    assert data.train.X.nnz > 0.15 * np.prod(data.train.X.shape)
+    assert run(data, network(), [member()], batch_size=batch_size)[0].ending == "finished"
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from nnsweep.mlp.history import collect
-from nnsweep.mlp.network import Layer, forward
+from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.network import Layer
+from nnsweep.mlp.passes import forward
 from nnsweep.mlp.train import train
 from nnsweep.sweep import folder
 from nnsweep.sweep.work import dataset
@@ -56,7 +58,7 @@ def test_weights_give_the_measured_accuracies_again(part, made, trained, tmp_pat
     with np.load(folder.write_weights(tmp_path, trained), allow_pickle=False) as read:
         for prefix, epoch in (("best", trained.best_epoch), ("final", 6)):
             layers = [Layer(read[f"{prefix}_W{n}"][None], read[f"{prefix}_b{n}"][None, None]) for n in range(3)]
-            logits = forward(made.network(), layers, examples.X.astype(np.float32)).a[-1][0]
+            logits = forward(made.network(), layers, inputs(examples.X.astype(np.float32))).a[-1][0]
             assert (logits.argmax(axis=1) == examples.y).mean() == measured[epoch]
 
 

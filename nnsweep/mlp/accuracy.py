@@ -1,0 +1,70 @@
+"""Accuracy: the share of samples whose class has the largest logit, on the validation and the test part.
+
+Both parts go through the networks together, in one pass.
+"""
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
+from nnsweep.mlp.inputs import SharedInputs
+from nnsweep.mlp.passes import Room, forward, room
+from nnsweep.mlp.stack import Stack
+from nnsweep.mlp.tiles import tiles
+
+
+class Accuracy:
+    """Measures stacks on the same examples, as often as wanted.
+
+    Parameters
+    ----------
+    val, test : Examples
+        The parts; there may be no validation part.
+    """
+
+    def __init__(self, val: Examples | None, test: Examples) -> None:
+        self._n_val = 0 if val is None else val.n_samples
+        self._examples = test if val is None else _joined(val, test)
+        self._tiles: list[tuple[SharedInputs, IntArray]] = []
+        self._rooms: dict[int, Room] = {}
+        self._n_networks = 0
+
+    def __call__(self, stack: Stack) -> tuple[FloatArray | None, FloatArray]:
+        """Measure the networks of a stack.
+
+        Parameters
+        ----------
+        stack : Stack
+            Of K networks.
+
+        Returns
+        -------
+        val_accuracy, test_accuracy : ndarray of shape (K,)
+            The first is None without a validation part. Of equal logits the first wins.
+        """
+        if len(stack.learners) != self._n_networks:
+            self._prepare(stack)
+        right = np.concatenate([self._right(stack, X, y) for X, y in self._tiles], axis=1)
+        val = right[:, : self._n_val].mean(axis=1) if self._n_val else None
+        return val, right[:, self._n_val :].mean(axis=1)
+
+    def _prepare(self, stack: Stack) -> None:
+        self._n_networks = len(stack.learners)
+        self._tiles = tiles(self._examples, bytes_a_sample=stack.bytes_a_sample)
+        lengths = {X.n_samples for X, _ in self._tiles}
+        self._rooms = {
+            length: room(stack.network, stack.layers, length, by_unit=stack.by_unit, back=False) for length in lengths
+        }
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _right(self, stack: Stack, X: SharedInputs, y: IntArray) -> BoolArray:
+        kept = forward(stack.network, stack.layers, X, into=self._rooms[X.n_samples])
+        right: BoolArray = kept.a[-1].argmax(axis=2) == y
+        return right
+
+
+def _joined(one: Examples, other: Examples) -> Examples:
+    y = np.concatenate([one.y, other.y])
+    if isinstance(one.X, csr_array) and isinstance(other.X, csr_array):
+        return Examples(csr_array(vstack([one.X, other.X])), y)
+    return Examples(np.concatenate([np.asarray(one.X), np.asarray(other.X)]), y)

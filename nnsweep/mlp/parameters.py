@@ -1,0 +1,95 @@
+"""The parameters of K networks, or what a training keeps for each of them (a gradient, a slot of an update rule).
+
+They are seen as layers, for products, and as two blocks, for updates that treat all numbers alike: the weights of
+the first layer, which the features decide how to lay in memory, and everything else.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+
+from nnsweep.mlp.arrays import BoolArray, FloatArray
+from nnsweep.mlp.network import Layer, Layers
+
+Order: TypeAlias = tuple[int, int, int]
+BY_NETWORK: Order = (0, 1, 2)
+"""The first layer's axes (K, fan_in, fan_out) as they lie in memory: network by network, ..."""
+BY_UNIT: Order = (0, 2, 1)
+"""... unit by unit, so that all networks' products with shared features are one, ..."""
+BY_FEATURE: Order = (1, 0, 2)
+"""... feature by feature, as a product with CSR features asks for."""
+
+
+class Parameters:
+    """Numbers for every weight and bias of K networks, all 0 at first.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        n_features, the hidden sizes, n_classes.
+    n_networks : int
+        K.
+    dtype : dtype
+        Their precision.
+    order : tuple of int
+        How the first layer's weights lie in memory.
+
+    Attributes
+    ----------
+    layers : list of Layer
+        Views of the numbers, by layer.
+    blocks : tuple of ndarray
+        The same numbers: the weights of the first layer (K, fan_in, fan_out), and all others (K, 1, n).
+    """
+
+    def __init__(self, sizes: Sequence[int], n_networks: int, dtype: np.dtype, order: Order = BY_NETWORK) -> None:
+        self.sizes, self.order = tuple(sizes), order
+        shape = (n_networks, sizes[0], sizes[1])
+        self._first = np.zeros([shape[axis] for axis in order], dtype)
+        n_others = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes)) - sizes[0] * sizes[1]
+        self._view(self._first, np.zeros((n_networks, 1, n_others), dtype))
+
+    def _view(self, first: FloatArray, others: FloatArray) -> None:
+        self._first = first
+        W = first.transpose(np.argsort(self.order))
+        self.blocks = (W, others)
+        self.layers: Layers = []
+        start = 0
+        for number, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
+            if number:
+                W = others[:, 0, start : start + fan_in * fan_out].reshape(-1, fan_in, fan_out)
+                start += fan_in * fan_out
+            self.layers.append(Layer(W, others[:, :, start : start + fan_out]))
+            start += fan_out
+
+    @property
+    def n_networks(self) -> int:
+        """How many networks there are: K."""
+        return len(self.blocks[1])
+
+    def like(self) -> "Parameters":
+        """Return as many zeros, laid in memory in the same way."""
+        return Parameters(self.sizes, self.n_networks, self.blocks[0].dtype, self.order)
+
+    def arranged(self, order: Order) -> "Parameters":
+        """Return the same numbers, laid in memory in another way."""
+        other = Parameters(self.sizes, self.n_networks, self.blocks[0].dtype, order)
+        other.assign(self.layers)
+        return other
+
+    def assign(self, layers: Layers) -> None:
+        """Take the numbers of other layers of the same shapes."""
+        for own, given in zip(self.layers, layers, strict=True):
+            own.W[...], own.b[...] = given
+
+    def keep(self, keep: BoolArray) -> None:
+        """Let the networks go for which `keep`, of shape (K,), is false."""
+        self._view(self._first.compress(keep, axis=self.order.index(0)), self.blocks[1][keep])
+
+    def finite(self) -> BoolArray:
+        """Tell for each network, in shape (K,), whether all its numbers are finite."""
+        ends = [end(block, axis=(1, 2)) for block in self.blocks for end in (np.min, np.max) if block.size]
+        finite: BoolArray = np.asarray(np.isfinite(ends).all(axis=0))
+        return finite

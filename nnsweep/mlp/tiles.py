@@ -1,0 +1,34 @@
+"""Tiles: examples in pieces so small that what is computed of one stays in the processor's cache until it is used."""
+
+from nnsweep.mlp.arrays import Examples, IntArray
+from nnsweep.mlp.inputs import Shared, SharedInputs, shared
+
+TILE_BYTES = 2**21
+"""What the arrays of one tile may take: it stays in the caches; much smaller tiles cost more calls than they save."""
+SHORTEST = 64
+
+
+def tiles(examples: Examples, *, bytes_a_sample: int) -> list[tuple[SharedInputs, IntArray]]:
+    """Part examples into tiles of nearly equal length.
+
+    Parameters
+    ----------
+    examples : Examples
+        Shared by all networks.
+    bytes_a_sample : int
+        What is written for one sample.
+
+    Returns
+    -------
+    list of (Inputs, ndarray)
+        Features and class numbers. CSR features stay in one piece: their product takes longer than what follows.
+    """
+    X, n_samples = shared(examples.X), examples.n_samples
+    if not isinstance(X, Shared):
+        return [(X, examples.y)]
+    n_tiles = -(-n_samples // max(SHORTEST, TILE_BYTES // bytes_a_sample))
+    length = -(-n_samples // n_tiles)
+    return [
+        (X.rows(start, min(start + length, n_samples)), examples.y[start : start + length])
+        for start in range(0, n_samples, length)
+    ]
