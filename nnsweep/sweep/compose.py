@@ -1,0 +1,257 @@
+"""Composing quickly: Hydra composes once for each distinct choice of groups, and plain values are set on copies.
+
+What comes out is what Hydra's own `load_sweep_config` gives for the same overrides, its `hydra` node included.
+Whatever is not certain to come out the same is left to Hydra itself, and so is every error.
+"""
+
+import copy
+import pickle
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import hydra
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType, ValueType
+from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+_WRITES_DIRNAME = hydra.__version__.startswith("1.3.")  # later it is an interpolation
+
+
+class _Uncertain(Exception):
+    """Only Hydra can tell what an override does."""
+
+
+class _Parts(NamedTuple):
+    fixed: tuple[str, ...]  # what Hydra composes
+    ordered: bool  # whether the order of its values matters: there are some that we do not set ourselves
+    plain: list[Override]  # what is set on a copy of that
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What Hydra composed, and what must be known of it to go on from there."""
+
+    copy: Callable[[], DictConfig]
+    settled: bool  # nothing that Hydra reads while it composes can depend on a value that is set later
+    named_by_hydra: bool
+    n_task: int  # overrides of the task that were there before those of the job
+
+
+class Composer:
+    """Composes the jobs of a sweep.
+
+    Parameters
+    ----------
+    loader : ConfigLoader
+        Hydra's.
+    config : DictConfig
+        Hydra's configuration of the sweep.
+    """
+
+    def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
+        self._loader, self._config = loader, config
+        self._parser = OverridesParser.create()
+        self._parsed: dict[str, Override] = {}
+        self._groups: dict[str, bool] = {}
+        self._bases: dict[tuple[str, ...], _Base | HydraException] = {}
+        self._errors: dict[tuple[object, ...], HydraException | None] = {}
+
+    def __call__(self, overrides: Sequence[str]) -> DictConfig:
+        """Compose one job.
+
+        Parameters
+        ----------
+        overrides : sequence of str
+            The job's overrides, without lists of values.
+
+        Returns
+        -------
+        DictConfig
+            The caller's own: it shares nothing that can be changed with any other.
+
+        Raises
+        ------
+        HydraException
+            Hydra's own, if it cannot be composed.
+        """
+        try:
+            parsed = [self._parse(line) for line in overrides]
+            parts = self._parts(parsed)
+            base = self._base(parts)
+            config = base.copy()
+            for override in parts.plain:
+                self._set(config, override, base, parts.fixed)
+        except _Uncertain:
+            return self._hydras(overrides)
+        _write_overrides(config, [override for override in parsed if not override.is_hydra_override()], base.n_task)
+        OmegaConf.copy_cache(from_config=self._config, to_config=config)
+        return config
+
+    def _hydras(self, overrides: Sequence[str]) -> DictConfig:
+        return self._loader.load_sweep_config(self._config, [*overrides])
+
+    def _parse(self, line: str) -> Override:
+        if line not in self._parsed:
+            try:
+                self._parsed[line] = self._parser.parse_override(line)
+            except HydraException:
+                raise _Uncertain from None
+        return self._parsed[line]
+
+    def _parts(self, overrides: Sequence[Override]) -> _Parts:
+        if any(override.key_or_group == "hydra.searchpath" for override in overrides):
+            raise _Uncertain  # it may change which groups there are
+        choices = [self._is_choice(override) for override in overrides]
+        odd = [not choice and not _is_value(override) for choice, override in zip(choices, overrides, strict=True)]
+        first = len(odd) - odd[::-1].index(True) if any(odd) else 0  # of the overrides that can wait for the copy
+        waits = [number >= first and not choice for number, choice in enumerate(choices)]
+        both = [*zip(overrides, waits, strict=True)]
+        fixed = tuple(str(override.input_line) for override, waiting in both if not waiting)
+        return _Parts(fixed, any(odd), [override for override, waiting in both if waiting])
+
+    def _is_choice(self, override: Override) -> bool:
+        key = override.key_or_group
+        if key not in self._groups:
+            own = OmegaConf.to_container(self._config.hydra.overrides.hydra)
+            name = self._config.hydra.job.config_name
+            options = self._loader.get_group_options(key, None, config_name=name, overrides=own)  # type: ignore[arg-type]
+            exists = getattr(getattr(self._loader, "repository", None), "group_exists", None)
+            self._groups[key] = bool(options) or (exists is not None and exists(key))
+        return self._groups[key] and not isinstance(override.value(), dict)
+
+    def _base(self, parts: _Parts) -> _Base:
+        if parts.fixed not in self._bases:
+            try:
+                self._bases[parts.fixed] = _base(self._hydras(parts.fixed), parts.fixed)
+            except HydraException as error:
+                self._bases[parts.fixed] = error
+        base = self._bases[parts.fixed]
+        if isinstance(base, _Base) and base.settled:
+            return base
+        if isinstance(base, _Base) or parts.ordered:
+            raise _Uncertain
+        raise base.with_traceback(None)  # a choice that cannot be composed, whatever the values
+
+    def _set(self, config: DictConfig, override: Override, base: _Base, fixed: tuple[str, ...]) -> None:
+        try:
+            _require_certain(config, override, base)
+            _update(config, override)
+            return
+        except OmegaConfBaseException as problem:
+            error = self._error(override, problem, fixed)
+        raise error.with_traceback(None)
+
+    def _error(self, override: Override, problem: OmegaConfBaseException, fixed: tuple[str, ...]) -> Exception:
+        """Give Hydra's own error, asking it once for each: composing a thousand wrong jobs shall be quick too."""
+        key = (fixed, override.input_line, type(problem), str(problem))
+        if key not in self._errors:
+            self._errors[key] = self._told(override, problem, fixed)
+        return self._errors[key] or _Uncertain()
+
+    def _told(self, override: Override, problem: Exception, fixed: tuple[str, ...]) -> HydraException | None:
+        try:
+            self._hydras([*fixed, str(override.input_line)])
+        except HydraException as error:
+            cause = error.__cause__
+            while cause is not None and not isinstance(cause, OmegaConfBaseException):
+                cause = cause.__cause__
+            return error if str(cause) == str(problem) else None
+        return None
+
+
+def _is_value(override: Override) -> bool:
+    """Tell whether an override sets a value outside of Hydra's own node, and nothing else."""
+    return (
+        override.type in (OverrideType.CHANGE, OverrideType.ADD, OverrideType.FORCE_ADD)
+        and override.value_type == ValueType.ELEMENT
+        and override.package is None
+        and not getattr(override, "is_value_path", False)  # Hydra 1.4
+        and not re.search(r"[/\[\]@:]", override.key_or_group)
+        and override.key_or_group.split(".")[0] != "hydra"
+    )
+
+
+def _base(config: DictConfig, fixed: Sequence[str]) -> _Base:
+    settled = _settled(config)
+    return _Base(
+        copy=_copier(config),
+        settled=settled,
+        named_by_hydra=settled and config.hydra.job.name == JobRuntime.instance().get("name"),
+        n_task=len(config.hydra.overrides.task) - sum(not line.lstrip("+~").startswith("hydra") for line in fixed),
+    )
+
+
+def _settled(config: DictConfig) -> bool:
+    """Tell whether all that Hydra reads while it composes is written there, and not interpolated."""
+    own = config.hydra
+    read: list[tuple[DictConfig, Any]] = [
+        (config, "hydra"),
+        (own, "overrides"),
+        (own, "runtime"),
+        (own, "job"),
+        (own.overrides, "task"),
+    ]
+    read += [(own.job, "config"), (own.job, "env_copy"), (own.job, "name")]
+    read += [(own.job.env_copy, number) for number in range(len(own.job.env_copy))]
+    return not any(OmegaConf.is_interpolation(node, key) for node, key in read)
+
+
+def _copier(config: DictConfig) -> Callable[[], DictConfig]:
+    try:
+        pickled = pickle.dumps(config, pickle.HIGHEST_PROTOCOL)  # loading it takes half the time of a deep copy
+    except Exception:  # a class of the user's that cannot be pickled
+        return lambda: copy.deepcopy(config)
+    return lambda: pickle.loads(pickled)
+
+
+def _require_certain(config: DictConfig, override: Override, base: _Base) -> None:
+    """Refuse a path through an interpolation: it may lead to Hydra's own node, which Hydra fills last."""
+    *path, last = override.key_or_group.split(".")
+    node: Any = config
+    for part in path:
+        if _has(node, part) and OmegaConf.is_interpolation(node, part):
+            raise _Uncertain
+        node = node.get(part) if _has(node, part) else None
+    if base.named_by_hydra and (not _has(node, last) or OmegaConf.is_missing(node, last)):
+        raise _Uncertain  # a name of the job that was waiting for this value can be told only now
+    if isinstance(override.value(), list | dict) and _has(node, last) and "${" in _written(node, last):
+        raise _Uncertain
+
+
+def _has(node: Any, key: str) -> bool:
+    if isinstance(node, ListConfig):
+        raise _Uncertain
+    return isinstance(node, DictConfig) and key in set(node)  # `key in node` would resolve it
+
+
+def _written(node: DictConfig, key: str) -> str:
+    values: Any = OmegaConf.to_container(node, resolve=False)
+    return str(values[key])
+
+
+def _update(config: DictConfig, override: Override) -> None:
+    """Set a value as Hydra sets it."""
+    key, value = override.key_or_group, override.value()
+    literal = not isinstance(value, list | dict)
+    if override.is_add() and literal and OmegaConf.select(config, key, throw_on_missing=False) is not None:
+        raise _Uncertain  # Hydra says that there is such a key already
+    OmegaConf.update(config, key, value, merge=True, force_add=override.type != OverrideType.CHANGE)
+
+
+def _write_overrides(config: DictConfig, overrides: Sequence[Override], n_before: int) -> None:
+    """Write into Hydra's own node what it says of a job's overrides."""
+    task, job = config.hydra.overrides.task, config.hydra.job
+    del task[n_before:]
+    for override in overrides:
+        task.append(override.input_line)
+    if not _WRITES_DIRNAME:
+        return
+    rules = job.config.override_dirname
+    named = sorted(str(each.input_line) for each in overrides if each.key_or_group not in rules.exclude_keys)
+    job.override_dirname = re.sub("=", rules.kv_sep, rules.item_sep.join(named))
