@@ -115,7 +115,7 @@ def sweep(
     config: DictConfig,
     grid: Sequence[Sequence[str]],
     *,
-    compose: Callable[[list[str]], DictConfig],
+    compose: Callable[[Sequence[str]], DictConfig],
     launch: Callable[[Sequence[Sequence[str]]], Sequence["JobReturn"]],
 ) -> list["RunRecord"]:
     """Run a grid: check every job, make data and store ready, launch, and report.
@@ -146,8 +146,11 @@ def sweep(
     from nnsweep import summary
     from nnsweep.sweep.grid import jobs
     from nnsweep.sweep.outcomes import outcomes, store_failed
+    from nnsweep.sweep.points import check_one_sweep
 
-    store = _prepared(jobs(grid, compose))
+    checked = jobs(grid, compose)
+    check_one_sweep(config, checked)
+    store = _prepared(checked)
     folder = _sweep_folder(config, grid)
     returns, interrupted = _launched(grid, launch, folder)
     records = outcomes(grid, returns, folder)
@@ -204,9 +207,18 @@ def _hydra(arguments: Sequence[str]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which tells them in one line
     own, rest = _own_configurations(arguments)
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
-    sys.argv = ["nnsweep", *rest, *(["--config-dir", conf_dir()] if own else [])]
+    sys.argv = ["nnsweep", *_quoted_rules(rest), *(["--config-dir", conf_dir()] if own else [])]
     base: dict[str, Any] = {} if _NEXT_HYDRA else {"version_base": "1.3"}
     hydra.main(config_path=own or conf_dir(), config_name="config", **base)(job)()
+
+
+def _quoted_rules(arguments: Sequence[str]) -> list[str]:
+    """Spare the user the second pair of quotes that Hydra's grammar wants around a rule."""
+    if not any(argument.startswith("sweep.exclude=") for argument in arguments):
+        return [*arguments]
+    from nnsweep.sweep.points import quoted
+
+    return [quoted(argument) if argument.startswith("sweep.exclude=") else argument for argument in arguments]
 
 
 def _own_configurations(arguments: Sequence[str]) -> tuple[str, list[str]]:

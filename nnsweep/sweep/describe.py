@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from nnsweep.mlp.history import Trained
-from nnsweep.sweep.job import Job
+from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.parts import Settings
 from nnsweep.tracking.record import Setting
 
@@ -76,7 +76,7 @@ def settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
     given: dict[str, Setting] = {**chosen, "hidden_layer_sizes": sizes_name(job.arch.sizes)}
     for name in type(job).model_fields:
         value = getattr(job, name)
-        if name in ("arch", "tracking"):
+        if name == "arch" or name in OPERATIONAL:
             continue
         given |= _flat(name, value) if isinstance(value, Settings) else {name: value}
     return {name: value for name, value in given.items() if not _repeats(name, value, chosen)}

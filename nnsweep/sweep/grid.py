@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
@@ -47,7 +47,7 @@ def checked(config: DictConfig) -> Job:
         raise ConfigError(*problems(error, values)) from error
 
 
-def jobs(grid: Sequence[Sequence[str]], compose: Callable[[list[str]], DictConfig]) -> list[Job]:
+def jobs(grid: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictConfig]) -> list[Job]:
     """Compose and check every job of a grid.
 
     Parameters
@@ -103,7 +103,7 @@ def _folders(config: DictConfig, number: int) -> tuple[str, str]:
         config.hydra.job.id = config.hydra.job.num = number
     current = HydraConfig.instance()
     before = current.cfg
-    current.set_config(config)  # for ${hydra:...}
+    current.cfg = cast(HydraConf, config)  # for ${hydra:...}; `set_config` would copy it
     try:
         return str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
     finally:

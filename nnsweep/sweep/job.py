@@ -1,15 +1,16 @@
 """A job: one point of the grid, as plain typed values.
 
 A job is made once, at the edge, from a composed configuration, and every value is checked there. What
-can change its result is its `identity`; its tracking settings only say where the result is recorded.
+can change its result is its `identity`; its operational settings only say which jobs there are and where
+their results are recorded.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from nnsweep.data.load import DATA_SETS
 from nnsweep.mlp.activations import ACTIVATIONS, Activation
@@ -30,6 +31,9 @@ _UPDATES: dict[str, Callable[..., None]] = {name: optimizer.update for name, opt
 
 _WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))], 0.0)}
 _DROPOUT = {"dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0)}
+
+OPERATIONAL = {"tracking": True, "sweep": True}
+"""The settings that cannot change a job's result."""
 
 
 class Arch(Settings):
@@ -65,6 +69,66 @@ class Tracking(Settings):
     pictures: bool = True
 
 
+def _grid(given: Any) -> Any:
+    """Write a grid of `sweep.grids` as overrides, in whichever of its two forms it is given."""
+    if isinstance(given, Mapping):
+        if any(isinstance(value, list | Mapping) for value in given.values()):
+            raise ValueError("write values as on the command line: '1,2' is two values, '[1,2]' is one list")
+        return tuple(f"{key}={_written(value)}" for key, value in given.items())
+    return given
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _several(given: Any) -> Any:
+    """Take one text where a list may be, and null for an empty one."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return (given,)
+    return tuple(given) if isinstance(given, list) else given
+
+
+def _steps(given: Any) -> Any:
+    """Take one list of keys where a list of such lists may be."""
+    one = isinstance(given, list) and given and all(isinstance(key, str) for key in given)
+    return (given,) if one else given
+
+
+def _at_least_two(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if len(keys) < 2:
+        raise ValueError("at least two keys can go in step, as in [[seed,trainer.epochs]]")
+    return keys
+
+
+_Several = BeforeValidator(_several)
+_Grid = Annotated[tuple[str, ...], _Several, BeforeValidator(_grid)]
+_Keys = Annotated[tuple[str, ...], _Several, AfterValidator(_at_least_two)]
+
+
+class Sweep(Settings):
+    """Which jobs a grid has; the same for all of them.
+
+    Attributes
+    ----------
+    grids : tuple of tuples of str
+        The overrides of each grid; several grids follow one another.
+    zip : tuple of tuples of str
+        Keys whose lists of values go in step.
+    exclude : tuple of str
+        Rules; a job that one of them holds for is left out.
+    max_jobs : int
+        A grid with more jobs is refused.
+    """
+
+    grids: Annotated[tuple[_Grid, ...], _Several] = ()
+    zip: Annotated[tuple[_Keys, ...], _Several, BeforeValidator(_steps)] = ()
+    exclude: Annotated[tuple[str, ...], _Several] = ()
+    max_jobs: Annotated[int, within(Range(ge=1))] = 10_000
+
+
 class Job(Settings):
     """One point of the grid; the names are those of the configuration."""
 
@@ -78,6 +142,7 @@ class Job(Settings):
     trainer: Annotated[Settings, group("trainer", Training, without={"optimizer"}, more=_DROPOUT)]
     seed: Annotated[int, within(Range(ge=0, lt=2**32))]
     tracking: Tracking
+    sweep: Sweep = Sweep()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Job":
@@ -98,7 +163,7 @@ class Job(Settings):
 
     def identity(self) -> dict[str, Any]:
         """Return all that can change the result, as JSON values."""
-        identity = self.model_dump(mode="json", exclude={"tracking": True, "arch": True, "data": {"home"}})
+        identity = self.model_dump(mode="json", exclude=OPERATIONAL | {"arch": True, "data": {"home"}})
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
 
     def key(self, data_digest: str) -> str:

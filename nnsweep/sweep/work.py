@@ -24,7 +24,7 @@ from nnsweep.mlp.train import train
 from nnsweep.palette import COLOURS
 from nnsweep.sweep import describe, folder
 from nnsweep.sweep.environment import environment
-from nnsweep.sweep.job import Job
+from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.parts import Part
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.record import RunRecord
@@ -167,7 +167,7 @@ def _told(record: RunRecord, trained: Trained, seconds: float) -> RunRecord:
 
 def _written(job: Job, place: Place, trained: Trained, draw: Draw | None) -> list[Path]:
     files = [
-        folder.write_config(place.folder, job.model_dump(mode="json", exclude={"tracking"})),
+        folder.write_config(place.folder, job.model_dump(mode="json", exclude=OPERATIONAL)),
         folder.write_environment(place.folder, environment()),
         folder.write_history(place.folder, trained.history()),
         folder.write_weights(place.folder, trained),

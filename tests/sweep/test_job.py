@@ -19,7 +19,7 @@ from nnsweep.mlp.ranges import settings
 from nnsweep.mlp.schedules import SCHEDULES
 from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training
-from nnsweep.sweep.job import Job, Tracking
+from nnsweep.sweep.job import OPERATIONAL, Job, Sweep, Tracking
 
 CONF = Path(conf_dir())
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "data", "trainer")
@@ -110,6 +110,7 @@ def test_the_main_yaml_names_exactly_a_jobs_fields():
     written = yaml.safe_load((CONF / "config.yaml").read_text())
     assert set(written) - {"defaults", "hydra"} | set(GROUPS) == set(Job.model_fields)
     assert written["tracking"] == Tracking().model_dump()
+    assert written["sweep"] == Sweep().model_dump(mode="json")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_the_key_tells_every_other_setting(group, option, values):
     walked = [
         path
         for path in leaves(given)
-        if path[0] != "tracking" and path[-1] not in ("name", "home") and (path[0] == group or option == "uniform")
+        if path[0] not in OPERATIONAL and path[-1] not in ("name", "home") and (path[0] == group or option == "uniform")
     ]
     for path in walked:
         value = other(path, given[path[0]] if len(path) == 1 else _at(given, path))
