@@ -1,16 +1,15 @@
 """The grid sweeper: Hydra's door to `nnsweep.app.sweep`.
 
-It splits the command line into jobs as Hydra's own basic sweeper does; everything else is nnsweep's.
+It takes its settings as Hydra's own basic sweeper does; everything else is nnsweep's.
 """
 
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 
 class GridSweeper(BasicSweeper):
-    """Sweep over the product of all lists of values."""
+    """Sweep over a grid: the product of all lists of values, and what `sweep` in the configuration makes of it."""
 
     def sweep(self, arguments: list[str]) -> Any:
         """Check all jobs, launch them, and report.
@@ -21,16 +20,13 @@ class GridSweeper(BasicSweeper):
             Overrides from the command line; they win over those of a preset (``hydra.sweeper.params``).
         """
         from nnsweep.app import sweep
+        from nnsweep.sweep.compose import Composer
+        from nnsweep.sweep.points import points
 
         assert self.hydra_context is not None
         assert self.config is not None
         assert self.launcher is not None
         loader, config, launcher = self.hydra_context.config_loader, self.config, self.launcher
-        overrides = OverridesParser.create(config_loader=loader).parse_overrides([*self._parse_config(), *arguments])
-        (grid,) = self.split_arguments(overrides, None)
-        return sweep(
-            config,
-            grid,
-            compose=lambda job: loader.load_sweep_config(config, job),
-            launch=lambda jobs: launcher.launch(jobs, initial_job_idx=0),
-        )
+        compose = Composer(loader, config)
+        grid = points(loader, config, preset=self._parse_config(), given=arguments, compose=compose)
+        return sweep(config, grid, compose=compose, launch=lambda jobs: launcher.launch(jobs, initial_job_idx=0))
