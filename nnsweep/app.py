@@ -11,6 +11,7 @@ import secrets
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.messages import nearest, visible
-from nnsweep.sweep.composing import told
+from nnsweep.sweep.composing import absent_plugin, told
 from nnsweep.tracking.client import masked
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
@@ -54,10 +55,21 @@ def new_sweep_id() -> str:
     return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
 
 
+def physical_cores() -> int:
+    """Count the cores that this process may use: two threads of one core train no faster than one."""
+    import joblib  # type: ignore[import-untyped]
+
+    return int(joblib.cpu_count(only_physical_cores=True))
+
+
 # Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function
 _NEXT_HYDRA = not hydra.__version__.startswith("1.3.")
 _register = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register_new_resolver")
 _register("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
+_register("nnsweep_cores", physical_cores, replace=True)
+# conf/hydra/launcher/ray.yaml stands before the plugin's configuration of that name: Hydra 1.3 checks ours against it
+# and announces in every process, here and in the workers, that 1.4 will not
+warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
 
 def job(config: DictConfig) -> "RunRecord":
@@ -286,6 +298,8 @@ def _problems(error: Exception) -> tuple[str, ...] | None:
         return (error.format_message(),)
     if isinstance(error, HydraException | OmegaConfBaseException):
         return (told(error),)
+    if absent := absent_plugin(error):
+        return (absent,)
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
     if isinstance(error, ValueError) and Path(hydra.__file__).parent in Path(raised_in).parents:
         return (f"{error} (in: {masked(' '.join(sys.argv[1:]))})",)  # it does not say which argument it means

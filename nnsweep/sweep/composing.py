@@ -39,6 +39,20 @@ def told(error: BaseException) -> str:
     return f"{said} ({_first_line(cause)})" if isinstance(cause, OmegaConfBaseException | HydraException) else said
 
 
+def absent_plugin(error: BaseException) -> str | None:
+    """Say in one line which extra brings the launcher that was asked for; None if the error is another.
+
+    Parameters
+    ----------
+    error : Exception
+        Raised by Hydra, which has only a `RuntimeError` with the class's name for it.
+    """
+    name = re.match(r"Unknown plugin class : 'hydra_plugins\.hydra_(\w+)_launcher\.", str(error))
+    if name is None:
+        return None
+    return f"hydra/launcher: Hydra's {name[1]} launcher is not installed; pip install 'nnsweep[{name[1]}]'"
+
+
 def _unknown_key(error: OmegaConfBaseException) -> str:
     key = str(error.full_key)
     name = key.rpartition(".")[2]
