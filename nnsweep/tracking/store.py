@@ -19,7 +19,7 @@ from nnsweep.tracking.client import client, explained, masked
 from nnsweep.tracking.server import asked, is_server
 
 _SQLITE = "sqlite:///"
-_HEADER = b"SQLite format 3\0"
+_SMALLEST = 512  # bytes: SQLite's smallest page
 
 
 @dataclass(frozen=True)
@@ -204,9 +204,10 @@ def _require_sound(database: Path) -> None:
 def _soundness(database: Path) -> str:
     if not database.is_file():
         return "it is not a file"
-    with database.open("rb") as file:
-        if file.read(len(_HEADER)) != _HEADER:
-            return "it is not an SQLite database"
+    # not opened here: closing a file gives up all locks that this process has on it, and with them SQLite's on a store
+    # in use, whose log another process may then delete
+    if database.stat().st_size < _SMALLEST:  # SQLite takes an empty file for a database without tables
+        return "it is not an SQLite database"
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
         return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
 

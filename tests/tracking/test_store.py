@@ -2,6 +2,8 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -302,3 +304,14 @@ def test_optimize_gathers_statistics_and_keeps_the_runs(store: Store, job):
     assert [record.run_id for record in job_runs(store)] == [run_id]
     assert history(store, run_id).empty
     optimize(Store("http://127.0.0.1:9", "study", "1"))
+
+
+def test_looking_at_a_store_in_use_leaves_its_locks_alone(store: Store, job):
+    # a process that has the store open looks at it once more; then another process opens and closes it
+    job()
+    existing(store.uri, store.experiment)
+    reader = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('select count(*) from runs').fetchall()"
+    subprocess.run([sys.executable, "-c", reader, str(sqlite_path(store.uri))], check=True)
+    job()
+    assert len(job_runs(store)) == 2
+    require_store(store.uri)
