@@ -100,7 +100,7 @@ def _folder_problems(config: DictConfig, number: int, taken: set[str]) -> list[s
 def _folders(config: DictConfig, number: int) -> tuple[str, str]:
     """Resolve the sweep's and the job's folder as Hydra does when it launches the job, which then has a number."""
     with read_write(config.hydra), open_dict(config.hydra):
-        config.hydra.job.id = config.hydra.job.num = number
+        config.hydra.job.num, config.hydra.job.id = number, str(number)
     current = HydraConfig.instance()
     before = current.cfg
     current.cfg = cast(HydraConf, config)  # for ${hydra:...}; `set_config` would copy it
