@@ -255,8 +255,8 @@ def test_a_presets_grids_and_rules_are_those_of_its_sweep(nnsweep, study):
     said = nnsweep("--config-dir", "mine", "experiment=two", "seed=0,1")
     assert (said.code, said.err) == (0, "")
     assert "2 jobs: 2 finished" in said.out
-    same = ("arch=shallow", "tracking.experiment=two", "tracking.pictures=false")
-    swept = nnsweep("--config-dir", "mine", "experiment=two,notebook", *same)
+    (study / "mine" / "experiment" / "one.yaml").write_text("# @package _global_\ntracking: {pictures: false}\n")
+    swept = nnsweep("--config-dir", "mine", "experiment=two,one")
     assert (swept.code, len(swept.err.splitlines())) == (2, 1)
     assert "sweep must be the same for all jobs of a sweep" in swept.err
 
