@@ -107,10 +107,13 @@ def relu() -> Activation:
     array([0., 0., 3.])
     """
     return Activation(
-        lambda z, out=None: np.maximum(z, 0, out=out),
-        lambda z, a, out=None: np.sign(a, out=out),
-        needs_z=False,
+        _relu, lambda z, a, out=None: np.greater(a, 0, out=np.empty_like(a) if out is None else out), False
     )
+
+
+def _relu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    # NumPy compares two arrays three times as quickly as an array and a number
+    return np.maximum(z, np.zeros_like(z[:1]), out=out)
 
 
 @ranged

@@ -34,11 +34,13 @@ def softmax(logits: FloatArray) -> FloatArray:
     return probabilities
 
 
-def cross_entropy(logits: FloatArray, y: IntArray, out: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+def cross_entropy(
+    logits: FloatArray, y: IntArray, *, out: FloatArray | None = None, places: IntArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Cross-entropy of each sample, and its derivative by the logits.
 
     The cost of a sample is ``-log(softmax(z)[y])``; the derivative of that is ``softmax(z)``, less 1 at
-    the sample's class.
+    the sample's class. What overflows is not finite, and NumPy is asked to say nothing of it by the caller.
 
     Parameters
     ----------
@@ -47,7 +49,9 @@ def cross_entropy(logits: FloatArray, y: IntArray, out: FloatArray | None = None
     y : ndarray of shape (n_samples,) or (K, n_samples)
         Class numbers, shared by all networks or each one's own.
     out : ndarray or None
-        Where to write the derivative; None for a new array.
+        Where to write the derivative; None for a new array. It must lie class by class in memory.
+    places : ndarray or None
+        What `first_places` gives for `out`, if it is known.
 
     Returns
     -------
@@ -56,25 +60,24 @@ def cross_entropy(logits: FloatArray, y: IntArray, out: FloatArray | None = None
     delta : ndarray of shape (K, n_samples, n_classes)
         The derivatives.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        delta = np.subtract(
-            logits, logits.max(axis=-1, keepdims=True), out=np.empty_like(logits) if out is None else out
-        )
-        numbers, labels = _at_labels(delta, y)
-        at_label = numbers[labels]
-        np.exp(delta, out=delta)
-        totals = delta.sum(axis=-1)
-        costs: FloatArray = np.log(totals) - at_label
-        delta /= totals[..., np.newaxis]
+    n_networks, n_samples, n_classes = logits.shape
+    delta = np.empty((n_networks, n_classes, n_samples), logits.dtype).swapaxes(1, 2) if out is None else out
+    by_class = delta.swapaxes(1, 2)
+    np.subtract(logits, np.maximum.reduce(logits, axis=2, keepdims=True), out=delta)
+    numbers = by_class.reshape(-1)
+    labels = y * n_samples + (first_places(delta) if places is None else places)
+    at_label = numbers[labels]
+    np.exp(delta, out=delta)
+    totals = np.add.reduce(by_class, axis=1)
+    by_class /= totals[:, np.newaxis]
     numbers[labels] -= 1
+    costs: FloatArray = np.log(totals, out=totals)
+    costs -= at_label
     return costs, delta
 
 
-def _at_labels(array: FloatArray, y: IntArray) -> tuple[FloatArray, IntArray]:
-    """View (K, n_samples, n_classes) as one row of numbers, with the places of the labels: (K, n_samples)."""
-    n_networks, n_samples, n_classes = array.shape
-    network, sample = np.arange(n_networks)[:, np.newaxis], np.arange(n_samples)
-    if array.flags.c_contiguous:
-        return array.reshape(-1), (network * n_samples + sample) * n_classes + y
-    by_class = array.swapaxes(1, 2)
-    return by_class.reshape(-1), (network * n_classes + y) * n_samples + sample
+def first_places(delta: FloatArray) -> IntArray:
+    """Say where the number of class 0 of each sample lies in an array that lies class by class: (K, n_samples)."""
+    n_networks, n_samples, n_classes = delta.shape
+    places: IntArray = np.arange(n_networks)[:, np.newaxis] * (n_classes * n_samples) + np.arange(n_samples)
+    return places

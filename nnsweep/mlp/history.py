@@ -60,9 +60,14 @@ def collect(epochs: Iterable[Epoch]) -> dict[int, Trained]:
     """
     trained: dict[int, Trained] = {}
     for epoch in epochs:
-        for index, number in enumerate(epoch.members):
-            _add(trained.setdefault(int(number), Trained()), epoch, index)
+        add(trained, epoch)
     return trained
+
+
+def add(trained: dict[int, Trained], epoch: Epoch) -> None:
+    """Add an epoch to the training of each network that is still in it, by number."""
+    for index, number in enumerate(epoch.members):
+        _add(trained.setdefault(int(number), Trained()), epoch, index)
 
 
 def _add(network: Trained, epoch: Epoch, index: int) -> None:

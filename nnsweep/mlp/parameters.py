@@ -1,7 +1,7 @@
 """The parameters of K networks, or what a training keeps for each of them (a gradient, a slot of an update rule).
 
-They are seen as layers, for products, and as two blocks, for updates that treat all numbers alike: the weights of
-the first layer, which the features decide how to lay in memory, and everything else.
+They are seen as layers, for products, and as one or two blocks, for updates that treat all numbers alike: where the
+features decide how the first layer's weights lie in memory, these are a block of their own.
 """
 
 from collections.abc import Sequence
@@ -41,24 +41,25 @@ class Parameters:
     layers : list of Layer
         Views of the numbers, by layer.
     blocks : tuple of ndarray
-        The same numbers: the weights of the first layer (K, fan_in, fan_out), and all others (K, 1, n).
+        The same numbers: all of them (K, 1, n), or the weights of the first layer (K, fan_in, fan_out) and all others.
     """
 
     def __init__(self, sizes: Sequence[int], n_networks: int, dtype: np.dtype, order: Order = BY_NETWORK) -> None:
         self.sizes, self.order = tuple(sizes), order
-        shape = (n_networks, sizes[0], sizes[1])
-        self._first = np.zeros([shape[axis] for axis in order], dtype)
-        n_others = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes)) - sizes[0] * sizes[1]
-        self._view(self._first, np.zeros((n_networks, 1, n_others), dtype))
+        n_first = sizes[0] * sizes[1] if order != BY_NETWORK else 0  # in memory of their own
+        shape = (n_networks, sizes[0], sizes[1]) if n_first else (n_networks, 0, 0)
+        n_others = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes)) - n_first
+        first = np.zeros([shape[axis] for axis in order], dtype)
+        self._view(first, np.zeros((n_networks, 1, n_others), dtype))
 
     def _view(self, first: FloatArray, others: FloatArray) -> None:
         self._first = first
         W = first.transpose(np.argsort(self.order))
-        self.blocks = (W, others)
+        self.blocks = (W, others) if W.size else (others,)
         self.layers: Layers = []
         start = 0
         for number, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
-            if number:
+            if number or not self._first.size:
                 W = others[:, 0, start : start + fan_in * fan_out].reshape(-1, fan_in, fan_out)
                 start += fan_in * fan_out
             self.layers.append(Layer(W, others[:, :, start : start + fan_out]))
@@ -67,7 +68,7 @@ class Parameters:
     @property
     def n_networks(self) -> int:
         """How many networks there are: K."""
-        return len(self.blocks[1])
+        return len(self.blocks[-1])
 
     def like(self) -> "Parameters":
         """Return as many zeros, laid in memory in the same way."""
@@ -86,10 +87,10 @@ class Parameters:
 
     def keep(self, keep: BoolArray) -> None:
         """Let the networks go for which `keep`, of shape (K,), is false."""
-        self._view(self._first.compress(keep, axis=self.order.index(0)), self.blocks[1][keep])
+        self._view(self._first.compress(keep, axis=self.order.index(0)), self.blocks[-1][keep])
 
     def finite(self) -> BoolArray:
         """Tell for each network, in shape (K,), whether all its numbers are finite."""
-        ends = [end(block, axis=(1, 2)) for block in self.blocks for end in (np.min, np.max) if block.size]
+        ends = [end(block, axis=(1, 2)) for block in self.blocks for end in (np.min, np.max)]
         finite: BoolArray = np.asarray(np.isfinite(ends).all(axis=0))
         return finite

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.arrays import FloatArray, IntArray
+from nnsweep.mlp.cost import first_places
 from nnsweep.mlp.inputs import Inputs
 from nnsweep.mlp.network import Layer, Layers, Network
 
@@ -32,6 +33,8 @@ class Room(NamedTuple):
         Slopes of the activations; they share their memory, since they are wanted one after the other.
     ones : ndarray of shape (1, n)
         Sums over the samples, as a product.
+    places : ndarray of shape (K, n)
+        Where each sample's class 0 lies among the last of the `deltas`; see `nnsweep.mlp.cost.first_places`.
     """
 
     z: list[FloatArray]
@@ -40,6 +43,7 @@ class Room(NamedTuple):
     deltas: list[FloatArray]
     slopes: list[FloatArray]
     ones: FloatArray
+    places: IntArray
 
 
 def room(
@@ -65,7 +69,7 @@ def room(
     shapes = [(len(W), n_samples, W.shape[2]) for W, _ in layers]
     dtype = layers[0].W.dtype
 
-    def empty(number: int) -> FloatArray:
+    def empty(number: int, by_unit: bool = by_unit) -> FloatArray:
         n_networks, _, fan_out = shapes[number]
         if by_unit or number == last:
             return np.empty((n_networks, fan_out, n_samples), dtype).swapaxes(1, 2)
@@ -78,9 +82,10 @@ def room(
     ]
     signals = [empty(number) for number in range(last)] if network.dropout and back else a[:last]
     memory = np.empty(max(math.prod(shape) for shape in shapes) if back else 0, dtype)
-    deltas = [empty(number) for number in range(len(a))] if back else []
-    slopes = [_like(memory, delta) for delta in deltas]
-    return Room(z, a, signals, deltas, slopes, np.ones((1, n_samples), dtype))
+    # OpenBLAS is quickest with derivatives that lie unit by unit, but for the first layer's, which go no further back
+    deltas = [empty(number, by_unit=by_unit or number > 0) for number in range(len(a))] if back else []
+    slopes = [_like(memory, values) for values in a] if back else []
+    return Room(z, a, signals, deltas, slopes, np.ones((1, n_samples), dtype), first_places(a[-1]))
 
 
 def _like(memory: FloatArray, array: FloatArray) -> FloatArray:

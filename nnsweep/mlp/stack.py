@@ -136,6 +136,7 @@ class Stack:
             for name in members[0].hyperparameters
         }
         self.weight_decay = self._column([member.weight_decay for member in members])
+        self.decays = bool(self.weight_decay.any())
 
     @_quietly
     def _column(self, values: Sequence[float]) -> FloatArray:
@@ -180,9 +181,8 @@ class Stack:
         """Train without end; yield the training cost, of shape (K,), before the first epoch and after each.
 
         Full batch, it is the cost of the parameters as they are (with dropout, of the units that are not left
-        out). With minibatches it is the mean over the
-        epoch's batches, each seen before its step (before the first epoch: of all samples). The stack may
-        be made smaller between two epochs.
+        out). With minibatches it is the mean over the epoch's batches, each seen before its step (before the first
+        epoch: of all samples). The stack may be made smaller between two epochs.
 
         Parameters
         ----------
@@ -202,22 +202,28 @@ class Stack:
         while True:
             cost = self._look(parts)  # the gradient, too: its networks may leave with the rest of them
             yield cost
-            self._descend(self._rates(epoch))
+            self._descend_quietly(self._rates(epoch))
             epoch += 1
 
     def _minibatches(self, examples: Examples, batch_size: int) -> Iterator[FloatArray]:
         self._begin(BY_NETWORK, by_unit=False)
-        yield self._look(tiles(examples, bytes_a_sample=self.bytes_a_sample))
+        yield self._look(tiles(examples, bytes_a_sample=self.bytes_a_sample), back=False)
+        self.rooms.clear()
         batches = Minibatches(examples, batch_size)
         epoch = 0
         while True:
-            rates = self._rates(epoch)
-            total = np.zeros(len(self.learners))
-            for batch in batches.epoch([learner.order for learner in self.learners]):
-                total += self._look([batch]) * batch[0].n_samples
-                self._descend(rates)
-            yield total / examples.n_samples
+            yield self._descent(batches, self._rates(epoch)) / examples.n_samples
             epoch += 1
+
+    @_quietly
+    def _descent(self, batches: Minibatches, rates: FloatArray) -> FloatArray:
+        """Follow one epoch of minibatches; return the sum of the costs of all samples: (K,)."""
+        total = np.zeros(len(self.learners))
+        for X, y in batches.epoch([learner.order for learner in self.learners]):
+            n_samples = X.n_samples
+            total += self._look_at(X, y, self._masks(n_samples), n_samples, first=True) + self._penalty() * n_samples
+            self._descend(rates)
+        return total
 
     @property
     def bytes_a_sample(self) -> int:
@@ -229,31 +235,34 @@ class Stack:
         return self._column([learner.rate(epoch) for learner in self.learners])
 
     @_quietly
-    def _look(self, parts: Sequence[tuple[Inputs, IntArray]]) -> FloatArray:
-        """Pass all parts forward and back; leave the gradient of the mean cost, and return that cost: (K,)."""
+    def _look(self, parts: Sequence[tuple[Inputs, IntArray]], *, back: bool = True) -> FloatArray:
+        """Pass all parts forward, and back to leave the gradient of the mean cost; return that cost: (K,)."""
         n_samples = sum(X.n_samples for X, _ in parts)
         masks = self._masks(n_samples)
         total = np.zeros(len(self.learners))
         start = 0
         for X, y in parts:
             stop = start + X.n_samples
-            total += self._look_at(X, y, [mask[:, start:stop] for mask in masks], n_samples, first=not start)
+            part = [mask[:, start:stop] for mask in masks]
+            total += self._look_at(X, y, part, n_samples, first=not start, back=back)
             start = stop
         return total / n_samples + self._penalty()
 
     def _look_at(
-        self, X: Inputs, y: IntArray, masks: Sequence[FloatArray], n_samples: int, *, first: bool
+        self, X: Inputs, y: IntArray, masks: Sequence[FloatArray], n_samples: int, *, first: bool, back: bool = True
     ) -> FloatArray:
-        """Add the gradient of some samples, which is the first to be written, and return the sum of their costs."""
+        """Return the sum of the costs of some samples; add their gradient, of which the first is written anew."""
         room = forward(self.network, self.layers, X, masks, into=self.room(X.n_samples))
-        costs, delta = cross_entropy(room.a[-1], y, out=room.deltas[-1])
-        delta /= n_samples
+        costs, delta = cross_entropy(room.a[-1], y, out=room.deltas[-1], places=room.places)
+        if not back:
+            return np.asarray(np.add.reduce(costs, axis=1))
+        delta *= self.dtype.type(1 / n_samples)
         into = self.gradient if first else self.spare
         backward(self.network, self.layers, X, room, masks=masks, into=into.layers)
         if not first:
             for sums, more in zip(self.gradient.blocks, self.spare.blocks, strict=True):
                 sums += more
-        return np.asarray(costs.sum(axis=1, dtype=np.float64))
+        return np.asarray(np.add.reduce(costs, axis=1))
 
     def room(self, n_samples: int) -> Room:
         """Return the room for passes over so many samples; it is made once."""
@@ -262,7 +271,7 @@ class Stack:
         return self.rooms[n_samples]
 
     def _penalty(self) -> FloatArray | float:
-        if self.optimizer.decoupled or not self.weight_decay.any():
+        if self.optimizer.decoupled or not self.decays:
             return 0.0
         squares: FloatArray = sum(np.square(W).sum(axis=(1, 2)) for W, _ in self.layers)
         return 0.5 * self.weight_decay[:, 0, 0] * squares
@@ -279,6 +288,9 @@ class Stack:
         ]
 
     @_quietly
+    def _descend_quietly(self, rates: FloatArray) -> None:
+        self._descend(rates)
+
     def _descend(self, rates: FloatArray) -> None:
         """Follow the gradient, which is not kept."""
         self._decay(rates)
@@ -289,7 +301,7 @@ class Stack:
             self.optimizer.update(block, gradient, slots, self.steps, learning_rate=rates, **self.hyperparameters)
 
     def _decay(self, rates: FloatArray) -> None:
-        if not self.weight_decay.any():
+        if not self.decays:
             return
         for (W, _), (W_gradient, _), (spare, _) in zip(
             self.layers, self.gradient.layers, self.spare.layers, strict=True

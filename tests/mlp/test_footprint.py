@@ -1,0 +1,104 @@
+"""What a stack will take, as predicted, against what it takes."""
+
+import time
+import tracemalloc
+from collections.abc import Sequence
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.footprint import Footprint, footprint
+from nnsweep.mlp.optimizers import OPTIMIZERS
+from nnsweep.mlp.train import Training, train
+
+
+def data(n_train: int = 500, n_features: int = 20, n_classes: int = 5, share: float = 1.0) -> SimpleNamespace:
+    random = np.random.default_rng(0)
+
+    def part(n_samples: int) -> Examples:
+        X = random.normal(size=(n_samples, n_features)) * (random.random((n_samples, n_features)) < share)
+        return Examples(csr_array(X) if share < 1 else X, np.arange(n_samples) % n_classes)
+
+    return SimpleNamespace(train=part(n_train), val=part(100), test=part(100), n_classes=n_classes)
+
+
+def how(epochs: int = 10, optimizer: str = "gradient_descent", **others) -> Training:
+    return Training(optimizer=OPTIMIZERS[optimizer], epochs=epochs, **others)
+
+
+@pytest.fixture
+def need(network):
+    def predicted(parts: SimpleNamespace | None = None, hidden: Sequence[int] = (30,), **training) -> Footprint:
+        return footprint(parts or data(), network(hidden), how(**training))
+
+    return predicted
+
+
+def assert_rise(values: Sequence[float]) -> None:
+    assert all(0 < less < more for less, more in pairwise(values)), values
+
+
+def test_more_networks_epochs_samples_features_and_units_take_longer(need):
+    assert_rise([need().seconds(n_networks) for n_networks in (1, 2, 10)])
+    assert_rise([need(epochs=epochs).seconds(3) for epochs in (1, 2, 100)])
+    assert_rise([need(data(n_train)).seconds(3) for n_train in (50, 500, 5000)])
+    assert_rise([need(data(n_features=n_features)).seconds(3) for n_features in (2, 20, 200)])
+    assert_rise([need(hidden=hidden).seconds(3) for hidden in ((), (30,), (60,), (60, 60))])
+    assert_rise([need(batch_size=size).seconds(3) for size in (500, 50, 5)])
+    assert_rise([need(dtype=dtype).seconds(100) for dtype in ("float32", "float64")])
+    assert_rise([need(data(n_features=200, share=share)).seconds(100) for share in (0.01, 0.05, 1.0)])
+
+
+def test_more_networks_units_and_slots_take_more_memory(need):
+    assert_rise([need().n_bytes(n_networks) for n_networks in (1, 2, 10)])
+    assert_rise([need(hidden=hidden).n_bytes(3) for hidden in ((), (30,), (60,), (60, 60))])
+    assert_rise([need(optimizer=name).n_bytes(3) for name in ("gradient_descent", "momentum", "adam")])
+    assert_rise([need(dtype=dtype).n_bytes(3) for dtype in ("float32", "float64")])
+    assert need(epochs=1).n_bytes(3) == need(epochs=100).n_bytes(3)
+
+
+def peak(parts, network, members, training) -> int:
+    tracemalloc.start()
+    try:
+        for _ in train(parts, network, members, training):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("n_networks", "hidden", "training"),
+    [
+        (40, (200, 200), {"batch_size": 64}),
+        (40, (200, 200), {"batch_size": 64, "optimizer": "adam"}),
+        (10, (400,), {"dtype": "float32"}),
+        (100, (100,), {"batch_size": 200, "dtype": "float32", "optimizer": "momentum"}),
+    ],
+)
+def test_memory_is_predicted_within_a_factor_of_2(need, network, member, n_networks, hidden, training):
+    parts = data(n_train=1000, n_features=100)
+    members = [member(seed=seed) for seed in range(n_networks)]
+    taken = peak(parts, network(hidden), members, how(epochs=2, **training))
+    predicted = need(parts, hidden, epochs=2, **training).n_bytes(n_networks)
+    assert taken > 5e6
+    assert taken / 2 < predicted < 2 * taken, (taken, predicted)
+
+
+def test_longer_trainings_are_predicted_to_be_longer(need, network, member):
+    parts = data(n_train=2000, n_features=50)
+    trainings = [(1, (), 3), (4, (100,), 5), (8, (200, 200), 8)]
+    taken, predicted = [], []
+    for n_networks, hidden, epochs in trainings:
+        members = [member(seed=seed) for seed in range(n_networks)]
+        started = time.perf_counter()
+        for _ in train(parts, network(hidden), members, how(epochs=epochs, batch_size=100)):
+            pass
+        taken.append(time.perf_counter() - started)
+        predicted.append(need(parts, hidden, epochs=epochs, batch_size=100).seconds(n_networks))
+    assert_rise(taken)
+    assert_rise(predicted)
