@@ -1,0 +1,65 @@
+"""Data sets on disk, as arrays that several processes map into their memory instead of loading them anew.
+
+Only arrays and JSON: nothing is ever unpickled.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.mlp.arrays import Examples, Features
+
+_ABOUT = "dataset.json"
+
+
+def write(dataset: Dataset, folder: Path) -> None:
+    """Write a data set into a folder, which is made."""
+    folder.mkdir(parents=True)
+    for part, examples in dataset.parts.items():
+        np.save(folder / f"{part}.y.npy", examples.y, allow_pickle=False)
+        for field, array in _fields(examples.X).items():
+            np.save(folder / f"{part}.{field}.npy", array, allow_pickle=False)
+    about = {
+        "name": dataset.name,
+        "class_names": dataset.class_names,
+        "source": dataset.source,
+        "digest": dataset.digest,
+        "shapes": {part: examples.X.shape for part, examples in dataset.parts.items()},
+    }
+    (folder / _ABOUT).write_text(json.dumps(about))
+
+
+def read(folder: Path) -> Dataset:
+    """Map the data set that was written into a folder."""
+    about = json.loads((folder / _ABOUT).read_text())
+    parts = {part: _examples(folder, part, shape) for part, shape in about["shapes"].items()}
+    dataset = Dataset(
+        name=about["name"],
+        train=parts["train"],
+        val=parts.get("val"),
+        test=parts["test"],
+        class_names=tuple(about["class_names"]),
+        source=about["source"],
+    )
+    vars(dataset)["digest"] = about["digest"]  # it would take all arrays to compute it again
+    return dataset
+
+
+def _fields(X: Features) -> dict[str, Any]:
+    if isinstance(X, csr_array):
+        return {"data": X.data, "indices": X.indices, "indptr": X.indptr}
+    return {"X": X}
+
+
+def _examples(folder: Path, part: str, shape: tuple[int, int]) -> Examples:
+    def array(field: str) -> Any:
+        return np.load(folder / f"{part}.{field}.npy", mmap_mode="r", allow_pickle=False)
+
+    if (folder / f"{part}.X.npy").exists():
+        return Examples(array("X"), array("y"))
+    X = csr_array((array("data"), array("indices"), array("indptr")), shape=(shape[0], shape[1]))
+    return Examples(X, array("y"))

@@ -1,0 +1,112 @@
+"""A data set that was left on disk is mapped back as it was."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array, random_array
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.data.load import load
+from nnsweep.data.mapped import read, write
+from nnsweep.mlp.arrays import Examples
+
+
+def dataset(*, sparse: bool, validated: bool) -> Dataset:
+    """Make a small data set of three classes."""
+    generator = np.random.default_rng(0)
+
+    def part(n_samples: int) -> Examples:
+        X = random_array((n_samples, 5), density=0.3, rng=generator)
+        return Examples(csr_array(X) if sparse else X.toarray(), np.arange(n_samples) % 3)
+
+    return Dataset(
+        name="Größe",
+        train=part(12),
+        val=part(6) if validated else None,
+        test=part(7),
+        class_names=("a", "b", "ç"),
+        source="made here",
+    )
+
+
+@pytest.fixture(params=[False, True], ids=["dense", "sparse"])
+def sparse(request) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture(params=[False, True], ids=["without validation", "validated"])
+def written(request, sparse, tmp_path: Path) -> tuple[Dataset, Path]:
+    """Give a data set and the folder that it was written into."""
+    made = dataset(sparse=sparse, validated=request.param)
+    write(made, tmp_path / "new" / "data")
+    return made, tmp_path / "new" / "data"
+
+
+def arrays(examples: Examples) -> list[np.ndarray]:
+    X = examples.X
+    return [*((X.data, X.indices, X.indptr) if isinstance(X, csr_array) else (X,)), examples.y]
+
+
+def test_what_is_mapped_equals_what_was_written(written):
+    made, folder = written
+    kept = read(folder)
+    assert (kept.name, kept.class_names, kept.source) == (made.name, made.class_names, made.source)
+    assert kept.parts.keys() == made.parts.keys()
+    for part, examples in made.parts.items():
+        assert type(kept.parts[part].X) is type(examples.X)
+        assert kept.parts[part].X.shape == examples.X.shape
+        for mapped, array in zip(arrays(kept.parts[part]), arrays(examples), strict=True):
+            assert mapped.dtype == array.dtype
+            np.testing.assert_array_equal(mapped, array)
+
+
+def test_the_digest_is_the_same_and_is_that_of_the_mapped_arrays(written):
+    made, folder = written
+    kept = read(folder)
+    assert kept.digest == made.digest
+    del vars(kept)["digest"]
+    assert kept.digest == made.digest
+
+
+def mapped_file(array: np.ndarray) -> str:
+    while array is not None and not isinstance(array, np.memmap):
+        array = array.base
+    return "" if array is None else Path(array.filename).name
+
+
+def test_every_array_is_a_map_of_its_file_that_cannot_be_written(written):
+    kept = read(written[1])
+    for part, examples in kept.parts.items():
+        for array in arrays(examples):
+            assert mapped_file(array).startswith(f"{part}.")
+            assert not array.flags.writeable
+
+
+def test_nothing_is_pickled(written):
+    folder = written[1]
+    for file in folder.glob("*.npy"):
+        np.load(file, allow_pickle=False)
+    assert {file.suffix for file in folder.iterdir()} == {".npy", ".json"}
+    assert json.loads((folder / "dataset.json").read_text())["source"] == "made here"
+
+
+def test_what_somebody_pickled_is_refused(written):
+    folder = written[1]
+    np.save(folder / "train.y.npy", np.array([print], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="Python objects"):
+        read(folder)
+
+
+def test_a_data_set_is_not_written_over_another(written):
+    made, folder = written
+    with pytest.raises(FileExistsError):
+        write(made, folder)
+
+
+def test_a_data_set_of_ours_is_mapped_whole(tmp_path: Path):
+    loaded = load("iris", val_fraction=0.2, test_fraction=0.2, split_seed=0, standardize=True)
+    write(loaded, tmp_path / "iris")
+    assert read(tmp_path / "iris").digest == loaded.digest
+    np.testing.assert_array_equal(read(tmp_path / "iris").train.X, loaded.train.X)
