@@ -1,0 +1,299 @@
+"""Workers: processes that do pieces of work side by side, and give back what each returned or raised.
+
+They are forked from a server process that has imported what they need and has no threads, so that no lock of
+a BLAS library is ever copied; each uses one BLAS thread. They leave Ctrl-C to their parent, which asks them to
+stop, and end when it is gone. Each has a pipe of its own and shares no lock with others, so that one that is
+killed costs its own piece of work and nothing else.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from types import ModuleType
+from typing import Any, TypeAlias
+
+Result: TypeAlias = tuple[int, Any]
+PATIENCE = 5.0
+"""Seconds that a worker without work has to end."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_stop: Any = None  # of this process, if it is a worker: not 0 when it shall stop
+
+
+class WorkerDied(Exception):
+    """A worker ended before its work did: killed, out of memory, or crashed."""
+
+
+class WorkFailed(Exception):
+    """Stands for what a worker's piece of work came to where that itself cannot be sent to another process."""
+
+
+def physical_cores() -> int:
+    """Count the cores that this process may use: two threads of one core train no faster than one."""
+    from joblib import cpu_count  # type: ignore[import-untyped]
+
+    return int(cpu_count(only_physical_cores=True))
+
+
+def warm_up(modules: Sequence[str]) -> None:
+    """Start the server that workers are forked from; it imports the modules while this process goes on."""
+    context = _context()
+    if context.get_start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver
+
+    context.set_forkserver_preload([*modules])
+    with _as_workers_need_it():
+        forkserver.ensure_running()
+
+
+def _context() -> BaseContext:
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    return multiprocessing.get_context(method)
+
+
+@contextmanager
+def _as_workers_need_it() -> Iterator[None]:
+    """Let processes that are started here use one BLAS thread, and leave Ctrl-C to this one from the first."""
+    if hasattr(signal, "pthread_sigmask"):
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # when it starts, it lets SIGINT through again
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")  # a worker would run the user's script again to have its names
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        if masked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+
+
+def stopped() -> bool:
+    """Tell a worker whether it shall stop; elsewhere never."""
+    return _stop is not None and bool(_stop.value)
+
+
+def done(work: Callable[[Any], Any], pieces: Sequence[Any], n_workers: int) -> Generator[Result, None, None]:
+    """Do all pieces of work, in order, as many at once as there are workers.
+
+    Parameters
+    ----------
+    work : callable
+        Of one piece; it and all pieces must be picklable, unless there is one worker: then it is called here.
+    pieces : sequence
+        What to do.
+    n_workers : int
+        How many processes.
+
+    Yields
+    ------
+    number, result : int, object
+        The number of a piece and what its work returned, or the exception that it raised, as they come.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts: after the workers have stopped.
+    """
+    if n_workers == 1:
+        for number, piece in enumerate(pieces):
+            yield number, _tried(work, piece)
+        return
+    pool = _Pool(work, n_workers)
+    try:
+        yield from pool.done(pieces)
+    except (KeyboardInterrupt, GeneratorExit):
+        pool.stop()
+        raise
+    finally:
+        pool.close()
+
+
+def call(function: Callable[[], Any]) -> Any:
+    """Call a picklable function in a worker; return what it returns, or raise what it raises."""
+    pool = _Pool(_called, 1)
+    try:
+        ((_, answer),) = pool.done([function])
+    except KeyboardInterrupt:
+        pool.stop()
+        raise
+    finally:
+        pool.close()
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def _called(function: Callable[[], Any]) -> Any:
+    return function()
+
+
+def _tried(work: Callable[[Any], Any], piece: Any) -> Any:
+    try:
+        return work(piece)
+    except (Exception, SystemExit) as error:
+        return error
+
+
+class _Worker:
+    """A worker process, as its parent sees it."""
+
+    def __init__(self, context: Any, work: Callable[[Any], Any], stop: Any) -> None:
+        self._context = context
+        self.pipe, self._theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(self._theirs, work, stop))
+
+    def start(self) -> None:
+        """Start the process, though the server that it is forked from may have died of what it was to import."""
+        end = time.monotonic() + PATIENCE
+        while self.process.pid is None:
+            try:
+                with _as_workers_need_it():
+                    self.process.start()
+            except (EOFError, ConnectionError):
+                if time.monotonic() > end:
+                    raise
+                self._context.set_forkserver_preload([])
+                time.sleep(0.05)  # until it can be seen that it has died
+        self._theirs.close()
+
+    def give(self, piece: Any) -> None:
+        """Send a piece of work; whether the worker is still there shows when its answer is awaited."""
+        with suppress(BrokenPipeError):
+            self.pipe.send(piece)
+
+    def answer(self) -> Any:
+        """Receive what the piece came to."""
+        with suppress(EOFError, ConnectionError):
+            if self.pipe.poll():
+                return self.pipe.recv()
+        return WorkerDied("its worker process died: killed, out of memory, or crashed")
+
+    def dismiss(self) -> None:
+        """Let it end when it has no work."""
+        self.pipe.close()
+        self._theirs.close()
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.process.pid is not None:
+            self.process.kill()
+
+
+class _Pool:
+    """Some workers, and which piece of work each of them is at."""
+
+    def __init__(self, work: Callable[[Any], Any], n_workers: int) -> None:
+        self._work, self._n_workers = work, n_workers
+        self._context: Any = _context()
+        self._stop = self._context.RawValue("b", 0)
+        self._all: list[_Worker] = []  # an interruption may come anywhere: they are noted before they are started
+        self._idle: list[_Worker] = []
+        self._busy: dict[_Worker, int] = {}
+
+    def done(self, pieces: Sequence[Any]) -> Iterator[Result]:
+        """Do all pieces."""
+        waiting = deque(enumerate(pieces))
+        while waiting or self._busy:
+            while waiting and len(self._busy) < self._n_workers:
+                number, piece = waiting.popleft()
+                worker = self._idle.pop() if self._idle else self._started()
+                worker.give(piece)
+                self._busy[worker] = number
+            for worker in self._ready():
+                number, answer = self._busy.pop(worker), worker.answer()
+                if isinstance(answer, KeyboardInterrupt):
+                    raise answer
+                if not isinstance(answer, WorkerDied):
+                    self._idle.append(worker)
+                yield number, answer
+
+    def _started(self) -> _Worker:
+        worker = _Worker(self._context, self._work, self._stop)
+        self._all.append(worker)
+        worker.start()
+        return worker
+
+    def _ready(self) -> list[_Worker]:
+        """Wait until some workers have an answer, or have died."""
+        ready = wait([end for worker in self._busy for end in (worker.pipe, worker.process.sentinel)])
+        return [worker for worker in self._busy if worker.pipe in ready or worker.process.sentinel in ready]
+
+    def stop(self) -> None:
+        """Let all workers come to an end of their own; a second interruption ends them at once."""
+        self._stop.value = 1
+        try:
+            while self._busy:
+                for worker in self._ready():
+                    del self._busy[worker]
+        except KeyboardInterrupt:
+            self._kill()
+
+    def close(self) -> None:
+        """Dismiss all workers, and wait until they have ended."""
+        try:
+            for worker in self._all:
+                worker.dismiss()
+            end = time.monotonic() + PATIENCE
+            for worker in self._all:
+                if worker.process.pid is not None:
+                    worker.process.join(max(0.0, end - time.monotonic()))
+        finally:
+            self._kill()
+
+    def _kill(self) -> None:
+        for worker in self._all:
+            worker.kill()
+
+
+def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Any) -> None:
+    """Be a worker."""
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    try:
+        while True:
+            pipe.send(_sendable(work, pipe.recv()))
+    except (EOFError, ConnectionError):
+        return  # the parent has no more work, or is gone
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _sendable(work: Callable[[Any], Any], piece: Any) -> Any:
+    try:
+        result = _tried(work, piece)
+    except KeyboardInterrupt as interruption:
+        result = interruption
+    try:
+        pickle.loads(pickle.dumps(result))
+    except Exception as error:
+        return WorkFailed(in_words(result if isinstance(result, BaseException) else error))
+    return result
+
+
+def in_words(error: BaseException) -> str:
+    """Say what kind of error it is, and what it says."""
+    return f"{type(error).__name__}: {error}"
