@@ -32,13 +32,18 @@ if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall
     import pandas as pd
     from hydra.core.utils import JobReturn
 
+    from nnsweep.sweep.crew import Crew, Others
     from nnsweep.sweep.job import Job, Tracking
+    from nnsweep.sweep.runner import Draw
+    from nnsweep.sweep.task import Task
     from nnsweep.tracking.record import RunRecord
     from nnsweep.tracking.store import Store
 
 USAGE = 2
 FAILED_JOBS = 3
 INTERRUPTED = 130
+MOST_PICTURES = 20
+"""The largest sweep whose every run gets a picture, unless the configuration says otherwise."""
 
 
 def conf_dir() -> str:
@@ -55,18 +60,17 @@ def new_sweep_id() -> str:
     return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
 
 
-def physical_cores() -> int:
-    """Count the cores that this process may use: two threads of one core train no faster than one."""
-    import joblib  # type: ignore[import-untyped]
+def _physical_cores() -> int:
+    from nnsweep.sweep.workers import physical_cores
 
-    return int(joblib.cpu_count(only_physical_cores=True))
+    return physical_cores()
 
 
 # Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function
 _NEXT_HYDRA = not hydra.__version__.startswith("1.3.")
 _register = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register_new_resolver")
 _register("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
-_register("nnsweep_cores", physical_cores, replace=True)
+_register("nnsweep_cores", _physical_cores, replace=True)
 # conf/hydra/launcher/ray.yaml stands before the plugin's configuration of that name: Hydra 1.3 checks ours against it
 # and announces in every process, here and in the workers, that 1.4 will not
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
@@ -90,11 +94,39 @@ def job(config: DictConfig) -> "RunRecord":
     settings = HydraConfig.get()
     checked = grid.checked(config)
     alone = settings.mode == RunMode.RUN
-    store = _store(Path.cwd(), checked.tracking, alone=alone)
-    record = work.run(checked, grid.place(checked, settings), store, draw=_draw)
+    store = _store(Path(settings.runtime.cwd), checked.tracking, alone=alone)
+    place = grid.place(checked, settings)
+    (record,) = work.run([(checked, place)], store, _drawing(checked, place.n_jobs))
+    if isinstance(record, StoreError):
+        raise record
     if alone:
         _show_alone(record, store)
     return record
+
+
+def stack(tasks: Sequence["Task"]) -> list["RunRecord | StoreError"]:
+    """Run jobs that are trained together: what the stacked launcher calls, here or in its workers.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        Of one stack.
+
+    Returns
+    -------
+    list of RunRecord or StoreError
+        What became of each.
+    """
+    from nnsweep.sweep import work, workers
+    from nnsweep.sweep.joblog import job_logs
+
+    for task in tasks:
+        task.make_folder()
+    job, place = tasks[0].job, tasks[0].place
+    store = _store(Path.cwd(), job.tracking, alone=False)
+    with job_logs([task.place.folder / task.log for task in tasks]):
+        pairs = [(task.job, task.place) for task in tasks]
+        return work.run(pairs, store, _drawing(job, place.n_jobs), stopped=workers.stopped)
 
 
 def _show_alone(record: "RunRecord", store: "Store") -> None:
@@ -114,6 +146,11 @@ def _store(folder: Path, tracking: "Tracking", *, alone: bool) -> "Store":
     return ready(uri, tracking.experiment, tracking.artifact_root) if alone else existing(uri, tracking.experiment)
 
 
+def _drawing(job: "Job", n_jobs: int) -> "Draw | None":
+    wanted = job.tracking.pictures
+    return _draw if wanted or (wanted is None and n_jobs <= MOST_PICTURES) else None
+
+
 def _draw(history: "pd.DataFrame", title: str, folder: Path) -> Path:
     from nnsweep.results.curves import job_curves
     from nnsweep.results.figure import save
@@ -128,7 +165,7 @@ def sweep(
     grid: Sequence[Sequence[str]],
     *,
     compose: Callable[[Sequence[str]], DictConfig],
-    launch: Callable[[Sequence[Sequence[str]]], Sequence["JobReturn"]],
+    crew: "Crew | Others",
 ) -> list["RunRecord"]:
     """Run a grid: check every job, make data and store ready, launch, and report.
 
@@ -140,8 +177,8 @@ def sweep(
         The overrides of each job.
     compose : callable
         Composes one job from its overrides.
-    launch : callable
-        Runs all jobs and returns Hydra's `JobReturn` of each.
+    crew : Crew or Others
+        Who does the work.
 
     Returns
     -------
@@ -156,18 +193,22 @@ def sweep(
         After the last job, with 3 if a job did not finish, 5 if the store failed, 130 if interrupted.
     """
     from nnsweep import summary
-    from nnsweep.sweep.grid import jobs
+    from nnsweep.sweep.grid import tasks
     from nnsweep.sweep.outcomes import outcomes, store_failed
     from nnsweep.sweep.points import check_one_sweep
 
-    checked = jobs(grid, compose)
-    check_one_sweep(config, checked)
-    store = _prepared(checked)
+    _ = config.hydra.sweep.dir  # the sweep's id is made now; the jobs' configurations take it over
+    checked = tasks(grid, compose)
+    check_one_sweep(config, [task.job for task in checked])
+    tracking = checked[0].job.tracking
+    crew.begin(checked)
+    _load([task.job for task in checked])
+    store = crew.call(functools.partial(_store, Path.cwd(), tracking, alone=True))
     folder = _sweep_folder(config, grid)
-    returns, interrupted = _launched(grid, launch, folder)
+    returns, interrupted = _launched(checked, crew, folder)
     records = outcomes(grid, returns, folder)
     summary.show(records, store, folder.name)
-    summary.record(records, store, folder)
+    crew.call(functools.partial(summary.record, records, store, folder, picture=tracking.pictures is not False))
     if interrupted:
         raise SystemExit(INTERRUPTED)
     if store_failed(returns):
@@ -177,16 +218,12 @@ def sweep(
     return records
 
 
-def _prepared(jobs: Sequence["Job"]) -> "Store":
-    """Load every data set and make the store ready, so that what is wrong with them is told before the first job."""
+def _load(jobs: Sequence["Job"]) -> None:
+    """Load every data set, so that what is wrong with one is told before the first job."""
     from nnsweep.sweep.work import dataset
-    from nnsweep.tracking.store import ready, resolved_uri
 
-    tracking = jobs[0].tracking
-    uri = resolved_uri(tracking.uri, Path.cwd())
     for data in dict.fromkeys(job.data for job in jobs):
         dataset(data)
-    return ready(uri, tracking.experiment, tracking.artifact_root)
 
 
 def _sweep_folder(config: DictConfig, grid: Sequence[Sequence[str]]) -> Path:
@@ -202,15 +239,13 @@ def _sweep_folder(config: DictConfig, grid: Sequence[Sequence[str]]) -> Path:
     return folder
 
 
-def _launched(
-    grid: Sequence[Sequence[str]], launch: Callable[[Sequence[Sequence[str]]], Sequence["JobReturn"]], folder: Path
-) -> tuple[Sequence["JobReturn"], bool]:
+def _launched(tasks: Sequence["Task"], crew: "Crew | Others", folder: Path) -> tuple[Sequence["JobReturn"], bool]:
     """Launch all jobs; give what the launcher returned, and whether the user interrupted it."""
     from nnsweep.progress import progress
 
-    with progress(folder, len(grid)):
+    with progress(folder, len(tasks)):
         try:
-            return launch(grid), False
+            return crew.launch(tasks), False
         except KeyboardInterrupt:
             return [], True
 

@@ -13,8 +13,6 @@ from rich.console import Console
 from rich.text import Text
 
 from nnsweep.messages import visible
-from nnsweep.results.curves import learning_curves
-from nnsweep.results.figure import save
 from nnsweep.results.formats import write
 from nnsweep.results.frame import frame, varying
 from nnsweep.results.ranking import ranked, selection
@@ -27,6 +25,8 @@ from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, optimize, resolved_uri
 
 COMPARED = 10
+DRAWN = 30
+"""How many jobs' curves a picture holds; beyond that none can be told from the others."""
 
 
 def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
@@ -51,13 +51,13 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
         "",
         f"Browse the curves:  {masked(ui)}",
         f"  charts   {masked(chart_link(store, sweep))}",
-        f"  compare  {masked(compare_link(store, _best_ids(records)))}",
+        f"  compare  {masked(compare_link(store, _best_ids(records)[:COMPARED]))}",
         f"Export the table:   nnsweep export {store.experiment} --sweep {sweep} --output table.csv{where}",
     ]
     console.print(Text("\n".join(map(visible, lines))), soft_wrap=True)
 
 
-def record(records: Sequence[RunRecord], store: Store, folder: Path) -> None:
+def record(records: Sequence[RunRecord], store: Store, folder: Path, *, picture: bool = True) -> None:
     """Leave the summary run in the store, and its files in the sweep's folder.
 
     Parameters
@@ -68,6 +68,8 @@ def record(records: Sequence[RunRecord], store: Store, folder: Path) -> None:
         Where the runs are.
     folder : Path
         The sweep's folder; its name is the sweep's id.
+    picture : bool
+        Whether a picture of the curves is drawn.
 
     Raises
     ------
@@ -85,7 +87,8 @@ def record(records: Sequence[RunRecord], store: Store, folder: Path) -> None:
     state = "finished" if _n_finished(records) == len(records) else "failed"
     summary = RunRecord(run_id="", name=f"sweep {folder.name}", state=state)
     summary = replace(summary, run_id=runs.start(store, summary.name, tags))
-    runs.log_files(store, summary.run_id, [*_tables(records, folder), *_picture(records, store, folder)])
+    pictures = _picture(records, store, folder) if picture else []
+    runs.log_files(store, summary.run_id, [*_tables(records, folder), *pictures])
     runs.end(store, summary)
     optimize(store)
 
@@ -100,16 +103,22 @@ def _tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
 
 
 def _picture(records: Sequence[RunRecord], store: Store, folder: Path) -> list[Path]:
-    curves = histories(store, [record for record in records if record.run_id])
+    wanted = set(_best_ids(records)[:DRAWN])
+    drawn = [record for record in records if record.run_id in wanted]
+    curves = histories(store, drawn)
     named: dict[str, pd.DataFrame] = {}
-    for job in records:
+    for job in drawn:
         if len(curves.get(job.run_id, ())):
             name = job.name if job.name not in named else f"{job.name} #{job.job}"
             named[name] = curves[job.run_id]
     if not named:
         return []
+    from nnsweep.results.curves import learning_curves  # matplotlib takes a while to import
+    from nnsweep.results.figure import save
+
     path = folder / "learning_curves.png"
-    save(learning_curves(named, title=f"sweep {folder.name}"), path)
+    title = f"sweep {folder.name}" + (f": the best {DRAWN} of {len(records)} jobs" if len(records) > DRAWN else "")
+    save(learning_curves(named, title=title), path)
     return [path]
 
 
@@ -133,4 +142,4 @@ def _n_finished(records: Sequence[RunRecord]) -> int:
 
 def _best_ids(records: Sequence[RunRecord]) -> list[str]:
     ids: list[str] = ranked(frame([job for job in records if job.run_id]))["run_id"].tolist()
-    return ids[:COMPARED]
+    return ids

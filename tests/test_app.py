@@ -16,9 +16,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from nnsweep.app import MOST_PICTURES
 from nnsweep.tracking.client import client
 from nnsweep.tracking.store import existing
 
+PICTURES = [("null", 2, True), ("null", MOST_PICTURES + 1, False), ("true", 2, True), ("false", 2, False)]
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
 
 
@@ -69,7 +71,7 @@ def test_hydras_single_run_mode_works_and_tells_a_failure(nnsweep, study):
 
 
 def test_the_summary_run_has_table_and_curves_and_no_metric(nnsweep, study):
-    nnsweep("arch=linear,shallow", *QUICK)
+    nnsweep("arch=linear,shallow", *QUICK, "tracking.pictures=null")
     store = existing(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
     (summary,) = client(store.uri).search_runs([store.experiment_id], "tags.`nnsweep.kind` = 'sweep'")
     files = {file.path for file in client(store.uri).list_artifacts(summary.info.run_id)}
@@ -229,6 +231,13 @@ def test_the_same_command_gives_the_same_numbers(nnsweep, study):
     assert len(set(values)) == 2
 
 
+@pytest.mark.parametrize(("wanted", "n_jobs", "drawn"), PICTURES)
+def test_curves_are_drawn_where_wanted_or_left_open_for_a_small_sweep(wanted, n_jobs, drawn, nnsweep, study):
+    given = ["data=iris", "trainer.epochs=1", f"tracking.pictures={wanted}", f"seed=range(0,{n_jobs})"]
+    assert nnsweep(*given).code == 0
+    assert len([*study.glob("multirun/*/*/learning_curves.png")]) == (n_jobs if drawn else 0)
+
+
 def test_a_closed_pipe_is_no_error(study):
     command = f"{sys.executable} -m nnsweep --help | head -1"
     said = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=study, check=True)
@@ -238,13 +247,14 @@ def test_a_closed_pipe_is_no_error(study):
 
 @pytest.fixture
 def long_sweep(study: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a sweep whose second job takes minutes, and wait until it trains."""
+    """Start a sweep whose second job takes minutes, and wait until it trains and the first is finished."""
     command = [sys.executable, "-m", "nnsweep", "trainer.epochs=2,100000000", "data=iris", "tracking.pictures=false"]
     with subprocess.Popen(
         command, cwd=study, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         deadline = time.monotonic() + 90
-        while len(list(study.glob("multirun/*/*/.hydra"))) < 2 and process.poll() is None:
+        seen = ("multirun/*/0/record.json", "multirun/*/1/.hydra/overrides.yaml")
+        while not all(any(study.glob(path)) for path in seen) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         time.sleep(0.5)

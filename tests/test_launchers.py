@@ -1,7 +1,10 @@
 """Whichever of Hydra's launchers runs the jobs, the terminal, the table and the curves are the same."""
 
 import importlib
+import json
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -55,3 +58,117 @@ def test_workers_are_as_many_as_there_are_physical_cores(nnsweep, monkeypatch):
     for launcher, key in {"joblib": "n_jobs", "ray": "num_cpus"}.items():
         said = nnsweep(f"hydra/launcher={launcher}", "--cfg", "hydra", "--resolve", "-p", "hydra.launcher")
         assert f"{key}: 7\n" in said.out, said
+
+
+# ---- the stacked launcher, against Hydra's basic one
+
+MIXED = (
+    "data=iris",
+    "arch=linear,shallow,shallow",
+    "activation=tanh,tanh,relu",
+    "seed=0,1,2",
+    "optimizer.learning_rate=0.1,0.2,1e300",
+    "sweep.zip=[[arch,activation],[seed,optimizer.learning_rate]]",
+    "trainer.epochs=4",
+    "trainer.dtype=float64",
+    "tracking.pictures=false",
+)
+FEW = ("data=iris", "seed=0,1,2", "trainer.epochs=2", "trainer.dtype=float64", "tracking.pictures=false")
+STACKED = "hydra_plugins.nnsweep_plugins.stacked_launcher.StackedLauncher"
+BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+
+
+class Ended:
+    """What a sweep has left in the store and in its folder."""
+
+    def __init__(self, nnsweep, name, launcher, *arguments):
+        given = (f"hydra/launcher={launcher}", f"tracking.experiment={name}", f"hydra.sweep.dir=multirun/{name}")
+        self.said = nnsweep(*given, *arguments)
+        assert self.said.err == ""
+        nnsweep("export", name, "-o", "table.parquet")
+        nnsweep("export", name, "--histories", "-o", "curves.parquet")
+        table, curves = pd.read_parquet("table.parquet"), pd.read_parquet("curves.parquet")
+        self.table = table.drop(columns=["run_id", "sweep", "duration_seconds"]).sort_values("name", ignore_index=True)
+        self.curves = curves.drop(columns="run_id").sort_values(["name", "metric", "epoch"], ignore_index=True)
+        self.name, self.launcher, self.folder = name, launcher, Path("multirun", name)
+
+    def files(self):
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+
+    def hydras(self):
+        """Give the text of all that Hydra leaves, with nothing in it of this sweep's name and launcher."""
+        texts = {path: (self.folder / path).read_text() for path in self.files() if ".hydra/" in path}
+        own = {self.name: "NAME", STACKED: "TARGET", BASIC: "TARGET", f"launcher={self.launcher}": "LAUNCHER"}
+        own |= {f"hydra/launcher: {self.launcher}": "LAUNCHER", "workers=2": "workers=1", "workers: 2": "workers: 1"}
+        for word, instead in own.items():
+            texts = {path: text.replace(word, instead) for path, text in texts.items()}
+        return texts
+
+    def records(self):
+        """Give the record of each job, without what no two runs have in common."""
+        records = [json.loads(path.read_text()) for path in sorted(self.folder.glob("*/record.json"))]
+        for record in records:
+            del record["run_id"], record["sweep"], record["metrics"]["duration_seconds"]
+            record["metrics"] = {name: pytest.approx(value, rel=1e-12) for name, value in record["metrics"].items()}
+            record["reason"] = record["reason"].replace(self.name, "NAME")
+        return records
+
+    def arrays(self):
+        """Give the history and the weights of each job."""
+        for job in sorted(self.folder.glob("*/record.json")):
+            yield from dict(pd.read_parquet(job.parent / "history.parquet")).items()
+            yield from np.load(job.parent / "weights.npz").items()
+
+
+def assert_same(one, other):
+    assert one.said.code == other.said.code
+    pd.testing.assert_frame_equal(other.table, one.table, check_exact=False, rtol=1e-12, atol=0)
+    exact = one.curves["metric"].str.contains("accuracy|learning_rate")
+    pd.testing.assert_frame_equal(other.curves[exact], one.curves[exact], check_exact=True)
+    pd.testing.assert_frame_equal(other.curves, one.curves, check_exact=False, rtol=1e-12, atol=0)
+    assert other.records() == one.records()
+    for (name, array), (same, expected) in zip(other.arrays(), one.arrays(), strict=True):
+        assert name == same
+        np.testing.assert_allclose(array, expected, rtol=1e-12, atol=1e-15, err_msg=name)
+
+
+def test_stacked_jobs_leave_what_jobs_leave_that_are_run_one_by_one(nnsweep):
+    one, *others = [
+        Ended(nnsweep, name, launcher, f"sweep.workers={n_workers}", *MIXED)
+        for name, launcher, n_workers in (("one", "basic", 1), ("here", "stacked", 1), ("elsewhere", "stacked", 2))
+    ]
+    assert one.said.code == 3
+    assert {record["state"] for record in one.records()} == {"finished", "diverged"}
+    for other in others:
+        assert_same(one, other)
+        assert other.files() == one.files()
+        assert other.hydras() == one.hydras()
+
+
+CALLBACK = "+hydra.callbacks.mine={_target_: hydra.experimental.callbacks.LogJobReturnCallback}"
+
+
+@pytest.mark.parametrize("what", ["hydra.job.chdir=true", "+hydra.job.env_set.NNSWEEP_TEST=1", CALLBACK])
+def test_jobs_that_change_their_process_are_run_one_by_one_and_end_in_the_same_table(nnsweep, monkeypatch, what):
+    monkeypatch.delattr("nnsweep.app.stack")
+    ended = [Ended(nnsweep, *pair, *FEW, what, "sweep.workers=2") for pair in (("one", "basic"), ("two", "stacked"))]
+    assert "3 jobs: 3 finished" in ended[0].said.out
+    assert_same(*ended)
+    assert ended[0].files() == ended[1].files()
+    assert ended[0].hydras() == ended[1].hydras()
+
+
+@pytest.mark.parametrize("launcher", ["basic", "stacked"])
+def test_without_an_output_subdir_hydra_leaves_nothing(nnsweep, launcher):
+    ended = Ended(nnsweep, "without", launcher, *FEW, "hydra.output_subdir=null")
+    assert ended.said.code == 0
+    assert "0/record.json" in ended.files()
+    assert ended.hydras() == {}
+
+
+def test_an_output_subdir_outside_the_jobs_folder_is_refused(nnsweep, study):
+    said = nnsweep(*FEW, "hydra.output_subdir=../x")
+    assert said.code == 2
+    rule = "must be a folder inside the job's own, such as .hydra, or null"
+    assert said.err == f"nnsweep: error: hydra.output_subdir=../x: {rule}\n"
+    assert not (study / "multirun").exists()

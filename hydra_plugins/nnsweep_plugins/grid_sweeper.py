@@ -19,8 +19,11 @@ class GridSweeper(BasicSweeper):
         arguments : list of str
             Overrides from the command line; they win over those of a preset (``hydra.sweeper.params``).
         """
-        from nnsweep.app import sweep
+        # not above: Hydra loads every plugin's module anew, and with it makes another class of the same name
+        from hydra_plugins.nnsweep_plugins.stacked_launcher import StackedLauncher
+        from nnsweep import app
         from nnsweep.sweep.compose import Composer
+        from nnsweep.sweep.crew import Crew, Others
         from nnsweep.sweep.points import points
 
         assert self.hydra_context is not None
@@ -29,4 +32,6 @@ class GridSweeper(BasicSweeper):
         loader, config, launcher = self.hydra_context.config_loader, self.config, self.launcher
         compose = Composer(loader, config)
         grid = points(loader, config, preset=self._parse_config(), given=arguments, compose=compose)
-        return sweep(config, grid, compose=compose, launch=lambda jobs: launcher.launch(jobs, initial_job_idx=0))
+        stacked = isinstance(launcher, StackedLauncher) and launcher.can_stack
+        crew = Crew(app.stack) if stacked else Others(launcher, self.max_batch_size)
+        return app.sweep(config, grid, compose=compose, crew=crew)

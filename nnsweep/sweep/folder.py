@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import yaml
+from pyarrow import parquet
 
 from nnsweep.files import whole_file
 from nnsweep.mlp.arrays import FloatArray
@@ -21,11 +23,12 @@ from nnsweep.mlp.network import Layers
 from nnsweep.tracking.record import RunRecord
 
 RECORD = "record.json"
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
     """Write the resolved configuration as ``config.yaml``."""
-    return _write(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False).encode())
+    return _write(folder / "config.yaml", yaml.dump(dict(config), Dumper=_Dumper, sort_keys=False).encode())
 
 
 def write_environment(folder: Path, environment: Mapping[str, Any]) -> Path:
@@ -36,8 +39,9 @@ def write_environment(folder: Path, environment: Mapping[str, Any]) -> Path:
 def write_history(folder: Path, history: Mapping[str, FloatArray]) -> Path:
     """Write the curves of every epoch as ``history.parquet``; NaN where nothing was measured."""
     path = folder / "history.parquet"
+    columns = {name: curve.astype(np.int64) if name == "epoch" else curve for name, curve in history.items()}
     with whole_file(path) as file:
-        frame(history).to_parquet(file, index=False)
+        parquet.write_table(pyarrow.table(columns), file)
     return path
 
 
@@ -55,7 +59,7 @@ def write_weights(folder: Path, trained: Trained) -> Path:
     arrays = {"best_epoch": np.array(trained.best_epoch)}
     arrays |= _named("best", trained.best_layers) | _named("final", trained.layers)
     with whole_file(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)  # weights hardly compress
     return path
 
 

@@ -4,11 +4,13 @@ Hydra composes each job's configuration; here it becomes a `Job` or a list of wh
 the jobs of a sweep must know of each other is written into the sweep's folder, where every job finds it.
 """
 
+import gc
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
@@ -21,9 +23,11 @@ from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
 from nnsweep.sweep.composing import told
 from nnsweep.sweep.describe import choices, run_name
+from nnsweep.sweep.hydra_folder import configuration
 from nnsweep.sweep.job import Job
+from nnsweep.sweep.place import Place
 from nnsweep.sweep.problems import problems
-from nnsweep.sweep.work import Place
+from nnsweep.sweep.task import Task
 
 PLAN = "sweep.json"
 
@@ -36,9 +40,8 @@ def checked(config: DictConfig) -> Job:
     ConfigError
         With one line for each problem.
     """
-    ours = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
-        values: Any = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
+        values = {str(key): _plain(config[key]) for key in config if key != "hydra"}
     except OmegaConfBaseException as error:
         raise ConfigError(told(error)) from error
     try:
@@ -47,7 +50,13 @@ def checked(config: DictConfig) -> Job:
         raise ConfigError(*problems(error, values)) from error
 
 
-def jobs(grid: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictConfig]) -> list[Job]:
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
+
+
+def tasks(
+    grid: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictConfig], *, first: int = 0
+) -> list[Task]:
     """Compose and check every job of a grid.
 
     Parameters
@@ -56,10 +65,12 @@ def jobs(grid: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictC
         The overrides of each job.
     compose : callable
         Hydra's composition of one job.
+    first : int
+        The number of the first job.
 
     Returns
     -------
-    list of Job
+    list of Task
         In the order of the grid.
 
     Raises
@@ -67,34 +78,69 @@ def jobs(grid: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictC
     ConfigError
         With all problems of all jobs, each once.
     """
-    found: list[Job] = []
+    found: list[Task] = []
     wrong: dict[str, None] = {}
     folders: set[str] = set()
-    for number, overrides in enumerate(grid):
-        try:
-            config = compose([*overrides])
-            wrong |= dict.fromkeys(_folder_problems(config, number, folders))
-            found.append(checked(config))
-        except ConfigError as error:
-            wrong |= dict.fromkeys(error.problems)
-        except (HydraException, OmegaConfBaseException) as error:
-            wrong |= {told(error): None}
+    about = _About(varying(grid), len(grid))
+    with _rarely_collected():
+        for number, overrides in enumerate(grid, start=first):
+            try:
+                config = compose(overrides)
+                sweep, folder = _folders(config, number)
+                wrong |= dict.fromkeys(_folder_problems(sweep, folder, config.hydra.output_subdir, folders))
+                found.append(_task(config, tuple(overrides), Path(os.path.abspath(os.path.join(sweep, folder))), about))
+            except ConfigError as error:
+                wrong |= dict.fromkeys(error.problems)
+            except (HydraException, OmegaConfBaseException) as error:
+                wrong |= {told(error): None}
     if wrong:
         raise ConfigError(*wrong)
-    if len({job.tracking for job in found}) > 1:
+    if len({task.job.tracking for task in found}) > 1:
         raise ConfigError("tracking must be the same for all jobs of a sweep; start one sweep for each")
     return found
 
 
-def _folder_problems(config: DictConfig, number: int, taken: set[str]) -> list[str]:
-    """Say what is wrong with a job's folder; if nothing is, it is taken from now on."""
-    sweep, folder = _folders(config, number)
-    place = os.path.relpath(os.path.join(sweep, folder), sweep)
-    if place.split(os.sep)[0] in (os.curdir, os.pardir) or place in taken:
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Look for garbage less often: composed configurations are many small objects, most of them soon gone."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _task(config: DictConfig, overrides: tuple[str, ...], folder: Path, about: "_About") -> Task:
+    job = checked(config)
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.runtime.output_dir = str(folder)
+    return Task(
+        job=job,
+        place=_place(job, cast(HydraConf, config.hydra), about),
+        overrides=overrides,
+        configuration=configuration(config),
+        output_subdir=config.hydra.output_subdir,
+        log=f"{config.hydra.job.name}.log",
+    )
+
+
+def _folder_problems(sweep: str, folder: str, output: str | None, taken: set[str]) -> list[str]:
+    """Say what is wrong with a job's folder within its sweep's; if nothing is, it is taken from now on."""
+    own = os.path.relpath(os.path.join(sweep, folder), sweep)
+    wrong = []
+    if not _inside(own) or own in taken:
         rule = "must give each job its own folder inside hydra.sweep.dir, as ${hydra.job.num} does"
-        return [f"hydra.sweep.subdir={folder}: {rule}"]
-    taken.add(place)
-    return []
+        wrong.append(f"hydra.sweep.subdir={folder}: {rule}")
+    taken.add(own)
+    if output is not None and not _inside(os.path.relpath(os.path.join(sweep, own, output), os.path.join(sweep, own))):
+        wrong.append(f"hydra.output_subdir={output}: must be a folder inside the job's own, such as .hydra, or null")
+    return wrong
+
+
+def _inside(path: str) -> bool:
+    """Tell whether a path, which is relative to a folder, leads to another within it."""
+    return path.split(os.sep)[0] not in (os.curdir, os.pardir)
 
 
 def _folders(config: DictConfig, number: int) -> tuple[str, str]:
@@ -126,6 +172,13 @@ def write_plan(folder: Path, grid: Sequence[Sequence[str]]) -> None:
         file.write(json.dumps({"varying": varying(grid), "jobs": [[*overrides] for overrides in grid]}).encode())
 
 
+class _About(NamedTuple):
+    """What a job must know of its sweep."""
+
+    varying: Sequence[str]
+    n_jobs: int
+
+
 def place(job: Job, hydra: HydraConf) -> Place:
     """Say where a job stands in its sweep, from Hydra's own configuration of the job.
 
@@ -136,16 +189,22 @@ def place(job: Job, hydra: HydraConf) -> Place:
     hydra : HydraConf
         Hydra's part of the composed configuration, in the job's process.
     """
+    plan = Path(hydra.sweep.dir).absolute() / PLAN
+    if not plan.exists():
+        return _place(job, hydra, _About([], 1))
+    about = json.loads(plan.read_text())
+    return _place(job, hydra, _About(about["varying"], len(about["jobs"])))
+
+
+def _place(job: Job, hydra: HydraConf, about: _About) -> Place:
     overrides = [str(override) for override in hydra.overrides.task]
-    sweep_folder = Path(hydra.sweep.dir).absolute()
-    plan = sweep_folder / PLAN
-    differing = json.loads(plan.read_text())["varying"] if plan.exists() else []
     chosen = choices(hydra.runtime.choices, overrides)
     return Place(
         folder=Path(hydra.runtime.output_dir),
-        sweep=sweep_folder.name,
+        sweep=Path(hydra.sweep.dir).absolute().name,
         number=0 if OmegaConf.is_missing(hydra.job, "num") else int(hydra.job.num),
-        name=run_name(job, chosen, overrides, differing),
+        name=run_name(job, chosen, overrides, about.varying),
         chosen=chosen,
-        varying=differing,
+        varying=about.varying,
+        n_jobs=about.n_jobs,
     )

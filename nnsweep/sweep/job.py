@@ -22,6 +22,7 @@ from nnsweep.mlp.ranges import Range
 from nnsweep.mlp.schedules import SCHEDULES, Schedule
 from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
+from nnsweep.sweep.memory import size_in_bytes
 from nnsweep.sweep.parts import Part, Settings, choice, group, one_of, within
 
 _PIECES = {name: maker for name, maker in SCHEDULES.items() if name not in ("join", "reduce_on_plateau")}
@@ -65,8 +66,8 @@ class Tracking(Settings):
     uri: str | None = None
     experiment: str = "nnsweep"
     artifact_root: str | None = None
-    max_points: Annotated[int, within(Range(ge=3))] = 400
-    pictures: bool = True
+    max_points: Annotated[int, within(Range(ge=4))] = 400
+    pictures: bool | None = None
 
 
 def _grid(given: Any) -> Any:
@@ -103,13 +104,18 @@ def _at_least_two(keys: tuple[str, ...]) -> tuple[str, ...]:
     return keys
 
 
+def _size(text: str) -> str:
+    size_in_bytes(text)
+    return text
+
+
 _Several = BeforeValidator(_several)
 _Grid = Annotated[tuple[str, ...], _Several, BeforeValidator(_grid)]
 _Keys = Annotated[tuple[str, ...], _Several, AfterValidator(_at_least_two)]
 
 
 class Sweep(Settings):
-    """Which jobs a grid has; the same for all of them.
+    """Which jobs a grid has, and how they are launched; the same for all of them.
 
     Attributes
     ----------
@@ -121,12 +127,18 @@ class Sweep(Settings):
         Rules; a job that one of them holds for is left out.
     max_jobs : int
         A grid with more jobs is refused.
+    workers : int or None
+        Processes of the stacked launcher; None for one a physical core, fewer where there is little to do.
+    max_stack_memory : str
+        What one stack of networks may take, such as ``1GB``.
     """
 
     grids: Annotated[tuple[_Grid, ...], _Several] = ()
     zip: Annotated[tuple[_Keys, ...], _Several, BeforeValidator(_steps)] = ()
     exclude: Annotated[tuple[str, ...], _Several] = ()
     max_jobs: Annotated[int, within(Range(ge=1))] = 10_000
+    workers: Annotated[int, within(Range(ge=1))] | None = None
+    max_stack_memory: Annotated[str, AfterValidator(_size)] = "1GB"
 
 
 class Job(Settings):
@@ -160,6 +172,10 @@ class Job(Settings):
         except ValueError as error:
             raise ValueError(f"schedule: {error}") from error
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to other processes as JSON: the classes of the parts have no names to be found by."""
+        return Job.model_validate_json, (self.model_dump_json(),)
 
     def identity(self) -> dict[str, Any]:
         """Return all that can change the result, as JSON values."""

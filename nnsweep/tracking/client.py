@@ -9,8 +9,9 @@ import functools
 import logging
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nnsweep.errors import StoreError
@@ -48,9 +49,34 @@ def client(uri: str) -> "MlflowClient":
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient
 
+    _listen()
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@functools.cache
+def _listen() -> None:
+    from sqlalchemy import Engine, event
+
+    event.listen(Engine, "connect", _wait_less)
+
+
+def _wait_less(connection: Any, _: Any) -> None:
+    """Let SQLite not wait for the disk at every commit.
+
+    With its log (WAL), a power failure can then cost the last rows, never the store; job folders have them.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def preload() -> None:
+    """Import now what the first use of a store would import, and wait for."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import mlflow.store.tracking.sqlalchemy_store
+    import mlflow.tracking  # noqa: F401
 
 
 def masked(text: str) -> str:

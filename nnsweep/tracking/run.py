@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from nnsweep.tracking.store import Store
 
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED"}
 """MLflow's status for each of our states."""
+
+
+_artifact_uris: dict[str, str] = {}  # of runs that were started here: the store need not be asked for them
 
 
 def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
@@ -45,17 +49,62 @@ def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
     """
     with explained(store.uri):
         run = client(store.uri).create_run(store.experiment_id, tags=dict(tags), run_name=name)
+        _artifact_uris[run.info.run_id] = run.info.artifact_uri
         return str(run.info.run_id)
 
 
-def log_settings(store: Store, run_id: str, settings: Mapping[str, Setting]) -> None:
-    """Record settings as MLflow params, which are text."""
-    from mlflow.entities import Param
+class Point(NamedTuple):
+    """One value of a curve, or a final metric.
 
-    params = [Param(name, str(value)) for name, value in settings.items()]
+    Attributes
+    ----------
+    name : str
+        Of the metric.
+    value : float
+        What was measured; a value that is not finite is never sent.
+    step : int
+        The epoch; 0 for a value that has none.
+    """
+
+    name: str
+    value: float
+    step: int = 0
+
+
+def log(
+    store: Store,
+    run_id: str,
+    *,
+    points: Iterable[Point] = (),
+    settings: Mapping[str, Setting] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Record values, settings and texts together: every request to a store has its price.
+
+    Parameters
+    ----------
+    store, run_id : Store, str
+        Where.
+    points : iterable of Point
+        MLflow's metrics.
+    settings : mapping of str to Setting or None
+        MLflow's params, which are text.
+    tags : mapping of str to str or None
+        Each is cut to the 8000 characters that MLflow keeps.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses.
+    """
+    from mlflow.entities import Metric, Param, RunTag
+
+    now = int(time.time() * 1000)
+    metrics = [Metric(name, float(value), now, step) for name, value, step in points if math.isfinite(value)]
+    params = [Param(name, str(value)) for name, value in (settings or {}).items()]
+    texts = [RunTag(name, text[:8000]) for name, text in (tags or {}).items()]
     with explained(store.uri):
-        for first in range(0, len(params), 100):
-            client(store.uri).log_batch(run_id, params=params[first : first + 100])
+        client(store.uri).log_batch(run_id, metrics=metrics, params=params, tags=texts)
 
 
 def log_dataset(store: Store, run_id: str, *, name: str, digest: str, source: str) -> None:
@@ -71,15 +120,11 @@ def log_dataset(store: Store, run_id: str, *, name: str, digest: str, source: st
             client(store.uri).log_inputs(run_id, [DatasetInput(dataset, [])])
 
 
-def log_history(
-    store: Store, run_id: str, history: Mapping[str, FloatArray], *, keep: Iterable[int], points: int
-) -> None:
-    """Record curves, each thinned to at most `points` values; values that are not finite are left out.
+def curves(history: Mapping[str, FloatArray], *, keep: Iterable[int], points: int) -> list[Point]:
+    """Thin curves to at most `points` values each; values that are not finite are left out.
 
     Parameters
     ----------
-    store, run_id : Store, str
-        Where.
     history : mapping of str to ndarray of shape (n_epochs + 1,)
         ``epoch`` and the curves.
     keep : iterable of int
@@ -87,18 +132,14 @@ def log_history(
     points : int
         How many points a curve may have.
     """
-    from mlflow.entities import Metric
-
-    now = int(time.time() * 1000)
     epochs = history["epoch"].astype(int)
-    metrics = [
-        Metric(name, float(curve[index]), now, int(epochs[index]))
+    kept = np.flatnonzero(np.isin(epochs, [*keep]))
+    return [
+        Point(name, float(curve[index]), int(epochs[index]))
         for name, curve in history.items()
         if name != "epoch"
-        for index in thinned(np.flatnonzero(np.isfinite(curve)), keep=keep, points=points)
+        for index in thinned(np.flatnonzero(np.isfinite(curve)), keep=kept.tolist(), points=points)
     ]
-    with explained(store.uri):
-        client(store.uri).log_batch(run_id, metrics=metrics)
 
 
 def thinned(positions: Sequence[int] | IntArray, *, keep: Iterable[int] = (), points: int) -> list[int]:
@@ -118,41 +159,36 @@ def thinned(positions: Sequence[int] | IntArray, *, keep: Iterable[int] = (), po
     return sorted({*even, *kept})
 
 
-def log_metrics(store: Store, run_id: str, metrics: Mapping[str, float], *, after: int) -> None:
-    """Record final metrics, as single values that the UI draws as bars.
+def finals(metrics: Mapping[str, float], *, after: int) -> list[Point]:
+    """Make points of final metrics: single values, which the UI draws as bars.
 
     Where a curve has the same name (``test_accuracy``), the value closes the curve one step after the last
     epoch, `after`: MLflow shows, sorts and filters by a metric's last value.
     """
-    from mlflow.entities import Metric
-
-    now = int(time.time() * 1000)
-    values = [
-        Metric(name, float(value), now, after if name in CURVES else 0)
-        for name, value in metrics.items()
-        if math.isfinite(value)
-    ]
-    with explained(store.uri):
-        client(store.uri).log_batch(run_id, metrics=values)
+    return [Point(name, value, after if name in CURVES else 0) for name, value in metrics.items()]
 
 
 def log_files(store: Store, run_id: str, files: Iterable[Path]) -> None:
     """Record files as artifacts, under their own names."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
     with explained(store.uri):
+        place = _artifact_uris.pop(run_id, None) or client(store.uri).get_run(run_id).info.artifact_uri
+        artifacts = get_artifact_repository(place, tracking_uri=store.uri)
         for file in files:
-            client(store.uri).log_artifact(run_id, str(file))
+            artifacts.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
 
-def log_tags(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
-    """Record texts as tags; each is cut to the 8000 characters that MLflow keeps."""
-    from mlflow.entities import RunTag
-
-    with explained(store.uri):
-        client(store.uri).log_batch(run_id, tags=[RunTag(name, text[:8000]) for name, text in tags.items()])
-
-
-def end(store: Store, record: RunRecord) -> None:
-    """End a run in the state of its record, with the reason."""
-    log_tags(store, record.run_id, {"nnsweep.state": record.state, "nnsweep.reason": record.reason})
+def end(
+    store: Store,
+    record: RunRecord,
+    *,
+    points: Iterable[Point] = (),
+    settings: Mapping[str, Setting] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """End a run in the state of its record, with the reason and whatever else is still to be recorded; see `log`."""
+    state = {"nnsweep.state": record.state, "nnsweep.reason": record.reason}
+    log(store, record.run_id, points=points, settings=settings, tags={**(tags or {}), **state})
     with explained(store.uri):
         client(store.uri).set_terminated(record.run_id, STATUSES[record.state])

@@ -6,7 +6,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nnsweep.sweep.composing import told
 
 SIZES = "arch.hidden_layer_sizes"
-FIELDS = "seed, output_activation, tracking, arch, activation, schedule, optimizer, init, data, trainer"
+FIELDS = "seed, output_activation, tracking, sweep, arch, activation, schedule, optimizer, init, data, trainer"
 LINES = [  # overrides, the line
     (["activaton=relu"], f"activaton: there is no such key; did you mean 'activation'? Known: {FIELDS}"),
     (

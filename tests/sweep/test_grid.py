@@ -12,13 +12,14 @@ OWN_FOLDER = "must give each job its own folder inside hydra.sweep.dir, as ${hyd
 
 def problems(overrides, compose):
     with pytest.raises(ConfigError) as refused:
-        grid.jobs(overrides, compose)
+        grid.tasks(overrides, compose)
     return refused.value.problems
 
 
 def test_the_jobs_come_in_the_order_of_the_grid(compose):
-    jobs = grid.jobs([["seed=4"], ["seed=3", "arch=wide"]], compose)
-    assert [(job.seed, job.arch.sizes) for job in jobs] == [(4, (32,)), (3, (256,))]
+    tasks = grid.tasks([["seed=4"], ["seed=3", "arch=wide"]], compose)
+    assert [(task.job.seed, task.job.arch.sizes) for task in tasks] == [(4, (32,)), (3, (256,))]
+    assert [task.overrides for task in tasks] == [("seed=4",), ("seed=3", "arch=wide")]
 
 
 def test_all_problems_of_all_jobs_come_at_once_and_each_once(compose):
@@ -54,9 +55,16 @@ def test_a_jobs_folder_lies_inside_its_sweeps(subdir, compose):
 @pytest.mark.parametrize("subdir", ["same", "a/../b", "${seed}"])
 def test_two_jobs_do_not_share_a_folder(subdir, compose):
     jobs = [[f"hydra.sweep.subdir='{subdir}'", f"trainer.epochs={epochs}"] for epochs in (1, 2, 3)]
-    assert grid.jobs(jobs[:1], compose)
+    assert grid.tasks(jobs[:1], compose)
     (problem,) = problems(jobs, compose)
     assert problem.endswith(OWN_FOLDER)
+
+
+@pytest.mark.parametrize("output", ["..", ".", "", "../../x", "/etc", "a/../.."])
+def test_hydras_files_lie_inside_the_jobs_folder(output, compose):
+    (problem,) = problems([[f"hydra.output_subdir='{output}'"]], compose)
+    assert problem.startswith(f"hydra.output_subdir={output}: must be a folder inside the job's own")
+    assert grid.tasks([["hydra.output_subdir=a/../b"], ["hydra.output_subdir=null"]], compose)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +72,7 @@ def test_two_jobs_do_not_share_a_folder(subdir, compose):
     ["${hydra.job.num}", "${hydra:job.num}", "a/b/${hydra.job.id}", "..${seed}", "${hydra.job.override_dirname}"],
 )
 def test_hydras_ways_to_name_a_folder_still_work(subdir, compose):
-    assert len(grid.jobs([[f"hydra.sweep.subdir='{subdir}'", f"seed={seed}"] for seed in (5, 6)], compose)) == 2
+    assert len(grid.tasks([[f"hydra.sweep.subdir='{subdir}'", f"seed={seed}"] for seed in (5, 6)], compose)) == 2
 
 
 def test_a_folder_that_cannot_be_named_is_told_with_the_other_problems(compose):

@@ -119,7 +119,7 @@ def test_the_main_yaml_names_exactly_a_jobs_fields():
         "tracking.uri=sqlite:///x.db",
         "tracking.experiment=x",
         "tracking.artifact_root=x",
-        "tracking.max_points=3",
+        "tracking.max_points=5",
         "tracking.pictures=false",
         "data.home=x",
         "arch.name=x",
@@ -209,9 +209,16 @@ def test_a_number_is_nothing_else(path, wrong, values):
 
 @pytest.mark.parametrize("wrong", ["true", 1, 0, None])
 def test_a_truth_value_is_nothing_else(wrong, values):
-    for path in (("data", "standardize"), ("tracking", "pictures")):
-        with pytest.raises(ValidationError):
-            job_of(replaced(values(), path, wrong))
+    with pytest.raises(ValidationError):
+        job_of(replaced(values(), ("data", "standardize"), wrong))
+
+
+@pytest.mark.parametrize("wrong", ["true", "null", "", 1, 0, []])
+def test_pictures_are_wanted_or_not_or_left_to_the_size_of_the_sweep(wrong, values):
+    for value in (True, False, None):
+        assert job_of(replaced(values(), ("tracking", "pictures"), value)).tracking.pictures is value
+    with pytest.raises(ValidationError):
+        job_of(replaced(values(), ("tracking", "pictures"), wrong))
 
 
 LIMITS = [  # key, inside, outside
@@ -229,7 +236,7 @@ LIMITS = [  # key, inside, outside
     (("optimizer", "weight_decay"), [0, 10.0], [-1e-9]),
     (("data", "val_fraction"), [0, 0.0, 0.999], [-1e-9, 1]),
     (("data", "test_fraction"), [1e-9, 0.999], [0, 1]),
-    (("tracking", "max_points"), [3], [2]),
+    (("tracking", "max_points"), [4], [3]),
 ]
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,19 @@ import hydra
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
 from nnsweep.app import conf_dir
+from nnsweep.errors import StoreError
 from nnsweep.messages import visible
-from nnsweep.sweep import work
+from nnsweep.mlp.history import collect
+from nnsweep.mlp.train import train
+from nnsweep.sweep import live, runner, work
 from nnsweep.sweep.describe import choices, run_name
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
-from nnsweep.sweep.work import Place, final_metrics
+from nnsweep.sweep.place import Place
+from nnsweep.sweep.runner import final_metrics
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import history, job_runs
 from nnsweep.tracking.record import RunRecord
@@ -27,6 +33,7 @@ from nnsweep.tracking.store import Store, ready
 
 QUICK = ("data=iris", "trainer.epochs=3", "arch.hidden_layer_sizes=[4]")
 DIVERGING = ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64")
+RAISING = ("seed=13",)  # where `unlucky` is used
 
 
 @pytest.fixture
@@ -53,23 +60,75 @@ def place(tmp_path: Path) -> Place:
 @pytest.fixture
 def run(make: Callable[..., Job], place: Place, store: Store) -> Callable[..., RunRecord]:
     """Give a function that runs a job of overrides into the store."""
-    return lambda *overrides, **draw: work.run(make(*overrides), place, store, **draw)
+
+    def alone(*overrides: str, **more: Any) -> RunRecord:
+        (record,) = work.run([(make(*overrides), place)], store, **more)
+        return record
+
+    return alone
+
+
+@pytest.fixture
+def stack(make: Callable[..., Job], place: Place, store: Store) -> Callable[..., list[RunRecord]]:
+    """Give a function that runs jobs, each of its overrides, as one stack into the store."""
+
+    def together(*jobs: tuple[str, ...], **more: Any) -> list[RunRecord]:
+        tasks = []
+        for number, overrides in enumerate(jobs):
+            folder = place.folder.parent / f"s{number}"
+            folder.mkdir()
+            tasks.append((make(*overrides), replace(place, folder=folder, number=number, name=f"n{number}")))
+        return work.run(tasks, store, **more)
+
+    return together
 
 
 @pytest.fixture
 def trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Give a function that lets the trainer raise in its second epoch."""
+    """Give a function that lets the trainer raise after its first epoch."""
 
     def raises(error: BaseException) -> None:
         train = work.train
 
         def spoilt(*arguments: Any) -> Iterator[Any]:
-            yield next(train(*arguments))
+            epochs = train(*arguments)
+            yield next(epochs)
+            yield next(epochs)
             raise error
 
         monkeypatch.setattr(work, "train", spoilt)
 
     return raises
+
+
+@pytest.fixture
+def unlucky(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the training of any network with seed 13 raise in its third epoch."""
+
+    def rate(epoch: int) -> float:
+        if epoch == 2:
+            raise RuntimeError("no luck")
+        return 0.1
+
+    member = Job.member
+    monkeypatch.setattr(
+        Job, "member", lambda job: replace(member(job), schedule=rate) if job.seed == 13 else member(job)
+    )
+
+
+def steps(store: Store, run_id: str, name: str) -> list[int]:
+    return sorted(metric.step for metric in client(store.uri).get_metric_history(run_id, name))
+
+
+def deleting(store: Store) -> Callable[..., Path]:
+    """Give a way to draw in which the run is deleted: from then on the store refuses it."""
+
+    def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
+        (deleted,) = (record for record in job_runs(store) if record.name == name)
+        client(store.uri).delete_run(deleted.run_id)
+        return folder / "config.yaml"
+
+    return draw
 
 
 def the_run(store: Store) -> Any:
@@ -151,13 +210,13 @@ def test_the_run_tells_what_it_is_and_where_it_came_from(run, store, place, make
 
 
 def test_the_commit_of_the_working_folder_is_kept(run, store, monkeypatch):
-    monkeypatch.setattr(work, "environment", lambda: {"git_commit": "abc", "git_dirty": True})
+    monkeypatch.setattr(runner, "environment", lambda: {"git_commit": "abc", "git_dirty": True})
     run()
     tags = the_run(store).data.tags
     assert (tags["mlflow.source.git.commit"], tags["nnsweep.git_dirty"]) == ("abc", "true")
 
 
-def test_curves_are_drawn_unless_it_is_switched_off(run, store):
+def test_curves_are_drawn_where_it_is_wanted(run, store):
     drawn = []
 
     def draw(curves: pd.DataFrame, title: str, folder: Path) -> Path:
@@ -165,8 +224,7 @@ def test_curves_are_drawn_unless_it_is_switched_off(run, store):
         (folder / "curves.txt").write_text("up")
         return folder / "curves.txt"
 
-    run("tracking.pictures=false", draw=draw)
-    assert drawn == []
+    assert "curves.txt" not in artifacts(store, run(draw=None).run_id)
     record = run(draw=draw)
     assert drawn == [("4-relu-cosine-s0", [0, 1, 2, 3])]
     assert "curves.txt" in artifacts(store, record.run_id)
@@ -213,7 +271,7 @@ def test_a_job_that_raises_is_failed_with_its_traceback_and_costs_only_itself(er
 
 def test_numbers_that_vary_in_the_sweep_are_metrics_too_so_that_the_ui_sorts_them(make, store, place):
     varying = ("trainer.epochs", "seed", "activation", "trainer.batch_size")
-    record = work.run(make(), replace(place, varying=varying), store)
+    (record,) = work.run([(make(), replace(place, varying=varying))], store)
     stored = the_run(store).data.metrics
     assert (stored["trainer.epochs"], stored["seed"]) == (3, 0)
     assert "activation" not in stored
@@ -241,6 +299,7 @@ def test_a_picture_that_cannot_be_drawn_fails_the_job_and_keeps_its_curves(run, 
     assert "test_accuracy" not in record.metrics
     assert (place.folder / "history.parquet").exists()
     assert client(store.uri).get_metric_history(record.run_id, "train_cost")
+    assert job_runs(store) == [record]
 
 
 @pytest.mark.parametrize("when", ["training", "writing"])
@@ -256,13 +315,22 @@ def test_an_interruption_ends_the_run_and_goes_on_upwards(when, run, store, trai
     assert (record.state, record.reason) == ("interrupted", "interrupted by the user")
     assert the_run(store).info.status == "KILLED"
     assert RunRecord(**json.loads((place.folder / "record.json").read_text())) == record
+    assert steps(store, record.run_id, "train_cost")[:2] == [0, 1]
 
 
-def test_the_folder_has_the_record_even_where_the_store_refuses(run, store, place):
+def test_nothing_is_trained_where_the_store_refuses_to_start_the_run(run, store, place):
     client(store.uri).delete_experiment(store.experiment_id)
-    with pytest.raises(work.StoreError if hasattr(work, "StoreError") else Exception, match="cannot be used"):
+    with pytest.raises(StoreError, match="cannot be used"):
         run()
-    assert not (place.folder / "record.json").exists()
+    assert [*place.folder.iterdir()] == []
+
+
+def test_the_folder_has_the_whole_record_even_where_the_store_refuses_it(run, store, place):
+    refused = run(draw=deleting(store))
+    assert isinstance(refused, StoreError)
+    files = {"config.yaml", "environment.json", "history.parquet", "weights.npz", "record.json"}
+    assert {path.name for path in place.folder.iterdir()} == files
+    assert json.loads((place.folder / "record.json").read_text())["state"] == "finished"
 
 
 def test_a_data_set_is_loaded_once(make):
@@ -287,5 +355,171 @@ def test_accuracies_that_were_not_measured_do_not_count(run):
 
 def test_final_metrics_are_plain_numbers(make):
     job = make()
-    trained, _ = work._train(job, work.dataset(job.data))
+    trained = collect(train(work.dataset(job.data), job.network(), [job.member()], job.training()))[0]
     assert all(type(value) is float for value in final_metrics(trained).values())
+
+
+EXACT = ("trainer.dtype=float64", "trainer.epochs=12")
+MEMBERS = [
+    ("seed=1", *EXACT),
+    ("seed=2", "optimizer.learning_rate=0.3", "schedule=exp", *EXACT),
+    ("seed=3", "optimizer.momentum=0.5", "optimizer.weight_decay=0.01", *EXACT),
+    ("seed=4", "schedule=reduce_on_plateau", *EXACT),
+]
+
+
+def test_the_runs_of_a_stack_are_each_recorded_as_their_own_with_the_histories_they_have_alone(stack, run, store):
+    together = stack(*MEMBERS)
+    assert sorted(job_runs(store), key=lambda record: record.job) == together
+    assert [(record.job, record.name, record.settings["seed"]) for record in together] == [
+        (number, f"n{number}", number + 1) for number in range(4)
+    ]
+    for record, member in zip(together, MEMBERS, strict=True):
+        alone = run(*member)
+        curves = (history(store, one.run_id) for one in (record, alone))
+        pd.testing.assert_frame_equal(*curves, rtol=1e-12, atol=0)
+        assert record.settings == alone.settings
+        both = record.metrics.keys() - {"duration_seconds"}
+        assert {name: record.metrics[name] for name in both} == pytest.approx(
+            {name: alone.metrics[name] for name in both}, rel=1e-12
+        )
+        assert artifacts(store, record.run_id) == artifacts(store, alone.run_id)
+        tags = client(store.uri).get_run(record.run_id).data.tags
+        assert tags["nnsweep.key"] == client(store.uri).get_run(alone.run_id).data.tags["nnsweep.key"]
+
+
+def test_the_networks_of_a_stack_leave_their_weights_in_their_own_folders(stack, place):
+    stack(("seed=1",), ("seed=2",))
+    first, second = (np.load(place.folder.parent / name / "weights.npz", allow_pickle=False) for name in ("s0", "s1"))
+    assert first["final_W0"].shape == second["final_W0"].shape == (4, 4)
+    assert not np.array_equal(first["final_W0"], second["final_W0"])
+
+
+def test_the_time_of_a_stack_is_shared_equally(stack):
+    started = time.perf_counter()
+    seconds = [record.metrics["duration_seconds"] for record in stack(("seed=1",), ("seed=2",), ("seed=3",))]
+    assert 0 < seconds[0] == seconds[1] == seconds[2]
+    assert sum(seconds) < time.perf_counter() - started
+
+
+@pytest.mark.usefixtures("unlucky")
+@pytest.mark.parametrize("spoilt", [DIVERGING, RAISING], ids=["diverges", "raises"])
+def test_a_member_that_goes_wrong_costs_only_itself(spoilt, stack, run, store):
+    common = ("activation=identity", "trainer.dtype=float64", "trainer.epochs=6")
+    members = [("seed=1", *common), (*spoilt, *common), ("seed=3", *common)]
+    first, wrong, third = stack(*members)
+    assert wrong.state == ("diverged" if spoilt is DIVERGING else "failed")
+    assert wrong.reason
+    assert "test_accuracy" not in wrong.metrics
+    for record, member in ((first, members[0]), (third, members[2])):
+        assert (record.state, record.metrics["epochs_trained"]) == ("finished", 6)
+        curves = (history(store, one.run_id) for one in (record, run(*member)))
+        pd.testing.assert_frame_equal(*curves, rtol=1e-12, atol=0)
+    assert {record.run_id: record for record in job_runs(store)}[wrong.run_id] == wrong
+
+
+@pytest.mark.usefixtures("unlucky")
+def test_a_member_that_raises_is_told_with_its_own_traceback_and_no_other_has_one(stack, store, place):
+    _, wrong, _ = stack(("seed=1",), RAISING, ("seed=3",))
+    assert wrong.reason == "RuntimeError: no luck"
+    assert [folder.name for folder in place.folder.parent.iterdir() if (folder / "traceback.txt").exists()] == ["s1"]
+    assert artifacts(store, wrong.run_id) == {"traceback.txt"}
+
+
+@pytest.mark.usefixtures("unlucky")
+def test_a_member_that_is_trained_again_by_itself_has_each_point_once(stack, store, monkeypatch):
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(live, "LARGEST_SHARE", np.inf)
+    limits = ("trainer.epochs=40", "tracking.max_points=10")
+    good, wrong = stack(("seed=1", *limits), (*RAISING, *limits))
+    assert (good.state, wrong.state) == ("finished", "failed")
+    for record in (good, wrong):
+        kept = steps(store, record.run_id, "test_accuracy")
+        assert len(kept) == len({*kept}) <= 10
+        assert kept[0] == 0
+    assert {40, 41, good.metrics["best_epoch"]} <= {*steps(store, good.run_id, "test_accuracy")}
+
+
+def test_a_picture_that_cannot_be_drawn_costs_only_its_job(stack, store):
+    def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
+        if name == "n1":
+            raise RuntimeError("no ink")
+        return folder / "config.yaml"
+
+    assert [record.state for record in stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)] == [
+        "finished",
+        "failed",
+        "finished",
+    ]
+    assert {record.state for record in job_runs(store)} == {"finished", "failed"}
+
+
+def test_a_folder_that_is_gone_costs_only_its_job(stack, store, place):
+    def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
+        if name == "n1":
+            shutil.rmtree(folder)
+        return folder / "config.yaml"
+
+    states = ["finished", "failed", "finished"]
+    assert [record.state for record in stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)] == states
+    assert [record.state for record in sorted(job_runs(store), key=lambda record: record.job)] == states
+
+
+def test_a_run_that_the_store_refuses_costs_only_its_job(stack, store):
+    delete = deleting(store)
+
+    def draw(curves: pd.DataFrame, name: str, folder: Path) -> Path:
+        return delete(curves, name, folder) if name == "n1" else folder / "config.yaml"
+
+    first, refused, third = stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
+    assert isinstance(refused, StoreError)
+    assert sorted(job_runs(store), key=lambda record: record.job) == [first, third]
+
+
+def test_a_run_that_cannot_be_started_leaves_no_other_running(stack, store, monkeypatch):
+    asked = client(store.uri)
+    create_run, answers = asked.create_run, iter([None, MlflowException("the disk is full")])
+
+    def full(*given: Any, **named: Any) -> Any:
+        if error := next(answers):
+            raise error
+        return create_run(*given, **named)
+
+    monkeypatch.setattr(asked, "create_run", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        stack(("seed=1",), ("seed=2",))
+    (record,) = job_runs(store)
+    assert (record.state, "the disk is full" in record.reason) == ("failed", True)
+
+
+@pytest.mark.parametrize("after", [0, 5])
+def test_a_stack_that_shall_stop_ends_after_the_epoch_with_its_curves_so_far(after, stack, store, place):
+    asked = iter(range(1000))
+    with pytest.raises(KeyboardInterrupt):
+        stack(*(("trainer.epochs=500", f"seed={seed}") for seed in range(3)), stopped=lambda: next(asked) == after)
+    records = job_runs(store)
+    assert {(record.state, record.reason) for record in records} == {("interrupted", "interrupted by the user")}
+    assert {run.info.status for run in client(store.uri).search_runs([store.experiment_id])} == {"KILLED"}
+    for record in records:
+        assert steps(store, record.run_id, "train_cost") == [*range(after + 1)]
+        assert history(store, record.run_id)["epoch"].tolist() == [*range(after + 1)]
+        kept = json.loads((place.folder.parent / f"s{record.job}" / "record.json").read_text())
+        assert RunRecord(**kept) == record
+
+
+def test_an_interrupted_run_does_not_tell_an_outcome(stack, store):
+    with pytest.raises(KeyboardInterrupt):
+        stack(("seed=1",), stopped=lambda: True)
+    assert "Test accuracy" not in the_run(store).data.tags["mlflow.note.content"]
+
+
+def test_an_interruption_while_one_is_written_ends_the_others_too(stack, store):
+    def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
+        if name == "n1":
+            raise KeyboardInterrupt
+        return folder / "config.yaml"
+
+    with pytest.raises(KeyboardInterrupt):
+        stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
+    states = [record.state for record in sorted(job_runs(store), key=lambda record: record.job)]
+    assert states == ["finished", "interrupted", "finished"]

@@ -52,13 +52,9 @@ def written(store: Store, run_id: str, *, state: str = "finished", reason: str =
         job=7,
     )
     curve = np.arange(6.0) / 7
-    run.log_settings(store, run_id, SETTINGS)
     run.log_dataset(store, run_id, name="iris", digest="0" * 64, source="test")
-    run.log_history(
-        store, run_id, {"epoch": np.arange(6.0), "test_accuracy": curve, "train_cost": curve}, keep=(), points=4
-    )
-    run.log_metrics(store, run_id, metrics, after=6)
-    run.end(store, record)
+    curves = run.curves({"epoch": np.arange(6.0), "test_accuracy": curve, "train_cost": curve}, keep=(), points=4)
+    run.end(store, record, points=[*curves, *run.finals(metrics, after=6)], settings=SETTINGS)
     return record
 
 

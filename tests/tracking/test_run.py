@@ -59,20 +59,21 @@ def test_any_name_is_kept_as_it_is(name: str, store: Store):
 
 def test_infinity_and_nan_never_reach_the_store(store: Store, job):
     odd = np.array([1.0, np.inf, -np.inf, np.nan, 2.0])
-    run.log_history(store, run_id := job(), {"epoch": EPOCHS, "train_cost": odd}, keep=(1, 2, 3), points=3)
-    run.log_metrics(store, run_id, {"a": np.inf, "b": -np.inf, "c": np.nan, "d": 4.0}, after=5)
+    curve = run.curves({"epoch": EPOCHS, "train_cost": odd}, keep=(1, 2, 3), points=3)
+    finals = run.finals({"a": np.inf, "b": -np.inf, "c": np.nan, "d": 4.0}, after=5)
+    run.log(store, run_id := job(), points=[*curve, *finals, run.Point("train_cost", np.inf, 9)])
     assert points(store, run_id, "train_cost") == {0: 1.0, 4: 2.0}
     assert client(store.uri).get_run(run_id).data.metrics == {"train_cost": 2.0, "d": 4.0}
 
 
-def test_a_curve_of_nothing_finite_is_left_out(store: Store, job):
-    run.log_history(store, run_id := job(), {"epoch": EPOCHS, "train_cost": np.full(5, np.nan)}, keep=(), points=3)
-    assert client(store.uri).get_run(run_id).data.metrics == {}
+def test_a_curve_of_nothing_finite_is_left_out():
+    assert run.curves({"epoch": EPOCHS, "train_cost": np.full(5, np.nan)}, keep=(), points=3) == []
 
 
 def test_the_steps_of_a_curve_are_its_epochs_and_the_best_is_among_them(store: Store, job):
     epochs = np.arange(1001.0)
-    run.log_history(store, run_id := job(), {"epoch": epochs, "val_accuracy": epochs / 7}, keep=(123,), points=20)
+    curve = run.curves({"epoch": epochs, "val_accuracy": epochs / 7}, keep=(123,), points=20)
+    run.log(store, run_id := job(), points=curve)
     kept = points(store, run_id, "val_accuracy")
     assert len(kept) <= 20
     assert {0, 123, 1000} <= {*kept}
@@ -81,13 +82,13 @@ def test_the_steps_of_a_curve_are_its_epochs_and_the_best_is_among_them(store: S
 
 def test_a_long_curve_is_sent_whole_where_it_may_be(store: Store, job):
     epochs = np.arange(2501.0)
-    run.log_history(store, run_id := job(), {"epoch": epochs, "train_cost": epochs}, keep=(), points=10_000)
+    run.log(store, run_id := job(), points=run.curves({"epoch": epochs, "train_cost": epochs}, keep=(), points=10_000))
     assert len(points(store, run_id, "train_cost")) == 2501
 
 
 def test_a_final_value_closes_the_curve_of_its_name_and_others_stand_alone(store: Store, job):
-    run.log_history(store, run_id := job(), {"epoch": EPOCHS, "test_accuracy": EPOCHS}, keep=(), points=9)
-    run.log_metrics(store, run_id, {"test_accuracy": 3.0, "depth": 2}, after=5)
+    curve = run.curves({"epoch": EPOCHS, "test_accuracy": EPOCHS}, keep=(), points=9)
+    run.log(store, run_id := job(), points=[*curve, *run.finals({"test_accuracy": 3.0, "depth": 2}, after=5)])
     assert points(store, run_id, "test_accuracy")[5] == 3.0
     assert points(store, run_id, "depth") == {0: 2.0}
     assert client(store.uri).get_run(run_id).data.metrics == {"test_accuracy": 3.0, "depth": 2.0}
@@ -114,14 +115,38 @@ def test_a_reason_of_any_length_is_kept_as_far_as_mlflow_keeps_it(length: int, s
 @pytest.mark.parametrize("number", [0, 1, 99, 100, 101, 250])
 def test_any_number_of_settings_is_kept(number: int, store: Store, job):
     settings = {f"setting.{index}": index for index in range(number)}
-    run.log_settings(store, run_id := job(), settings)
+    run.log(store, run_id := job(), settings=settings)
     assert client(store.uri).get_run(run_id).data.params == {name: str(value) for name, value in settings.items()}
 
 
-def test_settings_may_be_sent_again(store: Store, job):
+def test_settings_and_points_may_be_sent_again(store: Store, job):
+    run_id = job()
     for _ in range(2):
-        run.log_settings(store, run_id := job(), {"seed": 1})
-        run.log_settings(store, run_id, {"seed": 1})
+        run.log(store, run_id, points=[run.Point("train_cost", 0.5, 3)], settings={"seed": 1})
+    assert client(store.uri).get_run(run_id).data.params == {"seed": "1"}
+    assert points(store, run_id, "train_cost") == {3: 0.5}
+
+
+def test_a_run_ends_with_whatever_is_still_to_be_recorded(store: Store, job):
+    record = RunRecord(run_id=job(), name="", state="diverged", reason="at epoch 3")
+    run.end(store, record, points=[run.Point("depth", 2.0)], settings={"seed": 1}, tags={"note": "x" * 9000})
+    kept = client(store.uri).get_run(record.run_id)
+    assert (kept.data.metrics, kept.data.params) == ({"depth": 2.0}, {"seed": "1"})
+    assert {name: kept.data.tags[name] for name in ("nnsweep.state", "nnsweep.reason", "note")} == {
+        "nnsweep.state": "diverged",
+        "nnsweep.reason": "at epoch 3",
+        "note": "x" * 8000,
+    }
+
+
+def test_all_that_is_recorded_together_arrives_however_much_it_is(store: Store, job):
+    values = [run.Point("train_cost", float(step), step) for step in range(2100)]
+    numbers = {str(number): number for number in range(250)}
+    run.log(store, run_id := job(), points=values, settings=numbers, tags={name: name for name in numbers})
+    kept = client(store.uri).get_run(run_id).data
+    assert kept.params == {name: name for name in numbers}
+    assert {name: name for name in numbers}.items() <= kept.tags.items()
+    assert len(points(store, run_id, "train_cost")) == 2100
 
 
 def test_the_data_set_is_kept_with_name_source_and_digest(store: Store, job):
@@ -135,6 +160,12 @@ def test_files_are_kept_under_their_own_names(store: Store, job, tmp_path: Path)
     run.log_files(store, run_id := job(), [tmp_path / "weights.npz"])
     (kept,) = [*tmp_path.glob(f"mlartifacts/{run_id}/**/*.npz")]
     assert kept.read_bytes() == bytes(range(256))
+
+
+def test_the_epoch_that_is_kept_is_meant_whichever_place_it_has_in_the_curve():
+    epochs = np.arange(0, 1000, 10.0)
+    kept = run.curves({"epoch": epochs, "val_accuracy": epochs}, keep=(70,), points=4)
+    assert {0, 70, 990} <= {point.step for point in kept}
 
 
 def test_a_file_that_is_not_there_is_told(store: Store, job, tmp_path: Path):

@@ -221,7 +221,7 @@ def test_a_damaged_store_is_told_and_not_touched(asked, damage, ready_store_file
 
 def test_wherever_a_page_is_damaged_no_run_is_lost_in_silence(store: Store, job, tmp_path: Path):
     for number in range(20):
-        run.log_settings(store, job(number=number), {f"setting{name}": name for name in range(20)})
+        run.log(store, job(number=number), settings={f"setting{name}": name for name in range(20)})
     with closing(sqlite3.connect(sqlite_path(store.uri))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     sound = sqlite_path(store.uri).read_bytes()

@@ -1,0 +1,79 @@
+"""The stacked launcher: Hydra's door to `nnsweep.sweep.crew`.
+
+It can launch any program's jobs, each by itself; those of nnsweep it trains together where they allow it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+@dataclass
+class StackedLauncherConf:
+    """What other programs get by ``hydra/launcher=stacked``; nnsweep's own has the same name."""
+
+    _target_: str = "hydra_plugins.nnsweep_plugins.stacked_launcher.StackedLauncher"
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=StackedLauncherConf, provider="nnsweep")
+
+
+class StackedLauncher(Launcher):
+    """Train jobs together, in processes of this machine."""
+
+    def __init__(self) -> None:
+        self.config: DictConfig | None = None
+        self.task_function: TaskFunction | None = None
+        self.hydra_context: HydraContext | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra gives."""
+        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run jobs, for any sweeper and any program."""
+        from nnsweep import app
+        from nnsweep.sweep import grid, one_by_one
+        from nnsweep.sweep.compose import Composer
+        from nnsweep.sweep.crew import Crew, with_configurations
+
+        assert self.hydra_context is not None
+        assert self.task_function is not None
+        assert self.config is not None
+        setup_globals()
+        Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+        if not self.can_stack:
+            application = one_by_one.Application(self.hydra_context, self.task_function, self.config)
+            return one_by_one.launch(application, job_overrides, initial_job_idx, self._n_workers)
+        compose = Composer(self.hydra_context.config_loader, self.config)
+        tasks = grid.tasks(job_overrides, compose, first=initial_job_idx)
+        crew = Crew(app.stack)
+        crew.begin(tasks)
+        returns = crew.launch(tasks)
+        return [with_configurations(*pair) for pair in zip(returns, tasks, strict=True)]
+
+    @property
+    def can_stack(self) -> bool:
+        """Whether the jobs are nnsweep's, leave the process as it is, and log as ours do."""
+        from nnsweep import app
+
+        assert self.config is not None
+        hydra = self.config.hydra
+        own = hydra.job.chdir or hydra.job.env_set or hydra.callbacks or hydra.verbose
+        logs = hydra.runtime.choices.get("hydra/job_logging") != "file"
+        return self.task_function is app.job and not (own or logs)
+
+    @property
+    def _n_workers(self) -> int:
+        from nnsweep import app
+        from nnsweep.sweep.workers import physical_cores
+
+        assert self.config is not None
+        chosen = self.config.sweep.workers if self.task_function is app.job else None
+        return chosen or physical_cores()

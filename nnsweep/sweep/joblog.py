@@ -1,0 +1,46 @@
+"""The logs of jobs that are trained together: what is said while they are goes to the log of each."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"  # as conf/hydra/job_logging/file.yaml has it
+
+
+class _Files(logging.Handler):
+    """Appends what is logged to several files."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        super().__init__(logging.INFO)
+        self._paths = paths
+        self.setFormatter(logging.Formatter(_FORMAT))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one message."""
+        line = self.format(record) + "\n"
+        for path in self._paths:
+            try:
+                with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                    file.write(line)
+            except OSError:
+                self.handleError(record)
+
+
+@contextmanager
+def job_logs(paths: Sequence[Path]) -> Iterator[None]:
+    """Log into the files of some jobs, and nowhere else: the terminal belongs to the table.
+
+    A job has its file even if nothing was said, as Hydra leaves it.
+    """
+    for path in paths:
+        path.touch()
+    root, files = logging.getLogger(), _Files(paths)
+    level, handlers = root.level, root.handlers
+    root.handlers = [files]
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)

@@ -1,0 +1,36 @@
+"""A job's place: its folder, its number and name, and what it must know of the sweep it belongs to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a job stands in its sweep.
+
+    Attributes
+    ----------
+    folder : Path
+        The job's own folder; it exists when the job is run.
+    sweep : str
+        The sweep's id.
+    number : int
+        The job's number, from 0.
+    name : str
+        The run's name.
+    chosen : mapping of str to str
+        The names of its choices.
+    varying : sequence of str
+        The settings that differ between the jobs of the sweep.
+    n_jobs : int
+        How many jobs the sweep has.
+    """
+
+    folder: Path
+    sweep: str
+    number: int
+    name: str
+    chosen: Mapping[str, str]
+    varying: Sequence[str] = ()
+    n_jobs: int = 1

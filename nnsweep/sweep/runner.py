@@ -1,0 +1,220 @@
+"""One job's run, from its start to its end: what is recorded of it, first in its folder and then in the store.
+
+A run always ends in a known state, whatever happens to the job; a store that refuses costs the run's place in the
+store and not its record.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.errors import StoreError, UserError
+from nnsweep.messages import visible
+from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import n_parameters
+from nnsweep.palette import COLOURS
+from nnsweep.sweep import describe, folder
+from nnsweep.sweep.environment import environment
+from nnsweep.sweep.job import OPERATIONAL, Job
+from nnsweep.sweep.live import Live
+from nnsweep.sweep.place import Place
+from nnsweep.tracking import run as runs
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store
+
+log = logging.getLogger(__name__)
+
+Draw = Callable[[pd.DataFrame, str, Path], Path]
+"""Draws a history under a title into a folder, and returns the picture's path."""
+
+
+class Runner:
+    """A job that is on its way; its run has been started.
+
+    Parameters
+    ----------
+    job, place : Job, Place
+        What is trained, and where it stands.
+    store : Store
+        Where it is recorded.
+    examples : Dataset
+        What it is trained on.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses to start the run.
+    """
+
+    def __init__(self, job: Job, place: Place, store: Store, examples: Dataset) -> None:
+        self.job, self.place, self.store, self.examples = job, place, store, examples
+        self.trained = Trained()
+        self.live: Live | None = None
+        self.number = 0
+        self.files: list[Path] = []
+        self.begun = self.record = RunRecord(
+            run_id=_started(job, place, store, examples),
+            name=place.name,
+            state="interrupted",
+            reason="interrupted by the user",
+            settings=describe.settings(job, place.chosen),
+            metrics=_sizes(job, examples),
+            sweep=place.sweep,
+            job=place.number,
+        )
+
+    def restart(self, live: Live, number: int) -> Trained:
+        """Begin training, as that network of a stack; what an earlier attempt has sent is not sent again."""
+        if self.live is not None:
+            live.resume(number, self.live.sent[self.number])
+        self.live, self.number, self.trained, self.record = live, number, Trained(), self.begun
+        return self.trained
+
+    def tell(self, seconds: float) -> None:
+        """Say how training ended."""
+        state, reason = _end_of(self.trained)
+        metrics = self.record.metrics | {"duration_seconds": seconds}
+        if state == "finished":
+            metrics |= final_metrics(self.trained)
+        self.record = replace(self.record, state=state, reason=reason, metrics=metrics)
+
+    def fail(self, error: BaseException) -> None:
+        """Say why it failed; the exception is being handled."""
+        reason = visible(f"{type(error).__name__}: {error}")
+        self.record = replace(self.begun, state="failed", reason=reason)
+        self.files = []
+        with contextlib.suppress(OSError, UserError):  # the folder itself may be what is wrong
+            self.files.append(folder.write_traceback(self.place.folder))
+
+    def finish(self, draw: Draw | None) -> RunRecord | StoreError:
+        """Write the job's folder, then send what is in it."""
+        try:
+            if self.record.state != "failed" and self.trained.rows:
+                self.files = _written(self.job, self.place, self.trained, draw)
+        except (Exception, SystemExit) as error:
+            log.exception("the record could not be written")
+            self.fail(error)
+        except KeyboardInterrupt:
+            self.record = self.begun
+            self._close()
+            raise
+        return self._close()
+
+    def _close(self) -> RunRecord | StoreError:
+        try:
+            folder.write_record(self.place.folder, self.record)
+        except (OSError, UserError) as error:
+            log.exception("the record could not be written")
+            self.fail(error)
+        try:
+            self._send()
+        except StoreError as refused:
+            return refused
+        return self.record
+
+    def _send(self) -> None:
+        run_id, trained = self.record.run_id, self.trained
+        points, tags = [], {}
+        if trained.rows and self.live is not None:
+            points = self.live.rest(self.number, trained)
+            tags = self._told() if trained.ending else {}
+        finals = _axes(self.record, self.place) | self.record.metrics
+        points += runs.finals(finals, after=len(trained.rows))
+        examples = self.examples
+        runs.log_dataset(self.store, run_id, name=examples.name, digest=examples.digest, source=examples.source)
+        runs.log_files(self.store, run_id, self.files)
+        runs.end(self.store, self.record, points=points, settings=self.record.settings, tags=tags)
+
+    def _told(self) -> dict[str, str]:
+        """Tell what came out, below what the run is."""
+        told = describe.outcome(self.trained, "val_accuracy" in self.trained.history())
+        return {"mlflow.note.content": f"{describe.description(self.job, self.place.chosen)}\n\n{told}"}
+
+
+def _started(job: Job, place: Place, store: Store, examples: Dataset) -> str:
+    tags = {
+        "nnsweep.kind": "job",
+        "nnsweep.sweep": place.sweep,
+        "nnsweep.job": str(place.number),
+        "nnsweep.key": job.key(examples.digest),
+        "nnsweep.state": "running",
+        "nnsweep.data_digest": examples.digest,
+        "nnsweep.folder": str(place.folder),
+        "mlflow.note.content": describe.description(job, place.chosen),
+        "mlflow.source.name": "nnsweep",
+        "mlflow.runColor": COLOURS[place.number % len(COLOURS)],
+    }
+    code = environment()
+    if "git_commit" in code:
+        tags |= {"mlflow.source.git.commit": code["git_commit"], "nnsweep.git_dirty": str(code["git_dirty"]).lower()}
+    return runs.start(store, place.name, tags)
+
+
+def _written(job: Job, place: Place, trained: Trained, draw: Draw | None) -> list[Path]:
+    files = [
+        folder.write_config(place.folder, job.model_dump(mode="json", exclude=OPERATIONAL)),
+        folder.write_environment(place.folder, environment()),
+        folder.write_history(place.folder, trained.history()),
+    ]
+    if trained.layers:
+        files.append(folder.write_weights(place.folder, trained))
+    if draw is not None:
+        files.append(draw(folder.frame(trained.history()), place.name, place.folder))
+    return files
+
+
+def _axes(record: RunRecord, place: Place) -> dict[str, float]:
+    """Give the numbers that differ between the jobs: as metrics too they sort as numbers, which params do not."""
+    values = {name: value for name in place.varying if not isinstance(value := record.settings.get(name), bool)}
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+
+def final_metrics(trained: Trained) -> dict[str, float]:
+    """Sum up a finished training.
+
+    Returns
+    -------
+    dict
+        ``test_accuracy`` at the best epoch, ``best_epoch``, ``best_val_accuracy`` (where there is a validation
+        part), ``final_test_accuracy``, ``max_test_accuracy`` (over all epochs, an optimistic number),
+        ``final_train_cost`` and ``epochs_trained``.
+    """
+    history, best = trained.history(), trained.best_epoch
+    test = history["test_accuracy"]
+    metrics = {
+        "best_epoch": float(best),
+        "test_accuracy": float(test[best]),
+        "final_test_accuracy": float(test[-1]),
+        "max_test_accuracy": float(np.nanmax(test)),
+        "final_train_cost": float(history["train_cost"][-1]),
+        "epochs_trained": float(len(trained.rows) - 1),
+    }
+    if "val_accuracy" in history:
+        metrics["best_val_accuracy"] = float(history["val_accuracy"][best])
+    return metrics
+
+
+def _sizes(job: Job, examples: Dataset) -> dict[str, float]:
+    sizes = job.arch.sizes
+    return {
+        "depth": float(len(sizes)),
+        "width": float(max(sizes, default=0)),
+        "n_parameters": float(n_parameters(examples.n_features, sizes, examples.n_classes)),
+    }
+
+
+def _end_of(trained: Trained) -> tuple[str, str]:
+    last = len(trained.rows) - 1
+    if trained.ending == "stopped":
+        return "finished", f"stopped early at epoch {last}"
+    if trained.ending == "diverged":
+        finite = [row[2] for row in trained.rows if np.isfinite(row[2])]
+        known = f"the last finite cost was {finite[-1]:.4g}" if finite else "no cost was finite"
+        return "diverged", f"cost or weights were not finite at epoch {last}; {known}"
+    return "finished", ""

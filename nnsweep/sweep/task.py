@@ -1,0 +1,50 @@
+"""A task: a checked job with its place in the sweep, in plain values that any process can take.
+
+Composed configurations are large; of each job only what is needed to run it, and the files that Hydra would
+write of it, are kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nnsweep.sweep.hydra_folder import hydra_files
+from nnsweep.sweep.job import Job
+from nnsweep.sweep.place import Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One job of a sweep, ready to be run.
+
+    Attributes
+    ----------
+    job : Job
+        What to train.
+    place : Place
+        Where it stands; its folder may not exist yet.
+    overrides : tuple of str
+        What it was composed of.
+    configuration : mapping
+        As composed, Hydra's own part included.
+    output_subdir : str or None
+        Where in the job's folder Hydra leaves it; None for nowhere.
+    log : str
+        The name of its log file.
+    """
+
+    job: Job
+    place: Place
+    overrides: tuple[str, ...]
+    configuration: Mapping[str, Any]
+    output_subdir: str | None
+    log: str
+
+    def make_folder(self) -> None:
+        """Make the job's folder, with Hydra's files in it."""
+        self.place.folder.mkdir(parents=True, exist_ok=True)
+        if self.output_subdir is not None:
+            folder = self.place.folder / self.output_subdir
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in hydra_files(self.configuration).items():
+                (folder / name).write_text(text, encoding="utf-8")

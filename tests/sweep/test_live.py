@@ -1,0 +1,245 @@
+"""What a stack's networks measure is in the store while they train, and never more of it than a curve may have."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as some
+
+from nnsweep.app import conf_dir
+from nnsweep.errors import StoreError
+from nnsweep.mlp.history import Trained
+from nnsweep.sweep import live, work
+from nnsweep.sweep.describe import choices
+from nnsweep.sweep.grid import checked
+from nnsweep.sweep.job import Job, Tracking
+from nnsweep.sweep.live import Live
+from nnsweep.sweep.place import Place
+from nnsweep.tracking import run as runs
+from nnsweep.tracking.client import client
+from nnsweep.tracking.reading import history, job_runs
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, ready
+
+QUICK = ("data=iris", "arch.hidden_layer_sizes=[4]", "trainer=full_batch")
+CHOSEN = {"activation": "relu", "schedule": "cosine", "data": "iris"}
+CURVES = ("learning_rate", "train_cost", "val_accuracy", "test_accuracy")
+
+
+@pytest.fixture
+def store(ready_store_file: Path, tmp_path: Path) -> Store:
+    shutil.copy(ready_store_file, tmp_path / "mlflow.db")
+    return ready(f"sqlite:///{tmp_path}/mlflow.db", "study")
+
+
+@pytest.fixture(scope="module")
+def make() -> Iterator[Callable[..., Job]]:
+    """Give a function that makes a job of overrides."""
+    with hydra.initialize_config_dir(conf_dir(), version_base="1.3"):
+        yield lambda *overrides: checked(hydra.compose("config", [*QUICK, *overrides]))
+
+
+@pytest.fixture(scope="module")
+def base(make) -> Job:
+    return make()
+
+
+@pytest.fixture
+def stack(make, store, tmp_path) -> Callable[..., list[RunRecord | StoreError]]:
+    """Give a function that trains two networks of the same overrides as one stack."""
+
+    def run(*overrides: str, **more: Any) -> list[RunRecord | StoreError]:
+        tasks = []
+        for seed in range(2):
+            (folder := tmp_path / "multirun" / str(seed)).mkdir(parents=True)
+            place = Place(folder=folder, sweep="s1", number=seed, name=f"n{seed}", chosen=choices(CHOSEN, QUICK))
+            tasks.append((make(f"seed={seed}", *overrides), place))
+        return work.run(tasks, store, **more)
+
+    return run
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let curves be sent after every epoch."""
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(live, "LARGEST_SHARE", np.inf)
+
+
+@pytest.fixture
+def requests(store, monkeypatch) -> Counter[str]:
+    """Count the requests to the store by run."""
+    asked, counted = client(store.uri), Counter[str]()
+    log_batch = asked.log_batch
+
+    def log(run_id: str, **given: Any) -> None:
+        counted[run_id] += 1
+        log_batch(run_id, **given)
+
+    monkeypatch.setattr(asked, "log_batch", log)
+    return counted
+
+
+class AfterEpoch:
+    """Looks on when asked whether the user has interrupted, which is after every epoch; nobody has."""
+
+    def __init__(self, look: Callable[[int], None]) -> None:
+        self.epoch, self.look = -1, look
+
+    def __call__(self) -> bool:
+        self.epoch += 1
+        self.look(self.epoch)
+        return False
+
+
+def steps(store: Store, run_id: str, name: str) -> list[int]:
+    return [metric.step for metric in client(store.uri).get_metric_history(run_id, name)]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_points_and_settings_are_in_the_store_while_a_stack_trains(stack, store):
+    seen = []
+
+    def look(epoch: int) -> None:
+        if epoch in (0, 1, 8):
+            seen.append([(record.state, record.settings, steps(store, record.run_id, "train_cost"))
+                         for record in sorted(job_runs(store), key=lambda record: record.job)])  # fmt: skip
+
+    records = stack("trainer.epochs=20", stopped=AfterEpoch(look))
+    before, first, later = seen
+    assert before == [("running", {}, [])] * 2
+    assert first == [("running", record.settings, [0]) for record in records]
+    assert later == [("running", record.settings, [*range(8)]) for record in records]
+
+
+def test_points_are_sent_in_batches(stack, requests):
+    for record in stack("trainer.epochs=50"):
+        assert requests[record.run_id] == 1
+
+
+def test_a_slow_store_is_asked_the_more_seldom(make, monkeypatch):
+    clock, sent = [0.0], []
+    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
+
+    def log(*_: Any, **__: Any) -> None:
+        sent.append(clock[0])
+        clock[0] += 2.0
+
+    monkeypatch.setattr(runs, "log", log)
+    job = make("trainer.epochs=300")
+    sender, network = Live(Store("", "", ""), [RunRecord(run_id="", name="", state="running")], job), Trained()
+    for epoch in range(300):
+        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5))
+        clock[0] += 1.0
+        sender({0: network})
+    assert sent[0] == live.EVERY_SECONDS
+    assert np.diff(sent).min() >= 2.0 / live.LARGEST_SHARE
+    assert len(sent) > 3
+
+
+LENGTHS = [
+    ("trainer.epochs=1",),
+    ("trainer.epochs=7", "trainer.evaluate_every=3"),
+    ("trainer.epochs=60", "trainer.evaluate_every=7"),
+    ("trainer.epochs=500", "trainer.patience=5"),
+    ("trainer.epochs=80", "trainer.evaluate_every=4", "trainer.patience=6"),
+    ("trainer.epochs=50", "data.val_fraction=0"),
+    ("trainer.epochs=400", "optimizer.learning_rate=1e30", "activation=identity"),
+]
+
+
+@pytest.mark.parametrize(("often", "points"), [(True, 9), (False, 4)], ids=["live", "at the end"])
+@pytest.mark.parametrize("length", LENGTHS, ids=str)
+def test_a_curve_has_its_first_last_and_best_epoch_and_never_more_points_than_it_may(
+    length, points, often, stack, store, request
+):
+    if often:
+        request.getfixturevalue("at_once")
+    for record in stack(*length, f"tracking.max_points={points}"):
+        curves = history(store, record.run_id).set_index("epoch")
+        curves = curves.where(np.isfinite(curves))
+        for name, curve in curves.items():
+            kept = client(store.uri).get_metric_history(record.run_id, name)
+            assert len(kept) == len({point.step for point in kept}) <= points
+            on_curve = {point.step: point.value for point in kept if point.step <= curve.index[-1]}
+            assert all(curve[step] == value for step, value in on_curve.items())
+            measured = curve.dropna().index
+            assert {measured[0], measured[-1]} <= {*on_curve}
+            if record.state == "finished":
+                assert record.metrics["best_epoch"] in on_curve
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    epochs=some.integers(1, 400),
+    every=some.integers(1, 9),
+    points=some.integers(4, 40),
+    ended=some.integers(1, 400),
+    looks=some.sets(some.integers(0, 400), max_size=8),
+    best=some.integers(0, 400),
+)
+@example(epochs=400, every=1, points=4, ended=400, looks={*range(400)}, best=399)
+@example(epochs=400, every=7, points=5, ended=399, looks={1}, best=398)
+def test_whenever_points_are_sent_they_are_few_and_each_is_sent_once(base, epochs, every, points, ended, looks, best):
+    kept: list[runs.Point] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live, "EVERY_SECONDS", 0.0)
+        patch.setattr(live, "LARGEST_SHARE", np.inf)
+        patch.setattr(runs, "log", lambda *_, points, **__: kept.extend(points))
+        job = base.model_copy(update={"tracking": Tracking(max_points=points), "trainer": base.trainer.model_copy(
+            update={"epochs": epochs, "evaluate_every": every})})  # fmt: skip
+        sender, network = Live(Store("", "", ""), [RunRecord(run_id="", name="", state="running")], job), Trained()
+        last = min(ended, epochs)
+        for epoch in range(last + 1):
+            accuracy = epoch / 1000 if epoch % every == 0 or epoch == epochs else np.nan
+            network.rows.append((epoch, 0.1, 1.0, accuracy, accuracy))
+            if epoch in looks:
+                sender({0: network})
+    measured = [int(row[0]) for row in network.rows if np.isfinite(row[3])]
+    network.best_epoch = measured[best % len(measured)]
+    kept += sender.rest(0, network)
+    for name in CURVES:
+        found = sorted(point.step for point in kept if point.name == name)
+        assert len(found) == len({*found}) <= points - 1  # one is for the value that closes the curve
+        ends = measured if name.endswith("accuracy") else [0, last]
+        assert {ends[0], ends[-1], network.best_epoch} <= {*found}
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_store_that_refuses_does_not_stop_training_and_the_folder_has_the_whole_record(
+    stack, store, tmp_path, caplog
+):
+    def look(epoch: int) -> None:
+        if epoch == 4:
+            client(store.uri).delete_run(next(record.run_id for record in job_runs(store) if record.job == 0))
+
+    refused, record = stack("trainer.epochs=30", stopped=AfterEpoch(look))
+    assert isinstance(refused, StoreError)
+    assert (record.state, record.metrics["epochs_trained"]) == ("finished", 30)
+    assert caplog.text.count("no more live curves") == 1
+    files = {"config.yaml", "environment.json", "history.parquet", "weights.npz", "record.json"}
+    assert {path.name for path in (tmp_path / "multirun" / "0").iterdir()} == files
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_store_that_refuses_for_a_while_has_all_points_at_the_end(stack, store):
+    def look(epoch: int) -> None:
+        mlflow = client(store.uri)
+        if epoch == 4:
+            ids.extend(record.run_id for record in job_runs(store))
+            for run_id in ids:
+                mlflow.delete_run(run_id)
+        if epoch == 9:
+            for run_id in ids:
+                mlflow.restore_run(run_id)
+
+    ids: list[str] = []
+    for record in stack("trainer.epochs=30", stopped=AfterEpoch(look)):
+        assert sorted(steps(store, record.run_id, "train_cost")) == [*range(31)]
+        assert {found.run_id: found for found in job_runs(store)}[record.run_id] == record
