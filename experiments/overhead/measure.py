@@ -1,4 +1,4 @@
-"""Where the time of the main job goes: imports, Hydra, data, training, store, pictures, and the rest.
+"""Where the time of the main job goes: imports, composing and checking, data, training, store, pictures, the rest.
 
 Runs ``python -m nnsweep -m arch=shallow,wide,deep`` several times, each in a new process and an empty folder,
 with a clock around the entrances of each part. What one part does inside another counts for the inner one.
@@ -21,19 +21,20 @@ from typing import Any
 
 GRID = ("-m", "arch=shallow,wide,deep")
 ENTRANCES = {  # part: the functions that lead into it
-    "Hydra": ["hydra._internal.config_loader_impl.ConfigLoaderImpl.load_configuration"],
+    "composing and checking": [
+        "hydra._internal.config_loader_impl.ConfigLoaderImpl.load_configuration",
+        "nnsweep.sweep.grid.tasks",
+    ],
     "data": ["nnsweep.sweep.work.load"],
-    "training": ["nnsweep.sweep.work.collect"],
+    "training": ["nnsweep.sweep.work._train"],
     "store": [
         *(f"nnsweep.tracking.store.{name}" for name in ("ready", "existing")),
-        *(f"nnsweep.tracking.run.{name}" for name in (
-            "start", "log_settings", "log_dataset", "log_history", "log_metrics", "log_files", "log_tags", "end",
-        )),
+        *(f"nnsweep.tracking.run.{name}" for name in ("start", "log", "log_dataset", "log_files", "end")),
         "nnsweep.summary.histories",
         "nnsweep.summary.optimize",
     ],
     "pictures": ["nnsweep.app._draw", "nnsweep.summary._picture"],
-}  # fmt: skip
+}
 
 
 def measured() -> dict[str, float]:
@@ -89,8 +90,8 @@ def main(repetitions: int) -> None:
     medians = {part: statistics.median(run.get(part, 0.0) for run in runs) for part in runs[0]}
     total = sum(medians.values())
     for part, median in sorted(medians.items(), key=lambda item: -item[1]):
-        print(f"{part:<9}{median:7.2f} s {median / total:6.0%}")
-    print(f"{'all':<9}{total:7.2f} s")
+        print(f"{part:<22}{median:7.2f} s {median / total:6.0%}")
+    print(f"{'all':<22}{total:7.2f} s")
 
 
 if __name__ == "__main__":
