@@ -68,6 +68,8 @@ def _physical_cores() -> int:
 
 # Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function
 _NEXT_HYDRA = not hydra.__version__.startswith("1.3.")
+VERSION_BASE: dict[str, Any] = {} if _NEXT_HYDRA else {"version_base": "1.3"}
+"""How Hydra is asked to behave."""
 _register = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register_new_resolver")
 _register("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
 _register("nnsweep_cores", _physical_cores, replace=True)
@@ -255,8 +257,7 @@ def _hydra(arguments: Sequence[str]) -> None:
     own, rest = _own_configurations(arguments)
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
     sys.argv = ["nnsweep", *_quoted_rules(rest), *(["--config-dir", conf_dir()] if own else [])]
-    base: dict[str, Any] = {} if _NEXT_HYDRA else {"version_base": "1.3"}
-    hydra.main(config_path=own or conf_dir(), config_name="config", **base)(job)()
+    hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(job)()
 
 
 def _quoted_rules(arguments: Sequence[str]) -> list[str]:

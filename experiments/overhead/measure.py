@@ -67,6 +67,7 @@ def measured() -> dict[str, float]:
     builtins.__import__ = clocked("imports", builtins.__import__)
     import nnsweep.app
     import nnsweep.summary
+    import nnsweep.sweep.grid
     import nnsweep.sweep.work
 
     for part, names in ENTRANCES.items():

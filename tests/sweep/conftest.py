@@ -6,7 +6,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from nnsweep.app import conf_dir
+from nnsweep.app import VERSION_BASE, conf_dir
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 
@@ -14,7 +14,7 @@ from nnsweep.sweep.job import Job
 @pytest.fixture
 def compose() -> Iterator[Callable[..., DictConfig]]:
     """Compose a configuration from overrides, with Hydra's own part."""
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
+    with initialize_config_dir(conf_dir(), **VERSION_BASE):
         yield lambda overrides=(): hydra_compose("config", overrides=[*overrides], return_hydra_config=True)
 
 

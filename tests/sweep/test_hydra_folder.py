@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as some
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from nnsweep.app import conf_dir
+from nnsweep.app import VERSION_BASE, conf_dir
 from nnsweep.sweep import grid
 from nnsweep.sweep.hydra_folder import configuration, hydra_files
 
@@ -40,7 +40,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def loader() -> Any:
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
+    with initialize_config_dir(conf_dir(), **VERSION_BASE):
         return GlobalHydra.instance().config_loader()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnsweep.app import conf_dir
+from nnsweep.app import VERSION_BASE, conf_dir
 from nnsweep.mlp.footprint import footprint
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
@@ -21,7 +21,7 @@ PLENTY = 2**40
 
 @cache
 def job(*overrides: str) -> Job:
-    with hydra.initialize_config_dir(conf_dir(), version_base="1.3"):
+    with hydra.initialize_config_dir(conf_dir(), **VERSION_BASE):
         return checked(hydra.compose("config", overrides=["data=iris", "trainer.epochs=20", *overrides]))
 
 

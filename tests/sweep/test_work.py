@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from nnsweep.app import conf_dir
+from nnsweep.app import VERSION_BASE, conf_dir
 from nnsweep.errors import StoreError
 from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
@@ -45,7 +45,7 @@ def store(ready_store_file: Path, tmp_path: Path) -> Store:
 @pytest.fixture(scope="module")
 def make() -> Iterator[Callable[..., Job]]:
     """Give a function that makes a job of overrides."""
-    with hydra.initialize_config_dir(conf_dir(), version_base="1.3"):
+    with hydra.initialize_config_dir(conf_dir(), **VERSION_BASE):
         yield lambda *overrides: checked(hydra.compose("config", [*QUICK, *overrides]))
 
 
