@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from nnsweep.mlp.minibatches import GATHERED_BYTES
-from nnsweep.mlp.network import Network
+from nnsweep.mlp.network import Network, n_parameters
 from nnsweep.mlp.tiles import SHORTEST, TILE_BYTES
 from nnsweep.mlp.train import DENSEST, Splits, Training
 
@@ -66,10 +66,10 @@ def footprint(splits: Splits, network: Network, training: Training) -> Footprint
     products = 1.0 if share > DENSEST else share / SPARSE_RATE  # of a dense first layer's time
     sizes = (X.shape[1], *network.hidden_layer_sizes, splits.n_classes)
     first, *others = (fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
-    n_parameters = first + sum(others) + sum(sizes[1:])
+    n_weights = n_parameters(sizes[0], network.hidden_layer_sizes, splits.n_classes)
     n_steps = -(-n_train // min(training.batch_size or n_train, n_train))
     a_sample = 2 * (products * first + sum(others) + 4 * sum(sizes[1:]))
-    operations = a_sample * (3 * n_train + n_evaluated / training.evaluate_every) + 10 * n_parameters * n_steps
+    operations = a_sample * (3 * n_train + n_evaluated / training.evaluate_every) + 10 * n_weights * n_steps
     calls = n_steps * (12 * len(sizes) + 20)
     itemsize = np.dtype(training.dtype).itemsize
     copies = 5 + training.optimizer.n_slots  # parameters, gradient, room to compute in, best and last ones
@@ -79,6 +79,6 @@ def footprint(splits: Splits, network: Network, training: Training) -> Footprint
     return Footprint(
         seconds_a_network=training.epochs * operations / FLOPS[training.dtype],
         seconds_for_all=training.epochs * calls * CALL_SECONDS,
-        bytes_a_network=itemsize * (copies * n_parameters + tile),
+        bytes_a_network=itemsize * (copies * n_weights + tile),
         bytes_for_all=2 * TILE_BYTES + GATHERED_BYTES,
     )

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from nnsweep.mlp.arrays import BoolArray, FloatArray
-from nnsweep.mlp.network import Layer, Layers
+from nnsweep.mlp.network import Layer, Layers, n_parameters
 
 Order: TypeAlias = tuple[int, int, int]
 BY_NETWORK: Order = (0, 1, 2)
@@ -48,7 +48,7 @@ class Parameters:
         self.sizes, self.order = tuple(sizes), order
         n_first = sizes[0] * sizes[1] if order != BY_NETWORK else 0  # in memory of their own
         shape = (n_networks, sizes[0], sizes[1]) if n_first else (n_networks, 0, 0)
-        n_others = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes)) - n_first
+        n_others = n_parameters(sizes[0], sizes[1:-1], sizes[-1]) - n_first
         first = np.zeros([shape[axis] for axis in order], dtype)
         self._view(first, np.zeros((n_networks, 1, n_others), dtype))
 

@@ -39,6 +39,17 @@ def sizes_name(sizes: Sequence[int]) -> str:
     return "-".join(map(str, sizes)) or "linear"
 
 
+def extent(sizes: Sequence[int]) -> dict[str, int]:
+    """Give depth and width (of the widest) of hidden layers, by the names that tables have.
+
+    Examples
+    --------
+    >>> extent((20, 8)), extent(())
+    ({'depth': 2, 'width': 20}, {'depth': 0, 'width': 0})
+    """
+    return {"depth": len(sizes), "width": max(sizes, default=0)}
+
+
 def run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], varying: Collection[str]) -> str:
     """Name a run so that a person knows it: the same job always gets the same name.
 

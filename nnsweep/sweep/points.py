@@ -261,4 +261,4 @@ def _values(point: Point, compose: Compose) -> dict[str, Setting] | None:
     except (ConfigError, HydraException, OmegaConfBaseException):
         return None
     named = describe.settings(job, describe.choices(config.hydra.runtime.choices, point))
-    return named | {"depth": len(job.arch.sizes), "width": max(job.arch.sizes, default=0)}
+    return named | describe.extent(job.arch.sizes)

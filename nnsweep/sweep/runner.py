@@ -202,11 +202,8 @@ def final_metrics(trained: Trained) -> dict[str, float]:
 
 def _sizes(job: Job, examples: Dataset) -> dict[str, float]:
     sizes = job.arch.sizes
-    return {
-        "depth": float(len(sizes)),
-        "width": float(max(sizes, default=0)),
-        "n_parameters": float(n_parameters(examples.n_features, sizes, examples.n_classes)),
-    }
+    counts = describe.extent(sizes) | {"n_parameters": n_parameters(examples.n_features, sizes, examples.n_classes)}
+    return {name: float(count) for name, count in counts.items()}
 
 
 def _end_of(trained: Trained) -> tuple[str, str]:
