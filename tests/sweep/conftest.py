@@ -1,4 +1,6 @@
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from nnsweep.app import VERSION_BASE, conf_dir
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
+from nnsweep.tracking.store import Store, ready
 
 
 @pytest.fixture
@@ -35,3 +38,10 @@ def values(compose) -> Callable[..., dict[str, Any]]:
         return container
 
     return resolved
+
+
+@pytest.fixture
+def store(ready_store_file: Path, tmp_path: Path) -> Store:
+    """Give a store of its own to a test."""
+    shutil.copy(ready_store_file, tmp_path / "mlflow.db")
+    return ready(f"sqlite:///{tmp_path}/mlflow.db", "study")

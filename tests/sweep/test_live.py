@@ -1,9 +1,7 @@
 """What a stack's networks measure is in the store while they train, and never more of it than a curve may have."""
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -25,17 +23,11 @@ from nnsweep.tracking import run as runs
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import history, job_runs
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, ready
+from nnsweep.tracking.store import Store
 
 QUICK = ("data=iris", "arch.hidden_layer_sizes=[4]", "trainer=full_batch")
 CHOSEN = {"activation": "relu", "schedule": "cosine", "data": "iris"}
 CURVES = ("learning_rate", "train_cost", "val_accuracy", "test_accuracy")
-
-
-@pytest.fixture
-def store(ready_store_file: Path, tmp_path: Path) -> Store:
-    shutil.copy(ready_store_file, tmp_path / "mlflow.db")
-    return ready(f"sqlite:///{tmp_path}/mlflow.db", "study")
 
 
 @pytest.fixture(scope="module")

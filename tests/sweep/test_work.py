@@ -29,17 +29,11 @@ from nnsweep.sweep.runner import final_metrics
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import history, job_runs
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, ready
+from nnsweep.tracking.store import Store
 
 QUICK = ("data=iris", "trainer.epochs=3", "arch.hidden_layer_sizes=[4]")
 DIVERGING = ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64")
 RAISING = ("seed=13",)  # where `unlucky` is used
-
-
-@pytest.fixture
-def store(ready_store_file: Path, tmp_path: Path) -> Store:
-    shutil.copy(ready_store_file, tmp_path / "mlflow.db")
-    return ready(f"sqlite:///{tmp_path}/mlflow.db", "study")
 
 
 @pytest.fixture(scope="module")
