@@ -75,10 +75,11 @@ def footprint(splits: Splits, network: Network, training: Training) -> Footprint
     copies = 5 + training.optimizer.n_slots  # parameters, gradient, room to compute in, best and last ones
     widths = 3 * sum(sizes[1:]) + (sizes[0] if share > DENSEST and training.batch_size else 0)
     in_tiles = training.batch_size is None and share > DENSEST  # of these there are never more at once than in a tile
-    tile = min(n_train, SHORTEST if in_tiles else training.batch_size or n_train) * widths
+    longest = max(SHORTEST, TILE_BYTES // (itemsize * widths)) if in_tiles else training.batch_size or n_train
+    tile = min(n_train, longest) * widths
     return Footprint(
         seconds_a_network=training.epochs * operations / FLOPS[training.dtype],
         seconds_for_all=training.epochs * calls * CALL_SECONDS,
         bytes_a_network=itemsize * (copies * n_weights + tile),
-        bytes_for_all=2 * TILE_BYTES + GATHERED_BYTES,
+        bytes_for_all=TILE_BYTES + GATHERED_BYTES,
     )

@@ -32,7 +32,8 @@ class Inputs(Protocol):
 class Shared:
     """Dense features of all networks: (n_samples, n_features), and the same transposed.
 
-    Where the arrays of the stack lie unit by unit in memory, K products are one product of one wide matrix.
+    Every network has a product of its own: in one wide product of all, the last bits of each would depend on how many
+    there are.
     """
 
     X: FloatArray
@@ -45,19 +46,17 @@ class Shared:
 
     def times(self, W: FloatArray, out: FloatArray) -> None:
         """Write ``X @ W``."""
-        units, values = _units(W), _units(out)
-        if units is None or values is None:
-            np.matmul(self.X, W, out=out)
+        if _by_unit(W) and _by_unit(out):
+            np.matmul(W.swapaxes(1, 2), self.X_transposed, out=out.swapaxes(1, 2))
         else:
-            np.matmul(units, self.X_transposed, out=values)
+            np.matmul(self.X, W, out=out)
 
     def transposed_times(self, delta: FloatArray, out: FloatArray) -> None:
         """Write ``X.T @ delta``."""
-        units, values = _units(delta), _units(out)
-        if units is None or values is None:
-            np.matmul(self.X_transposed, delta, out=out)
+        if _by_unit(delta) and _by_unit(out):
+            np.matmul(delta.swapaxes(1, 2), self.X, out=out.swapaxes(1, 2))
         else:
-            np.matmul(units, self.X, out=values)
+            np.matmul(self.X_transposed, delta, out=out)
 
     def rows(self, start: int, stop: int) -> "Shared":
         """Return some of the samples."""
@@ -159,7 +158,6 @@ def inputs(X: Features | Sequence[csr_array]) -> Inputs:
     return OwnSparse(csr_array(block_diag(X, format="csr")), len(X))
 
 
-def _units(array: FloatArray) -> FloatArray | None:
-    """View (K, m, n) as (K * n, m), where the units n of all networks lie one behind the other; else None."""
-    units = array.swapaxes(1, 2)
-    return units.reshape(-1, units.shape[2]) if units.flags.c_contiguous else None
+def _by_unit(array: FloatArray) -> bool:
+    """Tell whether the samples of a unit, or its weights, lie side by side in memory."""
+    return bool(array.swapaxes(1, 2).flags.c_contiguous)

@@ -94,3 +94,10 @@ class Parameters:
         ends = [end(block, axis=(1, 2)) for block in self.blocks for end in (np.min, np.max)]
         finite: BoolArray = np.asarray(np.isfinite(ends).all(axis=0))
         return finite
+
+
+def sums_of_squares(numbers: FloatArray, dtype: np.dtype) -> FloatArray:
+    """Square the numbers of each network, (K, m, n), and add them up in an order that does not depend on K: (K,)."""
+    rows = np.ascontiguousarray(numbers.swapaxes(1, 2)).reshape(len(numbers), -1)
+    sums: FloatArray = np.square(rows, dtype=dtype).sum(axis=1)
+    return sums

@@ -2,7 +2,7 @@
 
 Its arrays have a leading axis of the networks still in it. Networks may differ in seed, first weights,
 learning rate, schedule, momentum, weight decay and the other constants of their common update rule;
-each gets the result that it would have had alone.
+each gets the result that it would have had alone, bit for bit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from nnsweep.mlp.inputs import Inputs
 from nnsweep.mlp.minibatches import Minibatches
 from nnsweep.mlp.network import Layers, Network, first_layers
 from nnsweep.mlp.optimizers import Optimizer
-from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Order, Parameters
+from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Order, Parameters, sums_of_squares
 from nnsweep.mlp.passes import Room, backward, forward
 from nnsweep.mlp.passes import room as make_room
 from nnsweep.mlp.plateau import Plateau, ReduceOnPlateau
@@ -227,9 +227,9 @@ class Stack:
 
     @property
     def bytes_a_sample(self) -> int:
-        """How much memory a sample takes on its way forward and back."""
+        """How much memory a sample takes on its way forward and back through one network, however many there are."""
         widths = [W.shape[2] for W, _ in self.layers]
-        return int(len(self.learners) * self.dtype.itemsize * (2 * sum(widths) + max(widths)))
+        return int(self.dtype.itemsize * (2 * sum(widths) + max(widths)))
 
     def _rates(self, epoch: int) -> FloatArray:
         return self._column([learner.rate(epoch) for learner in self.learners])
@@ -273,8 +273,8 @@ class Stack:
     def _penalty(self) -> FloatArray | float:
         if self.optimizer.decoupled or not self.decays:
             return 0.0
-        squares: FloatArray = sum(np.square(W).sum(axis=(1, 2)) for W, _ in self.layers)
-        return 0.5 * self.weight_decay[:, 0, 0] * squares
+        squares = np.sum([sums_of_squares(W, self.dtype) for W, _ in self.layers], axis=0)
+        return np.asarray(0.5 * self.weight_decay[:, 0, 0] * squares)
 
     def _masks(self, n_samples: int) -> list[FloatArray]:
         """Inverted dropout: 0 or ``1 / (1 - dropout)`` for each hidden unit and sample."""
@@ -315,7 +315,8 @@ class Stack:
         if self.clip_norm is None:
             return
         blocks = self.gradient.blocks
-        norms = np.sqrt(sum(np.square(block, dtype=np.float64).sum(axis=(1, 2), keepdims=True) for block in blocks))
+        squares = np.sum([sums_of_squares(block, np.dtype(np.float64)) for block in blocks], axis=0)
+        norms = np.sqrt(squares)[:, np.newaxis, np.newaxis]
         # a gradient that is too long to be measured must not become one of length 0: its network diverges
         shrink = np.where(np.isfinite(norms), self.clip_norm / np.maximum(norms, self.clip_norm), np.nan)
         for block in blocks:

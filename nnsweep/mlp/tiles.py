@@ -3,8 +3,8 @@
 from nnsweep.mlp.arrays import Examples, IntArray
 from nnsweep.mlp.inputs import Shared, SharedInputs, shared
 
-TILE_BYTES = 2**21
-"""What the arrays of one tile may take: it stays in the caches; much smaller tiles cost more calls than they save."""
+TILE_BYTES = 2**20
+"""What one network's arrays of a tile may take; they stay in the caches, and smaller tiles cost more calls."""
 SHORTEST = 64
 
 
@@ -16,7 +16,7 @@ def tiles(examples: Examples, *, bytes_a_sample: int) -> list[tuple[SharedInputs
     examples : Examples
         Shared by all networks.
     bytes_a_sample : int
-        What is written for one sample.
+        What is written for one sample and one network: how a sum is parted must not depend on how many there are.
 
     Returns
     -------

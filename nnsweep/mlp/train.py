@@ -19,7 +19,7 @@ from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.ranges import Count, Fraction, Positive, require
 from nnsweep.mlp.stack import Member, Stack
 
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 """Raised whenever a change lets the same configuration end in other numbers."""
 
 DENSEST = 0.15
