@@ -13,10 +13,11 @@ from threadpoolctl import threadpool_limits
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.history import Trained, collect
-from nnsweep.mlp.initializers import glorot_uniform
+from nnsweep.mlp.initializers import INITIALIZERS, glorot_uniform
 from nnsweep.mlp.network import Layer, Layers, Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.schedules import constant
+from nnsweep.mlp.plateau import reduce_on_plateau
+from nnsweep.mlp.schedules import constant, exp
 from nnsweep.mlp.stack import Member, Stack
 from nnsweep.mlp.train import Training, train
 
@@ -199,3 +200,26 @@ def hyperparameters() -> Mapping[str, Mapping[str, float]]:
         "adam": adam,
         "adamw": adam,
     }
+
+
+@pytest.fixture(scope="session")
+def differing(member: Callable[..., Member], hyperparameters: Mapping[str, Any]) -> Callable[..., list[Member]]:
+    """Four members that differ in all that members may differ in."""
+
+    def build(optimizer: str, learning_rate: float = 0.05):
+        constants = hyperparameters[optimizer]
+        draws = [INITIALIZERS[name] for name in ("glorot_uniform", "he_normal", "lecun_normal", "notebook")]
+        schedules = [exp(learning_rate=learning_rate, gamma=0.9), reduce_on_plateau(learning_rate=0.03, patience=0)]
+        return [
+            member(
+                seed=seed,
+                learning_rate=learning_rate / (seed + 1),
+                initializer=draws[seed],
+                hyperparameters={name: value * (1 - seed / 100) for name, value in constants.items()},
+                weight_decay=0.01 * seed,
+                **({"schedule": schedules[seed]} if seed < 2 else {}),
+            )
+            for seed in range(4)
+        ]
+
+    return build

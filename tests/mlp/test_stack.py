@@ -12,31 +12,6 @@ from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.network import Layer
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.passes import forward
-from nnsweep.mlp.plateau import reduce_on_plateau
-from nnsweep.mlp.schedules import exp
-
-
-@pytest.fixture
-def differing(member, hyperparameters):
-    """Four members that differ in all that members may differ in."""
-
-    def build(optimizer: str, learning_rate: float = 0.05):
-        constants = hyperparameters[optimizer]
-        draws = [INITIALIZERS[name] for name in ("glorot_uniform", "he_normal", "lecun_normal", "notebook")]
-        schedules = [exp(learning_rate=learning_rate, gamma=0.9), reduce_on_plateau(learning_rate=0.03, patience=0)]
-        return [
-            member(
-                seed=seed,
-                learning_rate=learning_rate / (seed + 1),
-                initializer=draws[seed],
-                hyperparameters={name: value * (1 - seed / 100) for name, value in constants.items()},
-                weight_decay=0.01 * seed,
-                **({"schedule": schedules[seed]} if seed < 2 else {}),
-            )
-            for seed in range(4)
-        ]
-
-    return build
 
 
 def assert_same(one, other):
