@@ -53,7 +53,8 @@ class Accuracy:
         self._tiles = tiles(self._examples, bytes_a_sample=stack.bytes_a_sample)
         lengths = {X.n_samples for X, _ in self._tiles}
         self._rooms = {
-            length: room(stack.network, stack.layers, length, by_unit=stack.by_unit, back=False) for length in lengths
+            length: room(stack.network, stack.layers, length, by_unit=stack.full_batch, back=False)
+            for length in lengths
         }
 
     @np.errstate(over="ignore", invalid="ignore")

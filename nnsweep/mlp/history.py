@@ -4,13 +4,15 @@ The best epoch is the first with the highest validation accuracy; where there is
 first with the highest test accuracy, which makes that accuracy an optimistic number.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.network import Layers, of_network
+from nnsweep.mlp.snapshot import Plain, named_array, named_arrays, named_layers, require_names, sayable, sizes_of
 from nnsweep.mlp.train import Ending, Epoch
 
 COLUMNS = ("epoch", "learning_rate", "train_cost", "val_accuracy", "test_accuracy")
@@ -30,6 +32,8 @@ class Trained:
         The epoch that is chosen; see the module.
     best_layers, layers : list of Layer
         Parameters at the best and at the last epoch, with K = 1.
+    best_accuracy : float
+        The accuracy at the best epoch; ``-inf`` before there is one.
     """
 
     rows: list[tuple[float, ...]] = field(default_factory=list)
@@ -43,6 +47,48 @@ class Trained:
         """Return the curves: an array of shape (n_epochs + 1,) for each of `COLUMNS` that was measured."""
         columns = dict(zip(COLUMNS, np.array(self.rows, dtype=float).T, strict=True))
         return {name: column for name, column in columns.items() if not np.isnan(column).all() or name == "train_cost"}
+
+    def plain(self) -> Plain:
+        """Take a training that goes on apart, to put it down next to the network's `Snapshot`.
+
+        Returns
+        -------
+        arrays : dict of str to ndarray
+            ``rows`` (n_epochs + 1, 5), and ``best_W0``, ``best_b0`` and so on; see `Snapshot.plain`.
+        values : dict
+            All else, as JSON can say it.
+
+        Raises
+        ------
+        ValueError
+            If it has ended.
+        """
+        if self.ending:
+            raise ValueError(f"a training that has {self.ending} does not go on")
+        rows = np.array(self.rows, dtype=float).reshape(-1, len(COLUMNS))
+        return {"rows": rows, **named_arrays("best", self.best_layers)}, {
+            "best_epoch": self.best_epoch,
+            "best_accuracy": sayable(self.best_accuracy),
+            "best_sizes": sizes_of(self.best_layers),
+        }
+
+    @classmethod
+    def of_plain(cls, arrays: Mapping[str, FloatArray], values: Mapping[str, Any]) -> "Trained":
+        """Put a training together from what `plain` returned; other arrays may lie among these.
+
+        Raises
+        ------
+        ValueError
+            If an array or a value is missing, or an array has not the shape that the values say.
+        """
+        require_names(("best_epoch", "best_accuracy", "best_sizes"), values)
+        rows = named_array("rows", (None, len(COLUMNS)), arrays)
+        return cls(
+            rows=[(int(epoch), *others) for epoch, *others in rows.tolist()],
+            best_epoch=values["best_epoch"],
+            best_accuracy=float(values["best_accuracy"]),
+            best_layers=named_layers("best", values["best_sizes"], arrays),
+        )
 
 
 def collect(epochs: Iterable[Epoch]) -> dict[int, Trained]:

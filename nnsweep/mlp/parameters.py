@@ -80,10 +80,10 @@ class Parameters:
         other.assign(self.layers)
         return other
 
-    def assign(self, layers: Layers) -> None:
-        """Take the numbers of other layers of the same shapes."""
+    def assign(self, layers: Layers, networks: slice = slice(None)) -> None:
+        """Take the numbers of other layers of the same shapes, for all networks or for some."""
         for own, given in zip(self.layers, layers, strict=True):
-            own.W[...], own.b[...] = given
+            own.W[networks], own.b[networks] = given
 
     def keep(self, keep: BoolArray) -> None:
         """Let the networks go for which `keep`, of shape (K,), is false."""

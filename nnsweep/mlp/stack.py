@@ -17,13 +17,14 @@ from nnsweep.mlp.cost import cross_entropy
 from nnsweep.mlp.initializers import Initializer
 from nnsweep.mlp.inputs import Inputs
 from nnsweep.mlp.minibatches import Minibatches
-from nnsweep.mlp.network import Layers, Network, first_layers
+from nnsweep.mlp.network import Layers, Network, first_layers, of_network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Order, Parameters, sums_of_squares
 from nnsweep.mlp.passes import Room, backward, forward
 from nnsweep.mlp.passes import room as make_room
 from nnsweep.mlp.plateau import Plateau, ReduceOnPlateau
 from nnsweep.mlp.schedules import Schedule
+from nnsweep.mlp.snapshot import Snapshot, sizes_of
 from nnsweep.mlp.tiles import tiles
 
 _quietly = np.errstate(over="ignore", invalid="ignore")  # what is not finite ends its network, by name
@@ -67,19 +68,24 @@ class _Learner:
         self.first_weights: Generator = first
         self.learning_rate = member.learning_rate
         schedule = member.schedule
-        self._plateau: Plateau | None = schedule.start() if isinstance(schedule, ReduceOnPlateau) else None
+        self.plateau: Plateau | None = schedule.start() if isinstance(schedule, ReduceOnPlateau) else None
+
+    def resume(self, snapshot: Snapshot) -> None:
+        self.learning_rate, self.plateau = snapshot.learning_rate, snapshot.plateau
+        self.order.bit_generator.state = snapshot.order
+        self.dropout.bit_generator.state = snapshot.dropout
 
     def rate(self, epoch: int) -> float:
         schedule = self.member.schedule
-        if self._plateau is not None:
-            self.learning_rate = self._plateau.learning_rate
+        if self.plateau is not None:
+            self.learning_rate = self.plateau.learning_rate
         elif not isinstance(schedule, ReduceOnPlateau):
             self.learning_rate = schedule(epoch)
         return self.learning_rate
 
     def observe(self, train_cost: float) -> None:
-        if self._plateau is not None and isinstance(self.member.schedule, ReduceOnPlateau):
-            self._plateau = self.member.schedule.observe(self._plateau, train_cost)
+        if self.plateau is not None and isinstance(self.member.schedule, ReduceOnPlateau):
+            self.plateau = self.member.schedule.observe(self.plateau, train_cost)
 
 
 class Stack:
@@ -117,12 +123,12 @@ class Stack:
         initializers = [member.initializer for member in members]
         self.parameters = Parameters(sizes, len(members), dtype)
         self.parameters.assign(first_layers(sizes, initializers, [learner.first_weights for learner in self.learners]))
-        self.steps = 0
-        self._begin(BY_NETWORK, by_unit=False)
+        self._begin(BY_NETWORK, full_batch=False)
 
-    def _begin(self, order: Order, *, by_unit: bool) -> None:
+    def _begin(self, order: Order, *, full_batch: bool) -> None:
         """Lay the parameters in memory as the products that are to come want them, and make room."""
-        self.parameters, self.by_unit = self.parameters.arranged(order), by_unit
+        self.epoch = self.steps = 0
+        self.parameters, self.full_batch = self.parameters.arranged(order), full_batch
         self.gradient = self.parameters.like()
         self.spare = self.parameters.like()
         self.slots = [self.parameters.like() for _ in range(self.optimizer.n_slots)]
@@ -172,12 +178,55 @@ class Stack:
         for learner, cost in zip(self.learners, train_cost, strict=True):
             learner.observe(float(cost))
 
+    def snapshot(self, index: int) -> Snapshot:
+        """Copy all that the network at an index needs to go on after the epoch whose cost was yielded last."""
+        learner = self.learners[index]
+        layers, *others = (of_network(parameters.layers, index) for parameters in self._lasting())
+        return Snapshot(
+            epoch=self.epoch,
+            steps=self.steps,
+            layers=layers,
+            slots=others[: self.optimizer.n_slots],
+            gradient=others[-1] if self.full_batch else [],
+            learning_rate=float(learner.learning_rate),
+            plateau=learner.plateau,
+            order=dict(learner.order.bit_generator.state),
+            dropout=dict(learner.dropout.bit_generator.state),
+        )
+
+    def _lasting(self) -> list[Parameters]:
+        """Return what one epoch leaves to the next; full batch, that is the gradient, too."""
+        return [self.parameters, *self.slots, *([self.gradient] if self.full_batch else [])]
+
+    def _resume(self, snapshots: Sequence[Snapshot]) -> None:
+        for index, (learner, snapshot) in enumerate(zip(self.learners, snapshots, strict=True)):
+            self._require_fit(learner, snapshot)
+            learner.resume(snapshot)
+            kept = [snapshot.layers, *snapshot.slots, *([snapshot.gradient] if snapshot.gradient else [])]
+            for parameters, layers in zip(self._lasting(), kept, strict=True):
+                parameters.assign(layers, slice(index, index + 1))
+        self.epoch, self.steps = snapshots[0].epoch, snapshots[0].steps
+
+    def _require_fit(self, learner: _Learner, snapshot: Snapshot) -> None:
+        facts: list[tuple[str, object, object]] = [  # name, of the snapshot, of this stack
+            ("layer sizes", tuple(sizes_of(snapshot.layers)), self.parameters.sizes),
+            ("dtype", snapshot.layers[0].W.dtype, self.dtype),
+            ("number of slots", len(snapshot.slots), self.optimizer.n_slots),
+            ("having a gradient", bool(snapshot.gradient), self.full_batch),
+            ("having a plateau", snapshot.plateau is not None, learner.plateau is not None),
+        ]
+        for name, found, wanted in facts:
+            if found != wanted:
+                raise ValueError(f"network {learner.number} cannot be resumed: {name} must be {wanted}, got {found}")
+
     @_quietly
     def finite(self) -> BoolArray:
         """Tell for each network, in shape (K,), whether all its parameters are finite."""
         return self.parameters.finite()
 
-    def train_costs(self, examples: Examples, batch_size: int | None) -> Iterator[FloatArray]:
+    def train_costs(
+        self, examples: Examples, batch_size: int | None, resumed: Sequence[Snapshot] = ()
+    ) -> Iterator[FloatArray]:
         """Train without end; yield the training cost, of shape (K,), before the first epoch and after each.
 
         Full batch, it is the cost of the parameters as they are (with dropout, of the units that are not left
@@ -190,35 +239,48 @@ class Stack:
             The training part.
         batch_size : int or None
             None means full batch.
+        resumed : sequence of K snapshots
+            Of one epoch, after which training goes on: the first cost is that of the next. None of them for a
+            training from the beginning.
+
+        Raises
+        ------
+        ValueError
+            If a snapshot is not of such a training.
         """
         if batch_size is None:
-            return self._full_batch(examples)
-        return self._minibatches(examples, batch_size)
+            return self._full_batch(examples, resumed)
+        return self._minibatches(examples, batch_size, resumed)
 
-    def _full_batch(self, examples: Examples) -> Iterator[FloatArray]:
-        self._begin(BY_FEATURE if isinstance(examples.X, csr_array) else BY_UNIT, by_unit=True)
+    def _full_batch(self, examples: Examples, resumed: Sequence[Snapshot]) -> Iterator[FloatArray]:
+        self._begin(BY_FEATURE if isinstance(examples.X, csr_array) else BY_UNIT, full_batch=True)
         parts = tiles(examples, bytes_a_sample=self.bytes_a_sample)
-        epoch = 0
+        if resumed:
+            self._resume(resumed)
+        else:
+            yield self._look(parts)  # the gradient, too: its networks may leave with the rest of them
         while True:
-            cost = self._look(parts)  # the gradient, too: its networks may leave with the rest of them
-            yield cost
-            self._descend_quietly(self._rates(epoch))
-            epoch += 1
+            self._descend_quietly(self._rates())
+            self.epoch += 1
+            yield self._look(parts)
 
-    def _minibatches(self, examples: Examples, batch_size: int) -> Iterator[FloatArray]:
-        self._begin(BY_NETWORK, by_unit=False)
-        yield self._look(tiles(examples, bytes_a_sample=self.bytes_a_sample), back=False)
-        self.rooms.clear()
+    def _minibatches(self, examples: Examples, batch_size: int, resumed: Sequence[Snapshot]) -> Iterator[FloatArray]:
+        self._begin(BY_NETWORK, full_batch=False)
+        if resumed:
+            self._resume(resumed)
+        else:
+            yield self._look(tiles(examples, bytes_a_sample=self.bytes_a_sample), back=False)
+            self.rooms.clear()
         batches = Minibatches(examples, batch_size)
-        epoch = 0
         while True:
-            yield self._descent(batches, self._rates(epoch)) / examples.n_samples
-            epoch += 1
+            total = self._descent(batches)
+            self.epoch += 1
+            yield total / examples.n_samples
 
     @_quietly
-    def _descent(self, batches: Minibatches, rates: FloatArray) -> FloatArray:
+    def _descent(self, batches: Minibatches) -> FloatArray:
         """Follow one epoch of minibatches; return the sum of the costs of all samples: (K,)."""
-        total = np.zeros(len(self.learners))
+        rates, total = self._rates(), np.zeros(len(self.learners))
         for X, y in batches.epoch([learner.order for learner in self.learners]):
             n_samples = X.n_samples
             total += self._look_at(X, y, self._masks(n_samples), n_samples, first=True) + self._penalty() * n_samples
@@ -231,8 +293,8 @@ class Stack:
         widths = [W.shape[2] for W, _ in self.layers]
         return int(self.dtype.itemsize * (2 * sum(widths) + max(widths)))
 
-    def _rates(self, epoch: int) -> FloatArray:
-        return self._column([learner.rate(epoch) for learner in self.learners])
+    def _rates(self) -> FloatArray:
+        return self._column([learner.rate(self.epoch) for learner in self.learners])
 
     @_quietly
     def _look(self, parts: Sequence[tuple[Inputs, IntArray]], *, back: bool = True) -> FloatArray:
@@ -267,7 +329,7 @@ class Stack:
     def room(self, n_samples: int) -> Room:
         """Return the room for passes over so many samples; it is made once."""
         if n_samples not in self.rooms:
-            self.rooms[n_samples] = make_room(self.network, self.layers, n_samples, by_unit=self.by_unit)
+            self.rooms[n_samples] = make_room(self.network, self.layers, n_samples, by_unit=self.full_batch)
         return self.rooms[n_samples]
 
     def _penalty(self) -> FloatArray | float:

@@ -5,8 +5,8 @@ untrained network, epoch `e` the network after `e` epochs of training, so that `
 ``epochs + 1`` records.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from nnsweep.mlp.arrays import BoolArray, Examples, Features, FloatArray, IntArr
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.ranges import Count, Fraction, Positive, require
+from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Member, Stack
 
 NUMERICS_VERSION = 3
@@ -111,6 +112,9 @@ class Epoch:
     endings : dict
         How the networks that leave at this epoch ended, by number: ``finished``, ``stopped`` (early) or
         ``diverged`` (cost or parameters not finite).
+    snapshot : callable
+        Takes the index of a network that goes on and returns its `Snapshot`, as long as the next epoch has not been
+        asked for. It costs nothing until it is called.
     """
 
     epoch: int
@@ -121,9 +125,17 @@ class Epoch:
     test_accuracy: FloatArray | None
     layers: Layers
     endings: dict[int, Ending]
+    snapshot: Callable[[int], Snapshot]
 
 
-def train(splits: Splits, network: Network, members: Sequence[Member], training: Training) -> Iterator[Epoch]:
+def train(
+    splits: Splits,
+    network: Network,
+    members: Sequence[Member],
+    training: Training,
+    *,
+    resumed: Sequence[Snapshot] | None = None,
+) -> Iterator[Epoch]:
     """Train a stack of networks on shared data.
 
     Parameters
@@ -136,41 +148,41 @@ def train(splits: Splits, network: Network, members: Sequence[Member], training:
         What each network has for itself; one for a single network.
     training : Training
         How they are trained.
+    resumed : sequence of Snapshot or None
+        One for each member, all of one epoch, after which the same training goes on. Each network gets the result
+        that it would have had without the stop, bit for bit, whatever other networks it is or was stacked with.
 
     Yields
     ------
     Epoch
-        From epoch 0 until every network has ended.
+        From epoch 0, or the one after that of the snapshots, until every network has ended.
 
     Raises
     ------
     ValueError
-        If `patience` is given and there is no validation part.
+        If `patience` is given and there is no validation part; if the snapshots are not one for each member, not of
+        one epoch, of the last epoch, or of networks or trainings of another kind.
     """
     if training.patience is not None and splits.val is None:
         raise ValueError("`patience` needs a validation part, got none")
-    dtype = np.dtype(training.dtype)
-    dense = _is_full(splits.train.X)
-    learned, test = (_prepared(part, dtype, dense=dense) for part in (splits.train, splits.test))
-    val = None if splits.val is None else _prepared(splits.val, dtype, dense=dense)
-    stack = Stack(
-        network,
-        members,
-        optimizer=training.optimizer,
-        sizes=(learned.X.shape[1], *network.hidden_layer_sizes, splits.n_classes),
-        dtype=dtype,
-        clip_norm=training.clip_norm,
+    if resumed is not None:
+        _require_one_epoch(resumed, len(members), training.epochs)
+    learned, val, test = _prepared(splits, np.dtype(training.dtype))
+    stack = _stack(
+        network, members, training, sizes=(learned.X.shape[1], *network.hidden_layer_sizes, splits.n_classes)
     )
     accuracy = Accuracy(val, test)
-    patience = _Patience(len(members), training)
-    for epoch, train_cost in enumerate(stack.train_costs(learned, training.batch_size)):
-        last = epoch == training.epochs
-        val_accuracy, test_accuracy = accuracy(stack) if last or epoch % training.evaluate_every == 0 else (None, None)
+    patience = _Patience(len(members), training, resumed or ())
+    for train_cost in stack.train_costs(learned, training.batch_size, resumed or ()):
+        last = stack.epoch == training.epochs
+        measured = last or stack.epoch % training.evaluate_every == 0
+        val_accuracy, test_accuracy = accuracy(stack) if measured else (None, None)
         diverged = ~(np.isfinite(train_cost) & stack.finite())
-        stopped = patience.exhausted(stack.numbers, epoch, val_accuracy)
+        stopped = patience.exhausted(stack.numbers, stack.epoch, val_accuracy)
         endings = _endings(stack.numbers, last=last, diverged=diverged, stopped=stopped)
+        stack.observe(train_cost)
         yield Epoch(
-            epoch=epoch,
+            epoch=stack.epoch,
             members=stack.numbers,
             learning_rate=stack.learning_rates,
             train_cost=train_cost,
@@ -178,21 +190,48 @@ def train(splits: Splits, network: Network, members: Sequence[Member], training:
             test_accuracy=test_accuracy,
             layers=stack.layers,
             endings=endings,
+            snapshot=_snapshots(stack, patience, endings),
         )
         if len(endings) == len(stack.learners):
             return
-        stack.observe(train_cost)
         if endings:
             stack.keep(~(diverged | stopped))
+
+
+def _require_one_epoch(resumed: Sequence[Snapshot], n_members: int, n_epochs: int) -> None:
+    if len(resumed) != n_members:
+        raise ValueError(f"a snapshot for each of {n_members} members is needed, got {len(resumed)}")
+    for name, found in (("epoch", {one.epoch for one in resumed}), ("step", {one.steps for one in resumed})):
+        if len(found) > 1:
+            raise ValueError(f"the snapshots must be of one {name}, got {', '.join(map(str, sorted(found)))}")
+    if resumed[0].epoch >= n_epochs:
+        raise ValueError(f"after epoch {resumed[0].epoch} nothing is left of {n_epochs} epochs")
+
+
+def _stack(network: Network, members: Sequence[Member], training: Training, *, sizes: Sequence[int]) -> Stack:
+    return Stack(
+        network,
+        members,
+        optimizer=training.optimizer,
+        sizes=sizes,
+        dtype=np.dtype(training.dtype),
+        clip_norm=training.clip_norm,
+    )
 
 
 class _Patience:
     """When each network's validation accuracy last rose."""
 
-    def __init__(self, n_members: int, training: Training) -> None:
+    def __init__(self, n_members: int, training: Training, resumed: Sequence[Snapshot]) -> None:
         self._best = np.full(n_members, -np.inf)
         self._best_epoch = np.zeros(n_members, dtype=np.int64)
         self._training = training
+        for number, snapshot in enumerate(resumed):
+            self._best[number], self._best_epoch[number] = snapshot.best_accuracy, snapshot.best_epoch
+
+    def best(self, number: int) -> tuple[float, int]:
+        """Return the accuracy of a network that counted last as a rise, and its epoch."""
+        return float(self._best[number]), int(self._best_epoch[number])
 
     def exhausted(self, members: IntArray, epoch: int, val_accuracy: FloatArray | None) -> BoolArray:
         """Tell which of the `members` have waited long enough; the answer comes when accuracy is measured."""
@@ -216,9 +255,31 @@ def _endings(numbers: IntArray, *, last: bool, diverged: BoolArray, stopped: Boo
     return endings
 
 
-def _prepared(examples: Examples, dtype: np.dtype, *, dense: bool) -> Examples:
-    X = examples.X.toarray() if dense and isinstance(examples.X, csr_array) else examples.X
-    return Examples(X.astype(dtype, copy=False), examples.y)
+def _snapshots(stack: Stack, patience: _Patience, endings: dict[int, Ending]) -> Callable[[int], Snapshot]:
+    """Return what takes snapshots of the stack until it goes on."""
+    epoch = stack.epoch
+
+    def snapshot(index: int) -> Snapshot:
+        if stack.epoch != epoch:
+            raise RuntimeError(f"the stack has gone on: the record of epoch {epoch} can give no snapshot any more")
+        number = int(stack.numbers[index])
+        if number in endings:
+            raise ValueError(f"network {number} has {endings[number]}: it does not go on")
+        best_accuracy, best_epoch = patience.best(number)
+        return replace(stack.snapshot(index), best_accuracy=best_accuracy, best_epoch=best_epoch)
+
+    return snapshot
+
+
+def _prepared(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | None, Examples]:
+    """Return the three parts in the precision of the training, made dense where that is quicker."""
+    dense = _is_full(splits.train.X)
+
+    def prepared(examples: Examples) -> Examples:
+        X = examples.X.toarray() if dense and isinstance(examples.X, csr_array) else examples.X
+        return Examples(X.astype(dtype, copy=False), examples.y)
+
+    return prepared(splits.train), None if splits.val is None else prepared(splits.val), prepared(splits.test)
 
 
 def _is_full(X: Features) -> bool:

@@ -44,6 +44,7 @@ def epoch():
             test_accuracy=None if test is None else np.array([test]),
             layers=[Layer(np.full((1, 1, 1), float(number)), np.zeros((1, 1, 1)))],
             endings={7: ending} if ending else {},
+            snapshot=lambda index: pytest.fail("nobody asked for a snapshot"),
         )
 
     return record

@@ -1,0 +1,204 @@
+"""A snapshot: everything that one network of a stack must know to go on after an epoch.
+
+It comes apart into named arrays and into values that JSON can say, and is put together from them again, so that
+whoever owns a file can write it down. What is resumed from it ends as if it had never stopped, bit for bit.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.network import Layer, Layers
+from nnsweep.mlp.plateau import Plateau
+
+Plain: TypeAlias = tuple[dict[str, FloatArray], dict[str, Any]]
+"""Arrays by name, and values that JSON can say."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """One network's training after an epoch.
+
+    Attributes
+    ----------
+    epoch, steps : int
+        Epochs and steps of training so far.
+    layers : list of Layer
+        The parameters, with K = 1.
+    slots : list of list of Layer
+        What the update rule remembers: one list of layers a slot.
+    gradient : list of Layer
+        Full batch, the gradient of `layers`, for which dropout has been drawn already; empty with minibatches.
+    learning_rate : float
+        Of the last descent; the base rate at epoch 0.
+    plateau : Plateau or None
+        What `ReduceOnPlateau` knows, this epoch's cost included; None with any other schedule.
+    order, dropout : dict
+        States of the bit generators that shuffle the samples and leave out units.
+    best_accuracy : float
+        The validation accuracy that counted last as a rise; ``-inf`` where nobody waits for one.
+    best_epoch : int
+        When that was.
+    """
+
+    epoch: int
+    steps: int
+    layers: Layers
+    slots: list[Layers]
+    gradient: Layers
+    learning_rate: float
+    plateau: Plateau | None
+    order: dict[str, Any]
+    dropout: dict[str, Any]
+    best_accuracy: float = -math.inf
+    best_epoch: int = 0
+
+    def plain(self) -> Plain:
+        """Take the snapshot apart.
+
+        Returns
+        -------
+        arrays : dict of str to ndarray
+            ``layer_W0`` (fan_in, fan_out), ``layer_b0`` (fan_out,), ``slot0_W0``, ``gradient_b1`` and so on: the
+            snapshot's own memory.
+        values : dict
+            All else, as JSON can say it.
+        """
+        arrays = named_arrays("layer", self.layers) | named_arrays("gradient", self.gradient)
+        for number, slot in enumerate(self.slots):
+            arrays |= named_arrays(f"slot{number}", slot)
+        return arrays, {
+            "epoch": self.epoch,
+            "steps": self.steps,
+            "sizes": sizes_of(self.layers),
+            "n_slots": len(self.slots),
+            "has_gradient": bool(self.gradient),
+            "learning_rate": sayable(self.learning_rate),
+            "plateau": self.plateau and [sayable(number) for number in self.plateau],
+            "order": self.order,
+            "dropout": self.dropout,
+            "best_accuracy": sayable(self.best_accuracy),
+            "best_epoch": self.best_epoch,
+        }
+
+    @classmethod
+    def of_plain(cls, arrays: Mapping[str, FloatArray], values: Mapping[str, Any]) -> "Snapshot":
+        """Put a snapshot together from what `plain` returned; other arrays may lie among these.
+
+        Raises
+        ------
+        ValueError
+            If an array or a value is missing, or an array has not the shape that the values say.
+        """
+        require_names(cls.__dataclass_fields__.keys() - {"layers", "slots", "gradient"}, values)
+        require_names(("sizes", "n_slots", "has_gradient"), values)
+        sizes = values["sizes"]
+        return cls(
+            epoch=values["epoch"],
+            steps=values["steps"],
+            layers=named_layers("layer", sizes, arrays),
+            slots=[named_layers(f"slot{number}", sizes, arrays) for number in range(values["n_slots"])],
+            gradient=named_layers("gradient", sizes, arrays) if values["has_gradient"] else [],
+            learning_rate=float(values["learning_rate"]),
+            plateau=_plateau(*values["plateau"]) if values["plateau"] else None,
+            order=values["order"],
+            dropout=values["dropout"],
+            best_accuracy=float(values["best_accuracy"]),
+            best_epoch=values["best_epoch"],
+        )
+
+
+def _plateau(learning_rate: float | str, best: float | str, stale: int) -> Plateau:
+    return Plateau(float(learning_rate), float(best), stale)
+
+
+def sizes_of(layers: Layers) -> list[int]:
+    """Return n_features, the hidden sizes, n_classes; nothing of no layers."""
+    return [W.shape[1] for W, _ in layers[:1]] + [W.shape[2] for W, _ in layers]
+
+
+def named_arrays(name: str, layers: Layers) -> dict[str, FloatArray]:
+    """Name the arrays of one network's layers: ``name_W0`` (fan_in, fan_out), ``name_b0`` (fan_out,), ..."""
+    arrays = {}
+    for number, (W, b) in enumerate(layers):
+        arrays[f"{name}_W{number}"], arrays[f"{name}_b{number}"] = W[0], b[0, 0]
+    return arrays
+
+
+def named_layers(name: str, sizes: Collection[int], arrays: Mapping[str, FloatArray]) -> Layers:
+    """Find the layers of one network, with K = 1, among named arrays.
+
+    Parameters
+    ----------
+    name : str
+        What their names begin with.
+    sizes : collection of int
+        n_features, the hidden sizes, n_classes; none for no layers.
+    arrays : mapping of str to ndarray
+        Where they are.
+
+    Raises
+    ------
+    ValueError
+        If one is missing or has another shape.
+    """
+    return [
+        Layer(
+            named_array(f"{name}_W{number}", (fan_in, fan_out), arrays)[None],
+            named_array(f"{name}_b{number}", (fan_out,), arrays)[None, None],
+        )
+        for number, (fan_in, fan_out) in enumerate(pairwise(sizes))
+    ]
+
+
+def named_array(name: str, shape: tuple[int | None, ...], arrays: Mapping[str, FloatArray]) -> FloatArray:
+    """Return the array of that name.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    shape : tuple of int or None
+        The shape that it must have; None where an axis may have any length.
+    arrays : mapping of str to ndarray
+        Where it is.
+
+    Raises
+    ------
+    ValueError
+        If it is missing or has another shape.
+    """
+    require_names((name,), arrays)
+    array = arrays[name]
+    if len(array.shape) != len(shape) or any(
+        wanted not in (None, n) for wanted, n in zip(shape, array.shape, strict=True)
+    ):
+        raise ValueError(f"`{name}` must have shape {shape}, got {array.shape}")
+    return array
+
+
+def require_names(names: Collection[str], mapping: Mapping[str, Any]) -> None:
+    """Refuse a mapping without all of these names.
+
+    Raises
+    ------
+    ValueError
+        If one is missing.
+    """
+    missing = sorted(set(names) - mapping.keys())
+    if missing:
+        raise ValueError(f"`{'`, `'.join(missing)}` missing")
+
+
+def sayable(number: float) -> float | str:
+    """Return a number as JSON can say it; `float` undoes that.
+
+    Examples
+    --------
+    >>> sayable(0.1), sayable(-math.inf)
+    (0.1, '-inf')
+    """
+    return number if math.isfinite(number) else str(number)
