@@ -5,7 +5,6 @@ grid (`sweep`), and the program's entry (`main`), which answers for messages and
 """
 
 import argparse
-import functools
 import os
 import secrets
 import sys
@@ -23,14 +22,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nnsweep.errors import ConfigError, StoreError, UserError
+from nnsweep import interruption
+from nnsweep.errors import ConfigError, UserError
+from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import nearest, visible
 from nnsweep.sweep.composing import absent_plugin, told
-from nnsweep.tracking.client import masked
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
     import pandas as pd
-    from hydra.core.utils import JobReturn
 
     from nnsweep.sweep.crew import Crew, Others
     from nnsweep.sweep.job import Job, Tracking
@@ -40,8 +39,6 @@ if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall
     from nnsweep.tracking.store import Store
 
 USAGE = 2
-FAILED_JOBS = 3
-INTERRUPTED = 130
 MOST_PICTURES = 20
 """The largest sweep whose every run gets a picture, unless the configuration says otherwise."""
 
@@ -91,22 +88,23 @@ def job(config: DictConfig) -> "RunRecord":
     RunRecord
         What became of it.
     """
-    from nnsweep.sweep import grid, work
+    from nnsweep.sweep import grid, wish, work
 
     settings = HydraConfig.get()
     checked = grid.checked(config)
     alone = settings.mode == RunMode.RUN
-    store = _store(Path(settings.runtime.cwd), checked.tracking, alone=alone)
     place = grid.place(checked, settings)
-    (record,) = work.run([(checked, place)], store, _drawing(checked, place.n_jobs))
-    if isinstance(record, StoreError):
-        raise record
+    store = _store(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
+    unwanted = wish.watch(Path(settings.sweep.dir).absolute())
+    with interruption.awaited():
+        drawing = _drawing(checked, place.n_jobs)
+        (record,) = work.run([(checked, place)], store, drawing, stopped=lambda: interruption.asked() or unwanted())
     if alone:
         _show_alone(record, store)
     return record
 
 
-def stack(tasks: Sequence["Task"]) -> list["RunRecord | StoreError"]:
+def stack(tasks: Sequence["Task"]) -> list["RunRecord"]:
     """Run jobs that are trained together: what the stacked launcher calls, here or in its workers.
 
     Parameters
@@ -116,36 +114,40 @@ def stack(tasks: Sequence["Task"]) -> list["RunRecord | StoreError"]:
 
     Returns
     -------
-    list of RunRecord or StoreError
+    list of RunRecord
         What became of each.
     """
     from nnsweep.sweep import work, workers
     from nnsweep.sweep.joblog import job_logs
 
-    for task in tasks:
-        task.make_folder()
     job, place = tasks[0].job, tasks[0].place
-    store = _store(Path.cwd(), job.tracking, alone=False)
-    with job_logs([task.place.folder / task.log for task in tasks]):
-        pairs = [(task.job, task.place) for task in tasks]
-        return work.run(pairs, store, _drawing(job, place.n_jobs), stopped=workers.stopped)
+    with interruption.awaited():
+        for task in tasks:
+            task.make_folder()
+        store = _store(Path.cwd(), job.tracking, place.experiment_id)
+        with job_logs([task.place.folder / task.log for task in tasks]):
+            pairs = [(task.job, task.place) for task in tasks]
+            drawing = _drawing(job, place.n_jobs)
+            return work.run(pairs, store, drawing, stopped=lambda: workers.stopped() or interruption.asked())
 
 
 def _show_alone(record: "RunRecord", store: "Store") -> None:
     from nnsweep import summary
+    from nnsweep.course import FAILED_JOBS
 
     summary.show([record], store, record.sweep)
     if record.state != "finished":
         raise SystemExit(FAILED_JOBS)
 
 
-@functools.cache
-def _store(folder: Path, tracking: "Tracking", *, alone: bool) -> "Store":
-    """Find the store that the sweep has made ready; a job that is run without a sweep makes it ready itself."""
-    from nnsweep.tracking.store import existing, ready, resolved_uri
+def _store(folder: Path, tracking: "Tracking", experiment_id: str) -> "Store":
+    """Name the store that the sweep has made ready; a job that is run without a sweep makes it ready itself."""
+    from nnsweep.tracking.store import Store, ready, resolved_uri
 
     uri = resolved_uri(tracking.uri, folder)
-    return ready(uri, tracking.experiment, tracking.artifact_root) if alone else existing(uri, tracking.experiment)
+    if experiment_id:
+        return Store(uri, tracking.experiment, experiment_id)
+    return ready(uri, tracking.experiment, tracking.artifact_root)
 
 
 def _drawing(job: "Job", n_jobs: int) -> "Draw | None":
@@ -169,7 +171,7 @@ def sweep(
     compose: Callable[[Sequence[str]], DictConfig],
     crew: "Crew | Others",
 ) -> list["RunRecord"]:
-    """Run a grid: check every job, make data and store ready, launch, and report.
+    """Run a grid: what the grid sweeper calls; see `nnsweep.course.run`.
 
     Parameters
     ----------
@@ -181,83 +183,35 @@ def sweep(
         Composes one job from its overrides.
     crew : Crew or Others
         Who does the work.
-
-    Returns
-    -------
-    list of RunRecord
-        One for each job.
-
-    Raises
-    ------
-    UserError
-        Before the first job, if a job's configuration, the data or the store cannot be used.
-    SystemExit
-        After the last job, with 3 if a job did not finish, 5 if the store failed, 130 if interrupted.
     """
-    from nnsweep import summary
+    from nnsweep import course
     from nnsweep.sweep.grid import tasks
-    from nnsweep.sweep.outcomes import outcomes, store_failed
     from nnsweep.sweep.points import check_one_sweep
 
-    _ = config.hydra.sweep.dir  # the sweep's id is made now; the jobs' configurations take it over
+    folder = Path(config.hydra.sweep.dir).absolute()  # the sweep's id is made now; the jobs take it over
     checked = tasks(grid, compose)
     check_one_sweep(config, [task.job for task in checked])
-    tracking = checked[0].job.tracking
-    crew.begin(checked)
-    _load([task.job for task in checked])
-    store = crew.call(functools.partial(_store, Path.cwd(), tracking, alone=True))
-    folder = _sweep_folder(config, grid)
-    returns, interrupted = _launched(checked, crew, folder)
-    records = outcomes(grid, returns, folder)
-    summary.show(records, store, folder.name)
-    crew.call(functools.partial(summary.record, records, store, folder, picture=tracking.pictures is not False))
-    if interrupted:
-        raise SystemExit(INTERRUPTED)
-    if store_failed(returns):
-        raise SystemExit(StoreError.exit_code)
-    if any(record.state != "finished" for record in records):
-        raise SystemExit(FAILED_JOBS)
-    return records
-
-
-def _load(jobs: Sequence["Job"]) -> None:
-    """Load every data set, so that what is wrong with one is told before the first job."""
-    from nnsweep.sweep.work import dataset
-
-    for data in dict.fromkeys(job.data for job in jobs):
-        dataset(data)
-
-
-def _sweep_folder(config: DictConfig, grid: Sequence[Sequence[str]]) -> Path:
-    from nnsweep.sweep.grid import write_plan
-
-    folder = Path(config.hydra.sweep.dir).absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(config, folder / "multirun.yaml")
-    except OSError as error:
-        raise ConfigError(f"hydra.sweep.dir={folder}: cannot be written ({error.strerror}); choose another") from error
-    write_plan(folder, grid)
-    return folder
-
-
-def _launched(tasks: Sequence["Task"], crew: "Crew | Others", folder: Path) -> tuple[Sequence["JobReturn"], bool]:
-    """Launch all jobs; give what the launcher returned, and whether the user interrupted it."""
-    from nnsweep.progress import progress
-
-    with progress(folder, len(tasks)):
-        try:
-            return crew.launch(tasks), False
-        except KeyboardInterrupt:
-            return [], True
+    return course.run(checked, crew, folder, OmegaConf.to_yaml(config))
 
 
 def _hydra(arguments: Sequence[str]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which tells them in one line
-    own, rest = _own_configurations(arguments)
+    own, rest = _own_configurations(_without_passwords(arguments))
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
     sys.argv = ["nnsweep", *_quoted_rules(rest), *(["--config-dir", conf_dir()] if own else [])]
     hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(job)()
+
+
+def _without_passwords(arguments: Sequence[str]) -> list[str]:
+    """Take a store's address with a password out of the command line, which Hydra writes down, to the environment."""
+    kept = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key.lstrip("+") == "tracking.uri" and has_credentials(value):
+            os.environ["MLFLOW_TRACKING_URI"] = value.strip("'\"")
+        else:
+            kept.append(argument)
+    return kept
 
 
 def _quoted_rules(arguments: Sequence[str]) -> list[str]:
@@ -291,22 +245,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 when every job finished; 1 an error of nnsweep itself; 2 a wrong configuration, 4 unusable data
-        (nothing ran); 3 a job failed or diverged; 5 an unusable store; 130 interrupted.
+        (nothing ran); 3 a job failed or diverged; 5 the store cannot be used; 128 and the signal's number
+        where one ended the program (130 after Ctrl-C).
     """
-    from nnsweep.commands import commands
-
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     try:
-        if given and given[0] in ("--version", *commands.commands):
-            commands.main(given, prog_name="nnsweep", standalone_mode=False)
-        elif given and given[0].isidentifier():
-            raise ConfigError(f"{given[0]}: there is no such command; {nearest(given[0], commands.commands)}")
-        else:
-            _hydra(given)
+        with interruption.obeyed():
+            _run(given)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupted:
+        return interruption.exit_code(interrupted)
     except BrokenPipeError:  # the reader has seen enough, as in `nnsweep export study | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
@@ -314,13 +263,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _run(given: Sequence[str]) -> None:
+    from nnsweep.commands import commands
+
+    if given and given[0] in ("--version", *commands.commands):
+        commands.main([*given], prog_name="nnsweep", standalone_mode=False)
+    elif given and given[0].isidentifier():
+        raise ConfigError(f"{given[0]}: there is no such command; {nearest(given[0], commands.commands)}")
+    else:
+        _hydra(given)
+
+
 def _refused(error: Exception) -> int:
     problems = _problems(error)
     if problems is None:
-        traceback.print_exception(error)
+        print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         return 1
     for problem in problems:
-        print(f"nnsweep: error: {visible(problem)}", file=sys.stderr)
+        print(f"nnsweep: error: {masked(visible(problem))}", file=sys.stderr)
     return error.exit_code if isinstance(error, UserError) else USAGE
 
 

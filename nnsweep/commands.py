@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 import nnsweep
+from nnsweep.errors import DataError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,6 +57,22 @@ def export(
     else:
         table = chosen if columns else varying(chosen)
     write(table, output or sys.stdout.buffer, format_, caption="" if histories else selection(runs))
+
+
+@commands.command()
+@click.argument("folder", default="multirun", type=click.Path(path_type=Path))
+@click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
+def sync(folder: Path, *, uri: str | None) -> None:
+    """Send to the store what it does not have yet of the jobs in FOLDER: of one sweep's folder, or of many."""
+    from nnsweep.sweep.sync import sync
+    from nnsweep.tracking.store import check, resolved_uri
+
+    store = resolved_uri(uri, Path.cwd())
+    check(store)
+    told = sync(folder, store)
+    print(told.in_words())
+    if told.damaged:
+        raise DataError(*told.damaged)
 
 
 @commands.command()

@@ -3,6 +3,7 @@
 A reader, or a crash, meets the old file or the new one and never a half.
 """
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -42,10 +43,21 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, target)
+        _sync_folder(target.parent)
     except OSError as error:
         raise _refusal(target, f"{error.strerror or type(error).__name__}; choose another file") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name outlive a power failure, where folders can be written through."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _check_target(target: Path) -> None:

@@ -4,29 +4,71 @@ The summary run holds the table, the curves side by side and what failed; it has
 has, so that it never stands among the jobs in a chart.
 """
 
+import json
+import sys
+import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
+from nnsweep.errors import StoreError
+from nnsweep.files import whole_file
+from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.results.formats import write
 from nnsweep.results.frame import frame, varying
 from nnsweep.results.ranking import ranked, selection
 from nnsweep.results.terminal import table
+from nnsweep.sweep import sending
+from nnsweep.sweep.settle import closed
 from nnsweep.tracking import run as runs
-from nnsweep.tracking.client import masked
+from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.links import chart_link, compare_link
-from nnsweep.tracking.reading import histories
+from nnsweep.tracking.reading import PLAN, histories
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, optimize, resolved_uri
 
 COMPARED = 10
+LINKED = 100
+"""How many runs the address of a chart names one by one."""
+DYING_SECONDS = 3.0
 DRAWN = 30
 """How many jobs' curves a picture holds; beyond that none can be told from the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """A sweep that has come to its end.
+
+    Attributes
+    ----------
+    records : sequence of RunRecord
+        One for each distinct job.
+    store : Store
+        Where the runs are.
+    folder : Path
+        The sweep's folder; its name is the sweep's id.
+    run_id : str
+        The sweep's own run.
+    patience : float
+        Seconds to wait for a store that is away.
+    picture : bool
+        Whether a picture of the curves is drawn.
+    interrupted : bool
+        Whether jobs may still be about to end.
+    """
+
+    records: Sequence[RunRecord]
+    store: Store
+    folder: Path
+    run_id: str
+    patience: float = 0.0
+    picture: bool = True
+    interrupted: bool = False
 
 
 def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
@@ -42,55 +84,117 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
         The sweep's id.
     """
     console = Console(highlight=False)
-    console.print(table(frame(records), width=console.width))
-    where = "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {masked(store.uri)}"
+    console.print(table(_marked(records, sweep), width=console.width))
+    where = where_in_words(store)
     ui = store.uri if store.uri.startswith("http") else f"nnsweep ui{where}"
+    best = _best_ids(records)
+    reused = best[:LINKED] if any(record.sweep != sweep for record in records) else ()
     lines = [
         "",
         _counted(records),
         "",
         f"Browse the curves:  {masked(ui)}",
-        f"  charts   {masked(chart_link(store, sweep))}",
-        f"  compare  {masked(compare_link(store, _best_ids(records)[:COMPARED]))}",
+        f"  charts   {masked(chart_link(store, sweep, reused))}",
+        f"  compare  {masked(compare_link(store, best[:COMPARED]))}",
         f"Export the table:   nnsweep export {store.experiment} --sweep {sweep} --output table.csv{where}",
     ]
     console.print(Text("\n".join(map(visible, lines))), soft_wrap=True)
 
 
-def record(records: Sequence[RunRecord], store: Store, folder: Path, *, picture: bool = True) -> None:
-    """Leave the summary run in the store, and its files in the sweep's folder.
+def where_in_words(store: Store) -> str:
+    """Give the option that names a store to a command, if it is not the one that is meant without it."""
+    return "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {masked(store.uri)}"
 
-    Parameters
-    ----------
-    records : sequence of RunRecord
-        One for each job.
-    store : Store
-        Where the runs are.
-    folder : Path
-        The sweep's folder; its name is the sweep's id.
-    picture : bool
-        Whether a picture of the curves is drawn.
+
+def _marked(records: Sequence[RunRecord], sweep: str) -> pd.DataFrame:
+    """Lay records side by side; those that earlier sweeps have run are marked, if there are any."""
+    runs = frame(records)
+    if any(record.run_id and record.sweep != sweep for record in records):
+        runs["reused"] = ["yes" if record.run_id and record.sweep != sweep else "" for record in records]
+    return runs
+
+
+def record(end: End) -> str:
+    """Send what waits, close what died, and leave the summary in the store and the sweep's folder.
+
+    Returns
+    -------
+    str
+        What the user must know: which records could not be sent. Empty if all were.
 
     Raises
     ------
     StoreError
-        If the store refuses.
+        If the store refuses the summary.
     """
+    problem = _sent(end)
+    if problem:
+        return problem
+    _closed(end)
+    records, store = end.records, end.store
+    state = "finished" if _n_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
+    own = RunRecord(run_id=end.run_id, name=f"sweep {end.folder.name}", state=state)
     tags = {
-        "nnsweep.kind": "sweep",
-        "nnsweep.sweep": folder.name,
         "nnsweep.n_jobs": str(len(records)),
         "nnsweep.n_finished": str(_n_finished(records)),
-        "mlflow.note.content": _described(records),
-        "mlflow.source.name": "nnsweep",
+        "mlflow.note.content": masked(_described(records)),
     }
-    state = "finished" if _n_finished(records) == len(records) else "failed"
-    summary = RunRecord(run_id="", name=f"sweep {folder.name}", state=state)
-    summary = replace(summary, run_id=runs.start(store, summary.name, tags))
-    pictures = _picture(records, store, folder) if picture else []
-    runs.log_files(store, summary.run_id, [*_tables(records, folder), *pictures])
-    runs.end(store, summary)
+    pictures = _picture(records, store, end.folder) if end.picture else []
+    runs.log_files(store, end.run_id, [*_tables(records, end.folder), _plan(records, end.folder), *pictures])
+    runs.end(store, own, tags=tags)
     optimize(store)
+    return ""
+
+
+def _sent(end: End) -> str:
+    """Send the records of the sweep that wait in their folders; wait for a store that is away."""
+    until = time.monotonic() + end.patience
+    told = False
+    while waiting := sending.unsent_of(end.folder):
+        ask_again(end.store.uri)
+        try:
+            sent, damaged = sending.sent_now(end.store, waiting)
+        except StoreError as error:
+            if time.monotonic() >= until:
+                return _waits(end, len(waiting), error)
+            if not told:
+                print(
+                    f"nnsweep: the store is away; waiting up to {end.patience:g} s for it", file=sys.stderr, flush=True
+                )
+            told = True
+            time.sleep(min(1.0, end.patience))
+            continue
+        if told:
+            print(f"nnsweep: the store is back; {len(sent)} records were sent", file=sys.stderr, flush=True)
+        return "; ".join(damaged)
+    return ""
+
+
+def _waits(end: End, n_waiting: int, error: StoreError) -> str:
+    sync = f"nnsweep sync {_shown(end.folder)}{where_in_words(end.store)}"
+    return f"{error}. {n_waiting} of {len(end.records)} results wait in {_shown(end.folder)}; when it is back: {sync}"
+
+
+def _shown(folder: Path) -> Path:
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def _closed(end: End) -> None:
+    """Close the runs of jobs that died; those of an interrupted sweep may take a moment to die."""
+    ends = {job.job: job for job in end.records if job.state != "finished" and job.sweep == end.folder.name}
+    until = time.monotonic() + (DYING_SECONDS if end.interrupted else 0.0)
+    while closed(end.store, end.folder.name, ends) and time.monotonic() < until:
+        time.sleep(0.2)
+
+
+def _plan(records: Sequence[RunRecord], folder: Path) -> Path:
+    """Write which jobs there are, and which results are those of earlier sweeps."""
+    reused = [job.run_id for job in records if job.run_id and job.sweep != folder.name]
+    jobs = [{"number": job.job, "name": job.name, "key": job.key, "run_id": job.run_id} for job in records]
+    path = folder / PLAN
+    with whole_file(path) as file:
+        file.write(json.dumps({"sweep": folder.name, "reused": reused, "jobs": jobs}, indent=1).encode())
+    return path
 
 
 def _tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:

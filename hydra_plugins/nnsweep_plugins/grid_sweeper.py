@@ -1,4 +1,4 @@
-"""The grid sweeper: Hydra's door to `nnsweep.app.sweep`.
+"""The grid sweeper: Hydra's door to `nnsweep.course`.
 
 It takes its settings as Hydra's own basic sweeper does; everything else is nnsweep's.
 """
@@ -24,6 +24,7 @@ class GridSweeper(BasicSweeper):
         from nnsweep import app
         from nnsweep.sweep.compose import Composer
         from nnsweep.sweep.crew import Crew, Others
+        from nnsweep.sweep.frozen import freeze
         from nnsweep.sweep.points import points
 
         assert self.hydra_context is not None
@@ -33,5 +34,7 @@ class GridSweeper(BasicSweeper):
         compose = Composer(loader, config)
         grid = points(loader, config, preset=self._parse_config(), given=arguments, compose=compose)
         stacked = isinstance(launcher, StackedLauncher) and launcher.can_stack
+        if not stacked:
+            freeze(launcher, compose)
         crew = Crew(app.stack) if stacked else Others(launcher, self.max_batch_size)
         return app.sweep(config, grid, compose=compose, crew=crew)

@@ -56,7 +56,7 @@ class StackedLauncher(Launcher):
         crew = Crew(app.stack)
         crew.begin(tasks)
         returns = crew.launch(tasks)
-        return [with_configurations(*pair) for pair in zip(returns, tasks, strict=True)]
+        return [with_configurations(returns[number], task) for number, task in enumerate(tasks)]
 
     @property
     def can_stack(self) -> bool:

@@ -60,6 +60,7 @@ class Composer:
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
         self._bases: dict[tuple[str, ...], _Base | HydraException] = {}
+        self._copies: dict[tuple[str, ...], Callable[[], DictConfig]] = {}
         self._errors: dict[tuple[object, ...], HydraException | None] = {}
 
     def __call__(self, overrides: Sequence[str]) -> DictConfig:
@@ -88,13 +89,20 @@ class Composer:
             for override in parts.plain:
                 self._set(config, override, base, parts.fixed)
         except _Uncertain:
-            return self._hydras(overrides)
+            return self._whole(overrides)
         _write_overrides(config, [override for override in parsed if not override.is_hydra_override()], base.n_task)
         OmegaConf.copy_cache(from_config=self._config, to_config=config)
         return config
 
     def _hydras(self, overrides: Sequence[str]) -> DictConfig:
         return self._loader.load_sweep_config(self._config, [*overrides])
+
+    def _whole(self, overrides: Sequence[str]) -> DictConfig:
+        """Compose with Hydra, once for each job: a later change of its files shall not matter."""
+        key = tuple(overrides)
+        if key not in self._copies:
+            self._copies[key] = _copier(self._hydras(overrides))
+        return self._copies[key]()
 
     def _parse(self, line: str) -> Override:
         if line not in self._parsed:

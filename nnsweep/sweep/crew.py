@@ -5,8 +5,10 @@ Hydra's other launchers are crews too, whose ways are their own.
 
 import functools
 import os
+import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from omegaconf import DictConfig
 from nnsweep.data import mapped
 from nnsweep.sweep import work, workers
 from nnsweep.sweep.memory import size_in_bytes
-from nnsweep.sweep.stacks import Stack, stacks
+from nnsweep.sweep.stacks import Stack, makespan, stacks
 from nnsweep.sweep.task import Task
 
 LITTLE_EPOCHS = 500
@@ -60,20 +62,63 @@ class Crew:
         max_bytes = size_in_bytes(tasks[0].job.sweep.max_stack_memory)
         return stacks([task.job for task in tasks], work.dataset, n_workers=self.n_workers, max_bytes=max_bytes)
 
-    def launch(self, tasks: Sequence[Task]) -> list[JobReturn]:
-        """Run all tasks, stack by stack; give what each returned, in the order of the tasks."""
-        planned = self.plan(tasks)
-        pieces = [[tasks[number] for number in stack.numbers] for stack in planned]
+    def predict(self, tasks: Sequence[Task]) -> float:
+        """Tell how many seconds the tasks will take, about."""
+        return makespan(self.plan(tasks), self.n_workers)
+
+    def launch(self, tasks: Sequence[Task]) -> dict[int, JobReturn]:
+        """Run all tasks, stack by stack; give what each returned, by its place among the tasks.
+
+        A stack whose worker died is halved and run again, until the job that it died of is alone: that one has failed,
+        if it has cost a worker twice.
+        With `fail_fast`, the jobs that were not done when the first one failed are not in what is given.
+        """
         returns: dict[int, JobReturn] = {}
+        deaths: Counter[int] = Counter()
+        pieces = [[*stack.numbers] for stack in self.plan(tasks)]
         with tempfile.TemporaryDirectory(prefix="nnsweep-") as folder:
             data = _mapped(tasks, Path(folder)) if self.n_workers > 1 else {}
-            with closing(workers.done(functools.partial(_run, self._run, data), pieces, self.n_workers)) as results:
-                for number, result in results:
-                    piece = pieces[number]
-                    outcomes = [result] * len(piece) if isinstance(result, BaseException) else result
-                    for index, task, outcome in zip(planned[number].numbers, piece, outcomes, strict=True):
-                        returns[index] = _returned(task, outcome)
-        return [returns[index] for index in range(len(tasks))]
+            work = functools.partial(_run, self._run, data)
+            while pieces:
+                halves = []
+                for numbers, result in self._results(work, tasks, pieces):
+                    if isinstance(result, workers.WorkerDied):
+                        deaths.update(numbers)
+                        halves += _survivors(tasks, numbers, deaths)
+                    returns |= _noted(tasks, numbers, result)
+                    if tasks[0].job.fail_fast and not halves and any(map(_failed, returns.values())):
+                        return returns
+                pieces = halves
+        return returns
+
+    def _results(
+        self, work: Callable[[Any], Any], tasks: Sequence[Task], pieces: Sequence[list[int]]
+    ) -> Iterator[tuple[list[int], Any]]:
+        given = [[tasks[number] for number in numbers] for numbers in pieces]
+        with closing(workers.done(work, given, self.n_workers)) as results:
+            for place, result in results:
+                yield pieces[place], result
+
+
+def _survivors(tasks: Sequence[Task], numbers: Sequence[int], deaths: Mapping[int, int]) -> list[list[int]]:
+    """Give those of a stack whose worker died that shall be run again, in two parts."""
+    left = [number for number in numbers if tasks[number].ended() is None]
+    if len(left) == 1 and deaths[left[0]] > 1:
+        return []
+    half = len(left) // 2
+    return [part for part in (left[:half], left[half:]) if part]
+
+
+def _noted(tasks: Sequence[Task], numbers: Sequence[int], result: Any) -> dict[int, JobReturn]:
+    """Give what a stack came to, job by job; of one whose worker died, what had ended counts."""
+    died = isinstance(result, BaseException)
+    outcomes = [tasks[number].ended() or result for number in numbers] if died else result
+    return {number: _returned(tasks[number], outcome) for number, outcome in zip(numbers, outcomes, strict=True)}
+
+
+def _failed(returned: JobReturn) -> bool:
+    outcome = returned._return_value
+    return isinstance(outcome, BaseException) or getattr(outcome, "state", "") == "failed"
 
 
 class Others:
@@ -89,6 +134,7 @@ class Others:
 
     def __init__(self, launcher: Launcher, max_batch_size: int | None = None) -> None:
         self._launcher, self._max_batch_size = launcher, max_batch_size
+        self._n_launched = 0
 
     def begin(self, tasks: Sequence[Task]) -> None:
         """Nothing can be done ahead."""
@@ -97,14 +143,24 @@ class Others:
         """Call a function."""
         return function()
 
-    def launch(self, tasks: Sequence[Task]) -> list[JobReturn]:
-        """Run all tasks, batch by batch."""
+    def predict(self, tasks: Sequence[Task]) -> float:
+        """Tell how many seconds the tasks will take, about, if each core has one."""
+        jobs, cores = [task.job for task in tasks], workers.physical_cores()
+        alone = [stacks([job], work.dataset, n_workers=1, max_bytes=sys.maxsize)[0] for job in jobs]
+        return makespan(alone, cores)
+
+    def launch(self, tasks: Sequence[Task]) -> dict[int, JobReturn]:
+        """Run all tasks, batch by batch; with `fail_fast`, no batch is begun after one with a failed job."""
         grid = [task.overrides for task in tasks]
         returns: list[JobReturn] = []
         size = self._max_batch_size or len(grid)
         for first in range(0, len(grid), size):
-            returns += self._launcher.launch(grid[first : first + size], initial_job_idx=first)
-        return returns
+            if tasks[0].job.fail_fast and any(map(_failed, returns)):
+                break
+            batch = grid[first : first + size]
+            returns += self._launcher.launch(batch, initial_job_idx=self._n_launched)
+            self._n_launched += len(batch)
+        return dict(enumerate(returns))
 
 
 def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:

@@ -1,12 +1,17 @@
 """A job's folder: the full record of a run, written here before anything is sent to the store.
 
-Each file is there whole or not at all; `record.json` comes last, so that a folder that has it is complete.
+Each file is there whole or not at all; `record.json` comes last and knows the others by their hashes, so that a folder
+that has it is complete, and shows whether it still is.
 """
 
 import json
+import logging
 import traceback
-from collections.abc import Mapping
-from dataclasses import asdict
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +21,60 @@ import pyarrow
 import yaml
 from pyarrow import parquet
 
+from nnsweep.errors import DataError
 from nnsweep.files import whole_file
+from nnsweep.masking import masked
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layers
+from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.tracking.record import RunRecord
 
+log = logging.getLogger(__name__)
+
 RECORD = "record.json"
+SENT = "sent.json"
+_VALUES = "values"
+CHECKPOINT = "checkpoint.npz"
+HISTORY = "history.parquet"
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Everything that the store is told of a run, as its folder keeps it.
+
+    Attributes
+    ----------
+    record : RunRecord
+        What became of the job.
+    experiment : str
+        The experiment that it belongs to.
+    tags : dict
+        What else the run is tagged with.
+    data : dict
+        ``name``, ``digest`` and ``source`` of the data set.
+    axes : dict
+        Settings that differ between the jobs of the sweep, which are also recorded as metrics.
+    best_epoch : int
+        The epoch that must be among the points of every curve.
+    max_points : int
+        How many points a curve may have in the store.
+    n_epochs : int
+        Length of the history; 0 if there is none.
+    files : dict
+        SHA-256 of each file of the folder that belongs to the record, by name.
+    """
+
+    record: RunRecord
+    experiment: str
+    tags: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    axes: dict[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    max_points: int = 4
+    n_epochs: int = 0
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
@@ -38,11 +89,17 @@ def write_environment(folder: Path, environment: Mapping[str, Any]) -> Path:
 
 def write_history(folder: Path, history: Mapping[str, FloatArray]) -> Path:
     """Write the curves of every epoch as ``history.parquet``; NaN where nothing was measured."""
-    path = folder / "history.parquet"
+    path = folder / HISTORY
     columns = {name: curve.astype(np.int64) if name == "epoch" else curve for name, curve in history.items()}
     with whole_file(path) as file:
         parquet.write_table(pyarrow.table(columns), file)
     return path
+
+
+def read_history(folder: Path) -> dict[str, FloatArray]:
+    """Read what `write_history` wrote."""
+    table = parquet.read_table(folder / HISTORY)
+    return {name: table[name].to_numpy().astype(float) for name in table.column_names}
 
 
 def frame(history: Mapping[str, FloatArray]) -> pd.DataFrame:
@@ -72,23 +129,166 @@ def _named(prefix: str, layers: Layers) -> dict[str, FloatArray]:
 
 def write_traceback(folder: Path) -> Path:
     """Write the exception that is being handled as ``traceback.txt``."""
-    return _write(folder / "traceback.txt", traceback.format_exc().encode(errors="backslashreplace"))
+    return _write(folder / "traceback.txt", masked(traceback.format_exc()).encode(errors="backslashreplace"))
 
 
-def write_record(folder: Path, record: RunRecord) -> Path:
-    """Write the record of an ended run, the last file of a folder."""
-    return _write(folder / RECORD, json.dumps(asdict(record), indent=2).encode())
+def write_record(folder: Path, kept: Kept, files: Sequence[Path] = ()) -> Kept:
+    """Write the record of an ended run, the last file of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's.
+    kept : Kept
+        What is to be recorded.
+    files : sequence of Path
+        The files that belong to it, which are there.
+
+    Returns
+    -------
+    Kept
+        The same, with the hashes of the files.
+    """
+    hashes = {path.name: _hash(path.read_bytes()) for path in files}
+    content = {**asdict(kept), "files": hashes}
+    (folder / SENT).unlink(missing_ok=True)  # that was an earlier attempt's
+    _write(folder / RECORD, json.dumps({"checksum": _checksum(content), "content": content}, indent=1).encode())
+    return _kept(content)
+
+
+def read_kept(folder: Path) -> Kept | None:
+    """Read a folder's record; None if its job has not ended.
+
+    Raises
+    ------
+    DataError
+        If the record is damaged: it never comes out with other values than were written.
+    """
+    try:
+        text = (folder / RECORD).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / RECORD}: cannot be read ({error}); the job has to be run again") from error
+    try:
+        read = json.loads(text)
+        content = read["content"]
+        if read["checksum"] != _checksum(content):
+            raise ValueError("its checksum is another")
+        return _kept(content)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DataError(f"{folder / RECORD}: is damaged ({error}); the job has to be run again") from error
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """Read a folder's record; None if its job has not ended, or the file is not whole."""
+    """Read what became of a folder's job; None if it has not ended, or its record is damaged."""
     try:
-        return RunRecord(**json.loads((folder / RECORD).read_text()))
-    except (FileNotFoundError, ValueError):  # a copied folder may hold half a file
+        kept = read_kept(folder)
+    except DataError:
         return None
+    return kept.record if kept else None
+
+
+def check_files(folder: Path, kept: Kept) -> list[Path]:
+    """Give the files that belong to a record.
+
+    Raises
+    ------
+    DataError
+        If one is not there, or is not what was written.
+    """
+    for name, wanted in kept.files.items():
+        path = folder / Path(name).name
+        try:
+            found = _hash(path.read_bytes())
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}); the job has to be run again") from error
+        if found != wanted:
+            raise DataError(f"{path}: is damaged (its checksum is another); the job has to be run again")
+    return [folder / Path(name).name for name in kept.files]
+
+
+def mark_sent(folder: Path, run_id: str) -> None:
+    """Note that the store has everything of the record."""
+    _write(folder / SENT, json.dumps({"run_id": run_id}).encode())
+
+
+def is_sent(folder: Path) -> bool:
+    """Tell whether the store has everything of the record."""
+    return (folder / SENT).exists()
+
+
+def _kept(content: Mapping[str, Any]) -> Kept:
+    return Kept(**{**content, "record": RunRecord(**content["record"])})
+
+
+def _checksum(content: Any) -> str:
+    return _hash(json.dumps(content, sort_keys=True).encode())
+
+
+def _hash(content: bytes) -> str:
+    return sha256(content).hexdigest()
 
 
 def _write(path: Path, content: bytes) -> Path:
     with whole_file(path) as file:
         file.write(content)
     return path
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A job on its way, as far as it must be known to go on.
+
+    Attributes
+    ----------
+    key : str
+        The job's.
+    snapshot : Snapshot
+        Its network.
+    trained : Trained
+        Its curves, and the best parameters so far.
+    seconds : float
+        How long it has been trained.
+    """
+
+    key: str
+    snapshot: Snapshot
+    trained: Trained
+    seconds: float
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint as ``checkpoint.npz``, in the place of an earlier one."""
+    path = folder / CHECKPOINT
+    (arrays, snapshot), (more, trained) = checkpoint.snapshot.plain(), checkpoint.trained.plain()
+    values = {"key": checkpoint.key, "seconds": checkpoint.seconds, "snapshot": snapshot, "trained": trained}
+    with whole_file(path) as file:
+        np.savez(file, allow_pickle=False, **arrays, **more, **{_VALUES: np.array(json.dumps(values))})
+    return path
+
+
+def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
+    """Read a job's checkpoint; None if there is none, it is damaged, or another job's."""
+    try:
+        with np.load(folder / CHECKPOINT, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if name != _VALUES}  # each has a checksum
+            values = json.loads(str(file[_VALUES]))
+        if values["key"] != key:
+            raise ValueError("it is another job's")
+        return Checkpoint(
+            key=key,
+            snapshot=Snapshot.of_plain(arrays, values["snapshot"]),
+            trained=Trained.of_plain(arrays, values["trained"]),
+            seconds=float(values["seconds"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        log.warning("%s cannot be used (%s); training begins anew", folder / CHECKPOINT, error)
+        return None
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Let go of what is only wanted as long as the job has not ended."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -21,13 +22,15 @@ from pydantic import ValidationError
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
+from nnsweep.masking import is_secret_name, masked
 from nnsweep.sweep.composing import told
 from nnsweep.sweep.describe import choices, run_name
 from nnsweep.sweep.hydra_folder import configuration
-from nnsweep.sweep.job import Job
+from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.problems import problems
 from nnsweep.sweep.task import Task
+from nnsweep.tracking.owner import Owner
 
 PLAN = "sweep.json"
 
@@ -88,6 +91,7 @@ def tasks(
                 config = compose(overrides)
                 sweep, folder = _folders(config, number)
                 wrong |= dict.fromkeys(_folder_problems(sweep, folder, config.hydra.output_subdir, folders))
+                wrong |= dict.fromkeys(_secret_problems(config))
                 found.append(_task(config, tuple(overrides), Path(os.path.abspath(os.path.join(sweep, folder))), about))
             except ConfigError as error:
                 wrong |= dict.fromkeys(error.problems)
@@ -95,8 +99,9 @@ def tasks(
                 wrong |= {told(error): None}
     if wrong:
         raise ConfigError(*wrong)
-    if len({task.job.tracking for task in found}) > 1:
-        raise ConfigError("tracking must be the same for all jobs of a sweep; start one sweep for each")
+    for name in OPERATIONAL:
+        if len({getattr(task.job, name) for task in found}) > 1:
+            raise ConfigError(f"{name} must be the same for all jobs of a sweep; start one sweep for each")
     return found
 
 
@@ -138,6 +143,15 @@ def _folder_problems(sweep: str, folder: str, output: str | None, taken: set[str
     return wrong
 
 
+def _secret_problems(config: DictConfig) -> list[str]:
+    """Refuse to let Hydra write secrets into the folders of jobs."""
+    own = config.hydra.job
+    named = {f"hydra.job.env_set.{name}": name for name in own.env_set}
+    named |= {f"hydra.job.env_copy={name}": name for name in own.env_copy}
+    rule = "would be written into the job's folder; set it in the environment, which jobs inherit"
+    return [f"{key}: a secret {rule}" for key, name in named.items() if is_secret_name(str(name))]
+
+
 def _inside(path: str) -> bool:
     """Tell whether a path, which is relative to a folder, leads to another within it."""
     return path.split(os.sep)[0] not in (os.curdir, os.pardir)
@@ -166,10 +180,37 @@ def varying(grid: Sequence[Sequence[str]]) -> list[str]:
     return [key for key, seen in values.items() if len(seen) > 1]
 
 
-def write_plan(folder: Path, grid: Sequence[Sequence[str]]) -> None:
-    """Write what every job must know of its sweep into the sweep's folder."""
+def write_plan(folder: Path, tasks: Sequence[Task], owner: Owner) -> None:
+    """Write what every job must know of its sweep into the sweep's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's.
+    tasks : sequence of Task
+        What has been and will be launched, in that order: Hydra's launchers number jobs so.
+    owner : Owner
+        The process that launches them.
+    """
+    jobs = [
+        {
+            "number": task.place.number,
+            "attempt": task.place.attempt,
+            "checkpoint": task.place.checkpoint and str(task.place.checkpoint),
+            "overrides": [masked(override) for override in task.overrides],
+        }
+        for task in tasks
+    ]
+    place = tasks[0].place
+    plan = {
+        "varying": place.varying,
+        "n_jobs": place.n_jobs,
+        "experiment_id": place.experiment_id,
+        "owner": owner.tag(),
+        "jobs": jobs,
+    }
     with whole_file(folder / PLAN) as file:
-        file.write(json.dumps({"varying": varying(grid), "jobs": [[*overrides] for overrides in grid]}).encode())
+        file.write(json.dumps(plan).encode())
 
 
 class _About(NamedTuple):
@@ -193,7 +234,19 @@ def place(job: Job, hydra: HydraConf) -> Place:
     if not plan.exists():
         return _place(job, hydra, _About([], 1))
     about = json.loads(plan.read_text())
-    return _place(job, hydra, _About(about["varying"], len(about["jobs"])))
+    launched = about["jobs"][_number(hydra)]
+    checkpoint = launched["checkpoint"] and Path(launched["checkpoint"])
+    return replace(
+        _place(job, hydra, _About(about["varying"], about["n_jobs"])),
+        number=launched["number"],
+        attempt=launched["attempt"],
+        checkpoint=checkpoint,
+        experiment_id=about["experiment_id"],
+    )
+
+
+def _number(hydra: HydraConf) -> int:
+    return 0 if OmegaConf.is_missing(hydra.job, "num") else int(hydra.job.num)
 
 
 def _place(job: Job, hydra: HydraConf, about: _About) -> Place:
@@ -202,7 +255,7 @@ def _place(job: Job, hydra: HydraConf, about: _About) -> Place:
     return Place(
         folder=Path(hydra.runtime.output_dir),
         sweep=Path(hydra.sweep.dir).absolute().name,
-        number=0 if OmegaConf.is_missing(hydra.job, "num") else int(hydra.job.num),
+        number=_number(hydra),
         name=run_name(job, chosen, overrides, about.varying),
         chosen=chosen,
         varying=about.varying,

@@ -8,7 +8,7 @@ their results are recorded.
 import json
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
@@ -33,8 +33,10 @@ _UPDATES: dict[str, Callable[..., None]] = {name: optimizer.update for name, opt
 _WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))], 0.0)}
 _DROPOUT = {"dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0)}
 
-OPERATIONAL = {"tracking": True, "sweep": True}
-"""The settings that cannot change a job's result."""
+OPERATIONAL = {
+    name: True for name in ("tracking", "sweep", "dry_run", "rerun", "retries", "fail_fast", "checkpoint_every")
+}
+"""The settings that cannot change a job's result; they are the same for all jobs of a sweep."""
 
 
 class Arch(Settings):
@@ -68,6 +70,7 @@ class Tracking(Settings):
     artifact_root: str | None = None
     max_points: Annotated[int, within(Range(ge=4))] = 400
     pictures: bool | None = None
+    patience: Annotated[float, within(Range(ge=0))] = 30.0
 
 
 def _grid(given: Any) -> Any:
@@ -155,6 +158,11 @@ class Job(Settings):
     seed: Annotated[int, within(Range(ge=0, lt=2**32))]
     tracking: Tracking
     sweep: Sweep = Sweep()
+    dry_run: bool = False
+    rerun: Literal["all", "failed", "none"] | None = None
+    retries: Annotated[int, within(Range(ge=0))] = 0
+    fail_fast: bool = False
+    checkpoint_every: Annotated[int, within(Range(ge=1))] | None = None
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Job":
@@ -181,6 +189,10 @@ class Job(Settings):
         """Return all that can change the result, as JSON values."""
         identity = self.model_dump(mode="json", exclude=OPERATIONAL | {"arch": True, "data": {"home"}})
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
+
+    def operation(self) -> dict[str, Any]:
+        """Return all that cannot change the result."""
+        return {name: getattr(self, name) for name in OPERATIONAL}
 
     def key(self, data_digest: str) -> str:
         """Hash all that can change the result: identity, data and the version of the numerics."""

@@ -21,6 +21,8 @@ from nnsweep.tracking.store import Store
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 3.0
+SELDOM_SECONDS = 15.0
+"""The same, where the store has refused."""
 LARGEST_SHARE = 0.05
 """Of the time of a training that sending may take."""
 RESERVED = 3
@@ -47,27 +49,27 @@ class Live:
         self._stride = trainer["evaluate_every"] * -(-n_measured // max(1, self._points - RESERVED))
         self.sent: dict[int, set[int]] = {number: set() for number in range(len(records))}
         self._last = time.monotonic()
-        self._pause, self._sending = EVERY_SECONDS, True
+        self._pause = self._least = EVERY_SECONDS
 
     def __call__(self, trained: Mapping[int, Trained]) -> None:
-        """Look whether it is time, and send; a store that refuses is not asked again before the end."""
-        if not self._sending or time.monotonic() - self._last < self._pause:
+        """Look whether it is time, and send; a store that refuses is asked again, but seldom."""
+        if time.monotonic() - self._last < self._pause:
             return
         started = time.monotonic()
         try:
             for number, network in trained.items():
                 self._send(number, network)
         except StoreError as refused:
-            log.warning("no more live curves: %s", refused)
-            self._sending = False
+            log.warning("the curves wait: %s", refused)
+            self._least = SELDOM_SECONDS
         self._last = time.monotonic()
-        self._pause = max(EVERY_SECONDS, (self._last - started) / LARGEST_SHARE)
+        self._pause = max(self._least, (self._last - started) / LARGEST_SHARE)
 
     def _send(self, number: int, network: Trained) -> None:
         sent = self.sent[number]
         due = [epoch for epoch in range(0, len(network.rows), self._stride) if epoch not in sent]
-        if due:
-            record = self._records[number]
+        record = self._records[number]
+        if due and record.run_id:  # else the store was away when it began
             settings = None if sent else record.settings
             runs.log(self._store, record.run_id, points=_points(network, due), settings=settings)
             sent.update(due)

@@ -4,58 +4,65 @@ A job that ended left its record, as Hydra's return value or in its folder; of o
 the exception, or nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from nnsweep.errors import StoreError
+from nnsweep.masking import masked
+from nnsweep.messages import visible
 from nnsweep.sweep.folder import RECORD, read_record
+from nnsweep.sweep.task import Task
 from nnsweep.tracking.record import RunRecord
 
 
-def outcomes(grid: Sequence[Sequence[str]], returns: Sequence[JobReturn], folder: Path) -> list[RunRecord]:
-    """Give a record for every job of the grid.
+def outcomes(tasks: Sequence[Task], returns: Mapping[int, JobReturn], folder: Path) -> dict[int, RunRecord]:
+    """Give a record for every job that was launched.
 
     Parameters
     ----------
-    grid : sequence of sequences of str
-        The overrides of each job.
-    returns : sequence of JobReturn
-        From the launcher; empty if it was interrupted.
+    tasks : sequence of Task
+        The jobs.
+    returns : mapping of int to JobReturn
+        From the launcher, by their place among the tasks; it lacks those that it never came to.
     folder : Path
         The sweep's folder.
 
     Returns
     -------
-    list of RunRecord
-        In the order of the grid.
+    dict
+        By the jobs' numbers.
     """
-    written = {record.job: record for path in folder.glob(f"**/{RECORD}") if (record := read_record(path.parent))}
-    records = []
-    for number, overrides in enumerate(grid):
-        returned = returns[number] if number < len(returns) else None
+    found = (read_record(path.parent) for path in folder.glob(f"**/{RECORD}"))
+    written = {(record.job, record.attempt): record for record in found if record}
+    records = {}
+    for place, task in enumerate(tasks):
+        returned = returns.get(place)
+        number = task.place.number
         if returned is not None and returned.status == JobStatus.COMPLETED:
-            records.append(returned.return_value)
+            records[number] = returned.return_value
         else:
-            records.append(_unreturned(number, overrides, returned, written.get(number)))
+            records[number] = written.get((number, task.place.attempt)) or _unreturned(task, returned)
     return records
 
 
-def store_failed(returns: Sequence[JobReturn]) -> bool:
-    """Tell whether the store refused a job's record."""
-    return any(isinstance(_error(returned), StoreError) for returned in returns)
+def not_run(task: Task) -> RunRecord:
+    """Give the record of a job that nobody came to."""
+    return _unreturned(task, None)
 
 
-def _unreturned(
-    number: int, overrides: Sequence[str], returned: JobReturn | None, written: RunRecord | None
-) -> RunRecord:
-    if written is not None:
-        return written
+def _unreturned(task: Task, returned: JobReturn | None) -> RunRecord:
     error = _error(returned)
-    reason = "it did not run" if error is None else f"{type(error).__name__}: {error}"
-    state = "interrupted" if error is None else "failed"
-    return RunRecord(run_id="", name=" ".join(overrides) or f"job {number}", state=state, reason=reason, job=number)
+    reason = "it did not run" if error is None else masked(visible(f"{type(error).__name__}: {error}"))
+    return RunRecord(
+        run_id="",
+        name=task.place.name,
+        state="interrupted" if error is None else "failed",
+        reason=reason,
+        sweep=task.place.sweep,
+        job=task.place.number,
+        attempt=task.place.attempt,
+    )
 
 
 def _error(returned: JobReturn | None) -> BaseException | None:

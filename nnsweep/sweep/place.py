@@ -25,6 +25,12 @@ class Place:
         The settings that differ between the jobs of the sweep.
     n_jobs : int
         How many jobs the sweep has.
+    attempt : int
+        How many runs with the same key there are with this one.
+    checkpoint : Path or None
+        The folder of an earlier attempt that left a checkpoint to go on from.
+    experiment_id : str
+        The experiment's id in the store, so that no job need ask for it; empty if it must.
     """
 
     folder: Path
@@ -34,3 +40,6 @@ class Place:
     chosen: Mapping[str, str]
     varying: Sequence[str] = ()
     n_jobs: int = 1
+    attempt: int = 1
+    checkpoint: Path | None = None
+    experiment_id: str = ""

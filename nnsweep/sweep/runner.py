@@ -6,7 +6,7 @@ store and not its record.
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +15,16 @@ import pandas as pd
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import StoreError, UserError
+from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import n_parameters
+from nnsweep.mlp.snapshot import Snapshot
+from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.palette import COLOURS
-from nnsweep.sweep import describe, folder
+from nnsweep.sweep import describe, folder, sending
 from nnsweep.sweep.environment import environment
+from nnsweep.sweep.folder import Checkpoint, Kept
 from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.live import Live
 from nnsweep.sweep.place import Place
@@ -35,7 +39,7 @@ Draw = Callable[[pd.DataFrame, str, Path], Path]
 
 
 class Runner:
-    """A job that is on its way; its run has been started.
+    """A job that is on its way; its run has been started, unless the store is away.
 
     Parameters
     ----------
@@ -45,21 +49,17 @@ class Runner:
         Where it is recorded.
     examples : Dataset
         What it is trained on.
-
-    Raises
-    ------
-    StoreError
-        If the store refuses to start the run.
     """
 
     def __init__(self, job: Job, place: Place, store: Store, examples: Dataset) -> None:
         self.job, self.place, self.store, self.examples = job, place, store, examples
         self.trained = Trained()
         self.live: Live | None = None
-        self.number = 0
+        self.number, self.seconds = 0, 0.0
         self.files: list[Path] = []
+        self.tags = _tags(job, place, examples)
         self.begun = self.record = RunRecord(
-            run_id=_started(job, place, store, examples),
+            run_id=_started(store, place.name, self.tags),
             name=place.name,
             state="interrupted",
             reason="interrupted by the user",
@@ -67,33 +67,53 @@ class Runner:
             metrics=_sizes(job, examples),
             sweep=place.sweep,
             job=place.number,
+            key=self.tags["nnsweep.key"],
+            attempt=place.attempt,
         )
 
-    def restart(self, live: Live, number: int) -> Trained:
+    def checkpoint(self) -> Checkpoint | None:
+        """Give what an earlier attempt has left to go on from, this sweep's before another's."""
+        for place in (self.place.folder, self.place.checkpoint):
+            if place and (found := folder.read_checkpoint(place, self.begun.key)):
+                return found
+        return None
+
+    def restart(self, live: Live, number: int, checkpoint: Checkpoint | None) -> Trained:
         """Begin training, as that network of a stack; what an earlier attempt has sent is not sent again."""
         if self.live is not None:
             live.resume(number, self.live.sent[self.number])
-        self.live, self.number, self.trained, self.record = live, number, Trained(), self.begun
+        self.live, self.number, self.record = live, number, self.begun
+        self.trained, self.seconds = (checkpoint.trained, checkpoint.seconds) if checkpoint else (Trained(), 0.0)
         return self.trained
 
+    def keep(self, snapshot: Snapshot, seconds: float) -> None:
+        """Leave a checkpoint; a disk that is full costs no more than that."""
+        kept = Checkpoint(key=self.begun.key, snapshot=snapshot, trained=self.trained, seconds=self.seconds + seconds)
+        try:
+            folder.write_checkpoint(self.place.folder, kept)
+        except (OSError, UserError) as error:
+            log.warning("no checkpoint: %s", error)
+
     def tell(self, seconds: float) -> None:
-        """Say how training ended."""
+        """Say how training ended, if it has."""
+        if self.trained.ending is None:
+            return
         state, reason = _end_of(self.trained)
-        metrics = self.record.metrics | {"duration_seconds": seconds}
+        metrics = self.record.metrics | {"duration_seconds": self.seconds + seconds}
         if state == "finished":
             metrics |= final_metrics(self.trained)
         self.record = replace(self.record, state=state, reason=reason, metrics=metrics)
 
     def fail(self, error: BaseException) -> None:
         """Say why it failed; the exception is being handled."""
-        reason = visible(f"{type(error).__name__}: {error}")
+        reason = masked(visible(f"{type(error).__name__}: {error}"))
         self.record = replace(self.begun, state="failed", reason=reason)
         self.files = []
         with contextlib.suppress(OSError, UserError):  # the folder itself may be what is wrong
             self.files.append(folder.write_traceback(self.place.folder))
 
-    def finish(self, draw: Draw | None) -> RunRecord | StoreError:
-        """Write the job's folder, then send what is in it."""
+    def finish(self, draw: Draw | None) -> RunRecord:
+        """Write the job's folder, then send what is in it; if the store is away, the folder has it all."""
         try:
             if self.record.state != "failed" and self.trained.rows:
                 self.files = _written(self.job, self.place, self.trained, draw)
@@ -106,30 +126,39 @@ class Runner:
             raise
         return self._close()
 
-    def _close(self) -> RunRecord | StoreError:
+    def _close(self) -> RunRecord:
         try:
-            folder.write_record(self.place.folder, self.record)
+            kept = folder.write_record(self.place.folder, self._kept(), self.files)
+            if self.record.state != "interrupted":
+                folder.remove_checkpoint(self.place.folder)
         except (OSError, UserError) as error:
             log.exception("the record could not be written")
             self.fail(error)
+            kept = self._kept()
         try:
-            self._send()
-        except StoreError as refused:
-            return refused
-        return self.record
+            return self._sent(kept)
+        except (StoreError, UserError, OSError) as refused:
+            log.warning("the record waits in its folder: %s", refused)
+            return self.record
 
-    def _send(self) -> None:
-        run_id, trained = self.record.run_id, self.trained
-        points, tags = [], {}
-        if trained.rows and self.live is not None:
-            points = self.live.rest(self.number, trained)
-            tags = self._told() if trained.ending else {}
-        finals = _axes(self.record, self.place) | self.record.metrics
-        points += runs.finals(finals, after=len(trained.rows))
-        examples = self.examples
-        runs.log_dataset(self.store, run_id, name=examples.name, digest=examples.digest, source=examples.source)
-        runs.log_files(self.store, run_id, self.files)
-        runs.end(self.store, self.record, points=points, settings=self.record.settings, tags=tags)
+    def _sent(self, kept: Kept) -> RunRecord:
+        if not self.record.run_id:
+            return sending.resend(self.store, self.place.folder, kept)
+        points = self.live.rest(self.number, self.trained) if self.trained.rows and self.live is not None else []
+        return sending.send(self.store, self.place.folder, kept, points)
+
+    def _kept(self) -> Kept:
+        history = self.files and self.trained.rows
+        return Kept(
+            record=self.record,
+            experiment=self.store.experiment,
+            tags=self.tags | (self._told() if self.trained.ending else {}),
+            data={name: getattr(self.examples, name) for name in ("name", "digest", "source")},
+            axes=_axes(self.record, self.place),
+            best_epoch=self.trained.best_epoch,
+            max_points=self.job.tracking.max_points,
+            n_epochs=len(self.trained.rows) if history and self.record.state != "failed" else 0,
+        )
 
     def _told(self) -> dict[str, str]:
         """Tell what came out, below what the run is."""
@@ -137,14 +166,16 @@ class Runner:
         return {"mlflow.note.content": f"{describe.description(self.job, self.place.chosen)}\n\n{told}"}
 
 
-def _started(job: Job, place: Place, store: Store, examples: Dataset) -> str:
+def _tags(job: Job, place: Place, examples: Dataset) -> dict[str, str]:
     tags = {
         "nnsweep.kind": "job",
         "nnsweep.sweep": place.sweep,
         "nnsweep.job": str(place.number),
+        "nnsweep.attempt": str(place.attempt),
         "nnsweep.key": job.key(examples.digest),
         "nnsweep.state": "running",
         "nnsweep.data_digest": examples.digest,
+        "nnsweep.numerics": str(NUMERICS_VERSION),
         "nnsweep.folder": str(place.folder),
         "mlflow.note.content": describe.description(job, place.chosen),
         "mlflow.source.name": "nnsweep",
@@ -153,7 +184,15 @@ def _started(job: Job, place: Place, store: Store, examples: Dataset) -> str:
     code = environment()
     if "git_commit" in code:
         tags |= {"mlflow.source.git.commit": code["git_commit"], "nnsweep.git_dirty": str(code["git_dirty"]).lower()}
-    return runs.start(store, place.name, tags)
+    return tags
+
+
+def _started(store: Store, name: str, tags: Mapping[str, str]) -> str:
+    try:
+        return runs.start(store, name, tags)
+    except StoreError as refused:
+        log.warning("the run is recorded in its folder alone, for now: %s", refused)
+        return ""
 
 
 def _written(job: Job, place: Place, trained: Trained, draw: Draw | None) -> list[Path]:

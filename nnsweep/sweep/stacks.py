@@ -4,6 +4,7 @@ Jobs that share data, layer sizes, activation and the way of training form one s
 learning rate, schedule, initializer and the other constants of their update rule.
 """
 
+import heapq
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,20 @@ def stacks(jobs: Sequence[Job], splits: Callable[[Part], Splits], *, n_workers: 
         n_parts = min(len(numbers), max(by_memory, by_time))
         formed += [Stack(part, _seconds(need, len(part))) for part in _parted(numbers, n_parts)]
     return sorted(formed, key=lambda stack: -stack.seconds)
+
+
+def makespan(formed: Sequence[Stack], n_workers: int) -> float:
+    """Predict how many seconds some stacks take, each given to the first worker that is free.
+
+    Examples
+    --------
+    >>> makespan([Stack((0,), 3.0), Stack((1,), 2.0), Stack((2,), 2.0)], n_workers=2)
+    4.0
+    """
+    ends = [0.0] * n_workers
+    for stack in formed:
+        heapq.heapreplace(ends, ends[0] + stack.seconds)
+    return max(ends)
 
 
 def _in_cache(need: Footprint) -> int:

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nnsweep.masking import masked
+from nnsweep.sweep.folder import read_record
 from nnsweep.sweep.hydra_folder import hydra_files
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
+from nnsweep.tracking.record import RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,11 @@ class Task:
     output_subdir: str | None
     log: str
 
+    def ended(self) -> RunRecord | None:
+        """Give the record of the job's run, if this attempt of it has ended."""
+        record = read_record(self.place.folder)
+        return record if record and record.attempt == self.place.attempt else None
+
     def make_folder(self) -> None:
         """Make the job's folder, with Hydra's files in it."""
         self.place.folder.mkdir(parents=True, exist_ok=True)
@@ -47,4 +55,4 @@ class Task:
             folder = self.place.folder / self.output_subdir
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in hydra_files(self.configuration).items():
-                (folder / name).write_text(text, encoding="utf-8")
+                (folder / name).write_text(masked(text), encoding="utf-8")

@@ -9,15 +9,16 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from threadpoolctl import threadpool_limits
 
 from nnsweep.data import mapped
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.load import load
-from nnsweep.errors import StoreError
 from nnsweep.mlp.history import add
-from nnsweep.mlp.train import train
+from nnsweep.mlp.train import Epoch, train
+from nnsweep.sweep.folder import Checkpoint
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.live import Live
 from nnsweep.sweep.parts import Part
@@ -55,7 +56,7 @@ def run(
     draw: Draw | None = None,
     *,
     stopped: Callable[[], bool] = lambda: False,
-) -> list[RunRecord | StoreError]:
+) -> list[RunRecord]:
     """Do the whole of some jobs that are trained as one stack; a single job is a stack of one.
 
     Parameters
@@ -63,7 +64,7 @@ def run(
     tasks : sequence of (Job, Place)
         What to train, and where each stands.
     store : Store
-        Where they are recorded.
+        Where they are recorded; while it is away, their folders alone have the records.
     draw : callable or None
         Draws the learning curves of each.
     stopped : callable
@@ -71,15 +72,13 @@ def run(
 
     Returns
     -------
-    list of RunRecord or StoreError
-        Of a run that has ended; or, if the store refused, the error: the job's folder has the record.
+    list of RunRecord
+        Of runs that have ended.
 
     Raises
     ------
-    StoreError
-        If the store refuses to start one of the runs: nothing was trained.
     KeyboardInterrupt
-        If the user interrupts; the runs have been ended as interrupted.
+        If the user interrupts; the runs that had not ended have been ended as interrupted.
     """
     examples = dataset(tasks[0][0].data)
     runners: list[Runner] = []
@@ -87,55 +86,82 @@ def run(
         for job, place in tasks:
             runners.append(Runner(job, place, store, examples))
         _train(runners, examples, stopped)
-    except StoreError as refused:
-        for runner in runners:
-            runner.fail(refused)
-        raise
     finally:
-        sent = _finished(runners, draw)
-    return sent
+        records = _finished(runners, draw)
+    return records
 
 
-def _finished(runners: Sequence[Runner], draw: Draw | None) -> list[RunRecord | StoreError]:
+def _finished(runners: Sequence[Runner], draw: Draw | None) -> list[RunRecord]:
     """Finish every run, the others too if the user interrupts at one."""
-    sent: list[RunRecord | StoreError] = []
+    records: list[RunRecord] = []
     interruption: KeyboardInterrupt | None = None
     for runner in runners:
         try:
-            sent.append(runner.finish(None if interruption else draw))
+            records.append(runner.finish(None if interruption else draw))
         except KeyboardInterrupt as raised:
             interruption = raised
     if interruption:
         raise interruption
-    return sent
+    return records
+
+
+Begun: TypeAlias = tuple[Runner, Checkpoint | None]
+"""A run, and what its job goes on from."""
 
 
 def _train(runners: Sequence[Runner], examples: Dataset, stopped: Callable[[], bool]) -> None:
-    """Train a stack; if that fails, each job alone, so that what is wrong with one costs no other."""
+    """Train a stack; those of its jobs that go on from the same epoch are trained together."""
+    groups: dict[int, list[Begun]] = {}
+    for runner in runners:
+        checkpoint = runner.checkpoint()
+        groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((runner, checkpoint))
+    for begun in groups.values():
+        _train_group(begun, examples, stopped)
+
+
+def _train_group(begun: Sequence[Begun], examples: Dataset, stopped: Callable[[], bool]) -> None:
+    """Train jobs together; if that fails, each alone, so that what is wrong with one costs no other."""
     try:
-        _train_together(runners, examples, stopped)
+        _train_together(begun, examples, stopped)
     except (Exception, SystemExit) as error:
-        if len(runners) == 1:
+        if len(begun) == 1:
             log.exception("the job failed")
-            runners[0].fail(error)
+            begun[0][0].fail(error)
             return
         log.warning("the stack failed (%s: %s); its jobs are trained one by one", type(error).__name__, error)
-        for runner in runners:
+        for runner, _ in begun:
             _train([runner], examples, stopped)
 
 
-def _train_together(runners: Sequence[Runner], examples: Dataset, stopped: Callable[[], bool]) -> None:
+def _train_together(begun: Sequence[Begun], examples: Dataset, stopped: Callable[[], bool]) -> None:
+    runners = [runner for runner, _ in begun]
     first = runners[0].job
     live = Live(runners[0].store, [runner.record for runner in runners], first)
-    trained = {number: runner.restart(live, number) for number, runner in enumerate(runners)}
+    trained = {number: runner.restart(live, number, kept) for number, (runner, kept) in enumerate(begun)}
+    snapshots = [kept.snapshot for _, kept in begun if kept]
     members = [runner.job.member() for runner in runners]
     started = time.perf_counter()
-    with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
-        for epoch in train(examples, first.network(), members, first.training()):
-            add(trained, epoch)
-            if stopped():
-                raise KeyboardInterrupt
-            live(trained)
-    share = (time.perf_counter() - started) / len(runners)
-    for runner in runners:
-        runner.tell(share)
+
+    def share() -> float:
+        return (time.perf_counter() - started) / len(runners)
+
+    try:
+        with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
+            for epoch in train(examples, first.network(), members, first.training(), resumed=snapshots or None):
+                add(trained, epoch)
+                ending = stopped()
+                if first.checkpoint_every and (ending or epoch.epoch % first.checkpoint_every == 0):
+                    _keep(runners, epoch, share())
+                if ending:
+                    raise KeyboardInterrupt
+                live(trained)
+    finally:  # also those that had ended before the others were interrupted
+        for runner in runners:
+            runner.tell(share())
+
+
+def _keep(runners: Sequence[Runner], epoch: Epoch, seconds: float) -> None:
+    """Leave a checkpoint of every network that goes on."""
+    for index, number in enumerate(epoch.members):
+        if int(number) not in epoch.endings:
+            runners[int(number)].keep(epoch.snapshot(index), seconds)

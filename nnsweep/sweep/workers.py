@@ -1,9 +1,9 @@
 """Workers: processes that do pieces of work side by side, and give back what each returned or raised.
 
 They are forked from a server process that has imported what they need and has no threads, so that no lock of
-a BLAS library is ever copied; each uses one BLAS thread. They leave Ctrl-C to their parent, which asks them to
-stop, and end when it is gone. Each has a pipe of its own and shares no lock with others, so that one that is
-killed costs its own piece of work and nothing else.
+a BLAS library is ever copied; each uses one BLAS thread. They leave Ctrl-C, and the signals that end a program, to
+their parent, which asks them to stop, and end when it is gone. Each has a pipe of its own and shares no lock with
+others, so that one that is killed costs its own piece of work and nothing else.
 """
 
 import multiprocessing
@@ -20,6 +20,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from types import ModuleType
 from typing import Any, TypeAlias
+
+from nnsweep.interruption import SIGNALS
 
 Result: TypeAlias = tuple[int, Any]
 PATIENCE = 5.0
@@ -66,12 +68,12 @@ def _as_workers_need_it() -> Iterator[None]:
     if hasattr(signal, "pthread_sigmask"):
         from multiprocessing import resource_tracker
 
-        resource_tracker.ensure_running()  # when it starts, it lets SIGINT through again
+        resource_tracker.ensure_running()  # when it starts, it lets these signals through again
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")  # a worker would run the user's script again to have its names
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) if hasattr(signal, "pthread_sigmask") else None
     try:
         yield
     finally:
@@ -184,7 +186,8 @@ class _Worker:
         with suppress(EOFError, ConnectionError):
             if self.pipe.poll():
                 return self.pipe.recv()
-        return WorkerDied("its worker process died: killed, out of memory, or crashed")
+        self.process.join(PATIENCE)
+        return WorkerDied(f"its worker process {_end_in_words(self.process.exitcode)}")
 
     def dismiss(self) -> None:
         """Let it end when it has no work."""
@@ -195,6 +198,13 @@ class _Worker:
         """End it at once."""
         if self.process.pid is not None:
             self.process.kill()
+
+
+def _end_in_words(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return f"ended in the middle of it, with exit code {exit_code}"
+    name = next((known.name for known in signal.Signals if known == -exit_code), str(-exit_code))
+    return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
 class _Pool:
@@ -267,7 +277,8 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Any) -> None:
     """Be a worker."""
     global _stop
     _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:

@@ -1,34 +1,37 @@
 """The door to mlflow: the client is made here, late, because importing mlflow takes seconds.
 
-mlflow's own defaults that do not suit a sweep (telemetry, unpickling, minutes of retries) are changed
-here, each only where the user has not decided otherwise in the environment.
+mlflow's own defaults that do not suit a sweep (telemetry, minutes of retries) are changed here, each only where the
+user has not decided otherwise in the environment; unpickling is switched off whatever it says.
 """
 
 import contextlib
 import functools
 import logging
 import os
-import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from nnsweep.errors import StoreError
+from nnsweep.masking import masked
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a request sent twice can make a run twice; job folders lose nothing
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "GIT_PYTHON_REFRESH": "quiet",
+    "PGCONNECT_TIMEOUT": "10",
 }
-_SECRET = "pass|pwd|secret|token|key|credential"
 _SAID = 300
+AWAY_SECONDS = 5.0
+"""How long a store that did not answer is not asked again: every call would wait for it."""
+
+_away: dict[str, float] = {}  # until when, by URI
 
 
 @functools.cache
@@ -45,13 +48,12 @@ def client(uri: str) -> "MlflowClient":
     mlflow.tracking.MlflowClient
         Nothing has been asked of the store yet.
     """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    _settle_environment()
     from mlflow.tracking import MlflowClient
 
     _listen()
     for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # they print the tracebacks of what they also raise
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
@@ -73,34 +75,15 @@ def _wait_less(connection: Any, _: Any) -> None:
 
 def preload() -> None:
     """Import now what the first use of a store would import, and wait for."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    _settle_environment()
     import mlflow.store.tracking.sqlalchemy_store
     import mlflow.tracking  # noqa: F401
 
 
-def masked(text: str) -> str:
-    """Hide the credentials of every URI in a text: who stands before its host, and secrets in its query.
-
-    Examples
-    --------
-    >>> masked("cannot reach postgresql://me:secret@host/db?sslpassword=secret")
-    'cannot reach postgresql://***@host/db?sslpassword=***'
-    """
-    text = re.sub(r"://[^\s/:@]*(:\S*)?@", "://***@", text)  # a password may itself have / : and @ in it
-    return re.sub(rf"([?&][^\s=&]*(?:{_SECRET})[^\s=&]*=)[^\s&]+", r"\1***", text, flags=re.IGNORECASE)
-
-
-def without_credentials(address: str) -> str:
-    """Return the address of a server without user and password.
-
-    Examples
-    --------
-    >>> without_credentials("https://me:secret@host:8080/mlflow")
-    'https://host:8080/mlflow'
-    """
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+def _settle_environment() -> None:
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
 
 
 @contextlib.contextmanager
@@ -110,14 +93,18 @@ def explained(uri: str) -> Iterator[None]:
     Raises
     ------
     StoreError
-        Naming the store and the start of the first line of what it said.
+        Naming the store and the start of the first line of what it said; at once, if it did not answer a moment ago.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    if time.monotonic() < _away.get(uri, 0.0):
+        raise StoreError(f"the store {masked(uri)} did not answer a moment ago")
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
+        if _did_not_answer(error):
+            _away[uri] = time.monotonic() + AWAY_SECONDS
         lines = str(error).strip().splitlines() or [type(error).__name__]
         said = masked(lines[0])[:_SAID]
         if "out-of-date database schema" in str(error):
@@ -128,3 +115,15 @@ def explained(uri: str) -> Iterator[None]:
         raise StoreError(
             f"the store {masked(uri)} cannot be used ({said}). Check tracking.uri or MLFLOW_TRACKING_URI"
         ) from error
+
+
+def ask_again(uri: str) -> None:
+    """Let a store be asked, though it did not answer a moment ago."""
+    _away.pop(uri, None)
+
+
+def _did_not_answer(error: Exception) -> bool:
+    from sqlalchemy.exc import OperationalError
+
+    causes = (error, error.__cause__)
+    return any(isinstance(cause, OperationalError | OSError) for cause in causes) or "API request to" in str(error)

@@ -4,8 +4,9 @@ What is read equals what was written: settings come back as the values they were
 epoch, from the Parquet file and not from the thinned points of the store.
 """
 
+import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,21 @@ from nnsweep.tracking.store import Store
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+PLAN = "plan.json"
+"""The artifact of a sweep's summary run that says what its jobs are and which results it has taken over."""
+AT_ONCE = 500
+"""Runs that are asked for by their ids in one request."""
+
 
 def job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
-    """Read the runs of an experiment's jobs, oldest first.
+    """Read the runs of an experiment's jobs, oldest first, the one that counts of each key; see `counting`.
 
     Parameters
     ----------
     store : Store
         Store and experiment.
     sweep : str or None
-        Only the jobs of this sweep.
+        Only the jobs of this sweep, with those of earlier ones whose results it has taken over.
 
     Returns
     -------
@@ -35,24 +41,65 @@ def job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
         Runs that were deleted in MLflow are left out.
     """
     wanted = "tags.`nnsweep.kind` = 'job'"
-    if sweep is not None and "'" not in sweep:  # a quote would end the text of MLflow's filter
+    if sweep is None:
+        return counting(map(record_of, search(store, wanted)))
+    if "'" not in sweep:  # a quote would end the text of MLflow's filter
         wanted += f" and tags.`nnsweep.sweep` = '{sweep}'"
-    found: list[Any] = []
+    own = [record for record in map(record_of, search(store, wanted)) if record.sweep == sweep]
+    return counting([*map(record_of, with_ids(store, _taken_over(store, sweep))), *own])
+
+
+def counting(records: Iterable[RunRecord]) -> list[RunRecord]:
+    """Leave out runs that a later one with the same key stands for.
+
+    Of a key's runs the last that finished counts; if none did, the last of all. Runs without a key all count.
+    """
+    chosen: dict[str, RunRecord] = {}
+    for record in records:
+        name = record.key or record.run_id
+        if name in chosen and chosen[name].state == "finished" != record.state:
+            continue
+        chosen.pop(name, None)
+        chosen[name] = record
+    return [*chosen.values()]
+
+
+def search(store: Store, wanted: str) -> Iterator["Run"]:
+    """Find the runs of an experiment that MLflow's filter holds for, oldest first."""
     token = None
-    with explained(store.uri):
-        while True:
+    while True:
+        with explained(store.uri):
             page = client(store.uri).search_runs(
                 [store.experiment_id],
                 filter_string=wanted,
                 order_by=["attributes.start_time ASC"],
                 page_token=token,
             )
-            found += page
-            token = page.token
-            if not token:
-                break
-    records = [_record(run) for run in found]
-    return [record for record in records if sweep in (None, record.sweep)]
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def with_ids(store: Store, run_ids: Sequence[str]) -> Iterator["Run"]:
+    """Read runs of an experiment by their ids, oldest first within every few hundred."""
+    for start in range(0, len(run_ids), AT_ONCE):
+        listed = ", ".join(f"'{run_id}'" for run_id in run_ids[start : start + AT_ONCE])
+        yield from search(store, f"attributes.run_id IN ({listed})")
+
+
+def _taken_over(store: Store, sweep: str) -> list[str]:
+    """Give the ids of the runs of earlier sweeps that are results of a sweep too: its plan knows them."""
+    summaries = search(store, "tags.`nnsweep.kind` = 'sweep'")
+    found = [run.info.run_id for run in summaries if run.data.tags.get("nnsweep.sweep") == sweep]
+    return [run_id for summary in found for run_id in _plan(store, summary).get("reused", [])]
+
+
+def _plan(store: Store, run_id: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder, explained(store.uri):
+        if PLAN not in [artifact.path for artifact in client(store.uri).list_artifacts(run_id)]:
+            return {}
+        return dict(json.loads(Path(client(store.uri).download_artifacts(run_id, PLAN, folder)).read_text()))
 
 
 def history(store: Store, run_id: str) -> pd.DataFrame:
@@ -76,7 +123,8 @@ def histories(store: Store, records: Sequence[RunRecord]) -> dict[str, pd.DataFr
     return {record.run_id: history(store, record.run_id) for record in records}
 
 
-def _record(run: "Run") -> RunRecord:
+def record_of(run: "Run") -> RunRecord:
+    """Make the record of a run that was read."""
     tags, state = run.data.tags, run.data.tags.get("nnsweep.state", "running")
     # a finished run's last `test_accuracy` is the one at its best epoch; other last values belong to curves
     curves = set(CURVES) - ({"test_accuracy"} if state == "finished" else set())
@@ -90,6 +138,8 @@ def _record(run: "Run") -> RunRecord:
         metrics={name: value for name, value in run.data.metrics.items() if name in results},
         sweep=tags.get("nnsweep.sweep", ""),
         job=int(tags.get("nnsweep.job", 0)),
+        key=tags.get("nnsweep.key", ""),
+        attempt=int(tags.get("nnsweep.attempt", 1)),
     )
 
 

@@ -36,7 +36,8 @@ class RunRecord:
     name : str
         Readable name, such as ``20-20-tanh-inv-s0``.
     state : str
-        ``finished``, ``failed``, ``diverged``, ``interrupted`` or ``running``.
+        ``finished``, ``failed``, ``diverged``, ``interrupted``, ``lost`` (its process went without a word) or
+        ``running``.
     reason : str
         Why a run that did not finish ended; empty for a finished one.
     settings : dict
@@ -48,6 +49,10 @@ class RunRecord:
         Id of the sweep it belongs to.
     job : int
         Its number within the sweep, from 0.
+    key : str
+        Hash of all that can change its result; equal keys, equal results.
+    attempt : int
+        How many runs with this key there have been, this one counted.
     """
 
     run_id: str
@@ -58,3 +63,5 @@ class RunRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     sweep: str = ""
     job: int = 0
+    key: str = ""
+    attempt: int = 1

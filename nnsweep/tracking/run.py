@@ -15,11 +15,21 @@ import numpy as np
 from nnsweep.errors import StoreError
 from nnsweep.mlp.arrays import FloatArray, IntArray
 from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.owner import this_process
 from nnsweep.tracking.record import CURVES, RunRecord, Setting
 from nnsweep.tracking.store import Store
 
-STATUSES = {"finished": "FINISHED", "failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED"}
+STATUSES = {
+    "finished": "FINISHED",
+    "failed": "FAILED",
+    "diverged": "FAILED",
+    "interrupted": "KILLED",
+    "lost": "KILLED",
+}
 """MLflow's status for each of our states."""
+OWNER = "nnsweep.owner"
+"""The tag that names the process a run belongs to."""
+LONGEST_TAG = 8000
 
 
 _artifact_uris: dict[str, str] = {}  # of runs that were started here: the store need not be asked for them
@@ -35,7 +45,7 @@ def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
     name : str
         Readable name.
     tags : mapping of str to str
-        ``nnsweep.kind`` and whatever else is known now.
+        ``nnsweep.kind`` and whatever else is known now; the run belongs to this process if they do not say whose it is.
 
     Returns
     -------
@@ -47,10 +57,44 @@ def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
     StoreError
         If the store refuses.
     """
+    texts = {OWNER: this_process().tag()} | {key: text[:LONGEST_TAG] for key, text in tags.items()}
     with explained(store.uri):
-        run = client(store.uri).create_run(store.experiment_id, tags=dict(tags), run_name=name)
+        run = client(store.uri).create_run(store.experiment_id, tags=texts, run_name=name)
         _artifact_uris[run.info.run_id] = run.info.artifact_uri
         return str(run.info.run_id)
+
+
+class Found(NamedTuple):
+    """A run that is in the store already.
+
+    Attributes
+    ----------
+    run_id : str
+        Its id.
+    ended : bool
+        Whether it has ended.
+    """
+
+    run_id: str
+    ended: bool
+
+
+def find(store: Store, *, sweep: str, job: int, attempt: int) -> Found | None:
+    """Find a run by what no two runs have in common; one that has ended before one that has not."""
+    wanted = {"nnsweep.sweep": sweep, "nnsweep.job": str(job), "nnsweep.attempt": str(attempt)}
+    asked = [f"tags.`{name}` = '{text}'" for name, text in wanted.items() if "'" not in text]  # it would end the text
+    with explained(store.uri):
+        runs = client(store.uri).search_runs([store.experiment_id], filter_string=" and ".join(asked))
+    same = [run for run in runs if wanted.items() <= run.data.tags.items()]
+    found = [Found(run.info.run_id, run.info.status not in ("RUNNING", "SCHEDULED")) for run in same]
+    return max(found, key=lambda run: run.ended, default=None)
+
+
+def steps(store: Store, run_id: str) -> dict[str, set[int]]:
+    """Give the steps that the store has of each curve of a run."""
+    with explained(store.uri):
+        asked = client(store.uri)
+        return {name: {point.step for point in asked.get_metric_history(run_id, name)} for name in CURVES}
 
 
 class Point(NamedTuple):
@@ -90,7 +134,7 @@ def log(
     settings : mapping of str to Setting or None
         MLflow's params, which are text.
     tags : mapping of str to str or None
-        Each is cut to the 8000 characters that MLflow keeps.
+        Each is cut to the `LONGEST_TAG` characters that MLflow keeps.
 
     Raises
     ------
@@ -102,7 +146,7 @@ def log(
     now = int(time.time() * 1000)
     metrics = [Metric(name, float(value), now, step) for name, value, step in points if math.isfinite(value)]
     params = [Param(name, str(value)) for name, value in (settings or {}).items()]
-    texts = [RunTag(name, text[:8000]) for name, text in (tags or {}).items()]
+    texts = [RunTag(name, text[:LONGEST_TAG]) for name, text in (tags or {}).items()]
     with explained(store.uri):
         client(store.uri).log_batch(run_id, metrics=metrics, params=params, tags=texts)
 

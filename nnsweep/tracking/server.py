@@ -1,4 +1,4 @@
-"""Asking a tracking server, which may be gone, slow or something else entirely, and never for long."""
+"""Asking a store for the first time: it may be gone, slow or something else entirely, and is never waited for long."""
 
 import urllib.error
 import urllib.request
@@ -9,7 +9,8 @@ from threading import Thread
 from typing import TypeVar
 
 from nnsweep.errors import StoreError
-from nnsweep.tracking.client import client, explained, masked, without_credentials
+from nnsweep.masking import masked, without_credentials
+from nnsweep.tracking.client import client, explained
 
 ANSWER_SECONDS = 9.0
 """How long a server may take before the first job; mlflow's own retries would take minutes."""
@@ -23,20 +24,23 @@ def is_server(uri: str) -> bool:
 
 
 def asked(uri: str, ask: Callable[[], T]) -> T:
-    """Ask a server.
+    """Ask a store, for the first time.
 
     Parameters
     ----------
     uri : str
-        The server.
+        The store; only an SQLite file may take its time.
     ask : callable
         What is done with it; it goes on in the background if it takes too long.
 
     Raises
     ------
     StoreError
-        If the server is not there, refuses, or has not answered after `ANSWER_SECONDS`.
+        If it is not there, refuses, or has not answered after `ANSWER_SECONDS`.
     """
+    if uri.startswith("sqlite:"):
+        with explained(uri):
+            return ask()
     with explained(uri):
         client(uri)  # imports mlflow, which is not the server's time
 
@@ -50,7 +54,8 @@ def asked(uri: str, ask: Callable[[], T]) -> T:
 
 def _answer(uri: str, ask: Callable[[], T], answer: Future[T]) -> None:
     try:
-        _require(uri)
+        if is_server(uri):
+            _require(uri)
         with explained(uri):
             answer.set_result(ask())
     except BaseException as error:
@@ -68,6 +73,7 @@ def _require(uri: str) -> None:
 
 
 def _silent(uri: str, said: str) -> StoreError:
+    kind = "server" if is_server(uri) else "database"
     return StoreError(
-        f"the tracking server {masked(uri)} does not answer ({said}). Start it, or choose another tracking.uri"
+        f"the tracking {kind} {masked(uri)} does not answer ({said}). Start it, or choose another tracking.uri"
     )

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.tracking.client import client, explained, masked
+from nnsweep.masking import masked
+from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.server import asked, is_server
 
 _SQLITE = "sqlite:///"
@@ -136,6 +137,54 @@ def existing(uri: str, experiment: str) -> Store:
     return _store(uri, experiment, lambda: _existing_id(uri, experiment))
 
 
+def if_there(uri: str, experiment: str) -> Store | None:
+    """Find an experiment in a store; None if there is no such store or experiment, yet.
+
+    Raises
+    ------
+    StoreError
+        If the store is there and cannot be used.
+    """
+    database = sqlite_path(uri)
+    if database and not os.path.lexists(database):
+        return None
+    if database:
+        _require_sound(database)
+    found = asked(uri, lambda: client(uri).get_experiment_by_name(experiment))
+    return Store(uri, experiment, str(found.experiment_id)) if found else None
+
+
+def check(uri: str) -> None:
+    """Check what can be checked of a store without MLflow: at once, and without changing anything.
+
+    Raises
+    ------
+    StoreError
+        If it is an SQLite store that is damaged, or cannot be written or made.
+    """
+    database = sqlite_path(uri)
+    if not database:
+        return
+    if os.path.lexists(database):
+        _require_writable(database)
+        _require_sound(database)
+    elif not os.access(_nearest_folder(database.parent), os.W_OK | os.X_OK):
+        raise _cannot_be_made(database, "no folder above it can be written to")
+
+
+def _nearest_folder(folder: Path) -> Path:
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _cannot_be_made(database: Path, cause: str) -> StoreError:
+    return StoreError(
+        f"the store {database} cannot be made ({cause}). "
+        "Choose a folder you may write to: tracking.uri=sqlite:///FOLDER/mlflow.db"
+    )
+
+
 def require_store(uri: str) -> None:
     """Check that a store is there, without making one.
 
@@ -165,13 +214,14 @@ def _ready_sqlite(database: Path) -> None:
         if not os.path.lexists(database):
             _build_sqlite(database)
     except OSError as error:
-        raise StoreError(
-            f"the store {database} cannot be made ({error.strerror or error}). "
-            "Choose a folder you may write to: tracking.uri=sqlite:///FOLDER/mlflow.db"
-        ) from error
+        raise _cannot_be_made(database, error.strerror or str(error)) from error
+    _require_writable(database)
+    _require_sound(database)
+
+
+def _require_writable(database: Path) -> None:
     if database.is_file() and not all(os.access(path, os.W_OK) for path in (database, database.parent)):
         raise StoreError(f"the store {database} is read-only. Change its permissions, or choose another tracking.uri")
-    _require_sound(database)
 
 
 def _build_sqlite(database: Path) -> None:
@@ -229,11 +279,7 @@ def _artifact_location(uri: str, artifact_root: str | None) -> str | None:
 
 
 def _store(uri: str, experiment: str, experiment_id: Callable[[], str]) -> Store:
-    if is_server(uri):
-        found = asked(uri, experiment_id)
-    else:
-        with explained(uri):
-            found = experiment_id()
+    found = asked(uri, experiment_id)
     if not found:  # some other service that speaks JSON
         raise StoreError(f"{masked(uri)} is not an MLflow tracking server. Check tracking.uri or MLFLOW_TRACKING_URI")
     return Store(uri, experiment, found)

@@ -10,7 +10,8 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.tracking.client import client, explained, masked, without_credentials
+from nnsweep.masking import masked, without_credentials
+from nnsweep.tracking.client import client, explained
 
 SCHEMES = some.sampled_from(["http", "https", "postgresql", "mysql+pymysql", "mssql+pyodbc"])
 USERS = some.from_regex(r"[a-z_.%+-]{0,12}", fullmatch=True)

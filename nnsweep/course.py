@@ -1,0 +1,308 @@
+"""The course of a sweep: every job is checked, a plan is made, what has to be run is launched, and a table comes out.
+
+It is the same for every launcher, and goes on from wherever an earlier sweep with the same jobs was left.
+"""
+
+import functools
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from nnsweep import interruption, summary
+from nnsweep.errors import ConfigError, StoreError, UserError
+from nnsweep.files import whole_file
+from nnsweep.masking import has_credentials, masked
+from nnsweep.messages import visible
+from nnsweep.mlp.network import n_parameters
+from nnsweep.mlp.train import NUMERICS_VERSION
+from nnsweep.progress import progress
+from nnsweep.sweep import describe, plan
+from nnsweep.sweep.crew import Crew, Others
+from nnsweep.sweep.grid import write_plan
+from nnsweep.sweep.outcomes import not_run, outcomes
+from nnsweep.sweep.plan import Choice, Wanted
+from nnsweep.sweep.settle import Asked, Settled, settle
+from nnsweep.sweep.task import Task
+from nnsweep.sweep.work import dataset
+from nnsweep.tracking import owner
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import check, resolved_uri
+
+FAILED_JOBS = 3
+LOOKS_EVERY = 1.0
+"""Seconds between two looks at what somebody else is at work on."""
+
+Records: TypeAlias = dict[int, RunRecord]
+
+
+@dataclass
+class _Course:
+    """How far a sweep has come."""
+
+    crew: Crew | Others
+    tasks: dict[int, Task]  # the distinct jobs, by their number in the grid
+    asked: Asked
+    launched: list[Task] = field(default_factory=list)
+    records: Records = field(default_factory=dict)
+    interruption: KeyboardInterrupt | None = None
+    broken_off: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return self.asked.folder
+
+
+def run(checked: Sequence[Task], crew: Crew | Others, folder: Path, configuration: str) -> list[RunRecord]:
+    """Run the jobs of a grid.
+
+    Parameters
+    ----------
+    checked : sequence of Task
+        All of them.
+    crew : Crew or Others
+        Who does the work.
+    folder : Path
+        The sweep's folder; its name is the sweep's id.
+    configuration : str
+        Hydra's configuration of the sweep, to be left in the folder.
+
+    Returns
+    -------
+    list of RunRecord
+        One for each distinct job, in the order of the grid.
+
+    Raises
+    ------
+    UserError
+        Before the first job, if the data or the store cannot be used.
+    SystemExit
+        After the last job, with 3 if a job did not finish, 5 if the store does not have everything, 128 and the
+        signal's number if interrupted.
+    """
+    job = checked[0].job
+    uri = resolved_uri(job.tracking.uri, Path.cwd())
+    check(uri)
+    if has_credentials(uri):
+        os.environ["MLFLOW_TRACKING_URI"] = uri  # from where jobs in other processes have it
+    crew.begin(checked)
+    wanted = _distinct(checked)
+    course = _Course(
+        crew=crew,
+        tasks={one.number: checked[one.number] for one in wanted},
+        asked=Asked(
+            uri=uri,
+            experiment=job.tracking.experiment,
+            artifact_root=job.tracking.artifact_root,
+            jobs=wanted,
+            rerun=job.rerun,
+            owner=owner.this_process(),
+            folder=folder,
+            look_only=job.dry_run,
+        ),
+    )
+    if job.dry_run:
+        _show_plan(course, crew.call(functools.partial(settle, course.asked)), len(checked), jobs=True)
+        return []
+    settled = _begun(course, configuration, len(checked))
+    _run_all(course, settled)
+    return _ended(course, settled)
+
+
+def _distinct(checked: Sequence[Task]) -> list[Wanted]:
+    """Fold jobs that are the same; every data set is loaded, so that what is wrong with one is told now."""
+    wanted: dict[str, Wanted] = {}
+    for number, task in enumerate(checked):
+        digest = dataset(task.job.data).digest
+        key = task.job.key(digest)
+        if key not in wanted:
+            wanted[key] = Wanted(
+                number=number,
+                key=key,
+                name=task.place.name,
+                settings=describe.settings(task.job, task.place.chosen),
+                data_digest=digest,
+                numerics=str(NUMERICS_VERSION),
+            )
+    return [*wanted.values()]
+
+
+def _begun(course: _Course, configuration: str, n_jobs: int) -> Settled:
+    """Make folder and store ready, and settle what to do; if that cannot be, leave nothing behind."""
+    made = _make_folder(course.folder)
+    try:
+        with whole_file(course.folder / "multirun.yaml") as file:
+            file.write(masked(configuration).encode())
+        settled: Settled = course.crew.call(functools.partial(settle, course.asked))
+    except BaseException:
+        for path in made:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+    _show_plan(course, settled, n_jobs)
+    course.asked = replace(course.asked, run_id=settled.run_id)
+    return settled
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make the sweep's folder; give the uppermost one that was not there, if any."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()][-1:]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"hydra.sweep.dir={folder}: cannot be written ({error.strerror}); choose another") from error
+    return made
+
+
+def _show_plan(course: _Course, settled: Settled, n_jobs: int, *, jobs: bool = False) -> None:
+    choices = settled.choices
+    lines = [*settled.notes, *plan.told([*choices.values()], n_jobs - len(choices))]
+    to_run = [course.tasks[number] for number, choice in choices.items() if choice.action == "run"]
+    if to_run:
+        seconds, total = course.crew.predict(to_run), sum(map(_n_parameters, to_run))
+        lines.append(f"  to train: {total:,} parameters in all, about {_duration(seconds)}")
+    if jobs:
+        lines += [_line(course.tasks[number], choice) for number, choice in choices.items()]
+    print("\n".join(map(visible, lines)), end="\n\n" if not jobs else "\n", flush=True)
+
+
+def _line(task: Task, choice: Choice) -> str:
+    told = {"run": f"run ({choice.why})", "reuse": f"{choice.why} before", "wait": f"held by {choice.holder}"}
+    changed = f": {', '.join(choice.changed)}" if choice.changed else ""
+    number, name = task.place.number, task.place.name
+    return f"  {number:>5}  {name}  {_n_parameters(task):,} parameters  {told[choice.action]}{changed}"
+
+
+def _n_parameters(task: Task) -> int:
+    data = dataset(task.job.data)
+    return n_parameters(data.n_features, task.job.arch.sizes, data.n_classes)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _run_all(course: _Course, settled: Settled) -> None:
+    """Run what is this sweep's to run; then wait for what is others', and run what they leave."""
+    with progress(course.folder, len(course.tasks)):
+        while True:
+            for number, choice in settled.choices.items():
+                if choice.action == "reuse" and choice.record:
+                    course.records[number] = _taken_over(course.tasks[number], choice.record)
+            _launch(course, _to_run(course, settled))
+            waiting = [job for job in course.asked.jobs if settled.choices[job.number].action == "wait"]
+            if not waiting or course.interruption or course.broken_off:
+                return
+            course.asked = replace(course.asked, jobs=waiting, waited=frozenset(job.key for job in waiting))
+            settled = _looked_again(course)
+
+
+def _taken_over(task: Task, record: RunRecord) -> RunRecord:
+    """Let the record of an earlier run be told as this sweep tells its jobs."""
+    settings = describe.settings(task.job, task.place.chosen)
+    return replace(record, job=task.place.number, name=task.place.name, settings=settings)
+
+
+def _looked_again(course: _Course) -> Settled:
+    """Wait for a while, and settle what is left."""
+    try:
+        time.sleep(LOOKS_EVERY)
+        settled: Settled = course.crew.call(functools.partial(settle, course.asked))
+        return settled
+    except KeyboardInterrupt as interrupted:
+        course.interruption = interrupted
+        return Settled(store=None, choices={})
+
+
+def _to_run(course: _Course, settled: Settled) -> list[Task]:
+    """Give the jobs that are this sweep's to run, with all that was settled of them."""
+    known = settled.store.experiment_id if settled.store else ""
+    return [
+        _placed(course.tasks[number], choice, known)
+        for number, choice in settled.choices.items()
+        if choice.action == "run"
+    ]
+
+
+def _placed(task: Task, choice: Choice, experiment_id: str) -> Task:
+    place = replace(task.place, attempt=choice.attempt, checkpoint=choice.checkpoint, experiment_id=experiment_id)
+    return replace(task, place=place)
+
+
+def _launch(course: _Course, to_run: Sequence[Task]) -> None:
+    """Launch jobs, and those that fail again as often as is wanted."""
+    for retry in range(1 + (to_run[0].job.retries if to_run else 0)):
+        _launch_once(course, to_run)
+        failed = [task for task in to_run if course.records[task.place.number].state == "failed"]
+        if not failed or course.interruption or course.broken_off:
+            return
+        to_run = _again(failed, course.records, retry + 1)
+
+
+def _launch_once(course: _Course, to_run: Sequence[Task]) -> None:
+    if not to_run:
+        return
+    course.launched += to_run
+    write_plan(course.folder, course.launched, course.asked.owner)
+    returns = {}
+    try:
+        with interruption.announced():
+            returns = course.crew.launch(to_run)
+    except KeyboardInterrupt as interrupted:
+        course.interruption = interrupted
+    course.records |= outcomes(to_run, returns, course.folder)
+    states = [course.records[task.place.number].state for task in to_run]
+    course.broken_off = course.broken_off or (to_run[0].job.fail_fast and "failed" in states)
+
+
+def _again(failed: Sequence[Task], records: Mapping[int, RunRecord], retry: int) -> list[Task]:
+    if retry > failed[0].job.retries:
+        return []
+    for task in failed:
+        record = records[task.place.number]
+        told = f"job {record.job} ({record.name}) failed: {record.reason}; trying again, {retry} of {task.job.retries}"
+        print(f"nnsweep: warning: {visible(told)}", file=sys.stderr, flush=True)
+    return [replace(task, place=replace(task.place, attempt=task.place.attempt + 1)) for task in failed]
+
+
+def _ended(course: _Course, settled: Settled) -> list[RunRecord]:
+    """Show the table, leave the summary in the store, and tell by the exit code what became of the sweep."""
+    assert settled.store is not None
+    records = [course.records.get(number) or not_run(task) for number, task in course.tasks.items()]
+    summary.show(records, settled.store, course.folder.name)
+    job = next(iter(course.tasks.values())).job
+    end = summary.End(
+        records=records,
+        store=settled.store,
+        folder=course.folder,
+        run_id=settled.run_id,
+        patience=0.0 if course.interruption else job.tracking.patience,
+        picture=job.tracking.pictures is not False and not course.interruption,
+        interrupted=course.interruption is not None,
+    )
+    problem = _recorded(course, end)
+    unfinished = sum(record.state != "finished" for record in records)
+    if problem:
+        print(f"nnsweep: error: {visible(problem)}", file=sys.stderr)
+    if course.interruption:
+        print(f"Interrupted. The same command goes on: {unfinished} of {len(records)} jobs are left.", flush=True)
+        raise SystemExit(interruption.exit_code(course.interruption))
+    if problem:
+        raise SystemExit(StoreError.exit_code)
+    if unfinished:
+        raise SystemExit(FAILED_JOBS)
+    return records
+
+
+def _recorded(course: _Course, end: summary.End) -> str:
+    """Leave the summary in the store; give what the user must know if that could not be."""
+    try:
+        problem: str = course.crew.call(functools.partial(summary.record, end))
+        return problem
+    except UserError as error:
+        return str(error)

@@ -1,0 +1,93 @@
+"""An interruption: the user's Ctrl-C, or a signal to end, and how soon it is obeyed.
+
+The first one lets training come to the end of its epoch, so that every run is closed; the second one ends the program
+where it is.
+"""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+NOTICE = "nnsweep: stopping after the current epoch; interrupt again to stop at once"
+
+
+class Interrupted(KeyboardInterrupt):
+    """The program shall end, because of a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class _Course:
+    """How far this process is with being interrupted."""
+
+    asked = 0  # the number of the signal
+    patient = False  # whether somebody looks at `asked`, so that nothing need be broken off
+    announced = False  # whether the user is told what the first one does
+
+
+_course = _Course()
+
+
+def exit_code(error: KeyboardInterrupt | None) -> int:
+    """Give the exit code of a program that was interrupted, as shells tell it: 128 and the signal's number."""
+    return 128 + (error.number if isinstance(error, Interrupted) else int(signal.SIGINT))
+
+
+@contextmanager
+def obeyed() -> Iterator[None]:
+    """Let the signals that end a program raise `Interrupted` in the block, which the main thread must run."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    kept = {number for number, handler in before.items() if handler in (signal.SIG_IGN, None)}  # nohup's wish
+    _course.asked, _course.patient = 0, False
+    try:
+        for number in set(before) - kept:
+            signal.signal(number, _handle)
+        yield
+    finally:
+        for number in set(before) - kept:
+            signal.signal(number, before[number])
+
+
+@contextmanager
+def announced() -> Iterator[None]:
+    """Let the first interruption during the block tell that training comes to the end of its epoch."""
+    _course.announced = True
+    try:
+        yield
+    finally:
+        _course.announced = False
+
+
+@contextmanager
+def awaited() -> Iterator[None]:
+    """Let the first interruption wait until the block asks for it, or ends."""
+    if _course.patient:
+        yield
+        return
+    _course.patient = True
+    try:
+        yield
+    finally:
+        _course.patient = False
+    if _course.asked:
+        raise Interrupted(_course.asked)
+
+
+def asked() -> bool:
+    """Tell whether an interruption waits."""
+    return bool(_course.asked)
+
+
+def _handle(number: int, _: FrameType | None) -> None:
+    first = not _course.asked
+    _course.asked = _course.asked or number
+    if first and _course.announced:
+        print(NOTICE, file=sys.stderr, flush=True)
+    if first and _course.patient:
+        return
+    raise Interrupted(number)

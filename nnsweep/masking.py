@@ -1,0 +1,85 @@
+"""Secrets kept out of what is printed and stored: passwords in addresses, values of telling names, known kinds of keys.
+
+Whatever leaves the program as text from elsewhere (a URI, an override, an exception of somebody's) passes through here.
+"""
+
+import os
+import re
+from urllib.parse import urlsplit
+
+HIDDEN = "***"
+_WORDS = r"passw|passphrase|pwd|secret|token|credential|(?:api|access|private|account|auth|encryption|signing)[_-]?key"
+_VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s'",;}\]]+?(?=:?(?:[\s'",;}\]]|$)))"""
+_TELLING = re.compile(rf"(?<![\w.-])([\w.-]*(?:{_WORDS})[\w.-]*['\"]?\s*[=:]\s*){_VALUE}", re.IGNORECASE)
+_QUERY = re.compile(r"([?&][^\s=&]*(?:pass|pwd|secret|token|key|credential|sig)[^\s=&]*=)[^\s&'\"]+", re.IGNORECASE)
+_USER = re.compile(r"://[^\s/:@]*(:\S*)?@")  # a password may itself have / : and @ in it
+_SHAPES = re.compile(
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[opsur]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
+    r"|\bsk-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
+)
+_NO_SECRETS = ("PWD", "OLDPWD")
+_SHORTEST = 6  # a shorter value of the environment may be part of any word
+
+
+def masked(text: str) -> str:
+    """Hide what is secret in a text.
+
+    That is: who stands before the host of a URI, and secrets in its query; what is given to a name such as
+    ``password`` or ``api_key``; keys in the shapes of well-known services; the values of environment variables with
+    such names.
+
+    Examples
+    --------
+    >>> masked("cannot reach postgresql://me:hush@host/db?sslpassword=hush")
+    'cannot reach postgresql://***@host/db?sslpassword=***'
+    >>> masked("db.password=hush: there is no such key")
+    'db.password=***: there is no such key'
+    """
+    for value in _known():
+        text = text.replace(value, HIDDEN)
+    text = _USER.sub(f"://{HIDDEN}@", text)
+    text = _QUERY.sub(rf"\1{HIDDEN}", text)
+    text = _TELLING.sub(rf"\1{HIDDEN}", text)
+    return _SHAPES.sub(HIDDEN, text)
+
+
+def _known() -> list[str]:
+    """Give the secrets of this process's environment, the longest first."""
+    telling = re.compile(_WORDS, re.IGNORECASE)
+    named = ((name, value) for name, value in os.environ.items() if telling.search(name) and name not in _NO_SECRETS)
+    values = {value for _, value in named if len(value) >= _SHORTEST}
+    return sorted(values, key=len, reverse=True)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a value with this name should be hidden.
+
+    Examples
+    --------
+    >>> is_secret_name("AWS_SECRET_ACCESS_KEY"), is_secret_name("nnsweep.key")
+    (True, False)
+    """
+    return re.search(_WORDS, name, re.IGNORECASE) is not None
+
+
+def has_credentials(address: str) -> bool:
+    """Tell whether an address holds a user, a password or a secret in its query.
+
+    Examples
+    --------
+    >>> has_credentials("https://me:hush@host/mlflow"), has_credentials("sqlite:///mlflow.db")
+    (True, False)
+    """
+    return _QUERY.search(address) is not None or _USER.search(address) is not None
+
+
+def without_credentials(address: str) -> str:
+    """Return the address of a server without user and password.
+
+    Examples
+    --------
+    >>> without_credentials("https://me:hush@host:8080/mlflow")
+    'https://host:8080/mlflow'
+    """
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

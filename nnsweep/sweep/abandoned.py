@@ -1,0 +1,69 @@
+"""Abandoned runs: their process has gone without ending them. Whoever finds them does.
+
+A run whose job had written its record is finished with what the record says; any other one is lost, and says so.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from nnsweep.errors import DataError
+from nnsweep.sweep import folder as folders
+from nnsweep.sweep import sending
+from nnsweep.tracking import run as runs
+from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store
+
+
+def close(store: Store, found: Iterable[Earlier], ends: Mapping[int, RunRecord] | None = None) -> list[RunRecord]:
+    """End those of some runs that are abandoned.
+
+    Parameters
+    ----------
+    store : Store
+        Where they are.
+    found : iterable of Earlier
+        Runs that have not ended.
+    ends : mapping of int to RunRecord or None
+        What is known of their ends, by the jobs' numbers.
+
+    Returns
+    -------
+    list of RunRecord
+        How each was ended.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses.
+    """
+    return [_ended(store, run, (ends or {}).get(run.record.job)) for run in found if run.is_abandoned]
+
+
+def _ended(store: Store, run: Earlier, end: RunRecord | None) -> RunRecord:
+    if not run.is_sweep and (recorded := _recorded(store, run)):
+        return recorded
+    record = replace(run.record, state="lost", reason=f"{run.owner} was gone without a word")
+    if end is not None and not run.is_sweep:
+        record = replace(end, run_id=run.record.run_id)
+    runs.end(store, record, settings=record.settings)
+    return record
+
+
+def _recorded(store: Store, run: Earlier) -> RunRecord | None:
+    """Finish a run from its job's folder, if that has the whole record of this very run."""
+    folder = Path(run.folder)
+    if not run.folder or not folder.is_dir():
+        return None
+    try:
+        kept = folders.read_kept(folder)
+        if kept is None or kept.record.run_id not in ("", run.record.run_id) or not _same(kept.record, run.record):
+            return None
+        return sending.resend(store, folder, kept)
+    except DataError:
+        return None
+
+
+def _same(one: RunRecord, other: RunRecord) -> bool:
+    return (one.sweep, one.job, one.attempt) == (other.sweep, other.job, other.attempt)

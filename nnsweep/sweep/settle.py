@@ -1,0 +1,168 @@
+"""Settling: before the first job, and whenever others have to be waited for, a sweep looks at the store and decides.
+
+Under the lock of `nnsweep.tracking.claims.alone`, abandoned runs are closed, records that wait in folders are sent,
+earlier runs of the jobs are looked up, and the sweep claims what it will do.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nnsweep.sweep import abandoned, plan, sending
+from nnsweep.sweep.plan import Choice, Rerun, Wanted
+from nnsweep.tracking import claims, earlier
+from nnsweep.tracking import run as runs
+from nnsweep.tracking.owner import Owner
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, if_there, ready
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be settled.
+
+    Attributes
+    ----------
+    uri, experiment : str
+        The store, and the experiment in it.
+    artifact_root : str or None
+        Where a new experiment keeps its artifacts.
+    jobs : sequence of Wanted
+        The distinct jobs that have not been settled yet.
+    rerun : {"all", "failed", "none"} or None
+        See `nnsweep.sweep.plan.choice`.
+    owner : Owner
+        The process that runs the sweep.
+    folder : Path
+        The sweep's folder; its name is the sweep's id.
+    run_id : str
+        The sweep's own run; empty before it is there.
+    waited : frozenset of str
+        Keys of jobs that others were waited for.
+    look_only : bool
+        Whether nothing may be changed, or made.
+    """
+
+    uri: str
+    experiment: str
+    artifact_root: str | None
+    jobs: Sequence[Wanted]
+    rerun: Rerun
+    owner: Owner
+    folder: Path
+    run_id: str = ""
+    waited: frozenset[str] = frozenset()
+    look_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What was decided.
+
+    Attributes
+    ----------
+    store : Store or None
+        None where there is none yet.
+    choices : dict
+        By the jobs' numbers.
+    run_id : str
+        The sweep's own run.
+    notes : list of str
+        What the user should know of earlier sweeps.
+    """
+
+    store: Store | None
+    choices: dict[int, Choice]
+    run_id: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def settle(asked: Asked) -> Settled:
+    """Decide what a sweep will do, and let other sweeps know.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be used.
+    ConfigError
+        If the experiment has been deleted.
+    """
+    if asked.look_only:
+        return _looked(asked)
+    store = ready(asked.uri, asked.experiment, asked.artifact_root)
+    with claims.alone(store):
+        notes = _tidied(store, asked)
+        choices = _choices(store, asked)
+        mine = [job.key for job in asked.jobs if choices[job.number].action == "run"]
+        return Settled(store=store, choices=choices, run_id=_claimed(store, asked, mine), notes=notes)
+
+
+def _looked(asked: Asked) -> Settled:
+    store = if_there(asked.uri, asked.experiment)
+    if store is None:
+        return Settled(store=None, choices={job.number: Choice(action="run", why="new") for job in asked.jobs})
+    return Settled(store=store, choices=_choices(store, asked))
+
+
+def _tidied(store: Store, asked: Asked) -> list[str]:
+    """Close what was abandoned, send what waits; give what to say of it."""
+    waiting = [] if asked.run_id else [place for place in sending.unsent(asked.folder.parent)]
+    closed = abandoned.close(store, earlier.running(store))
+    jobs = [record for record in closed if record.key]
+    lost = sum(record.state == "lost" for record in jobs)
+    sent, damaged = sending.sent_now(store, [place for place in waiting if place.parent != asked.folder])
+    notes = [f"{lost} runs were left by a process that is gone; they are closed as lost"] if lost else []
+    if n_sent := len(sent) + len(jobs) - lost:
+        notes.append(f"{n_sent} records that waited in their folders were sent to the store")
+    return notes + damaged
+
+
+def _choices(store: Store, asked: Asked) -> dict[int, Choice]:
+    keys = {job.key for job in asked.jobs}
+    known = earlier.with_keys(store, keys)
+    sweeps = [run for run in earlier.running(store) if run.is_sweep and run.record.run_id != asked.run_id]
+    held = claims.claimed([run for run in sweeps if not run.is_abandoned], keys)
+    choices = {
+        job.number: plan.choice(
+            known.get(job.key, []), held.get(job.key), rerun=asked.rerun, waited=job.key in asked.waited
+        )
+        for job in asked.jobs
+    }
+    return choices | _explained(store, asked.jobs, choices)
+
+
+def _explained(store: Store, jobs: Sequence[Wanted], choices: Mapping[int, Choice]) -> dict[int, Choice]:
+    """Add to new jobs why an earlier run of their name is not theirs."""
+    new = [job for job in jobs if choices[job.number].why == "new"]
+    others: dict[str, list[earlier.Earlier]] = {}
+    for run in earlier.named(store, [job.name for job in new]):
+        others.setdefault(run.record.name, []).append(run)
+    return {
+        job.number: replace(choices[job.number], changed=plan.changes(job, others[job.name]))
+        for job in new
+        if job.name in others
+    }
+
+
+def _claimed(store: Store, asked: Asked, keys: Sequence[str]) -> str:
+    """Let the sweep's own run say which jobs it will do; the run is started if it is not there yet."""
+    texts = claims.tags(keys)
+    if asked.run_id:
+        runs.log(store, asked.run_id, tags=texts)
+        return asked.run_id
+    sweep = asked.folder.name
+    texts |= {
+        "nnsweep.kind": "sweep",
+        "nnsweep.sweep": sweep,
+        "nnsweep.state": "running",
+        "nnsweep.folder": str(asked.folder),
+        "mlflow.source.name": "nnsweep",
+        runs.OWNER: asked.owner.tag(),
+    }
+    return runs.start(store, f"sweep {sweep}", texts)
+
+
+def closed(store: Store, sweep: str, ends: Mapping[int, RunRecord]) -> bool:
+    """Close the runs of a sweep's jobs whose processes died, see `nnsweep.sweep.abandoned.close`; tell if any live."""
+    own = [run for run in earlier.running(store) if run.record.sweep == sweep and not run.is_sweep]
+    return len(abandoned.close(store, own, ends)) < len(own)

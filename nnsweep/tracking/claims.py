@@ -1,0 +1,58 @@
+"""Claims: which jobs a sweep that is under way will do, so that no other sweep does them too.
+
+A sweep tells it in its own run, which it starts before its jobs. Sweeps of one machine look and claim one after the
+other, under a lock.
+"""
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from nnsweep.tracking import run as runs
+from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking.store import Store, sqlite_path
+
+KEPT = 16
+"""Digits of a key that are enough to tell it from others."""
+_A_TAG = runs.LONGEST_TAG // KEPT * KEPT
+
+
+@contextlib.contextmanager
+def alone(store: Store) -> Iterator[None]:
+    """Let no other process of this machine look and claim meanwhile.
+
+    The lock is on a folder, which is there already: that of an SQLite store, or else the user's own.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    import os
+
+    database = sqlite_path(store.uri)
+    descriptor = os.open(database.parent if database else Path.home(), os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def tags(keys: Sequence[str]) -> dict[str, str]:
+    """Write claims as tags."""
+    text = "".join(key[:KEPT] for key in keys)
+    parts = [text[start : start + _A_TAG] for start in range(0, len(text), _A_TAG)] or [""]
+    return {f"nnsweep.claims.{number:04}": part for number, part in enumerate(parts)}
+
+
+def claimed(sweeps: Sequence[Earlier], keys: Collection[str]) -> dict[str, Earlier]:
+    """Tell which of some jobs are claimed by sweeps that are under way, and by which."""
+    wanted = {key[:KEPT]: key for key in keys}
+    held: dict[str, Earlier] = {}
+    for sweep in sweeps:
+        text = sweep.claims
+        for start in range(0, len(text), KEPT):
+            if key := wanted.get(text[start : start + KEPT]):
+                held.setdefault(key, sweep)
+    return held

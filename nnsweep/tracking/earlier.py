@@ -1,0 +1,144 @@
+"""Earlier runs: what the store already knows of the jobs of a sweep, and who is at work on them.
+
+Every question is asked once for all jobs. A database is asked for the keys directly, because MLflow's own search knows
+no list of tags and would read every run of the experiment.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nnsweep.tracking import owner
+from nnsweep.tracking.client import explained
+from nnsweep.tracking.owner import Owner
+from nnsweep.tracking.reading import record_of, search, with_ids
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.run import OWNER
+from nnsweep.tracking.server import is_server
+from nnsweep.tracking.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+FEW = 40
+"""Keys that a server is asked for one by one; beyond that it is asked for all runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """A run that was begun before.
+
+    Attributes
+    ----------
+    record : RunRecord
+        What is known of it; its state is ``running`` if it has not ended.
+    data_digest, numerics : str
+        What its result depends on besides its settings; empty where that was not recorded.
+    folder : str
+        Its job's folder.
+    owner : Owner or None
+        The process that it belongs to.
+    since : float
+        When it was begun, in seconds since the epoch.
+    is_sweep : bool
+        Whether it is a sweep's summary run.
+    claims : str
+        What a sweep's run says it will do; see `nnsweep.tracking.claims`.
+    """
+
+    record: RunRecord
+    data_digest: str
+    numerics: str
+    folder: str
+    owner: Owner | None
+    since: float
+    is_sweep: bool
+    claims: str = ""
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether it was never ended, and nobody is there who could."""
+        held = self.owner is not None and not owner.is_gone(self.owner, self.since)
+        return self.record.state == "running" and self.owner is not None and not held
+
+
+def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
+    """Find the runs of some jobs, oldest first, by key.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses.
+    """
+    wanted = set(keys)
+    runs = _asked(store, wanted) if is_server(store.uri) else with_ids(store, _ids(store, wanted))
+    found: dict[str, list[Earlier]] = {}
+    for run in runs:
+        one = _earlier(run)
+        if one.record.key in wanted and not one.is_sweep:
+            found.setdefault(one.record.key, []).append(one)
+    return {key: sorted(several, key=lambda one: one.since) for key, several in found.items()}
+
+
+def named(store: Store, names: Collection[str]) -> list[Earlier]:
+    """Find finished runs by their names, as far as that can be asked in few questions."""
+    wanted = {name for name in names if "'" not in name}  # a quote would end the text of MLflow's filter
+    if not is_server(store.uri):
+        runs = with_ids(store, _ids_named(store, wanted))
+    elif len(wanted) <= FEW:
+        runs = (run for name in sorted(wanted) for run in search(store, f"attributes.run_name = '{name}'"))
+    else:
+        return []
+    return [one for one in map(_earlier, runs) if one.record.state == "finished" and not one.is_sweep]
+
+
+def running(store: Store) -> list[Earlier]:
+    """Find all runs, of jobs and of sweeps, that have not ended."""
+    runs = map(_earlier, search(store, "attributes.status = 'RUNNING'"))
+    return [run for run in runs if run.record.key or run.is_sweep]
+
+
+def _asked(store: Store, keys: Collection[str]) -> Iterable["Run"]:
+    if len(keys) > FEW:
+        return search(store, "tags.`nnsweep.kind` = 'job'")
+    return (run for key in sorted(keys) for run in search(store, f"tags.`nnsweep.key` = '{key}'"))
+
+
+def _ids(store: Store, keys: Collection[str]) -> list[str]:
+    """Ask a database for the runs of an experiment that have one of the keys."""
+    asked = (
+        "SELECT runs.run_uuid, tags.value FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid "
+        "WHERE tags.key = 'nnsweep.key' AND runs.experiment_id = :experiment"
+    )
+    return _with_one_of(store, asked, keys)
+
+
+def _ids_named(store: Store, names: Collection[str]) -> list[str]:
+    """Ask a database for the runs of an experiment that have one of the names."""
+    return _with_one_of(store, "SELECT run_uuid, name FROM runs WHERE experiment_id = :experiment", names)
+
+
+def _with_one_of(store: Store, asked: str, values: Collection[str]) -> list[str]:
+    import sqlalchemy as sql
+
+    if not values:
+        return []
+    with explained(store.uri):
+        engine = sql.create_engine(store.uri, poolclass=sql.NullPool)
+        with engine.connect() as connection:
+            rows = connection.execute(sql.text(asked), {"experiment": int(store.experiment_id)})
+            return [str(run_id) for run_id, value in rows if value in values]
+
+
+def _earlier(run: "Run") -> Earlier:
+    tags = run.data.tags
+    return Earlier(
+        record=record_of(run),
+        data_digest=tags.get("nnsweep.data_digest", ""),
+        numerics=tags.get("nnsweep.numerics", ""),
+        folder=tags.get("nnsweep.folder", ""),
+        owner=owner.read(tags.get(OWNER)),
+        since=(run.info.start_time or 0) / 1000,
+        is_sweep=tags.get("nnsweep.kind") == "sweep",
+        claims="".join(tags[name] for name in sorted(tags) if name.startswith("nnsweep.claims.")),
+    )

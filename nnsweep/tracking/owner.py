@@ -1,0 +1,104 @@
+"""The owner of a run: the process that trains it, told apart from every other one that ever had its number.
+
+A run whose owner is gone will never be ended by it. On this machine that can be seen; of a process elsewhere only its
+lease tells.
+"""
+
+import functools
+import json
+import os
+import platform
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+LEASE_SECONDS = 24 * 3600.0
+"""How long a run of another machine is left alone."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process.
+
+    Attributes
+    ----------
+    host : str
+        Name of its machine.
+    boot : str
+        Names this start of the machine: process numbers begin anew with each.
+    pid : int
+        Number of the process.
+    start : str
+        When it started, as the machine counts: numbers are given to other processes later.
+    """
+
+    host: str
+    boot: str
+    pid: int
+    start: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+    def tag(self) -> str:
+        """Write it as one line."""
+        return json.dumps(asdict(self))
+
+
+def this_process() -> Owner:
+    """Name the process that asks."""
+    pid = os.getpid()
+    return Owner(platform.node(), _boot(), pid, _started(pid))
+
+
+def read(tag: str | None) -> Owner | None:
+    """Read what `Owner.tag` wrote; None if it is something else."""
+    try:
+        return Owner(**json.loads(tag or ""))
+    except (ValueError, TypeError):
+        return None
+
+
+def is_gone(owner: Owner, since: float) -> bool:
+    """Tell whether a process has ended.
+
+    Parameters
+    ----------
+    owner : Owner
+        The process.
+    since : float
+        When it took the run, in seconds since the epoch: after `LEASE_SECONDS` a process of another machine, which
+        cannot be seen from here, counts as gone.
+    """
+    if owner.host != platform.node():
+        return time.time() - since > LEASE_SECONDS
+    return owner.boot != _boot() or not owner.start or owner.start != _started(owner.pid)
+
+
+@functools.cache
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""  # elsewhere start times are dates, which no later boot repeats
+
+
+def _started(pid: int) -> str:
+    """Tell when a process started; empty if there is none, or only its corpse."""
+    if not _boot():
+        return _said_by_ps(pid)
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    state, *fields = stat.rpartition(")")[2].split()  # the program's name before it may hold anything
+    return "" if state in "ZX" else fields[18]
+
+
+def _said_by_ps(pid: int) -> str:
+    try:
+        said = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return said.stdout.strip()
