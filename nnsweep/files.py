@@ -43,15 +43,14 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, target)
-        _sync_folder(target.parent)
     except OSError as error:
         raise _refusal(target, f"{error.strerror or type(error).__name__}; choose another file") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Let the new name outlive a power failure, where folders can be written through."""
+def sync_folder(folder: Path) -> None:
+    """Let the names of new files outlive a power failure, where folders can be written through."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

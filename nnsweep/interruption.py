@@ -6,11 +6,14 @@ where it is.
 
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+ECHO_SECONDS = 0.1
+"""Some programs send a signal to a process and then to its group, which is one interruption and not two."""
 NOTICE = "nnsweep: stopping after the current epoch; interrupt again to stop at once"
 
 
@@ -26,6 +29,7 @@ class _Course:
     """How far this process is with being interrupted."""
 
     asked = 0  # the number of the signal
+    since = 0.0  # when it came
     patient = False  # whether somebody looks at `asked`, so that nothing need be broken off
     announced = False  # whether the user is told what the first one does
 
@@ -85,7 +89,10 @@ def asked() -> bool:
 
 def _handle(number: int, _: FrameType | None) -> None:
     first = not _course.asked
-    _course.asked = _course.asked or number
+    if first:
+        _course.asked, _course.since = number, time.monotonic()
+    elif time.monotonic() - _course.since < ECHO_SECONDS:
+        return
     if first and _course.announced:
         print(NOTICE, file=sys.stderr, flush=True)
     if first and _course.patient:

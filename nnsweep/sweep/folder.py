@@ -22,7 +22,7 @@ import yaml
 from pyarrow import parquet
 
 from nnsweep.errors import DataError
-from nnsweep.files import whole_file
+from nnsweep.files import sync_folder, whole_file
 from nnsweep.masking import masked
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.history import Trained
@@ -153,6 +153,7 @@ def write_record(folder: Path, kept: Kept, files: Sequence[Path] = ()) -> Kept:
     content = {**asdict(kept), "files": hashes}
     (folder / SENT).unlink(missing_ok=True)  # that was an earlier attempt's
     _write(folder / RECORD, json.dumps({"checksum": _checksum(content), "content": content}, indent=1).encode())
+    sync_folder(folder)
     return _kept(content)
 
 
@@ -210,7 +211,7 @@ def check_files(folder: Path, kept: Kept) -> list[Path]:
 
 def mark_sent(folder: Path, run_id: str) -> None:
     """Note that the store has everything of the record."""
-    _write(folder / SENT, json.dumps({"run_id": run_id}).encode())
+    (folder / SENT).write_text(json.dumps({"run_id": run_id}))  # a hint: the store knows better
 
 
 def is_sent(folder: Path) -> bool:
