@@ -18,10 +18,9 @@ from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.files import whole_file
 from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import visible
-from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.progress import progress
-from nnsweep.sweep import describe, plan
+from nnsweep.sweep import describe, plan, wish
 from nnsweep.sweep.crew import Crew, Others
 from nnsweep.sweep.grid import write_plan
 from nnsweep.sweep.outcomes import not_run, outcomes
@@ -177,8 +176,7 @@ def _line(task: Task, choice: Choice) -> str:
 
 
 def _n_parameters(task: Task) -> int:
-    data = dataset(task.job.data)
-    return n_parameters(data.n_features, task.job.arch.sizes, data.n_classes)
+    return int(describe.sizes(task.job, dataset(task.job.data))["n_parameters"])
 
 
 def _duration(seconds: float) -> str:
@@ -255,6 +253,7 @@ def _launch_once(course: _Course, to_run: Sequence[Task]) -> None:
             returns = course.crew.launch(to_run)
     except KeyboardInterrupt as interrupted:
         course.interruption = interrupted
+        wish.ask_to_stop(course.folder)
     course.records |= outcomes(to_run, returns, course.folder)
     states = [course.records[task.place.number].state for task in to_run]
     course.broken_off = course.broken_off or (to_run[0].job.fail_fast and "failed" in states)
@@ -286,6 +285,7 @@ def _ended(course: _Course, settled: Settled) -> list[RunRecord]:
         interrupted=course.interruption is not None,
     )
     problem = _recorded(course, end)
+    wish.forget(course.folder)
     unfinished = sum(record.state != "finished" for record in records)
     if problem:
         print(f"nnsweep: error: {visible(problem)}", file=sys.stderr)

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from nnsweep.data.dataset import Dataset
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import n_parameters
 from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.parts import Settings
 from nnsweep.tracking.record import Setting
@@ -48,6 +50,13 @@ def extent(sizes: Sequence[int]) -> dict[str, int]:
     ({'depth': 2, 'width': 20}, {'depth': 0, 'width': 0})
     """
     return {"depth": len(sizes), "width": max(sizes, default=0)}
+
+
+def sizes(job: Job, examples: Dataset) -> dict[str, float]:
+    """Give the sizes of a job's network as metrics: depth, width and the number of parameters."""
+    layers = job.arch.sizes
+    counts = extent(layers) | {"n_parameters": n_parameters(examples.n_features, layers, examples.n_classes)}
+    return {name: float(count) for name, count in counts.items()}
 
 
 def run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], varying: Collection[str]) -> str:

@@ -11,8 +11,11 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from nnsweep.masking import masked
 from nnsweep.messages import visible
+from nnsweep.sweep import describe
 from nnsweep.sweep.folder import RECORD, read_record
 from nnsweep.sweep.task import Task
+from nnsweep.sweep.work import dataset
+from nnsweep.sweep.workers import in_words
 from nnsweep.tracking.record import RunRecord
 
 
@@ -53,12 +56,15 @@ def not_run(task: Task) -> RunRecord:
 
 def _unreturned(task: Task, returned: JobReturn | None) -> RunRecord:
     error = _error(returned)
-    reason = "it did not run" if error is None else masked(visible(f"{type(error).__name__}: {error}"))
+    examples = dataset(task.job.data)
     return RunRecord(
         run_id="",
         name=task.place.name,
         state="interrupted" if error is None else "failed",
-        reason=reason,
+        reason="it did not come to its end" if error is None else masked(visible(in_words(error))),
+        settings=describe.settings(task.job, task.place.chosen),
+        metrics=describe.sizes(task.job, examples),
+        key=task.job.key(examples.digest),
         sweep=task.place.sweep,
         job=task.place.number,
         attempt=task.place.attempt,

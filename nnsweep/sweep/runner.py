@@ -18,7 +18,6 @@ from nnsweep.errors import StoreError, UserError
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.mlp.history import Trained
-from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.palette import COLOURS
@@ -28,6 +27,7 @@ from nnsweep.sweep.folder import Checkpoint, Kept
 from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.live import Live
 from nnsweep.sweep.place import Place
+from nnsweep.sweep.workers import in_words
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
@@ -64,7 +64,7 @@ class Runner:
             state="interrupted",
             reason="interrupted by the user",
             settings=describe.settings(job, place.chosen),
-            metrics=_sizes(job, examples),
+            metrics=describe.sizes(job, examples),
             sweep=place.sweep,
             job=place.number,
             key=self.tags["nnsweep.key"],
@@ -106,7 +106,7 @@ class Runner:
 
     def fail(self, error: BaseException) -> None:
         """Say why it failed; the exception is being handled."""
-        reason = masked(visible(f"{type(error).__name__}: {error}"))
+        reason = masked(visible(in_words(error)))
         self.record = replace(self.begun, state="failed", reason=reason)
         self.files = []
         with contextlib.suppress(OSError, UserError):  # the folder itself may be what is wrong
@@ -237,12 +237,6 @@ def final_metrics(trained: Trained) -> dict[str, float]:
     if "val_accuracy" in history:
         metrics["best_val_accuracy"] = float(history["val_accuracy"][best])
     return metrics
-
-
-def _sizes(job: Job, examples: Dataset) -> dict[str, float]:
-    sizes = job.arch.sizes
-    counts = describe.extent(sizes) | {"n_parameters": n_parameters(examples.n_features, sizes, examples.n_classes)}
-    return {name: float(count) for name, count in counts.items()}
 
 
 def _end_of(trained: Trained) -> tuple[str, str]:

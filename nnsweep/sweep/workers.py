@@ -306,5 +306,8 @@ def _sendable(work: Callable[[Any], Any], piece: Any) -> Any:
 
 
 def in_words(error: BaseException) -> str:
-    """Say what kind of error it is, and what it says."""
-    return f"{type(error).__name__}: {error}"
+    """Say what kind of error it is, and what it says, if it can."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception as worse:
+        return f"{type(error).__name__}, which cannot be told ({type(worse).__name__})"
