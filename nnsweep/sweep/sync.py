@@ -78,7 +78,7 @@ def _send(store: Store, records: Sequence[tuple[Path, Kept]], told: Told) -> Non
         (run.record.sweep, run.record.job, run.record.attempt)
         for runs in known.values()
         for run in runs
-        if run.record.state != "running"
+        if run.record.state not in ("running", "lost")
     }
     for place, kept in records:
         if (kept.record.sweep, kept.record.job, kept.record.attempt) in ended:

@@ -72,7 +72,7 @@ class Found(NamedTuple):
     run_id : str
         Its id.
     ended : bool
-        Whether it has ended.
+        Whether it has ended in a way that it told itself; one that was lost may be found again.
     """
 
     run_id: str
@@ -86,7 +86,7 @@ def find(store: Store, *, sweep: str, job: int, attempt: int) -> Found | None:
     with explained(store.uri):
         runs = client(store.uri).search_runs([store.experiment_id], filter_string=" and ".join(asked))
     same = [run for run in runs if wanted.items() <= run.data.tags.items()]
-    found = [Found(run.info.run_id, run.info.status not in ("RUNNING", "SCHEDULED")) for run in same]
+    found = [Found(run.info.run_id, run.data.tags.get("nnsweep.state") not in ("running", "lost")) for run in same]
     return max(found, key=lambda run: run.ended, default=None)
 
 
