@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 HIDDEN = "***"
 _WORDS = r"passw|passphrase|pwd|secret|token|credential|(?:api|access|private|account|auth|encryption|signing)[_-]?key"
 _VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s'",;}\]]+?(?=:?(?:[\s'",;}\]]|$)))"""
-_TELLING = re.compile(rf"(?<![\w.-])([\w.-]*(?:{_WORDS})[\w.-]*['\"]?\s*[=:]\s*){_VALUE}", re.IGNORECASE)
+_IN_A_QUERY = r"(?<=[?&])[^\s=&]+=\*\*\*&"  # hidden already, and what follows is another value
+_TELLING = re.compile(
+    rf"(?<![\w.-])(?!{_IN_A_QUERY})([\w.-]*(?:{_WORDS})[\w.-]*['\"]?\s*[=:]\s*){_VALUE}", re.IGNORECASE
+)
 _QUERY = re.compile(r"([?&][^\s=&]*(?:pass|pwd|secret|token|key|credential|sig)[^\s=&]*=)[^\s&'\"]+", re.IGNORECASE)
 _USER = re.compile(r"://[^\s/:@]*(:\S*)?@")  # a password may itself have / : and @ in it
 _SHAPES = re.compile(

@@ -1,0 +1,138 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from nnsweep.masking import has_credentials, is_secret_name, masked, without_credentials
+
+SCHEMES = some.sampled_from(["http", "https", "postgresql", "mysql+pymysql", "mssql+pyodbc"])
+USERS = some.from_regex(r"[a-z_.%+-]{0,12}", fullmatch=True)
+PASSWORDS = some.from_regex(r"[0-9A-Z#$%&!*:/@?]{6,20}", fullmatch=True)
+TEXTS = some.text(some.characters(exclude_characters="0123456789", exclude_categories=["Lu", "Cs"]), max_size=400)
+
+
+@given(SCHEMES, USERS, PASSWORDS, TEXTS, TEXTS)
+def test_no_password_survives(scheme: str, user: str, password: str, before: str, after: str):
+    said = masked(f"{before} {scheme}://{user}:{password}@host/db {after}")
+    assert f"{scheme}://***@host/db" in said
+    assert password not in said
+
+
+@given(some.lists(PASSWORDS, min_size=2, max_size=6), some.sampled_from([" ", ", ", "\n", "' '"]))
+def test_no_password_survives_among_many(passwords: list[str], between: str):
+    said = masked(between.join(f"http://me:{password}@host" for password in passwords))
+    assert said == between.join(["http://***@host"] * len(passwords))
+
+
+def test_no_password_survives_in_a_very_long_message():
+    address = "mysql+pymysql://me:p/a:s@s@host/db"
+    said = masked(f"{'a' * 200_000} {f'<p>{address}</p> ' * 2000}")
+    assert "p/a" not in said
+    assert said.count("mysql+pymysql://***@host/db") == 2000
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "sslpassword", "api_key", "X-Amz-Credential", "Token", "client_secret", "pwd"]
+)
+def test_a_secret_in_a_query_is_hidden(name: str):
+    said = masked(f"postgresql://host/db?a=1&{name}=hush&b=2 and more")
+    assert said == f"postgresql://host/db?a=1&{name}=***&b=2 and more"
+
+
+def test_an_address_without_its_credentials_leads_to_the_same_place():
+    assert without_credentials("https://me:se@cret@host:80/a?b=c") == "https://host:80/a?b=c"
+    assert without_credentials("http://host/a@b") == "http://host/a@b"
+
+
+def test_a_token_without_a_user_is_hidden():
+    assert masked("https://token@host") == "https://***@host"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:////home/me@work/mlflow.db",
+        "http://127.0.0.1:5000/mlflow",
+        "https://host/me@example.org",
+        "ask me@example.org",
+        "",
+    ],
+)
+def test_what_is_not_a_credential_stays(text: str):
+    assert masked(text) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "hidden"),
+    [
+        ("password=hush", "password=***"),
+        ("db.password: hush, host: here", "db.password: ***, host: here"),
+        ("{'api_key': 'hush hush', 'seed': 1}", "{'api_key': ***, 'seed': 1}"),
+        ('client_secret="hush"', "client_secret=***"),
+        ("AWS_SECRET_ACCESS_KEY=hush and more", "AWS_SECRET_ACCESS_KEY=*** and more"),
+        ("passphrase=hush\nnext line", "passphrase=***\nnext line"),
+    ],
+)
+def test_what_is_given_to_a_telling_name_is_hidden(written: str, hidden: str):
+    assert masked(written) == hidden
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_" + "a1B2" * 9,
+        "github_pat_" + "a1B2_" * 6,
+        "glpat-" + "x" * 20,
+        "sk-" + "Ab1" * 12,
+        "xoxb-1234567890-abcdef",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+    ],
+)
+def test_a_key_in_the_shape_of_a_known_service_is_hidden_wherever_it_stands(key: str):
+    assert masked(f"the service said: {key} is unknown") == "the service said: *** is unknown"
+
+
+def test_the_secrets_of_the_environment_are_hidden_the_longer_one_whole(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SOME_TOKEN", "open-sesame")
+    monkeypatch.setenv("SOME_PASSWORD", "open-sesame-twice")
+    monkeypatch.setenv("NOT_TELLING", "remains")
+    assert masked("open-sesame-twice, open-sesame, remains") == "***, ***, remains"
+
+
+def test_a_short_secret_and_the_working_folder_are_not_hidden_in_every_word(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SOME_PASSWORD", "a")
+    monkeypatch.setenv("PWD", "/study/folder")
+    assert masked("a table in /study/folder") == "a table in /study/folder"
+
+
+@given(SCHEMES, USERS, PASSWORDS, TEXTS)
+def test_masking_twice_is_masking_once(scheme: str, user: str, password: str, text: str):
+    once = masked(f"{text} {scheme}://{user}:{password}@host/db?password={password}")
+    assert masked(once) == once
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("DB_PASSWORD", True), ("api-key", True), ("authKey", True), ("HF_TOKEN", True), ("credentials", True),
+        ("nnsweep.key", False), ("seed", False), ("keyboard", False), ("HOME", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_secret_is_known_by_its_name(name: str, secret: bool):
+    assert is_secret_name(name) is secret
+
+
+@pytest.mark.parametrize(
+    ("address", "has"),
+    [
+        ("https://me:hush@host", True),
+        ("https://token@host/mlflow", True),
+        ("postgresql://host/db?password=hush", True),
+        ("https://host/mlflow", False),
+        ("sqlite:////home/me@work/mlflow.db", False),
+        ("None", False),
+    ],
+)
+def test_an_address_with_credentials_is_known(address: str, has: bool):
+    assert has_credentials(address) is has
+    assert not has or "hush" not in masked(address)
