@@ -76,6 +76,10 @@ def awaited() -> Iterator[None]:
     _course.patient = True
     try:
         yield
+    except KeyboardInterrupt as raised:  # the block has asked, and ends itself: it does not know by which signal
+        if isinstance(raised, Interrupted) or not _course.asked:
+            raise
+        raise Interrupted(_course.asked) from raised
     finally:
         _course.patient = False
     if _course.asked:

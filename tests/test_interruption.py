@@ -1,0 +1,223 @@
+"""Interruptions as they come: real signals to real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from nnsweep import interruption
+from nnsweep.interruption import Interrupted
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="these signals are not known here")
+
+FRAME = """
+import contextlib, os, signal, sys, time
+from nnsweep import interruption
+
+
+def sleep(seconds):
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, 0.01))
+
+
+def main():
+    print("ready", flush=True)
+    {body}
+
+
+try:
+    with interruption.obeyed():
+        {before}main()
+except KeyboardInterrupt as error:
+    print("interrupted", type(error).__name__, flush=True)
+    sys.exit(interruption.exit_code(error))
+"""
+
+
+class Program:
+    """A process that has said that it is ready."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.expect("ready")
+
+    def expect(self, line: str) -> None:
+        assert self.process.stdout.readline() == f"{line}\n"
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def ends(self) -> tuple[int, list[str], list[str]]:
+        """Give the exit code and the rest of what it said."""
+        out, err = self.process.communicate(timeout=20)
+        return self.process.returncode, out.splitlines(), err.splitlines()
+
+
+@pytest.fixture
+def program() -> Iterator[Callable[..., Program]]:
+    """Give a function that starts a program; `ignored` signals are ignored when it starts, as by nohup."""
+    started = []
+
+    def start(*body: str, before: str = "", ignored: signal.Signals | None = None) -> Program:
+        source = FRAME.format(body="\n    ".join(body), before=before)
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", source],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=ignored and (lambda: signal.signal(ignored, signal.SIG_IGN)),
+            )
+        )
+        return Program(started[-1])
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+AWAITED = (
+    "with interruption.awaited():",
+    "    print('in block', flush=True)",
+    "    while not interruption.asked(): sleep(0.01)",
+    "    print('asked', flush=True)",
+    "    sleep(0.5)",
+    "    print('end of block', flush=True)",
+    "print('never', flush=True)",
+)
+PATIENT = ("with interruption.awaited():", "    print('in block', flush=True)", "    sleep(60)")
+CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("number", "code"), CODES)
+def test_the_first_one_waits_for_the_end_of_the_block_and_its_number_tells_the_exit_code(program, number, code):
+    one = program(*AWAITED)
+    one.expect("in block")
+    one.send(number)
+    assert one.ends() == (code, ["asked", "end of block", "interrupted Interrupted"], [])
+
+
+@pytest.mark.parametrize(("number", "code"), CODES)
+def test_the_second_one_ends_the_block_at_once(program, number, code):
+    one = program(*AWAITED)
+    one.expect("in block")
+    one.send(signal.SIGINT)
+    one.expect("asked")
+    one.send(number)
+    assert one.ends() == (code, ["interrupted Interrupted"], [])
+
+
+def test_two_in_one_moment_end_the_block_too(program):
+    one = program(*PATIENT)
+    one.expect("in block")
+    begin = time.monotonic()
+    one.send(signal.SIGTERM)
+    one.send(signal.SIGINT)
+    code, out, _ = one.ends()
+    assert (code, out) in [(130, ["interrupted Interrupted"]), (143, ["interrupted Interrupted"])]
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize(("number", "code"), CODES)
+def test_outside_of_a_block_the_first_one_ends_the_program_at_once(program, number, code):
+    one = program("sleep(60)")
+    one.send(number)
+    assert one.ends() == (code, ["interrupted Interrupted"], [])
+
+
+@pytest.mark.parametrize(("number", "code"), CODES)
+def test_what_the_block_itself_raises_when_asked_has_the_number_of_the_signal(program, number, code):
+    one = program(
+        "with interruption.awaited():",
+        "    print('in block', flush=True)",
+        "    while not interruption.asked(): sleep(0.01)",
+        "    raise KeyboardInterrupt",
+    )
+    one.expect("in block")
+    one.send(number)
+    assert one.ends()[0] == code
+
+
+def test_a_block_within_a_block_does_not_end_the_outer_one(program):
+    one = program(
+        "with interruption.awaited():",
+        "    with interruption.awaited():",
+        "        print('in block', flush=True)",
+        "        while not interruption.asked(): sleep(0.01)",
+        "    print('still here', flush=True)",
+        "print('never', flush=True)",
+    )
+    one.expect("in block")
+    one.send(signal.SIGINT)
+    assert one.ends() == (130, ["still here", "interrupted Interrupted"], [])
+
+
+def test_after_a_block_that_nobody_interrupted_the_first_one_is_obeyed_at_once(program):
+    one = program("with interruption.awaited(): pass", "print('after', flush=True)", "sleep(60)")
+    one.expect("after")
+    one.send(signal.SIGTERM)
+    assert one.ends() == (143, ["interrupted Interrupted"], [])
+
+
+def test_an_error_of_the_block_is_not_hidden(program):
+    one = program("with interruption.awaited(): raise ValueError('mine')")
+    code, out, err = one.ends()
+    assert (code, out) == (1, [])
+    assert err[-1] == "ValueError: mine"
+
+
+def test_the_first_one_is_announced_and_the_second_is_not(program):
+    one = program("with interruption.announced():", *(f"    {line}" for line in AWAITED))
+    one.expect("in block")
+    one.send(signal.SIGINT)
+    one.expect("asked")
+    one.send(signal.SIGINT)
+    assert one.ends() == (130, ["interrupted Interrupted"], [interruption.NOTICE])
+
+
+def test_a_signal_that_is_ignored_stays_ignored(program):
+    one = program(
+        "os.kill(os.getpid(), signal.SIGHUP)",
+        "print('still here', flush=True)",
+        "with interruption.awaited():",
+        "    os.kill(os.getpid(), signal.SIGHUP)",
+        "    sleep(0.05)",
+        "print('and here', interruption.asked(), flush=True)",
+        "sleep(60)",
+        ignored=signal.SIGHUP,
+    )
+    one.expect("still here")
+    one.expect("and here False")
+    one.send(signal.SIGTERM)
+    assert one.ends() == (143, ["interrupted Interrupted"], [])
+
+
+def test_handlers_are_as_before_when_the_program_has_ended():
+    before = [signal.getsignal(number) for number in interruption.SIGNALS]
+    with interruption.obeyed():
+        within = [signal.getsignal(number) for number in interruption.SIGNALS]
+    with pytest.raises(KeyError), interruption.obeyed():
+        raise KeyError
+    assert [signal.getsignal(number) for number in interruption.SIGNALS] == before
+    assert within != before
+
+
+def test_a_program_that_was_interrupted_before_begins_anew():
+    for _ in range(2):
+        with pytest.raises(Interrupted) as raised, interruption.obeyed():
+            assert not interruption.asked()
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+        assert interruption.exit_code(raised.value) == 143
+
+
+def test_an_interruption_that_no_signal_made_counts_as_ctrl_c():
+    with interruption.obeyed():
+        assert interruption.exit_code(KeyboardInterrupt()) == 130
+        assert interruption.exit_code(None) == 130
