@@ -68,12 +68,14 @@ def is_gone(owner: Owner, since: float) -> bool:
     owner : Owner
         The process.
     since : float
-        When it took the run, in seconds since the epoch: after `LEASE_SECONDS` a process of another machine, which
-        cannot be seen from here, counts as gone.
+        When it took the run, in seconds since the epoch: after `LEASE_SECONDS` a process that cannot be seen from
+        here, as those of another machine, counts as gone.
     """
-    if owner.host != platform.node():
+    if owner.host == platform.node() and owner.boot != _boot():
+        return True
+    if owner.host != platform.node() or not owner.start:
         return time.time() - since > LEASE_SECONDS
-    return owner.boot != _boot() or not owner.start or owner.start != _started(owner.pid)
+    return owner.start != _started(owner.pid)
 
 
 @functools.cache
@@ -97,8 +99,10 @@ def _started(pid: int) -> str:
 
 
 def _said_by_ps(pid: int) -> str:
+    same_for_all = os.environ | {"LC_ALL": "C", "TZ": "UTC"}  # as it is written, it depends on who asks
+    asked = ["ps", "-o", "lstart=", "-p", str(pid)]
     try:
-        said = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        said = subprocess.run(asked, env=same_for_all, capture_output=True, text=True, check=False)
     except OSError:
         return ""
     return said.stdout.strip()
