@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from nnsweep.app import MOST_PICTURES
+from nnsweep.interruption import NOTICE
 from nnsweep.tracking.client import client
 from nnsweep.tracking.store import existing
 
@@ -75,7 +76,7 @@ def test_the_summary_run_has_table_and_curves_and_no_metric(nnsweep, study):
     store = existing(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
     (summary,) = client(store.uri).search_runs([store.experiment_id], "tags.`nnsweep.kind` = 'sweep'")
     files = {file.path for file in client(store.uri).list_artifacts(summary.info.run_id)}
-    assert files == {"table.csv", "table.md", "table.html", "learning_curves.png"}
+    assert files == {"plan.json", "table.csv", "table.md", "table.html", "learning_curves.png"}
     assert summary.data.metrics == {}
     assert summary.info.status == "FINISHED"
     assert {run.data.tags["nnsweep.sweep"] for run in job_runs(study)} == {summary.data.tags["nnsweep.sweep"]}
@@ -93,11 +94,15 @@ def test_a_jobs_folder_is_as_hydra_users_know_it_and_holds_the_whole_record(nnsw
     assert {path.name for path in sweep.iterdir()} >= {"multirun.yaml", "0", "1", "table.csv"}
     job = sweep / "1"
     assert {path.name for path in job.iterdir()} == {
-        ".hydra", "config.yaml", "environment.json", "history.parquet", "nnsweep.log", "record.json", "weights.npz",
+        ".hydra", "config.yaml", "environment.json", "history.parquet", "nnsweep.log", "record.json", "sent.json",
+        "weights.npz",
     }  # fmt: skip
     assert "seed=6" in yaml.safe_load((job / ".hydra" / "overrides.yaml").read_text())
     assert yaml.safe_load((job / "config.yaml").read_text())["seed"] == 6
-    assert json.loads((job / "record.json").read_text())["state"] == "finished"
+    kept = json.loads((job / "record.json").read_text())["content"]
+    assert kept["record"]["state"] == "finished"
+    assert kept["record"]["run_id"] == json.loads((job / "sent.json").read_text())["run_id"]
+    assert set(kept["files"]) == {"config.yaml", "environment.json", "history.parquet", "weights.npz"}
     assert pd.read_parquet(job / "history.parquet")["epoch"].tolist() == [0, 1, 2, 3]
 
 
@@ -222,13 +227,16 @@ def test_exported_histories_are_the_full_curves_in_long_form(nnsweep, study):
 
 
 def test_the_same_command_gives_the_same_numbers(nnsweep, study):
-    for _ in range(2):
-        nnsweep("arch=shallow,linear", *QUICK)
-    nnsweep("export", "nnsweep", "--histories", "-o", "curves.parquet")
-    curves = pd.read_parquet("curves.parquet")
-    values = curves.groupby("run_id", sort=False)["value"].agg(tuple)
-    assert len(values) == 4
-    assert len(set(values)) == 2
+    for experiment in ("one", "two"):
+        nnsweep("arch=shallow,linear", *QUICK, f"tracking.experiment={experiment}")
+        nnsweep("export", experiment, "--histories", "-o", f"{experiment}.parquet")
+    one, two = (
+        pd.read_parquet(f"{experiment}.parquet").sort_values(["name", "metric", "epoch"], ignore_index=True)
+        for experiment in ("one", "two")
+    )
+    assert not {*one["run_id"]} & {*two["run_id"]}
+    assert len({*one["run_id"]}) == len({*two["run_id"]}) == 2
+    pd.testing.assert_frame_equal(one.drop(columns="run_id"), two.drop(columns="run_id"), check_exact=True)
 
 
 @pytest.mark.parametrize(("wanted", "n_jobs", "drawn"), PICTURES)
@@ -262,10 +270,23 @@ def long_sweep(study: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_ctrl_c_closes_the_running_job_and_shows_what_is_finished(long_sweep, study):
-    os.killpg(long_sweep.pid, signal.SIGINT)
+SIGNALS = [
+    (signal.SIGINT, 130),
+    (signal.SIGTERM, 143),
+    pytest.param(
+        signal.SIGHUP,
+        129,
+        marks=pytest.mark.xfail(reason="it kills multiprocessing's resource tracker, and Python warns of that"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_closes_the_running_job_and_shows_what_is_finished(number, code, long_sweep, study):
+    os.killpg(long_sweep.pid, number)
     out, err = long_sweep.communicate(timeout=60)
-    assert long_sweep.returncode == 130
+    assert long_sweep.returncode == code
     assert "2 jobs: 1 finished, 1 interrupted" in out
-    assert err == ""
+    assert "Interrupted. The same command goes on: 1 of 2 jobs are left." in out
+    assert err == f"{NOTICE}\n"
     assert sorted(run.info.status for run in job_runs(study)) == ["FINISHED", "KILLED"]

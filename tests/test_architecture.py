@@ -11,13 +11,13 @@ import pytest
 import nnsweep
 
 PACKAGE = Path(nnsweep.__file__).parent
-LEAVES = {"errors", "messages", "palette", "files", "rule"}
+LEAVES = {"errors", "messages", "masking", "palette", "files", "rule"}
 KNOWS = {  # room: the rooms that it may import
     "mlp": {"mlp"},
     "data": {"data", "mlp", *LEAVES},
     "tracking": {"tracking", "mlp", *LEAVES},
     "results": {"results", "tracking", *LEAVES},
-    "sweep": {"sweep", "data", "mlp", "tracking", *LEAVES},
+    "sweep": {"sweep", "data", "mlp", "tracking", "interruption", *LEAVES},
 }
 
 

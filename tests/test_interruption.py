@@ -209,11 +209,15 @@ def test_handlers_are_as_before_when_the_program_has_ended():
 
 
 def test_a_program_that_was_interrupted_before_begins_anew():
-    for _ in range(2):
-        with pytest.raises(Interrupted) as raised, interruption.obeyed():
+    def interrupted() -> None:
+        with interruption.obeyed():
             assert not interruption.asked()
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(1)
+
+    for _ in range(2):
+        with pytest.raises(Interrupted) as raised:
+            interrupted()
         assert interruption.exit_code(raised.value) == 143
 
 

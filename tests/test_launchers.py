@@ -106,7 +106,8 @@ class Ended:
 
     def records(self):
         """Give the record of each job, without what no two runs have in common."""
-        records = [json.loads(path.read_text()) for path in sorted(self.folder.glob("*/record.json"))]
+        kept = [json.loads(path.read_text())["content"] for path in sorted(self.folder.glob("*/record.json"))]
+        records = [content["record"] for content in kept]
         for record in records:
             del record["run_id"], record["sweep"], record["metrics"]["duration_seconds"]
             record["reason"] = record["reason"].replace(self.name, "NAME")

@@ -28,6 +28,7 @@ _ENVIRONMENT = {
     "PGCONNECT_TIMEOUT": "10",
 }
 _SAID = 300
+_CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
 AWAY_SECONDS = 5.0
 """How long a store that did not answer is not asked again: every call would wait for it."""
 
@@ -99,7 +100,7 @@ def explained(uri: str) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     if time.monotonic() < _away.get(uri, 0.0):
-        raise StoreError(f"the store {masked(uri)} did not answer a moment ago")
+        raise StoreError(f"the store {masked(uri)} did not answer a moment ago. {_CHECK}")
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
@@ -112,9 +113,7 @@ def explained(uri: str) -> Iterator[None]:
                 f"the store {masked(uri)} was made by an older MLflow. "
                 f"Copy it, then run: mlflow db upgrade {masked(uri)}"
             ) from error
-        raise StoreError(
-            f"the store {masked(uri)} cannot be used ({said}). Check tracking.uri or MLFLOW_TRACKING_URI"
-        ) from error
+        raise StoreError(f"the store {masked(uri)} cannot be used ({said}). {_CHECK}") from error
 
 
 def ask_again(uri: str) -> None:
@@ -126,4 +125,10 @@ def _did_not_answer(error: Exception) -> bool:
     from sqlalchemy.exc import OperationalError
 
     causes = (error, error.__cause__)
-    return any(isinstance(cause, OperationalError | OSError) for cause in causes) or "API request to" in str(error)
+    silent = any(isinstance(cause, OperationalError | OSError) and not _is_about_a_file(cause) for cause in causes)
+    return silent or "API request to" in str(error)
+
+
+def _is_about_a_file(error: Exception) -> bool:
+    """Tell whether an error is about one file, such as an artifact that is gone, and tells nothing of the store."""
+    return isinstance(error, OSError) and error.filename is not None

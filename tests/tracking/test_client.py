@@ -2,15 +2,24 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.client import AWAY_SECONDS, ask_again, client, explained
 
 URI = "postgresql://me:secret@host/db"
+
+
+@pytest.fixture(autouse=True)
+def no_silence() -> Iterator[None]:
+    """Let no test find the store silent that another one had not answer."""
+    yield
+    ask_again(URI)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +62,61 @@ def test_an_older_store_is_told_how_to_upgrade():
         raise MlflowException("Detected out-of-date database schema (found version 1, but expected 2)")
 
 
+SILENT = [
+    ConnectionRefusedError("refused"),
+    TimeoutError(),
+    OperationalError("SELECT 1", {}, Exception("locked")),
+    MlflowException("API request to http://host/api failed"),
+]
+SAYS_NO = [
+    MlflowException("no such run"),
+    ValueError("not JSON"),
+    IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed")),
+    FileNotFoundError(2, "No such file or directory", "weights.npz"),
+]
+
+
+def raised(error: Exception, uri: str = URI) -> None:
+    with pytest.raises(StoreError), explained(uri):
+        raise error
+
+
+@pytest.mark.parametrize("error", SILENT, ids=lambda error: type(error).__name__)
+def test_a_store_that_did_not_answer_is_not_asked_again_for_a_while(error: Exception, monkeypatch: pytest.MonkeyPatch):
+    raised(error)
+    asked = []
+    silent = r"^the store .*@host/db did not answer a moment ago\. Check"
+    with pytest.raises(StoreError, match=silent) as told, explained(URI):
+        asked.append(True)
+    assert asked == []
+    assert "secret" not in str(told.value)
+    later = time.monotonic() + AWAY_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    with explained(URI):
+        asked.append(True)
+    assert asked == [True]
+
+
+def test_it_is_asked_again_at_once_where_that_is_wanted():
+    raised(TimeoutError())
+    ask_again(URI)
+    with explained(URI):
+        ask_again("sqlite:////never/asked.db")
+
+
+def test_the_silence_of_a_store_is_no_other_ones():
+    raised(TimeoutError())
+    with explained("postgresql://other/db"):
+        pass
+
+
+@pytest.mark.parametrize("error", SAYS_NO, ids=lambda error: type(error).__name__)
+def test_a_store_that_says_no_has_answered(error: Exception):
+    raised(error)
+    with explained(URI):
+        pass
+
+
 def test_our_own_errors_pass():
     with pytest.raises(ConfigError, match=r"^mine$"), explained(URI):
         raise ConfigError("mine")
@@ -71,6 +135,6 @@ def test_what_the_user_set_is_kept(uri: str, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_importing_the_room_does_not_import_mlflow():
-    modules = "client, links, reading, record, run, server, store, ui"
+    modules = "claims, client, earlier, links, owner, reading, record, run, server, store, ui"
     program = f"import sys; from nnsweep.tracking import {modules}; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
