@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 import nnsweep
-from nnsweep.errors import DataError
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.messages import is_broken
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,7 +18,7 @@ def commands() -> None:
 
 @commands.command()
 @click.argument("experiment")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write; its suffix decides the format.")
+@click.option("--output", "-o", type=Path, metavar="PATH", help="File to write; its suffix decides the format.")
 @click.option("--format", "format_", help="csv, markdown, latex, html, json or parquet; csv on the terminal.")
 @click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
 @click.option("--columns", help="Which columns, separated by commas; all that differ if not given.")
@@ -46,6 +47,8 @@ def export(
     from nnsweep.tracking import reading
     from nnsweep.tracking.store import existing, resolved_uri
 
+    if is_broken(experiment):
+        raise ConfigError(f"there is no experiment '{experiment}': no text can have half a character (a surrogate)")
     store = existing(resolved_uri(uri, Path.cwd()), experiment)
     records = reading.job_runs(store, sweep)
     runs = ranked(frame(records))
@@ -76,7 +79,7 @@ def sync(folder: Path, *, uri: str | None) -> None:
 
 
 @commands.command()
-@click.option("--port", default=5000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
 def ui(*, port: int, uri: str | None) -> None:
     """Browse the runs in the MLflow UI, on this machine alone."""

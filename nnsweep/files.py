@@ -14,6 +14,9 @@ from typing import BinaryIO
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
 
+LONGEST_NAME = 255
+"""Bytes of a file's name, in the file systems in use."""
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[BinaryIO]:
@@ -60,7 +63,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _check_target(target: Path) -> None:
-    if not _is_nameable(target):
+    if not is_nameable(target):
         raise _refusal(target, "no file can have this name; choose another")
     if os.path.isdir(target):
         raise _refusal(target, "it is a folder; name a file")
@@ -68,11 +71,19 @@ def _check_target(target: Path) -> None:
         raise _refusal(target, f"there is no folder {_shown(target.parent)}; create it first")
 
 
-def _is_nameable(path: Path) -> bool:
+def is_nameable(path: str | Path) -> bool:
+    """Tell whether a file or folder can have this name, as far as that can be told without trying.
+
+    Examples
+    --------
+    >>> is_nameable("runs/0"), is_nameable("a\\0b"), is_nameable(300 * "long")
+    (True, False, False)
+    """
     try:
-        return b"\0" not in os.fsencode(path)
+        name = os.fsencode(path)
     except UnicodeEncodeError:
         return False
+    return b"\0" not in name and all(len(part) <= LONGEST_NAME for part in name.split(os.fsencode(os.sep)))
 
 
 def _refusal(target: Path, cause: str) -> ConfigError:

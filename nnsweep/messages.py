@@ -44,6 +44,28 @@ def unknown(name: str, known: Iterable[str]) -> str:
     return f"unknown name {reprlib.repr(name)}; {nearest(name, known)}"
 
 
+def shortened(text: str) -> str:
+    """Keep at most 60 characters of a text.
+
+    Examples
+    --------
+    >>> shortened("a text"), len(shortened(1000 * "long"))
+    ('a text', 60)
+    """
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def is_broken(text: str) -> bool:
+    r"""Tell whether a text holds a surrogate, half a character: what undecodable bytes become, and no file can hold.
+
+    Examples
+    --------
+    >>> is_broken("a\udcff"), is_broken("\u00e4")
+    (True, False)
+    """
+    return any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def visible(text: str) -> str:
     r"""Show what cannot be printed (control characters, line ends, direction marks) as a backslash escape.
 

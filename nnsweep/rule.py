@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import unknown
+from nnsweep.messages import shortened, unknown
 
 Values: TypeAlias = Mapping[str, object]
 Part: TypeAlias = Callable[[Values], object]
@@ -83,11 +83,7 @@ def rule(text: str) -> Callable[[Values], bool]:
 
 
 def _error(text: str, problem: _Refused) -> ConfigError:
-    return ConfigError(f"rule {_shortened(text)}: {problem}")
-
-
-def _shortened(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return ConfigError(f"rule {shortened(text)!r}: {problem}")
 
 
 def _parsed(text: str) -> ast.expr:
@@ -135,7 +131,7 @@ def _source(node: ast.expr) -> str:
         text = ast.unparse(node)
     except RecursionError:
         return "this part"
-    return f"`{text if len(text) <= 60 else text[:57] + '...'}`".encode("unicode_escape").decode()
+    return f"`{shortened(text)}`".encode("unicode_escape").decode()
 
 
 def _dotted(node: ast.expr) -> str:

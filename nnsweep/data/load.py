@@ -12,6 +12,7 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.data.names import known
 from nnsweep.data.newsgroups import newsgroups
 from nnsweep.data.synthetic import blobs, moons, spirals
+from nnsweep.errors import DataError
 from nnsweep.mlp.ranges import Fraction
 from nnsweep.mlp.ranges import settings as settings_of
 
@@ -25,6 +26,9 @@ DATA_SETS: dict[str, Callable[..., Dataset]] = {
     "blobs": blobs,
     "newsgroups": newsgroups,
 }
+
+_MOST = 2**48
+"""More samples, features or classes than that cannot even be counted in an array."""
 
 
 def load(name: str, *, val_fraction: Fraction, **settings: Any) -> Dataset:
@@ -60,4 +64,13 @@ def load(name: str, *, val_fraction: Fraction, **settings: Any) -> Dataset:
     factory = DATA_SETS[known("data.name", name, DATA_SETS)]
     for setting in settings:
         known(f"setting of {name}", setting, settings_of(factory))
-    return factory(val_fraction=val_fraction, **settings)
+    sizes = {setting: value for setting, value in settings.items() if setting.startswith("n_")}
+    try:
+        if max(sizes.values(), default=0) > _MOST:
+            raise MemoryError("no computer has that much")
+        return factory(val_fraction=val_fraction, **settings)
+    except MemoryError as error:
+        asked = " ".join(f"data.{setting}={value}" for setting, value in sizes.items())
+        raise DataError(
+            f"{asked or f'data={name}'}: the data do not fit into memory ({error}); ask for less"
+        ) from error

@@ -59,7 +59,7 @@ def _check_columns(runs: pd.DataFrame, names: Sequence[str]) -> None:
 def _filtered(runs: pd.DataFrame, text: str) -> pd.DataFrame:
     holds = rule(text)
     holds(dict.fromkeys(runs.columns))  # tells unknown names even if there is no run
-    return runs[[holds(row) for row in rows(runs)]]
+    return runs[pd.Series([holds(row) for row in rows(runs)], index=runs.index, dtype=bool)]
 
 
 def _sorted(runs: pd.DataFrame, name: str, *, descending: bool) -> pd.DataFrame:

@@ -21,8 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from nnsweep.errors import ConfigError
-from nnsweep.files import whole_file
+from nnsweep.files import is_nameable, whole_file
 from nnsweep.masking import is_secret_name, masked
+from nnsweep.messages import shortened
 from nnsweep.sweep.composing import told
 from nnsweep.sweep.describe import choices, run_name
 from nnsweep.sweep.hydra_folder import configuration
@@ -33,6 +34,8 @@ from nnsweep.sweep.task import Task
 from nnsweep.tracking.owner import Owner
 
 PLAN = "sweep.json"
+LONGEST_EXPERIMENT = 500
+"""Characters of an experiment's name in MLflow."""
 
 
 def checked(config: DictConfig) -> Job:
@@ -48,9 +51,13 @@ def checked(config: DictConfig) -> Job:
     except OmegaConfBaseException as error:
         raise ConfigError(told(error)) from error
     try:
-        return Job.model_validate_json(json.dumps(values, default=str))
+        job = Job.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
         raise ConfigError(*problems(error, values)) from error
+    if not 1 <= len(job.tracking.experiment) <= LONGEST_EXPERIMENT:
+        given = f"tracking.experiment={shortened(job.tracking.experiment)}"
+        raise ConfigError(f"{given}: must have 1 to {LONGEST_EXPERIMENT} characters")
+    return job
 
 
 def _plain(value: Any) -> Any:
@@ -90,7 +97,7 @@ def tasks(
             try:
                 config = compose(overrides)
                 sweep, folder = _folders(config, number)
-                wrong |= dict.fromkeys(_folder_problems(sweep, folder, config.hydra.output_subdir, folders))
+                wrong |= dict.fromkeys(_place_problems(config.hydra, sweep, folder, folders))
                 wrong |= dict.fromkeys(_secret_problems(config))
                 found.append(_task(config, tuple(overrides), Path(os.path.abspath(os.path.join(sweep, folder))), about))
             except ConfigError as error:
@@ -128,6 +135,20 @@ def _task(config: DictConfig, overrides: tuple[str, ...], folder: Path, about: "
         output_subdir=config.hydra.output_subdir,
         log=f"{config.hydra.job.name}.log",
     )
+
+
+def _place_problems(hydra: DictConfig, sweep: str, folder: str, taken: set[str]) -> list[str]:
+    """Say what is wrong with the names of a job's files and folders; if nothing is, its folder is taken from now on."""
+    log, output = str(hydra.job.name), hydra.output_subdir
+    names = {"hydra.sweep.dir": sweep, "hydra.sweep.subdir": folder, "hydra.output_subdir": output or ""}
+    wrong = [
+        f"{key}={shortened(name)}: no folder can have this name" for key, name in names.items() if not is_nameable(name)
+    ]
+    if not sweep:
+        wrong.append("hydra.sweep.dir=: must name a folder, as multirun/${nnsweep_sweep:} does")
+    if os.sep in log or not is_nameable(f"{log}.log"):
+        wrong.append(f"hydra.job.name={shortened(log)}: no file can have this name; it becomes the log's, NAME.log")
+    return wrong or _folder_problems(sweep, folder, output, taken)
 
 
 def _folder_problems(sweep: str, folder: str, output: str | None, taken: set[str]) -> list[str]:

@@ -100,6 +100,8 @@ def settings(config: DictConfig) -> Sweep:
     node = config.get("sweep")
     if node is None:
         return Sweep()
+    if not OmegaConf.is_dict(node):
+        raise ConfigError(f"sweep={node}: must be settings, such as {{max_jobs: 100}}")
     values: Any = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
     try:
         return Sweep.model_validate_json(json.dumps(values, default=str))

@@ -3,13 +3,13 @@
 A line names the key, its value, the rule, and where a name is wrong the nearest valid one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from nnsweep.messages import nearest
+from nnsweep.messages import is_broken, nearest, shortened
 
 _KINDS = {
     "int_type": "must be a whole number",
@@ -22,6 +22,8 @@ _KINDS = {
     "dict_type": "must be settings, such as {name: value}",
     "missing": "is missing",
 }
+IMPORT = "_target_"
+NEVER_IMPORTED = "a configuration names parts and never imports them; leave it out"
 
 
 def problems(error: ValidationError, values: Mapping[str, Any]) -> list[str]:
@@ -39,7 +41,36 @@ def problems(error: ValidationError, values: Mapping[str, Any]) -> list[str]:
     list of str
         One line a problem, in the order of the configuration.
     """
-    return [_line(detail, values) for detail in error.errors()]
+    lines = [f"{key}={_shown(value)}: {NEVER_IMPORTED}" for key, value in _named(values) if _last(key) == IMPORT]
+    for detail in error.errors():
+        if detail["type"] == "json_invalid":
+            return _halves(values)
+        if detail["type"] != "extra_forbidden" or detail["loc"][-1] != IMPORT:
+            lines.append(_line(detail, values))
+    return lines
+
+
+def _named(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Give everything in a configuration by its dotted key, however deep."""
+    pairs = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
+    for name, value in pairs:
+        inner = f"{key}.{name}" if key else str(name)
+        yield inner, value
+        yield from _named(value, inner)
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _halves(values: Any) -> list[str]:
+    """Name the texts that no file can hold: a surrogate is half a character, as undecodable bytes become."""
+    found = [(key, value if isinstance(value, str) else "") for key, value in _named(values)]
+    return [
+        f"{key}={_shown(value)}: holds half a character (a surrogate), which no file can hold"
+        for key, value in found
+        if is_broken(_last(key) + value)
+    ]
 
 
 def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
@@ -51,7 +82,7 @@ def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
         return f"{key}: {said}" if key else said
     if kind == "extra_forbidden":
         parent, _, name = key.rpartition(".")
-        known = [sibling for sibling in _at(values, parent) if sibling not in (name, "name")]
+        known = [str(sibling) for sibling in _at(values, parent) if str(sibling) not in (name, "name")]
         return f"{value}: there is no such key" + (f"; {nearest(name, known)}" if known else "")
     if kind == "union_tag_invalid":
         tag, known = str(context["tag"]), [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
@@ -88,5 +119,4 @@ def _at(values: Any, key: str) -> Mapping[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    text = "null" if value is None else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened("null" if value is None else str(value))

@@ -1,0 +1,245 @@
+"""Every key of the configuration, with every kind of value that it may not have.
+
+One command a key: its bad values are a grid, of which every line must be told and nothing be run.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from nnsweep.app import VERSION_BASE, conf_dir
+from nnsweep.errors import ConfigError
+from nnsweep.sweep.grid import checked
+
+WHOLE = ["x", "1.5", "true", "''", "[1]", "{a: 1}", "nan", "inf", "1e400", "'\N{ARABIC-INDIC DIGIT ONE}'", "???"]
+NUMBER = ["x", "true", "''", "[1]", "{a: 1}", "nan", "inf", "-inf", "1e400", "'\N{VULGAR FRACTION ONE HALF}'", "???"]
+TRUTH = ["maybe", "1", "0.0", "''", "[true]", "{a: true}", "nan", "'\N{CHECK MARK}'", "???"]
+TEXT = ["1", "1.5", "true", "[a]", "{a: b}", "nan", "???"]
+NAME = [*TEXT, "nosuch", "''", "'\N{GREEK SMALL LETTER ALPHA}'"]
+HUGE = "1" + 40 * "0"
+
+
+class Key(NamedTuple):
+    """A key: what must be chosen for it to be there, what it refuses, and the outermost values that it takes."""
+
+    name: str
+    refused: list[str]
+    taken: list[str]
+    chosen: list[str] = []  # noqa: RUF012
+
+
+def whole(name: str, least: int, *chosen: str, most: int | None = None, optional: bool = False) -> Key:
+    outside = [str(least - 1), f"-{HUGE}"] + ([] if most is None else [str(most + 1), HUGE])
+    kinds = WHOLE if optional else [*WHOLE, "null"]
+    within = [str(least), "null" if optional else str(least + 1)] + ([] if most is None else [str(most)])
+    return Key(name, [*kinds, *outside], within, [*chosen])
+
+
+def number(name: str, outside: list[str], taken: list[str], *chosen: str, optional: bool = False) -> Key:
+    kinds = NUMBER if optional else [*NUMBER, "null"]
+    return Key(name, [*kinds, *outside], [*taken, *(["null"] if optional else [])], [*chosen])
+
+
+def fraction(name: str, *chosen: str) -> Key:
+    return number(name, ["-1e-9", "1", "1.0", HUGE], ["0", "0.0", "0.9999999"], *chosen)
+
+
+def open_fraction(name: str, *chosen: str) -> Key:
+    return number(name, ["0", "-0.5", "1", HUGE], ["1e-9", "0.9999999"], *chosen)
+
+
+def positive(name: str, *chosen: str, optional: bool = False) -> Key:
+    return number(name, ["0", "-1e-300", f"-{HUGE}"], ["1e-300", "1e300"], *chosen, optional=optional)
+
+
+def not_negative(name: str, *chosen: str) -> Key:
+    return number(name, ["-1e-300", f"-{HUGE}"], ["0", "1e300"], *chosen)
+
+
+def truth(name: str, *chosen: str, optional: bool = False) -> Key:
+    return Key(name, TRUTH if optional else [*TRUTH, "null"], ["true", "false"], [*chosen])
+
+
+def epochs(name: str, least: int, *chosen: str) -> Key:
+    wrong = ["x", "1", "{a: 1}", "[x]", "[1.5]", "[true]", "[null]", "[[1]]", f"[{least - 1}]", "[3,3]", "[3,2]", "???"]
+    return Key(name, [*wrong, "null"], [f"[{least}]"], [*chosen])
+
+
+SEED = 2**32 - 1
+KEYS = [
+    whole("seed", 0, most=SEED),
+    Key("output_activation", [*NAME, "null", "ReLU"], ["tanh", "identity"]),
+    Key("tracking.uri", TEXT, ["null", "sqlite:///x.db"]),
+    Key("tracking.experiment", [*TEXT, "null", "''", "x" * 501], ["x", "x" * 500]),
+    Key("tracking.artifact_root", TEXT, ["null", "folder"]),
+    whole("tracking.max_points", 4),
+    truth("tracking.pictures", optional=True),
+    Key("activation.name", [*NAME, "null"], ["relu"]),
+    not_negative("activation.alpha", "activation=elu"),
+    number("activation.negative_slope", [], ["-1e300", "0", "1e300"], "activation=leaky_relu"),
+    Key("arch.name", [*TEXT, "null"], ["mine"]),
+    Key(
+        "arch.hidden_layer_sizes",
+        ["x", "1", "1.5", "{a: 1}", "[x]", "[1.5]", "[true]", "[null]", "[[1]]", "[0]", "[8,-1]", "[nan]", "[1e400]"],
+        ["[1]", "[]"],
+    ),
+    whole("arch.depth", 0, "arch=uniform"),
+    whole("arch.width", 1, "arch=uniform"),
+    whole("trainer.epochs", 1),
+    whole("trainer.batch_size", 1, optional=True),
+    Key("trainer.dtype", [*NAME, "null", "float16", "FLOAT32"], ["float32", "float64"]),
+    whole("trainer.evaluate_every", 1),
+    whole("trainer.patience", 1, optional=True),
+    not_negative("trainer.min_delta"),
+    fraction("trainer.dropout"),
+    positive("trainer.clip_norm", optional=True),
+    Key("optimizer.name", [*NAME, "null"], ["momentum"]),
+    positive("optimizer.learning_rate", "schedule=constant"),
+    not_negative("optimizer.weight_decay"),
+    fraction("optimizer.momentum"),
+    fraction("optimizer.decay", "optimizer=rmsprop"),
+    fraction("optimizer.beta_1", "optimizer=adam"),
+    fraction("optimizer.beta_2", "optimizer=adam"),
+    positive("optimizer.epsilon", "optimizer=adam"),
+    Key("init.name", [*NAME, "null"], ["he_normal"]),
+    Key("schedule.name", [*NAME, "null"], ["cosine"]),
+    whole("schedule.decay_epochs", 1),
+    number("schedule.end_value", ["-1e-9"], ["0", "0.1"], "schedule=cosine"),
+    positive("schedule.gamma", "schedule=step"),
+    whole("schedule.stepsize", 1, "schedule=step"),
+    whole("schedule.every", 1, "schedule=step"),
+    truth("schedule.compound", "schedule=step"),
+    number("schedule.power", [], ["-3", "0", "3"], "schedule=inv"),
+    whole("schedule.max_iter", 1, "schedule=poly"),
+    epochs("schedule.boundaries", 0, "schedule=multistep"),
+    open_fraction("schedule.factor", "schedule=reduce_on_plateau"),
+    whole("schedule.patience", 0, "schedule=reduce_on_plateau"),
+    fraction("schedule.threshold", "schedule=reduce_on_plateau"),
+    number("schedule.min_rate", ["-1e-9"], ["0", "0.05"], "schedule=reduce_on_plateau"),
+    whole("schedule.period_epochs", 1, "schedule=warm_restarts"),
+    whole("schedule.period_factor", 1, "schedule=warm_restarts"),
+    whole("schedule.warmup_epochs", 1, "schedule=linear_warmup"),
+    fraction("schedule.start_factor", "schedule=linear_warmup"),
+    whole("schedule.cycle_epochs", 1, "schedule=one_cycle"),
+    open_fraction("schedule.warmup_fraction", "schedule=one_cycle"),
+    open_fraction("schedule.end_factor", "schedule=one_cycle"),
+    Key(
+        "schedule.pieces",
+        ["x", "1", "[]", "{a: 1}", "[x]", "[null]", "[{name: nosuch}]", "[{name: join}]", "[{}]", "null"],
+        ["[{name: constant},{name: constant}]"],
+        ["schedule=warmup_cosine"],
+    ),
+    Key("data.name", [*NAME, "null"], ["digits"]),
+    truth("data.standardize"),
+    fraction("data.val_fraction"),
+    open_fraction("data.test_fraction"),
+    whole("data.split_seed", 0, most=SEED),
+    whole("data.sample_seed", 0, "data=blobs", most=SEED),
+    whole("data.n_samples", 1, "data=blobs"),
+    whole("data.n_features", 1, "data=blobs"),
+    whole("data.n_classes", 2, "data=blobs"),
+    positive("data.cluster_std", "data=blobs"),
+    not_negative("data.noise", "data=moons"),
+    positive("data.turns", "data=spirals"),
+    Key("data.home", TEXT, ["null", "folder"], ["data=newsgroups"]),
+    Key(
+        "data.categories",
+        ["x", "1", "{a: 1}", "[1]", "[true]", "[null]", "[[x]]", "???"],
+        ["null", "[sci.space,sci.med]"],
+        ["data=newsgroups"],
+    ),
+    whole("data.max_features", 1, "data=newsgroups", optional=True),
+    Key(
+        "data.remove",
+        ["x", "1", "{a: 1}", "[1]", "[true]", "[null]", "null"],
+        ["[]", "[headers,footers,quotes]"],
+        ["data=newsgroups"],
+    ),
+    Key("data.vectorizer_fit", [*NAME, "null", "test"], ["train", "train_and_test"], ["data=newsgroups"]),
+]
+SWEEP = {  # these hold for all jobs: a command for each value
+    "sweep.max_jobs": ["0", "-1", "x", "1.5", "true", "null", "''", "[1]", "{a: 1}", "nan", "???"],
+    "sweep.workers": ["0", "-1", "x", "1.5", "true", "''", "[1]", "nan", "${sweep.workers}"],
+    "sweep.max_stack_memory": ["0", "0B", "-1GB", "1XB", "GB", "1e3MB", "null", "[1GB]", "''", "nan", "'1 G B'"],
+}
+SWEPT = [(key, value) for key, values in SWEEP.items() for value in values]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
+def test_a_key_refuses_every_kind_of_wrong_value_all_told_at_once(key: Key, refused, bad_input):
+    values = [*dict.fromkeys([*key.refused, f"${{{key.name}}}"])]
+    quoted = ",".join(value if value[0] in "[{'$" else value for value in values)
+    lines = refused(bad_input(key.name, [*key.chosen, f"{key.name}={quoted}"], key.name))
+    about = [line for line in lines if key.name in line or key.name.rpartition(".")[2] in line]
+    assert len(about) == len(lines)
+    assert len(lines) >= len(set(values) - {"1e400"})  # which is told as inf
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
+def test_a_misspelt_key_is_refused_and_the_right_one_offered(key: Key, refused, bad_input):
+    typo = key.name[:-2] + key.name[-1] + key.name[-2] + "q"
+    (line,) = refused(bad_input(key.name, [*key.chosen, f"{typo}=1"], f"{typo}: there is no such key"))
+    assert key.name.endswith(".name") or key.name.rpartition(".")[2] in line  # a choice's name is the group's to say
+
+
+@pytest.mark.parametrize(("key", "value"), SWEPT, ids=[f"{key}={value}" for key, value in SWEPT])
+def test_a_key_of_the_sweep_refuses_every_kind_of_wrong_value(key: str, value: str, refused, bad_input):
+    (line,) = refused(bad_input(key, f"{key}={value}", key))
+    assert line.startswith(f"nnsweep: error: {key}")
+
+
+@pytest.fixture(scope="module")
+def composed() -> Iterator[Callable[[list[str]], DictConfig]]:
+    """Compose a configuration, once for each choice."""
+    known: dict[tuple[str, ...], DictConfig] = {}
+    with initialize_config_dir(conf_dir(), **VERSION_BASE):
+
+        def give(chosen: list[str]) -> DictConfig:
+            if tuple(chosen) not in known:
+                known[tuple(chosen)] = compose("config", overrides=chosen)
+            return copy.deepcopy(known[tuple(chosen)])
+
+        yield give
+
+
+def settled(config: DictConfig, key: str, value: str) -> Any:
+    OmegaConf.update(config, key, OmegaConf.create(f"value: {value}").value)
+    return checked(config)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key in KEYS for value in key.taken], ids=lambda it: getattr(it, "name", it)[:20]
+)
+def test_the_outermost_values_of_a_key_are_taken(key: Key, value: str, composed):
+    chosen = composed(key.chosen)
+    if key.name in ("data.val_fraction", "schedule.warmup_epochs"):
+        chosen.trainer.patience = None
+    try:
+        settled(chosen, key.name, value)
+    except ConfigError as error:
+        pytest.fail(str(error))
+
+
+def test_no_key_of_the_configuration_is_left_out():
+    written = {key for file in Path(conf_dir()).rglob("*.yaml") for key in _keys(file)}
+    listed = {key.name for key in KEYS} | SWEEP.keys() | {"sweep.grids", "sweep.zip", "sweep.exclude"}
+    assert written - listed == set()
+
+
+def _keys(file: Path) -> Iterator[str]:
+    group = file.parent.relative_to(conf_dir()).as_posix()
+    if group.startswith(("hydra", "experiment")):
+        return
+    for key, value in (yaml.safe_load(file.read_text()) or {}).items():
+        if group != ".":
+            yield f"{group}.{key}"
+        elif isinstance(value, dict) and key != "hydra":
+            yield from (f"{key}.{name}" for name in value)
+        elif key not in ("defaults", "hydra"):
+            yield key
