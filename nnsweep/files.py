@@ -72,11 +72,11 @@ def _check_target(target: Path) -> None:
 
 
 def is_nameable(path: str | Path) -> bool:
-    """Tell whether a file or folder can have this name, as far as that can be told without trying.
+    r"""Tell whether a file or folder can have this name, as far as that can be told without trying.
 
     Examples
     --------
-    >>> is_nameable("runs/0"), is_nameable("a\\0b"), is_nameable(300 * "long")
+    >>> is_nameable("runs/0"), is_nameable("a\0b"), is_nameable(300 * "long")
     (True, False, False)
     """
     try:

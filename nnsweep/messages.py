@@ -4,6 +4,10 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 
+IMPORT = "_target_"
+"""The key by which a configuration would have Hydra import something."""
+NEVER_IMPORTED = "a configuration names parts and never imports them; leave it out"
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which of the known names is meant, and list them.

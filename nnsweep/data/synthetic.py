@@ -74,11 +74,13 @@ def spirals(
     generator = np.random.default_rng(sample_seed)
     arm = np.arange(n_samples) % n_classes
     radius = generator.uniform(size=n_samples)
-    angle = 2 * np.pi * (turns * radius + arm / n_classes)
-    arms = radius[:, np.newaxis] * np.column_stack([np.cos(angle), np.sin(angle)])
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told of the data set
+        angle = 2 * np.pi * (turns * radius + arm / n_classes)
+        arms = radius[:, np.newaxis] * np.column_stack([np.cos(angle), np.sin(angle)])
+        X = arms + noise * generator.standard_normal((n_samples, 2))
     return _drawn(
         "spirals",
-        Examples(arms + noise * generator.standard_normal((n_samples, 2)), arm),
+        Examples(X, arm),
         n_classes,
         val_fraction=val_fraction,
         test_fraction=test_fraction,

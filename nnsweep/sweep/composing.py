@@ -16,8 +16,7 @@ from omegaconf.errors import (
 )
 from yaml import YAMLError
 
-from nnsweep.messages import nearest, visible
-from nnsweep.sweep.problems import IMPORT, NEVER_IMPORTED
+from nnsweep.messages import IMPORT, NEVER_IMPORTED, nearest, visible
 
 
 def told(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from nnsweep.messages import is_broken, nearest, shortened
+from nnsweep.messages import IMPORT, NEVER_IMPORTED, is_broken, nearest, shortened
 
 _KINDS = {
     "int_type": "must be a whole number",
@@ -22,8 +22,6 @@ _KINDS = {
     "dict_type": "must be settings, such as {name: value}",
     "missing": "is missing",
 }
-IMPORT = "_target_"
-NEVER_IMPORTED = "a configuration names parts and never imports them; leave it out"
 
 
 def problems(error: ValidationError, values: Mapping[str, Any]) -> list[str]:

@@ -52,7 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _imported() -> None:
     """Import what a refusal may need, so that its time is its own."""
     import sklearn.datasets
-    import sklearn.model_selection
+    import sklearn.model_selection  # noqa: F401
 
     import nnsweep.results.formats
     import nnsweep.results.histories
@@ -131,3 +131,16 @@ def check(bad: Bad, code: int, out: str, err: str) -> None:
 def bad_input() -> type[Bad]:
     """Give the record of a bad input, for tests that make their own."""
     return Bad
+
+
+class Promises(NamedTuple):
+    """What every refusal is held to, for tests that run the program themselves."""
+
+    check: Callable[[Bad, int, str, str], None]
+    snapshot: Callable[[Path], dict[Path, tuple[int, bytes]]]
+
+
+@pytest.fixture
+def promises() -> Promises:
+    """Give the checks themselves."""
+    return Promises(check, snapshot)

@@ -1,9 +1,10 @@
 """Every key of the configuration, with every kind of value that it may not have.
 
-One command a key: its bad values are a grid, of which every line must be told and nothing be run.
+One command a group: its bad values are a grid, of which every line must be told and nothing be run.
 """
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +33,20 @@ class Key(NamedTuple):
     refused: list[str]
     taken: list[str]
     chosen: list[str] = []  # noqa: RUF012
+
+    @property
+    def group(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def values(self) -> list[str]:
+        return [*dict.fromkeys([*self.refused, f"${{{self.name}}}"])]
+
+    def is_named(self, line: str) -> bool:
+        """Tell whether a line is about this key, by its whole name or, of what does not fit, by its last part."""
+        group, _, last = self.name.rpartition(".")
+        whole = re.search(rf"\b{re.escape(self.name)}[=:.]", line)
+        return whole is not None or (line.startswith(f"nnsweep: error: {group}: ") and last in line)
 
 
 def whole(name: str, least: int, *chosen: str, most: int | None = None, optional: bool = False) -> Key:
@@ -91,12 +106,12 @@ KEYS = [
     ),
     whole("arch.depth", 0, "arch=uniform"),
     whole("arch.width", 1, "arch=uniform"),
-    whole("trainer.epochs", 1),
+    whole("trainer.epochs", 1, "schedule=constant"),
     whole("trainer.batch_size", 1, optional=True),
     Key("trainer.dtype", [*NAME, "null", "float16", "FLOAT32"], ["float32", "float64"]),
     whole("trainer.evaluate_every", 1),
     whole("trainer.patience", 1, optional=True),
-    not_negative("trainer.min_delta"),
+    fraction("trainer.min_delta"),
     fraction("trainer.dropout"),
     positive("trainer.clip_norm", optional=True),
     Key("optimizer.name", [*NAME, "null"], ["momentum"]),
@@ -171,21 +186,50 @@ SWEEP = {  # these hold for all jobs: a command for each value
 SWEPT = [(key, value) for key, values in SWEEP.items() for value in values]
 
 
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
-def test_a_key_refuses_every_kind_of_wrong_value_all_told_at_once(key: Key, refused, bad_input):
-    values = [*dict.fromkeys([*key.refused, f"${{{key.name}}}"])]
-    quoted = ",".join(value if value[0] in "[{'$" else value for value in values)
-    lines = refused(bad_input(key.name, [*key.chosen, f"{key.name}={quoted}"], key.name))
-    about = [line for line in lines if key.name in line or key.name.rpartition(".")[2] in line]
-    assert len(about) == len(lines)
-    assert len(lines) >= len(set(values) - {"1e400"})  # which is told as inf
+def _preset(study: Path, jobs: list[list[str]]) -> None:
+    """Write a preset with a grid for each list of overrides; on the command line they would have to be quoted."""
+    (study / "mine" / "experiment").mkdir(parents=True)
+    text = "# @package _global_\n" + yaml.safe_dump({"sweep": {"grids": jobs}}, allow_unicode=True)
+    (study / "mine" / "experiment" / "bad.yaml").write_text(text)
+
+
+@pytest.mark.parametrize("group", dict.fromkeys(key.group for key in KEYS))
+def test_the_keys_of_a_group_refuse_every_kind_of_wrong_value_all_told_at_once(group, refused, bad_input, study):
+    keys = [key for key in KEYS if key.group == group]
+    _preset(study, [[*key.chosen, f"{key.name}={','.join(key.values)}".replace("${", r"\${")] for key in keys])
+    command = ["--config-dir", "mine", "experiment=bad"]
+    lines = refused(bad_input(group, command, [key.name for key in keys], 2, None, 10.0))
+    told = {key.name: [line for line in lines if key.is_named(line)] for key in keys}
+    few = {key.name: told[key.name] for key in keys if len(told[key.name]) < len(set(key.values) - {"1e400"})}
+    assert few == {}  # 1e400 is told as inf
+    assert len({*lines} - {line for told_of_one in told.values() for line in told_of_one}) == 0
+
+
+def misspelt(name: str) -> str:
+    return name[:-2] + name[-1] + name[-2] + "q"
+
+
+def is_offered(key: Key, line: str) -> bool:
+    """Tell whether the right key is offered for a misspelt one; a choice's own name is the group's to say."""
+    typo = re.escape(misspelt(key.name))
+    offered = "" if key.name.endswith(".name") else key.name.rpartition(".")[2]
+    return re.search(rf"(^|error: ){typo}(=1)?: there is no such key", line) is not None and offered in line
+
+
+@pytest.mark.parametrize("key", {key.group: key for key in KEYS}.values(), ids=lambda key: key.name)
+def test_a_misspelt_key_is_refused_and_the_right_one_offered(key, refused, bad_input):
+    command = [*key.chosen, f"{misspelt(key.name)}=1"]
+    (line,) = refused(bad_input("typo", command, misspelt(key.name)))
+    assert is_offered(key, line)
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
-def test_a_misspelt_key_is_refused_and_the_right_one_offered(key: Key, refused, bad_input):
-    typo = key.name[:-2] + key.name[-1] + key.name[-2] + "q"
-    (line,) = refused(bad_input(key.name, [*key.chosen, f"{typo}=1"], f"{typo}: there is no such key"))
-    assert key.name.endswith(".name") or key.name.rpartition(".")[2] in line  # a choice's name is the group's to say
+def test_a_misspelt_key_that_is_added_is_refused_by_the_checker(key, composed):
+    config = composed(key.chosen)
+    OmegaConf.update(config, misspelt(key.name), 1, force_add=True)
+    with pytest.raises(ConfigError) as refused:
+        checked(config)
+    assert [is_offered(key, line) for line in refused.value.problems] == [True]
 
 
 @pytest.mark.parametrize(("key", "value"), SWEPT, ids=[f"{key}={value}" for key, value in SWEPT])

@@ -53,3 +53,8 @@ def test_an_unknown_column_is_told_with_the_nearest_one(runs, asked):
 def test_an_unknown_name_is_told_even_without_runs():
     with pytest.raises(ConfigError, match="unknown name 'nme'"):
         narrowed(frame([]), filter="nme == 'a'")
+
+
+def test_a_filter_of_no_runs_gives_no_runs_with_all_their_columns():
+    nothing = frame([])
+    assert list(narrowed(nothing, filter="name == 'x'").columns) == list(nothing.columns)

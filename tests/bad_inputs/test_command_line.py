@@ -1,0 +1,120 @@
+"""Commands, options, and what export and ui are asked for."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+USAGE = "argparse prints its usage before the error (app.py, _own_configurations and Hydra's own parser)"
+LONG = "x" * 300
+EXPORT = ["export", "Default"]
+BAD = [
+    ("a misspelt command", "exprt", "exprt: there is no such command; did you mean 'export'?"),
+    ("a command of another case", ["Export", "x"], "Export: there is no such command"),
+    ("a command that does not exist", "sweep", "sweep: there is no such command; known: export, ui"),
+    ("a key without a value", "seed", "seed: there is no such command"),
+    ("nothing in quotes", "", "cannot be read"),
+    ("an unknown option", "--nosuch", "--nosuch"),
+    ("an unknown short option", "-x", "-x"),
+    ("an unknown way to show", ["--cfg", "x"], "--cfg"),
+    ("an unknown thing to tell", ["--info", "x"], "--info"),
+    ("two modes at once", ["-m", "--cfg", "job"], "Only one of --run, --multirun"),
+    ("resolving nothing", "--resolve", "--resolve"),
+    ("a completion without its verb", "--shell-completion", "--shell-completion"),
+    ("another main file", ["--config-name", "nosuch"], "'nosuch'"),
+    ("another place of the main file", ["--config-path", "nosuch"], "nosuch"),
+    ("export: no experiment", "export", "Missing argument 'EXPERIMENT'"),
+    ("export: an unknown experiment", ["export", "nothing"], "there is no experiment 'nothing'"),
+    ("export: an experiment without a name", ["export", ""], "there is no experiment ''"),
+    ("export: an experiment with a NUL", ["export", "a\0b"], "there is no experiment 'a\\x00b'"),
+    ("export: an experiment with half a character", ["export", "a\udcff"], "there is no experiment 'a\\udcff'"),
+    ("export: two experiments", [*EXPORT, "other"], "other"),
+    ("export: an unknown option", [*EXPORT, "--nosuch"], "--nosuch"),
+    ("export: an option without its value", [*EXPORT, "--format"], "--format"),
+    ("export: an unknown format", [*EXPORT, "--format", "xlsx"], "format: unknown name 'xlsx'"),
+    ("export: a misspelt format", [*EXPORT, "--format", "jsn"], "did you mean 'json'?"),
+    ("export: a suffix of another format", [*EXPORT, "-o", "table.xlsx"], "'table.xlsx'"),
+    ("export: no suffix", [*EXPORT, "-o", "table"], "'table'"),
+    ("export: only a suffix", [*EXPORT, "-o", ".csv"], "'.csv'"),
+    ("export: a folder that is not there", [*EXPORT, "-o", "nowhere/table.csv"], "there is no folder nowhere"),
+    (
+        "export: a folder in its place",
+        [*EXPORT, "-o", "table.csv"],
+        "table.csv: it is a folder",
+        2,
+        {"table.csv/x": ""},
+    ),
+    ("export: below a device", [*EXPORT, "-o", "/dev/null/table.csv"], "/dev/null/table.csv"),
+    ("export: below a file", [*EXPORT, "-o", "mlflow.db/table.csv"], "mlflow.db/table.csv"),
+    ("export: a file with a NUL", [*EXPORT, "-o", "a\0.csv"], "a\\x00.csv: no file can have this name"),
+    (
+        "export: a file with half a character",
+        [*EXPORT, "-o", "a\ud800.csv"],
+        "a\\ud800.csv: no file can have this name",
+    ),
+    ("export: a file with too long a name", [*EXPORT, "-o", f"{LONG}.csv"], "no file can have this name"),
+    ("export: half a rule", [*EXPORT, "--filter", "depth >"], "rule 'depth >'"),
+    (
+        "export: a rule with an unknown name",
+        [*EXPORT, "--filter", "nme == 'x'"],
+        "unknown name 'nme'; did you mean 'name'?",
+    ),
+    ("export: a rule that calls", [*EXPORT, "--filter", "name.upper()"], "`name.upper()` is not allowed"),
+    ("export: a rule that imports", [*EXPORT, "--filter", "__import__('os')"], "is not allowed"),
+    ("export: a rule of brackets", [*EXPORT, "--filter", "(" * 300], "rule '((("),
+    ("export: a rule that is too long", [*EXPORT, "--filter", "x" * 3000], "3000 characters long"),
+    ("export: a rule with a NUL", [*EXPORT, "--filter", "a\0"], "rule 'a\\x00'"),
+    ("export: sorted by an unknown column", [*EXPORT, "--sort", "nme"], "unknown name 'nme'; did you mean 'name'?"),
+    ("export: sorted by nothing", [*EXPORT, "--sort", "-"], "unknown name ''"),
+    ("export: unknown columns, each told", [*EXPORT, "--columns", "nme,name,stat"], ["'nme'", "'stat'"]),
+    ("export: columns without names", [*EXPORT, "--columns", ","], "unknown name ''"),
+    ("export: a store of no kind", [*EXPORT, "--uri", "nonsense"], "tracking.uri=nonsense: must be sqlite:///FILE"),
+    ("export: a store that is not there", [*EXPORT, "--uri", "sqlite:///none.db"], "none.db yet", 5),
+    ("export: a store that is a folder", [*EXPORT, "--uri", "sqlite:///"], "it is not a file", 5),
+    ("export: a server that is not there", [*EXPORT, "--uri", "http://127.0.0.1:9"], "http://127.0.0.1:9", 5),
+    ("ui: a port that is a word", ["ui", "--port", "x"], ["--port", "'x'"]),
+    ("ui: a port below all", ["ui", "--port", "-1"], ["--port", "-1"]),
+    ("ui: a port of zero", ["ui", "--port", "0"], ["--port", "0"]),
+    ("ui: a port above all", ["ui", "--port", "65536"], ["--port", "65536"]),
+    ("ui: an argument", ["ui", "extra"], "extra"),
+    ("ui: a store of no kind", ["ui", "--uri", "nonsense"], "tracking.uri=nonsense"),
+    ("ui: a store that is not there", ["ui", "--uri", "sqlite:///none.db"], "none.db yet", 5),
+    ("ui: a store that is a text", ["ui", "--uri", "sqlite:///a.txt"], "a.txt cannot be read", 5, {"a.txt": "x" * 999}),
+]
+NOT_YET = dict.fromkeys(
+    ["an unknown option", "an unknown short option", "an unknown way to show", "an unknown thing to tell"], USAGE
+)
+REAL = [
+    (["activation=rel"], "activation=rel: there is no such choice", 2),
+    (["optimizer.learning_rate=0.1,0"], "optimizer.learning_rate=0: must be > 0", 2),
+    (["+activation._target_=os.system"], "never imports", 2),
+    (["--config-dir", "mine", "arch=bad"], "mine/arch/bad.yaml:2:", 2),
+    ([f"seed=range({10**30})"], "jobs are more than sweep.max_jobs", 2),
+    (["hydra.sweep.subdir=../../x"], "hydra.sweep.subdir=../../x", 2),
+    (["data=wine", "data.val_fraction=0.999"], "data.val_fraction=0.999", 4),
+    (["tracking.uri=sqlite:////dev/null/mlflow.db"], "/dev/null/mlflow.db", 5),
+    (["export", "nothing"], "there is no experiment 'nothing'", 2),
+    (["ui", "--port", "65536"], "--port", 2),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_other_program(monkeypatch):
+    """Stay in this process, where `ui` would become a server."""
+    monkeypatch.setattr(os, "execv", lambda *arguments: pytest.fail(f"started {arguments}"))
+
+
+def test_a_bad_command_line_is_refused(bad, refused):
+    refused(bad)
+
+
+@pytest.mark.parametrize(("arguments", "told", "code"), REAL, ids=[" ".join(row[0])[:40] for row in REAL])
+def test_a_process_of_its_own_says_the_same(arguments, told, code, study, tmp_path, promises, bad_input):
+    (study / "mine" / "arch").mkdir(parents=True)
+    (study / "mine" / "arch" / "bad.yaml").write_text("name: bad\n\thidden_layer_sizes: [3]\n")
+    before = promises.snapshot(tmp_path)
+    command = [sys.executable, "-m", "nnsweep", *arguments]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=study, timeout=60)
+    promises.check(bad_input("a process", arguments, told, code), said.returncode, said.stdout, said.stderr)
+    assert promises.snapshot(tmp_path) == before
