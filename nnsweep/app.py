@@ -13,9 +13,10 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -197,6 +198,7 @@ def sweep(
 def _hydra(arguments: Sequence[str]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which tells them in one line
     own, rest = _own_configurations(_without_passwords(arguments))
+    _check_options(rest)
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
     sys.argv = ["nnsweep", *_quoted_rules(rest), *(["--config-dir", conf_dir()] if own else [])]
     hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(job)()
@@ -225,12 +227,31 @@ def _quoted_rules(arguments: Sequence[str]) -> list[str]:
 
 def _own_configurations(arguments: Sequence[str]) -> tuple[str, list[str]]:
     """Part the command line into the user's folder of configurations, if one is given, and the rest."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-dir", "-cd", default="")
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd")
     given, rest = parser.parse_known_args(arguments)
-    if given.config_dir and not Path(given.config_dir).is_dir():
-        raise ConfigError(f"--config-dir {given.config_dir}: there is no such folder")
-    return str(Path(given.config_dir).absolute()) if given.config_dir else "", rest
+    if given.config_dir is None:
+        return "", rest
+    if not given.config_dir or not os.path.isdir(given.config_dir):
+        raise ConfigError(
+            f"--config-dir {given.config_dir}: there is no such folder; name one with your configurations"
+        )
+    return str(Path(given.config_dir).absolute()), rest
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong in our way."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; nnsweep --help shows what there is")
+
+
+def _check_options(arguments: Sequence[str]) -> None:
+    """Let Hydra's options be read once before it does: it would print its usage."""
+    known = get_args_parser()
+    parser = _Parser(add_help=False, allow_abbrev=False, parents=[known], conflict_handler="resolve")
+    parser.add_argument("--version", action="store_true")
+    parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,9 +23,11 @@ from nnsweep.progress import progress
 from nnsweep.sweep import describe, plan, wish
 from nnsweep.sweep.crew import Crew, Others
 from nnsweep.sweep.grid import write_plan
+from nnsweep.sweep.memory import physical_memory
 from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.sweep.plan import Choice, Wanted
 from nnsweep.sweep.settle import Asked, Settled, settle
+from nnsweep.sweep.stacks import memory_of
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
 from nnsweep.tracking import owner
@@ -85,7 +87,7 @@ def run(checked: Sequence[Task], crew: Crew | Others, folder: Path, configuratio
     """
     job = checked[0].job
     uri = resolved_uri(job.tracking.uri, Path.cwd())
-    check(uri)
+    check(uri, job.tracking.artifact_root)
     if has_credentials(uri):
         os.environ["MLFLOW_TRACKING_URI"] = uri  # from where jobs in other processes have it
     crew.begin(checked)
@@ -116,6 +118,7 @@ def _distinct(checked: Sequence[Task]) -> list[Wanted]:
     """Fold jobs that are the same; every data set is loaded, so that what is wrong with one is told now."""
     wanted: dict[str, Wanted] = {}
     for number, task in enumerate(checked):
+        _require_memory(task)
         digest = dataset(task.job.data).digest
         key = task.job.key(digest)
         if key not in wanted:
@@ -128,6 +131,15 @@ def _distinct(checked: Sequence[Task]) -> list[Wanted]:
                 numerics=str(NUMERICS_VERSION),
             )
     return [*wanted.values()]
+
+
+def _require_memory(task: Task) -> None:
+    """Refuse a network that this machine could not even hold."""
+    needed, there = memory_of(task.job, dataset), physical_memory()
+    if needed > there:
+        sizes = describe.sizes_name(task.job.arch.sizes)
+        told = f"{needed / 2**30:.0f} GiB to train, and there are {there / 2**30:.0f}"
+        raise ConfigError(f"arch: a network of {sizes[:60]} units needs {told}; make it smaller")
 
 
 def _begun(course: _Course, configuration: str, n_jobs: int) -> Settled:

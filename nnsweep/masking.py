@@ -14,7 +14,9 @@ _IN_A_QUERY = r"(?<=[?&])[^\s=&]+=\*\*\*&"  # hidden already, and what follows i
 _TELLING = re.compile(
     rf"(?<![\w.-])(?!{_IN_A_QUERY})([\w.-]*(?:{_WORDS})[\w.-]*['\"]?\s*[=:]\s*){_VALUE}", re.IGNORECASE
 )
-_QUERY = re.compile(r"([?&][^\s=&]*(?:pass|pwd|secret|token|key|credential|sig)[^\s=&]*=)[^\s&'\"]+", re.IGNORECASE)
+_QUERY = re.compile(
+    r"([?&][^\s=&]*(?:pass|pwd|secret|token|key|credential|sig)[^\s=&]*=)[^\s&'\"]+?(?=:?(?:[\s&'\"]|$))", re.IGNORECASE
+)
 _USER = re.compile(r"://[^\s/:@]*(:\S*)?@")  # a password may itself have / : and @ in it
 _SHAPES = re.compile(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[opsur]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"

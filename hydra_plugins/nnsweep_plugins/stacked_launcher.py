@@ -47,12 +47,14 @@ class StackedLauncher(Launcher):
         assert self.task_function is not None
         assert self.config is not None
         setup_globals()
-        Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+        folder = Path(str(self.config.hydra.sweep.dir))
         if not self.can_stack:
+            folder.mkdir(parents=True, exist_ok=True)
             application = one_by_one.Application(self.hydra_context, self.task_function, self.config)
             return one_by_one.launch(application, job_overrides, initial_job_idx, self._n_workers)
         compose = Composer(self.hydra_context.config_loader, self.config)
         tasks = grid.tasks(job_overrides, compose, first=initial_job_idx)
+        folder.mkdir(parents=True, exist_ok=True)
         crew = Crew(app.stack)
         crew.begin(tasks)
         returns = crew.launch(tasks)

@@ -44,7 +44,7 @@ class Arch(Settings):
 
     name: str
     hidden_layer_sizes: tuple[Annotated[int, within(Range(ge=1))], ...] | None = None
-    depth: Annotated[int, within(Range(ge=0))] | None = None
+    depth: Annotated[int, within(Range(ge=0, le=1000))] | None = None
     width: Annotated[int, within(Range(ge=1))] | None = None
 
     @model_validator(mode="after")

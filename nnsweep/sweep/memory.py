@@ -1,6 +1,8 @@
 """Sizes of memory as a person writes them: ``512MB``, ``2GiB``."""
 
+import os
 import re
+import sys
 from decimal import Decimal
 
 _UNITS = {"": 1, "B": 1} | {
@@ -8,6 +10,14 @@ _UNITS = {"": 1, "B": 1} | {
     for power, letter in enumerate("KMGT", start=1)
     for kind, base in (("B", 1000), ("iB", 1024))
 }
+
+
+def physical_memory() -> int:
+    """Tell how many bytes of memory this machine has; as many as there can be, where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return sys.maxsize
 
 
 def size_in_bytes(text: str) -> int:

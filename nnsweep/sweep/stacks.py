@@ -87,6 +87,12 @@ def stacks(jobs: Sequence[Job], splits: Callable[[Part], Splits], *, n_workers: 
     return sorted(formed, key=lambda stack: -stack.seconds)
 
 
+def memory_of(job: Job, splits: Callable[[Part], Splits]) -> int:
+    """Predict how many bytes a job takes that is trained alone."""
+    need = _needs(job, splits)
+    return need.n_bytes(1)
+
+
 def makespan(formed: Sequence[Stack], n_workers: int) -> float:
     """Predict how many seconds some stacks take, each given to the first worker that is free.
 

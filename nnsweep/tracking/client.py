@@ -103,6 +103,10 @@ def explained(uri: str) -> Iterator[None]:
         raise StoreError(f"the store {masked(uri)} did not answer a moment ago. {_CHECK}")
     try:
         yield
+    except ImportError as error:
+        raise StoreError(
+            f"the store {masked(uri)} needs a driver that is not installed ({error.name}): pip install it"
+        ) from error
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
         if _did_not_answer(error):
             _away[uri] = time.monotonic() + AWAY_SECONDS

@@ -15,11 +15,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, StoreError
+from nnsweep.files import is_nameable
 from nnsweep.masking import masked
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.server import asked, is_server
 
 _SQLITE = "sqlite:///"
+_ARTIFACT_SCHEMES = (
+    "s3",
+    "gs",
+    "wasbs",
+    "abfss",
+    "hdfs",
+    "viewfs",
+    "dbfs",
+    "ftp",
+    "sftp",
+    "http",
+    "https",
+    "mlflow-artifacts",
+    "r2",
+)
 _SMALLEST = 512  # bytes: SQLite's smallest page
 
 
@@ -68,17 +84,20 @@ def resolved_uri(uri: str | None, folder: Path) -> str:
     'sqlite:////study/runs/mlflow.db'
     """
     chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
+    named = "tracking.uri" if uri or "MLFLOW_TRACKING_URI" not in os.environ else "MLFLOW_TRACKING_URI"
     if chosen.startswith(_SQLITE):
         return _SQLITE + _sqlite_file(folder / chosen.removeprefix(_SQLITE))
     if re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://\S+$", chosen):
         return chosen
     raise ConfigError(
-        f"tracking.uri={masked(''.join(chosen.split()))}: must be sqlite:///FILE, http(s)://HOST or a database URI "
+        f"{named}={masked(''.join(chosen.split()))}: must be sqlite:///FILE, http(s)://HOST or a database URI "
         "(MLflow no longer writes to plain folders); leave it out for sqlite:///mlflow.db"
     )
 
 
 def _sqlite_file(path: Path) -> str:
+    if not is_nameable(path):
+        raise ConfigError(f"tracking.uri=sqlite:///{path}: no file can have this name; choose another")
     if re.search(r"\?|%[0-9A-Fa-f]{2}", str(path)):
         raise ConfigError(
             f"tracking.uri=sqlite:///{path}: the path holds `?` or `%` with two digits, which a URI reads otherwise"
@@ -154,14 +173,18 @@ def if_there(uri: str, experiment: str) -> Store | None:
     return Store(uri, experiment, str(found.experiment_id)) if found else None
 
 
-def check(uri: str) -> None:
+def check(uri: str, artifact_root: str | None = None) -> None:
     """Check what can be checked of a store without MLflow: at once, and without changing anything.
 
     Raises
     ------
+    ConfigError
+        If artifacts cannot be kept where they shall be.
     StoreError
         If it is an SQLite store that is damaged, or cannot be written or made.
     """
+    if artifact_root:
+        _check_artifacts(artifact_root)
     database = sqlite_path(uri)
     if not database:
         return
@@ -170,6 +193,20 @@ def check(uri: str) -> None:
         _require_sound(database)
     elif not os.access(_nearest_folder(database.parent), os.W_OK | os.X_OK):
         raise _cannot_be_made(database, "no folder above it can be written to")
+
+
+def _check_artifacts(root: str) -> None:
+    scheme, separator, _ = root.partition("://")
+    if separator and scheme != "file":
+        if scheme not in _ARTIFACT_SCHEMES:
+            raise ConfigError(
+                f"tracking.artifact_root={root}: must be a folder, or one of {', '.join(_ARTIFACT_SCHEMES)}"
+            )
+        return
+    folder = Path(root.removeprefix("file://"))
+    nearest = _nearest_folder(folder.absolute()) if is_nameable(folder) else folder
+    if not is_nameable(folder) or not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(f"tracking.artifact_root={root}: cannot be written to; choose another folder")
 
 
 def _nearest_folder(folder: Path) -> Path:
@@ -259,7 +296,9 @@ def _soundness(database: Path) -> str:
     if database.stat().st_size < _SMALLEST:  # SQLite takes an empty file for a database without tables
         return "it is not an SQLite database"
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
-        return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
+        said = " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return "it is the database of another program" if tables and "alembic_version" not in tables else said
 
 
 def _damaged(database: Path, said: str) -> str:
