@@ -82,11 +82,15 @@ class Crew:
             while pieces:
                 halves = []
                 for numbers, result in self._results(work, tasks, pieces):
+                    again: list[list[int]] = []
                     if isinstance(result, workers.WorkerDied):
                         deaths.update(numbers)
-                        halves += _survivors(tasks, numbers, deaths)
-                    returns |= _noted(tasks, numbers, result)
-                    if tasks[0].job.fail_fast and not halves and any(map(_failed, returns.values())):
+                        again = _survivors(tasks, numbers, deaths)
+                    halves += again
+                    ended = set(numbers).difference(*again)
+                    noted = _noted(tasks, numbers, result)
+                    returns |= {number: noted[number] for number in numbers if number in ended}
+                    if tasks[0].job.fail_fast and any(map(_failed, returns.values())):
                         return returns
                 pieces = halves
         return returns

@@ -42,8 +42,9 @@ def outcomes(tasks: Sequence[Task], returns: Mapping[int, JobReturn], folder: Pa
     for place, task in enumerate(tasks):
         returned = returns.get(place)
         number = task.place.number
-        if returned is not None and returned.status == JobStatus.COMPLETED:
-            records[number] = returned.return_value
+        outcome = returned._return_value if returned is not None else None  # `return_value` would raise an exception
+        if isinstance(outcome, RunRecord):
+            records[number] = outcome
         else:
             records[number] = written.get((number, task.place.attempt)) or _unreturned(task, returned)
     return records
@@ -72,7 +73,7 @@ def _unreturned(task: Task, returned: JobReturn | None) -> RunRecord:
 
 
 def _error(returned: JobReturn | None) -> BaseException | None:
-    if returned is None or returned.status == JobStatus.COMPLETED:
+    if returned is None or returned.status == JobStatus.UNKNOWN:
         return None
-    error = returned._return_value  # `return_value` would raise it
-    return error if isinstance(error, BaseException) else None
+    outcome = returned._return_value
+    return outcome if isinstance(outcome, BaseException) else TypeError(f"it returned {type(outcome).__name__}")

@@ -156,8 +156,9 @@ def _train_together(begun: Sequence[Begun], examples: Dataset, stopped: Callable
                     raise KeyboardInterrupt
                 live(trained)
     finally:  # also those that had ended before the others were interrupted
+        seconds = share()
         for runner in runners:
-            runner.tell(share())
+            runner.tell(seconds)
 
 
 def _keep(runners: Sequence[Runner], epoch: Epoch, seconds: float) -> None:

@@ -27,6 +27,7 @@ Result: TypeAlias = tuple[int, Any]
 PATIENCE = 5.0
 """Seconds that a worker without work has to end."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_READ = 2000  # characters of a message
 _stop: Any = None  # of this process, if it is a worker: not 0 when it shall stop
 
 
@@ -306,8 +307,9 @@ def _sendable(work: Callable[[Any], Any], piece: Any) -> Any:
 
 
 def in_words(error: BaseException) -> str:
-    """Say what kind of error it is, and what it says, if it can."""
+    """Say what kind of error it is, and what it says, as far as it can and a person reads on."""
     try:
-        return f"{type(error).__name__}: {error}"
-    except Exception as worse:
-        return f"{type(error).__name__}, which cannot be told ({type(worse).__name__})"
+        said = str(error)
+    except Exception:
+        said = "it cannot say what is wrong"
+    return f"{type(error).__name__}: {said if len(said) <= _READ else said[:_READ] + '...'}"

@@ -1,12 +1,19 @@
 """Work for the workers of the tests: a module of its own, because workers must be able to import it."""
 
+import ctypes
 import os
+import resource
 import signal
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nnsweep.sweep import workers
+from nnsweep.sweep.job import Job
+from nnsweep.sweep.task import Task
+from nnsweep.tracking.record import RunRecord
 
 
 class Unreadable(Exception):
@@ -14,6 +21,53 @@ class Unreadable(Exception):
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(f"{one} and {other}")
+
+
+class Mute(Exception):
+    """Cannot say what is wrong."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+FAULTS: dict[str, Callable[[], Any]] = {
+    "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "os._exit(0)": lambda: os._exit(0),
+    "segfault": lambda: ctypes.string_at(0),
+    "abort": os.abort,
+    "sys.exit(0)": lambda: _raise(SystemExit(0)),
+    "unpicklable": lambda: _raise(ValueError("has a function in it", lambda: None)),
+    "unreadable": lambda: _raise(Unreadable("one", "other")),
+    "huge": lambda: _raise(ValueError("x" * 5_000_000)),
+    "mute": lambda: _raise(Mute()),
+}
+"""What a job may do instead of ending."""
+FIRST_FAULT = 100
+
+
+def faulty(tasks: Sequence[Task]) -> list[RunRecord]:
+    """Run a stack as nnsweep does, in which jobs from seed 100 do in their third epoch what `FAULTS` says."""
+    from nnsweep.app import stack
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    member = Job.member
+
+    def spoilt(job: Job) -> Any:
+        made = member(job)
+        if job.seed < FIRST_FAULT:
+            return made
+        fault = [*FAULTS.values()][job.seed - FIRST_FAULT]
+        return replace(made, schedule=lambda epoch: 0.1 if epoch < 2 else fault())
+
+    Job.member = spoilt  # type: ignore[method-assign]
+    try:
+        return stack(tasks)
+    finally:
+        Job.member = member  # type: ignore[method-assign]
 
 
 def answer(piece: Any) -> Any:

@@ -6,7 +6,10 @@ from omegaconf.errors import OmegaConfBaseException
 from nnsweep.sweep.composing import told
 
 SIZES = "arch.hidden_layer_sizes"
-FIELDS = "seed, output_activation, tracking, sweep, arch, activation, schedule, optimizer, init, data, trainer"
+FIELDS = (
+    "seed, output_activation, dry_run, rerun, retries, fail_fast, checkpoint_every, tracking, sweep, arch, activation, "
+    "schedule, optimizer, init, data, trainer"
+)
 LINES = [  # overrides, the line
     (["activaton=relu"], f"activaton: there is no such key; did you mean 'activation'? Known: {FIELDS}"),
     (

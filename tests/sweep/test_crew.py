@@ -2,21 +2,33 @@
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
+from nnsweep.app import VERSION_BASE, conf_dir
 from nnsweep.data import mapped
 from nnsweep.errors import StoreError
 from nnsweep.sweep import work, workers
 from nnsweep.sweep.crew import Crew, Others, _mapped, with_configurations
 from nnsweep.sweep.grid import tasks
+from nnsweep.sweep.outcomes import outcomes
+from nnsweep.sweep.settle import closed
 from nnsweep.sweep.task import Task
+from nnsweep.tracking.earlier import Earlier, running, with_keys
+from nnsweep.tracking.reading import job_runs
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, ready
 
 
 @pytest.fixture
@@ -89,7 +101,9 @@ def refuse(*problems: str) -> None:
 
 
 def test_every_job_returns_in_the_order_of_the_grid_and_a_failed_one_its_exception(make):
-    returned = Crew(seeds).launch(make("sweep.workers=1"))
+    given = Crew(seeds).launch(make("sweep.workers=1"))
+    assert [*given] == [0, 1, 2]
+    returned = [*given.values()]
     assert [each.status for each in returned] == [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.COMPLETED]
     assert [each.return_value for each in returned[::2]] == [0, 2]
     with pytest.raises(ValueError, match="seed 1"):
@@ -100,7 +114,8 @@ def test_every_job_returns_in_the_order_of_the_grid_and_a_failed_one_its_excepti
 
 def test_what_ends_a_stack_is_told_of_each_of_its_jobs(make):
     returned = Crew(seeds).launch(make("sweep.workers=1", seeds=4))
-    assert [repr(each._return_value) for each in returned] == ["MemoryError('too many')"] * 4
+    told = {number: repr(each._return_value) for number, each in returned.items()}
+    assert told == dict.fromkeys(range(4), "MemoryError('too many')")
 
 
 def test_a_data_set_is_left_for_workers_once_and_read_as_it_was(make, tmp_path):
@@ -130,6 +145,144 @@ def test_a_foreign_sweeper_gets_the_configurations_too(make):
     assert OmegaConf.is_config(returned.hydra_cfg)
 
 
+# ---- jobs that take their worker with them, or raise what cannot be told: each costs itself alone
+
+FAULTS = {
+    "SIGKILL": "WorkerDied: its worker process was killed by SIGKILL (out of memory?)",
+    "os._exit(0)": "WorkerDied: its worker process ended in the middle of it, with exit code 0",
+    "segfault": "WorkerDied: its worker process was killed by SIGSEGV",
+    "abort": "WorkerDied: its worker process was killed by SIGABRT",
+    "sys.exit(0)": "SystemExit: 0",
+    "unpicklable": "ValueError: ('has a function in it', <function",
+    "unreadable": "Unreadable: one and other",
+    "huge": "ValueError: xxxxxxxxx",
+    "mute": "Mute: it cannot say what is wrong",
+}
+GOOD = (0, 1, 2, 3)
+
+
+class Fallen(NamedTuple):
+    store: Store
+    seeds: list[int]
+    records: dict[int, RunRecord]
+    left: bool
+    runs: list[Earlier]
+
+
+@pytest.fixture(scope="module")
+def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fallen]:
+    """Give what a sweep with every fault comes to, as real workers do it."""
+    folder = tmp_path_factory.mktemp("fallen")
+    shutil.copy(ready_store_file, folder / "mlflow.db")
+    store = ready(f"sqlite:///{folder}/mlflow.db", "study")
+    with pytest.MonkeyPatch.context() as patch, initialize_config_dir(conf_dir(), **VERSION_BASE):
+        patch.syspath_prepend(str(Path(__file__).parent))
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        import pieces
+
+        assert [*pieces.FAULTS] == [*FAULTS]
+        order = [GOOD[0], *range(pieces.FIRST_FAULT, pieces.FIRST_FAULT + len(FAULTS)), *GOOD[1:]]
+        where = (f"hydra.sweep.dir={folder}/s1", f"tracking.uri={store.uri}", "tracking.experiment=study")
+        how = ("data=iris", "trainer.epochs=4", "tracking.pictures=false", "sweep.workers=2", "hydra.mode=MULTIRUN")
+        grid = [[f"seed={seed}", *where, *how] for seed in order]
+        made = tasks(grid, lambda given: hydra_compose("config", [*given], return_hydra_config=True))
+        made = [replace(task, place=replace(task.place, experiment_id=store.experiment_id)) for task in made]
+        (folder / "s1").mkdir()
+        crew = Crew(pieces.faulty)
+        crew.begin(made)
+        records = outcomes(made, crew.launch(made), folder / "s1")
+        ends = {number: record for number, record in records.items() if record.state != "finished"}
+        left = closed(store, "s1", ends)
+    found = [run for runs in with_keys(store, {record.key for record in job_runs(store)}).values() for run in runs]
+    yield Fallen(store, order, records, left, found)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_a_job_dies_of_costs_that_job_alone_and_is_no_success(fault, fallen):
+    number = 1 + [*FAULTS].index(fault)
+    record = fallen.records[number]
+    assert (record.state, record.job) == ("failed", number)
+    assert record.reason.startswith(FAULTS[fault])
+    assert len(record.reason) < 3000
+    ended = [run.record for run in fallen.runs if run.record.job == number]
+    assert ended
+    assert {each.state for each in ended} == {"failed"}
+    assert ended[-1].reason == record.reason
+
+
+@pytest.mark.parametrize("seed", GOOD)
+def test_the_neighbours_of_jobs_that_die_finish_once(seed, fallen):
+    number = fallen.seeds.index(seed)
+    record = fallen.records[number]
+    assert (record.state, record.metrics["epochs_trained"]) == ("finished", 4)
+    states = [run.record.state for run in fallen.runs if run.record.job == number]
+    assert states.count("finished") == 1
+    assert {*states} <= {"finished", "lost"}
+    assert record in job_runs(fallen.store)
+
+
+def test_no_run_of_a_worker_that_died_stays_open(fallen):
+    assert not fallen.left
+    assert running(fallen.store) == []
+    assert len(job_runs(fallen.store)) == len(fallen.seeds)
+
+
+# ---- the same without processes: who is run again, and who is not
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, killers: set[int], **more: Any) -> list[list[int]]:
+    """Let each stack that has one of some seeds cost its worker; give the stacks that were run."""
+    run: list[list[int]] = []
+
+    def done(work: Any, pieces: Sequence[Sequence[Task]], n_workers: int) -> Iterator[tuple[int, Any]]:
+        for number, piece in enumerate(pieces):
+            run.append([task.job.seed for task in piece])
+            died = killers.intersection(run[-1])
+            yield number, workers.WorkerDied("killed by SIGKILL") if died else work(piece)
+
+    monkeypatch.setattr(workers, "done", done)
+    return run
+
+
+def finished(some: Sequence[Task]) -> list[RunRecord]:
+    return [RunRecord(run_id="", name="", state="finished", job=task.place.number) for task in some]
+
+
+def test_a_stack_whose_worker_died_is_halved_until_the_culprit_is_alone(make, monkeypatch):
+    run = dying(monkeypatch, {4})
+    returns = Crew(finished).launch(make("sweep.workers=1", seeds=6))
+    assert run == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [3, 4, 5], [3], [4, 5], [4], [5]]
+    assert {number for number, told in returns.items() if told.status == JobStatus.FAILED} == {4}
+    assert repr(returns[4]._return_value) == "WorkerDied('killed by SIGKILL')"
+
+
+def test_a_job_alone_is_tried_a_second_time(make, monkeypatch):
+    run = dying(monkeypatch, {0})
+    returns = Crew(finished).launch(make("sweep.workers=1", seeds=1))
+    assert run == [[0], [0]]
+    assert returns[0].status == JobStatus.FAILED
+
+
+def test_with_fail_fast_a_worker_that_died_is_no_failure_until_its_job_is_known(make, monkeypatch):
+    run = dying(monkeypatch, {3})
+    returns = Crew(finished).launch(make("sweep.workers=1", "fail_fast=true", seeds=6))
+    assert run == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [3, 4, 5], [3]]
+    states = {number: told.status for number, told in returns.items()}
+    assert states == {0: JobStatus.COMPLETED, 1: JobStatus.COMPLETED, 2: JobStatus.COMPLETED, 3: JobStatus.FAILED}
+
+
+def test_with_fail_fast_no_stack_is_begun_after_one_with_a_failed_job(make, monkeypatch):
+    run = []
+
+    def one(some: Sequence[Task]) -> list[Any]:
+        run.append([task.job.seed for task in some])
+        return [replace(record, state="failed") for record in finished(some)]
+
+    returns = Crew(one).launch(make("sweep.workers=1", "sweep.max_stack_memory=1KB", "fail_fast=true"))
+    assert run == [[0]]
+    assert [*returns] == [0]
+
+
 class Numbers:
     """A launcher that tells which jobs it was given together."""
 
@@ -142,4 +295,4 @@ class Numbers:
     [(None, [(0, 5)] * 5), (2, [(0, 2)] * 2 + [(2, 2)] * 2 + [(4, 1)]), (9, [(0, 5)] * 5)],
 )
 def test_another_launcher_is_given_no_more_jobs_at_a_time_than_it_may(max_batch_size, batches, make):
-    assert Others(Numbers(), max_batch_size).launch(make(seeds=5)) == batches
+    assert Others(Numbers(), max_batch_size).launch(make(seeds=5)) == dict(enumerate(batches))

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from omegaconf import OmegaConf, open_dict, read_write
 
 from nnsweep.errors import ConfigError
 from nnsweep.sweep import grid
+from nnsweep.tracking.owner import Owner, read
 
 OWN_FOLDER = "must give each job its own folder inside hydra.sweep.dir, as ${hydra.job.num} does"
 
@@ -100,8 +102,14 @@ def test_what_varies_has_more_than_one_value():
 
 def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
     overrides = ["seed=7", "optimizer.learning_rate=0.25"]
-    grid.write_plan(tmp_path, [overrides, ["seed=7", "optimizer.learning_rate=0.5"]])
-    assert json.loads((tmp_path / grid.PLAN).read_text())["jobs"][0] == overrides
+    tasks = grid.tasks([["seed=7", f"optimizer.learning_rate={rate}"] for rate in (0.5, 0.25, 0.125)], compose)
+    again = replace(tasks[1].place, attempt=3, checkpoint=tmp_path / "before" / "1", experiment_id="12")
+    owner = Owner("host", "boot", 17, "then")
+    grid.write_plan(tmp_path, [replace(tasks[0], place=replace(tasks[0].place, experiment_id="12")),
+                               replace(tasks[1], place=again)], owner)  # fmt: skip
+    written = json.loads((tmp_path / grid.PLAN).read_text())
+    assert written["jobs"][1]["overrides"] == overrides
+    assert read(written["owner"]) == owner
     config = compose([*overrides, f"hydra.sweep.dir='{tmp_path}'"])
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.num = 1
@@ -109,6 +117,8 @@ def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
         config.hydra.overrides.task = overrides
     place = grid.place(grid.checked(config), config.hydra)
     assert (place.folder, place.sweep, place.number) == (tmp_path / "1", tmp_path.name, 1)
+    assert (place.attempt, place.checkpoint, place.experiment_id) == (3, tmp_path / "before" / "1", "12")
+    assert (place.n_jobs, place.varying) == (3, ["optimizer.learning_rate"])
     assert place.name == "32-relu-cosine-s7-learning_rate=0.25"
     assert place.chosen["data"] == "digits"
 

@@ -15,6 +15,7 @@ from nnsweep.errors import StoreError
 from nnsweep.mlp.history import Trained
 from nnsweep.sweep import live, work
 from nnsweep.sweep.describe import choices
+from nnsweep.sweep.folder import read_kept
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job, Tracking
 from nnsweep.sweep.live import Live
@@ -43,10 +44,10 @@ def base(make) -> Job:
 
 
 @pytest.fixture
-def stack(make, store, tmp_path) -> Callable[..., list[RunRecord | StoreError]]:
+def stack(make, store, tmp_path) -> Callable[..., list[RunRecord]]:
     """Give a function that trains two networks of the same overrides as one stack."""
 
-    def run(*overrides: str, **more: Any) -> list[RunRecord | StoreError]:
+    def run(*overrides: str, **more: Any) -> list[RunRecord]:
         tasks = []
         for seed in range(2):
             (folder := tmp_path / "multirun" / str(seed)).mkdir(parents=True)
@@ -125,7 +126,7 @@ def test_a_slow_store_is_asked_the_more_seldom(make, monkeypatch):
 
     monkeypatch.setattr(runs, "log", log)
     job = make("trainer.epochs=300")
-    sender, network = Live(Store("", "", ""), [RunRecord(run_id="", name="", state="running")], job), Trained()
+    sender, network = Live(Store("", "", ""), [RunRecord(run_id="1", name="", state="running")], job), Trained()
     for epoch in range(300):
         network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5))
         clock[0] += 1.0
@@ -186,7 +187,7 @@ def test_whenever_points_are_sent_they_are_few_and_each_is_sent_once(base, epoch
         patch.setattr(runs, "log", lambda *_, points, **__: kept.extend(points))
         job = base.model_copy(update={"tracking": Tracking(max_points=points), "trainer": base.trainer.model_copy(
             update={"epochs": epochs, "evaluate_every": every})})  # fmt: skip
-        sender, network = Live(Store("", "", ""), [RunRecord(run_id="", name="", state="running")], job), Trained()
+        sender, network = Live(Store("", "", ""), [RunRecord(run_id="1", name="", state="running")], job), Trained()
         last = min(ended, epochs)
         for epoch in range(last + 1):
             accuracy = epoch / 1000 if epoch % every == 0 or epoch == epochs else np.nan
@@ -212,11 +213,45 @@ def test_a_store_that_refuses_does_not_stop_training_and_the_folder_has_the_whol
             client(store.uri).delete_run(next(record.run_id for record in job_runs(store) if record.job == 0))
 
     refused, record = stack("trainer.epochs=30", stopped=AfterEpoch(look))
-    assert isinstance(refused, StoreError)
-    assert (record.state, record.metrics["epochs_trained"]) == ("finished", 30)
-    assert caplog.text.count("no more live curves") == 1
+    for one in (refused, record):
+        assert (one.state, one.metrics["epochs_trained"]) == ("finished", 30)
+    assert caplog.text.count("the curves wait") >= 1
     files = {"config.yaml", "environment.json", "history.parquet", "weights.npz", "record.json"}
     assert {path.name for path in (tmp_path / "multirun" / "0").iterdir()} == files
+    assert {path.name for path in (tmp_path / "multirun" / "1").iterdir()} == {*files, "sent.json"}
+    assert read_kept(tmp_path / "multirun" / "0").record == refused
+
+
+def test_a_store_that_has_refused_is_asked_again_but_seldom(make, monkeypatch):
+    clock, asked = [0.0], []
+    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
+
+    def log(*_: Any, **__: Any) -> None:
+        asked.append(clock[0])
+        if len(asked) < 4:
+            raise StoreError("away")
+
+    monkeypatch.setattr(runs, "log", log)
+    record = RunRecord(run_id="1", name="", state="running")
+    sender, network = Live(Store("", "", ""), [record], make("trainer.epochs=300")), Trained()
+    for epoch in range(120):
+        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5))
+        clock[0] += 1.0
+        sender({0: network})
+    assert asked[0] == live.EVERY_SECONDS
+    assert {*np.diff(asked)} == {live.SELDOM_SECONDS}
+    assert sender.sent[0] == {*range(int(asked[-1]))}
+
+
+def test_a_run_that_could_not_be_started_sends_nothing_while_it_trains(make, monkeypatch):
+    asked = []
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(runs, "log", lambda *_, **__: asked.append(1))
+    sender, network = Live(Store("", "", ""), [RunRecord(run_id="", name="", state="running")], make()), Trained()
+    for epoch in range(5):
+        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5))
+        sender({0: network})
+    assert (asked, sender.sent) == ([], {0: set()})
 
 
 @pytest.mark.usefixtures("at_once")

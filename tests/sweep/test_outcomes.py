@@ -1,16 +1,26 @@
+from dataclasses import replace
+
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from nnsweep.errors import StoreError
-from nnsweep.sweep.folder import write_record
-from nnsweep.sweep.outcomes import outcomes, store_failed
+from nnsweep.sweep.folder import Kept, write_record
+from nnsweep.sweep.grid import tasks
+from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.tracking.record import RunRecord
 
-GRID = [["seed=0"], ["seed=1"], []]
+
+@pytest.fixture
+def made(compose, tmp_path):
+    """Give the tasks of a grid of three."""
+    where = f"hydra.sweep.dir={tmp_path}/s1"
+    return tasks([["data=iris", f"seed={seed}", where] for seed in range(3)], compose)
 
 
-def record(number, state="finished"):
-    return RunRecord(run_id=f"id{number}", name=f"job{number}", state=state, job=number)
+def record(number, state="finished", attempt=1):
+    return RunRecord(
+        run_id=f"id{number}", name=f"32-relu-cosine-s{number}", state=state, sweep="s1", job=number, attempt=attempt
+    )
 
 
 def completed(number):
@@ -21,73 +31,89 @@ def failed(error):
     return JobReturn(status=JobStatus.FAILED, _return_value=error)
 
 
-def written(folder, number, state):
-    (folder / str(number)).mkdir()
-    write_record(folder / str(number), record(number, state))
+def written(folder, number, state, attempt=1):
+    (folder / str(number)).mkdir(parents=True)
+    write_record(folder / str(number), Kept(record=record(number, state, attempt), experiment="study"))
 
 
-def test_what_jobs_returned_comes_in_the_order_of_the_grid(tmp_path):
-    assert outcomes(GRID, [completed(number) for number in range(3)], tmp_path) == [
-        record(number) for number in range(3)
-    ]
+def unreturned(number, state, reason):
+    return replace(record(number, state), run_id="", reason=reason)
 
 
-def test_what_a_job_returned_wins_over_what_it_wrote(tmp_path):
+def test_what_jobs_returned_comes_by_the_jobs_numbers(made, tmp_path):
+    told = outcomes([made[2], made[0]], {0: completed(2), 1: completed(0)}, tmp_path)
+    assert told == {2: record(2), 0: record(0)}
+
+
+def test_what_a_job_returned_wins_over_what_it_wrote(made, tmp_path):
     written(tmp_path, 0, "interrupted")
-    assert outcomes(GRID[:1], [completed(0)], tmp_path) == [record(0)]
+    assert outcomes(made[:1], {0: completed(0)}, tmp_path) == {0: record(0)}
 
 
-def test_a_job_that_raised_has_failed_with_its_reason(tmp_path, capfd):
-    (told,) = outcomes(GRID[:1], [failed(ValueError("no luck"))], tmp_path)
-    assert told == RunRecord(run_id="", name="seed=0", state="failed", reason="ValueError: no luck", job=0)
+def test_a_job_that_raised_has_failed_with_its_reason(made, tmp_path, capfd):
+    told = outcomes(made[:1], {0: failed(ValueError("no luck"))}, tmp_path)
+    assert told == {0: unreturned(0, "failed", "ValueError: no luck")}
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_job_that_raised_after_its_record_keeps_its_record(tmp_path):
+def test_a_reason_that_cannot_be_told_is_still_a_failure(made, tmp_path):
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("nothing to say")
+
+    told = outcomes(made[:1], {0: failed(Mute())}, tmp_path)[0]
+    assert told.state == "failed"
+    assert told.reason.startswith("Mute: ")
+
+
+def test_a_password_in_a_reason_is_not_told(made, tmp_path):
+    told = outcomes(made[:1], {0: failed(OSError("no http://me:hush@host"))}, tmp_path)
+    assert told[0].reason == "OSError: no http://***@host"
+
+
+def test_a_job_that_raised_after_its_record_keeps_its_record(made, tmp_path):
     written(tmp_path, 0, "finished")
-    assert outcomes(GRID[:1], [failed(StoreError("gone"))], tmp_path) == [record(0)]
+    assert outcomes(made[:1], {0: failed(StoreError("gone"))}, tmp_path) == {0: record(0)}
 
 
-def test_after_an_interruption_the_folders_tell_what_ended(tmp_path):
+def test_the_record_of_an_earlier_attempt_is_not_this_ones(made, tmp_path):
+    written(tmp_path, 0, "finished", attempt=1)
+    again = replace(made[0], place=replace(made[0].place, attempt=2))
+    told = outcomes([again], {0: failed(ValueError("no luck"))}, tmp_path)[0]
+    assert (told.state, told.attempt) == ("failed", 2)
+
+
+def test_after_an_interruption_the_folders_tell_what_ended(made, tmp_path):
     written(tmp_path, 0, "finished")
     written(tmp_path, 1, "interrupted")
-    told = outcomes(GRID, [], tmp_path)
-    assert told[:2] == [record(0), record(1, "interrupted")]
-    assert told[2] == RunRecord(run_id="", name="job 2", state="interrupted", reason="it did not run", job=2)
+    told = outcomes(made, {}, tmp_path)
+    assert told == {0: record(0), 1: record(1, "interrupted"), 2: unreturned(2, "interrupted", "it did not run")}
+    assert told[2] == not_run(made[2])
 
 
-def test_fewer_returns_than_jobs_leave_the_rest_not_run(tmp_path):
-    states = [told.state for told in outcomes(GRID, [completed(0)], tmp_path)]
-    assert states == ["finished", "interrupted", "interrupted"]
+def test_fewer_returns_than_jobs_leave_the_rest_not_run(made, tmp_path):
+    told = outcomes(made, {1: completed(1)}, tmp_path)
+    assert [told[number].state for number in range(3)] == ["interrupted", "finished", "interrupted"]
 
 
-def test_a_job_of_unknown_end_did_not_run(tmp_path):
-    (told,) = outcomes(GRID[:1], [JobReturn()], tmp_path)
+def test_a_job_of_unknown_end_did_not_run(made, tmp_path):
+    told = outcomes(made[:1], {0: JobReturn()}, tmp_path)[0]
     assert (told.state, told.reason) == ("interrupted", "it did not run")
 
 
-def test_a_half_record_counts_as_none(tmp_path):
+@pytest.mark.parametrize("value", [None, 0, "finished", {"state": "finished"}])
+def test_what_is_no_record_is_no_success(value, made, tmp_path):
+    told = outcomes(made[:1], {0: JobReturn(status=JobStatus.COMPLETED, _return_value=value)}, tmp_path)[0]
+    assert (told.state, told.job) == ("failed", 0)
+
+
+def test_a_half_record_counts_as_none(made, tmp_path):
     written(tmp_path, 0, "finished")
     path = tmp_path / "0" / "record.json"
     path.write_bytes(path.read_bytes()[:20])
-    assert outcomes(GRID[:1], [], tmp_path)[0].reason == "it did not run"
+    assert outcomes(made[:1], {}, tmp_path)[0].reason == "it did not run"
 
 
-def test_a_folder_may_lie_deeper(tmp_path):
-    (tmp_path / "a").mkdir()
+def test_a_folder_may_lie_deeper(made, tmp_path):
     written(tmp_path / "a", 1, "finished")
-    assert outcomes(GRID, [], tmp_path)[1] == record(1)
-
-
-@pytest.mark.parametrize(
-    ("returns", "expected"),
-    [
-        ([], False),
-        ([completed(0)], False),
-        ([failed(ValueError("x"))], False),
-        ([JobReturn()], False),
-        ([completed(0), failed(StoreError("gone"))], True),
-    ],
-)
-def test_a_refusing_store_is_known_by_its_error(returns, expected):
-    assert store_failed(returns) is expected
+    assert outcomes(made, {}, tmp_path)[1] == record(1)

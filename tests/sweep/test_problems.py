@@ -5,7 +5,10 @@ from nnsweep.sweep.grid import checked
 
 ACTIVATIONS = "identity, tanh, sigmoid, relu, leaky_relu, elu, softplus, gelu, swish"
 PIECES = "constant, step, exp, inv, poly, sigmoid, multistep, cosine, linear_warmup, warm_restarts, one_cycle"
-FIELDS = "seed, output_activation, tracking, sweep, arch, activation, schedule, optimizer, init, data, trainer"
+FIELDS = (
+    "seed, output_activation, dry_run, rerun, retries, fail_fast, checkpoint_every, tracking, sweep, arch, activation, "
+    "schedule, optimizer, init, data, trainer"
+)
 JOIN = "schedule=warmup_cosine"
 
 GOLDEN = [  # overrides, the line

@@ -44,6 +44,11 @@ TOGETHER = [
     ("optimizer.weight_decay=0.01",),
     ("arch=uniform", "arch.depth=1", "arch.width=32"),  # the sizes of `shallow`
     ("sweep.max_jobs=5",),
+    ("dry_run=true",),
+    ("rerun=all",),
+    ("retries=2",),
+    ("fail_fast=true",),
+    ("checkpoint_every=3",),
 ]
 APART = [
     ("arch=wide",),

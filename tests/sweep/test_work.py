@@ -16,12 +16,12 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from nnsweep.app import VERSION_BASE, conf_dir
-from nnsweep.errors import StoreError
 from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import train
 from nnsweep.sweep import live, runner, work
 from nnsweep.sweep.describe import choices, run_name
+from nnsweep.sweep.folder import is_sent, read_kept, read_record
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
@@ -34,6 +34,7 @@ from nnsweep.tracking.store import Store
 QUICK = ("data=iris", "trainer.epochs=3", "arch.hidden_layer_sizes=[4]")
 DIVERGING = ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64")
 RAISING = ("seed=13",)  # where `unlucky` is used
+COMMON = ("trainer.epochs=500", "activation=identity", "trainer.dtype=float64")
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +85,8 @@ def trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     def raises(error: BaseException) -> None:
         train = work.train
 
-        def spoilt(*arguments: Any) -> Iterator[Any]:
-            epochs = train(*arguments)
+        def spoilt(*arguments: Any, **named: Any) -> Iterator[Any]:
+            epochs = train(*arguments, **named)
             yield next(epochs)
             yield next(epochs)
             raise error
@@ -138,8 +139,17 @@ def test_a_finished_job_reads_back_as_it_was_returned_and_written(run, store, pl
     record = run()
     assert (record.state, record.reason, record.sweep, record.job) == ("finished", "", "s1", 7)
     assert job_runs(store) == [record]
-    assert RunRecord(**json.loads((place.folder / "record.json").read_text())) == record
+    written = json.loads((place.folder / "record.json").read_text())
+    assert written.keys() == {"checksum", "content"}
+    assert RunRecord(**written["content"]["record"]) == record
+    assert (record.key, record.attempt) == (the_run(store).data.tags["nnsweep.key"], 1)
     assert the_run(store).info.status == "FINISHED"
+
+
+def test_the_attempt_is_in_the_record_and_in_the_store(make, store, place):
+    (record,) = work.run([(make(), replace(place, attempt=3))], store)
+    assert record.attempt == read_record(place.folder).attempt == 3
+    assert job_runs(store) == [record]
 
 
 def test_final_metrics_agree_with_the_curves(run, store):
@@ -178,7 +188,8 @@ def test_all_files_are_sent_and_the_weights_load_without_pickle(run, store, plac
     record = run()
     files = {"config.yaml", "environment.json", "history.parquet", "weights.npz"}
     assert artifacts(store, record.run_id) == files
-    assert {path.name for path in place.folder.iterdir()} == {*files, "record.json"}
+    assert {path.name for path in place.folder.iterdir()} == {*files, "record.json", "sent.json"}
+    assert read_kept(place.folder).files.keys() == files
     weights = np.load(place.folder / "weights.npz", allow_pickle=False)
     shapes = {"W0": (4, 4), "b0": (4,), "W1": (4, 3), "b1": (3,)}
     assert {name: weights[name].shape for name in weights if name != "best_epoch"} == {
@@ -308,23 +319,41 @@ def test_an_interruption_ends_the_run_and_goes_on_upwards(when, run, store, trai
     (record,) = job_runs(store)
     assert (record.state, record.reason) == ("interrupted", "interrupted by the user")
     assert the_run(store).info.status == "KILLED"
-    assert RunRecord(**json.loads((place.folder / "record.json").read_text())) == record
+    assert read_record(place.folder) == record
     assert steps(store, record.run_id, "train_cost")[:2] == [0, 1]
 
 
-def test_nothing_is_trained_where_the_store_refuses_to_start_the_run(run, store, place):
+WHOLE = {"config.yaml", "environment.json", "history.parquet", "weights.npz", "record.json"}
+
+
+def test_a_job_is_trained_and_recorded_where_the_store_refuses_to_start_the_run(run, store, place):
     client(store.uri).delete_experiment(store.experiment_id)
-    with pytest.raises(StoreError, match="cannot be used"):
-        run()
-    assert [*place.folder.iterdir()] == []
+    record = run()
+    assert (record.state, record.run_id, record.metrics["epochs_trained"]) == ("finished", "", 3)
+    assert {path.name for path in place.folder.iterdir()} == WHOLE
+    kept = read_kept(place.folder)
+    assert (kept.record, kept.n_epochs) == (record, 4)
+    assert kept.files.keys() == WHOLE - {"record.json"}
 
 
 def test_the_folder_has_the_whole_record_even_where_the_store_refuses_it(run, store, place):
-    refused = run(draw=deleting(store))
-    assert isinstance(refused, StoreError)
-    files = {"config.yaml", "environment.json", "history.parquet", "weights.npz", "record.json"}
-    assert {path.name for path in place.folder.iterdir()} == files
-    assert json.loads((place.folder / "record.json").read_text())["state"] == "finished"
+    record = run(draw=deleting(store))
+    assert record.state == "finished"
+    assert {path.name for path in place.folder.iterdir()} == WHOLE
+    assert read_record(place.folder) == record
+
+
+@pytest.mark.parametrize("method", ["log_inputs", "log_batch", "set_terminated"])
+def test_whatever_the_store_refuses_at_the_end_the_record_waits_whole(method, run, store, place, monkeypatch):
+    def full(*_: Any, **__: Any) -> None:
+        raise MlflowException("the disk is full")
+
+    monkeypatch.setattr(client(store.uri), method, full)
+    record = run()
+    assert record.state == "finished"
+    assert {path.name for path in place.folder.iterdir()} == WHOLE
+    assert read_record(place.folder) == record
+    assert the_run(store).info.status == "RUNNING"
 
 
 def test_a_data_set_is_loaded_once(make):
@@ -457,31 +486,36 @@ def test_a_folder_that_is_gone_costs_only_its_job(stack, store, place):
     assert [record.state for record in sorted(job_runs(store), key=lambda record: record.job)] == states
 
 
-def test_a_run_that_the_store_refuses_costs_only_its_job(stack, store):
+def test_a_run_that_the_store_refuses_costs_only_its_job(stack, store, place):
     delete = deleting(store)
 
     def draw(curves: pd.DataFrame, name: str, folder: Path) -> Path:
         return delete(curves, name, folder) if name == "n1" else folder / "config.yaml"
 
     first, refused, third = stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
-    assert isinstance(refused, StoreError)
+    assert refused.state == "finished"
     assert sorted(job_runs(store), key=lambda record: record.job) == [first, third]
+    assert [is_sent(place.folder.parent / name) for name in ("s0", "s1", "s2")] == [True, False, True]
 
 
-def test_a_run_that_cannot_be_started_leaves_no_other_running(stack, store, monkeypatch):
+@pytest.mark.parametrize("n_refusals", [1, 2])
+def test_a_run_that_cannot_be_started_is_made_at_its_end_or_waits(n_refusals, stack, store, place, monkeypatch):
     asked = client(store.uri)
-    create_run, answers = asked.create_run, iter([None, MlflowException("the disk is full")])
+    create_run, answers = asked.create_run, iter([None] + [MlflowException("the disk is full")] * n_refusals)
 
     def full(*given: Any, **named: Any) -> Any:
-        if error := next(answers):
+        if error := next(answers, None):
             raise error
         return create_run(*given, **named)
 
     monkeypatch.setattr(asked, "create_run", full)
-    with pytest.raises(StoreError, match="the disk is full"):
-        stack(("seed=1",), ("seed=2",))
-    (record,) = job_runs(store)
-    assert (record.state, "the disk is full" in record.reason) == ("failed", True)
+    records = stack(("seed=1",), ("seed=2",))
+    assert [record.state for record in records] == ["finished", "finished"]
+    come = records if n_refusals == 1 else records[:1]
+    assert sorted(job_runs(store), key=lambda record: record.job) == come
+    assert is_sent(place.folder.parent / "s1") is (n_refusals == 1)
+    for record in come:
+        assert steps(store, record.run_id, "train_cost") == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("after", [0, 5])
@@ -495,8 +529,21 @@ def test_a_stack_that_shall_stop_ends_after_the_epoch_with_its_curves_so_far(aft
     for record in records:
         assert steps(store, record.run_id, "train_cost") == [*range(after + 1)]
         assert history(store, record.run_id)["epoch"].tolist() == [*range(after + 1)]
-        kept = json.loads((place.folder.parent / f"s{record.job}" / "record.json").read_text())
-        assert RunRecord(**kept) == record
+        assert read_record(place.folder.parent / f"s{record.job}") == record
+
+
+def test_a_member_that_had_ended_is_finished_though_the_others_are_interrupted(stack, store, place):
+    asked = iter(range(1000))
+    with pytest.raises(KeyboardInterrupt):
+        stack(
+            ("seed=1", *COMMON),
+            ("seed=2", *COMMON, "optimizer.learning_rate=1e300"),
+            stopped=lambda: next(asked) == 5,
+        )
+    one, other = sorted(job_runs(store), key=lambda record: record.job)
+    assert (one.state, other.state) == ("interrupted", "diverged")
+    assert "epoch" in other.reason
+    assert [read_record(place.folder.parent / name) for name in ("s0", "s1")] == [one, other]
 
 
 def test_an_interrupted_run_does_not_tell_an_outcome(stack, store):
