@@ -4,11 +4,10 @@ Each file is there whole or not at all; `record.json` comes last and knows the o
 that has it is complete, and shows whether it still is.
 """
 
+import io
 import json
 import logging
 import traceback
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -35,6 +34,7 @@ log = logging.getLogger(__name__)
 RECORD = "record.json"
 SENT = "sent.json"
 _VALUES = "values"
+_HASH_LENGTH = 64
 CHECKPOINT = "checkpoint.npz"
 HISTORY = "history.parquet"
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -260,20 +260,24 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint as ``checkpoint.npz``, in the place of an earlier one."""
+    """Write a checkpoint as ``checkpoint.npz``, in the place of an earlier one; the file's last bytes are its hash."""
     path = folder / CHECKPOINT
     (arrays, snapshot), (more, trained) = checkpoint.snapshot.plain(), checkpoint.trained.plain()
     values = {"key": checkpoint.key, "seconds": checkpoint.seconds, "snapshot": snapshot, "trained": trained}
-    with whole_file(path) as file:
-        np.savez(file, allow_pickle=False, **arrays, **more, **{_VALUES: np.array(json.dumps(values))})
-    return path
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays, **more, **{_VALUES: np.array(json.dumps(values))})
+    return _write(path, content.getvalue() + _hash(content.getvalue()).encode())
 
 
 def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
     """Read a job's checkpoint; None if there is none, it is damaged, or another job's."""
     try:
-        with np.load(folder / CHECKPOINT, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name != _VALUES}  # each has a checksum
+        whole = (folder / CHECKPOINT).read_bytes()
+        content, checksum = whole[:-_HASH_LENGTH], whole[-_HASH_LENGTH:]
+        if checksum != _hash(content).encode():  # the zip's own checksums do not cover everything
+            raise ValueError("its checksum is another")
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if name != _VALUES}
             values = json.loads(str(file[_VALUES]))
         if values["key"] != key:
             raise ValueError("it is another job's")
@@ -285,7 +289,7 @@ def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
         )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("%s cannot be used (%s); training begins anew", folder / CHECKPOINT, error)
         return None
 

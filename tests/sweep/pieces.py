@@ -77,6 +77,9 @@ def answer(piece: Any) -> Any:
             time.sleep(seconds)
         case ("raise", error):
             raise error
+        case ("fault", name):
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            FAULTS[name]()
         case ("unreadable",):
             raise Unreadable("one", "other")
         case ("unpicklable",):

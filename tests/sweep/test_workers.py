@@ -61,6 +61,30 @@ def test_a_killed_worker_costs_the_piece_it_was_at_and_no_other(answer, tmp_path
     assert results == {0: pieces[0], 2: "a", 3: "b", 4: "c"}
 
 
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("os._exit(0)", "WorkerDied('its worker process ended in the middle of it, with exit code 0')"),
+        ("segfault", "WorkerDied('its worker process was killed by SIGSEGV')"),
+        ("sys.exit(0)", "SystemExit(0)"),
+        ("huge", "ValueError('xxxx"),
+        ("mute", "Mute()"),
+    ],
+)
+def test_whatever_a_piece_dies_of_costs_it_alone(fault, expected, answer):
+    results = dict(workers.done(answer, ["a", ("fault", fault), "b"], 2))
+    assert repr(results.pop(1)).startswith(expected)
+    assert results == {0: "a", 2: "b"}
+
+
+def test_what_an_error_says_is_cut_and_never_fails():
+    from pieces import Mute
+
+    assert len(workers.in_words(ValueError("x" * 10**7))) < 3000
+    assert workers.in_words(Mute()) == "Mute: it cannot say what is wrong"
+    assert workers.in_words(KeyError()) == "KeyError: "
+
+
 def test_workers_that_all_die_still_come_to_an_end(answer, tmp_path):
     (tmp_path / "slow").touch()
     results = dict(workers.done(answer, [("die", str(tmp_path))] * 3, 2))
