@@ -5,7 +5,7 @@ run. So the same command resumes a sweep, a wider grid extends it, and whatever 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -87,12 +87,14 @@ def choice(earlier: Sequence[Earlier], claim: Earlier | None, *, rerun: Rerun = 
     rerun : {"all", "failed", "none"} or None
         Which ended jobs are run again; None for failed ones, ``failed`` for those that diverged, too.
     waited : bool
-        Whether this sweep has waited for somebody else's run: it is then taken, whatever it came to.
+        Whether this sweep has waited for somebody else's run: it is then taken, whatever it came to, as soon as there
+        is one that is not older than the claim.
     """
     for run in earlier:
         if run.record.state == "running" and not run.is_abandoned:
             return Choice(action="wait", why="running", holder=str(run.owner or "an unknown process"))
-    taken = _taken(earlier, rerun, waited=waited)
+    theirs = [run for run in earlier if waited and (claim is None or run.since >= claim.since)]
+    taken = _taken(earlier, _AGAIN[rerun]) or _taken(theirs, ())
     if taken is not None:
         return Choice(action="reuse", why=taken.state, record=taken, attempt=taken.attempt)
     if claim is not None:
@@ -107,8 +109,7 @@ def choice(earlier: Sequence[Earlier], claim: Earlier | None, *, rerun: Rerun = 
     )
 
 
-def _taken(earlier: Sequence[Earlier], rerun: Rerun, *, waited: bool) -> RunRecord | None:
-    again = () if waited else _AGAIN[rerun]
+def _taken(earlier: Sequence[Earlier], again: Collection[str]) -> RunRecord | None:
     counts = counting([run.record for run in earlier])
     return next((record for record in counts if record.state in _ENDED and record.state not in again), None)
 

@@ -170,7 +170,7 @@ class Fallen(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fallen]:
+def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Fallen:
     """Give what a sweep with every fault comes to, as real workers do it."""
     folder = tmp_path_factory.mktemp("fallen")
     shutil.copy(ready_store_file, folder / "mlflow.db")
@@ -194,7 +194,7 @@ def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         ends = {number: record for number, record in records.items() if record.state != "finished"}
         left = closed(store, "s1", ends)
     found = [run for runs in with_keys(store, {record.key for record in job_runs(store)}).values() for run in runs]
-    yield Fallen(store, order, records, left, found)
+    return Fallen(store, order, records, left, found)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -155,9 +155,8 @@ def test_a_damaged_record_never_comes_out_with_other_values(kept, tmp_path):
         path.write_bytes(damaged)
         try:
             read = folder.read_kept(tmp_path)
-        except DataError as error:
+        except DataError:
             refused += 1
-            assert len(error.problems) == 1
         else:
             assert (read, repr(read)) == (kept, repr(kept)), number
     assert refused > 900
@@ -167,7 +166,8 @@ def test_a_damaged_record_never_comes_out_with_other_values(kept, tmp_path):
     "text",
     [
         "[]", "{}", "null", "3", '"content"', "[" * 100_000, '{"a":' * 100_000, '{"checksum": 1, "content": {}}',
-        '{"checksum": "x", "content": [1]}', "NaN", "1" * 10_000, "\x00", "\xff", '{"checksum": "\ud800", "content": 0}',
+        '{"checksum": "x", "content": [1]}', "NaN", "1" * 10_000, "\x00", "\xff",
+        '{"checksum": "\ud800", "content": 0}',
     ],
     ids=lambda text: ascii(text)[:30],
 )  # fmt: skip
