@@ -1,6 +1,7 @@
 """Abandoned runs: their process has gone without ending them. Whoever finds them does.
 
-A run whose job had written its record is finished with what the record says; any other one is lost, and says so.
+A run whose job had written its record is finished with what the record says; any other one is lost, and says so, unless
+it had told its end already and was only not closed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from nnsweep.errors import DataError
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep import sending
+from nnsweep.tracking import owner
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.earlier import Earlier
 from nnsweep.tracking.record import RunRecord
@@ -38,14 +40,21 @@ def close(store: Store, found: Iterable[Earlier], ends: Mapping[int, RunRecord] 
     StoreError
         If the store refuses.
     """
-    return [_ended(store, run, (ends or {}).get(run.record.job)) for run in found if run.is_abandoned]
+    return [_ended(store, run, (ends or {}).get(run.record.job)) for run in found if _is_abandoned(run)]
+
+
+def _is_abandoned(run: Earlier) -> bool:
+    """Tell whether nobody is there who could end a run, though it may have said already how it ended."""
+    return run.owner is not None and owner.is_gone(run.owner, run.since)
 
 
 def _ended(store: Store, run: Earlier, end: RunRecord | None) -> RunRecord:
     if not run.is_sweep and (recorded := _recorded(store, run)):
         return recorded
-    record = replace(run.record, state="lost", reason=f"{run.owner} was gone without a word")
-    if end is not None and not run.is_sweep:
+    record = run.record
+    if record.state not in runs.STATUSES:
+        record = replace(record, state="lost", reason=f"{run.owner} was gone without a word")
+    if end is not None and record.state == "lost" and not run.is_sweep:
         record = replace(end, run_id=run.record.run_id)
     runs.end(store, record, settings=record.settings)
     return record
@@ -60,9 +69,10 @@ def _recorded(store: Store, run: Earlier) -> RunRecord | None:
         kept = folders.read_kept(folder)
         if kept is None or kept.record.run_id not in ("", run.record.run_id) or not _same(kept.record, run.record):
             return None
-        return sending.resend(store, folder, kept)
+        sent = sending.resend(store, folder, kept)
     except DataError:
         return None
+    return sent if sent.run_id == run.record.run_id else None  # else it was sent to another run of this attempt
 
 
 def _same(one: RunRecord, other: RunRecord) -> bool:

@@ -1,26 +1,35 @@
 """Sending: what a job's folder keeps of its run goes to the store, once.
 
-The store is asked first what it has: a run that has ended there is left alone, one that was begun is finished, and one
-that is not there is made. So a record can be sent again after any failure.
+The store is asked first what it has: a run that has ended there is left alone, one that was begun or given up for lost
+is finished, and one that is not there is made. So a record can be sent again after any failure.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from nnsweep.errors import DataError
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.folder import Kept
 from nnsweep.tracking import run as runs
-from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.reading import record_of, with_ids
+from nnsweep.tracking.record import CURVES, RunRecord
 from nnsweep.tracking.run import Point
 from nnsweep.tracking.store import Store
 
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
 _TOLD_LAST = ("mlflow.note.content",)
+Present: TypeAlias = Mapping[str, Collection[int]]
+"""The steps that a store has of each metric of a run."""
 
 
-def send(store: Store, folder: Path, kept: Kept, points: Sequence[Point]) -> RunRecord:
+def send(store: Store, folder: Path, kept: Kept, points: Sequence[Point], present: Present | None = None) -> RunRecord:
     """Send a record to its run, which has been started, and end the run.
 
     Parameters
@@ -33,6 +42,8 @@ def send(store: Store, folder: Path, kept: Kept, points: Sequence[Point]) -> Run
         Its record; the files that belong to it are there.
     points : sequence of Point
         What the store still lacks of the curves.
+    present : mapping of str to collection of int or None
+        What it has already; none of it is sent again.
 
     Raises
     ------
@@ -43,7 +54,7 @@ def send(store: Store, folder: Path, kept: Kept, points: Sequence[Point]) -> Run
     if kept.data:
         runs.log_dataset(store, record.run_id, **kept.data)
     runs.log_files(store, record.run_id, [folder / name for name in kept.files])
-    finals = runs.finals(kept.axes | record.metrics, after=kept.n_epochs)
+    finals = _lacking(runs.finals(kept.axes | record.metrics, after=kept.n_epochs), present or {})
     told = {name: kept.tags[name] for name in _TOLD_LAST if name in kept.tags}  # it was started with the others
     runs.end(store, record, points=[*points, *finals], settings=record.settings, tags=told)
     folders.mark_sent(folder, record.run_id)
@@ -73,23 +84,56 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
         If a file that belongs to the record is damaged.
     """
     folders.check_files(folder, kept)
-    found = runs.find(store, sweep=kept.record.sweep, job=kept.record.job, attempt=kept.record.attempt)
-    run_id = found.run_id if found else runs.start(store, kept.record.name, kept.tags)
+    found = _found(store, kept.record)
+    run_id = found.info.run_id if found else runs.start(store, kept.record.name, kept.tags)
     kept = replace(kept, record=replace(kept.record, run_id=run_id))
-    if found and found.ended:
+    if found and record_of(found).state not in ("running", "lost") and found.info.status != "RUNNING":
         folders.mark_sent(folder, run_id)
         return kept.record
-    present = runs.steps(store, run_id) if found else {}
-    missing = [point for point in points(folder, kept) if point.step not in present.get(point.name, ())]
-    return send(store, folder, kept, missing)
+    present = _present(store, found) if found else {}
+    return send(store, folder, kept, points(folder, kept, present), present)
 
 
-def points(folder: Path, kept: Kept) -> list[Point]:
-    """Give the points of all curves of a record, as many as the store may have."""
+def _found(store: Store, record: RunRecord) -> "Run | None":
+    """Find the run of a record, by its id or else by what no two runs have in common."""
+    own = next(iter(with_ids(store, [record.run_id] if record.run_id else [])), None)
+    if own is not None:
+        return own
+    found = runs.find(store, sweep=record.sweep, job=record.job, attempt=record.attempt)
+    return next(iter(with_ids(store, [found.run_id])), None) if found else None
+
+
+def _present(store: Store, run: "Run") -> Present:
+    others = {name: {0} for name in run.data.metrics}
+    return others | runs.steps(store, run.info.run_id)
+
+
+def _lacking(points: Sequence[Point], present: Present) -> list[Point]:
+    return [point for point in points if point.step not in present.get(point.name, ())]
+
+
+def points(folder: Path, kept: Kept, present: Present | None = None) -> list[Point]:
+    """Give the points that a store lacks of all curves of a record; with those it has, they are as many as may be."""
     if not kept.n_epochs:
         return []
     history = folders.read_history(folder)
-    return runs.curves(history, keep=[kept.best_epoch], points=kept.max_points - 1)
+    if not present or not any(present.get(name) for name in CURVES):
+        return runs.curves(history, keep=[kept.best_epoch], points=kept.max_points - 1)
+    epochs = history.pop("epoch").astype(int)
+    return [
+        Point(name, float(curve[index]), int(epochs[index]))
+        for name, curve in history.items()
+        for index in _added(np.flatnonzero(np.isfinite(curve)).tolist(), kept, present.get(name, ()))
+    ]
+
+
+def _added(measured: Sequence[int], kept: Kept, present: Collection[int]) -> Iterator[int]:
+    """Choose what is added to those epochs of a curve that are there: its ends, the best one, and some between."""
+    there = set(present).intersection(measured)
+    ends = {*measured[:1], *measured[-1:], kept.best_epoch}.intersection(measured) - there
+    others = [epoch for epoch in measured if epoch not in there | ends]
+    room = kept.max_points - 1 - len(there) - len(ends)  # one is for the value that closes the curve
+    yield from sorted({*ends, *(runs.thinned(others, points=room) if room > 1 else ())})
 
 
 def unsent(root: Path) -> list[Path]:

@@ -74,11 +74,12 @@ def sync(root: Path, uri: str) -> Told:
 
 def _send(store: Store, records: Sequence[tuple[Path, Kept]], told: Told) -> None:
     known = earlier.with_keys(store, {kept.record.key for _, kept in records})
+    still_open = {run.record.run_id for run in earlier.running(store)}  # though its state may be told already
     ended = {
         (run.record.sweep, run.record.job, run.record.attempt)
         for runs in known.values()
         for run in runs
-        if run.record.state not in ("running", "lost")
+        if run.record.state not in ("running", "lost") and run.record.run_id not in still_open
     }
     for place, kept in records:
         if (kept.record.sweep, kept.record.job, kept.record.attempt) in ended:

@@ -1,7 +1,9 @@
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hydra import compose as hydra_compose
@@ -9,8 +11,16 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from nnsweep.app import VERSION_BASE, conf_dir
+from nnsweep.sweep import work
+from nnsweep.sweep.describe import choices
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
+from nnsweep.sweep.place import Place
+from nnsweep.tracking import run as runs
+from nnsweep.tracking.client import client
+from nnsweep.tracking.owner import Owner, this_process
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.run import OWNER
 from nnsweep.tracking.store import Store, ready
 
 
@@ -45,3 +55,119 @@ def store(ready_store_file: Path, tmp_path: Path) -> Store:
     """Give a store of its own to a test."""
     shutil.copy(ready_store_file, tmp_path / "mlflow.db")
     return ready(f"sqlite:///{tmp_path}/mlflow.db", "study")
+
+
+@pytest.fixture
+def another_store(ready_store_file: Path, tmp_path: Path) -> Store:
+    """Give a second one."""
+    (tmp_path / "other").mkdir()
+    shutil.copy(ready_store_file, tmp_path / "other" / "mlflow.db")
+    return ready(f"sqlite:///{tmp_path}/other/mlflow.db", "study")
+
+
+class Done(NamedTuple):
+    folder: Path
+    record: RunRecord
+
+
+QUICK = ("data=iris", "trainer.epochs=3", "arch.hidden_layer_sizes=[4]")
+
+
+@pytest.fixture
+def done(job: Callable[..., Job], store: Store, tmp_path: Path) -> Callable[..., Done]:
+    """Do a job of a sweep's, in the folder ``sweeps/SWEEP/NUMBER``."""
+
+    def run(*overrides: str, sweep: str = "s1", number: int = 0, attempt: int = 1, into: Store = store) -> Done:
+        folder = tmp_path / "sweeps" / sweep / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        chosen = choices({"activation": "relu", "schedule": "cosine", "data": "iris"}, QUICK)
+        place = Place(folder=folder, sweep=sweep, number=number, name=f"n{number}", chosen=chosen, attempt=attempt)
+        (record,) = work.run([(job(*QUICK, *overrides), place)], into)
+        return Done(folder, record)
+
+    return run
+
+
+@pytest.fixture
+def refusing(store: Store) -> Callable[..., AbstractContextManager[None]]:
+    """Let the store refuse some kinds of requests for a while, or take them and let its answers be lost."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    @contextmanager
+    def refused(*methods: str, lost: bool = False, after: int = 0) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in methods:
+                owner: Any = LocalArtifactRepository if name == "log_artifact" else client(store.uri)
+                patch.setattr(owner, name, _spoilt(getattr(owner, name), lost, [after], MlflowException))
+            yield
+
+    return refused
+
+
+def _spoilt(method: Callable[..., Any], lost: bool, left: list[int], error: type[Exception]) -> Callable[..., Any]:
+    def spoilt(*given: Any, **named: Any) -> Any:
+        if left[0] > 0:
+            left[0] -= 1
+            return method(*given, **named)
+        if lost:
+            method(*given, **named)
+        raise error("the store is away")
+
+    return spoilt
+
+
+@pytest.fixture
+def contents() -> Callable[[Store, str], dict[str, Any]]:
+    """Give all that a store has of a run, without what no two runs have in common."""
+
+    def of(store: Store, run_id: str) -> dict[str, Any]:
+        asked = client(store.uri)
+        run = asked.get_run(run_id)
+        own = ("nnsweep.owner", "nnsweep.folder", "nnsweep.sweep", "nnsweep.job", "mlflow.runName", "mlflow.runColor")
+        curves = {
+            name: sorted((point.step, point.value) for point in asked.get_metric_history(run_id, name))
+            for name in run.data.metrics
+            if name != "duration_seconds"
+        }
+        assert len(asked.get_metric_history(run_id, "duration_seconds")) <= 1
+        return {
+            "status": run.info.status,
+            "metrics": curves,
+            "params": run.data.params,
+            "tags": {name: text for name, text in run.data.tags.items() if name not in own},
+            "files": sorted(file.path for file in asked.list_artifacts(run_id)),
+            "data": [(each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs],
+        }
+
+    return of
+
+
+@pytest.fixture
+def all_runs() -> Callable[[Store], list[Any]]:
+    """Give all runs of an experiment."""
+    return lambda store: [*client(store.uri).search_runs([store.experiment_id])]
+
+
+@pytest.fixture
+def gone() -> Owner:
+    """Name a process that is gone: of an earlier start of this machine."""
+    return replace(this_process(), boot="earlier")
+
+
+@pytest.fixture
+def begun(store: Store, tmp_path: Path, gone: Owner) -> Callable[..., str]:
+    """Begin the run of a job, or of a sweep, and leave it so."""
+
+    def run(owner: Owner = gone, **tags: str) -> str:
+        own = {"kind": "job", "key": "k", "sweep": "s1", "job": "0", "attempt": "1", "state": "running"}
+        own |= {"folder": str(tmp_path / "sweeps" / "s1" / "0")} | tags
+        return runs.start(store, "n0", {f"nnsweep.{name}": text for name, text in own.items()} | {OWNER: owner.tag()})
+
+    return run
+
+
+@pytest.fixture
+def orphaned(store: Store, gone: Owner) -> Callable[[str], None]:
+    """Let a run belong to a process that is gone."""
+    return lambda run_id: client(store.uri).set_tag(run_id, OWNER, gone.tag())

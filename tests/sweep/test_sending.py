@@ -1,0 +1,143 @@
+"""What a folder keeps of a run comes into the store once, however often it is sent and whatever was lost before."""
+
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nnsweep.errors import DataError, StoreError
+from nnsweep.sweep import folder as folders
+from nnsweep.sweep import live, sending
+from nnsweep.sweep.folder import is_sent, read_kept
+from nnsweep.tracking.client import client
+from nnsweep.tracking.reading import history, job_runs
+from nnsweep.tracking.record import CURVES
+from nnsweep.tracking.store import ready
+
+REQUESTS = ("create_run", "log_inputs", "log_artifact", "log_batch", "set_terminated")
+ENDS = {
+    "finished": (),
+    "diverged": ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64"),
+}
+
+
+def resent(store, folder):
+    return sending.resend(store, folder, read_kept(folder))
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("lost", [False, True], ids=["refused", "answer lost"])
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_a_run_that_was_refused_anywhere_is_completed_as_if_it_had_not_been(
+    request_, lost, end, done, store, refusing, contents, all_runs
+):
+    _, control = done(*ENDS[end], number=1)
+    assert control.state == end
+    with refusing(request_, lost=lost):
+        folder, record = done(*ENDS[end])
+        assert is_sent(folder) is (lost and request_ == "create_run")  # which is looked for at the end
+    for _ in range(3):  # the first time it is sent, and then it is there
+        again = resent(store, folder)
+        assert is_sent(folder)
+        assert again == replace(record, run_id=again.run_id)
+        assert len(all_runs(store)) == 2
+        assert contents(store, again.run_id) == contents(store, control.run_id)
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(live, "SELDOM_SECONDS", 0.0)
+    monkeypatch.setattr(live, "LARGEST_SHARE", np.inf)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(("points", "after"), [(400, 5), (12, 1), (12, 4), (12, 9), (4, 1), (5, 2)])
+def test_a_run_that_was_half_sent_while_it_trained_is_completed_and_no_point_is_there_twice(
+    points, after, done, store, refusing
+):
+    with refusing("log_batch", after=after):
+        folder, record = done("trainer.epochs=40", f"tracking.max_points={points}")
+    assert client(store.uri).get_metric_history(record.run_id, "train_cost")
+    for _ in range(2):
+        assert resent(store, folder) == record
+    assert job_runs(store) == [record]
+    curves = history(store, record.run_id).set_index("epoch")
+    for name in CURVES:
+        found = [(point.step, point.value) for point in client(store.uri).get_metric_history(record.run_id, name)]
+        assert len(found) == len(dict(found)) <= points, name
+        assert {0, 40, record.metrics["best_epoch"]} <= {*dict(found)}
+        assert all(curves[name][step] == value for step, value in found if step <= 40)
+    assert dict(found)[41] == record.metrics["test_accuracy"]
+    for name in record.metrics.keys() - {"test_accuracy"}:
+        assert len(client(store.uri).get_metric_history(record.run_id, name)) == 1, name
+
+
+def test_a_record_is_sent_to_another_store_with_all_that_the_first_has(done, store, another_store, contents, all_runs):
+    folder, record = done()
+    again = resent(another_store, folder)
+    assert again == replace(record, run_id=again.run_id)
+    assert contents(another_store, again.run_id) == contents(store, record.run_id)
+    assert resent(another_store, folder) == again
+    assert len(all_runs(another_store)) == len(all_runs(store)) == 1
+
+
+def test_two_attempts_of_a_job_are_two_runs(done, store, refusing, all_runs):
+    with refusing("create_run"):
+        folder, _ = done()
+        first = read_kept(folder)
+        resendable = folder.with_name("first")
+        shutil.copytree(folder, resendable)
+        done(attempt=2)
+    sending.resend(store, resendable, first)
+    resent(store, folder)
+    resent(store, folder)
+    assert sorted(run.data.tags["nnsweep.attempt"] for run in all_runs(store)) == ["1", "2"]
+
+
+@pytest.mark.parametrize("name", ["history.parquet", "weights.npz", "config.yaml"])
+def test_a_record_whose_file_is_damaged_is_not_sent_and_starts_no_run(name, done, store, refusing, all_runs):
+    with refusing("create_run"):
+        folder, _ = done()
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{name}: is damaged"):
+        resent(store, folder)
+    assert (all_runs(store), is_sent(folder)) == ([], False)
+
+
+def test_a_store_that_still_refuses_is_told_and_the_record_waits(done, store, refusing):
+    with refusing("create_run"):
+        folder, _ = done()
+        with pytest.raises(StoreError, match="the store is away"):
+            resent(store, folder)
+    assert not is_sent(folder)
+
+
+def test_all_that_waits_is_found_in_a_sweep_and_below_the_folder_of_sweeps(done, refusing):
+    with refusing("set_terminated"):
+        places = [done(sweep=sweep, number=number).folder for sweep in ("s1", "s2") for number in (0, 1)]
+    root = places[0].parents[1]
+    done(sweep="s2", number=2)
+    assert sending.unsent(root) == places
+    assert sending.unsent_of(root / "s1") == places[:2]
+    assert sending.unsent(root / "nowhere") == sending.unsent_of(root / "nowhere") == []
+    folders.mark_sent(places[0], "x")
+    assert sending.unsent(root) == places[1:]
+
+
+def test_of_several_records_those_that_can_be_sent_are_and_the_others_are_told(done, store, refusing):
+    other = ready(store.uri, "other")
+    with refusing("set_terminated"):
+        good, damaged, elsewhere = (
+            done(number=number, into=into).folder for number, into in enumerate((store, store, other))
+        )
+    (damaged / folders.RECORD).write_text("{")
+    sent, wrong = sending.sent_now(store, [damaged, elsewhere, good, good.with_name("nowhere")])
+    assert sent == [good]
+    assert len(wrong) == 1
+    assert re.match(r".*record\.json: is damaged", wrong[0])
+    assert sending.sent_now(other, [elsewhere]) == ([elsewhere], [])
