@@ -5,11 +5,12 @@ other, under a lock.
 """
 
 import contextlib
+import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from nnsweep.tracking import run as runs
-from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking.earlier import CLAIMS, Earlier
 from nnsweep.tracking.store import Store, sqlite_path
 
 KEPT = 16
@@ -21,7 +22,8 @@ _A_TAG = runs.LONGEST_TAG // KEPT * KEPT
 def alone(store: Store) -> Iterator[None]:
     """Let no other process of this machine look and claim meanwhile.
 
-    The lock is on a folder, which is there already: that of an SQLite store, or else the user's own.
+    The lock is on a folder, which is there already: that of an SQLite store, or else the user's own. On a file system
+    without locks there is none.
     """
     try:
         import fcntl
@@ -31,19 +33,26 @@ def alone(store: Store) -> Iterator[None]:
     import os
 
     database = sqlite_path(store.uri)
-    descriptor = os.open(database.parent if database else Path.home(), os.O_RDONLY)
+    descriptor = os.open(database.parent if database else _own_folder(), os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
 
 
+def _own_folder() -> Path:
+    """Give the user's folder; where there is none, as in some containers, that of temporary files."""
+    home = Path("~").expanduser()
+    return home if home.is_dir() else Path(tempfile.gettempdir())
+
+
 def tags(keys: Sequence[str]) -> dict[str, str]:
-    """Write claims as tags."""
+    """Write claims as tags; the last one is empty, so that nothing counts that was claimed before in more of them."""
     text = "".join(key[:KEPT] for key in keys)
-    parts = [text[start : start + _A_TAG] for start in range(0, len(text), _A_TAG)] or [""]
-    return {f"nnsweep.claims.{number:04}": part for number, part in enumerate(parts)}
+    parts = [text[start : start + _A_TAG] for start in range(0, len(text), _A_TAG)]
+    return {f"{CLAIMS}{number:04}": part for number, part in enumerate([*parts, ""])}
 
 
 def claimed(sweeps: Sequence[Earlier], keys: Collection[str]) -> dict[str, Earlier]:

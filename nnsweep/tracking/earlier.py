@@ -4,6 +4,7 @@ Every question is asked once for all jobs. A database is asked for the keys dire
 no list of tags and would read every run of the experiment.
 """
 
+import itertools
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ from nnsweep.tracking.store import Store
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+CLAIMS = "nnsweep.claims."
+"""How the tags of claims begin; the first empty one ends them."""
 FEW = 40
 """Keys that a server is asked for one by one; beyond that it is asked for all runs."""
 
@@ -140,5 +143,5 @@ def _earlier(run: "Run") -> Earlier:
         owner=owner.read(tags.get(OWNER)),
         since=(run.info.start_time or 0) / 1000,
         is_sweep=tags.get("nnsweep.kind") == "sweep",
-        claims="".join(tags[name] for name in sorted(tags) if name.startswith("nnsweep.claims.")),
+        claims="".join(itertools.takewhile(bool, (tags[name] for name in sorted(tags) if name.startswith(CLAIMS)))),
     )
