@@ -8,7 +8,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -92,14 +92,18 @@ def _taken_over(store: Store, sweep: str) -> list[str]:
     """Give the ids of the runs of earlier sweeps that are results of a sweep too: its plan knows them."""
     summaries = search(store, "tags.`nnsweep.kind` = 'sweep'")
     found = [run.info.run_id for run in summaries if run.data.tags.get("nnsweep.sweep") == sweep]
-    return [run_id for summary in found for run_id in _plan(store, summary).get("reused", [])]
+    return [run_id for summary in found for run_id in _reused(store, summary)]
 
 
-def _plan(store: Store, run_id: str) -> dict[str, Any]:
+def _reused(store: Store, run_id: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder, explained(store.uri):
         if PLAN not in [artifact.path for artifact in client(store.uri).list_artifacts(run_id)]:
-            return {}
-        return dict(json.loads(Path(client(store.uri).download_artifacts(run_id, PLAN, folder)).read_text()))
+            return []
+        plan = json.loads(Path(client(store.uri).download_artifacts(run_id, PLAN, folder)).read_text())
+        reused = plan.get("reused", []) if isinstance(plan, dict) else None
+        if not isinstance(reused, list) or not all(isinstance(one, str) and one.isalnum() for one in reused):
+            raise ValueError(f"{PLAN} of run {run_id} is damaged")
+        return reused
 
 
 def history(store: Store, run_id: str) -> pd.DataFrame:

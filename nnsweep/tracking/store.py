@@ -13,12 +13,16 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import is_nameable
 from nnsweep.masking import masked
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.server import asked, is_server
+
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment
 
 _SQLITE = "sqlite:///"
 _ARTIFACT_SCHEMES = (
@@ -163,14 +167,16 @@ def if_there(uri: str, experiment: str) -> Store | None:
     ------
     StoreError
         If the store is there and cannot be used.
+    ConfigError
+        If the experiment has been deleted.
     """
     database = sqlite_path(uri)
     if database and not os.path.lexists(database):
         return None
     if database:
-        _require_sound(database)
+        _require_mlflows(database)
     found = asked(uri, lambda: client(uri).get_experiment_by_name(experiment))
-    return Store(uri, experiment, str(found.experiment_id)) if found else None
+    return None if found is None else _store(uri, experiment, lambda: _active_id(found))
 
 
 def check(uri: str, artifact_root: str | None = None) -> None:
@@ -235,7 +241,7 @@ def require_store(uri: str) -> None:
     elif database := sqlite_path(uri):
         if not os.path.lexists(database):
             raise StoreError(f"there is no store {database} yet. Run a sweep first, or name one with --uri")
-        _require_sound(database)
+        _require_mlflows(database)
 
 
 def optimize(store: Store) -> None:
@@ -288,6 +294,18 @@ def _require_sound(database: Path) -> None:
         raise StoreError(_damaged(database, said))
 
 
+def _require_mlflows(database: Path) -> None:
+    """Refuse a database of somebody else's, in which MLflow would make its tables on being asked."""
+    _require_sound(database)
+    with closing(_looked_into(database)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
+            raise StoreError(f"{database} is not an MLflow store. Name another one")
+
+
+def _looked_into(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)
+
+
 def _soundness(database: Path) -> str:
     if not database.is_file():
         return "it is not a file"
@@ -295,10 +313,8 @@ def _soundness(database: Path) -> str:
     # in use, whose log another process may then delete
     if database.stat().st_size < _SMALLEST:  # SQLite takes an empty file for a database without tables
         return "it is not an SQLite database"
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
-        said = " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        return "it is the database of another program" if tables and "alembic_version" not in tables else said
+    with closing(_looked_into(database)) as connection:
+        return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
 
 
 def _damaged(database: Path, said: str) -> str:
@@ -343,9 +359,13 @@ def _experiment_id(uri: str, name: str, artifact_location: str | None) -> str:
             found = client(uri).get_experiment_by_name(name)  # made by another process meanwhile
             if found is None:
                 raise
+    return _active_id(found)
+
+
+def _active_id(found: "Experiment") -> str:
     if found.lifecycle_stage == "deleted":
         raise ConfigError(
-            f"tracking.experiment={name}: this experiment is deleted. Choose another name, or run: "
+            f"tracking.experiment={found.name}: this experiment is deleted. Choose another name, or run: "
             f"mlflow experiments restore --experiment-id {found.experiment_id}"
         )
     return str(found.experiment_id)

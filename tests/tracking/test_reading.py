@@ -1,4 +1,6 @@
+import json
 import math
+import time
 from functools import partial
 
 import numpy as np
@@ -7,9 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from nnsweep.tracking import run
+from nnsweep.errors import StoreError
+from nnsweep.tracking import reading, run
 from nnsweep.tracking.client import client
-from nnsweep.tracking.reading import histories, history, job_runs, setting
+from nnsweep.tracking.reading import PLAN, counting, histories, history, job_runs, setting
 from nnsweep.tracking.record import CHOICES, RunRecord
 from nnsweep.tracking.store import Store, existing
 
@@ -155,3 +158,126 @@ def test_a_run_without_curves_has_an_empty_history(store: Store, job):
     record = written(store, job())
     assert len(history(store, record.run_id)) == 0
     assert [len(curves) for curves in histories(store, [record]).values()] == [0]
+
+
+# ---- which run of a key counts
+
+
+def one(run_id: str, key: str = "k", state: str = "finished") -> RunRecord:
+    return RunRecord(run_id=run_id, name="", state=state, key=key)
+
+
+def counted(*records: RunRecord) -> list[str]:
+    return [record.run_id for record in counting(records)]
+
+
+STATES = ("finished", "failed", "diverged", "interrupted", "lost", "running")
+
+
+def test_of_a_keys_runs_the_last_that_finished_counts():
+    assert counted(one("1", state="failed"), one("2"), one("3"), one("4", state="interrupted")) == ["3"]
+
+
+def test_where_none_finished_the_last_of_all_counts():
+    assert counted(one("1", state="failed"), one("2", state="diverged"), one("3", state="lost")) == ["3"]
+
+
+def test_runs_without_a_key_all_count_and_so_do_those_of_other_keys():
+    assert counted(one("1", ""), one("2", ""), one("3", "a"), one("4", "b")) == ["1", "2", "3", "4"]
+
+
+@given(some.lists(some.tuples(some.sampled_from("abc"), some.sampled_from(STATES))))
+def test_every_key_counts_once_and_never_as_unfinished_if_it_finished(runs):
+    records = [one(str(number), key, state) for number, (key, state) in enumerate(runs)]
+    chosen = counting(records)
+    assert sorted(record.key for record in chosen) == sorted({key for key, _ in runs})
+    assert [int(record.run_id) for record in chosen] == sorted(int(record.run_id) for record in chosen)
+    for record in chosen:
+        finished = [other for other in records if other.key == record.key and other.state == "finished"]
+        same = finished or [other for other in records if other.key == record.key]
+        assert record == same[-1]
+    assert counting(chosen) == chosen
+
+
+@pytest.fixture
+def keyed(store: Store, finished):
+    """Give a function that makes a job's run with a key, which ends unless its state is ``running``."""
+
+    def made(key: str, state: str = "finished", sweep: str = "s1") -> str:
+        time.sleep(0.002)  # MLflow counts milliseconds
+        tags = {"nnsweep.kind": "job", "nnsweep.sweep": sweep, "nnsweep.key": key}
+        run_id = run.start(store, key, tags)
+        if state != "running":
+            finished(run_id, state)
+        return run_id
+
+    return made
+
+
+@pytest.fixture
+def planned(store: Store, tmp_path, finished):
+    """Give a function that makes the summary run of a sweep, with a plan."""
+
+    def made(sweep: str, plan: str) -> str:
+        run_id = run.start(store, sweep, {"nnsweep.kind": "sweep", "nnsweep.sweep": sweep})
+        (tmp_path / PLAN).write_text(plan)
+        run.log_files(store, run_id, [tmp_path / PLAN])
+        finished(run_id)
+        return run_id
+
+    return made
+
+
+def test_one_run_is_read_of_each_key(store: Store, keyed):
+    keyed("a", "failed")
+    keyed("b")
+    after = keyed("a", sweep="s2")
+    keyed("a", "running", sweep="s3")
+    assert [(record.key, record.run_id) for record in job_runs(store)][1] == ("a", after)
+    assert [record.key for record in job_runs(store)] == ["b", "a"]
+
+
+def test_a_sweep_has_the_runs_that_it_took_over_and_its_own(store: Store, keyed, planned):
+    taken, other, own = keyed("a"), keyed("b"), keyed("c", sweep="s2")
+    planned("s2", json.dumps({"reused": [taken], "jobs": []}))
+    assert [record.run_id for record in job_runs(store, "s2")] == [taken, own]
+    assert [record.run_id for record in job_runs(store, "s1")] == [taken, other]
+    assert job_runs(store, "s2")[0].sweep == "s1"
+
+
+def test_more_runs_may_be_taken_over_than_are_asked_for_at_once(store: Store, keyed, planned, monkeypatch):
+    monkeypatch.setattr(reading, "AT_ONCE", 3)
+    taken = [keyed(str(number)) for number in range(8)]
+    planned("s2", json.dumps({"reused": taken}))
+    assert [record.run_id for record in job_runs(store, "s2")] == taken
+
+
+def test_a_run_that_was_taken_over_and_then_deleted_is_left_out(store: Store, keyed, planned):
+    taken, gone = keyed("a"), keyed("b")
+    planned("s2", json.dumps({"reused": [taken, gone]}))
+    client(store.uri).delete_run(gone)
+    assert [record.run_id for record in job_runs(store, "s2")] == [taken]
+
+
+def test_a_sweep_that_ran_a_job_again_has_its_own_run_of_it(store: Store, keyed, planned):
+    taken, own = keyed("a"), keyed("a", sweep="s2")
+    planned("s2", json.dumps({"reused": [taken]}))
+    assert [record.run_id for record in job_runs(store, "s2")] == [own]
+
+
+@pytest.mark.parametrize("plan", ["{}", '{"reused": []}'])
+def test_a_plan_may_take_nothing_over(plan: str, store: Store, keyed, planned):
+    own = keyed("a", sweep="s2")
+    planned("s2", plan)
+    assert [record.run_id for record in job_runs(store, "s2")] == [own]
+
+
+@pytest.mark.parametrize(
+    "plan", ["", "{", "[1]", "null", "7", '{"reused": 7}', '{"reused": {"a": 1}}', '{"reused": ["it\'s"]}']
+)
+def test_a_damaged_plan_is_told_and_never_a_traceback(plan: str, store: Store, keyed, planned):
+    keyed("a", sweep="s2")
+    planned("s2", plan)
+    with pytest.raises(StoreError) as error:
+        job_runs(store, "s2")
+    assert len(str(error.value).splitlines()) == 1

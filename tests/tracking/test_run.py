@@ -7,9 +7,10 @@ from hypothesis import strategies as some
 from sqlalchemy.exc import IntegrityError
 
 from nnsweep.errors import StoreError
-from nnsweep.tracking import run
+from nnsweep.tracking import owner, run
 from nnsweep.tracking.client import client
-from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.owner import Owner
+from nnsweep.tracking.record import CURVES, RunRecord
 from nnsweep.tracking.store import Store
 
 EPOCHS = np.arange(5.0)
@@ -96,7 +97,13 @@ def test_a_final_value_closes_the_curve_of_its_name_and_others_stand_alone(store
 
 @pytest.mark.parametrize(
     ("state", "status"),
-    [("finished", "FINISHED"), ("failed", "FAILED"), ("diverged", "FAILED"), ("interrupted", "KILLED")],
+    [
+        ("finished", "FINISHED"),
+        ("failed", "FAILED"),
+        ("diverged", "FAILED"),
+        ("interrupted", "KILLED"),
+        ("lost", "KILLED"),
+    ],
 )
 def test_every_state_has_its_status(state: str, status: str, store: Store, job, finished):
     finished(run_id := job(), state, "why")
@@ -196,3 +203,64 @@ def test_two_jobs_may_record_the_same_data_at_the_same_moment(store: Store, monk
     monkeypatch.setattr(asked, "log_inputs", raced)
     run.log_dataset(store, run_id, name="digits", digest="0" * 64, source="wheel")
     assert asked.get_run(run_id).inputs.dataset_inputs[0].dataset.name == "digits"
+
+
+# ---- what the store has already
+
+
+@pytest.fixture
+def attempt(store: Store):
+    """Give a function that starts a run of a sweep's job."""
+
+    def start(sweep: str = "s1", job: int = 0, attempt: int = 1) -> str:
+        tags = {"nnsweep.sweep": sweep, "nnsweep.job": str(job), "nnsweep.attempt": str(attempt)}
+        return run.start(store, "job", tags)
+
+    return start
+
+
+def test_a_run_is_found_by_sweep_job_and_attempt_alone(store: Store, attempt, finished):
+    wanted = attempt("s1", 1, 1)
+    for other in (("s2", 1, 1), ("s1", 0, 1), ("s1", 11, 1), ("s1", 1, 2)):
+        finished(attempt(*other))
+    assert run.find(store, sweep="s1", job=1, attempt=1) == run.Found(wanted, ended=False)
+    finished(wanted, "failed")
+    assert run.find(store, sweep="s1", job=1, attempt=1) == run.Found(wanted, ended=True)
+    assert run.find(store, sweep="s1", job=1, attempt=3) is None
+
+
+def test_of_runs_that_a_lost_answer_has_doubled_the_one_that_ended_is_found(store: Store, attempt, finished):
+    ended = attempt()
+    attempt()
+    finished(ended, "interrupted")
+    attempt()
+    assert run.find(store, sweep="s1", job=0, attempt=1) == run.Found(ended, ended=True)
+
+
+def test_a_run_that_was_deleted_is_not_found(store: Store, attempt):
+    client(store.uri).delete_run(attempt())
+    assert run.find(store, sweep="s1", job=0, attempt=1) is None
+
+
+@pytest.mark.parametrize("sweep", ["it's", 'a"b', "x' or tags.`nnsweep.job` = '0", "é 🙂", "a%b"])
+def test_a_sweep_of_any_name_is_found(sweep: str, store: Store, attempt):
+    wanted = attempt(sweep)
+    attempt("a other b")
+    assert run.find(store, sweep=sweep, job=0, attempt=1) == run.Found(wanted, ended=False)
+
+
+def test_the_steps_that_are_there_are_told_by_curve(store: Store, job):
+    run_id = job()
+    assert run.steps(store, run_id) == {name: set() for name in CURVES}
+    values = [run.Point("train_cost", 0.5, step) for step in (0, 3, 2500)] + [run.Point("val_accuracy", 1.0, 7)]
+    run.log(store, run_id, points=[*values, *values, run.Point("depth", 2.0)])
+    told = run.steps(store, run_id)
+    assert (told["train_cost"], told["val_accuracy"], told["test_accuracy"]) == ({0, 3, 2500}, {7}, set())
+    assert "depth" not in told
+
+
+def test_a_run_belongs_to_the_process_that_starts_it_or_to_whom_its_tags_say(store: Store, job):
+    other = Owner("elsewhere", "b", 1, "1")
+    mine, theirs = job(), run.start(store, "job", {run.OWNER: other.tag()})
+    owners = [owner.read(client(store.uri).get_run(one).data.tags[run.OWNER]) for one in (mine, theirs)]
+    assert owners == [owner.this_process(), other]

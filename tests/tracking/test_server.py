@@ -10,7 +10,7 @@ import pytest
 from nnsweep.errors import StoreError
 from nnsweep.tracking import server
 from nnsweep.tracking.client import client
-from nnsweep.tracking.store import existing, ready, require_store
+from nnsweep.tracking.store import existing, if_there, ready, require_store
 
 released = threading.Event()
 
@@ -118,7 +118,7 @@ def refusal(address: str, ask: Callable[..., object]) -> tuple[str, float]:
 
 def test_what_is_no_tracking_server_is_told_in_one_line_within_ten_seconds(start, nobody: str):
     addresses = [one.replace("://", "://me:secret@") for one in (nobody, *map(start, ANSWERS))]
-    tasks = [(address, ask) for address in addresses for ask in (ready, existing)]
+    tasks = [(address, ask) for address in addresses for ask in (ready, existing, if_there)]
     with ThreadPoolExecutor(len(tasks)) as pool:
         told = list(pool.map(lambda task: refusal(*task), tasks))
     for (address, _), (problem, seconds) in zip(tasks, told, strict=True):

@@ -16,7 +16,17 @@ from nnsweep.errors import ConfigError, StoreError
 from nnsweep.tracking import run
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import history, job_runs
-from nnsweep.tracking.store import Store, existing, optimize, ready, require_store, resolved_uri, sqlite_path
+from nnsweep.tracking.store import (
+    Store,
+    check,
+    existing,
+    if_there,
+    optimize,
+    ready,
+    require_store,
+    resolved_uri,
+    sqlite_path,
+)
 
 EIGHT = """
 import multiprocessing, sys
@@ -315,3 +325,92 @@ def test_looking_at_a_store_in_use_leaves_its_locks_alone(store: Store, job):
     job()
     assert len(job_runs(store)) == 2
     require_store(store.uri)
+
+
+# ---- looking before anything is made
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Read all files but the index that SQLite keeps beside a store that is open."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.match("*.db-shm")}
+
+
+def test_a_check_changes_nothing(store: Store, tmp_path: Path):
+    before = contents(tmp_path)
+    check(store.uri)
+    check(f"sqlite:///{tmp_path}/new/folder/mlflow.db")
+    check("http://127.0.0.1:9")
+    check("postgresql://me:secret@nowhere/db")
+    assert contents(tmp_path) == before
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("damage", [damaged_text, damaged_half, damaged_empty, damaged_start])
+def test_a_check_tells_a_damaged_store(damage, ready_store_file: Path, tmp_path: Path):
+    database = tmp_path / "mlflow.db"
+    shutil.copy(ready_store_file, database)
+    damage(database)
+    before = sha(database)
+    with pytest.raises(StoreError, match=r"cannot be read .*nothing was changed"):
+        check(f"sqlite:///{database}")
+    assert sha(database) == before
+
+
+@pytest.mark.parametrize("file", ["note.md", "note.md/deeper/still"])
+def test_a_check_tells_a_place_where_no_store_can_be_made(file: str, tmp_path: Path):
+    (tmp_path / "note.md").write_text("kept")
+    with pytest.raises(StoreError, match="no folder above it can be written to"):
+        check(f"sqlite:///{tmp_path}/{file}/mlflow.db")
+    assert (tmp_path / "note.md").read_text() == "kept"
+
+
+def test_a_check_tells_a_folder_and_a_link_to_nowhere(tmp_path: Path):
+    (tmp_path / "folder.db").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "gone.db")
+    for name in ("folder", "link"):
+        with pytest.raises(StoreError, match="it is not a file"):
+            check(f"sqlite:///{tmp_path}/{name}.db")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_check_tells_what_is_read_only(uri: str, tmp_path: Path):
+    sqlite_path(uri).chmod(0o444)
+    with pytest.raises(StoreError, match="read-only"):
+        check(uri)
+    (tmp_path / "folder").mkdir(mode=0o555)
+    with pytest.raises(StoreError, match="no folder above it can be written to"):
+        check(f"sqlite:///{tmp_path}/folder/new/mlflow.db")
+
+
+def test_an_experiment_is_found_if_it_is_there(store: Store, tmp_path: Path):
+    assert if_there(store.uri, "study") == store
+    assert if_there(store.uri, "other") is None
+    assert if_there(f"sqlite:///{tmp_path}/new/mlflow.db", "study") is None
+    assert not (tmp_path / "new").exists()
+    assert {one.name for one in client(store.uri).search_experiments()} == {"Default", "study"}
+
+
+def test_an_experiment_that_is_deleted_is_told_before_it_would_be_refused(store: Store):
+    client(store.uri).delete_experiment(store.experiment_id)
+    with pytest.raises(ConfigError, match=f"mlflow experiments restore --experiment-id {store.experiment_id}$"):
+        if_there(store.uri, "study")
+
+
+@pytest.mark.parametrize("damage", [damaged_text, damaged_half, damaged_empty, damaged_start])
+def test_a_damaged_store_is_not_taken_for_one_that_is_absent(damage, ready_store_file: Path, tmp_path: Path):
+    database = tmp_path / "mlflow.db"
+    shutil.copy(ready_store_file, database)
+    damage(database)
+    with pytest.raises(StoreError, match="cannot be read"):
+        if_there(f"sqlite:///{database}", "study")
+
+
+def test_looking_makes_no_store_of_a_database_that_is_none(tmp_path: Path):
+    database = tmp_path / "mine.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE diary (day TEXT)")
+    before = sha(database)
+    for looks in (if_there, existing):
+        with pytest.raises(StoreError, match="not an MLflow store"):
+            looks(f"sqlite:///{database}", "study")
+    assert sha(database) == before
