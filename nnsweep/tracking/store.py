@@ -196,7 +196,7 @@ def check(uri: str, artifact_root: str | None = None) -> None:
         return
     if os.path.lexists(database):
         _require_writable(database)
-        _require_sound(database)
+        _require_mlflows(database)
     elif not os.access(_nearest_folder(database.parent), os.W_OK | os.X_OK):
         raise _cannot_be_made(database, "no folder above it can be written to")
 
@@ -259,7 +259,7 @@ def _ready_sqlite(database: Path) -> None:
     except OSError as error:
         raise _cannot_be_made(database, error.strerror or str(error)) from error
     _require_writable(database)
-    _require_sound(database)
+    _require_mlflows(database)
 
 
 def _require_writable(database: Path) -> None:
