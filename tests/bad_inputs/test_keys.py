@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from nnsweep.app import VERSION_BASE, conf_dir
 from nnsweep.errors import ConfigError
 from nnsweep.sweep.grid import checked
+from nnsweep.sweep.job import Job
 
 WHOLE = ["x", "1.5", "true", "''", "[1]", "{a: 1}", "nan", "inf", "1e400", "'\N{ARABIC-INDIC DIGIT ONE}'", "???"]
 NUMBER = ["x", "true", "''", "[1]", "{a: 1}", "nan", "inf", "-inf", "1e400", "'\N{VULGAR FRACTION ONE HALF}'", "???"]
@@ -239,17 +240,17 @@ def test_a_key_of_the_sweep_refuses_every_kind_of_wrong_value(key: str, value: s
 
 
 @pytest.fixture(scope="module")
-def composed() -> Iterator[Callable[[list[str]], DictConfig]]:
+def composed() -> Callable[[list[str]], DictConfig]:
     """Compose a configuration, once for each choice."""
     known: dict[tuple[str, ...], DictConfig] = {}
-    with initialize_config_dir(conf_dir(), **VERSION_BASE):
 
-        def give(chosen: list[str]) -> DictConfig:
-            if tuple(chosen) not in known:
+    def give(chosen: list[str]) -> DictConfig:
+        if tuple(chosen) not in known:
+            with initialize_config_dir(conf_dir(), **VERSION_BASE):  # no longer: the program starts Hydra itself
                 known[tuple(chosen)] = compose("config", overrides=chosen)
-            return copy.deepcopy(known[tuple(chosen)])
+        return copy.deepcopy(known[tuple(chosen)])
 
-        yield give
+    return give
 
 
 def settled(config: DictConfig, key: str, value: str) -> Any:
@@ -261,13 +262,7 @@ def settled(config: DictConfig, key: str, value: str) -> Any:
     ("key", "value"), [(key, value) for key in KEYS for value in key.taken], ids=lambda it: getattr(it, "name", it)[:20]
 )
 def test_the_outermost_values_of_a_key_are_taken(key: Key, value: str, composed):
-    chosen = composed(key.chosen)
-    if key.name in ("data.val_fraction", "schedule.warmup_epochs"):
-        chosen.trainer.patience = None
-    try:
-        settled(chosen, key.name, value)
-    except ConfigError as error:
-        pytest.fail(str(error))
+    assert isinstance(settled(composed(key.chosen), key.name, value), Job)
 
 
 def test_no_key_of_the_configuration_is_left_out():
