@@ -39,17 +39,22 @@ def held(request: pytest.FixtureRequest) -> "Callable[[Campaign], None]":
     """Demand that every trial held what is promised; its figures are kept if somebody wants them."""
 
     def demand(campaign: "Campaign") -> None:
-        _keep(request.node, len(campaign.trials), len(campaign.wrong), campaign.seconds)
+        _keep(request.node, campaign)
         assert not campaign.wrong, campaign.told()
 
     return demand
 
 
-def _keep(test: pytest.Item, n_trials: int, n_wrong: int, seconds: float) -> None:
+def _keep(test: pytest.Item, campaign: "Campaign") -> None:
     if FIGURES not in os.environ:
         return
     path = Path(os.environ[FIGURES])
     known = json.loads(path.read_text()) if path.exists() else {}
-    extent = "soak" if test.get_closest_marker("soak") else "ci"
-    known[test.name] = {"extent": extent, "trials": n_trials, "wrong": n_wrong, "seconds": round(seconds, 1)}
+    known[test.name] = {
+        "extent": "soak" if test.get_closest_marker("soak") else "ci",
+        "trials": len(campaign.trials),
+        "wrong": len(campaign.wrong),
+        "known": campaign.known(),
+        "seconds": round(campaign.seconds, 1),
+    }
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")

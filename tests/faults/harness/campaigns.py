@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 from harness import oracle
 from harness.faults import Fault
+from harness.known import name_of
 from harness.programs import Ended, Programs, orphans
 
 AT_ONCE = 2
@@ -39,9 +41,17 @@ class Campaign:
 
     @property
     def wrong(self) -> list[Trial]:
-        return [trial for trial in self.trials if trial.problems]
+        """Those with problems that nothing known explains."""
+        return [trial for trial in self.trials if any(name_of(problem) is None for problem in trial.problems)]
+
+    def known(self) -> dict[str, int]:
+        """Count the trials that met each fault that is known."""
+        names = [name for trial in self.trials for name in {name_of(problem) for problem in trial.problems} if name]
+        names += ["temporary files left" for trial in self.trials if trial.temporary]
+        return dict(Counter(names))
 
     def told(self) -> str:
+        """Say what was not as promised."""
         return f"{len(self.wrong)} of {len(self.trials)} trials:\n" + "\n".join(trial.told() for trial in self.wrong)
 
 
@@ -104,7 +114,6 @@ class Studies:
         """Run a command until it, or a worker of it, is killed; nothing may outlive it, and no traceback be shown."""
         ended = self.programs.run(folder, command, fault=fault)
         trial.what += f" [{ended.label(fault.role, fault.at)}]"
-        if "Traceback" in ended.err:
-            trial.problems.append(f"a traceback: {ended.told()}")
+        trial.problems += ended.tracebacks()
         trial.problems += [f"orphan {process}" for process in orphans(ended.pid)]
         return ended

@@ -44,7 +44,7 @@ def runs(folder: Path, *, real: Path | None = None) -> list[Run]:
     folder : Path
         The study's.
     real : Path or None
-        Where the study can be found from here, if it is on a disk that only its processes see.
+        A copy of it, if it is on a disk that only its processes see.
     """
     database = (real or folder) / "mlflow.db"
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as connection:
@@ -93,7 +93,7 @@ def _plain(run: Run) -> dict[str, Any]:
         "points": run.metrics,
         "note": note,
         **same,
-        "files": sorted(path.name for path in run.artifacts.glob("*") if path.suffix != ".png"),
+        "files": sorted(path.name for path in run.artifacts.glob("[!.]*") if path.suffix != ".png"),
         "history": _history(run.artifacts / "history.parquet"),
         "weights": _arrays(run.artifacts / "weights.npz"),
         "config": (run.artifacts / "config.yaml").read_text() if (run.artifacts / "config.yaml").exists() else None,
@@ -138,7 +138,7 @@ def unsound(folder: Path, *, real: Path | None = None) -> list[str]:
 
 def temporary_files(folder: Path) -> list[str]:
     """Name the temporary files and folders that were left."""
-    patterns: Sequence[str] = ("**/*.tmp", "**/.nnsweep-store-*", "**/checkpoint.npz")
+    patterns: Sequence[str] = ("**/*.tmp", "**/.nnsweep-store-*", "**/.artifact.uploading.*")
     return sorted(str(path.relative_to(folder)) for pattern in patterns for path in folder.glob(pattern))
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from harness.faults import Fault
 
+_LOGGING = re.compile(r"--- Logging error ---.*?\nArguments: [^\n]*", re.DOTALL)
 PATIENCE = 120.0
 """Seconds that a program may take before it counts as hung."""
 
@@ -43,7 +45,13 @@ class Ended:
 
     def told(self) -> str:
         """Say in short how it ended."""
-        return f"exit {self.code}\n{self.out[-600:]}\n{self.err[-3000:]}"
+        return f"exit {self.code}\n{self.out[-200:]}\n{self.err[:400]} ...\n{self.err[-700:]}"
+
+    def tracebacks(self) -> list[str]:
+        """Say what tracebacks were shown: those of logging itself, which come where a log cannot be written, and others."""
+        others = _LOGGING.sub("", self.err)
+        told = [f"a traceback of logging: {self.told()}"] if others != self.err else []
+        return told + ([f"a traceback: {self.told()}"] if "Traceback" in others else [])
 
 
 @dataclass
@@ -162,6 +170,8 @@ class Programs:
         """End the zygote."""
         self._process.kill()
         self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 def _line(connection: socket.socket) -> dict[str, int]:
