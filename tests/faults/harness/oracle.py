@@ -119,7 +119,11 @@ def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     told = [f"job {wanted[key]['name']} is missing" for key in wanted.keys() - found.keys()]
     told += [f"job {found[key]['name']} is too much" for key in found.keys() - wanted.keys()]
     for key in wanted.keys() & found.keys():
-        told += [f"{wanted[key]['name']}: {name}{_detail(found[key][name], wanted[key][name])}" for name in wanted[key] if wanted[key][name] != found[key][name]]
+        told += [
+            f"{wanted[key]['name']}: {name}{_detail(found[key][name], wanted[key][name])}"
+            for name in wanted[key]
+            if wanted[key][name] != found[key][name]
+        ]
     return told
 
 

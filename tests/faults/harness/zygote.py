@@ -52,6 +52,7 @@ def _preload() -> None:
     import nnsweep.course
     import nnsweep.preloaded
     import nnsweep.results.curves  # noqa: F401
+
     with tempfile.TemporaryDirectory() as folder:
         _warm_up(folder)
 

@@ -1,0 +1,173 @@
+"""The program seen from outside: real processes, a real server, and what an SQLite store holds without MLflow."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+QUICK = "tracking.pictures=false"
+QUIET_SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def begin(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Start the program in a folder, as the leader of its own session."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "nnsweep", *arguments],
+        cwd=folder,
+        env={**inherited, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def ended(process: subprocess.Popen[str], timeout: float = 240.0) -> Said:
+    """Wait until a process has ended; one that takes too long is killed."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        raise
+    return Said(process.returncode, out, err)
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> Said:
+    """Run the program in a folder to its end."""
+    return ended(begin(folder, *arguments, **environment))
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a process and all of its session that are left."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+
+
+def wait_until(holds: Callable[[], bool], what: str, timeout: float = 90.0) -> None:
+    """Wait for something to hold."""
+    end = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < end, f"{what} did not come about in {timeout:g} s"
+        time.sleep(0.05)
+
+
+def rows(database: Path, query: str) -> list[tuple]:
+    """Ask an SQLite store."""
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        return connection.execute(query).fetchall()
+
+
+_JOBS = """
+SELECT tags.run_uuid FROM tags JOIN runs USING (run_uuid) JOIN experiments USING (experiment_id)
+WHERE tags.key = 'nnsweep.kind' AND tags.value = 'job' AND experiments.name = '{}'
+"""
+OURS = "nnsweep"
+"""The experiment that is meant without another name."""
+
+
+def n_points(database: Path, experiment: str = OURS) -> int:
+    """Count the values of curves that a store has got."""
+    asked = f"SELECT count(*) FROM metrics WHERE key = 'train_cost' AND run_uuid IN ({_JOBS.format(experiment)})"
+    try:
+        return int(rows(database, asked)[0][0])
+    except sqlite3.OperationalError:  # there is no such store yet
+        return 0
+
+
+def statuses(database: Path, experiment: str = OURS) -> list[str]:
+    """Give the statuses of all runs of jobs."""
+    asked = f"SELECT status FROM runs WHERE run_uuid IN ({_JOBS.format(experiment)})"
+    return sorted(status for (status,) in rows(database, asked))
+
+
+def n_unended(database: Path) -> int:
+    """Count the runs that have not ended, those of sweeps too."""
+    return int(rows(database, "SELECT count(*) FROM runs WHERE status IN ('RUNNING', 'SCHEDULED')")[0][0])
+
+
+Table = dict[str, tuple[Mapping[str, str], list[tuple[str, int, float]]]]
+
+
+def table(database: Path, experiment: str = OURS) -> Table:
+    """Give what a store has of each finished job, by its key: settings, and every row of its metrics.
+
+    Two rows of one step are kept apart, so that doubles make tables differ.
+    """
+    finished = f"SELECT run_uuid FROM runs WHERE status = 'FINISHED' AND run_uuid IN ({_JOBS.format(experiment)})"
+    keys = rows(database, f"SELECT run_uuid, value FROM tags WHERE key = 'nnsweep.key' AND run_uuid IN ({finished})")
+    assert len({key for _, key in keys}) == len(keys), "a job has two finished runs"
+    return {key: (dict(_of(database, run, "params", "key, value")), _metrics(database, run)) for run, key in keys}
+
+
+def _metrics(database: Path, run: str) -> list[tuple[str, int, float]]:
+    read = _of(database, run, "metrics", "key, step, value")
+    return sorted(row for row in read if row[0] != "duration_seconds")
+
+
+def _of(database: Path, run: str, kind: str, columns: str) -> list[tuple]:
+    return rows(database, f"SELECT {columns} FROM {kind} WHERE run_uuid = '{run}'")
+
+
+def free_port() -> int:
+    """Give a port of this machine that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Server:
+    """A real MLflow server on loopback, over an SQLite store in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.database, self.uri = folder / "server.db", f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.database}"]
+        command += ["--artifacts-destination", str(self.folder / "artifacts"), "--workers", "1"]
+        command += ["--host", "127.0.0.1", "--port", str(self.port)]
+        with open(self.folder / "server.log", "a") as log:
+            self.process = subprocess.Popen(
+                command, env={**os.environ, **QUIET_SERVER}, stdout=log, stderr=log, text=True, start_new_session=True
+            )
+        wait_until(self._answers, "an answer of the server", 120)
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "server.log").read_text()[-2000:]
+        try:
+            urllib.request.urlopen(f"{self.uri}/health", timeout=2).close()
+        except OSError:
+            return False
+        return True
+
+    def send(self, number: int) -> None:
+        """Send a signal to all of its processes."""
+        if self.process is not None:
+            os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        """Kill it."""
+        if self.process is not None:
+            self.send(signal.SIGKILL)
+            self.process.wait(timeout=30)
+            self.process = None

@@ -1,0 +1,233 @@
+"""Sweeps on a real MLflow server that is killed, hangs, loses answers, or never comes back."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.outside import QUICK, Server, Table, begin, ended, n_points, n_unended, run, statuses, table, wait_until
+
+N_JOBS = 6
+SWEEP = (f"seed=range(0,{N_JOBS})", "arch=wide", "trainer.epochs=390", "sweep.workers=1", QUICK)
+"""Ten seconds of training; every point of its curves is kept."""
+AN_ANSWER = 10.0
+"""Seconds that one call may wait for a server."""
+START = 30.0
+"""Seconds that a process may take to import everything, on a busy machine."""
+ALL_FINISHED = ["FINISHED"] * N_JOBS
+
+
+@pytest.fixture(scope="module")
+def kept_server(tmp_path_factory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def server(kept_server) -> Server:
+    """Give the server, running."""
+    if kept_server.process is None:
+        kept_server.start()
+    return kept_server
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Table:
+    """Give the table that the sweep makes in an SQLite store that nothing happens to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert run(folder, *SWEEP).code == 0
+    found = table(folder / "mlflow.db")
+    assert len(found) == N_JOBS
+    return found
+
+
+def on(server: Server, experiment: str, *more: str) -> tuple[str, ...]:
+    return (*SWEEP, f"tracking.uri={server.uri}", f"tracking.experiment={experiment}", *more)
+
+
+def in_the_middle(server: Server, experiment: str) -> None:
+    """Wait until a sweep's first curves have reached the server."""
+    wait_until(lambda: n_points(server.database, experiment) > 0, "the first points")
+
+
+def test_a_sweep_on_a_server_has_the_table_of_one_on_sqlite(server, undisturbed, tmp_path):
+    said = run(tmp_path, *on(server, "sound"))
+    assert (said.code, said.err) == (0, "")
+    assert table(server.database, "sound") == undisturbed
+    assert statuses(server.database, "sound") == ALL_FINISHED
+    assert n_unended(server.database) == 0
+
+
+def soaked(*values: float) -> list:
+    return [pytest.param(value, marks=pytest.mark.soak) for value in values]
+
+
+@pytest.mark.parametrize("seconds", [0, *soaked(5, 20, 30, 60)])
+def test_a_killed_server_that_comes_back_costs_nothing(server, undisturbed, tmp_path, seconds):
+    name = f"back-after-{seconds}"
+    sweep = begin(tmp_path, *on(server, name, "tracking.patience=90"))
+    in_the_middle(server, name)
+    server.kill()
+    time.sleep(seconds)
+    server.start()
+    said = ended(sweep)
+    assert said.code == 0
+    assert table(server.database, name) == undisturbed
+    assert statuses(server.database, name) == ALL_FINISHED
+    assert n_unended(server.database) == 0
+    told = said.err.splitlines()
+    assert len(told) in (0, 2), told  # none if it was back before the sweep's end
+    assert all(word in line for word, line in zip(("away", "back"), told, strict=False))
+
+
+def test_results_of_a_server_that_is_gone_wait_and_are_sent_once(server, undisturbed, tmp_path):
+    began = time.monotonic()
+    sweep = begin(tmp_path, *on(server, "gone", "tracking.patience=1"))
+    in_the_middle(server, "gone")
+    server.kill()
+    said = ended(sweep)
+    assert time.monotonic() - began < 10 + 2 * START
+    assert said.code == 5
+    assert f"{N_JOBS} of {N_JOBS} results wait" in said.err
+    assert "nnsweep sync multirun/" in said.err
+    assert "Traceback" not in said.out + said.err
+    server.start()
+    for told in (f"{N_JOBS} records sent, 0 were", f"0 records sent, {N_JOBS} were"):
+        synced = run(tmp_path, "sync", "multirun", "--uri", server.uri)
+        assert synced.code == 0
+        assert told in synced.out
+        assert table(server.database, "gone") == undisturbed
+        assert statuses(server.database, "gone") == ALL_FINISHED
+        assert n_unended(server.database) == 0
+    assert run(tmp_path, "sync", "multirun", "--uri", "sqlite:///fresh.db").code == 0
+    assert table(tmp_path / "fresh.db", "gone") == undisturbed
+
+
+def test_a_server_that_hangs_is_given_up_in_time(server, tmp_path):
+    server.send(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        said = run(tmp_path, "export", "anything", "--uri", server.uri)
+        assert time.monotonic() - began < AN_ANSWER + START
+        assert said.code == 5
+        assert len(said.err.splitlines()) == 1
+    finally:
+        server.send(signal.SIGCONT)
+
+
+@pytest.mark.soak
+def test_a_server_that_hangs_in_mid_sweep_costs_a_few_waits(server, undisturbed, tmp_path):
+    sweep = begin(tmp_path, *on(server, "hanging", "tracking.patience=1"))
+    in_the_middle(server, "hanging")
+    server.send(signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        assert ended(sweep).code == 5
+        assert time.monotonic() - began < 6 * AN_ANSWER
+    finally:
+        server.send(signal.SIGCONT)
+    time.sleep(3)  # what it was asked before it comes to its turn
+    assert run(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
+    assert table(server.database, "hanging") == undisturbed
+    assert statuses(server.database, "hanging") == ALL_FINISHED
+
+
+@pytest.mark.soak
+@pytest.mark.xfail(reason="what is sent again is thinned to other steps than what was sent live", strict=True)
+def test_no_curve_has_more_points_than_it_may_after_a_server_was_away(server, tmp_path):
+    few = ("tracking.max_points=50", "tracking.patience=90", "trainer.epochs=700")
+    sweep = begin(tmp_path, *on(server, "few", *few))
+    in_the_middle(server, "few")
+    server.kill()
+    server.start()
+    assert ended(sweep).code == 0
+    counts = [
+        sum(name == curve for name, *_ in metrics)
+        for _, metrics in table(server.database, "few").values()
+        for curve in ("train_cost", "learning_rate", "val_accuracy", "test_accuracy")
+    ]
+    assert max(counts) <= 50
+
+
+# ---- answers that are lost after the server has done the work
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    """Hands everything on, and loses every tenth answer once it is told to."""
+
+    port, losing = 0, threading.Event()
+    lock, handed, lost = threading.Lock(), 0, 0
+
+    def _hand_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        kept = {name: value for name, value in self.headers.items() if name not in ("Host", "Connection")}
+        connection.request(self.command, self.path, body, kept)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if self._is_lost():
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = do_PATCH = _hand_on
+
+    def _is_lost(self) -> bool:
+        kind = type(self)
+        with kind.lock:
+            kind.handed += kind.losing.is_set()
+            lost = kind.losing.is_set() and kind.handed % 10 == 0
+            kind.lost += lost
+        return lost
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def proxy(server) -> Iterator[type[_Proxy]]:
+    kind = type("Proxy", (_Proxy,), {"port": server.port, "losing": threading.Event()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as listening:
+        kind.uri = f"http://127.0.0.1:{listening.server_port}"
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield kind
+        listening.shutdown()
+
+
+def test_answers_that_are_lost_make_no_ghosts_and_no_doubles(server, proxy, undisturbed, tmp_path):
+    asked = "SELECT count(*) FROM experiments WHERE name = 'lossy'"
+    begun = begin(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", "tracking.experiment=lossy")
+    wait_until(lambda: _sweep_is_claimed(server), asked)
+    proxy.losing.set()
+    said = ended(begun)
+    print(f"{proxy.lost} of {proxy.handed} answers were lost")
+    assert proxy.lost > 1
+    if said.code == 5:  # the sweep's own end was lost
+        proxy.losing.clear()
+        assert run(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
+    assert statuses(server.database, "lossy") == ALL_FINISHED
+    assert table(server.database, "lossy") == undisturbed
+
+
+def _sweep_is_claimed(server: Server) -> bool:
+    from tests.outside import rows
+
+    asked = (
+        "SELECT count(*) FROM runs JOIN experiments USING (experiment_id) "
+        "WHERE experiments.name = 'lossy' AND runs.status = 'RUNNING'"
+    )
+    return rows(server.database, asked)[0][0] > 0
