@@ -94,6 +94,9 @@ def job(config: DictConfig) -> "RunRecord":
     settings = HydraConfig.get()
     checked = grid.checked(config)
     alone = settings.mode == RunMode.RUN
+    if alone and checked.dry_run:
+        print("1 job: 1 to run")
+        raise SystemExit(0)
     place = grid.place(checked, settings)
     store = _store(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
     unwanted = wish.watch(Path(settings.sweep.dir).absolute())

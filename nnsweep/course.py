@@ -240,7 +240,10 @@ def _to_run(course: _Course, settled: Settled) -> list[Task]:
 
 
 def _placed(task: Task, choice: Choice, experiment_id: str) -> Task:
-    place = replace(task.place, attempt=choice.attempt, checkpoint=choice.checkpoint, experiment_id=experiment_id)
+    key = task.job.key(dataset(task.job.data).digest)
+    place = replace(
+        task.place, attempt=choice.attempt, checkpoint=choice.checkpoint, experiment_id=experiment_id, key=key
+    )
     return replace(task, place=place)
 
 

@@ -5,9 +5,11 @@ A reader, or a crash, meets the old file or the new one and never a half.
 
 import contextlib
 import os
+import platform
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,7 +41,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     """
     target = Path(path)
     _check_target(target)
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f"{_mark()}{os.getpid()}.{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as handle:
             yield handle
@@ -50,6 +52,22 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         raise _refusal(target, f"{error.strerror or type(error).__name__}; choose another file") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _mark() -> str:
+    """Begin the names of this machine's temporary files."""
+    return f".{sha256(platform.node().encode()).hexdigest()[:8]}."
+
+
+def remove_left(folders: Iterable[Path]) -> None:
+    """Remove the temporary files that processes of this machine have left there which are gone."""
+    for path in [path for folder in folders for path in folder.glob(f"{_mark()}*.tmp")]:
+        try:
+            os.kill(int(path.name.split(".")[2]), 0)
+        except (ProcessLookupError, ValueError):
+            path.unlink(missing_ok=True)
+        except OSError:
+            continue  # somebody else's, who lives
 
 
 def sync_folder(folder: Path) -> None:

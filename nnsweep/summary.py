@@ -127,12 +127,13 @@ def record(end: End) -> str:
     StoreError
         If the store refuses the summary.
     """
+    records, store = end.records, end.store
+    state = "finished" if _n_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
+    files = [*_tables(records, end.folder), _plan(end, state)]  # `nnsweep sync` sends them if it cannot be done here
     problem = _sent(end)
     if problem:
         return problem
     _closed(end)
-    records, store = end.records, end.store
-    state = "finished" if _n_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
     own = RunRecord(run_id=end.run_id, name=f"sweep {end.folder.name}", state=state)
     tags = {
         "nnsweep.n_jobs": str(len(records)),
@@ -140,7 +141,7 @@ def record(end: End) -> str:
         "mlflow.note.content": masked(_described(records)),
     }
     pictures = _picture(records, store, end.folder) if end.picture else []
-    runs.log_files(store, end.run_id, [*_tables(records, end.folder), _plan(records, end.folder), *pictures])
+    runs.log_files(store, end.run_id, [*files, *pictures])
     runs.end(store, own, tags=tags)
     optimize(store)
     return ""
@@ -187,13 +188,16 @@ def _closed(end: End) -> None:
         time.sleep(0.2)
 
 
-def _plan(records: Sequence[RunRecord], folder: Path) -> Path:
+def _plan(end: End, state: str) -> Path:
     """Write which jobs there are, and which results are those of earlier sweeps."""
+    records, folder = end.records, end.folder
     reused = [job.run_id for job in records if job.run_id and job.sweep != folder.name]
     jobs = [{"number": job.job, "name": job.name, "key": job.key, "run_id": job.run_id} for job in records]
+    experiment = end.store.experiment
+    plan = {"sweep": folder.name, "experiment": experiment, "state": state, "reused": reused, "jobs": jobs}
     path = folder / PLAN
     with whole_file(path) as file:
-        file.write(json.dumps({"sweep": folder.name, "reused": reused, "jobs": jobs}, indent=1).encode())
+        file.write(json.dumps(plan, indent=1).encode())
     return path
 
 

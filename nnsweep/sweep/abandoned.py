@@ -49,6 +49,7 @@ def _is_abandoned(run: Earlier) -> bool:
 
 
 def _ended(store: Store, run: Earlier, end: RunRecord | None) -> RunRecord:
+    _remove_halves(run.artifact_uri)
     if not run.is_sweep and (recorded := _recorded(store, run)):
         return recorded
     record = run.record
@@ -58,6 +59,14 @@ def _ended(store: Store, run: Earlier, end: RunRecord | None) -> RunRecord:
         record = replace(end, run_id=run.record.run_id)
     runs.end(store, record, settings=record.settings)
     return record
+
+
+def _remove_halves(artifact_uri: str) -> None:
+    """Remove what MLflow had begun to write among the artifacts of a run, where these are on this machine."""
+    folder = Path(artifact_uri.removeprefix("file://"))
+    if artifact_uri and folder.is_absolute():
+        for path in folder.glob(".artifact.uploading.*"):
+            path.unlink(missing_ok=True)
 
 
 def _recorded(store: Store, run: Earlier) -> RunRecord | None:
@@ -76,4 +85,5 @@ def _recorded(store: Store, run: Earlier) -> RunRecord | None:
 
 
 def _same(one: RunRecord, other: RunRecord) -> bool:
-    return (one.sweep, one.job, one.attempt) == (other.sweep, other.job, other.attempt)
+    same = all(getattr(one, name) == getattr(other, name) for name in ("sweep", "job", "attempt"))
+    return same and other.key in ("", one.key)

@@ -18,6 +18,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from nnsweep.data import mapped
+from nnsweep.errors import StoreError
 from nnsweep.sweep import work, workers
 from nnsweep.sweep.memory import size_in_bytes
 from nnsweep.sweep.stacks import Stack, makespan, stacks
@@ -54,8 +55,23 @@ class Crew:
             workers.warm_up(["nnsweep.preloaded"])
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """Call a function, in a worker if there are any; it must be picklable."""
-        return workers.call(function) if self.n_workers > 1 else function()
+        """Call a function, in a worker if there are any; it must be picklable, and may be called again.
+
+        Raises
+        ------
+        StoreError
+            If two workers died of it.
+        """
+        if self.n_workers == 1:
+            return function()
+        try:
+            return workers.call(function)
+        except workers.WorkerDied:
+            pass
+        try:
+            return workers.call(function)
+        except workers.WorkerDied as died:
+            raise StoreError(f"the store could not be looked at: {died}. Try again") from died
 
     def plan(self, tasks: Sequence[Task]) -> list[Stack]:
         """Form the stacks, the longest first; the data sets must have been loaded (`work.dataset`)."""

@@ -46,7 +46,8 @@ def outcomes(tasks: Sequence[Task], returns: Mapping[int, JobReturn], folder: Pa
         if isinstance(outcome, RunRecord):
             records[number] = outcome
         else:
-            records[number] = written.get((number, task.place.attempt)) or _unreturned(task, returned)
+            own = written.get((number, task.place.attempt))
+            records[number] = own if own and task.wrote(own) else _unreturned(task, returned)
     return records
 
 

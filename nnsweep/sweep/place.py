@@ -29,6 +29,8 @@ class Place:
         How many runs with the same key there are with this one.
     checkpoint : Path or None
         The folder of an earlier attempt that left a checkpoint to go on from.
+    key : str
+        The job's key, where it was settled; a folder may hold records of other jobs.
     experiment_id : str
         The experiment's id in the store, so that no job need ask for it; empty if it must.
     """
@@ -42,4 +44,5 @@ class Place:
     n_jobs: int = 1
     attempt: int = 1
     checkpoint: Path | None = None
+    key: str = ""
     experiment_id: str = ""

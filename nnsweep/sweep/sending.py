@@ -99,7 +99,7 @@ def _found(store: Store, record: RunRecord) -> "Run | None":
     own = next(iter(with_ids(store, [record.run_id] if record.run_id else [])), None)
     if own is not None:
         return own
-    found = runs.find(store, sweep=record.sweep, job=record.job, attempt=record.attempt)
+    found = runs.find(store, sweep=record.sweep, job=record.job, attempt=record.attempt, key=record.key)
     return next(iter(with_ids(store, [found.run_id])), None) if found else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nnsweep.files import remove_left
 from nnsweep.sweep import abandoned, plan, sending
 from nnsweep.sweep.plan import Choice, Rerun, Wanted
 from nnsweep.tracking import claims, earlier
@@ -106,7 +107,9 @@ def _looked(asked: Asked) -> Settled:
 
 def _tidied(store: Store, asked: Asked) -> list[str]:
     """Close what was abandoned, send what waits; give what to say of it."""
-    waiting = [] if asked.run_id else [place for place in sending.unsent(asked.folder.parent)]
+    root = asked.folder.parent
+    waiting = [] if asked.run_id else sending.unsent(root)
+    remove_left([root, *root.glob("*"), *root.glob("*/*")] if not asked.run_id else [])
     closed = abandoned.close(store, earlier.running(store))
     jobs = [record for record in closed if record.key]
     lost = sum(record.state == "lost" for record in jobs)
@@ -120,7 +123,7 @@ def _tidied(store: Store, asked: Asked) -> list[str]:
 def _choices(store: Store, asked: Asked) -> dict[int, Choice]:
     keys = {job.key for job in asked.jobs}
     known = earlier.with_keys(store, keys)
-    sweeps = [run for run in earlier.running(store) if run.is_sweep and run.record.run_id != asked.run_id]
+    sweeps = [run for run in earlier.running(store) if run.is_sweep and not _is_own(run, asked)]
     held = claims.claimed([run for run in sweeps if not run.is_abandoned], keys)
     choices = {
         job.number: plan.choice(
@@ -147,10 +150,10 @@ def _explained(store: Store, jobs: Sequence[Wanted], choices: Mapping[int, Choic
 def _claimed(store: Store, asked: Asked, keys: Sequence[str]) -> str:
     """Let the sweep's own run say which jobs it will do; the run is started if it is not there yet."""
     texts = claims.tags(keys)
-    if asked.run_id:
-        runs.log(store, asked.run_id, tags=texts)
-        return asked.run_id
     sweep = asked.folder.name
+    if own := next((run for run in earlier.running(store) if _is_own(run, asked)), None):
+        runs.log(store, own.record.run_id, tags=texts)
+        return own.record.run_id
     texts |= {
         "nnsweep.kind": "sweep",
         "nnsweep.sweep": sweep,
@@ -160,6 +163,11 @@ def _claimed(store: Store, asked: Asked, keys: Sequence[str]) -> str:
         runs.OWNER: asked.owner.tag(),
     }
     return runs.start(store, f"sweep {sweep}", texts)
+
+
+def _is_own(run: earlier.Earlier, asked: Asked) -> bool:
+    """Tell whether a run is the sweep's own, which a worker may have started before it died."""
+    return run.is_sweep and run.record.sweep == asked.folder.name and run.owner == asked.owner
 
 
 def closed(store: Store, sweep: str, ends: Mapping[int, RunRecord]) -> bool:

@@ -3,6 +3,7 @@
 It is how the results of a sweep come into a store that was away, or into another one.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,12 @@ from nnsweep.sweep import abandoned, sending
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.folder import Kept
 from nnsweep.tracking import claims, earlier
+from nnsweep.tracking import run as runs
+from nnsweep.tracking.reading import PLAN
+from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, ready
+
+_SUMMARY = (PLAN, "table.csv", "table.md", "table.html")
 
 
 @dataclass
@@ -69,20 +75,38 @@ def sync(root: Path, uri: str) -> Told:
         with claims.alone(store):
             _send(store, records, told)
             abandoned.close(store, earlier.running(store))
+            for folder in sorted({place.parent for place, _ in records}):
+                _send_summary(store, folder)
     return told
+
+
+def _send_summary(store: Store, folder: Path) -> None:
+    """End a sweep's own run with what its folder has, unless that has been done."""
+    try:
+        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        state = str(plan["state"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # not the folder of a sweep that has come to its end
+    tags = {"nnsweep.kind": "sweep", "nnsweep.sweep": folder.name, "nnsweep.state": "running"}
+    found = runs.find_sweep(store, folder.name)
+    if found and found.ended:
+        return
+    run_id = found.run_id if found else runs.start(store, f"sweep {folder.name}", tags)
+    runs.log_files(store, run_id, [path for name in _SUMMARY if (path := folder / name).is_file()])
+    runs.end(store, RunRecord(run_id=run_id, name=folder.name, state=state if state in runs.STATUSES else "lost"))
 
 
 def _send(store: Store, records: Sequence[tuple[Path, Kept]], told: Told) -> None:
     known = earlier.with_keys(store, {kept.record.key for _, kept in records})
     still_open = {run.record.run_id for run in earlier.running(store)}  # though its state may be told already
     ended = {
-        (run.record.sweep, run.record.job, run.record.attempt)
+        (run.record.key, run.record.sweep, run.record.job, run.record.attempt)
         for runs in known.values()
         for run in runs
         if run.record.state not in ("running", "lost") and run.record.run_id not in still_open
     }
     for place, kept in records:
-        if (kept.record.sweep, kept.record.job, kept.record.attempt) in ended:
+        if (kept.record.key, kept.record.sweep, kept.record.job, kept.record.attempt) in ended:
             told.present += 1
             continue
         try:

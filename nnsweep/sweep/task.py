@@ -46,7 +46,12 @@ class Task:
     def ended(self) -> RunRecord | None:
         """Give the record of the job's run, if this attempt of it has ended."""
         record = read_record(self.place.folder)
-        return record if record and record.attempt == self.place.attempt else None
+        return record if record and self.wrote(record) else None
+
+    def wrote(self, record: RunRecord) -> bool:
+        """Tell whether a record is that of this attempt of the job."""
+        same = (record.job, record.attempt) == (self.place.number, self.place.attempt)
+        return same and self.place.key in ("", record.key)
 
     def make_folder(self) -> None:
         """Make the job's folder, with Hydra's files in it."""

@@ -64,12 +64,26 @@ def _context() -> BaseContext:
 
 
 @contextmanager
+def _without_hangups() -> Iterator[None]:
+    """Let what is started in the block outlive a terminal that closes: Python's resource tracker would not."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@contextmanager
 def _as_workers_need_it() -> Iterator[None]:
     """Let processes that are started here use one BLAS thread, and leave Ctrl-C to this one from the first."""
     if hasattr(signal, "pthread_sigmask"):
         from multiprocessing import resource_tracker
 
-        resource_tracker.ensure_running()  # when it starts, it lets these signals through again
+        with _without_hangups():
+            resource_tracker.ensure_running()  # when it starts, it lets signals through again
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")  # a worker would run the user's script again to have its names
     before = {name: os.environ.get(name) for name in _THREADS}

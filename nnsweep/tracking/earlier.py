@@ -45,6 +45,8 @@ class Earlier:
         When it was begun, in seconds since the epoch.
     is_sweep : bool
         Whether it is a sweep's summary run.
+    artifact_uri : str
+        Where its files are.
     claims : str
         What a sweep's run says it will do; see `nnsweep.tracking.claims`.
     """
@@ -56,6 +58,7 @@ class Earlier:
     owner: Owner | None
     since: float
     is_sweep: bool
+    artifact_uri: str = ""
     claims: str = ""
 
     @property
@@ -143,5 +146,6 @@ def _earlier(run: "Run") -> Earlier:
         owner=owner.read(tags.get(OWNER)),
         since=(run.info.start_time or 0) / 1000,
         is_sweep=tags.get("nnsweep.kind") == "sweep",
+        artifact_uri=run.info.artifact_uri or "",
         claims="".join(itertools.takewhile(bool, (tags[name] for name in sorted(tags) if name.startswith(CLAIMS)))),
     )

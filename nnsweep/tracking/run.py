@@ -79,9 +79,18 @@ class Found(NamedTuple):
     ended: bool
 
 
-def find(store: Store, *, sweep: str, job: int, attempt: int) -> Found | None:
+def find(store: Store, *, sweep: str, job: int, attempt: int, key: str) -> Found | None:
     """Find a run by what no two runs have in common; one that has ended before one that has not."""
     wanted = {"nnsweep.sweep": sweep, "nnsweep.job": str(job), "nnsweep.attempt": str(attempt)}
+    return _found(store, wanted | ({"nnsweep.key": key} if key else {}))
+
+
+def find_sweep(store: Store, sweep: str) -> Found | None:
+    """Find a sweep's own run."""
+    return _found(store, {"nnsweep.kind": "sweep", "nnsweep.sweep": sweep})
+
+
+def _found(store: Store, wanted: Mapping[str, str]) -> Found | None:
     asked = [f"tags.`{name}` = '{text}'" for name, text in wanted.items() if "'" not in text]  # it would end the text
     with explained(store.uri):
         runs = client(store.uri).search_runs([store.experiment_id], filter_string=" and ".join(asked))

@@ -28,23 +28,19 @@ def _killed_and_given_again(studies, *labels: str):
     return folder
 
 
-@pytest.mark.xfail(strict=True, reason="final metrics are sent again by `sending.resend`, though the store has them")
 def test_a_record_that_was_sent_in_part_has_no_point_twice(studies):
     folder = _killed_and_given_again(studies, "sql INSERT INTO latest_metrics", "sql COMMIT", "sql BEGIN")
     assert oracle.differences(oracle.table(folder), studies.undisturbed(QUICK)[1]) == []
 
 
-@pytest.mark.xfail(strict=True, reason="`whole_file` leaves its temporary file where it was killed, for ever")
 def test_no_temporary_file_outlives_the_next_command(studies):
     assert oracle.temporary_files(_killed_and_given_again(studies, "fsync multirun")) == []
 
 
-@pytest.mark.xfail(strict=True, reason="MLflow leaves its temporary file among the artifacts of a run that then ends")
 def test_no_temporary_file_stays_among_artifacts(studies):
     assert oracle.temporary_files(_killed_and_given_again(studies, "os.rename mlartifacts")) == []
 
 
-@pytest.mark.xfail(strict=True, reason="`workers.call` raises WorkerDied, which nobody puts into words")
 @pytest.mark.parametrize("role", ["worker1", "worker4"])
 def test_a_worker_that_dies_while_the_store_is_looked_at_is_told_in_a_line(studies, role):
     ended = studies.programs.run(studies.new(), WORKERS, fault=Fault(role=role, at=3))

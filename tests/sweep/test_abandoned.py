@@ -1,4 +1,4 @@
-"""A run whose process is gone is ended by whoever finds it: from its folder if that has the whole record, or as lost."""
+"""A run whose process is gone is ended by whoever finds it: from its folder if that has the record, or as lost."""
 
 import os
 import shutil

@@ -120,9 +120,8 @@ class Injector:
             paths = _paths(arguments)
             if any(map(self._is_ours, paths)):
                 self.cross(f"{event} {' '.join(map(self._shown, paths))}")
-        elif event == "sqlite3.connect":
-            if self.folder in os.fsdecode(arguments[0]):
-                self.cross("sqlite3.connect")
+        elif event == "sqlite3.connect" and self.folder in os.fsdecode(arguments[0]):
+            self.cross("sqlite3.connect")
 
     def _watched(self, connect: Callable[..., Any]) -> Callable[..., Any]:
         """Watch what connections do: a trace sees every statement, but cannot raise."""
