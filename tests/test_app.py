@@ -273,11 +273,7 @@ def long_sweep(study: Path) -> Iterator[subprocess.Popen[str]]:
 SIGNALS = [
     (signal.SIGINT, 130),
     (signal.SIGTERM, 143),
-    pytest.param(
-        signal.SIGHUP,
-        129,
-        marks=pytest.mark.xfail(reason="it kills multiprocessing's resource tracker, and Python warns of that"),
-    ),
+    (signal.SIGHUP, 129),
 ]
 
 

@@ -4,8 +4,9 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -562,3 +563,153 @@ def test_an_interruption_while_one_is_written_ends_the_others_too(stack, store):
         stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
     states = [record.state for record in sorted(job_runs(store), key=lambda record: record.job)]
     assert states == ["finished", "interrupted", "finished"]
+
+
+# ---- checkpoints: what is run again goes on, and ends as if it had never stopped
+
+SIX = ("trainer.epochs=6", "data.val_fraction=0.2")
+KINDS = {
+    "minibatch": (*SIX, "seed=1", "trainer.dropout=0.2"),
+    "adam": (*SIX, "seed=2", "optimizer=adam", "trainer.dtype=float64"),
+    "full batch": (*SIX, "seed=3", "trainer=full_batch", "trainer.epochs=6", "schedule=reduce_on_plateau"),
+}
+
+
+CHOSEN = choices({"activation": "relu", "schedule": "cosine", "data": "iris"}, QUICK)
+
+
+class Killed(BaseException):
+    """The process is gone, before it could leave a checkpoint of this epoch."""
+
+
+@pytest.fixture
+def begin(make, store, tmp_path) -> Callable[..., list[RunRecord]]:
+    """Give a function that runs jobs as one stack, each in the folder of its name, and stops them after an epoch."""
+
+    def run(jobs: Mapping[str, tuple[str, ...]], *, stop: int = -1, killed: bool = False, attempt: int = 1) -> Any:
+        tasks, epochs = [], iter(range(1000))
+        for number, (name, overrides) in enumerate(jobs.items()):
+            (folder := tmp_path / name).mkdir(exist_ok=True)
+            place = Place(folder=folder, sweep="s1", number=number, name=name, chosen=CHOSEN, attempt=attempt)
+            tasks.append((make(*overrides), place))
+
+        def stopped() -> bool:
+            ends = next(epochs) == stop
+            if ends and killed:
+                raise Killed
+            return ends
+
+        try:
+            return work.run(tasks, store, stopped=stopped)
+        except (KeyboardInterrupt, Killed):
+            return [read_record(place.folder) for _, place in tasks]
+
+    return run
+
+
+def result(folder: Path) -> Any:
+    """Give all that a training came to, bit for bit."""
+    kept = read_kept(folder)
+    assert kept is not None
+    table = pd.read_parquet(folder / "history.parquet")
+    curves = {name: (column.dtype.str, column.to_numpy().tobytes()) for name, column in table.items()}
+    with np.load(folder / "weights.npz", allow_pickle=False) as weights:
+        arrays = {name: (weights[name].dtype.str, weights[name].tobytes()) for name in weights}
+    metrics = {name: value for name, value in kept.record.metrics.items() if name != "duration_seconds"}
+    return kept.record.state, kept.record.reason, metrics, kept.best_epoch, kept.n_epochs, curves, arrays
+
+
+@pytest.mark.parametrize(
+    ("kind", "every", "killed"),
+    [*product(["minibatch"], [1, 2, 3], [False, True]), ("adam", 2, True), ("full batch", 2, True)],
+)
+def test_a_job_that_stopped_at_any_epoch_ends_as_if_it_had_not(kind, every, killed, begin, tmp_path, monkeypatch):
+    begun_at = []
+    train = work.train
+
+    def noted(*given: Any, resumed: Any = None, **named: Any) -> Any:
+        begun_at.append(resumed[0].epoch if resumed else None)
+        return train(*given, resumed=resumed, **named)
+
+    monkeypatch.setattr(work, "train", noted)
+    begin({"never": KINDS[kind]})
+    for epoch in range(7):
+        name = f"stopped{epoch}"
+        (record,) = begin({name: (*KINDS[kind], f"checkpoint_every={every}")}, stop=epoch, killed=killed)
+        assert record.state == ("finished" if epoch == 6 else "interrupted")
+        assert (tmp_path / name / "checkpoint.npz").exists() is (epoch < 6 and not (killed and epoch == 0))
+        if epoch < 6:
+            (record,) = begin({name: (*KINDS[kind], f"checkpoint_every={every}")}, attempt=2)
+            last = epoch if not killed else (epoch - 1) // every * every
+            assert begun_at[-1] == (last if last >= 0 else None)
+            assert (record.state, record.attempt) == ("finished", 2)
+        assert result(tmp_path / name) == result(tmp_path / "never")
+        assert not (tmp_path / name / "checkpoint.npz").exists()
+
+
+def test_the_members_of_a_stack_go_on_from_different_epochs(begin, tmp_path):
+    members = {f"m{seed}": (*SIX, f"seed={seed}", "checkpoint_every=2") for seed in range(5)}
+    begin({f"never{name}": overrides for name, overrides in members.items()})
+    for epoch, (name, overrides) in enumerate(members.items()):
+        if name != "m4":  # which begins now
+            begin({name: overrides}, stop=(0, 3, 3, 5)[epoch])
+    again = begin(members, attempt=2)
+    assert [(record.name, record.state) for record in again] == [(name, "finished") for name in members]
+    for name in members:
+        assert result(tmp_path / name) == result(tmp_path / f"never{name}")
+
+
+def test_a_stack_that_is_stopped_twice_ends_as_if_it_had_not(begin, tmp_path):
+    members = {f"m{seed}": (*SIX, f"seed={seed}", "checkpoint_every=2") for seed in range(3)}
+    begin({f"never{name}": overrides for name, overrides in members.items()})
+    begin({"m0": members["m0"]}, stop=2)
+    begin(members, stop=1)
+    begin(members, stop=0, attempt=2)
+    begin(members, attempt=3)
+    for name in members:
+        assert result(tmp_path / name) == result(tmp_path / f"never{name}")
+
+
+@pytest.mark.parametrize("damage", ["cut off", "a bit", "empty", "another job's"])
+def test_with_a_damaged_checkpoint_training_begins_anew_with_the_same_result(damage, begin, tmp_path, caplog):
+    job = (*SIX, "checkpoint_every=1")
+    begin({"never": job})
+    begin({"one": job}, stop=3)
+    begin({"other": (*job, "seed=9")}, stop=3)
+    path = tmp_path / "one" / "checkpoint.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    other = (tmp_path / "other" / "checkpoint.npz").read_bytes()
+    damaged = {"cut off": content[:-9], "a bit": content, "empty": b"", "another job's": other}
+    path.write_bytes(damaged[damage])
+    (record,) = begin({"one": job}, attempt=2)
+    assert record.state == "finished"
+    assert "training begins anew" in caplog.text
+    assert result(tmp_path / "one") == result(tmp_path / "never")
+
+
+def test_a_checkpoint_of_another_sweep_is_gone_on_from(make, store, begin, tmp_path):
+    job = (*SIX, "checkpoint_every=2")
+    begin({"never": job})
+    begin({"before": job}, stop=4)
+    (folder := tmp_path / "now").mkdir()
+    place = Place(folder=folder, sweep="s2", number=0, name="now", chosen=CHOSEN, checkpoint=tmp_path / "before")
+    first = []
+    work.run([(make(*job), place)], store, stopped=lambda: bool(first.append(1)))
+    assert len(first) == 2
+    assert result(folder) == result(tmp_path / "never")
+
+
+def test_without_checkpoints_none_is_left(begin, tmp_path):
+    begin({"one": SIX}, stop=3)
+    assert not (tmp_path / "one" / "checkpoint.npz").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_no_more_than_that(begin, tmp_path, monkeypatch, caplog):
+    def full(*_: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("nnsweep.sweep.folder.write_checkpoint", full)
+    (record,) = begin({"one": (*SIX, "checkpoint_every=1")})
+    assert record.state == "finished"
+    assert "no checkpoint: no space left on device" in caplog.text
