@@ -15,7 +15,7 @@ COMMAND = [*QUICK, "tracking.patience=0"]
 CAUSES = {
     "ENOSPC": ("No space left on device", "database or disk is full"),
     "EIO": ("Input/output error", "disk I/O error"),
-    "EROFS": ("Read-only file system", "readonly database", "read-only"),
+    "EROFS": ("Read-only file system", "readonly database", "read-only", "can be written to"),
     "EMFILE": ("Too many open files", "unable to open database file"),
     "EFBIG": ("File too large", "disk I/O error", "database or disk is full"),
 }
@@ -34,7 +34,8 @@ def _check(ended: Ended, trial: Trial, error: str, *, may_succeed: bool = True) 
     trial.problems += ended.tracebacks()
     if ended.code not in ((0, 2, 3, 5) if may_succeed else (2, 3, 5)):
         trial.problems.append(f"no promised exit code: {ended.told()}")
-    said = [line for line in ended.err.splitlines() if any(cause in line for cause in CAUSES[error])]
+    lines = [line for line in ended.err.splitlines() if line.startswith("nnsweep: ")]
+    said = [line for line in lines if any(cause in line for cause in CAUSES[error])]
     if ended.code in (2, 5) and not said:
         trial.problems.append(f"no line names the cause: {ended.told()}")
     trial.problems += orphans(ended.pid)

@@ -10,6 +10,8 @@ KNOWN = {
     "sent twice": r"^[\w-]+: points, too much: .*, missing: \[\]$",
     "no word for a dead worker": r"(?s)^(a traceback|no promised exit code): exit 1.*workers\.WorkerDied: ",
     "log that cannot be written": r"^a traceback of logging: ",
+    "cause forgotten": r"(?s)^no line names the cause: .*did not answer a moment ago",
+    "full disk told as damage": r"(?s)^no line names the cause: .*cannot be read \(disk I/O error\)",
 }
 """What is known, by a name, as the pattern of what campaigns say of it."""
 

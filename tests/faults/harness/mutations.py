@@ -1,0 +1,191 @@
+"""Planted faults: small changes of the product, each with the quick tests of which one must notice."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fault that is planted into a copy of the package.
+
+    Attributes
+    ----------
+    name : str
+        What is wrong then.
+    file : str
+        Of the package.
+    old, new : str
+        What stands there once, and what stands there instead.
+    tests : str
+        Files of tests, of which one must fail, with pytest's ``-k`` after a colon.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+PLANTED = [
+    Planted(
+        "the record is not written before it is sent",
+        "sweep/runner.py",
+        "kept = folder.write_record(self.place.folder, self._kept(), self.files)",
+        "kept = self._kept()",
+        "tests/sweep/test_work.py",
+    ),
+    Planted(
+        "files are not written through",
+        "files.py",
+        "os.fsync(handle.fileno())",
+        "pass",
+        "tests/faults/test_order.py",
+    ),
+    Planted(
+        "files do not take their name at once",
+        "files.py",
+        "os.replace(temporary, target)",
+        "target.write_bytes(temporary.read_bytes())",
+        "tests/faults/test_order.py",
+    ),
+    Planted(
+        "the key does not know the data",
+        "sweep/job.py",
+        '"data": data_digest,',
+        '"data": "",',
+        "tests/sweep/test_job.py",
+    ),
+    Planted(
+        "the key does not know the numerics",
+        "sweep/job.py",
+        '"numerics": NUMERICS_VERSION}',
+        '"numerics": 0}',
+        "tests/sweep/test_job.py",
+    ),
+    Planted(
+        "abandoned runs are never closed",
+        "sweep/settle.py",
+        "closed = abandoned.close(store, earlier.running(store))",
+        "closed = abandoned.close(store, [])",
+        "tests/faults/test_kill.py:goes_on_again",
+    ),
+    Planted(
+        "claims are ignored",
+        "sweep/settle.py",
+        "known.get(job.key, []), held.get(job.key), rerun",
+        "known.get(job.key, []), None, rerun",
+        "tests/faults/test_signals.py:stopped_for_a_while",
+    ),
+    Planted(
+        "an interrupted job counts as finished",
+        "sweep/plan.py",
+        '_ENDED = ("finished", "failed", "diverged")',
+        '_ENDED = ("finished", "failed", "diverged", "interrupted")',
+        "tests/sweep/test_plan.py",
+    ),
+    Planted(
+        "a checkpoint lacks the optimizer's memory",
+        "mlp/snapshot.py",
+        '"n_slots": len(self.slots),',
+        '"n_slots": 0,',
+        "tests/mlp/test_snapshot.py",
+    ),
+    Planted(
+        "a record's checksum is not compared",
+        "sweep/folder.py",
+        'if read["checksum"] != _checksum(content):',
+        "if False:",
+        "tests/sweep/test_folder.py",
+    ),
+    Planted(
+        "the files of a record are not compared",
+        "sweep/folder.py",
+        "if found != wanted:",
+        "if False:",
+        "tests/sweep/test_folder.py",
+    ),
+    Planted(
+        "a checkpoint of another job is taken",
+        "sweep/folder.py",
+        'if values["key"] != key:',
+        "if False:",
+        "tests/sweep/test_folder.py",
+    ),
+    Planted(
+        "the death of a worker counts as success",
+        "sweep/crew.py",
+        "failed = isinstance(outcome, BaseException)\n    told",
+        "failed = False\n    told",
+        "tests/sweep/test_crew.py",
+    ),
+    Planted(
+        "a failed job leaves exit code 0",
+        "course.py",
+        "raise SystemExit(FAILED_JOBS)",
+        "pass",
+        "tests/test_app.py",
+    ),
+    Planted(
+        "what a store says is not masked",
+        "tracking/client.py",
+        "said = masked(lines[0])[:_SAID]",
+        "said = lines[0][:_SAID]",
+        "tests/tracking/test_client.py",
+    ),
+    Planted(
+        "a record is marked as sent before it is",
+        "sweep/sending.py",
+        "    if kept.data:\n",
+        "    folders.mark_sent(folder, record.run_id)\n    if kept.data:\n",
+        "tests/faults/test_order.py",
+    ),
+    Planted(
+        "a record that is sent again makes another run",
+        "sweep/sending.py",
+        "run_id = found.run_id if found else runs.start",
+        "run_id = runs.start",
+        "tests/faults/test_kill.py:any_fifth",
+    ),
+    Planted(
+        "a process that has another's number counts as it",
+        "tracking/owner.py",
+        "owner.start != _started(owner.pid)",
+        "not _started(owner.pid)",
+        "tests/tracking/test_owner.py",
+    ),
+    Planted(
+        "whoever is at work counts as gone",
+        "tracking/earlier.py",
+        "and self.owner is not None and not held",
+        "and self.owner is not None",
+        "tests/tracking/test_earlier.py",
+    ),
+    Planted(
+        "workers outlive their parent",
+        "sweep/workers.py",
+        "    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()\n",
+        "",
+        "tests/sweep/test_workers.py",
+    ),
+    Planted(
+        "a second signal is not obeyed",
+        "interruption.py",
+        "    if first and _course.patient:\n        return\n",
+        "    if _course.patient:\n        return\n",
+        "tests/test_interruption.py",
+    ),
+    Planted(
+        "values that are not finite are sent",
+        "tracking/run.py",
+        " if math.isfinite(value)]",
+        "]",
+        "tests/tracking/test_run.py",
+    ),
+    Planted(
+        "a store is made in its place",
+        "tracking/store.py",
+        "            _build_sqlite(database)\n    except",
+        "            client(f'{_SQLITE}{database}').search_experiments(max_results=1)\n    except",
+        "tests/faults/test_creation.py",
+    ),
+]
