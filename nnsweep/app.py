@@ -73,6 +73,7 @@ _register("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
 _register("nnsweep_cores", _physical_cores, replace=True)
 # conf/hydra/launcher/ray.yaml stands before the plugin's configuration of that name: Hydra 1.3 checks ours against it
 # and announces in every process, here and in the workers, that 1.4 will not
+warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that is not there: `_problems` tells it
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
 
@@ -209,11 +210,13 @@ def _hydra(arguments: Sequence[str]) -> None:
 
 def _without_passwords(arguments: Sequence[str]) -> list[str]:
     """Take a store's address with a password out of the command line, which Hydra writes down, to the environment."""
+    from nnsweep.tracking.store import resolved_uri
+
     kept = []
     for argument in arguments:
         key, _, value = argument.partition("=")
         if key.lstrip("+") == "tracking.uri" and has_credentials(value):
-            os.environ["MLFLOW_TRACKING_URI"] = value.strip("'\"")
+            os.environ["MLFLOW_TRACKING_URI"] = resolved_uri(value.strip("'\""), Path.cwd())
         else:
             kept.append(argument)
     return kept
@@ -320,6 +323,8 @@ def _problems(error: Exception) -> tuple[str, ...] | None:
         return (told(error),)
     if absent := absent_plugin(error):
         return (absent,)
+    if isinstance(error, UserWarning) and "hydra.searchpath" in str(error):
+        return (f"hydra.searchpath: {str(error).partition(', ')[2]}",)
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
     if isinstance(error, ValueError) and Path(hydra.__file__).parent in Path(raised_in).parents:
         return (f"{error} (in: {masked(' '.join(sys.argv[1:]))})",)  # it does not say which argument it means

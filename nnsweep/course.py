@@ -139,7 +139,7 @@ def _require_memory(task: Task) -> None:
     if needed > there:
         sizes = describe.sizes_name(task.job.arch.sizes)
         told = f"{needed / 2**30:.0f} GiB to train, and there are {there / 2**30:.0f}"
-        raise ConfigError(f"arch: a network of {sizes[:60]} units needs {told}; make it smaller")
+        raise ConfigError(f"arch.hidden_layer_sizes={sizes[:60]}: needs {told}; make it smaller")
 
 
 def _begun(course: _Course, configuration: str, n_jobs: int) -> Settled:

@@ -12,7 +12,7 @@ _WORDS = r"passw|passphrase|pwd|secret|token|credential|(?:api|access|private|ac
 _VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s'",;}\]]+?(?=:?(?:[\s'",;}\]]|$)))"""
 _IN_A_QUERY = r"(?<=[?&])[^\s=&]+=\*\*\*&"  # hidden already, and what follows is another value
 _TELLING = re.compile(
-    rf"(?<![\w.-])(?!{_IN_A_QUERY})([\w.-]*(?:{_WORDS})[\w.-]*['\"]?\s*[=:]\s*){_VALUE}", re.IGNORECASE
+    rf"(?<![\w.=/-])(?!{_IN_A_QUERY})([\w.-]*(?:{_WORDS})[\w.-]*['\"]?\s*[=:]\s*){_VALUE}", re.IGNORECASE
 )
 _QUERY = re.compile(
     r"([?&][^\s=&]*(?:pass|pwd|secret|token|key|credential|sig)[^\s=&]*=)[^\s&'\"]+?(?=:?(?:[\s&'\"]|$))", re.IGNORECASE

@@ -5,7 +5,6 @@ import os
 import pytest
 
 TAB = {"mine/arch/bad.yaml": "name: bad\n\thidden_layer_sizes: [3]\n"}
-USAGE = "argparse prints its usage before the error (app.py, _own_configurations and Hydra's own parser)"
 LONG = "x" * 300
 EXPORT = ["export", "Default"]
 BAD = [
@@ -81,9 +80,6 @@ BAD = [
     ("ui: a store that is not there", ["ui", "--uri", "sqlite:///none.db"], "none.db yet", 5),
     ("ui: a store that is a text", ["ui", "--uri", "sqlite:///a.txt"], "a.txt cannot be read", 5, {"a.txt": "x" * 999}),
 ]
-NOT_YET = dict.fromkeys(
-    ["an unknown option", "an unknown short option", "an unknown way to show", "an unknown thing to tell"], USAGE
-)
 REAL = [
     ("a choice", "activation=rel", "activation=rel: there is no such choice"),
     ("a value in a grid", "optimizer.learning_rate=0.1,0", "optimizer.learning_rate=0: must be > 0"),

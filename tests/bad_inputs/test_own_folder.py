@@ -126,11 +126,6 @@ BAD += [
     ("the folder's name is too long", ["--config-dir", "x" * 300], "--config-dir xxx"),
     ("the folder is given without a name", ["--config-dir"], "--config-dir"),
 ]
-NOT_YET = {
-    "the folder has no name": "an empty name is taken for none, and the sweep runs (app.py, _own_configurations)",
-    "the folder's name is too long": "OSError from Path.is_dir (app.py, _own_configurations)",
-    "the folder is given without a name": "argparse prints its usage before the error (app.py, _own_configurations)",
-}
 
 
 def test_a_bad_folder_of_ones_own_is_refused(bad, refused):
