@@ -10,7 +10,7 @@ EXPORT = ["export", "Default"]
 BAD = [
     ("a misspelt command", "exprt", "exprt: there is no such command; did you mean 'export'?"),
     ("a command of another case", ["Export", "x"], "Export: there is no such command"),
-    ("a command that does not exist", "sweep", "sweep: there is no such command; known: export, ui"),
+    ("a command that does not exist", "sweep", "sweep: there is no such command; known: export, sync, ui"),
     ("a key without a value", "seed", "seed: there is no such command"),
     ("nothing in quotes", "", "cannot be read"),
     ("an unknown option", "--nosuch", "--nosuch"),
