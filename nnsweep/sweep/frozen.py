@@ -9,9 +9,9 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, open_dict, read_write
 
-from nnsweep.masking import has_credentials
+from nnsweep.masking import has_credentials, masked
 
 
 class Frozen(ConfigLoader):
@@ -34,6 +34,11 @@ class Frozen(ConfigLoader):
         if has_credentials(str(config.tracking.uri)):
             with open_dict(config):
                 config.tracking.uri = None
+        own = config.hydra
+        if any(map(has_credentials, own.overrides.task)):
+            with read_write(own), open_dict(own):
+                own.overrides.task = [masked(override) for override in own.overrides.task]
+                own.job.override_dirname = masked(own.job.override_dirname)
         return config
 
     def load_configuration(self, *arguments: Any, **named: Any) -> DictConfig:

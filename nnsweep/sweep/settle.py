@@ -108,9 +108,10 @@ def _looked(asked: Asked) -> Settled:
 def _tidied(store: Store, asked: Asked) -> list[str]:
     """Close what was abandoned, send what waits; give what to say of it."""
     root = asked.folder.parent
-    waiting = [] if asked.run_id else sending.unsent(root)
-    remove_left([root, *root.glob("*"), *root.glob("*/*")] if not asked.run_id else [])
+    if not asked.run_id:
+        remove_left([root, *root.glob("*"), *root.glob("*/*")])
     closed = abandoned.close(store, earlier.running(store))
+    waiting = [] if asked.run_id else sending.unsent(root)
     jobs = [record for record in closed if record.key]
     lost = sum(record.state == "lost" for record in jobs)
     sent, damaged = sending.sent_now(store, [place for place in waiting if place.parent != asked.folder])

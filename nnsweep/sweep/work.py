@@ -86,6 +86,11 @@ def run(
         for job, place in tasks:
             runners.append(Runner(job, place, store, examples))
         _train(runners, examples, stopped)
+    except (Exception, SystemExit) as error:
+        for runner in runners:
+            if runner.trained.ending is None and runner.record.state != "failed":
+                runner.fail(error)
+        raise
     finally:
         records = _finished(runners, draw)
     return records
@@ -113,7 +118,12 @@ def _train(runners: Sequence[Runner], examples: Dataset, stopped: Callable[[], b
     """Train a stack; those of its jobs that go on from the same epoch are trained together."""
     groups: dict[int, list[Begun]] = {}
     for runner in runners:
-        checkpoint = runner.checkpoint()
+        try:
+            checkpoint = runner.checkpoint()
+        except (Exception, SystemExit) as error:
+            log.exception("the job failed")
+            runner.fail(error)
+            continue
         groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((runner, checkpoint))
     for begun in groups.values():
         _train_group(begun, examples, stopped)

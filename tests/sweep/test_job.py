@@ -18,7 +18,7 @@ from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.ranges import settings
 from nnsweep.mlp.schedules import SCHEDULES
 from nnsweep.mlp.stack import Member
-from nnsweep.mlp.train import Training
+from nnsweep.mlp.train import NUMERICS_VERSION, Training
 from nnsweep.sweep.job import OPERATIONAL, Job, Sweep, Tracking
 
 CONF = Path(conf_dir())
@@ -113,20 +113,56 @@ def test_the_main_yaml_names_exactly_a_jobs_fields():
     assert written["sweep"] == Sweep().model_dump(mode="json")
 
 
-@pytest.mark.parametrize(
-    "override",
-    [
-        "tracking.uri=sqlite:///x.db",
-        "tracking.experiment=x",
-        "tracking.artifact_root=x",
-        "tracking.max_points=5",
-        "tracking.pictures=false",
-        "data.home=x",
-        "arch.name=x",
-    ],
-)
+ELSEWHERE = [
+    "tracking.uri=sqlite:///x.db",
+    "tracking.experiment=x",
+    "tracking.artifact_root=x",
+    "tracking.max_points=5",
+    "tracking.pictures=false",
+    "tracking.patience=1",
+    "sweep.grids=[{arch: deep}]",
+    "sweep.zip=[[seed,arch]]",
+    "sweep.exclude=['depth > 3']",
+    "sweep.max_jobs=5",
+    "sweep.workers=2",
+    "sweep.max_stack_memory=2GB",
+    "dry_run=true",
+    "rerun=all",
+    "retries=2",
+    "fail_fast=true",
+    "checkpoint_every=3",
+    "data.home=x",
+    "arch.name=x",
+]
+
+
+@pytest.mark.parametrize("override", ELSEWHERE)
 def test_the_key_ignores_where_a_result_is_recorded(override, job):
-    assert job("data=newsgroups", override).key("d") == job("data=newsgroups").key("d")
+    changed = job("data=newsgroups", override)
+    assert changed != job("data=newsgroups")
+    assert changed.key("d") == job("data=newsgroups").key("d")
+
+
+def test_every_operational_setting_is_tried_above():
+    groups = {"tracking": Tracking, "sweep": Sweep}
+    wanted = OPERATIONAL.keys() - groups | {f"{name}.{one}" for name, of in groups.items() for one in of.model_fields}
+    assert wanted == {override.split("=")[0] for override in ELSEWHERE} - {"data.home", "arch.name"}
+
+
+def test_the_settings_that_leave_the_key_alone_are_these_and_no_others():
+    """Any other one at the top belongs to the result: whoever adds one must decide."""
+    parts = {"arch", "activation", "output_activation", "schedule", "optimizer", "init", "data", "trainer", "seed"}
+    assert Job.model_fields.keys() - OPERATIONAL == parts
+    assert OPERATIONAL.keys() == {
+        "tracking", "sweep", "dry_run", "rerun", "retries", "fail_fast", "checkpoint_every"
+    }  # fmt: skip
+    assert Job.model_fields.keys() >= OPERATIONAL.keys()
+
+
+def test_the_key_tells_the_version_of_the_numerics(job, monkeypatch):
+    before = job().key("d")
+    monkeypatch.setattr("nnsweep.sweep.job.NUMERICS_VERSION", NUMERICS_VERSION + 1)
+    assert job().key("d") != before
 
 
 def test_the_key_ignores_how_equal_sizes_are_written(job):

@@ -700,6 +700,37 @@ def test_a_checkpoint_of_another_sweep_is_gone_on_from(make, store, begin, tmp_p
     assert result(folder) == result(tmp_path / "never")
 
 
+def test_what_goes_wrong_with_a_checkpoint_costs_its_job_alone(begin, monkeypatch):
+    read = runner.Runner.checkpoint
+
+    def wrong(one: Any) -> Any:
+        if one.place.name == "one":
+            raise RuntimeError("no luck")
+        return read(one)
+
+    monkeypatch.setattr(runner.Runner, "checkpoint", wrong)
+    records = begin({name: (*SIX, f"seed={seed}") for seed, name in enumerate(("zero", "one", "two"))})
+    assert [record.state for record in records] == ["finished", "failed", "finished"]
+    assert records[1].reason == "RuntimeError: no luck"
+
+
+def test_what_goes_wrong_before_training_is_no_interruption(begin, store, monkeypatch, tmp_path):
+    begun = []
+
+    def wrong(job: Job, *_: Any) -> Any:
+        begun.append(job)
+        if len(begun) == 2:
+            raise RuntimeError("no luck")
+        return {"nnsweep.kind": "job", "nnsweep.key": "k"}
+
+    monkeypatch.setattr(runner, "_tags", wrong)
+    with pytest.raises(RuntimeError, match="no luck"):
+        begin({"zero": SIX, "one": SIX})
+    record = read_record(tmp_path / "zero")
+    assert (record.state, record.reason) == ("failed", "RuntimeError: no luck")
+    assert [found.state for found in job_runs(store)] == ["failed"]
+
+
 def test_without_checkpoints_none_is_left(begin, tmp_path):
     begin({"one": SIX}, stop=3)
     assert not (tmp_path / "one" / "checkpoint.npz").exists()

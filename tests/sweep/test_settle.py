@@ -1,0 +1,166 @@
+"""Before its first job a sweep looks what there is, closes what was abandoned, sends what waits, and claims jobs."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from nnsweep.sweep import folder as folders
+from nnsweep.sweep.plan import Wanted
+from nnsweep.sweep.settle import Asked, settle
+from nnsweep.tracking import claims
+from nnsweep.tracking.client import client
+from nnsweep.tracking.earlier import running
+from nnsweep.tracking.owner import this_process
+from nnsweep.tracking.reading import job_runs
+from nnsweep.tracking.store import if_there
+
+
+@pytest.fixture
+def ask(store, tmp_path):
+    """Ask what a sweep with jobs of some keys shall do."""
+
+    def of(*keys, sweep="now", **more):
+        jobs = [
+            Wanted(number=number, key=key, name=f"n{number}", settings={}, data_digest="d", numerics="3")
+            for number, key in enumerate(keys)
+        ]
+        asked = Asked(
+            uri=store.uri,
+            experiment="study",
+            artifact_root=None,
+            jobs=jobs,
+            rerun=None,
+            owner=this_process(),
+            folder=tmp_path / "sweeps" / sweep,
+        )
+        return replace(asked, **more)
+
+    return of
+
+
+def actions(settled):
+    return [(choice.action, choice.why) for choice in settled.choices.values()]
+
+
+def test_new_jobs_are_claimed_by_the_run_of_the_sweep(ask, store):
+    settled = settle(ask("a" * 64, "b" * 64))
+    assert actions(settled) == [("run", "new")] * 2
+    (sweep,) = running(store)
+    assert (sweep.is_sweep, sweep.record.run_id, sweep.owner) == (True, settled.run_id, this_process())
+    assert claims.claimed([sweep], ["a" * 64, "b" * 64, "c" * 64]).keys() == {"a" * 64, "b" * 64}
+    assert settled.notes == []
+
+
+def test_what_another_sweep_has_claimed_is_waited_for_and_the_rest_is_run(ask):
+    settle(ask("a" * 64, sweep="theirs"))
+    settled = settle(ask("a" * 64, "b" * 64))
+    assert actions(settled) == [("wait", "claimed"), ("run", "new")]
+    assert "theirs" in settled.choices[0].holder
+
+
+def test_what_a_sweep_has_claimed_that_is_gone_is_run(ask, orphaned, store):
+    orphaned(settle(ask("a" * 64, sweep="theirs")).run_id)
+    settled = settle(ask("a" * 64))
+    assert actions(settled) == [("run", "new")]
+    assert [run.record.run_id for run in running(store)] == [settled.run_id]
+
+
+def test_of_sweeps_that_settle_at_once_each_job_is_run_by_one(ask):
+    keys = [letter * 64 for letter in "abcdef"]
+    settled = {}
+
+    def one(name):
+        settled[name] = settle(ask(*keys, sweep=name))
+
+    threads = [threading.Thread(target=one, args=(f"s{number}",)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run = [number for each in settled.values() for number, choice in each.choices.items() if choice.action == "run"]
+    assert sorted(run) == [*range(6)]
+
+
+def test_the_same_job_is_taken_from_the_run_that_has_finished(ask, done):
+    record = done().record
+    settled = settle(ask(record.key))
+    assert actions(settled) == [("reuse", "finished")]
+    assert settled.choices[0].record == record
+
+
+def test_a_run_that_was_abandoned_is_closed_and_run_again(ask, begun, store):
+    run_id = begun(key="a" * 64)
+    settled = settle(ask("a" * 64))
+    assert actions(settled) == [("run", "lost")]
+    assert settled.choices[0].attempt == 2
+    assert settled.notes == ["1 runs were left by a process that is gone; they are closed as lost"]
+    assert client(store.uri).get_run(run_id).info.status == "KILLED"
+
+
+def test_a_record_that_waits_is_sent_and_its_job_done(ask, done, refusing, store):
+    with refusing("create_run"):
+        folder, waiting = done()
+    settled = settle(ask(waiting.key))
+    assert actions(settled) == [("reuse", "finished")]
+    assert settled.notes == ["1 records that waited in their folders were sent to the store"]
+    assert folders.is_sent(folder)
+    assert [record.key for record in job_runs(store)] == [waiting.key]
+    assert settle(ask(waiting.key, sweep="later")).notes == []
+
+
+def test_a_record_that_waits_with_an_abandoned_run_is_sent_once_and_told_once(
+    ask, done, refusing, orphaned, all_runs, store
+):
+    with refusing("set_terminated"):
+        record = done().record
+    orphaned(record.run_id)
+    settled = settle(ask(record.key))
+    assert actions(settled) == [("reuse", "finished")]
+    assert settled.notes == ["1 records that waited in their folders were sent to the store"]
+    assert len(all_runs(store)) == 2  # with that of the sweep
+
+
+def test_a_damaged_record_is_told_and_its_job_run_again(ask, done, refusing):
+    with refusing("create_run"):
+        folder, record = done()
+    (folder / "weights.npz").unlink()
+    settled = settle(ask(record.key))
+    assert actions(settled) == [("run", "new")]
+    assert len(settled.notes) == 1
+    assert "weights.npz: cannot be read" in settled.notes[0]
+
+
+def test_an_earlier_run_of_the_name_explains_why_it_is_not_the_jobs_result(ask, done):
+    done()
+    settled = settle(ask("a" * 64))
+    assert "seed 0 -> null" in settled.choices[0].changed
+
+
+def test_a_look_changes_nothing(ask, begun, store, all_runs, tmp_path):
+    begun(key="a" * 64)
+    settled = settle(ask("a" * 64, look_only=True))
+    assert (actions(settled), settled.run_id) == ([("run", "running")], "")
+    assert [run.info.status for run in all_runs(store)] == ["RUNNING"]
+    nowhere = f"sqlite:///{tmp_path}/nowhere/mlflow.db"
+    assert actions(settle(ask("a" * 64, look_only=True, uri=nowhere))) == [("run", "new")]
+    assert if_there(nowhere, "study") is None
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_who_has_waited_takes_over_what_was_left(ask, orphaned, store):
+    theirs = settle(ask("a" * 64, sweep="theirs"))
+    mine = settle(ask("a" * 64, "b" * 64))
+    asked = ask("a" * 64, run_id=mine.run_id, waited=frozenset({"a" * 64}))
+    assert actions(settle(asked)) == [("wait", "claimed")]
+    orphaned(theirs.run_id)
+    settled = settle(asked)
+    assert (actions(settled), settled.run_id) == ([("run", "new")], mine.run_id)
+    (sweep,) = running(store)
+    assert claims.claimed([sweep], ["a" * 64]).keys() == {"a" * 64}
+
+
+def test_many_claims_are_all_known(ask, store):
+    keys = [f"{number:064x}"[::-1] for number in range(1200)]
+    settle(ask(*keys))
+    assert claims.claimed(running(store), keys).keys() == {*keys}

@@ -1,0 +1,108 @@
+"""A job that another launcher runs in its own process ends with the sweep's process, and when the sweep asks it to."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from nnsweep.sweep import wish
+from nnsweep.sweep.grid import PLAN
+from nnsweep.tracking.owner import Owner, read, this_process
+
+_SWEEP = """
+import json, sys
+from nnsweep.tracking.owner import this_process
+with open(sys.argv[1], "w") as file:
+    json.dump({"owner": this_process().tag()}, file)
+print("begun", flush=True)
+input()
+"""
+_JOB = """
+import sys, time
+from pathlib import Path
+from nnsweep.sweep import wish
+stopped = wish.watch(Path(sys.argv[1]))
+print("begun", flush=True)
+while not stopped():
+    time.sleep(0.02)
+print("stopped", flush=True)
+"""
+
+
+@pytest.fixture
+def start():
+    """Start a process that says when it has begun."""
+    started = []
+
+    def of(program, path):
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout.readline() == "begun\n"
+        return process
+
+    yield of
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_job_ends_when_the_process_of_its_sweep_is_killed(start, tmp_path):
+    sweep = start(_SWEEP, tmp_path / PLAN)
+    job = start(_JOB, tmp_path)
+    time.sleep(2 * wish.LOOKS_EVERY)
+    assert job.poll() is None
+    os.kill(sweep.pid, signal.SIGKILL)
+    assert job.wait(10) == 1
+    assert job.stdout.read() == ""
+
+
+def test_a_job_stops_when_the_sweep_asks_it_to(start, tmp_path):
+    start(_SWEEP, tmp_path / PLAN)
+    job = start(_JOB, tmp_path)
+    wish.ask_to_stop(tmp_path)
+    assert job.wait(10) == 0
+    assert job.stdout.read() == "stopped\n"
+
+
+def test_what_is_asked_can_be_taken_back(tmp_path):
+    wish.forget(tmp_path)
+    wish.ask_to_stop(tmp_path)
+    wish.ask_to_stop(tmp_path)
+    assert (tmp_path / wish.STOP).exists()
+    wish.forget(tmp_path)
+    assert [*tmp_path.iterdir()] == []
+
+
+PLANS = {
+    "this process": json.dumps({"owner": this_process().tag()}),
+    "another machine": json.dumps({"owner": Owner("elsewhere", "b", 7, "t").tag()}),
+    "no owner": "{}",
+    "no process": json.dumps({"owner": "somebody"}),
+    "a list": "[]",
+    "damaged": "{",
+    "binary": "\udcff",
+}
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_where_there_is_nobody_to_watch_the_job_goes_on(plan, tmp_path):
+    (tmp_path / PLAN).write_text(plan, errors="surrogateescape")
+    stopped = wish.watch(tmp_path)
+    wish.ask_to_stop(tmp_path)
+    time.sleep(0.05)
+    assert not stopped()
+
+
+def test_without_a_plan_the_job_goes_on(tmp_path):
+    assert not wish.watch(tmp_path)()
+
+
+def test_a_process_number_that_is_given_again_is_another_process():
+    assert read(replace(this_process(), start="1").tag()) != this_process()
