@@ -86,10 +86,10 @@ def test_a_change_of_the_files_after_the_check_changes_no_job(launcher, change, 
         "NNSWEEP_TEST_FOLDER": str(study),
     }
     how = ("data=iris", "trainer.epochs=2", "tracking.pictures=false", "hydra.sweep.dir=s1")
-    jobs = ("hydra.launcher.n_jobs=1",) if launcher == "joblib" else ()
+    jobs = ("hydra.launcher.n_jobs=2",) if launcher == "joblib" else ()
     given = ["-m", "nnsweep", "--config-dir", str(conf), f"hydra/launcher={launcher}", *jobs, *how]
     with subprocess.Popen(
-        [sys.executable, *given, "optimizer.learning_rate=0.1,0.2"],
+        [sys.executable, *given, "optimizer.learning_rate=0.1,0.2,0.3"],
         cwd=study, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         try:
@@ -100,10 +100,10 @@ def test_a_change_of_the_files_after_the_check_changes_no_job(launcher, change, 
         finally:
             process.kill()
     assert (process.returncode, wrong) == (0, ""), said
-    records = [read_record(study / "s1" / number) for number in "01"]
-    assert [record.state for record in records] == ["finished"] * 2
+    records = [read_record(study / "s1" / number) for number in "012"]
+    assert [record.state for record in records] == ["finished"] * 3
     expected = {"seed": 0, "arch": "shallow", "hidden_layer_sizes": "32", "optimizer.momentum": 0.9}
-    for record, rate in zip(records, (0.1, 0.2), strict=True):
+    for record, rate in zip(records, (0.1, 0.2, 0.3), strict=True):
         assert {name: record.settings[name] for name in expected} == expected
         assert record.settings["optimizer.learning_rate"] == rate
 
