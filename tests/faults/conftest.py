@@ -48,6 +48,8 @@ def held(request: pytest.FixtureRequest) -> "Callable[[Campaign], None]":
 def _keep(test: pytest.Item, campaign: "Campaign") -> None:
     if FIGURES not in os.environ:
         return
+    from harness.machine import MACHINE, description
+
     path = Path(os.environ[FIGURES])
     known = json.loads(path.read_text()) if path.exists() else {}
     known[test.name] = {
@@ -57,4 +59,5 @@ def _keep(test: pytest.Item, campaign: "Campaign") -> None:
         "known": campaign.known(),
         "seconds": round(campaign.seconds, 1),
     }
+    known[MACHINE] = description()
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")

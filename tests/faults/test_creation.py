@@ -62,7 +62,7 @@ def _one_after_the_other(trial, arguments) -> Campaign:
 
 
 def test_a_store_whose_making_was_killed_is_made_by_the_next_command(studies, held):
-    held(campaign(lambda at: _killed(studies, at), range(3, _creation(studies), 230)))
+    held(campaign(lambda at: _killed(studies, at), range(3, _creation(studies), 290)))
 
 
 def test_processes_that_make_a_store_at_once_all_leave_their_runs(studies, held):

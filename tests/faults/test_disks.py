@@ -92,7 +92,7 @@ def _points(studies, every: int) -> list[tuple[str, int, bool]]:
 
 
 def test_a_write_that_is_refused_is_told_and_the_same_command_goes_on(studies, held):
-    held(campaign(lambda point: _refused(studies, point), _points(studies, 95)))
+    held(campaign(lambda point: _refused(studies, point), _points(studies, 160)))
 
 
 def test_files_that_may_not_grow_are_told_and_the_same_command_goes_on(studies, held):

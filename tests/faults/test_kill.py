@@ -66,7 +66,7 @@ def test_a_program_killed_at_any_fifth_boundary_goes_on_with_the_same_command(st
 
 
 def test_a_worker_killed_at_a_boundary_costs_no_job(studies, held):
-    held(campaign(lambda point: _worker_killed(studies, point), _worker_points(studies)[:: 4 * EVERY]))
+    held(campaign(lambda point: _worker_killed(studies, point), _worker_points(studies)[:: 6 * EVERY]))
 
 
 def test_what_is_killed_while_it_goes_on_goes_on_again(studies, held):

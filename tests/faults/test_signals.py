@@ -26,7 +26,7 @@ NOISE = 2.0
 """Of a machine that others use, in seconds."""
 
 
-def _begun(program: Program, folder) -> None:
+def _begun(program: Program) -> None:
     """Wait until the sweep's plan is told, or the program has ended."""
     until = time.monotonic() + 60
     while "to train" not in program.said() and time.monotonic() < until:
@@ -47,7 +47,7 @@ def _signalled(studies, seed: int, command, number: int, *, times: int, group: b
     chance, folder = random.Random(seed), studies.new()
     trial = Trial(f"{signal.Signals(number).name} {times} times, {'group' if group else 'alone'}, seed {seed}")
     program = studies.programs.start(folder, command)
-    _begun(program, folder)
+    _begun(program)
     time.sleep(chance.uniform(0, 1.5))
     for count in range(times):
         if count:
@@ -62,7 +62,7 @@ def _signalled(studies, seed: int, command, number: int, *, times: int, group: b
 def _parent_killed(studies, seed: int) -> Trial:
     folder, trial = studies.new(), Trial(f"parent of workers killed, seed {seed}")
     program = studies.programs.start(folder, WORKERS)
-    _begun(program, folder)
+    _begun(program)
     time.sleep(random.Random(seed).uniform(0, 1.5))
     program.send(signal.SIGKILL)
     trial.problems += [f"orphan {process}" for process in orphans(program.wait().pid)]
@@ -73,7 +73,7 @@ def _stopped(studies, seed: int, seconds: float) -> Trial:
     """Stop a sweep for a while; meanwhile somebody gives the same command: it waits, and runs nothing twice."""
     folder, trial = studies.new(), Trial(f"stopped for {seconds} s, seed {seed}")
     program = studies.programs.start(folder, LONG)
-    _begun(program, folder)
+    _begun(program)
     time.sleep(random.Random(seed).uniform(0, 0.3))
     program.send(signal.SIGSTOP, group=True)
     other = studies.programs.start(folder, LONG)
@@ -111,15 +111,15 @@ def _ways(studies, seeds):
 
 
 def test_a_signal_once_or_twice_ends_a_sweep_soon_and_the_same_command_goes_on(studies, held):
-    held(_all(_ways(studies, [0])[::3]))
+    held(_all(_ways(studies, [0])[::5]))
 
 
 def test_nothing_outlives_a_parent_that_was_killed(studies, held):
-    held(_all([lambda seed=seed: _parent_killed(studies, seed) for seed in range(2)]))
+    held(_all([lambda seed=seed: _parent_killed(studies, seed) for seed in range(1)]))
 
 
 def test_a_sweep_that_is_stopped_for_a_while_loses_nothing_and_nothing_runs_twice(studies, held):
-    held(_all([lambda: _stopped(studies, 0, 4.0)]))
+    held(_all([lambda: _stopped(studies, 0, 3.0)]))
 
 
 @pytest.mark.soak
@@ -129,7 +129,7 @@ def test_signals_at_random_moments_end_a_sweep_soon_and_the_same_command_goes_on
 
 @pytest.mark.soak
 def test_nothing_outlives_any_parent_that_was_killed(studies, held):
-    held(_all([lambda seed=seed: _parent_killed(studies, seed) for seed in range(2, 22)]))
+    held(_all([lambda seed=seed: _parent_killed(studies, seed) for seed in range(1, 21)]))
 
 
 @pytest.mark.soak

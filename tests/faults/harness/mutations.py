@@ -60,7 +60,7 @@ PLANTED = [
         "sweep/job.py",
         '"numerics": NUMERICS_VERSION}',
         '"numerics": 0}',
-        "tests/sweep/test_job.py",
+        "tests/faults/test_keys.py",
     ),
     Planted(
         "abandoned runs are never closed",

@@ -48,7 +48,7 @@ class Ended:
         return f"exit {self.code}\n{self.out[-200:]}\n{self.err[:400]} ...\n{self.err[-700:]}"
 
     def tracebacks(self) -> list[str]:
-        """Say what tracebacks were shown: those of logging, where a log cannot be written, and others."""
+        """Say what tracebacks were shown: logging's own, which come where a log cannot be written, and others."""
         others = _LOGGING.sub("", self.err)
         told = [f"a traceback of logging: {self.told()}"] if others != self.err else []
         return told + ([f"a traceback: {self.told()}"] if "Traceback" in others else [])
