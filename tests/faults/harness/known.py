@@ -9,6 +9,7 @@ import re
 KNOWN = {
     "sent twice": r"^[\w-]+: points, too much: .*, missing: \[\]$",
     "no word for a dead worker": r"(?s)^(a traceback|no promised exit code): exit 1.*workers\.WorkerDied: ",
+    "sweep left running": r"^sweep [\w-]+ is RUNNING$",
     "log that cannot be written": r"^a traceback of logging: ",
     "cause forgotten": r"(?s)^no line names the cause: .*did not answer a moment ago",
     "full disk told as damage": r"(?s)^no line names the cause: .*cannot be read \(disk I/O error\)",
