@@ -5,6 +5,7 @@ grid (`sweep`), and the program's entry (`main`), which answers for messages and
 """
 
 import argparse
+import logging
 import os
 import secrets
 import sys
@@ -293,6 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: Sequence[str]) -> None:
     from nnsweep.commands import commands
 
+    logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks on the terminal
     if given and given[0] in ("--version", *commands.commands):
         commands.main([*given], prog_name="nnsweep", standalone_mode=False)
     elif given and given[0].isidentifier():

@@ -24,7 +24,7 @@ class _Files(logging.Handler):
                 with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                     file.write(line)
             except OSError:
-                self.handleError(record)
+                continue  # a disk that is full costs the log, and the terminal belongs to the table
 
 
 @contextmanager

@@ -32,7 +32,7 @@ _CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
 AWAY_SECONDS = 5.0
 """How long a store that did not answer is not asked again: every call would wait for it."""
 
-_away: dict[str, float] = {}  # until when, by URI
+_away: dict[str, tuple[float, str]] = {}  # until when, and what was said, by URI
 
 
 @functools.cache
@@ -99,8 +99,9 @@ def explained(uri: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    if time.monotonic() < _away.get(uri, 0.0):
-        raise StoreError(f"the store {masked(uri)} did not answer a moment ago. {_CHECK}")
+    until, last = _away.get(uri, (0.0, ""))
+    if time.monotonic() < until:
+        raise StoreError(f"the store {masked(uri)} did not answer a moment ago ({last}). {_CHECK}")
     try:
         yield
     except ImportError as error:
@@ -108,10 +109,10 @@ def explained(uri: str) -> Iterator[None]:
             f"the store {masked(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
-        if _did_not_answer(error):
-            _away[uri] = time.monotonic() + AWAY_SECONDS
         lines = str(error).strip().splitlines() or [type(error).__name__]
         said = masked(lines[0])[:_SAID]
+        if _did_not_answer(error):
+            _away[uri] = time.monotonic() + AWAY_SECONDS, said
         if "out-of-date database schema" in str(error):
             raise StoreError(
                 f"the store {masked(uri)} was made by an older MLflow. "

@@ -288,6 +288,8 @@ def _build_sqlite(database: Path) -> None:
 def _require_sound(database: Path) -> None:
     try:
         said = _soundness(database)
+    except sqlite3.OperationalError as error:  # what is around it, and not the file, is wrong
+        raise StoreError(f"the store {database} cannot be opened ({error}). Is its disk full, or read-only?") from error
     except (OSError, sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the last from damaged names in its message
         raise StoreError(_damaged(database, str(error))) from error
     if said != "ok":

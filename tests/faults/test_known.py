@@ -1,4 +1,4 @@
-"""Faults of the product that were found here and are not mended yet: each test says what is promised, and fails."""
+"""Faults of the product that were found here and have been mended: each test says what was promised."""
 
 import re
 
@@ -51,7 +51,6 @@ def test_a_worker_that_dies_while_the_store_is_looked_at_is_told_in_a_line(studi
     assert ended.code in (0, 3, 5)
 
 
-@pytest.mark.xfail(strict=True, reason="a sweep's run that says it has finished is never closed: its tag is believed")
 def test_a_sweep_that_was_killed_between_its_state_and_its_end_is_closed_by_the_next(studies):
     labels = [text for _, _, _, text in studies.undisturbed(QUICK)[0].boundaries]
     at = 1 + max(number for number, text in enumerate(labels) if text.startswith("sql UPDATE runs"))
@@ -71,12 +70,10 @@ def _full_from_the_first_checkpoint(studies) -> str:
     return ended.err
 
 
-@pytest.mark.xfail(strict=True, reason="`joblog` leaves it to logging to say that a log cannot be written")
 def test_a_log_that_cannot_be_written_is_no_traceback(studies):
     assert "Traceback" not in _full_from_the_first_checkpoint(studies)
 
 
-@pytest.mark.xfail(strict=True, reason="a store that did not answer is told without what it said the last time")
 def test_a_disk_that_fills_up_is_named_in_the_last_line(studies):
     lines = [
         line for line in _full_from_the_first_checkpoint(studies).splitlines() if line.startswith("nnsweep: error")
@@ -84,7 +81,6 @@ def test_a_disk_that_fills_up_is_named_in_the_last_line(studies):
     assert any("disk is full" in line or "No space left" in line for line in lines)
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite cannot make its index beside the store, and that is told as damage")
 def test_a_disk_without_a_byte_left_is_not_told_as_a_damaged_store(studies, tmp_path):
     if reason := why_not(tmp_path):
         pytest.skip(reason)
