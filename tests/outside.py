@@ -26,9 +26,14 @@ class Said(NamedTuple):
 
 def begin(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     """Start the program in a folder, as the leader of its own session."""
+    return begin_python(folder, "-m", "nnsweep", *arguments, **environment)
+
+
+def begin_python(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Start Python in the same way."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "nnsweep", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
         env={**inherited, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
         stdout=subprocess.PIPE,
@@ -57,7 +62,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     """Kill a process and all of its session that are left."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=30)
+    process.communicate(timeout=30)
 
 
 def wait_until(holds: Callable[[], bool], what: str, timeout: float = 90.0) -> None:

@@ -161,10 +161,11 @@ def test_no_curve_has_more_points_than_it_may_after_a_server_was_away(server, tm
 
 
 class _Proxy(BaseHTTPRequestHandler):
-    """Hands everything on, and loses every tenth answer once it is told to."""
+    """Hands everything on, and loses every tenth answer to some requests once it is told to."""
 
     port, losing = 0, threading.Event()
     lock, handed, lost = threading.Lock(), 0, 0
+    path, first = "", 10  # which requests, and which answer is the first that is lost
 
     def _hand_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -188,8 +189,8 @@ class _Proxy(BaseHTTPRequestHandler):
     def _is_lost(self) -> bool:
         kind = type(self)
         with kind.lock:
-            kind.handed += kind.losing.is_set()
-            lost = kind.losing.is_set() and kind.handed % 10 == 0
+            kind.handed += kind.losing.is_set() and kind.path in self.path
+            lost = kind.losing.is_set() and kind.path in self.path and kind.handed % 10 == kind.first % 10
             kind.lost += lost
         return lost
 
@@ -208,9 +209,8 @@ def proxy(server) -> Iterator[type[_Proxy]]:
 
 
 def test_answers_that_are_lost_make_no_ghosts_and_no_doubles(server, proxy, undisturbed, tmp_path):
-    asked = "SELECT count(*) FROM experiments WHERE name = 'lossy'"
     begun = begin(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", "tracking.experiment=lossy")
-    wait_until(lambda: _sweep_is_claimed(server), asked)
+    wait_until(lambda: any(tmp_path.glob("multirun/*/sweep.json")), "the plan")
     proxy.losing.set()
     said = ended(begun)
     print(f"{proxy.lost} of {proxy.handed} answers were lost")
@@ -222,11 +222,18 @@ def test_answers_that_are_lost_make_no_ghosts_and_no_doubles(server, proxy, undi
     assert table(server.database, "lossy") == undisturbed
 
 
-def _sweep_is_claimed(server: Server) -> bool:
-    from tests.outside import rows
-
-    asked = (
-        "SELECT count(*) FROM runs JOIN experiments USING (experiment_id) "
-        "WHERE experiments.name = 'lossy' AND runs.status = 'RUNNING'"
-    )
-    return rows(server.database, asked)[0][0] > 0
+@pytest.mark.soak
+@pytest.mark.parametrize("path", ["runs/create", "runs/log-batch", "runs/log-inputs", "runs/update", "/artifacts/"])
+def test_a_lost_answer_of_any_kind_makes_no_ghosts_and_no_doubles(server, proxy, undisturbed, tmp_path, path):
+    name = path.strip("/").replace("/", "-")
+    proxy.path, proxy.first = path, 1
+    begun = begin(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", f"tracking.experiment={name}")
+    wait_until(lambda: any(tmp_path.glob("multirun/*/sweep.json")), "the plan")
+    proxy.losing.set()
+    said = ended(begun)
+    print(f"{proxy.lost} of {proxy.handed} answers were lost; exit code {said.code}; {said.err}")
+    assert proxy.lost > 0
+    proxy.losing.clear()
+    assert run(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
+    assert statuses(server.database, name) == ALL_FINISHED
+    assert table(server.database, name) == undisturbed
