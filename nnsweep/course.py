@@ -319,5 +319,5 @@ def _recorded(course: _Course, end: summary.End) -> str:
     try:
         problem: str = course.crew.call(functools.partial(summary.record, end))
         return problem
-    except UserError as error:
+    except (UserError, OSError) as error:
         return str(error)

@@ -3,6 +3,7 @@
 Whatever leaves the program as text from elsewhere (a URI, an override, an exception of somebody's) passes through here.
 """
 
+import logging
 import os
 import re
 from urllib.parse import urlsplit
@@ -88,3 +89,11 @@ def without_credentials(address: str) -> str:
     """
     parts = urlsplit(address)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+class Masking(logging.Formatter):
+    """Formats what is logged, without its secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format one message, its traceback included."""
+        return masked(super().format(record))

@@ -15,7 +15,7 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
-from nnsweep.errors import StoreError
+from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import whole_file
 from nnsweep.masking import masked
 from nnsweep.messages import visible
@@ -30,7 +30,7 @@ from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.links import chart_link, compare_link
 from nnsweep.tracking.reading import PLAN, histories
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, optimize, resolved_uri
+from nnsweep.tracking.store import Store, optimize, resolved_uri, sqlite_path
 
 COMPARED = 10
 LINKED = 100
@@ -129,8 +129,8 @@ def record(end: End) -> str:
     """
     records, store = end.records, end.store
     state = "finished" if _n_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
-    files = [*_tables(records, end.folder), _plan(end, state)]  # `nnsweep sync` sends them if it cannot be done here
-    problem = _sent(end)
+    files, unwritten = _files(end, state)  # `nnsweep sync` sends them if it cannot be done here
+    problem = _gone(end) or _sent(end)
     if problem:
         return problem
     _closed(end)
@@ -144,7 +144,23 @@ def record(end: End) -> str:
     runs.log_files(store, end.run_id, [*files, *pictures])
     runs.end(store, own, tags=tags)
     optimize(store)
-    return ""
+    return unwritten
+
+
+def _files(end: End, state: str) -> tuple[list[Path], str]:
+    """Write the tables and the plan; give them, or what is in the way."""
+    try:
+        return [*_tables(end.records, end.folder), _plan(end, state)], ""
+    except ConfigError as error:
+        return [], str(error)
+
+
+def _gone(end: End) -> str:
+    """Tell of a store that was deleted meanwhile: SQLite writes on into the file that nobody can find any more."""
+    database = sqlite_path(end.store.uri)
+    if database is None or database.exists():
+        return ""
+    return _waits(end, len(end.records), StoreError(f"the store {database} has been deleted"))
 
 
 def _sent(end: End) -> str:

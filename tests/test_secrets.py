@@ -1,4 +1,4 @@
-"""Secrets are planted wherever a user may have them; then every byte that was written or printed is searched for them."""
+"""Secrets are planted wherever a user may have them; then every byte written or printed is searched for them."""
 
 import os
 import re
@@ -96,12 +96,6 @@ def ways(folder: Path, address: str) -> dict[str, tuple[tuple[str, ...], dict[st
     }
 
 
-MLFLOW_PRINTS = pytest.mark.xfail(
-    reason="mlflow prints a run's address with user and password when it ends", strict=True
-)
-
-
-@MLFLOW_PRINTS
 @pytest.mark.parametrize(
     "way",
     ["command line", "own file", *(pytest.param(way, marks=pytest.mark.soak) for way in ("environment", "resolver"))],
@@ -121,7 +115,6 @@ def test_the_password_of_a_store_does_not_reach_its_runs_or_the_folders(server, 
     assert_nothing_leaked(server.folder, Said(0, "", ""))
 
 
-@MLFLOW_PRINTS
 def test_an_interrupted_sweep_and_its_sync_leak_nothing(server, tmp_path, secret_environment):
     address = with_user(server.uri)
     sweep = begin(tmp_path, *LONG, f"tracking.uri={address}", "tracking.experiment=interrupted")
@@ -179,7 +172,6 @@ def test_what_a_failing_job_says_is_masked_in_table_store_and_records(study, lau
     assert_nothing_leaked(without_logs(study), said)
 
 
-@pytest.mark.xfail(reason="logs of jobs are written as they come", strict=True)
 def test_what_a_failing_job_says_is_masked_in_its_log(study):
     said = failed(study)
     assert_nothing_leaked(study, said)

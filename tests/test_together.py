@@ -120,7 +120,6 @@ def vanished(tmp_path_factory) -> tuple[Path, Said]:
     return folder, ended(sweep)
 
 
-@pytest.mark.xfail(reason="SQLite writes on into the deleted file, and nobody looks whether it is there", strict=True)
 def test_a_store_that_is_deleted_in_mid_sweep_is_told_at_its_end(vanished):
     _, said = vanished
     assert said.code == 5

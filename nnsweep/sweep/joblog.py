@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from nnsweep.masking import Masking
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"  # as conf/hydra/job_logging/file.yaml has it
 
 
@@ -14,7 +16,7 @@ class _Files(logging.Handler):
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__(logging.INFO)
         self._paths = paths
-        self.setFormatter(logging.Formatter(_FORMAT))
+        self.setFormatter(Masking(_FORMAT))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append one message."""

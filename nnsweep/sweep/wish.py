@@ -3,6 +3,7 @@
 The sweep's process asks them to stop by a file in its folder; where it is gone, they end.
 """
 
+import contextlib
 import json
 import os
 import threading
@@ -20,12 +21,14 @@ LOOKS_EVERY = 0.3
 
 def ask_to_stop(sweep: Path) -> None:
     """Ask the jobs of a sweep to come to an end."""
-    (sweep / STOP).touch()
+    with contextlib.suppress(OSError):
+        (sweep / STOP).touch()
 
 
 def forget(sweep: Path) -> None:
     """Take the question back, when nobody is left whom it concerns."""
-    (sweep / STOP).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (sweep / STOP).unlink(missing_ok=True)
 
 
 def watch(sweep: Path) -> Callable[[], bool]:

@@ -24,6 +24,7 @@ _ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a request sent twice can make a run twice; job folders lose nothing
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # with user and password
     "GIT_PYTHON_REFRESH": "quiet",
     "PGCONNECT_TIMEOUT": "10",
 }
