@@ -31,6 +31,7 @@ from nnsweep.sweep.stacks import memory_of
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
 from nnsweep.tracking import owner
+from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import check, resolved_uri
 
@@ -205,11 +206,15 @@ def _run_all(course: _Course, settled: Settled) -> None:
                 if choice.action == "reuse" and choice.record:
                     course.records[number] = _taken_over(course.tasks[number], choice.record)
             _launch(course, _to_run(course, settled))
-            waiting = [job for job in course.asked.jobs if settled.choices[job.number].action == "wait"]
+            waiting = [job for job in course.asked.jobs if _is_awaited(settled, job)]
             if not waiting or course.interruption or course.broken_off:
                 return
             course.asked = replace(course.asked, jobs=waiting, waited=frozenset(job.key for job in waiting))
             settled = _looked_again(course)
+
+
+def _is_awaited(settled: Settled, job: Wanted) -> bool:
+    return job.number in settled.choices and settled.choices[job.number].action == "wait"
 
 
 def _taken_over(task: Task, record: RunRecord) -> RunRecord:
@@ -220,10 +225,18 @@ def _taken_over(task: Task, record: RunRecord) -> RunRecord:
 
 def _looked_again(course: _Course) -> Settled:
     """Wait for a while, and settle what is left."""
+    until = time.monotonic() + next(iter(course.tasks.values())).job.tracking.patience
     try:
-        time.sleep(LOOKS_EVERY)
-        settled: Settled = course.crew.call(functools.partial(settle, course.asked))
-        return settled
+        while True:
+            time.sleep(LOOKS_EVERY)
+            try:
+                settled: Settled = course.crew.call(functools.partial(settle, course.asked))
+                return settled
+            except StoreError as error:
+                if time.monotonic() > until:
+                    print(f"nnsweep: warning: {visible(str(error))}", file=sys.stderr, flush=True)
+                    return Settled(store=None, choices={})
+                ask_again(course.asked.uri)
     except KeyboardInterrupt as interrupted:
         course.interruption = interrupted
         return Settled(store=None, choices={})

@@ -121,18 +121,28 @@ def record(end: End) -> str:
     -------
     str
         What the user must know: which records could not be sent. Empty if all were.
-
-    Raises
-    ------
-    StoreError
-        If the store refuses the summary.
     """
-    records, store = end.records, end.store
+    records = end.records
     state = "finished" if _n_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
     files, unwritten = _files(end, state)  # `nnsweep sync` sends them if it cannot be done here
-    problem = _gone(end) or _sent(end)
-    if problem:
-        return problem
+    until = time.monotonic() + end.patience
+    while True:
+        if problem := _gone(end) or _sent(end):
+            return problem
+        try:
+            _finish(end, state, files)
+        except StoreError as error:
+            if time.monotonic() >= until:
+                return _waits(end, 0, error)
+            time.sleep(1.0)
+            ask_again(end.store.uri)
+        else:
+            return unwritten
+
+
+def _finish(end: End, state: str, files: Sequence[Path]) -> None:
+    """Close the runs of jobs that died, and the sweep's own."""
+    records, store = end.records, end.store
     _closed(end)
     own = RunRecord(run_id=end.run_id, name=f"sweep {end.folder.name}", state=state)
     tags = {
@@ -144,7 +154,6 @@ def record(end: End) -> str:
     runs.log_files(store, end.run_id, [*files, *pictures])
     runs.end(store, own, tags=tags)
     optimize(store)
-    return unwritten
 
 
 def _files(end: End, state: str) -> tuple[list[Path], str]:
@@ -189,7 +198,8 @@ def _sent(end: End) -> str:
 
 def _waits(end: End, n_waiting: int, error: StoreError) -> str:
     sync = f"nnsweep sync {_shown(end.folder)}{where_in_words(end.store)}"
-    return f"{error}. {n_waiting} of {len(end.records)} results wait in {_shown(end.folder)}; when it is back: {sync}"
+    what = f"{n_waiting} of {len(end.records)} results wait" if n_waiting else "The summary waits"
+    return f"{error}. {what} in {_shown(end.folder)}; when it is back: {sync}"
 
 
 def _shown(folder: Path) -> Path:

@@ -141,7 +141,6 @@ def test_a_server_that_hangs_in_mid_sweep_costs_a_few_waits(server, undisturbed,
 
 
 @pytest.mark.soak
-@pytest.mark.xfail(reason="what is sent again is thinned to other steps than what was sent live", strict=True)
 def test_no_curve_has_more_points_than_it_may_after_a_server_was_away(server, tmp_path):
     few = ("tracking.max_points=50", "tracking.patience=90", "trainer.epochs=700")
     sweep = begin(tmp_path, *on(server, "few", *few))

@@ -110,8 +110,10 @@ def _tidied(store: Store, asked: Asked) -> list[str]:
     root = asked.folder.parent
     if not asked.run_id:
         remove_left([root, *root.glob("*"), *root.glob("*/*")])
-    closed = abandoned.close(store, earlier.running(store))
-    waiting = [] if asked.run_id else sending.unsent(root)
+    running = earlier.running(store)
+    closed = abandoned.close(store, running)
+    alive = {run.record.sweep for run in running if run.is_sweep and not run.is_abandoned}  # they send themselves
+    waiting = [] if asked.run_id else [place for place in sending.unsent(root) if place.parent.name not in alive]
     jobs = [record for record in closed if record.key]
     lost = sum(record.state == "lost" for record in jobs)
     sent, damaged = sending.sent_now(store, [place for place in waiting if place.parent != asked.folder])
