@@ -79,7 +79,7 @@ class Found(NamedTuple):
     ended: bool
 
 
-def find(store: Store, *, sweep: str, job: int, attempt: int, key: str) -> Found | None:
+def find(store: Store, *, sweep: str, job: int, attempt: int, key: str = "") -> Found | None:
     """Find a run by what no two runs have in common; one that has ended before one that has not."""
     wanted = {"nnsweep.sweep": sweep, "nnsweep.job": str(job), "nnsweep.attempt": str(attempt)}
     return _found(store, wanted | ({"nnsweep.key": key} if key else {}))
@@ -95,7 +95,10 @@ def _found(store: Store, wanted: Mapping[str, str]) -> Found | None:
     with explained(store.uri):
         runs = client(store.uri).search_runs([store.experiment_id], filter_string=" and ".join(asked))
     same = [run for run in runs if wanted.items() <= run.data.tags.items()]
-    found = [Found(run.info.run_id, run.data.tags.get("nnsweep.state") not in ("running", "lost")) for run in same]
+    found = [
+        Found(run.info.run_id, run.info.status != "RUNNING" and run.data.tags.get("nnsweep.state") != "lost")
+        for run in same
+    ]
     return max(found, key=lambda run: run.ended, default=None)
 
 
