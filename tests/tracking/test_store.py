@@ -29,7 +29,7 @@ from nnsweep.tracking.store import (
 )
 
 EIGHT = """
-import multiprocessing, sys
+import multiprocessing, os, sys
 import mlflow.tracking
 from nnsweep.tracking import run
 from nnsweep.tracking.store import ready
@@ -37,7 +37,8 @@ from nnsweep.tracking.store import ready
 def work(barrier, uri):
     barrier.wait()
     store = ready(uri, "study")
-    print(store.experiment_id, run.start(store, "job", {"nnsweep.kind": "job"}), flush=True)
+    run_id = run.start(store, "job", {"nnsweep.kind": "job"})
+    os.write(1, f"{store.experiment_id} {run_id}\\n".encode())  # whole lines, of eight processes at once
 
 fork = multiprocessing.get_context("fork")
 barrier = fork.Barrier(8)
