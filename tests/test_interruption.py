@@ -109,6 +109,7 @@ def test_the_second_one_ends_the_block_at_once(program, number, code):
     one.expect("in block")
     one.send(signal.SIGINT)
     one.expect("asked")
+    time.sleep(2 * interruption.ECHO_SECONDS)
     one.send(number)
     assert one.ends() == (code, ["interrupted Interrupted"], [])
 

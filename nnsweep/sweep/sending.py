@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from nnsweep.tracking.reading import record_of, with_ids
 from nnsweep.tracking.record import CURVES, RunRecord
 from nnsweep.tracking.run import Point
 from nnsweep.tracking.store import Store
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
 
 _TOLD_LAST = ("mlflow.note.content",)
 Present: TypeAlias = Mapping[str, Collection[int]]
@@ -94,7 +91,7 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
     return send(store, folder, kept, points(folder, kept, present), present)
 
 
-def _found(store: Store, record: RunRecord) -> "Run | None":
+def _found(store: Store, record: RunRecord) -> Any:
     """Find the run of a record, by its id or else by what no two runs have in common."""
     own = next(iter(with_ids(store, [record.run_id] if record.run_id else [])), None)
     if own is not None:
@@ -103,7 +100,7 @@ def _found(store: Store, record: RunRecord) -> "Run | None":
     return next(iter(with_ids(store, [found.run_id])), None) if found else None
 
 
-def _present(store: Store, run: "Run") -> Present:
+def _present(store: Store, run: Any) -> Present:
     others = {name: {0} for name in run.data.metrics}
     return others | runs.steps(store, run.info.run_id)
 

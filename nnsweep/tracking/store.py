@@ -289,7 +289,7 @@ def _require_sound(database: Path) -> None:
     try:
         said = _soundness(database)
     except sqlite3.OperationalError as error:  # what is around it, and not the file, is wrong
-        raise StoreError(f"the store {database} cannot be opened ({error}). Is its disk full, or read-only?") from error
+        raise _closed_to_us(database, error) from error
     except (OSError, sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the last from damaged names in its message
         raise StoreError(_damaged(database, str(error))) from error
     if said != "ok":
@@ -299,9 +299,17 @@ def _require_sound(database: Path) -> None:
 def _require_mlflows(database: Path) -> None:
     """Refuse a database of somebody else's, in which MLflow would make its tables on being asked."""
     _require_sound(database)
-    with closing(_looked_into(database)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
-            raise StoreError(f"{database} is not an MLflow store. Name another one")
+    try:
+        with closing(_looked_into(database)) as connection:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone()
+    except sqlite3.OperationalError as error:
+        raise _closed_to_us(database, error) from error
+    if not found:
+        raise StoreError(f"{database} is not an MLflow store. Name another one")
+
+
+def _closed_to_us(database: Path, error: Exception) -> StoreError:
+    return StoreError(f"the store {database} cannot be opened ({error}): its disk is full, read-only or broken")
 
 
 def _looked_into(database: Path) -> sqlite3.Connection:
