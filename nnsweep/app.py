@@ -5,6 +5,7 @@ grid (`sweep`), and the program's entry (`main`), which answers for messages and
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import secrets
@@ -12,7 +13,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -278,7 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     try:
-        with interruption.obeyed():
+        with _address_kept(), interruption.obeyed():
             _run(given)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -289,6 +290,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _refused(error)
     return 0
+
+
+@contextlib.contextmanager
+def _address_kept() -> Iterator[None]:
+    """Leave the environment's store as it was: addresses with passwords are there only as long as the program runs."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    try:
+        yield
+    finally:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 def _run(given: Sequence[str]) -> None:

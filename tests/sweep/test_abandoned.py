@@ -123,9 +123,9 @@ def test_of_two_runs_of_one_attempt_one_has_the_record_and_none_stays_open(
 @pytest.mark.parametrize("n_runs", [1, 2])
 def test_a_record_that_does_not_know_its_run_goes_to_one(n_runs, begun, done, store, refusing):
     with refusing("create_run"):
-        folder, _ = done()
+        folder, record = done()
     for _ in range(n_runs):
-        begun(folder=str(folder))
+        begun(folder=str(folder), key=record.key)
     states = sorted(record.state for record in close(store, running(store)))
     assert states == ["finished", "lost"][:n_runs]
     assert running(store) == []
