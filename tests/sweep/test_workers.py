@@ -105,7 +105,7 @@ def test_a_consumer_that_wants_no_more_leaves_no_workers(answer):
     results = workers.done(answer, ["a", ("sleep", 0.2), "b"], 2)
     assert next(results) == (0, "a")
     results.close()
-    assert _children(os.getpid(), "resource_tracker", "forkserver") == []
+    assert _children(os.getpid(), "resource_tracker", "forkserver", "loky") == []
 
 
 # ---- a process of its own that is interrupted, killed, or imports what cannot be imported
