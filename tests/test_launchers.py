@@ -81,7 +81,8 @@ BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 class Ended:
     """What a sweep has left in the store and in its folder."""
 
-    def __init__(self, nnsweep, name, launcher, *arguments):
+    def __init__(self, nnsweep, number, launcher, *arguments):
+        name = f"the-{number}-sweep"  # which no path of the checkout has in it
         given = (f"hydra/launcher={launcher}", f"tracking.experiment={name}", f"hydra.sweep.dir=multirun/{name}")
         self.said = nnsweep(*given, *arguments)
         assert self.said.err == ""
