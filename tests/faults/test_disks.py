@@ -14,7 +14,7 @@ from harness.programs import Ended, orphans
 COMMAND = [*QUICK, "tracking.patience=0"]
 CAUSES = {
     "ENOSPC": ("No space left on device", "database or disk is full", "its disk is full"),
-    "EIO": ("Input/output error", "disk I/O error"),
+    "EIO": ("Input/output error", "disk I/O error", "read-only or broken"),
     "EROFS": ("Read-only file system", "readonly database", "read-only", "can be written to"),
     "EMFILE": ("Too many open files", "unable to open database file"),
     "EFBIG": ("File too large", "disk I/O error", "database or disk is full"),
