@@ -62,6 +62,7 @@ def test_one_command_started_several_times_at_once_runs_each_job_once(tmp_path, 
     assert is_sound(tmp_path)
 
 
+@pytest.mark.soak  # a stopped process may hold a lock of SQLite's for as long as it is stopped
 def test_a_sweep_takes_over_the_jobs_of_a_killed_neighbour(study, expected):
     victim = begin(study, *JOBS, "seed=range(0,3)")
     in_the_middle(study)
