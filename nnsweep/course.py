@@ -245,15 +245,15 @@ def _looked_again(course: _Course) -> Settled:
 def _to_run(course: _Course, settled: Settled) -> list[Task]:
     """Give the jobs that are this sweep's to run, with all that was settled of them."""
     known = settled.store.experiment_id if settled.store else ""
+    keys = {job.number: job.key for job in course.asked.jobs}
     return [
-        _placed(course.tasks[number], choice, known)
+        _placed(course.tasks[number], choice, key=keys[number], experiment_id=known)
         for number, choice in settled.choices.items()
         if choice.action == "run"
     ]
 
 
-def _placed(task: Task, choice: Choice, experiment_id: str) -> Task:
-    key = task.job.key(dataset(task.job.data).digest)
+def _placed(task: Task, choice: Choice, *, key: str, experiment_id: str) -> Task:
     place = replace(
         task.place, attempt=choice.attempt, checkpoint=choice.checkpoint, experiment_id=experiment_id, key=key
     )
