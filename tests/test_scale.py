@@ -77,13 +77,15 @@ class Measured(NamedTuple):
 
 
 _MEASURING = """
-import resource, sys
+import re, sys, time
 from nnsweep.app import main
 code = main(sys.argv[1:])
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(f"used={used.ru_utime + used.ru_stime},{used.ru_maxrss * 1024}", file=sys.stderr)
+with open("/proc/self/status") as status:
+    peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", status.read())[1])
+print(f"used={time.process_time()},{peak * 1024}", file=sys.stderr)
 sys.exit(code)
 """
+"""The peak is this program's own: ``ru_maxrss`` is never below what the process that started it had."""
 
 
 def measured(folder: Path, *arguments: str) -> Measured:
