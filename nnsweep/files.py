@@ -112,3 +112,10 @@ def _refusal(target: Path, cause: str) -> ConfigError:
 def _shown(path: Path) -> str:
     text = visible(str(path))
     return text if len(text) <= 200 else "..." + text[-197:]
+
+
+def nearest_folder(folder: Path) -> Path:
+    """Give the folder itself, or the nearest one above it that is there."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder

@@ -26,11 +26,12 @@ from nnsweep.results.terminal import table
 from nnsweep.sweep import sending
 from nnsweep.sweep.settle import closed
 from nnsweep.tracking import run as runs
+from nnsweep.tracking import sqlite
 from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.links import chart_link, compare_link
 from nnsweep.tracking.reading import PLAN, histories
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, optimize, resolved_uri, sqlite_path
+from nnsweep.tracking.store import Store, resolved_uri
 
 COMPARED = 10
 LINKED = 100
@@ -153,7 +154,8 @@ def _finish(end: End, state: str, files: Sequence[Path]) -> None:
     pictures = _picture(records, store, end.folder) if end.picture else []
     runs.log_files(store, end.run_id, [*files, *pictures])
     runs.end(store, own, tags=tags)
-    optimize(store)
+    if database := sqlite.file_of(store.uri):
+        sqlite.optimize(database)
 
 
 def _files(end: End, state: str) -> tuple[list[Path], str]:
@@ -166,7 +168,7 @@ def _files(end: End, state: str) -> tuple[list[Path], str]:
 
 def _gone(end: End) -> str:
     """Tell of a store that was deleted meanwhile: SQLite writes on into the file that nobody can find any more."""
-    database = sqlite_path(end.store.uri)
+    database = sqlite.file_of(end.store.uri)
     if database is None or database.exists():
         return ""
     return _waits(end, len(end.records), StoreError(f"the store {database} has been deleted"))

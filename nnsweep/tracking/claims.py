@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from nnsweep.tracking import run as runs
+from nnsweep.tracking import sqlite
 from nnsweep.tracking.earlier import CLAIMS, Earlier
-from nnsweep.tracking.store import Store, sqlite_path
+from nnsweep.tracking.store import Store
 
 KEPT = 16
 """Digits of a key that are enough to tell it from others."""
@@ -32,7 +33,7 @@ def alone(store: Store) -> Iterator[None]:
         return
     import os
 
-    database = sqlite_path(store.uri)
+    database = sqlite.file_of(store.uri)
     descriptor = os.open(database.parent if database else _own_folder(), os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):

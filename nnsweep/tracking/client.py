@@ -30,6 +30,7 @@ _ENVIRONMENT = {
 }
 _SAID = 300
 _CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
+_BROKEN_DISK = "Its disk is full, read-only or broken; mend that, or choose another tracking.uri"
 AWAY_SECONDS = 5.0
 """How long a store that did not answer is not asked again: every call would wait for it."""
 
@@ -110,8 +111,7 @@ def explained(uri: str) -> Iterator[None]:
             f"the store {masked(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        said = masked(lines[0])[:_SAID]
+        said = masked(_said(error))[:_SAID]
         if _did_not_answer(error):
             _away[uri] = time.monotonic() + AWAY_SECONDS, said
         if "out-of-date database schema" in str(error):
@@ -119,12 +119,19 @@ def explained(uri: str) -> Iterator[None]:
                 f"the store {masked(uri)} was made by an older MLflow. "
                 f"Copy it, then run: mlflow db upgrade {masked(uri)}"
             ) from error
-        raise StoreError(f"the store {masked(uri)} cannot be used ({said}). {_CHECK}") from error
+        hint = _BROKEN_DISK if "unable to open database file" in said else _CHECK
+        raise StoreError(f"the store {masked(uri)} cannot be used ({said}). {hint}") from error
 
 
 def ask_again(uri: str) -> None:
     """Let a store be asked, though it did not answer a moment ago."""
     _away.pop(uri, None)
+
+
+def _said(error: Exception) -> str:
+    """Give the first line of an error that tells the cause, and not when SQLAlchemy met it."""
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("(raised as a result of")]
+    return next(iter(lines), type(error).__name__)
 
 
 def _did_not_answer(error: Exception) -> bool:

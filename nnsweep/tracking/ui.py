@@ -3,7 +3,8 @@
 import os
 import sys
 
-from nnsweep.tracking.store import require_store, sqlite_path
+from nnsweep.tracking import sqlite
+from nnsweep.tracking.store import require_store
 
 
 def serve(uri: str, port: int) -> int:
@@ -31,6 +32,6 @@ def serve(uri: str, port: int) -> int:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     arguments = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     arguments += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    if (database := sqlite_path(uri)) is not None:
+    if (database := sqlite.file_of(uri)) is not None:
         arguments += ["--default-artifact-root", str(database.parent / "mlartifacts")]
     os.execv(sys.executable, arguments)

@@ -45,9 +45,7 @@ def test_another_store_gets_everything_that_the_first_has(done, store, another_s
 
 
 def test_a_store_that_is_not_there_is_made(waiting, tmp_path, ready_store_file, monkeypatch):
-    monkeypatch.setattr(
-        "nnsweep.tracking.store._build_sqlite", lambda database: shutil.copy(ready_store_file, database)
-    )
+    monkeypatch.setattr("nnsweep.tracking.sqlite._build", lambda database: shutil.copy(ready_store_file, database))
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
     assert sync(waiting[0].parent, uri) == Told(sent=3)
     assert len(job_runs(existing(uri, "study"))) == 3

@@ -62,6 +62,18 @@ def test_an_older_store_is_told_how_to_upgrade():
         raise MlflowException("Detected out-of-date database schema (found version 1, but expected 2)")
 
 
+def test_the_cause_is_told_and_not_when_it_was_met():
+    said = "(raised as a result of Query-invoked autoflush; …)\n(sqlite3.OperationalError) database or disk is full"
+    with pytest.raises(StoreError, match="disk is full") as told, explained("sqlite:////study/mlflow.db"):
+        raise MlflowException(said)
+    assert "autoflush" not in str(told.value)
+
+
+def test_a_file_that_sqlite_cannot_open_is_no_wrong_setting():
+    with pytest.raises(StoreError, match="full, read-only or broken"), explained("sqlite:////study/mlflow.db"):
+        raise MlflowException("(sqlite3.OperationalError) unable to open database file")
+
+
 SILENT = [
     ConnectionRefusedError("refused"),
     TimeoutError(),
@@ -135,6 +147,6 @@ def test_what_the_user_set_is_kept(uri: str, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_importing_the_room_does_not_import_mlflow():
-    modules = "claims, client, earlier, links, owner, reading, record, run, server, store, ui"
+    modules = "claims, client, earlier, links, owner, reading, record, run, server, sqlite, store, ui"
     program = f"import sys; from nnsweep.tracking import {modules}; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -183,9 +183,9 @@ PLANTED = [
     ),
     Planted(
         "a store is made in its place",
-        "tracking/store.py",
-        "            _build_sqlite(database)\n    except",
-        "            client(f'{_SQLITE}{database}').search_experiments(max_results=1)\n    except",
+        "tracking/sqlite.py",
+        "            _build(database)\n    except",
+        "            client(f'{SCHEME}{database}').search_experiments(max_results=1)\n    except",
         "tests/faults/test_creation.py",
     ),
 ]

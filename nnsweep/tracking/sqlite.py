@@ -1,0 +1,166 @@
+"""SQLite stores: one file, made whole or not at all, and looked at without harm before MLflow opens it.
+
+A new file is built beside its place under another name and then linked into place, so that a killed process leaves no
+half-made store and two processes that start together cannot spoil each other's.
+"""
+
+import contextlib
+import os
+import re
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from nnsweep.errors import ConfigError, StoreError
+from nnsweep.files import is_nameable, nearest_folder
+from nnsweep.tracking.client import client, explained
+
+SCHEME = "sqlite:///"
+_SMALLEST = 512  # bytes: SQLite's smallest page
+
+
+def uri_of(path: Path) -> str:
+    """Give the URI of an SQLite store.
+
+    Raises
+    ------
+    ConfigError
+        If no file can have the name, or a URI would read it otherwise.
+    """
+    if not is_nameable(path):
+        raise ConfigError(f"tracking.uri=sqlite:///{path}: no file can have this name; choose another")
+    if re.search(r"\?|%[0-9A-Fa-f]{2}", str(path)):
+        raise ConfigError(
+            f"tracking.uri=sqlite:///{path}: the path holds `?` or `%` with two digits, which a URI reads otherwise"
+        )
+    return f"{SCHEME}{path}"
+
+
+def file_of(uri: str) -> Path | None:
+    """Return the file of an SQLite store; None for any other."""
+    return Path(uri.removeprefix(SCHEME)) if uri.startswith(SCHEME) else None
+
+
+def make_ready(database: Path) -> None:
+    """Make a store, if it is not there, and check that it can be used.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be made, is damaged, is not MLflow's, or cannot be written to.
+    """
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(database):
+            _build(database)
+    except OSError as error:
+        raise _cannot_be_made(database, error.strerror or str(error)) from error
+    _require_writable(database)
+    require_mlflows(database)
+
+
+def check(database: Path) -> None:
+    """Check that a store can be used, or made, without changing anything.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged or not MLflow's, or cannot be written or made.
+    """
+    if os.path.lexists(database):
+        _require_writable(database)
+        require_mlflows(database)
+    elif not os.access(nearest_folder(database.parent), os.W_OK | os.X_OK):
+        raise _cannot_be_made(database, "no folder above it can be written to")
+
+
+def require_mlflows(database: Path) -> None:
+    """Refuse a file that is damaged, or somebody else's, in which MLflow would make its tables on being asked.
+
+    Raises
+    ------
+    StoreError
+        Saying which.
+    """
+    _require_sound(database)
+    try:
+        with closing(_looked_into(database)) as connection:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone()
+    except sqlite3.OperationalError as error:
+        raise _closed_to_us(database, error) from error
+    if not found:
+        raise StoreError(f"{database} is not an MLflow store. Name another one")
+
+
+def optimize(database: Path) -> None:
+    """Let SQLite gather the statistics that make the UI's charts several times faster; a refusal costs only speed."""
+    with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(database, timeout=20)) as connection:
+        connection.execute("ANALYZE")
+
+
+def _cannot_be_made(database: Path, cause: str) -> StoreError:
+    return StoreError(
+        f"the store {database} cannot be made ({cause}). "
+        "Choose a folder you may write to: tracking.uri=sqlite:///FOLDER/mlflow.db"
+    )
+
+
+def _require_writable(database: Path) -> None:
+    if database.is_file() and not all(os.access(path, os.W_OK) for path in (database, database.parent)):
+        raise StoreError(f"the store {database} is read-only. Change its permissions, or choose another tracking.uri")
+
+
+def _build(database: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=database.parent, prefix=".nnsweep-store-") as folder:
+        draft, whole = Path(folder) / "draft.db", Path(folder) / "whole.db"
+        draft_uri = f"{SCHEME}{draft}"
+        with explained(draft_uri):
+            client(draft_uri).search_experiments(max_results=1)  # runs all of MLflow's migrations
+        # a copy, because mlflow keeps the draft open for as long as the process lives
+        with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(whole)) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode=WAL")  # the UI reads while a sweep writes
+        try:
+            os.link(whole, database)
+        except FileExistsError:
+            return  # another process was faster; its store is as good
+        except OSError:
+            os.replace(whole, database)  # a file system without hard links
+
+
+def _require_sound(database: Path) -> None:
+    try:
+        said = _soundness(database)
+    except sqlite3.OperationalError as error:  # what is around it, and not the file, is wrong
+        raise _closed_to_us(database, error) from error
+    except (OSError, sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the last from damaged names in its message
+        raise StoreError(_damaged(database, str(error))) from error
+    if said != "ok":
+        raise StoreError(_damaged(database, said))
+
+
+def _closed_to_us(database: Path, error: Exception) -> StoreError:
+    return StoreError(f"the store {database} cannot be opened ({error}): its disk is full, read-only or broken")
+
+
+def _looked_into(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)
+
+
+def _soundness(database: Path) -> str:
+    if not database.is_file():
+        return "it is not a file"
+    # not opened here: closing a file gives up all locks that this process has on it, and with them SQLite's on a store
+    # in use, whose log another process may then delete
+    if database.stat().st_size < _SMALLEST:  # SQLite takes an empty file for a database without tables
+        return "it is not an SQLite database"
+    with closing(_looked_into(database)) as connection:
+        return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
+
+
+def _damaged(database: Path, said: str) -> str:
+    return (
+        f"the store {database} cannot be read ({said}); nothing was changed. "
+        "Restore a backup, or start a new one: tracking.uri=sqlite:///other.db"
+    )

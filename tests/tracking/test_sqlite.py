@@ -1,0 +1,266 @@
+import hashlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+from mlflow.entities import ViewType
+
+from nnsweep.errors import ConfigError, StoreError
+from nnsweep.tracking import run, sqlite
+from nnsweep.tracking.client import client
+from nnsweep.tracking.reading import history, job_runs
+from nnsweep.tracking.store import Store, check, existing, if_there, ready, require_store
+
+EIGHT = """
+import multiprocessing, os, sys
+import mlflow.tracking
+from nnsweep.tracking import run
+from nnsweep.tracking.store import ready
+
+def work(barrier, uri):
+    barrier.wait()
+    store = ready(uri, "study")
+    run_id = run.start(store, "job", {"nnsweep.kind": "job"})
+    os.write(1, f"{store.experiment_id} {run_id}\\n".encode())  # whole lines, of eight processes at once
+
+fork = multiprocessing.get_context("fork")
+barrier = fork.Barrier(8)
+processes = [fork.Process(target=work, args=(barrier, sys.argv[1])) for _ in range(8)]
+for process in processes:
+    process.start()
+for process in processes:
+    process.join()
+sys.exit(any(process.exitcode for process in processes))
+"""
+
+
+KILLED = """
+import multiprocessing, os, signal, sys, time
+from pathlib import Path
+from random import Random
+import mlflow.tracking
+from nnsweep.tracking.store import ready
+
+folder = Path(sys.argv[1])
+process = multiprocessing.get_context("fork").Process(target=ready, args=(f"sqlite:///{folder}/mlflow.db", "study"))
+process.start()
+while not any(file.stat().st_size > int(sys.argv[3]) for file in folder.glob(sys.argv[2])):
+    assert process.exitcode is None
+    time.sleep(0.001)
+process.kill()
+process.join()
+"""
+
+
+def test_only_sqlite_has_a_file():
+    assert sqlite.file_of("sqlite:////study/mlflow.db") == Path("/study/mlflow.db")
+    assert sqlite.file_of("http://host") is None
+
+
+def test_eight_processes_at_once_share_a_new_store(program, tmp_path: Path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    process = program(EIGHT, uri)
+    out, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    experiments, runs = zip(*map(str.split, out.splitlines()), strict=True)
+    (known,) = [one for one in client(uri).search_experiments(ViewType.ALL) if one.name == "study"]
+    assert {*experiments} == {known.experiment_id}
+    assert len({*runs}) == 8
+    assert {record.run_id for record in job_runs(existing(uri, "study"))} == {*runs}
+    assert {file.name for file in tmp_path.iterdir()} <= {"mlflow.db", "mlflow.db-wal", "mlflow.db-shm"}
+
+
+@pytest.mark.parametrize(
+    ("file", "size"),
+    [(".nnsweep-store-*", 0), (".nnsweep-store-*/draft.db", 100_000), (".nnsweep-store-*/whole.db", 0)],
+)
+def test_a_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, program, tmp_path: Path):
+    process = program(KILLED, tmp_path, file, size)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert not (tmp_path / "mlflow.db").exists()
+    assert run.start(ready(f"sqlite:///{tmp_path}/mlflow.db", "study"), "job", {})
+
+
+def damaged_text(file: Path) -> None:
+    file.write_text("not a store\n" * 1000)
+
+
+def damaged_half(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def damaged_empty(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def damaged_start(file: Path) -> None:
+    with file.open("r+b") as store:
+        store.write(bytes(100))
+
+
+def sha(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("asked", [ready, existing], ids=["ready", "existing"])
+@pytest.mark.parametrize("damage", [damaged_text, damaged_half, damaged_empty, damaged_start])
+def test_a_damaged_store_is_told_and_not_touched(asked, damage, ready_store_file: Path, tmp_path: Path):
+    database = tmp_path / "mlflow.db"
+    shutil.copy(ready_store_file, database)
+    damage(database)
+    before, begin = sha(database), time.monotonic()
+    with pytest.raises(StoreError, match=r"cannot be read .*nothing was changed") as error:
+        asked(f"sqlite:///{database}", "study")
+    assert time.monotonic() - begin < 2
+    assert len(str(error.value).splitlines()) == 1
+    assert str(database) in str(error.value)
+    assert sha(database) == before
+    assert {file.name.removesuffix("-wal").removesuffix("-shm") for file in tmp_path.iterdir()} == {"mlflow.db"}
+
+
+def test_wherever_a_page_is_damaged_no_run_is_lost_in_silence(store: Store, job, tmp_path: Path):
+    for number in range(20):
+        run.log(store, job(number=number), settings={f"setting{name}": name for name in range(20)})
+    with closing(sqlite3.connect(sqlite.file_of(store.uri))) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    sound = sqlite.file_of(store.uri).read_bytes()
+    random, outcomes = Random(0), []
+    for number in range(30):
+        damaged, begin = bytearray(sound), random.randrange(len(sound) - 5000)
+        if number % 2:
+            damaged[begin : begin + 5000] = random.randbytes(5000)
+        else:
+            for _ in range(400):
+                damaged[random.randrange(100, len(sound))] ^= random.randrange(1, 256)
+        database = tmp_path / f"{number}.db"
+        database.write_bytes(damaged)
+        try:
+            outcomes.append(len(job_runs(existing(f"sqlite:///{database}", "study"))))
+        except (StoreError, ConfigError) as error:
+            outcomes.append(str(error).partition(str(database))[0])
+        assert database.read_bytes() == damaged
+    assert {*outcomes} <= {20, "the store "}
+
+
+@pytest.mark.parametrize("asked", [ready, existing], ids=["ready", "existing"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_file_is_no_store(asked, make, tmp_path: Path):
+    database, begin = tmp_path / "mlflow.db", time.monotonic()
+    make(database)
+    with pytest.raises(StoreError, match="it is not a file"):
+        asked(f"sqlite:///{database}", "study")
+    assert time.monotonic() - begin < 2
+    assert [*tmp_path.iterdir()] == [database]
+
+
+@pytest.mark.parametrize("path", ["/dev/null/x/mlflow.db", f"/tmp/{'a' * 300}.db"], ids=["no folder", "long name"])
+def test_an_impossible_place_is_told(path: str):
+    for asked in (ready, existing):
+        with pytest.raises(StoreError) as error:
+            asked(f"sqlite:///{path}", "study")
+        assert path in str(error.value)
+        assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_link_to_nowhere_is_told(tmp_path: Path):
+    (tmp_path / "mlflow.db").symlink_to(tmp_path / "gone.db")
+    with pytest.raises(StoreError, match="cannot be read"):
+        ready(f"sqlite:///{tmp_path}/mlflow.db", "study")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_store_is_told(uri: str):
+    sqlite.file_of(uri).chmod(0o444)
+    with pytest.raises(StoreError, match="read-only"):
+        ready(uri, "study")
+
+
+def test_optimize_gathers_statistics_and_keeps_the_runs(store: Store, job):
+    run_id = job()
+    sqlite.optimize(sqlite.file_of(store.uri))
+    with closing(sqlite3.connect(sqlite.file_of(store.uri))) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0] > 0
+    assert [record.run_id for record in job_runs(store)] == [run_id]
+    assert history(store, run_id).empty
+
+
+def test_a_disk_that_refuses_the_statistics_refuses_nothing_else(tmp_path: Path):
+    sqlite.optimize(tmp_path / "gone" / "mlflow.db")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_looking_at_a_store_in_use_leaves_its_locks_alone(store: Store, job):
+    # a process that has the store open looks at it once more; then another process opens and closes it
+    job()
+    existing(store.uri, store.experiment)
+    reader = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('select count(*) from runs').fetchall()"
+    subprocess.run([sys.executable, "-c", reader, str(sqlite.file_of(store.uri))], check=True)
+    job()
+    assert len(job_runs(store)) == 2
+    require_store(store.uri)
+
+
+@pytest.mark.parametrize("damage", [damaged_text, damaged_half, damaged_empty, damaged_start])
+def test_a_check_tells_a_damaged_store(damage, ready_store_file: Path, tmp_path: Path):
+    database = tmp_path / "mlflow.db"
+    shutil.copy(ready_store_file, database)
+    damage(database)
+    before = sha(database)
+    with pytest.raises(StoreError, match=r"cannot be read .*nothing was changed"):
+        check(f"sqlite:///{database}")
+    assert sha(database) == before
+
+
+@pytest.mark.parametrize("file", ["note.md", "note.md/deeper/still"])
+def test_a_check_tells_a_place_where_no_store_can_be_made(file: str, tmp_path: Path):
+    (tmp_path / "note.md").write_text("kept")
+    with pytest.raises(StoreError, match="no folder above it can be written to"):
+        check(f"sqlite:///{tmp_path}/{file}/mlflow.db")
+    assert (tmp_path / "note.md").read_text() == "kept"
+
+
+def test_a_check_tells_a_folder_and_a_link_to_nowhere(tmp_path: Path):
+    (tmp_path / "folder.db").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "gone.db")
+    for name in ("folder", "link"):
+        with pytest.raises(StoreError, match="it is not a file"):
+            check(f"sqlite:///{tmp_path}/{name}.db")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_check_tells_what_is_read_only(uri: str, tmp_path: Path):
+    sqlite.file_of(uri).chmod(0o444)
+    with pytest.raises(StoreError, match="read-only"):
+        check(uri)
+    (tmp_path / "folder").mkdir(mode=0o555)
+    with pytest.raises(StoreError, match="no folder above it can be written to"):
+        check(f"sqlite:///{tmp_path}/folder/new/mlflow.db")
+
+
+@pytest.mark.parametrize("damage", [damaged_text, damaged_half, damaged_empty, damaged_start])
+def test_a_damaged_store_is_not_taken_for_one_that_is_absent(damage, ready_store_file: Path, tmp_path: Path):
+    database = tmp_path / "mlflow.db"
+    shutil.copy(ready_store_file, database)
+    damage(database)
+    with pytest.raises(StoreError, match="cannot be read"):
+        if_there(f"sqlite:///{database}", "study")
+
+
+def test_looking_makes_no_store_of_a_database_that_is_none(tmp_path: Path):
+    database = tmp_path / "mine.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE diary (day TEXT)")
+    before = sha(database)
+    for looks in (if_there, existing):
+        with pytest.raises(StoreError, match="not an MLflow store"):
+            looks(f"sqlite:///{database}", "study")
+    assert sha(database) == before
