@@ -6,11 +6,13 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -176,3 +178,48 @@ class Server:
             self.send(signal.SIGKILL)
             self.process.wait(timeout=30)
             self.process = None
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """Have a running server, whatever becomes of it meanwhile."""
+    server = Server(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@contextmanager
+def answering() -> Iterator[Callable[[Answer], str]]:
+    """Have a function that starts a server on loopback, given how it answers, and returns ``HOST:PORT``."""
+    running: list[ThreadingHTTPServer] = []
+
+    def start(answer: Answer) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                try:
+                    answer(self)
+                except OSError:  # the client has gone
+                    self.close_connection = True
+
+            do_POST = do_GET
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        running.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        running[-1].daemon_threads = True
+        threading.Thread(target=running[-1].serve_forever, args=(0.01,), daemon=True).start()
+        return f"127.0.0.1:{running[-1].server_port}"
+
+    try:
+        yield start
+    finally:
+        for one in running:
+            one.shutdown()
+            one.server_close()

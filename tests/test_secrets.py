@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outside import QUICK, Said, Server, begin, begin_python, ended, free_port, n_points, run, wait_until
+from tests.outside import QUICK, Said, Server, begin, begin_python, ended, free_port, n_points, run, serving, wait_until
 
 JOB = ("data=iris", "trainer.epochs=5", "sweep.workers=1", QUICK)
 LONG = ("data=iris", "trainer.epochs=10000000", "sweep.workers=1", QUICK)
@@ -75,12 +75,8 @@ def secret_environment(monkeypatch):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
+    with serving(tmp_path_factory.mktemp("server")) as started:
+        yield started
 
 
 def ways(folder: Path, address: str) -> dict[str, tuple[tuple[str, ...], dict[str, str]]]:

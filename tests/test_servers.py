@@ -9,7 +9,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.outside import QUICK, Server, Table, begin, ended, n_points, n_unended, run, statuses, table, wait_until
+from tests.outside import (
+    QUICK,
+    Server,
+    Table,
+    begin,
+    ended,
+    n_points,
+    n_unended,
+    run,
+    serving,
+    statuses,
+    table,
+    wait_until,
+)
 
 N_JOBS = 6
 SWEEP = (f"seed=range(0,{N_JOBS})", "arch=wide", "trainer.epochs=390", "sweep.workers=1", QUICK)
@@ -23,12 +36,8 @@ ALL_FINISHED = ["FINISHED"] * N_JOBS
 
 @pytest.fixture(scope="module")
 def kept_server(tmp_path_factory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
+    with serving(tmp_path_factory.mktemp("server")) as started:
+        yield started
 
 
 @pytest.fixture

@@ -5,87 +5,25 @@ learning rate, schedule, momentum, weight decay and the other constants of their
 each gets the result that it would have had alone, bit for bit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.random import Generator, SeedSequence, default_rng
 from scipy.sparse import csr_array
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.cost import cross_entropy
-from nnsweep.mlp.initializers import Initializer
 from nnsweep.mlp.inputs import Inputs
+from nnsweep.mlp.learner import Learner, Member
 from nnsweep.mlp.minibatches import Minibatches
 from nnsweep.mlp.network import Layers, Network, first_layers, of_network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Order, Parameters, sums_of_squares
 from nnsweep.mlp.passes import Room, backward, forward
 from nnsweep.mlp.passes import room as make_room
-from nnsweep.mlp.plateau import Plateau, ReduceOnPlateau
-from nnsweep.mlp.schedules import Schedule
 from nnsweep.mlp.snapshot import Snapshot, sizes_of
 from nnsweep.mlp.tiles import tiles
 
 _quietly = np.errstate(over="ignore", invalid="ignore")  # what is not finite ends its network, by name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Member:
-    """What one network of a stack has for itself.
-
-    Attributes
-    ----------
-    seed : int
-        Decides first weights, the order of the samples and dropout, each from a stream of its own.
-    initializer : Initializer
-        Draws the first weights.
-    schedule : Schedule or ReduceOnPlateau
-        Epoch to learning rate.
-    learning_rate : float
-        The base rate, recorded for the epoch before the first descent.
-    hyperparameters : mapping of str to float
-        The update rule's other constants, such as ``momentum``.
-    weight_decay : float
-        L2: the cost gains half of it times the sum of the squared weights (not the biases). With a
-        decoupled rule the weights shrink by ``learning_rate * weight_decay`` a step instead.
-    """
-
-    seed: int
-    initializer: Initializer
-    schedule: Schedule | ReduceOnPlateau
-    learning_rate: float
-    hyperparameters: Mapping[str, float]
-    weight_decay: float = 0.0
-
-
-class _Learner:
-    """One network's number, random streams and learning rate."""
-
-    def __init__(self, number: int, member: Member) -> None:
-        first, self.order, self.dropout = (default_rng(child) for child in SeedSequence(member.seed).spawn(3))
-        self.number, self.member = number, member
-        self.first_weights: Generator = first
-        self.learning_rate = member.learning_rate
-        schedule = member.schedule
-        self.plateau: Plateau | None = schedule.start() if isinstance(schedule, ReduceOnPlateau) else None
-
-    def resume(self, snapshot: Snapshot) -> None:
-        self.learning_rate, self.plateau = snapshot.learning_rate, snapshot.plateau
-        self.order.bit_generator.state = snapshot.order
-        self.dropout.bit_generator.state = snapshot.dropout
-
-    def rate(self, epoch: int) -> float:
-        schedule = self.member.schedule
-        if self.plateau is not None:
-            self.learning_rate = self.plateau.learning_rate
-        elif not isinstance(schedule, ReduceOnPlateau):
-            self.learning_rate = schedule(epoch)
-        return self.learning_rate
-
-    def observe(self, train_cost: float) -> None:
-        if self.plateau is not None and isinstance(self.member.schedule, ReduceOnPlateau):
-            self.plateau = self.member.schedule.observe(self.plateau, train_cost)
 
 
 class Stack:
@@ -119,7 +57,7 @@ class Stack:
         clip_norm: float | None = None,
     ) -> None:
         self.network, self.optimizer, self.clip_norm, self.dtype = network, optimizer, clip_norm, dtype
-        self.learners = [_Learner(number, member) for number, member in enumerate(members)]
+        self.learners = [Learner(number, member) for number, member in enumerate(members)]
         initializers = [member.initializer for member in members]
         self.parameters = Parameters(sizes, len(members), dtype)
         self.parameters.assign(first_layers(sizes, initializers, [learner.first_weights for learner in self.learners]))
@@ -207,7 +145,7 @@ class Stack:
                 parameters.assign(layers, slice(index, index + 1))
         self.epoch, self.steps = snapshots[0].epoch, snapshots[0].steps
 
-    def _require_fit(self, learner: _Learner, snapshot: Snapshot) -> None:
+    def _require_fit(self, learner: Learner, snapshot: Snapshot) -> None:
         facts: list[tuple[str, object, object]] = [  # name, of the snapshot, of this stack
             ("layer sizes", tuple(sizes_of(snapshot.layers)), self.parameters.sizes),
             ("dtype", snapshot.layers[0].W.dtype, self.dtype),

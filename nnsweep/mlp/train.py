@@ -14,11 +14,12 @@ from scipy.sparse import csr_array
 
 from nnsweep.mlp.accuracy import Accuracy
 from nnsweep.mlp.arrays import BoolArray, Examples, Features, FloatArray, IntArray
+from nnsweep.mlp.learner import Member
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.ranges import Count, Fraction, Positive, require
 from nnsweep.mlp.snapshot import Snapshot
-from nnsweep.mlp.stack import Member, Stack
+from nnsweep.mlp.stack import Stack
 
 NUMERICS_VERSION = 3
 """Raised whenever a change lets the same configuration end in other numbers."""

@@ -15,12 +15,12 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from nnsweep.data.load import DATA_SETS
 from nnsweep.mlp.activations import ACTIVATIONS, Activation
 from nnsweep.mlp.initializers import INITIALIZERS
+from nnsweep.mlp.learner import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.plateau import ReduceOnPlateau
 from nnsweep.mlp.ranges import Range
 from nnsweep.mlp.schedules import SCHEDULES, Schedule
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
 from nnsweep.sweep.memory import size_in_bytes
 from nnsweep.sweep.parts import Part, Settings, choice, group, one_of, within

@@ -8,13 +8,14 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from nnsweep.tracking import server
 from nnsweep.tracking.client import client
+from tests.outside import Answer, answering
 
 SECRET = "hunter2"
 ENDED = threading.Event()
@@ -186,34 +187,12 @@ SILENT = {"hangs": hangs, "hangs when asked": healthy(hangs), "drips": drips, "d
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[[Callable[[BaseHTTPRequestHandler], None]], str]]:
+def start() -> Iterator[Callable[[Answer], str]]:
     """Give a function that starts a server on this machine, given how it answers, and returns where it is."""
-    running: list[ThreadingHTTPServer] = []
     ENDED.clear()
-
-    def started(answer: Callable[[BaseHTTPRequestHandler], None]) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                try:
-                    answer(self)
-                except OSError:  # the client has gone
-                    self.close_connection = True
-
-            do_POST = do_GET
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        running.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        running[-1].daemon_threads = True
-        threading.Thread(target=running[-1].serve_forever, args=(0.01,), daemon=True).start()
-        return f"127.0.0.1:{running[-1].server_port}"
-
-    yield started
-    ENDED.set()
-    for one in running:
-        one.shutdown()
-        one.server_close()
+    with answering() as begin:
+        yield begin
+        ENDED.set()
 
 
 @pytest.fixture

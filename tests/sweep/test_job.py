@@ -13,11 +13,11 @@ from nnsweep.app import conf_dir
 from nnsweep.data.load import DATA_SETS
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.initializers import INITIALIZERS
+from nnsweep.mlp.learner import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.ranges import settings
 from nnsweep.mlp.schedules import SCHEDULES
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
 from nnsweep.sweep.job import OPERATIONAL, Job, Sweep, Tracking
 

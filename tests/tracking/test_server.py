@@ -3,7 +3,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -11,6 +11,7 @@ from nnsweep.errors import StoreError
 from nnsweep.tracking import server
 from nnsweep.tracking.client import client
 from nnsweep.tracking.store import existing, if_there, ready, require_store
+from tests.outside import Answer, answering
 
 released = threading.Event()
 
@@ -69,34 +70,12 @@ ANSWERS = [
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[[Callable[[BaseHTTPRequestHandler], None]], str]]:
+def start() -> Iterator[Callable[[Answer], str]]:
     """Give a function that starts a server on this machine, given how it answers, and returns its address."""
-    running: list[ThreadingHTTPServer] = []
     released.clear()
-
-    def started(answer: Callable[[BaseHTTPRequestHandler], None]) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                try:
-                    answer(self)
-                except OSError:  # the client has gone
-                    self.close_connection = True
-
-            do_POST = do_GET
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        running.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        running[-1].daemon_threads = True
-        threading.Thread(target=running[-1].serve_forever, args=(0.01,), daemon=True).start()
-        return f"http://127.0.0.1:{running[-1].server_port}"
-
-    yield started
-    released.set()
-    for one in running:
-        one.shutdown()
-        one.server_close()
+    with answering() as begin:
+        yield lambda answer: f"http://{begin(answer)}"
+        released.set()
 
 
 @pytest.fixture
