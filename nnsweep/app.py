@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep import interruption
-from nnsweep.errors import ConfigError, UserError
+from nnsweep.errors import ConfigError, UserError, machines
 from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import nearest, visible
 from nnsweep.sweep.composing import absent_plugin, told
@@ -288,7 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough, as in `nnsweep export study | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        return _refused(error)
+        return _refused(machines(error) or error)
     return 0
 
 

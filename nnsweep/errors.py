@@ -4,6 +4,21 @@ Every error here is shown as one line without a traceback. Anything else that es
 nnsweep and ends with exit code 1 and its traceback.
 """
 
+import errno
+
+_DISK = "make room on the disk, or choose another one"
+_BROKEN = "the disk is read-only or broken; choose another one"
+_FILES = "allow more open files: ulimit -n 1024"
+_REFUSALS = {
+    errno.ENOSPC: _DISK,
+    errno.EDQUOT: _DISK,
+    errno.EFBIG: "allow larger files: ulimit -f unlimited",
+    errno.EIO: _BROKEN,
+    errno.EROFS: _BROKEN,
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+}
+
 
 class UserError(Exception):
     """Something the user can mend; the message says what is wrong and what to do.
@@ -33,3 +48,24 @@ class StoreError(UserError):
     """The tracking store cannot be used."""
 
     exit_code = 5
+
+
+def machines(error: BaseException) -> StoreError | None:
+    """Say what the machine refuses: room, files, or its disk; None if an error is anything else.
+
+    Parameters
+    ----------
+    error : exception
+        What was raised.
+
+    Examples
+    --------
+    >>> print(machines(OSError(errno.EMFILE, "Too many open files", "multirun")))
+    multirun: Too many open files; allow more open files: ulimit -n 1024. The same command goes on where this one ended
+    >>> machines(OSError(errno.ENOENT, "No such file or directory"))
+    """
+    way_out = _REFUSALS.get(error.errno or 0) if isinstance(error, OSError) else None
+    if not isinstance(error, OSError) or way_out is None:
+        return None
+    place = f"{error.filename}: " if error.filename else ""
+    return StoreError(f"{place}{error.strerror}; {way_out}. The same command goes on where this one ended")

@@ -132,6 +132,10 @@ def test_files_of_any_largest_size_are_told_and_the_same_command_goes_on(studies
     held(campaign(lambda size: _limited(studies, size), sizes))
 
 
+def test_too_few_open_files_are_told_and_the_same_command_goes_on(studies, held):
+    held(campaign(lambda number: _few_files(studies, number), [16, 18]))
+
+
 @pytest.mark.soak
 def test_few_open_files_are_told_and_the_same_command_goes_on(studies, held):
     held(campaign(lambda number: _few_files(studies, number), range(6, 40, 2)))
