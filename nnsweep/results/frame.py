@@ -22,6 +22,7 @@ METRICS = (
     "max_test_accuracy",
     "final_train_cost",
     "duration_seconds",
+    "epochs_trained",
 )
 LAST = ("run_id", "sweep", "job")
 COUNTS = (*SIZES, "best_epoch")

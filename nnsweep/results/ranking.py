@@ -4,10 +4,13 @@ Runs are ordered by the accuracy their epoch was selected by: validation accurac
 examples were kept for validation, which flatters them. Only what finished with a real accuracy ranks.
 """
 
+import math
+
 import pandas as pd
 
 from nnsweep.results.frame import plain
 
+SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds")
 SELECTED_ON_VALIDATION = "test_accuracy: test accuracy at the epoch of best validation accuracy"
 SELECTED_ON_TEST = "no validation set: the epoch was selected on the test set, so these accuracies are optimistic"
 
@@ -33,6 +36,37 @@ def ranked(runs: pd.DataFrame) -> pd.DataFrame:
     )
     order = sorted(range(len(runs)), key=keys.__getitem__)
     return runs.iloc[order].reset_index(drop=True)
+
+
+def counted(runs: pd.DataFrame, metric: str) -> list[float | None]:
+    """Give the metric of each run that counts: finished, with a finite value, for an accuracy one from 0 to 1.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs; where it has no column ``state``, all are taken as finished.
+    metric : str
+        A column.
+
+    Returns
+    -------
+    list of float or None
+        One for each row; ``None`` for a run that does not count.
+    """
+    values = _accuracies(runs, metric) if metric.endswith("_accuracy") else _finite(runs, metric)
+    states = _texts(runs, "state") if "state" in runs.columns else ["finished"] * len(runs)
+    return [value if state == "finished" else None for value, state in zip(values, states, strict=True)]
+
+
+def smaller_is_better(metric: str) -> bool:
+    """Tell by its name whether less of a metric is better: costs, losses, errors and seconds.
+
+    Examples
+    --------
+    >>> smaller_is_better("final_train_cost"), smaller_is_better("test_accuracy")
+    (True, False)
+    """
+    return metric.endswith(SMALLER_IS_BETTER)
 
 
 def selection(runs: pd.DataFrame) -> str:
@@ -75,6 +109,10 @@ def _selected(runs: pd.DataFrame) -> list[float]:
 def _accuracies(runs: pd.DataFrame, name: str) -> list[float | None]:
     numbers = _numbers(runs, name, default=-1.0)
     return [number if 0 <= number <= 1 else None for number in numbers]
+
+
+def _finite(runs: pd.DataFrame, name: str) -> list[float | None]:
+    return [number if math.isfinite(number) else None for number in _numbers(runs, name, default=math.nan)]
 
 
 def _numbers(runs: pd.DataFrame, name: str, *, default: float) -> list[float]:

@@ -1,0 +1,209 @@
+"""Configurations: what the seeds of each one came to, with an interval for its mean.
+
+The interval says where the mean over all seeds would be, for the test set as it is: it knows nothing of what another
+test set would give.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from nnsweep.errors import ConfigError
+from nnsweep.messages import unknown, visible
+from nnsweep.results.frame import SIZES, plain
+from nnsweep.results.grouping import Configuration, check_columns, grouped
+from nnsweep.results.ranking import smaller_is_better
+
+ONE_SEED = "one seed: no interval"
+NO_SEED = "no seed finished"
+NO_SPREAD = "all seeds gave the same: an interval without width"
+
+
+class Interval(NamedTuple):
+    """The mean of some values, their standard deviation, and the interval of the mean."""
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+
+def configurations(
+    runs: pd.DataFrame,
+    metric: str = "test_accuracy",
+    *,
+    by: Sequence[str] | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Give one row for each configuration: how many seeds it has, their mean, and how sure that mean is.
+
+    A configuration is the settings that vary in the frame, without the seed. Runs that did not finish, diverged or
+    have no real value of the metric do not count; the mean of a configuration that lost seeds in this way is the mean
+    of its luckier seeds, so look at ``n_failed``.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    metric : str
+        The column to summarise.
+    by : sequence of str, optional
+        The columns that make a configuration; by default the settings that vary.
+    confidence : float
+        Of the interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label``; a column for each setting in it; depth, width and number of parameters, where the runs have them;
+        ``n``, ``mean``, ``std`` (from n - 1), ``low`` and ``high`` (`interval`), ``n_failed`` and ``note``. The best
+        first, those without any value last. ``attrs["settings"]`` names the columns of settings.
+
+    Raises
+    ------
+    ConfigError
+        If a column is unknown, or two runs that count have the same configuration and seed.
+    """
+    found = best_first(grouped(runs, metric, by=by), metric)
+    names = list(found[0].settings) if found else []
+    sizes = [name for name in SIZES if name in runs.columns and name not in names]
+    columns: dict[str, list[object]] = {"label": [one.label for one in found]}
+    columns |= {name: [one.settings[name] for one in found] for name in names}
+    columns |= {name: _sizes(runs, name, found) for name in sizes}
+    summaries = [interval(list(one.values.values()), confidence) for one in found]
+    columns |= {"n": [len(one.values) for one in found]}
+    columns |= {name: [getattr(one, name) for one in summaries] for name in Interval._fields}
+    columns |= {"n_failed": [one.n_failed for one in found], "note": list(map(_note, found, summaries))}
+    table = pd.DataFrame(columns).astype(dict.fromkeys(Interval._fields, "float64"))
+    table.attrs["settings"] = names
+    return table
+
+
+def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Estimate a mean from independent values by Student's t.
+
+    The interval is ``mean ± t(n - 1) · std / √n`` with the quantile t of Student's distribution at
+    ``(1 + confidence) / 2`` (Student, Biometrika 6, 1908). It may reach beyond what an accuracy can be.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Such as the accuracies of one configuration's seeds.
+    confidence : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    Interval
+        NaN for what cannot be told: everything without values; spread and interval of a single value.
+
+    Raises
+    ------
+    ConfigError
+        If the confidence is not between 0 and 1.
+
+    Examples
+    --------
+    >>> mean, std, low, high = interval([0.90, 0.92, 0.94])
+    >>> f"{mean:.2f} {std:.2f} {low:.4f} {high:.4f}"
+    '0.92 0.02 0.8703 0.9697'
+    """
+    check_confidence(confidence)
+    if not values:
+        return Interval(math.nan, math.nan, math.nan, math.nan)
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return Interval(mean, math.nan, math.nan, math.nan)
+    std = 0.0 if is_constant(values) else float(np.std(values, ddof=1))
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * std / math.sqrt(len(values))
+    return Interval(mean, std, mean - half, mean + half)
+
+
+def best_first(found: Sequence[Configuration], metric: str) -> list[Configuration]:
+    """Order configurations by the mean of their values, the best first; by label where that is equal."""
+    sign = 1 if smaller_is_better(metric) else -1
+
+    def place(one: Configuration) -> tuple[bool, float, str]:
+        mean = interval(list(one.values.values())).mean
+        return not one.values, sign * mean if one.values else 0.0, one.label
+
+    return sorted(found, key=place)
+
+
+def chosen(runs: pd.DataFrame, found: Sequence[Configuration], wanted: str | Mapping[str, object]) -> Configuration:
+    """Find the configuration that a label or some of its settings name.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        The frame that the configurations are of.
+    found : sequence of Configuration
+        From `nnsweep.results.grouping.grouped`.
+    wanted : str or mapping
+        A label, or values of columns; numbers may be given as text.
+
+    Returns
+    -------
+    Configuration
+        The only one.
+
+    Raises
+    ------
+    ConfigError
+        If there is none or several.
+    """
+    if isinstance(wanted, str):
+        matching = [one for one in found if one.label == wanted]
+        problem = unknown(wanted, [one.label for one in found])
+    else:
+        check_columns(runs, wanted)
+        columns = {name: plain(runs[name]) for name in wanted}
+        matching = [one for one in found if any(_has(columns, row, wanted) for row in one.rows)]
+        problem = f"no configuration has {visible(str(dict(wanted)))}; known: {', '.join(one.label for one in found)}"
+    if len(matching) > 1:
+        listed = ", ".join(one.label for one in matching)
+        problem = f"{visible(str(wanted))} is several configurations: {listed}; say which"
+    if len(matching) != 1:
+        raise ConfigError(problem)
+    return matching[0]
+
+
+def is_constant(values: Sequence[float]) -> bool:
+    """Tell whether values differ by no more than rounding."""
+    return max(values) - min(values) <= 1e-12 * max(map(abs, values))
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse a confidence that is not between 0 and 1."""
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence={confidence} is not between 0 and 1; 0.95 is usual")
+
+
+def _has(columns: Mapping[str, Sequence[object]], row: int, wanted: Mapping[str, object]) -> bool:
+    return all(_same(columns[name][row], value) for name, value in wanted.items())
+
+
+def _same(value: object, wanted: object) -> bool:
+    """Tell whether a value is the wanted one, which may be written as text."""
+    if value == wanted or str(value) == str(wanted):
+        return True
+    try:
+        return isinstance(value, int | float) and float(value) == float(str(wanted))
+    except ValueError:
+        return False
+
+
+def _sizes(runs: pd.DataFrame, name: str, found: Sequence[Configuration]) -> list[object]:
+    """Give a size of each configuration, which runs that failed early may not have."""
+    column = plain(runs[name])
+    return [next((column[row] for row in one.rows if column[row] is not None), None) for one in found]
+
+
+def _note(one: Configuration, summary: Interval) -> str:
+    if len(one.values) < 2:
+        return ONE_SEED if one.values else NO_SEED
+    return NO_SPREAD if summary.std == 0 else ""

@@ -1,0 +1,183 @@
+"""A difference: how far two sets of results are apart, with what probability by chance alone, and by which test.
+
+Results are given by seed. Runs with the same seed start alike and see the same order of examples, so their
+differences vary less than the results themselves; that is what pairing uses.
+"""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+ROUNDING = 1e-12
+"""Differences that are equal up to this part of the values are equal: 0.9 - 0.8 and 0.8 - 0.7."""
+
+
+class Difference(NamedTuple):
+    """The difference of two means and what can be concluded from it.
+
+    Attributes
+    ----------
+    test : str
+        ``paired t``, ``Welch``, ``sign flip``, ``permutation``, or ``none`` with too few seeds.
+    n_pairs : int
+        Seeds that both have.
+    difference : float
+        First minus second: of the shared seeds, or of the means where the test is not paired.
+    std : float
+        Standard deviation of the difference of two single runs.
+    low, high : float
+        The interval of the difference, for this one comparison.
+    p : float
+        Two-sided; NaN without a test.
+    effect_size : float
+        The difference in standard deviations.
+    note : str
+        Why something is missing, or a sentence on what is unusual.
+    """
+
+    test: str
+    n_pairs: int
+    difference: float
+    std: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    effect_size: float = math.nan
+    note: str = ""
+
+
+def difference(
+    first: Mapping[Hashable, float], second: Mapping[Hashable, float], *, confidence: float = 0.95
+) -> Difference:
+    """Compare two sets of results given by seed.
+
+    With two shared seeds or more it is `paired`, otherwise `welch` if both have two or more, otherwise only the
+    difference is told.
+
+    Parameters
+    ----------
+    first, second : mapping
+        ``{seed: value}``.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Difference
+        Of first minus second.
+    """
+    shared = [seed for seed in first if seed in second]
+    if len(shared) > 1:
+        return paired([first[seed] for seed in shared], [second[seed] for seed in shared], confidence=confidence)
+    if min(len(first), len(second)) > 1:
+        note = "only one shared seed: not paired" if shared else "no shared seeds: not paired"
+        return welch(list(first.values()), list(second.values()), confidence=confidence)._replace(
+            n_pairs=len(shared), note=note
+        )
+    if not first or not second:
+        return Difference("none", 0, math.nan, note="no seed finished")
+    apart = (
+        [first[shared[0]] - second[shared[0]]] if shared else [_mean(list(first.values())), -_mean([*second.values()])]
+    )
+    return Difference("none", len(shared), math.fsum(apart), note="fewer than two seeds: no test")
+
+
+def paired(first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95) -> Difference:
+    """Compare two sets of results pair by pair with Student's t test.
+
+    ``t = mean(d) √n / std(d)`` for the differences d has ``n - 1`` degrees of freedom (Student, Biometrika 6, 1908);
+    the effect size is Cohen's ``d_z = mean(d) / std(d)`` (Cohen 1988). Differences that are all the same leave no
+    spread to measure by. If they are 0, p is 1. Otherwise t would be infinite and p = 0, which two or three seeds
+    with accuracies in steps of one test example cannot justify; p is then that of the sign-flip test, ``2 / 2ⁿ``,
+    which needs no spread (Fisher, The Design of Experiments, 1935, section 21), and there is no interval.
+
+    Parameters
+    ----------
+    first, second : sequence of float
+        At least two values each, with the same seed at the same place.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Difference
+        Of first minus second.
+    """
+    apart = np.subtract(first, second)
+    n, rounding = len(apart), ROUNDING * float(np.abs([first, second]).max())
+    mean = _snapped(_mean(apart.tolist()), rounding)
+    if np.ptp(apart) <= rounding:
+        return _without_spread(mean, n)
+    std = float(np.std(apart, ddof=1))
+    return _by_t("paired t", n, mean, std, _Error(std / math.sqrt(n), n - 1), confidence)._replace(
+        effect_size=mean / std
+    )
+
+
+def welch(first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95) -> Difference:
+    """Compare two independent sets of results, whose spreads may differ, with Welch's t test.
+
+    ``t = (mean₁ - mean₂) / √(v₁ + v₂)`` with ``vᵢ = stdᵢ² / nᵢ`` and
+    ``(v₁ + v₂)² / (v₁² / (n₁ - 1) + v₂² / (n₂ - 1))`` degrees of freedom (Welch, Biometrika 34, 1947); the effect
+    size is ``(mean₁ - mean₂) / √((std₁² + std₂²) / 2)``. Without any spread p is 1 if the means are equal and
+    otherwise that of the permutation test: what share of all divisions of the values is as extreme.
+
+    Parameters
+    ----------
+    first, second : sequence of float
+        At least two values each.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Difference
+        Of first minus second; ``std`` is ``√(std₁² + std₂²)``.
+    """
+    rounding = ROUNDING * max(map(abs, [*first, *second]))
+    mean = _snapped(_mean(first) - _mean(second), rounding)
+    if max(np.ptp(first), np.ptp(second)) <= rounding:
+        return _without_spread(mean, len(first), len(second))
+    variances = [float(np.var(values, ddof=1)) for values in (first, second)]
+    parts = [variance / len(values) for variance, values in zip(variances, (first, second), strict=True)]
+    degrees = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (first, second), strict=True))
+    std = math.sqrt(sum(variances))
+    found = _by_t("Welch", 0, mean, std, _Error(math.sqrt(sum(parts)), degrees), confidence)
+    return found._replace(effect_size=mean / std * math.sqrt(2))
+
+
+class _Error(NamedTuple):
+    """The standard error of a difference and its degrees of freedom."""
+
+    size: float
+    degrees: float
+
+
+def _by_t(test: str, n_pairs: int, mean: float, std: float, error: _Error, confidence: float) -> Difference:
+    half = float(stats.t.ppf((1 + confidence) / 2, error.degrees)) * error.size
+    p = float(2 * stats.t.sf(abs(mean) / error.size, error.degrees))
+    return Difference(test, n_pairs, mean, std, mean - half, mean + half, p)
+
+
+def _without_spread(mean: float, n: int, n_second: int | None = None) -> Difference:
+    """Conclude from values that differ by a constant: pairs, or two groups of which each is constant."""
+    test, n_pairs = ("paired t", n) if n_second is None else ("Welch", 0)
+    if mean == 0:
+        return Difference(test, n_pairs, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, "equal in every seed")
+    note = "the same difference in every seed: no interval"
+    if n_second is None:
+        return Difference("sign flip", n, mean, 0.0, p=2.0 ** (1 - n), note=note)
+    extreme = 2 if n == n_second else 1
+    return Difference("permutation", 0, mean, 0.0, p=extreme / math.comb(n + n_second, n), note=note)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _snapped(value: float, rounding: float) -> float:
+    """Give 0 for what is nothing but rounding."""
+    return 0.0 if abs(value) <= rounding else value

@@ -1,0 +1,88 @@
+"""Power: how many seeds a paired comparison needs, so that a difference is likely to be seen."""
+
+import math
+
+from scipy import stats
+
+from nnsweep.errors import ConfigError
+
+MOST_SEEDS = 10_000_000
+
+
+def seeds_needed(difference: float, std_of_difference: float, *, power: float = 0.8, alpha: float = 0.05) -> float:
+    """Tell how many seeds two configurations need in common so that a paired t test tells them apart.
+
+    It is the smallest n at which the two-sided test at level alpha rejects with the wanted probability. With
+    ``d = |difference| / std`` and the quantile ``t = t(n - 1; 1 - alpha/2)`` the power is
+    ``P(T' > t) + P(T' < -t)`` for T' of the noncentral t distribution with n - 1 degrees of freedom and noncentrality
+    ``d √n`` (Cohen, Statistical Power Analysis for the Behavioral Sciences, 2nd edition, 1988, chapter 2). Observed
+    differences are uncertain themselves, and the largest of many is too large: the answer is a guide, not a promise.
+
+    Parameters
+    ----------
+    difference : float
+        The difference of the means that is to be seen.
+    std_of_difference : float
+        Standard deviation, over seeds, of the difference of two runs with the same seed. If it is 0, the n is given at
+        which the sign-flip test of `nnsweep.results.comparison` rejects.
+    power : float
+        Wanted probability of seeing it, more than alpha and less than 1.
+    alpha : float
+        Level of the two-sided test; divide it by the number of comparisons if there are several.
+
+    Returns
+    -------
+    float
+        A whole number, at least 2; infinity if the difference is 0 or needs more than ten million seeds; NaN if the
+        difference or its deviation is.
+
+    Raises
+    ------
+    ConfigError
+        If power or alpha is out of range.
+
+    Examples
+    --------
+    >>> seeds_needed(0.01, 0.02)
+    34.0
+    """
+    if not 0 < alpha < power < 1:
+        raise ConfigError(f"alpha={alpha} and power={power} must be 0 < alpha < power < 1; 0.05 and 0.8 are usual")
+    if math.isnan(difference) or math.isnan(std_of_difference):
+        return math.nan
+    if difference == 0:
+        return math.inf
+    if std_of_difference == 0:
+        return float(max(2, math.ceil(1 - math.log2(alpha))))
+    return _smallest(abs(difference) / std_of_difference, power, alpha)
+
+
+def power_of(effect: float, n: int, alpha: float) -> float:
+    """Give the probability that a paired t test of n pairs sees an effect, a difference in standard deviations.
+
+    The square of a noncentral t is a noncentral F with one degree of freedom, which SciPy computes also where its
+    noncentral t gives NaN. Beyond 100,000 pairs it is the normal distribution.
+    """
+    if n > 100_000:
+        return float(stats.norm.sf(stats.norm.isf(alpha / 2) - effect * math.sqrt(n)))
+    critical = float(stats.t.isf(alpha / 2, n - 1)) ** 2
+    if n * effect**2 > 1e6:  # only the deviation's own spread is left to matter
+        return float(stats.chi2.cdf((n - 1) * n * effect**2 / critical, n - 1))
+    return float(stats.ncf.sf(critical, 1, n - 1, n * effect**2))
+
+
+def _smallest(effect: float, power: float, alpha: float) -> float:
+    """Find the smallest n whose power is enough, which grows with n: by doubling, then by halving."""
+    enough = 2
+    while power_of(effect, enough, alpha) < power:
+        enough *= 2
+        if enough > MOST_SEEDS:
+            return math.inf
+    lacking = enough // 2
+    while enough - lacking > 1:
+        middle = (enough + lacking) // 2
+        if power_of(effect, middle, alpha) < power:
+            lacking = middle
+        else:
+            enough = middle
+    return float(enough)
