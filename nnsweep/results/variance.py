@@ -1,0 +1,162 @@
+"""Sums of squares: the spread of a design's values divided among its terms.
+
+A balanced design is divided by its marginal means, any other by least squares; what is left within the cells is the
+residual.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsweep.messages import visible
+from nnsweep.results.factors import indicators
+from nnsweep.results.grouping import SEED
+
+FloatArray: TypeAlias = NDArray[np.float64]
+Term: TypeAlias = tuple[str, ...]
+
+HIGHER, RESIDUAL, TOTAL = "higher-order interactions", "residual", "total"
+
+
+class Sum(NamedTuple):
+    """A sum of squares and its degrees of freedom."""
+
+    squares: float
+    df: int
+
+
+class Design(NamedTuple):
+    """The values, the cell number of each by factor, and the seed's number if it is a factor."""
+
+    y: FloatArray
+    levels: dict[str, NDArray[np.int64]]
+    seeds: NDArray[np.int64] | None
+
+
+def _terms(names: Sequence[str]) -> list[Term]:
+    return [*((name,) for name in names), *combinations(names, 2)]
+
+
+def sums_of_squares(design: Design) -> dict[str, Sum]:
+    """Divide the spread of a design's values.
+
+    Parameters
+    ----------
+    design : Design
+        At least one value.
+
+    Returns
+    -------
+    dict of str to Sum
+        Main effects, interactions of two factors (``a:b``), the seed, interactions of more, residual and total; what
+        the design does not have is left out.
+    """
+    total = Sum(float(np.sum((design.y - design.y.mean()) ** 2)), len(design.y) - 1)
+    cube = cube_of(design)
+    found = _least_squares(design) if cube is None else _balanced(cube, design)
+    return {**found, TOTAL: total}
+
+
+def cube_of(design: Design) -> FloatArray | None:
+    """Lay the values out by factor, with the runs of a cell on the last axis; None if the design is not balanced."""
+    shape = [int(numbers.max()) + 1 for numbers in design.levels.values()]
+    if len(design.y) % math.prod(shape):
+        return None
+    n = len(design.y) // math.prod(shape)
+    cells = np.ravel_multi_index(tuple(design.levels.values()), tuple(shape)) if shape else np.zeros(len(design.y), int)
+    if not np.array_equal(cells, np.repeat(np.arange(math.prod(shape)), n)):
+        return None
+    if design.seeds is not None and not np.array_equal(design.seeds, np.tile(np.arange(n), math.prod(shape))):
+        return None
+    return design.y.reshape(*shape, n)
+
+
+def _balanced(cube: FloatArray, design: Design) -> dict[str, Sum]:
+    """Take the sums of squares from marginal means, each without the effects that it contains."""
+    axes = {name: axis for axis, name in enumerate(design.levels)}
+    centred = cube - cube.mean()
+    found = {_told(term): _marginal(centred, [axes[name] for name in term]) for term in _terms(list(axes))}
+    cells = centred.mean(axis=-1, keepdims=True)
+    n, n_cells = cube.shape[-1], cube.size // cube.shape[-1]
+    within = Sum(float(np.sum((centred - cells) ** 2)), (n - 1) * n_cells)
+    if design.seeds is not None:
+        found[SEED] = _marginal(centred, [cube.ndim - 1])
+    if len(axes) > 2:
+        rest = Sum(float(np.sum(cells**2)) * n, n_cells - 1)
+        found[HIGHER] = _less(rest, [one for name, one in found.items() if name != SEED])
+    return _with_residual(found, _less(within, [found[SEED]] if SEED in found else []))
+
+
+def _marginal(centred: FloatArray, axes: Sequence[int]) -> Sum:
+    """Give the sum of squares of one main effect or one interaction of two, with the values centred."""
+    others = tuple(axis for axis in range(centred.ndim) if axis not in axes)
+    means = centred.mean(axis=others, keepdims=True)
+    if len(axes) == 2:
+        means = means - means.mean(axis=axes[0], keepdims=True) - means.mean(axis=axes[1], keepdims=True)
+    df = math.prod(centred.shape[axis] - 1 for axis in axes)
+    return Sum(float(np.sum(means**2)) * centred.size / means.size, df)
+
+
+def _less(whole: Sum, parts: Sequence[Sum]) -> Sum:
+    squares = whole.squares - math.fsum(part.squares for part in parts)
+    return Sum(max(0.0, squares), whole.df - sum(part.df for part in parts))
+
+
+def _least_squares(design: Design) -> dict[str, Sum]:
+    """Take sums of squares of type II from the residuals of models with and without each term."""
+    columns = {term: _interaction([design.levels[name] for name in term]) for term in _terms(list(design.levels))}
+    cells = _interaction(list(design.levels.values()), joint=True)
+    extra = [] if design.seeds is None else [indicators(design.seeds.tolist())]
+    found = {}
+    for term in columns:
+        without = [columns[other] for other in columns if not set(term) <= set(other)] + extra
+        found[_told(term)] = _gain(design.y, without, [columns[term]])
+    if extra:
+        found[SEED] = _gain(design.y, [cells], extra)
+    if len(design.levels) > 2:
+        found[HIGHER] = _gain(design.y, [*columns.values(), *extra], [cells])
+    return _with_residual(found, _residual(design.y, [cells, *extra]))
+
+
+def _interaction(levels: Sequence[NDArray[np.int64]], *, joint: bool = False) -> FloatArray:
+    """Code a term by products of its factors' dummies, or, joint, each combination of levels by a dummy."""
+    if joint or not levels:
+        return (
+            indicators(list(zip(*(numbers.tolist() for numbers in levels), strict=True)))
+            if levels
+            else np.empty((0, 0))
+        )
+    product = indicators(levels[0].tolist())
+    for numbers in levels[1:]:
+        other = indicators(numbers.tolist())
+        product = (product[:, :, None] * other[:, None, :]).reshape(len(other), -1)
+    return product
+
+
+def _gain(y: FloatArray, without: Sequence[FloatArray], term: Sequence[FloatArray]) -> Sum:
+    before, after = _residual(y, without), _residual(y, [*without, *term])
+    return _less(before, [after]) if before.df > after.df else Sum(0.0, 0)
+
+
+def _residual(y: FloatArray, columns: Sequence[FloatArray]) -> Sum:
+    """Give the residual sum of squares of a model with an intercept, and its degrees of freedom by the rank."""
+    present = [block for block in columns if block.size]
+    matrix = np.hstack([np.ones((len(y), 1)), *present])
+    centred = y - y.mean()
+    solution, _, rank, _ = np.linalg.lstsq(matrix, centred, rcond=None)
+    return Sum(float(np.sum((centred - matrix @ solution) ** 2)), len(y) - int(rank))
+
+
+def _with_residual(found: dict[str, Sum], within: Sum) -> dict[str, Sum]:
+    """Put the residual last; where every cell has one run, interactions of three settings and more are the residual."""
+    if within.df == 0 and HIGHER in found:
+        within = found.pop(HIGHER)
+    return {name: one for name, one in found.items() if name != HIGHER or one.df > 0} | {RESIDUAL: within}
+
+
+def _told(term: Term) -> str:
+    return ":".join(map(visible, term))
