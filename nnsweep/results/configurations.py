@@ -174,7 +174,7 @@ def chosen(runs: pd.DataFrame, found: Sequence[Configuration], wanted: str | Map
 
 def is_constant(values: Sequence[float]) -> bool:
     """Tell whether values differ by no more than rounding."""
-    return max(values) - min(values) <= 1e-12 * max(map(abs, values))
+    return max(values) - min(values) <= 1e-12 * max(map(abs, values)) + 1e-150
 
 
 def check_confidence(confidence: float) -> None:

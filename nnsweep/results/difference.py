@@ -9,10 +9,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 ROUNDING = 1e-12
 """Differences that are equal up to this part of the values are equal: 0.9 - 0.8 and 0.8 - 0.7."""
+TINIEST = 1e-150
+"""Nor is anything told from less than this, whose square is no number any more."""
 
 
 class Difference(NamedTuple):
@@ -107,7 +109,7 @@ def paired(first: Sequence[float], second: Sequence[float], *, confidence: float
         Of first minus second.
     """
     apart = np.subtract(first, second)
-    n, rounding = len(apart), ROUNDING * float(np.abs([first, second]).max())
+    n, rounding = len(apart), _rounding([*first, *second])
     mean = _snapped(_mean(apart.tolist()), rounding)
     if np.ptp(apart) <= rounding:
         return _without_spread(mean, n)
@@ -137,7 +139,7 @@ def welch(first: Sequence[float], second: Sequence[float], *, confidence: float 
     Difference
         Of first minus second; ``std`` is ``√(std₁² + std₂²)``.
     """
-    rounding = ROUNDING * max(map(abs, [*first, *second]))
+    rounding = _rounding([*first, *second])
     mean = _snapped(_mean(first) - _mean(second), rounding)
     if max(np.ptp(first), np.ptp(second)) <= rounding:
         return _without_spread(mean, len(first), len(second))
@@ -157,8 +159,8 @@ class _Error(NamedTuple):
 
 
 def _by_t(test: str, n_pairs: int, mean: float, std: float, error: _Error, confidence: float) -> Difference:
-    half = float(stats.t.ppf((1 + confidence) / 2, error.degrees)) * error.size
-    p = float(2 * stats.t.sf(abs(mean) / error.size, error.degrees))
+    half = -float(special.stdtrit(error.degrees, (1 - confidence) / 2)) * error.size
+    p = float(2 * special.stdtr(error.degrees, -abs(mean) / error.size))
     return Difference(test, n_pairs, mean, std, mean - half, mean + half, p)
 
 
@@ -176,6 +178,10 @@ def _without_spread(mean: float, n: int, n_second: int | None = None) -> Differe
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
+
+
+def _rounding(values: Sequence[float]) -> float:
+    return ROUNDING * max(map(abs, values)) + TINIEST
 
 
 def _snapped(value: float, rounding: float) -> float:

@@ -2,7 +2,7 @@
 
 import math
 
-from scipy import stats
+from scipy import special
 
 from nnsweep.errors import ConfigError
 
@@ -63,12 +63,13 @@ def power_of(effect: float, n: int, alpha: float) -> float:
     The square of a noncentral t is a noncentral F with one degree of freedom, which SciPy computes also where its
     noncentral t gives NaN. Beyond 100,000 pairs it is the normal distribution.
     """
+    noncentrality = n * effect**2
     if n > 100_000:
-        return float(stats.norm.sf(stats.norm.isf(alpha / 2) - effect * math.sqrt(n)))
-    critical = float(stats.t.isf(alpha / 2, n - 1)) ** 2
-    if n * effect**2 > 1e6:  # only the deviation's own spread is left to matter
-        return float(stats.chi2.cdf((n - 1) * n * effect**2 / critical, n - 1))
-    return float(stats.ncf.sf(critical, 1, n - 1, n * effect**2))
+        return float(special.ndtr(effect * math.sqrt(n) + special.ndtri(alpha / 2)))
+    critical = float(special.stdtrit(n - 1, alpha / 2)) ** 2
+    if noncentrality > 1e6:  # only the deviation's own spread is left to matter
+        return float(special.chdtr(n - 1, (n - 1) * noncentrality / critical))
+    return float(1 - special.ncfdtr(1, n - 1, noncentrality, critical))
 
 
 def _smallest(effect: float, power: float, alpha: float) -> float:

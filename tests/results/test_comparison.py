@@ -1,0 +1,163 @@
+"""Who can be told from the best, and from a baseline; and what it would take."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from nnsweep.errors import ConfigError
+from nnsweep.results.comparison import COLUMNS, compare, indistinguishable
+
+groups = st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=6), min_size=2, max_size=4)
+
+
+def table(values, first_seed=0):
+    rows = [
+        {"arch": arch, "seed": first_seed + seed, "state": "finished", "test_accuracy": value}
+        for arch, results in values.items()
+        for seed, value in enumerate(results)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def three():
+    best = np.array([0.90, 0.93, 0.88, 0.91, 0.95, 0.87, 0.92, 0.90])
+    near = best - [0.004, -0.003, 0.002, 0.005, -0.004, 0.003, -0.001, 0.001]
+    far = best - [0.02, 0.03, 0.025, 0.01, 0.03, 0.02, 0.015, 0.02]
+    return table({"best": best, "near": near, "far": far})
+
+
+def test_every_other_configuration_is_compared_with_both_references(three):
+    found = compare(three, baseline="far")
+    assert list(found.columns) == list(COLUMNS)
+    assert found[["label", "reference", "reference_label"]].values.tolist() == [
+        ["near", "best", "best"],
+        ["far", "best", "best"],
+        ["best", "baseline", "far"],
+        ["near", "baseline", "far"],
+    ]
+
+
+def test_values_are_scipys_and_corrected_for_all_pairs(three):
+    found = compare(three).set_index("label")
+    by_arch = {arch: part["test_accuracy"].to_numpy() for arch, part in three.groupby("arch")}
+    p = {arch: stats.ttest_rel(by_arch[arch], by_arch["best"]).pvalue for arch in ("near", "far")}
+    assert found["p"]["near"] == pytest.approx(p["near"], abs=1e-10)
+    assert found["p"]["far"] == pytest.approx(p["far"], rel=1e-10)
+    assert found["p_holm"]["far"] == pytest.approx(3 * p["far"], rel=1e-10)
+    assert found["p_holm"]["near"] == pytest.approx(min(1, 2 * p["near"]), abs=1e-10)
+    assert found["distinguishable"].to_dict() == {"near": False, "far": True}
+    assert "all 3 pairs" in compare(three).attrs["notes"][0]
+
+
+def test_a_named_baseline_is_corrected_for_its_own_comparisons_only(three):
+    found = compare(three, baseline={"arch": "best"})
+    best, named = (found[found["reference"] == name].set_index("label") for name in ("best", "baseline"))
+    assert named["p"].equals(best["p"])
+    assert named["p_holm"]["far"] == pytest.approx(2 / 3 * best["p_holm"]["far"], rel=1e-12)
+
+
+def test_the_set_that_cannot_be_told_from_the_best(three):
+    assert indistinguishable(three) == ["best", "near"]
+
+
+def test_seeds_to_add_are_none_where_told_and_would_tell(three):
+    found = compare(three).set_index("label")
+    assert found["more_seeds"]["far"] == 0
+    more = int(found["more_seeds"]["near"])
+    assert more > 0
+    effect = found["effect_size"]["near"]
+    quantile = stats.t.isf(0.05 / 3 / 2, 8 + more - 1)
+    assert stats.nct.cdf(-quantile, 8 + more - 1, effect * math.sqrt(8 + more)) >= 0.8
+    assert stats.nct.cdf(-quantile, 8 + more - 2, effect * math.sqrt(8 + more - 1)) < 0.8
+
+
+def test_equal_configurations_are_never_told_apart():
+    row = compare(table({"a": [0.9, 0.8], "b": [0.9, 0.8]})).iloc[0]
+    assert (row["p"], row["p_holm"], row["more_seeds"], row["win_rate"]) == (1, 1, math.inf, 0.5)
+    assert not row["distinguishable"]
+
+
+def test_two_seeds_with_one_constant_difference_prove_nothing():
+    row = compare(table({"a": [0.9, 0.8], "b": [0.8, 0.7]})).iloc[0]
+    assert (row["test"], row["p"], row["distinguishable"]) == ("sign flip", 0.5, False)
+    assert row["more_seeds"] == 4  # with 6 seeds 2 / 2^6 is less than 5 %
+
+
+def test_one_seed_gives_no_test_and_everything_stays_possible():
+    runs = table({"a": [0.9], "b": [0.5], "c": [0.1]})
+    found = compare(runs)
+    assert found[["p", "p_holm", "low", "high", "more_seeds"]].isna().all(axis=None)
+    assert set(found["note"]) == {"fewer than two seeds: no test"}
+    assert indistinguishable(runs) == ["a", "b", "c"]
+
+
+def test_seeds_that_are_not_shared_are_compared_as_groups():
+    runs = pd.concat([table({"a": [0.9, 0.8, 0.85]}), table({"b": [0.5, 0.6, 0.7]}, first_seed=10)])
+    row = compare(runs).iloc[0]
+    assert (row["test"], row["n_pairs"]) == ("Welch", 0)
+    expected = stats.ttest_ind([0.5, 0.6, 0.7], [0.9, 0.8, 0.85], equal_var=False)
+    assert row["p"] == pytest.approx(expected.pvalue, abs=1e-10)
+
+
+def test_only_shared_seeds_are_paired_and_failures_are_told():
+    runs = table({"a": [0.9, 0.8, 0.85], "b": [0.5, 0.6, 0.7]})
+    runs.loc[0, "state"] = "diverged"
+    found = compare(runs)
+    assert found["n_pairs"].tolist() == [2]
+    assert found["difference"][0] == pytest.approx((0.6 + 0.7 - 0.8 - 0.85) / 2, abs=1e-15)
+    assert "1 runs of 1 configurations did not finish" in found.attrs["notes"][-1]
+
+
+def test_of_a_cost_the_lowest_is_the_best():
+    runs = table({"a": [0.9, 0.8], "b": [0.5, 0.7]}).rename(columns={"test_accuracy": "final_train_cost"})
+    row = compare(runs, "final_train_cost").iloc[0]
+    assert (row["label"], row["reference_label"], row["win_rate"]) == ("a", "b", 0)
+
+
+def test_nothing_to_compare_is_an_empty_table_or_said():
+    assert len(compare(table({"a": [0.9, 0.8]}))) == 0
+    assert len(compare(table({"a": [0.9]}).iloc[:0])) == 0
+    assert indistinguishable(table({"a": [0.9, 0.8]})) == ["all runs"]
+    with pytest.raises(ConfigError, match="no finished run has a real test_accuracy"):
+        compare(table({"a": [0.9], "b": [0.9]}).assign(state="failed"))
+
+
+@given(groups)
+def test_comparing_is_antisymmetric(values):
+    runs = table({f"a{i}": results for i, results in enumerate(values)})
+    there = compare(runs, baseline="a0").set_index("reference").query("reference == 'baseline'").set_index("label")
+    back = compare(runs, baseline="a1").query("reference == 'baseline'").set_index("label")
+    assert there["difference"]["a1"] == -back["difference"]["a0"]
+    assert there["low"]["a1"] == pytest.approx(-back["high"]["a0"], abs=1e-14, nan_ok=True)
+    assert there["p"]["a1"] == pytest.approx(back["p"]["a0"], abs=1e-15, nan_ok=True)
+    assert there["win_rate"]["a1"] == pytest.approx(1 - back["win_rate"]["a0"], abs=1e-15)
+
+
+@given(groups, st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_changes_nothing(values, random):
+    runs = table({f"a{i}": results for i, results in enumerate(values)})
+    order = list(range(len(runs)))
+    random.shuffle(order)
+    pd.testing.assert_frame_equal(compare(runs), compare(runs.iloc[order]))
+
+
+@given(groups)
+def test_what_is_told_needs_no_more_seeds_and_what_is_not_needs_some(values):
+    found = compare(table({f"a{i}": results for i, results in enumerate(values)})).query("test != 'none'")
+    assert ((found["more_seeds"] == 0) == found["distinguishable"]).all()
+
+
+def test_equal_configurations_are_rarely_told_from_the_best():
+    """In at most 5 % of sweeps of ten equal configurations, by chance: 400 sweeps, within four standard errors."""
+    generator = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(400):
+        results = generator.normal(0.8, 0.02, size=(10, 5)).clip(0, 1)
+        wrong += compare(table({f"a{i}": row for i, row in enumerate(results)}))["distinguishable"].any()
+    assert wrong / 400 <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 400)

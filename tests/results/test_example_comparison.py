@@ -1,0 +1,99 @@
+"""Every configuration against the best on the same test examples, and only on the same ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.results.example_comparison import COLUMNS, compare_examples
+from nnsweep.results.examples import bootstrap_difference, mcnemar, sign_flip
+
+
+@pytest.fixture
+def correct():
+    generator = np.random.default_rng(1)
+    accuracies = {"a": 0.92, "b": 0.89, "c": 0.6}
+    return {
+        f"{arch}{seed}": generator.random(200) < accuracy for arch, accuracy in accuracies.items() for seed in (0, 1, 2)
+    }
+
+
+@pytest.fixture
+def runs(correct):
+    rows = [
+        {
+            "name": f"n-{run_id}",
+            "state": "finished",
+            "arch": run_id[0],
+            "seed": int(run_id[1]),
+            "test_accuracy": right.mean(),
+            "run_id": run_id,
+        }
+        for run_id, right in correct.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def seeds(correct, arch):
+    return np.stack([right for run_id, right in correct.items() if run_id[0] == arch])
+
+
+def test_all_seeds_are_compared_together(runs, correct):
+    found = compare_examples(runs, correct)
+    assert list(found.columns) == list(COLUMNS)
+    assert list(found["label"]) == ["b", "c"]
+    row = found.iloc[1]
+    expected = bootstrap_difference(seeds(correct, "c"), seeds(correct, "a"))
+    assert tuple(row[["difference", "low", "high"]]) == expected
+    assert (row["test"], row["p"]) == ("sign flip", sign_flip(seeds(correct, "c"), seeds(correct, "a")))
+    assert (row["n_runs"], row["n_runs_reference"], row["n_examples"]) == (3, 3, 200)
+    assert row["p_holm"] == pytest.approx(3 * row["p"])
+    assert found["distinguishable"].tolist() == [False, True]
+
+
+def test_one_seed_each_is_mcnemars_test(runs, correct):
+    row = compare_examples(runs[runs["seed"] == 1], correct).iloc[0]
+    exact = mcnemar(correct["b1"], correct["a1"])
+    assert (row["test"], row["b"], row["c"], row["p"]) == ("McNemar", exact.b, exact.c, exact.p)
+
+
+def test_a_baseline_takes_the_place_of_the_best(runs, correct):
+    found = compare_examples(runs, correct, baseline={"arch": "c"})
+    assert found["reference_label"].tolist() == ["c", "c"]
+    assert found["p_holm"].max() == pytest.approx(found["p"].max())
+
+
+def test_runs_without_examples_are_left_out_and_told(runs, correct):
+    del correct["b0"], correct["c0"], correct["c1"], correct["c2"]
+    found = compare_examples(runs, correct)
+    assert found["n_runs"].tolist() == [2, 0]
+    assert found["note"].tolist() == ["", "no run says which test examples it got right"]
+    assert not found["distinguishable"][1]
+
+
+def test_a_reference_without_examples_is_refused(runs, correct):
+    with pytest.raises(ConfigError, match="a: none of its runs says which test examples it got right"):
+        compare_examples(runs, {run_id: right for run_id, right in correct.items() if run_id[0] != "a"})
+
+
+def test_test_sets_of_different_length_are_refused_by_name(runs, correct):
+    correct["c1"] = correct["c1"][:-1]
+    with pytest.raises(DataError, match=r"n-a0 a0 and n-c1 c1 have different test sets, of 200 and 199 examples"):
+        compare_examples(runs, correct)
+
+
+def test_test_sets_of_different_digest_are_refused_by_name(runs, correct):
+    digests = dict.fromkeys(correct, "x") | {"b2": "y"}
+    del digests["a0"]
+    with pytest.raises(DataError, match=r"n-a1 a1 and n-b2 b2 have different test sets of 200 examples"):
+        compare_examples(runs, correct, digests=digests)
+
+
+def test_the_order_of_the_rows_changes_nothing(runs, correct):
+    expected = compare_examples(runs, correct)
+    pd.testing.assert_frame_equal(compare_examples(runs.iloc[::-1], correct), expected)
+
+
+def test_a_single_configuration_leaves_nothing_to_compare(runs, correct):
+    assert len(compare_examples(runs[runs["arch"] == "a"], correct)) == 0
+    assert len(compare_examples(runs.iloc[:0], correct)) == 0
