@@ -53,7 +53,7 @@ def compare(
     * The baseline was named, so its family is its k - 1 comparisons.
     * The best of k configurations was picked by its result, so its family is all ``k (k - 1) / 2`` pairs. With k - 1
       instead, at least one of k equal configurations is told from the best too often: with 10 seeds in 6 % of sweeps
-      for k = 3, in 14 % for k = 10 and in 24 % for k = 30 (2,000 simulated sweeps each; all pairs: 4, 4 and 3 %).
+      for k = 3, in 14 % for k = 10 and in 24 % for k = 30 (2,000 simulated sweeps each; all pairs: 4, 4 and 2.5 %).
 
     The difference to the best itself stays too large on average, and so ``more_seeds`` too small. Choosing the best
     by validation accuracy and naming it as the baseline for ``test_accuracy`` avoids both. All is said of new seeds

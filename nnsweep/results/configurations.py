@@ -128,8 +128,8 @@ def best_first(found: Sequence[Configuration], metric: str) -> list[Configuratio
     sign = 1 if smaller_is_better(metric) else -1
 
     def place(one: Configuration) -> tuple[bool, float, str]:
-        mean = interval(list(one.values.values())).mean
-        return not one.values, sign * mean if one.values else 0.0, one.label
+        mean = math.fsum(one.values.values()) / len(one.values) if one.values else 0.0
+        return not one.values, sign * mean, one.label
 
     return sorted(found, key=place)
 

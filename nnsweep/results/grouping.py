@@ -82,7 +82,8 @@ def grouped(runs: pd.DataFrame, metric: str, *, by: Sequence[str] | None = None)
         members.setdefault(tuple(codes[name][row] for name in told), []).append(row)
     columns = {name: plain(runs[name]) for name in told}
     choices = [{name: columns[name][rows[0]] for name in told} for rows in members.values()]
-    table = _Table(runs, counted(runs, metric), _seeds(runs))
+    states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
+    table = _Table(counted(runs, metric), _seeds(runs), states)
     labelled = zip(_labels(choices), choices, members.values(), strict=True)
     found = [_configuration(table, label, chosen, rows) for label, chosen, rows in labelled]
     _check_twins(runs, table, found)
@@ -167,16 +168,15 @@ def told_run(runs: pd.DataFrame, row: int) -> str:
 
 @dataclass(frozen=True)
 class _Table:
-    runs: pd.DataFrame
     values: Sequence[float | None]
     seeds: Sequence[Hashable]
+    states: Sequence[object]
 
 
 def _configuration(table: _Table, label: str, chosen: dict[str, object], rows: Sequence[int]) -> Configuration:
     usable = sorted((row for row in rows if table.values[row] is not None), key=lambda row: _order(table, row))
     by_seed = {table.seeds[row]: row for row in usable}
-    states = plain(table.runs["state"]) if "state" in table.runs.columns else ["finished"] * len(table.runs)
-    ended = {table.seeds[row] for row in rows if states[row] != "running"}
+    ended = {table.seeds[row] for row in rows if table.states[row] != "running"}
     return Configuration(
         label=label,
         settings=chosen,

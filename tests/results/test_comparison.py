@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.comparison import COLUMNS, compare, indistinguishable
+
+patiently = settings(deadline=None, max_examples=30)
 
 groups = st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=6), min_size=2, max_size=4)
 
@@ -128,6 +130,7 @@ def test_nothing_to_compare_is_an_empty_table_or_said():
         compare(table({"a": [0.9], "b": [0.9]}).assign(state="failed"))
 
 
+@patiently
 @given(groups)
 def test_comparing_is_antisymmetric(values):
     runs = table({f"a{i}": results for i, results in enumerate(values)})
@@ -139,6 +142,7 @@ def test_comparing_is_antisymmetric(values):
     assert there["win_rate"]["a1"] == pytest.approx(1 - back["win_rate"]["a0"], abs=1e-15)
 
 
+@patiently
 @given(groups, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(values, random):
     runs = table({f"a{i}": results for i, results in enumerate(values)})
@@ -147,6 +151,7 @@ def test_the_order_of_the_rows_changes_nothing(values, random):
     pd.testing.assert_frame_equal(compare(runs), compare(runs.iloc[order]))
 
 
+@patiently
 @given(groups)
 def test_what_is_told_needs_no_more_seeds_and_what_is_not_needs_some(values):
     found = compare(table({f"a{i}": results for i, results in enumerate(values)})).query("test != 'none'")
@@ -154,10 +159,10 @@ def test_what_is_told_needs_no_more_seeds_and_what_is_not_needs_some(values):
 
 
 def test_equal_configurations_are_rarely_told_from_the_best():
-    """In at most 5 % of sweeps of ten equal configurations, by chance: 400 sweeps, within four standard errors."""
+    """In at most 5 % of sweeps, within four standard errors; corrected for 29 comparisons it would be 24 %."""
     generator = np.random.default_rng(0)
     wrong = 0
-    for _ in range(400):
-        results = generator.normal(0.8, 0.02, size=(10, 5)).clip(0, 1)
+    for _ in range(100):
+        results = generator.normal(0.8, 0.02, size=(30, 10)).clip(0, 1)
         wrong += compare(table({f"a{i}": row for i, row in enumerate(results)}))["distinguishable"].any()
-    assert wrong / 400 <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 400)
+    assert wrong / 100 <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 100)

@@ -4,13 +4,15 @@ import math
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.configurations import best_first, chosen, configurations, interval
 from nnsweep.results.grouping import grouped
+
+patiently = settings(deadline=None, max_examples=50)
 
 accuracies = st.lists(st.floats(0, 1), min_size=2, max_size=12)
 
@@ -37,6 +39,7 @@ def test_the_best_comes_first_with_its_numbers():
     assert best["high"] == pytest.approx(0.8 + 0.95 / math.sqrt(2 * 0.975 * 0.025) * 0.1 / math.sqrt(3), abs=1e-12)
 
 
+@patiently
 @given(accuracies.filter(lambda values: max(values) - min(values) > 1e-6), st.floats(0.5, 0.999))
 def test_the_interval_is_scipys(values, confidence):
     found = interval(values, confidence)
@@ -84,6 +87,7 @@ def test_no_run_gives_no_configuration():
     assert len(configurations(table({"wide": [0.5]}).iloc[:0])) == 0
 
 
+@patiently
 @given(st.lists(accuracies, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(groups, random):
     runs = table({f"a{i}": values for i, values in enumerate(groups)})

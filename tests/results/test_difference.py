@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.results.difference import difference, paired, welch
+
+patiently = settings(deadline=None, max_examples=100)
 
 # Student's sleep data (Biometrika 6, 1908): hours gained by ten patients under two drugs.
 DEXTRO = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
@@ -37,6 +39,7 @@ def test_students_sleep_data_as_two_groups():
     assert (found.low, found.high) == pytest.approx((-3.3654832, 0.2054832), abs=1e-7)
 
 
+@patiently
 @given(values, st.floats(0.5, 0.999))
 def test_paired_values_are_scipys(pairs, confidence):
     first, second = np.array(pairs).T
@@ -47,6 +50,7 @@ def test_paired_values_are_scipys(pairs, confidence):
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-10, rel=1e-10)
 
 
+@patiently
 @given(values, values)
 def test_values_of_two_groups_are_scipys(some, others):
     first, second = np.array(some)[:, 0], np.array(others)[:, 0]
@@ -57,6 +61,7 @@ def test_values_of_two_groups_are_scipys(some, others):
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-10, rel=1e-10)
 
 
+@patiently
 @given(values)
 def test_turned_round_it_is_the_same_with_the_other_sign(pairs):
     first, second = (by_seed(column) for column in zip(*pairs, strict=True))
@@ -66,6 +71,7 @@ def test_turned_round_it_is_the_same_with_the_other_sign(pairs):
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-15, nan_ok=True)
 
 
+@patiently
 @given(values)
 def test_no_number_is_nonsense(pairs):
     first, second = (by_seed(column) for column in zip(*pairs, strict=True))

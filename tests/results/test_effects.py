@@ -6,12 +6,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.effects import effects
+
+patiently = settings(deadline=None, max_examples=30)
 
 # Montgomery, Design and Analysis of Experiments, table 5.1: life of batteries, 3 materials x 3 temperatures x 4.
 BATTERIES = [
@@ -158,6 +160,7 @@ def full(shape, seed):
     return pd.DataFrame(cells, columns=["a", "b", "c", "seed"]).assign(test_accuracy=values)
 
 
+@patiently
 @given(levels, st.integers(0, 2**32 - 1), st.booleans())
 def test_in_a_balanced_design_everything_adds_up(shape, seed, blocks):
     found = effects(full(shape, seed), blocks=blocks)
@@ -167,6 +170,7 @@ def test_in_a_balanced_design_everything_adds_up(shape, seed, blocks):
     assert parts["eta_squared"].sum() == pytest.approx(1, rel=1e-10)
 
 
+@patiently
 @given(levels, st.integers(0, 2**32 - 1), st.booleans())
 def test_marginal_means_and_least_squares_agree(shape, seed, blocks):
     runs = full(shape, seed)
@@ -176,6 +180,7 @@ def test_marginal_means_and_least_squares_agree(shape, seed, blocks):
     pd.testing.assert_frame_equal(effects(runs, blocks=blocks), expected, rtol=1e-8, atol=1e-10)
 
 
+@patiently
 @given(levels, st.integers(0, 2**32 - 1), st.randoms(use_true_random=False), st.integers(0, 3))
 def test_the_order_of_the_rows_changes_nothing(shape, seed, random, n_lacking):
     runs = full(shape, seed).iloc[n_lacking:]

@@ -11,8 +11,8 @@ from nnsweep.results.examples import bootstrap_difference, mcnemar, sign_flip
 
 @pytest.fixture
 def correct():
-    generator = np.random.default_rng(1)
-    accuracies = {"a": 0.92, "b": 0.89, "c": 0.6}
+    generator = np.random.default_rng(5)
+    accuracies = {"a": 0.92, "b": 0.91, "c": 0.6}
     return {
         f"{arch}{seed}": generator.random(200) < accuracy for arch, accuracy in accuracies.items() for seed in (0, 1, 2)
     }
@@ -49,6 +49,7 @@ def test_all_seeds_are_compared_together(runs, correct):
     assert (row["n_runs"], row["n_runs_reference"], row["n_examples"]) == (3, 3, 200)
     assert row["p_holm"] == pytest.approx(3 * row["p"])
     assert found["distinguishable"].tolist() == [False, True]
+    assert found.attrs["notes"] == ["p is corrected for 3 comparisons (Holm)"]
 
 
 def test_one_seed_each_is_mcnemars_test(runs, correct):

@@ -5,11 +5,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.results.examples import bootstrap_difference, mcnemar, sign_flip
+
+patiently = settings(deadline=None, max_examples=60)
 
 pairs = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
@@ -29,6 +31,7 @@ def test_agrestis_approval_ratings():
     assert found.p == pytest.approx(3.716e-05, abs=5e-9)
 
 
+@patiently
 @given(pairs)
 def test_mcnemar_is_scipys_binomial_test(both):
     first, second = np.array(both).T
@@ -39,12 +42,14 @@ def test_mcnemar_is_scipys_binomial_test(both):
     assert (mcnemar(second, first).p, mcnemar(second, first).difference) == (found.p, -found.difference)
 
 
+@patiently
 @given(pairs)
 def test_with_one_seed_sign_flips_are_mcnemars_test(both):
     first, second = np.array(both).T
     assert sign_flip(first, second) == pytest.approx(mcnemar(first, second).p, abs=1e-12)
 
 
+@patiently
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4))
 def test_sign_flips_are_all_of_them(seed, n_first, n_second):
     generator = np.random.default_rng(seed)
@@ -96,6 +101,7 @@ def test_the_same_random_state_gives_the_same_interval():
     assert bootstrap_difference(first, second, random_state=1) != bootstrap_difference(first, second, random_state=2)
 
 
+@patiently
 @given(pairs)
 def test_the_interval_is_in_order_and_holds_the_possible(both):
     first, second = np.array(both).T

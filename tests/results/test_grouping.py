@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnsweep.errors import ConfigError
@@ -10,6 +10,8 @@ from nnsweep.results.formats import write
 from nnsweep.results.frame import frame
 from nnsweep.results.grouping import grouped, varying_settings
 from nnsweep.tracking.record import RunRecord
+
+patiently = settings(deadline=None, max_examples=60)
 
 
 def run(accuracy=0.9, *, state="finished", run_id="", metrics=None, **settings):
@@ -151,6 +153,7 @@ def test_depth_and_width_make_configurations_where_nothing_else_tells_the_layers
 cells = st.tuples(st.sampled_from("abc"), st.sampled_from([0.1, 1, None]), st.integers(0, 3))
 
 
+@patiently
 @given(
     st.lists(cells, unique=True, min_size=1, max_size=12).flatmap(
         lambda rows: st.tuples(st.just(rows), st.permutations(rows))
@@ -158,7 +161,7 @@ cells = st.tuples(st.sampled_from("abc"), st.sampled_from([0.1, 1, None]), st.in
 )
 def test_the_order_of_the_rows_changes_nothing(orders):
     def told(rows):
-        records = [run(hash(row) % 97 / 97, arch=row[0], rate=row[1], seed=row[2]) for row in rows]
+        records = [run((ord(row[0]) + 7 * row[2]) % 13 / 13, arch=row[0], rate=row[1], seed=row[2]) for row in rows]
         return [(one.label, list(one.values.items())) for one in grouped(frame(records), "test_accuracy")]
 
     assert told(orders[0]) == told(orders[1])

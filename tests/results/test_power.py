@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.power import power_of, seeds_needed
+
+patiently = settings(deadline=None, max_examples=100)
 
 effects = st.floats(0.05, 50)
 
@@ -35,6 +37,7 @@ def test_power_is_what_simulated_tests_reach():
     assert power_of(1.0, 8, 0.05) == pytest.approx(rejected, abs=4 * math.sqrt(0.25 / 20_000))
 
 
+@patiently
 @given(effects, st.sampled_from([0.05, 0.001, 1e-6]))
 def test_it_is_the_smallest_number_that_is_enough(effect, alpha):
     n = int(seeds_needed(effect, 1, alpha=alpha))
@@ -42,6 +45,7 @@ def test_it_is_the_smallest_number_that_is_enough(effect, alpha):
     assert n == 2 or power_of(effect, n - 1, alpha) < 0.8
 
 
+@patiently
 @given(effects, st.floats(1.01, 3))
 def test_larger_differences_need_no_more_seeds(effect, factor):
     assert seeds_needed(effect * factor, 1) <= seeds_needed(effect, 1)
@@ -49,6 +53,7 @@ def test_larger_differences_need_no_more_seeds(effect, factor):
     assert seeds_needed(-effect, 1) == seeds_needed(effect, 1)
 
 
+@patiently
 @given(st.floats(1e-9, 1e9), st.integers(2, 200_000), st.sampled_from([0.05, 1e-4, 1e-9]))
 def test_power_is_a_probability_for_any_effect(effect, n, alpha):
     assert 0 <= power_of(effect, n, alpha) <= 1 + 1e-12

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.results.frame import frame
-from nnsweep.results.ranking import ranked, selection
+from nnsweep.results.ranking import counted, ranked, selection, smaller_is_better
 from nnsweep.tracking.record import RunRecord
 
 accuracies = st.floats(0, 1)
@@ -79,3 +79,22 @@ def test_the_sentence_tells_how_the_epoch_was_selected(runs):
 def test_the_sentence_counts_the_runs_without_validation_set():
     mixed = frame([run("a", test_accuracy=0.5, best_val_accuracy=0.5), run("b", test_accuracy=0.5)])
     assert "1 of 2 runs have no validation set" in selection(mixed)
+
+
+@given(st.lists(broken | without_accuracy, max_size=6))
+def test_what_never_ranks_never_counts(others):
+    assert counted(frame([*others, run("a", test_accuracy=0.5)]), "test_accuracy") == [None] * len(others) + [0.5]
+
+
+def test_a_metric_that_is_no_accuracy_may_be_any_finite_number():
+    runs = frame([run("a", final_train_cost=value) for value in (2.5, -1.0, math.inf, math.nan)])
+    assert counted(runs, "final_train_cost") == [2.5, -1.0, None, None]
+
+
+def test_a_table_without_states_is_of_finished_runs():
+    assert counted(frame([run("a", "failed", test_accuracy=0.5)]).drop(columns="state"), "test_accuracy") == [0.5]
+
+
+def test_less_is_better_of_what_is_paid():
+    names = ["final_train_cost", "duration_seconds", "test_accuracy", "best_epoch"]
+    assert [name for name in names if smaller_is_better(name)] == ["final_train_cost", "duration_seconds"]
