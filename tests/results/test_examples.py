@@ -70,6 +70,14 @@ def test_beyond_what_can_be_counted_the_normal_distribution_is_near(monkeypatch)
     assert sign_flip(first, second) != exact
 
 
+def test_few_examples_that_all_favour_one_give_scipys_lopsided_interval():
+    first, second = counted(60, 8, 0, 32)
+    found = bootstrap_difference(first, second, n_resamples=50_000)
+    expected = stats.bootstrap((first.astype(float) - second,), np.mean, n_resamples=50_000, rng=0).confidence_interval
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert found.high - found.difference > found.difference - found.low
+
+
 @pytest.mark.parametrize("shape", [(300,), (6, 300)])
 def test_the_interval_is_near_scipys(shape):
     generator = np.random.default_rng(3)

@@ -79,6 +79,8 @@ def test_a_second_seed_in_step_with_the_seed_is_no_setting():
     assert varying_settings(in_step) == ["arch"]
     crossed = frame([run(seed=seed, data__split_seed=split) for seed in (0, 1) for split in (0, 1)])
     assert varying_settings(crossed) == ["data.split_seed"]
+    alone = frame([run(seed=0, data__split_seed=split) for split in (0, 1)])
+    assert varying_settings(alone) == ["data.split_seed"]
 
 
 def test_runs_that_did_not_finish_are_counted_as_failed_seeds():
