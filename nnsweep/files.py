@@ -7,6 +7,7 @@ import contextlib
 import os
 import platform
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -41,7 +42,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     """
     target = Path(path)
     _check_target(target)
-    temporary = target.with_name(f"{_mark()}{os.getpid()}.{secrets.token_hex(8)}.tmp")
+    temporary = _temporary_name(target.parent)
     try:
         with open(temporary, "xb") as handle:
             yield handle
@@ -55,20 +56,42 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Have a new folder while the block lasts; `remove_left` removes what a killed process has left of it."""
+    folder = _temporary_name(parent)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary_name(parent: Path) -> Path:
+    return parent / f"{_mark()}{os.getpid()}.{secrets.token_hex(8)}.tmp"
+
+
 def _mark() -> str:
     """Begin the names of this machine's temporary files."""
     return f".{sha256(platform.node().encode()).hexdigest()[:8]}."
 
 
 def remove_left(folders: Iterable[Path]) -> None:
-    """Remove the temporary files that processes of this machine have left there which are gone."""
+    """Remove the temporary files and folders that processes of this machine have left there which are gone."""
     for path in [path for folder in folders for path in folder.glob(f"{_mark()}*.tmp")]:
         try:
             os.kill(int(path.name.split(".")[2]), 0)
         except (ProcessLookupError, ValueError):
-            path.unlink(missing_ok=True)
+            _remove(path)
         except OSError:
             continue  # somebody else's, who lives
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,12 +8,11 @@ import contextlib
 import os
 import re
 import sqlite3
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.files import is_nameable, nearest_folder
+from nnsweep.files import is_nameable, nearest_folder, remove_left, temporary_folder
 from nnsweep.tracking.client import client, explained
 
 SCHEME = "sqlite:///"
@@ -52,6 +51,7 @@ def make_ready(database: Path) -> None:
     """
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
+        remove_left([database.parent])
         if not os.path.lexists(database):
             _build(database)
     except OSError as error:
@@ -112,8 +112,8 @@ def _require_writable(database: Path) -> None:
 
 
 def _build(database: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=database.parent, prefix=".nnsweep-store-") as folder:
-        draft, whole = Path(folder) / "draft.db", Path(folder) / "whole.db"
+    with temporary_folder(database.parent) as folder:
+        draft, whole = folder / "draft.db", folder / "whole.db"
         draft_uri = f"{SCHEME}{draft}"
         with explained(draft_uri):
             client(draft_uri).search_experiments(max_results=1)  # runs all of MLflow's migrations

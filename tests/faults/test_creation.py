@@ -45,7 +45,7 @@ def _at_once(studies, n_processes: int) -> Trial:
     if len(found) != n_processes:
         trial.problems.append(f"{len(found)} of {n_processes} runs are there")
     trial.problems += oracle.left_running(folder) + oracle.unsound(folder)
-    trial.temporary = oracle.temporary_files(folder)
+    trial.problems += oracle.temporary_files(folder)
     return trial
 
 

@@ -79,7 +79,7 @@ def test_eight_processes_at_once_share_a_new_store(program, tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("file", "size"),
-    [(".nnsweep-store-*", 0), (".nnsweep-store-*/draft.db", 100_000), (".nnsweep-store-*/whole.db", 0)],
+    [(".*.tmp", 0), (".*.tmp/draft.db", 100_000), (".*.tmp/whole.db", 0)],
 )
 def test_a_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, program, tmp_path: Path):
     process = program(KILLED, tmp_path, file, size)
@@ -87,6 +87,7 @@ def test_a_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, p
     assert process.returncode == 0, said
     assert not (tmp_path / "mlflow.db").exists()
     assert run.start(ready(f"sqlite:///{tmp_path}/mlflow.db", "study"), "job", {})
+    assert [*tmp_path.glob(".*.tmp")] == []
 
 
 def damaged_text(file: Path) -> None:
