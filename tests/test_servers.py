@@ -245,3 +245,20 @@ def test_a_lost_answer_of_any_kind_makes_no_ghosts_and_no_doubles(server, proxy,
     assert run(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
     assert statuses(server.database, name) == ALL_FINISHED
     assert table(server.database, name) == undisturbed
+
+
+@pytest.mark.soak
+def test_points_whose_receipt_was_lost_long_before_the_end_are_stored_once(server, proxy, tmp_path):
+    """Training goes on for longer than a store that did not answer is left alone, and than the curves wait then."""
+    epochs = 1600
+    longer = (f"trainer.epochs={epochs}", "tracking.max_points=2000", "tracking.experiment=longer")
+    proxy.path, proxy.first = "runs/log-batch", 1
+    begun = begin(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", *longer)
+    wait_until(lambda: any(tmp_path.glob("multirun/*/sweep.json")), "the plan")
+    proxy.losing.set()
+    wait_until(lambda: proxy.lost > 0, "a batch of points")
+    proxy.losing.clear()
+    assert ended(begun).code == 0
+    for _, metrics in table(server.database, "longer").values():
+        assert len({(name, step) for name, step, _ in metrics}) == len(metrics)
+        assert sum(name == "train_cost" for name, *_ in metrics) == epochs + 1

@@ -1,7 +1,8 @@
 """Live curves: what a run's networks have measured goes to the store while they train.
 
 It goes in batches, a few seconds apart and further where the store is slow, and thinned from the start, so
-that a curve never has more points in the store than it may have.
+that a curve never has more points in the store than it may have. A batch whose receipt has not come may have arrived
+or not; before more is sent, the store is asked what it has.
 """
 
 import logging
@@ -12,6 +13,7 @@ import numpy as np
 
 from nnsweep.errors import StoreError
 from nnsweep.mlp.history import Trained
+from nnsweep.sweep import sending
 from nnsweep.sweep.job import Job
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.record import RunRecord
@@ -40,6 +42,13 @@ class Live:
         Of the run of each network, by number; their settings are sent with their first points.
     job : Job
         Any of the stack: how long it trains, and how many points a curve may have.
+
+    Attributes
+    ----------
+    sent : dict of int to set of int
+        The epochs that the store has for certain, by the number of the network.
+    unsure : set of int
+        The numbers of the networks whose last batch may have arrived or not, wholly or in part.
     """
 
     def __init__(self, store: Store, records: Sequence[RunRecord], job: Job) -> None:
@@ -48,6 +57,7 @@ class Live:
         n_measured = trainer["epochs"] // trainer["evaluate_every"] + 1
         self._stride = trainer["evaluate_every"] * -(-n_measured // max(1, self._points - RESERVED))
         self.sent: dict[int, set[int]] = {number: set() for number in range(len(records))}
+        self.unsure: set[int] = set()
         self._last = time.monotonic()
         self._pause = self._least = EVERY_SECONDS
 
@@ -69,17 +79,27 @@ class Live:
         sent = self.sent[number]
         due = [epoch for epoch in range(0, len(network.rows), self._stride) if epoch not in sent]
         record = self._records[number]
-        if due and record.run_id:  # else the store was away when it began
-            settings = None if sent else record.settings
-            runs.log(self._store, record.run_id, points=_points(network, due), settings=settings)
-            sent.update(due)
+        if not due or not record.run_id:  # the store was away when it began
+            return
+        points = _points(network, due)
+        if number in self.unsure:
+            points = sending.lacking(points, runs.steps(self._store, record.run_id))
+        self.unsure.add(number)
+        runs.log(self._store, record.run_id, points=points, settings=None if sent else record.settings)
+        self.unsure.remove(number)
+        sent.update(due)
 
-    def resume(self, number: int, sent: set[int]) -> None:
-        """Take note of the epochs of a network that are in the store from an earlier attempt."""
-        self.sent[number] = sent
+    def resume(self, number: int, earlier: "Live", its_number: int) -> None:
+        """Take note of what an earlier attempt has sent of a network, which had another number then."""
+        self.sent[number] = earlier.sent[its_number]
+        if its_number in earlier.unsure:
+            self.unsure.add(number)
 
     def rest(self, number: int, network: Trained) -> list[Point]:
-        """Give the points that a network's curves still lack, at its end: always the first, the last and the best."""
+        """Give the points that a network's curves still lack, at its end: always the first, the last and the best.
+
+        Of a network that is `unsure` nobody knows; its record is sent by `nnsweep.sweep.sending.resend`.
+        """
         sent, n_epochs = self.sent[number], len(network.rows)
         if not sent:
             return runs.curves(network.history(), keep=[network.best_epoch], points=self._points - 1)

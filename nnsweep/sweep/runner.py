@@ -81,7 +81,7 @@ class Runner:
     def restart(self, live: Live, number: int, checkpoint: Checkpoint | None) -> Trained:
         """Begin training, as that network of a stack; what an earlier attempt has sent is not sent again."""
         if self.live is not None:
-            live.resume(number, self.live.sent[self.number])
+            live.resume(number, self.live, self.number)
         self.live, self.number, self.record = live, number, self.begun
         self.trained, self.seconds = (checkpoint.trained, checkpoint.seconds) if checkpoint else (Trained(), 0.0)
         return self.trained
@@ -142,7 +142,8 @@ class Runner:
             return self.record
 
     def _sent(self, kept: Kept) -> RunRecord:
-        if not self.record.run_id:
+        unsure = self.live is not None and self.number in self.live.unsure
+        if not self.record.run_id or unsure:
             return sending.resend(self.store, self.place.folder, kept)
         points = self.live.rest(self.number, self.trained) if self.trained.rows and self.live is not None else []
         return sending.send(self.store, self.place.folder, kept, points)

@@ -51,7 +51,7 @@ def send(store: Store, folder: Path, kept: Kept, points: Sequence[Point], presen
     if kept.data:
         runs.log_dataset(store, record.run_id, **kept.data)
     runs.log_files(store, record.run_id, [folder / name for name in kept.files])
-    finals = _lacking(runs.finals(kept.axes | record.metrics, after=kept.n_epochs), present or {})
+    finals = lacking(runs.finals(kept.axes | record.metrics, after=kept.n_epochs), present or {})
     told = {name: kept.tags[name] for name in _TOLD_LAST if name in kept.tags}  # it was started with the others
     runs.end(store, record, points=[*points, *finals], settings=record.settings, tags=told)
     folders.mark_sent(folder, record.run_id)
@@ -105,7 +105,8 @@ def _present(store: Store, run: Any) -> Present:
     return others | runs.steps(store, run.info.run_id)
 
 
-def _lacking(points: Sequence[Point], present: Present) -> list[Point]:
+def lacking(points: Sequence[Point], present: Present) -> list[Point]:
+    """Give those of some points that a store has not yet."""
     return [point for point in points if point.step not in present.get(point.name, ())]
 
 

@@ -1,4 +1,6 @@
+import itertools
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -95,20 +97,22 @@ def refusing(store: Store) -> Callable[..., AbstractContextManager[None]]:
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
     @contextmanager
-    def refused(*methods: str, lost: bool = False, after: int = 0) -> Iterator[None]:
+    def refused(*methods: str, lost: bool = False, after: int = 0, times: int | None = None) -> Iterator[None]:
+        turns = range(after, sys.maxsize if times is None else after + times)
         with pytest.MonkeyPatch.context() as patch:
             for name in methods:
                 owner: Any = LocalArtifactRepository if name == "log_artifact" else client(store.uri)
-                patch.setattr(owner, name, _spoilt(getattr(owner, name), lost, [after], MlflowException))
+                patch.setattr(owner, name, _spoilt(getattr(owner, name), lost, turns, MlflowException))
             yield
 
     return refused
 
 
-def _spoilt(method: Callable[..., Any], lost: bool, left: list[int], error: type[Exception]) -> Callable[..., Any]:
+def _spoilt(method: Callable[..., Any], lost: bool, turns: range, error: type[Exception]) -> Callable[..., Any]:
+    asked = itertools.count()
+
     def spoilt(*given: Any, **named: Any) -> Any:
-        if left[0] > 0:
-            left[0] -= 1
+        if next(asked) not in turns:
             return method(*given, **named)
         if lost:
             method(*given, **named)

@@ -206,20 +206,32 @@ def test_whenever_points_are_sent_they_are_few_and_each_is_sent_once(base, epoch
 
 @pytest.mark.usefixtures("at_once")
 def test_a_store_that_refuses_does_not_stop_training_and_the_folder_has_the_whole_record(
-    stack, store, tmp_path, caplog
+    stack, refusing, tmp_path, caplog
 ):
+    with refusing("log_batch", after=5):
+        records = stack("trainer.epochs=30")
+    assert caplog.text.count("the curves wait") >= 1
+    for number, record in enumerate(records):
+        assert (record.state, record.metrics["epochs_trained"]) == ("finished", 30)
+        folder = tmp_path / "multirun" / str(number)
+        files = {"config.yaml", "environment.json", "history.parquet", "weights.npz", "record.json"}
+        assert {path.name for path in folder.iterdir()} == files
+        assert read_kept(folder).record == record
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_run_that_is_deleted_while_it_trains_has_its_record_in_another(stack, store):
+    deleted = []
+
     def look(epoch: int) -> None:
         if epoch == 4:
-            client(store.uri).delete_run(next(record.run_id for record in job_runs(store) if record.job == 0))
+            deleted.append(next(record.run_id for record in job_runs(store) if record.job == 0))
+            client(store.uri).delete_run(*deleted)
 
-    refused, record = stack("trainer.epochs=30", stopped=AfterEpoch(look))
-    for one in (refused, record):
-        assert (one.state, one.metrics["epochs_trained"]) == ("finished", 30)
-    assert caplog.text.count("the curves wait") >= 1
-    files = {"config.yaml", "environment.json", "history.parquet", "weights.npz", "record.json"}
-    assert {path.name for path in (tmp_path / "multirun" / "0").iterdir()} == files
-    assert {path.name for path in (tmp_path / "multirun" / "1").iterdir()} == {*files, "sent.json"}
-    assert read_kept(tmp_path / "multirun" / "0").record == refused
+    records = stack("trainer.epochs=30", stopped=AfterEpoch(look))
+    assert sorted(job_runs(store), key=lambda record: record.job) == records
+    assert records[0].run_id not in deleted
+    assert sorted(steps(store, records[0].run_id, "train_cost")) == [*range(31)]
 
 
 def test_a_store_that_has_refused_is_asked_again_but_seldom(make, monkeypatch):
@@ -232,6 +244,7 @@ def test_a_store_that_has_refused_is_asked_again_but_seldom(make, monkeypatch):
             raise StoreError("away")
 
     monkeypatch.setattr(runs, "log", log)
+    monkeypatch.setattr(runs, "steps", lambda *_: {})
     record = RunRecord(run_id="1", name="", state="running")
     sender, network = Live(Store("", "", ""), [record], make("trainer.epochs=300")), Trained()
     for epoch in range(120):
@@ -241,6 +254,21 @@ def test_a_store_that_has_refused_is_asked_again_but_seldom(make, monkeypatch):
     assert asked[0] == live.EVERY_SECONDS
     assert {*np.diff(asked)} == {live.SELDOM_SECONDS}
     assert sender.sent[0] == {*range(int(asked[-1]))}
+
+
+def test_what_is_not_known_of_a_network_is_not_known_in_its_next_attempt_either(make, monkeypatch):
+    there = {"train_cost": {0}}
+    sent: list[runs.Point] = []
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(runs, "log", lambda *_, points, **__: sent.extend(points))
+    monkeypatch.setattr(runs, "steps", lambda *_: there)
+    record, network = RunRecord(run_id="1", name="", state="running"), Trained(rows=[(0, 0.1, 1.0, 0.5, 0.5)])
+    earlier, sender = Live(Store("", "", ""), [record] * 3, make()), Live(Store("", "", ""), [record], make())
+    earlier.unsure = {2}
+    sender.resume(0, earlier, 2)
+    sender({0: network})
+    assert sorted(point.name for point in sent) == ["learning_rate", "test_accuracy", "val_accuracy"]
+    assert (sender.sent, sender.unsure) == ({0: {0}}, set())
 
 
 def test_a_run_that_could_not_be_started_sends_nothing_while_it_trains(make, monkeypatch):

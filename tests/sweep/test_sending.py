@@ -1,11 +1,13 @@
 """What a folder keeps of a run comes into the store once, however often it is sent and whatever was lost before."""
 
+import itertools
 import re
 import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from mlflow.exceptions import MlflowException
 
 from nnsweep.errors import DataError, StoreError
 from nnsweep.sweep import folder as folders
@@ -73,6 +75,35 @@ def test_a_run_that_was_half_sent_while_it_trained_is_completed_and_no_point_is_
     assert dict(found)[41] == record.metrics["test_accuracy"]
     for name in record.metrics.keys() - {"test_accuracy"}:
         assert len(client(store.uri).get_metric_history(record.run_id, name)) == 1, name
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("times", [1, 2, 50], ids="{} lost".format)
+@pytest.mark.parametrize("after", [0, 7, 39, 40, 41])
+def test_a_batch_whose_receipt_was_lost_is_never_stored_again(times, after, done, store, refusing, contents):
+    _, control = done("trainer.epochs=40", number=1)
+    with refusing("log_batch", lost=True, after=after, times=times):
+        folder, record = done("trainer.epochs=40")
+    again = resent(store, folder)
+    assert again == record
+    assert contents(store, record.run_id) == contents(store, control.run_id)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_batch_that_was_stored_in_part_is_completed(done, store, monkeypatch, contents):
+    _, control = done("trainer.epochs=40", number=1)
+    asked, whole = client(store.uri), client(store.uri).log_batch
+    turns = itertools.count()
+
+    def log_batch(run_id, metrics, **more):  # as MLflow's client sends a large one: in several requests
+        if next(turns) != 5:
+            return whole(run_id, metrics=metrics, **more)
+        whole(run_id, metrics=metrics[: len(metrics) // 2], **more)
+        raise MlflowException("the store is away")
+
+    monkeypatch.setattr(asked, "log_batch", log_batch)
+    _, record = done("trainer.epochs=40")
+    assert contents(store, record.run_id) == contents(store, control.run_id)
 
 
 def test_a_record_is_sent_to_another_store_with_all_that_the_first_has(done, store, another_store, contents, all_runs):
