@@ -20,7 +20,7 @@ from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import visible
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.progress import progress
-from nnsweep.sweep import describe, plan, wish
+from nnsweep.sweep import absence, describe, plan, wish
 from nnsweep.sweep.crew import Crew, Others
 from nnsweep.sweep.grid import write_plan
 from nnsweep.sweep.memory import physical_memory
@@ -53,6 +53,7 @@ class _Course:
     records: Records = field(default_factory=dict)
     interruption: KeyboardInterrupt | None = None
     broken_off: bool = False
+    store_is_away: bool = False  # as the user was told
 
     @property
     def folder(self) -> Path:
@@ -199,18 +200,24 @@ def _duration(seconds: float) -> str:
 
 
 def _run_all(course: _Course, settled: Settled) -> None:
+    """Run and wait, while the user sees how far the sweep is, and whether the store is there."""
+    with progress(course.folder, len(course.tasks)), absence.told(course.folder, course.asked.uri) as told:
+        _run_and_wait(course, settled)
+    course.store_is_away = told.is_away
+
+
+def _run_and_wait(course: _Course, settled: Settled) -> None:
     """Run what is this sweep's to run; then wait for what is others', and run what they leave."""
-    with progress(course.folder, len(course.tasks)):
-        while True:
-            for number, choice in settled.choices.items():
-                if choice.action == "reuse" and choice.record:
-                    course.records[number] = _taken_over(course.tasks[number], choice.record)
-            _launch(course, _to_run(course, settled))
-            waiting = [job for job in course.asked.jobs if _is_awaited(settled, job)]
-            if not waiting or course.interruption or course.broken_off:
-                return
-            course.asked = replace(course.asked, jobs=waiting, waited=frozenset(job.key for job in waiting))
-            settled = _looked_again(course)
+    while True:
+        for number, choice in settled.choices.items():
+            if choice.action == "reuse" and choice.record:
+                course.records[number] = _taken_over(course.tasks[number], choice.record)
+        _launch(course, _to_run(course, settled))
+        waiting = [job for job in course.asked.jobs if _is_awaited(settled, job)]
+        if not waiting or course.interruption or course.broken_off:
+            return
+        course.asked = replace(course.asked, jobs=waiting, waited=frozenset(job.key for job in waiting))
+        settled = _looked_again(course)
 
 
 def _is_awaited(settled: Settled, job: Wanted) -> bool:
@@ -231,8 +238,10 @@ def _looked_again(course: _Course) -> Settled:
             time.sleep(LOOKS_EVERY)
             try:
                 settled: Settled = course.crew.call(functools.partial(settle, course.asked))
+                absence.note(course.folder, is_away=False)
                 return settled
             except StoreError as error:
+                absence.note(course.folder, is_away=True)
                 if time.monotonic() > until:
                     print(f"nnsweep: warning: {visible(str(error))}", file=sys.stderr, flush=True)
                     return Settled(store=None, choices={})
@@ -309,6 +318,7 @@ def _ended(course: _Course, settled: Settled) -> list[RunRecord]:
         folder=course.folder,
         run_id=settled.run_id,
         patience=0.0 if course.interruption else job.tracking.patience,
+        told_away=course.store_is_away,
         picture=job.tracking.pictures is not False and not course.interruption,
         interrupted=course.interruption is not None,
     )

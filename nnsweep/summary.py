@@ -57,6 +57,8 @@ class End:
         The sweep's own run.
     patience : float
         Seconds to wait for a store that is away.
+    told_away : bool
+        Whether the user has been told that it is.
     picture : bool
         Whether a picture of the curves is drawn.
     interrupted : bool
@@ -68,6 +70,7 @@ class End:
     folder: Path
     run_id: str
     patience: float = 0.0
+    told_away: bool = False
     picture: bool = True
     interrupted: bool = False
 
@@ -177,7 +180,7 @@ def _gone(end: End) -> str:
 def _sent(end: End) -> str:
     """Send the records of the sweep that wait in their folders; wait for a store that is away."""
     until = time.monotonic() + end.patience
-    told = False
+    waited = False
     while waiting := sending.unsent_of(end.folder):
         ask_again(end.store.uri)
         try:
@@ -185,14 +188,13 @@ def _sent(end: End) -> str:
         except StoreError as error:
             if time.monotonic() >= until:
                 return _waits(end, len(waiting), error)
-            if not told:
-                print(
-                    f"nnsweep: the store is away; waiting up to {end.patience:g} s for it", file=sys.stderr, flush=True
-                )
-            told = True
+            if not waited:
+                away = f"{'still ' if end.told_away else ''}away; waiting up to {end.patience:g} s for it"
+                print(f"nnsweep: the store is {away}", file=sys.stderr, flush=True)
+            waited = True
             time.sleep(min(1.0, end.patience))
             continue
-        if told:
+        if waited or end.told_away:
             print(f"nnsweep: the store is back; {len(sent)} records were sent", file=sys.stderr, flush=True)
         return "; ".join(damaged)
     return ""

@@ -93,8 +93,29 @@ def test_a_killed_server_that_comes_back_costs_nothing(server, undisturbed, tmp_
     assert statuses(server.database, name) == ALL_FINISHED
     assert n_unended(server.database) == 0
     told = said.err.splitlines()
-    assert len(told) in (0, 2), told  # none if it was back before the sweep's end
-    assert all(word in line for word, line in zip(("away", "back"), told, strict=False))
+    words = [line.split(" is ")[1].split(";")[0] for line in told if line.startswith("nnsweep: the store ")]
+    assert len(words) == len(told), told
+    assert words in (["away", "back"], ["away", "still away", "back"])  # the latter if the sweep's end came before
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_goes_and_comes_is_told_while_training_goes_on(server, tmp_path, workers):
+    name = f"told-by-{workers}"
+    longer = (f"trainer.epochs={2600 * workers}", f"sweep.workers={workers}")  # twice what the curves wait
+    sweep = begin(tmp_path, *on(server, name, *longer))
+    in_the_middle(server, name)
+    assert sweep.stderr is not None
+    server.kill()
+    assert sweep.stderr.readline().startswith(f"nnsweep: the store {server.uri} is away; ")
+    assert not any(tmp_path.glob("multirun/*/*/record.json"))
+    server.start()
+    assert sweep.stderr.readline().startswith(f"nnsweep: the store {server.uri} is back; ")
+    assert not any(tmp_path.glob("multirun/*/*/record.json"))
+    said = ended(sweep, 600)
+    assert (said.code, said.err) == (0, "")
+    assert statuses(server.database, name) == ALL_FINISHED
+    assert not any(tmp_path.glob("multirun/*/.away"))
 
 
 def test_results_of_a_server_that_is_gone_wait_and_are_sent_once(server, undisturbed, tmp_path):
@@ -106,6 +127,8 @@ def test_results_of_a_server_that_is_gone_wait_and_are_sent_once(server, undistu
     assert time.monotonic() - began < 10 + 2 * START
     assert said.code == 5
     assert f"{N_JOBS} of {N_JOBS} results wait" in said.err
+    told = zip(("is away", "still away", "error"), said.err.splitlines(), strict=True)
+    assert all(word in line for word, line in told)
     assert "nnsweep sync multirun/" in said.err
     assert "Traceback" not in said.out + said.err
     server.start()

@@ -18,6 +18,7 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.data.load import load
 from nnsweep.mlp.history import add
 from nnsweep.mlp.train import Epoch, train
+from nnsweep.sweep import absence
 from nnsweep.sweep.folder import Checkpoint
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.live import Live
@@ -80,6 +81,13 @@ def run(
     KeyboardInterrupt
         If the user interrupts; the runs that had not ended have been ended as interrupted.
     """
+    with absence.noted(tasks[0][1], store.uri):
+        return _run(tasks, store, draw, stopped)
+
+
+def _run(
+    tasks: Sequence[tuple[Job, Place]], store: Store, draw: Draw | None, stopped: Callable[[], bool]
+) -> list[RunRecord]:
     examples = dataset(tasks[0][0].data)
     runners: list[Runner] = []
     try:

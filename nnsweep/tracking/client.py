@@ -10,8 +10,8 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked
@@ -34,7 +34,11 @@ _BROKEN_DISK = "Its disk is full, read-only or broken; mend that, or choose anot
 AWAY_SECONDS = 5.0
 """How long a store that did not answer is not asked again: every call would wait for it."""
 
+Listener: TypeAlias = Callable[[str, str], None]
+"""Is told the URI of a store that was asked, and what was said in the place of an answer; nothing if it answered."""
+
 _away: dict[str, tuple[float, str]] = {}  # until when, and what was said, by URI
+_listeners: list[Listener] = []
 
 
 @functools.cache
@@ -106,14 +110,16 @@ def explained(uri: str) -> Iterator[None]:
         raise StoreError(f"the store {masked(uri)} did not answer a moment ago ({last}). {_CHECK}")
     try:
         yield
+        _tell(uri, "")
     except ImportError as error:
         raise StoreError(
             f"the store {masked(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
-        said = masked(_said(error))[:_SAID]
-        if _did_not_answer(error):
+        said, silent = masked(_said(error))[:_SAID], _did_not_answer(error)
+        if silent:
             _away[uri] = time.monotonic() + AWAY_SECONDS, said
+        _tell(uri, said if silent else "")
         if "out-of-date database schema" in str(error):
             raise StoreError(
                 f"the store {masked(uri)} was made by an older MLflow. "
@@ -121,6 +127,21 @@ def explained(uri: str) -> Iterator[None]:
             ) from error
         hint = _BROKEN_DISK if "unable to open database file" in said else _CHECK
         raise StoreError(f"the store {masked(uri)} cannot be used ({said}). {hint}") from error
+
+
+def _tell(uri: str, said: str) -> None:
+    for listener in _listeners:
+        listener(uri, said)
+
+
+@contextlib.contextmanager
+def heard(listener: Listener) -> Iterator[None]:
+    """Let a function hear, during the block, of every question to a store whether it was answered."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def ask_again(uri: str) -> None:

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.tracking.client import AWAY_SECONDS, ask_again, client, explained
+from nnsweep.tracking.client import AWAY_SECONDS, ask_again, client, explained, heard
 
 URI = "postgresql://me:secret@host/db"
 
@@ -127,6 +127,22 @@ def test_a_store_that_says_no_has_answered(error: Exception):
     raised(error)
     with explained(URI):
         pass
+
+
+def test_whoever_listens_hears_of_every_question_whether_it_was_answered():
+    news: list[tuple[str, str]] = []
+    with heard(lambda *told: news.append(told)):
+        with explained(URI):
+            pass
+        raised(ValueError("not JSON"))
+        raised(TimeoutError("secret"))
+        raised(TimeoutError())  # it is not asked
+        ask_again(URI)
+        with explained("postgresql://other/db"):
+            pass
+    with explained(URI):
+        pass
+    assert news == [(URI, ""), (URI, ""), (URI, "secret"), ("postgresql://other/db", "")]
 
 
 def test_our_own_errors_pass():
