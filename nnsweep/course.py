@@ -216,7 +216,8 @@ def _run_and_wait(course: _Course, settled: Settled) -> None:
         waiting = [job for job in course.asked.jobs if _is_awaited(settled, job)]
         if not waiting or course.interruption or course.broken_off:
             return
-        course.asked = replace(course.asked, jobs=waiting, waited=frozenset(job.key for job in waiting))
+        since = {job.key: settled.choices[job.number].since for job in waiting}
+        course.asked = replace(course.asked, jobs=waiting, waited={**since, **course.asked.waited})
         settled = _looked_again(course)
 
 

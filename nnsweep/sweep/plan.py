@@ -62,6 +62,8 @@ class Choice:
         The folder of an earlier attempt that left a checkpoint.
     holder : str
         Who is at work on it.
+    since : float
+        When that one began, in seconds since the epoch.
     changed : tuple of str
         Why an earlier run of the same name is not its result.
     """
@@ -72,10 +74,13 @@ class Choice:
     attempt: int = 1
     checkpoint: Path | None = None
     holder: str = ""
+    since: float = 0.0
     changed: tuple[str, ...] = ()
 
 
-def choice(earlier: Sequence[Earlier], claim: Earlier | None, *, rerun: Rerun = None, waited: bool = False) -> Choice:
+def choice(
+    earlier: Sequence[Earlier], claim: Earlier | None, *, rerun: Rerun = None, waited_since: float | None = None
+) -> Choice:
     """Decide what to do with a job.
 
     Parameters
@@ -86,19 +91,22 @@ def choice(earlier: Sequence[Earlier], claim: Earlier | None, *, rerun: Rerun = 
         Another sweep that will do it.
     rerun : {"all", "failed", "none"} or None
         Which ended jobs are run again; None for failed ones, ``failed`` for those that diverged, too.
-    waited : bool
-        Whether this sweep has waited for somebody else's run: it is then taken, whatever it came to, as soon as there
-        is one that is not older than the claim.
+    waited_since : float or None
+        When that began which this sweep has waited for, in seconds since the epoch; None if it has not waited. Runs
+        that are not older than that, or than the claim if there is one, are taken, whatever they came to.
     """
     for run in earlier:
         if run.record.state == "running" and not run.is_abandoned:
-            return Choice(action="wait", why="running", holder=str(run.owner or "an unknown process"))
-    theirs = [run for run in earlier if waited and (claim is None or run.since >= claim.since)]
+            holder = str(run.owner or "an unknown process")
+            return Choice(action="wait", why="running", holder=holder, since=run.since)
+    begun = claim.since if claim else waited_since
+    theirs = [run for run in earlier if waited_since is not None and begun is not None and run.since >= begun]
     taken = _taken(earlier, _AGAIN[rerun]) or _taken(theirs, ())
     if taken is not None:
         return Choice(action="reuse", why=taken.state, record=taken, attempt=taken.attempt)
     if claim is not None:
-        return Choice(action="wait", why="claimed", holder=f"{claim.owner} ({claim.record.sweep})")
+        holder = f"{claim.owner} ({claim.record.sweep})"
+        return Choice(action="wait", why="claimed", holder=holder, since=claim.since)
     last = earlier[-1].record if earlier else None
     return Choice(
         action="run",

@@ -38,8 +38,8 @@ class Asked:
         The sweep's folder; its name is the sweep's id.
     run_id : str
         The sweep's own run; empty before it is there.
-    waited : frozenset of str
-        Keys of jobs that others were waited for.
+    waited : mapping of str to float
+        By the keys of jobs that others were waited for, when these had begun, in seconds since the epoch.
     look_only : bool
         Whether nothing may be changed, or made.
     """
@@ -52,7 +52,7 @@ class Asked:
     owner: Owner
     folder: Path
     run_id: str = ""
-    waited: frozenset[str] = frozenset()
+    waited: Mapping[str, float] = field(default_factory=dict)
     look_only: bool = False
 
 
@@ -130,7 +130,7 @@ def _choices(store: Store, asked: Asked) -> dict[int, Choice]:
     held = claims.claimed([run for run in sweeps if not run.is_abandoned], keys)
     choices = {
         job.number: plan.choice(
-            known.get(job.key, []), held.get(job.key), rerun=asked.rerun, waited=job.key in asked.waited
+            known.get(job.key, []), held.get(job.key), rerun=asked.rerun, waited_since=asked.waited.get(job.key)
         )
         for job in asked.jobs
     }

@@ -53,12 +53,14 @@ REUSED = {  # by `rerun`: the ends that are taken over
     ("state", "rerun", "claimed", "waited"), [*product(ENDS, RERUNS, (False, True), (False, True))], ids=str
 )
 def test_what_is_done_with_a_job_that_has_been_run_before(state, rerun, claimed, waited):
-    made = choice([earlier(state)], CLAIM if claimed else None, rerun=rerun, waited=waited)
+    claim, since = CLAIM if claimed else None, 0.0 if waited else None
+    made = choice([earlier(state)], claim, rerun=rerun, waited_since=since)
     ended = state in ("finished", "failed", "diverged")
     if (ended and waited and not claimed) or state in REUSED[rerun]:
         assert (made.action, made.why, made.record, made.attempt) == ("reuse", state, earlier(state).record, 1)
     elif claimed:
         assert (made.action, made.why, made.holder) == ("wait", "claimed", "process 7 on elsewhere (theirs)")
+        assert made.since == CLAIM.since
     else:
         assert (made.action, made.why, made.attempt) == ("run", state, 2)
 
@@ -66,21 +68,28 @@ def test_what_is_done_with_a_job_that_has_been_run_before(state, rerun, claimed,
 @pytest.mark.parametrize(("state", "rerun"), [*product(("finished", "failed", "diverged"), RERUNS)], ids=str)
 def test_what_a_sweep_that_is_waited_for_has_made_is_taken_and_not_what_was_there_before_it(state, rerun):
     before, after = (earlier(state, since=CLAIM.since + seconds) for seconds in (-9, 9))
-    assert choice([before], CLAIM, rerun=rerun, waited=True).action == ("reuse" if state in REUSED[rerun] else "wait")
-    assert choice([before, after], CLAIM, rerun=rerun, waited=True).action == "reuse"
+    taken_anyway = state in REUSED[rerun]
+    waited = {"rerun": rerun, "waited_since": CLAIM.since}
+    assert choice([before], CLAIM, **waited).action == ("reuse" if taken_anyway else "wait")
+    assert choice([before, after], CLAIM, **waited).action == "reuse"
+    assert choice([before], None, **waited).action == (
+        "reuse" if taken_anyway else "run"
+    )  # theirs died before its turn
+    assert choice([before, after], None, **waited).action == "reuse"
     assert choice([before, after], CLAIM, rerun="all").action == "wait"
 
 
 @pytest.mark.parametrize(("rerun", "claimed", "waited"), [*product(RERUNS, (False, True), (False, True))], ids=str)
 def test_a_run_that_is_under_way_is_waited_for_whatever_is_wanted(rerun, claimed, waited):
-    runs = [earlier("finished"), earlier("running", owner=this_process(), number=2)]
-    made = choice(runs, CLAIM if claimed else None, rerun=rerun, waited=waited)
+    runs = [earlier("finished"), earlier("running", owner=this_process(), number=2, since=7.0)]
+    made = choice(runs, CLAIM if claimed else None, rerun=rerun, waited_since=0.0 if waited else None)
     assert (made.action, made.why, made.holder) == ("wait", "running", str(this_process()))
+    assert made.since == runs[1].since
 
 
 @pytest.mark.parametrize(("rerun", "waited"), [*product(RERUNS, (False, True))], ids=str)
 def test_a_run_whose_process_is_gone_is_run_again(rerun, waited):
-    made = choice([earlier("running", owner=GONE)], None, rerun=rerun, waited=waited)
+    made = choice([earlier("running", owner=GONE)], None, rerun=rerun, waited_since=0.0 if waited else None)
     assert (made.action, made.attempt) == ("run", 2)
 
 

@@ -9,10 +9,12 @@ from nnsweep.sweep import folder as folders
 from nnsweep.sweep.plan import Wanted
 from nnsweep.sweep.settle import Asked, settle
 from nnsweep.tracking import claims
+from nnsweep.tracking import run as tracking
 from nnsweep.tracking.client import client
 from nnsweep.tracking.earlier import running
 from nnsweep.tracking.owner import this_process
 from nnsweep.tracking.reading import job_runs
+from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import if_there
 
 
@@ -151,13 +153,26 @@ def test_a_look_changes_nothing(ask, begun, store, all_runs, tmp_path):
 def test_who_has_waited_takes_over_what_was_left(ask, orphaned, store):
     theirs = settle(ask("a" * 64, sweep="theirs"))
     mine = settle(ask("a" * 64, "b" * 64))
-    asked = ask("a" * 64, run_id=mine.run_id, waited=frozenset({"a" * 64}))
+    asked = ask("a" * 64, run_id=mine.run_id, waited={"a" * 64: mine.choices[0].since})
     assert actions(settle(asked)) == [("wait", "claimed")]
     orphaned(theirs.run_id)
     settled = settle(asked)
     assert (actions(settled), settled.run_id) == ([("run", "new")], mine.run_id)
     (sweep,) = running(store)
     assert claims.claimed([sweep], ["a" * 64]).keys() == {"a" * 64}
+
+
+def test_who_has_waited_for_one_that_died_before_its_turn_runs_a_job_that_had_failed_before(
+    ask, begun, orphaned, store
+):
+    failed = begun(key="a" * 64)
+    tracking.end(store, RunRecord(run_id=failed, name="n0", state="failed"))
+    theirs = settle(ask("a" * 64, sweep="theirs"))
+    mine = settle(ask("a" * 64, "b" * 64))
+    assert actions(mine) == [("wait", "claimed"), ("run", "new")]
+    orphaned(theirs.run_id)
+    settled = settle(ask("a" * 64, run_id=mine.run_id, waited={"a" * 64: mine.choices[0].since}))
+    assert actions(settled) == [("run", "failed")]
 
 
 def test_many_claims_are_all_known(ask, store):
