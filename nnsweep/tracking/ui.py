@@ -28,10 +28,13 @@ def serve(uri: str, port: int) -> int:
         If there is no such store.
     """
     require_store(uri)
-    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # a dozen processes that nobody needs here
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    arguments = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    arguments += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    environment = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a dozen processes that nobody needs here
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": uri,  # it may hold a password, and everybody on this machine can read arguments
+    }
+    arguments = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     if (database := sqlite.file_of(uri)) is not None:
         arguments += ["--default-artifact-root", str(database.parent / "mlartifacts")]
-    os.execv(sys.executable, arguments)
+    os.execve(sys.executable, arguments, environment)
