@@ -2,6 +2,7 @@
 
 Each request comes by a connection of its own: a JSON line. The answers are the process's number, and how it ended.
 A program is the leader of its session, so that everything it ever started can be found and signalled.
+Zygote and programs end with who asked for them, though that be killed.
 """
 
 import contextlib
@@ -20,24 +21,36 @@ from pathlib import Path
 from typing import Any
 
 CLONE_NEWNS = 0x00020000
+PR_SET_PDEATHSIG = 1
 
 
 def main(address: str) -> None:
     """Serve until the parent is gone."""
+    _die_with(os.getppid())
     _preload()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)
     print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    zygote = os.getpid()
     while True:
         connection, _ = listener.accept()
         if os.fork() == 0:
+            _die_with(zygote)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             listener.close()
             _keep(connection)
             os._exit(0)
         connection.close()
+
+
+def _die_with(parent: int) -> None:
+    """Let the kernel kill this process when its parent dies, be it killed itself."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL):
+        raise OSError(ctypes.get_errno(), "prctl")
+    if os.getppid() != parent:  # it has died meanwhile
+        os._exit(0)
 
 
 def _preload() -> None:
@@ -80,8 +93,10 @@ def _keep(connection: socket.socket) -> None:
     """Start the program and wait for its end."""
     with connection, connection.makefile("rw") as lines:
         request = json.loads(lines.readline())
+        keeper = os.getpid()
         process = os.fork()
         if process == 0:
+            _die_with(keeper)
             _become(request)
         print(json.dumps({"pid": process}), file=lines, flush=True)
         _, status = os.waitpid(process, 0)
