@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
@@ -62,14 +63,38 @@ def test_one_command_started_several_times_at_once_runs_each_job_once(tmp_path, 
     assert is_sound(tmp_path)
 
 
-@pytest.mark.soak  # a stopped process may hold a lock of SQLite's for as long as it is stopped
+@contextmanager
+def stopped(sweep: Popen[str], database: Path) -> Iterator[None]:
+    """Stop a process where it keeps nobody from writing to a store, as it would for as long as it stood; then kill it.
+
+    A process that was stopped within a transaction holds SQLite's lock, and who comes then is refused.
+    """
+
+    def stands_outside() -> bool:
+        os.killpg(sweep.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, sweep.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        try:
+            with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            os.killpg(sweep.pid, signal.SIGCONT)
+            return False
+        return True
+
+    try:
+        wait_until(stands_outside, "a stop outside of all transactions")
+        yield
+    finally:
+        kill(sweep)
+
+
 def test_a_sweep_takes_over_the_jobs_of_a_killed_neighbour(study, expected):
     victim = begin(study, *JOBS, "seed=range(0,3)")
     in_the_middle(study)
-    os.killpg(victim.pid, signal.SIGSTOP)  # until the survivor waits for it
-    survivor = begin(study, *JOBS, "seed=range(0,6)")
-    wait_until(lambda: len(list(study.glob("multirun/*/sweep.json"))) == 2, "the survivor's plan")
-    kill(victim)
+    with stopped(victim, study / "mlflow.db"):
+        survivor = begin(study, *JOBS, "seed=range(0,6)")
+        wait_until(lambda: len(list(study.glob("multirun/*/sweep.json"))) == 2, "the survivor's plan")
     said = ended(survivor)
     assert said.code == 0
     assert re.search(r"3 new, [123] run by somebody else, to wait for", said.out)
