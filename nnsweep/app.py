@@ -29,6 +29,7 @@ from nnsweep import interruption
 from nnsweep.errors import ConfigError, UserError, machines
 from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import nearest, visible
+from nnsweep.sweep import fresh
 from nnsweep.sweep.composing import absent_plugin, told
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
@@ -79,8 +80,8 @@ warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that i
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
 
-def job(config: DictConfig) -> "RunRecord":
-    """Run one job: Hydra's task function, called once for each point of the grid.
+def job(config: DictConfig) -> "RunRecord | list[RunRecord]":
+    """Run one job: Hydra's task function, called once for each point of the grid, or for the only job.
 
     Parameters
     ----------
@@ -89,26 +90,35 @@ def job(config: DictConfig) -> "RunRecord":
 
     Returns
     -------
-    RunRecord
-        What became of it.
+    RunRecord or list of RunRecord
+        What became of it; a list, in Hydra's single-run mode.
     """
     from nnsweep.sweep import grid, wish, work
 
     settings = HydraConfig.get()
+    if settings.mode == RunMode.RUN:
+        return _alone(config)
     checked = grid.checked(config)
-    alone = settings.mode == RunMode.RUN
-    if alone and checked.dry_run:
-        print("1 job: 1 to run")
-        raise SystemExit(0)
     place = grid.place(checked, settings)
     store = _store(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
     unwanted = wish.watch(Path(settings.sweep.dir).absolute())
     with interruption.awaited():
         drawing = _drawing(checked, place.n_jobs)
         (record,) = work.run([(checked, place)], store, drawing, stopped=lambda: interruption.asked() or unwanted())
-    if alone:
-        _show_alone(record, store)
     return record
+
+
+def _alone(config: DictConfig) -> "list[RunRecord]":
+    """Run the only job of Hydra's single-run mode, which has made its folder and its log, as a sweep of one job."""
+    from nnsweep import course
+    from nnsweep.sweep import grid
+    from nnsweep.sweep.crew import Crew
+
+    try:
+        task = grid.alone(config, HydraConfig.get())
+        return course.run([task], Crew(_trained), task.place.folder)
+    except UserError as error:  # Hydra would print a line of its own
+        raise SystemExit(_refused(error)) from error
 
 
 def stack(tasks: Sequence["Task"]) -> list["RunRecord"]:
@@ -124,27 +134,25 @@ def stack(tasks: Sequence["Task"]) -> list["RunRecord"]:
     list of RunRecord
         What became of each.
     """
-    from nnsweep.sweep import work, workers
     from nnsweep.sweep.joblog import job_logs
 
-    job, place = tasks[0].job, tasks[0].place
     with interruption.awaited():
         for task in tasks:
             task.make_folder()
-        store = _store(Path.cwd(), job.tracking, place.experiment_id)
         with job_logs([task.place.folder / task.log for task in tasks]):
-            pairs = [(task.job, task.place) for task in tasks]
-            drawing = _drawing(job, place.n_jobs)
-            return work.run(pairs, store, drawing, stopped=lambda: workers.stopped() or interruption.asked())
+            return _trained(tasks)
 
 
-def _show_alone(record: "RunRecord", store: "Store") -> None:
-    from nnsweep import summary
-    from nnsweep.course import FAILED_JOBS
+def _trained(tasks: Sequence["Task"]) -> list["RunRecord"]:
+    """Run jobs that are trained together, and whose folders and logs are there."""
+    from nnsweep.sweep import work, workers
 
-    summary.show([record], store, record.sweep)
-    if record.state != "finished":
-        raise SystemExit(FAILED_JOBS)
+    job, place = tasks[0].job, tasks[0].place
+    with interruption.awaited():
+        store = _store(Path.cwd(), job.tracking, place.experiment_id)
+        pairs = [(task.job, task.place) for task in tasks]
+        drawing = _drawing(job, place.n_jobs)
+        return work.run(pairs, store, drawing, stopped=lambda: workers.stopped() or interruption.asked())
 
 
 def _store(folder: Path, tracking: "Tracking", experiment_id: str) -> "Store":
@@ -207,7 +215,10 @@ def _hydra(arguments: Sequence[str]) -> None:
     _check_options(rest)
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
     sys.argv = ["nnsweep", *_quoted_rules(rest), *(["--config-dir", conf_dir()] if own else [])]
-    hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(job)()
+    try:
+        hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(job)()
+    finally:
+        fresh.remove()
 
 
 def _without_passwords(arguments: Sequence[str]) -> list[str]:

@@ -60,7 +60,9 @@ class _Course:
         return self.asked.folder
 
 
-def run(checked: Sequence[Task], crew: Crew | Others, folder: Path, configuration: str) -> list[RunRecord]:
+def run(
+    checked: Sequence[Task], crew: Crew | Others, folder: Path, configuration: str | None = None
+) -> list[RunRecord]:
     """Run the jobs of a grid.
 
     Parameters
@@ -71,8 +73,8 @@ def run(checked: Sequence[Task], crew: Crew | Others, folder: Path, configuratio
         Who does the work.
     folder : Path
         The sweep's folder; its name is the sweep's id.
-    configuration : str
-        Hydra's configuration of the sweep, to be left in the folder.
+    configuration : str or None
+        Hydra's configuration of the sweep, to be left in the folder; None if Hydra has left what there is.
 
     Returns
     -------
@@ -144,12 +146,13 @@ def _require_memory(task: Task) -> None:
         raise ConfigError(f"arch.hidden_layer_sizes={sizes[:60]}: needs {told}; make it smaller")
 
 
-def _begun(course: _Course, configuration: str, n_jobs: int) -> Settled:
+def _begun(course: _Course, configuration: str | None, n_jobs: int) -> Settled:
     """Make folder and store ready, and settle what to do; if that cannot be, leave nothing behind."""
     made = _make_folder(course.folder)
     try:
-        with whole_file(course.folder / "multirun.yaml") as file:
-            file.write(masked(configuration).encode())
+        if configuration is not None:
+            with whole_file(course.folder / "multirun.yaml") as file:
+                file.write(masked(configuration).encode())
         settled: Settled = course.crew.call(functools.partial(settle, course.asked))
     except BaseException:
         for path in made:
@@ -313,6 +316,7 @@ def _ended(course: _Course, settled: Settled) -> list[RunRecord]:
     records = [course.records.get(number) or not_run(task) for number, task in course.tasks.items()]
     summary.show(records, settled.store, course.folder.name)
     job = next(iter(course.tasks.values())).job
+    apart = all(task.place.folder != course.folder for task in course.tasks.values())  # else the job's picture is there
     end = summary.End(
         records=records,
         store=settled.store,
@@ -320,7 +324,7 @@ def _ended(course: _Course, settled: Settled) -> list[RunRecord]:
         run_id=settled.run_id,
         patience=0.0 if course.interruption else job.tracking.patience,
         told_away=course.store_is_away,
-        picture=job.tracking.pictures is not False and not course.interruption,
+        picture=apart and job.tracking.pictures is not False and not course.interruption,
         interrupted=course.interruption is not None,
     )
     problem = _recorded(course, end)

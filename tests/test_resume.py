@@ -557,9 +557,72 @@ def test_a_result_that_waited_is_sent_though_an_earlier_sweep_has_used_its_folde
     assert seeds(runs(study)) == [0, 1, 5, 6]
 
 
-def test_a_dry_run_of_a_single_job_in_hydras_way_runs_nothing(nnsweep, study):
-    assert nnsweep("hydra.mode=RUN", "dry_run=true", *QUICK).code == 0
+# ---- Hydra's single-run mode
+
+ALONE = ("hydra.mode=RUN", *QUICK)
+
+
+def test_a_dry_run_of_a_single_job_in_hydras_way_changes_nothing(nnsweep, study):
+    said = nnsweep(*ALONE, "dry_run=true")
+    assert said.code == 0
+    assert said.out.startswith("1 job: 1 new\n")
+    assert [path.name for path in study.iterdir() if not path.name.startswith("mlflow.db")] == []
     assert nnsweep("export", "nnsweep").code == 2
+
+
+def test_a_single_run_is_not_run_twice(nnsweep, study):
+    first, second = nnsweep(*ALONE), nnsweep(*ALONE)
+    assert first.out.startswith("1 job: 1 new\n")
+    assert second.out.startswith("1 job: 1 finished before\n")
+    assert len(runs(study)) == 1
+    assert {run.info.status for run in runs(study, kind="sweep")} == {"FINISHED"}
+    assert sweep_id(first) != sweep_id(second)
+
+
+def test_a_single_run_and_a_sweep_take_over_what_the_other_has_finished(nnsweep, study):
+    assert nnsweep(*ALONE, "seed=1").code == 0
+    assert nnsweep(*SEEDS).out.startswith("3 jobs: 1 finished before, 2 new\n")
+    assert nnsweep(*ALONE, "seed=2").out.startswith("1 job: 1 finished before\n")
+    assert seeds(runs(study)) == [0, 1, 2]
+
+
+def test_a_single_run_that_failed_is_run_again(nnsweep, study, failing):
+    failing({0: 1})
+    said = nnsweep(*ALONE)
+    assert (said.code, said.err) == (3, "")
+    assert "planted in 0" in said.out
+    said = nnsweep(*ALONE)
+    assert said.code == 0
+    assert said.out.startswith("1 job: 1 failed, to run again\n")
+
+
+def test_a_single_run_that_is_interrupted_tells_how_to_go_on(nnsweep, study, interrupting):
+    interrupting(0)
+    said = nnsweep(*ALONE)
+    assert said.code == 130
+    assert "The same command goes on: 1 of 1 jobs are left." in said.out
+    interrupting(None)
+    assert nnsweep(*ALONE).code == 0
+    assert sorted(run.info.status for run in runs(study)) == ["FINISHED", "KILLED"]
+
+
+def test_a_single_run_that_changes_its_folder_records_where_it_was_started(nnsweep, study):
+    for told in ("1 job: 1 new\n", "1 job: 1 finished before\n"):
+        assert nnsweep(*ALONE, "hydra.job.chdir=true").out.startswith(told)
+    assert len(runs(study)) == 1
+    assert [*study.glob("multirun/**/*.db")] == []
+
+
+def test_a_single_run_has_its_files_in_one_folder_from_which_it_can_be_sent_again(nnsweep, study, ready_store_file):
+    said = nnsweep("hydra.mode=RUN", "hydra.run.dir=out/alone", *QUICK, "tracking.pictures=true")
+    assert (said.code, sweep_id(said)) == (0, "alone")
+    written = {str(path.relative_to(study / "out/alone")) for path in (study / "out/alone").rglob("*.*")}
+    assert {"record.json", "learning_curves.png", "table.csv", "nnsweep.log", ".hydra/config.yaml"} <= written
+    assert "multirun.yaml" not in written
+    shutil.copy(ready_store_file, study / "other.db")
+    said = nnsweep("sync", "out", "--uri", "sqlite:///other.db")
+    assert said.out == "1 records sent, 0 were there already\n"
+    assert [run.info.status for run in runs(study, kind="sweep", database="other.db")] == ["FINISHED"]
 
 
 def test_a_resumed_sweep_whose_end_the_store_missed_has_all_rows_after_a_sync(nnsweep, study, monkeypatch):

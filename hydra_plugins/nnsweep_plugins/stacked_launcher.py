@@ -67,7 +67,8 @@ class StackedLauncher(Launcher):
 
         assert self.config is not None
         hydra = self.config.hydra
-        own = hydra.job.chdir or hydra.job.env_set or hydra.callbacks or hydra.verbose
+        callbacks = {*(hydra.callbacks or ())} - {"fresh"}  # that one is ours, and has nothing to do with jobs
+        own = hydra.job.chdir or hydra.job.env_set or callbacks or hydra.verbose
         logs = hydra.runtime.choices.get("hydra/job_logging") != "file"
         return self.task_function is app.job and not (own or logs)
 

@@ -32,6 +32,7 @@ from nnsweep.sweep.place import Place
 from nnsweep.sweep.problems import problems
 from nnsweep.sweep.task import Task
 from nnsweep.tracking.owner import Owner
+from nnsweep.tracking.store import resolved_uri
 
 PLAN = "sweep.json"
 LONGEST_EXPERIMENT = 500
@@ -263,6 +264,40 @@ def place(job: Job, hydra: HydraConf) -> Place:
         attempt=launched["attempt"],
         checkpoint=checkpoint,
         experiment_id=about["experiment_id"],
+    )
+
+
+def alone(config: DictConfig, hydra: HydraConf) -> Task:
+    """Make the task of Hydra's single-run mode, whose folder is the sweep's and the job's in one.
+
+    Parameters
+    ----------
+    config : DictConfig
+        The composed configuration, without Hydra's own part.
+    hydra : HydraConf
+        Hydra's part.
+
+    Returns
+    -------
+    Task
+        Its folder and what Hydra writes are there already; its store is independent of the working folder, which Hydra
+        may have changed.
+
+    Raises
+    ------
+    ConfigError
+        With one line for each problem.
+    """
+    job = checked(config)
+    uri = resolved_uri(job.tracking.uri, Path(hydra.runtime.cwd))
+    place = _place(job, hydra, _About([], 1))
+    return Task(
+        job=job.model_copy(update={"tracking": job.tracking.model_copy(update={"uri": uri})}),
+        place=replace(place, sweep=place.folder.name),
+        overrides=tuple(hydra.overrides.task),
+        configuration={},
+        output_subdir=None,
+        log=f"{hydra.job.name}.log",
     )
 
 

@@ -4,7 +4,7 @@ Under the lock of `nnsweep.tracking.claims.alone`, abandoned runs are closed, re
 earlier runs of the jobs are looked up, and the sweep claims what it will do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def _tidied(store: Store, asked: Asked) -> list[str]:
     running = earlier.running(store)
     closed = abandoned.close(store, running)
     alive = {run.record.sweep for run in running if run.is_sweep and not run.is_abandoned}  # they send themselves
-    waiting = [] if asked.run_id else [place for place in sending.unsent(root) if place.parent.name not in alive]
+    waiting = [] if asked.run_id else [place for place in sending.unsent(root) if not _is_of(place, alive)]
     jobs = [record for record in closed if record.key]
     lost = sum(record.state == "lost" for record in jobs)
     sent, damaged = sending.sent_now(store, [place for place in waiting if place.parent != asked.folder])
@@ -121,6 +121,11 @@ def _tidied(store: Store, asked: Asked) -> list[str]:
     if n_sent := len(sent) + len(jobs) - lost:
         notes.append(f"{n_sent} records that waited in their folders were sent to the store")
     return notes + damaged
+
+
+def _is_of(place: Path, sweeps: Collection[str]) -> bool:
+    """Tell whether a job's folder is that of one of some sweeps: it is in the sweep's, or is that of a single run."""
+    return place.name in sweeps or place.parent.name in sweeps
 
 
 def _choices(store: Store, asked: Asked) -> dict[int, Choice]:

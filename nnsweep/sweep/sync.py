@@ -75,7 +75,7 @@ def sync(root: Path, uri: str) -> Told:
         with claims.alone(store):
             _send(store, records, told)
             abandoned.close(store, earlier.running(store))
-            for folder in sorted({place.parent for place, _ in records}):
+            for folder in sorted({folder for place, _ in records for folder in (place, place.parent)}):
                 _send_summary(store, folder)
     return told
 

@@ -142,12 +142,6 @@ WRITTEN = [
     ("a very long value", f"seed={LONG}", "seed=xxx"),
 ]
 BAD = [*UNKNOWN_CHOICES, *ODD_CHOICES, *IMPORTS, *HYDRAS, *TOGETHER, *INTERPOLATIONS, *WRITTEN]
-RUN_MODE = "Hydra makes the job's folder, and prints a line of its own, before the task function is called (app.py)"
-NOT_YET = {
-    "RUN mode with a wrong value": RUN_MODE,
-    "RUN mode with a wrong store": RUN_MODE,
-    "another sweeper with a wrong value": "that sweeper makes its folder before jobs are checked",
-}
 
 
 def test_bad_configuration_is_refused(bad, refused):
