@@ -85,7 +85,8 @@ def test_every_option_on_disk_makes_a_job(group, option, job):
 
 def test_every_preset_makes_a_job(job):
     for path in (CONF / "experiment").glob("*.yaml"):
-        assert job(f"experiment={path.stem}", "arch.hidden_layer_sizes=[8]").training().epochs > 0
+        sizes = ["arch.hidden_layer_sizes=[8]"] if "/arch: custom" in path.read_text() else []
+        assert job(f"experiment={path.stem}", *sizes).training().epochs > 0
 
 
 @pytest.mark.parametrize(("group", "option"), [each for each in OPTIONS if each[0] not in ("arch",)])
