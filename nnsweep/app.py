@@ -117,8 +117,11 @@ def _alone(config: DictConfig) -> "list[RunRecord]":
     try:
         task = grid.alone(config, HydraConfig.get())
         return course.run([task], Crew(_trained), task.place.folder)
-    except UserError as error:  # Hydra would print a line of its own
-        raise SystemExit(_refused(error)) from error
+    except (UserError, OSError) as error:  # Hydra would print a line of its own
+        refusal = error if isinstance(error, UserError) else machines(error)
+        if refusal is None:
+            raise
+        raise SystemExit(_refused(refusal)) from error
 
 
 def stack(tasks: Sequence["Task"]) -> list["RunRecord"]:

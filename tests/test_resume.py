@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import json
 import re
 import shutil
@@ -594,6 +595,17 @@ def test_a_single_run_that_failed_is_run_again(nnsweep, study, failing):
     said = nnsweep(*ALONE)
     assert said.code == 0
     assert said.out.startswith("1 job: 1 failed, to run again\n")
+
+
+def test_what_the_machine_refuses_a_single_run_is_one_line(nnsweep, study, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "sweep.json")
+
+    monkeypatch.setattr("nnsweep.course.write_plan", full)
+    said = nnsweep(*ALONE)
+    assert said.code == 5
+    assert said.err.startswith("nnsweep: error: sweep.json: No space left on device; ")
+    assert said.err.count("\n") == 1
 
 
 def test_a_single_run_that_is_interrupted_tells_how_to_go_on(nnsweep, study, interrupting):
