@@ -28,6 +28,7 @@ def write(dataset: Dataset, folder: Path) -> None:
         "class_names": dataset.class_names,
         "source": dataset.source,
         "digest": dataset.digest,
+        "test_digest": dataset.test_digest,
         "shapes": {part: examples.X.shape for part, examples in dataset.parts.items()},
     }
     (folder / _ABOUT).write_text(json.dumps(about))
@@ -45,7 +46,7 @@ def read(folder: Path) -> Dataset:
         class_names=tuple(about["class_names"]),
         source=about["source"],
     )
-    vars(dataset)["digest"] = about["digest"]  # it would take all arrays to compute it again
+    vars(dataset).update({name: about[name] for name in ("digest", "test_digest")})  # to compute them takes all arrays
     return dataset
 
 

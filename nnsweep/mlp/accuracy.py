@@ -3,6 +3,8 @@
 Both parts go through the networks together, in one pass.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
@@ -11,6 +13,24 @@ from nnsweep.mlp.inputs import SharedInputs
 from nnsweep.mlp.passes import Room, forward, room
 from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.tiles import tiles
+
+
+class Measured(NamedTuple):
+    """What a stack of K networks gets right.
+
+    Attributes
+    ----------
+    val_accuracy : ndarray of shape (K,) or None
+        Share of the validation part; None without one.
+    test_accuracy : ndarray of shape (K,)
+        Share of the test part: the mean of `test_right`.
+    test_right : ndarray of bool, shape (K, n_test)
+        Which examples of the test part each network gets right.
+    """
+
+    val_accuracy: FloatArray | None
+    test_accuracy: FloatArray
+    test_right: BoolArray
 
 
 class Accuracy:
@@ -29,7 +49,7 @@ class Accuracy:
         self._rooms: dict[int, Room] = {}
         self._n_networks = 0
 
-    def __call__(self, stack: Stack) -> tuple[FloatArray | None, FloatArray]:
+    def __call__(self, stack: Stack) -> Measured:
         """Measure the networks of a stack.
 
         Parameters
@@ -39,14 +59,15 @@ class Accuracy:
 
         Returns
         -------
-        val_accuracy, test_accuracy : ndarray of shape (K,)
-            The first is None without a validation part. Of equal logits the first wins.
+        Measured
+            Of equal logits the first wins.
         """
         if len(stack.learners) != self._n_networks:
             self._prepare(stack)
         right = np.concatenate([self._right(stack, X, y) for X, y in self._tiles], axis=1)
         val = right[:, : self._n_val].mean(axis=1) if self._n_val else None
-        return val, right[:, self._n_val :].mean(axis=1)
+        on_test = right[:, self._n_val :]
+        return Measured(val, on_test.mean(axis=1), on_test)
 
     def _prepare(self, stack: Stack) -> None:
         self._n_networks = len(stack.learners)

@@ -1,4 +1,4 @@
-"""What a training leaves behind: each network's curves, how it ended, and its best and last parameters.
+"""What a training leaves behind: each network's curves, its end, its best and last parameters, what the best got right.
 
 The best epoch is the first with the highest validation accuracy; where there is no validation part, the
 first with the highest test accuracy, which makes that accuracy an optimistic number.
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.arrays import BoolArray, FloatArray
 from nnsweep.mlp.network import Layers, of_network
 from nnsweep.mlp.snapshot import Plain, named_array, named_arrays, named_layers, require_names, sayable, sizes_of
 from nnsweep.mlp.train import Ending, Epoch
@@ -34,6 +35,9 @@ class Trained:
         Parameters at the best and at the last epoch, with K = 1.
     best_accuracy : float
         The accuracy at the best epoch; ``-inf`` before there is one.
+    best_right : ndarray of bool, shape (n_test,)
+        Which test examples the network gets right at the best epoch; its mean is that epoch's test accuracy. Empty
+        before there is one.
     """
 
     rows: list[tuple[float, ...]] = field(default_factory=list)
@@ -42,6 +46,7 @@ class Trained:
     best_layers: Layers = field(default_factory=list)
     layers: Layers = field(default_factory=list)
     best_accuracy: float = -np.inf
+    best_right: BoolArray = field(default_factory=lambda: np.empty(0, dtype=bool))
 
     def history(self) -> dict[str, FloatArray]:
         """Return the curves: an array of shape (n_epochs + 1,) for each of `COLUMNS` that was measured."""
@@ -54,7 +59,8 @@ class Trained:
         Returns
         -------
         arrays : dict of str to ndarray
-            ``rows`` (n_epochs + 1, 5), and ``best_W0``, ``best_b0`` and so on; see `Snapshot.plain`.
+            ``rows`` (n_epochs + 1, 5), ``best_right`` (n_test,), and ``best_W0``, ``best_b0`` and so on; see
+            `Snapshot.plain`.
         values : dict
             All else, as JSON can say it.
 
@@ -66,14 +72,15 @@ class Trained:
         if self.ending:
             raise ValueError(f"a training that has {self.ending} does not go on")
         rows = np.array(self.rows, dtype=float).reshape(-1, len(COLUMNS))
-        return {"rows": rows, **named_arrays("best", self.best_layers)}, {
+        return {"rows": rows, "best_right": self.best_right, **named_arrays("best", self.best_layers)}, {
             "best_epoch": self.best_epoch,
             "best_accuracy": sayable(self.best_accuracy),
             "best_sizes": sizes_of(self.best_layers),
+            "n_test": len(self.best_right),
         }
 
     @classmethod
-    def of_plain(cls, arrays: Mapping[str, FloatArray], values: Mapping[str, Any]) -> "Trained":
+    def of_plain(cls, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> "Trained":
         """Put a training together from what `plain` returned; other arrays may lie among these.
 
         Raises
@@ -81,13 +88,14 @@ class Trained:
         ValueError
             If an array or a value is missing, or an array has not the shape that the values say.
         """
-        require_names(("best_epoch", "best_accuracy", "best_sizes"), values)
+        require_names(("best_epoch", "best_accuracy", "best_sizes", "n_test"), values)
         rows = named_array("rows", (None, len(COLUMNS)), arrays)
         return cls(
             rows=[(int(epoch), *others) for epoch, *others in rows.tolist()],
             best_epoch=values["best_epoch"],
             best_accuracy=float(values["best_accuracy"]),
             best_layers=named_layers("best", values["best_sizes"], arrays),
+            best_right=named_array("best_right", (values["n_test"],), arrays).astype(bool),
         )
 
 
@@ -126,5 +134,7 @@ def _add(network: Trained, epoch: Epoch, index: int) -> None:
     if chosen > network.best_accuracy and network.ending != "diverged":
         network.best_accuracy, network.best_epoch = chosen, epoch.epoch
         network.best_layers = of_network(epoch.layers, index)
+        if epoch.test_right is not None:
+            network.best_right = epoch.test_right[index].copy()  # a view would hold those of the whole stack
     if network.ending:
         network.layers = of_network(epoch.layers, index)

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
 
+from numpy.typing import NDArray
+
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.network import Layer, Layers
 from nnsweep.mlp.plateau import Plateau
 
-Plain: TypeAlias = tuple[dict[str, FloatArray], dict[str, Any]]
+Plain: TypeAlias = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 """Arrays by name, and values that JSON can say."""
 
 
@@ -154,7 +156,7 @@ def named_layers(name: str, sizes: Collection[int], arrays: Mapping[str, FloatAr
     ]
 
 
-def named_array(name: str, shape: tuple[int | None, ...], arrays: Mapping[str, FloatArray]) -> FloatArray:
+def named_array(name: str, shape: tuple[int | None, ...], arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """Return the array of that name.
 
     Parameters

@@ -108,6 +108,8 @@ class Epoch:
         See `Stack.train_costs`.
     val_accuracy, test_accuracy : ndarray of shape (K,) or None
         Share of samples whose class has the largest logit; None where not measured.
+    test_right : ndarray of bool, shape (K, n_test), or None
+        Which of the test samples these are; None where not measured.
     layers : list of Layer
         The parameters. They go on changing: copy what must stay.
     endings : dict
@@ -124,6 +126,7 @@ class Epoch:
     train_cost: FloatArray
     val_accuracy: FloatArray | None
     test_accuracy: FloatArray | None
+    test_right: BoolArray | None
     layers: Layers
     endings: dict[int, Ending]
     snapshot: Callable[[int], Snapshot]
@@ -177,7 +180,7 @@ def train(
     for train_cost in stack.train_costs(learned, training.batch_size, resumed or ()):
         last = stack.epoch == training.epochs
         measured = last or stack.epoch % training.evaluate_every == 0
-        val_accuracy, test_accuracy = accuracy(stack) if measured else (None, None)
+        val_accuracy, test_accuracy, test_right = accuracy(stack) if measured else (None, None, None)
         diverged = ~(np.isfinite(train_cost) & stack.finite())
         stopped = patience.exhausted(stack.numbers, stack.epoch, val_accuracy)
         endings = _endings(stack.numbers, last=last, diverged=diverged, stopped=stopped)
@@ -189,6 +192,7 @@ def train(
             train_cost=train_cost,
             val_accuracy=val_accuracy,
             test_accuracy=test_accuracy,
+            test_right=test_right,
             layers=stack.layers,
             endings=endings,
             snapshot=_snapshots(stack, patience, endings),

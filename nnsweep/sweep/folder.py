@@ -27,6 +27,7 @@ from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layers
 from nnsweep.mlp.snapshot import Snapshot
+from nnsweep.tracking import correct
 from nnsweep.tracking.record import RunRecord
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,14 @@ def write_weights(folder: Path, trained: Trained) -> Path:
     arrays |= _named("best", trained.best_layers) | _named("final", trained.layers)
     with whole_file(path) as file:
         np.savez(file, allow_pickle=False, **arrays)  # weights hardly compress
+    return path
+
+
+def write_correct(folder: Path, trained: Trained, test_digest: str) -> Path:
+    """Write which test examples the network got right at its best epoch as ``correct.npz``."""
+    path = folder / correct.CORRECT
+    with whole_file(path) as file:
+        correct.write(correct.Correct(trained.best_right, trained.best_epoch, test_digest), file)
     return path
 
 

@@ -105,6 +105,20 @@ def test_the_digest_is_what_it_was():
     assert digest == "a658905be21954fe4151d26005c1c0325aaf0470c3b0d50dfd37486f6dfc8ca3"
 
 
+@given(datasets())
+def test_the_test_digest_knows_the_test_part_alone_and_its_order(data):
+    X, y = data.test
+    other_split = replace(data, train=Examples(data.train.X[1:], data.train.y[1:]), val=None)
+    assert other_split.test_digest == data.test_digest != data.digest
+    assert with_part(data, "test", X[1:], y[1:]).test_digest != data.test_digest
+
+
+def test_the_order_of_the_test_examples_belongs_to_the_test_digest():
+    part = Examples(np.arange(6.0).reshape(2, 3), np.array([2, 0]))
+    data = dataset(part, None, part)
+    assert replace(data, test=Examples(part.X[::-1], part.y[::-1])).test_digest != data.test_digest
+
+
 def test_a_replaced_part_is_not_taken_for_the_original():
     part = Examples(np.ones((2, 2)), np.array([0, 1]))
     data = dataset(part, None, part)

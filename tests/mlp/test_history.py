@@ -10,8 +10,12 @@ from nnsweep.mlp.passes import forward
 from nnsweep.mlp.train import Epoch
 
 
+def which_right(network, layers, part) -> list[bool]:
+    return (forward(network, layers, inputs(part.X)).a[-1][0].argmax(axis=1) == part.y).tolist()
+
+
 def share_right(network, layers, part) -> float:
-    return float((forward(network, layers, inputs(part.X)).a[-1][0].argmax(axis=1) == part.y).mean())
+    return float(np.mean(which_right(network, layers, part)))
 
 
 @pytest.mark.parametrize("val", [True, False])
@@ -27,6 +31,8 @@ def test_the_best_accuracy_is_the_largest_recorded_and_that_of_the_layers_kept(
         assert trained.best_accuracy == np.nanmax(curve) == curve[trained.best_epoch]
         assert trained.best_epoch == np.nanargmax(curve)
         assert share_right(net, trained.best_layers, data.val if val else data.test) == trained.best_accuracy
+        assert trained.best_right.mean() == history["test_accuracy"][trained.best_epoch]
+        assert trained.best_right.tolist() == which_right(net, trained.best_layers, data.test)
         assert share_right(net, trained.layers, data.test) == history["test_accuracy"][-1]
 
 
@@ -42,6 +48,7 @@ def epoch():
             train_cost=np.array([1.0 / (number + 1)]),
             val_accuracy=None if val is None else np.array([val]),
             test_accuracy=None if test is None else np.array([test]),
+            test_right=None if test is None else np.array([[number % 2 == 0, True]]),
             layers=[Layer(np.full((1, 1, 1), float(number)), np.zeros((1, 1, 1)))],
             endings={7: ending} if ending else {},
             snapshot=lambda index: pytest.fail("nobody asked for a snapshot"),

@@ -50,7 +50,7 @@ def resumed(data, net, members, training, stops):
 def bits(trained: Trained):
     parameters = [part for layer in (*trained.best_layers, *trained.layers) for part in layer]
     rows = [tuple(map(float.hex, map(float, row))) for row in trained.rows]
-    best = (trained.best_epoch, trained.best_accuracy)
+    best = (trained.best_epoch, trained.best_accuracy, trained.best_right.dtype, trained.best_right.tolist())
     return trained.ending, best, rows, [(part.dtype, part.shape, part.tobytes()) for part in parameters]
 
 
@@ -262,7 +262,7 @@ def test_arrays_are_named_by_what_they_are_and_have_no_axis_of_networks(stop):
         f"{kind}_{part}": shape for kind in ("layer", "slot0", "gradient") for part, shape in shapes.items()
     }
     arrays, _ = stop.trained.plain()
-    assert {name: array.shape for name, array in arrays.items()} == {"rows": (3, 5)} | {
+    assert {name: array.shape for name, array in arrays.items()} == {"rows": (3, 5), "best_right": (30,)} | {
         f"best_{part}": shape for part, shape in shapes.items()
     }
 

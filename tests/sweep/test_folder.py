@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nnsweep.errors import DataError
-from nnsweep.mlp.history import add, collect
+from nnsweep.mlp.history import Trained, add, collect
 from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.network import Layer
 from nnsweep.mlp.passes import forward
@@ -251,6 +251,17 @@ def test_a_checkpoint_comes_back_bit_for_bit(checkpoint, tmp_path):
     assert folder.write_checkpoint(tmp_path, checkpoint) == tmp_path / folder.CHECKPOINT
     assert content(folder.read_checkpoint(tmp_path, "ab")) == content(checkpoint)
     assert [path.name for path in tmp_path.iterdir()] == [folder.CHECKPOINT]
+
+
+def test_a_checkpoint_of_a_version_that_did_not_keep_what_was_right_is_refused(
+    checkpoint, tmp_path, caplog, monkeypatch
+):
+    arrays, values = checkpoint.trained.plain()
+    del arrays["best_right"], values["n_test"]
+    monkeypatch.setattr(Trained, "plain", lambda trained: (arrays, values))
+    folder.write_checkpoint(tmp_path, checkpoint)
+    assert folder.read_checkpoint(tmp_path, "ab") is None
+    assert "cannot be used (`n_test` missing); training begins anew" in caplog.text
 
 
 def test_a_checkpoint_of_another_job_or_none_is_none(checkpoint, tmp_path, caplog):

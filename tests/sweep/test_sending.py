@@ -128,7 +128,7 @@ def test_two_attempts_of_a_job_are_two_runs(done, store, refusing, all_runs):
     assert sorted(run.data.tags["nnsweep.attempt"] for run in all_runs(store)) == ["1", "2"]
 
 
-@pytest.mark.parametrize("name", ["history.parquet", "weights.npz", "config.yaml"])
+@pytest.mark.parametrize("name", ["history.parquet", "weights.npz", "correct.npz", "config.yaml"])
 def test_a_record_whose_file_is_damaged_is_not_sent_and_starts_no_run(name, done, store, refusing, all_runs):
     with refusing("create_run"):
         folder, _ = done()

@@ -96,6 +96,7 @@ def _plain(run: Run) -> dict[str, Any]:
         "files": sorted(path.name for path in run.artifacts.glob("[!.]*") if path.suffix != ".png"),
         "history": _history(run.artifacts / "history.parquet"),
         "weights": _arrays(run.artifacts / "weights.npz"),
+        "correct": _arrays(run.artifacts / "correct.npz"),
         "config": (run.artifacts / "config.yaml").read_text() if (run.artifacts / "config.yaml").exists() else None,
     }
 
