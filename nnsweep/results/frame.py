@@ -13,6 +13,7 @@ from nnsweep.tracking.record import CHOICES, RunRecord
 
 FIRST = ("name", "state", "reason")
 SIZES = ("n_parameters", "depth", "width")
+KNOWN_BEFORE = ("epoch_flops", "n_val_samples", "n_test_samples", "chance_accuracy")
 METRICS = (
     *SIZES,
     "best_val_accuracy",
@@ -23,9 +24,10 @@ METRICS = (
     "final_train_cost",
     "duration_seconds",
     "epochs_trained",
+    *KNOWN_BEFORE,
 )
 LAST = ("run_id", "sweep", "job")
-COUNTS = (*SIZES, "best_epoch")
+COUNTS = (*SIZES, "best_epoch", "epoch_flops", "n_val_samples", "n_test_samples")
 
 
 def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
@@ -65,7 +67,7 @@ def settings(runs: pd.DataFrame) -> list[str]:
 
 
 def varying(runs: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the settings, and the network's sizes, that are the same in all runs.
+    """Leave out the settings, and what was known of network and data before training, that are the same in all runs.
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ def varying(runs: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with fewer columns. A missing value counts as a value.
     """
-    candidates = [*settings(runs), *(name for name in SIZES if name in runs.columns)]
+    candidates = [*settings(runs), *(name for name in (*SIZES, *KNOWN_BEFORE) if name in runs.columns)]
     same = [name for name in candidates if len({repr(value) for value in plain(runs[name])}) <= 1]
     return runs.drop(columns=same)
 

@@ -3,7 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from nnsweep.data.dataset import Dataset
+from nnsweep.mlp.flops import epoch_flops
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import n_parameters
 from nnsweep.sweep.job import OPERATIONAL, Job
@@ -53,10 +56,34 @@ def extent(sizes: Sequence[int]) -> dict[str, int]:
 
 
 def sizes(job: Job, examples: Dataset) -> dict[str, float]:
-    """Give the sizes of a job's network as metrics: depth, width and the number of parameters."""
-    layers = job.arch.sizes
-    counts = extent(layers) | {"n_parameters": n_parameters(examples.n_features, layers, examples.n_classes)}
-    return {name: float(count) for name, count in counts.items()}
+    """Give as metrics what is known of a job before it is trained.
+
+    Returns
+    -------
+    dict
+        ``depth``, ``width``, ``n_parameters`` and ``epoch_flops`` of its network, and the `yardstick` of its data.
+    """
+    layers, n_classes = job.arch.sizes, examples.n_classes
+    counts = extent(layers) | {
+        "n_parameters": n_parameters(examples.n_features, layers, n_classes),
+        "epoch_flops": epoch_flops(examples.train.X, layers, n_classes),
+    }
+    return {name: float(count) for name, count in counts.items()} | yardstick(examples)
+
+
+def yardstick(examples: Dataset) -> dict[str, float]:
+    """Give what an accuracy is measured against.
+
+    Returns
+    -------
+    dict
+        ``chance_accuracy``, the share of the test part's largest class: no network that always says the same gets
+        more; ``n_test_samples`` and, where there is a validation part, ``n_val_samples``.
+    """
+    largest = np.bincount(examples.test.y).max()
+    measured = {"chance_accuracy": float(largest / examples.test.n_samples)}
+    parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items() if part != "train"}
+    return measured | parts
 
 
 def run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], varying: Collection[str]) -> str:

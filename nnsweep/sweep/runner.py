@@ -69,6 +69,7 @@ class Runner:
             job=place.number,
             key=self.tags["nnsweep.key"],
             attempt=place.attempt,
+            data_digest=examples.digest,
         )
 
     def checkpoint(self) -> Checkpoint | None:
@@ -116,7 +117,7 @@ class Runner:
         """Write the job's folder, then send what is in it; if the store is away, the folder has it all."""
         try:
             if self.record.state != "failed" and self.trained.rows:
-                self.files = _written(self.job, self.place, self.trained, draw)
+                self.files = self._written(draw)
         except (Exception, SystemExit) as error:
             log.exception("the record could not be written")
             self.fail(error)
@@ -125,6 +126,21 @@ class Runner:
             self._close()
             raise
         return self._close()
+
+    def _written(self, draw: Draw | None) -> list[Path]:
+        place, trained, history = self.place.folder, self.trained, self.trained.history()
+        files = [
+            folder.write_config(place, self.job.model_dump(mode="json", exclude=OPERATIONAL)),
+            folder.write_environment(place, environment()),
+            folder.write_history(place, history),
+        ]
+        if trained.layers:
+            files.append(folder.write_weights(place, trained))
+        if trained.best_right.size:
+            files.append(folder.write_correct(place, trained, self.examples.test_digest))
+        if draw is not None:
+            files.append(draw(folder.frame(history), self.place.name, place))
+        return files
 
     def _close(self) -> RunRecord:
         try:
@@ -194,19 +210,6 @@ def _started(store: Store, name: str, tags: Mapping[str, str]) -> str:
     except StoreError as refused:
         log.warning("the run is recorded in its folder alone, for now: %s", refused)
         return ""
-
-
-def _written(job: Job, place: Place, trained: Trained, draw: Draw | None) -> list[Path]:
-    files = [
-        folder.write_config(place.folder, job.model_dump(mode="json", exclude=OPERATIONAL)),
-        folder.write_environment(place.folder, environment()),
-        folder.write_history(place.folder, trained.history()),
-    ]
-    if trained.layers:
-        files.append(folder.write_weights(place.folder, trained))
-    if draw is not None:
-        files.append(draw(folder.frame(trained.history()), place.name, place.folder))
-    return files
 
 
 def _axes(record: RunRecord, place: Place) -> dict[str, float]:

@@ -1,5 +1,8 @@
+import numpy as np
 import pytest
 
+from nnsweep.data.dataset import Dataset
+from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.history import Trained
 from nnsweep.sweep import describe
 
@@ -107,3 +110,20 @@ def test_a_description_is_a_sentence(job):
 def test_an_outcome_is_a_sentence(ending, validated, said):
     trained = Trained(rows=[(0, 0.1, 2.0, 0.2, 0.25), (1, 0.1, 1.0, 0.4, 0.5)], ending=ending, best_epoch=1)
     assert describe.outcome(trained, validated) == said
+
+
+def test_a_job_knows_its_sizes_and_what_its_accuracy_is_measured_against(job):
+    X, y = np.zeros((6, 5)), np.array([0, 1, 2, 0, 1, 2])
+    test = Examples(np.zeros((5, 5)), np.array([2, 1, 1, 1, 0]))
+    parts = {"train": Examples(X, y), "val": Examples(X[:3], y[:3]), "test": test}
+    about = {"name": "few", "class_names": ("a", "b", "c"), "source": "here"}
+    assert describe.sizes(job("arch.hidden_layer_sizes=[4,3]"), Dataset(**parts, **about)) == {
+        "depth": 2,
+        "width": 4,
+        "n_parameters": 5 * 4 + 4 + 4 * 3 + 3 + 3 * 3 + 3,
+        "epoch_flops": 6 * (4 * 5 * 4 + 6 * 4 * 3 + 6 * 3 * 3),
+        "chance_accuracy": 0.6,
+        "n_val_samples": 3,
+        "n_test_samples": 5,
+    }
+    assert "n_val_samples" not in describe.sizes(job(), Dataset(**parts | {"val": None}, **about))

@@ -28,7 +28,7 @@ from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.runner import final_metrics
 from nnsweep.tracking.client import client
-from nnsweep.tracking.reading import history, job_runs
+from nnsweep.tracking.reading import correct, correct_of_test_set, history, job_runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 
@@ -167,6 +167,16 @@ def test_final_metrics_agree_with_the_curves(run, store):
     assert metrics["duration_seconds"] > 0
 
 
+@pytest.mark.parametrize("overrides", [(), ("data.val_fraction=0",), ("trainer.evaluate_every=2",), ("seed=3",)])
+def test_what_was_right_at_the_best_epoch_is_the_test_accuracy_example_by_example(overrides, make, run, store):
+    record = run(*overrides)
+    read, examples = correct_of_test_set(store, record.run_id), work.dataset(make(*overrides).data)
+    assert read.right.mean() == record.metrics["test_accuracy"]
+    assert (read.right.shape, read.epoch) == (examples.test.y.shape, record.metrics["best_epoch"])
+    assert read.test_digest == examples.test_digest
+    assert correct(store, record.run_id).tolist() == read.right.tolist()
+
+
 def test_without_validation_part_the_best_epoch_is_that_of_the_test_accuracy(run, store):
     record = run("data.val_fraction=0")
     assert "best_val_accuracy" not in record.metrics
@@ -187,7 +197,7 @@ def test_the_store_holds_the_curves_with_first_last_and_best_epoch(run, store):
 
 def test_all_files_are_sent_and_the_weights_load_without_pickle(run, store, place):
     record = run()
-    files = {"config.yaml", "environment.json", "history.parquet", "weights.npz"}
+    files = {"config.yaml", "correct.npz", "environment.json", "history.parquet", "weights.npz"}
     assert artifacts(store, record.run_id) == files
     assert {path.name for path in place.folder.iterdir()} == {*files, "record.json", "sent.json"}
     assert read_kept(place.folder).files.keys() == files
@@ -248,7 +258,8 @@ def test_a_diverging_job_has_a_reason_and_its_curve_but_no_accuracy(run, store):
     assert record.state == "diverged"
     assert record.reason.startswith("cost or weights were not finite at epoch ")
     assert record.reason.partition("; ")[2].startswith("the last finite cost was ")
-    assert not {name for name in record.metrics if "accuracy" in name or name == "best_epoch"}
+    reached = record.metrics.keys() - {"chance_accuracy"}  # known before, and nothing it reached
+    assert not {name for name in reached if "accuracy" in name or name == "best_epoch"}
     assert the_run(store).info.status == "FAILED"
     assert job_runs(store) == [record]
     assert len(history(store, record.run_id)) >= 2
@@ -324,7 +335,7 @@ def test_an_interruption_ends_the_run_and_goes_on_upwards(when, run, store, trai
     assert steps(store, record.run_id, "train_cost")[:2] == [0, 1]
 
 
-WHOLE = {"config.yaml", "environment.json", "history.parquet", "weights.npz", "record.json"}
+WHOLE = {"config.yaml", "correct.npz", "environment.json", "history.parquet", "weights.npz", "record.json"}
 
 
 def test_a_job_is_trained_and_recorded_where_the_store_refuses_to_start_the_run(run, store, place):
@@ -613,8 +624,10 @@ def result(folder: Path) -> Any:
     assert kept is not None
     table = pd.read_parquet(folder / "history.parquet")
     curves = {name: (column.dtype.str, column.to_numpy().tobytes()) for name, column in table.items()}
-    with np.load(folder / "weights.npz", allow_pickle=False) as weights:
-        arrays = {name: (weights[name].dtype.str, weights[name].tobytes()) for name in weights}
+    arrays = {}
+    for name in ("weights.npz", "correct.npz"):
+        with np.load(folder / name, allow_pickle=False) as read:
+            arrays |= {(name, array): (read[array].dtype.str, read[array].tobytes()) for array in read}
     metrics = {name: value for name, value in kept.record.metrics.items() if name != "duration_seconds"}
     return kept.record.state, kept.record.reason, metrics, kept.best_epoch, kept.n_epochs, curves, arrays
 
