@@ -1,0 +1,149 @@
+"""An edge: a best value that is the smallest or the largest tried, so that a better one may lie beyond."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from nnsweep.results.cells import Values
+
+UNBOUNDED = ("learning_rate", "weight_decay")
+"""Settings that may be more than 1, although most of their values are less."""
+STEP = 10.0
+"""How far to go on where the values tried do not tell."""
+DIGITS = 4
+"""As many as are needed for a round number beyond the edge, up to these."""
+
+
+class Edge(NamedTuple):
+    """A best value on the edge of those tried.
+
+    Attributes
+    ----------
+    name : str
+        The setting.
+    value : float
+        Its best value.
+    side : str
+        ``smallest`` or ``largest``.
+    further : float or None
+        The value to try next; None if there is none to recommend.
+    """
+
+    name: str
+    value: float
+    side: str
+    further: float | None
+
+    @property
+    def words(self) -> str:
+        """The same as a sentence, with the way out."""
+        way_out = "" if self.further is None else f"; try {self.further:g}"
+        return f"best at {self.name}={self.value:g}, the {self.side} tried{way_out}"
+
+
+def edges(tried: Sequence[Values], names: Sequence[str], best: Values) -> list[Edge]:
+    """Find the numbers of a best setting that lie on the edge of those tried.
+
+    A number is compared with those of settings that have the same choices: rates of one optimizer say nothing about
+    another. Where the setting cannot go further (0, or 1 for a share) there is no edge.
+
+    Parameters
+    ----------
+    tried : sequence of tuple
+        All settings that were tried, whatever came of them.
+    names : sequence of str
+        What their values are called.
+    best : tuple
+        The best of them.
+    """
+    alike = [setting for setting in tried if _choices(setting, best) == _choices(best, best)]
+    found = []
+    for place, (name, value) in enumerate(zip(names, best, strict=True)):
+        values = sorted({number for setting in alike if (number := _number(setting[place])) is not None})
+        number = _number(value)
+        if (
+            number is None
+            or len(values) < 2
+            or number not in (values[0], values[-1])
+            or _is_limit(name, number, values)
+        ):
+            continue
+        side = "largest" if number == values[-1] else "smallest"
+        found.append(Edge(name, number, side, further(name, values, side)))
+    return found
+
+
+def further(name: str, values: Sequence[float], side: str) -> float | None:
+    """Go one step on beyond an edge: as far as the last step was, by ratio.
+
+    A share of 1 goes by the ratio of its odds, or, from a half on, of what it lacks to 1.
+
+    Parameters
+    ----------
+    name : str
+        The setting.
+    values : sequence of float
+        Two or more values that were tried, rising.
+    side : {"smallest", "largest"}
+        Beyond which.
+
+    Returns
+    -------
+    float or None
+        A round number; None if there is none to recommend.
+
+    Examples
+    --------
+    >>> further("optimizer.learning_rate", [0.03, 0.1], "largest")
+    0.3
+    >>> further("optimizer.momentum", [0.9, 0.99], "largest")
+    0.999
+    """
+    last, before = (values[-1], values[-2]) if side == "largest" else (values[0], values[1])
+    if last <= 0 or before < 0:
+        return None
+    is_share = _is_share(name, values)
+    exact = _share_beyond(last, before) if is_share and side == "largest" else _beyond(last, before)
+    if all(float(value).is_integer() for value in values):
+        exact = float(max(1, round(exact)))
+    return next((value for value in _rounded(exact, is_share) if (value - last) * (exact - last) > 0), None)
+
+
+def _beyond(last: float, before: float) -> float:
+    return last * last / before if before else last * STEP
+
+
+def _share_beyond(last: float, before: float) -> float:
+    if last >= 0.5 or not before:
+        return 1 - (1 - last) ** 2 / (1 - before)
+    odds = _odds(last) ** 2 / _odds(before)
+    return odds / (1 + odds)
+
+
+def _rounded(exact: float, is_share: bool) -> Iterator[float]:
+    """Give ever finer roundings; of a share beyond a half, of what it lacks to 1."""
+    for digits in range(DIGITS):
+        if is_share and exact > 0.5:
+            yield round(1 - float(f"{1 - exact:.{digits}e}"), 12)
+        else:
+            yield float(f"{exact:.{digits}e}")
+
+
+def _choices(setting: Values, best: Values) -> list[object]:
+    """Give the values of what is a choice, and no number, in the best setting."""
+    return [value for value, chosen in zip(setting, best, strict=True) if _number(chosen) is None]
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _is_share(name: str, values: Sequence[float]) -> bool:
+    return name.rpartition(".")[2] not in UNBOUNDED and values[0] >= 0 and values[-1] <= 1
+
+
+def _is_limit(name: str, number: float, values: Sequence[float]) -> bool:
+    return number == 0 or (number == 1 and _is_share(name, values))
+
+
+def _odds(share: float) -> float:
+    return share / (1 - share)

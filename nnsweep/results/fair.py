@@ -1,0 +1,230 @@
+"""A fair comparison: every architecture at the learning rate and schedule that suit it best.
+
+One rate for all favours those whom it happens to suit. Here each subject of the comparison has its own best setting,
+chosen by validation accuracy and reported by test accuracy, beside the one setting that is best for all on average.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+import pandas as pd
+
+from nnsweep.errors import ConfigError
+from nnsweep.results.cells import Spread, Values, finished, groups, is_seed, named, spread, telling
+from nnsweep.results.edge import edges
+from nnsweep.results.frame import plain, settings
+
+TUNED = ("schedule", "optimizer")
+"""The parts of a configuration that are tuned for a subject."""
+
+
+class FairComparison(NamedTuple):
+    """Each subject at its own best setting, beside all at the same.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a subject, the best reported mean first: the columns of `subject`; ``label``; the columns of `tuned`
+        with the subject's own best setting; ``setting``, the same as text; ``selecting_mean``; ``n``, ``mean``,
+        ``std`` of the reported metric there; ``same_n``, ``same_mean``, ``same_std`` at the setting that is the same
+        for all (missing if there is none); ``gain``, mean - same_mean; ``n_settings``, how many were tried; and
+        ``on_edge``, whether there is a warning.
+    subject, tuned : tuple of str
+        The columns that say what is compared, and what was tuned for it.
+    selecting, reported : str
+        The metrics.
+    same : dict or None
+        The setting of the tuned columns that is best for all; None if not every subject has tried one and the same.
+    same_label : str
+        The same as text; empty for None.
+    notes : tuple of str
+        How the settings were chosen, and what is missing: a line each.
+    warnings : tuple of str
+        Bests on the edge of what was tried, with the way out: a line each.
+    """
+
+    table: pd.DataFrame
+    subject: tuple[str, ...]
+    tuned: tuple[str, ...]
+    selecting: str
+    reported: str
+    same: dict[str, object] | None
+    same_label: str
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class Cell(NamedTuple):
+    """A subject at one setting.
+
+    Attributes
+    ----------
+    is_whole : bool
+        Whether none of its runs diverged; a setting at which one did is chosen only if there is no other.
+    selecting, reported : Spread
+        The two metrics over the seeds.
+    """
+
+    is_whole: bool
+    selecting: Spread
+    reported: Spread
+
+
+Cells = Mapping[Values, Mapping[Values, Cell]]
+"""By the subject's values and by those of the setting; only cells with a finished run."""
+
+
+def fair_comparison(
+    runs: pd.DataFrame,
+    *,
+    subject: Sequence[str] | None = None,
+    tuned: Sequence[str] | None = None,
+    selecting: str = "best_val_accuracy",
+    reported: str = "test_accuracy",
+) -> FairComparison:
+    """Compare subjects, each at its own best setting.
+
+    The best is that with the highest mean over seeds of the selecting metric; of equal ones the first in order, so of
+    two learning rates the smaller one. What is reported is another metric than what selects, so it is not flattered by
+    the choice; without a validation part it is the same one, and the notes say so.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    subject : sequence of str, optional
+        Columns that say what is compared; by default all settings that vary but those tuned. If only those vary,
+        schedule and optimizer themselves.
+    tuned : sequence of str, optional
+        Columns that are tuned for each subject; by default all of `TUNED` that vary.
+    selecting, reported : str
+        Metrics of which more is better.
+
+    Returns
+    -------
+    FairComparison
+        Only finished runs count.
+
+    Raises
+    ------
+    ConfigError
+        If a column is unknown, nothing varies, or something varies that is neither compared nor tuned.
+    """
+    subjects, tuned_names = _roles(runs, subject, tuned)
+    chosen_by, note = _chosen_by(runs, selecting, reported)
+    tried = _tried(runs, subjects, tuned_names, (chosen_by, reported))
+    cells = {who: own for who, all_of_it in tried.items() if (own := _finished_cells(all_of_it))}
+    best = {who: _best(own) for who, own in cells.items()}
+    same = _best_for_all(cells)
+    on_edge = {who: edges(list(tried[who]), tuned_names, setting) for who, setting in best.items()}
+    rows = [
+        (
+            *(*who, named(subjects, who), *setting, named(tuned_names, setting, nothing="as it is")),
+            *(cells[who][setting].selecting.mean, *_reported(cells[who], setting, same)),
+            *(len(tried[who]), bool(on_edge[who])),
+        )
+        for who, setting in best.items()
+    ]
+    table = pd.DataFrame(rows, columns=[*subjects, "label", *tuned_names, "setting", *NUMBERS])
+    return FairComparison(
+        table=table.sort_values("mean", ascending=False, kind="stable", ignore_index=True),
+        subject=tuple(subjects),
+        tuned=tuple(tuned_names),
+        selecting=chosen_by,
+        reported=reported,
+        same=None if same is None else dict(zip(tuned_names, same, strict=True)),
+        same_label="" if same is None else named(tuned_names, same, nothing="as it is"),
+        notes=(note, *(f"{named(subjects, who)}: no run finished" for who in tried if who not in cells)),
+        warnings=tuple(f"{named(subjects, who)}: {edge.words}" for who, found in on_edge.items() for edge in found),
+    )
+
+
+NUMBERS = (
+    *("selecting_mean", "n", "mean", "std", "same_n", "same_mean", "same_std", "gain"),
+    *("n_settings", "on_edge"),
+)
+
+
+def _reported(own: Mapping[Values, Cell], setting: Values, same: Values | None) -> tuple[float, ...]:
+    """Give the reported metric at the subject's own best setting, at that of all, and the difference of the means."""
+    nothing = Spread(0, math.nan, math.nan)
+    at_best, at_same = own[setting].reported, nothing if same is None else own[same].reported
+    return *at_best, *at_same, at_best.mean - at_same.mean
+
+
+def _roles(
+    runs: pd.DataFrame, subject: Sequence[str] | None, tuned: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    """Say which columns are compared and which are tuned, and refuse what would be mixed without a word."""
+    groups(runs, [*(subject or ()), *(tuned or ())])  # tells unknown names
+    names = [name for name in settings(runs) if not is_seed(name)]
+    tunable = [name for name in names if name.partition(".")[0] in TUNED] if tuned is None else list(tuned)
+    if subject is None:
+        subject = telling(runs, [name for name in names if name not in tunable])
+        subject = subject or (telling(runs, [name for name in TUNED if name in names]) if tuned is None else [])
+    if not subject:
+        raise ConfigError("nothing varies that could be compared; name it: subject=[...]")
+    if tuned is None:
+        tuned = telling(runs, [name for name in tunable if name not in subject], subject)
+    if mixed := telling(runs, [name for name in names if name not in (*subject, *tuned)], [*subject, *tuned]):
+        raise ConfigError(
+            f"{', '.join(mixed)}: varies too, and runs that differ in it would be averaged; add it to subject or to "
+            "tuned, or choose the runs that have one value of it"
+        )
+    return list(subject), list(tuned)
+
+
+def _chosen_by(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, str]:
+    """Say by which metric settings are chosen, and that in words."""
+    with_it, with_result = spread(finished(runs, selecting)).n, spread(finished(runs, reported)).n
+    if not with_it:
+        return reported, f"{selecting} is not known: settings were chosen by {reported} itself, which flatters them all"
+    left_out = f"; runs without it do not count: {with_result - with_it}" if with_result > with_it else ""
+    return selecting, f"settings were chosen by the mean of {selecting} over seeds{left_out}"
+
+
+def _tried(
+    runs: pd.DataFrame, subject: Sequence[str], tuned: Sequence[str], metrics: tuple[str, str]
+) -> dict[Values, dict[Values, Cell]]:
+    selecting, reported = (finished(runs, metric) for metric in metrics)
+    states = plain(runs["state"])
+    tried: dict[Values, dict[Values, Cell]] = {}
+    for values, places in groups(runs, [*subject, *tuned]).items():
+        known = [place for place in places if spread([selecting[place]]).n]
+        cell = Cell(
+            is_whole=all(states[place] != "diverged" for place in places),
+            selecting=spread(selecting[place] for place in known),
+            reported=spread(reported[place] for place in known),
+        )
+        tried.setdefault(values[: len(subject)], {})[values[len(subject) :]] = cell
+    return tried
+
+
+def _finished_cells(tried: Mapping[Values, Cell]) -> dict[Values, Cell]:
+    return {setting: cell for setting, cell in tried.items() if cell.selecting.n}
+
+
+def _best(cells: Mapping[Values, Cell]) -> Values:
+    return min(
+        cells, key=lambda setting: (not cells[setting].is_whole, -cells[setting].selecting.mean, _order(setting))
+    )
+
+
+def _best_for_all(cells: Cells) -> Values | None:
+    """Choose the setting with the best mean over the subjects, among those that every subject has tried."""
+    common = [setting for setting in next(iter(cells.values()), {}) if all(setting in own for own in cells.values())]
+
+    def rank(setting: Values) -> tuple[bool, float, list[tuple[bool, float, str]]]:
+        row = [own[setting] for own in cells.values()]
+        return not all(cell.is_whole for cell in row), -fmean(cell.selecting.mean for cell in row), _order(setting)
+
+    return min(common, key=rank, default=None)
+
+
+def _order(setting: Values) -> list[tuple[bool, float, str]]:
+    """Order settings: by numbers before texts, so that ties do not depend on the order of the runs."""
+    return [
+        (False, float(value), "") if isinstance(value, int | float) else (True, 0.0, str(value)) for value in setting
+    ]

@@ -1,0 +1,100 @@
+"""Optimism: by how much the best test accuracy of all epochs is above the one that an honest choice of epoch gives.
+
+The epoch is honestly chosen if validation accuracy chooses it. Where there is no validation part the test part has
+chosen, both numbers are the same, and how optimistic they are cannot be known.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from nnsweep.results.cells import configuration, finished, groups, named, spread
+
+ACCURACIES = ("test_accuracy", "final_test_accuracy", "max_test_accuracy")
+DIFFERENCES = {
+    "optimism": ("max_test_accuracy", "test_accuracy"),
+    "val_test_gap": ("best_val_accuracy", "test_accuracy"),
+}
+UNKNOWN = (
+    "no validation set: the epoch was selected on the test set, so the optimism of these accuracies cannot be known; "
+    "keep some examples for validation (data.val_fraction)"
+)
+
+
+def optimism(runs: pd.DataFrame) -> pd.DataFrame:
+    """Set a run's honest accuracy beside the optimistic one.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run, with the same index: ``name``, ``run_id``; ``selected_on`` (``validation``, ``test``, or
+        missing if it did not finish); ``test_accuracy`` (at the selected epoch), ``final_test_accuracy``,
+        ``max_test_accuracy``; ``optimism``, which is max - selected, and ``val_test_gap``, best validation - selected
+        (both missing without validation).
+    """
+    known = pd.DataFrame(
+        {name: pd.Series(finished(runs, name), runs.index, dtype=float) for name in ("best_val_accuracy", *ACCURACIES)}
+    )
+    validated = known["best_val_accuracy"].notna()
+    table = pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"]}, index=runs.index)
+    by_what = pd.Series("test", runs.index, dtype=object).mask(validated, "validation")
+    table["selected_on"] = by_what.where(known["test_accuracy"].notna(), None)
+    for name in ACCURACIES:
+        table[name] = known[name]
+    for name, (high, low) in DIFFERENCES.items():
+        table[name] = (known[high] - known[low]).where(validated)
+    return table
+
+
+def optimism_of_configurations(runs: pd.DataFrame, by: Sequence[str] | None = None) -> pd.DataFrame:
+    """Average `optimism` over repetitions.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    by : sequence of str, optional
+        The settings that make a configuration; by default those that vary, without the seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a configuration: the settings, ``label``, ``n`` (finished runs); means of the three accuracies and of
+        the two differences under their own names; ``optimism_std``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such column.
+    """
+    names, each = configuration(runs) if by is None else list(by), optimism(runs)
+    averaged = (*ACCURACIES, *DIFFERENCES)
+    table = []
+    for values, places in groups(runs, names).items():
+        spreads = {name: spread(each[name].iloc[places]) for name in averaged}
+        told = dict(zip(names, values, strict=True)) | {"label": named(names, values), "n": spreads["test_accuracy"].n}
+        means = {name: one.mean for name, one in spreads.items()}
+        table.append(told | means | {"optimism_std": spreads["optimism"].std})
+    return pd.DataFrame(table, columns=None if table else [*names, "label", "n", *averaged, "optimism_std"])
+
+
+def in_words(runs: pd.DataFrame) -> str:
+    """Say in a sentence how optimistic the best test accuracies of a frame of runs are; empty without any."""
+    each = optimism(runs)
+    of_all, known = int(each["test_accuracy"].notna().sum()), spread(each["optimism"])
+    if not known.n:
+        return UNKNOWN if of_all else ""
+    unknown = of_all - known.n
+    how_many = f"mean of {_runs(known.n)}, {each['optimism'].max():.4f} at most" if known.n > 1 else _runs(known.n)
+    without = f"; it cannot be known of {_runs(unknown)} without validation set" if unknown else ""
+    above = f"{known.mean:.4f} above that at the best validation epoch"
+    return f"the best test accuracy of all epochs is {above} ({how_many}){without}"
+
+
+def _runs(number: int) -> str:
+    return f"{number} run{'s' * (number != 1)}"

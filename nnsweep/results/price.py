@@ -1,0 +1,111 @@
+"""A price: what a configuration costs, in parameters, operations, seconds, and epochs to an accuracy.
+
+Seconds belong to the machine and to what else it did; parameters and operations are the same everywhere.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from nnsweep.results.cells import configuration, finished, groups, named, spread
+from nnsweep.results.frame import plain
+from nnsweep.results.trend import selecting_curve
+
+SIZES = ("n_parameters", "epoch_flops")
+MEANS = {"epochs": "epochs_trained", "seconds": "duration_seconds"}
+
+
+def prices(
+    runs: pd.DataFrame,
+    histories: Mapping[str, pd.DataFrame] | None = None,
+    *,
+    by: Sequence[str] | None = None,
+    metric: str = "test_accuracy",
+    target: float | None = None,
+) -> pd.DataFrame:
+    """Give the cost of each configuration, and what it reached for that.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    histories : mapping, optional
+        ``{run_id: history}``, for the epochs to a target.
+    by : sequence of str, optional
+        The settings that make a configuration; by default those that vary, without the seed.
+    metric : str
+        What was reached.
+    target : float, optional
+        An accuracy, on validation or else test.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a configuration: the settings, ``label``, ``n`` (finished runs with the metric), ``n_parameters``,
+        ``epoch_flops`` (missing in records of versions that did not count them), means of ``epochs`` and
+        ``seconds``, and ``mean`` and ``std`` of the metric. With a target also ``epochs_to_target``, ``n_reached``
+        and ``flops_to_target``; see `epochs_to_target`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such column.
+    """
+    names = configuration(runs) if by is None else list(by)
+    rows = [
+        dict(zip(names, values, strict=True))
+        | {"label": named(names, values)}
+        | _price(runs.iloc[places], metric)
+        | ({} if target is None else _pace(runs.iloc[places], histories or {}, target))
+        for values, places in groups(runs, names).items()
+    ]
+    table = pd.DataFrame(rows, columns=None if rows else [*names, "label", "n", *SIZES, *MEANS, "mean", "std"])
+    return table.astype({name: "Int64" for name in SIZES if rows})
+
+
+def first_epoch_at(history: pd.DataFrame, target: float) -> int | None:
+    """Find the first epoch at which validation accuracy, or else test accuracy, is at least the target."""
+    curve = selecting_curve(history)
+    reached = np.flatnonzero(curve.values >= target)
+    return int(curve.epochs[reached[0]]) if len(reached) else None
+
+
+def epochs_to_target(histories: Sequence[pd.DataFrame], target: float) -> float | None:
+    """Give the median of `first_epoch_at` over repetitions, of which those that never reach it take for ever.
+
+    A mean over those that do would favour what reaches it rarely. It is None if half of them or more do not.
+    """
+    epochs = [first_epoch_at(history, target) for history in histories]
+    median = float(np.median([math.inf if epoch is None else epoch for epoch in epochs])) if epochs else math.inf
+    return median if math.isfinite(median) else None
+
+
+def _price(repetitions: pd.DataFrame, metric: str) -> dict[str, object]:
+    reached = spread(finished(repetitions, metric))
+    sizes = {name: _known(repetitions, name) for name in SIZES}
+    means = {name: spread(finished(repetitions, source)).mean for name, source in MEANS.items()}
+    return {"n": reached.n, **sizes, **means, "mean": reached.mean, "std": reached.std}
+
+
+def _pace(repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], target: float) -> dict[str, object]:
+    """Count a run that diverged as one that never gets there, and one that failed or was interrupted not at all."""
+    ends = zip(plain(repetitions["run_id"]), plain(repetitions["state"]), strict=True)
+    seen = [
+        histories[str(run_id)] if state == "finished" else pd.DataFrame({"epoch": []})
+        for run_id, state in ends
+        if str(run_id) in histories and state in ("finished", "diverged")
+    ]
+    epochs, flops = epochs_to_target(seen, target), _known(repetitions, "epoch_flops")
+    return {
+        "epochs_to_target": math.nan if epochs is None else epochs,
+        "n_reached": sum(first_epoch_at(history, target) is not None for history in seen),
+        "flops_to_target": math.nan if epochs is None or flops is None else epochs * flops,
+    }
+
+
+def _known(repetitions: pd.DataFrame, name: str) -> int | None:
+    """Give a size that all repetitions share, if any of them has it."""
+    values = plain(repetitions[name]) if name in repetitions.columns else []
+    return next((int(value) for value in values if isinstance(value, int | float) and math.isfinite(value)), None)

@@ -1,0 +1,81 @@
+"""The honest number beside the optimistic one, and no number where it cannot be known."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnsweep.results.frame import frame
+from nnsweep.results.optimism import UNKNOWN, in_words, optimism, optimism_of_configurations
+from nnsweep.tracking.record import RunRecord
+
+
+def run(job, state="finished", arch="wide", **metrics):
+    settings = {"arch": arch, "seed": job}
+    return RunRecord(run_id=f"id{job}", name=str(job), state=state, settings=settings, metrics=metrics, job=job)
+
+
+VALIDATED = {"best_val_accuracy": 0.95, "test_accuracy": 0.9, "final_test_accuracy": 0.88, "max_test_accuracy": 0.92}
+UNVALIDATED = {"test_accuracy": 0.92, "final_test_accuracy": 0.88, "max_test_accuracy": 0.92}
+
+
+def test_optimism_is_what_the_maximum_has_over_the_selected_epoch():
+    (row,) = optimism(frame([run(0, **VALIDATED)])).to_dict("records")
+    assert row == {
+        "name": "0",
+        "run_id": "id0",
+        "selected_on": "validation",
+        "test_accuracy": 0.9,
+        "final_test_accuracy": 0.88,
+        "max_test_accuracy": 0.92,
+        "optimism": pytest.approx(0.02),
+        "val_test_gap": pytest.approx(0.05),
+    }
+
+
+def test_without_validation_it_cannot_be_known():
+    runs = frame([run(0, **UNVALIDATED)])
+    (row,) = optimism(runs).to_dict("records")
+    assert (row["selected_on"], row["test_accuracy"]) == ("test", 0.92)
+    assert math.isnan(row["optimism"])
+    assert math.isnan(row["val_test_gap"])
+    assert in_words(runs) == UNKNOWN
+
+
+def test_what_did_not_finish_has_none():
+    (row,) = optimism(frame([run(0, "failed", **VALIDATED)])).to_dict("records")
+    assert row["selected_on"] is None
+    assert math.isnan(row["test_accuracy"])
+    assert in_words(frame([run(0, "failed", **VALIDATED)])) == in_words(frame([])) == ""
+
+
+def test_configurations_have_the_means():
+    better = {name: value + 0.02 for name, value in VALIDATED.items()} | {"max_test_accuracy": 0.98}
+    runs = frame([run(0, **VALIDATED), run(1, **better), run(2, "diverged"), run(3, arch="deep", **UNVALIDATED)])
+    wide, deep = optimism_of_configurations(runs).to_dict("records")
+    assert (wide["label"], wide["n"], deep["label"], deep["n"]) == ("arch=wide", 2, "arch=deep", 1)
+    assert wide["test_accuracy"] == pytest.approx(0.91)
+    assert wide["optimism"] == pytest.approx((0.02 + 0.06) / 2)
+    assert wide["optimism_std"] == pytest.approx(0.04 / math.sqrt(2))
+    assert math.isnan(deep["optimism"])
+    assert optimism_of_configurations(frame([])).columns[-1] == "optimism_std"
+
+
+def test_the_sentence_tells_mean_and_most_and_of_how_many_it_cannot_be_known():
+    better = VALIDATED | {"max_test_accuracy": 0.96}
+    assert in_words(frame([run(0, **VALIDATED)])) == (
+        "the best test accuracy of all epochs is 0.0200 above that at the best validation epoch (1 run)"
+    )
+    assert in_words(frame([run(0, **VALIDATED), run(1, **better), run(2, **UNVALIDATED)])) == (
+        "the best test accuracy of all epochs is 0.0400 above that at the best validation epoch "
+        "(mean of 2 runs, 0.0600 at most); it cannot be known of 1 run without validation set"
+    )
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5))
+def test_optimism_is_never_negative_where_the_maximum_is_one(pairs):
+    metrics = [{**VALIDATED, "test_accuracy": min(pair), "max_test_accuracy": max(pair)} for pair in pairs]
+    table = optimism(frame([run(job, **each) for job, each in enumerate(metrics)]))
+    assert (table["optimism"] >= 0).all()
+    assert list(table["optimism"]) == [max(pair) - min(pair) for pair in pairs]
