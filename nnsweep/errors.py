@@ -44,6 +44,12 @@ class DataError(UserError):
     exit_code = 4
 
 
+class DifferenceError(UserError):
+    """What was recorded, and what it is compared with, are not the same."""
+
+    exit_code = 6
+
+
 class StoreError(UserError):
     """The tracking store cannot be used."""
 

@@ -71,6 +71,42 @@ def _temporary_name(parent: Path) -> Path:
     return parent / f"{_mark()}{os.getpid()}.{secrets.token_hex(8)}.tmp"
 
 
+@contextmanager
+def whole_pair(path: Path, beside: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open a file and a small one that goes with it, to be written whole: both appear, or what was there is left.
+
+    Parameters
+    ----------
+    path, beside : Path
+        Where they shall be; see `whole_file`.
+
+    Yields
+    ------
+    two binary files
+        What to write to.
+
+    Raises
+    ------
+    ConfigError
+        If one of them cannot be written there.
+    """
+    before: bytes | None = None
+    placed = False
+    try:
+        with whole_file(path) as file:
+            with whole_file(beside) as small:
+                before = beside.read_bytes() if beside.exists() else None
+                yield file, small
+            placed = True
+    except BaseException:
+        if placed and before is None:
+            beside.unlink(missing_ok=True)
+        elif placed and before is not None:
+            with whole_file(beside) as small:
+                small.write(before)
+        raise
+
+
 def _mark() -> str:
     """Begin the names of this machine's temporary files."""
     return f".{sha256(platform.node().encode()).hexdigest()[:8]}."

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from nnsweep.errors import ConfigError
-from nnsweep.files import whole_file
+from nnsweep.files import whole_file, whole_pair
 
 
 def test_what_was_written_is_there(tmp_path):
@@ -49,3 +49,51 @@ def test_an_interrupted_block_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert list(tmp_path.iterdir()) == []
+
+
+def failing_at(monkeypatch, path):
+    """Let no file take this place."""
+    replace = os.replace
+
+    def refused(source, target):
+        if target == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refused)
+
+
+def pair(folder, table=b"new", beside=b"new too"):
+    with whole_pair(folder / "a", folder / "b") as (file, small):
+        file.write(table)
+        small.write(beside)
+
+
+def test_a_pair_appears_together(tmp_path):
+    pair(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"new", "b": b"new too"}
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+@pytest.mark.parametrize("old", [{}, {"a": b"old"}, {"b": b"old too"}, {"a": b"old", "b": b"old too"}])
+def test_if_one_of_a_pair_cannot_take_its_place_what_was_there_is_left(old, name, tmp_path, monkeypatch):
+    for each, content in old.items():
+        (tmp_path / each).write_bytes(content)
+    failing_at(monkeypatch, tmp_path / name)
+    with pytest.raises(ConfigError, match="Input/output error"):
+        pair(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == old
+
+
+def test_an_interrupted_pair_leaves_what_was_there(tmp_path):
+    pair(tmp_path)
+
+    def interrupted():
+        with whole_pair(tmp_path / "a", tmp_path / "b") as (file, small):
+            file.write(b"half")
+            small.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"new", "b": b"new too"}

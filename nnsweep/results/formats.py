@@ -70,6 +70,11 @@ def write(runs: pd.DataFrame, target: str | Path | BinaryIO, format: str | None 
         target.writelines(_writer(format or "csv")(runs, caption))
 
 
+def written(runs: pd.DataFrame, format: str, caption: str = "") -> bytes:
+    """Give what `write` would write in a format, one of `FORMATS`."""
+    return b"".join(_writer(format)(runs, caption))
+
+
 def format_of(path: str | Path) -> str:
     """Tell the format that a file's suffix stands for."""
     suffix = Path(path).suffix.lower()

@@ -4,6 +4,7 @@ import functools
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -30,6 +31,48 @@ def environment() -> dict[str, Any]:
         "blas": _blas(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
     } | _git()
+
+
+def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Compare two environments.
+
+    Parameters
+    ----------
+    one, other : mapping
+        From `environment`, or read back; an empty one differs in nothing, because nothing is known of it.
+
+    Yields
+    ------
+    tuple of str
+        What differs, and both values; ``none`` for what one of them lacks.
+
+    Examples
+    --------
+    >>> list(differing({"python": "3.11", "packages": {"numpy": "2.3"}}, {"python": "3.12"}))
+    [('python', '3.11', '3.12'), ('numpy', '2.3', 'none')]
+    """
+    if not one or not other:
+        return
+    first, second = _flat(one), _flat(other)
+    for name in dict.fromkeys([*first, *second]):
+        here, there = first.get(name, "none"), second.get(name, "none")
+        if here != there:
+            yield name, here, there
+    kinds, others = _libraries(one), _libraries(other)
+    if kinds - others and others - kinds:  # a process that has not loaded one of them yet is no other environment
+        yield "BLAS", ", ".join(sorted(kinds)), ", ".join(sorted(others))
+
+
+def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
+    values = {name: value for name, value in environment.items() if name not in ("packages", "blas")}
+    packages = environment.get("packages")
+    return {name: str(value) for name, value in (values | (packages if isinstance(packages, dict) else {})).items()}
+
+
+def _libraries(environment: Mapping[str, Any]) -> set[str]:
+    pools = environment.get("blas")
+    known = [pool for pool in pools if isinstance(pool, dict)] if isinstance(pools, list) else []
+    return {" ".join(str(pool.get(name)) for name in ("internal_api", "version", "architecture")) for pool in known}
 
 
 def _processor() -> str:

@@ -4,6 +4,7 @@ What is read equals what was written: settings come back as the values they were
 epoch, from the Parquet file and not from the thinned points of the store.
 """
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from nnsweep.mlp.arrays import BoolArray
 from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.correct import CORRECT, Correct, read
 from nnsweep.tracking.record import CHOICES, CURVES, RunRecord, Setting
 from nnsweep.tracking.store import Store
 
@@ -96,10 +99,10 @@ def _taken_over(store: Store, sweep: str) -> list[str]:
 
 
 def _reused(store: Store, run_id: str) -> list[str]:
-    with tempfile.TemporaryDirectory() as folder, explained(store.uri):
-        if PLAN not in [artifact.path for artifact in client(store.uri).list_artifacts(run_id)]:
+    with artifact(store, run_id, PLAN) as path:
+        if path is None:
             return []
-        plan = json.loads(Path(client(store.uri).download_artifacts(run_id, PLAN, folder)).read_text())
+        plan = json.loads(path.read_text())
         reused = plan.get("reused", []) if isinstance(plan, dict) else None
         if not isinstance(reused, list) or not all(isinstance(one, str) and one.isalnum() for one in reused):
             raise ValueError(f"{PLAN} of run {run_id} is damaged")
@@ -114,12 +117,43 @@ def history(store: Store, run_id: str) -> pd.DataFrame:
     DataFrame
         ``epoch`` and a column for each curve; empty if the run has none.
     """
+    with artifact(store, run_id, "history.parquet") as path:
+        return pd.DataFrame({"epoch": []}) if path is None else pd.read_parquet(path)
+
+
+def correct(store: Store, run_id: str) -> BoolArray | None:
+    """Read which test examples a run got right at its best epoch.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_test,), or None
+        Its mean is the run's ``test_accuracy``. None for a run that has none: it failed, or an earlier version has
+        recorded it. Two runs' are of the same examples if `correct_of_test_set` tells the same digest.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    StoreError
+        If the store refuses.
+    """
+    found = correct_of_test_set(store, run_id)
+    return found and found.right
+
+
+def correct_of_test_set(store: Store, run_id: str) -> Correct | None:
+    """Read the same, with the epoch and the digest of the test set."""
+    with artifact(store, run_id, CORRECT) as path:
+        return None if path is None else read(path)
+
+
+@contextlib.contextmanager
+def artifact(store: Store, run_id: str, name: str) -> Iterator[Path | None]:
+    """Have a file of a run's artifacts in a folder that lasts as long as the block; None if the run has none."""
     with tempfile.TemporaryDirectory() as folder, explained(store.uri):
-        names = [artifact.path for artifact in client(store.uri).list_artifacts(run_id)]
-        if "history.parquet" not in names:
-            return pd.DataFrame({"epoch": []})
-        path = Path(client(store.uri).download_artifacts(run_id, "history.parquet", folder))
-        return pd.read_parquet(path)
+        asked = client(store.uri)
+        there = name in [file.path for file in asked.list_artifacts(run_id)]
+        yield Path(asked.download_artifacts(run_id, name, folder)) if there else None
 
 
 def histories(store: Store, records: Sequence[RunRecord]) -> dict[str, pd.DataFrame]:
@@ -144,6 +178,7 @@ def record_of(run: "Run") -> RunRecord:
         job=int(tags.get("nnsweep.job", 0)),
         key=tags.get("nnsweep.key", ""),
         attempt=int(tags.get("nnsweep.attempt", 1)),
+        data_digest=tags.get("nnsweep.data_digest", ""),
     )
 
 

@@ -53,6 +53,8 @@ class RunRecord:
         Hash of all that can change its result; equal keys, equal results.
     attempt : int
         How many runs with this key there have been, this one counted.
+    data_digest : str
+        Hash of the data that it was trained on.
     """
 
     run_id: str
@@ -65,3 +67,4 @@ class RunRecord:
     job: int = 0
     key: str = ""
     attempt: int = 1
+    data_digest: str = ""

@@ -10,7 +10,11 @@ EXPORT = ["export", "Default"]
 BAD = [
     ("a misspelt command", "exprt", "exprt: there is no such command; did you mean 'export'?"),
     ("a command of another case", ["Export", "x"], "Export: there is no such command"),
-    ("a command that does not exist", "sweep", "sweep: there is no such command; known: export, sync, ui"),
+    (
+        "a command that does not exist",
+        "sweep",
+        "sweep: there is no such command; known: export, verify, reproduce, diff, sync, ui",
+    ),
     ("a key without a value", "seed", "seed: there is no such command"),
     ("nothing in quotes", "", "cannot be read"),
     ("an unknown option", "--nosuch", "--nosuch"),
@@ -52,6 +56,13 @@ BAD = [
         "a\\ud800.csv: no file can have this name",
     ),
     ("export: a file with too long a name", [*EXPORT, "-o", f"{LONG}.csv"], "no file can have this name"),
+    ("verify: no manifest", ["verify", "none.csv"], "none.csv has no manifest"),
+    ("verify: a name that no file can have", ["verify", f"{LONG}.csv"], "no file can have this name"),
+    ("reproduce: no such run", ["reproduce", "none"], "there is no run 'none'"),
+    ("reproduce: no such experiment", ["reproduce", "none", "--experiment", "x"], "there is no experiment 'x'"),
+    ("reproduce: half a character", ["reproduce", "a\ud800"], "there is no run 'a\\ud800'"),
+    ("diff: half a character", ["diff", "a", "b", "--experiment", "a\ud800"], "no text can have half a character"),
+    ("diff: one run", ["diff", "none"], "Missing argument 'RUN'"),
     ("export: half a rule", [*EXPORT, "--filter", "depth >"], "rule 'depth >'"),
     (
         "export: a rule with an unknown name",

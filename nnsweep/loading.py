@@ -1,0 +1,154 @@
+"""Loading: a finished study as a frame of runs, and the curves of its runs, from the store they were recorded in."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nnsweep.errors import ConfigError
+from nnsweep.messages import is_broken
+from nnsweep.results.frame import frame
+from nnsweep.results.query import narrowed
+from nnsweep.results.ranking import ranked
+from nnsweep.tracking import reading
+from nnsweep.tracking.correct import Correct
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, existing, resolved_uri
+
+
+def load_results(
+    experiment: str, *, sweep: str | Sequence[str] | None = None, filter: str = "", uri: str | None = None
+) -> pd.DataFrame:
+    """Load the runs of an experiment, the best first: what all statistics and pictures start from.
+
+    Parameters
+    ----------
+    experiment : str
+        Its name.
+    sweep : str or sequence of str, optional
+        Only the runs of these sweeps, with those of earlier ones whose results they have taken over.
+    filter : str
+        A rule over the columns, such as ``depth > 2 and activation == 'tanh'``.
+    uri : str, optional
+        The store; ``MLFLOW_TRACKING_URI`` or ``sqlite:///mlflow.db`` if not given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run: see `nnsweep.results.frame.frame`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such experiment, or the rule is none.
+    StoreError
+        If the store cannot be used.
+    """
+    runs = ranked(frame(records(store_of(experiment, uri), sweep)))
+    return narrowed(runs, filter=filter)
+
+
+def load_histories(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, pd.DataFrame]:
+    """Load the full curves of the runs of a frame.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs with their ``run_id``.
+    uri : str, optional
+        The store; ``MLFLOW_TRACKING_URI`` or ``sqlite:///mlflow.db`` if not given.
+
+    Returns
+    -------
+    dict
+        ``{run_id: history}``, a history being a frame with ``epoch`` and a column for each curve, every epoch a row.
+
+    Raises
+    ------
+    ConfigError
+        If the frame has no run ids.
+    StoreError
+        If the store cannot be used.
+    """
+    store, run_ids = _by_id(runs, uri)
+    return {run_id: reading.history(store, run_id) for run_id in run_ids}
+
+
+def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Correct]:
+    """Load which test examples the runs of a frame got right at their best epochs.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs with their ``run_id``.
+    uri : str, optional
+        The store; ``MLFLOW_TRACKING_URI`` or ``sqlite:///mlflow.db`` if not given.
+
+    Returns
+    -------
+    dict
+        ``{run_id: Correct}``, without the runs that have none.
+
+    Raises
+    ------
+    ConfigError
+        If the frame has no run ids.
+    DataError
+        If a file is damaged.
+    StoreError
+        If the store cannot be used.
+    """
+    store, run_ids = _by_id(runs, uri)
+    found = {run_id: reading.correct_of_test_set(store, run_id) for run_id in run_ids}
+    return {run_id: correct for run_id, correct in found.items() if correct is not None}
+
+
+def load_environment(run_id: str, *, uri: str | None = None) -> dict[str, Any]:
+    """Load the versions that a run was made with; empty if it has none."""
+    store = Store(resolved_uri(uri, Path.cwd()), "", "")
+    with reading.artifact(store, run_id, "environment.json") as path:
+        found = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+
+
+def store_of(experiment: str, uri: str | None) -> Store:
+    """Find an experiment in its store.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such experiment.
+    StoreError
+        If the store cannot be used.
+    """
+    check_name(experiment)
+    return existing(resolved_uri(uri, Path.cwd()), experiment)
+
+
+def check_name(experiment: str) -> None:
+    """Refuse a name that no experiment can have.
+
+    Raises
+    ------
+    ConfigError
+        If it holds half a character.
+    """
+    if is_broken(experiment):
+        raise ConfigError(f"there is no experiment '{experiment}': no text can have half a character (a surrogate)")
+
+
+def records(store: Store, sweep: str | Sequence[str] | None = None) -> list[RunRecord]:
+    """Read the records of an experiment's jobs, or of those of some sweeps."""
+    if sweep is None or isinstance(sweep, str):
+        return reading.job_runs(store, sweep)
+    found = {record.run_id: record for one in sweep for record in reading.job_runs(store, one)}
+    return reading.counting(found.values())
+
+
+def _by_id(runs: pd.DataFrame, uri: str | None) -> tuple[Store, list[str]]:
+    """Give the store, where a run is found by its id alone, and the ids of a frame's runs."""
+    if "run_id" not in runs.columns:
+        raise ConfigError("the table has no column run_id, by which runs are found; use one with all its columns")
+    return Store(resolved_uri(uri, Path.cwd()), "", ""), [str(run_id) for run_id in runs["run_id"] if run_id]

@@ -1,0 +1,147 @@
+"""A manifest: what an exported table was made of, in a file beside it.
+
+It names the store, the runs and the question that the table answers, and knows the table by its hash, so that it can be
+told later whether the table is still what the store says.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+import nnsweep
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.files import is_nameable, whole_pair
+from nnsweep.messages import shortened, visible
+from nnsweep.tracking.record import RunRecord
+
+SUFFIX = ".manifest.json"
+FORMULA_VERSION = 1
+"""Raised whenever the same records give another table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A run of a table.
+
+    Attributes
+    ----------
+    run_id, name : str
+        Its id in the store, and its readable name.
+    key : str
+        Hash of all that can change its result.
+    data_digest : str
+        Hash of the data that it was trained on.
+    """
+
+    run_id: str
+    name: str
+    key: str
+    data_digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a table was made of.
+
+    Attributes
+    ----------
+    experiment : str
+        The experiment whose runs it has.
+    store : str
+        The store's address, without passwords; a file below the working folder is named from there.
+    asked : dict
+        What the export was asked for, by the names of its options.
+    runs : list of Listed
+        In the order of the table.
+    columns : list of str
+        The table's.
+    n_rows : int
+        How many rows it has.
+    format : str
+        One of `nnsweep.results.formats.FORMATS`.
+    sha256 : str
+        Of the table's bytes.
+    exported : str
+        When, in UTC, as ISO 8601 writes it.
+    formula_version : int
+        See `FORMULA_VERSION`.
+    nnsweep : str
+        The version that wrote it.
+    """
+
+    experiment: str
+    store: str
+    asked: dict[str, Any]
+    runs: list[Listed]
+    columns: list[str]
+    n_rows: int
+    format: str
+    sha256: str
+    exported: str
+    formula_version: int = FORMULA_VERSION
+    nnsweep: str = nnsweep.__version__
+
+
+def listed(records: Sequence[RunRecord]) -> list[Listed]:
+    """Give what a manifest says of runs."""
+    return [
+        Listed(run_id=record.run_id, name=record.name, key=record.key, data_digest=record.data_digest)
+        for record in records
+    ]
+
+
+def digest(content: bytes) -> str:
+    """Give the SHA-256 of a table's bytes, in hexadecimal."""
+    return sha256(content).hexdigest()
+
+
+def beside(table: Path) -> Path:
+    """Give the place of a table's manifest: ``table.csv.manifest.json`` beside ``table.csv``."""
+    return table.with_name(table.name + SUFFIX)
+
+
+def write(table: Path, content: bytes, manifest: Manifest) -> None:
+    """Write a table and its manifest: both, or neither.
+
+    Raises
+    ------
+    ConfigError
+        If one of them cannot be written; what was there before is left.
+    """
+    with whole_pair(table, beside(table)) as (file, small):
+        file.write(content)
+        small.write(json.dumps(asdict(manifest), indent=1).encode())
+
+
+def read(table: Path) -> Manifest:
+    """Read the manifest of a table.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    DataError
+        If it cannot be read.
+    """
+    path = beside(table)
+    if not is_nameable(path):
+        raise ConfigError(f"{shortened(visible(str(table)))}: no file can have this name; name an exported table")
+    try:
+        return TypeAdapter(Manifest).validate_python(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{visible(str(table))} has no manifest: there is no {visible(path.name)} beside it; "
+            "write the table with nnsweep export EXPERIMENT --output, which leaves one"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise DataError(f"{visible(str(path))} is no manifest ({visible(said)}); export the table again") from error
+    except (OSError, ValueError, RecursionError) as error:
+        said = visible(str(error)) or type(error).__name__
+        raise DataError(f"{visible(str(path))} is no manifest ({said}); export the table again") from error

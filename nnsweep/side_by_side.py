@@ -1,0 +1,130 @@
+"""Two runs side by side: what differs in settings, versions, data and results.
+
+What is equal is left out, but that it was compared is said.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from nnsweep.sweep.environment import differing
+from nnsweep.tracking.record import CURVES
+from nnsweep.tracking.recorded import Recorded
+
+
+class Line(NamedTuple):
+    """One thing that differs.
+
+    Attributes
+    ----------
+    what : str
+        Its name.
+    one, other : str
+        What it is in either run.
+    more : str
+        By how much the second is more; empty where that has no meaning.
+    """
+
+    what: str
+    one: str
+    other: str
+    more: str = ""
+
+
+def side_by_side(one: Recorded, other: Recorded) -> dict[str, list[Line]]:
+    """Compare two runs.
+
+    Returns
+    -------
+    dict
+        The lines of each section: ``settings``, ``versions``, ``data``, ``results``, ``history`` and
+        ``test examples``. A section without lines has no difference.
+    """
+    return {
+        "settings": [*_settings(one, other)],
+        "versions": [*_versions(one, other)],
+        "data": [*_data(one, other)],
+        "results": [*_results(one, other)],
+        "history": [*_history(one, other)],
+        "test examples": [*_examples(one, other)],
+    }
+
+
+def in_words(sections: Mapping[str, list[Line]]) -> list[str]:
+    """Say it, a line each."""
+    lines: list[str] = []
+    for section, differences in sections.items():
+        lines.append(f"{section}:" if differences else f"{section}: equal")
+        cells = [[line.what, line.one, line.other, line.more] for line in differences]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines += [
+            "  " + "  ".join(map(str.ljust, row, widths)).rstrip()  # as a table, and no table where nothing differs
+            for row in cells
+        ]
+    return lines
+
+
+def _settings(one: Recorded, other: Recorded) -> Iterator[Line]:
+    first, second = one.record.settings, other.record.settings
+    for name in dict.fromkeys([*first, *second]):
+        if name not in first or name not in second or repr(first[name]) != repr(second[name]):
+            yield Line(name, *(str(values[name]) if name in values else "not set" for values in (first, second)))
+
+
+def _versions(one: Recorded, other: Recorded) -> Iterator[Line]:
+    if not one.environment or not other.environment:
+        known = ["recorded" if run.environment else "not recorded" for run in (one, other)]
+        yield Line("environment", *known)
+    yield from (Line(*each) for each in differing(one.environment, other.environment))
+    if one.numerics != other.numerics:
+        yield Line("numerics version", one.numerics or "none", other.numerics or "none")
+
+
+def _data(one: Recorded, other: Recorded) -> Iterator[Line]:
+    digests = [run.record.data_digest for run in (one, other)]
+    if digests[0] != digests[1]:
+        yield Line("digest", *(digest[:12] or "none" for digest in digests))
+    if one.correct and other.correct and one.correct.test_digest != other.correct.test_digest:
+        yield Line("digest of the test set", one.correct.test_digest[:12], other.correct.test_digest[:12])
+
+
+def _results(one: Recorded, other: Recorded) -> Iterator[Line]:
+    if one.record.state != other.record.state:
+        yield Line("state", one.record.state, other.record.state)
+    first, second = one.record.metrics, other.record.metrics
+    for name in dict.fromkeys([*first, *second]):
+        here, there = first.get(name), second.get(name)
+        if here is None or there is None:
+            yield Line(name, *("none" if value is None else repr(value) for value in (here, there)))
+        elif here != there:
+            yield Line(name, repr(here), repr(there), f"{there - here:+.6g}")
+
+
+def _history(one: Recorded, other: Recorded) -> Iterator[Line]:
+    """Tell the first epoch that differs in each curve, and how many epochs there are."""
+    for name in CURVES:
+        curves = [run.history[name].to_numpy(float) if name in run.history else np.empty(0) for run in (one, other)]
+        n_common = min(map(len, curves))
+        here, there = (curve[:n_common] for curve in curves)
+        differ = (here != there) & ~(np.isnan(here) & np.isnan(there))
+        if differ.any():
+            epoch = int(differ.argmax())
+            first, second = float(here[epoch]), float(there[epoch])
+            yield Line(f"{name} from epoch {epoch}", repr(first), repr(second), f"{second - first:+.6g}")
+    if len(one.history) != len(other.history):
+        yield Line("epochs", *(str(max(0, len(run.history) - 1)) for run in (one, other)))
+
+
+def _examples(one: Recorded, other: Recorded) -> Iterator[Line]:
+    """Count the test examples that only one of the runs gets right; they must be of the same test set."""
+    if one.correct is None or other.correct is None:
+        known = ["not recorded" if run.correct is None else "recorded" for run in (one, other)]
+        yield Line("which are right", *known)
+    elif one.correct.test_digest == other.correct.test_digest:
+        first, second = one.correct.right, other.correct.right
+        if (first != second).any():
+            alone = [str(int((here & ~there).sum())) for here, there in ((first, second), (second, first))]
+            yield Line(f"right in this run alone, of {len(first)}", alone[0], alone[1])
+    else:
+        yield Line("they cannot be paired", f"{len(one.correct.right)} examples", f"{len(other.correct.right)} others")

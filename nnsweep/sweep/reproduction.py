@@ -1,0 +1,149 @@
+"""A reproduction: a recorded run is trained again from its record, and every number is compared with what was recorded.
+
+Nothing is written anywhere. Equal means bit for bit; where that is not so, the first epoch that differs is told, and
+what is known to be another than at the time.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.errors import DataError
+from nnsweep.mlp.history import COLUMNS, Trained, add
+from nnsweep.mlp.train import NUMERICS_VERSION, train
+from nnsweep.sweep import work
+from nnsweep.sweep.environment import differing, environment
+from nnsweep.sweep.job import Job
+from nnsweep.sweep.problems import problems
+from nnsweep.sweep.runner import final_metrics
+from nnsweep.tracking.recorded import Recorded
+
+
+class Changed(NamedTuple):
+    """Something that is not as it was recorded.
+
+    Attributes
+    ----------
+    what : str
+        Its name, with the epoch where it has one.
+    recorded, now : str
+        As it was, and as it is.
+    """
+
+    what: str
+    recorded: str
+    now: str
+
+
+class Reproduction(NamedTuple):
+    """What came of it.
+
+    Attributes
+    ----------
+    n_epochs : int
+        How many epochs were compared, epoch 0 among them.
+    differences : list of Changed
+        The first value of the history that differs, or, where none does, the final results that do.
+    circumstances : list of Changed
+        What else is another than at the time: versions, processor, data, code.
+    """
+
+    n_epochs: int
+    differences: list[Changed]
+    circumstances: list[Changed]
+
+
+def reproduce(run: Recorded) -> Reproduction:
+    """Train a recorded run again, as far as it had come.
+
+    Raises
+    ------
+    DataError
+        If it has no configuration or no history, its configuration is none of this version, or its data cannot be had.
+    """
+    if not run.config or run.history.empty:
+        missing = "history" if run.config else "configuration"
+        raise DataError(f"run {run.title} has no {missing} to compare with: it {run.record.state}; choose another run")
+    job = _job(run)
+    examples = work.dataset(job.data)
+    trained, differences = _trained(job, examples, run.history)
+    if not differences:
+        differences = [*_at_the_end(run, trained)]
+    return Reproduction(len(trained.rows), differences, [*_circumstances(run, job, examples)])
+
+
+def _job(run: Recorded) -> Job:
+    values = {**run.config, "tracking": {}}
+    data = values.get("data")
+    if isinstance(data, dict) and not os.path.isdir(str(data.get("home"))):  # another machine keeps its data elsewhere
+        values["data"] = {name: value for name, value in data.items() if name != "home"}
+    try:
+        return Job.model_validate_json(json.dumps(values, default=str))
+    except ValidationError as error:
+        told = "; ".join(problems(error, values))
+        raise DataError(f"run {run.title}: its configuration is none of this version's ({told})") from error
+
+
+def _trained(job: Job, examples: Dataset, history: pd.DataFrame) -> tuple[Trained, list[Changed]]:
+    """Train until something differs, or the recorded history ends."""
+    trained: dict[int, Trained] = {}
+    columns = {name: history[name].tolist() if name in history else [math.nan] * len(history) for name in COLUMNS}
+    recorded = list(zip(*columns.values(), strict=True))
+    with threadpool_limits(1):  # as it was then
+        for epoch in train(examples, job.network(), [job.member()], job.training()):
+            add(trained, epoch)
+            place = len(trained[0].rows) - 1
+            if differences := [*_of_an_epoch(recorded[place], trained[0].rows[place])]:
+                return trained[0], differences[:1]
+            if place == len(recorded) - 1:
+                return trained[0], []
+    last = len(trained[0].rows) - 1
+    told = Changed("the end of training", f"epoch {len(recorded) - 1}", f"epoch {last}, {trained[0].ending}")
+    return trained[0], [told]
+
+
+def _of_an_epoch(recorded: tuple[float, ...], now: tuple[float, ...]) -> Iterator[Changed]:
+    for name, one, other in zip(COLUMNS, recorded, now, strict=True):
+        if not _same_bits(float(one), float(other)):
+            yield Changed(f"epoch {int(now[0])}, {name}", repr(float(one)), repr(float(other)))
+
+
+def _same_bits(one: float, other: float) -> bool:
+    return one.hex() == other.hex()  # which tells 0.0 from -0.0, and no NaN from another
+
+
+def _at_the_end(run: Recorded, trained: Trained) -> Iterator[Changed]:
+    """Compare what follows from the history and the last parameters."""
+    ended = {"finished": ("finished", "stopped"), "diverged": ("diverged",)}.get(run.record.state)
+    if ended and trained.ending not in ended:
+        yield Changed("the end of training", run.record.state, str(trained.ending or "it goes on"))
+        return
+    if run.record.state != "finished":
+        return
+    for name, value in final_metrics(trained).items():
+        known = run.record.metrics.get(name)
+        if known is not None and not _same_bits(float(known), value):
+            yield Changed(name, repr(known), repr(value))
+    if run.correct is not None and run.correct.right.tolist() != trained.best_right.tolist():
+        told = [f"{int(right.sum())} of {len(right)} right" for right in (run.correct.right, trained.best_right)]
+        yield Changed("which test examples are right", *told)
+
+
+def _circumstances(run: Recorded, job: Job, examples: Dataset) -> Iterator[Changed]:
+    for what, recorded, now in differing(run.environment, environment()):
+        yield Changed(what, recorded, now)
+    facts: Mapping[str, tuple[Any, Any]] = {
+        "data digest": (run.record.data_digest, examples.digest),
+        "numerics version": (run.numerics, str(NUMERICS_VERSION)),
+    }
+    changed = [Changed(what, *both) for what, both in facts.items() if both[0] and both[0] != both[1]]
+    yield from changed
+    if not changed and run.record.key and run.record.key != job.key(examples.digest):
+        yield Changed("configuration", f"key {run.record.key[:12]}", f"key {job.key(examples.digest)[:12]}")

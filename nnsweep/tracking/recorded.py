@@ -1,0 +1,168 @@
+"""What is recorded of one run: its record, its configuration, its environment, its curves and what it got right.
+
+A run is found by its id, by the beginning of its id, or by its name, as long as only one run can be meant.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.masking import masked
+from nnsweep.messages import is_broken, shortened, visible
+from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.correct import Correct
+from nnsweep.tracking.reading import artifact, correct_of_test_set, counting, history, record_of
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, existing, require_store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+LISTED = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recorded:
+    """One run, as far as the store has it.
+
+    Attributes
+    ----------
+    record : RunRecord
+        What became of it.
+    experiment : str
+        The experiment that it belongs to.
+    numerics : str
+        The version of the numerics; empty where that was not recorded.
+    config : dict
+        The job's configuration; empty for a run that failed before it had one.
+    environment : dict
+        Versions and processor; see `nnsweep.sweep.environment`. Empty where that was not recorded.
+    history : DataFrame
+        ``epoch`` and the curves; empty if the run has none.
+    correct : Correct or None
+        Which test examples it got right.
+    """
+
+    record: RunRecord
+    experiment: str
+    numerics: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    history: pd.DataFrame
+    correct: Correct | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name and id."""
+        return f"{self.record.name} ({self.record.run_id})"
+
+
+def recorded(uri: str, wanted: str, experiment: str | None = None) -> Recorded:
+    """Read all that is recorded of a run.
+
+    Parameters
+    ----------
+    uri : str
+        The store.
+    wanted : str
+        The run's id, the beginning of its id, or its name.
+    experiment : str or None
+        Where to look; None for all experiments.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such run, or several could be meant.
+    DataError
+        If one of its files is damaged.
+    StoreError
+        If the store cannot be used.
+    """
+    store, run = find(uri, wanted, experiment)
+    run_id = run.info.run_id
+    return Recorded(
+        record=record_of(run),
+        experiment=store.experiment,
+        numerics=run.data.tags.get("nnsweep.numerics", ""),
+        config=_mapping(store, run_id, "config.yaml"),
+        environment=_mapping(store, run_id, "environment.json"),
+        history=history(store, run_id),
+        correct=correct_of_test_set(store, run_id),
+    )
+
+
+def find(uri: str, wanted: str, experiment: str | None = None) -> tuple[Store, "Run"]:
+    """Find the one run of a job that is meant; see `recorded`."""
+    if experiment is None:
+        require_store(uri)
+        stores = {one.experiment_id: Store(uri, one.name, one.experiment_id) for one in _experiments(uri)}
+    else:
+        store = existing(uri, experiment)
+        stores = {store.experiment_id: store}
+    found = _meant(uri, wanted, [*stores])
+    if len(found) == 1:
+        return stores[found[0].info.experiment_id], found[0]
+    where = f"{masked(uri)}" if experiment is None else f"experiment {experiment} of {masked(uri)}"
+    said = f"'{shortened(visible(wanted))}'"
+    if not found:
+        raise ConfigError(
+            f"there is no run {said} in {where}; "
+            "nnsweep export EXPERIMENT --columns run_id,name lists the runs that there are"
+        )
+    names = [f"{run.info.run_name} ({run.info.run_id} in {stores[run.info.experiment_id].experiment})" for run in found]
+    listed = ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
+    raise ConfigError(f"{said} may be any of {len(found)} runs: {listed}; give more of the id, or --experiment")
+
+
+def _experiments(uri: str) -> Iterator[Any]:
+    token = None
+    while True:
+        with explained(uri):
+            page = client(uri).search_experiments(page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _meant(uri: str, wanted: str, experiment_ids: list[str]) -> list["Run"]:
+    """Give the runs that may be meant; of several with one name and key, the one that counts."""
+    asked = [f"attributes.run_id LIKE '{wanted}%'"] if wanted.isascii() and wanted.isalnum() else []
+    asked += [f"attributes.run_name = '{wanted}'"] if wanted and "'" not in wanted and not is_broken(wanted) else []
+    found: dict[str, Run] = {}
+    for condition in asked:
+        wish = f"tags.`nnsweep.kind` = 'job' and {condition}"
+        with explained(uri):
+            runs = client(uri).search_runs(
+                experiment_ids, filter_string=wish, order_by=["attributes.start_time ASC"], max_results=1000
+            )
+        found |= {run.info.run_id: run for run in runs}
+    if wanted in found:
+        return [found[wanted]]
+    by_id = [run for run in found.values() if run.info.run_id.startswith(wanted)]
+    named = [run for run in found.values() if run.info.run_name == wanted and run not in by_id]
+    return by_id + [run for one in experiment_ids for run in _counting(named, one)]
+
+
+def _counting(runs: list["Run"], experiment_id: str) -> list["Run"]:
+    here = {run.info.run_id: run for run in runs if run.info.experiment_id == experiment_id}
+    return [here[record.run_id] for record in counting(map(record_of, here.values()))]
+
+
+def _mapping(store: Store, run_id: str, name: str) -> dict[str, Any]:
+    with artifact(store, run_id, name) as path:
+        if path is None:
+            return {}
+        try:
+            text = path.read_text(encoding="utf-8")
+            read = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+            raise DataError(f"{name} of run {run_id} is damaged ({visible(str(error))})") from error
+    if not isinstance(read, dict):
+        raise DataError(f"{name} of run {run_id} is damaged (it holds no names)")
+    return read

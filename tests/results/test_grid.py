@@ -1,0 +1,103 @@
+"""Cells come back out of every format: as many as went in, each where it was."""
+
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from nnsweep.errors import DataError
+from nnsweep.results.deviation import Difference, differences, other_lines, row_keys
+from nnsweep.results.formats import FORMATS, written
+from nnsweep.results.grid import Grid, grid
+from nnsweep.results.inert import for_spreadsheet
+from tests.results.conftest import PAYLOADS
+
+NUMBERS = [0.1, -0.5, 1e-300, 5e-324, 123456789.123, -1e22]
+TEXTS = some.text(some.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_numbers_and_names_come_back_digit_for_digit(format):
+    table = pd.DataFrame({"name": [f"n{number}" for number in range(6)], "value": NUMBERS, "job": range(6)})
+    read = grid(written(table, format, "a caption"), format)
+    assert read.columns == ["name", "value", "job"]
+    for row, (name, value, job) in zip(read.rows, table.itertuples(index=False), strict=True):
+        assert (row[0], float(row[1].strip("$")), int(row[2])) == (name, value, job)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("where", ["cell", "column"])
+def test_no_text_however_hostile_moves_a_cell(where, format):
+    for payload in PAYLOADS:
+        text = payload.encode(errors="backslashreplace").decode()
+        column = text if where == "column" else "text"
+        if column in ("before", "after", ""):
+            continue
+        table = pd.DataFrame({"before": ["b", "b2"], column: [text, "plain"], "after": [1, 2]})
+        read = grid(written(table, format), format)
+        assert (len(read.columns), read.columns[0], read.columns[2]) == (3, "before", "after")
+        assert [(row[0], row[2]) for row in read.rows] == [("b", "1"), ("b2", "2")], payload
+        assert read.rows[1][1] == "plain"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@given(texts=some.lists(TEXTS, min_size=1, max_size=4))
+def test_a_table_is_equal_to_itself_and_a_changed_text_is_noticed(format, texts):
+    table = pd.DataFrame({"run_id": [f"id{number}" for number in range(len(texts))], "text": texts})
+    changed = table.assign(text=[*texts[:-1], texts[-1] + "x"])
+    one, other = (grid(written(each, format), format) for each in (table, changed))
+    keys = row_keys(one, ["run_id"], [])
+    assert keys == table["run_id"].tolist()
+    asked = {"found_keys": keys, "wanted_keys": keys, "named": str.upper}
+    assert list(differences(one, one, **asked)) == []
+    (told,) = differences(one, other, **asked)
+    assert (told.what, told.column) == (keys[-1].upper(), "text")
+
+
+@given(TEXTS)
+def test_a_csv_cell_comes_back_as_the_text_that_spreadsheets_see(text):
+    read = grid(written(pd.DataFrame({"name": ["a"], "text": [text]}), "csv"), "csv")
+    assert read.rows == [["a", for_spreadsheet(text)]]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_missing_is_empty(format):
+    table = pd.DataFrame({"name": ["a", "b"], "value": [math.nan, 1.5], "reason": [None, "no"]})
+    assert grid(written(table, format), format).rows[0] == ["a", "", ""]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_rubbish_is_refused(format):
+    with pytest.raises(DataError, match="cannot be read as"):
+        grid(b"\xff\xfe rubbish", format)
+
+
+@pytest.mark.parametrize(("one", "other"), [("1.0", "1"), ("1e3", "1000.0"), ("", ""), ("inf", "inf")])
+def test_the_same_number_is_equal_however_it_is_written(one, other):
+    assert list(differences(*(Grid(["a"], [[cell]]) for cell in (one, other)), **KEYED)) == []
+
+
+@pytest.mark.parametrize(("one", "other"), [("0.1", "0.10000000000000002"), ("", "0"), ("nan", ""), ("a", "A")])
+def test_anything_else_is_not(one, other):
+    told = list(differences(*(Grid(["a"], [[cell]]) for cell in (one, other)), **KEYED))
+    assert told == [Difference("K", column="a", found=one, wanted=other)]
+
+
+KEYED = {"found_keys": ["k"], "wanted_keys": ["k"], "named": str.upper}
+
+
+def test_rows_without_an_id_are_matched_by_their_order_if_none_is_missing():
+    table = Grid(["name"], [["a"], ["b"]])
+    assert row_keys(table, ["run_id"], ["1", "2"]) == ["1", "2"]
+    with pytest.raises(DataError, match="it has 2 rows where 3 were exported, and no column run_id"):
+        row_keys(table, ["run_id"], ["1", "2", "3"])
+
+
+def test_lines_around_the_cells_are_compared_too():
+    assert list(other_lines(b"a\nb\n", b"a\nb\n")) == []
+    (told,) = other_lines(b"a\nb\n", b"a\nc\n")
+    assert told.in_words() == "line 2: it is b in the table, c in the store"
+    (told,) = other_lines(b"a\r\nb\r\n", b"a\nb\n")
+    assert "its lines end otherwise" in told.in_words()
