@@ -1,6 +1,6 @@
 """The end of a sweep: its table in the terminal, and its summary run in the store.
 
-The summary run holds the table, the curves side by side and what failed; it has no metric that a job's run
+The summary run holds the table, pictures and what failed; it has no metric that a job's run
 has, so that it never stands among the jobs in a chart.
 """
 
@@ -37,8 +37,8 @@ COMPARED = 10
 LINKED = 100
 """How many runs the address of a chart names one by one."""
 DYING_SECONDS = 3.0
-DRAWN = 30
-"""How many jobs' curves a picture holds; beyond that none can be told from the others."""
+DRAWN = ("learning_curves", "grid", "seeds", "cost", "parallel")
+"""The pictures that are quickly drawn; `nnsweep plot` draws all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class End:
     told_away : bool
         Whether the user has been told that it is.
     picture : bool
-        Whether a picture of the curves is drawn.
+        Whether pictures are drawn.
     interrupted : bool
         Whether jobs may still be about to end.
     """
@@ -154,7 +154,7 @@ def _finish(end: End, state: str, files: Sequence[Path]) -> None:
         "nnsweep.n_finished": str(_n_finished(records)),
         "mlflow.note.content": masked(_described(records)),
     }
-    pictures = _picture(records, store, end.folder) if end.picture else []
+    pictures = _pictures(records, store, end.folder) if end.picture else []
     runs.log_files(store, end.run_id, [*files, *pictures])
     runs.end(store, own, tags=tags)
     if database := sqlite.file_of(store.uri):
@@ -240,24 +240,19 @@ def _tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     return paths
 
 
-def _picture(records: Sequence[RunRecord], store: Store, folder: Path) -> list[Path]:
-    wanted = set(_best_ids(records)[:DRAWN])
-    drawn = [record for record in records if record.run_id in wanted]
-    curves = histories(store, drawn)
-    named: dict[str, pd.DataFrame] = {}
-    for job in drawn:
-        if len(curves.get(job.run_id, ())):
-            name = job.name if job.name not in named else f"{job.name} #{job.job}"
-            named[name] = curves[job.run_id]
-    if not named:
-        return []
-    from nnsweep.results.curves import learning_curves  # matplotlib takes a while to import
-    from nnsweep.results.figure import save
+def _pictures(records: Sequence[RunRecord], store: Store, folder: Path) -> list[Path]:
+    """Draw the curves of the best jobs, and what the table alone is enough for."""
+    from nnsweep.results.plots.curves import learning_curves  # matplotlib takes a while to import
+    from nnsweep.results.plots.pictures import MOST_CURVES, by_name, pictures, save_all
 
-    path = folder / "learning_curves.png"
-    title = f"sweep {folder.name}" + (f": the best {DRAWN} of {len(records)} jobs" if len(records) > DRAWN else "")
-    save(learning_curves(named, title=title), path)
-    return [path]
+    wanted = set(_best_ids(records)[:MOST_CURVES])
+    curves = histories(store, [record for record in records if record.run_id in wanted])
+    runs, title = frame(records), f"sweep {folder.name}"
+    try:
+        drawn = pictures(runs, curves, title=title, only=DRAWN)
+    except ConfigError:  # two jobs cannot be told apart: there is nothing to gather, but curves there are
+        drawn = {"learning_curves": learning_curves(by_name(runs, curves), title=title)}
+    return save_all(drawn, folder)
 
 
 def _counted(records: Sequence[RunRecord]) -> str:

@@ -30,7 +30,7 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def modules(room: str) -> list[Path]:
-    return sorted((PACKAGE / room).glob("*.py"))
+    return sorted((PACKAGE / room).rglob("*.py"))
 
 
 @pytest.mark.parametrize("room", KNOWS)

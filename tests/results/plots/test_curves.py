@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.curves import job_curves, learning_curves
-from nnsweep.results.figure import save
+from nnsweep.results.plots.curves import job_curves, learning_curves
+from nnsweep.results.plots.figure import lay_out, save
 
 
 def titles(figure):
@@ -89,7 +89,7 @@ def test_odd_names_are_drawn(tmp_path, history, name):
 
 def test_the_legend_stays_inside_the_picture(history):
     figure = learning_curves({f"{'long-name-' * 6}{i}": history for i in range(9)})
-    figure.canvas.draw()
+    lay_out(figure)
     box = figure.legends[0].get_window_extent()
     assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
     assert figure.bbox.y0 <= box.y0

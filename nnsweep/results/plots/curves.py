@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from nnsweep.results.figure import add_legend, panelled, stroke
+from nnsweep.results.plots.figure import NAMED, TITLE_POINTS, add_legend, panelled, stroke
 
 PANELS = ("train_cost", "val_accuracy", "test_accuracy", "learning_rate")
 TITLES = {
@@ -26,7 +26,6 @@ TITLES = {
 LOGARITHMIC = {"train_cost": 10, "learning_rate": 50}  # drawn so if it spans more than this ratio
 CROSS = {"marker": "x", "markersize": 7, "zorder": 3, "clip_on": False}
 GREY = {"color": "#BBBBBB", "linewidth": 0.6, "zorder": 1}
-NAMED_RUNS = 10
 HIGHEST = 1e30  # what a panel can still place on its axis without overflow
 
 
@@ -47,12 +46,12 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], *, title: str = "") -
         the best down; further ones are grey. A cross marks the last cost of a run that diverged.
     """
     order = sorted(histories, key=lambda name: -_score(histories[name]))
-    styles = {name: stroke(rank) for rank, name in enumerate(order[:NAMED_RUNS])}
-    figure, panels = panelled([name for name in PANELS if _is_present(name, histories)], title)
+    styles = {name: stroke(rank) for rank, name in enumerate(order[:NAMED])}
+    figure, panels = panelled([name for name in PANELS if is_present(name, histories)], title)
     for metric, axes in panels.items():
         for name in reversed(order):
             _draw(axes, histories[name], metric, styles.get(name, GREY))
-        _scale(axes, metric, [_points(history, metric)[1] for history in histories.values()])
+        scale(axes, metric, [points(history, metric)[1] for history in histories.values()])
     for name in histories if "train_cost" in panels else ():
         _mark_end(panels["train_cost"], histories[name], styles.get(name, GREY))
     add_legend(figure, *_entries(styles, list(histories.values())))
@@ -74,18 +73,18 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
     matplotlib.figure.Figure
         One line a quantity.
     """
-    accuracies = [name for name in ("val_accuracy", "test_accuracy") if _is_present(name, {"": history})]
+    accuracies = [name for name in ("val_accuracy", "test_accuracy") if is_present(name, {"": history})]
     groups = {"train_cost": ["train_cost"], "test_accuracy": accuracies, "learning_rate": ["learning_rate"]}
-    shown = [name for name, metrics in groups.items() if any(_is_present(each, {"": history}) for each in metrics)]
+    shown = [name for name, metrics in groups.items() if any(is_present(each, {"": history}) for each in metrics)]
     figure, panels = panelled(shown, title)
     for name, axes in panels.items():
         for rank, metric in enumerate(groups[name]):
             _draw(axes, history, metric, stroke(rank))
-        _scale(axes, name, [_points(history, metric)[1] for metric in groups[name]])
+        scale(axes, name, [points(history, metric)[1] for metric in groups[name]])
     if "train_cost" in panels:
         _mark_end(panels["train_cost"], history, stroke(0))
     if len(accuracies) == 2:
-        panels["test_accuracy"].set_title("accuracy")
+        panels["test_accuracy"].set_title("accuracy", fontsize=TITLE_POINTS - 1)
     if accuracies:
         add_legend(figure, [TITLES[name] for name in accuracies], [stroke(rank) for rank in range(len(accuracies))])
     return figure
@@ -93,16 +92,17 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
 
 def _score(history: pd.DataFrame) -> float:
     """Rate a run by its best accuracy; one that diverged comes after all others."""
-    if _diverged(history):
+    if diverged(history):
         return -math.inf
     for metric in ("val_accuracy", "test_accuracy"):
-        values = _points(history, metric)[1]
+        values = points(history, metric)[1]
         if len(values):
             return float(values.max())
     return -1.0
 
 
-def _diverged(history: pd.DataFrame) -> bool:
+def diverged(history: pd.DataFrame) -> bool:
+    """Tell whether a run ended with a cost that is not finite."""
     costs = _values(history, "train_cost")
     return len(costs) > 0 and not math.isfinite(costs[-1])
 
@@ -113,7 +113,7 @@ def _values(history: pd.DataFrame, metric: str) -> NDArray[np.float64]:
     return history[metric].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _points(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def points(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the epochs at which a metric was evaluated, and its finite values there, none beyond `HIGHEST`."""
     values = _values(history, metric)
     evaluated = np.isfinite(values)
@@ -122,27 +122,29 @@ def _points(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.float64], ND
     return _values(history, "epoch")[evaluated], values[evaluated].clip(-HIGHEST, HIGHEST)
 
 
-def _is_present(metric: str, histories: Mapping[str, pd.DataFrame]) -> bool:
-    return any(len(_points(history, metric)[0]) for history in histories.values())
+def is_present(metric: str, histories: Mapping[str, pd.DataFrame]) -> bool:
+    """Tell whether any run has a value of a metric."""
+    return any(len(points(history, metric)[0]) for history in histories.values())
 
 
 def _draw(axes: Axes, history: pd.DataFrame, metric: str, style: Mapping[str, object]) -> None:
-    epochs, values = _points(history, metric)
+    epochs, values = points(history, metric)
     marker = "o" if len(values) == 1 else None
     axes.add_line(Line2D(epochs, values, marker=marker, markersize=4, **dict(style)))  # type: ignore[arg-type]
 
 
 def _mark_end(axes: Axes, history: pd.DataFrame, style: Mapping[str, object]) -> None:
     """Put a cross where a diverged run ended, at the panel's edge if its cost left the panel."""
-    epochs, costs = _points(history, "train_cost")
-    if len(costs) and _diverged(history):
+    epochs, costs = points(history, "train_cost")
+    if len(costs) and diverged(history):
         top = axes.get_ylim()[1]
         line = Line2D(epochs[-1:], [min(float(costs[-1]), top)], **CROSS, color=style["color"])  # type: ignore[arg-type]
         axes.add_line(line)
 
 
-def _scale(axes: Axes, metric: str, curves: Sequence[NDArray[np.float64]]) -> None:
-    axes.set_title(TITLES[metric])
+def scale(axes: Axes, metric: str, curves: Sequence[NDArray[np.float64]]) -> None:
+    """Name a panel, and choose the scale on which all its curves can be read."""
+    axes.set_title(TITLES[metric], fontsize=TITLE_POINTS - 1)
     values = np.concatenate([*curves, np.empty(0)])
     if _wants_logarithm(metric, values):
         axes.set_yscale("log", nonpositive="mask")
@@ -174,7 +176,7 @@ def _entries(
     if len(histories) > len(styles):
         labels.append(f"{len(histories) - len(styles)} others")
         strokes.append(GREY)
-    if any(map(_diverged, histories)):
+    if any(map(diverged, histories)):
         labels.append("diverged")
         strokes.append(CROSS | {"linestyle": "none", "color": "black"})
     return labels, strokes

@@ -1,0 +1,213 @@
+"""Accuracy against cost: every configuration, and the front of those that nothing cheaper equals."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nnsweep.palette import COLOURS
+from nnsweep.results.frame import plain
+from nnsweep.results.plots.figure import WIDTH, add_legend, blank, lay_out, nothing, prepare
+from nnsweep.results.plots.groups import ACCURACY, Group, bounds, groups
+from nnsweep.results.plots.lettering import POINTS, inches, metric_text
+from nnsweep.results.ranking import selection
+
+PARAMETERS = "n_parameters"
+SPAN = 10.0
+"""Costs that differ by more than this ratio stand on a logarithmic axis."""
+INTERVALS = 60
+"""The most configurations that all have their intervals drawn; of more, those on the front."""
+OTHER = {"color": "#888888", "marker": "o", "markersize": 3.5, "linestyle": "none", "zorder": 2}
+FRONT = {"color": COLOURS[0], "marker": "o", "markersize": 5, "linestyle": "none", "zorder": 4}
+STEP = {"color": COLOURS[0], "linestyle": "-", "linewidth": 1.2, "zorder": 3}
+NUMBER = {"linestyle": "none"}
+
+
+class Priced(NamedTuple):
+    """A configuration and what it costs."""
+
+    group: Group
+    cost: float
+
+
+def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCURACY, title: str = "") -> Figure:
+    """Draw the seed means over what they cost.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    cost : str
+        The column of costs, of which the mean over the seeds counts: ``n_parameters``, ``duration_seconds``, ….
+    metric : str
+        What came out, the higher the better.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line of steps joins the front: the configurations than which no other one is better at the same cost or
+        less. They are numbered from the cheapest, and named in the legend.
+    """
+    priced = _priced(runs, cost, metric)
+    if not priced:
+        return nothing(f"no result with a cost ({metric_text(cost)})", title)
+    front = pareto(priced)
+    figure = blank(WIDTH, 4.2 + 0.25 * bool(title), title)
+    axes = figure.subplots()
+    prepare(axes, metric_text(cost), metric_text(metric))
+    costs = [one.cost for one in priced]
+    logarithmic = min(costs) > 0 and max(costs) / min(costs) > SPAN
+    axes.set_xscale("log" if logarithmic else "linear")
+    places = _side_by_side(priced, front, logarithmic=logarithmic)
+    for one, place in zip(priced, places, strict=True):
+        on_front = one in front
+        if on_front or len(priced) <= INTERVALS:
+            _draw_interval(axes, one, place, on_front=on_front, possible=bounds(metric))
+        axes.plot([place], [one.group.mean], **(FRONT if on_front else OTHER))  # type: ignore[arg-type]
+    _limit(axes, [one.group.mean for one in priced])
+    left, right = axes.get_xlim()
+    steps = [*((one.cost, one.group.mean) for one in front), (right, front[-1].group.mean)]
+    axes.step(*zip(*steps, strict=True), where="post", **STEP)  # type: ignore[arg-type]
+    axes.set_xlim(left, right)
+    labels = [f"{rank}  {one.group.label}: {one.group.mean:.3f}" for rank, one in enumerate(front, 1)]
+    strokes = [FRONT | STEP | {"marker": "o"}, OTHER]
+    names = ["on the front", "others"] if len(priced) > len(front) else ["on the front"]
+    add_legend(
+        figure,
+        [*names, *labels],
+        [*strokes[: len(names)], *([NUMBER] * len(labels))],
+        notes=_notes(runs, priced, metric),
+    )
+    _number(figure, axes, front, priced)
+    return figure
+
+
+def pareto(priced: Sequence[Priced]) -> list[Priced]:
+    """Give the configurations that none of the same cost or less equals, from the cheapest up.
+
+    Examples
+    --------
+    >>> pareto([])
+    []
+    """
+    front: list[Priced] = []
+    for one in sorted(priced, key=lambda one: (one.cost, -one.group.mean)):
+        if not front or one.group.mean > front[-1].group.mean:
+            front.append(one)
+    return front
+
+
+def _priced(runs: pd.DataFrame, cost: str, metric: str) -> list[Priced]:
+    if cost not in runs.columns:
+        return []
+    column = [float(value) if isinstance(value, int | float) else math.nan for value in plain(runs[cost])]
+    priced = [
+        Priced(group, sum(column[row] for row in group.rows) / len(group.rows))
+        for group in groups(runs, metric)
+        if group.rows
+    ]
+    return [one for one in priced if math.isfinite(one.cost)]
+
+
+def _side_by_side(priced: Sequence[Priced], front: Sequence[Priced], *, logarithmic: bool) -> list[float]:
+    """Move configurations of one cost a little apart, so that each can be seen; the front stays where it is."""
+    costs = np.array([one.cost for one in priced])
+    where = np.log(costs) if logarithmic else costs
+    step = 0.006 * float(np.ptp(where))
+    seen: Counter[float] = Counter()
+    for place, one in enumerate(priced):
+        if one not in front:
+            seen[one.cost] += 1
+            aside = (seen[one.cost] + 1) // 2 * (1 if seen[one.cost] % 2 else -1)
+            where[place] += step * float(np.clip(aside, -4, 4))
+    moved: list[float] = (np.exp(where) if logarithmic else where).tolist()
+    return moved
+
+
+def _limit(axes: Axes, means: Sequence[float]) -> None:
+    """Let a long interval leave the panel instead of flattening all others."""
+    axes.margins(0.06, 0.06)
+    axes.autoscale_view()
+    low, high = axes.get_ylim()
+    spread = max(means) - min(means)
+    if spread > 0:
+        axes.set_ylim(max(low, min(means) - 0.5 * spread), min(high, max(means) + 0.5 * spread))
+
+
+def _draw_interval(axes: Axes, one: Priced, place: float, *, on_front: bool, possible: tuple[float, float]) -> None:
+    half = one.group.half_width
+    if math.isnan(half):
+        return
+    ends = np.clip([one.group.mean - half, one.group.mean + half], *possible)
+    colour, rank = (COLOURS[0], 3) if on_front else ("#BBBBBB", 1)
+    axes.plot([place, place], ends, color=colour, linewidth=1.0, zorder=rank)
+
+
+def _notes(runs: pd.DataFrame, priced: Sequence[Priced], metric: str) -> list[str]:
+    counts = {len(one.group.values) for one in priced}
+    notes = []
+    if max(counts) > 1:
+        whose = "" if len(priced) <= INTERVALS else ", of the front alone"
+        notes.append(f"Upright lines: 95 % interval of the mean over seeds{whose}.")
+    if 1 in counts:
+        notes.append("One seed has no interval.")
+    if len({one.cost for one in priced}) < len(priced):
+        notes.append("Equal costs stand side by side.")
+    return [" ".join(notes), selection(runs) if metric == ACCURACY else ""]
+
+
+def _number(figure: Figure, axes: Axes, front: Sequence[Priced], priced: Sequence[Priced]) -> None:
+    """Put a number beside each point of the front, where it covers neither another one nor a point."""
+    lay_out(figure)
+    where = axes.transData.transform([(one.cost, one.group.mean) for one in priced]) / figure.dpi
+    points = {id(one): place for one, place in zip(priced, where, strict=True)}
+    taken: list[tuple[float, float, float, float]] = []
+    for rank, one in enumerate(front, 1):
+        size = inches(str(rank)) + 0.03, POINTS / 72
+        place = points[id(one)]
+        centre = _free(place, size, where, taken)
+        taken.append((*centre, *size))
+        offset = (centre - place) * 72
+        far = float(np.hypot(*offset)) > 16
+        axes.annotate(
+            str(rank),
+            (one.cost, one.group.mean),
+            (float(offset[0]), float(offset[1])),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=POINTS,
+            annotation_clip=False,
+            zorder=5,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": COLOURS[0]} if far else None,
+        )
+
+
+def _free(
+    place: np.ndarray[tuple[int], np.dtype[np.float64]],
+    size: tuple[float, float],
+    points: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    taken: Sequence[tuple[float, float, float, float]],
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Look around a point, in growing circles, for a place that covers little: never another number."""
+    best, fewest = place, math.inf
+    for radius in (0.13, 0.19, 0.26, 0.35, 0.5, 0.7, 1.0):
+        for angle in (135, 45, 90, 180, 0, 225, 315, 270, 112, 67, 157, 22):
+            centre = place + radius * np.array([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
+            apart = [
+                abs(centre[0] - x) > (size[0] + width) / 2 or abs(centre[1] - y) > (size[1] + height) / 2
+                for x, y, width, height in taken
+            ]
+            covered = (np.abs(points - centre) < (size[0] / 2 + 0.03, size[1] / 2 + 0.03)).all(axis=1).sum()
+            if all(apart) and covered + radius / 10 < fewest:
+                best, fewest = centre, covered + radius / 10
+        if fewest < 1:
+            break
+    return best

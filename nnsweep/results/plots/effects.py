@@ -1,0 +1,99 @@
+"""The effects: which share of the runs' differences each setting, each interaction and the seeds account for."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nnsweep.palette import COLOURS
+from nnsweep.results.frame import plain
+from nnsweep.results.grouping import SEED
+from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing, prepare
+from nnsweep.results.plots.lettering import POINTS, fitted, short_name
+from nnsweep.results.variance import RESIDUAL, TOTAL
+
+MOST = 20
+TIMES = " \N{MULTIPLICATION SIGN} "
+NOISE = (SEED, RESIDUAL)
+BAR = {"color": COLOURS[0], "linewidth": 7, "solid_capstyle": "butt"}
+GREY = {"color": "#AAAAAA", "linewidth": 7, "solid_capstyle": "butt"}
+MARK = {"color": "black", "marker": "D", "markersize": 4.5, "linestyle": "none", "zorder": 3}
+
+
+def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
+    """Draw the shares of variance of an analysis of variance.
+
+    Parameters
+    ----------
+    effects : pandas.DataFrame
+        From `nnsweep.results.effects.effects`: a row for each ``term`` with ``eta_squared``, and ``omega_squared``
+        where it is known. What ``attrs["notes"]`` says stands under the picture.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A bar for each term, the largest first and the noise last; beyond twenty the others are one bar.
+    """
+    known = effects[np.isfinite(_numbers(effects, "eta_squared")) & (effects["term"] != TOTAL)]
+    if not len(known):
+        return nothing("no effect could be estimated", title)
+    rows = _rows(known)
+    figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.24 * len(rows), title)
+    axes = figure.subplots()
+    prepare(axes, "share of variance")
+    for place, (term, eta, omega) in enumerate(rows):
+        axes.barh(place, eta, height=0.65, color=(GREY if _is_noise(term) else BAR)["color"])
+        if math.isfinite(omega):
+            axes.plot([omega], [place], **MARK)  # type: ignore[arg-type]
+        right = max(eta, omega if math.isfinite(omega) else 0.0)
+        axes.annotate(f"{eta:.1%}", (right, place), (6, 0), textcoords="offset points", va="center", fontsize=POINTS)
+    names = sorted({name for term, *_ in rows for name in term.split(":")})
+    terms = [TIMES.join(short_name(name, names) for name in term.split(":")) for term, *_ in rows]
+    labels = [fitted(term, WIDTH * 0.42) for term in terms]
+    axes.set_yticks(range(len(rows)), labels, fontsize=POINTS, parse_math=False)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlim(_left(rows), _right(rows))
+    strokes = {"η², this sample's share": BAR}
+    if any(math.isfinite(omega) for *_, omega in rows):
+        strokes["ω², the estimate without its bias"] = MARK
+    if any(_is_noise(term) for term, *_ in rows):
+        strokes["between the seeds"] = GREY
+    notes = ["; ".join(effects.attrs.get("notes", ()))]
+    add_legend(figure, list(strokes), list(strokes.values()), notes=notes)
+    return figure
+
+
+def _rows(effects: pd.DataFrame) -> list[tuple[str, float, float]]:
+    terms = [str(term) for term in plain(effects["term"])]
+    rows = list(zip(terms, _numbers(effects, "eta_squared"), _numbers(effects, "omega_squared"), strict=True))
+    rows.sort(key=lambda row: (_is_noise(row[0]), -row[1]))
+    real = [row for row in rows if not _is_noise(row[0])]
+    if len(real) <= MOST:
+        return rows
+    others = real[MOST - 1 :]
+    rest = (f"{len(others)} smaller ones together", sum(row[1] for row in others), math.nan)
+    return [*real[: MOST - 1], rest, *rows[len(real) :]]
+
+
+def _right(rows: list[tuple[str, float, float]]) -> float:
+    """Leave room for the numbers beside the bars."""
+    return 1.12 * max(1e-6, *(value for _, *values in rows for value in values if math.isfinite(value)), 1e-6)
+
+
+def _left(rows: list[tuple[str, float, float]]) -> float:
+    """Leave room for marks below zero: an estimate of a small share may be negative."""
+    lowest = min([omega for *_, omega in rows if math.isfinite(omega)], default=0.0)
+    return lowest - 0.02 * _right(rows) if lowest < 0.01 * _right(rows) else 0.0
+
+
+def _is_noise(term: str) -> bool:
+    return term in NOISE
+
+
+def _numbers(effects: pd.DataFrame, name: str) -> list[float]:
+    values = plain(effects[name]) if name in effects.columns else [None] * len(effects)
+    return [float(value) if isinstance(value, int | float) else math.nan for value in values]

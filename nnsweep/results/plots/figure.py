@@ -1,0 +1,190 @@
+"""A figure: panels, a legend and notes under them, and a file whose bytes are always the same.
+
+It is as wide as the text of a printed page, and its smallest letters can be read there. Lines differ in colour and in
+stroke, so they can be told apart in print and by colour-blind readers. Nothing here knows what is drawn, and
+matplotlib's global figures (pyplot) are not used.
+"""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from nnsweep.errors import ConfigError
+from nnsweep.files import whole_file
+from nnsweep.messages import visible
+from nnsweep.palette import COLOURS
+from nnsweep.results.plots.lettering import LINE, POINTS, fitted, inches, wrapped
+
+WIDTH = 7.2
+"""Inches: the text of a page."""
+NARROW = 4.4
+TITLE_POINTS = 10.0
+HANDLE = 0.65
+"""Inches that an entry of a legend needs beside its text."""
+NAMED = 10
+"""How many lines a picture names; further ones are grey."""
+STROKES = ("-", "--", "-.", ":")
+LONGEST_LABEL = 44
+METADATA: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def stroke(rank: int) -> dict[str, object]:
+    """Give colour and stroke of the line of some rank, 0 being the best; the first 28 all differ."""
+    pattern = STROKES[rank % len(STROKES)]
+    return {"color": COLOURS[rank % len(COLOURS)], "linestyle": pattern, "linewidth": 1.5, "zorder": 2}
+
+
+def blank(width: float, height: float, title: str = "") -> Figure:
+    """Make a figure without panels.
+
+    Parameters
+    ----------
+    width, height : float
+        Its size on paper, in inches.
+    title : str
+        A line above all.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    if title:
+        figure.suptitle(fitted(title, width - 0.3, TITLE_POINTS), parse_math=False, fontsize=TITLE_POINTS)
+    return figure
+
+
+def nothing(reason: str, title: str = "") -> Figure:
+    """Make a figure that says why there is nothing to see."""
+    figure = blank(NARROW, 1.2, title)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, fitted(reason, NARROW - 0.3), ha="center", va="center", fontsize=POINTS, parse_math=False)
+    return figure
+
+
+def panelled(names: Sequence[str], title: str = "") -> tuple[Figure, dict[str, Axes]]:
+    """Make a figure with a panel over epochs for each name: three side by side, four in two rows.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the panels are known by; without any, the figure says that there is nothing.
+    title : str
+        A line above the panels.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+    panels : dict
+        ``{name: its axes}``.
+    """
+    if not names:
+        return nothing("no epoch was recorded", title), {}
+    columns = len(names) if len(names) <= 3 else 2
+    rows = math.ceil(len(names) / columns)
+    figure = blank(WIDTH if columns > 1 else NARROW, 0.25 * bool(title) + 2.5 * rows, title)
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in grid:
+        prepare(axes, "epoch")
+    for axes in grid[len(names) :]:
+        axes.set_axis_off()
+    return figure, dict(zip(names, grid, strict=False))
+
+
+def prepare(axes: Axes, xlabel: str, ylabel: str = "") -> None:
+    """Give axes their lettering, a faint grid and no frame."""
+    axes.set_xlabel(xlabel, fontsize=POINTS, parse_math=False)
+    axes.set_ylabel(ylabel, fontsize=POINTS, parse_math=False)
+    axes.tick_params(which="both", labelsize=POINTS)
+    axes.grid(visible=True, color="#E5E5E5", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def add_legend(
+    figure: Figure, labels: Sequence[str], strokes: Sequence[Mapping[str, object]], *, notes: Sequence[str] = ()
+) -> None:
+    """Put a legend under the panels, in as many columns as there is room for, and notes above its entries.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure; it grows by the legend's height.
+    labels : sequence of str
+        The names. They are shown as they are, not as formulas; long ones are shortened.
+    strokes : sequence of mapping
+        How the line of each looks.
+    notes : sequence of str
+        Sentences.
+    """
+    width = figure.get_figwidth()
+    lines = wrapped(notes, width - 0.3)
+    if not labels and not lines:
+        return
+    texts = [_label(label, LONGEST_LABEL) for label in labels]
+    texts = [fitted(text, width - HANDLE - 0.2) for text in texts]
+    entry = HANDLE + max(map(inches, texts), default=0.0)
+    columns = max(1, min(len(texts), int((width - 0.2) // entry)))
+    samples = [Line2D([], [], **dict(look)) for look in strokes]  # type: ignore[arg-type]
+    legend = figure.legend(
+        samples,
+        ["."] * len(texts),
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        handlelength=3,
+        fontsize=POINTS,
+        title_fontsize=POINTS,
+    )
+    for text, label in zip(legend.get_texts(), texts, strict=True):
+        text.set_parse_math(False)
+        text.set_text(label)
+    legend.get_title().set_parse_math(False)
+    legend.set_title("\n".join(lines))
+    height = LINE * len(lines) + (LINE + 0.05) * math.ceil(len(texts) / columns)
+    figure.set_figheight(figure.get_figheight() + 0.1 + height)
+
+
+def lay_out(figure: Figure) -> None:
+    """Let everything in a figure find its place, as it will when it is saved."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
+        figure.draw_without_rendering()
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a picture as PNG, SVG or PDF; equal pictures give equal bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The picture.
+    path : str or Path
+        Where to; the suffix says in which format.
+
+    Raises
+    ------
+    ConfigError
+        If the suffix is another or the file cannot be written.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in METADATA:
+        raise ConfigError(f"a picture is {', '.join(METADATA)}, not {visible(suffix) or 'without suffix'}")
+    with whole_file(path) as file, mpl.rc_context({"svg.hashsalt": "nnsweep"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
+        figure.savefig(file, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
+
+
+def _label(text: str, longest: int) -> str:
+    """Shorten a long name in its middle: both ends of a run's name tell runs apart."""
+    text = visible(text)
+    half = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"

@@ -1,0 +1,298 @@
+"""The map of a grid: what each depth and width came to over the seeds, a panel for every other choice.
+
+A cell is coloured by its mean and holds the numbers: mean, half of the 95 % interval, how many seeds, how many runs
+failed. With many panels or cells the numbers that there is no room for are left out, from the last to the first.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from nnsweep.palette import COLOURS
+from nnsweep.results.frame import plain
+from nnsweep.results.plots.colour import ColourScale, colour_scale, letters_on
+from nnsweep.results.plots.figure import NARROW, TITLE_POINTS, WIDTH, nothing
+from nnsweep.results.plots.groups import ACCURACY, Group, factors, groups, ordered, sort_key
+from nnsweep.results.plots.lettering import LINE, POINTS, fitted, inches, metric_text, short_name, value_text, wrapped
+from nnsweep.results.ranking import selection
+
+PAGE = 9.7
+"""Inches: how high a picture may be before it gives up numbers, and then panels."""
+BAR = 0.75
+"""Inches at the right for the scale of colours."""
+NAME = 0.2
+"""Inches for a panel's name."""
+GAP = 0.15
+BELOW = 0.4
+"""Inches under the lowest panels for their ticks and the axis' name."""
+FAILED = "✗"
+CONTENTS = {
+    "mean interval count": "In a cell: {} (mean over the seeds), half of its 95 % interval, number of seeds.",
+    "mean interval": "In a cell: {} (mean over the seeds) and half of its 95 % interval.",
+    "mean": "In a cell: {} (mean over the seeds); there is no room for intervals.",
+    "": "Colour: {} (mean over the seeds); there is no room for numbers.",
+}
+LEAST_WIDTH = {"mean interval count": 0.58, "mean interval": 0.52, "mean": 0.42, "": 0.1}
+"""Inches of a cell."""
+
+
+Cells: TypeAlias = Mapping[tuple[str, str], Group]
+Panels: TypeAlias = Mapping[str, Cells]
+
+
+class _Plan(NamedTuple):
+    """Where everything goes, in inches."""
+
+    content: str
+    cell: tuple[float, float]
+    left: float
+    n_columns: int
+    n_panels: int
+
+    def panel(self, shown: "_Map") -> tuple[float, float]:
+        """Give the size of a panel with its name above."""
+        return self.cell[0] * len(shown.columns), self.cell[1] * len(shown.rows) + NAME
+
+    def size(self, shown: "_Map") -> tuple[float, float]:
+        """Give the size of all panels with the lettering of their axes and the scale of colours."""
+        width, height = self.panel(shown)
+        rows = math.ceil(self.n_panels / self.n_columns)
+        return self.left + self.n_columns * (width + GAP) + BAR, rows * (height + GAP) + BELOW
+
+
+class _Map(NamedTuple):
+    """What is drawn: cells by panel and place, and the names of rows, columns and panels."""
+
+    axes: tuple[str, str]
+    rows: list[object]
+    columns: list[object]
+    panels: Panels
+    metric: str
+    best: Group
+    n_failed: int
+    n_alike: int  # panels that follow one another and differ in the last setting alone
+
+
+def plot_grid(
+    runs: pd.DataFrame, *, x: str = "width", y: str = "depth", metric: str = ACCURACY, title: str = ""
+) -> Figure:
+    """Draw a map of the seed means over two settings.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    x, y : str
+        The columns that make the map's columns and rows: numbers, lowest first from the left and from below, or names.
+        Whatever else varies makes the panels.
+    metric : str
+        What the cells hold the mean of.
+    title : str
+        A line above the panels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The best cell has a frame. A hatched cell was not run, or has no run with a result, which its number of failed
+        runs tells. Panels that a page has no room for are left out, those with the lowest best cells first; a note
+        says how many.
+    """
+    absent = [name for name in (x, y) if name not in runs.columns]
+    if absent or not len(runs):
+        return nothing("no runs" if not absent else f"no column {', '.join(absent)}", title)
+    shown = _gathered(runs, x=x, y=y, metric=metric)
+    if not len(shown.best.values):
+        return nothing("no run has a result", title)
+    plan = _planned(shown, title)
+    dropped = len(shown.panels) - plan.n_panels
+    shown = shown._replace(panels=_best_panels(shown.panels, plan.n_panels))
+    width, height = plan.size(shown)
+    width = max(width, NARROW)
+    notes = wrapped(_notes(runs, shown, plan, dropped), width - 0.4)
+    top = 0.1 + 0.25 * bool(title)
+    height += top + LINE * len(notes) + 0.15
+    figure = Figure(figsize=(width, height))
+    if title:
+        text = fitted(title, width - 0.3, TITLE_POINTS)
+        figure.suptitle(text, y=1 - 0.08 / height, va="top", fontsize=TITLE_POINTS, parse_math=False)
+    colours = colour_scale(_means(shown))
+    for place, (name, cells) in enumerate(shown.panels.items()):
+        axes = _panel(figure, shown, plan, place=place, top=top)
+        axes.set_title(fitted(name, plan.panel(shown)[0] + GAP - 0.06), fontsize=POINTS, parse_math=False, pad=3)
+        _fill(axes, shown, cells, colours=colours, content=plan.content)
+    _add_bar(figure, colours, left=plan.size(shown)[0] - BAR, top=top, height=plan.panel(shown)[1] - NAME)
+    figure.text(0.2 / width, 0.08 / height, "\n".join(notes), fontsize=POINTS, va="bottom", parse_math=False)
+    return figure
+
+
+def _gathered(runs: pd.DataFrame, *, x: str, y: str, metric: str) -> _Map:
+    others = [name for name in factors(runs, first=(y, x)) if name not in (x, y)]
+    panels: dict[str, dict[tuple[str, str], Group]] = {}
+    found = groups(runs, metric, by=[*others, y, x])
+    best = found[0]
+    for group in sorted(found, key=lambda group: [sort_key(level) for level in group.levels]):
+        name = ", ".join(_panel_text(*pair, others) for pair in zip(others, group.levels, strict=False))
+        panels.setdefault(name, {})[repr(group.levels[-2]), repr(group.levels[-1])] = group
+    n_failed = sum(group.n_failed for group in found)
+    n_alike = len({repr(group.levels[-3]) for group in found}) if others else 1
+    return _Map((x, y), ordered(plain(runs[y])), ordered(plain(runs[x])), panels, metric, best, n_failed, n_alike)
+
+
+def _panel_text(name: str, level: object, names: Sequence[str]) -> str:
+    return value_text(level) if isinstance(level, str) else f"{short_name(name, names)} {value_text(level)}"
+
+
+def _planned(shown: _Map, title: str) -> _Plan:
+    """Find the most numbers a cell that still let all panels stand on a page; else as many panels as it holds."""
+    room = PAGE - 0.25 * bool(title) - 0.25 - 5 * LINE
+    plans = [_plan_with(shown, content) for content in CONTENTS]
+    for plan in plans:
+        width, height = plan.size(shown)
+        if width <= WIDTH + 0.001 and height <= room:
+            return plan
+    last = next((plan for plan in plans[2:] if plan.size(shown)[0] <= WIDTH + 0.001), plans[-1])
+    rows = max(1, int((room - BELOW) // (last.panel(shown)[1] + GAP)))
+    return last._replace(n_panels=min(last.n_panels, rows * last.n_columns))
+
+
+def _plan_with(shown: _Map, content: str) -> _Plan:
+    left = 0.42 + min(1.3, max(inches(value_text(level)[:24]) for level in shown.rows))
+    ticks = max(inches(value_text(level)[:16]) for level in shown.columns) + 0.08
+    room = (WIDTH - BAR - GAP - left) / len(shown.columns)
+    width = max(LEAST_WIDTH[content], min(ticks, room)) if content else min(room, max(0.17, ticks))
+    height = 0.07 + 0.13 * _n_lines(shown, content) if content else min(0.17, 7.0 / len(shown.rows))
+    panel = width * len(shown.columns) + GAP
+    n_columns = max(1, min(len(shown.panels), int((WIDTH - BAR - left + 0.001) / panel)))
+    if shown.n_alike <= n_columns:
+        n_columns -= n_columns % shown.n_alike
+    return _Plan(content, (width, height), left, n_columns, len(shown.panels))
+
+
+def _n_lines(shown: _Map, content: str) -> int:
+    """Count the lines of a cell; failed runs have one of their own where there is no count of seeds."""
+    return len(content.split()) + ("count" not in content and shown.n_failed > 0)
+
+
+def _best_panels(panels: Panels, kept: int) -> Panels:
+    first = list(dict.fromkeys(name for _, name in sorted((_worth(cells), name) for name, cells in panels.items())))
+    return {name: cells for name, cells in panels.items() if name in first[:kept]}
+
+
+def _worth(cells: Cells) -> float:
+    return -max([cell.mean for cell in cells.values() if len(cell.values)], default=-math.inf)
+
+
+def _means(shown: _Map) -> list[float]:
+    return [cell.mean for cells in shown.panels.values() for cell in cells.values() if len(cell.values)]
+
+
+def _panel(figure: Figure, shown: _Map, plan: _Plan, *, place: int, top: float) -> Axes:
+    width, height = figure.get_size_inches()
+    row, column = divmod(place, plan.n_columns)
+    across, down = plan.panel(shown)
+    left, lower = plan.left + column * (across + GAP), top + row * (down + GAP) + down
+    axes = figure.add_axes((left / width, 1 - lower / height, across / width, (down - NAME) / height))
+    axes.set_xlim(-0.5, len(shown.columns) - 0.5)
+    axes.set_ylim(-0.5, len(shown.rows) - 0.5)
+    _label_x(axes, shown, plan, shown_here=place + plan.n_columns >= plan.n_panels)
+    _label_y(axes, shown, plan, shown_here=column == 0)
+    axes.tick_params(length=0, labelsize=POINTS)
+    axes.spines[:].set_visible(False)
+    return axes
+
+
+def _label_x(axes: Axes, shown: _Map, plan: _Plan, *, shown_here: bool) -> None:
+    if not shown_here:
+        axes.set_xticks([])
+        return
+    texts = [fitted(value_text(level), max(plan.cell[0] - 0.06, 0.4)) for level in shown.columns]
+    every = max(1, math.ceil((max(map(inches, texts)) + 0.05) / plan.cell[0]))
+    axes.set_xticks(range(0, len(texts), every), texts[::every], parse_math=False, fontsize=POINTS)
+    name = short_name(shown.axes[0], shown.axes)
+    axes.set_xlabel(fitted(name, max(plan.panel(shown)[0], 0.6)), fontsize=POINTS, parse_math=False, labelpad=2)
+
+
+def _label_y(axes: Axes, shown: _Map, plan: _Plan, *, shown_here: bool) -> None:
+    if not shown_here:
+        axes.set_yticks([])
+        return
+    texts = [fitted(value_text(level), plan.left - 0.4) for level in shown.rows]
+    every = max(1, math.ceil(LINE / plan.cell[1]))
+    axes.set_yticks(range(0, len(texts), every), texts[::every], parse_math=False, fontsize=POINTS)
+    name = short_name(shown.axes[1], shown.axes)
+    axes.set_ylabel(fitted(name, max(plan.panel(shown)[1], 0.6)), fontsize=POINTS, parse_math=False, labelpad=2)
+
+
+def _fill(axes: Axes, shown: _Map, cells: Cells, *, colours: ColourScale, content: str) -> None:
+    for row, y in enumerate(shown.rows):
+        for column, x in enumerate(shown.columns):
+            cell = cells.get((repr(y), repr(x)))
+            if cell is None or not len(cell.values):
+                hatched = {"facecolor": "white", "edgecolor": "#BBBBBB", "linewidth": 0, "hatch": "////"}
+                axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **hatched))  # type: ignore[arg-type]
+            else:
+                colour = {"facecolor": colours.shade(cell.mean), "edgecolor": "white", "linewidth": 0.8}
+                axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **colour))  # type: ignore[arg-type]
+            if cell is not None and content:
+                _write(axes, (column, row), cell, colours=colours, content=content)
+            if cell is shown.best:
+                frame = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2, "zorder": 4}
+                axes.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, **frame))  # type: ignore[arg-type]
+
+
+def _write(axes: Axes, place: tuple[int, int], cell: Group, *, colours: ColourScale, content: str) -> None:
+    if not len(cell.values):
+        plate = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        text = f"{cell.n_failed}{FAILED}" if cell.n_failed else "…"
+        axes.text(*place, text, ha="center", va="center", fontsize=POINTS, zorder=3, bbox=plate)
+        return
+    letters = letters_on(colours.shade(cell.mean))
+    lines = "\n".join(_lines(cell, content))
+    axes.text(*place, lines, ha="center", va="center", fontsize=POINTS, color=letters, zorder=3, linespacing=1.0)
+
+
+def _lines(cell: Group, content: str) -> list[str]:
+    failed = f"{cell.n_failed}{FAILED}" if cell.n_failed else ""
+    interval = "± ?" if math.isnan(cell.half_width) else f"±{_three(cell.half_width)}"
+    told = {"mean": _three(cell.mean), "interval": interval, "count": f"n={len(cell.values)} {failed}".strip()}
+    lines = [told[word] for word in content.split()]
+    return lines if "count" in content or not failed else [*lines, failed]
+
+
+def _three(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
+
+
+def _notes(runs: pd.DataFrame, shown: _Map, plan: _Plan, dropped: int) -> list[str]:
+    cells = [cell for panel in shown.panels.values() for cell in panel.values()]
+    notes = [
+        CONTENTS[plan.content].format(metric_text(shown.metric)),
+        f"Framed: the best mean, {_three(shown.best.mean)}.",
+    ]
+    if "interval" in plan.content and any(len(cell.values) == 1 for cell in cells):
+        notes.append("± ?: one seed has no interval.")
+    if n_failed := sum(cell.n_failed for cell in cells):
+        notes.append(f"{FAILED}: runs without a result, {n_failed} in all.")
+    n_empty = len(shown.rows) * len(shown.columns) * len(shown.panels) - len(cells)
+    if n_empty or not all(len(cell.values) for cell in cells):
+        notes.append("Hatched: no result" + (f"; {n_empty} cells were not run." if n_empty else "."))
+    if dropped:
+        notes.append(f"{dropped} more panels, with lower best cells, are not shown.")
+    return [" ".join(notes), selection(runs) if shown.metric == ACCURACY else ""]
+
+
+def _add_bar(figure: Figure, colours: ColourScale, *, left: float, top: float, height: float) -> None:
+    width, total = figure.get_size_inches()
+    height = max(height, 0.4)
+    box = (left / width, 1 - (top + NAME + height) / total, 0.12 / width, height / total)
+    bar = figure.colorbar(colours.mappable(), cax=figure.add_axes(box))
+    bar.locator = MaxNLocator(max(2, int(height / 0.25)))
+    bar.formatter = FuncFormatter(lambda value, _: f"{value:.4g}")
+    bar.update_ticks()
+    bar.ax.tick_params(labelsize=POINTS)

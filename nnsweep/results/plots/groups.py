@@ -1,0 +1,166 @@
+"""The groups of a picture: the configurations of a frame with what their seeds came to, and what tells them apart.
+
+Which runs belong together and which count is decided in `nnsweep.results.grouping`; here a configuration gets what is
+drawn of it.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nnsweep.results.configurations import best_first, interval
+from nnsweep.results.frame import plain
+from nnsweep.results.grouping import ARCHITECTURE, coded, grouped, n_groups, varying_settings
+
+SIZES = ("depth", "width")
+ACCURACY = "test_accuracy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Runs with the same settings and different seeds.
+
+    Attributes
+    ----------
+    label : str
+        What tells it from the others, such as ``20-20 tanh learning_rate=0.1``.
+    levels : tuple
+        The value of each setting that it was grouped by.
+    values : ndarray of shape (n_seeds,)
+        The metric of the runs that count.
+    n_failed : int
+        How many seeds ended without a result.
+    rows : tuple of int
+        Where the runs that count are in the frame.
+    """
+
+    label: str
+    levels: tuple[object, ...]
+    values: NDArray[np.float64]
+    n_failed: int
+    rows: tuple[int, ...]
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean over seeds; NaN without any."""
+        return interval(self.values.tolist()).mean
+
+    @cached_property
+    def half_width(self) -> float:
+        """Half of the 95 % interval of the mean; NaN for fewer than two seeds."""
+        summary = interval(self.values.tolist())
+        return (summary.high - summary.low) / 2
+
+
+def groups(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | None = None) -> list[Group]:
+    """Gather what is drawn of each configuration.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs; it need not have the metric.
+    metric : str
+        What came out.
+    by : sequence of str or None
+        The settings that make a configuration; all that vary if not given.
+
+    Returns
+    -------
+    list of Group
+        The best first, those without any result last.
+
+    Raises
+    ------
+    ConfigError
+        If two runs have the same configuration and seed.
+    """
+    if metric not in runs.columns:
+        runs = runs.assign(**{metric: math.nan})
+    return [
+        Group(
+            label=one.label,
+            levels=tuple(one.settings.values()),
+            values=np.array(list(one.values.values()), dtype=np.float64),
+            n_failed=one.n_failed,
+            rows=tuple(one.counted.values()),
+        )
+        for one in best_first(grouped(runs, metric, by=by), metric)
+    ]
+
+
+def factors(runs: pd.DataFrame, *, first: Sequence[str] = ()) -> list[str]:
+    """Name the settings that vary, without those that only repeat others.
+
+    A number inside a choice (``schedule.gamma``) repeats the choice if each choice has one value of it; a name, and
+    what describes the layers, repeats what came before if that tells it.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    first : sequence of str
+        Columns that come before the others, and are in the result if they vary.
+
+    Returns
+    -------
+    list of str
+        Columns of the frame; none if all runs are of one configuration.
+    """
+    varying = varying_settings(runs)
+    layers = [name for name in ARCHITECTURE[::-1] if name in varying]
+    names = dict.fromkeys([*first, *layers, *varying])
+    codes = {name: coded(runs, name) for name in runs.columns if name in {*names, *_parents(names)}}
+    told: list[str] = []
+    for name in names:
+        others = _tellers(runs, name, told)
+        if n_groups([name], codes) > 1 and (
+            name in first or n_groups([*others, name], codes) > n_groups(others, codes)
+        ):
+            told.append(name)
+    return told
+
+
+def bounds(metric: str) -> tuple[float, float]:
+    """Say between what a metric lies, though Student's interval may reach further: 0 and 1 for an accuracy."""
+    return (0.0, 1.0) if metric.endswith("_accuracy") else (-math.inf, math.inf)
+
+
+def ordered(levels: Sequence[object]) -> list[object]:
+    """Put the different values of a setting in order: numbers by size, then texts with their numbers by size."""
+    return sorted({repr(level): level for level in levels}.values(), key=sort_key)
+
+
+def sort_key(level: object) -> tuple[int, float, list[tuple[int, int, str]]]:
+    """Say where a value stands in the order of values: numbers, texts, nothing."""
+    if is_number(level):
+        return 0, float(level), []  # type: ignore[arg-type]
+    return (2, 0.0, []) if level is None else (1, 0.0, [*_parts(str(level))])
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value is a finite number, and not just true or false."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _parents(names: Sequence[str] | dict[str, None]) -> list[str]:
+    return [name.partition(".")[0] for name in names]
+
+
+def _tellers(runs: pd.DataFrame, name: str, told: Sequence[str]) -> list[str]:
+    """Name what may tell a setting already: all before it for a name, its own choice for a number."""
+    if name in ARCHITECTURE or not any(map(is_number, plain(runs[name]))):
+        return list(told)
+    parent, dot, _ = name.partition(".")
+    return [parent] if dot and parent in runs.columns else []
+
+
+def _parts(text: str) -> Iterator[tuple[int, int, str]]:
+    """Part a text so that ``8-8`` comes before ``16-16``."""
+    for digits, other in re.findall(r"(\d+)|(\D+)", text):
+        yield (0, int(digits[:15]), "") if digits else (1, 0, other)

@@ -1,0 +1,106 @@
+"""The lettering of pictures: what numbers and settings are called, how wide a text is, how it is made to fit.
+
+Texts that users named are shown as they are and never read as formulas; sizes are those on paper, in points and
+inches.
+"""
+
+import textwrap
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+from nnsweep.messages import visible
+
+POINTS = 8.0
+"""The size of the smallest letters."""
+LINE = 0.145
+"""Inches from line to line at that size."""
+METRICS = {
+    "n_parameters": "parameters",
+    "duration_seconds": "seconds of training",
+    "best_val_accuracy": "best validation accuracy",
+    "val_accuracy": "validation accuracy",
+    "train_cost": "training cost",
+    "final_train_cost": "final training cost",
+    "max_test_accuracy": "highest test accuracy of all epochs",
+}
+
+
+def metric_text(metric: str) -> str:
+    """Say what a metric is.
+
+    Examples
+    --------
+    >>> metric_text("n_parameters"), metric_text("test_accuracy")
+    ('parameters', 'test accuracy')
+    """
+    return METRICS.get(metric) or visible(metric.replace("_", " "))
+
+
+def short_name(name: str, others: Sequence[str]) -> str:
+    """Name a setting by the last part of its dotted name, if no other one has the same.
+
+    Examples
+    --------
+    >>> short_name("optimizer.learning_rate", ["optimizer.learning_rate", "seed"])
+    'learning_rate'
+    >>> short_name("schedule.every", ["schedule.every", "trainer.every"])
+    'schedule.every'
+    """
+    last = name.rpartition(".")[2]
+    same = [other for other in others if other.rpartition(".")[2] == last]
+    return visible(last if len(same) <= 1 else name)
+
+
+def value_text(value: object) -> str:
+    """Write a setting's value.
+
+    Examples
+    --------
+    >>> value_text(0.1), value_text(1e-05), value_text("8-8"), value_text(None)
+    ('0.1', '1e-05', '8-8', 'none')
+    """
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "none" if value is None else visible(str(value))
+
+
+@lru_cache(maxsize=4096)
+def inches(text: str, points: float = POINTS) -> float:
+    """Measure how wide a text is on paper."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        width = text_to_path.get_text_width_height_descent(text, FontProperties(size=points), False)[0]
+    return float(width) / 72
+
+
+def fitted(text: str, room: float, points: float = POINTS) -> str:
+    """Shorten a text in its middle until it is no wider than the room for it, in inches.
+
+    Examples
+    --------
+    >>> fitted("short", 1.0), fitted(20 * "long", 1.0)
+    ('short', 'longlon…onglong')
+    """
+    text = visible(text)[:500]
+    if inches(text, points) <= room:
+        return text
+    fewest, most = 0, len(text)
+    while fewest < most:
+        middle = (fewest + most + 1) // 2
+        fewest, most = (middle, most) if inches(_halved(text, middle), points) <= room else (fewest, middle - 1)
+    return _halved(text, fewest)
+
+
+def wrapped(notes: Sequence[str], room: float) -> list[str]:
+    """Break sentences into lines no wider than so many inches."""
+    average = inches("The quick brown fox jumps over the lazy dog, 0.1234567890") / 57
+    lines = [line for note in notes if note for line in textwrap.wrap(visible(note), max(20, int(room / average)))]
+    return [fitted(line, room) for line in lines]
+
+
+def _halved(text: str, kept: int) -> str:
+    return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}" if kept else "…"

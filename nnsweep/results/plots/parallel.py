@@ -1,0 +1,173 @@
+"""Parallel coordinates: an axis for every setting, a line for every configuration, coloured by what came out."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from nnsweep.palette import COLOURS
+from nnsweep.results.plots.colour import ColourScale, colour_scale
+from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing
+from nnsweep.results.plots.groups import ACCURACY, Group, factors, groups, is_number, ordered
+from nnsweep.results.plots.lettering import POINTS, fitted, metric_text, short_name, value_text
+from nnsweep.results.ranking import selection
+
+MOST_AXES = 8
+MOST_NAMES = 20
+SPAN = 10.0
+NAMES_SPREAD = 0.7
+"""Which part of the way to the next name the lines through a name are spread over, by what they came to."""
+NUMBERS_SPREAD = 0.04
+"""The same for numbers, as a part of the axis: these stand where they are."""
+NO_RESULT = {"color": COLOURS[1], "linestyle": ":", "linewidth": 1.0}
+BEST = {"color": "black", "linestyle": "-", "linewidth": 3.2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """An axis: where values stand on it, from 0 to 1, and its ticks."""
+
+    name: str
+    ticks: dict[str, float]
+    places: tuple[float, ...]
+
+
+def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = "") -> Figure:
+    """Draw settings as upright axes and the configurations as lines across them.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    metric : str
+        What came out: the last axis, and the colour.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Numbers stand by their size, by their logarithm if they span more than ten times; names are evenly apart, and
+        the lines through one are spread by what they came to. Eight settings at most.
+    """
+    settings = factors(runs, first=[name for name in ("depth", "width") if name in runs.columns])
+    found = groups(runs, metric, by=settings)
+    results = [group for group in found if len(group.values)]
+    if not results or not settings:
+        return nothing("no setting varies" if results else "no run has a result", title)
+    shown = settings[:MOST_AXES]
+    scales = [_scale(short_name(name, settings), place, found) for place, name in enumerate(shown)]
+    scales.append(_result_scale(metric, found))
+    figure = blank(WIDTH, 3.6 + 0.25 * bool(title), title)
+    axes = figure.subplots()
+    for place, scale in enumerate(scales):
+        _draw_axis(axes, place, scale, room=(WIDTH - 1.0) / len(scales))
+    colours = colour_scale([group.mean for group in results])
+    _draw_lines(axes, scales, found, colours)
+    axes.set_xlim(-0.25, len(scales) - 0.55)
+    axes.set_ylim(-0.06, 1.16)
+    axes.set_axis_off()
+    _legend(figure, runs, metric, found, hidden=settings[MOST_AXES:])
+    return figure
+
+
+def _legend(figure: Figure, runs: pd.DataFrame, metric: str, found: Sequence[Group], *, hidden: Sequence[str]) -> None:
+    strokes = {f"best: {found[0].label}": BEST}
+    if not all(len(group.values) for group in found):
+        strokes["no result"] = NO_RESULT
+    n_failed = sum(group.n_failed for group in found)
+    notes = [
+        f"Each line is the mean over the seeds of one of {len(found)} configurations"
+        + (f"; runs without a result: {n_failed}." if n_failed else "."),
+        f"Not shown: {', '.join(hidden)}." if hidden else "",
+        selection(runs) if metric == ACCURACY else "",
+    ]
+    add_legend(figure, list(strokes), list(strokes.values()), notes=notes)
+
+
+def _scale(name: str, place: int, found: Sequence[Group]) -> Scale:
+    levels = [group.levels[place] for group in found]
+    known = ordered(levels)
+    numbers = [float(level) for level in known if is_number(level)]  # type: ignore[arg-type]
+    if len(numbers) < len(known) or len(numbers) < 2:
+        return _named_scale(name, levels, known)
+    logarithmic = numbers[0] > 0 and numbers[-1] / numbers[0] > SPAN
+    heights = np.log(numbers) if logarithmic else np.array(numbers)
+    heights = (heights - heights[0]) / (heights[-1] - heights[0])
+    by_level = {repr(level): float(height) for level, height in zip(known, heights, strict=True)}
+    ticks = {value_text(level): by_level[repr(level)] for level in known}
+    return Scale(name=name, ticks=_apart(ticks), places=_spread(levels, by_level, NUMBERS_SPREAD))
+
+
+def _named_scale(name: str, levels: Sequence[object], known: Sequence[object]) -> Scale:
+    by_level = {repr(level): (rank + 0.5) / len(known) for rank, level in enumerate(known)}
+    ticks = {value_text(level): by_level[repr(level)] for level in known}
+    return Scale(name=name, ticks=_apart(ticks), places=_spread(levels, by_level, NAMES_SPREAD / len(known)))
+
+
+def _spread(levels: Sequence[object], heights: Mapping[str, float], room: float) -> tuple[float, ...]:
+    """Let the lines through one tick stand apart, the best uppermost: they come best first."""
+    ranks: Counter[str] = Counter()
+    counts = Counter(map(repr, levels))
+    places = []
+    for level in map(repr, levels):
+        share = 0.5 - ranks[level] / (counts[level] - 1) if counts[level] > 1 else 0.0
+        places.append(heights[level] + share * min(room, 0.02 * counts[level]))
+        ranks[level] += 1
+    return tuple(places)
+
+
+def _result_scale(metric: str, found: Sequence[Group]) -> Scale:
+    means = [group.mean for group in found if len(group.values)]
+    low, high = colour_scale(means)
+    ticks = {f"{low + share * (high - low):.3f}": share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
+    places = [math.nan if math.isnan(group.mean) else (group.mean - low) / (high - low) for group in found]
+    return Scale(name=metric_text(metric), ticks=ticks, places=tuple(places))
+
+
+def _apart(ticks: dict[str, float]) -> dict[str, float]:
+    """Leave out ticks that would cover the one below."""
+    kept: dict[str, float] = {}
+    for text, height in sorted(ticks.items(), key=lambda item: item[1]):
+        if not kept or height - max(kept.values()) >= 1 / MOST_NAMES:
+            kept[text] = height
+    return kept
+
+
+def _draw_axis(axes: Axes, place: int, scale: Scale, *, room: float) -> None:
+    axes.add_line(Line2D([place, place], [0, 1], color="black", linewidth=0.8, zorder=4))
+    axes.text(place, 1.13, fitted(scale.name, room - 0.05), ha="center", va="center", fontsize=POINTS, parse_math=False)
+    for text, height in scale.ticks.items():
+        plate = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}
+        axes.annotate(
+            fitted(text, room - 0.15),
+            (place, height),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=POINTS,
+            parse_math=False,
+            bbox=plate,
+            zorder=5,
+        )
+
+
+def _draw_lines(axes: Axes, scales: Sequence[Scale], found: Sequence[Group], colours: ColourScale) -> None:
+    paths = np.array([scale.places for scale in scales]).T
+    across = np.arange(len(scales))
+    for group, path in zip(found, paths, strict=True):
+        if not len(group.values):
+            axes.add_line(Line2D(across[:-1], path[:-1], zorder=1, **NO_RESULT))  # type: ignore[arg-type]
+    good = [(group, path) for group, path in zip(found, paths, strict=True) if len(group.values)][::-1]
+    lines = [np.column_stack([across, path]) for _, path in good]
+    shades = [colours.shade(group.mean) for group, _ in good]
+    width = 1.6 if len(good) <= 40 else 0.9
+    axes.add_line(Line2D(across, good[-1][1], zorder=3, **BEST))  # type: ignore[arg-type]
+    axes.add_collection(LineCollection(lines, colors=shades, linewidths=width, zorder=3))

@@ -1,0 +1,202 @@
+"""All the pictures that say something about a frame of runs, each under the name of its file."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nnsweep.errors import ConfigError
+from nnsweep.messages import visible
+from nnsweep.results.effects import effects
+from nnsweep.results.frame import plain
+from nnsweep.results.plots.cost import PARAMETERS, plot_cost
+from nnsweep.results.plots.curves import learning_curves
+from nnsweep.results.plots.effects import plot_effects
+from nnsweep.results.plots.figure import NAMED, save
+from nnsweep.results.plots.grid import plot_grid
+from nnsweep.results.plots.groups import SIZES, Group, factors, groups
+from nnsweep.results.plots.mean_curves import plot_learning_curves
+from nnsweep.results.plots.parallel import plot_parallel
+from nnsweep.results.plots.schedules import plot_schedules, schedule_factors
+from nnsweep.results.plots.seeds import plot_seeds
+from nnsweep.results.ranking import ranked
+
+Draw: TypeAlias = Callable[[], Figure]
+
+SECONDS = "duration_seconds"
+MOST_CURVES = 30
+"""How many runs' curves a picture holds; beyond that none can be told from the others."""
+HALF = 0.5
+"""A map has runs in more than this part of its cells."""
+LEAST_LINES = 3
+"""How many configurations parallel coordinates and a front need to tell anything."""
+
+
+def pictures(
+    runs: pd.DataFrame,
+    histories: Mapping[str, pd.DataFrame] | None = None,
+    *,
+    title: str = "",
+    only: Collection[str] | None = None,
+) -> dict[str, Figure]:
+    """Draw what makes sense for these runs.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    histories : mapping or None
+        ``{run_id: history}`` of any of them; those of `telling_runs` are enough. None draws no curves.
+    title : str
+        A line above each picture.
+    only : collection of str or None
+        The names of the pictures that are wanted; all if not given.
+
+    Returns
+    -------
+    dict
+        ``{name: figure}``, of the names ``learning_curves`` (a line a run), ``mean_curves`` (a line a configuration,
+        if any has several seeds), ``schedules``, ``grid`` (if two settings vary), ``seeds``, ``cost`` and
+        ``cost_seconds`` (if costs differ), ``parallel`` (if two settings vary), ``effects`` (if
+        some configuration has several seeds).
+
+    Raises
+    ------
+    ConfigError
+        If two runs have the same configuration and seed.
+    """
+    found = [group for group in groups(runs) if len(group.values)]
+    drawn = _curves(runs, histories, found, title) if histories else {}
+    drawn |= _results(runs, found, title)
+    return {name: draw() for name, draw in drawn.items() if only is None or name in only}
+
+
+def telling_runs(runs: pd.DataFrame, *, most: int = 300) -> list[str]:
+    """Name the runs whose histories the pictures need, so that not every one has to be read.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    most : int
+        How many at most.
+
+    Returns
+    -------
+    list of str
+        Run ids: one run of each schedule, the best runs, and all seeds of as many of the best configurations as there
+        is room for.
+    """
+    run_ids = [str(run_id) for run_id in plain(runs["run_id"])]
+    of_schedules = runs.drop_duplicates(schedule_factors(runs) or "sweep") if len(runs) else runs
+    best = ranked(runs)["run_id"].iloc[:MOST_CURVES]
+    chosen = dict.fromkeys(str(run_id) for run_id in (*of_schedules["run_id"].iloc[:most], *best) if run_id)
+    for group in groups(runs):
+        seeds = dict.fromkeys(run_ids[row] for row in group.rows)
+        if len(chosen | seeds) > most:
+            break
+        chosen |= seeds
+    return [*chosen][:most]
+
+
+def save_all(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
+    """Write pictures into a folder, which is made if it is not there.
+
+    Parameters
+    ----------
+    figures : mapping
+        ``{name of the file: figure}``.
+    folder : Path
+        Where to.
+    formats : sequence of str
+        ``png``, ``svg``, ``pdf``.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the pictures.
+
+    Raises
+    ------
+    ConfigError
+        If the folder or a file cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{visible(str(folder))}: cannot be written ({error.strerror}); choose another") from error
+    paths = [(figure, folder / f"{name}.{suffix}") for name, figure in figures.items() for suffix in formats]
+    for figure, path in paths:
+        save(figure, path)
+    return [path for _, path in paths]
+
+
+def by_name(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Give the histories of runs by the runs' names, told apart by the job's number where two have one name."""
+    named: dict[str, pd.DataFrame] = {}
+    for row, (run_id, name) in enumerate(zip(plain(runs["run_id"]), plain(runs["name"]), strict=True)):
+        if len(histories.get(str(run_id), ())):
+            number = plain(runs["job"])[row] if "job" in runs.columns else row
+            text = str(name) if str(name) not in named else f"{name} #{number}"
+            named[text] = histories[str(run_id)]
+    return named
+
+
+def _curves(
+    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], found: Sequence[Group], title: str
+) -> dict[str, Draw]:
+    best = ranked(runs).iloc[:MOST_CURVES]
+    told = f": the best {MOST_CURVES} of {len(runs)} runs" if len(runs) > MOST_CURVES else ""
+    heading = f"{title}{told}".removeprefix(": ")
+    drawn: dict[str, Draw] = {"learning_curves": lambda: learning_curves(by_name(best, histories), title=heading)}
+    if any(len(group.values) > 1 for group in found[:NAMED]):
+        drawn["mean_curves"] = lambda: plot_learning_curves(runs, histories, title=title)
+    if any("learning_rate" in history.columns for history in histories.values()):
+        drawn["schedules"] = lambda: plot_schedules(runs, histories, title=title)
+    return drawn
+
+
+def _results(runs: pd.DataFrame, found: Sequence[Group], title: str) -> dict[str, Draw]:
+    if not found:
+        return {}
+    drawn: dict[str, Draw] = {}
+    if axes := _axes(runs):
+        drawn["grid"] = lambda: plot_grid(runs, x=axes[0], y=axes[1], title=title)
+    drawn["seeds"] = lambda: plot_seeds(runs, title=title)
+    if len(found) >= LEAST_LINES and _differs(runs, PARAMETERS):
+        drawn["cost"] = lambda: plot_cost(runs, title=title)
+    if len(found) >= LEAST_LINES and _differs(runs, SECONDS):
+        drawn["cost_seconds"] = lambda: plot_cost(runs, cost=SECONDS, title=title)
+    if len(found) >= LEAST_LINES and len(factors(runs, first=_sizes(runs))) > 1:
+        drawn["parallel"] = lambda: plot_parallel(runs, title=title)
+    if len(found) > 1 and any(len(group.values) > 1 for group in found):
+        drawn["effects"] = lambda: plot_effects(effects(runs), title=title)
+    return drawn
+
+
+def _axes(runs: pd.DataFrame) -> tuple[str, str] | None:
+    """Choose the columns of a map, x and y: width and depth if they make a grid, else the two with most values."""
+    if len(_sizes(runs)) == 2 and _filled(runs, SIZES) > HALF:
+        return "width", "depth"
+    names = factors(runs)
+    names.sort(key=lambda name: -runs[name].map(repr).nunique())
+    if len(names) < 2 or _filled(runs, names[:2]) <= HALF:
+        return None
+    return names[0], names[1]
+
+
+def _sizes(runs: pd.DataFrame) -> list[str]:
+    return [name for name in SIZES if _differs(runs, name)]
+
+
+def _filled(runs: pd.DataFrame, names: Sequence[str]) -> float:
+    """Say which part of a map's cells has runs."""
+    cells = {tuple(map(repr, cell)) for cell in zip(*(plain(runs[name]) for name in names), strict=True)}
+    rows, columns = ({cell[place] for cell in cells} for place in (0, 1))
+    return len(cells) / (len(rows) * len(columns))
+
+
+def _differs(runs: pd.DataFrame, name: str) -> bool:
+    return name in runs.columns and runs[name].nunique() > 1

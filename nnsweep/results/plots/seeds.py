@@ -1,0 +1,92 @@
+"""The spread over seeds: a dot for every run, the mean and its interval, the best settings first."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nnsweep.palette import COLOURS
+from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing, prepare
+from nnsweep.results.plots.groups import ACCURACY, Group, bounds, groups
+from nnsweep.results.plots.lettering import POINTS, fitted, metric_text
+from nnsweep.results.ranking import selection
+
+MOST = 30
+DOT = {"color": COLOURS[6], "marker": "o", "markersize": 4, "linestyle": "none", "alpha": 0.8, "zorder": 2}
+MEAN = {"color": COLOURS[0], "marker": "D", "markersize": 4.5, "linestyle": "-", "linewidth": 1.5, "zorder": 3}
+FAILED = {"color": COLOURS[1], "marker": "x", "markersize": 5, "linestyle": "none", "zorder": 3}
+
+
+def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, title: str = "") -> Figure:
+    """Draw what every seed came to, a row for each combination of settings.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    metric : str
+        What came out.
+    most : int
+        How many rows there are at most; a note says how many are not shown.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The highest mean at the top. A cross at the left edge, with their number, stands for runs without a result.
+    """
+    found = groups(runs, metric)
+    if not found:
+        return nothing("no runs", title)
+    shown = found[:most]
+    figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.2 * len(shown), title)
+    axes = figure.subplots()
+    prepare(axes, metric_text(metric))
+    rows = np.arange(len(shown))
+    for row, group in zip(rows, shown, strict=True):
+        _draw(axes, int(row), group, possible=bounds(metric))
+    labels = [fitted(group.label, WIDTH * 0.42) for group in shown]
+    axes.set_yticks(rows, labels, fontsize=POINTS, parse_math=False)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    _mark_failures(axes, shown)
+    strokes = {"mean and its 95 % interval": MEAN, "one seed": DOT}
+    if any(group.n_failed for group in shown):
+        strokes["runs without a result"] = FAILED
+    hidden = len(found) - len(shown)
+    notes = [
+        f"The best {len(shown)} of {len(found)}; {hidden} are not shown." if hidden else "",
+        "One seed has no interval." if any(len(group.values) == 1 for group in shown) else "",
+        selection(runs) if metric == ACCURACY else "",
+    ]
+    add_legend(figure, list(strokes), list(strokes.values()), notes=notes)
+    return figure
+
+
+def _draw(axes: Axes, row: int, group: Group, *, possible: tuple[float, float]) -> None:
+    axes.plot(group.values, np.full(len(group.values), row), **DOT)  # type: ignore[arg-type]
+    if not len(group.values):
+        return
+    if not math.isnan(group.half_width):
+        ends = np.clip([group.mean - group.half_width, group.mean + group.half_width], *possible)
+        axes.plot(ends, [row, row], color=MEAN["color"], linewidth=1.5, zorder=3)
+    axes.plot([group.mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
+
+
+def _mark_failures(axes: Axes, shown: Sequence[Group]) -> None:
+    """Keep a strip at the left edge free for the crosses."""
+    values = np.concatenate([group.values for group in shown])
+    if not len(values):
+        axes.set_xlim(0, 1)
+    if not any(group.n_failed for group in shown):
+        return
+    low, high = axes.get_xlim()
+    axes.set_xlim(low - 0.1 * (high - low), high)
+    strip = axes.get_yaxis_transform()
+    for row, group in enumerate(shown):
+        if group.n_failed:
+            axes.plot([0.02], [row], transform=strip, **FAILED)  # type: ignore[arg-type]
+            axes.text(0.04, row, str(group.n_failed), transform=strip, va="center", fontsize=POINTS)

@@ -1,0 +1,53 @@
+"""Parallel coordinates."""
+
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection
+
+from nnsweep.results.plots.parallel import plot_parallel
+
+
+def lines(figure):
+    (collection,) = [one for one in figure.axes[0].collections if isinstance(one, LineCollection)]
+    return [np.asarray(path) for path in collection.get_segments()]
+
+
+def test_a_line_for_each_configuration_across_all_settings(sweep, words):
+    figure = plot_parallel(sweep[0])
+    assert [line.shape for line in lines(figure)] == [(5, 2)] * 36
+    names = words(figure).split("\n")
+    assert {"depth", "width", "activation", "schedule", "test accuracy"} <= set(names)
+
+
+def test_the_result_is_to_scale_and_the_best_uppermost(sweep):
+    ends = [line[-1, 1] for line in lines(plot_parallel(sweep[0]))]
+    means = np.sort(sweep[0].groupby(["hidden_layer_sizes", "activation", "schedule"])["test_accuracy"].mean())
+    assert ends == pytest.approx((means - means[0]) / (means[-1] - means[0]))
+
+
+def test_numbers_that_span_much_stand_by_their_logarithm(made):
+    runs, _ = made(depths=[1, 2], widths=(8, 32, 128))
+    heights = sorted({round(line[1, 1] / 0.25) * 0.25 for line in lines(plot_parallel(runs))})
+    assert heights == [0.0, 0.5, 1.0]
+
+
+def test_a_configuration_without_result_is_dotted_and_named(holey, words):
+    figure = plot_parallel(holey[0])
+    assert sum(line.get_linestyle() == ":" for line in figure.axes[0].get_lines()) == 4
+    assert "no result" in words(figure).split("\n")
+    assert "runs without a result: 24" in words(figure)
+
+
+def test_what_does_not_vary_has_no_picture(made, words):
+    runs, _ = made(depths=[1], widths=[8], activations=["relu"], schedules=["constant"])
+    assert words(plot_parallel(runs)) == "no setting varies"
+    assert words(plot_parallel(made(failing=lambda settings: True)[0])) == "no run has a result"
+
+
+def test_settings_beyond_eight_are_named_below(made, words):
+    runs, _ = made()
+    random = np.random.default_rng(0)
+    more = {f"trainer.setting_{place}": random.random(len(runs)) for place in range(7)}
+    wide = runs.assign(**more)
+    wide.attrs["settings"] = [*runs.attrs["settings"], *more]
+    assert "Not shown: " in words(plot_parallel(wide))
