@@ -174,8 +174,8 @@ def _drawing(job: "Job", n_jobs: int) -> "Draw | None":
 
 
 def _draw(history: "pd.DataFrame", title: str, folder: Path) -> Path:
-    from nnsweep.results.curves import job_curves
-    from nnsweep.results.figure import save
+    from nnsweep.results.plots.curves import job_curves
+    from nnsweep.results.plots.figure import save
 
     path = folder / "learning_curves.png"
     save(job_curves(history, title), path)
@@ -288,8 +288,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 when every job finished; 1 an error of nnsweep itself; 2 a wrong configuration, 4 unusable data
-        (nothing ran); 3 a job failed or diverged; 5 the store cannot be used; 128 and the signal's number
-        where one ended the program (130 after Ctrl-C).
+        (nothing ran); 3 a job failed or diverged; 5 the store cannot be used; 6 what was recorded is not what
+        it was compared with; 128 and the signal's number where one ended the program (130 after Ctrl-C).
     """
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     try:

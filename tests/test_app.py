@@ -76,7 +76,7 @@ def test_the_summary_run_has_table_and_curves_and_no_metric(nnsweep, study):
     store = existing(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
     (summary,) = client(store.uri).search_runs([store.experiment_id], "tags.`nnsweep.kind` = 'sweep'")
     files = {file.path for file in client(store.uri).list_artifacts(summary.info.run_id)}
-    assert files == {"plan.json", "table.csv", "table.md", "table.html", "learning_curves.png"}
+    assert files == {"plan.json", "table.csv", "table.md", "table.html", "learning_curves.png", "seeds.png"}
     assert summary.data.metrics == {}
     assert summary.info.status == "FINISHED"
     assert {run.data.tags["nnsweep.sweep"] for run in job_runs(study)} == {summary.data.tags["nnsweep.sweep"]}
@@ -94,15 +94,15 @@ def test_a_jobs_folder_is_as_hydra_users_know_it_and_holds_the_whole_record(nnsw
     assert {path.name for path in sweep.iterdir()} >= {"multirun.yaml", "0", "1", "table.csv"}
     job = sweep / "1"
     assert {path.name for path in job.iterdir()} == {
-        ".hydra", "config.yaml", "environment.json", "history.parquet", "nnsweep.log", "record.json", "sent.json",
-        "weights.npz",
+        ".hydra", "config.yaml", "correct.npz", "environment.json", "history.parquet", "nnsweep.log", "record.json",
+        "sent.json", "weights.npz",
     }  # fmt: skip
     assert "seed=6" in yaml.safe_load((job / ".hydra" / "overrides.yaml").read_text())
     assert yaml.safe_load((job / "config.yaml").read_text())["seed"] == 6
     kept = json.loads((job / "record.json").read_text())["content"]
     assert kept["record"]["state"] == "finished"
     assert kept["record"]["run_id"] == json.loads((job / "sent.json").read_text())["run_id"]
-    assert set(kept["files"]) == {"config.yaml", "environment.json", "history.parquet", "weights.npz"}
+    assert set(kept["files"]) == {"config.yaml", "correct.npz", "environment.json", "history.parquet", "weights.npz"}
     assert pd.read_parquet(job / "history.parquet")["epoch"].tolist() == [0, 1, 2, 3]
 
 

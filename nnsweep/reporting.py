@@ -1,0 +1,189 @@
+"""Reporting: the report of an experiment, from its store to a file."""
+
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from nnsweep.errors import ConfigError
+from nnsweep.files import whole_file
+from nnsweep.loading import load_correct, load_environment, load_histories, records, store_of
+from nnsweep.masking import masked
+from nnsweep.messages import visible
+from nnsweep.results.frame import frame
+from nnsweep.results.query import narrowed
+from nnsweep.results.ranking import ranked
+from nnsweep.results.report.content import Findings
+from nnsweep.results.report.html import html
+from nnsweep.results.report.latex import latex
+from nnsweep.results.report.markdown import markdown
+from nnsweep.results.report.sections import findings
+from nnsweep.results.report.study import Origin, Study
+from nnsweep.results.report.wording import listed
+from nnsweep.tracking.record import RunRecord
+
+WRITERS: dict[str, Callable[[Findings, Mapping[str, str]], str]] = {
+    ".html": lambda found, _: html(found),
+    ".md": markdown,
+    ".tex": latex,
+}
+DIGITS, MOST_SWEEPS = 16, 5
+PICTURES = {".md": ".svg", ".tex": ".pdf"}
+"""The kind of picture that a format can show from a file beside it."""
+
+
+def report(
+    experiment: str,
+    output: str | Path | None = None,
+    *,
+    metric: str = "test_accuracy",
+    title: str = "",
+    baseline: str | None = None,
+    by: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    sweep: str | Sequence[str] | None = None,
+    filter: str = "",
+    pictures: bool = False,
+    uri: str | None = None,
+    command: str = "",
+) -> Findings:
+    """Report what an experiment has found.
+
+    Parameters
+    ----------
+    experiment : str
+        Its name.
+    output : str or Path, optional
+        The file to write, ``.html``, ``.md`` or ``.tex``; nothing is written without it.
+    metric : str
+        What the best is best by.
+    title : str
+        The question, as a heading; the experiment's name if not given.
+    baseline : str, optional
+        The label of a configuration to compare the best with.
+    by : sequence of str, optional
+        The columns that make a configuration; by default the settings that vary.
+    confidence : float
+        Of the intervals.
+    sweep, filter, uri
+        Which runs: as `nnsweep.loading.load_results` has them.
+    pictures : bool
+        Whether pictures are written beside a Markdown or LaTeX file; an HTML file has them in it.
+    command : str
+        What makes the report again, to be told in it.
+
+    Returns
+    -------
+    Findings
+        What the report says.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be written, there is no such experiment, or what is asked of the runs cannot be.
+    StoreError
+        If the store cannot be used.
+    """
+    if output is not None:
+        _check(Path(output), pictures)
+    found = records(store_of(experiment, uri), sweep)
+    runs = narrowed(ranked(frame(found)), filter=filter)
+    correct = load_correct(runs, uri=uri)
+    study = Study(
+        runs=runs,
+        metric=metric,
+        histories=load_histories(runs, uri=uri),
+        correct={run_id: one.right for run_id, one in correct.items()},
+        digests={run_id: one.test_digest for run_id, one in correct.items()},
+        baseline=baseline,
+        by=by,
+        confidence=confidence,
+        origin=_origin(experiment, _best_first(found, runs), uri, command),
+    )
+    said = findings(study, title)
+    if output is not None:
+        write_report(said, output, pictures=pictures)
+    return said
+
+
+def write_report(found: Findings, output: str | Path, *, pictures: bool = False) -> None:
+    """Write a report in the format that the file's suffix tells; a file is written whole or not at all.
+
+    Parameters
+    ----------
+    found : Findings
+        What it says.
+    output : str or Path
+        The file to write, ``.html``, ``.md`` or ``.tex``.
+    pictures : bool
+        Whether pictures are written beside a Markdown or LaTeX file, under its name and theirs.
+
+    Raises
+    ------
+    ConfigError
+        If it has another suffix or cannot be written.
+    """
+    path = Path(output)
+    _check(path, pictures)
+    links = _pictures(found, path) if pictures and path.suffix.lower() in PICTURES else {}
+    text = WRITERS[path.suffix.lower()](found, links)
+    with whole_file(path) as file:
+        file.write(text.encode())
+
+
+def print_report(found: Findings) -> None:
+    """Write a report as Markdown on the terminal."""
+    sys.stdout.write(markdown(found))
+
+
+def _best_first(found: Sequence[RunRecord], runs: pd.DataFrame) -> list[RunRecord]:
+    by_id = {one.run_id: one for one in found}
+    return [by_id[run_id] for run_id in runs["run_id"]]
+
+
+def _origin(experiment: str, found: Sequence[RunRecord], uri: str | None, command: str) -> Origin:
+    """Say where the runs are from, and with which versions the best of them was made."""
+    ids, sweeps = sorted(one.run_id for one in found), sorted({one.sweep for one in found})
+    facts = {"Sweeps": listed(sweeps, MOST_SWEEPS)} if sweeps else {}
+    facts["Runs"] = f"{len(ids):,}, their ids together {sha256(' '.join(ids).encode()).hexdigest()[:DIGITS]} (SHA-256)"
+    digests = sorted({one.data_digest[:DIGITS] for one in found} - {""})
+    facts |= {"Data": f"{listed(digests)} (SHA-256)"} if digests else {}
+    recorded = load_environment(found[0].run_id, uri=uri) if found else {}
+    packages = recorded.get("packages", {})
+    made = [f"{name} {recorded[name]}" for name in ("nnsweep", "python") if name in recorded]
+    made += [f"{name} {packages[name]}" for name in ("numpy", "scipy", "mlflow") if name in packages]
+    facts |= {"Recorded with": ", ".join([*made, str(recorded.get("processor", ""))])} if made else {}
+    where = "" if uri is None else f" --uri {shlex.quote(masked(uri))}"
+    commands = [
+        command or f"nnsweep report {shlex.quote(experiment)} --output report.html{where}",
+        f"nnsweep export {shlex.quote(experiment)} --output table.csv{where}",
+        f"nnsweep verify table.csv{where}",
+        *(f"nnsweep reproduce {one.run_id}{where}" for one in found[:1] if one.state == "finished"),
+    ]
+    return Origin(experiment=experiment, commands=tuple(commands), facts=facts)
+
+
+def _check(path: Path, pictures: bool) -> None:
+    if path.suffix.lower() not in WRITERS:
+        known = ", ".join(WRITERS)
+        raise ConfigError(f"cannot tell the format of {visible(path.name)!r} from its suffix; use one of {known}")
+    if pictures and path.suffix.lower() == ".tex" and not re.fullmatch(r"[\w-]+", path.stem, re.ASCII):
+        raise ConfigError(
+            f"LaTeX cannot include pictures named after {visible(path.name)!r}; use letters, digits, - and _ only"
+        )
+
+
+def _pictures(found: Findings, path: Path) -> dict[str, str]:
+    from nnsweep.results.plots.figure import save
+
+    links = {}
+    for picture in (picture for section in found.sections for picture in section.pictures):
+        file = path.with_name(f"{path.stem}-{picture.name}{PICTURES[path.suffix.lower()]}")
+        save(picture.figure, file)
+        links[picture.name] = quote(file.name)
+    return links

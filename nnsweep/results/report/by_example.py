@@ -1,0 +1,55 @@
+"""The comparison by test example in a report: it tells two networks apart even where each has one seed."""
+
+from nnsweep.results.frame import rows
+from nnsweep.results.report.content import Column, Row, Section, Table
+from nnsweep.results.report.study import Study
+from nnsweep.results.report.wording import NOTHING, as_sentence, listed, percent, probability, signed, whole
+
+
+def sentences(study: Study) -> list[str]:
+    """Say which configurations cannot be told from the best by the test examples."""
+    found = study.by_example
+    tested = found[found["test"] != "none"]
+    if not len(tested):
+        return []
+    untold = [str(label) for label in tested["label"][~tested["distinguishable"]]]
+    n = f"On the {whole(float(tested['n_examples'].iloc[0]))} test examples themselves, "
+    if not untold:
+        return [f"{n}{'the other one differs' if len(tested) == 1 else f'all {len(tested):,} others differ'} from it."]
+    return [f"{n}{len(untold):,} of {len(tested):,} cannot be told from it: {listed(untold, 2)}."]
+
+
+def section(study: Study) -> Section | None:
+    """Show each configuration against the best on the same test examples."""
+    found = study.by_example
+    if not len(found):
+        return None
+    named = str(found["reference_label"].iloc[0])
+    columns = [
+        Column("configuration", lambda row: str(row["label"]), "label"),
+        Column("difference", lambda row: signed(study.accuracy(row["difference"])), "difference"),
+        Column(f"{percent(study.confidence)} interval", lambda row: _span(study, row), "low"),
+        Column("only this right", lambda row: whole(row["b"]), "b", True),
+        Column("only the best right", lambda row: whole(row["c"]), "c", True),
+        Column("test", lambda row: str(row["test"]), "test", True),
+        Column("p", lambda row: probability(row["p"]), "p", True),
+        Column("p, corrected", lambda row: probability(row["p_holm"]), "p_holm"),
+    ]
+    if found["b"].isna().all():
+        columns = [column for column in columns if column.key not in ("b", "c")]
+    table = Table(
+        name="examples",
+        caption=f"Each configuration minus the best, {named}, on the same test examples.",
+        frame=found,
+        columns=tuple(columns),
+        untold=frozenset(
+            place for place, row in enumerate(rows(found)) if row["test"] != "none" and not row["distinguishable"]
+        ),
+    )
+    points = tuple(as_sentence(note) for note in found.attrs["notes"])
+    return Section(name="examples", heading="Example by example", points=points, tables=(table,))
+
+
+def _span(study: Study, row: Row) -> str:
+    low, high = signed(study.accuracy(row["low"])), signed(study.accuracy(row["high"]))
+    return NOTHING if low == NOTHING else f"{low} to {high}"

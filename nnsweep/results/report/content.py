@@ -1,0 +1,133 @@
+"""The content of a report: sections of sentences, tables and pictures, before anybody decides how they look.
+
+All text is plain: whoever renders it escapes it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import pandas as pd
+
+from nnsweep.results.frame import plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row: TypeAlias = Mapping[str, object]
+
+
+class Column(NamedTuple):
+    """A column of a table as it is shown.
+
+    Attributes
+    ----------
+    heading : str
+        Its name for a reader.
+    text : callable
+        Writes its cell, given the row.
+    key : str
+        The column of the frame that it is sorted by.
+    is_wide : bool
+        Whether only a screen has room for it.
+    """
+
+    heading: str
+    text: Callable[[Row], str]
+    key: str
+    is_wide: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table: all numbers in a frame, and which of them are shown how.
+
+    Attributes
+    ----------
+    name : str
+        One word.
+    caption : str
+        What is to be seen.
+    frame : pandas.DataFrame
+        The numbers with all their digits.
+    columns : tuple of Column
+        What is shown.
+    best : frozenset of int
+        Positions of the rows to be set in bold.
+    untold : frozenset of int
+        Positions of the rows that cannot be told from the best.
+    """
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    best: frozenset[int] = frozenset()
+    untold: frozenset[int] = frozenset()
+
+    def is_number(self, column: Column) -> bool:
+        """Tell whether a column is of numbers."""
+        values = [value for value in plain(self.frame[column.key]) if value is not None]
+        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+class Picture(NamedTuple):
+    """A picture: its file's name without suffix, what is to be seen in a sentence, and the figure."""
+
+    name: str
+    caption: str
+    figure: "Figure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of the report under one heading.
+
+    Attributes
+    ----------
+    name : str
+        One word, which a link can lead to.
+    heading : str
+        Its heading.
+    sentences : tuple of str
+        A paragraph.
+    points : tuple of str
+        Sentences of a list.
+    tables, pictures : tuple
+        What there is to see.
+    commands : tuple of str
+        Lines for a terminal.
+    """
+
+    name: str
+    heading: str
+    sentences: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    commands: tuple[str, ...] = ()
+
+    def is_empty(self, pictures: Collection[str]) -> bool:
+        """Tell whether nothing is left to be read if only some pictures, by their names, can be shown."""
+        shown = any(picture.name in pictures for picture in self.pictures)
+        return not (shown or self.sentences or self.points or self.tables or self.commands)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a study has found.
+
+    Attributes
+    ----------
+    title : str
+        The question.
+    sections : tuple of Section
+        In the order in which they are read.
+    """
+
+    title: str
+    sections: tuple[Section, ...] = field(default=())
+
+    def section(self, name: str) -> Section | None:
+        """Give the section of a name, if the study has one."""
+        return next((section for section in self.sections if section.name == name), None)

@@ -1,0 +1,117 @@
+"""What the results cost: the smallest network that does as well, what nothing cheaper reaches, and the edges."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from nnsweep.results.cells import Values
+from nnsweep.results.edge import Edge, edges
+from nnsweep.results.frame import plain, rows
+from nnsweep.results.grouping import ARCHITECTURE
+from nnsweep.results.price import prices
+from nnsweep.results.report.content import Column, Row, Section, Table
+from nnsweep.results.report.study import Study
+from nnsweep.results.report.wording import NOTHING, digits, fixed, listed, whole
+from nnsweep.results.tradeoff import pareto_front, smallest_within_one_standard_error
+
+PARAMETERS = "n_parameters"
+NEARLY = 0.95
+"""The share of the best accuracy that the epochs are counted to."""
+
+
+def small_enough(study: Study) -> list[str]:
+    """Name the smallest network within one standard error of the best."""
+    table = study.configurations
+    if not study.has_result or PARAMETERS not in table.columns or table[PARAMETERS].nunique() < 2:
+        return []
+    if study.is_cost:
+        return []
+    chosen = smallest_within_one_standard_error(table)
+    if chosen.smallest is None:
+        return []
+    best, small = study.best, next(iter(rows(table.loc[[chosen.smallest]])))
+    if best[PARAMETERS] == small[PARAMETERS]:
+        return ["No smaller network comes within one standard error of it."]
+    return [
+        f"The smallest network within one standard error of it is {small['label']}: {study.number(small['mean'])} with "
+        f"{whole(small[PARAMETERS])} parameters instead of {whole(best[PARAMETERS])}."
+    ]
+
+
+def on_edge(study: Study) -> list[str]:
+    """Warn if a number of the best is the smallest or the largest that was tried."""
+    if not study.has_result:
+        return []
+    found = _edges(study)
+    return [
+        _beyond([edge for edge in found if edge.side == side]) for side in dict.fromkeys(edge.side for edge in found)
+    ]
+
+
+def section(study: Study) -> Section | None:
+    """Show what each configuration costs, and which are worth it."""
+    if not study.has_result or len(study.configurations) < 2 or study.is_cost:
+        return None
+    best = float(study.best["mean"])
+    target = round(NEARLY * best, 2) if study.is_accuracy and study.histories else None
+    found = study.labelled(prices(study.runs, study.histories, by=study.settings, metric=study.metric, target=target))
+    price = next((name for name in (PARAMETERS, "seconds") if found[name].nunique() > 1), None)
+    if price is None:
+        return None
+    found["front"] = ["yes" if on else "" for on in pareto_front(found, price, "mean")]
+    columns = [
+        Column("configuration", lambda row: str(row["label"]), "label"),
+        Column(study.words, lambda row: study.number(row["mean"]), "mean"),
+        Column("parameters", lambda row: whole(row[PARAMETERS]), PARAMETERS),
+        Column("Mflop an epoch", _millions, "epoch_flops", True),
+        Column("epochs", lambda row: fixed(row["epochs"], 0), "epochs", True),
+        Column("seconds", lambda row: digits(row["seconds"], 3), "seconds"),
+        Column("worth its cost", lambda row: str(row["front"]), "front"),
+    ]
+    if target is not None:
+        columns.insert(
+            -1, Column(f"epochs to {target:g}", lambda row: whole(row["epochs_to_target"]), "epochs_to_target")
+        )
+    shown = [column for column in columns if any(value is not None for value in plain(found[column.key]))]
+    caption = (
+        f"What each configuration costs; worth its cost is what no other reaches with "
+        f"{'fewer parameters' if price == PARAMETERS else 'fewer seconds'}."
+    )
+    front = frozenset(place for place, row in enumerate(rows(found)) if row["front"])
+    table = Table(name="cost", caption=caption, frame=found, columns=tuple(shown), best=front)
+    return Section(name="cost", heading="What it costs", tables=(table,))
+
+
+def _millions(row: Row) -> str:
+    flops = row["epoch_flops"]
+    return digits(flops / 1e6, 3) if isinstance(flops, int | float) else NOTHING
+
+
+def _beyond(found: Sequence[Edge]) -> str:
+    """Warn of the edges at one side."""
+    values = listed([f"{_last(edge.name)} ({edge.value:g})" for edge in found])
+    be = "is the" if len(found) == 1 else "are the"
+    further = [f"{_last(edge.name)}={edge.further:g}" for edge in found if edge.further is not None]
+    way_out = f" (try {', '.join(further)})" if further else ""
+    return f"Its {values} {be} {found[0].side} tried: a better one may lie beyond{way_out}."
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _edges(study: Study) -> list[Edge]:
+    """Find edges among the numbers of the settings, and in depth and width where they vary."""
+    table, names = study.configurations, study.settings
+    found = edges(_values(table, names), names, _values(table, names)[0])
+    if not set(names) & set(ARCHITECTURE) or not {"depth", "width"} <= set(table.columns):
+        return found
+    sizes = ["depth", "width"]
+    names = [*sizes, *(name for name in names if name not in ARCHITECTURE)]
+    tried = [row[:2] + tuple(map(str, row[2:])) for row in _values(table, names)]
+    return [*found, *(edge for edge in edges(tried, names, tried[0]) if edge.name in sizes)]
+
+
+def _values(table: pd.DataFrame, names: list[str]) -> list[Values]:
+    columns = [plain(table[name]) for name in names]
+    return [tuple(column[row] for column in columns) for row in range(len(table))]

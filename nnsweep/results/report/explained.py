@@ -1,0 +1,60 @@
+"""What explains the results: the shares of their variance, as sentences, table and section of a report."""
+
+from nnsweep.results.frame import rows
+from nnsweep.results.report.content import Column, Section, Table
+from nnsweep.results.report.study import Study
+from nnsweep.results.report.wording import TIMES, as_sentence, fixed, listed, percent, probability, share, whole
+from nnsweep.results.variance import RESIDUAL, TOTAL
+
+LEAST_SHARE = 0.01
+
+
+def sentences(study: Study) -> list[str]:
+    """Say what share of the variance each setting explains, and what the seeds leave."""
+    found = study.effects
+    if not len(found):
+        return []
+    of_all = {str(row["term"]): row["eta_squared"] for row in rows(found) if isinstance(row["eta_squared"], float)}
+    noise = of_all.pop(RESIDUAL, 0.0)
+    told = sorted(((term, part) for term, part in of_all.items() if term != TOTAL), key=lambda pair: -pair[1])
+    large = [(term_words(term), percent(part)) for term, part in told if part >= LEAST_SHARE]
+    first = f"Of the variance of {study.words} between all runs, "
+    if not large:
+        return [f"{first}no setting explains as much as {percent(LEAST_SHARE)}; seeds explain {percent(noise)}."]
+    seen = [f"{large[0][0]} explains {large[0][1]}", *(f"{name} {part}" for name, part in large[1:])]
+    return [f"{first}{listed(seen)}; what seeds differ by is {percent(noise)}."]
+
+
+def section(study: Study) -> Section | None:
+    """Show the analysis of variance."""
+    found = study.effects
+    if not len(found):
+        return None
+    columns = (
+        Column("term", lambda row: term_words(str(row["term"])), "term"),
+        Column("share (η²)", lambda row: share(row["eta_squared"]), "eta_squared"),
+        Column("without bias (ω²)", lambda row: share(row["omega_squared"]), "omega_squared"),
+        Column("degrees of freedom", lambda row: whole(row["df"]), "df", is_wide=True),
+        Column("F", lambda row: fixed(row["f"], 1), "f", is_wide=True),
+        Column("p", lambda row: probability(row["p"]), "p"),
+    )
+    caption = (
+        f"Shares of the variance of {study.words}: settings, pairs of them ({TIMES}), and what is left between seeds."
+    )
+    frame = found[found["term"] != TOTAL].reset_index(drop=True)
+    table = Table(name="effects", caption=caption, frame=frame, columns=columns)
+    notes = tuple(as_sentence(note) for note in found.attrs["notes"])
+    return Section(name="effects", heading="What explains the differences", points=notes, tables=(table,))
+
+
+def term_words(term: str) -> str:
+    """Name a term of an analysis of variance for a reader.
+
+    Examples
+    --------
+    >>> term_words("optimizer.learning_rate"), term_words("residual")
+    ('learning_rate', 'seeds (residual)')
+    """
+    if term == RESIDUAL:
+        return "seeds (residual)"
+    return f" {TIMES} ".join(part.rpartition(".")[2] for part in term.split(":"))

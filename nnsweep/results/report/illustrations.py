@@ -1,0 +1,28 @@
+"""The pictures of a report, each with a sentence on what is to be seen."""
+
+from nnsweep.results.plots.pictures import pictures
+from nnsweep.results.report.content import Picture, Section
+from nnsweep.results.report.study import Study
+
+CAPTIONS = {
+    "grid": "Means over seeds by the two settings that vary most, a panel for each other choice; the best is framed.",
+    "seeds": "Every seed of the best configurations, with mean and interval.",
+    "effects": "The share of the variance that each setting, each pair of them and the seeds account for.",
+    "cost": "Accuracy against the number of parameters, with the front that nothing cheaper reaches.",
+    "cost_seconds": "Accuracy against seconds of training, with the front that nothing cheaper reaches.",
+    "mean_curves": "Learning curves of the best configurations: means over seeds, with bands.",
+    "learning_curves": "Learning curves of the best runs.",
+    "schedules": "The learning rates as they were, epoch by epoch.",
+    "parallel": "Every configuration as a line through its settings to its result.",
+}
+"""What is to be seen in each picture, in the order in which they are shown."""
+
+
+def section(study: Study) -> Section | None:
+    """Show the pictures that make sense for the study."""
+    drawn = pictures(study.runs, study.histories or None)
+    names = [*(name for name in CAPTIONS if name in drawn), *(name for name in drawn if name not in CAPTIONS)]
+    if not names:
+        return None
+    shown = tuple(Picture(name, CAPTIONS.get(name, name.replace("_", " ")), drawn[name]) for name in names)
+    return Section(name="pictures", heading="Pictures", pictures=shown)

@@ -1,0 +1,147 @@
+r"""A report as LaTeX, for a paper: an article that pdflatex compiles as it is, with tables in the way of booktabs.
+
+The best is bold, † marks what cannot be told from it. A paper takes what it needs between the comments that name each
+part.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from nnsweep.results.frame import rows
+from nnsweep.results.inert import for_latex
+from nnsweep.results.report.content import Findings, Section, Table
+from nnsweep.results.report.wording import MINUS, NOTHING, count
+
+MOST_ROWS = 30
+DOCUMENT = r"""\documentclass[10pt]{{article}}
+\usepackage[utf8]{{inputenc}}
+\usepackage[margin=2.5cm]{{geometry}}
+\usepackage{{booktabs}}
+{graphics}\setlength{{\tabcolsep}}{{4pt}}
+\setlength{{\emergencystretch}}{{3em}}
+\setlength{{\belowcaptionskip}}{{6pt}}
+\begin{{document}}
+{body}
+\end{{document}}
+"""
+SYMBOLS = {
+    MINUS: "$-$",
+    "±": r"$\pm$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "†": r"$^\dagger$",
+    "∞": r"$\infty$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "√": r"$\surd$",
+    "η": r"$\eta$",
+    "ω": r"$\omega$",
+    "²": "$^2$",
+    "·": r"$\cdot$",
+    NOTHING: "--",
+    "…": r"\dots{}",
+}
+_LATIN = re.compile(r"[\x20-\x7e\u00c0-\u00ff]")
+
+
+def latex(findings: Findings, pictures: Mapping[str, str] | None = None) -> str:
+    """Write the report.
+
+    Parameters
+    ----------
+    findings : Findings
+        What it says.
+    pictures : mapping of str to str, optional
+        ``{name of a picture: path of its file}``, a PDF or PNG that stands beside the text.
+
+    Returns
+    -------
+    str
+        The document.
+    """
+    lines = [rf"\section*{{{typeset(findings.title)}}}"]
+    for section in findings.sections:
+        if section.is_empty(pictures or {}):
+            continue
+        lines += ["", f"% {section.name}", rf"\subsection*{{{typeset(section.heading)}}}"]
+        lines += _section(section, pictures or {})
+    graphics = "\\usepackage{graphicx}\n" if pictures else ""
+    return DOCUMENT.format(graphics=graphics, body="\n".join(lines))
+
+
+def typeset(text: str) -> str:
+    r"""Escape a text, and write what a Latin font lacks as a symbol of mathematics or by its code.
+
+    Examples
+    --------
+    >>> print(typeset("0.96 ± 0.01 & 中"))
+    0.96 $\pm$ 0.01 \& (U+4E2D)
+    """
+    return "".join(SYMBOLS.get(char) or (for_latex(char) if _LATIN.match(char) else _code(char)) for char in text)
+
+
+def _breakable(command: str) -> str:
+    return re.sub(r"\{-\}|/|\\_", lambda found: found.group() + r"\allowbreak{}", typeset(command))
+
+
+def _code(char: str) -> str:
+    return f"(U+{ord(char):04X})"
+
+
+def _section(section: Section, pictures: Mapping[str, str]) -> Iterator[str]:
+    if section.sentences:
+        yield " ".join(map(typeset, section.sentences))
+    if section.points:
+        yield from (
+            r"\begin{itemize}",
+            *(rf"\item[$\bullet$] {typeset(point)}" for point in section.points),
+            r"\end{itemize}",
+        )
+    for picture in section.pictures:
+        if picture.name in pictures:
+            yield r"\begin{figure}[!htbp]\centering"
+            yield rf"\includegraphics[width=\textwidth]{{{pictures[picture.name]}}}"
+            yield rf"\caption{{{typeset(picture.caption)}}}"
+            yield r"\end{figure}"
+    for table in section.tables:
+        yield from _table(table)
+    if section.commands:
+        yield r"\begin{quote}\ttfamily\raggedright"
+        yield from (rf"{_breakable(command)}\par" for command in section.commands)
+        yield r"\end{quote}"
+
+
+def _table(table: Table) -> Iterator[str]:
+    columns = [column for column in table.columns if not column.is_wide]
+    shown = [[column.text(row) for column in columns] for row in rows(table.frame)][:MOST_ROWS]
+    left = len(table.frame) - len(shown)
+    notes = [table.caption]
+    notes += ["† cannot be told from the best."] if table.untold else []
+    notes += [f"{count(left, 'further row')} not shown."] if left > 0 else []
+    yield f"% table: {table.name}"
+    yield r"\begin{table}[!htbp]\centering\small"
+    yield rf"\caption{{{typeset(' '.join(notes))}}}"
+    yield rf"\begin{{tabular}}{{{''.join(_alignments(table, shown))}}}"
+    yield r"\toprule"
+    yield " & ".join(typeset(column.heading) for column in columns) + r" \\"
+    yield r"\midrule"
+    for place, cells in enumerate(shown):
+        yield " & ".join(_row(table, place, cells)) + r" \\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+    yield r"\end{table}"
+
+
+def _row(table: Table, place: int, cells: list[str]) -> Iterator[str]:
+    for column, cell in enumerate(cells):
+        written = typeset(cell) + (r"$^\dagger$" if place in table.untold and not column else "")
+        yield rf"\textbf{{\boldmath {written}}}" if place in table.best and written else written
+
+
+def _alignments(table: Table, shown: list[list[str]]) -> Iterator[str]:
+    r"""Align numbers at the right; let text that is too long for a line be broken."""
+    columns = [column for column in table.columns if not column.is_wide]
+    widths = [max((len(cells[place]) for cells in shown), default=0) for place in range(len(columns))]
+    for column, width in zip(columns, widths, strict=True):
+        share = min(0.6, max(0.15, 0.9 * width / max(sum(widths), 1)))
+        is_broken = not table.is_number(column) and sum(widths) > 85 and width > 25
+        yield "r" if table.is_number(column) else rf"p{{{share:.2f}\textwidth}}" if is_broken else "l"

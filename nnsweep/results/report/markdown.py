@@ -1,0 +1,79 @@
+"""A report as Markdown, for a README: headings, paragraphs and tables that GitHub shows.
+
+Only the best rows of a long table are there; pictures are files beside it, if they are wanted.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from nnsweep.messages import visible
+from nnsweep.results.frame import rows
+from nnsweep.results.inert import for_markdown
+from nnsweep.results.report.content import Findings, Section, Table
+from nnsweep.results.report.wording import count
+
+MOST_ROWS = 30
+
+
+def markdown(findings: Findings, pictures: Mapping[str, str] | None = None) -> str:
+    """Write the report.
+
+    Parameters
+    ----------
+    findings : Findings
+        What it says.
+    pictures : mapping of str to str, optional
+        ``{name of a picture: path of its file}``, as a link has it.
+
+    Returns
+    -------
+    str
+        The text.
+    """
+    lines = [f"# {inert(findings.title)}"]
+    for section in findings.sections:
+        if section.is_empty(pictures or {}):
+            continue
+        lines += ["", f"## {inert(section.heading)}", *_section(section, pictures or {})]
+    return "\n".join(lines) + "\n"
+
+
+def inert(text: str) -> str:
+    r"""Escape a text; a colon before a space is nothing but a colon.
+
+    Examples
+    --------
+    >>> print(inert("best: *a* :b:"))
+    best: \*a\* \:b\:
+    """
+    return for_markdown(text).replace(r"\: ", ": ")
+
+
+def _section(section: Section, pictures: Mapping[str, str]) -> Iterator[str]:
+    if section.sentences:
+        yield from ("", " ".join(map(inert, section.sentences)))
+    if section.points:
+        yield from ("", *(f"- {inert(point)}" for point in section.points))
+    for picture in section.pictures:
+        if picture.name in pictures:
+            yield from ("", f"![{inert(picture.caption)}]({pictures[picture.name]})")
+    for table in section.tables:
+        yield from ("", *_table(table))
+    if section.commands:
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", " ".join(section.commands))), default=0))
+        yield from ("", fence, *map(visible, section.commands), fence)
+
+
+def _table(table: Table) -> Iterator[str]:
+    columns = [column for column in table.columns if not column.is_wide]
+    left = len(table.frame) - MOST_ROWS
+    notes = [table.caption]
+    notes += ["† cannot be told from the best."] if table.untold else []
+    notes += [f"{count(left, 'further row')} not shown."] if left > 0 else []
+    yield from (inert(" ".join(notes)), "")
+    yield "| " + " | ".join(inert(column.heading) for column in columns) + " |"
+    yield "| " + " | ".join("---:" if table.is_number(column) else "---" for column in columns) + " |"
+    for place, row in zip(range(MOST_ROWS), rows(table.frame), strict=False):
+        cells = [inert(column.text(row)) for column in columns]
+        cells[0] += " †" if place in table.untold else ""
+        yield "| " + " | ".join(f"**{cell}**" if cell and place in table.best else cell for cell in cells) + " |"

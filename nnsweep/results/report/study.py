@@ -1,0 +1,226 @@
+"""A study: the runs that a report is about, with what the statistics say of them, each computed once."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnsweep.results.comparison import compare
+from nnsweep.results.configurations import configurations
+from nnsweep.results.effects import effects
+from nnsweep.results.example_comparison import compare_examples
+from nnsweep.results.frame import METRICS, plain, rows
+from nnsweep.results.grouping import SEED, Configuration, grouped
+from nnsweep.results.labels import outcomes
+from nnsweep.results.ranking import smaller_is_better
+from nnsweep.results.report.wording import digits, fixed, metric_words
+from nnsweep.results.variance import RESIDUAL
+
+MOST_PLACES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where the runs of a report are from.
+
+    Attributes
+    ----------
+    experiment : str
+        Its name.
+    commands : tuple of str
+        What makes this report again, and the table it rests on.
+    facts : mapping of str to str
+        Whatever else a reader needs to have the numbers again, such as versions and digests.
+    """
+
+    experiment: str = ""
+    commands: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Runs, and what is asked of them.
+
+    Attributes
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs, with all its columns.
+    metric : str
+        What the best is best by.
+    histories : mapping
+        ``{run_id: history}``; without one, what needs curves is left out.
+    correct : mapping
+        ``{run_id: which test examples it got right}``; without two, what needs them is left out.
+    digests : mapping
+        ``{run_id: digest of its test examples}``.
+    baseline : str, mapping or None
+        As `nnsweep.results.comparison.compare` has it.
+    by : sequence of str or None
+        The columns that make a configuration.
+    confidence : float
+        Of the intervals.
+    origin : Origin
+        Where the runs are from.
+    """
+
+    runs: pd.DataFrame
+    metric: str = "test_accuracy"
+    histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    correct: Mapping[str, Any] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    baseline: str | Mapping[str, object] | None = None
+    by: Sequence[str] | None = None
+    confidence: float = 0.95
+    origin: Origin = field(default_factory=Origin)
+
+    def __post_init__(self) -> None:  # where no run has finished, no run has a metric
+        if self.metric in METRICS and self.metric not in self.runs.columns:
+            object.__setattr__(self, "runs", self.runs.assign(**{self.metric: math.nan}))
+
+    @cached_property
+    def configurations(self) -> pd.DataFrame:
+        """The configurations, the best first, with the half of their intervals."""
+        found = configurations(self.runs, self.metric, by=self.by, confidence=self.confidence)
+        return found.assign(half=found["high"] - found["mean"])
+
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """What `compare` says; it has no rows where nothing can be compared."""
+        if not self.has_result:
+            return pd.DataFrame({"label": [], "reference": []})
+        return compare(self.runs, self.metric, baseline=self.baseline, by=self.by, confidence=self.confidence)
+
+    @property
+    def with_best(self) -> pd.DataFrame:
+        """The comparisons with the best."""
+        return self.comparison[self.comparison["reference"] == "best"]
+
+    @cached_property
+    def untold(self) -> list[str]:
+        """The labels of what was tested and cannot be told from the best."""
+        if not len(self.with_best):
+            return []
+        tested = self.with_best["test"] != "none"
+        labels: list[str] = self.with_best["label"][tested & ~self.with_best["distinguishable"]].tolist()
+        return labels
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """The analysis of variance; it has no rows where seeds or settings do not vary."""
+        if not self.has_result or len(self.configurations) < 2:
+            return pd.DataFrame({"term": []})
+        found = effects(self.runs, self.metric)
+        is_tested = bool((found["df"][found["term"] == RESIDUAL] > 0).any()) and bool(
+            found["eta_squared"].notna().any()
+        )
+        return found if is_tested else found[:0]
+
+    @cached_property
+    def by_example(self) -> pd.DataFrame:
+        """What `compare_examples` says; it has no rows if it is not known which examples the best got right."""
+        known = self.correct and self.has_result and set(self._ids) & set(self.correct)
+        if not known or len(self.configurations) < 2:
+            return pd.DataFrame({"test": []})
+        return compare_examples(
+            self.runs, self.correct, metric=self.metric, by=self.by, confidence=self.confidence, digests=self.digests
+        )
+
+    @property
+    def _ids(self) -> list[str]:
+        """The ids of the best configuration's runs that count."""
+        (best,) = (one for one in self._groups if one.label == self.best["label"])
+        ids = plain(self.runs["run_id"]) if "run_id" in self.runs.columns else []
+        return [str(ids[row]) for row in best.counted.values()] if ids else []
+
+    @cached_property
+    def outcomes(self) -> pd.DataFrame:
+        """What became of each run."""
+        return outcomes(self.runs, self.histories)
+
+    @property
+    def settings(self) -> list[str]:
+        """The columns that tell the configurations apart."""
+        return list(self.configurations.attrs["settings"])
+
+    def labelled(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Bring a table with a row a configuration into our order and under our labels."""
+        places = {values: place for place, values in enumerate(_tuples(table, self.settings))}
+        order = [places[values] for values in _tuples(self.configurations, self.settings)]
+        return table.iloc[order].reset_index(drop=True).assign(label=self.configurations["label"])
+
+    def rows_of(self, label: str) -> tuple[int, ...]:
+        """Give the positions of a configuration's runs."""
+        return next(one.rows for one in self._groups if one.label == label)
+
+    @cached_property
+    def _groups(self) -> list[Configuration]:
+        return grouped(self.runs, self.metric, by=self.by)
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether the metric is an accuracy."""
+        return self.metric.endswith("_accuracy")
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether less of the metric is better."""
+        return smaller_is_better(self.metric)
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The row of the best configuration."""
+        return dict(next(iter(rows(self.configurations))))
+
+    @property
+    def first(self) -> list[str]:
+        """The labels of the configurations that share the best mean: almost always one."""
+        means = self.configurations["mean"]
+        labels: list[str] = self.configurations["label"][(means - means.iloc[0]).abs() <= 1e-12].tolist()
+        return labels
+
+    @property
+    def has_result(self) -> bool:
+        """Whether any run counts."""
+        return bool((self.configurations["n"] > 0).any())
+
+    @property
+    def words(self) -> str:
+        """The metric in words."""
+        return metric_words(self.metric)
+
+    @cached_property
+    def states(self) -> list[str]:
+        """The state of each run."""
+        return [str(state) for state in plain(self.runs["state"])] if "state" in self.runs.columns else []
+
+    @cached_property
+    def seeds(self) -> list[object]:
+        """The different seeds, in their order."""
+        found = plain(self.runs[SEED]) if SEED in self.runs.columns else []
+        return sorted({seed for seed in found if seed is not None}, key=lambda seed: (isinstance(seed, str), seed))
+
+    def number(self, value: object) -> str:
+        """Write a value of the metric, with as many places as the narrowest interval gives sense to."""
+        return fixed(value, self._places) if self.is_accuracy else digits(value)
+
+    def accuracy(self, value: object) -> str:
+        """Write an accuracy that is not the metric."""
+        return fixed(value, self._places if self.is_accuracy else 4)
+
+    @cached_property
+    def _places(self) -> int:
+        halves = self.configurations["half"].to_numpy(dtype=float)
+        spread = halves[np.isfinite(halves) & (halves > 0)]
+        if not len(spread):
+            return 4
+        return min(MOST_PLACES, max(3, -math.floor(math.log10(float(np.median(spread))))))
+
+
+def _tuples(table: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, ...]]:
+    columns = [plain(table[name]) for name in names]
+    return [tuple(repr(column[row]) for column in columns) for row in range(len(table))]

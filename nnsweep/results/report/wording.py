@@ -1,0 +1,145 @@
+"""Wording: numbers, lists and counts as a sentence or a cell has them."""
+
+import math
+from collections.abc import Sequence
+
+SHOWN = 5
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def fixed(value: object, places: int) -> str:
+    """Write a number with so many places, and a dash for none.
+
+    Examples
+    --------
+    >>> fixed(0.96444, 3), fixed(-0.5, 2) == MINUS + "0.50", fixed(float("nan"), 3) == NOTHING
+    ('0.964', True, True)
+    """
+    return _real(value, f",.{places}f")
+
+
+def digits(value: object, n: int = 4) -> str:
+    """Write a number with so many significant digits, and a dash for none.
+
+    Examples
+    --------
+    >>> digits(1234567), digits(0.00012345)
+    ('1.235e+06', '0.0001234')
+    """
+    return _real(value, f".{n}g")
+
+
+def whole(value: object) -> str:
+    """Write a whole number in groups of three.
+
+    Examples
+    --------
+    >>> whole(1234567), whole(float("inf"))
+    ('1,234,567', '∞')
+    """
+    return _real(value, ",.0f")
+
+
+def signed(text: str) -> str:
+    """Put a plus before a written number that is not negative and not nothing.
+
+    Examples
+    --------
+    >>> signed("0.01"), signed(NOTHING) == NOTHING
+    ('+0.01', True)
+    """
+    return text if text.startswith((MINUS, NOTHING)) else "+" + text
+
+
+def probability(value: object) -> str:
+    """Write a p value.
+
+    Examples
+    --------
+    >>> probability(0.0312), probability(0.00002), probability(1.0)
+    ('0.031', '< 0.001', '1')
+    """
+    if isinstance(value, float) and 0 <= value < 0.001:
+        return "< 0.001"
+    return _real(value, ".2g" if isinstance(value, float) and value < 0.1 else ".3g")
+
+
+def percent(share: float) -> str:
+    """Write a share in per cent.
+
+    Examples
+    --------
+    >>> percent(0.95), percent(0.414), percent(0.004)
+    ('95 %', '41 %', '0.4 %')
+    """
+    return f"{100 * share:.2g} %" if abs(share) < 0.995 else f"{100 * share:.3g} %"
+
+
+def count(n: int, noun: str) -> str:
+    """Write a number with its noun, which takes an s where it is not one.
+
+    Examples
+    --------
+    >>> count(1, "seed"), count(1200, "run")
+    ('1 seed', '1,200 runs')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = SHOWN) -> str:
+    """List names in a sentence; beyond the first few only their number.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"]), listed(["a", "b", "c"], most=1)
+    ('a', 'a, b and c', 'a and 2 others')
+    """
+    if len(names) > most + 1:
+        return f"{', '.join(names[:most])} and {len(names) - most:,} others"
+    return " and ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])
+
+
+def metric_words(metric: str) -> str:
+    """Name a metric in a sentence.
+
+    Examples
+    --------
+    >>> metric_words("test_accuracy")
+    'test accuracy'
+    """
+    return metric.replace("_", " ")
+
+
+def as_sentence(note: str) -> str:
+    """Make a sentence of a note: a capital, unless it begins with a column's name, and a full stop.
+
+    Examples
+    --------
+    >>> as_sentence("best of 3: looked for"), as_sentence("n_epochs is missing")
+    ('Best of 3: looked for.', 'n_epochs is missing.')
+    """
+    first = note.partition(" ")[0].strip(":,")
+    begins = first.isalpha() and len(first) > 1
+    return f"{note[:1].upper() if begins else note[:1]}{note[1:].removesuffix('.')}."
+
+
+def share(value: object) -> str:
+    """Write a share in per cent with one place.
+
+    Examples
+    --------
+    >>> share(0.9421), share(None) == NOTHING
+    ('94.2 %', True)
+    """
+    return f"{fixed(100 * value, 1)} %" if isinstance(value, float) and not math.isnan(value) else NOTHING
+
+
+def _real(value: object, style: str) -> str:
+    if not isinstance(value, int | float) or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    written = format(value, style)
+    return (written if float(written.replace(",", "")) else written.removeprefix("-")).replace("-", MINUS)

@@ -1,0 +1,201 @@
+"""Every sentence of the answer, on studies whose truth is known."""
+
+import pandas as pd
+import pytest
+
+from nnsweep.results.frame import frame
+from nnsweep.results.report import answer as answers
+from nnsweep.results.report import by_example, cost, explained, trainings
+from nnsweep.results.report.answer import answer
+from nnsweep.results.report.study import Study
+
+from .conftest import history, runs_of, spread
+
+
+def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
+    study = study_of({"20-20": spread(0.964), "8": spread(0.900, turn=1)})
+    # t(9; 0.975) = 2.262; 2.262 * 0.004 / sqrt(10) = 0.00286
+    assert answers.best(study) == ["20-20 is best: test accuracy 0.964 ± 0.003 (95 %, 10 seeds)."]
+
+
+def test_another_confidence_is_named(study_of):
+    study = study_of({"20-20": spread(0.964, size=0.02), "8": spread(0.900, turn=1)}, confidence=0.99)
+    # t(9; 0.995) = 3.250; 3.25 * 0.02 / sqrt(10) = 0.0206
+    assert "± 0.021 (99 %, 10 seeds)" in answers.best(study)[0]
+
+
+def test_a_cost_is_best_where_it_is_least(study_of):
+    study = study_of({"20-20": spread(0.9), "8": spread(0.8, turn=1)}, metric="duration_seconds")
+    study.runs["duration_seconds"] = [2.0] * 10 + [1.0] * 10
+    assert answers.best(study) == ["8 is best: duration seconds 1 ± 0 (95 %, 10 seeds)."]
+
+
+def test_equal_bests_are_named_together(study_of):
+    study = study_of({"20-20": [0.9, 0.92], "8": [0.92, 0.9], "20": [0.8, 0.7]})
+    assert answers.best(study)[0].startswith("20-20 and 8 share the best test accuracy, 0.910 (the first ± 0.1")
+    assert answers.rivals(study) == ["None of the 2 others can be told from 20-20."]
+    assert cost.small_enough(study) == [
+        "The smallest network within one standard error of it is 8: 0.910 with 730 parameters instead of 1,930."
+    ]
+
+
+def test_one_configuration_is_not_called_the_best(study_of):
+    assert answers.best(study_of({"8": [0.9, 0.92]}))[0].startswith("The only configuration reached a test accuracy of")
+    assert answers.rivals(study_of({"8": [0.9, 0.92]})) == []
+
+
+def test_without_a_result_there_is_no_answer(study_of):
+    study = study_of({"8": [None, None], "20": [None]})
+    assert answer(study)[0] == "No run finished with a test accuracy: there is no answer yet."
+    assert "3 of 3 runs did not finish (3 diverged); no mean counts them." in answer(study)
+
+
+def test_one_seed_is_said_to_prove_nothing(study_of):
+    study = study_of({"20-20": [0.96], "8": [0.90]})
+    assert answers.best(study) == ["20-20 is best: test accuracy 0.9600, one seed."]
+    assert answers.single_seed(study) == [
+        "It was run with one seed: whether it would be best again cannot be told. Run more, such as seed='range(0,10)'."
+    ]
+    assert answers.rivals(study) == []
+
+
+def test_what_cannot_be_told_from_the_best_is_listed(study_of):
+    close, far = spread(0.963, size=0.02, turn=2), spread(0.8, turn=1)
+    study = study_of({"20-20": spread(0.964), "20": close, "8": far})
+    assert answers.rivals(study) == ["1 of 2 other configurations cannot be told from it: 20."]
+
+
+def test_a_clear_best_can_be_told_from_all(study_of):
+    study = study_of({"20-20": spread(0.964), "20": spread(0.90, turn=2), "8": spread(0.8, turn=1)})
+    assert answers.rivals(study) == ["It can be told from all 2 others."]
+    assert answers.more_seeds(study) == []
+    study = study_of({"20-20": spread(0.964), "8": spread(0.8, turn=1)})
+    assert answers.rivals(study) == ["It can be told from the other one."]
+
+
+def test_what_was_not_tested_is_not_called_equal(study_of):
+    study = study_of({"20-20": spread(0.964), "20": spread(0.9, turn=2), "8": [0.8]})
+    assert answers.rivals(study) == [
+        "It can be told from the 1 other that could be tested.",
+        "Of the others, 1 has too few results for a test.",
+    ]
+
+
+def test_seeds_that_would_tell_two_apart_are_counted(study_of):
+    study = study_of({"20-20": spread(0.964, 5), "20": spread(0.962, 5, 0.004, turn=2)})
+    (said,) = answers.more_seeds(study)
+    assert said.startswith("If its distance to 20 stays 0.002, it takes about ")
+    assert int(said.split("about ")[1].split()[0]) == study.with_best["more_seeds"].iloc[0] > 5
+
+
+def test_two_that_are_all_but_equal_are_not_worth_more_seeds(study_of):
+    study = study_of({"20-20": spread(0.964), "20": spread(0.96399, size=0.02, turn=2)})
+    assert answers.more_seeds(study) == ["To tell 20 apart, not even a thousand more would do."]
+
+
+def test_the_baseline_is_compared_with_the_best(study_of):
+    study = study_of({"20-20": spread(0.964), "8": spread(0.944, turn=1)}, baseline="8")
+    (said,) = answers.against_baseline(study)
+    assert said.startswith("Against the baseline 8 it makes a difference of +0.020 (95 % interval +0.01")
+    assert said.endswith(", p < 0.001.")
+    assert answers.against_baseline(study_of({"20": [0.9, 0.91], "8": [0.8, 0.82]}, baseline="20")) == [
+        "The baseline, 20, is the best itself."
+    ]
+
+
+def test_a_doubtful_lead_over_the_baseline_is_called_so(study_of):
+    study = study_of({"20-20": spread(0.964), "8": spread(0.9635, size=0.02, turn=1)}, baseline="8")
+    assert answers.against_baseline(study)[0].endswith(", which may be chance.")
+
+
+def test_validation_may_choose_another(study_of):
+    accuracies = {"20-20": spread(0.964), "8": spread(0.962, turn=1)}
+    study = study_of(accuracies)
+    assert answers.by_validation(study) == [
+        "Validation accuracy, which does not look at the test set, chooses the same."
+    ]
+    study.runs["best_val_accuracy"] = [0.9] * 10 + [0.95] * 10
+    assert answers.by_validation(study) == [
+        "Validation accuracy, which does not look at the test set, chooses 8, whose test accuracy is 0.962: that is "
+        "the honest number for a choice among 2."
+    ]
+
+
+def test_numbers_selected_on_the_test_set_are_called_optimistic(study_of):
+    study = study_of({"20-20": [0.96, 0.97]}, validation=None)
+    assert answers.optimistic(study) == [
+        "There was no validation set: the epoch was selected on the test set itself, so these numbers are optimistic."
+    ]
+    assert answers.optimistic(study_of({"20-20": [0.96, 0.97]})) == []
+    study = study_of({"20-20": [0.96, 0.97]}, metric="max_test_accuracy")
+    assert "optimistic" in answers.optimistic(study)[0]
+    mixed = frame([*runs_of({"8": [0.9]}), *runs_of({"20": [0.9, 0.8]}, validation=None)])
+    assert answers.optimistic(Study(runs=mixed))[0].startswith("2 runs had no validation set: ")
+
+
+def test_failures_are_counted_by_kind_and_those_of_the_best_named(study_of):
+    study = study_of({"20-20": [0.96, 0.97, None], "8": [0.9, None, None]})
+    assert answers.failures(study) == [
+        "3 of 6 runs did not finish (3 diverged); no mean counts them.",
+        "The best itself lost 1 seed: its mean is that of its luckier ones.",
+    ]
+    assert answers.failures(study_of({"8": [0.9]})) == []
+
+
+def test_the_smallest_network_as_good_as_the_best_is_named(study_of):
+    # one standard error of the best is 0.004 / sqrt(10) = 0.00126
+    study = study_of({"64-64": spread(0.964), "20": spread(0.9635, turn=1), "8": spread(0.9, turn=2)})
+    assert cost.small_enough(study) == [
+        "The smallest network within one standard error of it is 20: 0.964 with 1,510 parameters instead of 9,000."
+    ]
+    study = study_of({"20": spread(0.964), "8": spread(0.9, turn=2)})
+    assert cost.small_enough(study) == ["No smaller network comes within one standard error of it."]
+
+
+def test_a_best_on_the_edge_is_pointed_out():
+    rates = [(0.01, 0.90), (0.03, 0.92), (0.1, 0.95)]
+    runs = [record for rate, mean in rates for record in runs_of({"8": spread(mean, 3)}, rate=rate)]
+    assert cost.on_edge(Study(runs=frame(runs))) == [
+        "Its learning_rate (0.1) is the largest tried: a better one may lie beyond (try learning_rate=0.3)."
+    ]
+    assert cost.on_edge(Study(runs=frame([*runs, *runs_of({"8": spread(0.8, 3)}, rate=0.3)]))) == []
+
+
+def test_what_explains_the_variance_is_told_largest_first(study_of):
+    runs = [
+        *runs_of({"8": spread(0.90, 5), "20": spread(0.95, 5, turn=1)}, settings={"activation": "relu"}),
+        *runs_of({"8": spread(0.91, 5, turn=2), "20": spread(0.96, 5, turn=3)}, settings={"activation": "tanh"}),
+    ]
+    (said,) = explained.sentences(Study(runs=frame(runs)))
+    # sums of squares: layers 20 * 0.025², activation 20 * 0.005², within 16 * 0.004²: 0.0125, 0.0005, 0.000256
+    assert said == (
+        "Of the variance of test accuracy between all runs, hidden_layer_sizes explains 94 % and activation 3.8 %; "
+        "what seeds differ by is 1.9 %."
+    )
+    assert explained.sentences(study_of({"8": [0.9], "20": [0.95]})) == []
+
+
+def test_the_test_examples_tell_apart_what_one_seed_cannot(study_of):
+    right = {"20-20/0.1/0": [True] * 95 + [False] * 5, "20/0.1/0": [True] * 94 + [False] * 6}
+    right |= {"8/0.1/0": [True] * 50 + [False] * 50}
+    correct = {run_id: pd.array(bits, dtype="bool").to_numpy() for run_id, bits in right.items()}
+    study = study_of({"20-20": [0.95], "20": [0.94], "8": [0.5]}, correct=correct)
+    assert by_example.sentences(study) == ["On the 100 test examples themselves, 1 of 2 cannot be told from it: 20."]
+    assert by_example.sentences(study_of({"20-20": [0.95], "20": [0.94]})) == []
+
+
+@pytest.mark.parametrize(("n_rising", "begins"), [(1, "1 of its 2 runs were"), (2, "2 of its 2 runs were")])
+def test_a_best_that_was_still_improving_is_told(study_of, n_rising, begins):
+    rising = history().assign(val_accuracy=lambda table: 0.5 + 0.007 * table["epoch"])
+    curves = {f"8/0.1/{seed}": rising if seed < n_rising else history() for seed in (0, 1)}
+    study = study_of({"8": [0.92, 0.93]}, histories=curves)
+    (said,) = trainings.unfinished_best(study)
+    assert said.startswith(f"{begins} still improving when the training ended")
+    assert trainings.unfinished_best(study_of({"8": [0.92, 0.93]})) == []
+
+
+def test_the_answer_begins_with_the_best_and_ends_with_the_failures(study_of):
+    said = answer(study_of({"20-20": [*spread(0.964), None], "8": spread(0.9, 11, turn=1)}))
+    assert said[0].startswith("20-20 is best")
+    assert said[-1].startswith("The best itself lost 1 seed")
+    assert all(sentence.endswith(".") for sentence in said)

@@ -1,0 +1,123 @@
+"""One file that needs nothing else, and in which nobody's text is anything but text."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from nnsweep.results.report.content import Column, Findings, Picture, Section, Table
+from nnsweep.results.report.html import html, svg
+from nnsweep.results.report.sections import findings
+
+from ..conftest import PAYLOADS
+
+LOADING = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "background"}
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def attributes(self, name):
+        return [attributes[name] for _, attributes in self.tags if attributes.get(name)]
+
+
+def picture(name: str) -> Picture:
+    figure = Figure(figsize=(3, 2))
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], label="<b>line</b>")
+    axes.set_title("<script>alert(1)</script>", parse_math=False)
+    return Picture(name, 'What is "to be seen" <here>.', figure)
+
+
+def hostile() -> Findings:
+    """Give findings in which every text is hostile."""
+    texts = [text for text in PAYLOADS if text and text.isprintable()]
+    frame = pd.DataFrame({"label": texts, "mean": [0.5] * len(texts)})
+    columns = (
+        Column("<i>heading</i>", lambda row: str(row["label"]), "label"),
+        Column("mean", lambda row: str(row["mean"]), "mean"),
+    )
+    table = Table(name="hostile", caption=texts[0], frame=frame, columns=columns, best=frozenset({0}))
+    section = Section(
+        name="answer",
+        heading="<h1>",
+        sentences=tuple(texts),
+        points=tuple(texts),
+        tables=(table,),
+        commands=tuple(texts),
+        pictures=(picture("one"), picture("two")),
+    )
+    return Findings(title="<script>alert(1)</script>", sections=(section,))
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(html(hostile()))
+
+
+def test_nothing_is_loaded_from_elsewhere(page):
+    targets = [text for name in LOADING for text in page.attributes(name)]
+    assert targets
+    assert all(target.startswith(("#", "data:image/png;base64,")) for target in targets)
+    assert not {tag for tag, _ in page.tags} & {"link", "iframe", "object", "embed", "base", "form", "img"}
+
+
+def test_the_policy_allows_no_script_but_the_page_s_own():
+    text = html(hostile())
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none';")
+
+
+def test_hostile_text_stays_text(page):
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert not {"b", "i"} & {tag for tag, _ in page.tags}
+    assert "<script>alert(1)</script>" in page.texts
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(page):
+    ids = page.attributes("id")
+    assert len(ids) == len(set(ids))
+    references = [text[1:] for name in ("href", "xlink:href") for text in page.attributes(name) if text[0] == "#"]
+    references += [text for name in ("aria-labelledby",) for text in page.attributes(name)]
+    references += re.findall(r"url\(#([^)]*)\)", html(hostile()))
+    assert {"answer", "one-title", "answer-heading"} <= set(references) <= set(ids)
+
+
+def test_a_picture_says_what_is_to_be_seen():
+    drawn = svg(picture("one"))
+    assert drawn.startswith('<svg role="img" aria-labelledby="one-title"')
+    assert '<title id="one-title">What is &quot;to be seen&quot; &lt;here&gt;.</title>' in drawn
+    assert "<?xml" not in drawn
+    assert "<metadata" not in drawn
+
+
+def test_equal_findings_give_equal_pages():
+    assert html(hostile()) == html(hostile())
+
+
+def test_numbers_are_sorted_by_all_their_digits(study_of):
+    text = html(findings(study_of({"8": [1 / 3, 1 / 3], "20": [0.9, 0.9]})))
+    assert 'data-value="0.3333333333333333">0.3333 ± 0.0000<' in text
+
+
+def test_headings_descend_one_by_one(page):
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels == [1, 2]

@@ -1,0 +1,148 @@
+"""What a report holds, and what it leaves out."""
+
+import pandas as pd
+import pytest
+
+from nnsweep.errors import ConfigError
+from nnsweep.results.frame import frame, rows
+from nnsweep.results.report.sections import findings
+from nnsweep.results.report.study import Origin, Study
+
+from .conftest import history, runs_of, spread
+
+
+@pytest.fixture
+def full() -> Study:
+    """Give a study that has everything: two rates, curves, examples, failures, a baseline."""
+    runs = [
+        record
+        for rate, shift in ((0.01, -0.02), (0.1, 0.0), (1.0, -0.3))
+        for record in runs_of(
+            {"20-20": spread(0.964 + shift, 4), "8": [*spread(0.94 + shift, 3, turn=1), None]}, rate=rate
+        )
+    ]
+    right = pd.array([True] * 95 + [False] * 5, dtype="bool").to_numpy()
+    return Study(
+        runs=frame(runs),
+        histories={record.run_id: history() for record in runs if record.state == "finished"},
+        correct={record.run_id: right for record in runs if record.state == "finished"},
+        baseline="8 learning_rate=0.1",
+        origin=Origin(experiment="sizes", commands=("nnsweep report sizes",), facts={"Data": "0123abcd"}),
+    )
+
+
+def table(study: Study, section: str, name: str = "") -> pd.DataFrame:
+    """Give a table as it is shown."""
+    found = findings(study).section(section)
+    (wanted,) = [one for one in found.tables if one.name == (name or section)]
+    cells = [[column.text(row) for column in wanted.columns] for row in rows(wanted.frame)]
+    return pd.DataFrame(cells, columns=[column.heading for column in wanted.columns])
+
+
+def test_a_full_report_has_all_sections_in_the_order_of_reading(full):
+    assert [section.name for section in findings(full).sections] == [
+        *("question", "answer", "configurations", "comparison", "examples", "fair", "effects", "cost"),
+        *("selection", "outcomes", "pictures", "failures", "origin", "methods"),
+    ]
+
+
+def test_one_run_has_no_tables_of_comparison(study_of):
+    found = findings(study_of({"8": [0.9]}))
+    assert [section.name for section in found.sections if section.tables] == ["selection"]
+    assert found.section("answer").sentences == ("The only configuration reached a test accuracy of 0.9000, one seed.",)
+
+
+def test_nothing_to_report_is_refused():
+    with pytest.raises(ConfigError, match="no such runs"):
+        findings(Study(runs=frame([])))
+
+
+def test_an_unknown_metric_is_refused(study_of):
+    with pytest.raises(ConfigError, match="did you mean 'test_accuracy'"):
+        findings(study_of({"8": [0.9]}, metric="test_acuracy"))
+
+
+def test_the_title_is_the_question_or_the_experiment(full):
+    assert findings(full, "Which size?").title == "Which size?"
+    assert findings(full).title == "sizes"
+
+
+def test_the_question_says_what_varied_and_how_often(full):
+    question = findings(full).section("question")
+    assert question.sentences == (
+        "24 runs of the experiment sizes, of 6 configurations.",
+        "The data: digits.",
+        "4 seeds (0 to 3).",
+    )
+    assert table(full, "question", "varied")["values"].tolist() == ["8, 20-20", "0.01, 0.1, 1"]
+
+
+def test_the_table_of_configurations_has_the_best_in_bold_and_marks_what_cannot_be_told_from_it(study_of):
+    close = {"20-20": spread(0.964), "20": spread(0.963, size=0.02, turn=2), "8": [*spread(0.8, 9, turn=1), None]}
+    study = study_of(close)
+    (shown,) = findings(study).section("configurations").tables
+    assert (shown.best, shown.untold) == ({0}, {1})
+    cells = table(study, "configurations")
+    assert cells["test accuracy"].tolist() == ["0.964 ± 0.003", "0.963 ± 0.014", "0.800 ± 0.003"]
+    assert cells["parameters"].tolist() == ["1,930", "1,510", "730"]
+    assert cells["failed"].tolist() == ["0", "0", "1"]
+
+
+def test_the_comparison_says_in_words_what_can_be_told_apart(study_of):
+    study = study_of({"20-20": spread(0.964), "20": spread(0.963, size=0.02, turn=2), "8": spread(0.8, turn=1)})
+    cells = table(study, "comparison", "against_best")
+    assert cells["told apart"].tolist() == ["no", "yes"]
+    assert cells["difference"].tolist()[1].startswith("\N{MINUS SIGN}0.164")
+    assert cells["p, corrected"].tolist()[1] == "< 0.001"
+
+
+def test_the_fair_comparison_sets_each_at_its_best_rate(full):
+    cells = table(full, "fair")
+    assert cells["compared"].tolist() == ["20-20", "8"]
+    assert cells["own best setting"].tolist() == ["learning_rate=0.1", "learning_rate=0.1"]
+
+
+def test_costs_mark_what_nothing_cheaper_reaches(full):
+    cells = table(full, "cost")
+    assert cells.set_index("configuration")["worth its cost"].to_dict() == {
+        "20-20 learning_rate=0.1": "yes",
+        "8 learning_rate=0.1": "yes",
+        "20-20 learning_rate=0.01": "",
+        "8 learning_rate=0.01": "",
+        "20-20 learning_rate=1": "",
+        "8 learning_rate=1": "",
+    }
+
+
+def test_outcomes_are_counted(full):
+    cells = table(full, "outcomes")
+    assert cells.set_index("outcome")["runs"].to_dict() == {"diverged": "3", "plateaued": "21"}
+
+
+def test_failures_are_listed_with_their_reasons(full):
+    cells = table(full, "failures")
+    assert len(cells) == 3
+    assert set(cells["reason"]) == {"the cost is not finite at epoch 3"}
+
+
+def test_a_reader_is_told_how_to_have_it_again(full):
+    origin = findings(full).section("origin")
+    assert origin.commands == ("nnsweep report sizes",)
+    assert origin.points == ("Data: 0123abcd.", "The same in all runs: data=digits.")
+
+
+def test_the_methods_name_the_tests_that_were_used(study_of):
+    said = " ".join(findings(study_of({"20-20": spread(0.96), "8": spread(0.9, turn=1)})).section("methods").sentences)
+    assert "Student's" in said
+    assert "paired t test" in said
+    assert "Holm" in said
+    assert "Welch" not in said
+    one_seed = " ".join(findings(study_of({"20-20": [0.96], "8": [0.9]})).section("methods").sentences)
+    assert "Student" not in one_seed
+    assert "Holm" not in one_seed
+
+
+def test_every_picture_says_what_is_to_be_seen(full):
+    shown = findings(full).section("pictures").pictures
+    assert {"seeds", "cost", "mean_curves"} <= {picture.name for picture in shown}
+    assert all(picture.caption.endswith(".") for picture in shown)

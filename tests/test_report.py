@@ -1,0 +1,165 @@
+"""``nnsweep report`` and the calls of Python, on a real sweep."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import nnsweep
+from nnsweep.app import main
+from nnsweep.errors import ConfigError
+
+SWEEP = ["-m", "arch=linear,shallow,deep", "seed=0,1,2", "data=digits", "trainer.epochs=8", "tracking.pictures=false"]
+NOTEBOOK = Path(nnsweep.__file__).parents[1] / "experiments" / "answers" / "answers.ipynb"
+
+
+@pytest.fixture(scope="module")
+def swept(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run a small sweep once; give its folder."""
+    folder = tmp_path_factory.mktemp("report")
+    shutil.copy(ready_store_file, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["nnsweep"])
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert main([*SWEEP, "tracking.experiment=flowers"]) == 0
+    return folder
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def told(swept: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Run a command beside the sweep."""
+    monkeypatch.chdir(swept)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return lambda *arguments: Said(main(arguments), *capfd.readouterr())
+
+
+def test_a_report_on_the_terminal_is_markdown_with_the_answer(told):
+    said = told("report", "flowers")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("# flowers\n")
+    assert "9 runs of the experiment flowers, of 3 configurations." in said.out
+    assert re.search(r"is best: test accuracy 0\.9\d+ ± 0\.0\d+|share the best test accuracy, 0\.9", said.out)
+    assert "nnsweep report flowers\n" in said.out
+
+
+@pytest.mark.parametrize(
+    ("suffix", "begins"), [("html", "<!DOCTYPE html>"), ("md", "# Which?"), ("tex", r"\documentclass")]
+)
+def test_the_suffix_tells_the_format(told, suffix, begins):
+    said = told("report", "flowers", "--title", "Which?", "-o", f"which.{suffix}")
+    assert said == (0, "", "")
+    assert Path(f"which.{suffix}").read_text(encoding="utf-8").startswith(begins)
+
+
+def test_pictures_are_written_beside_markdown(told):
+    assert told("report", "flowers", "-o", "with pictures.md", "--pictures") == (0, "", "")
+    text = Path("with pictures.md").read_text(encoding="utf-8")
+    files = sorted(path.name for path in Path().glob("with pictures-*.svg"))
+    assert len(files) > 3
+    assert all(f"]({name.replace(' ', '%20')})" in text for name in files)
+
+
+def test_the_report_repeats_the_command_that_made_it(told):
+    said = told("report", "flowers", "--filter", "seed < 2", "--confidence", "0.9", "--baseline", "linear")
+    assert "nnsweep report flowers --baseline linear --confidence 0.9 --filter 'seed < 2'\n" in said.out
+    assert "(90 %, 2 seeds)" in said.out
+    assert "6 runs of the experiment" in said.out
+
+
+def test_several_sweeps_can_be_reported_together(told):
+    (sweep,) = set(nnsweep.load_results("flowers")["sweep"])
+    both = told("report", "flowers", "--sweep", sweep, "--sweep", "another")
+    assert "9 runs" in both.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("nothing",), 2, "flowers"),
+        (("flowers", "-o", "report.docx"), 2, "use one of .html, .md, .tex"),
+        (("flowers", "-o", "nowhere/report.html"), 2, "create it first"),
+        (("flowers", "--metric", "acuracy"), 2, "did you mean"),
+        (("flowers", "--filter", "seed > 7"), 2, "there is nothing to report"),
+        (("flowers", "--filter", "sed > 7"), 2, "did you mean 'seed'"),
+        (("flowers", "--baseline", "liner"), 2, "did you mean 'linear'"),
+        (("flowers", "--confidence", "95"), 2, "0.95 is usual"),
+        (("flowers", "--by", "archi"), 2, "did you mean 'arch'"),
+        (("flowers", "-o", "a report.tex", "--pictures"), 2, "letters, digits"),
+        (("flowers", "--uri", "sqlite:///absent.db"), 5, "absent.db"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_and_leaves_no_file(told, arguments, code, words):
+    before = sorted(Path().rglob("*report*"))
+    said = told("report", *arguments)
+    assert said.code == code
+    assert words in said.err
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert sorted(Path().rglob("*report*")) == before
+
+
+def test_python_gives_the_same_answers(told):
+    runs = nnsweep.load_results("flowers", filter="state == 'finished'")
+    assert len(runs) == 9
+    assert nnsweep.configurations(runs)["n"].tolist() == [3, 3, 3]
+    assert len(nnsweep.compare(runs)) == 2
+    assert nnsweep.indistinguishable(runs)[0] == nnsweep.configurations(runs)["label"].iloc[0]
+    assert "residual" in nnsweep.effects(runs)["term"].tolist()
+    curves = nnsweep.load_histories(runs)
+    assert set(curves) == set(runs["run_id"])
+    assert all(len(history) == 9 for history in curves.values())
+    assert isinstance(nnsweep.plot_learning_curves(runs, curves), Figure)
+    right = nnsweep.load_correct(runs)
+    accuracies = {run_id: correct.right.mean() for run_id, correct in right.items()}
+    assert accuracies == dict(zip(runs["run_id"], runs["test_accuracy"], strict=True))
+    found = nnsweep.report("flowers", "python.html")
+    assert found.section("answer").sentences[0] in told("report", "flowers").out.replace("\\", "")
+    assert Path("python.html").exists()
+
+
+def test_curves_need_run_ids():
+    with pytest.raises(ConfigError, match="no column run_id"):
+        nnsweep.load_histories(pd.DataFrame({"test_accuracy": [0.9]}))
+
+
+def test_all_names_are_there_and_importing_them_is_late():
+    code = (
+        "import sys, nnsweep; heavy = {'pandas', 'mlflow', 'matplotlib', 'scipy', 'numpy'}; "
+        "assert not heavy & set(sys.modules); "
+        "assert set(nnsweep.__all__) <= set(dir(nnsweep)); "
+        "print(*(getattr(nnsweep, name) is not None for name in nnsweep.__all__))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"] * len(nnsweep.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'comparr'"):
+        nnsweep.comparr  # noqa: B018
+
+
+def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path):
+    import json
+
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    program = "\n".join(line for cell in code for line in cell.splitlines() if not line.startswith("%"))
+    environment = os.environ | {"MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is best" in done.stdout
+    assert not [cell for cell in cells if cell.get("outputs")]
