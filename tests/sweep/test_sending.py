@@ -1,5 +1,6 @@
 """What a folder keeps of a run comes into the store once, however often it is sent and whatever was lost before."""
 
+import contextlib
 import itertools
 import re
 import shutil
@@ -75,6 +76,21 @@ def test_a_run_that_was_half_sent_while_it_trained_is_completed_and_no_point_is_
     assert dict(found)[41] == record.metrics["test_accuracy"]
     for name in record.metrics.keys() - {"test_accuracy"}:
         assert len(client(store.uri).get_metric_history(record.run_id, name)) == 1, name
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_a_receipt_that_is_lost_when_a_record_is_sent_again_doubles_nothing(
+    request_, done, store, refusing, contents, all_runs
+):
+    _, control = done(number=1)
+    with refusing("create_run"):
+        folder, _ = done()
+    for _ in range(2):
+        with refusing(request_, lost=True, times=2), contextlib.suppress(StoreError):  # one is asked twice at once
+            resent(store, folder)
+    again = resent(store, folder)
+    assert len(all_runs(store)) == 2
+    assert contents(store, again.run_id) == contents(store, control.run_id)
 
 
 @pytest.mark.usefixtures("at_once")
