@@ -29,7 +29,8 @@ def noted(place: Place, uri: str) -> Iterator[None]:
 
     The next answer, whoever gets it, takes it away. A job that belongs to no sweep leaves none.
     """
-    sweep = next((folder for folder in place.folder.parents if folder.name == place.sweep), None)
+    folders = (place.folder, *place.folder.parents)  # a single job's is the sweep's
+    sweep = next((folder for folder in folders if folder.name == place.sweep), None)
     if sweep is None:
         yield
         return

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -132,6 +133,12 @@ def test_the_absence_of_another_store_leaves_no_mark(tmp_path):
         assert not (tmp_path / MARK).exists()
         _meet_silence(URI)
         assert (tmp_path / MARK).exists()
+
+
+def test_a_single_job_leaves_its_mark_in_its_own_folder(tmp_path):
+    with noted(replace(_place(tmp_path), folder=tmp_path), URI):
+        _meet_silence(URI)
+    assert (tmp_path / MARK).exists()
 
 
 def test_a_job_without_a_sweep_leaves_no_mark(tmp_path):
