@@ -99,6 +99,7 @@ def job(config: DictConfig) -> "RunRecord | list[RunRecord]":
     if settings.mode == RunMode.RUN:
         return _alone(config)
     checked = grid.checked(config)
+    grid.refuse_plan(checked)
     place = grid.place(checked, settings)
     store = _store(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
     unwanted = wish.watch(Path(settings.sweep.dir).absolute())

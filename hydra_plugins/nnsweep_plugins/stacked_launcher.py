@@ -54,6 +54,7 @@ class StackedLauncher(Launcher):
             return one_by_one.launch(application, job_overrides, initial_job_idx, self._n_workers)
         compose = Composer(self.hydra_context.config_loader, self.config)
         tasks = grid.tasks(job_overrides, compose, first=initial_job_idx)
+        grid.refuse_plan(tasks[0].job)
         folder.mkdir(parents=True, exist_ok=True)
         crew = Crew(app.stack)
         crew.begin(tasks)

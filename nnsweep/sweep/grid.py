@@ -317,3 +317,15 @@ def _place(job: Job, hydra: HydraConf, about: _About) -> Place:
         varying=about.varying,
         n_jobs=about.n_jobs,
     )
+
+
+def refuse_plan(job: Job) -> None:
+    """Refuse ``dry_run=true`` where jobs come from a sweeper that makes no plan.
+
+    Raises
+    ------
+    ConfigError
+        If a plan is asked for.
+    """
+    if job.dry_run:
+        raise ConfigError("dry_run=true: only the grid sweeper makes a plan; leave out hydra/sweeper")

@@ -77,6 +77,7 @@ HYDRAS = [
     ("RUN mode with a wrong value", ["hydra.mode=RUN", "seed=-1"], "seed=-1: must be >= 0"),
     ("RUN mode with a wrong store", ["hydra.mode=RUN", "tracking.uri=x"], "tracking.uri=x"),
     ("another sweeper with a wrong value", ["hydra/sweeper=basic", "seed=-1"], "seed=-1: must be >= 0"),
+    ("another sweeper with a plan", ["hydra/sweeper=basic", "dry_run=true"], "dry_run=true: only the grid sweeper"),
     ("another launcher with a wrong value", ["hydra/launcher=basic", "seed=-1"], "seed=-1: must be >= 0"),
     ("a search path that is not there", "hydra.searchpath=[file:///dev/null/x]", "/dev/null/x"),
     ("the sweeper's own grid: unknown key", "+hydra.sweeper.params.nosuch=1", "nosuch"),

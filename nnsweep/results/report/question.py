@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from nnsweep.results.frame import plain, settings
-from nnsweep.results.grouping import ARCHITECTURE, SEED, varying_settings
+from nnsweep.results.grouping import ARCHITECTURE, SEED
 from nnsweep.results.report.content import Column, Section, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import count, listed
@@ -21,7 +21,7 @@ def question(study: Study) -> Section:
         name="question",
         heading="The question",
         sentences=tuple(filter(None, [_extent(study), _data(runs), _seeds(study)])),
-        tables=_varied(runs),
+        tables=_varied(study),
     )
 
 
@@ -53,8 +53,9 @@ def _is_range(seeds: Sequence[object]) -> bool:
     return len(seeds) > 2 and seeds == list(range(int(str(seeds[0])), int(str(seeds[0])) + len(seeds)))
 
 
-def _varied(runs: pd.DataFrame) -> tuple[Table, ...]:
-    names = varying_settings(runs)
+def _varied(study: Study) -> tuple[Table, ...]:
+    """List what tells the configurations apart; what follows from it, such as a schedule's constants, says no more."""
+    runs, names = study.runs, study.settings
     if set(names) & set(ARCHITECTURE):
         names += [name for name in ("depth", "width") if name in runs.columns and len(_values(runs, name)) > 1]
     values = [", ".join(_values(runs, name)) for name in names]
