@@ -30,6 +30,8 @@ MOST_CURVES = 30
 """How many runs' curves a picture holds; beyond that none can be told from the others."""
 HALF = 0.5
 """A map has runs in more than this part of its cells."""
+ROOM = 70
+"""Letters that values have room for below a map; a setting with more is written beside it."""
 LEAST_LINES = 3
 """How many configurations parallel coordinates and a front need to tell anything."""
 
@@ -184,7 +186,12 @@ def _axes(runs: pd.DataFrame) -> tuple[str, str] | None:
     names.sort(key=lambda name: -runs[name].map(repr).nunique())
     if len(names) < 2 or _filled(runs, names[:2]) <= HALF:
         return None
-    return names[0], names[1]
+    return (names[1], names[0]) if _letters(runs, names[0]) > ROOM else (names[0], names[1])
+
+
+def _letters(runs: pd.DataFrame, name: str) -> int:
+    """Count the letters of a setting's values side by side."""
+    return sum(len(str(value)) for value in runs[name].unique())
 
 
 def _sizes(runs: pd.DataFrame) -> list[str]:

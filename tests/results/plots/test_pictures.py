@@ -93,3 +93,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, sweep):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         save_all(pictures(*sweep, only=["seeds"]), tmp_path / "file")
+
+
+def test_a_setting_with_many_long_names_is_written_beside_the_map(made):
+    runs, _ = made(depths=[1], widths=[8], schedules=[f"a_long_name_{number}" for number in range(9)])
+    axes = pictures(runs)["grid"].axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["relu", "tanh"]
+    assert len(axes.get_yticklabels()) == 9
