@@ -28,11 +28,22 @@ def best(study: Study) -> list[str]:
     first, shared = study.best, study.first
     mean = study.number(first["mean"])
     if len(shared) > 1:
-        with_it = f" (the first{_sureness(study, first)})" if first["n"] > 1 else _sureness(study, first)
-        return [f"{listed(shared)} share the best {study.words}, {mean}{with_it}."]
+        return [f"{listed(shared)} are best alike: {study.words} {mean} ({count(int(first['n']), 'seed')})."]
     if len(study.configurations) == 1:
         return [f"The only configuration reached a {study.words} of {mean}{_sureness(study, first)}."]
     return [f"{first['label']} is best: {study.words} {mean}{_sureness(study, first)}."]
+
+
+def several_data_sets(study: Study) -> list[str]:
+    """Warn of accuracies on different data, of which the easier one has the best."""
+    names = sorted({str(name) for name in plain(study.runs["data"])}) if "data" in study.runs.columns else []
+    if len(names) < 2:
+        return []
+    rule = f"data == '{names[0]}'"
+    return [
+        f"The runs are on different data ({listed(names)}), so the best is also the one with the easier task: "
+        f'report each by itself, with --filter "{rule}".'
+    ]
 
 
 def single_seed(study: Study) -> list[str]:
@@ -152,6 +163,7 @@ def failures(study: Study) -> list[str]:
 
 PARTS: Sequence[Callable[[Study], list[str]]] = (
     best,
+    several_data_sets,
     single_seed,
     rivals,
     more_seeds,

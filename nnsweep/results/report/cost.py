@@ -40,7 +40,7 @@ def small_enough(study: Study) -> list[str]:
 
 def on_edge(study: Study) -> list[str]:
     """Warn if a number of the best is the smallest or the largest that was tried."""
-    if not study.has_result:
+    if not study.has_result or not study.is_accuracy:
         return []
     found = _edges(study)
     return [

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnsweep.errors import DataError
 from nnsweep.results.comparison import compare
 from nnsweep.results.configurations import configurations
 from nnsweep.results.effects import effects
@@ -78,9 +79,8 @@ class Study:
     confidence: float = 0.95
     origin: Origin = field(default_factory=Origin)
 
-    def __post_init__(self) -> None:  # where no run has finished, no run has a metric
-        if self.metric in METRICS and self.metric not in self.runs.columns:
-            object.__setattr__(self, "runs", self.runs.assign(**{self.metric: math.nan}))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "runs", _complete(self.runs, self.metric))
 
     @cached_property
     def configurations(self) -> pd.DataFrame:
@@ -122,20 +122,22 @@ class Study:
 
     @cached_property
     def by_example(self) -> pd.DataFrame:
-        """What `compare_examples` says; it has no rows if it is not known which examples the best got right."""
+        """What `compare_examples` says; no rows if it is not known what the best got right, or test sets differ."""
         known = self.correct and self.has_result and set(self._ids) & set(self.correct)
-        if not known or len(self.configurations) < 2:
+        if self.metric != "test_accuracy" or not known or len(self.configurations) < 2:
             return pd.DataFrame({"test": []})
-        return compare_examples(
-            self.runs, self.correct, metric=self.metric, by=self.by, confidence=self.confidence, digests=self.digests
-        )
+        asked = {"metric": self.metric, "by": self.by, "confidence": self.confidence, "digests": self.digests}
+        try:
+            return compare_examples(self.runs, self.correct, **asked)  # type: ignore[arg-type]
+        except DataError:
+            return pd.DataFrame({"test": []})
 
     @property
     def _ids(self) -> list[str]:
         """The ids of the best configuration's runs that count."""
         (best,) = (one for one in self._groups if one.label == self.best["label"])
-        ids = plain(self.runs["run_id"]) if "run_id" in self.runs.columns else []
-        return [str(ids[row]) for row in best.counted.values()] if ids else []
+        ids = plain(self.runs["run_id"])
+        return [str(ids[row]) for row in best.counted.values()]
 
     @cached_property
     def outcomes(self) -> pd.DataFrame:
@@ -196,7 +198,7 @@ class Study:
     @cached_property
     def states(self) -> list[str]:
         """The state of each run."""
-        return [str(state) for state in plain(self.runs["state"])] if "state" in self.runs.columns else []
+        return [str(state) for state in plain(self.runs["state"])]
 
     @cached_property
     def seeds(self) -> list[object]:
@@ -219,6 +221,14 @@ class Study:
         if not len(spread):
             return 4
         return min(MOST_PLACES, max(3, -math.floor(math.log10(float(np.median(spread))))))
+
+
+def _complete(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Add the columns that a table from elsewhere may lack, and the metric where no run has finished."""
+    names = [f"row {row}" for row in range(len(runs))]
+    columns: dict[str, Any] = {"name": names, "state": "finished", "reason": "", "run_id": names}
+    columns |= {metric: math.nan} if metric in METRICS else {}
+    return runs.assign(**{name: value for name, value in columns.items() if name not in runs.columns})
 
 
 def _tuples(table: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, ...]]:

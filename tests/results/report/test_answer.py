@@ -1,5 +1,6 @@
 """Every sentence of the answer, on studies whose truth is known."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -32,7 +33,7 @@ def test_a_cost_is_best_where_it_is_least(study_of):
 
 def test_equal_bests_are_named_together(study_of):
     study = study_of({"20-20": [0.9, 0.92], "8": [0.92, 0.9], "20": [0.8, 0.7]})
-    assert answers.best(study)[0].startswith("20-20 and 8 share the best test accuracy, 0.910 (the first ± 0.1")
+    assert answers.best(study) == ["20-20 and 8 are best alike: test accuracy 0.910 (2 seeds)."]
     assert answers.rivals(study) == ["None of the 2 others can be told from 20-20."]
     assert cost.small_enough(study) == [
         "The smallest network within one standard error of it is 8: 0.910 with 730 parameters instead of 1,930."
@@ -48,6 +49,19 @@ def test_without_a_result_there_is_no_answer(study_of):
     study = study_of({"8": [None, None], "20": [None]})
     assert answer(study)[0] == "No run finished with a test accuracy: there is no answer yet."
     assert "3 of 3 runs did not finish (3 diverged); no mean counts them." in answer(study)
+
+
+def test_different_data_are_not_compared_without_a_warning():
+    runs = [*runs_of({"8": [0.9, 0.91]}), *runs_of({"8": [0.99, 0.98]}, settings={"data": "iris"})]
+    (said,) = answers.several_data_sets(Study(runs=frame(runs)))
+    assert said.startswith("The runs are on different data (digits and iris), so the best is also the one with the")
+    assert said.endswith("with --filter \"data == 'digits'\".")
+    assert answers.several_data_sets(Study(runs=frame(runs[:2]))) == []
+
+
+def test_runs_on_different_test_sets_are_not_compared_by_example(study_of):
+    right = {"8/0.1/0": np.ones(100, dtype=bool), "20/0.1/0": np.ones(30, dtype=bool)}
+    assert by_example.sentences(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == []
 
 
 def test_one_seed_is_said_to_prove_nothing(study_of):

@@ -52,6 +52,13 @@ def test_one_run_has_no_tables_of_comparison(study_of):
     assert found.section("answer").sentences == ("The only configuration reached a test accuracy of 0.9000, one seed.",)
 
 
+def test_a_table_without_a_store_is_reported_too(full):
+    table = full.runs[["hidden_layer_sizes", "optimizer.learning_rate", "seed", "test_accuracy"]].dropna()
+    sections = {section.name: section for section in findings(Study(runs=table)).sections}
+    assert sections["answer"].sentences[0].startswith("20-20 learning_rate=0.1 is best: test accuracy 0.964 ± 0.00")
+    assert {"configurations", "comparison", "effects"} <= set(sections)
+
+
 def test_nothing_to_report_is_refused():
     with pytest.raises(ConfigError, match="no such runs"):
         findings(Study(runs=frame([])))
