@@ -77,7 +77,7 @@ def test_pictures_are_written_beside_markdown(told):
 def test_the_report_repeats_the_command_that_made_it(told):
     said = told("report", "flowers", "--filter", "seed < 2", "--confidence", "0.9", "--baseline", "linear")
     assert "nnsweep report flowers --baseline linear --confidence 0.9 --filter 'seed < 2'\n" in said.out
-    assert "(90 %, 2 seeds)" in said.out
+    assert "half of its 90 % interval" in said.out
     assert "6 runs of the experiment" in said.out
 
 

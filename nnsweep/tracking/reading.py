@@ -150,10 +150,13 @@ def correct_of_test_set(store: Store, run_id: str) -> Correct | None:
 @contextlib.contextmanager
 def artifact(store: Store, run_id: str, name: str) -> Iterator[Path | None]:
     """Have a file of a run's artifacts in a folder that lasts as long as the block; None if the run has none."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
     with tempfile.TemporaryDirectory() as folder, explained(store.uri):
-        asked = client(store.uri)
-        there = name in [file.path for file in asked.list_artifacts(run_id)]
-        yield Path(asked.download_artifacts(run_id, name, folder)) if there else None
+        place = client(store.uri).get_run(run_id).info.artifact_uri  # the client would ask for it three times
+        files = get_artifact_repository(place, tracking_uri=store.uri)
+        there = name in [file.path for file in files.list_artifacts()]
+        yield Path(files.download_artifacts(name, folder)) if there else None  # type: ignore[no-untyped-call]
 
 
 def histories(store: Store, records: Sequence[RunRecord]) -> dict[str, pd.DataFrame]:
