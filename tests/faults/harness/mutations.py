@@ -65,7 +65,7 @@ PLANTED = [
     Planted(
         "abandoned runs are never closed",
         "sweep/settle.py",
-        "closed = abandoned.close(store, earlier.running(store))",
+        "closed = abandoned.close(store, running)",
         "closed = abandoned.close(store, [])",
         "tests/faults/test_kill.py:goes_on_again",
     ),
@@ -128,8 +128,8 @@ PLANTED = [
     Planted(
         "what a store says is not masked",
         "tracking/client.py",
-        "said = masked(lines[0])[:_SAID]",
-        "said = lines[0][:_SAID]",
+        "said, silent = masked(_said(error))[:_SAID]",
+        "said, silent = _said(error)[:_SAID]",
         "tests/tracking/test_client.py",
     ),
     Planted(
@@ -142,7 +142,7 @@ PLANTED = [
     Planted(
         "a record that is sent again makes another run",
         "sweep/sending.py",
-        "run_id = found.run_id if found else runs.start",
+        "run_id = found.info.run_id if found else runs.start",
         "run_id = runs.start",
         "tests/faults/test_kill.py:any_fifth",
     ),
