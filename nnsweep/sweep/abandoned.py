@@ -11,7 +11,6 @@ from pathlib import Path
 from nnsweep.errors import DataError
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep import sending
-from nnsweep.tracking import owner
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.earlier import Earlier
 from nnsweep.tracking.record import RunRecord
@@ -40,12 +39,7 @@ def close(store: Store, found: Iterable[Earlier], ends: Mapping[int, RunRecord] 
     StoreError
         If the store refuses.
     """
-    return [_ended(store, run, (ends or {}).get(run.record.job)) for run in found if _is_abandoned(run)]
-
-
-def _is_abandoned(run: Earlier) -> bool:
-    """Tell whether nobody is there who could end a run, though it may have said already how it ended."""
-    return run.owner is not None and owner.is_gone(run.owner, run.since)
+    return [_ended(store, run, (ends or {}).get(run.record.job)) for run in found if run.owner_is_gone]
 
 
 def _ended(store: Store, run: Earlier, end: RunRecord | None) -> RunRecord:

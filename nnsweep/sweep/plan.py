@@ -96,7 +96,7 @@ def choice(
         that are not older than that, or than the claim if there is one, are taken, whatever they came to.
     """
     for run in earlier:
-        if run.record.state == "running" and not run.is_abandoned:
+        if run.record.state == "running" and not run.owner_is_gone:
             holder = str(run.owner or "an unknown process")
             return Choice(action="wait", why="running", holder=holder, since=run.since)
     begun = claim.since if claim else waited_since

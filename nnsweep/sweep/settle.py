@@ -13,6 +13,7 @@ from nnsweep.sweep import abandoned, plan, sending
 from nnsweep.sweep.plan import Choice, Rerun, Wanted
 from nnsweep.tracking import claims, earlier
 from nnsweep.tracking import run as runs
+from nnsweep.tracking.earlier import Earlier
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, if_there, ready
@@ -92,27 +93,29 @@ def settle(asked: Asked) -> Settled:
         return _looked(asked)
     store = ready(asked.uri, asked.experiment, asked.artifact_root)
     with claims.alone(store):
-        notes = _tidied(store, asked)
-        choices = _choices(store, asked)
+        running = earlier.running(store)
+        notes = _tidied(store, asked, running)
+        there = [run for run in running if not run.owner_is_gone]
+        choices = _choices(store, asked, there)
         mine = [job.key for job in asked.jobs if choices[job.number].action == "run"]
-        return Settled(store=store, choices=choices, run_id=_claimed(store, asked, mine), notes=notes)
+        return Settled(store=store, choices=choices, run_id=_claimed(store, asked, mine, there), notes=notes)
 
 
 def _looked(asked: Asked) -> Settled:
     store = if_there(asked.uri, asked.experiment)
     if store is None:
         return Settled(store=None, choices={job.number: Choice(action="run", why="new") for job in asked.jobs})
-    return Settled(store=store, choices=_choices(store, asked))
+    there = [run for run in earlier.running(store) if not run.owner_is_gone]
+    return Settled(store=store, choices=_choices(store, asked, there))
 
 
-def _tidied(store: Store, asked: Asked) -> list[str]:
+def _tidied(store: Store, asked: Asked, running: Sequence[Earlier]) -> list[str]:
     """Close what was abandoned, send what waits; give what to say of it."""
     root = asked.folder.parent
     if not asked.run_id:
         remove_left([root, *root.glob("*"), *root.glob("*/*")])
-    running = earlier.running(store)
     closed = abandoned.close(store, running)
-    alive = {run.record.sweep for run in running if run.is_sweep and not run.is_abandoned}  # they send themselves
+    alive = {run.record.sweep for run in running if run.is_sweep and not run.owner_is_gone}  # they send themselves
     waiting = [] if asked.run_id else [place for place in sending.unsent(root) if not _is_of(place, alive)]
     jobs = [record for record in closed if record.key]
     lost = sum(record.state == "lost" for record in jobs)
@@ -128,11 +131,11 @@ def _is_of(place: Path, sweeps: Collection[str]) -> bool:
     return place.name in sweeps or place.parent.name in sweeps
 
 
-def _choices(store: Store, asked: Asked) -> dict[int, Choice]:
+def _choices(store: Store, asked: Asked, there: Sequence[Earlier]) -> dict[int, Choice]:
+    """Choose what becomes of each job, given the runs that others are at."""
     keys = {job.key for job in asked.jobs}
     known = earlier.with_keys(store, keys)
-    sweeps = [run for run in earlier.running(store) if run.is_sweep and not _is_own(run, asked)]
-    held = claims.claimed([run for run in sweeps if not run.is_abandoned], keys)
+    held = claims.claimed([run for run in there if run.is_sweep and not _is_own(run, asked)], keys)
     choices = {
         job.number: plan.choice(
             known.get(job.key, []), held.get(job.key), rerun=asked.rerun, waited_since=asked.waited.get(job.key)
@@ -145,7 +148,7 @@ def _choices(store: Store, asked: Asked) -> dict[int, Choice]:
 def _explained(store: Store, jobs: Sequence[Wanted], choices: Mapping[int, Choice]) -> dict[int, Choice]:
     """Add to new jobs why an earlier run of their name is not theirs."""
     new = [job for job in jobs if choices[job.number].why == "new"]
-    others: dict[str, list[earlier.Earlier]] = {}
+    others: dict[str, list[Earlier]] = {}
     for run in earlier.named(store, [job.name for job in new]):
         others.setdefault(run.record.name, []).append(run)
     return {
@@ -155,11 +158,11 @@ def _explained(store: Store, jobs: Sequence[Wanted], choices: Mapping[int, Choic
     }
 
 
-def _claimed(store: Store, asked: Asked, keys: Sequence[str]) -> str:
+def _claimed(store: Store, asked: Asked, keys: Sequence[str], there: Sequence[Earlier]) -> str:
     """Let the sweep's own run say which jobs it will do; the run is started if it is not there yet."""
     texts = claims.tags(keys)
     sweep = asked.folder.name
-    if own := next((run for run in earlier.running(store) if _is_own(run, asked)), None):
+    if own := next((run for run in there if _is_own(run, asked)), None):
         runs.log(store, own.record.run_id, tags=texts)
         return own.record.run_id
     texts |= {
@@ -173,7 +176,7 @@ def _claimed(store: Store, asked: Asked, keys: Sequence[str]) -> str:
     return runs.start(store, f"sweep {sweep}", texts)
 
 
-def _is_own(run: earlier.Earlier, asked: Asked) -> bool:
+def _is_own(run: Earlier, asked: Asked) -> bool:
     """Tell whether a run is the sweep's own, which a worker may have started before it died."""
     return run.is_sweep and run.record.sweep == asked.folder.name and run.owner == asked.owner
 

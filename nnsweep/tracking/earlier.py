@@ -62,10 +62,9 @@ class Earlier:
     claims: str = ""
 
     @property
-    def is_abandoned(self) -> bool:
-        """Whether it was never ended, and nobody is there who could."""
-        held = self.owner is not None and not owner.is_gone(self.owner, self.since)
-        return self.record.state == "running" and self.owner is not None and not held
+    def owner_is_gone(self) -> bool:
+        """Whether nobody is there any more who could end it."""
+        return self.owner is not None and owner.is_gone(self.owner, self.since)
 
 
 def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:

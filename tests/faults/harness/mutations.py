@@ -156,8 +156,8 @@ PLANTED = [
     Planted(
         "whoever is at work counts as gone",
         "tracking/earlier.py",
-        "and self.owner is not None and not held",
-        "and self.owner is not None",
+        "return self.owner is not None and owner.is_gone(self.owner, self.since)",
+        "return self.owner is not None",
         "tests/tracking/test_earlier.py",
     ),
     Planted(
