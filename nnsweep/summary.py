@@ -100,6 +100,7 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
         f"Browse the curves:  {masked(ui)}",
         f"  charts   {masked(chart_link(store, sweep, reused))}",
         f"  compare  {masked(compare_link(store, best[:COMPARED]))}",
+        f"Say what won:       nnsweep report {store.experiment} --sweep {sweep} --output report.html{where}",
         f"Export the table:   nnsweep export {store.experiment} --sweep {sweep} --output table.csv{where}",
     ]
     console.print(Text("\n".join(map(visible, lines))), soft_wrap=True)
