@@ -63,6 +63,8 @@ def remove() -> None:
 
 def _came_to_nothing(noted: _Fresh) -> bool:
     """Tell whether a folder holds only what Hydra writes by itself: configurations, and logs in which nothing is."""
+    if not os.path.isdir(noted.folder):  # it was never made, perhaps because nothing can have its name
+        return True
     found = [path for path in noted.folder.rglob("*") if path.is_symlink() or not path.is_dir()]
     return all(_is_hydras(path, noted) for path in found)
 

@@ -13,7 +13,7 @@ BAD = [
     (
         "a command that does not exist",
         "sweep",
-        "sweep: there is no such command; known: export, verify, reproduce, diff, sync, ui",
+        "sweep: there is no such command; known: export, report, plot, verify, reproduce, diff, sync, ui",
     ),
     ("a key without a value", "seed", "seed: there is no such command"),
     ("nothing in quotes", "", "cannot be read"),
