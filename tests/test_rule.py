@@ -124,10 +124,10 @@ def test_everything_else_is_refused_in_one_line(text):
     ],
 )
 def test_bombs_end_quickly(text):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ConfigError):
         rule(text)({})
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_an_unknown_name_is_told_with_the_nearest_and_all_known():
