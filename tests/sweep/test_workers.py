@@ -30,7 +30,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
 
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_every_piece_comes_back_with_its_number(answer, n_workers):
-    pieces = [("sleep", seconds) for seconds in (0.3, 0, 0.1, 0, 0)]
+    pieces = [("sleep", seconds) for seconds in (1.5, 0, 0.1, 0, 0)]  # the second worker may be late
     results = list(workers.done(answer, pieces, n_workers))
     assert sorted(results) == [*enumerate(pieces)]
     assert results[0][0] == (0 if n_workers == 1 else 1)  # as they come
