@@ -124,6 +124,24 @@ def test_an_interrupted_sweep_and_its_sync_leak_nothing(server, tmp_path, secret
     assert_nothing_leaked(tmp_path, Said(0, *map("".join, zip(said[1:], synced[1:], exported[1:], strict=True))))
 
 
+def test_what_is_made_of_the_runs_leaks_nothing(server, tmp_path, secret_environment):
+    address = with_user(server.uri)
+    where = ("--uri", address)
+    assert run(tmp_path, *JOB, "seed=0,1", f"tracking.uri={address}", "tracking.experiment=read").code == 0
+    said = [
+        run(tmp_path, "export", "read", "--output", "table.csv", *where),
+        run(tmp_path, "report", "read", "--output", "report.html", *where),
+        run(tmp_path, "report", "read", *where),
+        run(tmp_path, "plot", "read", "--format", "both", *where),
+        run(tmp_path, "verify", "table.csv", *where),
+        run(tmp_path, "verify", "table.csv", MLFLOW_TRACKING_URI=address),
+    ]
+    ids = [line.rsplit(",", 3)[1] for line in (tmp_path / "table.csv").read_text().splitlines()[1:]]
+    said += [run(tmp_path, "diff", *ids, *where), run(tmp_path, "reproduce", ids[0], *where)]
+    assert [one.code for one in said] == [0] * len(said), said
+    assert_nothing_leaked(tmp_path, Said(0, "".join(one.out for one in said), "".join(one.err for one in said)))
+
+
 # ---- jobs that fail, and say why
 
 
@@ -207,10 +225,17 @@ def addresses() -> list[str]:
     return [with_user(here), with_query(here), *map(with_user, databases), with_user("ftp://127.0.0.1/db")]
 
 
-COMMANDS = [JOB, (*JOB, "dry_run=true"), ("sync", "."), ("export", "nnsweep")]
+COMMANDS = [
+    JOB,
+    (*JOB, "dry_run=true"),
+    ("sync", "."),
+    ("export", "nnsweep"),
+    ("report", "nnsweep"),
+    ("diff", "a", "b"),
+]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=["sweep", "plan", "sync", "export"])
+@pytest.mark.parametrize("command", COMMANDS, ids=["sweep", "plan", "sync", "export", "report", "diff"])
 @pytest.mark.parametrize("address", addresses(), ids=lambda address: re.match(r"\w+", address)[0])
 def test_a_store_that_cannot_be_reached_is_told_without_its_secrets(
     nnsweep, study, secret_environment, monkeypatch, address, command
