@@ -1,9 +1,9 @@
 """An edge: a best value that is the smallest or the largest tried, so that a better one may lie beyond."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from nnsweep.results.cells import Values
+Values: TypeAlias = tuple[object, ...]
 
 UNBOUNDED = ("learning_rate", "weight_decay")
 """Settings that may be more than 1, although most of their values are less."""

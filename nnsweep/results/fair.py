@@ -12,9 +12,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.cells import Spread, Values, finished, groups, is_seed, named, spread, telling
-from nnsweep.results.edge import edges
-from nnsweep.results.frame import plain, settings
+from nnsweep.results.configurations import interval
+from nnsweep.results.edge import Values, edges
+from nnsweep.results.frame import plain
+from nnsweep.results.grouping import check_columns, coded, grouped, in_full, telling, varying_settings
+from nnsweep.results.ranking import counted
 
 TUNED = ("schedule", "optimizer")
 """The parts of a configuration that are tuned for a subject."""
@@ -54,6 +56,14 @@ class FairComparison(NamedTuple):
     same_label: str
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+
+
+class Spread(NamedTuple):
+    """How many repetitions of a number there are, their mean, and their standard deviation (from n - 1)."""
+
+    n: int
+    mean: float
+    std: float
 
 
 class Cell(NamedTuple):
@@ -121,7 +131,7 @@ def fair_comparison(
     on_edge = {who: edges(list(tried[who]), tuned_names, setting) for who, setting in best.items()}
     rows = [
         (
-            *(*who, named(subjects, who), *setting, named(tuned_names, setting, nothing="as it is")),
+            *(*who, _told(subjects, who), *setting, _setting_told(tuned_names, setting)),
             *(cells[who][setting].selecting.mean, *_reported(cells[who], setting, same)),
             *(len(tried[who]), bool(on_edge[who])),
         )
@@ -134,10 +144,10 @@ def fair_comparison(
         tuned=tuple(tuned_names),
         selecting=chosen_by,
         reported=reported,
-        same=None if same is None else dict(zip(tuned_names, same, strict=True)),
-        same_label="" if same is None else named(tuned_names, same, nothing="as it is"),
-        notes=(note, *(f"{named(subjects, who)}: no run finished" for who in tried if who not in cells)),
-        warnings=tuple(f"{named(subjects, who)}: {edge.words}" for who, found in on_edge.items() for edge in found),
+        same=None if same is None else _pairs(tuned_names, same),
+        same_label="" if same is None else _setting_told(tuned_names, same),
+        notes=(note, *(f"{_told(subjects, who)}: no run finished" for who in tried if who not in cells)),
+        warnings=tuple(f"{_told(subjects, who)}: {edge.words}" for who, found in on_edge.items() for edge in found),
     )
 
 
@@ -158,17 +168,22 @@ def _roles(
     runs: pd.DataFrame, subject: Sequence[str] | None, tuned: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
     """Say which columns are compared and which are tuned, and refuse what would be mixed without a word."""
-    groups(runs, [*(subject or ()), *(tuned or ())])  # tells unknown names
-    names = [name for name in settings(runs) if not is_seed(name)]
+    check_columns(runs, [*(subject or ()), *(tuned or ())])
+    names = varying_settings(runs)
     tunable = [name for name in names if name.partition(".")[0] in TUNED] if tuned is None else list(tuned)
+    codes = {name: coded(runs, name) for name in dict.fromkeys([*names, *(subject or ()), *tunable])}
+
+    def tell(some: Sequence[str], known: Sequence[str] = ()) -> list[str]:
+        return telling({name: codes[name] for name in [*known, *some]}, known)
+
     if subject is None:
-        subject = telling(runs, [name for name in names if name not in tunable])
-        subject = subject or (telling(runs, [name for name in TUNED if name in names]) if tuned is None else [])
+        subject = tell([name for name in names if name not in tunable])
+        subject = subject or (tell([name for name in TUNED if name in names]) if tuned is None else [])
     if not subject:
         raise ConfigError("nothing varies that could be compared; name it: subject=[...]")
     if tuned is None:
-        tuned = telling(runs, [name for name in tunable if name not in subject], subject)
-    if mixed := telling(runs, [name for name in names if name not in (*subject, *tuned)], [*subject, *tuned]):
+        tuned = tell([name for name in tunable if name not in subject], subject)
+    if mixed := tell([name for name in names if name not in (*subject, *tuned)], [*subject, *tuned]):
         raise ConfigError(
             f"{', '.join(mixed)}: varies too, and runs that differ in it would be averaged; add it to subject or to "
             "tuned, or choose the runs that have one value of it"
@@ -178,7 +193,7 @@ def _roles(
 
 def _chosen_by(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, str]:
     """Say by which metric settings are chosen, and that in words."""
-    with_it, with_result = spread(finished(runs, selecting)).n, spread(finished(runs, reported)).n
+    with_it, with_result = (sum(value is not None for value in counted(runs, name)) for name in (selecting, reported))
     if not with_it:
         return reported, f"{selecting} is not known: settings were chosen by {reported} itself, which flatters them all"
     left_out = f"; runs without it do not count: {with_result - with_it}" if with_result > with_it else ""
@@ -188,18 +203,34 @@ def _chosen_by(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, 
 def _tried(
     runs: pd.DataFrame, subject: Sequence[str], tuned: Sequence[str], metrics: tuple[str, str]
 ) -> dict[Values, dict[Values, Cell]]:
-    selecting, reported = (finished(runs, metric) for metric in metrics)
-    states = plain(runs["state"])
+    selecting, reported = metrics
+    others, states = counted(runs, reported), plain(runs["state"])
     tried: dict[Values, dict[Values, Cell]] = {}
-    for values, places in groups(runs, [*subject, *tuned]).items():
-        known = [place for place in places if spread([selecting[place]]).n]
+    for one in sorted(grouped(runs, selecting, by=[*subject, *tuned]), key=lambda one: one.rows):
+        values = tuple(one.settings.values())
         cell = Cell(
-            is_whole=all(states[place] != "diverged" for place in places),
-            selecting=spread(selecting[place] for place in known),
-            reported=spread(reported[place] for place in known),
+            is_whole=all(states[row] != "diverged" for row in one.rows),
+            selecting=_spread(list(one.values.values())),
+            reported=_spread([value for row in one.counted.values() if (value := others[row]) is not None]),
         )
         tried.setdefault(values[: len(subject)], {})[values[len(subject) :]] = cell
     return tried
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(len(values), *interval(values)[:2])
+
+
+def _told(names: Sequence[str], values: Values) -> str:
+    return in_full(_pairs(names, values))
+
+
+def _setting_told(names: Sequence[str], values: Values) -> str:
+    return in_full(_pairs(names, values), nothing="as it is")
+
+
+def _pairs(names: Sequence[str], values: Values) -> dict[str, object]:
+    return dict(zip(names, values, strict=True))
 
 
 def _finished_cells(tried: Mapping[Values, Cell]) -> dict[Values, Cell]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import unknown, visible
-from nnsweep.results.frame import plain, settings
+from nnsweep.results.frame import METRICS, plain, settings
 from nnsweep.results.ranking import counted
 from nnsweep.tracking.record import CHOICES
 
@@ -59,7 +59,8 @@ def grouped(runs: pd.DataFrame, metric: str, *, by: Sequence[str] | None = None)
     runs : pandas.DataFrame
         A frame of runs. Without a column ``seed`` the runs of a configuration are repeats that nothing pairs.
     metric : str
-        The column that a run must have a value of to count (`nnsweep.results.ranking.counted`).
+        The column that a run must have a value of to count (`nnsweep.results.ranking.counted`). Where no run has
+        finished, no run has a metric: a known one may be absent, and then none counts.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
 
@@ -73,7 +74,7 @@ def grouped(runs: pd.DataFrame, metric: str, *, by: Sequence[str] | None = None)
     ConfigError
         If a column is unknown, or two runs that count have the same configuration and seed.
     """
-    check_columns(runs, [metric, *(by or ())])
+    check_columns(runs, [*([] if metric in METRICS else [metric]), *(by or ())])
     names = list(by) if by is not None else varying_settings(runs, metric)
     codes = {name: coded(runs, name) for name in names}
     told = names if by is not None else telling(codes)
@@ -147,17 +148,33 @@ def n_groups(names: Sequence[str], codes: Codes) -> int:
     return len(set(zip(*(codes[name] for name in names), strict=True))) if names else 1
 
 
-def telling(codes: Codes) -> list[str]:
-    """Choose columns that tell all combinations apart, each adding to those before it.
+def telling(codes: Codes, known: Sequence[str] = ()) -> list[str]:
+    """Choose columns that tell all combinations apart, each adding to the `known` ones and to those before it.
 
     The layers' sizes take the place of the architecture's name where they tell more.
     """
-    names = [name for name in codes if name != "arch" or not _are_finer_sizes(codes)]
+    names = [name for name in codes if name not in known and (name != "arch" or not _are_finer_sizes(codes))]
     kept: list[str] = []
     for name in names:
-        if not follows(name, kept, codes):
+        if not follows(name, [*known, *kept], codes):
             kept.append(name)
     return kept
+
+
+def in_full(choices: Mapping[str, object], nothing: str = "all runs") -> str:
+    """Write what makes a configuration with all its names; one without any is `nothing`.
+
+    Examples
+    --------
+    >>> in_full({"arch": "deep", "optimizer.learning_rate": 0.1}), in_full({})
+    ('arch=deep, optimizer.learning_rate=0.1', 'all runs')
+    """
+    told = (
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in choices.items()
+        if value is not None
+    )
+    return ", ".join(told) or nothing
 
 
 def told_run(runs: pd.DataFrame, row: int) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from nnsweep.results.cells import configuration, finished, groups, named, spread
+from nnsweep.results.configurations import Interval, interval
+from nnsweep.results.grouping import grouped, in_full
+from nnsweep.results.ranking import counted
 
 ACCURACIES = ("test_accuracy", "final_test_accuracy", "max_test_accuracy")
 DIFFERENCES = {
@@ -38,7 +40,7 @@ def optimism(runs: pd.DataFrame) -> pd.DataFrame:
         (both missing without validation).
     """
     known = pd.DataFrame(
-        {name: pd.Series(finished(runs, name), runs.index, dtype=float) for name in ("best_val_accuracy", *ACCURACIES)}
+        {name: pd.Series(counted(runs, name), runs.index, dtype=float) for name in ("best_val_accuracy", *ACCURACIES)}
     )
     validated = known["best_val_accuracy"].notna()
     table = pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"]}, index=runs.index)
@@ -59,41 +61,44 @@ def optimism_of_configurations(runs: pd.DataFrame, by: Sequence[str] | None = No
     runs : pandas.DataFrame
         A frame of runs.
     by : sequence of str, optional
-        The settings that make a configuration; by default those that vary, without the seed.
+        The columns that make a configuration; by default the settings that vary.
 
     Returns
     -------
     pandas.DataFrame
-        One row a configuration: the settings, ``label``, ``n`` (finished runs); means of the three accuracies and of
-        the two differences under their own names; ``optimism_std``.
+        One row a configuration, in the order of the runs: the settings, ``label``, ``n`` (finished runs); means of
+        the three accuracies and of the two differences under their own names; ``optimism_std``.
 
     Raises
     ------
     ConfigError
-        If there is no such column.
+        If there is no such column, or two runs that count have the same configuration and seed.
     """
-    names, each = configuration(runs) if by is None else list(by), optimism(runs)
-    averaged = (*ACCURACIES, *DIFFERENCES)
+    each, averaged = optimism(runs), (*ACCURACIES, *DIFFERENCES)
     table = []
-    for values, places in groups(runs, names).items():
-        spreads = {name: spread(each[name].iloc[places]) for name in averaged}
-        told = dict(zip(names, values, strict=True)) | {"label": named(names, values), "n": spreads["test_accuracy"].n}
-        means = {name: one.mean for name, one in spreads.items()}
+    for one in sorted(grouped(runs, ACCURACIES[0], by=by), key=lambda one: one.rows):
+        spreads = {name: _spread(each[name].iloc[list(one.counted.values())]) for name in averaged}
+        means = {name: spread.mean for name, spread in spreads.items()}
+        told = one.settings | {"label": in_full(one.settings), "n": len(one.values)}
         table.append(told | means | {"optimism_std": spreads["optimism"].std})
-    return pd.DataFrame(table, columns=None if table else [*names, "label", "n", *averaged, "optimism_std"])
+    return pd.DataFrame(table, columns=None if table else [*(by or ()), "label", "n", *averaged, "optimism_std"])
 
 
 def in_words(runs: pd.DataFrame) -> str:
     """Say in a sentence how optimistic the best test accuracies of a frame of runs are; empty without any."""
     each = optimism(runs)
-    of_all, known = int(each["test_accuracy"].notna().sum()), spread(each["optimism"])
-    if not known.n:
+    of_all, n = int(each["test_accuracy"].notna().sum()), int(each["optimism"].notna().sum())
+    if not n:
         return UNKNOWN if of_all else ""
-    unknown = of_all - known.n
-    how_many = f"mean of {_runs(known.n)}, {each['optimism'].max():.4f} at most" if known.n > 1 else _runs(known.n)
+    unknown = of_all - n
+    how_many = f"mean of {_runs(n)}, {each['optimism'].max():.4f} at most" if n > 1 else _runs(n)
     without = f"; it cannot be known of {_runs(unknown)} without validation set" if unknown else ""
-    above = f"{known.mean:.4f} above that at the best validation epoch"
+    above = f"{_spread(each['optimism']).mean:.4f} above that at the best validation epoch"
     return f"the best test accuracy of all epochs is {above} ({how_many}){without}"
+
+
+def _spread(values: "pd.Series[float]") -> Interval:
+    return interval(values.dropna().tolist())
 
 
 def _runs(number: int) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from nnsweep.results.cells import configuration, finished, groups, named, spread
+from nnsweep.results.configurations import interval
 from nnsweep.results.frame import plain
+from nnsweep.results.grouping import Configuration, grouped, in_full
+from nnsweep.results.ranking import counted
 from nnsweep.results.trend import selecting_curve
 
 SIZES = ("n_parameters", "epoch_flops")
@@ -34,7 +36,7 @@ def prices(
     histories : mapping, optional
         ``{run_id: history}``, for the epochs to a target.
     by : sequence of str, optional
-        The settings that make a configuration; by default those that vary, without the seed.
+        The columns that make a configuration; by default the settings that vary.
     metric : str
         What was reached.
     target : float, optional
@@ -43,25 +45,25 @@ def prices(
     Returns
     -------
     pandas.DataFrame
-        One row a configuration: the settings, ``label``, ``n`` (finished runs with the metric), ``n_parameters``,
-        ``epoch_flops`` (missing in records of versions that did not count them), means of ``epochs`` and
-        ``seconds``, and ``mean`` and ``std`` of the metric. With a target also ``epochs_to_target``, ``n_reached``
-        and ``flops_to_target``; see `epochs_to_target`.
+        One row a configuration, in the order of the runs: the settings, ``label``, ``n`` (finished runs with the
+        metric), ``n_parameters``, ``epoch_flops`` (missing in records of versions that did not count them), means of
+        ``epochs`` and ``seconds``, and ``mean`` and ``std`` of the metric. With a target also ``epochs_to_target``,
+        ``n_reached`` and ``flops_to_target``; see `epochs_to_target`.
 
     Raises
     ------
     ConfigError
-        If there is no such column.
+        If there is no such column, or two runs that count have the same configuration and seed.
     """
-    names = configuration(runs) if by is None else list(by)
+    found = sorted(grouped(runs, metric, by=by), key=lambda one: one.rows)
     rows = [
-        dict(zip(names, values, strict=True))
-        | {"label": named(names, values)}
-        | _price(runs.iloc[places], metric)
-        | ({} if target is None else _pace(runs.iloc[places], histories or {}, target))
-        for values, places in groups(runs, names).items()
+        one.settings
+        | {"label": in_full(one.settings)}
+        | _price(runs, one)
+        | ({} if target is None else _pace(runs.iloc[list(one.rows)], histories or {}, target))
+        for one in found
     ]
-    table = pd.DataFrame(rows, columns=None if rows else [*names, "label", "n", *SIZES, *MEANS, "mean", "std"])
+    table = pd.DataFrame(rows, columns=None if rows else [*(by or ()), "label", "n", *SIZES, *MEANS, "mean", "std"])
     return table.astype({name: "Int64" for name in SIZES if rows})
 
 
@@ -82,11 +84,16 @@ def epochs_to_target(histories: Sequence[pd.DataFrame], target: float) -> float 
     return median if math.isfinite(median) else None
 
 
-def _price(repetitions: pd.DataFrame, metric: str) -> dict[str, object]:
-    reached = spread(finished(repetitions, metric))
-    sizes = {name: _known(repetitions, name) for name in SIZES}
-    means = {name: spread(finished(repetitions, source)).mean for name, source in MEANS.items()}
-    return {"n": reached.n, **sizes, **means, "mean": reached.mean, "std": reached.std}
+def _price(runs: pd.DataFrame, one: Configuration) -> dict[str, object]:
+    reached = interval(list(one.values.values()))
+    all_of_it, counting = runs.iloc[list(one.rows)], runs.iloc[list(one.counted.values())]
+    means = {name: _mean(counting, source) for name, source in MEANS.items()}
+    sizes = {name: _known(all_of_it, name) for name in SIZES}
+    return {"n": len(one.values), **sizes, **means, "mean": reached.mean, "std": reached.std}
+
+
+def _mean(repetitions: pd.DataFrame, name: str) -> float:
+    return interval([value for value in counted(repetitions, name) if value is not None]).mean
 
 
 def _pace(repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], target: float) -> dict[str, object]:

@@ -114,7 +114,7 @@ def test_of_equal_settings_the_first_in_order_is_chosen():
 
 def test_schedules_are_tuned_for_architectures_and_compared_where_nothing_else_varies():
     both = [
-        run(arch, rate, val, val, schedule=schedule)
+        run(arch, rate, val / 8, val / 8, schedule=schedule)
         for val, (arch, schedule, rate) in enumerate(
             [(arch, schedule, rate) for arch in ("a", "b") for schedule in ("inv", "step") for rate in (0.1, 0.2)]
         )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nnsweep.errors import ConfigError
 from nnsweep.results.formats import write
 from nnsweep.results.frame import frame
-from nnsweep.results.grouping import grouped, varying_settings
+from nnsweep.results.grouping import coded, grouped, telling, varying_settings
 from nnsweep.tracking.record import RunRecord
 
 patiently = settings(deadline=None, max_examples=60)
@@ -167,3 +167,19 @@ def test_the_order_of_the_rows_changes_nothing(orders):
         return [(one.label, list(one.values.items())) for one in grouped(frame(records), "test_accuracy")]
 
     assert told(orders[0]) == told(orders[1])
+
+
+def test_what_follows_from_other_settings_tells_nothing():
+    runs = pd.DataFrame(
+        {"arch": ["a", "a", "b"], "hidden_layer_sizes": ["64", "64", "8"], "rate": [1, 2, 2], "seed": [0, 1, 0]}
+    )
+    codes = {name: coded(runs, name) for name in runs.columns}
+    assert telling({name: codes[name] for name in ("arch", "hidden_layer_sizes", "rate")}) == ["arch", "rate"]
+    assert telling({name: codes[name] for name in ("seed", "arch", "rate")}, known=["seed", "arch"]) == []
+
+
+def test_a_known_metric_that_no_run_has_counts_for_none_and_an_unknown_one_is_told():
+    runs = pd.DataFrame({"arch": ["a", "b"], "seed": [0, 0]})
+    assert [one.values for one in grouped(runs, "test_accuracy")] == [{}, {}]
+    with pytest.raises(ConfigError, match="unknown name 'accuracy'"):
+        grouped(runs, "accuracy")

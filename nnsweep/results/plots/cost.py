@@ -16,6 +16,7 @@ from nnsweep.results.plots.figure import WIDTH, add_legend, blank, lay_out, noth
 from nnsweep.results.plots.groups import ACCURACY, Group, bounds, groups
 from nnsweep.results.plots.lettering import POINTS, inches, metric_text
 from nnsweep.results.ranking import selection
+from nnsweep.results.tradeoff import pareto_front
 
 PARAMETERS = "n_parameters"
 SPAN = 10.0
@@ -90,18 +91,17 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
 
 
 def pareto(priced: Sequence[Priced]) -> list[Priced]:
-    """Give the configurations that none of the same cost or less equals, from the cheapest up.
+    """Give the configurations that none of the same cost or less equals, from the cheapest up; of equal ones the first.
 
     Examples
     --------
     >>> pareto([])
     []
     """
-    front: list[Priced] = []
-    for one in sorted(priced, key=lambda one: (one.cost, -one.group.mean)):
-        if not front or one.group.mean > front[-1].group.mean:
-            front.append(one)
-    return front
+    table = pd.DataFrame([(one.cost, one.group.mean) for one in priced], columns=["cost", "mean"], dtype=float)
+    front = {(one.cost, one.group.mean): one for one in reversed(priced)}
+    points = table[pareto_front(table, "cost", "mean")].drop_duplicates().sort_values("cost")
+    return [front[cost, mean] for cost, mean in points.itertuples(index=False)]
 
 
 def _priced(runs: pd.DataFrame, cost: str, metric: str) -> list[Priced]:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from nnsweep.results.cells import Values
-from nnsweep.results.edge import Edge, edges
+from nnsweep.results.edge import Edge, Values, edges
 from nnsweep.results.frame import plain, rows
 from nnsweep.results.grouping import ARCHITECTURE
 from nnsweep.results.price import prices

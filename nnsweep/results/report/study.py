@@ -14,7 +14,7 @@ from nnsweep.results.comparison import compare
 from nnsweep.results.configurations import configurations
 from nnsweep.results.effects import effects
 from nnsweep.results.example_comparison import compare_examples
-from nnsweep.results.frame import METRICS, plain, rows
+from nnsweep.results.frame import plain, rows
 from nnsweep.results.grouping import SEED, Configuration, grouped
 from nnsweep.results.labels import outcomes
 from nnsweep.results.ranking import smaller_is_better
@@ -80,7 +80,7 @@ class Study:
     origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "runs", _complete(self.runs, self.metric))
+        object.__setattr__(self, "runs", _complete(self.runs))
 
     @cached_property
     def configurations(self) -> pd.DataFrame:
@@ -223,11 +223,10 @@ class Study:
         return min(MOST_PLACES, max(3, -math.floor(math.log10(float(np.median(spread))))))
 
 
-def _complete(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Add the columns that a table from elsewhere may lack, and the metric where no run has finished."""
+def _complete(runs: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns that a table from elsewhere may lack."""
     names = [f"row {row}" for row in range(len(runs))]
     columns: dict[str, Any] = {"name": names, "state": "finished", "reason": "", "run_id": names}
-    columns |= {metric: math.nan} if metric in METRICS else {}
     return runs.assign(**{name: value for name, value in columns.items() if name not in runs.columns})
 
 
