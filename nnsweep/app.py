@@ -4,33 +4,28 @@ This module joins the rooms: it is Hydra's task function (`job`), what the grid 
 grid (`sweep`), and the program's entry (`main`), which answers for messages and exit codes.
 """
 
-import argparse
 import contextlib
 import logging
 import os
 import secrets
 import sys
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep import interruption
 from nnsweep.errors import ConfigError, UserError, machines
-from nnsweep.masking import has_credentials, masked
-from nnsweep.messages import nearest, visible
+from nnsweep.messages import nearest
 from nnsweep.sweep import fresh
-from nnsweep.sweep.composing import absent_plugin, told
+from nnsweep.sweep.arguments import prepared
+from nnsweep.sweep.refusals import refused
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
     import pandas as pd
@@ -42,7 +37,6 @@ if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall
     from nnsweep.tracking.record import RunRecord
     from nnsweep.tracking.store import Store
 
-USAGE = 2
 MOST_PICTURES = 20
 """The largest sweep whose every run gets a picture, unless the configuration says otherwise."""
 
@@ -122,7 +116,7 @@ def _alone(config: DictConfig) -> "list[RunRecord]":
         refusal = error if isinstance(error, UserError) else machines(error)
         if refusal is None:
             raise
-        raise SystemExit(_refused(refusal)) from error
+        raise SystemExit(refused(refusal)) from error
 
 
 def stack(tasks: Sequence["Task"]) -> list["RunRecord"]:
@@ -215,66 +209,13 @@ def sweep(
 
 def _hydra(arguments: Sequence[str]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which tells them in one line
-    own, rest = _own_configurations(_without_passwords(arguments))
-    _check_options(rest)
+    own, rest = prepared(arguments)
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
-    sys.argv = ["nnsweep", *_quoted_rules(rest), *(["--config-dir", conf_dir()] if own else [])]
+    sys.argv = ["nnsweep", *rest, *(["--config-dir", conf_dir()] if own else [])]
     try:
         hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(job)()
     finally:
         fresh.remove()
-
-
-def _without_passwords(arguments: Sequence[str]) -> list[str]:
-    """Take a store's address with a password out of the command line, which Hydra writes down, to the environment."""
-    from nnsweep.tracking.store import resolved_uri
-
-    kept = []
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key.lstrip("+") == "tracking.uri" and has_credentials(value):
-            os.environ["MLFLOW_TRACKING_URI"] = resolved_uri(value.strip("'\""), Path.cwd())
-        else:
-            kept.append(argument)
-    return kept
-
-
-def _quoted_rules(arguments: Sequence[str]) -> list[str]:
-    """Spare the user the second pair of quotes that Hydra's grammar wants around a rule."""
-    if not any(argument.startswith("sweep.exclude=") for argument in arguments):
-        return [*arguments]
-    from nnsweep.sweep.points import quoted
-
-    return [quoted(argument) if argument.startswith("sweep.exclude=") else argument for argument in arguments]
-
-
-def _own_configurations(arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """Part the command line into the user's folder of configurations, if one is given, and the rest."""
-    parser = _Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-dir", "-cd")
-    given, rest = parser.parse_known_args(arguments)
-    if given.config_dir is None:
-        return "", rest
-    if not given.config_dir or not os.path.isdir(given.config_dir):
-        raise ConfigError(
-            f"--config-dir {given.config_dir}: there is no such folder; name one with your configurations"
-        )
-    return str(Path(given.config_dir).absolute()), rest
-
-
-class _Parser(argparse.ArgumentParser):
-    """Tells what is wrong in our way."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; nnsweep --help shows what there is")
-
-
-def _check_options(arguments: Sequence[str]) -> None:
-    """Let Hydra's options be read once before it does: it would print its usage."""
-    known = get_args_parser()
-    parser = _Parser(add_help=False, allow_abbrev=False, parents=[known], conflict_handler="resolve")
-    parser.add_argument("--version", action="store_true")
-    parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -303,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough, as in `nnsweep export study | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        return _refused(machines(error) or error)
+        return refused(machines(error) or error)
     return 0
 
 
@@ -329,33 +270,3 @@ def _run(given: Sequence[str]) -> None:
         raise ConfigError(f"{given[0]}: there is no such command; {nearest(given[0], commands.commands)}")
     else:
         _hydra(given)
-
-
-def _refused(error: Exception) -> int:
-    problems = _problems(error)
-    if problems is None:
-        print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
-        return 1
-    for problem in problems:
-        print(f"nnsweep: error: {masked(visible(problem))}", file=sys.stderr)
-    return error.exit_code if isinstance(error, UserError) else USAGE
-
-
-def _problems(error: Exception) -> tuple[str, ...] | None:
-    """Say in lines what the user can mend; None if the error is nobody's but ours."""
-    import click
-
-    if isinstance(error, UserError):
-        return error.problems
-    if isinstance(error, click.ClickException):
-        return (error.format_message(),)
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        return (told(error),)
-    if absent := absent_plugin(error):
-        return (absent,)
-    if isinstance(error, UserWarning) and "hydra.searchpath" in str(error):
-        return (f"hydra.searchpath: {str(error).partition(', ')[2]}",)
-    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
-    if isinstance(error, ValueError) and Path(hydra.__file__).parent in Path(raised_in).parents:
-        return (f"{error} (in: {masked(' '.join(sys.argv[1:]))})",)  # it does not say which argument it means
-    return None

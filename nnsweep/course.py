@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from nnsweep import interruption, summary
+from nnsweep import closing, interruption, preview, summary
 from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.files import whole_file
 from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import visible
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.progress import progress
-from nnsweep.sweep import absence, describe, plan, wish
+from nnsweep.sweep import absence, describe, wish
 from nnsweep.sweep.crew import Crew, Others
 from nnsweep.sweep.grid import write_plan
 from nnsweep.sweep.memory import physical_memory
@@ -111,7 +111,8 @@ def run(
         ),
     )
     if job.dry_run:
-        _show_plan(course, crew.call(functools.partial(settle, course.asked)), len(checked), jobs=True)
+        settled = crew.call(functools.partial(settle, course.asked))
+        preview.show(settled, course.tasks, crew=crew, n_jobs=len(checked), jobs=True)
         return []
     settled = _begun(course, configuration, len(checked))
     _run_all(course, settled)
@@ -158,7 +159,7 @@ def _begun(course: _Course, configuration: str | None, n_jobs: int) -> Settled:
         for path in made:
             shutil.rmtree(path, ignore_errors=True)
         raise
-    _show_plan(course, settled, n_jobs)
+    preview.show(settled, course.tasks, crew=course.crew, n_jobs=n_jobs)
     course.asked = replace(course.asked, run_id=settled.run_id)
     return settled
 
@@ -171,35 +172,6 @@ def _make_folder(folder: Path) -> list[Path]:
     except OSError as error:
         raise ConfigError(f"hydra.sweep.dir={folder}: cannot be written ({error.strerror}); choose another") from error
     return made
-
-
-def _show_plan(course: _Course, settled: Settled, n_jobs: int, *, jobs: bool = False) -> None:
-    choices = settled.choices
-    lines = [*settled.notes, *plan.told([*choices.values()], n_jobs - len(choices))]
-    to_run = [course.tasks[number] for number, choice in choices.items() if choice.action == "run"]
-    if to_run:
-        seconds, total = course.crew.predict(to_run), sum(map(_n_parameters, to_run))
-        lines.append(f"  to train: {total:,} parameters in all, about {_duration(seconds)}")
-    if jobs:
-        lines += [_line(course.tasks[number], choice) for number, choice in choices.items()]
-    print("\n".join(map(visible, lines)), end="\n\n" if not jobs else "\n", flush=True)
-
-
-def _line(task: Task, choice: Choice) -> str:
-    told = {"run": f"run ({choice.why})", "reuse": f"{choice.why} before", "wait": f"held by {choice.holder}"}
-    changed = f": {', '.join(choice.changed)}" if choice.changed else ""
-    number, name = task.place.number, task.place.name
-    return f"  {number:>5}  {name}  {_n_parameters(task):,} parameters  {told[choice.action]}{changed}"
-
-
-def _n_parameters(task: Task) -> int:
-    return int(describe.sizes(task.job, dataset(task.job.data))["n_parameters"])
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _run_all(course: _Course, settled: Settled) -> None:
@@ -317,7 +289,7 @@ def _ended(course: _Course, settled: Settled) -> list[RunRecord]:
     summary.show(records, settled.store, course.folder.name)
     job = next(iter(course.tasks.values())).job
     apart = all(task.place.folder != course.folder for task in course.tasks.values())  # else the job's picture is there
-    end = summary.End(
+    end = closing.End(
         records=records,
         store=settled.store,
         folder=course.folder,
@@ -342,10 +314,10 @@ def _ended(course: _Course, settled: Settled) -> list[RunRecord]:
     return records
 
 
-def _recorded(course: _Course, end: summary.End) -> str:
+def _recorded(course: _Course, end: closing.End) -> str:
     """Leave the summary in the store; give what the user must know if that could not be."""
     try:
-        problem: str = course.crew.call(functools.partial(summary.record, end))
+        problem: str = course.crew.call(functools.partial(closing.close, end))
         return problem
     except (UserError, OSError) as error:
         return str(error)

@@ -1,0 +1,174 @@
+"""The closing of a sweep: what waits is sent, runs that died are closed, and the sweep's own run gets its summary.
+
+A store that is away is waited for; what could not be sent then is told with the command that sends it.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnsweep.errors import ConfigError, StoreError
+from nnsweep.files import whole_file
+from nnsweep.masking import masked
+from nnsweep.summary import described, n_finished, pictures_of, tables, where_in_words
+from nnsweep.sweep import sending
+from nnsweep.sweep.settle import closed
+from nnsweep.tracking import run as runs
+from nnsweep.tracking import sqlite
+from nnsweep.tracking.client import ask_again
+from nnsweep.tracking.reading import PLAN
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store
+
+DYING_SECONDS = 3.0
+"""How long the processes of an interrupted sweep may take to die."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """A sweep that has come to its end.
+
+    Attributes
+    ----------
+    records : sequence of RunRecord
+        One for each distinct job.
+    store : Store
+        Where the runs are.
+    folder : Path
+        The sweep's folder; its name is the sweep's id.
+    run_id : str
+        The sweep's own run.
+    patience : float
+        Seconds to wait for a store that is away.
+    told_away : bool
+        Whether the user has been told that it is.
+    picture : bool
+        Whether pictures are drawn.
+    interrupted : bool
+        Whether jobs may still be about to end.
+    """
+
+    records: Sequence[RunRecord]
+    store: Store
+    folder: Path
+    run_id: str
+    patience: float = 0.0
+    told_away: bool = False
+    picture: bool = True
+    interrupted: bool = False
+
+
+def close(end: End) -> str:
+    """Send what waits, close what died, and leave the summary in the store and the sweep's folder.
+
+    Returns
+    -------
+    str
+        What the user must know: which records could not be sent. Empty if all were.
+    """
+    records = end.records
+    state = "finished" if n_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
+    files, unwritten = _files(end, state)  # `nnsweep sync` sends them if it cannot be done here
+    until = time.monotonic() + end.patience
+    while True:
+        if problem := _gone(end) or _sent(end):
+            return problem
+        try:
+            _finish(end, state, files)
+        except StoreError as error:
+            if time.monotonic() >= until:
+                return _waits(end, 0, error)
+            time.sleep(1.0)
+            ask_again(end.store.uri)
+        else:
+            return unwritten
+
+
+def _finish(end: End, state: str, files: Sequence[Path]) -> None:
+    """Close the runs of jobs that died, and the sweep's own."""
+    records, store = end.records, end.store
+    _closed(end)
+    own = RunRecord(run_id=end.run_id, name=f"sweep {end.folder.name}", state=state)
+    tags = {
+        "nnsweep.n_jobs": str(len(records)),
+        "nnsweep.n_finished": str(n_finished(records)),
+        "mlflow.note.content": masked(described(records)),
+    }
+    pictures = pictures_of(records, store, end.folder) if end.picture else []
+    runs.log_files(store, end.run_id, [*files, *pictures])
+    runs.end(store, own, tags=tags)
+    if database := sqlite.file_of(store.uri):
+        sqlite.optimize(database)
+
+
+def _files(end: End, state: str) -> tuple[list[Path], str]:
+    """Write the tables and the plan; give them, or what is in the way."""
+    try:
+        return [*tables(end.records, end.folder), _plan(end, state)], ""
+    except ConfigError as error:
+        return [], str(error)
+
+
+def _gone(end: End) -> str:
+    """Tell of a store that was deleted meanwhile: SQLite writes on into the file that nobody can find any more."""
+    database = sqlite.file_of(end.store.uri)
+    if database is None or database.exists():
+        return ""
+    return _waits(end, len(end.records), StoreError(f"the store {database} has been deleted"))
+
+
+def _sent(end: End) -> str:
+    """Send the records of the sweep that wait in their folders; wait for a store that is away."""
+    until = time.monotonic() + end.patience
+    waited = False
+    while waiting := sending.unsent_of(end.folder):
+        ask_again(end.store.uri)
+        try:
+            sent, damaged = sending.sent_now(end.store, waiting)
+        except StoreError as error:
+            if time.monotonic() >= until:
+                return _waits(end, len(waiting), error)
+            if not waited:
+                away = f"{'still ' if end.told_away else ''}away; waiting up to {end.patience:g} s for it"
+                print(f"nnsweep: the store is {away}", file=sys.stderr, flush=True)
+            waited = True
+            time.sleep(min(1.0, end.patience))
+            continue
+        if waited or end.told_away:
+            print(f"nnsweep: the store is back; {len(sent)} records were sent", file=sys.stderr, flush=True)
+        return "; ".join(damaged)
+    return ""
+
+
+def _waits(end: End, n_waiting: int, error: StoreError) -> str:
+    sync = f"nnsweep sync {_shown(end.folder)}{where_in_words(end.store)}"
+    what = f"{n_waiting} of {len(end.records)} results wait" if n_waiting else "The summary waits"
+    return f"{error}. {what} in {_shown(end.folder)}; when it is back: {sync}"
+
+
+def _shown(folder: Path) -> Path:
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def _closed(end: End) -> None:
+    """Close the runs of jobs that died; those of an interrupted sweep may take a moment to die."""
+    ends = {job.job: job for job in end.records if job.state != "finished" and job.sweep == end.folder.name}
+    until = time.monotonic() + (DYING_SECONDS if end.interrupted else 0.0)
+    while closed(end.store, end.folder.name, ends) and time.monotonic() < until:
+        time.sleep(0.2)
+
+
+def _plan(end: End, state: str) -> Path:
+    """Write which jobs there are, and which results are those of earlier sweeps."""
+    records, folder = end.records, end.folder
+    reused = [job.run_id for job in records if job.run_id and job.sweep != folder.name]
+    jobs = [{"number": job.job, "name": job.name, "key": job.key, "run_id": job.run_id} for job in records]
+    experiment = end.store.experiment
+    plan = {"sweep": folder.name, "experiment": experiment, "state": state, "reused": reused, "jobs": jobs}
+    path = folder / PLAN
+    with whole_file(path) as file:
+        file.write(json.dumps(plan, indent=1).encode())
+    return path

@@ -1,0 +1,89 @@
+"""The arguments of a sweep before Hydra reads them: it would write down passwords, print its usage, misread rules."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+
+from nnsweep.errors import ConfigError
+from nnsweep.masking import has_credentials
+
+
+def prepared(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Check and prepare a command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What the user has written after the program's name.
+
+    Returns
+    -------
+    own : str
+        The user's folder of configurations; empty if none is given.
+    rest : list of str
+        What Hydra shall read. A store's address with a password is not in it: it is in the environment.
+
+    Raises
+    ------
+    ConfigError
+        If an option is wrong, or the folder is not there.
+    """
+    own, rest = _own_configurations(_without_passwords(arguments))
+    _check_options(rest)
+    return own, _quoted_rules(rest)
+
+
+def _without_passwords(arguments: Sequence[str]) -> list[str]:
+    """Take a store's address with a password out of the command line, which Hydra writes down, to the environment."""
+    from nnsweep.tracking.store import resolved_uri
+
+    kept = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key.lstrip("+") == "tracking.uri" and has_credentials(value):
+            os.environ["MLFLOW_TRACKING_URI"] = resolved_uri(value.strip("'\""), Path.cwd())
+        else:
+            kept.append(argument)
+    return kept
+
+
+def _quoted_rules(arguments: Sequence[str]) -> list[str]:
+    """Spare the user the second pair of quotes that Hydra's grammar wants around a rule."""
+    if not any(argument.startswith("sweep.exclude=") for argument in arguments):
+        return [*arguments]
+    from nnsweep.sweep.points import quoted
+
+    return [quoted(argument) if argument.startswith("sweep.exclude=") else argument for argument in arguments]
+
+
+def _own_configurations(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Part the command line into the user's folder of configurations, if one is given, and the rest."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd")
+    given, rest = parser.parse_known_args(arguments)
+    if given.config_dir is None:
+        return "", rest
+    if not given.config_dir or not os.path.isdir(given.config_dir):
+        raise ConfigError(
+            f"--config-dir {given.config_dir}: there is no such folder; name one with your configurations"
+        )
+    return str(Path(given.config_dir).absolute()), rest
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong in our way."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; nnsweep --help shows what there is")
+
+
+def _check_options(arguments: Sequence[str]) -> None:
+    """Let Hydra's options be read once before it does: it would print its usage."""
+    known = get_args_parser()
+    parser = _Parser(add_help=False, allow_abbrev=False, parents=[known], conflict_handler="resolve")
+    parser.add_argument("--version", action="store_true")
+    parser.parse_args(arguments)

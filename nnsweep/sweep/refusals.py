@@ -1,0 +1,56 @@
+"""Refusals: what is told of an error that ends the program, and the exit code that goes with it.
+
+Hydra, OmegaConf and click have errors of their own for what a user gets wrong; they are told as ours are.
+"""
+
+import sys
+import traceback
+from pathlib import Path
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from nnsweep.errors import UserError
+from nnsweep.masking import masked
+from nnsweep.messages import visible
+from nnsweep.sweep.composing import absent_plugin, told
+
+USAGE = 2
+
+
+def refused(error: Exception) -> int:
+    """Tell an error on standard error: a line for each problem of the user's, a traceback for a fault of ours.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    problems = _problems(error)
+    if problems is None:
+        print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+        return 1
+    for problem in problems:
+        print(f"nnsweep: error: {masked(visible(problem))}", file=sys.stderr)
+    return error.exit_code if isinstance(error, UserError) else USAGE
+
+
+def _problems(error: Exception) -> tuple[str, ...] | None:
+    """Say in lines what the user can mend; None if the error is nobody's but ours."""
+    import click
+
+    if isinstance(error, UserError):
+        return error.problems
+    if isinstance(error, click.ClickException):
+        return (error.format_message(),)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return (told(error),)
+    if absent := absent_plugin(error):
+        return (absent,)
+    if isinstance(error, UserWarning) and "hydra.searchpath" in str(error):
+        return (f"hydra.searchpath: {str(error).partition(', ')[2]}",)
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    if isinstance(error, ValueError) and Path(hydra.__file__).parent in Path(raised_in).parents:
+        return (f"{error} (in: {masked(' '.join(sys.argv[1:]))})",)  # it does not say which argument it means
+    return None
