@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -60,16 +61,10 @@ def report(
         Its name.
     output : str or Path, optional
         The file to write, ``.html``, ``.md`` or ``.tex``; nothing is written without it.
-    metric : str
-        What the best is best by.
     title : str
         The question, as a heading; the experiment's name if not given.
-    baseline : str, optional
-        The label of a configuration to compare the best with.
-    by : sequence of str, optional
-        The columns that make a configuration; by default the settings that vary.
-    confidence : float
-        Of the intervals.
+    metric, baseline, by, confidence
+        What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
     sweep, filter, uri
         Which runs: as `nnsweep.loading.load_results` has them.
     pictures : bool
@@ -93,22 +88,23 @@ def report(
         _check(Path(output), pictures)
     found = records(store_of(experiment, uri), sweep)
     runs = narrowed(ranked(frame(found)), filter=filter)
-    correct = load_correct(runs, uri=uri)
-    study = Study(
-        runs=runs,
-        metric=metric,
-        histories=load_histories(runs, uri=uri),
-        correct={run_id: one.right for run_id, one in correct.items()},
-        digests={run_id: one.test_digest for run_id, one in correct.items()},
-        baseline=baseline,
-        by=by,
-        confidence=confidence,
-        origin=_origin(experiment, _best_first(found, runs), uri, command),
-    )
-    said = findings(study, title)
+    origin = _origin(experiment, _best_first(found, runs), uri, command)
+    asked = Study(runs=runs, metric=metric, baseline=baseline, by=by, confidence=confidence, origin=origin)
+    said = findings(_with_files(asked, uri), title)
     if output is not None:
         write_report(said, output, pictures=pictures)
     return said
+
+
+def _with_files(study: Study, uri: str | None) -> Study:
+    """Add what is not in the table of runs: their curves, and which test examples they got right."""
+    correct = load_correct(study.runs, uri=uri)
+    return replace(
+        study,
+        histories=load_histories(study.runs, uri=uri),
+        correct={run_id: one.right for run_id, one in correct.items()},
+        digests={run_id: one.test_digest for run_id, one in correct.items()},
+    )
 
 
 def write_report(found: Findings, output: str | Path, *, pictures: bool = False) -> None:
