@@ -6,6 +6,7 @@ where it is.
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,30 @@ def awaited() -> Iterator[None]:
         _course.patient = False
     if _course.asked:
         raise Interrupted(_course.asked)
+
+
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Let a signal that comes in the block take effect at its end, so that what is half begun is begun.
+
+    To block signals is not enough: one that another thread receives, of a BLAS library say, is raised in the main
+    thread all the same.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in before.items() if callable(handler)}
+    try:
+        for number in before:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def asked() -> bool:

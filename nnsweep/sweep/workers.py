@@ -21,7 +21,7 @@ from multiprocessing.context import BaseContext
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from nnsweep.interruption import SIGNALS
+from nnsweep.interruption import SIGNALS, postponed
 
 Result: TypeAlias = tuple[int, Any]
 PATIENCE = 5.0
@@ -54,7 +54,7 @@ def warm_up(modules: Sequence[str]) -> None:
     from multiprocessing import forkserver
 
     context.set_forkserver_preload([*modules])
-    with _as_workers_need_it():
+    with postponed(), _as_workers_need_it():
         forkserver.ensure_running()
 
 
@@ -182,7 +182,7 @@ class _Worker:
         end = time.monotonic() + PATIENCE
         while self.process.pid is None:
             try:
-                with _as_workers_need_it():
+                with postponed(), _as_workers_need_it():
                     self.process.start()
             except (EOFError, ConnectionError):
                 if time.monotonic() > end:

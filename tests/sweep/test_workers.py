@@ -236,6 +236,35 @@ def test_an_interruption_while_workers_begin_leaves_nothing_behind(study):
     assert err.count("Traceback") <= 1, err
 
 
+_MIDWAY = """
+import os, signal, threading, time
+from multiprocessing import forkserver
+from pieces import answer
+from nnsweep.sweep import workers
+
+ask = forkserver.connect_to_new_process
+
+def interrupted(fds):
+    begun = ask(fds)  # the worker is there, and waits for what it shall be
+    os.kill(os.getpid(), signal.SIGINT)  # this thread blocks it: the other one receives it
+    time.sleep(0.1)
+    return begun
+
+if __name__ == "__main__":
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    forkserver.connect_to_new_process = interrupted
+    [*workers.done(answer, ["a", "b"], 2)]
+"""
+
+
+def test_an_interruption_that_another_thread_receives_waits_until_a_worker_has_begun(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(_MIDWAY)
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == -signal.SIGINT
+    assert ended.stderr.count("Traceback") == 1, ended.stderr  # the parent's: no worker begun and forsaken
+
+
 @pytest.mark.parametrize("kind", ["obey", "deaf"])
 def test_no_worker_outlives_a_killed_parent(study, kind):
     one = study(kind)
