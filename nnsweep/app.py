@@ -261,12 +261,12 @@ def _address_kept() -> Iterator[None]:
 
 
 def _run(given: Sequence[str]) -> None:
-    from nnsweep.commands import commands
+    from nnsweep.commands import NAMES, commands
 
     logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks on the terminal
-    if given and given[0] in ("--version", *commands.commands):
+    if given and given[0] in ("--version", *NAMES):
         commands.main([*given], prog_name="nnsweep", standalone_mode=False)
     elif given and given[0].isidentifier():
-        raise ConfigError(f"{given[0]}: there is no such command; {nearest(given[0], commands.commands)}")
+        raise ConfigError(f"{given[0]}: there is no such command; {nearest(given[0], NAMES)}")
     else:
         _hydra(given)

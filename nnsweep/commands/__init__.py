@@ -1,0 +1,30 @@
+"""The commands beside the sweep itself, each in a module of its own name that is imported when it is called."""
+
+from importlib import import_module
+
+import click
+
+import nnsweep
+
+NAMES = ("export", "report", "plot", "verify", "reproduce", "diff", "sync", "ui")
+"""The commands, as `nnsweep --help` should list them."""
+
+
+class _Commands(click.Group):
+    """Imports a command when it is wanted: none of them shall pay for the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*NAMES]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in NAMES:
+            return None
+        command = getattr(import_module(f"nnsweep.commands.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(nnsweep.__version__, prog_name="nnsweep")
+def commands() -> None:
+    """Work with the runs that sweeps have recorded."""

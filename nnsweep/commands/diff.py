@@ -1,0 +1,31 @@
+"""``nnsweep diff``: two runs side by side."""
+
+from pathlib import Path
+
+import click
+
+from nnsweep.commands.options import say, store_option
+
+
+@click.command()
+@click.argument("one", metavar="RUN")
+@click.argument("other", metavar="RUN")
+@click.option("--experiment", help="Where to look for the runs; all experiments if not given.")
+@store_option
+def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> None:
+    """Show what differs between two runs: settings, versions, data and results.
+
+    RUN is a run's id, the beginning of one, or a name that only one run has.
+
+    For example: nnsweep diff 20-20-tanh-inv-s0 8-tanh-inv-s0 --experiment notebook
+    """
+    from nnsweep.loading import check_name
+    from nnsweep.side_by_side import in_words, side_by_side
+    from nnsweep.tracking.recorded import recorded
+    from nnsweep.tracking.store import resolved_uri
+
+    check_name(experiment or "")
+    store = resolved_uri(uri, Path.cwd())
+    first, second = (recorded(store, run, experiment) for run in (one, other))
+    for line in (first.title, second.title, *in_words(side_by_side(first, second))):
+        say(line)

@@ -1,0 +1,49 @@
+"""``nnsweep export``: the runs of an experiment as a table."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from nnsweep.commands.options import listed, store_option
+
+
+@click.command()
+@click.argument("experiment")
+@click.option("--output", "-o", type=Path, metavar="PATH", help="File to write; its suffix decides the format.")
+@click.option("--format", "format_", help="csv, markdown, latex, html, json or parquet; csv on the terminal.")
+@click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
+@click.option("--columns", help="Which columns, separated by commas; all that differ if not given.")
+@click.option("--sort", help="Columns to sort by, separated by commas; -test_accuracy means highest first.")
+@click.option("--sweep", help="Only the runs of the sweep with this id.")
+@click.option("--histories", is_flag=True, help="The curves of the chosen runs in long form, every epoch.")
+@store_option
+def export(
+    experiment: str,
+    *,
+    output: Path | None,
+    format_: str | None,
+    filter_: str,
+    columns: str | None,
+    sort: str | None,
+    sweep: str | None,
+    histories: bool,
+    uri: str | None,
+) -> None:
+    """Write the runs of EXPERIMENT as a table, best first.
+
+    A file gets a manifest beside it (FILE.manifest.json), by which nnsweep verify checks it later.
+
+    For example: nnsweep export nnsweep --filter "depth > 1" --output table.csv
+    """
+    from nnsweep.exported import Asked, answer, export
+    from nnsweep.loading import store_of
+    from nnsweep.results.formats import write
+
+    store = store_of(experiment, uri)
+    asked = Asked(filter=filter_, columns=listed(columns), sort=listed(sort), sweep=sweep, histories=histories)
+    if output:
+        export(store, asked, output, format_)
+    else:
+        table, _, caption = answer(store, asked)
+        write(table, sys.stdout.buffer, format_, caption=caption)

@@ -1,0 +1,47 @@
+"""``nnsweep plot``: the pictures of an experiment."""
+
+from pathlib import Path
+
+import click
+
+from nnsweep.commands.options import store_option
+from nnsweep.errors import ConfigError
+from nnsweep.messages import visible
+
+
+@click.command()
+@click.argument("experiment")
+@click.option("--output", "-o", type=Path, default="pictures", show_default=True, help="Folder to write into.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["svg", "png", "both"]),
+    default="both",
+    show_default=True,
+    help="Of files.",
+)
+@click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
+@click.option("--sweep", help="Only the runs of the sweep with this id.")
+@store_option
+def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: str | None, uri: str | None) -> None:
+    """Draw the runs of EXPERIMENT: maps, curves, costs, every picture that says something about them."""
+    from nnsweep.loading import store_of
+    from nnsweep.results.frame import frame
+    from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
+    from nnsweep.results.query import narrowed
+    from nnsweep.results.ranking import ranked
+    from nnsweep.tracking import reading
+
+    store = store_of(experiment, uri)
+    records = reading.job_runs(store, sweep)
+    runs = narrowed(ranked(frame(records)), filter=filter_)
+    wanted = set(telling_runs(runs))
+    histories = reading.histories(store, [record for record in records if record.run_id in wanted])
+    drawn = pictures(runs, histories, title=f"sweep {sweep}" if sweep else experiment)
+    if not drawn:
+        which = f" of sweep {sweep}" if sweep else ""
+        raise ConfigError(
+            f"experiment '{experiment}' has no run{which} with a result or a curve: there is nothing to draw"
+        )
+    for path in save_all(drawn, output, ("svg", "png") if format_ == "both" else (format_,)):
+        print(visible(str(path)))

@@ -1,0 +1,44 @@
+"""``nnsweep reproduce``: a recorded run is trained again and compared bit by bit."""
+
+from pathlib import Path
+
+import click
+
+from nnsweep.commands.options import say, store_option
+from nnsweep.errors import DifferenceError
+from nnsweep.messages import visible
+
+
+@click.command()
+@click.argument("run")
+@click.option("--experiment", help="Where to look for the run; all experiments if not given.")
+@store_option
+def reproduce(run: str, *, experiment: str | None, uri: str | None) -> None:
+    """Train a recorded RUN again, and compare every number of its history bit for bit.
+
+    RUN is a run's id, the beginning of one, or a name that only one run has. Nothing is recorded. The exit code is 0 if
+    all is equal and 6 if not; then the first epoch that differs is told, and what is another than at the time.
+
+    For example: nnsweep reproduce 20-20-tanh-inv-s0 --experiment notebook
+    """
+    from nnsweep.loading import check_name
+    from nnsweep.sweep.reproduction import reproduce
+    from nnsweep.tracking.recorded import recorded
+    from nnsweep.tracking.store import resolved_uri
+
+    check_name(experiment or "")
+    one = recorded(resolved_uri(uri, Path.cwd()), run, experiment)
+    told = reproduce(one)
+    equal = not told.differences
+    if equal:
+        say(f"{one.title}: equal in all {told.n_epochs} epochs, bit for bit")
+    for what, before, now in told.differences:
+        say(f"{what}: {before} was recorded, it is {now} now")
+    if told.circumstances:
+        say("although these have changed:" if equal else "which may be because these have changed:")
+    for what, before, now in told.circumstances:
+        say(f"  {what}: {before} at the time, {now} now")
+    if not equal:
+        reason = "" if told.circumstances else "; versions, processor, data and configuration are as recorded, "
+        reason += "" if told.circumstances else "so the record or the code has been changed"
+        raise DifferenceError(f"{visible(one.title)} was not reproduced: {told.differences[0].what} differs{reason}")

@@ -1,0 +1,18 @@
+"""``nnsweep ui``: the MLflow UI, for this machine alone."""
+
+from pathlib import Path
+
+import click
+
+from nnsweep.commands.options import store_option
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
+@store_option
+def ui(*, port: int, uri: str | None) -> None:
+    """Browse the runs in the MLflow UI, on this machine alone."""
+    from nnsweep.tracking.store import resolved_uri
+    from nnsweep.tracking.ui import serve
+
+    serve(resolved_uri(uri, Path.cwd()), port)
