@@ -22,15 +22,15 @@ class Measured(NamedTuple):
     ----------
     val_accuracy : ndarray of shape (K,) or None
         Share of the validation part; None without one.
-    test_accuracy : ndarray of shape (K,)
-        Share of the test part: the mean of `test_right`.
-    test_right : ndarray of bool, shape (K, n_test)
-        Which examples of the test part each network gets right.
+    test_accuracy : ndarray of shape (K,) or None
+        Share of the test part: the mean of `test_right`; None without one.
+    test_right : ndarray of bool, shape (K, n_test), or None
+        Which examples of the test part each network gets right; None without one.
     """
 
     val_accuracy: FloatArray | None
-    test_accuracy: FloatArray
-    test_right: BoolArray
+    test_accuracy: FloatArray | None
+    test_right: BoolArray | None
 
 
 class Accuracy:
@@ -39,12 +39,13 @@ class Accuracy:
     Parameters
     ----------
     val, test : Examples
-        The parts; there may be no validation part.
+        The parts; either may be absent.
     """
 
-    def __init__(self, val: Examples | None, test: Examples) -> None:
+    def __init__(self, val: Examples | None, test: Examples | None) -> None:
         self._n_val = 0 if val is None else val.n_samples
-        self._examples = test if val is None else _joined(val, test)
+        self._has_test = test is not None
+        self._examples = _joined(val, test)
         self._tiles: list[tuple[SharedInputs, IntArray]] = []
         self._rooms: dict[int, Room] = {}
         self._n_networks = 0
@@ -62,16 +63,20 @@ class Accuracy:
         Measured
             Of equal logits the first wins.
         """
+        if self._examples is None:
+            return Measured(None, None, None)
         if len(stack.learners) != self._n_networks:
-            self._prepare(stack)
+            self._prepare(stack, self._examples)
         right = np.concatenate([self._right(stack, X, y) for X, y in self._tiles], axis=1)
         val = right[:, : self._n_val].mean(axis=1) if self._n_val else None
+        if not self._has_test:
+            return Measured(val, None, None)
         on_test = right[:, self._n_val :]
         return Measured(val, on_test.mean(axis=1), on_test)
 
-    def _prepare(self, stack: Stack) -> None:
+    def _prepare(self, stack: Stack, examples: Examples) -> None:
         self._n_networks = len(stack.learners)
-        self._tiles = tiles(self._examples, bytes_a_sample=stack.bytes_a_sample)
+        self._tiles = tiles(examples, bytes_a_sample=stack.bytes_a_sample)
         lengths = {X.n_samples for X, _ in self._tiles}
         self._rooms = {
             length: room(stack.network, stack.layers, length, by_unit=stack.full_batch, back=False)
@@ -85,7 +90,9 @@ class Accuracy:
         return right
 
 
-def _joined(one: Examples, other: Examples) -> Examples:
+def _joined(one: Examples | None, other: Examples | None) -> Examples | None:
+    if one is None or other is None:
+        return other if one is None else one
     y = np.concatenate([one.y, other.y])
     if isinstance(one.X, csr_array) and isinstance(other.X, csr_array):
         return Examples(csr_array(vstack([one.X, other.X])), y)

@@ -61,7 +61,7 @@ def footprint(splits: Splits, network: Network, training: Training) -> Footprint
         How they are trained.
     """
     X, n_train = splits.train.X, splits.train.n_samples
-    n_evaluated = splits.test.n_samples + (0 if splits.val is None else splits.val.n_samples)
+    n_evaluated = sum(part.n_samples for part in (splits.val, splits.test) if part is not None)
     share = X.nnz / (X.shape[0] * X.shape[1]) if isinstance(X, csr_array) else 1.0
     products = 1.0 if share > DENSEST else share / SPARSE_RATE  # of a dense first layer's time
     sizes = (X.shape[1], *network.hidden_layer_sizes, splits.n_classes)

@@ -1,7 +1,7 @@
 """What a training leaves behind: each network's curves, its end, its best and last parameters, what the best got right.
 
 The best epoch is the first with the highest validation accuracy; where there is no validation part, the
-first with the highest test accuracy, which makes that accuracy an optimistic number.
+first with the highest test accuracy, which makes that accuracy an optimistic number; where there is neither, the last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,8 @@ class Trained:
     best_epoch : int
         The epoch that is chosen; see the module.
     best_layers, layers : list of Layer
-        Parameters at the best and at the last epoch, with K = 1.
+        Parameters at the best and at the last epoch, with K = 1. There are no best ones before there is such an epoch,
+        and of a network that diverges without anything to choose an epoch by.
     best_accuracy : float
         The accuracy at the best epoch; ``-inf`` before there is one.
     best_right : ndarray of bool, shape (n_test,)
@@ -138,3 +139,5 @@ def _add(network: Trained, epoch: Epoch, index: int) -> None:
             network.best_right = epoch.test_right[index].copy()  # a view would hold those of the whole stack
     if network.ending:
         network.layers = of_network(epoch.layers, index)
+        if not network.best_layers and network.ending != "diverged":
+            network.best_epoch, network.best_layers = epoch.epoch, network.layers

@@ -42,8 +42,8 @@ class Splits(Protocol):
         """The samples that decide when training is best; there may be none."""
 
     @property
-    def test(self) -> Examples:
-        """The samples that are only looked at."""
+    def test(self) -> Examples | None:
+        """The samples that are only looked at; there may be none."""
 
     @property
     def n_classes(self) -> int:
@@ -107,9 +107,9 @@ class Epoch:
     train_cost : ndarray of shape (K,)
         See `Stack.train_costs`.
     val_accuracy, test_accuracy : ndarray of shape (K,) or None
-        Share of samples whose class has the largest logit; None where not measured.
+        Share of samples whose class has the largest logit; None where not measured, or without such a part.
     test_right : ndarray of bool, shape (K, n_test), or None
-        Which of the test samples these are; None where not measured.
+        Which of the test samples these are; None where not measured, or without a test part.
     layers : list of Layer
         The parameters. They go on changing: copy what must stay.
     endings : dict
@@ -145,7 +145,7 @@ def train(
     Parameters
     ----------
     splits : Splits
-        Training, validation and test part.
+        Training, validation and test part; of a part that is absent nothing is measured.
     network : Network
         Layer sizes and activations, common to all.
     members : sequence of Member
@@ -276,7 +276,7 @@ def _snapshots(stack: Stack, patience: _Patience, endings: dict[int, Ending]) ->
     return snapshot
 
 
-def _prepared(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | None, Examples]:
+def _prepared(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | None, Examples | None]:
     """Return the three parts in the precision of the training, made dense where that is quicker."""
     dense = _is_full(splits.train.X)
 
@@ -284,7 +284,8 @@ def _prepared(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | Non
         X = examples.X.toarray() if dense and isinstance(examples.X, csr_array) else examples.X
         return Examples(X.astype(dtype, copy=False), examples.y)
 
-    return prepared(splits.train), None if splits.val is None else prepared(splits.val), prepared(splits.test)
+    val, test = (None if part is None else prepared(part) for part in (splits.val, splits.test))
+    return prepared(splits.train), val, test
 
 
 def _is_full(X: Features) -> bool:

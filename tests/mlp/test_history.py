@@ -102,3 +102,27 @@ def test_a_cost_that_was_never_a_number_is_still_a_curve():
 def test_networks_are_told_apart_by_number(network, parts, member, run):
     trained = run(parts(), network(), [member(learning_rate=rate) for rate in (0.1, 0.2, 0.3)])
     assert [trained[number].history()["learning_rate"][-1] for number in range(3)] == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize("val", [True, False])
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_without_a_test_part_nothing_is_measured_of_it_and_all_else_is_the_same(
+    val, batch_size, network, parts, member, run
+):
+    net, data, members = network((5, 4)), parts(val=val), [member(seed=seed) for seed in range(2)]
+    how = {"epochs": 6, "batch_size": batch_size}
+    whole = run(data, net, members, **how)
+    data.test = None
+    for number, trained in run(data, net, members, **how).items():
+        curves, known = trained.history(), whole[number].history()
+        assert [*curves] == [name for name in known if name != "test_accuracy"]
+        assert all((curves[name] == known[name]).all() for name in curves)
+        assert trained.best_right.size == 0
+        chosen = whole[number].best_layers if val else whole[number].layers
+        assert all((a.W == b.W).all() and (a.b == b.b).all() for a, b in zip(trained.best_layers, chosen, strict=True))
+        assert trained.best_epoch == (whole[number].best_epoch if val else 6)
+
+
+def test_what_diverges_with_nothing_to_choose_an_epoch_by_has_no_best_layers(epoch):
+    trained = collect([epoch(0), epoch(1, ending="diverged")])[7]
+    assert (trained.best_layers, trained.ending) == ([], "diverged")
