@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from numpy.random import Generator, SeedSequence, default_rng
 
 from nnsweep.mlp.initializers import Initializer
+from nnsweep.mlp.network import Layers
 from nnsweep.mlp.plateau import Plateau, ReduceOnPlateau
 from nnsweep.mlp.schedules import Schedule
 from nnsweep.mlp.snapshot import Snapshot
@@ -34,6 +35,8 @@ class Member:
     weight_decay : float
         L2: the cost gains half of it times the sum of the squared weights (not the biases). With a
         decoupled rule the weights shrink by ``learning_rate * weight_decay`` a step instead.
+    layers : list of Layer or None
+        Parameters of an earlier training to begin with, with K = 1; None for first weights from the initializer.
     """
 
     seed: int
@@ -42,6 +45,7 @@ class Member:
     learning_rate: float
     hyperparameters: Mapping[str, float]
     weight_decay: float = 0.0
+    layers: Layers | None = None
 
 
 class Learner:

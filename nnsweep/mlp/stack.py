@@ -61,6 +61,9 @@ class Stack:
         initializers = [member.initializer for member in members]
         self.parameters = Parameters(sizes, len(members), dtype)
         self.parameters.assign(first_layers(sizes, initializers, [learner.first_weights for learner in self.learners]))
+        for number, member in enumerate(members):
+            if member.layers is not None:
+                self.parameters.assign(member.layers, slice(number, number + 1))
         self._begin(BY_NETWORK, full_batch=False)
 
     def _begin(self, order: Order, *, full_batch: bool) -> None:

@@ -218,3 +218,17 @@ def test_parameters_that_are_not_finite_are_noticed_although_the_cost_is(small, 
     stack.layers[0].W[1, 0, 0] = np.inf
     stack.layers[1].b[2, 0, 0] = np.nan
     assert stack.finite().tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_a_network_that_has_layers_begins_with_them_and_changes_no_bit_of_its_neighbours(
+    batch_size, network, parts, differing, run
+):
+    data, net, members = parts(), network((5, 4)), differing("momentum")
+    how = {"optimizer": "momentum", "batch_size": batch_size, "epochs": 3}
+    drawn = run(data, net, members, **how)
+    begun = [dataclasses.replace(members[0], layers=drawn[1].layers), *members[1:]]
+    together = run(data, net, begun, **how)
+    assert together[0].rows[0] == run(data, net, [begun[0]], **how)[0].rows[0] != drawn[0].rows[0]
+    for number in (1, 2, 3):
+        assert_same(together[number], drawn[number])
