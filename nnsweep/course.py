@@ -20,9 +20,10 @@ from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import visible
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.progress import progress
-from nnsweep.sweep import absence, describe, wish
+from nnsweep.sweep import absence, class_weight, describe, wish
 from nnsweep.sweep.crew import Crew, Others
 from nnsweep.sweep.grid import write_plan
+from nnsweep.sweep.job import Job
 from nnsweep.sweep.memory import physical_memory
 from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.sweep.plan import Choice, Wanted
@@ -121,9 +122,9 @@ def run(
 
 def _distinct(checked: Sequence[Task]) -> list[Wanted]:
     """Fold jobs that are the same; every data set is loaded, so that what is wrong with one is told now."""
+    _require_fit([task.job for task in checked])
     wanted: dict[str, Wanted] = {}
     for number, task in enumerate(checked):
-        _require_memory(task)
         digest = dataset(task.job.data).digest
         key = task.job.key(digest)
         if key not in wanted:
@@ -138,13 +139,31 @@ def _distinct(checked: Sequence[Task]) -> list[Wanted]:
     return [*wanted.values()]
 
 
-def _require_memory(task: Task) -> None:
-    """Refuse a network that this machine could not even hold."""
-    needed, there = memory_of(task.job, dataset), physical_memory()
-    if needed > there:
-        sizes = describe.sizes_name(task.job.arch.sizes)
-        told = f"{needed / 2**30:.0f} GiB to train, and there are {there / 2**30:.0f}"
-        raise ConfigError(f"arch.hidden_layer_sizes={sizes[:60]}: needs {told}; make it smaller")
+def _require_fit(jobs: Sequence[Job]) -> None:
+    """Refuse jobs that do not fit this machine or their data, with all problems; warn of what is odd."""
+    wrong: dict[str, None] = {}
+    odd: dict[str, None] = {}
+    for job in jobs:
+        wrong |= {_too_large(job): None, class_weight.problem(job, dataset(job.data)): None}
+        odd[class_weight.warning(job, dataset(job.data))] = None
+    if problems := [told for told in wrong if told]:
+        raise ConfigError(*problems)
+    for told in filter(None, odd):
+        _warn(told)
+
+
+def _too_large(job: Job) -> str:
+    """Tell of a network that this machine could not even hold."""
+    needed, there = memory_of(job, dataset), physical_memory()
+    if needed <= there:
+        return ""
+    sizes = describe.sizes_name(job.arch.sizes)
+    told = f"{needed / 2**30:.0f} GiB to train, and there are {there / 2**30:.0f}"
+    return f"arch.hidden_layer_sizes={sizes[:60]}: needs {told}; make it smaller"
+
+
+def _warn(told: str) -> None:
+    print(f"nnsweep: warning: {visible(told)}", file=sys.stderr, flush=True)
 
 
 def _begun(course: _Course, configuration: str | None, n_jobs: int) -> Settled:
@@ -219,7 +238,7 @@ def _looked_again(course: _Course) -> Settled:
             except StoreError as error:
                 absence.note(course.folder, is_away=True)
                 if time.monotonic() > until:
-                    print(f"nnsweep: warning: {visible(str(error))}", file=sys.stderr, flush=True)
+                    _warn(str(error))
                     return Settled(store=None, choices={})
                 ask_again(course.asked.uri)
     except KeyboardInterrupt as interrupted:
@@ -277,8 +296,8 @@ def _again(failed: Sequence[Task], records: Mapping[int, RunRecord], retry: int)
         return []
     for task in failed:
         record = records[task.place.number]
-        told = f"job {record.job} ({record.name}) failed: {record.reason}; trying again, {retry} of {task.job.retries}"
-        print(f"nnsweep: warning: {visible(told)}", file=sys.stderr, flush=True)
+        again = f"trying again, {retry} of {task.job.retries}"
+        _warn(f"job {record.job} ({record.name}) failed: {record.reason}; {again}")
     return [replace(task, place=replace(task.place, attempt=task.place.attempt + 1)) for task in failed]
 
 

@@ -6,6 +6,7 @@ each gets the result that it would have had alone, bit for bit.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -22,6 +23,9 @@ from nnsweep.mlp.passes import Room, backward, forward
 from nnsweep.mlp.passes import room as make_room
 from nnsweep.mlp.snapshot import Snapshot, sizes_of
 from nnsweep.mlp.tiles import tiles
+
+Weight: TypeAlias = int | FloatArray
+"""Of samples together: their number, or (), or (K,) where each network has its own."""
 
 _quietly = np.errstate(over="ignore", invalid="ignore")  # what is not finite ends its network, by name
 
@@ -44,6 +48,8 @@ class Stack:
     clip_norm : float or None
         The longest gradient, over all parameters of a network, that a step may follow; longer ones are
         shortened to it.
+    class_weights : ndarray of shape (n_classes,) or None
+        How much a sample of each class counts; None if all count the same.
     """
 
     def __init__(
@@ -55,8 +61,11 @@ class Stack:
         sizes: Sequence[int],
         dtype: np.dtype,
         clip_norm: float | None = None,
+        class_weights: FloatArray | None = None,
     ) -> None:
         self.network, self.optimizer, self.clip_norm, self.dtype = network, optimizer, clip_norm, dtype
+        # the largest is 1: the mean is the same, equal weights change no bit, and none is lost in the precision
+        self.class_weights = None if class_weights is None else class_weights / class_weights.max()
         self.learners = [Learner(number, member) for number, member in enumerate(members)]
         initializers = [member.initializer for member in members]
         self.parameters = Parameters(sizes, len(members), dtype)
@@ -174,6 +183,12 @@ class Stack:
         out). With minibatches it is the mean over the epoch's batches, each seen before its step (before the first
         epoch: of all samples). The stack may be made smaller between two epochs.
 
+        With class weights w, every mean is the weighted one, ``sum(w[y_i] * cost_i) / sum(w[y_i])``, over the samples
+        of a step for its gradient and over those of the epoch for the cost, as in PyTorch's
+        ``CrossEntropyLoss(weight=w)`` and in scikit-learn's ``MLPClassifier.fit(sample_weight=w[y])``. So a minibatch
+        is divided by its own samples' weights, not by what an average batch would weigh; one whose samples weigh
+        nothing has no gradient. Weight decay is not weighted.
+
         Parameters
         ----------
         examples : Examples
@@ -216,15 +231,16 @@ class Stack:
         while True:
             total = self._descent(batches)
             self.epoch += 1
-            yield total / examples.n_samples
+            yield total / self._weight(examples.y)
 
     @_quietly
     def _descent(self, batches: Minibatches) -> FloatArray:
         """Follow one epoch of minibatches; return the sum of the costs of all samples: (K,)."""
         rates, total = self._rates(), np.zeros(len(self.learners))
         for X, y in batches.epoch([learner.order for learner in self.learners]):
-            n_samples = X.n_samples
-            total += self._look_at(X, y, self._masks(n_samples), n_samples, first=True) + self._penalty() * n_samples
+            weight = self._weight(y)
+            penalty = self._penalty() * np.asarray(weight, self.dtype)
+            total += self._look_at(X, y, self._masks(X.n_samples), weight, first=True) + penalty
             self._descend(rates)
         return total
 
@@ -242,30 +258,50 @@ class Stack:
         """Pass all parts forward, and back to leave the gradient of the mean cost; return that cost: (K,)."""
         n_samples = sum(X.n_samples for X, _ in parts)
         masks = self._masks(n_samples)
+        weight = sum(self._weight(y) for _, y in parts)
         total = np.zeros(len(self.learners))
         start = 0
         for X, y in parts:
             stop = start + X.n_samples
             part = [mask[:, start:stop] for mask in masks]
-            total += self._look_at(X, y, part, n_samples, first=not start, back=back)
+            total += self._look_at(X, y, part, weight, first=not start, back=back)
             start = stop
-        return total / n_samples + self._penalty()
+        return total / weight + self._penalty()
 
     def _look_at(
-        self, X: Inputs, y: IntArray, masks: Sequence[FloatArray], n_samples: int, *, first: bool, back: bool = True
+        self, X: Inputs, y: IntArray, masks: Sequence[FloatArray], weight: Weight, *, first: bool, back: bool = True
     ) -> FloatArray:
-        """Return the sum of the costs of some samples; add their gradient, of which the first is written anew."""
+        """Return the sum of the costs of some samples of a step, in which all samples together have a weight.
+
+        Their gradient is added; of the first samples it is written anew.
+        """
         room = forward(self.network, self.layers, X, masks, into=self.room(X.n_samples))
         costs, delta = cross_entropy(room.a[-1], y, out=room.deltas[-1], places=room.places)
+        share = self._share(costs, y, weight)
         if not back:
             return np.asarray(np.add.reduce(costs, axis=1))
-        delta *= self.dtype.type(1 / n_samples)
+        delta *= share
         into = self.gradient if first else self.spare
         backward(self.network, self.layers, X, room, masks=masks, into=into.layers)
         if not first:
             for sums, more in zip(self.gradient.blocks, self.spare.blocks, strict=True):
                 sums += more
         return np.asarray(np.add.reduce(costs, axis=1))
+
+    def _weight(self, y: IntArray) -> Weight:
+        """Return what the samples count together: their number, or the sum of their weights, for each network's own."""
+        if self.class_weights is None:
+            return int(y.shape[-1])
+        return np.asarray(np.add.reduce(self.class_weights[y], axis=-1))
+
+    def _share(self, costs: FloatArray, y: IntArray, weight: Weight) -> FloatArray | np.floating[Any]:
+        """Weigh the costs; return what each sample's derivative is multiplied by: one for all, or (K, n_samples, 1)."""
+        if self.class_weights is None:
+            return np.asarray(1 / weight, self.dtype)
+        weights = self.class_weights[y]
+        costs *= weights
+        parts = np.divide(1, weight, out=np.zeros(np.shape(weight)), where=np.asarray(weight) > 0)
+        return np.asarray((weights * parts[..., np.newaxis])[..., np.newaxis], self.dtype)
 
     def room(self, n_samples: int) -> Room:
         """Return the room for passes over so many samples; it is made once."""

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from nnsweep.mlp.accuracy import Accuracy
 from nnsweep.mlp.arrays import BoolArray, Examples, Features, FloatArray, IntArray
+from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
 from nnsweep.mlp.learner import Member
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
@@ -72,6 +73,10 @@ class Training:
         By how much the accuracy must rise to count.
     clip_norm : float or None
         The longest gradient that a step may follow; None for any.
+    class_weight : "balanced", tuple of float, or None
+        How much the samples of each class count, in the order of the classes: the cost becomes the weighted mean, see
+        `Stack.train_costs`. ``balanced`` lets all classes of the training part count the same in all, see
+        `nnsweep.mlp.class_weights.class_weights`; with None all samples count the same.
 
     Raises
     ------
@@ -87,9 +92,12 @@ class Training:
     patience: Count | None = None
     min_delta: Fraction = 0.0
     clip_norm: Positive | None = None
+    class_weight: ClassWeight = None
 
     def __post_init__(self) -> None:
         require(Training, vars(self))
+        if not is_class_weight(self.class_weight):
+            raise ValueError(f"`class_weight` {RULE}, got {self.class_weight!r}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -165,16 +173,15 @@ def train(
     ------
     ValueError
         If `patience` is given and there is no validation part; if the snapshots are not one for each member, not of
-        one epoch, of the last epoch, or of networks or trainings of another kind.
+        one epoch, of the last epoch, or of networks or trainings of another kind; if `class_weight` does not fit the
+        training part's classes.
     """
     if training.patience is not None and splits.val is None:
         raise ValueError("`patience` needs a validation part, got none")
     if resumed is not None:
         _require_one_epoch(resumed, len(members), training.epochs)
     learned, val, test = _prepared(splits, np.dtype(training.dtype))
-    stack = _stack(
-        network, members, training, sizes=(learned.X.shape[1], *network.hidden_layer_sizes, splits.n_classes)
-    )
+    stack = _stack(network, members, training, learned=learned, n_classes=splits.n_classes)
     accuracy = Accuracy(val, test)
     patience = _Patience(len(members), training, resumed or ())
     for train_cost in stack.train_costs(learned, training.batch_size, resumed or ()):
@@ -213,14 +220,17 @@ def _require_one_epoch(resumed: Sequence[Snapshot], n_members: int, n_epochs: in
         raise ValueError(f"after epoch {resumed[0].epoch} nothing is left of {n_epochs} epochs")
 
 
-def _stack(network: Network, members: Sequence[Member], training: Training, *, sizes: Sequence[int]) -> Stack:
+def _stack(
+    network: Network, members: Sequence[Member], training: Training, *, learned: Examples, n_classes: int
+) -> Stack:
     return Stack(
         network,
         members,
         optimizer=training.optimizer,
-        sizes=sizes,
+        sizes=(learned.X.shape[1], *network.hidden_layer_sizes, n_classes),
         dtype=np.dtype(training.dtype),
         clip_norm=training.clip_norm,
+        class_weights=class_weights(training.class_weight, learned.y, n_classes),
     )
 
 

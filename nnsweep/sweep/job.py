@@ -24,6 +24,9 @@ OPERATIONAL = {
 }
 """The settings that cannot change a job's result; they are the same for all jobs of a sweep."""
 
+_LATER = ("class_weight",)
+"""Settings of the trainer that came after the first keys; null is what was done before them."""
+
 
 class Tracking(Settings):
     """Where a run is recorded, and how much of it."""
@@ -129,6 +132,9 @@ class Job(Recipe):
     def identity(self) -> dict[str, Any]:
         """Return all that can change the result, as JSON values."""
         identity = self.model_dump(mode="json", exclude=OPERATIONAL | {"arch": True, "data": {"home"}})
+        for name in _LATER:  # keys that are older than the setting stay what they were
+            if identity["trainer"][name] is None:
+                del identity["trainer"][name]
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
 
     def operation(self) -> dict[str, Any]:

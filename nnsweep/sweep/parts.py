@@ -90,13 +90,18 @@ def choice(
 
 
 def group(
-    name: str, maker: Callable[..., Any], *, without: Collection[str] = (), more: Fields | None = None
+    name: str,
+    maker: Callable[..., Any],
+    *,
+    without: Collection[str] = (),
+    more: Fields | None = None,
+    replace: Mapping[Any, Any] | None = None,
 ) -> GetPydanticSchema:
     """Make the metadata that lets a field of type `Settings` hold the settings of one function or record.
 
     See `choice` for the parameters.
     """
-    return _schema(_model(name, Settings, _fields(maker, without, {}) | (more or {})))
+    return _schema(_model(name, Settings, _fields(maker, without, replace or {}) | (more or {})))
 
 
 def _model(name: str, base: type[Settings], fields: Fields) -> Any:

@@ -7,9 +7,11 @@ their networks here, so that one configuration is one network in both.
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from nnsweep.mlp.activations import ACTIVATIONS, Activation
+from nnsweep.mlp.class_weights import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.learner import Member
 from nnsweep.mlp.network import Network
@@ -24,6 +26,15 @@ _PIECES = {name: maker for name, maker in SCHEDULES.items() if name not in ("joi
 _Piece = Annotated[Part, choice(_PIECES, without={"learning_rate"})]
 _UPDATES: dict[str, Callable[..., None]] = {name: optimizer.update for name, optimizer in OPTIMIZERS.items()}
 _WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))], 0.0)}
+
+
+def _class_weight(given: Any) -> Any:
+    if not is_class_weight(given):
+        raise PydanticCustomError("class_weight", RULE)
+    return tuple(map(float, given)) if isinstance(given, list) else given
+
+
+_CLASS_WEIGHT = {ClassWeight: Annotated[ClassWeight, BeforeValidator(_class_weight)]}
 _DROPOUT = {"dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0)}
 
 
@@ -59,7 +70,9 @@ class Recipe(Settings):
     schedule: Annotated[Part, choice(SCHEDULES, without={"learning_rate"}, replace={Schedule: _Piece})]
     optimizer: Annotated[Part, choice(_UPDATES, more=_WEIGHT_DECAY)]
     init: Annotated[Part, choice(INITIALIZERS)]
-    trainer: Annotated[Settings, group("trainer", Training, without={"optimizer"}, more=_DROPOUT)]
+    trainer: Annotated[
+        Settings, group("trainer", Training, without={"optimizer"}, more=_DROPOUT, replace=_CLASS_WEIGHT)
+    ]
     seed: Annotated[int, within(Range(ge=0, lt=2**32))]
 
     @model_validator(mode="after")

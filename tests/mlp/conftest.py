@@ -115,12 +115,10 @@ def stack_of() -> Callable[..., Stack]:
         layers: Layers,
         members: Sequence[Member],
         optimizer: str = "gradient_descent",
-        clip_norm: float | None = None,
+        **how: Any,
     ) -> Stack:
         sizes = [layers[0].W.shape[1], *(W.shape[2] for W, _ in layers)]
-        stack = Stack(
-            network, members, optimizer=OPTIMIZERS[optimizer], sizes=sizes, dtype=np.dtype(float), clip_norm=clip_norm
-        )
+        stack = Stack(network, members, optimizer=OPTIMIZERS[optimizer], sizes=sizes, dtype=np.dtype(float), **how)
         stack.parameters.assign(layers)
         return stack
 

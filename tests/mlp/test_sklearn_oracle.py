@@ -47,7 +47,18 @@ def data():
 def distance(data, network, member, stack_of, in_order, draw_layers):
     """The largest difference of a parameter after so many epochs of both trainers."""
 
-    def measure(name, activation, optimizer, *, epochs, hidden=(7,), batch_size=None, alpha=0.0, learning_rate=None):
+    def measure(
+        name,
+        activation,
+        optimizer,
+        *,
+        epochs,
+        hidden=(7,),
+        batch_size=None,
+        alpha=0.0,
+        learning_rate=None,
+        weights=None,
+    ):
         examples = data[name]
         n_samples = examples.n_samples
         rate = learning_rate or (0.001 if optimizer == "adam" else DATA[name])
@@ -59,7 +70,7 @@ def distance(data, network, member, stack_of, in_order, draw_layers):
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            oracle.fit(examples.X, examples.y)
+            oracle.fit(examples.X, examples.y, None if weights is None else weights[examples.y])
         assert oracle.n_iter_ == epochs
         layers = [
             like._replace(W=W[np.newaxis], b=np.zeros_like(like.b))
@@ -67,7 +78,7 @@ def distance(data, network, member, stack_of, in_order, draw_layers):
         ]
         # scikit-learn divides the penalty by the number of samples in the batch
         one = member(learning_rate=rate, hyperparameters=ours, weight_decay=alpha / (batch_size or n_samples))
-        stack = in_order(stack_of(network(hidden, activation), layers, [one], optimizer))
+        stack = in_order(stack_of(network(hidden, activation), layers, [one], optimizer, class_weights=weights))
         costs = stack.train_costs(examples, batch_size)
         for _ in range(epochs + 1):
             next(costs)
@@ -97,6 +108,18 @@ def test_one_epoch_ends_where_scikit_learns_does(name, activation, optimizer, ho
 @pytest.mark.parametrize(("name", "activation", "optimizer"), [each for each in SETTINGS if each[1] in SMOOTH])
 def test_fifty_epochs_end_where_scikit_learns_do_for_smooth_activations(name, activation, optimizer, how, distance):
     assert distance(name, activation, optimizer, epochs=50, **how) <= 1e-9
+
+
+@pytest.mark.parametrize("batch_size", [None, 32], ids=["full", "short-last-batch"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", DATA)
+def test_class_weights_are_scikit_learns_sample_weights(name, optimizer, batch_size, distance, data):
+    weights = np.linspace(0.5, 4, len(np.unique(data[name].y)))
+    weights[1] = 0.0
+    how = {"batch_size": batch_size, "weights": weights}
+    assert distance(name, "tanh", optimizer, epochs=1, **how) <= 1e-12
+    assert distance(name, "tanh", optimizer, epochs=20, **how) <= 1e-9
+    assert distance(name, "tanh", optimizer, epochs=1, batch_size=batch_size) <= 1e-12
 
 
 def test_no_hidden_layer_is_logistic_regression(data, network, member, stack_of, draw_layers):

@@ -57,6 +57,7 @@ def other(path, value):
     texts = {"output_activation": "swish", "dtype": "float64" if value == "float32" else "float32"}
     texts["vectorizer_fit"] = "train_and_test"
     missing = {"patience": 3, "clip_norm": 1.5, "batch_size": 7, "max_features": 50, "categories": ["sci.med"]}
+    missing["class_weight"] = "balanced"
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
@@ -195,6 +196,38 @@ def _at(values, path):
     for key in path:
         values = values[key]
     return values
+
+
+GOLDEN_KEYS = {  # of the version before trainer.class_weight was a setting
+    (): "239a85919cb5e9f47b94124334d30120b8f4d035049f551d49144c94152d7b71",
+    ("arch=deep", "seed=7"): "bf2ab45c5fa634da44dd5389ddce3e12ef86460bd51524098d1cf6c5d64dd067",
+    ("optimizer=adam", "trainer=full_batch"): "2c88ec96d389e8cae9bcfbd8075dd68acbfa68410102d1343357300de8bc9278",
+    ("data=iris", "schedule=inv"): "8dcfc7c830c1fe649e0b10acd2b69bff14c14d43b6f289a5d2367cca42b2e8fe",
+    ("experiment=notebook", "arch.hidden_layer_sizes=[20,20]"):
+        "accd48878638aa42ecf2bc835828c60f36e6bf660e853f17556a3de5976af673",
+    ("init=lecun_normal", "activation=elu", "trainer.patience=3", "trainer.dropout=0.25"):
+        "34293e9902aa41f9717ec960f447d019d78b0cd6632678ae96f331ffa93d5ecf",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", GOLDEN_KEYS, ids=" ".join)
+def test_earlier_keys_stay_valid(given, job, monkeypatch):
+    monkeypatch.setattr("nnsweep.sweep.job.NUMERICS_VERSION", 3)
+    assert job(*given).key("d") == GOLDEN_KEYS[given]
+
+
+def test_a_configuration_from_before_class_weights_makes_the_same_job(values, job):
+    given = values()
+    del given["trainer"]["class_weight"]
+    assert job_of(given) == job()
+    assert job_of(given).key("d") == job().key("d")
+
+
+def test_the_key_tells_class_weights(job):
+    written = ["null", "balanced", "[1,1,1,1,1,1,1,1,1,1]", "[1,1,1,1,1,1,1,1,1,2]", "[1,1,1,1,1,1,1,1,1,2.0]"]
+    keys = [job(f"trainer.class_weight={weights}").key("d") for weights in written]
+    assert keys[3] == keys[4]
+    assert len(set(keys)) == 4
 
 
 def test_the_key_tells_every_choice(job):

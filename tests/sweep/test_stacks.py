@@ -65,6 +65,7 @@ APART = [
     ("trainer.patience=3",),
     ("trainer.min_delta=0.1",),
     ("trainer.clip_norm=1",),
+    ("trainer.class_weight=balanced",),
     ("trainer.dropout=0.1",),
     ("tracking.max_points=9",),
 ]
