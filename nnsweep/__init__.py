@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nnsweep.estimator import NNClassifier
     from nnsweep.loading import load_correct, load_histories, load_results
     from nnsweep.reporting import report
     from nnsweep.results.comparison import compare, indistinguishable
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "NNClassifier",
     "__version__",
     "compare",
     "compare_examples",
@@ -58,6 +60,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "NNClassifier": "estimator",
     "compare": "results.comparison",
     "compare_examples": "results.example_comparison",
     "configurations": "results.configurations",

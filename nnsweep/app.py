@@ -25,6 +25,7 @@ from nnsweep.errors import ConfigError, UserError, machines
 from nnsweep.messages import nearest
 from nnsweep.sweep import fresh
 from nnsweep.sweep.arguments import prepared
+from nnsweep.sweep.leaves import conf_dir
 from nnsweep.sweep.refusals import refused
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
@@ -39,15 +40,6 @@ if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall
 
 MOST_PICTURES = 20
 """The largest sweep whose every run gets a picture, unless the configuration says otherwise."""
-
-
-def conf_dir() -> str:
-    """Return the folder of the configuration tree: inside an installed wheel, or beside the package."""
-    package = Path(__file__).resolve().parent
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "config.yaml").is_file():
-            return str(folder)
-    raise FileNotFoundError(f"there is no conf/config.yaml in or beside {package}; install nnsweep again")
 
 
 def new_sweep_id() -> str:

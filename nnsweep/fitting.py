@@ -1,0 +1,195 @@
+"""A fit: examples and the recipe of the network that shall learn them, from arrays that are in memory.
+
+What is trained of it is what the command line's trainer makes of the same examples and settings, bit for bit. Fits that
+have been trained already, in a stack with others, are looked up by their fingerprint.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
+
+from nnsweep.mlp.arrays import Examples, Features, FloatArray
+from nnsweep.mlp.history import Trained, add
+from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.learner import Learner, Member
+from nnsweep.mlp.network import Layer, Layers, Network
+from nnsweep.mlp.passes import forward
+from nnsweep.mlp.plateau import ReduceOnPlateau
+from nnsweep.mlp.snapshot import Snapshot
+from nnsweep.mlp.train import Epoch, Training, train
+from nnsweep.sweep.recipe import Recipe
+
+LOGIT_BYTES = 2**24
+"""What the values of all layers may take at once when logits are computed."""
+
+
+class Parts(NamedTuple):
+    """The examples of a fit; there is no test part, since whoever fits looks at other samples afterwards."""
+
+    train: Examples
+    val: Examples | None
+    n_classes: int
+    test: None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fit:
+    """What is to be trained.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The network, and how it is trained.
+    parts : Parts
+        What it learns.
+    layers : list of Layer or None
+        Parameters of an earlier training to begin with, with K = 1.
+    """
+
+    recipe: Recipe
+    parts: Parts
+    layers: Layers | None = None
+
+    def member(self) -> Member:
+        """Return what the network has for itself."""
+        return replace(self.recipe.member(), layers=self.layers)
+
+    def training(self) -> Training:
+        """Return how it is trained."""
+        return self.recipe.training()
+
+    def fingerprint(self) -> str:
+        """Hash all that can change the result."""
+        sha = sha256(f"{self.recipe.model_dump_json()} {self.parts.n_classes}\n".encode())
+        for array in [array for part in (self.parts.train, self.parts.val) if part for array in _arrays(part)]:
+            sha.update(f"{array.shape} {array.dtype.str}\n".encode())
+            sha.update(np.ascontiguousarray(array).data)
+        return sha.hexdigest()
+
+
+TRAINED: ContextVar[Mapping[str, Trained]] = ContextVar("TRAINED", default=MappingProxyType({}))
+"""Fits that have been trained already, by fingerprint."""
+
+
+def trained(fit: Fit, *, tell: bool = False) -> Trained:
+    """Train one network to its end, or find that this has been done.
+
+    Parameters
+    ----------
+    fit : Fit
+        What to train.
+    tell : bool
+        Print a line an epoch.
+    """
+    known = TRAINED.get()
+    if known and not fit.layers and (found := known.get(fit.fingerprint())):
+        return found
+    networks: dict[int, Trained] = {}
+    with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
+        for epoch in train(fit.parts, fit.recipe.network(), [fit.member()], fit.training()):
+            add(networks, epoch)
+            if tell:
+                print(_line(epoch))
+    return networks[0]
+
+
+def one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snapshot | None]:
+    """Train one epoch of the examples, which may be others than those of the epochs before.
+
+    Parameters
+    ----------
+    fit : Fit
+        What to train; the full batch is one minibatch of all examples, and nothing is validated.
+    snapshot : Snapshot or None
+        What is gone on from; None to begin.
+
+    Returns
+    -------
+    Trained
+        The epoch's row, and when training begins that of the untrained network.
+    Snapshot or None
+        What is gone on from next; None if the network has diverged.
+    """
+    wanted = snapshot.epoch + 1 if snapshot else 1
+    batch_size = fit.training().batch_size or fit.parts.train.n_samples
+    training = replace(fit.training(), epochs=wanted + 1, batch_size=batch_size, patience=None)
+    networks: dict[int, Trained] = {}
+    with threadpool_limits(1):
+        epochs = train(
+            fit.parts._replace(val=None),
+            fit.recipe.network(),
+            [fit.member()],
+            training,
+            resumed=[snapshot] if snapshot else None,
+        )
+        for epoch in epochs:
+            add(networks, epoch)
+            if epoch.endings:
+                return networks[0], None
+            if epoch.epoch == wanted:
+                return networks[0], epoch.snapshot(0)
+    raise AssertionError("the epoch that is wanted is never the last")
+
+
+def begun(fit: Fit, layers: Layers, epoch: int) -> Snapshot:
+    """Make a snapshot of layers that were trained for so many epochs; the update rule remembers nothing of them."""
+    learner, training = Learner(0, fit.member()), fit.training()
+    blank = [Layer(np.zeros_like(W), np.zeros_like(b)) for W, b in layers]
+    schedule = learner.member.schedule
+    return Snapshot(
+        epoch=epoch,
+        steps=0,
+        layers=layers,
+        slots=[blank] * training.optimizer.n_slots,
+        gradient=[],
+        learning_rate=learner.learning_rate,
+        plateau=schedule.start() if isinstance(schedule, ReduceOnPlateau) else None,
+        order=dict(learner.order.bit_generator.state),
+        dropout=dict(learner.dropout.bit_generator.state),
+    )
+
+
+def logits(network: Network, layers: Layers, X: Features) -> FloatArray:
+    """Pass features through a trained network, a few rows at a time.
+
+    Parameters
+    ----------
+    network, layers : Network, list of Layer
+        The network, with K = 1.
+    X : ndarray or csr_array of shape (n_samples, n_features)
+        Features.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_samples, n_classes)
+        In float64 whatever the precision of the training: a sample's logits then do not depend on its neighbours, but
+        for the last bits of that.
+    """
+    doubled = [Layer(W.astype(np.float64), b.astype(np.float64)) for W, b in layers]
+    widths = sum(W.shape[2] for W, _ in layers)
+    step = max(1, LOGIT_BYTES // (8 * (widths + (0 if isinstance(X, csr_array) else X.shape[1]))))
+    blocks = [X[start : start + step].astype(np.float64, copy=False) for start in range(0, X.shape[0], step)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.concatenate([forward(network, doubled, inputs(block)).a[-1][0] for block in blocks])
+
+
+def _arrays(examples: Examples) -> Iterator[NDArray[Any]]:
+    X = examples.X
+    yield from (X.data, X.indices, X.indptr) if isinstance(X, csr_array) else (X,)
+    yield examples.y
+
+
+def _line(epoch: Epoch) -> str:
+    words = [f"epoch {epoch.epoch}", f"learning_rate {epoch.learning_rate[0]:.6g}"]
+    words.append(f"train_cost {epoch.train_cost[0]:.6f}")
+    if epoch.val_accuracy is not None:
+        words.append(f"val_accuracy {epoch.val_accuracy[0]:.4f}")
+    return "  ".join(words)
