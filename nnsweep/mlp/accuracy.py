@@ -26,11 +26,18 @@ class Measured(NamedTuple):
         Share of the test part: the mean of `test_right`; None without one.
     test_right : ndarray of bool, shape (K, n_test), or None
         Which examples of the test part each network gets right; None without one.
+    val_score : ndarray of shape (K,) or None
+        What the best epoch is chosen by: `val_accuracy`, or with class weights w
+        ``sum(w[y_i] * right_i) / sum(w[y_i])``, so that the choice wants what the training wants.
     """
 
     val_accuracy: FloatArray | None
     test_accuracy: FloatArray | None
     test_right: BoolArray | None
+    val_score: FloatArray | None
+
+
+NOT_MEASURED = Measured(None, None, None, None)
 
 
 class Accuracy:
@@ -64,15 +71,20 @@ class Accuracy:
             Of equal logits the first wins.
         """
         if self._examples is None:
-            return Measured(None, None, None)
+            return NOT_MEASURED
         if len(stack.learners) != self._n_networks:
             self._prepare(stack, self._examples)
         right = np.concatenate([self._right(stack, X, y) for X, y in self._tiles], axis=1)
-        val = right[:, : self._n_val].mean(axis=1) if self._n_val else None
+        on_val, on_test = right[:, : self._n_val], right[:, self._n_val :]
+        val = on_val.mean(axis=1) if self._n_val else None
+        score = val if stack.class_weights is None or val is None else self._weighted(on_val, stack.class_weights, val)
         if not self._has_test:
-            return Measured(val, None, None)
-        on_test = right[:, self._n_val :]
-        return Measured(val, on_test.mean(axis=1), on_test)
+            return Measured(val, None, None, score)
+        return Measured(val, on_test.mean(axis=1), on_test, score)
+
+    def _weighted(self, right: BoolArray, class_weights: FloatArray, accuracy: FloatArray) -> FloatArray:
+        weights = class_weights[np.concatenate([y for _, y in self._tiles])[: self._n_val]]
+        return np.asarray((right * weights).sum(axis=1) / weights.sum()) if weights.any() else accuracy
 
     def _prepare(self, stack: Stack, examples: Examples) -> None:
         self._n_networks = len(stack.learners)

@@ -1,7 +1,8 @@
 """What a training leaves behind: each network's curves, its end, its best and last parameters, what the best got right.
 
-The best epoch is the first with the highest validation accuracy; where there is no validation part, the
-first with the highest test accuracy, which makes that accuracy an optimistic number; where there is neither, the last.
+The best epoch is the first with the highest validation accuracy (weighted, if classes weigh); where there is no
+validation part, the first with the highest test accuracy, which makes that accuracy an optimistic number; where there
+is neither, the last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,7 +36,7 @@ class Trained:
         Parameters at the best and at the last epoch, with K = 1. There are no best ones before there is such an epoch,
         and of a network that diverges without anything to choose an epoch by.
     best_accuracy : float
-        The accuracy at the best epoch; ``-inf`` before there is one.
+        The accuracy that the best epoch was chosen by; ``-inf`` before there is one.
     best_right : ndarray of bool, shape (n_test,)
         Which test examples the network gets right at the best epoch; its mean is that epoch's test accuracy. Empty
         before there is one.
@@ -131,7 +132,7 @@ def _add(network: Trained, epoch: Epoch, index: int) -> None:
     )
     network.rows.append((epoch.epoch, float(epoch.learning_rate[index]), float(epoch.train_cost[index]), val, test))
     network.ending = epoch.endings.get(int(epoch.members[index]))
-    chosen = test if np.isnan(val) else val
+    chosen = test if epoch.val_score is None else float(epoch.val_score[index])
     if chosen > network.best_accuracy and network.ending != "diverged":
         network.best_accuracy, network.best_epoch = chosen, epoch.epoch
         network.best_layers = of_network(epoch.layers, index)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from scipy.sparse import csr_array
 
-from nnsweep.mlp.accuracy import Accuracy
+from nnsweep.mlp.accuracy import NOT_MEASURED, Accuracy
 from nnsweep.mlp.arrays import BoolArray, Examples, Features, FloatArray, IntArray
 from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
 from nnsweep.mlp.learner import Member
@@ -68,7 +68,8 @@ class Training:
     evaluate_every : int
         Epochs between two measurements of accuracy; the first and the last epoch are always measured.
     patience : int or None
-        End a network when its validation accuracy has not risen for that many epochs; None for never.
+        End a network when its validation accuracy, weighted as the classes are, has not risen for that many epochs;
+        None for never.
     min_delta : float
         By how much the accuracy must rise to count.
     clip_norm : float or None
@@ -118,6 +119,9 @@ class Epoch:
         Share of samples whose class has the largest logit; None where not measured, or without such a part.
     test_right : ndarray of bool, shape (K, n_test), or None
         Which of the test samples these are; None where not measured, or without a test part.
+    val_score : ndarray of shape (K,) or None
+        What the best epoch is chosen by, and patience asks for: `val_accuracy`, or with class weights the weighted
+        one; see `nnsweep.mlp.accuracy.Measured`.
     layers : list of Layer
         The parameters. They go on changing: copy what must stay.
     endings : dict
@@ -135,6 +139,7 @@ class Epoch:
     val_accuracy: FloatArray | None
     test_accuracy: FloatArray | None
     test_right: BoolArray | None
+    val_score: FloatArray | None
     layers: Layers
     endings: dict[int, Ending]
     snapshot: Callable[[int], Snapshot]
@@ -187,9 +192,9 @@ def train(
     for train_cost in stack.train_costs(learned, training.batch_size, resumed or ()):
         last = stack.epoch == training.epochs
         measured = last or stack.epoch % training.evaluate_every == 0
-        val_accuracy, test_accuracy, test_right = accuracy(stack) if measured else (None, None, None)
+        seen = accuracy(stack) if measured else NOT_MEASURED
         diverged = ~(np.isfinite(train_cost) & stack.finite())
-        stopped = patience.exhausted(stack.numbers, stack.epoch, val_accuracy)
+        stopped = patience.exhausted(stack.numbers, stack.epoch, seen.val_score)
         endings = _endings(stack.numbers, last=last, diverged=diverged, stopped=stopped)
         stack.observe(train_cost)
         yield Epoch(
@@ -197,9 +202,7 @@ def train(
             members=stack.numbers,
             learning_rate=stack.learning_rates,
             train_cost=train_cost,
-            val_accuracy=val_accuracy,
-            test_accuracy=test_accuracy,
-            test_right=test_right,
+            **seen._asdict(),
             layers=stack.layers,
             endings=endings,
             snapshot=_snapshots(stack, patience, endings),
@@ -248,12 +251,12 @@ class _Patience:
         """Return the accuracy of a network that counted last as a rise, and its epoch."""
         return float(self._best[number]), int(self._best_epoch[number])
 
-    def exhausted(self, members: IntArray, epoch: int, val_accuracy: FloatArray | None) -> BoolArray:
+    def exhausted(self, members: IntArray, epoch: int, val_score: FloatArray | None) -> BoolArray:
         """Tell which of the `members` have waited long enough; the answer comes when accuracy is measured."""
-        if self._training.patience is None or val_accuracy is None:
+        if self._training.patience is None or val_score is None:
             return np.zeros(len(members), dtype=bool)
-        better = val_accuracy > self._best[members] + self._training.min_delta
-        self._best[members[better]] = val_accuracy[better]
+        better = val_score > self._best[members] + self._training.min_delta
+        self._best[members[better]] = val_score[better]
         self._best_epoch[members[better]] = epoch
         return epoch - self._best_epoch[members] >= self._training.patience
 

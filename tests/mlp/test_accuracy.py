@@ -18,10 +18,11 @@ def share(stack, part, number):
 def test_both_parts_are_measured_as_each_alone(val, sparse, network, parts, member, stack_of, draw_layers):
     data, net = parts(sparse=sparse, val=val), network((5,))
     stack = stack_of(net, draw_layers(np.random.default_rng(0), (6, 5, 3), n_networks=3), [member()] * 3)
-    on_val, on_test, right = Accuracy(data.val, data.test)(stack)
+    on_val, on_test, right, score = Accuracy(data.val, data.test)(stack)
     assert on_test.tolist() == [share(stack, data.test, number) for number in range(3)]
     assert right.mean(axis=1).tolist() == on_test.tolist()
     assert (on_val is None) == (not val)
+    assert score is on_val
     if val:
         assert on_val.tolist() == [share(stack, data.val, number) for number in range(3)]
 

@@ -6,7 +6,9 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.class_weights import class_weights, is_class_weight
+from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.optimizers import OPTIMIZERS
+from nnsweep.mlp.passes import forward
 from nnsweep.mlp.train import Training, train
 
 WEIGHTS = (0.2, 3.0, 1.0)
@@ -212,3 +214,17 @@ def test_a_training_that_goes_on_from_a_snapshot_ends_in_the_same_bits(
         for epoch in train(data, net, members, training, resumed=snapshots)
     ]
     assert resumed == through[4:]
+
+
+@pytest.mark.parametrize("weights", [(1.0, 0.001, 0.001), "balanced"], ids=str)
+def test_the_best_epoch_is_chosen_by_accuracy_that_is_weighted_as_the_cost_is(weights, network, parts, member, run):
+    data, net = parts(n=(60, 40, 30)), network(())
+    keep = (data.train.y < 2) | (np.arange(60) % 4 == 0)  # the third class is rare
+    data.train = Examples(data.train.X[keep], data.train.y[keep])
+    trained = run(data, net, [member(learning_rate=0.05)], epochs=30, batch_size=8, class_weight=weights)[0]
+    of_class = class_weights(weights, data.train.y, 3)[data.val.y]
+    right = forward(net, trained.best_layers, inputs(data.val.X)).a[-1][0].argmax(axis=1) == data.val.y
+    assert trained.best_accuracy == pytest.approx((right * of_class).sum() / of_class.sum(), rel=1e-12)
+    assert trained.history()["val_accuracy"][trained.best_epoch] == right.mean()
+    if weights != "balanced":
+        assert trained.history()["val_accuracy"].max() > right.mean()  # all samples alike, another epoch is best

@@ -48,6 +48,7 @@ def epoch():
             train_cost=np.array([1.0 / (number + 1)]),
             val_accuracy=None if val is None else np.array([val]),
             test_accuracy=None if test is None else np.array([test]),
+            val_score=None if val is None else np.array([val]),
             test_right=None if test is None else np.array([[number % 2 == 0, True]]),
             layers=[Layer(np.full((1, 1, 1), float(number)), np.zeros((1, 1, 1)))],
             endings={7: ending} if ending else {},
