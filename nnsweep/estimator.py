@@ -261,6 +261,10 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             train, val = _divided(train, options)
         return Fit(recipe=options.recipe, parts=Parts(train, val, len(classes)), layers=layers)
 
+    def recipe(self, classes: NDArray[Any]) -> Recipe:
+        """Check the options and return how a network of theirs is made and trained; its seed may be drawn for that."""
+        return self._options(classes).recipe
+
     def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
         """Train one epoch of these samples, from where the fit or the epoch before ended.
 
@@ -288,7 +292,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), reset=begins)
         check_classification_targets(y)
         parts = Parts(self._examples(X, self._numbers(y), "train"), None, len(self.classes_))
-        fit = Fit(recipe=self._options(self.classes_).recipe, parts=parts)
+        fit = Fit(recipe=self.recipe(self.classes_), parts=parts)
         snapshot, rows = None, []
         if hasattr(self, "coefs_"):
             snapshot, rows = self._snapshot or begun(fit, self._layers(), self.n_iter_), self._rows

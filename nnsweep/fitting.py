@@ -4,7 +4,7 @@ What is trained of it is what the command line's trainer makes of the same examp
 have been trained already, in a stack with others, are looked up by their fingerprint.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from nnsweep.mlp.arrays import Examples, Features, FloatArray
-from nnsweep.mlp.history import Trained, add
+from nnsweep.mlp.history import Trained, add, collect
 from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.learner import Learner, Member
 from nnsweep.mlp.network import Layer, Layers, Network
@@ -38,6 +38,14 @@ class Parts(NamedTuple):
     val: Examples | None
     n_classes: int
     test: None = None
+
+    def digest(self) -> str:
+        """Hash all of it."""
+        sha = sha256(f"{self.n_classes}\n".encode())
+        for array in [array for part in (self.train, self.val) if part for array in _arrays(part)]:
+            sha.update(f"{array.shape} {array.dtype.str}\n".encode())
+            sha.update(np.ascontiguousarray(array).data)
+        return sha.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,13 +74,9 @@ class Fit:
         """Return how it is trained."""
         return self.recipe.training()
 
-    def fingerprint(self) -> str:
-        """Hash all that can change the result."""
-        sha = sha256(f"{self.recipe.model_dump_json()} {self.parts.n_classes}\n".encode())
-        for array in [array for part in (self.parts.train, self.parts.val) if part for array in _arrays(part)]:
-            sha.update(f"{array.shape} {array.dtype.str}\n".encode())
-            sha.update(np.ascontiguousarray(array).data)
-        return sha.hexdigest()
+    def fingerprint(self, digest: str | None = None) -> str:
+        """Hash all that can change the result, but for `layers`; the `digest` of the parts need not be taken again."""
+        return f"{digest or self.parts.digest()} {self.recipe.model_dump_json()}"
 
 
 TRAINED: ContextVar[Mapping[str, Trained]] = ContextVar("TRAINED", default=MappingProxyType({}))
@@ -99,6 +103,27 @@ def trained(fit: Fit, *, tell: bool = False) -> Trained:
             if tell:
                 print(_line(epoch))
     return networks[0]
+
+
+def trained_together(parts: Parts, recipes: Sequence[Recipe]) -> list[Trained]:
+    """Train a stack of networks that differ only in what the members of a stack may differ in.
+
+    Parameters
+    ----------
+    parts : Parts
+        What all of them learn.
+    recipes : sequence of Recipe
+        One a network.
+
+    Returns
+    -------
+    list of Trained
+        In the same order; each as it would have come out alone.
+    """
+    first, members = recipes[0], [recipe.member() for recipe in recipes]
+    with threadpool_limits(1):
+        networks = collect(train(parts, first.network(), members, first.training()))
+    return [networks[number] for number in range(len(recipes))]
 
 
 def one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snapshot | None]:

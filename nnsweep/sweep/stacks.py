@@ -79,7 +79,7 @@ def stacks(jobs: Sequence[Job], splits: Callable[[Part], Splits], *, n_workers: 
     formed: list[Stack] = []
     for kind, numbers in groups.items():
         need = needs[kind]
-        fitting = max(1, min(_in_cache(need), (max_bytes - need.bytes_for_all) // need.bytes_a_network))
+        fitting = max(1, min(in_cache(need), (max_bytes - need.bytes_for_all) // need.bytes_a_network))
         by_memory = -(-len(numbers) // fitting)
         by_time = math.ceil(_seconds(need, len(numbers)) * n_workers / total - 1e-9)  # at least one for every worker
         n_parts = min(len(numbers), max(by_memory, by_time))
@@ -107,7 +107,8 @@ def makespan(formed: Sequence[Stack], n_workers: int) -> float:
     return max(ends)
 
 
-def _in_cache(need: Footprint) -> int:
+def in_cache(need: Footprint) -> int:
+    """Say how many networks train no slower together for their memory."""
     return max(FEWEST, CACHE_BYTES // need.bytes_a_network)
 
 
