@@ -31,10 +31,20 @@ if TYPE_CHECKING:
     from nnsweep.results.plots.schedules import plot_schedules
     from nnsweep.results.plots.seeds import plot_seeds
     from nnsweep.results.price import prices
+    from nnsweep.search import (
+        StackedHalvingRandomSearchCV,
+        StackedHalvingSearchCV,
+        StackedRandomizedSearchCV,
+        StackedSearchCV,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
     "NNClassifier",
+    "StackedHalvingRandomSearchCV",
+    "StackedHalvingSearchCV",
+    "StackedRandomizedSearchCV",
+    "StackedSearchCV",
     "__version__",
     "compare",
     "compare_examples",
@@ -61,6 +71,10 @@ __all__ = [
 
 _MODULES = {
     "NNClassifier": "estimator",
+    "StackedHalvingRandomSearchCV": "search",
+    "StackedHalvingSearchCV": "search",
+    "StackedRandomizedSearchCV": "search",
+    "StackedSearchCV": "search",
     "compare": "results.comparison",
     "compare_examples": "results.example_comparison",
     "configurations": "results.configurations",

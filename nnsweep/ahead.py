@@ -23,6 +23,7 @@ from nnsweep.estimator import NNClassifier
 from nnsweep.fitting import Fit, Parts, trained_together
 from nnsweep.mlp.footprint import Footprint, footprint
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import n_parameters
 from nnsweep.sweep.recipe import Recipe
 from nnsweep.sweep.stacks import in_cache
 
@@ -69,12 +70,12 @@ class Ahead(Mapping[str, Trained]):
         What is searched on.
     candidates : sequence of mappings
         The parameters of each candidate.
-    n_jobs : int or None
-        Processes, as joblib counts them.
+    n_workers : int
+        Processes that train stacks at once.
     """
 
-    def __init__(self, examples: Examples, candidates: Sequence[Candidate], n_jobs: int | None) -> None:
-        self._n_workers = joblib.effective_n_jobs(n_jobs)
+    def __init__(self, examples: Examples, candidates: Sequence[Candidate], n_workers: int) -> None:
+        self._n_workers = n_workers
         self._waves = [*_waves(_foreseen(examples, candidates))]
         self._wave_of = {key: number for number, wave in enumerate(self._waves) for key in wave}
         self._ready: dict[str, Trained] = {}
@@ -108,7 +109,7 @@ def _trained(parts: Parts, recipes: Sequence[Recipe]) -> list[Trained] | None:
     """Train a stack; None if that cannot be done, so that each fit says for itself what is wrong."""
     try:
         return trained_together(parts, recipes)
-    except (ValueError, MemoryError):
+    except (ValueError, ArithmeticError, MemoryError):
         return None
 
 
@@ -117,10 +118,9 @@ def _waves(foreseen: Iterator[tuple[str, _Wanted]]) -> Iterator[dict[str, _Wante
     wave: dict[str, _Wanted] = {}
     n_bytes = 0
     for key, wanted in foreseen:
-        parts, training = wanted.fit.parts, wanted.fit.training()
-        sizes = (parts.train.X.shape[1], *wanted.fit.recipe.arch.sizes, parts.n_classes)
-        weights = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
-        n_bytes += 2 * weights * np.dtype(training.dtype).itemsize
+        parts, recipe = wanted.fit.parts, wanted.fit.recipe
+        weights = n_parameters(parts.train.X.shape[1], recipe.arch.sizes, parts.n_classes)
+        n_bytes += 2 * weights * np.dtype(recipe.training().dtype).itemsize  # those of the best epoch, and the last
         if wave and n_bytes > WAVE_BYTES:
             yield wave
             wave, n_bytes = {}, 0

@@ -6,9 +6,9 @@ that is trained with others takes none of its own.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from joblib import parallel_config
+from joblib import effective_n_jobs, parallel_config
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
     GridSearchCV,
@@ -36,12 +36,22 @@ class _Folds:
         return iter(self._folds)
 
 
+class _Searched(NamedTuple):
+    """What is searched on, as long as the search lasts."""
+
+    X: Any
+    y: Any
+    params: Mapping[str, Any]
+    n_workers: int
+
+
 class _Stacked:
     """What makes a search of scikit-learn a stacked one; it comes before it among the bases."""
 
     estimator: Any
     cv: Any
     n_jobs: int | None
+    _searched: _Searched
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search, and refit the best candidate, as scikit-learn's class of this search does.
@@ -63,7 +73,7 @@ class _Stacked:
         if not isinstance(_last(self.estimator), NNClassifier) or isinstance(self.cv, Iterator):
             search.fit(X, y, **params)
             return self
-        self._searched = X, y, params
+        self._searched = _Searched(X, y, params, effective_n_jobs(self.n_jobs))
         try:
             with parallel_config(backend="sequential"):  # what is trained ahead lies ready in this process
                 search.fit(X, y, **params)
@@ -90,19 +100,19 @@ class _Stacked:
         search._run_search(evaluate, **context)
 
     def _folds(self, cv: Any) -> list[Fold]:
-        X, y, params = self._searched
+        X, y = self._searched.X, self._searched.y
         splitter = cv or check_cv(self.cv, y, classifier=True)
-        return [*splitter.split(X, y, **self._routed(params).splitter.split)]
+        return [*splitter.split(X, y, **self._routed().splitter.split)]
 
     def _ahead(self, candidates: Sequence[Candidate], folds: Sequence[Fold]) -> Mapping[str, Any]:
-        X, y, params = self._searched
-        if self._routed(params).estimator.fit:
+        searched = self._searched
+        if self._routed().estimator.fit:
             return {}
-        return Ahead(Examples(self.estimator, X, y, folds), candidates, self.n_jobs)
+        return Ahead(Examples(self.estimator, searched.X, searched.y, folds), candidates, searched.n_workers)
 
-    def _routed(self, params: Mapping[str, Any]) -> Any:
+    def _routed(self) -> Any:
         search: Any = self
-        return search._get_routed_params_for_fit(params)
+        return search._get_routed_params_for_fit(self._searched.params)
 
 
 class StackedSearchCV(_Stacked, GridSearchCV):  # type: ignore[misc]

@@ -41,7 +41,7 @@ class WorkFailed(Exception):
 
 def physical_cores() -> int:
     """Count the cores that this process may use: two threads of one core train no faster than one."""
-    from joblib import cpu_count  # type: ignore[import-untyped]
+    from joblib import cpu_count
 
     return int(cpu_count(only_physical_cores=True))
 
