@@ -42,8 +42,8 @@ class _Wanted(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
-    """What is searched on.
+class Folded:
+    """Samples, parted into folds, and what is fitted to each.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Ahead(Mapping[str, Trained]):
 
     Parameters
     ----------
-    examples : Examples
+    folded : Folded
         What is searched on.
     candidates : sequence of mappings
         The parameters of each candidate.
@@ -74,9 +74,9 @@ class Ahead(Mapping[str, Trained]):
         Processes that train stacks at once.
     """
 
-    def __init__(self, examples: Examples, candidates: Sequence[Candidate], n_workers: int) -> None:
+    def __init__(self, folded: Folded, candidates: Sequence[Candidate], n_workers: int) -> None:
         self._n_workers = n_workers
-        self._waves = [*_waves(_foreseen(examples, candidates))]
+        self._waves = [*_waves(_foreseen(folded, candidates))]
         self._wave_of = {key: number for number, wave in enumerate(self._waves) for key in wave}
         self._ready: dict[str, Trained] = {}
 
@@ -143,11 +143,11 @@ def _stacks(wave: Mapping[str, _Wanted], n_workers: int) -> list[list[str]]:
         n_parts = min(len(keys), max(by_time, -(-len(keys) // in_cache(need))))
         parted += [(need.seconds(len(part)), part) for part in _parts(keys, n_parts)]
     parted.sort(key=lambda stack: -stack[0])
-    left_over = len(parted) % n_workers if len(parted) > n_workers else 0
-    for _ in range(left_over):  # the last would keep one worker busy while the others wait
-        seconds, keys = parted.pop(-1 - left_over)
-        parted += [(seconds / n_workers, part) for part in _parts(keys, min(n_workers, len(keys)))]
-    return [keys for _, keys in parted]
+    n_even = len(parted) - len(parted) % n_workers if len(parted) > n_workers else len(parted)
+    stacks = [keys for _, keys in parted[:n_even]]
+    for _, keys in parted[n_even:]:  # while the others wait, these would keep some workers busy
+        stacks += _parts(keys, min(n_workers, len(keys)))
+    return stacks
 
 
 def _parts(keys: Sequence[str], n_parts: int) -> list[list[str]]:
@@ -159,14 +159,14 @@ def _need(fit: Fit) -> Footprint:
     return footprint(fit.parts, fit.recipe.network(), fit.training())
 
 
-def _foreseen(examples: Examples, candidates: Sequence[Candidate]) -> Iterator[tuple[str, _Wanted]]:
+def _foreseen(folded: Folded, candidates: Sequence[Candidate]) -> Iterator[tuple[str, _Wanted]]:
     """Give each fit that will be asked for, in that order, by its fingerprint; NumPy's global state stays as it is."""
     shared = check_random_state(None)
     state = shared.get_state()  # the fits themselves will draw what is drawn here
-    foresight = _Foresight(examples)
+    foresight = _Foresight(folded)
     try:
         for candidate in candidates:
-            for number in range(len(examples.folds)):
+            for number in range(len(folded.folds)):
                 if wanted := foresight.wanted(candidate, number):
                     yield wanted
     finally:
@@ -176,8 +176,8 @@ def _foreseen(examples: Examples, candidates: Sequence[Candidate]) -> Iterator[t
 class _Foresight:
     """What fits of one search have in common, so that it is prepared once: folds, transformed features, parts."""
 
-    def __init__(self, examples: Examples) -> None:
-        self._examples = examples
+    def __init__(self, folded: Folded) -> None:
+        self._folded = folded
         self._transformed: dict[Hashable, tuple[Any, Any]] = {}
         self._parts: dict[Hashable, tuple[Parts, str]] = {}
 
@@ -189,7 +189,7 @@ class _Foresight:
             return None
 
     def _wanted(self, candidate: Candidate, fold: int) -> tuple[str, _Wanted] | None:
-        estimator = clone(self._examples.estimator).set_params(**clone(dict(candidate), safe=False))
+        estimator = clone(self._folded.estimator).set_params(**clone(dict(candidate), safe=False))
         network = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
         if type(network) is not NNClassifier or network.verbose:
             return None
@@ -205,24 +205,13 @@ class _Foresight:
             recipe = network.recipe(np.unique(self._transformed[source][1]))
         parts, digest = self._parts[own]
         fit = Fit(recipe=recipe, parts=parts)
-        return fit.fingerprint(digest), _Wanted(fit, (own, alike(recipe)))
+        return fit.fingerprint(digest), _Wanted(fit, (own, recipe.kind()))
 
     def _features(self, estimator: Any, fold: int) -> tuple[Any, Any]:
-        X, y = _safe_split(estimator, self._examples.X, self._examples.y, self._examples.folds[fold][0])
+        X, y = _safe_split(estimator, self._folded.X, self._folded.y, self._folded.folds[fold][0])
         if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
             X = estimator[:-1].fit_transform(X, y)
         return X, y
-
-
-def alike(recipe: Recipe) -> Hashable:
-    """Give what networks of a stack have in common."""
-    return (
-        recipe.arch.sizes,
-        recipe.activation,
-        recipe.output_activation,
-        recipe.optimizer.name,
-        recipe.trainer,
-    )
 
 
 def _others(estimator: Any, candidate: Candidate) -> str:

@@ -8,22 +8,19 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets, unique_labels
+from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nnsweep.data.part import settled
-from nnsweep.data.splits import split
-from nnsweep.errors import DataError
 from nnsweep.fitting import Fit, Parts, begun, logits, one_epoch, trained
-from nnsweep.mlp.arrays import Examples, Features, FloatArray
+from nnsweep.mlp.arrays import Examples, FloatArray
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer, Layers
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.options import Options, checked, weights_in_order
+from nnsweep.samples import divided, examples, features
 from nnsweep.sweep.recipe import Recipe
 
 
@@ -248,17 +245,16 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def prepared(self, X: Any, y: ArrayLike, *, X_val: Any = None, y_val: ArrayLike | None = None) -> Fit:
         """Check data and options as `fit` does, and return what it would train; parameters as for `fit`."""
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32))
-        check_classification_targets(y)
-        classes, numbers = np.unique(y, return_inverse=True)
+        X, y = self._checked(X, y)
+        classes = np.unique(y)
         options = self._options(classes)
         layers = self._layers_to_begin_with(classes, options) if options.validation.warm_start else None
         self.classes_ = classes
-        train, val = self._examples(X, numbers, "train"), None
+        train, val = examples(X, y, classes), None
         if X_val is not None or y_val is not None:
             val = self._validation_part(X_val, y_val)
         elif options.validation.early_stopping:
-            train, val = _divided(train, options)
+            train, val = divided(train, options.validation)
         return Fit(recipe=options.recipe, parts=Parts(train, val, len(classes)), layers=layers)
 
     def recipe(self, classes: NDArray[Any]) -> Recipe:
@@ -289,9 +285,8 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If an option, a label or the data are wrong, or the training diverges.
         """
         begins = _check_partial_fit_first_call(self, classes) and not hasattr(self, "coefs_")
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), reset=begins)
-        check_classification_targets(y)
-        parts = Parts(self._examples(X, self._numbers(y), "train"), None, len(self.classes_))
+        X, y = self._checked(X, y, reset=begins)
+        parts = Parts(examples(X, y, self.classes_), None, len(self.classes_))
         fit = Fit(recipe=self.recipe(self.classes_), parts=parts)
         snapshot, rows = None, []
         if hasattr(self, "coefs_"):
@@ -328,24 +323,15 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights = {"class_weight": weights_in_order(self.class_weight, classes)}
         return checked(self.get_params(deep=False) | weights, seed=seed)
 
-    def _examples(self, X: Any, numbers: NDArray[Any], part: str) -> Examples:
-        try:
-            return settled(part, Examples(_features(X), numbers), n_classes=len(self.classes_))
-        except DataError as error:
-            raise ValueError(str(error)) from error
+    def _checked(self, X: Any, y: Any, *, reset: bool = True) -> tuple[Any, Any]:
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), reset=reset)
+        check_classification_targets(y)
+        return X, y
 
     def _validation_part(self, X_val: Any, y_val: Any) -> Examples:
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val must be given together")
-        X, y = validate_data(self, X_val, y_val, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        return self._examples(X, self._numbers(y), "val")
-
-    def _numbers(self, y: Any) -> NDArray[Any]:
-        """Give each label its number among `classes_`."""
-        if unseen := sorted(set(unique_labels(y).tolist()) - set(self.classes_.tolist())):
-            raise ValueError(f"label {unseen[0]!r} is none of the classes {self.classes_.tolist()}")
-        numbers: NDArray[Any] = np.searchsorted(self.classes_, y)
-        return numbers
+        return examples(*self._checked(X_val, y_val, reset=False), self.classes_, part="val")
 
     def _layers(self) -> Layers:
         return [Layer(W[None], b[None, None]) for W, b in zip(self.coefs_, self.intercepts_, strict=True)]
@@ -375,20 +361,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _logits(self, X: Any) -> FloatArray:
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        return logits(self._recipe.network(), self._layers(), _features(X))
-
-
-def _features(X: Any) -> Features:
-    features: Features = csr_array(X) if hasattr(X, "tocsr") else X
-    return features
-
-
-def _divided(examples: Examples, options: Options) -> tuple[Examples, Examples | None]:
-    fraction, seed = options.validation.validation_fraction, options.validation.split_seed
-    try:
-        return split(examples, fraction=fraction, seed=seed, key="validation_fraction")
-    except DataError as error:
-        raise ValueError(str(error)) from error
+        return logits(self._recipe.network(), self._layers(), features(X))
 
 
 def _diverged(network: Trained, fit: Fit) -> str:

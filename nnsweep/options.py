@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from nnsweep.messages import visible
 from nnsweep.mlp.ranges import Range
 from nnsweep.sweep.leaves import leaf
 from nnsweep.sweep.parts import Settings, within
@@ -90,7 +91,7 @@ def checked(options: Mapping[str, Any], *, seed: int) -> Options:
         except ValidationError as error:
             found += problems(error, values)
     if found:
-        raise ValueError("\n".join(_KEY.sub(_option, problem) for problem in found))
+        raise ValueError("\n".join(visible(_KEY.sub(_option, problem)) for problem in found))
     return Options(*made)
 
 
@@ -123,9 +124,8 @@ def _configuration(given: Mapping[str, Any], seed: int) -> dict[str, Any]:
     optimizer |= {name: given[name] for name in CONSTANTS if name in optimizer}
     own = {"learning_rate": given["learning_rate_init"], "weight_decay": given["weight_decay"]}
     optimizer |= {name: value for name, value in own.items() if value is not None}
-    sizes = given["hidden_layer_sizes"]
     return {
-        "arch": {"name": "custom", "hidden_layer_sizes": [sizes] if isinstance(sizes, int) else sizes},
+        "arch": {"name": "custom", "hidden_layer_sizes": _sizes(given["hidden_layer_sizes"])},
         "activation": _choice("activation", given["activation"]),
         "output_activation": given["output_activation"],
         "schedule": _choice("schedule", given["learning_rate"], {"trainer.epochs": given["max_iter"]}),
@@ -144,6 +144,12 @@ def _configuration(given: Mapping[str, Any], seed: int) -> dict[str, Any]:
         },
         "seed": seed,
     }
+
+
+def _sizes(given: Any) -> Any:
+    if isinstance(given, int):
+        return [given]
+    return "null" if given is None else given  # in the configuration, null is the other form of an architecture
 
 
 def _choice(group: str, given: Any, values: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
 
-from nnsweep.ahead import Ahead, Candidate, Examples, Fold
+from nnsweep.ahead import Ahead, Candidate, Fold, Folded
 from nnsweep.estimator import NNClassifier
 from nnsweep.fitting import TRAINED
 
@@ -108,7 +108,7 @@ class _Stacked:
         searched = self._searched
         if self._routed().estimator.fit:
             return {}
-        return Ahead(Examples(self.estimator, searched.X, searched.y, folds), candidates, searched.n_workers)
+        return Ahead(Folded(self.estimator, searched.X, searched.y, folds), candidates, searched.n_workers)
 
     def _routed(self) -> Any:
         search: Any = self
@@ -128,7 +128,11 @@ class StackedSearchCV(_Stacked, GridSearchCV):  # type: ignore[misc]
     estimator, param_grid, scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score
         As there.
     n_jobs : int or None
-        Processes that train stacks; scoring, which is quick, is done in this one.
+        Processes that train stacks; scoring, which is quick, and ordinary fits are done in this one.
+
+    Notes
+    -----
+    The training parts of all folds are in memory at once. The times in ``cv_results_`` are those of scoring alone.
 
     Examples
     --------

@@ -4,7 +4,7 @@ It is the part of a job that is not about data, records or sweeps: the command l
 their networks here, so that one configuration is one network in both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, model_validator
@@ -89,6 +89,10 @@ class Recipe(Settings):
     def __reduce__(self) -> tuple[Any, ...]:
         """Go to other processes as JSON: the classes of the parts have no names to be found by."""
         return type(self).model_validate_json, (self.model_dump_json(),)
+
+    def kind(self) -> tuple[Hashable, ...]:
+        """Give what networks that are trained together have in common, besides their data."""
+        return self.arch.sizes, self.activation, self.output_activation, self.optimizer.name, self.trainer
 
     def rule(self) -> Schedule | ReduceOnPlateau:
         """Return the schedule; raises `ValueError` if its settings contradict each other."""

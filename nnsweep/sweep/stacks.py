@@ -41,15 +41,7 @@ class Stack:
 
 def alike(job: Job) -> Hashable:
     """Give what the jobs of a stack have in common."""
-    return (
-        job.data,
-        job.arch.sizes,
-        job.activation,
-        job.output_activation,
-        job.optimizer.name,
-        job.trainer,
-        job.tracking,
-    )
+    return job.data, *job.kind(), job.tracking
 
 
 def stacks(jobs: Sequence[Job], splits: Callable[[Part], Splits], *, n_workers: int, max_bytes: int) -> list[Stack]:
