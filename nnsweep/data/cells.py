@@ -1,0 +1,31 @@
+"""The cells of a table as a reader of one format hands them over, before anybody asks what they mean."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind: TypeAlias = Literal["number", "category", "text"]
+
+
+class Cells(NamedTuple):
+    """What a file's bytes say.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The cells (n_rows, n_columns): texts as they are written, or typed if the format has types.
+    typed : bool
+        Whether the format has types.
+    lines : callable, optional
+        Gives the line number, from 1, at which each row begins (n_rows,); for texts.
+    kinds : mapping of str to str
+        Kinds that the format itself declares, by column.
+    """
+
+    frame: "pd.DataFrame"
+    typed: bool
+    lines: Callable[[], Sequence[int]] | None = None
+    kinds: Mapping[str, Kind] = MappingProxyType({})

@@ -1,0 +1,250 @@
+"""A table whose columns have kinds: features, labels, groups and parts, and lines that tell what was made of it.
+
+What is inferred is told and can be overruled; what is left out is told; what cannot be meant is refused.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsweep.data import left_out
+from nnsweep.data.cells import Kind
+from nnsweep.data.class_labels import check_classes, class_names
+from nnsweep.data.column import Column, column_of, lacking, texts_of
+from nnsweep.data.missing import Missing, rows_without
+from nnsweep.data.raw import Raw
+from nnsweep.data.roles import KINDS, Roles, roles_of
+from nnsweep.data.table_problems import listing, named, shown, together
+from nnsweep.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARTS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
+"""What a fixed split column may say, and the part it means."""
+
+_MOST_LEVELS, _MOST_LEVELS_ASKED, _FEW_LEVELS = 1000, 10_000, 20
+_LOOKED_AT = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Understood:
+    """A table whose columns have kinds.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The features (n_rows, n_columns): float64, NaN where missing, for numbers; object, None where missing,
+        for categories; str for texts.
+    kinds : dict of str to str
+        The kind of each column of `frame`, in its order.
+    labels : ndarray of shape (n_rows,)
+        The class name of every row.
+    groups : ndarray of shape (n_rows,) or None
+        Rows with the same value belong together.
+    part : ndarray of shape (n_rows,) or None
+        ``train``, ``val`` or ``test``, if the table says so itself.
+    rows : ndarray of shape (n_rows,)
+        Each row's number in the raw table, from 0.
+    source : str
+        What to call the table.
+    n_missing : dict of str to int
+        How many values are missing in each column that lacks some, before rows are left out.
+    told : list of str
+        What was inferred and left out, in lines.
+    """
+
+    frame: "pd.DataFrame"
+    kinds: dict[str, Kind]
+    labels: NDArray[Any]
+    groups: NDArray[Any] | None
+    part: NDArray[Any] | None
+    rows: NDArray[np.intp]
+    source: str
+    n_missing: dict[str, int]
+    told: list[str]
+
+
+def understand(
+    raw: Raw,
+    *,
+    target: str | None,
+    columns: Mapping[str, str] | None = None,
+    missing: Missing | None = None,
+    group: str | None = None,
+    split: str | None = None,
+) -> Understood:
+    """Find out what the columns of a table are.
+
+    Parameters
+    ----------
+    raw : Raw
+        The table.
+    target : str or None
+        The column with the labels.
+    columns : mapping of str to str, optional
+        ``number``, ``category``, ``text`` or ``ignore``, by column, for what shall not be inferred.
+    missing : {"drop", "mean", "most_frequent"}, optional
+        What to do about missing values: leave their rows out here, or leave them in for a preparation that fills
+        them in. None refuses them.
+    group : str, optional
+        The column whose equal values stay in one part.
+    split : str, optional
+        The column that says which part a row belongs to: train, val or validation, test.
+
+    Returns
+    -------
+    Understood
+        Features, labels, groups and parts of the rows that stay.
+
+    Raises
+    ------
+    DataError
+        All problems of one kind together: names, cells that do not fit, missing values, then what cannot be trained.
+    """
+    roles = roles_of(raw, target=target, group=group, split=split, columns=columns)
+    all_columns = [column_of(raw.frame[name], asked=roles.asked.get(name)) for name in roles.features]
+    _refuse_misfits(raw, all_columns)
+    part = None if roles.split is None else _parts(raw, roles.split)
+    unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
+    features = [column for column in all_columns if column.name not in unused]
+    special = {name: texts_of(raw.frame[name]) for name in (roles.target, roles.group) if name is not None}
+    rows = rows_without(raw, features, special, missing)
+    labels = class_names(special[roles.target][rows])
+    told = check_classes(labels, source=raw.source, target=roles.target)
+    taken = [column.taken(rows) for column in features]
+    unused |= {column.name: why for column in taken if (why := left_out.constant(column))}
+    taken = [column for column in taken if column.name not in unused]
+    _refuse_features(raw, taken, roles, unused)
+    n_missing = _counts(features, special)
+    told += [*_told(raw, taken, roles, unused), *_told_of_missing(n_missing, missing, len(raw.frame) - len(rows))]
+    return Understood(
+        frame=_frame(taken, missing),
+        kinds={column.name: column.kind for column in taken},
+        labels=labels,
+        groups=None if roles.group is None else special[roles.group][rows],
+        part=None if part is None else part[rows],
+        rows=rows,
+        source=raw.source,
+        n_missing=n_missing,
+        told=[*told, *_warnings(taken, labels, roles.target)],
+    )
+
+
+def _refuse_misfits(raw: Raw, columns: Sequence[Column]) -> None:
+    n_misfits = sum(len(column.misfits) for column in columns)
+    if n_misfits:
+        raise together(_misfits(raw, columns), n_misfits)
+
+
+def _misfits(raw: Raw, columns: Iterable[Column]) -> Iterator[str]:
+    for column in columns:
+        for row, value, rule in column.misfits:
+            way_out = f"mend it, or data.columns.{named(column.name)}=category or ignore"
+            yield f"{raw.place(row, column.name)}: {shown(value)} {rule}; {way_out}"
+
+
+def _parts(raw: Raw, name: str) -> NDArray[Any]:
+    texts = texts_of(raw.frame[name])
+    parts = np.array([PARTS.get((text or "").lower()) for text in texts.tolist()], dtype=object)
+    if len(wrong := np.flatnonzero(lacking(parts))):
+        raise together(
+            (f"{raw.place(int(row), name)}: {shown(texts[row] or '')} is no part; write train, val or test"
+             for row in wrong),
+            len(wrong),
+        )  # fmt: skip
+    return parts
+
+
+def _unused(column: Column, roles: Roles) -> str | None:
+    """Say why a column is no feature, if it is not; who asks for an index gets it."""
+    return left_out.constant(column) or (None if column.name in roles.asked else left_out.index(column))
+
+
+def _refuse_features(raw: Raw, columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> None:
+    problems = [problem for column in columns if (problem := _too_many_levels(column, column.name in roles.asked))]
+    if problems:
+        raise together(f"{named(raw.source)}: column {problem}" for problem in problems)
+    if not columns:
+        why = "; ".join(f"{named(name)} is {reason}" for name, reason in [*unused.items()][:10])
+        raise DataError(
+            f"{named(raw.source)}: there is no feature besides the label {named(roles.target)}"
+            f"{f' ({why})' if why else ''}; add columns that tell the classes apart"
+        )
+
+
+def _too_many_levels(column: Column, is_asked: bool) -> str | None:
+    if column.kind != "category":
+        return None
+    n_levels, n_rows = len(set(column.values.tolist()) - {None}), len(column.values)
+    is_unique = n_levels > _FEW_LEVELS and 2 * n_levels > n_rows and not is_asked
+    if not is_unique and n_levels <= (_MOST_LEVELS_ASKED if is_asked else _MOST_LEVELS):
+        return None
+    others = "ignore or text" if is_asked else "ignore, text or category"
+    example = next(value for value in column.values.tolist() if value is not None)
+    return (
+        f"{named(column.name)} has {n_levels:,} different texts in {n_rows:,} rows (such as {shown(example)}), "
+        f"too many for categories; data.columns.{named(column.name)}={others}"
+    )
+
+
+def _frame(columns: Sequence[Column], missing: Missing | None) -> "pd.DataFrame":
+    import pandas as pd
+
+    def cells(column: Column) -> NDArray[Any]:
+        return np.where(column.is_missing, "", column.values).astype(object) if column.kind == "text" else column.values
+
+    return pd.DataFrame(
+        {
+            column.name: pd.Series(cells(column), dtype=np.float64 if column.kind == "number" else object)
+            for column in columns
+        }
+    )
+
+
+def _counts(columns: Iterable[Column], special: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+    counts = {column.name: int(column.is_missing.sum()) for column in columns}
+    counts |= {name: int(lacking(texts).sum()) for name, texts in special.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _told(raw: Raw, columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> Iterator[str]:
+    for kind in KINDS:
+        names = [column.name for column in columns if column.kind == kind]
+        if names:
+            yield f"{len(names):,} {kind} column{'s' if len(names) > 1 else ''}: {listing(names, len(names))}"
+    for name, why in list(unused.items())[:20]:
+        yield f"left out: {named(name)} is {why}"
+    if len(unused) > 20:
+        yield f"left out: {len(unused) - 20:,} more columns for such reasons"
+    if roles.ignored:
+        yield f"ignored: {listing(roles.ignored, len(roles.ignored))}"
+
+
+def _told_of_missing(n_missing: Mapping[str, int], missing: Missing | None, n_dropped: int) -> Iterator[str]:
+    if n_missing:
+        counts = [f"{name} {count:,}" for name, count in n_missing.items()]
+        end = f"; {n_dropped:,} rows are left out" if missing == "drop" else f"; filled in by data.missing={missing}"
+        yield f"missing values: {listing(counts, len(counts))}{end}"
+
+
+def _warnings(columns: Iterable[Column], labels: NDArray[Any], target: str) -> Iterator[str]:
+    for column in columns:
+        if _tells_the_label(column.values, labels):
+            yield (
+                f"WARNING: {named(column.name)} alone tells the label {named(target)} in every row: it may be the "
+                f"label under another name; data.columns.{named(column.name)}=ignore leaves it out"
+            )
+
+
+def _tells_the_label(values: NDArray[Any], labels: NDArray[Any]) -> bool:
+    """Tell whether values and labels correspond one to one."""
+    import pandas as pd
+
+    def corresponds(n_rows: int) -> bool:
+        return np.array_equal(pd.factorize(values[:n_rows])[0], pd.factorize(labels[:n_rows])[0])
+
+    return corresponds(_LOOKED_AT) and corresponds(len(labels))

@@ -1,0 +1,83 @@
+"""What is wrong with a table, all problems of one kind together, in lines that name the place and the value.
+
+A file of somebody's own may be wrong in a million places: the first twenty are told and the others counted.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from nnsweep.errors import DataError
+from nnsweep.messages import shortened, visible
+
+MOST_LISTED = 20
+
+
+def shown(value: object) -> str:
+    r"""Quote a value of unknown origin: at most 60 characters of it, in one printable line.
+
+    Examples
+    --------
+    >>> shown("two\nlines") == r"'two\nlines'"
+    True
+    >>> len(shown(10**6 * "a"))
+    62
+    """
+    return f"'{visible(shortened(str(value)))}'"
+
+
+def named(name: str) -> str:
+    """Show a column's or a file's name without quotes, at most 200 characters of it.
+
+    Examples
+    --------
+    >>> named("age"), len(named(10**6 * "a"))
+    ('age', 200)
+    """
+    return visible(name if len(name) <= 200 else "..." + name[-197:])
+
+
+def listing(names: Iterable[object], n_names: int) -> str:
+    """List names, the first twenty of them.
+
+    Parameters
+    ----------
+    names : iterable
+        At least the first twenty.
+    n_names : int
+        How many there are.
+
+    Examples
+    --------
+    >>> listing(["age", "size"], 2)
+    'age, size'
+    >>> listing(range(1000), 1000)[-25:]
+    '17, 18, 19 and 980 others'
+    """
+    more = f" and {n_names - MOST_LISTED:,} others" if n_names > MOST_LISTED else ""
+    return ", ".join(visible(shortened(str(name))) for name in islice(names, MOST_LISTED)) + more
+
+
+def together(problems: Iterable[str], n_problems: int | None = None) -> DataError:
+    """Make one error of all problems of a kind.
+
+    Parameters
+    ----------
+    problems : iterable of str
+        At least the first twenty problems, a line each.
+    n_problems : int, optional
+        How many there are, if not all of them were written out.
+
+    Returns
+    -------
+    DataError
+        Its `problems` are at most twenty lines, and one that counts the rest.
+
+    Examples
+    --------
+    >>> together(f"line {number} is wrong" for number in range(2, 135)).problems[-2:]
+    ('line 21 is wrong', 'and 113 more')
+    """
+    iterator = iter(problems)
+    first = list(islice(iterator, MOST_LISTED))
+    n_more = sum(1 for _ in iterator) if n_problems is None else n_problems - len(first)
+    return DataError(*first, *([f"and {n_more:,} more"] if n_more > 0 else []))
