@@ -162,6 +162,8 @@ def _trimmed(series: "pd.Series[Any]") -> tuple[Any, NDArray[np.bool_]]:
     if not pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
         series = series.astype(object).map(written, na_action="ignore").astype(object)
     array = pa.array(series, type=pa.large_string(), from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
     trimmed = pc.utf8_trim_whitespace(pc.fill_null(array, ""))
     markers = MISSING if not pc.any(pc.equal(trimmed, "+")).as_py() else tuple(set(MISSING) - {"-"})
     return trimmed, _mask(pc.is_in(trimmed, value_set=pa.array(markers, pa.large_string())))
@@ -175,17 +177,18 @@ def written(value: object) -> str:
     >>> written(1.0), written(0.5), written(True), written("1.0")
     ('1', '0.5', 'True', '1.0')
     """
-    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(value) < 2**53:
+    if isinstance(value, float | np.floating) and abs(float(value)) < 2**53 and float(value).is_integer():
         return str(int(value))
     return str(value)
 
 
 def _mask(array: Any) -> NDArray[np.bool_]:
-    return np.asarray(array.to_numpy(zero_copy_only=False) if hasattr(array, "buffers") else array.to_numpy(), bool)
+    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _objects(array: Any, is_missing: NDArray[np.bool_]) -> NDArray[Any]:
-    values = np.array(array.to_pylist(), dtype=object)
+    encoded = array.dictionary_encode()
+    values = np.array(encoded.dictionary.to_pylist(), dtype=object)[encoded.indices.to_numpy()]
     values[is_missing] = None
     return values
 
@@ -251,6 +254,7 @@ def _is_prose(trimmed: Any, is_missing: NDArray[np.bool_]) -> bool:
 
 def _prose(name: str, series: "pd.Series[Any]") -> Column:
     """Take texts as they are; only one without any character is missing."""
-    values = np.array([None if cell != cell or cell is None else str(cell) for cell in series.astype(object)], object)
-    values[[cell is not None and not cell.strip() for cell in values]] = None
+    cells = series.astype(object).map(str, na_action="ignore").to_numpy(dtype=object, copy=True)
+    cells[[not str(cell).strip() for cell in cells]] = None
+    values = np.where(lacking(cells), None, cells)
     return Column(name, "text", values)

@@ -43,10 +43,10 @@ def index(column: Column) -> str | None:
     'an index: it counts the rows from 1'
     >>> index(Column("age", "number", np.array([3.0, 4.0, 9.0])))
     """
-    if column.is_missing.any() or column.kind == "text" or len(set(column.values.tolist())) < len(column.values):
-        return None
     if re.fullmatch(_WRITERS_OWN, column.name):
         return "an index"
+    if column.is_missing.any() or column.kind == "text" or len(set(column.values.tolist())) < len(column.values):
+        return None
     if column.kind == "category":
         return "an identifier: every row has another" if len(column.values) >= _FEWEST_NAMES else None
     if (column.values != np.floor(column.values)).any() or len(column.values) < _FEWEST_COUNTED:

@@ -4,13 +4,12 @@ Texts stay texts, as they are written, so that whatever is wrong later can be to
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from nnsweep.data import delimited
+from nnsweep.data import arff, columnar, delimited, jsonlines, sql
 from nnsweep.data.cells import Cells, Kind
 from nnsweep.data.table_file import contents, refuse_foreign, suffix_of, unpacked
 from nnsweep.data.table_problems import named
@@ -26,6 +25,14 @@ READERS: dict[str, Callable[[bytes, str], Cells]] = {
     ".data": delimited.read,
     ".tsv": partial(delimited.read, usual="\t"),
     ".tab": partial(delimited.read, usual="\t"),
+    ".parquet": columnar.parquet,
+    ".pq": columnar.parquet,
+    ".feather": columnar.feather,
+    ".arrow": columnar.feather,
+    ".arff": arff.read,
+    ".jsonl": jsonlines.read,
+    ".ndjson": jsonlines.read,
+    ".json": jsonlines.read,
 }
 """What reads a file's content, by the ending of its name."""
 
@@ -103,8 +110,9 @@ def read(path: str, *, query: str | None = None) -> Raw:
     DataError
         If the table cannot be had or is not sound; all problems of one kind together, each with its place.
     """
-    if re.match(r"[a-zA-Z][\w+.-]*://", path):
-        raise DataError("not yet")
+    if sql.is_address(path):
+        result = sql.ask(path, query)
+        return Raw(result.frame, result.source, True, result.digest)
     if query is not None:
         raise DataError(f"data.query is for databases, and {named(path)} is a file; leave it out")
     content = contents(path)

@@ -44,6 +44,10 @@ _MAGIC = {
 }
 
 
+_FEATHER = (b"ARROW1", b"FEA1")
+_COLUMNAR = {".parquet": (b"PAR1",), ".pq": (b"PAR1",), ".feather": _FEATHER, ".arrow": _FEATHER}
+
+
 def suffix_of(path: str) -> str:
     """Give the ending of a file's name in lower case, without that of gzip.
 
@@ -147,19 +151,16 @@ def refuse_foreign(content: bytes, source: str) -> None:
     if suffix in (".npy", ".npz"):
         raise DataError(f"{named(source)} {_array(content)}")
     by_name, by_bytes = _SUFFIXES.get(suffix), [told for magic, told in _MAGIC.items() if content.startswith(magic)]
-    for told in by_bytes[:1] if suffix not in (".parquet", ".feather") else _not_columnar(content, suffix, by_bytes):
+    for told in by_bytes[:1] if suffix not in _COLUMNAR else _not_columnar(content, suffix, by_bytes):
         raise DataError(f"{named(source)} {told}")
     if by_name:
         raise DataError(f"{named(source)} {by_name}")
 
 
 def _not_columnar(content: bytes, suffix: str, by_bytes: list[str]) -> list[str]:
-    expected = {".parquet": (b"PAR1",), ".feather": (b"ARROW1", b"FEA1")}[suffix]
-    if content.startswith(expected):
+    if content.startswith(_COLUMNAR[suffix]):
         return []
-    return by_bytes[:1] or [
-        f"is no {suffix[1:].capitalize()} file, as its first bytes tell; rename it, or copy it again"
-    ]
+    return by_bytes[:1] or [f"is no {suffix[1:]} file, as its first bytes tell; rename it, or copy it again"]
 
 
 def _array(content: bytes) -> str:
