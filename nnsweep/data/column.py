@@ -188,7 +188,7 @@ def _mask(array: Any) -> NDArray[np.bool_]:
 
 def _objects(array: Any, is_missing: NDArray[np.bool_]) -> NDArray[Any]:
     encoded = array.dictionary_encode()
-    values = np.array(encoded.dictionary.to_pylist(), dtype=object)[encoded.indices.to_numpy()]
+    values: NDArray[Any] = np.array(encoded.dictionary.to_pylist(), dtype=object)[encoded.indices.to_numpy()]
     values[is_missing] = None
     return values
 
@@ -256,5 +256,5 @@ def _prose(name: str, series: "pd.Series[Any]") -> Column:
     """Take texts as they are; only one without any character is missing."""
     cells = series.astype(object).map(str, na_action="ignore").to_numpy(dtype=object, copy=True)
     cells[[not str(cell).strip() for cell in cells]] = None
-    values = np.where(lacking(cells), None, cells)
-    return Column(name, "text", values)
+    cells[lacking(cells)] = None
+    return Column(name, "text", cells)

@@ -15,7 +15,6 @@ from nnsweep.data.table_problems import named, shown, together
 from nnsweep.errors import DataError
 from nnsweep.messages import is_broken
 
-
 _MOST_EMPTY = 10**7
 """Cells that may be empty anyhow."""
 

@@ -45,13 +45,22 @@ def index(column: Column) -> str | None:
     """
     if re.fullmatch(_WRITERS_OWN, column.name):
         return "an index"
-    if column.is_missing.any() or column.kind == "text" or len(set(column.values.tolist())) < len(column.values):
+    if column.kind == "text" or column.is_missing.any() or not _are_different(column):
         return None
     if column.kind == "category":
         return "an identifier: every row has another" if len(column.values) >= _FEWEST_NAMES else None
-    if (column.values != np.floor(column.values)).any() or len(column.values) < _FEWEST_COUNTED:
+    if len(column.values) < _FEWEST_COUNTED:
         return None
     first = column.values.min()
     if first in (0, 1) and column.values.max() == first + len(column.values) - 1:
         return f"an index: it counts the rows from {first:.0f}"
     return "an identifier: every row has another" if re.fullmatch(_IDENTIFIER, column.name) else None
+
+
+def _are_different(column: Column) -> bool:
+    """Tell whether every row has another text or another whole number."""
+    import pandas as pd
+
+    if column.kind == "number" and (column.values != np.floor(column.values)).any():
+        return False
+    return len(pd.unique(column.values)) == len(column.values)
