@@ -7,9 +7,9 @@ why. Line numbers are found when they are asked for.
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain, islice
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from nnsweep.data.cells import Cells
@@ -29,7 +29,6 @@ _SAMPLE_CHARACTERS = 2**16
 _SAMPLE_RECORDS = 50
 _BLOCK_BYTES = 2**24
 _LONGEST_CELL = 2**31 - 1
-_END = "\0"  # `decoded` has refused it: no cell can be this
 
 
 def read(content: bytes, source: str, *, usual: str = ",") -> Cells:
@@ -56,7 +55,7 @@ def read(content: bytes, source: str, *, usual: str = ",") -> Cells:
     """
     text = decoded(content, source)
     separator = sniffed(text, usual)
-    written = next(records(text, separator), None)
+    written = next(records(text, separator, source), None)
     if written is None:
         raise DataError(f"{named(source)} holds nothing but empty lines; name a file with a header and rows")
     names = column_names(written[1], f"{named(source)}, line {written[0]}")
@@ -69,23 +68,40 @@ def read(content: bytes, source: str, *, usual: str = ",") -> Cells:
     return Cells(frame, typed=False, lines=lambda: [line for line, _ in records(text, separator)][1:])
 
 
-def records(text: str, separator: str) -> Iterator[Record]:
-    r"""Give the records of a text, without empty lines.
+def records(text: str, separator: str, source: str = "") -> Iterator[Record]:
+    r"""Give the records of a text, without empty lines; spaces after a separator are no part of a cell.
 
-    A cell whose quote is never closed ends in NUL, which no other cell has.
+    Raises
+    ------
+    DataError
+        If a quote is never closed, or a closing quote is not followed by a separator or a line end.
 
     Examples
     --------
     >>> list(records('age,note\n17,"two\nlines"\n\n18,', ","))
     [(1, ['age', 'note']), (2, ['17', 'two\nlines']), (5, ['18', ''])]
     """
+    line = 1
     with _long_cells():
-        reader = csv.reader(chain(io.StringIO(text, newline=""), [_END]), delimiter=separator)
-        line = 1
-        for cells in reader:
-            if cells and cells != [_END]:
-                yield line, cells
-            line = reader.line_num + 1
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+        try:
+            for cells in reader:
+                if cells:
+                    yield line, cells
+                line = reader.line_num + 1
+        except csv.Error:
+            raise DataError(_misquoted(text, separator, f"{named(source)}, line {line}", line)) from None
+
+
+def _misquoted(text: str, separator: str, place: str, line: int) -> str:
+    """Say what is wrong with the quotes of a record that begins at a line."""
+    with _long_cells():
+        written = next(islice(io.StringIO(text, newline=""), line - 1, None))
+        cells = next(csv.reader([written], delimiter=separator, skipinitialspace=True))
+    return (
+        f"{place}, column {len(cells)}: a quote is not closed before the next {SEPARATORS[separator]} or line end, "
+        f"from {shown(cells[-1])} on; close it, or write a quote inside a quoted value twice"
+    )
 
 
 @contextmanager
@@ -109,7 +125,9 @@ def sniffed(text: str, usual: str = ",") -> str:
     sample = text if end < 0 else text[: end + 1]
 
     def merit(separator: str) -> tuple[bool, float, int]:
-        widths = [len(cells) for _, cells in islice(records(sample, separator), _SAMPLE_RECORDS)]
+        widths: list[int] = []
+        with suppress(DataError):  # what the sample cuts off
+            widths += (len(cells) for _, cells in islice(records(sample, separator), _SAMPLE_RECORDS))
         n_equal = sum(width == widths[0] for width in widths)
         return (True, n_equal / len(widths), widths[0]) if widths and widths[0] > 1 else (False, 0.0, 0)
 
@@ -121,11 +139,12 @@ def _quickly(text: str, separator: str, written: list[str]) -> "pd.DataFrame | N
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    if text.count('"') % 2:
+    content = text.encode()
+    if not _is_quoted_soundly(content, separator):
         return None
     try:
         table = arrow_csv.read_csv(
-            pa.py_buffer(text.encode()),
+            pa.py_buffer(content),
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
             parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values='"' in text),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(written, pa.string())),
@@ -135,18 +154,24 @@ def _quickly(text: str, separator: str, written: list[str]) -> "pd.DataFrame | N
     return table.to_pandas() if table.column_names == written else None
 
 
+def _is_quoted_soundly(content: bytes, separator: str) -> bool:
+    """Tell whether quotes open after a separator or line end, close before one, and are doubled elsewhere."""
+    import numpy as np
+
+    characters = np.frombuffer(b"\n" + content + b"\n", dtype=np.uint8)
+    quotes = np.flatnonzero(characters == ord('"'))
+    if len(quotes) % 2:
+        return False
+    around = np.concatenate([characters[quotes[::2] - 1], characters[quotes[1::2] + 1]])
+    return bool(np.isin(around, [ord(border) for border in f'{separator}\r\n"']).all())
+
+
 def _checked(text: str, separator: str, source: str) -> "pd.DataFrame":
     """Read a file record by record, and say what is wrong with it."""
     import pandas as pd
 
-    (_, header), *rows = records(text, separator)
-    last_line, last = rows[-1] if rows else (1, header)
-    if last[-1].endswith(_END):
-        opened = shown(last[-1].removesuffix(_END).lstrip())
-        raise DataError(
-            f"{named(source)}, line {last_line}, column {len(last)}: the quote before {opened} "
-            f"is never closed; close it, or write a quote inside a value twice"
-        )
+    (_, header), *rows = records(text, separator, source)
+    last_line = rows[-1][0] if rows else 1
     if ragged := [(line, cells) for line, cells in rows if len(cells) != len(header)]:
         cut_off = ragged[-1][0] == last_line and not text.endswith(("\n", "\r"))
         hints = (_hint(header, cells, separator, cut_off and line == last_line) for line, cells in ragged)
@@ -154,12 +179,7 @@ def _checked(text: str, separator: str, source: str) -> "pd.DataFrame":
             f"{named(source)}, line {line}: {_counted(cells)}, the header has {len(header)}{hint}"
             for (line, cells), hint in zip(ragged, hints, strict=True)
         )
-    return pd.DataFrame(rows_of(rows), columns=range(len(header)), dtype=object)
-
-
-def rows_of(rows: Sequence[Record]) -> list[list[str]]:
-    """Give the cells of records without their lines."""
-    return [cells for _, cells in rows]
+    return pd.DataFrame([cells for _, cells in rows], columns=range(len(header)), dtype=object)
 
 
 def _counted(cells: list[str]) -> str:

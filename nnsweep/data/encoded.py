@@ -58,6 +58,8 @@ def _misfit(content: bytes, source: str, error: UnicodeDecodeError) -> str:
     place = f"{named(source)}, line {line}: byte 0x{content[error.start]:02x} after {before} bytes of the line"
     if error.encoding.startswith(("utf-16", "utf-32")) or content[1:4000:2].count(0) > len(content[1:4000:2]) / 2:
         return f"{place} is not {error.encoding.upper()}: the file may be cut off; save it again as UTF-8"
+    if b"\0" in content:
+        return f"{place} is not UTF-8, and there are NUL bytes: the file is no text; name a table"
     fits = "cp1252" if _fits(content, "cp1252") else "latin-1"
     return f"{place} is not UTF-8; {fits} would fit: iconv -f {fits.upper()} -t UTF-8 OLD > NEW"
 

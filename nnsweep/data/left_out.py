@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from nnsweep.data.column import Column
+from nnsweep.data.column import Column, written
 from nnsweep.data.header import UNNAMED
 from nnsweep.data.table_problems import shown
 
@@ -24,12 +24,12 @@ def constant(column: Column) -> str | None:
     Examples
     --------
     >>> constant(Column("age", "number", np.array([5.0, np.nan, 5.0])))
-    "constant ('5.0')"
+    "constant ('5')"
     """
     values = column.values[~column.is_missing]
     if not len(values):
         return "without any value"
-    return f"constant ({shown(values[0])})" if (values == values[0]).all() else None
+    return f"constant ({shown(written(values[0]))})" if (values == values[0]).all() else None
 
 
 def index(column: Column) -> str | None:
