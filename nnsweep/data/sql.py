@@ -1,7 +1,8 @@
 """A table out of a database: the result of one query, which cannot change anything.
 
 An SQLite file is opened read-only by Python's own module, and is never made; any other database is asked through
-SQLAlchemy, and whatever the query did is rolled back. Passwords are not taken: they would be in configurations and
+SQLAlchemy, and whatever the query did is rolled back. (Beside a database in write-ahead mode, SQLite itself keeps two
+small files as long as anybody reads.) Passwords are not taken: they would be in configurations and
 records for good.
 """
 
