@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from nnsweep.data.cells import Cells, Kind
 from nnsweep.data.encoded import decoded
+from nnsweep.data.header import check_width
 from nnsweep.data.table_problems import named, shown, together
 from nnsweep.errors import DataError
 
@@ -95,6 +96,7 @@ def _header(lines: Iterator[tuple[int, str]], source: str) -> list[_Attribute]:
             )
     else:
         problems.append(f"{named(source)} has no @data; the file may be cut off, or be no ARFF")
+    check_width(len(attributes), named(source))
     names = Counter(attribute.name for attribute in attributes)
     problems += [
         f"{named(source)}: {count} attributes are called {named(name)}; rename them"

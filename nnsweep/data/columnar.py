@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from nnsweep.data.cells import Cells
+from nnsweep.data.header import check_width
 from nnsweep.data.table_problems import named, shown, together
 from nnsweep.errors import DataError
 
@@ -57,6 +58,7 @@ def _cells(read: Any, content: bytes, source: str) -> Cells:
 
 def _check(table: "pa.Table", source: str) -> None:
     names = table.column_names
+    check_width(len(names), named(source))
     problems = [
         f"{named(source)}: {count} columns are called {named(name)}; rename them"
         for name, count in Counter(names).items()

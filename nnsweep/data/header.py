@@ -8,8 +8,25 @@ from nnsweep.data.table_problems import named, shown, together
 from nnsweep.errors import DataError
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+MOST_COLUMNS = 100_000
+"""More are a table lying on its side, or no table."""
 UNNAMED = "Unnamed: "
 """What pandas calls a column without a name, its number following."""
+
+
+def check_width(n_columns: int, place: str) -> None:
+    """Refuse a table of too many columns.
+
+    Raises
+    ------
+    DataError
+        If there are more than `MOST_COLUMNS`.
+    """
+    if n_columns > MOST_COLUMNS:
+        raise DataError(
+            f"{place}: {n_columns:,} columns, at most {MOST_COLUMNS:,} are read; "
+            "write samples as rows, or the features as one text column"
+        )
 
 
 def column_names(written: Sequence[str], place: str) -> list[str]:
@@ -30,13 +47,14 @@ def column_names(written: Sequence[str], place: str) -> list[str]:
     Raises
     ------
     DataError
-        If names are there twice, or all of them are numbers: then the file has no header.
+        If there are too many, names are there twice, or all of them are numbers: then the file has no header.
 
     Examples
     --------
     >>> column_names(["", "age", " species "], "cats.csv, line 1")
     ['Unnamed: 0', 'age', 'species']
     """
+    check_width(len(written), place)
     names = [name.strip() or f"{UNNAMED}{number}" for number, name in enumerate(written)]
     if all(re.fullmatch(NUMBER, name) for name in names):
         raise DataError(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from nnsweep.data.cells import Cells
 from nnsweep.data.encoded import decoded
+from nnsweep.data.header import check_width
 from nnsweep.data.table_problems import named, shown, together
 from nnsweep.errors import DataError
 from nnsweep.messages import is_broken
@@ -65,6 +66,7 @@ def read(content: bytes, source: str) -> Cells:
     if not rows:
         raise DataError(f"{named(source)} holds nothing but empty lines; write one JSON object a line")
     names = list(dict.fromkeys(name for row in rows for name in row))
+    check_width(len(names), named(source))
     if len(names) * len(rows) > _MOST_EMPTY + 20 * sum(map(len, rows)):
         raise DataError(
             f"{named(source)}: {len(names):,} columns in {len(rows):,} lines, and nearly all cells missing; "

@@ -124,6 +124,7 @@ REFUSED = [
     Fault(
         "no header", "cats.csv", "1,2.5,0\n2,3.5,1\n", ["line 1: the header is all numbers ('1, 2.5, 0')", "first line"]
     ),
+    Fault("a million columns", "cats.csv", "," * 10**6 + "\n", "1,000,001 columns, at most 100,000 are read"),
     Fault("no header, label a text", "iris.csv", "5.1,3.5,setosa\n4.9,3.0,virginica\n", "has the file no header?"),
     Fault("an ending that is not known", "cats.cvs", GOOD, ["the ending .cvs", "did you mean '.csv'?"]),
     Fault("no ending", "cats", GOOD, "the ending (none)"),
