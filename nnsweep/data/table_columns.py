@@ -115,6 +115,7 @@ def understand(
     rows = rows_without(raw, features, special, missing)
     labels = class_names(special[roles.target][rows])
     told = check_classes(labels, source=raw.source, target=roles.target)
+    told += _told_of_spellings(raw.frame[roles.target].iloc[rows], labels)
     taken = [column.taken(rows) for column in features]
     unused |= {column.name: why for column in taken if (why := left_out.constant(column))}
     taken = [column for column in taken if column.name not in unused]
@@ -122,7 +123,7 @@ def understand(
     n_missing = _counts(features, special)
     told += [*_told(raw, taken, roles, unused), *_told_of_missing(n_missing, missing, len(raw.frame) - len(rows))]
     return Understood(
-        frame=_frame(taken, missing),
+        frame=_frame(taken),
         kinds={column.name: column.kind for column in taken},
         labels=labels,
         groups=None if roles.group is None else special[roles.group][rows],
@@ -132,6 +133,37 @@ def understand(
         n_missing=n_missing,
         told=[*told, *_warnings(taken, labels, roles.target)],
     )
+
+
+def features_of(raw: Raw, kinds: Mapping[str, Kind]) -> "pd.DataFrame":
+    """Read features of known kinds from a table, as they were understood for a training.
+
+    Parameters
+    ----------
+    raw : Raw
+        The table, which may have other columns too.
+    kinds : mapping of str to str
+        The wanted columns' kinds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As in `Understood`, with those columns in that order; missing values are left in.
+
+    Raises
+    ------
+    DataError
+        If columns are not there, or cells do not fit their kinds; all such problems together.
+    """
+    known = list(raw.frame.columns)
+    if absent := [name for name in kinds if name not in set(known)]:
+        there = listing(known, len(known))
+        raise together(
+            f"{named(raw.source)}: there is no column {shown(name)}; its columns: {there}" for name in absent
+        )
+    columns = [column_of(raw.frame[name], asked=kind) for name, kind in kinds.items()]
+    _refuse_misfits(raw, columns)
+    return _frame(columns)
 
 
 def _refuse_misfits(raw: Raw, columns: Sequence[Column]) -> None:
@@ -191,7 +223,7 @@ def _too_many_levels(column: Column, is_asked: bool) -> str | None:
     )
 
 
-def _frame(columns: Sequence[Column], missing: Missing | None) -> "pd.DataFrame":
+def _frame(columns: Sequence[Column]) -> "pd.DataFrame":
     import pandas as pd
 
     def cells(column: Column) -> NDArray[Any]:
@@ -229,6 +261,15 @@ def _told_of_missing(n_missing: Mapping[str, int], missing: Missing | None, n_dr
         counts = [f"{name} {count:,}" for name, count in n_missing.items()]
         end = f"; {n_dropped:,} rows are left out" if missing == "drop" else f"; filled in by data.missing={missing}"
         yield f"missing values: {listing(counts, len(counts))}{end}"
+
+
+def _told_of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator[str]:
+    n_spellings, n_classes = len({str(cell) for cell in cells.unique()}), len(set(labels.tolist()))
+    if n_spellings > n_classes:
+        yield (
+            f"WARNING: {n_spellings:,} spellings of the label are {n_classes:,} classes: "
+            "spaces around them and fractions of zero do not count"
+        )
 
 
 def _warnings(columns: Iterable[Column], labels: NDArray[Any], target: str) -> Iterator[str]:

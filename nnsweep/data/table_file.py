@@ -48,6 +48,10 @@ _FEATHER = (b"ARROW1", b"FEA1")
 _COLUMNAR = {".parquet": (b"PAR1",), ".pq": (b"PAR1",), ".feather": _FEATHER, ".arrow": _FEATHER}
 
 
+_MOST_UNPACKED, _MOST_TIMES = 2**30, 200
+"""Bytes to which any file may be unpacked, and how many times its size a larger one may become."""
+
+
 def suffix_of(path: str) -> str:
     """Give the ending of a file's name in lower case, without that of gzip.
 
@@ -118,18 +122,24 @@ def unpacked(content: bytes, source: str) -> bytes:
     Raises
     ------
     DataError
-        If what is packed is damaged or cut off, or a name ends in ``.gz`` and the file is not packed.
+        If what is packed is damaged, cut off or unpacks to something enormous, or a name ends in
+        ``.gz`` and the file is not packed.
     """
     if not content.startswith(GZIP):
         if source.lower().endswith(".gz"):
             raise DataError(f"{named(source)} is not packed by gzip, as its name says; rename it or pack it again")
         return content
+    most = max(_MOST_UNPACKED, _MOST_TIMES * len(content))
     try:
-        return gzip.decompress(content)
+        with gzip.open(io.BytesIO(content)) as file:
+            plain = file.read(most + 1)
     except EOFError as error:
         raise DataError(f"{named(source)} is cut off: its gzip stream has no end; copy it again") from error
     except (OSError, zlib.error) as error:
         raise DataError(f"{named(source)} is damaged: gzip cannot unpack it ({error}); copy it again") from error
+    if len(plain) > most:
+        raise DataError(f"{named(source)} unpacks to more than {most:,} bytes; unpack it yourself if that is meant")
+    return plain
 
 
 def refuse_foreign(content: bytes, source: str) -> None:

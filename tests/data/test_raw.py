@@ -1,3 +1,4 @@
+import gzip
 import os
 import subprocess
 import sys
@@ -55,6 +56,13 @@ def test_what_the_machine_refuses_is_told(cats, monkeypatch):
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
     with pytest.raises(DataError, match=r"cats\.csv cannot be read: Permission denied"):
         read("cats.csv")
+
+
+def test_what_unpacks_to_something_enormous_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("nnsweep.data.table_file._MOST_UNPACKED", 2**20)
+    (tmp_path / "cats.csv.gz").write_bytes(gzip.compress(bytes(2**22)))
+    with pytest.raises(DataError, match="unpacks to more than 1,048,576 bytes"):
+        read(str(tmp_path / "cats.csv.gz"))
 
 
 @pytest.mark.parametrize("suffix", READERS)

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from nnsweep.data.raw import Raw, read
-from nnsweep.data.table_columns import understand
+from nnsweep.data.table_columns import features_of, understand
+from nnsweep.errors import DataError
 
 N = 12
 
@@ -174,6 +175,25 @@ def test_groups_and_parts_are_no_features():
     assert list(understood.kinds) == ["age"]
     assert understood.groups.tolist() == numbers(1, 2, 3, 4)
     assert understood.part.tolist() == ["train", "val", "test", "val"] * 3
+
+
+def test_spellings_of_one_class_are_told():
+    given = raw(age=[str(17 * row % 11) for row in range(N)], y=numbers("a", " a", "b"))
+    assert "WARNING: 3 spellings of the label are 2 classes" in understand(given, target="y").told[1]
+
+
+def test_features_for_a_prediction_are_read_as_those_of_the_training():
+    given = table(size=numbers("1", " 2 ", "?"), colour=numbers("red", "NA", " blue "), note=numbers("x", "-"))
+    columns = {"note": "text", "age": "category"}
+    understood = understand(given, target="y", missing="most_frequent", columns=columns)
+    pd.testing.assert_frame_equal(features_of(given, understood.kinds), understood.frame)
+
+
+def test_what_a_prediction_cannot_be_made_of_is_told_with_its_place():
+    with pytest.raises(DataError, match=r"there is no column 'size'; its columns: age, y"):
+        features_of(table(), {"size": "number", "age": "number"})
+    with pytest.raises(DataError, match=r"cats\.csv, line 3, column 2 \(colour\): 'red' is not a number"):
+        features_of(table(colour=numbers(1, "red", 2)), {"colour": "number"})
 
 
 def test_many_columns_are_understood_in_reasonable_time():
