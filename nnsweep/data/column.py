@@ -5,6 +5,7 @@ A column that is nearly all numbers is meant as numbers, so the rest of its cell
 not turn a measurement into categories behind anybody's back.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,14 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsweep.data.cell_texts import as_mask, as_objects, lacking, trimmed_texts
 from nnsweep.data.cells import Kind
 from nnsweep.data.header import NUMBER
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?", "-")
-"""What stands for a missing value in a text; a ``-`` is none where there is a ``+`` as well."""
 
 _COMMA = r"[+-]?[0-9]+(?:,[0-9]+)+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _INFINITE = r"[+-]?[iI][nN][fF](?:[iI][nN][iI][tT][yY])?"
@@ -75,13 +74,6 @@ class Column:
     def taken(self, rows: NDArray[np.intp]) -> "Column":
         """Give the column in those rows alone, in their order (n_taken,)."""
         return Column(self.name, self.kind, self.values[rows], self.misfits)
-
-
-def lacking(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell where there is None or NaN, (n_rows,)."""
-    import pandas as pd
-
-    return np.asarray(pd.isna(values))
 
 
 def column_of(series: "pd.Series[Any]", *, asked: Kind | None = None) -> Column:
@@ -148,65 +140,20 @@ def _measured(name: str, values: NDArray[np.float64]) -> Column:
     return Column(name, "number", values, [Misfit(int(row), str(values[row]), "is infinite") for row in infinite])
 
 
-def texts_of(series: "pd.Series[Any]") -> NDArray[Any]:
-    """Give a column's cells as texts without spaces around them, None where no value is, (n_rows,)."""
-    trimmed, is_missing = _trimmed(series)
-    return _objects(trimmed, is_missing)
-
-
-def _trimmed(series: "pd.Series[Any]") -> tuple[Any, NDArray[np.bool_]]:
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if not pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
-        series = series.astype(object).map(written, na_action="ignore").astype(object)
-    array = pa.array(series, type=pa.large_string(), from_pandas=True)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    trimmed = pc.utf8_trim_whitespace(pc.fill_null(array, ""))
-    markers = MISSING if not pc.any(pc.equal(trimmed, "+")).as_py() else tuple(set(MISSING) - {"-"})
-    return trimmed, _mask(pc.is_in(trimmed, value_set=pa.array(markers, pa.large_string())))
-
-
-def written(value: object) -> str:
-    """Write a typed value as a text: whole numbers without a fraction.
-
-    Examples
-    --------
-    >>> written(1.0), written(0.5), written(True), written("1.0")
-    ('1', '0.5', 'True', '1.0')
-    """
-    if isinstance(value, float | np.floating) and abs(float(value)) < 2**53 and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _mask(array: Any) -> NDArray[np.bool_]:
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _objects(array: Any, is_missing: NDArray[np.bool_]) -> NDArray[Any]:
-    encoded = array.dictionary_encode()
-    values: NDArray[Any] = np.array(encoded.dictionary.to_pylist(), dtype=object)[encoded.indices.to_numpy()]
-    values[is_missing] = None
-    return values
-
-
 def _written(name: str, series: "pd.Series[Any]", asked: Kind | None) -> Column:
     """Understand a column of texts."""
     import pyarrow.compute as pc
 
-    trimmed, is_missing = _trimmed(series)
+    trimmed, is_missing = trimmed_texts(series)
     if asked is None or asked == "number":
-        numeric, near = _mask(_matches(trimmed, NUMBER)), _mask(_matches(trimmed, f"{_COMMA}|{_INFINITE}"))
+        numeric, near = as_mask(_matches(trimmed, NUMBER)), as_mask(_matches(trimmed, f"{_COMMA}|{_INFINITE}"))
         n_meant, n_values = int((numeric | near).sum()), int((~is_missing).sum())
         is_code = pc.any(pc.match_substring_regex(trimmed, f"^{_LEADING_ZERO}")).as_py()
         if asked == "number" or (n_meant and n_meant >= _MEANT_AS_NUMBERS * n_values and not is_code):
             return _numbers(name, trimmed, numeric, is_missing)
     if asked == "text" or (asked is None and _is_prose(trimmed, is_missing)):
         return _prose(name, series)
-    return Column(name, "category", _objects(trimmed, is_missing))
+    return Column(name, "category", as_objects(trimmed, is_missing))
 
 
 def _matches(array: Any, pattern: str) -> Any:
@@ -229,8 +176,6 @@ def _numbers(name: str, trimmed: Any, numeric: NDArray[np.bool_], is_missing: ND
 
 def _rule(cell: str, n_numbers: int) -> str:
     """Say why a text is no number of ours."""
-    import re
-
     if re.fullmatch(NUMBER, cell):
         return "is beyond the numbers of 64 bits (1.8e308)"
     if re.fullmatch(_INFINITE, cell):

@@ -8,7 +8,8 @@ import re
 
 import numpy as np
 
-from nnsweep.data.column import Column, written
+from nnsweep.data.cell_texts import written
+from nnsweep.data.column import Column
 from nnsweep.data.header import UNNAMED
 from nnsweep.data.table_problems import shown
 

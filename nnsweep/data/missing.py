@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.column import Column, lacking
+from nnsweep.data.cell_texts import lacking
+from nnsweep.data.column import Column
 from nnsweep.data.raw import Raw
 from nnsweep.data.table_problems import named, shown, together
 from nnsweep.errors import DataError

@@ -2,8 +2,7 @@
 
 An SQLite file is opened read-only by Python's own module, and is never made; any other database is asked through
 SQLAlchemy, and whatever the query did is rolled back. (Beside a database in write-ahead mode, SQLite itself keeps two
-small files as long as anybody reads.) Passwords are not taken: they would be in configurations and
-records for good.
+small files.) Passwords are not taken: they would be in configurations and records for good.
 """
 
 import hashlib

@@ -3,20 +3,21 @@
 What is inferred is told and can be overruled; what is left out is told; what cannot be meant is refused.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data import left_out
+from nnsweep.data import findings, left_out
+from nnsweep.data.cell_texts import lacking, texts_of
 from nnsweep.data.cells import Kind
 from nnsweep.data.class_labels import check_classes, class_names
-from nnsweep.data.column import Column, column_of, lacking, texts_of
+from nnsweep.data.column import Column, column_of
 from nnsweep.data.missing import Missing, rows_without
 from nnsweep.data.raw import Raw
-from nnsweep.data.roles import KINDS, Roles, roles_of
+from nnsweep.data.roles import Roles, roles_of
 from nnsweep.data.table_problems import listing, named, shown, together
 from nnsweep.errors import DataError
 
@@ -27,7 +28,6 @@ PARTS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 """What a fixed split column may say, and the part it means."""
 
 _MOST_LEVELS, _MOST_LEVELS_ASKED, _FEW_LEVELS = 1000, 10_000, 20
-_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ def understand(
     """
     roles = roles_of(raw, target=target, group=group, split=split, columns=columns)
     all_columns = [column_of(raw.frame[name], asked=roles.asked.get(name)) for name in roles.features]
-    _refuse_misfits(raw, all_columns)
+    _refuse_misfits(raw, all_columns, "mend it, or data.columns.COLUMN=category or ignore")
     part = None if roles.split is None else _parts(raw, roles.split)
     unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
     features = [column for column in all_columns if column.name not in unused]
@@ -115,13 +115,16 @@ def understand(
     rows = rows_without(raw, features, special, missing)
     labels = class_names(special[roles.target][rows])
     told = check_classes(labels, source=raw.source, target=roles.target)
-    told += _told_of_spellings(raw.frame[roles.target].iloc[rows], labels)
+    told += findings.of_spellings(raw.frame[roles.target].iloc[rows], labels)
     taken = [column.taken(rows) for column in features]
     unused |= {column.name: why for column in taken if (why := left_out.constant(column))}
     taken = [column for column in taken if column.name not in unused]
     _refuse_features(raw, taken, roles, unused)
     n_missing = _counts(features, special)
-    told += [*_told(raw, taken, roles, unused), *_told_of_missing(n_missing, missing, len(raw.frame) - len(rows))]
+    told += [
+        *findings.of_columns(taken, roles, unused),
+        *findings.of_missing(n_missing, missing, len(raw.frame) - len(rows)),
+    ]
     return Understood(
         frame=_frame(taken),
         kinds={column.name: column.kind for column in taken},
@@ -131,7 +134,7 @@ def understand(
         rows=rows,
         source=raw.source,
         n_missing=n_missing,
-        told=[*told, *_warnings(taken, labels, roles.target)],
+        told=[*told, *findings.of_copies(taken, labels, roles.target)],
     )
 
 
@@ -155,28 +158,26 @@ def features_of(raw: Raw, kinds: Mapping[str, Kind]) -> "pd.DataFrame":
     DataError
         If columns are not there, or cells do not fit their kinds; all such problems together.
     """
-    known = list(raw.frame.columns)
-    if absent := [name for name in kinds if name not in set(known)]:
+    known = dict.fromkeys(raw.frame.columns)
+    if absent := [name for name in kinds if name not in known]:
         there = listing(known, len(known))
         raise together(
             f"{named(raw.source)}: there is no column {shown(name)}; its columns: {there}" for name in absent
         )
     columns = [column_of(raw.frame[name], asked=kind) for name, kind in kinds.items()]
-    _refuse_misfits(raw, columns)
+    _refuse_misfits(raw, columns, "mend it: the model was trained on numbers")
     return _frame(columns)
 
 
-def _refuse_misfits(raw: Raw, columns: Sequence[Column]) -> None:
-    n_misfits = sum(len(column.misfits) for column in columns)
-    if n_misfits:
-        raise together(_misfits(raw, columns), n_misfits)
-
-
-def _misfits(raw: Raw, columns: Iterable[Column]) -> Iterator[str]:
-    for column in columns:
-        for row, value, rule in column.misfits:
-            way_out = f"mend it, or data.columns.{named(column.name)}=category or ignore"
-            yield f"{raw.place(row, column.name)}: {shown(value)} {rule}; {way_out}"
+def _refuse_misfits(raw: Raw, columns: Sequence[Column], way_out: str) -> None:
+    """Refuse cells that do not fit; in the way out, COLUMN stands for a column's name."""
+    problems = (
+        f"{raw.place(row, column.name)}: {shown(value)} {rule}; {way_out.replace('COLUMN', named(column.name))}"
+        for column in columns
+        for row, value, rule in column.misfits
+    )
+    if n_misfits := sum(len(column.misfits) for column in columns):
+        raise together(problems, n_misfits)
 
 
 def _parts(raw: Raw, name: str) -> NDArray[Any]:
@@ -241,51 +242,3 @@ def _counts(columns: Iterable[Column], special: Mapping[str, NDArray[Any]]) -> d
     counts = {column.name: int(column.is_missing.sum()) for column in columns}
     counts |= {name: int(lacking(texts).sum()) for name, texts in special.items()}
     return {name: count for name, count in counts.items() if count}
-
-
-def _told(raw: Raw, columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> Iterator[str]:
-    for kind in KINDS:
-        names = [column.name for column in columns if column.kind == kind]
-        if names:
-            yield f"{len(names):,} {kind} column{'s' if len(names) > 1 else ''}: {listing(names, len(names))}"
-    for name, why in list(unused.items())[:20]:
-        yield f"left out: {named(name)} is {why}"
-    if len(unused) > 20:
-        yield f"left out: {len(unused) - 20:,} more columns for such reasons"
-    if roles.ignored:
-        yield f"ignored: {listing(roles.ignored, len(roles.ignored))}"
-
-
-def _told_of_missing(n_missing: Mapping[str, int], missing: Missing | None, n_dropped: int) -> Iterator[str]:
-    if n_missing:
-        counts = [f"{name} {count:,}" for name, count in n_missing.items()]
-        end = f"; {n_dropped:,} rows are left out" if missing == "drop" else f"; filled in by data.missing={missing}"
-        yield f"missing values: {listing(counts, len(counts))}{end}"
-
-
-def _told_of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator[str]:
-    n_spellings, n_classes = len({str(cell) for cell in cells.unique()}), len(set(labels.tolist()))
-    if n_spellings > n_classes:
-        yield (
-            f"WARNING: {n_spellings:,} spellings of the label are {n_classes:,} classes: "
-            "spaces around them and fractions of zero do not count"
-        )
-
-
-def _warnings(columns: Iterable[Column], labels: NDArray[Any], target: str) -> Iterator[str]:
-    for column in columns:
-        if _tells_the_label(column.values, labels):
-            yield (
-                f"WARNING: {named(column.name)} alone tells the label {named(target)} in every row: it may be the "
-                f"label under another name; data.columns.{named(column.name)}=ignore leaves it out"
-            )
-
-
-def _tells_the_label(values: NDArray[Any], labels: NDArray[Any]) -> bool:
-    """Tell whether values and labels correspond one to one."""
-    import pandas as pd
-
-    def corresponds(n_rows: int) -> bool:
-        return np.array_equal(pd.factorize(values[:n_rows])[0], pd.factorize(labels[:n_rows])[0])
-
-    return corresponds(_LOOKED_AT) and corresponds(len(labels))

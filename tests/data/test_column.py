@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.data.column import MISSING, column_of, texts_of
+from nnsweep.data.cell_texts import MISSING, texts_of
+from nnsweep.data.column import column_of
 
 
 def column(*cells, asked=None, dtype=object):
