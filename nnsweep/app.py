@@ -21,8 +21,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nnsweep import interruption
-from nnsweep.errors import ConfigError, UserError, machines
-from nnsweep.messages import nearest
+from nnsweep.errors import ConfigError, StoreError, UserError, machines
+from nnsweep.messages import nearest, visible
+from nnsweep.outcome import Outcome, Telling
 from nnsweep.sweep import fresh
 from nnsweep.sweep.arguments import prepared
 from nnsweep.sweep.leaves import conf_dir
@@ -40,6 +41,8 @@ if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall
 
 MOST_PICTURES = 20
 """The largest sweep whose every run gets a picture, unless the configuration says otherwise."""
+FAILED_JOBS = 3
+TERMINAL = Telling()
 
 
 def new_sweep_id() -> str:
@@ -66,7 +69,7 @@ warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that i
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
 
-def job(config: DictConfig) -> "RunRecord | list[RunRecord]":
+def job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     """Run one job: Hydra's task function, called once for each point of the grid, or for the only job.
 
     Parameters
@@ -76,8 +79,8 @@ def job(config: DictConfig) -> "RunRecord | list[RunRecord]":
 
     Returns
     -------
-    RunRecord or list of RunRecord
-        What became of it; a list, in Hydra's single-run mode.
+    RunRecord or sequence of RunRecord
+        What became of it; a sequence, in Hydra's single-run mode.
     """
     from nnsweep.sweep import grid, wish, work
 
@@ -95,7 +98,7 @@ def job(config: DictConfig) -> "RunRecord | list[RunRecord]":
     return record
 
 
-def _alone(config: DictConfig) -> "list[RunRecord]":
+def _alone(config: DictConfig) -> "Sequence[RunRecord]":
     """Run the only job of Hydra's single-run mode, which has made its folder and its log, as a sweep of one job."""
     from nnsweep import course
     from nnsweep.sweep import grid
@@ -103,7 +106,7 @@ def _alone(config: DictConfig) -> "list[RunRecord]":
 
     try:
         task = grid.alone(config, HydraConfig.get())
-        return course.run([task], Crew(_trained), task.place.folder)
+        return ended(course.run([task], Crew(_trained), task.place.folder, telling=TERMINAL))
     except (UserError, OSError) as error:  # Hydra would print a line of its own
         refusal = error if isinstance(error, UserError) else machines(error)
         if refusal is None:
@@ -175,7 +178,8 @@ def sweep(
     *,
     compose: Callable[[Sequence[str]], DictConfig],
     crew: "Crew | Others",
-) -> list["RunRecord"]:
+    telling: Telling = TERMINAL,
+) -> Outcome:
     """Run a grid: what the grid sweeper calls; see `nnsweep.course.run`.
 
     Parameters
@@ -188,6 +192,8 @@ def sweep(
         Composes one job from its overrides.
     crew : Crew or Others
         Who does the work.
+    telling : Telling
+        What is told while it goes on.
     """
     from nnsweep import course
     from nnsweep.sweep.grid import tasks
@@ -196,7 +202,29 @@ def sweep(
     folder = Path(config.hydra.sweep.dir).absolute()  # the sweep's id is made now; the jobs take it over
     checked = tasks(grid, compose)
     check_one_sweep(config, [task.job for task in checked])
-    return course.run(checked, crew, folder, OmegaConf.to_yaml(config))
+    return course.run(checked, crew, folder, OmegaConf.to_yaml(config), telling=telling)
+
+
+def ended(outcome: Outcome) -> "Sequence[RunRecord]":
+    """Tell on the terminal how a sweep ended, and give its records.
+
+    Raises
+    ------
+    SystemExit
+        With 3 if a job did not finish, 5 if the store does not have everything, 128 and the signal's number if the
+        sweep was interrupted.
+    """
+    if outcome.problem:
+        print(f"nnsweep: error: {visible(outcome.problem)}", file=sys.stderr)
+    if outcome.interruption:
+        left = f"{outcome.n_unfinished} of {len(outcome.records)} jobs are left"
+        print(f"Interrupted. The same command goes on: {left}.", flush=True)
+        raise SystemExit(interruption.exit_code(outcome.interruption))
+    if outcome.problem:
+        raise SystemExit(StoreError.exit_code)
+    if outcome.n_unfinished:
+        raise SystemExit(FAILED_JOBS)
+    return outcome.records
 
 
 def _hydra(arguments: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from nnsweep.files import whole_file
 from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import visible
 from nnsweep.mlp.train import NUMERICS_VERSION
+from nnsweep.outcome import Outcome, Telling
 from nnsweep.progress import progress
 from nnsweep.sweep import absence, class_weight, describe, wish
 from nnsweep.sweep.crew import Crew, Others
@@ -36,7 +37,6 @@ from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import check, resolved_uri
 
-FAILED_JOBS = 3
 LOOKS_EVERY = 1.0
 """Seconds between two looks at what somebody else is at work on."""
 
@@ -50,6 +50,7 @@ class _Course:
     crew: Crew | Others
     tasks: dict[int, Task]  # the distinct jobs, by their number in the grid
     asked: Asked
+    telling: Telling
     launched: list[Task] = field(default_factory=list)
     records: Records = field(default_factory=dict)
     interruption: KeyboardInterrupt | None = None
@@ -62,8 +63,13 @@ class _Course:
 
 
 def run(
-    checked: Sequence[Task], crew: Crew | Others, folder: Path, configuration: str | None = None
-) -> list[RunRecord]:
+    checked: Sequence[Task],
+    crew: Crew | Others,
+    folder: Path,
+    configuration: str | None = None,
+    *,
+    telling: Telling,
+) -> Outcome:
     """Run the jobs of a grid.
 
     Parameters
@@ -76,19 +82,18 @@ def run(
         The sweep's folder; its name is the sweep's id.
     configuration : str or None
         Hydra's configuration of the sweep, to be left in the folder; None if Hydra has left what there is.
+    telling : Telling
+        What is told while it goes on.
 
     Returns
     -------
-    list of RunRecord
-        One for each distinct job, in the order of the grid.
+    Outcome
+        Also if jobs failed, if the sweep was interrupted, or if the store does not have everything.
 
     Raises
     ------
     UserError
         Before the first job, if the data or the store cannot be used.
-    SystemExit
-        After the last job, with 3 if a job did not finish, 5 if the store does not have everything, 128 and the
-        signal's number if interrupted.
     """
     job = checked[0].job
     uri = resolved_uri(job.tracking.uri, Path.cwd())
@@ -110,11 +115,13 @@ def run(
             folder=folder,
             look_only=job.dry_run,
         ),
+        telling=telling,
     )
     if job.dry_run:
         settled = crew.call(functools.partial(settle, course.asked))
-        preview.show(settled, course.tasks, crew=crew, n_jobs=len(checked), jobs=True)
-        return []
+        if telling.plan:
+            preview.show(settled, course.tasks, crew=crew, n_jobs=len(checked), jobs=True)
+        return replace(_outcome(course), plan=settled.choices)
     settled = _begun(course, configuration, len(checked))
     _run_all(course, settled)
     return _ended(course, settled)
@@ -178,7 +185,8 @@ def _begun(course: _Course, configuration: str | None, n_jobs: int) -> Settled:
         for path in made:
             shutil.rmtree(path, ignore_errors=True)
         raise
-    preview.show(settled, course.tasks, crew=course.crew, n_jobs=n_jobs)
+    if course.telling.plan:
+        preview.show(settled, course.tasks, crew=course.crew, n_jobs=n_jobs)
     course.asked = replace(course.asked, run_id=settled.run_id)
     return settled
 
@@ -195,7 +203,8 @@ def _make_folder(folder: Path) -> list[Path]:
 
 def _run_all(course: _Course, settled: Settled) -> None:
     """Run and wait, while the user sees how far the sweep is, and whether the store is there."""
-    with progress(course.folder, len(course.tasks)), absence.told(course.folder, course.asked.uri) as told:
+    watched = progress(course.folder, len(course.tasks), course.telling.progress)
+    with watched, absence.told(course.folder, course.asked.uri) as told:
         _run_and_wait(course, settled)
     course.store_is_away = told.is_away
 
@@ -301,11 +310,12 @@ def _again(failed: Sequence[Task], records: Mapping[int, RunRecord], retry: int)
     return [replace(task, place=replace(task.place, attempt=task.place.attempt + 1)) for task in failed]
 
 
-def _ended(course: _Course, settled: Settled) -> list[RunRecord]:
-    """Show the table, leave the summary in the store, and tell by the exit code what became of the sweep."""
+def _ended(course: _Course, settled: Settled) -> Outcome:
+    """Show the table, leave the summary in the store, and give what became of the sweep."""
     assert settled.store is not None
     records = [course.records.get(number) or not_run(task) for number, task in course.tasks.items()]
-    summary.show(records, settled.store, course.folder.name)
+    if course.telling.table:
+        summary.show(records, settled.store, course.folder.name)
     job = next(iter(course.tasks.values())).job
     apart = all(task.place.folder != course.folder for task in course.tasks.values())  # else the job's picture is there
     end = closing.End(
@@ -320,17 +330,12 @@ def _ended(course: _Course, settled: Settled) -> list[RunRecord]:
     )
     problem = _recorded(course, end)
     wish.forget(course.folder)
-    unfinished = sum(record.state != "finished" for record in records)
-    if problem:
-        print(f"nnsweep: error: {visible(problem)}", file=sys.stderr)
-    if course.interruption:
-        print(f"Interrupted. The same command goes on: {unfinished} of {len(records)} jobs are left.", flush=True)
-        raise SystemExit(interruption.exit_code(course.interruption))
-    if problem:
-        raise SystemExit(StoreError.exit_code)
-    if unfinished:
-        raise SystemExit(FAILED_JOBS)
-    return records
+    return replace(_outcome(course), records=records, problem=problem, interruption=course.interruption)
+
+
+def _outcome(course: _Course) -> Outcome:
+    asked = course.asked
+    return Outcome(sweep=course.folder.name, uri=asked.uri, experiment=asked.experiment, tasks=course.tasks)
 
 
 def _recorded(course: _Course, end: closing.End) -> str:

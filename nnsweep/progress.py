@@ -1,12 +1,14 @@
-"""The progress of a sweep, on a terminal: jobs done, best so far, time left.
+"""The progress of a sweep: jobs done, best so far, and on a terminal the time left.
 
-It watches the sweep's folder for ended jobs, so that it works with every launcher; where standard error
-is not a terminal it is silent.
+It watches the sweep's folder for ended jobs, so that it works with every launcher; a bar is shown only where standard
+error is a terminal.
 """
 
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -15,10 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from nnsweep.messages import visible
 from nnsweep.sweep.folder import RECORD, read_record
 
+LINE_SECONDS = 2.0
+"""The shortest time between two lines."""
+
 
 @contextmanager
-def progress(folder: Path, n_jobs: int) -> Iterator[None]:
-    """Show a progress bar as long as the block runs.
+def progress(folder: Path, n_jobs: int, shown: str | None = "bar") -> Iterator[None]:
+    """Show how far a sweep is as long as the block runs.
 
     Parameters
     ----------
@@ -26,15 +31,16 @@ def progress(folder: Path, n_jobs: int) -> Iterator[None]:
         The sweep's folder; each job's folder is in it.
     n_jobs : int
         How many jobs there are.
+    shown : {"bar", "lines"} or None
+        How; None for not at all.
     """
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if shown is None or (shown == "bar" and not console.is_terminal):
         yield
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
-    stop = threading.Event()
-    with Progress(*columns, console=console, transient=True) as bar:
-        watcher = threading.Thread(target=_watch, args=(folder, n_jobs, bar, stop), daemon=True)
+    with _bar(console, n_jobs) if shown == "bar" else nullcontext(_line(n_jobs)) as tell:
+        stop = threading.Event()
+        watcher = threading.Thread(target=_watch, args=(folder, tell, stop), daemon=True)
         watcher.start()
         try:
             yield
@@ -43,15 +49,40 @@ def progress(folder: Path, n_jobs: int) -> Iterator[None]:
             watcher.join()
 
 
-def _watch(folder: Path, n_jobs: int, bar: Progress, stop: threading.Event) -> None:
-    task = bar.add_task("jobs", total=n_jobs)
+_Tell = Callable[[int, str, bool], None]
+"""Is told how many jobs are done, what the best is, and whether that was all."""
+
+
+@contextmanager
+def _bar(console: Console, n_jobs: int) -> Iterator[_Tell]:
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("jobs", total=n_jobs)
+        yield lambda done, best, _: bar.update(task, completed=done, description=best or "jobs")
+
+
+def _line(n_jobs: int) -> _Tell:
+    told, next_time = -1, 0.0
+
+    def tell(done: int, best: str, last: bool) -> None:
+        nonlocal told, next_time
+        if done == told or (time.monotonic() < next_time and not last):
+            return
+        told, next_time = done, time.monotonic() + LINE_SECONDS
+        print(f"{done} of {n_jobs} jobs run{best and f', {best}'}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _watch(folder: Path, tell: _Tell, stop: threading.Event) -> None:
     seen: set[Path] = set()
     best = ("", 0.0)
-    while not stop.wait(0.3):
+    last = False
+    while not last:
+        last = stop.wait(0.3)
         for path in set(folder.glob(f"*/{RECORD}")) - seen:
             seen.add(path)
             record = read_record(path.parent)
             if record and record.metrics.get("test_accuracy", 0.0) > best[1]:
                 best = (record.name, record.metrics["test_accuracy"])
-        told = f"best so far {best[1]:.4f} ({visible(best[0])})" if best[0] else "jobs"
-        bar.update(task, completed=len(seen), description=told)
+        tell(len(seen), f"best so far {best[1]:.4f} ({visible(best[0])})" if best[0] else "", last)

@@ -19,6 +19,20 @@ class GridSweeper(BasicSweeper):
         arguments : list of str
             Overrides from the command line; they win over those of a preset (``hydra.sweeper.params``).
         """
+        from nnsweep import app
+
+        return app.ended(self.outcome(arguments, app.TERMINAL))
+
+    def outcome(self, arguments: list[str], telling: Any) -> Any:
+        """Check all jobs and launch them; give what became of them.
+
+        Parameters
+        ----------
+        arguments : list of str
+            As for `sweep`.
+        telling : nnsweep.outcome.Telling
+            What is told while the sweep goes on.
+        """
         # not above: Hydra loads every plugin's module anew, and with it makes another class of the same name
         from hydra_plugins.nnsweep_plugins.stacked_launcher import StackedLauncher
         from nnsweep import app
@@ -37,4 +51,4 @@ class GridSweeper(BasicSweeper):
         if not stacked:
             freeze(launcher, compose)
         crew = Crew(app.stack) if stacked else Others(launcher, self.max_batch_size)
-        return app.sweep(config, grid, compose=compose, crew=crew)
+        return app.sweep(config, grid, compose=compose, crew=crew, telling=telling)

@@ -120,7 +120,7 @@ PLANTED = [
     ),
     Planted(
         "a failed job leaves exit code 0",
-        "course.py",
+        "app.py",
         "raise SystemExit(FAILED_JOBS)",
         "pass",
         "tests/test_app.py",

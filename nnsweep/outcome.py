@@ -1,0 +1,66 @@
+"""The outcome of a sweep: what became of its jobs, or what would, as a value that every caller tells in its own way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nnsweep.sweep.plan import Choice
+    from nnsweep.sweep.task import Task
+    from nnsweep.tracking.record import RunRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """What a sweep tells while it goes on, besides warnings.
+
+    Attributes
+    ----------
+    plan : bool
+        What is known already, and what will run.
+    progress : {"bar", "lines"} or None
+        How far it is, on standard error: as a bar, where that is a terminal, or in a line now and then.
+    table : bool
+        The results at its end, and where to look further.
+    """
+
+    plan: bool = True
+    progress: str | None = "bar"
+    table: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a sweep came to.
+
+    Attributes
+    ----------
+    sweep : str
+        The sweep's id.
+    uri, experiment : str
+        Where it is recorded.
+    tasks : mapping of int to Task
+        The distinct jobs, by their number in the grid.
+    records : sequence of RunRecord
+        One for each of them, in the order of the grid; none if only the plan was wanted.
+    plan : mapping of int to Choice
+        What would be done with each job, if only that was wanted.
+    problem : str
+        Why the store does not have everything; empty if it has.
+    interruption : KeyboardInterrupt or None
+        What the sweep was interrupted by.
+    """
+
+    sweep: str
+    uri: str
+    experiment: str
+    tasks: "Mapping[int, Task]"
+    records: "Sequence[RunRecord]" = ()
+    plan: "Mapping[int, Choice]" = field(default_factory=dict)
+    problem: str = ""
+    interruption: KeyboardInterrupt | None = None
+
+    @property
+    def n_unfinished(self) -> int:
+        """How many jobs did not finish, for whatever reason."""
+        return sum(record.state != "finished" for record in self.records)
