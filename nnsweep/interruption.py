@@ -45,10 +45,16 @@ def exit_code(error: KeyboardInterrupt | None) -> int:
 
 @contextmanager
 def obeyed() -> Iterator[None]:
-    """Let the signals that end a program raise `Interrupted` in the block, which the main thread must run."""
+    """Let the signals that end a program raise `Interrupted` in the block.
+
+    In another thread than the main one, which alone can receive signals, nothing interrupts the block.
+    """
+    _course.asked, _course.patient = 0, False
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.getsignal(number) for number in SIGNALS}
     kept = {number for number, handler in before.items() if handler in (signal.SIG_IGN, None)}  # nohup's wish
-    _course.asked, _course.patient = 0, False
     try:
         for number in set(before) - kept:
             signal.signal(number, _handle)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -227,3 +228,19 @@ def test_an_interruption_that_no_signal_made_counts_as_ctrl_c():
     with interruption.obeyed():
         assert interruption.exit_code(KeyboardInterrupt()) == 130
         assert interruption.exit_code(None) == 130
+
+
+def test_another_thread_than_the_main_one_obeys_no_signals_and_does_not_remember_earlier_ones():
+    handlers = [signal.getsignal(number) for number in interruption.SIGNALS]
+    with pytest.raises(Interrupted), interruption.obeyed():
+        signal.raise_signal(signal.SIGTERM)
+    seen = []
+
+    def sweep():
+        with interruption.obeyed(), interruption.awaited():
+            seen.append((interruption.asked(), [signal.getsignal(number) for number in interruption.SIGNALS]))
+
+    thread = threading.Thread(target=sweep)
+    thread.start()
+    thread.join()
+    assert seen == [(False, handlers)]

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -175,7 +175,9 @@ class _Worker:
     def __init__(self, context: Any, work: Callable[[Any], Any], stop: Any) -> None:
         self._context = context
         self.pipe, self._theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(self._theirs, work, stop))
+        # the server that it is forked from may be of an earlier sweep, and have the environment of that
+        environment = {name: value for name, value in os.environ.items() if name not in _THREADS}
+        self.process = context.Process(target=_serve, args=(self._theirs, work, stop, environment))
 
     def start(self) -> None:
         """Start the process, though the server that it is forked from may have died of what it was to import."""
@@ -288,10 +290,11 @@ class _Pool:
             worker.kill()
 
 
-def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Any) -> None:
+def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Any, environment: Mapping[str, str]) -> None:
     """Be a worker."""
     global _stop
     _stop = stop
+    _take_over(environment)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -301,6 +304,12 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Any) -> None:
             pipe.send(_sendable(work, pipe.recv()))
     except (EOFError, ConnectionError):
         return  # the parent has no more work, or is gone
+
+
+def _take_over(environment: Mapping[str, str]) -> None:
+    for name in os.environ.keys() - environment.keys() - {*_THREADS}:
+        del os.environ[name]
+    os.environ.update(environment)
 
 
 def _end_with(parent: Any) -> None:

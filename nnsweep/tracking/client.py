@@ -12,12 +12,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakSet
 
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+    from sqlalchemy import Engine
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -37,6 +39,7 @@ AWAY_SECONDS = 5.0
 Listener: TypeAlias = Callable[[str, str], None]
 """Is told the URI of a store that was asked, and what was said in the place of an answer; nothing if it answered."""
 
+_engines: "WeakSet[Engine]" = WeakSet()  # which SQLAlchemy has opened in this process
 _away: dict[str, tuple[float, str]] = {}  # until when, and what was said, by URI
 _listeners: list[Listener] = []
 
@@ -69,6 +72,16 @@ def _listen() -> None:
     from sqlalchemy import Engine, event
 
     event.listen(Engine, "connect", _wait_less)
+    event.listen(Engine, "engine_connect", lambda connection: _engines.add(connection.engine))
+
+
+def reconnect() -> None:
+    """Close the connections that lie ready: since the last call a file may have been deleted, or replaced by another.
+
+    SQLite would go on with the file that nobody can find any more.
+    """
+    for engine in [*_engines]:
+        engine.dispose()
 
 
 def _wait_less(connection: Any, _: Any) -> None:

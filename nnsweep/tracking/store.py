@@ -14,7 +14,7 @@ from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import is_nameable, nearest_folder
 from nnsweep.masking import masked
 from nnsweep.tracking import sqlite
-from nnsweep.tracking.client import client
+from nnsweep.tracking.client import client, reconnect
 from nnsweep.tracking.server import asked, is_server
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ def existing(uri: str, experiment: str) -> Store:
     """
     if not is_server(uri):
         require_store(uri)
+    reconnect()
     return _store(uri, experiment, lambda: _existing_id(uri, experiment))
 
 

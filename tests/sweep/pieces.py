@@ -92,6 +92,8 @@ def answer(piece: Any) -> Any:
         case ("slow", folder):
             (Path(folder) / "slow").touch()
             time.sleep(0.5)
+        case ("environment",):
+            return dict(os.environ)
         case ("threads",):
             return _threads()
         case ("obey", folder):

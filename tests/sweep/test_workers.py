@@ -265,6 +265,16 @@ def test_an_interruption_that_another_thread_receives_waits_until_a_worker_has_b
     assert ended.stderr.count("Traceback") == 1, ended.stderr  # the parent's: no worker begun and forsaken
 
 
+def test_a_worker_has_the_environment_of_now_and_not_of_the_server_it_is_forked_from(answer, monkeypatch):
+    workers.warm_up(["json"])
+    for name in ("FIRST", "SECOND"):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "there")
+            found = [own for _, own in workers.done(answer, [("environment",)] * 2, 2)]
+        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        assert found == [dict(os.environ) | {name: "there"} | threads] * 2
+
+
 @pytest.mark.parametrize("kind", ["obey", "deaf"])
 def test_no_worker_outlives_a_killed_parent(study, kind):
     one = study(kind)

@@ -1,5 +1,8 @@
+import contextlib
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.tracking.client import AWAY_SECONDS, ask_again, client, explained, heard
+from nnsweep.tracking.client import AWAY_SECONDS, ask_again, client, explained, heard, reconnect
 
 URI = "postgresql://me:secret@host/db"
 
@@ -166,3 +169,17 @@ def test_importing_the_room_does_not_import_mlflow():
     modules = "claims, client, earlier, links, owner, reading, record, run, server, sqlite, store, ui"
     program = f"import sys; from nnsweep.tracking import {modules}; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_store_that_was_replaced_by_another_file_is_opened_anew(tmp_path, ready_store_file):
+    database = tmp_path / "mlflow.db"
+    uri = f"sqlite:///{database}"
+    for name in ("first", "second"):
+        for path in tmp_path.glob("mlflow.db*"):
+            path.unlink()
+        shutil.copy(ready_store_file, database)
+        reconnect()
+        client(uri).create_experiment(name)
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            names = {found for (found,) in connection.execute("select name from experiments")}
+        assert names == {"Default", name}
