@@ -1,0 +1,130 @@
+"""Python values as overrides, written so that Hydra reads the same values from them.
+
+A list is one value, as it is in a configuration; a tuple, or a range, is several values to sweep over.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from typing import Any
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from nnsweep.errors import ConfigError
+from nnsweep.messages import shortened
+
+_WORD = re.compile(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z_][A-Za-z0-9_-]*", re.IGNORECASE | re.ASCII)
+
+
+def override(key: str, value: Any) -> str:
+    """Write a setting as an override.
+
+    Parameters
+    ----------
+    key : str
+        Its key in the configuration.
+    value : None, bool, int, float, str, path, list, dict, tuple or range
+        Its value: lists and dictionaries may hold others. A tuple or a range holds several values to sweep over, each
+        of which may be a list. NumPy's numbers are numbers.
+
+    Returns
+    -------
+    str
+        ``key=value``, or ``key=value,value``. Text that looks like another value is quoted; what is interpolated in a
+        configuration (``${seed}``) is here, too.
+
+    Raises
+    ------
+    ConfigError
+        If there is no value, or a configuration can hold none of its kind.
+
+    Examples
+    --------
+    >>> override("arch.hidden_layer_sizes", [20, 20]), override("arch", ("shallow", "wide"))
+    ('arch.hidden_layer_sizes=[20,20]', 'arch=shallow,wide')
+    >>> override("tracking.experiment", "what, and why?"), override("trainer.patience", None)
+    ("tracking.experiment='what, and why?'", 'trainer.patience=null')
+    """
+    if not isinstance(value, tuple | range):
+        return f"{key}={_written(key, value)}"
+    if not value:
+        raise ConfigError(f"{key}={value!r}: has no values; a tuple holds those to sweep over, a list is one value")
+    return f"{key}=" + ",".join(_written(key, one) for one in value)
+
+
+def _written(key: str, value: Any) -> str:
+    value = _plain(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return value if _WORD.fullmatch(value) else QuotedString(value, Quote.single).with_quotes()
+    if isinstance(value, list):
+        return f"[{','.join(_written(key, one) for one in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{_name(key, name)}:{_written(key, one)}' for name, one in value.items())}}}"
+    told = "a tuple within a value; write a list" if isinstance(value, tuple) else f"of the type {type(value).__name__}"
+    raise ConfigError(f"{key}={shortened(repr(value))}: {told}; a configuration holds text, numbers, lists and so on")
+
+
+def _plain(value: Any) -> Any:
+    """Give the Python value of a path, of a number of NumPy's, or of another sequence's elements."""
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        return value.item()
+    return value
+
+
+def _name(key: str, name: object) -> str:
+    if isinstance(name, str) and _WORD.fullmatch(name):
+        return name
+    raise ConfigError(f"{key}={{{name!r}: ...}}: must have names of letters, digits, - and _")
+
+
+def overrides(settings: Mapping[str, Any]) -> list[str]:
+    """Write settings as overrides; two underscores in a name stand for a dot.
+
+    Examples
+    --------
+    >>> overrides({"trainer__epochs": 5, "seed": range(3)})
+    ['trainer.epochs=5', 'seed=0,1,2']
+
+    Raises
+    ------
+    ConfigError
+        With all values that cannot be written.
+    """
+    lines: list[str] = []
+    wrong: list[str] = []
+    for name, value in settings.items():
+        try:
+            lines.append(override(name.replace("__", "."), value))
+        except ConfigError as error:
+            wrong += error.problems
+    if wrong:
+        raise ConfigError(*wrong)
+    return lines
+
+
+def given(lines: str | Sequence[str]) -> list[str]:
+    """Check overrides that are given as text.
+
+    Raises
+    ------
+    ConfigError
+        If one is no text, or an option of the command line.
+    """
+    found = [lines] if isinstance(lines, str) else [*lines]
+    rule = "is no override; they are written key=value"
+    wrong = [
+        f"{shortened(str(line))}: {rule}"
+        for line in found
+        if not isinstance(line, str) or line.startswith("-") or not line
+    ]
+    if wrong:
+        raise ConfigError(*wrong)
+    return found
