@@ -4,8 +4,9 @@ The package is divided into five rooms: ``mlp`` (the network and its trainer), `
 come from), ``sweep`` (from configuration to finished jobs), ``tracking`` (the records in MLflow) and
 ``results`` (tables and pictures). ``app`` is the command line that joins them.
 
-A finished study is a few calls: ``runs = nnsweep.load_results("study")``, then `compare`, `effects` and pictures of
-it. What is named here is imported when it is first used, so that importing the package costs nothing.
+A study is a few calls: ``runs = nnsweep.sweep(["arch=shallow,wide", "seed=range(0,5)"])``, or
+``nnsweep.load_results("study")`` of a finished one, then `compare`, `effects` and pictures of it. What is
+named here is imported when it is first used, so that importing the package costs nothing.
 """
 
 from importlib import import_module
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         StackedRandomizedSearchCV,
         StackedSearchCV,
     )
+    from nnsweep.sweeping import sweep
 
 __version__ = "0.1.0"
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "plot_seeds",
     "prices",
     "report",
+    "sweep",
 ]
 
 _MODULES = {
@@ -96,6 +99,7 @@ _MODULES = {
     "plot_seeds": "results.plots.seeds",
     "prices": "results.price",
     "report": "reporting",
+    "sweep": "sweeping",
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name to be there

@@ -255,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     try:
-        with _address_kept(), interruption.obeyed():
+        with address_kept(), interruption.obeyed():
             _run(given)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -269,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _address_kept() -> Iterator[None]:
+def address_kept() -> Iterator[None]:
     """Leave the environment's store as it was: addresses with passwords are there only as long as the program runs."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     try:

@@ -28,6 +28,9 @@ class UserError(Exception):
 
     exit_code = 2
 
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
     @property
     def problems(self) -> tuple[str, ...]:
         """The problems, one line each, in the order they were found."""

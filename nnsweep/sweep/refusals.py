@@ -27,17 +27,23 @@ def refused(error: Exception) -> int:
     int
         The exit code.
     """
-    problems = _problems(error)
-    if problems is None:
+    found = problems(error)
+    if found is None:
         print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         return 1
-    for problem in problems:
+    for problem in found:
         print(f"nnsweep: error: {masked(visible(problem))}", file=sys.stderr)
     return error.exit_code if isinstance(error, UserError) else USAGE
 
 
-def _problems(error: Exception) -> tuple[str, ...] | None:
-    """Say in lines what the user can mend; None if the error is nobody's but ours."""
+def problems(error: Exception) -> tuple[str, ...] | None:
+    """Say in lines what the user can mend; None if the error is nobody's but ours.
+
+    Parameters
+    ----------
+    error : Exception
+        Of ours, of Hydra, OmegaConf or click, or one that they let through.
+    """
     import click
 
     if isinstance(error, UserError):

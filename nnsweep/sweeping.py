@@ -1,0 +1,221 @@
+"""A sweep from Python: the same jobs, runs and keys as on the command line, and the results as a frame.
+
+Like `nnsweep.app`, this module joins the rooms; it knows neither a command line nor a terminal.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # imported where they are used: `import nnsweep` shall be quick
+    import pandas as pd
+
+    from nnsweep.outcome import Outcome
+    from nnsweep.sweep.multirun import Wanted
+
+_one = threading.Lock()  # Hydra's state, the environment and signals are those of the process
+
+
+def sweep(
+    overrides: str | Sequence[str] = (),
+    *,
+    experiment: str | None = None,
+    uri: str | None = None,
+    config_dir: str | os.PathLike[str] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    dry_run: bool = False,
+    progress: bool = False,
+    **settings: Any,
+) -> "pd.DataFrame":
+    """Run a grid of jobs, and return their results; what has been run before, from wherever, is not run again.
+
+    It is ``python -m nnsweep`` with the same overrides: the same jobs have the same keys, so that a sweep from a
+    notebook fills the command line's table, and the other way round.
+
+    Parameters
+    ----------
+    overrides : str or sequence of str
+        As on the command line, such as ``["arch=shallow,wide", "seed=range(0,5)"]``.
+    experiment : str, optional
+        MLflow's experiment, as for `nnsweep.load_results`: where runs are recorded (``tracking.experiment``). A preset
+        of the command line is chosen by an override, ``"experiment=notebook"``.
+    uri : str, optional
+        The store (``tracking.uri``); ``MLFLOW_TRACKING_URI`` or ``sqlite:///mlflow.db`` if not given.
+    config_dir : path, optional
+        A folder with configurations of your own, as ``--config-dir`` has it.
+    folder : path, optional
+        Where the folder ``multirun`` is made, and an SQLite store lies whose address is relative; the working folder
+        if not given.
+    dry_run : bool
+        Run nothing and change nothing; return the plan.
+    progress : bool
+        Whether to tell, on standard error, how far the sweep is. The frame is the answer: no table is printed.
+    **settings
+        Any other key of the configuration, with ``__`` for a dot: ``trainer__epochs=5``. A list is one value, as in
+        ``arch__hidden_layer_sizes=[20, 20]``; a tuple or a range is several values to sweep over, as in
+        ``seed=range(5)`` or ``arch=("shallow", "wide")``. They win over `overrides`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run, the best first: what `nnsweep.load_results` gives of this sweep, those of earlier sweeps whose
+        results it has taken over included, and jobs that failed or diverged with their state and reason. Its ``attrs``
+        have ``sweep`` (the sweep's id), ``experiment`` and ``store`` (without passwords).
+        With `dry_run`, one row a job in the order of the grid: ``action`` (``run``, ``reuse`` or ``wait``) is what
+        would be done, ``state`` that of an earlier run or ``new``.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is wrong; with all problems, before anything is run or made.
+    DataError
+        If the data cannot be used, likewise.
+    StoreError
+        If the store cannot be used, or does not have everything at the end; what waits then is told with the command
+        that sends it.
+    KeyboardInterrupt
+        If the user interrupts: when the epoch has ended, and with all runs closed. The same call goes on.
+
+    Warns
+    -----
+    UserWarning
+        If jobs did not finish.
+
+    Notes
+    -----
+    Sweeps of one process run one after the other, also from several threads. From another thread than the main one a
+    sweep cannot be interrupted.
+
+    Examples
+    --------
+    >>> import nnsweep
+    >>> runs = nnsweep.sweep(["arch=linear,shallow"], data="iris", seed=range(2), trainer__epochs=2)  # doctest: +SKIP
+    >>> answer = nnsweep.compare(runs)  # doctest: +SKIP
+    """
+    from nnsweep import app
+    from nnsweep.sweep.arguments import prepared
+    from nnsweep.sweep.multirun import Wanted
+    from nnsweep.sweep.written import given, override
+    from nnsweep.sweep.written import overrides as written
+
+    with _one, _errors(), app.address_kept():
+        lines = [*given(overrides), *written(settings)]
+        lines += [] if uri is None else [override("tracking.uri", uri)]
+        lines += ["dry_run=true"] if dry_run else []
+        own, rest = prepared([*lines, *([] if config_dir is None else ["--config-dir", os.fspath(config_dir)])])
+        place = None if folder is None else Path(folder).absolute()
+        wanted = Wanted(overrides=rest, conf=app.conf_dir(), own=own, folder=place, experiment=experiment)
+        outcome = _swept(wanted, progress=progress)
+        return _plan(outcome) if outcome.plan else _results(outcome)
+
+
+def _swept(wanted: "Wanted", *, progress: bool) -> "Outcome":
+    from nnsweep import app, interruption
+    from nnsweep.outcome import Outcome, Telling
+    from nnsweep.sweep import work
+    from nnsweep.sweep.multirun import multirun
+    from nnsweep.tracking.client import reconnect
+
+    telling = Telling(plan=progress, progress="lines" if progress else None, table=False)
+    work.dataset.cache_clear()  # files may be others than at the last call
+    reconnect()
+
+    def run(sweeper: Any, arguments: list[str]) -> Outcome:
+        outcome: Outcome = sweeper.outcome(arguments, telling)
+        return outcome
+
+    try:
+        with _logging_kept(), interruption.obeyed():
+            outcome = multirun(wanted, app.job, run, **app.VERSION_BASE)
+            if outcome.interruption:
+                raise outcome.interruption
+            return outcome
+    except interruption.Interrupted as interrupted:
+        if interrupted.number != signal.SIGINT:
+            signal.raise_signal(interrupted.number)  # the runs are closed: it does now what it would have done
+        raise KeyboardInterrupt("the sweep was interrupted; the same call goes on") from None
+
+
+@contextlib.contextmanager
+def _logging_kept() -> Iterator[None]:
+    """Leave the root logger as it was: launchers give it to their jobs."""
+    root = logging.getLogger()
+    level, handlers = root.level, [*root.handlers]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """Let whatever the user can mend be an error of ours, in which nothing is secret."""
+    from nnsweep.errors import ConfigError, UserError, machines
+    from nnsweep.masking import masked
+    from nnsweep.sweep.refusals import problems
+
+    try:
+        yield
+    except Exception as error:
+        known = error if isinstance(error, UserError) else machines(error)
+        told = known.problems if known else problems(error)
+        if told is None:
+            raise
+        raise (type(known) if known else ConfigError)(*map(masked, told)) from None
+
+
+def _results(outcome: "Outcome") -> "pd.DataFrame":
+    """Read the runs of a sweep; jobs that never became a run are known from the sweep alone."""
+    from nnsweep.errors import StoreError
+    from nnsweep.loading import records, store_of
+    from nnsweep.results.frame import frame
+    from nnsweep.results.ranking import ranked
+
+    if outcome.problem:
+        raise StoreError(outcome.problem)
+    there = records(store_of(outcome.experiment, outcome.uri), outcome.sweep)
+    runs = ranked(frame([*there, *(record for record in outcome.records if not record.run_id)]))
+    if unfinished := Counter(state for state in runs["state"] if state != "finished"):
+        told = ", ".join(f"{count} {state}" for state, count in unfinished.items())
+        warnings.warn(f"{unfinished.total()} of {len(runs)} jobs did not finish: {told}", stacklevel=3)
+    return _named(runs, outcome)
+
+
+def _plan(outcome: "Outcome") -> "pd.DataFrame":
+    from nnsweep.results.frame import frame
+    from nnsweep.sweep import describe
+    from nnsweep.sweep.work import dataset
+    from nnsweep.tracking.record import RunRecord
+
+    rows = []
+    for number, choice in outcome.plan.items():
+        task, earlier = outcome.tasks[number], choice.record
+        record = RunRecord(
+            run_id=earlier.run_id if earlier and choice.action == "reuse" else "",
+            name=task.place.name,
+            state=choice.why,
+            reason=choice.holder or ", ".join(choice.changed),
+            settings=describe.settings(task.job, task.place.chosen),
+            metrics=describe.sizes(task.job, dataset(task.job.data)),
+            sweep=earlier.sweep if earlier and choice.action == "reuse" else "",
+            job=number,
+        )
+        rows.append(record)
+    plan = frame(rows)
+    plan.insert(1, "action", [choice.action for choice in outcome.plan.values()])
+    return _named(plan, outcome)
+
+
+def _named(runs: "pd.DataFrame", outcome: "Outcome") -> "pd.DataFrame":
+    from nnsweep.masking import masked
+
+    runs.attrs |= {"sweep": outcome.sweep, "experiment": outcome.experiment, "store": masked(outcome.uri)}
+    return runs
