@@ -113,10 +113,15 @@ def breast_cancer(
     )
 
 
-def _bundled(name: str, *, divisor: float = 1, **settings: Any) -> Dataset:
+def _bundled(name: str, **settings: Any) -> Dataset:
     import sklearn.datasets
 
     bunch = getattr(sklearn.datasets, f"load_{name}")()
-    table = Examples(np.asarray(bunch.data, dtype=np.float64) / divisor, bunch.target)
-    class_names = tuple(str(class_name) for class_name in bunch.target_names)
-    return divided(name, table, class_names=class_names, source=f"sklearn.datasets.load_{name}", **settings)
+    return divided(
+        name,
+        Examples(np.asarray(bunch.data, dtype=np.float64), bunch.target),
+        columns=[str(column) for column in bunch.feature_names],
+        class_names=tuple(str(class_name) for class_name in bunch.target_names),
+        source=f"sklearn.datasets.load_{name}",
+        **settings,
+    )

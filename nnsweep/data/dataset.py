@@ -7,15 +7,22 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nnsweep.data.part import settled
+from nnsweep.data.preparation import Preparation
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXAMPLE_ROWS = 3
+"""Rows that show what a model takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +43,10 @@ class Dataset:
         The name of each class number.
     source : str
         Where the examples come from.
+    preparation : Preparation or None
+        What made features of the columns; ``None`` if that is not known.
+    example : DataFrame or None
+        A few rows of the test part as they were before.
     """
 
     name: str
@@ -44,6 +55,8 @@ class Dataset:
     test: Examples
     class_names: tuple[str, ...]
     source: str
+    preparation: Preparation | None = None
+    example: "pd.DataFrame | None" = None
 
     def __post_init__(self) -> None:
         for part, examples in self.parts.items():

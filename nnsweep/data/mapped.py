@@ -4,14 +4,19 @@ Only arrays and JSON: nothing is ever unpickled.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from nnsweep.data.dataset import Dataset
+from nnsweep.data.preparation import Preparation
 from nnsweep.mlp.arrays import Examples, Features
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ABOUT = "dataset.json"
 
@@ -23,6 +28,9 @@ def write(dataset: Dataset, folder: Path) -> None:
         np.save(folder / f"{part}.y.npy", examples.y, allow_pickle=False)
         for field, array in _fields(examples.X).items():
             np.save(folder / f"{part}.{field}.npy", array, allow_pickle=False)
+    preparation = dataset.preparation
+    for field, array in (preparation.arrays if preparation else {}).items():
+        np.save(folder / f"preparation.{field}.npy", array, allow_pickle=False)
     about = {
         "name": dataset.name,
         "class_names": dataset.class_names,
@@ -30,6 +38,8 @@ def write(dataset: Dataset, folder: Path) -> None:
         "digest": dataset.digest,
         "test_digest": dataset.test_digest,
         "shapes": {part: examples.X.shape for part, examples in dataset.parts.items()},
+        "preparation": preparation and {"values": preparation.values, "arrays": [*preparation.arrays]},
+        "example": None if dataset.example is None else _written(dataset.example),
     }
     (folder / _ABOUT).write_text(json.dumps(about))
 
@@ -45,6 +55,8 @@ def read(folder: Path) -> Dataset:
         test=parts["test"],
         class_names=tuple(about["class_names"]),
         source=about["source"],
+        preparation=_preparation(folder, about["preparation"]),
+        example=about["example"] and _read(about["example"]),
     )
     vars(dataset).update({name: about[name] for name in ("digest", "test_digest")})  # to compute them takes all arrays
     return dataset
@@ -64,3 +76,26 @@ def _examples(folder: Path, part: str, shape: tuple[int, int]) -> Examples:
         return Examples(array("X"), array("y"))
     X = csr_array((array("data"), array("indices"), array("indptr")), shape=(shape[0], shape[1]))
     return Examples(X, array("y"))
+
+
+def _preparation(folder: Path, about: Mapping[str, Any] | None) -> Preparation | None:
+    if about is None:
+        return None
+    arrays = {
+        name: np.load(folder / f"preparation.{name}.npy", mmap_mode="r", allow_pickle=False) for name in about["arrays"]
+    }
+    return Preparation(about["values"], arrays)
+
+
+def _written(frame: "pd.DataFrame") -> dict[str, Any]:
+    """Bring rows into JSON: numbers and texts, and null for what is missing."""
+    cells = frame.astype(object).where(frame.notna(), None)
+    numbers = [str(name) for name in frame if frame[name].dtype.kind == "f"]
+    return {"columns": [*map(str, frame)], "numbers": numbers, "rows": cells.to_numpy().tolist()}
+
+
+def _read(rows: Mapping[str, Any]) -> "pd.DataFrame":
+    import pandas as pd
+
+    frame = pd.DataFrame(rows["rows"], columns=rows["columns"], dtype=object)
+    return frame.astype(dict.fromkeys(rows["numbers"], float))

@@ -6,17 +6,21 @@ as in the notebook.
 """
 
 from itertools import accumulate, chain, pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from scipy.sparse import csr_array
 
 from nnsweep.data.corpus import Texts, corpus
-from nnsweep.data.dataset import Dataset
+from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
 from nnsweep.data.names import known
+from nnsweep.data.preparation import Preparation, of_texts
 from nnsweep.data.splits import Rows, Seed, split_rows
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.ranges import Count, Fraction, ranged
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NOTEBOOK_CATEGORIES = ("alt.atheism", "talk.religion.misc", "comp.graphics", "sci.space")
 CATEGORIES = (
@@ -42,6 +46,8 @@ CATEGORIES = (
     "talk.religion.misc",
 )
 REMOVABLE = ("headers", "footers", "quotes")
+TEXT = "text"
+"""The name of the column that posts are in."""
 VECTORIZER_FITS = ("train", "train_and_test")
 
 
@@ -92,12 +98,21 @@ def newsgroups(
     cut = tuple(known("data.remove", name, REMOVABLE) for name in remove)
     train, test = corpus(home, categories=chosen, remove=cut)
     texts = _divided(train, test, val_fraction=val_fraction, split_seed=split_seed)
-    features = _vectorized(
+    features, preparation = _vectorized(
         [part.data for part in texts.values()], max_features=max_features, together=vectorizer_fit == "train_and_test"
     )
     parts = {name: Examples(X, part.target) for (name, part), X in zip(texts.items(), features, strict=True)}
     source = "sklearn.datasets.fetch_20newsgroups"
-    return Dataset("newsgroups", parts["train"], parts.get("val"), parts["test"], train.target_names, source)
+    return Dataset(
+        "newsgroups",
+        parts["train"],
+        parts.get("val"),
+        parts["test"],
+        train.target_names,
+        source,
+        preparation,
+        _frame(test.data[:EXAMPLE_ROWS]),
+    )
 
 
 def _divided(train: Texts, test: Texts, *, val_fraction: float, split_seed: int) -> dict[str, Texts]:
@@ -110,17 +125,27 @@ def _take(texts: Texts, rows: Rows) -> Texts:
     return Texts([texts.data[row] for row in rows], texts.target[rows], texts.target_names)
 
 
-def _vectorized(parts: list[list[str]], *, max_features: int | None, together: bool) -> list[csr_array]:
+def _vectorized(
+    parts: list[list[str]], *, max_features: int | None, together: bool
+) -> tuple[list[csr_array], Preparation]:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(max_features=max_features)
     if not together:
         first, *others = parts
-        return [csr_array(vectorizer.fit_transform(first)), *(csr_array(vectorizer.transform(part)) for part in others)]
+        X = csr_array(vectorizer.fit_transform(first))
+        return [X, *(csr_array(vectorizer.transform(part)) for part in others)], of_texts(TEXT, vectorizer)
     # One call for all posts, as in the notebook: `fit` and then `transform` rounds a few weights differently.
     X = csr_array(vectorizer.fit_transform(list(chain.from_iterable(parts))))
     ends = list(accumulate(len(part) for part in parts))
-    return [X[start:end] for start, end in pairwise([0, *ends])]
+    preparation = of_texts(TEXT, vectorizer, fitted_with_all=True)
+    return [X[start:end] for start, end in pairwise([0, *ends])], preparation
+
+
+def _frame(posts: list[str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame({TEXT: pd.Series(posts, dtype=object)})
 
 
 def _categories(categories: tuple[str, ...] | None) -> list[str]:

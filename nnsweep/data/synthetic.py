@@ -124,5 +124,11 @@ def blobs(
 
 
 def _drawn(name: str, table: Examples, n_classes: int, **settings: Any) -> Dataset:
-    class_names = tuple(str(number) for number in range(n_classes))
-    return divided(name, table, class_names=class_names, source=f"nnsweep.data.synthetic.{name}", **settings)
+    return divided(
+        name,
+        table,
+        columns=[f"x{number}" for number in range(table.X.shape[1])],
+        class_names=tuple(str(number) for number in range(n_classes)),
+        source=f"nnsweep.data.synthetic.{name}",
+        **settings,
+    )

@@ -4,18 +4,30 @@ It is divided into test, validation and training part, in this order, before any
 fitted then sees the training part alone.
 """
 
-from nnsweep.data.dataset import Dataset
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
+from nnsweep.data.preparation import Preparation, of_numbers
+from nnsweep.data.prepared import scaled
 from nnsweep.data.splits import OpenFraction, Seed, split
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.ranges import Fraction
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def divided(
     name: str,
     table: Examples,
     *,
+    columns: Sequence[str],
     class_names: tuple[str, ...],
     source: str,
+    divisor: int = 1,
     val_fraction: Fraction,
     test_fraction: OpenFraction,
     split_seed: Seed,
@@ -29,10 +41,14 @@ def divided(
         The data set's name.
     table : Examples
         Dense features (n_samples, n_features) and labels (n_samples,).
+    columns : sequence of str
+        The name of each feature.
     class_names : tuple of str
         The name of each class number.
     source : str
         Where the table comes from.
+    divisor : int
+        A power of two that every feature is divided by first.
     val_fraction : float
         Part of the training samples that becomes the validation part; 0 for none.
     test_fraction : float
@@ -55,17 +71,28 @@ def divided(
     rest, test = split(table, fraction=test_fraction, seed=split_seed, key="data.test_fraction")
     train, val = split(rest, fraction=val_fraction, seed=split_seed, key="data.val_fraction")
     assert test is not None, "test_fraction is positive"
-    if standardize:
-        train, val, test = _standardized(train, val, test)
-    return Dataset(name, train, val, test, class_names, source)
+    preparation = _preparation(train, columns, divisor=divisor, standardize=standardize)
+    example = _frame(test, columns)
+    if standardize or divisor != 1:
+        train, test = _scaled(train, preparation), _scaled(test, preparation)
+        val = None if val is None else _scaled(val, preparation)
+    return Dataset(name, train, val, test, class_names, source, preparation, example)
 
 
-def _standardized(train: Examples, val: Examples | None, test: Examples) -> tuple[Examples, Examples | None, Examples]:
+def _preparation(train: Examples, columns: Sequence[str], *, divisor: int, standardize: bool) -> Preparation:
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(train.X)
+    if not standardize:
+        return of_numbers(columns, None, np.full(len(columns), float(divisor)))
+    scaler = StandardScaler().fit(train.X / divisor)
+    return of_numbers(columns, scaler.mean_ * divisor, scaler.scale_ * divisor)  # exact, as it is a power of two
 
-    def scaled(examples: Examples) -> Examples:
-        return Examples(scaler.transform(examples.X), examples.y)
 
-    return scaled(train), None if val is None else scaled(val), scaled(test)
+def _scaled(examples: Examples, preparation: Preparation) -> Examples:
+    return Examples(scaled(np.asarray(examples.X), preparation.arrays), examples.y)
+
+
+def _frame(examples: Examples, columns: Sequence[str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(np.asarray(examples.X[:EXAMPLE_ROWS]), columns=[*columns])

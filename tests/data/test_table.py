@@ -11,7 +11,14 @@ TABLE = Examples(np.column_stack([np.arange(200.0), GENERATOR.normal(5, 3, 200),
 
 def division(**settings):
     defaults = {"val_fraction": 0.25, "test_fraction": 0.2, "split_seed": 0, "standardize": False}
-    return divided("table", TABLE, class_names=tuple("abcd"), source="a test", **(defaults | settings))
+    return divided(
+        "table",
+        TABLE,
+        columns=["row", "noise", "one"],
+        class_names=tuple("abcd"),
+        source="a test",
+        **(defaults | settings),
+    )
 
 
 def rows(part):

@@ -1,0 +1,297 @@
+"""A preparation: what was learned from the training part in order to turn a table's rows into features.
+
+scikit-learn's pipelines learn it; what they learned is then brought into a plain form, JSON values and arrays, which
+`nnsweep.data.prepared.features` applies wherever a model goes, with the same bits and without a pickle.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from nnsweep.data import prepared
+from nnsweep.errors import DataError
+from nnsweep.mlp.arrays import Features
+
+if TYPE_CHECKING:  # imported where it is used: reading the configuration should not cost its import
+    import pandas as pd
+
+Kind: TypeAlias = Literal["number", "category", "text"]
+Missing: TypeAlias = Literal["drop", "mean", "most_frequent"] | None
+
+NO_VALUE = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
+"""Cells that stand for no value where a preparation is applied; the same as where tables are read."""
+_LEARNING = ("max_features", "min_df", "max_df", "use_idf", "smooth_idf")  # done with once words have their weights
+_WIDE = 10  # times more features than cells a row: most of them are zero, and CSR is smaller
+
+
+class Column(NamedTuple):
+    """A column that features are made of.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the table.
+    kind : {"number", "category", "text"}
+        What its cells are.
+    """
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """What is done to a table's columns, in plain form.
+
+    Attributes
+    ----------
+    values : dict
+        JSON values, see `nnsweep.data.prepared.features`.
+    arrays : dict of str to ndarray
+        Numbers, as they are described there; no array of objects.
+    """
+
+    values: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that features are made of, in the table's order."""
+        return tuple(Column(column["name"], column["kind"]) for column in self.values["columns"])
+
+    def transform(self, frame: "pd.DataFrame") -> Features:
+        """Make features of a table's rows.
+
+        Parameters
+        ----------
+        frame : DataFrame of n_samples rows
+            The columns are found by their names.
+
+        Returns
+        -------
+        ndarray or csr_array of shape (n_samples, n_features)
+            Numbers first, then indicators of categories, then words.
+
+        Raises
+        ------
+        ValueError
+            If a column is absent, or a cell is none of its kind.
+        """
+        return prepared.features(frame, self.values, self.arrays)
+
+
+def of_numbers(names: Sequence[str], mean: NDArray[np.float64] | None, scale: NDArray[np.float64]) -> Preparation:
+    """Describe numbers that are shifted and scaled: ``(x - mean) / scale``; none is missing.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The columns, n_features of them.
+    mean, scale : ndarray of shape (n_features,)
+        ``None`` for no shift.
+    """
+    shift = np.zeros(len(names)) if mean is None else mean
+    arrays = {"fill": np.full(len(names), np.nan), "mean": shift, "scale": scale}
+    return _plain([{"name": name, "kind": "number"} for name in names], arrays)
+
+
+def of_texts(name: str, vectorizer: Any, *, fitted_with_all: bool = False) -> Preparation:
+    """Describe one column of texts whose words a fitted `TfidfVectorizer` weighs.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    vectorizer : TfidfVectorizer
+        It has been fitted.
+    fitted_with_all : bool
+        Whether the features of all texts came from `fit_transform`, which adds up a row's squares in the order in which
+        words were first met and not in that of the columns: the last bit of a weight depends on it.
+    """
+    words, arrays = _weighed(vectorizer, 0, as_met=fitted_with_all)
+    columns = [{"name": name, "kind": "text", "words": words}]
+    return _plain(columns, arrays, text=_settings(vectorizer), is_sparse=True)
+
+
+def fitted(
+    frame: "pd.DataFrame",
+    kinds: Mapping[str, Kind],
+    *,
+    missing: Missing = None,
+    standardize: bool = True,
+    text: Mapping[str, Any] | None = None,
+) -> tuple[Features, Preparation]:
+    """Fit a preparation to a training part.
+
+    Parameters
+    ----------
+    frame : DataFrame of n_samples rows
+        Numbers as float64 with NaN for what is missing, categories and texts as str, with None for a missing category.
+    kinds : mapping of str to {"number", "category", "text"}
+        The columns to use, in order.
+    missing : {"drop", "mean", "most_frequent"} or None
+        What missing numbers are replaced by; missing categories, by the most frequent one. With None and ``drop``
+        there are none.
+    standardize : bool
+        Whether numbers are brought to mean 0 and variance 1.
+    text : mapping or None
+        Settings of `sklearn.feature_extraction.text.TfidfVectorizer`.
+
+    Returns
+    -------
+    X : ndarray or csr_array of shape (n_samples, n_features)
+        What scikit-learn's pipeline makes of the training part.
+    preparation : Preparation
+        It makes the same of other rows as the pipeline does, bit for bit.
+
+    Raises
+    ------
+    DataError
+        If a column has no value at all, or no word is left of a text.
+    """
+    _require_values(frame, kinds)
+    is_sparse = _is_sparse(frame, kinds)
+    pipeline = transformer(kinds, missing=missing, standardize=standardize, text=text or {}, is_sparse=is_sparse)
+    try:
+        X = pipeline.fit_transform(frame)
+    except ValueError as error:
+        raise DataError(_explained(error, [name for name, kind in kinds.items() if kind == "text"])) from error
+    return csr_array(X) if is_sparse else np.asarray(X), _described(pipeline, kinds, is_sparse=is_sparse)
+
+
+def transformer(
+    kinds: Mapping[str, Kind], *, missing: Missing, standardize: bool, text: Mapping[str, Any], is_sparse: bool
+) -> Any:
+    """Make the pipeline that `fitted` fits, a `sklearn.compose.ColumnTransformer`; see there."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+    fills = missing in ("mean", "most_frequent")
+    numbers: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy=missing))] if fills else []
+    numbers.append(("scale", StandardScaler() if standardize else FunctionTransformer()))
+    categories: list[tuple[str, Any]] = (
+        [("impute", SimpleImputer(strategy="most_frequent", missing_values=None))] if fills else []
+    )
+    categories.append(("encode", OneHotEncoder(handle_unknown="ignore", sparse_output=is_sparse)))
+    named = {kind: [name for name, its in kinds.items() if its == kind] for kind in ("number", "category", "text")}
+    steps: list[tuple[str, Any, Any]] = []
+    if named["number"]:
+        steps.append(("numbers", Pipeline(numbers), named["number"]))
+    if named["category"]:
+        steps.append(("categories", Pipeline(categories), named["category"]))
+    steps += [(f"text {number}", TfidfVectorizer(**text), name) for number, name in enumerate(named["text"])]
+    return ColumnTransformer(steps, sparse_threshold=1.0 if is_sparse else 0.0)
+
+
+def _require_values(frame: "pd.DataFrame", kinds: Mapping[str, Kind]) -> None:
+    empty = [name for name in kinds if frame[name].isna().all()]
+    if empty:
+        more = f", nor have {len(empty) - 1} more columns" if len(empty) > 1 else ""
+        raise DataError(
+            f"column {empty[0]!r} has no value in the training part{more}; leave it out with "
+            f"data.columns={{{empty[0]}: ignore}}"
+        )
+
+
+def _is_sparse(frame: "pd.DataFrame", kinds: Mapping[str, Kind]) -> bool:
+    """Tell whether features are to be CSR: those of texts always, and those of categories with very many values."""
+    if "text" in kinds.values():
+        return True
+    n_features = sum(frame[name].nunique() if kind == "category" else 1 for name, kind in kinds.items())
+    return n_features > _WIDE * max(len(kinds), _WIDE)
+
+
+def _described(pipeline: Any, kinds: Mapping[str, Kind], *, is_sparse: bool) -> Preparation:
+    """Bring a fitted pipeline into plain form."""
+    numbers = pipeline.named_transformers_.get("numbers")
+    n_numbers = sum(kind == "number" for kind in kinds.values())
+    arrays: dict[str, NDArray[Any]] = _learned(numbers, n_numbers)
+    columns: list[dict[str, Any]] = []
+    text: dict[str, Any] = {}
+    n_met = {"number": 0, "category": 0, "text": 0}
+    for place, (name, kind) in enumerate(kinds.items()):
+        column: dict[str, Any] = {"name": name, "kind": kind}
+        if kind == "category":
+            column |= _categories(pipeline.named_transformers_["categories"], n_met[kind])
+        elif kind == "text":
+            vectorizer = pipeline.named_transformers_[f"text {n_met[kind]}"]
+            words, weights = _weighed(vectorizer, place)
+            column["words"], text = words, _settings(vectorizer)
+            arrays |= weights
+        n_met[kind] += 1
+        columns.append(column)
+    return _plain(columns, arrays, text=text, is_sparse=is_sparse)
+
+
+def _learned(numbers: Any, n_numbers: int) -> dict[str, NDArray[Any]]:
+    """Give what fills gaps, and mean and scale."""
+    steps = {} if numbers is None else numbers.named_steps
+    imputer, scaler = steps.get("impute"), steps.get("scale")
+    fill = np.full(n_numbers, np.nan) if imputer is None else imputer.statistics_
+    mean, scale = getattr(scaler, "mean_", np.zeros(n_numbers)), getattr(scaler, "scale_", np.ones(n_numbers))
+    return {name: np.asarray(array, np.float64) for name, array in (("fill", fill), ("mean", mean), ("scale", scale))}
+
+
+def _categories(categories: Any, place: int) -> dict[str, Any]:
+    steps = categories.named_steps
+    known = {"categories": [str(category) for category in steps["encode"].categories_[place]]}
+    return known | ({"fill": str(steps["impute"].statistics_[place])} if "impute" in steps else {})
+
+
+def _weighed(vectorizer: Any, place: int, *, as_met: bool = False) -> tuple[list[str], dict[str, NDArray[Any]]]:
+    """Give a vectorizer's words, in the order of its features or as they were first met, with weights and places."""
+    known = vectorizer.vocabulary_  # keeps the order in which words were met
+    words = [*known] if as_met else sorted(known, key=known.__getitem__)
+    places = np.array([known[word] for word in words], dtype=np.int32)
+    idf = vectorizer.idf_[places] if vectorizer.use_idf else np.ones(len(words))
+    return words, {f"idf_{place}": idf, f"places_{place}": places}
+
+
+def _settings(vectorizer: Any) -> dict[str, Any]:
+    """Give the settings by which words are found and weighed, as JSON values, without those that are the default."""
+    default = type(vectorizer)().get_params()
+    given = {name: value for name, value in vectorizer.get_params().items() if name not in _LEARNING}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in given.items()
+        if value != default[name]
+    }
+
+
+def _plain(
+    columns: list[dict[str, Any]],
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    text: Mapping[str, Any] | None = None,
+    is_sparse: bool = False,
+) -> Preparation:
+    values = {
+        "version": prepared.VERSION,
+        "missing": [*NO_VALUE],
+        "sparse": is_sparse,
+        "text": dict(text or {}),
+        "columns": columns,
+    }
+    for array in arrays.values():
+        array.setflags(write=False)
+    return Preparation(values, dict(arrays))
+
+
+def _explained(error: ValueError, texts: Sequence[str]) -> str:
+    """Say in this program's words why no words are left of texts."""
+    said = str(error)
+    where = f"no word is left of the texts in {', '.join(texts)}" if texts else "the columns cannot be prepared"
+    if "max_df corresponds to" in said:
+        return f"{where}: data.max_df and data.min_df leave nothing between them; raise max_df or lower min_df"
+    if "no terms remain" in said:
+        return f"{where}: each is rarer than data.min_df or commoner than data.max_df; lower min_df or raise max_df"
+    if "empty vocabulary" in said:
+        return f"{where}: data.token_pattern and data.stop_words leave nothing; change one of them"
+    return f"{where}: {said}"

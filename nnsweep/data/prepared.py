@@ -1,0 +1,202 @@
+"""Prepared features: what a preparation in its plain form, JSON values and arrays, makes of the rows of a table.
+
+This file is shipped with every model. It knows NumPy, SciPy and pandas, scikit-learn where there is text, and nothing
+of the program that fitted the preparation.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 1
+"""Of the plain form."""
+
+
+def features(
+    frame: "pd.DataFrame", values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> NDArray[np.float64] | sparse.csr_array:
+    """Make features of rows: numbers, then categories as indicators, then the words of texts.
+
+    A number x becomes ``(x - mean) / scale``. A category becomes one indicator for each value of the training part, in
+    order; one that was not in it has none. A text becomes a row of TF-IDF weights over the training part's words. What
+    is missing is filled as in the training part, or refused if nothing was missing there.
+
+    Parameters
+    ----------
+    frame : DataFrame of n_samples rows
+        The columns are found by their names; others than those of the preparation are ignored. Cells may be text as it
+        is written in a file.
+    values : mapping
+        ``version``; ``columns``, each with ``name``, ``kind`` (``number``, ``category`` or ``text``), a category with
+        its ``categories`` and, where it can be filled, ``fill``, a text with its ``words``; ``text``, the settings of
+        `sklearn.feature_extraction.text.TfidfVectorizer`; ``missing``, the texts that stand for no value; ``sparse``.
+    arrays : mapping of str to ndarray
+        ``fill``, ``mean`` and ``scale`` of the numbers, each (n_numbers,), with NaN in ``fill`` where missing numbers
+        are refused; for the text column at place i ``idf_i`` and ``places_i``, each (n_words,): the words' weights, and
+        which of the column's features each is.
+
+    Returns
+    -------
+    ndarray or csr_array of shape (n_samples, n_features)
+        Float64; CSR where ``values["sparse"]``.
+
+    Raises
+    ------
+    ValueError
+        If a column is absent, or a cell is none of its kind.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> values = {"version": 1, "missing": [""], "sparse": False, "text": {}, "columns": [
+    ...     {"name": "age", "kind": "number"}, {"name": "fur", "kind": "category", "categories": ["long", "short"]}]}
+    >>> arrays = {"fill": np.array([np.nan]), "mean": np.array([4.0]), "scale": np.array([2.0])}
+    >>> features(pd.DataFrame({"fur": ["short", "none"], "age": [5, 4]}), values, arrays)
+    array([[0.5, 0. , 1. ],
+           [0. , 0. , 0. ]])
+    """
+    if values["version"] != VERSION:
+        raise ValueError(f"this preparation has version {values['version']}, and {VERSION} is known here")
+    columns: list[Mapping[str, Any]] = values["columns"]
+    _require_columns(frame, [column["name"] for column in columns])
+    missing = frozenset(values["missing"])
+    numbers = [column["name"] for column in columns if column["kind"] == "number"]
+    blocks: list[Any] = [_numbers(frame, numbers, arrays, missing)] if numbers else []
+    for column in columns:
+        if column["kind"] == "category":
+            blocks.append(_indicators(frame[column["name"]], column, missing, is_sparse=values["sparse"]))
+    for place, column in enumerate(columns):
+        if column["kind"] == "text":
+            weights = arrays[f"idf_{place}"], arrays[f"places_{place}"]
+            blocks.append(_words(frame[column["name"]], column, values["text"], weights))
+    if values["sparse"]:
+        return sparse.csr_array(sparse.hstack([sparse.csr_array(block) for block in blocks], format="csr"))
+    return np.hstack(blocks) if len(blocks) > 1 else np.asarray(blocks[0])
+
+
+def scaled(X: NDArray[np.float64], arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """Standardise numbers, (n_samples, n_numbers): ``(X - mean) / scale``."""
+    moved: NDArray[np.float64] = X - arrays["mean"]
+    moved /= arrays["scale"]
+    return moved
+
+
+def _require_columns(frame: "pd.DataFrame", names: Sequence[str]) -> None:
+    there = [str(name) for name in frame.columns]
+    absent = [name for name in names if name not in there]
+    if absent:
+        more = f" (nor {len(absent) - 1} more)" if len(absent) > 1 else ""
+        shown = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
+        raise ValueError(f"the table has no column {absent[0]!r}{more}; it has: {shown}")
+    twice = [name for name in names if there.count(name) > 1]
+    if twice:
+        raise ValueError(f"the table has more than one column {twice[0]!r}")
+
+
+def _numbers(
+    frame: "pd.DataFrame", names: Sequence[str], arrays: Mapping[str, NDArray[Any]], missing: frozenset[str]
+) -> NDArray[np.float64]:
+    X = np.empty((len(frame), len(names)))
+    for place, (name, fill) in enumerate(zip(names, arrays["fill"].tolist(), strict=True)):
+        X[:, place] = filled = _column_of_numbers(frame[name], missing)
+        absent = np.isnan(filled)
+        if absent.any() and math.isnan(fill):
+            raise _refused(name, np.flatnonzero(absent), "there is no value, and the training part has no gaps")
+        X[absent, place] = fill
+    return scaled(X, arrays)
+
+
+def _column_of_numbers(series: "pd.Series[Any]", missing: frozenset[str]) -> NDArray[np.float64]:
+    """Read a column as numbers; NaN for what is missing."""
+    if series.dtype.kind in "biuf":
+        column = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        cells = [*_cells(series, missing)]
+        column = np.array([math.nan if cell is None else _number(cell) for cell in cells])
+        wrong = [row for row, cell in enumerate(cells) if cell is not None and math.isnan(column[row])]
+        if wrong:
+            raise _refused(str(series.name), wrong, f"{cells[wrong[0]]!r} is no number")
+    if np.isinf(column).any():
+        raise _refused(str(series.name), np.flatnonzero(np.isinf(column)), "an infinite number")
+    return column
+
+
+def _number(cell: Any) -> float:
+    """Read a number; NaN if it is none."""
+    try:
+        return math.nan if isinstance(cell, str) and "_" in cell else float(cell)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _indicators(
+    series: "pd.Series[Any]", column: Mapping[str, Any], missing: frozenset[str], *, is_sparse: bool
+) -> NDArray[np.float64] | sparse.csr_array:
+    places = {category: place for place, category in enumerate(column["categories"])}
+    cells = [*_cells(series, missing)]
+    gaps = [row for row, cell in enumerate(cells) if cell is None]
+    if gaps and column.get("fill") is None:
+        raise _refused(column["name"], gaps, "there is no value, and the training part has no gaps")
+    found = [places.get(_word(column.get("fill") if cell is None else cell), -1) for cell in cells]
+    known = [row for row, place in enumerate(found) if place >= 0]
+    shape, ones = (len(cells), len(places)), np.ones(len(known))
+    where = (np.array(known, dtype=np.intp), np.array([found[row] for row in known], dtype=np.intp))
+    if is_sparse:
+        return sparse.csr_array((ones, where), shape=shape)
+    X = np.zeros(shape)
+    X[where] = 1.0
+    return X
+
+
+def _word(cell: Any) -> str:
+    """Write a category as a file does: a whole number without a point."""
+    return str(int(cell)) if isinstance(cell, float | np.floating) and float(cell).is_integer() else str(cell)
+
+
+def _cells(series: "pd.Series[Any]", missing: frozenset[str]) -> Iterator[Any]:
+    """Give a column's cells; None for those that stand for no value, and texts without spaces around them."""
+    absent = series.isna().to_numpy()
+    for cell, is_absent in zip(series.tolist(), absent, strict=True):
+        text = cell.strip() if isinstance(cell, str) else cell
+        yield None if is_absent or (isinstance(text, str) and text in missing) else text
+
+
+def _words(
+    series: "pd.Series[Any]",
+    column: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    weights: tuple[NDArray[np.float64], NDArray[Any]],
+) -> sparse.csr_array:
+    texts = series.tolist()
+    wrong = [row for row, text in enumerate(texts) if not isinstance(text, str)]
+    if wrong:
+        raise _refused(column["name"], wrong, "there is no text")
+    if not texts:
+        return sparse.csr_array((0, len(column["words"])))
+    idf, places = weights
+    X = sparse.csr_array(_vectorizer(column["words"], settings, idf).transform(texts))
+    X = sparse.csr_array((X.data, places[X.indices], X.indptr), shape=X.shape)
+    X.sort_indices()
+    return X
+
+
+def _vectorizer(words: Sequence[str], settings: Mapping[str, Any], idf: NDArray[np.float64]) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vocabulary = {word: place for place, word in enumerate(words)}
+    given = {name: tuple(value) if name == "ngram_range" else value for name, value in settings.items()}
+    vectorizer = TfidfVectorizer(vocabulary=vocabulary, **given)
+    vectorizer.idf_ = idf
+    return vectorizer
+
+
+def _refused(name: str, rows: Sequence[int] | NDArray[np.intp], rule: str) -> ValueError:
+    more = f", and {len(rows) - 1} more rows" if len(rows) > 1 else ""
+    return ValueError(f"column {name!r}, row {rows[0] + 1}: {rule}{more}")
