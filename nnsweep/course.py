@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from nnsweep import closing, interruption, preview, summary
+from nnsweep import closing, interruption, introduction, preview, summary
+from nnsweep.data.load import OWN
 from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.files import whole_file
 from nnsweep.masking import has_credentials, masked
@@ -31,7 +32,7 @@ from nnsweep.sweep.plan import Choice, Wanted
 from nnsweep.sweep.settle import Asked, Settled, settle
 from nnsweep.sweep.stacks import memory_of
 from nnsweep.sweep.task import Task
-from nnsweep.sweep.work import dataset
+from nnsweep.sweep.work import dataset, forget
 from nnsweep.tracking import owner
 from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.record import RunRecord
@@ -101,7 +102,10 @@ def run(
     if has_credentials(uri):
         os.environ["MLFLOW_TRACKING_URI"] = uri  # from where jobs in other processes have it
     crew.begin(checked)
+    if any(task.job.data.name in OWN for task in checked):
+        forget()
     wanted = _distinct(checked)
+    introduction.show(checked)
     course = _Course(
         crew=crew,
         tasks={one.number: checked[one.number] for one in wanted},

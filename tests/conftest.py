@@ -1,7 +1,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,14 @@ from nnsweep.app import main
 from nnsweep.data.corpus import CACHE_FILE
 
 mpl.use("Agg")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep prepared data away from the user's own cache, and the other way round."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNSWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

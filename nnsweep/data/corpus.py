@@ -8,19 +8,16 @@ import contextlib
 import io
 import os
 import shutil
-import socket
 import tempfile
-import warnings
-from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nnsweep.data.fetching import impatient
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import IntArray
 
 CACHE_FILE = "20news-bydate_py3.pkz"
-ANSWER_SECONDS = 3.0
 
 
 class Texts(NamedTuple):
@@ -61,10 +58,27 @@ def corpus(home: str | None, **settings: Any) -> tuple[Texts, Texts]:
     DataError
         If the corpus is neither there nor to be had, or its file is damaged.
     """
+    folder = corpus_file(home).parent
+    return _read(folder, "train", settings), _read(folder, "test", settings)
+
+
+def corpus_file(home: str | None) -> Path:
+    """Give the file that the corpus is in; it is fetched if it is not there.
+
+    Parameters
+    ----------
+    home : str or None
+        As for `corpus`.
+
+    Raises
+    ------
+    DataError
+        If it is neither there nor to be had.
+    """
     folder = Path(os.path.expanduser(home or os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
     if not os.path.exists(folder / CACHE_FILE):
         _download(folder)
-    return _read(folder, "train", settings), _read(folder, "test", settings)
+    return folder / CACHE_FILE
 
 
 def _read(folder: Path, subset: str, settings: dict[str, Any]) -> Texts:
@@ -85,7 +99,7 @@ def _download(folder: Path) -> None:
     from sklearn.datasets import fetch_20newsgroups
 
     try:
-        with tempfile.TemporaryDirectory() as workshop, _impatient():
+        with tempfile.TemporaryDirectory() as workshop, impatient():
             fetch_20newsgroups(data_home=workshop, n_retries=1, delay=0.1)
             _put(Path(workshop) / CACHE_FILE, folder)
     except (OSError, HTTPException) as error:
@@ -94,19 +108,6 @@ def _download(folder: Path) -> None:
             f"and fetching it failed ({error}). Copy that file, scikit-learn's cache, from a machine that has it "
             "into a folder and name the folder with data.home or SCIKIT_LEARN_DATA"
         ) from error
-
-
-@contextlib.contextmanager
-def _impatient() -> Iterator[None]:
-    """Within it, a socket that hears nothing for a while gives up, and scikit-learn retries in silence."""
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(ANSWER_SECONDS)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        socket.setdefaulttimeout(patience)
 
 
 def _put(file: Path, folder: Path) -> None:

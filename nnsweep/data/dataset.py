@@ -6,13 +6,16 @@ The digest is taken of the arrays as they are loaded, in float64: a job's precis
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as with_default
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from nnsweep.data.leaks import Leak
 from nnsweep.data.part import settled
 from nnsweep.data.preparation import Preparation
 from nnsweep.errors import DataError
@@ -47,6 +50,12 @@ class Dataset:
         What made features of the columns; ``None`` if that is not known.
     example : DataFrame or None
         A few rows of the test part as they were before.
+    told : tuple of str
+        Lines for whoever uses the data set: what was inferred, left out and divided.
+    leaks : mapping of str to Leak
+        By part, how many of its rows are in the training part too; empty where nobody has counted.
+    folder : Path or None
+        Where the arrays lie if they are mapped from files.
     """
 
     name: str
@@ -57,6 +66,9 @@ class Dataset:
     source: str
     preparation: Preparation | None = None
     example: "pd.DataFrame | None" = None
+    told: tuple[str, ...] = ()
+    leaks: Mapping[str, Leak] = with_default(default_factory=dict)
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         for part, examples in self.parts.items():

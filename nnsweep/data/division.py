@@ -21,6 +21,7 @@ from nnsweep.mlp.ranges import Fraction, Index, Range
 
 FoldCount = Annotated[int, Range(ge=2, le=1000)]
 
+_NAMES = {"train": "training", "val": "validation", "test": "test"}
 _MOST_PIECES = 20
 """Into how many pieces groups are dealt, of which some become a part: fractions are kept to a twentieth or better."""
 
@@ -123,7 +124,7 @@ def division(labels: Labels, how: Dividing, *, part: NDArray[Any] | None = None)
     return found
 
 
-def told(found: Division, labels: Labels) -> Iterator[str]:
+def told(found: Division, labels: Labels, how: Dividing) -> Iterator[str]:
     """Say in lines how large the parts are and how the classes are distributed over them.
 
     Parameters
@@ -132,30 +133,37 @@ def told(found: Division, labels: Labels) -> Iterator[str]:
         What was decided.
     labels : Labels
         What was divided.
+    how : Dividing
+        What was wished.
     """
-    names = {"train": "training", "val": "validation", "test": "test"}
-    sizes = [f"{names[name]} {len(rows):,}" for name, rows in found.parts.items()]
-    n_groups = "" if labels.groups is None else f", {len(set(labels.groups.tolist())):,} groups kept together"
-    yield f"parts: {', '.join(sizes)} rows{n_groups}"
-    counts = {
-        name: np.bincount(labels.y[rows], minlength=len(labels.class_names)) for name, rows in found.parts.items()
-    }
-    whole = np.bincount(labels.y, minlength=len(labels.class_names)) / len(labels.y)
-    for name, count in counts.items():
-        absent = np.flatnonzero(count == 0)
+    sizes = [f"{_NAMES[name]} {len(rows):,}" for name, rows in found.parts.items()]
+    what = "parts" if how.fold is None else f"fold {how.fold} of {how.n_folds}"
+    yield f"{what}: {', '.join(sizes)} rows{_of_groups(found, labels)}"
+    for name, rows in found.parts.items():
+        absent = np.flatnonzero(_counts(labels, rows) == 0)
         if len(absent):
             classes = ", ".join(_shown(labels.class_names[number]) for number in absent[:5])
             more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
-            yield f"WARNING: the {names[name]} part has no row of class {classes}{more}"
-    if labels.groups is not None:
-        shares = {name: count / count.sum() for name, count in counts.items()}
-        off = {name: float(np.abs(share - whole).max()) for name, share in shares.items()}
-        name = max(off, key=lambda one: off[one])
-        number = int(np.argmax(np.abs(shares[name] - whole)))
-        yield (
-            f"groups leave classes a little uneven: at most, {_shown(labels.class_names[number])} is "
-            f"{shares[name][number]:.1%} of the {names[name]} part and {whole[number]:.1%} of all rows"
-        )
+            yield f"WARNING: {what}: the {_NAMES[name]} part has no row of class {classes}{more}"
+
+
+def _of_groups(found: Division, labels: Labels) -> str:
+    """Say how many groups were kept together, and how uneven that leaves the classes."""
+    if labels.groups is None:
+        return ""
+    whole = _counts(labels, np.arange(len(labels.y))) / len(labels.y)
+    shares = {name: _counts(labels, rows) / len(rows) for name, rows in found.parts.items()}
+    name = max(shares, key=lambda one: float(np.abs(shares[one] - whole).max()))
+    number = int(np.argmax(np.abs(shares[name] - whole)))
+    n_groups = len(set(labels.groups.tolist()))
+    return (
+        f"; {n_groups:,} groups kept together, which leaves class {_shown(labels.class_names[number])} with "
+        f"{shares[name][number]:.1%} of the {_NAMES[name]} part, {whole[number]:.1%} of all"
+    )
+
+
+def _counts(labels: Labels, rows: Rows) -> IntArray:
+    return np.bincount(labels.y[rows], minlength=len(labels.class_names))
 
 
 def _written(part: NDArray[Any], labels: Labels, how: Dividing) -> tuple[Rows, Rows | None, Rows]:
@@ -232,14 +240,15 @@ def _require_members(labels: Labels, n_members: int, asked: str) -> None:
     counts = np.bincount(labels.y, minlength=len(labels.class_names))
     few = [number for number in np.argsort(counts, kind="stable").tolist() if counts[number] < n_members]
     if few:
-        more = f" (and {len(few) - 1} more classes have too few)" if len(few) > 1 else ""
+        more = f" (others have too few, {len(few)} classes in all)" if len(few) > 1 else ""
         raise DataError(
             f"{asked}: class {_shown(labels.class_names[few[0]])} has {_rows(counts[few[0]])}, this needs {n_members}"
             f"{more}; add rows, or leave such classes out of the table"
         )
     n_groups = n_members if labels.groups is None else len(set(labels.groups.tolist()))
     if n_groups < n_members:
-        raise DataError(f"{asked}: data.group names {n_groups} groups, this needs {n_members}; choose another column")
+        there = "one group" if n_groups == 1 else f"{n_groups} groups"
+        raise DataError(f"{asked}: data.group names {there}, this needs {n_members}; choose another column")
 
 
 def _require_room(labels: Labels, fraction: float, key: str) -> None:
@@ -248,10 +257,10 @@ def _require_room(labels: Labels, fraction: float, key: str) -> None:
     n_part = int(np.ceil(fraction * n_rows))
     smaller = min(n_part, n_rows - n_part)
     if smaller < n_classes:
-        zero = " or set it to 0" if key.endswith("val_fraction") else ""
+        ways_out = "take more rows or set it to 0" if key.endswith("val_fraction") else "or take more rows"
         raise DataError(
             f"{key}={fraction:g} of {n_rows:,} rows leaves a part of {smaller}, fewer than the {n_classes:,} classes; "
-            f"bring {key} nearer to 0.5, take more rows{zero}"
+            f"bring {key} nearer to 0.5, {ways_out}"
         )
 
 

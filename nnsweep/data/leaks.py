@@ -83,13 +83,13 @@ def told(found: Mapping[str, Leak]) -> str:
     Examples
     --------
     >>> told({"test": Leak(n_same=2, n_contrary=1, n_rows=30)})
-    '3 of 30 test rows (1 of them with another label) are in the training part too: accuracies may be too good'
+    'in the training part too: 3 of 30 test rows (1 with another label); accuracies may be too good'
     """
     names = {"val": "validation", "test": "test"}
     said = [
         f"{leak.n_leaked:,} of {leak.n_rows:,} {names[part]} rows"
-        + (f" ({leak.n_contrary:,} of them with another label)" if leak.n_contrary else "")
+        + (f" ({leak.n_contrary:,} with another label)" if leak.n_contrary else "")
         for part, leak in found.items()
         if leak.n_leaked
     ]
-    return f"{' and '.join(said)} are in the training part too: accuracies may be too good" if said else ""
+    return f"in the training part too: {', '.join(said)}; accuracies may be too good" if said else ""

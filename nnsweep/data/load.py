@@ -11,6 +11,9 @@ from nnsweep.data.bundled import breast_cancer, digits, iris, wine
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.names import known
 from nnsweep.data.newsgroups import newsgroups
+from nnsweep.data.own_openml import openml
+from nnsweep.data.own_table import table
+from nnsweep.data.own_texts import text
 from nnsweep.data.synthetic import blobs, moons, spirals
 from nnsweep.errors import DataError
 from nnsweep.mlp.ranges import Fraction
@@ -25,7 +28,12 @@ DATA_SETS: dict[str, Callable[..., Dataset]] = {
     "spirals": spirals,
     "blobs": blobs,
     "newsgroups": newsgroups,
+    "table": table,
+    "text": text,
+    "openml": openml,
 }
+OWN = ("table", "text", "openml")
+"""Those that are read from somebody's own files, or fetched: they may be others the next time."""
 
 _MOST = 2**48
 """More samples, features or classes than that cannot even be counted in an array."""
@@ -64,7 +72,7 @@ def load(name: str, *, val_fraction: Fraction, **settings: Any) -> Dataset:
     factory = DATA_SETS[known("data.name", name, DATA_SETS)]
     for setting in settings:
         known(f"setting of {name}", setting, settings_of(factory))
-    sizes = {setting: value for setting, value in settings.items() if setting.startswith("n_")}
+    sizes = {setting: value for setting, value in settings.items() if setting.startswith("n_") and setting != "n_folds"}
     try:
         if max(sizes.values(), default=0) > _MOST:
             raise MemoryError("no computer has that much")

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from nnsweep.data.dataset import Dataset
+from nnsweep.data.leaks import Leak
 from nnsweep.data.preparation import Preparation
 from nnsweep.mlp.arrays import Examples, Features
 
@@ -40,23 +41,36 @@ def write(dataset: Dataset, folder: Path) -> None:
         "shapes": {part: examples.X.shape for part, examples in dataset.parts.items()},
         "preparation": preparation and {"values": preparation.values, "arrays": [*preparation.arrays]},
         "example": None if dataset.example is None else _written(dataset.example),
+        "told": dataset.told,
+        "leaks": dataset.leaks,
     }
     (folder / _ABOUT).write_text(json.dumps(about))
 
 
-def read(folder: Path) -> Dataset:
-    """Map the data set that was written into a folder."""
+def read(folder: Path, *, name: str | None = None, source: str | None = None) -> Dataset:
+    """Map the data set that was written into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    name, source : str or None
+        What it is called and where it comes from now, if not as it was then.
+    """
     about = json.loads((folder / _ABOUT).read_text())
     parts = {part: _examples(folder, part, shape) for part, shape in about["shapes"].items()}
     dataset = Dataset(
-        name=about["name"],
+        name=about["name"] if name is None else name,
         train=parts["train"],
         val=parts.get("val"),
         test=parts["test"],
         class_names=tuple(about["class_names"]),
-        source=about["source"],
+        source=about["source"] if source is None else source,
         preparation=_preparation(folder, about["preparation"]),
         example=about["example"] and _read(about["example"]),
+        told=tuple(about["told"]),
+        leaks={part: Leak(*counts) for part, counts in about["leaks"].items()},
+        folder=folder,
     )
     vars(dataset).update({name: about[name] for name in ("digest", "test_digest")})  # to compute them takes all arrays
     return dataset

@@ -5,16 +5,14 @@ word is counted. With ``vectorizer_fit="train_and_test"`` the vocabulary and the
 as in the notebook.
 """
 
-from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Literal
 
-from scipy.sparse import csr_array
-
-from nnsweep.data.corpus import Texts, corpus
+from nnsweep.data.cache import content_digest, kept
+from nnsweep.data.corpus import Texts, corpus, corpus_file
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
 from nnsweep.data.names import known
-from nnsweep.data.preparation import Preparation, of_texts
 from nnsweep.data.splits import Rows, Seed, split_rows
+from nnsweep.data.tfidf import weighed
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.ranges import Count, Fraction, ranged
@@ -96,22 +94,41 @@ def newsgroups(
     known("data.vectorizer_fit", vectorizer_fit, VECTORIZER_FITS)
     chosen = _categories(categories)
     cut = tuple(known("data.remove", name, REMOVABLE) for name in remove)
-    train, test = corpus(home, categories=chosen, remove=cut)
-    texts = _divided(train, test, val_fraction=val_fraction, split_seed=split_seed)
-    features, preparation = _vectorized(
-        [part.data for part in texts.values()], max_features=max_features, together=vectorizer_fit == "train_and_test"
-    )
+    made_of = {
+        "factory": "newsgroups",
+        "categories": chosen,
+        "max_features": max_features,
+        "remove": cut,
+        "vectorizer_fit": vectorizer_fit,
+        "val_fraction": val_fraction,
+        "split_seed": split_seed,
+    }
+
+    def made() -> Dataset:
+        parts = corpus(home, categories=chosen, remove=cut)
+        texts = _divided(*parts, val_fraction=val_fraction, split_seed=split_seed)
+        return _weighed(texts, max_features=max_features, together=vectorizer_fit == "train_and_test")
+
+    try:
+        content = content_digest(corpus_file(home))
+    except OSError:  # what cannot be read is refused as it is read
+        return made()
+    return kept({**made_of, "content": content}, made)
+
+
+def _weighed(texts: dict[str, Texts], *, max_features: int | None, together: bool) -> Dataset:
+    posts = [part.data for part in texts.values()]
+    features, preparation = weighed(posts, TEXT, {"max_features": max_features}, together=together)
     parts = {name: Examples(X, part.target) for (name, part), X in zip(texts.items(), features, strict=True)}
-    source = "sklearn.datasets.fetch_20newsgroups"
     return Dataset(
         "newsgroups",
         parts["train"],
         parts.get("val"),
         parts["test"],
-        train.target_names,
-        source,
+        texts["train"].target_names,
+        "sklearn.datasets.fetch_20newsgroups",
         preparation,
-        _frame(test.data[:EXAMPLE_ROWS]),
+        _frame(texts["test"].data[:EXAMPLE_ROWS]),
     )
 
 
@@ -123,23 +140,6 @@ def _divided(train: Texts, test: Texts, *, val_fraction: float, split_seed: int)
 
 def _take(texts: Texts, rows: Rows) -> Texts:
     return Texts([texts.data[row] for row in rows], texts.target[rows], texts.target_names)
-
-
-def _vectorized(
-    parts: list[list[str]], *, max_features: int | None, together: bool
-) -> tuple[list[csr_array], Preparation]:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(max_features=max_features)
-    if not together:
-        first, *others = parts
-        X = csr_array(vectorizer.fit_transform(first))
-        return [X, *(csr_array(vectorizer.transform(part)) for part in others)], of_texts(TEXT, vectorizer)
-    # One call for all posts, as in the notebook: `fit` and then `transform` rounds a few weights differently.
-    X = csr_array(vectorizer.fit_transform(list(chain.from_iterable(parts))))
-    ends = list(accumulate(len(part) for part in parts))
-    preparation = of_texts(TEXT, vectorizer, fitted_with_all=True)
-    return [X[start:end] for start, end in pairwise([0, *ends])], preparation
 
 
 def _frame(posts: list[str]) -> "pd.DataFrame":

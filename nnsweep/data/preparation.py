@@ -6,25 +6,24 @@ scikit-learn's pipelines learn it; what they learned is then brought into a plai
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nnsweep.data import prepared
+from nnsweep.data.cell_texts import MISSING
+from nnsweep.data.cells import Kind
+from nnsweep.data.missing import Missing
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Features
 
 if TYPE_CHECKING:  # imported where it is used: reading the configuration should not cost its import
     import pandas as pd
 
-Kind: TypeAlias = Literal["number", "category", "text"]
-Missing: TypeAlias = Literal["drop", "mean", "most_frequent"] | None
-
-NO_VALUE = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
-"""Cells that stand for no value where a preparation is applied; the same as where tables are read."""
 _LEARNING = ("max_features", "min_df", "max_df", "use_idf", "smooth_idf")  # done with once words have their weights
+_FILLING = ("mean", "most_frequent")
 _WIDE = 10  # times more features than cells a row: most of them are zero, and CSR is smaller
 
 
@@ -121,7 +120,7 @@ def fitted(
     frame: "pd.DataFrame",
     kinds: Mapping[str, Kind],
     *,
-    missing: Missing = None,
+    missing: Missing | None = None,
     standardize: bool = True,
     text: Mapping[str, Any] | None = None,
 ) -> tuple[Features, Preparation]:
@@ -159,12 +158,16 @@ def fitted(
     try:
         X = pipeline.fit_transform(frame)
     except ValueError as error:
-        raise DataError(_explained(error, [name for name, kind in kinds.items() if kind == "text"])) from error
-    return csr_array(X) if is_sparse else np.asarray(X), _described(pipeline, kinds, is_sparse=is_sparse)
+        raise DataError(without_words(error, [name for name, kind in kinds.items() if kind == "text"])) from error
+    preparation = _described(pipeline, kinds, is_sparse=is_sparse)
+    if missing in _FILLING:  # scikit-learn would not know what to do about a missing text; an empty one has no words
+        for column in preparation.values["columns"]:
+            column |= {"fill": ""} if column["kind"] == "text" else {}
+    return csr_array(X) if is_sparse else np.asarray(X), preparation
 
 
 def transformer(
-    kinds: Mapping[str, Kind], *, missing: Missing, standardize: bool, text: Mapping[str, Any], is_sparse: bool
+    kinds: Mapping[str, Kind], *, missing: Missing | None, standardize: bool, text: Mapping[str, Any], is_sparse: bool
 ) -> Any:
     """Make the pipeline that `fitted` fits, a `sklearn.compose.ColumnTransformer`; see there."""
     from sklearn.compose import ColumnTransformer
@@ -173,7 +176,7 @@ def transformer(
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-    fills = missing in ("mean", "most_frequent")
+    fills = missing in _FILLING
     numbers: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy=missing))] if fills else []
     numbers.append(("scale", StandardScaler() if standardize else FunctionTransformer()))
     categories: list[tuple[str, Any]] = (
@@ -196,7 +199,7 @@ def _require_values(frame: "pd.DataFrame", kinds: Mapping[str, Kind]) -> None:
         more = f", nor have {len(empty) - 1} more columns" if len(empty) > 1 else ""
         raise DataError(
             f"column {empty[0]!r} has no value in the training part{more}; leave it out with "
-            f"data.columns={{{empty[0]}: ignore}}"
+            f"data.columns.{empty[0]}=ignore"
         )
 
 
@@ -274,7 +277,7 @@ def _plain(
 ) -> Preparation:
     values = {
         "version": prepared.VERSION,
-        "missing": [*NO_VALUE],
+        "missing": [*MISSING],
         "sparse": is_sparse,
         "text": dict(text or {}),
         "columns": columns,
@@ -284,8 +287,16 @@ def _plain(
     return Preparation(values, dict(arrays))
 
 
-def _explained(error: ValueError, texts: Sequence[str]) -> str:
-    """Say in this program's words why no words are left of texts."""
+def without_words(error: ValueError, texts: Sequence[str]) -> str:
+    """Say why no words are left of texts.
+
+    Parameters
+    ----------
+    error : ValueError
+        What scikit-learn raised.
+    texts : sequence of str
+        The columns of texts.
+    """
     said = str(error)
     where = f"no word is left of the texts in {', '.join(texts)}" if texts else "the columns cannot be prepared"
     if "max_df corresponds to" in said:

@@ -35,7 +35,8 @@ def features(
         is written in a file.
     values : mapping
         ``version``; ``columns``, each with ``name``, ``kind`` (``number``, ``category`` or ``text``), a category with
-        its ``categories`` and, where it can be filled, ``fill``, a text with its ``words``; ``text``, the settings of
+        its ``categories`` and, where it can be filled, ``fill``, a text with its ``words`` and, where it can be
+        filled, ``fill``; ``text``, the settings of
         `sklearn.feature_extraction.text.TfidfVectorizer`; ``missing``, the texts that stand for no value; ``sparse``.
     arrays : mapping of str to ndarray
         ``fill``, ``mean`` and ``scale`` of the numbers, each (n_numbers,), with NaN in ``fill`` where missing numbers
@@ -140,7 +141,7 @@ def _indicators(
     series: "pd.Series[Any]", column: Mapping[str, Any], missing: frozenset[str], *, is_sparse: bool
 ) -> NDArray[np.float64] | sparse.csr_array:
     places = {category: place for place, category in enumerate(column["categories"])}
-    cells = [*_cells(series, missing)]
+    cells = [*_cells(series, missing.difference(places))]
     gaps = [row for row, cell in enumerate(cells) if cell is None]
     if gaps and column.get("fill") is None:
         raise _refused(column["name"], gaps, "there is no value, and the training part has no gaps")
@@ -157,7 +158,8 @@ def _indicators(
 
 def _word(cell: Any) -> str:
     """Write a category as a file does: a whole number without a point."""
-    return str(int(cell)) if isinstance(cell, float | np.floating) and float(cell).is_integer() else str(cell)
+    is_whole = isinstance(cell, float | np.floating) and float(cell).is_integer() and abs(float(cell)) < 2**53
+    return str(int(cell)) if is_whole else str(cell)
 
 
 def _cells(series: "pd.Series[Any]", missing: frozenset[str]) -> Iterator[Any]:
@@ -174,7 +176,8 @@ def _words(
     settings: Mapping[str, Any],
     weights: tuple[NDArray[np.float64], NDArray[Any]],
 ) -> sparse.csr_array:
-    texts = series.tolist()
+    absent = series.isna().to_numpy() if "fill" in column else np.zeros(len(series), dtype=bool)
+    texts = [column["fill"] if is_absent else text for text, is_absent in zip(series.tolist(), absent, strict=True)]
     wrong = [row for row, text in enumerate(texts) if not isinstance(text, str)]
     if wrong:
         raise _refused(column["name"], wrong, "there is no text")

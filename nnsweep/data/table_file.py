@@ -3,6 +3,7 @@
 Nothing is ever unpickled: a pickle, whatever its name, is told by its first bytes and refused.
 """
 
+import difflib
 import gzip
 import io
 import os
@@ -10,10 +11,9 @@ import stat
 import zlib
 from pathlib import Path
 
-from nnsweep.data.table_problems import named
+from nnsweep.data.table_problems import named, shown
 from nnsweep.errors import DataError, machines
 from nnsweep.files import is_nameable
-from nnsweep.messages import nearest
 
 GZIP = b"\x1f\x8b"
 _SAVE = "save it as CSV (UTF-8) or Parquet"
@@ -112,8 +112,8 @@ def _nearest(file: Path) -> str:
         there = sorted(name for name in os.listdir(file.parent) if suffix_of(name))
     except OSError:
         return f"there is no folder {named(str(file.parent))} either"
-    close = nearest(file.name, there[:1000]).partition("? Known")[0]
-    return named(f"{close}?") if close.startswith("did you mean") else "name the table with data.path"
+    close = difflib.get_close_matches(file.name, there[:1000], n=1, cutoff=0.75)
+    return f"did you mean {shown(close[0])}?" if close else "name the table with data.path"
 
 
 def unpacked(content: bytes, source: str) -> bytes:

@@ -137,3 +137,46 @@ def ranged(factory: Callable[P, T]) -> Callable[P, T]:
         return factory(*args, **kwargs)
 
     return checked
+
+
+def extended(*others: Callable[..., Any]) -> Callable[[Callable[P, T]], Callable[..., T]]:
+    """Let a factory that takes ``**settings`` show the settings of others as its own.
+
+    Parameters
+    ----------
+    *others : callable
+        Functions or records whose keyword-only parameters the factory passes on.
+
+    Returns
+    -------
+    callable
+        A decorator; what it returns has the parameters of all in its signature.
+
+    Examples
+    --------
+    >>> def grown(*, rate: Positive = 0.5) -> None: ...
+    >>> @extended(grown)
+    ... def planted(*, depth: Count = 1, **settings: Any) -> None: ...
+    >>> list(settings(planted))
+    ['depth', 'rate']
+    """
+
+    def extend(factory: Callable[P, T]) -> Callable[..., T]:
+        own = settings(factory)
+        known = own | {name: setting for other in others for name, setting in settings(other).items()}
+
+        @functools.wraps(factory)
+        def passing(*args: P.args, **kwargs: P.kwargs) -> T:
+            return factory(*args, **kwargs)
+
+        passing.__annotations__ = {name: annotation for name, (annotation, _) in known.items()}
+        vars(passing)["__signature__"] = inspect.Signature(
+            [
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+                for name, (annotation, default) in known.items()
+            ]
+        )
+        del vars(passing)["__wrapped__"]  # whose hints would be taken for those of the whole
+        return passing
+
+    return extend

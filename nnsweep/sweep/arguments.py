@@ -34,7 +34,12 @@ def prepared(arguments: Sequence[str]) -> tuple[str, list[str]]:
     """
     own, rest = _own_configurations(_without_passwords(arguments))
     _check_options(rest)
-    return own, _quoted_rules(rest)
+    return own, _quoted_rules([_added(argument) for argument in rest])
+
+
+def _added(argument: str) -> str:
+    """Let a key of a mapping that is empty in the configuration be given as any other."""
+    return f"++{argument}" if argument.startswith("data.columns.") else argument
 
 
 def _without_passwords(arguments: Sequence[str]) -> list[str]:

@@ -18,6 +18,8 @@ from yaml import YAMLError
 
 from nnsweep.messages import IMPORT, NEVER_IMPORTED, nearest, visible
 
+_EXAMPLES = {"data.path": "cats.csv", "data.dataset": "credit-g"}
+
 
 def told(error: BaseException) -> str:
     """Say in one line what is wrong and, for a name, which one was probably meant.
@@ -36,7 +38,8 @@ def told(error: BaseException) -> str:
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_key(cause)
     if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key}: must be given, as in {error.full_key}=..."
+        key = str(error.full_key)
+        return f"{key}: must be given, as in {key}={_EXAMPLES.get(key, '...')}"
     if isinstance(error, InterpolationResolutionError | ConfigAttributeError | ConfigKeyError):
         return f"{error.full_key}: {_first_line(error)}"
     if isinstance(error, InstantiationException):

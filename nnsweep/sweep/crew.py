@@ -184,11 +184,13 @@ class Others:
 
 
 def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:
-    """Leave every data set where workers can map it."""
+    """Leave every data set where workers can map it: those that are in the cache are there already."""
     folders = {}
     for number, data in enumerate(dict.fromkeys(task.job.data for task in tasks)):
-        folders[data.model_dump_json()] = folder / str(number)
-        mapped.write(work.dataset(data), folder / str(number))
+        loaded = work.dataset(data)
+        folders[data.model_dump_json()] = loaded.folder or folder / str(number)
+        if loaded.folder is None:
+            mapped.write(loaded, folder / str(number))
     return folders
 
 

@@ -219,6 +219,7 @@ def write_plan(folder: Path, tasks: Sequence[Task], owner: Owner) -> None:
             "number": task.place.number,
             "attempt": task.place.attempt,
             "checkpoint": task.place.checkpoint and str(task.place.checkpoint),
+            "key": task.place.key,
             "overrides": [masked(override) for override in task.overrides],
         }
         for task in tasks
@@ -263,6 +264,7 @@ def place(job: Job, hydra: HydraConf) -> Place:
         number=launched["number"],
         attempt=launched["attempt"],
         checkpoint=checkpoint,
+        key=launched["key"],
         experiment_id=about["experiment_id"],
     )
 

@@ -23,6 +23,8 @@ OPERATIONAL = {
     name: True for name in ("tracking", "sweep", "dry_run", "rerun", "retries", "fail_fast", "checkpoint_every")
 }
 """The settings that cannot change a job's result; they are the same for all jobs of a sweep."""
+WHEREABOUTS = {"home", "path"}
+"""Settings of data that say where they lie: it is the data's digest that identifies them."""
 
 _LATER = ("class_weight",)
 """Settings of the trainer that came after the first keys; null is what was done before them."""
@@ -127,11 +129,16 @@ class Job(Recipe):
         patience, data = self.trainer.settings()["patience"], self.data.settings()
         if patience is not None and not data["val_fraction"]:
             raise ValueError(f"trainer.patience={patience} needs a validation part: set data.val_fraction above 0")
+        if data.get("fold") is not None and data["fold"] >= data["n_folds"]:
+            raise ValueError(
+                f"data.fold={data['fold']}: must be below data.n_folds={data['n_folds']}; folds count from 0, as in "
+                f"data.fold='range(0,{data['n_folds']})'"
+            )
         return self
 
     def identity(self) -> dict[str, Any]:
         """Return all that can change the result, as JSON values."""
-        identity = self.model_dump(mode="json", exclude=OPERATIONAL | {"arch": True, "data": {"home"}})
+        identity = self.model_dump(mode="json", exclude=OPERATIONAL | {"arch": True, "data": WHEREABOUTS})
         for name in _LATER:  # keys that are older than the setting stay what they were
             if identity["trainer"][name] is None:
                 del identity["trainer"][name]

@@ -11,7 +11,7 @@ from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetPydanticSchema, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetPydanticSchema, PlainSerializer, create_model
 from pydantic_core import PydanticCustomError
 
 from nnsweep.mlp.ranges import Range, settings
@@ -44,6 +44,11 @@ def _require(allowed: Range, value: float) -> float:
     if value not in allowed:
         raise PydanticCustomError("range", "must be {allowed}", {"allowed": str(allowed)})
     return value
+
+
+def _pairs(given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Keep a mapping as sorted pairs: parts are looked up by their hash, and the order of a mapping says nothing."""
+    return tuple(sorted(given.items()))
 
 
 def one_of(known: Collection[str]) -> AfterValidator:
@@ -130,6 +135,9 @@ def _checked(annotation: Any, replace: Mapping[Any, Any]) -> Any:
         return Annotated[_checked(inner[0], replace), *marks]
     if origin in (Union, UnionType):
         return reduce(or_, [_checked(kind, replace) for kind in inner])
+    if origin is Mapping:
+        mapping: Any = dict.__class_getitem__((inner[0], _checked(inner[1], replace)))
+        return Annotated[mapping, AfterValidator(_pairs), PlainSerializer(dict)]
     if origin is tuple:
         kinds: Any = tuple(kind if kind is Ellipsis else _checked(kind, replace) for kind in inner)
         return tuple[kinds]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.data.dataset import Dataset
-from nnsweep.errors import StoreError, UserError
+from nnsweep.errors import DataError, StoreError, UserError
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.mlp.history import Trained
@@ -71,6 +71,20 @@ class Runner:
             attempt=place.attempt,
             data_digest=examples.digest,
         )
+
+    def require_data(self) -> None:
+        """Refuse to train on other data than the sweep was planned with: the result would stand under a wrong key.
+
+        Raises
+        ------
+        DataError
+            If the data are others by now.
+        """
+        if self.place.key and self.job.key(self.examples.digest) != self.place.key:
+            raise DataError(
+                f"the data have changed since the sweep began: {self.examples.source} is another by now (digest "
+                f"{self.examples.digest[:8]}); start the sweep again, and leave the data alone until it has ended"
+            )
 
     def checkpoint(self) -> Checkpoint | None:
         """Give what an earlier attempt has left to go on from, this sweep's before another's."""
@@ -189,7 +203,7 @@ def _tags(job: Job, place: Place, examples: Dataset) -> dict[str, str]:
         "nnsweep.sweep": place.sweep,
         "nnsweep.job": str(place.number),
         "nnsweep.attempt": str(place.attempt),
-        "nnsweep.key": job.key(examples.digest),
+        "nnsweep.key": place.key or job.key(examples.digest),
         "nnsweep.state": "running",
         "nnsweep.data_digest": examples.digest,
         "nnsweep.numerics": str(NUMERICS_VERSION),

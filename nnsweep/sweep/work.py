@@ -4,6 +4,7 @@ What goes wrong in a job costs that job alone: it becomes a failed run with its 
 interruption and a store that is gone leave this module as exceptions.
 """
 
+import contextlib
 import functools
 import logging
 import time
@@ -30,25 +31,47 @@ from nnsweep.tracking.store import Store
 
 log = logging.getLogger(__name__)
 
-_mapped: dict[str, Path] = {}  # in a worker: where its parent has left data sets
+_mapped: dict[str, Path] = {}  # where data sets lie: as the parent of a worker has left them, or in the cache
+_maps: dict[str, Dataset] = {}  # those of them that have been looked at: they take no memory of their own
 
 
 def use_mapped(folders: Mapping[str, Path]) -> None:
     """Let this process map the data sets that lie in folders, by the JSON of their part of the configuration."""
+    if any(_mapped.get(name) != folder for name, folder in folders.items()):
+        forget()
     _mapped.update(folders)
+
+
+def forget() -> None:
+    """Forget all data sets: a new sweep looks at files again, which may be others by now."""
+    _mapped.clear()
+    _maps.clear()
+    dataset.cache_clear()
 
 
 @functools.lru_cache(maxsize=4)
 def dataset(data: Part) -> Dataset:
-    """Load a data set, once in this process.
+    """Load a data set, once in this process; one that is in the cache stays as it is, whatever becomes of its file.
 
     Raises
     ------
     DataError
         If it cannot be had.
     """
-    folder = _mapped.get(data.model_dump_json())
-    return mapped.read(folder) if folder else load(data.name, **data.settings())
+    name = data.model_dump_json()
+    if name in _maps:
+        return _maps[name]
+    loaded = _found(name) or load(data.name, **data.settings())
+    if loaded.folder:
+        _mapped[name], _maps[name] = loaded.folder, loaded
+    return loaded
+
+
+def _found(name: str) -> Dataset | None:
+    """Map a data set that has been left for this process; None if somebody has emptied the cache meanwhile."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return mapped.read(_mapped[name])
+    return None
 
 
 def run(
@@ -127,6 +150,7 @@ def _train(runners: Sequence[Runner], examples: Dataset, stopped: Callable[[], b
     groups: dict[int, list[Begun]] = {}
     for runner in runners:
         try:
+            runner.require_data()
             checkpoint = runner.checkpoint()
         except (Exception, SystemExit) as error:
             log.exception("the job failed")

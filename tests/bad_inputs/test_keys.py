@@ -206,6 +206,35 @@ KEYS = [
     ),
     Key("data.vectorizer_fit", [*NAME, "null", "test"], ["train", "train_and_test"], ["data=newsgroups"]),
 ]
+TABLE = ["data=table", "data.path=cats.csv"]
+KEYS += [
+    Key("data.path", [*TEXT, "null"], ["cats.csv", "''"], TABLE),
+    Key("data.target", TEXT, ["null", "breed"], TABLE),
+    Key("data.query", TEXT, ["null", "SELECT"], TABLE),
+    Key("data.group", TEXT, ["null", "owner"], TABLE),
+    Key("data.split", TEXT, ["null", "part"], TABLE),
+    Key("data.columns", ["x", "1", "[a]", "{a: b}", "{a: 1}", "nan", "???"], ["null", "{a: text}", "{}"], TABLE),
+    Key("data.missing", [*TEXT, "zero", "''"], ["null", "drop", "mean", "most_frequent"], TABLE),
+    whole("data.fold", 0, *TABLE, optional=True),
+    whole("data.n_folds", 2, *TABLE, most=1000),
+    number("data.min_df", ["-1e-9"], ["0", "0.5", "3"], *TABLE),
+    positive("data.max_df", *TABLE),
+    Key(
+        "data.ngram_range",
+        ["x", "1", "{a: 1}", "[x]", "[1.5]", "[true]", "[null]", "[0,1]", "null"],
+        ["[1,1]", "[2,3]"],
+        TABLE,
+    ),
+    Key("data.analyzer", [*NAME, "null"], ["word", "char", "char_wb"], TABLE),
+    truth("data.lowercase", *TABLE),
+    Key("data.strip_accents", NAME, ["null", "ascii", "unicode"], TABLE),
+    Key("data.stop_words", ["x", "1", "{a: 1}", "[1]", "[[x]]", "???"], ["null", "[english]", "[the,a]"], TABLE),
+    Key("data.token_pattern", [*TEXT, "null"], ["x"], TABLE),
+    truth("data.sublinear_tf", *TABLE),
+    Key("data.text", TEXT, ["null", "post"], ["data=text", "data.path=posts"]),
+    Key("data.dataset", [*TEXT, "null"], ["cats"], ["data=openml", "data.dataset=dogs"]),
+    whole("data.version", 1, "data=openml", "data.dataset=dogs"),
+]
 SWEEP = {  # these hold for all jobs: a command for each value
     "sweep.max_jobs": ["0", "-1", "x", "1.5", "true", "null", "''", "[1]", "{a: 1}", "nan", "???"],
     "sweep.workers": ["0", "-1", "x", "1.5", "true", "''", "[1]", "nan", "${sweep.workers}"],

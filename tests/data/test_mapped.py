@@ -1,13 +1,16 @@
 """A data set that was left on disk is mapped back as it was."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array, random_array
 
 from nnsweep.data.dataset import Dataset
+from nnsweep.data.leaks import Leak
 from nnsweep.data.load import load
 from nnsweep.data.mapped import read, write
 from nnsweep.mlp.arrays import Examples
@@ -111,3 +114,23 @@ def test_a_data_set_of_ours_is_mapped_whole(tmp_path: Path):
     write(loaded, tmp_path / "iris")
     assert read(tmp_path / "iris").digest == loaded.digest
     np.testing.assert_array_equal(read(tmp_path / "iris").train.X, loaded.train.X)
+
+
+def test_what_is_known_of_a_data_set_is_mapped_with_it(tmp_path: Path):
+    frame = pd.DataFrame({"age": [1.5, np.nan], "colour": ["red", None], "note": ["a\0b", "größe"]})
+    frame = frame.astype({"colour": object, "note": object})
+    made = replace(
+        load("iris", val_fraction=0.2),
+        example=frame.where(frame.notna(), other=None).astype({"age": float}),
+        told=("4 columns", "WARNING: few rows"),
+        leaks={"test": Leak(1, 2, 30)},
+    )
+    write(made, tmp_path / "iris")
+    kept = read(tmp_path / "iris", name="flowers", source="elsewhere")
+    assert (kept.name, kept.source, kept.folder) == ("flowers", "elsewhere", tmp_path / "iris")
+    assert (kept.told, kept.leaks) == (made.told, made.leaks)
+    assert kept.example.equals(made.example)
+    assert kept.example.dtypes.tolist() == made.example.dtypes.tolist()
+    assert kept.preparation.values == made.preparation.values
+    for name, array in made.preparation.arrays.items():
+        assert kept.preparation.arrays[name].tobytes() == array.tobytes()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array, issparse
 from sklearn.datasets import fetch_20newsgroups, load_digits
 
-from nnsweep.data.load import DATA_SETS, load
+from nnsweep.data.load import DATA_SETS, OWN, load
 from nnsweep.data.newsgroups import NOTEBOOK_CATEGORIES, newsgroups
 from nnsweep.data.preparation import Column, fitted, transformer
 from nnsweep.data.prepared import features
@@ -54,7 +54,7 @@ def bits(X):
 
 
 @given(tables(), st.booleans(), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_other_rows_become_what_the_pipeline_makes_of_them(drawn, standardize, sublinear):
     kinds, train, others, missing = drawn
     text = {"sublinear_tf": sublinear, "ngram_range": (1, 2), "token_pattern": r"\w+"}
@@ -66,7 +66,7 @@ def test_other_rows_become_what_the_pipeline_makes_of_them(drawn, standardize, s
 
 
 @given(tables())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_it_survives_json_and_holds_no_objects(drawn):
     kinds, train, others, missing = drawn
     _, preparation = fitted(train, kinds, missing=missing, text={"token_pattern": r"\w+"})
@@ -78,7 +78,7 @@ def test_it_survives_json_and_holds_no_objects(drawn):
 
 
 @given(tables(), st.randoms())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_columns_are_found_by_name_whatever_their_order(drawn, random):
     kinds, train, others, missing = drawn
     _, preparation = fitted(train, kinds, missing=missing, text={"token_pattern": r"\w+"})
@@ -94,12 +94,6 @@ def test_numbers_come_first_then_categories_then_words():
     idf = np.log(3 / 2) + 1
     words = np.array([1, idf]) / np.hypot(1, idf)
     np.testing.assert_allclose(X.toarray(), [[-1, 0, 1, *words], [1, 1, 0, 1, 0]])
-
-
-def test_a_category_that_is_new_has_no_indicator():
-    kinds = {"colour": "category"}
-    _, preparation = fitted(frame_of([("red",), ("blue",)], kinds), kinds)
-    assert preparation.transform(frame_of([("pink",), ("red",)], kinds)).tolist() == [[0, 0], [0, 1]]
 
 
 def test_a_gap_is_filled_with_what_the_training_part_has():
@@ -133,48 +127,6 @@ def test_a_category_of_very_many_values_stays_sparse():
 
 
 @pytest.mark.parametrize(
-    ("frame", "problem"),
-    [
-        ({"age": [1]}, r"no column 'colour'; it has: age"),
-        ({"age": [1, "x"], "colour": ["red", "red"]}, r"column 'age', row 2: 'x' is no number"),
-        ({"age": ["x", "y"], "colour": ["red", "red"]}, r"column 'age', row 1: 'x' is no number, and 1 more rows"),
-        ({"age": [1, None], "colour": ["red", "red"]}, r"column 'age', row 2: there is no value"),
-        ({"age": [1, "NA"], "colour": ["red", "red"]}, r"column 'age', row 2: there is no value"),
-        ({"age": [1, "1_0"], "colour": ["red", "red"]}, r"column 'age', row 2: '1_0' is no number"),
-        ({"age": [1, float("inf")], "colour": ["red", "red"]}, r"column 'age', row 2: an infinite number"),
-        ({"age": [1, "inf"], "colour": ["red", "red"]}, r"column 'age', row 2: an infinite number"),
-        ({"age": [1, 2], "colour": [None, "red"]}, r"column 'colour', row 1: there is no value"),
-    ],
-)
-def test_what_cannot_be_prepared_is_told_with_column_and_row(frame, problem):
-    kinds = {"age": "number", "colour": "category"}
-    _, preparation = fitted(frame_of([(1.0, "red"), (2.0, "blue")], kinds), kinds)
-    with pytest.raises(ValueError, match=problem):
-        preparation.transform(pd.DataFrame(frame))
-
-
-def test_a_text_that_is_none_is_told():
-    _, preparation = fitted(frame_of([("moon",), ("orbit",)], {"post": "text"}), {"post": "text"})
-    with pytest.raises(ValueError, match="column 'post', row 2: there is no text"):
-        preparation.transform(pd.DataFrame({"post": ["moon", None]}))
-
-
-def test_numbers_are_read_from_text_as_a_file_has_them():
-    kinds = {"age": "number", "zip": "category"}
-    _, preparation = fitted(frame_of([(1.0, "8000"), (3.0, "0123")], kinds), kinds)
-    written = pd.DataFrame({"age": ["1", " 3e0 "], "zip": ["8000", "0123"]})
-    typed = pd.DataFrame({"age": [1, 3], "zip": [8000.0, "0123"]})
-    assert bits(preparation.transform(written)) == bits(preparation.transform(typed))
-
-
-def test_no_rows_have_no_features():
-    kinds = {"post": "text", "age": "number", "colour": "category"}
-    frame = frame_of([("moon", 1.0, "red"), ("orbit", 2.0, "blue")], kinds)
-    X, preparation = fitted(frame, kinds)
-    assert preparation.transform(frame[:0]).shape == (0, X.shape[1])
-
-
-@pytest.mark.parametrize(
     ("text", "problem"),
     [
         ({"token_pattern": "x"}, r"no word is left of the texts in post: data\.token_pattern and data\.stop_words"),
@@ -190,7 +142,7 @@ def test_texts_without_words_are_refused(text, problem):
 
 def test_a_column_without_any_value_is_refused():
     kinds = {"age": "number", "colour": "category"}
-    with pytest.raises(DataError, match=r"column 'age' has no value in the training part.*data\.columns=\{age: ignore"):
+    with pytest.raises(DataError, match=r"column 'age' has no value in the training part.*data\.columns\.age=ignore"):
         fitted(frame_of([(float("nan"), "red")], kinds), kinds, missing="mean")
 
 
@@ -200,7 +152,7 @@ def test_words_are_weighed_by_the_settings_alone():
     assert preparation.transform(pd.DataFrame({"post": ["moon moon"]})).toarray().tolist() == [[2, 0]]
 
 
-TABLES = sorted(set(DATA_SETS) - {"newsgroups", "table", "text", "openml"})
+TABLES = sorted(set(DATA_SETS) - {"newsgroups", *OWN})
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -101,6 +101,7 @@ REFUSED = [
     # What there is no table in.
     Fault("missing", "cats.csv", lambda path: None, "cats.csv: there is no such file; name the table with data.path"),
     Fault("missing, another is there", "cats.csv", lambda path: Path("cat.csv").touch(), "did you mean 'cat.csv'?"),
+    Fault("missing, quite another is there", "cats.csv", lambda path: Path("dogs.csv").touch(), "name the table with"),
     Fault("missing with its folder", "no/where/cats.csv", lambda path: None, "there is no folder no/where either"),
     Fault("below a file", "file.txt/cats.csv", lambda path: Path("file.txt").touch(), "there is no such file"),
     Fault("a directory", "cats.csv", Path.mkdir, ["cats.csv is a folder", "data=text"]),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.ranges import Count, Fraction, Positive, Range, interval, ranged, settings
+from nnsweep.mlp.ranges import Count, Fraction, Positive, Range, extended, interval, ranged, settings
 from nnsweep.mlp.schedules import SCHEDULES
 
 
@@ -90,3 +90,16 @@ MAKERS = [*ACTIVATIONS.values(), *(optimizer.update for optimizer in OPTIMIZERS.
 def test_every_default_is_within_its_own_range(factory):
     found = [(interval(hint), default) for hint, default in settings(factory).values()]
     assert all(default in range_ for range_, default in found if range_ and default is not inspect.Parameter.empty)
+
+
+def test_settings_that_are_passed_on_are_shown_with_their_ranges():
+    @ranged
+    @extended(maker)
+    def outer(*, depth: Count = 1, **more):
+        return depth, maker(**more)
+
+    assert [*settings(outer)] == ["depth", "size", "share", "limit"]
+    assert settings(outer)["share"] == (Fraction, 0.5)
+    assert outer(depth=2, size=3) == (2, maker(size=3))
+    with pytest.raises(ValueError, match=r"`share` must be >= 0 and < 1, got 1\.0"):
+        outer(size=1, share=1.0)

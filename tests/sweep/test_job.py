@@ -36,9 +36,16 @@ FROM_ELSEWHERE = {"schedule": {"learning_rate"}, "trainer": {"optimizer"}}
 BESIDES = {"optimizer": {"weight_decay"}, "trainer": {"dropout"}}
 
 
+MANDATORY = {
+    "custom": ["arch.hidden_layer_sizes=[4,6,4]"],
+    "table": ["data.path=cats.csv"],
+    "text": ["data.path=posts"],
+    "openml": ["data.dataset=cats"],
+}
+
+
 def overrides(group, option):
-    more = ["arch.hidden_layer_sizes=[4,6,4]"] if option == "custom" else []
-    return [f"{group}={option}", *more]
+    return [f"{group}={option}", *MANDATORY.get(option, [])]
 
 
 def job_of(values):
@@ -55,9 +62,11 @@ def leaves(values, path=()):
 
 def other(path, value):
     texts = {"output_activation": "swish", "dtype": "float64" if value == "float32" else "float32"}
-    texts["vectorizer_fit"] = "train_and_test"
+    texts |= {"vectorizer_fit": "train_and_test", "analyzer": "char"}
     missing = {"patience": 3, "clip_norm": 1.5, "batch_size": 7, "max_features": 50, "categories": ["sci.med"]}
     missing["class_weight"] = "balanced"
+    missing |= {"target": "breed", "query": "SELECT 1", "columns": {"zip": "text"}, "missing": "drop", "group": "owner"}
+    missing |= {"split": "part", "fold": 1, "strip_accents": "ascii", "stop_words": ["the"], "text": "post"}
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
@@ -145,6 +154,18 @@ def test_the_key_ignores_where_a_result_is_recorded(override, job):
     assert changed.key("d") == job("data=newsgroups").key("d")
 
 
+@pytest.mark.parametrize(("option", "here", "there"), [("table", "a.csv", "b/c.csv"), ("text", "posts", "/posts")])
+def test_the_key_ignores_where_own_data_lie(option, here, there, job):
+    one, other = (job(f"data={option}", f"data.path={path}") for path in (here, there))
+    assert one != other
+    assert one.key("d") == other.key("d") != one.key("e")
+
+
+def test_the_key_ignores_the_order_in_which_columns_are_named(job):
+    orders = ("{a: text,b: ignore}", "{b: ignore,a: text}")
+    assert len({job("data=table", "data.path=x", f"data.columns={columns}").key("d") for columns in orders}) == 1
+
+
 def test_every_operational_setting_is_tried_above():
     groups = {"tracking": Tracking, "sweep": Sweep}
     wanted = OPERATIONAL.keys() - groups | {f"{name}.{one}" for name, of in groups.items() for one in of.model_fields}
@@ -184,7 +205,9 @@ def test_the_key_tells_every_other_setting(group, option, values):
     walked = [
         path
         for path in leaves(given)
-        if path[0] not in OPERATIONAL and path[-1] not in ("name", "home") and (path[0] == group or option == "uniform")
+        if path[0] not in OPERATIONAL
+        and path[-1] not in ("name", "home", "path")
+        and (path[0] == group or option == "uniform")
     ]
     for path in walked:
         value = other(path, given[path[0]] if len(path) == 1 else _at(given, path))

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pytest
@@ -15,10 +16,17 @@ def path(*, corners: tuple[Finite, ...], ends: Literal["round", "flat"] = "flat"
     """Take a list, a word and a number that may be absent."""
 
 
+def filled(*, colours: Mapping[str, Literal["red", "blue"]] | None = None):
+    """Take a mapping."""
+
+
 class Drawing(Settings):
-    shape: Annotated[Part, choice({"circle": circle, "path": path}, more={"colour": (str, "red")})]
+    shape: Annotated[Part, choice({"circle": circle, "path": path, "filled": filled}, more={"colour": (str, "red")})]
     pen: Annotated[Settings, group("pen", circle, without={"turns"})]
     name: Annotated[str, one_of(["a", "b"])] = "a"
+
+
+PAIRS = [("left", "red"), ("right", "blue")]
 
 
 def drawing(shape, pen=None, **more):
@@ -82,3 +90,20 @@ def test_an_annotation_can_stand_for_another():
         part: Annotated[Part, choice({"circle": circle}, replace={Positive: Annotated[float, within(Range(lt=0))]})]
 
     assert Pair.model_validate({"part": {"name": "circle", "radius": -1.0}}).part.settings()["radius"] == -1.0
+
+
+def test_a_mapping_is_looked_up_whatever_its_order_and_comes_back_as_it_was():
+    one, other = (drawing({"name": "filled", "colours": dict(pairs)}) for pairs in (PAIRS, PAIRS[::-1]))
+    assert one == other
+    assert hash(one.shape) == hash(other.shape)
+    assert dict(one.shape.settings()["colours"]) == dict(PAIRS)
+    again = Drawing.model_validate_json(one.model_dump_json())
+    assert (again, again.model_dump(mode="json")["shape"]["colours"]) == (one, dict(PAIRS))
+    assert drawing({"name": "filled"}).shape.settings() == {"colours": None, "colour": "red"}
+
+
+def test_what_is_wrong_in_a_mapping_is_told_with_its_key():
+    with pytest.raises(ValidationError) as refused:
+        drawing({"name": "filled", "colours": {"left": "red", "right": "green"}})
+    (error,) = refused.value.errors()
+    assert (error["type"], error["loc"]) == ("literal_error", ("shape", "filled", "colours", "right"))

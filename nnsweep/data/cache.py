@@ -1,0 +1,149 @@
+"""The cache: prepared data sets on disk, by what they were made of, for the next sweep and for all workers of this one.
+
+An entry is a folder that is there whole or not at all. It is looked at before it is believed: what is damaged is made
+anew. Arrays and JSON, never a pickle; safe to delete; where it cannot be written, all that is lost is time.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from nnsweep import __version__
+from nnsweep.data import mapped
+from nnsweep.data.dataset import Dataset
+from nnsweep.files import remove_left, temporary_folder
+
+FORMAT = 1
+"""Of the entries, and of the way they are prepared: an entry of another one is not looked at."""
+SUMS = "sha256.json"
+_LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")
+
+
+def kept(made_of: Mapping[str, Any], make: Callable[[], Dataset], **called: str) -> Dataset:
+    """Give a prepared data set: from the cache if it is there, else made, and kept if that can be.
+
+    Parameters
+    ----------
+    made_of : mapping
+        All that the data set depends on, as JSON values: digests of contents, settings. Versions are added.
+    make : callable
+        Makes it.
+    **called : str
+        Its ``name`` and ``source`` this time; the same content may have had others.
+
+    Returns
+    -------
+    Dataset
+        Mapped from the cache's folder where it could be kept there.
+    """
+    folder = cache_folder()
+    if folder is None:
+        return make()
+    entry = folder / _name(made_of)
+    found = _read(entry, called)
+    if found is not None:
+        return found
+    dataset = make()
+    try:
+        _write(dataset, folder, entry)
+    except OSError:  # read-only, full, or not ours
+        return dataset
+    return _read(entry, called) or dataset
+
+
+def cache_folder() -> Path | None:
+    """Find the cache: ``NNSWEEP_CACHE``, else ``nnsweep`` in ``XDG_CACHE_HOME`` or ``~/.cache``.
+
+    Returns
+    -------
+    Path or None
+        The folder, which may not be there yet; None if it is somebody else's, or if there is no place for one.
+    """
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        own, users = os.environ.get("NNSWEEP_CACHE"), os.environ.get("XDG_CACHE_HOME")
+        folder = Path(own) if own else (Path(users) if users else Path("~/.cache").expanduser()) / "nnsweep"
+        about = folder.stat() if folder.exists() else None
+        if about is None or (about.st_uid == os.geteuid() and stat.S_ISDIR(about.st_mode)):
+            return folder.absolute()
+    return None
+
+
+def _name(made_of: Mapping[str, Any]) -> str:
+    versions = {"nnsweep": __version__} | {library: version(library) for library in _LIBRARIES}
+    whole = {"made of": made_of, "versions": versions, "format": FORMAT}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def _read(entry: Path, called: Mapping[str, str]) -> Dataset | None:
+    """Map an entry; None if there is none, or it is not as it was written."""
+    if not os.path.isdir(entry):
+        return None
+    try:
+        with _opened(entry / SUMS) as file:
+            sums = json.load(file)
+        if sums == _sums(entry):
+            return mapped.read(entry, **called)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        pass
+    _remove(entry)
+    return None
+
+
+def _sums(entry: Path) -> dict[str, str]:
+    """Give the SHA-256 of every file of an entry but the one that lists them."""
+    return {path.name: _sum(path) for path in sorted(entry.iterdir()) if path.name != SUMS}
+
+
+def _sum(path: Path) -> str:
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _opened(path: Path) -> BufferedReader:
+    """Open a file of an entry; a link, which we never write, is not followed."""
+    return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+
+
+def _remove(entry: Path) -> None:
+    with contextlib.suppress(OSError), temporary_folder(entry.parent) as folder:
+        os.rename(entry, folder / "damaged")  # whoever has mapped it goes on with what it has
+
+
+def _write(dataset: Dataset, folder: Path, entry: Path) -> None:
+    """Write an entry whole: in a folder of its own first, which then takes the entry's name."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    remove_left([folder])
+    with temporary_folder(folder) as workshop:
+        mapped.write(dataset, workshop / "entry")
+        (workshop / "entry" / SUMS).write_text(json.dumps(_sums(workshop / "entry")))
+        for path in (workshop / "entry").iterdir():
+            path.chmod(0o600)
+        (workshop / "entry").chmod(0o700)
+        _place(workshop / "entry", entry)
+
+
+def _place(made: Path, entry: Path) -> None:
+    try:
+        os.rename(made, entry)
+    except OSError:
+        if not os.path.isdir(entry):  # else another process was faster
+            raise
+
+
+def content_digest(path: Path) -> str:
+    """Give the SHA-256 of a file's content, in hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

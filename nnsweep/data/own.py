@@ -1,0 +1,161 @@
+"""A data set of somebody's own: a table or texts, understood, divided and prepared.
+
+The division comes first; leaks are counted in the rows as they are, and what prepares them is fitted to the training
+part alone.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsweep.data import division, leaks
+from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
+from nnsweep.data.division import Dividing, Division, Labels
+from nnsweep.data.missing import Missing
+from nnsweep.data.preparation import Preparation, fitted
+from nnsweep.data.table_columns import Understood
+from nnsweep.data.table_problems import named
+from nnsweep.data.tfidf import weighed
+from nnsweep.errors import DataError
+from nnsweep.mlp.arrays import Examples, Features
+
+
+def of_table(
+    name: str,
+    rows: Understood,
+    how: Dividing,
+    *,
+    missing: Missing | None,
+    standardize: bool,
+    text: Mapping[str, Any],
+) -> Dataset:
+    """Make a data set of a table's rows.
+
+    Parameters
+    ----------
+    name : str
+        The data set's name.
+    rows : Understood
+        What it is made of.
+    how : Dividing
+        How they are divided.
+    missing : {"drop", "mean", "most_frequent"} or None
+        What gaps are filled with.
+    standardize : bool
+        Whether numbers are brought to mean 0 and variance 1.
+    text : mapping
+        Settings of `sklearn.feature_extraction.text.TfidfVectorizer`.
+
+    Returns
+    -------
+    Dataset
+        Numbers first, then indicators of categories, then words; CSR where there are words.
+
+    Raises
+    ------
+    DataError
+        If the rows cannot be divided or prepared.
+    """
+    with _about(rows.source):
+        labels, found = _divided(rows, how)
+        train = rows.frame.iloc[found.train]
+        X, preparation = fitted(train, rows.kinds, missing=missing, standardize=standardize, text=text)
+    others = {part: preparation.transform(rows.frame.iloc[its]) for part, its in found.parts.items() if part != "train"}
+    return _made(name, rows, (labels, found, how), features={"train": X, **others}, preparation=preparation)
+
+
+def of_texts(name: str, rows: Understood, how: Dividing, *, text: dict[str, Any], fit_together: bool) -> Dataset:
+    """Make a data set of texts, the only column of rows.
+
+    Parameters
+    ----------
+    name, rows, how, text
+        As for `of_table`.
+    fit_together : bool
+        Whether words and their weights come from all parts, and not from the training part alone.
+
+    Returns
+    -------
+    Dataset
+        CSR features.
+
+    Raises
+    ------
+    DataError
+        If the texts cannot be divided, or no word is left.
+    """
+    (column,) = rows.kinds
+    texts = rows.frame[column].to_numpy()
+    with _about(rows.source):
+        labels, found = _divided(rows, how)
+        parts = [texts[its].tolist() for its in found.parts.values()]
+        features, preparation = weighed(parts, column, text, together=fit_together)
+    by_part = dict(zip(found.parts, features, strict=True))
+    return _made(name, rows, (labels, found, how), features=by_part, preparation=preparation)
+
+
+@contextlib.contextmanager
+def _about(source: str) -> Iterator[None]:
+    """Within it, what is wrong is told with where the rows come from."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(*(f"{named(source)}: {problem}" for problem in error.problems)) from error
+
+
+def _divided(rows: Understood, how: Dividing) -> tuple[Labels, Division]:
+    class_names = sorted_classes(rows.labels)
+    if len(class_names) < 2:
+        raise DataError("there is one class only; there must be two or more to tell apart")
+    numbers = {name: number for number, name in enumerate(class_names)}
+    y = np.array([numbers[label] for label in rows.labels.tolist()], dtype=np.int64)
+    labels = Labels(y, class_names, rows.groups)
+    return labels, division.division(labels, how, part=rows.part)
+
+
+def sorted_classes(labels: NDArray[Any]) -> tuple[str, ...]:
+    """Give the different labels in order: numbers as numbers, if all are.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+        Names of classes.
+
+    Examples
+    --------
+    >>> sorted_classes(np.array(["10", "9", "-1"])), sorted_classes(np.array(["10", "9", "none"]))
+    (('-1', '9', '10'), ('10', '9', 'none'))
+    """
+    names = sorted(set(labels.tolist()))
+    try:
+        return tuple(sorted(names, key=float))
+    except ValueError:
+        return tuple(names)
+
+
+def _made(
+    name: str,
+    rows: Understood,
+    divided: tuple[Labels, Division, Dividing],
+    *,
+    features: Mapping[str, Features],
+    preparation: Preparation,
+) -> Dataset:
+    labels, found, how = divided
+    parts = {part: Examples(X, labels.y[found.parts[part]]) for part, X in features.items()}
+    told = [*rows.told, f"features: {parts['train'].X.shape[1]:,}", *division.told(found, labels, how)]
+    return Dataset(
+        name,
+        parts["train"],
+        parts.get("val"),
+        parts["test"],
+        tuple(labels.class_names),
+        rows.source,
+        preparation,
+        rows.frame.iloc[found.test[:EXAMPLE_ROWS]].reset_index(drop=True),
+        tuple(told),
+        leaks.leaks(rows.frame, labels.y, found.parts),
+    )

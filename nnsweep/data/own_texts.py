@@ -1,0 +1,118 @@
+"""The data set ``text``: texts in a folder, one subfolder for each class, or in a column of a table."""
+
+import os
+from typing import Any, Literal
+
+import numpy as np
+
+from nnsweep.data import cache, folder_of_texts, own
+from nnsweep.data.dataset import Dataset
+from nnsweep.data.division import Dividing
+from nnsweep.data.missing import Missing
+from nnsweep.data.own_table import name_of, of_content, parted
+from nnsweep.data.raw import Raw
+from nnsweep.data.table_columns import Understood, understand
+from nnsweep.data.table_problems import named
+from nnsweep.data.tfidf import Weighing
+from nnsweep.errors import DataError
+from nnsweep.mlp.ranges import extended, ranged
+
+COLUMN = "text"
+"""The name of the column that the texts of a folder are in."""
+
+
+@ranged
+@extended(Dividing, Weighing)
+def text(
+    *,
+    path: str,
+    text: str | None = None,
+    target: str | None = None,
+    query: str | None = None,
+    missing: Missing | None = None,
+    group: str | None = None,
+    split: str | None = None,
+    vectorizer_fit: Literal["train", "train_and_test"] = "train",
+    **settings: Any,
+) -> Dataset:
+    """Read texts of somebody's own, to be told apart by their words.
+
+    Parameters
+    ----------
+    path : str
+        A folder with one subfolder for each class, or a table as for `nnsweep.data.own_table.table`. It says where to
+        look and does not change the data.
+    text : str or None
+        The table's column of texts; ``None`` for a folder.
+    target, query, missing, group, split
+        As for `nnsweep.data.own_table.table`; for a table alone.
+    vectorizer_fit : {"train", "train_and_test"}
+        Which texts words and their weights are taken from. ``train`` leaves out validation and test part.
+    **settings
+        Those of `nnsweep.data.division.Dividing` and `nnsweep.data.tfidf.Weighing`.
+
+    Returns
+    -------
+    Dataset
+        CSR features (n_samples, n_words); classes in the order of their names.
+
+    Raises
+    ------
+    DataError
+        If the texts cannot be had, understood or divided, or no word is left.
+    """
+    how, weighing = parted(settings)
+    options: dict[str, Any] = {"text": weighing.settings(), "fit_together": vectorizer_fit == "train_and_test"}
+    roles = {"target": target, "missing": missing, "group": group, "split": split}
+    made_of = {"factory": "text", "vectorizer_fit": vectorizer_fit, "settings": settings}
+    if os.path.isdir(os.path.expanduser(path)):
+        _refuse_roles({"text": text, "query": query, **roles}, path)
+        return _of_folder(path, how, made_of, options)
+    if text is None:
+        raise DataError(
+            f"{named(path)} is no folder; name one with a subfolder for each class, or a table's column of texts with "
+            "data.text and the one of labels with data.target"
+        )
+
+    def made(raw: Raw) -> Dataset:
+        others = {name: "ignore" for name in raw.frame.columns if name not in (text, target, group, split)}
+        rows = understand(raw, columns={**others, text: "text"}, **roles)  # type: ignore[arg-type]
+        return own.of_texts(name_of(path), rows, how, **options)
+
+    return of_content(path, query, {**made_of, **roles, "column": text, "query": query}, made)
+
+
+def _refuse_roles(roles: dict[str, str | None], path: str) -> None:
+    for name, value in roles.items():
+        if value is not None:
+            raise DataError(f"data.{name}={value}: is for tables, and {named(path)} is a folder of texts; leave it out")
+
+
+def _of_folder(path: str, how: Dividing, made_of: dict[str, Any], options: dict[str, Any]) -> Dataset:
+    found = folder_of_texts.read(path)
+    name = os.path.basename(os.path.normpath(path)) or "text"
+
+    def made() -> Dataset:
+        return own.of_texts(name, _understood(found, path), how, **options)
+
+    return cache.kept({**made_of, "content": found.digest}, made, name=name, source=path)
+
+
+def _understood(found: folder_of_texts.Texts, path: str) -> Understood:
+    import pandas as pd
+
+    texts = folder_of_texts.decoded(found, path)
+    labels = np.array([one.class_name for one in found.texts], dtype=object)
+    sizes = [f"{name} {(labels == name).sum():,}" for name in own.sorted_classes(labels)]
+    shown = ", ".join(sizes[:20]) + (f" and {len(sizes) - 20} others" if len(sizes) > 20 else "")
+    return Understood(
+        frame=pd.DataFrame({COLUMN: pd.Series(texts, dtype=object)}),
+        kinds={COLUMN: "text"},
+        labels=labels,
+        groups=None,
+        part=None,
+        rows=np.arange(len(texts)),
+        source=path,
+        n_missing={},
+        told=[f"label: {len(sizes):,} classes in {len(texts):,} texts ({shown})", *found.told],
+    )

@@ -1,0 +1,246 @@
+"""What was prepared is kept whole or not at all, is looked at before it is believed, and is never needed."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnsweep.data.cache import cache_folder, kept
+from nnsweep.data.load import load
+
+MADE_OF = {"content": "abc", "settings": {"seed": 1}}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """Give an empty cache, which is not there yet."""
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "deep" / "cache"))
+    return tmp_path / "deep" / "cache"
+
+
+class Maker:
+    """Makes a data set, and counts how often."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        return load("iris", val_fraction=0.2, split_seed=3)
+
+
+def entry(cache):
+    (found,) = [path for path in cache.iterdir() if not path.name.startswith(".")]
+    return found
+
+
+def same(one, other):
+    assert one.digest == other.digest
+    assert one.class_names == other.class_names
+    assert one.preparation.values == other.preparation.values
+    for name, array in one.preparation.arrays.items():
+        np.testing.assert_array_equal(array, other.preparation.arrays[name])
+    assert one.example.equals(other.example)
+
+
+def test_the_second_time_nothing_is_made(cache):
+    make = Maker()
+    first, second = kept(MADE_OF, make), kept(MADE_OF, make)
+    assert make.calls == 1
+    same(first, second)
+    same(second, make())
+    assert second.folder == entry(cache)
+
+
+def test_what_is_kept_is_mapped_at_once(cache):
+    dataset = kept(MADE_OF, Maker())
+    assert dataset.folder == entry(cache)
+    base = dataset.train.X
+    while base is not None and not isinstance(base, np.memmap):
+        base = base.base
+    assert Path(base.filename) == entry(cache) / "train.X.npy"
+
+
+@pytest.mark.parametrize("other", [{"content": "abd"}, {"settings": {"seed": 2}}, {"more": None}])
+def test_other_content_or_settings_are_another_entry(cache, other):
+    make = Maker()
+    kept(MADE_OF, make)
+    kept(MADE_OF | other, make)
+    assert make.calls == 2
+    assert len([*cache.iterdir()]) == 2
+
+
+def test_a_new_version_of_a_library_is_another_entry(cache, monkeypatch):
+    make = Maker()
+    kept(MADE_OF, make)
+    monkeypatch.setattr("nnsweep.data.cache.version", lambda library: f"99 of {library}")
+    kept(MADE_OF, make)
+    assert make.calls == 2
+
+
+def test_it_is_called_as_it_is_called_this_time(cache):
+    kept(MADE_OF, Maker(), name="cats", source="cats.csv")
+    found = kept(MADE_OF, Maker(), name="dogs", source="elsewhere/dogs.csv")
+    assert (found.name, found.source) == ("dogs", "elsewhere/dogs.csv")
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+def turned(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def dangling(path):
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def linked(path):
+    (path.parent.parent / "elsewhere").write_bytes(path.read_bytes())
+    path.unlink()
+    path.symlink_to(path.parent.parent / "elsewhere")
+
+
+DAMAGES = [Path.unlink, cut, turned, dangling, linked, lambda path: path.write_bytes(b"")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("file", ["train.X.npy", "test.y.npy", "dataset.json", "sha256.json", "preparation.mean.npy"])
+def test_whatever_is_damaged_is_made_anew_in_silence(cache, damage, file, capfd):
+    make = Maker()
+    kept(MADE_OF, make)
+    damage(entry(cache) / file)
+    again = kept(MADE_OF, make)
+    assert make.calls == 2
+    same(again, load("iris", val_fraction=0.2, split_seed=3))
+    kept(MADE_OF, make)
+    assert make.calls == 2
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_that_is_not_ours_in_an_entry_is_damage(cache):
+    make = Maker()
+    kept(MADE_OF, make)
+    (entry(cache) / "val.X.npy.pickle").write_bytes(b"\x80\x04.")
+    kept(MADE_OF, make)
+    assert make.calls == 2
+
+
+def test_nothing_is_unpickled(cache, tmp_path):
+    class Canary:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "canary",))
+
+    make = Maker()
+    kept(MADE_OF, make)
+    found = entry(cache)
+    np.save(found / "train.y.npy", np.array([Canary()], dtype=object), allow_pickle=True)
+    from nnsweep.data.cache import _sums
+
+    (found / "sha256.json").write_text(json.dumps(_sums(found)))  # as somebody would who knows how
+    kept(MADE_OF, make)
+    assert make.calls == 2
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_deleted_cache_is_made_anew(cache):
+    make = Maker()
+    first = kept(MADE_OF, make)
+    for path in entry(cache).iterdir():
+        path.unlink()
+    entry(cache).rmdir()
+    cache.rmdir()
+    assert first.train.X.sum() == kept(MADE_OF, make).train.X.sum()  # the first is still mapped
+    assert make.calls == 2
+
+
+def test_folders_and_files_are_the_users_alone(cache):
+    before = os.umask(0)
+    try:
+        kept(MADE_OF, Maker())
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (cache, entry(cache))} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in entry(cache).iterdir()} == {0o600}
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeypatch, capfd):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "file" / "cache"))
+    make = Maker()
+    dataset = kept(MADE_OF, make)
+    assert dataset.folder is None
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "file"))
+    assert kept(MADE_OF, make).digest == dataset.digest
+    monkeypatch.setenv("NNSWEEP_CACHE", "a\udcffb" * 200)
+    assert kept(MADE_OF, make).digest == dataset.digest
+    assert make.calls == 3
+    assert capfd.readouterr() == ("", "")
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_full_disk_leaves_nothing_behind(cache, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    assert kept(MADE_OF, Maker()).folder is None
+    assert [*cache.iterdir()] == []
+
+
+def test_somebody_elses_folder_is_not_used(cache, monkeypatch):
+    cache.mkdir(parents=True)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert cache_folder() is None
+    assert kept(MADE_OF, Maker()).folder is None
+    assert [*cache.iterdir()] == []
+
+
+def test_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("NNSWEEP_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert cache_folder() == tmp_path / ".cache" / "nnsweep"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert cache_folder() == tmp_path / "caches" / "nnsweep"
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"
+
+
+def at_once(number):
+    return kept({"content": number % 2}, Maker()).digest
+
+
+def test_several_processes_at_once_leave_whole_entries(cache):
+    with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
+        digests = Counter(pool.map(at_once, range(16)))
+    assert set(digests) == {load("iris", val_fraction=0.2, split_seed=3).digest}
+    entries = [*cache.iterdir()]
+    assert len(entries) == 2
+    assert not [path for path in entries if path.name.startswith(".")]
+
+
+def test_what_a_killed_process_leaves_is_removed_by_the_next(cache):
+    code = (
+        "import os, numpy\n"
+        "from nnsweep.data.cache import kept\n"
+        "from nnsweep.data.load import load\n"
+        "numpy.save = lambda *_, **__: os._exit(9)\n"
+        "kept({'content': 1}, lambda: load('iris', val_fraction=0.2))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    assert len([*cache.iterdir()]) == 1
+    kept(MADE_OF, Maker())
+    assert [path.name[0] == "." for path in cache.iterdir()] == [False]

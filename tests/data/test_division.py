@@ -1,0 +1,140 @@
+"""Who is in which part: by class, by group, by fold, or as the table says."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
+
+from nnsweep.data.division import Dividing, Labels, division, told
+from nnsweep.errors import DataError
+
+NAMES = ("a", "b", "c")
+Y = np.arange(300) % 3
+PATIENTS = np.array([f"patient {number}" for number in np.random.default_rng(0).integers(0, 60, 300)])
+
+
+def labels(y=Y, groups=None):
+    return Labels(np.asarray(y), NAMES, groups)
+
+
+@st.composite
+def grouped(draw):
+    n_groups = draw(st.integers(12, 30))
+    rows = draw(st.lists(st.tuples(st.integers(0, n_groups - 1), st.integers(0, 2)), min_size=80, max_size=120))
+    every = [(group, number) for group in range(n_groups) for number in range(3)]
+    groups, y = zip(*every, *rows, strict=True)
+    return labels(y, np.array(groups))
+
+
+@given(grouped(), st.floats(0.1, 0.5), st.just(0) | st.floats(0.2, 0.4), st.integers(0, 100))
+@settings(max_examples=20, deadline=None)
+def test_every_row_is_in_one_part_and_every_group_too(drawn, test_fraction, val_fraction, seed):
+    how = Dividing(test_fraction=test_fraction, val_fraction=val_fraction, split_seed=seed)
+    found = division(drawn, how)
+    assert sorted(np.concatenate([*found.parts.values()]).tolist()) == list(range(len(drawn.y)))
+    groups = [set(drawn.groups[rows].tolist()) for rows in found.parts.values()]
+    assert sum(map(len, groups)) == len(set(drawn.groups.tolist()))
+
+
+@given(st.floats(0.05, 0.5), st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_without_groups_the_parts_are_those_of_scikit_learn(fraction, seed):
+    found = division(labels(), Dividing(test_fraction=fraction, val_fraction=0, split_seed=seed))
+    train, test = train_test_split(np.arange(300), test_size=fraction, random_state=seed, stratify=Y)
+    assert (found.train.tolist(), found.test.tolist()) == (train.tolist(), test.tolist())
+
+
+@pytest.mark.parametrize("groups", [None, PATIENTS], ids=["rows", "groups"])
+def test_folds_are_those_of_scikit_learn_and_cover_the_table_once(groups):
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    splits = [*kind(4, shuffle=True, random_state=7).split(Y, Y, groups)]
+    tests = []
+    for fold, (rest, test) in enumerate(splits):
+        found = division(labels(groups=groups), Dividing(fold=fold, n_folds=4, split_seed=7))
+        assert found.test.tolist() == test.tolist()
+        assert sorted([*found.train, *found.val]) == rest.tolist()
+        tests += test.tolist()
+    assert sorted(tests) == list(range(300))
+
+
+def test_groups_leave_classes_and_sizes_nearly_as_wished():
+    found = division(labels(groups=PATIENTS), Dividing(test_fraction=0.15, val_fraction=0.25))
+    assert abs(len(found.test) / 300 - 0.15) < 0.03
+    assert abs(len(found.val) / (300 - len(found.test)) - 0.25) < 0.04
+    for rows in found.parts.values():
+        assert abs(np.bincount(Y[rows]) / len(rows) - 1 / 3).max() < 0.1
+
+
+def test_the_test_part_does_not_depend_on_the_validation_fraction():
+    for groups in (None, PATIENTS):
+        parts = [division(labels(groups=groups), Dividing(val_fraction=fraction)).test for fraction in (0, 0.5)]
+        assert parts[0].tolist() == parts[1].tolist()
+
+
+def test_the_table_may_say_itself_what_is_what():
+    part = np.array(["train", "train", "val", "train", "test", "train"], dtype=object)
+    found = division(Labels(np.array([0, 1, 0, 1, 1, 0]), NAMES[:2]), Dividing(), part=part)
+    assert [rows.tolist() for rows in found.parts.values()] == [[0, 1, 3, 5], [2], [4]]
+
+
+def test_a_table_that_names_no_validation_rows_has_them_drawn_of_the_training_rows():
+    part = np.array(["test"] * 30 + ["train"] * 270, dtype=object)
+    found = division(labels(), Dividing(val_fraction=0.1), part=part)
+    assert found.test.tolist() == list(range(30))
+    assert len(found.val) == 27
+    assert not set(found.val) & set(range(30))
+
+
+@pytest.mark.parametrize(
+    ("divided", "problem"),
+    [
+        ({"y": [0] * 9 + [1]}, r"data\.test_fraction=0\.2: class 'b' has one row, this needs 2; add rows"),
+        ({"y": Y[:6]}, r"data\.test_fraction=0\.2 of 6 rows leaves a part of 2, fewer than the 3 classes"),
+        ({"y": Y, "fold": 5}, r"data\.fold=5: must be below data\.n_folds=5; folds count from 0"),
+        (
+            {"y": Y[:12], "fold": 0},
+            r"data\.n_folds=5: class 'a' has 4 rows, this needs 5 \(others have too few, 3 classes in all",
+        ),
+        ({"y": Y, "part": np.full(300, "train")}, r"data\.split: no row is of the test part"),
+        ({"y": Y, "part": np.full(300, "test")}, r"data\.split: no row is of the train part"),
+        (
+            {"y": Y, "part": np.where(Y == 1, "test", "train")},
+            r"class 'b' is not in the training part.*cannot be learn",
+        ),
+        ({"y": Y, "part": np.full(300, "train"), "fold": 1}, r"data\.fold=1: data\.split names the test rows already"),
+        (
+            {"y": Y, "groups": np.zeros(300, int)},
+            r"data\.test_fraction=0\.2: data\.group names one group, this needs 2",
+        ),
+        ({"y": Y, "groups": Y}, r"class '.' is not in the training part.*its rows are of few groups"),
+        (
+            {"y": Y, "groups": np.arange(300) // 2, "part": np.where(np.arange(300) % 2, "test", "train")},
+            r"data\.split: 150 groups of data\.group are in more than one part, the first is '0'",
+        ),
+    ],
+)
+def test_what_cannot_be_divided_is_told_with_its_setting(divided, problem):
+    y, groups, part = np.asarray(divided.pop("y")), divided.pop("groups", None), divided.pop("part", None)
+    with pytest.raises(DataError, match=problem):
+        division(Labels(y, NAMES[: y.max() + 1], groups), Dividing(**divided), part=part)
+
+
+def test_sizes_are_told_and_what_groups_leave_uneven():
+    how = Dividing(fold=1, n_folds=3)
+    (line,) = told(division(labels(), how), labels(), how)
+    assert line == "fold 1 of 3: training 160, validation 40, test 100 rows"
+    (line,) = told(division(labels(groups=PATIENTS), how), labels(groups=PATIENTS), how)
+    assert "; 60 groups kept together, which leaves class '" in line
+    assert line.endswith("% of all")
+
+
+def test_a_class_that_is_not_in_the_test_part_is_warned_of():
+    part = np.array(["train", "train", "train", "test", "train", "val"], dtype=object)
+    both = Labels(np.array([0, 1, 0, 0, 1, 1]), ("no", "yes"))
+    lines = [*told(division(both, Dividing(), part=part), both, Dividing())]
+    assert lines[0] == "parts: training 4, validation 1, test 1 rows"
+    assert lines[1:] == [
+        "WARNING: parts: the validation part has no row of class 'no'",
+        "WARNING: parts: the test part has no row of class 'yes'",
+    ]

@@ -1,0 +1,252 @@
+"""A table of somebody's own becomes a data set: what scikit-learn gives by hand, whatever the table is made of."""
+
+import gzip
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_wine
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from nnsweep.data import own_table
+from nnsweep.data.load import load
+from nnsweep.data.own_table import name_of, table
+from nnsweep.data.raw import read
+from nnsweep.errors import DataError
+
+WORDS = ("orbit", "rocket", "moon", "belief", "reason", "doubt")
+
+
+@pytest.fixture
+def cats(tmp_path) -> pd.DataFrame:
+    """Write cats.csv, with numbers, a category, a text, a class and an owner for each cat; give the table."""
+    generator = np.random.default_rng(0)
+    n_cats = 120
+    frame = pd.DataFrame(
+        {
+            "age": generator.integers(1, 20, n_cats),
+            "fur": generator.choice(["short", "long", "none"], n_cats),
+            "weight": generator.normal(4, 1, n_cats).round(3),
+            "note": [" ".join(generator.choice(WORDS, 12)) for _ in range(n_cats)],
+            "owner": generator.integers(0, 30, n_cats),
+            "breed": generator.choice(["siamese", "birman", "ragdoll"], n_cats),
+        }
+    )
+    frame.to_csv(tmp_path / "cats.csv", index=False)
+    return frame
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Give a function that makes the data set of cats.csv."""
+
+    def make(**settings):
+        return table(path=str(tmp_path / "cats.csv"), **({"target": "breed"} | settings))
+
+    return make
+
+
+ROLES = {"columns": {"note": "text", "owner": "ignore"}}
+
+
+def test_it_is_what_scikit_learn_gives_by_hand(cats, made):
+    data = made(**ROLES, val_fraction=0.25, split_seed=3, sublinear_tf=True, max_features=5, ngram_range=(1, 2))
+    rest, test = train_test_split(np.arange(120), test_size=0.2, random_state=3, stratify=cats["breed"])
+    train, val = train_test_split(rest, test_size=0.25, random_state=3, stratify=cats["breed"][rest])
+    by_hand = make_column_transformer(
+        (StandardScaler(), ["age", "weight"]),
+        (OneHotEncoder(), ["fur"]),
+        (TfidfVectorizer(sublinear_tf=True, max_features=5, ngram_range=(1, 2)), "note"),
+    )
+    cats = cats.astype({"age": float})
+    X = by_hand.fit_transform(cats.iloc[train])
+    assert data.class_names == ("birman", "ragdoll", "siamese")
+    for part, rows, expected in [
+        (data.train, train, X),
+        (data.val, val, by_hand.transform(cats.iloc[val])),
+        (data.test, test, by_hand.transform(cats.iloc[test])),
+    ]:
+        assert isinstance(part.X, csr_array)
+        assert np.array_equal(
+            part.X.toarray(), np.asarray(expected.todense() if hasattr(expected, "todense") else expected)
+        )
+        assert [data.class_names[number] for number in part.y] == cats["breed"].iloc[rows].tolist()
+    assert data.example["note"].tolist() == cats["note"].iloc[test[:3]].tolist()
+
+
+def test_its_preparation_takes_the_file_as_it_is_written(cats, made, tmp_path):
+    data = made(**ROLES)
+    raw = read(str(tmp_path / "cats.csv")).frame
+    _, test = train_test_split(np.arange(120), test_size=0.2, random_state=0, stratify=cats["breed"])
+    assert np.array_equal(data.preparation.transform(raw.iloc[test]).toarray(), data.test.X.toarray())
+    assert [tuple(column) for column in data.preparation.columns] == [
+        ("age", "number"),
+        ("fur", "category"),
+        ("weight", "number"),
+        ("note", "text"),
+    ]
+
+
+def test_a_table_of_a_set_that_is_known_is_that_set(tmp_path):
+    bunch = load_wine(as_frame=True)
+    bunch.frame.to_csv(tmp_path / "wine.csv", index=False)
+    settings = {"val_fraction": 0.2, "test_fraction": 0.3, "split_seed": 5}
+    own, known = table(path=str(tmp_path / "wine.csv"), target="target", **settings), load("wine", **settings)
+    for part, examples in known.parts.items():
+        np.testing.assert_allclose(own.parts[part].X, examples.X, rtol=0, atol=1e-13)
+        assert np.array_equal(own.parts[part].y, examples.y)
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "tsv", "parquet", "feather", "sqlite"])
+def test_the_same_table_in_another_format_is_the_same_data(cats, made, tmp_path, ending):
+    path, query = tmp_path / f"cats.{ending}", None
+    if ending == "csv.gz":
+        path.write_bytes(gzip.compress((tmp_path / "cats.csv").read_bytes()))
+    elif ending == "tsv":
+        cats.to_csv(path, sep="\t", index=False)
+    elif ending == "sqlite":
+        with sqlite3.connect(path) as connection:
+            cats.to_sql("cats", connection, index=False)
+        connection.close()
+        path, query = f"sqlite:///{path}", "SELECT * FROM cats"
+    else:
+        getattr(cats, f"to_{ending}")(path)
+    data = table(path=str(path), target="breed", query=query, **ROLES)
+    assert data.digest == made(**ROLES).digest
+    assert data.name == "cats"
+
+
+def test_groups_stay_together_in_every_fold(cats, made):
+    tests = []
+    for fold in range(4):
+        data = made(group="owner", fold=fold, n_folds=4, columns={"note": "ignore"}, standardize=False)
+        ages = [part.X[:, :2].tolist() for part in data.parts.values()]
+        owners = [
+            {owner for row in rows for owner in cats["owner"][(cats[["age", "weight"]] == row).all(axis=1)]}
+            for rows in ages
+        ]
+        assert sum(map(len, owners)) == cats["owner"].nunique()
+        assert f"{cats['owner'].nunique()} groups kept together" in data.told[-1]
+        tests += ages[-1]
+    assert sorted(map(tuple, tests)) == sorted(map(tuple, cats[["age", "weight"]].astype(float).to_numpy().tolist()))
+
+
+def test_the_table_may_name_the_parts(cats, made, tmp_path):
+    cats["part"] = np.where(np.arange(120) < 30, "test", np.where(np.arange(120) < 50, "validation", "train"))
+    cats.to_csv(tmp_path / "cats.csv", index=False)
+    data = made(**ROLES, split="part")
+    assert [part.n_samples for part in data.parts.values()] == [70, 20, 30]
+    assert data.example["weight"].tolist() == cats["weight"][:3].tolist()
+
+
+def test_rows_in_two_parts_are_counted(cats, made, tmp_path):
+    cats["part"] = np.where(np.arange(120) < 30, "test", "train")
+    cats.iloc[:3, :6] = cats.iloc[60:63, :6].to_numpy()
+    cats.loc[0, "breed"] = "birman" if cats.loc[60, "breed"] != "birman" else "ragdoll"
+    cats.to_csv(tmp_path / "cats.csv", index=False)
+    leak = made(**ROLES, split="part", val_fraction=0).leaks["test"]
+    assert (leak.n_same, leak.n_contrary, leak.n_rows) == (2, 1, 30)
+
+
+@pytest.mark.parametrize(("missing", "fur"), [("mean", None), ("most_frequent", ""), ("drop", "")])
+def test_gaps_are_filled_from_the_training_part_or_left_out(cats, made, tmp_path, missing, fur):
+    cats = cats.astype({"weight": object})
+    cats.loc[::10, "weight"] = ""
+    if fur is not None:
+        cats.loc[::15, "fur"] = fur
+    cats.to_csv(tmp_path / "cats.csv", index=False)
+    data = made(**ROLES, missing=missing, standardize=False)
+    n_rows = sum(part.n_samples for part in data.parts.values())
+    assert n_rows == (104 if missing == "drop" else 120)
+    filled = data.preparation.arrays["fill"]
+    assert np.isnan(filled).all() == (missing == "drop")
+    if missing == "mean":
+        known = cats["weight"].iloc[_train(cats)]
+        assert filled[1] == pytest.approx(np.mean([float(weight) for weight in known if weight != ""]), rel=1e-15)
+
+
+def _train(cats):
+    rest, _ = train_test_split(np.arange(120), test_size=0.2, random_state=0, stratify=cats["breed"])
+    train, _ = train_test_split(rest, test_size=0.2, random_state=0, stratify=cats["breed"].iloc[rest])
+    return train
+
+
+def test_the_same_content_elsewhere_is_not_prepared_again(cats, made, tmp_path, monkeypatch):
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
+    first = made(**ROLES)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "pets.csv").write_bytes((tmp_path / "cats.csv").read_bytes())
+
+    def never(*_, **__):
+        raise AssertionError("it was understood again")
+
+    monkeypatch.setattr(own_table, "understand", never)
+    again = table(path=str(tmp_path / "elsewhere" / "pets.csv"), target="breed", **ROLES)
+    assert (again.digest, again.folder) == (first.digest, first.folder)
+    assert (again.name, again.source) == ("pets", str(tmp_path / "elsewhere" / "pets.csv"))
+    with pytest.raises(AssertionError, match="understood again"):
+        made(**ROLES, split_seed=1)
+
+
+def test_a_file_that_changes_while_it_is_read_is_never_kept_under_the_digest_that_it_had(
+    cats, made, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
+    changes = []
+
+    def changing(path):
+        if not changes:
+            changes.append(path)
+            cats.iloc[::-1].to_csv(path, index=False)
+        return read(path)
+
+    monkeypatch.setattr(own_table, "read", changing)
+    changed = made(**ROLES)
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "another"))
+    assert made(**ROLES).digest == changed.digest
+    cats.to_csv(tmp_path / "cats.csv", index=False)
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
+    assert made(**ROLES).digest != changed.digest
+
+
+def test_a_file_that_never_rests_is_refused(cats, made, tmp_path, monkeypatch):
+    numbers = iter(range(100))
+
+    def changing(path):
+        with open(path, "a") as file:
+            file.write(f"{next(numbers)},short,4.0,moon,3,birman\n")
+        return read(path)
+
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(own_table, "read", changing)
+    with pytest.raises(DataError, match=r"cats\.csv changes while it is read; let whoever writes it finish first"):
+        made(**ROLES)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"ngram_range": (2, 1)}, r"data\.ngram_range=\[2, 1\]: must be the fewest and the most"),
+        ({"ngram_range": (1,)}, r"data\.ngram_range=\[1\]: must be the fewest and the most"),
+        ({"min_df": 2.5}, r"data\.min_df=2\.5: must be a share of the texts, up to 1, or a whole number"),
+        ({"max_df": 1.5}, r"data\.max_df=1\.5: must be a share"),
+        ({"token_pattern": "("}, r"data\.token_pattern=\(: is no regular expression"),
+        ({"token_pattern": "(a)(b)"}, r"data\.token_pattern=\(a\)\(b\): must have one group at most"),
+    ],
+)
+def test_settings_of_words_are_refused_before_the_table_is_read(settings, problem):
+    with pytest.raises(DataError, match=problem):
+        table(path="nowhere.csv", **settings)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("cats.csv", "cats"), ("a/cats.tar.gz", "cats"), ("sqlite:///b/cats.db", "cats"), (".csv", "table")],
+)
+def test_a_table_is_named_as_its_file(path, name):
+    assert name_of(path) == name

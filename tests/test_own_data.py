@@ -1,0 +1,200 @@
+"""Whole sweeps over somebody's own data, as the command line runs them."""
+
+import re
+import shutil
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import fetch_20newsgroups
+
+from nnsweep import course
+from nnsweep.data.own_table import table
+from nnsweep.data.own_texts import text
+
+QUICK = ["trainer.epochs=3", "arch.hidden_layer_sizes=[4]", "tracking.pictures=false"]
+TABLE = ["data=table", "data.path=cats.csv", "data.target=breed", *QUICK]
+FOLDS = [*TABLE, "data.group=owner", "data.fold=range(0,3)", "data.n_folds=3"]
+
+
+def cats(seed: int = 0) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "age": generator.integers(1, 20, 90),
+            "fur": generator.choice(["short", "long"], 90),
+            "weight": generator.normal(4, 1, 90).round(3),
+            "owner": generator.integers(0, 25, 90),
+            "breed": generator.choice(["siamese", "birman"], 90),
+        }
+    )
+    return pd.concat([frame, frame[:1].assign(owner=26)])  # a cat with two owners
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch) -> Path:
+    """Give an empty cache."""
+    folder = tmp_path_factory.mktemp("own") / "cache"
+    monkeypatch.setenv("NNSWEEP_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def study(study: Path) -> Path:
+    """Give a working folder with cats.csv."""
+    cats().to_csv("cats.csv", index=False)
+    return study
+
+
+def runs(study: Path) -> pd.DataFrame:
+    found = mlflow.MlflowClient(f"sqlite:///{study}/mlflow.db").search_runs(["1"], "tags.`nnsweep.kind` = 'job'")
+    return pd.DataFrame([run.data.tags | run.data.metrics | run.data.params for run in found])
+
+
+def test_a_sweep_over_folds_with_groups(nnsweep, study, cache):
+    said = nnsweep(*FOLDS, "seed=0,1", "sweep.workers=2")
+    assert said.code == 0, said.err
+    recorded = runs(study)
+    assert sorted(recorded["data.fold"]) == ["0", "0", "1", "1", "2", "2"]
+    assert set(recorded["nnsweep.state"]) == {"finished"}
+    digests = {
+        table(path="cats.csv", target="breed", group="owner", fold=fold, n_folds=3, max_features=10000).digest
+        for fold in range(3)
+    }
+    assert set(recorded["nnsweep.data_digest"]) == digests
+    assert len([*cache.iterdir()]) == 6  # three as configured, three as asked for above
+    block = said.out.splitlines()[:9]
+    assert block[:2] == ["data: cats.csv", "  label breed: 2 classes in 91 rows (birman 47, siamese 44)"]
+    assert [
+        line for line in block if re.match(r"  fold [012] of 3: training \d+, validation \d+, test \d+ rows; ", line)
+    ]
+    assert said.out.count("data: cats.csv") == 1
+    assert said.err.count("in the training part too: ") == 1
+
+
+def test_a_dry_run_shows_what_was_made_of_the_table(nnsweep):
+    said = nnsweep(*TABLE, "data.columns={owner: category}", "dry_run=true")
+    assert said.code == 0
+    assert said.out.splitlines()[:7] == [
+        "data: cats.csv",
+        "  label breed: 2 classes in 91 rows (birman 47, siamese 44)",
+        "  2 number columns: age, weight",
+        "  2 category columns: fur, owner",
+        "  features: 26",  # 2, and 2 furs, and 22 owners in the training part
+        "  parts: training 57, validation 15, test 19 rows",
+        "1 job: 1 new",
+    ]
+
+
+def test_two_hundred_columns_are_a_few_lines(nnsweep, study):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 200))).add_prefix("measurement ")
+    frame.assign(breed=["a", "b"] * 30, constant=1).to_csv("cats.csv", index=False)
+    lines = nnsweep(*TABLE, "dry_run=true").out.splitlines()
+    assert [line for line in lines if "200 number columns: measurement 0, " in line and "180 others" in line]
+    assert len(lines) < 10
+    assert max(map(len, lines)) < 500
+
+
+def test_what_is_done_is_not_done_again_wherever_the_table_lies(nnsweep, study):
+    assert nnsweep(*FOLDS).code == 0
+    (study / "elsewhere").mkdir()
+    shutil.move("cats.csv", "elsewhere/pets.csv")
+    said = nnsweep(*FOLDS, "data.path=elsewhere/pets.csv")
+    assert said.code == 0
+    assert "3 jobs: 3 finished before" in said.out
+    assert "data: elsewhere/pets.csv" in said.out
+    assert len(runs(study)) == 3
+
+
+def test_a_table_that_has_changed_since_is_other_data_and_the_plan_says_so(nnsweep, study):
+    assert nnsweep(*TABLE).code == 0
+    cats(1).to_csv("cats.csv", index=False)
+    said = nnsweep(*TABLE)
+    assert said.code == 0
+    assert re.search(r"1 not as an earlier run of the name: data digest [0-9a-f]{8} -> [0-9a-f]{8}", said.out)
+    assert runs(study)["nnsweep.data_digest"].nunique() == 2
+
+
+def changing(monkeypatch) -> None:
+    """Let cats.csv change when a sweep has been planned and nothing has run."""
+    write_plan = course.write_plan
+
+    def changed(*arguments):
+        cats(1).to_csv("cats.csv", index=False)
+        write_plan(*arguments)
+
+    monkeypatch.setattr(course, "write_plan", changed)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_table_that_changes_during_a_sweep_is_not_looked_at_again(nnsweep, study, monkeypatch, kept, n_workers):
+    if not kept:
+        monkeypatch.setenv("NNSWEEP_CACHE", str(study / "cats.csv"))
+    command = [*FOLDS, f"sweep.workers={n_workers}"]
+    expected = {table(path="cats.csv", target="breed", group="owner", fold=fold, n_folds=3).digest for fold in range(3)}
+    with monkeypatch.context() as patch:
+        changing(patch)
+        assert nnsweep(*command, "data.max_features=null").code == 0
+    recorded = runs(study)
+    assert set(recorded["nnsweep.data_digest"]) == expected
+    assert set(recorded["nnsweep.state"]) == {"finished"}
+
+
+def test_a_cache_that_is_emptied_during_a_sweep_does_no_harm(nnsweep, study, monkeypatch, cache):
+    write_plan = course.write_plan
+
+    def emptied(*arguments):
+        shutil.rmtree(cache)
+        write_plan(*arguments)
+
+    monkeypatch.setattr(course, "write_plan", emptied)
+    said = nnsweep(*FOLDS, "sweep.workers=2")
+    assert said.code == 0, said.err
+    assert set(runs(study)["nnsweep.state"]) == {"finished"}
+
+
+def test_a_launcher_that_loads_other_data_than_were_planned_fails_the_job(nnsweep, study, monkeypatch):
+    planned = table(path="cats.csv", target="breed").digest
+    with monkeypatch.context() as patch:
+        changing(patch)
+        said = nnsweep(*TABLE, "hydra/launcher=joblib", "data.max_features=null", "seed=0,1")
+    assert said.code == 3
+    recorded = runs(study)
+    changed = table(path="cats.csv", target="breed").digest
+    assert set(recorded["nnsweep.state"]) == {"failed"}
+    assert "the data have changed since the sweep began: cats.csv is another by now" in " ".join(said.out.split())
+    cats().to_csv("cats.csv", index=False)
+    again = nnsweep(*TABLE, "data.max_features=null", "seed=0,1")
+    assert "2 jobs: 2 failed, to run again" in again.out
+    assert set(runs(study)["nnsweep.data_digest"]) == {planned, changed}
+    assert again.code == 0
+
+
+def test_the_same_process_looks_at_the_table_again_for_the_next_sweep(nnsweep, study):
+    assert "91 rows" in nnsweep(*TABLE).out
+    cats()[:80].to_csv("cats.csv", index=False)
+    assert "80 rows" in nnsweep(*TABLE).out
+
+
+def test_a_batch_that_is_larger_than_the_training_part_is_told(nnsweep):
+    said = nnsweep(*TABLE, "trainer.batch_size=128", "dry_run=true")
+    assert said.err.splitlines()[-1] == (
+        "nnsweep: warning: cats.csv: trainer.batch_size=128 is more than the 57 training rows: each epoch is one step "
+        "with all"
+    )
+
+
+def test_a_sweep_over_real_posts(nnsweep, study, corpus_home):
+    bunch = fetch_20newsgroups(data_home=corpus_home, subset="train", categories=["sci.space", "alt.atheism"])
+    for number, (post, y) in enumerate(zip(bunch.data[:300], bunch.target, strict=False)):
+        folder = study / "posts" / bunch.target_names[y]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:03}.txt").write_text(post, encoding="utf-8")
+    said = nnsweep("data=text", "data.path=posts", "data.max_features=200", "data.ngram_range=[1,2]", *QUICK)
+    assert said.code == 0, said.err
+    (run,) = runs(study).to_dict("records")
+    assert run["nnsweep.data_digest"] == text(path="posts", max_features=200, ngram_range=(1, 2)).digest
+    assert "2 classes in 300 texts" in said.out
