@@ -10,12 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnsweep.errors import ConfigError, StoreError
+from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.files import whole_file
 from nnsweep.masking import masked
+from nnsweep.messages import visible
+from nnsweep.results.frame import frame
+from nnsweep.results.ranking import ranked
 from nnsweep.summary import described, n_finished, pictures_of, tables, where_in_words
 from nnsweep.sweep import sending
+from nnsweep.sweep.job import Models
 from nnsweep.sweep.settle import closed
+from nnsweep.tracking import model as models
 from nnsweep.tracking import run as runs
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.client import ask_again
@@ -49,6 +54,8 @@ class End:
         Whether pictures are drawn.
     interrupted : bool
         Whether jobs may still be about to end.
+    models : {"best", "all", "none"}
+        Which runs get a model that MLflow can load and serve.
     """
 
     records: Sequence[RunRecord]
@@ -59,6 +66,7 @@ class End:
     told_away: bool = False
     picture: bool = True
     interrupted: bool = False
+    models: Models = "none"
 
 
 def close(end: End) -> str:
@@ -84,7 +92,23 @@ def close(end: End) -> str:
             time.sleep(1.0)
             ask_again(end.store.uri)
         else:
+            _keep_models(end)
             return unwritten
+
+
+def _keep_models(end: End) -> None:
+    """Make the models that are wanted; one that cannot be made now can be made later, and costs the sweep nothing."""
+    ranking = ranked(frame([record for record in end.records if record.run_id and record.state == "finished"]))
+    run_ids = [] if end.interrupted or end.models == "none" else ranking["run_id"].tolist()
+    for run_id in run_ids[: 1 if end.models == "best" else None]:
+        try:
+            models.log(end.store, run_id)
+        except (UserError, OSError) as error:
+            later = f"nnsweep register {end.folder.name}{where_in_words(end.store)}"
+            told = f"{masked(visible(str(error)))}. To make it later: {later}"
+            print(f"nnsweep: warning: no model was kept: {told}", file=sys.stderr, flush=True)
+            if isinstance(error, StoreError):
+                return
 
 
 def _finish(end: End, state: str, files: Sequence[Path]) -> None:

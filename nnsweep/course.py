@@ -331,6 +331,7 @@ def _ended(course: _Course, settled: Settled) -> Outcome:
         told_away=course.store_is_away,
         picture=apart and job.tracking.pictures is not False and not course.interruption,
         interrupted=course.interruption is not None,
+        models=job.tracking.models,
     )
     problem = _recorded(course, end)
     wish.forget(course.folder)

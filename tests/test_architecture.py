@@ -15,9 +15,10 @@ LEAVES = {"errors", "messages", "masking", "palette", "files", "rule"}
 KNOWS = {  # room: the rooms that it may import
     "mlp": {"mlp"},
     "data": {"data", "mlp", *LEAVES},
-    "tracking": {"tracking", "mlp", *LEAVES},
+    "model": {"model", "data", *LEAVES},
+    "tracking": {"tracking", "model", "data", "mlp", *LEAVES},
     "results": {"results", "tracking", *LEAVES},
-    "sweep": {"sweep", "data", "mlp", "tracking", "interruption", *LEAVES},
+    "sweep": {"sweep", "data", "mlp", "model", "tracking", "interruption", *LEAVES},
 }
 
 

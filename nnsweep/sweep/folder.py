@@ -27,6 +27,7 @@ from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layers
 from nnsweep.mlp.snapshot import Snapshot
+from nnsweep.model.packed import PREPARATION, WEIGHTS
 from nnsweep.tracking import correct
 from nnsweep.tracking.record import RunRecord
 
@@ -113,7 +114,7 @@ def write_weights(folder: Path, trained: Trained) -> Path:
 
     The weights have shape (fan_in, fan_out), the biases (fan_out,); ``best_epoch`` is beside them.
     """
-    path = folder / "weights.npz"
+    path = folder / WEIGHTS
     arrays = {"best_epoch": np.array(trained.best_epoch)}
     arrays |= _named("best", trained.best_layers) | _named("final", trained.layers)
     with whole_file(path) as file:
@@ -127,6 +128,11 @@ def write_correct(folder: Path, trained: Trained, test_digest: str) -> Path:
     with whole_file(path) as file:
         correct.write(correct.Correct(trained.best_right, trained.best_epoch, test_digest), file)
     return path
+
+
+def write_preparation(folder: Path, content: bytes) -> Path:
+    """Write what `nnsweep.model.packed.preparation_bytes` gives as ``preparation.npz``."""
+    return _write(folder / PREPARATION, content)
 
 
 def _named(prefix: str, layers: Layers) -> dict[str, FloatArray]:

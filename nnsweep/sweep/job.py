@@ -8,7 +8,7 @@ their results are recorded.
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
@@ -29,6 +29,9 @@ WHEREABOUTS = {"home", "path"}
 _LATER = ("class_weight",)
 """Settings of the trainer that came after the first keys; null is what was done before them."""
 
+Models: TypeAlias = Literal["best", "all", "none"]
+"""Which runs of a sweep get a model that MLflow can load and serve."""
+
 
 class Tracking(Settings):
     """Where a run is recorded, and how much of it."""
@@ -38,6 +41,7 @@ class Tracking(Settings):
     artifact_root: str | None = None
     max_points: Annotated[int, within(Range(ge=4))] = 400
     pictures: bool | None = None
+    models: Models = "best"
     patience: Annotated[float, within(Range(ge=0))] = 30.0
 
 

@@ -20,6 +20,7 @@ from nnsweep.messages import visible
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import NUMERICS_VERSION
+from nnsweep.model.packed import preparation_bytes
 from nnsweep.palette import COLOURS
 from nnsweep.sweep import describe, folder, sending
 from nnsweep.sweep.environment import environment
@@ -150,6 +151,8 @@ class Runner:
         ]
         if trained.layers:
             files.append(folder.write_weights(place, trained))
+            if (preparation := preparation_bytes(self.examples)) is not None:
+                files.append(folder.write_preparation(place, preparation))
         if trained.best_right.size:
             files.append(folder.write_correct(place, trained, self.examples.test_digest))
         if draw is not None:

@@ -4,6 +4,7 @@ A run is found by its id, by the beginning of its id, or by its name, as long as
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -98,12 +99,7 @@ def recorded(uri: str, wanted: str, experiment: str | None = None) -> Recorded:
 
 def find(uri: str, wanted: str, experiment: str | None = None) -> tuple[Store, "Run"]:
     """Find the one run of a job that is meant; see `recorded`."""
-    if experiment is None:
-        require_store(uri)
-        stores = {one.experiment_id: Store(uri, one.name, one.experiment_id) for one in _experiments(uri)}
-    else:
-        store = existing(uri, experiment)
-        stores = {store.experiment_id: store}
+    stores = _stores(uri, experiment)
     found = _meant(uri, wanted, [*stores])
     if len(found) == 1:
         return stores[found[0].info.experiment_id], found[0]
@@ -117,6 +113,38 @@ def find(uri: str, wanted: str, experiment: str | None = None) -> tuple[Store, "
     names = [f"{run.info.run_name} ({run.info.run_id} in {stores[run.info.experiment_id].experiment})" for run in found]
     listed = ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
     raise ConfigError(f"{said} may be any of {len(found)} runs: {listed}; give more of the id, or --experiment")
+
+
+def store_of_sweep(uri: str, sweep: str, experiment: str | None = None) -> Store:
+    """Find the experiment that a sweep is in.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such sweep.
+    StoreError
+        If the store cannot be used.
+    """
+    stores = _stores(uri, experiment)
+    if re.fullmatch(r"[\w.-]+", sweep):  # a quote would end the text of MLflow's filter
+        wish = f"tags.`nnsweep.sweep` = '{sweep}'"
+        with explained(uri):
+            for run in client(uri).search_runs([*stores], filter_string=wish, max_results=1):
+                return stores[run.info.experiment_id]
+    where = masked(uri) if experiment is None else f"experiment {experiment} of {masked(uri)}"
+    raise ConfigError(
+        f"there is no sweep '{shortened(visible(sweep))}' in {where}; a sweep's id is the name of its folder, "
+        "and nnsweep export EXPERIMENT --columns sweep,name lists those that there are"
+    )
+
+
+def _stores(uri: str, experiment: str | None) -> dict[str, Store]:
+    """Give an experiment by its id, or all that there are."""
+    if experiment is not None:
+        store = existing(uri, experiment)
+        return {store.experiment_id: store}
+    require_store(uri)
+    return {one.experiment_id: Store(uri, one.name, one.experiment_id) for one in _experiments(uri)}
 
 
 def _experiments(uri: str) -> Iterator[Any]:

@@ -214,7 +214,15 @@ def test_a_store_that_refuses_does_not_stop_training_and_the_folder_has_the_whol
     for number, record in enumerate(records):
         assert (record.state, record.metrics["epochs_trained"]) == ("finished", 30)
         folder = tmp_path / "multirun" / str(number)
-        files = {"config.yaml", "correct.npz", "environment.json", "history.parquet", "weights.npz", "record.json"}
+        files = {
+            "config.yaml",
+            "correct.npz",
+            "environment.json",
+            "history.parquet",
+            "preparation.npz",
+            "weights.npz",
+            "record.json",
+        }
         assert {path.name for path in folder.iterdir()} == files
         assert read_kept(folder).record == record
 

@@ -197,7 +197,7 @@ def test_the_store_holds_the_curves_with_first_last_and_best_epoch(run, store):
 
 def test_all_files_are_sent_and_the_weights_load_without_pickle(run, store, place):
     record = run()
-    files = {"config.yaml", "correct.npz", "environment.json", "history.parquet", "weights.npz"}
+    files = {"config.yaml", "correct.npz", "environment.json", "history.parquet", "preparation.npz", "weights.npz"}
     assert artifacts(store, record.run_id) == files
     assert {path.name for path in place.folder.iterdir()} == {*files, "record.json", "sent.json"}
     assert read_kept(place.folder).files.keys() == files
@@ -335,7 +335,15 @@ def test_an_interruption_ends_the_run_and_goes_on_upwards(when, run, store, trai
     assert steps(store, record.run_id, "train_cost")[:2] == [0, 1]
 
 
-WHOLE = {"config.yaml", "correct.npz", "environment.json", "history.parquet", "weights.npz", "record.json"}
+WHOLE = {
+    "config.yaml",
+    "correct.npz",
+    "environment.json",
+    "history.parquet",
+    "preparation.npz",
+    "weights.npz",
+    "record.json",
+}
 
 
 def test_a_job_is_trained_and_recorded_where_the_store_refuses_to_start_the_run(run, store, place):

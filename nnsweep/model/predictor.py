@@ -1,0 +1,191 @@
+"""A model file is read here and gives probabilities: the best weights of a run, and the preparation of its data.
+
+The file is an `.npz` of plain arrays, of which one is JSON; nothing is ever unpickled. This module imports nothing of
+nnsweep, because it is also the code that goes with every model: what nnsweep itself predicts, and what a model does
+that was copied to another machine, come from the same lines.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import erfcx, expit, ndtr
+
+FORMAT = 1
+"""The version of the file's layout; a reader refuses a later one."""
+ABOUT = "about"
+"""The array that holds the JSON."""
+PREPARATION = "preparation_"
+"""What the names of the preparation's arrays begin with."""
+
+
+class Model(NamedTuple):
+    """A trained network and all that it needs to be used.
+
+    Attributes
+    ----------
+    about : dict
+        What JSON can say of it: ``format``, ``classes`` (their names, in the order of the probabilities),
+        ``activation`` and ``output_activation`` (each a ``name`` and its settings), ``preparation`` (its values),
+        ``example`` (some rows as they are before the preparation) and ``run`` (where it comes from).
+    layers : list of (W, b)
+        Weights of shape (fan_in, fan_out) and biases of shape (fan_out,), in the precision that they were trained in.
+    preparation : dict of str to ndarray
+        The preparation's arrays.
+    """
+
+    about: dict[str, Any]
+    layers: list[tuple[NDArray[Any], NDArray[Any]]]
+    preparation: dict[str, NDArray[Any]]
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes."""
+        return list(self.about["classes"])
+
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        """The ``name`` and ``kind`` (number, category or text) of each column that it wants."""
+        return list(self.about["preparation"]["columns"])
+
+
+def write(model: Model, file: BinaryIO) -> None:
+    """Write a model file."""
+    arrays: dict[str, NDArray[Any]] = {ABOUT: np.array(json.dumps(model.about))}
+    arrays |= {PREPARATION + name: array for name, array in model.preparation.items()}
+    for number, (W, b) in enumerate(model.layers):
+        arrays |= {f"W{number}": W, f"b{number}": b}
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def read(path: str | Path) -> Model:
+    """Read a model file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is none, or one of a later layout.
+    """
+    with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        if ABOUT not in file.files:
+            raise ValueError(f"{path}: is no model file (it has no `{ABOUT}`)")
+        about = json.loads(str(file[ABOUT]))
+        if about["format"] > FORMAT:
+            raise ValueError(f"{path}: has layout {about['format']}, this reader knows {FORMAT}; use its own version")
+        numbers = range(sum(name[:1] == "W" and name[1:].isdigit() for name in file.files))
+        return Model(
+            about,
+            [(file[f"W{number}"], file[f"b{number}"]) for number in numbers],
+            {name[len(PREPARATION) :]: file[name] for name in file.files if name.startswith(PREPARATION)},
+        )
+
+
+def probabilities(model: Model, X: Any) -> NDArray[np.float64]:
+    """Pass prepared features through the network.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    X : ndarray or CSR array of shape (n_samples, n_features)
+        Features, as the preparation makes them.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        Class probabilities, ``exp(z) / sum(exp(z))`` of the logits ``z``. The network works in its own precision, the
+        probabilities are float64, so that the rows sum to 1 in either.
+    """
+    hidden, output = (_activation(model.about[name]) for name in ("activation", "output_activation"))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        a = X.astype(model.layers[0][0].dtype, copy=False)
+        for number, (W, b) in enumerate(model.layers):
+            a = (hidden if number < len(model.layers) - 1 else output)(a @ W + b)
+        logits = a.astype(np.float64)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def predictions(model: Model, frame: pd.DataFrame, features: Callable[..., Any]) -> pd.DataFrame:
+    """Predict the rows of a table.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    frame : DataFrame of n_samples rows
+        Its columns are found by their names; others than the model's are ignored.
+    features : callable
+        `nnsweep.data.prepared.features`, which goes with every model as a file of its own.
+
+    Returns
+    -------
+    DataFrame of n_samples rows
+        ``label``, the most probable class (of several the first), and ``probability_NAME`` for each class.
+
+    Raises
+    ------
+    ValueError
+        If a column is absent, a cell is none of its kind, or a row lies so far from all training that the network
+        has no finite number for it.
+    """
+    shares = probabilities(model, features(frame, model.about["preparation"], model.preparation))
+    if len(beyond := np.flatnonzero(~np.isfinite(shares).all(axis=1))):
+        more = f", and {len(beyond) - 1} more rows" if len(beyond) > 1 else ""
+        raise ValueError(f"row {beyond[0] + 1}: its numbers are too large for the network{more}")
+    names = [model.classes[number] for number in shares.argmax(axis=1)]
+    columns = [pd.Series(names, name="label", dtype=object)]
+    columns += [pd.Series(shares[:, place], name=name) for place, name in enumerate(output_columns(model)[1:])]
+    return pd.concat(columns, axis=1)
+
+
+def output_columns(model: Model) -> list[str]:
+    """Name the columns of `predictions`."""
+    return ["label", *(f"probability_{name}" for name in model.classes)]
+
+
+def _activation(settings: Mapping[str, Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    given = dict(settings)
+    function = ACTIVATIONS[given.pop("name")]
+    return lambda z: function(z, **given)
+
+
+def _gelu(z: NDArray[Any]) -> NDArray[Any]:
+    """``z * Phi(z)``; `ndtr` loses digits far below 0, where exp magnifies the rounding error of z * z."""
+    distribution = np.asarray(ndtr(z))
+    far = (z < -5) & (z > -40)  # it is 0 in float64 below
+    t = z[far]
+    coarse = np.trunc(16 * t) / 16  # few digits: its square is exact
+    powers = np.exp(-0.5 * coarse * coarse) * np.exp(-0.5 * (t - coarse) * (t + coarse))
+    distribution[far] = powers * erfcx(-t / math.sqrt(2)) / 2
+    return np.asarray(z * distribution)
+
+
+def _leaky_relu(z: NDArray[Any], negative_slope: float) -> NDArray[Any]:
+    return np.where(z > 0, z, negative_slope * np.minimum(z, 0))
+
+
+def _elu(z: NDArray[Any], alpha: float) -> NDArray[Any]:
+    return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
+
+
+ACTIVATIONS: dict[str, Callable[..., NDArray[Any]]] = {
+    "identity": lambda z: z,
+    "tanh": np.tanh,
+    "sigmoid": expit,
+    "relu": lambda z: np.maximum(z, 0),
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+    "gelu": _gelu,
+    "swish": lambda z: z * expit(z),
+}
+"""The value of each activation, by the name that the configuration has for it."""

@@ -1,0 +1,74 @@
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnsweep.data.preparation import Preparation, fitted
+from nnsweep.model.predictor import FORMAT, Model
+
+SETTINGS = {"leaky_relu": {"negative_slope": 0.03}, "elu": {"alpha": 1.7}}
+KINDS = {"age": "number", "fur": "category", "weight": "number", "colour": "category"}
+
+
+@pytest.fixture
+def cats() -> pd.DataFrame:
+    """Give a table with gaps: numbers and categories."""
+    random = np.random.default_rng(0)
+    n_rows = 40
+    table = pd.DataFrame(
+        {
+            "age": random.integers(0, 20, n_rows).astype(float),
+            "fur": pd.Series(random.choice(["long", "short", "none"], n_rows), dtype=object),
+            "weight": random.normal(4000, 900, n_rows),
+            "colour": pd.Series(random.choice(["black", "white", "=red, or so", "gr\u00e4u"], n_rows), dtype=object),
+        }
+    )
+    table.loc[3, "age"], table.loc[5, "fur"] = np.nan, None
+    return table
+
+
+@pytest.fixture
+def texts() -> pd.DataFrame:
+    return pd.DataFrame({"text": ["a cat sat on a mat", "a dog sat on a cat", "the mat of the dog", "cats and dogs"]})
+
+
+@pytest.fixture
+def preparation(cats: pd.DataFrame) -> Preparation:
+    return fitted(cats, KINDS, missing="most_frequent")[1]
+
+
+@pytest.fixture
+def network() -> Callable[..., Model]:
+    """Give a function that draws a network, of two hidden layers, behind a preparation."""
+
+    def drawn(
+        preparation: Preparation,
+        activation: str = "tanh",
+        dtype: str = "float64",
+        *,
+        output_activation: str = "identity",
+    ) -> Model:
+        names = [column.name for column in preparation.columns]
+        frame = pd.DataFrame({name: ["a"] for name in names})
+        kinds = {column.name: column.kind for column in preparation.columns}
+        frame = frame.assign(**{name: [1.0] for name in names if kinds[name] == "number"})
+        random = np.random.default_rng(1)
+        sizes = (preparation.transform(frame).shape[1], 7, 5, 3)
+        layers = [
+            (random.normal(0, 1, pair).astype(dtype), random.normal(0, 1, pair[1]).astype(dtype))
+            for pair in pairwise(sizes)
+        ]
+        about = {
+            "format": FORMAT,
+            "classes": ["10", "no\u00ebl", "=1+1"],
+            "activation": {"name": activation, **SETTINGS.get(activation, {})},
+            "output_activation": {"name": output_activation},
+            "preparation": preparation.values,
+            "example": None,
+            "run": {"run_id": "r1", "name": "7-5-tanh", "test_accuracy": 0.5},
+        }
+        return Model(about, layers, dict(preparation.arrays))
+
+    return drawn

@@ -1,0 +1,109 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from nnsweep.data import prepared
+from nnsweep.data.preparation import fitted
+from nnsweep.errors import ConfigError
+from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.model.onnx_graph import onnx_model
+from nnsweep.model.predictor import predictions
+
+onnxruntime = pytest.importorskip("onnxruntime")
+TOLERANCE = {"float32": 2e-6, "float64": 1e-13}
+"""Of a probability: another order of summation, and in float32 another formula of exp."""
+
+
+def run(model, inputs):
+    session = onnxruntime.InferenceSession(onnx_model(model).SerializeToString(), providers=["CPUExecutionProvider"])
+    assert [given.name for given in session.get_inputs()] == [*inputs]
+    return session, dict(zip(("label", "probabilities"), session.run(["label", "probabilities"], inputs), strict=True))
+
+
+def columns(table):
+    """Give a table as the graph takes it."""
+    kinds = {name: np.float64 if table[name].dtype.kind == "f" else object for name in table.columns}
+    return {
+        name: np.array([["" if cell is None else cell] for cell in table[name]], dtype=kind)
+        for name, kind in kinds.items()
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_onnxruntime_gives_the_same_probabilities(name, dtype, network, preparation, cats):
+    model = network(preparation, name, dtype)
+    _, told = run(model, columns(cats))
+    ours = predictions(model, cats, prepared.features)
+    assert told["probabilities"].dtype == np.float64
+    np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=TOLERANCE[dtype])
+    assert told["label"].tolist() == ours["label"].tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gelu_is_right_far_from_zero_too(dtype, network, preparation, cats):
+    model = network(preparation, "gelu", dtype)
+    wide = model._replace(layers=[(40 * W, 40 * b) for W, b in model.layers[:1]] + model.layers[1:])
+    _, told = run(wide, columns(cats))
+    ours = predictions(wide, cats, prepared.features).iloc[:, 1:]
+    np.testing.assert_allclose(told["probabilities"], ours, rtol=0, atol=100 * TOLERANCE[dtype])
+
+
+def test_an_output_activation_is_in_the_graph(network, preparation, cats):
+    model = network(preparation, output_activation="tanh")
+    _, told = run(model, columns(cats))
+    ours = predictions(model, cats, prepared.features)
+    np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=1e-13)
+
+
+def test_a_category_that_is_not_known_has_no_indicator(network, preparation, cats):
+    model, table = network(preparation), cats.assign(colour="purple")
+    _, told = run(model, columns(table))
+    ours = predictions(model, table, prepared.features)
+    np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("kinds", [{"age": "number", "weight": "number"}, {"fur": "category"}, {"weight": "number"}])
+def test_any_choice_of_columns_will_do(kinds, network, cats):
+    _, preparation = fitted(cats[[*kinds]], kinds, missing="most_frequent")
+    model = network(preparation, "relu")
+    _, told = run(model, columns(cats[[*kinds]]))
+    ours = predictions(model, cats, prepared.features)
+    np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_with_texts_the_graph_begins_at_the_features_and_says_so(dtype, network, texts):
+    _, preparation = fitted(texts, {"text": "text"})
+    model = network(preparation, "swish", dtype)
+    session, told = run(model, {"features": preparation.transform(texts).toarray().astype(dtype)})
+    ours = predictions(model, texts, prepared.features)
+    np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=TOLERANCE[dtype])
+    assert "TF-IDF" in session.get_modelmeta().custom_metadata_map["begins_at"]
+
+
+def test_the_metadata_name_classes_columns_and_run(network, preparation, cats):
+    session, _ = run(network(preparation), columns(cats))
+    told = {
+        name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items() if text[0] in "[{"
+    }
+    assert told["classes"] == ["10", "no\u00ebl", "=1+1"]
+    assert told["columns"] == [
+        {"name": name, "kind": kind} for name, kind in zip(cats, ["number", "category"] * 2, strict=True)
+    ]
+    assert told["run"]["run_id"] == "r1"
+
+
+def test_many_rows_and_a_single_one(network, preparation, cats):
+    model = network(preparation)
+    for table in (cats[:1], cats.loc[cats.index.repeat(50)]):
+        _, told = run(model, columns(table))
+        assert told["probabilities"].shape == (len(table), 3)
+
+
+def test_without_onnx_it_is_told_how_to_get_it(network, preparation, monkeypatch):
+    monkeypatch.setattr(sys.modules["nnsweep.model.onnx_graph"], "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'nnsweep\[onnx\]'"):
+        onnx_model(network(preparation))

@@ -1,0 +1,83 @@
+import gc
+import json
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnsweep.data.load import load
+from nnsweep.errors import DataError
+from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import Layer
+from nnsweep.model.packed import PREPARATION, packed, preparation_bytes
+from nnsweep.model.predictor import probabilities, read
+from nnsweep.sweep.folder import write_preparation, write_weights
+
+CONFIG = {"activation": {"name": "elu", "alpha": 1.5}, "output_activation": "identity"}
+
+
+@pytest.fixture
+def iris():
+    return load("iris", val_fraction=0.1)
+
+
+@pytest.fixture
+def left(iris, tmp_path):
+    """Give the files that a run leaves."""
+    random = np.random.default_rng(0)
+    layers = [Layer(random.normal(size=(1, 4, 5)), random.normal(size=(1, 1, 5)))]
+    layers += [Layer(random.normal(size=(1, 5, 3)), random.normal(size=(1, 1, 3)))]
+    last = [Layer(2 * W, 2 * b) for W, b in layers]
+    weights = write_weights(tmp_path, Trained(best_layers=layers, layers=last, best_epoch=2))
+    return write_preparation(tmp_path, preparation_bytes(iris)), weights, layers
+
+
+def test_a_model_has_the_best_weights_the_activations_and_where_it_comes_from(left, iris):
+    preparation, weights, layers = left
+    model = packed(preparation, weights, CONFIG, {"run_id": "r"})
+    for (W, b), layer in zip(model.layers, layers, strict=True):
+        np.testing.assert_array_equal(W, layer.W[0])
+        np.testing.assert_array_equal(b, layer.b[0, 0])
+    assert model.about["activation"] == {"name": "elu", "alpha": 1.5}
+    assert model.about["output_activation"] == {"name": "identity"}
+    assert model.about["run"] == {"run_id": "r"}
+    assert model.classes == ["setosa", "versicolor", "virginica"]
+    assert probabilities(model, iris.test.X).shape == (len(iris.test.y), 3)
+    assert json.loads(json.dumps(model.about)) == model.about
+
+
+def test_the_preparation_of_a_data_set_is_written_once_and_not_longer_kept_than_the_data(iris):
+    assert preparation_bytes(iris) is preparation_bytes(iris)
+    gone = weakref.ref(iris)
+    del iris
+    gc.collect()
+    other = load("iris", val_fraction=0.1)
+    assert preparation_bytes(other) == preparation_bytes(other)
+    assert gone() is not other
+
+
+def test_data_whose_preparation_is_not_known_have_none(iris):
+    assert preparation_bytes(replace(iris, preparation=None)) is None
+
+
+def test_the_example_is_rows_as_json_can_say_them(iris, tmp_path):
+    odd = pd.DataFrame({"a": [1, np.nan], "b": pd.Series(["x", None], dtype=object), "c": np.array([2, 3], np.int32)})
+    content = preparation_bytes(replace(iris, example=odd))
+    about = read(write_preparation(tmp_path, content)).about
+    assert about["example"] == {"columns": ["a", "b", "c"], "data": [[1.0, "x", 2], [None, None, 3]]}
+
+
+@pytest.mark.parametrize("name", [PREPARATION, "weights.npz"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"text"])
+def test_a_damaged_file_is_told(name, content, left, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=r"is damaged .*train the run again"):
+        packed(*left[:2], CONFIG, {})
+
+
+def test_weights_of_another_network_are_told(left, tmp_path):
+    np.savez(tmp_path / "weights.npz", best_W0=np.ones((4, 2)), best_b0=np.ones(2))
+    with pytest.raises(DataError, match="not those of a network with 3 classes"):
+        packed(*left[:2], CONFIG, {})

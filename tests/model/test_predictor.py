@@ -1,0 +1,158 @@
+import ast
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.sparse import csr_array
+
+from nnsweep.data import prepared
+from nnsweep.data.preparation import fitted
+from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.network import Layer, Network
+from nnsweep.mlp.passes import forward
+from nnsweep.model import predictor
+from nnsweep.model.predictor import ABOUT, FORMAT, predictions, probabilities, read, write
+
+SETTINGS = {"leaky_relu": {"negative_slope": 0.03}, "elu": {"alpha": 1.7}}
+SPREAD = np.concatenate(
+    [np.linspace(-45, 45, 4001), np.geomspace(1e-320, 1e300, 500), -np.geomspace(1e-320, 1e300, 500)]
+)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_that_of_the_trainer_bit_for_bit(name, dtype):
+    with np.errstate(all="ignore"):
+        z, settings = SPREAD.astype(dtype), SETTINGS.get(name, {})
+        ours, theirs = ACTIVATIONS[name](**settings).value(z.copy()), predictor.ACTIVATIONS[name](z, **settings)
+    assert theirs.dtype == ours.dtype == dtype
+    np.testing.assert_array_equal(theirs, ours)
+
+
+def test_no_activation_is_forgotten():
+    assert predictor.ACTIVATIONS.keys() == ACTIVATIONS.keys()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_probabilities_are_the_softmax_of_the_trainers_logits(name, dtype, network, preparation, cats):
+    model, X = network(preparation, name, dtype), preparation.transform(cats).astype(dtype)
+    hidden = ACTIVATIONS[name](**SETTINGS.get(name, {}))
+    trained = Network(hidden_layer_sizes=(7, 5), activation=hidden, output_activation=ACTIVATIONS["identity"]())
+    layers = [Layer(W[None], b[None, None]) for W, b in model.layers]
+    logits = forward(trained, layers, inputs(X)).a[-1][0].astype(np.float64)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    told = probabilities(model, X)
+    tolerance = {"float32": 1e-6, "float64": 1e-14}[dtype]  # products of another order of summation
+    np.testing.assert_allclose(told, powers / powers.sum(axis=1, keepdims=True), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(told.sum(axis=1), 1, rtol=0, atol=1e-15)
+    assert told.dtype == np.float64
+
+
+@given(arrays(np.float64, (3, 9), elements=st.floats(-1e3, 1e3)))
+def test_dense_and_sparse_features_get_the_same_probabilities(X):
+    layers = [(np.arange(27.0).reshape(9, 3) / 1e4 - 1e-3, np.zeros(3))]
+    about = {"activation": {"name": "relu"}, "output_activation": {"name": "identity"}}
+    model = predictor.Model(about, layers, {})
+    np.testing.assert_allclose(probabilities(model, csr_array(X)), probabilities(model, X), rtol=0, atol=1e-12)
+
+
+def test_the_output_activation_comes_before_the_softmax(network, preparation, cats):
+    model = network(preparation, output_activation="tanh")
+    shares = probabilities(model, preparation.transform(cats))
+    assert shares.max() < np.exp(1) / (np.exp(1) + 2 * np.exp(-1))
+
+
+def test_predictions_name_the_most_probable_class(network, preparation, cats):
+    told = predictions(network(preparation), cats, prepared.features)
+    assert list(told.columns) == ["label", "probability_10", "probability_no\u00ebl", "probability_=1+1"]
+    best = told.drop(columns="label").idxmax(axis=1).str.removeprefix("probability_")
+    assert told["label"].tolist() == best.tolist()
+    assert len(told) == len(cats)
+
+
+def test_columns_are_found_by_name_in_any_order_and_as_text(network, preparation, cats):
+    told = predictions(network(preparation), cats, prepared.features)
+    shuffled = cats[["weight", "colour", "fur", "age"]].assign(more=1)
+    as_text = shuffled.map(lambda cell: "" if cell is None or cell != cell else str(cell))
+    for other in (shuffled, as_text):
+        pd.testing.assert_frame_equal(predictions(network(preparation), other, prepared.features), told)
+
+
+def test_a_class_may_have_the_name_of_another_column(network, preparation, cats):
+    model = network(preparation)
+    model.about["classes"] = ["label", "probability_a", "a"]
+    told = predictions(model, cats, prepared.features)
+    assert list(told.columns) == ["label", "probability_label", "probability_probability_a", "probability_a"]
+
+
+def test_a_row_beyond_all_numbers_gets_no_label(network, preparation, cats):
+    cats.loc[[4, 9], "age"] = 1e308
+    with pytest.raises(ValueError, match="row 5: its numbers are too large for the network, and 1 more rows"):
+        predictions(network(preparation, "identity", "float32"), cats, prepared.features)
+
+
+def test_no_rows_get_no_predictions(network, preparation, cats):
+    assert predictions(network(preparation), cats[:0], prepared.features).shape == (0, 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_file_gives_back_what_was_written(dtype, network, preparation, cats, tmp_path):
+    model = network(preparation, "elu", dtype)
+    with open(tmp_path / "model.npz", "wb") as file:
+        write(model, file)
+    kept = read(tmp_path / "model.npz")
+    assert kept.about == model.about
+    assert [(W.dtype, b.dtype) for W, b in kept.layers] == 3 * [(np.dtype(dtype), np.dtype(dtype))]
+    one, other = (predictions(each, cats, prepared.features) for each in (kept, model))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_texts_go_through_the_file_too(network, texts, tmp_path):
+    _, preparation = fitted(texts, {"text": "text"})
+    model = network(preparation)
+    with open(tmp_path / "model.npz", "wb") as file:
+        write(model, file)
+    one, other = (predictions(each, texts, prepared.features) for each in (read(tmp_path / "model.npz"), model))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_file_is_never_unpickled(tmp_path):
+    canary = tmp_path / "canary"
+
+    class Payload:
+        def __reduce__(self):
+            return Path.touch, (canary,)
+
+    content = io.BytesIO()
+    np.savez(content, **{ABOUT: np.array([Payload()], dtype=object)})
+    (tmp_path / "model.npz").write_bytes(content.getvalue())
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        read(tmp_path / "model.npz")
+    assert not canary.exists()
+
+
+def test_a_later_layout_and_another_file_are_refused(tmp_path):
+    np.savez(tmp_path / "later.npz", **{ABOUT: np.array(json.dumps({"format": FORMAT + 1}))})
+    with pytest.raises(ValueError, match=f"has layout {FORMAT + 1}, this reader knows {FORMAT}"):
+        read(tmp_path / "later.npz")
+    np.savez(tmp_path / "other.npz", x=np.ones(2))
+    with pytest.raises(ValueError, match="is no model file"):
+        read(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("module", ["model/predictor.py", "data/prepared.py", "tracking/served.py"])
+def test_what_goes_with_a_model_needs_nothing_of_nnsweep(module):
+    tree = ast.parse((Path(predictor.__file__).parents[1] / module).read_text())
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    known = {"numpy", "scipy", "pandas", "sklearn"} | ({"mlflow"} if "tracking" in module else set())
+    assert {name.split(".")[0] for name in imported} - set(sys.stdlib_module_names) <= known

@@ -1,0 +1,49 @@
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnsweep.data import prepared
+from nnsweep.data.preparation import fitted
+from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.model.predictor import predictions, write
+
+TEXT = Path(__file__).with_name("readme_reader.py").read_text()
+
+
+@pytest.fixture(scope="module")
+def probabilities():
+    names = {}
+    exec(TEXT, names)
+    return names["probabilities"]
+
+
+def written(model, path):
+    with open(path, "wb") as file:
+        write(model, file)
+    return path
+
+
+def test_it_is_short_and_knows_numpy_alone():
+    assert len(TEXT.splitlines()) <= 30
+    assert [line for line in TEXT.splitlines() if "import" in line] == ["import json, math, numpy as np"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_it_gives_the_same_probabilities(name, dtype, probabilities, network, preparation, cats, tmp_path):
+    model = network(preparation, name, dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        told = probabilities(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
+    ours = predictions(model, cats, prepared.features).iloc[:, 1:]
+    np.testing.assert_allclose(told, ours, rtol=0, atol={"float32": 2e-6, "float64": 1e-13}[dtype])
+
+
+@pytest.mark.parametrize("kinds", [{"weight": "number"}, {"fur": "category"}])
+def test_it_reads_tables_of_numbers_alone_and_of_categories_alone(kinds, probabilities, network, cats, tmp_path):
+    model = network(fitted(cats[[*kinds]], kinds, missing="most_frequent")[1], output_activation="tanh")
+    told = probabilities(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in kinds})
+    ours = predictions(model, cats, prepared.features).iloc[:, 1:]
+    np.testing.assert_allclose(told, ours, rtol=0, atol=1e-13)

@@ -1,0 +1,126 @@
+import json
+import os
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from nnsweep.data import prepared
+from nnsweep.data.preparation import fitted
+from nnsweep.model.predictor import FORMAT, Model, predictions
+from nnsweep.tracking import model_folder
+from nnsweep.tracking.model_folder import save
+
+
+@pytest.fixture
+def cats():
+    table = pd.DataFrame(
+        {"age": [3.0, np.nan, 7.0, 1.0], "fur": pd.Series(["long", None, "short", "long"], dtype=object)}
+    )
+    return table.assign(more=1)
+
+
+def drawn(preparation, n_features):
+    random = np.random.default_rng(0)
+    about = {
+        "format": FORMAT,
+        "classes": ["no", "yes"],
+        "activation": {"name": "relu"},
+        "output_activation": {"name": "identity"},
+        "preparation": preparation.values,
+        "example": {"columns": ["age", "fur"], "data": [[3.0, "long"], [None, None]]},
+        "run": {"run_id": "r1", "test_accuracy": 0.5, "name": "odd \u00e9"},
+    }
+    layers = [(random.normal(size=(n_features, 2)), random.normal(size=2))]
+    return Model(about, layers, dict(preparation.arrays))
+
+
+@pytest.fixture
+def model(cats):
+    _, preparation = fitted(cats[["age", "fur"]], {"age": "number", "fur": "category"}, missing="most_frequent")
+    return drawn(preparation, 3)
+
+
+def loaded(folder):
+    from mlflow import pyfunc
+
+    return pyfunc.load_model(str(folder))
+
+
+def test_a_saved_folder_predicts_without_nnsweep(model, cats, tmp_path, monkeypatch):
+    save(model, tmp_path / "model")
+    wanted = predictions(model, cats, prepared.features)
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "nnsweep"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "nnsweep", None)
+    before = [*sys.path]
+    told = loaded(tmp_path / "model").predict(cats)
+    pd.testing.assert_frame_equal(told, wanted, check_exact=True)
+    assert sys.path == before
+
+
+def test_two_models_in_one_process_keep_their_own_code(model, cats, tmp_path):
+    save(model, tmp_path / "one")
+    save(model, tmp_path / "other")
+    code = tmp_path / "other" / "artifacts" / "predictor.py"
+    code.write_text(code.read_text().replace('name="label"', 'name="class"'))
+    one, other = loaded(tmp_path / "one"), loaded(tmp_path / "other")
+    assert [each.predict(cats).columns[0] for each in (one, other, one)] == ["label", "class", "label"]
+
+
+def test_signature_example_and_requirements(model, tmp_path):
+    save(model, tmp_path / "model", run_id="r1")
+    read = loaded(tmp_path / "model")
+    assert [(column.name, str(column.type)) for column in read.metadata.get_input_schema()] == [
+        ("age", "DataType.double"),
+        ("fur", "DataType.string"),
+    ]
+    assert [(column.name, str(column.type)) for column in read.metadata.get_output_schema()] == [
+        ("label", "DataType.string"),
+        ("probability_no", "DataType.double"),
+        ("probability_yes", "DataType.double"),
+    ]
+    assert read.metadata.run_id == "r1"
+    assert read.metadata.metadata["nnsweep"]["test_accuracy"] == 0.5
+    assert read.predict(read.input_example)["label"].isin(["no", "yes"]).all()
+    needed = (tmp_path / "model" / "requirements.txt").read_text().split()
+    assert needed == [f"{name}=={metadata.version(name)}" for name in ("mlflow", "numpy", "pandas", "scipy")]
+    conda = yaml.safe_load((tmp_path / "model" / "conda.yaml").read_text())
+    assert {"pip": needed} in conda["dependencies"]
+
+
+def test_texts_need_scikit_learn_too(tmp_path):
+    texts = pd.DataFrame({"text": ["a cat", "the dog"]})
+    X, preparation = fitted(texts, {"text": "text"})
+    model = drawn(preparation, X.shape[1])
+    model.about["example"] = None
+    save(model, tmp_path / "model")
+    assert f"scikit-learn=={metadata.version('scikit-learn')}" in (tmp_path / "model" / "requirements.txt").read_text()
+    pd.testing.assert_frame_equal(
+        loaded(tmp_path / "model").predict(texts), predictions(model, texts, prepared.features)
+    )
+
+
+def test_a_folder_holds_no_pickle_and_no_path_of_this_machine(model, tmp_path):
+    save(model, tmp_path / "model")
+    files = [path for path in (tmp_path / "model").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {"", ".py", ".npz", ".json", ".txt", ".yaml"}
+    for path in files:
+        content = path.read_bytes()
+        assert not any(os.fsencode(place) in content for place in (tmp_path.parent, Path(model_folder.__file__).parent))
+        assert b"/tmp" not in content
+
+
+def test_it_is_made_quickly(model, tmp_path):
+    """MLflow's own search for requirements would take seconds a model."""
+    save(model, tmp_path / "first")
+    begun = time.process_time()
+    save(model, tmp_path / "second")
+    assert time.process_time() - begun < 1
+    assert json.loads((tmp_path / "second" / "input_example.json").read_text())["columns"] == ["age", "fur"]
