@@ -138,6 +138,8 @@ def test_what_is_made_of_the_runs_leaks_nothing(server, tmp_path, secret_environ
     ]
     ids = [line.rsplit(",", 3)[1] for line in (tmp_path / "table.csv").read_text().splitlines()[1:]]
     said += [run(tmp_path, "diff", *ids, *where), run(tmp_path, "reproduce", ids[0], *where)]
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    said += [run(tmp_path, "register", sweep.name, *where), run(tmp_path, "save", ids[0], "-o", "model", *where)]
     assert [one.code for one in said] == [0] * len(said), said
     assert_nothing_leaked(tmp_path, Said(0, "".join(one.out for one in said), "".join(one.err for one in said)))
 
@@ -232,10 +234,12 @@ COMMANDS = [
     ("export", "nnsweep"),
     ("report", "nnsweep"),
     ("diff", "a", "b"),
+    ("register", "a"),
+    ("predict", "a", "b.csv"),
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=["sweep", "plan", "sync", "export", "report", "diff"])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[-1] if "=" in command[0] else command[0])
 @pytest.mark.parametrize("address", addresses(), ids=lambda address: re.match(r"\w+", address)[0])
 def test_a_store_that_cannot_be_reached_is_told_without_its_secrets(
     nnsweep, study, secret_environment, monkeypatch, address, command

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from nnsweep.tracking.client import client
 from tests.outside import (
     QUICK,
     Server,
@@ -73,6 +74,20 @@ def test_a_sweep_on_a_server_has_the_table_of_one_on_sqlite(server, undisturbed,
     assert table(server.database, "sound") == undisturbed
     assert statuses(server.database, "sound") == ALL_FINISHED
     assert n_unended(server.database) == 0
+
+
+def test_the_best_run_of_a_sweep_on_a_server_is_registered_there(server, tmp_path):
+    quick = ("data=iris", "arch=shallow,linear", "trainer.epochs=5", QUICK)
+    said = run(tmp_path, *quick, f"tracking.uri={server.uri}", "tracking.experiment=registered")
+    assert (said.code, said.err) == (0, "")
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    said = [run(tmp_path, "register", sweep.name, "--name", "best", "--uri", server.uri) for _ in range(2)]
+    assert [(one.code, one.err) for one in said] == 2 * [(0, "")]
+    assert [one.out.split(":")[0] for one in said] == ["best, version 1", "best, version 1, which was there already"]
+    asked = client(server.uri)
+    version = asked.get_model_version_by_alias("best", "champion")
+    (model,) = asked.search_logged_models([asked.get_experiment_by_name("registered").experiment_id])
+    assert (version.run_id, version.source) == (model.source_run_id, model.artifact_location)
 
 
 def soaked(*values: float) -> list:

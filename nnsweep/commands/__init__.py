@@ -6,7 +6,7 @@ import click
 
 import nnsweep
 
-NAMES = ("export", "report", "plot", "verify", "reproduce", "diff", "sync", "ui")
+NAMES = ("export", "report", "plot", "verify", "reproduce", "diff", "predict", "save", "register", "sync", "ui")
 """The commands, as `nnsweep --help` should list them."""
 
 

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from nnsweep.commands import NAMES
+
 TAB = {"mine/arch/bad.yaml": "name: bad\n\thidden_layer_sizes: [3]\n"}
 LONG = "x" * 300
 EXPORT = ["export", "Default"]
@@ -13,7 +15,7 @@ BAD = [
     (
         "a command that does not exist",
         "sweep",
-        "sweep: there is no such command; known: export, report, plot, verify, reproduce, diff, sync, ui",
+        f"sweep: there is no such command; known: {', '.join(NAMES)}",
     ),
     ("a key without a value", "seed", "seed: there is no such command"),
     ("nothing in quotes", "", "cannot be read"),

@@ -1,0 +1,43 @@
+"""``nnsweep predict``: what a run's network says of other data."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from nnsweep.commands.options import store_option
+
+
+@click.command()
+@click.argument("run")
+@click.argument("data")
+@click.option("--output", "-o", type=Path, metavar="PATH", help="File to write; its suffix decides the format.")
+@click.option("--format", "format_", help="csv, markdown, latex, html, json or parquet; csv on the terminal.")
+@click.option("--query", help="What to ask, where DATA is a database: sqlite:///FILE and one SELECT.")
+@click.option("--experiment", help="Where to look for the run; all experiments if not given.")
+@store_option
+def predict(
+    run: str,
+    data: str,
+    *,
+    output: Path | None,
+    format_: str | None,
+    query: str | None,
+    experiment: str | None,
+    uri: str | None,
+) -> None:
+    """Predict the rows of DATA with a RUN: the label of each, and a probability for each class.
+
+    DATA is a table with the columns that the run was trained on, in any order and among others; for a network that
+    reads texts, a folder of text files will do. RUN is a run's id, the beginning of one, or a name that only one run
+    has.
+
+    For example: nnsweep predict 20-20-tanh-inv-s0 new.csv --output predictions.csv
+    """
+    from nnsweep.leaving import found, predicted
+    from nnsweep.results.formats import format_of, write
+
+    if output:
+        format_ = format_ or format_of(output)
+    table = predicted(found(run, experiment, uri).model(), data, query)
+    write(table, output or sys.stdout.buffer, format_)

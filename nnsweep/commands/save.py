@@ -1,0 +1,27 @@
+"""``nnsweep save``: a run's model as a file, to be taken anywhere."""
+
+from pathlib import Path
+
+import click
+
+from nnsweep.commands.options import say, store_option
+
+
+@click.command()
+@click.argument("run")
+@click.option("--output", "-o", type=Path, required=True, metavar="PATH", help=".onnx, .npz, or a new folder.")
+@click.option("--experiment", help="Where to look for the run; all experiments if not given.")
+@store_option
+def save(run: str, *, output: Path, experiment: str | None, uri: str | None) -> None:
+    """Write the model of a RUN, its best weights and the preparation of its data, as what the suffix of PATH says.
+
+    An .onnx file is for onnxruntime and needs nnsweep[onnx]; an .npz file has plain arrays, for any program; a folder
+    is a model that MLflow loads and serves. RUN is a run's id, the beginning of one, or a name that only one run has.
+
+    For example: nnsweep save 20-20-tanh-inv-s0 --output model.onnx
+    """
+    from nnsweep.leaving import found, saved
+
+    found_run = found(run, experiment, uri)
+    saved(found_run.model(), output)
+    say(f"{found_run.title}: written to {output}")

@@ -1,0 +1,155 @@
+"""Leaving: a recorded run's network is used on other data, or written as a file that goes anywhere."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.files import temporary_folder, whole_file
+from nnsweep.loading import check_name
+from nnsweep.masking import masked
+from nnsweep.messages import visible
+from nnsweep.model import predictor
+from nnsweep.model.predictor import Model
+from nnsweep.tracking import model as models
+from nnsweep.tracking import reading, recorded
+from nnsweep.tracking.model_folder import save
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, resolved_uri
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Found(NamedTuple):
+    """A run that was found in its store.
+
+    Attributes
+    ----------
+    store : Store
+        Where it is.
+    record : RunRecord
+        What became of it.
+    """
+
+    store: Store
+    record: RunRecord
+
+    @property
+    def title(self) -> str:
+        """Its name and id."""
+        return f"{self.record.name} ({self.record.run_id})"
+
+    def model(self) -> Model:
+        """Make its model; see `nnsweep.tracking.model.model_of`."""
+        return models.model_of(self.store, self.record.run_id)
+
+
+def found(run: str, experiment: str | None, uri: str | None) -> Found:
+    """Find a run by its id, the beginning of its id, or its name; see `nnsweep.tracking.recorded.find`."""
+    check_name(experiment or "")
+    store, meant = recorded.find(resolved_uri(uri, Path.cwd()), run, experiment)
+    return Found(store, reading.record_of(meant))
+
+
+def predicted(model: Model, data: str, query: str | None = None) -> "pd.DataFrame":
+    """Predict the rows of a table, or the files of a folder of texts.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    data, query : str
+        Any table that `nnsweep.data.raw.read` reads, or a folder.
+
+    Returns
+    -------
+    DataFrame
+        See `nnsweep.model.predictor.predictions`; for a folder, the ``file`` of each row comes first.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read, or are not what the model wants.
+    """
+    from nnsweep.data import prepared
+    from nnsweep.data.raw import read
+    from nnsweep.data.table_columns import features_of
+
+    files = _texts(model, Path(data)) if query is None and os.path.isdir(data) else None
+    kinds: Any = {column["name"]: column["kind"] for column in model.columns}
+    table = features_of(read(data, query=query), kinds) if files is None else files
+    try:
+        told = predictor.predictions(model, table, prepared.features)
+    except ValueError as error:
+        raise DataError(f"{masked(visible(data))}: {visible(str(error))}") from error
+    if files is not None:
+        told.insert(0, "file", files["file"].tolist())
+    return told
+
+
+def _texts(model: Model, folder: Path) -> "pd.DataFrame":
+    """Read the files of a folder and of those in it, in the order of their names."""
+    import pandas as pd
+
+    wanted = [column["name"] for column in model.columns]
+    if len(wanted) != 1 or model.columns[0]["kind"] != "text":
+        listed = visible(", ".join(wanted))
+        raise DataError(f"{visible(str(folder))}: is a folder, and the model wants a table with the columns {listed}")
+    paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
+    if not names:
+        raise DataError(f"{visible(str(folder))}: has no files to predict")
+    texts = [_text(folder / name) for name in names]
+    return pd.DataFrame({wanted[0]: pd.Series(texts, dtype=object)}).assign(file=[*map(str, names)])
+
+
+def _text(path: Path) -> str:
+    shown = visible(str(path))
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{shown}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{shown}, byte {error.start + 1}: is no UTF-8; save the file as UTF-8") from error
+
+
+def saved(model: Model, output: Path) -> None:
+    """Write a model as what a suffix says: ``.onnx``, ``.npz``, or none for a folder of MLflow's.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be written there, or onnx is wanted and not installed.
+    """
+    suffix = output.suffix.lower()
+    if suffix == ".onnx":
+        from nnsweep.model.onnx_graph import onnx_model
+
+        content = onnx_model(model).SerializeToString()
+        with whole_file(output) as file:
+            file.write(content)
+    elif suffix == ".npz":
+        with whole_file(output) as file:
+            predictor.write(model, file)
+    elif suffix:
+        raise ConfigError(
+            f"--output={visible(str(output))}: must end in .onnx or .npz, or name a new folder, without a suffix"
+        )
+    else:
+        _save_folder(model, output)
+
+
+def _save_folder(model: Model, output: Path) -> None:
+    """Write the folder under another name, and give it its own when it is whole."""
+    shown = f"cannot write {visible(str(output))}"
+    if os.path.lexists(output):
+        raise ConfigError(f"{shown}: it is there already; choose another folder")
+    if not output.parent.is_dir():
+        raise ConfigError(f"{shown}: there is no folder {visible(str(output.parent))}; create it first")
+    try:
+        with temporary_folder(output.parent) as temporary:
+            save(model, temporary / "model", run_id=model.about["run"]["run_id"])
+            os.rename(temporary / "model", output)
+    except OSError as error:
+        raise ConfigError(f"{shown}: {error.strerror or error}; choose another folder") from error

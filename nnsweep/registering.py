@@ -1,0 +1,105 @@
+"""Registering: the best run of a sweep, or another one of its runs, goes into the model registry."""
+
+from pathlib import Path
+
+from nnsweep.errors import ConfigError
+from nnsweep.loading import check_name
+from nnsweep.masking import masked
+from nnsweep.messages import visible
+from nnsweep.results.frame import frame
+from nnsweep.results.ranking import ranked
+from nnsweep.tracking import model as models
+from nnsweep.tracking import reading, recorded, registry
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, resolved_uri
+
+
+def registered(
+    sweep: str,
+    *,
+    name: str | None = None,
+    alias: str | None = None,
+    run: str | None = None,
+    experiment: str | None = None,
+    uri: str | None = None,
+) -> list[str]:
+    """Put the best run of a sweep, or another one of its runs, into the model registry.
+
+    Returns
+    -------
+    list of str
+        What to tell the user.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such sweep or run, or a name is none.
+    DataError
+        If the run has not left what a model needs.
+    StoreError
+        If the store cannot be used.
+    """
+    check_name(experiment or "")
+    address = resolved_uri(uri, Path.cwd())
+    if name is not None:
+        registry.check_names(name, alias)
+    store = recorded.store_of_sweep(address, sweep, experiment)
+    name = name or registry.model_name(store.experiment)
+    registry.check_names(name, alias)
+    record = _chosen(store, sweep, run)
+    made = registry.register(
+        store,
+        record.run_id,
+        models.log(store, record.run_id),
+        name=name,
+        alias=alias,
+        description=_described(record, sweep),
+        tags=_tags(record, sweep),
+    )
+    return _told(store, record, made, alias)
+
+
+def _chosen(store: Store, sweep: str, run: str | None) -> RunRecord:
+    records = {record.run_id: record for record in reading.job_runs(store, sweep)}
+    if run is not None:
+        meant = reading.record_of(recorded.find(store.uri, run, store.experiment)[1])
+        if meant.run_id not in records:
+            raise ConfigError(f"--run={visible(run)}: is none of sweep {visible(sweep)}")
+        return meant
+    first = ranked(frame([*records.values()]))["run_id"].tolist()[:1]
+    if not first or records[first[0]].state != "finished":
+        raise ConfigError(f"sweep {visible(sweep)} has no run that finished: there is nothing to register")
+    return records[first[0]]
+
+
+def _described(record: RunRecord, sweep: str) -> str:
+    settings = ", ".join(f"{key}={record.settings[key]}" for key in ("data", "activation") if key in record.settings)
+    return f"{record.name} of sweep {sweep} ({settings}): {_accuracy(record)}"
+
+
+def _accuracy(record: RunRecord) -> str:
+    accuracy = record.metrics.get("test_accuracy")
+    return "no test accuracy" if accuracy is None else f"test accuracy {accuracy:.4f}"
+
+
+def _tags(record: RunRecord, sweep: str) -> dict[str, str]:
+    tags = {
+        "run_id": record.run_id,
+        "sweep": sweep,
+        "key": record.key,
+        "data_digest": record.data_digest,
+        "test_accuracy": repr(record.metrics["test_accuracy"]) if "test_accuracy" in record.metrics else "",
+    }
+    return {f"nnsweep.{key}": text for key, text in tags.items() if text}
+
+
+def _told(store: Store, record: RunRecord, made: registry.Registered, alias: str | None) -> list[str]:
+    which = f"models:/{made.name}@{alias}" if alias else f"models:/{made.name}/{made.version}"
+    known = "" if made.is_new else ", which was there already"
+    pointed = f"; {alias} points at it" if alias else ""
+    address = masked(store.uri)
+    return [
+        f"{made.name}, version {made.version}{known}: {record.name} ({record.run_id}), {_accuracy(record)}{pointed}",
+        f"Load it:   mlflow.set_tracking_uri('{address}'); mlflow.pyfunc.load_model('{which}').predict(frame)",
+        f"Serve it:  MLFLOW_TRACKING_URI='{address}' mlflow models serve --model-uri '{which}' --env-manager local",
+    ]

@@ -1,0 +1,293 @@
+import json
+import os
+import shutil
+import sqlite3
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+
+from nnsweep import leaving
+from nnsweep.data import prepared
+from nnsweep.data.load import load
+from nnsweep.data.preparation import fitted
+from nnsweep.errors import DataError
+from nnsweep.model.predictor import FORMAT, Model, predictions, read
+from nnsweep.results.formats import SUFFIXES
+from nnsweep.tracking.client import client
+from nnsweep.tracking.model import logged
+from nnsweep.tracking.reading import correct, job_runs
+from nnsweep.tracking.store import existing
+
+QUICK = ("data=iris", "trainer.epochs=20", "tracking.pictures=false")
+WIDTH = "petal width (cm)"
+GOOD, OTHER = "32-relu-cosine-s0", "linear-relu-cosine-s0"
+
+
+@pytest.fixture
+def store(study):
+    return lambda name="nnsweep": existing(f"sqlite:///{study}/mlflow.db", name)
+
+
+@pytest.fixture
+def sweep(nnsweep, study, store):
+    """Train two networks; give the sweep's id, and the records by name."""
+    said = nnsweep("arch=shallow,linear", *QUICK)
+    assert (said.code, said.err) == (0, "")
+    (folder,) = (study / "multirun").iterdir()
+    return folder.name, {record.name: record for record in job_runs(store())}
+
+
+def names_of_iris():
+    return [column.name for column in load("iris", val_fraction=0.1).preparation.columns]
+
+
+@pytest.fixture
+def flowers(study):
+    """Write the test part of the iris data as a table of its raw values; give what is written."""
+    iris = load("iris", val_fraction=0.1)
+    arrays = iris.preparation.arrays
+    raw = pd.DataFrame(iris.test.X * arrays["scale"] + arrays["mean"], columns=names_of_iris()).round(1)
+    raw.to_csv(study / "flowers.csv", index=False)
+    return raw
+
+
+def test_predictions_are_right_where_the_run_was_right(nnsweep, study, sweep, store, flowers):
+    said = nnsweep("predict", GOOD, "flowers.csv", "-o", "told.csv")
+    assert (said.code, said.out, said.err) == (0, "", "")
+    told, iris = pd.read_csv(study / "told.csv"), load("iris", val_fraction=0.1)
+    assert list(told.columns) == ["label", *(f"probability_{name}" for name in iris.class_names)]
+    right = told["label"] == np.array(iris.class_names)[iris.test.y]
+    assert right.tolist() == correct(store(), sweep[1][GOOD].run_id).tolist()
+    np.testing.assert_allclose(told.iloc[:, 1:].sum(axis=1), 1, rtol=0, atol=1e-15)
+
+
+def test_every_table_and_every_format_says_the_same(nnsweep, study, sweep, flowers):
+    shuffled = flowers[flowers.columns[::-1]].assign(note="=1+1")
+    shuffled.to_parquet(study / "flowers.parquet")
+    shuffled.to_csv(study / "flowers.tsv.gz", sep="\t", index=False)
+    with sqlite3.connect(study / "flowers.db") as database:
+        shuffled.to_sql("flowers", database)
+    database.close()
+    csv = nnsweep("predict", GOOD, "flowers.csv").out
+    assert csv.startswith("label,probability_setosa,")
+    for data in ("flowers.parquet", "flowers.tsv.gz"):
+        assert nnsweep("predict", GOOD, data).out == csv
+    assert nnsweep("predict", GOOD, "sqlite:///flowers.db", "--query", "select * from flowers").out == csv
+    nnsweep("predict", GOOD, "flowers.csv", "--output", "told.json")
+    nnsweep("predict", GOOD, "flowers.csv", "--output", "told.parquet")
+    rows, table = json.loads((study / "told.json").read_text()), pd.read_parquet(study / "told.parquet")
+    assert [list(row.values()) for row in rows] == table.to_numpy().tolist()
+    assert {".csv", ".json", ".parquet"} <= SUFFIXES.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda raw: raw.drop(columns=WIDTH), [f"there is no column {WIDTH!r}; its columns: sepal length (cm), "]),
+        (lambda raw: raw.iloc[:, :2], ["there is no column 'petal length (cm)'", f"there is no column {WIDTH!r}"]),
+        (lambda raw: raw.assign(**{WIDTH: "wide"}), [f"line 2, column 4 ({WIDTH}): 'wide' is not a number"]),
+        (lambda raw: raw.assign(**{WIDTH: "1e999"}), [f"line 2, column 4 ({WIDTH}): '1e999' is beyond the numbers"]),
+        (lambda raw: raw.assign(**{WIDTH: ""}), [f"column {WIDTH!r}, row 1: there is no value, and the training part"]),
+    ],
+)
+def test_data_that_do_not_fit_are_told_in_a_line_each(change, told, nnsweep, study, sweep, flowers):
+    change(flowers).to_csv(study / "flowers.csv", index=False)
+    said = nnsweep("predict", GOOD, "flowers.csv", "-o", "told.csv")
+    assert (said.code, said.out) == (4, "")
+    assert len(said.err.splitlines()) >= len(told)
+    for line, wanted in zip(said.err.splitlines(), told, strict=False):
+        assert line.startswith("nnsweep: error: flowers.csv")
+        assert wanted in line
+    assert "Traceback" not in said.err
+    assert not (study / "told.csv").exists()
+
+
+def test_no_such_data_run_or_format(nnsweep, sweep, flowers):
+    assert (nnsweep("predict", GOOD, "nothing.csv").code, nnsweep("predict", "nobody", "flowers.csv").code) == (4, 2)
+    said = nnsweep("predict", GOOD, "flowers.csv", "-o", "told.doc")
+    assert said.code == 2
+    assert "cannot tell the format" in said.err
+
+
+def test_a_run_without_weights_or_of_an_earlier_version_is_told(nnsweep, study, store):
+    nnsweep("optimizer.learning_rate=1e300", "activation=identity", "tracking.models=none", *QUICK)
+    (record,) = job_runs(store())
+    place = study / "mlartifacts" / record.run_id / "artifacts"
+    for name, told in (("preparation.npz", "as an earlier version left it"), ("weights.npz", "it is diverged")):
+        (place / name).unlink()
+        said = nnsweep("save", record.run_id, "-o", "model.npz")
+        assert (said.code, said.err.count("\n")) == (4, 1)
+        assert told in said.err
+    assert not (study / "model.npz").exists()
+
+
+def reader_of_texts():
+    texts = pd.DataFrame({"text": ["good good", "bad bad", "good day", "bad day"]})
+    _, preparation = fitted(texts, {"text": "text"})  # bad, day, good
+    about = {"format": FORMAT, "classes": ["bad", "good"], "preparation": preparation.values, "example": None}
+    about |= {"activation": {"name": "relu"}, "output_activation": {"name": "identity"}, "run": {"run_id": "r"}}
+    return Model(about, [(np.array([[9.0, 0], [0, 0], [0, 9.0]]), np.zeros(2))], dict(preparation.arrays))
+
+
+def test_a_folder_of_texts_is_predicted_file_by_file(tmp_path):
+    for name, text in {"b.txt": "a good one", "a/c": "\ufeffbad", ".hidden": "bad", ".git/x": "bad"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    told = leaving.predicted(reader_of_texts(), str(tmp_path))
+    assert told[["file", "label"]].to_numpy().tolist() == [[os.path.join("a", "c"), "bad"], ["b.txt", "good"]]
+
+
+def test_a_column_of_texts_is_found_by_its_name(tmp_path):
+    (tmp_path / "posts.csv").write_text('id,text\n1,"good, very"\n2,bad\n')
+    assert leaving.predicted(reader_of_texts(), str(tmp_path / "posts.csv"))["label"].tolist() == ["good", "bad"]
+
+
+def test_a_folder_that_is_none_of_texts_is_refused(tmp_path, study, nnsweep, sweep):
+    with pytest.raises(DataError, match="has no files to predict"):
+        leaving.predicted(reader_of_texts(), _empty(tmp_path))
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "one").write_bytes(b"caf\xe9")
+    with pytest.raises(DataError, match="byte 4: is no UTF-8"):
+        leaving.predicted(reader_of_texts(), str(tmp_path / "texts"))
+    said = nnsweep("predict", GOOD, "texts")
+    assert said.code == 4
+    assert "is a folder, and the model wants a table with the columns sepal length (cm)" in said.err
+
+
+def _empty(folder):
+    (folder / "empty").mkdir()
+    return str(folder / "empty")
+
+
+def test_a_saved_model_gives_the_same_wherever_it_goes(nnsweep, study, sweep, flowers):
+    for output in ("model.npz", "model.onnx", "folder"):
+        said = nnsweep("save", GOOD, "--output", output)
+        assert (said.code, said.err) == (0, "")
+        assert said.out.startswith(f"{GOOD} (")
+    told = predictions(read(study / "model.npz"), flowers, prepared.features)
+    assert told.to_csv(index=False) == nnsweep("predict", GOOD, "flowers.csv").out
+    session = onnxruntime.InferenceSession(study / "model.onnx", providers=["CPUExecutionProvider"])
+    label, shares = session.run(None, {name: flowers[[name]].to_numpy() for name in flowers})
+    assert label.tolist() == told["label"].tolist()
+    np.testing.assert_allclose(shares, told.iloc[:, 1:], rtol=0, atol=2e-6)
+    assert (study / "folder" / "MLmodel").exists()
+    assert not list(study.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("model.txt", "must end in .onnx or .npz"),
+        ("there", "it is there already"),
+        ("nowhere/model", "there is no folder"),
+        ("nowhere/model.npz", "there is no folder"),
+    ],
+)
+def test_where_nothing_can_be_written_that_is_told(output, told, nnsweep, study, sweep):
+    (study / "there").mkdir()
+    said = nnsweep("save", GOOD, "-o", output)
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert told in said.err
+
+
+def test_the_best_run_is_registered_once_and_the_alias_moved(nnsweep, study, sweep, store, flowers):
+    asked, (sweep_id, records) = client(store().uri), sweep
+    said = nnsweep("register", sweep_id)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"nnsweep, version 1: {GOOD} (")
+    assert "mlflow.pyfunc.load_model('models:/nnsweep@champion')" in said.out
+    other = nnsweep("register", sweep_id, "--run", OTHER)
+    assert other.out.startswith(f"nnsweep, version 2: {OTHER} (")
+    assert asked.get_model_version_by_alias("nnsweep", "champion").run_id == records[OTHER].run_id
+    again = nnsweep("register", sweep_id)
+    assert again.out.startswith("nnsweep, version 1, which was there already: ")
+    version = asked.get_model_version_by_alias("nnsweep", "champion")
+    record = records[GOOD]
+    assert (version.version, version.run_id) == (1, record.run_id)
+    assert version.tags == {
+        "nnsweep.run_id": record.run_id,
+        "nnsweep.sweep": sweep_id,
+        "nnsweep.key": record.key,
+        "nnsweep.data_digest": record.data_digest,
+        "nnsweep.test_accuracy": repr(record.metrics["test_accuracy"]),
+    }
+    assert version.description.startswith(f"{GOOD} of sweep {sweep_id} (data=iris, activation=relu): test accuracy ")
+    assert len(asked.search_model_versions("name = 'nnsweep'")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("nothing",), "there is no sweep 'nothing'"),
+        (("it's",), "there is no sweep"),
+        (("SWEEP", "--experiment", "other"), "there is no experiment 'other'"),
+        (("SWEEP", "--run", "nobody"), "there is no run 'nobody'"),
+        (("SWEEP", "--name", "a/b"), "must be printable text without"),
+        (("SWEEP", "--name", " "), "must be printable text without"),
+        (("SWEEP", "--alias", "latest"), "neither latest nor like v1"),
+        (("SWEEP", "--alias", "V2"), "neither latest nor like v1"),
+        (("SWEEP", "--alias", "a b"), "must be letters, digits"),
+    ],
+)
+def test_what_cannot_be_registered_is_told(arguments, told, nnsweep, sweep):
+    said = nnsweep("register", *(sweep[0] if one == "SWEEP" else one for one in arguments))
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert told in said.err
+
+
+def test_a_sweep_in_which_nothing_finished_has_no_best(nnsweep, study):
+    nnsweep("optimizer.learning_rate=1e300", "activation=identity", *QUICK)
+    (folder,) = (study / "multirun").iterdir()
+    said = nnsweep("register", folder.name)
+    assert (said.code, "has no run that finished" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [("best", {GOOD}), ("all", {GOOD, OTHER}), ("none", set())])
+def test_a_sweep_ends_with_the_models_that_are_wanted(wanted, kept, nnsweep, store):
+    said = nnsweep("arch=shallow,linear", f"tracking.models={wanted}", *QUICK)
+    assert (said.code, said.err) == (0, "")
+    assert {record.name for record in job_runs(store()) if logged(store(), record.run_id)} == kept
+    again = nnsweep("arch=shallow,linear", f"tracking.models={wanted}", *QUICK)
+    assert (again.code, again.err) == (0, "")
+    assert len(client(store().uri).search_logged_models([store().experiment_id])) == len(kept)
+
+
+def test_a_model_that_cannot_be_made_is_a_warning_and_is_made_later(nnsweep, study, store, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "model")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client(store_uri(study)), "log_model_artifacts", full)
+        said = nnsweep(*QUICK, "sweep.workers=1")
+    assert said.code == 0
+    (folder,) = (study / "multirun").iterdir()
+    assert said.err.startswith("nnsweep: warning: no model was kept: ")
+    assert said.err.endswith(f". To make it later: nnsweep register {folder.name}\n")
+    (record,) = job_runs(store())
+    assert (record.state, logged(store(), record.run_id)) == ("finished", None)
+    assert nnsweep("register", folder.name).code == 0
+    assert logged(store(), record.run_id)
+
+
+def store_uri(study):
+    return f"sqlite:///{study}/mlflow.db"
+
+
+def test_how_models_are_kept_is_not_in_a_jobs_key(nnsweep, store):
+    nnsweep(*QUICK, "tracking.models=none")
+    assert "1 finished before" in nnsweep(*QUICK, "tracking.models=all").out
+    assert len(job_runs(store())) == 1
+
+
+def test_another_store_than_the_environments_has_its_own_registry(nnsweep, study, ready_store_file):
+    shutil.copy(ready_store_file, study / "other.db")
+    where = ("--uri", f"sqlite:///{study}/other.db")
+    assert nnsweep(*QUICK, "tracking.uri=sqlite:///other.db").code == 0
+    (folder,) = (study / "multirun").iterdir()
+    said = nnsweep("register", folder.name, *where)
+    assert (said.code, said.err) == (0, "")
+    assert f"mlflow.set_tracking_uri('{where[1]}')" in said.out
+    assert client(where[1]).get_model_version_by_alias("nnsweep", "champion").version == 1
+    assert nnsweep("save", GOOD, *where, "-o", "model.npz").code == 0
