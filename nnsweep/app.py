@@ -21,12 +21,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nnsweep import interruption
+from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError, StoreError, UserError, machines
 from nnsweep.messages import nearest, visible
 from nnsweep.outcome import Outcome, Telling
 from nnsweep.sweep import fresh
 from nnsweep.sweep.arguments import prepared
-from nnsweep.sweep.leaves import conf_dir
 from nnsweep.sweep.refusals import refused
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
@@ -56,6 +56,12 @@ def _physical_cores() -> int:
     return physical_cores()
 
 
+def _commands_told() -> str:
+    from nnsweep.commands import summaries
+
+    return "\n".join(f"  {name:<10}  {said}" for name, said in summaries().items())
+
+
 # Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function
 _NEXT_HYDRA = not hydra.__version__.startswith("1.3.")
 VERSION_BASE: dict[str, Any] = {} if _NEXT_HYDRA else {"version_base": "1.3"}
@@ -63,6 +69,7 @@ VERSION_BASE: dict[str, Any] = {} if _NEXT_HYDRA else {"version_base": "1.3"}
 _register = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register_new_resolver")
 _register("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
 _register("nnsweep_cores", _physical_cores, replace=True)
+_register("nnsweep_commands", _commands_told, replace=True)
 # conf/hydra/launcher/ray.yaml stands before the plugin's configuration of that name: Hydra 1.3 checks ours against it
 # and announces in every process, here and in the workers, that 1.4 will not
 warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that is not there: `_problems` tells it
@@ -284,6 +291,8 @@ def _run(given: Sequence[str]) -> None:
     from nnsweep.commands import NAMES, commands
 
     logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks on the terminal
+    if given and given[0] == "help":
+        given = ["--help"] if len(given) == 1 else [*given[1:2], "--help"]
     if given and given[0] in ("--version", *NAMES):
         commands.main([*given], prog_name="nnsweep", standalone_mode=False)
     elif given and given[0].isidentifier():

@@ -100,6 +100,7 @@ def sweep(
     >>> answer = nnsweep.compare(runs)  # doctest: +SKIP
     """
     from nnsweep import app
+    from nnsweep.conf_tree import conf_dir
     from nnsweep.sweep.arguments import prepared
     from nnsweep.sweep.multirun import Wanted
     from nnsweep.sweep.written import given, override
@@ -111,7 +112,7 @@ def sweep(
         lines += ["dry_run=true"] if dry_run else []
         own, rest = prepared([*lines, *([] if config_dir is None else ["--config-dir", os.fspath(config_dir)])])
         place = None if folder is None else Path(folder).absolute()
-        wanted = Wanted(overrides=rest, conf=app.conf_dir(), own=own, folder=place, experiment=experiment)
+        wanted = Wanted(overrides=rest, conf=conf_dir(), own=own, folder=place, experiment=experiment)
         outcome = _swept(wanted, progress=progress)
         return _plan(outcome) if outcome.plan else _results(outcome)
 

@@ -6,7 +6,21 @@ import click
 
 import nnsweep
 
-NAMES = ("export", "report", "plot", "verify", "reproduce", "diff", "predict", "save", "register", "sync", "ui")
+NAMES = (
+    "init",
+    "completion",
+    "export",
+    "report",
+    "plot",
+    "verify",
+    "reproduce",
+    "diff",
+    "predict",
+    "save",
+    "register",
+    "sync",
+    "ui",
+)
 """The commands, as `nnsweep --help` should list them."""
 
 
@@ -28,3 +42,15 @@ class _Commands(click.Group):
 @click.version_option(nnsweep.__version__, prog_name="nnsweep")
 def commands() -> None:
     """Work with the runs that sweeps have recorded."""
+
+
+def summaries() -> dict[str, str]:
+    """Say in a line what each command does.
+
+    Returns
+    -------
+    dict
+        The first sentence of a command's help, by its name.
+    """
+    found = {name: commands.get_command(click.Context(commands), name) for name in NAMES}
+    return {name: command.get_short_help_str(limit=90) for name, command in found.items() if command}

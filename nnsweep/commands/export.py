@@ -5,17 +5,24 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import listed, store_option
+from nnsweep.commands.options import experiment_argument, files, listed, store_option, sweep_option
 
 
 @click.command()
-@click.argument("experiment")
-@click.option("--output", "-o", type=Path, metavar="PATH", help="File to write; its suffix decides the format.")
+@experiment_argument
+@click.option(
+    "--output",
+    "-o",
+    type=Path,
+    metavar="PATH",
+    shell_complete=files,
+    help="File to write; its suffix decides the format.",
+)
 @click.option("--format", "format_", help="csv, markdown, latex, html, json or parquet; csv on the terminal.")
 @click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
 @click.option("--columns", help="Which columns, separated by commas; all that differ if not given.")
 @click.option("--sort", help="Columns to sort by, separated by commas; -test_accuracy means highest first.")
-@click.option("--sweep", help="Only the runs of the sweep with this id.")
+@sweep_option
 @click.option("--histories", is_flag=True, help="The curves of the chosen runs in long form, every epoch.")
 @store_option
 def export(

@@ -1,11 +1,25 @@
 """What several commands have in common: how the store is named, lists are written, and lines are said."""
 
 import click
+from click.shell_completion import CompletionItem
 
+from nnsweep.completion import stored
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 
 store_option = click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
+experiment_argument = click.argument("experiment", shell_complete=stored.experiments)
+sweep_option = click.option("--sweep", help="Only the runs of the sweep with this id.", shell_complete=stored.sweeps)
+
+
+def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Have the shell complete the names of files; click's own type of paths would trip over names none can have."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def folders(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Have the shell complete the names of folders."""
+    return [CompletionItem(incomplete, type="dir")]
 
 
 def listed(text: str | None) -> tuple[str, ...]:

@@ -4,14 +4,23 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import store_option
+from nnsweep.commands.options import experiment_argument, folders, store_option, sweep_option
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
 
 
-@click.command()
-@click.argument("experiment")
-@click.option("--output", "-o", type=Path, default="pictures", show_default=True, help="Folder to write into.")
+@click.command(short_help="Draw the runs of EXPERIMENT: maps, curves, costs.")
+@experiment_argument
+@click.option(
+    "--output",
+    "-o",
+    type=Path,
+    metavar="PATH",
+    shell_complete=folders,
+    default="pictures",
+    show_default=True,
+    help="Folder to write into.",
+)
 @click.option(
     "--format",
     "format_",
@@ -21,10 +30,13 @@ from nnsweep.messages import visible
     help="Of files.",
 )
 @click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
-@click.option("--sweep", help="Only the runs of the sweep with this id.")
+@sweep_option
 @store_option
 def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: str | None, uri: str | None) -> None:
-    """Draw the runs of EXPERIMENT: maps, curves, costs, every picture that says something about them."""
+    """Draw the runs of EXPERIMENT: maps, curves, costs, every picture that says something about them.
+
+    For example: nnsweep plot depth_width --output pictures --format svg
+    """
     from nnsweep.loading import store_of
     from nnsweep.results.frame import frame
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs

@@ -5,20 +5,28 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import listed, store_option
+from nnsweep.commands.options import experiment_argument, files, listed, store_option
+from nnsweep.completion import stored
 from nnsweep.masking import masked
 
 
-@click.command()
-@click.argument("experiment")
-@click.option("--output", "-o", type=Path, metavar="PATH", help="File to write: .html, .md or .tex.")
+@click.command(short_help="Say what EXPERIMENT has found, and how sure that is.")
+@experiment_argument
+@click.option(
+    "--output", "-o", type=Path, metavar="PATH", shell_complete=files, help="File to write: .html, .md or .tex."
+)
 @click.option("--title", default="", help="The question, as a heading; the experiment's name if not given.")
 @click.option("--metric", default="test_accuracy", show_default=True, help="What the best is best by.")
 @click.option("--baseline", help="The configuration to compare the best with, by its label.")
 @click.option("--by", help="The columns that make a configuration, separated by commas; all settings that vary.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals.")
 @click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
-@click.option("--sweep", multiple=True, help="Only the runs of the sweep with this id; may be given several times.")
+@click.option(
+    "--sweep",
+    multiple=True,
+    help="Only the runs of the sweep with this id; may be given several times.",
+    shell_complete=stored.sweeps,
+)
 @click.option(
     "--pictures", is_flag=True, help="Write pictures beside a .md or .tex file; an .html file has them in it."
 )
@@ -37,7 +45,10 @@ def report(
     pictures: bool,
     uri: str | None,
 ) -> None:
-    """Say what EXPERIMENT has found and how sure that is; as Markdown on the terminal, or in a file."""
+    """Say what EXPERIMENT has found and how sure that is; as Markdown on the terminal, or in a file.
+
+    For example: nnsweep report depth_width --output report.html --baseline 32
+    """
     from nnsweep.reporting import print_report
     from nnsweep.reporting import report as reported
 

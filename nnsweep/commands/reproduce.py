@@ -9,7 +9,7 @@ from nnsweep.errors import DifferenceError
 from nnsweep.messages import visible
 
 
-@click.command()
+@click.command(short_help="Train a recorded RUN again, and compare it bit for bit.")
 @click.argument("run")
 @click.option("--experiment", help="Where to look for the run; all experiments if not given.")
 @store_option

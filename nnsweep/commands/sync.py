@@ -4,15 +4,18 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import store_option
+from nnsweep.commands.options import folders, store_option
 from nnsweep.errors import DataError
 
 
-@click.command()
-@click.argument("folder", default="multirun", type=click.Path(path_type=Path))
+@click.command(short_help="Send to the store what waits in job folders.")
+@click.argument("folder", default="multirun", type=Path, shell_complete=folders)
 @store_option
 def sync(folder: Path, *, uri: str | None) -> None:
-    """Send to the store what it does not have yet of the jobs in FOLDER: of one sweep's folder, or of many."""
+    """Send to the store what it does not have yet of the jobs in FOLDER: of one sweep's folder, or of many.
+
+    For example: nnsweep sync multirun --uri sqlite:///other.db
+    """
     from nnsweep.sweep.sync import sync
     from nnsweep.tracking.store import check, resolved_uri
 

@@ -11,7 +11,10 @@ from nnsweep.commands.options import store_option
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
 @store_option
 def ui(*, port: int, uri: str | None) -> None:
-    """Browse the runs in the MLflow UI, on this machine alone."""
+    """Browse the runs in the MLflow UI, on this machine alone.
+
+    For example: nnsweep ui --port 5001
+    """
     from nnsweep.tracking.store import resolved_uri
     from nnsweep.tracking.ui import serve
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from nnsweep.commands.options import files
 from nnsweep.errors import DifferenceError
 from nnsweep.masking import masked
 from nnsweep.messages import visible
@@ -13,7 +14,7 @@ MOST_SHOWN = 100
 
 
 @click.command()
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("table", type=Path, shell_complete=files)
 @click.option("--uri", help="The store; the one that the table's manifest names if not given.")
 def verify(table: Path, *, uri: str | None) -> None:
     """Make an exported TABLE again from the store, and name the cells that differ.

@@ -10,16 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nnsweep.conf_tree import choice, conf_dir, groups
+
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
-
-
-def conf_dir() -> str:
-    """Return the folder of the configuration tree: inside an installed wheel, or beside the package."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "config.yaml").is_file():
-            return str(folder)
-    raise FileNotFoundError(f"there is no conf/config.yaml in or beside {package}; install nnsweep again")
 
 
 def leaf(group: str, name: Any, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -55,11 +48,8 @@ def leaf(group: str, name: Any, values: Mapping[str, Any] | None = None) -> dict
 
 @functools.cache
 def _leaves(group: str) -> dict[str, dict[str, Any]]:
-    import yaml
-
-    files = Path(conf_dir(), group).glob("*.yaml")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return {file.stem: yaml.load(file.read_bytes(), loader) for file in files}
+    folders = [Path(conf_dir())]
+    return {name: choice(folders, group, name) for name in groups(folders)[group]}
 
 
 def _resolved(value: Any, values: Mapping[str, Any]) -> Any:

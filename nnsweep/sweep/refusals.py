@@ -49,7 +49,7 @@ def problems(error: Exception) -> tuple[str, ...] | None:
     if isinstance(error, UserError):
         return error.problems
     if isinstance(error, click.ClickException):
-        return (error.format_message(),)
+        return (" ".join(error.format_message().split()),)
     if isinstance(error, HydraException | OmegaConfBaseException):
         return (told(error),)
     if absent := absent_plugin(error):

@@ -5,7 +5,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from nnsweep.app import VERSION_BASE
-from nnsweep.sweep.leaves import conf_dir, leaf
+from nnsweep.conf_tree import conf_dir
+from nnsweep.sweep.leaves import leaf
 
 GROUPS = ("activation", "arch", "data", "init", "optimizer", "schedule", "trainer")
 
