@@ -133,9 +133,11 @@ def test_the_options_of_sweeps_are_hydras():
 
 
 @pytest.mark.parametrize("key", VALUES)
-def test_the_words_offered_for_a_setting_are_accepted(key, nnsweep):
+def test_the_words_offered_for_a_setting_are_accepted(key, nnsweep, study):
+    (study / "table.csv").write_text("a,b\n" + "".join(f"{n},{n % 2}\n" for n in range(40)))
+    given = ["data=table", "data.path=table.csv", "data.target=b"] if key.startswith("data.") else ["data=iris"]
     for value in VALUES[key]:
-        assert nnsweep(f"{key}={value}", "data=iris", "dry_run=true").code == 0
+        assert nnsweep(f"{key}={value}", *given, "dry_run=true").code == 0
 
 
 def test_experiments_and_sweeps_are_those_of_the_working_folders_store(nnsweep, study):

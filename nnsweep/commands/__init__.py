@@ -8,6 +8,7 @@ import nnsweep
 
 NAMES = (
     "init",
+    "doctor",
     "completion",
     "export",
     "report",

@@ -13,6 +13,7 @@ OWN = ("--config-dir", "-cd")
 VALUES = {
     "rerun": ("all", "failed", "none"),
     "trainer.dtype": ("float32", "float64"),
+    "data.missing": ("drop", "mean", "most_frequent"),
     "hydra.mode": ("RUN", "MULTIRUN"),
 }
 """The values of settings that take one of a few words."""

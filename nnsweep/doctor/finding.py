@@ -1,0 +1,90 @@
+"""A finding: what was looked at, how it is, and what is to be done about it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, NamedTuple, TypeAlias
+
+from nnsweep.errors import StoreError, UserError
+
+State: TypeAlias = Literal["ok", "warning", "problem"]
+"""With a ``warning`` sweeps run, if slower or less safely; with a ``problem`` some or all do not."""
+
+
+class Finding(NamedTuple):
+    """What a check has found.
+
+    Attributes
+    ----------
+    what : str
+        What was looked at.
+    state : str
+        See `State`.
+    says : str
+        How it is.
+    way_out : str
+        What to do; empty if there is nothing to be done.
+    of_the_store : bool
+        Whether it is about where results are kept.
+    """
+
+    what: str
+    state: State
+    says: str
+    way_out: str = ""
+    of_the_store: bool = False
+
+    def in_words(self) -> str:
+        """Say it in a line.
+
+        Examples
+        --------
+        >>> Finding("disk", "warning", "500 MB are free", "make room").in_words()
+        'warning  disk: 500 MB are free; make room'
+        """
+        return f"{self.state:<8} {self.what}: {self.says}{f'; {self.way_out}' if self.way_out else ''}"
+
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+Check: TypeAlias = Callable[[], Iterable[Finding]]
+
+
+def found(what: str, check: Check) -> Iterator[Finding]:
+    """Make a check; one that cannot be made is a finding, too: an installation may be broken in any way.
+
+    Parameters
+    ----------
+    what : str
+        What is looked at.
+    check : callable
+        Gives findings.
+    """
+    try:
+        yield from check()
+    except UserError as error:
+        for problem in error.problems:
+            yield Finding(what, "problem", problem, of_the_store=isinstance(error, StoreError))
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        yield Finding(what, "problem", f"it could not be looked at ({said})", "install nnsweep again")
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "record"), counted(2, "record")
+    ('1 record', '2 records')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def size(n_bytes: float) -> str:
+    """Write a size for people.
+
+    Examples
+    --------
+    >>> size(812), size(3_400_000), size(16e9)
+    ('812 B', '3.4 MB', '16 GB')
+    """
+    power = min((len(str(int(n_bytes))) - 1) // 3, len(_UNITS) - 1)
+    return f"{n_bytes / 1000**power:.4g} {_UNITS[power]}"

@@ -1,0 +1,94 @@
+"""What is kept on disks: the store with its runs, the job folders, and the caches of data."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from nnsweep.doctor.finding import Finding, counted, size
+from nnsweep.files import nearest_folder
+
+JOBS = "multirun"
+"""The folder of all sweeps' folders."""
+
+
+def store(uri: str | None, folder: Path) -> Iterator[Finding]:
+    """Look at the store, without making one.
+
+    Parameters
+    ----------
+    uri : str or None
+        As `nnsweep.tracking.store.resolved_uri` takes it.
+    folder : Path
+        The working folder.
+    """
+    from nnsweep.tracking import sqlite
+    from nnsweep.tracking.condition import condition
+    from nnsweep.tracking.store import check, resolved_uri
+
+    chosen = resolved_uri(uri, folder)
+    check(chosen)
+    database = sqlite.file_of(chosen)
+    if database and not os.path.lexists(database):
+        yield Finding("store", "ok", f"there is none yet; the first sweep makes {chosen}")
+        return
+    seen = condition(chosen)
+    parts = [counted(seen.n_experiments, "experiment")]
+    parts += [size(seen.n_bytes)] if seen.n_bytes is not None else []
+    parts += [f"schema {seen.schema}, as this MLflow's"] if seen.schema else []
+    yield Finding("store", "ok", f"{chosen} ({', '.join(parts)})")
+    yield from _running(seen.running, seen.forsaken)
+
+
+def _running(running: list[str], forsaken: list[str]) -> Iterator[Finding]:
+    if forsaken:
+        shown = ", ".join(forsaken[:3]) + (", ..." if len(forsaken) > 3 else "")
+        yield Finding(
+            "runs", "warning", f"{len(forsaken)} are open though their processes are gone ({shown})",
+            "the next sweep of their experiment closes them, and so does nnsweep sync",
+        )  # fmt: skip
+    else:
+        yield Finding("runs", "ok", f"{len(running)} are open, and their processes at work" if running else "all ended")
+
+
+def job_folders(folder: Path) -> Iterator[Finding]:
+    """Count the records that wait to be sent."""
+    from nnsweep.sweep.folder import RECORD, is_sent
+
+    records = [path for pattern in (f"*/{RECORD}", f"*/*/{RECORD}") for path in (folder / JOBS).glob(pattern)]
+    waiting = [path for path in records if not is_sent(path.parent)]
+    if waiting:
+        says = f"{len(waiting)} of {counted(len(records), 'record')} in {JOBS} not sent to the store yet"
+        yield Finding("job folders", "warning", says, "send them: nnsweep sync")
+    else:
+        yield Finding(
+            "job folders", "ok", f"{counted(len(records), 'record')} in {JOBS}, none of which waits for the store"
+        )
+
+
+def corpus() -> Iterator[Finding]:
+    """Look for the 20 newsgroups."""
+    from nnsweep.data.corpus import CACHE_FILE
+
+    file = Path(os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data").expanduser() / CACHE_FILE
+    if not file.exists():
+        yield Finding("newsgroups", "ok", f"not there yet; data=newsgroups fetches them once, to {file.parent}")
+    elif not os.access(file, os.R_OK):
+        yield Finding("newsgroups", "problem", f"{file} may not be read", "change its permissions")
+    else:
+        yield Finding("newsgroups", "ok", f"{file} ({size(file.stat().st_size)})")
+
+
+def cache() -> Iterator[Finding]:
+    """Look at the folder of prepared data."""
+    from nnsweep.data.cache import cache_folder
+
+    folder = cache_folder()
+    nearest = nearest_folder(folder) if folder else None
+    if folder is None or nearest is None or not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        says = f"{folder or 'its folder'} cannot be used, so data are prepared again for every sweep"
+        yield Finding("data cache", "warning", says, "name a folder of your own in NNSWEEP_CACHE")
+    elif not folder.is_dir():
+        yield Finding("data cache", "ok", f"nothing in it yet; it will be {folder}")
+    else:
+        sizes = [path.lstat().st_size for path in folder.rglob("*") if path.is_file()]
+        yield Finding("data cache", "ok", f"{size(sum(sizes))} in {folder}, which may be deleted at any time")

@@ -1,0 +1,276 @@
+"""The doctor: what is well is said to be, what is not is found, and nothing is touched."""
+
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from nnsweep.doctor import installation, machine, storage, training
+from nnsweep.doctor.finding import Finding, found
+from nnsweep.errors import StoreError
+from tests.outside import begin, kill, n_unended, run, wait_until
+
+QUICK = ("data=iris", "trainer.epochs=1", "tracking.pictures=false")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def states(out: str) -> dict[str, str]:
+    return {line.split(None, 1)[1].partition(": ")[0]: line.split(None, 1)[0] for line in out.splitlines()}
+
+
+def line_about(what: str, out: str) -> str:
+    (line,) = (line for line in out.splitlines() if line.split(None, 1)[1].startswith(f"{what}: "))
+    return line
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """Work in an empty folder, with nothing of this machine's user."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("SCIKIT_LEARN_DATA", "NNSWEEP_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+# ---- the command
+
+
+def test_a_fresh_installation_is_well_and_an_empty_folder_stays_empty_and_it_is_quick(empty):
+    began = time.perf_counter()
+    said = run(empty, "doctor")
+    assert time.perf_counter() - began < 10  # 2 s on an idle machine
+    assert (said.code, said.err) == (0, "")
+    assert {"ok"} == {*states(said.out).values()}
+    assert [*empty.iterdir()] == []
+    assert f"there is none yet; the first sweep makes sqlite:///{empty}/mlflow.db" in said.out
+    assert "every bit of it" in said.out or "all but the last digits" in said.out
+
+
+def test_a_store_is_looked_at_and_not_changed(nnsweep, study):
+    assert nnsweep(*QUICK).code == 0
+    before = contents(study)
+    said = nnsweep("doctor")
+    assert said.code == 0, said.out
+    line = line_about("store", said.out)
+    assert "2 experiments" in line
+    assert "as this MLflow's" in line
+    assert line_about("runs", said.out).endswith("all ended")
+    assert line_about("job folders", said.out).startswith("ok       job folders: 1 record in multirun")
+    after = {name: text for name, text in contents(study).items() if not name.endswith(("-shm", "-wal"))}
+    assert after == {name: text for name, text in before.items() if not name.endswith(("-shm", "-wal"))}
+
+
+def test_runs_of_processes_that_were_killed_are_told(study):
+    process = begin(study, "data=iris", "trainer.epochs=100000000", "sweep.workers=1", "tracking.pictures=false")
+    wait_until(lambda: n_unended(study / "mlflow.db") >= 2, "a run")
+    alive = run(study, "doctor")
+    kill(process)
+    said = run(study, "doctor")
+    assert "and their processes at work" in line_about("runs", alive.out)
+    assert line_about("runs", said.out).startswith("warning  runs: 2 are open though their processes are gone (")
+    assert said.code == 0
+    assert run(study, *QUICK).code == 0
+    assert line_about("runs", run(study, "doctor").out).endswith("all ended")
+
+
+def test_records_that_wait_are_told_with_the_command_that_sends_them(nnsweep, study):
+    assert nnsweep(*QUICK).code == 0
+    (sent,) = study.glob("multirun/*/*/sent.json")
+    sent.unlink()
+    said = nnsweep("doctor")
+    assert said.code == 0
+    line = line_about("job folders", said.out)
+    assert line == "warning  job folders: 1 of 1 record in multirun not sent to the store yet; send them: nnsweep sync"
+    assert nnsweep("sync").code == 0
+
+
+def _damage(database: Path) -> None:
+    database.write_bytes(b"no database" * 1000)
+
+
+def _others(database: Path) -> None:
+    database.unlink()
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("CREATE TABLE other (name)")
+
+
+def _older(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as store:
+        store.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+        store.commit()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [(_damage, "cannot be read"), (_others, "is not an MLflow store"), (_older, "was made by an older MLflow")],
+)
+def test_a_store_that_cannot_be_used_is_a_problem_with_its_exit_code(change, told, study):
+    change(study / "mlflow.db")
+    said = run(study, "doctor")
+    assert said.code == 5
+    assert line_about("store", said.out).startswith("problem  store: ")
+    assert told in line_about("store", said.out)
+    assert said.err == "nnsweep: error: 1 problem: store; see above\n"
+
+
+def test_a_server_that_is_not_there_is_a_problem_and_its_password_is_not_shown(empty):
+    said = run(empty, "doctor", "--json", MLFLOW_TRACKING_URI="http://somebody:canary-01@127.0.0.1:9/?token=canary-02")
+    assert said.code == 5
+    assert "canary" not in said.out + said.err
+    told = json.loads(said.out)
+    assert told["n_problems"] == 1
+    assert [one["what"] for one in told["findings"] if one["state"] == "problem"] == ["store"]
+    assert all({*one} == {"what", "state", "says", "way_out"} for one in told["findings"])
+
+
+def test_a_wrong_option_is_told_in_a_line(nnsweep):
+    said = nnsweep("doctor", "--jsn")
+    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+
+
+# ---- single checks
+
+
+def test_a_check_that_breaks_is_a_problem_and_not_the_end():
+    def broken():
+        yield Finding("a", "ok", "well")
+        raise ZeroDivisionError("division by zero")
+
+    def refusing():
+        raise StoreError("away")
+
+    assert [one.state for one in found("a", broken)] == ["ok", "problem"]
+    assert [*found("store", refusing)] == [Finding("store", "problem", "away", of_the_store=True)]
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Have an installation as it is told."""
+
+    def be(versions: dict[str, str], wanted: list[str], python: str = ">=3.11", extras: tuple[str, ...] = ()) -> None:
+        def version(name: str) -> str:
+            if name not in versions:
+                raise metadata.PackageNotFoundError(name)
+            return versions[name]
+
+        class Told(dict[str, str]):
+            def get_all(self, _: str) -> list[str]:
+                return [*extras]
+
+        monkeypatch.setattr(metadata, "version", version)
+        monkeypatch.setattr(metadata, "requires", lambda _: wanted)
+        monkeypatch.setattr(metadata, "metadata", lambda _: Told({"Requires-Python": python}))
+
+    return be
+
+
+def test_packages_that_are_missing_or_of_another_version_are_named(installed):
+    installed(
+        {"numpy": "2.3.1", "scipy": "1.9"}, ["numpy<3,>=2.1", "scipy>=1.14", "pandas>=2", "jax; extra == 'bench'"]
+    )
+    told = [*installation.packages()]
+    assert [(one.state, one.says) for one in told] == [
+        ("problem", "scipy is 1.9, and must be >=1.14"),
+        ("problem", "pandas is missing"),
+    ]
+    installed({"numpy": "2.3.1"}, ["numpy<3,>=2.1"])
+    assert [one.state for one in installation.packages()] == ["ok"]
+
+
+def test_a_python_that_is_too_old_is_a_problem(installed):
+    installed({}, [], python=">=99")
+    (told,) = installation.python()
+    assert told.state == "problem"
+    assert "which is not >=99" in told.says
+
+
+def test_optional_parts_are_never_a_problem_and_those_for_developers_are_not_told(installed):
+    wanted = ["numpy>=2", "here>=1; extra == 'one'", "there>=1; extra == 'two'", "x; extra == 'dev'"]
+    installed({"numpy": "2.1", "here": "1.0"}, wanted, extras=("one", "two", "dev"))
+    told = [*installation.extras()]
+    assert [(one.what, one.state) for one in told] == [("optional: one", "ok"), ("optional: two", "ok")]
+    assert told[0].says == "installed"
+    assert "there is missing" in told[1].says
+
+
+def test_a_configuration_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    shutil.copytree(installation.conf_tree.conf_dir(), tmp_path / "conf")
+    monkeypatch.setattr(installation.conf_tree, "conf_dir", lambda: str(tmp_path / "conf"))
+    assert [one.state for one in installation.configurations()] == ["ok"]
+    (tmp_path / "conf" / "arch" / "deep.yaml").write_text("a: [\n")
+    (told,) = installation.configurations()
+    assert told.state == "problem"
+    assert "arch/deep.yaml" in told.says
+
+
+def test_a_plugin_that_hydra_does_not_find_is_a_problem(monkeypatch):
+    monkeypatch.setattr("nnsweep.sweep.plugins.plugin_names", lambda: ["BasicLauncher", "StackedLauncher"])
+    (told,) = installation.plugins()
+    assert (told.state, told.says) == ("problem", "Hydra does not find GridSweeper")
+
+
+@pytest.mark.parametrize(("free", "state"), [(5e7, "problem"), (5e8, "warning"), (5e9, "ok")])
+def test_a_disk_that_is_nearly_full_is_told(free, state, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    (told,) = machine.disk(tmp_path / "not" / "there")
+    assert told.state == state
+
+
+def test_a_low_limit_of_open_files_is_told_by_a_process_that_has_it(empty):
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)); " \
+        "from nnsweep.doctor.machine import open_files; print(next(iter(open_files())).in_words())"  # fmt: skip
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "warning  open files: at most 200; allow more: ulimit -n 1024\n"
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] != 200
+
+
+def test_a_machines_limits_are_read_where_its_control_group_has_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    assert not any("quota" in one.says for one in machine.cores())
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    (tmp_path / "memory.max").write_text("500000000\n")
+    assert any("1.5 by the control group's quota" in one.says for one in machine.cores())
+    (told,) = machine.memory()
+    assert told.state == "warning"
+    assert told.says.startswith("500 MB (a limit)")
+
+
+def test_the_known_training_is_known_and_one_that_is_another_is_a_problem(monkeypatch):
+    (told,) = training.training()
+    assert told.state == "ok"
+    assert training.final_cost() == pytest.approx(float.fromhex(training.GOLDEN), rel=1e-12)
+    monkeypatch.setattr(training, "final_cost", lambda: 0.098)
+    assert [one.state for one in training.training()] == ["problem"]
+    costs = iter([0.1, 0.2])
+    monkeypatch.setattr(training, "final_cost", lambda: next(costs))
+    (told,) = training.training()
+    assert "came to 0.1 and then to 0.2" in told.says
+
+
+def test_the_caches_of_data_are_told_and_none_is_made(empty, monkeypatch):
+    assert [one.state for one in (*storage.corpus(), *storage.cache())] == ["ok", "ok"]
+    assert [*empty.iterdir()] == []
+    (empty / "scikit_learn_data").mkdir()
+    (empty / "scikit_learn_data" / "20news-bydate_py3.pkz").write_bytes(b"1234")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(empty / "caches"))
+    (empty / "caches" / "nnsweep").mkdir(parents=True)
+    (empty / "caches" / "nnsweep" / "a.npy").write_bytes(b"123456")
+    assert "(4 B)" in next(iter(storage.corpus())).says
+    assert next(iter(storage.cache())).says.startswith(f"6 B in {empty / 'caches' / 'nnsweep'}")
+    monkeypatch.setenv("NNSWEEP_CACHE", os.devnull)
+    assert next(iter(storage.cache())).state == "warning"
