@@ -110,15 +110,20 @@ def files() -> dict[str, str]:
 def _table() -> Iterator[str]:
     """Draw the rows, with nothing but `random.Random.random`, which gives the same numbers for ever."""
     drawn = random.Random(0)
-    rows = []
-    for kind, (length, width, colours) in _KINDS.items():
-        for _ in range(_ROWS_A_KIND):
-            size = _normal(drawn)
-            long, wide = length + 3.0 * size, width + 0.8 * size + 1.2 * _normal(drawn)
-            ways = [colour for colour, share in colours.items() for _ in range(share)]
-            rows.append(f"{long:.1f},{wide:.1f},{ways[int(drawn.random() * len(ways))]},{kind}")
+    rows: dict[str, None] = {}  # in order, and each once: an example in two parts would be one that is known already
+    for number, kind in enumerate(_KINDS, start=1):
+        while len(rows) < number * _ROWS_A_KIND:
+            rows[_row(drawn, kind)] = None
     yield "length,width,colour,kind"
     yield from sorted(rows, key=lambda _: drawn.random())
+
+
+def _row(drawn: random.Random, kind: str) -> str:
+    length, width, colours = _KINDS[kind]
+    size = _normal(drawn)
+    long, wide = length + 3.0 * size, width + 0.8 * size + 1.2 * _normal(drawn)
+    ways = [colour for colour, share in colours.items() for _ in range(share)]
+    return f"{long:.1f},{wide:.1f},{ways[int(drawn.random() * len(ways))]},{kind}"
 
 
 def _normal(drawn: random.Random) -> float:
