@@ -1,0 +1,338 @@
+"""What README and docstrings promise is done here: every command, every line of Python, every output shown.
+
+A block that no rule covers fails, so that nothing untested can be added; to add one, extend `ADDED`, `REPLACED` or
+`SHOWN`. Shell lines are run by bash, with programs that note how they are called; what they were called with is then
+given to the program itself, in the order of the page and in one working folder.
+"""
+
+import ast
+import contextlib
+import inspect
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+
+import nnsweep
+from nnsweep import conf_tree, errors
+from nnsweep.app import main
+from nnsweep.commands import NAMES, commands
+
+ROOT = Path(nnsweep.__file__).parents[1]
+PAGE = ROOT / "README.md"
+LONGEST = 200
+"""Lines that README may have."""
+
+if not PAGE.is_file():
+    pytest.skip("this is not a checkout: there is no README.md", allow_module_level=True)
+
+QUICK = ("trainer.epochs=1",)
+PLAN = ("dry_run=true",)
+ADDED = {  # how a sweep's words begin: what is added to make it cheap; a key that is there already is replaced
+    "-m arch=shallow,wide,deep": QUICK,
+    "activation=tanh,relu,gelu": (*QUICK, "data=iris", "seed=0,1"),
+    "arch=custom arch.hidden_layer_sizes": (*QUICK, "data=iris"),
+    "data=newsgroups": PLAN,
+    "arch.depth=range(1,6)": (*PLAN, "data=iris"),
+    "activation=rel,tanh": (),
+    "plot depth_width": ("--format", "svg"),
+}
+NOT_RUN = ("ui",)
+"""Commands that do not end: only their options are read."""
+REPLACED: dict[str, str] = {}
+"""What is put in the place of expensive lines of Python."""
+SHOWN = {  # a text block without commands, by its first word: the words whose output it shows
+    "best_": "-m arch=shallow,wide,deep",
+}
+PREPARED = [  # studies that the page speaks of as there
+    ["experiment=depth_width", "sweep.grids=[]", "arch.depth=1,2", "arch.width=4,8", "seed=0,1", *QUICK],
+]
+CORPUS = ("data=newsgroups", "experiment=notebook")
+"""Words that need the 20 newsgroups."""
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, and its text with the number of the first line."""
+
+    kind: str
+    line: int
+    text: str
+
+
+def blocks() -> list[Block]:
+    found, lines = [], PAGE.read_text().splitlines()
+    fences = [number for number, line in enumerate(lines) if line.startswith("```")]
+    for first, last in zip(fences[::2], fences[1::2], strict=True):
+        found.append(Block(lines[first][3:], first + 2, "\n".join(lines[first + 1 : last])))
+    return found
+
+
+BLOCKS = blocks()
+LINES = [(f"{block.line + n}: {line[:50]}", line) for block in BLOCKS if block.kind == "sh"
+         for n, line in enumerate(block.text.splitlines())]  # fmt: skip
+
+
+def test_every_block_is_of_a_kind_that_is_tested():
+    assert {block.kind for block in BLOCKS} <= {"sh", "python", "text"}
+    assert LINES
+    for block in BLOCKS:
+        if block.kind == "text":
+            assert "\n$ " in f"\n{block.text}" or block.text.split()[0] in SHOWN, block
+
+
+# ---- the working folder, and how commands are run in it
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, ready_store_file: Path) -> Iterator[Path]:
+    """Work in a folder with a store that has what the page takes for granted."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copy(ready_store_file, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setattr("sys.argv", ["nnsweep"])
+        for words in PREPARED:
+            said = run(words)
+            assert said.code == 0, said.err
+        yield folder
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def run(words: list[str]) -> Said:
+    out, err = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    return Said(code, out.buffer.getvalue().decode(), err.getvalue())
+
+
+_NOTE = '#!/bin/sh\n{{ printf \'%s\\0\' "{name}" "$@"; printf \'\\n\\0\'; }} >> "$NOTES"\n'
+
+
+def called(line: str, folder: Path) -> list[list[str]]:
+    """Let bash run a line; give the programs that it called, each with its words."""
+    bins = folder / "programs"
+    wanted = {*re.findall(r"[\w./-]+/bin/\w+", line), *(f"{bins}/{name}" for name in ("python", "python3", "nnsweep"))}
+    for path in map(folder.joinpath, wanted):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_NOTE.format(name=path.name))
+        path.chmod(0o755)
+    notes = folder / "notes"
+    notes.write_text("")
+    environment = {"PATH": f"{bins}{os.pathsep}{os.environ['PATH']}", "NOTES": str(notes)}
+    said = subprocess.run(["bash", "-euc", line], cwd=folder, env=environment, capture_output=True, text=True)
+    assert (said.returncode, said.stderr) == (0, ""), line
+    return [words.split("\0")[:-1] for words in notes.read_text().split("\n\0")[:-1]]
+
+
+def cheap(words: list[str]) -> list[str]:
+    """Make a command cheap, by the table."""
+    line = " ".join(words)
+    fits = [added for begins, added in ADDED.items() if line.startswith(begins)]
+    if words[0] not in NAMES:
+        assert len(fits) == 1, f"ADDED has no rule for: {line}"
+    added = [*fits[0]] if fits else []
+    if words[0] in NAMES:
+        return words + added
+    keys = {word.partition("=")[0] for word in added}
+    return [word for word in words if word.partition("=")[0] not in keys] + added
+
+
+def filled(words: list[str]) -> list[str]:
+    """Put names of runs where the page says RUN."""
+    if "RUN" not in words:
+        return words
+    known = iter(run(["export", "depth_width", "--columns", "run_id", "--sort", "run_id"]).out.split()[1:])
+    return [next(known) if word == "RUN" else word for word in words]
+
+
+def checked(program: str, words: list[str]) -> Said | None:
+    """Run what a program was called with, if it is nnsweep; check what can be checked of others."""
+    if program in ("python", "python3") and words[:2] == ["-m", "nnsweep"]:
+        program, words = "nnsweep", words[2:]
+    if program == "nnsweep":
+        if words[0] in NOT_RUN:
+            command = commands.get_command(click.Context(commands), words[0])
+            command.make_context(words[0], words[1:])
+            return None
+        return run(cheap(filled(words)))
+    if program == "pip":
+        check_pip(words)
+        return None
+    assert words[:2] in (["-m", "venv"], ["-m", "pytest"]), f"there is no rule for {program} {' '.join(words)}"
+    return None
+
+
+def check_pip(words: list[str]) -> None:
+    """See that what pip is asked for is there: files, and optional parts."""
+    optional = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert words[0] == "install"
+    for word in words[1:]:
+        path, _, extra = word.partition("[")
+        assert word.startswith("-") or (ROOT / path).exists()
+        assert not extra or extra.rstrip("]") in optional
+
+
+def need_corpus(line: str) -> None:
+    home = os.environ.get("SCIKIT_LEARN_DATA")
+    if any(word in line for word in CORPUS) and not (home and (Path(home) / "20news-bydate_py3.pkz").exists()):
+        pytest.skip("the 20-newsgroups corpus is absent: set SCIKIT_LEARN_DATA")
+
+
+# ---- the blocks
+
+
+@pytest.mark.parametrize("line", [line for _, line in LINES], ids=[name for name, _ in LINES])
+def test_a_shell_line_does_what_it_says(line, study):
+    need_corpus(line)
+    programs = called(line, study)
+    assert programs
+    for program, *words in programs:
+        said = checked(program, words)
+        assert said is None or (said.code, said.err) == (0, ""), line
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if block.kind == "python"], ids=lambda block: str(block.line)
+)
+def test_python_runs(block, study):
+    text = block.text
+    for before, after in REPLACED.items():
+        text = text.replace(before, after)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(text, f"README.md:{block.line}", "exec"), {"__name__": "__readme__"})
+    assert out.getvalue() or "print" not in text
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if block.kind == "text"], ids=lambda block: str(block.line)
+)
+def test_an_output_is_as_it_is_shown(block, study):
+    if block.text.startswith("$ "):
+        for line, *shown in (part.splitlines() for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]):
+            ((program, *words),) = called(line, study)
+            said = checked(program, words)
+            assert_shown(shown, (said.out + said.err).splitlines())
+        return
+    words = SHOWN[block.text.split()[0]].split()
+    said = run([*cheap(words), "rerun=all"])
+    assert said.code == 0, said.err
+    assert_alike(block.text, said.out)
+
+
+def assert_shown(shown: list[str], told: list[str]) -> None:
+    """Compare line by line; `...` stands for anything."""
+    patterns = [".*".join(map(re.escape, line.split("..."))) for line in shown]
+    assert len(told) == len(patterns), told
+    for pattern, line in zip(patterns, told, strict=True):
+        assert re.fullmatch(pattern, line), line
+
+
+def assert_alike(shown: str, told: str) -> None:
+    """Compare without numbers, spaces and order: the best is first, and which one that is depends on the epochs."""
+    wanted, found = Counter(map(_shape, shown.splitlines())), Counter(map(_shape, told.splitlines()))
+    cut_off = [line for line in wanted if line.endswith("...")]
+    for line in cut_off:
+        assert any(other.startswith(line.removesuffix("...")) for other in found), line
+        del wanted[line]
+    assert wanted - found == Counter()
+
+
+def _shape(line: str) -> str:
+    plain = " ".join(re.sub("─+", "─", line).split())
+    plain = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "SWEEP", plain)
+    return re.sub(r"(?<![\w-])\d+(\.\d+)?(?![\w-])", "NUMBER", plain)
+
+
+# ---- what the page says in passing
+
+
+def _page() -> str:
+    return PAGE.read_text()
+
+
+def test_the_page_is_short_enough_to_be_read():
+    assert len(_page().splitlines()) <= LONGEST
+
+
+def test_the_table_of_groups_is_the_tree():
+    groups = conf_tree.groups([Path(conf_tree.conf_dir())])
+    others = {"activation": {"output_activation"}, "schedule": {"every", "compound"}}
+    for group in ("activation", "arch", "data", "experiment", "init", "optimizer", "schedule", "trainer"):
+        (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", _page(), re.MULTILINE)
+        words = {word for word in re.findall(r"`([^`]+)`", row) if "." not in word} - others.get(group, set())
+        starts = {word for word in words if word.endswith("_")}
+        ends = {"uniform", "normal"} if starts else set()
+        assert words - starts - ends | {start + end for start in starts for end in ends} == {*groups[group]}, group
+
+
+def test_the_exit_codes_are_those_of_the_errors():
+    (told,) = re.findall(r"^Exit codes: (.*?)\.\n", _page(), re.MULTILINE | re.DOTALL)
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.UserError)]
+    signals = {128 + number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    assert {int(code) for code in re.findall(r"\b\d+\b", told)} == {
+        0,
+        1,
+        3,
+        *signals,
+        *(kind.exit_code for kind in kinds),
+    }
+
+
+def test_the_settings_that_are_named_are_there():
+    tree = Path(conf_tree.conf_dir())
+    groups = conf_tree.groups([tree])
+    settings = conf_tree.settings([tree], {name: choices for name, choices in groups.items() if "/" not in name})
+    named = re.findall(r"(?<![\w/.-])([a-z]+(?:\.[a-z_]+)+)(?==|`)", _page())
+    known = [name.split(".") for name in named if name.split(".")[0] in settings]
+    assert len(known) > 10
+    for first, *rest in known:
+        level = settings[first]
+        for part in rest:
+            assert part in level, ".".join([first, *rest])
+            level = level[part]
+
+
+def test_the_commands_that_are_named_are_there():
+    named = {*re.findall(r"(?:`|bin/)nnsweep ([a-z]+)", _page())}
+    assert {"ui", "sync", "report"} <= named <= {*NAMES, "help"}
+
+
+def test_the_files_that_are_linked_are_there():
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", _page()) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def _docstrings() -> Iterator[tuple[Path, str]]:
+    for file in sorted((ROOT / "nnsweep").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (said := ast.get_docstring(node)):
+                yield file, said
+
+
+def test_a_command_in_a_docstring_is_one():
+    found = 0
+    for file, said in _docstrings():
+        assert "```" not in said, f"{file}: a block in a docstring is not tested; write it as a doctest"
+        for name in re.findall(
+            r"(?:``|`|^\s*\$ |For example: )(?:python -m )?nnsweep ([a-z]+)\b(?!=)", said, re.MULTILINE
+        ):
+            assert name in (*NAMES, "help"), f"{file}: {name}"
+            found += 1
+    assert found >= len(NAMES)
