@@ -140,13 +140,16 @@ def test_the_words_offered_for_a_setting_are_accepted(key, nnsweep, study):
         assert nnsweep(f"{key}={value}", *given, "dry_run=true").code == 0
 
 
-def test_experiments_and_sweeps_are_those_of_the_working_folders_store(nnsweep, study):
+def test_experiments_sweeps_and_runs_are_those_of_the_working_folders_store(nnsweep, study):
     assert nnsweep("data=iris", "trainer.epochs=1", "tracking.experiment=one", "tracking.pictures=false").code == 0
     (sweep,) = (study / "multirun").iterdir()
     assert texts("report", "") == ["one"]
     assert texts("export", "o") == ["one"]
     assert texts("plot", "--uri", "sqlite:///none.db", "") == []
     assert texts("report", "one", "--sweep", "2") == [sweep.name]
+    assert texts("reproduce", "") == texts("diff", "x", "32-") == ["32-relu-cosine-s0"]
+    assert texts("reproduce", "x", "--experiment", "") == ["one"]
+    assert texts("diff", "%") == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no database" * 100, None])

@@ -236,6 +236,7 @@ COMMANDS = [
     ("diff", "a", "b"),
     ("register", "a"),
     ("predict", "a", "b.csv"),
+    ("doctor",),
 ]
 
 

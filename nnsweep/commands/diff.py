@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import say, store_option
+from nnsweep.commands.options import experiment_option, run_argument, say, store_option
 
 
 @click.command()
-@click.argument("one", metavar="RUN")
-@click.argument("other", metavar="RUN")
-@click.option("--experiment", help="Where to look for the runs; all experiments if not given.")
+@run_argument("one", metavar="RUN")
+@run_argument("other", metavar="RUN")
+@experiment_option
 @store_option
 def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> None:
     """Show what differs between two runs: settings, versions, data and results.

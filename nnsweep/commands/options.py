@@ -1,5 +1,7 @@
 """What several commands have in common: how the store is named, lists are written, and lines are said."""
 
+import functools
+
 import click
 from click.shell_completion import CompletionItem
 
@@ -9,6 +11,12 @@ from nnsweep.messages import visible
 
 store_option = click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
 experiment_argument = click.argument("experiment", shell_complete=stored.experiments)
+run_argument = functools.partial(click.argument, shell_complete=stored.runs)
+experiment_option = click.option(
+    "--experiment",
+    help="Where to look for runs that are named; all experiments if not given.",
+    shell_complete=stored.experiments,
+)
 sweep_option = click.option("--sweep", help="Only the runs of the sweep with this id.", shell_complete=stored.sweeps)
 
 

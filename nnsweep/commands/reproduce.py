@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import say, store_option
+from nnsweep.commands.options import experiment_option, run_argument, say, store_option
 from nnsweep.errors import DifferenceError
 from nnsweep.messages import visible
 
 
 @click.command(short_help="Train a recorded RUN again, and compare it bit for bit.")
-@click.argument("run")
-@click.option("--experiment", help="Where to look for the run; all experiments if not given.")
+@run_argument("run")
+@experiment_option
 @store_option
 def reproduce(run: str, *, experiment: str | None, uri: str | None) -> None:
     """Train a recorded RUN again, and compare every number of its history bit for bit.

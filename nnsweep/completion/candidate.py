@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["word", "start", "file", "folder"]
 """A ``word`` is whole and ends with a space, a ``start`` goes on; a ``file`` or ``folder`` is the shell's to find."""
-LONGEST_REMARK = 60
+LONGEST_REMARK = 50
 
 
 class Candidate(NamedTuple):
@@ -31,7 +31,7 @@ def remark(text: str) -> str:
     Examples
     --------
     >>> remark("two\nlines"), len(remark(50 * "long "))
-    ('two lines', 60)
+    ('two lines', 50)
     """
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_REMARK else f"{line[: LONGEST_REMARK - 3]}..."

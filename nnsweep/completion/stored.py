@@ -14,6 +14,11 @@ _SWEEPS = (
     "SELECT DISTINCT value FROM tags JOIN runs USING (run_uuid) "
     "WHERE key = 'nnsweep.sweep' AND lifecycle_stage = 'active' ORDER BY value DESC LIMIT 50"
 )
+_RUNS = (
+    "SELECT DISTINCT runs.name FROM runs JOIN tags USING (run_uuid) WHERE key = 'nnsweep.kind' AND value = 'job' "
+    "AND lifecycle_stage = 'active' AND substr(runs.name, 1, length(:begins)) = :begins "
+    "ORDER BY start_time DESC LIMIT 200"
+)
 
 
 def experiments(context: Any, parameter: Any, incomplete: str) -> list[str]:
@@ -26,7 +31,12 @@ def sweeps(context: Any, parameter: Any, incomplete: str) -> list[str]:
     return [name for name in _asked(context, _SWEEPS) if name.startswith(incomplete)]
 
 
-def _asked(context: Any, query: str) -> list[str]:
+def runs(context: Any, parameter: Any, incomplete: str) -> list[str]:
+    """Give the names of the last jobs' runs."""
+    return _asked(context, _RUNS, begins=incomplete)
+
+
+def _asked(context: Any, query: str, **values: str) -> list[str]:
     """Ask for texts."""
     uri = context.params.get("uri") or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     database = Path.cwd() / str(uri).removeprefix("sqlite:///")
@@ -36,6 +46,6 @@ def _asked(context: Any, query: str) -> list[str]:
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=SECONDS)) as connection:
             connection.set_progress_handler(lambda: int(time.monotonic() > until), 10_000)
-            return [str(text) for (text,) in connection.execute(query)]
+            return [str(text) for (text,) in connection.execute(query, values)]
     except (OSError, sqlite3.Error):
         return []
