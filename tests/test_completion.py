@@ -134,7 +134,7 @@ def test_the_options_of_sweeps_are_hydras():
 
 @pytest.mark.parametrize("key", VALUES)
 def test_the_words_offered_for_a_setting_are_accepted(key, nnsweep, study):
-    (study / "table.csv").write_text("a,b\n" + "".join(f"{n},{n % 2}\n" for n in range(40)))
+    (study / "table.csv").write_text("a,b\n" + "".join(f"{n * 7 % 11},{n % 2}\n" for n in range(40)))
     given = ["data=table", "data.path=table.csv", "data.target=b"] if key.startswith("data.") else ["data=iris"]
     for value in VALUES[key]:
         assert nnsweep(f"{key}={value}", *given, "dry_run=true").code == 0

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -221,13 +222,19 @@ def test_a_disk_that_takes_no_more_leaves_nothing(there, working):
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 2000
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_to_is_told(nnsweep, working):
-    (working / "closed").mkdir(mode=0o500)
-    for name in ("closed", "closed/own"):
-        said = nnsweep("init", name)
-        assert (said.code, said.out) == (2, "")
-        assert "Permission denied" in said.err
+@pytest.mark.parametrize("name", ["own", "."])
+def test_a_folder_that_may_not_be_written_to_is_told(name):
+    code = (
+        "import os, sys, nnsweep.commands.init, nnsweep.project, nnsweep.tracking.sqlite; "
+        "from nnsweep.app import main; os.geteuid() or os.seteuid(65534); "  # root may write everywhere
+        f"sys.exit(main(['init', '{name}']))"
+    )
+    with tempfile.TemporaryDirectory() as closed:  # not below pytest's, where only its owner may look
+        os.chmod(closed, 0o555)
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=closed)
+        assert os.listdir(closed) == []
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr == f"nnsweep: error: cannot make a project in {name}: Permission denied; choose another folder\n"
 
 
 def test_one_that_was_killed_leaves_what_the_next_one_removes(nnsweep, working):
