@@ -26,7 +26,8 @@ from hydra.core.singleton import Singleton
 from pandas.testing import assert_frame_equal
 
 import nnsweep as package
-from nnsweep.app import VERSION_BASE, conf_dir
+from nnsweep.app import VERSION_BASE
+from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError, DataError, StoreError
 from nnsweep.interruption import SIGNALS
 from nnsweep.loading import load_results

@@ -50,7 +50,7 @@ def test_a_sweep_runs_from_the_wheel_in_an_empty_folder(installed, tmp_path):
     where = run(
         sys.executable,
         "-c",
-        "import nnsweep.app as app; print(app.conf_dir())",
+        "from nnsweep.conf_tree import conf_dir; print(conf_dir())",
         cwd=tmp_path,
         PYTHONPATH=str(installed),
     )

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, ListConfig, open_dict, read_write
 
-from nnsweep.app import conf_dir
+from nnsweep.conf_tree import conf_dir
 from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.composing import told
 

@@ -16,7 +16,8 @@ from hydra import initialize_config_dir
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from nnsweep.app import VERSION_BASE, conf_dir
+from nnsweep.app import VERSION_BASE
+from nnsweep.conf_tree import conf_dir
 from nnsweep.data import mapped
 from nnsweep.errors import StoreError
 from nnsweep.sweep import work, workers

@@ -14,7 +14,8 @@ from hydra.core.utils import run_job, setup_globals
 from hydra.types import HydraContext, RunMode
 from omegaconf import open_dict, read_write
 
-from nnsweep.app import VERSION_BASE, conf_dir
+from nnsweep.app import VERSION_BASE
+from nnsweep.conf_tree import conf_dir
 from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.folder import read_record
 from nnsweep.sweep.frozen import Frozen

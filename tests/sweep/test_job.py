@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from nnsweep.app import conf_dir
+from nnsweep.conf_tree import conf_dir
 from nnsweep.data.load import DATA_SETS
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.initializers import INITIALIZERS

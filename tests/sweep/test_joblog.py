@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nnsweep.app import conf_dir
+from nnsweep.conf_tree import conf_dir
 from nnsweep.sweep import joblog
 from nnsweep.sweep.joblog import job_logs
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
-from nnsweep.app import VERSION_BASE, conf_dir
+from nnsweep.app import VERSION_BASE
+from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import StoreError
 from nnsweep.mlp.history import Trained
 from nnsweep.sweep import live, work

@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
-from nnsweep.app import conf_dir
+from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError
 from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.points import points

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnsweep.app import VERSION_BASE, conf_dir
+from nnsweep.app import VERSION_BASE
+from nnsweep.conf_tree import conf_dir
 from nnsweep.mlp.footprint import footprint
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job

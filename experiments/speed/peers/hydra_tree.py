@@ -10,7 +10,7 @@ import mlflow
 from hydra_basic import log_history
 from omegaconf import DictConfig
 
-from nnsweep.app import conf_dir
+from nnsweep.conf_tree import conf_dir
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import train
 from nnsweep.sweep.grid import checked
