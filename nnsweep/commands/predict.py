@@ -5,16 +5,23 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import store_option
+from nnsweep.commands.options import experiment_option, files, run_argument, store_option
 
 
 @click.command()
-@click.argument("run")
-@click.argument("data")
-@click.option("--output", "-o", type=Path, metavar="PATH", help="File to write; its suffix decides the format.")
+@run_argument("run")
+@click.argument("data", shell_complete=files)
+@click.option(
+    "--output",
+    "-o",
+    type=Path,
+    metavar="PATH",
+    help="File to write; its suffix decides the format.",
+    shell_complete=files,
+)
 @click.option("--format", "format_", help="csv, markdown, latex, html, json or parquet; csv on the terminal.")
 @click.option("--query", help="What to ask, where DATA is a database: sqlite:///FILE and one SELECT.")
-@click.option("--experiment", help="Where to look for the run; all experiments if not given.")
+@experiment_option
 @store_option
 def predict(
     run: str,

@@ -3,14 +3,19 @@
 import click
 
 from nnsweep.commands.options import say, store_option
+from nnsweep.completion import stored
 
 
 @click.command()
-@click.argument("sweep")
+@click.argument("sweep", shell_complete=stored.sweeps)
 @click.option("--name", help="What it is registered as; the experiment's name if not given.")
 @click.option("--alias", default="champion", show_default=True, help="Is moved to this version.")
 @click.option("--run", help="Another run of the sweep than its best: its id, the beginning of one, or its name.")
-@click.option("--experiment", help="Where to look for the sweep; all experiments if not given.")
+@click.option(
+    "--experiment",
+    help="Where to look for the sweep; all experiments if not given.",
+    shell_complete=stored.experiments,
+)
 @store_option
 def register(
     sweep: str, *, name: str | None, alias: str, run: str | None, experiment: str | None, uri: str | None

@@ -4,13 +4,21 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import say, store_option
+from nnsweep.commands.options import experiment_option, files, run_argument, say, store_option
 
 
 @click.command()
-@click.argument("run")
-@click.option("--output", "-o", type=Path, required=True, metavar="PATH", help=".onnx, .npz, or a new folder.")
-@click.option("--experiment", help="Where to look for the run; all experiments if not given.")
+@run_argument("run")
+@click.option(
+    "--output",
+    "-o",
+    type=Path,
+    required=True,
+    metavar="PATH",
+    help="Where to: .onnx, .npz, or a new folder.",
+    shell_complete=files,
+)
+@experiment_option
 @store_option
 def save(run: str, *, output: Path, experiment: str | None, uri: str | None) -> None:
     """Write the model of a RUN, its best weights and the preparation of its data, as what the suffix of PATH says.
