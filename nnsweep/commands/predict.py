@@ -33,7 +33,7 @@ def predict(
     experiment: str | None,
     uri: str | None,
 ) -> None:
-    """Predict the rows of DATA with a RUN: the label of each, and a probability for each class.
+    """Predict the rows of DATA with a RUN: labels, and a probability for each class.
 
     DATA is a table with the columns that the run was trained on, in any order and among others; for a network that
     reads texts, a folder of text files will do. RUN is a run's id, the beginning of one, or a name that only one run

@@ -20,7 +20,7 @@ from nnsweep.completion import stored
 def register(
     sweep: str, *, name: str | None, alias: str, run: str | None, experiment: str | None, uri: str | None
 ) -> None:
-    """Put the best run of SWEEP, named by its id, into the model registry, with its preparation.
+    """Put the best run of SWEEP, named by its id, into the model registry.
 
     The best is the run that stands first in the sweep's table. A run is registered once: the same command again moves
     the alias only.
