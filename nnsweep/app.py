@@ -94,7 +94,7 @@ def job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     settings = HydraConfig.get()
     if settings.mode == RunMode.RUN:
         return _alone(config)
-    checked = grid.checked(config)
+    checked = grid.located(grid.checked(config), Path(settings.runtime.cwd))
     grid.refuse_plan(checked)
     place = grid.place(checked, settings)
     store = _store(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)

@@ -173,6 +173,14 @@ def test_a_launcher_that_loads_other_data_than_were_planned_fails_the_job(nnswee
     assert again.code == 0
 
 
+@pytest.mark.parametrize("mode", [[], ["hydra.mode=RUN"]], ids=["sweep", "single run"])
+def test_jobs_that_work_in_their_own_folders_find_the_table(nnsweep, study, mode):
+    said = nnsweep(*TABLE, *mode, "hydra.job.chdir=true")
+    assert said.code == 0, said.err + said.out
+    (digest,) = runs(study)["nnsweep.data_digest"]
+    assert digest == table(path="cats.csv", target="breed").digest
+
+
 def test_the_same_process_looks_at_the_table_again_for_the_next_sweep(nnsweep, study):
     assert "91 rows" in nnsweep(*TABLE).out
     cats()[:80].to_csv("cats.csv", index=False)

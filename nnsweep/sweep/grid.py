@@ -27,7 +27,7 @@ from nnsweep.messages import shortened
 from nnsweep.sweep.composing import told
 from nnsweep.sweep.describe import choices, run_name
 from nnsweep.sweep.hydra_folder import configuration
-from nnsweep.sweep.job import OPERATIONAL, Job
+from nnsweep.sweep.job import OPERATIONAL, WHEREABOUTS, Job
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.problems import problems
 from nnsweep.sweep.task import Task
@@ -35,6 +35,7 @@ from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.store import resolved_uri
 
 PLAN = "sweep.json"
+_SQLITE = "sqlite:///"
 LONGEST_EXPERIMENT = 500
 """Characters of an experiment's name in MLflow."""
 
@@ -290,7 +291,7 @@ def alone(config: DictConfig, hydra: HydraConf) -> Task:
     ConfigError
         With one line for each problem.
     """
-    job = checked(config)
+    job = located(checked(config), Path(hydra.runtime.cwd))
     uri = resolved_uri(job.tracking.uri, Path(hydra.runtime.cwd))
     place = _place(job, hydra, _About([], 1))
     return Task(
@@ -301,6 +302,35 @@ def alone(config: DictConfig, hydra: HydraConf) -> Task:
         output_subdir=None,
         log=f"{hydra.job.name}.log",
     )
+
+
+def located(job: Job, folder: Path) -> Job:
+    """Let a job find data that are named from the folder in which the program was started, if it is in another.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    folder : Path
+        Where the program was started.
+
+    Returns
+    -------
+    Job
+        The same if this process is still there.
+    """
+    if Path.cwd() == folder:
+        return job
+    given = {name: getattr(job.data, name, None) for name in WHEREABOUTS}
+    places = {name: _from(folder, value) for name, value in given.items() if value}
+    return job.model_copy(update={"data": job.data.model_copy(update=places)})
+
+
+def _from(folder: Path, place: str) -> str:
+    """Name a file or a database of a file from the root; what is an address of another kind, or a home, stays."""
+    if place.startswith(_SQLITE):
+        return _SQLITE + os.path.join(folder, place.removeprefix(_SQLITE))
+    return place if "://" in place or place.startswith("~") else os.path.join(folder, place)
 
 
 def _number(hydra: HydraConf) -> int:

@@ -134,3 +134,24 @@ def test_a_job_alone_has_a_place_without_a_plan(tmp_path: Path, compose):
 def test_a_job_is_made_of_resolved_values(compose):
     assert grid.checked(compose(["trainer.epochs=7"])).schedule.settings()["decay_epochs"] == 7
     assert grid.checked(OmegaConf.create(OmegaConf.to_container(compose(), resolve=False))).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("cats.csv", "{}/cats.csv"),
+        ("/data/cats.csv", "/data/cats.csv"),
+        ("~/cats.csv", "~/cats.csv"),
+        ("sqlite:///cats.db", "sqlite:///{}/cats.db"),
+        ("sqlite:////data/cats.db", "sqlite:////data/cats.db"),
+        ("postgresql://host/cats", "postgresql://host/cats"),
+    ],
+)
+def test_data_are_found_from_another_folder_and_the_key_stays(path, found, compose, tmp_path, monkeypatch):
+    job = grid.tasks([["data=table", f"data.path='{path}'"]], compose)[0].job
+    started = Path.cwd()
+    assert grid.located(job, started) is job
+    monkeypatch.chdir(tmp_path)
+    moved = grid.located(job, started)
+    assert moved.data.path == found.format(started)
+    assert moved.key("d") == job.key("d")
