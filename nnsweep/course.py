@@ -155,12 +155,22 @@ def _require_fit(jobs: Sequence[Job]) -> None:
     wrong: dict[str, None] = {}
     odd: dict[str, None] = {}
     for job in jobs:
-        wrong |= {_too_large(job): None, class_weight.problem(job, dataset(job.data)): None}
+        wrong |= {_too_large(job): None, class_weight.problem(job, dataset(job.data)): None, _impatient(job): None}
         odd[class_weight.warning(job, dataset(job.data))] = None
     if problems := [told for told in wrong if told]:
         raise ConfigError(*problems)
     for told in filter(None, odd):
         _warn(told)
+
+
+def _impatient(job: Job) -> str:
+    """Say if early stopping has nothing to look at: the table itself names the parts, and none for validation."""
+    patience = job.trainer.settings()["patience"]
+    if patience is None or dataset(job.data).val is not None:
+        return ""
+    return (
+        f"trainer.patience={patience} needs a validation part, and data.split names none: set data.val_fraction above 0"
+    )
 
 
 def _too_large(job: Job) -> str:

@@ -131,7 +131,7 @@ class Job(Recipe):
     @model_validator(mode="after")
     def _parts_fit(self) -> "Job":
         patience, data = self.trainer.settings()["patience"], self.data.settings()
-        if patience is not None and not data["val_fraction"]:
+        if patience is not None and not data["val_fraction"] and data.get("split") is None:
             raise ValueError(f"trainer.patience={patience} needs a validation part: set data.val_fraction above 0")
         if data.get("fold") is not None and data["fold"] >= data["n_folds"]:
             raise ValueError(
