@@ -131,6 +131,7 @@ ELSEWHERE = [
     "tracking.max_points=5",
     "tracking.pictures=false",
     "tracking.patience=1",
+    "tracking.models=all",
     "sweep.grids=[{arch: deep}]",
     "sweep.zip=[[seed,arch]]",
     "sweep.exclude=['depth > 3']",
