@@ -45,6 +45,7 @@ ADDED = {  # how a sweep's words begin: what is added to make it cheap; a key th
     "data=newsgroups": PLAN,
     "arch.depth=range(1,6)": (*PLAN, "data=iris"),
     "activation=rel,tanh": (),
+    "data=table": QUICK,
     "plot depth_width": ("--format", "svg"),
 }
 NOT_RUN = ("ui",)
@@ -54,7 +55,9 @@ REPLACED: dict[str, str] = {}
 SHOWN = {  # a text block without commands, by its first word: the words whose output it shows
     "best_": "-m arch=shallow,wide,deep",
 }
-PREPARED = [  # studies that the page speaks of as there
+PREPARED = [  # folders and studies that the page speaks of as there
+    ["init", "mine"],
+    ["data=table", "data.path=mine/data/mine.csv", "data.target=kind", "tracking.experiment=mine", *QUICK],
     ["experiment=depth_width", "sweep.grids=[]", "arch.depth=1,2", "arch.width=4,8", "seed=0,1", *QUICK],
 ]
 CORPUS = ("data=newsgroups", "experiment=notebook")
@@ -154,11 +157,13 @@ def cheap(words: list[str]) -> list[str]:
 
 
 def filled(words: list[str]) -> list[str]:
-    """Put names of runs where the page says RUN."""
-    if "RUN" not in words:
-        return words
-    known = iter(run(["export", "depth_width", "--columns", "run_id", "--sort", "run_id"]).out.split()[1:])
-    return [next(known) if word == "RUN" else word for word in words]
+    """Put names of runs, or of a sweep, where the page says RUN or SWEEP."""
+    column = {"RUN": "run_id", "SWEEP": "sweep"}
+    for placeholder in column.keys() & {*words}:
+        experiment = "mine" if "mine/data/mine.csv" in words else "depth_width"
+        known = iter(run(["export", experiment, "--columns", column[placeholder], "--sort", "run_id"]).out.split()[1:])
+        words = [next(known) if word == placeholder else word for word in words]
+    return words
 
 
 def checked(program: str, words: list[str]) -> Said | None:
@@ -314,7 +319,8 @@ def test_the_commands_that_are_named_are_there():
 
 
 def test_the_files_that_are_linked_are_there():
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", _page()) if "://" not in link]
+    prose = re.sub(r"^```.*?^```$", "", _page(), flags=re.MULTILINE | re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", prose) if "://" not in link]
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
 

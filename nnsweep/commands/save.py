@@ -23,8 +23,9 @@ from nnsweep.commands.options import experiment_option, files, run_argument, say
 def save(run: str, *, output: Path, experiment: str | None, uri: str | None) -> None:
     """Write the model of a RUN as a file: ONNX, NumPy's .npz, or a folder of MLflow's.
 
-    It has the best weights and the preparation of the data. An .onnx file is for onnxruntime and needs nnsweep[onnx]; an .npz file has plain arrays, for any program; a folder
-    is a model that MLflow loads and serves. RUN is a run's id, the beginning of one, or a name that only one run has.
+    It has the best weights and the preparation of the data. An .onnx file is for onnxruntime and needs nnsweep[onnx];
+    an .npz file has plain arrays, for any program; a folder is a model that MLflow loads and serves. RUN is a run's id,
+    the beginning of one, or a name that only one run has.
 
     For example: nnsweep save 20-20-tanh-inv-s0 --output model.onnx
     """
