@@ -13,7 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnsweep.estimator import NNClassifier
+    from nnsweep.estimator.classifier import NNClassifier
+    from nnsweep.estimator.search import (
+        StackedHalvingRandomSearchCV,
+        StackedHalvingSearchCV,
+        StackedRandomizedSearchCV,
+        StackedSearchCV,
+    )
     from nnsweep.loading import load_correct, load_histories, load_results
     from nnsweep.reporting import report
     from nnsweep.results.comparison import compare, indistinguishable
@@ -32,12 +38,6 @@ if TYPE_CHECKING:
     from nnsweep.results.plots.schedules import plot_schedules
     from nnsweep.results.plots.seeds import plot_seeds
     from nnsweep.results.price import prices
-    from nnsweep.search import (
-        StackedHalvingRandomSearchCV,
-        StackedHalvingSearchCV,
-        StackedRandomizedSearchCV,
-        StackedSearchCV,
-    )
     from nnsweep.sweeping import sweep
 
 __version__ = "0.1.0"
@@ -73,11 +73,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "NNClassifier": "estimator",
-    "StackedHalvingRandomSearchCV": "search",
-    "StackedHalvingSearchCV": "search",
-    "StackedRandomizedSearchCV": "search",
-    "StackedSearchCV": "search",
+    "NNClassifier": "estimator.classifier",
+    "StackedHalvingRandomSearchCV": "estimator.search",
+    "StackedHalvingSearchCV": "estimator.search",
+    "StackedRandomizedSearchCV": "estimator.search",
+    "StackedSearchCV": "estimator.search",
     "compare": "results.comparison",
     "compare_examples": "results.example_comparison",
     "configurations": "results.configurations",

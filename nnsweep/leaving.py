@@ -60,7 +60,7 @@ def predicted(model: Model, data: str, query: str | None = None) -> "pd.DataFram
     model : Model
         The network.
     data, query : str
-        Any table that `nnsweep.data.raw.read` reads, or a folder.
+        Any table that `nnsweep.data.reading.raw.read` reads, or a folder.
 
     Returns
     -------
@@ -73,8 +73,8 @@ def predicted(model: Model, data: str, query: str | None = None) -> "pd.DataFram
         If the data cannot be read, or are not what the model wants.
     """
     from nnsweep.data import prepared
-    from nnsweep.data.raw import read
-    from nnsweep.data.table_columns import features_of
+    from nnsweep.data.reading.raw import read
+    from nnsweep.data.reading.table_columns import features_of
 
     files = _texts(model, Path(data)) if query is None and os.path.isdir(data) else None
     kinds: Any = {column["name"]: column["kind"] for column in model.columns}

@@ -19,6 +19,7 @@ KNOWS = {  # room: the rooms that it may import
     "tracking": {"tracking", "model", "data", "mlp", *LEAVES},
     "results": {"results", "tracking", *LEAVES},
     "sweep": {"sweep", "data", "mlp", "model", "tracking", "interruption", *LEAVES},
+    "estimator": {"estimator", "sweep", "data", "mlp", *LEAVES},
 }
 
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from nnsweep.data import division, leaks
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
 from nnsweep.data.division import Dividing, Division, Labels
-from nnsweep.data.missing import Missing
 from nnsweep.data.preparation import Preparation, fitted
-from nnsweep.data.table_columns import Understood
-from nnsweep.data.table_problems import named
+from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.table_columns import Understood
+from nnsweep.data.reading.table_problems import named
 from nnsweep.data.tfidf import weighed
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples, Features

@@ -17,11 +17,11 @@ from nnsweep.data import cache, own
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.division import Dividing
 from nnsweep.data.fetching import impatient
-from nnsweep.data.missing import Missing
 from nnsweep.data.own_table import ColumnKind, parted
-from nnsweep.data.raw import Raw
-from nnsweep.data.table_columns import understand
-from nnsweep.data.table_problems import shown
+from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.raw import Raw
+from nnsweep.data.reading.table_columns import understand
+from nnsweep.data.reading.table_problems import shown
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
 from nnsweep.mlp.ranges import Count, extended, ranged

@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeAlias
 from nnsweep.data import cache, own
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.division import Dividing
-from nnsweep.data.missing import Missing
-from nnsweep.data.raw import Raw, read
-from nnsweep.data.table_columns import understand
-from nnsweep.data.table_file import suffix_of
-from nnsweep.data.table_problems import named
+from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.raw import Raw, read
+from nnsweep.data.reading.table_columns import understand
+from nnsweep.data.reading.table_file import suffix_of
+from nnsweep.data.reading.table_problems import named
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
 from nnsweep.mlp.ranges import extended, ranged

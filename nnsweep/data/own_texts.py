@@ -8,11 +8,11 @@ import numpy as np
 from nnsweep.data import cache, folder_of_texts, own
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.division import Dividing
-from nnsweep.data.missing import Missing
 from nnsweep.data.own_table import name_of, of_content, parted
-from nnsweep.data.raw import Raw
-from nnsweep.data.table_columns import Understood, understand
-from nnsweep.data.table_problems import named
+from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.raw import Raw
+from nnsweep.data.reading.table_columns import Understood, understand
+from nnsweep.data.reading.table_problems import named
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
 from nnsweep.mlp.ranges import extended, ranged

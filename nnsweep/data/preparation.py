@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nnsweep.data import prepared
-from nnsweep.data.cell_texts import MISSING
-from nnsweep.data.cells import Kind
-from nnsweep.data.missing import Missing
+from nnsweep.data.reading.cell_texts import MISSING
+from nnsweep.data.reading.cells import Kind
+from nnsweep.data.reading.missing import Missing
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Features
 

@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from nnsweep.data import own_table
 from nnsweep.data.load import load
 from nnsweep.data.own_table import name_of, table
-from nnsweep.data.raw import read
+from nnsweep.data.reading.raw import read
 from nnsweep.errors import DataError
 
 WORDS = ("orbit", "rocket", "moon", "belief", "reason", "doubt")

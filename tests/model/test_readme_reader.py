@@ -15,7 +15,7 @@ PAGE = Path(nnsweep.__file__).parents[1] / "README.md"
 
 if not PAGE.is_file():
     pytest.skip("this is not a checkout: there is no README.md", allow_module_level=True)
-(TEXT,) = re.findall(r"^```python\n(# What `nnsweep save .*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+(TEXT,) = re.findall(r"^```python\n(import json, math.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,73 @@
+"""The header of a table: one name a column, all different, and names at all."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from nnsweep.data.reading.table_problems import named, shown, together
+from nnsweep.errors import DataError
+
+NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+MOST_COLUMNS = 100_000
+"""More are a table lying on its side, or no table."""
+UNNAMED = "Unnamed: "
+"""What pandas calls a column without a name, its number following."""
+
+
+def check_width(n_columns: int, place: str) -> None:
+    """Refuse a table of too many columns.
+
+    Raises
+    ------
+    DataError
+        If there are more than `MOST_COLUMNS`.
+    """
+    if n_columns > MOST_COLUMNS:
+        raise DataError(
+            f"{place}: {n_columns:,} columns, at most {MOST_COLUMNS:,} are read; "
+            "write samples as rows, or the features as one text column"
+        )
+
+
+def column_names(written: Sequence[str], place: str) -> list[str]:
+    """Make names of a header's cells.
+
+    Parameters
+    ----------
+    written : sequence of str
+        The cells.
+    place : str
+        Where the header is, for messages.
+
+    Returns
+    -------
+    list of str
+        All different, without spaces around them; a column without a name is called as pandas does.
+
+    Raises
+    ------
+    DataError
+        If there are too many, names are there twice, or all of them are numbers: then the file has no header.
+
+    Examples
+    --------
+    >>> column_names(["", "age", " species "], "cats.csv, line 1")
+    ['Unnamed: 0', 'age', 'species']
+    """
+    check_width(len(written), place)
+    names = [name.strip() or f"{UNNAMED}{number}" for number, name in enumerate(written)]
+    if all(re.fullmatch(NUMBER, name) for name in names):
+        raise DataError(
+            f"{place}: the header is all numbers ({shown(', '.join(names[:10]))}), so there is none; "
+            "write a first line that names every column"
+        )
+    numbers: dict[str, list[int]] = {name: [] for name, count in Counter(names).items() if count > 1}
+    for number, name in enumerate(names, start=1):
+        if name in numbers:
+            numbers[name].append(number)
+    if numbers:
+        raise together(
+            f"{place}: columns {', '.join(map(str, columns[:10]))} are all called {named(name)}; rename them"
+            for name, columns in numbers.items()
+        )
+    return names

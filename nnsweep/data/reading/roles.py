@@ -1,0 +1,119 @@
+"""The roles of a table's columns: which is the label, the group or the part, and which are features, of what kind."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from nnsweep.data.reading.cells import Kind
+from nnsweep.data.reading.raw import Raw
+from nnsweep.data.reading.table_problems import named, shown, together
+from nnsweep.errors import DataError
+from nnsweep.messages import nearest
+
+KINDS: tuple[Kind, ...] = ("number", "category", "text")
+IGNORE = "ignore"
+
+
+class Roles(NamedTuple):
+    """What each column is there for.
+
+    Attributes
+    ----------
+    target : str
+        The column with the labels.
+    group : str or None
+        The column whose equal values stay in one part.
+    split : str or None
+        The column that says which part a row belongs to.
+    features : tuple of str
+        The columns that may be features, in the file's order.
+    asked : mapping of str to str
+        The kinds that somebody has decided on, by column.
+    ignored : tuple of str
+        The columns that are left out on demand.
+    """
+
+    target: str
+    group: str | None
+    split: str | None
+    features: tuple[str, ...]
+    asked: Mapping[str, Kind]
+    ignored: tuple[str, ...]
+
+
+def roles_of(
+    raw: Raw, *, target: str | None, group: str | None, split: str | None, columns: Mapping[str, str] | None
+) -> Roles:
+    """Find the columns that somebody names.
+
+    Parameters
+    ----------
+    raw : Raw
+        The table.
+    target, group, split : str or None
+        Names of columns.
+    columns : mapping of str to str or None
+        Kinds, or ``ignore``, by column.
+
+    Returns
+    -------
+    Roles
+        What each column is there for.
+
+    Raises
+    ------
+    DataError
+        If a name or a kind is not known, or a column has two roles; all such problems together.
+    """
+    columns, names = {str(name): kind for name, kind in (columns or {}).items()}, list(raw.frame.columns)
+    if target is None:
+        raise DataError(
+            f"{named(raw.source)}: data.target names no column; say which has the labels. {_known('', names)}"
+        )
+    special = {"data.target": target, "data.group": group, "data.split": split}
+    given = {key: str(name) for key, name in special.items() if name is not None}
+    wanted = [*given.items(), *((f"data.columns.{named(name)}", name) for name in columns)]
+    problems = [
+        f"{named(raw.source)}: {key}={shown(name)}: there is no such column; {_known(name, names)}"
+        for key, name in wanted
+        if name not in names
+    ]
+    problems += _doubled(given, columns) + _unknown_kinds(columns)
+    if problems:
+        raise together(problems)
+    kept = tuple(name for name in names if name not in given.values() and columns.get(name) != IGNORE)
+    asked = {**raw.kinds, **{name: kind for name, kind in columns.items() if kind != IGNORE}}
+    ignored = tuple(name for name, kind in columns.items() if kind == IGNORE)
+    return Roles(given["data.target"], given.get("data.group"), given.get("data.split"), kept, asked, ignored)  # type: ignore[arg-type]
+
+
+def _known(name: str, names: list[str]) -> str:
+    """Say which column is meant, and list at most thirty."""
+    listed = nearest(name, [*map(named, names[:1000])]) if name else f"Known: {', '.join(map(named, names[:30]))}"
+    told, _, known = listed.partition(": ")
+    few = ", ".join(known.split(", ")[:30]) + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
+    looks_like_data = sum(name[:1].isdigit() or name.startswith("-") for name in names) > len(names) / 2
+    hint = "; the first line looks like data: has the file no header?" if looks_like_data else ""
+    return f"{told}: {few}{hint}"
+
+
+def _doubled(given: Mapping[str, str], columns: Mapping[str, str]) -> list[str]:
+    by_name: dict[str, list[str]] = {}
+    for key, name in given.items():
+        by_name.setdefault(name, []).append(key)
+    for name in columns:
+        if name in by_name:
+            by_name[name].append("data.columns")
+    return [
+        f"column {shown(name)} is named by {' and '.join(keys)}; it can have one role alone"
+        for name, keys in by_name.items()
+        if len(keys) > 1
+    ]
+
+
+def _unknown_kinds(columns: Mapping[str, str]) -> list[str]:
+    allowed = (*KINDS, IGNORE)
+    return [
+        f"data.columns.{named(name)}={shown(kind)}: {nearest(str(kind), allowed)}"
+        for name, kind in columns.items()
+        if kind not in allowed
+    ]

@@ -1,0 +1,205 @@
+"""A table out of a database: the result of one query, which cannot change anything.
+
+An SQLite file is opened read-only by Python's own module, and is never made; any other database is asked through
+SQLAlchemy, and whatever the query did is rolled back. (Beside a database in write-ahead mode, SQLite itself keeps two
+small files.) Passwords are not taken: they would be in configurations and records for good.
+"""
+
+import hashlib
+import os
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from nnsweep.data.reading.table_problems import listing, named, shown
+from nnsweep.errors import DataError
+from nnsweep.masking import masked
+from nnsweep.messages import nearest, visible
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SQLITE = "sqlite:///"
+_UNSAID = re.compile(
+    r"'(?:[^']|'')*(?:'|\Z)|\"(?:[^\"]|\"\")*(?:\"|\Z)|`[^`]*(?:`|\Z)|--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL
+)
+_CHANGING = re.compile(
+    r"\b(insert|update|delete|merge|drop|alter|create|truncate|grant|attach|pragma|vacuum|into|call|copy)\b(?!\s*\()",
+    re.IGNORECASE,
+)
+
+
+class Result(NamedTuple):
+    """What a database answers.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The result's typed cells (n_rows, n_columns).
+    source : str
+        The database's address without secrets.
+    digest : str
+        SHA-256, in hexadecimal, of the columns' names and the cells.
+    """
+
+    frame: "pd.DataFrame"
+    source: str
+    digest: str
+
+
+def is_address(path: str) -> bool:
+    """Tell whether a path is the address of a database or server, and no file.
+
+    Examples
+    --------
+    >>> is_address("sqlite:///cats.db"), is_address("cats.csv")
+    (True, False)
+    """
+    return re.match(r"[a-zA-Z][\w+.-]*://", path) is not None
+
+
+def ask(address: str, query: str | None) -> Result:
+    """Ask a database.
+
+    Parameters
+    ----------
+    address : str
+        ``sqlite:///FILE``, or what SQLAlchemy takes, without a password.
+    query : str or None
+        One ``SELECT``, or ``WITH ... SELECT``.
+
+    Returns
+    -------
+    Result
+        At least one row.
+
+    Raises
+    ------
+    DataError
+        If the address has a password or names nothing, the query is no query, or the database refuses it.
+    """
+    source = masked(unquote_plus(address))
+    if re.match(r"(?i)(https?|ftp|s3|gs|file)://", address):
+        raise DataError(f"{named(source)} is no database; download the file and name it with data.path")
+    if re.match(r"(?i)sqlite", address) and not address.startswith(_SQLITE):
+        raise DataError(f"{named(source)}: write sqlite:///FILE; sqlite:////FOLDER/FILE is a path from /")
+    if _has_password(address):
+        raise DataError(
+            f"{named(source)}: a password in data.path would be recorded; leave it out and give it in the driver's own "
+            "way, such as PGPASSWORD or ~/.pgpass for PostgreSQL, ~/.my.cnf for MySQL"
+        )
+    file = Path(address[len(_SQLITE) :].partition("?")[0]) if address.startswith(_SQLITE) else None
+    if file is not None:
+        _check_file(file, source)
+    said = _checked(query, source, file)
+    names, rows = _sqlite(file, said, source) if file is not None else _sqlalchemy(address, said, source)
+    return _result(names, rows, source)
+
+
+def _has_password(address: str) -> bool:
+    scheme, _, rest = address.partition("://")
+    user, at, place = rest.rpartition("@") if scheme != "sqlite" else ("", "", rest)
+    plain = unquote_plus(f"{scheme}://{place}")
+    return (bool(at) and ":" in user) or masked(plain) != plain
+
+
+def _check_file(file: Path, source: str) -> None:
+    if not os.path.isfile(file):
+        raise DataError(
+            f"{named(source)}: there is no file {named(str(file))}; sqlite:////FOLDER/FILE is a path from /"
+        )
+
+
+def _checked(query: str | None, source: str, file: Path | None) -> str:
+    """Give a query without its closing semicolon, if it is one and only reads."""
+    if not query or not query.strip():
+        tables = f"; its tables: {_tables(file, source)}" if file else ""
+        raise DataError(f"{named(source)}: data.query is missing; write data.query='SELECT ... FROM ...'{tables}")
+    bare = _UNSAID.sub(" ", query).strip().rstrip("; \n\t")
+    if not re.match(r"(?i)(select|with)\b", bare) or ";" in bare:
+        raise DataError(f"{named(source)}: data.query={shown(masked(query))}: must be one SELECT (or WITH ... SELECT)")
+    if word := _CHANGING.search(bare):
+        raise DataError(
+            f"{named(source)}: data.query has the word {word[0]}, and must only read; "
+            f'quote it if it is a name ("{word[0]}")'
+        )
+    return query
+
+
+def _tables(file: Path, source: str) -> str:
+    try:
+        with closing(_connected(file)) as database:
+            rows = database.execute(
+                "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1"
+            ).fetchall()
+    except sqlite3.Error as error:
+        raise _refused(source, error) from error
+    return listing([name for (name,) in rows], len(rows)) or "none"
+
+
+def _connected(file: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+    database.execute("PRAGMA query_only = ON")
+    return database
+
+
+def _sqlite(file: Path, query: str, source: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
+    try:
+        with closing(_connected(file)) as database:
+            cursor = database.execute(query)
+            return [column[0] for column in cursor.description], cursor.fetchall()
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        raise _refused(source, error) from error
+
+
+def _sqlalchemy(address: str, query: str, source: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
+    try:
+        import sqlalchemy
+    except ImportError as error:
+        raise DataError(
+            f"{named(source)}: databases other than SQLite need SQLAlchemy: pip install sqlalchemy"
+        ) from error
+    try:
+        engine = sqlalchemy.create_engine(address)
+        with closing(engine.connect()) as connection:
+            result = connection.exec_driver_sql(query)
+            answer = [str(name) for name in result.keys()], result.fetchall()  # noqa: SIM118
+            connection.rollback()
+        engine.dispose()
+        return answer
+    except sqlalchemy.exc.NoSuchModuleError as error:
+        scheme = address.partition(":")[0]
+        raise DataError(
+            f"{named(source)}: {nearest(scheme, ['sqlite', 'postgresql', 'mysql', 'mssql', 'oracle'])}, "
+            "and what SQLAlchemy has drivers for"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise DataError(f"{named(source)}: its driver is not installed: pip install {error.name}") from error
+    except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
+        raise _refused(source, getattr(error, "orig", None) or error) from error
+
+
+def _refused(source: str, error: BaseException) -> DataError:
+    cause = visible(masked(str(error).partition("\n")[0]))[:200]
+    return DataError(f"{named(source)}: the database refuses data.query: {cause}; mend the query or the address")
+
+
+def _result(names: list[str], rows: Sequence[Sequence[Any]], source: str) -> Result:
+    import pandas as pd
+
+    if doubled := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise DataError(
+            f"{named(source)}: columns of the result have one name: {listing(doubled, len(doubled))}; use AS"
+        )
+    if not rows:
+        raise DataError(f"{named(source)}: data.query has no rows as its result; ask for others")
+    sha = hashlib.sha256(repr(names).encode(errors="backslashreplace"))
+    for row in rows:
+        sha.update(repr(tuple(row)).encode(errors="backslashreplace"))
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=names, dtype=object).infer_objects()
+    return Result(frame, source, sha.hexdigest())

@@ -1,0 +1,244 @@
+"""A table whose columns have kinds: features, labels, groups and parts, and lines that tell what was made of it.
+
+What is inferred is told and can be overruled; what is left out is told; what cannot be meant is refused.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsweep.data.reading import findings, left_out
+from nnsweep.data.reading.cell_texts import lacking, texts_of
+from nnsweep.data.reading.cells import Kind
+from nnsweep.data.reading.class_labels import check_classes, class_names
+from nnsweep.data.reading.column import Column, column_of
+from nnsweep.data.reading.missing import Missing, rows_without
+from nnsweep.data.reading.raw import Raw
+from nnsweep.data.reading.roles import Roles, roles_of
+from nnsweep.data.reading.table_problems import listing, named, shown, together
+from nnsweep.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARTS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
+"""What a fixed split column may say, and the part it means."""
+
+_MOST_LEVELS, _MOST_LEVELS_ASKED, _FEW_LEVELS = 1000, 10_000, 20
+
+
+@dataclass(frozen=True, eq=False)
+class Understood:
+    """A table whose columns have kinds.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The features (n_rows, n_columns): float64, NaN where missing, for numbers; object, None where missing,
+        for categories; str for texts.
+    kinds : dict of str to str
+        The kind of each column of `frame`, in its order.
+    labels : ndarray of shape (n_rows,)
+        The class name of every row.
+    groups : ndarray of shape (n_rows,) or None
+        Rows with the same value belong together.
+    part : ndarray of shape (n_rows,) or None
+        ``train``, ``val`` or ``test``, if the table says so itself.
+    rows : ndarray of shape (n_rows,)
+        Each row's number in the raw table, from 0.
+    source : str
+        What to call the table.
+    n_missing : dict of str to int
+        How many values are missing in each column that lacks some, before rows are left out.
+    told : list of str
+        What was inferred and left out, in lines.
+    """
+
+    frame: "pd.DataFrame"
+    kinds: dict[str, Kind]
+    labels: NDArray[Any]
+    groups: NDArray[Any] | None
+    part: NDArray[Any] | None
+    rows: NDArray[np.intp]
+    source: str
+    n_missing: dict[str, int]
+    told: list[str]
+
+
+def understand(
+    raw: Raw,
+    *,
+    target: str | None,
+    columns: Mapping[str, str] | None = None,
+    missing: Missing | None = None,
+    group: str | None = None,
+    split: str | None = None,
+) -> Understood:
+    """Find out what the columns of a table are.
+
+    Parameters
+    ----------
+    raw : Raw
+        The table.
+    target : str or None
+        The column with the labels.
+    columns : mapping of str to str, optional
+        ``number``, ``category``, ``text`` or ``ignore``, by column, for what shall not be inferred.
+    missing : {"drop", "mean", "most_frequent"}, optional
+        What to do about missing values: leave their rows out here, or leave them in for a preparation that fills
+        them in. None refuses them.
+    group : str, optional
+        The column whose equal values stay in one part.
+    split : str, optional
+        The column that says which part a row belongs to: train, val or validation, test.
+
+    Returns
+    -------
+    Understood
+        Features, labels, groups and parts of the rows that stay.
+
+    Raises
+    ------
+    DataError
+        All problems of one kind together: names, cells that do not fit, missing values, then what cannot be trained.
+    """
+    roles = roles_of(raw, target=target, group=group, split=split, columns=columns)
+    all_columns = [column_of(raw.frame[name], asked=roles.asked.get(name)) for name in roles.features]
+    _refuse_misfits(raw, all_columns, "mend it, or data.columns.COLUMN=category or ignore")
+    part = None if roles.split is None else _parts(raw, roles.split)
+    unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
+    features = [column for column in all_columns if column.name not in unused]
+    special = {name: texts_of(raw.frame[name]) for name in (roles.target, roles.group) if name is not None}
+    rows = rows_without(raw, features, special, missing)
+    labels = class_names(special[roles.target][rows])
+    told = check_classes(labels, source=raw.source, target=roles.target)
+    told += findings.of_spellings(raw.frame[roles.target].iloc[rows], labels)
+    taken = [column.taken(rows) for column in features]
+    unused |= {column.name: why for column in taken if (why := left_out.constant(column))}
+    taken = [column for column in taken if column.name not in unused]
+    _refuse_features(raw, taken, roles, unused)
+    n_missing = _counts(features, special)
+    told += [
+        *findings.of_columns(taken, roles, unused),
+        *findings.of_missing(n_missing, missing, len(raw.frame) - len(rows)),
+    ]
+    return Understood(
+        frame=_frame(taken),
+        kinds={column.name: column.kind for column in taken},
+        labels=labels,
+        groups=None if roles.group is None else special[roles.group][rows],
+        part=None if part is None else part[rows],
+        rows=rows,
+        source=raw.source,
+        n_missing=n_missing,
+        told=[*told, *findings.of_copies(taken, labels, roles.target)],
+    )
+
+
+def features_of(raw: Raw, kinds: Mapping[str, Kind]) -> "pd.DataFrame":
+    """Read features of known kinds from a table, as they were understood for a training.
+
+    Parameters
+    ----------
+    raw : Raw
+        The table, which may have other columns too.
+    kinds : mapping of str to str
+        The wanted columns' kinds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As in `Understood`, with those columns in that order; missing values are left in.
+
+    Raises
+    ------
+    DataError
+        If columns are not there, or cells do not fit their kinds; all such problems together.
+    """
+    known = dict.fromkeys(raw.frame.columns)
+    if absent := [name for name in kinds if name not in known]:
+        there = listing(known, len(known))
+        raise together(
+            f"{named(raw.source)}: there is no column {shown(name)}; its columns: {there}" for name in absent
+        )
+    columns = [column_of(raw.frame[name], asked=kind) for name, kind in kinds.items()]
+    _refuse_misfits(raw, columns, "mend it: the model was trained on numbers")
+    return _frame(columns)
+
+
+def _refuse_misfits(raw: Raw, columns: Sequence[Column], way_out: str) -> None:
+    """Refuse cells that do not fit; in the way out, COLUMN stands for a column's name."""
+    problems = (
+        f"{raw.place(row, column.name)}: {shown(value)} {rule}; {way_out.replace('COLUMN', named(column.name))}"
+        for column in columns
+        for row, value, rule in column.misfits
+    )
+    if n_misfits := sum(len(column.misfits) for column in columns):
+        raise together(problems, n_misfits)
+
+
+def _parts(raw: Raw, name: str) -> NDArray[Any]:
+    texts = texts_of(raw.frame[name])
+    parts = np.array([PARTS.get((text or "").lower()) for text in texts.tolist()], dtype=object)
+    if len(wrong := np.flatnonzero(lacking(parts))):
+        raise together(
+            (f"{raw.place(int(row), name)}: {shown(texts[row] or '')} is no part; write train, val or test"
+             for row in wrong),
+            len(wrong),
+        )  # fmt: skip
+    return parts
+
+
+def _unused(column: Column, roles: Roles) -> str | None:
+    """Say why a column is no feature, if it is not; who asks for an index gets it."""
+    return left_out.constant(column) or (None if column.name in roles.asked else left_out.index(column))
+
+
+def _refuse_features(raw: Raw, columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> None:
+    problems = [problem for column in columns if (problem := _too_many_levels(column, column.name in roles.asked))]
+    if problems:
+        raise together(f"{named(raw.source)}: column {problem}" for problem in problems)
+    if not columns:
+        why = "; ".join(f"{named(name)} is {reason}" for name, reason in [*unused.items()][:10])
+        raise DataError(
+            f"{named(raw.source)}: there is no feature besides the label {named(roles.target)}"
+            f"{f' ({why})' if why else ''}; add columns that tell the classes apart"
+        )
+
+
+def _too_many_levels(column: Column, is_asked: bool) -> str | None:
+    if column.kind != "category":
+        return None
+    n_levels, n_rows = len(set(column.values.tolist()) - {None}), len(column.values)
+    is_unique = n_levels > _FEW_LEVELS and 2 * n_levels > n_rows and not is_asked
+    if not is_unique and n_levels <= (_MOST_LEVELS_ASKED if is_asked else _MOST_LEVELS):
+        return None
+    others = "ignore or text" if is_asked else "ignore, text or category"
+    example = next(value for value in column.values.tolist() if value is not None)
+    return (
+        f"{named(column.name)} has {n_levels:,} different texts in {n_rows:,} rows (such as {shown(example)}), "
+        f"too many for categories; data.columns.{named(column.name)}={others}"
+    )
+
+
+def _frame(columns: Sequence[Column]) -> "pd.DataFrame":
+    import pandas as pd
+
+    def cells(column: Column) -> NDArray[Any]:
+        return np.where(column.is_missing, "", column.values).astype(object) if column.kind == "text" else column.values
+
+    return pd.DataFrame(
+        {
+            column.name: pd.Series(cells(column), dtype=np.float64 if column.kind == "number" else object)
+            for column in columns
+        }
+    )
+
+
+def _counts(columns: Iterable[Column], special: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+    counts = {column.name: int(column.is_missing.sum()) for column in columns}
+    counts |= {name: int(lacking(texts).sum()) for name, texts in special.items()}
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,371 @@
+"""A scikit-learn classifier: the command line's network on arrays of one's own.
+
+The same settings on the same examples give the same curves and weights as ``python -m nnsweep``, bit for bit.
+"""
+
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from nnsweep.estimator.fitting import Fit, Parts, begun, logits, one_epoch, trained
+from nnsweep.estimator.options import Options, checked, weights_in_order
+from nnsweep.estimator.samples import divided, examples, features
+from nnsweep.mlp.arrays import Examples, FloatArray
+from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import Layer, Layers
+from nnsweep.mlp.snapshot import Snapshot
+from nnsweep.sweep.recipe import Recipe
+
+
+class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A multilayer perceptron that learns by softmax cross-entropy, with nnsweep's activations, schedules and rules.
+
+    The defaults are the command line's. Parameters are named as in scikit-learn's ``MLPClassifier`` where it has one of
+    the same meaning, and as in nnsweep's configuration elsewhere; a wrong value is told by `fit`.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int
+        Units of each hidden layer; ``()`` for multinomial logistic regression.
+    activation : str or dict
+        Of the hidden layers: identity, tanh, sigmoid, relu, leaky_relu, elu, softplus, gelu or swish. A dict gives
+        its settings, too: ``{"name": "leaky_relu", "negative_slope": 0.1}``.
+    output_activation : str
+        Of the last layer, before the softmax.
+    dropout : float
+        Share of hidden units left out of each step.
+    init : str
+        Draws the first weights: he_uniform, he_normal, glorot_uniform, glorot_normal, lecun_uniform, lecun_normal or
+        notebook; biases begin at 0.
+    solver : str
+        The update rule: gradient_descent, momentum, nesterov, rmsprop, adam or adamw.
+    learning_rate_init : float or None
+        The schedule's base rate; None for the command line's of this `solver` (0.1 for momentum, 0.003 for adam).
+    learning_rate : str or dict
+        The schedule, by the name of a choice of the command line: constant, step, exp, inv, poly, sigmoid, multistep,
+        cosine, linear_warmup, warmup_cosine, warm_restarts, one_cycle or reduce_on_plateau. A dict gives some of its
+        settings, too: ``{"name": "step", "gamma": 0.1, "stepsize": 5}``, or joins others:
+        ``{"name": "join", "pieces": [...], "boundaries": [...]}``.
+    momentum : float
+        Of momentum and nesterov.
+    beta_1, beta_2 : float
+        Of adam and adamw.
+    epsilon : float
+        Of adam, adamw and rmsprop.
+    decay : float
+        Of rmsprop's mean of squares.
+    weight_decay : float or None
+        L2: half of it times the sum of the squared weights is added to the mean cost (adamw shrinks the weights
+        instead); None for the command line's, 0 but for adamw. scikit-learn's `alpha` is another number: it divides
+        the penalty by the number of samples in the batch.
+    clip_norm : float or None
+        The longest gradient that a step may follow.
+    batch_size : int or None
+        Samples a step; None for all of them.
+    max_iter : int
+        Epochs.
+    dtype : {"float32", "float64"}
+        Precision of the training.
+    early_stopping : bool
+        Set a validation part aside, unless `fit` is given one, and end when its accuracy has not risen by more than
+        `tol` for `n_iter_no_change` epochs.
+    validation_fraction : float
+        Of the samples, for that part, which has every class in proportion.
+    split_seed : int
+        Which of the possible parts that is, whatever `random_state` is.
+    n_iter_no_change : int or None
+        See `early_stopping`; None for never, so that the part only decides which epoch is best.
+    tol : float
+        By how much the accuracy must rise to count.
+    evaluate_every : int
+        Epochs between two measurements of validation accuracy; the first and the last are always measured.
+    class_weight : dict, "balanced" or None
+        How much the samples of each class count, by label (1 for a label that is not named); ``balanced`` lets all
+        classes count the same in all, None all samples. The cost is the weighted mean of each step's samples.
+    random_state : int, RandomState or None
+        Decides first weights, order of samples and dropout: an int is the command line's ``seed``, anything else is
+        asked for one at every fit.
+    warm_start : bool
+        Begin with the weights of the fit before; schedule, update rule and random streams begin anew.
+    verbose : bool
+        Print a line an epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coefs_ : list of ndarray of shape (fan_in, fan_out)
+        Weights. With a validation part they are those of the best epoch, as the command line reports it; else those of
+        the last.
+    intercepts_ : list of ndarray of shape (fan_out,)
+        Biases.
+    n_iter_ : int
+        Epochs of training.
+    loss_, loss_curve_ : float, list of float
+        The mean training cost after the last and after each epoch (with minibatches, over the epoch's steps).
+    validation_scores_ : list of float or None
+        Validation accuracy after each epoch, NaN where it was not measured; None without a validation part.
+    best_epoch_ : int
+        The epoch whose weights are kept: the first with the highest validation accuracy; 0 is the untrained network.
+    best_validation_score_ : float or None
+        Its validation accuracy.
+    history_ : dict of str to ndarray of shape (n_iter_ + 1,)
+        The curves that the command line records, from the untrained network on.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Their names, where `X` has some.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import cross_val_score
+    >>> X, y = load_digits(return_X_y=True)
+    >>> scores = cross_val_score(NNClassifier(max_iter=10), X / 16, y, cv=3)
+    >>> bool(scores.mean() > 0.9)
+    True
+    """
+
+    classes_: NDArray[Any]
+    coefs_: list[FloatArray]
+    intercepts_: list[FloatArray]
+    n_iter_: int
+    loss_curve_: list[float]
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    _rows: list[tuple[float, ...]]
+    _recipe: Recipe
+    _snapshot: Snapshot | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (32,),
+        activation: Any = "relu",
+        *,
+        output_activation: str = "identity",
+        dropout: float = 0.0,
+        init: str = "he_uniform",
+        solver: str = "momentum",
+        learning_rate_init: float | None = None,
+        learning_rate: Any = "cosine",
+        momentum: float = 0.9,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        decay: float = 0.9,
+        weight_decay: float | None = None,
+        clip_norm: float | None = None,
+        batch_size: int | None = 32,
+        max_iter: int = 40,
+        dtype: str = "float32",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        split_seed: int = 0,
+        n_iter_no_change: int | None = 10,
+        tol: float = 0.0,
+        evaluate_every: int = 1,
+        class_weight: Any = None,
+        random_state: Any = 0,
+        warm_start: bool = False,
+        verbose: bool = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.output_activation = output_activation
+        self.dropout = dropout
+        self.init = init
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.decay = decay
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.dtype = dtype
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.split_seed = split_seed
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.evaluate_every = evaluate_every
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that features may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: ArrayLike, *, X_val: Any = None, y_val: ArrayLike | None = None) -> Self:
+        """Train a network.
+
+        Parameters
+        ----------
+        X : array or CSR of shape (n_samples, n_features)
+            Features.
+        y : array of shape (n_samples,)
+            Labels of any type.
+        X_val, y_val : array or CSR, array
+            A validation part of one's own, which decides the best epoch; None for none, or with `early_stopping` for
+            one that is set aside.
+
+        Returns
+        -------
+        NNClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If an option or the data are wrong, or the training diverges.
+        """
+        fit = self.prepared(X, y, X_val=X_val, y_val=y_val)
+        network = trained(fit, tell=bool(self.verbose))
+        if network.ending == "diverged":
+            raise ValueError(_diverged(network, fit))
+        self._keep(network.rows, network.best_layers, fit, snapshot=None)
+        self.best_epoch_ = network.best_epoch
+        self.best_validation_score_ = network.best_accuracy if fit.parts.val else None
+        return self
+
+    def prepared(self, X: Any, y: ArrayLike, *, X_val: Any = None, y_val: ArrayLike | None = None) -> Fit:
+        """Check data and options as `fit` does, and return what it would train; parameters as for `fit`."""
+        X, y = self._checked(X, y)
+        classes = np.unique(y)
+        options = self._options(classes)
+        layers = self._layers_to_begin_with(classes, options) if options.validation.warm_start else None
+        self.classes_ = classes
+        train, val = examples(X, y, classes), None
+        if X_val is not None or y_val is not None:
+            val = self._validation_part(X_val, y_val)
+        elif options.validation.early_stopping:
+            train, val = divided(train, options.validation)
+        return Fit(recipe=options.recipe, parts=Parts(train, val, len(classes)), layers=layers)
+
+    def recipe(self, classes: NDArray[Any]) -> Recipe:
+        """Check the options and return how a network of theirs is made and trained; its seed may be drawn for that."""
+        return self._options(classes).recipe
+
+    def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
+        """Train one epoch of these samples, from where the fit or the epoch before ended.
+
+        The schedule goes on from epoch to epoch. Nothing is validated; without a `batch_size` the samples are one
+        batch. After `fit`, training goes on from the weights that it kept, and the update rule begins anew.
+
+        Parameters
+        ----------
+        X, y : array or CSR, array
+            As for `fit`.
+        classes : array of shape (n_classes,) or None
+            All labels there are; they must be given the first time.
+
+        Returns
+        -------
+        NNClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If an option, a label or the data are wrong, or the training diverges.
+        """
+        begins = _check_partial_fit_first_call(self, classes) and not hasattr(self, "coefs_")
+        X, y = self._checked(X, y, reset=begins)
+        parts = Parts(examples(X, y, self.classes_), None, len(self.classes_))
+        fit = Fit(recipe=self.recipe(self.classes_), parts=parts)
+        snapshot, rows = None, []
+        if hasattr(self, "coefs_"):
+            snapshot, rows = self._snapshot or begun(fit, self._layers(), self.n_iter_), self._rows
+        network, snapshot = one_epoch(fit, snapshot)
+        if snapshot is None:
+            raise ValueError(_diverged(network, fit))
+        self._keep([*rows, *network.rows], snapshot.layers, fit, snapshot=snapshot)
+        self.best_epoch_, self.best_validation_score_ = self.n_iter_, None
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the label with the largest probability for each sample: (n_samples,).
+
+        With a validation part at `fit`, the weights are those of its best epoch, as in the command line's reports.
+        """
+        numbers = self._logits(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[numbers]
+        return labels
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the probability of each class, in the order of `classes_`: (n_samples, n_classes)."""
+        probabilities: FloatArray = softmax(self._logits(X), axis=1)
+        return probabilities
+
+    def predict_log_proba(self, X: Any) -> FloatArray:
+        """Return the logarithm of each probability, which does not underflow: (n_samples, n_classes)."""
+        logarithms: FloatArray = log_softmax(self._logits(X), axis=1)
+        return logarithms
+
+    def _options(self, classes: NDArray[Any]) -> Options:
+        state = self.random_state
+        seed = int(state) if isinstance(state, Integral) else int(check_random_state(state).randint(2**31 - 1))
+        weights = {"class_weight": weights_in_order(self.class_weight, classes)}
+        return checked(self.get_params(deep=False) | weights, seed=seed)
+
+    def _checked(self, X: Any, y: Any, *, reset: bool = True) -> tuple[Any, Any]:
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), reset=reset)
+        check_classification_targets(y)
+        return X, y
+
+    def _validation_part(self, X_val: Any, y_val: Any) -> Examples:
+        if X_val is None or y_val is None:
+            raise ValueError("X_val and y_val must be given together")
+        return examples(*self._checked(X_val, y_val, reset=False), self.classes_, part="val")
+
+    def _layers(self) -> Layers:
+        return [Layer(W[None], b[None, None]) for W, b in zip(self.coefs_, self.intercepts_, strict=True)]
+
+    def _layers_to_begin_with(self, classes: NDArray[Any], options: Options) -> Layers | None:
+        if not hasattr(self, "coefs_"):
+            return None
+        sizes = [self.n_features_in_, *options.recipe.arch.sizes, len(classes)]
+        known = [len(W) for W in self.coefs_] + [self.coefs_[-1].shape[1]]
+        if sizes != known or not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True: features, hidden layers and classes must be those of the fit before, whose layer "
+                f"sizes were {known} and classes {self.classes_.tolist()}; got {sizes} and {classes.tolist()}"
+            )
+        return self._layers()
+
+    def _keep(self, rows: list[tuple[float, ...]], layers: Layers, fit: Fit, *, snapshot: Snapshot | None) -> None:
+        """Keep curves and weights, and what a partial fit goes on from."""
+        self.history_ = Trained(rows=rows).history()
+        self.loss_curve_ = self.history_["train_cost"][1:].tolist()
+        self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
+        scores = self.history_.get("val_accuracy")
+        self.validation_scores_ = None if scores is None else scores[1:].tolist()
+        self.coefs_, self.intercepts_ = [W[0] for W, _ in layers], [b[0, 0] for _, b in layers]
+        self._rows, self._recipe, self._snapshot = rows, fit.recipe, snapshot
+
+    def _logits(self, X: Any) -> FloatArray:
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        return logits(self._recipe.network(), self._layers(), features(X))
+
+
+def _diverged(network: Trained, fit: Fit) -> str:
+    return (
+        f"the training diverged in epoch {network.rows[-1][0]}: its cost or a weight is not finite any more; lower "
+        f"learning_rate_init={fit.recipe.member().learning_rate}, or limit the gradient with clip_norm"
+    )

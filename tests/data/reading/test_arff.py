@@ -1,0 +1,70 @@
+import io
+import time
+
+import numpy as np
+import pytest
+from scipy.io import arff as scipy_arff
+
+from nnsweep.data.reading.arff import _cells, read
+from nnsweep.data.reading.raw import Raw
+from nnsweep.data.reading.table_columns import understand
+
+WEIGHTS = np.random.default_rng(0).normal(size=20).tolist()
+CATS = """% Cats and
+% what they weigh
+@RELATION 'all cats'
+
+@attribute age NUMERIC
+@Attribute "the weight" real
+@ATTRIBUTE colour {red, 'dark blue', "it's"}
+@attribute y {0,1}
+
+@DATA
+1, 2.5 ,red,0
+2,?,'dark blue',1
+% a comment
+3,1e-3,'it\\'s', 0
+4 , 7,"it's" ,1
+"""
+
+
+def test_a_table_with_declared_kinds():
+    cells = read(CATS.encode(), "cats.arff")
+    assert cells.kinds == {"age": "number", "the weight": "number", "colour": "category", "y": "category"}
+    assert cells.frame.to_dict("list") == {
+        "age": ["1", "2", "3", "4"],
+        "the weight": ["2.5", "?", "1e-3", "7"],
+        "colour": ["red", "dark blue", "it's", "it's"],
+        "y": ["0", "1", "0", "1"],
+    }
+    assert cells.lines() == [11, 12, 14, 15]
+
+
+def test_the_same_as_scipy_reads():
+    plain = "@relation r\n@attribute 'the weight' real\n@attribute c {red,blue}\n@attribute y {0,1}\n@data\n"
+    plain += "".join(f"{weight!r},{'red' if weight > 0 else 'blue'},{row % 2}\n" for row, weight in enumerate(WEIGHTS))
+    rows, about = scipy_arff.loadarff(io.StringIO(plain + "?,?,1\n"))
+    cells = read((plain + "?,?,1\n").encode(), "cats.arff")
+    raw = Raw(cells.frame, "cats.arff", typed=False, digest="", kinds=cells.kinds)
+    table = understand(raw, target="y", missing="most_frequent")
+    assert [*table.frame.columns, "y"] == about.names()
+    np.testing.assert_array_equal(table.frame["the weight"], rows["the weight"])
+    assert [(name or "?").encode() for name in table.frame["c"]] == rows["c"].tolist()
+    assert [name.encode() for name in table.labels] == rows["y"].tolist()
+
+
+def test_declared_numbers_and_categories_are_what_they_are_declared():
+    content = b"@attribute zip {1,2,3}\n@attribute age real\n@attribute y string\n@data\n1,5,a\n2,6,'b c'\n3,7,a\n"
+    cells = read(content, "cats.arff")
+    table = understand(Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds), target="y")
+    assert table.kinds == {"zip": "category", "age": "number"}
+    assert table.labels.tolist() == ["a", "b c", "a"]
+
+
+@pytest.mark.parametrize(
+    "line", ["'" * 10**6, "\\" * 10**6, "'" + "\\'" * 10**6, " " * 10**6 + "'", "a" * 10**6, "," * 10**6]
+)
+def test_long_lines_take_no_time(line):
+    began = time.process_time()
+    _cells(line)
+    assert time.process_time() - began < 2

@@ -1,0 +1,204 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnsweep.data.reading.raw import Raw, read
+from nnsweep.data.reading.table_columns import features_of, understand
+from nnsweep.errors import DataError
+
+N = 12
+
+
+def raw(**columns):
+    return Raw(pd.DataFrame(columns, dtype=object), "cats.csv", typed=False, digest="", lines=lambda: range(2, N + 2))
+
+
+def table(**columns):
+    """Give a table with a number that is no index and two classes, and these columns."""
+    return raw(age=[str(17 * row % 11) for row in range(N)], **columns, y=["a", "b", "c"] * 4)
+
+
+def numbers(*values):
+    return [str(values[row % len(values)]) for row in range(N)]
+
+
+def test_kinds_are_inferred_and_told(tmp_path):
+    (tmp_path / "cats.csv").write_text(
+        "id,age,colour,note,y\n"
+        + "".join(
+            f"{row},{17 * row % 11},{'red' if row % 3 else 'blue'},{'many words ' * 5}{row},{'ab'[row % 2]}\n"
+            for row in range(N)
+        )
+    )
+    understood = understand(read(str(tmp_path / "cats.csv")), target="y")
+    assert understood.kinds == {"age": "number", "colour": "category", "note": "text"}
+    assert understood.told == [
+        "label y: 2 classes in 12 rows (a 6, b 6)",
+        "1 number column: age",
+        "1 category column: colour",
+        "1 text column: note",
+        "left out: id is an index: it counts the rows from 0",
+    ]
+    assert understood.frame["age"].dtype == np.float64
+    assert understood.frame["colour"].dtype == understood.frame["note"].dtype == object
+    assert understood.rows.tolist() == list(range(N))
+    assert understood.n_missing == {}
+    assert understood.groups is understood.part is None
+
+
+def test_what_is_inferred_can_be_overruled():
+    columns = {"zip": "category", "age": "category", "note": "text", "other": "ignore"}
+    given = table(zip=numbers(1, 2, 3), note=numbers("x", "y"), other=numbers(1, 2), id=[str(row) for row in range(N)])
+    understood = understand(given, target="y", columns={**columns, "id": "number"})
+    assert understood.kinds == {"age": "category", "zip": "category", "note": "text", "id": "number"}
+    assert "ignored: other" in understood.told
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "why"),
+    [
+        ("constant", ["5"] * N, "constant is constant ('5')"),
+        ("half", ["5", ""] * 6, "half is constant ('5')"),
+        ("empty", [""] * N, "empty is without any value"),
+        ("word", ["x"] * N, "word is constant ('x')"),
+        ("Unnamed: 0", numbers(4, 2, 9), "Unnamed: 0 is an index"),
+        ("row", [str(row) for row in range(N)], "row is an index: it counts the rows from 0"),
+        ("row", [str(row + 1) for row in range(N)][::-1], "row is an index: it counts the rows from 1"),
+        ("customer_id", [str(row**3) for row in range(N)], "customer_id is an identifier: every row has another"),
+        ("PassengerId", [str(row**3) for row in range(N)], "PassengerId is an identifier"),
+    ],
+)
+def test_columns_that_tell_nothing_are_left_out_and_told(name, values, why):
+    understood = understand(table(**{name: values}), target="y")
+    assert list(understood.kinds) == ["age"]
+    assert any(why in line for line in understood.told)
+
+
+def test_names_of_rows_are_left_out():
+    names = [f"row{row}" for row in range(30)]
+    given = pd.DataFrame({"name": names, "x": [f"{row % 7}" for row in range(30)], "y": ["a", "b"] * 15})
+    understood = understand(Raw(given, "cats.csv", typed=False, digest=""), target="y")
+    assert understood.kinds == {"x": "number"}
+    assert "left out: name is an identifier: every row has another" in understood.told
+
+
+def test_an_index_from_a_frame_written_with_it_is_left_out(tmp_path):
+    pd.DataFrame({"x": [3, 1, 4, 1, 5, 9], "y": list("ababab")}).to_csv(tmp_path / "cats.csv")
+    assert list(understand(read(str(tmp_path / "cats.csv")), target="y").kinds) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("values", "warned"),
+    [(["u", "v", "w"], True), (["2", "0", "1"], True), (["u", "v", "v"], False), (["u", "v", "w", "u"], False)],
+)
+def test_a_label_under_another_name_is_warned_of(values, warned):
+    understood = understand(table(copy=numbers(*values)), target="y")
+    assert any(line.startswith("WARNING: copy alone tells the label y") for line in understood.told) == warned
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["yes", "no"], ["yes", "no"]),
+        (["0.0", "1.0"], ["0", "1"]),
+        (["0", "1.0", "1"], ["0", "1", "1"]),
+        (["-0", "+1", "1."], ["0", "1", "1"]),
+        (["1e1", "10"], None),
+        (["1e1", "2.5"], ["10", "2.5"]),
+        (["007", "7"], ["007", "7"]),
+        (["1", "a"], ["1", "a"]),
+        (["True", "False"], ["True", "False"]),
+        ([" a", "a ", "b"], ["a", "a", "b"]),
+        (["größe", "猫", "🐈"], ["größe", "猫", "🐈"]),
+        (["+", "-"], ["+", "-"]),
+        (["9007199254740993", "9007199254740992"], ["9007199254740993", "9007199254740992"]),
+        (["a\nb\x1b[2J", "b"], ["a\nb\x1b[2J", "b"]),
+    ],
+)
+def test_labels_of_any_type_are_class_names(labels, names):
+    given = raw(age=[str(17 * row % 11) for row in range(N)], y=numbers(*labels))
+    if names is None:
+        with pytest.raises(Exception, match="all 12 rows are '10'"):
+            understand(given, target="y")
+    else:
+        understood = understand(given, target="y")
+        assert understood.labels.tolist() == [names[row % len(names)] for row in range(N)]
+        assert all(line.isprintable() for line in understood.told)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([True, False], ["True", "False"]),
+        ([0.0, 1.0], ["0", "1"]),
+        ([1, "a"], ["1", "a"]),
+        ([0.5, 1.5], ["0.5", "1.5"]),
+    ],
+)
+def test_typed_labels_are_class_names(labels, names):
+    frame = pd.DataFrame({"x": [float(17 * row % 11) for row in range(N)], "y": [labels[row % 2] for row in range(N)]})
+    assert understand(Raw(frame, "cats.parquet", typed=True, digest=""), target="y").labels.tolist() == names * 6
+
+
+def test_a_class_with_one_row_is_warned_of():
+    given = raw(age=[str(17 * row % 11) for row in range(N)], y=["a"] * 6 + ["b"] * 5 + ["c"])
+    [warning] = [line for line in understand(given, target="y").told if line.startswith("WARNING")]
+    assert "one row alone" in warning
+    assert warning.endswith(": c")
+
+
+def test_rows_with_missing_values_are_dropped_and_counted():
+    size = ["1", "", "3", "?", *["5"] * 8]
+    understood = understand(
+        table(size=size, other=["7", *["NA"] * 11]), target="y", missing="drop", columns={"other": "ignore"}
+    )
+    assert understood.rows.tolist() == [0, 2, *range(4, 12)]
+    assert understood.n_missing == {"size": 2}
+    assert understood.frame["size"].tolist() == [1, 3, *[5] * 8]
+    assert "missing values: size 2; 2 rows are left out" in understood.told
+
+
+def test_missing_values_that_are_filled_in_later_stay():
+    given = table(size=numbers("1", "", "3"), colour=numbers("red", "", "blue"), note=numbers("x", "", "y"))
+    understood = understand(given, target="y", missing="most_frequent", columns={"note": "text"})
+    assert np.isnan(understood.frame["size"].to_numpy()[1::3]).all()
+    assert understood.frame["colour"].tolist() == ["red", None, "blue"] * 4
+    assert understood.frame["note"].tolist() == ["x", "", "y"] * 4
+    assert understood.n_missing == {"size": 4, "colour": 4, "note": 4}
+
+
+def test_groups_and_parts_are_no_features():
+    parts = ["train", " Validation ", "test", "VAL"]
+    understood = understand(
+        table(owner=numbers(1, 2, 3, 4), part=numbers(*parts)), target="y", group="owner", split="part"
+    )
+    assert list(understood.kinds) == ["age"]
+    assert understood.groups.tolist() == numbers(1, 2, 3, 4)
+    assert understood.part.tolist() == ["train", "val", "test", "val"] * 3
+
+
+def test_spellings_of_one_class_are_told():
+    given = raw(age=[str(17 * row % 11) for row in range(N)], y=numbers("a", " a", "b"))
+    assert "WARNING: 3 spellings of the label are 2 classes" in understand(given, target="y").told[1]
+
+
+def test_features_for_a_prediction_are_read_as_those_of_the_training():
+    given = table(size=numbers("1", " 2 ", "?"), colour=numbers("red", "NA", " blue "), note=numbers("x", "-"))
+    columns = {"note": "text", "age": "category"}
+    understood = understand(given, target="y", missing="most_frequent", columns=columns)
+    pd.testing.assert_frame_equal(features_of(given, understood.kinds), understood.frame)
+
+
+def test_what_a_prediction_cannot_be_made_of_is_told_with_its_place():
+    with pytest.raises(DataError, match=r"there is no column 'size'; its columns: age, y"):
+        features_of(table(), {"size": "number", "age": "number"})
+    with pytest.raises(DataError, match=r"cats\.csv, line 3, column 2 \(colour\): 'red' is not a number"):
+        features_of(table(colour=numbers(1, "red", 2)), {"colour": "number"})
+
+
+def test_many_columns_are_understood_in_reasonable_time():
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(generator.normal(size=(20, 2000)), columns=[f"x{number}" for number in range(2000)])
+    understood = understand(Raw(frame.assign(y=list("ab") * 10), "wide", typed=True, digest=""), target="y")
+    assert len(understood.kinds) == 2000
+    assert understood.told[1].endswith(", x18, x19 and 1,980 others")

@@ -1,0 +1,461 @@
+"""The estimator is scikit-learn's kind of classifier, and the command line's network."""
+
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from scipy.sparse import csr_array, csr_matrix
+from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_digits, load_iris
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import nnsweep as package
+from nnsweep import NNClassifier
+from nnsweep.app import VERSION_BASE
+from nnsweep.data.load import load
+from nnsweep.data.splits import split
+from nnsweep.estimator import fitting
+from nnsweep.mlp.arrays import Examples
+from nnsweep.sweep.grid import checked
+from nnsweep.sweep.leaves import conf_dir
+
+CONFIGURATIONS = [
+    NNClassifier(max_iter=10),
+    NNClassifier((), batch_size=None, solver="gradient_descent", learning_rate="constant", max_iter=20),
+    NNClassifier(
+        (8, 8),
+        activation="tanh",
+        learning_rate="warmup_cosine",
+        solver="nesterov",
+        dropout=0.1,
+        init="glorot_normal",
+        learning_rate_init=0.03,
+    ),
+    NNClassifier(activation="gelu", solver="adam", learning_rate="step", dtype="float64", max_iter=20),
+    NNClassifier(
+        activation="elu",
+        learning_rate="reduce_on_plateau",
+        early_stopping=True,
+        validation_fraction=0.5,
+        n_iter_no_change=5,
+    ),
+    NNClassifier(
+        activation="swish",
+        solver="adamw",
+        learning_rate="one_cycle",
+        batch_size=10,
+        clip_norm=1.0,
+        class_weight="balanced",
+        max_iter=10,
+    ),
+    NNClassifier(
+        activation={"name": "leaky_relu", "negative_slope": 0.1},
+        solver="rmsprop",
+        learning_rate={"name": "exp", "gamma": 0.9},
+        batch_size=None,
+        dtype="float64",
+        max_iter=50,
+        learning_rate_init=0.01,
+    ),
+    NNClassifier(
+        activation="softplus",
+        learning_rate="inv",
+        weight_decay=1e-3,
+        evaluate_every=3,
+        random_state=7,
+        max_iter=15,
+        learning_rate_init=0.02,
+        init="lecun_uniform",
+    ),
+]
+
+
+@parametrize_with_checks(CONFIGURATIONS)
+def test_every_check_of_scikit_learn_is_passed(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X[:600] / 16, y[:600]
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def same_weights(one, other):
+    pairs = zip([*one.coefs_, *one.intercepts_], [*other.coefs_, *other.intercepts_], strict=True)
+    return all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
+
+
+CHANGES = [
+    ((), {}),
+    (
+        ("schedule=step", "optimizer=adam", "activation=gelu", "trainer.patience=3", "seed=3"),
+        {
+            "learning_rate": "step",
+            "solver": "adam",
+            "activation": "gelu",
+            "early_stopping": True,
+            "n_iter_no_change": 3,
+            "random_state": 3,
+        },
+    ),
+    (
+        ("trainer=full_batch", "trainer.epochs=60", "trainer.dtype=float64", "arch=deep", "trainer.dropout=0.1"),
+        {"batch_size": None, "max_iter": 60, "dtype": "float64", "hidden_layer_sizes": (64, 64, 64), "dropout": 0.1},
+    ),
+]
+
+
+@pytest.mark.parametrize(("overrides", "options"), CHANGES, ids=["defaults", "patience", "full-batch"])
+def test_the_same_configuration_gives_the_command_lines_numbers_bit_for_bit(overrides, options, nnsweep, study):
+    assert nnsweep(*overrides).code == 0
+    (folder,) = (file.parent for file in Path(study).glob("multirun/*/*/weights.npz"))
+    data = load("digits", val_fraction=0.1)
+    ours = NNClassifier(**options).fit(*data.train, X_val=data.val.X, y_val=data.val.y)
+    with np.load(folder / "weights.npz") as weights:
+        assert ours.best_epoch_ == weights["best_epoch"]
+        for number, (W, b) in enumerate(zip(ours.coefs_, ours.intercepts_, strict=True)):
+            np.testing.assert_array_equal(W, weights[f"best_W{number}"], strict=True)
+            np.testing.assert_array_equal(b, weights[f"best_b{number}"], strict=True)
+    runs = package.load_results("nnsweep")
+    (recorded,), (correct,) = package.load_histories(runs).values(), package.load_correct(runs).values()
+    for name, curve in ours.history_.items():
+        np.testing.assert_array_equal(curve, recorded[name].to_numpy(float))
+    assert ours.loss_curve_ == recorded["train_cost"].tolist()[1:]
+    assert ours.validation_scores_ == recorded["val_accuracy"].tolist()[1:]
+    assert (ours.predict(data.test.X) == data.test.y).tolist() == correct.right.tolist()
+
+
+@pytest.fixture
+def recipe_of():
+    """Give the recipe of the command line, in plain values, for some overrides."""
+
+    def build(*overrides):
+        with initialize_config_dir(conf_dir(), **VERSION_BASE):
+            job = checked(compose("config", overrides=[*overrides], return_hydra_config=True))
+        return plain(job)
+
+    return build
+
+
+def plain(recipe):
+    return recipe.model_dump(include={"activation", "output_activation", "schedule", "optimizer", "init", "trainer"})
+
+
+GROUPS = {"activation": "activation", "schedule": "learning_rate", "optimizer": "solver", "init": "init"}
+LEAVES = [(group, file.stem) for group in GROUPS for file in sorted(Path(conf_dir(), group).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize(("group", "name"), LEAVES)
+def test_every_choice_has_the_settings_of_the_command_line(group, name, recipe_of):
+    ours = NNClassifier(**{GROUPS[group]: name}, max_iter=17).recipe(np.arange(2))
+    assert plain(ours) == recipe_of(f"{group}={name}", "trainer.epochs=17")
+
+
+def test_some_settings_of_a_choice_can_be_given_and_the_others_stay(recipe_of):
+    ours = NNClassifier(learning_rate={"name": "step", "gamma": 0.3}, activation={"name": "elu", "alpha": 0.5})
+    theirs = recipe_of("schedule=step", "schedule.gamma=0.3", "activation=elu", "activation.alpha=0.5")
+    assert plain(ours.recipe(np.arange(2))) == theirs
+
+
+def test_every_setting_of_the_trainer_is_an_option(recipe_of):
+    ours = NNClassifier(
+        output_activation="tanh", dropout=0.2, clip_norm=2.0, batch_size=None, dtype="float64", evaluate_every=3,
+        early_stopping=True, n_iter_no_change=4, tol=0.01, class_weight={"a": 1, "b": 2}, learning_rate_init=0.3,
+        momentum=0.7, weight_decay=0.1,
+    )  # fmt: skip
+    theirs = recipe_of(
+        "output_activation=tanh", "trainer.dropout=0.2", "trainer.clip_norm=2.0", "trainer.batch_size=null",
+        "trainer.dtype=float64", "trainer.evaluate_every=3", "trainer.patience=4", "trainer.min_delta=0.01",
+        "trainer.class_weight=[1,2]", "optimizer.learning_rate=0.3", "optimizer.momentum=0.7",
+        "optimizer.weight_decay=0.1",
+    )  # fmt: skip
+    assert plain(ours.recipe(np.array(["a", "b"]))) == theirs
+
+
+def test_schedules_can_be_joined():
+    pieces = [{"name": "linear_warmup", "warmup_epochs": 2}, {"name": "constant"}]
+    joined = NNClassifier(learning_rate={"name": "join", "pieces": pieces, "boundaries": [2]}, learning_rate_init=1.0)
+    rate = joined.recipe(np.arange(2)).rule()
+    assert [round(rate(epoch), 9) for epoch in range(4)] == [0.1, 0.55, 1.0, 1.0]
+
+
+WRONG = {
+    "activation=rel: there is no such name; did you mean 'relu'?": {"activation": "rel"},
+    "solver=sgd: there is no such name; known: gradient_descent,": {"solver": "sgd"},
+    "learning_rate_init=-1: must be > 0": {"learning_rate_init": -1},
+    "learning_rate.gama=2: there is no such key; did you mean 'gamma'?": {"learning_rate": {"name": "exp", "gama": 2}},
+    "learning_rate: `boundaries` must be epochs": {"learning_rate": {"name": "multistep", "boundaries": [3, 1]}},
+    "learning_rate.warmup_epochs=50 must not exceed max_iter=40": {
+        "learning_rate": {"name": "linear_warmup", "warmup_epochs": 50}
+    },
+    "activation.alpha=-1: must be >= 0": {"activation": {"name": "elu", "alpha": -1}},
+    "hidden_layer_sizes.1=0: must be >= 1": {"hidden_layer_sizes": (4, 0)},
+    "batch_size=auto: must be a whole number": {"batch_size": "auto"},
+    "max_iter=0: must be >= 1": {"max_iter": 0, "learning_rate": "constant"},
+    "dtype=float16: must be 'float64' or 'float32'": {"dtype": "float16"},
+    "n_iter_no_change=0: must be >= 1": {"early_stopping": True, "n_iter_no_change": 0},
+    "tol=1: must be >= 0 and < 1": {"tol": 1},
+    "validation_fraction=1.0: must be > 0 and < 1": {"validation_fraction": 1.0},
+    "validation_fraction=0.01 of 150 samples leaves a part of 2": {"early_stopping": True, "validation_fraction": 0.01},
+    "early_stopping=yes: must be true or false": {"early_stopping": "yes"},
+    "random_state=-1: must be >= 0 and < 4294967296": {"random_state": -1},
+    "class_weight=heavy: must be null, balanced, or": {"class_weight": "heavy"},
+    "class_weight: label 'x' is none of the classes, and 1 has no weight": {"class_weight": {0: 1, "x": 2}},
+}
+
+
+@pytest.mark.parametrize(("told", "options"), WRONG.items(), ids=[str(options) for options in WRONG.values()])
+def test_a_wrong_option_is_told_in_the_command_lines_words(told, options, iris):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        NNClassifier(**options).fit(*iris)
+
+
+def test_all_wrong_options_are_told_together(iris):
+    with pytest.raises(ValueError, match="must be") as raised:
+        NNClassifier(learning_rate_init=0, momentum=1, tol=-1, validation_fraction=0).fit(*iris)
+    assert str(raised.value).splitlines() == [
+        "learning_rate_init=0: must be > 0",
+        "momentum=1: must be >= 0 and < 1",
+        "tol=-1: must be >= 0 and < 1",
+        "validation_fraction=0: must be > 0 and < 1",
+    ]
+
+
+def test_numbers_of_numpy_are_numbers(iris):
+    sizes, rate, epochs = np.array([4, 3]), np.float64(0.05), np.int64(2)
+    ours = NNClassifier(sizes, learning_rate_init=rate, max_iter=epochs, random_state=np.int32(1))
+    assert same_weights(
+        ours.fit(*iris), NNClassifier((4, 3), learning_rate_init=0.05, max_iter=2, random_state=1).fit(*iris)
+    )
+
+
+def test_the_part_that_is_set_aside_is_the_split_of_the_data_room(digits):
+    train, val = split(Examples(*digits), fraction=0.2, seed=5, key="")
+    aside = NNClassifier(early_stopping=True, validation_fraction=0.2, split_seed=5, n_iter_no_change=None, max_iter=8)
+    given = NNClassifier(max_iter=8)
+    aside.fit(*digits)
+    given.fit(*train, X_val=val.X, y_val=val.y)
+    assert same_weights(aside, given)
+    assert aside.validation_scores_ == given.validation_scores_
+    assert aside.best_validation_score_ == max(aside.validation_scores_) == aside.score(val.X, val.y)
+    assert aside.validation_scores_[aside.best_epoch_ - 1] == aside.best_validation_score_
+
+
+def test_a_network_that_no_longer_rises_is_stopped(digits):
+    ours = NNClassifier(early_stopping=True, n_iter_no_change=3, max_iter=200).fit(*digits)
+    assert ours.n_iter_ == ours.best_epoch_ + 3 < 200
+    assert len(ours.loss_curve_) == len(ours.validation_scores_) == ours.n_iter_
+
+
+def test_without_a_validation_part_the_last_weights_are_kept(iris):
+    ours = NNClassifier(max_iter=3).fit(*iris)
+    assert (ours.validation_scores_, ours.best_validation_score_) == (None, None)
+    assert ours.best_epoch_ == ours.n_iter_ == 3
+    assert ours.loss_ == ours.loss_curve_[-1]
+
+
+def test_half_a_validation_part_or_a_label_of_its_own_is_refused(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="X_val and y_val must be given together"):
+        NNClassifier().fit(X, y, X_val=X)
+    with pytest.raises(ValueError, match=re.escape("label 7 is none of the classes [0, 1, 2]")):
+        NNClassifier().fit(X, y, X_val=X[:2], y_val=[0, 7])
+
+
+@pytest.mark.parametrize("options", [{"solver": "adam", "dropout": 0.2}, {"learning_rate": "reduce_on_plateau"},
+                                     {"solver": "nesterov", "batch_size": 7, "dtype": "float64"}], ids=str)  # fmt: skip
+def test_as_many_partial_fits_as_epochs_are_one_fit(options, iris):
+    whole, parts = (NNClassifier((6,), max_iter=5, **options) for _ in range(2))
+    whole.fit(*iris)
+    for _ in range(5):
+        parts.partial_fit(*iris, classes=[0, 1, 2])
+    assert same_weights(whole, parts)
+    assert whole.loss_curve_ == parts.loss_curve_
+    assert parts.n_iter_ == parts.best_epoch_ == 5
+
+
+def test_a_partial_fit_goes_on_from_the_weights_of_a_fit(digits):
+    X, y = digits
+    ours = NNClassifier(max_iter=5, early_stopping=True).fit(X, y)
+    before, loss = ours.coefs_, ours.loss_
+    ours.set_params(learning_rate="constant", learning_rate_init=1e-9).partial_fit(X, y)
+    assert max(np.abs(now - then).max() for now, then in zip(ours.coefs_, before, strict=True)) < 1e-6
+    ours.set_params(learning_rate_init=0.01)
+    for _ in range(3):
+        ours.partial_fit(X[:300], y[:300])
+    assert ours.loss_ < loss
+    assert ours.n_iter_ == len(ours.loss_curve_) == 9
+    assert ours.fit(X, y).n_iter_ == 5
+
+
+def test_a_partial_fit_wants_to_know_the_classes_first_and_takes_no_others(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="classes"):
+        NNClassifier().partial_fit(X, y)
+    with pytest.raises(ValueError, match="label 2 is none of the classes"):
+        NNClassifier().partial_fit(X, y, classes=[0, 1])
+
+
+@pytest.mark.parametrize("batch_size", [None, 20])
+def test_a_warm_start_begins_with_the_weights_of_the_fit_before(batch_size, iris):
+    def made(**options):
+        return NNClassifier((6,), max_iter=3, batch_size=batch_size, **options).fit(*iris)
+
+    cold, warm = made(), made(warm_start=True)
+    assert same_weights(cold, warm)
+    warm.fit(*iris)
+    assert warm.history_["train_cost"][0] < cold.history_["train_cost"][0]
+    assert warm.n_iter_ == 3
+    assert same_weights(warm, made(warm_start=True).fit(*iris))
+    with pytest.raises(ValueError, match="warm_start=True: features, hidden layers and classes must be those"):
+        warm.set_params(hidden_layer_sizes=(7,)).fit(*iris)
+
+
+@pytest.mark.parametrize("kind", [csr_array, csr_matrix])
+def test_csr_features_are_as_good_as_dense_ones_whatever_their_indices_are(kind, iris):
+    X, y = iris
+    sparse = kind(X)
+    sparse.indices, sparse.indptr = sparse.indices.astype(np.int64), sparse.indptr.astype(np.int64)
+    dense = NNClassifier(max_iter=5, dtype="float64").fit(X, y)
+    ours = NNClassifier(max_iter=5, dtype="float64").fit(sparse, y)
+    np.testing.assert_allclose(ours.predict_proba(sparse), dense.predict_proba(X), rtol=1e-9)
+    assert (ours.predict(sparse) == dense.predict(X)).all()
+
+
+def test_sparse_features_stay_sparse():
+    X = csr_array((np.ones(60), (np.arange(60), np.arange(60) * 1000)), shape=(60, 60_000))
+    y = np.arange(60) % 2
+    ours = NNClassifier((4,), max_iter=3).fit(X, y)
+    assert ours.predict_proba(X).shape == (60, 2)
+
+
+@pytest.mark.parametrize("labels", [["no", "yes", "maybe"], [3, 10, -1], [0.0, 1.0, 2.0]], ids=str)
+def test_labels_may_be_of_any_type(labels, iris):
+    X, y = iris
+    ours = NNClassifier(max_iter=10).fit(X, np.array(labels)[y])
+    assert ours.classes_.tolist() == sorted(labels)
+    assert ours.score(X, np.array(labels)[y]) > 0.9
+
+
+def test_probabilities_and_their_logarithms_and_labels_agree(digits):
+    X, y = digits
+    ours = NNClassifier(max_iter=3).fit(X, y)
+    probabilities = ours.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-14)
+    np.testing.assert_allclose(np.exp(ours.predict_log_proba(X)), probabilities, rtol=1e-12)
+    assert (ours.classes_[probabilities.argmax(axis=1)] == ours.predict(X)).all()
+    assert np.isfinite(ours.predict_log_proba(X * 1e4)).all()
+
+
+def test_a_prediction_does_not_depend_on_how_the_rows_are_parted(digits, monkeypatch):
+    ours, X = NNClassifier(max_iter=2).fit(*digits), digits[0]
+    whole = ours.predict_proba(X)
+    monkeypatch.setattr(fitting, "LOGIT_BYTES", 8 * 106 * 7)
+    np.testing.assert_allclose(ours.predict_proba(X), whole, rtol=1e-12)
+
+
+def test_the_activation_of_the_fit_is_that_of_the_prediction(iris):
+    X, y = iris
+    ours = NNClassifier(max_iter=3, activation="tanh").fit(X, y)
+    before = ours.predict_proba(X)
+    ours.set_params(activation="relu", hidden_layer_sizes=(1, 2, 3))
+    assert (ours.predict_proba(X) == before).all()
+
+
+def test_class_weights_are_those_of_the_trainer(iris):
+    X, y = iris[0][:110], iris[1][:110]  # 50, 50 and 10 samples
+    options = {"max_iter": 5, "dtype": "float64"}
+    balanced = NNClassifier(class_weight="balanced", **options).fit(X, y)
+    by_label = NNClassifier(class_weight={0: 110 / 150, 1: 110 / 150, 2: 110 / 30}, **options).fit(X, y)
+    np.testing.assert_allclose(balanced.coefs_[0], by_label.coefs_[0], rtol=1e-9, atol=1e-12)
+    unnamed = NNClassifier(class_weight={2: 5}, **options).fit(X, y)
+    assert same_weights(unnamed, NNClassifier(class_weight={0: 1, 1: 1, 2: 5}, **options).fit(X, y))
+
+
+def test_an_int_is_the_seed_and_anything_else_is_asked_for_one(iris):
+    def fitted(state):
+        return NNClassifier((3,), max_iter=1, random_state=state).fit(*iris)
+
+    state = np.random.RandomState(3)
+    first, second = fitted(state), fitted(state)
+    assert not same_weights(first, second)
+    assert same_weights(first, fitted(np.random.RandomState(3)))
+    assert not same_weights(fitted(None), fitted(None))
+    assert same_weights(fitted(4), fitted(np.int64(4)))
+
+
+def test_a_training_that_diverges_is_an_error_that_names_the_way_out(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match=r"diverged in epoch \d+: .* lower learning_rate_init=1e\+30, or limit"):
+        NNClassifier(learning_rate_init=1e30, max_iter=5).fit(X, y)
+    with pytest.raises(ValueError, match="the training diverged in epoch"):
+        NNClassifier(learning_rate_init=1e30, max_iter=5).partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y)
+
+
+def test_training_uses_one_thread_whatever_the_process_may(iris, monkeypatch):
+    seen = []
+    real = fitting.train
+
+    def watched(*arguments, **named):
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(fitting, "train", watched)
+    with threadpool_limits(2, user_api="blas"):
+        NNClassifier(max_iter=1).fit(*iris).partial_fit(*iris)
+    assert set(seen) == {1}
+
+
+def test_a_line_an_epoch_is_printed_if_asked_for(iris, capsys):
+    NNClassifier(max_iter=2, verbose=True).fit(*iris, X_val=iris[0], y_val=iris[1])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 0", "epoch 1", "epoch 2"]
+    assert all("train_cost" in line and "val_accuracy" in line for line in lines)
+
+
+def test_it_can_be_cloned_pickled_and_shown(iris):
+    ours = NNClassifier((4,), learning_rate={"name": "exp", "gamma": 0.9}, max_iter=2).fit(*iris)
+    again = pickle.loads(pickle.dumps(ours))
+    assert (again.predict_proba(iris[0]) == ours.predict_proba(iris[0])).all()
+    assert same_weights(again.partial_fit(*iris), ours.partial_fit(*iris))
+    assert clone(ours).get_params() == ours.get_params()
+    assert is_classifier(ours)
+    assert ours.__sklearn_tags__().input_tags.sparse
+    assert "NNClassifier" in ours._repr_html_()
+    assert repr(NNClassifier(max_iter=3)) == "NNClassifier(max_iter=3)"
+
+
+def test_names_of_features_are_kept_and_asked_for():
+    frame, y = load_iris(return_X_y=True, as_frame=True)
+    ours = NNClassifier(max_iter=2).fit(frame, y)
+    assert ours.feature_names_in_.tolist() == [*frame.columns]
+    with pytest.raises(ValueError, match="feature names"):
+        ours.predict(frame.rename(columns={"sepal length (cm)": "length"}))
+
+
+def test_it_works_with_the_tools_of_scikit_learn(iris):
+    X, y = iris
+    ours = NNClassifier((8,), max_iter=15)
+    assert cross_val_score(make_pipeline(StandardScaler(), ours), X, y, cv=3).mean() > 0.9
+    grid = GridSearchCV(make_pipeline(StandardScaler(), ours), {"nnclassifier__momentum": [0.5, 0.9]}, cv=3)
+    assert grid.fit(X, y).score(X, y) > 0.9
+    assert CalibratedClassifierCV(ours, cv=3).fit(X, y).score(X, y) > 0.9
+    voting = VotingClassifier([("network", ours), ("line", LogisticRegression())], voting="soft")
+    assert voting.fit(X, y).score(X, y) > 0.9
