@@ -28,6 +28,8 @@ LINKED = 100
 """How many runs the address of a chart names one by one."""
 DRAWN = ("learning_curves", "grid", "seeds", "cost", "parallel")
 """The pictures that are quickly drawn; `nnsweep plot` draws all."""
+SHORT = 12
+"""Characters of a run's id that tell it from all others."""
 
 
 def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
@@ -58,6 +60,8 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
         f"Say what won:       nnsweep report {store.experiment} --sweep {sweep} --output report.html{where}",
         f"Export the table:   nnsweep export {store.experiment} --sweep {sweep} --output table.csv{where}",
     ]
+    if any(record.run_id == best[0] and record.state == "finished" for record in records if best):
+        lines.append(f"Use the best:       nnsweep predict {best[0][:SHORT]} DATA --output predictions.csv{where}")
     console.print(Text("\n".join(map(visible, lines))), soft_wrap=True)
 
 

@@ -55,6 +55,12 @@ def test_what_it_tells_to_do_next_works_also_with_another_store(nnsweep, study, 
     told = re.search(r"Export the table: +nnsweep (.*)", said.out)[1]
     assert nnsweep(*told.split()).code == 0
     assert (study / "table.csv").read_text().count("\n") == 2
+    from sklearn.datasets import load_iris
+
+    load_iris(as_frame=True).data.to_csv(study / "DATA.csv", index=False)
+    told = re.search(r"Use the best: +nnsweep (.*)", said.out)[1].replace("DATA", "DATA.csv")
+    assert nnsweep(*told.split()).code == 0
+    assert (study / "predictions.csv").read_text().count("\n") == 151
 
 
 def test_without_lists_a_single_job_runs_the_same_way(nnsweep, study):
