@@ -78,8 +78,8 @@ def test_problems_come_in_the_order_of_a_job_and_all_at_once(compose):
         "arch.hidden_layer_sizes.0",
         "arch.hidden_layer_sizes.1",
         "optimizer.momentum",
-        "data.val_fraction",
         "seed",
+        "data.val_fraction",
     ]
 
 
