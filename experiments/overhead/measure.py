@@ -31,9 +31,10 @@ ENTRANCES = {  # part: the functions that lead into it
         *(f"nnsweep.tracking.store.{name}" for name in ("ready", "existing")),
         *(f"nnsweep.tracking.run.{name}" for name in ("start", "log", "log_dataset", "log_files", "end")),
         "nnsweep.summary.histories",
-        "nnsweep.summary.optimize",
+        "nnsweep.tracking.sqlite.optimize",
     ],
-    "pictures": ["nnsweep.app._draw", "nnsweep.summary._picture"],
+    "models": ["nnsweep.closing._keep_models"],
+    "pictures": ["nnsweep.app._draw", "nnsweep.closing.pictures_of"],
 }
 
 
@@ -66,6 +67,7 @@ def measured() -> dict[str, float]:
 
     builtins.__import__ = clocked("imports", builtins.__import__)
     import nnsweep.app
+    import nnsweep.closing
     import nnsweep.summary
     import nnsweep.sweep.grid
     import nnsweep.sweep.work
