@@ -98,7 +98,7 @@ def job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     grid.refuse_plan(checked)
     place = grid.place(checked, settings)
     store = _store(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
-    unwanted = wish.watch(Path(settings.sweep.dir).absolute())
+    unwanted = wish.watch(grid.sweep_folder(settings))
     with interruption.awaited():
         drawing = _drawing(checked, place.n_jobs)
         (record,) = work.run([(checked, place)], store, drawing, stopped=lambda: interruption.asked() or unwanted())

@@ -254,7 +254,7 @@ def place(job: Job, hydra: HydraConf) -> Place:
     hydra : HydraConf
         Hydra's part of the composed configuration, in the job's process.
     """
-    plan = Path(hydra.sweep.dir).absolute() / PLAN
+    plan = sweep_folder(hydra) / PLAN
     if not plan.exists():
         return _place(job, hydra, _About([], 1))
     about = json.loads(plan.read_text())
@@ -268,6 +268,11 @@ def place(job: Job, hydra: HydraConf) -> Place:
         key=launched["key"],
         experiment_id=about["experiment_id"],
     )
+
+
+def sweep_folder(hydra: HydraConf) -> Path:
+    """Give the sweep's folder from Hydra's configuration of a job, whose process may be in another folder by now."""
+    return Path(hydra.runtime.cwd, hydra.sweep.dir)
 
 
 def alone(config: DictConfig, hydra: HydraConf) -> Task:
@@ -342,7 +347,7 @@ def _place(job: Job, hydra: HydraConf, about: _About) -> Place:
     chosen = choices(hydra.runtime.choices, overrides)
     return Place(
         folder=Path(hydra.runtime.output_dir),
-        sweep=Path(hydra.sweep.dir).absolute().name,
+        sweep=sweep_folder(hydra).name,
         number=_number(hydra),
         name=run_name(job, chosen, overrides, about.varying),
         chosen=chosen,

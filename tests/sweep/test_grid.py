@@ -123,6 +123,19 @@ def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
     assert place.chosen["data"] == "digits"
 
 
+def test_a_plan_is_found_by_a_process_that_was_left_in_another_folder(tmp_path: Path, compose, monkeypatch):
+    task = grid.tasks([["seed=7"]], compose)[0]
+    (tmp_path / "sweeps").mkdir()
+    planned = replace(task, place=replace(task.place, key="known"))
+    grid.write_plan(tmp_path / "sweeps", [planned], Owner("host", "boot", 17, "then"))
+    config = compose(["seed=7", "hydra.sweep.dir=sweeps"])
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.job.num = 0
+        config.hydra.runtime.cwd, config.hydra.runtime.output_dir = str(tmp_path), str(tmp_path / "sweeps" / "0")
+    monkeypatch.chdir(tmp_path / "sweeps")
+    assert grid.place(grid.checked(config), config.hydra).key == "known"
+
+
 def test_a_job_alone_has_a_place_without_a_plan(tmp_path: Path, compose):
     config = compose(["seed=7", f"hydra.sweep.dir='{tmp_path}'"])
     with read_write(config.hydra), open_dict(config.hydra):
