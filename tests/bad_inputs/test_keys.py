@@ -98,6 +98,7 @@ KEYS = [
     whole("tracking.max_points", 4),
     truth("tracking.pictures", optional=True),
     number("tracking.patience", ["-1e-9", f"-{HUGE}"], ["0", "0.5"]),
+    Key("tracking.models", [*WHOLE, "null", "worst"], ["best", "all", "none"]),
     truth("dry_run"),
     truth("fail_fast"),
     whole("retries", 0),

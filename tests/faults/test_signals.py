@@ -78,7 +78,10 @@ def _stopped(studies, seed: int, seconds: float) -> Trial:
     program.send(signal.SIGSTOP, group=True)
     other = studies.programs.start(folder, LONG)
     time.sleep(seconds)
-    if not re.search(r"held by process \d+|finished before", other.said()):
+    until = time.monotonic() + 60  # on a busy machine it has only just begun
+    while not (waits := re.search(r"held by process \d+|finished before", other.said())) and time.monotonic() < until:
+        time.sleep(0.1)
+    if not waits:
         trial.problems.append(f"the other does not wait: {other.said()}")
     program.send(signal.SIGCONT, group=True)
     for one in (program, other):
