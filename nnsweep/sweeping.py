@@ -95,9 +95,12 @@ def sweep(
 
     Examples
     --------
+    >>> from tempfile import TemporaryDirectory
     >>> import nnsweep
-    >>> runs = nnsweep.sweep(["arch=linear,shallow"], data="iris", seed=range(2), trainer__epochs=2)  # doctest: +SKIP
-    >>> answer = nnsweep.compare(runs)  # doctest: +SKIP
+    >>> with TemporaryDirectory() as folder:
+    ...     runs = nnsweep.sweep(["arch=linear,shallow"], data="iris", seed=range(2), trainer__epochs=2, folder=folder)
+    >>> sorted(runs["arch"]), set(runs["state"])
+    (['linear', 'linear', 'shallow', 'shallow'], {'finished'})
     """
     from nnsweep import app
     from nnsweep.conf_tree import conf_dir
