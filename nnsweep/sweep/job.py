@@ -148,10 +148,6 @@ class Job(Recipe):
                 del identity["trainer"][name]
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
 
-    def operation(self) -> dict[str, Any]:
-        """Return all that cannot change the result."""
-        return {name: getattr(self, name) for name in OPERATIONAL}
-
     def key(self, data_digest: str) -> str:
         """Hash all that can change the result: identity, data and the version of the numerics."""
         parts = {"job": self.identity(), "data": data_digest, "numerics": NUMERICS_VERSION}
