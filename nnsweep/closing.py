@@ -13,7 +13,7 @@ from pathlib import Path
 from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.files import whole_file
 from nnsweep.masking import masked
-from nnsweep.messages import visible
+from nnsweep.messages import warn
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import ranked
 from nnsweep.summary import described, n_finished, pictures_of, tables, where_in_words
@@ -105,8 +105,7 @@ def _keep_models(end: End) -> None:
             models.log(end.store, run_id)
         except (UserError, OSError) as error:
             later = f"nnsweep register {end.folder.name}{where_in_words(end.store)}"
-            told = f"{masked(visible(str(error)))}. To make it later: {later}"
-            print(f"nnsweep: warning: no model was kept: {told}", file=sys.stderr, flush=True)
+            warn(f"no model was kept: {masked(str(error))}. To make it later: {later}")
             if isinstance(error, StoreError):
                 return
 

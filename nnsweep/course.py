@@ -6,7 +6,6 @@ It is the same for every launcher, and goes on from wherever an earlier sweep wi
 import functools
 import os
 import shutil
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,24 +14,21 @@ from typing import TypeAlias
 
 from nnsweep import closing, interruption, introduction, preview, summary
 from nnsweep.data.load import OWN
+from nnsweep.distinct import distinct
 from nnsweep.errors import ConfigError, StoreError, UserError
 from nnsweep.files import whole_file
 from nnsweep.masking import has_credentials, masked
-from nnsweep.messages import visible
-from nnsweep.mlp.train import NUMERICS_VERSION
+from nnsweep.messages import warn
 from nnsweep.outcome import Outcome, Telling
 from nnsweep.progress import progress
-from nnsweep.sweep import absence, class_weight, describe, wish
+from nnsweep.sweep import absence, describe, wish
 from nnsweep.sweep.crew import Crew, Others
 from nnsweep.sweep.grid import write_plan
-from nnsweep.sweep.job import Job
-from nnsweep.sweep.memory import physical_memory
 from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.sweep.plan import Choice, Wanted
 from nnsweep.sweep.settle import Asked, Settled, settle
-from nnsweep.sweep.stacks import memory_of
 from nnsweep.sweep.task import Task
-from nnsweep.sweep.work import dataset, forget
+from nnsweep.sweep.work import forget
 from nnsweep.tracking import owner
 from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.record import RunRecord
@@ -104,7 +100,7 @@ def run(
     crew.begin(checked)
     if any(task.job.data.name in OWN for task in checked):
         forget()
-    wanted = _distinct(checked)
+    wanted = distinct(checked)
     introduction.show(checked)
     course = _Course(
         crew=crew,
@@ -129,62 +125,6 @@ def run(
     settled = _begun(course, configuration, len(checked))
     _run_all(course, settled)
     return _ended(course, settled)
-
-
-def _distinct(checked: Sequence[Task]) -> list[Wanted]:
-    """Fold jobs that are the same; every data set is loaded, so that what is wrong with one is told now."""
-    _require_fit([task.job for task in checked])
-    wanted: dict[str, Wanted] = {}
-    for number, task in enumerate(checked):
-        digest = dataset(task.job.data).digest
-        key = task.job.key(digest)
-        if key not in wanted:
-            wanted[key] = Wanted(
-                number=number,
-                key=key,
-                name=task.place.name,
-                settings=describe.settings(task.job, task.place.chosen),
-                data_digest=digest,
-                numerics=str(NUMERICS_VERSION),
-            )
-    return [*wanted.values()]
-
-
-def _require_fit(jobs: Sequence[Job]) -> None:
-    """Refuse jobs that do not fit this machine or their data, with all problems; warn of what is odd."""
-    wrong: dict[str, None] = {}
-    odd: dict[str, None] = {}
-    for job in jobs:
-        wrong |= {_too_large(job): None, class_weight.problem(job, dataset(job.data)): None, _impatient(job): None}
-        odd[class_weight.warning(job, dataset(job.data))] = None
-    if problems := [told for told in wrong if told]:
-        raise ConfigError(*problems)
-    for told in filter(None, odd):
-        _warn(told)
-
-
-def _impatient(job: Job) -> str:
-    """Say if early stopping has nothing to look at: the table itself names the parts, and none for validation."""
-    patience = job.trainer.settings()["patience"]
-    if patience is None or dataset(job.data).val is not None:
-        return ""
-    return (
-        f"trainer.patience={patience} needs a validation part, and data.split names none: set data.val_fraction above 0"
-    )
-
-
-def _too_large(job: Job) -> str:
-    """Tell of a network that this machine could not even hold."""
-    needed, there = memory_of(job, dataset), physical_memory()
-    if needed <= there:
-        return ""
-    sizes = describe.sizes_name(job.arch.sizes)
-    told = f"{needed / 2**30:.0f} GiB to train, and there are {there / 2**30:.0f}"
-    return f"arch.hidden_layer_sizes={sizes[:60]}: needs {told}; make it smaller"
-
-
-def _warn(told: str) -> None:
-    print(f"nnsweep: warning: {visible(told)}", file=sys.stderr, flush=True)
 
 
 def _begun(course: _Course, configuration: str | None, n_jobs: int) -> Settled:
@@ -261,7 +201,7 @@ def _looked_again(course: _Course) -> Settled:
             except StoreError as error:
                 absence.note(course.folder, is_away=True)
                 if time.monotonic() > until:
-                    _warn(str(error))
+                    warn(str(error))
                     return Settled(store=None, choices={})
                 ask_again(course.asked.uri)
     except KeyboardInterrupt as interrupted:
@@ -320,7 +260,7 @@ def _again(failed: Sequence[Task], records: Mapping[int, RunRecord], retry: int)
     for task in failed:
         record = records[task.place.number]
         again = f"trying again, {retry} of {task.job.retries}"
-        _warn(f"job {record.job} ({record.name}) failed: {record.reason}; {again}")
+        warn(f"job {record.job} ({record.name}) failed: {record.reason}; {again}")
     return [replace(task, place=replace(task.place, attempt=task.place.attempt + 1)) for task in failed]
 
 

@@ -3,12 +3,11 @@
 Of a table it is told which columns were taken for what, and how it was divided; what the program brings along is known.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.leaks import told as leaks_told
-from nnsweep.messages import visible
+from nnsweep.messages import visible, warn
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
 
@@ -34,7 +33,7 @@ def show(tasks: Sequence[Task]) -> None:
         lines = [line for line in _lines(sets) if not line.startswith(_WARNING)]
         print("\n".join(map(visible, [f"data: {source}", *(f"  {line}" for line in lines)])), flush=True)
         for warning in [*_warnings(sets), *_batches(tasks, {one.digest: one for one in sets})]:
-            print(f"nnsweep: warning: {visible(f'{source}: {warning}')}", file=sys.stderr, flush=True)
+            warn(f"{source}: {warning}")
 
 
 def _lines(sets: Sequence[Dataset]) -> list[str]:

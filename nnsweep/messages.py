@@ -2,6 +2,7 @@
 
 import difflib
 import reprlib
+import sys
 from collections.abc import Iterable
 
 IMPORT = "_target_"
@@ -89,3 +90,8 @@ def visible(text: str) -> str:
     True
     """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def warn(told: str) -> None:
+    """Tell the user, on standard error, of something that is odd and stops nothing."""
+    print(f"nnsweep: warning: {visible(told)}", file=sys.stderr, flush=True)
