@@ -401,7 +401,7 @@ def test_a_changed_file_of_the_user_is_told_by_setting(nnsweep, study):
 
 def test_another_version_of_the_numerics_is_told(nnsweep, study, monkeypatch):
     nnsweep(*SEEDS)
-    for module in ("course", "sweep.job", "sweep.runner"):
+    for module in ("distinct", "sweep.job", "sweep.runner"):
         monkeypatch.setattr(f"nnsweep.{module}.NUMERICS_VERSION", 1000)
     said = nnsweep(*SEEDS)
     assert re.search(r"^  3 not as an earlier run of the name: numerics version \d+ -> 1000$", said.out, re.M)
