@@ -30,7 +30,7 @@ from nnsweep.commands import NAMES, commands
 
 ROOT = Path(nnsweep.__file__).parents[1]
 PAGE = ROOT / "README.md"
-LONGEST = 200
+LONGEST = 260
 """Lines that README may have."""
 
 if not PAGE.is_file():
