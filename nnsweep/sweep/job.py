@@ -26,8 +26,8 @@ OPERATIONAL = {
 WHEREABOUTS = {"home", "path"}
 """Settings of data that say where they lie: it is the data's digest that identifies them."""
 
-_LATER = ("class_weight",)
-"""Settings of the trainer that came after the first keys; null is what was done before them."""
+_LATER: dict[str, tuple[str, ...]] = {"trainer": ("class_weight",), "data": ()}
+"""Settings, by group, that came after the first keys; null is what was done before them."""
 
 Models: TypeAlias = Literal["best", "all", "none"]
 """Which runs of a sweep get a model that MLflow can load and serve."""
@@ -143,9 +143,10 @@ class Job(Recipe):
     def identity(self) -> dict[str, Any]:
         """Return all that can change the result, as JSON values."""
         identity = self.model_dump(mode="json", exclude=OPERATIONAL | {"arch": True, "data": WHEREABOUTS})
-        for name in _LATER:  # keys that are older than the setting stay what they were
-            if identity["trainer"][name] is None:
-                del identity["trainer"][name]
+        for group, names in _LATER.items():  # keys that are older than a setting stay what they were
+            for name in names:
+                if identity[group].get(name) is None:
+                    identity[group].pop(name, None)
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
 
     def key(self, data_digest: str) -> str:
