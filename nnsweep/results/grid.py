@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from html.parser import HTMLParser
 from typing import NamedTuple
 
-import pyarrow
 from pyarrow import parquet
 
 from nnsweep.errors import DataError
+from nnsweep.messages import shortened
 
 _LONGEST_CELL = 2**31 - 1
 
@@ -50,8 +50,9 @@ def grid(content: bytes, format: str) -> Grid:
     """
     try:
         columns, rows = _READERS[format](content)
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, csv.Error, pyarrow.ArrowException) as error:
-        raise DataError(f"it cannot be read as {format} ({error})") from error
+    except Exception as error:  # pyarrow and the parsers raise whatever a damaged byte leads them to
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"it cannot be read as {format} ({shortened(said)})") from error
     for number, row in enumerate(rows, 1):
         if len(row) != len(columns):
             raise DataError(f"row {number} has {len(row)} cells, its head {len(columns)}")
@@ -113,6 +114,7 @@ def _json(content: bytes) -> Grid:
 
 def _parquet(content: bytes) -> Grid:
     table = parquet.read_table(io.BytesIO(content))
+    table.validate(full=True)
     return _of_records(table.to_pylist(), table.column_names)
 
 

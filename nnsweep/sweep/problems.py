@@ -73,15 +73,16 @@ def _halves(values: Any) -> list[str]:
 
 def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
-    key = _key(detail["loc"], values)
+    path = _path(detail["loc"], values)
+    key = ".".join(map(str, path))
     value = f"{key}={_shown(detail['input'])}"
     if kind == "value_error":
         said = str(context["error"])
         return f"{key}: {said}" if key else said
     if kind == "extra_forbidden":
-        parent, _, name = key.rpartition(".")
-        known = [str(sibling) for sibling in _at(values, parent) if str(sibling) not in (name, "name")]
-        return f"{value}: there is no such key" + (f"; {nearest(name, known)}" if known else "")
+        *parent, name = path
+        known = [str(sibling) for sibling in _at(values, parent) if str(sibling) not in (str(name), "name")]
+        return f"{value}: there is no such key" + (f"; {nearest(str(name), known)}" if known else "")
     if kind == "union_tag_invalid":
         tag, known = str(context["tag"]), [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
         return f"{key}.name={tag}: there is no such name; {nearest(tag, known)}"
@@ -96,24 +97,30 @@ def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
     return f"{value}: {_KINDS.get(kind, detail['msg'][:1].lower() + detail['msg'][1:])}"
 
 
-def _key(location: Sequence[int | str], values: Any) -> str:
-    """Join a location to a dotted key, without the name that pydantic puts in where a choice begins."""
-    names: list[str] = []
+def _path(location: Sequence[int | str], values: Any) -> list[int | str]:
+    """Drop from a location the name that pydantic puts in where a choice begins."""
+    path: list[int | str] = []
     entered = False  # a choice, whose name comes next
     for name in location:
         if entered and name == values["name"]:
             entered = False
             continue
-        names.append(str(name))
-        values = values[name] if isinstance(name, int) or name in values else None
+        path.append(name)
+        values = _inside(values, name)
         entered = isinstance(values, Mapping) and "name" in values
-    return ".".join(names)
+    return path
 
 
-def _at(values: Any, key: str) -> Mapping[str, Any]:
-    for name in key.split(".") if key else []:
-        values = values[int(name)] if isinstance(values, Sequence) else values[name]
+def _at(values: Any, path: Sequence[int | str]) -> Mapping[str, Any]:
+    for name in path:
+        values = _inside(values, name)
     return values if isinstance(values, Mapping) else {}
+
+
+def _inside(values: Any, name: int | str) -> Any:
+    if isinstance(values, Mapping):
+        return values.get(name)
+    return values[name] if isinstance(values, list) and isinstance(name, int) and name < len(values) else None
 
 
 def _shown(value: Any) -> str:

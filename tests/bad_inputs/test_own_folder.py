@@ -33,6 +33,7 @@ FILES = [  # name, file, content, what is told
     ("a key that is a list", ARCH, "? [1,2]\n: x\n", f"{ARCH}:1:"),
     ("a key that is null", ARCH, "null: x\nname: bad\nhidden_layer_sizes: []\n", ARCH),
     ("a key that is a number", ARCH, "5: x\nname: bad\nhidden_layer_sizes: []\n", "arch.5=x: there is no such key"),
+    ("a key with a dot", ARCH, "name: bad\nhidden_layer_sizes: []\na.b: 3\n", "arch.a.b=3: there is no such key"),
     ("two documents", ARCH, "name: a\n---\nname: b\n", f"{ARCH}:2:"),
     ("another version of YAML", ARCH, "%YAML 9.9\n---\nname: a\n", f"{ARCH}:1:"),
     ("an object of Python", ARCH, "name: !!python/object/apply:os.system [exit]\n", [f"{ARCH}:1:", "os.system"]),

@@ -74,6 +74,13 @@ def test_rubbish_is_refused(format):
         grid(b"\xff\xfe rubbish", format)
 
 
+@pytest.mark.parametrize("start", range(4, 1600, 97))
+def test_parquet_with_bytes_cut_out_is_refused(start):
+    whole = written(pd.DataFrame({"name": ["a", "b"], "value": [0.5, 0.25]}), "parquet")
+    with pytest.raises(DataError, match="cannot be read as parquet"):
+        grid(whole[:start] + whole[start + 89 :], "parquet")
+
+
 @pytest.mark.parametrize(("one", "other"), [("1.0", "1"), ("1e3", "1000.0"), ("", ""), ("inf", "inf")])
 def test_the_same_number_is_equal_however_it_is_written(one, other):
     assert list(differences(*(Grid(["a"], [[cell]]) for cell in (one, other)), **KEYED)) == []

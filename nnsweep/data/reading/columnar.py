@@ -48,6 +48,7 @@ def _cells(read: Any, content: bytes, source: str) -> Cells:
 
     try:
         table = read(pa.BufferReader(content))
+        table.validate(full=True)  # offsets of a damaged file lead out of its memory
         _check(table, source)
         frame = table.to_pandas(ignore_metadata=True, use_threads=False)
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:

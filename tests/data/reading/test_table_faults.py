@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 
 from nnsweep.data.reading.raw import read
 from nnsweep.data.reading.table_columns import Understood, understand
@@ -63,6 +65,13 @@ def packed(write: Callable[[io.BytesIO], object]) -> bytes:
 
 def frame(**columns: list[object]) -> pd.DataFrame:
     return pd.DataFrame(columns)
+
+
+def astray() -> bytes:
+    """Give a Feather file with a text that would begin far beyond the file's end."""
+    starts = pa.py_buffer(np.array([0, 10**9, 3], dtype="int32").tobytes())
+    texts = pa.Array.from_buffers(pa.string(), 2, [None, starts, pa.py_buffer(b"abc")])
+    return packed(lambda file: feather.write_feather(pa.table({"a": texts, "y": ["a", "b"]}), file, "uncompressed"))
 
 
 class Canary:
@@ -146,6 +155,7 @@ REFUSED = [
     Fault("Parquet cut off", "cats.parquet", PARQUET[:-20], "is damaged or cut off"),
     Fault("Parquet of which only the mark is left", "cats.parquet", b"PAR1", "is damaged or cut off"),
     Fault("Parquet with other bytes in it", "cats.parquet", PARQUET[:4] + b"\xff" * 40 + PARQUET[44:], "is damaged"),
+    Fault("Feather whose texts lie beyond it", "cats.feather", astray(), "is damaged or cut off"),
     Fault("Feather cut off", "cats.feather", FEATHER[:-20], "is damaged or cut off"),
     Fault("an SQLite file as a table", "cats.csv", b"SQLite format 3\0" + b"\0" * 100, "data.path=sqlite:///FILE"),
     Fault("an SQLite file by its name", "cats.db", b"whatever", "data.path=sqlite:///FILE"),
