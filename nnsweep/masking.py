@@ -24,6 +24,7 @@ _SHAPES = re.compile(
     r"|\bsk-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
 )
 _NO_SECRETS = ("PWD", "OLDPWD")
+_KINDS, _COLUMNS, _LONGEST_NAME = ("ignore", "number", "category", "text", "date"), "data.columns.", 1000
 _SHORTEST = 6  # a shorter value of the environment may be part of any word
 
 
@@ -45,8 +46,14 @@ def masked(text: str) -> str:
         text = text.replace(value, HIDDEN)
     text = _USER.sub(f"://{HIDDEN}@", text)
     text = _QUERY.sub(rf"\1{HIDDEN}", text)
-    text = _TELLING.sub(rf"\1{HIDDEN}", text)
+    text = _TELLING.sub(lambda found: found[0] if _is_kind(found) else found[1] + HIDDEN, text)
     return _SHAPES.sub(HIDDEN, text)
+
+
+def _is_kind(found: re.Match[str]) -> bool:
+    """Tell whether a value is the kind of a column, which may be called ``token`` or ``password``."""
+    value = found[0].removeprefix(found[1])
+    return value in _KINDS and _COLUMNS in found.string[max(0, found.start() - _LONGEST_NAME) : found.end(1)]
 
 
 def _known() -> list[str]:

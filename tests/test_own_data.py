@@ -1,7 +1,10 @@
 """Whole sweeps over somebody's own data, as the command line runs them."""
 
 import re
+import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import mlflow
@@ -86,6 +89,50 @@ def test_a_dry_run_shows_what_was_made_of_the_table(nnsweep):
         "  parts: training 57, validation 15, test 19 rows",
         "1 job: 1 new",
     ]
+
+
+NASTY = ["Individual ID", "sepal length (cm)", "a.b", "note, long", "Größe", "null", "true", "2019", "1e3", "it's",
+         '5" x', "a=b", "#", "$HOME", "a\\b", "-x", "x: y", "[a]", "{b}", "~", "*", "password", "my token", "%", "`id`",
+         "!x", "two\nlines", "$$a", "nan", "data.columns.x=ignore", "\u200b", "a;b|c&d"]  # fmt: skip
+
+
+def test_printed_advice_can_be_pasted_into_a_shell(study):
+    codes = pd.DataFrame({name: [f"k{row}" for row in range(40)] for name in NASTY})
+    codes.loc[39] = "k0"  # no identifier: one text is there twice
+    codes.assign(age=range(9, 89, 2), breed=["a", "b"] * 20).to_csv("cats.csv", index=False)
+
+    def run(more=""):
+        command = f"{shlex.quote(sys.executable)} -m nnsweep {shlex.join(TABLE)} dry_run=true {more}"
+        return subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=study)
+
+    advice = []
+    for _ in range(3):  # twenty problems are told at once
+        said = run(" ".join(advice))
+        advice += re.findall(r"too many for categories; (.*) \(or text", said.stderr)
+    assert (said.returncode, "error" in said.stderr) == (0, False), said.stderr
+    assert len(advice) == len(NASTY)
+    assert "  ignored: " in said.stdout
+    assert "  1 number column: age\n" in said.stdout
+
+
+@pytest.mark.parametrize("form", [
+    ['data.ignore=["Individual ID",a.b]'],
+    ["data.columns={'Individual ID': ignore, a.b: ignore}"],
+    ["data.columns.Individual ID=ignore", "+data.columns.a.b=ignore"],
+    ["data.columns.a.b=ignore", "data.ignore=[Individual ID]"],
+])  # fmt: skip
+def test_columns_of_any_name_are_ignored_in_any_form(form, nnsweep, study):
+    cats().assign(**{"Individual ID": "x", "a.b": 1}).to_csv("cats.csv", index=False)
+    said = nnsweep(*TABLE, *form, "dry_run=true")
+    assert said.code == 0, said.err
+    assert {"  ignored: Individual ID, a.b", "  ignored: a.b, Individual ID"} & set(said.out.splitlines())
+
+
+def test_the_kind_of_any_column_may_vary_in_a_grid(nnsweep, study):
+    cats().rename(columns={"owner": "Owner's number"}).to_csv("cats.csv", index=False)
+    said = nnsweep(*TABLE, "data.columns.Owner's number=category,number,ignore", "dry_run=true")
+    assert said.code == 0, said.err
+    assert "3 jobs: 3 new" in said.out
 
 
 def test_two_hundred_columns_are_a_few_lines(nnsweep, study):

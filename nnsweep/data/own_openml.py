@@ -38,6 +38,7 @@ def openml(
     home: str | None = None,
     target: str | None = None,
     columns: Mapping[str, ColumnKind] | None = None,
+    ignore: tuple[str, ...] | None = None,
     missing: Missing | None = None,
     group: str | None = None,
     split: str | None = None,
@@ -57,7 +58,7 @@ def openml(
         to look and does not change the data.
     target : str or None
         The column with the labels; ``None`` for the one that OpenML names.
-    columns, missing, group, split, standardize, **settings
+    columns, ignore, missing, group, split, standardize, **settings
         As for `nnsweep.data.own_table.table`.
 
     Returns
@@ -73,7 +74,12 @@ def openml(
     how, weighing = parted(settings)
     words = weighing.settings()
     raw, usual = _fetched(dataset, version, home)
-    roles: dict[str, Any] = {"target": target or usual, "columns": dict(columns or {}), "missing": missing}
+    roles: dict[str, Any] = {
+        "target": target or usual,
+        "columns": dict(columns or {}),
+        "ignore": ignore,
+        "missing": missing,
+    }
     roles |= {"group": group, "split": split}
 
     def made() -> Dataset:

@@ -32,6 +32,7 @@ def table(
     target: str | None = None,
     query: str | None = None,
     columns: Mapping[str, ColumnKind] | None = None,
+    ignore: tuple[str, ...] | None = None,
     missing: Missing | None = None,
     group: str | None = None,
     split: str | None = None,
@@ -51,6 +52,8 @@ def table(
         What to ask a database.
     columns : mapping of str to {"number", "category", "text", "ignore"} or None
         What columns are, where that shall not be inferred.
+    ignore : tuple of str or None
+        More columns that are no features.
     missing : {"drop", "mean", "most_frequent"} or None
         What to do about missing values; ``None`` to refuse them.
     group : str or None
@@ -74,7 +77,7 @@ def table(
     """
     how, weighing = parted(settings)
     words = weighing.settings()
-    roles: dict[str, Any] = {"target": target, "columns": dict(columns or {}), "missing": missing}
+    roles: dict[str, Any] = {"target": target, "columns": dict(columns or {}), "ignore": ignore, "missing": missing}
     roles |= {"group": group, "split": split}
 
     def made(raw: Raw) -> Dataset:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nnsweep.data import prepared
+from nnsweep.data.reading.advice import column_kind
 from nnsweep.data.reading.cell_texts import MISSING
 from nnsweep.data.reading.cells import Kind
 from nnsweep.data.reading.missing import Missing
@@ -199,7 +200,7 @@ def _require_values(frame: "pd.DataFrame", kinds: Mapping[str, Kind]) -> None:
         more = f", nor have {len(empty) - 1} more columns" if len(empty) > 1 else ""
         raise DataError(
             f"column {empty[0]!r} has no value in the training part{more}; leave it out with "
-            f"data.columns.{empty[0]}=ignore"
+            f"{column_kind(empty[0], 'ignore')}"
         )
 
 

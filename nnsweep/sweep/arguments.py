@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import yaml
 from hydra._internal.utils import get_args_parser
 
 from nnsweep.errors import ConfigError
@@ -34,12 +36,34 @@ def prepared(arguments: Sequence[str]) -> tuple[str, list[str]]:
     """
     own, rest = _own_configurations(_without_passwords(arguments))
     _check_options(rest)
-    return own, _quoted_rules([_added(argument) for argument in rest])
+    return own, _quoted_rules([line for argument in rest for line in _added(argument)])
 
 
-def _added(argument: str) -> str:
-    """Let a key of a mapping that is empty in the configuration be given as any other."""
-    return f"++{argument}" if argument.startswith("data.columns.") else argument
+def _added(argument: str) -> list[str]:
+    """Let the kind of a column be given whatever its name is: the last ``=`` ends it."""
+    from nnsweep.sweep.written import COLUMNS, column_key, is_column_key
+
+    key, equals, value = argument.rpartition("=")
+    plain = key.lstrip("+")
+    if equals and plain.startswith(COLUMNS):
+        name = plain.removeprefix(COLUMNS).strip()
+        return [argument if is_column_key(name) and key.startswith("++") else f"{column_key(name)}={value.strip()}"]
+    if argument.lstrip("+").startswith(f"{COLUMNS[:-1]}={{"):
+        kinds = _by_name(argument.partition("=")[2])
+        return [argument] if kinds is None else [f"{column_key(name)}={kind}" for name, kind in kinds.items()]
+    return [argument]
+
+
+def _by_name(text: str) -> dict[str, str] | None:
+    """Read a mapping of columns whose names are quoted, as Hydra's grammar cannot; None if Hydra can, or nobody."""
+    if not re.search(r"""['"]|[^\x00-\x7f]""", text):
+        return None
+    try:
+        kinds = yaml.load(text, Loader=yaml.BaseLoader)  # texts and nothing else
+    except yaml.YAMLError:
+        return None
+    is_by_name = isinstance(kinds, dict) and all(isinstance(part, str) for pair in kinds.items() for part in pair)
+    return kinds if is_by_name else None
 
 
 def _without_passwords(arguments: Sequence[str]) -> list[str]:

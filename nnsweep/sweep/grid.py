@@ -32,6 +32,7 @@ from nnsweep.sweep.job import OPERATIONAL, WHEREABOUTS, Job
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.problems import problems
 from nnsweep.sweep.task import Task
+from nnsweep.sweep.written import column_name
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.store import resolved_uri
 
@@ -51,6 +52,7 @@ def checked(config: DictConfig) -> Job:
     """
     try:
         values = {str(key): _plain(config[key]) for key in config if key != "hydra"}
+        _name_columns(values.get("data"))
     except OmegaConfBaseException as error:
         raise ConfigError(told(error)) from error
     try:
@@ -65,6 +67,12 @@ def checked(config: DictConfig) -> Job:
 
 def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
+
+
+def _name_columns(data: Any) -> None:
+    """Give columns the names that they have in the table: Hydra was told others."""
+    if isinstance(data, dict) and isinstance(data.get("columns"), dict):
+        data["columns"] = {column_name(str(key)): kind for key, kind in data["columns"].items()}
 
 
 def tasks(

@@ -26,7 +26,7 @@ OPERATIONAL = {
 WHEREABOUTS = {"home", "path"}
 """Settings of data that say where they lie: it is the data's digest that identifies them."""
 
-_LATER: dict[str, tuple[str, ...]] = {"trainer": ("class_weight",), "data": ()}
+_LATER: dict[str, tuple[str, ...]] = {"trainer": ("class_weight",), "data": ("ignore",)}
 """Settings, by group, that came after the first keys; null is what was done before them."""
 
 Models: TypeAlias = Literal["best", "all", "none"]

@@ -13,6 +13,11 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from nnsweep.errors import ConfigError
 from nnsweep.messages import shortened
 
+COLUMNS = "data.columns."
+"""What stands before the name of a column, which may be any text."""
+_MARK = "$$"
+"""Begins a column's name in the form in which Hydra reads it as one key; other characters are ``$`` and a number."""
+
 _WORD = re.compile(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z_][A-Za-z0-9_-]*", re.IGNORECASE | re.ASCII)
 
 
@@ -101,13 +106,50 @@ def overrides(settings: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     wrong: list[str] = []
     for name, value in settings.items():
+        key = name.replace("__", ".")
         try:
-            lines.append(override(name.replace("__", "."), value))
+            lines += _of_columns(value) if f"{key}." == COLUMNS and _is_by_name(value) else [override(key, value)]
         except ConfigError as error:
             wrong += error.problems
     if wrong:
         raise ConfigError(*wrong)
     return lines
+
+
+def _is_by_name(value: Any) -> bool:
+    """Tell whether a value is a mapping with names that a key of Hydra's cannot be."""
+    return isinstance(value, Mapping) and not all(isinstance(name, str) and _WORD.fullmatch(name) for name in value)
+
+
+def _of_columns(kinds: Mapping[Any, Any]) -> list[str]:
+    return [override(column_key(str(name)), kind) for name, kind in kinds.items()]
+
+
+def column_key(name: str) -> str:
+    """Write the key of a column, whatever its name, so that Hydra reads it as one.
+
+    Examples
+    --------
+    >>> column_key("age"), column_key("a.b (cm)")
+    ('++data.columns.age', '++data.columns.$$a$2e$b$20$$28$cm$29$')
+    >>> column_name("$$a$2e$b$20$$28$cm$29$")
+    'a.b (cm)'
+    """
+    if not _WORD.fullmatch(name):
+        name = _MARK + re.sub(r"[^A-Za-z0-9_-]", lambda char: f"${ord(char[0]):x}$", name)
+    return f"++{COLUMNS}{name}"
+
+
+def column_name(key: str) -> str:
+    """Read the name of a column that `column_key` has written; any other text is the name itself."""
+    if not is_column_key(key):
+        return key
+    return re.sub(r"\$([0-9a-f]+)\$", lambda code: chr(int(code[1], 16)), key.removeprefix(_MARK))
+
+
+def is_column_key(text: str) -> bool:
+    """Tell whether a text is a name as `column_key` writes it."""
+    return re.fullmatch(r"\$\$(?:[A-Za-z0-9_-]|\$[0-9a-f]{1,6}\$)*", text) is not None
 
 
 def given(lines: str | Sequence[str]) -> list[str]:

@@ -216,6 +216,7 @@ KEYS += [
     Key("data.group", TEXT, ["null", "owner"], TABLE),
     Key("data.split", TEXT, ["null", "part"], TABLE),
     Key("data.columns", ["x", "1", "[a]", "{a: b}", "{a: 1}", "nan", "???"], ["null", "{a: text}", "{}"], TABLE),
+    Key("data.ignore", ["x", "{a: b}", "[[a]]", "???"], ["null", "[]", "[a,'a b']"], TABLE),
     Key("data.missing", [*TEXT, "zero", "''"], ["null", "drop", "mean", "most_frequent"], TABLE),
     whole("data.fold", 0, *TABLE, optional=True),
     whole("data.n_folds", 2, *TABLE, most=1000),

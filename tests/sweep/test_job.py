@@ -66,6 +66,7 @@ def other(path, value):
     missing = {"patience": 3, "clip_norm": 1.5, "batch_size": 7, "max_features": 50, "categories": ["sci.med"]}
     missing["class_weight"] = "balanced"
     missing |= {"target": "breed", "query": "SELECT 1", "columns": {"zip": "text"}, "missing": "drop", "group": "owner"}
+    missing |= {"ignore": ["id"]}
     missing |= {"split": "part", "fold": 1, "strip_accents": "ascii", "stop_words": ["the"], "text": "post"}
     if isinstance(value, bool):
         return not value

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsweep.data.reading.advice import column_kind
 from nnsweep.data.reading.column import Column
 from nnsweep.data.reading.missing import Missing
 from nnsweep.data.reading.roles import KINDS, Roles
@@ -55,7 +56,7 @@ def of_copies(columns: Iterable[Column], labels: NDArray[Any], target: str) -> I
         if _tells_the_label(column.values, labels):
             yield (
                 f"WARNING: {named(column.name)} alone tells the label {named(target)} in every row: it may be the "
-                f"label under another name; data.columns.{named(column.name)}=ignore leaves it out"
+                f"label under another name; {column_kind(column.name, 'ignore')} leaves it out"
             )
 
 

@@ -1,6 +1,6 @@
 """The roles of a table's columns: which is the label, the group or the part, and which are features, of what kind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from nnsweep.data.reading.cells import Kind
@@ -41,7 +41,13 @@ class Roles(NamedTuple):
 
 
 def roles_of(
-    raw: Raw, *, target: str | None, group: str | None, split: str | None, columns: Mapping[str, str] | None
+    raw: Raw,
+    *,
+    target: str | None,
+    group: str | None,
+    split: str | None,
+    columns: Mapping[str, str] | None,
+    ignore: Sequence[str] | None = None,
 ) -> Roles:
     """Find the columns that somebody names.
 
@@ -53,6 +59,8 @@ def roles_of(
         Names of columns.
     columns : mapping of str to str or None
         Kinds, or ``ignore``, by column.
+    ignore : sequence of str or None
+        More columns to ignore.
 
     Returns
     -------
@@ -65,6 +73,7 @@ def roles_of(
         If a name or a kind is not known, or a column has two roles; all such problems together.
     """
     columns, names = {str(name): kind for name, kind in (columns or {}).items()}, list(raw.frame.columns)
+    ignored = tuple(dict.fromkeys(map(str, ignore or ())))
     if target is None:
         raise DataError(
             f"{named(raw.source)}: data.target names no column; say which has the labels. {_known('', names)}"
@@ -72,18 +81,20 @@ def roles_of(
     special = {"data.target": target, "data.group": group, "data.split": split}
     given = {key: str(name) for key, name in special.items() if name is not None}
     wanted = [*given.items(), *((f"data.columns.{named(name)}", name) for name in columns)]
+    wanted += [("data.ignore", name) for name in ignored]
     problems = [
         f"{named(raw.source)}: {key}={shown(name)}: there is no such column; {_known(name, names)}"
         for key, name in wanted
         if name not in names
     ]
-    problems += _doubled(given, columns) + _unknown_kinds(columns)
+    problems += _doubled(given, columns, ignored) + _unknown_kinds(columns)
     if problems:
         raise together(problems)
+    columns |= dict.fromkeys(ignored, IGNORE)
     kept = tuple(name for name in names if name not in given.values() and columns.get(name) != IGNORE)
     asked = {**raw.kinds, **{name: kind for name, kind in columns.items() if kind != IGNORE}}
-    ignored = tuple(name for name, kind in columns.items() if kind == IGNORE)
-    return Roles(given["data.target"], given.get("data.group"), given.get("data.split"), kept, asked, ignored)  # type: ignore[arg-type]
+    left_out = tuple(name for name, kind in columns.items() if kind == IGNORE)
+    return Roles(given["data.target"], given.get("data.group"), given.get("data.split"), kept, asked, left_out)  # type: ignore[arg-type]
 
 
 def _known(name: str, names: list[str]) -> str:
@@ -96,13 +107,16 @@ def _known(name: str, names: list[str]) -> str:
     return f"{told}: {few}{hint}"
 
 
-def _doubled(given: Mapping[str, str], columns: Mapping[str, str]) -> list[str]:
+def _doubled(given: Mapping[str, str], columns: Mapping[str, str], ignored: Sequence[str]) -> list[str]:
     by_name: dict[str, list[str]] = {}
     for key, name in given.items():
         by_name.setdefault(name, []).append(key)
-    for name in columns:
+    for name, kind in columns.items():
+        if name in by_name or (name in ignored and kind != IGNORE):
+            by_name.setdefault(name, []).append("data.columns")
+    for name in ignored:
         if name in by_name:
-            by_name[name].append("data.columns")
+            by_name[name].append("data.ignore")
     return [
         f"column {shown(name)} is named by {' and '.join(keys)}; it can have one role alone"
         for name, keys in by_name.items()

@@ -3,7 +3,7 @@
 What is inferred is told and can be overruled; what is left out is told; what cannot be meant is refused.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.reading import findings, left_out
+from nnsweep.data.reading.advice import column_kind
 from nnsweep.data.reading.cell_texts import lacking, texts_of
 from nnsweep.data.reading.cells import Kind
 from nnsweep.data.reading.class_labels import check_classes, class_names
@@ -73,6 +74,7 @@ def understand(
     *,
     target: str | None,
     columns: Mapping[str, str] | None = None,
+    ignore: Sequence[str] | None = None,
     missing: Missing | None = None,
     group: str | None = None,
     split: str | None = None,
@@ -87,6 +89,8 @@ def understand(
         The column with the labels.
     columns : mapping of str to str, optional
         ``number``, ``category``, ``text`` or ``ignore``, by column, for what shall not be inferred.
+    ignore : sequence of str, optional
+        More columns that are no features.
     missing : {"drop", "mean", "most_frequent"}, optional
         What to do about missing values: leave their rows out here, or leave them in for a preparation that fills
         them in. None refuses them.
@@ -105,9 +109,9 @@ def understand(
     DataError
         All problems of one kind together: names, cells that do not fit, missing values, then what cannot be trained.
     """
-    roles = roles_of(raw, target=target, group=group, split=split, columns=columns)
+    roles = roles_of(raw, target=target, group=group, split=split, columns=columns, ignore=ignore)
     all_columns = [column_of(raw.frame[name], asked=roles.asked.get(name)) for name in roles.features]
-    _refuse_misfits(raw, all_columns, "mend it, or data.columns.COLUMN=category or ignore")
+    _refuse_misfits(raw, all_columns, lambda name: f"mend it, or {column_kind(name, 'category', 'ignore')}")
     part = None if roles.split is None else _parts(raw, roles.split)
     unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
     features = [column for column in all_columns if column.name not in unused]
@@ -165,14 +169,14 @@ def features_of(raw: Raw, kinds: Mapping[str, Kind]) -> "pd.DataFrame":
             f"{named(raw.source)}: there is no column {shown(name)}; its columns: {there}" for name in absent
         )
     columns = [column_of(raw.frame[name], asked=kind) for name, kind in kinds.items()]
-    _refuse_misfits(raw, columns, "mend it: the model was trained on numbers")
+    _refuse_misfits(raw, columns, lambda _: "mend it: the model was trained on numbers")
     return _frame(columns)
 
 
-def _refuse_misfits(raw: Raw, columns: Sequence[Column], way_out: str) -> None:
-    """Refuse cells that do not fit; in the way out, COLUMN stands for a column's name."""
+def _refuse_misfits(raw: Raw, columns: Sequence[Column], way_out: Callable[[str], str]) -> None:
+    """Refuse cells that do not fit; the way out depends on the column's name."""
     problems = (
-        f"{raw.place(row, column.name)}: {shown(value)} {rule}; {way_out.replace('COLUMN', named(column.name))}"
+        f"{raw.place(row, column.name)}: {shown(value)} {rule}; {way_out(column.name)}"
         for column in columns
         for row, value, rule in column.misfits
     )
@@ -216,11 +220,11 @@ def _too_many_levels(column: Column, is_asked: bool) -> str | None:
     is_unique = n_levels > _FEW_LEVELS and 2 * n_levels > n_rows and not is_asked
     if not is_unique and n_levels <= (_MOST_LEVELS_ASKED if is_asked else _MOST_LEVELS):
         return None
-    others = "ignore or text" if is_asked else "ignore, text or category"
+    kinds = ("ignore", "text") if is_asked else ("ignore", "text", "category")
     example = next(value for value in column.values.tolist() if value is not None)
     return (
         f"{named(column.name)} has {n_levels:,} different texts in {n_rows:,} rows (such as {shown(example)}), "
-        f"too many for categories; data.columns.{named(column.name)}={others}"
+        f"too many for categories; {column_kind(column.name, *kinds)}"
     )
 
 

@@ -1,0 +1,49 @@
+import shlex
+import subprocess
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from nnsweep.data.reading.advice import column_kind, setting
+from nnsweep.messages import is_broken, visible
+from nnsweep.sweep.arguments import prepared
+from nnsweep.sweep.written import COLUMNS, column_key, column_name, overrides
+
+NAMES = st.text(min_size=1, max_size=12).map(str.strip).filter(lambda name: name and not is_broken(name))
+
+
+def read(argument: str) -> tuple[str, str]:
+    """Give the name and the kind that an argument leads to."""
+    _, (line,) = prepared([argument])
+    key, _, kind = line.partition("=")
+    return column_name(key.removeprefix(f"++{COLUMNS}")), kind
+
+
+@settings(max_examples=300)
+@given(NAMES)
+def test_the_kind_of_any_column_can_be_given(name):
+    assert read(f"data.columns.{name}=ignore") == (name, "ignore")
+    key = column_key(name)
+    assert read(f"{key}=ignore") == (name, "ignore")  # what has been prepared stays
+    (line,) = prepared(overrides({"data__columns": {name: "category", "other": "text"}}))[1][:1]
+    if "{" not in line:
+        assert column_name(line.removeprefix(f"++{COLUMNS}").partition("=")[0]) == name
+
+
+@settings(max_examples=60)
+@given(NAMES)
+def test_advice_is_one_printable_line_for_any_name(name):
+    advice = column_kind(name, "ignore", "text")
+    assert advice == visible(advice)
+    argument = advice.removesuffix(" (or text)")
+    if argument.startswith("$"):
+        assume("\0" not in name)
+        told = subprocess.run(["bash", "-c", f"printf %s {argument}"], capture_output=True, check=True).stdout.decode()
+    else:
+        (told,) = shlex.split(argument)
+    assert read(told) == (name, "ignore")
+
+
+def test_advice_on_settings_is_quoted_where_it_must_be():
+    assert setting("data.unnamed", "first") == "data.unnamed=first"
+    assert setting("data.comment", '"') == """'data.comment="\\""'"""
