@@ -12,10 +12,10 @@ from nnsweep.messages import is_broken
 from nnsweep.results.frame import frame
 from nnsweep.results.query import narrowed
 from nnsweep.results.ranking import ranked
-from nnsweep.tracking import reading
+from nnsweep.tracking import artifacts, reading
 from nnsweep.tracking.correct import Correct
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, existing, resolved_uri
+from nnsweep.tracking.store import Store, existing, require_store, resolved_uri
 
 
 def load_results(
@@ -70,10 +70,19 @@ def load_histories(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, p
     ConfigError
         If the frame has no run ids.
     StoreError
-        If the store cannot be used.
+        If the store cannot be used, or the curves of some runs are gone.
     """
+    found, missing = gather_histories(runs, uri)
+    artifacts.refuse(missing)
+    return found
+
+
+def gather_histories(
+    runs: pd.DataFrame, uri: str | None = None
+) -> tuple[dict[str, pd.DataFrame], list[artifacts.MissingFilesError]]:
+    """Load what there is of the curves of the runs of a frame, and tell what is gone; see `load_histories`."""
     store, run_ids = _by_id(runs, uri)
-    return {run_id: reading.history(store, run_id) for run_id in run_ids}
+    return artifacts.gather(run_ids, lambda run_id: reading.history(store, run_id))
 
 
 def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Correct]:
@@ -98,17 +107,26 @@ def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Cor
     DataError
         If a file is damaged.
     StoreError
-        If the store cannot be used.
+        If the store cannot be used, or the files of some runs are gone.
     """
+    found, missing = gather_correct(runs, uri)
+    artifacts.refuse(missing)
+    return found
+
+
+def gather_correct(
+    runs: pd.DataFrame, uri: str | None = None
+) -> tuple[dict[str, Correct], list[artifacts.MissingFilesError]]:
+    """Load what there is of what runs got right, and tell what is gone; see `load_correct`."""
     store, run_ids = _by_id(runs, uri)
-    found = {run_id: reading.correct_of_test_set(store, run_id) for run_id in run_ids}
-    return {run_id: correct for run_id, correct in found.items() if correct is not None}
+    found, missing = artifacts.gather(run_ids, lambda run_id: reading.correct_of_test_set(store, run_id))
+    return {run_id: correct for run_id, correct in found.items() if correct is not None}, missing
 
 
 def load_environment(run_id: str, *, uri: str | None = None) -> dict[str, Any]:
     """Load the versions that a run was made with; empty if it has none."""
     store = Store(resolved_uri(uri, Path.cwd()), "", "")
-    with reading.artifact(store, run_id, "environment.json") as path:
+    with artifacts.artifact(store, run_id, "environment.json") as path:
         found = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
         return found if isinstance(found, dict) else {}
 
@@ -151,4 +169,6 @@ def _by_id(runs: pd.DataFrame, uri: str | None) -> tuple[Store, list[str]]:
     """Give the store, where a run is found by its id alone, and the ids of a frame's runs."""
     if "run_id" not in runs.columns:
         raise ConfigError("the table has no column run_id, by which runs are found; use one with all its columns")
-    return Store(resolved_uri(uri, Path.cwd()), "", ""), [str(run_id) for run_id in runs["run_id"] if run_id]
+    address = resolved_uri(uri, Path.cwd())
+    require_store(address)
+    return Store(address, "", ""), [str(run_id) for run_id in runs["run_id"] if run_id]

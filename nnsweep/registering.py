@@ -11,7 +11,7 @@ from nnsweep.results.ranking import ranked
 from nnsweep.tracking import model as models
 from nnsweep.tracking import reading, recorded, registry
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, resolved_uri
+from nnsweep.tracking.store import Store, follow, resolved_uri
 
 
 def registered(
@@ -44,6 +44,7 @@ def registered(
     if name is not None:
         registry.check_names(name, alias)
     store = recorded.store_of_sweep(address, sweep, experiment)
+    follow(store)
     name = name or registry.model_name(store.experiment)
     registry.check_names(name, alias)
     record = _chosen(store, sweep, run)

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -13,9 +14,9 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
-from nnsweep.loading import load_correct, load_environment, load_histories, records, store_of
+from nnsweep.loading import gather_correct, gather_histories, load_environment, records, store_of
 from nnsweep.masking import masked
-from nnsweep.messages import visible
+from nnsweep.messages import visible, warn
 from nnsweep.results.frame import frame
 from nnsweep.results.query import narrowed
 from nnsweep.results.ranking import ranked
@@ -26,6 +27,7 @@ from nnsweep.results.report.markdown import markdown
 from nnsweep.results.report.sections import findings
 from nnsweep.results.report.study import Origin, Study
 from nnsweep.results.report.wording import listed
+from nnsweep.tracking.artifacts import combine, gather
 from nnsweep.tracking.record import RunRecord
 
 WRITERS: dict[str, Callable[[Findings, Mapping[str, str]], str]] = {
@@ -75,7 +77,7 @@ def report(
     Returns
     -------
     Findings
-        What the report says.
+        What the report says; its `missing` names the files that could not be read.
 
     Raises
     ------
@@ -91,6 +93,8 @@ def report(
     origin = _origin(experiment, _best_first(found, runs), uri, command)
     asked = Study(runs=runs, metric=metric, baseline=baseline, by=by, confidence=confidence, origin=origin)
     said = findings(_with_files(asked, uri), title)
+    for problem in said.missing:
+        warn(problem)
     if output is not None:
         write_report(said, output, pictures=pictures)
     return said
@@ -98,10 +102,13 @@ def report(
 
 def _with_files(study: Study, uri: str | None) -> Study:
     """Add what is not in the table of runs: their curves, and which test examples they got right."""
-    correct = load_correct(study.runs, uri=uri)
+    correct, without_correct = gather_correct(study.runs, uri)
+    histories, without_histories = gather_histories(study.runs, uri)
+    missing = tuple(str(error) for error in combine([*without_correct, *without_histories]))
     return replace(
         study,
-        histories=load_histories(study.runs, uri=uri),
+        origin=replace(study.origin, missing=missing),
+        histories=histories,
         correct={run_id: one.right for run_id, one in correct.items()},
         digests={run_id: one.test_digest for run_id, one in correct.items()},
     )
@@ -149,7 +156,8 @@ def _origin(experiment: str, found: Sequence[RunRecord], uri: str | None, comman
     facts["Runs"] = f"{len(ids):,}, their ids together {sha256(' '.join(ids).encode()).hexdigest()[:DIGITS]} (SHA-256)"
     digests = sorted({one.data_digest[:DIGITS] for one in found} - {""})
     facts |= {"Data": f"{listed(digests)} (SHA-256)"} if digests else {}
-    recorded = load_environment(found[0].run_id, uri=uri) if found else {}
+    environments, _ = gather([one.run_id for one in found[:1]], partial(load_environment, uri=uri))
+    recorded = next(iter(environments.values()), {})
     packages = recorded.get("packages", {})
     made = [f"{name} {recorded[name]}" for name in ("nnsweep", "python") if name in recorded]
     made += [f"{name} {packages[name]}" for name in ("numpy", "scipy", "mlflow") if name in packages]

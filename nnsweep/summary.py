@@ -4,6 +4,7 @@ That is the table, pictures and what failed; it has no metric that a job's run h
 jobs in a chart.
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from rich.text import Text
 
 from nnsweep.errors import ConfigError
 from nnsweep.masking import masked
-from nnsweep.messages import visible
+from nnsweep.messages import visible, warn
 from nnsweep.results.formats import write
 from nnsweep.results.frame import frame, varying
 from nnsweep.results.ranking import ranked, selection
 from nnsweep.results.terminal import table
+from nnsweep.tracking.artifacts import gather
 from nnsweep.tracking.links import chart_link, compare_link
-from nnsweep.tracking.reading import histories
+from nnsweep.tracking.reading import history
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, resolved_uri
 
@@ -100,7 +102,10 @@ def pictures_of(records: Sequence[RunRecord], store: Store, folder: Path) -> lis
     from nnsweep.results.plots.pictures import MOST_CURVES, by_name, pictures, save_all
 
     wanted = set(_best_ids(records)[:MOST_CURVES])
-    curves = histories(store, [record for record in records if record.run_id in wanted])
+    in_order = [record.run_id for record in records if record.run_id in wanted]
+    curves, missing = gather(in_order, functools.partial(history, store))
+    for error in missing:
+        warn(f"{error}. They are not in the picture of the curves")
     runs, title = frame(records), f"sweep {folder.name}"
     try:
         drawn = pictures(runs, curves, title=title, only=DRAWN)

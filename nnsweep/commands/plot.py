@@ -1,5 +1,6 @@
 """``nnsweep plot``: the pictures of an experiment."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -43,12 +44,14 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
     from nnsweep.results.query import narrowed
     from nnsweep.results.ranking import ranked
     from nnsweep.tracking import reading
+    from nnsweep.tracking.artifacts import gather, refuse
 
     store = store_of(experiment, uri)
     records = reading.job_runs(store, sweep)
     runs = narrowed(ranked(frame(records)), filter=filter_)
     wanted = set(telling_runs(runs))
-    histories = reading.histories(store, [record for record in records if record.run_id in wanted])
+    in_order = [record.run_id for record in records if record.run_id in wanted]
+    histories, missing = gather(in_order, partial(reading.history, store))
     drawn = pictures(runs, histories, title=f"sweep {sweep}" if sweep else experiment)
     if not drawn:
         which = f" of sweep {sweep}" if sweep else ""
@@ -57,3 +60,4 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
         )
     for path in save_all(drawn, output, ("svg", "png") if format_ == "both" else (format_,)):
         print(visible(str(path)))
+    refuse(missing)

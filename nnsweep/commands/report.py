@@ -7,6 +7,7 @@ import click
 
 from nnsweep.commands.options import experiment_argument, files, listed, store_option
 from nnsweep.completion import stored
+from nnsweep.errors import StoreError
 from nnsweep.masking import masked
 
 
@@ -68,6 +69,8 @@ def report(
     )
     if output is None:
         print_report(found)
+    if found.missing:
+        raise StoreError("the report lacks what needs the files that cannot be read; see above")
 
 
 def _command_line() -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from nnsweep.tracking import owner
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.owner import Owner
+from nnsweep.tracking.places import local_folder, locate
 from nnsweep.tracking.reading import record_of, search, with_ids
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.run import OWNER
@@ -79,7 +80,7 @@ def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
     runs = _asked(store, wanted) if is_server(store.uri) else with_ids(store, _ids(store, wanted))
     found: dict[str, list[Earlier]] = {}
     for run in runs:
-        one = _earlier(run)
+        one = _earlier(store, run)
         if one.record.key in wanted and not one.is_sweep:
             found.setdefault(one.record.key, []).append(one)
     return {key: sorted(several, key=lambda one: one.since) for key, several in found.items()}
@@ -94,12 +95,12 @@ def named(store: Store, names: Collection[str]) -> list[Earlier]:
         runs = (run for name in sorted(wanted) for run in search(store, f"attributes.run_name = '{name}'"))
     else:
         return []
-    return [one for one in map(_earlier, runs) if one.record.state == "finished" and not one.is_sweep]
+    return [one for run in runs if (one := _earlier(store, run)).record.state == "finished" and not one.is_sweep]
 
 
 def running(store: Store) -> list[Earlier]:
     """Find all runs, of jobs and of sweeps, that have not ended."""
-    runs = map(_earlier, search(store, "attributes.status = 'RUNNING'"))
+    runs = (_earlier(store, run) for run in search(store, "attributes.status = 'RUNNING'"))
     return [run for run in runs if run.record.key or run.is_sweep]
 
 
@@ -135,16 +136,22 @@ def _with_one_of(store: Store, asked: str, values: Collection[str]) -> list[str]
             return [str(run_id) for run_id, value in rows if value in values]
 
 
-def _earlier(run: "Run") -> Earlier:
+def _located(store: Store, place: str) -> str:
+    """Give where a folder is now, if it is on this machine: the store's may have been moved or copied."""
+    folder = local_folder(place)
+    return str(locate(store.uri, folder)) if folder and folder.is_absolute() else place
+
+
+def _earlier(store: Store, run: "Run") -> Earlier:
     tags = run.data.tags
     return Earlier(
         record=record_of(run),
         data_digest=tags.get("nnsweep.data_digest", ""),
         numerics=tags.get("nnsweep.numerics", ""),
-        folder=tags.get("nnsweep.folder", ""),
+        folder=_located(store, tags.get("nnsweep.folder", "")),
         owner=owner.read(tags.get(OWNER)),
         since=(run.info.start_time or 0) / 1000,
         is_sweep=tags.get("nnsweep.kind") == "sweep",
-        artifact_uri=run.info.artifact_uri or "",
+        artifact_uri=_located(store, run.info.artifact_uri or ""),
         claims="".join(itertools.takewhile(bool, (tags[name] for name in sorted(tags) if name.startswith(CLAIMS)))),
     )

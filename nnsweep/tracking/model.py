@@ -15,9 +15,10 @@ from nnsweep.errors import DataError, StoreError
 from nnsweep.messages import visible
 from nnsweep.model.packed import PREPARATION, WEIGHTS, packed
 from nnsweep.model.predictor import Model
+from nnsweep.tracking.artifacts import artifact
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.model_folder import save
-from nnsweep.tracking.reading import artifact, record_of
+from nnsweep.tracking.reading import record_of
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 

@@ -4,16 +4,15 @@ What is read equals what was written: settings come back as the values they were
 epoch, from the Parquet file and not from the thinned points of the store.
 """
 
-import contextlib
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from nnsweep.errors import StoreError
 from nnsweep.mlp.arrays import BoolArray
+from nnsweep.tracking.artifacts import artifact, gather, refuse
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.correct import CORRECT, Correct, read
 from nnsweep.tracking.record import CHOICES, CURVES, RunRecord, Setting
@@ -102,10 +101,16 @@ def _reused(store: Store, run_id: str) -> list[str]:
     with artifact(store, run_id, PLAN) as path:
         if path is None:
             return []
-        plan = json.loads(path.read_text())
+        try:
+            plan = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            plan = None
         reused = plan.get("reused", []) if isinstance(plan, dict) else None
         if not isinstance(reused, list) or not all(isinstance(one, str) and one.isalnum() for one in reused):
-            raise ValueError(f"{PLAN} of run {run_id} is damaged")
+            raise StoreError(
+                f"{PLAN} of the sweep's run {run_id} is damaged: it cannot be told which results of earlier sweeps the "
+                "sweep has taken over; leave --sweep out, and choose by --filter"
+            )
         return reused
 
 
@@ -147,21 +152,17 @@ def correct_of_test_set(store: Store, run_id: str) -> Correct | None:
         return None if path is None else read(path)
 
 
-@contextlib.contextmanager
-def artifact(store: Store, run_id: str, name: str) -> Iterator[Path | None]:
-    """Have a file of a run's artifacts in a folder that lasts as long as the block; None if the run has none."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    with tempfile.TemporaryDirectory() as folder, explained(store.uri):
-        place = client(store.uri).get_run(run_id).info.artifact_uri  # the client would ask for it three times
-        files = get_artifact_repository(place, tracking_uri=store.uri)
-        there = name in [file.path for file in files.list_artifacts()]
-        yield Path(files.download_artifacts(name, folder)) if there else None  # type: ignore[no-untyped-call]
-
-
 def histories(store: Store, records: Sequence[RunRecord]) -> dict[str, pd.DataFrame]:
-    """Read the full curves of several runs, by run id."""
-    return {record.run_id: history(store, record.run_id) for record in records}
+    """Read the full curves of several runs, by run id.
+
+    Raises
+    ------
+    MissingFilesError
+        Naming the runs whose curves are gone.
+    """
+    found, missing = gather([record.run_id for record in records], lambda run_id: history(store, run_id))
+    refuse(missing)
+    return found
 
 
 def record_of(run: "Run") -> RunRecord:

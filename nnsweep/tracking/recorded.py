@@ -15,9 +15,10 @@ import yaml
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.masking import masked
 from nnsweep.messages import is_broken, shortened, visible
+from nnsweep.tracking.artifacts import artifact
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.correct import Correct
-from nnsweep.tracking.reading import artifact, correct_of_test_set, counting, history, record_of
+from nnsweep.tracking.reading import correct_of_test_set, counting, history, record_of
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, existing, require_store
 

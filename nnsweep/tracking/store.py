@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import is_nameable, nearest_folder
 from nnsweep.masking import masked
-from nnsweep.tracking import sqlite
-from nnsweep.tracking.client import client, reconnect
+from nnsweep.tracking import places, sqlite
+from nnsweep.tracking.client import client, explained, reconnect
 from nnsweep.tracking.server import asked, is_server
 
 if TYPE_CHECKING:
@@ -121,7 +121,23 @@ def ready(uri: str, experiment: str, artifact_root: str | None = None) -> Store:
     if database := sqlite.file_of(uri):
         sqlite.make_ready(database)
     location = _artifact_location(uri, artifact_root)
-    return _store(uri, experiment, lambda: _experiment_id(uri, experiment, location))
+    store = _store(uri, experiment, lambda: _experiment_id(uri, experiment, location))
+    follow(store, artifact_root)
+    return store
+
+
+def follow(store: Store, artifact_root: str | None = None) -> None:
+    """Let a store whose folder was moved or copied keep new artifacts beside itself; see `nnsweep.tracking.places`.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses.
+    """
+    if database := sqlite.file_of(store.uri):
+        with explained(store.uri):
+            location = client(store.uri).get_experiment(store.experiment_id).artifact_location
+            places.follow(database, location, _artifact_location(store.uri, artifact_root) or location)
 
 
 def existing(uri: str, experiment: str) -> Store:
@@ -211,7 +227,7 @@ def _artifact_location(uri: str, artifact_root: str | None) -> str | None:
     if artifact_root:
         return artifact_root if "://" in artifact_root else str(Path(artifact_root).absolute())
     database = sqlite.file_of(uri)
-    return str((database.parent if database else Path.cwd()) / "mlartifacts")
+    return str((database.parent if database else Path.cwd()) / places.FOLDER)
 
 
 def _store(uri: str, experiment: str, experiment_id: Callable[[], str]) -> Store:

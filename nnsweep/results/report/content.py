@@ -123,10 +123,13 @@ class Findings:
         The question.
     sections : tuple of Section
         In the order in which they are read.
+    missing : tuple of str
+        Which files of the runs could not be read, so that the report lacks what needs them.
     """
 
     title: str
     sections: tuple[Section, ...] = field(default=())
+    missing: tuple[str, ...] = ()
 
     def section(self, name: str) -> Section | None:
         """Give the section of a name, if the study has one."""

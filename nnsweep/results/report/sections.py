@@ -41,7 +41,8 @@ def findings(study: Study, title: str = "") -> Findings:
         raise ConfigError("there are no such runs: there is nothing to report")
     made = (section(study) for section in SECTIONS)
     named = title or study.origin.experiment or "Which network is best?"
-    return Findings(title=named, sections=tuple(section for section in made if section is not None))
+    sections = tuple(section for section in made if section is not None)
+    return Findings(title=named, sections=sections, missing=study.origin.missing)
 
 
 def in_words(study: Study) -> Section:
@@ -73,7 +74,7 @@ def origin(study: Study) -> Section:
     return Section(
         name="origin",
         heading="How to have it again",
-        points=(*facts, *same(study.runs)),
+        points=(*(f"Not in this report: {problem}." for problem in study.origin.missing), *facts, *same(study.runs)),
         commands=study.origin.commands,
     )
 

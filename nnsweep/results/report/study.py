@@ -36,11 +36,14 @@ class Origin:
         What makes this report again, and the table it rests on.
     facts : mapping of str to str
         Whatever else a reader needs to have the numbers again, such as versions and digests.
+    missing : tuple of str
+        Which files of the runs could not be read, so that the report lacks what needs them.
     """
 
     experiment: str = ""
     commands: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
