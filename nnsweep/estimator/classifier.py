@@ -75,7 +75,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Precision of the training.
     early_stopping : bool
         Set a validation part aside, unless `fit` is given one, and end when its accuracy has not risen by more than
-        `tol` for `n_iter_no_change` epochs.
+        `tol` for `n_iter_no_change` epochs. A cost that falls at equal accuracy counts as a rise.
     validation_fraction : float
         Of the samples, for that part, which has every class in proportion.
     split_seed : int
@@ -113,7 +113,8 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     validation_scores_ : list of float or None
         Validation accuracy after each epoch, NaN where it was not measured; None without a validation part.
     best_epoch_ : int
-        The epoch whose weights are kept: the first with the highest validation accuracy; 0 is the untrained network.
+        The epoch whose weights are kept: the one with the highest validation accuracy, of equal ones that with the
+        lower validation cost, then the later; 0 is the untrained network.
     best_validation_score_ : float or None
         Its validation accuracy.
     history_ : dict of str to ndarray of shape (n_iter_ + 1,)

@@ -1,14 +1,16 @@
 """Accuracy: the share of samples whose class has the largest logit, on the validation and the test part.
 
-Both parts go through the networks together, in one pass.
+Both parts go through the networks together, in one pass. The cost is measured as well, from the same logits, on the
+part by which the best epoch is chosen; see `nnsweep.mlp.selection`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
+from nnsweep.mlp.cost import sample_costs
 from nnsweep.mlp.inputs import SharedInputs
 from nnsweep.mlp.passes import Room, forward, room
 from nnsweep.mlp.stack import Stack
@@ -16,7 +18,7 @@ from nnsweep.mlp.tiles import tiles
 
 
 class Measured(NamedTuple):
-    """What a stack of K networks gets right.
+    """What a stack of K networks gets right, and how sure it is of that.
 
     Attributes
     ----------
@@ -26,18 +28,28 @@ class Measured(NamedTuple):
         Share of the test part: the mean of `test_right`; None without one.
     test_right : ndarray of bool, shape (K, n_test), or None
         Which examples of the test part each network gets right; None without one.
-    val_score : ndarray of shape (K,) or None
-        What the best epoch is chosen by: `val_accuracy`, or with class weights w
-        ``sum(w[y_i] * right_i) / sum(w[y_i])``, so that the choice wants what the training wants.
+    val_cost : ndarray of shape (K,) or None
+        Mean cross-entropy of the validation part, without weight decay, with class weights w
+        ``sum(w[y_i] * cost_i) / sum(w[y_i])``; None without one. NaN where a logit is not finite.
+    test_cost : ndarray of shape (K,) or None
+        The same of the test part, where it takes the place of a validation part; None where there is one.
+    val_weighted_accuracy : ndarray of shape (K,) or None
+        With class weights w, ``sum(w[y_i] * right_i) / sum(w[y_i])`` of the validation part, so that the choice of
+        the best epoch wants what the training wants; None without class weights that differ.
+    test_weighted_accuracy : ndarray of shape (K,) or None
+        The same of the test part, where it takes the place of a validation part.
     """
 
-    val_accuracy: FloatArray | None
-    test_accuracy: FloatArray | None
-    test_right: BoolArray | None
-    val_score: FloatArray | None
+    val_accuracy: FloatArray | None = None
+    test_accuracy: FloatArray | None = None
+    test_right: BoolArray | None = None
+    val_cost: FloatArray | None = None
+    test_cost: FloatArray | None = None
+    val_weighted_accuracy: FloatArray | None = None
+    test_weighted_accuracy: FloatArray | None = None
 
 
-NOT_MEASURED = Measured(None, None, None, None)
+NOT_MEASURED = Measured()
 
 
 class Accuracy:
@@ -52,6 +64,8 @@ class Accuracy:
     def __init__(self, val: Examples | None, test: Examples | None) -> None:
         self._n_val = 0 if val is None else val.n_samples
         self._has_test = test is not None
+        self._selecting = "val" if val is not None else "test"
+        self._n_selecting = self._n_val or (0 if test is None else test.n_samples)
         self._examples = _joined(val, test)
         self._tiles: list[tuple[SharedInputs, IntArray]] = []
         self._rooms: dict[int, Room] = {}
@@ -74,17 +88,35 @@ class Accuracy:
             return NOT_MEASURED
         if len(stack.learners) != self._n_networks:
             self._prepare(stack, self._examples)
-        right = np.concatenate([self._right(stack, X, y) for X, y in self._tiles], axis=1)
+        right, costs = self._pass(stack)
         on_val, on_test = right[:, : self._n_val], right[:, self._n_val :]
-        val = on_val.mean(axis=1) if self._n_val else None
-        score = val if stack.class_weights is None or val is None else self._weighted(on_val, stack.class_weights, val)
-        if not self._has_test:
-            return Measured(val, None, None, score)
-        return Measured(val, on_test.mean(axis=1), on_test, score)
+        measured: dict[str, Any] = {}
+        if self._n_val:
+            measured["val_accuracy"] = on_val.mean(axis=1)
+        if self._has_test:
+            measured |= {"test_accuracy": on_test.mean(axis=1), "test_right": on_test}
+        class_weights, weights = stack.class_weights, None
+        if class_weights is not None and (class_weights != class_weights[0]).any():
+            weights = self._weights(class_weights)
+            measured[f"{self._selecting}_weighted_accuracy"] = _mean(right[:, : self._n_selecting], weights)
+        measured[f"{self._selecting}_cost"] = _mean(costs, weights)
+        return Measured(**measured)
 
-    def _weighted(self, right: BoolArray, class_weights: FloatArray, accuracy: FloatArray) -> FloatArray:
-        weights = class_weights[np.concatenate([y for _, y in self._tiles])[: self._n_val]]
-        return np.asarray((right * weights).sum(axis=1) / weights.sum()) if weights.any() else accuracy
+    def _pass(self, stack: Stack) -> tuple[BoolArray, FloatArray]:
+        """Say which samples are right, (K, n_samples), and what those cost that the best epoch is chosen by."""
+        right, costs, start = [], [], 0
+        for X, y in self._tiles:
+            logits = self._logits(stack, X)
+            right.append(logits.argmax(axis=2) == y)
+            if (n_costs := min(X.n_samples, self._n_selecting - start)) > 0:
+                costs.append(sample_costs(logits[:, :n_costs], y[:n_costs]))
+            start += X.n_samples
+        return np.concatenate(right, axis=1), np.concatenate(costs, axis=1)
+
+    def _weights(self, class_weights: FloatArray) -> FloatArray | None:
+        """Weigh the samples that the best epoch is chosen by; None where none weighs anything: all count alike."""
+        weights = class_weights[np.concatenate([y for _, y in self._tiles])[: self._n_selecting]]
+        return weights if weights.any() else None
 
     def _prepare(self, stack: Stack, examples: Examples) -> None:
         self._n_networks = len(stack.learners)
@@ -96,10 +128,15 @@ class Accuracy:
         }
 
     @np.errstate(over="ignore", invalid="ignore")
-    def _right(self, stack: Stack, X: SharedInputs, y: IntArray) -> BoolArray:
-        kept = forward(stack.network, stack.layers, X, into=self._rooms[X.n_samples])
-        right: BoolArray = kept.a[-1].argmax(axis=2) == y
-        return right
+    def _logits(self, stack: Stack, X: SharedInputs) -> FloatArray:
+        return forward(stack.network, stack.layers, X, into=self._rooms[X.n_samples]).a[-1]
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _mean(values: FloatArray | BoolArray, weights: FloatArray | None) -> FloatArray:
+    """Average over the samples: (K, n_samples) to (K,), in float64 whatever the precision of the values."""
+    values = values.astype(np.float64)
+    return np.asarray(values.mean(axis=1) if weights is None else (values * weights).sum(axis=1) / weights.sum())
 
 
 def _joined(one: Examples | None, other: Examples | None) -> Examples | None:

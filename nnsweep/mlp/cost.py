@@ -34,6 +34,34 @@ def softmax(logits: FloatArray) -> FloatArray:
     return probabilities
 
 
+@np.errstate(over="ignore", invalid="ignore")
+def sample_costs(logits: FloatArray, y: IntArray) -> FloatArray:
+    """Cross-entropy of each sample alone, without its derivative: ``logsumexp(z) - z[y]``.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (K, n_samples, n_classes)
+        The outputs of K networks; quickest if they lie class by class in memory.
+    y : ndarray of shape (n_samples,)
+        Class numbers.
+
+    Returns
+    -------
+    ndarray of shape (K, n_samples)
+        NaN where a logit is not finite.
+
+    Examples
+    --------
+    >>> sample_costs(np.array([[[1000.0, 1000.0]]]), np.array([1])).round(4)
+    array([[0.6931]])
+    """
+    by_class = logits.swapaxes(1, 2)
+    shifted = by_class - np.maximum.reduce(by_class, axis=1, keepdims=True)
+    at_label = np.take_along_axis(shifted, y[np.newaxis, np.newaxis], axis=1)[:, 0]
+    costs: FloatArray = np.log(np.add.reduce(np.exp(shifted, out=shifted), axis=1))
+    return np.subtract(costs, at_label, out=costs)
+
+
 def cross_entropy(
     logits: FloatArray, y: IntArray, *, out: FloatArray | None = None, places: IntArray | None = None
 ) -> tuple[FloatArray, FloatArray]:

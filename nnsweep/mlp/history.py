@@ -1,8 +1,7 @@
 """What a training leaves behind: each network's curves, its end, its best and last parameters, what the best got right.
 
-The best epoch is the first with the highest validation accuracy (weighted, if classes weigh); where there is no
-validation part, the first with the highest test accuracy, which makes that accuracy an optimistic number; where there
-is neither, the last.
+Which epoch is the best, `nnsweep.mlp.selection` says; where there is neither a validation nor a test part, it is the
+last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,10 +13,20 @@ from numpy.typing import NDArray
 
 from nnsweep.mlp.arrays import BoolArray, FloatArray
 from nnsweep.mlp.network import Layers, of_network
+from nnsweep.mlp.selection import Score, is_better, score
 from nnsweep.mlp.snapshot import Plain, named_array, named_arrays, named_layers, require_names, sayable, sizes_of
 from nnsweep.mlp.train import Ending, Epoch
 
-COLUMNS = ("epoch", "learning_rate", "train_cost", "val_accuracy", "test_accuracy")
+MEASURED = (
+    "val_accuracy",
+    "test_accuracy",
+    "val_cost",
+    "test_cost",
+    "val_weighted_accuracy",
+    "test_weighted_accuracy",
+)
+"""Columns that not every epoch has; see `nnsweep.mlp.accuracy.Measured`."""
+COLUMNS = ("epoch", "learning_rate", "train_cost", *MEASURED)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -27,16 +36,16 @@ class Trained:
     Attributes
     ----------
     rows : list of tuple
-        One row an epoch, in the order of `COLUMNS`; NaN where an accuracy was not measured.
+        One row an epoch, in the order of `COLUMNS`; NaN where something was not measured.
     ending : {"finished", "stopped", "diverged"} or None
         How it ended; None while it goes on.
     best_epoch : int
-        The epoch that is chosen; see the module.
+        The epoch that is chosen; see `nnsweep.mlp.selection`.
     best_layers, layers : list of Layer
         Parameters at the best and at the last epoch, with K = 1. There are no best ones before there is such an epoch,
         and of a network that diverges without anything to choose an epoch by.
-    best_accuracy : float
-        The accuracy that the best epoch was chosen by; ``-inf`` before there is one.
+    best_accuracy, best_cost : float
+        The accuracy and the cost that the best epoch was chosen by; ``-inf`` and ``inf`` before there is one.
     best_right : ndarray of bool, shape (n_test,)
         Which test examples the network gets right at the best epoch; its mean is that epoch's test accuracy. Empty
         before there is one.
@@ -48,6 +57,7 @@ class Trained:
     best_layers: Layers = field(default_factory=list)
     layers: Layers = field(default_factory=list)
     best_accuracy: float = -np.inf
+    best_cost: float = np.inf
     best_right: BoolArray = field(default_factory=lambda: np.empty(0, dtype=bool))
 
     def history(self) -> dict[str, FloatArray]:
@@ -61,7 +71,7 @@ class Trained:
         Returns
         -------
         arrays : dict of str to ndarray
-            ``rows`` (n_epochs + 1, 5), ``best_right`` (n_test,), and ``best_W0``, ``best_b0`` and so on; see
+            ``rows`` (n_epochs + 1, 9), ``best_right`` (n_test,), and ``best_W0``, ``best_b0`` and so on; see
             `Snapshot.plain`.
         values : dict
             All else, as JSON can say it.
@@ -77,6 +87,7 @@ class Trained:
         return {"rows": rows, "best_right": self.best_right, **named_arrays("best", self.best_layers)}, {
             "best_epoch": self.best_epoch,
             "best_accuracy": sayable(self.best_accuracy),
+            "best_cost": sayable(self.best_cost),
             "best_sizes": sizes_of(self.best_layers),
             "n_test": len(self.best_right),
         }
@@ -90,12 +101,13 @@ class Trained:
         ValueError
             If an array or a value is missing, or an array has not the shape that the values say.
         """
-        require_names(("best_epoch", "best_accuracy", "best_sizes", "n_test"), values)
+        require_names(("best_epoch", "best_accuracy", "best_cost", "best_sizes", "n_test"), values)
         rows = named_array("rows", (None, len(COLUMNS)), arrays)
         return cls(
             rows=[(int(epoch), *others) for epoch, *others in rows.tolist()],
             best_epoch=values["best_epoch"],
             best_accuracy=float(values["best_accuracy"]),
+            best_cost=float(values["best_cost"]),
             best_layers=named_layers("best", values["best_sizes"], arrays),
             best_right=named_array("best_right", (values["n_test"],), arrays).astype(bool),
         )
@@ -122,20 +134,26 @@ def collect(epochs: Iterable[Epoch]) -> dict[int, Trained]:
 
 def add(trained: dict[int, Trained], epoch: Epoch) -> None:
     """Add an epoch to the training of each network that is still in it, by number."""
+    scores = score(vars(epoch))
     for index, number in enumerate(epoch.members):
-        _add(trained.setdefault(int(number), Trained()), epoch, index)
+        network = trained.setdefault(int(number), Trained())
+        network.rows.append(_row(epoch, index))
+        network.ending = epoch.endings.get(int(number))
+        _choose(network, epoch, index, scores)
 
 
-def _add(network: Trained, epoch: Epoch, index: int) -> None:
-    val, test = (
-        np.nan if accuracy is None else float(accuracy[index]) for accuracy in (epoch.val_accuracy, epoch.test_accuracy)
-    )
-    network.rows.append((epoch.epoch, float(epoch.learning_rate[index]), float(epoch.train_cost[index]), val, test))
-    network.ending = epoch.endings.get(int(epoch.members[index]))
-    chosen = test if epoch.val_score is None else float(epoch.val_score[index])
-    if chosen > network.best_accuracy and network.ending != "diverged":
-        network.best_accuracy, network.best_epoch = chosen, epoch.epoch
-        network.best_layers = of_network(epoch.layers, index)
+def _row(epoch: Epoch, index: int) -> tuple[float, ...]:
+    measured = [getattr(epoch, name) for name in ("learning_rate", "train_cost", *MEASURED)]
+    return epoch.epoch, *(np.nan if values is None else float(values[index]) for values in measured)
+
+
+def _choose(network: Trained, epoch: Epoch, index: int, scores: Score | None) -> None:
+    """Keep what is wanted of a network's epoch if it is the best so far, or the last."""
+    one = None if scores is None else Score(scores.accuracy[index], scores.cost[index])
+    best = Score(network.best_accuracy, network.best_cost)
+    if one is not None and network.ending != "diverged" and is_better(one, best):
+        network.best_accuracy, network.best_cost = float(one.accuracy), float(one.cost)
+        network.best_epoch, network.best_layers = epoch.epoch, of_network(epoch.layers, index)
         if epoch.test_right is not None:
             network.best_right = epoch.test_right[index].copy()  # a view would hold those of the whole stack
     if network.ending:

@@ -42,6 +42,8 @@ class Snapshot:
         States of the bit generators that shuffle the samples and leave out units.
     best_accuracy : float
         The validation accuracy that counted last as a rise; ``-inf`` where nobody waits for one.
+    best_cost : float
+        The validation cost beside it; ``inf`` where nobody waits.
     best_epoch : int
         When that was.
     """
@@ -56,6 +58,7 @@ class Snapshot:
     order: dict[str, Any]
     dropout: dict[str, Any]
     best_accuracy: float = -math.inf
+    best_cost: float = math.inf
     best_epoch: int = 0
 
     def plain(self) -> Plain:
@@ -83,6 +86,7 @@ class Snapshot:
             "order": self.order,
             "dropout": self.dropout,
             "best_accuracy": sayable(self.best_accuracy),
+            "best_cost": sayable(self.best_cost),
             "best_epoch": self.best_epoch,
         }
 
@@ -109,6 +113,7 @@ class Snapshot:
             order=values["order"],
             dropout=values["dropout"],
             best_accuracy=float(values["best_accuracy"]),
+            best_cost=float(values["best_cost"]),
             best_epoch=values["best_epoch"],
         )
 

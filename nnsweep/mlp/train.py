@@ -19,10 +19,11 @@ from nnsweep.mlp.learner import Member
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.ranges import Count, Fraction, Positive, require
+from nnsweep.mlp.selection import Patience
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Stack
 
-NUMERICS_VERSION = 3
+NUMERICS_VERSION = 4
 """Raised whenever a change lets the same configuration end in other numbers."""
 
 DENSEST = 0.15
@@ -69,7 +70,7 @@ class Training:
         Epochs between two measurements of accuracy; the first and the last epoch are always measured.
     patience : int or None
         End a network when its validation accuracy, weighted as the classes are, has not risen for that many epochs;
-        None for never.
+        None for never. A validation cost that falls at equal accuracy counts as a rise.
     min_delta : float
         By how much the accuracy must rise to count.
     clip_norm : float or None
@@ -119,9 +120,8 @@ class Epoch:
         Share of samples whose class has the largest logit; None where not measured, or without such a part.
     test_right : ndarray of bool, shape (K, n_test), or None
         Which of the test samples these are; None where not measured, or without a test part.
-    val_score : ndarray of shape (K,) or None
-        What the best epoch is chosen by, and patience asks for: `val_accuracy`, or with class weights the weighted
-        one; see `nnsweep.mlp.accuracy.Measured`.
+    val_cost, test_cost, val_weighted_accuracy, test_weighted_accuracy : ndarray of shape (K,) or None
+        What else the best epoch is chosen by, and patience asks for; see `nnsweep.mlp.accuracy.Measured`.
     layers : list of Layer
         The parameters. They go on changing: copy what must stay.
     endings : dict
@@ -139,7 +139,10 @@ class Epoch:
     val_accuracy: FloatArray | None
     test_accuracy: FloatArray | None
     test_right: BoolArray | None
-    val_score: FloatArray | None
+    val_cost: FloatArray | None
+    test_cost: FloatArray | None
+    val_weighted_accuracy: FloatArray | None
+    test_weighted_accuracy: FloatArray | None
     layers: Layers
     endings: dict[int, Ending]
     snapshot: Callable[[int], Snapshot]
@@ -188,13 +191,13 @@ def train(
     learned, val, test = _prepared(splits, np.dtype(training.dtype))
     stack = _stack(network, members, training, learned=learned, n_classes=splits.n_classes)
     accuracy = Accuracy(val, test)
-    patience = _Patience(len(members), training, resumed or ())
+    patience = _patience(len(members), training, resumed or ())
     for train_cost in stack.train_costs(learned, training.batch_size, resumed or ()):
         last = stack.epoch == training.epochs
         measured = last or stack.epoch % training.evaluate_every == 0
         seen = accuracy(stack) if measured else NOT_MEASURED
         diverged = ~(np.isfinite(train_cost) & stack.finite())
-        stopped = patience.exhausted(stack.numbers, stack.epoch, seen.val_score)
+        stopped = patience.is_exhausted(stack.numbers, stack.epoch, seen._asdict())
         endings = _endings(stack.numbers, last=last, diverged=diverged, stopped=stopped)
         stack.observe(train_cost)
         yield Epoch(
@@ -237,28 +240,11 @@ def _stack(
     )
 
 
-class _Patience:
-    """When each network's validation accuracy last rose."""
-
-    def __init__(self, n_members: int, training: Training, resumed: Sequence[Snapshot]) -> None:
-        self._best = np.full(n_members, -np.inf)
-        self._best_epoch = np.zeros(n_members, dtype=np.int64)
-        self._training = training
-        for number, snapshot in enumerate(resumed):
-            self._best[number], self._best_epoch[number] = snapshot.best_accuracy, snapshot.best_epoch
-
-    def best(self, number: int) -> tuple[float, int]:
-        """Return the accuracy of a network that counted last as a rise, and its epoch."""
-        return float(self._best[number]), int(self._best_epoch[number])
-
-    def exhausted(self, members: IntArray, epoch: int, val_score: FloatArray | None) -> BoolArray:
-        """Tell which of the `members` have waited long enough; the answer comes when accuracy is measured."""
-        if self._training.patience is None or val_score is None:
-            return np.zeros(len(members), dtype=bool)
-        better = val_score > self._best[members] + self._training.min_delta
-        self._best[members[better]] = val_score[better]
-        self._best_epoch[members[better]] = epoch
-        return epoch - self._best_epoch[members] >= self._training.patience
+def _patience(n_members: int, training: Training, resumed: Sequence[Snapshot]) -> Patience:
+    patience = Patience(n_members, training.patience, training.min_delta)
+    for number, one in enumerate(resumed):
+        patience.resume(number, one.best_accuracy, one.best_cost, one.best_epoch)
+    return patience
 
 
 def _endings(numbers: IntArray, *, last: bool, diverged: BoolArray, stopped: BoolArray) -> dict[int, Ending]:
@@ -273,7 +259,7 @@ def _endings(numbers: IntArray, *, last: bool, diverged: BoolArray, stopped: Boo
     return endings
 
 
-def _snapshots(stack: Stack, patience: _Patience, endings: dict[int, Ending]) -> Callable[[int], Snapshot]:
+def _snapshots(stack: Stack, patience: Patience, endings: dict[int, Ending]) -> Callable[[int], Snapshot]:
     """Return what takes snapshots of the stack until it goes on."""
     epoch = stack.epoch
 
@@ -283,8 +269,8 @@ def _snapshots(stack: Stack, patience: _Patience, endings: dict[int, Ending]) ->
         number = int(stack.numbers[index])
         if number in endings:
             raise ValueError(f"network {number} has {endings[number]}: it does not go on")
-        best_accuracy, best_epoch = patience.best(number)
-        return replace(stack.snapshot(index), best_accuracy=best_accuracy, best_epoch=best_epoch)
+        accuracy, cost, best_epoch = patience.best(number)
+        return replace(stack.snapshot(index), best_accuracy=accuracy, best_cost=cost, best_epoch=best_epoch)
 
     return snapshot
 

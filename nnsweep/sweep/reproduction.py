@@ -7,10 +7,9 @@ what is known to be another than at the time.
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
-import pandas as pd
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
@@ -73,7 +72,7 @@ def reproduce(run: Recorded) -> Reproduction:
         raise DataError(f"run {run.title} has no {missing} to compare with: it {run.record.state}; choose another run")
     job = _job(run)
     examples = work.dataset(job.data)
-    trained, differences = _trained(job, examples, run.history)
+    trained, differences = _trained(job, examples, run)
     if not differences:
         differences = [*_at_the_end(run, trained)]
     return Reproduction(len(trained.rows), differences, [*_circumstances(run, job, examples)])
@@ -91,16 +90,19 @@ def _job(run: Recorded) -> Job:
         raise DataError(f"run {run.title}: its configuration is none of this version's ({told})") from error
 
 
-def _trained(job: Job, examples: Dataset, history: pd.DataFrame) -> tuple[Trained, list[Changed]]:
+def _trained(job: Job, examples: Dataset, run: Recorded) -> tuple[Trained, list[Changed]]:
     """Train until something differs, or the recorded history ends."""
     trained: dict[int, Trained] = {}
-    columns = {name: history[name].tolist() if name in history else [math.nan] * len(history) for name in COLUMNS}
+    history, unknown = run.history, [math.nan] * len(run.history)
+    columns = {name: history[name].tolist() if name in history else unknown for name in COLUMNS}
+    # other numerics may not have measured all of it
+    compared = {name for name in COLUMNS if name in history or run.numerics == str(NUMERICS_VERSION)}
     recorded = list(zip(*columns.values(), strict=True))
     with threadpool_limits(1):  # as it was then
         for epoch in train(examples, job.network(), [job.member()], job.training()):
             add(trained, epoch)
             place = len(trained[0].rows) - 1
-            if differences := [*_of_an_epoch(recorded[place], trained[0].rows[place])]:
+            if differences := [*_of_an_epoch(recorded[place], trained[0].rows[place], compared)]:
                 return trained[0], differences[:1]
             if place == len(recorded) - 1:
                 return trained[0], []
@@ -109,9 +111,9 @@ def _trained(job: Job, examples: Dataset, history: pd.DataFrame) -> tuple[Traine
     return trained[0], [told]
 
 
-def _of_an_epoch(recorded: tuple[float, ...], now: tuple[float, ...]) -> Iterator[Changed]:
+def _of_an_epoch(recorded: tuple[float, ...], now: tuple[float, ...], compared: Set[str]) -> Iterator[Changed]:
     for name, one, other in zip(COLUMNS, recorded, now, strict=True):
-        if not _same_bits(float(one), float(other)):
+        if name in compared and not _same_bits(float(one), float(other)):
             yield Changed(f"epoch {int(now[0])}, {name}", repr(float(one)), repr(float(other)))
 
 

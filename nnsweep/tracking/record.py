@@ -21,7 +21,16 @@ CHOICES = (
 )
 """Settings that are names, even where one reads like a number."""
 
-CURVES = ("learning_rate", "train_cost", "val_accuracy", "test_accuracy")
+CURVES = (
+    "learning_rate",
+    "train_cost",
+    "val_accuracy",
+    "test_accuracy",
+    "val_cost",
+    "test_cost",
+    "val_weighted_accuracy",
+    "test_weighted_accuracy",
+)
 """The values that a run has for every epoch."""
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from nnsweep.mlp.accuracy import Accuracy
 from nnsweep.mlp.arrays import Examples
@@ -18,26 +19,67 @@ def share(stack, part, number):
 def test_both_parts_are_measured_as_each_alone(val, sparse, network, parts, member, stack_of, draw_layers):
     data, net = parts(sparse=sparse, val=val), network((5,))
     stack = stack_of(net, draw_layers(np.random.default_rng(0), (6, 5, 3), n_networks=3), [member()] * 3)
-    on_val, on_test, right, score = Accuracy(data.val, data.test)(stack)
-    assert on_test.tolist() == [share(stack, data.test, number) for number in range(3)]
-    assert right.mean(axis=1).tolist() == on_test.tolist()
-    assert (on_val is None) == (not val)
-    assert score is on_val
+    found = Accuracy(data.val, data.test)(stack)
+    assert found.test_accuracy.tolist() == [share(stack, data.test, number) for number in range(3)]
+    assert found.test_right.mean(axis=1).tolist() == found.test_accuracy.tolist()
+    assert (found.val_accuracy is None) == (not val)
+    assert found.val_weighted_accuracy is found.test_weighted_accuracy is None
     if val:
-        assert on_val.tolist() == [share(stack, data.val, number) for number in range(3)]
+        assert found.val_accuracy.tolist() == [share(stack, data.val, number) for number in range(3)]
+
+
+def mean_cost(stack, part, number, class_weights=None):
+    logits = forward(stack.network, stack.layers, inputs(part.X)).a[-1][number].astype(float)
+    weights = np.ones(part.n_samples) if class_weights is None else class_weights[part.y]
+    return np.average(logsumexp(logits, axis=1) - logits[range(part.n_samples), part.y], weights=weights)
+
+
+@pytest.mark.parametrize("tile_bytes", [2**20, 1], ids=["one_tile", "tiles"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("class_weights", [None, np.array([1.0, 0.25, 0.0])], ids=["alike", "weighted"])
+@pytest.mark.parametrize("val", [False, True])
+def test_the_cost_is_that_of_the_part_that_epochs_are_chosen_by(
+    val, class_weights, dtype, tile_bytes, network, parts, member, stack_of, draw_layers, monkeypatch
+):
+    monkeypatch.setattr("nnsweep.mlp.tiles.TILE_BYTES", tile_bytes)
+    monkeypatch.setattr("nnsweep.mlp.tiles.SHORTEST", 7)
+    data = parts(val=val)
+    layers = draw_layers(np.random.default_rng(0), (6, 5, 3), n_networks=3)
+    stack = stack_of(network((5,)), [Layer(W.astype(dtype), b.astype(dtype)) for W, b in layers], [member()] * 3)
+    stack.class_weights = class_weights
+    found = Accuracy(data.val, data.test)(stack)
+    costs, others = (found.val_cost, found.test_cost)[:: 1 if val else -1]
+    expected = [mean_cost(stack, data.val if val else data.test, number, class_weights) for number in range(3)]
+    np.testing.assert_allclose(costs, expected, rtol=1e-12 if dtype is np.float64 else 1e-6)
+    assert others is None
+    weighted = found.val_weighted_accuracy if val else found.test_weighted_accuracy
+    assert (weighted is None) == (class_weights is None)
+
+
+def test_validation_samples_that_weigh_nothing_count_alike(network, parts, member, stack_of, draw_layers):
+    data = parts()
+    stack = stack_of(network((5,)), draw_layers(np.random.default_rng(0), (6, 5, 3)), [member()])
+    alike = Accuracy(data.val, data.test)(stack)
+    data.val.y[:], stack.class_weights = 2, np.array([1.0, 1.0, 0.0])
+    found = Accuracy(data.val, data.test)(stack)
+    assert found.val_weighted_accuracy == found.val_accuracy
+    assert found.val_cost == pytest.approx(mean_cost(stack, data.val, 0))
+    assert found.test_accuracy == alike.test_accuracy
 
 
 def test_it_goes_on_with_the_networks_that_stay(network, parts, member, stack_of, draw_layers):
     data = parts()
     stack = stack_of(network((5,)), draw_layers(np.random.default_rng(0), (6, 5, 3), n_networks=3), [member()] * 3)
     accuracy = Accuracy(data.val, data.test)
-    before = accuracy(stack)[1]
+    before = accuracy(stack)
     stack.keep(np.array([True, False, True]))
-    assert accuracy(stack)[1].tolist() == before[[0, 2]].tolist()
+    after = accuracy(stack)
+    assert after.test_accuracy.tolist() == before.test_accuracy[[0, 2]].tolist()
+    assert after.val_cost.tolist() == before.val_cost[[0, 2]].tolist()
 
 
 def test_of_equal_logits_the_first_wins(network, member, stack_of):
     stack = stack_of(network(()), [Layer(np.zeros((1, 2, 2)), np.zeros((1, 1, 2)))], [member()])
     X = np.ones((4, 2))
-    assert Accuracy(None, Examples(X, np.zeros(4, int)))(stack)[1].tolist() == [1]
-    assert Accuracy(None, Examples(X, np.ones(4, int)))(stack)[1].tolist() == [0]
+    assert Accuracy(None, Examples(X, np.zeros(4, int)))(stack).test_accuracy.tolist() == [1]
+    assert Accuracy(None, Examples(X, np.ones(4, int)))(stack).test_accuracy.tolist() == [0]

@@ -3,10 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from nnsweep.mlp.history import COLUMNS, Trained, collect
+from nnsweep.mlp.history import MEASURED, Trained, collect
 from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.network import Layer
 from nnsweep.mlp.passes import forward
+from nnsweep.mlp.selection import select_epoch
 from nnsweep.mlp.train import Epoch
 
 
@@ -29,7 +30,9 @@ def test_the_best_accuracy_is_the_largest_recorded_and_that_of_the_layers_kept(
         history = trained.history()
         curve = history["val_accuracy" if val else "test_accuracy"]
         assert trained.best_accuracy == np.nanmax(curve) == curve[trained.best_epoch]
-        assert trained.best_epoch == np.nanargmax(curve)
+        costs = history["val_cost" if val else "test_cost"]
+        assert trained.best_cost == costs[trained.best_epoch] == np.nanmin(costs[curve == trained.best_accuracy])
+        assert trained.best_epoch == select_epoch(history)
         assert share_right(net, trained.best_layers, data.val if val else data.test) == trained.best_accuracy
         assert trained.best_right.mean() == history["test_accuracy"][trained.best_epoch]
         assert trained.best_right.tolist() == which_right(net, trained.best_layers, data.test)
@@ -40,7 +43,8 @@ def test_the_best_accuracy_is_the_largest_recorded_and_that_of_the_layers_kept(
 def epoch():
     """The record of an epoch of one network whose only weight is the number of the epoch."""
 
-    def record(number, val=None, test=None, ending=None):
+    def record(number, val=None, test=None, ending=None, **measured):
+        others = {name: np.array([measured[name]]) if name in measured else None for name in MEASURED[2:]}
         return Epoch(
             epoch=number,
             members=np.array([7]),
@@ -48,7 +52,7 @@ def epoch():
             train_cost=np.array([1.0 / (number + 1)]),
             val_accuracy=None if val is None else np.array([val]),
             test_accuracy=None if test is None else np.array([test]),
-            val_score=None if val is None else np.array([val]),
+            **others,
             test_right=None if test is None else np.array([[number % 2 == 0, True]]),
             layers=[Layer(np.full((1, 1, 1), float(number)), np.zeros((1, 1, 1)))],
             endings={7: ending} if ending else {},
@@ -58,11 +62,28 @@ def epoch():
     return record
 
 
-def test_of_equal_accuracies_the_first_is_the_best(epoch):
-    trained = collect([epoch(0, 0.2, 0.9), epoch(1, 0.5, 0.1), epoch(2, 0.5, 0.8, "finished")])[7]
-    assert (trained.best_epoch, trained.best_accuracy, trained.ending) == (1, 0.5, "finished")
-    assert trained.best_layers[0].W.item() == 1
-    assert trained.layers[0].W.item() == 2
+@pytest.mark.parametrize(
+    ("costs", "best"),
+    [((9, 3, 2, 1), 2), ((9, 2, 3, 1), 1), ((9, 2, 2, 1), 2), ((0, 2, math.nan, 1), 1), ((0, math.nan, 2, 1), 2)],
+)
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_of_equal_accuracies_the_lower_cost_is_the_best(part, costs, best, epoch):
+    endings = (None, None, None, "finished")
+    accuracies = zip((0.2, 0.5, 0.5, 0.4), costs, endings, strict=True)
+    trained = collect(
+        epoch(number, **{part: accuracy, f"{part}_cost": cost}, ending=ending)
+        for number, (accuracy, cost, ending) in enumerate(accuracies)
+    )[7]
+    assert (trained.best_epoch, trained.best_accuracy, trained.ending) == (best, 0.5, "finished")
+    assert trained.best_epoch == select_epoch(trained.history())
+    assert trained.best_layers[0].W.item() == best
+    assert trained.layers[0].W.item() == 3
+
+
+@pytest.mark.parametrize(("costs", "best"), [((0.5, math.nan), 0), ((math.nan, math.nan), 1)])
+def test_an_epoch_whose_cost_is_not_a_number_is_the_best_only_among_its_like(costs, best, epoch):
+    trained = collect([epoch(0, 0.2, val_cost=costs[0]), epoch(1, 0.9, val_cost=costs[1], ending="finished")])[7]
+    assert trained.best_epoch == best == select_epoch(trained.history())
 
 
 def test_the_test_accuracy_decides_only_without_a_validation_part(epoch):
@@ -85,18 +106,19 @@ def test_layers_are_copied_since_training_goes_on_in_them(epoch):
 
 
 def test_the_history_has_a_curve_for_all_that_was_measured(epoch):
-    history = collect([epoch(0, 0.2, 0.3), epoch(1), epoch(2, 0.4, 0.5)])[7].history()
-    assert tuple(history) == COLUMNS
+    history = collect([epoch(0, 0.2, 0.3, val_cost=0.7), epoch(1), epoch(2, 0.4, 0.5, val_cost=0.6)])[7].history()
+    assert tuple(history) == ("epoch", "learning_rate", "train_cost", "val_accuracy", "test_accuracy", "val_cost")
     assert history["epoch"].tolist() == [0, 1, 2]
     assert history["learning_rate"].tolist() == [0.1, 0.1, 0.1]
     assert history["train_cost"].tolist() == [1, 1 / 2, 1 / 3]
     np.testing.assert_array_equal(history["val_accuracy"], [0.2, math.nan, 0.4])
     np.testing.assert_array_equal(history["test_accuracy"], [0.3, math.nan, 0.5])
+    np.testing.assert_array_equal(history["val_cost"], [0.7, math.nan, 0.6])
     assert "val_accuracy" not in collect([epoch(0, None, 0.3)])[7].history()
 
 
 def test_a_cost_that_was_never_a_number_is_still_a_curve():
-    trained = Trained(rows=[(0, 0.1, math.nan, math.nan, 0.5)])
+    trained = Trained(rows=[(0, 0.1, math.nan, math.nan, 0.5, *[math.nan] * 4)])
     assert np.isnan(trained.history()["train_cost"]).all()
 
 
@@ -116,7 +138,7 @@ def test_without_a_test_part_nothing_is_measured_of_it_and_all_else_is_the_same(
     data.test = None
     for number, trained in run(data, net, members, **how).items():
         curves, known = trained.history(), whole[number].history()
-        assert [*curves] == [name for name in known if name != "test_accuracy"]
+        assert [*curves] == [name for name in known if not name.startswith("test_")]
         assert all((curves[name] == known[name]).all() for name in curves)
         assert trained.best_right.size == 0
         chosen = whole[number].best_layers if val else whole[number].layers

@@ -262,7 +262,7 @@ def test_arrays_are_named_by_what_they_are_and_have_no_axis_of_networks(stop):
         f"{kind}_{part}": shape for kind in ("layer", "slot0", "gradient") for part, shape in shapes.items()
     }
     arrays, _ = stop.trained.plain()
-    assert {name: array.shape for name, array in arrays.items()} == {"rows": (3, 5), "best_right": (30,)} | {
+    assert {name: array.shape for name, array in arrays.items()} == {"rows": (3, 9), "best_right": (30,)} | {
         f"best_{part}": shape for part, shape in shapes.items()
     }
 
@@ -270,10 +270,11 @@ def test_arrays_are_named_by_what_they_are_and_have_no_axis_of_networks(stop):
 @pytest.mark.parametrize("number", [-math.inf, math.inf, 0.1])
 def test_numbers_that_json_cannot_say_outlast_it(number, stop):
     known = stop.snapshot.plateau._replace(best=number)
-    snapshot = dataclasses.replace(stop.snapshot, best_accuracy=number, learning_rate=number, plateau=known)
+    numbers = {"best_accuracy": number, "best_cost": number, "learning_rate": number}
+    snapshot = dataclasses.replace(stop.snapshot, plateau=known, **numbers)
     arrays, values = snapshot.plain()
     again = Snapshot.of_plain(arrays, json.loads(json.dumps(values, allow_nan=False)))
-    assert (again.best_accuracy, again.learning_rate, again.plateau) == (number, number, known)
+    assert ({name: getattr(again, name) for name in numbers}, again.plateau) == (numbers, known)
 
 
 def test_a_training_that_has_no_epoch_yet_comes_apart_too():

@@ -119,13 +119,14 @@ def test_a_network_is_stopped_when_its_accuracy_has_not_risen_for_patience_epoch
 
 @pytest.mark.parametrize("patience", [1, 4])
 @pytest.mark.parametrize("min_delta", [0.0, 0.06])
-def test_only_a_rise_by_more_than_min_delta_resets_the_wait(patience, min_delta, network, parts, member, run):
+def test_a_rise_beyond_min_delta_or_a_lower_cost_resets_the_wait(patience, min_delta, network, parts, member, run):
     trained = run(parts(), network(), [member()], epochs=80, batch_size=8, patience=patience, min_delta=min_delta)[0]
     assert trained.ending == "stopped"
-    best, since, ends = -math.inf, 0, []
-    for epoch, accuracy in enumerate(trained.history()["val_accuracy"]):
-        if accuracy > best + min_delta:
-            best, since = accuracy, epoch
+    best, least, since, ends = -math.inf, math.inf, 0, []
+    history = trained.history()
+    for epoch, (accuracy, cost) in enumerate(zip(history["val_accuracy"], history["val_cost"], strict=True)):
+        if accuracy > best + min_delta or (accuracy == best and cost < least):
+            best, least, since = accuracy, cost, epoch
         ends.append(epoch - since >= patience)
     assert ends == [False] * (len(ends) - 1) + [True]
 

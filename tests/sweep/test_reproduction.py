@@ -112,6 +112,15 @@ def test_a_history_that_is_shorter_or_longer_than_training_is_noticed(done, read
     assert told == [Changed("the end of training", "epoch 4", "epoch 3, finished")]
 
 
+def test_a_curve_that_is_missing_is_excused_by_other_numerics_alone(done, read):
+    run = read(done())
+    assert np.isfinite(run.history["val_cost"]).all()
+    shorter = replace(run, history=run.history.drop(columns="val_cost"))
+    assert reproduce(replace(shorter, numerics="3")).differences == []
+    (difference,) = reproduce(shorter).differences
+    assert (difference.what, difference.recorded) == ("epoch 0, val_cost", "nan")
+
+
 def test_an_interrupted_run_is_compared_as_far_as_it_had_come(done, read):
     run = read(done())
     interrupted = replace(run.record, state="interrupted", metrics={})

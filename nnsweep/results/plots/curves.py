@@ -1,7 +1,8 @@
 """Learning curves: pictures of what happened epoch by epoch, for one job or for a sweep.
 
 A history is a frame with the columns ``epoch``, ``train_cost``, ``learning_rate`` and, where it was evaluated,
-``val_accuracy`` and ``test_accuracy``; what is not finite is not drawn.
+``val_accuracy`` and ``test_accuracy``, with the cost of that part by which the best epoch is chosen (``val_cost`` or
+``test_cost``); what is not finite is not drawn.
 """
 
 import math
@@ -16,14 +17,18 @@ from numpy.typing import NDArray
 
 from nnsweep.results.plots.figure import NAMED, TITLE_POINTS, add_legend, panelled, stroke
 
-PANELS = ("train_cost", "val_accuracy", "test_accuracy", "learning_rate")
+PANELS = ("train_cost", "val_cost", "test_cost", "val_accuracy", "test_accuracy", "learning_rate")
 TITLES = {
     "train_cost": "training cost",
+    "val_cost": "validation cost",
+    "test_cost": "test cost",
     "val_accuracy": "validation accuracy",
     "test_accuracy": "test accuracy",
     "learning_rate": "learning rate",
 }
-LOGARITHMIC = {"train_cost": 10, "learning_rate": 50}  # drawn so if it spans more than this ratio
+COSTS = ("train_cost", "val_cost", "test_cost")
+PARTS = {"train": "training", "val": "validation", "test": "test"}
+LOGARITHMIC = {**dict.fromkeys(COSTS, 10), "learning_rate": 50}  # drawn so if it spans more than this ratio
 CROSS = {"marker": "x", "markersize": 7, "zorder": 3, "clip_on": False}
 GREY = {"color": "#BBBBBB", "linewidth": 0.6, "zorder": 1}
 HIGHEST = 1e30  # what a panel can still place on its axis without overflow
@@ -59,7 +64,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], *, title: str = "") -
 
 
 def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
-    """Draw one job's history: cost, accuracies together, learning rate.
+    """Draw one job's history: costs together, accuracies together, learning rate.
 
     Parameters
     ----------
@@ -73,20 +78,20 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
     matplotlib.figure.Figure
         One line a quantity.
     """
-    accuracies = [name for name in ("val_accuracy", "test_accuracy") if is_present(name, {"": history})]
-    groups = {"train_cost": ["train_cost"], "test_accuracy": accuracies, "learning_rate": ["learning_rate"]}
-    shown = [name for name, metrics in groups.items() if any(is_present(each, {"": history}) for each in metrics)]
-    figure, panels = panelled(shown, title)
+    together = {"cost": COSTS, "accuracy": ("val_accuracy", "test_accuracy"), "learning rate": ("learning_rate",)}
+    drawn = {name: [one for one in metrics if is_present(one, {"": history})] for name, metrics in together.items()}
+    styles = {f"{part}_{name}": stroke(rank) for rank, part in enumerate(PARTS) for name in ("cost", "accuracy")}
+    figure, panels = panelled([name for name, metrics in drawn.items() if metrics], title)
     for name, axes in panels.items():
-        for rank, metric in enumerate(groups[name]):
-            _draw(axes, history, metric, stroke(rank))
-        scale(axes, name, [points(history, metric)[1] for metric in groups[name]])
-    if "train_cost" in panels:
-        _mark_end(panels["train_cost"], history, stroke(0))
-    if len(accuracies) == 2:
-        panels["test_accuracy"].set_title("accuracy", fontsize=TITLE_POINTS - 1)
-    if accuracies:
-        add_legend(figure, [TITLES[name] for name in accuracies], [stroke(rank) for rank in range(len(accuracies))])
+        for metric in drawn[name]:
+            _draw(axes, history, metric, styles.get(metric, stroke(0)))
+        scale(axes, drawn[name][0], [points(history, metric)[1] for metric in drawn[name]])
+        if len(drawn[name]) > 1:
+            axes.set_title(name, fontsize=TITLE_POINTS - 1)
+    if "train_cost" in drawn["cost"]:
+        _mark_end(panels["cost"], history, stroke(0))
+    parts = [part for part in PARTS if any(f"{part}_{name}" in drawn[name] for name in ("cost", "accuracy"))]
+    add_legend(figure, [PARTS[part] for part in parts], [styles[f"{part}_cost"] for part in parts])
     return figure
 
 
@@ -149,7 +154,7 @@ def scale(axes: Axes, metric: str, curves: Sequence[NDArray[np.float64]]) -> Non
     if _wants_logarithm(metric, values):
         axes.set_yscale("log", nonpositive="mask")
     axes.autoscale_view()
-    if metric == "train_cost":
+    if metric in COSTS:
         _limit_cost(axes, values, [curve[0] for curve in curves if len(curve)])
 
 

@@ -24,6 +24,7 @@ METRICS = {
     "best_val_accuracy": "best validation accuracy",
     "val_accuracy": "validation accuracy",
     "train_cost": "training cost",
+    "val_cost": "validation cost",
     "final_train_cost": "final training cost",
     "max_test_accuracy": "highest test accuracy of all epochs",
 }

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from nnsweep.messages import visible
-from nnsweep.results.plots.curves import GREY, points, scale
+from nnsweep.results.plots.curves import GREY, PANELS, points, scale
 from nnsweep.results.plots.figure import NAMED, add_legend, panelled, stroke
 from nnsweep.results.plots.groups import ACCURACY, Group, bounds, groups
 
-PANELS = ("train_cost", "val_accuracy", "test_accuracy")
 LEAST_SEEDS = 3
 """How many seeds an interval of a curve needs; for two the band is from one to the other."""
 
@@ -37,7 +36,7 @@ class Band(NamedTuple):
 def plot_learning_curves(
     runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *, metric: str = ACCURACY, title: str = ""
 ) -> Figure:
-    """Draw cost and accuracies over the epochs, a line for each configuration.
+    """Draw costs and accuracies over the epochs, a line for each configuration.
 
     Parameters
     ----------
@@ -60,7 +59,8 @@ def plot_learning_curves(
     run_ids = [str(run_id) for run_id in runs["run_id"]]
     curves = [(group, [histories[run_ids[row]] for row in group.rows if run_ids[row] in histories]) for group in found]
     drawn = [(group, members) for group, members in curves if members]
-    shown = [name for name in PANELS if any(len(points(one, name)[0]) for _, members in drawn for one in members)]
+    known = [name for name in PANELS if name != "learning_rate"]
+    shown = [name for name in known if any(len(points(one, name)[0]) for _, members in drawn for one in members)]
     figure, panels = panelled(shown, title)
     for name, axes in panels.items():
         bands = [band(members, name) for _, members in drawn]

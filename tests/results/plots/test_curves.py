@@ -26,6 +26,10 @@ def test_a_panel_for_each_quantity_that_was_measured(history):
     validated = history.assign(val_accuracy=history["test_accuracy"])
     assert titles(learning_curves({"a": validated}))[1] == "validation accuracy"
     assert titles(job_curves(validated, "a")) == ["training cost", "accuracy", "learning rate"]
+    with_cost = validated.assign(val_cost=history["train_cost"])
+    assert titles(learning_curves({"a": with_cost}))[:2] == ["training cost", "validation cost"]
+    assert titles(job_curves(with_cost, "a")) == ["cost", "accuracy", "learning rate"]
+    assert labels(job_curves(with_cost, "a")) == ["training", "validation", "test"]
 
 
 def test_evaluated_points_are_joined(history):
