@@ -23,11 +23,14 @@ def store(uri: str | None, folder: Path) -> Iterator[Finding]:
     """
     from nnsweep.tracking import sqlite
     from nnsweep.tracking.condition import condition
+    from nnsweep.tracking.readonly import is_read_only
     from nnsweep.tracking.store import check, resolved_uri
 
     chosen = resolved_uri(uri, folder)
-    check(chosen)
     database = sqlite.file_of(chosen)
+    may_write = database is None or not is_read_only(database)
+    if may_write:
+        check(chosen)
     if database and not os.path.lexists(database):
         yield Finding("store", "ok", f"there is none yet; the first sweep makes {chosen}")
         return
@@ -35,7 +38,11 @@ def store(uri: str | None, folder: Path) -> Iterator[Finding]:
     parts = [counted(seen.n_experiments, "experiment")]
     parts += [size(seen.n_bytes)] if seen.n_bytes is not None else []
     parts += [f"schema {seen.schema}, as this MLflow's"] if seen.schema else []
-    yield Finding("store", "ok", f"{chosen} ({', '.join(parts)})")
+    says = f"{chosen} ({', '.join(parts)})"
+    if may_write:
+        yield Finding("store", "ok", says)
+    else:
+        yield Finding("store", "warning", f"{says} may only be read", "for sweeps choose another tracking.uri")
     yield from _running(seen.running, seen.forsaken)
 
 

@@ -11,11 +11,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakSet
 
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked
+from nnsweep.tracking.readonly import are_outdated, protect, readable
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -33,6 +35,7 @@ _ENVIRONMENT = {
 _SAID = 300
 _CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
 _BROKEN_DISK = "Its disk is full, read-only or broken; mend that, or choose another tracking.uri"
+_READ_ONLY = "It may only be read; copy its folder, and name the copy"
 AWAY_SECONDS = 5.0
 """How long a store that did not answer is not asked again: every call would wait for it."""
 
@@ -42,6 +45,13 @@ Listener: TypeAlias = Callable[[str, str], None]
 _engines: "WeakSet[Engine]" = WeakSet()  # which SQLAlchemy has opened in this process
 _away: dict[str, tuple[float, str]] = {}  # until when, and what was said, by URI
 _listeners: list[Listener] = []
+
+
+def opened(uri: str) -> str:
+    """Give the URI by which a store can be opened: its own, or that of a copy where it may only be read."""
+    scheme = "sqlite:///"
+    copy = readable(Path(uri.removeprefix(scheme))) if uri.startswith(scheme) else None
+    return f"{scheme}{copy}" if copy else uri
 
 
 @functools.cache
@@ -64,7 +74,7 @@ def client(uri: str) -> "MlflowClient":
     _listen()
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)  # they print the tracebacks of what they also raise
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    return MlflowClient(tracking_uri=opened(uri), registry_uri=opened(uri))
 
 
 @functools.cache
@@ -82,6 +92,8 @@ def reconnect() -> None:
     """
     for engine in [*_engines]:
         engine.dispose()
+    if are_outdated():
+        client.cache_clear()
 
 
 def _wait_less(connection: Any, _: Any) -> None:
@@ -91,6 +103,7 @@ def _wait_less(connection: Any, _: Any) -> None:
     """
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous=NORMAL")
+        protect(connection)
 
 
 def preload() -> None:
@@ -139,6 +152,7 @@ def explained(uri: str) -> Iterator[None]:
                 f"Copy it, then run: mlflow db upgrade {masked(uri)}"
             ) from error
         hint = _BROKEN_DISK if "unable to open database file" in said else _CHECK
+        hint = _READ_ONLY if "readonly database" in said else hint
         raise StoreError(f"the store {masked(uri)} cannot be used ({said}). {hint}") from error
 
 

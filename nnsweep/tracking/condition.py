@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnsweep.tracking import sqlite
-from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.client import client, explained, opened
 from nnsweep.tracking.earlier import running
 from nnsweep.tracking.server import asked, is_server
 from nnsweep.tracking.store import Store, require_store
@@ -71,6 +71,6 @@ def _schema(uri: str) -> str:
     import sqlalchemy as sql
 
     with explained(uri):
-        engine = sql.create_engine(uri, poolclass=sql.NullPool)
+        engine = sql.create_engine(opened(uri), poolclass=sql.NullPool)
         with engine.connect() as connection:
             return str(connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nnsweep.tracking import owner
-from nnsweep.tracking.client import explained
+from nnsweep.tracking.client import explained, opened
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.places import local_folder, locate
 from nnsweep.tracking.reading import record_of, search, with_ids
@@ -130,7 +130,7 @@ def _with_one_of(store: Store, asked: str, values: Collection[str]) -> list[str]
     if not values:
         return []
     with explained(store.uri):
-        engine = sql.create_engine(store.uri, poolclass=sql.NullPool)
+        engine = sql.create_engine(opened(store.uri), poolclass=sql.NullPool)
         with engine.connect() as connection:
             rows = connection.execute(sql.text(asked), {"experiment": int(store.experiment_id)})
             return [str(run_id) for run_id, value in rows if value in values]

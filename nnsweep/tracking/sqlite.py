@@ -14,6 +14,7 @@ from pathlib import Path
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import is_nameable, nearest_folder, remove_left, temporary_folder
 from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.readonly import connect, is_read_only
 
 SCHEME = "sqlite:///"
 _SMALLEST = 512  # bytes: SQLite's smallest page
@@ -85,7 +86,7 @@ def require_mlflows(database: Path) -> None:
     """
     _require_sound(database)
     try:
-        with closing(_looked_into(database)) as connection:
+        with closing(connect(database)) as connection:
             found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone()
     except sqlite3.OperationalError as error:
         raise _closed_to_us(database, error) from error
@@ -107,7 +108,7 @@ def _cannot_be_made(database: Path, cause: str) -> StoreError:
 
 
 def _require_writable(database: Path) -> None:
-    if database.is_file() and not all(os.access(path, os.W_OK) for path in (database, database.parent)):
+    if is_read_only(database):
         raise StoreError(f"the store {database} is read-only. Change its permissions, or choose another tracking.uri")
 
 
@@ -144,10 +145,6 @@ def _closed_to_us(database: Path, error: Exception) -> StoreError:
     return StoreError(f"the store {database} cannot be opened ({error}): its disk is full, read-only or broken")
 
 
-def _looked_into(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)
-
-
 def _soundness(database: Path) -> str:
     if not database.is_file():
         return "it is not a file"
@@ -155,7 +152,7 @@ def _soundness(database: Path) -> str:
     # in use, whose log another process may then delete
     if database.stat().st_size < _SMALLEST:  # SQLite takes an empty file for a database without tables
         return "it is not an SQLite database"
-    with closing(_looked_into(database)) as connection:
+    with closing(connect(database)) as connection:
         return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
 
 

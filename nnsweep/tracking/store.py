@@ -15,6 +15,7 @@ from nnsweep.files import is_nameable, nearest_folder
 from nnsweep.masking import masked
 from nnsweep.tracking import places, sqlite
 from nnsweep.tracking.client import client, explained, reconnect
+from nnsweep.tracking.readonly import is_read_only
 from nnsweep.tracking.server import asked, is_server
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def follow(store: Store, artifact_root: str | None = None) -> None:
     StoreError
         If the store refuses.
     """
-    if database := sqlite.file_of(store.uri):
+    database = sqlite.file_of(store.uri)
+    if database and not is_read_only(database):
         with explained(store.uri):
             location = client(store.uri).get_experiment(store.experiment_id).artifact_location
             places.follow(database, location, _artifact_location(store.uri, artifact_root) or location)
