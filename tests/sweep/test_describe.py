@@ -108,7 +108,8 @@ def test_a_description_is_a_sentence(job):
     ],
 )
 def test_an_outcome_is_a_sentence(ending, validated, said):
-    trained = Trained(rows=[(0, 0.1, 2.0, 0.2, 0.25), (1, 0.1, 1.0, 0.4, 0.5)], ending=ending, best_epoch=1)
+    rows = [(0, 0.1, 2.0, 0.2, 0.25, 3.0), (1, 0.1, 1.0, 0.4, 0.5, 2.0)]
+    trained = Trained(rows=[(*row, *[np.nan] * 3) for row in rows], ending=ending, best_epoch=1)
     assert describe.outcome(trained, validated) == said
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import StoreError
-from nnsweep.mlp.history import Trained
+from nnsweep.mlp.history import COLUMNS, Trained
 from nnsweep.sweep import live, work
 from nnsweep.sweep.describe import choices
 from nnsweep.sweep.folder import read_kept
@@ -30,6 +30,8 @@ from nnsweep.tracking.store import Store
 QUICK = ("data=iris", "arch.hidden_layer_sizes=[4]", "trainer=full_batch")
 CHOSEN = {"activation": "relu", "schedule": "cosine", "data": "iris"}
 CURVES = ("learning_rate", "train_cost", "val_accuracy", "test_accuracy")
+ABSENT = (np.nan,) * (len(COLUMNS) - 1 - len(CURVES))
+"""What else an epoch may have had measured."""
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def test_a_slow_store_is_asked_the_more_seldom(make, monkeypatch):
     job = make("trainer.epochs=300")
     sender, network = Live(Store("", "", ""), [RunRecord(run_id="1", name="", state="running")], job), Trained()
     for epoch in range(300):
-        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5))
+        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5, *ABSENT))
         clock[0] += 1.0
         sender({0: network})
     assert sent[0] == live.EVERY_SECONDS
@@ -192,7 +194,7 @@ def test_whenever_points_are_sent_they_are_few_and_each_is_sent_once(base, epoch
         last = min(ended, epochs)
         for epoch in range(last + 1):
             accuracy = epoch / 1000 if epoch % every == 0 or epoch == epochs else np.nan
-            network.rows.append((epoch, 0.1, 1.0, accuracy, accuracy))
+            network.rows.append((epoch, 0.1, 1.0, accuracy, accuracy, *ABSENT))
             if epoch in looks:
                 sender({0: network})
     measured = [int(row[0]) for row in network.rows if np.isfinite(row[3])]
@@ -257,7 +259,7 @@ def test_a_store_that_has_refused_is_asked_again_but_seldom(make, monkeypatch):
     record = RunRecord(run_id="1", name="", state="running")
     sender, network = Live(Store("", "", ""), [record], make("trainer.epochs=300")), Trained()
     for epoch in range(120):
-        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5))
+        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5, *ABSENT))
         clock[0] += 1.0
         sender({0: network})
     assert asked[0] == live.EVERY_SECONDS
@@ -271,7 +273,7 @@ def test_what_is_not_known_of_a_network_is_not_known_in_its_next_attempt_either(
     monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
     monkeypatch.setattr(runs, "log", lambda *_, points, **__: sent.extend(points))
     monkeypatch.setattr(runs, "steps", lambda *_: there)
-    record, network = RunRecord(run_id="1", name="", state="running"), Trained(rows=[(0, 0.1, 1.0, 0.5, 0.5)])
+    record, network = RunRecord(run_id="1", name="", state="running"), Trained(rows=[(0, 0.1, 1.0, 0.5, 0.5, *ABSENT)])
     earlier, sender = Live(Store("", "", ""), [record] * 3, make()), Live(Store("", "", ""), [record], make())
     earlier.unsure = {2}
     sender.resume(0, earlier, 2)
@@ -286,7 +288,7 @@ def test_a_run_that_could_not_be_started_sends_nothing_while_it_trains(make, mon
     monkeypatch.setattr(runs, "log", lambda *_, **__: asked.append(1))
     sender, network = Live(Store("", "", ""), [RunRecord(run_id="", name="", state="running")], make()), Trained()
     for epoch in range(5):
-        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5))
+        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5, *ABSENT))
         sender({0: network})
     assert (asked, sender.sent) == ([], {0: set()})
 

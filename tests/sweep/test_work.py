@@ -20,6 +20,7 @@ from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
 from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
+from nnsweep.mlp.selection import select_epoch
 from nnsweep.mlp.train import train
 from nnsweep.sweep import live, runner, work
 from nnsweep.sweep.describe import choices, run_name
@@ -156,7 +157,7 @@ def test_the_attempt_is_in_the_record_and_in_the_store(make, store, place):
 
 def test_final_metrics_agree_with_the_curves(run, store):
     metrics, curves = (record := run("trainer.epochs=12")).metrics, history(store, record.run_id)
-    best = curves["val_accuracy"].idxmax()
+    best = select_epoch({name: curves[name].to_numpy() for name in curves})
     assert metrics["best_epoch"] == best
     assert metrics["best_val_accuracy"] == curves["val_accuracy"].max()
     assert metrics["test_accuracy"] == curves["test_accuracy"][best]
