@@ -20,6 +20,7 @@ VALUES = {
 _AS_GROUP = {"output_activation": "activation"}
 _PATHS: Mapping[str, Kind] = {
     "path": "file",
+    "test_path": "file",
     "home": "folder",
     "cache": "folder",
     "artifact_root": "folder",

@@ -20,6 +20,7 @@ from nnsweep.data.fetching import impatient
 from nnsweep.data.own_table import ColumnKind, parted
 from nnsweep.data.reading.missing import Missing
 from nnsweep.data.reading.raw import Raw
+from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
 from nnsweep.data.reading.table_problems import shown
 from nnsweep.data.tfidf import Weighing
@@ -36,12 +37,12 @@ def openml(
     dataset: str,
     version: Count = 1,
     home: str | None = None,
-    target: str | None = None,
+    target: ColumnName | None = None,
     columns: Mapping[str, ColumnKind] | None = None,
-    ignore: tuple[str, ...] | None = None,
+    ignore: tuple[ColumnName, ...] | None = None,
     missing: Missing | None = None,
-    group: str | None = None,
-    split: str | None = None,
+    group: ColumnName | None = None,
+    split: ColumnName | None = None,
     standardize: bool = True,
     **settings: Any,
 ) -> Dataset:
@@ -71,7 +72,7 @@ def openml(
     DataError
         If it is neither there nor to be had, or cannot be used.
     """
-    how, weighing = parted(settings)
+    how, weighing, _ = parted(settings)
     words = weighing.settings()
     raw, usual = _fetched(dataset, version, home)
     roles: dict[str, Any] = {

@@ -4,13 +4,16 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from nnsweep.data import cache, own
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.division import Dividing
+from nnsweep.data.reading.delimited import AS_WRITTEN
+from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.missing import Missing
-from nnsweep.data.reading.raw import Raw, read
+from nnsweep.data.reading.raw import Raw, digest_of_both, read, with_test
+from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
 from nnsweep.data.reading.table_file import suffix_of
 from nnsweep.data.reading.table_problems import named
@@ -25,17 +28,18 @@ _TRIES = 3
 
 
 @ranged
-@extended(Dividing, Weighing)
+@extended(Dividing, Weighing, Layout)
 def table(
     *,
     path: str,
-    target: str | None = None,
+    test_path: str | None = None,
+    target: ColumnName | None = None,
     query: str | None = None,
     columns: Mapping[str, ColumnKind] | None = None,
-    ignore: tuple[str, ...] | None = None,
+    ignore: tuple[ColumnName, ...] | None = None,
     missing: Missing | None = None,
-    group: str | None = None,
-    split: str | None = None,
+    group: ColumnName | None = None,
+    split: ColumnName | None = None,
     standardize: bool = True,
     **settings: Any,
 ) -> Dataset:
@@ -44,8 +48,10 @@ def table(
     Parameters
     ----------
     path : str
-        A file: CSV, TSV, Parquet, Feather, ARFF or JSON lines, by its ending, perhaps with ``.gz``; or the address of a
-        database. It says where to look and does not change the data.
+        A file: CSV, TSV, Parquet, Feather, ARFF, JSON, Excel, npz or svmlight, by its ending, perhaps packed; or the
+        address of a database. It says where to look and does not change the data.
+    test_path : str or None
+        Another such file, whose rows are the test part.
     target : str or None
         The column with the labels.
     query : str or None
@@ -63,7 +69,8 @@ def table(
     standardize : bool
         Bring every number to mean 0 and variance 1 over the training part.
     **settings
-        Those of `nnsweep.data.division.Dividing`, and of `nnsweep.data.tfidf.Weighing` for columns of texts.
+        Those of `nnsweep.data.division.Dividing`, of `nnsweep.data.tfidf.Weighing` for columns of texts, and of
+        `nnsweep.data.reading.layout.Layout`.
 
     Returns
     -------
@@ -75,7 +82,7 @@ def table(
     DataError
         If the table cannot be had, understood, divided or prepared.
     """
-    how, weighing = parted(settings)
+    how, weighing, layout = parted(settings)
     words = weighing.settings()
     roles: dict[str, Any] = {"target": target, "columns": dict(columns or {}), "ignore": ignore, "missing": missing}
     roles |= {"group": group, "split": split}
@@ -85,23 +92,56 @@ def table(
         return own.of_table(name_of(path), rows, how, missing=missing, standardize=standardize, text=words)
 
     made_of = {"factory": "table", **roles, "query": query, "standardize": standardize, "settings": settings}
-    return of_content(path, query, made_of, made)
+    return of_content(Sources(path, test_path, query, layout), made_of, made)
 
 
-def parted(settings: Mapping[str, Any]) -> tuple[Dividing, Weighing]:
-    """Part settings into those of the division and those of words."""
-    of_division = settings_of(Dividing)
-    how = Dividing(**{name: value for name, value in settings.items() if name in of_division})
-    return how, Weighing(**{name: value for name, value in settings.items() if name not in of_division})
+class Sources(NamedTuple):
+    """Where a table is, and how it is read.
+
+    Attributes
+    ----------
+    path, test_path, query
+        As for `table`.
+    layout : Layout
+        How texts and workbooks are laid out.
+    """
+
+    path: str
+    test_path: str | None = None
+    query: str | None = None
+    layout: Layout = AS_WRITTEN
+
+    def read(self) -> Raw:
+        """Read the table, or both."""
+        raw = read(self.path, query=self.query, layout=self.layout)
+        return raw if self.test_path is None else with_test(raw, read(self.test_path, layout=self.layout))
+
+    def digest(self) -> str | None:
+        """Give the digest of the content; None if nobody knows it before the table is read."""
+        files = [Path(os.path.expanduser(path)) for path in (self.path, self.test_path) if path is not None]
+        if self.query is not None or not all(map(_is_file, files)):
+            return None
+        digests = [cache.content_digest(file) for file in files]
+        return digests[0] if len(digests) == 1 else digest_of_both(*digests)
 
 
-def of_content(path: str, query: str | None, made_of: Mapping[str, Any], make: Make) -> Dataset:
+def parted(settings: Mapping[str, Any]) -> tuple[Dividing, Weighing, Layout]:
+    """Part settings into those of the division, those of words and those of the layout."""
+
+    def of(record: type[Any]) -> Any:
+        names = settings_of(record)
+        return record(**{name: value for name, value in settings.items() if name in names})
+
+    return of(Dividing), of(Weighing), of(Layout)
+
+
+def of_content(sources: Sources, made_of: Mapping[str, Any], make: Make) -> Dataset:
     """Make a data set of a table, or take it from the cache if the same has been made of the same content.
 
     Parameters
     ----------
-    path, query
-        As for `table`.
+    sources : Sources
+        Where the table is.
     made_of : mapping
         What the data set depends on besides the content.
     make : callable
@@ -112,14 +152,16 @@ def of_content(path: str, query: str | None, made_of: Mapping[str, Any], make: M
     DataError
         If the table cannot be had, or `make` refuses it.
     """
+    path = sources.path
     for _ in range(_TRIES):
-        file = Path(os.path.expanduser(path))
-        raw = None if query is None and _is_file(file) else read(path, query=query)
-        digest = raw.digest if raw else cache.content_digest(file)
+        known = sources.digest()
+        raw = None if known else sources.read()
+        digest = raw.digest if raw else known or ""
+        endings = [suffix_of(each) for each in (path, sources.test_path) if each is not None]
         try:
             return cache.kept(
-                {**made_of, "content": digest, "ending": suffix_of(path)},
-                partial(_made, make, path, digest, raw),
+                {**made_of, "content": digest, "endings": endings},
+                partial(_made, make, sources, digest, raw),
                 name=name_of(path),
                 source=raw.source if raw else path,
             )
@@ -132,8 +174,8 @@ class _Changed(Exception):
     """A file is no longer what it was a moment ago."""
 
 
-def _made(make: Make, path: str, digest: str, raw: Raw | None) -> Dataset:
-    there = read(path) if raw is None else raw
+def _made(make: Make, sources: Sources, digest: str, raw: Raw | None) -> Dataset:
+    there = sources.read() if raw is None else raw
     if there.digest != digest:
         raise _Changed
     return make(there)

@@ -8,9 +8,11 @@ import numpy as np
 from nnsweep.data import cache, folder_of_texts, own
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.division import Dividing
-from nnsweep.data.own_table import name_of, of_content, parted
+from nnsweep.data.own_table import Sources, name_of, of_content, parted
+from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.missing import Missing
 from nnsweep.data.reading.raw import Raw
+from nnsweep.data.reading.roles import ColumnName, find_column
 from nnsweep.data.reading.table_columns import Understood, understand
 from nnsweep.data.reading.table_problems import named
 from nnsweep.data.tfidf import Weighing
@@ -22,16 +24,17 @@ COLUMN = "text"
 
 
 @ranged
-@extended(Dividing, Weighing)
+@extended(Dividing, Weighing, Layout)
 def text(
     *,
     path: str,
-    text: str | None = None,
-    target: str | None = None,
+    test_path: str | None = None,
+    text: ColumnName | None = None,
+    target: ColumnName | None = None,
     query: str | None = None,
     missing: Missing | None = None,
-    group: str | None = None,
-    split: str | None = None,
+    group: ColumnName | None = None,
+    split: ColumnName | None = None,
     vectorizer_fit: Literal["train", "train_and_test"] = "train",
     **settings: Any,
 ) -> Dataset:
@@ -42,6 +45,8 @@ def text(
     path : str
         A folder with one subfolder for each class, or a table as for `nnsweep.data.own_table.table`. It says where to
         look and does not change the data.
+    test_path : str or None
+        Another table, whose rows are the test part.
     text : str or None
         The table's column of texts; ``None`` for a folder.
     target, query, missing, group, split
@@ -49,7 +54,8 @@ def text(
     vectorizer_fit : {"train", "train_and_test"}
         Which texts words and their weights are taken from. ``train`` leaves out validation and test part.
     **settings
-        Those of `nnsweep.data.division.Dividing` and `nnsweep.data.tfidf.Weighing`.
+        Those of `nnsweep.data.division.Dividing`, `nnsweep.data.tfidf.Weighing` and
+        `nnsweep.data.reading.layout.Layout`.
 
     Returns
     -------
@@ -61,12 +67,12 @@ def text(
     DataError
         If the texts cannot be had, understood or divided, or no word is left.
     """
-    how, weighing = parted(settings)
+    how, weighing, layout = parted(settings)
     options: dict[str, Any] = {"text": weighing.settings(), "fit_together": vectorizer_fit == "train_and_test"}
     roles = {"target": target, "missing": missing, "group": group, "split": split}
     made_of = {"factory": "text", "vectorizer_fit": vectorizer_fit, "settings": settings}
     if os.path.isdir(os.path.expanduser(path)):
-        _refuse_roles({"text": text, "query": query, **roles}, path)
+        _refuse_roles({"text": text, "query": query, "test_path": test_path, **roles}, path)
         return _of_folder(path, how, made_of, options)
     if text is None:
         raise DataError(
@@ -75,11 +81,13 @@ def text(
         )
 
     def made(raw: Raw) -> Dataset:
-        others = {name: "ignore" for name in raw.frame.columns if name not in (text, target, group, split)}
+        named = {find_column(name, [*raw.frame.columns]) for name in (text, target or raw.target, group, split) if name}
+        others = {name: "ignore" for name in raw.frame.columns if name not in named}
         rows = understand(raw, columns={**others, text: "text"}, **roles)  # type: ignore[arg-type]
         return own.of_texts(name_of(path), rows, how, **options)
 
-    return of_content(path, query, {**made_of, **roles, "column": text, "query": query}, made)
+    sources = Sources(path, test_path, query, layout)
+    return of_content(sources, {**made_of, **roles, "column": text, "query": query}, made)
 
 
 def _refuse_roles(roles: dict[str, str | None], path: str) -> None:

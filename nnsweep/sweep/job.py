@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from nnsweep.data.load import DATA_SETS
+from nnsweep.data.reading.roles import ColumnName
 from nnsweep.mlp.ranges import Range
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.sweep.memory import size_in_bytes
@@ -23,10 +24,11 @@ OPERATIONAL = {
     name: True for name in ("tracking", "sweep", "dry_run", "rerun", "retries", "fail_fast", "checkpoint_every")
 }
 """The settings that cannot change a job's result; they are the same for all jobs of a sweep."""
-WHEREABOUTS = {"home", "path"}
+WHEREABOUTS = {"home", "path", "test_path"}
 """Settings of data that say where they lie: it is the data's digest that identifies them."""
 
-_LATER: dict[str, tuple[str, ...]] = {"trainer": ("class_weight",), "data": ("ignore",)}
+_LAYOUT = ("header", "separator", "skip_lines", "comment", "quote", "unnamed", "sheet")
+_LATER: dict[str, tuple[str, ...]] = {"trainer": ("class_weight",), "data": ("ignore", *_LAYOUT)}
 """Settings, by group, that came after the first keys; null is what was done before them."""
 
 Models: TypeAlias = Literal["best", "all", "none"]
@@ -116,10 +118,18 @@ class Sweep(Settings):
     max_stack_memory: Annotated[str, AfterValidator(_size)] = "1GB"
 
 
+def _column_name(given: Any) -> Any:
+    """Take a whole number as text: columns may be called by their numbers."""
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+_COLUMN_NAME = {ColumnName: Annotated[str, BeforeValidator(_column_name)]}
+
+
 class Job(Recipe):
     """One point of the grid; the names are those of the configuration."""
 
-    data: Annotated[Part, choice(DATA_SETS)]
+    data: Annotated[Part, choice(DATA_SETS, replace=_COLUMN_NAME)]
     tracking: Tracking
     sweep: Sweep = Sweep()
     dry_run: bool = False

@@ -66,7 +66,8 @@ def other(path, value):
     missing = {"patience": 3, "clip_norm": 1.5, "batch_size": 7, "max_features": 50, "categories": ["sci.med"]}
     missing["class_weight"] = "balanced"
     missing |= {"target": "breed", "query": "SELECT 1", "columns": {"zip": "text"}, "missing": "drop", "group": "owner"}
-    missing |= {"ignore": ["id"]}
+    missing |= {"ignore": ["id"], "header": False, "separator": ";", "skip_lines": 2, "comment": "#", "quote": "single"}
+    missing |= {"unnamed": "first", "sheet": "cats", "test_path": "test.csv"}
     missing |= {"split": "part", "fold": 1, "strip_accents": "ascii", "stop_words": ["the"], "text": "post"}
     if isinstance(value, bool):
         return not value
@@ -208,7 +209,7 @@ def test_the_key_tells_every_other_setting(group, option, values):
         path
         for path in leaves(given)
         if path[0] not in OPERATIONAL
-        and path[-1] not in ("name", "home", "path")
+        and path[-1] not in ("name", "home", "path", "test_path")
         and (path[0] == group or option == "uniform")
     ]
     for path in walked:

@@ -23,9 +23,15 @@ class Cells(NamedTuple):
         Gives the line number, from 1, at which each row begins (n_rows,); for texts.
     kinds : mapping of str to str
         Kinds that the format itself declares, by column.
+    target : str, optional
+        The column with the labels, if the format has one.
+    absent : float, optional
+        What the cells of columns are that the file does not have, as in sparse formats.
     """
 
     frame: "pd.DataFrame"
     typed: bool
     lines: Callable[[], Sequence[int]] | None = None
     kinds: Mapping[str, Kind] = MappingProxyType({})
+    target: str | None = None
+    absent: float | None = None

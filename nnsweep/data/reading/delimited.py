@@ -1,8 +1,8 @@
 """Tables as text with a separator: CSV and its relatives, as RFC 4180 has them.
 
-The separator is the one of comma, semicolon, tab and bar that divides the first lines best. A sound file is read by
-Arrow in one go; a file that Arrow refuses is read again by Python's own reader, whose only task is to say where and
-why. Line numbers are found when they are asked for.
+The separator is the one of comma, semicolon, tab and bar that divides the first lines best, or blanks where none does.
+A sound file is read by Arrow in one go; a file that Arrow refuses is read again by Python's own reader, whose only task
+is to say where and why. Line numbers are found when they are asked for.
 """
 
 import csv
@@ -10,28 +10,49 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nnsweep.data.reading.causes import Record, find_cause, find_quotes, find_row_as_header
 from nnsweep.data.reading.cells import Cells
 from nnsweep.data.reading.encoded import decoded
-from nnsweep.data.reading.header import column_names
+from nnsweep.data.reading.header import are_numbers, check_width, column_names
+from nnsweep.data.reading.layout import SEPARATORS, Layout, with_tabs
 from nnsweep.data.reading.table_problems import named, shown, together
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Record: TypeAlias = tuple[int, list[str]]
-"""The line at which a record begins, and its cells."""
+AS_WRITTEN = Layout()
+"""A layout that a text shows of itself."""
 
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _SAMPLE_CHARACTERS = 2**16
 _SAMPLE_RECORDS = 50
 _BLOCK_BYTES = 2**24
 _LONGEST_CELL = 2**31 - 1
 
 
-def read(content: bytes, source: str, *, usual: str = ",") -> Cells:
+class _Text(NamedTuple):
+    """A text, and the characters that divide and quote its cells; an empty quote is none."""
+
+    text: str
+    separator: str
+    quote: str
+
+    def records(self, source: str = "") -> Iterator[Record]:
+        return records(self.text, self.separator, source, self.quote)
+
+    def sample(self) -> list[list[str]]:
+        """Give the cells of the first records."""
+        end = self.text.find("\n", _SAMPLE_CHARACTERS)
+        sample = self._replace(text=self.text if end < 0 else self.text[: end + 1])
+        rows: list[list[str]] = []
+        with suppress(DataError):  # what the sample cuts off
+            rows += (cells for _, cells in islice(sample.records(), _SAMPLE_RECORDS))
+        return rows
+
+
+def read(content: bytes, source: str, layout: Layout = AS_WRITTEN, *, usual: str = ",") -> Cells:
     """Read a table from text with a separator.
 
     Parameters
@@ -40,6 +61,8 @@ def read(content: bytes, source: str, *, usual: str = ",") -> Cells:
         The file's content, unpacked.
     source : str
         The file's name, for messages.
+    layout : Layout
+        What the text does not show of itself.
     usual : str
         The separator that is taken if none divides the lines better.
 
@@ -51,24 +74,65 @@ def read(content: bytes, source: str, *, usual: str = ",") -> Cells:
     Raises
     ------
     DataError
-        If the file is not sound: its header, a quote that is never closed, rows of other lengths than the header.
+        If the file is not sound: its header, a quote that is never closed, rows of other lengths than the header. One
+        cause of many wrong lines is told once, with the setting that reads the file.
     """
-    text = decoded(content, source)
-    separator = sniffed(text, usual)
-    written = next(records(text, separator, source), None)
-    if written is None:
+    text = _divided(layout.unwrapped(decoded(content, source)), layout, usual)
+    line, written = next(text.records(source), (0, []))
+    if not line:
         raise DataError(f"{named(source)} holds nothing but empty lines; name a file with a header and rows")
-    names = column_names(written[1], f"{named(source)}, line {written[0]}")
-    frame = _quickly(text, separator, written[1])
+    if layout.header is None and layout.unnamed is None:
+        _refuse_other_layout(text, source, line, layout)
+    names = _names(written, layout, f"{named(source)}, line {line}")
+    frame = _quickly(text, written if layout.header is not False and layout.unnamed is None else None, names, layout)
     if frame is None:
-        frame = _checked(text, separator, source)
+        frame = _checked(text, source, len(names), layout)
     if not len(frame):
         raise DataError(f"{named(source)} has a header and no rows")
     frame.columns = names
-    return Cells(frame, typed=False, lines=lambda: [line for line, _ in records(text, separator)][1:])
+    return Cells(frame, typed=False, lines=lambda: [line for line, _ in text.records()][_n_headers(layout) :])
 
 
-def records(text: str, separator: str, source: str = "") -> Iterator[Record]:
+def _n_headers(layout: Layout) -> int:
+    return 0 if layout.header is False else 1
+
+
+def _divided(text: str, layout: Layout, usual: str) -> _Text:
+    """Find out what divides the cells of a text; blanks become tabs."""
+    given, quote = layout.character, layout.quote_character
+    found = _Text(text, given or sniffed(text, usual, quote), quote)
+    if given is None and [len(cells) for cells in found.sample()[:1]] in ([1], []):
+        tabs = _Text(with_tabs(text, quote), "\t", quote)
+        first, *widths = [len(cells) for cells in tabs.sample()] or [0]
+        if widths and first > 1 and {*widths} in ({first}, {first + 1}):  # one more: names of rows
+            return tabs
+    return found
+
+
+def _names(written: list[str], layout: Layout, place: str) -> list[str]:
+    """Name the columns: as the header does, or by number where there is none."""
+    if layout.header is False:
+        check_width(len(written), place)
+        return [str(number) for number in range(len(written))]
+    cells = {"first": ["", *written], "last": [*written, ""], None: written}[layout.unnamed]
+    return column_names(cells, place, sure=layout.header is True)
+
+
+def _refuse_other_layout(text: _Text, source: str, line: int, layout: Layout) -> None:
+    """Refuse a text whose first lines show that it is laid out otherwise."""
+    rows = text.sample()
+    is_title = bool(rows) and sum(1 for cell in rows[0] if cell.strip()) == 1 and len(rows[0]) != 2
+    if is_title and (cause := find_cause(*text)):
+        raise DataError(f"{named(source)}, {cause}")
+    if len({*map(len, rows)}) != 1 or are_numbers(rows[0]):
+        return
+    if layout.quote is None and (said := find_quotes(rows)):
+        raise DataError(f"{named(source)}, {said}")
+    if len(rows) > 1 and (said := find_row_as_header(rows[0], rows[1:])):
+        raise DataError(f"{named(source)}, line {line} {said}")
+
+
+def records(text: str, separator: str, source: str = "", quote: str = '"') -> Iterator[Record]:
     r"""Give the records of a text, without empty lines; spaces after a separator are no part of a cell.
 
     Raises
@@ -83,23 +147,28 @@ def records(text: str, separator: str, source: str = "") -> Iterator[Record]:
     """
     line = 1
     with _long_cells():
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), **_style(separator, quote), strict=True)
         try:
             for cells in reader:
                 if cells:
                     yield line, cells
                 line = reader.line_num + 1
         except csv.Error:
-            raise DataError(_misquoted(text, separator, f"{named(source)}, line {line}", line)) from None
+            raise DataError(_misquoted(text, separator, f"{named(source)}, line {line}", line, quote)) from None
 
 
-def _misquoted(text: str, separator: str, place: str, line: int) -> str:
+def _style(separator: str, quote: str) -> dict[str, Any]:
+    quoting = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+    return {"delimiter": separator, "skipinitialspace": True, **quoting}
+
+
+def _misquoted(text: str, separator: str, place: str, line: int, quote: str) -> str:
     """Say what is wrong with the quotes of a record that begins at a line."""
     with _long_cells():
         written = next(islice(io.StringIO(text, newline=""), line - 1, None))
-        cells = next(csv.reader([written], delimiter=separator, skipinitialspace=True))
+        cells = next(csv.reader([written], **_style(separator, quote)))
     return (
-        f"{place}, column {len(cells)}: a quote is not closed before the next {SEPARATORS[separator]} or line end, "
+        f"{place}, column {len(cells)}: a quote is not closed before the next {_word(separator)} or line end, "
         f"from {shown(cells[-1])} on; close it, or write a quote inside a quoted value twice"
     )
 
@@ -113,7 +182,7 @@ def _long_cells() -> Iterator[None]:
         csv.field_size_limit(limit)
 
 
-def sniffed(text: str, usual: str = ",") -> str:
+def sniffed(text: str, usual: str = ",", quote: str = '"') -> str:
     r"""Find the separator: it divides the header, and most of the next lines into as many cells.
 
     Examples
@@ -121,82 +190,85 @@ def sniffed(text: str, usual: str = ",") -> str:
     >>> sniffed("a;b\n1,5;2,5\n"), sniffed("only one column\n")
     (';', ',')
     """
-    end = text.find("\n", _SAMPLE_CHARACTERS)
-    sample = text if end < 0 else text[: end + 1]
 
     def merit(separator: str) -> tuple[bool, float, int]:
-        widths: list[int] = []
-        with suppress(DataError):  # what the sample cuts off
-            widths += (len(cells) for _, cells in islice(records(sample, separator), _SAMPLE_RECORDS))
+        widths = [len(cells) for cells in _Text(text, separator, quote).sample()]
         n_equal = sum(width == widths[0] for width in widths)
         return (True, n_equal / len(widths), widths[0]) if widths and widths[0] > 1 else (False, 0.0, 0)
 
     return max(dict.fromkeys([usual, *SEPARATORS]), key=merit)
 
 
-def _quickly(text: str, separator: str, written: list[str]) -> "pd.DataFrame | None":
+def _quickly(text: _Text, written: list[str] | None, names: list[str], layout: Layout) -> "pd.DataFrame | None":
     """Read a sound file; None if it is not, or not certain to be."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    content = text.encode()
-    if not _is_quoted_soundly(content, separator):
+    content = text.text.encode()
+    if text.quote and not _is_quoted_soundly(content, text.separator, text.quote):
         return None
+    own = {} if written else {"column_names": names, "skip_rows_after_names": _n_headers(layout)}
+    quotes = bool(text.quote) and text.quote in text.text
     try:
         table = arrow_csv.read_csv(
             pa.py_buffer(content),
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values='"' in text),
-            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(written, pa.string())),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, **own),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=text.separator, quote_char=text.quote or False, newlines_in_values=quotes
+            ),
+            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(written or names, pa.string())),
         )
     except pa.ArrowInvalid:
         return None
-    return table.to_pandas() if table.column_names == written else None
+    return table.to_pandas() if table.column_names == (written or names) else None
 
 
-def _is_quoted_soundly(content: bytes, separator: str) -> bool:
+def _is_quoted_soundly(content: bytes, separator: str, quote: str) -> bool:
     """Tell whether quotes open after a separator or line end, close before one, and are doubled elsewhere."""
     import numpy as np
 
     characters = np.frombuffer(b"\n" + content + b"\n", dtype=np.uint8)
-    quotes = np.flatnonzero(characters == ord('"'))
+    quotes = np.flatnonzero(characters == ord(quote))
     if len(quotes) % 2:
         return False
     around = np.concatenate([characters[quotes[::2] - 1], characters[quotes[1::2] + 1]])
-    return bool(np.isin(around, [ord(border) for border in f'{separator}\r\n"']).all())
+    return bool(np.isin(around, [ord(border) for border in f"{separator}\r\n{quote}"]).all())
 
 
-def _checked(text: str, separator: str, source: str) -> "pd.DataFrame":
+def _checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.DataFrame":
     """Read a file record by record, and say what is wrong with it."""
     import pandas as pd
 
-    (_, header), *rows = records(text, separator, source)
+    rows = [*text.records(source)][_n_headers(layout) :]
     last_line = rows[-1][0] if rows else 1
-    if ragged := [(line, cells) for line, cells in rows if len(cells) != len(header)]:
-        cut_off = ragged[-1][0] == last_line and not text.endswith(("\n", "\r"))
-        hints = (_hint(header, cells, separator, cut_off and line == last_line) for line, cells in ragged)
+    if ragged := [(line, cells) for line, cells in rows if len(cells) != n_columns]:
+        if layout.header is not False and layout.unnamed is None and (cause := find_cause(*text)):
+            raise DataError(f"{named(source)}, {cause}")
+        cut_off = ragged[-1][0] == last_line and not text.text.endswith(("\n", "\r"))
+        first = "the first row has" if layout.header is False else "the header has"
+        hints = (_hint(n_columns, cells, text.separator, cut_off and line == last_line) for line, cells in ragged)
         raise together(
-            f"{named(source)}, line {line}: {_counted(cells)}, the header has {len(header)}{hint}"
+            f"{named(source)}, line {line}: {_counted(cells)}, {first} {n_columns}{hint}"
             for (line, cells), hint in zip(ragged, hints, strict=True)
         )
-    return pd.DataFrame([cells for _, cells in rows], columns=range(len(header)), dtype=object)
+    return pd.DataFrame([cells for _, cells in rows], columns=range(n_columns), dtype=object)
+
+
+def _word(separator: str) -> str:
+    return SEPARATORS.get(separator, shown(separator))
 
 
 def _counted(cells: list[str]) -> str:
     return "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
 
 
-def _hint(header: list[str], cells: list[str], separator: str, is_cut_off: bool) -> str:
+def _hint(n_columns: int, cells: list[str], separator: str, is_cut_off: bool) -> str:
     """Say what may have been meant by a record that is longer or shorter than the header."""
-    if is_cut_off and len(cells) < len(header):
+    if is_cut_off and len(cells) < n_columns:
         return "; the file ends here without a line end: it may be cut off"
     if spread := [cell for cell in cells if "\n" in cell or "\r" in cell]:
         return f"; a quoted value goes on over several lines, {shown(spread[0])}: is a quote not closed?"
     for other, name in SEPARATORS.items():
-        if other != separator and len(cells) == 1 and cells[0].count(other) == len(header) - 1:
-            return f"; it is divided by the {name}, the header by the {SEPARATORS[separator]}: use one of them"
-    return (
-        f"; quote a value that has a {SEPARATORS[separator]} in it"
-        if len(cells) > len(header)
-        else "; add what is missing"
-    )
+        if other != separator and len(cells) == 1 and cells[0].count(other) == n_columns - 1:
+            return f"; it is divided by the {name}, the header by the {_word(separator)}: use one of them"
+    return f"; quote a value that has a {_word(separator)} in it" if len(cells) > n_columns else "; add what is missing"

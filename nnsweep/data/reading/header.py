@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from nnsweep.data.reading.advice import setting
 from nnsweep.data.reading.table_problems import named, shown, together
 from nnsweep.errors import DataError
 
@@ -29,7 +30,12 @@ def check_width(n_columns: int, place: str) -> None:
         )
 
 
-def column_names(written: Sequence[str], place: str) -> list[str]:
+def are_numbers(written: Sequence[str]) -> bool:
+    """Tell whether the cells of a first line are all numbers, and hardly names."""
+    return all(re.fullmatch(NUMBER, name.strip()) for name in written)
+
+
+def column_names(written: Sequence[str], place: str, *, sure: bool = False) -> list[str]:
     """Make names of a header's cells.
 
     Parameters
@@ -38,6 +44,8 @@ def column_names(written: Sequence[str], place: str) -> list[str]:
         The cells.
     place : str
         Where the header is, for messages.
+    sure : bool
+        Whether numbers may be names, because somebody has said that this is a header.
 
     Returns
     -------
@@ -56,10 +64,11 @@ def column_names(written: Sequence[str], place: str) -> list[str]:
     """
     check_width(len(written), place)
     names = [name.strip() or f"{UNNAMED}{number}" for number, name in enumerate(written)]
-    if all(re.fullmatch(NUMBER, name) for name in names):
+    if not sure and are_numbers(names):
         raise DataError(
             f"{place}: the header is all numbers ({shown(', '.join(names[:10]))}), so there is none; "
-            "write a first line that names every column"
+            f"write a first line that names every column, or {setting('data.header', 'false')} calls them 0, 1, 2 and "
+            f"so on; {setting('data.header', 'true')} takes the numbers for names"
         )
     numbers: dict[str, list[int]] = {name: [] for name, count in Counter(names).items() if count > 1}
     for number, name in enumerate(names, start=1):

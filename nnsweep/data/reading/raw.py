@@ -5,14 +5,15 @@ Texts stay texts, as they are written, so that whatever is wrong later can be to
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from nnsweep.data.reading import arff, columnar, delimited, jsonlines, sql
+from nnsweep.data.reading import arff, array_files, columnar, delimited, jsonlines, sql, workbook
 from nnsweep.data.reading.cells import Cells, Kind
+from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.table_file import contents, refuse_foreign, suffix_of, unpacked
-from nnsweep.data.reading.table_problems import named
+from nnsweep.data.reading.table_problems import named, shown, together
 from nnsweep.errors import DataError
 from nnsweep.messages import nearest
 
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 READERS: dict[str, Callable[[bytes, str], Cells]] = {
-    ".csv": delimited.read,
-    ".txt": delimited.read,
-    ".data": delimited.read,
-    ".tsv": partial(delimited.read, usual="\t"),
-    ".tab": partial(delimited.read, usual="\t"),
     ".parquet": columnar.parquet,
     ".pq": columnar.parquet,
     ".feather": columnar.feather,
@@ -33,8 +29,19 @@ READERS: dict[str, Callable[[bytes, str], Cells]] = {
     ".jsonl": jsonlines.read,
     ".ndjson": jsonlines.read,
     ".json": jsonlines.read,
+    ".npz": array_files.npz,
+    ".svmlight": array_files.svmlight,
+    ".libsvm": array_files.svmlight,
+    ".svm": array_files.svmlight,
 }
 """What reads a file's content, by the ending of its name."""
+
+LAID_OUT: dict[str, Callable[[bytes, str, Layout], Cells]] = {
+    **dict.fromkeys((".csv", ".txt", ".data", ".dat"), delimited.read),
+    **dict.fromkeys((".tsv", ".tab"), partial(delimited.read, usual="\t")),
+    **dict.fromkeys((".xlsx", ".xlsm"), workbook.read),
+}
+"""What reads formats that do not tell how they are laid out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +62,12 @@ class Raw:
         Gives the line, from 1, at which each row begins (n_rows,).
     kinds : mapping of str to str
         Kinds that the format itself declares, by column.
+    target : str, optional
+        The column with the labels, if the format has one.
+    absent : float, optional
+        What the cells of columns are that the file does not have, as in sparse formats.
+    test : Raw, optional
+        The table whose rows are the last ones of this one, and its test part.
     """
 
     frame: "pd.DataFrame"
@@ -63,6 +76,14 @@ class Raw:
     digest: str
     lines: Callable[[], Sequence[int]] | None = None
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    target: str | None = None
+    absent: float | None = None
+    test: "Raw | None" = None
+
+    @property
+    def n_before_test(self) -> int:
+        """How many rows come before those of `test`."""
+        return len(self.frame) - (0 if self.test is None else len(self.test.frame))
 
     @cached_property
     def _lines(self) -> Sequence[int] | None:
@@ -83,6 +104,8 @@ class Raw:
         str
             Such as ``cats.csv, line 17, column 3 (age)``; a table without lines has ``row 17``, from 1.
         """
+        if self.test is not None and row >= self.n_before_test:
+            return self.test.place(row - self.n_before_test, column)
         where = f"row {row + 1}" if self._lines is None else f"line {self._lines[row]}"
         if column is None:
             return f"{named(self.source)}, {where}"
@@ -90,15 +113,17 @@ class Raw:
         return f"{named(self.source)}, {where}, column {number} ({named(column)})"
 
 
-def read(path: str, *, query: str | None = None) -> Raw:
+def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_WRITTEN) -> Raw:
     """Read a table.
 
     Parameters
     ----------
     path : str
-        A file, whose name tells its format, gzip included; or the address of a database.
+        A file, whose name tells its format, packed or not; or the address of a database.
     query : str, optional
         What to ask the database: one ``SELECT``.
+    layout : Layout
+        How a text or a workbook is laid out.
 
     Returns
     -------
@@ -116,13 +141,63 @@ def read(path: str, *, query: str | None = None) -> Raw:
     if query is not None:
         raise DataError(f"data.query is for databases, and {named(path)} is a file; leave it out")
     content = contents(path)
-    plain = unpacked(content, path)
-    refuse_foreign(plain, path)
-    suffix = suffix_of(path)
-    if suffix not in READERS:
+    plain, source = unpacked(content, path)
+    refuse_foreign(plain, source)
+    suffix = suffix_of(source)
+    if suffix not in READERS and suffix not in LAID_OUT:
         raise DataError(
-            f"{named(path)}: the ending {named(suffix) or '(none)'} names no format that is read; "
-            f"{nearest(suffix, READERS)}, each also with .gz"
+            f"{named(source)}: the ending {named(suffix) or '(none)'} names no format that is read; "
+            f"{nearest(suffix, (*LAID_OUT, *READERS))}, each also with .gz, .bz2, .xz or .zip"
         )
-    cells = READERS[suffix](plain, path)
-    return Raw(cells.frame, path, cells.typed, hashlib.sha256(content).hexdigest(), cells.lines, cells.kinds)
+    cells = READERS[suffix](plain, source) if suffix in READERS else LAID_OUT[suffix](plain, source, layout)
+    digest = hashlib.sha256(content).hexdigest()
+    return Raw(cells.frame, path, cells.typed, digest, cells.lines, cells.kinds, cells.target, cells.absent)
+
+
+def with_test(raw: Raw, test: Raw) -> Raw:
+    """Put two tables into one, of which the second is the test part.
+
+    Parameters
+    ----------
+    raw, test : Raw
+        Tables with the same columns, in any order.
+
+    Returns
+    -------
+    Raw
+        The rows of `raw`, then those of `test`.
+
+    Raises
+    ------
+    DataError
+        If the columns or the ways in which they are written differ.
+    """
+    import pandas as pd
+
+    there, others = list(raw.frame.columns), list(test.frame.columns)
+    problems = [
+        f"{named(test.source)}: there is no column {shown(name)}, which {named(raw.source)} has"
+        for name in there
+        if name not in others and test.absent is None
+    ]
+    problems += [
+        f"{named(test.source)}: column {shown(name)} is not in {named(raw.source)}"
+        for name in others
+        if name not in there and raw.absent is None
+    ]
+    if problems:
+        raise together(f"{problem}; the test file must have the same columns" for problem in problems)
+    if raw.typed != test.typed:
+        raise DataError(
+            f"{named(test.source)} and {named(raw.source)}: one has typed cells and the other texts; write both in the "
+            "same format"
+        )
+    frame = pd.concat([raw.frame, test.frame], ignore_index=True)
+    if raw.absent is not None:
+        frame = frame.fillna(raw.absent)
+    return replace(raw, frame=frame, digest=digest_of_both(raw.digest, test.digest), test=test)
+
+
+def digest_of_both(digest: str, test_digest: str) -> str:
+    """Give the digest of two tables in one."""
+    return hashlib.sha256(f"{digest} {test_digest}".encode()).hexdigest()

@@ -1,7 +1,8 @@
 """The roles of a table's columns: which is the label, the group or the part, and which are features, of what kind."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeAlias
 
 from nnsweep.data.reading.cells import Kind
 from nnsweep.data.reading.raw import Raw
@@ -9,6 +10,7 @@ from nnsweep.data.reading.table_problems import named, shown, together
 from nnsweep.errors import DataError
 from nnsweep.messages import nearest
 
+ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]
 KINDS: tuple[Kind, ...] = ("number", "category", "text")
 IGNORE = "ignore"
 
@@ -56,7 +58,7 @@ def roles_of(
     raw : Raw
         The table.
     target, group, split : str or None
-        Names of columns.
+        Names of columns, or their numbers. Without a target, it is the one that the format has.
     columns : mapping of str to str or None
         Kinds, or ``ignore``, by column.
     ignore : sequence of str or None
@@ -72,14 +74,16 @@ def roles_of(
     DataError
         If a name or a kind is not known, or a column has two roles; all such problems together.
     """
-    columns, names = {str(name): kind for name, kind in (columns or {}).items()}, list(raw.frame.columns)
-    ignored = tuple(dict.fromkeys(map(str, ignore or ())))
+    names = list(raw.frame.columns)
+    columns = {find_column(str(name), names): kind for name, kind in (columns or {}).items()}
+    ignored = tuple(dict.fromkeys(find_column(str(name), names) for name in ignore or ()))
+    target = raw.target if target is None else target
     if target is None:
         raise DataError(
             f"{named(raw.source)}: data.target names no column; say which has the labels. {_known('', names)}"
         )
     special = {"data.target": target, "data.group": group, "data.split": split}
-    given = {key: str(name) for key, name in special.items() if name is not None}
+    given = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
     wanted = [*given.items(), *((f"data.columns.{named(name)}", name) for name in columns)]
     wanted += [("data.ignore", name) for name in ignored]
     problems = [
@@ -95,6 +99,18 @@ def roles_of(
     asked = {**raw.kinds, **{name: kind for name, kind in columns.items() if kind != IGNORE}}
     left_out = tuple(name for name, kind in columns.items() if kind == IGNORE)
     return Roles(given["data.target"], given.get("data.group"), given.get("data.split"), kept, asked, left_out)  # type: ignore[arg-type]
+
+
+def find_column(name: str, names: Sequence[str]) -> str:
+    """Find a column by its number where none has the name.
+
+    Examples
+    --------
+    >>> find_column("-1", ["age", "fur"]), find_column("0", ["age", "0"]), find_column("7", ["age"])
+    ('fur', '0', '7')
+    """
+    is_number = name not in names and re.fullmatch(r"-?[0-9]{1,9}", name)
+    return names[int(name)] if is_number and -len(names) <= int(name) < len(names) else name
 
 
 def _known(name: str, names: list[str]) -> str:

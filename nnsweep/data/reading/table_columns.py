@@ -112,7 +112,7 @@ def understand(
     roles = roles_of(raw, target=target, group=group, split=split, columns=columns, ignore=ignore)
     all_columns = [column_of(raw.frame[name], asked=roles.asked.get(name)) for name in roles.features]
     _refuse_misfits(raw, all_columns, lambda name: f"mend it, or {column_kind(name, 'category', 'ignore')}")
-    part = None if roles.split is None else _parts(raw, roles.split)
+    part = _parts(raw, roles.split)
     unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
     features = [column for column in all_columns if column.name not in unused]
     special = {name: texts_of(raw.frame[name]) for name in (roles.target, roles.group) if name is not None}
@@ -163,12 +163,15 @@ def features_of(raw: Raw, kinds: Mapping[str, Kind]) -> "pd.DataFrame":
         If columns are not there, or cells do not fit their kinds; all such problems together.
     """
     known = dict.fromkeys(raw.frame.columns)
+    if raw.absent is not None:
+        known |= dict.fromkeys(kinds)
     if absent := [name for name in kinds if name not in known]:
         there = listing(known, len(known))
         raise together(
             f"{named(raw.source)}: there is no column {shown(name)}; its columns: {there}" for name in absent
         )
-    columns = [column_of(raw.frame[name], asked=kind) for name, kind in kinds.items()]
+    frame = raw.frame if raw.absent is None else raw.frame.reindex(columns=[*known], fill_value=raw.absent)
+    columns = [column_of(frame[name], asked=kind) for name, kind in kinds.items()]
     _refuse_misfits(raw, columns, lambda _: "mend it: the model was trained on numbers")
     return _frame(columns)
 
@@ -184,7 +187,16 @@ def _refuse_misfits(raw: Raw, columns: Sequence[Column], way_out: Callable[[str]
         raise together(problems, n_misfits)
 
 
-def _parts(raw: Raw, name: str) -> NDArray[Any]:
+def _parts(raw: Raw, name: str | None) -> NDArray[Any] | None:
+    """Give each row's part, where the table says so or has a file of its own for one."""
+    if raw.test is not None:
+        if name is not None:
+            raise DataError(
+                f"data.test_path and data.split={shown(name)} both say which rows are tested; leave one out"
+            )
+        return np.repeat(np.array(["train", "test"], dtype=object), [raw.n_before_test, len(raw.test.frame)])
+    if name is None:
+        return None
     texts = texts_of(raw.frame[name])
     parts = np.array([PARTS.get((text or "").lower()) for text in texts.tolist()], dtype=object)
     if len(wrong := np.flatnonzero(lacking(parts))):

@@ -3,33 +3,43 @@
 Nothing is ever unpickled: a pickle, whatever its name, is told by its first bytes and refused.
 """
 
+import bz2
 import difflib
 import gzip
 import io
+import lzma
 import os
 import stat
+import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from nnsweep.data.reading.table_problems import named, shown
+from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.errors import DataError, machines
 from nnsweep.files import is_nameable
 
-GZIP = b"\x1f\x8b"
+_GZIP, _BZIP2, _XZ, _ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"PK\x03\x04"
+PACKERS = {".gz": (_GZIP, "gzip"), ".bz2": (_BZIP2, "bzip2"), ".xz": (_XZ, "xz"), ".zip": (_ZIP, "zip")}
+"""What a packed file begins with, and the packer's name, by the ending of the file's name."""
+ZIPPED = (".xlsx", ".xlsm", ".npz")
+"""Formats that are zip archives themselves."""
 _SAVE = "save it as CSV (UTF-8) or Parquet"
 _PICKLE = f"is a pickle; object arrays are not loaded, and nothing is ever unpickled: {_SAVE}"
 _SHEET = f"is a spreadsheet; {_SAVE} there, one sheet a file"
 _DATABASE = "is an SQLite database; name it as data.path=sqlite:///FILE with data.query='SELECT ...'"
-_ARRAY = f"is a NumPy array, which has no column names: {_SAVE}, with a name for every column"
+_ARRAY = f"is a NumPy array, without labels: save two, as in numpy.savez('table.npz', X=X, y=y), or {_SAVE}"
 _SUFFIXES = {
     **dict.fromkeys((".pkl", ".pickle", ".joblib", ".pkz", ".dill", ".cloudpickle"), _PICKLE),
-    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), _SHEET),
+    **dict.fromkeys((".xls", ".xlsb", ".ods"), f"{_SHEET}, or as .xlsx"),
     **dict.fromkeys((".db", ".sqlite", ".sqlite3"), _DATABASE),
-    **dict.fromkeys((".zip", ".tar", ".7z", ".rar"), "is an archive; unpack it and name the table in it"),
-    **dict.fromkeys((".bz2", ".xz", ".zst"), "is compressed in a way that is not read; unpack it, or use gzip"),
+    **dict.fromkeys((".tar", ".7z", ".rar"), "is an archive; unpack it and name the table in it"),
+    ".npy": _ARRAY,
+    ".zst": "is compressed in a way that is not read; unpack it, or use gzip",
 }
 _MAGIC = {
-    b"PK\x03\x04": "is a zip archive or a spreadsheet; unpack it, or save it as CSV",
+    _ZIP: "is a zip archive or a spreadsheet; let its name end in .zip or .xlsx, or save it as CSV",
     b"\xd0\xcf\x11\xe0": _SHEET,
     b"SQLite format 3\0": _DATABASE,
     b"PAR1": "is a Parquet file; let its name end in .parquet",
@@ -37,8 +47,6 @@ _MAGIC = {
     b"FEA1": "is a Feather file; let its name end in .feather",
     **{b"\x80" + bytes([protocol]): _PICKLE for protocol in range(2, 6)},
     b"\x93NUMPY": _ARRAY,
-    b"BZh": _SUFFIXES[".bz2"],
-    b"\xfd7zXZ\0": _SUFFIXES[".xz"],
     b"\x28\xb5\x2f\xfd": _SUFFIXES[".zst"],
     b"%PDF": f"is a PDF; {_SAVE}",
 }
@@ -46,6 +54,7 @@ _MAGIC = {
 
 _FEATHER = (b"ARROW1", b"FEA1")
 _COLUMNAR = {".parquet": (b"PAR1",), ".pq": (b"PAR1",), ".feather": _FEATHER, ".arrow": _FEATHER}
+_COLUMNAR |= dict.fromkeys(ZIPPED, (_ZIP,))
 
 
 _MOST_UNPACKED, _MOST_TIMES = 2**30, 200
@@ -53,7 +62,7 @@ _MOST_UNPACKED, _MOST_TIMES = 2**30, 200
 
 
 def suffix_of(path: str) -> str:
-    """Give the ending of a file's name in lower case, without that of gzip.
+    """Give the ending of a file's name in lower case, without that of gzip, bzip2, xz or zip.
 
     Examples
     --------
@@ -61,7 +70,8 @@ def suffix_of(path: str) -> str:
     ('.csv', '')
     """
     name = Path(path).name.lower()
-    return Path(name.removesuffix(".gz")).suffix
+    packer = next((ending for ending in PACKERS if name.endswith(ending)), "")
+    return Path(name.removesuffix(packer)).suffix
 
 
 def contents(path: str) -> bytes:
@@ -116,30 +126,95 @@ def _nearest(file: Path) -> str:
     return f"did you mean {shown(close[0])}?" if close else "name the table with data.path"
 
 
-def unpacked(content: bytes, source: str) -> bytes:
-    """Unpack what gzip has packed; anything else is returned as it is.
+def unpacked(content: bytes, source: str) -> tuple[bytes, str]:
+    """Unpack what gzip, bzip2 or xz has packed, or the one file of a zip archive; anything else stays as it is.
+
+    Parameters
+    ----------
+    content : bytes
+        The file's content.
+    source : str
+        Its name.
+
+    Returns
+    -------
+    content : bytes
+        What was packed.
+    source : str
+        What to call it: for a zip archive, the archive's name and the file's.
 
     Raises
     ------
     DataError
-        If what is packed is damaged, cut off or unpacks to something enormous, or a name ends in
-        ``.gz`` and the file is not packed.
+        If what is packed is damaged, cut off or unpacks to something enormous, a name says that a file is packed and
+        it is not, or an archive holds another number of files than one.
     """
-    if not content.startswith(GZIP):
-        if source.lower().endswith(".gz"):
-            raise DataError(f"{named(source)} is not packed by gzip, as its name says; rename it or pack it again")
-        return content
+    for ending, (magic, packer) in PACKERS.items():
+        is_packed = content.startswith(magic) and (ending != ".zip" or source.lower().endswith(".zip"))
+        if source.lower().endswith(ending) and not is_packed and not content.startswith(_others(magic)):
+            raise DataError(f"{named(source)} is not packed by {packer}, as its name says; rename it or pack it again")
+        if is_packed:
+            return _unpacked(content, source, packer)
+    return content, source
+
+
+def _others(magic: bytes) -> tuple[bytes, ...]:
+    return tuple(other for other, _ in PACKERS.values() if other not in (magic, _ZIP))
+
+
+def _unpacked(content: bytes, source: str, packer: str) -> tuple[bytes, str]:
     most = max(_MOST_UNPACKED, _MOST_TIMES * len(content))
+    file = io.BytesIO(content)
+    name = source
     try:
-        with gzip.open(io.BytesIO(content)) as file:
-            plain = file.read(most + 1)
+        if packer == "zip":
+            archive = zipfile.ZipFile(file)
+            info = _only_file(archive, source)
+            name = f"{source}/{info.filename}"
+            with archive.open(info) as opened:
+                plain = opened.read(most + 1)
+        else:
+            openers: dict[str, Callable[[io.BytesIO], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+            with openers[packer](file) as packed:
+                plain = packed.read(most + 1)
     except EOFError as error:
-        raise DataError(f"{named(source)} is cut off: its gzip stream has no end; copy it again") from error
-    except (OSError, zlib.error) as error:
-        raise DataError(f"{named(source)} is damaged: gzip cannot unpack it ({error}); copy it again") from error
+        raise DataError(f"{named(source)} is cut off: its {packer} stream has no end; copy it again") from error
+    except (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise DataError(f"{named(source)} is damaged: {packer} cannot unpack it ({error}); copy it again") from error
     if len(plain) > most:
         raise DataError(f"{named(source)} unpacks to more than {most:,} bytes; unpack it yourself if that is meant")
-    return plain
+    return plain, name
+
+
+def _only_file(archive: zipfile.ZipFile, source: str) -> zipfile.ZipInfo:
+    infos = [info for info in archive.infolist() if not info.is_dir() and not _is_hidden(info.filename)]
+    if len(infos) != 1:
+        names = listing((info.filename for info in infos), len(infos))
+        raise DataError(f"{named(source)} holds {len(infos):,} files ({names}); unpack it and name one of them")
+    if infos[0].flag_bits & 1:
+        raise DataError(f"{named(source)} is encrypted; unpack it and name the table in it")
+    return infos[0]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith("__MACOSX/") or Path(name).name.startswith(".")
+
+
+def check_archive(content: bytes, source: str) -> None:
+    """Refuse a format that is a zip archive if it is damaged, or would unpack to something enormous.
+
+    Raises
+    ------
+    DataError
+        Naming the file.
+    """
+    most = max(_MOST_UNPACKED, _MOST_TIMES * len(content))
+    try:
+        n_bytes = sum(info.file_size for info in zipfile.ZipFile(io.BytesIO(content)).infolist())
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise DataError(f"{named(source)} is damaged or cut off ({error}); copy or write it again") from error
+    if n_bytes > most:
+        raise DataError(f"{named(source)} unpacks to more than {most:,} bytes; save it as Parquet if that is meant")
 
 
 def refuse_foreign(content: bytes, source: str) -> None:
@@ -158,7 +233,7 @@ def refuse_foreign(content: bytes, source: str) -> None:
         If it is a pickle, an array, a spreadsheet, a database, an archive or a table of another name.
     """
     suffix = suffix_of(source)
-    if suffix in (".npy", ".npz"):
+    if suffix == ".npy":
         raise DataError(f"{named(source)} {_array(content)}")
     by_name, by_bytes = _SUFFIXES.get(suffix), [told for magic, told in _MAGIC.items() if content.startswith(magic)]
     for told in by_bytes[:1] if suffix not in _COLUMNAR else _not_columnar(content, suffix, by_bytes):
@@ -178,9 +253,7 @@ def _array(content: bytes) -> str:
     import numpy as np
 
     try:
-        loaded = np.load(io.BytesIO(content), allow_pickle=False)
-        for name in getattr(loaded, "files", []):
-            loaded[name]
+        np.load(io.BytesIO(content), allow_pickle=False)
     except ValueError as error:
         return _PICKLE if "pickle" in str(error).lower() else "is damaged; copy it again, and save it as CSV or Parquet"
     except Exception:  # a zip file that is not sound fails in any way it likes

@@ -1,7 +1,9 @@
 """Files that are wrong, one each: all are refused with the place and the way out, or read as they are meant."""
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import pickle
 import socket
@@ -96,9 +98,31 @@ def objects(values: list[object]) -> np.ndarray:
     return array
 
 
+def zipped(**files: str) -> bytes:
+    def write(file: io.BytesIO) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(f"{name}.csv", content)
+
+    return packed(write)
+
+
+def workbook(**sheets: pd.DataFrame) -> bytes:
+    """Write a workbook; without openpyxl, which the extra `excel` brings, there is none."""
+
+    def write(file: io.BytesIO) -> None:
+        with pd.ExcelWriter(file, engine="openpyxl") as book:
+            for name, sheet in sheets.items():
+                sheet.to_excel(book, sheet_name=name.replace("_", " "), index=False)
+
+    return packed(write)
+
+
 PARQUET = packed(lambda file: frame(age=[1, 2, 3, 4], y=list("abab")).to_parquet(file))
 FEATHER = packed(lambda file: frame(age=[1, 2, 3, 4], y=list("abab")).to_feather(file))
 ARCHIVE = packed(lambda file: zipfile.ZipFile(file, "w").writestr("xl/workbook.xml", "<workbook/>"))
+WORKBOOK = workbook(cats=frame(age=[1, 2, 3, 4], y=list("abab")))
+TWO_SHEETS = workbook(cats=frame(age=[1, 2], y=["a", "b"]), my_dogs=frame(age=[1, 2], y=["a", "b"]))
 NUMBERS = packed(lambda file: np.save(file, np.eye(3)))
 PICKLED_ARRAY = packed(lambda file: np.save(file, objects([Canary()]), allow_pickle=True))
 PICKLED_ARRAYS = packed(lambda file: np.savez(file, a=objects([Canary()])))
@@ -146,7 +170,10 @@ REFUSED = [
     ),
     Fault("gzip in name only", "cats.csv.gz", GOOD, "is not packed by gzip, as its name says"),
     Fault("gzip of nothing", "cats.csv.gz", gzip.compress(b""), "nothing but empty lines"),
-    Fault("a spreadsheet", "cats.xlsx", ARCHIVE, ["save it as CSV"]),
+    Fault("a spreadsheet that is none", "cats.xlsx", ARCHIVE, "is damaged, or no workbook"),
+    Fault("CSV called a spreadsheet", "cats.xlsx", GOOD, "is no xlsx file, as its first bytes tell"),
+    Fault("a spreadsheet cut off", "cats.xlsx", WORKBOOK[:-50], "is damaged or cut off"),
+    Fault("a spreadsheet of two", "cats.xlsx", TWO_SHEETS, ["has 2 sheets (cats, my dogs)", "data.sheet=cats"]),
     Fault("a spreadsheet under another name", "cats.csv", ARCHIVE, "is a zip archive or a spreadsheet"),
     Fault("an old spreadsheet", "cats.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a spreadsheet"),
     Fault("Parquet under another name", "cats.csv", PARQUET, "let its name end in .parquet"),
@@ -159,7 +186,15 @@ REFUSED = [
     Fault("Feather cut off", "cats.feather", FEATHER[:-20], "is damaged or cut off"),
     Fault("an SQLite file as a table", "cats.csv", b"SQLite format 3\0" + b"\0" * 100, "data.path=sqlite:///FILE"),
     Fault("an SQLite file by its name", "cats.db", b"whatever", "data.path=sqlite:///FILE"),
-    Fault("another packer", "cats.csv.xz", b"\xfd7zXZ\0\0", "is compressed in a way that is not read"),
+    Fault("xz cut off", "cats.csv.xz", lzma.compress(GOOD.encode())[:-20], "is cut off: its xz stream has no end"),
+    Fault(
+        "bzip2 cut off", "cats.csv.bz2", bz2.compress(GOOD.encode())[:-20], "is cut off: its bzip2 stream has no end"
+    ),
+    Fault("bzip2 damaged", "cats.csv.bz2", b"BZh9" + bytes(50), "is damaged: bzip2 cannot unpack it"),
+    Fault("bzip2 in name only", "cats.csv.bz2", GOOD, "is not packed by bzip2, as its name says"),
+    Fault("another packer", "cats.csv.zst", b"\x28\xb5\x2f\xfd\0", "is compressed in a way that is not read"),
+    Fault("two files in a zip", "cats.zip", zipped(a=GOOD, b=GOOD), "cats.zip holds 2 files (a.csv, b.csv); unpack it"),
+    Fault("a zip cut off", "cats.zip", zipped(a=GOOD)[:-30], "cats.zip is damaged: zip cannot unpack it"),
     Fault("NUL bytes", "cats.csv", cell("1\0\0"), "line 6: 2 NUL characters"),
     Fault("binary", "cats.csv", bytes(range(255)) * 20, "the file is no text"),
     Fault(
@@ -194,7 +229,12 @@ REFUSED = [
     ),
     Fault("a row of one cell", "cats.csv", GOOD + "total\n", "line 14: 1 cell"),
     Fault("cut off in the last row", "cats.csv", GOOD + "5,re", ["line 14: 2 cells", "may be cut off"]),
-    Fault("a million bad rows", "cats.csv", HEADER + "1,2\n" * 10**5, ["line 21: 2 cells", "and 99,980 more"]),
+    Fault(
+        "a million bad rows",
+        "cats.csv",
+        HEADER + "1,2\n" * 10**5,
+        ["but 999 of 999 rows have 2 cells", "agree"],
+    ),
     Fault("a long line", "cats.csv", cell("a" * 10**6 + ",b", column=1), "line 6: 4 cells, the header has 3"),
     Fault("a long number", "cats.csv", cell("1" * 10**6), "is beyond the numbers of 64 bits"),
     # Missing values and numbers that are none.
@@ -352,8 +392,10 @@ REFUSED = [
     Fault("an array of objects", "cats.npy", PICKLED_ARRAY, NO_UNPICKLING),
     Fault("arrays of objects", "cats.npz", PICKLED_ARRAYS, NO_UNPICKLING),
     Fault("an array of objects called CSV", "cats.csv", PICKLED_ARRAY, "is a NumPy array"),
-    Fault("an array", "cats.npy", NUMBERS, "a NumPy array, which has no column names"),
-    Fault("arrays", "cats.npz", PLAIN_ARRAYS, "a NumPy array, which has no column names"),
+    Fault("an array", "cats.npy", NUMBERS, "a NumPy array, without labels"),
+    Fault("arrays", "cats.npz", PLAIN_ARRAYS, "has no array X; its arrays: a"),
+    Fault("arrays that do not fit", "cats.npz", packed(lambda file: np.savez(file, X=np.eye(3), y=[0])), "X of shape"),
+    Fault("no svmlight", "cats.svmlight", GOOD, ["is no file of svmlight or libsvm", "LABEL NUMBER:VALUE"]),
     Fault("arrays cut off", "cats.npz", PLAIN_ARRAYS[:-30], "is damaged or cut off"),
     Fault("an array cut off", "cats.npy", NUMBERS[:-30], "is damaged"),
     # The other formats.
@@ -376,7 +418,13 @@ REFUSED = [
         "@attribute a real\n@attribute a real\n@data\n1,2\n",
         "2 attributes are called a",
     ),
-    Fault("JSON, one array", "cats.json", '[{"age": 1}]', "write one object a line"),
+    Fault("JSON, an array cut off", "cats.json", '[{"age": 1},\n{"ag', "line 2: no JSON at character"),
+    Fault(
+        "JSON, an array without a comma", "cats.json", '[{"age": 1}\n{"age": 2}]', "line 2: a comma or ] must follow"
+    ),
+    Fault("JSON, an array of numbers", "cats.json", "[1, 2]", "line 1: '1' is no object"),
+    Fault("JSON, more than an array", "cats.json", '[{"age": 1}]\n[]', "line 2: '[]' follows the array"),
+    Fault("JSON, an empty array", "cats.json", "[]", "holds an array of nothing"),
     Fault("JSON, no object", "cats.jsonl", '{"age": 1, "y": "a"}\n5\n', "line 2: '5' is no object"),
     Fault("JSON, cut off", "cats.jsonl", '{"age": 1, "y": "a"}\n\n{"age": 2, "y', "line 3: no JSON at character"),
     Fault("JSON, nested", "cats.jsonl", '{"age": [1], "y": "a"}\n', "line 1: column age is a nested value"),

@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import sqlite3
+import sys
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -13,9 +15,12 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import dump_svmlight_file
 
+from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.raw import read
-from nnsweep.data.reading.table_columns import understand
+from nnsweep.data.reading.table_columns import features_of, understand
+from nnsweep.errors import DataError
 
 WORDS = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=6).map(
     "k".__add__
@@ -35,6 +40,10 @@ FORMATS = {
     "utf16.csv": lambda frame, path: frame.to_csv(path, index=False, encoding="utf-16"),
     "cats.tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
     "cats.jsonl": lambda frame, path: path.write_text(lines(frame)),
+    "cats.csv.bz2": lambda frame, path: frame.to_csv(path, index=False),
+    "cats.csv.xz": lambda frame, path: frame.to_csv(path, index=False),
+    "cats.csv.zip": lambda frame, path: frame.to_csv(path, index=False),
+    "cats.json": lambda frame, path: path.write_text(json.dumps(frame.to_dict("records"), indent=1)),
     "cats.jsonl.gz": lambda frame, path: path.write_bytes(gzip.compress(lines(frame).encode())),
     "cats.parquet": lambda frame, path: frame.to_parquet(path, index=False),
     "cats.feather": lambda frame, path: frame.to_feather(path),
@@ -100,3 +109,77 @@ def test_a_packed_file_needs_no_name_that_says_so(tmp_path):
     pd.DataFrame({"age": [1, 2], "y": ["a", "b"]}).to_csv(packed, index=False, compression="gzip")
     (tmp_path / "cats.csv").write_bytes(packed.getvalue())
     assert read(str(tmp_path / "cats.csv")).frame["y"].tolist() == ["a", "b"]
+
+
+def test_one_file_in_a_zip_is_the_table(tmp_path):
+    with zipfile.ZipFile(tmp_path / "cats.zip", "w") as archive:
+        archive.writestr("folder/cats.tsv", "age\ty\n17\ta\n")
+        archive.writestr("__MACOSX/folder/._cats.tsv", b"\0")
+    raw = read(str(tmp_path / "cats.zip"))
+    assert raw.frame.to_dict("list") == {"age": ["17"], "y": ["a"]}
+    assert raw.place(0, "age").endswith("cats.zip, line 2, column 1 (age)")
+
+
+def test_an_array_has_the_lines_of_its_objects(tmp_path):
+    (tmp_path / "cats.json").write_text('\n[ {"age": 1,\n "y": "a"},\n{"age": 1e400, "y": null} ]\n')
+    raw = read(str(tmp_path / "cats.json"))
+    assert raw.frame.to_dict("list") == {"age": ["1", "1e400"], "y": ["a", ""]}
+    assert raw.lines() == [2, 4]
+
+
+def test_arrays_have_columns_by_number(tmp_path):
+    X, y = np.arange(40.0).reshape(20, 2) % 7, np.array(["a", "b"] * 10)
+    np.savez(tmp_path / "cats.npz", X=X, y=y)
+    table = understand(read(str(tmp_path / "cats.npz")), target=None)
+    assert table.labels.tolist() == y.tolist()
+    assert table.frame.to_numpy().tolist() == X.tolist()
+    assert list(table.frame) == ["0", "1"]
+
+
+def test_sparse_rows_are_those_that_scikit_learn_wrote(tmp_path):
+    X, y = np.arange(60.0).reshape(20, 3) % 7 * (np.arange(60).reshape(20, 3) % 2), np.arange(20) % 3
+    for zero_based, names in ((True, ["0", "1", "2"]), (False, ["1", "2", "3"])):
+        dump_svmlight_file(X, y, str(tmp_path / "cats.svmlight"), zero_based=zero_based)
+        raw = read(str(tmp_path / "cats.svmlight"))
+        table = understand(raw, target=None)
+        assert table.frame.to_numpy().tolist() == X[:, X.any(axis=0)].tolist()
+        assert table.labels.tolist() == [str(label) for label in y]
+        assert set(table.frame) <= set(names)
+    (tmp_path / "few.svmlight").write_text("1 1:5\n")
+    assert features_of(read(str(tmp_path / "few.svmlight")), table.kinds).to_numpy().tolist() == [
+        [5.0 if name == "1" else 0.0 for name in table.frame]
+    ]
+
+
+def test_columns_are_found_by_number_unless_one_is_called_so(tmp_path):
+    (tmp_path / "cats.csv").write_text(
+        "1,fur,y\n" + "".join(f"{i % 5},{'ab'[i % 2]},{'cd'[i % 2]}\n" for i in range(9))
+    )
+    raw = read(str(tmp_path / "cats.csv"))
+    assert understand(raw, target="-1").labels[0] == "c"
+    assert list(understand(raw, target="2", ignore=["1"]).frame) == ["fur"]  # called 1, though fur is column 1
+    assert list(understand(raw, target="2", columns={"-2": "ignore"}).frame) == ["1"]
+
+
+def test_a_workbook_may_have_titles_and_no_header(tmp_path):
+    frame = pd.DataFrame({"age": [1.5, 2, 3, 4], "y": list("abab"), "z": [1, 2, 3, 5]})
+    with pd.ExcelWriter(tmp_path / "cats.xlsx") as book:
+        frame.to_excel(book, index=False, startrow=2)
+        book.sheets["Sheet1"].cell(1, 1, "My cats")
+    with pytest.raises(
+        DataError, match=r"line 1 \('My cats'\) is no part of the table; data\.skip_lines=1 leaves it out"
+    ):
+        read(str(tmp_path / "cats.xlsx"))
+    raw = read(str(tmp_path / "cats.xlsx"), layout=Layout(skip_lines=1))
+    assert raw.frame.to_dict("list") == frame.to_dict("list")
+    assert raw.place(0).endswith("line 4")
+    raw = read(str(tmp_path / "cats.xlsx"), layout=Layout(skip_lines=3, header=False))
+    assert list(raw.frame) == ["0", "1", "2"]
+    assert len(raw.frame) == 4
+
+
+def test_without_openpyxl_a_workbook_is_refused(tmp_path, monkeypatch):
+    pd.DataFrame({"age": [1], "y": ["a"]}).to_excel(tmp_path / "cats.xlsx")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(DataError, match=r"pip install 'nnsweep\[excel\]', or save the sheet as CSV"):
+        read(str(tmp_path / "cats.xlsx"))

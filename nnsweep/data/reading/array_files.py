@@ -1,0 +1,128 @@
+"""Tables of numbers without names: NumPy's .npz with X and y, and the sparse rows of svmlight and libsvm.
+
+Columns are called by their numbers, the labels y.
+"""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from nnsweep.data.reading.cells import Cells
+from nnsweep.data.reading.header import check_width
+from nnsweep.data.reading.table_file import check_archive
+from nnsweep.data.reading.table_problems import listing, named, shown
+from nnsweep.errors import DataError
+
+LABELS = "y"
+_MOST_CELLS = 10**8
+_SAVE = "numpy.savez('table.npz', X=X, y=y)"
+
+
+def npz(content: bytes, source: str) -> Cells:
+    """Read features X (n_rows, n_features) and labels y (n_rows,); nothing is unpickled.
+
+    Parameters
+    ----------
+    content : bytes
+        The file's content.
+    source : str
+        The file's name, for messages.
+
+    Returns
+    -------
+    Cells
+        Typed columns 0, 1, 2 and so on, and ``y``, which is the target if no other is named.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, the arrays are not there, do not fit each other, or hold objects.
+    """
+    check_archive(content, source)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except ValueError as error:
+        if "pickle" in str(error).lower():
+            raise DataError(
+                f"{named(source)}: object arrays are not loaded, and nothing is ever unpickled; save arrays of numbers "
+                "or texts"
+            ) from error
+        raise DataError(f"{named(source)} is damaged or cut off ({shown(error)}); copy or write it again") from error
+    except Exception as error:  # a zip file that is not sound fails in any way it likes
+        raise DataError(f"{named(source)} is damaged or cut off ({shown(error)}); copy or write it again") from error
+    if "X" not in arrays:
+        there = listing(arrays, len(arrays)) or "none"
+        raise DataError(f"{named(source)} has no array X; its arrays: {there}; save features and labels as {_SAVE}")
+    X, y = arrays["X"], arrays.get(LABELS)
+    if X.ndim != 2 or (y is not None and y.shape != X.shape[:1]) or X.dtype.kind not in "biufUS":
+        shape = "none" if y is None else y.shape
+        raise DataError(
+            f"{named(source)}: X of shape {X.shape} and type {X.dtype}, y of shape {shape}; X must have numbers or "
+            f"texts, a row for each label of y: {_SAVE}"
+        )
+    return _cells(X, y, [str(number) for number in range(X.shape[1])], source)
+
+
+def svmlight(content: bytes, source: str) -> Cells:
+    """Read rows ``label number:value ...``, as svmlight and libsvm have them; what is not written is 0.
+
+    Parameters
+    ----------
+    content : bytes
+        The file's content, unpacked.
+    source : str
+        The file's name, for messages.
+
+    Returns
+    -------
+    Cells
+        Typed columns with the numbers that the file has for them, and ``y``, which is the target if no other is named.
+
+    Raises
+    ------
+    DataError
+        If a line is no such row, or the table would be too large when its zeros are written out.
+    """
+    from sklearn.datasets import load_svmlight_file
+
+    try:
+        X, y = load_svmlight_file(io.BytesIO(content), zero_based=True)
+    except (ValueError, OverflowError, IndexError, MemoryError) as error:
+        raise DataError(
+            f"{named(source)} is no file of svmlight or libsvm ({shown(error)}); its lines are LABEL NUMBER:VALUE ..., "
+            "such as 1 3:0.5 7:2"
+        ) from error
+    check_width(X.shape[1], named(source))
+    if not X.nnz or not np.isfinite(y).all():
+        raise DataError(
+            f"{named(source)} has no value, or a label that is no number; its lines are LABEL NUMBER:VALUE ..."
+        )
+    if X.shape[0] * X.shape[1] > _MOST_CELLS:
+        raise DataError(
+            f"{named(source)}: {X.shape[0]:,} rows of {X.shape[1]:,} columns are more than {_MOST_CELLS:,} cells; "
+            "leave rows or columns out"
+        )
+    first = 1 if X.shape[1] and X.indices.size and X.indices.min() > 0 else 0  # libsvm counts from 1
+    numbers = [str(number) for number in range(first, X.shape[1])]
+    return _cells(X[:, first:].toarray(), y, numbers, source)._replace(absent=0.0)
+
+
+def _cells(X: Any, y: Any, names: list[str], source: str) -> Cells:
+    import pandas as pd
+
+    check_width(X.shape[1], named(source))
+    if not len(X):
+        raise DataError(f"{named(source)} has {X.shape[1]} columns and no rows")
+    frame: pd.DataFrame = pd.DataFrame(_plain(X), columns=names)
+    if y is not None:
+        frame[LABELS] = _plain(y)
+    return Cells(frame, typed=True, target=LABELS)
+
+
+def _plain(array: Any) -> Any:
+    """Give bytes as texts, and texts as objects."""
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "backslashreplace")
+    return array.astype(object) if array.dtype.kind == "U" else array

@@ -1,0 +1,264 @@
+"""The one cause of many wrong lines: what a text is, that is no table as it stands, and the setting that reads it.
+
+Cells are compared by their number: where nearly all records agree with each other, it is the first line that is odd.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeAlias
+
+from nnsweep.data.reading.advice import setting
+from nnsweep.data.reading.header import NUMBER
+from nnsweep.data.reading.layout import BLANK, SEPARATORS, with_tabs
+from nnsweep.data.reading.table_problems import shown
+
+Record: TypeAlias = tuple[int, list[str]]
+"""The line at which a record begins, and its cells."""
+
+_NEARLY_ALL = 0.9
+_LOOKED_AT = 1000
+_COMMENTS = ("#", "%", "//")
+_RARE_SEPARATORS = ":^~/&!"
+
+
+class _Text(NamedTuple):
+    """A text as it is divided: its first record, the others, and how many cells most of these have."""
+
+    text: str
+    separator: str
+    quote: str
+    records: list[Record]
+    width: int
+    share: float
+
+    @property
+    def header(self) -> list[str]:
+        return self.records[0][1]
+
+    @property
+    def rows(self) -> list[Record]:
+        return self.records[1:]
+
+    @property
+    def as_most(self) -> str:
+        n_equal = sum(len(cells) == self.width for _, cells in self.rows)
+        return f"{n_equal:,} of {len(self.rows):,} rows have {_counted(self.width)}"
+
+
+def find_cause(text: str, separator: str, quote: str) -> str | None:
+    """Find the one cause for which a text is no table.
+
+    Parameters
+    ----------
+    text : str
+        The whole text.
+    separator, quote : str
+        The characters that it was to be read with.
+
+    Returns
+    -------
+    str or None
+        What was seen, beginning with the line where it is known, and the setting to type; None if each wrong
+        line has a cause of its own.
+    """
+    found = _divided(text, separator, quote)
+    if found is None:
+        return None
+    if len(found.header) == 1:
+        others = [_divided(text, other, quote) for other in (separator, *SEPARATORS)]
+        dividing = [one for one in others if one is not None and one.width > 1]
+        found = max(dividing, key=lambda one: one.share, default=found)
+    explanations: list[Callable[[_Text], str | None]] = [_comment_lines, _single_quotes, _title_lines, _end_separators]
+    explanations += [_row_names, _blanks, _other_separator, _other_header]
+    return next((said for explain in explanations if (said := explain(found))), None)
+
+
+def _divided(text: str, separator: str, quote: str) -> _Text | None:
+    """Divide the first thousand records without refusing any; None if there are fewer than two."""
+    style = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, **style)
+    records, line = [], 1
+    try:
+        for cells in islice(reader, _LOOKED_AT):
+            if cells:
+                records.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error:  # a cell of enormous length
+        return None
+    if len(records) < 2:
+        return None
+    width, count = Counter(len(cells) for _, cells in records[1:]).most_common(1)[0]
+    return _Text(text, separator, quote, records, width, count / (len(records) - 1))
+
+
+def _comment_lines(found: _Text) -> str | None:
+    for mark in _COMMENTS:
+        comments = [(line, cells) for line, cells in found.records if cells[0].startswith(mark)]
+        others = [len(cells) for _, cells in found.records if not cells[0].startswith(mark)]
+        odd = [record for record in comments if len(record[1]) != found.width]
+        if odd and len(others) > 1 and found.width > 1 and others.count(found.width) >= _NEARLY_ALL * len(others):
+            line, cells = odd[0]
+            more = f" and {len(comments) - 1:,} more" if len(comments) > 1 else ""
+            said = shown(found.separator.join(cells))
+            return f"line {line}{more}: {said} is a comment; {setting('data.comment', mark)} leaves such lines out"
+    return None
+
+
+def _title_lines(found: _Text) -> str | None:
+    """Find lines above the header that are no part of the table."""
+    first = next((number for number, (_, cells) in enumerate(found.records) if _is_full(cells, found.width)), 0)
+    if not first or found.width < 2 or found.share < _NEARLY_ALL - first / len(found.records):
+        return None
+    is_named = not _has_number(found.records[first][1])
+    is_alone = sum(1 for cell in found.header if cell.strip()) == 1
+    if first == 1 and not (is_named and (is_alone or any(_has_number(cells) for _, cells in found.records[2:]))):
+        return None  # a header with other columns
+    line, n_lines = found.records[first][0], found.records[first][0] - 1
+    said = shown(found.separator.join(found.header))
+    header = "" if is_named else f", and {setting('data.header', 'false')} since it names no columns"
+    what = f"line {found.records[0][0]} ({said}) is" if first == 1 else f"the first {n_lines} lines ({said} ...) are"
+    skip = setting("data.skip_lines", str(n_lines))
+    return f"{what} no part of the table, which begins at line {line}: {skip} leaves what is above it out{header}"
+
+
+def _is_full(cells: list[str], width: int) -> bool:
+    return len(cells) == width and (width < 3 or sum(1 for cell in cells if cell.strip()) > 1)
+
+
+def _has_number(cells: list[str]) -> bool:
+    return any(re.fullmatch(NUMBER, cell.strip()) for cell in cells)
+
+
+def _end_separators(found: _Text) -> str | None:
+    ends = [not cells[-1].strip() for _, cells in found.rows if len(cells) == found.width]
+    if len(found.header) != found.width - 1 or found.share < _NEARLY_ALL or not all(ends):
+        return None
+    return (
+        f"line {found.rows[0][0]}: a {SEPARATORS.get(found.separator, 'separator')} ends each row and not the header "
+        f"({found.as_most}, the last one empty, and the header has {len(found.header)}); "
+        f"{setting('data.unnamed', 'last')} leaves that empty cell out"
+    )
+
+
+def _row_names(found: _Text) -> str | None:
+    if len(found.header) != found.width - 1 or found.share < _NEARLY_ALL:
+        return None
+    line, cells = found.rows[0]
+    return (
+        f"line {line}: rows begin with a name, such as {shown(cells[0])}, that no column of the header is for "
+        f"({found.as_most}, the header has {len(found.header)}), as R writes tables; "
+        f"{setting('data.unnamed', 'first')} reads it"
+    )
+
+
+def _single_quotes(found: _Text) -> str | None:
+    if found.quote == "'" or "'" not in found.text:
+        return None
+    other = _divided(found.text, found.separator, "'")
+    is_sound = other is not None and other.share == 1 and len(other.header) == other.width > 1
+    if not is_sound:
+        return None
+    line = next((line for line, cells in found.records if any(cell.startswith("'") for cell in cells)), 1)
+    return f"line {line}: values are in single quotes; {setting('data.quote', 'single')} reads them"
+
+
+def _blanks(found: _Text) -> str | None:
+    other = _divided(with_tabs(found.text, found.quote), "\t", found.quote)
+    is_sound = other is not None and other.share == 1 and len(other.header) == other.width > 1
+    is_better = other is not None and (found.share < 1 or len(found.header) != found.width)
+    if not is_sound or not is_better:
+        return None
+    return f"line {found.records[0][0]}: cells are divided by blanks; {setting('data.separator', BLANK)} reads them"
+
+
+def _other_separator(found: _Text) -> str | None:
+    """Find a separator that is none of the usual ones."""
+    if found.width > 1 or len(found.header) > 1:
+        return None
+    for character in _RARE_SEPARATORS:
+        other = _divided(found.text, character, found.quote) if character in found.header[0] else None
+        if other is not None and other.share == 1 and len(other.header) == other.width > 1:
+            place = f"line {found.records[0][0]}: cells are divided by {shown(character)}"
+            return f"{place}; {setting('data.separator', character)} reads them"
+    return None
+
+
+def _other_header(found: _Text) -> str | None:
+    if len(found.header) == found.width or found.share < _NEARLY_ALL or len(found.rows) < 2:
+        return None
+    return (
+        f"line {found.records[0][0]}: the header has {_counted(len(found.header))}, but {found.as_most}: they agree "
+        f"with each other and not with the header; mend the header, or leave it out with "
+        f"{setting('data.skip_lines', str(found.records[0][0]))} (and {setting('data.header', 'false')}, "
+        "if no other line names the columns)"
+    )
+
+
+def _counted(n_cells: int) -> str:
+    return "1 cell" if n_cells == 1 else f"{n_cells} cells"
+
+
+def find_quotes(rows: Sequence[Sequence[str]]) -> str | None:
+    """Find single quotes around all cells of a column that are there; None if there are none, or others."""
+    for number in range(len(rows[0])):
+        cells = [cells[number].strip() for cells in rows[1:] if number < len(cells) and cells[number].strip()]
+        if len(cells) > 1 and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells):
+            return (
+                f"column {number + 1}: values are in single quotes, such as {cells[0]}; "
+                f"{setting('data.quote', 'single')} reads them, {setting('data.quote', 'double')} keeps the quotes"
+            )
+    return None
+
+
+def find_row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | None:
+    """Find that what stands in the place of a header is a row like the others.
+
+    Parameters
+    ----------
+    header : sequence of str
+        The cells of the first line.
+    rows : sequence of sequences of str
+        Those of some lines below.
+
+    Returns
+    -------
+    str or None
+        What shows it, and the settings to type; None if the header may be one.
+    """
+    why = _row_as_header(header, rows)
+    return why and (
+        f"looks like a row: {why}; has the file no header? {setting('data.header', 'false')} reads it, its columns are "
+        f"then called 0 to {len(header) - 1}; {setting('data.header', 'true')} takes the line for names"
+    )
+
+
+def _row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | None:
+    """Say what shows that a header is a row.
+
+    A year above numbers may be a name, 5.1 is none, nor is a text that its own column has as a value.
+
+    Examples
+    --------
+    >>> _row_as_header(["5.1", "setosa"], [["4.9", "setosa"], ["6.0", "virginica"]])
+    "'5.1' is above numbers"
+    >>> _row_as_header(["2019", "kind"], [["4.9", "setosa"], ["6.0", "virginica"]])
+    """
+    n_like, shows = 0, ""
+    for number, name in enumerate(cell.strip() for cell in header):
+        below = [cells[number].strip() for cells in rows if number < len(cells)]
+        values = [cell for cell in below if cell]
+        are_numbers = bool(values) and all(re.fullmatch(NUMBER, cell) for cell in values)
+        if are_numbers and not re.fullmatch(NUMBER, name):
+            if name and name not in ("?", "NA", "nan", "NaN"):
+                return None
+        elif are_numbers:
+            n_like += 1
+            shows = shows or ("" if re.fullmatch(r"[0-9]+", name) else f"{shown(name)} is above numbers")
+        elif name and name in values:
+            n_like += 1
+            shows = shows or f"{shown(name)} is a value of column {number + 1}, too"
+    return shows if shows and 2 * n_like > len(header) else None
