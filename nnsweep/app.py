@@ -20,10 +20,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from nnsweep import interruption
+from nnsweep import interruption, streams
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError, StoreError, UserError, machines
-from nnsweep.messages import nearest, visible
+from nnsweep.messages import nearest, visible, warn
 from nnsweep.outcome import Outcome, Telling
 from nnsweep.sweep import fresh
 from nnsweep.sweep.arguments import prepared
@@ -261,6 +261,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         it was compared with; 128 and the signal's number where one ended the program (130 after Ctrl-C).
     """
     given = [*(sys.argv[1:] if arguments is None else arguments)]
+    with streams.lasting() as loss:
+        code = _exit_code(given)
+        if lost := loss.error():  # what a command prints is its work; a sweep's is in the store
+            if code == 0 and _is_command(given):
+                return refused(machines(lost) or StoreError(f"cannot write to standard output: {lost.strerror}"))
+            warn(f"not everything could be written to standard output: {lost.strerror}")
+        return code
+
+
+def _exit_code(given: Sequence[str]) -> int:
     try:
         with address_kept(), interruption.obeyed():
             _run(given)
@@ -268,11 +278,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt as interrupted:
         return interruption.exit_code(interrupted)
-    except BrokenPipeError:  # the reader has seen enough, as in `nnsweep export study | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         return refused(machines(error) or error)
     return 0
+
+
+def _is_command(given: Sequence[str]) -> bool:
+    from nnsweep.commands import NAMES
+
+    return bool(given) and given[0] in NAMES
 
 
 @contextlib.contextmanager

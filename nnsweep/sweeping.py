@@ -102,14 +102,14 @@ def sweep(
     >>> sorted(runs["arch"]), set(runs["state"])
     (['linear', 'linear', 'shallow', 'shallow'], {'finished'})
     """
-    from nnsweep import app
+    from nnsweep import app, streams
     from nnsweep.conf_tree import conf_dir
     from nnsweep.sweep.arguments import prepared
     from nnsweep.sweep.multirun import Wanted
     from nnsweep.sweep.written import given, override
     from nnsweep.sweep.written import overrides as written
 
-    with _one, _errors(), app.address_kept():
+    with _one, _errors(), streams.lasting(), app.address_kept():
         lines = [*given(overrides), *written(settings)]
         lines += [] if uri is None else [override("tracking.uri", uri)]
         lines += ["dry_run=true"] if dry_run else []

@@ -11,7 +11,7 @@ import pytest
 import nnsweep
 
 PACKAGE = Path(nnsweep.__file__).parent
-LEAVES = {"conf_tree", "errors", "messages", "masking", "palette", "files", "rule"}
+LEAVES = {"conf_tree", "errors", "messages", "masking", "palette", "files", "rule", "streams"}
 KNOWS = {  # room: the rooms that it may import
     "mlp": {"mlp"},
     "data": {"data", "mlp", *LEAVES},
@@ -24,7 +24,7 @@ KNOWS = {  # room: the rooms that it may import
 
 
 def imports(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -77,3 +77,21 @@ def test_heavy_libraries_are_imported_late(module, absent):
     code = f"import sys, {module}; print(*sorted({absent!r} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split() == []
+
+
+def is_text_without_encoding(call: ast.Call) -> bool:
+    named = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    modes = [argument.value for argument in call.args[-1:] if isinstance(argument, ast.Constant)]
+    is_text = named in ("read_text", "write_text") or (named == "open" and not any("b" in str(mode) for mode in modes))
+    foreign = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") in ("os", "gzip")
+    return is_text and not foreign and not any(keyword.arg == "encoding" for keyword in call.keywords)
+
+
+def test_every_text_file_names_its_encoding():
+    found = [
+        f"{file.relative_to(PACKAGE)}:{node.lineno}"
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and is_text_without_encoding(node)
+    ]
+    assert found == []

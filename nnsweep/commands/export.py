@@ -1,6 +1,5 @@
 """``nnsweep export``: the runs of an experiment as a table."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -46,6 +45,7 @@ def export(
     from nnsweep.exported import Asked, answer, export
     from nnsweep.loading import store_of
     from nnsweep.results.formats import write
+    from nnsweep.streams import binary_output
 
     store = store_of(experiment, uri)
     asked = Asked(filter=filter_, columns=listed(columns), sort=listed(sort), sweep=sweep, histories=histories)
@@ -53,4 +53,4 @@ def export(
         export(store, asked, output, format_)
     else:
         table, _, caption = answer(store, asked)
-        write(table, sys.stdout.buffer, format_, caption=caption)
+        write(table, binary_output(), format_, caption=caption)

@@ -1,6 +1,5 @@
 """``nnsweep predict``: what a run's network says of other data."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -43,8 +42,9 @@ def predict(
     """
     from nnsweep.leaving import found, predicted
     from nnsweep.results.formats import format_of, write
+    from nnsweep.streams import binary_output
 
     if output:
         format_ = format_ or format_of(output)
     table = predicted(found(run, experiment, uri).model(), data, query)
-    write(table, output or sys.stdout.buffer, format_)
+    write(table, output or binary_output(), format_)

@@ -122,7 +122,7 @@ def _write(dataset: Dataset, folder: Path, entry: Path) -> None:
     remove_left([folder])
     with temporary_folder(folder) as workshop:
         mapped.write(dataset, workshop / "entry")
-        (workshop / "entry" / SUMS).write_text(json.dumps(_sums(workshop / "entry")))
+        (workshop / "entry" / SUMS).write_text(json.dumps(_sums(workshop / "entry")), encoding="utf-8")
         for path in (workshop / "entry").iterdir():
             path.chmod(0o600)
         (workshop / "entry").chmod(0o700)

@@ -44,7 +44,7 @@ def write(dataset: Dataset, folder: Path) -> None:
         "told": dataset.told,
         "leaks": dataset.leaks,
     }
-    (folder / _ABOUT).write_text(json.dumps(about))
+    (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
 def read(folder: Path, *, name: str | None = None, source: str | None = None) -> Dataset:
@@ -57,7 +57,7 @@ def read(folder: Path, *, name: str | None = None, source: str | None = None) ->
     name, source : str or None
         What it is called and where it comes from now, if not as it was then.
     """
-    about = json.loads((folder / _ABOUT).read_text())
+    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
     parts = {part: _examples(folder, part, shape) for part, shape in about["shapes"].items()}
     dataset = Dataset(
         name=about["name"] if name is None else name,

@@ -33,7 +33,7 @@ def cores() -> Iterator[Finding]:
 def _quota() -> float | None:
     """Give how many cores' time this process's control group has; None if all, or nobody says."""
     try:
-        quota, period = (_CGROUP / "cpu.max").read_text().split()
+        quota, period = (_CGROUP / "cpu.max").read_text(encoding="utf-8").split()
         return None if quota == "max" else int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):
         return None
@@ -72,7 +72,7 @@ def memory() -> Iterator[Finding]:
 
 def _memory_limit() -> int | None:
     try:
-        limit = int((_CGROUP / "memory.max").read_text())
+        limit = int((_CGROUP / "memory.max").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return limit if limit < physical_memory() else None

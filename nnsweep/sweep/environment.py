@@ -100,7 +100,9 @@ def _git() -> dict[str, Any]:
 
 def _git_says(*arguments: str) -> str:
     try:
-        answer = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
+        answer = subprocess.run(
+            ["git", *arguments], capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""

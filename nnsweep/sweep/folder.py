@@ -226,7 +226,7 @@ def check_files(folder: Path, kept: Kept) -> list[Path]:
 
 def mark_sent(folder: Path, run_id: str) -> None:
     """Note that the store has everything of the record."""
-    (folder / SENT).write_text(json.dumps({"run_id": run_id}))  # a hint: the store knows better
+    (folder / SENT).write_text(json.dumps({"run_id": run_id}), encoding="utf-8")  # a hint: the store knows better
 
 
 def is_sent(folder: Path) -> bool:

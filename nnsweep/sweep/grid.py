@@ -225,7 +225,7 @@ def place(job: Job, hydra: HydraConf) -> Place:
     plan = sweep_folder(hydra) / PLAN
     if not plan.exists():
         return _place(job, hydra, _About([], 1))
-    about = json.loads(plan.read_text())
+    about = json.loads(plan.read_text(encoding="utf-8"))
     launched = about["jobs"][_number(hydra)]
     checkpoint = launched["checkpoint"] and Path(launched["checkpoint"])
     return replace(

@@ -55,7 +55,7 @@ def watch(sweep: Path) -> Callable[[], bool]:
 def _holder(sweep: Path) -> owner.Owner | None:
     """Name the process of a sweep, if it is one of this machine."""
     try:
-        holder = owner.read(json.loads((sweep / PLAN).read_text())["owner"])
+        holder = owner.read(json.loads((sweep / PLAN).read_text(encoding="utf-8"))["owner"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return holder if holder and holder.host == owner.this_process().host else None

@@ -21,6 +21,7 @@ from multiprocessing.context import BaseContext
 from types import ModuleType
 from typing import Any, TypeAlias
 
+from nnsweep import streams
 from nnsweep.interruption import SIGNALS, postponed
 
 Result: TypeAlias = tuple[int, Any]
@@ -300,8 +301,9 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Any, environment:
     parent = multiprocessing.parent_process()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
-        while True:
-            pipe.send(_sendable(work, pipe.recv()))
+        with streams.lasting():
+            while True:
+                pipe.send(_sendable(work, pipe.recv()))
     except (EOFError, ConnectionError):
         return  # the parent has no more work, or is gone
 

@@ -81,7 +81,7 @@ def is_gone(owner: Owner, since: float) -> bool:
 @functools.cache
 def _boot() -> str:
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
         return ""  # elsewhere start times are dates, which no later boot repeats
 
@@ -91,7 +91,7 @@ def _started(pid: int) -> str:
     if not _boot():
         return _said_by_ps(pid)
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
         return ""
     state, *fields = stat.rpartition(")")[2].split()  # the program's name before it may hold anything
@@ -102,7 +102,9 @@ def _said_by_ps(pid: int) -> str:
     same_for_all = os.environ | {"LC_ALL": "C", "TZ": "UTC"}  # as it is written, it depends on who asks
     asked = ["ps", "-o", "lstart=", "-p", str(pid)]
     try:
-        said = subprocess.run(asked, env=same_for_all, capture_output=True, text=True, check=False)
+        said = subprocess.run(
+            asked, env=same_for_all, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
     except OSError:
         return ""
     return said.stdout.strip()
