@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from nnsweep import interruption, streams
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError, StoreError, UserError, machines
+from nnsweep.files import settle_home
 from nnsweep.messages import nearest, visible, warn
 from nnsweep.outcome import Outcome, Telling
 from nnsweep.sweep import fresh
@@ -304,6 +305,7 @@ def address_kept() -> Iterator[None]:
 def _run(given: Sequence[str]) -> None:
     from nnsweep.commands import NAMES, commands
 
+    settle_home()
     logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks on the terminal
     if given and given[0] == "help":
         given = ["--help"] if len(given) == 1 else [*given[1:2], "--help"]

@@ -17,6 +17,8 @@ from typing import BinaryIO
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
 
+NO_HOME = os.devnull
+"""The home folder of who has none: nothing is there, and nothing can be kept there, not even by root."""
 LONGEST_NAME = 255
 """Bytes of a file's name, in the file systems in use."""
 
@@ -171,6 +173,14 @@ def _refusal(target: Path, cause: str) -> ConfigError:
 def _shown(path: Path) -> str:
     text = visible(str(path))
     return text if len(text) <= 200 else "..." + text[-197:]
+
+
+def settle_home() -> None:
+    """Let libraries find a home where the system knows none for this user: mlflow, for one, cannot be imported then."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = NO_HOME
 
 
 def nearest_folder(folder: Path) -> Path:

@@ -77,7 +77,11 @@ def corpus() -> Iterator[Finding]:
     from nnsweep.data.corpus import CACHE_FILE
 
     file = Path(os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data").expanduser() / CACHE_FILE
-    if not file.exists():
+    nearest = nearest_folder(file.parent.absolute())
+    if not file.exists() and not os.access(nearest, os.W_OK | os.X_OK):
+        says = f"not there, and {file.parent} cannot be made"
+        yield Finding("newsgroups", "warning", says, "to use data=newsgroups, name another folder in SCIKIT_LEARN_DATA")
+    elif not file.exists():
         yield Finding("newsgroups", "ok", f"not there yet; data=newsgroups fetches them once, to {file.parent}")
     elif not os.access(file, os.R_OK):
         yield Finding("newsgroups", "problem", f"{file} may not be read", "change its permissions")

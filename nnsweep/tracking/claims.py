@@ -5,6 +5,7 @@ other, under a lock.
 """
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def alone(store: Store) -> Iterator[None]:
 def _own_folder() -> Path:
     """Give the user's folder; where there is none, as in some containers, that of temporary files."""
     home = Path("~").expanduser()
-    return home if home.is_dir() else Path(tempfile.gettempdir())
+    return home if os.access(home, os.R_OK | os.X_OK) and home.is_dir() else Path(tempfile.gettempdir())
 
 
 def tags(keys: Sequence[str]) -> dict[str, str]:
