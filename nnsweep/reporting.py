@@ -49,6 +49,7 @@ def report(
     baseline: str | None = None,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
+    failures: str = "chance",
     sweep: str | Sequence[str] | None = None,
     filter: str = "",
     pictures: bool = False,
@@ -65,7 +66,7 @@ def report(
         The file to write, ``.html``, ``.md`` or ``.tex``; nothing is written without it.
     title : str
         The question, as a heading; the experiment's name if not given.
-    metric, baseline, by, confidence
+    metric, baseline, by, confidence, failures
         What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
     sweep, filter, uri
         Which runs: as `nnsweep.loading.load_results` has them.
@@ -91,7 +92,9 @@ def report(
     found = records(store_of(experiment, uri), sweep)
     runs = narrowed(ranked(frame(found)), filter=filter)
     origin = _origin(experiment, _best_first(found, runs), uri, command)
-    asked = Study(runs=runs, metric=metric, baseline=baseline, by=by, confidence=confidence, origin=origin)
+    asked = Study(
+        runs=runs, metric=metric, baseline=baseline, by=by, confidence=confidence, failures=failures, origin=origin
+    )
     said = findings(_with_files(asked, uri), title)
     for problem in said.missing:
         warn(problem)

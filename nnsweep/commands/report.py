@@ -21,6 +21,13 @@ from nnsweep.masking import masked
 @click.option("--baseline", help="The configuration to compare the best with, by its label.")
 @click.option("--by", help="The columns that make a configuration, separated by commas; all settings that vary.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals.")
+@click.option(
+    "--failures",
+    type=click.Choice(["chance", "ignore"]),
+    default="chance",
+    show_default=True,
+    help="What failed runs count as: the accuracy of guessing, or nothing.",
+)
 @click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
 @click.option(
     "--sweep",
@@ -41,6 +48,7 @@ def report(
     baseline: str | None,
     by: str | None,
     confidence: float,
+    failures: str,
     filter_: str,
     sweep: tuple[str, ...],
     pictures: bool,
@@ -61,6 +69,7 @@ def report(
         baseline=baseline,
         by=listed(by) or None,
         confidence=confidence,
+        failures=failures,
         sweep=sweep or None,
         filter=filter_,
         pictures=pictures,

@@ -1,4 +1,4 @@
-"""A comparison: every configuration against the best one and against a baseline, over the seeds they share.
+"""A comparison: every configuration against the best one and against a baseline, over the repeats they share.
 
 Who is best was found by looking at the same numbers, so the best's lead is partly luck. What is said about it is
 corrected for every pair that could have been looked at; a baseline named beforehand costs less.
@@ -13,7 +13,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
 from nnsweep.results.configurations import best_first, check_confidence, chosen
 from nnsweep.results.difference import Difference, difference
-from nnsweep.results.grouping import Configuration, grouped
+from nnsweep.results.grouping import Configuration, grouped, with_failures
 from nnsweep.results.multiplicity import holm, n_pairs_of
 from nnsweep.results.power import seeds_needed
 from nnsweep.results.ranking import smaller_is_better
@@ -33,6 +33,9 @@ COLUMNS = {
     "p_holm": "float64",
     "distinguishable": "bool",
     "more_seeds": "float64",
+    "fewest_more_seeds": "float64",
+    "n_finished": "int64",
+    "n_ended": "int64",
     "note": "object",
 }
 
@@ -44,11 +47,13 @@ def compare(
     baseline: str | Mapping[str, object] | None = None,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
+    failures: str | None = None,
 ) -> pd.DataFrame:
     """Compare each configuration with the best one and, if there is one, with a baseline.
 
-    Comparisons are paired by seed where two seeds or more are shared (`nnsweep.results.difference`). ``p_holm`` is
-    corrected by Holm's method, separately for the two references:
+    Comparisons are paired by unit (`nnsweep.results.repeats`: seeds; folds or splits, of which each is the mean of its
+    seeds) where two units or more are shared (`nnsweep.results.difference`). ``p_holm`` is corrected by Holm's method,
+    separately for the two references:
 
     * The baseline was named, so its family is its k - 1 comparisons.
     * The best of k configurations was picked by its result, so its family is all ``k (k - 1) / 2`` pairs. With k - 1
@@ -56,8 +61,9 @@ def compare(
       for k = 3, in 14 % for k = 10 and in 24 % for k = 30 (2,000 simulated sweeps each; all pairs: 4, 4 and 2.5 %).
 
     The difference to the best itself stays too large on average, and so ``more_seeds`` too small. Choosing the best
-    by validation accuracy and naming it as the baseline for ``test_accuracy`` avoids both. All is said of new seeds
-    on this test set; other test examples are what `nnsweep.results.examples` is about.
+    by validation accuracy and naming it as the baseline for ``test_accuracy`` avoids most of both. Where only seeds
+    vary, all is said of new seeds on this test set; other test examples are what `nnsweep.results.examples` is about.
+    Looking again and again, with more seeds each time until something is told apart, is not corrected for.
 
     Parameters
     ----------
@@ -71,16 +77,20 @@ def compare(
         The columns that make a configuration; by default the settings that vary.
     confidence : float
         Of the intervals; what is ``distinguishable`` has ``p_holm < 1 - confidence``.
+    failures : {"chance", "ignore"}, optional
+        What failed runs count as; see `nnsweep.results.grouping.grouped`.
 
     Returns
     -------
     pandas.DataFrame
         A row for each other configuration and reference, the best first: ``label``, ``reference`` (``best`` or
         ``baseline``), ``reference_label``, ``test``, ``n_pairs``, ``difference`` (label minus reference), its interval
-        ``low`` to ``high`` (not corrected), ``win_rate`` (share of shared seeds in which it is better, equal ones
-        half), ``effect_size``, ``p``, ``p_holm``, ``distinguishable``, ``more_seeds`` (shared seeds to add until the
-        observed difference is seen with a probability of 80 %: 0 if it was, infinite for no difference, NaN without a
-        test) and ``note``. ``attrs["notes"]`` says how p was corrected and what failed.
+        ``low`` to ``high`` (not corrected), ``win_rate`` (share of shared units in which it is better, equal ones
+        half), ``effect_size``, ``p``, ``p_holm``, ``distinguishable``, ``more_seeds`` (shared units to add until the
+        observed difference, if it is the true one, is seen with a probability of 80 %: 0 if it was, infinite for no
+        difference, NaN without a test and for folds and splits, whose number does not help without end),
+        ``fewest_more_seeds`` (the same for the far end of the interval), ``n_finished`` and ``n_ended`` (repeats) and
+        ``note``. ``attrs["notes"]`` says how p was corrected and what failed.
 
     Raises
     ------
@@ -88,8 +98,9 @@ def compare(
         If no run counts, a column is unknown, the baseline is none or several, or two runs are twins.
     """
     check_confidence(confidence)
+    runs = with_failures(runs, failures)
     found = best_first(grouped(runs, metric, by=by), metric)
-    if found and not found[0].values:
+    if not any(one.counted for one in found) and found:
         raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to compare")
     references = {"best": (found[0], n_pairs_of(len(found)))} if found else {}
     if baseline is not None:
@@ -101,7 +112,7 @@ def compare(
     ]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
     table = table[list(COLUMNS)].astype(COLUMNS)
-    table.attrs["notes"] = _notes(found, baseline is not None)
+    table.attrs["notes"] = _notes(found, metric, has_baseline=baseline is not None)
     return table
 
 
@@ -111,15 +122,17 @@ def indistinguishable(
     *,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
+    failures: str | None = None,
 ) -> list[str]:
     """List the configurations that cannot be told from the best, after correction for all pairs.
 
-    One that has too few seeds for a test cannot be told from it, either. The configuration that is truly the best is
-    among them with at least the given confidence: it would have to lose significantly against another.
+    One that has too few repeats for a test cannot be told from it, either; one of which no run finished is not listed.
+    The configuration that is truly the best is among them with at least the given confidence: it would have to lose
+    significantly against another.
 
     Parameters
     ----------
-    runs, metric, by, confidence
+    runs, metric, by, confidence, failures
         As `compare` has them.
 
     Returns
@@ -127,25 +140,37 @@ def indistinguishable(
     list of str
         Labels, the best itself first.
     """
-    table = compare(runs, metric, by=by, confidence=confidence)
-    found = best_first(grouped(runs, metric, by=by), metric)
-    return [*(one.label for one in found[:1]), *table["label"][~table["distinguishable"]].tolist()]
+    table = compare(runs, metric, by=by, confidence=confidence, failures=failures)
+    found = best_first(grouped(runs, metric, by=by, failures=failures), metric)
+    untold = ~table["distinguishable"] & (table["n_finished"] > 0)
+    return [*(one.label for one in found[:1]), *table["label"][untold].tolist()]
 
 
 def _against(
     reference: Configuration, found: Sequence[Configuration], family: int, *, confidence: float, sign: int
 ) -> pd.DataFrame:
     others = [one for one in found if one is not reference]
-    differences = [difference(one.values, reference.values, confidence=confidence) for one in others]
+    repeats = reference.repeats
+    asked = {"confidence": confidence, "overlap": repeats.overlap}
+    differences = [difference(one.units, reference.units, kind=repeats.kind, **asked) for one in others]
     part = pd.DataFrame(differences, columns=list(Difference._fields))
     part["label"], part["reference_label"] = [one.label for one in others], reference.label
     part["win_rate"] = [_win_rate(one, reference, sign) for one in others]
     part["p_holm"] = holm(part["p"].to_numpy(dtype=float), family)
     part["distinguishable"] = part["p_holm"] < 1 - confidence
     alpha = (1 - confidence) / max(family, 1)
-    sizes = [min(len(one.values), len(reference.values)) for one in others]
-    rows = zip(differences, part["distinguishable"], sizes, strict=True)
-    part["more_seeds"] = [0.0 if told else _more_seeds(one, size, alpha) for one, told, size in rows]
+    sizes = [min(len(one.units), len(reference.units)) for one in others]
+    rows = list(zip(differences, part["distinguishable"], sizes, strict=True))
+    far = [found._replace(difference=max(abs(found.low), abs(found.high))) for found in differences]
+    if repeats.overlap:
+        part["more_seeds"] = part["fewest_more_seeds"] = math.nan
+    else:
+        part["more_seeds"] = [0.0 if told else _more_seeds(one, size, alpha) for one, told, size in rows]
+        part["fewest_more_seeds"] = [
+            0.0 if told else _more_seeds(one, size, alpha) for one, (_, told, size) in zip(far, rows, strict=True)
+        ]
+    part["n_finished"] = [len(one.counted) for one in others]
+    part["n_ended"] = [one.n_ended for one in others]
     return part
 
 
@@ -157,18 +182,41 @@ def _more_seeds(found: Difference, n: int, alpha: float) -> float:
 
 
 def _win_rate(one: Configuration, reference: Configuration, sign: int) -> float:
-    leads = [sign * (value - reference.values[seed]) for seed, value in one.values.items() if seed in reference.values]
+    leads = [sign * (value - reference.units[unit]) for unit, value in one.units.items() if unit in reference.units]
     points = [1.0 if lead > 0 else 0.5 if lead == 0 else 0.0 for lead in leads]
     return sum(points) / len(points) if points else math.nan
 
 
-def _notes(found: Sequence[Configuration], has_baseline: bool) -> list[str]:
-    k, failed = len(found), [one for one in found if one.n_failed]
+def _notes(found: Sequence[Configuration], metric: str, *, has_baseline: bool) -> list[str]:
+    k = len(found)
     notes = []
     if k > 1:
-        notes.append(f"best of {k}: found by looking, so p is corrected for all {n_pairs_of(k)} pairs (Holm)")
+        pairs = f"so p is corrected for all {n_pairs_of(k)} pairs (Holm)" if k > 2 else "but there is one pair only"
+        notes.append(f"best of {k}: found by looking, {pairs}")
         notes += [f"baseline: named beforehand, so p is corrected for {k - 1} comparisons (Holm)"] * has_baseline
-    if failed:
-        seeds = sum(one.n_failed for one in failed)
-        notes.append(f"{seeds} runs of {len(failed)} configurations did not finish: their means are of the others")
+    if found and found[0].repeats.overlap:
+        notes.append(
+            f"the {found[0].repeats.kind}s share training examples, so variances are corrected by n_test / n_train = "
+            f"{found[0].repeats.overlap:.3g} (Nadeau and Bengio)"
+        )
+    notes += failures_in_words(found, metric)
+    if any(one.counted and not one.is_whole for one in found):
+        notes.append("what lost a run that nothing stands for comes after what lost none")
     return notes
+
+
+def failures_in_words(found: Sequence[Configuration], metric: str) -> list[str]:
+    """Say of how many runs there is no result, and what they count as."""
+    failed = [one for one in found if one.n_failed]
+    if not failed:
+        return []
+    n_failed, n_stand = sum(one.n_failed for one in failed), sum(len(one.values) - len(one.counted) for one in failed)
+    of = f"{_count(n_failed, 'run')} of {_count(len(failed), 'configuration')} ended without a {visible(metric)}"
+    left = n_failed - n_stand
+    if not n_stand:
+        return [f"{of}: the means are of the others"]
+    return [f"{of}: {n_stand:,} count as guessing (chance_accuracy)" + f", {left:,} not at all" * (left > 0)]
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' * (n != 1)}"

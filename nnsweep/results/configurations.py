@@ -1,7 +1,7 @@
-"""Configurations: what the seeds of each one came to, with an interval for its mean.
+"""Configurations: what the repeats of each one came to, with an interval for its mean.
 
-The interval says where the mean over all seeds would be, for the test set as it is: it knows nothing of what another
-test set would give.
+Where only seeds vary, the interval says where the mean over all seeds would be, for the test set as it is: it knows
+nothing of what another test set would give. Folds and splits tell of that, too.
 """
 
 import math
@@ -18,10 +18,6 @@ from nnsweep.results.frame import SIZES, plain
 from nnsweep.results.grouping import Configuration, check_columns, grouped
 from nnsweep.results.ranking import smaller_is_better
 
-ONE_SEED = "one seed: no interval"
-NO_SEED = "no seed finished"
-NO_SPREAD = "all seeds gave the same: an interval without width"
-
 
 class Interval(NamedTuple):
     """The mean of some values, their standard deviation, and the interval of the mean."""
@@ -32,18 +28,23 @@ class Interval(NamedTuple):
     high: float
 
 
+NUMBERS = (*Interval._fields, "standard_error", "low_simultaneous", "high_simultaneous")
+
+
 def configurations(
     runs: pd.DataFrame,
     metric: str = "test_accuracy",
     *,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
+    failures: str | None = None,
 ) -> pd.DataFrame:
-    """Give one row for each configuration: how many seeds it has, their mean, and how sure that mean is.
+    """Give one row for each configuration: how many repeats it has, their mean, and how sure that mean is.
 
-    A configuration is the settings that vary in the frame, without the seed. Runs that did not finish, diverged or
-    have no real value of the metric do not count; the mean of a configuration that lost seeds in this way is the mean
-    of its luckier seeds, so look at ``n_failed``.
+    A configuration is the settings that vary in the frame, without seed, fold, split and sample: these are repeats
+    (`nnsweep.results.repeats`). A run that failed, diverged or finished without a real accuracy counts as guessing.
+    Where the accuracy of guessing was not recorded, or the metric is none, the mean is that of the luckier repeats,
+    and configurations that lost any come after those that lost none.
 
     Parameters
     ----------
@@ -55,39 +56,65 @@ def configurations(
         The columns that make a configuration; by default the settings that vary.
     confidence : float
         Of the interval, between 0 and 1.
+    failures : {"chance", "ignore"}, optional
+        What failed runs count as; see `nnsweep.results.grouping.grouped`.
 
     Returns
     -------
     pandas.DataFrame
         ``label``; a column for each setting in it; depth, width and number of parameters, where the runs have them;
-        ``n``, ``mean``, ``std`` (from n - 1), ``low`` and ``high`` (`interval`), ``n_failed`` and ``note``. The best
-        first, those without any value last. ``attrs["settings"]`` names the columns of settings.
+        ``n`` (repeats that count), ``n_units`` (independent results: folds, say, of which each is the mean of its
+        seeds), ``mean``, ``std`` of the units (from n - 1), ``low`` and ``high`` (`interval`, for this configuration
+        alone), ``standard_error``, ``low_simultaneous`` and ``high_simultaneous`` (for all k configurations with an
+        interval at once, so also for one that was picked by its mean: each at ``1 - (1 - confidence) / k``, by
+        Bonferroni's inequality), ``n_finished``, ``n_failed`` and ``note``. The best first, those without any value
+        last. ``attrs["settings"]`` names the columns of settings.
 
     Raises
     ------
     ConfigError
-        If a column is unknown, or two runs that count have the same configuration and seed.
+        If a column is unknown, or two runs that count are the same repeat of one configuration.
     """
-    found = best_first(grouped(runs, metric, by=by), metric)
+    check_confidence(confidence)
+    found = best_first(grouped(runs, metric, by=by, failures=failures), metric)
     names = list(found[0].settings) if found else []
     sizes = [name for name in SIZES if name in runs.columns and name not in names]
     columns: dict[str, list[object]] = {"label": [one.label for one in found]}
     columns |= {name: [one.settings[name] for one in found] for name in names}
     columns |= {name: _sizes(runs, name, found) for name in sizes}
-    summaries = [interval(list(one.values.values()), confidence) for one in found]
-    columns |= {"n": [len(one.values) for one in found]}
+    summaries, at_once = summarize(found, confidence), summarize(found, simultaneous(found, confidence))
+    columns |= {"n": [len(one.values) for one in found], "n_units": [len(one.units) for one in found]}
     columns |= {name: [getattr(one, name) for one in summaries] for name in Interval._fields}
-    columns |= {"n_failed": [one.n_failed for one in found], "note": list(map(_note, found, summaries))}
-    table = pd.DataFrame(columns).astype(dict.fromkeys(Interval._fields, "float64"))
+    errors = [
+        summary.std * math.sqrt(1 / max(1, len(one.units)) + one.repeats.overlap)
+        for one, summary in zip(found, summaries, strict=True)
+    ]
+    columns |= {"standard_error": errors}
+    columns |= {f"{name}_simultaneous": [getattr(one, name) for one in at_once] for name in ("low", "high")}
+    columns |= {"n_finished": [len(one.counted) for one in found], "n_failed": [one.n_failed for one in found]}
+    columns |= {"note": list(map(_note, found, summaries))}
+    table = pd.DataFrame(columns).astype({name: "float64" for name in columns if name in NUMBERS})
     table.attrs["settings"] = names
     return table
 
 
-def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Estimate a mean from independent values by Student's t.
+def simultaneous(found: Sequence[Configuration], confidence: float) -> float:
+    """Give the confidence of each interval at which those of all configurations hold at once (Bonferroni)."""
+    return 1 - (1 - confidence) / max(1, sum(len(one.units) > 1 for one in found))
 
-    The interval is ``mean ± t(n - 1) · std / √n`` with the quantile t of Student's distribution at
-    ``(1 + confidence) / 2`` (Student, Biometrika 6, 1908). It may reach beyond what an accuracy can be.
+
+def summarize(found: Sequence[Configuration], confidence: float = 0.95) -> list[Interval]:
+    """Give the interval of each configuration's mean over its units."""
+    return [interval(list(one.units.values()), confidence, overlap=one.repeats.overlap) for one in found]
+
+
+def interval(values: Sequence[float], confidence: float = 0.95, *, overlap: float = 0.0) -> Interval:
+    """Estimate a mean from values by Student's t.
+
+    The interval is ``mean ± t(n - 1) · std · √(1/n + overlap)`` with the quantile t of Student's distribution at
+    ``(1 + confidence) / 2`` (Student, Biometrika 6, 1908). It may reach beyond what an accuracy can be. Folds and
+    splits of one table share training examples, so their results are correlated; the correction for that is
+    ``overlap = n_test / n_train`` (Nadeau and Bengio, Machine Learning 52, 2003), and 0 for independent values.
 
     Parameters
     ----------
@@ -95,6 +122,8 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
         Such as the accuracies of one configuration's seeds.
     confidence : float
         Between 0 and 1.
+    overlap : float
+        Test examples for each training example of one fold or split.
 
     Returns
     -------
@@ -119,17 +148,20 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     if len(values) == 1:
         return Interval(mean, math.nan, math.nan, math.nan)
     std = 0.0 if is_constant(values) else float(np.std(values, ddof=1))
-    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * std / math.sqrt(len(values))
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * std * math.sqrt(1 / len(values) + overlap)
     return Interval(mean, std, mean - half, mean + half)
 
 
 def best_first(found: Sequence[Configuration], metric: str) -> list[Configuration]:
-    """Order configurations by the mean of their values, the best first; by label where that is equal."""
+    """Order configurations by their means, the best first; by label where that is equal.
+
+    Where nothing can stand for a failed repeat, since no accuracy of guessing is known or the metric is none, what
+    lost any comes after what lost none: no result is worse than any.
+    """
     sign = 1 if smaller_is_better(metric) else -1
 
-    def place(one: Configuration) -> tuple[bool, float, str]:
-        mean = math.fsum(one.values.values()) / len(one.values) if one.values else 0.0
-        return not one.values, sign * mean, one.label
+    def place(one: Configuration) -> tuple[bool, bool, float, str]:
+        return not one.values, not one.is_whole, sign * one.mean if one.values else 0.0, one.label
 
     return sorted(found, key=place)
 
@@ -204,6 +236,13 @@ def _sizes(runs: pd.DataFrame, name: str, found: Sequence[Configuration]) -> lis
 
 
 def _note(one: Configuration, summary: Interval) -> str:
-    if len(one.values) < 2:
-        return ONE_SEED if one.values else NO_SEED
-    return NO_SPREAD if summary.std == 0 else ""
+    kind = one.repeats.kind
+    if not one.counted:
+        return f"no {kind} finished"
+    failed = f"{len(one.counted):,} of {one.n_ended:,} finished" if one.n_failed else ""
+    spread = (
+        f"one {kind}: no interval"
+        if len(one.units) < 2
+        else (f"all {kind}s gave the same: an interval without width" * (summary.std == 0))
+    )
+    return "; ".join(filter(None, [failed, spread]))

@@ -1,7 +1,7 @@
 """A difference: how far two sets of results are apart, with what probability by chance alone, and by which test.
 
-Results are given by seed. Runs with the same seed start alike and see the same order of examples, so their
-differences vary less than the results themselves; that is what pairing uses.
+Results are given by unit, such as a seed or a fold. What is common to the two in a unit (the order of examples, the
+test examples of a fold) drops out of their difference; that is what pairing uses.
 """
 
 import math
@@ -23,11 +23,11 @@ class Difference(NamedTuple):
     Attributes
     ----------
     test : str
-        ``paired t``, ``Welch``, ``sign flip``, ``permutation``, or ``none`` with too few seeds.
+        ``paired t``, ``Welch``, ``sign flip``, ``permutation``, or ``none`` with too few units.
     n_pairs : int
-        Seeds that both have.
+        Units that both have.
     difference : float
-        First minus second: of the shared seeds, or of the means where the test is not paired.
+        First minus second: of the shared units, or of the means where the test is not paired.
     std : float
         Standard deviation of the difference of two single runs.
     low, high : float
@@ -52,42 +52,59 @@ class Difference(NamedTuple):
 
 
 def difference(
-    first: Mapping[Hashable, float], second: Mapping[Hashable, float], *, confidence: float = 0.95
+    first: Mapping[Hashable, float],
+    second: Mapping[Hashable, float],
+    *,
+    confidence: float = 0.95,
+    overlap: float = 0.0,
+    kind: str = "seed",
 ) -> Difference:
-    """Compare two sets of results given by seed.
+    """Compare two sets of results given by unit.
 
-    With two shared seeds or more it is `paired`, otherwise `welch` if both have two or more, otherwise only the
+    With two shared units or more it is `paired`, otherwise `welch` if both have two or more, otherwise only the
     difference is told.
 
     Parameters
     ----------
     first, second : mapping
-        ``{seed: value}``.
+        ``{unit: value}``.
     confidence : float
         Of the interval.
+    overlap : float
+        Test examples for each training example where units share training examples, 0 where they are independent:
+        ``1/n`` in the variance of a mean is then ``1/n + overlap`` (Nadeau and Bengio, Machine Learning 52, 2003).
+    kind : str
+        What a unit is called in the note.
 
     Returns
     -------
     Difference
         Of first minus second.
     """
-    shared = [seed for seed in first if seed in second]
+    shared = [unit for unit in first if unit in second]
     if len(shared) > 1:
-        return paired([first[seed] for seed in shared], [second[seed] for seed in shared], confidence=confidence)
+        values = [[of[unit] for unit in shared] for of in (first, second)]
+        return paired(*values, confidence=confidence, overlap=overlap, kind=kind)
     if min(len(first), len(second)) > 1:
-        note = "only one shared seed: not paired" if shared else "no shared seeds: not paired"
-        return welch(list(first.values()), list(second.values()), confidence=confidence)._replace(
-            n_pairs=len(shared), note=note
-        )
+        note = f"only one shared {kind}: not paired" if shared else f"no shared {kind}s: not paired"
+        found = welch(list(first.values()), list(second.values()), confidence=confidence, overlap=overlap)
+        return found._replace(n_pairs=len(shared), note="; ".join(filter(None, [note, found.note])))
     if not first or not second:
-        return Difference("none", 0, math.nan, note="no seed finished")
+        return Difference("none", 0, math.nan, note=f"no {kind} finished")
     apart = (
         [first[shared[0]] - second[shared[0]]] if shared else [_mean(list(first.values())), -_mean([*second.values()])]
     )
-    return Difference("none", len(shared), math.fsum(apart), note="fewer than two seeds: no test")
+    return Difference("none", len(shared), math.fsum(apart), note=f"fewer than two {kind}s: no test")
 
 
-def paired(first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95) -> Difference:
+def paired(
+    first: Sequence[float],
+    second: Sequence[float],
+    *,
+    confidence: float = 0.95,
+    overlap: float = 0.0,
+    kind: str = "seed",
+) -> Difference:
     """Compare two sets of results pair by pair with Student's t test.
 
     ``t = mean(d) √n / std(d)`` for the differences d has ``n - 1`` degrees of freedom (Student, Biometrika 6, 1908);
@@ -99,9 +116,9 @@ def paired(first: Sequence[float], second: Sequence[float], *, confidence: float
     Parameters
     ----------
     first, second : sequence of float
-        At least two values each, with the same seed at the same place.
-    confidence : float
-        Of the interval.
+        At least two values each, with the same unit at the same place.
+    confidence, overlap, kind
+        As `difference` has them.
 
     Returns
     -------
@@ -112,14 +129,16 @@ def paired(first: Sequence[float], second: Sequence[float], *, confidence: float
     n, rounding = len(apart), _rounding([*first, *second])
     mean = _snapped(_mean(apart.tolist()), rounding)
     if np.ptp(apart) <= rounding:
-        return _without_spread(mean, n)
+        return _without_spread(mean, n, kind=kind)
     std = float(np.std(apart, ddof=1))
-    return _by_t("paired t", n, mean, std, _Error(std / math.sqrt(n), n - 1), confidence)._replace(
+    return _by_t("paired t", n, mean, std, _Error(std * math.sqrt(1 / n + overlap), n - 1), confidence)._replace(
         effect_size=mean / std
     )
 
 
-def welch(first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95) -> Difference:
+def welch(
+    first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95, overlap: float = 0.0
+) -> Difference:
     """Compare two independent sets of results, whose spreads may differ, with Welch's t test.
 
     ``t = (mean₁ - mean₂) / √(v₁ + v₂)`` with ``vᵢ = stdᵢ² / nᵢ`` and
@@ -131,8 +150,8 @@ def welch(first: Sequence[float], second: Sequence[float], *, confidence: float 
     ----------
     first, second : sequence of float
         At least two values each.
-    confidence : float
-        Of the interval.
+    confidence, overlap
+        As `difference` has them; with an overlap ``vᵢ = stdᵢ² (1/nᵢ + overlap)``.
 
     Returns
     -------
@@ -142,9 +161,9 @@ def welch(first: Sequence[float], second: Sequence[float], *, confidence: float 
     rounding = _rounding([*first, *second])
     mean = _snapped(_mean(first) - _mean(second), rounding)
     if max(np.ptp(first), np.ptp(second)) <= rounding:
-        return _without_spread(mean, len(first), len(second))
+        return _without_spread(mean, len(first), n_second=len(second))
     variances = [float(np.var(values, ddof=1)) for values in (first, second)]
-    parts = [variance / len(values) for variance, values in zip(variances, (first, second), strict=True)]
+    parts = [var * (1 / len(values) + overlap) for var, values in zip(variances, (first, second), strict=True)]
     degrees = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (first, second), strict=True))
     std = math.sqrt(sum(variances))
     found = _by_t("Welch", 0, mean, std, _Error(math.sqrt(sum(parts)), degrees), confidence)
@@ -164,15 +183,17 @@ def _by_t(test: str, n_pairs: int, mean: float, std: float, error: _Error, confi
     return Difference(test, n_pairs, mean, std, mean - half, mean + half, p)
 
 
-def _without_spread(mean: float, n: int, n_second: int | None = None) -> Difference:
+def _without_spread(mean: float, n: int, *, n_second: int | None = None, kind: str = "seed") -> Difference:
     """Conclude from values that differ by a constant: pairs, or two groups of which each is constant."""
     test, n_pairs = ("paired t", n) if n_second is None else ("Welch", 0)
     if mean == 0:
-        return Difference(test, n_pairs, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, "equal in every seed")
-    note = "the same difference in every seed: no interval"
+        note = f"equal in every {kind}" if n_second is None else "all the same"
+        return Difference(test, n_pairs, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, note)
     if n_second is None:
+        note = f"the same difference in every {kind}: no interval"
         return Difference("sign flip", n, mean, 0.0, p=2.0 ** (1 - n), note=note)
     extreme = 2 if n == n_second else 1
+    note = "neither varies: no interval"
     return Difference("permutation", 0, mean, 0.0, p=extreme / math.comb(n + n_second, n), note=note)
 
 

@@ -1,6 +1,10 @@
-"""An edge: a best value that is the smallest or the largest tried, so that a better one may lie beyond."""
+"""An edge: a best value that is the smallest or the largest tried, so that a better one may lie beyond.
 
-from collections.abc import Iterator, Sequence
+That it is on the edge says nothing by itself: of two values one always is. A better one is to be expected beyond only
+if results still rise towards the edge.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 Values: TypeAlias = tuple[object, ...]
@@ -40,7 +44,13 @@ class Edge(NamedTuple):
         return f"best at {self.name}={self.value:g}, the {self.side} tried{way_out}"
 
 
-def edges(tried: Sequence[Values], names: Sequence[str], best: Values) -> list[Edge]:
+def edges(
+    tried: Sequence[Values],
+    names: Sequence[str],
+    best: Values,
+    *,
+    differs: Callable[[Values], bool] = lambda setting: True,
+) -> list[Edge]:
     """Find the numbers of a best setting that lie on the edge of those tried.
 
     A number is compared with those of settings that have the same choices: rates of one optimizer say nothing about
@@ -54,6 +64,9 @@ def edges(tried: Sequence[Values], names: Sequence[str], best: Values) -> list[E
         What their values are called.
     best : tuple
         The best of them.
+    differs : callable
+        Whether the best can be told from a setting. Only an edge counts at which it can be told from the next value
+        inside, all else alike; where there is no such setting nothing is known of a rise.
     """
     alike = [setting for setting in tried if _choices(setting, best) == _choices(best, best)]
     found = []
@@ -68,6 +81,10 @@ def edges(tried: Sequence[Values], names: Sequence[str], best: Values) -> list[E
         ):
             continue
         side = "largest" if number == values[-1] else "smallest"
+        inside = values[-2] if side == "largest" else values[1]
+        beside = next((setting for setting in alike if _is_beside(setting, best, place, inside)), None)
+        if beside is None or not differs(beside):
+            continue
         found.append(Edge(name, number, side, further(name, values, side)))
     return found
 
@@ -131,6 +148,13 @@ def _rounded(exact: float, is_share: bool) -> Iterator[float]:
 def _choices(setting: Values, best: Values) -> list[object]:
     """Give the values of what is a choice, and no number, in the best setting."""
     return [value for value, chosen in zip(setting, best, strict=True) if _number(chosen) is None]
+
+
+def _is_beside(setting: Values, best: Values, place: int, inside: float) -> bool:
+    """Tell whether a setting has another number at one place and is the best everywhere else."""
+    return _number(setting[place]) == inside and all(
+        value == of_best for at, (value, of_best) in enumerate(zip(setting, best, strict=True)) if at != place
+    )
 
 
 def _number(value: object) -> float | None:

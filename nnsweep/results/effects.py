@@ -1,10 +1,11 @@
-"""Effects: how much of the spread of the results is due to each setting, to pairs of them, and to the seed.
+"""Effects: how much of the spread of the results is due to each setting, to pairs of them, and to the repeats.
 
 An analysis of variance. A complete grid with the same number of seeds everywhere is a balanced design, whose sums of
 squares add up; for any other they are found by least squares.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,11 @@ from scipy import stats
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
+from nnsweep.results.comparison import failures_in_words
 from nnsweep.results.factors import factors_of
-from nnsweep.results.frame import plain
-from nnsweep.results.grouping import SEED, check_columns, coded, grouped, varying_settings
-from nnsweep.results.ranking import counted
+from nnsweep.results.frame import SIZES, coded, plain
+from nnsweep.results.grouping import Configuration, check_columns, grouped, varying_settings
+from nnsweep.results.repeats import SEED, repeats_of
 from nnsweep.results.variance import RESIDUAL, TOTAL, Design, Sum, cube_of, sums_of_squares
 
 ROUNDING = 1e-20
@@ -29,11 +31,13 @@ def effects(
     *,
     factors: Sequence[str] | None = None,
     blocks: bool = False,
+    failures: str | None = None,
 ) -> pd.DataFrame:
-    """Divide the variance of a metric among the settings, their pairs, and the seeds.
+    """Divide the variance of a metric among the settings, their pairs, and the repeats.
 
     The model has a mean for each cell, a combination of settings. Its sum of squares is divided into main effects,
-    interactions of two settings, and those of more together; what runs differ by within a cell is the residual. In a
+    interactions of two settings, and those of more together; what results differ by within a cell is the residual. A
+    result is a run, or the mean of the seeds of a fold or split (`nnsweep.results.repeats`). In a
     complete grid with equally many runs in each cell the sums come from the marginal means (Montgomery, Design and
     Analysis of Experiments, chapter 5) and add up to the total. Otherwise they are of type II by least squares on
     dummy coding (Langsrud, Statistics and Computing 13, 2003): each term against all terms that do not contain it,
@@ -46,52 +50,92 @@ def effects(
         ``ω² = (SS - df · MS_res) / (SS_total + MS_res)``
 
     (Hays, Statistics for Psychologists, 1963, for ω², which is η² without what chance adds, and may be negative.)
+    Where J folds or splits of a cell share training examples, ``MS_res`` is taken ``1 + J n_test / n_train`` times in F
+    and ω², by which the variance of their mean is larger (Nadeau and Bengio, Machine Learning 52, 2003).
+
+    With one result a cell, interactions of three settings and more cannot be told from chance: they are the residual,
+    and p is too large where there are any.
 
     Parameters
     ----------
     runs : pandas.DataFrame
-        A frame of runs; only those that finished with a real value of the metric count.
+        A frame of runs; those count that finished with a real value of the metric.
     metric : str
         The column to explain.
     factors : sequence of str, optional
         The columns to explain it by; by default all settings that vary (`nnsweep.results.factors.factors_of`). Others
         that vary are then part of the residual.
     blocks : bool
-        Whether the seed is a factor of its own: what it does to all configurations alike is then not in the residual.
+        Whether the repeat (seed, fold, split) is a factor of its own: what it does to all configurations alike is then
+        not in the residual.
+    failures : {"chance", "ignore"}, optional
+        What failed runs count as; see `nnsweep.results.grouping.grouped`.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each ``term`` (``depth``, ``depth:width``, ...), then ``seed`` with `blocks`, higher-order
-        interactions, ``residual`` and ``total``: ``df``, ``sum_of_squares``, ``mean_square``, ``f``, ``p``,
-        ``eta_squared``, ``partial_eta_squared``, ``omega_squared`` and ``note``; NaN for what cannot be told.
+        A row for each ``term`` (``depth``, ``depth:width``, ...), then ``seed`` (or ``fold``, ``split``, ``repeat``)
+        with `blocks`, higher-order interactions, ``residual`` and ``total``: ``df``, ``sum_of_squares``,
+        ``mean_square``, ``f``, ``p``, ``eta_squared``, ``partial_eta_squared``, ``omega_squared`` and ``note``; NaN for
+        what cannot be told.
         ``attrs["notes"]`` says how it was computed, what was left out and which runs failed; ``attrs["factors"]``
-        names the factors.
+        names the factors, ``attrs["residual"]`` says what the residual is made of.
 
     Raises
     ------
     ConfigError
         If a column is unknown, no run counts, two runs are twins, or `blocks` has no column ``seed``.
     """
-    check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks else [])])
-    grouped(runs, metric)  # refuses twins
-    values = counted(runs, metric)
-    usable = runs[[value is not None for value in values]]
-    if usable.empty:
+    check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks and not repeats_of(runs).axes else [])])
+    found = grouped(runs, metric, failures=failures)
+    if not any(one.counted for one in found):
         raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to explain")
+    results = _results(runs, found, metric)
+    usable, repeats = results.runs, found[0].repeats
     chosen = factors_of(usable, metric, factors)
-    design = _design(usable, [value for value in values if value is not None], chosen.names, blocks=blocks)
-    sums = sums_of_squares(design)
-    table = _table(sums, float(np.sum(design.y**2)))
+    design = _design(results, chosen.names, blocks=blocks)
+    sums, loose = sums_of_squares(design), _loose(usable, metric, chosen.names)
+    n_cells = len(set(zip(*(numbers.tolist() for numbers in design.levels.values()), strict=True))) or 1
+    is_repeated = len(design.y) > n_cells
+    table = _table(sums, float(np.sum(design.y**2)), 1 + len(design.y) / n_cells * repeats.overlap)
+    table["term"] = table["term"].replace({SEED: repeats.kind})
     table.attrs["factors"] = chosen.names
-    table.attrs["notes"] = [_method(design), *chosen.notes, *_left(usable, metric, chosen.names), *_notes(runs, sums)]
+    table.attrs["residual"] = _residual_words(repeats.kind, loose, is_repeated=is_repeated)
+    left_out = [f"in the residual, because they are no factors: {', '.join(map(visible, loose))}"] if loose else []
+    notes = [*_notes(sums, is_repeated=is_repeated, overlap=repeats.overlap), *failures_in_words(found, metric)]
+    table.attrs["notes"] = [_method(design), *chosen.notes, *left_out, *notes]
     return table
 
 
-def _design(usable: pd.DataFrame, values: Sequence[float], names: Sequence[str], *, blocks: bool) -> Design:
+class _Results(NamedTuple):
+    """The results: a run that has the settings of each, its unit, and its value."""
+
+    runs: pd.DataFrame
+    units: list[Hashable]
+    values: list[float]
+
+
+def _results(runs: pd.DataFrame, found: Sequence[Configuration], metric: str) -> _Results:
+    """Give a row for each unit of a configuration, in the order of the runs; failed ones get their network's size."""
+    of_each: list[tuple[int, Hashable, float]] = []
+    sizes = {name: plain(runs[name]) for name in SIZES if name in runs.columns}
+    for one in found:
+        first = {one.repeats.unit(key): row for key, row in reversed(one.sources.items())}
+        of_each += [(row, unit, one.units[unit]) for unit, row in first.items()]
+        for column in sizes.values():
+            known = next((column[row] for row in one.rows if column[row] is not None), None)
+            for row in one.rows:
+                column[row] = known if column[row] is None else column[row]
+    of_each.sort(key=lambda result: result[0])
+    rows, units, values = ([result[place] for result in of_each] for place in range(3))
+    return _Results(runs.assign(**sizes).iloc[rows], units, values)
+
+
+def _design(results: _Results, names: Sequence[str], *, blocks: bool) -> Design:
     """Give each level a number and sort the runs: their order in the frame changes nothing, not even rounding."""
-    levels = {name: _numbered(usable, name) for name in names}
-    seeds = _numbered(usable, SEED) if blocks else None
+    usable, values = results.runs, results.values
+    levels = {name: _numbered(coded(usable, name)) for name in names}
+    seeds = _numbered(results.units) if blocks else None
     y = np.asarray(values, dtype=np.float64)
     keys = [y, *([] if seeds is None else [seeds]), *reversed(list(levels.values()))]
     order = np.lexsort(keys)
@@ -99,22 +143,21 @@ def _design(usable: pd.DataFrame, values: Sequence[float], names: Sequence[str],
     return Design(y[order], ordered, None if seeds is None else seeds[order])
 
 
-def _numbered(usable: pd.DataFrame, name: str) -> NDArray[np.int64]:
-    codes = coded(usable, name)
+def _numbered(codes: Sequence[Hashable]) -> NDArray[np.int64]:
     places = {code: place for place, code in enumerate(sorted(set(codes), key=repr))}
     return np.array([places[code] for code in codes], dtype=np.int64)
 
 
-def _table(sums: dict[str, Sum], scale: float) -> pd.DataFrame:
+def _table(sums: dict[str, Sum], scale: float, correlation: float) -> pd.DataFrame:
     rounding = ROUNDING * scale
     clean = {name: one if one.squares > rounding else Sum(0.0, one.df) for name, one in sums.items()}
-    rows = [_row(name, one, clean[RESIDUAL], clean[TOTAL]) for name, one in clean.items()]
+    rows = [_row(name, one, clean[RESIDUAL], clean[TOTAL], correlation) for name, one in clean.items()]
     numbers = ["sum_of_squares", "mean_square", "f", "p", "eta_squared", "partial_eta_squared", "omega_squared"]
     table = pd.DataFrame(rows, columns=["term", "df", *numbers, "note"])
     return table.astype({"df": "int64"} | dict.fromkeys(numbers, "float64"))
 
 
-def _row(name: str, one: Sum, residual: Sum, total: Sum) -> dict[str, object]:
+def _row(name: str, one: Sum, residual: Sum, total: Sum, correlation: float) -> dict[str, object]:
     row: dict[str, object] = {"term": name, "df": one.df, "sum_of_squares": one.squares, "note": ""}
     if one.df == 0:
         return row | {
@@ -128,7 +171,7 @@ def _row(name: str, one: Sum, residual: Sum, total: Sum) -> dict[str, object]:
     row |= {"partial_eta_squared": one.squares / explained} if explained and residual.df else {}
     if not residual.df or not residual.squares:
         return row | {"note": "no residual to test it against"}
-    noise = residual.squares / residual.df
+    noise = residual.squares / residual.df * correlation
     f = one.squares / one.df / noise
     omega_squared = (one.squares - one.df * noise) / (total.squares + noise)
     return row | {"f": f, "p": float(stats.f.sf(f, one.df, residual.df)), "omega_squared": omega_squared}
@@ -140,20 +183,28 @@ def _method(design: Design) -> str:
     return "not balanced: sums of squares of type II by least squares, which need not add up to the total"
 
 
-def _left(usable: pd.DataFrame, metric: str, names: Sequence[str]) -> list[str]:
+def _loose(usable: pd.DataFrame, metric: str, names: Sequence[str]) -> list[str]:
     """Name the settings that vary within cells: they are part of the residual."""
     codes = {name: coded(usable, name) for name in {*names, *varying_settings(usable, metric)}}
     cells = list(zip(*(codes[name] for name in names), strict=True)) if names else [()] * len(usable)
-    loose = [name for name in sorted(codes) if len(set(zip(cells, codes[name], strict=True))) > len(set(cells))]
-    return [f"in the residual, because they are no factors: {', '.join(map(visible, loose))}"] if loose else []
+    return [name for name in sorted(codes) if len(set(zip(cells, codes[name], strict=True))) > len(set(cells))]
 
 
-def _notes(runs: pd.DataFrame, sums: dict[str, Sum]) -> list[str]:
+def _residual_words(kind: str, loose: Sequence[str], *, is_repeated: bool) -> str:
+    if not is_repeated:
+        return "interactions of three settings and more and chance together"
+    return " and ".join([f"{kind}s", *(name.rpartition(".")[2] for name in loose)])
+
+
+def _notes(sums: dict[str, Sum], *, is_repeated: bool, overlap: float) -> list[str]:
     notes = []
-    states = plain(runs["state"]) if "state" in runs.columns else []
-    failed = sum(state not in ("finished", "running") for state in states)
-    if failed:
-        notes.append(f"{failed} of {len(runs)} runs did not finish and are left out")
     if not sums[RESIDUAL].df:
         notes.append("every cell has one run: nothing tells chance from the interactions, so there is no F and no p")
+    elif not is_repeated:
+        notes.append(
+            "every cell has one result: interactions of three settings and more are taken for chance, so p is too "
+            "large where there are any, and says nothing of further seeds"
+        )
+    if overlap:
+        notes.append(f"F is corrected for overlapping training parts, n_test / n_train = {overlap:.3g}")
     return notes

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
-from nnsweep.results.grouping import ARCHITECTURE, Codes, check_columns, coded, follows, n_groups, varying_settings
+from nnsweep.results.frame import coded
+from nnsweep.results.grouping import ARCHITECTURE, Codes, check_columns, follows, n_groups, varying_settings
 
 EXTENT = ("depth", "width")
 

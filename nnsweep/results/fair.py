@@ -5,21 +5,36 @@ chosen by validation accuracy and reported by test accuracy, beside the one sett
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import NamedTuple
 
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.configurations import interval
+from nnsweep.results.configurations import simultaneous, summarize
+from nnsweep.results.difference import difference
 from nnsweep.results.edge import Values, edges
-from nnsweep.results.frame import plain
-from nnsweep.results.grouping import check_columns, coded, grouped, in_full, telling, varying_settings
+from nnsweep.results.frame import coded, plain
+from nnsweep.results.grouping import (
+    FAILED,
+    Configuration,
+    check_columns,
+    grouped,
+    in_full,
+    telling,
+    varying_settings,
+    with_failures,
+)
+from nnsweep.results.multiplicity import n_pairs_of
 from nnsweep.results.ranking import counted
+from nnsweep.results.repeats import repeats_of
 
 TUNED = ("schedule", "optimizer")
 """The parts of a configuration that are tuned for a subject."""
+SIGNIFICANCE = 0.05
+"""How improbable by chance alone a rise towards an edge must be to be pointed out."""
 
 
 class FairComparison(NamedTuple):
@@ -29,10 +44,12 @@ class FairComparison(NamedTuple):
     ----------
     table : pandas.DataFrame
         One row a subject, the best reported mean first: the columns of `subject`; ``label``; the columns of `tuned`
-        with the subject's own best setting; ``setting``, the same as text; ``selecting_mean``; ``n``, ``mean``,
-        ``std`` of the reported metric there; ``same_n``, ``same_mean``, ``same_std`` at the setting that is the same
-        for all (missing if there is none); ``gain``, mean - same_mean; ``n_settings``, how many were tried; and
-        ``on_edge``, whether there is a warning.
+        with the subject's own best setting; ``setting``, the same as text; ``selecting_mean``; ``n`` (repeats that
+        count), ``mean``, ``std`` of the reported metric there, ``half`` (of its interval, which holds at once for all
+        that were tried, since the best was picked among them; by Bonferroni's inequality), ``n_finished`` and
+        ``n_ended``; ``same_n``, ``same_mean``, ``same_std`` at the setting that is the same for all (missing if there
+        is none); ``gain``, mean - same_mean; ``n_settings``, how many were tried; and ``on_edge``, whether there is a
+        warning.
     subject, tuned : tuple of str
         The columns that say what is compared, and what was tuned for it.
     selecting, reported : str
@@ -59,7 +76,7 @@ class FairComparison(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """How many repetitions of a number there are, their mean, and their standard deviation (from n - 1)."""
+    """How many repeats of a number there are, their mean, and their standard deviation (from n - 1)."""
 
     n: int
     mean: float
@@ -71,15 +88,28 @@ class Cell(NamedTuple):
 
     Attributes
     ----------
-    is_whole : bool
-        Whether none of its runs diverged; a setting at which one did is chosen only if there is no other.
-    selecting, reported : Spread
-        The two metrics over the seeds.
+    chosen_by, told : Configuration
+        Its runs with the selecting and with the reported metric.
     """
 
-    is_whole: bool
-    selecting: Spread
-    reported: Spread
+    chosen_by: Configuration
+    told: Configuration
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no failed run is left out; a setting that lost one is chosen only if there is no other."""
+        return self.chosen_by.is_whole
+
+    @property
+    def selecting(self) -> float:
+        """The mean of what selects."""
+        return self.chosen_by.mean
+
+    @property
+    def reported(self) -> Spread:
+        """What is reported."""
+        (values,) = summarize([self.told])
+        return Spread(len(self.told.values), values.mean, values.std)
 
 
 Cells = Mapping[Values, Mapping[Values, Cell]]
@@ -93,10 +123,12 @@ def fair_comparison(
     tuned: Sequence[str] | None = None,
     selecting: str = "best_val_accuracy",
     reported: str = "test_accuracy",
+    confidence: float = 0.95,
+    failures: str | None = None,
 ) -> FairComparison:
     """Compare subjects, each at its own best setting.
 
-    The best is that with the highest mean over seeds of the selecting metric; of equal ones the first in order, so of
+    The best is that with the highest mean over repeats of the selecting metric; of equal ones the first in order, so of
     two learning rates the smaller one. What is reported is another metric than what selects, so it is not flattered by
     the choice; without a validation part it is the same one, and the notes say so.
 
@@ -111,28 +143,38 @@ def fair_comparison(
         Columns that are tuned for each subject; by default all of `TUNED` that vary.
     selecting, reported : str
         Metrics of which more is better.
+    confidence : float
+        Of the intervals.
+    failures : {"chance", "ignore"}, optional
+        What failed runs count as; see `nnsweep.results.grouping.grouped`.
 
     Returns
     -------
     FairComparison
-        Only finished runs count.
+        A setting at which no run finished is no subject's best; `warnings` are of edges towards which the
+        selecting metric rises beyond chance (`nnsweep.results.edge.edges`).
 
     Raises
     ------
     ConfigError
         If a column is unknown, nothing varies, or something varies that is neither compared nor tuned.
     """
+    runs = with_failures(runs, failures)
     subjects, tuned_names = _roles(runs, subject, tuned)
     chosen_by, note = _chosen_by(runs, selecting, reported)
     tried = _tried(runs, subjects, tuned_names, (chosen_by, reported))
     cells = {who: own for who, all_of_it in tried.items() if (own := _finished_cells(all_of_it))}
     best = {who: _best(own) for who, own in cells.items()}
     same = _best_for_all(cells)
-    on_edge = {who: edges(list(tried[who]), tuned_names, setting) for who, setting in best.items()}
+    on_edge = {
+        who: edges(list(tried[who]), tuned_names, setting, differs=_differs(tried[who], setting))
+        for who, setting in best.items()
+    }
+    sure = simultaneous([cell.told for all_of_it in tried.values() for cell in all_of_it.values()], confidence)
     rows = [
         (
             *(*who, _told(subjects, who), *setting, _setting_told(tuned_names, setting)),
-            *(cells[who][setting].selecting.mean, *_reported(cells[who], setting, same)),
+            *(cells[who][setting].selecting, *_reported(cells[who], setting, same, sure)),
             *(len(tried[who]), bool(on_edge[who])),
         )
         for who, setting in best.items()
@@ -152,16 +194,31 @@ def fair_comparison(
 
 
 NUMBERS = (
-    *("selecting_mean", "n", "mean", "std", "same_n", "same_mean", "same_std", "gain"),
+    *("selecting_mean", "n", "mean", "std", "half", "n_finished", "n_ended"),
+    *("same_n", "same_mean", "same_std", "gain"),
     *("n_settings", "on_edge"),
 )
 
 
-def _reported(own: Mapping[Values, Cell], setting: Values, same: Values | None) -> tuple[float, ...]:
+def _reported(own: Mapping[Values, Cell], setting: Values, same: Values | None, confidence: float) -> tuple[float, ...]:
     """Give the reported metric at the subject's own best setting, at that of all, and the difference of the means."""
-    nothing = Spread(0, math.nan, math.nan)
-    at_best, at_same = own[setting].reported, nothing if same is None else own[same].reported
-    return *at_best, *at_same, at_best.mean - at_same.mean
+    best, at_same = own[setting], Spread(0, math.nan, math.nan) if same is None else own[same].reported
+    (found,) = summarize([best.told], confidence)
+    n, mean, std = best.reported
+    half = found.high - mean
+    return n, mean, std, half, len(best.told.counted), best.told.n_ended, *at_same, mean - at_same.mean
+
+
+def _differs(tried: Mapping[Values, Cell], setting: Values) -> Callable[[Values], bool]:
+    """Tell the best from another setting, with a p that is corrected for all pairs of those tried (Bonferroni)."""
+    best, family = tried[setting].chosen_by, n_pairs_of(len(tried))
+
+    def differs(other: Values) -> bool:
+        there = tried[other].chosen_by
+        found = difference(best.units, there.units, overlap=best.repeats.overlap)
+        return not there.counted or found.p * family < SIGNIFICANCE
+
+    return differs
 
 
 def _roles(
@@ -197,28 +254,25 @@ def _chosen_by(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, 
     if not with_it:
         return reported, f"{selecting} is not known: settings were chosen by {reported} itself, which flatters them all"
     left_out = f"; runs without it do not count: {with_result - with_it}" if with_result > with_it else ""
-    return selecting, f"settings were chosen by the mean of {selecting} over seeds{left_out}"
+    kind = repeats_of(runs).kind
+    return selecting, f"settings were chosen by the mean of {selecting} over {kind}s{left_out}"
 
 
 def _tried(
     runs: pd.DataFrame, subject: Sequence[str], tuned: Sequence[str], metrics: tuple[str, str]
 ) -> dict[Values, dict[Values, Cell]]:
     selecting, reported = metrics
-    others, states = counted(runs, reported), plain(runs["state"])
+    selected = [value is not None for value in counted(runs, selecting)]
+    failed = [state in FAILED for state in plain(runs["state"])]
+    both = runs[[known or lost for known, lost in zip(selected, failed, strict=True)]]  # what is reported is of these
+    by = [*subject, *tuned]
+    told = {tuple(one.settings.values()): one for one in grouped(both, reported, by=by)}
     tried: dict[Values, dict[Values, Cell]] = {}
-    for one in sorted(grouped(runs, selecting, by=[*subject, *tuned]), key=lambda one: one.rows):
+    for one in sorted(grouped(runs, selecting, by=by), key=lambda one: one.rows):
         values = tuple(one.settings.values())
-        cell = Cell(
-            is_whole=all(states[row] != "diverged" for row in one.rows),
-            selecting=_spread(list(one.values.values())),
-            reported=_spread([value for row in one.counted.values() if (value := others[row]) is not None]),
-        )
+        cell = Cell(one, told.get(values, replace(one, counted={}, values={}, sources={})))
         tried.setdefault(values[: len(subject)], {})[values[len(subject) :]] = cell
     return tried
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    return Spread(len(values), *interval(values)[:2])
 
 
 def _told(names: Sequence[str], values: Values) -> str:
@@ -234,13 +288,11 @@ def _pairs(names: Sequence[str], values: Values) -> dict[str, object]:
 
 
 def _finished_cells(tried: Mapping[Values, Cell]) -> dict[Values, Cell]:
-    return {setting: cell for setting, cell in tried.items() if cell.selecting.n}
+    return {setting: cell for setting, cell in tried.items() if cell.chosen_by.counted}
 
 
 def _best(cells: Mapping[Values, Cell]) -> Values:
-    return min(
-        cells, key=lambda setting: (not cells[setting].is_whole, -cells[setting].selecting.mean, _order(setting))
-    )
+    return min(cells, key=lambda setting: (not cells[setting].is_whole, -cells[setting].selecting, _order(setting)))
 
 
 def _best_for_all(cells: Cells) -> Values | None:
@@ -249,7 +301,7 @@ def _best_for_all(cells: Cells) -> Values | None:
 
     def rank(setting: Values) -> tuple[bool, float, list[tuple[bool, float, str]]]:
         row = [own[setting] for own in cells.values()]
-        return not all(cell.is_whole for cell in row), -fmean(cell.selecting.mean for cell in row), _order(setting)
+        return not all(cell.is_whole for cell in row), -fmean(cell.selecting for cell in row), _order(setting)
 
     return min(common, key=rank, default=None)
 

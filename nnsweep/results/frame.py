@@ -4,7 +4,7 @@ Its columns come in a decided order, so that the table of a sweep looks the same
 Which columns are settings (what was asked for, as against what came out) is remembered in ``attrs["settings"]``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -87,6 +87,14 @@ def varying(runs: pd.DataFrame) -> pd.DataFrame:
 def plain(column: "pd.Series[Any]") -> list[object]:
     """Give the column's values as ordinary Python values, ``None`` for every missing one and for NaN."""
     return [None if absent else value for value, absent in zip(column.tolist(), column.isna(), strict=True)]
+
+
+def coded(runs: pd.DataFrame, name: str) -> list[Hashable]:
+    """Give a column's values as keys: 1 and 1.0 are one, 1 and true are two, missing is a value."""
+    return [
+        value if isinstance(value, int | float) and not isinstance(value, bool) else repr(value)
+        for value in plain(runs[name])
+    ]
 
 
 def rows(runs: pd.DataFrame) -> Iterable[Mapping[str, object]]:

@@ -1,21 +1,28 @@
-"""A grouping: the runs of a frame put together by configuration, one run a seed in each.
+"""A grouping: the runs of a frame put together by configuration, one run a repeat in each.
 
-A configuration is what a run was asked for besides its seed: the settings that vary in the frame. Statistics over
-seeds, over examples and of effects all start from here, so that they agree on what is compared and which runs count.
+A configuration is what a run was asked for besides what makes it a repeat (`nnsweep.results.repeats`): the settings
+that vary in the frame. Statistics over repeats, over examples and of effects all start from here, so that they agree
+on what is compared, which runs count, and what stands for a run that failed.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import unknown, visible
-from nnsweep.results.frame import METRICS, plain, settings
+from nnsweep.results.frame import METRICS, coded, plain, settings
 from nnsweep.results.ranking import counted
+from nnsweep.results.repeats import KINDS, Repeats, repeats_of
 from nnsweep.tracking.record import CHOICES
 
-SEED = "seed"
+FAILURES = ("chance", "ignore")
+"""What a failed run's accuracy counts as: that of guessing, or nothing."""
+FAILED = ("failed", "diverged")
+VALIDATED = ("best_val_accuracy", "val_accuracy")
 ARCHITECTURE = ("arch", "hidden_layer_sizes")
 BARE = tuple(name for name in CHOICES if name != "output_activation")
 SHOWN_PROBLEMS = 5
@@ -36,11 +43,17 @@ class Configuration:
     rows : tuple of int
         Positions of all its runs in the frame.
     counted : dict
-        Position of the run that counts, by seed; in the order of the seeds.
+        Position of the run that finished with a value, by repeat; in their order.
     values : dict
-        The metric of that run, by seed; in the same order.
+        The metric of that run, by repeat, and what stands for a failed one; in their order.
+    sources : dict
+        Position of the run that each of the values is of.
     n_failed : int
-        Seeds that were run and have no run that counts.
+        Repeats that failed, diverged or finished without a value; not those that were interrupted or are running.
+    is_whole : bool
+        Whether no failed repeat is left out of the values although failures count.
+    repeats : Repeats
+        How its runs repeat each other.
     """
 
     label: str
@@ -48,21 +61,48 @@ class Configuration:
     rows: tuple[int, ...]
     counted: dict[Hashable, int]
     values: dict[Hashable, float]
+    sources: dict[Hashable, int]
     n_failed: int
+    is_whole: bool
+    repeats: Repeats
+
+    @cached_property
+    def units(self) -> dict[Hashable, float]:
+        """The mean of the values in each unit, such as of the seeds of a fold."""
+        members: dict[Hashable, list[float]] = {}
+        for key, value in self.values.items():
+            members.setdefault(self.repeats.unit(key), []).append(value)
+        return {unit: math.fsum(values) / len(values) for unit, values in members.items()}
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean over units; NaN without any."""
+        return math.fsum(self.units.values()) / len(self.units) if self.units else math.nan
+
+    @property
+    def n_ended(self) -> int:
+        """How many repeats finished or failed."""
+        return len(self.counted) + self.n_failed
 
 
-def grouped(runs: pd.DataFrame, metric: str, *, by: Sequence[str] | None = None) -> list[Configuration]:
+def grouped(
+    runs: pd.DataFrame, metric: str, *, by: Sequence[str] | None = None, failures: str | None = None
+) -> list[Configuration]:
     """Put the runs of a frame together by configuration.
 
     Parameters
     ----------
     runs : pandas.DataFrame
-        A frame of runs. Without a column ``seed`` the runs of a configuration are repeats that nothing pairs.
+        A frame of runs. Without a column that tells repeats apart, the runs of a configuration are repeats that
+        nothing pairs.
     metric : str
         The column that a run must have a value of to count (`nnsweep.results.ranking.counted`). Where no run has
         finished, no run has a metric: a known one may be absent, and then none counts.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
+    failures : {"chance", "ignore"}, optional
+        What an accuracy of a run counts as that failed, diverged or finished without one: its ``chance_accuracy``,
+        where that is known, or nothing; by default what ``runs.attrs["failures"]`` says, or else chance.
 
     Returns
     -------
@@ -72,9 +112,11 @@ def grouped(runs: pd.DataFrame, metric: str, *, by: Sequence[str] | None = None)
     Raises
     ------
     ConfigError
-        If a column is unknown, or two runs that count have the same configuration and seed.
+        If a column is unknown or a repeat (``by=["seed"]``), or two runs that count are the same repeat of one
+        configuration.
     """
     check_columns(runs, [*([] if metric in METRICS else [metric]), *(by or ())])
+    check_settings(by or ())
     names = list(by) if by is not None else varying_settings(runs, metric)
     codes = {name: coded(runs, name) for name in names}
     told = names if by is not None else telling(codes)
@@ -83,12 +125,46 @@ def grouped(runs: pd.DataFrame, metric: str, *, by: Sequence[str] | None = None)
         members.setdefault(tuple(codes[name][row] for name in told), []).append(row)
     columns = {name: plain(runs[name]) for name in told}
     choices = [{name: columns[name][rows[0]] for name in told} for rows in members.values()]
-    states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
-    table = _Table(counted(runs, metric), _seeds(runs), states)
+    table = _table(runs, metric, failures or runs.attrs.get("failures", FAILURES[0]))
     labelled = zip(_labels(choices), choices, members.values(), strict=True)
     found = [_configuration(table, label, chosen, rows) for label, chosen, rows in labelled]
     _check_twins(runs, table, found)
     return sorted(found, key=lambda one: one.label)
+
+
+def check_settings(names: Iterable[str]) -> None:
+    """Refuse to take for a setting what makes repeats.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each of them.
+    """
+    problems = [
+        f"{name}: runs that differ in their {KINDS[name]} are repeats and are averaged, so it makes no configuration; "
+        "leave it out of by"
+        for name in names
+        if name in KINDS
+    ]
+    if problems:
+        raise ConfigError(*problems)
+
+
+def with_failures(runs: pd.DataFrame, failures: str | None) -> pd.DataFrame:
+    """Give the same frame with what its failed runs count as, for all that is computed from it.
+
+    Raises
+    ------
+    ConfigError
+        If it is none of `FAILURES`.
+    """
+    if failures is None:
+        return runs
+    if failures not in FAILURES:
+        raise ConfigError(unknown(failures, FAILURES))
+    runs = runs.copy(deep=False)
+    runs.attrs = runs.attrs | {"failures": failures}
+    return runs
 
 
 def check_columns(runs: pd.DataFrame, names: Iterable[str]) -> None:
@@ -105,10 +181,9 @@ def check_columns(runs: pd.DataFrame, names: Iterable[str]) -> None:
 
 
 def varying_settings(runs: pd.DataFrame, metric: str = "") -> list[str]:
-    """Name the settings that make the configurations: those with several values, without the seed.
+    """Name the settings that make the configurations: those with several values, without what makes repeats.
 
-    A further seed (``data.split_seed``) that goes in step with the seed belongs to it. Where no column tells the
-    layers, depth and width do.
+    Where no column tells the layers, depth and width do.
 
     Parameters
     ----------
@@ -122,20 +197,10 @@ def varying_settings(runs: pd.DataFrame, metric: str = "") -> list[str]:
     list of str
         Columns, in their order.
     """
-    names = [name for name in settings(runs) if name not in (SEED, metric)]
+    names = [name for name in settings(runs) if name not in KINDS and name != metric]
     if not set(ARCHITECTURE) & set(runs.columns):
         names += [name for name in ("depth", "width") if name in runs.columns and name not in (*names, metric)]
-    codes = {name: coded(runs, name) for name in names}
-    seeds = coded(runs, SEED) if SEED in runs.columns else []
-    return [name for name in names if len(set(codes[name])) > 1 and not _is_seed(name, codes[name], seeds)]
-
-
-def coded(runs: pd.DataFrame, name: str) -> list[Hashable]:
-    """Give a column's values as keys: 1 and 1.0 are one, 1 and true are two, missing is a value."""
-    return [
-        value if isinstance(value, int | float) and not isinstance(value, bool) else repr(value)
-        for value in plain(runs[name])
-    ]
+    return [name for name in names if len(set(coded(runs, name))) > 1]
 
 
 def follows(name: str, others: Sequence[str], codes: Codes) -> bool:
@@ -185,41 +250,81 @@ def told_run(runs: pd.DataFrame, row: int) -> str:
 
 @dataclass(frozen=True)
 class _Table:
+    """The runs of a frame, column by column.
+
+    Attributes
+    ----------
+    values : sequence of float or None
+        What counts.
+    stands : sequence of float or None
+        What stands for a run that failed.
+    is_failure : sequence of bool
+        Whether a run failed, whatever it counts as.
+    failures : str
+        One of `FAILURES`.
+    """
+
+    repeats: Repeats
+    keys: Sequence[Hashable]
     values: Sequence[float | None]
-    seeds: Sequence[Hashable]
-    states: Sequence[object]
+    stands: Sequence[float | None]
+    is_failure: Sequence[bool]
+    failures: str
+
+
+def _table(runs: pd.DataFrame, metric: str, failures: str) -> _Table:
+    repeats = repeats_of(runs)
+    states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
+    values, tested = counted(runs, metric), counted(runs, "test_accuracy")
+    may_lack = metric in VALIDATED  # without a validation part no run has it, and that is no failure
+    is_failure = [
+        state in FAILED or (state == "finished" and value is None and not (may_lack and accuracy is not None))
+        for state, value, accuracy in zip(states, values, tested, strict=True)
+    ]
+    counts = metric.endswith("_accuracy") and failures != "ignore"
+    chance = _chance(runs) if counts else [None] * len(runs)
+    stands = [value if failed else None for value, failed in zip(chance, is_failure, strict=True)]
+    return _Table(repeats, repeats.keys(runs), values, stands, is_failure, failures)
+
+
+def _chance(runs: pd.DataFrame) -> list[float | None]:
+    """Give the accuracy of guessing for each run; one that failed before it was known has that of the others."""
+    column = plain(runs["chance_accuracy"]) if "chance_accuracy" in runs.columns else [None] * len(runs)
+    known = [float(value) if isinstance(value, int | float) else None for value in column]
+    several = {value for value in known if value is not None}
+    common = several.pop() if len(several) == 1 else None
+    return [common if value is None else value for value in known]
 
 
 def _configuration(table: _Table, label: str, chosen: dict[str, object], rows: Sequence[int]) -> Configuration:
     usable = sorted((row for row in rows if table.values[row] is not None), key=lambda row: _order(table, row))
-    by_seed = {table.seeds[row]: row for row in usable}
-    ended = {table.seeds[row] for row in rows if table.states[row] != "running"}
+    by_key = {table.keys[row]: row for row in usable}
+    failed = {table.keys[row]: row for row in rows if table.is_failure[row] and table.keys[row] not in by_key}
+    standing = {key: row for key, row in failed.items() if table.stands[row] is not None}
+    sources = dict(sorted((by_key | standing).items(), key=lambda pair: _order(table, pair[1])))
     return Configuration(
         label=label,
         settings=chosen,
         rows=tuple(rows),
-        counted=by_seed,
-        values={seed: table.values[row] or 0.0 for seed, row in by_seed.items()},
-        n_failed=len(ended - set(by_seed)),
+        counted=by_key,
+        values={key: _first(table.values[row], table.stands[row]) for key, row in sources.items()},
+        sources=sources,
+        n_failed=len(failed),
+        is_whole=table.failures == "ignore" or len(standing) == len(failed),
+        repeats=table.repeats,
     )
 
 
-def _order(table: _Table, row: int) -> tuple[bool, float, str, float]:
-    """By seed, numbers before text; by value where there are no seeds."""
-    seed, value = table.seeds[row], table.values[row] or 0.0
-    if isinstance(seed, int | float):
-        return False, seed, "", value
-    return True, 0.0, "" if isinstance(seed, tuple) else str(seed), value
+def _first(value: float | None, otherwise: float | None) -> float:
+    return value if value is not None else otherwise or 0.0
 
 
-def _seeds(runs: pd.DataFrame) -> list[Hashable]:
-    return coded(runs, SEED) if SEED in runs.columns else [("row", row) for row in range(len(runs))]
-
-
-def _is_seed(name: str, codes: Sequence[Hashable], seeds: Sequence[Hashable]) -> bool:
-    """Tell whether a setting is another seed, one to one with the seed."""
-    pairs = len(set(zip(codes, seeds, strict=False)))
-    return name.rpartition(".")[2].endswith(SEED) and pairs == len(set(codes)) == len(set(seeds))
+def _order(table: _Table, row: int) -> tuple[list[tuple[bool, float, str]], float]:
+    """By repeat, numbers before text; by value where nothing tells repeats apart."""
+    key = table.keys[row]
+    parts = () if not table.repeats.axes else key if isinstance(key, tuple) else (key,)
+    places = [(False, part, "") if isinstance(part, int | float) else (True, 0.0, str(part)) for part in parts]
+    return places, _first(table.values[row], table.stands[row])
 
 
 def _are_finer_sizes(codes: Codes) -> bool:
@@ -234,9 +339,9 @@ def _check_twins(runs: pd.DataFrame, table: _Table, found: Sequence[Configuratio
         (one, row)
         for one in found
         for row in one.rows
-        if table.values[row] is not None and one.counted[table.seeds[row]] != row
+        if table.values[row] is not None and one.counted[table.keys[row]] != row
     ]
-    problems = [_twin(runs, one, row, one.counted[table.seeds[row]]) for one, row in twins[:SHOWN_PROBLEMS]]
+    problems = [_twin(runs, one, row, one.counted[table.keys[row]]) for one, row in twins[:SHOWN_PROBLEMS]]
     if len(twins) > SHOWN_PROBLEMS:
         problems.append(f"and {len(twins) - SHOWN_PROBLEMS} more such pairs")
     if problems:
@@ -247,7 +352,8 @@ def _twin(runs: pd.DataFrame, one: Configuration, row: int, other: int) -> str:
     columns = [name for name in varying_settings(runs) if len({coded(runs, name)[row], coded(runs, name)[other]}) > 1]
     way_out = f"name what they differ in: {', '.join(map(visible, columns))}" if columns else "leave one of them out"
     first, second = sorted([told_run(runs, row), told_run(runs, other)])
-    return f"the runs {first} and {second} have one configuration ({one.label}) and one seed; {way_out}"
+    kinds = " and ".join(f"one {KINDS[name]}" for name in one.repeats.axes)
+    return f"the runs {first} and {second} have one configuration ({one.label}) and {kinds}; {way_out}"
 
 
 def _labels(choices: Sequence[Mapping[str, object]]) -> list[str]:

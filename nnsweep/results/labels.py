@@ -211,7 +211,7 @@ def plateaued(curve: Curve, *, least: float = LEAST_CHANGE) -> Outcome:
     level = float(np.median(curve.values[last]))
     outside = np.flatnonzero((np.abs(smoothed(curve.values) - level) > least) & ~last)
     place = int(outside[-1]) + 1 if len(outside) else 0
-    epoch, stays = int(curve.epochs[place]), f"stays at {level:.3f} ± {noise(curve.values):.3f}"
+    epoch, stays = int(curve.epochs[place]), f"stays at {level:.3f} (sd {noise(curve.values):.3f})"
     return Outcome(PLATEAUED, epoch, f"plateaued since epoch {epoch}: {_named(curve)} {stays}")
 
 

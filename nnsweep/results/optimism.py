@@ -72,14 +72,14 @@ def optimism_of_configurations(runs: pd.DataFrame, by: Sequence[str] | None = No
     Raises
     ------
     ConfigError
-        If there is no such column, or two runs that count have the same configuration and seed.
+        If there is no such column, or two runs that count are the same repeat of one configuration.
     """
     each, averaged = optimism(runs), (*ACCURACIES, *DIFFERENCES)
     table = []
     for one in sorted(grouped(runs, ACCURACIES[0], by=by), key=lambda one: one.rows):
         spreads = {name: _spread(each[name].iloc[list(one.counted.values())]) for name in averaged}
         means = {name: spread.mean for name, spread in spreads.items()}
-        told = one.settings | {"label": in_full(one.settings), "n": len(one.values)}
+        told = one.settings | {"label": in_full(one.settings), "n": len(one.counted)}
         table.append(told | means | {"optimism_std": spreads["optimism"].std})
     return pd.DataFrame(table, columns=None if table else [*(by or ()), "label", "n", *averaged, "optimism_std"])
 

@@ -53,7 +53,7 @@ def prices(
     Raises
     ------
     ConfigError
-        If there is no such column, or two runs that count have the same configuration and seed.
+        If there is no such column, or two runs that count are the same repeat of one configuration.
     """
     found = sorted(grouped(runs, metric, by=by), key=lambda one: one.rows)
     rows = [
@@ -85,11 +85,11 @@ def epochs_to_target(histories: Sequence[pd.DataFrame], target: float) -> float 
 
 
 def _price(runs: pd.DataFrame, one: Configuration) -> dict[str, object]:
-    reached = interval(list(one.values.values()))
+    reached = interval(list(one.units.values()), overlap=one.repeats.overlap)
     all_of_it, counting = runs.iloc[list(one.rows)], runs.iloc[list(one.counted.values())]
     means = {name: _mean(counting, source) for name, source in MEANS.items()}
     sizes = {name: _known(all_of_it, name) for name in SIZES}
-    return {"n": len(one.values), **sizes, **means, "mean": reached.mean, "std": reached.std}
+    return {"n": len(one.counted), **sizes, **means, "mean": reached.mean, "std": reached.std}
 
 
 def _mean(repetitions: pd.DataFrame, name: str) -> float:

@@ -58,7 +58,13 @@ class SmallEnough(NamedTuple):
 
 
 def smallest_within_one_standard_error(
-    table: pd.DataFrame, *, size: str = "n_parameters", mean: str = "mean", std: str = "std", n: str = "n"
+    table: pd.DataFrame,
+    *,
+    size: str = "n_parameters",
+    mean: str = "mean",
+    std: str = "std",
+    n: str = "n",
+    error: str = "",
 ) -> SmallEnough:
     """Choose the smallest network whose mean is within one standard error of the best.
 
@@ -72,6 +78,8 @@ def smallest_within_one_standard_error(
         One row a configuration.
     size, mean, std, n : str
         Its columns: what is to be small, and mean, standard deviation and number of the repetitions of the metric.
+    error : str
+        A column with the standard error of the mean, instead of ``std / √n``.
 
     Returns
     -------
@@ -84,16 +92,20 @@ def smallest_within_one_standard_error(
     if not len(known):
         return SmallEnough(None, None, math.nan, "no configuration has a result")
     best = known[np.lexsort((columns[size][known], -columns[mean][known]))[0]]
-    error = columns[std][best] / math.sqrt(columns[n][best]) if columns[n][best] > 1 else math.nan
-    if not math.isfinite(error):
+    if error:
+        one_error = float(table[error].iloc[best])
+    else:
+        one_error = columns[std][best] / math.sqrt(columns[n][best]) if columns[n][best] > 1 else math.nan
+    if not math.isfinite(one_error):
         return SmallEnough(
             table.index[best], None, math.nan, "one run has no standard error: repeat it with more seeds"
         )
-    threshold = float(columns[mean][best] - error)
+    threshold = float(columns[mean][best] - one_error)
     enough = known[columns[mean][known] >= threshold]
     smallest = enough[np.lexsort((-columns[mean][enough], columns[size][enough]))[0]]
     told = f"the smallest with a mean of at least {threshold:.4f}, the best's {columns[mean][best]:.4f} less one"
     words = (
-        f"{told} standard error ({error:.4f}), has {columns[size][smallest]:g} for {columns[size][best]:g} of {size}"
+        f"{told} standard error ({one_error:.4f}), has "
+        f"{columns[size][smallest]:g} for {columns[size][best]:g} of {size}"
     )
     return SmallEnough(table.index[best], table.index[smallest], threshold, words)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nnsweep.messages import visible
 from nnsweep.results.factors import indicators
-from nnsweep.results.grouping import SEED
+from nnsweep.results.repeats import SEED
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Term: TypeAlias = tuple[str, ...]

@@ -110,10 +110,31 @@ def test_seeds_that_are_not_shared_are_compared_as_groups():
 def test_only_shared_seeds_are_paired_and_failures_are_told():
     runs = table({"a": [0.9, 0.8, 0.85], "b": [0.5, 0.6, 0.7]})
     runs.loc[0, "state"] = "diverged"
-    found = compare(runs)
+    found = compare(runs, failures="ignore")
     assert found["n_pairs"].tolist() == [2]
     assert found["difference"][0] == pytest.approx((0.6 + 0.7 - 0.8 - 0.85) / 2, abs=1e-15)
-    assert "1 runs of 1 configurations did not finish" in found.attrs["notes"][-1]
+    assert "1 run of 1 configuration ended without a test_accuracy" in found.attrs["notes"][-1]
+
+
+def test_what_lost_a_seed_is_not_best_where_guessing_is_unknown():
+    runs = table({"a": [0.9, 0.8, 0.85], "b": [0.5, 0.6, 0.7]})
+    runs.loc[0, "state"] = "diverged"
+    found = compare(runs)
+    assert found.loc[0, ["label", "reference_label", "n_finished", "n_ended"]].tolist() == ["a", "b", 2, 3]
+    assert found.attrs["notes"][-1] == "what lost a run that nothing stands for comes after what lost none"
+
+
+def test_failed_seeds_count_as_guessing():
+    """Seven of ten seeds of the highest survivors diverged: the best is another."""
+    runs = table({"a": [0.95, 0.94, 0.96] + [0.95] * 7, "b": [0.97, 0.98, 0.96] + [math.nan] * 7, "c": [math.nan] * 10})
+    runs = runs.assign(chance_accuracy=0.1)
+    runs.loc[runs["test_accuracy"].isna(), "state"] = "diverged"
+    found = compare(runs).set_index("label")
+    assert set(found["reference_label"]) == {"a"}
+    assert found["difference"]["b"] == pytest.approx((0.97 + 0.98 + 0.96 + 0.7) / 10 - 0.95, abs=1e-12)
+    assert found[["n_finished", "n_ended"]].values.tolist() == [[3, 10], [0, 10]]
+    assert indistinguishable(runs[runs["seed"] < 2]) == ["b", "a"]  # c never finished, so it is not the best
+    assert set(compare(runs, failures="ignore")["reference_label"]) == {"b"}
 
 
 def test_of_a_cost_the_lowest_is_the_best():

@@ -28,7 +28,10 @@ def table(values, state="finished", **columns):
 
 def test_the_best_comes_first_with_its_numbers():
     found = configurations(table({"wide": [0.5, 0.6], "deep": [0.7, 0.9, 0.8]}))
-    assert list(found.columns) == ["label", "arch", "n", "mean", "std", "low", "high", "n_failed", "note"]
+    assert list(found.columns) == [
+        *("label", "arch", "n", "n_units", "mean", "std", "low", "high", "standard_error"),
+        *("low_simultaneous", "high_simultaneous", "n_finished", "n_failed", "note"),
+    ]
     assert list(found["label"]) == ["deep", "wide"]
     assert found.attrs["settings"] == ["arch"]
     best = found.iloc[0]

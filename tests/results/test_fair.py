@@ -35,6 +35,9 @@ GRID = [
 ]
 
 
+RISING = [(0.01, 0.81), (0.1, 0.71), (1.0, 0.10)]
+
+
 def test_each_subject_is_reported_at_the_rate_that_validation_chose_for_it():
     found = fair_comparison(frame(GRID))
     assert (found.subject, found.tuned) == (("arch",), (RATE,))
@@ -59,8 +62,14 @@ def test_beside_it_stands_the_rate_that_is_best_for_all():
     assert (deep["same_mean"], deep["gain"]) == (pytest.approx(0.99), pytest.approx(-0.19))
 
 
-def test_a_best_on_the_edge_is_a_warning_with_the_way_out():
-    found = fair_comparison(frame(GRID))
+def test_an_edge_with_a_rise_towards_it_is_a_warning():
+    assert fair_comparison(frame(GRID)).warnings == ()  # two seeds: p is 0.13
+    more = [
+        run("deep", rate, val + 0.001 * seed * (rate < 0.1), 0.8, seed=seed)
+        for rate, val in RISING
+        for seed in (2, 3, 4)
+    ]
+    found = fair_comparison(frame([*GRID, *more]))
     assert found.warnings == (f"arch=deep: best at {RATE}=0.01, the smallest tried; try 0.001",)
     assert list(found.table["on_edge"]) == [False, True]
 
@@ -83,15 +92,26 @@ def test_runs_without_validation_among_others_do_not_count():
 def test_a_setting_at_which_a_run_diverged_is_chosen_only_if_there_is_no_other():
     broken = [run("wide", 0.1, state="diverged", seed=2), run("deep", 0.01, state="failed", seed=2)]
     wide, deep = fair_comparison(frame([*GRID, *broken])).table.sort_values("label", ascending=False).to_dict("records")
-    assert (wide[RATE], deep[RATE]) == (1.0, 0.01)
+    assert (wide[RATE], deep[RATE]) == (1.0, 0.1)
     alone = fair_comparison(frame([run("deep", 0.1, 0.5, 0.5), run("wide", 0.1, 0.5, 0.5), broken[0]]), tuned=[RATE])
     assert alone.table[RATE].tolist() == [0.1, 0.1]
 
 
 def test_a_rate_that_diverged_was_tried_too():
-    tried = [run("deep", 0.1, 0.5, 0.5), run("deep", 0.01, 0.4, 0.4), run("deep", 1.0, state="diverged")]
-    assert fair_comparison(frame([*tried, run("wide", 0.1, 0.5, 0.5)])).warnings == ()
-    assert len(fair_comparison(frame([*tried[:2], run("wide", 0.1, 0.5, 0.5)])).warnings) == 1
+    levels = [(0.1, 0.5), (0.01, 0.4)]
+    tried = [run("deep", rate, val + seed / 99, 0.5, seed=seed) for rate, val in levels for seed in range(9)]
+    tried.append(run("wide", 0.1, 0.5, 0.5))
+    assert fair_comparison(frame([*tried, run("deep", 1.0, state="diverged")])).warnings == ()
+    assert len(fair_comparison(frame(tried)).warnings) == 1
+
+
+def test_a_failed_run_counts_as_guessing_where_that_is_known():
+    broken = [run("wide", 0.1, state="diverged", seed=seed) for seed in (2, 3)]
+    runs = frame([*GRID, *broken]).assign(chance_accuracy=0.1)
+    wide = fair_comparison(runs).table.set_index("label").loc["arch=wide"]
+    assert (wide[RATE], wide["n_finished"], wide["n_ended"]) == (1.0, 2, 2)  # 0.75 against (0.85 + 0.87 + 0.2) / 4
+    ignored = fair_comparison(runs, failures="ignore").table.set_index("label").loc["arch=wide"]
+    assert (ignored[RATE], ignored["n"], ignored["n_finished"], ignored["n_ended"]) == (0.1, 2, 2, 4)
 
 
 def test_a_subject_without_a_finished_run_is_named():
@@ -185,6 +205,6 @@ def test_no_whole_setting_has_a_better_selecting_mean_than_the_chosen_one(grid):
     runs = frame(records(grid))
     for row in fair_comparison(runs, subject=["arch"], tuned=[RATE]).table.to_dict("records"):
         of_subject = runs[runs["arch"] == row["arch"]]
-        whole = of_subject.groupby(RATE).filter(lambda cell: (cell["state"] != "diverged").all())
+        whole = of_subject.groupby(RATE).filter(lambda cell: (cell["state"] == "finished").all())
         means = whole[whole["state"] == "finished"].groupby(RATE)["best_val_accuracy"].mean()
         assert len(means) == 0 or row["selecting_mean"] >= means.max() - 1e-12

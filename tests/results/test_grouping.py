@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.formats import write
-from nnsweep.results.frame import frame
-from nnsweep.results.grouping import coded, grouped, telling, varying_settings
+from nnsweep.results.frame import coded, frame
+from nnsweep.results.grouping import grouped, telling, varying_settings
 from nnsweep.tracking.record import RunRecord
 
 patiently = settings(deadline=None, max_examples=60)
@@ -74,13 +74,19 @@ def test_hostile_values_become_plain_labels():
     assert labels(run(arch="\x1b[2J"), run(arch="b")) == [r"\x1b[2J", "b"]
 
 
-def test_a_second_seed_in_step_with_the_seed_is_no_setting():
-    in_step = frame([run(arch=arch, seed=seed, data__split_seed=seed + 5) for arch in "ab" for seed in (0, 1)])
+@pytest.mark.parametrize("name", ["data__fold", "data__split_seed", "data__sample_seed"])
+def test_folds_splits_and_samples_are_repeats_and_no_settings(name):
+    in_step = frame([run(arch=arch, seed=seed, **{name: seed + 5}) for arch in "ab" for seed in (0, 1)])
     assert varying_settings(in_step) == ["arch"]
-    crossed = frame([run(seed=seed, data__split_seed=split) for seed in (0, 1) for split in (0, 1)])
-    assert varying_settings(crossed) == ["data.split_seed"]
-    alone = frame([run(seed=0, data__split_seed=split) for split in (0, 1)])
-    assert varying_settings(alone) == ["data.split_seed"]
+    crossed = frame([run(seed / 2 + part / 4, seed=seed, **{name: part}) for seed in (0, 1) for part in (0, 1)])
+    assert varying_settings(crossed) == []
+    (found,) = grouped(crossed, "test_accuracy")
+    assert list(found.values) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert list(found.units.values()) == [0.25, 0.5]  # seeds are averaged within a part
+    alone = frame([run(seed=0, **{name: part}) for part in (0, 1)])
+    assert [list(one.values) for one in grouped(alone, "test_accuracy")] == [[0, 1]]
+    with pytest.raises(ConfigError, match="are repeats and are averaged"):
+        grouped(alone, "test_accuracy", by=[name.replace("__", ".")])
 
 
 def test_runs_that_did_not_finish_are_counted_as_failed_seeds():

@@ -151,13 +151,13 @@ def _draw_interval(axes: Axes, one: Priced, place: float, *, on_front: bool, pos
 
 
 def _notes(runs: pd.DataFrame, priced: Sequence[Priced], metric: str) -> list[str]:
-    counts = {len(one.group.values) for one in priced}
+    kind, has_none = priced[0].group.kind, [one.group.has_no_interval for one in priced]
     notes = []
-    if max(counts) > 1:
+    if not all(has_none):
         whose = "" if len(priced) <= INTERVALS else ", of the front alone"
-        notes.append(f"Upright lines: 95 % interval of the mean over seeds{whose}.")
-    if 1 in counts:
-        notes.append("One seed has no interval.")
+        notes.append(f"Upright lines: simultaneous 95 % interval of the mean over {kind}s{whose}.")
+    if any(has_none):
+        notes.append(f"One {kind} has no interval.")
     if len({one.cost for one in priced}) < len(priced):
         notes.append("Equal costs stand side by side.")
     return [" ".join(notes), selection(runs) if metric == ACCURACY else ""]

@@ -1,4 +1,4 @@
-"""The effects: which share of the runs' differences each setting, each interaction and the seeds account for."""
+"""The effects: which share of the runs' differences each setting, each interaction and the repeats account for."""
 
 import math
 
@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 
 from nnsweep.palette import COLOURS
 from nnsweep.results.frame import plain
-from nnsweep.results.grouping import SEED
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing, prepare
 from nnsweep.results.plots.lettering import POINTS, fitted, short_name
+from nnsweep.results.repeats import KINDS
 from nnsweep.results.variance import RESIDUAL, TOTAL
 
 MOST = 20
 TIMES = " \N{MULTIPLICATION SIGN} "
-NOISE = (SEED, RESIDUAL)
+NOISE = (*KINDS.values(), "repeat", RESIDUAL)
 BAR = {"color": COLOURS[0], "linewidth": 7, "solid_capstyle": "butt"}
 GREY = {"color": "#AAAAAA", "linewidth": 7, "solid_capstyle": "butt"}
 MARK = {"color": "black", "marker": "D", "markersize": 4.5, "linestyle": "none", "zorder": 3}
@@ -61,7 +61,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
     if any(math.isfinite(omega) for *_, omega in rows):
         strokes["ω², the estimate without its bias"] = MARK
     if any(_is_noise(term) for term, *_ in rows):
-        strokes["between the seeds"] = GREY
+        strokes[str(effects.attrs.get("residual", "seeds"))] = GREY
     notes = ["; ".join(effects.attrs.get("notes", ()))]
     add_legend(figure, list(strokes), list(strokes.values()), notes=notes)
     return figure

@@ -33,10 +33,10 @@ BELOW = 0.4
 """Inches under the lowest panels for their ticks and the axis' name."""
 FAILED = "✗"
 CONTENTS = {
-    "mean interval count": "In a cell: {} (mean over the seeds), half of its 95 % interval, number of seeds.",
-    "mean interval": "In a cell: {} (mean over the seeds) and half of its 95 % interval.",
-    "mean": "In a cell: {} (mean over the seeds); there is no room for intervals.",
-    "": "Colour: {} (mean over the seeds); there is no room for numbers.",
+    "mean interval count": "In a cell: {} (mean over the {}s), half of its simultaneous 95 % interval, number of them.",
+    "mean interval": "In a cell: {} (mean over the {}s) and half of its simultaneous 95 % interval.",
+    "mean": "In a cell: {} (mean over the {}s); there is no room for intervals.",
+    "": "Colour: {} (mean over the {}s); there is no room for numbers.",
 }
 LEAST_WIDTH = {"mean interval count": 0.58, "mean interval": 0.52, "mean": 0.42, "": 0.1}
 """Inches of a cell."""
@@ -271,14 +271,16 @@ def _three(value: float) -> str:
 
 def _notes(runs: pd.DataFrame, shown: _Map, plan: _Plan, dropped: int) -> list[str]:
     cells = [cell for panel in shown.panels.values() for cell in panel.values()]
+    kind = shown.best.kind
     notes = [
-        CONTENTS[plan.content].format(metric_text(shown.metric)),
+        CONTENTS[plan.content].format(metric_text(shown.metric), kind),
         f"Framed: the best mean, {_three(shown.best.mean)}.",
     ]
-    if "interval" in plan.content and any(len(cell.values) == 1 for cell in cells):
-        notes.append("± ?: one seed has no interval.")
+    if "interval" in plan.content and any(cell.has_no_interval for cell in cells):
+        notes.append(f"± ?: one {kind} has no interval.")
     if n_failed := sum(cell.n_failed for cell in cells):
-        notes.append(f"{FAILED}: runs without a result, {n_failed} in all.")
+        guessing = "; they count as guessing" * any(cell.n > len(cell.values) > 0 for cell in cells)
+        notes.append(f"{FAILED}: runs without a result, {n_failed} in all{guessing}.")
     n_empty = len(shown.rows) * len(shown.columns) * len(shown.panels) - len(cells)
     if n_empty or not all(len(cell.values) for cell in cells):
         notes.append("Hatched: no result" + (f"; {n_empty} cells were not run." if n_empty else "."))

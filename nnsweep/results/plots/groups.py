@@ -8,15 +8,14 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnsweep.results.configurations import best_first, interval
-from nnsweep.results.frame import plain
-from nnsweep.results.grouping import ARCHITECTURE, coded, grouped, n_groups, varying_settings
+from nnsweep.results.configurations import best_first, simultaneous, summarize
+from nnsweep.results.frame import coded, plain
+from nnsweep.results.grouping import ARCHITECTURE, grouped, n_groups, varying_settings
 
 SIZES = ("depth", "width")
 ACCURACY = "test_accuracy"
@@ -24,7 +23,7 @@ ACCURACY = "test_accuracy"
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Runs with the same settings and different seeds.
+    """Runs with the same settings that repeat each other: with different seeds, on different folds.
 
     Attributes
     ----------
@@ -32,30 +31,37 @@ class Group:
         What tells it from the others, such as ``20-20 tanh learning_rate=0.1``.
     levels : tuple
         The value of each setting that it was grouped by.
-    values : ndarray of shape (n_seeds,)
-        The metric of the runs that count.
+    values : ndarray of shape (n_repeats,)
+        The metric of the runs that finished.
+    n : int
+        How many repeats the mean is of, with failed ones that count.
+    mean : float
+        The mean over repeats, of which failed ones count as guessing; NaN if none finished.
+    half_width : float
+        Half of the simultaneous 95 % interval of the mean, which holds for all groups at once; NaN for fewer than two
+        repeats.
+    kind : str
+        What a repeat is called: ``seed``, ``fold``, ...
     n_failed : int
-        How many seeds ended without a result.
+        How many repeats ended without a result.
     rows : tuple of int
-        Where the runs that count are in the frame.
+        Where the runs that finished are in the frame.
     """
 
     label: str
     levels: tuple[object, ...]
     values: NDArray[np.float64]
+    n: int
+    mean: float
+    half_width: float
+    kind: str
     n_failed: int
     rows: tuple[int, ...]
 
-    @cached_property
-    def mean(self) -> float:
-        """The mean over seeds; NaN without any."""
-        return interval(self.values.tolist()).mean
-
-    @cached_property
-    def half_width(self) -> float:
-        """Half of the 95 % interval of the mean; NaN for fewer than two seeds."""
-        summary = interval(self.values.tolist())
-        return (summary.high - summary.low) / 2
+    @property
+    def has_no_interval(self) -> bool:
+        """Whether it has a result, but only one."""
+        return len(self.values) > 0 and math.isnan(self.half_width)
 
 
 def groups(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | None = None) -> list[Group]:
@@ -78,19 +84,27 @@ def groups(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | No
     Raises
     ------
     ConfigError
-        If two runs have the same configuration and seed.
+        If two runs are the same repeat of one configuration.
     """
     if metric not in runs.columns:
         runs = runs.assign(**{metric: math.nan})
+    found = best_first(grouped(runs, metric, by=by), metric)
+    low, high = bounds(metric)
+    widest = high - low  # beyond that an interval says no more
+    finished = [{key: one.values[key] for key in one.counted} for one in found]
     return [
         Group(
             label=one.label,
             levels=tuple(one.settings.values()),
-            values=np.array(list(one.values.values()), dtype=np.float64),
+            values=np.array(list(values.values()), dtype=np.float64),
+            n=len(one.values),
+            mean=summary.mean if values else math.nan,
+            half_width=min((summary.high - summary.low) / 2, widest),
+            kind=one.repeats.kind,
             n_failed=one.n_failed,
             rows=tuple(one.counted.values()),
         )
-        for one in best_first(grouped(runs, metric, by=by), metric)
+        for one, values, summary in zip(found, finished, summarize(found, simultaneous(found, 0.95)), strict=True)
     ]
 
 

@@ -1,6 +1,6 @@
-"""Learning curves of configurations: the mean of the seeds at each epoch, and a band for how far they differ.
+"""Learning curves of configurations: the mean of the repeats at each epoch, and a band for how far they differ.
 
-Seeds that did not finish are not in the means: a mean over survivors that goes up when a run dies would lie. Their
+Runs that did not finish are not in the means: a mean over survivors that goes up when a run dies would lie. Their
 number stands in the legend.
 """
 
@@ -53,7 +53,8 @@ def plot_learning_curves(
     -------
     matplotlib.figure.Figure
         The ten best have colour and band and are named in the legend, the others are grey. A band is the 95 % interval
-        of the mean for three or more seeds, and from the lower to the higher one for two.
+        of the mean, point by point, for three or more seeds, and from the lowest to the highest one for two, and for
+        folds and splits, which are not independent.
     """
     found = groups(runs, metric)
     run_ids = [str(run_id) for run_id in runs["run_id"]]
@@ -63,7 +64,7 @@ def plot_learning_curves(
     shown = [name for name in known if any(len(points(one, name)[0]) for _, members in drawn for one in members)]
     figure, panels = panelled(shown, title)
     for name, axes in panels.items():
-        bands = [band(members, name) for _, members in drawn]
+        bands = [band(members, name, are_independent=group.kind == "seed") for group, members in drawn]
         for rank, one in reversed([*enumerate(bands)]):
             _draw(axes, one, rank, possible=bounds(name))
         scale(axes, name, [one.mean for one in bands])
@@ -72,7 +73,7 @@ def plot_learning_curves(
     return figure
 
 
-def band(histories: Sequence[pd.DataFrame], metric: str) -> Band:
+def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: bool = True) -> Band:
     """Average histories at the epochs at which every one of them was evaluated.
 
     Parameters
@@ -81,6 +82,8 @@ def band(histories: Sequence[pd.DataFrame], metric: str) -> Band:
         One for each seed.
     metric : str
         A column.
+    are_independent : bool
+        Whether they may have an interval.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def band(histories: Sequence[pd.DataFrame], metric: str) -> Band:
     values = np.array([[curve[epoch] for epoch in common] for curve in curves]).reshape(len(curves), len(common))
     mean = values.mean(axis=0)
     low, high = values.min(axis=0), values.max(axis=0)
-    if len(curves) >= LEAST_SEEDS:
+    if len(curves) >= LEAST_SEEDS and are_independent:
         half = stats.t.ppf(0.975, len(curves) - 1) * values.std(axis=0, ddof=1) / np.sqrt(len(curves))
         low, high = mean - half, mean + half
     return Band(np.array(common), mean, low, high)
@@ -125,12 +128,14 @@ def _counted(one: Group) -> str:
 def _notes(found: Sequence[Group], drawn: Sequence[tuple[Group, Sequence[pd.DataFrame]]]) -> list[str]:
     counts = sorted({len(members) for _, members in drawn[:NAMED]})
     notes = []
-    if counts[-1] >= LEAST_SEEDS:
-        notes.append(f"Bands: 95 % interval of the mean over seeds (n = {_range(counts)}).")
-    if 2 in counts:
+    if counts[-1] > 1 and found[0].kind != "seed":
+        notes.append(f"Bands: from the lowest to the highest {found[0].kind}.")
+    elif counts[-1] >= LEAST_SEEDS:
+        notes.append(f"Bands: 95 % interval of each mean over seeds by itself (n = {_range(counts)}).")
+    if 2 in counts and found[0].kind == "seed":
         notes.append("Where there are two seeds: from the lower to the higher one.")
     if any(_stops_early(members) for _, members in drawn[:NAMED]):
-        notes.append("A line ends with the seed that stopped first.")
+        notes.append("A line ends with the run that stopped first.")
     if n_absent := sum(not len(group.values) for group in found):
         notes.append(f"{n_absent} without any result are not drawn.")
     return [" ".join(notes)]

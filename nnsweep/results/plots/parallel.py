@@ -84,7 +84,7 @@ def _legend(figure: Figure, runs: pd.DataFrame, metric: str, found: Sequence[Gro
         strokes["no result"] = NO_RESULT
     n_failed = sum(group.n_failed for group in found)
     notes = [
-        f"Each line is the mean over the seeds of one of {len(found)} configurations"
+        f"Each line is the mean over the {found[0].kind}s of one of {len(found)} configurations"
         + (f"; runs without a result: {n_failed}." if n_failed else "."),
         f"Not shown: {', '.join(hidden)}." if hidden else "",
         selection(runs) if metric == ACCURACY else "",

@@ -67,7 +67,7 @@ def pictures(
     Raises
     ------
     ConfigError
-        If two runs have the same configuration and seed.
+        If two runs are the same repeat of one configuration.
     """
     found = [group for group in groups(runs) if len(group.values)]
     drawn = _curves(runs, histories, found, title) if histories else {}

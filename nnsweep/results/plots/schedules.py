@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from nnsweep.results.plots.curves import GREY, points, scale
 from nnsweep.results.plots.figure import NAMED, WIDTH, add_legend, blank, nothing, prepare, stroke
 from nnsweep.results.plots.groups import factors, groups, sort_key
+from nnsweep.results.repeats import KINDS
 
 RATE = "learning_rate"
 ANY = " any"
@@ -61,7 +62,7 @@ def schedule_factors(runs: pd.DataFrame) -> list[str]:
 
 def _courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """Give the different courses of each schedule; one that only stopped earlier is not another one."""
-    ended = runs.drop(columns=["seed", "state"], errors="ignore").assign(**{ANY: 1.0})
+    ended = runs.drop(columns=[*KINDS, "state"], errors="ignore").assign(**{ANY: 1.0})
     found = groups(ended, ANY, by=schedule_factors(runs))
     courses: dict[str, list[pd.DataFrame]] = {}
     for group in sorted(found, key=lambda group: [sort_key(level) for level in group.levels]):

@@ -1,4 +1,4 @@
-"""The spread over seeds: a dot for every run, the mean and its interval, the best settings first."""
+"""The spread over repeats: a dot for every run, the mean and its interval, the best settings first."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ FAILED = {"color": COLOURS[1], "marker": "x", "markersize": 5, "linestyle": "non
 
 
 def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, title: str = "") -> Figure:
-    """Draw what every seed came to, a row for each combination of settings.
+    """Draw what every repeat (seed, fold, split) came to, a row for each combination of settings.
 
     Parameters
     ----------
@@ -53,13 +53,17 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     axes.set_yticks(rows, labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     _mark_failures(axes, shown)
-    strokes = {"mean and its 95 % interval": MEAN, "one seed": DOT}
+    kind = shown[0].kind
+    strokes = {"mean and simultaneous 95 % interval": MEAN, "one run": DOT}
     if any(group.n_failed for group in shown):
         strokes["runs without a result"] = FAILED
     hidden = len(found) - len(shown)
     notes = [
         f"The best {len(shown)} of {len(found)}; {hidden} are not shown." if hidden else "",
-        "One seed has no interval." if any(len(group.values) == 1 for group in shown) else "",
+        f"One {kind} has no interval." if any(group.has_no_interval for group in shown) else "",
+        "A failed run counts as guessing in its mean."
+        if any(group.n > len(group.values) > 0 for group in shown)
+        else "",
         selection(runs) if metric == ACCURACY else "",
     ]
     add_legend(figure, list(strokes), list(strokes.values()), notes=notes)

@@ -4,7 +4,10 @@ Every function gives the sentences of one matter; none where there is nothing to
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
 
 from nnsweep.results.configurations import configurations
 from nnsweep.results.frame import plain
@@ -14,6 +17,7 @@ from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import count, listed, percent, probability, signed
 
 MANY_SEEDS = 1000
+"""Beyond so many, a number of seeds to add is no plan any more."""
 
 
 def answer(study: Study) -> list[str]:
@@ -22,16 +26,24 @@ def answer(study: Study) -> list[str]:
 
 
 def best(study: Study) -> list[str]:
-    """Name the best configuration with its mean and the interval's half, or say why there is none."""
+    """Name the configuration with the best mean, and say whether it can be told to be the best."""
     if not study.has_result:
         return [f"No run finished with a {study.words}: there is no answer yet."]
-    first, shared = study.best, study.first
-    mean = study.number(first["mean"])
-    if len(shared) > 1:
-        return [f"{listed(shared)} are best alike: {study.words} {mean} ({count(int(first['n']), 'seed')})."]
+    first, shared = study.best, list(map(study.named, study.first))
+    value, sure = study.number(first["mean"]), _sureness(study, first)
     if len(study.configurations) == 1:
-        return [f"The only configuration reached a {study.words} of {mean}{_sureness(study, first)}."]
-    return [f"{first['label']} is best: {study.words} {mean}{_sureness(study, first)}."]
+        return [f"The only configuration{_finished(study)} reached a {study.words} of {value}{sure}."]
+    extreme = f"{'lowest' if study.is_cost else 'highest'} {study.words}"
+    if len(shared) > 1:
+        holds = f"{listed(shared)} share the {extreme}, {value} ({study.repeated(first['label'])} each)"
+    else:
+        holds = f"{shared[0]} has the {extreme}, {value}{sure if first['n_units'] > 1 else ''}"
+    doubt = _doubt(study)
+    if doubt:
+        return [f"Which configuration is best cannot be told: {holds}{doubt}."]
+    if len(shared) > 1 or study.untold or study.untested:
+        return [f"{holds}."]
+    return [f"{shared[0]} is best: {study.words} {value}{sure}."]
 
 
 def several_data_sets(study: Study) -> list[str]:
@@ -47,12 +59,14 @@ def several_data_sets(study: Study) -> list[str]:
 
 
 def single_seed(study: Study) -> list[str]:
-    """Say what one seed cannot tell."""
-    if not study.has_result or study.best["n"] != 1:
+    """Say what one repeat cannot tell."""
+    if not study.has_result or study.best["n_units"] != 1:
         return []
-    many = len(study.configurations) > 1
-    told = "whether it would be best again cannot be told" if many else "how sure that is cannot be told"
-    return [f"It was run with one seed: {told}. Run more, such as seed='range(0,10)'."]
+    if study.best["n_finished"] + study.best["n_failed"] > 1:
+        return [f"Only one of its {study.repeats.noun}s finished: how sure its mean is cannot be told."]
+    if study.kind != "seed":
+        return [f"It was run on one {study.kind}: how sure that is cannot be told. Run more."]
+    return ["It was run with one seed: how sure that is cannot be told. Run more, such as seed='range(0,10)'."]
 
 
 def rivals(study: Study) -> list[str]:
@@ -60,40 +74,45 @@ def rivals(study: Study) -> list[str]:
     others = study.with_best
     if not len(others):
         return []
-    untold, n = study.untold, len(study.configurations) - 1
-    untested = int((others["test"] == "none").sum())
+    untold, untested, n = study.untold, len(study.untested), len(study.configurations) - 1
     if untested == n:
-        return [] if study.best["n"] == 1 else [f"None of the {count(n, 'other')} has enough seeds for a test."]
+        return []
     few = "has" if untested == 1 else "have"
     said = [f"Of the others, {untested:,} {few} too few results for a test."] if untested else []
+    whom = study.best["label"] if len(study.first) > 1 else "it"
+    if _doubt(study):
+        return said
     if untold:
         be = "configuration" if n == 1 else "configurations"
-        whom = study.best["label"] if len(study.first) > 1 else "it"
-        if len(untold) == n > 1:
-            return [f"None of the {n:,} others can be told from {whom}."]
-        return [f"{len(untold):,} of {n:,} other {be} cannot be told from {whom}: {listed(untold)}.", *said]
+        names = listed(list(map(study.named, untold)))
+        return [f"{len(untold):,} of {n:,} other {be} cannot be told from {whom}: {names}.", *said]
     if untested:
         return [f"It can be told from the {count(n - untested, 'other')} that could be tested.", *said]
     return ["It can be told from the other one." if n == 1 else f"It can be told from all {n:,} others."]
 
 
 def more_seeds(study: Study) -> list[str]:
-    """Say how many seeds would tell the nearest rival apart."""
+    """Say how many seeds would tell the nearest rival apart, on which condition, and what else is possible."""
     rows = study.with_best[study.with_best["label"].isin(study.untold)] if study.untold else study.with_best[:0]
-    if not len(rows):
+    if not len(rows) or study.kind != "seed":
         return []
-    row, n = rows.iloc[0], int(study.best["n"])
-    needed, apart = float(row["more_seeds"]), study.number(abs(row["difference"]))
-    doubled = int((rows["more_seeds"] <= n).sum())
-    said = [f"With {n:,} more seeds of each, {doubled:,} of these would probably be told apart."] * (doubled > 0)
-    if math.isnan(needed) or (doubled and needed <= n):
-        return said
+    row = rows.iloc[0]
+    needed, fewest = float(row["more_seeds"]), float(row["fewest_more_seeds"])
+    if math.isnan(fewest):
+        return []
+    far, own = study.number(max(abs(row["low"]), abs(row["high"]))), f"own {percent(study.confidence)} interval"
+    chance = "with a probability of 80 %"
     if needed > MANY_SEEDS:
-        return [*said, f"To tell {row['label']} apart, not even a thousand more would do."]
+        so_many = "more than a thousand more seeds" if fewest > MANY_SEEDS else count(int(fewest), "more seed")
+        return [
+            f"The difference to {row['label']} is at most {far} (its {own}): if it is that "
+            f"much, {so_many} of each would show it {chance}; if it is less, it takes more."
+        ]
+    none = " and for no difference at all" if row["low"] < 0 < row["high"] else ""
+    allows = f"; its {own}, {_span(study, row)}, allows for as few as {int(fewest):,}{none}" if fewest < needed else ""
     return [
-        *said,
-        f"If its distance to {row['label']} stays {apart}, it takes about {count(int(needed), 'more seed')} "
-        "of each to see it.",
+        f"If the true difference to {row['label']} is the observed {study.number(abs(row['difference']))}, "
+        f"{count(int(needed), 'more seed')} of each would show it {chance}{allows}."
     ]
 
 
@@ -105,11 +124,17 @@ def against_baseline(study: Study) -> list[str]:
     row = rows.iloc[0]
     if row["label"] != study.best["label"]:
         return [f"The baseline, {row['reference_label']}, is the best itself."]
-    apart, low, high = (signed(study.number(row[name])) for name in ("difference", "low", "high"))
-    between = "" if math.isnan(row["low"]) else f" ({percent(study.confidence)} interval {low} to {high})"
+    family = len(study.configurations) - 1  # the best was picked among as many: an interval for all of them at once
+    found = study.difference(row["label"], row["reference_label"], 1 - (1 - study.confidence) / family)
+    apart, low, high = (signed(study.number(value)) for value in (row["difference"], found.low, found.high))
+    simultaneous = "" if family == 1 else "simultaneous "
+    between = "" if math.isnan(found.low) else f" ({simultaneous}{percent(study.confidence)} interval {low} to {high})"
     p = "not tested" if math.isnan(row["p_holm"]) else f"p {_equals(row['p_holm'])}"
     doubt = "" if row["distinguishable"] else ", which may be chance"
-    return [f"Against the baseline {row['reference_label']} it makes a difference of {apart}{between}, {p}{doubt}."]
+    return [
+        f"Against the baseline {study.named(row['reference_label'])} it makes a difference of "
+        f"{apart}{between}, {p}{doubt}."
+    ]
 
 
 def by_validation(study: Study) -> list[str]:
@@ -124,8 +149,8 @@ def by_validation(study: Study) -> list[str]:
         return ["Validation accuracy, which does not look at the test set, chooses the same."]
     row = study.configurations[study.configurations["label"] == chosen].iloc[0]
     return [
-        f"Validation accuracy, which does not look at the test set, chooses {chosen}, whose {study.words} is "
-        f"{study.number(row['mean'])}: that is the honest number for a choice among {len(study.configurations):,}."
+        f"Validation accuracy, which does not look at the test set, chooses {study.named(chosen)}, whose {study.words} "
+        f"is {study.number(row['mean'])}."
     ]
 
 
@@ -149,16 +174,44 @@ def optimistic(study: Study) -> list[str]:
 
 
 def failures(study: Study) -> list[str]:
-    """Count what did not finish, and say if it bears on the best."""
+    """Count what has no result, say what it counts as, and name what never finished."""
     lost = [state for state in study.states if state != "finished"]
-    if not lost:
+    parts = []
+    if lost:
+        kinds = listed([f"{lost.count(state):,} {state}" for state in dict.fromkeys(sorted(lost))])
+        parts.append(f"{len(lost):,} of {count(len(study.states), 'run')} did not finish ({kinds})")
+    if study.without_value:
+        many = f"{len(study.without_value):,}" if lost else count(len(study.without_value), "run")
+        parts.append(f"{many} finished without a real {study.words}")
+    if not parts:
         return []
-    kinds = listed([f"{lost.count(state):,} {state}" for state in dict.fromkeys(sorted(lost))])
-    said = [f"{len(lost):,} of {count(len(study.states), 'run')} did not finish ({kinds}); no mean counts them."]
+    said = [f"{' and '.join(parts)}; {_counting(study)}."]
+    never = study.never_finished
+    if never and study.has_result:
+        whose = "one configuration" if len(never) == 1 else f"{len(never):,} configurations"
+        said.append(f"No run of {whose} finished: {listed(never)}.")
     missing = int(study.best["n_failed"]) if study.has_result else 0
-    if missing:
-        said.append(f"The best itself lost {count(missing, 'seed')}: its mean is that of its luckier ones.")
+    if missing and study.best["n"] == study.best["n_finished"]:
+        whose = count(missing, study.repeats.noun)
+        said.append(f"The best itself lost {whose}: its mean is that of its luckier ones.")
     return said
+
+
+def _counting(study: Study) -> str:
+    """Say what the runs without a result count as."""
+    table = study.configurations
+    n_stand, n_failed = int((table["n"] - table["n_finished"]).sum()), int(table["n_failed"].sum())
+    if not n_stand:
+        return "no mean counts them"
+    chance = sorted({value for value in plain(study.runs["chance_accuracy"]) if isinstance(value, float)})
+    span = f" ({listed([study.number(value) for value in {chance[0]: 0, chance[-1]: 0}], 2).replace(' and ', ' to ')})"
+    others = "" if n_stand == n_failed == len(study.states) - _n_results(study) else ", the others not at all"
+    whose = "each" if not others else f"{n_stand:,} of them"
+    return f"{whose} count{'s' * (not others or n_stand == 1)} as guessing{span} in means, order and tests{others}"
+
+
+def _n_results(study: Study) -> int:
+    return int(study.configurations["n_finished"].sum())
 
 
 PARTS: Sequence[Callable[[Study], list[str]]] = (
@@ -180,11 +233,43 @@ PARTS: Sequence[Callable[[Study], list[str]]] = (
 """The matters of an answer, in the order in which they are told."""
 
 
-def _sureness(study: Study, row: dict[str, object]) -> str:
-    n = int(str(row["n"]))
+def _sureness(study: Study, row: Mapping[str, object]) -> str:
+    """Say how sure a mean is; the interval holds for all configurations at once, so for one picked by its mean, too."""
+    n, label = int(str(row["n_units"])), row["label"]
     if n < 2:
-        return ", one seed"
-    return f" ± {study.number(row['half'])} ({percent(study.confidence)}, {count(n, 'seed')})"
+        return f", one {study.kind}"
+    if row["std"] == 0:
+        return f", the same in all {study.repeated(label)}"
+    k = int((study.configurations["n_units"] > 1).sum())
+    at_once = f", simultaneous for all {k:,}" if k > 1 else ""
+    return f" ± {study.number(row['half'])} ({percent(study.confidence)}{at_once}; {study.repeated(label)})"
+
+
+def _doubt(study: Study) -> str:
+    """Say why nobody can be told to be the best, if nothing that finished can be told from the first."""
+    n, never = len(study.configurations) - 1, len([one for one in study.never_finished])
+    rivals = n - never
+    if not rivals or len(study.untold) + len(study.untested) < rivals:
+        return ""
+    if not study.untold:
+        if study.best["n_units"] == 1:
+            return f", but one {study.kind} does not tell whether it would again"
+        return ", but no other has enough results for a test"
+    whom = study.best["label"] if len(study.first) > 1 else "it"
+    others = "the other one cannot" if rivals == 1 else f"none of the {rivals:,} others can"
+    that_finished = f" {'that' if rivals > 1 else 'which'} finished" * (never > 0)
+    if rivals == 1:
+        return f", but the other one{that_finished} cannot be told from {whom}"
+    return f", but {others.removesuffix(' can')}{that_finished} can be told from {whom}"
+
+
+def _finished(study: Study) -> str:
+    """Give what a name of the best would have in brackets."""
+    return study.named(study.best["label"]).removeprefix(str(study.best["label"]))
+
+
+def _span(study: Study, row: "pd.Series[Any]") -> str:
+    return f"{signed(study.number(row['low']))} to {signed(study.number(row['high']))}"
 
 
 def _equals(p: float) -> str:

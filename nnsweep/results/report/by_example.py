@@ -9,10 +9,12 @@ from nnsweep.results.report.wording import NOTHING, as_sentence, listed, percent
 def sentences(study: Study) -> list[str]:
     """Say which configurations cannot be told from the best by the test examples."""
     found = study.by_example
+    if found.attrs.get("differ"):
+        return ["The runs were not all tested on the same examples, so they are not compared example by example."]
     tested = found[found["test"] != "none"]
     if not len(tested):
         return []
-    untold = [str(label) for label in tested["label"][~tested["distinguishable"]]]
+    untold = [study.named(label) for label in tested["label"][~tested["distinguishable"]]]
     n = f"On the {whole(float(tested['n_examples'].iloc[0]))} test examples themselves, "
     if not untold:
         return [f"{n}{'the other one differs' if len(tested) == 1 else f'all {len(tested):,} others differ'} from it."]
@@ -26,9 +28,9 @@ def section(study: Study) -> Section | None:
         return None
     named = str(found["reference_label"].iloc[0])
     columns = [
-        Column("configuration", lambda row: str(row["label"]), "label"),
+        Column("configuration", lambda row: study.named(row["label"]), "label"),
         Column("difference", lambda row: signed(study.accuracy(row["difference"])), "difference"),
-        Column(f"{percent(study.confidence)} interval", lambda row: _span(study, row), "low"),
+        Column(f"own {percent(study.confidence)} interval", lambda row: _span(study, row), "low"),
         Column("only this right", lambda row: whole(row["b"]), "b", True),
         Column("only the best right", lambda row: whole(row["c"]), "c", True),
         Column("test", lambda row: str(row["test"]), "test", True),
@@ -39,7 +41,7 @@ def section(study: Study) -> Section | None:
         columns = [column for column in columns if column.key not in ("b", "c")]
     table = Table(
         name="examples",
-        caption=f"Each configuration minus the best, {named}, on the same test examples.",
+        caption=f"Each configuration minus the best, {named}, on the same test examples: the networks that finished.",
         frame=found,
         columns=tuple(columns),
         untold=frozenset(

@@ -25,21 +25,22 @@ def small_enough(study: Study) -> list[str]:
         return []
     if study.is_cost:
         return []
-    chosen = smallest_within_one_standard_error(table)
+    chosen = smallest_within_one_standard_error(table, error="standard_error")
     if chosen.smallest is None:
         return []
     best, small = study.best, next(iter(rows(table.loc[[chosen.smallest]])))
     if best[PARAMETERS] == small[PARAMETERS]:
         return ["No smaller network comes within one standard error of it."]
+    value = study.number(small["mean"])
     return [
-        f"The smallest network within one standard error of it is {small['label']}: {study.number(small['mean'])} with "
+        f"The smallest network within one standard error of it is {study.named(small['label'])}: {value} with "
         f"{whole(small[PARAMETERS])} parameters instead of {whole(best[PARAMETERS])}."
     ]
 
 
 def on_edge(study: Study) -> list[str]:
-    """Warn if a number of the best is the smallest or the largest that was tried."""
-    if not study.has_result or not study.is_accuracy:
+    """Warn if results rise beyond chance towards a number of the best that is the smallest or the largest tried."""
+    if not study.has_result or not study.is_accuracy or len(study.first) > 1:
         return []
     found = _edges(study)
     return [
@@ -59,7 +60,7 @@ def section(study: Study) -> Section | None:
         return None
     found["front"] = ["yes" if on else "" for on in pareto_front(found, price, "mean")]
     columns = [
-        Column("configuration", lambda row: str(row["label"]), "label"),
+        Column("configuration", lambda row: study.named(row["label"]), "label"),
         Column(study.words, lambda row: study.number(row["mean"]), "mean"),
         Column("parameters", lambda row: whole(row[PARAMETERS]), PARAMETERS),
         Column("Mflop an epoch", _millions, "epoch_flops", True),
@@ -92,7 +93,10 @@ def _beyond(found: Sequence[Edge]) -> str:
     be = "is the" if len(found) == 1 else "are the"
     further = [f"{_last(edge.name)}={edge.further:g}" for edge in found if edge.further is not None]
     way_out = f" (try {', '.join(further)})" if further else ""
-    return f"Its {values} {be} {found[0].side} tried: a better one may lie beyond{way_out}."
+    return (
+        f"Its {values} {be} {found[0].side} tried, and the result can be told from that of the next value: a better "
+        f"one may lie beyond{way_out}."
+    )
 
 
 def _last(name: str) -> str:
@@ -102,13 +106,20 @@ def _last(name: str) -> str:
 def _edges(study: Study) -> list[Edge]:
     """Find edges among the numbers of the settings, and in depth and width where they vary."""
     table, names = study.configurations, study.settings
-    found = edges(_values(table, names), names, _values(table, names)[0])
+    tried = _values(table, names)
+    told = {*study.with_best["label"][study.with_best["distinguishable"]]}
+    is_told = dict(zip(tried, [label in told for label in table["label"]], strict=True))
+    found = edges(tried, names, tried[0], differs=is_told.__getitem__)
     if not set(names) & set(ARCHITECTURE) or not {"depth", "width"} <= set(table.columns):
         return found
     sizes = ["depth", "width"]
     names = [*sizes, *(name for name in names if name not in ARCHITECTURE)]
-    tried = [row[:2] + tuple(map(str, row[2:])) for row in _values(table, names)]
-    return [*found, *(edge for edge in edges(tried, names, tried[0]) if edge.name in sizes)]
+    sized = [row[:2] + tuple(map(str, row[2:])) for row in _values(table, names)]
+    is_told = dict(zip(sized, is_told.values(), strict=True))
+    return [
+        *found,
+        *(edge for edge in edges(sized, names, sized[0], differs=is_told.__getitem__) if edge.name in sizes),
+    ]
 
 
 def _values(table: pd.DataFrame, names: list[str]) -> list[Values]:

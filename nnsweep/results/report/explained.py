@@ -10,7 +10,7 @@ LEAST_SHARE = 0.01
 
 
 def sentences(study: Study) -> list[str]:
-    """Say what share of the variance each setting explains, and what the seeds leave."""
+    """Say what share of the variance each setting explains, and what is left."""
     found = study.effects
     if not len(found):
         return []
@@ -18,11 +18,14 @@ def sentences(study: Study) -> list[str]:
     noise = of_all.pop(RESIDUAL, 0.0)
     told = sorted(((term, part) for term, part in of_all.items() if term != TOTAL), key=lambda pair: -pair[1])
     large = [(term_words(term), percent(part)) for term, part in told if part >= LEAST_SHARE]
-    first = f"Of the variance of {study.words} between all runs, "
+    means = f"the means of all {study.kind}s" if study.repeats.units != study.repeats.axes else "all runs"
+    first = f"Of the variance of {study.words} between {means}, "
+    residual = str(found.attrs["residual"])
+    left = f"what {residual} differ by" if residual == f"{study.kind}s" else f"what is left ({residual})"
     if not large:
-        return [f"{first}no setting explains as much as {percent(LEAST_SHARE)}; seeds explain {percent(noise)}."]
+        return [f"{first}no setting explains as much as {percent(LEAST_SHARE)}; {left} is {percent(noise)}."]
     seen = [f"{large[0][0]} explains {large[0][1]}", *(f"{name} {part}" for name, part in large[1:])]
-    return [f"{first}{listed(seen)}; what seeds differ by is {percent(noise)}."]
+    return [f"{first}{listed(seen)}; {left} is {percent(noise)}."]
 
 
 def section(study: Study) -> Section | None:
@@ -30,8 +33,9 @@ def section(study: Study) -> Section | None:
     found = study.effects
     if not len(found):
         return None
+    residual = str(found.attrs["residual"])
     columns = (
-        Column("term", lambda row: term_words(str(row["term"])), "term"),
+        Column("term", lambda row: term_words(str(row["term"]), residual), "term"),
         Column("share (η²)", lambda row: share(row["eta_squared"]), "eta_squared"),
         Column("without bias (ω²)", lambda row: share(row["omega_squared"]), "omega_squared"),
         Column("degrees of freedom", lambda row: whole(row["df"]), "df", is_wide=True),
@@ -39,7 +43,7 @@ def section(study: Study) -> Section | None:
         Column("p", lambda row: probability(row["p"]), "p"),
     )
     caption = (
-        f"Shares of the variance of {study.words}: settings, pairs of them ({TIMES}), and what is left between seeds."
+        f"Shares of the variance of {study.words}: settings, pairs of them ({TIMES}), and what is left: {residual}."
     )
     frame = found[found["term"] != TOTAL].reset_index(drop=True)
     table = Table(name="effects", caption=caption, frame=frame, columns=columns)
@@ -47,7 +51,7 @@ def section(study: Study) -> Section | None:
     return Section(name="effects", heading="What explains the differences", points=notes, tables=(table,))
 
 
-def term_words(term: str) -> str:
+def term_words(term: str, residual: str = "seeds") -> str:
     """Name a term of an analysis of variance for a reader.
 
     Examples
@@ -56,5 +60,5 @@ def term_words(term: str) -> str:
     ('learning_rate', 'seeds (residual)')
     """
     if term == RESIDUAL:
-        return "seeds (residual)"
+        return f"{residual} (residual)"
     return f" {TIMES} ".join(part.rpartition(".")[2] for part in term.split(":"))

@@ -7,7 +7,7 @@ from nnsweep.results.fair import FairComparison, fair_comparison
 from nnsweep.results.grouping import BARE
 from nnsweep.results.report.content import Column, Row, Section, Table
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import NOTHING, as_sentence, metric_words, signed, whole
+from nnsweep.results.report.wording import as_sentence, metric_words, percent, signed, whole, with_half
 
 MOST_WARNINGS = 3
 
@@ -22,7 +22,9 @@ def section(study: Study) -> Section | None:
         Column("compared", lambda row: _subject(row, found.subject), "label"),
         Column("own best setting", lambda row: _setting(row, found.tuned), "setting"),
         Column(metric_words(found.reported), lambda row: _mean(study, row), "mean"),
-        Column("seeds", lambda row: whole(row["n"]), "n", True),
+        Column(
+            f"{study.repeats.noun}s", _repeats, "n", is_wide=(found.table["n_finished"] == found.table["n_ended"]).all()
+        ),
         Column(same, lambda row: study.number(row["same_mean"]), "same_mean"),
         Column("gain", lambda row: signed(study.number(row["gain"])), "gain"),
         Column("settings tried", lambda row: whole(row["n_settings"]), "n_settings", True),
@@ -31,7 +33,8 @@ def section(study: Study) -> Section | None:
         columns = [column for column in columns if column.key not in ("same_mean", "gain")]
     table = Table(
         name="fair",
-        caption="Each one where it is best, ± its standard deviation over seeds, beside all at one setting.",
+        caption=f"Each one where it is best, beside all at one setting; ± half of the {percent(study.confidence)} "
+        "intervals, simultaneous for all that were tried.",
         frame=found.table,
         columns=tuple(columns),
         best=frozenset({0}),
@@ -55,7 +58,7 @@ def _found(study: Study) -> FairComparison | None:
     if not study.has_result or not study.is_accuracy or study.by is not None:
         return None
     try:
-        return fair_comparison(study.runs, reported=study.metric)
+        return fair_comparison(study.runs, reported=study.metric, confidence=study.confidence)
     except ConfigError:
         return None
 
@@ -71,6 +74,11 @@ def _setting(row: Row, names: Sequence[str]) -> str:
     return " ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in told)
 
 
+def _repeats(row: Row) -> str:
+    """Say how many repeats count, or how many of them finished."""
+    finished, ended = whole(row["n_finished"]), whole(row["n_ended"])
+    return whole(row["n"]) if finished == ended else f"{finished} of {ended}"
+
+
 def _mean(study: Study, row: Row) -> str:
-    mean, std = study.number(row["mean"]), study.number(row["std"])
-    return mean if std == NOTHING else f"{mean} ± {std}"
+    return with_half(study.number(row["mean"]), study.number(row["half"]))

@@ -5,12 +5,12 @@ from nnsweep.results.report.content import Picture, Section
 from nnsweep.results.report.study import Study
 
 CAPTIONS = {
-    "grid": "Means over seeds by the two settings that vary most, a panel for each other choice; the best is framed.",
-    "seeds": "Every seed of the best configurations, with mean and interval.",
-    "effects": "The share of the variance that each setting, each pair of them and the seeds account for.",
+    "grid": "Means by the two settings that vary most, a panel for each other choice; the best is framed.",
+    "seeds": "Every run of the best configurations, with mean and simultaneous interval.",
+    "effects": "The share of the variance that each setting, each pair of them and chance account for.",
     "cost": "Accuracy against the number of parameters, with the front that nothing cheaper reaches.",
     "cost_seconds": "Accuracy against seconds of training, with the front that nothing cheaper reaches.",
-    "mean_curves": "Learning curves of the best configurations: means over seeds, with bands.",
+    "mean_curves": "Learning curves of the best configurations: means, with bands.",
     "learning_curves": "Learning curves of the best runs.",
     "schedules": "The learning rates as they were, epoch by epoch.",
     "parallel": "Every configuration as a line through its settings to its result.",

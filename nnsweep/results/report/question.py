@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from nnsweep.results.frame import plain, settings
-from nnsweep.results.grouping import ARCHITECTURE, SEED
+from nnsweep.results.grouping import ARCHITECTURE
+from nnsweep.results.repeats import KINDS, repeats_of
 from nnsweep.results.report.content import Column, Section, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import count, listed
@@ -16,11 +17,10 @@ SAMPLES = {"n_train_samples": "training", "n_val_samples": "validation", "n_test
 
 def question(study: Study) -> Section:
     """Say what the study asked."""
-    runs = study.runs
     return Section(
         name="question",
         heading="The question",
-        sentences=tuple(filter(None, [_extent(study), _data(runs), _seeds(study)])),
+        sentences=tuple(filter(None, [_extent(study), _data(study), _repeats(study)])),
         tables=_varied(study),
     )
 
@@ -30,27 +30,46 @@ def _extent(study: Study) -> str:
     return f"{count(len(study.runs), 'run')}{of}, of {count(len(study.configurations), 'configuration')}."
 
 
-def _data(runs: pd.DataFrame) -> str:
+def _data(study: Study) -> str:
+    runs = study.runs
     names = _values(runs, "data") if "data" in runs.columns else []
     if not names:
         return ""
-    known = {kind: _values(runs, name) for name, kind in SAMPLES.items() if name in runs.columns}
-    sizes = [f"{int(float(values[0])):,} {kind}" for kind, values in known.items() if len(values) == 1]
-    return f"The data: {listed(names)}{f' ({listed(sizes)} examples)' if sizes else ''}."
+    known = {kind: [*map(float, _numbers(runs, name))] for name, kind in SAMPLES.items() if name in runs.columns}
+    alike = len(names) == 1
+    sizes = [f"{_span(values)} {kind}" for kind, values in known.items() if values and (alike or len({*values}) == 1)]
+    other = f", others in each {study.kind}" if study.repeats.changes_test_set else ""
+    return f"The data: {listed(names)}{f' ({listed(sizes)} examples{other})' if sizes else ''}."
 
 
-def _seeds(study: Study) -> str:
-    if not study.seeds:
+def _span(values: Sequence[float]) -> str:
+    low, high = (f"{int(end):,}" for end in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def _numbers(runs: pd.DataFrame, name: str) -> list[float]:
+    return [value for value in plain(runs[name]) if isinstance(value, int | float)]
+
+
+def _repeats(study: Study) -> str:
+    """Say by what configurations are repeated, and how often."""
+    axes, runs = study.repeats.axes, study.runs
+    if not axes:
         return "The runs have no seeds."
-    names = [str(seed) for seed in study.seeds]
-    span = f"{names[0]} to {names[-1]}" if _is_range(study.seeds) else listed(names, MANY)
-    counts = study.configurations["n"] + study.configurations["n_failed"]
-    whole = "" if counts.nunique() == 1 else f"; a configuration has {counts.min():,} to {counts.max():,} of them"
-    return f"{count(len(names), 'seed').capitalize()} ({span}){whole}."
+    counts = study.configurations["n_finished"] + study.configurations["n_failed"]
+    noun = study.repeats.noun
+    whole = f"; a configuration has {counts.min():,} to {counts.max():,} {noun}s" if counts.nunique() > 1 else ""
+    values = {name: sorted(set(plain(runs[name])), key=lambda value: (isinstance(value, str), value)) for name in axes}
+    told = [f"{count(len(found), KINDS[name])} ({_names(found)})" for name, found in values.items()]
+    return f"{listed(told).capitalize()}{whole}."
 
 
-def _is_range(seeds: Sequence[object]) -> bool:
-    return len(seeds) > 2 and seeds == list(range(int(str(seeds[0])), int(str(seeds[0])) + len(seeds)))
+def _names(values: Sequence[object]) -> str:
+    return f"{values[0]} to {values[-1]}" if _is_range(values) else listed([str(value) for value in values], MANY)
+
+
+def _is_range(values: Sequence[object]) -> bool:
+    return len(values) > 2 and values == list(range(int(str(values[0])), int(str(values[0])) + len(values)))
 
 
 def _varied(study: Study) -> tuple[Table, ...]:
@@ -69,7 +88,7 @@ def _varied(study: Study) -> tuple[Table, ...]:
 
 def same(runs: pd.DataFrame) -> tuple[str, ...]:
     """List the settings that all runs have in common."""
-    found = {name: _values(runs, name) for name in settings(runs) if name != SEED}
+    found = {name: _values(runs, name) for name in settings(runs) if name not in repeats_of(runs).axes}
     alike = [f"{name}={values[0]}" for name, values in found.items() if len(values) == 1]
     return (f"The same in all runs: {', '.join(alike)}.",) if alike else ()
 

@@ -12,12 +12,14 @@ import pandas as pd
 from nnsweep.errors import DataError
 from nnsweep.results.comparison import compare
 from nnsweep.results.configurations import configurations
+from nnsweep.results.difference import Difference, difference
 from nnsweep.results.effects import effects
 from nnsweep.results.example_comparison import compare_examples
 from nnsweep.results.frame import plain, rows
-from nnsweep.results.grouping import SEED, Configuration, grouped
+from nnsweep.results.grouping import Configuration, grouped, with_failures
 from nnsweep.results.labels import outcomes
-from nnsweep.results.ranking import smaller_is_better
+from nnsweep.results.ranking import counted, smaller_is_better
+from nnsweep.results.repeats import Repeats, repeats_of
 from nnsweep.results.report.wording import digits, fixed, metric_words
 from nnsweep.results.variance import RESIDUAL
 
@@ -68,6 +70,8 @@ class Study:
         The columns that make a configuration.
     confidence : float
         Of the intervals.
+    failures : {"chance", "ignore"}
+        What failed runs count as, everywhere in the report; see `nnsweep.results.grouping.grouped`.
     origin : Origin
         Where the runs are from.
     """
@@ -80,16 +84,45 @@ class Study:
     baseline: str | Mapping[str, object] | None = None
     by: Sequence[str] | None = None
     confidence: float = 0.95
+    failures: str = "chance"
     origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "runs", _complete(self.runs))
+        object.__setattr__(self, "runs", with_failures(_complete(self.runs), self.failures))
 
     @cached_property
     def configurations(self) -> pd.DataFrame:
-        """The configurations, the best first, with the half of their intervals."""
+        """The configurations, the best first, with the half of their simultaneous intervals."""
         found = configurations(self.runs, self.metric, by=self.by, confidence=self.confidence)
-        return found.assign(half=found["high"] - found["mean"])
+        half = found["high_simultaneous"] - found["mean"]
+        return found.assign(half=half.clip(upper=1.0) if self.is_accuracy else half)
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """How runs repeat each other."""
+        return repeats_of(self.runs)
+
+    @property
+    def kind(self) -> str:
+        """What one independent result is called: seed, fold, split."""
+        return self.repeats.kind
+
+    def named(self, label: object) -> str:
+        """Name a configuration, with how many of its repeats finished if some failed."""
+        one = self._by_label.get(str(label))
+        if one is None or not one.n_failed:
+            return str(label)
+        nouns = f"{one.repeats.noun}{'s' * (one.n_ended != 1)}"
+        return f"{label} ({len(one.counted):,} of {one.n_ended:,} {nouns} finished)"
+
+    def repeated(self, label: object) -> str:
+        """Say how often a configuration was repeated."""
+        return self.repeats.count([*self._by_label[str(label)].values])
+
+    def difference(self, label: str, reference: str, confidence: float) -> Difference:
+        """Compare two configurations at another confidence."""
+        one, other = self._by_label[label], self._by_label[reference]
+        return difference(one.units, other.units, confidence=confidence, overlap=self.repeats.overlap)
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
@@ -105,11 +138,27 @@ class Study:
 
     @cached_property
     def untold(self) -> list[str]:
-        """The labels of what was tested and cannot be told from the best."""
+        """The labels of what was tested and cannot be told from the best; what never finished is not the best."""
         if not len(self.with_best):
             return []
-        tested = self.with_best["test"] != "none"
+        tested = (self.with_best["test"] != "none") & (self.with_best["n_finished"] > 0)
         labels: list[str] = self.with_best["label"][tested & ~self.with_best["distinguishable"]].tolist()
+        return labels
+
+    @property
+    def untested(self) -> list[str]:
+        """The labels of what finished and has too few results for a test."""
+        if not len(self.with_best):
+            return []
+        few = (self.with_best["test"] == "none") & (self.with_best["n_finished"] > 0)
+        labels: list[str] = self.with_best["label"][few].tolist()
+        return labels
+
+    @property
+    def never_finished(self) -> list[str]:
+        """The labels of the configurations of which runs failed and none finished."""
+        table = self.configurations
+        labels: list[str] = table["label"][(table["n_finished"] == 0) & (table["n_failed"] > 0)].tolist()
         return labels
 
     @cached_property
@@ -125,7 +174,10 @@ class Study:
 
     @cached_property
     def by_example(self) -> pd.DataFrame:
-        """What `compare_examples` says; no rows if it is not known what the best got right, or test sets differ."""
+        """What `compare_examples` says; no rows if it is not known what the best got right, or test sets differ.
+
+        ``attrs["differ"]`` tells whether they do.
+        """
         known = self.correct and self.has_result and set(self._ids) & set(self.correct)
         if self.metric != "test_accuracy" or not known or len(self.configurations) < 2:
             return pd.DataFrame({"test": []})
@@ -133,14 +185,15 @@ class Study:
         try:
             return compare_examples(self.runs, self.correct, **asked)  # type: ignore[arg-type]
         except DataError:
-            return pd.DataFrame({"test": []})
+            nothing = pd.DataFrame({"test": []})
+            nothing.attrs["differ"] = True
+            return nothing
 
     @property
     def _ids(self) -> list[str]:
         """The ids of the best configuration's runs that count."""
-        (best,) = (one for one in self._groups if one.label == self.best["label"])
         ids = plain(self.runs["run_id"])
-        return [str(ids[row]) for row in best.counted.values()]
+        return [str(ids[row]) for row in self._by_label[str(self.best["label"])].counted.values()]
 
     @cached_property
     def outcomes(self) -> pd.DataFrame:
@@ -160,11 +213,17 @@ class Study:
 
     def rows_of(self, label: str) -> tuple[int, ...]:
         """Give the positions of a configuration's runs."""
-        return next(one.rows for one in self._groups if one.label == label)
+        return self._by_label[label].rows
 
     @cached_property
-    def _groups(self) -> list[Configuration]:
-        return grouped(self.runs, self.metric, by=self.by)
+    def _by_label(self) -> dict[str, Configuration]:
+        return {one.label: one for one in grouped(self.runs, self.metric, by=self.by)}
+
+    @cached_property
+    def without_value(self) -> list[int]:
+        """The positions of the runs that finished without a real value of the metric."""
+        values = counted(self.runs, self.metric)
+        return [row for row, state in enumerate(self.states) if state == "finished" and values[row] is None]
 
     @property
     def is_accuracy(self) -> bool:
@@ -190,8 +249,8 @@ class Study:
 
     @property
     def has_result(self) -> bool:
-        """Whether any run counts."""
-        return bool((self.configurations["n"] > 0).any())
+        """Whether any run finished with a value."""
+        return bool((self.configurations["n_finished"] > 0).any())
 
     @property
     def words(self) -> str:
@@ -202,12 +261,6 @@ class Study:
     def states(self) -> list[str]:
         """The state of each run."""
         return [str(state) for state in plain(self.runs["state"])]
-
-    @cached_property
-    def seeds(self) -> list[object]:
-        """The different seeds, in their order."""
-        found = plain(self.runs[SEED]) if SEED in self.runs.columns else []
-        return sorted({seed for seed in found if seed is not None}, key=lambda seed: (isinstance(seed, str), seed))
 
     def number(self, value: object) -> str:
         """Write a value of the metric, with as many places as the narrowest interval gives sense to."""

@@ -56,7 +56,7 @@ def selection_section(study: Study) -> Section | None:
         return None
     found = study.labelled(optimism_of_configurations(study.runs, by=study.settings))
     columns = [
-        Column("configuration", lambda row: str(row["label"]), "label"),
+        Column("configuration", lambda row: study.named(row["label"]), "label"),
         Column("selected epoch", lambda row: study.accuracy(row["test_accuracy"]), "test_accuracy"),
         Column("last epoch", lambda row: study.accuracy(row["final_test_accuracy"]), "final_test_accuracy"),
         Column("best of all epochs", lambda row: study.accuracy(row["max_test_accuracy"]), "max_test_accuracy"),
@@ -64,7 +64,7 @@ def selection_section(study: Study) -> Section | None:
     ]
     table = Table(
         name="selection",
-        caption="Test accuracy by how its epoch is chosen (means over seeds).",
+        caption="Test accuracy by how its epoch is chosen (means of the runs that finished).",
         frame=found,
         columns=tuple(column for column in columns if found[column.key].notna().any()),
     )
@@ -75,7 +75,7 @@ def selection_section(study: Study) -> Section | None:
 def _configurations(study: Study, labels: list[str], label: str) -> list[str]:
     """Name configurations with runs of a label, those with most first."""
     counts = {
-        str(name): sum(labels[row] == label for row in study.rows_of(str(name)))
+        study.named(name): sum(labels[row] == label for row in study.rows_of(str(name)))
         for name in study.configurations["label"]
     }
     return sorted((name for name, many in counts.items() if many), key=lambda name: -counts[name])

@@ -136,6 +136,17 @@ def share(value: object) -> str:
     return f"{fixed(100 * value, 1)} %" if isinstance(value, float) and not math.isnan(value) else NOTHING
 
 
+def with_half(mean: str, half: str) -> str:
+    """Write a mean with half of its interval, if it has one with a width.
+
+    Examples
+    --------
+    >>> with_half("0.964", "0.003"), with_half("0.964", NOTHING), with_half("0.964", "0.000")
+    ('0.964 ± 0.003', '0.964', '0.964')
+    """
+    return mean if half == NOTHING or not half.strip("0.") else f"{mean} ± {half}"
+
+
 def _real(value: object, style: str) -> str:
     if not isinstance(value, int | float) or math.isnan(value):
         return NOTHING

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from nnsweep.results.plots.cost import Priced, pareto, plot_cost
 from nnsweep.results.plots.groups import Group
 
+OTHERWISE = {"levels": (), "n": 1, "half_width": np.nan, "kind": "seed", "n_failed": 0, "rows": (0,)}
+
 
 def priced(cost, accuracy):
     values = np.array([accuracy])
-    return Priced(Group(label="", levels=(), values=values, n_failed=0, rows=(0,)), cost)
+    return Priced(Group(label="", values=values, mean=accuracy, **OTHERWISE), cost)
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), min_size=1, max_size=12))

@@ -26,7 +26,7 @@ def test_a_cell_tells_mean_interval_and_number_of_seeds(made):
     runs, _ = made(depths=[1], widths=[8, 16], activations=["relu"], schedules=["constant"])
     (axes,) = [axes for axes in plot_grid(runs).axes if axes.texts]
     for column, width in enumerate([8, 16]):
-        mean, _, low, high = interval(runs["test_accuracy"][runs["width"] == width].tolist())
+        mean, _, low, high = interval(runs["test_accuracy"][runs["width"] == width].tolist(), 1 - 0.05 / 2)
         assert cells(axes)[column] == [f"{mean:.3f}", f"±{(high - low) / 2:.3f}", "n=3"]
 
 
@@ -93,7 +93,12 @@ def test_any_two_settings_are_axes(sweep):
 
 @pytest.mark.parametrize(
     ("n_choices", "content"),
-    [(2, "half of its 95 % interval"), (10, "no room for intervals"), (16, "no room for numbers"), (40, "more panels")],
+    [
+        (2, "half of its simultaneous 95 % interval"),
+        (10, "no room for intervals"),
+        (16, "no room for numbers"),
+        (40, "more panels"),
+    ],
 )
 def test_many_panels_fit_on_a_page_with_fewer_numbers_and_then_fewer_panels(made, words, n_choices, content):
     choices = [f"choice{number}" for number in range(n_choices)]

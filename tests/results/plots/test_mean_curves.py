@@ -42,7 +42,7 @@ def test_ten_configurations_have_bands_and_names_and_the_others_are_grey(sweep, 
     assert len(figure.axes[1].collections) == 10
     assert len(figure.axes[1].get_lines()) == 36
     assert legend(figure)[-1] == "26 others"
-    assert "95 % interval of the mean over seeds (n = 3)" in words(figure)
+    assert "95 % interval of each mean over seeds by itself (n = 3)" in words(figure)
 
 
 def test_failed_seeds_are_in_no_mean_and_are_told(holey, words):

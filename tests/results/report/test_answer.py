@@ -15,26 +15,31 @@ from .conftest import history, runs_of, spread
 
 def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.900, turn=1)})
-    # t(9; 0.975) = 2.262; 2.262 * 0.004 / sqrt(10) = 0.00286
-    assert answers.best(study) == ["20-20 is best: test accuracy 0.964 ± 0.003 (95 %, 10 seeds)."]
+    # for two at once: t(9; 0.9875) = 2.685; 2.685 * 0.004 / sqrt(10) = 0.0034
+    assert answers.best(study) == [
+        "20-20 is best: test accuracy 0.964 ± 0.003 (95 %, simultaneous for all 2; 10 seeds)."
+    ]
 
 
 def test_another_confidence_is_named(study_of):
     study = study_of({"20-20": spread(0.964, size=0.02), "8": spread(0.900, turn=1)}, confidence=0.99)
-    # t(9; 0.995) = 3.250; 3.25 * 0.02 / sqrt(10) = 0.0206
-    assert "± 0.021 (99 %, 10 seeds)" in answers.best(study)[0]
+    # t(9; 0.9975) = 3.690; 3.69 * 0.02 / sqrt(10) = 0.0233
+    assert "± 0.023 (99 %, simultaneous for all 2; 10 seeds)" in answers.best(study)[0]
 
 
 def test_a_cost_is_best_where_it_is_least(study_of):
     study = study_of({"20-20": spread(0.9), "8": spread(0.8, turn=1)}, metric="duration_seconds")
     study.runs["duration_seconds"] = [2.0] * 10 + [1.0] * 10
-    assert answers.best(study) == ["8 is best: duration seconds 1 ± 0 (95 %, 10 seeds)."]
+    assert answers.best(study) == ["8 is best: duration seconds 1, the same in all 10 seeds."]
 
 
 def test_equal_bests_are_named_together(study_of):
     study = study_of({"20-20": [0.9, 0.92], "8": [0.92, 0.9], "20": [0.8, 0.7]})
-    assert answers.best(study) == ["20-20 and 8 are best alike: test accuracy 0.910 (2 seeds)."]
-    assert answers.rivals(study) == ["None of the 2 others can be told from 20-20."]
+    assert answers.best(study) == [
+        "Which configuration is best cannot be told: 20-20 and 8 share the highest test accuracy, 0.910 (2 seeds each)"
+        ", but none of the 2 others can be told from 20-20."
+    ]
+    assert answers.rivals(study) == []
     assert cost.small_enough(study) == [
         "The smallest network within one standard error of it is 8: 0.910 with 730 parameters instead of 1,930."
     ]
@@ -61,14 +66,19 @@ def test_different_data_are_not_compared_without_a_warning():
 
 def test_runs_on_different_test_sets_are_not_compared_by_example(study_of):
     right = {"8/0.1/0": np.ones(100, dtype=bool), "20/0.1/0": np.ones(30, dtype=bool)}
-    assert by_example.sentences(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == []
+    assert by_example.sentences(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == [
+        "The runs were not all tested on the same examples, so they are not compared example by example."
+    ]
 
 
 def test_one_seed_is_said_to_prove_nothing(study_of):
     study = study_of({"20-20": [0.96], "8": [0.90]})
-    assert answers.best(study) == ["20-20 is best: test accuracy 0.9600, one seed."]
+    assert answers.best(study) == [
+        "Which configuration is best cannot be told: 20-20 has the highest test accuracy, 0.9600, but one seed does "
+        "not tell whether it would again."
+    ]
     assert answers.single_seed(study) == [
-        "It was run with one seed: whether it would be best again cannot be told. Run more, such as seed='range(0,10)'."
+        "It was run with one seed: how sure that is cannot be told. Run more, such as seed='range(0,10)'."
     ]
     assert answers.rivals(study) == []
 
@@ -97,14 +107,20 @@ def test_what_was_not_tested_is_not_called_equal(study_of):
 
 def test_seeds_that_would_tell_two_apart_are_counted(study_of):
     study = study_of({"20-20": spread(0.964, 5), "20": spread(0.962, 5, 0.004, turn=2)})
-    (said,) = answers.more_seeds(study)
-    assert said.startswith("If its distance to 20 stays 0.002, it takes about ")
-    assert int(said.split("about ")[1].split()[0]) == study.with_best["more_seeds"].iloc[0] > 5
+    assert answers.more_seeds(study) == [
+        "If the true difference to 20 is the observed 0.002, 92 more seeds of each would show it with a probability "
+        "of 80 %; its own 95 % interval, \N{MINUS SIGN}0.011 to +0.007, allows for as few as 1 and for no "
+        "difference at all."
+    ]
+    assert study.with_best[["more_seeds", "fewest_more_seeds"]].values.tolist() == [[92, 1]]
 
 
 def test_two_that_are_all_but_equal_are_not_worth_more_seeds(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.96399, size=0.02, turn=2)})
-    assert answers.more_seeds(study) == ["To tell 20 apart, not even a thousand more would do."]
+    assert answers.more_seeds(study) == [
+        "The difference to 20 is at most 0.015 (its own 95 % interval): if it is that much, 8 more seeds of each "
+        "would show it with a probability of 80 %; if it is less, it takes more."
+    ]
 
 
 def test_the_baseline_is_compared_with_the_best(study_of):
@@ -130,8 +146,7 @@ def test_validation_may_choose_another(study_of):
     ]
     study.runs["best_val_accuracy"] = [0.9] * 10 + [0.95] * 10
     assert answers.by_validation(study) == [
-        "Validation accuracy, which does not look at the test set, chooses 8, whose test accuracy is 0.962: that is "
-        "the honest number for a choice among 2."
+        "Validation accuracy, which does not look at the test set, chooses 8, whose test accuracy is 0.962."
     ]
 
 
@@ -168,11 +183,18 @@ def test_the_smallest_network_as_good_as_the_best_is_named(study_of):
 
 def test_a_best_on_the_edge_is_pointed_out():
     rates = [(0.01, 0.90), (0.03, 0.92), (0.1, 0.95)]
-    runs = [record for rate, mean in rates for record in runs_of({"8": spread(mean, 3)}, rate=rate)]
+    runs = [record for rate, mean in rates for record in runs_of({"8": spread(mean, turn=int(1 / rate))}, rate=rate)]
     assert cost.on_edge(Study(runs=frame(runs))) == [
-        "Its learning_rate (0.1) is the largest tried: a better one may lie beyond (try learning_rate=0.3)."
+        "Its learning_rate (0.1) is the largest tried, and the result can be told from that of the next value: a "
+        "better one may lie beyond (try learning_rate=0.3)."
     ]
-    assert cost.on_edge(Study(runs=frame([*runs, *runs_of({"8": spread(0.8, 3)}, rate=0.3)]))) == []
+    assert cost.on_edge(Study(runs=frame([*runs, *runs_of({"8": spread(0.8)}, rate=0.3)]))) == []
+
+
+def test_an_edge_without_a_trend_towards_it_is_none():
+    rates = [(0.01, 0.90), (0.03, 0.9499), (0.1, 0.95)]
+    runs = [record for rate, mean in rates for record in runs_of({"8": spread(mean, turn=int(1 / rate))}, rate=rate)]
+    assert cost.on_edge(Study(runs=frame(runs))) == []
 
 
 def test_what_explains_the_variance_is_told_largest_first(study_of):
@@ -209,7 +231,7 @@ def test_a_best_that_was_still_improving_is_told(study_of, n_rising, begins):
 
 
 def test_the_answer_begins_with_the_best_and_ends_with_the_failures(study_of):
-    said = answer(study_of({"20-20": [*spread(0.964), None], "8": spread(0.9, 11, turn=1)}))
-    assert said[0].startswith("20-20 is best")
+    said = answer(study_of({"20-20": [*spread(0.964), None], "8": [*spread(0.9, turn=1), None]}))
+    assert said[0].startswith("20-20 (10 of 11 seeds finished) is best")
     assert said[-1].startswith("The best itself lost 1 seed")
     assert all(sentence.endswith(".") for sentence in said)
