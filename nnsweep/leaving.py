@@ -1,24 +1,31 @@
 """Leaving: a recorded run's network is used on other data, or written as a file that goes anywhere."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nnsweep.data.reading.table_problems import listing, named, shown, together
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import temporary_folder, whole_file
 from nnsweep.loading import check_name
 from nnsweep.masking import masked
-from nnsweep.messages import visible
+from nnsweep.messages import visible, warn
 from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
 from nnsweep.tracking import model as models
 from nnsweep.tracking import reading, recorded
 from nnsweep.tracking.model_folder import save
-from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.record import RunRecord, Setting
 from nnsweep.tracking.store import Store, resolved_uri
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nnsweep.data.reading.layout import Layout
+
+_MOST_SHOWN = 5
+"""Categories that a model has not seen."""
 
 
 class Found(NamedTuple):
@@ -52,7 +59,9 @@ def found(run: str, experiment: str | None, uri: str | None) -> Found:
     return Found(store, reading.record_of(meant))
 
 
-def predicted(model: Model, data: str, query: str | None = None) -> "pd.DataFrame":
+def predicted(
+    model: Model, data: str, query: str | None = None, settings: Mapping[str, Setting] | None = None
+) -> "pd.DataFrame":
     """Predict the rows of a table, or the files of a folder of texts.
 
     Parameters
@@ -61,6 +70,8 @@ def predicted(model: Model, data: str, query: str | None = None) -> "pd.DataFram
         The network.
     data, query : str
         Any table that `nnsweep.data.reading.raw.read` reads, or a folder.
+    settings : mapping, optional
+        The run's, by dotted name: a text is laid out as the one that the network was trained on.
 
     Returns
     -------
@@ -70,15 +81,19 @@ def predicted(model: Model, data: str, query: str | None = None) -> "pd.DataFram
     Raises
     ------
     DataError
-        If the data cannot be read, or are not what the model wants.
+        If the data cannot be read, or are not what the model wants: a category that it has not seen is warned of, a
+        column without any that it has is refused.
     """
     from nnsweep.data import prepared
+    from nnsweep.data.reading.delimited import AS_WRITTEN
     from nnsweep.data.reading.raw import read
     from nnsweep.data.reading.table_columns import features_of
 
     files = _texts(model, Path(data)) if query is None and os.path.isdir(data) else None
     kinds: Any = {column["name"]: column["kind"] for column in model.columns}
-    table = features_of(read(data, query=query), kinds) if files is None else files
+    layout = _layout(settings or {}) if query is None else AS_WRITTEN
+    table = features_of(read(data, query=query, layout=layout), kinds) if files is None else files
+    _tell_unseen(prepared.unseen(table, model.about["preparation"]), model, data)
     try:
         told = predictor.predictions(model, table, prepared.features)
     except ValueError as error:
@@ -86,6 +101,39 @@ def predicted(model: Model, data: str, query: str | None = None) -> "pd.DataFram
     if files is not None:
         told.insert(0, "file", files["file"].tolist())
     return told
+
+
+def _layout(settings: Mapping[str, Setting]) -> "Layout":
+    """Give the layout of the table that a run was trained on."""
+    from nnsweep.data.reading.layout import Layout
+
+    given = {name: settings.get(f"data.{name}") for name in vars(Layout())}
+    plain: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    texts = {name: str(value) for name, value in plain.items() if name not in ("header", "skip_lines")}
+    return Layout(**plain | texts)
+
+
+def _tell_unseen(unseen: Mapping[str, tuple[int, int, list[str]]], model: Model, data: str) -> None:
+    """Warn of categories that a model has not seen, and refuse columns with no other."""
+    known = {column["name"]: column["categories"] for column in model.about["preparation"]["columns"] if unseen}
+    problems = []
+    for name, (n_unseen, n_values, words) in unseen.items():
+        others = listing([shown(word) for word in words[:_MOST_SHOWN]], len(words[:_MOST_SHOWN]))
+        more = f" and {len(words) - _MOST_SHOWN:,} more" if len(words) > _MOST_SHOWN else ""
+        said = f"{masked(visible(data))}: column {named(name)}"
+        if n_unseen < n_values:
+            warn(
+                f"{said}: {n_unseen:,} of {n_values:,} values are categories that the model has never seen ({others}"
+                f"{more}); for it they are none of its {len(known[name]):,}"
+            )
+            continue
+        categories = listing([shown(category) for category in known[name]], len(known[name]))
+        problems.append(
+            f"{said}: none of its {n_values:,} values is a category that the model has seen ({others}{more}); it knows "
+            f"{categories}: write the column as it was in training"
+        )
+    if problems:
+        raise together(problems)
 
 
 def _texts(model: Model, folder: Path) -> "pd.DataFrame":

@@ -104,6 +104,52 @@ def test_data_that_do_not_fit_are_told_in_a_line_each(change, told, nnsweep, stu
     assert not (study / "told.csv").exists()
 
 
+@pytest.fixture
+def furs(nnsweep, study, monkeypatch):
+    """Train on a table with a category and a code; give a function that predicts a table with other ones."""
+    monkeypatch.setenv("NNSWEEP_CACHE", str(study / "cache"))
+    cells = {"age": range(40), "fur": ["long", "short"] * 20, "code": [1, 2, 7, 7] * 10, "breed": list("abab") * 10}
+    frame = pd.DataFrame(cells)
+    frame.to_csv(study / "cats.txt", sep=" ", index=False, header=False)
+    table = ("data=table", "data.path=cats.txt", "data.header=false", "data.separator=blank", "data.target=3")
+    said = nnsweep(*table, "data.columns.2=category", "arch=linear", "trainer.epochs=3", "tracking.pictures=false")
+    assert said.code == 0, said.err
+
+    def predict(**columns):
+        others = frame[:4].assign(**columns)
+        others.to_csv(study / "new.txt", sep=" ", index=False, header=False)
+        return nnsweep("predict", OTHER, "new.txt")
+
+    return predict
+
+
+def test_categories_that_were_never_seen_are_counted(furs):
+    said = furs(fur=["long", "none", "bald", "none"])
+    assert said.code == 0
+    assert said.err == (
+        "nnsweep: warning: new.txt: column 1: 3 of 4 values are categories that the model has never seen ('none', "
+        "'bald'); for it they are none of its 2\n"
+    )
+
+
+def test_a_column_without_any_known_category_is_refused(furs):
+    said = furs(fur="none", code=["01", "02", "07", "07"])
+    assert (said.code, said.out) == (4, "")
+    assert said.err.splitlines() == [
+        "nnsweep: error: new.txt: column 1: none of its 4 values is a category that the model has seen ('none'); it "
+        "knows 'long', 'short': write the column as it was in training",
+        "nnsweep: error: new.txt: column 2: none of its 4 values is a category that the model has seen ('01', '02', "
+        "'07'); it knows '1', '2', '7': write the column as it was in training",
+    ]
+
+
+def test_whole_numbers_are_one_category_however_written(furs):
+    as_trained = furs()
+    assert as_trained.err == ""
+    for code in ([1.0, 2.0, 7.0, 7.0], ["+1", "2.", "7.00", "7"]):
+        assert furs(code=code) == as_trained
+
+
 def test_no_such_data_run_or_format(nnsweep, sweep, flowers):
     assert (nnsweep("predict", GOOD, "nothing.csv").code, nnsweep("predict", "nobody", "flowers.csv").code) == (4, 2)
     said = nnsweep("predict", GOOD, "flowers.csv", "-o", "told.doc")

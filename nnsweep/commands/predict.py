@@ -46,5 +46,6 @@ def predict(
 
     if output:
         format_ = format_ or format_of(output)
-    table = predicted(found(run, experiment, uri).model(), data, query)
+    meant = found(run, experiment, uri)
+    table = predicted(meant.model(), data, query, meant.record.settings)
     write(table, output or binary_output(), format_)

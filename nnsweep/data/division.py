@@ -86,7 +86,9 @@ class Division(NamedTuple):
         return {name: rows for name, rows in self._asdict().items() if rows is not None}
 
 
-def division(labels: Labels, how: Dividing, *, part: NDArray[Any] | None = None) -> Division:
+def division(
+    labels: Labels, how: Dividing, *, part: NDArray[Any] | None = None, part_key: str = "data.split"
+) -> Division:
     """Divide a table.
 
     Parameters
@@ -98,6 +100,8 @@ def division(labels: Labels, how: Dividing, *, part: NDArray[Any] | None = None)
     part : ndarray of shape (n_rows,) or None
         ``train``, ``val`` or ``test`` for every row, where the table says so itself. If it names no row for validation,
         `val_fraction` of the training rows are taken.
+    part_key : str
+        The setting by which it does.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def division(labels: Labels, how: Dividing, *, part: NDArray[Any] | None = None)
         If a part or a class would be missing where it is needed.
     """
     if part is not None:
-        rest, val, test = _written(part, labels, how)
+        rest, val, test = _written(part, labels, how, part_key)
     else:
         rest, test = _tested(labels, how)
         val = None
@@ -166,28 +170,28 @@ def _counts(labels: Labels, rows: Rows) -> IntArray:
     return np.bincount(labels.y[rows], minlength=len(labels.class_names))
 
 
-def _written(part: NDArray[Any], labels: Labels, how: Dividing) -> tuple[Rows, Rows | None, Rows]:
+def _written(part: NDArray[Any], labels: Labels, how: Dividing, key: str) -> tuple[Rows, Rows | None, Rows]:
     """Take the parts that the table names."""
     if how.fold is not None:
-        raise DataError(f"data.fold={how.fold}: data.split names the test rows already; leave one of them out")
+        raise DataError(f"data.fold={how.fold}: {key} names the test rows already; leave one of them out")
     rows = {name: np.flatnonzero(part == name) for name in ("train", "val", "test")}
     for name in ("train", "test"):
         if not len(rows[name]):
             raise DataError(f"data.split: no row is of the {name} part; the column must name rows for train and test")
     if labels.groups is not None:
-        _refuse_torn_groups(part, labels.groups)
+        _refuse_torn_groups(part, labels.groups, key)
     return rows["train"], rows["val"] if len(rows["val"]) else None, rows["test"]
 
 
-def _refuse_torn_groups(part: NDArray[Any], groups: NDArray[Any]) -> None:
+def _refuse_torn_groups(part: NDArray[Any], groups: NDArray[Any], key: str) -> None:
     import pandas as pd
 
     n_parts = pd.Series(part).groupby(groups).nunique()
     torn = n_parts[n_parts > 1].index.tolist()
     if torn:
         raise DataError(
-            f"data.split: {len(torn)} groups of data.group are in more than one part, the first is {_shown(torn[0])}; "
-            "mend the column, or leave data.group or data.split out"
+            f"{key}: {len(torn)} groups of data.group are in more than one part, the first is {_shown(torn[0])}; "
+            f"mend the column, or leave data.group or {key} out"
         )
 
 

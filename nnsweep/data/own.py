@@ -6,7 +6,8 @@ part alone.
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,17 @@ from nnsweep.data import division, leaks
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
 from nnsweep.data.division import Dividing, Division, Labels
 from nnsweep.data.preparation import Preparation, fitted
+from nnsweep.data.prepared import unseen
+from nnsweep.data.reading.advice import column_kind
 from nnsweep.data.reading.missing import Missing
 from nnsweep.data.reading.table_columns import Understood
-from nnsweep.data.reading.table_problems import named
+from nnsweep.data.reading.table_problems import listing, named, shown, together
 from nnsweep.data.tfidf import weighed
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples, Features
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def of_table(
@@ -63,8 +69,35 @@ def of_table(
         labels, found = _divided(rows, how)
         train = rows.frame.iloc[found.train]
         X, preparation = fitted(train, rows.kinds, missing=missing, standardize=standardize, text=text)
+    with _about(rows.source):
+        rows = replace(rows, told=[*rows.told, *_unseen(rows.frame, found, preparation)])
     others = {part: preparation.transform(rows.frame.iloc[its]) for part, its in found.parts.items() if part != "train"}
     return _made(name, rows, (labels, found, how), features={"train": X, **others}, preparation=preparation)
+
+
+def _unseen(frame: "pd.DataFrame", found: Division, preparation: Preparation) -> Iterator[str]:
+    """Tell of the categories of other parts that the training part does not have; refuse columns with no other.
+
+    Raises
+    ------
+    DataError
+        Naming all such columns.
+    """
+    names = {"val": "validation", "test": "test"}
+    told, problems = [], []
+    for part in found.parts.keys() - {"train"}:
+        for column, (n_unseen, n_values, words) in unseen(frame.iloc[found.parts[part]], preparation.values).items():
+            few = f"{listing(map(shown, words[:3]), len(words[:3]))}{' ...' if len(words) > 3 else ''}"
+            told.append(f"{named(column)} {n_unseen:,} of {n_values:,} {names[part]} values ({few})")
+            if n_unseen == n_values:
+                problems.append(
+                    f"column {named(column)}: none of the {n_values:,} values of the {names[part]} part is a category "
+                    f"of the training part ({few}); {column_kind(column, 'ignore')}, or divide the rows otherwise"
+                )
+    if problems:
+        raise together(sorted(problems))
+    if told:
+        yield f"categories that the training part does not have: {listing(sorted(told), len(told))}"
 
 
 def of_texts(name: str, rows: Understood, how: Dividing, *, text: dict[str, Any], fit_together: bool) -> Dataset:
@@ -113,7 +146,7 @@ def _divided(rows: Understood, how: Dividing) -> tuple[Labels, Division]:
     numbers = {name: number for number, name in enumerate(class_names)}
     y = np.array([numbers[label] for label in rows.labels.tolist()], dtype=np.int64)
     labels = Labels(y, class_names, rows.groups)
-    return labels, division.division(labels, how, part=rows.part)
+    return labels, division.division(labels, how, part=rows.part, part_key=rows.part_key)
 
 
 def sorted_classes(labels: NDArray[Any]) -> tuple[str, ...]:

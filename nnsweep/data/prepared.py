@@ -5,6 +5,7 @@ of the program that fitted the preparation.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -140,20 +141,71 @@ def _number(cell: Any) -> float:
 def _indicators(
     series: "pd.Series[Any]", column: Mapping[str, Any], missing: frozenset[str], *, is_sparse: bool
 ) -> NDArray[np.float64] | sparse.csr_array:
-    places = {category: place for place, category in enumerate(column["categories"])}
+    places = _places(column["categories"])
     cells = [*_cells(series, missing.difference(places))]
     gaps = [row for row, cell in enumerate(cells) if cell is None]
     if gaps and column.get("fill") is None:
         raise _refused(column["name"], gaps, "there is no value, and the training part has no gaps")
-    found = [places.get(_word(column.get("fill") if cell is None else cell), -1) for cell in cells]
+    found = [_place(column.get("fill") if cell is None else cell, places) for cell in cells]
     known = [row for row, place in enumerate(found) if place >= 0]
-    shape, ones = (len(cells), len(places)), np.ones(len(known))
+    shape, ones = (len(cells), len(column["categories"])), np.ones(len(known))
     where = (np.array(known, dtype=np.intp), np.array([found[row] for row in known], dtype=np.intp))
     if is_sparse:
         return sparse.csr_array((ones, where), shape=shape)
     X = np.zeros(shape)
     X[where] = 1.0
     return X
+
+
+def _places(categories: Sequence[str]) -> dict[str, int]:
+    """Give the place of each category, by its text and, if it is a whole number, by the plainest way to write it."""
+    whole = {number: place for place, text in enumerate(categories) if (number := whole_number(text)) is not None}
+    return whole | {category: place for place, category in enumerate(categories)}
+
+
+def _place(cell: Any, places: Mapping[str, int]) -> int:
+    """Find the place of a cell's category; -1 if there is none."""
+    word = _word(cell)
+    return places[word] if word in places else places.get(whole_number(word) or "", -1)
+
+
+def whole_number(text: str) -> str | None:
+    """Write a whole number without a sign that says nothing and without a fraction of zero; None if it is none.
+
+    Examples
+    --------
+    >>> whole_number("1.0"), whole_number("+1"), whole_number("01"), whole_number("1.5")
+    ('1', '1', None, None)
+    """
+    found = re.fullmatch(r"([+-]?)(0|[1-9][0-9]*)(?:\.0*)?", text)
+    return found and (found[2] if found[1] != "-" or found[2] == "0" else f"-{found[2]}")
+
+
+def unseen(frame: "pd.DataFrame", values: Mapping[str, Any]) -> dict[str, tuple[int, int, list[str]]]:
+    """Count the categories that the training part did not have.
+
+    Parameters
+    ----------
+    frame : DataFrame of n_samples rows
+        As for `features`.
+    values : mapping
+        As for `features`.
+
+    Returns
+    -------
+    dict
+        By column, if there are any: how many cells have such a category, of how many that have one, and the different
+        ones in the order in which they come.
+    """
+    found = {}
+    for column in values["columns"]:
+        if column["kind"] == "category":
+            places = _places(column["categories"])
+            cells = [*_cells(frame[column["name"]], frozenset(values["missing"]).difference(places))]
+            words = [_word(cell) for cell in cells if cell is not None]
+            if others := [word for word in words if _place(word, places) < 0]:
+                found[column["name"]] = len(others), len(words), list(dict.fromkeys(others))
+    return found
 
 
 def _word(cell: Any) -> str:

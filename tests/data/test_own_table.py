@@ -199,7 +199,7 @@ def test_a_file_that_changes_while_it_is_read_is_never_kept_under_the_digest_tha
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
     changes = []
 
-    def changing(path):
+    def changing(path, **_):
         if not changes:
             changes.append(path)
             cats.iloc[::-1].to_csv(path, index=False)
@@ -217,7 +217,7 @@ def test_a_file_that_changes_while_it_is_read_is_never_kept_under_the_digest_tha
 def test_a_file_that_never_rests_is_refused(cats, made, tmp_path, monkeypatch):
     numbers = iter(range(100))
 
-    def changing(path):
+    def changing(path, **_):
         with open(path, "a") as file:
             file.write(f"{next(numbers)},short,4.0,moon,3,birman\n")
         return read(path)
@@ -250,3 +250,64 @@ def test_settings_of_words_are_refused_before_the_table_is_read(settings, proble
 )
 def test_a_table_is_named_as_its_file(path, name):
     assert name_of(path) == name
+
+
+def test_categories_of_other_parts_alone_are_told(cats, made, tmp_path):
+    part = ["train"] * 60 + ["val"] * 20 + ["test"] * 40
+    cats.assign(part=part, fur=["long", "short"] * 30 + ["long", "bald"] * 10 + ["none", "long"] * 20).to_csv(
+        tmp_path / "cats.csv", index=False
+    )
+    data = made(split="part", **ROLES)
+    assert [line for line in data.told if line.startswith("categories")] == [
+        "categories that the training part does not have: fur 10 of 20 validation values ('bald'), "
+        "fur 20 of 40 test values ('none')"
+    ]
+    cats.assign(part=part, fur=["long", "short"] * 30 + ["bald"] * 20 + ["none"] * 40).to_csv(
+        tmp_path / "cats.csv", index=False
+    )
+    with pytest.raises(DataError) as refusal:
+        made(split="part", **ROLES)
+    assert [problem.partition("cats.csv: ")[2] for problem in refusal.value.problems] == [
+        "column fur: none of the 20 values of the validation part is a category of the training part ('bald'); "
+        "data.columns.fur=ignore, or divide the rows otherwise",
+        "column fur: none of the 40 values of the test part is a category of the training part ('none'); "
+        "data.columns.fur=ignore, or divide the rows otherwise",
+    ]
+
+
+def test_a_test_file_has_the_test_part(cats, made, tmp_path):
+    cats[:90].to_csv(tmp_path / "cats.csv", index=False)
+    cats[90:][cats.columns[::-1]].to_csv(tmp_path / "test.csv", index=False)
+    data = made(test_path=str(tmp_path / "test.csv"), val_fraction=0.1, **ROLES)
+    in_one = cats.assign(part=["train"] * 90 + ["test"] * 30)
+    in_one.to_csv(tmp_path / "both.csv", index=False)
+    both = table(path=str(tmp_path / "both.csv"), target="breed", split="part", val_fraction=0.1, **ROLES)
+    assert data.digest == both.digest
+    assert data.test.n_samples == 30
+    again = made(test_path=str(tmp_path / "test.csv"), val_fraction=0.1, **ROLES)
+    assert again.digest == data.digest  # from the cache
+    cats[100:].to_csv(tmp_path / "test.csv", index=False)
+    assert made(test_path=str(tmp_path / "test.csv"), val_fraction=0.1, **ROLES).test.n_samples == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "told"),
+    [
+        (lambda test: test.drop(columns="fur"), {}, "test.csv: there is no column 'fur', which .*cats.csv has"),
+        (lambda test: test.assign(more=1), {}, "test.csv: column 'more' is not in .*cats.csv"),
+        (
+            lambda test: test.assign(age=["old", *test["age"][1:]]),
+            {},
+            r"test.csv, line 2, column 1 \(age\): 'old'",
+        ),
+        (lambda test: test.assign(breed="manx"), {}, "class 'manx' is not in the training part"),
+        (lambda test: test, {"split": "fur"}, "data.test_path and data.split='fur' both say which rows are tested"),
+        (lambda test: test, {"fold": 0}, "data.fold=0: data.test_path names the test rows already"),
+        (lambda test: test, {"group": "owner"}, "data.test_path: .* groups of data.group are in more than one part"),
+    ],
+)
+def test_a_test_file_that_does_not_fit_is_refused(change, settings, told, cats, made, tmp_path):
+    cats[:90].to_csv(tmp_path / "cats.csv", index=False)
+    change(cats[90:]).to_csv(tmp_path / "test.csv", index=False)
+    with pytest.raises(DataError, match=told):
+        made(test_path=str(tmp_path / "test.csv"), columns={"note": "text"}, **settings)

@@ -6,6 +6,7 @@ not turn a measurement into categories behind anybody's back.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsweep.data.prepared import whole_number
 from nnsweep.data.reading.cell_texts import as_mask, as_objects, lacking, trimmed_texts
 from nnsweep.data.reading.cells import Kind
 from nnsweep.data.reading.header import NUMBER
@@ -153,7 +155,18 @@ def _written(name: str, series: "pd.Series[Any]", asked: Kind | None) -> Column:
             return _numbers(name, trimmed, numeric, is_missing)
     if asked == "text" or (asked is None and _is_prose(trimmed, is_missing)):
         return _prose(name, series)
-    return Column(name, "category", as_objects(trimmed, is_missing))
+    return Column(name, "category", _alike(as_objects(trimmed, is_missing)))
+
+
+def _alike(values: NDArray[Any]) -> NDArray[Any]:
+    """Make one category of whole numbers that are written differently, as labels have it: 1.0 is 1, 01 is not."""
+    levels = [level for level in dict.fromkeys(values.tolist()) if level is not None]
+    numbers = {level: number for level in levels if (number := whole_number(level)) is not None}
+    if len({*numbers.values()}) == len(numbers):
+        return values
+    counts = Counter(numbers.values())
+    names = {level: number for level, number in numbers.items() if counts[number] > 1}
+    return np.array([names.get(value, value) for value in values.tolist()], dtype=object)
 
 
 def _matches(array: Any, pattern: str) -> Any:

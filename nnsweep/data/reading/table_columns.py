@@ -48,6 +48,8 @@ class Understood:
         Rows with the same value belong together.
     part : ndarray of shape (n_rows,) or None
         ``train``, ``val`` or ``test``, if the table says so itself.
+    part_key : str
+        The setting that says where.
     rows : ndarray of shape (n_rows,)
         Each row's number in the raw table, from 0.
     source : str
@@ -67,6 +69,7 @@ class Understood:
     source: str
     n_missing: dict[str, int]
     told: list[str]
+    part_key: str = "data.split"
 
 
 def understand(
@@ -139,6 +142,7 @@ def understand(
         source=raw.source,
         n_missing=n_missing,
         told=[*told, *findings.of_copies(taken, labels, roles.target)],
+        part_key="data.split" if raw.test is None else "data.test_path",
     )
 
 

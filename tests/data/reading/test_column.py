@@ -132,3 +132,11 @@ def test_every_text_is_some_column(cells):
     assert len(read.values) == len(cells)
     if read.kind == "number":
         assert not np.isinf(np.delete(read.values, [misfit.row for misfit in read.misfits])).any()
+
+
+def test_whole_numbers_are_one_category_however_they_are_written():
+    def categories(*cells):
+        return column_of(pd.Series(cells, name="code", dtype=object), asked="category").values.tolist()
+
+    assert categories("1", "1.0", "+1", "x", "") == ["1", "1", "1", "x", None]
+    assert categories("1.0", "2.0", "01", "1.50") == ["1.0", "2.0", "01", "1.50"]
