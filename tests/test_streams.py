@@ -4,10 +4,10 @@ import os
 import shlex
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import pytest
 
@@ -101,70 +101,59 @@ def test_what_cannot_be_shown_is_escaped(arguments, code, shown, swept):
     assert "Traceback" not in said.read
 
 
-@pytest.fixture
-def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, io.TextIOWrapper]]:
+@contextlib.contextmanager
+def printing_to_a_pipe() -> Iterator[tuple[BinaryIO, io.TextIOWrapper]]:
     """Give the reading end of a pipe, and the writing end as Python makes standard output of it."""
     reading, writing = os.pipe()
-    stream = io.TextIOWrapper(os.fdopen(writing, "wb"), "latin-1", newline="\n")
-    monkeypatch.setattr(sys, "stdout", stream)
-    yield reading, stream
-    with contextlib.suppress(OSError):
-        os.close(reading)
-    with contextlib.suppress(BrokenPipeError):
-        stream.close()
+    with (
+        open(reading, "rb", buffering=0) as reader,
+        open(writing, "w", encoding="latin-1", newline="\n") as stream,
+        contextlib.redirect_stdout(stream),
+    ):
+        yield reader, stream
 
 
-def test_printing_goes_on_after_the_reader_has_gone(pipe):
-    reading, stream = pipe
-    with streams.lasting() as loss:
-        print("read", flush=True)
-        assert os.read(reading, 100) == b"read\n"
-        os.close(reading)
-        for _ in range(3):
-            print("unread", flush=True)
-        assert loss.error() is None
-    assert sys.stdout is stream
-    stream.flush()
+def test_printing_goes_on_after_the_reader_has_gone():
+    with printing_to_a_pipe() as (reader, stream):
+        with streams.lasting() as loss:
+            print("read", flush=True)
+            assert reader.read(100) == b"read\n"
+            reader.close()
+            for _ in range(3):
+                print("unread", flush=True)
+            assert loss.error() is None
+        assert sys.stdout is stream
 
 
-def test_a_pipe_that_must_not_wait_is_waited_for(pipe):
-    reading, stream = pipe
-    os.set_blocking(stream.fileno(), False)
-    size = 1_000_000  # a pipe holds 65,536
-    read = bytearray()
-
-    def reader() -> None:
-        while len(read) < size and (block := os.read(reading, size)):
-            read.extend(block)
-
-    thread = threading.Thread(target=reader)
-    with streams.lasting() as loss:
-        thread.start()
-        sys.stdout.write("x" * size)
-        assert loss.error() is None
-    thread.join(30)
-    assert len(read) == size
+def test_a_pipe_that_must_not_wait_is_waited_for():
+    size = 1_024_000  # a pipe holds 65,536
+    with printing_to_a_pipe() as (reader, stream), ThreadPoolExecutor() as pool:
+        os.set_blocking(stream.fileno(), False)
+        with streams.lasting() as loss:
+            read = pool.submit(lambda: sum(len(reader.read(1024)) for _ in range(size // 1024)))
+            sys.stdout.write("x" * size)
+            assert loss.error() is None
+        assert read.result(30) == size
 
 
-def test_each_encoding_shows_what_it_has(pipe):
-    reading, _ = pipe
-    with streams.lasting():
-        print("Größe 日本 ±\udcff")
-    assert os.read(reading, 100).decode("latin-1") == "Größe \\u65e5\\u672c ±\\udcff\n"
+@pytest.mark.parametrize(
+    ("errors", "shown"),
+    [
+        ("strict", "Größe \\u65e5 ±\\udcff\n"),
+        ("surrogateescape", "Größe \\u65e5 ±\\udcff\n"),
+        ("replace", "Größe ? ±?\n"),
+    ],
+)
+def test_what_an_encoding_lacks_is_escaped_unless_wished(errors, shown):
+    with printing_to_a_pipe() as (reader, stream):
+        stream.reconfigure(errors=errors)
+        with streams.lasting():
+            print("Größe 日 ±\udcff")
+        assert reader.read(100).decode("latin-1") == shown
 
 
-def test_a_wish_of_the_user_for_characters_is_kept(pipe):
-    reading, stream = pipe
-    stream.reconfigure(errors="xmlcharrefreplace")
-    with streams.lasting():
-        print("日")
-    assert os.read(reading, 100) == b"&#26085;\n"
-
-
-def test_a_notebooks_stream_is_left_alone(monkeypatch):
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", stream)
-    with streams.lasting() as loss:
+def test_a_notebooks_stream_is_left_alone():
+    with contextlib.redirect_stdout(io.StringIO()) as stream, streams.lasting() as loss:
         print("日本")
         assert loss.error() is None
     assert stream.getvalue() == "日本\n"
