@@ -4,6 +4,7 @@ A store that is away is waited for; what could not be sent then is told with the
 """
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -104,7 +105,7 @@ def _keep_models(end: End) -> None:
         try:
             models.log(end.store, run_id)
         except (UserError, OSError) as error:
-            later = f"nnsweep register {end.folder.name}{where_in_words(end.store)}"
+            later = f"nnsweep register {shlex.quote(end.folder.name)}{where_in_words(end.store)}"
             warn(f"no model was kept: {masked(str(error))}. To make it later: {later}")
             if isinstance(error, StoreError):
                 return
@@ -167,7 +168,7 @@ def _sent(end: End) -> str:
 
 
 def _waits(end: End, n_waiting: int, error: StoreError) -> str:
-    sync = f"nnsweep sync {_shown(end.folder)}{where_in_words(end.store)}"
+    sync = f"nnsweep sync {shlex.quote(str(_shown(end.folder)))}{where_in_words(end.store)}"
     what = f"{n_waiting} of {len(end.records)} results wait" if n_waiting else "The summary waits"
     return f"{error}. {what} in {_shown(end.folder)}; when it is back: {sync}"
 

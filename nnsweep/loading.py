@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import is_broken
+from nnsweep.messages import is_broken, warn
 from nnsweep.results.frame import frame
 from nnsweep.results.query import narrowed
 from nnsweep.results.ranking import ranked
 from nnsweep.tracking import artifacts, reading
 from nnsweep.tracking.correct import Correct
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.recorded import store_of_sweep
 from nnsweep.tracking.store import Store, existing, require_store, resolved_uri
 
 
@@ -158,9 +159,30 @@ def check_name(experiment: str) -> None:
 
 
 def records(store: Store, sweep: str | Sequence[str] | None = None) -> list[RunRecord]:
-    """Read the records of an experiment's jobs, or of those of some sweeps."""
-    if sweep is None or isinstance(sweep, str):
+    """Read the records of an experiment's jobs, or of those of some sweeps.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such sweep.
+    StoreError
+        If the store cannot be used.
+    """
+    if sweep is None:
+        return reading.job_runs(store)
+    if isinstance(sweep, str):
+        store_of_sweep(store.uri, sweep, store.experiment)  # or tell that there is none
         return reading.job_runs(store, sweep)
+    unknown = []
+    for one in sweep:
+        try:
+            store_of_sweep(store.uri, one, store.experiment)
+        except ConfigError as error:
+            unknown.append(error)
+    if unknown and len(unknown) == len(sweep):
+        raise ConfigError(*map(str, unknown))
+    for error in unknown:
+        warn(str(error))
     found = {record.run_id: record for one in sweep for record in reading.job_runs(store, one)}
     return reading.counting(found.values())
 

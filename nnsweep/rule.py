@@ -8,6 +8,7 @@ literals are understood and everything else is refused. A name is looked up amon
 import ast
 import math
 import operator
+import re
 import reprlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -32,15 +33,42 @@ SIGNS: dict[type[ast.cmpop], Callable[..., bool]] = {
 }
 
 
+_BACKQUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`([^`]+)`""", re.DOTALL)
+"""A text, in which a backquote is a character, or a name in backquotes."""
+_MARKED = re.compile(r"named_x((?:[0-9a-f]{2})+)_")
+"""What stands for a name in backquotes while a rule is a Python expression."""
+
+
+def _named(found: re.Match[str]) -> str:
+    return found[0] if found[1] is None else f" named_x{found[1].encode(errors='replace').hex()}_ "
+
+
+def _name_of(marked: re.Match[str]) -> str:
+    return bytes.fromhex(marked[1]).decode()
+
+
+class Mixed(dict[str, object]):
+    """Values of columns that hold text in some rows and numbers in others: the two are never equal."""
+
+
 class _Refused(Exception):
     """What is wrong with a rule; told to the user together with the rule's text."""
+
+
+class _Incomparable(_Refused):
+    """Text and a number meet in a comparison."""
+
+
+class IncomparableError(ConfigError):
+    """A rule compares text and a number in these values; it may hold for others."""
 
 
 def rule(text: str) -> Callable[[Values], bool]:
     """Turn the text of a condition into a function of named values.
 
     A missing value (``None`` or NaN) compares as false with everything, except that ``== None`` asks whether a
-    value is missing and ``!= None`` whether it is there. Text and numbers are not compared with each other.
+    value is missing and ``!= None`` whether it is there. Text and numbers are not compared with each other. Any name
+    can be written in backquotes.
 
     Parameters
     ----------
@@ -66,7 +94,7 @@ def rule(text: str) -> Callable[[Values], bool]:
     (True, False)
     """
     try:
-        tree = _parsed(text)
+        tree = _parsed(_BACKQUOTED.sub(_named, text))
         names = dict.fromkeys(_names(tree, 0))
         condition = _part(tree)
     except _Refused as problem:
@@ -76,6 +104,8 @@ def rule(text: str) -> Callable[[Values], bool]:
         try:
             _check_known(names, values)
             return _truth(condition(values))
+        except _Incomparable as problem:
+            raise IncomparableError(_error(text, problem)) from None
         except _Refused as problem:
             raise _error(text, problem) from None
 
@@ -96,7 +126,10 @@ def _parsed(text: str) -> ast.expr:
     except (RecursionError, MemoryError):
         raise _Refused("it is nested too deeply") from None
     except (SyntaxError, ValueError):
-        raise _Refused("it cannot be read; write a condition such as `depth > 3 and activation == 'tanh'`") from None
+        raise _Refused(
+            "it cannot be read; write a condition such as `depth > 3 and activation == 'tanh'`, and a name with blanks "
+            "or signs in backquotes"
+        ) from None
 
 
 def _names(node: ast.expr, depth: int) -> Iterable[str]:
@@ -131,10 +164,12 @@ def _source(node: ast.expr) -> str:
         text = ast.unparse(node)
     except RecursionError:
         return "this part"
-    return f"`{shortened(text)}`".encode("unicode_escape").decode()
+    return f"`{shortened(_MARKED.sub(_name_of, text))}`".encode("unicode_escape").decode()
 
 
 def _dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Name) and _MARKED.fullmatch(node.id):
+        return _MARKED.sub(_name_of, node.id)
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -185,7 +220,16 @@ def _negative(node: ast.expr) -> Part:
 def _chain(node: ast.Compare) -> Part:
     sides = [node.left, *node.comparators]
     links = [_comparison(sign, left, right) for sign, left, right in zip(node.ops, sides, sides[1:], strict=False)]
-    return lambda values: all(link(values) for link in links)
+    return lambda values: all(_holds(link, sign, values) for link, sign in zip(links, node.ops, strict=True))
+
+
+def _holds(link: Comparison, sign: ast.cmpop, values: Values) -> bool:
+    try:
+        return link(values)
+    except _Incomparable:
+        if not isinstance(values, Mixed):
+            raise
+        return isinstance(sign, ast.NotEq | ast.NotIn)
 
 
 def _comparison(sign: ast.cmpop, left: ast.expr, right: ast.expr) -> Comparison:
@@ -205,7 +249,7 @@ def _compare(compare: Callable[..., bool], left: object, right: object, labels: 
     if _missing(left) or _missing(right):
         return compare is operator.eq and _missing(left) and _missing(right)
     if _kind(left) != _kind(right):
-        raise _Refused(
+        raise _Incomparable(
             f"{labels[0]} is {_kind(left)} ({reprlib.repr(left)}) and {labels[1]} is {_kind(right)} "
             f"({reprlib.repr(right)}): they cannot be compared"
         )

@@ -5,6 +5,7 @@ jobs in a chart.
 """
 
 import functools
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
     ui = store.uri if store.uri.startswith("http") else f"nnsweep ui{where}"
     best = _best_ids(records)
     reused = best[:LINKED] if any(record.sweep != sweep for record in records) else ()
+    which = f"{shlex.quote(store.experiment)} --sweep {shlex.quote(sweep)}"
     lines = [
         "",
         _counted(records),
@@ -59,8 +61,8 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
         f"Browse the curves:  {masked(ui)}",
         f"  charts   {masked(chart_link(store, sweep, reused))}",
         f"  compare  {masked(compare_link(store, best[:COMPARED]))}",
-        f"Say what won:       nnsweep report {store.experiment} --sweep {sweep} --output report.html{where}",
-        f"Export the table:   nnsweep export {store.experiment} --sweep {sweep} --output table.csv{where}",
+        f"Say what won:       nnsweep report {which} --output report.html{where}",
+        f"Export the table:   nnsweep export {which} --output table.csv{where}",
     ]
     if any(record.run_id == best[0] and record.state == "finished" for record in records if best):
         lines.append(f"Use the best:       nnsweep predict {best[0][:SHORT]} DATA --output predictions.csv{where}")
@@ -69,7 +71,7 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
 
 def where_in_words(store: Store) -> str:
     """Give the option that names a store to a command, if it is not the one that is meant without it."""
-    return "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {masked(store.uri)}"
+    return "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {shlex.quote(masked(store.uri))}"
 
 
 def _marked(records: Sequence[RunRecord], sweep: str) -> pd.DataFrame:

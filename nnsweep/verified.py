@@ -108,7 +108,7 @@ def _address(manifest: Manifest, uri: str | None) -> str:
 def _still_there(store: Store, runs: list[Listed]) -> list[RunRecord]:
     """Read those runs of a table that the store still has, in the order of the table."""
     ids = [run.run_id for run in runs if run.run_id.isalnum()]  # a quote would end the text of MLflow's filter
-    read = {run.info.run_id: reading.record_of(run) for run in reading.with_ids(store, ids)}
+    read = {run.info.run_id: reading.record_of(run) for run in reading.sound(reading.with_ids(store, ids))}
     return [read[run_id] for run_id in ids if run_id in read]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_argument, files, listed, store_option, sweep_option
+from nnsweep.commands.options import experiment_argument, files, filter_option, listed, store_option, sweep_option
 
 
 @click.command()
@@ -18,7 +18,7 @@ from nnsweep.commands.options import experiment_argument, files, listed, store_o
     help="File to write; its suffix decides the format.",
 )
 @click.option("--format", "format_", help="csv, markdown, latex, html, json or parquet; csv on the terminal.")
-@click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
+@filter_option
 @click.option("--columns", help="Which columns, separated by commas; all that differ if not given.")
 @click.option("--sort", help="Columns to sort by, separated by commas; -test_accuracy means highest first.")
 @sweep_option
@@ -46,8 +46,11 @@ def export(
     from nnsweep.loading import store_of
     from nnsweep.results.formats import write
     from nnsweep.streams import binary_output
+    from nnsweep.tracking.recorded import store_of_sweep
 
     store = store_of(experiment, uri)
+    if sweep is not None:
+        store_of_sweep(store.uri, sweep, experiment)  # or tell that there is none
     asked = Asked(filter=filter_, columns=listed(columns), sort=listed(sort), sweep=sweep, histories=histories)
     if output:
         export(store, asked, output, format_)

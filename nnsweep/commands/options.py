@@ -1,6 +1,7 @@
 """What several commands have in common: how the store is named, lists are written, and lines are said."""
 
 import functools
+import re
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,6 +18,12 @@ experiment_option = click.option(
     help="Where to look for runs that are named; all experiments if not given.",
     shell_complete=stored.experiments,
 )
+filter_option = click.option(
+    "--filter",
+    "filter_",
+    default="",
+    help="Which runs, such as \"depth > 2 and activation == 'tanh'\"; any name can be written in `backquotes`.",
+)
 sweep_option = click.option("--sweep", help="Only the runs of the sweep with this id.", shell_complete=stored.sweeps)
 
 
@@ -31,8 +38,15 @@ def folders(context: click.Context, parameter: click.Parameter, incomplete: str)
 
 
 def listed(text: str | None) -> tuple[str, ...]:
-    """Part a list that is written with commas."""
-    return tuple(part.strip() for part in text.split(",")) if text else ()
+    """Part a list that is written with commas; a name in backquotes may have commas itself.
+
+    Examples
+    --------
+    >>> listed("name, `a, b`,-`my metric`")
+    ('name', 'a, b', '-my metric')
+    """
+    parts = re.split(r",(?=(?:[^`]*`[^`]*`)*[^`]*$)", text) if text else []
+    return tuple(re.sub("`([^`]*)`", r"\1", part.strip()) for part in parts)
 
 
 def say(text: str) -> None:

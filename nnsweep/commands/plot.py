@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_argument, folders, store_option, sweep_option
+from nnsweep.commands.options import experiment_argument, filter_option, folders, store_option, sweep_option
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
 
@@ -30,7 +30,7 @@ from nnsweep.messages import visible
     show_default=True,
     help="Of files.",
 )
-@click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
+@filter_option
 @sweep_option
 @store_option
 def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: str | None, uri: str | None) -> None:
@@ -38,6 +38,7 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
 
     For example: nnsweep plot depth_width --output pictures --format svg
     """
+    from nnsweep.loading import records as records_of
     from nnsweep.loading import store_of
     from nnsweep.results.frame import frame
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
@@ -47,7 +48,7 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
     from nnsweep.tracking.artifacts import gather, refuse
 
     store = store_of(experiment, uri)
-    records = reading.job_runs(store, sweep)
+    records = records_of(store, sweep)
     runs = narrowed(ranked(frame(records)), filter=filter_)
     wanted = set(telling_runs(runs))
     in_order = [record.run_id for record in records if record.run_id in wanted]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_argument, files, listed, store_option
+from nnsweep.commands.options import experiment_argument, files, filter_option, listed, store_option
 from nnsweep.completion import stored
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked
@@ -28,7 +28,7 @@ from nnsweep.masking import masked
     show_default=True,
     help="What failed runs count as: the accuracy of guessing, or nothing.",
 )
-@click.option("--filter", "filter_", default="", help="Which runs, such as \"depth > 2 and activation == 'tanh'\".")
+@filter_option
 @click.option(
     "--sweep",
     multiple=True,

@@ -44,18 +44,22 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Name, state and reason; the choices and then the other settings; the metrics; run id, sweep and job.
+        Name, state and reason; the choices and then the other settings; the metrics; params and tags that others have
+        added, which ``attrs["others"]`` names; run id, sweep and job.
     """
     identity = {*FIRST, *LAST}
+    added = {name for record in records for name in record.others} - identity
     metrics = _ordered({name for record in records for name in record.metrics} - identity, METRICS)
     settings = {name for record in records for name in record.settings} - identity
     shown = _ordered(settings - set(metrics), (*CHOICES, "seed"))
     columns = {name: _column([getattr(record, name) for record in records]) for name in FIRST}
     columns |= {name: _column([record.settings.get(name) for record in records]) for name in shown}
     columns |= {name: _metric(name, records) for name in metrics}
+    others = sorted(added - columns.keys())
+    columns |= {name: _column([record.others.get(name) for record in records]) for name in others}
     columns |= {name: _column([getattr(record, name) for record in records]) for name in LAST}
     table = pd.DataFrame(columns)
-    table.attrs["settings"] = shown
+    table.attrs["settings"], table.attrs["others"] = shown, others
     return table
 
 
@@ -69,6 +73,8 @@ def settings(runs: pd.DataFrame) -> list[str]:
 def varying(runs: pd.DataFrame) -> pd.DataFrame:
     """Leave out the settings, and what was known of network and data before training, that are the same in all runs.
 
+    Params and tags that others have added are left out, too: they are there for those who name them.
+
     Parameters
     ----------
     runs : pandas.DataFrame
@@ -81,7 +87,8 @@ def varying(runs: pd.DataFrame) -> pd.DataFrame:
     """
     candidates = [*settings(runs), *(name for name in (*SIZES, *KNOWN_BEFORE) if name in runs.columns)]
     same = [name for name in candidates if len({repr(value) for value in plain(runs[name])}) <= 1]
-    return runs.drop(columns=same)
+    added = [name for name in runs.attrs.get("others", []) if name in runs.columns]
+    return runs.drop(columns=[*same, *added])
 
 
 def plain(column: "pd.Series[Any]") -> list[object]:

@@ -11,7 +11,7 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.messages import unknown
 from nnsweep.results.frame import plain, rows
-from nnsweep.rule import rule
+from nnsweep.rule import IncomparableError, Mixed, rule
 
 
 def narrowed(
@@ -59,7 +59,16 @@ def _check_columns(runs: pd.DataFrame, names: Sequence[str]) -> None:
 def _filtered(runs: pd.DataFrame, text: str) -> pd.DataFrame:
     holds = rule(text)
     holds(dict.fromkeys(runs.columns))  # tells unknown names even if there is no run
-    return runs[pd.Series([holds(row) for row in rows(runs)], index=runs.index, dtype=bool)]
+    held, incomparable = [], []
+    for row in rows(runs):
+        try:
+            held.append(holds(row))
+        except IncomparableError as error:  # the column may hold text in this run and numbers in others
+            incomparable.append(error)
+            held.append(holds(Mixed(row)))
+    if incomparable and (len(incomparable) == len(runs) or not any(held)):
+        raise incomparable[0]
+    return runs[pd.Series(held, index=runs.index, dtype=bool)]
 
 
 def _sorted(runs: pd.DataFrame, name: str, *, descending: bool) -> pd.DataFrame:

@@ -11,7 +11,16 @@ from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetPydanticSchema, PlainSerializer, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    PlainSerializer,
+    create_model,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from nnsweep.mlp.ranges import Range, settings
@@ -23,6 +32,14 @@ class Settings(BaseModel):
     """Values that are checked when they are made, and never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _without_negative_zero(cls, value: Any) -> Any:
+        """Make -0.0 what it equals: the two would be two keys of one job."""
+        if isinstance(value, tuple) and value and all(isinstance(one, float) for one in value):
+            return tuple(one + 0.0 for one in value)
+        return value + 0.0 if isinstance(value, float) else value
 
     def settings(self) -> dict[str, Any]:
         """Return the values by name, without the name of the choice itself."""

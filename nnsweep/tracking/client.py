@@ -17,6 +17,7 @@ from weakref import WeakSet
 
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked
+from nnsweep.messages import is_broken
 from nnsweep.tracking.readonly import are_outdated, protect, readable
 
 if TYPE_CHECKING:
@@ -154,6 +155,20 @@ def explained(uri: str) -> Iterator[None]:
         hint = _BROKEN_DISK if "unable to open database file" in said else _CHECK
         hint = _READ_ONLY if "readonly database" in said else hint
         raise StoreError(f"the store {masked(uri)} cannot be used ({said}). {hint}") from error
+
+
+def equal(name: str, text: str) -> list[str]:
+    """Ask, in the language of MLflow's filters, for what has a text; nothing where the language cannot say it.
+
+    Whoever asks must compare what was found: some databases compare text without regard to case.
+
+    Examples
+    --------
+    >>> equal("tags.a", "b c"), equal("tags.a", f"{chr(39)}{chr(34)}")
+    (["tags.a = 'b c'"], [])
+    """
+    quote = next((quote for quote in "'\"" if quote not in text), "")
+    return [f"{name} = {quote}{text}{quote}"] if quote and "\\" not in text and not is_broken(text) else []
 
 
 def _tell(uri: str, said: str) -> None:

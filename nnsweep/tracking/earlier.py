@@ -5,15 +5,16 @@ no list of tags and would read every run of the experiment.
 """
 
 import itertools
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nnsweep.tracking import owner
-from nnsweep.tracking.client import explained, opened
+from nnsweep.tracking.client import equal, explained, opened
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.places import local_folder, locate
-from nnsweep.tracking.reading import record_of, search, with_ids
+from nnsweep.tracking.reading import record_of, search, sound, with_ids
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.run import OWNER
 from nnsweep.tracking.server import is_server
@@ -65,7 +66,9 @@ class Earlier:
     @property
     def owner_is_gone(self) -> bool:
         """Whether nobody is there any more who could end it."""
-        return self.owner is not None and owner.is_gone(self.owner, self.since)
+        if self.owner is None:  # its tag was edited or deleted: nobody can be asked
+            return time.time() - self.since > owner.LEASE_SECONDS
+        return owner.is_gone(self.owner, self.since)
 
 
 def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
@@ -79,7 +82,7 @@ def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
     wanted = set(keys)
     runs = _asked(store, wanted) if is_server(store.uri) else with_ids(store, _ids(store, wanted))
     found: dict[str, list[Earlier]] = {}
-    for run in runs:
+    for run in sound(runs):
         one = _earlier(store, run)
         if one.record.key in wanted and not one.is_sweep:
             found.setdefault(one.record.key, []).append(one)
@@ -88,19 +91,20 @@ def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
 
 def named(store: Store, names: Collection[str]) -> list[Earlier]:
     """Find finished runs by their names, as far as that can be asked in few questions."""
-    wanted = {name for name in names if "'" not in name}  # a quote would end the text of MLflow's filter
+    wanted = set(names)
     if not is_server(store.uri):
         runs = with_ids(store, _ids_named(store, wanted))
     elif len(wanted) <= FEW:
-        runs = (run for name in sorted(wanted) for run in search(store, f"attributes.run_name = '{name}'"))
+        asked = [question for name in sorted(wanted) for question in equal("attributes.run_name", name)]
+        runs = (run for question in asked for run in search(store, question))
     else:
         return []
-    return [one for run in runs if (one := _earlier(store, run)).record.state == "finished" and not one.is_sweep]
+    return [one for run in sound(runs) if (one := _earlier(store, run)).record.state == "finished" and not one.is_sweep]
 
 
 def running(store: Store) -> list[Earlier]:
     """Find all runs, of jobs and of sweeps, that have not ended."""
-    runs = (_earlier(store, run) for run in search(store, "attributes.status = 'RUNNING'"))
+    runs = (_earlier(store, run) for run in sound(search(store, "attributes.status = 'RUNNING'")))
     return [run for run in runs if run.record.key or run.is_sweep]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from nnsweep.masking import without_credentials
+from nnsweep.tracking.client import equal
 from nnsweep.tracking.store import Store
 
 LOCAL_UI = "http://127.0.0.1:5000"
@@ -12,7 +13,7 @@ LOCAL_UI = "http://127.0.0.1:5000"
 
 def chart_link(store: Store, sweep: str, run_ids: Sequence[str] = ()) -> str:
     """Return the address of the chart view with the jobs of one sweep, or with some runs, and nothing else, in it."""
-    search = f"tags.`nnsweep.kind` = 'job' AND tags.`nnsweep.sweep` = '{sweep}'"
+    search = " AND ".join(["tags.`nnsweep.kind` = 'job'", *equal("tags.`nnsweep.sweep`", sweep)])
     if run_ids:
         search = f"attributes.run_id IN ({', '.join(repr(run_id) for run_id in run_ids)})"
     return f"{_base(store)}/#/experiments/{store.experiment_id}/runs?" + urlencode(

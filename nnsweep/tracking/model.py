@@ -129,5 +129,5 @@ def _link(store: Store, run_id: str, model_id: str) -> None:
         run = asked.get_run(run_id)
         known = run.outputs.model_outputs if run.outputs else []
         if model_id not in {output.model_id for output in known}:
-            step = int(run.data.metrics.get("best_epoch", 0))
+            step = int(record_of(run).metrics.get("best_epoch", 0))
             asked.log_outputs(run_id, [LoggedModelOutput(model_id, step=step)])

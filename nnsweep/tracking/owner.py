@@ -55,9 +55,14 @@ def this_process() -> Owner:
 def read(tag: str | None) -> Owner | None:
     """Read what `Owner.tag` wrote; None if it is something else."""
     try:
-        return Owner(**json.loads(tag or ""))
-    except (ValueError, TypeError):
+        read = Owner(**json.loads(tag or ""))
+    except (ValueError, TypeError, RecursionError):
         return None
+    return (
+        read
+        if isinstance(read.pid, int) and all(isinstance(value, str) for value in (read.host, read.boot, read.start))
+        else None
+    )
 
 
 def is_gone(owner: Owner, since: float) -> bool:

@@ -5,17 +5,21 @@ epoch, from the Parquet file and not from the thinned points of the store.
 """
 
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from nnsweep.errors import StoreError
+from nnsweep.messages import shortened, visible, warn
 from nnsweep.mlp.arrays import BoolArray
 from nnsweep.tracking.artifacts import artifact, gather, refuse
-from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.client import client, equal, explained
 from nnsweep.tracking.correct import CORRECT, Correct, read
-from nnsweep.tracking.record import CHOICES, CURVES, RunRecord, Setting
+from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, is_setting, setting
+from nnsweep.tracking.run import STATUSES
 from nnsweep.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ PLAN = "plan.json"
 """The artifact of a sweep's summary run that says what its jobs are and which results it has taken over."""
 AT_ONCE = 500
 """Runs that are asked for by their ids in one request."""
+_named: set[tuple[str, str]] = set()  # what the user was told of runs
 
 
 def job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
@@ -42,13 +47,29 @@ def job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
     list of RunRecord
         Runs that were deleted in MLflow are left out.
     """
-    wanted = "tags.`nnsweep.kind` = 'job'"
     if sweep is None:
-        return counting(map(record_of, search(store, wanted)))
-    if "'" not in sweep:  # a quote would end the text of MLflow's filter
-        wanted += f" and tags.`nnsweep.sweep` = '{sweep}'"
-    own = [record for record in map(record_of, search(store, wanted)) if record.sweep == sweep]
-    return counting([*map(record_of, with_ids(store, _taken_over(store, sweep))), *own])
+        return counting(map(record_of, sound(search(store, "tags.`nnsweep.kind` = 'job'"))))
+    found = [*of_sweep(store.uri, [store.experiment_id], sweep)]
+    summaries = [run.info.run_id for run in found if run.data.tags.get("nnsweep.kind") == "sweep"]
+    taken_over = [run_id for summary in summaries for run_id in _reused(store, summary)]
+    own = [run for run in found if run.data.tags.get("nnsweep.kind") == "job" and is_there(run)]
+    return counting(map(record_of, sound([*with_ids(store, taken_over), *own])))
+
+
+def of_sweep(uri: str, experiment_ids: Sequence[str], sweep: str) -> Iterator["Run"]:
+    """Find a sweep's own run and those of its jobs, oldest first, and those that were deleted, too.
+
+    A deleted summary is still what knows which earlier results the sweep has taken over.
+    """
+    asked = equal("tags.`nnsweep.sweep`", sweep)
+    for run in _pages(uri, experiment_ids, " and ".join(asked), deleted=True):
+        if run.data.tags.get("nnsweep.sweep") == sweep:
+            yield run
+
+
+def is_there(run: "Run") -> bool:
+    """Tell whether a run has not been deleted in MLflow."""
+    return bool(run.info.lifecycle_stage == "active")
 
 
 def counting(records: Iterable[RunRecord]) -> list[RunRecord]:
@@ -68,12 +89,19 @@ def counting(records: Iterable[RunRecord]) -> list[RunRecord]:
 
 def search(store: Store, wanted: str) -> Iterator["Run"]:
     """Find the runs of an experiment that MLflow's filter holds for, oldest first."""
+    return _pages(store.uri, [store.experiment_id], wanted)
+
+
+def _pages(uri: str, experiment_ids: Sequence[str], wanted: str, *, deleted: bool = False) -> Iterator["Run"]:
+    from mlflow.entities import ViewType
+
     token = None
     while True:
-        with explained(store.uri):
-            page = client(store.uri).search_runs(
-                [store.experiment_id],
+        with explained(uri):
+            page = client(uri).search_runs(
+                [*experiment_ids],
                 filter_string=wanted,
+                run_view_type=ViewType.ALL if deleted else ViewType.ACTIVE_ONLY,
                 order_by=["attributes.start_time ASC"],
                 page_token=token,
             )
@@ -88,13 +116,6 @@ def with_ids(store: Store, run_ids: Sequence[str]) -> Iterator["Run"]:
     for start in range(0, len(run_ids), AT_ONCE):
         listed = ", ".join(f"'{run_id}'" for run_id in run_ids[start : start + AT_ONCE])
         yield from search(store, f"attributes.run_id IN ({listed})")
-
-
-def _taken_over(store: Store, sweep: str) -> list[str]:
-    """Give the ids of the runs of earlier sweeps that are results of a sweep too: its plan knows them."""
-    summaries = search(store, "tags.`nnsweep.kind` = 'sweep'")
-    found = [run.info.run_id for run in summaries if run.data.tags.get("nnsweep.sweep") == sweep]
-    return [run_id for summary in found for run_id in _reused(store, summary)]
 
 
 def _reused(store: Store, run_id: str) -> list[str]:
@@ -166,44 +187,76 @@ def histories(store: Store, records: Sequence[RunRecord]) -> dict[str, pd.DataFr
 
 
 def record_of(run: "Run") -> RunRecord:
-    """Make the record of a run that was read."""
-    tags, state = run.data.tags, run.data.tags.get("nnsweep.state", "running")
+    """Make the record of a run that was read; what `problems` names in it is left out."""
+    tags, params = run.data.tags, run.data.params
+    state = tags.get("nnsweep.state", "running")
+    texts = _texts(tags.get(TEXTS, "[]"))
+    settings = {name: text if name in texts else setting(name, text) for name, text in params.items()}
+    own = {name: value for name, value in settings.items() if is_setting(name)}
     # a finished run's last `test_accuracy` is the one at its best epoch; other last values belong to curves
     curves = set(CURVES) - ({"test_accuracy"} if state == "finished" else set())
-    results = run.data.metrics.keys() - curves - run.data.params.keys()  # settings that vary are metrics too
+    results = run.data.metrics.keys() - curves - own.keys()  # settings that vary are metrics too
+    added = {name: text for name, text in tags.items() if not name.startswith(("nnsweep.", "mlflow."))}
     return RunRecord(
         run_id=run.info.run_id,
-        name=run.info.run_name,
+        name=run.info.run_name or run.info.run_id,
         state=state,
         reason=tags.get("nnsweep.reason", ""),
-        settings={name: setting(name, text) for name, text in run.data.params.items()},
-        metrics={name: value for name, value in run.data.metrics.items() if name in results},
+        settings=own,
+        metrics={name: value for name, value in run.data.metrics.items() if name in results and math.isfinite(value)},
         sweep=tags.get("nnsweep.sweep", ""),
-        job=int(tags.get("nnsweep.job", 0)),
+        job=_whole(tags.get("nnsweep.job"), 0) or 0,
         key=tags.get("nnsweep.key", ""),
-        attempt=int(tags.get("nnsweep.attempt", 1)),
+        attempt=_whole(tags.get("nnsweep.attempt"), 1) or 1,
         data_digest=tags.get("nnsweep.data_digest", ""),
+        others=added | {name: value for name, value in settings.items() if name not in own},
     )
 
 
-def setting(name: str, text: str) -> Setting:
-    """Return the value that a param was written from.
+def _texts(tag: str) -> list[str]:
+    try:
+        names = json.loads(tag)
+    except (ValueError, RecursionError):
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []
 
-    Examples
-    --------
-    >>> setting("schedule.gamma", "0.05"), setting("trainer.batch_size", "None"), setting("hidden_layer_sizes", "8")
-    (0.05, None, '8')
-    """
-    if name in CHOICES:
-        return text
-    for known in (None, True, False):
-        if text == str(known):
-            return known
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
+
+def _whole(text: str | None, missing: int) -> int | None:
+    """Read a whole number; None if it is none."""
+    return missing if text is None else int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+
+
+def problems(run: "Run") -> list[str]:
+    """Say what a run has that nnsweep never writes, and that a table or a plan would need."""
+    tags = run.data.tags
+    found = [
+        f"its tag {name} is {shortened(visible(tags[name]))!r}, which is no whole number"
+        for name in ("nnsweep.job", "nnsweep.attempt")
+        if _whole(tags.get(name), 0) is None
+    ]
+    state = tags.get("nnsweep.state")
+    if state is None and run.info.status not in ("RUNNING", "SCHEDULED"):
+        found.append("its tag nnsweep.state is missing")
+    elif state is not None and state not in (*STATUSES, "running"):
+        found.append(f"its tag nnsweep.state is {shortened(visible(state))!r}, which is none of {', '.join(STATUSES)}")
+    return found
+
+
+def sound(runs: Iterable["Run"]) -> Iterator["Run"]:
+    """Leave out runs that cannot be used as they are, and name each once."""
+    for run in runs:
+        found = problems(run)
+        if found:
+            _name(run, f"is left out: {' and '.join(found)}; correct that in the MLflow UI")
             continue
-        if str(value) == text:  # not "007" or "1_000", which are texts
-            return value
-    return text
+        broken = sorted(name for name, value in run.data.metrics.items() if not math.isfinite(value))
+        if broken:
+            values = ", ".join(f"{name} {run.data.metrics[name]:g}" for name in broken)
+            _name(run, f"has metrics that are no numbers, which are left out: {values}")
+        yield run
+
+
+def _name(run: "Run", what: str) -> None:
+    if (run.info.run_id, what) not in _named:
+        _named.add((run.info.run_id, what))
+        warn(f"run {visible(run.info.run_name or '')} ({run.info.run_id}) {what}")

@@ -4,6 +4,7 @@ Tables and pictures are made of these records alone, so they look the same at th
 year later.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -32,6 +33,57 @@ CURVES = (
     "test_weighted_accuracy",
 )
 """The values that a run has for every epoch."""
+
+
+GROUPS = ("trainer", "arch", "activation", "output_activation", "schedule", "optimizer", "init", "data")
+"""What the dotted names of settings begin with; whatever else a run has was added by others."""
+TEXTS = "nnsweep.texts"
+"""The tag that names the settings that are text although they read like something else."""
+
+
+def is_setting(name: str) -> bool:
+    """Tell by its name whether a param is a setting, or was added by others.
+
+    Examples
+    --------
+    >>> is_setting("schedule.gamma"), is_setting("seed"), is_setting("reviewed_by")
+    (True, True, False)
+    """
+    return name in (*CHOICES, "seed") or name.partition(".")[0] in GROUPS
+
+
+def setting(name: str, text: str) -> Setting:
+    """Return the value that a param was written from.
+
+    Examples
+    --------
+    >>> setting("schedule.gamma", "0.05"), setting("trainer.batch_size", "None"), setting("hidden_layer_sizes", "8")
+    (0.05, None, '8')
+    """
+    if name in CHOICES:
+        return text
+    for known in (None, True, False):
+        if text == str(known):
+            return known
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        if str(value) == text:  # not "007" or "1_000", which are texts
+            return value
+    return text
+
+
+def misleading_texts(settings: Mapping[str, Setting]) -> list[str]:
+    """Name the settings that are text although `setting` would read them as something else.
+
+    Examples
+    --------
+    >>> misleading_texts({"data.target": "2024", "data.path": "cats.csv", "seed": 2024})
+    ['data.target']
+    """
+    return [name for name, value in settings.items() if isinstance(value, str) and setting(name, value) != value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +116,8 @@ class RunRecord:
         How many runs with this key there have been, this one counted.
     data_digest : str
         Hash of the data that it was trained on.
+    others : dict
+        Params and tags that others have added to the run, in the UI or by a script.
     """
 
     run_id: str
@@ -77,3 +131,4 @@ class RunRecord:
     key: str = ""
     attempt: int = 1
     data_digest: str = ""
+    others: dict[str, Setting] = field(default_factory=dict)

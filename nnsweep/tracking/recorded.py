@@ -4,7 +4,6 @@ A run is found by its id, by the beginning of its id, or by its name, as long as
 """
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,11 @@ import yaml
 
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.masking import masked
-from nnsweep.messages import is_broken, shortened, visible
+from nnsweep.messages import shortened, visible
 from nnsweep.tracking.artifacts import artifact
-from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.client import client, equal, explained
 from nnsweep.tracking.correct import Correct
-from nnsweep.tracking.reading import correct_of_test_set, counting, history, record_of
+from nnsweep.tracking.reading import correct_of_test_set, counting, history, is_there, of_sweep, record_of, sound
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, existing, require_store
 
@@ -127,11 +126,9 @@ def store_of_sweep(uri: str, sweep: str, experiment: str | None = None) -> Store
         If the store cannot be used.
     """
     stores = _stores(uri, experiment)
-    if re.fullmatch(r"[\w.-]+", sweep):  # a quote would end the text of MLflow's filter
-        wish = f"tags.`nnsweep.sweep` = '{sweep}'"
-        with explained(uri):
-            for run in client(uri).search_runs([*stores], filter_string=wish, max_results=1):
-                return stores[run.info.experiment_id]
+    for run in of_sweep(uri, [*stores], sweep) if sweep else ():
+        if is_there(run):
+            return stores[run.info.experiment_id]
     where = masked(uri) if experiment is None else f"experiment {experiment} of {masked(uri)}"
     raise ConfigError(
         f"there is no sweep '{shortened(visible(sweep))}' in {where}; a sweep's id is the name of its folder, "
@@ -162,10 +159,10 @@ def _experiments(uri: str) -> Iterator[Any]:
 def _meant(uri: str, wanted: str, experiment_ids: list[str]) -> list["Run"]:
     """Give the runs that may be meant; of several with one name and key, the one that counts."""
     asked = [f"attributes.run_id LIKE '{wanted}%'"] if wanted.isascii() and wanted.isalnum() else []
-    asked += [f"attributes.run_name = '{wanted}'"] if wanted and "'" not in wanted and not is_broken(wanted) else []
+    asked += (equal("attributes.run_name", wanted) or [""]) if wanted else []
     found: dict[str, Run] = {}
     for condition in asked:
-        wish = f"tags.`nnsweep.kind` = 'job' and {condition}"
+        wish = " and ".join(filter(None, ["tags.`nnsweep.kind` = 'job'", condition]))
         with explained(uri):
             runs = client(uri).search_runs(
                 experiment_ids, filter_string=wish, order_by=["attributes.start_time ASC"], max_results=1000
@@ -180,7 +177,7 @@ def _meant(uri: str, wanted: str, experiment_ids: list[str]) -> list["Run"]:
 
 def _counting(runs: list["Run"], experiment_id: str) -> list["Run"]:
     here = {run.info.run_id: run for run in runs if run.info.experiment_id == experiment_id}
-    return [here[record.run_id] for record in counting(map(record_of, here.values()))]
+    return [here[record.run_id] for record in counting(map(record_of, sound(here.values())))]
 
 
 def _mapping(store: Store, run_id: str, name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A run is started, described, and ended in exactly one of the known states. Curve
 batches, thinned to what a chart can show; the Parquet file among the artifacts has every epoch.
 """
 
+import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,9 +15,9 @@ import numpy as np
 
 from nnsweep.errors import StoreError
 from nnsweep.mlp.arrays import FloatArray, IntArray
-from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.client import client, equal, explained
 from nnsweep.tracking.owner import this_process
-from nnsweep.tracking.record import CURVES, RunRecord, Setting
+from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, Setting, misleading_texts
 from nnsweep.tracking.store import Store
 
 STATUSES = {
@@ -91,7 +92,7 @@ def find_sweep(store: Store, sweep: str) -> Found | None:
 
 
 def _found(store: Store, wanted: Mapping[str, str]) -> Found | None:
-    asked = [f"tags.`{name}` = '{text}'" for name, text in wanted.items() if "'" not in text]  # it would end the text
+    asked = [question for name, text in wanted.items() for question in equal(f"tags.`{name}`", text)]
     with explained(store.uri):
         runs = client(store.uri).search_runs([store.experiment_id], filter_string=" and ".join(asked))
     same = [run for run in runs if wanted.items() <= run.data.tags.items()]
@@ -158,7 +159,9 @@ def log(
     now = int(time.time() * 1000)
     metrics = [Metric(name, float(value), now, step) for name, value, step in points if math.isfinite(value)]
     params = [Param(name, str(value)) for name, value in (settings or {}).items()]
-    texts = [RunTag(name, text[:LONGEST_TAG]) for name, text in (tags or {}).items()]
+    misleading = misleading_texts(settings or {})
+    all_tags = {**(tags or {}), **({TEXTS: json.dumps(misleading)} if misleading else {})}
+    texts = [RunTag(name, text[:LONGEST_TAG]) for name, text in all_tags.items()]
     with explained(store.uri):
         client(store.uri).log_batch(run_id, metrics=metrics, params=params, tags=texts)
 

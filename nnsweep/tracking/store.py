@@ -244,7 +244,7 @@ def _existing_id(uri: str, name: str) -> str:
     if found is None:
         names = ", ".join(sorted(known.name for known in client(uri).search_experiments()))
         raise ConfigError(f"there is no experiment '{name}' in {masked(uri)}; it has: {names}")
-    return str(found.experiment_id)
+    return _active_id(found)
 
 
 def _experiment_id(uri: str, name: str, artifact_location: str | None) -> str:

@@ -196,6 +196,14 @@ def test_the_key_ignores_how_equal_sizes_are_written(job):
     assert job("arch=uniform", "arch.depth=0").key("d") == job("arch=linear").key("d")
 
 
+@pytest.mark.parametrize("override", ["optimizer.weight_decay", "trainer.dropout", "data.val_fraction"])
+def test_minus_zero_is_zero(override, job):
+    minus, zero = (job(f"{override}={text}") for text in ("-0.0", "0"))
+    assert minus.key("d") == zero.key("d")
+    group, _, name = override.partition(".")
+    assert repr(getattr(minus, group).settings()[name]) == "0.0"
+
+
 def test_the_key_ignores_how_a_number_is_written(job):
     written = [job(f"optimizer.learning_rate={number}").key("d") for number in ("1", "1.0", "10e-1")]
     assert len(set(written)) == 1

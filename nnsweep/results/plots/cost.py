@@ -137,7 +137,7 @@ def _limit(axes: Axes, means: Sequence[float]) -> None:
     axes.autoscale_view()
     low, high = axes.get_ylim()
     spread = max(means) - min(means)
-    if spread > 0:
+    if spread > 0 and np.isfinite(high - low):
         axes.set_ylim(max(low, min(means) - 0.5 * spread), min(high, max(means) + 0.5 * spread))
 
 

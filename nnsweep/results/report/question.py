@@ -69,7 +69,8 @@ def _names(values: Sequence[object]) -> str:
 
 
 def _is_range(values: Sequence[object]) -> bool:
-    return len(values) > 2 and values == list(range(int(str(values[0])), int(str(values[0])) + len(values)))
+    first = values[0]
+    return len(values) > 2 and isinstance(first, int) and values == list(range(first, first + len(values)))
 
 
 def _varied(study: Study) -> tuple[Table, ...]:
