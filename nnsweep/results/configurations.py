@@ -89,7 +89,7 @@ def configurations(
         summary.std * math.sqrt(1 / max(1, len(one.units)) + one.repeats.overlap)
         for one, summary in zip(found, summaries, strict=True)
     ]
-    columns |= {"standard_error": errors}
+    columns["standard_error"] = [*errors]
     columns |= {f"{name}_simultaneous": [getattr(one, name) for one in at_once] for name in ("low", "high")}
     columns |= {"n_finished": [len(one.counted) for one in found], "n_failed": [one.n_failed for one in found]}
     columns |= {"note": list(map(_note, found, summaries))}

@@ -127,8 +127,9 @@ def _results(runs: pd.DataFrame, found: Sequence[Configuration], metric: str) ->
             for row in one.rows:
                 column[row] = known if column[row] is None else column[row]
     of_each.sort(key=lambda result: result[0])
-    rows, units, values = ([result[place] for result in of_each] for place in range(3))
-    return _Results(runs.assign(**sizes).iloc[rows], units, values)
+    known_runs = runs.assign(**{name: pd.Series(column, index=runs.index) for name, column in sizes.items()})
+    usable = known_runs.iloc[[row for row, _, _ in of_each]]
+    return _Results(usable, [unit for _, unit, _ in of_each], [value for _, _, value in of_each])
 
 
 def _design(results: _Results, names: Sequence[str], *, blocks: bool) -> Design:

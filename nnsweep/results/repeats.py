@@ -58,7 +58,7 @@ class Repeats(NamedTuple):
         codes = [coded(runs, name) for name in self.axes]
         if not codes:
             return [("row", row) for row in range(len(runs))]
-        return codes[0] if len(codes) == 1 else list(zip(*codes, strict=True))  # type: ignore[return-value]
+        return codes[0] if len(codes) == 1 else list(zip(*codes, strict=True))
 
     def unit(self, key: Hashable) -> Hashable:
         """Give the unit that a repeat belongs to."""
@@ -67,12 +67,12 @@ class Repeats(NamedTuple):
         named = dict(zip(self.axes, key, strict=True))
         return named[self.units[0]] if len(self.units) == 1 else tuple(named[name] for name in self.units)
 
-    def count(self, keys: Sequence[Hashable]) -> str:
+    def describe(self, keys: Sequence[Hashable]) -> str:
         """Say how many repeats there are, by kind if they are crossed or go in step.
 
         Examples
         --------
-        >>> Repeats((FOLD, SEED), (FOLD,), 0.25).count([(fold, seed) for fold in range(5) for seed in range(3)])
+        >>> Repeats((FOLD, SEED), (FOLD,), 0.25).describe([(fold, seed) for fold in range(5) for seed in range(3)])
         '5 folds with 3 seeds each'
         """
         if len(self.axes) < 2:

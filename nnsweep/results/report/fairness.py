@@ -18,12 +18,16 @@ def section(study: Study) -> Section | None:
     if found is None or not found.tuned or len(found.table) < 2:
         return None
     same = f"at {_setting(found.same, found.tuned)}" if found.same else ""
+    lost = bool((found.table["n_finished"] < found.table["n_ended"]).any())
     columns = [
         Column("compared", lambda row: _subject(row, found.subject), "label"),
         Column("own best setting", lambda row: _setting(row, found.tuned), "setting"),
         Column(metric_words(found.reported), lambda row: _mean(study, row), "mean"),
         Column(
-            f"{study.repeats.noun}s", _repeats, "n", is_wide=(found.table["n_finished"] == found.table["n_ended"]).all()
+            f"{study.repeats.noun}s",
+            _repeats,
+            "n",
+            is_wide=not lost,
         ),
         Column(same, lambda row: study.number(row["same_mean"]), "same_mean"),
         Column("gain", lambda row: signed(study.number(row["gain"])), "gain"),

@@ -63,7 +63,8 @@ def failures(study: Study) -> Section | None:
     columns = [name for name in ("name", "state", "reason") if name in runs.columns]
     frame = runs.iloc[lost][columns].reset_index(drop=True)
     without = [f"no real {study.words}" if row in study.without_value else "" for row in lost]
-    frame["reason"] = [reason or other for reason, other in zip(plain(frame["reason"]), without, strict=True)]
+    reasons = [str(reason or other) for reason, other in zip(plain(frame["reason"]), without, strict=True)]
+    frame = frame.assign(reason=reasons)
     table = Table(
         name="failures",
         caption=f"The {count(len(lost), 'run')} without a result.",

@@ -117,7 +117,7 @@ class Study:
 
     def repeated(self, label: object) -> str:
         """Say how often a configuration was repeated."""
-        return self.repeats.count([*self._by_label[str(label)].values])
+        return self.repeats.describe([*self._by_label[str(label)].values])
 
     def difference(self, label: str, reference: str, confidence: float) -> Difference:
         """Compare two configurations at another confidence."""

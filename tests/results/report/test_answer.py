@@ -1,13 +1,16 @@
 """Every sentence of the answer, on studies whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.results.frame import frame
+from nnsweep.results.frame import frame, rows
 from nnsweep.results.report import answer as answers
 from nnsweep.results.report import by_example, cost, explained, trainings
 from nnsweep.results.report.answer import answer
+from nnsweep.results.report.sections import findings
 from nnsweep.results.report.study import Study
 
 from .conftest import history, runs_of, spread
@@ -169,6 +172,92 @@ def test_failures_are_counted_by_kind_and_those_of_the_best_named(study_of):
         "The best itself lost 1 seed: its mean is that of its luckier ones.",
     ]
     assert answers.failures(study_of({"8": [0.9]})) == []
+
+
+def with_chance(study, chance=0.1):
+    return Study(runs=study.runs.assign(chance_accuracy=chance), failures=study.failures)
+
+
+def test_a_best_of_few_survivors_is_not_the_best(study_of):
+    """Seven of ten seeds of the one with the highest mean of survivors diverged."""
+    accuracies = {"20-20": [*spread(0.972, 3), *[None] * 7], "20": spread(0.95), "8": spread(0.94, turn=1)}
+    study = with_chance(study_of(accuracies))
+    assert answers.best(study)[0].startswith("20 is best: test accuracy 0.950 ± 0.004 ")
+    assert study.named("20-20") == "20-20 (3 of 10 seeds finished)"
+    assert answers.failures(study) == [
+        "7 of 30 runs did not finish (7 diverged); each counts as guessing (0.100) in means, order and tests."
+    ]
+    ignored = with_chance(study_of(accuracies, failures="ignore"))
+    assert answers.best(ignored)[0].startswith("20-20 (3 of 10 seeds finished) ")
+    assert "no mean counts them" in answers.failures(ignored)[0]
+
+
+def test_what_never_finished_may_not_be_the_best(study_of):
+    study = with_chance(study_of({"20-20": [0.96, 0.95], "8": [0.5, 0.95], "20": [None, None]}))
+    assert answers.best(study)[0].endswith("but the other one which finished cannot be told from it.")
+    assert study.untold == ["8"]
+    assert answers.failures(study)[1] == "No run of one configuration finished: 20."
+    (shown,) = findings(study).section("comparison").tables
+    assert [
+        column.text(row) for row in rows(shown.frame) for column in shown.columns if column.heading == "told apart"
+    ] == [
+        "no",
+        "never finished",
+    ]
+
+
+def test_runs_that_finished_with_nothing_are_failures(study_of):
+    study = study_of({"20-20": spread(0.9, 5), "8": spread(0.95, 5, turn=1)})
+    table = study.runs.assign(chance_accuracy=0.1)
+    table.loc[[5, 6, 7], ["test_accuracy", "best_val_accuracy"]] = np.nan
+    told = Study(runs=table)
+    assert "20-20 has the highest" in answers.best(told)[0]
+    assert answers.failures(told) == [
+        "3 runs finished without a real test accuracy; each counts as guessing (0.100) in means, order and tests."
+    ]
+    assert told.named("8") == "8 (2 of 5 seeds finished)"
+
+
+def test_an_interrupted_run_is_no_failure(study_of):
+    study = study_of({"20-20": spread(0.9, 5), "8": [*spread(0.95, 4, turn=1), None]})
+    told = Study(runs=study.runs.assign(state=["finished"] * 9 + ["interrupted"], chance_accuracy=0.1))
+    assert told.named(told.best["label"]) == "8"
+    assert answers.failures(told) == ["1 of 10 runs did not finish (1 interrupted); no mean counts them."]
+
+
+def test_with_one_seed_what_is_left_is_not_the_seeds():
+    runs = [
+        record
+        for rate in (0.01, 0.1, 1.0)
+        for name in ("relu", "tanh", "gelu")
+        for record in runs_of(
+            {"8": [0.5 + rate / 9], "20": [0.6 + len(name) * rate / 99]}, settings={"activation": name}, rate=rate
+        )
+    ]
+    (said,) = explained.sentences(Study(runs=frame(runs)))
+    assert "; what is left (interactions of three settings and more and chance together) is " in said
+    assert "seeds" not in said
+
+
+def test_five_folds_are_five_results_of_one_configuration():
+    folds = [
+        replace(
+            record, settings=record.settings | {"data.fold": fold, "data.n_folds": 5}, run_id=f"{record.name}{fold}"
+        )
+        for fold in range(5)
+        for record in runs_of({"20-20": [0.9 + fold / 100], "8": [0.8 + fold / 90]})
+    ]
+    study = Study(runs=frame(folds))
+    assert answers.best(study) == [
+        "20-20 is best: test accuracy 0.920 ± 0.037 (95 %, simultaneous for all 2; 5 folds)."
+    ]
+    said = " ".join(
+        sentence for section in findings(study).sections for sentence in (*section.sentences, *section.points)
+    )
+    assert "10 runs, of 2 configurations. The data: digits. 5 folds (0 to 4)." in said
+    assert "1/J + 0.25 times" in said
+    assert "seed" not in said.replace("seed=0", "")
+    assert "this test set and no other" not in said
 
 
 def test_the_smallest_network_as_good_as_the_best_is_named(study_of):
