@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction as Ratio
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ class Dividing:
         The test part is this one of `n_folds` parts, from 0; None for `test_fraction`.
     n_folds : int
         How many folds there are.
+    rare : {"refuse", "drop", "other"} or None
+        What becomes of classes that have too few rows for that; None to refuse them, too.
     """
 
     test_fraction: OpenFraction = 0.2
@@ -49,6 +51,7 @@ class Dividing:
     split_seed: Seed = 0
     fold: Index | None = None
     n_folds: FoldCount = 5
+    rare: Literal["refuse", "drop", "other"] | None = None
 
 
 class Labels(NamedTuple):
@@ -183,6 +186,50 @@ def _written(part: NDArray[Any], labels: Labels, how: Dividing, key: str) -> tup
     return rows["train"], rows["val"] if len(rows["val"]) else None, rows["test"]
 
 
+def by_order(ranks: IntArray, how: Dividing) -> NDArray[Any]:
+    """Divide rows by their order: the last are tested, those before them are for validation.
+
+    Parameters
+    ----------
+    ranks : ndarray of shape (n_rows,)
+        Where each row stands; rows with the same rank stay together.
+    how : Dividing
+        Its `test_fraction` and `val_fraction`, which are met as nearly as equal ranks allow.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        ``train``, ``val`` or ``test``.
+
+    Raises
+    ------
+    DataError
+        If too few ranks differ, or folds are asked for.
+
+    Examples
+    --------
+    >>> by_order(np.array([3, 1, 1, 2, 5, 4]), Dividing(test_fraction=0.3, val_fraction=0.2)).tolist()
+    ['val', 'train', 'train', 'train', 'test', 'test']
+    """
+    if how.fold is not None:
+        raise DataError(f"data.fold={how.fold}: data.split_by names the test rows already; leave one of them out")
+    ordered = np.sort(ranks)
+    part = np.full(len(ranks), "train", dtype=object)
+    first = len(ranks)
+    for name, fraction in (("test", how.test_fraction), ("val", how.val_fraction)):
+        if not fraction:
+            continue
+        starts = 1 + np.flatnonzero(np.diff(ordered[:first]))
+        if not len(starts):
+            raise DataError(
+                f"data.split_by: too few values differ to make a {_NAMES[name]} part; choose another column, or "
+                f"{'data.val_fraction=0' if name == 'val' else 'leave data.split_by out'}"
+            )
+        before, first = first, int(starts[np.abs(starts - first * (1 - fraction)).argmin()])
+        part[(ranks >= ordered[first]) & (ranks <= ordered[before - 1])] = name
+    return part
+
+
 def _refuse_torn_groups(part: NDArray[Any], groups: NDArray[Any], key: str) -> None:
     import pandas as pd
 
@@ -247,7 +294,7 @@ def _require_members(labels: Labels, n_members: int, asked: str) -> None:
         more = f" (others have too few, {len(few)} classes in all)" if len(few) > 1 else ""
         raise DataError(
             f"{asked}: class {_shown(labels.class_names[few[0]])} has {_rows(counts[few[0]])}, this needs {n_members}"
-            f"{more}; add rows, or leave such classes out of the table"
+            f"{more}; add rows, or choose data.rare=drop or other"
         )
     n_groups = n_members if labels.groups is None else len(set(labels.groups.tolist()))
     if n_groups < n_members:
@@ -281,7 +328,7 @@ def _require_learnable(found: Division, labels: Labels) -> None:
         why = "its rows are of few groups; " if labels.groups is not None else ""
         raise DataError(
             f"class {_shown(labels.class_names[unlearned[0]])} is not in the training part{more}: it cannot be "
-            f"learned; {why}choose another data.split_seed, or other parts"
+            f"learned; {why}choose another data.split_seed, other parts, or data.rare=drop"
         )
 
 

@@ -17,6 +17,7 @@ from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
 from nnsweep.data.division import Dividing, Division, Labels
 from nnsweep.data.preparation import Preparation, fitted
 from nnsweep.data.prepared import unseen
+from nnsweep.data.rare import without_rare
 from nnsweep.data.reading.advice import column_kind
 from nnsweep.data.reading.missing import Missing
 from nnsweep.data.reading.table_columns import Understood
@@ -66,6 +67,7 @@ def of_table(
         If the rows cannot be divided or prepared.
     """
     with _about(rows.source):
+        rows = without_rare(_parted(rows, how), how)
         labels, found = _divided(rows, how)
         train = rows.frame.iloc[found.train]
         X, preparation = fitted(train, rows.kinds, missing=missing, standardize=standardize, text=text)
@@ -121,8 +123,9 @@ def of_texts(name: str, rows: Understood, how: Dividing, *, text: dict[str, Any]
         If the texts cannot be divided, or no word is left.
     """
     (column,) = rows.kinds
-    texts = rows.frame[column].to_numpy()
     with _about(rows.source):
+        rows = without_rare(_parted(rows, how), how)
+        texts = rows.frame[column].to_numpy()
         labels, found = _divided(rows, how)
         parts = [texts[its].tolist() for its in found.parts.values()]
         features, preparation = weighed(parts, column, text, together=fit_together)
@@ -137,6 +140,20 @@ def _about(source: str) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(*(f"{named(source)}: {problem}" for problem in error.problems)) from error
+
+
+def _parted(rows: Understood, how: Dividing) -> Understood:
+    """Give rows their parts by their order, if they have one, and say where each part begins and ends."""
+    if rows.ordering is None:
+        return rows
+    part, texts = division.by_order(rows.ordering.ranks, how), rows.ordering.texts
+    spans = []
+    for name, word in (("train", "training"), ("val", "validation"), ("test", "test")):
+        if len(its := np.flatnonzero(part == name)):
+            ranks = rows.ordering.ranks[its]
+            spans.append(f"{word} {shown(texts[its[ranks.argmin()]])} to {shown(texts[its[ranks.argmax()]])}")
+    told = f"parts by {named(rows.ordering.column)}: {', '.join(spans)}"
+    return replace(rows, part=part, part_key="data.split_by", told=[*rows.told, told])
 
 
 def _divided(rows: Understood, how: Dividing) -> tuple[Labels, Division]:

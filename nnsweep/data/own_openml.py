@@ -43,6 +43,7 @@ def openml(
     missing: Missing | None = None,
     group: ColumnName | None = None,
     split: ColumnName | None = None,
+    split_by: ColumnName | None = None,
     standardize: bool = True,
     **settings: Any,
 ) -> Dataset:
@@ -59,7 +60,7 @@ def openml(
         to look and does not change the data.
     target : str or None
         The column with the labels; ``None`` for the one that OpenML names.
-    columns, ignore, missing, group, split, standardize, **settings
+    columns, ignore, missing, group, split, split_by, standardize, **settings
         As for `nnsweep.data.own_table.table`.
 
     Returns
@@ -81,7 +82,7 @@ def openml(
         "ignore": ignore,
         "missing": missing,
     }
-    roles |= {"group": group, "split": split}
+    roles |= {"group": group, "split": split, "split_by": split_by}
 
     def made() -> Dataset:
         rows = understand(raw, **roles)

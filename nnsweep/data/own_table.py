@@ -40,6 +40,7 @@ def table(
     missing: Missing | None = None,
     group: ColumnName | None = None,
     split: ColumnName | None = None,
+    split_by: ColumnName | None = None,
     standardize: bool = True,
     **settings: Any,
 ) -> Dataset:
@@ -66,6 +67,9 @@ def table(
         The column whose equal values stay in one part.
     split : str or None
         The column that says which part a row is of.
+    split_by : str or None
+        A column of numbers or dates: the last rows by its order are the test part, those before them the validation
+        part.
     standardize : bool
         Bring every number to mean 0 and variance 1 over the training part.
     **settings
@@ -85,7 +89,7 @@ def table(
     how, weighing, layout = parted(settings)
     words = weighing.settings()
     roles: dict[str, Any] = {"target": target, "columns": dict(columns or {}), "ignore": ignore, "missing": missing}
-    roles |= {"group": group, "split": split}
+    roles |= {"group": group, "split": split, "split_by": split_by}
 
     def made(raw: Raw) -> Dataset:
         rows = understand(raw, **roles)

@@ -35,6 +35,7 @@ def text(
     missing: Missing | None = None,
     group: ColumnName | None = None,
     split: ColumnName | None = None,
+    split_by: ColumnName | None = None,
     vectorizer_fit: Literal["train", "train_and_test"] = "train",
     **settings: Any,
 ) -> Dataset:
@@ -49,7 +50,7 @@ def text(
         Another table, whose rows are the test part.
     text : str or None
         The table's column of texts; ``None`` for a folder.
-    target, query, missing, group, split
+    target, query, missing, group, split, split_by
         As for `nnsweep.data.own_table.table`; for a table alone.
     vectorizer_fit : {"train", "train_and_test"}
         Which texts words and their weights are taken from. ``train`` leaves out validation and test part.
@@ -69,7 +70,7 @@ def text(
     """
     how, weighing, layout = parted(settings)
     options: dict[str, Any] = {"text": weighing.settings(), "fit_together": vectorizer_fit == "train_and_test"}
-    roles = {"target": target, "missing": missing, "group": group, "split": split}
+    roles = {"target": target, "missing": missing, "group": group, "split": split, "split_by": split_by}
     made_of = {"factory": "text", "vectorizer_fit": vectorizer_fit, "settings": settings}
     if os.path.isdir(os.path.expanduser(path)):
         _refuse_roles({"text": text, "query": query, "test_path": test_path, **roles}, path)
@@ -81,7 +82,11 @@ def text(
         )
 
     def made(raw: Raw) -> Dataset:
-        named = {find_column(name, [*raw.frame.columns]) for name in (text, target or raw.target, group, split) if name}
+        named = {
+            find_column(name, [*raw.frame.columns])
+            for name in (text, target or raw.target, group, split, split_by)
+            if name
+        }
         others = {name: "ignore" for name in raw.frame.columns if name not in named}
         rows = understand(raw, columns={**others, text: "text"}, **roles)  # type: ignore[arg-type]
         return own.of_texts(name_of(path), rows, how, **options)

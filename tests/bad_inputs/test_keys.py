@@ -215,6 +215,8 @@ KEYS += [
     Key("data.query", TEXT, ["null", "SELECT"], TABLE),
     Key("data.group", TEXT[1:], ["null", "owner", "4"], TABLE),
     Key("data.split", TEXT[1:], ["null", "part", "4"], TABLE),
+    Key("data.split_by", TEXT[1:], ["null", "when", "4"], TABLE),
+    Key("data.rare", NAME, ["null", "refuse", "drop", "other"], TABLE),
     Key("data.test_path", TEXT, ["null", "test.csv"], TABLE),
     Key("data.header", ["x", "2", "[true]", "nan", "???"], ["null", "true", "false"], TABLE),
     Key("data.separator", TEXT, ["null", "';'", "blank"], TABLE),

@@ -311,3 +311,89 @@ def test_a_test_file_that_does_not_fit_is_refused(change, settings, told, cats, 
     change(cats[90:]).to_csv(tmp_path / "test.csv", index=False)
     with pytest.raises(DataError, match=told):
         made(test_path=str(tmp_path / "test.csv"), columns={"note": "text"}, **settings)
+
+
+@pytest.fixture
+def visits(tmp_path) -> pd.DataFrame:
+    """Write visits.csv: ten visits on each of ten days, in no order; give the table."""
+    days = [f"2020-{month:02}-01" for month in range(1, 11)]
+    frame = pd.DataFrame({"when": days * 10, "age": range(0, 300, 3), "breed": list("aabba") * 20})
+    frame = frame.sample(frac=1, random_state=0)
+    frame.to_csv(tmp_path / "visits.csv", index=False)
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("form", "columns"),
+    [(str, None), (lambda day: day[5:7].lstrip("0"), None), (lambda day: f"{day} 10:00:30", {"when": "ignore"})],
+)
+def test_the_last_rows_by_time_are_tested(form, columns, visits, tmp_path):
+    visits.assign(when=visits["when"].map(form)).to_csv(tmp_path / "visits.csv", index=False)
+    data = table(path=str(tmp_path / "visits.csv"), target="breed", split_by="when", standardize=False, columns=columns)
+    days = {
+        part: set(visits.set_index("age")["when"][part_of.X[:, 0].astype(int)]) for part, part_of in data.parts.items()
+    }
+    assert {part: len(its) for part, its in days.items()} == {"train": 6, "val": 2, "test": 2}
+    assert max(days["train"]) < min(days["val"]) <= max(days["val"]) < min(days["test"])
+    assert [column.name for column in data.preparation.columns] == ["age"]
+    assert [line.partition(":")[0] for line in data.told if "by when" in line] == ["parts by when"]
+
+
+def test_a_column_that_divides_is_a_feature_if_asked(visits, tmp_path):
+    visits.assign(when=visits["when"].str[5:7].astype(int)).to_csv(tmp_path / "visits.csv", index=False)
+    data = table(path=str(tmp_path / "visits.csv"), target="breed", split_by="when", columns={"when": "number"})
+    assert [column.name for column in data.preparation.columns] == ["when", "age"]
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "told"),
+    [
+        (lambda rows: rows.assign(when="1.4.2020"), {}, "line 2, column 1 .when.: '1.4.2020' cannot be ordered, it is"),
+        (lambda rows: rows.assign(when=1), {}, "too few values differ to make a test part"),
+        (lambda rows: rows.assign(when=(rows["age"] > 150).astype(int)), {}, "make a validation part"),
+        (lambda rows: rows, {"fold": 1}, "data.split_by names the test rows already"),
+        (lambda rows: rows, {"split": "age"}, "is no part|both say which rows"),
+        (lambda rows: rows, {"group": "when"}, "is named by data.split_by and has another role"),
+        (lambda rows: rows.assign(owner=rows["age"] % 7), {"group": "owner"}, "data.split_by: 7 groups of data.group"),
+    ],
+)
+def test_an_order_that_divides_nothing_is_refused(change, settings, told, visits, tmp_path):
+    change(visits).to_csv(tmp_path / "visits.csv", index=False)
+    with pytest.raises(DataError, match=told):
+        table(path=str(tmp_path / "visits.csv"), target="breed", split_by="when", **settings)
+
+
+@pytest.fixture
+def rare(cats, tmp_path):
+    """Write cats.csv with two rows of manx and one of sphynx."""
+    cats["breed"] = [*cats["breed"][:117], "manx", "manx", "sphynx"]
+    cats.to_csv(tmp_path / "cats.csv", index=False)
+
+
+def test_rare_classes_are_refused_dropped_or_one_class(rare, made):
+    for settings in ({}, {"rare": "refuse"}):
+        with pytest.raises(
+            DataError, match=r"class 'sphynx' has one row, this needs 2.*; add rows, or choose data.rare=d"
+        ):
+            made(**ROLES, **settings)
+    dropped, other = made(**ROLES, rare="drop"), made(**ROLES, rare="other")
+    assert dropped.class_names == ("birman", "ragdoll", "siamese")
+    assert sum(part.n_samples for part in dropped.parts.values()) == 117
+    assert other.class_names == ("birman", "other", "ragdoll", "siamese")
+    assert sum((part.y == 1).sum() for part in other.parts.values()) == 3
+    told = "rare classes, with fewer than 3 rows: sphynx 1, manx 2; "
+    assert f"{told}their 3 rows are left out" in dropped.told
+    assert f"{told}they are one class, 'other'" in other.told
+
+
+def test_rare_is_what_a_division_cannot_divide(rare, made, cats, tmp_path):
+    assert made(**ROLES, rare="drop", fold=0, n_folds=3, val_fraction=0).n_classes == 3
+    part = ["train"] * 60 + ["test"] * 60
+    cats.assign(part=part).to_csv(tmp_path / "cats.csv", index=False)
+    data = made(**ROLES, split="part", rare="drop")
+    assert (
+        "rare classes, with fewer than 2 rows in the training part: manx 0, sphynx 0; their 3 rows are left out"
+        in data.told
+    )
+    with pytest.raises(DataError, match=r"have 0 rows together in the training part, this needs 2; data.rare=drop"):
+        made(**ROLES, split="part", rare="other")

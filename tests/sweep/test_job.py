@@ -67,6 +67,7 @@ def other(path, value):
     missing["class_weight"] = "balanced"
     missing |= {"target": "breed", "query": "SELECT 1", "columns": {"zip": "text"}, "missing": "drop", "group": "owner"}
     missing |= {"ignore": ["id"], "header": False, "separator": ";", "skip_lines": 2, "comment": "#", "quote": "single"}
+    missing |= {"rare": "drop", "split_by": "when"}
     missing |= {"unnamed": "first", "sheet": "cats", "test_path": "test.csv"}
     missing |= {"split": "part", "fold": 1, "strip_accents": "ascii", "stop_words": ["the"], "text": "post"}
     if isinstance(value, bool):

@@ -26,6 +26,8 @@ class Roles(NamedTuple):
         The column whose equal values stay in one part.
     split : str or None
         The column that says which part a row belongs to.
+    split_by : str or None
+        The column by whose order rows are divided; a feature only if it is asked for.
     features : tuple of str
         The columns that may be features, in the file's order.
     asked : mapping of str to str
@@ -37,6 +39,7 @@ class Roles(NamedTuple):
     target: str
     group: str | None
     split: str | None
+    split_by: str | None
     features: tuple[str, ...]
     asked: Mapping[str, Kind]
     ignored: tuple[str, ...]
@@ -49,6 +52,7 @@ def roles_of(
     group: str | None,
     split: str | None,
     columns: Mapping[str, str] | None,
+    split_by: str | None = None,
     ignore: Sequence[str] | None = None,
 ) -> Roles:
     """Find the columns that somebody names.
@@ -57,7 +61,7 @@ def roles_of(
     ----------
     raw : Raw
         The table.
-    target, group, split : str or None
+    target, group, split, split_by : str or None
         Names of columns, or their numbers. Without a target, it is the one that the format has.
     columns : mapping of str to str or None
         Kinds, or ``ignore``, by column.
@@ -82,7 +86,7 @@ def roles_of(
         raise DataError(
             f"{named(raw.source)}: data.target names no column; say which has the labels. {_known('', names)}"
         )
-    special = {"data.target": target, "data.group": group, "data.split": split}
+    special = {"data.target": target, "data.group": group, "data.split": split, "data.split_by": split_by}
     given = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
     wanted = [*given.items(), *((f"data.columns.{named(name)}", name) for name in columns)]
     wanted += [("data.ignore", name) for name in ignored]
@@ -91,14 +95,23 @@ def roles_of(
         for key, name in wanted
         if name not in names
     ]
+    by = given.pop("data.split_by", None)
+    if by in given.values():
+        problems.append(
+            f"column {shown(by)} is named by data.split_by and has another role; it can have one role alone"
+        )
     problems += _doubled(given, columns, ignored) + _unknown_kinds(columns)
     if problems:
         raise together(problems)
     columns |= dict.fromkeys(ignored, IGNORE)
-    kept = tuple(name for name in names if name not in given.values() and columns.get(name) != IGNORE)
+    kept = tuple(
+        name
+        for name in names
+        if name not in given.values() and columns.get(name) != IGNORE and (name != by or name in columns)
+    )
     asked = {**raw.kinds, **{name: kind for name, kind in columns.items() if kind != IGNORE}}
     left_out = tuple(name for name, kind in columns.items() if kind == IGNORE)
-    return Roles(given["data.target"], given.get("data.group"), given.get("data.split"), kept, asked, left_out)  # type: ignore[arg-type]
+    return Roles(given["data.target"], given.get("data.group"), given.get("data.split"), by, kept, asked, left_out)  # type: ignore[arg-type]
 
 
 def find_column(name: str, names: Sequence[str]) -> str:

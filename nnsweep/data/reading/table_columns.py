@@ -17,6 +17,7 @@ from nnsweep.data.reading.cells import Kind
 from nnsweep.data.reading.class_labels import check_classes, class_names
 from nnsweep.data.reading.column import Column, column_of
 from nnsweep.data.reading.missing import Missing, rows_without
+from nnsweep.data.reading.ordering import Ordering, ordering_of
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import Roles, roles_of
 from nnsweep.data.reading.table_problems import listing, named, shown, together
@@ -50,6 +51,8 @@ class Understood:
         ``train``, ``val`` or ``test``, if the table says so itself.
     part_key : str
         The setting that says where.
+    ordering : Ordering or None
+        The order by which rows are divided.
     rows : ndarray of shape (n_rows,)
         Each row's number in the raw table, from 0.
     source : str
@@ -70,6 +73,7 @@ class Understood:
     n_missing: dict[str, int]
     told: list[str]
     part_key: str = "data.split"
+    ordering: Ordering | None = None
 
 
 def understand(
@@ -81,6 +85,7 @@ def understand(
     missing: Missing | None = None,
     group: str | None = None,
     split: str | None = None,
+    split_by: str | None = None,
 ) -> Understood:
     """Find out what the columns of a table are.
 
@@ -101,6 +106,8 @@ def understand(
         The column whose equal values stay in one part.
     split : str, optional
         The column that says which part a row belongs to: train, val or validation, test.
+    split_by : str, optional
+        The column by whose order rows are divided.
 
     Returns
     -------
@@ -112,13 +119,17 @@ def understand(
     DataError
         All problems of one kind together: names, cells that do not fit, missing values, then what cannot be trained.
     """
-    roles = roles_of(raw, target=target, group=group, split=split, columns=columns, ignore=ignore)
+    roles = roles_of(raw, target=target, group=group, split=split, split_by=split_by, columns=columns, ignore=ignore)
     all_columns = [column_of(raw.frame[name], asked=roles.asked.get(name)) for name in roles.features]
     _refuse_misfits(raw, all_columns, lambda name: f"mend it, or {column_kind(name, 'category', 'ignore')}")
     part = _parts(raw, roles.split)
+    if part is not None and roles.split_by is not None:
+        key = "data.split" if raw.test is None else "data.test_path"
+        raise DataError(f"{key} and data.split_by both say which rows are tested; leave one of them out")
+    ordering = None if roles.split_by is None else ordering_of(raw, roles.split_by)
     unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
     features = [column for column in all_columns if column.name not in unused]
-    special = {name: texts_of(raw.frame[name]) for name in (roles.target, roles.group) if name is not None}
+    special = {name: texts_of(raw.frame[name]) for name in (roles.target, roles.group, roles.split_by) if name}
     rows = rows_without(raw, features, special, missing)
     labels = class_names(special[roles.target][rows])
     told = check_classes(labels, source=raw.source, target=roles.target)
@@ -143,6 +154,7 @@ def understand(
         n_missing=n_missing,
         told=[*told, *findings.of_copies(taken, labels, roles.target)],
         part_key="data.split" if raw.test is None else "data.test_path",
+        ordering=None if ordering is None else ordering.of(rows),
     )
 
 

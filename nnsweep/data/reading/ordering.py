@@ -1,0 +1,77 @@
+"""The order of a table's rows by one of its columns: by numbers, or by dates."""
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsweep.data.reading.cell_texts import lacking, texts_of
+from nnsweep.data.reading.column import is_numeric
+from nnsweep.data.reading.header import NUMBER
+from nnsweep.data.reading.raw import Raw
+from nnsweep.data.reading.table_problems import named, shown, together
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Ordering(NamedTuple):
+    """Where rows stand in an order.
+
+    Attributes
+    ----------
+    column : str
+        The column that orders them.
+    ranks : ndarray of shape (n_rows,)
+        Whole numbers from 0; rows with equal values have the same.
+    texts : ndarray of shape (n_rows,)
+        What is written in the column.
+    """
+
+    column: str
+    ranks: NDArray[np.int64]
+    texts: NDArray[Any]
+
+    def of(self, rows: NDArray[np.intp]) -> "Ordering":
+        """Give that of some rows."""
+        return Ordering(self.column, self.ranks[rows], self.texts[rows])
+
+
+def ordering_of(raw: Raw, column: str) -> Ordering:
+    """Order the rows of a table by a column of numbers or of dates; rows without a value are among the first.
+
+    Raises
+    ------
+    DataError
+        If a cell is neither a number nor a date such as 2020-12-31; all such cells together.
+    """
+    texts = texts_of(raw.frame[column])
+    values = _values(raw.frame[column], texts)
+    is_wrong = lacking(values) & ~lacking(texts)
+    if is_wrong.any():
+        raise together(
+            (
+                f"{raw.place(int(row), column)}: {shown(texts[row])} cannot be ordered, it is neither a number nor a "
+                f"date such as 2020-12-31 or 2020-12-31 23:59; mend it, or choose another column than "
+                f"data.split_by={named(column)}"
+                for row in np.flatnonzero(is_wrong)
+            ),
+            int(is_wrong.sum()),
+        )
+    ranks = np.zeros(len(texts), dtype=np.int64)
+    ranks[~lacking(texts)] = np.unique(values[~lacking(texts)], return_inverse=True)[1]
+    return Ordering(column, ranks, texts)
+
+
+def _values(series: "pd.Series[Any]", texts: NDArray[Any]) -> NDArray[Any]:
+    """Give numbers, or dates as numbers, (n_rows,); NaN or NaT for what is neither."""
+    import pandas as pd
+
+    if is_numeric(series):
+        return pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan)
+    there = texts[~lacking(texts)].tolist()
+    if all(re.fullmatch(NUMBER, text) for text in there):
+        return np.array([np.nan if text is None else float(text) for text in texts.tolist()])
+    dates = pd.to_datetime(pd.Series(texts), format="ISO8601", utc=True, errors="coerce")
+    return dates.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
