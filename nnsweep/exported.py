@@ -5,12 +5,13 @@ exported table keeps the question.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nnsweep.errors import DataError
 from nnsweep.masking import masked
@@ -21,8 +22,10 @@ from nnsweep.results.histories import long_form
 from nnsweep.results.manifest import Manifest
 from nnsweep.results.query import narrowed
 from nnsweep.results.ranking import ranked, selection
+from nnsweep.sweep.job import WHEREABOUTS
 from nnsweep.tracking import reading
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.seal import require_unaltered
 from nnsweep.tracking.sqlite import file_of
 from nnsweep.tracking.store import Store
 
@@ -43,6 +46,8 @@ class Asked:
         Whether the curves of the chosen runs are wanted instead of their results.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")  # a manifest's question has no other names
+
     filter: str = ""
     columns: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
@@ -59,10 +64,11 @@ class Asked:
             If these are other values.
         """
         try:
-            lists = {name: tuple(map(str, values[name])) for name in ("columns", "sort")}
-            return cls(**{**values, **lists})
-        except (TypeError, KeyError) as error:
-            raise DataError(f"the manifest's question is damaged ({error}); export the table again") from error
+            return TypeAdapter(cls).validate_python(dict(values))
+        except ValidationError as error:
+            first = error.errors()[0]
+            said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise DataError(f"the manifest's question is damaged ({said}); export the table again") from error
 
 
 class Answer(NamedTuple):
@@ -93,13 +99,25 @@ def answer(store: Store, asked: Asked) -> Answer:
     StoreError
         If the store refuses.
     """
-    records = reading.job_runs(store, asked.sweep)
+    chosen = choose(reading.job_runs(store, asked.sweep), asked)
+    if asked.histories:
+        return chosen._replace(table=long_form(reading.histories(store, chosen.records), chosen.records))
+    return chosen
+
+
+def choose(records: Sequence[RunRecord], asked: Asked) -> Answer:
+    """Answer from records alone; of curves, which are in none, there is only an empty table.
+
+    Raises
+    ------
+    ConfigError
+        If the filter is no rule or a column is unknown.
+    """
     runs = ranked(frame(records))
     chosen = narrowed(runs, filter=asked.filter, columns=asked.columns, sort=asked.sort)
     if asked.histories:
         kept = set(narrowed(runs, filter=asked.filter)["run_id"])
-        wanted = [record for record in records if record.run_id in kept]
-        return Answer(long_form(reading.histories(store, wanted), wanted), wanted, "")
+        return Answer(pd.DataFrame(), [record for record in records if record.run_id in kept], "")
     by_id = {record.run_id: record for record in records}
     order = narrowed(runs, filter=asked.filter, columns=["run_id"], sort=asked.sort)["run_id"]
     table = chosen if asked.columns else varying(chosen)
@@ -122,17 +140,22 @@ def export(store: Store, asked: Asked, path: Path, format: str | None = None) ->
     ------
     ConfigError
         If there is no such format, column or rule, or a file cannot be written.
+    DifferenceError
+        If the store says something otherwise than when a run was recorded.
     StoreError
         If the store refuses.
     """
     format = format or format_of(path)
     table, records, caption = answer(store, asked)
+    require_unaltered(records)
     content = written(table, format, caption)
+    runs, shared = manifests.listed(records, *_trained_with(store, records))
     manifest = Manifest(
         experiment=store.experiment,
         store=address(store.uri),
         asked=asdict(asked),
-        runs=manifests.listed(records),
+        runs=runs,
+        shared=shared,
         columns=[str(name) for name in table.columns],
         n_rows=len(table),
         format=format,
@@ -140,6 +163,30 @@ def export(store: Store, asked: Asked, path: Path, format: str | None = None) ->
         exported=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
     manifests.write(path, content, manifest)
+
+
+def _trained_with(store: Store, records: Sequence[RunRecord]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    """Give the versions of the numerics and the configurations of runs, as a manifest may show them."""
+    numerics, configurations = {}, {}
+    for run_id, (version, configuration) in reading.configurations(store, records).items():
+        numerics[run_id], configurations[run_id] = version, _without_places(configuration)
+    return numerics, configurations
+
+
+def _without_places(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the folders of this machine out of a configuration: a table that is published shall not tell them."""
+    data = configuration.get("data")
+    if not isinstance(data, dict):
+        return dict(configuration)
+    kept = {name: _place(value) if name in WHEREABOUTS else value for name, value in data.items() if name != "home"}
+    return {**configuration, "data": kept}
+
+
+def _place(path: Any) -> Any:
+    """Name a file from the working folder, or by its name alone where it is not below that."""
+    if not isinstance(path, str) or "://" in path:
+        return path
+    return str(Path(path).relative_to(Path.cwd()) if Path(path).is_relative_to(Path.cwd()) else Path(path).name)
 
 
 def address(uri: str) -> str:

@@ -13,8 +13,9 @@ from nnsweep.masking import masked
 from nnsweep.messages import visible, warn
 from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
+from nnsweep.sweep.consistency import require_consistent
 from nnsweep.tracking import model as models
-from nnsweep.tracking import reading, recorded
+from nnsweep.tracking import recorded
 from nnsweep.tracking.model_folder import save
 from nnsweep.tracking.record import RunRecord, Setting
 from nnsweep.tracking.store import Store, resolved_uri
@@ -53,10 +54,18 @@ class Found(NamedTuple):
 
 
 def found(run: str, experiment: str | None, uri: str | None) -> Found:
-    """Find a run by its id, the beginning of its id, or its name; see `nnsweep.tracking.recorded.find`."""
+    """Find a run by its id, the beginning of its id, or its name; see `nnsweep.tracking.recorded.find`.
+
+    Raises
+    ------
+    DifferenceError
+        If what is recorded of it does not agree with itself.
+    """
     check_name(experiment or "")
     store, meant = recorded.find(resolved_uri(uri, Path.cwd()), run, experiment)
-    return Found(store, reading.record_of(meant))
+    whole = recorded.recorded_of(store, meant)
+    require_consistent(whole)
+    return Found(store, whole.record)
 
 
 def predicted(

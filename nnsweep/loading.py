@@ -16,6 +16,7 @@ from nnsweep.tracking import artifacts, reading
 from nnsweep.tracking.correct import Correct
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.recorded import store_of_sweep
+from nnsweep.tracking.seal import require_unaltered
 from nnsweep.tracking.store import Store, existing, require_store, resolved_uri
 
 
@@ -44,11 +45,15 @@ def load_results(
     ------
     ConfigError
         If there is no such experiment, or the rule is none.
+    DifferenceError
+        If the store says something of these runs otherwise than when they were recorded.
     StoreError
         If the store cannot be used.
     """
-    runs = ranked(frame(records(store_of(experiment, uri), sweep)))
-    return narrowed(runs, filter=filter)
+    found = records(store_of(experiment, uri), sweep)
+    runs = narrowed(ranked(frame(found)), filter=filter)
+    require_unaltered_runs(found, runs)
+    return runs
 
 
 def load_histories(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, pd.DataFrame]:
@@ -185,6 +190,18 @@ def records(store: Store, sweep: str | Sequence[str] | None = None) -> list[RunR
         warn(str(error))
     found = {record.run_id: record for one in sweep for record in reading.job_runs(store, one)}
     return reading.counting(found.values())
+
+
+def require_unaltered_runs(records: Sequence[RunRecord], runs: pd.DataFrame) -> None:
+    """Refuse chosen runs of which the store says something otherwise than when they were recorded.
+
+    Raises
+    ------
+    DifferenceError
+        A line for each of them.
+    """
+    chosen = set(runs["run_id"])
+    require_unaltered(record for record in records if record.run_id in chosen)
 
 
 def _by_id(runs: pd.DataFrame, uri: str | None) -> tuple[Store, list[str]]:

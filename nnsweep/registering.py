@@ -8,6 +8,7 @@ from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import ranked
+from nnsweep.sweep.consistency import require_consistent
 from nnsweep.tracking import model as models
 from nnsweep.tracking import reading, recorded, registry
 from nnsweep.tracking.record import RunRecord
@@ -36,6 +37,8 @@ def registered(
         If there is no such sweep or run, or a name is none.
     DataError
         If the run has not left what a model needs.
+    DifferenceError
+        If what is recorded of the run does not agree with itself.
     StoreError
         If the store cannot be used.
     """
@@ -48,6 +51,7 @@ def registered(
     name = name or registry.model_name(store.experiment)
     registry.check_names(name, alias)
     record = _chosen(store, sweep, run)
+    require_consistent(recorded.recorded(store.uri, record.run_id, store.experiment))
     made = registry.register(
         store,
         record.run_id,

@@ -14,7 +14,14 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
-from nnsweep.loading import gather_correct, gather_histories, load_environment, records, store_of
+from nnsweep.loading import (
+    gather_correct,
+    gather_histories,
+    load_environment,
+    records,
+    require_unaltered_runs,
+    store_of,
+)
 from nnsweep.masking import masked
 from nnsweep.messages import visible, warn
 from nnsweep.results.frame import frame
@@ -27,8 +34,10 @@ from nnsweep.results.report.markdown import markdown
 from nnsweep.results.report.sections import findings
 from nnsweep.results.report.study import Origin, Study
 from nnsweep.results.report.wording import listed
+from nnsweep.sweep.consistency import require_all_consistent
 from nnsweep.tracking.artifacts import combine, gather
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.recorded import Recorded
 
 WRITERS: dict[str, Callable[[Findings, Mapping[str, str]], str]] = {
     ".html": lambda found, _: html(found),
@@ -84,6 +93,8 @@ def report(
     ------
     ConfigError
         If the file cannot be written, there is no such experiment, or what is asked of the runs cannot be.
+    DifferenceError
+        If what is recorded of a run does not agree with itself.
     StoreError
         If the store cannot be used.
     """
@@ -91,11 +102,12 @@ def report(
         _check(Path(output), pictures)
     found = records(store_of(experiment, uri), sweep)
     runs = narrowed(ranked(frame(found)), filter=filter)
+    require_unaltered_runs(found, runs)
     origin = _origin(experiment, _best_first(found, runs), uri, command)
     asked = Study(
         runs=runs, metric=metric, baseline=baseline, by=by, confidence=confidence, failures=failures, origin=origin
     )
-    said = findings(_with_files(asked, uri), title)
+    said = findings(_with_files(asked, found, uri), title)
     for problem in said.missing:
         warn(problem)
     if output is not None:
@@ -103,10 +115,15 @@ def report(
     return said
 
 
-def _with_files(study: Study, uri: str | None) -> Study:
+def _with_files(study: Study, found: Sequence[RunRecord], uri: str | None) -> Study:
     """Add what is not in the table of runs: their curves, and which test examples they got right."""
     correct, without_correct = gather_correct(study.runs, uri)
     histories, without_histories = gather_histories(study.runs, uri)
+    require_all_consistent(
+        Recorded(record=one, experiment="", history=histories[one.run_id], correct=correct.get(one.run_id))
+        for one in found
+        if one.run_id in histories
+    )
     missing = tuple(str(error) for error in combine([*without_correct, *without_histories]))
     return replace(
         study,

@@ -1,18 +1,22 @@
 """Verifying: an exported table is made again from the store, and what differs is named.
 
 The manifest beside the table says which store, which runs and which question. Runs that have come since, or gone, are
-differences too.
+differences too, and so is a manifest that says of a run what the store does not, or a run whose record does not agree
+with itself. What was left out by the question is told: a row that is removed together with its filter is no secret.
 """
 
 import os
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
+from packaging.version import InvalidVersion, Version
 
-from nnsweep.errors import ConfigError, DataError
-from nnsweep.exported import Answer, Asked, answer
+from nnsweep import __version__
+from nnsweep.errors import ConfigError, DataError, UserError
+from nnsweep.exported import Answer, Asked, choose
 from nnsweep.masking import HIDDEN, masked
 from nnsweep.messages import visible
 from nnsweep.results import manifest as manifests
@@ -22,8 +26,10 @@ from nnsweep.results.frame import frame
 from nnsweep.results.grid import Grid, grid
 from nnsweep.results.histories import long_form
 from nnsweep.results.manifest import Listed, Manifest
+from nnsweep.sweep.consistency import disagreements, job_of
 from nnsweep.tracking import reading
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.recorded import recorded_of
 from nnsweep.tracking.store import Store, existing, resolved_uri
 
 ROW = ("run_id",)
@@ -39,14 +45,17 @@ class Verified(NamedTuple):
         None of them if the table is what the store says.
     n_cells, n_runs : int
         How much was compared.
-    changed : bool
-        Whether the file is another than was exported.
+    cause : str
+        What must have been changed if anything differs: the file, its manifest or the store.
+    left_out : list of str
+        What the table's question has left out, a line each.
     """
 
     differences: list[Difference]
     n_cells: int
     n_runs: int
-    changed: bool
+    cause: str = ""
+    left_out: list[str] = []  # noqa: RUF012
 
 
 def verify(table: Path, uri: str | None = None) -> Verified:
@@ -73,14 +82,27 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     content = _content(table)
     found = _grid(table, content, manifest.format)
     store = existing(_address(manifest, uri), manifest.experiment)
-    now = answer(store, asked)
-    kept = _still_there(store, manifest.runs)
+    now = choose(reading.job_runs(store, asked.sweep), asked)
+    runs = _still_there(store, manifest.runs)
+    kept = [reading.record_of(run) for run in runs]
     again = written(_table(store, asked, kept, manifest), manifest.format, now.caption)
     wanted = grid(again, manifest.format)
-    told = [*_of_runs(manifest.runs, kept, now), *_of_cells(table, found, wanted, manifest, kept)]
-    if not told and manifest.format != "parquet":  # the bytes of Parquet depend on who wrote it
-        told = [*other_lines(content, again)]
-    return Verified(told, sum(map(len, found.rows)), len(kept), manifests.digest(content) != manifest.sha256)
+    cells = [*_of_runs(manifest.runs, kept, now), *_of_cells(table, found, wanted, manifest, kept)]
+    if not cells and manifest.format != "parquet":  # the bytes of Parquet depend on who wrote it
+        cells = [*other_lines(content, again)]
+    of_manifest = [*forged(manifest), *_of_records(manifest.runs, kept)]
+    if not cells:
+        digests = {manifests.digest(one) for one in (content, again)}
+        of_manifest += _of_the_whole(manifest, len(found.rows), asked, now, digests)
+    of_store = [*_of_disagreements(store, runs, asked, cells)]
+    changed = manifests.digest(content) != manifest.sha256
+    cause = "the file was changed after it was exported" if changed else "the store has changed since"
+    if of_manifest and not cells:
+        cause = "the manifest was changed after the table was exported"
+    elif of_store and not cells:
+        cause = "the store was changed, and does not agree with itself"
+    told = [*cells, *of_manifest, *of_store]
+    return Verified(told, sum(map(len, found.rows)), len(kept), cause, _left_out(store, asked, now))
 
 
 def _content(table: Path) -> bytes:
@@ -105,16 +127,17 @@ def _address(manifest: Manifest, uri: str | None) -> str:
     return resolved_uri(uri or manifest.store, Path.cwd())
 
 
-def _still_there(store: Store, runs: list[Listed]) -> list[RunRecord]:
+def _still_there(store: Store, runs: list[Listed]) -> list[Any]:
     """Read those runs of a table that the store still has, in the order of the table."""
     ids = [run.run_id for run in runs if run.run_id.isalnum()]  # a quote would end the text of MLflow's filter
-    read = {run.info.run_id: reading.record_of(run) for run in reading.sound(reading.with_ids(store, ids))}
+    read = {run.info.run_id: run for run in reading.sound(reading.with_ids(store, ids))}
     return [read[run_id] for run_id in ids if run_id in read]
 
 
 def _table(store: Store, asked: Asked, kept: list[RunRecord], manifest: Manifest) -> pd.DataFrame:
     if asked.histories:
-        return long_form(reading.histories(store, kept), kept)
+        curves = {record.run_id: reading.history(store, record.run_id, checked=False) for record in kept}
+        return long_form(curves, kept)  # a file that was changed is told by its cells
     return frame(kept).reindex(columns=manifest.columns)
 
 
@@ -132,6 +155,99 @@ def _of_runs(listed: list[Listed], kept: list[RunRecord], now: Answer) -> Iterat
     for record in now.records:
         if record.run_id not in exported:
             yield Difference(_named(record.name, record.run_id), "this run is new, the table would have it")
+
+
+def forged(manifest: Manifest) -> Iterator[Difference]:
+    """Say what of a manifest cannot be as it was written, whatever the store says."""
+    if manifest.digest and manifest.digest != manifest.own_digest():
+        yield Difference("the manifest", "its own digest is another: something in it was changed")
+    if manifest.formula_version != manifests.FORMULA_VERSION:
+        known = f"formula version {manifest.formula_version}, this nnsweep has {manifests.FORMULA_VERSION}"
+        yield Difference("the manifest", f"it names {known}, which may give other tables")
+    if _is_later(manifest.nnsweep):
+        yield Difference("the manifest", f"it names nnsweep {manifest.nnsweep}, and this is {__version__}")
+    for run in manifest.runs:
+        if told := _of_key(manifest, run):
+            yield Difference(_named(run.name, run.run_id), told)
+
+
+def _is_later(version: str) -> bool:
+    try:
+        return Version(version) > Version(__version__)
+    except InvalidVersion:
+        return True
+
+
+def _of_key(manifest: Manifest, run: Listed) -> str:
+    """Say what is wrong with the key of a run of which the manifest has the configuration."""
+    configuration = manifest.configuration(run)
+    if not configuration or not run.numerics.isdigit():
+        return ""
+    try:
+        job = job_of(configuration, _named(run.name, run.run_id))
+    except DataError as error:
+        return str(error).partition(": ")[2]
+    own = job.key(run.data_digest, int(run.numerics))
+    return "" if own == run.key else f"its key is {run.key[:12]} in the manifest, {own[:12]} by its configuration there"
+
+
+def _of_records(listed: list[Listed], kept: list[RunRecord]) -> Iterator[Difference]:
+    """Compare what a manifest says of runs with what the store says."""
+    there = {record.run_id: record for record in kept}
+    for run in listed:
+        record = there.get(run.run_id)
+        for what in ("name", "key", "data_digest") if record else ():
+            one, other = str(getattr(run, what)), str(getattr(record, what))
+            if one != other:
+                said = f"its {what} is {one[:40] or 'empty'} in the manifest, {other[:40] or 'empty'} in the store"
+                yield Difference(_named(run.name, run.run_id), said)
+
+
+def _of_the_whole(
+    manifest: Manifest, n_rows: int, asked: Asked, now: Answer, digests: set[str]
+) -> Iterator[Difference]:
+    """Compare the manifest with a table that has the right cells: its rows, columns and bytes."""
+    if n_rows != manifest.n_rows:
+        yield Difference("the manifest", f"it names {manifest.n_rows} rows, and the table has {n_rows}")
+    columns = [*map(str, now.table.columns)]
+    for name in columns if not asked.histories else ():
+        if name not in manifest.columns:
+            yield Difference(f"column {name}", "the table would have it")
+    for name in manifest.columns if not asked.histories else ():
+        if name not in columns:
+            yield Difference(f"column {name}", "the table would not have it")
+    if manifest.sha256 not in digests:
+        yield Difference("the manifest", "its SHA-256 of the table is another, and the table is what the store says")
+
+
+def _of_disagreements(store: Store, runs: list[Any], asked: Asked, cells: Sequence[Difference]) -> Iterator[Difference]:
+    """Say what of the records themselves does not agree, unless a cell has told it."""
+    told = {(difference.what, difference.column.replace("\\", "")) for difference in cells}  # LaTeX has test\_accuracy
+    for run in runs:
+        title = _named(run.info.run_name, run.info.run_id)
+        if asked.histories and any(what.startswith(title) for what, _ in told):
+            continue
+        try:
+            for name, said in disagreements(recorded_of(store, run, files=False)).items():
+                if (title, name) not in told:
+                    yield Difference(title, said)
+        except UserError as error:  # a file that is damaged or changed
+            yield from (Difference(title, problem) for problem in error.problems)
+
+
+def _left_out(store: Store, asked: Asked, now: Answer) -> list[str]:
+    """Say what the question of a table has left out."""
+    lines = []
+    asks = [(name, text) for name, text in (("--sweep", asked.sweep), ("--filter", asked.filter)) if text]
+    if asks:
+        n_runs = len(reading.job_runs(store))
+        n_left = n_runs - len(now.records)
+        made = " ".join(f"{name} {shlex.quote(text)}" for name, text in asks)
+        lines.append(f"made with {made}: {n_left or 'none'} of the experiment's {n_runs} runs are left out")
+    if asked.columns:
+        made = shlex.quote(",".join(asked.columns))
+        lines.append(f"made with --columns {made}: all other settings and results are left out")
+    return lines
 
 
 def _of_cells(

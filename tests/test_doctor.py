@@ -155,7 +155,7 @@ def test_a_check_that_breaks_is_a_problem_and_not_the_end():
         raise StoreError("away")
 
     assert [one.state for one in found("a", broken)] == ["ok", "problem"]
-    assert [*found("store", refusing)] == [Finding("store", "problem", "away", of_the_store=True)]
+    assert [*found("store", refusing)] == [Finding("store", "problem", "away", error=StoreError)]
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from nnsweep.commands.options import experiment_option, run_argument, say, store_option
+from nnsweep.errors import DifferenceError
+from nnsweep.messages import visible
 
 
 @click.command()
@@ -15,12 +17,14 @@ from nnsweep.commands.options import experiment_option, run_argument, say, store
 def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> None:
     """Show what differs between two runs: settings, versions, data and results.
 
-    RUN is a run's id, the beginning of one, or a name that only one run has.
+    RUN is a run's id, the beginning of one, or a name that only one run has. The exit code is 6 if what is recorded of
+    a run does not agree with itself.
 
     For example: nnsweep diff 20-20-tanh-inv-s0 8-tanh-inv-s0 --experiment notebook
     """
     from nnsweep.loading import check_name
     from nnsweep.side_by_side import in_words, side_by_side
+    from nnsweep.sweep.consistency import disagreements
     from nnsweep.tracking.recorded import recorded
     from nnsweep.tracking.store import resolved_uri
 
@@ -29,3 +33,6 @@ def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> No
     first, second = (recorded(store, run, experiment) for run in (one, other))
     for line in (first.title, second.title, *in_words(side_by_side(first, second))):
         say(line)
+    told = [f"{run.title}: {said}" for run in (first, second) for said in disagreements(run).values()]
+    if told:
+        raise DifferenceError(*map(visible, told))

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from nnsweep.commands.options import say, store_option
-from nnsweep.errors import ConfigError, StoreError
+from nnsweep.errors import ConfigError, DifferenceError, StoreError
 from nnsweep.masking import masked
 
 
@@ -17,7 +17,8 @@ def doctor(*, as_json: bool, uri: str | None) -> None:
     """Check installation, machine, store and data, and say what to do.
 
     Each line is ok, a warning (sweeps run, if slower or less safely) or a problem. Nothing is made or changed. The exit
-    code is 0 if there is no problem, 5 if there is one with the store or its disk, and 2 if there are only others.
+    code is 0 if there is no problem, 5 if there is one with the store or its disk, 6 if a run's record does not agree
+    with itself, and 2 if there are only others.
 
     For example: nnsweep doctor --uri sqlite:///mlflow.db
     """
@@ -32,9 +33,10 @@ def doctor(*, as_json: bool, uri: str | None) -> None:
             say(finding.in_words())
     problems = [finding for finding in findings if finding.state == "problem"]
     if as_json:
-        told = [{name: value for name, value in one._asdict().items() if name != "of_the_store"} for one in findings]
+        told = [{name: value for name, value in one._asdict().items() if name != "error"} for one in findings]
         print(masked(json.dumps({"nnsweep": __version__, "n_problems": len(problems), "findings": told}, indent=1)))
     if problems:
-        kind = StoreError if any(finding.of_the_store for finding in problems) else ConfigError
+        kinds = {finding.error for finding in problems}
+        kind = next((one for one in (StoreError, DifferenceError) if one in kinds), ConfigError)
         names = ", ".join(dict.fromkeys(finding.what for finding in problems))
         raise kind(f"{counted(len(problems), 'problem')}: {names}; see above")

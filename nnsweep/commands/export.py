@@ -47,6 +47,7 @@ def export(
     from nnsweep.results.formats import write
     from nnsweep.streams import binary_output
     from nnsweep.tracking.recorded import store_of_sweep
+    from nnsweep.tracking.seal import require_unaltered
 
     store = store_of(experiment, uri)
     if sweep is not None:
@@ -55,5 +56,6 @@ def export(
     if output:
         export(store, asked, output, format_)
     else:
-        table, _, caption = answer(store, asked)
+        table, records, caption = answer(store, asked)
+        require_unaltered(records)
         write(table, binary_output(), format_, caption=caption)

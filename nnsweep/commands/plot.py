@@ -39,7 +39,7 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
     For example: nnsweep plot depth_width --output pictures --format svg
     """
     from nnsweep.loading import records as records_of
-    from nnsweep.loading import store_of
+    from nnsweep.loading import require_unaltered_runs, store_of
     from nnsweep.results.frame import frame
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
     from nnsweep.results.query import narrowed
@@ -50,6 +50,7 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
     store = store_of(experiment, uri)
     records = records_of(store, sweep)
     runs = narrowed(ranked(frame(records)), filter=filter_)
+    require_unaltered_runs(records, runs)
     wanted = set(telling_runs(runs))
     in_order = [record.run_id for record in records if record.run_id in wanted]
     histories, missing = gather(in_order, partial(reading.history, store))

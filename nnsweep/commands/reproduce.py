@@ -17,17 +17,20 @@ def reproduce(run: str, *, experiment: str | None, uri: str | None) -> None:
     """Train a recorded RUN again, and compare every number of its history bit for bit.
 
     RUN is a run's id, the beginning of one, or a name that only one run has. Nothing is recorded. The exit code is 0 if
-    all is equal and 6 if not; then the first epoch that differs is told, and what is another than at the time.
+    all is equal and 6 if not; then the first epoch that differs is told, and what is another than at the time. A record
+    that does not agree with itself is not trained again: what disagrees is told.
 
     For example: nnsweep reproduce 20-20-tanh-inv-s0 --experiment notebook
     """
     from nnsweep.loading import check_name
+    from nnsweep.sweep.consistency import require_consistent
     from nnsweep.sweep.reproduction import reproduce
     from nnsweep.tracking.recorded import recorded
     from nnsweep.tracking.store import resolved_uri
 
     check_name(experiment or "")
     one = recorded(resolved_uri(uri, Path.cwd()), run, experiment)
+    require_consistent(one)
     told = reproduce(one)
     equal = not told.differences
     if equal:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import files
+from nnsweep.commands.options import files, say
 from nnsweep.errors import DifferenceError
 from nnsweep.masking import masked
 from nnsweep.messages import visible
@@ -29,12 +29,12 @@ def verify(table: Path, *, uri: str | None) -> None:
     told = verify(table, uri)
     lines = [masked(visible(difference.in_words())) for difference in told.differences]
     if not lines:
-        print(f"{visible(str(table))}: all {told.n_cells} cells, of {told.n_runs} runs, are what the store says")
+        say(f"{table}: all {told.n_cells} cells, of {told.n_runs} runs, are what the store says")
+        for line in told.left_out:
+            say(line)
         return
     print("\n".join(lines[:MOST_SHOWN]))
     more = f", of which the first {MOST_SHOWN} are shown" if len(lines) > MOST_SHOWN else ""
-    since = "the file was changed after it was exported" if told.changed else "the store has changed since"
     differ = "1 difference" if len(lines) == 1 else f"{len(lines)} differences"
-    raise DifferenceError(
-        f"{visible(str(table))}: {differ} from the store{more}; {since}. Export it again, or put back what was changed"
-    )
+    way_out = "Export it again, or put back what was changed"
+    raise DifferenceError(f"{visible(str(table))}: {differ} from the store{more}; {told.cause}. {way_out}")

@@ -30,6 +30,7 @@ def examined(uri: str | None, folder: Path) -> Iterator[Finding]:
         "disk": partial(machine.disk, folder),
         "open files": machine.open_files,
         "store": partial(storage.store, uri, folder),
+        "records": partial(storage.records, uri, folder),
         "job folders": partial(storage.job_folders, folder),
         "newsgroups": storage.corpus,
         "data cache": storage.cache,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from nnsweep.errors import StoreError, UserError
+from nnsweep.errors import ConfigError, DifferenceError, StoreError, UserError
 
 State: TypeAlias = Literal["ok", "warning", "problem"]
 """With a ``warning`` sweeps run, if slower or less safely; with a ``problem`` some or all do not."""
@@ -22,15 +22,15 @@ class Finding(NamedTuple):
         How it is.
     way_out : str
         What to do; empty if there is nothing to be done.
-    of_the_store : bool
-        Whether it is about where results are kept.
+    error : type of UserError
+        What it ends the program as.
     """
 
     what: str
     state: State
     says: str
     way_out: str = ""
-    of_the_store: bool = False
+    error: type[UserError] = ConfigError
 
     def in_words(self) -> str:
         """Say it in a line.
@@ -61,7 +61,8 @@ def found(what: str, check: Check) -> Iterator[Finding]:
         yield from check()
     except UserError as error:
         for problem in error.problems:
-            yield Finding(what, "problem", problem, of_the_store=isinstance(error, StoreError))
+            kinds = (one for one in (StoreError, DifferenceError) if isinstance(error, one))
+            yield Finding(what, "problem", problem, error=next(kinds, ConfigError))
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         yield Finding(what, "problem", f"it could not be looked at ({said})", "install nnsweep again")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nnsweep.doctor.finding import Finding, counted, size
+from nnsweep.errors import StoreError
 from nnsweep.files import nearest_folder
 from nnsweep.sweep.memory import physical_memory
 
@@ -94,7 +95,7 @@ def disk(folder: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(nearest_folder(folder.absolute())).free
     says = f"{size(free)} are free in {folder.absolute()}"
     if free < NO_ROOM:
-        yield Finding("disk", "problem", says, "make room, or choose another folder", of_the_store=True)
+        yield Finding("disk", "problem", says, "make room, or choose another folder", error=StoreError)
     elif free < LITTLE_ROOM:
         yield Finding("disk", "warning", says, "make room, or choose another folder")
     else:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nnsweep.doctor.finding import Finding, counted, size
+from nnsweep.errors import DataError, DifferenceError, StoreError
 from nnsweep.files import nearest_folder
 
+SAMPLE = 20
+"""Runs that are looked at closely."""
 JOBS = "multirun"
 """The folder of all sweeps' folders."""
 
@@ -55,6 +58,43 @@ def _running(running: list[str], forsaken: list[str]) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield Finding("runs", "ok", f"{len(running)} are open, and their processes at work" if running else "all ended")
+
+
+def records(uri: str | None, folder: Path) -> Iterator[Finding]:
+    """Look whether what is recorded of some runs, drawn at random, agrees with itself.
+
+    Parameters
+    ----------
+    uri, folder
+        As for `store`.
+    """
+    from nnsweep.sweep.consistency import disagreements
+    from nnsweep.tracking import sqlite
+    from nnsweep.tracking.recorded import draw, recorded_of
+    from nnsweep.tracking.store import resolved_uri
+
+    chosen = resolved_uri(uri, folder)
+    database = sqlite.file_of(chosen)
+    if database and not os.path.lexists(database):
+        return
+    try:
+        drawn, n_runs = draw(chosen, SAMPLE)
+    except StoreError:  # that was told
+        return
+    wrong: list[str] = []
+    for place, run in drawn:
+        title = f"{run.info.run_name} ({run.info.run_id})"
+        try:
+            wrong += [f"{title}: {one}" for one in disagreements(recorded_of(place, run)).values()]
+        except (DataError, DifferenceError) as error:
+            wrong += [f"{title}: {problem}" for problem in error.problems]
+    looked = f"of {counted(n_runs, 'run')} {len(drawn)} were looked at"
+    for one in wrong:
+        yield Finding("records", "problem", one, "put it back from a copy, or rerun=all", error=DifferenceError)
+    if not wrong:
+        yield Finding("records", "ok", f"{looked}, and their records agree with themselves")
+    elif len(drawn) < n_runs:
+        yield Finding("records", "warning", looked, "nnsweep report looks at all of an experiment")
 
 
 def job_folders(folder: Path) -> Iterator[Finding]:

@@ -1,12 +1,13 @@
 """A manifest: what an exported table was made of, in a file beside it.
 
 It names the store, the runs and the question that the table answers, and knows the table by its hash, so that it can be
-told later whether the table is still what the store says.
+told later whether the table is still what the store says. It also has what each run was trained with, so that somebody
+who has the table and not the store can train it again.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,18 @@ class Listed:
         Hash of all that can change its result.
     data_digest : str
         Hash of the data that it was trained on.
+    numerics : str
+        The version of the numerics that trained it; empty where an earlier version has exported the table.
+    configuration : dict
+        Those parts of its configuration that not all runs share, by their names; see `Manifest.configuration`.
     """
 
     run_id: str
     name: str
     key: str
     data_digest: str
+    numerics: str = ""
+    configuration: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +79,11 @@ class Manifest:
         See `FORMULA_VERSION`.
     nnsweep : str
         The version that wrote it.
+    shared : dict
+        Those parts of the configuration that all runs share.
+    digest : str
+        SHA-256 of all else that the manifest says, but for the store's address, which may move; empty in one of an
+        earlier version.
     """
 
     experiment: str
@@ -85,14 +97,52 @@ class Manifest:
     exported: str
     formula_version: int = FORMULA_VERSION
     nnsweep: str = nnsweep.__version__
+    shared: dict[str, Any] = field(default_factory=dict)
+    digest: str = field(default="", compare=False)
+
+    def configuration(self, run: Listed) -> dict[str, Any]:
+        """Give the whole configuration of a run; empty where it is not known."""
+        return {**self.shared, **run.configuration}
+
+    def own_digest(self) -> str:
+        """Compute what `digest` has to be."""
+        return digest(json.dumps(asdict(replace(self, digest="", store="")), sort_keys=True).encode())
 
 
-def listed(records: Sequence[RunRecord]) -> list[Listed]:
-    """Give what a manifest says of runs."""
-    return [
-        Listed(run_id=record.run_id, name=record.name, key=record.key, data_digest=record.data_digest)
-        for record in records
+def listed(
+    records: Sequence[RunRecord], numerics: Mapping[str, str], configurations: Mapping[str, dict[str, Any]]
+) -> tuple[list[Listed], dict[str, Any]]:
+    """Give what a manifest says of runs.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        The runs.
+    numerics, configurations : mapping
+        What each was trained with, by run id.
+
+    Returns
+    -------
+    runs : list of Listed
+        In the same order.
+    shared : dict
+        Those parts of the configurations that are the same in all of them.
+    """
+    whole = [configurations.get(record.run_id, {}) for record in records]
+    first = whole[0] if whole else {}
+    shared = {name: value for name, value in first.items() if all(name in one and one[name] == value for one in whole)}
+    runs = [
+        Listed(
+            run_id=record.run_id,
+            name=record.name,
+            key=record.key,
+            data_digest=record.data_digest,
+            numerics=numerics.get(record.run_id, ""),
+            configuration={name: value for name, value in own.items() if name not in shared},
+        )
+        for record, own in zip(records, whole, strict=True)
     ]
+    return runs, shared
 
 
 def digest(content: bytes) -> str:
@@ -115,7 +165,7 @@ def write(table: Path, content: bytes, manifest: Manifest) -> None:
     """
     with whole_pair(table, beside(table)) as (file, small):
         file.write(content)
-        small.write(json.dumps(asdict(manifest), indent=1).encode())
+        small.write(json.dumps(asdict(replace(manifest, digest=manifest.own_digest())), indent=1).encode())
 
 
 def read(table: Path) -> Manifest:

@@ -159,7 +159,7 @@ class Job(Recipe):
                     identity[group].pop(name, None)
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
 
-    def key(self, data_digest: str) -> str:
+    def key(self, data_digest: str, numerics: int = NUMERICS_VERSION) -> str:
         """Hash all that can change the result: identity, data and the version of the numerics."""
-        parts = {"job": self.identity(), "data": data_digest, "numerics": NUMERICS_VERSION}
+        parts = {"job": self.identity(), "data": data_digest, "numerics": numerics}
         return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

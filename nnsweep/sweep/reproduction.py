@@ -4,13 +4,10 @@ Nothing is written anywhere. Equal means bit for bit; where that is not so, the 
 what is known to be another than at the time.
 """
 
-import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from nnsweep.data.dataset import Dataset
@@ -18,9 +15,9 @@ from nnsweep.errors import DataError
 from nnsweep.mlp.history import COLUMNS, Trained, add
 from nnsweep.mlp.train import NUMERICS_VERSION, train
 from nnsweep.sweep import work
+from nnsweep.sweep.consistency import job_of
 from nnsweep.sweep.environment import differing, environment
 from nnsweep.sweep.job import Job
-from nnsweep.sweep.problems import problems
 from nnsweep.sweep.runner import final_metrics
 from nnsweep.tracking.recorded import Recorded
 
@@ -70,24 +67,12 @@ def reproduce(run: Recorded) -> Reproduction:
     if not run.config or run.history.empty:
         missing = "history" if run.config else "configuration"
         raise DataError(f"run {run.title} has no {missing} to compare with: it {run.record.state}; choose another run")
-    job = _job(run)
+    job = job_of(run.config, run.title)
     examples = work.dataset(job.data)
     trained, differences = _trained(job, examples, run)
     if not differences:
         differences = [*_at_the_end(run, trained)]
     return Reproduction(len(trained.rows), differences, [*_circumstances(run, job, examples)])
-
-
-def _job(run: Recorded) -> Job:
-    values = {**run.config, "tracking": {}}
-    data = values.get("data")
-    if isinstance(data, dict) and not os.path.isdir(str(data.get("home"))):  # another machine keeps its data elsewhere
-        values["data"] = {name: value for name, value in data.items() if name != "home"}
-    try:
-        return Job.model_validate_json(json.dumps(values, default=str))
-    except ValidationError as error:
-        told = "; ".join(problems(error, values))
-        raise DataError(f"run {run.title}: its configuration is none of this version's ({told})") from error
 
 
 def _trained(job: Job, examples: Dataset, run: Recorded) -> tuple[Trained, list[Changed]]:

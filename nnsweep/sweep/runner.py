@@ -5,6 +5,7 @@ store and not its record.
 """
 
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,6 +31,7 @@ from nnsweep.sweep.live import Live
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.workers import in_words
 from nnsweep.tracking import run as runs
+from nnsweep.tracking.reading import CONFIGURATION
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 
@@ -215,6 +217,9 @@ def _tags(job: Job, place: Place, examples: Dataset) -> dict[str, str]:
         "mlflow.source.name": "nnsweep",
         "mlflow.runColor": COLOURS[place.number % len(COLOURS)],
     }
+    configuration = json.dumps(job.model_dump(mode="json", exclude=OPERATIONAL | {"data": {"home": True}}))
+    if len(configuration) <= runs.LONGEST_TAG:
+        tags |= {CONFIGURATION: configuration}
     code = environment()
     if "git_commit" in code:
         tags |= {"mlflow.source.git.commit": code["git_commit"], "nnsweep.git_dirty": str(code["git_dirty"]).lower()}

@@ -19,6 +19,7 @@ from nnsweep.tracking import run as runs
 from nnsweep.tracking.reading import record_of, with_ids
 from nnsweep.tracking.record import CURVES, RunRecord
 from nnsweep.tracking.run import Point
+from nnsweep.tracking.seal import TAG, seal
 from nnsweep.tracking.store import Store
 
 _TOLD_LAST = ("mlflow.note.content",)
@@ -53,6 +54,8 @@ def send(store: Store, folder: Path, kept: Kept, points: Sequence[Point], presen
     runs.log_files(store, record.run_id, [folder / name for name in kept.files])
     finals = lacking(runs.finals(kept.axes | record.metrics, after=kept.n_epochs), present or {})
     told = {name: kept.tags[name] for name in _TOLD_LAST if name in kept.tags}  # it was started with the others
+    sealed = seal(record.settings, kept.axes | record.metrics, kept.tags | {"nnsweep.state": record.state}, kept.files)
+    told |= {TAG: sealed} if len(sealed) <= runs.LONGEST_TAG else {}
     runs.end(store, record, points=[*points, *finals], settings=record.settings, tags=told)
     folders.mark_sent(folder, record.run_id)
     return record

@@ -16,6 +16,7 @@ from nnsweep.messages import visible
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.places import local_folder, locate
+from nnsweep.tracking.seal import check_file, sealed_files
 from nnsweep.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -86,11 +87,13 @@ def refuse(missing: Sequence[MissingFilesError]) -> None:
 
 
 @contextlib.contextmanager
-def artifact(store: Store, run_id: str, name: str) -> Iterator[Path | None]:
+def artifact(store: Store, run_id: str, name: str, *, checked: bool = True) -> Iterator[Path | None]:
     """Have a file of a run's artifacts while the block lasts; None if the run never had it.
 
     Raises
     ------
+    DifferenceError
+        If it is not what was recorded, and that is to be checked.
     MissingFilesError
         If the run had it, and it is gone.
     StoreError
@@ -102,6 +105,8 @@ def artifact(store: Store, run_id: str, name: str) -> Iterator[Path | None]:
         found = _local_file(store.uri, run, name) or _fetched(store.uri, run, name, stack)
         if found is None and _must_have(run, name):
             raise MissingFilesError([f"{visible(run.info.run_name or '')} ({run_id})"], _nowhere(store.uri, run))
+        if found is not None and checked:
+            check_file(run, found)
         yield found
 
 
@@ -130,7 +135,7 @@ def _must_have(run: "Run", name: str) -> bool:
     if "nnsweep.n_jobs" in tags:
         return folder is not None and not folder.is_dir()
     trained = tags.get("nnsweep.state") in _TRAINED and "train_cost" in run.data.metrics
-    return trained and (name in _ALWAYS or (folder is not None and not folder.is_dir()))
+    return trained and (name in (*_ALWAYS, *sealed_files(run)) or (folder is not None and not folder.is_dir()))
 
 
 def _nowhere(store_uri: str, run: "Run") -> str:

@@ -8,9 +8,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import yaml
 
 from nnsweep.errors import StoreError
 from nnsweep.messages import shortened, visible, warn
@@ -20,11 +21,14 @@ from nnsweep.tracking.client import client, equal, explained
 from nnsweep.tracking.correct import CORRECT, Correct, read
 from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, is_setting, setting
 from nnsweep.tracking.run import STATUSES
+from nnsweep.tracking.seal import altered
 from nnsweep.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+CONFIGURATION = "nnsweep.config"
+"""The tag with a run's configuration as JSON."""
 PLAN = "plan.json"
 """The artifact of a sweep's summary run that says what its jobs are and which results it has taken over."""
 AT_ONCE = 500
@@ -135,15 +139,44 @@ def _reused(store: Store, run_id: str) -> list[str]:
         return reused
 
 
-def history(store: Store, run_id: str) -> pd.DataFrame:
+def configurations(store: Store, records: Sequence[RunRecord]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Read with which version of the numerics and which configuration runs were trained, by run id.
+
+    The configuration is a tag; of runs that have no such tag, it is read from the artifacts. It is empty where there is
+    none.
+    """
+    found = {}
+    for run in with_ids(store, [record.run_id for record in records]):
+        tags, run_id = run.data.tags, run.info.run_id
+        try:
+            read = json.loads(tags[CONFIGURATION])
+        except (KeyError, ValueError, RecursionError):
+            read = _configuration(store, run_id)
+        found[run_id] = tags.get("nnsweep.numerics", ""), read if isinstance(read, dict) else {}
+    return found
+
+
+def _configuration(store: Store, run_id: str) -> Any:
+    with artifact(store, run_id, "config.yaml") as path:
+        return {} if path is None else yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def history(store: Store, run_id: str, *, checked: bool = True) -> pd.DataFrame:
     """Read a run's full curves from its artifacts.
+
+    Parameters
+    ----------
+    store, run_id : Store, str
+        Where.
+    checked : bool
+        Whether a file that is not what was recorded is refused.
 
     Returns
     -------
     DataFrame
         ``epoch`` and a column for each curve; empty if the run has none.
     """
-    with artifact(store, run_id, "history.parquet") as path:
+    with artifact(store, run_id, "history.parquet", checked=checked) as path:
         return pd.DataFrame({"epoch": []}) if path is None else pd.read_parquet(path)
 
 
@@ -210,6 +243,7 @@ def record_of(run: "Run") -> RunRecord:
         attempt=_whole(tags.get("nnsweep.attempt"), 1) or 1,
         data_digest=tags.get("nnsweep.data_digest", ""),
         others=added | {name: value for name, value in settings.items() if name not in own},
+        altered=altered(run),
     )
 
 

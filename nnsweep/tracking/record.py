@@ -118,6 +118,8 @@ class RunRecord:
         Hash of the data that it was trained on.
     others : dict
         Params and tags that others have added to the run, in the UI or by a script.
+    altered : dict
+        What the store says otherwise than when the run was recorded, by name; see `nnsweep.tracking.seal`.
     """
 
     run_id: str
@@ -132,3 +134,4 @@ class RunRecord:
     attempt: int = 1
     data_digest: str = ""
     others: dict[str, Setting] = field(default_factory=dict)
+    altered: dict[str, str] = field(default_factory=dict)

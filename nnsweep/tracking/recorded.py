@@ -6,6 +6,7 @@ A run is found by its id, by the beginning of its id, or by its name, as long as
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from nnsweep.tracking.client import client, equal, explained
 from nnsweep.tracking.correct import Correct
 from nnsweep.tracking.reading import correct_of_test_set, counting, history, is_there, of_sweep, record_of, sound
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.seal import sealed_files
 from nnsweep.tracking.store import Store, existing, require_store
 
 if TYPE_CHECKING:
@@ -81,11 +83,35 @@ def recorded(uri: str, wanted: str, experiment: str | None = None) -> Recorded:
         If there is no such run, or several could be meant.
     DataError
         If one of its files is damaged.
+    DifferenceError
+        If one of its files is not what was recorded.
     StoreError
         If the store cannot be used.
     """
-    store, run = find(uri, wanted, experiment)
+    return recorded_of(*find(uri, wanted, experiment))
+
+
+def recorded_of(store: Store, run: "Run", *, files: bool = True) -> Recorded:
+    """Read all that is recorded of a run that was found.
+
+    Parameters
+    ----------
+    store, run : Store, Run
+        Where it is.
+    files : bool
+        Whether its other files, such as its weights, are compared with their recorded digests too.
+
+    Raises
+    ------
+    DifferenceError
+        If a file is not what was recorded.
+    DataError, StoreError
+        As for `recorded`.
+    """
     run_id = run.info.run_id
+    for name in sealed_files(run) if files else ():
+        with artifact(store, run_id, name):
+            pass  # it was compared
     return Recorded(
         record=record_of(run),
         experiment=store.experiment,
@@ -113,6 +139,27 @@ def find(uri: str, wanted: str, experiment: str | None = None) -> tuple[Store, "
     names = [f"{run.info.run_name} ({run.info.run_id} in {stores[run.info.experiment_id].experiment})" for run in found]
     listed = ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
     raise ConfigError(f"{said} may be any of {len(found)} runs: {listed}; give more of the id, or --experiment")
+
+
+def draw(uri: str, number: int) -> tuple[list[tuple[Store, "Run"]], int]:
+    """Draw at random from the latest runs that finished, the same ones as long as the store has the same runs.
+
+    Returns
+    -------
+    list of (Store, Run), int
+        At most `number` of them, and from how many they were drawn.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be used.
+    """
+    stores = _stores(uri, None)
+    wanted = "tags.`nnsweep.kind` = 'job' and tags.`nnsweep.state` = 'finished'"
+    with explained(uri):
+        runs = client(uri).search_runs([*stores], filter_string=wanted, max_results=1000)
+    drawn = Random(0).sample(runs, min(number, len(runs)))
+    return [(stores[run.info.experiment_id], run) for run in drawn], len(runs)
 
 
 def store_of_sweep(uri: str, sweep: str, experiment: str | None = None) -> Store:

@@ -130,6 +130,7 @@ def contents() -> Callable[[Store, str], dict[str, Any]]:
         asked = client(store.uri)
         run = asked.get_run(run_id)
         own = ("nnsweep.owner", "nnsweep.folder", "nnsweep.sweep", "nnsweep.job", "mlflow.runName", "mlflow.runColor")
+        own += ("nnsweep.seal",)  # it knows how long training took
         curves = {
             name: sorted((point.step, point.value) for point in asked.get_metric_history(run_id, name))
             for name in run.data.metrics

@@ -212,7 +212,8 @@ def test_a_record_of_an_earlier_version_can_be_read(done, store, tmp_path):
     (artifacts,) = tmp_path.glob(f"mlartifacts/**/{job.record.run_id}/artifacts")
     (artifacts / "correct.npz").unlink()
     (artifacts / "environment.json").unlink()
-    client(store.uri).delete_tag(job.record.run_id, "nnsweep.numerics")
+    for tag in ("numerics", "seal", "config"):
+        client(store.uri).delete_tag(job.record.run_id, f"nnsweep.{tag}")
     run = recorded(store.uri, job.record.run_id)
     assert isinstance(run, Recorded)
     assert (run.correct, run.environment, run.numerics) == (None, {}, "")
