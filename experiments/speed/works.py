@@ -150,7 +150,7 @@ WORKS = {
             for dtype, target in (("float64", 3), ("float32", 6))
         ),
         training=Training(
-            data={"name": "newsgroups", "val_fraction": 0.0, "vectorizer_fit": "train_and_test"},
+            data={"name": "newsgroups", "max_features": 100, "val_fraction": 0.0, "vectorizer_fit": "train_and_test"},
             architectures=((20, 20), (8,), (4, 6, 4), (4, 6, 6, 4)),
             copies=1,
             epochs=2000,

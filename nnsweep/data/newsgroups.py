@@ -54,7 +54,7 @@ def newsgroups(
     *,
     home: str | None = None,
     categories: tuple[str, ...] | None = NOTEBOOK_CATEGORIES,
-    max_features: Count | None = 100,
+    max_features: Count | None = 10_000,
     remove: tuple[str, ...] = (),
     vectorizer_fit: Literal["train", "train_and_test"] = "train",
     val_fraction: Fraction = 0.2,

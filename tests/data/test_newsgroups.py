@@ -21,7 +21,7 @@ def notebook(corpus_home):
 
 @pytest.fixture(scope="session")
 def as_notebook(corpus_home):
-    return newsgroups(home=corpus_home, vectorizer_fit="train_and_test", val_fraction=0)
+    return newsgroups(home=corpus_home, max_features=100, vectorizer_fit="train_and_test", val_fraction=0)
 
 
 def test_the_notebooks_arrays_to_the_last_bit(as_notebook, notebook):
@@ -43,7 +43,7 @@ def test_features_stay_sparse(as_notebook):
 
 
 def test_a_fit_on_the_training_posts_alone_is_another_data_set(as_notebook, corpus_home):
-    alone = newsgroups(home=corpus_home, vectorizer_fit="train", val_fraction=0)
+    alone = newsgroups(home=corpus_home, max_features=100, vectorizer_fit="train", val_fraction=0)
     assert np.array_equal(alone.train.y, as_notebook.train.y)
     assert alone.digest != as_notebook.digest
 
