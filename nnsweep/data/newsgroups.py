@@ -5,7 +5,7 @@ word is counted. With ``vectorizer_fit="train_and_test"`` the vocabulary and the
 as in the notebook.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nnsweep.data.cache import content_digest, kept
 from nnsweep.data.corpus import Texts, corpus, corpus_file
@@ -133,7 +133,8 @@ def _weighed(texts: dict[str, Texts], *, max_features: int | None, together: boo
 
 
 def _divided(train: Texts, test: Texts, *, val_fraction: float, split_seed: int) -> dict[str, Texts]:
-    rest, part = split_rows(train.target, fraction=val_fraction, seed=split_seed, key="data.val_fraction")
+    how: dict[str, Any] = {"seed": split_seed, "key": "data.val_fraction", "names": train.target_names}
+    rest, part = split_rows(train.target, fraction=val_fraction, **how)
     val = {} if part is None else {"val": _take(train, part)}
     return {"train": _take(train, rest), **val, "test": test}
 

@@ -5,6 +5,7 @@ see the same parts. (scikit-learn is imported where it is used, here and in the 
 takes seconds, which reading the configuration should not cost.)
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -19,7 +20,9 @@ Seed = Annotated[int, Range(ge=0, lt=2**32)]
 Rows: TypeAlias = NDArray[np.intp]
 
 
-def split(examples: Examples, *, fraction: Fraction, seed: Seed, key: str) -> tuple[Examples, Examples | None]:
+def split(
+    examples: Examples, *, fraction: Fraction, seed: Seed, key: str, names: Sequence[Any] = ()
+) -> tuple[Examples, Examples | None]:
     """Split examples into a rest and a part, stratified by class.
 
     Parameters
@@ -32,6 +35,8 @@ def split(examples: Examples, *, fraction: Fraction, seed: Seed, key: str) -> tu
         Which of the possible splits.
     key : str
         The setting that asks for the fraction, for messages.
+    names : sequence
+        The name of each class number, for messages.
 
     Returns
     -------
@@ -43,18 +48,20 @@ def split(examples: Examples, *, fraction: Fraction, seed: Seed, key: str) -> tu
     DataError
         If a class would be missing from the rest or from the part.
     """
-    rest, part = split_rows(examples.y, fraction=fraction, seed=seed, key=key)
+    rest, part = split_rows(examples.y, fraction=fraction, seed=seed, key=key, names=names)
     return take(examples, rest), None if part is None else take(examples, part)
 
 
-def split_rows(y: IntArray, *, fraction: Fraction, seed: Seed, key: str) -> tuple[Rows, Rows | None]:
+def split_rows(
+    y: IntArray, *, fraction: Fraction, seed: Seed, key: str, names: Sequence[Any] = ()
+) -> tuple[Rows, Rows | None]:
     """Give the row numbers of a stratified split.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         The labels.
-    fraction, seed, key
+    fraction, seed, key, names
         As in `split`.
 
     Returns
@@ -72,9 +79,9 @@ def split_rows(y: IntArray, *, fraction: Fraction, seed: Seed, key: str) -> tupl
     rows = np.arange(y.shape[0])
     if fraction == 0:
         return rows, None
-    _check_sizes(y, fraction, key)
+    _check_sizes(y, fraction, key, names)
     rest, part = train_test_split(rows, test_size=fraction, random_state=seed, stratify=y)
-    _check_classes(y, (rest, part), fraction, key)
+    _check_classes(y, (rest, part), fraction, key, names)
     return rest, part
 
 
@@ -96,10 +103,10 @@ def take(examples: Examples, rows: Rows) -> Examples:
     return Examples(examples.X[rows], examples.y[rows])
 
 
-def _check_sizes(y: IntArray, fraction: float, key: str) -> None:
+def _check_sizes(y: IntArray, fraction: float, key: str, names: Sequence[Any]) -> None:
     labels, counts = np.unique(y, return_counts=True)
     if (counts < 2).any():
-        lonely = labels[counts < 2][0]
+        lonely = _name(labels[counts < 2][0], names)
         raise DataError(f"{key}={fraction}: class {lonely} has one sample, a split needs two; take more samples")
     n_part = int(np.ceil(fraction * y.shape[0]))
     smaller = min(n_part, y.shape[0] - n_part)
@@ -110,10 +117,15 @@ def _check_sizes(y: IntArray, fraction: float, key: str) -> None:
         )
 
 
-def _check_classes(y: IntArray, parts: tuple[Any, ...], fraction: float, key: str) -> None:
+def _check_classes(y: IntArray, parts: tuple[Any, ...], fraction: float, key: str, names: Sequence[Any]) -> None:
     for part in parts:
         if missing := sorted(set(y.tolist()) - set(y[part].tolist())):
-            raise DataError(f"{key}={fraction} leaves a part without class {missing[0]}; {_way_out(key)}")
+            lost = _name(missing[0], names)
+            raise DataError(f"{key}={fraction} leaves a part without class {lost}; {_way_out(key)}")
+
+
+def _name(number: int, names: Sequence[Any]) -> str:
+    return repr(names[number]) if len(names) else str(number)
 
 
 def _way_out(key: str) -> str:

@@ -68,8 +68,8 @@ def divided(
     DataError
         If a class would be missing from a part.
     """
-    rest, test = split(table, fraction=test_fraction, seed=split_seed, key="data.test_fraction")
-    train, val = split(rest, fraction=val_fraction, seed=split_seed, key="data.val_fraction")
+    rest, test = split(table, fraction=test_fraction, seed=split_seed, key="data.test_fraction", names=class_names)
+    train, val = split(rest, fraction=val_fraction, seed=split_seed, key="data.val_fraction", names=class_names)
     assert test is not None, "test_fraction is positive"
     preparation = _preparation(train, columns, divisor=divisor, standardize=standardize)
     example = _frame(test, columns)

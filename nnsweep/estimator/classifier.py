@@ -14,7 +14,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nnsweep.estimator.fitting import Fit, Parts, begun, logits, one_epoch, trained
+from nnsweep.estimator.fitting import (
+    Fit,
+    Parts,
+    begun,
+    logits,
+    one_epoch,
+    trained,
+)
+from nnsweep.estimator.names import ELSEWHERE, hinting, suggest_option
 from nnsweep.estimator.options import Options, checked, weights_in_order
 from nnsweep.estimator.samples import divided, examples, features
 from nnsweep.mlp.arrays import Examples, FloatArray
@@ -77,7 +85,8 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Set a validation part aside, unless `fit` is given one, and end when its accuracy has not risen by more than
         `tol` for `n_iter_no_change` epochs. A cost that falls at equal accuracy counts as a rise.
     validation_fraction : float
-        Of the samples, for that part, which has every class in proportion.
+        Of the samples, for that part, which has every class in proportion. Where a class has too few samples for that,
+        they are drawn whatever their class is; each class keeps one in the training part.
     split_seed : int
         Which of the possible parts that is, whatever `random_state` is.
     n_iter_no_change : int or None
@@ -110,6 +119,16 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Epochs of training.
     loss_, loss_curve_ : float, list of float
         The mean training cost after the last and after each epoch (with minibatches, over the epoch's steps).
+    best_loss_ : float or None
+        The lowest training cost after any epoch; None with a validation part, which decides then.
+    n_layers_ : int
+        Number of layers, input and output among them.
+    n_outputs_ : int
+        Number of outputs: one a class, also for two classes, where `MLPClassifier` has one in all.
+    out_activation_ : str
+        ``softmax``, which follows whatever `output_activation` is.
+    t_ : int
+        Training samples seen so far: each counts once an epoch.
     validation_scores_ : list of float or None
         Validation accuracy after each epoch, NaN where it was not measured; None without a validation part.
     best_epoch_ : int
@@ -141,10 +160,13 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     loss_curve_: list[float]
     validation_scores_: list[float] | None
     best_validation_score_: float | None
+    best_loss_: float | None
+    t_: int
     _rows: list[tuple[float, ...]]
     _recipe: Recipe
     _snapshot: Snapshot | None
 
+    @hinting
     def __init__(
         self,
         hidden_layer_sizes: Any = (32,),
@@ -206,6 +228,32 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.warm_start = warm_start
         self.verbose = verbose
 
+    def set_params(self, **params: Any) -> Self:
+        """Set options, as scikit-learn's estimators do; a name that is not known is told with what may be meant.
+
+        Parameters
+        ----------
+        **params : dict
+            Options by name.
+
+        Returns
+        -------
+        NNClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such option.
+        """
+        try:
+            super().set_params(**params)
+        except ValueError as error:
+            known = self._get_param_names()
+            hints = [suggest_option(name, known) for name in params if name not in known and name in ELSEWHERE]
+            raise ValueError(" ".join([str(error), *hints])) from None
+        return self
+
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that features may be sparse."""
         tags = super().__sklearn_tags__()
@@ -240,6 +288,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if network.ending == "diverged":
             raise ValueError(_diverged(network, fit))
         self._keep(network.rows, network.best_layers, fit, snapshot=None)
+        self.t_ = self.n_iter_ * fit.parts.train.n_samples
         self.best_epoch_ = network.best_epoch
         self.best_validation_score_ = network.best_accuracy if fit.parts.val else None
         return self
@@ -255,7 +304,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if X_val is not None or y_val is not None:
             val = self._validation_part(X_val, y_val)
         elif options.validation.early_stopping:
-            train, val = divided(train, options.validation)
+            train, val = divided(train, options.validation, classes)
         return Fit(recipe=options.recipe, parts=Parts(train, val, len(classes)), layers=layers)
 
     def recipe(self, classes: NDArray[Any]) -> Recipe:
@@ -296,6 +345,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if snapshot is None:
             raise ValueError(_diverged(network, fit))
         self._keep([*rows, *network.rows], snapshot.layers, fit, snapshot=snapshot)
+        self.t_ = (self.t_ if rows else 0) + fit.parts.train.n_samples
         self.best_epoch_, self.best_validation_score_ = self.n_iter_, None
         return self
 
@@ -307,6 +357,12 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         numbers = self._logits(X).argmax(axis=1)
         labels: NDArray[Any] = self.classes_[numbers]
         return labels
+
+    def decision_function(self, X: Any) -> FloatArray:
+        """Return the logits, (n_samples, n_classes); of two classes the log-odds of the second one, (n_samples,)."""
+        found = self._logits(X)
+        scores: FloatArray = found[:, 1] - found[:, 0] if len(self.classes_) == 2 else found
+        return scores
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probability of each class, in the order of `classes_`: (n_samples, n_classes)."""
@@ -356,7 +412,10 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
         scores = self.history_.get("val_accuracy")
         self.validation_scores_ = None if scores is None else scores[1:].tolist()
+        self.best_loss_ = min(self.loss_curve_) if fit.parts.val is None else None
         self.coefs_, self.intercepts_ = [W[0] for W, _ in layers], [b[0, 0] for _, b in layers]
+        self.n_layers_, self.n_outputs_ = len(layers) + 1, len(self.classes_)
+        self.out_activation_ = "softmax"
         self._rows, self._recipe, self._snapshot = rows, fit.recipe, snapshot
 
     def _logits(self, X: Any) -> FloatArray:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from nnsweep.estimator.names import suggest_value
 from nnsweep.messages import visible
 from nnsweep.mlp.ranges import Range
 from nnsweep.sweep.leaves import leaf
@@ -91,8 +92,13 @@ def checked(options: Mapping[str, Any], *, seed: int) -> Options:
         except ValidationError as error:
             found += problems(error, values)
     if found:
-        raise ValueError("\n".join(visible(_KEY.sub(_option, problem)) for problem in found))
+        raise ValueError("\n".join(visible(_with_hint(_KEY.sub(_option, problem), given)) for problem in found))
     return Options(*made)
+
+
+def _with_hint(problem: str, given: Mapping[str, Any]) -> str:
+    hint = suggest_value(option := problem.partition("=")[0], given.get(option))
+    return f"{problem}; {hint}" if hint else problem
 
 
 def weights_in_order(class_weight: Any, classes: NDArray[Any]) -> Any:

@@ -11,7 +11,7 @@ from nnsweep.data import splits
 from nnsweep.data.part import settled
 from nnsweep.errors import DataError
 from nnsweep.estimator.options import Validation
-from nnsweep.mlp.arrays import Examples, Features
+from nnsweep.mlp.arrays import Examples, Features, IntArray
 
 
 def features(X: Any) -> Features:
@@ -47,16 +47,34 @@ def examples(X: Any, y: ArrayLike, classes: NDArray[Any], *, part: str = "train"
         raise ValueError(str(error)) from error
 
 
-def divided(whole: Examples, validation: Validation) -> tuple[Examples, Examples | None]:
+def divided(whole: Examples, validation: Validation, classes: NDArray[Any]) -> tuple[Examples, Examples | None]:
     """Set a validation part aside, with every class in proportion, as the command line does.
+
+    Where a class has too few samples for that, they are drawn whatever their class is, as scikit-learn's
+    `MLPClassifier` does, but one of each class stays in the training part. As there, one of only two classes must not
+    be a single sample.
 
     Raises
     ------
     ValueError
-        If a class would be missing from one of the parts.
+        If there are too few samples for either.
     """
     fraction, seed = validation.validation_fraction, validation.split_seed
     try:
-        return splits.split(whole, fraction=fraction, seed=seed, key="validation_fraction")
+        return splits.split(whole, fraction=fraction, seed=seed, key="validation_fraction", names=classes.tolist())
     except DataError as error:
-        raise ValueError(str(error)) from error
+        drawn = _drawn(whole.y, fraction, seed)
+        if drawn is None:
+            raise ValueError(str(error)) from error
+    return splits.take(whole, np.setdiff1d(np.arange(whole.n_samples), drawn)), splits.take(whole, drawn)
+
+
+def _drawn(y: IntArray, fraction: float, seed: int) -> NDArray[np.intp] | None:
+    """Draw rows of any class but one of each; None if there are too few."""
+    rows = np.random.default_rng(seed).permutation(len(y))
+    spare = np.delete(rows, np.unique(y[rows], return_index=True)[1])
+    n_drawn, sizes = int(np.ceil(fraction * len(y))), np.unique(y, return_counts=True)[1]
+    # of large classes a part that is smaller than their number says that the fraction is a slip
+    is_small = n_drawn < len(sizes) and sizes.min() > 2
+    is_lonely = len(sizes) == 2 and sizes.min() == 1
+    return None if is_small or is_lonely or not 2 <= n_drawn <= len(spare) else spare[:n_drawn]

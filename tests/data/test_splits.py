@@ -64,6 +64,12 @@ def test_a_part_without_a_class_is_refused(y, fraction, problem):
         split_rows(np.array(y), fraction=fraction, seed=0, key=KEY)
 
 
+@pytest.mark.parametrize("y", [[0, 0, 0, 1], [0] * 9 + [1] * 3])
+def test_a_class_is_named_by_its_label(y):
+    with pytest.raises(DataError, match="class 'virginica'"):
+        split_rows(np.array(y), fraction=0.1 if len(y) > 4 else 0.5, seed=0, key=KEY, names=("setosa", "virginica"))
+
+
 def test_a_test_part_cannot_be_set_to_zero():
     with pytest.raises(DataError, match=r"data\.test_fraction=0\.01.*more samples$"):
         split_rows(np.arange(20) % 2, fraction=0.01, seed=0, key="data.test_fraction")

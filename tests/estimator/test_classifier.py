@@ -2,18 +2,21 @@
 
 import pickle
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from scipy.sparse import csr_array, csr_matrix
+from scipy.special import expit, softmax
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, load_iris
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -25,6 +28,7 @@ from nnsweep.app import VERSION_BASE
 from nnsweep.data.load import load
 from nnsweep.data.splits import split
 from nnsweep.estimator import fitting
+from nnsweep.estimator.names import ELSEWHERE
 from nnsweep.mlp.arrays import Examples
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.leaves import conf_dir
@@ -207,7 +211,11 @@ WRONG = {
     },
     "activation.alpha=-1: must be >= 0": {"activation": {"name": "elu", "alpha": -1}},
     "hidden_layer_sizes.1=0: must be >= 1": {"hidden_layer_sizes": (4, 0)},
-    "batch_size=auto: must be a whole number": {"batch_size": "auto"},
+    "batch_size=auto: must be a whole number; did you mean 32, or None": {"batch_size": "auto"},
+    "did you mean gradient_descent, momentum or nesterov?": {"solver": "sgd"},
+    "did you mean sigmoid?": {"activation": "logistic"},
+    "did you mean inv?": {"learning_rate": "invscaling"},
+    "did you mean reduce_on_plateau?": {"learning_rate": "adaptive"},
     "max_iter=0: must be >= 1": {"max_iter": 0, "learning_rate": "constant"},
     "dtype=float16: must be 'float64' or 'float32'": {"dtype": "float16"},
     "n_iter_no_change=0: must be >= 1": {"early_stopping": True, "n_iter_no_change": 0},
@@ -225,6 +233,40 @@ WRONG = {
 def test_a_wrong_option_is_told_in_the_command_lines_words(told, options, iris):
     with pytest.raises(ValueError, match=re.escape(told)):
         NNClassifier(**options).fit(*iris)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("alpha", "did you mean weight_decay"),
+        ("power_t", "did you mean learning_rate={'name': 'inv', 'power': ...}?"),
+        ("nesterovs_momentum", "did you mean solver='nesterov'?"),
+        ("max_fun", "did you mean max_iter?"),
+        ("shuffle", "did you mean batch_size=None"),
+        ("epochs", "did you mean max_iter?"),
+        ("patience", "did you mean n_iter_no_change?"),
+        ("seed", "did you mean random_state?"),
+    ],
+)
+def test_a_name_from_elsewhere_is_told_with_ours(name, meant):
+    with pytest.raises(TypeError, match=re.escape(f"unexpected keyword argument '{name}'; {meant}")):
+        NNClassifier(**{name: 1})
+    with pytest.raises(ValueError, match=rf"Invalid parameter '{name}' .* {re.escape(meant)}"):
+        NNClassifier().set_params(**{name: 1})
+
+
+def test_every_option_of_scikit_learns_network_is_ours_or_told():
+    ours = {*NNClassifier().get_params()}
+    assert {*MLPClassifier().get_params()} - ours == {*ELSEWHERE} & {*MLPClassifier().get_params()}
+    assert not {*ELSEWHERE} & ours
+
+
+def test_a_misspelt_option_is_told_with_the_nearest():
+    with pytest.raises(TypeError, match="'max_itr'; did you mean 'max_iter'"):
+        NNClassifier(max_itr=3)
+    with pytest.raises(ValueError, match="Invalid parameter 'max_itr'"):
+        NNClassifier().set_params(max_itr=3)
+    assert NNClassifier().set_params(max_iter=3).max_iter == 3
 
 
 def test_all_wrong_options_are_told_together(iris):
@@ -256,6 +298,29 @@ def test_the_part_that_is_set_aside_is_the_split_of_the_data_room(digits):
     assert aside.validation_scores_ == given.validation_scores_
     assert aside.best_validation_score_ == max(aside.validation_scores_) == aside.score(val.X, val.y)
     assert aside.validation_scores_[aside.best_epoch_ - 1] == aside.best_validation_score_
+
+
+@pytest.mark.parametrize("counts", [[50, 50, 1], [50, 50, 2], [50, 2], [30, 30, 2, 1], [2] * 10], ids=str)
+def test_a_class_of_few_rows_is_set_aside_from_as_scikit_learn_does(counts):
+    y = np.repeat([f"c{number}" for number in range(len(counts))], counts)
+    X = np.random.default_rng(0).normal(size=(len(y), 3))
+    how = {"early_stopping": True, "max_iter": 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # theirs has not converged, and noise teaches ours nothing
+        theirs, ours = MLPClassifier(**how).fit(X, y), NNClassifier(**how).fit(X, y)
+    parts = NNClassifier(**how).prepared(X, y).parts
+    assert ours.classes_.tolist() == theirs.classes_.tolist()
+    assert parts.val.n_samples == np.ceil(0.1 * len(y))
+    assert parts.train.n_samples + parts.val.n_samples == len(y)
+    assert {*parts.train.y} == {*range(len(counts))}
+
+
+def test_what_cannot_be_set_aside_names_the_label(iris):
+    X, _ = iris
+    few = np.array(["setosa"] * 99 + ["virginica"])
+    for model in (MLPClassifier, NNClassifier):
+        with pytest.raises(ValueError, match=r"least populated|class 'virginica' has one sample"):
+            model(early_stopping=True).fit(X[:100], few)
 
 
 def test_a_network_that_no_longer_rises_is_stopped(digits):
@@ -407,6 +472,30 @@ def test_a_training_that_diverges_is_an_error_that_names_the_way_out(iris):
         NNClassifier(learning_rate_init=1e30, max_iter=5).fit(X, y)
     with pytest.raises(ValueError, match="the training diverged in epoch"):
         NNClassifier(learning_rate_init=1e30, max_iter=5).partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_attributes_have_the_meanings_of_scikit_learns(iris):
+    X, y = iris
+    theirs = MLPClassifier((5, 4), max_iter=400, random_state=0).fit(X, y)
+    ours = NNClassifier((5, 4), max_iter=7).fit(X, y)
+    for name in ("n_layers_", "n_outputs_", "out_activation_"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    assert (ours.t_, theirs.t_) == (7 * 150, theirs.n_iter_ * 150)
+    assert ours.best_loss_ == min(ours.loss_curve_)
+    assert theirs.best_loss_ == min(theirs.loss_curve_)
+    aside = NNClassifier(early_stopping=True, n_iter_no_change=None, max_iter=4).fit(X, y)
+    assert (aside.best_loss_, aside.t_) == (None, 4 * 135)
+    ours.partial_fit(X[:10], y[:10])
+    assert (ours.t_, ours.n_iter_) == (7 * 150 + 10, 8)
+
+
+def test_the_decision_function_is_the_logits_or_of_two_classes_the_log_odds(iris):
+    X, y = iris
+    three, two = NNClassifier(max_iter=5).fit(X, y), NNClassifier(max_iter=5).fit(X, y > 0)
+    np.testing.assert_allclose(softmax(three.decision_function(X), axis=1), three.predict_proba(X))
+    np.testing.assert_allclose(expit(two.decision_function(X)), two.predict_proba(X)[:, 1])
+    assert ((two.decision_function(X) > 0) == two.predict(X)).all()
 
 
 def test_training_uses_one_thread_whatever_the_process_may(iris, monkeypatch):
