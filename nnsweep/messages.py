@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 IMPORT = "_target_"
 """The key by which a configuration would have Hydra import something."""
+STANDARDIZE = "standardize them (data.standardize=true)"
+"""What helps on the command line if features are large; see `explain_scale`."""
 NEVER_IMPORTED = "a configuration names parts and never imports them; leave it out"
 
 
@@ -90,6 +92,17 @@ def visible(text: str) -> str:
     True
     """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def explain_scale(scale: float, remedy: str) -> str:
+    """Say that features are too large to learn from, and what helps.
+
+    Examples
+    --------
+    >>> explain_scale(1600.25, "use StandardScaler")
+    'features have means or spreads up to 1.6e+03, which is the likely cause: use StandardScaler'
+    """
+    return f"features have means or spreads up to {scale:.3g}, which is the likely cause: {remedy}"
 
 
 def warn(told: str) -> None:

@@ -20,6 +20,7 @@ from nnsweep.data.part import settled
 from nnsweep.data.preparation import Preparation
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.inputs import feature_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +92,11 @@ class Dataset:
     def n_classes(self) -> int:
         """How many classes there are."""
         return len(self.class_names)
+
+    @cached_property
+    def feature_scale(self) -> float:
+        """Of the training part; see `nnsweep.mlp.inputs.feature_scale`."""
+        return feature_scale(self.train.X)
 
     @cached_property
     def digest(self) -> str:

@@ -3,6 +3,7 @@
 The same settings on the same examples give the same curves and weights as ``python -m nnsweep``, bit for bit.
 """
 
+import warnings
 from numbers import Integral
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,6 +20,8 @@ from nnsweep.estimator.fitting import (
     Fit,
     Parts,
     begun,
+    explain_failure,
+    explain_large_features,
     logits,
     one_epoch,
     trained,
@@ -282,11 +286,18 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             If an option or the data are wrong, or the training diverges.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the network has learned nothing: it is right no more often than who always says the commonest class.
         """
         fit = self.prepared(X, y, X_val=X_val, y_val=y_val)
         network = trained(fit, tell=bool(self.verbose))
         if network.ending == "diverged":
             raise ValueError(_diverged(network, fit))
+        if told := explain_failure(fit, network.best_layers):
+            warnings.warn(told, ConvergenceWarning, stacklevel=2)
         self._keep(network.rows, network.best_layers, fit, snapshot=None)
         self.t_ = self.n_iter_ * fit.parts.train.n_samples
         self.best_epoch_ = network.best_epoch
@@ -428,4 +439,5 @@ def _diverged(network: Trained, fit: Fit) -> str:
     return (
         f"the training diverged in epoch {network.rows[-1][0]}: its cost or a weight is not finite any more; lower "
         f"learning_rate_init={fit.recipe.member().learning_rate}, or limit the gradient with clip_norm"
+        f"{explain_large_features(fit)}"
     )

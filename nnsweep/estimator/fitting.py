@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
+from nnsweep.messages import explain_scale
 from nnsweep.mlp.arrays import Examples, Features, FloatArray
+from nnsweep.mlp.class_weights import class_weights
 from nnsweep.mlp.history import Trained, add, collect
-from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.inputs import LARGE_SCALE, feature_scale, inputs
 from nnsweep.mlp.learner import Learner, Member
 from nnsweep.mlp.network import Layer, Layers, Network
 from nnsweep.mlp.passes import forward
@@ -27,6 +29,8 @@ from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import Epoch, Training, train
 from nnsweep.sweep.recipe import Recipe
 
+ROUNDING = 1e-9
+OTHER_CAUSES = "another learning_rate_init, more epochs (max_iter) or another init may help"
 LOGIT_BYTES = 2**24
 """What the values of all layers may take at once when logits are computed."""
 
@@ -204,6 +208,44 @@ def logits(network: Network, layers: Layers, X: Features) -> FloatArray:
     blocks = [X[start : start + step].astype(np.float64, copy=False) for start in range(0, X.shape[0], step)]
     with np.errstate(over="ignore", invalid="ignore"):
         return np.concatenate([forward(network, doubled, inputs(block)).a[-1][0] for block in blocks])
+
+
+def explain_failure(fit: Fit, layers: Layers) -> str:
+    """Say that a trained network is no better on its training part than who always says the commonest class.
+
+    Parameters
+    ----------
+    fit : Fit
+        What was trained.
+    layers : list of Layer
+        The parameters that are kept, with K = 1.
+
+    Returns
+    -------
+    str
+        Empty where it is better, or where there is nothing to tell apart.
+    """
+    train, n_classes = fit.parts.train, fit.parts.n_classes
+    weights = class_weights(fit.training().class_weight, train.y, n_classes)
+    counts = np.bincount(train.y, minlength=n_classes) * (1.0 if weights is None else weights)
+    if np.count_nonzero(counts) < 2:
+        return ""
+    right = train.y[logits(fit.recipe.network(), layers, train.X).argmax(axis=1) == train.y]
+    reached = (np.bincount(right, minlength=n_classes) * (1.0 if weights is None else weights)).sum() / counts.sum()
+    share = counts.max() / counts.sum()
+    if reached > share + ROUNDING:
+        return ""
+    return (
+        f"the network has learned nothing: on the training part its accuracy is {reached:.3f}, and that of always "
+        f"saying the commonest class is {share:.3f}{explain_large_features(fit) or '; ' + OTHER_CAUSES}"
+    )
+
+
+def explain_large_features(fit: Fit) -> str:
+    """Say that the features are large, and what helps; empty where they are not."""
+    scale = feature_scale(fit.parts.train.X)
+    remedy = "put sklearn.preprocessing.StandardScaler() before this classifier, in a pipeline"
+    return f"; {explain_scale(scale, remedy)}" if scale > LARGE_SCALE else ""
 
 
 def _arrays(examples: Examples) -> Iterator[NDArray[Any]]:

@@ -141,6 +141,32 @@ class OwnSparse:
 
 SharedInputs: TypeAlias = Shared | SharedSparse
 
+LARGE_SCALE = 3.0
+"""The `feature_scale` beyond which features are likely to keep a network from learning; standardized ones have 1."""
+
+
+def feature_scale(X: Features) -> float:
+    """Measure how far features are from standardized: the largest absolute mean or standard deviation of any of them.
+
+    Parameters
+    ----------
+    X : ndarray or csr_array of shape (n_samples, n_features)
+        Features.
+
+    Examples
+    --------
+    >>> feature_scale(np.array([[0.0, 100.0], [1.0, 102.0]]))
+    101.0
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = np.asarray(X.mean(axis=0, dtype=np.float64))
+        if isinstance(X, csr_array):
+            squares = np.asarray(X.power(2).mean(axis=0, dtype=np.float64))
+            deviations = np.sqrt(np.maximum(squares - means**2, 0.0))
+        else:
+            deviations = X.std(axis=0, dtype=np.float64)
+        return float(max(np.abs(means).max(initial=0.0), deviations.max(initial=0.0)))
+
 
 def shared(X: Features) -> SharedInputs:
     """Prepare features that all networks share for both products; the transposed ones are a copy."""

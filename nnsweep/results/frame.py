@@ -13,7 +13,7 @@ from nnsweep.tracking.record import CHOICES, RunRecord
 
 FIRST = ("name", "state", "reason")
 SIZES = ("n_parameters", "depth", "width")
-KNOWN_BEFORE = ("epoch_flops", "n_val_samples", "n_test_samples", "chance_accuracy")
+KNOWN_BEFORE = ("epoch_flops", "n_val_samples", "n_test_samples", "chance_accuracy", "feature_scale")
 METRICS = (
     *SIZES,
     "best_val_accuracy",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import rows
 from nnsweep.results.trend import (
     LEAST_POINTS,
@@ -73,7 +74,12 @@ class Outcome(NamedTuple):
 
 
 def label(
-    history: pd.DataFrame, state: str = "finished", *, chance: float | None = None, n_samples: float | None = None
+    history: pd.DataFrame,
+    state: str = "finished",
+    *,
+    chance: float | None = None,
+    n_samples: float | None = None,
+    scale: float | None = None,
 ) -> Outcome:
     """Label a training: the first that holds of diverged, not finished, at chance, still improving, fallen, plateaued.
 
@@ -87,20 +93,23 @@ def label(
         The accuracy of who always says the same; by default that of the untrained network, at epoch 0.
     n_samples : float, optional
         How many examples the accuracy is measured on.
+    scale : float, optional
+        How large the features are, if that is too large: the likely cause of a training that diverged or is stuck.
 
     Returns
     -------
     Outcome
         The label; `UNCLEAR` if there are fewer than `LEAST_POINTS` measurements.
     """
+    cause = "" if scale is None else f"; {explain_scale(scale, STANDARDIZE)}"
     if (found := diverged(history, state)) is not None:
-        return found
+        return found._replace(words=found.words + cause)
     if state != "finished":
         return Outcome(state, None, f"{state}: it did not come to its end")
     curve = selecting_curve(history)
     limit = guessing(curve, chance=chance, n_samples=n_samples)
     if (found := at_chance(curve, limit)) is not None:
-        return found
+        return found._replace(words=found.words + cause)
     if len(curve.values) < LEAST_POINTS:
         return Outcome(UNCLEAR, None, f"too few measurements of accuracy to tell: {len(curve.values)}")
     examples, far = n_samples or math.inf, beyond_noise(curve.values, NOISES)
@@ -118,7 +127,8 @@ def outcomes(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> pd.Da
     Parameters
     ----------
     runs : pandas.DataFrame
-        A frame of runs; ``chance_accuracy``, ``n_val_samples`` and ``n_test_samples`` are used where there are any.
+        A frame of runs; ``chance_accuracy``, ``n_val_samples``, ``n_test_samples`` and ``feature_scale`` are used where
+        there are any.
     histories : mapping
         ``{run_id: history}``; a run without one is told by its state.
 
@@ -220,7 +230,8 @@ NOTHING = pd.DataFrame({"epoch": [], "train_cost": []})
 
 def _of_run(row: Mapping[str, object], history: pd.DataFrame) -> Outcome:
     n_samples = "n_test_samples" if selecting_curve(history).metric == "test_accuracy" else "n_val_samples"
-    known = {"chance": row.get("chance_accuracy"), "n_samples": row.get(n_samples)}
+    names = {"chance": "chance_accuracy", "n_samples": n_samples, "scale": "feature_scale"}
+    known = {name: row.get(column) for name, column in names.items()}
     numbers = {name: float(value) for name, value in known.items() if isinstance(value, int | float)}
     return label(history, str(row["state"]), **numbers)
 

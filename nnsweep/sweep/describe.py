@@ -8,6 +8,7 @@ import numpy as np
 from nnsweep.data.dataset import Dataset
 from nnsweep.mlp.flops import epoch_flops
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.inputs import LARGE_SCALE
 from nnsweep.mlp.network import n_parameters
 from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.parts import Settings
@@ -78,12 +79,14 @@ def yardstick(examples: Dataset) -> dict[str, float]:
     -------
     dict
         ``chance_accuracy``, the share of the test part's largest class: no network that always says the same gets
-        more; ``n_test_samples`` and, where there is a validation part, ``n_val_samples``.
+        more; ``n_test_samples`` and, where there is a validation part, ``n_val_samples``; ``feature_scale`` where it is
+        so large that it may keep a network from learning.
     """
     largest = np.bincount(examples.test.y).max()
     measured = {"chance_accuracy": float(largest / examples.test.n_samples)}
     parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items() if part != "train"}
-    return measured | parts
+    scale = examples.feature_scale
+    return measured | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
 
 
 def run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], varying: Collection[str]) -> str:

@@ -17,8 +17,9 @@ import pandas as pd
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError, StoreError, UserError
 from nnsweep.masking import masked
-from nnsweep.messages import visible
+from nnsweep.messages import STANDARDIZE, explain_scale, visible
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.inputs import LARGE_SCALE
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.model.packed import preparation_bytes
@@ -116,7 +117,7 @@ class Runner:
         """Say how training ended, if it has."""
         if self.trained.ending is None:
             return
-        state, reason = _end_of(self.trained)
+        state, reason = _end_of(self.trained, self.examples.feature_scale)
         metrics = self.record.metrics | {"duration_seconds": self.seconds + seconds}
         if state == "finished":
             metrics |= final_metrics(self.trained)
@@ -265,12 +266,13 @@ def final_metrics(trained: Trained) -> dict[str, float]:
     return metrics
 
 
-def _end_of(trained: Trained) -> tuple[str, str]:
+def _end_of(trained: Trained, scale: float) -> tuple[str, str]:
     last = len(trained.rows) - 1
     if trained.ending == "stopped":
         return "finished", f"stopped early at epoch {last}"
     if trained.ending == "diverged":
         finite = [row[2] for row in trained.rows if np.isfinite(row[2])]
         known = f"the last finite cost was {finite[-1]:.4g}" if finite else "no cost was finite"
-        return "diverged", f"cost or weights were not finite at epoch {last}; {known}"
+        cause = f"; {explain_scale(scale, STANDARDIZE)}" if scale > LARGE_SCALE else ""
+        return "diverged", f"cost or weights were not finite at epoch {last}; {known}{cause}"
     return "finished", ""

@@ -14,6 +14,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, load_iris
 from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier
@@ -84,6 +85,7 @@ CONFIGURATIONS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:the network has learned nothing")  # of noise, in a few epochs
 @parametrize_with_checks(CONFIGURATIONS)
 def test_every_check_of_scikit_learn_is_passed(estimator, check):
     check(estimator)
@@ -454,6 +456,7 @@ def test_class_weights_are_those_of_the_trainer(iris):
     assert same_weights(unnamed, NNClassifier(class_weight={0: 1, 1: 1, 2: 5}, **options).fit(X, y))
 
 
+@pytest.mark.filterwarnings("ignore:the network has learned nothing")
 def test_an_int_is_the_seed_and_anything_else_is_asked_for_one(iris):
     def fitted(state):
         return NNClassifier((3,), max_iter=1, random_state=state).fit(*iris)
@@ -472,6 +475,28 @@ def test_a_training_that_diverges_is_an_error_that_names_the_way_out(iris):
         NNClassifier(learning_rate_init=1e30, max_iter=5).fit(X, y)
     with pytest.raises(ValueError, match="the training diverged in epoch"):
         NNClassifier(learning_rate_init=1e30, max_iter=5).partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y)
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
+def test_a_network_that_has_learned_nothing_warns_and_names_the_cause(sparse):
+    X, y = load_digits(return_X_y=True)
+    X = csr_array(X) if sparse else X
+    with pytest.warns(
+        ConvergenceWarning, match=r"accuracy is 0\.\d+, .* is 0\.102; features .* 12\.1, .*StandardScaler"
+    ):
+        assert NNClassifier(max_iter=5).fit(X, y).score(X, y) < 0.11
+
+
+def test_what_has_not_learned_from_good_features_is_not_told_to_scale_them(digits):
+    with pytest.warns(ConvergenceWarning, match="learned nothing.*; another learning_rate_init") as told:
+        NNClassifier(learning_rate_init=1e-12, max_iter=1).fit(digits[0], np.r_[0, [1] * (len(digits[1]) - 1)])
+    assert "Scaler" not in str(told[0].message)
+
+
+def test_divergence_on_large_features_names_them(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match=r"diverged .*; features have means or spreads up to .*StandardScaler"):
+        NNClassifier(learning_rate_init=1e30, max_iter=5).fit(1000 * X, y)
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
@@ -531,6 +556,7 @@ def test_it_can_be_cloned_pickled_and_shown(iris):
     assert repr(NNClassifier(max_iter=3)) == "NNClassifier(max_iter=3)"
 
 
+@pytest.mark.filterwarnings("ignore:the network has learned nothing")
 def test_names_of_features_are_kept_and_asked_for():
     frame, y = load_iris(return_X_y=True, as_frame=True)
     ours = NNClassifier(max_iter=2).fit(frame, y)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.inputs import feature_scale, inputs
 from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Parameters
 
 K, N, F, H = 3, 7, 5, 4
@@ -41,3 +41,18 @@ def test_rows_of_shared_features_are_shared_features(kind):
     part, out, weights = inputs(given).rows(2, 5), np.empty((1, 3, H)), random.normal(size=(1, F, H))
     part.times(weights, out)
     np.testing.assert_allclose(out[0], dense[2:5] @ weights[0], rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("given", "scale"),
+    [
+        (np.array([[0.0, 100.0], [1.0, 102.0]]), 101.0),
+        (np.array([[-7.0, 1.0], [7.0, 1.0]]), 7.0),
+        (np.full((3, 2), -5.0), 5.0),
+        (np.array([[1e300], [-1e300]]), np.inf),
+        (np.empty((3, 0)), 0.0),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.asarray, csr_array], ids=["dense", "csr"])
+def test_the_scale_is_the_largest_mean_or_deviation_of_a_feature(given, scale, kind):
+    assert feature_scale(kind(given)) == pytest.approx(scale)

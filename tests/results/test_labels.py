@@ -187,5 +187,18 @@ def test_runs_are_labelled_with_what_their_records_know():
     assert table["outcome_epoch"].isna().tolist() == [False, True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("curve", "state"),
+    [(history(np.full(61, 0.1)), "finished"), (history(np.full(61, 0.1), np.full(61, np.inf)), "diverged")],
+)
+def test_large_features_are_named_as_the_likely_cause(curve, state):
+    told = "; features have means or spreads up to 12.1, which is the likely cause: standardize them"
+    plain, large = label(curve, state, chance=0.1), label(curve, state, chance=0.1, scale=12.125)
+    assert large.words.startswith(plain.words + told)
+    runs = frame([record(0, state, chance_accuracy=0.1, feature_scale=12.125)])
+    assert outcomes(runs, {"id0": curve})["words"].tolist() == [large.words]
+    assert "features" not in label(history(SATURATING), chance=0.1, scale=12.125).words
+
+
 def test_no_runs_have_no_labels():
     assert len(outcomes(frame([]), {})) == 0
