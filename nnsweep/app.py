@@ -27,7 +27,7 @@ from nnsweep.files import settle_home
 from nnsweep.messages import nearest, visible, warn
 from nnsweep.outcome import Outcome, Telling
 from nnsweep.sweep import fresh
-from nnsweep.sweep.arguments import prepared
+from nnsweep.sweep.arguments import CommandLine, read_command_line
 from nnsweep.sweep.refusals import refused
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall
 
     from nnsweep.sweep.crew import Crew, Others
     from nnsweep.sweep.job import Job, Tracking
+    from nnsweep.sweep.points import Grid
     from nnsweep.sweep.runner import Draw
     from nnsweep.sweep.task import Task
     from nnsweep.tracking.record import RunRecord
@@ -182,7 +183,7 @@ def _draw(history: "pd.DataFrame", title: str, folder: Path) -> Path:
 
 def sweep(
     config: DictConfig,
-    grid: Sequence[Sequence[str]],
+    grid: "Grid",
     *,
     compose: Callable[[Sequence[str]], DictConfig],
     crew: "Crew | Others",
@@ -194,8 +195,8 @@ def sweep(
     ----------
     config : DictConfig
         Hydra's configuration of the sweep.
-    grid : sequence of sequences of str
-        The overrides of each job.
+    grid : Grid
+        Its jobs.
     compose : callable
         Composes one job from its overrides.
     crew : Crew or Others
@@ -208,9 +209,9 @@ def sweep(
     from nnsweep.sweep.points import check_one_sweep
 
     folder = Path(config.hydra.sweep.dir).absolute()  # the sweep's id is made now; the jobs take it over
-    checked = tasks(grid, compose)
+    checked = tasks(grid.points, compose, known=grid.problems)
     check_one_sweep(config, [task.job for task in checked])
-    return course.run(checked, crew, folder, OmegaConf.to_yaml(config), telling=telling)
+    return course.run(checked, crew, folder, OmegaConf.to_yaml(config), telling=telling, notes=grid.notes)
 
 
 def ended(outcome: Outcome) -> "Sequence[RunRecord]":
@@ -237,13 +238,32 @@ def ended(outcome: Outcome) -> "Sequence[RunRecord]":
 
 def _hydra(arguments: Sequence[str]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which tells them in one line
-    own, rest = prepared(arguments)
+    line = read_command_line(arguments)
+    own = line.own
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
-    sys.argv = ["nnsweep", *rest, *(["--config-dir", conf_dir()] if own else [])]
+    sys.argv = ["nnsweep", *line.options, *line.overrides, *(["--config-dir", conf_dir()] if own else [])]
+    if line.is_sweep and _swept(line):
+        return
     try:
         hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(job)()
     finally:
         fresh.remove()
+
+
+def _swept(line: CommandLine) -> bool:
+    """Run a sweep, unless the configuration is one of a single run."""
+    from nnsweep.sweep.multirun import Wanted, multirun
+
+    overrides = [*line.overrides, *(["hydra.mode=MULTIRUN"] if line.options else [])]
+    wanted = Wanted(overrides=overrides, conf=conf_dir(), own=line.own, command_line=True)
+    done = []
+
+    def run(sweeper: Any, arguments: list[str]) -> None:
+        done.append(sweeper)
+        sweeper.sweep(arguments)
+
+    multirun(wanted, job, run, **VERSION_BASE)
+    return bool(done)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -48,6 +48,7 @@ class _Course:
     tasks: dict[int, Task]  # the distinct jobs, by their number in the grid
     asked: Asked
     telling: Telling
+    notes: Sequence[str]
     launched: list[Task] = field(default_factory=list)
     records: Records = field(default_factory=dict)
     interruption: KeyboardInterrupt | None = None
@@ -66,6 +67,7 @@ def run(
     configuration: str | None = None,
     *,
     telling: Telling,
+    notes: Sequence[str] = (),
 ) -> Outcome:
     """Run the jobs of a grid.
 
@@ -81,6 +83,8 @@ def run(
         Hydra's configuration of the sweep, to be left in the folder; None if Hydra has left what there is.
     telling : Telling
         What is told while it goes on.
+    notes : sequence of str
+        What the plan says of the grid, besides what becomes of its jobs.
 
     Returns
     -------
@@ -116,11 +120,12 @@ def run(
             look_only=job.dry_run,
         ),
         telling=telling,
+        notes=notes,
     )
     if job.dry_run:
         settled = crew.call(functools.partial(settle, course.asked))
         if telling.plan:
-            preview.show(settled, course.tasks, crew=crew, n_jobs=len(checked), jobs=True)
+            preview.show(settled, course.tasks, crew=crew, n_jobs=len(checked), notes=notes, jobs=True)
         return replace(_outcome(course), plan=settled.choices)
     settled = _begun(course, configuration, len(checked))
     _run_all(course, settled)
@@ -140,7 +145,7 @@ def _begun(course: _Course, configuration: str | None, n_jobs: int) -> Settled:
             shutil.rmtree(path, ignore_errors=True)
         raise
     if course.telling.plan:
-        preview.show(settled, course.tasks, crew=course.crew, n_jobs=n_jobs)
+        preview.show(settled, course.tasks, crew=course.crew, n_jobs=n_jobs, notes=course.notes)
     course.asked = replace(course.asked, run_id=settled.run_id)
     return settled
 
@@ -290,7 +295,13 @@ def _ended(course: _Course, settled: Settled) -> Outcome:
 
 def _outcome(course: _Course) -> Outcome:
     asked = course.asked
-    return Outcome(sweep=course.folder.name, uri=asked.uri, experiment=asked.experiment, tasks=course.tasks)
+    return Outcome(
+        sweep=course.folder.name,
+        uri=asked.uri,
+        experiment=asked.experiment,
+        tasks=course.tasks,
+        notes=course.notes,
+    )
 
 
 def _recorded(course: _Course, end: closing.End) -> str:

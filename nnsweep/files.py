@@ -23,6 +23,32 @@ LONGEST_NAME = 255
 """Bytes of a file's name, in the file systems in use."""
 
 
+def expand_home(place: str | os.PathLike[str]) -> str:
+    """Put the home folder for ``~`` at the beginning of a path, or of the path in the address of a file.
+
+    Every path that a person gives, wherever, passes through here: no folder is ever called ``~``.
+
+    Examples
+    --------
+    >>> home = os.path.expanduser("~")
+    >>> expand_home("~/runs") == f"{home}/runs", expand_home("sqlite:///~/mlflow.db") == f"sqlite:///{home}/mlflow.db"
+    (True, True)
+    >>> expand_home("runs/~"), expand_home("https://host/~me")
+    ('runs/~', 'https://host/~me')
+
+    Raises
+    ------
+    ConfigError
+        If nobody knows where the home folder is.
+    """
+    text = os.fspath(place)
+    scheme = next((start for start in ("sqlite:///", "file://") if text.startswith(f"{start}~")), "")
+    path = os.path.expanduser(text[len(scheme) :])
+    if path.partition("/")[0] == "~":
+        raise ConfigError(f"{visible(text)}: the home folder is not known; set HOME, or give the whole path")
+    return scheme + path
+
+
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file to be written whole; it appears under its name when the block ends without an exception.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nnsweep.data.reading.table_problems import listing, named, shown, together
 from nnsweep.errors import ConfigError, DataError
-from nnsweep.files import temporary_folder, whole_file
+from nnsweep.files import expand_home, temporary_folder, whole_file
 from nnsweep.loading import check_name
 from nnsweep.masking import masked
 from nnsweep.messages import visible, warn
@@ -98,6 +98,7 @@ def predicted(
     from nnsweep.data.reading.raw import read
     from nnsweep.data.reading.table_columns import features_of
 
+    data = expand_home(data)
     files = _texts(model, Path(data)) if query is None and os.path.isdir(data) else None
     kinds: Any = {column["name"]: column["kind"] for column in model.columns}
     layout = _layout(settings or {}) if query is None else AS_WRITTEN

@@ -49,6 +49,8 @@ class Outcome:
         Why the store does not have everything; empty if it has.
     interruption : KeyboardInterrupt or None
         What the sweep was interrupted by.
+    notes : sequence of str
+        Which settings some of the jobs went without.
     """
 
     sweep: str
@@ -59,6 +61,7 @@ class Outcome:
     plan: "Mapping[int, Choice]" = field(default_factory=dict)
     problem: str = ""
     interruption: KeyboardInterrupt | None = None
+    notes: "Sequence[str]" = ()
 
     @property
     def n_unfinished(self) -> int:

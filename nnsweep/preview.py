@@ -1,6 +1,6 @@
 """The preview of a sweep: how much of it is known already, what will run and why, and how long that may take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nnsweep.messages import visible
 from nnsweep.sweep import describe, plan
@@ -11,7 +11,15 @@ from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
 
 
-def show(settled: Settled, tasks: Mapping[int, Task], *, crew: Crew | Others, n_jobs: int, jobs: bool = False) -> None:
+def show(
+    settled: Settled,
+    tasks: Mapping[int, Task],
+    *,
+    crew: Crew | Others,
+    n_jobs: int,
+    notes: Sequence[str] = (),
+    jobs: bool = False,
+) -> None:
     """Print what a sweep will do, and what is known of earlier ones.
 
     Parameters
@@ -24,11 +32,14 @@ def show(settled: Settled, tasks: Mapping[int, Task], *, crew: Crew | Others, n_
         Who does the work, and predicts how long it takes.
     n_jobs : int
         How many jobs the grid has, those that are the same counted each.
+    notes : sequence of str
+        Which settings some of the jobs go without.
     jobs : bool
         Whether every job is listed.
     """
     choices = settled.choices
-    lines = [*settled.notes, *plan.told([*choices.values()], n_jobs - len(choices))]
+    told = plan.told([*choices.values()], n_jobs - len(choices))
+    lines = [*settled.notes, *told[:1], *(f"  {note}" for note in notes), *told[1:]]
     to_run = [tasks[number] for number, choice in choices.items() if choice.action == "run"]
     if to_run:
         seconds, total = crew.predict(to_run), sum(map(_n_parameters, to_run))

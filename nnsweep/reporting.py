@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.files import whole_file
+from nnsweep.files import expand_home, whole_file
 from nnsweep.loading import (
     gather_correct,
     gather_histories,
@@ -99,7 +99,7 @@ def report(
         If the store cannot be used.
     """
     if output is not None:
-        _check(Path(output), pictures)
+        _check(Path(expand_home(output)), pictures)
     found = records(store_of(experiment, uri), sweep)
     runs = narrowed(ranked(frame(found)), filter=filter)
     require_unaltered_runs(found, runs)
@@ -151,7 +151,7 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False)
     ConfigError
         If it has another suffix or cannot be written.
     """
-    path = Path(output)
+    path = Path(expand_home(output))
     _check(path, pictures)
     links = _pictures(found, path) if pictures and path.suffix.lower() in PICTURES else {}
     text = WRITERS[path.suffix.lower()](found, links)

@@ -58,9 +58,9 @@ def sweep(
     progress : bool
         Whether to tell, on standard error, how far the sweep is. The frame is the answer: no table is printed.
     **settings
-        Any other key of the configuration, with ``__`` for a dot: ``trainer__epochs=5``. A list is one value, as in
-        ``arch__hidden_layer_sizes=[20, 20]``; a tuple or a range is several values to sweep over, as in
-        ``seed=range(5)`` or ``arch=("shallow", "wide")``. They win over `overrides`.
+        Any other key of the configuration, with ``__`` for a dot: ``trainer__epochs=5``. A list, a tuple or a range is
+        several values to sweep over, as in ``arch=["shallow", "wide"]`` or ``seed=range(5)``; for a setting that takes
+        a list, a flat one is its value, as in ``arch__hidden_layer_sizes=[20, 20]``. They win over `overrides`.
 
     Returns
     -------
@@ -104,7 +104,8 @@ def sweep(
     """
     from nnsweep import app, streams
     from nnsweep.conf_tree import conf_dir
-    from nnsweep.sweep.arguments import prepared
+    from nnsweep.files import expand_home
+    from nnsweep.sweep.arguments import read_command_line
     from nnsweep.sweep.multirun import Wanted
     from nnsweep.sweep.written import given, override
     from nnsweep.sweep.written import overrides as written
@@ -113,9 +114,9 @@ def sweep(
         lines = [*given(overrides), *written(settings)]
         lines += [] if uri is None else [override("tracking.uri", uri)]
         lines += ["dry_run=true"] if dry_run else []
-        own, rest = prepared([*lines, *([] if config_dir is None else ["--config-dir", os.fspath(config_dir)])])
-        place = None if folder is None else Path(folder).absolute()
-        wanted = Wanted(overrides=rest, conf=conf_dir(), own=own, folder=place, experiment=experiment)
+        line = read_command_line([*lines, *([] if config_dir is None else ["--config-dir", os.fspath(config_dir)])])
+        place = None if folder is None else Path(expand_home(folder)).absolute()
+        wanted = Wanted(overrides=line.overrides, conf=conf_dir(), own=line.own, folder=place, experiment=experiment)
         outcome = _swept(wanted, progress=progress)
         return _plan(outcome) if outcome.plan else _results(outcome)
 
@@ -138,6 +139,7 @@ def _swept(wanted: "Wanted", *, progress: bool) -> "Outcome":
     try:
         with _logging_kept(), interruption.obeyed():
             outcome = multirun(wanted, app.job, run, **app.VERSION_BASE)
+            assert outcome is not None
             if outcome.interruption:
                 raise outcome.interruption
             return outcome
@@ -222,4 +224,5 @@ def _named(runs: "pd.DataFrame", outcome: "Outcome") -> "pd.DataFrame":
     from nnsweep.masking import masked
 
     runs.attrs |= {"sweep": outcome.sweep, "experiment": outcome.experiment, "store": masked(outcome.uri)}
+    runs.attrs |= {"notes": [*outcome.notes]} if outcome.notes else {}
     return runs

@@ -195,6 +195,33 @@ def test_what_is_wrong_is_told_in_one_line_and_nothing_is_left_behind(arguments,
     assert contents(study) == before
 
 
+MODES = [  # command line, what is told
+    (["seed=0,1", "trainer.epohcs=3"], ["trainer.epohcs: there is no such key; did you mean 'epochs'?"]),
+    (["seed=0,-1", "sed=3"], ["sed: there is no such key"]),
+    (["seed=0,1", "activation=rel"], ["activation=rel: there is no such choice; did you mean 'relu'?"]),
+    (["seed=0,1", "seed=range(0,"], ["seed=range(0,: cannot be read"]),
+    (["seed=0,1", "schedule=step,exp", "schedule.gama=1"], ["did you mean 'gamma'? schedule=step has"]),
+    (["arch=[shallow,wide]", "seed=-1"], ["a grid is written arch=shallow,wide", "seed=-1: must be >= 0"]),
+    (["seed=[0,1]"], ["seed=[0, 1]: must be a whole number; a grid is written seed=0,1"]),
+    (["trainer.dtype=[float32,float64]"], ["a grid is written trainer.dtype=float32,float64"]),
+    (["output_activation=[tanh,relu]"], ["must be text; a grid is written output_activation=tanh,relu"]),
+    (["tracking.pictures=[true,false]"], ["must be true or false; a grid is written"]),
+    (["sweep.grids=[{arch: '[shallow,wide]'}]"], ["a grid is written arch=shallow,wide"]),
+    (["hydra.nothing=1", "seed=0,1"], ["hydra.nothing: there is no such key"]),
+]
+
+
+@pytest.mark.parametrize(("line", "told"), MODES, ids=lambda value: value[-1][:30])
+def test_a_command_is_told_the_same_with_m_anywhere(line, told, nnsweep, study):
+    before = contents(study)
+    plain = nnsweep(*line)
+    assert plain.code == 2
+    assert len(plain.err.splitlines()) == len(told)
+    assert all(each in plain.err for each in told)
+    assert nnsweep("-m", *line) == nnsweep(line[0], "--multirun", *line[1:]) == nnsweep(*line, "-m") == plain
+    assert contents(study) == before
+
+
 def test_all_problems_of_all_jobs_are_told_at_once_and_nothing_runs(nnsweep, study):
     said = nnsweep("arch=shalow,wide", "seed=0,-1", "optimizer.learning_rate=0.1,0", "trainer.dtype=float16")
     lines = said.err.splitlines()

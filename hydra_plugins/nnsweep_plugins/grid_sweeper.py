@@ -39,14 +39,14 @@ class GridSweeper(BasicSweeper):
         from nnsweep.sweep.compose import Composer
         from nnsweep.sweep.crew import Crew, Others
         from nnsweep.sweep.frozen import freeze
-        from nnsweep.sweep.points import points
+        from nnsweep.sweep.points import expand_grid
 
         assert self.hydra_context is not None
         assert self.config is not None
         assert self.launcher is not None
         loader, config, launcher = self.hydra_context.config_loader, self.config, self.launcher
         compose = Composer(loader, config)
-        grid = points(loader, config, preset=self._parse_config(), given=arguments, compose=compose)
+        grid = expand_grid(loader, config, preset=self._parse_config(), given=arguments, compose=compose)
         stacked = isinstance(launcher, StackedLauncher) and launcher.can_stack
         if not stacked:
             freeze(launcher, compose)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_argument, files, filter_option, listed, store_option, sweep_option
+from nnsweep.commands.options import experiment_argument, files, filter_option, listed, path, store_option, sweep_option
 
 
 @click.command()
@@ -12,7 +12,7 @@ from nnsweep.commands.options import experiment_argument, files, filter_option, 
 @click.option(
     "--output",
     "-o",
-    type=Path,
+    type=path,
     metavar="PATH",
     shell_complete=files,
     help="File to write; its suffix decides the format.",

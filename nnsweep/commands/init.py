@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import folders, say
+from nnsweep.commands.options import folders, path, say
 
 
 @click.command()
-@click.argument("folder", type=Path, shell_complete=folders)
+@click.argument("folder", type=path, shell_complete=folders)
 def init(folder: Path) -> None:
     """Write a small project of your own into FOLDER: it runs at once.
 

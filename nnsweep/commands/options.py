@@ -2,11 +2,13 @@
 
 import functools
 import re
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
 
 from nnsweep.completion import stored
+from nnsweep.files import expand_home
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 
@@ -25,6 +27,11 @@ filter_option = click.option(
     help="Which runs, such as \"depth > 2 and activation == 'tanh'\"; any name can be written in `backquotes`.",
 )
 sweep_option = click.option("--sweep", help="Only the runs of the sweep with this id.", shell_complete=stored.sweeps)
+
+
+def path(text: str) -> Path:
+    """Read a path that is given on the command line; ``~`` is the home folder."""
+    return Path(expand_home(text))
 
 
 def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

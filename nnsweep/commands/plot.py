@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_argument, filter_option, folders, store_option, sweep_option
+from nnsweep.commands.options import experiment_argument, filter_option, folders, path, store_option, sweep_option
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
 
@@ -15,7 +15,7 @@ from nnsweep.messages import visible
 @click.option(
     "--output",
     "-o",
-    type=Path,
+    type=path,
     metavar="PATH",
     shell_complete=folders,
     default="pictures",
@@ -60,6 +60,6 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
         raise ConfigError(
             f"experiment '{experiment}' has no run{which} with a result or a curve: there is nothing to draw"
         )
-    for path in save_all(drawn, output, ("svg", "png") if format_ == "both" else (format_,)):
-        print(visible(str(path)))
+    for written in save_all(drawn, output, ("svg", "png") if format_ == "both" else (format_,)):
+        print(visible(str(written)))
     refuse(missing)

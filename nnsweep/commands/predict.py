@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_option, files, run_argument, store_option
+from nnsweep.commands.options import experiment_option, files, path, run_argument, store_option
 
 
 @click.command()
@@ -13,7 +13,7 @@ from nnsweep.commands.options import experiment_option, files, run_argument, sto
 @click.option(
     "--output",
     "-o",
-    type=Path,
+    type=path,
     metavar="PATH",
     help="File to write; its suffix decides the format.",
     shell_complete=files,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_argument, files, filter_option, listed, store_option
+from nnsweep.commands.options import experiment_argument, files, filter_option, listed, path, store_option
 from nnsweep.completion import stored
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked
@@ -14,7 +14,7 @@ from nnsweep.masking import masked
 @click.command(short_help="Say what EXPERIMENT has found, and how sure that is.")
 @experiment_argument
 @click.option(
-    "--output", "-o", type=Path, metavar="PATH", shell_complete=files, help="File to write: .html, .md or .tex."
+    "--output", "-o", type=path, metavar="PATH", shell_complete=files, help="File to write: .html, .md or .tex."
 )
 @click.option("--title", default="", help="The question, as a heading; the experiment's name if not given.")
 @click.option("--metric", default="test_accuracy", show_default=True, help="What the best is best by.")

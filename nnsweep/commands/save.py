@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_option, files, run_argument, say, store_option
+from nnsweep.commands.options import experiment_option, files, path, run_argument, say, store_option
 
 
 @click.command()
@@ -12,7 +12,7 @@ from nnsweep.commands.options import experiment_option, files, run_argument, say
 @click.option(
     "--output",
     "-o",
-    type=Path,
+    type=path,
     required=True,
     metavar="PATH",
     help="Where to: .onnx, .npz, or a new folder.",

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import folders, store_option
+from nnsweep.commands.options import folders, path, store_option
 from nnsweep.errors import DataError
 
 
 @click.command(short_help="Send to the store what waits in job folders.")
-@click.argument("folder", default="multirun", type=Path, shell_complete=folders)
+@click.argument("folder", default="multirun", type=path, shell_complete=folders)
 @store_option
 def sync(folder: Path, *, uri: str | None) -> None:
     """Send to the store what it does not have yet of the jobs in FOLDER: of one sweep's folder, or of many.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import files, say
+from nnsweep.commands.options import files, path, say
 from nnsweep.errors import DifferenceError
 from nnsweep.masking import masked
 from nnsweep.messages import visible
@@ -14,7 +14,7 @@ MOST_SHOWN = 100
 
 
 @click.command()
-@click.argument("table", type=Path, shell_complete=files)
+@click.argument("table", type=path, shell_complete=files)
 @click.option("--uri", help="The store; the one that the table's manifest names if not given.")
 def verify(table: Path, *, uri: str | None) -> None:
     """Make an exported TABLE again from the store, and name the cells that differ.

@@ -7,6 +7,7 @@ from typing import Any
 
 from nnsweep import conf_tree
 from nnsweep.completion.candidate import Candidate, Kind, remark
+from nnsweep.files import expand_home
 
 OWN = ("--config-dir", "-cd")
 """The options that name a folder of one's own configurations."""
@@ -71,7 +72,7 @@ def _own_folders(before: Sequence[str]) -> Iterator[Path]:
     for option, value in pairwise([*before, ""]):
         name, equals, joined = option.partition("=")
         given = joined if equals else value
-        if name in OWN and given and (folder := Path(given).expanduser()).is_dir():
+        if name in OWN and given and (folder := Path(expand_home(given))).is_dir():
             yield folder
 
 

@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from nnsweep.files import expand_home
+
 SECONDS = 0.2
 """How long a store may take; a person is waiting who has pressed a key."""
 _EXPERIMENTS = "SELECT name FROM experiments WHERE lifecycle_stage = 'active' AND name <> 'Default' ORDER BY name"
@@ -38,9 +40,9 @@ def runs(context: Any, parameter: Any, incomplete: str) -> list[str]:
 
 def _asked(context: Any, query: str, **values: str) -> list[str]:
     """Ask for texts."""
-    uri = context.params.get("uri") or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-    database = Path.cwd() / str(uri).removeprefix("sqlite:///")
-    if not str(uri).startswith("sqlite:///") or not database.is_file() or not database.stat().st_size:
+    uri = expand_home(context.params.get("uri") or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db")
+    database = Path.cwd() / uri.removeprefix("sqlite:///")
+    if not uri.startswith("sqlite:///") or not database.is_file() or not database.stat().st_size:
         return []
     until = time.monotonic() + SECONDS
     try:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from nnsweep.data.reading.table_problems import listing, named, together
 from nnsweep.errors import DataError
+from nnsweep.files import expand_home
 
 
 class Text(NamedTuple):
@@ -66,7 +67,7 @@ def read(path: str) -> Texts:
     DataError
         If there are no such subfolders, or a file cannot be read.
     """
-    folder = Path(os.path.expanduser(path))
+    folder = Path(expand_home(path))
     classes, others = _subfolders(folder, path)
     texts: list[Text] = []
     unread: list[str] = []

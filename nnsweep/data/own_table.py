@@ -122,7 +122,7 @@ class Sources(NamedTuple):
 
     def digest(self) -> str | None:
         """Give the digest of the content; None if nobody knows it before the table is read."""
-        files = [Path(os.path.expanduser(path)) for path in (self.path, self.test_path) if path is not None]
+        files = [Path(expand_home(path)) for path in (self.path, self.test_path) if path is not None]
         if self.query is not None or not all(map(_is_file, files)):
             return None
         digests = [cache.content_digest(file) for file in files]

@@ -17,6 +17,7 @@ from nnsweep.data.reading.table_columns import Understood, understand
 from nnsweep.data.reading.table_problems import named
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
+from nnsweep.files import expand_home
 from nnsweep.mlp.ranges import extended, ranged
 
 COLUMN = "text"
@@ -72,7 +73,7 @@ def text(
     options: dict[str, Any] = {"text": weighing.settings(), "fit_together": vectorizer_fit == "train_and_test"}
     roles = {"target": target, "missing": missing, "group": group, "split": split, "split_by": split_by}
     made_of = {"factory": "text", "vectorizer_fit": vectorizer_fit, "settings": settings}
-    if os.path.isdir(os.path.expanduser(path)):
+    if os.path.isdir(expand_home(path)):
         _refuse_roles({"text": text, "query": query, "test_path": test_path, **roles}, path)
         return _of_folder(path, how, made_of, options)
     if text is None:

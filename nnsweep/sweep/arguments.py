@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,11 +12,39 @@ import yaml
 from hydra._internal.utils import get_args_parser
 
 from nnsweep.errors import ConfigError
+from nnsweep.files import expand_home
 from nnsweep.masking import has_credentials
+from nnsweep.sweep.quoting import as_typed
 
 
-def prepared(arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """Check and prepare a command line.
+@dataclass(frozen=True, kw_only=True)
+class CommandLine:
+    """A command line of a sweep.
+
+    Attributes
+    ----------
+    own : str
+        The user's folder of configurations; empty if none is given.
+    options : list of str
+        Hydra's options, such as ``--cfg job``.
+    overrides : list of str
+        What is set and swept over. A store's address with a password is not in it: it is in the environment.
+    """
+
+    own: str
+    options: list[str]
+    overrides: list[str]
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether a sweep is asked for, and nothing else of Hydra."""
+        return not {*self.options} - {"-m", "--multirun"} and not any(
+            override.startswith("hydra.mode=") for override in self.overrides
+        )
+
+
+def read_command_line(arguments: Sequence[str]) -> CommandLine:
+    """Check and prepare a command line, whose options may stand anywhere.
 
     Parameters
     ----------
@@ -24,10 +53,8 @@ def prepared(arguments: Sequence[str]) -> tuple[str, list[str]]:
 
     Returns
     -------
-    own : str
-        The user's folder of configurations; empty if none is given.
-    rest : list of str
-        What Hydra shall read. A store's address with a password is not in it: it is in the environment.
+    CommandLine
+        What Hydra shall read.
 
     Raises
     ------
@@ -35,8 +62,10 @@ def prepared(arguments: Sequence[str]) -> tuple[str, list[str]]:
         If an option is wrong, or the folder is not there.
     """
     own, rest = _own_configurations(_without_passwords(arguments))
-    _check_options(rest)
-    return own, _quoted_rules([line for argument in rest for line in _added(argument)])
+    overrides = _overrides(rest)
+    options = _without(rest, overrides)
+    lines = _quoted_rules([as_typed(line) for argument in overrides for line in _added(argument)])
+    return CommandLine(own=own, options=options, overrides=lines)
 
 
 def _added(argument: str) -> list[str]:
@@ -96,11 +125,12 @@ def _own_configurations(arguments: Sequence[str]) -> tuple[str, list[str]]:
     given, rest = parser.parse_known_args(arguments)
     if given.config_dir is None:
         return "", rest
-    if not given.config_dir or not os.path.isdir(given.config_dir):
+    folder = expand_home(given.config_dir)
+    if not folder or not os.path.isdir(folder):
         raise ConfigError(
             f"--config-dir {given.config_dir}: there is no such folder; name one with your configurations"
         )
-    return str(Path(given.config_dir).absolute()), rest
+    return str(Path(folder).absolute()), rest
 
 
 class _Parser(argparse.ArgumentParser):
@@ -110,9 +140,21 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message}; nnsweep --help shows what there is")
 
 
-def _check_options(arguments: Sequence[str]) -> None:
-    """Let Hydra's options be read once before it does: it would print its usage."""
+def _overrides(arguments: Sequence[str]) -> list[str]:
+    """Let Hydra's options be read before it does, which would print its usage; give what is no option."""
     known = get_args_parser()
     parser = _Parser(add_help=False, allow_abbrev=False, parents=[known], conflict_handler="resolve")
     parser.add_argument("--version", action="store_true")
-    parser.parse_args(arguments)
+    overrides: list[str] = parser.parse_intermixed_args(arguments).overrides
+    return overrides
+
+
+def _without(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    left = [*overrides]
+    options = []
+    for argument in arguments:
+        if argument in left:
+            left.remove(argument)
+        else:
+            options.append(argument)
+    return options

@@ -94,6 +94,18 @@ class Composer:
         OmegaConf.copy_cache(from_config=self._config, to_config=config)
         return config
 
+    def parse(self, line: str) -> Override | None:
+        """Read an override; None if it is none."""
+        try:
+            return self._parse(line)
+        except _Uncertain:
+            return None
+
+    def is_choice(self, line: str) -> bool:
+        """Tell whether an override makes a choice of a group, as ``arch=deep`` does."""
+        parsed = self.parse(line)
+        return parsed is not None and self._is_choice(parsed)
+
     def _hydras(self, overrides: Sequence[str]) -> DictConfig:
         return self._loader.load_sweep_config(self._config, [*overrides])
 

@@ -17,6 +17,7 @@ from omegaconf.errors import (
 from yaml import YAMLError
 
 from nnsweep.messages import IMPORT, NEVER_IMPORTED, nearest, visible
+from nnsweep.sweep.quoting import explain_unreadable
 
 _EXAMPLES = {"data.path": "cats.csv", "data.dataset": "credit-g"}
 
@@ -33,7 +34,7 @@ def told(error: BaseException) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}={name}: there is no such choice; {nearest(name, sorted(error.options))}"
     if isinstance(error, OverrideParseException):
-        return f"{visible(error.override)}: cannot be read ({_first_line(error)}); settings are written key=value"
+        return f"{visible(error.override)}: {visible(explain_unreadable(error.override))}"
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_key(cause)

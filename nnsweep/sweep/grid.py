@@ -29,8 +29,10 @@ from nnsweep.sweep.composing import told
 from nnsweep.sweep.describe import choices, run_name
 from nnsweep.sweep.hydra_folder import configuration
 from nnsweep.sweep.job import OPERATIONAL, WHEREABOUTS, Job
+from nnsweep.sweep.kinds import kind
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.problems import problems
+from nnsweep.sweep.quoting import quote_for_shell
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.written import column_name
 from nnsweep.tracking.owner import Owner
@@ -51,7 +53,7 @@ def checked(config: DictConfig) -> Job:
         With one line for each problem.
     """
     try:
-        values = {str(key): _plain(config[key]) for key in config if key != "hydra"}
+        values = {str(key): _as_text(str(key), _plain(config[key])) for key in config if key != "hydra"}
         _name_columns(values.get("data"))
     except OmegaConfBaseException as error:
         raise ConfigError(told(error)) from error
@@ -75,8 +77,23 @@ def _name_columns(data: Any) -> None:
         data["columns"] = {column_name(str(key)): kind for key, kind in data["columns"].items()}
 
 
+def _as_text(key: str, value: Any) -> Any:
+    """Write whole numbers as text where a setting takes text: a file that names the experiment 2024 means its name."""
+    if isinstance(value, dict):
+        return {name: _as_text(f"{key}.{name}", inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_text(key, inner) for inner in value]
+    if isinstance(value, int) and not isinstance(value, bool) and (known := kind(key)) and known.is_text:
+        return str(value)
+    return value
+
+
 def tasks(
-    grid: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictConfig], *, first: int = 0
+    grid: Sequence[Sequence[str]],
+    compose: Callable[[Sequence[str]], DictConfig],
+    *,
+    first: int = 0,
+    known: Sequence[str] = (),
 ) -> list[Task]:
     """Compose and check every job of a grid.
 
@@ -88,6 +105,8 @@ def tasks(
         Hydra's composition of one job.
     first : int
         The number of the first job.
+    known : sequence of str
+        Problems that are known already.
 
     Returns
     -------
@@ -100,7 +119,7 @@ def tasks(
         With all problems of all jobs, each once.
     """
     found: list[Task] = []
-    wrong: dict[str, None] = {}
+    wrong = dict.fromkeys(known)
     folders: set[str] = set()
     about = _About(varying(grid), len(grid))
     with _rarely_collected():
@@ -119,8 +138,18 @@ def tasks(
         raise ConfigError(*wrong)
     for name in OPERATIONAL:
         if len({getattr(task.job, name) for task in found}) > 1:
-            raise ConfigError(f"{name} must be the same for all jobs of a sweep; start one sweep for each")
+            raise ConfigError(
+                f"{name} must be the same for all jobs of a sweep; start one sweep for each{_one_name(found)}"
+            )
     return found
+
+
+def _one_name(tasks: Sequence[Task]) -> str:
+    """Say how a name with commas is written, if that may be what several experiments are."""
+    names = [*dict.fromkeys(task.job.tracking.experiment for task in tasks)]
+    if len(names) == 1:
+        return ""
+    return f"; for one name with commas write, in a shell, {quote_for_shell('tracking.experiment', ','.join(names))}"
 
 
 @contextmanager

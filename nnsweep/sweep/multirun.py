@@ -1,4 +1,7 @@
-"""A sweep without a command line: Hydra's multirun, called from a program whose own Hydra, if any, stays as it was."""
+"""A sweep: Hydra's multirun, with a Hydra of its own; that of a program which asks for a sweep stays as it was.
+
+What the sweep is composed with is not what its jobs are: settings of a choice that is swept over find no place in it.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +19,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode, TaskFunction
 from hydra.version import VersionBase
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from nnsweep.errors import ConfigError
+from nnsweep.files import expand_home
 from nnsweep.sweep import fresh
 from nnsweep.sweep.written import override
 from nnsweep.tracking.sqlite import file_of
@@ -47,6 +52,10 @@ class Wanted:
         What stands for the working folder: there the sweep's folder and an SQLite store of relative address are.
     experiment : str or None
         The experiment that runs are recorded in; None for that of the configuration.
+    config_name : str
+        The main file.
+    command_line : bool
+        Whether it is the command line that asks: other sweepers may be chosen, and a log is kept as Hydra keeps it.
     """
 
     overrides: Sequence[str]
@@ -54,9 +63,11 @@ class Wanted:
     own: str = ""
     folder: Path | None = None
     experiment: str | None = None
+    config_name: str = "config"
+    command_line: bool = False
 
 
-def multirun(wanted: Wanted, task: TaskFunction, run: Callable[[Any, list[str]], T], **version: Any) -> T:
+def multirun(wanted: Wanted, task: TaskFunction, run: Callable[[Any, list[str]], T], **version: Any) -> T | None:
     """Let Hydra compose a sweep, and run its sweeper.
 
     Parameters
@@ -72,8 +83,8 @@ def multirun(wanted: Wanted, task: TaskFunction, run: Callable[[Any, list[str]],
 
     Returns
     -------
-    object
-        What `run` returned.
+    object or None
+        What `run` returned; None if the configuration asks for Hydra's single-run mode, and the command line for none.
 
     Raises
     ------
@@ -82,12 +93,14 @@ def multirun(wanted: Wanted, task: TaskFunction, run: Callable[[Any, list[str]],
     """
     with _hydra(wanted, version) as hydra:
         config = _composed(hydra, wanted)
+        if config.hydra.mode != RunMode.MULTIRUN:
+            return None
         callbacks = Callbacks(config)
-        callbacks.on_multirun_start(config=config, config_name="config")
+        callbacks.on_multirun_start(config=config, config_name=wanted.config_name)
         context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
         sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)
         result = run(sweeper, [*config.hydra.overrides.task])
-        callbacks.on_multirun_end(config=config, config_name="config")
+        callbacks.on_multirun_end(config=config, config_name=wanted.config_name)
         return result
 
 
@@ -113,7 +126,9 @@ def _hydra(wanted: Wanted, version: Any) -> Iterator[Hydra]:
 
 
 def _composed(hydra: Hydra, wanted: Wanted) -> DictConfig:
-    config = _compose(hydra, wanted.overrides)
+    config = _compose(hydra, wanted, wanted.overrides)
+    if wanted.command_line:
+        return config
     own = config.hydra
     if own.sweeper.get("_target_") != _GRID:
         raise ConfigError("hydra/sweeper: only the grid sweeper can be called from Python; leave hydra/sweeper out")
@@ -122,11 +137,44 @@ def _composed(hydra: Hydra, wanted: Wanted) -> DictConfig:
     _require_no_preset(hydra, wanted)
     more = [] if wanted.experiment is None else [override("tracking.experiment", wanted.experiment)]
     more += [] if wanted.folder is None else _placed(config, wanted.folder)
-    return _compose(hydra, [*wanted.overrides, *more]) if more else config
+    return _compose(hydra, wanted, [*wanted.overrides, *more]) if more else config
 
 
-def _compose(hydra: Hydra, overrides: Sequence[str]) -> DictConfig:
-    return hydra.compose_config("config", [*overrides], RunMode.MULTIRUN)
+def _compose(hydra: Hydra, wanted: Wanted, overrides: Sequence[str]) -> DictConfig:
+    """Compose what holds for the whole sweep.
+
+    A setting that only swept choices have (``schedule=step,exp schedule.gamma=0.5``) is left to the jobs, where it is
+    looked up in each one's own choice.
+    """
+    kept = [*overrides]
+    while True:
+        try:
+            config = hydra.compose_config(
+                wanted.config_name, kept, RunMode.MULTIRUN, with_log_configuration=wanted.command_line
+            )
+            break
+        except HydraException as error:
+            left = [line for line in kept if not _is_of_a_choice(hydra, line, str(error))]
+            if len(left) == len(kept):
+                raise
+            kept = left
+    folders: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    if str(folders["dir"]).startswith("~"):
+        return _compose(hydra, wanted, [*overrides, override("hydra.sweep.dir", expand_home(folders["dir"]))])
+    if len(kept) < len(overrides):
+        task = [line for line in overrides if line in config.hydra.overrides.task or line not in kept]
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.overrides.task = task
+    return config
+
+
+def _is_of_a_choice(hydra: Hydra, line: str, error: str) -> bool:
+    """Tell whether an override, of which an error speaks, sets something of a choice of a group."""
+    key = line.lstrip("+~").partition("=")[0]
+    group, _, setting = key.partition(".")
+    if not setting or not (f"'{key}'" in error or f" {line}" in error) or group == "hydra":
+        return False
+    return bool(hydra.config_loader.get_group_options(group, None, config_name="config", overrides=[]))
 
 
 def _require_no_preset(hydra: Hydra, wanted: Wanted) -> None:

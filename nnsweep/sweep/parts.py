@@ -4,7 +4,7 @@ The models are made from the signatures of what the names stand for, so that a s
 written once, where they are used.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial, reduce
 from inspect import Parameter
 from operator import or_
@@ -108,7 +108,7 @@ def choice(
         _model(name, Part, {"name": (Literal[name], ...)} | _fields(maker, without, replace or {}) | (more or {}))
         for name, maker in makers.items()
     ]
-    return _schema(Annotated[reduce(or_, models), Field(discriminator="name")])
+    return _schema(Annotated[reduce(or_, models), Field(discriminator="name")], models)
 
 
 def group(
@@ -123,15 +123,24 @@ def group(
 
     See `choice` for the parameters.
     """
-    return _schema(_model(name, Settings, _fields(maker, without, replace or {}) | (more or {})))
+    model = _model(name, Settings, _fields(maker, without, replace or {}) | (more or {}))
+    return _schema(model, [model])
 
 
 def _model(name: str, base: type[Settings], fields: Fields) -> Any:
     return create_model(name, __base__=base, **fields)
 
 
-def _schema(model: Any) -> GetPydanticSchema:
-    return GetPydanticSchema(lambda _, handler: handler(model))
+class Models(GetPydanticSchema):
+    """The metadata of a part, which knows its models."""
+
+    models: Sequence[type[Settings]]
+
+
+def _schema(model: Any, models: Sequence[type[Settings]]) -> Models:
+    made = Models(lambda _, handler: handler(model))
+    made.models = models
+    return made
 
 
 def _fields(maker: Callable[..., Any], without: Collection[str], replace: Mapping[Any, Any]) -> Fields:

@@ -1,17 +1,18 @@
 """The points of a grid: from lists of values to the overrides of each job.
 
-Keys multiply, unless they go in step (`sweep.zip`); several grids (`sweep.grids`) follow one another; what a rule
-holds for is left out (`sweep.exclude`). Points are counted before any is made.
+Keys multiply, unless they go in step (`sweep.zip`); several grids (`sweep.grids`) follow one another; each job gets
+the settings that its own choices have; what a rule holds for is left out (`sweep.exclude`). Points are counted before
+any is made.
 """
 
 import itertools
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -24,16 +25,38 @@ from pydantic import ValidationError
 from nnsweep.errors import ConfigError
 from nnsweep.rule import rule
 from nnsweep.sweep import describe
+from nnsweep.sweep.belonging import PRESETS, Belonging, Line, Source
+from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job, Sweep
 from nnsweep.sweep.problems import problems
+from nnsweep.sweep.quoting import as_typed
 from nnsweep.tracking.record import Setting
 
 Point = list[str]
 Compose = Callable[[Sequence[str]], DictConfig]
+_GIVEN = Source()
 
 _WRITTEN = (OverrideType.CHANGE, OverrideType.ADD, OverrideType.FORCE_ADD, OverrideType.DEL)
 _ITERATED = 100_000  # a range of floats that may be longer is counted by division
+
+
+class Grid(NamedTuple):
+    """The jobs of a command.
+
+    Attributes
+    ----------
+    points : list of lists of str
+        The overrides of each job. Later keys vary fastest.
+    notes : list of str
+        Which settings were left out of some of them, and why.
+    problems : list of str
+        Settings that none of them can have.
+    """
+
+    points: list[Point]
+    notes: list[str]
+    problems: list[str]
 
 
 @dataclass(frozen=True)
@@ -42,6 +65,7 @@ class _Axis:
 
     override: Override
     length: int
+    source: Source
 
     @property
     def key(self) -> str:
@@ -51,13 +75,13 @@ class _Axis:
     def name(self) -> str:
         return self.key.lstrip("+~")
 
-    def lines(self) -> list[str]:
-        return [*_lines(self.override)]
+    def lines(self) -> list[Line]:
+        return [Line(text, self.source) for text in _lines(self.override)]
 
 
-def points(
-    loader: ConfigLoader, config: DictConfig, *, preset: Sequence[str], given: Sequence[str], compose: Compose
-) -> list[Point]:
+def expand_grid(
+    loader: ConfigLoader, config: DictConfig, *, preset: Sequence[str], given: Sequence[str], compose: Composer
+) -> Grid:
     """Make the points of a grid.
 
     Parameters
@@ -70,13 +94,13 @@ def points(
         Overrides that those of ``sweep.grids`` win over.
     given : sequence of str
         Overrides that win over all others.
-    compose : callable
-        Composes a job; used where rules leave out jobs.
+    compose : Composer
+        Composes a job.
 
     Returns
     -------
-    list of lists of str
-        The overrides of each job. Later keys vary fastest.
+    Grid
+        Its points, and what is to be said of them.
 
     Raises
     ------
@@ -85,14 +109,41 @@ def points(
     """
     sweep = settings(config)
     parse = OverridesParser.create(config_loader=loader).parse_overrides
-    written = [parse([*lines]) for lines in (preset, given, *sweep.grids)]
+    written = [parse([as_typed(line) for line in lines]) for lines in (preset, given, *sweep.grids)]
     _check_sweep_itself(written)
+    lists = [
+        problem for overrides in written for override in overrides if (problem := _several_in_one(override, compose))
+    ]
+    written = [[each for each in overrides if not _several_in_one(each, compose)] for overrides in written]
     before, after, *grids = written
-    axes = [_axes([*before, *grid, *after]) for grid in grids or [[]]]
+    belonging = Belonging(loader, config, compose)
+    first = _with_choices(belonging.preset(), before, compose)
+    axes = [
+        _axes({first: before, _with_choices(Source("sweep.grids"), grid, compose): grid, _GIVEN: after})
+        for grid in grids or [[]]
+    ]
     blocks = _blocks(axes, sweep.zip)
     _check_size(sum(_size(each) for each in blocks), sweep.max_jobs)
-    made = [point for along, each in zip(axes, blocks, strict=True) for point in _product(along, each)]
-    return _left(made, sweep.exclude, compose) if sweep.exclude else made
+    jobs = [point for along, each in zip(axes, blocks, strict=True) for point in _product(along, each)]
+    made = belonging.fit(jobs)
+    left = _left(made, sweep.exclude, compose) if sweep.exclude else made
+    return Grid(left, belonging.notes(), lists + belonging.problems())
+
+
+def _several_in_one(override: Override, compose: Composer) -> str:
+    """Say what is wrong with a list for a choice, of which Hydra would take the last; nothing for everything else."""
+    key, value = override.key_or_group, override.value()
+    if not isinstance(value, list) or key == PRESETS or key.startswith("hydra") or not compose.is_choice(f"{key}=x"):
+        return ""
+    names = ",".join(str(name) for name in value) or "a,b"
+    return f"{override.input_line}: a job has one {key}; a grid is written {key}={names}"
+
+
+def _with_choices(source: Source, overrides: Sequence[Override], compose: Composer) -> Source:
+    """Add to a source the choices that its own overrides make."""
+    made = [override for override in overrides if compose.is_choice(str(override.input_line))]
+    chosen = {override.key_or_group: [line.partition("=")[2] for line in _lines(override)] for override in made}
+    return replace(source, chosen={**source.chosen, **chosen})
 
 
 def settings(config: DictConfig) -> Sweep:
@@ -140,10 +191,14 @@ def _check_sweep_itself(written: Sequence[Sequence[Override]]) -> None:
             raise ConfigError(f"{override.input_line}: {rule}; a list is written [a,b]")
 
 
-def _axes(overrides: Sequence[Override]) -> list[_Axis]:
+def _axes(sources: Mapping[Source, Sequence[Override]]) -> list[_Axis]:
     """Give each key the last values that it is given, at the place where it comes first."""
-    last = {override.get_key_element(): override for override in overrides}
-    return [_Axis(override, _length(override)) for override in last.values()]
+    last = {
+        override.get_key_element(): (override, source)
+        for source, overrides in sources.items()
+        for override in overrides
+    }
+    return [_Axis(override, _length(override), source) for override, source in last.values()]
 
 
 def _length(override: Override) -> int:
@@ -230,7 +285,7 @@ def _check_size(n_jobs: int, most: int) -> None:
         raise ConfigError(f"{n_jobs:,} jobs are more than sweep.max_jobs={most}; {way_out}")
 
 
-def _product(axes: Sequence[_Axis], blocks: Sequence[Sequence[_Axis]]) -> Iterator[Point]:
+def _product(axes: Sequence[_Axis], blocks: Sequence[Sequence[_Axis]]) -> Iterator[list[Line]]:
     """Make every combination; the overrides of a job keep the order of the keys."""
     keys = [axis.key for block in blocks for axis in block]
     order = [keys.index(axis.key) for axis in axes]

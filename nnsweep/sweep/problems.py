@@ -88,13 +88,30 @@ def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
         return f"{key}.name={tag}: there is no such name; {nearest(tag, known)}"
     if kind == "one_of":
         return f"{value}: there is no such name; {nearest(str(detail['input']), context['known'])}"
-    if kind == "literal_error":
-        return f"{value}: must be {context['expected']}"
     if kind == "union_tag_not_found":
         return f"{key}.name: {_KINDS['missing']}"
     if kind == "missing":
         return f"{key}: {_KINDS[kind]}"
-    return f"{value}: {_KINDS.get(kind, detail['msg'][:1].lower() + detail['msg'][1:])}"
+    rule = context["expected"] if kind == "literal_error" else ""
+    told = f"must be {rule}" if rule else _KINDS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
+    return f"{value}: {told}{_way_out(key, detail['input'])}"
+
+
+def _way_out(key: str, given: Any) -> str:
+    """Say how a grid, or nothing at all, is written by somebody who has written something else for it."""
+    from nnsweep.sweep.kinds import NONE, kind
+
+    key = key if kind(key) else f"sweep.{key}"  # the settings of a sweep are checked alone
+    known = kind(key)
+    if known is None:
+        return ""
+    if isinstance(given, list) and not known.depth:
+        return f"; a grid is written {key}={','.join(map(str, given)) or 'a,b'}"
+    if known.is_nullable and isinstance(given, str) and given.lower() in NONE:
+        return f"; write {key}=null for none"
+    if known.is_text and isinstance(given, bool | int | float):
+        return "; in a file, put it in quotes"
+    return ""
 
 
 def _path(location: Sequence[int | str], values: Any) -> list[int | str]:

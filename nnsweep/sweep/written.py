@@ -1,6 +1,6 @@
 """Python values as overrides, written so that Hydra reads the same values from them.
 
-A list is one value, as it is in a configuration; a tuple, or a range, is several values to sweep over.
+A tuple, or a range, is several values to sweep over; so is a list, unless the setting takes a list itself.
 """
 
 import re
@@ -95,8 +95,10 @@ def overrides(settings: Mapping[str, Any]) -> list[str]:
 
     Examples
     --------
-    >>> overrides({"trainer__epochs": 5, "seed": range(3)})
-    ['trainer.epochs=5', 'seed=0,1,2']
+    >>> overrides({"trainer__epochs": 5, "seed": range(3), "arch": ["shallow", "wide"]})
+    ['trainer.epochs=5', 'seed=0,1,2', 'arch=shallow,wide']
+    >>> overrides({"arch__hidden_layer_sizes": [20, 20]}), overrides({"arch__hidden_layer_sizes": [[20], [20, 20]]})
+    (['arch.hidden_layer_sizes=[20,20]'], ['arch.hidden_layer_sizes=[20],[20,20]'])
 
     Raises
     ------
@@ -108,7 +110,11 @@ def overrides(settings: Mapping[str, Any]) -> list[str]:
     for name, value in settings.items():
         key = name.replace("__", ".")
         try:
-            lines += _of_columns(value) if f"{key}." == COLUMNS and _is_by_name(value) else [override(key, value)]
+            lines += (
+                _of_columns(value)
+                if f"{key}." == COLUMNS and _is_by_name(value)
+                else [override(key, _as_grid(key, value))]
+            )
         except ConfigError as error:
             wrong += error.problems
     if wrong:
@@ -150,6 +156,18 @@ def column_name(key: str) -> str:
 def is_column_key(text: str) -> bool:
     """Tell whether a text is a name as `column_key` writes it."""
     return re.fullmatch(r"\$\$(?:[A-Za-z0-9_-]|\$[0-9a-f]{1,6}\$)*", text) is not None
+
+
+def _as_grid(key: str, value: Any) -> Any:
+    """Take a list as the values to sweep over, where a setting takes one value, or lists, and it is a list of these."""
+    from nnsweep.sweep.kinds import kind
+
+    known = kind(key) if isinstance(value, list) and not key.startswith("sweep.") else None
+    if known is None or (known.depth == 1 and not any(isinstance(one, list | tuple) for one in value)):
+        return value
+    if known.depth > 1:
+        return value
+    return tuple([*one] if isinstance(one, tuple) and known.depth else one for one in value)
 
 
 def given(lines: str | Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.files import is_nameable, nearest_folder
+from nnsweep.files import expand_home, is_nameable, nearest_folder
 from nnsweep.masking import masked
 from nnsweep.tracking import places, sqlite
 from nnsweep.tracking.client import client, explained, reconnect
@@ -82,7 +82,7 @@ def resolved_uri(uri: str | None, folder: Path) -> str:
     >>> resolved_uri("sqlite:///runs/mlflow.db", Path("/study"))
     'sqlite:////study/runs/mlflow.db'
     """
-    chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{sqlite.SCHEME}mlflow.db"
+    chosen = expand_home(uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{sqlite.SCHEME}mlflow.db")
     named = "tracking.uri" if uri or "MLFLOW_TRACKING_URI" not in os.environ else "MLFLOW_TRACKING_URI"
     if database := sqlite.file_of(chosen):
         return sqlite.uri_of(folder / database)
@@ -188,7 +188,7 @@ def check(uri: str, artifact_root: str | None = None) -> None:
         If it is an SQLite store that is damaged, or cannot be written or made.
     """
     if artifact_root:
-        _check_artifacts(artifact_root)
+        _check_artifacts(expand_home(artifact_root))
     if database := sqlite.file_of(uri):
         sqlite.check(database)
 
@@ -227,6 +227,7 @@ def _artifact_location(uri: str, artifact_root: str | None) -> str | None:
     if is_server(uri):
         return artifact_root
     if artifact_root:
+        artifact_root = expand_home(artifact_root)
         return artifact_root if "://" in artifact_root else str(Path(artifact_root).absolute())
     database = sqlite.file_of(uri)
     return str((database.parent if database else Path.cwd()) / places.FOLDER)

@@ -20,9 +20,9 @@ LINES = [  # overrides, the line
     (["arch=shalow"], "arch=shalow: there is no such choice; did you mean 'shallow'? Known: custom, deep, linear, "
      "shallow, uniform, wide"),
     (["trainer=zzz"], "trainer=zzz: there is no such choice; known: full_batch, minibatch"),
-    (["seed=range(0"], "seed=range(0: cannot be read (no viable alternative at input 'range(0'); settings are written "
-     "key=value"),
-    (["seed"], "seed: cannot be read (Error parsing override 'seed'); settings are written key=value"),
+    (["seed=range(0"], "seed=range(0: cannot be read as a value; several are written seed=a,b or, of numbers, "
+     "seed='range(0,5)'"),
+    (["seed"], "seed: cannot be read; settings are written key=value"),
     (["arch=custom"], f"{SIZES}: must be given, as in {SIZES}=..."),
     (["seed=${nothing}"], "seed: Interpolation key 'nothing' not found"),
     (["trainer.epochs=${seed}", "seed=${trainer.epochs}"], "seed: Recursive interpolation detected"),

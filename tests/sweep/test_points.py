@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError
 from nnsweep.sweep.compose import Composer
-from nnsweep.sweep.points import points
+from nnsweep.sweep.points import expand_grid
 
 BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
@@ -34,7 +34,7 @@ def grid(loader) -> Callable[..., list[list[str]]]:
 
     def made(*given: str, sweep: tuple[str, ...] = (), preset: tuple[str, ...] = ()) -> list[list[str]]:
         config = loader.load_configuration("config", [*sweep], RunMode.MULTIRUN)
-        return points(loader, config, preset=preset, given=given, compose=Composer(loader, config))
+        return expand_grid(loader, config, preset=preset, given=given, compose=Composer(loader, config)).points
 
     return made
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote_plus
 
 from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.errors import DataError
+from nnsweep.files import expand_home
 from nnsweep.masking import masked
 from nnsweep.messages import nearest, visible
 
@@ -93,6 +94,7 @@ def ask(address: str, query: str | None) -> Result:
             f"{named(source)}: a password in data.path would be recorded; leave it out and give it in the driver's own "
             "way, such as PGPASSWORD or ~/.pgpass for PostgreSQL, ~/.my.cnf for MySQL"
         )
+    address = expand_home(address)
     file = Path(address[len(_SQLITE) :].partition("?")[0]) if address.startswith(_SQLITE) else None
     if file is not None:
         _check_file(file, source)

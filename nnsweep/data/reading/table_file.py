@@ -18,7 +18,7 @@ from typing import Any
 
 from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.errors import DataError, machines
-from nnsweep.files import is_nameable
+from nnsweep.files import expand_home, is_nameable
 
 _GZIP, _BZIP2, _XZ, _ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"PK\x03\x04"
 PACKERS = {".gz": (_GZIP, "gzip"), ".bz2": (_BZIP2, "bzip2"), ".xz": (_XZ, "xz"), ".zip": (_ZIP, "zip")}
@@ -92,7 +92,7 @@ def contents(path: str) -> bytes:
     DataError
         If there is no such file, it cannot be read, is empty, or is no ordinary file.
     """
-    file = Path(os.path.expanduser(path))
+    file = Path(expand_home(path))
     try:
         _check_place(file, path)
         content = file.read_bytes()
