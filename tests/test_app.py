@@ -39,7 +39,7 @@ def test_a_grid_ends_with_its_table_and_where_to_look_further(nnsweep, study):
     said = nnsweep("-m", "arch=linear,shallow", "activation=tanh,relu", *QUICK)
     assert said.code == 0, said.err
     assert "4 jobs: 4 finished" in said.out
-    assert {"linear-tanh-cosine-s0", "32-relu-cosine-s0"} <= set(said.out.split())
+    assert {"iris-linear-tanh-cosine-s0", "iris-32-relu-cosine-s0"} <= set(said.out.split())
     assert "test accuracy at the epoch of best validation accuracy" in said.out
     assert re.search(r"charts +http://127\.0\.0\.1:5000/#/experiments/\d+/runs\?compareRunsMode=CHART", said.out)
     assert re.search(r"compare +http://127\.0\.0\.1:5000/#/compare-runs\?runs=", said.out)
@@ -91,7 +91,7 @@ def test_the_summary_run_has_table_and_curves_and_no_metric(nnsweep, study):
 def test_names_tell_what_varies(nnsweep, study):
     nnsweep("optimizer.learning_rate=0.1,0.2", *QUICK)
     names = sorted(run.info.run_name for run in job_runs(study))
-    assert names == ["32-relu-cosine-s0-learning_rate=0.1", "32-relu-cosine-s0-learning_rate=0.2"]
+    assert names == ["iris-32-relu-cosine-s0-learning_rate=0.1", "iris-32-relu-cosine-s0-learning_rate=0.2"]
 
 
 def test_a_jobs_folder_is_as_hydra_users_know_it_and_holds_the_whole_record(nnsweep, study):
@@ -133,7 +133,7 @@ def test_a_users_own_folder_of_configurations_wins(nnsweep, study):
     (study / "mine" / "arch" / "shallow.yaml").write_text("name: shallow\nhidden_layer_sizes: [7]\n")
     said = nnsweep("--config-dir", "mine", "arch=tiny,shallow", *QUICK)
     assert said.code == 0, said.err
-    assert {"3-relu-cosine-s0", "7-relu-cosine-s0"} <= set(said.out.split())
+    assert {"iris-3-relu-cosine-s0", "iris-7-relu-cosine-s0"} <= set(said.out.split())
 
 
 def test_a_preset_is_one_grid_that_runs_with_one_word_and_the_command_line_wins(nnsweep, study):
@@ -148,7 +148,7 @@ def test_a_preset_is_one_grid_that_runs_with_one_word_and_the_command_line_wins(
     assert "2 jobs: 2 finished" in nnsweep("--config-dir", "mine", "experiment=two").out
     assert "1 job: 1 finished" in nnsweep("--config-dir", "mine", "-m", "experiment=two", "seed=9").out
     names = [run.info.run_name for run in job_runs(study, "two")]
-    assert sorted(names) == [f"linear-relu-cosine-s{seed}" for seed in (3, 4, 9)]
+    assert sorted(names) == [f"iris-linear-relu-cosine-s{seed}" for seed in (3, 4, 9)]
 
 
 REFUSED = [  # command line, exit code, what is told
@@ -243,7 +243,7 @@ def test_an_export_is_the_table_of_the_chosen_runs(nnsweep, study):
     scores = [float(row["best_val_accuracy"]) for row in rows]
     assert scores == sorted(scores, reverse=True)
     chosen = nnsweep("export", "nnsweep", "--filter", "depth == 0 and seed > 0", "--columns", "name,seed").out
-    assert chosen == "name,seed\nlinear-relu-cosine-s1,1\n"
+    assert chosen == "name,seed\niris-linear-relu-cosine-s1,1\n"
     assert nnsweep("export", "nnsweep", "--columns", "seed", "--sort", "-seed,name").out.split() == ["seed", *"1100"]
 
 

@@ -147,7 +147,7 @@ def test_experiments_sweeps_and_runs_are_those_of_the_working_folders_store(nnsw
     assert texts("export", "o") == ["one"]
     assert texts("plot", "--uri", "sqlite:///none.db", "") == []
     assert texts("report", "one", "--sweep", "2") == [sweep.name]
-    assert texts("reproduce", "") == texts("diff", "x", "32-") == ["32-relu-cosine-s0"]
+    assert texts("reproduce", "") == texts("diff", "x", "iris-") == ["iris-32-relu-cosine-s0"]
     assert texts("reproduce", "x", "--experiment", "") == ["one"]
     assert texts("diff", "%") == []
 

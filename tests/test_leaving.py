@@ -22,7 +22,7 @@ from nnsweep.tracking.store import existing
 
 QUICK = ("data=iris", "trainer.epochs=20", "tracking.pictures=false")
 WIDTH = "petal width (cm)"
-GOOD, OTHER = "32-relu-cosine-s0", "linear-relu-cosine-s0"
+GOOD, OTHER = "iris-32-relu-cosine-s0", "iris-linear-relu-cosine-s0"
 
 
 @pytest.fixture

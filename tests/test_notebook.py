@@ -47,7 +47,7 @@ def exported(corpus_home: str, ready_store_file: Path, tmp_path_factory: pytest.
         assert main(["-m", "experiment=notebook"]) == 0
         assert main(["export", "notebook", "--histories", "-o", "curves.parquet"]) == 0
     curves = pd.read_parquet(study / "curves.parquet")
-    curves["hidden"] = curves["name"].str.removesuffix("-tanh-inv-s0")
+    curves["hidden"] = curves["name"].str.removeprefix("newsgroups-").str.removesuffix("-tanh-inv-s0")
     return curves.pivot(index=["hidden", "epoch"], columns="metric", values="value")
 
 

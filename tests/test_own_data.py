@@ -155,6 +155,17 @@ def test_what_is_done_is_not_done_again_wherever_the_table_lies(nnsweep, study):
     assert len(runs(study)) == 3
 
 
+def test_another_table_is_new_and_no_change_of_settings(nnsweep, study):
+    assert nnsweep(*TABLE).code == 0
+    shutil.copy("cats.csv", "dogs.csv")
+    cats(1).to_csv("dogs.csv", index=False)
+    said = nnsweep(*TABLE, "data.path=dogs.csv")
+    assert said.code == 0
+    assert "1 job: 1 new" in said.out
+    assert "earlier run" not in said.out
+    assert "dogs-" in said.out
+
+
 def test_a_table_that_has_changed_since_is_other_data_and_the_plan_says_so(nnsweep, study):
     assert nnsweep(*TABLE).code == 0
     cats(1).to_csv("cats.csv", index=False)

@@ -19,7 +19,7 @@ from nnsweep.tracking.reading import job_runs
 from nnsweep.tracking.store import existing
 from tests.outside import free_port, wait_until
 
-NAME = "32-relu-cosine-s0"
+NAME = "iris-32-relu-cosine-s0"
 BLOCKED = "import sys\nsys.modules['nnsweep'] = None\n"
 LOADED = """
 import json, sys

@@ -21,7 +21,7 @@ def two(nnsweep, study):
     """Give two runs that differ in their learning rates."""
     assert nnsweep("optimizer.learning_rate=0.1,0.2", *QUICK).code == 0
     uri = f"sqlite:///{study}/mlflow.db"
-    return tuple(recorded(uri, f"32-relu-cosine-s0-learning_rate={rate}") for rate in (0.1, 0.2))
+    return tuple(recorded(uri, f"iris-32-relu-cosine-s0-learning_rate={rate}") for rate in (0.1, 0.2))
 
 
 def told(one, other, section):

@@ -63,7 +63,7 @@ def test_nothing_is_printed_unless_progress_is_wanted(capfd):
     out, err = capfd.readouterr()
     assert out.startswith("2 jobs: 2 new\n")
     assert "finished" not in out
-    assert re.search(r"^2 of 2 jobs run, best so far 0\.\d+ \((linear|32)-relu-cosine-s1\)$", err, re.MULTILINE)
+    assert re.search(r"^2 of 2 jobs run, best so far 0\.\d+ \(iris-(linear|32)-relu-cosine-s1\)$", err, re.MULTILINE)
 
 
 def test_a_notebooks_sweep_is_the_command_lines_too(nnsweep):

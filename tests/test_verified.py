@@ -126,11 +126,11 @@ def test_runs_that_are_new_or_gone_are_told(columns, exported, nnsweep, study):
     said = nnsweep("verify", "table.csv")
     assert said.code == 6
     (new,) = client(store).search_runs(
-        [existing(store, "nnsweep").experiment_id], "attributes.run_name = 'linear-relu-cosine-s2'"
+        [existing(store, "nnsweep").experiment_id], "attributes.run_name = 'iris-linear-relu-cosine-s2'"
     )
     assert said.out.splitlines() == [
         f"{gone['name']} ({gone['run_id']}): the store has this run no longer",
-        f"linear-relu-cosine-s2 ({new.info.run_id}): this run is new, the table would have it",
+        f"iris-linear-relu-cosine-s2 ({new.info.run_id}): this run is new, the table would have it",
     ]
 
 

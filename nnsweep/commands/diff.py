@@ -20,7 +20,7 @@ def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> No
     RUN is a run's id, the beginning of one, or a name that only one run has. The exit code is 6 if what is recorded of
     a run does not agree with itself.
 
-    For example: nnsweep diff 20-20-tanh-inv-s0 8-tanh-inv-s0 --experiment notebook
+    For example: nnsweep diff newsgroups-20-20-tanh-inv-s0 newsgroups-8-tanh-inv-s0 --experiment notebook
     """
     from nnsweep.loading import check_name
     from nnsweep.side_by_side import in_words, side_by_side

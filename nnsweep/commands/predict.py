@@ -38,7 +38,7 @@ def predict(
     reads texts, a folder of text files will do. RUN is a run's id, the beginning of one, or a name that only one run
     has.
 
-    For example: nnsweep predict 20-20-tanh-inv-s0 new.csv --output predictions.csv
+    For example: nnsweep predict newsgroups-20-20-tanh-inv-s0 new.csv --output predictions.csv
     """
     from nnsweep.leaving import found, predicted
     from nnsweep.results.formats import format_of, write

@@ -20,7 +20,7 @@ def reproduce(run: str, *, experiment: str | None, uri: str | None) -> None:
     all is equal and 6 if not; then the first epoch that differs is told, and what is another than at the time. A record
     that does not agree with itself is not trained again: what disagrees is told.
 
-    For example: nnsweep reproduce 20-20-tanh-inv-s0 --experiment notebook
+    For example: nnsweep reproduce newsgroups-20-20-tanh-inv-s0 --experiment notebook
     """
     from nnsweep.loading import check_name
     from nnsweep.sweep.consistency import require_consistent

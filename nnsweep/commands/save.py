@@ -27,7 +27,7 @@ def save(run: str, *, output: Path, experiment: str | None, uri: str | None) -> 
     an .npz file has plain arrays, for any program; a folder is a model that MLflow loads and serves. RUN is a run's id,
     the beginning of one, or a name that only one run has.
 
-    For example: nnsweep save 20-20-tanh-inv-s0 --output model.onnx
+    For example: nnsweep save newsgroups-20-20-tanh-inv-s0 --output model.onnx
     """
     from nnsweep.leaving import found, saved
 

@@ -1,6 +1,8 @@
 """How a job is told: its choices and settings by name, its run's name, and a sentence or two."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,9 @@ from nnsweep.tracking.record import Setting
 
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "data")
 _NAMED = (*GROUPS, "seed")
+_USUAL = "digits"  # data that a run's name does not tell
+_PLACES = ("data.path", "data.dataset")
+_PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 
 def choices(chosen: Mapping[str, str | None], overrides: Sequence[str]) -> dict[str, str]:
@@ -106,16 +111,45 @@ def run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], vary
     Returns
     -------
     str
-        Such as ``20-20-tanh-inv-s0`` or ``32-relu-cosine-s0-learning_rate=0.1``.
+        Such as ``20-20-tanh-inv-s0`` or ``cats-32-relu-cosine-s0-learning_rate=0.1``. The data come first, unless all
+        jobs have the digits.
     """
-    told = f"{sizes_name(job.arch.sizes)}-{chosen['activation']}-{chosen['schedule']}-s{job.seed}"
-    named = ("arch", "activation", "schedule", "seed")
+    data = data_name(chosen["data"], job.data.settings())
+    first = "" if data == _USUAL and "data" not in varying else f"{data}-"
+    told = f"{first}{sizes_name(job.arch.sizes)}-{chosen['activation']}-{chosen['schedule']}-s{job.seed}"
+    named = ("arch", "activation", "schedule", "seed", "data", *_PLACES)
     more = [override.lstrip("+").split("=", 1) for override in overrides if "=" in override]
     return told + "".join(
         f"-{key.rpartition('.')[2]}={value[:40]}"
         for key, value in more
         if key in varying and key not in named and not key.startswith("arch.")
     )
+
+
+def data_name(chosen: str, given: Mapping[str, Any]) -> str:
+    """Name data: of a table or texts of one's own the file, of OpenML's its name there, of all others the choice.
+
+    Parameters
+    ----------
+    chosen : str
+        What was chosen in the group ``data``.
+    given : mapping
+        Settings of the data, by their names in the group.
+
+    Examples
+    --------
+    >>> data_name("iris", {}), data_name("table", {"path": "mine/my cats.v2.csv.gz"})
+    ('iris', 'my_cats.v2')
+    >>> data_name("text", {"path": "posts/"}), data_name("openml", {"dataset": "credit-g"})
+    ('posts', 'credit_g')
+    """
+    if given.get("path"):
+        file = PurePath(str(given["path"]).partition("?")[0])
+        name = file.with_suffix("").name if file.suffix in _PACKED else file.name
+        name = PurePath(name).stem
+    else:
+        name = str(given.get("dataset") or chosen)
+    return re.sub(r"[^\w.]+", "_", name)[:40] if given.get("path") or given.get("dataset") else name
 
 
 def settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:

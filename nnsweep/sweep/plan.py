@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from nnsweep.sweep.describe import data_name
 from nnsweep.sweep.folder import CHECKPOINT
 from nnsweep.tracking.earlier import Earlier
 from nnsweep.tracking.reading import counting
@@ -130,6 +131,8 @@ def _checkpoint(run: Earlier) -> Path | None:
 def changes(job: Wanted, others: Sequence[Earlier]) -> tuple[str, ...]:
     """Say why none of the finished runs of a job's name is its result: what differs from the nearest of them.
 
+    Runs on other data are no earlier ones of the job, whatever they are called.
+
     Parameters
     ----------
     job : Wanted
@@ -137,8 +140,15 @@ def changes(job: Wanted, others: Sequence[Earlier]) -> tuple[str, ...]:
     others : sequence of Earlier
         Finished runs of that name.
     """
-    differences = [_differences(job, other) for other in others if other.record.name == job.name]
+    data = _data(job.settings)
+    same = [other for other in others if other.record.name == job.name and _data(other.record.settings) == data]
+    differences = [_differences(job, other) for other in same]
     return min(reversed(differences), key=len, default=())
+
+
+def _data(settings: Mapping[str, Setting]) -> str:
+    given = {name.removeprefix("data."): value for name, value in settings.items() if name.startswith("data.")}
+    return data_name(str(settings.get("data")), given)
 
 
 def _differences(job: Wanted, other: Earlier) -> tuple[str, ...]:

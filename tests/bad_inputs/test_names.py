@@ -89,4 +89,4 @@ def test_an_odd_value_makes_an_odd_name_of_a_run_that_is_stored_exactly(nnsweep,
     said = nnsweep("--config-dir", "mine", "activation='re lu🔥',tanh", *QUICK)
     assert said.code == 0, said.err
     rows = [*csv.reader(nnsweep("export", "nnsweep", "--columns", "name").out.splitlines())]
-    assert sorted(rows[1:]) == [["linear-re lu🔥-cosine-s0"], ["linear-tanh-cosine-s0"]]
+    assert sorted(rows[1:]) == [["iris-linear-re lu🔥-cosine-s0"], ["iris-linear-tanh-cosine-s0"]]

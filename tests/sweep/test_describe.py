@@ -36,7 +36,27 @@ def test_a_name_tells_sizes_activation_schedule_and_seed(overrides, chosen, name
 def test_a_name_tells_what_else_varies_and_nothing_that_does_not(job):
     overrides = ["optimizer.learning_rate=0.2", "data=iris", "trainer.epochs=9", "arch.hidden_layer_sizes=[3]", "~init"]
     varying = ["optimizer.learning_rate", "data", "arch.hidden_layer_sizes"]
-    assert describe.run_name(job(), CHOSEN, overrides, varying) == "32-relu-cosine-s0-learning_rate=0.2-data=iris"
+    name = describe.run_name(job("data=iris"), CHOSEN | {"data": "iris"}, overrides, varying)
+    assert name == "iris-32-relu-cosine-s0-learning_rate=0.2"
+
+
+NAMED = [  # the data, keys that vary, what the name begins with
+    ([], [], "32-"),
+    ([], ["data"], "digits-32-"),
+    (["data=iris"], [], "iris-32-"),
+    (["data=table", "data.path=mine/cats.csv"], [], "cats-32-"),
+    (["data=table", "data.path=cats.csv"], ["data.path"], "cats-32-"),
+    (["data=table", "data.path='my cats (2).tar.csv.gz'"], [], "my_cats_2_.tar-32-"),
+    (["data=table", "data.path='sqlite:///mine/cats.db'"], [], "cats-32-"),
+    (["data=text", "data.path='posts/'"], [], "posts-32-"),
+    (["data=openml", "data.dataset=credit-g"], ["data.dataset"], "credit_g-32-"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "varying", "begins"), NAMED)
+def test_a_name_begins_with_the_data(overrides, varying, begins, job):
+    chosen = CHOSEN | {"data": overrides[0].partition("=")[2] if overrides else "digits"}
+    assert describe.run_name(job(*overrides), chosen, overrides, varying) == f"{begins}relu-cosine-s0"
 
 
 def test_a_name_is_the_same_for_a_setting_that_is_added(job):

@@ -172,6 +172,22 @@ def test_runs_of_other_names_explain_nothing():
     assert changes(JOB, [earlier("finished", name="m")]) == changes(JOB, []) == ()
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "is_told"),
+    [
+        ({"data": "iris"}, {"data": "wine"}, False),
+        ({"data": "iris"}, {"data": "iris"}, True),
+        ({"data": "table", "data.path": "a/cats.csv"}, {"data": "table", "data.path": "a/dogs.csv"}, False),
+        ({"data": "table", "data.path": "a/cats.csv"}, {"data": "table", "data.path": "b/cats.csv.gz"}, True),
+        ({"data": "openml", "data.dataset": "a"}, {"data": "openml", "data.dataset": "b"}, False),
+    ],
+)
+def test_runs_on_other_data_are_no_earlier_ones(mine, theirs, is_told):
+    job = replace(JOB, settings={**JOB.settings, **mine})
+    run = before(settings={"seed": 0, "rate": 0.3, **theirs})
+    assert bool(changes(job, [run])) is is_told
+
+
 # ---- the plan in words
 
 NEW = Choice(action="run", why="new")

@@ -46,7 +46,7 @@ def test_what_was_recorded_is_reproduced_bit_for_bit(kind, done, read):
 def test_a_network_that_was_trained_in_a_stack_is_reproduced_alone(nnsweep, study):
     assert nnsweep("seed=0,1,2", "data=iris", "trainer.epochs=3", "tracking.pictures=false").code == 0
     for seed in range(3):
-        said = nnsweep("reproduce", f"32-relu-cosine-s{seed}")
+        said = nnsweep("reproduce", f"iris-32-relu-cosine-s{seed}")
         assert said.code == 0, said.out + said.err
         assert "equal in all 4 epochs, bit for bit\n" in said.out
 
@@ -173,17 +173,17 @@ def test_the_command_tells_what_differs_and_why_and_leaves_the_store_alone(nnswe
             return [*connection.iterdump()]
 
     before = dump(), sorted(study.glob("m*/**/*"))
-    assert nnsweep("reproduce", "32-relu-cosine-s0").code == 0
+    assert nnsweep("reproduce", "iris-32-relu-cosine-s0").code == 0
     initializer = INITIALIZERS["he_uniform"]
     monkeypatch.setitem(INITIALIZERS, "he_uniform", lambda *given: -initializer(*given))
-    said = nnsweep("reproduce", "32-relu-cosine-s0")
+    said = nnsweep("reproduce", "iris-32-relu-cosine-s0")
     assert said.code == 6
     assert "epoch 0, train_cost: " in said.out
     assert "so the record or the code has been changed" in said.err
     assert len(said.err.splitlines()) == 1
     now = {"python": "4.0", "packages": {}}
     monkeypatch.setattr(reproduction, "environment", lambda: now)
-    said = nnsweep("reproduce", "32-relu-cosine-s0")
+    said = nnsweep("reproduce", "iris-32-relu-cosine-s0")
     assert "which may be because these have changed:\n" in said.out
     assert " at the time, 4.0 now\n" in said.out
     assert (dump(), sorted(study.glob("m*/**/*"))) == before

@@ -52,7 +52,7 @@ def place(tmp_path: Path) -> Place:
     folder = tmp_path / "multirun" / "7"
     folder.mkdir(parents=True)
     chosen = choices({"activation": "relu", "schedule": "cosine", "data": "iris"}, QUICK)
-    return Place(folder=folder, sweep="s1", number=7, name="4-relu-cosine-s0", chosen=chosen)
+    return Place(folder=folder, sweep="s1", number=7, name="iris-4-relu-cosine-s0", chosen=chosen)
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_the_run_tells_what_it_is_and_where_it_came_from(run, store, place, make
     assert tags["nnsweep.folder"] == str(place.folder)
     assert tags["mlflow.note.content"].startswith("A network with hidden layers of 4 units (relu), trained on iris")
     assert "Test accuracy" in tags["mlflow.note.content"]
-    assert kept.info.run_name == "4-relu-cosine-s0"
+    assert kept.info.run_name == "iris-4-relu-cosine-s0"
 
 
 def test_the_commit_of_the_working_folder_is_kept(run, store, monkeypatch):
@@ -244,7 +244,7 @@ def test_curves_are_drawn_where_it_is_wanted(run, store):
 
     assert "curves.txt" not in artifacts(store, run(draw=None).run_id)
     record = run(draw=draw)
-    assert drawn == [("4-relu-cosine-s0", [0, 1, 2, 3])]
+    assert drawn == [("iris-4-relu-cosine-s0", [0, 1, 2, 3])]
     assert "curves.txt" in artifacts(store, record.run_id)
 
 
