@@ -130,7 +130,7 @@ def test_a_wider_grid_runs_its_new_cells_alone(nnsweep, study):
     assert "6 jobs: 6 finished" in said.out
     ran = [run for run in runs(study) if run.data.tags["nnsweep.sweep"] == sweep_id(said)]
     assert sorted(run.info.run_name for run in ran) == [
-        "32-relu-cosine-s0", "32-relu-cosine-s1", "32-relu-cosine-s2", "linear-relu-cosine-s2",
+        "iris-32-relu-cosine-s0", "iris-32-relu-cosine-s1", "iris-32-relu-cosine-s2", "iris-linear-relu-cosine-s2",
     ]  # fmt: skip
     assert len(exported(nnsweep, "--sweep", sweep_id(said))) == 6
 
@@ -139,7 +139,7 @@ def test_a_narrower_grid_shows_what_it_asks_for(nnsweep, study):
     nnsweep(*SEEDS)
     said = nnsweep("seed=1", *QUICK)
     assert "1 job: 1 finished before" in said.out
-    assert exported(nnsweep, "--sweep", sweep_id(said))["name"].tolist() == ["32-relu-cosine-s1"]
+    assert exported(nnsweep, "--sweep", sweep_id(said))["name"].tolist() == ["iris-32-relu-cosine-s1"]
 
 
 def test_jobs_that_are_the_same_run_once_and_that_is_told(nnsweep, study):
@@ -290,7 +290,7 @@ def test_a_job_that_fails_is_tried_again_as_often_as_is_wanted(nnsweep, study, f
     warnings = said.err.splitlines()
     assert len(warnings) == 2
     for retry, line in enumerate(warnings, start=1):
-        assert line.startswith("nnsweep: warning: job 1 (32-relu-cosine-s1) failed: ValueError: planted in 1")
+        assert line.startswith("nnsweep: warning: job 1 (iris-32-relu-cosine-s1) failed: ValueError: planted in 1")
         assert line.endswith(f"; trying again, {retry} of 2")
     attempts = [run for run in runs(study) if run.data.params.get("seed") == "1"]
     assert [run.data.tags["nnsweep.state"] for run in attempts] == ["failed", "failed", "finished"]
@@ -348,10 +348,10 @@ def test_a_dry_run_changes_nothing_and_tells_of_every_job(nnsweep, study, failin
     told = {line.split()[1].partition("-learning")[0]: line for line in lines[-6:]}
     assert len(told) == 6
     assert [line.split()[0] for line in lines[-6:]] == ["0", "1", "2", "3", "4", "5"]
-    assert told["32-identity-cosine-s0"].endswith("parameters  finished before")
-    assert told["32-identity-cosine-s1"].endswith("parameters  run (failed)")
-    assert told["32-identity-cosine-s2"].endswith("parameters  diverged before")
-    assert told["linear-identity-cosine-s0"].endswith("15 parameters  run (new)")
+    assert told["iris-32-identity-cosine-s0"].endswith("parameters  finished before")
+    assert told["iris-32-identity-cosine-s1"].endswith("parameters  run (failed)")
+    assert told["iris-32-identity-cosine-s2"].endswith("parameters  diverged before")
+    assert told["iris-linear-identity-cosine-s0"].endswith("15 parameters  run (new)")
 
 
 def test_a_dry_run_makes_no_store_no_experiment_and_no_folder(nnsweep, study):
@@ -548,7 +548,7 @@ def test_an_interrupted_sweep_shows_no_result_of_an_earlier_one_in_its_folder(nn
     said = nnsweep("seed=5,6", *AGAIN)
     assert said.code == 130
     assert "2 jobs: 2 interrupted" in said.out
-    assert "32-relu-cosine-s1" not in said.out
+    assert "iris-32-relu-cosine-s1" not in said.out
 
 
 def test_a_result_that_waited_is_sent_though_an_earlier_sweep_has_used_its_folder(nnsweep, study, monkeypatch):
