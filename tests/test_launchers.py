@@ -16,10 +16,8 @@ LAUNCHERS = {"joblib": "joblib", "ray": "ray", "submitit_local": "submitit"}
 def launcher(request):
     """Name each launcher of another project whose plugin is installed."""
     extra = LAUNCHERS[request.param]
-    pytest.importorskip(
-        f"hydra_plugins.hydra_{extra}_launcher",
-        reason=f"hydra-{extra}-launcher is absent: pip install 'nnsweep[{extra}]'",
-    )
+    needed = "ray" if extra == "ray" else f"hydra_plugins.hydra_{extra}_launcher"
+    pytest.importorskip(needed, reason=f"{needed} is absent: pip install 'nnsweep[{extra}]'")
     yield request.param
     if extra == "ray":  # its cluster lasts as long as the process
         importlib.import_module("ray").shutdown()

@@ -19,6 +19,7 @@ from nnsweep.data.reading.table_file import suffix_of
 from nnsweep.data.reading.table_problems import named
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
+from nnsweep.files import expand_home
 from nnsweep.mlp.ranges import extended, ranged
 from nnsweep.mlp.ranges import settings as settings_of
 

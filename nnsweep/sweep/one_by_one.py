@@ -48,7 +48,7 @@ def launch(application: Application, grid: Sequence[Sequence[str]], first: int, 
     state = cloudpickle.dumps((Singleton.get_state(), application))
     pieces = [(state, first + number, [*overrides]) for number, overrides in enumerate(grid)]
     returns = dict(workers.done(_run_one, pieces, min(n_workers, len(grid))))
-    return [_loaded(returns[number], overrides) for number, overrides in enumerate(grid)]
+    return [loaded(returns[number], overrides) for number, overrides in enumerate(grid)]
 
 
 def _run_one(piece: tuple[bytes, int, list[str]]) -> bytes:
@@ -67,10 +67,11 @@ def _run_one(piece: tuple[bytes, int, list[str]]) -> bytes:
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
-    return _pickled(returned)
+    return pickled(returned)
 
 
-def _pickled(returned: JobReturn) -> bytes:
+def pickled(returned: JobReturn) -> bytes:
+    """Pickle what a job returned, or else why it cannot go to another process."""
     try:
         answer: bytes = cloudpickle.dumps(returned)
         cloudpickle.loads(answer)
@@ -82,7 +83,8 @@ def _pickled(returned: JobReturn) -> bytes:
     return answer
 
 
-def _loaded(answer: bytes | BaseException, overrides: Sequence[str]) -> JobReturn:
+def loaded(answer: bytes | BaseException, overrides: Sequence[str]) -> JobReturn:
+    """Read what a job returned, or tell that it failed."""
     if isinstance(answer, bytes):
         returned: JobReturn = cloudpickle.loads(answer)
         return returned
