@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nnsweep.data.reading.raw import READERS, Raw, read
+from nnsweep.data.reading.raw import LAID_OUT, READERS, Raw, read
 from nnsweep.errors import DataError
 
 
@@ -65,7 +65,7 @@ def test_what_unpacks_to_something_enormous_is_told(tmp_path, monkeypatch):
         read(str(tmp_path / "cats.csv.gz"))
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", [*READERS, *LAID_OUT])
 def test_every_format_refuses_nonsense_with_its_name(suffix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / f"cats{suffix}").write_bytes(b"\x01\x02\xff\xfe" * 100)
@@ -73,7 +73,7 @@ def test_every_format_refuses_nonsense_with_its_name(suffix, tmp_path, monkeypat
         read(f"cats{suffix}")
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", [*READERS, *LAID_OUT])
 def test_no_format_takes_long_over_one_long_line(suffix, tmp_path):
     path = tmp_path / f"cats{suffix}"
     for piece in (b"a", b'"', b",", b"'", b"[", b'{"a":', b" ", b"\\", b"%", b"1", b"@attribute "):

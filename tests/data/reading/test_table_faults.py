@@ -107,22 +107,9 @@ def zipped(**files: str) -> bytes:
     return packed(write)
 
 
-def workbook(**sheets: pd.DataFrame) -> bytes:
-    """Write a workbook; without openpyxl, which the extra `excel` brings, there is none."""
-
-    def write(file: io.BytesIO) -> None:
-        with pd.ExcelWriter(file, engine="openpyxl") as book:
-            for name, sheet in sheets.items():
-                sheet.to_excel(book, sheet_name=name.replace("_", " "), index=False)
-
-    return packed(write)
-
-
 PARQUET = packed(lambda file: frame(age=[1, 2, 3, 4], y=list("abab")).to_parquet(file))
 FEATHER = packed(lambda file: frame(age=[1, 2, 3, 4], y=list("abab")).to_feather(file))
 ARCHIVE = packed(lambda file: zipfile.ZipFile(file, "w").writestr("xl/workbook.xml", "<workbook/>"))
-WORKBOOK = workbook(cats=frame(age=[1, 2, 3, 4], y=list("abab")))
-TWO_SHEETS = workbook(cats=frame(age=[1, 2], y=["a", "b"]), my_dogs=frame(age=[1, 2], y=["a", "b"]))
 NUMBERS = packed(lambda file: np.save(file, np.eye(3)))
 PICKLED_ARRAY = packed(lambda file: np.save(file, objects([Canary()]), allow_pickle=True))
 PICKLED_ARRAYS = packed(lambda file: np.savez(file, a=objects([Canary()])))
@@ -170,10 +157,8 @@ REFUSED = [
     ),
     Fault("gzip in name only", "cats.csv.gz", GOOD, "is not packed by gzip, as its name says"),
     Fault("gzip of nothing", "cats.csv.gz", gzip.compress(b""), "nothing but empty lines"),
-    Fault("a spreadsheet that is none", "cats.xlsx", ARCHIVE, "is damaged, or no workbook"),
     Fault("CSV called a spreadsheet", "cats.xlsx", GOOD, "is no xlsx file, as its first bytes tell"),
-    Fault("a spreadsheet cut off", "cats.xlsx", WORKBOOK[:-50], "is damaged or cut off"),
-    Fault("a spreadsheet of two", "cats.xlsx", TWO_SHEETS, ["has 2 sheets (cats, my dogs)", "data.sheet=cats"]),
+    Fault("a spreadsheet cut off", "cats.xlsx", ARCHIVE[:-30], "is damaged or cut off"),
     Fault("a spreadsheet under another name", "cats.csv", ARCHIVE, "is a zip archive or a spreadsheet"),
     Fault("an old spreadsheet", "cats.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a spreadsheet"),
     Fault("Parquet under another name", "cats.csv", PARQUET, "let its name end in .parquet"),

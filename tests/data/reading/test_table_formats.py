@@ -162,6 +162,7 @@ def test_columns_are_found_by_number_unless_one_is_called_so(tmp_path):
 
 
 def test_a_workbook_may_have_titles_and_no_header(tmp_path):
+    pytest.importorskip("openpyxl")
     frame = pd.DataFrame({"age": [1.5, 2, 3, 4], "y": list("abab"), "z": [1, 2, 3, 5]})
     with pd.ExcelWriter(tmp_path / "cats.xlsx") as book:
         frame.to_excel(book, index=False, startrow=2)
@@ -178,8 +179,36 @@ def test_a_workbook_may_have_titles_and_no_header(tmp_path):
     assert len(raw.frame) == 4
 
 
+def test_one_sheet_of_a_workbook_is_the_table(tmp_path):
+    pytest.importorskip("openpyxl")
+    cats = pd.DataFrame({"age": [1, None, 2.5], "seen": [True, False, True], "note": ["a", "007", None]})
+    with pd.ExcelWriter(tmp_path / "cats.xlsx") as book:
+        cats.to_excel(book, sheet_name="cats", index=False)
+        cats[:1].to_excel(book, sheet_name="my dogs", index=False)
+    with pytest.raises(DataError, match=r"has 2 sheets \(cats, my dogs\); choose one: data\.sheet=cats$"):
+        read(str(tmp_path / "cats.xlsx"))
+    with pytest.raises(DataError, match=r"data.sheet='cat': there is no such sheet; did you mean 'cats'"):
+        read(str(tmp_path / "cats.xlsx"), layout=Layout(sheet="cat"))
+    frame = read(str(tmp_path / "cats.xlsx"), layout=Layout(sheet="cats")).frame
+    assert frame.astype(object).where(frame.notna(), None).to_dict("list") == {
+        "age": [1, None, 2.5],
+        "seen": [True, False, True],
+        "note": ["a", "007", None],
+    }
+    assert len(read(str(tmp_path / "cats.xlsx"), layout=Layout(sheet="my dogs")).frame) == 1
+
+
+def test_what_is_no_workbook_is_refused(tmp_path):
+    pytest.importorskip("openpyxl")
+    with zipfile.ZipFile(tmp_path / "cats.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    with pytest.raises(DataError, match="is damaged, or no workbook"):
+        read(str(tmp_path / "cats.xlsx"))
+
+
 def test_without_openpyxl_a_workbook_is_refused(tmp_path, monkeypatch):
-    pd.DataFrame({"age": [1], "y": ["a"]}).to_excel(tmp_path / "cats.xlsx")
+    with zipfile.ZipFile(tmp_path / "cats.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(DataError, match=r"pip install 'nnsweep\[excel\]', or save the sheet as CSV"):
         read(str(tmp_path / "cats.xlsx"))
