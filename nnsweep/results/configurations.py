@@ -68,7 +68,7 @@ def configurations(
         alone), ``standard_error``, ``low_simultaneous`` and ``high_simultaneous`` (for all k configurations with an
         interval at once, so also for one that was picked by its mean: each at ``1 - (1 - confidence) / k``, by
         Bonferroni's inequality), ``n_finished``, ``n_failed`` and ``note``. The best first, those without any value
-        last. ``attrs["settings"]`` names the columns of settings.
+        last. ``attrs["settings"]`` names the columns of settings, ``attrs["n_simultaneous"]`` is k.
 
     Raises
     ------
@@ -94,13 +94,18 @@ def configurations(
     columns |= {"n_finished": [len(one.counted) for one in found], "n_failed": [one.n_failed for one in found]}
     columns |= {"note": list(map(_note, found, summaries))}
     table = pd.DataFrame(columns).astype({name: "float64" for name in columns if name in NUMBERS})
-    table.attrs["settings"] = names
+    table.attrs["settings"], table.attrs["n_simultaneous"] = names, n_with_interval(found)
     return table
 
 
 def simultaneous(found: Sequence[Configuration], confidence: float) -> float:
-    """Give the confidence of each interval at which those of all configurations hold at once (Bonferroni)."""
-    return 1 - (1 - confidence) / max(1, sum(len(one.units) > 1 for one in found))
+    """Give the confidence of each interval at which those of all that finished hold at once (Bonferroni)."""
+    return 1 - (1 - confidence) / max(1, n_with_interval(found))
+
+
+def n_with_interval(found: Sequence[Configuration]) -> int:
+    """Count the configurations that have an interval and may be the best: of which a run finished."""
+    return sum(len(one.units) > 1 and len(one.counted) > 0 for one in found)
 
 
 def summarize(found: Sequence[Configuration], confidence: float = 0.95) -> list[Interval]:

@@ -216,7 +216,7 @@ def _differs(tried: Mapping[Values, Cell], setting: Values) -> Callable[[Values]
     def differs(other: Values) -> bool:
         there = tried[other].chosen_by
         found = difference(best.units, there.units, overlap=best.repeats.overlap)
-        return not there.counted or found.p * family < SIGNIFICANCE
+        return found.p * family < SIGNIFICANCE
 
     return differs
 

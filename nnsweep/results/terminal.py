@@ -15,7 +15,7 @@ from rich.text import Text
 
 from nnsweep.messages import visible
 from nnsweep.results.frame import plain, settings, varying
-from nnsweep.results.ranking import ranked, selection
+from nnsweep.results.ranking import counted, ranked, selection
 
 MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")
 WIDEST_CELL = 28
@@ -87,10 +87,16 @@ def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:
 
 def _notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     """Say under the table how the epoch was selected, why runs did not finish, and what there was no room for."""
-    ends = zip(plain(runs["name"]), plain(runs["state"]), plain(runs["reason"]), strict=True)
+    ends = list(zip(plain(runs["name"]), plain(runs["state"]), plain(runs["reason"]), strict=True))
     reasons = [visible(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
+    values = counted(runs, "test_accuracy")
+    nothing = [
+        visible(f"{name} finished without a real test accuracy")
+        for (name, state, _), value in zip(ends, values, strict=True)
+        if state == "finished" and value is None
+    ]
     missing = [f"not shown: {', '.join(map(visible, hidden))}"] if hidden else []
-    return [note for note in (selection(runs), *reasons, *missing) if note]
+    return [note for note in (selection(runs), *reasons, *nothing, *missing) if note]
 
 
 def _heading(name: str) -> str:

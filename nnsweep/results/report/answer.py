@@ -240,7 +240,7 @@ def _sureness(study: Study, row: Mapping[str, object]) -> str:
         return f", one {study.kind}"
     if row["std"] == 0:
         return f", the same in all {study.repeated(label)}"
-    k = int((study.configurations["n_units"] > 1).sum())
+    k = int(study.configurations.attrs["n_simultaneous"])
     at_once = f", simultaneous for all {k:,}" if k > 1 else ""
     return f" ± {study.number(row['half'])} ({percent(study.confidence)}{at_once}; {study.repeated(label)})"
 

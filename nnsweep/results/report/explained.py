@@ -1,5 +1,7 @@
 """What explains the results: the shares of their variance, as sentences, table and section of a report."""
 
+import math
+
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Section, Table
 from nnsweep.results.report.study import Study
@@ -22,10 +24,12 @@ def sentences(study: Study) -> list[str]:
     first = f"Of the variance of {study.words} between {means}, "
     residual = str(found.attrs["residual"])
     left = f"what {residual} differ by" if residual == f"{study.kind}s" else f"what is left ({residual})"
+    overlapping = math.fsum([noise, *(part for _, part in told)]) > 1 + LEAST_SHARE
+    overlap = " (the grid is not complete: shares overlap and add up to more than all)" * overlapping
     if not large:
         return [f"{first}no setting explains as much as {percent(LEAST_SHARE)}; {left} is {percent(noise)}."]
     seen = [f"{large[0][0]} explains {large[0][1]}", *(f"{name} {part}" for name, part in large[1:])]
-    return [f"{first}{listed(seen)}; {left} is {percent(noise)}."]
+    return [f"{first}{listed(seen)}; {left} is {percent(noise)}{overlap}."]
 
 
 def section(study: Study) -> Section | None:

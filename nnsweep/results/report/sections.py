@@ -141,7 +141,7 @@ def methods(study: Study) -> Section:
 
 def _intervals(study: Study) -> list[str]:
     """Say what the interval of a mean is, and of what it speaks."""
-    k, kind, of = int((study.configurations["n_units"] > 1).sum()), study.kind, percent(study.confidence)
+    k, kind, of = int(study.configurations.attrs["n_simultaneous"]), study.kind, percent(study.confidence)
     level = f" at {100 * (1 - (1 - study.confidence) / k):.4g} %" if k > 1 else ""
     said = [f"The {of} interval of a mean is Student's{level}, from one value for each {kind}."]
     if k > 1:

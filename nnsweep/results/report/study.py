@@ -95,7 +95,7 @@ class Study:
         """The configurations, the best first, with the half of their simultaneous intervals."""
         found = configurations(self.runs, self.metric, by=self.by, confidence=self.confidence)
         half = found["high_simultaneous"] - found["mean"]
-        return found.assign(half=half.clip(upper=1.0) if self.is_accuracy else half)
+        return found.assign(half=half.clip(upper=1.0) if self.is_accuracy else half)  # beyond that it says no more
 
     @cached_property
     def repeats(self) -> Repeats:
