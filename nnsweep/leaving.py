@@ -102,7 +102,9 @@ def predicted(
     files = _texts(model, Path(data)) if query is None and os.path.isdir(data) else None
     kinds: Any = {column["name"]: column["kind"] for column in model.columns}
     layout = _layout(settings or {}) if query is None else AS_WRITTEN
-    table = features_of(read(data, query=query, layout=layout), kinds) if files is None else files
+    marks = model.about["preparation"]["missing"]
+    written: Any = {column["name"]: column["written"] for column in model.columns if "written" in column}
+    table = features_of(read(data, query=query, layout=layout), kinds, written, marks) if files is None else files
     _tell_unseen(prepared.unseen(table, model.about["preparation"]), model, data)
     try:
         told = predictor.predictions(model, table, prepared.features)

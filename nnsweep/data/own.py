@@ -19,7 +19,7 @@ from nnsweep.data.preparation import Preparation, fitted
 from nnsweep.data.prepared import unseen
 from nnsweep.data.rare import without_rare
 from nnsweep.data.reading.advice import column_kind
-from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.missing import Policy
 from nnsweep.data.reading.table_columns import Understood
 from nnsweep.data.reading.table_problems import listing, named, shown, together
 from nnsweep.data.tfidf import weighed
@@ -35,7 +35,7 @@ def of_table(
     rows: Understood,
     how: Dividing,
     *,
-    missing: Missing | None,
+    missing: Policy,
     standardize: bool,
     text: Mapping[str, Any],
 ) -> Dataset:
@@ -49,7 +49,7 @@ def of_table(
         What it is made of.
     how : Dividing
         How they are divided.
-    missing : {"drop", "mean", "most_frequent"} or None
+    missing : Policy
         What gaps are filled with.
     standardize : bool
         Whether numbers are brought to mean 0 and variance 1.
@@ -71,6 +71,7 @@ def of_table(
         labels, found = _divided(rows, how)
         train = rows.frame.iloc[found.train]
         X, preparation = fitted(train, rows.kinds, missing=missing, standardize=standardize, text=text)
+    preparation = preparation.told_how(rows.written, rows.marks)
     with _about(rows.source):
         rows = replace(rows, told=[*rows.told, *_unseen(rows.frame, found, preparation)])
     others = {part: preparation.transform(rows.frame.iloc[its]) for part, its in found.parts.items() if part != "train"}

@@ -18,7 +18,8 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.data.division import Dividing
 from nnsweep.data.fetching import impatient
 from nnsweep.data.own_table import ColumnKind, parted
-from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.cell_format import CellFormat
+from nnsweep.data.reading.missing import Missing, Policy
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
@@ -32,7 +33,7 @@ _NAME = r"(?!\.)[\w.,()+-]{1,200}"  # it becomes a part of an address, and of a 
 
 
 @ranged
-@extended(Dividing, Weighing)
+@extended(Dividing, Weighing, CellFormat)
 def openml(
     *,
     dataset: str,
@@ -74,8 +75,8 @@ def openml(
     DataError
         If it is neither there nor to be had, or cannot be used.
     """
-    how, weighing, _ = parted(settings)
-    words = weighing.settings()
+    how, weighing, _, cell_format = parted(settings)
+    words, policy = weighing.settings(), Policy.of(missing)
     raw, usual = _fetched(dataset, version, home)
     roles: dict[str, Any] = {
         "target": target or usual,
@@ -86,8 +87,8 @@ def openml(
     roles |= {"group": group, "split": split, "split_by": split_by}
 
     def made() -> Dataset:
-        rows = understand(raw, **roles)
-        return own.of_table(dataset, rows, how, missing=missing, standardize=standardize, text=words)
+        rows = understand(raw, **roles, cell_format=cell_format)
+        return own.of_table(dataset, rows, how, missing=policy, standardize=standardize, text=words)
 
     made_of = {"factory": "openml", **roles, "standardize": standardize, "settings": settings, "content": raw.digest}
     return cache.kept(made_of, made, name=dataset, source=raw.source)

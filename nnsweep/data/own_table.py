@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from nnsweep.data import cache, own
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.division import Dividing
+from nnsweep.data.reading.cell_format import CellFormat
 from nnsweep.data.reading.delimited import AS_WRITTEN
 from nnsweep.data.reading.layout import Layout
-from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.missing import Missing, Policy
 from nnsweep.data.reading.raw import Raw, digest_of_both, read, with_test
 from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
@@ -24,12 +25,12 @@ from nnsweep.mlp.ranges import extended, ranged
 from nnsweep.mlp.ranges import settings as settings_of
 
 Make: TypeAlias = Callable[[Raw], Dataset]
-ColumnKind = Literal["number", "category", "text", "ignore"]
+ColumnKind = Literal["number", "date", "category", "text", "ignore"]
 _TRIES = 3
 
 
 @ranged
-@extended(Dividing, Weighing, Layout)
+@extended(Dividing, Weighing, Layout, CellFormat)
 def table(
     *,
     path: str,
@@ -58,12 +59,14 @@ def table(
         The column with the labels.
     query : str or None
         What to ask a database.
-    columns : mapping of str to {"number", "category", "text", "ignore"} or None
-        What columns are, where that shall not be inferred.
+    columns : mapping of str to {"number", "date", "category", "text", "ignore"} or None
+        What columns are, where that shall not be inferred. A number may have a currency, a percent sign, a unit, or
+        signs between its thousands; a date becomes the numbers of `nnsweep.data.reading.dates`.
     ignore : tuple of str or None
         More columns that are no features.
-    missing : {"drop", "mean", "most_frequent"} or None
-        What to do about missing values; ``None`` to refuse them.
+    missing : {"drop", "mean", "median", "most_frequent", "own"}, mapping of kinds to them, or None
+        What to do about missing values, of every kind or of ``number``, ``category`` and ``label``; ``own`` makes a
+        category of them. ``None`` to refuse them.
     group : str or None
         The column whose equal values stay in one part.
     split : str or None
@@ -74,8 +77,8 @@ def table(
     standardize : bool
         Bring every number to mean 0 and variance 1 over the training part.
     **settings
-        Those of `nnsweep.data.division.Dividing`, of `nnsweep.data.tfidf.Weighing` for columns of texts, and of
-        `nnsweep.data.reading.layout.Layout`.
+        Those of `nnsweep.data.division.Dividing`, of `nnsweep.data.tfidf.Weighing` for columns of texts, of
+        `nnsweep.data.reading.layout.Layout` and of `nnsweep.data.reading.cell_format.CellFormat`.
 
     Returns
     -------
@@ -87,14 +90,14 @@ def table(
     DataError
         If the table cannot be had, understood, divided or prepared.
     """
-    how, weighing, layout = parted(settings)
-    words = weighing.settings()
+    how, weighing, layout, cell_format = parted(settings)
+    words, policy = weighing.settings(), Policy.of(missing)
     roles: dict[str, Any] = {"target": target, "columns": dict(columns or {}), "ignore": ignore, "missing": missing}
     roles |= {"group": group, "split": split, "split_by": split_by}
 
     def made(raw: Raw) -> Dataset:
-        rows = understand(raw, **roles)
-        return own.of_table(name_of(path), rows, how, missing=missing, standardize=standardize, text=words)
+        rows = understand(raw, **roles, cell_format=cell_format)
+        return own.of_table(name_of(path), rows, how, missing=policy, standardize=standardize, text=words)
 
     made_of = {"factory": "table", **roles, "query": query, "standardize": standardize, "settings": settings}
     return of_content(Sources(path, test_path, query, layout), made_of, made)
@@ -130,14 +133,14 @@ class Sources(NamedTuple):
         return digests[0] if len(digests) == 1 else digest_of_both(*digests)
 
 
-def parted(settings: Mapping[str, Any]) -> tuple[Dividing, Weighing, Layout]:
-    """Part settings into those of the division, those of words and those of the layout."""
+def parted(settings: Mapping[str, Any]) -> tuple[Dividing, Weighing, Layout, CellFormat]:
+    """Part settings into those of the division, of words, of the layout and of cells."""
 
     def of(record: type[Any]) -> Any:
         names = settings_of(record)
         return record(**{name: value for name, value in settings.items() if name in names})
 
-    return of(Dividing), of(Weighing), of(Layout)
+    return of(Dividing), of(Weighing), of(Layout), of(CellFormat)
 
 
 def of_content(sources: Sources, made_of: Mapping[str, Any], make: Make) -> Dataset:

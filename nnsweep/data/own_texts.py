@@ -9,8 +9,9 @@ from nnsweep.data import cache, folder_of_texts, own
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.division import Dividing
 from nnsweep.data.own_table import Sources, name_of, of_content, parted
+from nnsweep.data.reading.cell_format import CellFormat, Mark
 from nnsweep.data.reading.layout import Layout
-from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.missing import Missing, Policy
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import ColumnName, find_column
 from nnsweep.data.reading.table_columns import Understood, understand
@@ -34,6 +35,7 @@ def text(
     target: ColumnName | None = None,
     query: str | None = None,
     missing: Missing | None = None,
+    missing_marks: tuple[Mark, ...] | None = None,
     group: ColumnName | None = None,
     split: ColumnName | None = None,
     split_by: ColumnName | None = None,
@@ -51,7 +53,7 @@ def text(
         Another table, whose rows are the test part.
     text : str or None
         The table's column of texts; ``None`` for a folder.
-    target, query, missing, group, split, split_by
+    target, query, missing, missing_marks, group, split, split_by
         As for `nnsweep.data.own_table.table`; for a table alone.
     vectorizer_fit : {"train", "train_and_test"}
         Which texts words and their weights are taken from. ``train`` leaves out validation and test part.
@@ -69,12 +71,15 @@ def text(
     DataError
         If the texts cannot be had, understood or divided, or no word is left.
     """
-    how, weighing, layout = parted(settings)
+    how, weighing, layout, _ = parted(settings)
+    cell_format = CellFormat(missing_marks=missing_marks)
     options: dict[str, Any] = {"text": weighing.settings(), "fit_together": vectorizer_fit == "train_and_test"}
+    Policy.of(missing)
     roles = {"target": target, "missing": missing, "group": group, "split": split, "split_by": split_by}
-    made_of = {"factory": "text", "vectorizer_fit": vectorizer_fit, "settings": settings}
+    made_of: dict[str, Any] = {"factory": "text", "vectorizer_fit": vectorizer_fit, "settings": settings}
     if os.path.isdir(expand_home(path)):
-        _refuse_roles({"text": text, "query": query, "test_path": test_path, **roles}, path)
+        others = {"text": text, "query": query, "test_path": test_path, "missing_marks": missing_marks}
+        _refuse_roles(others | roles, path)
         return _of_folder(path, how, made_of, options)
     if text is None:
         raise DataError(
@@ -89,14 +94,15 @@ def text(
             if name
         }
         others = {name: "ignore" for name in raw.frame.columns if name not in named}
-        rows = understand(raw, columns={**others, text: "text"}, **roles)  # type: ignore[arg-type]
+        rows = understand(raw, columns={**others, text: "text"}, **roles, cell_format=cell_format)  # type: ignore[arg-type]
         return own.of_texts(name_of(path), rows, how, **options)
 
     sources = Sources(path, test_path, query, layout)
-    return of_content(sources, {**made_of, **roles, "column": text, "query": query}, made)
+    made_of |= {**roles, "missing_marks": missing_marks, "column": text, "query": query}
+    return of_content(sources, made_of, made)
 
 
-def _refuse_roles(roles: dict[str, str | None], path: str) -> None:
+def _refuse_roles(roles: dict[str, Any], path: str) -> None:
     for name, value in roles.items():
         if value is not None:
             raise DataError(f"data.{name}={value}: is for tables, and {named(path)} is a folder of texts; leave it out")

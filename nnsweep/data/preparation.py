@@ -16,7 +16,7 @@ from nnsweep.data import prepared
 from nnsweep.data.reading.advice import column_kind
 from nnsweep.data.reading.cell_texts import MISSING
 from nnsweep.data.reading.cells import Kind
-from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.missing import OWN, Missing, Policy
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Features
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # imported where it is used: reading the configuration should
     import pandas as pd
 
 _LEARNING = ("max_features", "min_df", "max_df", "use_idf", "smooth_idf")  # done with once words have their weights
-_FILLING = ("mean", "most_frequent")
 _WIDE = 10  # times more features than cells a row: most of them are zero, and CSR is smaller
 
 
@@ -62,6 +61,24 @@ class Preparation:
     def columns(self) -> tuple[Column, ...]:
         """The columns that features are made of, in the table's order."""
         return tuple(Column(column["name"], column["kind"]) for column in self.values["columns"])
+
+    def told_how(self, written: Mapping[str, Mapping[str, Any]], marks: Sequence[str]) -> "Preparation":
+        """Give the same with how the cells of its columns are written, for whoever reads other tables for it.
+
+        Parameters
+        ----------
+        written : mapping of str to mapping
+            By column, as in `nnsweep.data.reading.table_columns.Understood`.
+        marks : sequence of str
+            The texts that stand for a missing value.
+        """
+        columns = []
+        for column in self.values["columns"]:
+            how = dict(written.get(column["name"], {}))
+            if values := [category for category in column.get("categories", ()) if category in marks]:
+                how["values"] = values
+            columns.append(column | ({"written": how} if how else {}))
+        return Preparation({**self.values, "missing": [*marks], "columns": columns}, self.arrays)
 
     def transform(self, frame: "pd.DataFrame") -> Features:
         """Make features of a table's rows.
@@ -121,7 +138,7 @@ def fitted(
     frame: "pd.DataFrame",
     kinds: Mapping[str, Kind],
     *,
-    missing: Missing | None = None,
+    missing: Missing | Policy | None = None,
     standardize: bool = True,
     text: Mapping[str, Any] | None = None,
 ) -> tuple[Features, Preparation]:
@@ -133,9 +150,8 @@ def fitted(
         Numbers as float64 with NaN for what is missing, categories and texts as str, with None for a missing category.
     kinds : mapping of str to {"number", "category", "text"}
         The columns to use, in order.
-    missing : {"drop", "mean", "most_frequent"} or None
-        What missing numbers are replaced by; missing categories, by the most frequent one. With None and ``drop``
-        there are none.
+    missing : Policy, or what `Policy.of` takes
+        What missing numbers and categories are replaced by. Where it is None or ``drop`` there are none.
     standardize : bool
         Whether numbers are brought to mean 0 and variance 1.
     text : mapping or None
@@ -153,22 +169,28 @@ def fitted(
     DataError
         If a column has no value at all, or no word is left of a text.
     """
+    policy = missing if isinstance(missing, Policy) else Policy.of(missing)
     _require_values(frame, kinds)
     is_sparse = _is_sparse(frame, kinds)
-    pipeline = transformer(kinds, missing=missing, standardize=standardize, text=text or {}, is_sparse=is_sparse)
+    pipeline = transformer(kinds, missing=policy, standardize=standardize, text=text or {}, is_sparse=is_sparse)
     try:
         X = pipeline.fit_transform(frame)
     except ValueError as error:
         raise DataError(without_words(error, [name for name, kind in kinds.items() if kind == "text"])) from error
     preparation = _described(pipeline, kinds, is_sparse=is_sparse)
-    if missing in _FILLING:  # scikit-learn would not know what to do about a missing text; an empty one has no words
+    if policy.text == "empty":  # scikit-learn would not know what to do about a missing text; an empty one has no words
         for column in preparation.values["columns"]:
             column |= {"fill": ""} if column["kind"] == "text" else {}
     return csr_array(X) if is_sparse else np.asarray(X), preparation
 
 
 def transformer(
-    kinds: Mapping[str, Kind], *, missing: Missing | None, standardize: bool, text: Mapping[str, Any], is_sparse: bool
+    kinds: Mapping[str, Kind],
+    *,
+    missing: Missing | Policy | None,
+    standardize: bool,
+    text: Mapping[str, Any],
+    is_sparse: bool,
 ) -> Any:
     """Make the pipeline that `fitted` fits, a `sklearn.compose.ColumnTransformer`; see there."""
     from sklearn.compose import ColumnTransformer
@@ -177,12 +199,15 @@ def transformer(
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-    fills = missing in _FILLING
-    numbers: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy=missing))] if fills else []
+    policy = missing if isinstance(missing, Policy) else Policy.of(missing)
+    numbers: list[tuple[str, Any]] = []
+    if policy.number not in (None, "drop"):
+        numbers.append(("impute", SimpleImputer(strategy=policy.number)))
     numbers.append(("scale", StandardScaler() if standardize else FunctionTransformer()))
-    categories: list[tuple[str, Any]] = (
-        [("impute", SimpleImputer(strategy="most_frequent", missing_values=None))] if fills else []
-    )
+    categories: list[tuple[str, Any]] = []
+    if policy.category not in (None, "drop"):
+        strategy = "constant" if policy.category == "own" else policy.category
+        categories.append(("impute", SimpleImputer(strategy=strategy, missing_values=None, fill_value=OWN)))
     categories.append(("encode", OneHotEncoder(handle_unknown="ignore", sparse_output=is_sparse)))
     named = {kind: [name for name, its in kinds.items() if its == kind] for kind in ("number", "category", "text")}
     steps: list[tuple[str, Any, Any]] = []

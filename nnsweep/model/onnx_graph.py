@@ -120,7 +120,7 @@ def _indicators(graph: Graph, column: Mapping[str, Any], missing: Sequence[str])
     categories = list(column["categories"])
     places = {category: place for place, category in enumerate(categories)}
     if column.get("fill") is not None:
-        places = {text: places[column["fill"]] for text in missing} | places
+        places = {text: places.get(column["fill"], -1) for text in missing} | places  # the training part had no gap
     number = graph.add(
         "LabelEncoder",
         column["name"],

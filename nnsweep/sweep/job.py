@@ -28,7 +28,11 @@ WHEREABOUTS = {"home", "path", "test_path"}
 """Settings of data that say where they lie: it is the data's digest that identifies them."""
 
 _LAYOUT = ("header", "separator", "skip_lines", "comment", "quote", "unnamed", "sheet")
-_LATER: dict[str, tuple[str, ...]] = {"trainer": ("class_weight",), "data": ("ignore", "rare", "split_by", *_LAYOUT)}
+_CELLS = ("decimal", "thousands", "date_format", "missing_marks")
+_LATER: dict[str, tuple[str, ...]] = {
+    "trainer": ("class_weight",),
+    "data": ("ignore", "rare", "split_by", *_LAYOUT, *_CELLS),
+}
 """Settings, by group, that came after the first keys; null is what was done before them."""
 
 Models: TypeAlias = Literal["best", "all", "none"]

@@ -8,16 +8,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial, reduce
 from inspect import Parameter
 from operator import or_
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     GetPydanticSchema,
     PlainSerializer,
+    Tag,
     create_model,
     field_validator,
 )
@@ -26,6 +28,8 @@ from pydantic_core import PydanticCustomError
 from nnsweep.mlp.ranges import Range, settings
 
 Fields = dict[str, Any]
+WORD, SETTINGS = "a word", "settings"
+"""Which of both a value is, where there may be either; pydantic puts it into the location of an error."""
 
 
 class Settings(BaseModel):
@@ -151,6 +155,17 @@ def _fields(maker: Callable[..., Any], without: Collection[str], replace: Mappin
     }
 
 
+def _word_or_settings(kinds: Sequence[Any]) -> Any:
+    """Make the annotation of a word that stands for several settings, or those settings themselves."""
+    word: Any
+    word, settings = sorted(kinds, key=is_typeddict)
+    fields: Fields = {name: (kind | None, None) for name, kind in get_type_hints(settings).items()}
+    model: Any = _model(settings.__name__, Settings, fields)
+    pairs: Any = Annotated[model, AfterValidator(lambda given: _pairs(given.model_dump(exclude_none=True)))]
+    either: Any = Annotated[word, Tag(WORD)] | Annotated[pairs, PlainSerializer(dict), Tag(SETTINGS)]
+    return Annotated[either, Discriminator(lambda given: WORD if isinstance(given, str) else SETTINGS)]
+
+
 def _checked(annotation: Any, replace: Mapping[Any, Any]) -> Any:
     """Put pydantic's own metadata in the place of each `Range`, however deep."""
     if annotation in replace:
@@ -159,6 +174,8 @@ def _checked(annotation: Any, replace: Mapping[Any, Any]) -> Any:
     if origin is Annotated:
         marks = [within(mark) if isinstance(mark, Range) else mark for mark in inner[1:]]
         return Annotated[_checked(inner[0], replace), *marks]
+    if origin in (Union, UnionType) and any(map(is_typeddict, inner)):
+        return _word_or_settings([kind for kind in inner if kind is not NoneType]) | None
     if origin in (Union, UnionType):
         return reduce(or_, [_checked(kind, replace) for kind in inner])
     if origin is Mapping:

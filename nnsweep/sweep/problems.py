@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from nnsweep.messages import IMPORT, NEVER_IMPORTED, is_broken, nearest, shortened
+from nnsweep.sweep.parts import SETTINGS, WORD
 
 _KINDS = {
     "int_type": "must be a whole number",
@@ -115,11 +116,11 @@ def _way_out(key: str, given: Any) -> str:
 
 
 def _path(location: Sequence[int | str], values: Any) -> list[int | str]:
-    """Drop from a location the name that pydantic puts in where a choice begins."""
+    """Drop from a location what pydantic puts in where a choice begins, or there may be a word or settings."""
     path: list[int | str] = []
     entered = False  # a choice, whose name comes next
     for name in location:
-        if entered and name == values["name"]:
+        if name in (WORD, SETTINGS) or (entered and name == values["name"]):
             entered = False
             continue
         path.append(name)

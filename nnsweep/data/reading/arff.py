@@ -67,7 +67,9 @@ def read(content: bytes, source: str) -> Cells:
         raise DataError(f"{named(source)} has a header and no rows after @data")
     frame = pd.DataFrame(rows, columns=[attribute.name for attribute in attributes], dtype=object)
     kinds: Mapping[str, Kind] = {attribute.name: attribute.kind for attribute in attributes if attribute.kind}
-    return Cells(frame, typed=False, lines=lambda: numbers, kinds=kinds)
+    nominal = [attribute.name for attribute in attributes if attribute.values is not None]
+    frame[nominal] = frame[nominal].mask(frame[nominal] == "?", None)
+    return Cells(frame, typed=False, lines=lambda: numbers, kinds=kinds, nulls=frozenset(nominal))
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

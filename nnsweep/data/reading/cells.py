@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind: TypeAlias = Literal["number", "category", "text"]
+Kind: TypeAlias = Literal["number", "date", "category", "text"]
 
 
 class Cells(NamedTuple):
@@ -27,6 +27,8 @@ class Cells(NamedTuple):
         The column with the labels, if the format has one.
     absent : float, optional
         What the cells of columns are that the file does not have, as in sparse formats.
+    nulls : frozenset of str
+        Columns of texts in which the format itself says where no value is, so that every text is one.
     """
 
     frame: "pd.DataFrame"
@@ -35,3 +37,4 @@ class Cells(NamedTuple):
     kinds: Mapping[str, Kind] = MappingProxyType({})
     target: str | None = None
     absent: float | None = None
+    nulls: frozenset[str] = frozenset()

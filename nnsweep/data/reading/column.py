@@ -2,30 +2,43 @@
 
 What reads as a number in every cell is a number; long texts of many words are text; anything else is a category.
 A column that is nearly all numbers is meant as numbers, so the rest of its cells are wrong: a slip in one cell must
-not turn a measurement into categories behind anybody's back.
+not turn a measurement into categories behind anybody's back. So are numbers with a currency or a decimal comma, and
+dates: they are read when somebody says how, and never taken for categories unasked.
 """
 
+import math
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.prepared import whole_number
-from nnsweep.data.reading.cell_texts import as_mask, as_objects, lacking, trimmed_texts
+from nnsweep.data.reading import dates, numerals
+from nnsweep.data.reading.advice import column_kind, setting
+from nnsweep.data.reading.cell_format import CellFormat
+from nnsweep.data.reading.cell_texts import GAP_WORDS, MISSING, Texts, as_mask, lacking, trimmed_texts
 from nnsweep.data.reading.cells import Kind
-from nnsweep.data.reading.header import NUMBER
+from nnsweep.data.reading.numerals import OTHER_KINDS, Notation, Numerals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COMMA = r"[+-]?[0-9]+(?:,[0-9]+)+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+LARGEST = float(np.finfo(np.float32).max)
+"""Networks are trained in float32, and squares of larger numbers soon leave float64, too."""
+
+_BEYOND_32 = "is beyond the numbers of 32 bits (3.4e38), in which networks are trained"
+_BEYOND_64 = "is beyond the numbers of 64 bits (1.8e308)"
+_PARTS_OF_DATES = "numbers of it (day, month, weekday)"
 _INFINITE = r"[+-]?[iI][nN][fF](?:[iI][nN][iI][tT][yY])?"
 _LEADING_ZERO = r"[+-]?0[0-9]"
 _MEANT_AS_NUMBERS = 0.8
+_MORE_THAN_HALF, _MANY_NUMBERS = 0.5, 20
+"""Of a column of many different numbers, half the cells tell what is meant if no other one has a digit."""
+_FEWEST_NUMBERS, _MOST_MARKS = 3, 50
 _LONG_CHARACTERS, _MANY_WORDS = 40, 5
 
 
@@ -55,38 +68,75 @@ class Column:
     ----------
     name : str
         Its name.
-    kind : {"number", "category", "text"}
+    kind : {"number", "date", "category", "text"}
         Its kind.
     values : ndarray of shape (n_rows,)
-        float64, NaN where missing, for numbers; str, None where missing, for the other kinds.
+        float64, NaN where missing, for numbers, and for dates as days since 1970-01-01; str, None where missing, for
+        the other kinds.
     misfits : sequence of Misfit
         The cells that do not fit.
+    way_out : str or None
+        What lets the column be read all the same, with COLUMN for its name; None for the usual.
+    written : mapping
+        How its cells are written, as JSON values, where that is not plain: ``decimal``, ``thousands`` and ``affix``
+        of numbers, ``format`` of dates, and ``missing``, texts that stand for a missing value in it alone. A number
+        that is made of dates has ``of`` and ``part`` besides.
     """
 
     name: str
     kind: Kind
     values: NDArray[Any]
     misfits: Sequence[Misfit] = ()
+    way_out: str | None = None
+    written: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_missing(self) -> NDArray[np.bool_]:
-        """Where no value is, (n_rows,)."""
-        return lacking(self.values)
+        """Where no value is, (n_rows,); a cell that does not fit is not missing."""
+        is_missing = lacking(self.values)
+        is_missing[[misfit.row for misfit in self.misfits]] = False
+        return is_missing
 
     def taken(self, rows: NDArray[np.intp]) -> "Column":
         """Give the column in those rows alone, in their order (n_taken,)."""
-        return Column(self.name, self.kind, self.values[rows], self.misfits)
+        return Column(self.name, self.kind, self.values[rows], self.misfits, self.way_out, self.written)
+
+    def features(self) -> list["Column"]:
+        """Give the columns that features are made of: a date's parts, and any other column itself."""
+        if self.kind != "date":
+            return [self]
+        form = self.written["format"]
+        return [self.part(part) for part in dates.parts_of(self.values, form)]
+
+    def part(self, part: str) -> "Column":
+        """Give a number that is made of dates; see `nnsweep.data.reading.dates`."""
+        written = {"of": self.name, "part": part, **self.written}
+        name = dates.part_name(self.name, part)
+        return Column(name, "number", dates.part_of(self.values, part), written=written)
 
 
-def column_of(series: "pd.Series[Any]", *, asked: Kind | None = None) -> Column:
+def column_of(
+    series: "pd.Series[Any]",
+    *,
+    asked: Kind | None = None,
+    cell_format: CellFormat | None = None,
+    marks: Collection[str] = MISSING,
+    written: Mapping[str, Any] | None = None,
+) -> Column:
     """Find out what a column is.
 
     Parameters
     ----------
     series : pandas.Series of shape (n_rows,)
         Its cells, as texts or typed, under its name.
-    asked : {"number", "category", "text"}, optional
+    asked : {"number", "date", "category", "text"}, optional
         The kind that somebody has decided on; None to infer it.
+    cell_format : CellFormat, optional
+        How cells are written, as far as somebody has said it.
+    marks : collection of str
+        The texts that stand for a missing value.
+    written : mapping, optional
+        How the cells of the same column were written before, as `Column.written`: other ways are not looked for.
 
     Returns
     -------
@@ -100,17 +150,39 @@ def column_of(series: "pd.Series[Any]", *, asked: Kind | None = None) -> Column:
     array([1.5, nan, 2. ])
     >>> column_of(pd.Series(["red", "NA", "blue"], name="colour")).values
     array(['red', None, 'blue'], dtype=object)
+    >>> column_of(pd.Series(["$1,234.50", "$3"], name="price"), asked="number").values
+    array([1234.5,    3. ])
     """
     import pandas as pd
 
-    name = str(series.name)
+    name, cell_format = str(series.name), cell_format or CellFormat()
     if is_numeric(series) and asked in (None, "number"):
-        return _measured(name, pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan))
+        return _measured(name, _floats(series))
     if asked is None and isinstance(series.dtype, pd.CategoricalDtype):
         asked = "category"
-    if asked in (None, "number") and (rule := _untold_type(series)):
-        return Column(name, "category", np.full(len(series), "", dtype=object), [Misfit(0, str(series.iloc[0]), rule)])
-    return _written(name, series, asked)
+    kind = pd.api.types.infer_dtype(series, skipna=True) if asked != "category" else ""
+    if asked == "date" and kind.startswith("date"):
+        return Column(name, "date", dates.typed_dates(series), written={"format": dates.ISO})
+    if asked in (None, "number", "date") and (rule := _unread_type(series, kind)):
+        way_out = (
+            f"{column_kind(name, 'date')} makes {_PARTS_OF_DATES}, {OTHER_KINDS}" if kind.startswith("date") else None
+        )
+        values = np.full(len(series), "", dtype=object)
+        return Column(name, "category", values, [Misfit(0, str(series.iloc[0]), rule)], way_out)
+    if asked == "text":
+        return _prose(name, series)
+    texts = trimmed_texts(series, marks)
+    if asked == "date":
+        return _dates(name, texts, cell_format, written or {})
+    if asked != "category":
+        if numbers := _numbers(name, texts, cell_format, asked=asked == "number", written=written):
+            return numbers
+        if (misfits := _unasked_dates(texts)) and asked is None:
+            way_out = f"{column_kind(name, 'date')} makes {_PARTS_OF_DATES}, {OTHER_KINDS}"
+            return Column(name, "date", texts.objects(), misfits, way_out)
+        if _is_prose(texts):
+            return _prose(name, series)
+    return Column(name, "category", _alike(texts.objects()))
 
 
 def is_numeric(series: "pd.Series[Any]") -> bool:
@@ -125,11 +197,8 @@ def is_numeric(series: "pd.Series[Any]") -> bool:
     return series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) in numbers
 
 
-def _untold_type(series: "pd.Series[Any]") -> str | None:
-    """Say why cells of a type cannot be read: dates, bytes and nested values."""
-    import pandas as pd
-
-    kind = pd.api.types.infer_dtype(series, skipna=True)
+def _unread_type(series: "pd.Series[Any]", kind: str) -> str | None:
+    """Say why cells of a type cannot be read: dates that nobody has asked for, bytes and nested values."""
     if kind.startswith(("date", "time", "period", "interval", "bytes", "complex")):
         return f"is of a type that is not read ({kind}): turn it into numbers or texts"
     if kind == "mixed" and any(isinstance(cell, list | tuple | dict | set | np.ndarray) for cell in series):
@@ -137,25 +206,195 @@ def _untold_type(series: "pd.Series[Any]") -> str | None:
     return None
 
 
+def _floats(series: "pd.Series[Any]") -> NDArray[np.float64]:
+    """Give typed numbers; infinity for a whole number beyond all floats."""
+    import pandas as pd
+
+    try:
+        return np.asarray(pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan))
+    except OverflowError:
+        return np.array([math.nan if pd.isna(cell) else _float(cell) for cell in series])
+
+
+def _float(cell: Any) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return math.inf
+
+
 def _measured(name: str, values: NDArray[np.float64]) -> Column:
-    infinite = np.flatnonzero(np.isinf(values))
-    return Column(name, "number", values, [Misfit(int(row), str(values[row]), "is infinite") for row in infinite])
+    wrong = np.flatnonzero(np.abs(values) > LARGEST)
+    rules = ["is infinite" if np.isinf(values[row]) else _BEYOND_32 for row in wrong]
+    misfits = [Misfit(int(row), str(values[row]), rule) for row, rule in zip(wrong, rules, strict=True)]
+    return Column(name, "number", values, misfits)
 
 
-def _written(name: str, series: "pd.Series[Any]", asked: Kind | None) -> Column:
-    """Understand a column of texts."""
+class _Cells(NamedTuple):
+    """What may be numbers: the cells, each different text once, and those texts taken apart."""
+
+    texts: Texts
+    different: Any
+    which: NDArray[np.intp]
+    numerals: Numerals
+
+    @classmethod
+    def of(cls, texts: Texts, unit: str = "") -> "_Cells":
+        different, which = texts.different()
+        return cls(texts, different, which, numerals.take_apart(different, unit))
+
+    @property
+    def counts(self) -> NDArray[np.intp]:
+        """How often each text is there, (n_different,)."""
+        return np.bincount(self.which, minlength=len(self.different))
+
+    def misfits(self, rules: Mapping[int, str]) -> list[Misfit]:
+        """List the cells whose texts break a rule, by the text's number."""
+        rows, places = np.flatnonzero(~self.texts.is_missing), np.flatnonzero(np.isin(self.which, [*rules]))
+        written = {text: str(self.different[text]) for text in rules}
+        return [
+            Misfit(int(rows[place]), written[text], rules[text])
+            for place, text in zip(places, self.which[places].tolist(), strict=True)
+        ]
+
+
+def _numbers(
+    name: str, texts: Texts, cell_format: CellFormat, *, asked: bool, written: Mapping[str, Any] | None
+) -> Column | None:
+    """Read a column as numbers; None if it is not meant as such."""
+    usual = Notation.of(cell_format)
+    if written is not None:
+        notation = Notation(**{key: written[key] for key in Notation._fields if key in written})
+        return _read(name, _Cells.of(texts, notation.affix), notation, written=written)
+    plain = numerals.is_plain(texts.trimmed, usual)
+    is_code = as_mask(_matches(texts.trimmed, f"{_LEADING_ZERO}.*")).any() and not asked
+    if plain.any() and not is_code and (plain | texts.is_missing).all():
+        return _read_plain(name, texts, usual)
+    cells = _Cells.of(texts)
+    gaps = [] if is_code else _gaps(cells, cell_format)
+    cells = _Cells.of(texts.without(gaps)) if gaps else cells
+    if not asked and (is_code or not _is_meant(cells)):
+        return None
+    notations = numerals.infer(cells.numerals, cells.counts, cell_format)
+    notation = notations[0] if asked and len(notations) == 1 else usual
+    written = notation.written() | ({"missing": gaps} if gaps else {})
+    if asked:
+        way_out = numerals.advise(name, notations, usual) if len(notations) > 1 else None
+        return _read(name, cells, notation, way_out=way_out, written=written)
+    is_plain = numerals.is_plain(cells.different, usual)
+    others = cells.numerals.is_numeral & ~is_plain
+    is_readable = [np.isfinite(numerals.values_of(cells.numerals, one)[others]).all() for one in notations]
+    way_out = numerals.advise(name, notations, usual) if others.any() and all(is_readable) else None
+    return _read(name, cells, usual, way_out=way_out, written=written, only=is_plain)
+
+
+def _gaps(cells: _Cells, cell_format: CellFormat) -> list[str]:
+    """Find the texts that stand for a missing value among numbers: known ones, and the only other one that repeats."""
+    is_number = cells.numerals.is_numeral
+    others = np.flatnonzero(~is_number)
+    if not len(others) or len(others) > _MOST_MARKS or not is_number.any():
+        return []
+    words = {int(text): str(cells.different[int(text)]) for text in others}
+    words = {text: word for text, word in words.items() if not re.fullmatch(_INFINITE, word)}
+    kept = {value.lower() for value in cell_format.values}
+    known = [word for word in words.values() if word.lower() in GAP_WORDS - kept]
+    unknown = {text: word for text, word in words.items() if word not in known}
+    if len(unknown) == 1 and int(is_number.sum()) >= _FEWEST_NUMBERS:
+        ((text, word),) = unknown.items()
+        if cells.counts[text] > 1 and not re.search("[0-9]", word) and word.lower() not in kept:
+            known.append(word)
+    return known
+
+
+def _is_meant(cells: _Cells) -> bool:
+    """Tell whether a column that nobody has decided on is meant as numbers."""
+    is_number = cells.numerals.is_numeral | as_mask(_matches(cells.different, _INFINITE))
+    n_meant, n_values = int(cells.counts[is_number].sum()), int(cells.counts.sum())
+    if not n_meant or n_meant < _MORE_THAN_HALF * n_values:
+        return False
+    if n_meant >= _MEANT_AS_NUMBERS * n_values:
+        return True
+    has_digit = as_mask(_matches(cells.different, ".*[0-9].*"))
+    return int(is_number.sum()) > _MANY_NUMBERS and not (has_digit & ~is_number).any()
+
+
+def _read_plain(name: str, texts: Texts, notation: Notation) -> Column:
+    values = np.full(len(texts.is_missing), np.nan)
+    values[~texts.is_missing] = numerals.plain_values(texts.values(), notation)
+    column = _measured(name, values)
+    misfits = [
+        Misfit(row, str(texts.trimmed[row]), _BEYOND_64 if np.isinf(value) else _BEYOND_32)
+        for row, value in ((misfit.row, values[misfit.row]) for misfit in column.misfits)
+    ]
+    return replace(column, misfits=misfits, written=notation.written())
+
+
+def _read(
+    name: str,
+    cells: _Cells,
+    notation: Notation,
+    *,
+    written: Mapping[str, Any],
+    way_out: str | None = None,
+    only: NDArray[np.bool_] | None = None,
+) -> Column:
+    """Read numbers in a notation, all of them or some of the texts only; what is not read does not fit."""
+    values = numerals.values_of(cells.numerals, notation)
+    if only is not None:
+        values[~only] = np.nan
+    n_read = int(cells.counts[np.isfinite(values)].sum())
+    usual = notation.affix if only is None else numerals.usual_affix(cells.numerals, cells.counts)
+    others = f", as {n_read:,} other cells of the column are" if n_read > 1 else ""
+    rules: dict[int, str] = {}
+    for text in np.flatnonzero(~(np.abs(values) <= LARGEST)).tolist():
+        rule = _rule(str(cells.different[text]), values[text])
+        if rule is None and cells.numerals.is_numeral[text]:
+            rule = numerals.describe(cells.numerals, text, notation, usual)
+        rules[text] = rule or f"is not a number{others}"
+    return Column(name, "number", cells.texts.spread(values, cells.which), cells.misfits(rules), way_out, written)
+
+
+def _rule(cell: str, value: float) -> str | None:
+    """Say why a number is none of ours; None if it is no number."""
+    if not np.isnan(value):
+        return _BEYOND_64 if np.isinf(value) else _BEYOND_32
+    return "is infinite" if re.fullmatch(_INFINITE, cell) else None
+
+
+def _unasked_dates(texts: Texts) -> list[Misfit]:
+    """List the dates and times of a column that consists of them."""
     import pyarrow.compute as pc
 
-    trimmed, is_missing = trimmed_texts(series)
-    if asked is None or asked == "number":
-        numeric, near = as_mask(_matches(trimmed, NUMBER)), as_mask(_matches(trimmed, f"{_COMMA}|{_INFINITE}"))
-        n_meant, n_values = int((numeric | near).sum()), int((~is_missing).sum())
-        is_code = pc.any(pc.match_substring_regex(trimmed, f"^{_LEADING_ZERO}")).as_py()
-        if asked == "number" or (n_meant and n_meant >= _MEANT_AS_NUMBERS * n_values and not is_code):
-            return _numbers(name, trimmed, numeric, is_missing)
-    if asked == "text" or (asked is None and _is_prose(trimmed, is_missing)):
-        return _prose(name, series)
-    return Column(name, "category", _alike(as_objects(trimmed, is_missing)))
+    is_time = as_mask(_matches(texts.trimmed, dates.TIME)) & ~texts.is_missing
+    is_date = (as_mask(_matches(texts.trimmed, dates.PATTERN)) & ~texts.is_missing) | is_time
+    if not is_date.any() or is_date.sum() < _MEANT_AS_NUMBERS * (~texts.is_missing).sum():
+        return []
+    rows = np.flatnonzero(is_date)
+    written = pc.take(texts.trimmed, rows).to_pylist()
+    kinds = ["is a time" if its else "is a date" for its in is_time[rows]]
+    return [Misfit(int(row), text, kind) for row, text, kind in zip(rows, written, kinds, strict=True)]
+
+
+def _dates(name: str, texts: Texts, cell_format: CellFormat, written: Mapping[str, Any]) -> Column:
+    """Read a column as dates, in the format that fits it."""
+    different, which = texts.different()
+    cells = _Cells(texts, different, which, numerals.take_apart(different))
+    known = different.to_pylist()
+    if "format" in written:
+        found = dates.Dates(dates.parse_dates(known, written["format"]), written["format"])
+    else:
+        found = dates.read_dates(known, cell_format.date_format)
+    rules, way_out = {}, None
+    if found.date_format is None:
+        way_out = f"say how the dates are written, such as {setting('data.date_format', '%d.%m.%Y')}"
+    if found.other is not None:
+        rules = {0: "may have its day or its month first"}
+        ways = [setting("data.date_format", str(one)) for one in (found.date_format, found.other)]
+        way_out = f"say which: {' or '.join(ways)}"
+    form = f" that is written as {found.date_format}" if found.date_format else ""
+    rules |= {int(text): f"is no date{form}" for text in np.flatnonzero(np.isnan(found.days))}
+    values = texts.spread(found.days, which)
+    return Column(name, "date", values, cells.misfits(rules), way_out, {"format": found.date_format or dates.ISO})
 
 
 def _alike(values: NDArray[Any]) -> NDArray[Any]:
@@ -175,35 +414,11 @@ def _matches(array: Any, pattern: str) -> Any:
     return pc.match_substring_regex(array, f"^(?:{pattern})$")
 
 
-def _numbers(name: str, trimmed: Any, numeric: NDArray[np.bool_], is_missing: NDArray[np.bool_]) -> Column:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    values = np.full(len(trimmed), np.nan)
-    values[numeric] = pc.cast(trimmed.filter(pa.array(numeric)), pa.float64()).to_numpy()
-    wrong = np.flatnonzero(np.isinf(values) | ~(numeric | is_missing))
-    n_numbers = int(numeric.sum())
-    misfits = [Misfit(int(row), str(trimmed[row]), _rule(str(trimmed[row]), n_numbers)) for row in wrong]
-    return Column(name, "number", values, misfits)
-
-
-def _rule(cell: str, n_numbers: int) -> str:
-    """Say why a text is no number of ours."""
-    if re.fullmatch(NUMBER, cell):
-        return "is beyond the numbers of 64 bits (1.8e308)"
-    if re.fullmatch(_INFINITE, cell):
-        return "is infinite"
-    if re.fullmatch(_COMMA, cell):
-        return "has a comma: write a number with a decimal point and nothing between its thousands"
-    return f"is not a number, as {n_numbers:,} other cells of the column are"
-
-
-def _is_prose(trimmed: Any, is_missing: NDArray[np.bool_]) -> bool:
+def _is_prose(texts: Texts) -> bool:
     """Tell whether the cells are long texts of many words, most of them different."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    cells = trimmed.filter(pa.array(~is_missing))
+    cells = texts.values()
     if len(cells) < 2 or pc.mean(pc.utf8_length(cells)).as_py() < _LONG_CHARACTERS:
         return False
     n_words = pc.mean(pc.add(pc.count_substring(cells, " "), 1)).as_py()

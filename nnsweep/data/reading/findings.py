@@ -1,5 +1,6 @@
 """What was made of a table, in lines for whoever reads them: kinds, what was left out, what is suspicious."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.reading.advice import column_kind
+from nnsweep.data.reading.cell_format import CellFormat
+from nnsweep.data.reading.cell_texts import lacking
 from nnsweep.data.reading.column import Column
-from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.dates import origin
+from nnsweep.data.reading.missing import Policy
 from nnsweep.data.reading.roles import KINDS, Roles
-from nnsweep.data.reading.table_problems import MOST_LISTED, listing, named
+from nnsweep.data.reading.table_problems import MOST_LISTED, listing, named, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +25,10 @@ _LOOKED_AT = 1000
 def of_columns(columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> Iterator[str]:
     """Tell the features by their kinds, and what is none for which reason."""
     for kind in KINDS:
-        names = [column.name for column in columns if column.kind == kind]
+        if kind == "date":
+            names = [*dict.fromkeys(column.written["of"] for column in columns if "of" in column.written)]
+        else:
+            names = [column.name for column in columns if column.kind == kind and "of" not in column.written]
         if names:
             yield f"{len(names):,} {kind} column{'s' if len(names) > 1 else ''}: {listing(names, len(names))}"
     for name, why in list(unused.items())[:MOST_LISTED]:
@@ -32,12 +39,30 @@ def of_columns(columns: Sequence[Column], roles: Roles, unused: Mapping[str, str
         yield f"ignored: {listing(roles.ignored, len(roles.ignored))}"
 
 
-def of_missing(n_missing: Mapping[str, int], missing: Missing | None, n_dropped: int) -> Iterator[str]:
+def of_missing(n_missing: Mapping[str, int], policy: Policy, n_dropped: int) -> Iterator[str]:
     """Tell how many values are missing in which column, and what becomes of them."""
     if n_missing:
         counts = [f"{name} {count:,}" for name, count in n_missing.items()]
-        end = f"; {n_dropped:,} rows are left out" if missing == "drop" else f"; filled in by data.missing={missing}"
+        dropped = f"; {n_dropped:,} rows are left out" if "drop" in policy else ""
+        ways = dict.fromkeys(way for way in policy[:2] if way not in (None, "drop"))
+        end = dropped + (f"; filled in: {', '.join(map(str, ways))}" if ways else "")
         yield f"missing values: {listing(counts, len(counts))}{end}"
+
+
+def of_gaps(columns: Iterable[Column]) -> Iterator[str]:
+    """Tell the texts among numbers that were taken for missing values."""
+    for column in columns:
+        if gaps := column.written.get("missing"):
+            words = ", ".join(map(shown, gaps))
+            keeps = column_kind(column.name, "category")
+            yield f"taken for missing values among numbers: {words} in {named(column.name)}; {keeps} keeps them"
+
+
+def of_lost_labels(cells: "pd.Series[Any]", labels: NDArray[Any], cell_format: CellFormat) -> Iterator[str]:
+    """Warn if labels (n_rows,) that may be a class were taken for missing ones, and their rows left out."""
+    lost = Counter(str(cell).strip() for cell in cells[lacking(labels)] if isinstance(cell, str) and cell.strip())
+    for text, count in lost.items():
+        yield f"WARNING: {count:,} rows without a label say {shown(text)}; if that is a class: {cell_format.keep(text)}"
 
 
 def of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator[str]:
@@ -56,7 +81,7 @@ def of_copies(columns: Iterable[Column], labels: NDArray[Any], target: str) -> I
         if _tells_the_label(column.values, labels):
             yield (
                 f"WARNING: {named(column.name)} alone tells the label {named(target)} in every row: it may be the "
-                f"label under another name; {column_kind(column.name, 'ignore')} leaves it out"
+                f"label under another name; {column_kind(origin(column.written, column.name), 'ignore')} leaves it out"
             )
 
 

@@ -72,7 +72,8 @@ def read(content: bytes, source: str) -> Cells:
             "give every line the same columns"
         )
     columns = {name: pd.Series([row.get(name, "") for row in rows], dtype=object) for name in names}
-    return Cells(pd.DataFrame(columns, index=range(len(rows))), typed=False, lines=lambda: lines)
+    frame = pd.DataFrame(columns, index=range(len(rows)))
+    return Cells(frame, typed=False, lines=lambda: lines, nulls=frozenset(names))
 
 
 def _rows(text: str) -> Iterator[tuple[int, dict[str, str] | _Unread]]:

@@ -1,7 +1,8 @@
 """Columns that are no features: constants, and numbers or names of rows that a table's writer has left in it.
 
 From a constant nothing can be learnt; an index would be learnt by heart. Both are left out and told; an index is
-kept if somebody asks for its column.
+kept if somebody asks for its column. That all values differ makes no index: a measurement's do, too. It has to count
+the rows, or to consist of codes, or to be called like one.
 """
 
 import re
@@ -14,7 +15,9 @@ from nnsweep.data.reading.header import UNNAMED
 from nnsweep.data.reading.table_problems import shown
 
 _WRITERS_OWN = rf"{UNNAMED}[0-9]+|__index_level_[0-9]+__"
-_IDENTIFIER = r"(?:.*[_ .-])?(?:[iI][dD]|[uUgG][uU][iI][dD]|[iI]ndex|INDEX|idx)|.*[a-z](?:Id|ID)"
+_CALLED = "ids?|uu?id|guid|index|idx|key|nr|no|num|number|code|serial|ref|reference|name|e-?mail|hash|url"
+_IDENTIFIER = rf"(?i:(?:.*[_ .-])?(?:{_CALLED}))|.*[a-z](?:I[dD]|Key|Nr|No|Code|Number|Name|Index)"
+_CODE = r"\S{0,40}[0-9]\S{0,40}|\S{1,40}@\S{1,40}"
 _FEWEST_COUNTED, _FEWEST_NAMES = 5, 21
 """Rows from which on it is no accident that numbers count them, or that all texts differ."""
 
@@ -46,16 +49,29 @@ def index(column: Column) -> str | None:
     """
     if re.fullmatch(_WRITERS_OWN, column.name):
         return "an index"
-    if column.kind == "text" or column.is_missing.any() or not _are_different(column):
+    if column.kind not in ("number", "category") or column.is_missing.any() or not _are_different(column):
         return None
+    is_named = re.fullmatch(_IDENTIFIER, column.name) is not None
     if column.kind == "category":
-        return "an identifier: every row has another" if len(column.values) >= _FEWEST_NAMES else None
+        why = "it is called like one" if is_named else "its texts look like codes" if _are_codes(column) else None
+        return (
+            f"an identifier: every row has another, and {why}" if why and len(column.values) >= _FEWEST_NAMES else None
+        )
     if len(column.values) < _FEWEST_COUNTED:
         return None
     first = column.values.min()
-    if first in (0, 1) and column.values.max() == first + len(column.values) - 1:
+    if _is_first(first) and column.values.max() == first + len(column.values) - 1:
         return f"an index: it counts the rows from {first:.0f}"
-    return "an identifier: every row has another" if re.fullmatch(_IDENTIFIER, column.name) else None
+    return "an identifier: every row has another, and it is called like one" if is_named else None
+
+
+def _is_first(number: float) -> bool:
+    """Tell whether somebody would begin to count there: at 0, 1, 100, 101, 1000 and so on; a year is none."""
+    return number in (0, 1) or re.fullmatch("10{1,9}[01]", f"{number:.0f}") is not None
+
+
+def _are_codes(column: Column) -> bool:
+    return all(re.fullmatch(_CODE, text) for text in column.values.tolist())
 
 
 def _are_different(column: Column) -> bool:

@@ -3,23 +3,100 @@
 To leave rows out, or to fill in a mean, changes the question that is asked; so neither is done unasked.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading.cell_texts import lacking
+from nnsweep.data.reading.advice import column_kind
+from nnsweep.data.reading.cell_format import CellFormat
+from nnsweep.data.reading.cell_texts import MISSING, lacking
 from nnsweep.data.reading.column import Column
 from nnsweep.data.reading.raw import Raw
-from nnsweep.data.reading.table_problems import named, shown, together
+from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.errors import DataError
 
-Missing: TypeAlias = Literal["drop", "mean", "most_frequent"]
+
+class Ways(TypedDict, total=False):
+    """What is done about missing values of each kind."""
+
+    number: Literal["drop", "mean", "median", "most_frequent"]
+    category: Literal["drop", "most_frequent", "own"]
+    label: Literal["drop"]
+
+
+Missing: TypeAlias = Literal["drop", "mean", "median", "most_frequent", "own"] | Ways
+
+OWN = "(missing)"
+"""The category that missing ones are of with ``own``."""
+
+_WAYS: Mapping[str, tuple[str, ...]] = {kind: get_args(ways) for kind, ways in get_type_hints(Ways).items()}
+_MOST_COLUMNS = 8
+
+
+class Policy(NamedTuple):
+    """What is done about missing values, by kind; None where they are refused.
+
+    Attributes
+    ----------
+    number : {"drop", "mean", "median", "most_frequent"} or None
+        Of numbers, and of dates.
+    category : {"drop", "most_frequent", "own"} or None
+        Of categories.
+    label : {"drop"} or None
+        Of labels and groups.
+    text : {"drop", "empty"} or None
+        Of texts; an empty one has no words.
+    """
+
+    number: str | None = None
+    category: str | None = None
+    label: str | None = None
+    text: str | None = None
+
+    @classmethod
+    def of(cls, missing: Missing | Sequence[tuple[str, str]] | None) -> "Policy":
+        """Make a policy of a setting.
+
+        Parameters
+        ----------
+        missing : str, mapping of str to str, or None
+            One way for all kinds that have it, or a way for each kind; None to refuse missing values.
+
+        Examples
+        --------
+        >>> Policy.of("mean").category is None, Policy.of({"category": "own"}).category
+        (True, 'own')
+        """
+        if missing is None:
+            return cls()
+        if isinstance(missing, str):
+            ways: dict[str, str] = {kind: missing for kind, known in _WAYS.items() if missing in known}
+            return cls(**ways, text="drop" if missing == "drop" else "empty")
+        ways = {str(kind): str(way) for kind, way in dict(missing).items()}
+        return cls(**ways, text="empty")
+
+    def way(self, kind: str) -> str | None:
+        """Give what is done about the missing values of a column."""
+        ways: dict[str, str | None] = self._asdict()
+        return ways["number" if kind == "date" else kind]
+
+    def setting(self, **ways: str) -> str:
+        """Write the setting with more ways in it, for a shell."""
+        known = {kind: way for kind, way in self._asdict().items() if way is not None and kind != "text"} | ways
+        if set(known.values()) == {"drop"}:
+            return "data.missing=drop"
+        return shlex.quote(f"data.missing={{{', '.join(f'{kind}: {way}' for kind, way in known.items())}}}")
 
 
 def rows_without(
-    raw: Raw, columns: Sequence[Column], special: Mapping[str, NDArray[Any]], policy: Missing | None
+    raw: Raw,
+    columns: Sequence[Column],
+    special: Mapping[str, NDArray[Any]],
+    policy: Policy,
+    cell_format: CellFormat | None = None,
 ) -> NDArray[np.intp]:
     """Give the rows that stay.
 
@@ -31,36 +108,43 @@ def rows_without(
         The features.
     special : mapping of str to ndarray of shape (n_rows,)
         Texts of label and group, None where missing, by column: they cannot be filled in.
-    policy : {"drop", "mean", "most_frequent"} or None
-        What to do about missing values; None to refuse them.
+    policy : Policy
+        What to do about missing values.
+    cell_format : CellFormat, optional
+        What stands for them.
 
     Returns
     -------
     ndarray of shape (n_kept,)
-        Row numbers, all of them unless `policy` is ``drop``.
+        Row numbers, all of them unless `policy` leaves some out.
 
     Raises
     ------
     DataError
         If there are missing values that the policy does not cover; all such columns together. If no row is left.
     """
-    no_value = {name: lacking(texts) for name, texts in special.items()}
-    by_column = {column.name: column.is_missing for column in columns}
-    if policy == "drop":
-        return _complete(raw, {**by_column, **no_value})
-    problems = [
-        *_problems(raw, no_value, "a label or group cannot be filled in: data.missing=drop leaves its rows out")
-    ]
-    if policy is None:
-        problems += _problems(raw, by_column, "choose data.missing=drop, mean or most_frequent, or ignore the column")
-    if policy == "mean":
-        categories = {column.name: column.is_missing for column in columns if column.kind == "category"}
-        problems += _problems(
-            raw, categories, "categories have no mean: data.missing=most_frequent, drop, or ignore it"
-        )
+    cell_format = cell_format or CellFormat()
+    dropped: dict[str, NDArray[np.bool_]] = {}
+    problems: dict[str, str] = {}
+    for name, texts in special.items():
+        is_missing = lacking(texts)
+        if policy.label == "drop":
+            dropped[name] = is_missing
+        elif is_missing.any():
+            problems[name] = _problem(raw, name, is_missing, _ways_out_of_label(policy), cell_format)
+    for column in columns:
+        is_missing, way = column.is_missing, policy.way(column.kind)
+        if way == "drop":
+            dropped[column.name] = is_missing
+        elif way is None and is_missing.any():
+            problems[column.name] = _problem(raw, column.name, is_missing, _ways_out(column, policy), cell_format)
     if problems:
-        raise together(problems)
-    return np.arange(len(raw.frame))
+        lines, others = [*problems.values()][:_MOST_COLUMNS], [*problems][_MOST_COLUMNS:]
+        more = [
+            f"{named(raw.source)}: values are missing in {len(others):,} more columns: {listing(others, len(others))}"
+        ]
+        raise DataError(*lines, *(more if others else []))
+    return _complete(raw, dropped)
 
 
 def _complete(raw: Raw, is_missing: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.intp]:
@@ -72,15 +156,37 @@ def _complete(raw: Raw, is_missing: Mapping[str, NDArray[np.bool_]]) -> NDArray[
         most = max(is_missing, key=lambda name: int(is_missing[name].sum()))
         raise DataError(
             f"{named(raw.source)}: data.missing=drop leaves no row: each of the {len(raw.frame):,} lacks a value, "
-            f"column {named(most)} in {int(is_missing[most].sum()):,}; ignore such columns with data.columns"
+            f"column {named(most)} in {int(is_missing[most].sum()):,}; ignore such columns, as with "
+            f"{column_kind(most, 'ignore')}"
         )
     return rows
 
 
-def _problems(raw: Raw, is_missing: Mapping[str, NDArray[np.bool_]], way_out: str) -> Iterable[str]:
-    for name, lacks in is_missing.items():
-        if n_missing := int(lacks.sum()):
-            row = int(np.argmax(lacks))
-            cell = raw.frame[name].iloc[row]
-            value = shown("" if cell is None or cell != cell else cell)
-            yield f"{raw.place(row, name)}: {value} is a missing value, one of {n_missing:,} in the column; {way_out}"
+def _problem(
+    raw: Raw, name: str, is_missing: NDArray[np.bool_], ways_out: Sequence[str], cell_format: CellFormat | None
+) -> str:
+    """Tell of a column's missing values; of those that are written out, as they may be values."""
+    texts = raw.frame[name][is_missing].map(lambda cell: "" if cell is None or cell != cell else str(cell).strip())
+    written = texts[texts != ""]
+    row = int(written.index[0] if len(written) else texts.index[0])
+    text, n_missing = (str(written.iloc[0]) if len(written) else ""), int(is_missing.sum())
+    ways = [*ways_out]
+    if text in MISSING and text and not raw.has_nulls(name):
+        ways.append(f"{(cell_format or CellFormat()).keep(text)} if {shown(text)} is a value")
+    place = raw.place(row, name)
+    return f"{place}: {shown(text)} is a missing value, one of {n_missing:,} in the column; {'; or '.join(ways)}"
+
+
+def _ways_out_of_label(policy: Policy) -> list[str]:
+    return [f"a label or group cannot be filled in: {policy.setting(label='drop')} leaves its rows out"]
+
+
+def _ways_out(column: Column, policy: Policy) -> list[str]:
+    name, gaps = column.name, [*column.written.get("missing", ())]
+    ways = [f"{column_kind(name, 'category')} if {shown(gaps[0])} is a value"] if gaps else []
+    if policy == Policy():
+        ways_of_kind = "mean, median or most_frequent" if column.kind in ("number", "date") else "most_frequent or own"
+        return [f"choose data.missing=drop, {ways_of_kind}", *ways, f"ignore it: {column_kind(name, 'ignore')}"]
+    if column.kind == "category":
+        return [f"categories have no {policy.number}: {policy.setting(category='most_frequent')} (or own, drop)"]
+    return [f"numbers are no categories: {policy.setting(number='median')} (or mean, most_frequent, drop)", *ways]

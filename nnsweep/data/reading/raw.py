@@ -68,6 +68,8 @@ class Raw:
         What the cells of columns are that the file does not have, as in sparse formats.
     test : Raw, optional
         The table whose rows are the last ones of this one, and its test part.
+    nulls : frozenset of str
+        Columns of texts in which the format itself says where no value is.
     """
 
     frame: "pd.DataFrame"
@@ -78,12 +80,17 @@ class Raw:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     target: str | None = None
     absent: float | None = None
+    nulls: frozenset[str] = frozenset()
     test: "Raw | None" = None
 
     @property
     def n_before_test(self) -> int:
         """How many rows come before those of `test`."""
         return len(self.frame) - (0 if self.test is None else len(self.test.frame))
+
+    def has_nulls(self, column: str) -> bool:
+        """Tell whether the format itself says where a column has no value, so that no text stands for one."""
+        return self.typed or column in self.nulls
 
     @cached_property
     def _lines(self) -> Sequence[int] | None:
@@ -151,7 +158,9 @@ def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_W
         )
     cells = READERS[suffix](plain, source) if suffix in READERS else LAID_OUT[suffix](plain, source, layout)
     digest = hashlib.sha256(content).hexdigest()
-    return Raw(cells.frame, path, cells.typed, digest, cells.lines, cells.kinds, cells.target, cells.absent)
+    return Raw(
+        cells.frame, path, cells.typed, digest, cells.lines, cells.kinds, cells.target, cells.absent, cells.nulls
+    )
 
 
 def with_test(raw: Raw, test: Raw) -> Raw:
@@ -195,7 +204,8 @@ def with_test(raw: Raw, test: Raw) -> Raw:
     frame = pd.concat([raw.frame, test.frame], ignore_index=True)
     if raw.absent is not None:
         frame = frame.fillna(raw.absent)
-    return replace(raw, frame=frame, digest=digest_of_both(raw.digest, test.digest), test=test)
+    nulls = raw.nulls & test.nulls
+    return replace(raw, frame=frame, digest=digest_of_both(raw.digest, test.digest), test=test, nulls=nulls)
 
 
 def digest_of_both(digest: str, test_digest: str) -> str:

@@ -6,12 +6,11 @@ from typing import Annotated, NamedTuple, TypeAlias
 
 from nnsweep.data.reading.cells import Kind
 from nnsweep.data.reading.raw import Raw
-from nnsweep.data.reading.table_problems import named, shown, together
-from nnsweep.errors import DataError
+from nnsweep.data.reading.table_problems import named, shown
 from nnsweep.messages import nearest
 
 ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]
-KINDS: tuple[Kind, ...] = ("number", "category", "text")
+KINDS: tuple[Kind, ...] = ("number", "date", "category", "text")
 IGNORE = "ignore"
 
 
@@ -20,8 +19,8 @@ class Roles(NamedTuple):
 
     Attributes
     ----------
-    target : str
-        The column with the labels.
+    target : str or None
+        The column with the labels; None if it is not there, which is a problem.
     group : str or None
         The column whose equal values stay in one part.
     split : str or None
@@ -34,15 +33,18 @@ class Roles(NamedTuple):
         The kinds that somebody has decided on, by column.
     ignored : tuple of str
         The columns that are left out on demand.
+    problems : tuple of str
+        Names and kinds that are not known, columns with two roles.
     """
 
-    target: str
+    target: str | None
     group: str | None
     split: str | None
     split_by: str | None
     features: tuple[str, ...]
     asked: Mapping[str, Kind]
     ignored: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 def roles_of(
@@ -71,21 +73,12 @@ def roles_of(
     Returns
     -------
     Roles
-        What each column is there for.
-
-    Raises
-    ------
-    DataError
-        If a name or a kind is not known, or a column has two roles; all such problems together.
+        What each column is there for, as far as it is known, and all that is wrong with the names.
     """
     names = list(raw.frame.columns)
     columns = {find_column(str(name), names): kind for name, kind in (columns or {}).items()}
     ignored = tuple(dict.fromkeys(find_column(str(name), names) for name in ignore or ()))
     target = raw.target if target is None else target
-    if target is None:
-        raise DataError(
-            f"{named(raw.source)}: data.target names no column; say which has the labels. {_known('', names)}"
-        )
     special = {"data.target": target, "data.group": group, "data.split": split, "data.split_by": split_by}
     given = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
     wanted = [*given.items(), *((f"data.columns.{named(name)}", name) for name in columns)]
@@ -101,17 +94,20 @@ def roles_of(
             f"column {shown(by)} is named by data.split_by and has another role; it can have one role alone"
         )
     problems += _doubled(given, columns, ignored) + _unknown_kinds(columns)
-    if problems:
-        raise together(problems)
     columns |= dict.fromkeys(ignored, IGNORE)
+    if target is None:
+        known = _known("", names)
+        problems.insert(0, f"{named(raw.source)}: data.target names no column; say which has the labels. {known}")
     kept = tuple(
         name
         for name in names
         if name not in given.values() and columns.get(name) != IGNORE and (name != by or name in columns)
     )
-    asked = {**raw.kinds, **{name: kind for name, kind in columns.items() if kind != IGNORE}}
+    asked = {**raw.kinds, **{name: kind for name, kind in columns.items() if kind in KINDS}}
     left_out = tuple(name for name, kind in columns.items() if kind == IGNORE)
-    return Roles(given["data.target"], given.get("data.group"), given.get("data.split"), by, kept, asked, left_out)  # type: ignore[arg-type]
+    there = {"data.split_by": by, **given}
+    roles = [there.get(key) if there.get(key) in names else None for key in special]
+    return Roles(roles[0], roles[1], roles[2], roles[3], kept, asked, left_out, tuple(problems))
 
 
 def find_column(name: str, names: Sequence[str]) -> str:

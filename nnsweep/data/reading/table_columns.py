@@ -3,20 +3,22 @@
 What is inferred is told and can be overruled; what is left out is told; what cannot be meant is refused.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading import findings, left_out
+from nnsweep.data.reading import dates, findings, left_out
 from nnsweep.data.reading.advice import column_kind
-from nnsweep.data.reading.cell_texts import lacking, texts_of
+from nnsweep.data.reading.cell_format import CellFormat
+from nnsweep.data.reading.cell_texts import MISSING, lacking, texts_of
 from nnsweep.data.reading.cells import Kind
 from nnsweep.data.reading.class_labels import check_classes, class_names
 from nnsweep.data.reading.column import Column, column_of
-from nnsweep.data.reading.missing import Missing, rows_without
+from nnsweep.data.reading.missing import Missing, Policy, rows_without
 from nnsweep.data.reading.ordering import Ordering, ordering_of
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import Roles, roles_of
@@ -30,6 +32,8 @@ PARTS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 """What a fixed split column may say, and the part it means."""
 
 _MOST_LEVELS, _MOST_LEVELS_ASKED, _FEW_LEVELS = 1000, 10_000, 20
+_MOST_COLUMNS = 10
+"""Columns of which some cells that do not fit are told; of more, their names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,10 @@ class Understood:
         How many values are missing in each column that lacks some, before rows are left out.
     told : list of str
         What was inferred and left out, in lines.
+    written : mapping of str to mapping
+        How the cells of features are written, where that is not plain; see `nnsweep.data.reading.column.Column`.
+    marks : tuple of str
+        The texts that stand for a missing value.
     """
 
     frame: "pd.DataFrame"
@@ -74,6 +82,8 @@ class Understood:
     told: list[str]
     part_key: str = "data.split"
     ordering: Ordering | None = None
+    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    marks: tuple[str, ...] = MISSING
 
 
 def understand(
@@ -86,6 +96,7 @@ def understand(
     group: str | None = None,
     split: str | None = None,
     split_by: str | None = None,
+    cell_format: CellFormat | None = None,
 ) -> Understood:
     """Find out what the columns of a table are.
 
@@ -96,10 +107,10 @@ def understand(
     target : str or None
         The column with the labels.
     columns : mapping of str to str, optional
-        ``number``, ``category``, ``text`` or ``ignore``, by column, for what shall not be inferred.
+        ``number``, ``date``, ``category``, ``text`` or ``ignore``, by column, for what shall not be inferred.
     ignore : sequence of str, optional
         More columns that are no features.
-    missing : {"drop", "mean", "most_frequent"}, optional
+    missing : {"drop", "mean", "median", "most_frequent", "own"} or mapping of kinds to them, optional
         What to do about missing values: leave their rows out here, or leave them in for a preparation that fills
         them in. None refuses them.
     group : str, optional
@@ -108,6 +119,8 @@ def understand(
         The column that says which part a row belongs to: train, val or validation, test.
     split_by : str, optional
         The column by whose order rows are divided.
+    cell_format : CellFormat, optional
+        How cells are written, as far as somebody says so.
 
     Returns
     -------
@@ -117,31 +130,49 @@ def understand(
     Raises
     ------
     DataError
-        All problems of one kind together: names, cells that do not fit, missing values, then what cannot be trained.
+        All problems together, names, cells that do not fit, missing values and classes, so far as one does not depend
+        on another.
     """
+    cell_format, policy = cell_format or CellFormat(), Policy.of(missing)
     roles = roles_of(raw, target=target, group=group, split=split, split_by=split_by, columns=columns, ignore=ignore)
-    all_columns = [column_of(raw.frame[name], asked=roles.asked.get(name)) for name in roles.features]
-    _refuse_misfits(raw, all_columns, lambda name: f"mend it, or {column_kind(name, 'category', 'ignore')}")
-    part = _parts(raw, roles.split)
-    if part is not None and roles.split_by is not None:
-        key = "data.split" if raw.test is None else "data.test_path"
-        raise DataError(f"{key} and data.split_by both say which rows are tested; leave one of them out")
-    ordering = None if roles.split_by is None else ordering_of(raw, roles.split_by)
+    all_columns = [_column(raw, name, roles.asked.get(name), cell_format) for name in roles.features]
+    problems = [*roles.problems, *_misfits(raw, all_columns, _mend)]
+    part, ordering, told, rows = None, None, [], np.arange(len(raw.frame))
+    with _collecting(problems):
+        part = _parts(raw, roles.split)
+        if part is not None and roles.split_by is not None:
+            key = "data.split" if raw.test is None else "data.test_path"
+            raise DataError(f"{key} and data.split_by both say which rows are tested; leave one of them out")
+    with _collecting(problems):
+        ordering = None if roles.split_by is None else ordering_of(raw, roles.split_by)
+    if roles.target is None:
+        raise together(problems)
     unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
     features = [column for column in all_columns if column.name not in unused]
-    special = {name: texts_of(raw.frame[name]) for name in (roles.target, roles.group, roles.split_by) if name}
-    rows = rows_without(raw, features, special, missing)
+    special = {
+        name: texts_of(raw.frame[name], cell_format.marks(has_nulls=raw.has_nulls(name)))
+        for name in (roles.target, roles.group, roles.split_by)
+        if name is not None
+    }
+    with _collecting(problems):
+        rows = rows_without(raw, features, special, policy, cell_format)
     labels = class_names(special[roles.target][rows])
-    told = check_classes(labels, source=raw.source, target=roles.target)
-    told += findings.of_spellings(raw.frame[roles.target].iloc[rows], labels)
-    taken = [column.taken(rows) for column in features]
+    with _collecting(problems):
+        told = check_classes(labels[~lacking(labels)], source=raw.source, target=roles.target)
+    taken = [part for column in features for part in column.taken(rows).features()] if not problems else features
     unused |= {column.name: why for column in taken if (why := left_out.constant(column))}
     taken = [column for column in taken if column.name not in unused]
-    _refuse_features(raw, taken, roles, unused)
+    with _collecting(problems):
+        _refuse_features(raw, taken, roles, unused)
+    if problems:
+        raise together(problems)
     n_missing = _counts(features, special)
     told += [
+        *findings.of_spellings(raw.frame[roles.target].iloc[rows], labels),
         *findings.of_columns(taken, roles, unused),
-        *findings.of_missing(n_missing, missing, len(raw.frame) - len(rows)),
+        *findings.of_missing(n_missing, policy, len(raw.frame) - len(rows)),
+        *findings.of_gaps(features),
+        *findings.of_lost_labels(raw.frame[roles.target], special[roles.target], cell_format),
     ]
     return Understood(
         frame=_frame(taken),
@@ -155,10 +186,31 @@ def understand(
         told=[*told, *findings.of_copies(taken, labels, roles.target)],
         part_key="data.split" if raw.test is None else "data.test_path",
         ordering=None if ordering is None else ordering.of(rows),
+        written={column.name: column.written for column in taken if column.written},
+        marks=cell_format.marks(),
     )
 
 
-def features_of(raw: Raw, kinds: Mapping[str, Kind]) -> "pd.DataFrame":
+def _column(raw: Raw, name: str, asked: Kind | None, cell_format: CellFormat) -> Column:
+    marks = cell_format.marks(has_nulls=raw.has_nulls(name))
+    return column_of(raw.frame[name], asked=asked, cell_format=cell_format, marks=marks)
+
+
+@contextlib.contextmanager
+def _collecting(problems: list[str]) -> Iterator[None]:
+    """Keep what is wrong within for later, when all of it is told at once."""
+    try:
+        yield
+    except DataError as error:
+        problems += error.problems
+
+
+def features_of(
+    raw: Raw,
+    kinds: Mapping[str, Kind],
+    written: Mapping[str, Mapping[str, Any]] | None = None,
+    marks: Collection[str] = MISSING,
+) -> "pd.DataFrame":
     """Read features of known kinds from a table, as they were understood for a training.
 
     Parameters
@@ -167,6 +219,10 @@ def features_of(raw: Raw, kinds: Mapping[str, Kind]) -> "pd.DataFrame":
         The table, which may have other columns too.
     kinds : mapping of str to str
         The wanted columns' kinds.
+    written : mapping of str to mapping, optional
+        How their cells are written, as in `Understood`; a category has ``values``, its usual marks that are values.
+    marks : collection of str
+        The texts that stand for a missing value.
 
     Returns
     -------
@@ -178,29 +234,61 @@ def features_of(raw: Raw, kinds: Mapping[str, Kind]) -> "pd.DataFrame":
     DataError
         If columns are not there, or cells do not fit their kinds; all such problems together.
     """
-    known = dict.fromkeys(raw.frame.columns)
+    known, written = dict.fromkeys(raw.frame.columns), written or {}
+    origins = {name: dates.origin(written.get(name, {}), name) for name in kinds}
     if raw.absent is not None:
-        known |= dict.fromkeys(kinds)
-    if absent := [name for name in kinds if name not in known]:
+        known |= dict.fromkeys(origins.values())
+    if absent := [name for name in dict.fromkeys(origins.values()) if name not in known]:
         there = listing(known, len(known))
         raise together(
             f"{named(raw.source)}: there is no column {shown(name)}; its columns: {there}" for name in absent
         )
     frame = raw.frame if raw.absent is None else raw.frame.reindex(columns=[*known], fill_value=raw.absent)
-    columns = [column_of(frame[name], asked=kind) for name, kind in kinds.items()]
-    _refuse_misfits(raw, columns, lambda _: "mend it: the model was trained on numbers")
-    return _frame(columns)
-
-
-def _refuse_misfits(raw: Raw, columns: Sequence[Column], way_out: Callable[[str], str]) -> None:
-    """Refuse cells that do not fit; the way out depends on the column's name."""
-    problems = (
-        f"{raw.place(row, column.name)}: {shown(value)} {rule}; {way_out(column.name)}"
-        for column in columns
-        for row, value, rule in column.misfits
+    columns = {
+        origin: column_of(
+            frame[origin],
+            asked=kinds[name] if origin == name else "date",
+            marks=_known_marks(marks, written.get(name, {}), has_nulls=raw.has_nulls(origin)),
+            written=written.get(name, {}),
+        )
+        for name, origin in origins.items()
+    }
+    if problems := _misfits(
+        raw, [*columns.values()], lambda column: f"mend it: the model was trained on {column.kind}s"
+    ):
+        raise together(problems)
+    return _frame(
+        [
+            columns[origin] if origin == name else columns[origin].part(written[name]["part"])
+            for name, origin in origins.items()
+        ]
     )
-    if n_misfits := sum(len(column.misfits) for column in columns):
-        raise together(problems, n_misfits)
+
+
+def _known_marks(marks: Collection[str], written: Mapping[str, Any], *, has_nulls: bool) -> list[str]:
+    """Give the marks of a column that a model knows; in a format with nulls, only those that somebody has added."""
+    known = [mark for mark in marks if not has_nulls or mark == "" or mark not in MISSING]
+    return [mark for mark in (*known, *written.get("missing", ())) if mark not in written.get("values", ())]
+
+
+def _mend(column: Column) -> str:
+    return column.way_out or f"mend it, or {column_kind(column.name, 'category', 'ignore')}"
+
+
+def _misfits(raw: Raw, columns: Sequence[Column], way_out: Callable[[Column], str]) -> list[str]:
+    """Tell the cells that do not fit: some of each column, so that no column hides another."""
+    wrong = [column for column in columns if column.misfits]
+    problems = []
+    for column in wrong[:_MOST_COLUMNS]:
+        n_misfits = len(column.misfits)
+        n_lines = 1 if len(wrong) > 3 or n_misfits > max(3, len(column.values) // 2) else 3
+        for row, value, rule in column.misfits[:n_lines]:
+            problems.append(f"{raw.place(row, column.name)}: {shown(value)} {rule}; {way_out(column)}")
+        if n_misfits > n_lines:
+            problems[-1] += f" ({n_misfits:,} cells of the column do not fit)"
+    if others := [column.name for column in wrong[_MOST_COLUMNS:]]:
+        problems.append(f"{named(raw.source)}: {len(others):,} more columns do not fit: {listing(others, len(others))}")
+    return problems
 
 
 def _parts(raw: Raw, name: str | None) -> NDArray[Any] | None:
@@ -236,7 +324,7 @@ def _refuse_features(raw: Raw, columns: Sequence[Column], roles: Roles, unused: 
     if not columns:
         why = "; ".join(f"{named(name)} is {reason}" for name, reason in [*unused.items()][:10])
         raise DataError(
-            f"{named(raw.source)}: there is no feature besides the label {named(roles.target)}"
+            f"{named(raw.source)}: there is no feature besides the label {named(str(roles.target))}"
             f"{f' ({why})' if why else ''}; add columns that tell the classes apart"
         )
 

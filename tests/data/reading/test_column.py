@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnsweep.data.reading.cell_format import CellFormat
 from nnsweep.data.reading.cell_texts import MISSING, texts_of
 from nnsweep.data.reading.column import column_of
 
 
-def column(*cells, asked=None, dtype=object):
-    return column_of(pd.Series([*cells], name="x", dtype=dtype), asked=asked)
+def column(*cells, asked=None, dtype=object, **settings):
+    return column_of(pd.Series([*cells], name="x", dtype=dtype), asked=asked, cell_format=CellFormat(**settings))
 
 
 @given(
@@ -40,7 +41,7 @@ def test_numbers_are_read_as_python_reads_them(values, form):
         (["0x10", "0x11"], "category"),
         (["٣", "٤"], "category"),
         (["true", "false"], "category"),
-        (["2020-01-01", "2020-01-02"], "category"),
+        (["2020-01-01", "2020-01-02"], "date"),
         (["red", "blue"], "category"),
         (
             ["a long text of many words that nobody would call a name", "and another one, as long and not the same"],
@@ -140,3 +141,171 @@ def test_whole_numbers_are_one_category_however_they_are_written():
 
     assert categories("1", "1.0", "+1", "x", "") == ["1", "1", "1", "x", None]
     assert categories("1.0", "2.0", "01", "1.50") == ["1.0", "2.0", "01", "1.50"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "rule", "values"),
+    [
+        (["$1,234.50", "$3"], "has a currency and a comma", [1234.5, 3]),
+        (["12 EUR", "3,50 EUR"], "has a currency", [12, 3.5]),
+        (["US$5", "US$7"], "has a currency", [5, 7]),
+        (["45%", "3.5 %"], "has a percent sign", [45, 3.5]),
+        (["12 kg", "3.5 kg"], "has a unit", [12, 3.5]),
+        (["3.5cm", "2cm"], "has a unit", [3.5, 2]),
+        (["1 furlong", "2 furlong", "3 furlong", "4 furlong", "5 furlong"], "has a unit", [1, 2, 3, 4, 5]),
+        (["1 234", "12 345.5"], "has blanks between its thousands", [1234, 12345.5]),
+        (["1\u00a0234", "1\u202f234"], "has blanks between its thousands", [1234, 1234]),
+        (["1'234", "12\u2019345.50"], "has apostrophes between its thousands", [1234, 12345.5]),
+        (["1.234,56", "2,5"], "has points between its thousands and a comma", [1234.56, 2.5]),
+        (["1,234.5", "1,234"], "has a comma", [1234.5, 1234]),
+        (["1,00,000", "2,34,567"], "has a comma", [100000, 234567]),
+        (["\u22125", "\u22122.5"], "has a minus sign of its own (U+2212)", [-5, -2.5]),
+        (["(5.00)", "3"], "has brackets for a minus", [-5, 3]),
+    ],
+)
+def test_a_near_number_is_refused_or_read_when_asked(cells, rule, values):
+    unasked = column(*cells)
+    assert (unasked.kind, unasked.misfits[0][:2], unasked.misfits[0].rule) == ("number", (0, cells[0]), rule)
+    assert "data.columns.x=number reads it" in unasked.way_out
+    asked = column(*cells, asked="number")
+    assert (asked.values.tolist(), asked.misfits) == (values, [])
+    again = column_of(pd.Series(cells[:1], name="x"), asked="number", written=asked.written)
+    assert again.values.tolist() == values[:1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "settings", "values"),
+    [
+        (["1.234,56", "2,5"], {"decimal": "comma", "thousands": "point"}, [1234.56, 2.5]),
+        (["1.234,56", "2,5"], {"decimal": ",", "thousands": "."}, [1234.56, 2.5]),
+        (["1,234", "5"], {"thousands": "comma"}, [1234, 5]),
+        (["1,234", "5"], {"decimal": "comma"}, [1.234, 5]),
+        (["1 234", "5.5"], {"thousands": "blank"}, [1234, 5.5]),
+        (["1'234", "5.5"], {"thousands": "'"}, [1234, 5.5]),
+        (["1.5", "2"], {"decimal": "point"}, [1.5, 2]),
+    ],
+)
+def test_settings_say_how_the_numbers_of_all_columns_are_written(cells, settings, values):
+    read = column(*cells, **settings)
+    assert (read.kind, read.values.tolist(), read.misfits) == ("number", values, [])
+
+
+@pytest.mark.parametrize(
+    ("cells", "asked", "told"),
+    [
+        (["1,234", "5,678"], None, "say what the comma is: data.thousands=comma or data.decimal=comma"),
+        (["1,234", "5,678"], "number", "say what the comma is: data.thousands=comma or data.decimal=comma"),
+        (["1.234,5", "2,5"], None, "data.decimal=comma data.thousands=point reads all such columns"),
+        (["1/2/2024", "3/2/2024"], "date", "data.date_format="),
+        (["tomorrow", "today"], "date", "say how the dates are written"),
+    ],
+)
+def test_what_may_be_meant_is_said(cells, asked, told):
+    assert told in column(*cells, asked=asked).way_out
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["2WD", "4WD", "4WD"],
+        ["1st", "2nd", "3rd"],
+        ["12A", "12C", "30F", "1B"],
+        ["0-10", "10-20"],
+        ["0", "1", "2", "3+", "3+"],
+        ["1.2.3", "4.5.6"],
+        ["12 Main Street", "5 Oak Avenue"],
+        ["5", "7", "9", "old"],
+    ],
+)
+def test_codes_and_ranges_are_categories(cells):
+    read = column(*cells)
+    assert (read.kind, read.misfits) == ("category", ())
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"), [("14", "has nothing where others have 'kg'"), ("14 lb", "has 'lb' where others have 'kg'")]
+)
+def test_a_cell_without_the_unit_of_the_others_is_refused(cell, told):
+    [misfit] = column("12 kg", "13 kg", cell, asked="number").misfits
+    assert (misfit.row, misfit.rule) == (2, told)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["2024-01-31", "2024-02-01"],
+        ["31.12.2024", "1.1.2024"],
+        ["12/31/2024", "01/02/2024"],
+        ["5 January 2024", "6 Feb 2024"],
+        ["Jan 5, 2024", "Feb 6, 2024"],
+        ["2024-01-05 12:00", "2024-01-06"],
+        ["12:30", "08:15"],
+    ],
+)
+def test_dates_are_no_categories(cells):
+    read = column(*cells)
+    assert (read.kind, len(read.misfits)) == ("date", 2)
+    assert read.way_out.startswith("data.columns.x=date makes numbers of it")
+
+
+def test_a_date_becomes_numbers_when_asked():
+    read = column("31.12.2024 06:00", "", "1.1.1970 00:00", asked="date")
+    assert [feature.name for feature in read.features()] == ["x (day)", "x (month)", "x (weekday)", "x (hour)"]
+    np.testing.assert_array_equal(
+        np.array([feature.values for feature in read.features()]).T,
+        [[20088.25, 12, 1, 6], [np.nan] * 4, [0, 1, 3, 0]],
+    )
+    assert [feature.name for feature in column("12:30", "08:15", asked="date").features()] == ["x (hour)"]
+    typed = column(*pd.to_datetime(["2024-01-01", "1969-12-31"]), asked="date", dtype="datetime64[ns]")
+    assert typed.values.tolist() == [19723, -1]
+
+
+@pytest.mark.parametrize(
+    ("gap", "share"),
+    [(mark, 0.4) for mark in ("NULL", "#N/A", "n/a", "<NA>", ".", "--", "missing", "unknown", "NaT")]
+    + [("keine Angabe", 0.4), ("keine Angabe", 0.9), ("unknown", 0.9), ("Unknown", 0.1)],
+)
+def test_a_text_that_repeats_among_numbers_is_a_missing_value(gap, share):
+    n_gaps = round(40 * share)
+    read = column(*[gap] * n_gaps, *map(str, range(40 - n_gaps)))
+    assert (read.kind, int(read.is_missing.sum()), list(read.misfits)) == ("number", n_gaps, [])
+
+
+def test_many_numbers_and_some_words_are_no_categories():
+    read = column(*map(str, range(25)), *["refused", "does not know"] * 6)
+    assert read.kind == "number"
+    assert len(read.misfits) == 12
+
+
+@pytest.mark.parametrize(
+    ("marks", "values"),
+    [
+        (None, ["Mild", None, None, "unknown"]),
+        (("not None",), ["Mild", "None", None, "unknown"]),
+        (("unknown", -999), ["Mild", None, None, None]),
+        (("not None", "not NA", "unknown"), ["Mild", "None", "NA", None]),
+    ],
+)
+def test_missing_marks_add_and_take_away(marks, values):
+    cell_format = CellFormat(missing_marks=marks)
+    series = pd.Series(["Mild", "None", "NA", "unknown"], name="x", dtype=object)
+    assert column_of(series, cell_format=cell_format, marks=cell_format.marks()).values.tolist() == values
+    kept = ["Mild", "None", "NA", None if marks and "unknown" in marks else "unknown"]
+    assert column_of(series, marks=cell_format.marks(has_nulls=True)).values.tolist() == kept
+
+
+@pytest.mark.parametrize("cell", ["1e300", "-1e39", 1e300, 10**400, 3.5e38])
+def test_a_number_that_no_network_can_take_is_refused(cell):
+    [misfit] = column(*([1, 2, 3] if not isinstance(cell, str) else "123"), cell).misfits
+    assert misfit.row == 3
+    assert "is beyond the numbers of 32 bits (3.4e38)" in misfit.rule or misfit.rule == "is infinite"
+
+
+def test_a_hundred_thousand_cells_are_understood_in_a_moment():
+    generator = np.random.default_rng(0)
+    cells = pd.Series(generator.normal(size=10**5).round(4).astype(str), name="x", dtype=object)
+    began = time.process_time()
+    column_of(cells)
+    column_of("$" + cells.str.removeprefix("-"), asked="number")
+    column_of(pd.Series(generator.choice(["red", "blue", "unknown"], 10**5), name="x"))
+    assert time.process_time() - began < 3

@@ -79,7 +79,7 @@ def test_names_of_rows_are_left_out():
     given = pd.DataFrame({"name": names, "x": [f"{row % 7}" for row in range(30)], "y": ["a", "b"] * 15})
     understood = understand(Raw(given, "cats.csv", typed=False, digest=""), target="y")
     assert understood.kinds == {"x": "number"}
-    assert "left out: name is an identifier: every row has another" in understood.told
+    assert "left out: name is an identifier: every row has another, and it is called like one" in understood.told
 
 
 def test_an_index_from_a_frame_written_with_it_is_left_out(tmp_path):
@@ -180,6 +180,73 @@ def test_groups_and_parts_are_no_features():
 def test_spellings_of_one_class_are_told():
     given = raw(age=[str(17 * row % 11) for row in range(N)], y=numbers("a", " a", "b"))
     assert "WARNING: 3 spellings of the label are 2 classes" in understand(given, target="y").told[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("population", [row**3 + 17 for row in range(30)]),
+        ("year", range(1990, 2020)),
+        ("depth", [row / 7 + 0.01 for row in range(30)]),
+        ("id", [row / 7 + 0.01 for row in range(30)]),
+    ],
+)
+def test_a_measurement_is_no_identifier_though_all_its_values_differ(name, values):
+    given = pd.DataFrame({name: [*map(str, values)], "y": ["a", "b"] * 15})
+    assert understand(Raw(given, "cats.csv", typed=False, digest=""), target="y").kinds == {name: "number"}
+
+
+def test_names_of_things_are_no_identifier_whether_or_not_one_repeats():
+    for cars in ([f"car {row}a" for row in range(30)], [f"car {row % 29}a" for row in range(30)]):
+        given = pd.DataFrame({"make": cars, "y": ["a", "b"] * 15})
+        with pytest.raises(DataError, match="different texts in 30 rows"):
+            understand(Raw(given, "cats.csv", typed=False, digest=""), target="y")
+
+
+def test_missing_values_are_treated_by_kind():
+    given = table(size=numbers("1", "", "3"), colour=numbers("red", "", "blue"))
+    understood = understand(given, target="y", missing={"number": "median", "category": "own"})
+    assert len(understood.rows) == N
+    assert "missing values: size 4, colour 4; filled in: median, own" in understood.told
+    dropped = understand(given, target="y", missing={"number": "drop", "category": "own"})
+    assert len(dropped.rows) == N - 4
+
+
+def test_a_lost_class_is_warned_of():
+    given = raw(age=[str(17 * row % 11) for row in range(N)], y=numbers("None", "a", "b"))
+    told = "\n".join(understand(given, target="y", missing="drop").told)
+    assert "WARNING: 4 rows without a label say 'None'; if that is a class: 'data.missing_marks=[\"not None\"]'" in told
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather", "jsonl", "arff"])
+def test_a_format_with_types_says_itself_what_is_missing(ending, tmp_path):
+    severity = ["None", "NA", "-", "Mild", None, "Mild"]
+    frame = pd.DataFrame({"severity": severity, "y": ["None", "b"] * 3})
+    path = tmp_path / f"cats.{ending}"
+    if ending == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    elif ending == "arff":
+        rows = "".join(f"{cell or '?'},{label}\n" for cell, label in zip(severity, frame["y"], strict=True))
+        path.write_text(f"@attribute severity {{None,NA,-,Mild}}\n@attribute y {{None,b}}\n@data\n{rows}")
+    else:
+        getattr(frame, f"to_{ending}")(path)
+    understood = understand(read(str(path)), target="y", missing="own")
+    assert understood.frame["severity"].tolist() == severity
+    assert understood.labels.tolist() == ["None", "b"] * 3
+
+
+def test_a_prediction_reads_near_numbers_and_dates_as_the_training_did():
+    given = table(
+        price=numbers("$1,100.50", "$7", "$12"),
+        born=[f"{row + 13}.1.2024" for row in range(N)],
+        weight=["unknown" if row % 3 else f"{row}.5" for row in range(N)],
+    )
+    understood = understand(given, target="y", columns={"price": "number", "born": "date"}, missing="mean")
+    cells = {"price": ["$1,234"], "born": ["1.2.2024"], "weight": ["unknown"], "age": ["3"]}
+    row = features_of(Raw(pd.DataFrame(cells), "one", False, ""), understood.kinds, understood.written)
+    assert row.columns.tolist() == ["age", "price", "born (day)", "born (weekday)", "weight"]
+    assert row.iloc[0, :4].tolist() == [3, 1234, 19754, 3]
+    assert np.isnan(row["weight"][0])
 
 
 def test_features_for_a_prediction_are_read_as_those_of_the_training():

@@ -284,6 +284,73 @@ REFUSED = [
     Fault(
         "categories asked to be numbers", "cats.csv", GOOD, "'blue' is not a number", {"columns": {"colour": "number"}}
     ),
+    Fault(
+        "currency",
+        "cats.csv",
+        column("price", [f"${i}.50" for i in range(12)]),
+        ["line 2, column 1 (price): '$0.50' has a currency; data.columns.price=number reads it", "(12 cells of"],
+    ),
+    Fault(
+        "dates",
+        "cats.csv",
+        column("born", [f"{i + 13}.1.2024" for i in range(12)]),
+        "line 2, column 1 (born): '13.1.2024' is a date; data.columns.born=date",
+    ),
+    Fault(
+        "a mark among numbers",
+        "cats.csv",
+        column("weight", [*"12345678", *["unknown"] * 4]),
+        ["line 10, column 1 (weight): 'unknown' is a missing value, one of 4", "data.columns.weight=category if"],
+    ),
+    Fault(
+        "a value that is called None",
+        "cats.csv",
+        column("severity", ["None", "Mild", "Severe"] * 4),
+        ["(severity): 'None' is a missing value", """'data.missing_marks=["not None"]' if 'None' is a value"""],
+    ),
+    Fault(
+        "a class that is called None",
+        "cats.csv",
+        labels("None", "a", "b"),
+        ["a label or group cannot be filled in", """'data.missing_marks=["not None"]' if 'None' is a value"""],
+    ),
+    Fault(
+        "a label is missing and others are filled in",
+        "cats.csv",
+        cell("", column=2),
+        "'data.missing={number: median, category: own, label: drop}' leaves its rows out",
+        {"missing": {"number": "median", "category": "own"}},
+    ),
+    Fault("1e300", "cats.csv", cell("1e300"), "line 6, column 1 (age): '1e300' is beyond the numbers of 32 bits"),
+    Fault(
+        "1e300 in Parquet",
+        "cats.parquet",
+        packed(lambda file: frame(age=[1, 1e300], y=["a", "b"]).to_parquet(file)),
+        "row 2, column 1 (age): '1e+300' is beyond",
+    ),
+    Fault(
+        "everything at once",
+        "cats.csv",
+        "price,age,born,colour,y\n"
+        + "".join(f"${i},{i * 17 % 11 or ''},2024-01-{i + 10},{['red', 'blue', ''][i % 3]},a\n" for i in range(12)),
+        [
+            "data.group='owner': there is no such column",
+            "data.columns.colour='categry'",
+            "(price): '$0' has a currency",
+            "(born): '2024-01-10' is a date",
+            "(age): '' is a missing value",
+            "(colour): '' is a missing value",
+            "all 12 rows are 'a'",
+        ],
+        {"group": "owner", "columns": {"colour": "categry"}},
+    ),
+    Fault(
+        "cells beside a target that is not there",
+        "cats.csv",
+        cell("1x"),
+        ["data.target='kind': there is no such column", "'1x' is not a number"],
+        {"target": "kind"},
+    ),
     # Which column is what.
     Fault("no target", "cats.csv", GOOD, "data.target names no column", {"target": None}),
     Fault(

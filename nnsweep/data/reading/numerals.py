@@ -1,0 +1,343 @@
+"""Numbers as people write them: with a currency, a unit or a percent sign, a decimal comma, signs between thousands.
+
+Such a cell is nearly a number. What it means is plain in most columns, but not in all (1,234 may be either), so it is
+read where somebody has asked for it and told otherwise. Everything is done to the different texts of a column at once.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsweep.data.reading.advice import column_kind, setting
+from nnsweep.data.reading.cell_format import WORDS, CellFormat
+from nnsweep.data.reading.cell_texts import as_mask
+from nnsweep.data.reading.table_problems import shown
+
+_GAP = r"[ \x{a0}\x{2009}\x{202f}]"
+_QUOTE = "['\\x{2019}]"
+_CURRENCIES = (
+    "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS INR JPY KRW MXN NOK NZD PLN RUB SEK SGD THB TRY TWD USD ZAR"
+)
+_CURRENCY = rf"\p{{Sc}}|(?:US|A|C|R)\$|Rs\.?|kr\.?|{'|'.join(_CURRENCIES.split())}"
+_EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
+_BODY = (
+    rf"(?:[0-9]{{1,3}}(?:{_GAP}[0-9]{{3}})+(?:[.,][0-9]+)?"
+    rf"|[0-9]{{1,3}}(?:{_QUOTE}[0-9]{{3}})+(?:[.,][0-9]+)?"
+    r"|[0-9]{1,3}(?:\.[0-9]{3}){2,}(?:,[0-9]+)?|[0-9]{1,3}\.[0-9]{3},[0-9]+"
+    r"|[0-9]+(?:,[0-9]+)+(?:\.[0-9]+)?|[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)" + _EXPONENT
+)
+_UNIT = r"[\p{L}°µ\"″][\p{L}°µ²³/·. ]{0,14}[23]?"
+_NUMERAL = (
+    rf"^(?P<open>\(?)(?P<sign>[+\-\x{{2212}}]?){_GAP}?(?P<before>(?:{_CURRENCY})?){_GAP}?"
+    rf"(?P<inner>[+\-\x{{2212}}]?)(?P<body>{_BODY}){_GAP}*(?P<after>(?:%|‰|{_CURRENCY}|{_UNIT})?)(?P<close>\)?)$"
+)
+_UNITS = """
+kg mg µg mcg ng lb lbs oz ton tons tonne tonnes cm mm km nm µm ft in inch inches feet yd yds mi mile miles m2 m3 m² m³
+cm2 cm² cm3 cm³ km2 km² km³ ha acre acres sqft sqm ml cl dl hl liter liters litre litres gal kw mw gw kwh mwh wh hp bhp
+ps kv mv ma mah ah hz khz mhz ghz sec secs second seconds ms µs ns min mins minute minutes hr hrs hour hours day days
+week weeks month months yr yrs year years °c °f °k deg degrees kb mb gb tb kib mib gib mph kmh km/h m/s kph knots bar
+mbar psi pa hpa kpa mpa atm cc kmpl km/kg km/l mpg rpm nm kn mmhg bpm mol mmol mmol/l mg/dl g/dl g/l mg/l µg/l iu u/l
+kcal cal kj px pt dpi db dollars euro euros cents percent pct
+"""
+_LONGEST = 60
+_FEW = 5
+"""Different numbers from which on one unit that nobody knows is a unit, and no part of a code such as 4WD."""
+
+OTHER_KINDS = "category keeps its texts, ignore leaves it out"
+"""What else may be done with a column that is not read, for the end of an advice."""
+
+# What of a numeral is more than a plain number, and how it is said.
+_TRAITS: Mapping[str, str] = {
+    "currency": "a currency",
+    "percent": "a percent sign",
+    "unit": "a unit",
+    "minus": "a minus sign of its own (U+2212)",
+    "brackets": "brackets for a minus",
+    "blank": "blanks between its thousands",
+    "apostrophe": "apostrophes between its thousands",
+    "points": "points between its thousands",
+    "comma": "a comma",
+}
+
+
+class Notation(NamedTuple):
+    """How the numbers of a column are written.
+
+    Attributes
+    ----------
+    decimal : str
+        What stands before decimals.
+    thousands : str
+        What stands between thousands, if anything.
+    affix : str
+        What stands before or behind every number, such as ``$`` or ``kg``.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    affix: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """What digits and signs may be, as a regular expression."""
+        point, groups = re.escape(self.decimal), ""
+        if self.thousands:
+            sign = {" ": _GAP, "'": _QUOTE}.get(self.thousands, re.escape(self.thousands))
+            inner = rf"(?:{sign}[0-9]{{2,3}})*" if self.thousands == "," else rf"(?:{sign}[0-9]{{3}})*"
+            groups = rf"|[0-9]{{1,3}}{inner}{sign}[0-9]{{3}}"
+        return rf"(?:(?:[0-9]+{groups})(?:{point}[0-9]*)?|{point}[0-9]+){_EXPONENT}"
+
+    @classmethod
+    def of(cls, cell_format: CellFormat) -> "Notation":
+        """Give what somebody has said of all columns."""
+        return cls(cell_format.decimal_sign or ".", cell_format.thousands_sign or "")
+
+    def written(self) -> dict[str, str]:
+        """Give as JSON values what differs from a plain number."""
+        return {name: value for name, value in self._asdict().items() if value != PLAIN._asdict()[name]}
+
+
+PLAIN = Notation()
+
+
+class Numerals(NamedTuple):
+    """Texts, taken apart as numbers; every array is (n_texts,), of Arrow's texts.
+
+    Attributes
+    ----------
+    is_numeral : ndarray of shape (n_texts,)
+        Which are numbers, plain ones too, with what may stand around them.
+    body, affix : Array
+        Digits and what is among them; what else there is.
+    parts : StructArray
+        All that the text consists of.
+    """
+
+    is_numeral: NDArray[np.bool_]
+    body: Any
+    affix: Any
+    parts: Any
+
+
+def is_plain(texts: Any, notation: Notation = PLAIN) -> NDArray[np.bool_]:
+    """Tell which of Arrow's texts are numbers in a notation, with nothing around them, (n_texts,)."""
+    return _matches(texts, rf"[+-]?{notation.pattern}")
+
+
+def take_apart(texts: Any, unit: str = "") -> Numerals:
+    """Take different texts apart: numbers, and what may stand around them.
+
+    Parameters
+    ----------
+    texts : Array of shape (n_texts,)
+        Arrow's texts, trimmed, all different.
+    unit : str
+        A unit that is known to be one.
+
+    Returns
+    -------
+    Numerals
+        A unit counts as one if it is known, or the only one of several numbers; so ``2WD`` and ``4WD`` are no numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = pc.extract_regex(pc.if_else(pc.less(pc.utf8_length(texts), _LONGEST), texts, ""), _NUMERAL)
+    is_numeral = as_mask(pc.is_valid(parts))
+    before, after = _field(parts, "before"), _field(parts, "after")
+    is_numeral &= as_mask(pc.equal(_field(parts, "open"), pc.replace_substring(_field(parts, "close"), ")", "(")))
+    is_numeral &= as_mask(pc.or_(pc.equal(before, ""), pc.equal(after, "")))
+    is_numeral &= as_mask(pc.or_(pc.equal(_field(parts, "sign"), ""), pc.equal(_field(parts, "inner"), "")))
+    has_unit = is_numeral & ~_matches(after, rf"(?:%|‰|{_CURRENCY}|{re.escape(unit)})?")
+    if has_unit.any() and not _are_units(pc.unique(after.filter(_arrow(has_unit))).to_pylist(), int(has_unit.sum())):
+        is_numeral &= ~has_unit
+    affix = pc.binary_join_element_wise(before, after, pa.scalar("", before.type))
+    return Numerals(is_numeral, _field(parts, "body"), pc.utf8_trim_whitespace(affix), parts)
+
+
+def _are_units(found: Iterable[str], n_numbers: int) -> bool:
+    units = {unit.strip().rstrip(".").lower() for unit in found}
+    known = {*_UNITS.split()}
+    if units & known and units <= known | {*"gmlshwvak"}:
+        return len(units) <= _FEW
+    return len(units) == 1 and n_numbers >= _FEW
+
+
+def infer(numerals: Numerals, counts: NDArray[np.intp], cell_format: CellFormat) -> list[Notation]:
+    """Find the notations in which all numerals of a column can be read.
+
+    Parameters
+    ----------
+    numerals : Numerals
+        Of the column's different texts; what is no numeral is not looked at.
+    counts : ndarray of shape (n_texts,)
+        How often each is there.
+    cell_format : CellFormat
+        What somebody has said.
+
+    Returns
+    -------
+    list of Notation
+        With the sign or unit that most numbers have. Empty if those are not written alike, two if they mean different
+        numbers in each; a plain one is alone.
+    """
+    import pyarrow.compute as pc
+
+    if not numerals.is_numeral.any():
+        return []
+    affix = usual_affix(numerals, counts)
+    at = numerals.is_numeral & as_mask(pc.equal(numerals.affix, affix))
+    bodies = numerals.body.filter(_arrow(at))
+    there = [sign for sign in (",", ".", " ", "'") if _has(bodies, sign)]
+    decimal, thousands = cell_format.decimal_sign, cell_format.thousands_sign
+    found = []
+    for point in [decimal] if decimal else [".", ","]:
+        for sign in [thousands] if thousands else ["", *there]:
+            notation = Notation(point, sign, affix)
+            if (
+                sign != point
+                and (point in there or point == (decimal or ".") or sign == ".")
+                and _fits(bodies, notation)
+            ):
+                found.append(notation)
+    plainest = [one for one in found if one[:2] == PLAIN[:2]]
+    return plainest or found
+
+
+def usual_affix(numerals: Numerals, counts: NDArray[np.intp]) -> str:
+    """Give what stands around most of a column's numerals, of which there are counts (n_texts,)."""
+    affixes = numerals.affix.filter(_arrow(numerals.is_numeral)).dictionary_encode()
+    if not len(affixes):
+        return ""
+    most = np.bincount(affixes.indices.to_numpy(), weights=counts[numerals.is_numeral]).argmax()
+    return str(affixes.dictionary[int(most)])
+
+
+def values_of(numerals: Numerals, notation: Notation) -> NDArray[np.float64]:
+    """Read numerals in a notation; NaN for texts that are none in it, (n_texts,)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    fits = numerals.is_numeral & as_mask(pc.equal(numerals.affix, notation.affix))
+    fits &= _matches(numerals.body, notation.pattern)
+    values = np.full(len(fits), np.nan)
+    at = _arrow(fits)
+    magnitude = pc.cast(_without_signs(numerals.body.filter(at), notation), pa.float64()).to_numpy()
+    values[fits] = np.where(_is_negative(numerals.parts)[fits], -magnitude, magnitude)
+    return values
+
+
+def plain_values(texts: Any, notation: Notation = PLAIN) -> NDArray[np.float64]:
+    """Read Arrow's texts that `is_plain` has found, (n_texts,)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.cast(_without_signs(texts, notation), pa.float64()).to_numpy())
+
+
+def describe(numerals: Numerals, text: int, notation: Notation, usual: str) -> str | None:
+    """Say what a numeral has that a number in a notation, or the others, have not.
+
+    Parameters
+    ----------
+    numerals : Numerals
+        The column's.
+    text : int
+        Which of them.
+    notation : Notation
+        How numbers have to be written.
+    usual : str
+        What stands around most numerals of the column.
+
+    Returns
+    -------
+    str or None
+        A rule; None if most are plain and this one is not.
+    """
+    parts, affix = numerals.parts[text].as_py(), str(numerals.affix[text])
+    if affix != usual:
+        return f"has {shown(affix) if affix else 'nothing'} where others have {shown(usual)}" if usual else None
+    found = [_TRAITS[name] for name in _traits(parts, affix, notation)]
+    return f"has {' and '.join(found)}" if found else "is not written as data.decimal and data.thousands say"
+
+
+def _traits(parts: Mapping[str, str], affix: str, notation: Notation) -> Iterable[str]:
+    if affix and affix != notation.affix:
+        is_unit = not parts["before"] and affix[0].isalpha() and affix not in (*_CURRENCIES.split(), "kr", "Rs")
+        yield "percent" if affix in ("%", "‰") else "unit" if is_unit else "currency"
+    if "\u2212" in (parts["sign"], parts["inner"]):
+        yield "minus"
+    if parts["open"]:
+        yield "brackets"
+    body = parts["body"]
+    if re.search("[ \xa0\u2009\u202f]", body) and notation.thousands != " ":
+        yield "blank"
+    if re.search("['\u2019]", body) and notation.thousands != "'":
+        yield "apostrophe"
+    if notation.thousands != "." and (body.count(".") > 1 or re.search(r"\..*,", body)):
+        yield "points"
+    if "," in body and "," not in notation[:2]:
+        yield "comma"
+
+
+def advise(name: str, found: list[Notation], usual: Notation) -> str | None:
+    """Say which settings let a column be read in the notations found, beside the usual one; None if none does."""
+    if len(found) > 1:
+        thousands, decimal = setting("data.thousands", "comma"), setting("data.decimal", "comma")
+        return f"say what the comma is: {thousands} or {decimal}"
+    if not found:
+        return None
+    notation, settings = found[0], []
+    if notation.decimal != usual.decimal:
+        settings.append(setting("data.decimal", WORDS[notation.decimal]))
+    if notation.thousands != usual.thousands:
+        settings.append(setting("data.thousands", WORDS[notation.thousands]))
+    all_columns = f"{' '.join(settings)} reads all such columns, " if settings and not notation.affix else ""
+    return f"{all_columns}{column_kind(name, 'number')} reads it, {OTHER_KINDS}"
+
+
+def _field(parts: Any, name: str) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.fill_null(pc.struct_field(parts, name), "")
+
+
+def _matches(texts: Any, pattern: str) -> NDArray[np.bool_]:
+    import pyarrow.compute as pc
+
+    return as_mask(pc.match_substring_regex(texts, f"^(?:{pattern})$"))
+
+
+def _arrow(mask: NDArray[np.bool_]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(mask)
+
+
+def _has(bodies: Any, sign: str) -> bool:
+    import pyarrow.compute as pc
+
+    pattern = {" ": _GAP, "'": _QUOTE}.get(sign, re.escape(sign))
+    return bool(pc.any(pc.match_substring_regex(bodies, pattern)).as_py())
+
+
+def _fits(bodies: Any, notation: Notation) -> bool:
+    return bool(_matches(bodies, notation.pattern).all())
+
+
+def _without_signs(bodies: Any, notation: Notation) -> Any:
+    """Write numbers with a point and nothing between thousands."""
+    import pyarrow.compute as pc
+
+    if notation.thousands:
+        sign = {" ": _GAP, "'": _QUOTE}.get(notation.thousands, re.escape(notation.thousands))
+        bodies = pc.replace_substring_regex(bodies, sign, "")
+    return bodies if notation.decimal == "." else pc.replace_substring(bodies, notation.decimal, ".")
+
+
+def _is_negative(parts: Any) -> NDArray[np.bool_]:
+    minus = _matches(_field(parts, "sign"), r"[\-\x{2212}]") | _matches(_field(parts, "inner"), r"[\-\x{2212}]")
+    return np.asarray(minus ^ ~_matches(_field(parts, "open"), ""))
