@@ -11,7 +11,7 @@ import pytest
 import nnsweep
 
 PACKAGE = Path(nnsweep.__file__).parent
-LEAVES = {"conf_tree", "errors", "messages", "masking", "palette", "files", "rule", "streams"}
+LEAVES = {"conf_tree", "errors", "messages", "masking", "palette", "files", "rule", "scratch", "streams"}
 KNOWS = {  # room: the rooms that it may import
     "mlp": {"mlp"},
     "data": {"data", "mlp", *LEAVES},

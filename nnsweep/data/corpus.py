@@ -17,6 +17,7 @@ from nnsweep.data.fetching import impatient
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
 from nnsweep.mlp.arrays import IntArray
+from nnsweep.scratch import scratch_folder
 
 CACHE_FILE = "20news-bydate_py3.pkz"
 
@@ -100,9 +101,9 @@ def _download(folder: Path) -> None:
     from sklearn.datasets import fetch_20newsgroups
 
     try:
-        with tempfile.TemporaryDirectory() as workshop, impatient():
-            fetch_20newsgroups(data_home=workshop, n_retries=1, delay=0.1)
-            _put(Path(workshop) / CACHE_FILE, folder)
+        with scratch_folder() as workshop, impatient():
+            fetch_20newsgroups(data_home=str(workshop), n_retries=1, delay=0.1)
+            _put(workshop / CACHE_FILE, folder)
     except (OSError, HTTPException) as error:
         raise DataError(
             f"the 20-newsgroups corpus is missing: there is no {CACHE_FILE} in {folder}, "

@@ -6,7 +6,6 @@ Hydra's other launchers are crews too, whose ways are their own.
 import functools
 import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -19,6 +18,7 @@ from omegaconf import DictConfig
 
 from nnsweep.data import mapped
 from nnsweep.errors import StoreError
+from nnsweep.scratch import scratch_folder
 from nnsweep.sweep import work, workers
 from nnsweep.sweep.memory import size_in_bytes
 from nnsweep.sweep.stacks import Stack, makespan, stacks
@@ -92,8 +92,8 @@ class Crew:
         returns: dict[int, JobReturn] = {}
         deaths: Counter[int] = Counter()
         pieces = [[*stack.numbers] for stack in self.plan(tasks)]
-        with tempfile.TemporaryDirectory(prefix="nnsweep-") as folder:
-            data = _mapped(tasks, Path(folder)) if self.n_workers > 1 else {}
+        with scratch_folder() as folder:
+            data = _mapped(tasks, folder) if self.n_workers > 1 else {}
             work = functools.partial(_run, self._run, data)
             while pieces:
                 halves = []

@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 
 from nnsweep import streams
 from nnsweep.interruption import SIGNALS, postponed
+from nnsweep.scratch import keep_workers_files
 
 Result: TypeAlias = tuple[int, Any]
 PATIENCE = 5.0
@@ -80,6 +81,7 @@ def _without_hangups() -> Iterator[None]:
 @contextmanager
 def _as_workers_need_it() -> Iterator[None]:
     """Let processes that are started here use one BLAS thread, and leave Ctrl-C to this one from the first."""
+    keep_workers_files()
     if hasattr(signal, "pthread_sigmask"):
         from multiprocessing import resource_tracker
 

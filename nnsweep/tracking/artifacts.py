@@ -5,7 +5,6 @@ A file that a run has left and that cannot be found any more is an error, and ne
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked
 from nnsweep.messages import visible
+from nnsweep.scratch import scratch_folder
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.places import local_folder, locate
@@ -122,11 +122,11 @@ def _fetched(store_uri: str, run: "Run", name: str, stack: contextlib.ExitStack)
 
     if local_folder(run.info.artifact_uri) is not None:
         return None
-    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    folder = stack.enter_context(scratch_folder())
     with explained(store_uri):
         files = get_artifact_repository(run.info.artifact_uri, tracking_uri=store_uri)
         there = name in [file.path for file in files.list_artifacts()]
-        return Path(files.download_artifacts(name, folder)) if there else None  # type: ignore[no-untyped-call]
+        return Path(files.download_artifacts(name, str(folder))) if there else None  # type: ignore[no-untyped-call]
 
 
 def _must_have(run: "Run", name: str) -> bool:

@@ -4,9 +4,7 @@ MLflow calls it a logged model. It is ready when all of it is there; one that wa
 """
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,6 +13,7 @@ from nnsweep.errors import DataError, StoreError
 from nnsweep.messages import visible
 from nnsweep.model.packed import PREPARATION, WEIGHTS, packed
 from nnsweep.model.predictor import Model
+from nnsweep.scratch import scratch_folder
 from nnsweep.tracking.artifacts import artifact
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.model_folder import save
@@ -91,8 +90,8 @@ def log(store: Store, run_id: str) -> str:
     model_id = logged(store, run_id)
     if model_id is None:
         model = model_of(store, run_id)
-        with _begun(store, run_id, model) as model_id, tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary) / NAME
+        with _begun(store, run_id, model) as model_id, scratch_folder() as temporary:
+            folder = temporary / NAME
             save(model, folder, run_id=run_id, model_id=model_id)
             with explained(store.uri):
                 client(store.uri).log_model_artifacts(model_id, str(folder))

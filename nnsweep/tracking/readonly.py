@@ -5,13 +5,13 @@ is copied, with its log, and the copy is opened for reading only. To read the fi
 (``immutable=1``) would be wrong as soon as its owner's next sweep writes to it.
 """
 
-import atexit
 import os
 import shutil
 import sqlite3
-import tempfile
 from contextlib import closing
 from pathlib import Path
+
+from nnsweep.scratch import keep_scratch_folder
 
 _copies: dict[Path, tuple[tuple[object, ...], Path]] = {}  # what the files were when they were copied, and the copy
 
@@ -79,8 +79,7 @@ def _signature(database: Path) -> tuple[object, ...]:
 
 def _copied(database: Path) -> Path:
     """Copy a store and its log, until both have stayed the same meanwhile; leave the copy without a log."""
-    folder = Path(tempfile.mkdtemp(prefix="nnsweep-")).resolve()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = keep_scratch_folder().resolve()
     copy = folder / "mlflow.db"
     for _ in range(5):
         before = _signature(database)
