@@ -17,7 +17,6 @@ VALUES = {
     "data.missing": ("drop", "mean", "most_frequent"),
     "data.rare": ("refuse", "drop", "other"),
     "data.quote": ("double", "single", "none"),
-    "data.unnamed": ("first", "last"),
     "hydra.mode": ("RUN", "MULTIRUN"),
 }
 """The values of settings that take one of a few words."""

@@ -244,6 +244,11 @@ def _checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.Da
     if ragged := [(line, cells) for line, cells in rows if len(cells) != n_columns]:
         if layout.header is not False and layout.unnamed is None and (cause := find_cause(*text)):
             raise DataError(f"{named(source)}, {cause}")
+        if layout.unnamed and all(len(cells) == n_columns - 1 for _, cells in rows):
+            raise DataError(
+                f"{named(source)}, line {rows[0][0]}: the header names all {n_columns - 1} cells of each row; leave "
+                f"data.unnamed={layout.unnamed} out"
+            )
         cut_off = ragged[-1][0] == last_line and not text.text.endswith(("\n", "\r"))
         first = "the first row has" if layout.header is False else "the header has"
         hints = (_hint(n_columns, cells, text.separator, cut_off and line == last_line) for line, cells in ragged)

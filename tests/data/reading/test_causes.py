@@ -106,6 +106,13 @@ def test_ragged_rows_below_a_good_header_are_told_line_by_line():
     ]
 
 
+def test_a_setting_that_does_not_fit_is_refused():
+    with pytest.raises(
+        DataError, match=r"line 2: the header names all 2 cells of each row; leave data\.unnamed=first out"
+    ):
+        read(b"a,b\n1,2\n3,4\n", "cats.csv", Layout(unnamed="first"))
+
+
 @pytest.mark.parametrize(
     ("header", "rows"),
     [
