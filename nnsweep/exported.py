@@ -4,6 +4,7 @@ The same question asked again gives the same table as long as the store has the 
 exported table keeps the question.
 """
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -53,6 +54,11 @@ class Asked:
     sort: tuple[str, ...] = ()
     sweep: str | None = None
     histories: bool = False
+
+    def question(self) -> str:
+        """Write the options that choose runs, as they are typed; empty if all are asked for."""
+        options = (("--sweep", self.sweep), ("--filter", self.filter))
+        return " ".join(f"{name} {shlex.quote(text)}" for name, text in options if text)
 
     @classmethod
     def of_plain(cls, values: Mapping[str, Any]) -> "Asked":

@@ -79,8 +79,7 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     """
     manifest = manifests.read(table)
     asked = Asked.of_plain(manifest.asked)
-    content = _content(table)
-    found = _grid(table, content, manifest.format)
+    content, found = read_table(table, manifest.format)
     store = existing(_address(manifest, uri), manifest.experiment)
     now = choose(reading.job_runs(store, asked.sweep), asked)
     runs = _still_there(store, manifest.runs)
@@ -103,6 +102,18 @@ def verify(table: Path, uri: str | None = None) -> Verified:
         cause = "the store was changed, and does not agree with itself"
     told = [*cells, *of_manifest, *of_store]
     return Verified(told, sum(map(len, found.rows)), len(kept), cause, _left_out(store, asked, now))
+
+
+def read_table(table: Path, format: str) -> tuple[bytes, Grid]:
+    """Read an exported table, as it lies there and as cells.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    content = _content(table)
+    return content, _grid(table, content, format)
 
 
 def _content(table: Path) -> bytes:
@@ -238,11 +249,9 @@ def _of_disagreements(store: Store, runs: list[Any], asked: Asked, cells: Sequen
 def _left_out(store: Store, asked: Asked, now: Answer) -> list[str]:
     """Say what the question of a table has left out."""
     lines = []
-    asks = [(name, text) for name, text in (("--sweep", asked.sweep), ("--filter", asked.filter)) if text]
-    if asks:
+    if made := asked.question():
         n_runs = len(reading.job_runs(store))
         n_left = n_runs - len(now.records)
-        made = " ".join(f"{name} {shlex.quote(text)}" for name, text in asks)
         lines.append(f"made with {made}: {n_left or 'none'} of the experiment's {n_runs} runs are left out")
     if asked.columns:
         made = shlex.quote(",".join(asked.columns))

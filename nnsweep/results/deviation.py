@@ -33,11 +33,11 @@ class Difference(NamedTuple):
     found: str = ""
     wanted: str = ""
 
-    def in_words(self) -> str:
-        """Say it in a line."""
+    def in_words(self, elsewhere: str = "in the store") -> str:
+        """Say it in a line, and where else the cell was looked for."""
         if self.told:
             return f"{self.what}: {self.told}"
-        return f"{self.what}: {self.column} is {_shown(self.found)} in the table, {_shown(self.wanted)} in the store"
+        return f"{self.what}: {self.column} is {_shown(self.found)} in the table, {_shown(self.wanted)} {elsewhere}"
 
 
 def _shown(text: str) -> str:
