@@ -67,7 +67,8 @@ def sweep(
     pandas.DataFrame
         One row a run, the best first: what `nnsweep.load_results` gives of this sweep, those of earlier sweeps whose
         results it has taken over included, and jobs that failed or diverged with their state and reason. Its ``attrs``
-        have ``sweep`` (the sweep's id), ``experiment`` and ``store`` (without passwords).
+        have ``sweep`` (the sweep's id), ``experiment`` and ``store`` (without passwords), and ``notes`` if some jobs
+        went without a setting that only others of the grid have.
         With `dry_run`, one row a job in the order of the grid: ``action`` (``run``, ``reuse`` or ``wait``) is what
         would be done, ``state`` that of an earlier run or ``new``.
 

@@ -107,15 +107,17 @@ class Belonging:
         list of lists of str
             The overrides of the jobs that are left.
         """
-        parted = [(job, self._mixture_of(job)) for job in jobs]
-        for job, mixture in parted:
-            for line in job:
-                self._look(line, mixture)
+        parted = [(job, self._choices_of(job)) for job in jobs]
+        distinct = dict.fromkeys((choices, line) for job, choices in parted for line in job)  # few, also of many jobs
+        for choices, line in distinct:
+            self._look(line, self._mixture(choices))
+        texts = {(choices, line): self._kept(line, self._mixture(choices)) for choices, line in distinct}
         left: list[list[str]] = []
         seen: set[tuple[str, ...]] = set()
-        for job, mixture in parted:
-            kept = [text for line in job if (text := self._kept(line, mixture))]
-            given = {self._key(text) for text in kept}
+        for job, choices in parted:
+            mixture = self._mixture(choices)
+            kept = [text for line in job if (text := texts[choices, line])]
+            given = {self._key(text) for text in kept} if mixture.resets else set()
             fitted = [*(text for key, text in mixture.resets.items() if key not in given), *kept]
             if len(kept) == len(job) or tuple(fitted) not in seen:
                 left.append(fitted)
@@ -148,8 +150,10 @@ class Belonging:
         parsed = self._compose.parse(text)
         return parsed.key_or_group if parsed else text
 
-    def _mixture_of(self, job: Sequence[Line]) -> _Mixture:
-        choices = tuple(line.text for line in job if self._compose.is_choice(line.text))
+    def _choices_of(self, job: Sequence[Line]) -> tuple[str, ...]:
+        return tuple(line.text for line in job if self._compose.is_choice(line.text))
+
+    def _mixture(self, choices: tuple[str, ...]) -> _Mixture:
         if choices not in self._mixtures:
             self._mixtures[choices] = self._mixed(choices)
         return self._mixtures[choices]
