@@ -14,6 +14,7 @@ from nnsweep.mlp.inputs import LARGE_SCALE
 from nnsweep.mlp.network import n_parameters
 from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.parts import Settings
+from nnsweep.sweep.written import column_name
 from nnsweep.tracking.record import Setting
 
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "data")
@@ -120,7 +121,7 @@ def run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], vary
     named = ("arch", "activation", "schedule", "seed", "data", *_PLACES)
     more = [override.lstrip("+").split("=", 1) for override in overrides if "=" in override]
     return told + "".join(
-        f"-{key.rpartition('.')[2]}={value[:40]}"
+        f"-{column_name(key.rpartition('.')[2])}={value[:40]}"
         for key, value in more
         if key in varying and key not in named and not key.startswith("arch.")
     )

@@ -325,7 +325,12 @@ def visits(tmp_path) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     ("form", "columns"),
-    [(str, None), (lambda day: day[5:7].lstrip("0"), None), (lambda day: f"{day} 10:00:30", {"when": "ignore"})],
+    [
+        (str, None),
+        (lambda day: day[5:7].lstrip("0"), None),
+        (lambda day: f"{day} 10:00:30", {"when": "ignore"}),
+        (lambda day: f"28.{day[5:7]}.{day[:4]}", None),
+    ],
 )
 def test_the_last_rows_by_time_are_tested(form, columns, visits, tmp_path):
     visits.assign(when=visits["when"].map(form)).to_csv(tmp_path / "visits.csv", index=False)
@@ -348,7 +353,8 @@ def test_a_column_that_divides_is_a_feature_if_asked(visits, tmp_path):
 @pytest.mark.parametrize(
     ("change", "settings", "told"),
     [
-        (lambda rows: rows.assign(when="1.4.2020"), {}, "line 2, column 1 .when.: '1.4.2020' cannot be ordered, it is"),
+        (lambda rows: rows.assign(when="soon"), {}, "line 2, column 1 .when.: 'soon' cannot be ordered, it is neither"),
+        (lambda rows: rows.assign(when="4/1/2020"), {}, "day and month cannot be told apart, as in '4/1/2020'; say wh"),
         (lambda rows: rows.assign(when=1), {}, "too few values differ to make a test part"),
         (lambda rows: rows.assign(when=(rows["age"] > 150).astype(int)), {}, "make a validation part"),
         (lambda rows: rows, {"fold": 1}, "data.split_by names the test rows already"),

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsweep.data.reading.advice import setting
 from nnsweep.data.reading.cell_texts import lacking, texts_of
 from nnsweep.data.reading.column import is_numeric
+from nnsweep.data.reading.dates import read_dates
 from nnsweep.data.reading.header import NUMBER
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.table_problems import named, shown, together
+from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,16 +41,32 @@ class Ordering(NamedTuple):
         return Ordering(self.column, self.ranks[rows], self.texts[rows])
 
 
-def ordering_of(raw: Raw, column: str) -> Ordering:
+def ordering_of(raw: Raw, column: str, date_format: str | None = None) -> Ordering:
     """Order the rows of a table by a column of numbers or of dates; rows without a value are among the first.
+
+    Parameters
+    ----------
+    raw : Raw
+        The table.
+    column : str
+        The column.
+    date_format : str, optional
+        How dates are written, where they do not show that themselves.
 
     Raises
     ------
     DataError
-        If a cell is neither a number nor a date such as 2020-12-31; all such cells together.
+        If a cell is neither a number nor a date such as 2020-12-31; all such cells together. If day and month cannot
+        be told apart.
     """
     texts = texts_of(raw.frame[column])
-    values = _values(raw.frame[column], texts)
+    values, other = _values(raw.frame[column], texts, date_format)
+    if other is not None and date_format is None:
+        first = next(text for text in texts.tolist() if text is not None)
+        raise DataError(
+            f"{named(raw.source)}: data.split_by={named(column)}: day and month cannot be told apart, as in "
+            f"{shown(first)}; say which comes first, as in {setting('data.date_format', other)}"
+        )
     is_wrong = lacking(values) & ~lacking(texts)
     if is_wrong.any():
         raise together(
@@ -64,14 +83,19 @@ def ordering_of(raw: Raw, column: str) -> Ordering:
     return Ordering(column, ranks, texts)
 
 
-def _values(series: "pd.Series[Any]", texts: NDArray[Any]) -> NDArray[Any]:
-    """Give numbers, or dates as numbers, (n_rows,); NaN or NaT for what is neither."""
+def _values(
+    series: "pd.Series[Any]", texts: NDArray[Any], date_format: str | None
+) -> tuple[NDArray[np.float64], str | None]:
+    """Give numbers, or days, (n_rows,), NaN for what is neither; and how else dates could be read."""
     import pandas as pd
 
     if is_numeric(series):
-        return pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan)
-    there = texts[~lacking(texts)].tolist()
-    if all(re.fullmatch(NUMBER, text) for text in there):
-        return np.array([np.nan if text is None else float(text) for text in texts.tolist()])
-    dates = pd.to_datetime(pd.Series(texts), format="ISO8601", utc=True, errors="coerce")
-    return dates.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+        return pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan), None
+    values, there = np.full(len(texts), np.nan), ~lacking(texts)
+    levels, places = np.unique(texts[there].astype(str), return_inverse=True)
+    if all(re.fullmatch(NUMBER, level) for level in levels):
+        values[there] = levels.astype(np.float64)[places]
+        return values, None
+    dates = read_dates(levels.tolist(), date_format)
+    values[there] = dates.days[places]
+    return values, dates.other

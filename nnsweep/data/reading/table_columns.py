@@ -144,7 +144,7 @@ def understand(
             key = "data.split" if raw.test is None else "data.test_path"
             raise DataError(f"{key} and data.split_by both say which rows are tested; leave one of them out")
     with _collecting(problems):
-        ordering = None if roles.split_by is None else ordering_of(raw, roles.split_by)
+        ordering = None if roles.split_by is None else ordering_of(raw, roles.split_by, cell_format.date_format)
     if roles.target is None:
         raise together(problems)
     unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
