@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from nnsweep.data import division, leaks
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
@@ -19,6 +20,8 @@ from nnsweep.data.preparation import Preparation, fitted
 from nnsweep.data.prepared import unseen
 from nnsweep.data.rare import without_rare
 from nnsweep.data.reading.advice import column_kind
+from nnsweep.data.reading.column import LARGEST
+from nnsweep.data.reading.dates import origin
 from nnsweep.data.reading.missing import Policy
 from nnsweep.data.reading.table_columns import Understood
 from nnsweep.data.reading.table_problems import listing, named, shown, together
@@ -74,8 +77,12 @@ def of_table(
     preparation = preparation.told_how(rows.written, rows.marks)
     with _about(rows.source):
         rows = replace(rows, told=[*rows.told, *_unseen(rows.frame, found, preparation)])
-    others = {part: preparation.transform(rows.frame.iloc[its]) for part, its in found.parts.items() if part != "train"}
-    return _made(name, rows, (labels, found, how), features={"train": X, **others}, preparation=preparation)
+    features = {
+        part: X if part == "train" else preparation.transform(rows.frame.iloc[its]) for part, its in found.parts.items()
+    }
+    for part, its in found.parts.items():
+        _refuse_overflow(features[part], its, rows)
+    return _made(name, rows, (labels, found, how), features=features, preparation=preparation)
 
 
 def _unseen(frame: "pd.DataFrame", found: Division, preparation: Preparation) -> Iterator[str]:
@@ -101,6 +108,21 @@ def _unseen(frame: "pd.DataFrame", found: Division, preparation: Preparation) ->
         raise together(sorted(problems))
     if told:
         yield f"categories that the training part does not have: {listing(sorted(told), len(told))}"
+
+
+def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: Understood) -> None:
+    """Refuse numbers of a part (n_samples, n_features) that standardising has brought beyond those of a network."""
+    numbers = [name for name, kind in rows.kinds.items() if kind == "number"]
+    block = X[:, : len(numbers)]
+    block = np.asarray(block.toarray() if isinstance(block, csr_array) else block)
+    wrong = np.argwhere(np.abs(block) > LARGEST)
+    if len(wrong) and rows.place is not None:
+        raise together(
+            f"{rows.place(int(rows.rows[its[row]]), origin(rows.written.get(numbers[column], {}), numbers[column]))}: "
+            f"{shown(rows.frame[numbers[column]].iloc[its[row]])} is beyond what a network can take beside the values "
+            f"of the training part; mend it, or {column_kind(numbers[column], 'ignore')}"
+            for row, column in wrong
+        )
 
 
 def of_texts(name: str, rows: Understood, how: Dividing, *, text: dict[str, Any], fit_together: bool) -> Dataset:

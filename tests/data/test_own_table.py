@@ -153,6 +153,34 @@ def test_rows_in_two_parts_are_counted(cats, made, tmp_path):
     assert (leak.n_same, leak.n_contrary, leak.n_rows) == (2, 1, 30)
 
 
+def test_a_number_that_overflows_beside_the_training_part_is_refused_with_its_place(cats, made, tmp_path):
+    cats["part"] = np.where(np.arange(120) < 30, "test", "train")
+    cats["weight"] = [1e35, *np.linspace(1, 2, 119) * 1e-9]
+    cats.to_csv(tmp_path / "cats.csv", index=False)
+    with pytest.raises(DataError, match=r"cats\.csv, line 2, column 3 \(weight\): '1e\+35' is beyond what a network"):
+        made(**ROLES, split="part")
+
+
+def test_a_date_and_a_unit_become_features_and_are_told_to_the_model(cats, made, tmp_path):
+    cats["born"] = [f"{day % 28 + 1}.{day % 12 + 1}.2024" for day in range(120)]
+    cats["weight"] = [f"{weight} kg" for weight in cats["weight"]]
+    cats.to_csv(tmp_path / "cats.csv", index=False)
+    columns = {"note": "ignore", "owner": "ignore", "born": "date", "weight": "number"}
+    data = made(columns=columns, missing={"number": "median", "category": "own"}, standardize=False)
+    written = {column["name"]: column.get("written") for column in data.preparation.values["columns"]}
+    assert written == {
+        "age": None,
+        "fur": None,
+        "weight": {"affix": "kg"},
+        **{
+            f"born ({part})": {"of": "born", "part": part, "format": "%d.%m.%Y"} for part in ("day", "month", "weekday")
+        },
+    }
+    days = pd.to_datetime(cats["born"], format="%d.%m.%Y").iloc[_train(cats)]
+    assert data.train.X[:, 3].tolist() == days.dt.month.tolist()
+    assert data.train.X[:, 4].tolist() == days.dt.day_of_week.tolist()
+
+
 @pytest.mark.parametrize(("missing", "fur"), [("mean", None), ("most_frequent", ""), ("drop", "")])
 def test_gaps_are_filled_from_the_training_part_or_left_out(cats, made, tmp_path, missing, fur):
     cats = cats.astype({"weight": object})

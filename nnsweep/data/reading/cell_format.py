@@ -69,10 +69,10 @@ class CellFormat:
         kept = self.values
         return (*(mark for mark in usual if mark not in kept), *(mark for mark in given if not _is_value(mark)))
 
-    def keep(self, mark: str) -> str:
-        """Write the setting, for a shell, that makes a value of a usual mark."""
+    def keep(self, *marks: str) -> str:
+        """Write the setting, for a shell, that makes values of usual marks."""
         given = ["null" if one is None else str(one) for one in self.missing_marks or ()]
-        texts = ", ".join(f'"{text}"' for text in (*given, f"{_NOT}{mark}"))
+        texts = ", ".join(f'"{text}"' for text in (*given, *(f"{_NOT}{mark}" for mark in marks)))
         return shlex.quote(f"data.missing_marks=[{texts}]")
 
     @property

@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def _number_name(level: str) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
 
 
-def check_classes(labels: NDArray[Any], *, source: str, target: str) -> list[str]:
+def check_classes(labels: NDArray[Any], *, source: str, target: str, lost: Sequence[str] = ()) -> list[str]:
     """Check that there is something to tell apart, and say what there is.
 
     Parameters
@@ -64,6 +65,8 @@ def check_classes(labels: NDArray[Any], *, source: str, target: str) -> list[str
         Names of classes.
     source, target : str
         What table and column to call them by.
+    lost : sequence of str
+        Lines about labels that were taken for missing ones, to be told if too few classes are left.
 
     Returns
     -------
@@ -78,7 +81,10 @@ def check_classes(labels: NDArray[Any], *, source: str, target: str) -> list[str
     sizes = Counter(labels.tolist())
     place = f"{named(source)}: label {named(target)}"
     if len(sizes) == 1:
-        raise DataError(f"{place}: all {len(labels):,} rows are {shown(labels[0])}; there must be two classes or more")
+        raise DataError(
+            f"{place}: all {len(labels):,} rows are {shown(labels[0])}; there must be two classes or more",
+            *(f"{place}: {line.removeprefix('WARNING: ')}" for line in lost),
+        )
     if len(sizes) > MOST_CLASSES or (len(labels) > _FEW_ROWS and 2 * len(sizes) > len(labels)):
         raise DataError(
             f"{place}: {len(sizes):,} different values in {len(labels):,} rows are no classes (at "

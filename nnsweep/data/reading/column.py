@@ -32,6 +32,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 _BEYOND_32 = "is beyond the numbers of 32 bits (3.4e38), in which networks are trained"
 _BEYOND_64 = "is beyond the numbers of 64 bits (1.8e308)"
+_TIME = "is a time"
 _PARTS_OF_DATES = "numbers of it (day, month, weekday)"
 _INFINITE = r"[+-]?[iI][nN][fF](?:[iI][nN][iI][tT][yY])?"
 _LEADING_ZERO = r"[+-]?0[0-9]"
@@ -178,7 +179,8 @@ def column_of(
         if numbers := _numbers(name, texts, cell_format, asked=asked == "number", written=written):
             return numbers
         if (misfits := _unasked_dates(texts)) and asked is None:
-            way_out = f"{column_kind(name, 'date')} makes {_PARTS_OF_DATES}, {OTHER_KINDS}"
+            parts = "a number of it (hour)" if {misfit.rule for misfit in misfits} == {_TIME} else _PARTS_OF_DATES
+            way_out = f"{column_kind(name, 'date')} makes {parts}, {OTHER_KINDS}"
             return Column(name, "date", texts.objects(), misfits, way_out)
         if _is_prose(texts):
             return _prose(name, series)
@@ -371,7 +373,7 @@ def _unasked_dates(texts: Texts) -> list[Misfit]:
         return []
     rows = np.flatnonzero(is_date)
     written = pc.take(texts.trimmed, rows).to_pylist()
-    kinds = ["is a time" if its else "is a date" for its in is_time[rows]]
+    kinds = [_TIME if its else "is a date" for its in is_time[rows]]
     return [Misfit(int(row), text, kind) for row, text, kind in zip(rows, written, kinds, strict=True)]
 
 

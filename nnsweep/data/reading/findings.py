@@ -61,8 +61,9 @@ def of_gaps(columns: Iterable[Column]) -> Iterator[str]:
 def of_lost_labels(cells: "pd.Series[Any]", labels: NDArray[Any], cell_format: CellFormat) -> Iterator[str]:
     """Warn if labels (n_rows,) that may be a class were taken for missing ones, and their rows left out."""
     lost = Counter(str(cell).strip() for cell in cells[lacking(labels)] if isinstance(cell, str) and cell.strip())
-    for text, count in lost.items():
-        yield f"WARNING: {count:,} rows without a label say {shown(text)}; if that is a class: {cell_format.keep(text)}"
+    if lost:
+        counts = ", ".join(f"{shown(text)} in {count:,} rows" for text, count in lost.most_common(MOST_LISTED))
+        yield f"WARNING: taken for missing labels: {counts}; if that is a class: {cell_format.keep(*lost)}"
 
 
 def of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator[str]:

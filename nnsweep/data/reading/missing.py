@@ -34,6 +34,7 @@ OWN = "(missing)"
 
 _WAYS: Mapping[str, tuple[str, ...]] = {kind: get_args(ways) for kind, ways in get_type_hints(Ways).items()}
 _MOST_COLUMNS = 8
+_MOST_MARKS = 5
 
 
 class Policy(NamedTuple):
@@ -168,11 +169,13 @@ def _problem(
     """Tell of a column's missing values; of those that are written out, as they may be values."""
     texts = raw.frame[name][is_missing].map(lambda cell: "" if cell is None or cell != cell else str(cell).strip())
     written = texts[texts != ""]
+    marks = [text for text in dict.fromkeys(written.tolist()) if text in MISSING][:_MOST_MARKS]
     row = int(written.index[0] if len(written) else texts.index[0])
     text, n_missing = (str(written.iloc[0]) if len(written) else ""), int(is_missing.sum())
     ways = [*ways_out]
-    if text in MISSING and text and not raw.has_nulls(name):
-        ways.append(f"{(cell_format or CellFormat()).keep(text)} if {shown(text)} is a value")
+    if marks:
+        values = f"{shown(text)} is a value" if marks == [text] else f"{', '.join(map(shown, marks))} are values"
+        ways.append(f"{(cell_format or CellFormat()).keep(*marks)} if {values}")
     place = raw.place(row, name)
     return f"{place}: {shown(text)} is a missing value, one of {n_missing:,} in the column; {'; or '.join(ways)}"
 

@@ -69,6 +69,8 @@ class Understood:
         How the cells of features are written, where that is not plain; see `nnsweep.data.reading.column.Column`.
     marks : tuple of str
         The texts that stand for a missing value.
+    place : callable or None
+        Says where a cell is, by its row in the raw table and its column.
     """
 
     frame: "pd.DataFrame"
@@ -84,6 +86,7 @@ class Understood:
     ordering: Ordering | None = None
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     marks: tuple[str, ...] = MISSING
+    place: Callable[[int, str], str] | None = None
 
 
 def understand(
@@ -157,8 +160,10 @@ def understand(
     with _collecting(problems):
         rows = rows_without(raw, features, special, policy, cell_format)
     labels = class_names(special[roles.target][rows])
-    with _collecting(problems):
-        told = check_classes(labels[~lacking(labels)], source=raw.source, target=roles.target)
+    lost = [*findings.of_lost_labels(raw.frame[roles.target], special[roles.target], cell_format)]
+    if policy.label == "drop" or not lost:  # else it is not known yet what the classes are
+        with _collecting(problems):
+            told = check_classes(labels[~lacking(labels)], source=raw.source, target=roles.target, lost=lost)
     taken = [part for column in features for part in column.taken(rows).features()] if not problems else features
     unused |= {column.name: why for column in taken if (why := left_out.constant(column))}
     taken = [column for column in taken if column.name not in unused]
@@ -172,7 +177,7 @@ def understand(
         *findings.of_columns(taken, roles, unused),
         *findings.of_missing(n_missing, policy, len(raw.frame) - len(rows)),
         *findings.of_gaps(features),
-        *findings.of_lost_labels(raw.frame[roles.target], special[roles.target], cell_format),
+        *lost,
     ]
     return Understood(
         frame=_frame(taken),
@@ -188,6 +193,7 @@ def understand(
         ordering=None if ordering is None else ordering.of(rows),
         written={column.name: column.written for column in taken if column.written},
         marks=cell_format.marks(),
+        place=raw.place,
     )
 
 

@@ -215,7 +215,7 @@ def test_missing_values_are_treated_by_kind():
 def test_a_lost_class_is_warned_of():
     given = raw(age=[str(17 * row % 11) for row in range(N)], y=numbers("None", "a", "b"))
     told = "\n".join(understand(given, target="y", missing="drop").told)
-    assert "WARNING: 4 rows without a label say 'None'; if that is a class: 'data.missing_marks=[\"not None\"]'" in told
+    assert "WARNING: taken for missing labels: 'None' in 4 rows; if that is a class: 'data.missing_marks=[" in told
 
 
 @pytest.mark.parametrize("ending", ["parquet", "feather", "jsonl", "arff"])
