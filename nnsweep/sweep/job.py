@@ -163,7 +163,9 @@ class Job(Recipe):
                     identity[group].pop(name, None)
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
 
-    def key(self, data_digest: str, numerics: int = NUMERICS_VERSION) -> str:
-        """Hash all that can change the result: identity, data and the version of the numerics."""
-        parts = {"job": self.identity(), "data": data_digest, "numerics": numerics}
+    def key(self, data_digest: str, numerics: int | None = None) -> str:
+        """Hash all that can change the result: identity, data and the version of the numerics, by default today's."""
+        parts = {"job": self.identity(), "data": data_digest, "numerics": NUMERICS_VERSION}
+        if numerics is not None:
+            parts["numerics"] = numerics
         return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
