@@ -101,17 +101,17 @@ def more_seeds(study: Study) -> list[str]:
     if math.isnan(fewest):
         return []
     far, own = study.number(max(abs(row["low"]), abs(row["high"]))), f"own {percent(study.confidence)} interval"
-    chance = "with a probability of 80 %"
+    chance, rival = "with a probability of 80 %", study.named(row["label"])
     if needed > MANY_SEEDS:
         so_many = "more than a thousand more seeds" if fewest > MANY_SEEDS else count(int(fewest), "more seed")
         return [
-            f"The difference to {row['label']} is at most {far} (its {own}): if it is that "
+            f"The difference to {rival} is at most {far} (its {own}): if it is that "
             f"much, {so_many} of each would show it {chance}; if it is less, it takes more."
         ]
     none = " and for no difference at all" if row["low"] < 0 < row["high"] else ""
     allows = f"; its {own}, {_span(study, row)}, allows for as few as {int(fewest):,}{none}" if fewest < needed else ""
     return [
-        f"If the true difference to {row['label']} is the observed {study.number(abs(row['difference']))}, "
+        f"If the true difference to {rival} is the observed {study.number(abs(row['difference']))}, "
         f"{count(int(needed), 'more seed')} of each would show it {chance}{allows}."
     ]
 

@@ -20,7 +20,7 @@ def sentences(study: Study) -> list[str]:
     noise = of_all.pop(RESIDUAL, 0.0)
     told = sorted(((term, part) for term, part in of_all.items() if term != TOTAL), key=lambda pair: -pair[1])
     large = [(term_words(term), percent(part)) for term, part in told if part >= LEAST_SHARE]
-    means = f"the means of all {study.kind}s" if study.repeats.units != study.repeats.axes else "all runs"
+    means = f"the means of all {study.kind}s" if study.is_averaged else "all runs"
     first = f"Of the variance of {study.words} between {means}, "
     residual = str(found.attrs["residual"])
     left = f"what {residual} differ by" if residual == f"{study.kind}s" else f"what is left ({residual})"

@@ -85,4 +85,7 @@ def _repeats(row: Row) -> str:
 
 
 def _mean(study: Study, row: Row) -> str:
-    return with_half(study.number(row["mean"]), study.number(row["half"]))
+    half = row["half"]
+    if isinstance(half, float):
+        half = min(half, 1.0)  # beyond that it says no more of an accuracy
+    return with_half(study.number(row["mean"]), study.number(half))

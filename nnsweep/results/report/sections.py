@@ -146,7 +146,7 @@ def _intervals(study: Study) -> list[str]:
     said = [f"The {of} interval of a mean is Student's{level}, from one value for each {kind}."]
     if k > 1:
         said.append(f"All {k:,} hold at once with {of} (Bonferroni), and so does that of the best, picked by its mean.")
-    if study.repeats.units != study.repeats.axes:
+    if study.is_averaged:
         inner = listed([KINDS[name] for name in study.repeats.axes if name not in study.repeats.units])
         said.append(f"Runs of one {kind} that differ in their {inner} are averaged first.")
     if study.repeats.overlap:

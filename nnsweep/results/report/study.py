@@ -103,6 +103,11 @@ class Study:
         return repeats_of(self.runs)
 
     @property
+    def is_averaged(self) -> bool:
+        """Whether several runs make one independent result, such as the seeds of a fold."""
+        return bool((self.configurations["n"] > self.configurations["n_units"]).any())
+
+    @property
     def kind(self) -> str:
         """What one independent result is called: seed, fold, split."""
         return self.repeats.kind
