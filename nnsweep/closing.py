@@ -3,6 +3,7 @@
 A store that is away is waited for; what could not be sent then is told with the command that sends it.
 """
 
+import contextlib
 import json
 import shlex
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnsweep.errors import ConfigError, StoreError, UserError
+from nnsweep.errors import ConfigError, FullDiskError, StoreError, UserError
 from nnsweep.files import whole_file
 from nnsweep.masking import masked
 from nnsweep.messages import warn
@@ -139,6 +140,12 @@ def _files(end: End, state: str) -> tuple[list[Path], str]:
 def _gone(end: End) -> str:
     """Tell of a store that was deleted meanwhile: SQLite writes on into the file that nobody can find any more."""
     database = sqlite.file_of(end.store.uri)
+    if not end.folder.exists():
+        lost = "" if database is None or database.exists() else ", and the store with it: nothing of the sweep is left"
+        return (
+            f"the sweep's folder {end.folder} was removed while the sweep was under way{lost}. The same command runs "
+            "again what is not in the store; start it in a folder that stays"
+        )
     if database is None or database.exists():
         return ""
     return _waits(end, len(end.records), StoreError(f"the store {database} has been deleted"))
@@ -156,8 +163,10 @@ def _sent(end: End) -> str:
             if time.monotonic() >= until:
                 return _waits(end, len(waiting), error)
             if not waited:
-                away = f"{'still ' if end.told_away else ''}away; waiting up to {end.patience:g} s for it"
-                print(f"nnsweep: the store is {away}", file=sys.stderr, flush=True)
+                away = f"the store is {'still ' if end.told_away else ''}away; waiting up to {end.patience:g} s for it"
+                full = f"there is no room for the store; waiting up to {end.patience:g} s for some"
+                told = full if isinstance(error, FullDiskError) else away
+                print(f"nnsweep: {told}", file=sys.stderr, flush=True)
             waited = True
             time.sleep(min(1.0, end.patience))
             continue
@@ -170,11 +179,14 @@ def _sent(end: End) -> str:
 def _waits(end: End, n_waiting: int, error: StoreError) -> str:
     sync = f"nnsweep sync {shlex.quote(str(_shown(end.folder)))}{where_in_words(end.store)}"
     what = f"{n_waiting} of {len(end.records)} results wait" if n_waiting else "The summary waits"
-    return f"{error}. {what} in {_shown(end.folder)}; when it is back: {sync}"
+    when = "when there is room" if isinstance(error, FullDiskError) else "when it is back"
+    return f"{error}. {what} in {_shown(end.folder)}; {when}: {sync}"
 
 
 def _shown(folder: Path) -> Path:
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
+        return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    return folder
 
 
 def _closed(end: End) -> None:

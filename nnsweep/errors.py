@@ -59,6 +59,10 @@ class StoreError(UserError):
     exit_code = 5
 
 
+class FullDiskError(StoreError):
+    """The tracking store finds no room on its disk."""
+
+
 def machines(error: BaseException) -> StoreError | None:
     """Say what the machine refuses: room, files, or its disk; None if an error is anything else.
 

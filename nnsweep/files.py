@@ -8,6 +8,7 @@ import os
 import platform
 import secrets
 import shutil
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -207,6 +208,44 @@ def settle_home() -> None:
         Path.home()
     except RuntimeError:
         os.environ["HOME"] = NO_HOME
+
+
+def check_place(place: str, named: str) -> None:
+    r"""Refuse a place with a control character in it, which the name of a file or folder can have and none should.
+
+    White space around it, such as the carriage return that a Windows file leaves in a variable, is none of it.
+
+    Parameters
+    ----------
+    place : str
+        An address, or the path of a file or folder.
+    named : str
+        The setting or variable that names it.
+
+    Raises
+    ------
+    ConfigError
+        If there is one.
+
+    Examples
+    --------
+    >>> check_place("sqlite:///mlflow.db\r", "MLFLOW_TRACKING_URI")
+    """
+    if any(unicodedata.category(char) == "Cc" for char in place.strip()):
+        raise ConfigError(f"{named}={visible(place.strip())}: holds a control character; type it anew")
+
+
+def place_of(variable: str) -> str:
+    """Give the place that a variable of the environment names; empty if it names none.
+
+    Raises
+    ------
+    ConfigError
+        As `check_place` does.
+    """
+    place = os.environ.get(variable, "").strip()
+    check_place(place, variable)
+    return place
 
 
 def nearest_folder(folder: Path) -> Path:

@@ -4,6 +4,7 @@ That is the table, pictures and what failed; it has no metric that a job's run h
 jobs in a chart.
 """
 
+import contextlib
 import functools
 import shlex
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from nnsweep.errors import ConfigError
-from nnsweep.masking import masked
+from nnsweep.masking import masked, without_credentials
 from nnsweep.messages import visible, warn
 from nnsweep.results.formats import write
 from nnsweep.results.frame import frame, varying
@@ -24,6 +25,7 @@ from nnsweep.tracking.artifacts import gather
 from nnsweep.tracking.links import chart_link, compare_link
 from nnsweep.tracking.reading import history
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.sqlite import file_of
 from nnsweep.tracking.store import Store, resolved_uri
 
 COMPARED = 10
@@ -49,8 +51,12 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
     """
     console = Console(highlight=False)
     console.print(table(_marked(records, sweep), width=console.width))
+    database = file_of(store.uri)
+    if database is not None and not database.exists():  # deleted meanwhile: there is nowhere to look further
+        console.print(f"\n{_counted(records)}")
+        return
     where = where_in_words(store)
-    ui = store.uri if store.uri.startswith("http") else f"nnsweep ui{where}"
+    ui = without_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
     best = _best_ids(records)
     reused = best[:LINKED] if any(record.sweep != sweep for record in records) else ()
     which = f"{shlex.quote(store.experiment)} --sweep {shlex.quote(sweep)}"
@@ -71,7 +77,10 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
 
 def where_in_words(store: Store) -> str:
     """Give the option that names a store to a command, if it is not the one that is meant without it."""
-    return "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {shlex.quote(masked(store.uri))}"
+    named = without_credentials(store.uri) if store.uri.startswith("http") else store.uri
+    with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
+        return "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {shlex.quote(masked(named))}"
+    return f" --uri {shlex.quote(masked(named))}"
 
 
 def _marked(records: Sequence[RunRecord], sweep: str) -> pd.DataFrame:

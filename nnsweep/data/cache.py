@@ -19,7 +19,7 @@ from nnsweep import __version__
 from nnsweep.data import mapped
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import ConfigError
-from nnsweep.files import expand_home, remove_left, temporary_folder
+from nnsweep.files import expand_home, place_of, remove_left, temporary_folder
 
 FORMAT = 2
 """Of the entries, and of the way they are prepared: an entry of another one is not looked at."""
@@ -67,8 +67,8 @@ def cache_folder() -> Path | None:
     Path or None
         The folder, which may not be there yet; None if it is somebody else's, or if there is no place for one.
     """
+    own, users = place_of("NNSWEEP_CACHE"), place_of("XDG_CACHE_HOME")
     with contextlib.suppress(OSError, ValueError, ConfigError):
-        own, users = os.environ.get("NNSWEEP_CACHE"), os.environ.get("XDG_CACHE_HOME")
         folder = Path(expand_home(own)) if own else Path(expand_home(users or "~/.cache"), "nnsweep")
         about = folder.stat() if folder.exists() else None
         if about is None or (about.st_uid == os.geteuid() and stat.S_ISDIR(about.st_mode)):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from nnsweep.data.fetching import impatient
 from nnsweep.errors import DataError
-from nnsweep.files import expand_home
+from nnsweep.files import expand_home, place_of
 from nnsweep.mlp.arrays import IntArray
 from nnsweep.scratch import scratch_folder
 
@@ -77,7 +77,7 @@ def corpus_file(home: str | None) -> Path:
     DataError
         If it is neither there nor to be had.
     """
-    folder = Path(expand_home(home or os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
+    folder = Path(expand_home(home or place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
     if not os.path.exists(folder / CACHE_FILE):
         _download(folder)
     return folder / CACHE_FILE

@@ -26,7 +26,7 @@ from nnsweep.data.reading.table_columns import understand
 from nnsweep.data.reading.table_problems import shown
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
-from nnsweep.files import expand_home
+from nnsweep.files import expand_home, place_of
 from nnsweep.mlp.ranges import Count, extended, ranged
 
 _NAME = r"(?!\.)[\w.,()+-]{1,200}"  # it becomes a part of an address, and of a file's path
@@ -98,7 +98,7 @@ def _fetched(dataset: str, version: int, home: str | None) -> tuple[Raw, str | N
     """Fetch a table, or take it from scikit-learn's cache; give the column of labels, too, if there is one."""
     from sklearn.datasets import fetch_openml
 
-    folder = Path(expand_home(home or os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
+    folder = Path(expand_home(home or place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
     asked = f"data.dataset={shown(dataset)} data.version={version}"
     if not re.fullmatch(_NAME, dataset):
         raise DataError(f"{asked}: no data set of OpenML's has such a name; look it up at https://www.openml.org")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nnsweep.doctor.finding import Finding, counted, size
 from nnsweep.errors import DataError, DifferenceError, StoreError
-from nnsweep.files import expand_home, nearest_folder
+from nnsweep.files import expand_home, nearest_folder, place_of
 
 SAMPLE = 20
 """Runs that are looked at closely."""
@@ -116,7 +116,7 @@ def corpus() -> Iterator[Finding]:
     """Look for the 20 newsgroups."""
     from nnsweep.data.corpus import CACHE_FILE
 
-    file = Path(expand_home(os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data")) / CACHE_FILE
+    file = Path(expand_home(place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data")) / CACHE_FILE
     nearest = nearest_folder(file.parent.absolute())
     if not file.exists() and not os.access(nearest, os.W_OK | os.X_OK):
         says = f"not there, and {file.parent} cannot be made"

@@ -5,6 +5,7 @@ own process watches for it, and says in a line that the store is away, and in an
 """
 
 import contextlib
+import shutil
 import sys
 import threading
 import time
@@ -14,11 +15,15 @@ from pathlib import Path
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.sweep.place import Place
+from nnsweep.tracking import sqlite
+from nnsweep.tracking.causes import is_full
 from nnsweep.tracking.client import heard
 
 MARK = ".away"
 LOOKS_EVERY = 0.3
 """Seconds."""
+NO_ROOM = 65536
+"""Bytes: with fewer, a disk is called full."""
 TOLD_EVERY = 60.0
 """Seconds between two lines about a store that goes again and again."""
 
@@ -34,16 +39,16 @@ def noted(place: Place, uri: str) -> Iterator[None]:
     if sweep is None:
         yield
         return
-    with heard(lambda asked, said: note(sweep, is_away=bool(said)) if asked == uri else None):
+    with heard(lambda asked, said: note(sweep, is_away=bool(said), said=said) if asked == uri else None):
         yield
 
 
-def note(sweep: Path, *, is_away: bool) -> None:
-    """Leave the mark, or take it away; a disk that is full costs no more than a line."""
+def note(sweep: Path, *, is_away: bool, said: str = "") -> None:
+    """Leave the mark, with what the store has said, or take it away; a disk that is full costs no more than a line."""
     mark = sweep / MARK
     with contextlib.suppress(OSError):
         if is_away != mark.exists():
-            mark.touch() if is_away else mark.unlink(missing_ok=True)
+            mark.write_text(said, encoding="utf-8", errors="replace") if is_away else mark.unlink(missing_ok=True)
 
 
 class Told:
@@ -63,7 +68,7 @@ class Told:
     """
 
     def __init__(self, sweep: Path, uri: str) -> None:
-        self._mark, self._uri = sweep / MARK, visible(masked(uri))
+        self._mark, self._address, self._uri = sweep / MARK, uri, visible(masked(uri))
         self._next = 0.0
         self.is_away = False
 
@@ -74,11 +79,24 @@ class Told:
             return
         if away:
             self._next = time.monotonic() + TOLD_EVERY
-            told = "is away; the sweep goes on, and records are kept in the jobs' folders"
+            why = f"cannot be written: {cause}" if (cause := self._cause()) else "is away"
+            told = f"{why}; the sweep goes on, and records are kept in the jobs' folders"
         else:
             told = "is back; records that wait in their folders are sent at the end of the sweep"
         self.is_away = away
         print(f"nnsweep: the store {self._uri} {told}", file=sys.stderr, flush=True)
+
+    def _cause(self) -> str:
+        """Say why nothing can be written to a store in a file; empty if it is somewhere else, and may be away."""
+        database = sqlite.file_of(self._address)
+        if database is None:
+            return ""
+        with contextlib.suppress(OSError):
+            said = self._mark.read_text(encoding="utf-8", errors="replace")
+            if is_full(said) or shutil.disk_usage(database.parent).free < NO_ROOM:
+                return f"the disk of {visible(str(database.parent))} is full"
+            return visible(said)
+        return ""
 
 
 @contextlib.contextmanager

@@ -39,12 +39,16 @@ Models: TypeAlias = Literal["best", "all", "none"]
 """Which runs of a sweep get a model that MLflow can load and serve."""
 
 
+def _tidied(place: str | None) -> str | None:
+    return place and place.strip()
+
+
 class Tracking(Settings):
     """Where a run is recorded, and how much of it."""
 
     uri: str | None = None
     experiment: str = "nnsweep"
-    artifact_root: str | None = None
+    artifact_root: Annotated[str | None, AfterValidator(_tidied)] = None
     max_points: Annotated[int, within(Range(ge=4))] = 400
     pictures: bool | None = None
     models: Models = "best"

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakSet
 
-from nnsweep.errors import StoreError
+from nnsweep.errors import FullDiskError, StoreError
 from nnsweep.masking import masked
 from nnsweep.messages import is_broken
+from nnsweep.tracking.causes import CHECK, in_words, is_full, way_out
 from nnsweep.tracking.readonly import are_outdated, protect, readable
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ _ENVIRONMENT = {
     "PGCONNECT_TIMEOUT": "10",
 }
 _SAID = 300
-_CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
-_BROKEN_DISK = "Its disk is full, read-only or broken; mend that, or choose another tracking.uri"
-_READ_ONLY = "It may only be read; copy its folder, and name the copy"
 AWAY_SECONDS = 5.0
 """How long a store that did not answer is not asked again: every call would wait for it."""
 
@@ -134,7 +132,7 @@ def explained(uri: str) -> Iterator[None]:
 
     until, last = _away.get(uri, (0.0, ""))
     if time.monotonic() < until:
-        raise StoreError(f"the store {masked(uri)} did not answer a moment ago ({last}). {_CHECK}")
+        raise StoreError(f"the store {masked(uri)} did not answer a moment ago ({last}). {CHECK}")
     try:
         yield
         _tell(uri, "")
@@ -143,7 +141,7 @@ def explained(uri: str) -> Iterator[None]:
             f"the store {masked(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
-        said, silent = masked(_said(error))[:_SAID], _did_not_answer(error)
+        said, silent = masked(in_words(_said(error)))[:_SAID], _did_not_answer(error)
         if silent:
             _away[uri] = time.monotonic() + AWAY_SECONDS, said
         _tell(uri, said if silent else "")
@@ -152,9 +150,8 @@ def explained(uri: str) -> Iterator[None]:
                 f"the store {masked(uri)} was made by an older MLflow. "
                 f"Copy it, then run: mlflow db upgrade {masked(uri)}"
             ) from error
-        hint = _BROKEN_DISK if "unable to open database file" in said else _CHECK
-        hint = _READ_ONLY if "readonly database" in said else hint
-        raise StoreError(f"the store {masked(uri)} cannot be used ({said}). {hint}") from error
+        kind = FullDiskError if is_full(str(error)) else StoreError
+        raise kind(f"the store {masked(uri)} cannot be used ({said}). {way_out(uri, str(error))}") from error
 
 
 def equal(name: str, text: str) -> list[str]:

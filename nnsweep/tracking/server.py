@@ -1,5 +1,6 @@
 """Asking a store for the first time: it may be gone, slow or something else entirely, and is never waited for long."""
 
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked, without_credentials
+from nnsweep.tracking.causes import CHECK, way_out
 from nnsweep.tracking.client import client, explained
 
 ANSWER_SECONDS = 9.0
@@ -64,16 +66,21 @@ def _answer(uri: str, ask: Callable[[], T], answer: Future[T]) -> None:
 
 def _require(uri: str) -> None:
     try:
-        with urllib.request.urlopen(f"{without_credentials(uri).rstrip('/')}/health", timeout=5) as health:
+        opener = urllib.request.build_opener()  # urlopen's would know the proxies of its first call
+        with opener.open(f"{without_credentials(uri).rstrip('/')}/health", timeout=5) as health:
             health.read(64)
     except urllib.error.HTTPError:
         return  # somebody answers; what mlflow makes of it is told when it is asked
     except (OSError, ValueError, HTTPException) as error:
-        raise _silent(uri, str(error).strip()) from error
+        if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
+            return  # mlflow has settings of its own for that
+        raise _silent(
+            uri, f"{type(error).__name__}: {error}" if isinstance(error, HTTPException) else str(error)
+        ) from error
 
 
 def _silent(uri: str, said: str) -> StoreError:
     kind = "server" if is_server(uri) else "database"
-    return StoreError(
-        f"the tracking {kind} {masked(uri)} does not answer ({said}). Start it, or choose another tracking.uri"
-    )
+    cause = way_out(uri, said)
+    what_to_do = "Start it, or choose another tracking.uri" if cause == CHECK else cause
+    return StoreError(f"the tracking {kind} {masked(uri)} does not answer ({' '.join(said.split())}). {what_to_do}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.files import expand_home, is_nameable, nearest_folder
+from nnsweep.files import check_place, expand_home, is_nameable, nearest_folder
 from nnsweep.masking import masked
 from nnsweep.tracking import places, sqlite
 from nnsweep.tracking.client import client, explained, reconnect
@@ -82,8 +82,10 @@ def resolved_uri(uri: str | None, folder: Path) -> str:
     >>> resolved_uri("sqlite:///runs/mlflow.db", Path("/study"))
     'sqlite:////study/runs/mlflow.db'
     """
-    chosen = expand_home(uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{sqlite.SCHEME}mlflow.db")
     named = "tracking.uri" if uri or "MLFLOW_TRACKING_URI" not in os.environ else "MLFLOW_TRACKING_URI"
+    given = uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
+    check_place(masked(given), named)
+    chosen = expand_home(given.strip() or f"{sqlite.SCHEME}mlflow.db")
     if database := sqlite.file_of(chosen):
         return sqlite.uri_of(folder / database)
     if re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://\S+$", chosen):
@@ -194,6 +196,7 @@ def check(uri: str, artifact_root: str | None = None) -> None:
 
 
 def _check_artifacts(root: str) -> None:
+    check_place(root, "tracking.artifact_root")
     scheme, separator, _ = root.partition("://")
     if separator and scheme != "file":
         if scheme not in _ARTIFACT_SCHEMES:

@@ -138,3 +138,30 @@ def test_the_answer_comes_back(start):
 )
 def test_a_server_is_known_by_its_scheme(uri: str, is_one: bool):
     assert server.is_server(uri) is is_one
+
+
+def forbids(handler: BaseHTTPRequestHandler) -> None:
+    page(handler, 403)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (refuses, "it answers 401 Unauthorized"),
+        (refuses, "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+        (forbids, "it answers 403 Forbidden"),
+        (fails, "it answers 500 Internal Server Error"),
+        (speaks_otherwise, "Something else than an MLflow server answers there"),
+    ],
+)
+def test_a_refusal_names_its_cause(answer, told, start):
+    assert told in refusal(start(answer), existing)[0]
+
+
+def test_a_dead_proxy_is_named(start, nobody, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", nobody)
+    problem, _ = refusal(start(page), existing)
+    assert f"It is asked through the proxy {nobody} (http_proxy); if it needs none, set no_proxy=127.0.0.1" in problem
+    assert "Start it" not in problem

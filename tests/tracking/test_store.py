@@ -165,3 +165,22 @@ def test_an_experiment_that_is_deleted_is_told_before_it_would_be_refused(store:
     client(store.uri).delete_experiment(store.experiment_id)
     with pytest.raises(ConfigError, match=f"mlflow experiments restore --experiment-id {store.experiment_id}$"):
         if_there(store.uri, "study")
+
+
+@pytest.mark.parametrize("address", ["sqlite:///mlflow.db\r", " sqlite:///mlflow.db\n", "\tsqlite:///mlflow.db "])
+def test_white_space_around_an_address_is_none_of_it(address, tmp_path, monkeypatch):
+    assert resolved_uri(address, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert resolved_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_an_address_of_white_space_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "\r\n")
+    assert resolved_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_a_control_character_in_an_address_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hush@host/a\rb")
+    with pytest.raises(ConfigError) as told:
+        resolved_uri(None, tmp_path)
+    assert str(told.value) == r"MLFLOW_TRACKING_URI=http://***@host/a\rb: holds a control character; type it anew"
