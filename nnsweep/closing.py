@@ -20,6 +20,7 @@ from nnsweep.results.frame import frame
 from nnsweep.results.ranking import ranked
 from nnsweep.summary import described, n_finished, pictures_of, tables, where_in_words
 from nnsweep.sweep import sending
+from nnsweep.sweep.folder import RECORD
 from nnsweep.sweep.job import Models
 from nnsweep.sweep.settle import closed
 from nnsweep.tracking import model as models
@@ -137,18 +138,26 @@ def _files(end: End, state: str) -> tuple[list[Path], str]:
         return [], str(error)
 
 
+def removed(end: End) -> str:
+    """Tell of a sweep whose records were removed from its folder meanwhile; empty if they are there."""
+    database = sqlite.file_of(end.store.uri)
+    is_lost = database is not None and not database.exists()
+    if any(end.folder.glob(f"**/{RECORD}")) or (end.folder.exists() and not is_lost):
+        return ""
+    more = f", and the store {database} with it: nothing of the sweep is left" if is_lost else ""
+    return (
+        f"what the sweep wrote to {end.folder} was removed while it was under way{more}. "
+        "The same command runs again what is lost; start it in a folder that stays"
+    )
+
+
 def _gone(end: End) -> str:
     """Tell of a store that was deleted meanwhile: SQLite writes on into the file that nobody can find any more."""
     database = sqlite.file_of(end.store.uri)
-    if not end.folder.exists():
-        lost = "" if database is None or database.exists() else ", and the store with it: nothing of the sweep is left"
-        return (
-            f"the sweep's folder {end.folder} was removed while the sweep was under way{lost}. The same command runs "
-            "again what is not in the store; start it in a folder that stays"
-        )
     if database is None or database.exists():
         return ""
-    return _waits(end, len(end.records), StoreError(f"the store {database} has been deleted"))
+    n_kept = len([*end.folder.glob(f"**/{RECORD}")])
+    return _waits(end, n_kept, StoreError(f"the store {database} has been deleted"))
 
 
 def _sent(end: End) -> str:

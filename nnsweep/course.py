@@ -15,7 +15,7 @@ from typing import TypeAlias
 from nnsweep import closing, interruption, introduction, preview, summary
 from nnsweep.data.load import OWN
 from nnsweep.distinct import distinct
-from nnsweep.errors import ConfigError, StoreError, UserError
+from nnsweep.errors import ConfigError, StoreError, UserError, machines
 from nnsweep.files import whole_file
 from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import warn
@@ -306,8 +306,10 @@ def _outcome(course: _Course) -> Outcome:
 
 def _recorded(course: _Course, end: closing.End) -> str:
     """Leave the summary in the store; give what the user must know if that could not be."""
+    if removed := closing.removed(end):
+        return removed
     try:
         problem: str = course.crew.call(functools.partial(closing.close, end))
         return problem
     except (UserError, OSError) as error:
-        return str(error)
+        return str(machines(error) or error)

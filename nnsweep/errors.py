@@ -5,6 +5,7 @@ nnsweep and ends with exit code 1 and its traceback.
 """
 
 import errno
+import os
 
 _DISK = "make room on the disk, or choose another one"
 _BROKEN = "the disk is read-only or broken; choose another one"
@@ -63,6 +64,18 @@ class FullDiskError(StoreError):
     """The tracking store finds no room on its disk."""
 
 
+def remedy(error: OSError) -> str | None:
+    """Say what is to be done about what the machine refuses; None if an error is anything else."""
+    return _REFUSALS.get(error.errno or 0)
+
+
+def _has_working_folder() -> bool:
+    try:
+        return bool(os.getcwd())
+    except FileNotFoundError:
+        return False
+
+
 def machines(error: BaseException) -> StoreError | None:
     """Say what the machine refuses: room, files, or its disk; None if an error is anything else.
 
@@ -77,7 +90,9 @@ def machines(error: BaseException) -> StoreError | None:
     multirun: Too many open files; allow more open files: ulimit -n 1024. The same command goes on where this one ended
     >>> machines(OSError(errno.ENOENT, "No such file or directory"))
     """
-    way_out = _REFUSALS.get(error.errno or 0) if isinstance(error, OSError) else None
+    if isinstance(error, FileNotFoundError) and not _has_working_folder():
+        return StoreError("the working folder is gone; go to one that stays, and run the same command again")
+    way_out = remedy(error) if isinstance(error, OSError) else None
     if not isinstance(error, OSError) or way_out is None:
         return None
     place = f"{error.filename}: " if error.filename else ""

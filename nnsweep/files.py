@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from nnsweep.errors import ConfigError
+from nnsweep.errors import ConfigError, remedy
 from nnsweep.messages import visible
 
 NO_HOME = os.devnull
@@ -79,7 +79,8 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             os.fsync(handle.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        raise _refusal(target, f"{error.strerror or type(error).__name__}; choose another file") from error
+        way_out = remedy(error) or "choose another file"
+        raise _refusal(target, f"{error.strerror or type(error).__name__}; {way_out}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -80,11 +80,14 @@ def test_heavy_libraries_are_imported_late(module, absent):
 
 
 def is_text_without_encoding(call: ast.Call) -> bool:
+    """Tell whether a call opens a text file without naming its encoding; archives have an `open` of their own."""
+    is_method = isinstance(call.func, ast.Attribute)
     named = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    modes = [argument.value for argument in call.args[-1:] if isinstance(argument, ast.Constant)]
-    is_text = named in ("read_text", "write_text") or (named == "open" and not any("b" in str(mode) for mode in modes))
-    foreign = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") in ("os", "gzip")
-    return is_text and not foreign and not any(keyword.arg == "encoding" for keyword in call.keywords)
+    given = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+    modes = [value for value in given if isinstance(value, str) and set(value) <= set("rwaxbt+")]
+    is_open = named == "open" and (bool(modes) or not is_method) and not any("b" in mode for mode in modes)
+    is_text = named in ("read_text", "write_text") or is_open
+    return is_text and not any(keyword.arg == "encoding" for keyword in call.keywords)
 
 
 def test_every_text_file_names_its_encoding():

@@ -4,7 +4,6 @@ Hydra's other launchers are crews too, whose ways are their own.
 """
 
 import functools
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -201,7 +200,9 @@ def _run(run: RunStack, data: Mapping[str, Path], tasks: Sequence[Task]) -> Sequ
 
 def _returned(task: Task, outcome: Any) -> JobReturn:
     failed = isinstance(outcome, BaseException)
-    told = JobReturn(overrides=[*task.overrides], working_dir=os.getcwd(), task_name=task.log.removesuffix(".log"))
+    told = JobReturn(
+        overrides=[*task.overrides], working_dir=str(task.place.folder), task_name=task.log.removesuffix(".log")
+    )
     told.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
     told.return_value = outcome
     return told
