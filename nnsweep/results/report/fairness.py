@@ -41,7 +41,6 @@ def section(study: Study) -> Section | None:
         "intervals, simultaneous for all that were tried.",
         frame=found.table,
         columns=tuple(columns),
-        best=frozenset({0}),
     )
     points = tuple(as_sentence(line) for line in (*found.notes, *_warnings(found)))
     return Section(name="fair", heading="Each at its own best setting", points=points, tables=(table,))
