@@ -63,7 +63,7 @@ def run(capfd, monkeypatch):
 def a_run(swept) -> str:
     """Give the id of one of the runs."""
     with closing(sqlite3.connect(swept / "mlflow.db")) as connection:
-        return str(connection.execute("SELECT run_uuid FROM runs WHERE name LIKE '32-%'").fetchone()[0])
+        return str(connection.execute("SELECT run_uuid FROM runs WHERE name LIKE '%32-relu%'").fetchone()[0])
 
 
 COMMANDS = {
