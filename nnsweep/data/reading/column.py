@@ -264,12 +264,14 @@ def _numbers(
     name: str, texts: Texts, cell_format: CellFormat, *, asked: bool, written: Mapping[str, Any] | None
 ) -> Column | None:
     """Read a column as numbers; None if it is not meant as such."""
+    import pyarrow.compute as pc
+
     usual = Notation.of(cell_format)
     if written is not None:
         notation = Notation(**{key: written[key] for key in Notation._fields if key in written})
         return _read(name, _Cells.of(texts, notation.affix), notation, written=written)
     plain = numerals.is_plain(texts.trimmed, usual)
-    is_code = as_mask(_matches(texts.trimmed, f"{_LEADING_ZERO}.*")).any() and not asked
+    is_code = not asked and pc.any(pc.match_substring_regex(texts.trimmed, f"^{_LEADING_ZERO}")).as_py()
     if plain.any() and not is_code and (plain | texts.is_missing).all():
         return _read_plain(name, texts, usual)
     cells = _Cells.of(texts)
