@@ -14,6 +14,7 @@ from hydra._internal.utils import get_args_parser
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
 from nnsweep.masking import has_credentials
+from nnsweep.messages import shortened, visible
 from nnsweep.sweep.quoting import as_typed
 
 
@@ -63,6 +64,8 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     """
     own, rest = _own_configurations(_without_passwords(arguments))
     overrides = _overrides(rest)
+    if holding := [key for override in overrides if "\0" in (key := override.partition("=")[0])]:
+        raise ConfigError(*(f"{shortened(visible(key))}: holds a NUL, which no key can have" for key in holding))
     options = _without(rest, overrides)
     lines = _quoted_rules([as_typed(line) for argument in overrides for line in _added(argument)])
     return CommandLine(own=own, options=options, overrides=lines)

@@ -8,15 +8,19 @@ import traceback
 from pathlib import Path
 
 import hydra
+import omegaconf
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep.errors import UserError
 from nnsweep.masking import masked
-from nnsweep.messages import visible
+from nnsweep.messages import shortened, visible
 from nnsweep.sweep.composing import absent_plugin, told
 
 USAGE = 2
+_READERS = {Path(package.__file__).parent for package in (hydra, omegaconf)}
+_UNREADABLE = (ValueError, TypeError, AssertionError, AttributeError, LookupError, RecursionError, OSError)
+"""What these raise at a command line that they cannot read, and have no word for."""
 
 
 def refused(error: Exception) -> int:
@@ -57,6 +61,8 @@ def problems(error: Exception) -> tuple[str, ...] | None:
     if isinstance(error, UserWarning) and "hydra.searchpath" in str(error):
         return (f"hydra.searchpath: {str(error).partition(', ')[2]}",)
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
-    if isinstance(error, ValueError) and Path(hydra.__file__).parent in Path(raised_in).parents:
-        return (f"{error} (in: {masked(' '.join(sys.argv[1:]))})",)  # it does not say which argument it means
+    if isinstance(error, _UNREADABLE) and _READERS & {*Path(raised_in).parents}:
+        said = f"{type(error).__name__}: {error}".removeprefix("ValueError: ").removesuffix(": ")
+        given = masked(" ".join(map(shortened, sys.argv[1:])))  # it does not say which argument it means
+        return (f"{shortened(said)} (in: {given}); settings are written key=value",)
     return None

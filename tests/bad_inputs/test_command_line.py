@@ -19,6 +19,8 @@ BAD = [
     ),
     ("a key without a value", "seed", "seed: there is no such command"),
     ("nothing in quotes", "", "cannot be read"),
+    ("a key with a NUL", "a\0b=1", "a\\x00b: holds a NUL"),
+    ("a group without a name", "+@=", "+@="),
     ("an unknown option", "--nosuch", "--nosuch"),
     ("an unknown short option", "-x", "-x"),
     ("an unknown way to show", ["--cfg", "x"], "--cfg"),

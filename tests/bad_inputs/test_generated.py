@@ -226,7 +226,7 @@ def damaged_manifest(content: bytes, draw: random.Random) -> bytes:
     return json.dumps(read).encode()
 
 
-@pieces("override", 30)
+@pieces("override", 25)
 def test_any_command_line_is_planned_or_refused(sort, first, last, study, monkeypatch, capfd):
     wrong = {}
     for number in range(first, last):
@@ -239,7 +239,7 @@ def test_any_command_line_is_planned_or_refused(sort, first, last, study, monkey
     assert wrong == {}
 
 
-@pieces("tree", 30)
+@pieces("tree", 15)
 def test_any_configuration_of_ones_own_is_planned_or_refused(sort, first, last, study, monkeypatch, capfd):
     file = study / "mine" / "arch" / "odd.yaml"
     file.parent.mkdir(parents=True)
