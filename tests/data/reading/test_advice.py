@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nnsweep.data.reading.advice import column_kind, setting
 from nnsweep.messages import is_broken, visible
-from nnsweep.sweep.arguments import prepared
+from nnsweep.sweep.arguments import read_command_line
 from nnsweep.sweep.written import COLUMNS, column_key, column_name, overrides
 
 NAMES = st.text(min_size=1, max_size=12).map(str.strip).filter(lambda name: name and not is_broken(name))
@@ -14,7 +14,7 @@ NAMES = st.text(min_size=1, max_size=12).map(str.strip).filter(lambda name: name
 
 def read(argument: str) -> tuple[str, str]:
     """Give the name and the kind that an argument leads to."""
-    _, (line,) = prepared([argument])
+    (line,) = read_command_line([argument]).overrides
     key, _, kind = line.partition("=")
     return column_name(key.removeprefix(f"++{COLUMNS}")), kind
 
@@ -25,7 +25,7 @@ def test_the_kind_of_any_column_can_be_given(name):
     assert read(f"data.columns.{name}=ignore") == (name, "ignore")
     key = column_key(name)
     assert read(f"{key}=ignore") == (name, "ignore")  # what has been prepared stays
-    (line,) = prepared(overrides({"data__columns": {name: "category", "other": "text"}}))[1][:1]
+    (line,) = read_command_line(overrides({"data__columns": {name: "category", "other": "text"}})).overrides[:1]
     if "{" not in line:
         assert column_name(line.removeprefix(f"++{COLUMNS}").partition("=")[0]) == name
 
