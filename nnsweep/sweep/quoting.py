@@ -16,7 +16,8 @@ from nnsweep.files import expand_home
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,()\[\]{}'"]+""")
 _READ = re.compile(r"[+-]?(?:[\d_.]+(?:e[+-]?\d*)?|inf|nan)|true|false|null", re.IGNORECASE)
 _FUNCTIONS = re.compile(r"\s*(?:choice|sort|shuffle|tag|glob|str)\(")
-_PATHS = ("data.path", "data.home", "tracking.uri", "tracking.artifact_root", "hydra.sweep.dir", "hydra.run.dir")
+_DATA_PATHS = ("data.path", "data.test_path", "data.home")
+_PATHS = (*_DATA_PATHS, "tracking.uri", "tracking.artifact_root", "hydra.sweep.dir", "hydra.run.dir")
 
 
 def as_typed(line: str) -> str:
