@@ -39,8 +39,9 @@ from nnsweep.sweep.recipe import Recipe
 class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A multilayer perceptron that learns by softmax cross-entropy, with nnsweep's activations, schedules and rules.
 
-    The defaults are the command line's. Parameters are named as in scikit-learn's ``MLPClassifier`` where it has one of
-    the same meaning, and as in nnsweep's configuration elsewhere; a wrong value is told by `fit`.
+    The defaults are the command line's for a table of one's own, but for `hidden_layer_sizes`. Parameters are named as
+    in scikit-learn's ``MLPClassifier`` where it has one of the same meaning, and as in nnsweep's configuration
+    elsewhere; a wrong value is told by `fit`.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Of rmsprop's mean of squares.
     weight_decay : float or None
         L2: half of it times the sum of the squared weights is added to the mean cost (adamw shrinks the weights
-        instead); None for the command line's, 0 but for adamw. scikit-learn's `alpha` is another number: it divides
-        the penalty by the number of samples in the batch.
+        instead); None for the command line's of a table of one's own. scikit-learn's `alpha` is another number: it
+        divides the penalty by the number of samples in the batch.
     clip_norm : float or None
         The longest gradient that a step may follow.
     batch_size : int or None
@@ -173,7 +174,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @hinting
     def __init__(
         self,
-        hidden_layer_sizes: Any = (32,),
+        hidden_layer_sizes: Any = (100,),
         activation: Any = "relu",
         *,
         output_activation: str = "identity",
@@ -187,7 +188,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         decay: float = 0.9,
-        weight_decay: float | None = None,
+        weight_decay: float | None = 0.01,
         clip_norm: float | None = None,
         batch_size: int | None = 32,
         max_iter: int = 40,

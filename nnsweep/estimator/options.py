@@ -19,7 +19,7 @@ from nnsweep.mlp.ranges import Range
 from nnsweep.sweep.leaves import leaf
 from nnsweep.sweep.parts import Settings, within
 from nnsweep.sweep.problems import problems
-from nnsweep.sweep.recipe import Recipe
+from nnsweep.sweep.recipe import TABLE_WEIGHT_DECAY, Recipe
 
 CONSTANTS = ("momentum", "beta_1", "beta_2", "epsilon", "decay")
 """Options of one update rule or another, which the others do not look at."""
@@ -130,6 +130,8 @@ def _configuration(given: Mapping[str, Any], seed: int) -> dict[str, Any]:
     optimizer |= {name: given[name] for name in CONSTANTS if name in optimizer}
     own = {"learning_rate": given["learning_rate_init"], "weight_decay": given["weight_decay"]}
     optimizer |= {name: value for name, value in own.items() if value is not None}
+    if optimizer.get("weight_decay", 0.0) is None:
+        optimizer["weight_decay"] = TABLE_WEIGHT_DECAY
     return {
         "arch": {"name": "custom", "hidden_layer_sizes": _sizes(given["hidden_layer_sizes"])},
         "activation": _choice("activation", given["activation"]),

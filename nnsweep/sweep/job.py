@@ -18,12 +18,14 @@ from nnsweep.mlp.ranges import Range
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.sweep.memory import size_in_bytes
 from nnsweep.sweep.parts import Part, Settings, choice, within
-from nnsweep.sweep.recipe import Recipe
+from nnsweep.sweep.recipe import TABLE_WEIGHT_DECAY, Recipe
 
 OPERATIONAL = {
     name: True for name in ("tracking", "sweep", "dry_run", "rerun", "retries", "fail_fast", "checkpoint_every")
 }
 """The settings that cannot change a job's result; they are the same for all jobs of a sweep."""
+OWN_TABLES = {"table", "openml"}
+"""Data sets whose networks have a weight decay unless another is given."""
 WHEREABOUTS = {"home", "path", "test_path"}
 """Settings of data that say where they lie: it is the data's digest that identifies them."""
 
@@ -145,6 +147,14 @@ class Job(Recipe):
     retries: Annotated[int, within(Range(ge=0))] = 0
     fail_fast: bool = False
     checkpoint_every: Annotated[int, within(Range(ge=1))] | None = None
+
+    @model_validator(mode="after")
+    def _has_weight_decay(self) -> "Job":
+        """Put a number in the place of null, so that records and keys have what is trained with."""
+        if self.optimizer.settings()["weight_decay"] is None:
+            decay = TABLE_WEIGHT_DECAY if self.data.name in OWN_TABLES else 0.0
+            object.__setattr__(self, "optimizer", self.optimizer.model_copy(update={"weight_decay": decay}))
+        return self
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Job":

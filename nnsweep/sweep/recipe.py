@@ -25,7 +25,9 @@ from nnsweep.sweep.parts import Part, Settings, choice, group, one_of, within
 _PIECES = {name: maker for name, maker in SCHEDULES.items() if name not in ("join", "reduce_on_plateau")}
 _Piece = Annotated[Part, choice(_PIECES, without={"learning_rate"})]
 _UPDATES: dict[str, Callable[..., None]] = {name: optimizer.update for name, optimizer in OPTIMIZERS.items()}
-_WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))], 0.0)}
+_WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))] | None, None)}
+TABLE_WEIGHT_DECAY = 0.01
+"""What stands for null where a table of one's own is learned, and the estimator's default; see experiments/defaults."""
 
 
 def _class_weight(given: Any) -> Any:
@@ -117,7 +119,7 @@ class Recipe(Settings):
             schedule=self.rule(),
             learning_rate=learning_rate,
             hyperparameters=constants,
-            weight_decay=weight_decay,
+            weight_decay=weight_decay or 0.0,
         )
 
     def training(self) -> Training:

@@ -75,8 +75,8 @@ def positive(name: str, *chosen: str, optional: bool = False) -> Key:
     return number(name, ["0", "-1e-300", f"-{HUGE}"], ["1e-300", "1e300"], *chosen, optional=optional)
 
 
-def not_negative(name: str, *chosen: str) -> Key:
-    return number(name, ["-1e-300", f"-{HUGE}"], ["0", "1e300"], *chosen)
+def not_negative(name: str, *chosen: str, optional: bool = False) -> Key:
+    return number(name, ["-1e-300", f"-{HUGE}"], ["0", "1e300"], *chosen, optional=optional)
 
 
 def truth(name: str, *chosen: str, optional: bool = False) -> Key:
@@ -146,7 +146,7 @@ KEYS = [
     ),
     Key("optimizer.name", [*NAME, "null"], ["momentum"]),
     positive("optimizer.learning_rate", "schedule=constant"),
-    not_negative("optimizer.weight_decay"),
+    not_negative("optimizer.weight_decay", optional=True),
     fraction("optimizer.momentum"),
     fraction("optimizer.decay", "optimizer=rmsprop"),
     fraction("optimizer.beta_1", "optimizer=adam"),

@@ -64,7 +64,7 @@ def other(path, value):
     texts = {"output_activation": "swish", "dtype": "float64" if value == "float32" else "float32"}
     texts |= {"vectorizer_fit": "train_and_test", "analyzer": "char"}
     missing = {"patience": 3, "clip_norm": 1.5, "batch_size": 7, "max_features": 50, "categories": ["sci.med"]}
-    missing["class_weight"] = "balanced"
+    missing |= {"class_weight": "balanced", "weight_decay": 0.125}
     missing |= {"decimal": "comma", "thousands": "point", "date_format": "%d.%m.%Y", "missing_marks": ["unknown", -999]}
     missing |= {"target": "breed", "query": "SELECT 1", "columns": {"zip": "text"}, "missing": "drop", "group": "owner"}
     missing |= {"ignore": ["id"], "header": False, "separator": ";", "skip_lines": 2, "comment": "#", "quote": "single"}
@@ -232,6 +232,24 @@ def _at(values, path):
     for key in path:
         values = values[key]
     return values
+
+
+@pytest.mark.parametrize(
+    ("given", "decay"),
+    [
+        ((), 0.0),
+        (("data=iris", "optimizer=adam"), 0.0),
+        (("data=table", "data.path=cats.csv"), 0.01),
+        (("data=openml", "data.dataset=cats", "optimizer=nesterov"), 0.01),
+        (("data=table", "data.path=cats.csv", "optimizer=adamw", "optimizer.weight_decay=0.1"), 0.1),
+        (("data=table", "data.path=cats.csv", "optimizer.weight_decay=0"), 0.0),
+    ],
+    ids=str,
+)
+def test_a_table_of_ones_own_has_a_weight_decay_unless_it_is_given(given, decay, job):
+    made = job(*given)
+    assert made.member().weight_decay == decay
+    assert made.identity()["optimizer"]["weight_decay"] == decay
 
 
 GOLDEN_KEYS = {  # of the version before trainer.class_weight was a setting

@@ -17,6 +17,7 @@ def values():
     names = {"arch": "shallow", "activation": "relu", "schedule": "cosine", "optimizer": "momentum"}
     names |= {"init": "he_uniform", "trainer": "minibatch"}
     parts = {group: leaf(group, name, {"trainer.epochs": 40}) for group, name in names.items()}
+    parts["optimizer"]["weight_decay"] = 0.0  # what null stands for where no table of one's own is learned
     return parts | {"output_activation": "identity", "seed": 0}
 
 
