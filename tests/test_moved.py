@@ -116,11 +116,15 @@ def test_python_names_files_that_are_gone(second):
 def test_a_copy_reads_its_own_files(a_run, swept, tmp_path, monkeypatch, run):
     shutil.copytree(swept, tmp_path / "copy")
     monkeypatch.chdir(tmp_path / "copy")
-    (file,) = (tmp_path / "copy").glob(f"mlartifacts/{a_run}/artifacts/environment.json")
-    file.write_text('{"nnsweep": "0.0.copy"}')
-    _, out, _ = run("diff", a_run, a_run, "--uri", f"sqlite:///{tmp_path}/copy/mlflow.db")
-    assert "versions: equal" in out
-    assert "0.0.copy at the time" in run("reproduce", a_run)[1]
+    theirs = swept / "mlartifacts" / a_run / "artifacts" / "history.parquet"
+    content = theirs.read_bytes()
+    theirs.write_bytes(b"other")
+    try:
+        code, out, err = run("export", "nnsweep", "--histories")
+    finally:
+        theirs.write_bytes(content)
+    assert (code, err) == (0, "")
+    assert a_run in out
 
 
 def places(folder: Path) -> set[str]:
