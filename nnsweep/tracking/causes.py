@@ -130,7 +130,10 @@ def proxy(uri: str) -> str:
     uri : str
         The server's address.
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # half an address
+        return ""
     host = parts.hostname or ""
     used = getproxies().get(parts.scheme) if parts.scheme in ("http", "https") else None
     if not used or proxy_bypass(host):

@@ -60,6 +60,10 @@ def test_a_status_is_told_in_words(said, words):
     assert in_words(said) == words
 
 
+def test_half_an_address_has_no_proxy():
+    assert proxy("http://[::1") == ""
+
+
 def test_no_room_is_known_by_its_words():
     assert is_full(OSError(28, "No space left on device"))
     assert not is_full("disk I/O error")
