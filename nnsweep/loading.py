@@ -186,8 +186,8 @@ def records(store: Store, sweep: str | Sequence[str] | None = None) -> list[RunR
             unknown.append(error)
     if unknown and len(unknown) == len(sweep):
         raise ConfigError(*map(str, unknown))
-    for error in unknown:
-        warn(str(error))
+    for problem in unknown:
+        warn(str(problem))
     found = {record.run_id: record for one in sweep for record in reading.job_runs(store, one)}
     return reading.counting(found.values())
 

@@ -18,7 +18,7 @@ from nnsweep.messages import shortened, visible
 from nnsweep.sweep.composing import absent_plugin, told
 
 USAGE = 2
-_READERS = {Path(package.__file__).parent for package in (hydra, omegaconf)}
+_READERS = {Path(package.__path__[0]) for package in (hydra, omegaconf)}
 _UNREADABLE = (ValueError, TypeError, AssertionError, AttributeError, LookupError, RecursionError, OSError)
 """What these raise at a command line that they cannot read, and have no word for."""
 

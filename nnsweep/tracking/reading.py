@@ -19,7 +19,7 @@ from nnsweep.mlp.arrays import BoolArray
 from nnsweep.tracking.artifacts import artifact, gather, refuse
 from nnsweep.tracking.client import client, equal, explained
 from nnsweep.tracking.correct import CORRECT, Correct, read
-from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, is_setting, setting
+from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, Setting, is_setting, setting
 from nnsweep.tracking.run import STATUSES
 from nnsweep.tracking.seal import altered
 from nnsweep.tracking.store import Store
@@ -229,7 +229,8 @@ def record_of(run: "Run") -> RunRecord:
     # a finished run's last `test_accuracy` is the one at its best epoch; other last values belong to curves
     curves = set(CURVES) - ({"test_accuracy"} if state == "finished" else set())
     results = run.data.metrics.keys() - curves - own.keys()  # settings that vary are metrics too
-    added = {name: text for name, text in tags.items() if not name.startswith(("nnsweep.", "mlflow."))}
+    ours = ("nnsweep.", "mlflow.")
+    added: dict[str, Setting] = {name: text for name, text in tags.items() if not name.startswith(ours)}
     return RunRecord(
         run_id=run.info.run_id,
         name=run.info.run_name or run.info.run_id,
