@@ -111,6 +111,6 @@ def test_in_processes_of_their_own_another_blas_kernel_is_noticed_and_named(stud
     assert "equal in all 6 epochs, bit for bit" in said.out
     said = run_outside(study, "reproduce", "32-relu-cosine-s0", OPENBLAS_CORETYPE="Prescott")
     assert said.code == 6, said.out
-    assert "train_cost: " in said.out
+    assert "_cost: " in said.out
     assert "which may be because these have changed:\n  BLAS: openblas" in said.out
     assert len(said.err.splitlines()) == 1

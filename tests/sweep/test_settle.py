@@ -24,7 +24,7 @@ def ask(store, tmp_path):
 
     def of(*keys, sweep="now", **more):
         jobs = [
-            Wanted(number=number, key=key, name=f"n{number}", settings={}, data_digest="d", numerics="3")
+            Wanted(number=number, key=key, name=f"n{number}", settings={"data": "iris"}, data_digest="d", numerics="3")
             for number, key in enumerate(keys)
         ]
         asked = Asked(

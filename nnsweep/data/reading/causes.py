@@ -20,6 +20,7 @@ Record: TypeAlias = tuple[int, list[str]]
 """The line at which a record begins, and its cells."""
 
 _NEARLY_ALL = 0.9
+_MOST_TITLE_LINES = 10
 _LOOKED_AT = 1000
 _COMMENTS = ("#", "%", "//")
 _RARE_SEPARATORS = ":^~/&!"
@@ -113,6 +114,8 @@ def _title_lines(found: _Text) -> str | None:
     first = next((number for number, (_, cells) in enumerate(found.records) if _is_full(cells, found.width)), 0)
     if not first or found.width < 2 or found.share < _NEARLY_ALL - first / len(found.records):
         return None
+    if sum(1 for _, cells in found.records[:first] if sum(map(bool, cells)) > 1) > _MOST_TITLE_LINES:
+        return None  # a table that goes on in another form
     is_named = not _has_number(found.records[first][1])
     is_alone = sum(1 for cell in found.header if cell.strip()) == 1
     if first == 1 and not (is_named and (is_alone or any(_has_number(cells) for _, cells in found.records[2:]))):
