@@ -18,6 +18,7 @@ from nnsweep.messages import shortened, visible
 from nnsweep.sweep.composing import absent_plugin, told
 
 USAGE = 2
+_LONGEST = 200  # characters of what a library says
 _READERS = {Path(package.__path__[0]) for package in (hydra, omegaconf)}
 _UNREADABLE = (ValueError, TypeError, AssertionError, AttributeError, LookupError, RecursionError, OSError)
 """What these raise at a command line that they cannot read, and have no word for."""
@@ -64,5 +65,5 @@ def problems(error: Exception) -> tuple[str, ...] | None:
     if isinstance(error, _UNREADABLE) and _READERS & {*Path(raised_in).parents}:
         said = f"{type(error).__name__}: {error}".removeprefix("ValueError: ").removesuffix(": ")
         given = masked(" ".join(map(shortened, sys.argv[1:])))  # it does not say which argument it means
-        return (f"{shortened(said)} (in: {given}); settings are written key=value",)
+        return (f"{said[:_LONGEST]} (in: {given}); settings are written key=value",)
     return None
