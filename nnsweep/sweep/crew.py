@@ -4,6 +4,7 @@ Hydra's other launchers are crews too, whose ways are their own.
 """
 
 import functools
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -198,10 +199,17 @@ def _run(run: RunStack, data: Mapping[str, Path], tasks: Sequence[Task]) -> Sequ
     return run(tasks)
 
 
+def _working_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # somebody has removed it
+        return None
+
+
 def _returned(task: Task, outcome: Any) -> JobReturn:
     failed = isinstance(outcome, BaseException)
     told = JobReturn(
-        overrides=[*task.overrides], working_dir=str(task.place.folder), task_name=task.log.removesuffix(".log")
+        overrides=[*task.overrides], working_dir=_working_folder(), task_name=task.log.removesuffix(".log")
     )
     told.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
     told.return_value = outcome

@@ -56,7 +56,7 @@ def _takes_text(key: str) -> bool:
     from nnsweep.sweep.kinds import kind
 
     known = kind(key)
-    return known is not None and known.is_text
+    return known is not None and known.is_text and not key.startswith("sweep.")  # grids and rules are languages
 
 
 def _takes_null(key: str) -> bool:

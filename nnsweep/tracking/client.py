@@ -165,7 +165,8 @@ def equal(name: str, text: str) -> list[str]:
     (["tags.a = 'b c'"], [])
     """
     quote = next((quote for quote in "'\"" if quote not in text), "")
-    return [f"{name} = {quote}{text}{quote}"] if quote and "\\" not in text and not is_broken(text) else []
+    is_sayable = bool(quote) and f"\\{quote}" not in f"{text}{quote}" and not is_broken(text)
+    return [f"{name} = {quote}{text}{quote}"] if is_sayable else []
 
 
 def _tell(uri: str, said: str) -> None:

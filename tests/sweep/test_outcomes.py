@@ -37,7 +37,8 @@ def written(folder, number, state, attempt=1):
 
 
 def unreturned(number, state, reason):
-    return replace(record(number, state), run_id="", reason=reason)
+    named = record(number, state)
+    return replace(named, run_id="", name=f"iris-{named.name}", reason=reason)
 
 
 def told_of(record):

@@ -1,5 +1,6 @@
 """What a sweep does with each of its jobs, as a table over all that may have happened to it before."""
 
+import time
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -10,7 +11,7 @@ from nnsweep.sweep import plan
 from nnsweep.sweep.folder import CHECKPOINT
 from nnsweep.sweep.plan import Choice, Wanted, changes, choice, told
 from nnsweep.tracking.earlier import Earlier
-from nnsweep.tracking.owner import Owner, this_process
+from nnsweep.tracking.owner import LEASE_SECONDS, Owner, this_process
 from nnsweep.tracking.record import RunRecord
 
 ENDS = ("finished", "failed", "diverged", "interrupted", "lost")
@@ -94,7 +95,8 @@ def test_a_run_whose_process_is_gone_is_run_again(rerun, waited):
 
 
 def test_a_run_that_says_nothing_of_its_owner_is_waited_for():
-    assert choice([earlier("running")], None).holder == "an unknown process"
+    assert choice([earlier("running", since=time.time())], None).holder == "an unknown process"
+    assert choice([earlier("running", since=time.time() - 2 * LEASE_SECONDS)], None).action == "run"
 
 
 @pytest.mark.parametrize("rerun", RERUNS)
