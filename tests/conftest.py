@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import hypothesis
 import matplotlib as mpl
 import pytest
 
@@ -12,6 +13,9 @@ from nnsweep.app import main
 from nnsweep.data.corpus import CACHE_FILE
 
 mpl.use("Agg")
+# how long an example takes says more of what else the machine does than of the code
+hypothesis.settings.register_profile("nnsweep", deadline=None)
+hypothesis.settings.load_profile("nnsweep")
 
 
 @pytest.fixture(scope="session", autouse=True)
