@@ -9,7 +9,8 @@ from nnsweep.messages import is_broken, visible
 from nnsweep.sweep.arguments import read_command_line
 from nnsweep.sweep.written import COLUMNS, column_key, column_name, overrides
 
-NAMES = st.text(min_size=1, max_size=12).map(str.strip).filter(lambda name: name and not is_broken(name))
+SIGNS = st.characters(exclude_characters="\0")  # which no argument of a process can hold
+NAMES = st.text(SIGNS, min_size=1, max_size=12).map(str.strip).filter(lambda name: name and not is_broken(name))
 
 
 def read(argument: str) -> tuple[str, str]:
