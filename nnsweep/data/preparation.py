@@ -205,8 +205,10 @@ def transformer(
         numbers.append(("impute", SimpleImputer(strategy=policy.number)))
     numbers.append(("scale", StandardScaler() if standardize else FunctionTransformer()))
     categories: list[tuple[str, Any]] = []
-    if policy.category not in (None, "drop"):
-        strategy = "constant" if policy.category == "own" else policy.category
+    # where numbers alone are filled in, training refuses a category's gap, but a later table may have one
+    way = policy.category or ("most_frequent" if policy.text == "empty" else None)
+    if way not in (None, "drop"):
+        strategy = "constant" if way == "own" else way
         categories.append(("impute", SimpleImputer(strategy=strategy, missing_values=None, fill_value=OWN)))
     categories.append(("encode", OneHotEncoder(handle_unknown="ignore", sparse_output=is_sparse)))
     named = {kind: [name for name, its in kinds.items() if its == kind] for kind in ("number", "category", "text")}
