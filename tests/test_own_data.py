@@ -80,11 +80,13 @@ def test_a_sweep_over_folds_with_groups(nnsweep, study, cache):
 def test_a_dry_run_shows_what_was_made_of_the_table(nnsweep):
     said = nnsweep(*TABLE, "data.columns={owner: category}", "dry_run=true")
     assert said.code == 0
-    assert said.out.splitlines()[:7] == [
+    assert said.out.splitlines()[:8] == [
         "data: cats.csv",
         "  label breed: 2 classes in 91 rows (birman 47, siamese 44)",
         "  2 number columns: age, weight",
         "  2 category columns: fur, owner",
+        "  categories that the training part does not have: owner 1 of 15 validation values ('11'), owner 2 of 19 test "
+        "values ('11', '26')",
         "  features: 26",  # 2, and 2 furs, and 22 owners in the training part
         "  parts: training 57, validation 15, test 19 rows",
         "1 job: 1 new",
