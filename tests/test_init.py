@@ -198,7 +198,9 @@ def test_a_name_that_would_be_of_no_use_is_refused_and_nothing_is_made(nnsweep, 
         assert sorted(working.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", ["-x", "with space", "it's", 'quo"te', "$HOME", "caf\u00e9", "a;b", "#1", "a~b", "a&&b"])
+@pytest.mark.parametrize(
+    "name", ["-x", "with space", "it's", 'quo"te', "$HOME", "caf\u00e9", "a;b", "#1", "a~b", "a&&b"]
+)
 def test_odd_names_are_fine_and_the_command_that_is_told_leads_there(name, working, program):
     said = run(working, "init", "--", name)
     assert said.code == 0, said.err
