@@ -53,6 +53,8 @@ def _fill(connection: sqlite3.Connection, n_runs: int) -> None:
     connection.execute(
         "UPDATE tags SET value = run_uuid || run_uuid WHERE key = 'nnsweep.key' AND run_uuid IN (SELECT new FROM made)"
     )
+    sealed = "key IN ('nnsweep.seal', 'nnsweep.config') AND run_uuid IN (SELECT new FROM made)"
+    connection.execute(f"DELETE FROM tags WHERE {sealed}")  # these keys are invented
     step = "WITH RECURSIVE steps(step) AS (SELECT 1000 UNION ALL SELECT step + 1 FROM steps WHERE step < ?) "
     rows = "SELECT 'train_cost', 0.5, 0, new, step, 0 FROM made, steps"
     columns = "(key, value, timestamp, run_uuid, step, is_nan)"

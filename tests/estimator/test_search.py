@@ -31,6 +31,8 @@ from nnsweep import (
 )
 from nnsweep.estimator import ahead, fitting
 
+pytestmark = pytest.mark.filterwarnings("ignore:the network has learned nothing")  # in so few epochs
+
 NETWORK = NNClassifier((8,), max_iter=5)
 GRID = {"learning_rate_init": [0.01, 0.1], "weight_decay": [0, 1e-3]}
 SEARCHES = {
