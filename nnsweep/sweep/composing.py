@@ -107,7 +107,7 @@ def _place(file: Path) -> Path:
 
 
 def _unknown_key(error: OmegaConfBaseException) -> str:
-    key = str(error.full_key)
+    key = re.sub(r"\[(\d+)\]", r".\1", str(error.full_key))  # as overrides write the place in a list
     name = key.rpartition(".")[2]
     siblings = [str(sibling) for sibling in error.parent_node] if isinstance(error.parent_node, Mapping) else []
     if name == IMPORT:

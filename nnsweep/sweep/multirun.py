@@ -99,7 +99,8 @@ def multirun(wanted: Wanted, task: TaskFunction, run: Callable[[Any, list[str]],
         callbacks.on_multirun_start(config=config, config_name=wanted.config_name)
         context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
         sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)
-        result = run(sweeper, [*config.hydra.overrides.task])
+        given: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+        result = run(sweeper, given)
         callbacks.on_multirun_end(config=config, config_name=wanted.config_name)
         return result
 

@@ -20,7 +20,7 @@ UNKNOWN_CHOICES = [
 ODD_CHOICES = [
     ("arch: null", "arch=null", "arch=null"),
     ("arch: empty", "arch=", "arch=: there is no such choice"),
-    ("arch: empty list", "arch=[]", "arch: is missing"),
+    ("arch: empty list", "arch=[]", "a grid is written arch=a,b"),
     ("arch: settings in its place", "arch={a: 1}", "arch.a: there is no such key"),
     ("arch: a number", "arch=5", "arch=5"),
     (
