@@ -87,7 +87,7 @@ def test_a_command_fails_only_if_a_disk_has_no_room(command, code, told, swept):
 ASCII = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
 SHOWN = [
     (["report", "Süß"], 0, r"S\xfc\xdf"),
-    (["predict", "linear-relu-cosine-s0", "table.csv"], 0, "日本"),  # what is no terminal may be a file
+    (["predict", "table-linear-relu-cosine-s0", "table.csv"], 0, "日本"),  # what is no terminal may be a file
     (["data=table", "data.path='Größe.csv'"], 4, r"Gr\xf6\xdfe.csv"),
     ([*TABLE, "arch=linear,shallow", "tracking.experiment='日本'"], 0, r"\u65e5\u672c 30"),
 ]
