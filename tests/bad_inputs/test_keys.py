@@ -203,7 +203,7 @@ KEYS = [
     whole("data.max_features", 1, "data=newsgroups", optional=True),
     Key(
         "data.remove",
-        ["x", "1", "{a: 1}", "[1]", "[true]", "[null]", "null"],
+        ["x", "1", "{a: 1}", "null"],
         ["[]", "[headers,footers,quotes]"],
         ["data=newsgroups"],
     ),
