@@ -177,7 +177,7 @@ def test_the_order_of_rows_and_the_caption_belong_to_the_table_too(exported, nns
 @pytest.mark.parametrize("suffix", [".csv", ".md", ".parquet"])
 def test_histories_are_checked_value_by_value(suffix, exported, nnsweep, swept):
     run = exported(f"curves{suffix}", "--histories").iloc[0]
-    assert "all 320 cells, of 4 runs" in nnsweep("verify", f"curves{suffix}").out  # 4 curves of 4 epochs, 5 columns
+    assert "all 400 cells, of 4 runs" in nnsweep("verify", f"curves{suffix}").out  # 5 curves of 4 epochs, 5 columns
     (path,) = swept.parent.glob(f"mlartifacts/**/{run['run_id']}/artifacts/history.parquet")
     whole, history = path.read_bytes(), pd.read_parquet(path)
     was = float(history.loc[2, "train_cost"])
