@@ -310,6 +310,8 @@ def test_the_settings_that_are_named_are_there():
         level = settings[first]
         for part in rest:
             assert part in level, ".".join([first, *rest])
+            if part == "columns":  # names of the user's own stand below it
+                break
             level = level[part]
 
 

@@ -128,8 +128,8 @@ PLANTED = [
     Planted(
         "what a store says is not masked",
         "tracking/client.py",
-        "said, silent = masked(_said(error))[:_SAID]",
-        "said, silent = _said(error)[:_SAID]",
+        "said, silent = masked(in_words(_said(error)))[:_SAID], _did_not_answer(error)",
+        "said, silent = in_words(_said(error))[:_SAID], _did_not_answer(error)",
         "tests/tracking/test_client.py",
     ),
     Planted(
@@ -156,8 +156,8 @@ PLANTED = [
     Planted(
         "whoever is at work counts as gone",
         "tracking/earlier.py",
-        "return self.owner is not None and owner.is_gone(self.owner, self.since)",
-        "return self.owner is not None",
+        "return owner.is_gone(self.owner, self.since)",
+        "return True",
         "tests/tracking/test_earlier.py",
     ),
     Planted(
