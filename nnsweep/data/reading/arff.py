@@ -1,25 +1,28 @@
 """ARFF, the format of Weka and OpenML: declared attributes, then rows divided by commas.
 
 SciPy's reader refuses string attributes and forgets lines, so this is a reader of its own. Nominal attributes are
-categories, whatever their values look like. Sparse rows, dates and relations are refused by name.
+categories, whatever their values look like. Sparse rows and relations are refused by name.
 """
 
 import io
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from nnsweep.data.reading.cells import Cells, Kind
 from nnsweep.data.reading.encoded import decoded
-from nnsweep.data.reading.header import check_width
+from nnsweep.data.reading.header import check_width, repeated_names
 from nnsweep.data.reading.table_problems import named, shown, together
 from nnsweep.errors import DataError
 
 _TOKEN = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}'"][^,\s{}]*"""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_TOKEN})\s*(.*)", re.IGNORECASE | re.DOTALL)
 _CELL = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,'"]?[^,]*)\s*(,|$)""", re.DOTALL)
-_NUMERIC = ("numeric", "real", "integer")
+_KINDS: Mapping[str, Kind | None] = {
+    **dict.fromkeys(("numeric", "real", "integer"), "number"),
+    "date": "date",
+    "string": None,
+}
 
 
 class _Attribute(NamedTuple):
@@ -32,13 +35,6 @@ class _Attribute(NamedTuple):
 
 def read(content: bytes, source: str) -> Cells:
     """Read a table from an ARFF file's content.
-
-    Parameters
-    ----------
-    content : bytes
-        The file's content, unpacked.
-    source : str
-        The file's name, for messages.
 
     Returns
     -------
@@ -99,12 +95,7 @@ def _header(lines: Iterator[tuple[int, str]], source: str) -> list[_Attribute]:
     else:
         problems.append(f"{named(source)} has no @data; the file may be cut off, or be no ARFF")
     check_width(len(attributes), named(source))
-    names = Counter(attribute.name for attribute in attributes)
-    problems += [
-        f"{named(source)}: {count} attributes are called {named(name)}; rename them"
-        for name, count in names.items()
-        if count > 1
-    ]
+    problems += repeated_names([attribute.name for attribute in attributes], source)
     if problems:
         raise together(problems)
     if not attributes:
@@ -121,13 +112,9 @@ def _attribute(line: str) -> _Attribute | str:
     if kind.startswith("{") and kind.endswith("}"):
         return _Attribute(name, "category", frozenset(_cells(kind[1:-1]) or ()))
     word = kind.split(None, 1)[0].lower() if kind else ""
-    if word in _NUMERIC:
-        return _Attribute(name, "number", None)
-    if word == "string":
-        return _Attribute(name, None, None)
-    return (
-        f"attribute {named(name)}: the type {shown(kind)} is not read; known: numeric, real, integer, string, {{a,b}}"
-    )
+    if word in _KINDS:
+        return _Attribute(name, _KINDS[word], None)
+    return f"attribute {named(name)}: the type {shown(kind)} is not read; known: {', '.join(_KINDS)}, {{a,b}}"
 
 
 def _row(line: str, attributes: list[_Attribute]) -> list[str] | str:

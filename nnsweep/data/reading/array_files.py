@@ -7,12 +7,14 @@ import io
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnsweep.data.reading.cells import Cells
 from nnsweep.data.reading.header import check_width
 from nnsweep.data.reading.table_file import check_archive
 from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.errors import DataError
+from nnsweep.messages import is_broken
 
 LABELS = "y"
 _MOST_CELLS = 10**8
@@ -21,13 +23,6 @@ _SAVE = "numpy.savez('table.npz', X=X, y=y)"
 
 def npz(content: bytes, source: str) -> Cells:
     """Read features X (n_rows, n_features) and labels y (n_rows,); nothing is unpickled.
-
-    Parameters
-    ----------
-    content : bytes
-        The file's content.
-    source : str
-        The file's name, for messages.
 
     Returns
     -------
@@ -39,41 +34,37 @@ def npz(content: bytes, source: str) -> Cells:
     DataError
         If the file is damaged, the arrays are not there, do not fit each other, or hold objects.
     """
+    arrays = _arrays(content, source)
+    if "X" not in arrays:
+        there = listing(arrays, len(arrays)) or "none"
+        raise DataError(f"{named(source)} has no array X; its arrays: {there}; save features and labels as {_SAVE}")
+    X, y = arrays["X"], arrays.get(LABELS)
+    is_sound = X.ndim == 2 and (y is None or y.shape == X.shape[:1])
+    if not is_sound or any(array is not None and array.dtype.kind not in "biufUS" for array in (X, y)):
+        labels = "none" if y is None else f"of shape {y.shape} and type {y.dtype}"
+        raise DataError(
+            f"{named(source)}: X of shape {X.shape} and type {X.dtype}, y {labels}; they must be numbers or texts, a "
+            f"row of X for each label of y: {_SAVE}"
+        )
+    return _cells(X, y, [str(number) for number in range(X.shape[1])], source)
+
+
+def _arrays(content: bytes, source: str) -> dict[str, NDArray[Any]]:
     check_archive(content, source)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except ValueError as error:
-        if "pickle" in str(error).lower():
+            return {name: file[name] for name in file.files}
+    except Exception as error:  # a zip file that is not sound fails in any way it likes
+        if isinstance(error, ValueError) and "pickle" in str(error).lower():
             raise DataError(
                 f"{named(source)}: object arrays are not loaded, and nothing is ever unpickled; save arrays of numbers "
                 "or texts"
             ) from error
         raise DataError(f"{named(source)} is damaged or cut off ({shown(error)}); copy or write it again") from error
-    except Exception as error:  # a zip file that is not sound fails in any way it likes
-        raise DataError(f"{named(source)} is damaged or cut off ({shown(error)}); copy or write it again") from error
-    if "X" not in arrays:
-        there = listing(arrays, len(arrays)) or "none"
-        raise DataError(f"{named(source)} has no array X; its arrays: {there}; save features and labels as {_SAVE}")
-    X, y = arrays["X"], arrays.get(LABELS)
-    if X.ndim != 2 or (y is not None and y.shape != X.shape[:1]) or X.dtype.kind not in "biufUS":
-        shape = "none" if y is None else y.shape
-        raise DataError(
-            f"{named(source)}: X of shape {X.shape} and type {X.dtype}, y of shape {shape}; X must have numbers or "
-            f"texts, a row for each label of y: {_SAVE}"
-        )
-    return _cells(X, y, [str(number) for number in range(X.shape[1])], source)
 
 
 def svmlight(content: bytes, source: str) -> Cells:
     """Read rows ``label number:value ...``, as svmlight and libsvm have them; what is not written is 0.
-
-    Parameters
-    ----------
-    content : bytes
-        The file's content, unpacked.
-    source : str
-        The file's name, for messages.
 
     Returns
     -------
@@ -115,14 +106,18 @@ def _cells(X: Any, y: Any, names: list[str], source: str) -> Cells:
     check_width(X.shape[1], named(source))
     if not len(X):
         raise DataError(f"{named(source)} has {X.shape[1]} columns and no rows")
-    frame: pd.DataFrame = pd.DataFrame(_plain(X), columns=names)
+    frame: pd.DataFrame = pd.DataFrame(_plain(X, source), columns=names)
     if y is not None:
-        frame[LABELS] = _plain(y)
-    return Cells(frame, typed=True, target=LABELS)
+        frame[LABELS] = _plain(y, source)
+    return Cells(frame, typed=True, target=None if y is None else LABELS)
 
 
-def _plain(array: Any) -> Any:
-    """Give bytes as texts, and texts as objects."""
+def _plain(array: NDArray[Any], source: str) -> NDArray[Any]:
+    """Give bytes as texts, texts as objects, and numbers with the bytes in this machine's order, as pandas wants."""
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "backslashreplace")
-    return array.astype(object) if array.dtype.kind == "U" else array
+    if array.dtype.kind != "U":
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if any(map(is_broken, np.unique(array).tolist())):
+        raise DataError(f"{named(source)}: half a character (a lone surrogate) is no text; write the whole one")
+    return array.astype(object)

@@ -38,3 +38,7 @@ class Cells(NamedTuple):
     target: str | None = None
     absent: float | None = None
     nulls: frozenset[str] = frozenset()
+
+
+Reader: TypeAlias = Callable[[bytes, str], Cells]
+"""Reads a file's content, unpacked, whose name is for messages; raises `DataError` with all problems of a kind."""

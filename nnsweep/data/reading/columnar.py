@@ -3,11 +3,10 @@
 The index that pandas writes into such files becomes a column like others; nested columns are refused.
 """
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from nnsweep.data.reading.cells import Cells
-from nnsweep.data.reading.header import check_width
+from nnsweep.data.reading.header import check_width, repeated_names
 from nnsweep.data.reading.table_problems import named, shown, together
 from nnsweep.errors import DataError
 
@@ -60,11 +59,7 @@ def _cells(read: Any, content: bytes, source: str) -> Cells:
 def _check(table: "pa.Table", source: str) -> None:
     names = table.column_names
     check_width(len(names), named(source))
-    problems = [
-        f"{named(source)}: {count} columns are called {named(name)}; rename them"
-        for name, count in Counter(names).items()
-        if count > 1
-    ]
+    problems = repeated_names(names, source)
     problems += [
         f"{named(source)}, column {number} ({named(field.name)}): {named(str(field.type))} is a nested type; "
         "give each of its parts a column"

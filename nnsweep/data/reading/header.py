@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from nnsweep.data.reading.advice import setting
 from nnsweep.data.reading.table_problems import named, shown, together
@@ -28,6 +28,20 @@ def check_width(n_columns: int, place: str) -> None:
             f"{place}: {n_columns:,} columns, at most {MOST_COLUMNS:,} are read; "
             "write samples as rows, or the features as one text column"
         )
+
+
+def repeated_names(names: Iterable[str], source: str) -> list[str]:
+    """Tell the names that several columns of a file have, a line each.
+
+    Examples
+    --------
+    >>> repeated_names(["age", "fur", "age"], "cats.arff")
+    ['cats.arff: 2 columns are called age; rename them']
+    """
+    counts = Counter(names).items()
+    return [
+        f"{named(source)}: {count} columns are called {named(name)}; rename them" for name, count in counts if count > 1
+    ]
 
 
 def are_numbers(written: Sequence[str]) -> bool:

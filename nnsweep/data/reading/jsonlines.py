@@ -31,13 +31,6 @@ class _Unread(NamedTuple):
 def read(content: bytes, source: str) -> Cells:
     """Read a table from JSON lines, or from one array.
 
-    Parameters
-    ----------
-    content : bytes
-        The file's content, unpacked.
-    source : str
-        The file's name, for messages.
-
     Returns
     -------
     Cells

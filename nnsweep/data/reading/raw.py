@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from nnsweep.data.reading import arff, array_files, columnar, delimited, jsonlines, sql, workbook
-from nnsweep.data.reading.cells import Cells, Kind
+from nnsweep.data.reading.cells import Cells, Kind, Reader
 from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.table_file import contents, refuse_foreign, suffix_of, unpacked
 from nnsweep.data.reading.table_problems import named, shown, together
@@ -20,7 +20,7 @@ from nnsweep.messages import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-READERS: dict[str, Callable[[bytes, str], Cells]] = {
+READERS: dict[str, Reader] = {
     ".parquet": columnar.parquet,
     ".pq": columnar.parquet,
     ".feather": columnar.feather,

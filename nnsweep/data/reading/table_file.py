@@ -188,7 +188,9 @@ def _unpacked(content: bytes, source: str, packer: str) -> tuple[bytes, str]:
 
 def _only_file(archive: zipfile.ZipFile, source: str) -> zipfile.ZipInfo:
     infos = [info for info in archive.infolist() if not info.is_dir() and not _is_hidden(info.filename)]
-    if len(infos) != 1:
+    if not infos:
+        raise DataError(f"{named(source)} holds no file; name another")
+    if len(infos) > 1:
         names = listing((info.filename for info in infos), len(infos))
         raise DataError(f"{named(source)} holds {len(infos):,} files ({names}); unpack it and name one of them")
     if infos[0].flag_bits & 1:

@@ -61,6 +61,26 @@ def test_declared_numbers_and_categories_are_what_they_are_declared():
     assert table.labels.tolist() == ["a", "b c", "a"]
 
 
+def test_declared_dates_are_read_as_dates_of_other_tables_are():
+    days = "'1970-01-02T12:00:00',a\n?,b\n'1970-02-01T00:00:00',a\n'1971-02-01T00:00:00',b\n"
+    content = f"@attribute born date \"yyyy-MM-dd'T'HH:mm:ss\"\n@attribute y {{a,b}}\n@data\n{days}".encode()
+    cells = read(content, "cats.arff")
+    table = understand(Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds), target="y", missing="drop")
+    assert table.frame.to_dict("list") == {
+        "born (day)": [1.5, 31.0, 396.0],
+        "born (month)": [1.0, 2.0, 2.0],
+        "born (weekday)": [4.0, 6.0, 0.0],
+        "born (hour)": [12.0, 0.0, 0.0],
+    }
+    texts = understand(
+        Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds),
+        target="y",
+        missing="drop",
+        columns={"born": "category"},
+    )
+    assert texts.kinds == {"born": "category"}
+
+
 @pytest.mark.parametrize(
     "line", ["'" * 10**6, "\\" * 10**6, "'" + "\\'" * 10**6, " " * 10**6 + "'", "a" * 10**6, "," * 10**6]
 )

@@ -179,6 +179,12 @@ REFUSED = [
     Fault("bzip2 in name only", "cats.csv.bz2", GOOD, "is not packed by bzip2, as its name says"),
     Fault("another packer", "cats.csv.zst", b"\x28\xb5\x2f\xfd\0", "is compressed in a way that is not read"),
     Fault("two files in a zip", "cats.zip", zipped(a=GOOD, b=GOOD), "cats.zip holds 2 files (a.csv, b.csv); unpack it"),
+    Fault(
+        "a zip of nothing but a hidden file",
+        "cats.zip",
+        zipped(**{".cats": GOOD}),
+        "cats.zip holds no file; name another",
+    ),
     Fault("a zip cut off", "cats.zip", zipped(a=GOOD)[:-30], "cats.zip is damaged: zip cannot unpack it"),
     Fault("NUL bytes", "cats.csv", cell("1\0\0"), "line 6: 2 NUL characters"),
     Fault("binary", "cats.csv", bytes(range(255)) * 20, "the file is no text"),
@@ -447,12 +453,39 @@ REFUSED = [
     Fault("an array", "cats.npy", NUMBERS, "a NumPy array, without labels"),
     Fault("arrays", "cats.npz", PLAIN_ARRAYS, "has no array X; its arrays: a"),
     Fault("arrays that do not fit", "cats.npz", packed(lambda file: np.savez(file, X=np.eye(3), y=[0])), "X of shape"),
+    Fault(
+        "arrays with fields",
+        "cats.npz",
+        packed(lambda file: np.savez(file, X=np.eye(2), y=np.array([(0,), (1,)], dtype=[("a", int)]))),
+        "y of shape (2,) and type [('a', '<i8')]",
+    ),
+    Fault(
+        "arrays with half a character",
+        "cats.npz",
+        packed(lambda file: np.savez(file, X=np.array([["a\ud800"], ["b"]]), y=["k", "l"])),
+        "half a character",
+    ),
+    Fault(
+        "no labels",
+        "cats.npz",
+        packed(lambda file: np.savez(file, X=np.eye(3))),
+        "data.target names no column; say which has the labels. Known: 0, 1, 2",
+        {"target": None},
+    ),
     Fault("no svmlight", "cats.svmlight", GOOD, ["is no file of svmlight or libsvm", "LABEL NUMBER:VALUE"]),
     Fault("arrays cut off", "cats.npz", PLAIN_ARRAYS[:-30], "is damaged or cut off"),
     Fault("an array cut off", "cats.npy", NUMBERS[:-30], "is damaged"),
     # The other formats.
     Fault("ARFF, sparse", "cats.arff", ARFF + "{0 1, 1 b}\n1,a\n", "line 5: a sparse row"),
-    Fault("ARFF, a date", "cats.arff", "@attribute d date 'yyyy'\n@data\n1999\n", ["line 1: attribute d", "'date"]),
+    Fault(
+        "ARFF, a relation", "cats.arff", "@attribute d relational\n@data\n1\n", ["line 1: attribute d", "relational"]
+    ),
+    Fault(
+        "ARFF, no date",
+        "cats.arff",
+        "@attribute d date 'yyyy-MM-dd'\n@attribute y {a,b}\n@data\n1999-01-31,a\n1999-01-32,b\n",
+        "line 5, column 1 (d): '1999-01-32' is no date",
+    ),
     Fault("ARFF without data", "cats.arff", ARFF.partition("@data")[0], "has no @data"),
     Fault("ARFF without rows", "cats.arff", ARFF + "% nothing\n", "no rows after @data"),
     Fault("ARFF, ragged", "cats.arff", ARFF + "1,a\n2\n% 3\n4,b,c\n", ["line 6: 1 cells", "line 8: 3 cells"]),
@@ -468,7 +501,7 @@ REFUSED = [
         "ARFF, names twice",
         "cats.arff",
         "@attribute a real\n@attribute a real\n@data\n1,2\n",
-        "2 attributes are called a",
+        "2 columns are called a",
     ),
     Fault("JSON, an array cut off", "cats.json", '[{"age": 1},\n{"ag', "line 2: no JSON at character"),
     Fault(

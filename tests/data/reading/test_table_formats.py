@@ -136,6 +136,13 @@ def test_arrays_have_columns_by_number(tmp_path):
     assert list(table.frame) == ["0", "1"]
 
 
+def test_arrays_may_come_from_a_machine_with_another_order_of_bytes(tmp_path):
+    X, y = np.arange(40.0).reshape(20, 2) % 7, np.arange(20) % 2
+    np.savez(tmp_path / "cats.npz", X=X.astype(">f8"), y=y.astype(">i4"))
+    table = understand(read(str(tmp_path / "cats.npz")), target=None)
+    assert (table.labels.tolist(), table.frame.to_numpy().tolist()) == ([str(label) for label in y], X.tolist())
+
+
 def test_sparse_rows_are_those_that_scikit_learn_wrote(tmp_path):
     X, y = np.arange(60.0).reshape(20, 3) % 7 * (np.arange(60).reshape(20, 3) % 2), np.arange(20) % 3
     for zero_based, names in ((True, ["0", "1", "2"]), (False, ["1", "2", "3"])):
