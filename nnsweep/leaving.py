@@ -104,7 +104,10 @@ def predicted(
     layout = _layout(settings or {}) if query is None else AS_WRITTEN
     marks = model.about["preparation"]["missing"]
     written: Any = {column["name"]: column["written"] for column in model.columns if "written" in column}
-    table = features_of(read(data, query=query, layout=layout), kinds, written, marks) if files is None else files
+    if files is None:
+        table = features_of(read(data, query=query, layout=layout, key="DATA"), kinds, written, marks)
+    else:
+        table = files
     _tell_unseen(prepared.unseen(table, model.about["preparation"]), model, data)
     try:
         told = predictor.predictions(model, table, prepared.features)

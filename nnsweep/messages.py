@@ -12,6 +12,21 @@ STANDARDIZE = "standardize them (data.standardize=true)"
 NEVER_IMPORTED = "a configuration names parts and never imports them; leave it out"
 
 
+NONE = ("none", "nil", "~", "nothing", "off", "nan")
+"""What people write for null."""
+
+
+def suggest_null(key: str, value: object) -> str:
+    """Say how a setting is given no value, if that is what somebody may have meant by a text; empty for any other.
+
+    Examples
+    --------
+    >>> suggest_null("data.group", "None"), suggest_null("data.group", "owner")
+    ('write data.group=null for none', '')
+    """
+    return f"write {key}=null for none" if isinstance(value, str) and value.strip().lower() in NONE else ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which of the known names is meant, and list them.
 

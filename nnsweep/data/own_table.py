@@ -122,7 +122,9 @@ class Sources(NamedTuple):
     def read(self) -> Raw:
         """Read the table, or both."""
         raw = read(self.path, query=self.query, layout=self.layout)
-        return raw if self.test_path is None else with_test(raw, read(self.test_path, layout=self.layout))
+        if self.test_path is None:
+            return raw
+        return with_test(raw, read(self.test_path, layout=self.layout, key="data.test_path"))
 
     def digest(self) -> str | None:
         """Give the digest of the content; None if nobody knows it before the table is read."""

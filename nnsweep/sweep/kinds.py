@@ -8,9 +8,6 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.parts import Models
 
-NONE = ("none", "nil", "~", "nothing", "off", "nan")
-"""What people write for null."""
-
 
 class Kind(NamedTuple):
     """What a setting takes.

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from nnsweep.messages import IMPORT, NEVER_IMPORTED, is_broken, nearest, shortened
+from nnsweep.messages import IMPORT, NEVER_IMPORTED, is_broken, nearest, shortened, suggest_null
 from nnsweep.sweep.parts import SETTINGS, WORD
 
 _KINDS = {
@@ -100,7 +100,7 @@ def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
 
 def _way_out(key: str, given: Any) -> str:
     """Say how a grid, or nothing at all, is written by somebody who has written something else for it."""
-    from nnsweep.sweep.kinds import NONE, kind
+    from nnsweep.sweep.kinds import kind
 
     key = key if kind(key) else f"sweep.{key}"  # the settings of a sweep are checked alone
     known = kind(key)
@@ -108,8 +108,8 @@ def _way_out(key: str, given: Any) -> str:
         return ""
     if isinstance(given, list) and not known.depth:
         return f"; a grid is written {key}={','.join(map(str, given)) or 'a,b'}"
-    if known.is_nullable and isinstance(given, str) and given.lower() in NONE:
-        return f"; write {key}=null for none"
+    if known.is_nullable and (hint := suggest_null(key, given)):
+        return f"; {hint}"
     if known.is_text and isinstance(given, bool | int | float):
         return "; in a file, put it in quotes"
     return ""

@@ -5,13 +5,14 @@ in quotes before Hydra reads it; where a person has to write them, those are sho
 """
 
 import re
-import shlex
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
+from nnsweep.data.reading.advice import quoted
 from nnsweep.files import expand_home
+from nnsweep.messages import suggest_null
 
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,()\[\]{}'"]+""")
 _READ = re.compile(r"[+-]?(?:[\d_.]+(?:e[+-]?\d*)?|inf|nan)|true|false|null", re.IGNORECASE)
@@ -73,11 +74,13 @@ def quote_for_shell(key: str, value: str) -> str:
     --------
     >>> print(quote_for_shell("tracking.experiment", "a=b"), quote_for_shell("tracking.experiment", "a"))
     'tracking.experiment="a=b"' tracking.experiment=a
+    >>> print(quote_for_shell("data.path", "a\nb.csv"))
+    $'data.path="a\012b.csv"'
     """
     if _is_read(f"{key}={value}", value):
-        return shlex.quote(f"{key}={value}")
+        return quoted(f"{key}={value}")
     ways = [f"{key}={QuotedString(value, quote).with_quotes()}" for quote in (Quote.double, Quote.single)]
-    return min(map(shlex.quote, ways), key=len)
+    return min(map(quoted, ways), key=len)
 
 
 def _is_read(line: str, value: str) -> bool:
@@ -89,15 +92,15 @@ def _is_read(line: str, value: str) -> bool:
 
 def explain_unreadable(line: str) -> str:
     """Say in one line what is wrong with an override that Hydra cannot read, and what can be written instead."""
-    from nnsweep.sweep.kinds import NONE, kind
+    from nnsweep.sweep.kinds import kind
 
     written, equals, value = line.partition("=")
     key = written.lstrip("+~")
     if not equals or not re.fullmatch(r"[+~]*[\w./@:$\[\]-]+", written):
         return "cannot be read; settings are written key=value"
     known = kind(key)
-    if known and known.is_nullable and value.strip().lower() in NONE:
-        return f"cannot be read; write {written}=null for none"
+    if known and known.is_nullable and (hint := suggest_null(written, value)):
+        return f"cannot be read; {hint}"
     if known and not known.is_text:
         return f"cannot be read as a value; several are written {key}=a,b or, of numbers, {key}='range(0,5)'"
     return f"cannot be read; text with such signs needs quotes, in a shell {quote_for_shell(written, value)}"

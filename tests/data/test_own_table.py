@@ -341,6 +341,15 @@ def test_a_test_file_that_does_not_fit_is_refused(change, settings, told, cats, 
         made(test_path=str(tmp_path / "test.csv"), columns={"note": "text"}, **settings)
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("none", "write data.test_path=null for none"), ("pigs.csv", "name the table with data.test_path")],
+)
+def test_a_test_file_that_is_not_there_is_told_with_its_own_setting(path, told, cats, made):
+    with pytest.raises(DataError, match=f"^{path}: there is no such file; {told}"):
+        made(test_path=path, columns={"note": "text"})
+
+
 @pytest.fixture
 def visits(tmp_path) -> pd.DataFrame:
     """Write visits.csv: ten visits on each of ten days, in no order; give the table."""

@@ -33,7 +33,7 @@ def setting(key: str, value: str) -> str:
     data.skip_lines=3 'data.comment="#"'
     """
     is_plain = re.fullmatch(r"[A-Za-z0-9_.+-]+", value)
-    return _quoted(f"{key}={value}" if is_plain else f"{key}={_hydra_text(value)}")
+    return quoted(f"{key}={value}" if is_plain else f"{key}={_hydra_text(value)}")
 
 
 def column_kind(name: str, kind: str, *others: str) -> str:
@@ -64,21 +64,28 @@ def column_kind(name: str, kind: str, *others: str) -> str:
     more = f" (or {', '.join(others)})" if others else ""
     if is_broken(name) or len(name) > _LONGEST:
         return f"data.columns.NAME={kind}{more}, with the column's name"
-    return _quoted(f"data.columns.{name}={kind}") + more
+    return quoted(f"data.columns.{name}={kind}") + more
+
+
+def quoted(argument: str) -> str:
+    r"""Quote an argument for a shell, where it needs that; control characters as bash, zsh and ksh read them.
+
+    Examples
+    --------
+    >>> print(quoted("data.path=cats.csv"), quoted("data.path=my cats.csv"), quoted("a\nb"))
+    data.path=cats.csv 'data.path=my cats.csv' $'a\012b'
+    """
+    if _PLAIN.fullmatch(argument):
+        return argument
+    if argument.isprintable():
+        return shlex.quote(argument)
+    return "$'" + "".join(map(_escaped, argument)) + "'"
 
 
 def _hydra_text(value: str) -> str:
     escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
     trailing = len(escaped) - len(escaped.rstrip("\\"))
     return f'"{escaped}{trailing * chr(92)}"'
-
-
-def _quoted(argument: str) -> str:
-    if _PLAIN.fullmatch(argument):
-        return argument
-    if argument.isprintable():
-        return shlex.quote(argument)
-    return "$'" + "".join(map(_escaped, argument)) + "'"
 
 
 def _escaped(char: str) -> str:

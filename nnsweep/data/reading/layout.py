@@ -7,6 +7,7 @@ from typing import Literal
 
 from nnsweep.data.reading.table_problems import shown
 from nnsweep.errors import DataError
+from nnsweep.messages import suggest_null
 from nnsweep.mlp.ranges import Index
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -61,8 +62,10 @@ class Layout:
         known = {word: character for character, word in SEPARATORS.items()} | {BLANK: "\t", " ": "\t", "\\t": "\t"}
         character = known.get(given, given)
         if len(character) != 1 or character in "\r\n\"'" or not character.isascii():
+            hint = suggest_null("data.separator", given)
             raise DataError(
                 f"data.separator={shown(given)}: must be one character, or comma, semicolon, tab, bar or {BLANK}"
+                f"{hint and f'; {hint}'}"
             )
         return character
 

@@ -120,7 +120,7 @@ class Raw:
         return f"{named(self.source)}, {where}, column {number} ({named(column)})"
 
 
-def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_WRITTEN) -> Raw:
+def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_WRITTEN, key: str = "data.path") -> Raw:
     """Read a table.
 
     Parameters
@@ -131,6 +131,8 @@ def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_W
         What to ask the database: one ``SELECT``.
     layout : Layout
         How a text or a workbook is laid out.
+    key : str
+        The setting that names the file, for messages.
 
     Returns
     -------
@@ -147,7 +149,7 @@ def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_W
         return Raw(result.frame, result.source, True, result.digest)
     if query is not None:
         raise DataError(f"data.query is for databases, and {named(path)} is a file; leave it out")
-    content = contents(path)
+    content = contents(path, key)
     plain, source = unpacked(content, path)
     refuse_foreign(plain, source)
     suffix = suffix_of(source)

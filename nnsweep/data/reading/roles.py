@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 from nnsweep.data.reading.cells import Kind
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.table_problems import named, shown
-from nnsweep.messages import nearest
+from nnsweep.messages import nearest, suggest_null
 
 ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]
 KINDS: tuple[Kind, ...] = ("number", "date", "category", "text")
@@ -81,11 +81,13 @@ def roles_of(
     target = raw.target if target is None else target
     special = {"data.target": target, "data.group": group, "data.split": split, "data.split_by": split_by}
     given = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
-    wanted = [*given.items(), *((f"data.columns.{named(name)}", name) for name in columns)]
-    wanted += [("data.ignore", name) for name in ignored]
+    wanted = [(f"{key}={shown(name)}", key, name) for key, name in given.items()]
+    wanted += [(f"data.columns.{named(name)}={shown(kind)}", "", name) for name, kind in columns.items()]
+    wanted += [(f"data.ignore={shown(name)}", "", name) for name in ignored]
     problems = [
-        f"{named(raw.source)}: {key}={shown(name)}: there is no such column; {_known(name, names)}"
-        for key, name in wanted
+        f"{named(raw.source)}: {told}: there is no such column; "
+        f"{(key and suggest_null(key, name)) or _known(name, raw)}"
+        for told, key, name in wanted
         if name not in names
     ]
     by = given.pop("data.split_by", None)
@@ -96,7 +98,7 @@ def roles_of(
     problems += _doubled(given, columns, ignored) + _unknown_kinds(columns)
     columns |= dict.fromkeys(ignored, IGNORE)
     if target is None:
-        known = _known("", names)
+        known = _known("", raw)
         problems.insert(0, f"{named(raw.source)}: data.target names no column; say which has the labels. {known}")
     kept = tuple(
         name
@@ -122,12 +124,15 @@ def find_column(name: str, names: Sequence[str]) -> str:
     return names[int(name)] if is_number and -len(names) <= int(name) < len(names) else name
 
 
-def _known(name: str, names: list[str]) -> str:
+def _known(name: str, raw: Raw) -> str:
     """Say which column is meant, and list at most thirty."""
+    names = list(raw.frame.columns)
     listed = nearest(name, [*map(named, names[:1000])]) if name else f"Known: {', '.join(map(named, names[:30]))}"
     told, _, known = listed.partition(": ")
     few = ", ".join(known.split(", ")[:30]) + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
-    looks_like_data = sum(name[:1].isdigit() or name.startswith("-") for name in names) > len(names) / 2
+    looks_like_data = (
+        not raw.typed and sum(name[:1].isdigit() or name.startswith("-") for name in names) > len(names) / 2
+    )
     hint = "; the first line looks like data: has the file no header?" if looks_like_data else ""
     return f"{told}: {few}{hint}"
 

@@ -19,6 +19,7 @@ from typing import Any
 from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.errors import DataError, machines
 from nnsweep.files import expand_home, is_nameable
+from nnsweep.messages import suggest_null
 
 _GZIP, _BZIP2, _XZ, _ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"PK\x03\x04"
 PACKERS = {".gz": (_GZIP, "gzip"), ".bz2": (_BZIP2, "bzip2"), ".xz": (_XZ, "xz"), ".zip": (_ZIP, "zip")}
@@ -74,13 +75,15 @@ def suffix_of(path: str) -> str:
     return Path(name.removesuffix(packer)).suffix
 
 
-def contents(path: str) -> bytes:
+def contents(path: str, key: str = "data.path") -> bytes:
     """Read a whole file.
 
     Parameters
     ----------
     path : str
         Where it is; ``~`` is the home folder.
+    key : str
+        The setting that names it, for messages.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def contents(path: str) -> bytes:
     """
     file = Path(expand_home(path))
     try:
-        _check_place(file, path)
+        _check_place(file, path, key)
         content = file.read_bytes()
     except OSError as error:
         refusal = machines(error)
@@ -104,26 +107,28 @@ def contents(path: str) -> bytes:
     return content
 
 
-def _check_place(file: Path, path: str) -> None:
+def _check_place(file: Path, path: str, key: str) -> None:
     if not is_nameable(file):
-        raise DataError(f"{named(path)}: no file can have this name; name the table with data.path")
+        raise DataError(f"{named(path)}: no file can have this name; name the table with {key}")
     try:
         mode = file.stat().st_mode  # a pipe would let an open wait for ever
     except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{named(path)}: there is no such file; {_nearest(file)}") from None
+        raise DataError(f"{named(path)}: there is no such file; {_nearest(file, key)}") from None
     if stat.S_ISDIR(mode):
         raise DataError(f"{named(path)} is a folder; name a file (data=text reads a folder with one subfolder a class)")
     if not stat.S_ISREG(mode):
         raise DataError(f"{named(path)} is no ordinary file but a pipe, socket or device; copy its content to a file")
 
 
-def _nearest(file: Path) -> str:
+def _nearest(file: Path, key: str) -> str:
+    if key != "data.path" and (hint := suggest_null(key, file.name)):  # a table there must be
+        return hint
     try:
         there = sorted(name for name in os.listdir(file.parent) if suffix_of(name))
     except OSError:
         return f"there is no folder {named(str(file.parent))} either"
     close = difflib.get_close_matches(file.name, there[:1000], n=1, cutoff=0.75)
-    return f"did you mean {shown(close[0])}?" if close else "name the table with data.path"
+    return f"did you mean {shown(close[0])}?" if close else f"name the table with {key}"
 
 
 def unpacked(content: bytes, source: str) -> tuple[bytes, str]:
