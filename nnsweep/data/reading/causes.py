@@ -15,6 +15,7 @@ from nnsweep.data.reading.advice import setting
 from nnsweep.data.reading.header import NUMBER
 from nnsweep.data.reading.layout import BLANK, SEPARATORS, with_tabs
 from nnsweep.data.reading.table_problems import shown
+from nnsweep.messages import shortened, visible
 
 Record: TypeAlias = tuple[int, list[str]]
 """The line at which a record begins, and its cells."""
@@ -211,7 +212,7 @@ def find_quotes(rows: Sequence[Sequence[str]]) -> str | None:
         cells = [cells[number].strip() for cells in rows[1:] if number < len(cells) and cells[number].strip()]
         if len(cells) > 1 and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells):
             return (
-                f"column {number + 1}: values are in single quotes, such as {cells[0]}; "
+                f"column {number + 1}: values are in single quotes, such as {visible(shortened(cells[0]))}; "
                 f"{setting('data.quote', 'single')} reads them, {setting('data.quote', 'double')} keeps the quotes"
             )
     return None

@@ -169,7 +169,8 @@ def column_of(
             f"{column_kind(name, 'date')} makes {_PARTS_OF_DATES}, {OTHER_KINDS}" if kind.startswith("date") else None
         )
         values = np.full(len(series), "", dtype=object)
-        return Column(name, "category", values, [Misfit(0, str(series.iloc[0]), rule)], way_out)
+        row = int(series.notna().to_numpy().argmax())
+        return Column(name, "category", values, [Misfit(row, str(series.iloc[row]), rule)], way_out)
     if asked == "text":
         return _prose(name, series)
     texts = trimmed_texts(series, marks)

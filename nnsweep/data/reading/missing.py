@@ -191,5 +191,13 @@ def _ways_out(column: Column, policy: Policy) -> list[str]:
         ways_of_kind = "mean, median or most_frequent" if column.kind in ("number", "date") else "most_frequent or own"
         return [f"choose data.missing=drop, {ways_of_kind}", *ways, f"ignore it: {column_kind(name, 'ignore')}"]
     if column.kind == "category":
-        return [f"categories have no {policy.number}: {policy.setting(category='most_frequent')} (or own, drop)"]
-    return [f"numbers are no categories: {policy.setting(number='median')} (or mean, most_frequent, drop)", *ways]
+        why = (
+            f"categories have no {policy.number}" if policy.number in ("mean", "median") else _says_nothing("category")
+        )
+        return [f"{why}: {policy.setting(category='most_frequent')} (or own, drop)"]
+    why = "numbers are no categories" if policy.category == "own" else _says_nothing("number")
+    return [f"{why}: {policy.setting(number='median')} (or mean, most_frequent, drop)", *ways]
+
+
+def _says_nothing(kind: str) -> str:
+    return f"data.missing says nothing of kind {kind}"

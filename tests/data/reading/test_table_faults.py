@@ -248,6 +248,31 @@ REFUSED = [
         ["line 6, column 2 (colour)", "categories have no mean"],
         {"missing": "mean"},
     ),
+    *(
+        Fault(
+            f"missing in column {number}, and {missing} is asked for",
+            "cats.csv",
+            cell("", column=number),
+            told,
+            {"missing": missing},
+        )
+        for number, missing, told in (
+            (0, "own", "numbers are no categories: 'data.missing={category: own, number: median}'"),
+            (
+                0,
+                {"label": "drop"},
+                "data.missing says nothing of kind number: 'data.missing={label: drop, number: median}'",
+            ),
+            (1, {"label": "drop"}, "data.missing says nothing of kind category: "),
+            (1, {"number": "drop"}, "data.missing says nothing of kind category: "),
+        )
+    ),
+    Fault(
+        "single quotes around a long value",
+        "cats.csv",
+        GOOD.replace("red", "'red'").replace("blue", "'" + "a" * 1000 + "'"),
+        "values are in single quotes, such as 'aaa" + "a" * 53 + "...; data.quote=single",
+    ),
     Fault(
         "a label is missing",
         "cats.csv",
@@ -365,6 +390,24 @@ REFUSED = [
         GOOD,
         ["data.target='color'", "did you mean 'colour'? Known: age, colour, y"],
         {"target": "color"},
+    ),
+    *(
+        Fault(
+            f"{key}={word}",
+            "cats.csv",
+            GOOD,
+            f"{key}={word!r}: there is no such column; write {key}=null",
+            {name: word},
+        )
+        for name, word in (("group", "none"), ("split", "None"), ("split_by", "off"))
+        for key in [f"data.{name}"]
+    ),
+    Fault(
+        "a kind for no column",
+        "cats.csv",
+        GOOD,
+        "cats.csv: data.columns.edge='number': there is no such column; did you mean 'age'?",
+        {"columns": {"edge": "number"}},
     ),
     Fault("a target in another case", "cats.csv", GOOD, "data.target='Y': there is no such column", {"target": "Y"}),
     Fault(
@@ -533,6 +576,12 @@ REFUSED = [
         "cats.parquet",
         packed(lambda file: frame(d=[*pd.date_range("2020", periods=2)], y=["a", "b"]).to_parquet(file)),
         "(datetime64)",
+    ),
+    Fault(
+        "Parquet, dates after a gap",
+        "cats.parquet",
+        packed(lambda file: frame(d=[pd.NaT, pd.Timestamp("2020-02-01")], y=["a", "b"]).to_parquet(file)),
+        "row 2, column 1 (d): '2020-02-01 00:00:00' is of a type that is not read (datetime64)",
     ),
     Fault(
         "Parquet without rows",
