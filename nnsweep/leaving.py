@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nnsweep.data.reading.table_problems import listing, named, shown, together
+from nnsweep.data.reading.table_problems import together
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import expand_home, temporary_folder, whole_file
 from nnsweep.loading import check_name
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nnsweep.data.reading.layout import Layout
-
-_MOST_SHOWN = 5
-"""Categories that a model has not seen."""
 
 
 class Found(NamedTuple):
@@ -108,7 +105,11 @@ def predicted(
         table = features_of(read(data, query=query, layout=layout, key="DATA"), kinds, written, marks)
     else:
         table = files
-    _tell_unseen(prepared.unseen(table, model.about["preparation"]), model, data)
+    warned, refused = prepared.explain_unseen(table, model.about["preparation"])
+    for line in warned:
+        warn(f"{masked(data)}: {line}")
+    if refused:
+        raise together(f"{masked(visible(data))}: {visible(line)}" for line in refused)
     try:
         told = predictor.predictions(model, table, prepared.features)
     except ValueError as error:
@@ -126,29 +127,6 @@ def _layout(settings: Mapping[str, Setting]) -> "Layout":
     plain: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     texts = {name: str(value) for name, value in plain.items() if name not in ("header", "skip_lines")}
     return Layout(**plain | texts)
-
-
-def _tell_unseen(unseen: Mapping[str, tuple[int, int, list[str]]], model: Model, data: str) -> None:
-    """Warn of categories that a model has not seen, and refuse columns with no other."""
-    known = {column["name"]: column["categories"] for column in model.about["preparation"]["columns"] if unseen}
-    problems = []
-    for name, (n_unseen, n_values, words) in unseen.items():
-        others = listing([shown(word) for word in words[:_MOST_SHOWN]], len(words[:_MOST_SHOWN]))
-        more = f" and {len(words) - _MOST_SHOWN:,} more" if len(words) > _MOST_SHOWN else ""
-        said = f"{masked(visible(data))}: column {named(name)}"
-        if n_unseen < n_values:
-            warn(
-                f"{said}: {n_unseen:,} of {n_values:,} values are categories that the model has never seen ({others}"
-                f"{more}); for it they are none of its {len(known[name]):,}"
-            )
-            continue
-        categories = listing([shown(category) for category in known[name]], len(known[name]))
-        problems.append(
-            f"{said}: none of its {n_values:,} values is a category that the model has seen ({others}{more}); it knows "
-            f"{categories}: write the column as it was in training"
-        )
-    if problems:
-        raise together(problems)
 
 
 def _texts(model: Model, folder: Path) -> "pd.DataFrame":

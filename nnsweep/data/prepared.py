@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the plain form."""
 
+_MOST_UNSEEN, _MOST_KNOWN, _LONGEST = 5, 20, 60
+"""Categories that are listed, and characters that are shown of each."""
+
 
 def features(
     frame: "pd.DataFrame", values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
@@ -206,6 +209,37 @@ def unseen(frame: "pd.DataFrame", values: Mapping[str, Any]) -> dict[str, tuple[
             if others := [word for word in words if _place(word, places) < 0]:
                 found[column["name"]] = len(others), len(words), list(dict.fromkeys(others))
     return found
+
+
+def explain_unseen(frame: "pd.DataFrame", values: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Say in which columns there are categories that the training part did not have; parameters as for `unseen`.
+
+    Returns
+    -------
+    list of str, list of str
+        A line for each column of which some values are such, which are none of its categories; and for each column of
+        which all are, so that whatever a model says of it would be a guess.
+    """
+    known = {column["name"]: column.get("categories", ()) for column in values["columns"]}
+    warned, refused = [], []
+    for name, (n_unseen, n_values, words) in unseen(frame, values).items():
+        others = _listed(words, _MOST_UNSEEN)
+        if n_unseen < n_values:
+            warned.append(
+                f"column {name}: {n_unseen:,} of {n_values:,} values are categories that the model has never seen "
+                f"({others}); for it they are none of its {len(known[name]):,}"
+            )
+        else:
+            refused.append(
+                f"column {name}: none of its {n_values:,} values is a category that the model has seen ({others}); it "
+                f"knows {_listed(known[name], _MOST_KNOWN)}: write the column as it was in training"
+            )
+    return warned, refused
+
+
+def _listed(words: Sequence[str], n_most: int) -> str:
+    few = [repr(word if len(word) <= _LONGEST else word[: _LONGEST - 3] + "...") for word in words[:n_most]]
+    return ", ".join(few) + (f" and {len(words) - n_most:,} more" if len(words) > n_most else "")
 
 
 def _word(cell: Any) -> str:

@@ -5,6 +5,7 @@ and prepare a table for it lie beside it, in the version that the model was made
 """
 
 import sys
+import warnings
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 from typing import Any
@@ -24,8 +25,16 @@ class Served(PythonModel):
         self.model = self.predictor.read(context.artifacts["model"])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Give ``label`` and a ``probability_...`` for each class, a row for each row."""
+        """Give ``label`` and a ``probability_...`` for each class, a row for each row.
+
+        Categories that the model has never seen are warned of; a column without any that it has is a `ValueError`.
+        """
         told: pd.DataFrame = self.predictor.predictions(self.model, model_input, self.prepared.features)
+        warned, refused = self.prepared.explain_unseen(model_input, self.model.about["preparation"])
+        if refused:
+            raise ValueError("\n".join(refused))
+        for line in warned:
+            warnings.warn(line, stacklevel=2)
         return told
 
 

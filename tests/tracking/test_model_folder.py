@@ -65,6 +65,20 @@ def test_a_saved_folder_predicts_without_nnsweep(model, cats, tmp_path, monkeypa
     assert sys.path == before
 
 
+def test_categories_that_were_never_seen_are_told(model, cats, tmp_path, monkeypatch):
+    save(model, tmp_path / "model")
+    monkeypatch.setitem(sys.modules, "nnsweep", None)
+    read = loaded(tmp_path / "model")
+    odd = cats.assign(fur=["bald", None, "short", "bald"])
+    with pytest.warns(UserWarning, match=r"^column fur: 2 of 3 values are categories .* never seen \('bald'\)") as told:
+        shares = read.predict(odd)
+    assert len(told) == 1
+    pd.testing.assert_frame_equal(shares, predictions(model, odd, prepared.features), check_exact=True)
+    lost = "^column fur: none of its 4 values is a category that the model has seen .* it knows 'long', 'short'"
+    with pytest.raises(ValueError, match=lost):
+        read.predict(cats.assign(fur="bald"))
+
+
 def test_two_models_in_one_process_keep_their_own_code(model, cats, tmp_path):
     save(model, tmp_path / "one")
     save(model, tmp_path / "other")
