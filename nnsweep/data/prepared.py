@@ -230,9 +230,10 @@ def explain_unseen(frame: "pd.DataFrame", values: Mapping[str, Any]) -> tuple[li
                 f"({others}); for it they are none of its {len(known[name]):,}"
             )
         else:
+            none = "its value is no" if n_values == 1 else f"none of its {n_values:,} values is a"
             refused.append(
-                f"column {name}: none of its {n_values:,} values is a category that the model has seen ({others}); it "
-                f"knows {_listed(known[name], _MOST_KNOWN)}: write the column as it was in training"
+                f"column {name}: {none} category that the model has seen ({others}); it knows "
+                f"{_listed(known[name], _MOST_KNOWN)}: write the column as it was in training"
             )
     return warned, refused
 

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
@@ -27,12 +28,16 @@ class Served(PythonModel):
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Give ``label`` and a ``probability_...`` for each class, a row for each row.
 
-        Categories that the model has never seen are warned of; a column without any that it has is a `ValueError`.
+        Categories that the model has never seen are warned of. A column without any that it has is refused, as are
+        cells that are none of their kind: with an `MlflowException`, whose message a server hands on.
         """
-        told: pd.DataFrame = self.predictor.predictions(self.model, model_input, self.prepared.features)
-        warned, refused = self.prepared.explain_unseen(model_input, self.model.about["preparation"])
-        if refused:
-            raise ValueError("\n".join(refused))
+        try:
+            told: pd.DataFrame = self.predictor.predictions(self.model, model_input, self.prepared.features)
+            warned, refused = self.prepared.explain_unseen(model_input, self.model.about["preparation"])
+            if refused:
+                raise ValueError("\n".join(refused))
+        except ValueError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
         for line in warned:
             warnings.warn(line, stacklevel=2)
         return told

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from mlflow.exceptions import MlflowException
 
 from nnsweep.data import prepared
 from nnsweep.data.preparation import fitted
@@ -75,8 +76,11 @@ def test_categories_that_were_never_seen_are_told(model, cats, tmp_path, monkeyp
     assert len(told) == 1
     pd.testing.assert_frame_equal(shares, predictions(model, odd, prepared.features), check_exact=True)
     lost = "^column fur: none of its 4 values is a category that the model has seen .* it knows 'long', 'short'"
-    with pytest.raises(ValueError, match=lost):
+    with pytest.raises(MlflowException, match=lost):
         read.predict(cats.assign(fur="bald"))
+    with pytest.raises(MlflowException, match=r"^column fur: its value is no category .* \('bald'\)") as refused:
+        read.predict(cats[:1].assign(fur="bald"))
+    assert refused.value.get_http_status_code() == 400
 
 
 def test_two_models_in_one_process_keep_their_own_code(model, cats, tmp_path):
