@@ -180,7 +180,7 @@ def _written(part: NDArray[Any], labels: Labels, how: Dividing, key: str) -> tup
     rows = {name: np.flatnonzero(part == name) for name in ("train", "val", "test")}
     for name in ("train", "test"):
         if not len(rows[name]):
-            raise DataError(f"data.split: no row is of the {name} part; the column must name rows for train and test")
+            raise DataError(f"{key}: no row is of the {name} part; there must be rows for train and test")
     if labels.groups is not None:
         _refuse_torn_groups(part, labels.groups, key)
     return rows["train"], rows["val"] if len(rows["val"]) else None, rows["test"]

@@ -330,6 +330,7 @@ def test_a_test_file_has_the_test_part(cats, made, tmp_path):
         ),
         (lambda test: test.assign(breed="manx"), {}, "class 'manx' is not in the training part"),
         (lambda test: test, {"split": "fur"}, "data.test_path and data.split='fur' both say which rows are tested"),
+        (lambda test: test.assign(age=""), {"missing": "drop"}, "data.test_path: no row is of the test part"),
         (lambda test: test, {"fold": 0}, "data.fold=0: data.test_path names the test rows already"),
         (lambda test: test, {"group": "owner"}, "data.test_path: .* groups of data.group are in more than one part"),
     ],
