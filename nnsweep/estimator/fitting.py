@@ -29,8 +29,8 @@ from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import Epoch, Training, train
 from nnsweep.sweep.recipe import Recipe
 
-ROUNDING = 1e-9
-OTHER_CAUSES = "another learning_rate_init, more epochs (max_iter) or another init may help"
+_ROUNDING = 1e-9  # of sums of class weights
+_OTHER_CAUSES = "another learning_rate_init, more epochs (max_iter) or another init may help"
 LOGIT_BYTES = 2**24
 """What the values of all layers may take at once when logits are computed."""
 
@@ -233,11 +233,11 @@ def explain_failure(fit: Fit, layers: Layers) -> str:
     right = train.y[logits(fit.recipe.network(), layers, train.X).argmax(axis=1) == train.y]
     reached = (np.bincount(right, minlength=n_classes) * (1.0 if weights is None else weights)).sum() / counts.sum()
     share = counts.max() / counts.sum()
-    if reached > share + ROUNDING:
+    if reached > share + _ROUNDING:
         return ""
     return (
         f"the network has learned nothing: on the training part its accuracy is {reached:.3f}, and that of always "
-        f"saying the commonest class is {share:.3f}{explain_large_features(fit) or '; ' + OTHER_CAUSES}"
+        f"saying the commonest class is {share:.3f}{explain_large_features(fit) or '; ' + _OTHER_CAUSES}"
     )
 
 
