@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeAlias
 
 from nnsweep.data.reading.advice import setting
 from nnsweep.data.reading.header import NUMBER
-from nnsweep.data.reading.layout import BLANK, SEPARATORS, with_tabs
-from nnsweep.data.reading.table_problems import shown
+from nnsweep.data.reading.layout import BLANK, SEPARATORS, csv_style, with_tabs
+from nnsweep.data.reading.table_problems import counted_cells, shown
 from nnsweep.messages import shortened, visible
 
 Record: TypeAlias = tuple[int, list[str]]
@@ -48,7 +48,7 @@ class _Text(NamedTuple):
     @property
     def as_most(self) -> str:
         n_equal = sum(len(cells) == self.width for _, cells in self.rows)
-        return f"{n_equal:,} of {len(self.rows):,} rows have {_counted(self.width)}"
+        return f"{n_equal:,} of {len(self.rows):,} rows have {counted_cells(self.width)}"
 
 
 def find_cause(text: str, separator: str, quote: str) -> str | None:
@@ -81,8 +81,7 @@ def find_cause(text: str, separator: str, quote: str) -> str | None:
 
 def _divided(text: str, separator: str, quote: str) -> _Text | None:
     """Divide the first thousand records without refusing any; None if there are fewer than two."""
-    style = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, **style)
+    reader = csv.reader(io.StringIO(text, newline=""), **csv_style(separator, quote))
     records, line = [], 1
     try:
         for cells in islice(reader, _LOOKED_AT):
@@ -195,15 +194,11 @@ def _other_header(found: _Text) -> str | None:
     if len(found.header) == found.width or found.share < _NEARLY_ALL or len(found.rows) < 2:
         return None
     return (
-        f"line {found.records[0][0]}: the header has {_counted(len(found.header))}, but {found.as_most}: they agree "
-        f"with each other and not with the header; mend the header, or leave it out with "
+        f"line {found.records[0][0]}: the header has {counted_cells(len(found.header))}, but {found.as_most}: they "
+        f"agree with each other and not with the header; mend the header, or leave it out with "
         f"{setting('data.skip_lines', str(found.records[0][0]))} (and {setting('data.header', 'false')}, "
         "if no other line names the columns)"
     )
-
-
-def _counted(n_cells: int) -> str:
-    return "1 cell" if n_cells == 1 else f"{n_cells} cells"
 
 
 def find_quotes(rows: Sequence[Sequence[str]]) -> str | None:

@@ -10,14 +10,14 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nnsweep.data.reading.causes import Record, find_cause, find_quotes, find_row_as_header
 from nnsweep.data.reading.cells import Cells
 from nnsweep.data.reading.encoded import decoded
 from nnsweep.data.reading.header import are_numbers, check_width, column_names
-from nnsweep.data.reading.layout import SEPARATORS, Layout, with_tabs
-from nnsweep.data.reading.table_problems import named, shown, together
+from nnsweep.data.reading.layout import SEPARATORS, Layout, csv_style, with_tabs
+from nnsweep.data.reading.table_problems import counted_cells, named, shown, together
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def records(text: str, separator: str, source: str = "", quote: str = '"') -> It
     """
     line = 1
     with _long_cells():
-        reader = csv.reader(io.StringIO(text, newline=""), **_style(separator, quote), strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), **csv_style(separator, quote), strict=True)
         try:
             for cells in reader:
                 if cells:
@@ -157,16 +157,11 @@ def records(text: str, separator: str, source: str = "", quote: str = '"') -> It
             raise DataError(_misquoted(text, separator, f"{named(source)}, line {line}", line, quote)) from None
 
 
-def _style(separator: str, quote: str) -> dict[str, Any]:
-    quoting = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
-    return {"delimiter": separator, "skipinitialspace": True, **quoting}
-
-
 def _misquoted(text: str, separator: str, place: str, line: int, quote: str) -> str:
     """Say what is wrong with the quotes of a record that begins at a line."""
     with _long_cells():
         written = next(islice(io.StringIO(text, newline=""), line - 1, None))
-        cells = next(csv.reader([written], **_style(separator, quote)))
+        cells = next(csv.reader([written], **csv_style(separator, quote)))
     return (
         f"{place}, column {len(cells)}: a quote is not closed before the next {_word(separator)} or line end, "
         f"from {shown(cells[-1])} on; close it, or write a quote inside a quoted value twice"
@@ -253,7 +248,7 @@ def _checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.Da
         first = "the first row has" if layout.header is False else "the header has"
         hints = (_hint(n_columns, cells, text.separator, cut_off and line == last_line) for line, cells in ragged)
         raise together(
-            f"{named(source)}, line {line}: {_counted(cells)}, {first} {n_columns}{hint}"
+            f"{named(source)}, line {line}: {counted_cells(len(cells))}, {first} {n_columns}{hint}"
             for (line, cells), hint in zip(ragged, hints, strict=True)
         )
     return pd.DataFrame([cells for _, cells in rows], columns=range(n_columns), dtype=object)
@@ -261,10 +256,6 @@ def _checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.Da
 
 def _word(separator: str) -> str:
     return SEPARATORS.get(separator, shown(separator))
-
-
-def _counted(cells: list[str]) -> str:
-    return "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
 
 
 def _hint(n_columns: int, cells: list[str], separator: str, is_cut_off: bool) -> str:

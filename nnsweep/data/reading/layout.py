@@ -1,9 +1,10 @@
 """How a text is laid out as a table, where its file does not show that: settings, and what they make of the text."""
 
+import csv
 import io
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from nnsweep.data.reading.table_problems import shown
 from nnsweep.errors import DataError
@@ -98,6 +99,12 @@ def _without_lines(text: str, n_skipped: int, comment: str | None, quote: str) -
         elif quote and line.count(quote) % 2:
             is_quoted = not is_quoted  # a value goes on over several lines
     return lines
+
+
+def csv_style(separator: str, quote: str) -> dict[str, Any]:
+    """Give what Python's own reader has to know of a text; an empty quote is none."""
+    quoting = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+    return {"delimiter": separator, "skipinitialspace": True, **quoting}
 
 
 def with_tabs(text: str, quote: str) -> str:

@@ -57,6 +57,17 @@ def listing(names: Iterable[object], n_names: int) -> str:
     return ", ".join(visible(shortened(str(name))) for name in islice(names, MOST_LISTED)) + more
 
 
+def counted_cells(n_cells: int) -> str:
+    """Count cells.
+
+    Examples
+    --------
+    >>> counted_cells(1), counted_cells(2)
+    ('1 cell', '2 cells')
+    """
+    return "1 cell" if n_cells == 1 else f"{n_cells} cells"
+
+
 def together(problems: Iterable[str], n_problems: int | None = None) -> DataError:
     """Make one error of all problems of a kind.
 
