@@ -176,7 +176,7 @@ def _parted(rows: Understood, how: Dividing) -> Understood:
             ranks = rows.ordering.ranks[its]
             spans.append(f"{word} {shown(texts[its[ranks.argmin()]])} to {shown(texts[its[ranks.argmax()]])}")
     told = f"parts by {named(rows.ordering.column)}: {', '.join(spans)}"
-    return replace(rows, part=part, part_key="data.split_by", told=[*rows.told, told])
+    return replace(rows, part=part, part_key="data.split_by", ordering=None, told=[*rows.told, told])
 
 
 def _divided(rows: Understood, how: Dividing) -> tuple[Labels, Division]:

@@ -11,7 +11,7 @@ from nnsweep.data.division import Dividing
 from nnsweep.data.own_table import Sources, name_of, of_content, parted
 from nnsweep.data.reading.cell_format import CellFormat, Mark
 from nnsweep.data.reading.layout import Layout
-from nnsweep.data.reading.missing import Missing, Policy
+from nnsweep.data.reading.missing import Missing
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import ColumnName, find_column
 from nnsweep.data.reading.table_columns import Understood, understand
@@ -74,7 +74,6 @@ def text(
     how, weighing, layout, _ = parted(settings)
     cell_format = CellFormat(missing_marks=missing_marks)
     options: dict[str, Any] = {"text": weighing.settings(), "fit_together": vectorizer_fit == "train_and_test"}
-    Policy.of(missing)
     roles = {"target": target, "missing": missing, "group": group, "split": split, "split_by": split_by}
     made_of: dict[str, Any] = {"factory": "text", "vectorizer_fit": vectorizer_fit, "settings": settings}
     if os.path.isdir(expand_home(path)):
@@ -88,12 +87,9 @@ def text(
         )
 
     def made(raw: Raw) -> Dataset:
-        named = {
-            find_column(name, [*raw.frame.columns])
-            for name in (text, target or raw.target, group, split, split_by)
-            if name
-        }
-        others = {name: "ignore" for name in raw.frame.columns if name not in named}
+        names = [name for name in (text, target or raw.target, group, split, split_by) if name]
+        used = {find_column(name, [*raw.frame.columns]) for name in names}
+        others = {name: "ignore" for name in raw.frame.columns if name not in used}
         rows = understand(raw, columns={**others, text: "text"}, **roles, cell_format=cell_format)  # type: ignore[arg-type]
         return own.of_texts(name_of(path), rows, how, **options)
 

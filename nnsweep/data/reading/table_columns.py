@@ -140,30 +140,21 @@ def understand(
     roles = roles_of(raw, target=target, group=group, split=split, split_by=split_by, columns=columns, ignore=ignore)
     all_columns = [_column(raw, name, roles.asked.get(name), cell_format) for name in roles.features]
     problems = [*roles.problems, *_misfits(raw, all_columns, _mend)]
-    part, ordering, told, rows = None, None, [], np.arange(len(raw.frame))
+    part, ordering, rows, labels = None, None, np.arange(len(raw.frame)), np.empty(0)
+    told: list[str] = []
     with _collecting(problems):
-        part = _parts(raw, roles.split)
-        if part is not None and roles.split_by is not None:
-            key = "data.split" if raw.test is None else "data.test_path"
-            raise DataError(f"{key} and data.split_by both say which rows are tested; leave one of them out")
+        part = _parts(raw, roles)
     with _collecting(problems):
         ordering = None if roles.split_by is None else ordering_of(raw, roles.split_by, cell_format.date_format)
     if roles.target is None:
         raise together(problems)
     unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
     features = [column for column in all_columns if column.name not in unused]
-    special = {
-        name: texts_of(raw.frame[name], cell_format.marks(has_nulls=raw.has_nulls(name)))
-        for name in (roles.target, roles.group, roles.split_by)
-        if name is not None
-    }
+    special = _special_texts(raw, roles, cell_format)
     with _collecting(problems):
         rows = rows_without(raw, features, special, policy, cell_format)
-    labels = class_names(special[roles.target][rows])
-    lost = [*findings.of_lost_labels(raw.frame[roles.target], special[roles.target], cell_format)]
-    if policy.label == "drop" or not lost:  # else it is not known yet what the classes are
-        with _collecting(problems):
-            told = check_classes(labels[~lacking(labels)], source=raw.source, target=roles.target, lost=lost)
+    with _collecting(problems):
+        labels, told = _labels(raw, roles.target, special[roles.target], rows, policy, cell_format)
     taken = [part for column in features for part in column.taken(rows).features()] if not problems else features
     unused |= {column.name: why for column in taken if (why := left_out.constant(column))}
     taken = [column for column in taken if column.name not in unused]
@@ -172,13 +163,9 @@ def understand(
     if problems:
         raise together(problems)
     n_missing = _counts(features, special)
-    told += [
-        *findings.of_spellings(raw.frame[roles.target].iloc[rows], labels),
-        *findings.of_columns(taken, roles, unused),
-        *findings.of_missing(n_missing, policy, len(raw.frame) - len(rows)),
-        *findings.of_gaps(features),
-        *lost,
-    ]
+    told += findings.of_columns(taken, roles, unused)
+    told += findings.of_missing(n_missing, policy, len(raw.frame) - len(rows))
+    told += [*findings.of_gaps(features), *findings.of_copies(taken, labels, roles.target)]
     return Understood(
         frame=_frame(taken),
         kinds={column.name: column.kind for column in taken},
@@ -188,8 +175,8 @@ def understand(
         rows=rows,
         source=raw.source,
         n_missing=n_missing,
-        told=[*told, *findings.of_copies(taken, labels, roles.target)],
-        part_key="data.split" if raw.test is None else "data.test_path",
+        told=told,
+        part_key=_part_key(raw),
         ordering=None if ordering is None else ordering.of(rows),
         written={column.name: column.written for column in taken if column.written},
         marks=cell_format.marks(),
@@ -200,6 +187,30 @@ def understand(
 def _column(raw: Raw, name: str, asked: Kind | None, cell_format: CellFormat) -> Column:
     marks = cell_format.marks(has_nulls=raw.has_nulls(name))
     return column_of(raw.frame[name], asked=asked, cell_format=cell_format, marks=marks)
+
+
+def _special_texts(raw: Raw, roles: Roles, cell_format: CellFormat) -> dict[str, NDArray[Any]]:
+    """Give the cells of the columns that are no features, (n_rows,), None where missing: label, group and order."""
+    names = [name for name in (roles.target, roles.group, roles.split_by) if name is not None]
+    return {name: texts_of(raw.frame[name], cell_format.marks(has_nulls=raw.has_nulls(name))) for name in names}
+
+
+def _labels(
+    raw: Raw, target: str, texts: NDArray[Any], rows: NDArray[np.intp], policy: Policy, cell_format: CellFormat
+) -> tuple[NDArray[Any], list[str]]:
+    """Give the classes of the rows that stay, (n_kept,), and what is to be told of them.
+
+    Raises
+    ------
+    DataError
+        If no classifier can be trained on them.
+    """
+    labels = class_names(texts[rows])
+    lost = [*findings.of_lost_labels(raw.frame[target], texts, cell_format)]
+    if lost and policy.label != "drop":  # they are refused, and it is not known yet what the classes are
+        return labels, lost
+    told = check_classes(labels[~lacking(labels)], source=raw.source, target=target, lost=lost)
+    return labels, [*told, *findings.of_spellings(raw.frame[target].iloc[rows], labels), *lost]
 
 
 @contextlib.contextmanager
@@ -297,8 +308,15 @@ def _misfits(raw: Raw, columns: Sequence[Column], way_out: Callable[[Column], st
     return problems
 
 
-def _parts(raw: Raw, name: str | None) -> NDArray[Any] | None:
+def _part_key(raw: Raw) -> str:
+    return "data.split" if raw.test is None else "data.test_path"
+
+
+def _parts(raw: Raw, roles: Roles) -> NDArray[Any] | None:
     """Give each row's part, where the table says so or has a file of its own for one."""
+    name = roles.split
+    if roles.split_by is not None and (name is not None or raw.test is not None):
+        raise DataError(f"{_part_key(raw)} and data.split_by both say which rows are tested; leave one of them out")
     if raw.test is not None:
         if name is not None:
             raise DataError(
