@@ -9,7 +9,7 @@ import pickle
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import hydra
 from hydra.core.config_loader import ConfigLoader
@@ -20,6 +20,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+T = TypeVar("T")
 _WRITES_DIRNAME = hydra.__version__.startswith("1.3.")  # later it is an interpolation
 
 
@@ -113,7 +114,7 @@ class Composer:
         """Compose with Hydra, once for each job: a later change of its files shall not matter."""
         key = tuple(overrides)
         if key not in self._copies:
-            self._copies[key] = _copier(self._hydras(overrides))
+            self._copies[key] = copier(self._hydras(overrides))
         return self._copies[key]()
 
     def _parse(self, line: str) -> Override:
@@ -200,7 +201,7 @@ def _is_value(override: Override) -> bool:
 def _base(config: DictConfig, fixed: Sequence[str]) -> _Base:
     settled = _settled(config)
     return _Base(
-        copy=_copier(config),
+        copy=copier(config),
         settled=settled,
         named_by_hydra=settled and config.hydra.job.name == JobRuntime.instance().get("name"),
         n_task=len(config.hydra.overrides.task) - sum(not line.lstrip("+~").startswith("hydra") for line in fixed),
@@ -222,11 +223,12 @@ def _settled(config: DictConfig) -> bool:
     return not any(OmegaConf.is_interpolation(node, key) for node, key in read)
 
 
-def _copier(config: DictConfig) -> Callable[[], DictConfig]:
+def copier(value: T) -> Callable[[], T]:
+    """Give a function that makes a copy of a value, quickly and any number of times."""
     try:
-        pickled = pickle.dumps(config, pickle.HIGHEST_PROTOCOL)  # loading it takes half the time of a deep copy
+        pickled = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)  # loading it takes half the time of a deep copy
     except Exception:  # a class of the user's that cannot be pickled
-        return lambda: copy.deepcopy(config)
+        return lambda: copy.deepcopy(value)
     return lambda: pickle.loads(pickled)
 
 

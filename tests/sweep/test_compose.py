@@ -1,6 +1,8 @@
 """Composing quickly gives what Hydra gives, for whatever overrides."""
 
+import copy
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +19,7 @@ from omegaconf import DictConfig, ListConfig, open_dict, read_write
 from nnsweep.conf_tree import conf_dir
 from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.composing import told
+from nnsweep.sweep.read_once import ReadOnce, parsed_once
 
 BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
@@ -140,14 +143,27 @@ def hydras(given: Hydras) -> Any:
     return lambda overrides: given.loader.load_sweep_config(given.config, overrides)
 
 
+def reading_once(given: Hydras) -> Hydras:
+    """Let Hydra's loader read once, as a sweep does."""
+    loader = copy.copy(given.loader)
+    loader.repository = ReadOnce(loader.repository)
+    return Hydras(loader, given.config)
+
+
 @pytest.fixture(scope="module")
 def our_composer(ours: Hydras) -> Composer:
-    return Composer(*ours)
+    return Composer(*reading_once(ours))
 
 
 @pytest.fixture(scope="module")
 def small_composer(small: Hydras) -> Composer:
-    return Composer(*small)
+    return Composer(*reading_once(small))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _parsed_once() -> Iterator[None]:
+    with parsed_once():
+        yield
 
 
 quick = settings(
