@@ -31,7 +31,7 @@ STATUSES = {
 OWNER = "nnsweep.owner"
 """The tag that names the process a run belongs to."""
 LONGEST_TAG = 8000
-
+_MOST_AT_ONCE, _MOST_SETTINGS = 1000, 100  # what MLflow sends in one request
 
 _artifact_uris: dict[str, str] = {}  # of runs that were started here: the store need not be asked for them
 
@@ -246,8 +246,16 @@ def end(
     settings: Mapping[str, Setting] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """End a run in the state of its record, with the reason and whatever else is still to be recorded; see `log`."""
-    state = {"nnsweep.state": record.state, "nnsweep.reason": record.reason}
-    log(store, record.run_id, points=points, settings=settings, tags={**(tags or {}), **state})
+    """End a run in the state of its record, with the reason and whatever else is still to be recorded; see `log`.
+
+    Others take a run's results as soon as it tells its end. MLflow sends what is more than one request takes in parts,
+    the tags with the first of them; so the rest goes ahead then.
+    """
+    told = {**(tags or {}), "nnsweep.state": record.state, "nnsweep.reason": record.reason}
+    points, settings = [*points], settings or {}
+    if len(points) + len(settings) + len(told) >= _MOST_AT_ONCE or len(settings) > _MOST_SETTINGS:
+        log(store, record.run_id, points=points, settings=settings)
+        points, settings = [], {}
+    log(store, record.run_id, points=points, settings=settings, tags=told)
     with explained(store.uri):
         client(store.uri).set_terminated(record.run_id, STATUSES[record.state])

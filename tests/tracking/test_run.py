@@ -1,9 +1,13 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
+from sqlalchemy import Connection, Engine
+from sqlalchemy.event import listen, remove
 from sqlalchemy.exc import IntegrityError
 
 from nnsweep.errors import StoreError
@@ -144,6 +148,34 @@ def test_a_run_ends_with_whatever_is_still_to_be_recorded(store: Store, job):
         "nnsweep.reason": "at epoch 3",
         "note": "x" * 8000,
     }
+
+
+@pytest.mark.parametrize(("n_points", "n_settings"), [(10, 10), (950, 99), (2100, 3), (10, 250)])
+def test_nobody_sees_the_end_of_a_run_before_all_of_its_results(store: Store, job, n_points: int, n_settings: int):
+    """MLflow sends much in several parts, the tags with the first of them; others may look after each."""
+    run_id = job()
+    curve = [run.Point("test_accuracy", 0.25, step) for step in range(n_points)]
+    settings = {f"setting.{index}": index for index in range(n_settings)}
+    seen = []
+
+    def look(_: Connection) -> None:
+        with closing(sqlite3.connect(store.uri.removeprefix("sqlite:///"))) as reader:
+            own = (run_id,)
+            tags = dict(reader.execute("SELECT key, value FROM tags WHERE run_uuid = ?", own).fetchall())
+            metrics = dict(reader.execute("SELECT key, value FROM latest_metrics WHERE run_uuid = ?", own).fetchall())
+            (params,) = reader.execute("SELECT count(*) FROM params WHERE run_uuid = ?", own).fetchone()
+            seen.append(("nnsweep.state" in tags, "nnsweep.seal" in tags, metrics, params))
+
+    listen(Engine, "commit", look)
+    try:
+        record = RunRecord(run_id=run_id, name="", state="finished")
+        finals = run.finals({"test_accuracy": 0.75, "depth": 2.0}, after=n_points)
+        run.end(store, record, points=[*curve, *finals], settings=settings, tags={"nnsweep.seal": "{}"})
+    finally:
+        remove(Engine, "commit", look)
+    told = [(metrics, params) for ended, sealed, metrics, params in seen if ended or sealed]
+    assert told
+    assert all(one == ({"test_accuracy": 0.75, "depth": 2.0}, n_settings) for one in told)
 
 
 def test_all_that_is_recorded_together_arrives_however_much_it_is(store: Store, job):
