@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nnsweep.data.fetching import impatient
+from nnsweep.data.reading.table_problems import named
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home, place_of
 from nnsweep.mlp.arrays import IntArray
@@ -92,7 +93,7 @@ def _read(folder: Path, subset: str, settings: dict[str, Any]) -> Texts:
         return Texts(bunch.data, bunch.target, tuple(bunch.target_names))
     except Exception as error:  # a pickle that is not the corpus fails in any way it likes
         raise DataError(
-            f"{folder / CACHE_FILE} is damaged or not readable. "
+            f"{named(str(folder / CACHE_FILE))} is damaged or not readable. "
             "Remove it to have it downloaded again, or name a folder with a sound copy with data.home"
         ) from error
 
@@ -106,7 +107,7 @@ def _download(folder: Path) -> None:
             _put(workshop / CACHE_FILE, folder)
     except (OSError, HTTPException) as error:
         raise DataError(
-            f"the 20-newsgroups corpus is missing: there is no {CACHE_FILE} in {folder}, "
+            f"the 20-newsgroups corpus is missing: there is no {CACHE_FILE} in {named(str(folder))}, "
             f"and fetching it failed ({error}). Copy that file, scikit-learn's cache, from a machine that has it "
             "into a folder and name the folder with data.home or SCIKIT_LEARN_DATA"
         ) from error

@@ -23,7 +23,7 @@ from nnsweep.data.reading.missing import Missing, Policy
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
-from nnsweep.data.reading.table_problems import shown
+from nnsweep.data.reading.table_problems import named, shown
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home, place_of
@@ -109,9 +109,9 @@ def _fetched(dataset: str, version: int, home: str | None) -> tuple[Raw, str | N
             )
     except (OSError, HTTPException) as error:
         raise DataError(
-            f"{asked}: is not in {folder / 'openml'}, and fetching it from OpenML failed ({_said(error)}). Try again "
-            "with a network, or copy that folder, scikit-learn's cache, from a machine that has it, and name the one "
-            "above it with data.home or SCIKIT_LEARN_DATA"
+            f"{asked}: is not in {named(str(folder / 'openml'))}, and fetching it from OpenML failed ({_said(error)}). "
+            "Try again with a network, or copy that folder, scikit-learn's cache, from a machine that has it, and name "
+            "the one above it with data.home or SCIKIT_LEARN_DATA"
         ) from error
     except Exception as error:  # what OpenML answers, or a cache holds, may be wrong in any way
         raise DataError(f"{asked}: cannot be had from OpenML ({_said(error)}); look up its name and version") from error

@@ -67,6 +67,13 @@ def test_a_folder_that_cannot_be_made_is_told(small_home, tmp_path):
         corpus(str(tmp_path / "file"))
 
 
+def test_a_folder_with_a_line_end_in_its_name_is_told_in_a_line(tmp_path, remote, closed_address):
+    remote(closed_address)
+    with pytest.raises(DataError, match=r"a\\nb, and fetching it failed") as caught:
+        corpus(str(tmp_path / "a\nb"))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"rubbish", zlib.compress(b"rubbish"), zlib.compress(pickle.dumps({"train": 1})), zlib.compress(b"")[:-1]],

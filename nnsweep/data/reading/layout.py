@@ -62,7 +62,7 @@ class Layout:
             return None
         known = {word: character for character, word in SEPARATORS.items()} | {BLANK: "\t", " ": "\t", "\\t": "\t"}
         character = known.get(given, given)
-        if len(character) != 1 or character in "\r\n\"'" or not character.isascii():
+        if len(character) != 1 or character in "\0\r\n\"'" or not character.isascii():
             hint = suggest_null("data.separator", given)
             raise DataError(
                 f"data.separator={shown(given)}: must be one character, or comma, semicolon, tab, bar or {BLANK}"

@@ -126,7 +126,7 @@ def test_a_header_is_not_taken_for_a_row(header, rows):
     assert find_row_as_header(header, rows) is None
 
 
-@pytest.mark.parametrize("separator", ["ab", '"', "", "\n", "ü"])
+@pytest.mark.parametrize("separator", ["\0", "ab", '"', "", "\n", "ü"])
 def test_a_separator_that_can_be_none_is_refused(separator):
     with pytest.raises(DataError, match=r"^data\.separator=.*: must be one character, or comma, "):
         read(b"a,b\n1,2\n", "cats.csv", Layout(separator=separator))
