@@ -13,9 +13,9 @@ from nnsweep.data.reading.cell_format import CellFormat, Mark
 from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.missing import Missing
 from nnsweep.data.reading.raw import Raw
-from nnsweep.data.reading.roles import ColumnName, find_column
+from nnsweep.data.reading.roles import ColumnName, explain_absent, find_column
 from nnsweep.data.reading.table_columns import Understood, understand
-from nnsweep.data.reading.table_problems import named
+from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
@@ -87,9 +87,12 @@ def text(
         )
 
     def made(raw: Raw) -> Dataset:
+        there = [*raw.frame.columns]
+        if find_column(text, there) not in there:
+            raise DataError(explain_absent(raw, f"data.text={shown(text)}", text))
         names = [name for name in (text, target or raw.target, group, split, split_by) if name]
-        used = {find_column(name, [*raw.frame.columns]) for name in names}
-        others = {name: "ignore" for name in raw.frame.columns if name not in used}
+        used = {find_column(name, there) for name in names}
+        others = {name: "ignore" for name in there if name not in used}
         rows = understand(raw, columns={**others, text: "text"}, **roles, cell_format=cell_format)  # type: ignore[arg-type]
         return own.of_texts(name_of(path), rows, how, **options)
 
@@ -120,7 +123,6 @@ def _understood(found: folder_of_texts.Texts, path: str) -> Understood:
     texts = folder_of_texts.decoded(found, path)
     labels = np.array([one.class_name for one in found.texts], dtype=object)
     sizes = [f"{name} {(labels == name).sum():,}" for name in own.sorted_classes(labels)]
-    shown = ", ".join(sizes[:20]) + (f" and {len(sizes) - 20} others" if len(sizes) > 20 else "")
     return Understood(
         frame=pd.DataFrame({COLUMN: pd.Series(texts, dtype=object)}),
         kinds={COLUMN: "text"},
@@ -130,5 +132,5 @@ def _understood(found: folder_of_texts.Texts, path: str) -> Understood:
         rows=np.arange(len(texts)),
         source=path,
         n_missing={},
-        told=[f"label: {len(sizes):,} classes in {len(texts):,} texts ({shown})", *found.told],
+        told=[f"label: {len(sizes):,} classes in {len(texts):,} texts ({listing(sizes, len(sizes))})", *found.told],
     )

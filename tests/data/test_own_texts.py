@@ -115,3 +115,9 @@ def test_a_path_that_is_no_folder_needs_a_column(tmp_path):
         DataError, match=r"nowhere is no folder; name one with a subfolder for each class, or a table's"
     ):
         text(path="nowhere")
+
+
+def test_a_column_of_texts_that_is_not_there_is_told_with_its_own_setting(tmp_path):
+    pd.DataFrame({"post": ["a b", "c d"], "y": ["k", "l"]}).to_csv(tmp_path / "posts.csv", index=False)
+    with pytest.raises(DataError, match=r"posts.csv: data\.text='pots': there is no such column; did you mean 'post'"):
+        text(path=str(tmp_path / "posts.csv"), text="pots", target="y")

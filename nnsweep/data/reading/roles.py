@@ -12,6 +12,8 @@ from nnsweep.messages import nearest, suggest_null
 ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]
 KINDS: tuple[Kind, ...] = ("number", "date", "category", "text")
 IGNORE = "ignore"
+_NULLABLE = ("data.group", "data.split", "data.split_by")
+"""Settings that need not name a column."""
 
 
 class Roles(NamedTuple):
@@ -81,15 +83,10 @@ def roles_of(
     target = raw.target if target is None else target
     special = {"data.target": target, "data.group": group, "data.split": split, "data.split_by": split_by}
     given = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
-    wanted = [(f"{key}={shown(name)}", key, name) for key, name in given.items()]
-    wanted += [(f"data.columns.{named(name)}={shown(kind)}", "", name) for name, kind in columns.items()]
-    wanted += [(f"data.ignore={shown(name)}", "", name) for name in ignored]
-    problems = [
-        f"{named(raw.source)}: {told}: there is no such column; "
-        f"{(key and suggest_null(key, name)) or _known(name, raw)}"
-        for told, key, name in wanted
-        if name not in names
-    ]
+    wanted = [(f"{key}={shown(name)}", name) for key, name in given.items()]
+    wanted += [(f"data.columns.{named(name)}={shown(kind)}", name) for name, kind in columns.items()]
+    wanted += [(f"data.ignore={shown(name)}", name) for name in ignored]
+    problems = [explain_absent(raw, told, name) for told, name in wanted if name not in names]
     by = given.pop("data.split_by", None)
     if by in given.values():
         problems.append(
@@ -122,6 +119,23 @@ def find_column(name: str, names: Sequence[str]) -> str:
     """
     is_number = name not in names and re.fullmatch(r"-?[0-9]{1,9}", name)
     return names[int(name)] if is_number and -len(names) <= int(name) < len(names) else name
+
+
+def explain_absent(raw: Raw, setting: str, name: str) -> str:
+    """Say that a setting names a column that is not there, and what may be meant.
+
+    Parameters
+    ----------
+    raw : Raw
+        The table.
+    setting : str
+        The setting, as it was given.
+    name : str
+        The column's name.
+    """
+    key = setting.partition("=")[0]
+    hint = suggest_null(key, name) if key in _NULLABLE else ""
+    return f"{named(raw.source)}: {setting}: there is no such column; {hint or _known(name, raw)}"
 
 
 def _known(name: str, raw: Raw) -> str:

@@ -403,6 +403,13 @@ REFUSED = [
         for key in [f"data.{name}"]
     ),
     Fault(
+        "a target called none",
+        "cats.csv",
+        GOOD,
+        "data.target='none': there is no such column; known",
+        {"target": "none"},
+    ),
+    Fault(
         "a kind for no column",
         "cats.csv",
         GOOD,
