@@ -10,7 +10,7 @@ import re
 from nnsweep.messages import visible
 
 FORMULA = re.compile(r"[\t\r\n]|[\s\u200b-\u200f\u2060\ufeff\x00-\x1f]*[=+\-@＝＋－＠]|'")  # noqa: RUF001
-MARKDOWN = re.compile(r"[\\`*\[\]<>|~&$@:#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=www)\.", re.IGNORECASE)
+MARKDOWN = re.compile(r"[\\`*\[\]<>|~&$@#!]|:(?! )|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=www)\.", re.IGNORECASE)
 LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -58,12 +58,12 @@ def for_csv(text: str) -> str:
 
 
 def for_markdown(text: str) -> str:
-    r"""Escape what would end a table's cell, format it, link or open a tag.
+    r"""Escape what would end a table's cell, format it, link or open a tag; a colon before a space does none of that.
 
     Examples
     --------
-    >>> print(for_markdown("a|b <i> test_accuracy"))
-    a\|b \<i\> test_accuracy
+    >>> print(for_markdown("a|b <i> test_accuracy: *c* :d:"))
+    a\|b \<i\> test_accuracy: \*c\* \:d\:
     """
     return MARKDOWN.sub(lambda found: "\\" + found.group(), visible(text))
 

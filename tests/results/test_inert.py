@@ -51,3 +51,5 @@ def test_latex_has_no_bare_special(text):
 
 def test_markdown_keeps_ordinary_names_readable():
     assert for_markdown("schedule.decay_rate 20-20-tanh") == "schedule.decay_rate 20-20-tanh"
+    assert for_markdown("no validation set: the epoch") == "no validation set: the epoch"
+    assert for_markdown("http://a :b:") == r"http\://a \:b\:"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from nnsweep.messages import visible
 from nnsweep.results.frame import rows
-from nnsweep.results.inert import for_markdown
+from nnsweep.results.inert import for_markdown as inert
 from nnsweep.results.report.content import Findings, Section, Table
 from nnsweep.results.report.wording import count
 
@@ -36,17 +36,6 @@ def markdown(findings: Findings, pictures: Mapping[str, str] | None = None) -> s
             continue
         lines += ["", f"## {inert(section.heading)}", *_section(section, pictures or {})]
     return "\n".join(lines) + "\n"
-
-
-def inert(text: str) -> str:
-    r"""Escape a text; a colon before a space is nothing but a colon.
-
-    Examples
-    --------
-    >>> print(inert("best: *a* :b:"))
-    best: \*a\* \:b\:
-    """
-    return for_markdown(text).replace(r"\: ", ": ")
 
 
 def _section(section: Section, pictures: Mapping[str, str]) -> Iterator[str]:
