@@ -16,9 +16,8 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.configurations import simultaneous, summarize
 from nnsweep.results.difference import difference
 from nnsweep.results.edge import Values, edges
-from nnsweep.results.frame import coded, plain
+from nnsweep.results.frame import coded
 from nnsweep.results.grouping import (
-    FAILED,
     Configuration,
     check_columns,
     grouped,
@@ -262,9 +261,8 @@ def _tried(
     runs: pd.DataFrame, subject: Sequence[str], tuned: Sequence[str], metrics: tuple[str, str]
 ) -> dict[Values, dict[Values, Cell]]:
     selecting, reported = metrics
-    selected = [value is not None for value in counted(runs, selecting)]
-    failed = [state in FAILED for state in plain(runs["state"])]
-    both = runs[[known or lost for known, lost in zip(selected, failed, strict=True)]]  # what is reported is of these
+    results = zip(counted(runs, selecting), counted(runs, reported), strict=True)
+    both = runs[[chosen_by is not None or told is None for chosen_by, told in results]]  # what is reported is of these
     by = [*subject, *tuned]
     told = {tuple(one.settings.values()): one for one in grouped(both, reported, by=by)}
     tried: dict[Values, dict[Values, Cell]] = {}

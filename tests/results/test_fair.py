@@ -208,3 +208,20 @@ def test_no_whole_setting_has_a_better_selecting_mean_than_the_chosen_one(grid):
         whole = of_subject.groupby(RATE).filter(lambda cell: (cell["state"] == "finished").all())
         means = whole[whole["state"] == "finished"].groupby(RATE)["best_val_accuracy"].mean()
         assert len(means) == 0 or row["selecting_mean"] >= means.max() - 1e-12
+
+
+def test_a_run_that_finished_without_a_number_counts_as_guessing_in_what_is_reported():
+    records = [
+        run("deep", 0.1, 0.9, 0.9, seed=0),
+        run("deep", 0.1, seed=1),
+        *(run("wide", 0.1, 0.6, 0.6, seed=seed) for seed in (0, 1)),
+    ]
+    found = fair_comparison(frame(records).assign(chance_accuracy=0.1))
+    told = found.table.set_index("label")[["mean", "n_finished", "n_ended"]].values.tolist()
+    assert told == [[0.6, 2, 2], [0.5, 1, 2]]
+
+
+def test_runs_of_a_table_without_states_have_all_finished():
+    runs = frame(GRID)
+    found = fair_comparison(runs.drop(columns="state"))
+    assert found.table.equals(fair_comparison(runs).table)
