@@ -9,7 +9,8 @@ from urllib.request import getproxies, proxy_bypass
 from nnsweep.masking import masked
 
 CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
-_USER = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+_CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+_USER = " and ".join(_CREDENTIALS)
 _STATUS = re.compile(
     r"failed with error code (?P<status>\d{3}) != 200\.?(?: Response body: '(?P<body>.*)')?"
     r"|too many (?P<repeated>\d{3}) error responses",
@@ -104,7 +105,7 @@ def _after(status: int, uri: str, said: str) -> str:
     if "Invalid Host header" in said:
         return "The server does not know itself by this name: start it with --allowed-hosts, or change tracking.uri"
     if status == HTTPStatus.UNAUTHORIZED:
-        is_given = urlsplit(uri).username is not None or "MLFLOW_TRACKING_USERNAME" in os.environ
+        is_given = urlsplit(uri).username is not None or all(map(os.environ.get, _CREDENTIALS))  # one alone is not sent
         return (
             f"The user or the password is wrong: check {_USER}, or choose another tracking.uri"
             if is_given

@@ -141,7 +141,7 @@ def explained(uri: str) -> Iterator[None]:
             f"the store {masked(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
-        said, silent = masked(in_words(_said(error)))[:_SAID], _did_not_answer(error)
+        said, silent = masked(in_words(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)
         if silent:
             _away[uri] = time.monotonic() + AWAY_SECONDS, said
         _tell(uri, said if silent else "")

@@ -44,6 +44,8 @@ def test_each_cause_has_its_own_way_out(uri, said, way):
 
 def test_a_user_in_the_environment_is_known(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+    assert "It wants to know who asks" in way_out(SERVER, api(401))  # without a password MLflow sends neither
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "guessed")
     assert "The user or the password is wrong" in way_out(SERVER, api(401))
 
 
