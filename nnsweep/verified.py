@@ -86,7 +86,8 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     kept = [reading.record_of(run) for run in runs]
     again = written(_table(store, asked, kept, manifest), manifest.format, now.caption)
     wanted = grid(again, manifest.format)
-    cells = [*_of_runs(manifest.runs, kept, now), *_of_cells(table, found, wanted, manifest, kept)]
+    identity = VALUE if asked.histories else ROW
+    cells = [*_of_runs(manifest.runs, kept, now), *_of_cells(table, found, wanted, manifest.runs, kept, identity)]
     if not cells and manifest.format != "parquet":  # the bytes of Parquet depend on who wrote it
         cells = [*other_lines(content, again)]
     of_manifest = [*forged(manifest), *_of_records(manifest.runs, kept)]
@@ -260,13 +261,12 @@ def _left_out(store: Store, asked: Asked, now: Answer) -> list[str]:
 
 
 def _of_cells(
-    table: Path, found: Grid, wanted: Grid, manifest: Manifest, kept: list[RunRecord]
+    table: Path, found: Grid, wanted: Grid, listed: list[Listed], kept: list[RunRecord], identity: Sequence[str]
 ) -> Iterator[Difference]:
-    identity = VALUE if manifest.asked["histories"] else ROW
-    names = {run.run_id: run.name for run in manifest.runs}
+    names = {run.run_id: run.name for run in listed}
     gone = names.keys() - {record.run_id for record in kept}  # that is told once a run
     try:
-        found_keys = row_keys(found, identity, [run.run_id for run in manifest.runs])
+        found_keys = row_keys(found, identity, [*names])
     except DataError as error:
         raise DataError(f"{visible(str(table))}: {error}") from error
     left = [number for number, key in enumerate(found_keys) if key.partition("/")[0] not in gone]

@@ -232,9 +232,10 @@ def test_a_forged_manifest_is_named(changed, told, study, capfd):
     assert "the manifest was changed after the table was exported" in said.err
 
 
-def test_a_manifest_that_was_edited_is_noticed_whatever_it_was(study, capfd):
+@pytest.mark.parametrize("changed", [{"exported": "1999-01-01T00:00:00Z"}, {"asked": {}}])
+def test_a_manifest_that_was_edited_is_noticed_whatever_it_was(changed, study, capfd):
     path = beside(study.folder / "table.csv")
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"exported": "1999-01-01T00:00:00Z"}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
     assert main(["verify", "table.csv"]) == 6
     assert "its own digest is another" in capfd.readouterr().out
 
