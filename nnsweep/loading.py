@@ -1,6 +1,5 @@
 """Loading: a finished study as a frame of runs, and the curves of its runs, from the store they were recorded in."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -131,10 +130,7 @@ def gather_correct(
 
 def load_environment(run_id: str, *, uri: str | None = None) -> dict[str, Any]:
     """Load the versions that a run was made with; empty if it has none."""
-    store = Store(resolved_uri(uri, Path.cwd()), "", "")
-    with artifacts.artifact(store, run_id, "environment.json") as path:
-        found = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
+    return reading.mapping(Store(resolved_uri(uri, Path.cwd()), "", ""), run_id, "environment.json")
 
 
 def store_of(experiment: str, uri: str | None) -> Store:

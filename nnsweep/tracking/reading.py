@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from nnsweep.errors import StoreError
+from nnsweep.errors import DataError, StoreError
 from nnsweep.messages import shortened, visible, warn
 from nnsweep.mlp.arrays import BoolArray
 from nnsweep.tracking.artifacts import artifact, gather, refuse
@@ -151,14 +151,34 @@ def configurations(store: Store, records: Sequence[RunRecord]) -> dict[str, tupl
         try:
             read = json.loads(tags[CONFIGURATION])
         except (KeyError, ValueError, RecursionError):
-            read = _configuration(store, run_id)
+            read = mapping(store, run_id, "config.yaml")
         found[run_id] = tags.get("nnsweep.numerics", ""), read if isinstance(read, dict) else {}
     return found
 
 
-def _configuration(store: Store, run_id: str) -> Any:
-    with artifact(store, run_id, "config.yaml") as path:
-        return {} if path is None else yaml.safe_load(path.read_text(encoding="utf-8"))
+def mapping(store: Store, run_id: str, name: str) -> dict[str, Any]:
+    """Read a YAML or JSON file of a run's artifacts; it is empty if the run has none.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    DifferenceError
+        If it is not what was recorded.
+    StoreError
+        If the store refuses, or the file is gone.
+    """
+    with artifact(store, run_id, name) as path:
+        if path is None:
+            return {}
+        try:
+            text = path.read_text(encoding="utf-8")
+            read = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+            raise DataError(f"{name} of run {run_id} is damaged ({visible(str(error))})") from error
+    if not isinstance(read, dict):
+        raise DataError(f"{name} of run {run_id} is damaged (it holds no names)")
+    return read
 
 
 def history(store: Store, run_id: str, *, checked: bool = True) -> pd.DataFrame:

@@ -3,22 +3,29 @@
 A run is found by its id, by the beginning of its id, or by its name, as long as only one run can be meant.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import yaml
 
-from nnsweep.errors import ConfigError, DataError
+from nnsweep.errors import ConfigError
 from nnsweep.masking import masked
 from nnsweep.messages import shortened, visible
 from nnsweep.tracking.artifacts import artifact
 from nnsweep.tracking.client import client, equal, explained
 from nnsweep.tracking.correct import Correct
-from nnsweep.tracking.reading import correct_of_test_set, counting, history, is_there, of_sweep, record_of, sound
+from nnsweep.tracking.reading import (
+    correct_of_test_set,
+    counting,
+    history,
+    is_there,
+    mapping,
+    of_sweep,
+    record_of,
+    sound,
+)
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.seal import sealed_files
 from nnsweep.tracking.store import Store, existing, require_store
@@ -116,8 +123,8 @@ def recorded_of(store: Store, run: "Run", *, files: bool = True) -> Recorded:
         record=record_of(run),
         experiment=store.experiment,
         numerics=run.data.tags.get("nnsweep.numerics", ""),
-        config=_mapping(store, run_id, "config.yaml"),
-        environment=_mapping(store, run_id, "environment.json"),
+        config=mapping(store, run_id, "config.yaml"),
+        environment=mapping(store, run_id, "environment.json"),
         history=history(store, run_id),
         correct=correct_of_test_set(store, run_id),
     )
@@ -225,17 +232,3 @@ def _meant(uri: str, wanted: str, experiment_ids: list[str]) -> list["Run"]:
 def _counting(runs: list["Run"], experiment_id: str) -> list["Run"]:
     here = {run.info.run_id: run for run in runs if run.info.experiment_id == experiment_id}
     return [here[record.run_id] for record in counting(map(record_of, sound(here.values())))]
-
-
-def _mapping(store: Store, run_id: str, name: str) -> dict[str, Any]:
-    with artifact(store, run_id, name) as path:
-        if path is None:
-            return {}
-        try:
-            text = path.read_text(encoding="utf-8")
-            read = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-            raise DataError(f"{name} of run {run_id} is damaged ({visible(str(error))})") from error
-    if not isinstance(read, dict):
-        raise DataError(f"{name} of run {run_id} is damaged (it holds no names)")
-    return read
