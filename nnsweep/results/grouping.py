@@ -112,9 +112,10 @@ def grouped(
     Raises
     ------
     ConfigError
-        If a column is unknown or a repeat (``by=["seed"]``), or two runs that count are the same repeat of one
-        configuration.
+        If a column is unknown or a repeat (``by=["seed"]``), `failures` is none of `FAILURES`, or two runs that count
+        are the same repeat of one configuration.
     """
+    runs = with_failures(runs, failures)
     check_columns(runs, [*([] if metric in METRICS else [metric]), *(by or ())])
     check_settings(by or ())
     names = list(by) if by is not None else varying_settings(runs, metric)
@@ -125,7 +126,7 @@ def grouped(
         members.setdefault(tuple(codes[name][row] for name in told), []).append(row)
     columns = {name: plain(runs[name]) for name in told}
     choices = [{name: columns[name][rows[0]] for name in told} for rows in members.values()]
-    table = _table(runs, metric, failures or runs.attrs.get("failures", FAILURES[0]))
+    table = _table(runs, metric, runs.attrs.get("failures", FAILURES[0]))
     labelled = zip(_labels(choices), choices, members.values(), strict=True)
     found = [_configuration(table, label, chosen, rows) for label, chosen, rows in labelled]
     _check_twins(runs, table, found)
@@ -142,7 +143,7 @@ def check_settings(names: Iterable[str]) -> None:
     """
     problems = [
         f"{name}: runs that differ in their {KINDS[name]} are repeats and are averaged, so it makes no configuration; "
-        "leave it out of by"
+        "leave it out"
         for name in names
         if name in KINDS
     ]

@@ -189,3 +189,8 @@ def test_a_known_metric_that_no_run_has_counts_for_none_and_an_unknown_one_is_to
     assert [one.values for one in grouped(runs, "test_accuracy")] == [{}, {}]
     with pytest.raises(ConfigError, match="unknown name 'accuracy'"):
         grouped(runs, "accuracy")
+
+
+def test_what_failures_count_as_is_checked():
+    with pytest.raises(ConfigError, match="ignore"):
+        grouped(frame([run()]), "test_accuracy", failures="ignored")
