@@ -129,8 +129,7 @@ def _with_files(study: Study, found: Sequence[RunRecord], uri: str | None) -> St
         study,
         origin=replace(study.origin, missing=missing),
         histories=histories,
-        correct={run_id: one.right for run_id, one in correct.items()},
-        digests={run_id: one.test_digest for run_id, one in correct.items()},
+        correct=correct,
     )
 
 

@@ -127,6 +127,7 @@ def test_python_gives_the_same_answers(told):
     right = nnsweep.load_correct(runs)
     accuracies = {run_id: correct.right.mean() for run_id, correct in right.items()}
     assert accuracies == dict(zip(runs["run_id"], runs["test_accuracy"], strict=True))
+    assert nnsweep.compare_examples(runs, right)["n_runs"].tolist() == [3, 3]
     found = nnsweep.report("flowers", "python.html")
     assert found.section("answer").sentences[0] in told("report", "flowers").out.replace("\\", "")
     assert Path("python.html").exists()

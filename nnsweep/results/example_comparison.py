@@ -1,19 +1,34 @@
 """A comparison by example: every configuration against the best one on the same test examples.
 
-It takes what each run got right as arrays by run id, wherever they are kept, and refuses runs that were not tested on
-the same examples.
+It takes what each run got right by run id, wherever that is kept, and refuses runs that were not tested on the same
+examples.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.configurations import best_first, chosen
-from nnsweep.results.examples import Correct, bootstrap_difference, mcnemar, sign_flip
-from nnsweep.results.grouping import Configuration, grouped, told_run
+from nnsweep.results.examples import Right, bootstrap_difference, mcnemar, sign_flip
+from nnsweep.results.grouping import Configuration, check_columns, grouped, told_run
 from nnsweep.results.multiplicity import holm, n_pairs_of
+
+
+class Recorded(Protocol):
+    """What a run has recorded of its test examples."""
+
+    @property
+    def right(self) -> Right:
+        """Which of them it got right."""
+
+    @property
+    def test_digest(self) -> str:
+        """The same for runs that were tested on the same examples in the same order."""
+
 
 COLUMNS = {
     "label": "object",
@@ -38,7 +53,7 @@ COLUMNS = {
 
 def compare_examples(
     runs: pd.DataFrame,
-    correct: Mapping[str, Correct],
+    correct: Mapping[str, Recorded | ArrayLike],
     *,
     metric: str = "test_accuracy",
     baseline: str | Mapping[str, object] | None = None,
@@ -46,7 +61,6 @@ def compare_examples(
     confidence: float = 0.95,
     n_resamples: int = 10_000,
     random_state: int = 0,
-    digests: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Compare each configuration with the best one, or with a baseline, example by example.
 
@@ -57,8 +71,9 @@ def compare_examples(
     ----------
     runs : pandas.DataFrame
         A frame of runs with the column ``run_id``.
-    correct : mapping of str to array of bool, shape (n_test,)
-        Which test examples each run got right, by run id. Runs that are not in it are left out.
+    correct : mapping of str to Recorded or array of bool, shape (n_test,)
+        Which test examples each run got right, by run id: what `nnsweep.load_correct` gives, or arrays. Runs that are
+        not in it are left out.
     metric : str
         What the best is best by, and what a run must have to count.
     baseline : str or mapping, optional
@@ -69,8 +84,6 @@ def compare_examples(
         Of the intervals; what is ``distinguishable`` has ``p_holm < 1 - confidence``.
     n_resamples, random_state : int
         For `bootstrap_difference`.
-    digests : mapping of str to str, optional
-        A digest of each run's test examples, by run id.
 
     Returns
     -------
@@ -83,17 +96,20 @@ def compare_examples(
     Raises
     ------
     DataError
-        If two runs were not tested on the same examples.
+        If two runs were not tested on the same examples, or what one got right is no such array.
     ConfigError
-        If the reference has no run with examples, a column or the baseline is unknown, or two runs are twins.
+        If there is no column ``run_id``, the reference has no run with examples, a column or the baseline is unknown,
+        or two runs are twins.
     """
     found = best_first(grouped(runs, metric, by=by), metric)
     if not found:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    check_columns(runs, ["run_id"])
     ids = runs["run_id"].astype(str).tolist()
     kept = {one.label: [row for row in one.counted.values() if ids[row] in correct] for one in found}
-    _check_same_test_set(runs, [ids[row] for rows in kept.values() for row in rows], correct, digests or {})
-    arrays = {label: np.stack([correct[ids[row]] for row in rows]) for label, rows in kept.items() if rows}
+    known = {row: _tested(runs, row, correct[ids[row]]) for rows in kept.values() for row in rows}
+    _check_same_test_set(runs, known)
+    arrays = {label: np.stack([known[row].right for row in rows]) for label, rows in kept.items() if rows}
     reference = found[0] if baseline is None else chosen(runs, found, baseline)
     if reference.label not in arrays:
         raise ConfigError(f"{reference.label}: none of its runs says which test examples it got right")
@@ -108,7 +124,7 @@ def compare_examples(
 
 
 def _row(
-    one: Configuration, reference: Configuration, arrays: Mapping[str, Correct], settings: Mapping[str, float]
+    one: Configuration, reference: Configuration, arrays: Mapping[str, Right], settings: Mapping[str, float]
 ) -> dict[str, object]:
     there = arrays[reference.label]
     row: dict[str, object] = {"label": one.label, "reference_label": reference.label, "n_examples": there.shape[1]}
@@ -124,16 +140,41 @@ def _row(
     return row | {"test": "sign flip", "p": sign_flip(here, there)}
 
 
-def _check_same_test_set(
-    runs: pd.DataFrame, ids: Sequence[str], correct: Mapping[str, Correct], digests: Mapping[str, str]
-) -> None:
-    rows = {run_id: row for row, run_id in enumerate(runs["run_id"].astype(str))}
-    known = next((run_id for run_id in ids if run_id in digests), "")
-    for run_id in ids:
-        n, expected = len(correct[run_id]), len(correct[ids[0]])
-        two = f"the runs {told_run(runs, rows[ids[0]])} and {told_run(runs, rows[run_id])}"
+class _Tested(NamedTuple):
+    right: Right
+    test_digest: str = ""
+
+
+def _tested(runs: pd.DataFrame, row: int, given: Recorded | ArrayLike) -> _Tested:
+    """Take what a run has recorded, or an array, which has no digest."""
+    try:
+        right = np.asarray(getattr(given, "right", given), dtype=bool)
+    except ValueError:  # rows of different lengths
+        right = np.empty((0, 0), dtype=bool)
+    if right.ndim != 1 or not len(right):
+        raise DataError(
+            f"the run {told_run(runs, row)}: which test examples it got right must be an array of bool of shape "
+            "(n_test,), with an example at least; load_correct(runs) gives it"
+        )
+    return _Tested(right, str(getattr(given, "test_digest", "")))
+
+
+def _check_same_test_set(runs: pd.DataFrame, known: Mapping[int, _Tested]) -> None:
+    """Refuse test sets of different sizes or digests; an array has no digest."""
+    first = next(iter(known), 0)
+    with_digest = next((row for row, one in known.items() if one.test_digest), first)
+    for row, one in known.items():
+        n, expected = len(one.right), len(known[first].right)
         if n != expected:
-            raise DataError(f"{two} have different test sets, of {expected} and {n} examples; compare only one of them")
-        if digests.get(run_id, digests.get(known)) != digests.get(known):
-            two = f"the runs {told_run(runs, rows[known])} and {told_run(runs, rows[run_id])}"
-            raise DataError(f"{two} have different test sets of {n} examples; compare only one of them")
+            raise DataError(
+                f"{_two(runs, first, row)} have different test sets, of {expected} and {n} examples; "
+                "compare only one of them"
+            )
+        if one.test_digest and one.test_digest != known[with_digest].test_digest:
+            raise DataError(
+                f"{_two(runs, with_digest, row)} have different test sets of {n} examples; compare only one of them"
+            )
+
+
+def _two(runs: pd.DataFrame, first: int, second: int) -> str:
+    return f"the runs {told_run(runs, first)} and {told_run(runs, second)}"

@@ -14,7 +14,7 @@ from scipy import stats
 
 from nnsweep.results.configurations import check_confidence
 
-Correct: TypeAlias = NDArray[np.bool_]
+Right: TypeAlias = NDArray[np.bool_]
 FloatArray: TypeAlias = NDArray[np.float64]
 
 MOST_ADDITIONS = 1_000_000_000

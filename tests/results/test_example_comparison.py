@@ -7,6 +7,7 @@ import pytest
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.example_comparison import COLUMNS, compare_examples
 from nnsweep.results.examples import bootstrap_difference, mcnemar, sign_flip
+from nnsweep.tracking.correct import Correct
 
 
 @pytest.fixture
@@ -83,11 +84,30 @@ def test_test_sets_of_different_length_are_refused_by_name(runs, correct):
         compare_examples(runs, correct)
 
 
+def recorded(correct, digests):
+    return {run_id: Correct(right, 0, digests[run_id]) for run_id, right in correct.items()}
+
+
+def test_what_runs_have_recorded_is_taken_as_it_is(runs, correct):
+    found = compare_examples(runs, recorded(correct, dict.fromkeys(correct, "x")))
+    pd.testing.assert_frame_equal(found, compare_examples(runs, correct))
+
+
 def test_test_sets_of_different_digest_are_refused_by_name(runs, correct):
-    digests = dict.fromkeys(correct, "x") | {"b2": "y"}
-    del digests["a0"]
+    known = recorded(correct, dict.fromkeys(correct, "x") | {"b2": "y"}) | {"a0": correct["a0"]}
     with pytest.raises(DataError, match=r"n-a1 a1 and n-b2 b2 have different test sets of 200 examples"):
-        compare_examples(runs, correct, digests=digests)
+        compare_examples(runs, known)
+
+
+@pytest.mark.parametrize("wrong", [0.9, [], [[True, False]], "yes"])
+def test_what_is_no_array_of_examples_is_refused_by_name(wrong, runs, correct):
+    with pytest.raises(DataError, match=r"n-b1 b1: .* shape \(n_test,\).*; load_correct\(runs\) gives it"):
+        compare_examples(runs, correct | {"b1": wrong})
+
+
+def test_runs_without_ids_are_refused(runs, correct):
+    with pytest.raises(ConfigError, match=r"run_id"):
+        compare_examples(runs.drop(columns="run_id"), correct)
 
 
 def test_the_order_of_the_rows_changes_nothing(runs, correct):

@@ -61,9 +61,8 @@ class Study:
     histories : mapping
         ``{run_id: history}``; without one, what needs curves is left out.
     correct : mapping
-        ``{run_id: which test examples it got right}``; without two, what needs them is left out.
-    digests : mapping
-        ``{run_id: digest of its test examples}``.
+        Which test examples runs got right, as `nnsweep.results.example_comparison.compare_examples` has it; without
+        two, what needs them is left out.
     baseline : str, mapping or None
         As `nnsweep.results.comparison.compare` has it.
     by : sequence of str or None
@@ -80,7 +79,6 @@ class Study:
     metric: str = "test_accuracy"
     histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     correct: Mapping[str, Any] = field(default_factory=dict)
-    digests: Mapping[str, str] = field(default_factory=dict)
     baseline: str | Mapping[str, object] | None = None
     by: Sequence[str] | None = None
     confidence: float = 0.95
@@ -186,9 +184,8 @@ class Study:
         known = self.correct and self.has_result and set(self._ids) & set(self.correct)
         if self.metric != "test_accuracy" or not known or len(self.configurations) < 2:
             return pd.DataFrame({"test": []})
-        asked = {"metric": self.metric, "by": self.by, "confidence": self.confidence, "digests": self.digests}
         try:
-            return compare_examples(self.runs, self.correct, **asked)  # type: ignore[arg-type]
+            return compare_examples(self.runs, self.correct, metric=self.metric, by=self.by, confidence=self.confidence)
         except DataError:
             nothing = pd.DataFrame({"test": []})
             nothing.attrs["differ"] = True
