@@ -33,7 +33,7 @@ from nnsweep.results.report.latex import latex
 from nnsweep.results.report.markdown import markdown
 from nnsweep.results.report.sections import findings
 from nnsweep.results.report.study import Origin, Study
-from nnsweep.results.report.wording import listed
+from nnsweep.results.report.wording import MINUS, NOTHING, listed
 from nnsweep.sweep.consistency import require_all_consistent
 from nnsweep.tracking.artifacts import combine, gather
 from nnsweep.tracking.record import RunRecord
@@ -47,6 +47,8 @@ WRITERS: dict[str, Callable[[Findings, Mapping[str, str]], str]] = {
 DIGITS, MOST_SWEEPS = 16, 5
 PICTURES = {".md": ".svg", ".tex": ".pdf"}
 """The kind of picture that a format can show from a file beside it."""
+PLAIN = str.maketrans({MINUS: "-", NOTHING: "-", "†": "(+)"})
+"""What stands for signs that Latin-1, for one, does not have."""
 
 
 def report(
@@ -159,8 +161,13 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False)
 
 
 def print_report(found: Findings) -> None:
-    """Write a report as Markdown on the terminal."""
-    sys.stdout.write(markdown(found))
+    """Write a report as Markdown on the terminal, in plain signs if the terminal does not have those of print."""
+    text = markdown(found)
+    try:
+        "".join(map(chr, PLAIN)).encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = text.translate(PLAIN)
+    sys.stdout.write(text)
 
 
 def _best_first(found: Sequence[RunRecord], runs: pd.DataFrame) -> list[RunRecord]:

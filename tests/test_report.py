@@ -1,5 +1,6 @@
 """``nnsweep report`` and the calls of Python, on a real sweep."""
 
+import io
 import os
 import re
 import shutil
@@ -16,9 +17,15 @@ from matplotlib.figure import Figure
 import nnsweep
 from nnsweep.app import main
 from nnsweep.errors import ConfigError
+from nnsweep.reporting import print_report
+from nnsweep.results.report.content import Findings, Section
+from nnsweep.results.report.wording import MINUS, NOTHING
 
 SWEEP = ["-m", "arch=linear,shallow,deep", "seed=0,1,2", "data=digits", "trainer.epochs=8", "tracking.pictures=false"]
 NOTEBOOK = Path(nnsweep.__file__).parents[1] / "experiments" / "answers" / "answers.ipynb"
+
+
+SIGNS = f"{MINUS}0.1 ± 0.2, {NOTHING}, †"
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +171,11 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "is best" in done.stdout
     assert not [cell for cell in cells if cell.get("outputs")]
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("latin-1", "-0.1 ± 0.2, -, (+)"), ("utf-8", SIGNS)])
+def test_a_terminal_without_the_signs_of_print_shows_plain_ones(encoding, shown, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding, write_through=True))
+    print_report(Findings(title="a", sections=(Section(name="b", heading="c", sentences=(SIGNS,)),)))
+    assert shown in written.getvalue().decode(encoding)
