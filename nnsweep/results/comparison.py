@@ -161,7 +161,7 @@ def _against(
     alpha = (1 - confidence) / max(family, 1)
     sizes = [min(len(one.units), len(reference.units)) for one in others]
     rows = list(zip(differences, part["distinguishable"], sizes, strict=True))
-    far = [found._replace(difference=max(abs(found.low), abs(found.high))) for found in differences]
+    far = [one._replace(difference=max(abs(one.low), abs(one.high))) for one in differences]
     if repeats.overlap:
         part["more_seeds"] = part["fewest_more_seeds"] = math.nan
     else:
@@ -201,7 +201,7 @@ def _notes(found: Sequence[Configuration], metric: str, *, has_baseline: bool) -
         )
     notes += failures_in_words(found, metric)
     if any(one.counted and not one.is_whole for one in found):
-        notes.append("what lost a run that nothing stands for comes after what lost none")
+        notes.append("configurations with a failed run that counts as nothing come last")
     return notes
 
 

@@ -160,8 +160,8 @@ def interval(values: Sequence[float], confidence: float = 0.95, *, overlap: floa
 def best_first(found: Sequence[Configuration], metric: str) -> list[Configuration]:
     """Order configurations by their means, the best first; by label where that is equal.
 
-    Where nothing can stand for a failed repeat, since no accuracy of guessing is known or the metric is none, what
-    lost any comes after what lost none: no result is worse than any.
+    Where nothing can stand for a failed repeat, since no accuracy of guessing is known or the metric is none, those
+    with any come after those without: no result is worse than any.
     """
     sign = 1 if smaller_is_better(metric) else -1
 

@@ -108,18 +108,15 @@ def _edges(study: Study) -> list[Edge]:
     table, names = study.configurations, study.settings
     tried = _values(table, names)
     told = {*study.with_best["label"][study.with_best["distinguishable"]]}
-    is_told = dict(zip(tried, [label in told for label in table["label"]], strict=True))
-    found = edges(tried, names, tried[0], differs=is_told.__getitem__)
+    is_told = [label in told for label in table["label"]]
+    found = edges(tried, names, tried[0], differs=dict(zip(tried, is_told, strict=True)).__getitem__)
     if not set(names) & set(ARCHITECTURE) or not {"depth", "width"} <= set(table.columns):
         return found
     sizes = ["depth", "width"]
     names = [*sizes, *(name for name in names if name not in ARCHITECTURE)]
     sized = [row[:2] + tuple(map(str, row[2:])) for row in _values(table, names)]
-    is_told = dict(zip(sized, is_told.values(), strict=True))
-    return [
-        *found,
-        *(edge for edge in edges(sized, names, sized[0], differs=is_told.__getitem__) if edge.name in sizes),
-    ]
+    of_sizes = edges(sized, names, sized[0], differs=dict(zip(sized, is_told, strict=True)).__getitem__)
+    return [*found, *(edge for edge in of_sizes if edge.name in sizes)]
 
 
 def _values(table: pd.DataFrame, names: list[str]) -> list[Values]:

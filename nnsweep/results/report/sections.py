@@ -204,8 +204,8 @@ _TESTS = {
     "permutation": "Where {}s are not shared and neither varies, it is the permutation test.",
 }
 COUNTING = {
-    "chance": "A run that failed, diverged or finished without a result counts as guessing (chance_accuracy), if that "
-    "is known and the metric is an accuracy; if not, what lost a run comes after what lost none.",
+    "chance": "A run that failed, diverged or finished without a result counts as guessing (chance_accuracy) if that "
+    "is known and the metric is an accuracy; if not, configurations with such a run come after those without one.",
     "ignore": "Runs that failed, diverged or finished without a result are left out, as asked.",
 }
 
