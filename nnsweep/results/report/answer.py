@@ -98,9 +98,10 @@ def more_seeds(study: Study) -> list[str]:
         return []
     row = rows.iloc[0]
     needed, fewest = float(row["more_seeds"]), float(row["fewest_more_seeds"])
-    if math.isnan(fewest):
+    farthest = max(abs(row["low"]), abs(row["high"]))
+    if math.isnan(fewest) or farthest == 0:  # where they are equal with every seed, no number of seeds is enough
         return []
-    far, own = study.number(max(abs(row["low"]), abs(row["high"]))), f"own {percent(study.confidence)} interval"
+    far, own = study.number(farthest), f"own {percent(study.confidence)} interval"
     chance, rival = "with a probability of 80 %", study.named(row["label"])
     if needed > MANY_SEEDS:
         so_many = "more than a thousand more seeds" if fewest > MANY_SEEDS else count(int(fewest), "more seed")
@@ -203,11 +204,11 @@ def _counting(study: Study) -> str:
     n_stand, n_failed = int((table["n"] - table["n_finished"]).sum()), int(table["n_failed"].sum())
     if not n_stand:
         return "no mean counts them"
-    chance = sorted({value for value in plain(study.runs["chance_accuracy"]) if isinstance(value, float)})
-    span = f" ({listed([study.number(value) for value in {chance[0]: 0, chance[-1]: 0}], 2).replace(' and ', ' to ')})"
+    chance = [value for value in plain(study.runs["chance_accuracy"]) if isinstance(value, int | float)]
+    span = " to ".join(dict.fromkeys(map(study.number, (min(chance), max(chance)))))
     others = "" if n_stand == n_failed == len(study.states) - _n_results(study) else ", the others not at all"
     whose = "each" if not others else f"{n_stand:,} of them"
-    return f"{whose} count{'s' * (not others or n_stand == 1)} as guessing{span} in means, order and tests{others}"
+    return f"{whose} count{'s' * (not others or n_stand == 1)} as guessing ({span}) in means, order and tests{others}"
 
 
 def _n_results(study: Study) -> int:
@@ -217,6 +218,7 @@ def _n_results(study: Study) -> int:
 PARTS: Sequence[Callable[[Study], list[str]]] = (
     best,
     several_data_sets,
+    trainings.stuck,
     single_seed,
     rivals,
     more_seeds,
@@ -239,7 +241,7 @@ def _sureness(study: Study, row: Mapping[str, object]) -> str:
     if n < 2:
         return f", one {study.kind}"
     if row["std"] == 0:
-        return f", the same in all {study.repeated(label)}"
+        return f", the same in each of {study.repeated(label)}"
     k = int(study.configurations.attrs["n_simultaneous"])
     at_once = f", simultaneous for all {k:,}" if k > 1 else ""
     return f" ± {study.number(row['half'])} ({percent(study.confidence)}{at_once}; {study.repeated(label)})"
@@ -247,8 +249,8 @@ def _sureness(study: Study, row: Mapping[str, object]) -> str:
 
 def _doubt(study: Study) -> str:
     """Say why nobody can be told to be the best, if nothing that finished can be told from the first."""
-    n, never = len(study.configurations) - 1, len([one for one in study.never_finished])
-    rivals = n - never
+    never = len(study.never_finished)
+    rivals = len(study.configurations) - 1 - never
     if not rivals or len(study.untold) + len(study.untested) < rivals:
         return ""
     if not study.untold:
@@ -256,11 +258,10 @@ def _doubt(study: Study) -> str:
             return f", but one {study.kind} does not tell whether it would again"
         return ", but no other has enough results for a test"
     whom = study.best["label"] if len(study.first) > 1 else "it"
-    others = "the other one cannot" if rivals == 1 else f"none of the {rivals:,} others can"
-    that_finished = f" {'that' if rivals > 1 else 'which'} finished" * (never > 0)
+    that_finished = " that finished" * (never > 0)
     if rivals == 1:
         return f", but the other one{that_finished} cannot be told from {whom}"
-    return f", but {others.removesuffix(' can')}{that_finished} can be told from {whom}"
+    return f", but none of the {rivals:,} others{that_finished} can be told from {whom}"
 
 
 def _finished(study: Study) -> str:

@@ -2,12 +2,28 @@
 
 import pandas as pd
 
+from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import plain
-from nnsweep.results.labels import LABELS, STILL_IMPROVING
+from nnsweep.results.labels import AT_CHANCE, LABELS, STILL_IMPROVING
 from nnsweep.results.optimism import in_words, optimism_of_configurations
 from nnsweep.results.report.content import Column, Section, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import count, listed, signed, whole
+
+
+def stuck(study: Study) -> list[str]:
+    """Warn of trainings that ended no better than guessing, with the likely cause where it is known."""
+    if not study.histories:
+        return []
+    rows = [row for row, label in enumerate(plain(study.outcomes["outcome"])) if label == AT_CHANCE]
+    if not rows:
+        return []
+    scales = plain(study.runs["feature_scale"].iloc[rows]) if "feature_scale" in study.runs.columns else []
+    known = [scale for scale in scales if isinstance(scale, int | float)]
+    cause = f": {explain_scale(max(known), STANDARDIZE)}" if known else ""
+    n = len(study.runs)
+    whose = ("The run" if n == 1 else f"All {n:,} runs") if len(rows) == n else f"{len(rows):,} of {n:,} runs"
+    return [f"{whose} ended no better than guessing{cause}."]
 
 
 def unfinished_best(study: Study) -> list[str]:

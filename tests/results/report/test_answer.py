@@ -33,7 +33,7 @@ def test_another_confidence_is_named(study_of):
 def test_a_cost_is_best_where_it_is_least(study_of):
     study = study_of({"20-20": spread(0.9), "8": spread(0.8, turn=1)}, metric="duration_seconds")
     study.runs["duration_seconds"] = [2.0] * 10 + [1.0] * 10
-    assert answers.best(study) == ["8 is best: duration seconds 1, the same in all 10 seeds."]
+    assert answers.best(study) == ["8 is best: duration seconds 1, the same in each of 10 seeds."]
 
 
 def test_equal_bests_are_named_together(study_of):
@@ -194,7 +194,7 @@ def test_a_best_of_few_survivors_is_not_the_best(study_of):
 
 def test_what_never_finished_may_not_be_the_best(study_of):
     study = with_chance(study_of({"20-20": [0.96, 0.95], "8": [0.5, 0.95], "20": [None, None]}))
-    assert answers.best(study)[0].endswith("but the other one which finished cannot be told from it.")
+    assert answers.best(study)[0].endswith("but the other one that finished cannot be told from it.")
     assert study.untold == ["8"]
     assert answers.failures(study)[1] == "No run of one configuration finished: 20."
     (shown,) = findings(study).section("comparison").tables
@@ -324,3 +324,28 @@ def test_the_answer_begins_with_the_best_and_ends_with_the_failures(study_of):
     assert said[0].startswith("20-20 (10 of 11 seeds finished) is best")
     assert said[-1].startswith("The best itself lost 1 seed")
     assert all(sentence.endswith(".") for sentence in said)
+
+
+def test_trainings_that_learned_nothing_are_told_with_their_likely_cause(study_of):
+    still = history().assign(val_accuracy=0.3, test_accuracy=0.3)
+    curves = {f"8/0.1/{seed}": still for seed in (0, 1)} | {f"20/0.1/{seed}": history() for seed in (0, 1)}
+    study = study_of({"8": [0.3, 0.3], "20": [0.92, 0.93]}, histories=curves)
+    study = replace(study, runs=study.runs.assign(chance_accuracy=0.3))
+    assert trainings.stuck(study) == ["2 of 4 runs ended no better than guessing."]
+    large = replace(study, runs=study.runs.assign(feature_scale=1600.25))
+    assert trainings.stuck(large) == [
+        "2 of 4 runs ended no better than guessing: features have means or spreads up to 1.6e+03, which is the likely "
+        "cause: standardize them (data.standardize=true)."
+    ]
+    assert trainings.stuck(large) == [answer(large)[1]]
+    assert trainings.stuck(study_of({"8": [0.3, 0.3]})) == []
+
+
+def test_no_number_of_seeds_is_named_where_results_are_equal(study_of):
+    assert answers.more_seeds(study_of({"8": [0.5, 0.6], "20": [0.5, 0.6]})) == []
+
+
+def test_the_accuracy_of_guessing_may_be_a_whole_number(study_of):
+    study = study_of({"8": [0.5, None], "20": [0.5, 0.6]})
+    study = replace(study, runs=study.runs.assign(chance_accuracy=0))
+    assert answers.failures(study)[0].endswith("each counts as guessing (0.000) in means, order and tests.")
