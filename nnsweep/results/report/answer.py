@@ -218,7 +218,6 @@ def _n_results(study: Study) -> int:
 PARTS: Sequence[Callable[[Study], list[str]]] = (
     best,
     several_data_sets,
-    trainings.stuck,
     single_seed,
     rivals,
     more_seeds,
@@ -226,6 +225,7 @@ PARTS: Sequence[Callable[[Study], list[str]]] = (
     against_baseline,
     cost.small_enough,
     cost.on_edge,
+    trainings.stuck,
     explained.sentences,
     by_validation,
     optimistic,

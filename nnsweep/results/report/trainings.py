@@ -20,7 +20,7 @@ def stuck(study: Study) -> list[str]:
         return []
     scales = plain(study.runs["feature_scale"].iloc[rows]) if "feature_scale" in study.runs.columns else []
     known = [scale for scale in scales if isinstance(scale, int | float)]
-    cause = f": {explain_scale(max(known), STANDARDIZE)}" if known else ""
+    cause = f"; {explain_scale(max(known), STANDARDIZE)}" if known else ""
     n = len(study.runs)
     whose = ("The run" if n == 1 else f"All {n:,} runs") if len(rows) == n else f"{len(rows):,} of {n:,} runs"
     return [f"{whose} ended no better than guessing{cause}."]

@@ -334,10 +334,10 @@ def test_trainings_that_learned_nothing_are_told_with_their_likely_cause(study_o
     assert trainings.stuck(study) == ["2 of 4 runs ended no better than guessing."]
     large = replace(study, runs=study.runs.assign(feature_scale=1600.25))
     assert trainings.stuck(large) == [
-        "2 of 4 runs ended no better than guessing: features have means or spreads up to 1.6e+03, which is the likely "
+        "2 of 4 runs ended no better than guessing; features have means or spreads up to 1.6e+03, which is the likely "
         "cause: standardize them (data.standardize=true)."
     ]
-    assert trainings.stuck(large) == [answer(large)[1]]
+    assert trainings.stuck(large)[0] in answer(large)
     assert trainings.stuck(study_of({"8": [0.3, 0.3]})) == []
 
 
