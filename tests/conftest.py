@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import sys
@@ -34,6 +35,25 @@ def ready_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = tmp_path_factory.mktemp("ready") / "mlflow.db"
     sqlite.make_ready(database)
     return database
+
+
+@pytest.fixture(scope="session")
+def new_study(
+    ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], contextlib.AbstractContextManager[Path]]:
+    """Give a function that works in a new folder with a ready store as long as its block lasts; for wider scopes."""
+
+    @contextlib.contextmanager
+    def enter(name: str) -> Iterator[Path]:
+        folder = tmp_path_factory.mktemp(name)
+        shutil.copy(ready_store_file, folder / "mlflow.db")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+            patch.setattr(sys, "argv", ["nnsweep"])
+            yield folder
+
+    return enter
 
 
 @pytest.fixture(scope="session")

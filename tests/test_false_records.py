@@ -1,6 +1,7 @@
 """What was changed behind everybody's back is noticed wherever it is used, and named."""
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -65,20 +66,14 @@ class Study:
 
 
 @pytest.fixture(scope="module")
-def swept(ready_store_file, tmp_path_factory) -> Study:
-    outer = tmp_path_factory.mktemp("false")
-    (outer / "study").mkdir()
-    shutil.copy(ready_store_file, outer / "study" / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(outer / "study")
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setattr("sys.argv", ["nnsweep"])
+def swept(new_study, tmp_path_factory) -> Study:
+    with new_study("false") as folder:
         assert main(["arch=linear", "seed=0,1", *QUICK]) == 0
         assert main(["export", "nnsweep", "-o", "table.csv"]) == 0
-    (outer / "study" / "new.csv").write_text(
+    (folder / "new.csv").write_text(
         "sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)\n5,3,1,0.2\n"
     )
-    return Study(outer / "study", outer / "copy")
+    return Study(folder, tmp_path_factory.mktemp("copies") / "copy")
 
 
 @pytest.fixture
@@ -258,3 +253,20 @@ def test_a_row_removed_with_its_filter_is_told(study, capfd):
     capfd.readouterr()
     assert main(["verify", "table.csv"]) == 0
     assert "1 of the experiment's 2 runs are left out" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("config.yaml", ("export", "nnsweep", "-o", "again.csv")),
+        ("environment.json", ("report", "nnsweep", "-o", "again.html")),
+    ],
+)
+def test_a_damaged_file_of_an_earlier_versions_run_is_named(name, command, study, capfd):
+    study.forget_seals()
+    for path in study.folder.glob(f"mlartifacts/**/{name}"):
+        path.write_text("{a: ]")
+    assert main(command) == 4
+    said = capfd.readouterr().err
+    assert re.search(rf"{re.escape(name)} of run \w+ is damaged", said)
+    assert "Traceback" not in said

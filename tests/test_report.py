@@ -1,9 +1,9 @@
 """``nnsweep report`` and the calls of Python, on a real sweep."""
 
+import contextlib
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,14 +29,9 @@ SIGNS = f"{MINUS}0.1 ± 0.2, {NOTHING}, †"
 
 
 @pytest.fixture(scope="module")
-def swept(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def swept(new_study: Callable[[str], contextlib.AbstractContextManager[Path]]) -> Path:
     """Run a small sweep once; give its folder."""
-    folder = tmp_path_factory.mktemp("report")
-    shutil.copy(ready_store_file, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", ["nnsweep"])
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with new_study("report") as folder:
         assert main([*SWEEP, "tracking.experiment=flowers"]) == 0
     return folder
 

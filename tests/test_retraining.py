@@ -16,14 +16,9 @@ ROWS = "".join(f"{17 * i % 11},{i % 7},{'ab'[i % 2]}\n" for i in range(60))
 
 
 @pytest.fixture(scope="module")
-def published(ready_store_file, tmp_path_factory) -> Path:
+def published(new_study) -> Path:
     """Give a folder with exported tables and without the store that they are from."""
-    folder = tmp_path_factory.mktemp("published")
-    shutil.copy(ready_store_file, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setattr("sys.argv", ["nnsweep"])
+    with new_study("published") as folder:
         Path("own.csv").write_text(f"age,size,y\n{ROWS}")
         assert main(["arch=linear,shallow", "seed=0,1", "data=iris", *QUICK]) == 0
         own = ("data=table", "data.path=own.csv", "data.target=y", "tracking.experiment=own")

@@ -1,7 +1,6 @@
 """An exported table is checked against the store, in every format: what differs is named."""
 
 import json
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,14 +19,9 @@ QUESTION = ("--filter", "n_parameters > 0", "--sort", "name")
 
 
 @pytest.fixture(scope="module")
-def swept(ready_store_file, tmp_path_factory) -> Path:
+def swept(new_study) -> Path:
     """Give the store of a small sweep: to be copied."""
-    folder = tmp_path_factory.mktemp("swept")
-    shutil.copy(ready_store_file, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setattr("sys.argv", ["nnsweep"])
+    with new_study("swept") as folder:
         assert main(["arch=linear,shallow", "seed=0,1", *QUICK]) == 0
     return folder / "mlflow.db"
 

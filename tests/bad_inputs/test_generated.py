@@ -9,7 +9,6 @@ import io
 import json
 import os
 import random
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,14 +168,9 @@ def pieces(sort: str, quick: int) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, ready_store_file) -> Path:
+def exported(new_study) -> Path:
     """Give a folder with a store and tables that were exported from it."""
-    folder = tmp_path_factory.mktemp("exported")
-    shutil.copy(ready_store_file, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setattr("sys.argv", ["nnsweep"])
+    with new_study("exported") as folder:
         assert main(["arch=linear", "seed=0,1", "data=iris", "trainer.epochs=2", "tracking.pictures=false"]) == 0
         for suffix in ("csv", "parquet", "json", "html", "md", "tex"):
             assert main(["export", "nnsweep", "-o", f"table.{suffix}"]) == 0
