@@ -1,5 +1,6 @@
 """What Hydra and OmegaConf say when a configuration cannot be composed, in one line each."""
 
+import errno
 import re
 import traceback
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from omegaconf.errors import (
 )
 from yaml import YAMLError
 
-from nnsweep.messages import IMPORT, NEVER_IMPORTED, nearest, visible
+from nnsweep.messages import IMPORT, NEVER_IMPORTED, nearest, shortened, visible
 from nnsweep.sweep.quoting import explain_unreadable
 
 _EXAMPLES = {"data.path": "cats.csv", "data.dataset": "credit-g"}
@@ -64,6 +65,9 @@ def foreign(error: BaseException) -> str | None:
     file = _local(error, "full_path")
     if file is not None and isinstance(error, YAMLError | OSError | UnicodeError | RecursionError | ValueError):
         return _unreadable(Path(file), error)
+    named = _local(error, "config_path")
+    if named is not None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return f"{shortened(visible(str(named)))}: no file can have a name of {len(str(named)):,} characters"
     circle = _local(error, "default") or _local(error, "parent")
     if isinstance(error, RecursionError) and circle is not None:
         return f"{getattr(circle, 'path', circle)}: its defaults lead back to itself"

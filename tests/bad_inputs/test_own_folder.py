@@ -39,6 +39,12 @@ FILES = [  # name, file, content, what is told
     ("an object of Python", ARCH, "name: !!python/object/apply:os.system [exit]\n", [f"{ARCH}:1:", "os.system"]),
     ("an unknown tag", ARCH, "name: !mine x\n", [f"{ARCH}:1:", "!mine"]),
     ("lists nested two thousand deep", ARCH, f"name: {'[' * 2000}{']' * 2000}\n", [ARCH, "nested too deeply"]),
+    (
+        "a default that is too long for a file's name",
+        ARCH,
+        f"defaults:\n- linear\n- {'a' * 66000}\n",
+        ["arch/aaa", "no file can have a name of 66,0"],
+    ),
     ("binary", ARCH, bytes(range(256)), ARCH),
     ("a NUL", ARCH, b"name: a\0b\n", ARCH),
     ("a control character", ARCH, "name: \x07\n", ARCH),
