@@ -121,7 +121,7 @@ def _check_place(file: Path, path: str, key: str) -> None:
 
 
 def _nearest(file: Path, key: str) -> str:
-    if key != "data.path" and (hint := suggest_null(key, file.name)):  # a table there must be
+    if key == "data.test_path" and (hint := suggest_null(key, file.name)):  # the others must name a table
         return hint
     try:
         there = sorted(name for name in os.listdir(file.parent) if suffix_of(name))

@@ -42,6 +42,20 @@ def test_the_home_folder_may_be_meant(cats, tmp_path, monkeypatch):
     assert (raw.source, raw.digest) == ("~/cats.csv", cats.digest)
 
 
+@pytest.mark.parametrize(
+    ("key", "way_out"),
+    [
+        ("data.path", "name the table with data.path"),
+        ("DATA", "name the table with DATA"),
+        ("data.test_path", "write data.test_path=null for none"),
+    ],
+)
+def test_a_file_that_is_not_there_is_told_with_what_names_it(key, way_out, cats):
+    with pytest.raises(DataError) as refusal:
+        read("none", key=key)
+    assert refusal.value.problems == (f"none: there is no such file; {way_out}",)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for the superuser")
 def test_an_unreadable_file_is_told(cats, tmp_path):
     (tmp_path / "cats.csv").chmod(0)
