@@ -102,7 +102,7 @@ def roles_of(
         for name in names
         if name not in given.values() and columns.get(name) != IGNORE and (name != by or name in columns)
     )
-    asked = {**raw.kinds, **{name: kind for name, kind in columns.items() if kind in KINDS}}
+    asked = {name: kind for name, kind in columns.items() if kind in KINDS}
     left_out = tuple(name for name, kind in columns.items() if kind == IGNORE)
     there = {"data.split_by": by, **given}
     roles = [there.get(key) if there.get(key) in names else None for key in special]

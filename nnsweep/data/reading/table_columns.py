@@ -138,7 +138,9 @@ def understand(
     """
     cell_format, policy = cell_format or CellFormat(), Policy.of(missing)
     roles = roles_of(raw, target=target, group=group, split=split, split_by=split_by, columns=columns, ignore=ignore)
-    all_columns = [_column(raw, name, roles.asked.get(name), cell_format) for name in roles.features]
+    all_columns = [
+        _column(raw, name, roles.asked.get(name, raw.kinds.get(name)), cell_format) for name in roles.features
+    ]
     problems = [*roles.problems, *_misfits(raw, all_columns, _mend)]
     part, ordering, rows, labels = None, None, np.arange(len(raw.frame)), np.empty(0)
     told: list[str] = []
@@ -342,7 +344,8 @@ def _unused(column: Column, roles: Roles) -> str | None:
 
 
 def _refuse_features(raw: Raw, columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> None:
-    problems = [problem for column in columns if (problem := _too_many_levels(column, column.name in roles.asked))]
+    decided = {*roles.asked, *raw.kinds}
+    problems = [problem for column in columns if (problem := _too_many_levels(column, column.name in decided))]
     if problems:
         raise together(f"{named(raw.source)}: column {problem}" for problem in problems)
     if not columns:

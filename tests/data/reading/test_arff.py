@@ -61,6 +61,18 @@ def test_declared_numbers_and_categories_are_what_they_are_declared():
     assert table.labels.tolist() == ["a", "b c", "a"]
 
 
+def test_a_declared_number_that_counts_the_rows_is_an_index_unless_somebody_asks_for_it():
+    rows = "".join(f"{row + 1},{row % 7},{'ab'[row % 2]}\n" for row in range(20))
+    cells = read(
+        f"@attribute row numeric\n@attribute age real\n@attribute y {{a,b}}\n@data\n{rows}".encode(), "cats.arff"
+    )
+    raw = Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds)
+    table = understand(raw, target="y")
+    assert table.kinds == {"age": "number"}
+    assert "left out: row is an index: it counts the rows from 1" in table.told
+    assert understand(raw, target="y", columns={"row": "number"}).kinds == {"row": "number", "age": "number"}
+
+
 def test_declared_dates_are_read_as_dates_of_other_tables_are():
     days = "'1970-01-02T12:00:00',a\n?,b\n'1970-02-01T00:00:00',a\n'1971-02-01T00:00:00',b\n"
     content = f"@attribute born date \"yyyy-MM-dd'T'HH:mm:ss\"\n@attribute y {{a,b}}\n@data\n{days}".encode()
