@@ -44,6 +44,8 @@ def told(error: BaseException) -> str:
         return f"{key}: must be given, as in {key}={_EXAMPLES.get(key, '...')}"
     if isinstance(error, InterpolationResolutionError | ConfigAttributeError | ConfigKeyError):
         return f"{error.full_key}: {_first_line(error)}"
+    if several := re.match(r"In 'hydra/(launcher|sweeper)/(\w+)': .*\n.* is not a subclass of", str(error)):
+        return f"hydra/{several[1]}: a sweep has one {several[1]}; choose one, as in hydra/{several[1]}={several[2]}"
     if isinstance(error, InstantiationException):
         return " ".join(str(error).split())
     said = _first_line(error) if str(error) else _source(error)

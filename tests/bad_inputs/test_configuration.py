@@ -63,6 +63,11 @@ HYDRAS = [
     ("callback: an import", "+hydra.callbacks.mine._target_=os.system", "'os.system' is blocklisted"),
     ("callback: nothing to import", "+hydra.callbacks.mine._target_=no.such.thing", "no.such.thing"),
     ("launcher: not installed", "hydra/launcher=ray", "pip install 'nnsweep[ray]'"),
+    (
+        "launcher: a list",
+        "hydra/launcher=[joblib,basic]",
+        "a sweep has one launcher; choose one, as in hydra/launcher=basic",
+    ),
     ("mode: unknown", "hydra.mode=RUNN", "hydra.mode=RUNN"),
     ("all of hydra: null", "hydra=null", "hydra=null"),
     ("all of hydra: deleted", "~hydra", "hydra"),
