@@ -4,7 +4,7 @@ The manifest beside the table has each run's configuration, key and data digest.
 all settings in the table must be those of the configurations, and the results of a sample of runs must come out again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -92,48 +92,69 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
         raise ConfigError(f"{shown} has curves; --retrain is for tables of results, exported without --histories")
     _, found = read_table(table, manifest.format)
     _require_trainable(manifest, shown)
-    try:
-        keys = row_keys(found, ROW, [run.run_id for run in manifest.runs])
-    except DataError as error:
-        raise DataError(f"{shown}: {error}") from error
-    rows = dict(zip(keys, found.rows, strict=True))
-    told = [*forged(manifest)]
-    told += [Difference(f"run {key}", "the manifest does not have it") for key in rows.keys() - _ids(manifest)]
-    told += [Difference(f"run {key}", "the table does not have it") for key in sorted(_ids(manifest) - rows.keys())]
-    if len(found.rows) != len(rows):
-        told.append(Difference("the table", f"it has {len(found.rows)} rows of {len(rows)} runs"))
+    rows = _rows(manifest, found, shown)
     listed = [run for run in manifest.runs if run.run_id in rows]
     ended = [run for run in listed if _has_results(found, rows[run.run_id])]
     if not ended:
         raise DataError(f"{shown}: none of its rows has a result that training gives; export it with test_accuracy")
     work.forget()  # files may be others by now
-    chosen = Random(SEED).sample(ended, min(number, len(ended)))
     jobs = {run.run_id: _job(manifest, run, data_path) for run in listed}
     records = {run.run_id: _record(run, jobs[run.run_id]) for run in listed}
-    for run in chosen:
-        trained = _trained(records[run.run_id], jobs[run.run_id], run)
-        if isinstance(trained, Difference):
-            told.append(trained)
+    told = [*forged(manifest), *_of_rows(manifest, found, rows)]
+    trained = []
+    for run in Random(SEED).sample(ended, min(number, len(ended))):
+        result = _trained(records[run.run_id], jobs[run.run_id], run)
+        if isinstance(result, Difference):
+            told.append(result)
         else:
-            records[run.run_id] = trained
+            records[run.run_id] = result
+            trained.append(run)
+    cells, n_cells = _of_cells(manifest, found, rows, records, trained)
+    return Retrained(told + cells, [run.name for run in trained], len(listed), n_cells, asked.question())
+
+
+def _rows(manifest: Manifest, table: Grid, shown: str) -> dict[str, list[str]]:
+    """Give the rows of a table by the ids of their runs."""
+    try:
+        keys = row_keys(table, ROW, [run.run_id for run in manifest.runs])
+    except DataError as error:
+        raise DataError(f"{shown}: {error}") from error
+    return dict(zip(keys, table.rows, strict=True))
+
+
+def _of_rows(manifest: Manifest, table: Grid, rows: Mapping[str, list[str]]) -> Iterator[Difference]:
+    """Say which runs are in the table alone, in the manifest alone, or twice in the table."""
+    ids = {run.run_id for run in manifest.runs}
+    for run_id in sorted(rows.keys() - ids):
+        yield Difference(f"run {run_id}", "the manifest does not have it")
+    for run_id in sorted(ids - rows.keys()):
+        yield Difference(f"run {run_id}", "the table does not have it")
+    if len(table.rows) != len(rows):
+        yield Difference("the table", f"it has {len(table.rows)} rows of {len(rows)} runs")
+
+
+def _of_cells(
+    manifest: Manifest,
+    table: Grid,
+    rows: Mapping[str, list[str]],
+    records: Mapping[str, RunRecord],
+    trained: Sequence[Listed],
+) -> tuple[list[Difference], int]:
+    """Compare the settings of all runs, and the results of those that were trained; tell how many cells these are."""
     again = frame([*records.values()]).reindex(columns=manifest.columns)
     wanted = grid(written(again, manifest.format, ""), manifest.format)
+    wanted_rows = dict(zip(records, wanted.rows, strict=True))
+    titles = {run.run_id: f"{run.name} ({run.run_id})" for run in manifest.runs}
     settings = {name for record in records.values() for name in record.settings} - {"arch"}
-    results = {name for run in chosen for name in records[run.run_id].metrics}
-    n_cells = 0
-    for names, runs in ((settings - results, listed), (results, chosen)):
-        part = _part(found, [rows[run.run_id] for run in runs], names)
-        other = _part(wanted, [wanted.rows[listed.index(run)] for run in runs], names)
-        titles = {run.run_id: f"{run.name} ({run.run_id})" for run in runs}
-        ids = [*titles]
+    results = {name for run in trained for name in records[run.run_id].metrics}
+    told, n_cells = [], 0
+    for names, ids in ((settings - results, [*records]), (results, [run.run_id for run in trained])):
+        part = _part(table, [rows[run_id] for run_id in ids], names)
+        other = _part(wanted, [wanted_rows[run_id] for run_id in ids], names)
         cells = differences(part, other, found_keys=ids, wanted_keys=ids, named=titles.__getitem__)
         told += [one for one in cells if not _is_own_choice(one)]
         n_cells += sum(map(len, part.rows))
-    return Retrained(told, [run.name for run in chosen], len(listed), n_cells, asked.question())
-
-
-def _ids(manifest: Manifest) -> set[str]:
-    return {run.run_id for run in manifest.runs}
+    return told, n_cells
 
 
 def _has_results(table: Grid, row: list[str]) -> bool:

@@ -85,6 +85,19 @@ def test_a_forged_manifest_is_named(changed, code, told, work, capfd):
     assert "Traceback" not in said.err
 
 
+def test_the_results_of_a_run_whose_data_are_others_are_not_compared(work, capfd):
+    path = beside(work / "table.csv")
+    manifest = json.loads(path.read_text())
+    first = manifest["runs"][0]
+    first["data_digest"] = "0" * 64
+    path.write_text(json.dumps(manifest | {"digest": ""}))
+    assert main(["verify", "table.csv", "--retrain", "4"]) == 6
+    said = capfd.readouterr()
+    assert "its data are others" in said.out
+    assert "in the table" not in said.out
+    assert first["name"] not in said.err
+
+
 def test_a_row_that_is_gone_is_told(work, capfd):
     pd.read_csv("table.csv").iloc[1:].to_csv("table.csv", index=False)
     assert main(["verify", "table.csv", "--retrain", "1"]) == 6

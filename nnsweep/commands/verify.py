@@ -63,4 +63,5 @@ def _retrain(table: Path, number: int, data_path: Path | None) -> None:
     lines = [masked(visible(one.in_words("when trained again"))) for one in told.differences]
     print("\n".join(lines[:MOST_SHOWN]))
     differ = "1 difference" if len(lines) == 1 else f"{len(lines)} differences"
-    raise DifferenceError(f"{visible(str(table))}: {differ} from what training gives ({visible(names)} trained again)")
+    trained = f"{visible(names) or 'none'} trained again"
+    raise DifferenceError(f"{visible(str(table))}: {differ} from what training gives ({trained})")
