@@ -256,14 +256,12 @@ def _swept(line: CommandLine) -> bool:
 
     overrides = [*line.overrides, *(["hydra.mode=MULTIRUN"] if line.options else [])]
     wanted = Wanted(overrides=overrides, conf=conf_dir(), own=line.own, command_line=True)
-    done = []
 
-    def run(sweeper: Any, arguments: list[str]) -> None:
-        done.append(sweeper)
+    def run(sweeper: Any, arguments: list[str]) -> bool:
         sweeper.sweep(arguments)
+        return True
 
-    multirun(wanted, job, run, **VERSION_BASE)
-    return bool(done)
+    return multirun(wanted, job, run, **VERSION_BASE) is not None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

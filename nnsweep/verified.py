@@ -47,7 +47,7 @@ class Verified(NamedTuple):
         How much was compared.
     cause : str
         What must have been changed if anything differs: the file, its manifest or the store.
-    left_out : list of str
+    left_out : sequence of str
         What the table's question has left out, a line each.
     """
 
@@ -55,7 +55,7 @@ class Verified(NamedTuple):
     n_cells: int
     n_runs: int
     cause: str = ""
-    left_out: list[str] = []  # noqa: RUF012
+    left_out: Sequence[str] = ()
 
 
 def verify(table: Path, uri: str | None = None) -> Verified:

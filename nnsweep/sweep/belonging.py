@@ -227,8 +227,8 @@ class Belonging:
 
     def _resets(self, choices: tuple[str, ...], chosen: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Take back what presets, and the main file, set for choices that are others now."""
-        names = _names(chosen.get(PRESETS), apart=",")
-        read = [self._file(path) for path in (self._main, *(f"{PRESETS}/{name}" for name in names))]
+        presets = _names(chosen.get(PRESETS), apart=",")
+        read = [self._file(path) for path in (self._main, *(f"{PRESETS}/{name}" for name in presets))]
         files = [file for file in read if file.settings]
         before = _chosen(self._compose([line for line in choices if self._key(line) == PRESETS])) if files else {}
         for file in files:
@@ -277,9 +277,9 @@ class Belonging:
 
     def _read(self, path: str, file: _File) -> None:
         found = self._loader.repository.load_config(path) if hasattr(self._loader, "repository") else None
-        if found is None or (PRESETS in path and found.header.get("package") != "_global_"):
-            return
         is_preset = path.startswith(f"{PRESETS}/")
+        if found is None or (is_preset and found.header.get("package") != "_global_"):
+            return
         for default in found.defaults_list or () if is_preset else ():
             group, value = getattr(default, "group", None), getattr(default, "value", None)
             if group is not None and isinstance(value, str) and getattr(default, "package", None) is None:

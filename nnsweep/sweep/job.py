@@ -179,7 +179,6 @@ class Job(Recipe):
 
     def key(self, data_digest: str, numerics: int | None = None) -> str:
         """Hash all that can change the result: identity, data and the version of the numerics, by default today's."""
-        parts = {"job": self.identity(), "data": data_digest, "numerics": NUMERICS_VERSION}
-        if numerics is not None:
-            parts["numerics"] = numerics
+        version = NUMERICS_VERSION if numerics is None else numerics
+        parts = {"job": self.identity(), "data": data_digest, "numerics": version}
         return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

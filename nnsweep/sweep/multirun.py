@@ -85,7 +85,7 @@ def multirun(wanted: Wanted, task: TaskFunction, run: Callable[[Any, list[str]],
     Returns
     -------
     object or None
-        What `run` returned; None if the configuration asks for Hydra's single-run mode, and the command line for none.
+        What `run` returned; None if the configuration asks for Hydra's single-run mode, which is not run here.
 
     Raises
     ------

@@ -32,8 +32,6 @@ def alone(store: Store) -> Iterator[None]:
     except ImportError:  # Windows
         yield
         return
-    import os
-
     database = sqlite.file_of(store.uri)
     descriptor = os.open(database.parent if database else _own_folder(), os.O_RDONLY)
     try:
