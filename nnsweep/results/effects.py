@@ -17,7 +17,7 @@ from nnsweep.messages import visible
 from nnsweep.results.comparison import failures_in_words
 from nnsweep.results.factors import factors_of
 from nnsweep.results.frame import SIZES, coded, plain
-from nnsweep.results.grouping import Configuration, check_columns, grouped, varying_settings
+from nnsweep.results.grouping import Configuration, check_columns, check_settings, grouped, varying_settings
 from nnsweep.results.repeats import SEED, repeats_of
 from nnsweep.results.variance import RESIDUAL, TOTAL, Design, Sum, cube_of, sums_of_squares
 
@@ -84,9 +84,11 @@ def effects(
     Raises
     ------
     ConfigError
-        If a column is unknown, no run counts, two runs are twins, or `blocks` has no column ``seed``.
+        If a column is unknown, a factor is a repeat (which `blocks` is for), no run counts, two runs are twins, or
+        `blocks` has no column ``seed``.
     """
     check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks and not repeats_of(runs).axes else [])])
+    check_settings(factors or ())
     found = grouped(runs, metric, failures=failures)
     if not any(one.counted for one in found):
         raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to explain")

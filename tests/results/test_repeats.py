@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from nnsweep.errors import ConfigError
 from nnsweep.results.comparison import compare
 from nnsweep.results.configurations import configurations
 from nnsweep.results.difference import paired
@@ -86,6 +87,12 @@ def test_folds_explain_nothing_and_f_is_corrected():
     single = effects(folds_of_two())
     assert single["f"][0] == pytest.approx(plain["f"][0] / (1 + 5 / 4))
     assert single["eta_squared"][0] == pytest.approx(plain["eta_squared"][0])
+
+
+@pytest.mark.parametrize("name", ["seed", "data.fold"])
+def test_what_makes_repeats_is_no_factor(name):
+    with pytest.raises(ConfigError, match=rf"{name}: runs that differ in their (seed|fold) are repeats"):
+        effects(folds_of_two(seeds=2), factors=["arch", name])
 
 
 def test_equal_classifiers_on_splits_are_rarely_told_apart():
