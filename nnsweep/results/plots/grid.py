@@ -31,6 +31,7 @@ NAME = 0.2
 GAP = 0.15
 BELOW = 0.4
 """Inches under the lowest panels for their ticks and the axis' name."""
+ALIKE = "alike"
 FAILED = "✗"
 CONTENTS = {
     "mean interval count": "In a cell: {} (mean over the {}s), half of its simultaneous 95 % interval, number of them.",
@@ -259,10 +260,21 @@ def _write(axes: Axes, place: tuple[int, int], cell: Group, *, colours: ColourSc
 
 def _lines(cell: Group, content: str) -> list[str]:
     failed = f"{cell.n_failed}{FAILED}" if cell.n_failed else ""
-    interval = "± ?" if math.isnan(cell.half_width) else f"±{_three(cell.half_width)}"
-    told = {"mean": _three(cell.mean), "interval": interval, "count": f"n={len(cell.values)} {failed}".strip()}
+    told = {
+        "mean": _three(cell.mean),
+        "interval": _interval(cell.half_width),
+        "count": f"n={len(cell.values)} {failed}".strip(),
+    }
     lines = [told[word] for word in content.split()]
     return lines if "count" in content or not failed else [*lines, failed]
+
+
+def _interval(half: float) -> str:
+    """Write half of an interval; one without width is none, and says no more than that the results are alike."""
+    if half == 0:
+        return ALIKE
+    written = _three(half)
+    return "± ?" if math.isnan(half) else f"±{half:.1g}" if not written.strip("0.") else f"±{written}"
 
 
 def _three(value: float) -> str:
@@ -278,6 +290,8 @@ def _notes(runs: pd.DataFrame, shown: _Map, plan: _Plan, dropped: int) -> list[s
     ]
     if "interval" in plan.content and any(cell.has_no_interval for cell in cells):
         notes.append(f"± ?: one {kind} has no interval.")
+    if "interval" in plan.content and any(cell.half_width == 0 for cell in cells):
+        notes.append(f"{ALIKE}: the same result with every {kind}.")
     if n_failed := sum(cell.n_failed for cell in cells):
         guessing = "; they count as guessing" * any(cell.n > len(cell.values) > 0 for cell in cells)
         notes.append(f"{FAILED}: runs without a result, {n_failed} in all{guessing}.")

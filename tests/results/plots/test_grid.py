@@ -30,6 +30,15 @@ def test_a_cell_tells_mean_interval_and_number_of_seeds(made):
         assert cells(axes)[column] == [f"{mean:.3f}", f"±{(high - low) / 2:.3f}", "n=3"]
 
 
+@pytest.mark.parametrize(("spread", "shown"), [(0.0, "alike"), (1e-5, "±4e-05"), (0.001, "±0.004")])
+def test_an_interval_without_width_is_not_written(spread, shown, made, words):
+    runs, _ = made(depths=[1], widths=[8, 16], activations=["relu"], schedules=["constant"])
+    figure = plot_grid(runs.assign(test_accuracy=0.9 + spread * runs["seed"]))
+    (axes,) = [axes for axes in figure.axes if axes.texts]
+    assert {cell[1] for cell in cells(axes)} == {shown}
+    assert ("alike: the same result with every seed" in " ".join(words(figure).split())) == (spread == 0)
+
+
 def test_other_settings_make_panels_and_depth_rises_from_below(sweep):
     shown = panels(plot_grid(sweep[0]))
     assert [axes.get_title() for axes in shown] == ["relu, constant", "relu, exp", "tanh, constant", "tanh, exp"]
