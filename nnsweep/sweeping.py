@@ -127,7 +127,7 @@ def _swept(wanted: "Wanted", *, progress: bool) -> "Outcome":
     from nnsweep.outcome import Outcome, Telling
     from nnsweep.sweep import work
     from nnsweep.sweep.multirun import multirun
-    from nnsweep.tracking.client import reconnect
+    from nnsweep.tracking.backend import reconnect
 
     telling = Telling(plan=progress, progress="lines" if progress else None, table=False)
     work.dataset.cache_clear()  # files may be others than at the last call

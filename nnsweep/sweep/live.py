@@ -16,8 +16,7 @@ from nnsweep.mlp.history import Trained
 from nnsweep.sweep import sending
 from nnsweep.sweep.job import Job
 from nnsweep.tracking import run as runs
-from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.run import Point
+from nnsweep.tracking.record import Point, RunRecord
 from nnsweep.tracking.store import Store
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,7 @@ from nnsweep.sweep import folder as folders
 from nnsweep.sweep.folder import Kept
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.reading import record_of, with_ids
-from nnsweep.tracking.record import CURVES, RunRecord
-from nnsweep.tracking.run import Point
+from nnsweep.tracking.record import CURVES, Point, RunRecord
 from nnsweep.tracking.seal import TAG, seal
 from nnsweep.tracking.store import Store
 

@@ -7,20 +7,18 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.scratch import scratch_folder
 from nnsweep.tracking import sqlite
-from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.backend import Run, backend
+from nnsweep.tracking.client import explained
 from nnsweep.tracking.places import local_folder, locate
 from nnsweep.tracking.seal import check_file, sealed_files
 from nnsweep.tracking.store import Store
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
 
 LISTED = 3
 _ALWAYS = ("history.parquet", "config.yaml")
@@ -101,7 +99,7 @@ def artifact(store: Store, run_id: str, name: str, *, checked: bool = True) -> I
     """
     with contextlib.ExitStack() as stack:
         with explained(store.uri):
-            run = client(store.uri).get_run(run_id)
+            run = backend(store.uri).get_run(run_id)
         found = _local_file(store.uri, run, name) or _fetched(store.uri, run, name, stack)
         if found is None and _must_have(run, name):
             raise MissingFilesError([f"{visible(run.info.run_name or '')} ({run_id})"], _nowhere(store.uri, run))
@@ -110,13 +108,13 @@ def artifact(store: Store, run_id: str, name: str, *, checked: bool = True) -> I
         yield found
 
 
-def _local_file(store_uri: str, run: "Run", name: str) -> Path | None:
+def _local_file(store_uri: str, run: Run, name: str) -> Path | None:
     folder = local_folder(run.info.artifact_uri)
     file = folder and locate(store_uri, folder / name)
     return file if file and file.is_file() else None
 
 
-def _fetched(store_uri: str, run: "Run", name: str, stack: contextlib.ExitStack) -> Path | None:
+def _fetched(store_uri: str, run: Run, name: str, stack: contextlib.ExitStack) -> Path | None:
     """Fetch a file that is kept elsewhere than on this machine's disks."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -129,7 +127,7 @@ def _fetched(store_uri: str, run: "Run", name: str, stack: contextlib.ExitStack)
         return Path(files.download_artifacts(name, str(folder))) if there else None  # type: ignore[no-untyped-call]
 
 
-def _must_have(run: "Run", name: str) -> bool:
+def _must_have(run: Run, name: str) -> bool:
     """Tell whether a run has left a file: one that trained has left several, and a sweep that ended has left some."""
     tags, folder = run.data.tags, local_folder(run.info.artifact_uri)
     if "nnsweep.n_jobs" in tags:
@@ -138,7 +136,7 @@ def _must_have(run: "Run", name: str) -> bool:
     return trained and (name in (*_ALWAYS, *sealed_files(run)) or (folder is not None and not folder.is_dir()))
 
 
-def _nowhere(store_uri: str, run: "Run") -> str:
+def _nowhere(store_uri: str, run: Run) -> str:
     folder, database = local_folder(run.info.artifact_uri), sqlite.file_of(store_uri)
     if folder is None or database is None:
         return f"they are not in {masked(os.path.dirname(os.path.dirname(run.info.artifact_uri)))} any more"

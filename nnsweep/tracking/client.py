@@ -9,6 +9,7 @@ import functools
 import logging
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from nnsweep.errors import FullDiskError, StoreError
 from nnsweep.masking import masked
 from nnsweep.messages import is_broken
 from nnsweep.tracking.causes import CHECK, in_words, is_full, way_out
-from nnsweep.tracking.readonly import are_outdated, protect, readable
+from nnsweep.tracking.readonly import protect, readable
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -70,29 +71,28 @@ def client(uri: str) -> "MlflowClient":
     _settle_environment()
     from mlflow.tracking import MlflowClient
 
-    _listen()
+    listen()
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)  # they print the tracebacks of what they also raise
     return MlflowClient(tracking_uri=opened(uri), registry_uri=opened(uri))
 
 
 @functools.cache
-def _listen() -> None:
+def listen() -> None:
+    """Let every connection to a database be as a sweep needs it, and be known to `close_connections`."""
     from sqlalchemy import Engine, event
 
     event.listen(Engine, "connect", _wait_less)
     event.listen(Engine, "engine_connect", lambda connection: _engines.add(connection.engine))
 
 
-def reconnect() -> None:
-    """Close the connections that lie ready: since the last call a file may have been deleted, or replaced by another.
+def close_connections() -> None:
+    """Close the connections that lie ready: a file may have been deleted meanwhile, or replaced by another.
 
     SQLite would go on with the file that nobody can find any more.
     """
     for engine in [*_engines]:
         engine.dispose()
-    if are_outdated():
-        client.cache_clear()
 
 
 def _wait_less(connection: Any, _: Any) -> None:
@@ -127,9 +127,6 @@ def explained(uri: str) -> Iterator[None]:
     StoreError
         Naming the store and the start of the first line of what it said; at once, if it did not answer a moment ago.
     """
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     until, last = _away.get(uri, (0.0, ""))
     if time.monotonic() < until:
         raise StoreError(f"the store {masked(uri)} did not answer a moment ago ({last}). {CHECK}")
@@ -140,7 +137,7 @@ def explained(uri: str) -> Iterator[None]:
         raise StoreError(
             f"the store {masked(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
-    except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an answer that is not JSON
+    except _refusals() as error:
         said, silent = masked(in_words(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)
         if silent:
             _away[uri] = time.monotonic() + AWAY_SECONDS, said
@@ -167,6 +164,15 @@ def equal(name: str, text: str) -> list[str]:
     quote = next((quote for quote in "'\"" if quote not in text), "")
     is_sayable = bool(quote) and f"\\{quote}" not in f"{text}{quote}" and not is_broken(text)
     return [f"{name} = {quote}{text}{quote}"] if is_sayable else []
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Give what a store may raise; of mlflow's only where something has imported it, so that nobody waits for that."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    mlflows = sys.modules.get("mlflow.exceptions")
+    own = (mlflows.MlflowException,) if mlflows else ()
+    return (*own, SQLAlchemyError, OSError, ValueError)  # ValueError: an answer that is not JSON
 
 
 def _tell(uri: str, said: str) -> None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnsweep.tracking import sqlite
-from nnsweep.tracking.client import client, explained, opened
+from nnsweep.tracking.backend import backend
+from nnsweep.tracking.client import explained, opened
 from nnsweep.tracking.earlier import running
 from nnsweep.tracking.server import asked, is_server
 from nnsweep.tracking.store import Store, require_store
@@ -49,7 +50,7 @@ def condition(uri: str) -> Condition:
         If it is not there, cannot be used, or is of another version of MLflow.
     """
     require_store(uri)
-    found = asked(uri, lambda: [*client(uri).search_experiments()])
+    found = asked(uri, lambda: backend(uri).search_experiments())
     runs = [run for one in found for run in running(Store(uri, one.name, str(one.experiment_id)))]
     database = sqlite.file_of(uri)
     return Condition(

@@ -8,10 +8,10 @@ import itertools
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nnsweep.tracking import owner
-from nnsweep.tracking.client import equal, explained, opened
+from nnsweep.tracking.backend import Run, Wanted
+from nnsweep.tracking.client import explained, opened
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.places import local_folder, locate
 from nnsweep.tracking.reading import record_of, search, sound, with_ids
@@ -19,9 +19,6 @@ from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.run import OWNER
 from nnsweep.tracking.server import is_server
 from nnsweep.tracking.store import Store
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
 
 CLAIMS = "nnsweep.claims."
 """How the tags of claims begin; the first empty one ends them."""
@@ -95,8 +92,7 @@ def named(store: Store, names: Collection[str]) -> list[Earlier]:
     if not is_server(store.uri):
         runs = with_ids(store, _ids_named(store, wanted))
     elif len(wanted) <= FEW:
-        asked = [question for name in sorted(wanted) for question in equal("attributes.run_name", name)]
-        runs = (run for question in asked for run in search(store, question))
+        runs = (run for name in sorted(wanted) for run in search(store, Wanted(name=name)))
     else:
         return []
     return [one for run in sound(runs) if (one := _earlier(store, run)).record.state == "finished" and not one.is_sweep]
@@ -104,14 +100,14 @@ def named(store: Store, names: Collection[str]) -> list[Earlier]:
 
 def running(store: Store) -> list[Earlier]:
     """Find all runs, of jobs and of sweeps, that have not ended."""
-    runs = (_earlier(store, run) for run in sound(search(store, "attributes.status = 'RUNNING'")))
+    runs = (_earlier(store, run) for run in sound(search(store, Wanted(status="RUNNING"))))
     return [run for run in runs if run.record.key or run.is_sweep]
 
 
-def _asked(store: Store, keys: Collection[str]) -> Iterable["Run"]:
+def _asked(store: Store, keys: Collection[str]) -> Iterable[Run]:
     if len(keys) > FEW:
-        return search(store, "tags.`nnsweep.kind` = 'job'")
-    return (run for key in sorted(keys) for run in search(store, f"tags.`nnsweep.key` = '{key}'"))
+        return search(store, Wanted(tags={"nnsweep.kind": "job"}))
+    return (run for key in sorted(keys) for run in search(store, Wanted(tags={"nnsweep.key": key})))
 
 
 def _ids(store: Store, keys: Collection[str]) -> list[str]:
@@ -146,7 +142,7 @@ def _located(store: Store, place: str) -> str:
     return str(locate(store.uri, folder)) if folder and folder.is_absolute() else place
 
 
-def _earlier(store: Store, run: "Run") -> Earlier:
+def _earlier(store: Store, run: Run) -> Earlier:
     tags = run.data.tags
     return Earlier(
         record=record_of(run),

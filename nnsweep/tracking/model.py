@@ -15,6 +15,7 @@ from nnsweep.model.packed import PREPARATION, WEIGHTS, packed
 from nnsweep.model.predictor import Model
 from nnsweep.scratch import scratch_folder
 from nnsweep.tracking.artifacts import artifact
+from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.model_folder import save
 from nnsweep.tracking.reading import record_of
@@ -36,7 +37,7 @@ def model_of(store: Store, run_id: str) -> Model:
         If the store refuses.
     """
     with explained(store.uri):
-        record = record_of(client(store.uri).get_run(run_id))
+        record = record_of(backend(store.uri).get_run(run_id))
     title = f"run {visible(record.name)} ({run_id})"
     with contextlib.ExitStack() as files:
         names = (WEIGHTS, PREPARATION, "config.yaml")

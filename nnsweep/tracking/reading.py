@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -17,22 +17,18 @@ from nnsweep.errors import DataError, StoreError
 from nnsweep.messages import shortened, visible, warn
 from nnsweep.mlp.arrays import BoolArray
 from nnsweep.tracking.artifacts import artifact, gather, refuse
-from nnsweep.tracking.client import client, equal, explained
+from nnsweep.tracking.backend import Run, Wanted, backend
+from nnsweep.tracking.client import explained
 from nnsweep.tracking.correct import CORRECT, Correct, read
 from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, Setting, is_setting, setting
 from nnsweep.tracking.run import STATUSES
 from nnsweep.tracking.seal import altered
 from nnsweep.tracking.store import Store
 
-if TYPE_CHECKING:
-    from mlflow.entities import Run
-
 CONFIGURATION = "nnsweep.config"
 """The tag with a run's configuration as JSON."""
 PLAN = "plan.json"
 """The artifact of a sweep's summary run that says what its jobs are and which results it has taken over."""
-AT_ONCE = 500
-"""Runs that are asked for by their ids in one request."""
 _named: set[tuple[str, str]] = set()  # what the user was told of runs
 
 
@@ -52,7 +48,7 @@ def job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
         Runs that were deleted in MLflow are left out.
     """
     if sweep is None:
-        return counting(map(record_of, sound(search(store, "tags.`nnsweep.kind` = 'job'"))))
+        return counting(map(record_of, sound(search(store, Wanted(tags={"nnsweep.kind": "job"})))))
     found = [*of_sweep(store.uri, [store.experiment_id], sweep)]
     summaries = [run.info.run_id for run in found if run.data.tags.get("nnsweep.kind") == "sweep"]
     taken_over = [run_id for summary in summaries for run_id in _reused(store, summary)]
@@ -60,18 +56,17 @@ def job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
     return counting(map(record_of, sound([*with_ids(store, taken_over), *own])))
 
 
-def of_sweep(uri: str, experiment_ids: Sequence[str], sweep: str) -> Iterator["Run"]:
+def of_sweep(uri: str, experiment_ids: Sequence[str], sweep: str) -> Iterator[Run]:
     """Find a sweep's own run and those of its jobs, oldest first, and those that were deleted, too.
 
     A deleted summary is still what knows which earlier results the sweep has taken over.
     """
-    asked = equal("tags.`nnsweep.sweep`", sweep)
-    for run in _pages(uri, experiment_ids, " and ".join(asked), deleted=True):
+    for run in _found(uri, experiment_ids, Wanted(tags={"nnsweep.sweep": sweep}, deleted=True)):
         if run.data.tags.get("nnsweep.sweep") == sweep:
             yield run
 
 
-def is_there(run: "Run") -> bool:
+def is_there(run: Run) -> bool:
     """Tell whether a run has not been deleted in MLflow."""
     return bool(run.info.lifecycle_stage == "active")
 
@@ -91,35 +86,25 @@ def counting(records: Iterable[RunRecord]) -> list[RunRecord]:
     return [*chosen.values()]
 
 
-def search(store: Store, wanted: str) -> Iterator["Run"]:
-    """Find the runs of an experiment that MLflow's filter holds for, oldest first."""
-    return _pages(store.uri, [store.experiment_id], wanted)
+def search(store: Store, wanted: Wanted) -> Iterator[Run]:
+    """Find the runs of an experiment that are wanted, oldest first."""
+    return _found(store.uri, [store.experiment_id], wanted)
 
 
-def _pages(uri: str, experiment_ids: Sequence[str], wanted: str, *, deleted: bool = False) -> Iterator["Run"]:
-    from mlflow.entities import ViewType
-
-    token = None
+def _found(uri: str, experiment_ids: Sequence[str], wanted: Wanted) -> Iterator[Run]:
+    with explained(uri):
+        found = iter(backend(uri).find_runs(experiment_ids, wanted))
     while True:
         with explained(uri):
-            page = client(uri).search_runs(
-                [*experiment_ids],
-                filter_string=wanted,
-                run_view_type=ViewType.ALL if deleted else ViewType.ACTIVE_ONLY,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-        yield from page
-        token = page.token
-        if not token:
+            run = next(found, None)
+        if run is None:
             return
+        yield run
 
 
-def with_ids(store: Store, run_ids: Sequence[str]) -> Iterator["Run"]:
+def with_ids(store: Store, run_ids: Sequence[str]) -> Iterator[Run]:
     """Read runs of an experiment by their ids, oldest first within every few hundred."""
-    for start in range(0, len(run_ids), AT_ONCE):
-        listed = ", ".join(f"'{run_id}'" for run_id in run_ids[start : start + AT_ONCE])
-        yield from search(store, f"attributes.run_id IN ({listed})")
+    return search(store, Wanted(run_ids=run_ids))
 
 
 def _reused(store: Store, run_id: str) -> list[str]:
@@ -239,7 +224,7 @@ def histories(store: Store, records: Sequence[RunRecord]) -> dict[str, pd.DataFr
     return found
 
 
-def record_of(run: "Run") -> RunRecord:
+def record_of(run: Run) -> RunRecord:
     """Make the record of a run that was read; what `problems` names in it is left out."""
     tags, params = run.data.tags, run.data.params
     state = tags.get("nnsweep.state", "running")
@@ -281,7 +266,7 @@ def _whole(text: str | None, missing: int) -> int | None:
     return missing if text is None else int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
-def problems(run: "Run") -> list[str]:
+def problems(run: Run) -> list[str]:
     """Say what a run has that nnsweep never writes, and that a table or a plan would need."""
     tags = run.data.tags
     found = [
@@ -297,7 +282,7 @@ def problems(run: "Run") -> list[str]:
     return found
 
 
-def sound(runs: Iterable["Run"]) -> Iterator["Run"]:
+def sound(runs: Iterable[Run]) -> Iterator[Run]:
     """Leave out runs that cannot be used as they are, and name each once."""
     for run in runs:
         found = problems(run)
@@ -311,7 +296,7 @@ def sound(runs: Iterable["Run"]) -> Iterator["Run"]:
         yield run
 
 
-def _name(run: "Run", what: str) -> None:
+def _name(run: Run, what: str) -> None:
     if (run.info.run_id, what) not in _named:
         _named.add((run.info.run_id, what))
         warn(f"run {visible(run.info.run_name or '')} ({run.info.run_id}) {what}")

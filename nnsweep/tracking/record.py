@@ -6,7 +6,7 @@ year later.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Setting: TypeAlias = bool | int | float | str | None
 
@@ -39,6 +39,24 @@ GROUPS = ("trainer", "arch", "activation", "output_activation", "schedule", "opt
 """What the dotted names of settings begin with; whatever else a run has was added by others."""
 TEXTS = "nnsweep.texts"
 """The tag that names the settings that are text although they read like something else."""
+
+
+class Point(NamedTuple):
+    """One value of a curve, or a final metric.
+
+    Attributes
+    ----------
+    name : str
+        Of the metric.
+    value : float
+        What was measured; a value that is not finite is never sent.
+    step : int
+        The epoch; 0 for a value that has none.
+    """
+
+    name: str
+    value: float
+    step: int = 0
 
 
 def is_setting(name: str) -> bool:

@@ -3,10 +3,9 @@
 A run is found by its id, by the beginning of its id, or by its name, as long as only one run can be meant.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -14,7 +13,8 @@ from nnsweep.errors import ConfigError
 from nnsweep.masking import masked
 from nnsweep.messages import shortened, visible
 from nnsweep.tracking.artifacts import artifact
-from nnsweep.tracking.client import client, equal, explained
+from nnsweep.tracking.backend import Run, Wanted, backend
+from nnsweep.tracking.client import explained
 from nnsweep.tracking.correct import Correct
 from nnsweep.tracking.reading import (
     correct_of_test_set,
@@ -29,9 +29,6 @@ from nnsweep.tracking.reading import (
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.seal import sealed_files
 from nnsweep.tracking.store import Store, existing, require_store
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
 
 LISTED = 5
 
@@ -98,7 +95,7 @@ def recorded(uri: str, wanted: str, experiment: str | None = None) -> Recorded:
     return recorded_of(*find(uri, wanted, experiment))
 
 
-def recorded_of(store: Store, run: "Run", *, files: bool = True) -> Recorded:
+def recorded_of(store: Store, run: Run, *, files: bool = True) -> Recorded:
     """Read all that is recorded of a run that was found.
 
     Parameters
@@ -130,7 +127,7 @@ def recorded_of(store: Store, run: "Run", *, files: bool = True) -> Recorded:
     )
 
 
-def find(uri: str, wanted: str, experiment: str | None = None) -> tuple[Store, "Run"]:
+def find(uri: str, wanted: str, experiment: str | None = None) -> tuple[Store, Run]:
     """Find the one run of a job that is meant; see `recorded`."""
     stores = _stores(uri, experiment)
     found = _meant(uri, wanted, [*stores])
@@ -148,7 +145,7 @@ def find(uri: str, wanted: str, experiment: str | None = None) -> tuple[Store, "
     raise ConfigError(f"{said} may be any of {len(found)} runs: {listed}; give more of the id, or --experiment")
 
 
-def draw(uri: str, number: int) -> tuple[list[tuple[Store, "Run"]], int]:
+def draw(uri: str, number: int) -> tuple[list[tuple[Store, Run]], int]:
     """Draw at random from the latest runs that finished, the same ones as long as the store has the same runs.
 
     Returns
@@ -162,9 +159,9 @@ def draw(uri: str, number: int) -> tuple[list[tuple[Store, "Run"]], int]:
         If the store cannot be used.
     """
     stores = _stores(uri, None)
-    wanted = "tags.`nnsweep.kind` = 'job' and tags.`nnsweep.state` = 'finished'"
+    wanted = Wanted(tags={"nnsweep.kind": "job", "nnsweep.state": "finished"})
     with explained(uri):
-        runs = client(uri).search_runs([*stores], filter_string=wanted, max_results=1000)
+        runs = backend(uri).latest_runs([*stores], wanted, limit=1000)
     drawn = Random(0).sample(runs, min(number, len(runs)))
     return [(stores[run.info.experiment_id], run) for run in drawn], len(runs)
 
@@ -196,32 +193,20 @@ def _stores(uri: str, experiment: str | None) -> dict[str, Store]:
         store = existing(uri, experiment)
         return {store.experiment_id: store}
     require_store(uri)
-    return {one.experiment_id: Store(uri, one.name, one.experiment_id) for one in _experiments(uri)}
+    with explained(uri):
+        found = backend(uri).search_experiments()
+    return {one.experiment_id: Store(uri, one.name, one.experiment_id) for one in found}
 
 
-def _experiments(uri: str) -> Iterator[Any]:
-    token = None
-    while True:
-        with explained(uri):
-            page = client(uri).search_experiments(page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
-def _meant(uri: str, wanted: str, experiment_ids: list[str]) -> list["Run"]:
+def _meant(uri: str, wanted: str, experiment_ids: list[str]) -> list[Run]:
     """Give the runs that may be meant; of several with one name and key, the one that counts."""
-    asked = [f"attributes.run_id LIKE '{wanted}%'"] if wanted.isascii() and wanted.isalnum() else []
-    asked += (equal("attributes.run_name", wanted) or [""]) if wanted else []
+    jobs = {"nnsweep.kind": "job"}
+    asked = [Wanted(tags=jobs, id_start=wanted)] if wanted.isascii() and wanted.isalnum() else []
+    asked += [Wanted(tags=jobs, name=wanted)] if wanted else []
     found: dict[str, Run] = {}
-    for condition in asked:
-        wish = " and ".join(filter(None, ["tags.`nnsweep.kind` = 'job'", condition]))
+    for one in asked:
         with explained(uri):
-            runs = client(uri).search_runs(
-                experiment_ids, filter_string=wish, order_by=["attributes.start_time ASC"], max_results=1000
-            )
-        found |= {run.info.run_id: run for run in runs}
+            found |= {run.info.run_id: run for run in backend(uri).find_runs(experiment_ids, one)}
     if wanted in found:
         return [found[wanted]]
     by_id = [run for run in found.values() if run.info.run_id.startswith(wanted)]
@@ -229,6 +214,6 @@ def _meant(uri: str, wanted: str, experiment_ids: list[str]) -> list["Run"]:
     return by_id + [run for one in experiment_ids for run in _counting(named, one)]
 
 
-def _counting(runs: list["Run"], experiment_id: str) -> list["Run"]:
+def _counting(runs: list[Run], experiment_id: str) -> list[Run]:
     here = {run.info.run_id: run for run in runs if run.info.experiment_id == experiment_id}
     return [here[record.run_id] for record in counting(map(record_of, sound(here.values())))]

@@ -6,18 +6,17 @@ batches, thinned to what a chart can show; the Parquet file among the artifacts 
 
 import json
 import math
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from nnsweep.errors import StoreError
 from nnsweep.mlp.arrays import FloatArray, IntArray
-from nnsweep.tracking.client import client, equal, explained
+from nnsweep.tracking.backend import Wanted, backend
+from nnsweep.tracking.client import explained
 from nnsweep.tracking.owner import this_process
-from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, Setting, misleading_texts
+from nnsweep.tracking.record import CURVES, TEXTS, Point, RunRecord, Setting, misleading_texts
 from nnsweep.tracking.store import Store
 
 STATUSES = {
@@ -60,7 +59,7 @@ def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
     """
     texts = {OWNER: this_process().tag()} | {key: text[:LONGEST_TAG] for key, text in tags.items()}
     with explained(store.uri):
-        run = client(store.uri).create_run(store.experiment_id, tags=texts, run_name=name)
+        run = backend(store.uri).create_run(store.experiment_id, tags=texts, run_name=name)
         _artifact_uris[run.info.run_id] = run.info.artifact_uri
         return str(run.info.run_id)
 
@@ -92,9 +91,8 @@ def find_sweep(store: Store, sweep: str) -> Found | None:
 
 
 def _found(store: Store, wanted: Mapping[str, str]) -> Found | None:
-    asked = [question for name, text in wanted.items() for question in equal(f"tags.`{name}`", text)]
     with explained(store.uri):
-        runs = client(store.uri).search_runs([store.experiment_id], filter_string=" and ".join(asked))
+        runs = [*backend(store.uri).find_runs([store.experiment_id], Wanted(tags=wanted))]
     same = [run for run in runs if wanted.items() <= run.data.tags.items()]
     found = [
         Found(run.info.run_id, run.info.status != "RUNNING" and run.data.tags.get("nnsweep.state") != "lost")
@@ -106,26 +104,8 @@ def _found(store: Store, wanted: Mapping[str, str]) -> Found | None:
 def steps(store: Store, run_id: str) -> dict[str, set[int]]:
     """Give the steps that the store has of each curve of a run."""
     with explained(store.uri):
-        asked = client(store.uri)
-        return {name: {point.step for point in asked.get_metric_history(run_id, name)} for name in CURVES}
-
-
-class Point(NamedTuple):
-    """One value of a curve, or a final metric.
-
-    Attributes
-    ----------
-    name : str
-        Of the metric.
-    value : float
-        What was measured; a value that is not finite is never sent.
-    step : int
-        The epoch; 0 for a value that has none.
-    """
-
-    name: str
-    value: float
-    step: int = 0
+        asked = backend(store.uri)
+        return {name: asked.metric_steps(run_id, name) for name in CURVES}
 
 
 def log(
@@ -154,29 +134,19 @@ def log(
     StoreError
         If the store refuses.
     """
-    from mlflow.entities import Metric, Param, RunTag
-
-    now = int(time.time() * 1000)
-    metrics = [Metric(name, float(value), now, step) for name, value, step in points if math.isfinite(value)]
-    params = [Param(name, str(value)) for name, value in (settings or {}).items()]
+    metrics = [Point(name, float(value), step) for name, value, step in points if math.isfinite(value)]
+    params = {name: str(value) for name, value in (settings or {}).items()}
     misleading = misleading_texts(settings or {})
     all_tags = {**(tags or {}), **({TEXTS: json.dumps(misleading)} if misleading else {})}
-    texts = [RunTag(name, text[:LONGEST_TAG]) for name, text in all_tags.items()]
+    texts = {name: text[:LONGEST_TAG] for name, text in all_tags.items()}
     with explained(store.uri):
-        client(store.uri).log_batch(run_id, metrics=metrics, params=params, tags=texts)
+        backend(store.uri).log_batch(run_id, metrics=metrics, params=params, tags=texts)
 
 
 def log_dataset(store: Store, run_id: str, *, name: str, digest: str, source: str) -> None:
     """Record which data the run saw; MLflow keeps the first 36 characters of the digest."""
-    from mlflow.entities import Dataset, DatasetInput
-
-    dataset = Dataset(name=name, digest=digest[:36], source_type="nnsweep", source=source)
-    try:
-        with explained(store.uri):
-            client(store.uri).log_inputs(run_id, [DatasetInput(dataset, [])])
-    except StoreError:  # another job has just recorded the same data, which MLflow does not expect; now it is there
-        with explained(store.uri):
-            client(store.uri).log_inputs(run_id, [DatasetInput(dataset, [])])
+    with explained(store.uri):
+        backend(store.uri).log_inputs(run_id, name=name, digest=digest[:36], source=source)
 
 
 def curves(history: Mapping[str, FloatArray], *, keep: Iterable[int], points: int) -> list[Point]:
@@ -232,7 +202,7 @@ def log_files(store: Store, run_id: str, files: Iterable[Path]) -> None:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     with explained(store.uri):
-        place = _artifact_uris.pop(run_id, None) or client(store.uri).get_run(run_id).info.artifact_uri
+        place = _artifact_uris.pop(run_id, None) or backend(store.uri).get_run(run_id).info.artifact_uri
         artifacts = get_artifact_repository(place, tracking_uri=store.uri)
         for file in files:
             artifacts.log_artifact(str(file))  # type: ignore[no-untyped-call]
@@ -258,4 +228,4 @@ def end(
         points, settings = [], {}
     log(store, record.run_id, points=points, settings=settings, tags=told)
     with explained(store.uri):
-        client(store.uri).set_terminated(record.run_id, STATUSES[record.state])
+        backend(store.uri).set_terminated(record.run_id, STATUSES[record.state])

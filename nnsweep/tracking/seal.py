@@ -10,14 +10,12 @@ import math
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nnsweep.errors import DifferenceError
 from nnsweep.messages import shortened
+from nnsweep.tracking.backend import Run
 from nnsweep.tracking.record import RunRecord
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
 
 TAG = "nnsweep.seal"
 SEALED_TAGS = ("nnsweep.key", "nnsweep.data_digest", "nnsweep.numerics", "nnsweep.config", "nnsweep.state")
@@ -60,7 +58,7 @@ def seal(
     return json.dumps(parts, separators=(",", ":"))
 
 
-def altered(run: "Run") -> dict[str, str]:
+def altered(run: Run) -> dict[str, str]:
     """Give the params, final metrics and tags of a run that are not what was recorded, as they are now, by name."""
     metrics = {name: repr(float(value)) for name, value in run.data.metrics.items()}
     now = {
@@ -96,12 +94,12 @@ def told_of(record: RunRecord) -> list[str]:
     return [f"{name} is {shortened(now)}, which is not what was recorded" for name, now in record.altered.items()]
 
 
-def sealed_files(run: "Run") -> list[str]:
+def sealed_files(run: Run) -> list[str]:
     """Name the artifacts of which a run has recorded digests."""
     return [*_part(run, "files")]
 
 
-def check_file(run: "Run", path: Path) -> None:
+def check_file(run: Run, path: Path) -> None:
     """Compare an artifact that was read with its recorded digest, if it has one.
 
     Raises
@@ -117,11 +115,11 @@ def check_file(run: "Run", path: Path) -> None:
         )
 
 
-def _part(run: "Run", name: str) -> Mapping[str, str]:
+def _part(run: Run, name: str) -> Mapping[str, str]:
     return (_read(run) or {}).get(name, {})
 
 
-def _read(run: "Run") -> dict[str, dict[str, str]] | None:
+def _read(run: Run) -> dict[str, dict[str, str]] | None:
     """Read the seal: nothing of a run that has none, None of one that somebody has edited."""
     try:
         sealed: Any = json.loads(run.data.tags.get(TAG, "{}"))

@@ -8,18 +8,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import check_place, expand_home, is_nameable, nearest_folder
 from nnsweep.masking import masked
 from nnsweep.tracking import places, sqlite
-from nnsweep.tracking.client import client, explained, reconnect
+from nnsweep.tracking.backend import Experiment, backend, reconnect
+from nnsweep.tracking.client import explained
 from nnsweep.tracking.readonly import is_read_only
 from nnsweep.tracking.server import asked, is_server
-
-if TYPE_CHECKING:
-    from mlflow.entities import Experiment
 
 _ARTIFACT_SCHEMES = (
     "s3",
@@ -140,7 +137,7 @@ def follow(store: Store, artifact_root: str | None = None) -> None:
     database = sqlite.file_of(store.uri)
     if database and not is_read_only(database):
         with explained(store.uri):
-            location = client(store.uri).get_experiment(store.experiment_id).artifact_location
+            location = backend(store.uri).get_experiment(store.experiment_id).artifact_location
             places.follow(database, location, _artifact_location(store.uri, artifact_root) or location)
 
 
@@ -175,7 +172,7 @@ def if_there(uri: str, experiment: str) -> Store | None:
         return None
     if database:
         sqlite.require_mlflows(database)
-    found = asked(uri, lambda: client(uri).get_experiment_by_name(experiment))
+    found = asked(uri, lambda: backend(uri).get_experiment_by_name(experiment))
     return None if found is None else _store(uri, experiment, lambda: _active_id(found))
 
 
@@ -244,28 +241,19 @@ def _store(uri: str, experiment: str, experiment_id: Callable[[], str]) -> Store
 
 
 def _existing_id(uri: str, name: str) -> str:
-    found = client(uri).get_experiment_by_name(name)
+    found = backend(uri).get_experiment_by_name(name)
     if found is None:
-        names = ", ".join(sorted(known.name for known in client(uri).search_experiments()))
+        names = ", ".join(sorted(known.name for known in backend(uri).search_experiments()))
         raise ConfigError(f"there is no experiment '{name}' in {masked(uri)}; it has: {names}")
     return _active_id(found)
 
 
 def _experiment_id(uri: str, name: str, artifact_location: str | None) -> str:
-    from mlflow.exceptions import MlflowException
-
-    found = client(uri).get_experiment_by_name(name)
-    if found is None:
-        try:
-            return client(uri).create_experiment(name, artifact_location=artifact_location)
-        except MlflowException:
-            found = client(uri).get_experiment_by_name(name)  # made by another process meanwhile
-            if found is None:
-                raise
-    return _active_id(found)
+    found = backend(uri).get_experiment_by_name(name)
+    return _active_id(found) if found else backend(uri).create_experiment(name, artifact_location)
 
 
-def _active_id(found: "Experiment") -> str:
+def _active_id(found: Experiment) -> str:
     if found.lifecycle_stage == "deleted":
         raise ConfigError(
             f"tracking.experiment={found.name}: this experiment is deleted. Choose another name, or run: "

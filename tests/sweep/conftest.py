@@ -20,6 +20,7 @@ from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
 from nnsweep.tracking import run as runs
+from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.owner import Owner, this_process
 from nnsweep.tracking.record import RunRecord
@@ -102,7 +103,7 @@ def refusing(store: Store) -> Callable[..., AbstractContextManager[None]]:
         turns = range(after, sys.maxsize if times is None else after + times)
         with pytest.MonkeyPatch.context() as patch:
             for name in methods:
-                owner: Any = LocalArtifactRepository if name == "log_artifact" else client(store.uri)
+                owner: Any = LocalArtifactRepository if name == "log_artifact" else backend(store.uri)
                 patch.setattr(owner, name, _spoilt(getattr(owner, name), lost, turns, MlflowException))
             yield
 

@@ -22,6 +22,7 @@ from nnsweep.sweep.job import Job, Tracking
 from nnsweep.sweep.live import Live
 from nnsweep.sweep.place import Place
 from nnsweep.tracking import run as runs
+from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import history, job_runs
 from nnsweep.tracking.record import RunRecord
@@ -71,7 +72,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def requests(store, monkeypatch) -> Counter[str]:
     """Count the requests to the store by run."""
-    asked, counted = client(store.uri), Counter[str]()
+    asked, counted = backend(store.uri), Counter[str]()
     log_batch = asked.log_batch
 
     def log(run_id: str, **given: Any) -> None:

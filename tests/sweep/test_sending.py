@@ -14,6 +14,7 @@ from nnsweep.errors import DataError, StoreError
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep import live, sending
 from nnsweep.sweep.folder import is_sent, read_kept
+from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import history, job_runs
 from nnsweep.tracking.store import ready
@@ -110,7 +111,7 @@ def test_a_batch_whose_receipt_was_lost_is_never_stored_again(times, after, done
 @pytest.mark.usefixtures("at_once")
 def test_a_batch_that_was_stored_in_part_is_completed(done, store, monkeypatch, contents):
     _, control = done("trainer.epochs=40", number=1)
-    asked, whole = client(store.uri), client(store.uri).log_batch
+    asked, whole = backend(store.uri), backend(store.uri).log_batch
     turns = itertools.count()
 
     def log_batch(run_id, metrics, **more):  # as MLflow's client sends a large one: in several requests

@@ -29,6 +29,7 @@ from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.runner import final_metrics
+from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import correct, correct_of_test_set, history, job_runs
 from nnsweep.tracking.record import RunRecord
@@ -370,7 +371,7 @@ def test_whatever_the_store_refuses_at_the_end_the_record_waits_whole(method, ru
     def full(*_: Any, **__: Any) -> None:
         raise MlflowException("the disk is full")
 
-    monkeypatch.setattr(client(store.uri), method, full)
+    monkeypatch.setattr(backend(store.uri), method, full)
     record = run()
     assert record.state == "finished"
     assert {path.name for path in place.folder.iterdir()} == WHOLE
@@ -522,7 +523,7 @@ def test_a_run_that_the_store_refuses_costs_only_its_job(stack, store, place):
 
 @pytest.mark.parametrize("n_refusals", [1, 2])
 def test_a_run_that_cannot_be_started_is_made_at_its_end_or_waits(n_refusals, stack, store, place, monkeypatch):
-    asked = client(store.uri)
+    asked = backend(store.uri)
     create_run, answers = asked.create_run, iter([None] + [MlflowException("the disk is full")] * n_refusals)
 
     def full(*given: Any, **named: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
-from mlflow.store.entities import PagedList
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import frame, varying
@@ -17,6 +16,7 @@ from nnsweep.results.report.study import Study
 from nnsweep.results.terminal import table
 from nnsweep.sweep import plan
 from nnsweep.tracking import earlier, reading, recorded, run
+from nnsweep.tracking.backend import Wanted, backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, existing
@@ -245,12 +245,12 @@ def served(store: Store, write, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
     """Give a function that lets the store give back other runs than were written."""
     for number in range(4):
         write(number, arch=f"a{number // 2}", hidden_layer_sizes=str(8 * (1 + number // 2)))
-    real = [*reading.search(store, "")]
+    real = [*reading.search(store, Wanted())]
 
     def serve(seed: int) -> None:
         draw = random.Random(seed)
         runs = [mutated(one, draw) for one in real]
-        monkeypatch.setattr(client(store.uri), "search_runs", lambda *_, **__: PagedList(runs, None))
+        monkeypatch.setattr(backend(store.uri), "find_runs", lambda *_: iter(runs))
 
     return serve
 

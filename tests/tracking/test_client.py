@@ -13,7 +13,8 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.tracking.client import AWAY_SECONDS, ask_again, client, explained, heard, reconnect
+from nnsweep.tracking.backend import reconnect
+from nnsweep.tracking.client import AWAY_SECONDS, ask_again, client, explained, heard
 
 URI = "postgresql://me:secret@host/db"
 

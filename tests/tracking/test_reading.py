@@ -1,7 +1,6 @@
 import json
 import math
 import time
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 
 from nnsweep.errors import StoreError
-from nnsweep.tracking import reading, run
+from nnsweep.tracking import rows, run
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import PLAN, counting, histories, history, job_runs, setting
 from nnsweep.tracking.record import CHOICES, RunRecord
@@ -84,15 +83,6 @@ def test_a_running_run_is_read_as_running(store: Store, job):
     job(number=3)
     (record,) = job_runs(store)
     assert (record.state, record.reason, record.job, record.settings) == ("running", "", 3, {})
-
-
-def test_runs_are_read_page_by_page(store: Store, job, monkeypatch: pytest.MonkeyPatch):
-    started = [job(number=number) for number in range(8)]
-    asked = client(store.uri)
-    monkeypatch.setattr(asked, "search_runs", partial(asked.search_runs, max_results=3))
-    records = job_runs(store)
-    assert {record.run_id for record in records} == {*started}
-    assert len(records) == 8
 
 
 def test_only_the_jobs_that_are_asked_for_are_read(store: Store, job):
@@ -247,7 +237,7 @@ def test_a_sweep_has_the_runs_that_it_took_over_and_its_own(store: Store, keyed,
 
 
 def test_more_runs_may_be_taken_over_than_are_asked_for_at_once(store: Store, keyed, planned, monkeypatch):
-    monkeypatch.setattr(reading, "AT_ONCE", 3)
+    monkeypatch.setattr(rows, "AT_ONCE", 3)
     taken = [keyed(str(number)) for number in range(8)]
     planned("s2", json.dumps({"reused": taken}))
     assert [record.run_id for record in job_runs(store, "s2")] == taken

@@ -8,7 +8,6 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 from sqlalchemy import Connection, Engine
 from sqlalchemy.event import listen, remove
-from sqlalchemy.exc import IntegrityError
 
 from nnsweep.errors import StoreError
 from nnsweep.tracking import owner, run
@@ -221,20 +220,6 @@ def test_an_experiment_that_was_deleted_meanwhile_is_told(store: Store, job):
     client(store.uri).delete_experiment(store.experiment_id)
     with pytest.raises(StoreError, match="active"):
         job()
-
-
-def test_two_jobs_may_record_the_same_data_at_the_same_moment(store: Store, monkeypatch: pytest.MonkeyPatch):
-    run_id, asked = run.start(store, "job", {}), client(store.uri)
-    log_inputs, answers = asked.log_inputs, [IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed"))]
-
-    def raced(*given: object) -> None:
-        if answers:
-            raise answers.pop()
-        log_inputs(*given)
-
-    monkeypatch.setattr(asked, "log_inputs", raced)
-    run.log_dataset(store, run_id, name="digits", digest="0" * 64, source="wheel")
-    assert asked.get_run(run_id).inputs.dataset_inputs[0].dataset.name == "digits"
 
 
 # ---- what the store has already

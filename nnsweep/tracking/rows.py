@@ -1,0 +1,356 @@
+"""A store's rows: a database of MLflow's, read and written directly and not through its object mapper.
+
+A request takes a twentieth of the processor time, and mlflow, whose import takes seconds, is not needed. That is right
+for tables that are known: those of the MLflow versions in `REVISIONS`, whose own client reads back the same.
+"""
+
+import importlib.metadata
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql, sqlite
+
+from nnsweep.tracking.backend import AT_ONCE, Wanted
+from nnsweep.tracking.client import listen, opened
+from nnsweep.tracking.record import Point
+
+REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5"}
+"""The version of the tables by that of MLflow, for those that were tried."""
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_LONGEST_PARAM = 6000  # MLflow cuts values there
+_RUN_NAME = "mlflow.runName"
+
+
+def _table(name: str, *columns: str) -> sql.TableClause:
+    return sql.table(name, *map(sql.column, columns))
+
+
+_EXPERIMENTS = _table(
+    "experiments",
+    "experiment_id",
+    "name",
+    "artifact_location",
+    "lifecycle_stage",
+    "creation_time",
+    "last_update_time",
+)
+_RUNS = _table(
+    "runs",
+    "run_uuid",
+    "name",
+    "source_type",
+    "source_name",
+    "entry_point_name",
+    "user_id",
+    "status",
+    "start_time",
+    "end_time",
+    "source_version",
+    "lifecycle_stage",
+    "artifact_uri",
+    "experiment_id",
+)
+_PARAMS = _table("params", "key", "value", "run_uuid")
+_TAGS = _table("tags", "key", "value", "run_uuid")
+_METRICS = _table("metrics", "key", "value", "timestamp", "run_uuid", "step", "is_nan")
+_LATEST = _table("latest_metrics", "key", "value", "timestamp", "step", "is_nan", "run_uuid")
+_DATASETS = _table(
+    "datasets", "dataset_uuid", "experiment_id", "name", "digest", "dataset_source_type", "dataset_source"
+)
+_INPUTS = _table("inputs", "input_uuid", "source_type", "source_id", "destination_type", "destination_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment, with MLflow's names for what it has."""
+
+    experiment_id: str
+    name: str
+    artifact_location: str
+    lifecycle_stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What a run is, with MLflow's names."""
+
+    run_id: str
+    run_name: str
+    status: str
+    start_time: int
+    end_time: int | None
+    lifecycle_stage: str
+    artifact_uri: str
+    experiment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """What a run has: settings, tags, and the last value of each metric."""
+
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, as far as nnsweep reads it."""
+
+    info: RunInfo
+    data: RunData
+
+
+def has_known_tables(uri: str) -> bool:
+    """Tell whether a store is a database whose tables are those that the installed MLflow makes, and were tried."""
+    if uri.partition("://")[0].partition("+")[0] not in _INSERTS:
+        return False
+    version = ".".join(importlib.metadata.version("mlflow").split(".")[:2])
+    engine = sql.create_engine(opened(uri), poolclass=sql.NullPool)
+    with engine.connect() as connection:
+        revision = connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar()
+    return revision is not None and revision == REVISIONS.get(version)
+
+
+class RowBackend:
+    """A database of MLflow's, by its rows; see `nnsweep.tracking.backend.Backend`.
+
+    Parameters
+    ----------
+    uri : str
+        Of a store for which `has_known_tables`.
+    """
+
+    def __init__(self, uri: str) -> None:
+        listen()
+        options = {"connect_args": {"timeout": 20}} if uri.startswith("sqlite:") else {}
+        self._engine = sql.create_engine(opened(uri), **options)
+        self._insert = _INSERTS[self._engine.dialect.name]
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """Give an experiment."""
+        (found,) = self._experiments(_EXPERIMENTS.c.experiment_id == int(experiment_id))
+        return found
+
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        """Find an experiment, also one that was deleted."""
+        return next(iter(self._experiments(_EXPERIMENTS.c.name == name)), None)
+
+    def search_experiments(self) -> list[Experiment]:
+        """Give all experiments that were not deleted, the newest first."""
+        return self._experiments(_EXPERIMENTS.c.lifecycle_stage == "active")
+
+    def _experiments(self, condition: sql.ColumnElement[bool]) -> list[Experiment]:
+        order = _EXPERIMENTS.c.creation_time.desc(), _EXPERIMENTS.c.experiment_id
+        asked = sql.select(*(_EXPERIMENTS.c[name] for name in Experiment.__slots__)).where(condition).order_by(*order)
+        with self._engine.connect() as connection:
+            return [Experiment(str(number), *more) for number, *more in connection.execute(asked)]
+
+    def create_experiment(self, name: str, artifact_location: str | None) -> str:
+        """Make an experiment; another process may do so at the same time."""
+        now = _now()
+        row: dict[str, Any] = {"name": name, "artifact_location": artifact_location, "lifecycle_stage": "active"}
+        row |= {"creation_time": now, "last_update_time": now}
+        with self._engine.begin() as connection:
+            connection.execute(self._insert(_EXPERIMENTS).values(row).on_conflict_do_nothing())
+        found = self.get_experiment_by_name(name)
+        assert found is not None
+        return found.experiment_id
+
+    def create_run(self, experiment_id: str, *, tags: Mapping[str, str], run_name: str) -> Run:
+        """Start a run."""
+        experiment = self.get_experiment(experiment_id)
+        if experiment.lifecycle_stage != "active":
+            raise ValueError(f"The experiment {experiment_id} must be in the 'active' state")
+        run_id = uuid.uuid4().hex
+        row = {
+            "run_uuid": run_id,
+            "name": run_name,
+            "source_type": "UNKNOWN",
+            "source_name": "",
+            "entry_point_name": "",
+            "user_id": tags.get("mlflow.user", "unknown"),
+            "status": "RUNNING",
+            "start_time": _now(),
+            "end_time": None,
+            "source_version": "",
+            "lifecycle_stage": "active",
+            "artifact_uri": f"{experiment.artifact_location.rstrip('/')}/{run_id}/artifacts",
+            "experiment_id": int(experiment_id),
+        }
+        texts = {**tags, _RUN_NAME: run_name}
+        with self._engine.begin() as connection:
+            connection.execute(sql.insert(_RUNS), row)
+            connection.execute(sql.insert(_TAGS), [_of_run(run_id, key, value) for key, value in texts.items()])
+        return _run(row, {}, texts, {})
+
+    def get_run(self, run_id: str) -> Run:
+        """Give a run."""
+        with self._engine.connect() as connection:
+            found = [*_read(connection, _RUNS.c.run_uuid == run_id)]
+        if not found:
+            raise ValueError(f"Run with id={run_id} not found")
+        return found[0]
+
+    def find_runs(self, experiment_ids: Sequence[str], wanted: Wanted) -> Iterator[Run]:
+        """Find runs, oldest first."""
+        if wanted.run_ids is None:
+            yield from self._found(experiment_ids, wanted, oldest_first=True)
+            return
+        ids = [*wanted.run_ids]
+        for start in range(0, len(ids), AT_ONCE):
+            piece = _RUNS.c.run_uuid.in_(ids[start : start + AT_ONCE])
+            yield from self._found(experiment_ids, wanted, piece, oldest_first=True)
+
+    def latest_runs(self, experiment_ids: Sequence[str], wanted: Wanted, limit: int) -> list[Run]:
+        """Find the latest runs, the newest first."""
+        return self._found(experiment_ids, wanted, oldest_first=False, limit=limit)
+
+    def _found(
+        self,
+        experiment_ids: Sequence[str],
+        wanted: Wanted,
+        *more: sql.ColumnElement[bool],
+        oldest_first: bool,
+        limit: int | None = None,
+    ) -> list[Run]:
+        held = [_RUNS.c.experiment_id.in_([*map(int, experiment_ids)]), *more]
+        held += [] if wanted.deleted else [_RUNS.c.lifecycle_stage == "active"]
+        held += [_RUNS.c.status == wanted.status] if wanted.status else []
+        held += [_RUNS.c.name == wanted.name] if wanted.name else []
+        held += [_RUNS.c.run_uuid.startswith(wanted.id_start, autoescape=True)] if wanted.id_start else []
+        for key, value in wanted.tags.items():
+            has_tag = sql.select(_TAGS.c.run_uuid).where(_TAGS.c.key == key, _TAGS.c.value == value)
+            held.append(_RUNS.c.run_uuid.in_(has_tag))
+        order = _RUNS.c.start_time if oldest_first else _RUNS.c.start_time.desc()
+        asked = sql.select(_RUNS.c.run_uuid).where(*held).order_by(order, _RUNS.c.run_uuid).limit(limit)
+        with self._engine.connect() as connection:
+            ids = [*connection.execute(asked).scalars()]
+            pieces = (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+            read = {run.info.run_id: run for piece in pieces for run in _read(connection, _RUNS.c.run_uuid.in_(piece))}
+        return [read[run_id] for run_id in ids if run_id in read]
+
+    def metric_steps(self, run_id: str, name: str) -> set[int]:
+        """Give the steps that a metric of a run has values of."""
+        asked = sql.select(_METRICS.c.step).where(_METRICS.c.run_uuid == run_id, _METRICS.c.key == name)
+        with self._engine.connect() as connection:
+            return {*connection.execute(asked).scalars()}
+
+    def log_batch(
+        self, run_id: str, *, metrics: Sequence[Point], params: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        """Record values, settings and tags in one transaction."""
+        with self._engine.begin() as connection:
+            _require_active(connection, run_id)
+            if params:
+                self._log_params(connection, run_id, params)
+            if metrics:
+                self._log_metrics(connection, run_id, metrics)
+            if tags:
+                self._set_tags(connection, run_id, tags)
+
+    def _log_params(self, connection: sql.Connection, run_id: str, params: Mapping[str, str]) -> None:
+        texts = {key: value[:_LONGEST_PARAM] for key, value in params.items()}
+        asked = sql.select(_PARAMS.c.key, _PARAMS.c.value).where(_PARAMS.c.run_uuid == run_id)
+        for key, value in connection.execute(asked):
+            if texts.get(key, value) != value:
+                raise ValueError(f"Changing param values is not allowed: {key} of run {run_id} is {value!r} already")
+        rows = [_of_run(run_id, key, value) for key, value in texts.items()]
+        connection.execute(self._insert(_PARAMS).on_conflict_do_nothing(), rows)
+
+    def _log_metrics(self, connection: sql.Connection, run_id: str, metrics: Sequence[Point]) -> None:
+        now = _now()
+        rows = [
+            {"key": name, "value": value, "timestamp": now, "run_uuid": run_id, "step": step, "is_nan": False}
+            for name, value, step in dict.fromkeys(metrics)
+        ]
+        connection.execute(self._insert(_METRICS).on_conflict_do_nothing(), rows)
+        latest = {row["key"]: row for row in sorted(rows, key=lambda row: (row["step"], row["value"]))}
+        insert = self._insert(_LATEST)
+        names = ("step", "timestamp", "value")
+        new, old = (sql.tuple_(*(columns[name] for name in names)) for columns in (insert.excluded, _LATEST.c))
+        changed = {name: insert.excluded[name] for name in (*names, "is_nan")}
+        keys = ["key", "run_uuid"]
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=keys, set_=changed, where=new > old), [*latest.values()]
+        )
+
+    def _set_tags(self, connection: sql.Connection, run_id: str, tags: Mapping[str, str]) -> None:
+        insert = self._insert(_TAGS)
+        changed = {"value": insert.excluded["value"]}
+        rows = [_of_run(run_id, key, value) for key, value in tags.items()]
+        connection.execute(insert.on_conflict_do_update(index_elements=["key", "run_uuid"], set_=changed), rows)
+
+    def log_inputs(self, run_id: str, *, name: str, digest: str, source: str) -> None:
+        """Record which data a run saw; another process may record the same data at the same time."""
+        with self._engine.begin() as connection:
+            experiment_id = _require_active(connection, run_id)
+            row = {"dataset_uuid": uuid.uuid4().hex, "experiment_id": experiment_id, "name": name, "digest": digest}
+            row |= {"dataset_source_type": "nnsweep", "dataset_source": source}
+            connection.execute(self._insert(_DATASETS).values(row).on_conflict_do_nothing())
+            same = [_DATASETS.c[column] == row[column] for column in ("experiment_id", "name", "digest")]
+            dataset = connection.execute(sql.select(_DATASETS.c.dataset_uuid).where(*same)).scalar_one()
+            edge = {"input_uuid": uuid.uuid4().hex, "source_type": "DATASET", "source_id": dataset}
+            edge |= {"destination_type": "RUN", "destination_id": run_id}
+            connection.execute(self._insert(_INPUTS).values(edge).on_conflict_do_nothing())
+
+    def set_terminated(self, run_id: str, status: str) -> None:
+        """End a run."""
+        with self._engine.begin() as connection:
+            _require_active(connection, run_id)
+            ended = sql.update(_RUNS).where(_RUNS.c.run_uuid == run_id).values(status=status, end_time=_now())
+            connection.execute(ended)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _of_run(run_id: str, key: str, value: str) -> dict[str, str]:
+    return {"run_uuid": run_id, "key": key, "value": value}
+
+
+def _require_active(connection: sql.Connection, run_id: str) -> int:
+    """Refuse a run that is not there or was deleted; give its experiment's id."""
+    asked = sql.select(_RUNS.c.lifecycle_stage, _RUNS.c.experiment_id).where(_RUNS.c.run_uuid == run_id)
+    found = connection.execute(asked).one_or_none()
+    if found is None:
+        raise ValueError(f"Run with id={run_id} not found")
+    stage, experiment_id = found
+    if stage != "active":
+        raise ValueError(f"The run {run_id} must be in the 'active' state. Current state is {stage}.")
+    return int(experiment_id)
+
+
+def _read(connection: sql.Connection, condition: sql.ColumnElement[bool]) -> Iterator[Run]:
+    """Read the runs that a condition holds for, with all that they have, in four questions."""
+    columns = [_RUNS.c[name] for name in _INFO]
+    rows = [row._asdict() for row in connection.execute(sql.select(*columns).where(condition))]
+    ids = [row["run_uuid"] for row in rows]
+    params, tags, metrics = (_by_run(connection, table, ids) for table in (_PARAMS, _TAGS, _LATEST))
+    for row in rows:
+        run_id = row["run_uuid"]
+        yield _run(row, params[run_id], tags[run_id], metrics[run_id])
+
+
+def _by_run(connection: sql.Connection, table: sql.TableClause, ids: Iterable[str]) -> defaultdict[str, dict[str, Any]]:
+    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    value = sql.case((table.c.is_nan, None), else_=table.c.value) if "is_nan" in table.c else table.c.value
+    asked = sql.select(table.c.run_uuid, table.c.key, value).where(table.c.run_uuid.in_([*ids]))
+    for run_id, key, one in connection.execute(asked):
+        found[run_id][key] = float("nan") if one is None and table is _LATEST else one
+    return found
+
+
+_INFO = ("run_uuid", "name", "status", "start_time", "end_time", "lifecycle_stage", "artifact_uri", "experiment_id")
+
+
+def _run(row: Mapping[str, Any], params: dict[str, str], tags: dict[str, str], metrics: dict[str, float]) -> Run:
+    run_id, name, status, start, end, stage, artifact_uri, experiment_id = (row[column] for column in _INFO)
+    info = RunInfo(run_id, name, status, start, end, stage, artifact_uri, str(experiment_id))
+    return Run(info, RunData(params, tags, metrics))

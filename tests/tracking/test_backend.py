@@ -1,0 +1,241 @@
+"""Whoever answers for a store, the same is in it afterwards, and the same is read back from it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import IntegrityError
+
+from nnsweep.tracking import rows
+from nnsweep.tracking.backend import Backend, ClientBackend, Wanted, backend
+from nnsweep.tracking.record import Point
+from nnsweep.tracking.rows import RowBackend, has_known_tables
+
+Make = Callable[[str], Backend]
+TAGS = {"nnsweep.kind": "job", "note": "ü 'quoted' \"twice\"", "empty": "", "mlflow.user": "ada"}
+CURVE = [Point("train_cost", 1.0 / (1 + step), step) for step in range(5)]
+MAKES: dict[str, Make] = {"rows": RowBackend, "client": lambda uri: ClientBackend(MlflowClient(uri))}
+
+
+@pytest.fixture(params=MAKES)
+def asked(request: pytest.FixtureRequest, uri: str) -> Backend:
+    return MAKES[request.param](uri)
+
+
+@pytest.fixture
+def seen(uri: str) -> MlflowClient:
+    """Give MLflow's own client, which looks at what was written."""
+    return MlflowClient(uri)
+
+
+@pytest.fixture
+def experiment(asked: Backend) -> str:
+    return asked.create_experiment("study", "/somewhere/mlartifacts")
+
+
+def write(asked: Backend, experiment: str, name: str = "first") -> str:
+    """Write a run as a job does: begun, sent in pieces of which one comes twice, ended."""
+    run_id = asked.create_run(experiment, tags=TAGS, run_name=name).info.run_id
+    asked.log_batch(run_id, metrics=CURVE[:3], params={"seed": "0", "long": "x" * 7000}, tags={})
+    asked.log_batch(run_id, metrics=CURVE[3:], params={"seed": "0"}, tags={"note": "changed", "later": "1"})
+    asked.log_batch(run_id, metrics=[Point("test_accuracy", 0.5)], params={}, tags={})
+    asked.log_batch(run_id, metrics=[Point("train_cost", 9.0, 1)], params={}, tags={})  # an earlier step comes late
+    for _ in range(2):
+        asked.log_inputs(run_id, name="digits", digest="d" * 36, source="wheel")
+    asked.set_terminated(run_id, "FINISHED")
+    return run_id
+
+
+def contents(seen: MlflowClient, run_id: str) -> dict[str, Any]:
+    """Give all that MLflow's client reads of a run, without its id and the time."""
+    run = seen.get_run(run_id)
+    info = {name: getattr(run.info, name) for name in ("run_name", "status", "lifecycle_stage", "user_id")}
+    return {
+        **info,
+        "place": run.info.artifact_uri.replace(run_id, "RUN"),
+        "ended": run.info.start_time <= run.info.end_time,
+        "params": run.data.params,
+        "tags": run.data.tags,
+        "latest": run.data.metrics,
+        "curves": {
+            name: [(point.step, point.value) for point in seen.get_metric_history(run_id, name)]
+            for name in run.data.metrics
+        },
+        "data": [
+            {**vars(each.dataset), "tags": [*map(vars, each.tags)]}
+            for each in (run.inputs.dataset_inputs if run.inputs else [])
+        ],
+    }
+
+
+def test_mlflow_reads_the_same_whoever_has_written_it(uri: str, seen: MlflowClient):
+    found = []
+    for number, make in enumerate(MAKES.values()):
+        asked = make(uri)
+        run_id = write(asked, asked.create_experiment(f"study{number}", "/somewhere/mlartifacts"))
+        found.append(contents(seen, run_id))
+    mine, mlflows = found
+    for read in found:
+        read["curves"] = {name: sorted(points) for name, points in read["curves"].items()}
+    assert mine == mlflows
+    assert mine["latest"] == {"train_cost": 0.2, "test_accuracy": 0.5}
+    assert mine["tags"]["note"] == "changed"
+    assert mine["user_id"] == "ada"
+    assert len(mine["params"]["long"]) == 6000
+    assert [(each["_name"], each["_source_type"]) for each in mine["data"]] == [("digits", "nnsweep")]
+
+
+def test_the_same_is_read_whoever_reads_it(uri: str):
+    mine, mlflows = (make(uri) for make in MAKES.values())
+    experiment = mlflows.create_experiment("study", "/somewhere/mlartifacts")
+    run_id = write(mlflows, experiment)
+    for attribute in ("experiment_id", "name", "artifact_location", "lifecycle_stage"):
+        one, other = mine.get_experiment(experiment), mlflows.get_experiment(experiment)
+        assert getattr(one, attribute) == getattr(other, attribute)
+    one, other = mine.get_run(run_id), mlflows.get_run(run_id)
+    for attribute in rows.RunInfo.__slots__:
+        assert getattr(one.info, attribute) == getattr(other.info, attribute), attribute
+    for attribute in rows.RunData.__slots__:
+        assert getattr(one.data, attribute) == getattr(other.data, attribute), attribute
+    assert mine.metric_steps(run_id, "train_cost") == mlflows.metric_steps(run_id, "train_cost") == {*range(5)}
+
+
+def test_an_experiment_is_made_once_and_found_also_when_it_was_deleted(asked: Backend, seen: MlflowClient):
+    first, again = (asked.create_experiment("a b", "/somewhere") for _ in range(2))
+    assert first == again
+    assert asked.get_experiment_by_name("no such") is None
+    assert [each.name for each in asked.search_experiments()] == ["a b", "Default"]
+    seen.delete_experiment(first)
+    found = asked.get_experiment_by_name("a b")
+    assert found is not None
+    assert found.lifecycle_stage == "deleted"
+    assert [each.name for each in asked.search_experiments()] == ["Default"]
+    with pytest.raises((ValueError, MlflowException), match="must be in the 'active' state"):
+        asked.create_run(first, tags={}, run_name="late")
+
+
+WANTED: dict[str, tuple[Wanted, list[str]]] = {
+    "all": (Wanted(), ["a", "b", "c"]),
+    "tag": (Wanted(tags={"kind": "job"}), ["a", "c"]),
+    "two tags": (Wanted(tags={"kind": "job", "text": "x 'y'"}), ["c"]),
+    "status": (Wanted(status="RUNNING"), ["b", "c"]),
+    "name": (Wanted(name="b"), ["b"]),
+    "name and tag": (Wanted(name="b", tags={"kind": "job"}), []),
+    "deleted, too": (Wanted(tags={"kind": "job"}, deleted=True), ["a", "c", "gone"]),
+    "no ids": (Wanted(run_ids=[]), []),
+}
+
+
+@pytest.mark.parametrize(("wanted", "names"), WANTED.values(), ids=WANTED)
+def test_runs_are_found(wanted: Wanted, names: list[str], asked: Backend, experiment: str, seen: MlflowClient):
+    other = asked.create_experiment("other", "/somewhere")
+    asked.create_run(other, tags={"kind": "job"}, run_name="elsewhere")
+    tags = {"a": {"kind": "job"}, "b": {}, "c": {"kind": "job", "text": "x 'y'"}, "gone": {"kind": "job"}}
+    ids = {name: asked.create_run(experiment, tags=own, run_name=name).info.run_id for name, own in tags.items()}
+    asked.set_terminated(ids["a"], "FINISHED")
+    seen.delete_run(ids["gone"])
+    assert sorted(run.info.run_name for run in asked.find_runs([experiment], wanted)) == names
+
+
+def test_runs_come_in_the_order_in_which_they_began(asked: Backend, experiment: str, monkeypatch: pytest.MonkeyPatch):
+    ids = [asked.create_run(experiment, tags={}, run_name=str(number)).info.run_id for number in range(7)]
+    monkeypatch.setattr(rows, "AT_ONCE", 3)
+    oldest = [run.info.run_id for run in asked.find_runs([experiment], Wanted())]
+    times = [asked.get_run(run_id).info.start_time for run_id in oldest]
+    assert sorted(oldest) == sorted(ids)
+    assert times == sorted(times)
+    named = asked.find_runs([experiment], Wanted(run_ids=ids[:5], tags={}))
+    assert {run.info.run_id for run in named} == {*ids[:5]}
+    assert len(asked.latest_runs([experiment], Wanted(), limit=2)) == 2
+    assert [run.info.run_id for run in asked.find_runs([experiment], Wanted(id_start=ids[3][:20]))] == [ids[3]]
+
+
+@pytest.mark.parametrize("ask", ["get_run", "log_batch", "log_inputs", "set_terminated"])
+def test_a_run_that_is_not_there_is_an_error(ask: str, asked: Backend):
+    given: dict[str, Any] = {"log_batch": {"metrics": CURVE, "params": {}, "tags": {}}, "set_terminated": {}}
+    given["set_terminated"] = {"status": "FINISHED"}
+    given["log_inputs"] = {"name": "digits", "digest": "d", "source": "wheel"}
+    with pytest.raises((ValueError, MlflowException), match="not found"):
+        getattr(asked, ask)("0" * 32, **given.get(ask, {}))
+
+
+def test_a_deleted_run_takes_nothing_more(asked: Backend, experiment: str, seen: MlflowClient):
+    run_id = write(asked, experiment)
+    seen.delete_run(run_id)
+    with pytest.raises((ValueError, MlflowException), match="must be in the 'active' state"):
+        asked.log_batch(run_id, metrics=CURVE, params={}, tags={})
+    (deleted,) = seen.search_runs([experiment], run_view_type=ViewType.DELETED_ONLY)
+    assert deleted.info.run_id == run_id
+
+
+def test_a_param_is_never_changed(asked: Backend, experiment: str):
+    run_id = write(asked, experiment)
+    with pytest.raises((ValueError, MlflowException), match="Changing param values is not allowed"):
+        asked.log_batch(run_id, metrics=[Point("half", 0.5)], params={"seed": "1"}, tags={"half": "1"})
+    assert asked.get_run(run_id).data.params["seed"] == "0"
+
+
+def test_two_jobs_may_record_the_same_data_at_the_same_moment(uri: str, monkeypatch: pytest.MonkeyPatch):
+    client = MlflowClient(uri)
+    asked = ClientBackend(client)
+    run_id = asked.create_run("0", tags={}, run_name="one").info.run_id
+    log_inputs, answers = client.log_inputs, [IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed"))]
+
+    def raced(*given: Any) -> None:
+        if answers:
+            raise answers.pop()
+        log_inputs(*given)
+
+    monkeypatch.setattr(client, "log_inputs", raced)
+    asked.log_inputs(run_id, name="digits", digest="0" * 36, source="wheel")
+    assert client.get_run(run_id).inputs.dataset_inputs[0].dataset.name == "digits"
+
+
+# ---- who is chosen
+
+
+def test_a_database_whose_tables_are_known_is_read_by_its_rows(uri: str):
+    assert isinstance(backend(uri), RowBackend)
+
+
+def test_any_other_store_is_asked_through_mlflow(uri: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rows, "REVISIONS", {})
+    backend.cache_clear()
+    assert not has_known_tables(uri)
+    assert isinstance(backend(uri), ClientBackend)
+    assert isinstance(backend("http://127.0.0.1:9"), ClientBackend)
+    backend.cache_clear()
+
+
+_ORDINARY = """
+import sys
+from pathlib import Path
+from nnsweep.tracking import run
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import ready
+
+store = ready(sys.argv[1], "study")
+run_id = run.start(store, "one", {"nnsweep.kind": "job"})
+run.log_dataset(store, run_id, name="digits", digest="d", source="wheel")
+run.end(store, RunRecord(run_id=run_id, name="one", state="finished"))
+print(*sorted({name.partition(".")[0] for name in sys.modules} & {"mlflow", "alembic", "fastapi"}))
+"""
+
+
+def test_a_run_is_written_without_mlflow(uri: str):
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", _ORDINARY, uri]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert ended.stdout.split() == []
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    yield
+    backend.cache_clear()
