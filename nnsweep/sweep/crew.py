@@ -23,6 +23,7 @@ from nnsweep.sweep import work, workers
 from nnsweep.sweep.memory import size_in_bytes
 from nnsweep.sweep.stacks import Stack, makespan, stacks
 from nnsweep.sweep.task import Task
+from nnsweep.tracking.store import needs_mlflow, resolved_uri
 
 LITTLE_EPOCHS = 500
 """Of all jobs together: with fewer, other processes cost more than they save."""
@@ -52,7 +53,8 @@ class Crew:
         much = sum(task.job.trainer.settings()["epochs"] for task in tasks) > LITTLE_EPOCHS
         self.n_workers = min(len(tasks), sweep.workers or (cores if much else 1))
         if self.n_workers > 1:
-            workers.warm_up(["nnsweep.preloaded"])
+            uri = resolved_uri(tasks[0].job.tracking.uri, Path.cwd())
+            workers.warm_up(["nnsweep.preloaded", *(["nnsweep.tracking.preloaded"] if needs_mlflow(uri) else [])])
 
     def call(self, function: Callable[[], Any]) -> Any:
         """Call a function, in a worker if there are any; it must be picklable, and may be called again.

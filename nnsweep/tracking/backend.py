@@ -1,22 +1,28 @@
 """The backend of a store: whoever answers the requests that nnsweep makes of it while a sweep runs.
 
-A database whose tables are known is read and written as rows (`nnsweep.tracking.rows`); any other store, and every
+An SQLite store whose tables are known is read and written as rows (`nnsweep.tracking.rows`); any other store, and every
 server, is asked through MLflow's own client. Both answer alike.
 """
 
 import functools
+import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nnsweep.tracking.client import client, close_connections, equal
+from nnsweep.tracking.client import client, close_connections, equal, opened
 from nnsweep.tracking.readonly import are_outdated
 from nnsweep.tracking.record import Point
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5"}
+"""The version of a database's tables by that of the MLflow that makes them, for those that were tried."""
 AT_ONCE = 500
 """Runs that are asked for by their ids in one request."""
 
@@ -126,9 +132,24 @@ class Backend(Protocol):
 @functools.cache
 def backend(uri: str) -> Backend:
     """Choose who answers for the store at `uri`, which is there; the same one is returned for the same URI."""
-    from nnsweep.tracking.rows import RowBackend, has_known_tables
+    if not has_known_tables(uri):
+        return ClientBackend(client(uri))
+    from nnsweep.tracking.rows import RowBackend
 
-    return RowBackend(uri) if has_known_tables(uri) else ClientBackend(client(uri))
+    return RowBackend(uri)
+
+
+def has_known_tables(uri: str) -> bool:
+    """Tell whether a store is an SQLite file whose tables are those that the installed MLflow makes, and were tried."""
+    known = REVISIONS.get(".".join(version("mlflow").split(".")[:2]))
+    scheme, _, path = opened(uri).partition(":///")
+    return known is not None and scheme == "sqlite" and known == _revision(Path(path))
+
+
+def _revision(database: Path) -> str | None:
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(found[0]) if found else None
 
 
 def reconnect() -> None:

@@ -1,10 +1,9 @@
-"""A store's rows: a database of MLflow's, read and written directly and not through its object mapper.
+"""A store's rows: an SQLite file of MLflow's, read and written directly and not through its object mapper.
 
 A request takes a twentieth of the processor time, and mlflow, whose import takes seconds, is not needed. That is right
-for tables that are known: those of the MLflow versions in `REVISIONS`, whose own client reads back the same.
+for tables that are known (`nnsweep.tracking.backend.REVISIONS`): MLflow's own client reads back the same.
 """
 
-import importlib.metadata
 import time
 import uuid
 from collections import defaultdict
@@ -13,15 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite import insert
 
 from nnsweep.tracking.backend import AT_ONCE, Wanted
 from nnsweep.tracking.client import listen, opened
 from nnsweep.tracking.record import Point
 
-REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5"}
-"""The version of the tables by that of MLflow, for those that were tried."""
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _LONGEST_PARAM = 6000  # MLflow cuts values there
 _RUN_NAME = "mlflow.runName"
 
@@ -106,19 +102,8 @@ class Run:
     data: RunData
 
 
-def has_known_tables(uri: str) -> bool:
-    """Tell whether a store is a database whose tables are those that the installed MLflow makes, and were tried."""
-    if uri.partition("://")[0].partition("+")[0] not in _INSERTS:
-        return False
-    version = ".".join(importlib.metadata.version("mlflow").split(".")[:2])
-    engine = sql.create_engine(opened(uri), poolclass=sql.NullPool)
-    with engine.connect() as connection:
-        revision = connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar()
-    return revision is not None and revision == REVISIONS.get(version)
-
-
 class RowBackend:
-    """A database of MLflow's, by its rows; see `nnsweep.tracking.backend.Backend`.
+    """An SQLite store, by its rows; see `nnsweep.tracking.backend.Backend`.
 
     Parameters
     ----------
@@ -128,9 +113,7 @@ class RowBackend:
 
     def __init__(self, uri: str) -> None:
         listen()
-        options = {"connect_args": {"timeout": 20}} if uri.startswith("sqlite:") else {}
-        self._engine = sql.create_engine(opened(uri), **options)
-        self._insert = _INSERTS[self._engine.dialect.name]
+        self._engine = sql.create_engine(opened(uri), connect_args={"timeout": 20})  # seconds, for a locked store
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """Give an experiment."""
@@ -157,7 +140,7 @@ class RowBackend:
         row: dict[str, Any] = {"name": name, "artifact_location": artifact_location, "lifecycle_stage": "active"}
         row |= {"creation_time": now, "last_update_time": now}
         with self._engine.begin() as connection:
-            connection.execute(self._insert(_EXPERIMENTS).values(row).on_conflict_do_nothing())
+            connection.execute(insert(_EXPERIMENTS).values(row).on_conflict_do_nothing())
         found = self.get_experiment_by_name(name)
         assert found is not None
         return found.experiment_id
@@ -261,7 +244,7 @@ class RowBackend:
             if texts.get(key, value) != value:
                 raise ValueError(f"Changing param values is not allowed: {key} of run {run_id} is {value!r} already")
         rows = [_of_run(run_id, key, value) for key, value in texts.items()]
-        connection.execute(self._insert(_PARAMS).on_conflict_do_nothing(), rows)
+        connection.execute(insert(_PARAMS).on_conflict_do_nothing(), rows)
 
     def _log_metrics(self, connection: sql.Connection, run_id: str, metrics: Sequence[Point]) -> None:
         now = _now()
@@ -269,22 +252,22 @@ class RowBackend:
             {"key": name, "value": value, "timestamp": now, "run_uuid": run_id, "step": step, "is_nan": False}
             for name, value, step in dict.fromkeys(metrics)
         ]
-        connection.execute(self._insert(_METRICS).on_conflict_do_nothing(), rows)
+        connection.execute(insert(_METRICS).on_conflict_do_nothing(), rows)
         latest = {row["key"]: row for row in sorted(rows, key=lambda row: (row["step"], row["value"]))}
-        insert = self._insert(_LATEST)
+        new_row = insert(_LATEST)
         names = ("step", "timestamp", "value")
-        new, old = (sql.tuple_(*(columns[name] for name in names)) for columns in (insert.excluded, _LATEST.c))
-        changed = {name: insert.excluded[name] for name in (*names, "is_nan")}
+        new, old = (sql.tuple_(*(columns[name] for name in names)) for columns in (new_row.excluded, _LATEST.c))
+        changed = {name: new_row.excluded[name] for name in (*names, "is_nan")}
         keys = ["key", "run_uuid"]
         connection.execute(
-            insert.on_conflict_do_update(index_elements=keys, set_=changed, where=new > old), [*latest.values()]
+            new_row.on_conflict_do_update(index_elements=keys, set_=changed, where=new > old), [*latest.values()]
         )
 
     def _set_tags(self, connection: sql.Connection, run_id: str, tags: Mapping[str, str]) -> None:
-        insert = self._insert(_TAGS)
-        changed = {"value": insert.excluded["value"]}
+        new_row = insert(_TAGS)
+        changed = {"value": new_row.excluded["value"]}
         rows = [_of_run(run_id, key, value) for key, value in tags.items()]
-        connection.execute(insert.on_conflict_do_update(index_elements=["key", "run_uuid"], set_=changed), rows)
+        connection.execute(new_row.on_conflict_do_update(index_elements=["key", "run_uuid"], set_=changed), rows)
 
     def log_inputs(self, run_id: str, *, name: str, digest: str, source: str) -> None:
         """Record which data a run saw; another process may record the same data at the same time."""
@@ -292,12 +275,12 @@ class RowBackend:
             experiment_id = _require_active(connection, run_id)
             row = {"dataset_uuid": uuid.uuid4().hex, "experiment_id": experiment_id, "name": name, "digest": digest}
             row |= {"dataset_source_type": "nnsweep", "dataset_source": source}
-            connection.execute(self._insert(_DATASETS).values(row).on_conflict_do_nothing())
+            connection.execute(insert(_DATASETS).values(row).on_conflict_do_nothing())
             same = [_DATASETS.c[column] == row[column] for column in ("experiment_id", "name", "digest")]
             dataset = connection.execute(sql.select(_DATASETS.c.dataset_uuid).where(*same)).scalar_one()
             edge = {"input_uuid": uuid.uuid4().hex, "source_type": "DATASET", "source_id": dataset}
             edge |= {"destination_type": "RUN", "destination_id": run_id}
-            connection.execute(self._insert(_INPUTS).values(edge).on_conflict_do_nothing())
+            connection.execute(insert(_INPUTS).values(edge).on_conflict_do_nothing())
 
     def set_terminated(self, run_id: str, status: str) -> None:
         """End a run."""

@@ -4,9 +4,13 @@ A run is started, described, and ended in exactly one of the known states. Curve
 batches, thinned to what a chart can show; the Parquet file among the artifacts has every epoch.
 """
 
+import functools
+import getpass
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +20,7 @@ from nnsweep.mlp.arrays import FloatArray, IntArray
 from nnsweep.tracking.backend import Wanted, backend
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.owner import this_process
+from nnsweep.tracking.places import local_folder
 from nnsweep.tracking.record import CURVES, TEXTS, Point, RunRecord, Setting, misleading_texts
 from nnsweep.tracking.store import Store
 
@@ -57,11 +62,20 @@ def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
     StoreError
         If the store refuses.
     """
-    texts = {OWNER: this_process().tag()} | {key: text[:LONGEST_TAG] for key, text in tags.items()}
+    own = {OWNER: this_process().tag(), "mlflow.user": user()}
+    texts = own | {key: text[:LONGEST_TAG] for key, text in tags.items()}
     with explained(store.uri):
         run = backend(store.uri).create_run(store.experiment_id, tags=texts, run_name=name)
         _artifact_uris[run.info.run_id] = run.info.artifact_uri
         return str(run.info.run_id)
+
+
+def user() -> str:
+    """Name the user, as MLflow's own client does; ``unknown`` is one whom the system does not know."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"
 
 
 class Found(NamedTuple):
@@ -198,14 +212,31 @@ def finals(metrics: Mapping[str, float], *, after: int) -> list[Point]:
 
 
 def log_files(store: Store, run_id: str, files: Iterable[Path]) -> None:
-    """Record files as artifacts, under their own names."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
+    """Record files as artifacts, under their own names; they are never written to again."""
     with explained(store.uri):
         place = _artifact_uris.pop(run_id, None) or backend(store.uri).get_run(run_id).info.artifact_uri
-        artifacts = get_artifact_repository(place, tracking_uri=store.uri)
+        folder = local_folder(place)
+        log_file = _logger(place, store.uri) if folder is None else functools.partial(link_file, folder)
         for file in files:
-            artifacts.log_artifact(str(file))  # type: ignore[no-untyped-call]
+            log_file(file)
+
+
+def link_file(folder: Path, file: Path) -> None:
+    """Let a file be in another folder, too: the same one where the disk allows that, else a copy."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / file.name
+    target.unlink(missing_ok=True)
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copy2(file, target)
+
+
+def _logger(place: str, uri: str) -> Callable[[Path], None]:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    artifacts = get_artifact_repository(place, tracking_uri=uri)
+    return lambda file: artifacts.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
 
 def end(

@@ -7,12 +7,15 @@ half-made store and two processes that start together cannot spoil each other's.
 import contextlib
 import os
 import re
+import shutil
 import sqlite3
+import time
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.files import is_nameable, nearest_folder, remove_left, temporary_folder
+from nnsweep.files import is_nameable, nearest_folder, remove_left, temporary_folder, whole_file
 from nnsweep.tracking.client import client, explained
 from nnsweep.tracking.readonly import connect, is_read_only
 
@@ -114,20 +117,67 @@ def _require_writable(database: Path) -> None:
 
 def _build(database: Path) -> None:
     with temporary_folder(database.parent) as folder:
-        draft, whole = folder / "draft.db", folder / "whole.db"
-        draft_uri = f"{SCHEME}{draft}"
-        with explained(draft_uri):
-            client(draft_uri).search_experiments(max_results=1)  # runs all of MLflow's migrations
-        # a copy, because mlflow keeps the draft open for as long as the process lives
-        with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(whole)) as target:
-            source.backup(target)
-            target.execute("PRAGMA journal_mode=WAL")  # the UI reads while a sweep writes
+        whole = folder / "whole.db"
+        if not _copy_template(whole):
+            whole.unlink(missing_ok=True)
+            _make(folder / "draft.db", whole)
+            _keep_template(whole)
         try:
             os.link(whole, database)
         except FileExistsError:
             return  # another process was faster; its store is as good
         except OSError:
             os.replace(whole, database)  # a file system without hard links
+
+
+def _make(draft: Path, whole: Path) -> None:
+    """Let MLflow make a store, whose migrations take seconds."""
+    draft_uri = f"{SCHEME}{draft}"
+    with explained(draft_uri):
+        client(draft_uri).search_experiments(max_results=1)
+    # a copy, because mlflow keeps the draft open for as long as the process lives
+    with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(whole)) as target:
+        source.backup(target)
+        target.execute("PRAGMA journal_mode=WAL")  # the UI reads while a sweep writes
+
+
+def template() -> Path | None:
+    """Give the place in the cache of a new store of the installed MLflow; None without a cache."""
+    from nnsweep.data.cache import cache_folder
+
+    folder = cache_folder()
+    return folder and folder / f"store-{version('mlflow')}.db"
+
+
+def _copy_template(whole: Path) -> bool:
+    """Copy the new store that is in the cache, and let it be one of this folder; tell whether that could be done."""
+    kept = template()
+    try:
+        if kept is None or not kept.is_file():
+            return False
+        shutil.copyfile(kept, whole)
+        with closing(sqlite3.connect(whole)) as connection, connection:
+            if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                return False
+            place = f"{Path.cwd() / 'mlruns' / '0'}"  # as MLflow names that of its default experiment
+            values = {"place": place, "now": int(time.time() * 1000)}
+            connection.execute(
+                "UPDATE experiments SET artifact_location = :place, creation_time = :now, last_update_time = :now",
+                values,
+            )
+        return True
+    except (OSError, sqlite3.Error):  # what the cache has is damaged, or cannot be read
+        return False
+
+
+def _keep_template(whole: Path) -> None:
+    """Keep a new store for the next one; where that cannot be, all that is lost is time."""
+    kept = template()
+    with contextlib.suppress(OSError, ConfigError):
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(kept) as file:
+                file.write(whole.read_bytes())
 
 
 def _require_sound(database: Path) -> None:

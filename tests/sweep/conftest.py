@@ -96,14 +96,13 @@ def done(job: Callable[..., Job], store: Store, tmp_path: Path) -> Callable[...,
 def refusing(store: Store) -> Callable[..., AbstractContextManager[None]]:
     """Let the store refuse some kinds of requests for a while, or take them and let its answers be lost."""
     from mlflow.exceptions import MlflowException
-    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
     @contextmanager
     def refused(*methods: str, lost: bool = False, after: int = 0, times: int | None = None) -> Iterator[None]:
         turns = range(after, sys.maxsize if times is None else after + times)
         with pytest.MonkeyPatch.context() as patch:
             for name in methods:
-                owner: Any = LocalArtifactRepository if name == "log_artifact" else backend(store.uri)
+                owner: Any = runs if name == "link_file" else backend(store.uri)
                 patch.setattr(owner, name, _spoilt(getattr(owner, name), lost, turns, MlflowException))
             yield
 

@@ -19,7 +19,7 @@ from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import history, job_runs
 from nnsweep.tracking.store import ready
 
-REQUESTS = ("create_run", "log_inputs", "log_artifact", "log_batch", "set_terminated")
+REQUESTS = ("create_run", "log_inputs", "link_file", "log_batch", "set_terminated")
 ENDS = {
     "finished": (),
     "diverged": ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64"),

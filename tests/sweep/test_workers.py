@@ -105,8 +105,10 @@ def test_only_a_worker_is_ever_stopped():
 
 def test_a_consumer_that_wants_no_more_leaves_no_workers(answer):
     others = _children(os.getpid())
-    results = workers.done(answer, ["a", ("sleep", 0.2), "b"], 2)
-    assert next(results) == (0, "a")
+    pieces = ["a", ("sleep", 0.2), "b"]
+    results = workers.done(answer, pieces, 2)
+    number, piece = next(results)
+    assert piece == pieces[number]
     results.close()
     assert [child for child in _children(os.getpid(), "resource_tracker", "forkserver") if child not in others] == []
 

@@ -12,10 +12,11 @@ from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import IntegrityError
 
+from nnsweep.tracking import backend as backends
 from nnsweep.tracking import rows
-from nnsweep.tracking.backend import Backend, ClientBackend, Wanted, backend
+from nnsweep.tracking.backend import Backend, ClientBackend, Wanted, backend, has_known_tables
 from nnsweep.tracking.record import Point
-from nnsweep.tracking.rows import RowBackend, has_known_tables
+from nnsweep.tracking.rows import RowBackend
 
 Make = Callable[[str], Backend]
 TAGS = {"nnsweep.kind": "job", "note": "ü 'quoted' \"twice\"", "empty": "", "mlflow.user": "ada"}
@@ -205,7 +206,7 @@ def test_a_database_whose_tables_are_known_is_read_by_its_rows(uri: str):
 
 
 def test_any_other_store_is_asked_through_mlflow(uri: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rows, "REVISIONS", {})
+    monkeypatch.setattr(backends, "REVISIONS", {})
     backend.cache_clear()
     assert not has_known_tables(uri)
     assert isinstance(backend(uri), ClientBackend)

@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -220,6 +221,19 @@ def test_an_experiment_that_was_deleted_meanwhile_is_told(store: Store, job):
     client(store.uri).delete_experiment(store.experiment_id)
     with pytest.raises(StoreError, match="active"):
         job()
+
+
+def test_a_run_is_its_users(store: Store, job, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LOGNAME", "ada")
+    found = client(store.uri).get_run(job())
+    assert (found.info.user_id, found.data.tags["mlflow.user"]) == ("ada", "ada")
+
+
+def test_a_user_whom_the_system_does_not_know_is_unknown(store: Store, job, monkeypatch: pytest.MonkeyPatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31)
+    assert client(store.uri).get_run(job()).info.user_id == "unknown"
 
 
 # ---- what the store has already

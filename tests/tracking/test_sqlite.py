@@ -64,6 +64,13 @@ def test_only_sqlite_has_a_file():
     assert sqlite.file_of("http://host") is None
 
 
+@pytest.fixture
+def no_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let MLflow make each new store itself."""
+    monkeypatch.setenv("NNSWEEP_CACHE", os.devnull)
+
+
+@pytest.mark.usefixtures("no_template")
 def test_eight_processes_at_once_share_a_new_store(program, tmp_path: Path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     process = program(EIGHT, uri)
@@ -81,6 +88,7 @@ def test_eight_processes_at_once_share_a_new_store(program, tmp_path: Path):
     ("file", "size"),
     [(".*.tmp", 0), (".*.tmp/draft.db", 100_000), (".*.tmp/whole.db", 0)],
 )
+@pytest.mark.usefixtures("no_template")
 def test_a_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, program, tmp_path: Path):
     process = program(KILLED, tmp_path, file, size)
     _, said = process.communicate(timeout=60)
@@ -88,6 +96,64 @@ def test_a_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, p
     assert not (tmp_path / "mlflow.db").exists()
     assert run.start(ready(f"sqlite:///{tmp_path}/mlflow.db", "study"), "job", {})
     assert [*tmp_path.glob(".*.tmp")] == []
+
+
+# ---- the new store that is kept for the next one
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_store_file: Path) -> Path:
+    """Give the file in a cache that new stores are copied from."""
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
+    file = sqlite.template()
+    assert file is not None
+    file.parent.mkdir()
+    shutil.copy(ready_store_file, file)
+    return file
+
+
+def rows(database: Path) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(database)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for (name,) in tables}
+
+
+def new_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    sqlite.make_ready(folder / "mlflow.db")
+    return folder / "mlflow.db"
+
+
+def test_a_copied_store_is_the_one_that_mlflow_would_have_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
+    made, copied = (new_store(tmp_path / name, monkeypatch) for name in ("made", "copied"))
+    assert (tmp_path / "cache").is_dir()
+    ones, others = rows(made), rows(copied)
+    for tables, place in ((ones, made.parent), (others, copied.parent)):
+        (((number, name, where, *more, created, updated, space)),) = tables.pop("experiments")
+        assert (number, name, where, *more, space) == (0, "Default", f"{place}/mlruns/0", "active", "default")
+        assert time.time() * 1000 - created < 60_000
+        assert created == updated
+    assert ones == others
+
+
+def test_a_copied_store_needs_no_mlflow(kept: Path, program, tmp_path: Path):
+    source = "import sys; from nnsweep.tracking.store import ready; ready(sys.argv[1], 'study')"
+    out, said = program(f"{source}; print('mlflow' in sys.modules)", f"sqlite:///{tmp_path}/mlflow.db").communicate(
+        timeout=60
+    )
+    assert (out, said) == ("False\n", "")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a store" * 1000, None], ids=["empty", "text", "half"])
+def test_a_damaged_copy_in_the_cache_costs_only_time(
+    content: bytes | None, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    kept.write_bytes(kept.read_bytes()[:100_000] if content is None else content)
+    database = new_store(tmp_path / "new", monkeypatch)
+    assert run.start(ready(f"sqlite:///{database}", "study"), "job", {})
+    assert [*database.parent.glob(".*.tmp")] == []
 
 
 def damaged_text(file: Path) -> None:
