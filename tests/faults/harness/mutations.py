@@ -58,8 +58,8 @@ PLANTED = [
     Planted(
         "the key does not know the numerics",
         "sweep/job.py",
-        '"numerics": NUMERICS_VERSION}',
-        '"numerics": 0}',
+        "version = NUMERICS_VERSION if numerics is None else numerics",
+        "version = 0 if numerics is None else numerics",
         "tests/faults/test_keys.py",
     ),
     Planted(
@@ -128,8 +128,8 @@ PLANTED = [
     Planted(
         "what a store says is not masked",
         "tracking/client.py",
-        "said, silent = masked(in_words(_said(error)))[:_SAID], _did_not_answer(error)",
-        "said, silent = in_words(_said(error))[:_SAID], _did_not_answer(error)",
+        'said, silent = masked(in_words(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)',
+        'said, silent = in_words(_said(error))[:_SAID].rstrip("."), _did_not_answer(error)',
         "tests/tracking/test_client.py",
     ),
     Planted(

@@ -74,6 +74,7 @@ def _warm_up(folder: str) -> None:
     """Run a sweep here, so that whatever is imported late is there; forget what it has opened."""
     from nnsweep.app import main as program
     from nnsweep.sweep.work import dataset
+    from nnsweep.tracking.backend import backend
     from nnsweep.tracking.client import client
 
     here = os.getcwd()
@@ -84,6 +85,7 @@ def _warm_up(folder: str) -> None:
     os.chdir(here)
     assert code == 0
     client.cache_clear()
+    backend.cache_clear()
     dataset.cache_clear()
     gc.collect()
     gc.freeze()
