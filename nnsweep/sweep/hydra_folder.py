@@ -3,6 +3,8 @@
 Hydra writes these files job by job when it runs one; a stacked job gets the same files, byte for byte, from here.
 """
 
+import functools
+import pickle
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -39,9 +41,15 @@ def hydra_files(configuration: Mapping[str, Any]) -> dict[str, str]:
     hydra = configuration["hydra"]
     return {
         "config.yaml": _text({key: value for key, value in configuration.items() if key != "hydra"}),
-        "hydra.yaml": _text({"hydra": hydra}),
+        "hydra.yaml": _HYDRA + "".join(_entry(pickle.dumps({"hydra": {key: value}})) for key, value in hydra.items()),
         "overrides.yaml": _text(hydra["overrides"]["task"]),
     }
+
+
+@functools.lru_cache(maxsize=100)
+def _entry(pickled: bytes) -> str:
+    """Write one entry of Hydra's own part; most are the same for all jobs of a sweep, and Hydra's help is slow."""
+    return _text(pickle.loads(pickled)).removeprefix(_HYDRA)
 
 
 def _text(values: Mapping[str, Any] | list[Any]) -> str:
@@ -82,6 +90,7 @@ def _reads_as_another(text: str) -> bool:
     return True
 
 
+_HYDRA = "hydra:\n"
 _ODD = re.compile(r""""|'':|^.{100,}:""", re.MULTILINE)  # an escape, an empty key, a long key
 _TRUTH_VALUES = {
     written
