@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5"}
 """The version of a database's tables by that of the MLflow that makes them, for those that were tried."""
+MODEL_TYPE = "nnsweep"
 AT_ONCE = 500
 """Runs that are asked for by their ids in one request."""
 
@@ -57,6 +58,18 @@ class Experiment(Protocol):
     @property
     def lifecycle_stage(self) -> str:
         """Give ``active`` or ``deleted``."""
+
+
+class LoggedModel(Protocol):
+    """A model that a store has, with MLflow's names."""
+
+    @property
+    def model_id(self) -> str:
+        """Give its id."""
+
+    @property
+    def artifact_location(self) -> str:
+        """Give where its files are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +140,23 @@ class Backend(Protocol):
 
     def set_terminated(self, run_id: str, status: str) -> None:
         """End a run."""
+
+    def find_logged_model(self, experiment_id: str, run_id: str, name: str) -> str | None:
+        """Give the id of a whole model of a run, if there is one of that name."""
+
+    def create_logged_model(
+        self, experiment_id: str, *, name: str, source_run_id: str, tags: Mapping[str, str]
+    ) -> LoggedModel:
+        """Begin a model."""
+
+    def log_model_artifacts(self, model: LoggedModel, folder: Path) -> None:
+        """Keep the files of a model."""
+
+    def finalize_logged_model(self, model_id: str, status: str) -> None:
+        """End a model, which is ``READY`` or ``FAILED``."""
+
+    def log_outputs(self, run_id: str, model_id: str, step: int) -> None:
+        """Let a run name a model as what came out of it; naming it twice does no harm."""
 
 
 @functools.cache
@@ -268,6 +298,35 @@ class ClientBackend:
     def set_terminated(self, run_id: str, status: str) -> None:
         """End a run."""
         self._client.set_terminated(run_id, status)
+
+    def find_logged_model(self, experiment_id: str, run_id: str, name: str) -> str | None:
+        """Give the id of a whole model of a run, if there is one of that name."""
+        found = self._client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
+        return next((str(one.model_id) for one in found if one.name == name and one.status == "READY"), None)
+
+    def create_logged_model(
+        self, experiment_id: str, *, name: str, source_run_id: str, tags: Mapping[str, str]
+    ) -> LoggedModel:
+        """Begin a model."""
+        return self._client.create_logged_model(
+            experiment_id, name=name, source_run_id=source_run_id, tags=dict(tags), model_type=MODEL_TYPE
+        )
+
+    def log_model_artifacts(self, model: LoggedModel, folder: Path) -> None:
+        """Keep the files of a model."""
+        self._client.log_model_artifacts(model.model_id, str(folder))
+
+    def finalize_logged_model(self, model_id: str, status: str) -> None:
+        """End a model."""
+        self._client.finalize_logged_model(model_id, status)  # type: ignore[arg-type]
+
+    def log_outputs(self, run_id: str, model_id: str, step: int) -> None:
+        """Let a run name a model as what came out of it."""
+        from mlflow.entities import LoggedModelOutput
+
+        outputs = self._client.get_run(run_id).outputs
+        if model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
+            self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=step)])
 
 
 def _conditions(wanted: Wanted) -> list[str]:

@@ -15,8 +15,8 @@ from nnsweep.model.packed import PREPARATION, WEIGHTS, packed
 from nnsweep.model.predictor import Model
 from nnsweep.scratch import scratch_folder
 from nnsweep.tracking.artifacts import artifact
-from nnsweep.tracking.backend import backend
-from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.backend import LoggedModel, backend
+from nnsweep.tracking.client import explained
 from nnsweep.tracking.model_folder import save
 from nnsweep.tracking.reading import record_of
 from nnsweep.tracking.record import RunRecord
@@ -67,10 +67,7 @@ def _about(record: RunRecord) -> dict[str, Any]:
 def logged(store: Store, run_id: str) -> str | None:
     """Give the id of the model that the store has of a run, if it has a whole one."""
     with explained(store.uri):
-        found = client(store.uri).search_logged_models(
-            [store.experiment_id], filter_string=f"source_run_id = '{run_id}'"
-        )
-        return next((str(one.model_id) for one in found if one.name == NAME and one.status == "READY"), None)
+        return backend(store.uri).find_logged_model(store.experiment_id, run_id, NAME)
 
 
 def log(store: Store, run_id: str) -> str:
@@ -91,27 +88,25 @@ def log(store: Store, run_id: str) -> str:
     model_id = logged(store, run_id)
     if model_id is None:
         model = model_of(store, run_id)
-        with _begun(store, run_id, model) as model_id, scratch_folder() as temporary:
-            folder = temporary / NAME
+        with _begun(store, run_id, model) as begun, scratch_folder() as temporary:
+            model_id, folder = begun.model_id, temporary / NAME
             save(model, folder, run_id=run_id, model_id=model_id)
             with explained(store.uri):
-                client(store.uri).log_model_artifacts(model_id, str(folder))
+                backend(store.uri).log_model_artifacts(begun, folder)
     _link(store, run_id, model_id)
     return model_id
 
 
 @contextlib.contextmanager
-def _begun(store: Store, run_id: str, model: Model) -> Iterator[str]:
+def _begun(store: Store, run_id: str, model: Model) -> Iterator[LoggedModel]:
     """Begin a model in the store; it is ready when the block ends, or else given up."""
     about = {name: str(value) for name, value in model.about["run"].items() if value not in (None, "")}
     tags = {f"nnsweep.{name}": text for name, text in about.items() if name not in ("run_id", "name")}
     with explained(store.uri):
-        asked = client(store.uri)
-        begun = asked.create_logged_model(
-            store.experiment_id, name=NAME, source_run_id=run_id, tags=tags, model_type="nnsweep"
-        )
+        asked = backend(store.uri)
+        begun = asked.create_logged_model(store.experiment_id, name=NAME, source_run_id=run_id, tags=tags)
     try:
-        yield begun.model_id
+        yield begun
     except BaseException:
         with contextlib.suppress(StoreError), explained(store.uri):
             asked.finalize_logged_model(begun.model_id, "FAILED")
@@ -122,12 +117,7 @@ def _begun(store: Store, run_id: str, model: Model) -> Iterator[str]:
 
 def _link(store: Store, run_id: str, model_id: str) -> None:
     """Let the run name the model as what came out of it, as MLflow shows it."""
-    from mlflow.entities import LoggedModelOutput
-
     with explained(store.uri):
-        asked = client(store.uri)
-        run = asked.get_run(run_id)
-        known = run.outputs.model_outputs if run.outputs else []
-        if model_id not in {output.model_id for output in known}:
-            step = int(record_of(run).metrics.get("best_epoch", 0))
-            asked.log_outputs(run_id, [LoggedModelOutput(model_id, step=step)])
+        asked = backend(store.uri)
+        step = int(record_of(asked.get_run(run_id)).metrics.get("best_epoch", 0))
+        asked.log_outputs(run_id, model_id, step)

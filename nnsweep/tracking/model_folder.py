@@ -7,6 +7,9 @@ takes longer than everything else, and notes paths of this machine. Nothing in t
 import json
 import platform
 import shutil
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -35,40 +38,49 @@ def save(model: Model, folder: Path, *, run_id: str | None = None, model_id: str
     run_id, model_id : str or None
         What the folder says of the run that it comes from, and of itself.
     """
-    from mlflow import pyfunc
-    from mlflow.models import Model as Description
-
     (folder / "artifacts").mkdir(parents=True)
     known = {name: value for name, value in model.about["run"].items() if value is not None}
-    description = Description(
-        run_id=run_id,
-        model_id=model_id,
-        signature=_signature(model),
-        saved_input_example_info=_write_example(model.about.get("example"), folder),
-        metadata={"nnsweep": known},
-    )
+    example = _write_example(model.about.get("example"), folder)
+    description = {
+        "flavors": {"python_function": _flavor()},
+        "is_signature_from_type_hint": False,
+        "metadata": {"nnsweep": known},
+        "mlflow_version": metadata.version("mlflow"),
+        "model_id": model_id,
+        "model_uuid": uuid.uuid4().hex,
+        "prompts": None,
+        **({"run_id": run_id} if run_id else {}),
+        **({"saved_input_example_info": example} if example else {}),
+        "signature": _signature(model),
+        "type_hint_from_example": False,
+        "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
+    }
     _write_parts(model, folder)
     _write_environment(model, folder)
-    pyfunc.add_to_model(
-        description,
-        loader_module="mlflow.pyfunc.loaders.code_model",
-        conda_env="conda.yaml",
-        python_env="python_env.yaml",
-        model_code_path=CODE.name,
-        artifacts={name: {"path": f"artifacts/{file}", "uri": f"artifacts/{file}"} for name, file in _PARTS.items()},
-        streamable=False,
-    )
-    description.save(str(folder / "MLmodel"))
+    (folder / "MLmodel").write_text(yaml.safe_dump(description), encoding="utf-8")
 
 
-def _signature(model: Model) -> Any:
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+def _flavor() -> dict[str, Any]:
+    return {
+        "artifacts": {name: {"path": f"artifacts/{file}", "uri": f"artifacts/{file}"} for name, file in _PARTS.items()},
+        "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+        "loader_module": "mlflow.pyfunc.loaders.code_model",
+        "model_code_path": CODE.name,
+        "python_version": platform.python_version(),
+        "streamable": False,
+    }
 
+
+def _signature(model: Model) -> dict[str, str | None]:
+    """Write the columns of what goes in and of what comes out, each list as JSON within the YAML."""
     label, *shares = predictor.output_columns(model)
-    inputs: Any = [ColSpec(_TYPES[column["kind"]], column["name"]) for column in model.columns]
-    outputs: Any = [ColSpec("string", label), *(ColSpec("double", name) for name in shares)]
-    return ModelSignature(Schema(inputs), Schema(outputs))
+    inputs = [(_TYPES[column["kind"]], column["name"]) for column in model.columns]
+    outputs = [("string", label), *(("double", name) for name in shares)]
+    return {"inputs": _columns(inputs), "outputs": _columns(outputs), "params": None}
+
+
+def _columns(columns: Iterable[tuple[str, str]]) -> str:
+    return json.dumps([{"type": kind, "name": name, "required": True} for kind, name in columns])
 
 
 def _write_example(example: dict[str, Any] | None, folder: Path) -> dict[str, str] | None:

@@ -4,18 +4,22 @@ A request takes a twentieth of the processor time, and mlflow, whose import take
 for tables that are known (`nnsweep.tracking.backend.REVISIONS`): MLflow's own client reads back the same.
 """
 
+import shutil
 import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.dialects.sqlite import insert
 
-from nnsweep.tracking.backend import AT_ONCE, Wanted
-from nnsweep.tracking.client import listen, opened
+from nnsweep.tracking import backend
+from nnsweep.tracking.backend import AT_ONCE, MODEL_TYPE, Wanted
+from nnsweep.tracking.client import client, listen, opened
+from nnsweep.tracking.places import local_folder
 from nnsweep.tracking.record import Point
 
 _LONGEST_PARAM = 6000  # MLflow cuts values there
@@ -58,7 +62,22 @@ _LATEST = _table("latest_metrics", "key", "value", "timestamp", "step", "is_nan"
 _DATASETS = _table(
     "datasets", "dataset_uuid", "experiment_id", "name", "digest", "dataset_source_type", "dataset_source"
 )
-_INPUTS = _table("inputs", "input_uuid", "source_type", "source_id", "destination_type", "destination_id")
+_INPUTS = _table("inputs", "input_uuid", "source_type", "source_id", "destination_type", "destination_id", "step")
+_MODELS = _table(
+    "logged_models",
+    "model_id",
+    "experiment_id",
+    "name",
+    "artifact_location",
+    "creation_timestamp_ms",
+    "last_updated_timestamp_ms",
+    "status",
+    "lifecycle_stage",
+    "model_type",
+    "source_run_id",
+)
+_MODEL_TAGS = _table("logged_model_tags", "model_id", "experiment_id", "tag_key", "tag_value")
+_MODEL_STATUSES = {"PENDING": 1, "READY": 2, "FAILED": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,14 @@ class Run:
 
     info: RunInfo
     data: RunData
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedModel:
+    """A model, with MLflow's names for what it is."""
+
+    model_id: str
+    artifact_location: str
 
 
 class RowBackend:
@@ -278,8 +305,8 @@ class RowBackend:
             connection.execute(insert(_DATASETS).values(row).on_conflict_do_nothing())
             same = [_DATASETS.c[column] == row[column] for column in ("experiment_id", "name", "digest")]
             dataset = connection.execute(sql.select(_DATASETS.c.dataset_uuid).where(*same)).scalar_one()
-            edge = {"input_uuid": uuid.uuid4().hex, "source_type": "DATASET", "source_id": dataset}
-            edge |= {"destination_type": "RUN", "destination_id": run_id}
+            edge: dict[str, Any] = {"input_uuid": uuid.uuid4().hex, "source_type": "DATASET", "source_id": dataset}
+            edge |= {"destination_type": "RUN", "destination_id": run_id, "step": 0}
             connection.execute(insert(_INPUTS).values(edge).on_conflict_do_nothing())
 
     def set_terminated(self, run_id: str, status: str) -> None:
@@ -288,6 +315,65 @@ class RowBackend:
             _require_active(connection, run_id)
             ended = sql.update(_RUNS).where(_RUNS.c.run_uuid == run_id).values(status=status, end_time=_now())
             connection.execute(ended)
+
+    def find_logged_model(self, experiment_id: str, run_id: str, name: str) -> str | None:
+        """Give the id of a whole model of a run, if there is one of that name."""
+        held = [
+            _MODELS.c.experiment_id == int(experiment_id),
+            _MODELS.c.source_run_id == run_id,
+            _MODELS.c.name == name,
+        ]
+        held += [_MODELS.c.status == _MODEL_STATUSES["READY"], _MODELS.c.lifecycle_stage == "active"]
+        with self._engine.connect() as connection:
+            return connection.execute(sql.select(_MODELS.c.model_id).where(*held).limit(1)).scalar()
+
+    def create_logged_model(
+        self, experiment_id: str, *, name: str, source_run_id: str, tags: Mapping[str, str]
+    ) -> LoggedModel:
+        """Begin a model."""
+        model_id, now = f"m-{uuid.uuid4().hex}", _now()
+        place = f"{self.get_experiment(experiment_id).artifact_location.rstrip('/')}/models/{model_id}/artifacts"
+        own = {"model_id": model_id, "experiment_id": int(experiment_id)}
+        row = {
+            **own,
+            "name": name,
+            "artifact_location": place,
+            "creation_timestamp_ms": now,
+            "last_updated_timestamp_ms": now,
+            "status": _MODEL_STATUSES["PENDING"],
+            "lifecycle_stage": "active",
+            "model_type": MODEL_TYPE,
+            "source_run_id": source_run_id,
+        }
+        with self._engine.begin() as connection:
+            connection.execute(sql.insert(_MODELS), row)
+            if tags:
+                texts = [{**own, "tag_key": key, "tag_value": value} for key, value in tags.items()]
+                connection.execute(sql.insert(_MODEL_TAGS), texts)
+        return LoggedModel(model_id, place)
+
+    def log_model_artifacts(self, model: backend.LoggedModel, folder: Path) -> None:
+        """Keep the files of a model."""
+        place = local_folder(model.artifact_location)
+        if place is None:
+            client(str(self._engine.url)).log_model_artifacts(model.model_id, str(folder))
+        else:
+            shutil.copytree(folder, place, dirs_exist_ok=True)
+
+    def finalize_logged_model(self, model_id: str, status: str) -> None:
+        """End a model, which is ``READY`` or ``FAILED``."""
+        ended = sql.update(_MODELS).where(_MODELS.c.model_id == model_id)
+        values = {"status": _MODEL_STATUSES[status], "last_updated_timestamp_ms": _now()}
+        with self._engine.begin() as connection:
+            connection.execute(ended.values(values))
+
+    def log_outputs(self, run_id: str, model_id: str, step: int) -> None:
+        """Let a run name a model as what came out of it; naming it twice does no harm."""
+        edge = {"input_uuid": uuid.uuid4().hex, "source_type": "RUN_OUTPUT", "source_id": run_id, "step": step}
+        edge |= {"destination_type": "MODEL_OUTPUT", "destination_id": model_id}
+        with self._engine.begin() as connection:
+            _require_active(connection, run_id)
+            connection.execute(insert(_INPUTS).values(edge).on_conflict_do_nothing())
 
 
 def _now() -> int:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,6 +197,36 @@ def test_two_jobs_may_record_the_same_data_at_the_same_moment(uri: str, monkeypa
     monkeypatch.setattr(client, "log_inputs", raced)
     asked.log_inputs(run_id, name="digits", digest="0" * 36, source="wheel")
     assert client.get_run(run_id).inputs.dataset_inputs[0].dataset.name == "digits"
+
+
+# ---- models
+
+
+def test_a_model_is_the_same_whoever_has_kept_it(uri: str, seen: MlflowClient, tmp_path: Path):
+    (tmp_path / "model" / "artifacts").mkdir(parents=True)
+    (tmp_path / "model" / "artifacts" / "part").write_text("weights")
+    found = []
+    for number, make in enumerate(MAKES.values()):
+        asked = make(uri)
+        experiment = asked.create_experiment(f"study{number}", str(tmp_path / "mlartifacts"))
+        run_id = write(asked, experiment)
+        assert asked.find_logged_model(experiment, run_id, "model") is None
+        model = asked.create_logged_model(experiment, name="model", source_run_id=run_id, tags={"a": "b"})
+        assert asked.find_logged_model(experiment, run_id, "model") is None  # it has only begun
+        asked.log_model_artifacts(model, tmp_path / "model")
+        asked.finalize_logged_model(model.model_id, "READY")
+        for _ in range(2):
+            asked.log_outputs(run_id, model.model_id, 3)
+        assert asked.find_logged_model(experiment, run_id, "model") == model.model_id
+        assert asked.find_logged_model(experiment, run_id, "other") is None
+        kept = seen.get_logged_model(model.model_id)
+        assert (Path(kept.artifact_location) / "artifacts" / "part").read_text() == "weights"
+        (output,) = seen.get_run(run_id).outputs.model_outputs
+        names = ("name", "status", "model_type", "tags", "params")
+        own = {name: getattr(kept, name) for name in names}
+        place = kept.artifact_location.replace(model.model_id, "MODEL")
+        found.append((own, place, kept.source_run_id == run_id, output.model_id == model.model_id, output.step))
+    assert found[0] == found[1]
 
 
 # ---- who is chosen

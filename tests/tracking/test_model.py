@@ -14,6 +14,7 @@ from nnsweep.model.predictor import predictions
 from nnsweep.sweep.folder import write_config, write_preparation, write_weights
 from nnsweep.tracking import model as models
 from nnsweep.tracking import run
+from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.record import RunRecord
 
@@ -63,7 +64,7 @@ def test_what_a_failure_leaves_is_made_good_the_next_time(step, left, store, mon
         raise MlflowException("not now")
 
     with monkeypatch.context() as patch:
-        patch.setattr(client(store.uri), step, refuse)
+        patch.setattr(backend(store.uri), step, refuse)
         with pytest.raises(StoreError, match="not now"):
             models.log(store, left)
     model_id = models.log(store, left)

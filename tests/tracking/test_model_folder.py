@@ -66,6 +66,43 @@ def test_a_saved_folder_predicts_without_nnsweep(model, cats, tmp_path, monkeypa
     assert sys.path == before
 
 
+@pytest.mark.parametrize(("run_id", "model_id"), [("r1", "m-1"), (None, None)])
+@pytest.mark.parametrize("has_example", [True, False])
+def test_it_is_described_as_mlflow_would_describe_it(has_example, run_id, model_id, model, tmp_path):
+    from mlflow import pyfunc
+    from mlflow.models import Model as Description
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    if not has_example:
+        del model.about["example"]
+    save(model, tmp_path / "model", run_id=run_id, model_id=model_id)
+    mine = yaml.safe_load((tmp_path / "model" / "MLmodel").read_text(encoding="utf-8"))
+    outputs = [ColSpec("string", "label"), ColSpec("double", "probability_no"), ColSpec("double", "probability_yes")]
+    wanted = Description(
+        run_id=run_id,
+        model_id=model_id,
+        signature=ModelSignature(Schema([ColSpec("double", "age"), ColSpec("string", "fur")]), Schema(outputs)),
+        saved_input_example_info=mine.get("saved_input_example_info"),
+        metadata={"nnsweep": model.about["run"]},
+    )
+    names = {"model": "model.npz", "predictor": "predictor.py", "prepared": "prepared.py"}
+    pyfunc.add_to_model(
+        wanted,
+        loader_module="mlflow.pyfunc.loaders.code_model",
+        conda_env="conda.yaml",
+        python_env="python_env.yaml",
+        model_code_path="served.py",
+        artifacts={name: {"path": f"artifacts/{file}", "uri": f"artifacts/{file}"} for name, file in names.items()},
+        streamable=False,
+    )
+    theirs = yaml.safe_load(wanted.to_yaml())
+    for described in (mine, theirs):
+        assert len(described.pop("model_uuid")) == 32
+        assert described.pop("utc_time_created")[:2] == "20"
+    assert mine == theirs
+
+
 def test_categories_that_were_never_seen_are_told(model, cats, tmp_path, monkeypatch):
     save(model, tmp_path / "model")
     monkeypatch.setitem(sys.modules, "nnsweep", None)
