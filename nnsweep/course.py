@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from nnsweep import closing, interruption, introduction, preview, summary
+from nnsweep import interruption, introduction, preview
 from nnsweep.data.load import OWN
 from nnsweep.distinct import distinct
 from nnsweep.errors import ConfigError, StoreError, UserError, machines
@@ -33,6 +33,9 @@ from nnsweep.tracking import owner
 from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import check, resolved_uri
+
+if TYPE_CHECKING:
+    from nnsweep import closing
 
 LOOKS_EVERY = 1.0
 """Seconds between two looks at what somebody else is at work on."""
@@ -271,6 +274,8 @@ def _again(failed: Sequence[Task], records: Mapping[int, RunRecord], retry: int)
 
 def _ended(course: _Course, settled: Settled) -> Outcome:
     """Show the table, leave the summary in the store, and give what became of the sweep."""
+    from nnsweep import closing, summary  # they make tables: what they import is not needed before
+
     assert settled.store is not None
     records = [course.records.get(number) or not_run(task) for number, task in course.tasks.items()]
     if course.telling.table:
@@ -304,8 +309,10 @@ def _outcome(course: _Course) -> Outcome:
     )
 
 
-def _recorded(course: _Course, end: closing.End) -> str:
+def _recorded(course: _Course, end: "closing.End") -> str:
     """Leave the summary in the store; give what the user must know if that could not be."""
+    from nnsweep import closing
+
     if removed := closing.removed(end):
         return removed
     try:

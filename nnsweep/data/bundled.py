@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nnsweep.data.cache import kept
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.splits import OpenFraction, Seed
 from nnsweep.data.table import divided
@@ -114,6 +115,12 @@ def breast_cancer(
 
 
 def _bundled(name: str, **settings: Any) -> Dataset:
+    """Take a data set from the cache, or from scikit-learn, whose import takes longer than a small training."""
+    source = f"sklearn.datasets.load_{name}"
+    return kept({"bundled": name, **settings}, lambda: _made(name, source, **settings), name=name, source=source)
+
+
+def _made(name: str, source: str, **settings: Any) -> Dataset:
     import sklearn.datasets
 
     bunch = getattr(sklearn.datasets, f"load_{name}")()
@@ -122,6 +129,6 @@ def _bundled(name: str, **settings: Any) -> Dataset:
         Examples(np.asarray(bunch.data, dtype=np.float64), bunch.target),
         columns=[str(column) for column in bunch.feature_names],
         class_names=tuple(str(class_name) for class_name in bunch.target_names),
-        source=f"sklearn.datasets.load_{name}",
+        source=source,
         **settings,
     )

@@ -21,7 +21,7 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, place_of, remove_left, temporary_folder
 
-FORMAT = 2
+FORMAT = 3
 """Of the entries, and of the way they are prepared: an entry of another one is not looked at."""
 SUMS = "sha256.json"
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")

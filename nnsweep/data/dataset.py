@@ -4,12 +4,13 @@ The digest is taken of the arrays as they are loaded, in float64: a job's precis
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as with_default
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,38 @@ if TYPE_CHECKING:
 
 EXAMPLE_ROWS = 3
 """Rows that show what a model takes."""
+
+
+class Example(NamedTuple):
+    """A few rows of the test part as they were before they were prepared, in JSON's values.
+
+    Attributes
+    ----------
+    columns : list of str
+        Their names.
+    rows : list of list
+        The cells of each row: numbers, texts, truth values, and None for what is missing.
+    """
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+    @classmethod
+    def of_frame(cls, frame: "pd.DataFrame") -> Self:
+        """Take them from the first rows of a frame."""
+        cells = frame.iloc[:EXAMPLE_ROWS].astype(object).to_numpy().tolist()
+        return cls([*map(str, frame.columns)], [[_in_json(cell) for cell in row] for row in cells])
+
+    def frame(self) -> "pd.DataFrame":
+        """Give them as a frame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=self.columns)
+
+
+def _in_json(cell: Any) -> Any:
+    plain = cell.item() if isinstance(cell, np.generic) else cell
+    return None if plain is None or (isinstance(plain, float) and math.isnan(plain)) else plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +82,7 @@ class Dataset:
         Where the examples come from.
     preparation : Preparation or None
         What made features of the columns; ``None`` if that is not known.
-    example : DataFrame or None
+    example : Example or None
         A few rows of the test part as they were before.
     told : tuple of str
         Lines for whoever uses the data set: what was inferred, left out and divided.
@@ -66,7 +99,7 @@ class Dataset:
     class_names: tuple[str, ...]
     source: str
     preparation: Preparation | None = None
-    example: "pd.DataFrame | None" = None
+    example: Example | None = None
     told: tuple[str, ...] = ()
     leaks: Mapping[str, Leak] = with_default(default_factory=dict)
     folder: Path | None = None

@@ -6,18 +6,15 @@ Only arrays and JSON: nothing is ever unpickled.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from nnsweep.data.dataset import Dataset
+from nnsweep.data.dataset import Dataset, Example
 from nnsweep.data.leaks import Leak
 from nnsweep.data.preparation import Preparation
 from nnsweep.mlp.arrays import Examples, Features
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _ABOUT = "dataset.json"
 
@@ -40,7 +37,7 @@ def write(dataset: Dataset, folder: Path) -> None:
         "test_digest": dataset.test_digest,
         "shapes": {part: examples.X.shape for part, examples in dataset.parts.items()},
         "preparation": preparation and {"values": preparation.values, "arrays": [*preparation.arrays]},
-        "example": None if dataset.example is None else _written(dataset.example),
+        "example": dataset.example,
         "told": dataset.told,
         "leaks": dataset.leaks,
     }
@@ -67,7 +64,7 @@ def read(folder: Path, *, name: str | None = None, source: str | None = None) ->
         class_names=tuple(about["class_names"]),
         source=about["source"] if source is None else source,
         preparation=_preparation(folder, about["preparation"]),
-        example=about["example"] and _read(about["example"]),
+        example=about["example"] and Example(*about["example"]),
         told=tuple(about["told"]),
         leaks={part: Leak(*counts) for part, counts in about["leaks"].items()},
         folder=folder,
@@ -99,17 +96,3 @@ def _preparation(folder: Path, about: Mapping[str, Any] | None) -> Preparation |
         name: np.load(folder / f"preparation.{name}.npy", mmap_mode="r", allow_pickle=False) for name in about["arrays"]
     }
     return Preparation(about["values"], arrays)
-
-
-def _written(frame: "pd.DataFrame") -> dict[str, Any]:
-    """Bring rows into JSON: numbers and texts, and null for what is missing."""
-    cells = frame.astype(object).where(frame.notna(), None)
-    numbers = [str(name) for name in frame if frame[name].dtype.kind == "f"]
-    return {"columns": [*map(str, frame)], "numbers": numbers, "rows": cells.to_numpy().tolist()}
-
-
-def _read(rows: Mapping[str, Any]) -> "pd.DataFrame":
-    import pandas as pd
-
-    frame = pd.DataFrame(rows["rows"], columns=rows["columns"], dtype=object)
-    return frame.astype(dict.fromkeys(rows["numbers"], float))

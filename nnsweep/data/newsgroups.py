@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nnsweep.data.cache import content_digest, kept
 from nnsweep.data.corpus import Texts, corpus, corpus_file
-from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
+from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset, Example
 from nnsweep.data.names import known
 from nnsweep.data.splits import Rows, Seed, split_rows
 from nnsweep.data.tfidf import weighed
@@ -18,7 +18,7 @@ from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.ranges import Count, Fraction, ranged
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 NOTEBOOK_CATEGORIES = ("alt.atheism", "talk.religion.misc", "comp.graphics", "sci.space")
 CATEGORIES = (
@@ -128,7 +128,7 @@ def _weighed(texts: dict[str, Texts], *, max_features: int | None, together: boo
         texts["train"].target_names,
         "sklearn.datasets.fetch_20newsgroups",
         preparation,
-        _frame(texts["test"].data[:EXAMPLE_ROWS]),
+        Example([TEXT], [[post] for post in texts["test"].data[:EXAMPLE_ROWS]]),
     )
 
 
@@ -141,12 +141,6 @@ def _divided(train: Texts, test: Texts, *, val_fraction: float, split_seed: int)
 
 def _take(texts: Texts, rows: Rows) -> Texts:
     return Texts([texts.data[row] for row in rows], texts.target[rows], texts.target_names)
-
-
-def _frame(posts: list[str]) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame({TEXT: pd.Series(posts, dtype=object)})
 
 
 def _categories(categories: tuple[str, ...] | None) -> list[str]:

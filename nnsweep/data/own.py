@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nnsweep.data import division, leaks
-from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
+from nnsweep.data.dataset import Dataset, Example
 from nnsweep.data.division import Dividing, Division, Labels
 from nnsweep.data.preparation import Preparation, fitted
 from nnsweep.data.prepared import unseen
@@ -228,7 +228,7 @@ def _made(
         tuple(labels.class_names),
         rows.source,
         preparation,
-        rows.frame.iloc[found.test[:EXAMPLE_ROWS]].reset_index(drop=True),
+        Example.of_frame(rows.frame.iloc[found.test]),
         tuple(told),
         leaks.leaks(rows.frame, labels.y, found.parts),
     )

@@ -5,19 +5,15 @@ fitted then sees the training part alone.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset
+from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset, Example
 from nnsweep.data.preparation import Preparation, of_numbers
 from nnsweep.data.prepared import scaled
 from nnsweep.data.splits import OpenFraction, Seed, split
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.ranges import Fraction
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def divided(
@@ -72,7 +68,7 @@ def divided(
     train, val = split(rest, fraction=val_fraction, seed=split_seed, key="data.val_fraction", names=class_names)
     assert test is not None, "test_fraction is positive"
     preparation = _preparation(train, columns, divisor=divisor, standardize=standardize)
-    example = _frame(test, columns)
+    example = Example([*columns], np.asarray(test.X[:EXAMPLE_ROWS]).tolist())
     if standardize or divisor != 1:
         train, test = _scaled(train, preparation), _scaled(test, preparation)
         val = None if val is None else _scaled(val, preparation)
@@ -90,9 +86,3 @@ def _preparation(train: Examples, columns: Sequence[str], *, divisor: int, stand
 
 def _scaled(examples: Examples, preparation: Preparation) -> Examples:
     return Examples(scaled(np.asarray(examples.X), preparation.arrays), examples.y)
-
-
-def _frame(examples: Examples, columns: Sequence[str]) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(np.asarray(examples.X[:EXAMPLE_ROWS]), columns=[*columns])

@@ -5,7 +5,6 @@ without a network, so that no large weights are kept twice.
 """
 
 import io
-import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -36,25 +35,12 @@ def preparation_bytes(examples: Dataset) -> bytes | None:
             "format": FORMAT,
             "classes": [*examples.class_names],
             "preparation": preparation.values,
-            "example": _example(examples),
+            "example": examples.example and {"columns": examples.example.columns, "data": examples.example.rows},
         }
         content = io.BytesIO()
         write(Model(about, [], dict(preparation.arrays)), content)
         _written[examples] = content.getvalue()
     return _written[examples]
-
-
-def _example(examples: Dataset) -> dict[str, Any] | None:
-    """Give some rows as JSON can say them."""
-    if (frame := examples.example) is None:
-        return None
-    rows = [[_sayable(cell) for cell in row] for row in frame.astype(object).to_numpy().tolist()]
-    return {"columns": [*map(str, frame.columns)], "data": rows}
-
-
-def _sayable(cell: Any) -> Any:
-    plain = cell.item() if isinstance(cell, np.generic) else cell
-    return None if plain is None or (isinstance(plain, float) and math.isnan(plain)) else plain
 
 
 def packed(preparation: Path, weights: Path, config: Mapping[str, Any], run: Mapping[str, Any]) -> Model:

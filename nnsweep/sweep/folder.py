@@ -12,13 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import pyarrow
 import yaml
-from pyarrow import parquet
 
 from nnsweep.errors import DataError
 from nnsweep.files import sync_folder, whole_file
@@ -30,6 +27,9 @@ from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.model.packed import PREPARATION, WEIGHTS
 from nnsweep.tracking import correct
 from nnsweep.tracking.record import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,9 @@ def write_environment(folder: Path, environment: Mapping[str, Any]) -> Path:
 
 def write_history(folder: Path, history: Mapping[str, FloatArray]) -> Path:
     """Write the curves of every epoch as ``history.parquet``; NaN where nothing was measured."""
+    import pyarrow
+    from pyarrow import parquet
+
     path = folder / HISTORY
     columns = {name: curve.astype(np.int64) if name == "epoch" else curve for name, curve in history.items()}
     with whole_file(path) as file:
@@ -100,12 +103,16 @@ def write_history(folder: Path, history: Mapping[str, FloatArray]) -> Path:
 
 def read_history(folder: Path) -> dict[str, FloatArray]:
     """Read what `write_history` wrote."""
+    from pyarrow import parquet
+
     table = parquet.read_table(folder / HISTORY)
     return {name: table[name].to_numpy().astype(float) for name in table.column_names}
 
 
-def frame(history: Mapping[str, FloatArray]) -> pd.DataFrame:
+def frame(history: Mapping[str, FloatArray]) -> "pd.DataFrame":
     """Lay curves side by side, with the epoch as a whole number."""
+    import pandas as pd
+
     return pd.DataFrame(dict(history)).astype({"epoch": "int64"})
 
 

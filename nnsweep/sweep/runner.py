@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError, StoreError, UserError
@@ -36,9 +36,12 @@ from nnsweep.tracking.reading import CONFIGURATION
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger(__name__)
 
-Draw = Callable[[pd.DataFrame, str, Path], Path]
+Draw: TypeAlias = Callable[["pd.DataFrame", str, Path], Path]
 """Draws a history under a title into a folder, and returns the picture's path."""
 
 

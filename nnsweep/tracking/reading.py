@@ -8,9 +8,8 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yaml
 
 from nnsweep.errors import DataError, StoreError
@@ -24,6 +23,9 @@ from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, Setting, is_settin
 from nnsweep.tracking.run import STATUSES
 from nnsweep.tracking.seal import altered
 from nnsweep.tracking.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONFIGURATION = "nnsweep.config"
 """The tag with a run's configuration as JSON."""
@@ -166,7 +168,7 @@ def mapping(store: Store, run_id: str, name: str) -> dict[str, Any]:
     return read
 
 
-def history(store: Store, run_id: str, *, checked: bool = True) -> pd.DataFrame:
+def history(store: Store, run_id: str, *, checked: bool = True) -> "pd.DataFrame":
     """Read a run's full curves from its artifacts.
 
     Parameters
@@ -181,6 +183,8 @@ def history(store: Store, run_id: str, *, checked: bool = True) -> pd.DataFrame:
     DataFrame
         ``epoch`` and a column for each curve; empty if the run has none.
     """
+    import pandas as pd
+
     with artifact(store, run_id, "history.parquet", checked=checked) as path:
         return pd.DataFrame({"epoch": []}) if path is None else pd.read_parquet(path)
 
@@ -211,7 +215,7 @@ def correct_of_test_set(store: Store, run_id: str) -> Correct | None:
         return None if path is None else read(path)
 
 
-def histories(store: Store, records: Sequence[RunRecord]) -> dict[str, pd.DataFrame]:
+def histories(store: Store, records: Sequence[RunRecord]) -> "dict[str, pd.DataFrame]":
     """Read the full curves of several runs, by run id.
 
     Raises

@@ -34,7 +34,7 @@ class Maker:
 
     def __call__(self):
         self.calls += 1
-        return load("iris", val_fraction=0.2, split_seed=3)
+        return load("moons", n_samples=60, val_fraction=0.2, split_seed=3, standardize=True)
 
 
 def entry(cache):
@@ -48,7 +48,7 @@ def same(one, other):
     assert one.preparation.values == other.preparation.values
     for name, array in one.preparation.arrays.items():
         np.testing.assert_array_equal(array, other.preparation.arrays[name])
-    assert one.example.equals(other.example)
+    assert one.example == other.example
 
 
 def test_the_second_time_nothing_is_made(cache):
@@ -124,7 +124,7 @@ def test_whatever_is_damaged_is_made_anew_in_silence(cache, damage, file, capfd)
     damage(entry(cache) / file)
     again = kept(MADE_OF, make)
     assert make.calls == 2
-    same(again, load("iris", val_fraction=0.2, split_seed=3))
+    same(again, load("moons", n_samples=60, val_fraction=0.2, split_seed=3, standardize=True))
     kept(MADE_OF, make)
     assert make.calls == 2
     assert capfd.readouterr() == ("", "")
@@ -226,7 +226,7 @@ def at_once(number):
 def test_several_processes_at_once_leave_whole_entries(cache):
     with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
         digests = Counter(pool.map(at_once, range(16)))
-    assert set(digests) == {load("iris", val_fraction=0.2, split_seed=3).digest}
+    assert set(digests) == {load("moons", n_samples=60, val_fraction=0.2, split_seed=3, standardize=True).digest}
     entries = [*cache.iterdir()]
     assert len(entries) == 2
     assert not [path for path in entries if path.name.startswith(".")]
@@ -244,3 +244,17 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(cache):
     assert len([*cache.iterdir()]) == 1
     kept(MADE_OF, Maker())
     assert [path.name[0] == "." for path in cache.iterdir()] == [False]
+
+
+@pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer"])
+def test_a_bundled_data_set_comes_from_the_cache_as_it_is(name, cache, monkeypatch):
+    settings = {"val_fraction": 0.2, "split_seed": 3, "standardize": True}
+    made = load(name, **settings)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)  # it is not needed any more
+    again = load(name, **settings)
+    same(made, again)
+    assert (again.name, again.source) == (name, f"sklearn.datasets.load_{name}")
+    monkeypatch.setenv("NNSWEEP_CACHE", os.devnull)
+    monkeypatch.undo()
+    monkeypatch.setenv("NNSWEEP_CACHE", os.devnull)
+    same(load(name, **settings), again)

@@ -76,7 +76,7 @@ def test_it_is_what_scikit_learn_gives_by_hand(cats, made):
             part.X.toarray(), np.asarray(expected.todense() if hasattr(expected, "todense") else expected)
         )
         assert [data.class_names[number] for number in part.y] == cats["breed"].iloc[rows].tolist()
-    assert data.example["note"].tolist() == cats["note"].iloc[test[:3]].tolist()
+    assert data.example.frame()["note"].tolist() == cats["note"].iloc[test[:3]].tolist()
 
 
 def test_its_preparation_takes_the_file_as_it_is_written(cats, made, tmp_path):
@@ -141,7 +141,7 @@ def test_the_table_may_name_the_parts(cats, made, tmp_path):
     cats.to_csv(tmp_path / "cats.csv", index=False)
     data = made(**ROLES, split="part")
     assert [part.n_samples for part in data.parts.values()] == [70, 20, 30]
-    assert data.example["weight"].tolist() == cats["weight"][:3].tolist()
+    assert data.example.frame()["weight"].tolist() == cats["weight"][:3].tolist()
 
 
 def test_rows_in_two_parts_are_counted(cats, made, tmp_path):

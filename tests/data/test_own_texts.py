@@ -57,7 +57,7 @@ def test_a_folder_of_real_posts_is_what_scikit_learn_gives_by_hand(posts):
         assert np.array_equal(data.parts[part].X.toarray(), X[part].toarray())
         assert np.array_equal(data.parts[part].y, y[rows])
     assert data.told[0] == "label: 2 classes in 1,073 texts (alt.atheism 480, sci.space 593)"
-    assert data.example["text"].tolist() == taken["test"][:3]
+    assert data.example.frame()["text"].tolist() == taken["test"][:3]
 
 
 def test_words_may_come_from_all_posts_as_in_the_notebook(posts):

@@ -159,8 +159,8 @@ TABLES = sorted(set(DATA_SETS) - {"newsgroups", *OWN})
 @pytest.mark.parametrize("standardize", [False, True])
 def test_the_test_part_of_a_built_in_set_comes_of_its_preparation(name, standardize):
     data = load(name, val_fraction=0.2, standardize=standardize)
-    examples = data.preparation.transform(data.example)
-    assert examples.tobytes() == data.test.X[: len(data.example)].tobytes()
+    examples = data.preparation.transform(data.example.frame())
+    assert examples.tobytes() == data.test.X[: len(data.example.rows)].tobytes()
     assert [column.kind for column in data.preparation.columns] == ["number"] * data.n_features
 
 
@@ -180,11 +180,11 @@ def test_newsgroups_are_prepared_from_posts(corpus_home, vectorizer_fit, max_fea
     posts = fetch_20newsgroups(data_home=corpus_home, subset="test", categories=list(NOTEBOOK_CATEGORIES)).data
     data = newsgroups(home=corpus_home, vectorizer_fit=vectorizer_fit, max_features=max_features)
     X = data.preparation.transform(pd.DataFrame({"text": posts}))
-    assert data.example["text"].tolist() == posts[:3]
+    assert data.example.frame()["text"].tolist() == posts[:3]
     for name in ("data", "indices", "indptr"):
         assert np.array_equal(getattr(X, name), getattr(data.test.X, name))
 
 
 def test_a_built_in_set_knows_what_it_was_prepared_from():
     data = load("iris", val_fraction=0)
-    assert data.example.columns.tolist()[0] == "sepal length (cm)"
+    assert data.example.columns[0] == "sepal length (cm)"

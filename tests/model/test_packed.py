@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nnsweep.data.dataset import Example
 from nnsweep.data.load import load
 from nnsweep.errors import DataError
 from nnsweep.mlp.history import Trained
@@ -64,7 +65,7 @@ def test_data_whose_preparation_is_not_known_have_none(iris):
 
 def test_the_example_is_rows_as_json_can_say_them(iris, tmp_path):
     odd = pd.DataFrame({"a": [1, np.nan], "b": pd.Series(["x", None], dtype=object), "c": np.array([2, 3], np.int32)})
-    content = preparation_bytes(replace(iris, example=odd))
+    content = preparation_bytes(replace(iris, example=Example.of_frame(odd)))
     about = read(write_preparation(tmp_path, content)).about
     assert about["example"] == {"columns": ["a", "b", "c"], "data": [[1.0, "x", 2], [None, None, 3]]}
 
