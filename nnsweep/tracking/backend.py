@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from nnsweep.messages import is_broken
 from nnsweep.tracking.client import client, close_connections, equal, opened
 from nnsweep.tracking.readonly import are_outdated
 from nnsweep.tracking.record import Point
@@ -98,6 +99,11 @@ class Wanted:
     id_start: str = ""
     run_ids: Collection[str] | None = None
     deleted: bool = False
+
+    @property
+    def is_sayable(self) -> bool:
+        """Whether any store can hold the texts: none can hold half a character."""
+        return not any(map(is_broken, (self.name, *self.tags.values())))
 
 
 class Backend(Protocol):
@@ -331,6 +337,8 @@ class ClientBackend:
 
 def _conditions(wanted: Wanted) -> list[str]:
     """Say in the language of MLflow's filters what is wanted, in several pieces if it names many runs."""
+    if not wanted.is_sayable:
+        return []
     held = [condition for name, text in wanted.tags.items() for condition in equal(f"tags.`{name}`", text)]
     held += [f"attributes.status = '{wanted.status}'"] if wanted.status else []
     held += equal("attributes.run_name", wanted.name) if wanted.name else []

@@ -229,6 +229,8 @@ class RowBackend:
         oldest_first: bool,
         limit: int | None = None,
     ) -> list[Run]:
+        if not wanted.is_sayable:
+            return []
         held = [_RUNS.c.experiment_id.in_([*map(int, experiment_ids)]), *more]
         held += [] if wanted.deleted else [_RUNS.c.lifecycle_stage == "active"]
         held += [_RUNS.c.status == wanted.status] if wanted.status else []

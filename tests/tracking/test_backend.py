@@ -128,6 +128,7 @@ WANTED: dict[str, tuple[Wanted, list[str]]] = {
     "two tags": (Wanted(tags={"kind": "job", "text": "x 'y'"}), ["c"]),
     "status": (Wanted(status="RUNNING"), ["b", "c"]),
     "name": (Wanted(name="b"), ["b"]),
+    "half a character": (Wanted(name="a\ud800"), []),
     "name and tag": (Wanted(name="b", tags={"kind": "job"}), []),
     "deleted, too": (Wanted(tags={"kind": "job"}, deleted=True), ["a", "c", "gone"]),
     "no ids": (Wanted(run_ids=[]), []),
