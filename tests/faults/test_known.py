@@ -32,7 +32,7 @@ def _killed_and_given_again(studies, *labels: str):
 
 
 def test_a_record_that_was_sent_in_part_has_no_point_twice(studies):
-    folder = _killed_and_given_again(studies, "sql INSERT INTO latest_metrics", "sql COMMIT", "sql BEGIN")
+    folder = _killed_and_given_again(studies, "sql INSERT INTO latest_metrics", "sql INSERT INTO tags", "sql COMMIT")
     assert oracle.differences(oracle.table(folder), studies.undisturbed(QUICK)[1]) == []
 
 
@@ -41,7 +41,7 @@ def test_no_temporary_file_outlives_the_next_command(studies):
 
 
 def test_no_temporary_file_stays_among_artifacts(studies):
-    assert oracle.temporary_files(_killed_and_given_again(studies, "os.rename mlartifacts")) == []
+    assert oracle.temporary_files(_killed_and_given_again(studies, "os.link multirun")) == []
 
 
 @pytest.mark.parametrize("role", ["worker1", "worker4"])
