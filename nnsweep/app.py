@@ -41,8 +41,6 @@ if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall
     from nnsweep.tracking.record import RunRecord
     from nnsweep.tracking.store import Store
 
-MOST_PICTURES = 20
-"""The largest sweep whose every run gets a picture, unless the configuration says otherwise."""
 FAILED_JOBS = 3
 TERMINAL = Telling()
 
@@ -102,7 +100,7 @@ def job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     store = _store(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
     unwanted = wish.watch(grid.sweep_folder(settings))
     with interruption.awaited():
-        drawing = _drawing(checked, place.n_jobs)
+        drawing = _drawing(checked)
         (record,) = work.run([(checked, place)], store, drawing, stopped=lambda: interruption.asked() or unwanted())
     return record
 
@@ -153,7 +151,7 @@ def _trained(tasks: Sequence["Task"]) -> list["RunRecord"]:
     with interruption.awaited():
         store = _store(Path.cwd(), job.tracking, place.experiment_id)
         pairs = [(task.job, task.place) for task in tasks]
-        drawing = _drawing(job, place.n_jobs)
+        drawing = _drawing(job)
         return work.run(pairs, store, drawing, stopped=lambda: workers.stopped() or interruption.asked())
 
 
@@ -167,9 +165,8 @@ def _store(folder: Path, tracking: "Tracking", experiment_id: str) -> "Store":
     return ready(uri, tracking.experiment, tracking.artifact_root)
 
 
-def _drawing(job: "Job", n_jobs: int) -> "Draw | None":
-    wanted = job.tracking.pictures
-    return _draw if wanted or (wanted is None and n_jobs <= MOST_PICTURES) else None
+def _drawing(job: "Job") -> "Draw | None":
+    return _draw if job.tracking.pictures else None
 
 
 def _draw(history: "pd.DataFrame", title: str, folder: Path) -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
@@ -121,7 +121,7 @@ def tasks(
     found: list[Task] = []
     wrong = dict.fromkeys(known)
     folders: set[str] = set()
-    about = _About(varying(grid), len(grid))
+    differing = varying(grid)
     with _rarely_collected():
         for number, overrides in enumerate(grid, start=first):
             try:
@@ -129,7 +129,8 @@ def tasks(
                 sweep, folder = _folders(config, number)
                 wrong |= dict.fromkeys(folder_names.problems(config.hydra, sweep, folder, folders))
                 wrong |= dict.fromkeys(folder_names.secrets(config))
-                found.append(_task(config, tuple(overrides), Path(os.path.abspath(os.path.join(sweep, folder))), about))
+                place = Path(os.path.abspath(os.path.join(sweep, folder)))
+                found.append(_task(config, tuple(overrides), place, differing))
             except ConfigError as error:
                 wrong |= dict.fromkeys(error.problems)
             except (HydraException, OmegaConfBaseException) as error:
@@ -163,13 +164,13 @@ def _rarely_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _task(config: DictConfig, overrides: tuple[str, ...], folder: Path, about: "_About") -> Task:
+def _task(config: DictConfig, overrides: tuple[str, ...], folder: Path, differing: Sequence[str]) -> Task:
     job = checked(config)
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.runtime.output_dir = str(folder)
     return Task(
         job=job,
-        place=_place(job, cast(HydraConf, config.hydra), about),
+        place=_place(job, cast(HydraConf, config.hydra), differing),
         overrides=overrides,
         configuration=configuration(config),
         output_subdir=config.hydra.output_subdir,
@@ -225,20 +226,12 @@ def write_plan(folder: Path, tasks: Sequence[Task], owner: Owner) -> None:
     place = tasks[0].place
     plan = {
         "varying": place.varying,
-        "n_jobs": place.n_jobs,
         "experiment_id": place.experiment_id,
         "owner": owner.tag(),
         "jobs": jobs,
     }
     with whole_file(folder / PLAN) as file:
         file.write(json.dumps(plan).encode())
-
-
-class _About(NamedTuple):
-    """What a job must know of its sweep."""
-
-    varying: Sequence[str]
-    n_jobs: int
 
 
 def place(job: Job, hydra: HydraConf) -> Place:
@@ -253,12 +246,12 @@ def place(job: Job, hydra: HydraConf) -> Place:
     """
     plan = sweep_folder(hydra) / PLAN
     if not plan.exists():
-        return _place(job, hydra, _About([], 1))
+        return _place(job, hydra, ())
     about = json.loads(plan.read_text(encoding="utf-8"))
     launched = about["jobs"][_number(hydra)]
     checkpoint = launched["checkpoint"] and Path(launched["checkpoint"])
     return replace(
-        _place(job, hydra, _About(about["varying"], about["n_jobs"])),
+        _place(job, hydra, about["varying"]),
         number=launched["number"],
         attempt=launched["attempt"],
         checkpoint=checkpoint,
@@ -295,7 +288,7 @@ def alone(config: DictConfig, hydra: HydraConf) -> Task:
     """
     job = located(checked(config), Path(hydra.runtime.cwd))
     uri = resolved_uri(job.tracking.uri, Path(hydra.runtime.cwd))
-    place = _place(job, hydra, _About([], 1))
+    place = _place(job, hydra, ())
     return Task(
         job=job.model_copy(update={"tracking": job.tracking.model_copy(update={"uri": uri})}),
         place=replace(place, sweep=place.folder.name),
@@ -339,17 +332,16 @@ def _number(hydra: HydraConf) -> int:
     return 0 if OmegaConf.is_missing(hydra.job, "num") else int(hydra.job.num)
 
 
-def _place(job: Job, hydra: HydraConf, about: _About) -> Place:
+def _place(job: Job, hydra: HydraConf, varying: Sequence[str]) -> Place:
     overrides = [str(override) for override in hydra.overrides.task]
     chosen = choices(hydra.runtime.choices, overrides)
     return Place(
         folder=Path(hydra.runtime.output_dir),
         sweep=sweep_folder(hydra).name,
         number=_number(hydra),
-        name=run_name(job, chosen, overrides, about.varying),
+        name=run_name(job, chosen, overrides, varying),
         chosen=chosen,
-        varying=about.varying,
-        n_jobs=about.n_jobs,
+        varying=varying,
     )
 
 

@@ -23,8 +23,6 @@ class Place:
         The names of its choices.
     varying : sequence of str
         The settings that differ between the jobs of the sweep.
-    n_jobs : int
-        How many jobs the sweep has.
     attempt : int
         How many runs with the same key there are with this one.
     checkpoint : Path or None
@@ -41,7 +39,6 @@ class Place:
     name: str
     chosen: Mapping[str, str]
     varying: Sequence[str] = ()
-    n_jobs: int = 1
     attempt: int = 1
     checkpoint: Path | None = None
     key: str = ""
