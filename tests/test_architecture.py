@@ -79,6 +79,42 @@ def test_heavy_libraries_are_imported_late(module, absent):
     assert told.stdout.split() == []
 
 
+SLOW = ("mlflow", "sklearn", "scipy.stats", "pandas", "pyarrow", "matplotlib")
+_SWEEP = """
+import sys
+from nnsweep.app import main
+from nnsweep.sweep import work
+
+before, trained = [], work.train
+
+def look(*given, **named):
+    before.extend([] if before else sys.modules)
+    return trained(*given, **named)
+
+work.train = look
+code = main(sys.argv[1:])
+print("MODULES", *(before or sys.modules))
+print("AFTER", *sys.modules)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("words", [["dry_run=true"], ["rerun=all"]], ids=["planned", "trained"])
+def test_nothing_slow_is_imported_before_the_first_network_trains(words, study, ready_store_file):
+    """A store and cached data are there; what is slow is imported by the step that needs it, and mlflow by none."""
+    for command in ([], words):
+        told = subprocess.run(
+            [sys.executable, "-c", _SWEEP, "-m", "arch=linear,shallow", "trainer.epochs=2", *command],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    before, after = (line.split()[1:] for line in told.stdout.splitlines() if line.startswith(("MODULES", "AFTER")))
+    assert len(before) > 500
+    assert [name for name in SLOW if name in before] == []
+    assert [name for name in ("mlflow", "sklearn") if name in after] == []
+
+
 def is_text_without_encoding(call: ast.Call) -> bool:
     """Tell whether a call opens a text file without naming its encoding; archives have an `open` of their own."""
     is_method = isinstance(call.func, ast.Attribute)

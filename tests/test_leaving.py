@@ -15,6 +15,7 @@ from nnsweep.data.preparation import fitted
 from nnsweep.errors import DataError
 from nnsweep.model.predictor import FORMAT, Model, predictions, read
 from nnsweep.results.formats import SUFFIXES
+from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.model import logged
 from nnsweep.tracking.reading import correct, job_runs
@@ -306,7 +307,7 @@ def test_a_model_that_cannot_be_made_is_a_warning_and_is_made_later(nnsweep, stu
         raise OSError(28, "No space left on device", "model")
 
     with monkeypatch.context() as patch:
-        patch.setattr(client(store_uri(study)), "log_model_artifacts", full)
+        patch.setattr(backend(store_uri(study)), "log_model_artifacts", full)
         said = nnsweep(*QUICK, "sweep.workers=1")
     assert said.code == 0
     (folder,) = (study / "multirun").iterdir()

@@ -9,12 +9,14 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import erfcx, expit, ndtr
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 """The version of the file's layout; a reader refuses a later one."""
@@ -114,7 +116,7 @@ def probabilities(model: Model, X: Any) -> NDArray[np.float64]:
     return shares
 
 
-def predictions(model: Model, frame: pd.DataFrame, features: Callable[..., Any]) -> pd.DataFrame:
+def predictions(model: Model, frame: "pd.DataFrame", features: Callable[..., Any]) -> "pd.DataFrame":
     """Predict the rows of a table.
 
     Parameters
@@ -137,6 +139,8 @@ def predictions(model: Model, frame: pd.DataFrame, features: Callable[..., Any])
         If a column is absent, a cell is none of its kind, or a row lies so far from all training that the network
         has no finite number for it.
     """
+    import pandas as pd
+
     shares = probabilities(model, features(frame, model.about["preparation"], model.preparation))
     if len(beyond := np.flatnonzero(~np.isfinite(shares).all(axis=1))):
         more = f", and {len(beyond) - 1} more rows" if len(beyond) > 1 else ""
