@@ -215,7 +215,8 @@ def failures_in_words(found: Sequence[Configuration], metric: str) -> list[str]:
     left = n_failed - n_stand
     if not n_stand:
         return [f"{of}: the means are of the others"]
-    return [f"{of}: {n_stand:,} count as guessing (chance_accuracy)" + f", {left:,} not at all" * (left > 0)]
+    counts = "counts" if n_stand == 1 else "count"
+    return [f"{of}: {n_stand:,} {counts} as guessing (chance_accuracy)" + f", {left:,} not at all" * (left > 0)]
 
 
 def _count(n: int, noun: str) -> str:

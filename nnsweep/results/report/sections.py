@@ -67,7 +67,7 @@ def failures(study: Study) -> Section | None:
     frame = frame.assign(reason=reasons)
     table = Table(
         name="failures",
-        caption=f"The {count(len(lost), 'run')} without a result.",
+        caption=f"The {'run' if len(lost) == 1 else count(len(lost), 'run')} without a result.",
         frame=frame,
         columns=tuple(Column(name, _reason(name), name) for name in columns),
     )
