@@ -95,10 +95,13 @@ def refusal(address: str, ask: Callable[..., object]) -> tuple[str, float]:
     return problem, time.monotonic() - begin
 
 
-def test_what_is_no_tracking_server_is_told_in_one_line_within_ten_seconds(start, nobody: str):
+def test_what_is_no_tracking_server_is_told_in_one_line_within_ten_seconds(start, nobody: str, monkeypatch):
+    most = 10.5 - server.ANSWER_SECONDS  # what all else may take
+    assert most > 1
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 2.0)
     addresses = [one.replace("://", "://me:secret@") for one in (nobody, *map(start, ANSWERS))]
     tasks = [(address, ask) for address in addresses for ask in (ready, existing, if_there)]
-    with ThreadPoolExecutor(len(tasks)) as pool:
+    with ThreadPoolExecutor(6) as pool:
         told = list(pool.map(lambda task: refusal(*task), tasks))
     for (address, _), (problem, seconds) in zip(tasks, told, strict=True):
         assert address.replace("me:secret", "***") in problem
@@ -106,7 +109,7 @@ def test_what_is_no_tracking_server_is_told_in_one_line_within_ten_seconds(start
         assert "tracking.uri" in problem
         assert len(problem.splitlines()) == 1
         assert len(problem) < 600
-        assert seconds < 10.5
+        assert seconds < 2 + most
 
 
 def test_a_hanging_server_is_given_up(start, monkeypatch: pytest.MonkeyPatch):
