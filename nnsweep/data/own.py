@@ -74,7 +74,7 @@ def of_table(
         labels, found = _divided(rows, how)
         train = rows.frame.iloc[found.train]
         X, preparation = fitted(train, rows.kinds, missing=missing, standardize=standardize, text=text)
-    preparation = preparation.told_how(rows.written, rows.marks)
+    preparation = preparation.told_how({}, ())  # these rows have been read: no text in them stands for a missing value
     with _about(rows.source):
         rows = replace(rows, told=[*rows.told, *_unseen(rows.frame, found, preparation)])
     features = {
@@ -82,6 +82,7 @@ def of_table(
     }
     for part, its in found.parts.items():
         _refuse_overflow(features[part], its, rows)
+    preparation = preparation.told_how(rows.written, rows.marks)  # others are read by it as they are written
     return _made(name, rows, (labels, found, how), features=features, preparation=preparation)
 
 

@@ -221,6 +221,23 @@ def test_the_same_content_elsewhere_is_not_prepared_again(cats, made, tmp_path, 
         made(**ROLES, split_seed=1)
 
 
+@pytest.mark.parametrize("missing", ["drop", None])
+def test_a_mark_that_is_a_value_may_be_in_the_test_part_alone(missing, tmp_path):
+    """In typed files `?` is a value; one that the training part lacks is unseen, and no gap."""
+    table = pd.DataFrame({"colour": ["red", "blue", "grey", "red"] * 10, "y": ["a", "a", "b", "b"] * 10})
+    table.loc[[3, 17], "colour"] = "?"
+    table["part"] = "train"
+    table.loc[[0, 2, 3, 17], "part"] = "test"
+    table.to_parquet(tmp_path / "cats.parquet")
+    asked = {"path": str(tmp_path / "cats.parquet"), "target": "y", "split": "part", "missing": missing}
+    data = load("table", val_fraction=0.0, **asked)
+    assert [column["categories"] for column in data.preparation.values["columns"] if "categories" in column] == [
+        ["blue", "grey", "red"]
+    ]
+    assert data.test.X.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0], [0, 0, 0]]
+    assert any("'?'" in line for line in data.told)
+
+
 def test_a_file_that_changes_while_it_is_read_is_never_kept_under_the_digest_that_it_had(
     cats, made, tmp_path, monkeypatch
 ):
