@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from nnsweep.messages import visible
 from nnsweep.sweep.folder import RECORD, read_record
+from nnsweep.watching import watching
 
 LINE_SECONDS = 2.0
 """The shortest time between two lines."""
@@ -38,15 +40,9 @@ def progress(folder: Path, n_jobs: int, shown: str | None = "bar") -> Iterator[N
     if shown is None or (shown == "bar" and not console.is_terminal):
         yield
         return
-    with _bar(console, n_jobs) if shown == "bar" else nullcontext(_line(n_jobs)) as tell:
-        stop = threading.Event()
-        watcher = threading.Thread(target=_watch, args=(folder, tell, stop), daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            watcher.join()
+    showing = _bar(console, n_jobs) if shown == "bar" else nullcontext(_line(n_jobs))
+    with showing as tell, watching(partial(_watch, folder, tell)):
+        yield
 
 
 _Tell = Callable[[int, str, bool], None]

@@ -5,6 +5,7 @@ own process watches for it, and says in a line that the store is away, and in an
 """
 
 import contextlib
+import functools
 import shutil
 import sys
 import threading
@@ -18,6 +19,7 @@ from nnsweep.sweep.place import Place
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.causes import is_full
 from nnsweep.tracking.client import heard
+from nnsweep.watching import watching
 
 MARK = ".away"
 LOOKS_EVERY = 0.3
@@ -102,14 +104,11 @@ class Told:
 @contextlib.contextmanager
 def told(sweep: Path, uri: str) -> Iterator[Told]:
     """Tell the user, during the block, when a sweep's store goes and comes."""
-    telling, stop = Told(sweep, uri), threading.Event()
-    watcher = threading.Thread(target=_watch, args=(telling, stop), daemon=True)
-    watcher.start()
+    telling = Told(sweep, uri)
     try:
-        yield telling
+        with watching(functools.partial(_watch, telling)):
+            yield telling
     finally:
-        stop.set()
-        watcher.join()
         telling.look()
         note(sweep, is_away=False)
 
