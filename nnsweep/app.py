@@ -74,6 +74,7 @@ _register("nnsweep_commands", _commands_told, replace=True)
 # and announces in every process, here and in the workers, that 1.4 will not
 warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that is not there: `_problems` tells it
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
+warnings.filterwarnings("ignore", ".*joblib will operate in serial mode")  # without /dev/shm, which nothing here needs
 
 
 def job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":

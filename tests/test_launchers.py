@@ -52,7 +52,7 @@ def test_a_launcher_that_is_not_installed_is_told_with_the_extra_that_brings_it(
 
 
 def test_workers_are_as_many_as_there_are_physical_cores(nnsweep, monkeypatch):
-    monkeypatch.setattr("joblib.cpu_count", lambda only_physical_cores: 7 if only_physical_cores else 14)
+    monkeypatch.setattr("joblib.externals.loky.cpu_count", lambda only_physical_cores: 7 if only_physical_cores else 14)
     for launcher, key in {"joblib": "n_jobs", "ray": "num_cpus"}.items():
         said = nnsweep(f"hydra/launcher={launcher}", "--cfg", "hydra", "--resolve", "-p", "hydra.launcher")
         assert f"{key}: 7\n" in said.out, said

@@ -30,7 +30,7 @@ PATIENCE = 5.0
 """Seconds that a worker without work has to end."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _READ = 2000  # characters of a message
-_stop: Any = None  # of this process, if it is a worker: not 0 when it shall stop
+_stopped = False  # whether this process is a worker that shall stop
 
 
 class WorkerDied(Exception):
@@ -43,7 +43,7 @@ class WorkFailed(Exception):
 
 def physical_cores() -> int:
     """Count the cores that this process may use: two threads of one core train no faster than one."""
-    from joblib import cpu_count
+    from joblib.externals.loky import cpu_count  # joblib's own counts one where there is no /dev/shm
 
     return int(cpu_count(only_physical_cores=True))
 
@@ -107,7 +107,7 @@ def _as_workers_need_it() -> Iterator[None]:
 
 def stopped() -> bool:
     """Tell a worker whether it shall stop; elsewhere never."""
-    return _stop is not None and bool(_stop.value)
+    return _stopped
 
 
 def done(work: Callable[[Any], Any], pieces: Sequence[Any], n_workers: int) -> Generator[Result, None, None]:
@@ -233,7 +233,7 @@ class _Pool:
     def __init__(self, work: Callable[[Any], Any], n_workers: int) -> None:
         self._work, self._n_workers = work, n_workers
         self._context: Any = _context()
-        self._stop = self._context.RawValue("b", 0)
+        self._heeded, self._stop = self._context.Pipe(duplex=False)
         self._all: list[_Worker] = []  # an interruption may come anywhere: they are noted before they are started
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, int] = {}
@@ -256,7 +256,7 @@ class _Pool:
                 yield number, answer
 
     def _started(self) -> _Worker:
-        worker = _Worker(self._context, self._work, self._stop)
+        worker = _Worker(self._context, self._work, self._heeded)
         self._all.append(worker)
         worker.start()
         return worker
@@ -268,7 +268,7 @@ class _Pool:
 
     def stop(self) -> None:
         """Let all workers come to an end of their own; a second interruption ends them at once."""
-        self._stop.value = 1
+        self._stop.send_bytes(b"stop")
         try:
             while self._busy:
                 for worker in self._ready():
@@ -287,21 +287,21 @@ class _Pool:
                     worker.process.join(max(0.0, end - time.monotonic()))
         finally:
             self._kill()
+            self._stop.close()
+            self._heeded.close()
 
     def _kill(self) -> None:
         for worker in self._all:
             worker.kill()
 
 
-def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Any, environment: Mapping[str, str]) -> None:
+def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Connection, environment: Mapping[str, str]) -> None:
     """Be a worker."""
-    global _stop
-    _stop = stop
     _take_over(environment)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_heed, args=(parent, stop), daemon=True).start()
     try:
         with streams.lasting():
             while True:
@@ -316,7 +316,11 @@ def _take_over(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
 
 
-def _end_with(parent: Any) -> None:
+def _heed(parent: Any, stop: Connection) -> None:
+    """Stop when there is something in a pipe, and end with the parent."""
+    global _stopped
+    wait([parent.sentinel, stop])
+    _stopped = True
     parent.join()
     os._exit(1)
 
