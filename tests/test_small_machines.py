@@ -14,6 +14,28 @@ import pytest
 from tests.outside import statuses
 
 SWEEP = ("-m", "nnsweep", "-m", "data=iris", "seed=range(0,16)", "trainer.epochs=4", "tracking.pictures=false")
+PIECES = """
+import sys
+from pieces import answer
+from nnsweep.sweep import workers
+
+if __name__ == "__main__":
+    if sys.argv[1] == "warm":
+        workers.warm_up(["pieces"])
+    for number, result in workers.done(answer, [("sleep", 0.3)] * 12, 8):
+        print(number, result, flush=True)
+"""
+CALL = """
+import os, resource
+from multiprocessing import forkserver
+from nnsweep.sweep import workers
+
+if __name__ == "__main__":
+    workers.warm_up(["pieces"])
+    server = forkserver._forkserver._forkserver_pid
+    resource.prlimit(server, resource.RLIMIT_NPROC, (4, 4))  # this process, the tracker, the server and one more
+    print(workers.call(os.getpid) == os.getpid())
+"""
 SHM = {
     "read-only": "mount -t tmpfs -o ro tmpfs /dev/shm",
     "absent": "mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9",
@@ -65,6 +87,14 @@ def mounted(what: str) -> list[str]:
     return ["unshare", "-m", "sh", "-c", f'{what} && exec "$@"', "sh"]
 
 
+def limited(most: int, study: Path) -> list[str]:
+    """Let the user whose a study is have so many processes: root may always have more."""
+    user = study.stat().st_uid
+    who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    read = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]  # Python itself may be root's own
+    return [*who, *read, "prlimit", f"--nproc={most}"]
+
+
 @pytest.mark.parametrize("shm", SHM)
 def test_a_sweep_needs_no_shared_memory(shm, run, study):
     said = run(mounted(SHM[shm]), *SWEEP, "sweep.workers=2")
@@ -78,3 +108,45 @@ def test_cores_are_counted_without_shared_memory(shm, run):
     counted = [run(command, "-c", code) for command in (["env"], mounted(SHM[shm]))]
     assert [said.stderr for said in counted] == ["", ""]
     assert counted[0].stdout == counted[1].stdout
+
+
+@pytest.mark.parametrize("most", [30, 22, 14])
+def test_a_sweep_goes_on_with_the_workers_that_there_are(most, run, study):
+    said = run(limited(most, study), *SWEEP, "sweep.workers=16")
+    assert said.returncode == 0, said.stderr
+    assert said.stderr.count("\n") == 1, said.stderr
+    (line,) = said.stderr.splitlines()
+    n_workers = int(line.partition("goes on with ")[2].partition(" ")[0])
+    assert (most - 10) // 3 <= n_workers < 16
+    assert line.startswith("nnsweep: warning: no more processes can be started (ulimit -u, or a container's limit)")
+    assert f": the work goes on with {n_workers} of 16 workers; " in line
+    assert line.endswith(f"allow more processes, or set sweep.workers={n_workers}")
+    assert statuses(study / "mlflow.db") == ["FINISHED"] * 16
+
+
+@pytest.mark.parametrize("most", [1, 2, 4, 9])
+def test_a_sweep_goes_on_without_any_worker(most, run, study):
+    said = run(limited(most, study), *SWEEP, "sweep.workers=2")
+    assert said.returncode == 0, said.stderr
+    line, *more = sorted(said.stderr.splitlines(), key=lambda line: not line.startswith("nnsweep:"))
+    assert not any(other.startswith("nnsweep:") for other in more)
+    assert not (most > 2 and more)  # with fewer, libraries complain that they cannot have threads of their own
+    assert ": the work goes on with 1 of 2 workers; " in line
+    assert statuses(study / "mlflow.db") == ["FINISHED"] * 16
+
+
+@pytest.mark.parametrize("start", ["warm", "cold"])
+@pytest.mark.parametrize("most", [1, 3, 8, 12])
+def test_work_goes_on_whoever_has_it_done(most, start, run, study):
+    (study / "script.py").write_text(PIECES)
+    said = run(limited(most, study), "script.py", start)
+    assert said.returncode == 0, said.stderr
+    assert sorted(map(int, (line.split()[0] for line in said.stdout.splitlines()))) == [*range(12)]
+    assert "nnsweep: warning: no more processes can be started" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_worker_that_cannot_have_its_thread_leaves_its_work_to_others(run, study):
+    (study / "script.py").write_text(CALL)
+    said = run(limited(20, study), "script.py")
+    assert (said.returncode, said.stdout, said.stderr) == (0, "True\n", "")

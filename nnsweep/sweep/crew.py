@@ -51,7 +51,7 @@ class Crew:
         """Decide how many there are, and let them start."""
         sweep, cores = tasks[0].job.sweep, workers.physical_cores()
         much = sum(task.job.trainer.settings()["epochs"] for task in tasks) > LITTLE_EPOCHS
-        self.n_workers = min(len(tasks), sweep.workers or (cores if much else 1))
+        self.n_workers = workers.affordable(min(len(tasks), sweep.workers or (cores if much else 1)))
         if self.n_workers > 1:
             uri = resolved_uri(tasks[0].job.tracking.uri, Path.cwd())
             workers.warm_up(["nnsweep.preloaded", *(["nnsweep.tracking.preloaded"] if needs_mlflow(uri) else [])])

@@ -40,14 +40,15 @@ def launch(application: Application, grid: Sequence[Sequence[str]], first: int, 
     n_workers : int
         How many jobs may run at once.
     """
-    if min(n_workers, len(grid)) <= 1:
+    n_workers = workers.affordable(min(n_workers, len(grid)))
+    if n_workers <= 1:
         basic = BasicLauncher()
         basic.setup(**vars(application))
         return [*basic.launch(grid, first)]
     workers.warm_up([__name__])
     state = cloudpickle.dumps((Singleton.get_state(), application))
     pieces = [(state, first + number, [*overrides]) for number, overrides in enumerate(grid)]
-    returns = dict(workers.done(_run_one, pieces, min(n_workers, len(grid))))
+    returns = dict(workers.done(_run_one, pieces, n_workers))
     return [loaded(returns[number], overrides) for number, overrides in enumerate(grid)]
 
 

@@ -3,7 +3,8 @@
 They are forked from a server process that has imported what they need and has no threads, so that no lock of
 a BLAS library is ever copied; each uses one BLAS thread. They leave Ctrl-C, and the signals that end a program, to
 their parent, which asks them to stop, and end when it is gone. Each has a pipe of its own and shares no lock with
-others, so that one that is killed costs its own piece of work and nothing else.
+others, so that one that is killed costs its own piece of work and nothing else. Where the system lets the user have
+few processes there are fewer of them, or none: then the work is done here.
 """
 
 import multiprocessing
@@ -23,6 +24,7 @@ from typing import Any, TypeAlias
 
 from nnsweep import streams
 from nnsweep.interruption import SIGNALS, postponed
+from nnsweep.messages import warn
 from nnsweep.scratch import keep_workers_files
 
 Result: TypeAlias = tuple[int, Any]
@@ -30,11 +32,18 @@ PATIENCE = 5.0
 """Seconds that a worker without work has to end."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _READ = 2000  # characters of a message
+_TASKS = 3  # that the system counts for a worker: its process, the thread that heeds its parent, and one of pyarrow's
+_BESIDES = 6  # server and resource tracker, two threads that watch a sweep, a program that is asked, and one to spare
+_SMALL_STACK = 64 * 1024  # bytes
 _stopped = False  # whether this process is a worker that shall stop
 
 
 class WorkerDied(Exception):
     """A worker ended before its work did: killed, out of memory, or crashed."""
+
+
+class _NoRoom:
+    """A worker's answer if it cannot have its thread: it has not begun."""
 
 
 class WorkFailed(Exception):
@@ -48,15 +57,60 @@ def physical_cores() -> int:
     return int(cpu_count(only_physical_cores=True))
 
 
+def affordable(n_workers: int) -> int:
+    """Tell how many of some workers the system lets this user have, but for one that is this process itself.
+
+    If they are fewer than are wanted, the user is warned.
+    """
+    return max(1, _n_affordable(n_workers, _BESIDES)) if n_workers > 1 else n_workers
+
+
+def _n_affordable(wanted: int, besides: int) -> int:
+    there = max(0, _n_startable(_TASKS * wanted + besides) - besides) // _TASKS
+    _tell_if_fewer(there, wanted)
+    return there
+
+
+def _n_startable(wanted: int) -> int:
+    """Start so many threads, which the system counts as it counts processes, and let them end; tell how many began."""
+    over = threading.Event()
+    threads: list[threading.Thread] = []
+    before = threading.stack_size(_SMALL_STACK)
+    try:
+        for _ in range(wanted):
+            thread = threading.Thread(target=over.wait, daemon=True)
+            thread.start()
+            threads.append(thread)
+    except RuntimeError:  # no more can be started
+        pass
+    finally:
+        threading.stack_size(before)
+        over.set()
+        for thread in threads:
+            thread.join()
+    return len(threads)
+
+
+def _tell_if_fewer(there: int, wanted: int) -> None:
+    left = max(1, there)  # this process
+    if left < wanted:
+        limit = "no more processes can be started (ulimit -u, or a container's limit)"
+        way_out = f"allow more processes, or set sweep.workers={left}"
+        warn(f"{limit}: the work goes on with {left} of {wanted} workers; {way_out}")
+
+
 def warm_up(modules: Sequence[str]) -> None:
     """Start the server that workers are forked from; it imports the modules while this process goes on."""
-    context = _context()
-    if context.get_start_method() != "forkserver":
+    _context().set_forkserver_preload([*modules])
+    _ensure_server()
+
+
+def _ensure_server() -> None:
+    if _context().get_start_method() != "forkserver":
         return
     from multiprocessing import forkserver
 
-    context.set_forkserver_preload([*modules])
-    with postponed(), _as_workers_need_it():
+    with suppress(BlockingIOError), postponed(), _as_workers_need_it():  # that none can be had shows with the workers
         forkserver.ensure_running()
 
 
@@ -120,7 +174,7 @@ def done(work: Callable[[Any], Any], pieces: Sequence[Any], n_workers: int) -> G
     pieces : sequence
         What to do.
     n_workers : int
-        How many processes.
+        How many processes, at most.
 
     Yields
     ------
@@ -231,7 +285,8 @@ class _Pool:
     """Some workers, and which piece of work each of them is at."""
 
     def __init__(self, work: Callable[[Any], Any], n_workers: int) -> None:
-        self._work, self._n_workers = work, n_workers
+        _ensure_server()
+        self._work, self._n_workers = work, _n_affordable(n_workers, besides=1)
         self._context: Any = _context()
         self._heeded, self._stop = self._context.Pipe(duplex=False)
         self._all: list[_Worker] = []  # an interruption may come anywhere: they are noted before they are started
@@ -239,27 +294,46 @@ class _Pool:
         self._busy: dict[_Worker, int] = {}
 
     def done(self, pieces: Sequence[Any]) -> Iterator[Result]:
-        """Do all pieces."""
+        """Do all pieces; here, if there can be no worker."""
         waiting = deque(enumerate(pieces))
         while waiting or self._busy:
-            while waiting and len(self._busy) < self._n_workers:
+            while waiting and len(self._busy) < self._n_workers and (free := self._free()):
                 number, piece = waiting.popleft()
-                worker = self._idle.pop() if self._idle else self._started()
-                worker.give(piece)
-                self._busy[worker] = number
+                free.give(piece)
+                self._busy[free] = number
+            if not self._busy:
+                number, piece = waiting.popleft()
+                yield number, _tried(self._work, piece)
+                continue
             for worker in self._ready():
                 number, answer = self._busy.pop(worker), worker.answer()
                 if isinstance(answer, KeyboardInterrupt):
                     raise answer
+                if isinstance(answer, _NoRoom):
+                    waiting.appendleft((number, pieces[number]))
+                    self._be_fewer()
+                    continue
                 if not isinstance(answer, WorkerDied):
                     self._idle.append(worker)
                 yield number, answer
 
-    def _started(self) -> _Worker:
+    def _free(self) -> _Worker | None:
+        """Give a worker without work; None if there can be no more than there are."""
+        if self._idle:
+            return self._idle.pop()
         worker = _Worker(self._context, self._work, self._heeded)
         self._all.append(worker)
-        worker.start()
+        try:
+            worker.start()
+        except (EOFError, ConnectionError, BlockingIOError):
+            self._be_fewer()
+            return None
         return worker
+
+    def _be_fewer(self) -> None:
+        there = len(self._busy) + len(self._idle)
+        _tell_if_fewer(there, self._n_workers)
+        self._n_workers = there
 
     def _ready(self) -> list[_Worker]:
         """Wait until some workers have an answer, or have died."""
@@ -301,7 +375,12 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Connection, envir
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
-    threading.Thread(target=_heed, args=(parent, stop), daemon=True).start()
+    try:
+        threading.Thread(target=_heed, args=(parent, stop), daemon=True).start()
+    except RuntimeError:  # the system lets this user have no more
+        with suppress(ConnectionError):
+            pipe.send(_NoRoom())
+        return
     try:
         with streams.lasting():
             while True:
