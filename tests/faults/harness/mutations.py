@@ -163,8 +163,8 @@ PLANTED = [
     Planted(
         "workers outlive their parent",
         "sweep/workers.py",
-        "    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()\n",
-        "",
+        "        threading.Thread(target=_heed, args=(parent, stop), daemon=True).start()\n",
+        "        pass\n",
         "tests/sweep/test_workers.py",
     ),
     Planted(
