@@ -72,8 +72,8 @@ def quoted(argument: str) -> str:
 
     Examples
     --------
-    >>> print(quoted("data.path=cats.csv"), quoted("data.path=my cats.csv"), quoted("a\nb"))
-    data.path=cats.csv 'data.path=my cats.csv' $'a\012b'
+    >>> print(quoted("data.path=cats.csv"), quoted("data.path=my cats.csv"), quoted("a\nb"), quoted("\udcff"))
+    data.path=cats.csv 'data.path=my cats.csv' $'a\012b' $'\377'
     """
     if _PLAIN.fullmatch(argument):
         return argument
@@ -91,5 +91,8 @@ def _hydra_text(value: str) -> str:
 def _escaped(char: str) -> str:
     if char in "\\'":
         return f"\\{char}"
-    # bytes in octal: an escape of three digits never swallows what follows it
-    return char if char.isprintable() else "".join(f"\\{byte:03o}" for byte in char.encode())
+    if char.isprintable():
+        return char
+    # half a character is a byte that was no UTF-8, as Python reads arguments
+    content = char.encode(errors="surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass")
+    return "".join(f"\\{byte:03o}" for byte in content)  # three digits never swallow what follows them
