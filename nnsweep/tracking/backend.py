@@ -121,6 +121,9 @@ class Backend(Protocol):
     def create_experiment(self, name: str, artifact_location: str | None) -> str:
         """Make an experiment, which may be there already; give its id."""
 
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Give an experiment a tag, or the tag another value."""
+
     def create_run(self, experiment_id: str, *, tags: Mapping[str, str], run_name: str) -> Run:
         """Start a run."""
 
@@ -238,6 +241,10 @@ class ClientBackend:
             if found is None:
                 raise
             return str(found.experiment_id)
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Give an experiment a tag, or the tag another value."""
+        self._client.set_experiment_tag(experiment_id, key, value)
 
     def create_run(self, experiment_id: str, *, tags: Mapping[str, str], run_name: str) -> Run:
         """Start a run."""

@@ -39,6 +39,7 @@ _EXPERIMENTS = _table(
     "creation_time",
     "last_update_time",
 )
+_EXPERIMENT_TAGS = _table("experiment_tags", "key", "value", "experiment_id")
 _RUNS = _table(
     "runs",
     "run_uuid",
@@ -172,11 +173,23 @@ class RowBackend:
         assert found is not None
         return found.experiment_id
 
-    def create_run(self, experiment_id: str, *, tags: Mapping[str, str], run_name: str) -> Run:
-        """Start a run."""
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Give an experiment a tag, or the tag another value."""
+        self._require_active_experiment(experiment_id)
+        new_row = insert(_EXPERIMENT_TAGS).values(key=key, value=value, experiment_id=int(experiment_id))
+        changed = {"value": new_row.excluded["value"]}
+        with self._engine.begin() as connection:
+            connection.execute(new_row.on_conflict_do_update(index_elements=["key", "experiment_id"], set_=changed))
+
+    def _require_active_experiment(self, experiment_id: str) -> Experiment:
         experiment = self.get_experiment(experiment_id)
         if experiment.lifecycle_stage != "active":
             raise ValueError(f"The experiment {experiment_id} must be in the 'active' state")
+        return experiment
+
+    def create_run(self, experiment_id: str, *, tags: Mapping[str, str], run_name: str) -> Run:
+        """Start a run."""
+        experiment = self._require_active_experiment(experiment_id)
         run_id = uuid.uuid4().hex
         row = {
             "run_uuid": run_id,

@@ -122,6 +122,28 @@ def test_an_experiment_is_made_once_and_found_also_when_it_was_deleted(asked: Ba
         asked.create_run(first, tags={}, run_name="late")
 
 
+def test_an_experiment_takes_a_tag_and_another_value_of_it(uri: str, seen: MlflowClient):
+    found = []
+    for number, make in enumerate(MAKES.values()):
+        asked = make(uri)
+        experiment = asked.create_experiment(f"study{number}", "/somewhere")
+        before = seen.get_experiment(experiment)
+        for value in ("first", "ü 'quoted' \"twice\""):
+            asked.set_experiment_tag(experiment, "mlflow.sharedViewState.a", value)
+        asked.set_experiment_tag(experiment, "other", "x" * 5000)
+        read = seen.get_experiment(experiment)
+        found.append((read.tags, read.last_update_time == before.last_update_time))
+    assert found[0] == found[1]
+    assert found[0] == ({"mlflow.sharedViewState.a": "ü 'quoted' \"twice\"", "other": "x" * 5000}, True)
+
+
+def test_a_deleted_experiment_takes_no_tag(asked: Backend, experiment: str, seen: MlflowClient):
+    seen.delete_experiment(experiment)
+    with pytest.raises((ValueError, MlflowException), match="must be in the 'active' state"):
+        asked.set_experiment_tag(experiment, "a", "b")
+    assert seen.get_experiment(experiment).tags == {}
+
+
 WANTED: dict[str, tuple[Wanted, list[str]]] = {
     "all": (Wanted(), ["a", "b", "c"]),
     "tag": (Wanted(tags={"kind": "job"}), ["a", "c"]),

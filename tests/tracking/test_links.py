@@ -5,6 +5,7 @@ import pytest
 
 from nnsweep.tracking.links import chart_link, compare_link
 from nnsweep.tracking.store import Store
+from nnsweep.tracking.view import key_of
 
 
 def asked(link: str) -> tuple[str, str, dict[str, str]]:
@@ -19,7 +20,19 @@ def test_the_chart_link_shows_one_sweeps_jobs():
     assert (server, page) == ("http://127.0.0.1:5000", "/experiments/7/runs")
     assert query == {
         "compareRunsMode": "CHART",
+        "workflowType": "machine_learning",
         "searchFilter": "tags.`nnsweep.kind` = 'job' AND tags.`nnsweep.sweep` = '2026-01-01_10-00-00-ab'",
+    }
+
+
+def test_the_chart_link_names_the_view_and_nothing_that_would_overrule_it():
+    store = Store("sqlite:////study/mlflow.db", "study", "7")
+    _, page, query = asked(chart_link(store, "a 'b'", ["r1"], has_view=True))
+    assert page == "/experiments/7/runs"
+    assert query == {
+        "compareRunsMode": "CHART",
+        "workflowType": "machine_learning",
+        "viewStateShareKey": key_of("a 'b'"),
     }
 
 
