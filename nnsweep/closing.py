@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from nnsweep.errors import ConfigError, FullDiskError, StoreError, UserError
 from nnsweep.files import whole_file
@@ -18,15 +19,16 @@ from nnsweep.masking import masked
 from nnsweep.messages import warn
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import ranked
-from nnsweep.summary import described, n_finished, pictures_of, tables, where_in_words
+from nnsweep.summary import described, linked_ids, n_finished, pictures_of, tables, where_in_words
 from nnsweep.sweep import sending
 from nnsweep.sweep.folder import RECORD
 from nnsweep.sweep.job import Models
 from nnsweep.sweep.settle import closed
 from nnsweep.tracking import model as models
 from nnsweep.tracking import run as runs
-from nnsweep.tracking import sqlite
+from nnsweep.tracking import sqlite, view
 from nnsweep.tracking.client import ask_again
+from nnsweep.tracking.links import search_filter
 from nnsweep.tracking.reading import PLAN
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
@@ -72,31 +74,40 @@ class End:
     models: Models = "none"
 
 
-def close(end: End) -> str:
-    """Send what waits, close what died, and leave the summary in the store and the sweep's folder.
+class Closed(NamedTuple):
+    """How the closing of a sweep went.
 
-    Returns
-    -------
-    str
+    Attributes
+    ----------
+    problem : str
         What the user must know: which records could not be sent. Empty if all were.
+    has_view : bool
+        Whether the sweep has a view of its own in MLflow's UI.
     """
+
+    problem: str
+    has_view: bool = False
+
+
+def close(end: End) -> Closed:
+    """Send what waits, close what died, and leave the summary in the store and the sweep's folder."""
     records = end.records
     state = "finished" if n_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
     files, unwritten = _files(end, state)  # `nnsweep sync` sends them if it cannot be done here
     until = time.monotonic() + end.patience
     while True:
         if problem := _gone(end) or _sent(end):
-            return problem
+            return Closed(problem)
         try:
             _finish(end, state, files)
         except StoreError as error:
             if time.monotonic() >= until:
-                return _waits(end, 0, error)
+                return Closed(_waits(end, 0, error))
             time.sleep(1.0)
             ask_again(end.store.uri)
         else:
             _keep_models(end)
-            return unwritten
+            return Closed(unwritten, _write_view(end))
 
 
 def _keep_models(end: End) -> None:
@@ -128,6 +139,15 @@ def _finish(end: End, state: str, files: Sequence[Path]) -> None:
     runs.end(store, own, tags=tags)
     if database := sqlite.file_of(store.uri):
         sqlite.optimize(database)
+
+
+def _write_view(end: End) -> bool:
+    """Lay out the sweep's page in MLflow's UI; without it the page is MLflow's own, which costs the sweep nothing."""
+    sweep, records = end.folder.name, end.records
+    try:
+        return view.write(end.store, sweep, records, search_filter(sweep, linked_ids(records, sweep)))
+    except StoreError:
+        return False
 
 
 def _files(end: End, state: str) -> tuple[list[Path], str]:

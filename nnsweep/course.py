@@ -279,7 +279,7 @@ def _ended(course: _Course, settled: Settled) -> Outcome:
     assert settled.store is not None
     records = [course.records.get(number) or not_run(task) for number, task in course.tasks.items()]
     if course.telling.table:
-        summary.show(records, settled.store, course.folder.name)
+        summary.show(records, course.folder.name)
     job = next(iter(course.tasks.values())).job
     apart = all(task.place.folder != course.folder for task in course.tasks.values())  # else the job's picture is there
     end = closing.End(
@@ -293,9 +293,11 @@ def _ended(course: _Course, settled: Settled) -> Outcome:
         interrupted=course.interruption is not None,
         models=job.tracking.models,
     )
-    problem = _recorded(course, end)
+    ended = _recorded(course, end)
+    if course.telling.table:
+        summary.show_places(records, settled.store, course.folder.name, has_view=ended.has_view)
     wish.forget(course.folder)
-    return replace(_outcome(course), records=records, problem=problem, interruption=course.interruption)
+    return replace(_outcome(course), records=records, problem=ended.problem, interruption=course.interruption)
 
 
 def _outcome(course: _Course) -> Outcome:
@@ -309,14 +311,14 @@ def _outcome(course: _Course) -> Outcome:
     )
 
 
-def _recorded(course: _Course, end: "closing.End") -> str:
-    """Leave the summary in the store; give what the user must know if that could not be."""
+def _recorded(course: _Course, end: "closing.End") -> "closing.Closed":
+    """Leave the summary in the store; tell how that went."""
     from nnsweep import closing
 
     if removed := closing.removed(end):
-        return removed
+        return closing.Closed(removed)
     try:
-        problem: str = course.crew.call(functools.partial(closing.close, end))
-        return problem
+        closed: closing.Closed = course.crew.call(functools.partial(closing.close, end))
+        return closed
     except (UserError, OSError) as error:
-        return str(machines(error) or error)
+        return closing.Closed(str(machines(error) or error))

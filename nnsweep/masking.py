@@ -15,8 +15,10 @@ _IN_A_QUERY = r"(?<=[?&])[^\s=&]+=\*\*\*&"  # hidden already, and what follows i
 _TELLING = re.compile(
     rf"(?<![\w.=/-])(?!{_IN_A_QUERY})([\w.-]*(?:{_WORDS})[\w.-]*['\"]?\s*[=:]\s*){_VALUE}", re.IGNORECASE
 )
+_VIEW = "viewStateShareKey="  # names a page of MLflow's UI
 _QUERY = re.compile(
-    r"([?&][^\s=&]*(?:pass|pwd|secret|token|key|credential|sig)[^\s=&]*=)[^\s&'\"]+?(?=:?(?:[\s&'\"]|$))", re.IGNORECASE
+    rf"([?&](?!{_VIEW})[^\s=&]*(?:pass|pwd|secret|token|key|credential|sig)[^\s=&]*=)[^\s&'\"]+?(?=:?(?:[\s&'\"]|$))",
+    re.IGNORECASE,
 )
 _USER = re.compile(r"://[^\s/:@]*(:\S*)?@")  # a password may itself have / : and @ in it
 _SHAPES = re.compile(

@@ -37,8 +37,23 @@ SHORT = 12
 """Characters of a run's id that tell it from all others."""
 
 
-def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
-    """Print the table, and where to look further.
+def show(records: Sequence[RunRecord], sweep: str) -> None:
+    """Print the table, and what became of the jobs.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        One for each job.
+    sweep : str
+        The sweep's id.
+    """
+    console = Console(highlight=False)
+    console.print(table(_marked(records, sweep), width=console.width))
+    console.print(f"\n{_counted(records)}")
+
+
+def show_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_view: bool) -> None:
+    """Print where to look further.
 
     Parameters
     ----------
@@ -48,31 +63,33 @@ def show(records: Sequence[RunRecord], store: Store, sweep: str) -> None:
         Where the runs are.
     sweep : str
         The sweep's id.
+    has_view : bool
+        Whether the sweep has a view of its own in MLflow's UI.
     """
-    console = Console(highlight=False)
-    console.print(table(_marked(records, sweep), width=console.width))
     database = file_of(store.uri)
     if database is not None and not database.exists():  # deleted meanwhile: there is nowhere to look further
-        console.print(f"\n{_counted(records)}")
         return
     where = where_in_words(store)
     ui = without_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
     best = _best_ids(records)
-    reused = best[:LINKED] if any(record.sweep != sweep for record in records) else ()
+    charts = chart_link(store, sweep, linked_ids(records, sweep), has_view=has_view)
     which = f"{shlex.quote(store.experiment)} --sweep {shlex.quote(sweep)}"
     lines = [
         "",
-        _counted(records),
-        "",
         f"Browse the curves:  {masked(ui)}",
-        f"  charts   {masked(chart_link(store, sweep, reused))}",
+        f"  charts   {masked(charts)}",
         f"  compare  {masked(compare_link(store, best[:COMPARED]))}",
         f"Say what won:       nnsweep report {which} --output report.html{where}",
         f"Export the table:   nnsweep export {which} --output table.csv{where}",
     ]
     if any(record.run_id == best[0] and record.state == "finished" for record in records if best):
         lines.append(f"Use the best:       nnsweep predict {best[0][:SHORT]} DATA --output predictions.csv{where}")
-    console.print(Text("\n".join(map(visible, lines))), soft_wrap=True)
+    Console(highlight=False).print(Text("\n".join(map(visible, lines))), soft_wrap=True)
+
+
+def linked_ids(records: Sequence[RunRecord], sweep: str) -> list[str]:
+    """Name the runs of a chart, the best first, if earlier sweeps have run any; else they are those of the sweep."""
+    return _best_ids(records)[:LINKED] if any(record.sweep != sweep for record in records) else []
 
 
 def where_in_words(store: Store) -> str:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ import yaml
 
 from nnsweep.interruption import NOTICE
 from nnsweep.tracking.client import client
+from nnsweep.tracking.rows import RowBackend
 from nnsweep.tracking.store import existing
 
 PICTURES = [("null", False, True), ("true", True, True), ("false", False, False)]
@@ -45,6 +47,23 @@ def test_a_grid_ends_with_its_table_and_where_to_look_further(nnsweep, study):
     assert "nnsweep ui" in said.out
     assert said.err == ""
     assert sorted(run.info.status for run in job_runs(study)) == ["FINISHED"] * 4
+
+
+def test_the_charts_open_on_the_sweeps_own_view(nnsweep, study):
+    said = [nnsweep("arch=linear,shallow", *QUICK), nnsweep("seed=1,2", *QUICK)]
+    keys = [re.search(r"charts +\S+[?&]viewStateShareKey=(\w+)", one.out)[1] for one in said]
+    assert keys[0] != keys[1]
+    tags = client(f"sqlite:///{study / 'mlflow.db'}").get_experiment_by_name("nnsweep").tags
+    assert tags.keys() == {f"mlflow.sharedViewState.{key}" for key in keys}
+
+
+def test_a_view_that_cannot_be_written_costs_the_sweep_nothing(nnsweep, study, monkeypatch):
+    monkeypatch.setattr(RowBackend, "set_experiment_tag", Mock(side_effect=OSError("no more tags")))
+    said = nnsweep(*QUICK)
+    assert (said.code, said.err) == (0, "")
+    link = re.search(r"charts +(\S+)", said.out)[1]
+    assert "searchFilter=tags" in link
+    assert "viewStateShareKey" not in link
 
 
 def test_what_it_tells_to_do_next_works_also_with_another_store(nnsweep, study, ready_store_file):

@@ -54,6 +54,7 @@ def test_a_token_without_a_user_is_hidden():
         "http://127.0.0.1:5000/mlflow",
         "https://host/me@example.org",
         "ask me@example.org",
+        "http://127.0.0.1:5000/#/experiments/1/runs?a=b&viewStateShareKey=3d9247cdc36b96fb",
         "",
     ],
 )

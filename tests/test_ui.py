@@ -91,8 +91,15 @@ def test_the_links_of_a_sweep_lead_to_its_runs_curves_and_comparison(server, pag
     assert "4 matching runs" in listed  # the jobs and the summary
 
     curves = [f"{name} ({metric})" for name in names for metric in ("train_cost", "val_accuracy", "test_accuracy")]
-    drawn = page(charts, "3 matching runs", *curves)  # the legends of charts that show all jobs at once
-    assert "best_val_accuracy" in drawn.splitlines()
+    drawn = page(charts, "3 matching runs", "Answer", *curves).splitlines()  # the legends of charts show all jobs
+    sections = [drawn.index(name) for name in ("Answer", "Curves", "Everything else")]
+    assert sections == sorted(sections)
+    answer = drawn[sections[0] : sections[1]]
+    assert {"best_val_accuracy", "test_accuracy", "Parallel Coordinates", "arch"} <= {*answer}
+    assert "duration_seconds" not in drawn  # it is folded away
+
+    columns = ["arch", "best_val_accuracy", "test_accuracy", "n_parameters", "Duration"]
+    page(charts.replace("=CHART", "=TABLE"), "3 matching runs", *columns, *names)
 
     compared = page(compare, "Comparing 3 Runs from 1 Experiment", *names)
     assert "hidden_layer_sizes" in compared
