@@ -1,5 +1,6 @@
 """The same command again: what is done is taken over, what is left is run, and what has changed is told."""
 
+import base64
 import csv
 import dataclasses
 import errno
@@ -7,6 +8,7 @@ import json
 import re
 import shutil
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -191,8 +193,10 @@ def test_all_of_a_resumed_sweep_is_in_its_table_files_and_curves(nnsweep, study)
     assert plan["reused"] == [run.info.run_id for run in runs(study)[:2]]
     nnsweep("export", "nnsweep", "--sweep", sweep_id(said), "--histories", "-o", "curves.parquet")
     assert pd.read_parquet("curves.parquet")["run_id"].nunique() == 3
-    (link,) = re.findall(r"charts +(\S+)", said.out)
-    assert all(run.info.run_id in link for run in runs(study))
+    (key,) = re.findall(r"charts +\S+viewStateShareKey=(\w+)", said.out)
+    tags = client(f"sqlite:///{study / 'mlflow.db'}").get_experiment_by_name("nnsweep").tags
+    view = zlib.decompress(base64.b64decode(tags[f"mlflow.sharedViewState.{key}"].partition(";")[2])).decode()
+    assert all(run.info.run_id in view for run in runs(study))
 
 
 # ---- what is run again
