@@ -73,7 +73,7 @@ def _preload() -> None:
 def _warm_up(folder: str) -> None:
     """Run a sweep here, so that whatever is imported late is there; forget what it has opened."""
     from nnsweep.app import main as program
-    from nnsweep.sweep.work import dataset
+    from nnsweep.sweep.work import forget
     from nnsweep.tracking.backend import backend
     from nnsweep.tracking.client import client
 
@@ -86,7 +86,7 @@ def _warm_up(folder: str) -> None:
     assert code == 0
     client.cache_clear()
     backend.cache_clear()
-    dataset.cache_clear()
+    forget()  # a mapped file closes its descriptor, whose number may be another's in a server of workers
     gc.collect()
     gc.freeze()
 
