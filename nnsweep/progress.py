@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from nnsweep.messages import visible
 from nnsweep.sweep.folder import RECORD, read_record
-from nnsweep.watching import watching
+from nnsweep.sweep.watching import watching
 
 LINE_SECONDS = 2.0
 """The shortest time between two lines."""

@@ -16,10 +16,10 @@ from pathlib import Path
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.sweep.place import Place
+from nnsweep.sweep.watching import watching
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.causes import is_full
 from nnsweep.tracking.client import heard
-from nnsweep.watching import watching
 
 MARK = ".away"
 LOOKS_EVERY = 0.3
