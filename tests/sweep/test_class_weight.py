@@ -66,9 +66,9 @@ def test_all_wrong_weights_are_told_before_the_first_job_and_nothing_is_left(nns
 
 def test_what_cannot_be_balanced_is_warned_of_once(nnsweep, study, without_virginica, monkeypatch):
     monkeypatch.setattr(work, "load", lambda name, **_: without_virginica)
-    work.dataset.cache_clear()
+    work.forget()
     said = nnsweep("trainer.class_weight=balanced", "seed=0,1", *QUICK)
-    work.dataset.cache_clear()
+    work.forget()
     assert said.code == 0
     assert said.err.startswith("nnsweep: warning: trainer.class_weight=balanced: of iris no training sample")
     assert said.err.count("warning") == 1
