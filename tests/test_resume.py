@@ -424,11 +424,11 @@ def test_other_data_of_the_same_name_are_told(nnsweep, study, monkeypatch):
         return data
 
     monkeypatch.setattr(work, "load", other)
-    work.dataset.cache_clear()
+    work.forget()
     try:
         said = nnsweep(*SEEDS)
     finally:
-        work.dataset.cache_clear()
+        work.forget()
     assert f"  3 not as an earlier run of the name: data digest {digest[:8]} -> ffffffff" in said.out.splitlines()
     assert len(runs(study)) == 6
 
