@@ -69,6 +69,7 @@ def run(study: Path) -> Run:
         if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
             pytest.skip(f"{command[0]} may not be used here as this test does")
         own = {"HOME": str(study), "NNSWEEP_CACHE": str(study / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+        own["OPENBLAS_NUM_THREADS"] = "1"  # with more, NumPy cannot even be imported where there may be no thread
         path = os.pathsep.join([str(Path(__file__).parent / "sweep"), *filter(None, sys.path)])
         return subprocess.run(
             [*command, sys.executable, *arguments],
