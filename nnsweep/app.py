@@ -26,18 +26,15 @@ from nnsweep.errors import ConfigError, StoreError, UserError, machines
 from nnsweep.files import settle_home
 from nnsweep.messages import nearest, visible, warn
 from nnsweep.outcome import Outcome, Telling
+from nnsweep.results.plots.job_picture import draw_job
 from nnsweep.sweep import fresh
 from nnsweep.sweep.arguments import CommandLine, read_command_line
 from nnsweep.sweep.refusals import refused
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
-    import pandas as pd
-
     from nnsweep.sweep.crew import Crew, Others
-    from nnsweep.sweep.job import Job, Tracking
+    from nnsweep.sweep.job import Tracking
     from nnsweep.sweep.points import Grid
-    from nnsweep.sweep.runner import Draw
-    from nnsweep.sweep.task import Task
     from nnsweep.tracking.record import RunRecord
     from nnsweep.tracking.store import Store
 
@@ -90,7 +87,8 @@ def job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     RunRecord or sequence of RunRecord
         What became of it; a sequence, in Hydra's single-run mode.
     """
-    from nnsweep.sweep import grid, wish, work
+    from nnsweep.sweep import grid, wish
+    from nnsweep.sweep.recorder import train_and_record
 
     settings = HydraConfig.get()
     if settings.mode == RunMode.RUN:
@@ -98,11 +96,13 @@ def job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     checked = grid.located(grid.checked(config), Path(settings.runtime.cwd))
     grid.refuse_plan(checked)
     place = grid.place(checked, settings)
-    store = _store(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
+    store = store_of(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
     unwanted = wish.watch(grid.sweep_folder(settings))
     with interruption.awaited():
-        drawing = _drawing(checked)
-        (record,) = work.run([(checked, place)], store, drawing, stopped=lambda: interruption.asked() or unwanted())
+        drawing = draw_job if checked.tracking.pictures else None
+        (record,) = train_and_record(
+            [(checked, place)], store, drawing, stopped=lambda: interruption.asked() or unwanted()
+        )
     return record
 
 
@@ -114,7 +114,7 @@ def _alone(config: DictConfig) -> "Sequence[RunRecord]":
 
     try:
         task = grid.alone(config, HydraConfig.get())
-        return ended(course.run([task], Crew(_trained), task.place.folder, telling=TERMINAL))
+        return ended(course.run([task], Crew(draw_job), task.place.folder, telling=TERMINAL))
     except (UserError, OSError) as error:  # Hydra would print a line of its own
         refusal = error if isinstance(error, UserError) else machines(error)
         if refusal is None:
@@ -122,41 +122,7 @@ def _alone(config: DictConfig) -> "Sequence[RunRecord]":
         raise SystemExit(refused(refusal)) from error
 
 
-def stack(tasks: Sequence["Task"]) -> list["RunRecord"]:
-    """Run jobs that are trained together: what the stacked launcher calls, here or in its workers.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-        Of one stack.
-
-    Returns
-    -------
-    list of RunRecord
-        What became of each.
-    """
-    from nnsweep.sweep.joblog import job_logs
-
-    with interruption.awaited():
-        for task in tasks:
-            task.make_folder()
-        with job_logs([task.place.folder / task.log for task in tasks]):
-            return _trained(tasks)
-
-
-def _trained(tasks: Sequence["Task"]) -> list["RunRecord"]:
-    """Run jobs that are trained together, and whose folders and logs are there."""
-    from nnsweep.sweep import work, workers
-
-    job, place = tasks[0].job, tasks[0].place
-    with interruption.awaited():
-        store = _store(Path.cwd(), job.tracking, place.experiment_id)
-        pairs = [(task.job, task.place) for task in tasks]
-        drawing = _drawing(job)
-        return work.run(pairs, store, drawing, stopped=lambda: workers.stopped() or interruption.asked())
-
-
-def _store(folder: Path, tracking: "Tracking", experiment_id: str) -> "Store":
+def store_of(folder: Path, tracking: "Tracking", experiment_id: str = "") -> "Store":
     """Name the store that the sweep has made ready; a job that is run without a sweep makes it ready itself."""
     from nnsweep.tracking.store import Store, ready, resolved_uri
 
@@ -164,19 +130,6 @@ def _store(folder: Path, tracking: "Tracking", experiment_id: str) -> "Store":
     if experiment_id:
         return Store(uri, tracking.experiment, experiment_id)
     return ready(uri, tracking.experiment, tracking.artifact_root)
-
-
-def _drawing(job: "Job") -> "Draw | None":
-    return _draw if job.tracking.pictures else None
-
-
-def _draw(history: "pd.DataFrame", title: str, folder: Path) -> Path:
-    from nnsweep.results.plots.curves import job_curves
-    from nnsweep.results.plots.figure import save
-
-    path = folder / "learning_curves.png"
-    save(job_curves(history, title), path)
-    return path
 
 
 def sweep(

@@ -3,7 +3,6 @@
 It is the same for every launcher, and goes on from wherever an earlier sweep with the same jobs was left.
 """
 
-import functools
 import os
 import shutil
 import time
@@ -24,8 +23,10 @@ from nnsweep.progress import progress
 from nnsweep.sweep import absence, describe, wish
 from nnsweep.sweep.crew import Crew, Others
 from nnsweep.sweep.grid import write_plan
+from nnsweep.sweep.journal import Journal
 from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.sweep.plan import Choice, Wanted
+from nnsweep.sweep.recorder import Recorder
 from nnsweep.sweep.settle import Asked, Settled, settle
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import forget
@@ -52,6 +53,7 @@ class _Course:
     asked: Asked
     telling: Telling
     notes: Sequence[str]
+    recorder: Recorder | None = None  # once there is a store
     launched: list[Task] = field(default_factory=list)
     records: Records = field(default_factory=dict)
     interruption: KeyboardInterrupt | None = None
@@ -126,7 +128,7 @@ def run(
         notes=notes,
     )
     if job.dry_run:
-        settled = crew.call(functools.partial(settle, course.asked))
+        settled = settle(course.asked)
         if telling.plan:
             preview.show(settled, course.tasks, crew=crew, n_jobs=len(checked), notes=notes, jobs=True)
         return replace(_outcome(course), plan=settled.choices)
@@ -142,7 +144,7 @@ def _begun(course: _Course, configuration: str | None, n_jobs: int) -> Settled:
         if configuration is not None:
             with whole_file(course.folder / "multirun.yaml") as file:
                 file.write(masked(configuration).encode())
-        settled: Settled = course.crew.call(functools.partial(settle, course.asked))
+        settled = settle(course.asked)
     except BaseException:
         for path in made:
             shutil.rmtree(path, ignore_errors=True)
@@ -150,6 +152,8 @@ def _begun(course: _Course, configuration: str | None, n_jobs: int) -> Settled:
     if course.telling.plan:
         preview.show(settled, course.tasks, crew=course.crew, n_jobs=n_jobs, notes=course.notes)
     course.asked = replace(course.asked, run_id=settled.run_id)
+    assert settled.store is not None
+    course.recorder = Recorder(settled.store, Journal(course.folder))
     return settled
 
 
@@ -203,7 +207,7 @@ def _looked_again(course: _Course) -> Settled:
         while True:
             time.sleep(LOOKS_EVERY)
             try:
-                settled: Settled = course.crew.call(functools.partial(settle, course.asked))
+                settled = settle(course.asked)
                 absence.note(course.folder, is_away=False)
                 return settled
             except StoreError as error:
@@ -250,14 +254,15 @@ def _launch_once(course: _Course, to_run: Sequence[Task]) -> None:
         return
     course.launched += to_run
     write_plan(course.folder, course.launched, course.asked.owner)
-    returns = {}
+    assert course.recorder is not None
+    ended: Mapping[int, RunRecord | BaseException] = {}
     try:
-        with interruption.announced():
-            returns = course.crew.launch(to_run)
+        with interruption.announced(), absence.noted(to_run[0].place, course.asked.uri):
+            ended = course.crew.launch(to_run, course.recorder)
     except KeyboardInterrupt as interrupted:
         course.interruption = interrupted
         wish.ask_to_stop(course.folder)
-    course.records |= outcomes(to_run, returns, course.folder)
+    course.records |= course.recorder.give_up(outcomes(to_run, ended, course.folder))
     states = [course.records[task.place.number].state for task in to_run]
     course.broken_off = course.broken_off or (to_run[0].job.fail_fast and "failed" in states)
 
@@ -315,10 +320,12 @@ def _recorded(course: _Course, end: "closing.End") -> "closing.Closed":
     """Leave the summary in the store; tell how that went."""
     from nnsweep import closing
 
+    assert course.recorder is not None
     if removed := closing.removed(end):
         return closing.Closed(removed)
     try:
-        closed: closing.Closed = course.crew.call(functools.partial(closing.close, end))
+        closed = closing.close(end)
+        course.recorder.close()
         return closed
     except (UserError, OSError) as error:
         return closing.Closed(str(machines(error) or error))

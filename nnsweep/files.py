@@ -4,6 +4,7 @@ A reader, or a crash, meets the old file or the new one and never a half.
 """
 
 import contextlib
+import ctypes
 import os
 import platform
 import secrets
@@ -168,6 +169,21 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sync_disk(place: Path) -> None:
+    """Write through all that was written to the disk of a folder, by whomever: one wait for any number of files."""
+    try:
+        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+    except (AttributeError, OSError, TypeError):  # the system has no way to name one disk
+        os.sync()
+        return
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        if syncfs(descriptor):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(descriptor)
 
 
 def _check_target(target: Path) -> None:

@@ -26,7 +26,7 @@ from nnsweep.results.manifest import Listed, Manifest
 from nnsweep.sweep import describe, work
 from nnsweep.sweep.consistency import job_of
 from nnsweep.sweep.job import Job
-from nnsweep.sweep.runner import final_metrics
+from nnsweep.sweep.job_run import final_metrics
 from nnsweep.tracking.record import RunRecord
 from nnsweep.verified import ROW, forged, read_table
 

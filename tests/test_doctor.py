@@ -90,8 +90,8 @@ def test_runs_of_processes_that_were_killed_are_told(study):
 
 def test_records_that_wait_are_told_with_the_command_that_sends_them(nnsweep, study):
     assert nnsweep(*QUICK).code == 0
-    (sent,) = study.glob("multirun/*/*/sent.json")
-    sent.unlink()
+    (record,) = study.glob("multirun/*/*/record.json")
+    (record.parent / "waiting").touch()
     said = nnsweep("doctor")
     assert said.code == 0
     line = line_about("job folders", said.out)

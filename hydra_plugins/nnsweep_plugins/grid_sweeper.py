@@ -36,6 +36,7 @@ class GridSweeper(BasicSweeper):
         # not above: Hydra loads every plugin's module anew, and with it makes another class of the same name
         from hydra_plugins.nnsweep_plugins.stacked_launcher import StackedLauncher
         from nnsweep import app
+        from nnsweep.results.plots.job_picture import draw_job
         from nnsweep.sweep.compose import Composer
         from nnsweep.sweep.crew import Crew, Others
         from nnsweep.sweep.frozen import freeze
@@ -50,5 +51,5 @@ class GridSweeper(BasicSweeper):
         stacked = isinstance(launcher, StackedLauncher) and launcher.can_stack
         if not stacked:
             freeze(launcher, compose)
-        crew = Crew(app.stack) if stacked else Others(launcher, self.max_batch_size)
+        crew = Crew(draw_job) if stacked else Others(launcher, self.max_batch_size)
         return app.sweep(config, grid, compose=compose, crew=crew, telling=telling)

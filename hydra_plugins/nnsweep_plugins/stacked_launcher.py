@@ -39,9 +39,11 @@ class StackedLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs, for any sweeper and any program."""
         from nnsweep import app
+        from nnsweep.results.plots.job_picture import draw_job
         from nnsweep.sweep import grid, one_by_one
         from nnsweep.sweep.compose import Composer
-        from nnsweep.sweep.crew import Crew, with_configurations
+        from nnsweep.sweep.crew import Crew, returned
+        from nnsweep.sweep.recorder import Recorder
 
         assert self.hydra_context is not None
         assert self.task_function is not None
@@ -56,10 +58,10 @@ class StackedLauncher(Launcher):
         tasks = grid.tasks(job_overrides, compose, first=initial_job_idx)
         grid.refuse_plan(tasks[0].job)
         folder.mkdir(parents=True, exist_ok=True)
-        crew = Crew(app.stack)
+        crew = Crew(draw_job)
         crew.begin(tasks)
-        returns = crew.launch(tasks)
-        return [with_configurations(returns[number], task) for number, task in enumerate(tasks)]
+        outcomes = crew.launch(tasks, Recorder(app.store_of(Path.cwd(), tasks[0].job.tracking)))
+        return [returned(task, outcomes[number]) for number, task in enumerate(tasks)]
 
     @property
     def can_stack(self) -> bool:

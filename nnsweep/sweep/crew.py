@@ -7,44 +7,49 @@ import functools
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from nnsweep.data import mapped
-from nnsweep.errors import StoreError
+from nnsweep.interruption import postponed
 from nnsweep.scratch import scratch_folder
 from nnsweep.sweep import work, workers
+from nnsweep.sweep.job_run import Draw
+from nnsweep.sweep.joblog import job_logs
 from nnsweep.sweep.memory import size_in_bytes
+from nnsweep.sweep.recorder import Recorder
 from nnsweep.sweep.stacks import Stack, makespan, stacks
 from nnsweep.sweep.task import Task
-from nnsweep.tracking.store import needs_mlflow, resolved_uri
+from nnsweep.sweep.work import StackResult
+from nnsweep.sweep.worker import train
+from nnsweep.tracking.record import RunRecord
 
 LITTLE_EPOCHS = 500
 """Of all jobs together: with fewer, other processes cost more than they save."""
 
-RunStack = Callable[[Sequence[Task]], Sequence[Any]]
-"""Runs tasks as one stack and gives what each returned, or the exception that ended it."""
+Outcome: TypeAlias = RunRecord | BaseException
+"""What became of a job: its record, or why there is none."""
 
 
 class Crew:
     """Who does a sweep's work: this process alone, or workers that it starts in time.
 
-    Workers import what they need while this process loads data; what needs the same imports is then left to them.
+    Workers import what they need while this process loads data.
 
     Parameters
     ----------
-    run : callable
-        Runs one stack; a function that other processes can import.
+    draw : callable or None
+        Draws the curves of a job; other processes can import it.
     """
 
-    def __init__(self, run: RunStack) -> None:
-        self._run = run
+    def __init__(self, draw: Draw | None = None) -> None:
+        self._draw = draw
         self.n_workers = 1
 
     def begin(self, tasks: Sequence[Task]) -> None:
@@ -53,27 +58,7 @@ class Crew:
         much = sum(task.job.trainer.settings()["epochs"] for task in tasks) > LITTLE_EPOCHS
         self.n_workers = workers.affordable(min(len(tasks), sweep.workers or (cores if much else 1)))
         if self.n_workers > 1:
-            uri = resolved_uri(tasks[0].job.tracking.uri, Path.cwd())
-            workers.warm_up(["nnsweep.preloaded", *(["nnsweep.tracking.preloaded"] if needs_mlflow(uri) else [])])
-
-    def call(self, function: Callable[[], Any]) -> Any:
-        """Call a function, in a worker if there are any; it must be picklable, and may be called again.
-
-        Raises
-        ------
-        StoreError
-            If two workers died of it.
-        """
-        if self.n_workers == 1:
-            return function()
-        try:
-            return workers.call(function)
-        except workers.WorkerDied:
-            pass
-        try:
-            return workers.call(function)
-        except workers.WorkerDied as died:
-            raise StoreError(f"the store could not be looked at: {died}. Try again") from died
+            workers.warm_up(["nnsweep.sweep.worker"])
 
     def plan(self, tasks: Sequence[Task]) -> list[Stack]:
         """Form the stacks, the longest first; the data sets must have been loaded (`work.dataset`)."""
@@ -84,63 +69,86 @@ class Crew:
         """Tell how many seconds the tasks will take, about."""
         return makespan(self.plan(tasks), self.n_workers)
 
-    def launch(self, tasks: Sequence[Task]) -> dict[int, JobReturn]:
-        """Run all tasks, stack by stack; give what each returned, by its place among the tasks.
+    def launch(self, tasks: Sequence[Task], recorder: Recorder) -> dict[int, Outcome]:
+        """Train all tasks, stack by stack, and let what comes of them be recorded as it comes.
 
         A stack whose worker died is halved and run again, until the job that it died of is alone: that one has failed,
         if it has cost a worker twice.
         With `fail_fast`, the jobs that were not done when the first one failed are not in what is given.
+
+        Returns
+        -------
+        dict
+            What became of each job, by its place among the tasks.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts; what had come to an end is recorded.
         """
-        returns: dict[int, JobReturn] = {}
-        deaths: Counter[int] = Counter()
+        launch = _Launch(tasks, recorder)
         pieces = [[*stack.numbers] for stack in self.plan(tasks)]
         with scratch_folder() as folder:
             data = _mapped(tasks, folder) if self.n_workers > 1 else {}
-            work = functools.partial(_run, self._run, data)
-            while pieces:
-                halves = []
-                for numbers, result in self._results(work, tasks, pieces):
-                    again: list[list[int]] = []
-                    if isinstance(result, workers.WorkerDied):
-                        deaths.update(numbers)
-                        again = _survivors(tasks, numbers, deaths)
-                    halves += again
-                    ended = set(numbers).difference(*again)
-                    noted = _noted(tasks, numbers, result)
-                    returns |= {number: noted[number] for number in numbers if number in ended}
-                    if tasks[0].job.fail_fast and any(map(_failed, returns.values())):
-                        return returns
-                pieces = halves
-        return returns
-
-    def _results(
-        self, work: Callable[[Any], Any], tasks: Sequence[Task], pieces: Sequence[list[int]]
-    ) -> Iterator[tuple[list[int], Any]]:
-        given = [[tasks[number] for number in numbers] for numbers in pieces]
-        with closing(workers.done(work, given, self.n_workers)) as results:
-            for place, result in results:
-                yield pieces[place], result
+            while pieces and not launch.is_broken_off:
+                pieces = launch.run(pieces, functools.partial(train, data, self._draw), self.n_workers)
+        return launch.outcomes
 
 
-def _survivors(tasks: Sequence[Task], numbers: Sequence[int], deaths: Mapping[int, int]) -> list[list[int]]:
-    """Give those of a stack whose worker died that shall be run again, in two parts."""
-    left = [number for number in numbers if tasks[number].ended() is None]
-    if len(left) == 1 and deaths[left[0]] > 1:
+class _Launch:
+    """The jobs of one launch, and what has become of them so far."""
+
+    def __init__(self, tasks: Sequence[Task], recorder: Recorder) -> None:
+        self._tasks, self._recorder = tasks, recorder
+        self._deaths: Counter[int] = Counter()
+        self.outcomes: dict[int, Outcome] = {}
+
+    @property
+    def is_broken_off(self) -> bool:
+        """Whether a job has failed, and the others shall not be begun then."""
+        return self._tasks[0].job.fail_fast and any(map(_failed, self.outcomes.values()))
+
+    def run(self, pieces: Sequence[list[int]], work: Callable[[Any], Any], n_workers: int) -> list[list[int]]:
+        """Run stacks, each given by the numbers of its tasks; give what shall be run again of dead workers."""
+        again: list[list[int]] = []
+        given = [[self._tasks[number] for number in numbers] for numbers in pieces]
+
+        def take(place: int, answer: Any) -> None:
+            again.extend(self._take(pieces[place], answer))
+
+        with closing(workers.done(work, given, n_workers, hear=self._hear, take_late=take)) as answers:
+            for place, answer in answers:
+                take(place, answer)
+                if self.is_broken_off:
+                    return []
+        return again
+
+    def _hear(self, said: tuple[str, Any]) -> None:
+        """Let the recorder know what a worker says; see `nnsweep.sweep.worker`."""
+        what, content = said
+        with postponed():
+            getattr(self._recorder, what)(content)
+
+    def _take(self, numbers: Sequence[int], answer: Any) -> list[list[int]]:
+        """Record what a stack came to; give what shall be run again of one whose worker died."""
+        if isinstance(answer, StackResult):
+            with job_logs([path for number in numbers if (path := self._tasks[number].log_path)]):
+                records = self._recorder.record(answer.results)
+            self.outcomes |= zip(numbers, records, strict=True)
+            if answer.interrupted:
+                raise KeyboardInterrupt
+            return []
+        if isinstance(answer, workers.WorkerDied):
+            self._deaths.update(numbers)
+            if len(numbers) > 1 or self._deaths[numbers[0]] == 1:
+                half = len(numbers) // 2
+                return [[*part] for part in (numbers[:half], numbers[half:]) if part]
+        self.outcomes |= dict.fromkeys(numbers, answer)
         return []
-    half = len(left) // 2
-    return [part for part in (left[:half], left[half:]) if part]
 
 
-def _noted(tasks: Sequence[Task], numbers: Sequence[int], result: Any) -> dict[int, JobReturn]:
-    """Give what a stack came to, job by job; of one whose worker died, what had ended counts."""
-    died = isinstance(result, BaseException)
-    outcomes = [tasks[number].ended() or result for number in numbers] if died else result
-    return {number: _returned(tasks[number], outcome) for number, outcome in zip(numbers, outcomes, strict=True)}
-
-
-def _failed(returned: JobReturn) -> bool:
-    outcome = returned._return_value
-    return isinstance(outcome, BaseException) or getattr(outcome, "state", "") == "failed"
+def _failed(outcome: Outcome) -> bool:
+    return isinstance(outcome, BaseException) or outcome.state == "failed"
 
 
 class Others:
@@ -161,28 +169,36 @@ class Others:
     def begin(self, tasks: Sequence[Task]) -> None:
         """Nothing can be done ahead."""
 
-    def call(self, function: Callable[[], Any]) -> Any:
-        """Call a function."""
-        return function()
-
     def predict(self, tasks: Sequence[Task]) -> float:
         """Tell how many seconds the tasks will take, about, if each core has one."""
         jobs, cores = [task.job for task in tasks], workers.physical_cores()
         alone = [stacks([job], work.dataset, n_workers=1, max_bytes=sys.maxsize)[0] for job in jobs]
         return makespan(alone, cores)
 
-    def launch(self, tasks: Sequence[Task]) -> dict[int, JobReturn]:
-        """Run all tasks, batch by batch; with `fail_fast`, no batch is begun after one with a failed job."""
+    def launch(self, tasks: Sequence[Task], recorder: Recorder) -> dict[int, Outcome]:
+        """Run all tasks, batch by batch; with `fail_fast`, no batch is begun after one with a failed job.
+
+        Each job records itself, in the process that it was given.
+        """
         grid = [task.overrides for task in tasks]
-        returns: list[JobReturn] = []
+        outcomes: list[Outcome | None] = []
         size = self._max_batch_size or len(grid)
         for first in range(0, len(grid), size):
-            if tasks[0].job.fail_fast and any(map(_failed, returns)):
+            if tasks[0].job.fail_fast and any(outcome is not None and _failed(outcome) for outcome in outcomes):
                 break
             batch = grid[first : first + size]
-            returns += self._launcher.launch(batch, initial_job_idx=self._n_launched)
+            outcomes += map(_outcome, self._launcher.launch(batch, initial_job_idx=self._n_launched))
             self._n_launched += len(batch)
-        return dict(enumerate(returns))
+        return {number: outcome for number, outcome in enumerate(outcomes) if outcome is not None}
+
+
+def _outcome(returned: JobReturn) -> Outcome | None:
+    """Give what a job of another launcher came to; None if that is not known."""
+    if returned.status == JobStatus.UNKNOWN:
+        return None
+    outcome = returned._return_value  # `return_value` would raise an exception
+    is_known = isinstance(outcome, RunRecord | BaseException)
+    return outcome if is_known else TypeError(f"it returned {type(outcome).__name__}")
 
 
 def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:
@@ -196,9 +212,16 @@ def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:
     return folders
 
 
-def _run(run: RunStack, data: Mapping[str, Path], tasks: Sequence[Task]) -> Sequence[Any]:
-    work.use_mapped(data)
-    return run(tasks)
+def returned(task: Task, outcome: Outcome) -> JobReturn:
+    """Give what Hydra's own launchers return of a job, its overrides and configurations included."""
+    failed = isinstance(outcome, BaseException)
+    told = JobReturn(working_dir=_working_folder(), task_name=task.log.removesuffix(".log"))
+    told.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
+    told.return_value = outcome
+    told.overrides = [*task.configuration["hydra"]["overrides"]["task"]]
+    told.cfg = DictConfig({key: value for key, value in task.configuration.items() if key != "hydra"})
+    told.hydra_cfg = DictConfig({"hydra": task.configuration["hydra"]})
+    return told
 
 
 def _working_folder() -> str | None:
@@ -206,22 +229,3 @@ def _working_folder() -> str | None:
         return os.getcwd()
     except FileNotFoundError:  # somebody has removed it
         return None
-
-
-def _returned(task: Task, outcome: Any) -> JobReturn:
-    failed = isinstance(outcome, BaseException)
-    told = JobReturn(
-        overrides=[*task.overrides], working_dir=_working_folder(), task_name=task.log.removesuffix(".log")
-    )
-    told.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
-    told.return_value = outcome
-    return told
-
-
-def with_configurations(returned: JobReturn, task: Task) -> JobReturn:
-    """Add what Hydra's own launchers return besides: the overrides of the task alone, and the configurations."""
-    task_configuration = {key: value for key, value in task.configuration.items() if key != "hydra"}
-    returned.overrides = [*task.configuration["hydra"]["overrides"]["task"]]
-    returned.cfg = DictConfig(task_configuration)
-    returned.hydra_cfg = DictConfig({"hydra": task.configuration["hydra"]})
-    return returned

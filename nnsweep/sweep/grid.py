@@ -296,6 +296,7 @@ def alone(config: DictConfig, hydra: HydraConf) -> Task:
         configuration={},
         output_subdir=None,
         log=f"{hydra.job.name}.log",
+        has_own_log=True,
     )
 
 

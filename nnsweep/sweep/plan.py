@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from nnsweep.sweep.checkpoint import CHECKPOINT
 from nnsweep.sweep.describe import data_name
-from nnsweep.sweep.folder import CHECKPOINT
 from nnsweep.tracking.earlier import Earlier
 from nnsweep.tracking.reading import counting
 from nnsweep.tracking.record import RunRecord, Setting

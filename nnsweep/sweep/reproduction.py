@@ -18,7 +18,7 @@ from nnsweep.sweep import work
 from nnsweep.sweep.consistency import job_of
 from nnsweep.sweep.environment import differing, environment
 from nnsweep.sweep.job import Job
-from nnsweep.sweep.runner import final_metrics
+from nnsweep.sweep.job_run import final_metrics
 from nnsweep.tracking.recorded import Recorded
 
 

@@ -5,7 +5,7 @@ is finished, and one that is not there is made. So a record can be sent again af
 """
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,7 +14,8 @@ import numpy as np
 
 from nnsweep.errors import DataError
 from nnsweep.sweep import folder as folders
-from nnsweep.sweep.folder import Kept
+from nnsweep.sweep.journal import JOURNAL, Journal, read_journal
+from nnsweep.sweep.result import JobResult, Kept
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.reading import record_of, with_ids
 from nnsweep.tracking.record import CURVES, Point, RunRecord
@@ -56,7 +57,7 @@ def send(store: Store, folder: Path, kept: Kept, points: Sequence[Point], presen
     sealed = seal(record.settings, kept.axes | record.metrics, kept.tags | {"nnsweep.state": record.state}, kept.files)
     told |= {TAG: sealed} if len(sealed) <= runs.LONGEST_TAG else {}
     runs.end(store, record, points=[*points, *finals], settings=record.settings, tags=told)
-    folders.mark_sent(folder, record.run_id)
+    folders.mark_sent(folder)
     return record
 
 
@@ -87,7 +88,7 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
     run_id = found.info.run_id if found else runs.start(store, kept.record.name, kept.tags)
     kept = replace(kept, record=replace(kept.record, run_id=run_id))
     if found and record_of(found).state not in ("running", "lost") and found.info.status != "RUNNING":
-        folders.mark_sent(folder, run_id)
+        folders.mark_sent(folder)
         return kept.record
     present = _present(store, found) if found else {}
     return send(store, folder, kept, points(folder, kept, present), present)
@@ -137,14 +138,53 @@ def _added(measured: Sequence[int], kept: Kept, present: Collection[int]) -> Ite
 
 
 def unsent(root: Path) -> list[Path]:
-    """Find the jobs' folders, below a folder of sweeps, of which the store does not have everything yet."""
-    records = itertools.chain(root.glob(f"*/{folders.RECORD}"), root.glob(f"*/*/{folders.RECORD}"))
-    return sorted(path.parent for path in records if not folders.is_sent(path.parent))
+    """Find the jobs' folders, below a folder of sweeps, that are marked as waiting for the store."""
+    marks = itertools.chain(root.glob(f"*/{folders.WAITING}"), root.glob(f"*/*/{folders.WAITING}"))
+    return _with_records(marks)
 
 
 def unsent_of(sweep: Path) -> list[Path]:
     """Find the same in one sweep's folder."""
-    return sorted(path.parent for path in sweep.glob(f"**/{folders.RECORD}") if not folders.is_sent(path.parent))
+    return _with_records(sweep.glob(f"**/{folders.WAITING}"))
+
+
+def _with_records(marks: Iterable[Path]) -> list[Path]:
+    return sorted(path.parent for path in marks if (path.parent / folders.RECORD).exists())
+
+
+def journaled(root: Path) -> list[Path]:
+    """Find the folders of sweeps that came to no end of their own: they have a journal."""
+    return sorted(path.parent for path in (*root.glob(JOURNAL), *root.glob(f"*/{JOURNAL}")))
+
+
+def restore(sweep: Path) -> None:
+    """Write the jobs' folders anew that a crash has left half written, and let all that is in the journal be sent.
+
+    Parameters
+    ----------
+    sweep : Path
+        The folder of a sweep at which nobody is at work any more.
+
+    Raises
+    ------
+    ConfigError, OSError
+        If something cannot be written; the journal stays then.
+    """
+    for result in {result.folder: result for result in read_journal(sweep)}.values():
+        result.folder.mkdir(parents=True, exist_ok=True)
+        if _is_whole(result):
+            folders.mark_waiting(result.folder)
+        else:
+            folders.write_result(result)
+    Journal(sweep).close()
+
+
+def _is_whole(result: JobResult) -> bool:
+    try:
+        folders.check_files(result.folder, result.kept)
+        return folders.read_kept(result.folder) == result.kept
+    except DataError:
+        return False
 
 
 def sent_now(store: Store, places: Sequence[Path]) -> tuple[list[Path], list[str]]:

@@ -112,10 +112,13 @@ def _looked(asked: Asked) -> Settled:
 def _tidied(store: Store, asked: Asked, running: Sequence[Earlier]) -> list[str]:
     """Close what was abandoned, send what waits; give what to say of it."""
     root = asked.folder.parent
+    alive = {run.record.sweep for run in running if run.is_sweep and not run.owner_is_gone}  # they send themselves
     if not asked.run_id:
         remove_left([root, *root.glob("*"), *root.glob("*/*")])
+        for sweep in sending.journaled(root):
+            if sweep.name not in alive:
+                sending.restore(sweep)
     closed = abandoned.close(store, running)
-    alive = {run.record.sweep for run in running if run.is_sweep and not run.owner_is_gone}  # they send themselves
     waiting = [] if asked.run_id else [place for place in sending.unsent(root) if not _is_of(place, alive)]
     jobs = [record for record in closed if record.key]
     lost = sum(record.state == "lost" for record in jobs)

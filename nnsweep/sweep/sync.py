@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, DataError
-from nnsweep.sweep import abandoned, sending
+from nnsweep.sweep import abandoned, sending, wish
 from nnsweep.sweep import folder as folders
-from nnsweep.sweep.folder import Kept
+from nnsweep.sweep.journal import JOURNAL
+from nnsweep.sweep.result import Kept
 from nnsweep.tracking import claims, earlier
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.reading import PLAN
@@ -63,6 +64,9 @@ def sync(root: Path, uri: str) -> Told:
     if not root.is_dir():
         raise ConfigError(f"{root}: there is no such folder; name the folder of a sweep, or of several")
     told = Told()
+    for folder in sorted(path.parent for path in root.absolute().glob(f"**/{JOURNAL}")):
+        if not wish.is_under_way(folder):
+            sending.restore(folder)
     read: dict[str, list[tuple[Path, Kept]]] = {}
     for path in sorted(root.absolute().glob(f"**/{folders.RECORD}")):
         try:

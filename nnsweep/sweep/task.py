@@ -6,10 +6,10 @@ write of it, are kept.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nnsweep.masking import masked
-from nnsweep.sweep.folder import read_record
 from nnsweep.sweep.hydra_folder import hydra_files
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
@@ -34,6 +34,8 @@ class Task:
         Where in the job's folder Hydra leaves it; None for nowhere.
     log : str
         The name of its log file.
+    has_own_log : bool
+        Whether somebody else writes that already, as Hydra does in its single-run mode.
     """
 
     job: Job
@@ -42,11 +44,12 @@ class Task:
     configuration: Mapping[str, Any]
     output_subdir: str | None
     log: str
+    has_own_log: bool = False
 
-    def ended(self) -> RunRecord | None:
-        """Give the record of the job's run, if this attempt of it has ended."""
-        record = read_record(self.place.folder)
-        return record if record and self.wrote(record) else None
+    @property
+    def log_path(self) -> Path | None:
+        """The log file that is ours to write."""
+        return None if self.has_own_log else self.place.folder / self.log
 
     def wrote(self, record: RunRecord) -> bool:
         """Tell whether a record is that of this attempt of the job."""

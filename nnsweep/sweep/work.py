@@ -1,7 +1,7 @@
-"""The work of jobs that are trained together: runs are started, networks trained, and the runs ended in known states.
+"""The work of jobs that are trained together: networks are trained, and what came of each is handed over.
 
-What goes wrong in a job costs that job alone: it becomes a failed run with its reason. Only the user's
-interruption and a store that is gone leave this module as exceptions.
+What goes wrong in a job costs that job alone: it becomes a failed one with its reason. Whoever records the jobs is told
+when they begin, and what their networks measure meanwhile.
 """
 
 import contextlib
@@ -10,24 +10,23 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from threadpoolctl import threadpool_limits
 
 from nnsweep.data import mapped
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.load import load
-from nnsweep.mlp.history import add
+from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.train import Epoch, train
-from nnsweep.sweep import absence
-from nnsweep.sweep.folder import Checkpoint
+from nnsweep.sweep.checkpoint import Checkpoint
 from nnsweep.sweep.job import Job
-from nnsweep.sweep.live import Live
+from nnsweep.sweep.job_run import Draw, JobRun
+from nnsweep.sweep.metric_stream import Clock
 from nnsweep.sweep.parts import Part
 from nnsweep.sweep.place import Place
-from nnsweep.sweep.runner import Draw, Runner
-from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store
+from nnsweep.sweep.result import Attempt, JobResult, JobStart, attempt_of
+from nnsweep.tracking.record import Point
 
 log = logging.getLogger(__name__)
 
@@ -74,118 +73,113 @@ def _found(name: str) -> Dataset | None:
     return None
 
 
-def run(
+class Listener(Protocol):
+    """Who is told of jobs while they are trained: the recorder, or a way to it from another process."""
+
+    def begin(self, starts: Sequence[JobStart]) -> None:
+        """Take note that jobs are about to be trained."""
+
+    def report(self, points: Sequence[tuple[Attempt, Sequence[Point]]]) -> None:
+        """Take note of what networks have measured."""
+
+
+class StackResult(NamedTuple):
+    """What the jobs of a stack came to.
+
+    Attributes
+    ----------
+    results : list of JobResult
+        One for each job, in their order.
+    interrupted : bool
+        Whether the user has interrupted; jobs that had not ended say so.
+    """
+
+    results: list[JobResult]
+    interrupted: bool
+
+
+def train_stack(
     tasks: Sequence[tuple[Job, Place]],
-    store: Store,
+    listener: Listener,
     draw: Draw | None = None,
     *,
     stopped: Callable[[], bool] = lambda: False,
-) -> list[RunRecord]:
-    """Do the whole of some jobs that are trained as one stack; a single job is a stack of one.
+) -> StackResult:
+    """Train some jobs as one stack; a single job is a stack of one.
 
     Parameters
     ----------
     tasks : sequence of (Job, Place)
         What to train, and where each stands.
-    store : Store
-        Where they are recorded; while it is away, their folders alone have the records.
+    listener : Listener
+        Who is told of them meanwhile.
     draw : callable or None
         Draws the learning curves of each.
     stopped : callable
         Asked after every epoch whether the user has interrupted.
-
-    Returns
-    -------
-    list of RunRecord
-        Of runs that have ended.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the user interrupts; the runs that had not ended have been ended as interrupted.
     """
-    with absence.noted(tasks[0][1], store.uri):
-        return _run(tasks, store, draw, stopped)
-
-
-def _run(
-    tasks: Sequence[tuple[Job, Place]], store: Store, draw: Draw | None, stopped: Callable[[], bool]
-) -> list[RunRecord]:
     examples = dataset(tasks[0][0].data)
-    runners: list[Runner] = []
+    runs = [JobRun(job, place, examples) for job, place in tasks]
+    listener.begin([run.start for run in runs])
+    interrupted = False
     try:
-        for job, place in tasks:
-            runners.append(Runner(job, place, store, examples))
-        _train(runners, examples, stopped)
-    except (Exception, SystemExit) as error:
-        for runner in runners:
-            if runner.trained.ending is None and runner.record.state != "failed":
-                runner.fail(error)
-        raise
-    finally:
-        records = _finished(runners, draw)
-    return records
-
-
-def _finished(runners: Sequence[Runner], draw: Draw | None) -> list[RunRecord]:
-    """Finish every run, the others too if the user interrupts at one."""
-    records: list[RunRecord] = []
-    interruption: KeyboardInterrupt | None = None
-    for runner in runners:
+        _train(runs, examples, listener, stopped)
+    except KeyboardInterrupt:
+        interrupted = True
+    results = []
+    for run in runs:
         try:
-            records.append(runner.finish(None if interruption else draw))
-        except KeyboardInterrupt as raised:
-            interruption = raised
-    if interruption:
-        raise interruption
-    return records
+            results.append(run.result(None if interrupted else draw))
+        except KeyboardInterrupt:
+            interrupted = True
+            results.append(run.interrupt())
+    return StackResult(results, interrupted)
 
 
-Begun: TypeAlias = tuple[Runner, Checkpoint | None]
-"""A run, and what its job goes on from."""
+Begun: TypeAlias = tuple[JobRun, Checkpoint | None]
+"""A job's run, and what it goes on from."""
 
 
-def _train(runners: Sequence[Runner], examples: Dataset, stopped: Callable[[], bool]) -> None:
+def _train(runs: Sequence[JobRun], examples: Dataset, listener: Listener, stopped: Callable[[], bool]) -> None:
     """Train a stack; those of its jobs that go on from the same epoch are trained together."""
     groups: dict[int, list[Begun]] = {}
-    for runner in runners:
+    for run in runs:
         try:
-            runner.require_data()
-            checkpoint = runner.checkpoint()
+            run.require_data()
+            checkpoint = run.checkpoint()
         except (Exception, SystemExit) as error:
             log.exception("the job failed")
-            runner.fail(error)
+            run.fail(error)
             continue
-        groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((runner, checkpoint))
+        groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((run, checkpoint))
     for begun in groups.values():
-        _train_group(begun, examples, stopped)
+        _train_group(begun, examples, listener, stopped)
 
 
-def _train_group(begun: Sequence[Begun], examples: Dataset, stopped: Callable[[], bool]) -> None:
+def _train_group(begun: Sequence[Begun], examples: Dataset, listener: Listener, stopped: Callable[[], bool]) -> None:
     """Train jobs together; if that fails, each alone, so that what is wrong with one costs no other."""
     try:
-        _train_together(begun, examples, stopped)
+        _train_together(begun, examples, listener, stopped)
     except (Exception, SystemExit) as error:
         if len(begun) == 1:
             log.exception("the job failed")
             begun[0][0].fail(error)
             return
         log.warning("the stack failed (%s: %s); its jobs are trained one by one", type(error).__name__, error)
-        for runner, _ in begun:
-            _train([runner], examples, stopped)
+        for run, _ in begun:
+            _train([run], examples, listener, stopped)
 
 
-def _train_together(begun: Sequence[Begun], examples: Dataset, stopped: Callable[[], bool]) -> None:
-    runners = [runner for runner, _ in begun]
-    first = runners[0].job
-    live = Live(runners[0].store, [runner.record for runner in runners], first)
-    trained = {number: runner.restart(live, number, kept) for number, (runner, kept) in enumerate(begun)}
+def _train_together(begun: Sequence[Begun], examples: Dataset, listener: Listener, stopped: Callable[[], bool]) -> None:
+    runs = [run for run, _ in begun]
+    first, clock = runs[0].job, Clock()
+    trained = {number: run.restart(kept) for number, (run, kept) in enumerate(begun)}
     snapshots = [kept.snapshot for _, kept in begun if kept]
-    members = [runner.job.member() for runner in runners]
+    members = [run.job.member() for run in runs]
     started = time.perf_counter()
 
     def share() -> float:
-        return (time.perf_counter() - started) / len(runners)
+        return (time.perf_counter() - started) / len(runs)
 
     try:
         with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
@@ -193,18 +187,25 @@ def _train_together(begun: Sequence[Begun], examples: Dataset, stopped: Callable
                 add(trained, epoch)
                 ending = stopped()
                 if first.checkpoint_every and (ending or epoch.epoch % first.checkpoint_every == 0):
-                    _keep(runners, epoch, share())
+                    _keep(runs, epoch, share())
                 if ending:
                     raise KeyboardInterrupt
-                live(trained)
+                if clock.is_due():
+                    _report(runs, trained, listener)
     finally:  # also those that had ended before the others were interrupted
         seconds = share()
-        for runner in runners:
-            runner.tell(seconds)
+        for run in runs:
+            run.tell(seconds)
 
 
-def _keep(runners: Sequence[Runner], epoch: Epoch, seconds: float) -> None:
+def _report(runs: Sequence[JobRun], trained: Mapping[int, Trained], listener: Listener) -> None:
+    points = [(attempt_of(run.begun), run.stream.due(trained[number])) for number, run in enumerate(runs)]
+    if due := [(attempt, due) for attempt, due in points if due]:
+        listener.report(due)
+
+
+def _keep(runs: Sequence[JobRun], epoch: Epoch, seconds: float) -> None:
     """Leave a checkpoint of every network that goes on."""
     for index, number in enumerate(epoch.members):
         if int(number) not in epoch.endings:
-            runners[int(number)].keep(epoch.snapshot(index), seconds)
+            runs[int(number)].keep(epoch.snapshot(index), seconds)

@@ -7,6 +7,7 @@ others, so that one that is killed costs its own piece of work and nothing else.
 few processes there are fewer of them, or none: then the work is done here.
 """
 
+import functools
 import multiprocessing
 import os
 import pickle
@@ -20,7 +21,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from nnsweep import streams
 from nnsweep.interruption import SIGNALS, postponed
@@ -36,6 +37,7 @@ _TASKS = 3  # that the system counts for a worker: its process, the thread that 
 _BESIDES = 6  # server and resource tracker, two threads that watch a sweep, a program that is asked, and one to spare
 _SMALL_STACK = 64 * 1024  # bytes
 _stopped = False  # whether this process is a worker that shall stop
+_hear: Callable[[Any], None] | None = None  # who hears what the work in this process has to say meanwhile
 
 
 class WorkerDied(Exception):
@@ -44,6 +46,12 @@ class WorkerDied(Exception):
 
 class _NoRoom:
     """A worker's answer if it cannot have its thread: it has not begun."""
+
+
+class _Message(NamedTuple):
+    """What a worker says in the middle of its work."""
+
+    content: Any
 
 
 class WorkFailed(Exception):
@@ -164,7 +172,20 @@ def stopped() -> bool:
     return _stopped
 
 
-def done(work: Callable[[Any], Any], pieces: Sequence[Any], n_workers: int) -> Generator[Result, None, None]:
+def say(content: Any) -> None:
+    """Say something, which can be pickled, to whom the work is done for: see `done`."""
+    if _hear is not None:
+        _hear(content)
+
+
+def done(
+    work: Callable[[Any], Any],
+    pieces: Sequence[Any],
+    n_workers: int,
+    *,
+    hear: Callable[[Any], None] | None = None,
+    take_late: Callable[[int, Any], None] | None = None,
+) -> Generator[Result, None, None]:
     """Do all pieces of work, in order, as many at once as there are workers.
 
     Parameters
@@ -175,6 +196,11 @@ def done(work: Callable[[Any], Any], pieces: Sequence[Any], n_workers: int) -> G
         What to do.
     n_workers : int
         How many processes, at most.
+    hear : callable or None
+        Is given what the work says with `say`, in this process.
+    take_late : callable or None
+        Is given the number and the result of pieces that came to an end when the user had interrupted, or nothing more
+        was wanted.
 
     Yields
     ------
@@ -188,35 +214,16 @@ def done(work: Callable[[Any], Any], pieces: Sequence[Any], n_workers: int) -> G
     """
     if n_workers == 1:
         for number, piece in enumerate(pieces):
-            yield number, _tried(work, piece)
+            yield number, _tried_here(work, piece, hear)
         return
-    pool = _Pool(work, n_workers)
+    pool = _Pool(work, n_workers, hear)
     try:
         yield from pool.done(pieces)
     except (KeyboardInterrupt, GeneratorExit):
-        pool.stop()
+        pool.stop(take_late)
         raise
     finally:
         pool.close()
-
-
-def call(function: Callable[[], Any]) -> Any:
-    """Call a picklable function in a worker; return what it returns, or raise what it raises."""
-    pool = _Pool(_called, 1)
-    try:
-        ((_, answer),) = pool.done([function])
-    except KeyboardInterrupt:
-        pool.stop()
-        raise
-    finally:
-        pool.close()
-    if isinstance(answer, BaseException):
-        raise answer
-    return answer
-
-
-def _called(function: Callable[[], Any]) -> Any:
-    return function()
 
 
 def _tried(work: Callable[[Any], Any], piece: Any) -> Any:
@@ -224,6 +231,15 @@ def _tried(work: Callable[[Any], Any], piece: Any) -> Any:
         return work(piece)
     except (Exception, SystemExit) as error:
         return error
+
+
+def _tried_here(work: Callable[[Any], Any], piece: Any, hear: Callable[[Any], None] | None) -> Any:
+    global _hear
+    before, _hear = _hear, hear
+    try:
+        return _tried(work, piece)
+    finally:
+        _hear = before
 
 
 class _Worker:
@@ -284,9 +300,9 @@ def _end_in_words(exit_code: int | None) -> str:
 class _Pool:
     """Some workers, and which piece of work each of them is at."""
 
-    def __init__(self, work: Callable[[Any], Any], n_workers: int) -> None:
+    def __init__(self, work: Callable[[Any], Any], n_workers: int, hear: Callable[[Any], None] | None) -> None:
         _ensure_server()
-        self._work, self._n_workers = work, _n_affordable(n_workers, besides=1)
+        self._work, self._n_workers, self._hear = work, _n_affordable(n_workers, besides=1), hear
         self._context: Any = _context()
         self._heeded, self._stop = self._context.Pipe(duplex=False)
         self._all: list[_Worker] = []  # an interruption may come anywhere: they are noted before they are started
@@ -303,10 +319,13 @@ class _Pool:
                 self._busy[free] = number
             if not self._busy:
                 number, piece = waiting.popleft()
-                yield number, _tried(self._work, piece)
+                yield number, _tried_here(self._work, piece, self._hear)
                 continue
             for worker in self._ready():
-                number, answer = self._busy.pop(worker), worker.answer()
+                answer = worker.answer()
+                if self._is_message(answer):
+                    continue
+                number = self._busy.pop(worker)
                 if isinstance(answer, KeyboardInterrupt):
                     raise answer
                 if isinstance(answer, _NoRoom):
@@ -340,13 +359,24 @@ class _Pool:
         ready = wait([end for worker in self._busy for end in (worker.pipe, worker.process.sentinel)])
         return [worker for worker in self._busy if worker.pipe in ready or worker.process.sentinel in ready]
 
-    def stop(self) -> None:
+    def _is_message(self, answer: Any) -> bool:
+        """Pass on what a worker says before its answer."""
+        if isinstance(answer, _Message) and self._hear:
+            self._hear(answer.content)
+        return isinstance(answer, _Message)
+
+    def stop(self, take_late: Callable[[int, Any], None] | None) -> None:
         """Let all workers come to an end of their own; a second interruption ends them at once."""
         self._stop.send_bytes(b"stop")
         try:
             while self._busy:
                 for worker in self._ready():
-                    del self._busy[worker]
+                    answer = worker.answer()
+                    if self._is_message(answer):
+                        continue
+                    number = self._busy.pop(worker)
+                    if take_late:
+                        take_late(number, answer)
         except KeyboardInterrupt:
             self._kill()
 
@@ -371,6 +401,8 @@ class _Pool:
 
 def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Connection, environment: Mapping[str, str]) -> None:
     """Be a worker."""
+    global _hear
+    _hear = functools.partial(_send, pipe)
     _take_over(environment)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -387,6 +419,10 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Connection, envir
                 pipe.send(_sendable(work, pipe.recv()))
     except (EOFError, ConnectionError):
         return  # the parent has no more work, or is gone
+
+
+def _send(pipe: Connection, content: Any) -> None:
+    pipe.send(_Message(content))
 
 
 def _take_over(environment: Mapping[str, str]) -> None:

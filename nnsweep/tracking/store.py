@@ -5,7 +5,6 @@ A store is made ready once, before any job runs. Whether it is a file, a server 
 
 import os
 import re
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import check_place, expand_home, is_nameable, nearest_folder
 from nnsweep.masking import masked
 from nnsweep.tracking import places, sqlite
-from nnsweep.tracking.backend import Experiment, backend, has_known_tables, reconnect
+from nnsweep.tracking.backend import Experiment, backend, reconnect
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.readonly import is_read_only
 from nnsweep.tracking.server import asked, is_server
@@ -92,17 +91,6 @@ def resolved_uri(uri: str | None, folder: Path) -> str:
         f"{named}={masked(''.join(chosen.split()))}: must be sqlite:///FILE, http(s)://HOST or a database URI "
         "(MLflow no longer writes to plain folders); leave it out for sqlite:///mlflow.db"
     )
-
-
-def needs_mlflow(uri: str) -> bool:
-    """Tell whether a store, which need not be there yet, is asked or made through mlflow, as far as that shows."""
-    database, kept = sqlite.file_of(uri), sqlite.template()
-    if database is None or not database.exists():
-        return database is None or kept is None or not kept.exists()
-    try:
-        return not has_known_tables(uri)
-    except (OSError, sqlite3.Error):  # what is wrong with it is told when it is made ready
-        return True
 
 
 def ready(uri: str, experiment: str, artifact_root: str | None = None) -> Store:

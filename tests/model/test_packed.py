@@ -14,7 +14,7 @@ from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer
 from nnsweep.model.packed import PREPARATION, packed, preparation_bytes
 from nnsweep.model.predictor import probabilities, read
-from nnsweep.sweep.folder import write_preparation, write_weights
+from nnsweep.sweep.result import encode_weights
 
 CONFIG = {"activation": {"name": "elu", "alpha": 1.5}, "output_activation": "identity"}
 
@@ -31,11 +31,13 @@ def left(iris, tmp_path):
     layers = [Layer(random.normal(size=(1, 4, 5)), random.normal(size=(1, 1, 5)))]
     layers += [Layer(random.normal(size=(1, 5, 3)), random.normal(size=(1, 1, 3)))]
     last = [Layer(2 * W, 2 * b) for W, b in layers]
-    weights = write_weights(tmp_path, Trained(best_layers=layers, layers=last, best_epoch=2))
-    return write_preparation(tmp_path, preparation_bytes(iris)), weights, layers
+    preparation, weights = tmp_path / PREPARATION, tmp_path / "weights.npz"
+    preparation.write_bytes(preparation_bytes(iris))
+    weights.write_bytes(encode_weights(Trained(best_layers=layers, layers=last, best_epoch=2)))
+    return preparation, weights, layers
 
 
-def test_a_model_has_the_best_weights_the_activations_and_where_it_comes_from(left, iris):
+def test_a_model_has_the_best_weights_and_where_it_comes_from(left, iris):
     preparation, weights, layers = left
     model = packed(preparation, weights, CONFIG, {"run_id": "r"})
     for (W, b), layer in zip(model.layers, layers, strict=True):
@@ -49,7 +51,7 @@ def test_a_model_has_the_best_weights_the_activations_and_where_it_comes_from(le
     assert json.loads(json.dumps(model.about)) == model.about
 
 
-def test_the_preparation_of_a_data_set_is_written_once_and_not_longer_kept_than_the_data(iris):
+def test_a_preparation_is_written_once_and_kept_with_its_data(iris):
     assert preparation_bytes(iris) is preparation_bytes(iris)
     gone = weakref.ref(iris)
     del iris
@@ -65,8 +67,8 @@ def test_data_whose_preparation_is_not_known_have_none(iris):
 
 def test_the_example_is_rows_as_json_can_say_them(iris, tmp_path):
     odd = pd.DataFrame({"a": [1, np.nan], "b": pd.Series(["x", None], dtype=object), "c": np.array([2, 3], np.int32)})
-    content = preparation_bytes(replace(iris, example=Example.of_frame(odd)))
-    about = read(write_preparation(tmp_path, content)).about
+    (tmp_path / PREPARATION).write_bytes(preparation_bytes(replace(iris, example=Example.of_frame(odd))))
+    about = read(tmp_path / PREPARATION).about
     assert about["example"] == {"columns": ["a", "b", "c"], "data": [[1.0, "x", 2], [None, None, 3]]}
 
 

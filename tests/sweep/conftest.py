@@ -14,11 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
-from nnsweep.sweep import work
 from nnsweep.sweep.describe import choices
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
+from nnsweep.sweep.recorder import train_and_record
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
@@ -86,7 +86,7 @@ def done(job: Callable[..., Job], store: Store, tmp_path: Path) -> Callable[...,
         folder.mkdir(parents=True, exist_ok=True)
         chosen = choices({"activation": "relu", "schedule": "cosine", "data": "iris"}, QUICK)
         place = Place(folder=folder, sweep=sweep, number=number, name=f"n{number}", chosen=chosen, attempt=attempt)
-        (record,) = work.run([(job(*QUICK, *overrides), place)], into)
+        (record,) = train_and_record([(job(*QUICK, *overrides), place)], into)
         return Done(folder, record)
 
     return run

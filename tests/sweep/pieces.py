@@ -13,7 +13,6 @@ from typing import Any
 from nnsweep.sweep import workers
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.task import Task
-from nnsweep.tracking.record import RunRecord
 
 
 class Unreadable(Exception):
@@ -49,9 +48,9 @@ FAULTS: dict[str, Callable[[], Any]] = {
 FIRST_FAULT = 100
 
 
-def faulty(tasks: Sequence[Task]) -> list[RunRecord]:
-    """Run a stack as nnsweep does, in which jobs from seed 100 do in their third epoch what `FAULTS` says."""
-    from nnsweep.app import stack
+def faulty(data: Any, draw: Any, tasks: Sequence[Task]) -> Any:
+    """Train a stack as nnsweep does, in which jobs from seed 100 do in their third epoch what `FAULTS` says."""
+    from nnsweep.sweep.worker import train
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     member = Job.member
@@ -65,7 +64,7 @@ def faulty(tasks: Sequence[Task]) -> list[RunRecord]:
 
     Job.member = spoilt  # type: ignore[method-assign]
     try:
-        return stack(tasks)
+        return train(data, draw, tasks)
     finally:
         Job.member = member  # type: ignore[method-assign]
 

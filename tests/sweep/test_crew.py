@@ -1,6 +1,5 @@
 """A crew's plan, and what a sweeper gets back from it."""
 
-import functools
 import os
 import shutil
 import sys
@@ -19,13 +18,16 @@ from omegaconf import OmegaConf
 from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
 from nnsweep.data import mapped
-from nnsweep.errors import StoreError
+from nnsweep.sweep import crew as crews
 from nnsweep.sweep import work, workers
-from nnsweep.sweep.crew import Crew, Others, _mapped, with_configurations
+from nnsweep.sweep.crew import Crew, Others, _mapped, returned
 from nnsweep.sweep.grid import tasks
+from nnsweep.sweep.journal import Journal
 from nnsweep.sweep.outcomes import outcomes
+from nnsweep.sweep.recorder import Recorder
 from nnsweep.sweep.settle import closed
 from nnsweep.sweep.task import Task
+from nnsweep.sweep.work import StackResult
 from nnsweep.tracking.earlier import Earlier, running, with_keys
 from nnsweep.tracking.reading import job_runs
 from nnsweep.tracking.record import RunRecord
@@ -44,11 +46,11 @@ def make(compose, tmp_path: Path) -> Callable[..., list[Task]]:
     return of
 
 
-def seeds(some: Sequence[Task]) -> list[Any]:
-    """Run a stack: fail at seed 1, if it is there, and tell all seeds otherwise."""
-    if len(some) > 3:
-        raise MemoryError("too many")
-    return [ValueError("seed 1") if task.job.seed == 1 else task.job.seed for task in some]
+class Noting:
+    """A recorder that takes whatever a stack came to for its record."""
+
+    def record(self, results: Sequence[Any]) -> list[Any]:
+        return [*results]
 
 
 @pytest.fixture
@@ -58,25 +60,34 @@ def crew(monkeypatch) -> Callable[[Sequence[Task]], Crew]:
     monkeypatch.setattr(workers, "warm_up", lambda modules: None)
 
     def begun(some: Sequence[Task]) -> Crew:
-        crew = Crew(seeds)
+        crew = Crew()
         crew.begin(some)
         return crew
 
     return begun
 
 
+@pytest.fixture
+def launch(monkeypatch) -> Callable[..., dict[int, Any]]:
+    """Give a function that launches tasks, each stack of which is run by another function."""
+
+    def run(some: Sequence[Task], train: Callable[[Sequence[Task]], list[Any]]) -> dict[int, Any]:
+        monkeypatch.setattr(crews, "train", lambda data, draw, tasks: StackResult(train(tasks), False))
+        return Crew().launch(some, Noting())
+
+    return run
+
+
 def test_little_work_is_done_in_this_process(make, crew):
     begun = crew(make())
     assert begun.n_workers == 1
     assert [stack.numbers for stack in begun.plan(make())] == [(0, 1, 2)]
-    assert begun.call(os.getpid) == os.getpid()
 
 
 def test_much_work_is_shared_by_all_cores(make, crew):
     begun = crew(make("trainer.epochs=100000"))
     assert begun.n_workers == 2
     assert sorted(len(stack.numbers) for stack in begun.plan(make("trainer.epochs=100000"))) == [1, 2]
-    assert begun.call(os.getpid) != os.getpid()
 
 
 def test_chosen_workers_are_taken_even_for_little_work(make, crew):
@@ -90,33 +101,14 @@ def test_stacks_take_no_more_memory_than_they_may(make, crew):
     assert [stack.numbers for stack in crew(some).plan(some)] == [(0,), (1,), (2,)]
 
 
-def test_what_a_worker_raises_when_it_is_called_is_raised_here(make, crew):
-    begun = crew(make("sweep.workers=2"))
-    with pytest.raises(StoreError, match="no such store") as refused:
-        begun.call(functools.partial(refuse, "no such store", "look elsewhere"))
-    assert refused.value.problems == ("no such store", "look elsewhere")
+def test_what_ends_a_stack_is_told_of_each_of_its_jobs(make, launch):
+    def train(_: Sequence[Task]) -> list[Any]:
+        raise MemoryError("too many")
 
-
-def refuse(*problems: str) -> None:
-    raise StoreError(*problems)
-
-
-def test_every_job_returns_in_the_order_of_the_grid_and_a_failed_one_its_exception(make):
-    given = Crew(seeds).launch(make("sweep.workers=1"))
-    assert [*given] == [0, 1, 2]
-    returned = [*given.values()]
-    assert [each.status for each in returned] == [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.COMPLETED]
-    assert [each.return_value for each in returned[::2]] == [0, 2]
-    with pytest.raises(ValueError, match="seed 1"):
-        _ = returned[1].return_value
-    assert [list(each.overrides)[1] for each in returned] == ["seed=0", "seed=1", "seed=2"]
-    assert {(each.task_name, each.working_dir) for each in returned} == {("nnsweep", str(Path.cwd()))}
-
-
-def test_what_ends_a_stack_is_told_of_each_of_its_jobs(make):
-    returned = Crew(seeds).launch(make("sweep.workers=1", seeds=4))
-    told = {number: repr(each._return_value) for number, each in returned.items()}
-    assert told == dict.fromkeys(range(4), "MemoryError('too many')")
+    told = launch(make("sweep.workers=1", seeds=4), train)
+    assert {number: repr(outcome) for number, outcome in told.items()} == dict.fromkeys(
+        range(4), "MemoryError('too many')"
+    )
 
 
 def test_a_data_set_is_left_for_workers_once_and_read_as_it_was(make, tmp_path):
@@ -133,17 +125,24 @@ def test_a_data_set_is_left_for_workers_once_and_read_as_it_was(make, tmp_path):
         np.testing.assert_array_equal(read.parts[part].y, examples.y)
 
 
-def _with_configuration(task: Task) -> JobReturn:
-    return with_configurations(JobReturn(), task)
-
-
 def test_a_foreign_sweeper_gets_the_configurations_too(make):
-    returned = _with_configuration(make("optimizer.learning_rate=0.5")[2])
-    assert returned.cfg.seed == 2
-    assert returned.cfg.optimizer.learning_rate == 0.5
-    assert "hydra" not in returned.cfg
-    assert returned.hydra_cfg.hydra.job.num == 2
-    assert OmegaConf.is_config(returned.hydra_cfg)
+    task = make("optimizer.learning_rate=0.5")[2]
+    told = returned(task, RunRecord(run_id="", name="", state="finished"))
+    assert told.cfg.seed == 2
+    assert told.cfg.optimizer.learning_rate == 0.5
+    assert "hydra" not in told.cfg
+    assert told.hydra_cfg.hydra.job.num == 2
+    assert OmegaConf.is_config(told.hydra_cfg)
+    assert (told.status, told.return_value.state) == (JobStatus.COMPLETED, "finished")
+    assert (told.task_name, told.working_dir) == ("nnsweep", str(Path.cwd()))
+    assert [*told.overrides][1] == "seed=2"
+
+
+def test_a_foreign_sweeper_gets_the_exception_of_a_failed_job(make):
+    told = returned(make()[0], ValueError("seed 0"))
+    assert told.status == JobStatus.FAILED
+    with pytest.raises(ValueError, match="seed 0"):
+        _ = told.return_value
 
 
 # ---- jobs that take their worker with them, or raise what cannot be told: each costs itself alone
@@ -189,11 +188,11 @@ def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         made = tasks(grid, lambda given: hydra_compose("config", [*given], return_hydra_config=True))
         made = [replace(task, place=replace(task.place, experiment_id=store.experiment_id)) for task in made]
         (folder / "s1").mkdir()
-        crew = Crew(pieces.faulty)
+        patch.setattr(crews, "train", pieces.faulty)
+        crew, recorder = Crew(), Recorder(store, Journal(folder / "s1"))
         crew.begin(made)
-        records = outcomes(made, crew.launch(made), folder / "s1")
-        ends = {number: record for number, record in records.items() if record.state != "finished"}
-        left = closed(store, "s1", ends)
+        records = recorder.give_up(outcomes(made, crew.launch(made, recorder), folder / "s1"))
+        left = closed(store, "s1", {})
     found = [run for runs in with_keys(store, {record.key for record in job_runs(store)}).values() for run in runs]
     return Fallen(store, order, records, left, found)
 
@@ -231,11 +230,11 @@ def test_no_run_of_a_worker_that_died_stays_open(fallen):
 # ---- the same without processes: who is run again, and who is not
 
 
-def dying(monkeypatch: pytest.MonkeyPatch, killers: set[int], **more: Any) -> list[list[int]]:
+def dying(monkeypatch: pytest.MonkeyPatch, killers: set[int]) -> list[list[int]]:
     """Let each stack that has one of some seeds cost its worker; give the stacks that were run."""
     run: list[list[int]] = []
 
-    def done(work: Any, pieces: Sequence[Sequence[Task]], n_workers: int) -> Iterator[tuple[int, Any]]:
+    def done(work: Any, pieces: Sequence[Sequence[Task]], *_: Any, **__: Any) -> Iterator[tuple[int, Any]]:
         for number, piece in enumerate(pieces):
             run.append([task.job.seed for task in piece])
             died = killers.intersection(run[-1])
@@ -249,46 +248,48 @@ def finished(some: Sequence[Task]) -> list[RunRecord]:
     return [RunRecord(run_id="", name="", state="finished", job=task.place.number) for task in some]
 
 
-def test_a_stack_whose_worker_died_is_halved_until_the_culprit_is_alone(make, monkeypatch):
+def test_a_stack_whose_worker_died_is_halved_until_the_culprit_is_alone(make, monkeypatch, launch):
     run = dying(monkeypatch, {4})
-    returns = Crew(finished).launch(make("sweep.workers=1", seeds=6))
+    told = launch(make("sweep.workers=1", seeds=6), finished)
     assert run == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [3, 4, 5], [3], [4, 5], [4], [5]]
-    assert {number for number, told in returns.items() if told.status == JobStatus.FAILED} == {4}
-    assert repr(returns[4]._return_value) == "WorkerDied('killed by SIGKILL')"
+    assert {number for number, outcome in told.items() if isinstance(outcome, Exception)} == {4}
+    assert repr(told[4]) == "WorkerDied('killed by SIGKILL')"
 
 
-def test_a_job_alone_is_tried_a_second_time(make, monkeypatch):
+def test_a_job_alone_is_tried_a_second_time(make, monkeypatch, launch):
     run = dying(monkeypatch, {0})
-    returns = Crew(finished).launch(make("sweep.workers=1", seeds=1))
+    told = launch(make("sweep.workers=1", seeds=1), finished)
     assert run == [[0], [0]]
-    assert returns[0].status == JobStatus.FAILED
+    assert repr(told[0]) == "WorkerDied('killed by SIGKILL')"
 
 
-def test_with_fail_fast_a_worker_that_died_is_no_failure_until_its_job_is_known(make, monkeypatch):
+def test_with_fail_fast_a_worker_that_died_is_no_failure_until_its_job_is_known(make, monkeypatch, launch):
     run = dying(monkeypatch, {3})
-    returns = Crew(finished).launch(make("sweep.workers=1", "fail_fast=true", seeds=6))
+    told = launch(make("sweep.workers=1", "fail_fast=true", seeds=6), finished)
     assert run == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [3, 4, 5], [3]]
-    states = {number: told.status for number, told in returns.items()}
-    assert states == {0: JobStatus.COMPLETED, 1: JobStatus.COMPLETED, 2: JobStatus.COMPLETED, 3: JobStatus.FAILED}
+    assert [number for number, outcome in told.items() if isinstance(outcome, RunRecord)] == [0, 1, 2]
+    assert isinstance(told[3], workers.WorkerDied)
 
 
-def test_with_fail_fast_no_stack_is_begun_after_one_with_a_failed_job(make, monkeypatch):
+def test_with_fail_fast_no_stack_is_begun_after_one_with_a_failed_job(make, launch):
     run = []
 
     def one(some: Sequence[Task]) -> list[Any]:
         run.append([task.job.seed for task in some])
         return [replace(record, state="failed") for record in finished(some)]
 
-    returns = Crew(one).launch(make("sweep.workers=1", "sweep.max_stack_memory=1KB", "fail_fast=true"))
+    told = launch(make("sweep.workers=1", "sweep.max_stack_memory=1KB", "fail_fast=true"), one)
     assert run == [[0]]
-    assert [*returns] == [0]
+    assert [*told] == [0]
 
 
 class Numbers:
-    """A launcher that tells which jobs it was given together."""
+    """A launcher that tells, as an exception, which jobs it was given together."""
 
     def launch(self, job_overrides, initial_job_idx):
-        return [(initial_job_idx, len(job_overrides))] * len(job_overrides)
+        told = JobReturn(status=JobStatus.FAILED)
+        told.return_value = ValueError(initial_job_idx, len(job_overrides))
+        return [told] * len(job_overrides)
 
 
 @pytest.mark.parametrize(
@@ -296,4 +297,5 @@ class Numbers:
     [(None, [(0, 5)] * 5), (2, [(0, 2)] * 2 + [(2, 2)] * 2 + [(4, 1)]), (9, [(0, 5)] * 5)],
 )
 def test_another_launcher_is_given_no_more_jobs_at_a_time_than_it_may(max_batch_size, batches, make):
-    assert Others(Numbers(), max_batch_size).launch(make(seeds=5)) == dict(enumerate(batches))
+    told = Others(Numbers(), max_batch_size).launch(make(seeds=5), Noting())
+    assert {number: outcome.args for number, outcome in told.items()} == dict(enumerate(batches))

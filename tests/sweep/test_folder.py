@@ -1,34 +1,20 @@
+"""A folder has a record and the files that belong to it whole, or shows that it has not."""
+
 import dataclasses
 import json
-import logging
+import os
 import random
-import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
-import yaml
 
-from nnsweep.errors import DataError
-from nnsweep.mlp.history import Trained, add, collect
-from nnsweep.mlp.inputs import inputs
-from nnsweep.mlp.network import Layer
-from nnsweep.mlp.passes import forward
-from nnsweep.mlp.train import train
+from nnsweep.errors import ConfigError, DataError
 from nnsweep.sweep import folder
-from nnsweep.sweep.folder import Checkpoint, Kept
-from nnsweep.sweep.work import dataset
+from nnsweep.sweep.result import JobResult, Kept, encode_history
 from nnsweep.tracking.record import RunRecord
 
-
-@pytest.fixture
-def made(job):
-    return job("data=iris", "trainer.epochs=6", "arch.hidden_layer_sizes=[5,4]", "optimizer.learning_rate=0.3")
-
-
-@pytest.fixture
-def trained(made):
-    return collect(train(dataset(made.data), made.network(), [made.member()], made.training()))[0]
+HISTORY = {"epoch": np.arange(7.0), "train_cost": np.array([3.0, 1 / 3, np.nan, 1e-300, 2.0, np.inf, 0.1])}
+CONTENTS = {"history.parquet": random.Random(0).randbytes(3000), "weights.npz": random.Random(1).randbytes(2000)}
 
 
 @pytest.fixture
@@ -43,40 +29,6 @@ def record():
         sweep="20260101-000000-abcd",
         job=4,
     )
-
-
-def test_weights_come_back_equal_and_need_no_pickle(trained, tmp_path):
-    with np.load(folder.write_weights(tmp_path, trained), allow_pickle=False) as read:
-        assert int(read["best_epoch"]) == trained.best_epoch
-        assert len(read.files) == 1 + 2 * 2 * 3
-        for prefix, layers in (("best", trained.best_layers), ("final", trained.layers)):
-            for number, (W, b) in enumerate(layers):
-                for name, array in (("W", W[0]), ("b", b[0, 0])):
-                    kept = read[f"{prefix}_{name}{number}"]
-                    assert kept.dtype == array.dtype == np.float32
-                    np.testing.assert_array_equal(kept, array, strict=True)
-
-
-@pytest.mark.parametrize("part", ["val", "test"])
-def test_weights_give_the_measured_accuracies_again(part, made, trained, tmp_path):
-    examples = dataset(made.data).parts[part]
-    measured = trained.history()[f"{part}_accuracy"]
-    with np.load(folder.write_weights(tmp_path, trained), allow_pickle=False) as read:
-        for prefix, epoch in (("best", trained.best_epoch), ("final", 6)):
-            layers = [Layer(read[f"{prefix}_W{n}"][None], read[f"{prefix}_b{n}"][None, None]) for n in range(3)]
-            logits = forward(made.network(), layers, inputs(examples.X.astype(np.float32))).a[-1][0]
-            assert (logits.argmax(axis=1) == examples.y).mean() == measured[epoch]
-
-
-def test_a_history_comes_back_bit_for_bit_with_whole_epochs(trained, tmp_path):
-    history = trained.history()
-    history["val_accuracy"][2] = np.nan
-    read = pd.read_parquet(folder.write_history(tmp_path, history))
-    assert list(read) == list(history)
-    assert read["epoch"].dtype == np.int64
-    assert read["epoch"].tolist() == [*range(7)]
-    for name in history.keys() - {"epoch"}:
-        assert read[name].to_numpy().tobytes() == history[name].tobytes()
 
 
 @pytest.fixture
@@ -94,8 +46,25 @@ def kept(record):
     )
 
 
-def test_a_record_comes_back_equal(kept, record, tmp_path):
-    assert folder.write_record(tmp_path, kept) == kept
+@pytest.fixture
+def result(kept, tmp_path):
+    """Give a result whose record has no files yet."""
+    return JobResult(folder=tmp_path, kept=kept)
+
+
+@pytest.fixture
+def whole(result):
+    """Give one with files, which its record knows."""
+    return dataclasses.replace(result, contents=CONTENTS).of_run("0123", "study")
+
+
+@pytest.fixture(params=[True, False], ids=["through", "at leisure"])
+def through(request):
+    return request.param
+
+
+def test_a_record_comes_back_equal(through, result, kept, record, tmp_path):
+    folder.write_result(result, through=through)
     assert folder.read_kept(tmp_path) == kept
     read = folder.read_record(tmp_path)
     assert read == record
@@ -110,8 +79,8 @@ def test_an_absent_record_is_none(tmp_path):
     assert folder.read_record(tmp_path / "nowhere") is None
 
 
-def test_a_record_that_is_cut_off_anywhere_is_damaged(kept, tmp_path):
-    folder.write_record(tmp_path, kept)
+def test_a_record_that_is_cut_off_anywhere_is_damaged(result, tmp_path):
+    folder.write_result(result)
     path = tmp_path / folder.RECORD
     whole = path.read_bytes()
     for length in range(len(whole)):
@@ -147,8 +116,8 @@ def mutations(whole: bytes, n: int, seed: int):
         yield number, bytes(damaged)
 
 
-def test_a_damaged_record_never_comes_out_with_other_values(kept, tmp_path):
-    folder.write_record(tmp_path, kept)
+def test_a_damaged_record_never_comes_out_with_other_values(result, kept, tmp_path):
+    folder.write_result(result)
     path = tmp_path / folder.RECORD
     refused = 0
     for number, damaged in mutations(path.read_bytes(), 1000, seed=1):
@@ -178,7 +147,7 @@ def test_a_record_that_is_something_else_is_damaged(text, tmp_path):
     assert folder.read_record(tmp_path) is None
 
 
-def test_a_record_of_another_shape_is_damaged_even_with_its_checksum(kept, tmp_path):
+def test_a_record_of_another_shape_is_damaged_with_its_checksum(kept, tmp_path):
     for content in ({}, [], {"record": {}}, {**dataclasses.asdict(kept), "more": 1}, {"record": 3}, 7):
         text = json.dumps({"checksum": folder._checksum(content), "content": content})
         (tmp_path / folder.RECORD).write_text(text)
@@ -192,146 +161,161 @@ def test_a_folder_in_the_place_of_the_record_is_damage(tmp_path):
         folder.read_kept(tmp_path)
 
 
-@pytest.fixture
-def files(trained, tmp_path):
-    return [folder.write_history(tmp_path, trained.history()), folder.write_weights(tmp_path, trained)]
+def test_the_files_of_a_record_are_known_by_their_hashes(through, whole, tmp_path):
+    folder.write_result(whole, through=through)
+    read = folder.read_kept(tmp_path)
+    assert read == whole.kept
+    assert read.files.keys() == {"history.parquet", "weights.npz"}
+    assert folder.check_files(tmp_path, read) == [tmp_path / "history.parquet", tmp_path / "weights.npz"]
 
 
-def test_the_files_of_a_record_are_known_by_their_hashes(kept, files, tmp_path):
-    written = folder.write_record(tmp_path, kept, files)
-    assert written.files.keys() == {"history.parquet", "weights.npz"}
-    assert folder.read_kept(tmp_path) == written
-    assert folder.check_files(tmp_path, written) == files
+def test_files_have_the_contents_of_the_result_in_both_ways(through, whole, tmp_path):
+    folder.write_result(whole, through=through)
+    found = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name not in ("record.json", "waiting")}
+    assert found == CONTENTS
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_file_that_is_damaged_or_gone_is_told(which, kept, files, tmp_path):
-    written = folder.write_record(tmp_path, kept, files)
-    whole = files[which].read_bytes()
-    for _, damaged in mutations(whole, 50, seed=2):
-        if damaged != whole:
-            files[which].write_bytes(damaged)
-            with pytest.raises(DataError, match=f"{files[which].name}: is damaged"):
-                folder.check_files(tmp_path, written)
-    files[which].unlink()
-    with pytest.raises(DataError, match=f"{files[which].name}: cannot be read"):
-        folder.check_files(tmp_path, written)
+def test_both_ways_of_writing_leave_the_same_record(whole, tmp_path):
+    records = []
+    for through in (True, False):
+        (place := tmp_path / str(through)).mkdir()
+        folder.write_result(dataclasses.replace(whole, folder=place), through=through)
+        records.append((place / folder.RECORD).read_bytes())
+    assert records[0] == records[1]
 
 
-def test_a_new_record_has_not_been_sent_whatever_the_one_before_it(kept, tmp_path):
-    folder.write_record(tmp_path, kept)
-    assert not folder.is_sent(tmp_path)
-    folder.mark_sent(tmp_path, "0123")
-    assert folder.is_sent(tmp_path)
-    folder.write_record(tmp_path, kept)
-    assert not folder.is_sent(tmp_path)
+def test_a_history_is_read_as_it_was_written(through, result, tmp_path):
+    contents = {"history.parquet": encode_history(HISTORY)}
+    folder.write_result(dataclasses.replace(result, contents=contents), through=through)
+    read = folder.read_history(tmp_path)
+    assert {name: curve.tobytes() for name, curve in read.items()} == {
+        name: curve.tobytes() for name, curve in HISTORY.items()
+    }
 
 
-@pytest.fixture
-def checkpoint(made):
-    """Give a checkpoint after the third epoch."""
-    trained = {}
-    for epoch in train(dataset(made.data), made.network(), [made.member()], made.training()):
-        add(trained, epoch)
-        if epoch.epoch == 3:
-            return Checkpoint(key="ab", snapshot=epoch.snapshot(0), trained=trained[0], seconds=1.5)
-    raise AssertionError
+def test_curves_side_by_side_have_whole_epochs():
+    side_by_side = folder.frame(HISTORY)
+    assert side_by_side["epoch"].dtype == np.int64
+    assert side_by_side["train_cost"].to_numpy().tobytes() == HISTORY["train_cost"].tobytes()
 
 
-def content(checkpoint):
-    """Give all that is in a checkpoint, to be compared."""
-    plains = (checkpoint.snapshot.plain(), checkpoint.trained.plain())
-    arrays = [
-        (name, array.dtype.str, array.shape, array.tobytes()) for arrays, _ in plains for name, array in arrays.items()
-    ]
-    return checkpoint.key, checkpoint.seconds, arrays, [json.dumps(values) for _, values in plains]
+def test_nothing_else_is_left_in_the_folder(through, whole, tmp_path):
+    folder.write_result(whole, through=through)
+    named = {"record.json", "weights.npz", "history.parquet"} | ({"waiting"} if through else set())
+    assert {path.name for path in tmp_path.iterdir()} == named
 
 
-def test_a_checkpoint_comes_back_bit_for_bit(checkpoint, tmp_path):
-    assert folder.write_checkpoint(tmp_path, checkpoint) == tmp_path / folder.CHECKPOINT
-    assert content(folder.read_checkpoint(tmp_path, "ab")) == content(checkpoint)
-    assert [path.name for path in tmp_path.iterdir()] == [folder.CHECKPOINT]
-
-
-def test_a_checkpoint_of_a_version_that_did_not_keep_what_was_right_is_refused(
-    checkpoint, tmp_path, caplog, monkeypatch
-):
-    arrays, values = checkpoint.trained.plain()
-    del arrays["best_right"], values["n_test"]
-    monkeypatch.setattr(Trained, "plain", lambda trained: (arrays, values))
-    folder.write_checkpoint(tmp_path, checkpoint)
-    assert folder.read_checkpoint(tmp_path, "ab") is None
-    assert "cannot be used (`n_test` missing); training begins anew" in caplog.text
-
-
-def test_a_checkpoint_of_another_job_or_none_is_none(checkpoint, tmp_path, caplog):
-    assert folder.read_checkpoint(tmp_path, "ab") is None
-    assert folder.read_checkpoint(tmp_path / "nowhere", "ab") is None
-    assert caplog.text == ""
-    folder.write_checkpoint(tmp_path, checkpoint)
-    assert folder.read_checkpoint(tmp_path, "cd") is None
-    assert "it is another job's" in caplog.text
-
-
-def test_a_damaged_checkpoint_never_comes_out_with_other_values(checkpoint, tmp_path, caplog):
-    caplog.set_level(logging.CRITICAL)
-    path = folder.write_checkpoint(tmp_path, checkpoint)
-    whole, expected, refused = path.read_bytes(), content(checkpoint), 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for number, damaged in mutations(whole, 1000, seed=3):
+@pytest.mark.parametrize("name", CONTENTS)
+def test_a_file_that_is_damaged_or_gone_is_told(name, whole, tmp_path):
+    folder.write_result(whole)
+    path = tmp_path / name
+    for _, damaged in mutations(CONTENTS[name], 50, seed=2):
+        if damaged != CONTENTS[name]:
             path.write_bytes(damaged)
-            read = folder.read_checkpoint(tmp_path, "ab")
-            refused += read is None
-            assert read is None or content(read) == expected, number
-    assert refused > 900
+            with pytest.raises(DataError, match=f"{name}: is damaged"):
+                folder.check_files(tmp_path, whole.kept)
+    path.unlink()
+    with pytest.raises(DataError, match=f"{name}: cannot be read"):
+        folder.check_files(tmp_path, whole.kept)
 
 
-def test_a_checkpoint_that_is_cut_off_is_none(checkpoint, tmp_path, caplog):
-    caplog.set_level(logging.CRITICAL)
-    path = folder.write_checkpoint(tmp_path, checkpoint)
-    whole = path.read_bytes()
-    for length in range(len(whole)):
-        path.write_bytes(whole[:length])
-        assert folder.read_checkpoint(tmp_path, "ab") is None, length
+def test_a_name_in_a_record_leads_nowhere_but_into_its_folder(kept, tmp_path):
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "job").mkdir()
+    outside = dataclasses.replace(kept, files={"../secret": "0" * 64})
+    with pytest.raises(DataError, match="job/secret: cannot be read"):
+        folder.check_files(tmp_path / "job", outside)
 
 
-@pytest.mark.parametrize("changed", [("'shape': (4, 5)", "'shape': (4, 4)"), ("'<f8'", "'<f4'"), ("(3,)", "(2,)")])
-def test_the_head_of_an_array_of_a_checkpoint_is_protected_too(changed, checkpoint, tmp_path):
-    path = folder.write_checkpoint(tmp_path, checkpoint)
-    whole, expected = path.read_bytes(), content(checkpoint)
-    before, after = (text.encode() for text in changed)
-    starts = [start for start in range(len(whole)) if whole.startswith(before, start)]
-    for start in starts:
-        path.write_bytes(whole[:start] + after + whole[start + len(before) :])
-        read = folder.read_checkpoint(tmp_path, "ab")
-        assert read is None or content(read) == expected, start
+@pytest.fixture
+def earlier(result):
+    """Give the result of an attempt before it, with other contents."""
+    contents = {name: b"earlier " + content for name, content in CONTENTS.items()}
+    return dataclasses.replace(result, contents=contents).of_run("0000", "study")
 
 
-def test_a_checkpoint_that_is_no_longer_wanted_is_gone(checkpoint, tmp_path):
-    folder.write_checkpoint(tmp_path, checkpoint)
-    folder.remove_checkpoint(tmp_path)
-    folder.remove_checkpoint(tmp_path)
-    assert [*tmp_path.iterdir()] == []
+@pytest.mark.parametrize("first", [True, False])
+def test_a_later_result_takes_the_place_of_an_earlier_one(first, through, earlier, whole, tmp_path):
+    folder.write_result(earlier, through=first)
+    folder.write_result(whole, through=through)
+    assert folder.read_kept(tmp_path) == whole.kept
+    assert {name: (tmp_path / name).read_bytes() for name in CONTENTS} == CONTENTS
 
 
-def test_configuration_and_environment_come_back_equal(made, tmp_path):
-    config = made.model_dump(mode="json")
-    assert yaml.safe_load(folder.write_config(tmp_path, config).read_text()) == config
-    assert json.loads(folder.write_environment(tmp_path, {"a": [1, None]}).read_text()) == {"a": [1, None]}
+def test_a_file_that_the_store_has_a_link_to_stays_what_it_was(through, earlier, whole, tmp_path):
+    folder.write_result(earlier)
+    (store := tmp_path / "store").mkdir()
+    for name in (*CONTENTS, folder.RECORD):
+        os.link(tmp_path / name, store / name)
+    before = {path.name: path.read_bytes() for path in store.iterdir()}
+    folder.write_result(whole, through=through)
+    assert {path.name: path.read_bytes() for path in store.iterdir()} == before
+    assert before.items() > earlier.contents.items()
 
 
-def test_a_traceback_is_the_exception_being_handled(tmp_path):
-    try:
-        raise ValueError("no luck \udcff")
-    except ValueError:
-        path = folder.write_traceback(tmp_path)
-    assert path.read_text().splitlines()[0] == "Traceback (most recent call last):"
-    assert path.read_text().splitlines()[-1] == "ValueError: no luck \\udcff"
+@pytest.mark.parametrize("name", CONTENTS)
+def test_there_is_no_record_before_all_of_its_files(name, through, whole, tmp_path):
+    (tmp_path / name).mkdir()  # no file can be written there
+    with pytest.raises((OSError, ConfigError)):
+        folder.write_result(whole, through=through)
+    assert not (tmp_path / folder.RECORD).exists()
+    assert folder.read_kept(tmp_path) is None
 
 
-def test_nothing_else_is_left_in_the_folder(kept, trained, tmp_path):
-    folder.write_record(tmp_path, kept)
-    folder.write_weights(tmp_path, trained)
-    folder.write_history(tmp_path, trained.history())
-    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "weights.npz", "history.parquet"}
+@pytest.mark.parametrize("name", CONTENTS)
+def test_an_earlier_attempts_record_never_vouches_for_a_half(name, through, earlier, whole, tmp_path):
+    folder.write_result(earlier)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises((OSError, ConfigError)):
+        folder.write_result(whole, through=through)
+    left = folder.read_kept(tmp_path)
+    assert left in (None, earlier.kept)
+    if left is not None:
+        with pytest.raises(DataError):
+            folder.check_files(tmp_path, left)
+
+
+def test_what_is_written_through_waits_before_it_has_its_record(whole, tmp_path, monkeypatch):
+    there = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *paths: (there.append(folder.RECORD in str(paths[1])), replace(*paths)))
+    monkeypatch.setattr(folder, "mark_waiting", lambda place: there.append("marked"))
+    folder.write_result(whole)
+    assert there == [False, False, "marked", True]
+
+
+def test_only_what_is_written_through_is_marked_as_waiting(through, whole, tmp_path):
+    folder.write_result(whole, through=through)
+    assert (tmp_path / folder.WAITING).exists() is through
+    assert folder.is_sent(tmp_path) is not through
+
+
+def test_a_new_record_waits_whatever_became_of_the_one_before_it(result, tmp_path):
+    folder.write_result(result)
+    assert not folder.is_sent(tmp_path)
+    folder.mark_sent(tmp_path)
+    assert folder.is_sent(tmp_path)
+    folder.write_result(result)
+    assert not folder.is_sent(tmp_path)
+
+
+def test_a_mark_can_be_set_and_taken_away_twice(result, tmp_path):
+    folder.write_result(result, through=False)
+    for mark, is_sent in ((folder.mark_waiting, False), (folder.mark_sent, True)):
+        for _ in range(2):
+            mark(tmp_path)
+            assert folder.is_sent(tmp_path) is is_sent
+
+
+def test_where_there_is_no_record_nothing_has_been_sent(tmp_path):
+    assert not folder.is_sent(tmp_path)
+    folder.mark_sent(tmp_path / "nowhere")
+    assert not folder.is_sent(tmp_path / "nowhere")
+
+
+def test_a_record_that_cannot_be_marked_as_sent_goes_on_waiting(result, tmp_path):
+    folder.write_result(result, through=False)
+    (tmp_path / folder.WAITING).mkdir()  # that is no file which can be removed
+    folder.mark_sent(tmp_path)
+    assert not folder.is_sent(tmp_path)

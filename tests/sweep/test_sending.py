@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from nnsweep.errors import DataError, StoreError
 from nnsweep.sweep import folder as folders
-from nnsweep.sweep import live, sending
+from nnsweep.sweep import metric_stream, recorder, sending
 from nnsweep.sweep.folder import is_sent, read_kept
 from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
@@ -51,9 +51,9 @@ def test_a_run_that_was_refused_anywhere_is_completed_as_if_it_had_not_been(
 
 @pytest.fixture
 def at_once(monkeypatch):
-    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(live, "SELDOM_SECONDS", 0.0)
-    monkeypatch.setattr(live, "LARGEST_SHARE", np.inf)
+    monkeypatch.setattr(metric_stream, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "SELDOM_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "LARGEST_SHARE", np.inf)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -175,7 +175,7 @@ def test_all_that_waits_is_found_in_a_sweep_and_below_the_folder_of_sweeps(done,
     assert sending.unsent(root) == places
     assert sending.unsent_of(root / "s1") == places[:2]
     assert sending.unsent(root / "nowhere") == sending.unsent_of(root / "nowhere") == []
-    folders.mark_sent(places[0], "x")
+    folders.mark_sent(places[0])
     assert sending.unsent(root) == places[1:]
 
 

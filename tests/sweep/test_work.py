@@ -22,13 +22,14 @@ from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.selection import select_epoch
 from nnsweep.mlp.train import train
-from nnsweep.sweep import live, runner, work
+from nnsweep.sweep import job_run, metric_stream, recorder, work
 from nnsweep.sweep.describe import choices, run_name
 from nnsweep.sweep.folder import is_sent, read_kept, read_record
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
+from nnsweep.sweep.job_run import final_metrics
 from nnsweep.sweep.place import Place
-from nnsweep.sweep.runner import final_metrics
+from nnsweep.sweep.recorder import train_and_record
 from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import correct, correct_of_test_set, history, job_runs
@@ -61,7 +62,7 @@ def run(make: Callable[..., Job], place: Place, store: Store) -> Callable[..., R
     """Give a function that runs a job of overrides into the store."""
 
     def alone(*overrides: str, **more: Any) -> RunRecord:
-        (record,) = work.run([(make(*overrides), place)], store, **more)
+        (record,) = train_and_record([(make(*overrides), place)], store, **more)
         return record
 
     return alone
@@ -77,7 +78,7 @@ def stack(make: Callable[..., Job], place: Place, store: Store) -> Callable[...,
             folder = place.folder.parent / f"s{number}"
             folder.mkdir()
             tasks.append((make(*overrides), replace(place, folder=folder, number=number, name=f"n{number}")))
-        return work.run(tasks, store, **more)
+        return train_and_record(tasks, store, **more)
 
     return together
 
@@ -119,13 +120,20 @@ def steps(store: Store, run_id: str, name: str) -> list[int]:
     return sorted(metric.step for metric in client(store.uri).get_metric_history(run_id, name))
 
 
+def picture(folder: Path) -> Path:
+    """Draw something beside a job's folder, which a picture's bytes are taken from."""
+    path = folder.parent / "curves.txt"
+    path.write_text("up")
+    return path
+
+
 def deleting(store: Store) -> Callable[..., Path]:
     """Give a way to draw in which the run is deleted: from then on the store refuses it."""
 
     def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
         (deleted,) = (record for record in job_runs(store) if record.name == name)
         client(store.uri).delete_run(deleted.run_id)
-        return folder / "config.yaml"
+        return picture(folder)
 
     return draw
 
@@ -151,7 +159,7 @@ def test_a_finished_job_reads_back_as_it_was_returned_and_written(run, store, pl
 
 
 def test_the_attempt_is_in_the_record_and_in_the_store(make, store, place):
-    (record,) = work.run([(make(), replace(place, attempt=3))], store)
+    (record,) = train_and_record([(make(), replace(place, attempt=3))], store)
     assert record.attempt == read_record(place.folder).attempt == 3
     assert job_runs(store) == [record]
 
@@ -202,7 +210,7 @@ def test_all_files_are_sent_and_the_weights_load_without_pickle(run, store, plac
     record = run()
     files = {"config.yaml", "correct.npz", "environment.json", "history.parquet", "preparation.npz", "weights.npz"}
     assert artifacts(store, record.run_id) == files
-    assert {path.name for path in place.folder.iterdir()} == {*files, "record.json", "sent.json"}
+    assert {path.name for path in place.folder.iterdir()} == {*files, "record.json"}
     assert read_kept(place.folder).files.keys() == files
     weights = np.load(place.folder / "weights.npz", allow_pickle=False)
     shapes = {"W0": (4, 4), "b0": (4,), "W1": (4, 3), "b1": (3,)}
@@ -229,7 +237,7 @@ def test_the_run_tells_what_it_is_and_where_it_came_from(run, store, place, make
 
 
 def test_the_commit_of_the_working_folder_is_kept(run, store, monkeypatch):
-    monkeypatch.setattr(runner, "environment", lambda: {"git_commit": "abc", "git_dirty": True})
+    monkeypatch.setattr(job_run, "environment", lambda: {"git_commit": "abc", "git_dirty": True})
     run()
     tags = the_run(store).data.tags
     assert (tags["mlflow.source.git.commit"], tags["nnsweep.git_dirty"]) == ("abc", "true")
@@ -291,7 +299,7 @@ def test_a_job_that_raises_is_failed_with_its_traceback_and_costs_only_itself(er
 
 def test_numbers_that_vary_in_the_sweep_are_metrics_too_so_that_the_ui_sorts_them(make, store, place):
     varying = ("trainer.epochs", "seed", "activation", "trainer.batch_size")
-    (record,) = work.run([(make(), replace(place, varying=varying))], store)
+    (record,) = train_and_record([(make(), replace(place, varying=varying))], store)
     stored = the_run(store).data.metrics
     assert (stored["trainer.epochs"], stored["seed"]) == (3, 0)
     assert "activation" not in stored
@@ -353,7 +361,7 @@ def test_a_job_is_trained_and_recorded_where_the_store_refuses_to_start_the_run(
     client(store.uri).delete_experiment(store.experiment_id)
     record = run()
     assert (record.state, record.run_id, record.metrics["epochs_trained"]) == ("finished", "", 3)
-    assert {path.name for path in place.folder.iterdir()} == WHOLE
+    assert {path.name for path in place.folder.iterdir()} == WHOLE | {"waiting"}
     kept = read_kept(place.folder)
     assert (kept.record, kept.n_epochs) == (record, 4)
     assert kept.files.keys() == WHOLE - {"record.json"}
@@ -362,7 +370,7 @@ def test_a_job_is_trained_and_recorded_where_the_store_refuses_to_start_the_run(
 def test_the_folder_has_the_whole_record_even_where_the_store_refuses_it(run, store, place):
     record = run(draw=deleting(store))
     assert record.state == "finished"
-    assert {path.name for path in place.folder.iterdir()} == WHOLE
+    assert {path.name for path in place.folder.iterdir()} == WHOLE | {"curves.txt", "waiting"}
     assert read_record(place.folder) == record
 
 
@@ -374,7 +382,7 @@ def test_whatever_the_store_refuses_at_the_end_the_record_waits_whole(method, ru
     monkeypatch.setattr(backend(store.uri), method, full)
     record = run()
     assert record.state == "finished"
-    assert {path.name for path in place.folder.iterdir()} == WHOLE
+    assert {path.name for path in place.folder.iterdir()} == WHOLE | {"waiting"}
     assert read_record(place.folder) == record
     assert the_run(store).info.status == "RUNNING"
 
@@ -472,8 +480,8 @@ def test_a_member_that_raises_is_told_with_its_own_traceback_and_no_other_has_on
 
 @pytest.mark.usefixtures("unlucky")
 def test_a_member_that_is_trained_again_by_itself_has_each_point_once(stack, store, monkeypatch):
-    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(live, "LARGEST_SHARE", np.inf)
+    monkeypatch.setattr(metric_stream, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "LARGEST_SHARE", np.inf)
     limits = ("trainer.epochs=40", "tracking.max_points=10")
     good, wrong = stack(("seed=1", *limits), (*RAISING, *limits))
     assert (good.state, wrong.state) == ("finished", "failed")
@@ -488,7 +496,7 @@ def test_a_picture_that_cannot_be_drawn_costs_only_its_job(stack, store):
     def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
         if name == "n1":
             raise RuntimeError("no ink")
-        return folder / "config.yaml"
+        return picture(folder)
 
     assert [record.state for record in stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)] == [
         "finished",
@@ -502,7 +510,7 @@ def test_a_folder_that_is_gone_costs_only_its_job(stack, store, place):
     def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
         if name == "n1":
             shutil.rmtree(folder)
-        return folder / "config.yaml"
+        return picture(folder)
 
     states = ["finished", "failed", "finished"]
     assert [record.state for record in stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)] == states
@@ -513,7 +521,7 @@ def test_a_run_that_the_store_refuses_costs_only_its_job(stack, store, place):
     delete = deleting(store)
 
     def draw(curves: pd.DataFrame, name: str, folder: Path) -> Path:
-        return delete(curves, name, folder) if name == "n1" else folder / "config.yaml"
+        return delete(curves, name, folder) if name == "n1" else picture(folder)
 
     first, refused, third = stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
     assert refused.state == "finished"
@@ -579,7 +587,7 @@ def test_an_interruption_while_one_is_written_ends_the_others_too(stack, store):
     def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
         if name == "n1":
             raise KeyboardInterrupt
-        return folder / "config.yaml"
+        return picture(folder)
 
     with pytest.raises(KeyboardInterrupt):
         stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
@@ -622,7 +630,7 @@ def begin(make, store, tmp_path) -> Callable[..., list[RunRecord]]:
             return ends
 
         try:
-            return work.run(tasks, store, stopped=stopped)
+            return train_and_record(tasks, store, stopped=stopped)
         except (KeyboardInterrupt, Killed):
             return [read_record(place.folder) for _, place in tasks]
 
@@ -660,9 +668,12 @@ def test_a_job_that_stopped_at_any_epoch_ends_as_if_it_had_not(kind, every, kill
     for epoch in range(7):
         name = f"stopped{epoch}"
         (record,) = begin({name: (*KINDS[kind], f"checkpoint_every={every}")}, stop=epoch, killed=killed)
-        assert record.state == ("finished" if epoch == 6 else "interrupted")
-        assert (tmp_path / name / "checkpoint.npz").exists() is (epoch < 6 and not (killed and epoch == 0))
-        if epoch < 6:
+        if killed:
+            assert record is None
+        else:
+            assert record.state == ("finished" if epoch == 6 else "interrupted")
+        assert (tmp_path / name / "checkpoint.npz").exists() is (epoch > 0 if killed else epoch < 6)
+        if killed or epoch < 6:
             (record,) = begin({name: (*KINDS[kind], f"checkpoint_every={every}")}, attempt=2)
             last = epoch if not killed else (epoch - 1) // every * every
             assert begun_at[-1] == (last if last >= 0 else None)
@@ -719,26 +730,26 @@ def test_a_checkpoint_of_another_sweep_is_gone_on_from(make, store, begin, tmp_p
     (folder := tmp_path / "now").mkdir()
     place = Place(folder=folder, sweep="s2", number=0, name="now", chosen=CHOSEN, checkpoint=tmp_path / "before")
     first = []
-    work.run([(make(*job), place)], store, stopped=lambda: bool(first.append(1)))
+    train_and_record([(make(*job), place)], store, stopped=lambda: bool(first.append(1)))
     assert len(first) == 2
     assert result(folder) == result(tmp_path / "never")
 
 
 def test_what_goes_wrong_with_a_checkpoint_costs_its_job_alone(begin, monkeypatch):
-    read = runner.Runner.checkpoint
+    read = job_run.JobRun.checkpoint
 
     def wrong(one: Any) -> Any:
         if one.place.name == "one":
             raise RuntimeError("no luck")
         return read(one)
 
-    monkeypatch.setattr(runner.Runner, "checkpoint", wrong)
+    monkeypatch.setattr(job_run.JobRun, "checkpoint", wrong)
     records = begin({name: (*SIX, f"seed={seed}") for seed, name in enumerate(("zero", "one", "two"))})
     assert [record.state for record in records] == ["finished", "failed", "finished"]
     assert records[1].reason == "RuntimeError: no luck"
 
 
-def test_what_goes_wrong_before_training_is_no_interruption(begin, store, monkeypatch, tmp_path):
+def test_what_goes_wrong_before_training_begins_no_run(begin, store, monkeypatch, tmp_path):
     begun = []
 
     def wrong(job: Job, *_: Any) -> Any:
@@ -747,12 +758,11 @@ def test_what_goes_wrong_before_training_is_no_interruption(begin, store, monkey
             raise RuntimeError("no luck")
         return {"nnsweep.kind": "job", "nnsweep.key": "k"}
 
-    monkeypatch.setattr(runner, "_tags", wrong)
+    monkeypatch.setattr(job_run, "_tags", wrong)
     with pytest.raises(RuntimeError, match="no luck"):
         begin({"zero": SIX, "one": SIX})
-    record = read_record(tmp_path / "zero")
-    assert (record.state, record.reason) == ("failed", "RuntimeError: no luck")
-    assert [found.state for found in job_runs(store)] == ["failed"]
+    assert [read_record(tmp_path / name) for name in ("zero", "one")] == [None, None]
+    assert job_runs(store) == []
 
 
 def test_without_checkpoints_none_is_left(begin, tmp_path):
@@ -764,7 +774,7 @@ def test_a_checkpoint_that_cannot_be_written_costs_no_more_than_that(begin, tmp_
     def full(*_: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("nnsweep.sweep.folder.write_checkpoint", full)
+    monkeypatch.setattr("nnsweep.sweep.checkpoint.write_checkpoint", full)
     (record,) = begin({"one": (*SIX, "checkpoint_every=1")})
     assert record.state == "finished"
     assert "no checkpoint: no space left on device" in caplog.text

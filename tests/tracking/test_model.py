@@ -11,7 +11,7 @@ from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer
 from nnsweep.model.packed import preparation_bytes
 from nnsweep.model.predictor import predictions
-from nnsweep.sweep.folder import write_config, write_preparation, write_weights
+from nnsweep.sweep.result import encode_config, encode_weights
 from nnsweep.tracking import model as models
 from nnsweep.tracking import run
 from nnsweep.tracking.backend import backend
@@ -27,9 +27,11 @@ def left(job, store, tmp_path):
     iris, random = load("iris", val_fraction=0.1), np.random.default_rng(0)
     layers = [Layer(random.normal(size=(1, 4, 3)), random.normal(size=(1, 1, 3)))]
     trained = Trained(best_layers=layers, layers=layers, best_epoch=2)
-    files = [write_config(tmp_path, CONFIG), write_weights(tmp_path, trained)]
-    files.append(write_preparation(tmp_path, preparation_bytes(iris)))
-    run.log_files(store, run_id := job(), files)
+    contents = {"config.yaml": encode_config(CONFIG), "weights.npz": encode_weights(trained)}
+    contents["preparation.npz"] = preparation_bytes(iris)
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    run.log_files(store, run_id := job(), [tmp_path / name for name in contents])
     run.end(store, RunRecord(run_id=run_id, name="", state="finished"), points=[run.Point("best_epoch", 2.0)])
     return run_id
 

@@ -1,13 +1,11 @@
-"""One job's run, from its start to its end: what is recorded of it, first in its folder and then in the store.
+"""One job's run as a worker sees it, from its start to its result.
 
-A run always ends in a known state, whatever happens to the job; a store that refuses costs the run's place in the
-store and not its record.
+Whatever happens to the job, a result comes of it: its curves and networks, or the reason why there are none.
 """
 
-import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,26 +13,42 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from nnsweep.data.dataset import Dataset
-from nnsweep.errors import DataError, StoreError, UserError
-from nnsweep.masking import masked
-from nnsweep.messages import STANDARDIZE, explain_scale, visible
+from nnsweep.errors import DataError, UserError
+from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.inputs import LARGE_SCALE
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import NUMERICS_VERSION
-from nnsweep.model.packed import preparation_bytes
+from nnsweep.model.packed import PREPARATION, WEIGHTS, preparation_bytes
 from nnsweep.palette import COLOURS
-from nnsweep.sweep import describe, folder, sending
+from nnsweep.sweep import checkpoint as checkpoints
+from nnsweep.sweep import describe
+from nnsweep.sweep.checkpoint import Checkpoint
 from nnsweep.sweep.environment import environment
-from nnsweep.sweep.folder import Checkpoint, Kept
+from nnsweep.sweep.folder import frame
 from nnsweep.sweep.job import OPERATIONAL, Job
-from nnsweep.sweep.live import Live
+from nnsweep.sweep.metric_stream import MetricStream
 from nnsweep.sweep.place import Place
-from nnsweep.sweep.workers import in_words
-from nnsweep.tracking import run as runs
+from nnsweep.sweep.result import (
+    CONFIG,
+    ENVIRONMENT,
+    HISTORY,
+    TRACEBACK,
+    JobResult,
+    JobStart,
+    Kept,
+    encode_config,
+    encode_correct,
+    encode_environment,
+    encode_history,
+    encode_traceback,
+    encode_weights,
+    explain,
+)
+from nnsweep.tracking.correct import CORRECT
 from nnsweep.tracking.reading import CONFIGURATION
-from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store
+from nnsweep.tracking.record import Point, RunRecord
+from nnsweep.tracking.run import LONGEST_TAG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,28 +59,25 @@ Draw: TypeAlias = Callable[["pd.DataFrame", str, Path], Path]
 """Draws a history under a title into a folder, and returns the picture's path."""
 
 
-class Runner:
-    """A job that is on its way; its run has been started, unless the store is away.
+class JobRun:
+    """A job that is on its way.
 
     Parameters
     ----------
     job, place : Job, Place
         What is trained, and where it stands.
-    store : Store
-        Where it is recorded.
     examples : Dataset
         What it is trained on.
     """
 
-    def __init__(self, job: Job, place: Place, store: Store, examples: Dataset) -> None:
-        self.job, self.place, self.store, self.examples = job, place, store, examples
-        self.trained = Trained()
-        self.live: Live | None = None
-        self.number, self.seconds = 0, 0.0
-        self.files: list[Path] = []
+    def __init__(self, job: Job, place: Place, examples: Dataset) -> None:
+        self.job, self.place, self.examples = job, place, examples
+        self.trained, self.seconds = Trained(), 0.0
+        self.stream = MetricStream(job)
         self.tags = _tags(job, place, examples)
+        self.contents: dict[str, bytes] = {}
         self.begun = self.record = RunRecord(
-            run_id=_started(store, place.name, self.tags),
+            run_id="",
             name=place.name,
             state="interrupted",
             reason="interrupted by the user",
@@ -78,6 +89,11 @@ class Runner:
             attempt=place.attempt,
             data_digest=examples.digest,
         )
+
+    @property
+    def start(self) -> JobStart:
+        """What the recorder is told before the job is trained."""
+        return JobStart(record=self.begun, tags=self.tags)
 
     def require_data(self) -> None:
         """Refuse to train on other data than the sweep was planned with: the result would stand under a wrong key.
@@ -96,15 +112,13 @@ class Runner:
     def checkpoint(self) -> Checkpoint | None:
         """Give what an earlier attempt has left to go on from, this sweep's before another's."""
         for place in (self.place.folder, self.place.checkpoint):
-            if place and (found := folder.read_checkpoint(place, self.begun.key)):
+            if place and (found := checkpoints.read_checkpoint(place, self.begun.key)):
                 return found
         return None
 
-    def restart(self, live: Live, number: int, checkpoint: Checkpoint | None) -> Trained:
-        """Begin training, as that network of a stack; what an earlier attempt has sent is not sent again."""
-        if self.live is not None:
-            live.resume(number, self.live, self.number)
-        self.live, self.number, self.record = live, number, self.begun
+    def restart(self, checkpoint: Checkpoint | None) -> Trained:
+        """Begin training; what an earlier attempt has reported is not reported again."""
+        self.record, self.contents = self.begun, {}
         self.trained, self.seconds = (checkpoint.trained, checkpoint.seconds) if checkpoint else (Trained(), 0.0)
         return self.trained
 
@@ -112,7 +126,7 @@ class Runner:
         """Leave a checkpoint; a disk that is full costs no more than that."""
         kept = Checkpoint(key=self.begun.key, snapshot=snapshot, trained=self.trained, seconds=self.seconds + seconds)
         try:
-            folder.write_checkpoint(self.place.folder, kept)
+            checkpoints.write_checkpoint(self.place.folder, kept)
         except (OSError, UserError) as error:
             log.warning("no checkpoint: %s", error)
 
@@ -128,77 +142,65 @@ class Runner:
 
     def fail(self, error: BaseException) -> None:
         """Say why it failed; the exception is being handled."""
-        reason = masked(visible(in_words(error)))
-        self.record = replace(self.begun, state="failed", reason=reason)
-        self.files = []
-        with contextlib.suppress(OSError, UserError):  # the folder itself may be what is wrong
-            self.files.append(folder.write_traceback(self.place.folder))
+        self.record = replace(self.begun, state="failed", reason=explain(error))
+        self.contents[TRACEBACK] = encode_traceback()
 
-    def finish(self, draw: Draw | None) -> RunRecord:
-        """Write the job's folder, then send what is in it; if the store is away, the folder has it all."""
+    def result(self, draw: Draw | None) -> JobResult:
+        """Give what the job came to, ready to be recorded.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts; the job is one that was interrupted then.
+        """
         try:
             if self.record.state != "failed" and self.trained.rows:
-                self.files = self._written(draw)
+                self._encode(draw)
         except (Exception, SystemExit) as error:
             log.exception("the record could not be written")
             self.fail(error)
-        except KeyboardInterrupt:
-            self.record = self.begun
-            self._close()
-            raise
-        return self._close()
+        return self._result()
 
-    def _written(self, draw: Draw | None) -> list[Path]:
-        place, trained, history = self.place.folder, self.trained, self.trained.history()
-        files = [
-            folder.write_config(place, self.job.model_dump(mode="json", exclude=OPERATIONAL)),
-            folder.write_environment(place, environment()),
-            folder.write_history(place, history),
-        ]
+    def interrupt(self) -> JobResult:
+        """Give the result of a job that was interrupted after it had been trained."""
+        self.record, self.contents = self.begun, {}
+        return self._result()
+
+    def _encode(self, draw: Draw | None) -> None:
+        """Write the files that belong to the record, as far as there is something to write, into `contents`."""
+        trained, history = self.trained, self.trained.history()
+        self.contents |= {
+            CONFIG: encode_config(self.job.model_dump(mode="json", exclude=OPERATIONAL)),
+            ENVIRONMENT: encode_environment(environment()),
+            HISTORY: encode_history(history),
+        }
         if trained.layers:
-            files.append(folder.write_weights(place, trained))
+            self.contents[WEIGHTS] = encode_weights(trained)
             if (preparation := preparation_bytes(self.examples)) is not None:
-                files.append(folder.write_preparation(place, preparation))
+                self.contents[PREPARATION] = preparation
         if trained.best_right.size:
-            files.append(folder.write_correct(place, trained, self.examples.test_digest))
+            self.contents[CORRECT] = encode_correct(trained, self.examples.test_digest)
         if draw is not None:
-            files.append(draw(folder.frame(history), self.place.name, place))
-        return files
+            picture = draw(frame(history), self.place.name, self.place.folder)
+            self.contents[picture.name] = picture.read_bytes()
 
-    def _close(self) -> RunRecord:
-        try:
-            kept = folder.write_record(self.place.folder, self._kept(), self.files)
-            if self.record.state != "interrupted":
-                folder.remove_checkpoint(self.place.folder)
-        except (OSError, UserError) as error:
-            log.exception("the record could not be written")
-            self.fail(error)
-            kept = self._kept()
-        try:
-            return self._sent(kept)
-        except (StoreError, UserError, OSError) as refused:
-            log.warning("the record waits in its folder: %s", refused)
-            return self.record
-
-    def _sent(self, kept: Kept) -> RunRecord:
-        unsure = self.live is not None and self.number in self.live.unsure
-        if not self.record.run_id or unsure:
-            return sending.resend(self.store, self.place.folder, kept)
-        points = self.live.rest(self.number, self.trained) if self.trained.rows and self.live is not None else []
-        return sending.send(self.store, self.place.folder, kept, points)
-
-    def _kept(self) -> Kept:
-        history = self.files and self.trained.rows
-        return Kept(
+    def _result(self) -> JobResult:
+        """Put together what is known now."""
+        has_history = HISTORY in self.contents
+        kept = Kept(
             record=self.record,
-            experiment=self.store.experiment,
+            experiment="",
             tags=self.tags | (self._told() if self.trained.ending else {}),
             data={name: getattr(self.examples, name) for name in ("name", "digest", "source")},
             axes=_axes(self.record, self.place),
             best_epoch=self.trained.best_epoch,
             max_points=self.job.tracking.max_points,
-            n_epochs=len(self.trained.rows) if history and self.record.state != "failed" else 0,
+            n_epochs=len(self.trained.rows) if has_history and self.record.state != "failed" else 0,
         )
+        return JobResult(folder=self.place.folder, kept=kept, contents=self.contents, points=tuple(self._rest()))
+
+    def _rest(self) -> list[Point]:
+        return self.stream.rest(self.trained) if self.trained.rows else []
 
     def _told(self) -> dict[str, str]:
         """Tell what came out, below what the run is."""
@@ -222,20 +224,12 @@ def _tags(job: Job, place: Place, examples: Dataset) -> dict[str, str]:
         "mlflow.runColor": COLOURS[place.number % len(COLOURS)],
     }
     configuration = json.dumps(job.model_dump(mode="json", exclude=OPERATIONAL | {"data": {"home": True}}))
-    if len(configuration) <= runs.LONGEST_TAG:
+    if len(configuration) <= LONGEST_TAG:
         tags |= {CONFIGURATION: configuration}
     code = environment()
     if "git_commit" in code:
         tags |= {"mlflow.source.git.commit": code["git_commit"], "nnsweep.git_dirty": str(code["git_dirty"]).lower()}
     return tags
-
-
-def _started(store: Store, name: str, tags: Mapping[str, str]) -> str:
-    try:
-        return runs.start(store, name, tags)
-    except StoreError as refused:
-        log.warning("the run is recorded in its folder alone, for now: %s", refused)
-        return ""
 
 
 def _axes(record: RunRecord, place: Place) -> dict[str, float]:

@@ -14,13 +14,15 @@ from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import StoreError
 from nnsweep.mlp.history import COLUMNS, Trained
-from nnsweep.sweep import live, work
+from nnsweep.sweep import metric_stream, recorder
 from nnsweep.sweep.describe import choices
 from nnsweep.sweep.folder import read_kept
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job, Tracking
-from nnsweep.sweep.live import Live
+from nnsweep.sweep.metric_stream import MetricStream
 from nnsweep.sweep.place import Place
+from nnsweep.sweep.recorder import Recorder, train_and_record
+from nnsweep.sweep.result import JobStart
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
@@ -57,7 +59,7 @@ def stack(make, store, tmp_path) -> Callable[..., list[RunRecord]]:
             (folder := tmp_path / "multirun" / str(seed)).mkdir(parents=True)
             place = Place(folder=folder, sweep="s1", number=seed, name=f"n{seed}", chosen=choices(CHOSEN, QUICK))
             tasks.append((make(f"seed={seed}", *overrides), place))
-        return work.run(tasks, store, **more)
+        return train_and_record(tasks, store, **more)
 
     return run
 
@@ -65,8 +67,8 @@ def stack(make, store, tmp_path) -> Callable[..., list[RunRecord]]:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let curves be sent after every epoch."""
-    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(live, "LARGEST_SHARE", np.inf)
+    monkeypatch.setattr(metric_stream, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "LARGEST_SHARE", np.inf)
 
 
 @pytest.fixture
@@ -120,23 +122,41 @@ def test_points_are_sent_in_batches(stack, requests):
         assert requests[record.run_id] == 1
 
 
-def test_a_slow_store_is_asked_the_more_seldom(make, monkeypatch):
+@pytest.fixture
+def recording(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recorder]:
+    """Begin one run in a store that is not there, and give its recorder."""
+
+    def begun(run_id: str = "1") -> Recorder:
+        monkeypatch.setattr(runs, "start", lambda *_: run_id)
+        made = Recorder(Store("", "", ""))
+        made.begin([START])
+        return made
+
+    return begun
+
+
+START = JobStart(record=RunRecord(run_id="", name="", state="running"), tags={})
+ATTEMPT = (0, 1)
+
+
+def point(epoch: int) -> runs.Point:
+    return runs.Point("train_cost", 1.0, epoch)
+
+
+def test_a_slow_store_is_asked_the_more_seldom(recording, monkeypatch):
     clock, sent = [0.0], []
-    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(recorder.time, "monotonic", lambda: clock[0])
 
     def log(*_: Any, **__: Any) -> None:
         sent.append(clock[0])
         clock[0] += 2.0
 
     monkeypatch.setattr(runs, "log", log)
-    job = make("trainer.epochs=300")
-    sender, network = Live(Store("", "", ""), [RunRecord(run_id="1", name="", state="running")], job), Trained()
+    made = recording()
     for epoch in range(300):
-        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5, *ABSENT))
         clock[0] += 1.0
-        sender({0: network})
-    assert sent[0] == live.EVERY_SECONDS
-    assert np.diff(sent).min() >= 2.0 / live.LARGEST_SHARE
+        made.report([(ATTEMPT, [point(epoch)])])
+    assert np.diff(sent).min() >= 2.0 / recorder.LARGEST_SHARE
     assert len(sent) > 3
 
 
@@ -184,23 +204,19 @@ def test_a_curve_has_its_first_last_and_best_epoch_and_never_more_points_than_it
 @example(epochs=400, every=1, points=4, ended=400, looks={*range(400)}, best=399)
 @example(epochs=400, every=7, points=5, ended=399, looks={1}, best=398)
 def test_whenever_points_are_sent_they_are_few_and_each_is_sent_once(base, epochs, every, points, ended, looks, best):
+    job = base.model_copy(update={"tracking": Tracking(max_points=points), "trainer": base.trainer.model_copy(
+        update={"epochs": epochs, "evaluate_every": every})})  # fmt: skip
     kept: list[runs.Point] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live, "EVERY_SECONDS", 0.0)
-        patch.setattr(live, "LARGEST_SHARE", np.inf)
-        patch.setattr(runs, "log", lambda *_, points, **__: kept.extend(points))
-        job = base.model_copy(update={"tracking": Tracking(max_points=points), "trainer": base.trainer.model_copy(
-            update={"epochs": epochs, "evaluate_every": every})})  # fmt: skip
-        sender, network = Live(Store("", "", ""), [RunRecord(run_id="1", name="", state="running")], job), Trained()
-        last = min(ended, epochs)
-        for epoch in range(last + 1):
-            accuracy = epoch / 1000 if epoch % every == 0 or epoch == epochs else np.nan
-            network.rows.append((epoch, 0.1, 1.0, accuracy, accuracy, *ABSENT))
-            if epoch in looks:
-                sender({0: network})
+    stream, network = MetricStream(job), Trained()
+    last = min(ended, epochs)
+    for epoch in range(last + 1):
+        accuracy = epoch / 1000 if epoch % every == 0 or epoch == epochs else np.nan
+        network.rows.append((epoch, 0.1, 1.0, accuracy, accuracy, *ABSENT))
+        if epoch in looks:
+            kept += stream.due(network)
     measured = [int(row[0]) for row in network.rows if np.isfinite(row[3])]
     network.best_epoch = measured[best % len(measured)]
-    kept += sender.rest(0, network)
+    kept += stream.rest(network)
     for name in CURVES:
         found = sorted(point.step for point in kept if point.name == name)
         assert len(found) == len({*found}) <= points - 1  # one is for the value that closes the curve
@@ -226,6 +242,7 @@ def test_a_store_that_refuses_does_not_stop_training_and_the_folder_has_the_whol
             "preparation.npz",
             "weights.npz",
             "record.json",
+            "waiting",
         }
         assert {path.name for path in folder.iterdir()} == files
         assert read_kept(folder).record == record
@@ -246,52 +263,45 @@ def test_a_run_that_is_deleted_while_it_trains_has_its_record_in_another(stack, 
     assert sorted(steps(store, records[0].run_id, "train_cost")) == [*range(31)]
 
 
-def test_a_store_that_has_refused_is_asked_again_but_seldom(make, monkeypatch):
-    clock, asked = [0.0], []
-    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
+def test_a_store_that_has_refused_is_asked_again_but_seldom(recording, monkeypatch):
+    clock, asked, sent = [0.0], [], []
+    monkeypatch.setattr(recorder.time, "monotonic", lambda: clock[0])
 
-    def log(*_: Any, **__: Any) -> None:
+    def log(*_: Any, points: list[runs.Point], **__: Any) -> None:
         asked.append(clock[0])
         if len(asked) < 4:
             raise StoreError("away")
+        sent.extend(points)
 
     monkeypatch.setattr(runs, "log", log)
     monkeypatch.setattr(runs, "steps", lambda *_: {})
-    record = RunRecord(run_id="1", name="", state="running")
-    sender, network = Live(Store("", "", ""), [record], make("trainer.epochs=300")), Trained()
+    made = recording()
     for epoch in range(120):
-        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5, *ABSENT))
         clock[0] += 1.0
-        sender({0: network})
-    assert asked[0] == live.EVERY_SECONDS
-    assert {*np.diff(asked)} == {live.SELDOM_SECONDS}
-    assert sender.sent[0] == {*range(int(asked[-1]))}
+        made.report([(ATTEMPT, [point(epoch)])])
+    assert {*np.diff(asked[:4])} == {recorder.SELDOM_SECONDS}
+    assert [one.step for one in sent] == [*range(120)]
 
 
-def test_what_is_not_known_of_a_network_is_not_known_in_its_next_attempt_either(make, monkeypatch):
-    there = {"train_cost": {0}}
+def test_what_a_dead_worker_had_sent_is_not_sent_again(recording, monkeypatch):
     sent: list[runs.Point] = []
-    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
     monkeypatch.setattr(runs, "log", lambda *_, points, **__: sent.extend(points))
-    monkeypatch.setattr(runs, "steps", lambda *_: there)
-    record, network = RunRecord(run_id="1", name="", state="running"), Trained(rows=[(0, 0.1, 1.0, 0.5, 0.5, *ABSENT)])
-    earlier, sender = Live(Store("", "", ""), [record] * 3, make()), Live(Store("", "", ""), [record], make())
-    earlier.unsure = {2}
-    sender.resume(0, earlier, 2)
-    sender({0: network})
-    assert sorted(point.name for point in sent) == ["learning_rate", "test_accuracy", "val_accuracy"]
-    assert (sender.sent, sender.unsure) == ({0: {0}}, set())
+    monkeypatch.setattr(runs, "steps", lambda *_: {"train_cost": {one.step for one in sent}})
+    monkeypatch.setattr(recorder, "LARGEST_SHARE", np.inf)
+    made = recording()
+    made.report([(ATTEMPT, [point(0), point(1)])])
+    made.begin([START])  # by the worker that has taken over
+    made.report([(ATTEMPT, [point(0), point(1), point(2)])])
+    assert [one.step for one in sent] == [0, 1, 2]
 
 
-def test_a_run_that_could_not_be_started_sends_nothing_while_it_trains(make, monkeypatch):
+def test_a_run_that_could_not_be_started_sends_nothing_while_it_trains(recording, monkeypatch):
     asked = []
-    monkeypatch.setattr(live, "EVERY_SECONDS", 0.0)
     monkeypatch.setattr(runs, "log", lambda *_, **__: asked.append(1))
-    sender, network = Live(Store("", "", ""), [RunRecord(run_id="", name="", state="running")], make()), Trained()
+    made = recording("")
     for epoch in range(5):
-        network.rows.append((epoch, 0.1, 1.0, 0.5, 0.5, *ABSENT))
-        sender({0: network})
-    assert (asked, sender.sent) == ([], {0: set()})
+        made.report([(ATTEMPT, [point(epoch)])])
+    assert asked == []
 
 
 @pytest.mark.usefixtures("at_once")

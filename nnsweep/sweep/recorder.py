@@ -1,0 +1,228 @@
+"""The recorder: the only writer of a sweep's runs, first into their folders and then into the store.
+
+A result counts once the disk has it. A store that refuses costs the run its place there for now, and not its record.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from nnsweep.errors import StoreError, UserError
+from nnsweep.interruption import postponed
+from nnsweep.sweep import absence, checkpoint, folder, sending, work
+from nnsweep.sweep.job import Job
+from nnsweep.sweep.job_run import Draw
+from nnsweep.sweep.journal import Journal
+from nnsweep.sweep.place import Place
+from nnsweep.sweep.result import Attempt, JobResult, JobStart, attempt_of
+from nnsweep.tracking import run as runs
+from nnsweep.tracking import sqlite
+from nnsweep.tracking.record import Point, RunRecord
+from nnsweep.tracking.store import Store
+
+log = logging.getLogger(__name__)
+
+SELDOM_SECONDS = 15.0
+"""How long live points wait for a store that has refused some."""
+LARGEST_SHARE = 0.05
+"""Of the time that the recorder may take for live points."""
+
+
+@dataclass
+class _Begun:
+    """A run that has begun, as far as the store is known to have it."""
+
+    start: JobStart
+    run_id: str  # empty where the store was away
+    pending: list[Point] = field(default_factory=list)
+    has_settings: bool = False
+    is_unsure: bool = False  # whether a batch may have arrived whose receipt has not
+
+
+class Recorder:
+    """Writes what becomes of the jobs of a sweep.
+
+    Parameters
+    ----------
+    store : Store
+        Where the runs are.
+    journal : Journal or None
+        What makes results last; without one every file of a job's folder is written through by itself.
+    """
+
+    def __init__(self, store: Store, journal: Journal | None = None) -> None:
+        self.store, self._journal = store, journal
+        self._begun: dict[Attempt, _Begun] = {}
+        self._next_live = 0.0
+        self._needs_journal = False  # because something waits that is not marked
+
+    def begin(self, starts: Sequence[JobStart]) -> None:
+        """Start the runs of some jobs, unless they were started before; a store may refuse, for now."""
+        for start in starts:
+            attempt = attempt_of(start.record)
+            if run := self._begun.get(attempt):  # its worker has died: what it has reported comes again
+                run.pending, run.is_unsure = [], run.is_unsure or run.has_settings
+            else:
+                self._begun[attempt] = _Begun(start, self._start(start))
+
+    def _start(self, start: JobStart) -> str:
+        try:
+            return runs.start(self.store, start.record.name, start.tags)
+        except StoreError as refused:
+            log.warning("the run is recorded in its folder alone, for now: %s", refused)
+            return ""
+
+    def report(self, points: Sequence[tuple[Attempt, Sequence[Point]]]) -> None:
+        """Send what networks have measured, the more seldom the longer it takes; what waits is sent with the rest."""
+        for attempt, measured in points:
+            self._begun[attempt].pending += measured
+        if time.monotonic() < self._next_live:
+            return
+        started, pause = time.monotonic(), 0.0
+        try:
+            for run in self._begun.values():
+                self._send_live(run)
+        except StoreError as refused:
+            log.warning("the curves wait: %s", refused)
+            pause = SELDOM_SECONDS
+        taken = time.monotonic() - started
+        self._next_live = time.monotonic() + max(pause, taken / LARGEST_SHARE)
+
+    def _send_live(self, run: _Begun) -> None:
+        if not run.pending or not run.run_id:
+            return
+        points = run.pending
+        if run.is_unsure:
+            points = sending.lacking(points, runs.steps(self.store, run.run_id))
+        run.is_unsure = True
+        settings = None if run.has_settings else run.start.record.settings
+        runs.log(self.store, run.run_id, points=points, settings=settings)
+        run.is_unsure, run.has_settings = False, True
+        run.pending = []
+
+    def record(self, results: Sequence[JobResult]) -> list[RunRecord]:
+        """Write results down, and then into the store.
+
+        Returns
+        -------
+        list of RunRecord
+            As they are in their folders; that of a job whose result could not be written says so.
+        """
+        with postponed():
+            through = not self._is_journaled([self._own(result) for result in results])
+            return [self._end(self._write(self._own(result), through=through)) for result in results]
+
+    def _own(self, result: JobResult) -> JobResult:
+        return result.of_run(self._begun[attempt_of(result.kept.record)].run_id, self.store.experiment)
+
+    def _is_journaled(self, results: Sequence[JobResult]) -> bool:
+        """Let the disk have results, all at once; where that cannot be, each job's folder must do by itself."""
+        try:
+            if self._journal is not None:
+                self._journal.append(results)
+        except OSError as error:
+            log.warning("the journal cannot be written: %s", error)
+            return False
+        return self._journal is not None
+
+    def _write(self, result: JobResult, *, through: bool) -> JobResult:
+        """Write a job's folder; one whose folder cannot be written has failed."""
+        try:
+            folder.write_result(result, through=through)
+            if result.kept.record.state != "interrupted":
+                checkpoint.remove_checkpoint(result.folder)
+        except (OSError, UserError) as error:
+            log.exception("the record could not be written")
+            result = result.failed(self._begun[attempt_of(result.kept.record)].start, error)
+            if not through:
+                self._is_journaled([result])
+        return result
+
+    def _end(self, result: JobResult) -> RunRecord:
+        """Let the store have a result, or mark it as waiting."""
+        run = self._begun.pop(attempt_of(result.kept.record))
+        try:
+            if not run.run_id or run.is_unsure:
+                return sending.resend(self.store, result.folder, result.kept)
+            return sending.send(self.store, result.folder, result.kept, [*run.pending, *result.points])
+        except (StoreError, UserError, OSError) as refused:
+            log.warning("the record waits in its folder: %s", refused)
+            self._mark_waiting(result)
+            return result.kept.record
+
+    def _mark_waiting(self, result: JobResult) -> None:
+        try:
+            folder.mark_waiting(result.folder)
+        except OSError as error:
+            log.warning("that it waits can be seen from the journal alone: %s", error)
+            self._needs_journal = True
+
+    def give_up(self, records: Mapping[int, RunRecord]) -> dict[int, RunRecord]:
+        """End the runs of jobs of which no result came: their worker died, or nobody came to their end.
+
+        Parameters
+        ----------
+        records : mapping of int to RunRecord
+            What is known of some jobs, by whatever number; those that were recorded are left alone.
+
+        Returns
+        -------
+        dict of int to RunRecord
+            The same, with the ids of the runs that were ended.
+        """
+        return {number: self._given_up(record) for number, record in records.items()}
+
+    def _given_up(self, record: RunRecord) -> RunRecord:
+        run = self._begun.pop(attempt_of(record), None)
+        if run is None or not run.run_id:
+            return record
+        record = replace(record, run_id=run.run_id)
+        try:
+            runs.end(self.store, record, settings=record.settings)
+        except StoreError as refused:
+            log.warning("the run stays open: %s", refused)
+        return record
+
+    def close(self) -> None:
+        """Remove the journal, if all that is in it has come to its place."""
+        if self._journal is None or self._needs_journal:
+            return
+        database = sqlite.file_of(self.store.uri)
+        with contextlib.suppress(OSError):  # it stays then, and whoever finds it looks at what is there
+            self._journal.close(*([database.parent] if database else []))
+
+
+def train_and_record(
+    tasks: Sequence[tuple[Job, Place]],
+    store: Store,
+    draw: Draw | None = None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> list[RunRecord]:
+    """Do the whole of some jobs that are trained as one stack, in this process.
+
+    Parameters
+    ----------
+    tasks : sequence of (Job, Place)
+        What to train, and where each stands.
+    store : Store
+        Where they are recorded; while it is away, their folders alone have the records.
+    draw : callable or None
+        Draws the learning curves of each.
+    stopped : callable
+        Asked after every epoch whether the user has interrupted.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts; the runs that had not ended have been ended as interrupted.
+    """
+    recorder = Recorder(store)
+    with absence.noted(tasks[0][1], store.uri):
+        trained = work.train_stack(tasks, recorder, draw, stopped=stopped)
+        records = recorder.record(trained.results)
+    if trained.interrupted:
+        raise KeyboardInterrupt
+    return records
