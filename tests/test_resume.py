@@ -405,7 +405,7 @@ def test_a_changed_file_of_the_user_is_told_by_setting(nnsweep, study):
 
 def test_another_version_of_the_numerics_is_told(nnsweep, study, monkeypatch):
     nnsweep(*SEEDS)
-    for module in ("distinct", "sweep.job", "sweep.runner"):
+    for module in ("distinct", "sweep.job", "sweep.job_run"):
         monkeypatch.setattr(f"nnsweep.{module}.NUMERICS_VERSION", 1000)
     said = nnsweep(*SEEDS)
     assert re.search(r"^  3 not as an earlier run of the name: numerics version \d+ -> 1000$", said.out, re.M)
@@ -557,7 +557,7 @@ def test_an_interrupted_sweep_shows_no_result_of_an_earlier_one_in_its_folder(nn
 
 def test_a_result_that_waited_is_sent_though_an_earlier_sweep_has_used_its_folder(nnsweep, study, monkeypatch):
     assert nnsweep("seed=0,1", *AGAIN).code == 0
-    monkeypatch.setattr("nnsweep.sweep.runner._started", lambda *_: "")  # the store is away when jobs begin
+    monkeypatch.setattr("nnsweep.sweep.recorder.Recorder._start", lambda *_: "")  # the store is away when jobs begin
     assert nnsweep("seed=5,6", *AGAIN).code == 0
     assert seeds(runs(study)) == [0, 1, 5, 6]
 

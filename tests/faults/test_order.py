@@ -12,32 +12,40 @@ def labels(studies) -> list[str]:
     return [text for _, role, _, text in studies.undisturbed(QUICK)[0].boundaries if role == "program"]
 
 
+def _find(labels: list[str], pattern: str) -> list[int]:
+    return [number for number, text in enumerate(labels) if re.match(pattern, text)]
+
+
+@pytest.fixture
+def journaled(labels) -> list[int]:
+    """Tell when the disk had a batch of results."""
+    return _find(labels, r"fsync multirun\S+/results\.journal")
+
+
 def test_every_file_is_written_through_before_it_takes_its_name(labels):
-    renamed = [number for number, text in enumerate(labels) if re.match(r"os\.rename multirun\S+\.tmp ", text)]
-    assert len(renamed) > 20
+    renamed = _find(labels, r"os\.rename multirun\S+\.tmp ")
+    assert len(renamed) > 10
     for number in renamed:
         assert labels[number - 1] == f"fsync {labels[number].split()[1]}"
-    for number in _renamed(labels, r"/record\.json"):  # with it, the names of all others outlive a power failure
-        assert any(text.startswith("fsync multirun") for text in labels[number + 1 : number + 3])
 
 
-def test_nothing_that_counts_is_written_under_its_own_name(labels):
-    opened = [text for text in labels if text.startswith("open multirun") and not text.endswith(".tmp")]
-    assert all("/.hydra/" in text or text.endswith((".log", "/sent.json")) for text in opened)
+def test_what_is_written_under_its_own_name_was_in_the_journal(labels, journaled):
+    opened = [number for number in _find(labels, "open multirun") if not labels[number].endswith(".tmp")]
+    counting = [number for number in opened if not re.search(r"/\.hydra/|\.log$|results\.journal$", labels[number])]
+    assert len(counting) > 10
+    assert min(counting) > journaled[0]
 
 
-@pytest.mark.parametrize("job", [0, 1])
-def test_a_record_is_there_before_anything_is_sent_and_marked_when_all_is(job, labels):
-    (written,) = _renamed(labels, rf"/{job}/record\.json")
-    (marked,) = [number for number, text in enumerate(labels) if re.match(rf"open multirun\S+/{job}/sent\.json", text)]
-    sending = [number for number, text in enumerate(labels) if re.match(r"sql (UPDATE|INSERT INTO (m|p|data))", text)]
-    within = [number for number in sending if written < number < marked]
-    between = labels[written + 1 : marked]
-    assert within
-    assert sum(text.startswith("sql UPDATE runs") for text in between) == 1
-    assert labels[marked - 1] == "sql COMMIT"
-    assert any(text.startswith("os.remove") and text.endswith("checkpoint.npz") for text in between)
+def test_each_stack_is_journaled_then_written_then_sent(labels, journaled):
+    written = _find(labels, r"open multirun\S+/\d/record\.json")
+    sent = _find(labels, "sql INSERT INTO latest_metrics")
+    assert len(journaled) == len(written) == 2
+    assert journaled[0] < written[0] < sent[0] < journaled[1] < written[1] < sent[-1]
 
 
-def _renamed(labels: list[str], name: str) -> list[int]:
-    return [number for number, text in enumerate(labels) if re.search(rf"os\.rename .*{name}$", text)]
+def test_the_journal_goes_when_all_else_is_in_its_place(labels, journaled):
+    (removed,) = _find(labels, r"os\.remove multirun\S+/results\.journal")
+    assert not [text for text in labels[removed:] if text.startswith(("open", "sql"))]
+    checkpoints = _find(labels, r"os\.remove multirun\S+/checkpoint\.npz")
+    assert len(checkpoints) == 2
+    assert all(number > synced for number, synced in zip(checkpoints, journaled, strict=True))

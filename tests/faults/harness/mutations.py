@@ -29,10 +29,17 @@ class Planted:
 PLANTED = [
     Planted(
         "the record is not written before it is sent",
-        "sweep/runner.py",
-        "kept = folder.write_record(self.place.folder, self._kept(), self.files)",
-        "kept = self._kept()",
+        "sweep/recorder.py",
+        "            folder.write_result(result, through=through)\n",
+        "            pass\n",
         "tests/sweep/test_work.py",
+    ),
+    Planted(
+        "a result counts before the disk has it",
+        "sweep/recorder.py",
+        "                self._journal.append(results)\n",
+        "                pass\n",
+        "tests/faults/test_order.py",
     ),
     Planted(
         "files are not written through",
@@ -106,10 +113,10 @@ PLANTED = [
     ),
     Planted(
         "a checkpoint of another job is taken",
-        "sweep/folder.py",
+        "sweep/checkpoint.py",
         'if values["key"] != key:',
         "if False:",
-        "tests/sweep/test_folder.py",
+        "tests/sweep/test_checkpoint.py",
     ),
     Planted(
         "the death of a worker counts as success",
@@ -136,8 +143,8 @@ PLANTED = [
         "a record is marked as sent before it is",
         "sweep/sending.py",
         "    if kept.data:\n",
-        "    folders.mark_sent(folder, record.run_id)\n    if kept.data:\n",
-        "tests/faults/test_order.py",
+        "    folders.mark_sent(folder)\n    if kept.data:\n",
+        "tests/sweep/test_sending.py",
     ),
     Planted(
         "a record that is sent again makes another run",

@@ -63,8 +63,8 @@ def _preload() -> None:
 
     import nnsweep.commands
     import nnsweep.course
-    import nnsweep.preloaded
-    import nnsweep.results.plots.curves  # noqa: F401
+    import nnsweep.results.plots.curves
+    import nnsweep.sweep.worker  # noqa: F401
 
     with tempfile.TemporaryDirectory() as folder:
         _warm_up(folder)
