@@ -19,6 +19,7 @@ from nnsweep.masking import masked
 from nnsweep.messages import warn
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import ranked
+from nnsweep.results.ui_view import make_view
 from nnsweep.summary import described, linked_ids, n_finished, pictures_of, tables, where_in_words
 from nnsweep.sweep import sending
 from nnsweep.sweep.folder import RECORD
@@ -144,8 +145,9 @@ def _finish(end: End, state: str, files: Sequence[Path]) -> None:
 def _write_view(end: End) -> bool:
     """Lay out the sweep's page in MLflow's UI; without it the page is MLflow's own, which costs the sweep nothing."""
     sweep, records = end.folder.name, end.records
+    page = make_view(records, search_filter(sweep, linked_ids(records, sweep)))
     try:
-        return view.write(end.store, sweep, records, search_filter(sweep, linked_ids(records, sweep)))
+        return view.write(end.store, sweep, page)
     except StoreError:
         return False
 

@@ -9,25 +9,13 @@ import pytest
 from mlflow import MlflowClient
 
 from nnsweep.errors import StoreError
+from nnsweep.results.ui_view import make_view
 from nnsweep.tracking import view as views
 from nnsweep.tracking.links import search_filter
-from nnsweep.tracking.record import CURVES, RunRecord
-from nnsweep.tracking.view import LONGEST, TAG, key_of, packed, view, write
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.view import LONGEST, TAG, encode, key_of, write
 
-SEARCH = "tags.`nnsweep.kind` = 'job'"
-METRICS = {"best_val_accuracy": 0.95, "test_accuracy": 0.93, "n_parameters": 15.0, "duration_seconds": 0.1}
-
-
-def record(number: int = 0, metrics: dict[str, float] = METRICS, **settings) -> RunRecord:
-    given = {"arch": "linear", "seed": 0, "schedule": "cosine", **settings}
-    return RunRecord(run_id=f"r{number}", name=f"n{number}", state="finished", settings=given, metrics=metrics)
-
-
-def grid() -> list[RunRecord]:
-    archs = {"wide": "256", "linear": "linear"}
-    return [
-        record(seed=seed, arch=arch, hidden_layer_sizes=sizes) for arch, sizes in archs.items() for seed in range(2)
-    ]
+VIEW = {"searchFilter": "tags.`nnsweep.kind` = 'job'", "orderByAsc": False, "compareRunCharts": [{"type": "BAR"}]}
 
 
 def unpacked(text: str) -> dict:
@@ -36,108 +24,8 @@ def unpacked(text: str) -> dict:
     return json.loads(zlib.decompress(base64.b64decode(body)))
 
 
-def charts(state: dict, section: str) -> list[dict]:
-    return [chart for chart in state["compareRunCharts"] if chart["metricSectionId"] == section]
-
-
-def drawn(state: dict, section: str) -> list[tuple[str, str]]:
-    return [(chart["type"], chart.get("metricKey", "")) for chart in charts(state, section)]
-
-
 def test_what_mlflow_unpacks_is_the_view():
-    state = view(grid(), SEARCH)
-    assert unpacked(packed(state)) == json.loads(json.dumps(state))
-    assert len(packed(state)) < LONGEST / 2
-
-
-def test_the_page_begins_with_the_accuracies_and_folds_what_is_no_answer():
-    state = view(grid(), SEARCH)
-    sections = [(section["name"], section["display"]) for section in state["compareRunSections"]]
-    assert sections == [("Answer", True), ("Curves", True), ("Everything else", False)]
-    assert drawn(state, "Answer") == [("BAR", "best_val_accuracy"), ("BAR", "test_accuracy"), ("PARALLEL", "")]
-    curves = ["train_cost", "val_accuracy", "test_accuracy", "learning_rate"]
-    assert drawn(state, "Curves") == [("LINE", name) for name in curves]
-    other_curves = [("LINE", name) for name in CURVES if name not in curves]
-    others = [("BAR", name) for name in ("duration_seconds", "n_parameters", "seed")]
-    assert drawn(state, "Everything else") == other_curves + others
-    assert len({chart["uuid"] for chart in state["compareRunCharts"]}) == len(state["compareRunCharts"])
-
-
-def test_the_runs_come_best_first_with_what_tells_them_apart():
-    state = view(grid(), SEARCH)
-    assert (state["searchFilter"], state["orderByKey"], state["orderByAsc"]) == (
-        SEARCH,
-        "metrics.`best_val_accuracy`",
-        False,
-    )
-    assert state["selectedColumns"] == [  # not the layers' sizes: they say the same as the architecture
-        "params.`arch`",
-        "params.`seed`",
-        "metrics.`best_val_accuracy`",
-        "metrics.`test_accuracy`",
-        "metrics.`n_parameters`",
-        "attributes.`Duration`",
-    ]
-
-
-def test_without_validation_the_test_accuracy_is_what_orders():
-    state = view([record(metrics={"test_accuracy": 0.5}, seed=seed) for seed in range(2)], SEARCH)
-    assert state["orderByKey"] == "metrics.`test_accuracy`"
-    assert drawn(state, "Answer") == [("BAR", "test_accuracy"), ("PARALLEL", "")]
-    assert "metrics.`best_val_accuracy`" not in state["selectedColumns"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "axes"),
-    [
-        ([{"arch": "deep"}, {"seed": 1}], ["arch"]),  # seeds repeat what is compared
-        ([{"seed": 1}, {"seed": 2}], ["seed"]),
-        ([{"schedule": "step", "schedule.gamma": 0.5}, {}], ["schedule"]),  # the other run has no gamma
-        ([{"data.columns.a `b` c": "number"}, {"data.columns.a `b` c": "date"}], ["data.columns.a `b` c"]),
-        ([{"on": True}, {"on": 1}], ["on"]),
-        ([{}, {}], None),
-    ],
-)
-def test_the_axes_are_the_settings_that_vary_and_that_all_runs_have(settings, axes):
-    state = view([record(number, **given) for number, given in enumerate(settings)], SEARCH)
-    parallel = [chart for chart in charts(state, "Answer") if chart["type"] == "PARALLEL"]
-    assert [chart["selectedParams"] for chart in parallel] == ([] if axes is None else [axes])
-    assert all(chart["selectedMetrics"] == ["best_val_accuracy", "test_accuracy"] for chart in parallel)
-    assert {f"params.`{name}`" for name in axes or []} <= {*unpacked(packed(state))["selectedColumns"]}
-
-
-def test_a_number_that_varies_has_a_chart_also_where_another_setting_says_the_same():
-    settings = [{"arch": arch, "arch.depth": depth} for arch, depth in (("wide", 1), ("deep", 3))]
-    state = view([record(**given) for given in settings], SEARCH)
-    assert ("BAR", "arch.depth") in drawn(state, "Everything else")
-    assert "params.`arch.depth`" not in state["selectedColumns"]
-
-
-@pytest.mark.parametrize(
-    ("worst", "lowest"), [(0.97, 0.8), (0.1, 0.0), (0.05, 0.0), (float("nan"), 0.8), (float("inf"), 0.8)]
-)
-def test_curves_of_accuracy_are_drawn_from_below_the_worst_run(worst, lowest):
-    records = [record(metrics={"test_accuracy": accuracy}) for accuracy in (0.98, worst)]
-    accuracy, cost = (
-        next(chart for chart in charts(view(records, SEARCH), "Curves") if chart["metricKey"] == name)
-        for name in ("val_accuracy", "train_cost")
-    )
-    assert accuracy["range"] == {"yMin": lowest, "yMax": 1.0}
-    assert (accuracy["scaleType"], cost["scaleType"]) == ("linear", "log")
-    assert (accuracy["lineSmoothness"], cost["lineSmoothness"]) == (0, 0)
-    assert "range" not in cost
-
-
-@pytest.mark.parametrize(("n_runs", "shown"), [(10, "SHOW_ALL"), (11, "FIRST_10_RUNS")])
-def test_of_many_runs_the_best_are_drawn(n_runs, shown):
-    assert view([record(seed=seed) for seed in range(n_runs)], SEARCH)["runsHiddenMode"] == shown
-
-
-def test_a_sweep_of_which_nothing_has_come_has_a_page_too():
-    state = view([record(metrics={})], SEARCH)
-    assert drawn(state, "Answer") == []
-    assert state["orderByKey"] == "metrics.`test_accuracy`"
-    assert view([], SEARCH)["compareRunSections"]
+    assert unpacked(encode(VIEW)) == VIEW
 
 
 def test_the_key_of_a_sweep_is_its_own_and_can_stand_in_an_address():
@@ -149,26 +37,29 @@ def test_the_key_of_a_sweep_is_its_own_and_can_stand_in_an_address():
 
 def test_a_view_is_written_once_for_each_sweep_and_renewed(store):
     for sweep, search in (("s1", "first"), ("s2", "other"), ("s1", "renewed")):
-        assert write(store, sweep, grid(), search)
+        assert write(store, sweep, {**VIEW, "searchFilter": search})
     tags = MlflowClient(store.uri).get_experiment(store.experiment_id).tags
     found = {key: unpacked(text)["searchFilter"] for key, text in tags.items()}
     assert found == {TAG + key_of("s1"): "renewed", TAG + key_of("s2"): "other"}
 
 
 def test_the_view_of_a_large_resumed_sweep_fits_into_a_tag(store):
+    """Each of its settings tells other runs apart, and each of its runs is named."""
     run_ids = [uuid.uuid4().hex for _ in range(100)]
-    settings = {f"group.setting_number_{number}": number for number in range(12)}
-    records = [record(number, **{name: value * number for name, value in settings.items()}) for number in range(3)]
-    assert write(store, "s1", records, search_filter("s1", run_ids))
+    metrics = {"best_val_accuracy": 0.95, "test_accuracy": 0.93, "n_parameters": 15.0, "duration_seconds": 0.1}
+    settings = [{f"group.setting_number_{number}": int(number == job) for number in range(12)} for job in range(12)]
+    records = [RunRecord(run_id="", name="", state="finished", settings=one, metrics=metrics) for one in settings]
+    assert len(encode(make_view(records, search_filter("s1")))) < LONGEST / 2
+    assert write(store, "s1", make_view(records, search_filter("s1", run_ids)))
 
 
 def test_a_view_that_no_tag_can_hold_is_not_written(store, monkeypatch):
     monkeypatch.setattr(views, "LONGEST", 100)
-    assert not write(store, "s1", grid(), SEARCH)
+    assert not write(store, "s1", VIEW)
     assert MlflowClient(store.uri).get_experiment(store.experiment_id).tags == {}
 
 
 def test_a_store_that_refuses_is_told(store):
     MlflowClient(store.uri).delete_experiment(store.experiment_id)
     with pytest.raises(StoreError, match="must be in the 'active' state"):
-        write(store, "s1", grid(), SEARCH)
+        write(store, "s1", VIEW)
