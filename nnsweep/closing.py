@@ -5,7 +5,6 @@ A store that is away is waited for; what could not be sent then is told with the
 
 import contextlib
 import json
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import NamedTuple
 from nnsweep.errors import ConfigError, FullDiskError, StoreError, UserError
 from nnsweep.files import whole_file
 from nnsweep.masking import masked
-from nnsweep.messages import warn
+from nnsweep.messages import quote_argument, warn
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import ranked
 from nnsweep.results.ui_view import make_view
@@ -119,7 +118,7 @@ def _keep_models(end: End) -> None:
         try:
             models.log(end.store, run_id)
         except (UserError, OSError) as error:
-            later = f"nnsweep register {shlex.quote(end.folder.name)}{where_in_words(end.store)}"
+            later = f"nnsweep register {quote_argument(end.folder.name)}{where_in_words(end.store)}"
             warn(f"no model was kept: {masked(str(error))}. To make it later: {later}")
             if isinstance(error, StoreError):
                 return
@@ -208,7 +207,7 @@ def _sent(end: End) -> str:
 
 
 def _waits(end: End, n_waiting: int, error: StoreError) -> str:
-    sync = f"nnsweep sync {shlex.quote(str(_shown(end.folder)))}{where_in_words(end.store)}"
+    sync = f"nnsweep sync {quote_argument(str(_shown(end.folder)))}{where_in_words(end.store)}"
     what = f"{n_waiting} of {len(end.records)} results wait" if n_waiting else "The summary waits"
     when = "when there is room" if isinstance(error, FullDiskError) else "when it is back"
     return f"{error}. {what} in {_shown(end.folder)}; {when}: {sync}"

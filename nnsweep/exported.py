@@ -4,7 +4,6 @@ The same question asked again gives the same table as long as the store has the 
 exported table keeps the question.
 """
 
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nnsweep.errors import DataError
 from nnsweep.masking import masked
+from nnsweep.messages import quote_argument
 from nnsweep.results import manifest as manifests
 from nnsweep.results.formats import format_of, written
 from nnsweep.results.frame import frame, varying
@@ -58,7 +58,7 @@ class Asked:
     def question(self) -> str:
         """Write the options that choose runs, as they are typed; empty if all are asked for."""
         options = (("--sweep", self.sweep), ("--filter", self.filter))
-        return " ".join(f"{name} {shlex.quote(text)}" for name, text in options if text)
+        return " ".join(f"{name} {quote_argument(text)}" for name, text in options if text)
 
     @classmethod
     def of_plain(cls, values: Mapping[str, Any]) -> "Asked":

@@ -1,7 +1,8 @@
-"""Words for messages: which name was meant, and text of unknown origin made harmless for a terminal."""
+"""Words for messages: which name was meant, and text of unknown origin made harmless for a terminal and a shell."""
 
 import difflib
 import reprlib
+import shlex
 import sys
 from collections.abc import Iterable
 
@@ -107,6 +108,31 @@ def visible(text: str) -> str:
     True
     """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def quote_argument(argument: str) -> str:
+    r"""Quote an argument for a shell, where it needs that; control characters as bash, zsh and ksh read them.
+
+    Examples
+    --------
+    >>> print(quote_argument("data.path=cats.csv"), quote_argument("data.path=my cats.csv"))
+    data.path=cats.csv 'data.path=my cats.csv'
+    >>> print(quote_argument("a\nb"), quote_argument("\udcff"))
+    $'a\012b' $'\377'
+    """
+    if argument.isprintable():
+        return shlex.quote(argument)
+    return "$'" + "".join(map(_escape, argument)) + "'"
+
+
+def _escape(char: str) -> str:
+    if char in "\\'":
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    # half a character is a byte that was no UTF-8, as Python reads arguments
+    content = char.encode(errors="surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass")
+    return "".join(f"\\{byte:03o}" for byte in content)  # three digits never swallow what follows them
 
 
 def explain_scale(scale: float, remedy: str) -> str:

@@ -1,7 +1,6 @@
 """Reporting: the report of an experiment, from its store to a file."""
 
 import re
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +22,7 @@ from nnsweep.loading import (
     store_of,
 )
 from nnsweep.masking import masked
-from nnsweep.messages import visible, warn
+from nnsweep.messages import quote_argument, visible, warn
 from nnsweep.results.frame import frame
 from nnsweep.results.query import narrowed
 from nnsweep.results.ranking import ranked
@@ -188,10 +187,10 @@ def _origin(experiment: str, found: Sequence[RunRecord], uri: str | None, comman
     made = [f"{name} {recorded[name]}" for name in ("nnsweep", "python") if name in recorded]
     made += [f"{name} {packages[name]}" for name in ("numpy", "scipy", "mlflow") if name in packages]
     facts |= {"Recorded with": ", ".join([*made, str(recorded.get("processor", ""))])} if made else {}
-    where = "" if uri is None else f" --uri {shlex.quote(masked(uri))}"
+    where = "" if uri is None else f" --uri {quote_argument(masked(uri))}"
     commands = [
-        command or f"nnsweep report {shlex.quote(experiment)} --output report.html{where}",
-        f"nnsweep export {shlex.quote(experiment)} --output table.csv{where}",
+        command or f"nnsweep report {quote_argument(experiment)} --output report.html{where}",
+        f"nnsweep export {quote_argument(experiment)} --output table.csv{where}",
         f"nnsweep verify table.csv{where}",
         *(f"nnsweep reproduce {one.run_id}{where}" for one in found[:1] if one.state == "finished"),
     ]

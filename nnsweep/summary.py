@@ -6,7 +6,6 @@ jobs in a chart.
 
 import contextlib
 import functools
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from nnsweep.errors import ConfigError
 from nnsweep.masking import masked, without_credentials
-from nnsweep.messages import visible, warn
+from nnsweep.messages import quote_argument, visible, warn
 from nnsweep.results.formats import write
 from nnsweep.results.frame import frame, varying
 from nnsweep.results.ranking import ranked, selection
@@ -73,7 +72,7 @@ def show_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_v
     ui = without_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
     best = _best_ids(records)
     charts = chart_link(store, sweep, linked_ids(records, sweep), has_view=has_view)
-    which = f"{shlex.quote(store.experiment)} --sweep {shlex.quote(sweep)}"
+    which = f"{quote_argument(store.experiment)} --sweep {quote_argument(sweep)}"
     lines = [
         "",
         f"Browse the curves:  {masked(ui)}",
@@ -96,8 +95,8 @@ def where_in_words(store: Store) -> str:
     """Give the option that names a store to a command, if it is not the one that is meant without it."""
     named = without_credentials(store.uri) if store.uri.startswith("http") else store.uri
     with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
-        return "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {shlex.quote(masked(named))}"
-    return f" --uri {shlex.quote(masked(named))}"
+        return "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {quote_argument(masked(named))}"
+    return f" --uri {quote_argument(masked(named))}"
 
 
 def _marked(records: Sequence[RunRecord], sweep: str) -> pd.DataFrame:

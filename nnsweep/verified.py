@@ -6,7 +6,6 @@ with itself. What was left out by the question is told: a row that is removed to
 """
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from nnsweep import __version__
 from nnsweep.errors import ConfigError, DataError, UserError
 from nnsweep.exported import Answer, Asked, choose
 from nnsweep.masking import HIDDEN, masked
-from nnsweep.messages import visible
+from nnsweep.messages import quote_argument, visible
 from nnsweep.results import manifest as manifests
 from nnsweep.results.deviation import Difference, differences, other_lines, row_keys
 from nnsweep.results.formats import written
@@ -255,7 +254,7 @@ def _left_out(store: Store, asked: Asked, now: Answer) -> list[str]:
         n_left = n_runs - len(now.records)
         lines.append(f"made with {made}: {n_left or 'none'} of the experiment's {n_runs} runs are left out")
     if asked.columns:
-        made = shlex.quote(",".join(asked.columns))
+        made = quote_argument(",".join(asked.columns))
         lines.append(f"made with --columns {made}: all other settings and results are left out")
     return lines
 

@@ -1,7 +1,6 @@
 """``nnsweep init``: a small project of one's own."""
 
 import os
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import click
 
 from nnsweep.commands.options import folders, path, say
+from nnsweep.messages import quote_argument
 
 
 @click.command()
@@ -26,7 +26,7 @@ def init(folder: Path) -> None:
     write(folder)
     say(f"{folder}: {', '.join(files())}")
     inside = os.path.samefile(folder, os.curdir)
-    enter = "" if inside else f"cd {shlex.quote(_not_an_option(str(folder)))} && "
+    enter = "" if inside else f"cd {quote_argument(_not_an_option(str(folder)))} && "
     print()
     say("Run its first grid:")
     say(f"  {enter}{_program()}{RUN.removeprefix('nnsweep')}")
@@ -41,4 +41,4 @@ def _program() -> str:
     found = shutil.which("nnsweep")
     if found and Path(found).absolute().parent == Path(sys.executable).absolute().parent:
         return "nnsweep"
-    return f"{shlex.quote(sys.executable)} -m nnsweep"
+    return f"{quote_argument(sys.executable)} -m nnsweep"

@@ -1,6 +1,5 @@
 """``nnsweep report``: what an experiment has found, and how sure that is."""
 
-import shlex
 from pathlib import Path
 
 import click
@@ -9,6 +8,7 @@ from nnsweep.commands.options import experiment_argument, files, filter_option, 
 from nnsweep.completion import stored
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked
+from nnsweep.messages import quote_argument
 
 
 @click.command(short_help="Say what EXPERIMENT has found, and how sure that is.")
@@ -93,4 +93,4 @@ def _command_line() -> str:
         words += [name] if value is True else [
             word for one in (value if isinstance(value, tuple) else [value]) for word in (name, str(one))
         ]  # fmt: skip
-    return masked(shlex.join(["nnsweep", str(context.info_name), *words]))
+    return masked(" ".join(map(quote_argument, ["nnsweep", str(context.info_name), *words])))

@@ -10,8 +10,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-from nnsweep.data.reading.advice import quoted
 from nnsweep.files import expand_home
+from nnsweep.messages import quote_argument as quoted
 from nnsweep.messages import suggest_null
 
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,()\[\]{}'"]+""")

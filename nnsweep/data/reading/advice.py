@@ -4,11 +4,9 @@ On the command line a column's name stands between ``data.columns.`` and the las
 """
 
 import re
-import shlex
 
-from nnsweep.messages import is_broken
+from nnsweep.messages import is_broken, quote_argument
 
-_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 _LONGEST = 200
 
 
@@ -33,7 +31,7 @@ def setting(key: str, value: str) -> str:
     data.skip_lines=3 'data.comment="#"'
     """
     is_plain = re.fullmatch(r"[A-Za-z0-9_.+-]+", value)
-    return quoted(f"{key}={value}" if is_plain else f"{key}={_hydra_text(value)}")
+    return quote_argument(f"{key}={value}" if is_plain else f"{key}={_hydra_text(value)}")
 
 
 def column_kind(name: str, kind: str, *others: str) -> str:
@@ -64,35 +62,10 @@ def column_kind(name: str, kind: str, *others: str) -> str:
     more = f" (or {', '.join(others)})" if others else ""
     if is_broken(name) or len(name) > _LONGEST:
         return f"data.columns.NAME={kind}{more}, with the column's name"
-    return quoted(f"data.columns.{name}={kind}") + more
-
-
-def quoted(argument: str) -> str:
-    r"""Quote an argument for a shell, where it needs that; control characters as bash, zsh and ksh read them.
-
-    Examples
-    --------
-    >>> print(quoted("data.path=cats.csv"), quoted("data.path=my cats.csv"), quoted("a\nb"), quoted("\udcff"))
-    data.path=cats.csv 'data.path=my cats.csv' $'a\012b' $'\377'
-    """
-    if _PLAIN.fullmatch(argument):
-        return argument
-    if argument.isprintable():
-        return shlex.quote(argument)
-    return "$'" + "".join(map(_escaped, argument)) + "'"
+    return quote_argument(f"data.columns.{name}={kind}") + more
 
 
 def _hydra_text(value: str) -> str:
     escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
     trailing = len(escaped) - len(escaped.rstrip("\\"))
     return f'"{escaped}{trailing * chr(92)}"'
-
-
-def _escaped(char: str) -> str:
-    if char in "\\'":
-        return f"\\{char}"
-    if char.isprintable():
-        return char
-    # half a character is a byte that was no UTF-8, as Python reads arguments
-    content = char.encode(errors="surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass")
-    return "".join(f"\\{byte:03o}" for byte in content)  # three digits never swallow what follows them

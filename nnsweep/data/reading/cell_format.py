@@ -1,11 +1,11 @@
 """How the cells of a table are written, as far as somebody says so: decimals, thousands, dates and gaps."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nnsweep.data.reading.cell_texts import GAP_WORDS, MISSING
+from nnsweep.messages import quote_argument
 
 Decimal: TypeAlias = Literal["point", "comma", ".", ","]
 Thousands: TypeAlias = Literal["comma", "point", "apostrophe", "blank", ",", ".", "'", " "]
@@ -73,7 +73,7 @@ class CellFormat:
         """Write the setting, for a shell, that makes values of usual marks."""
         given = ["null" if one is None else str(one) for one in self.missing_marks or ()]
         texts = ", ".join(f'"{text}"' for text in (*given, *(f"{_NOT}{mark}" for mark in marks)))
-        return shlex.quote(f"data.missing_marks=[{texts}]")
+        return quote_argument(f"data.missing_marks=[{texts}]")
 
     @property
     def values(self) -> frozenset[str]:

@@ -3,7 +3,6 @@
 To leave rows out, or to fill in a mean, changes the question that is asked; so neither is done unasked.
 """
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args, get_type_hints
 
@@ -17,6 +16,7 @@ from nnsweep.data.reading.column import Column
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.errors import DataError
+from nnsweep.messages import quote_argument
 
 
 class Ways(TypedDict, total=False):
@@ -89,7 +89,7 @@ class Policy(NamedTuple):
         known = {kind: way for kind, way in self._asdict().items() if way is not None and kind != "text"} | ways
         if set(known.values()) == {"drop"}:
             return "data.missing=drop"
-        return shlex.quote(f"data.missing={{{', '.join(f'{kind}: {way}' for kind, way in known.items())}}}")
+        return quote_argument(f"data.missing={{{', '.join(f'{kind}: {way}' for kind, way in known.items())}}}")
 
 
 def rows_without(

@@ -3,12 +3,14 @@
 Every function gives the sentences of one matter; none where there is nothing to say of it.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from nnsweep.messages import quote_argument
 from nnsweep.results.configurations import configurations
 from nnsweep.results.frame import plain
 from nnsweep.results.ranking import counted
@@ -51,10 +53,10 @@ def several_data_sets(study: Study) -> list[str]:
     names = sorted({str(name) for name in plain(study.runs["data"])}) if "data" in study.runs.columns else []
     if len(names) < 2:
         return []
-    rule = f"data == '{names[0]}'"
+    rule = quote_argument(f"data == {json.dumps(names[0], ensure_ascii=False)}")
     return [
         f"The runs are on different data ({listed(names)}), so the best is also the one with the easier task: "
-        f'report each by itself, with --filter "{rule}".'
+        f"report each by itself, with --filter {rule}."
     ]
 
 

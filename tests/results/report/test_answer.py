@@ -63,7 +63,7 @@ def test_different_data_are_not_compared_without_a_warning():
     runs = [*runs_of({"8": [0.9, 0.91]}), *runs_of({"8": [0.99, 0.98]}, settings={"data": "iris"})]
     (said,) = answers.several_data_sets(Study(runs=frame(runs)))
     assert said.startswith("The runs are on different data (digits and iris), so the best is also the one with the")
-    assert said.endswith("with --filter \"data == 'digits'\".")
+    assert said.endswith("with --filter 'data == \"digits\"'.")
     assert answers.several_data_sets(Study(runs=frame(runs[:2]))) == []
 
 
