@@ -18,7 +18,7 @@ from nnsweep.results.grouping import Configuration, check_columns, grouped, told
 from nnsweep.results.multiplicity import holm, n_pairs_of
 
 
-class Recorded(Protocol):
+class ExampleResults(Protocol):
     """What a run has recorded of its test examples."""
 
     @property
@@ -53,7 +53,7 @@ COLUMNS = {
 
 def compare_examples(
     runs: pd.DataFrame,
-    correct: Mapping[str, Recorded | ArrayLike],
+    correct: Mapping[str, ExampleResults | ArrayLike],
     *,
     metric: str = "test_accuracy",
     baseline: str | Mapping[str, object] | None = None,
@@ -71,7 +71,7 @@ def compare_examples(
     ----------
     runs : pandas.DataFrame
         A frame of runs with the column ``run_id``.
-    correct : mapping of str to Recorded or array of bool, shape (n_test,)
+    correct : mapping of str to ExampleResults or array of bool, shape (n_test,)
         Which test examples each run got right, by run id: what `nnsweep.load_correct` gives, or arrays. Runs that are
         not in it are left out.
     metric : str
@@ -145,7 +145,7 @@ class _Tested(NamedTuple):
     test_digest: str = ""
 
 
-def _tested(runs: pd.DataFrame, row: int, given: Recorded | ArrayLike) -> _Tested:
+def _tested(runs: pd.DataFrame, row: int, given: ExampleResults | ArrayLike) -> _Tested:
     """Take what a run has recorded, or an array, which has no digest."""
     try:
         right = np.asarray(getattr(given, "right", given), dtype=bool)

@@ -27,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
 from nnsweep.sweep import fresh
-from nnsweep.sweep.read_once import ReadOnce, parsed_once
+from nnsweep.sweep.read_once import ReadOnce, cache_parsing
 from nnsweep.sweep.written import override
 from nnsweep.tracking.sqlite import file_of
 from nnsweep.tracking.store import resolved_uri
@@ -112,7 +112,7 @@ def _hydra(wanted: Wanted, version: Any) -> Iterator[Hydra]:
     known: Any = Singleton._instances
     before = {kind: known.pop(kind) for kind in _STATE if kind in known}
     try:
-        with initialize_config_dir(wanted.own or wanted.conf, job_name="app", **version), parsed_once():
+        with initialize_config_dir(wanted.own or wanted.conf, job_name="app", **version), cache_parsing():
             hydra = GlobalHydra.instance().hydra
             assert hydra is not None
             if wanted.own:

@@ -21,7 +21,7 @@ _N_PARSED = 10_000
 
 
 @contextlib.contextmanager
-def parsed_once() -> Iterator[None]:
+def cache_parsing() -> Iterator[None]:
     """Let OmegaConf keep what it has parsed as long as the block lasts; it only reads these trees."""
     module: Any = omegaconf.base
     before = module.parse

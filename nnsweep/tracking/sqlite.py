@@ -141,7 +141,7 @@ def _make(draft: Path, whole: Path) -> None:
         target.execute("PRAGMA journal_mode=WAL")  # the UI reads while a sweep writes
 
 
-def template() -> Path | None:
+def find_template() -> Path | None:
     """Give the place in the cache of a new store of the installed MLflow; None without a cache."""
     from nnsweep.data.cache import cache_folder
 
@@ -151,7 +151,7 @@ def template() -> Path | None:
 
 def _copy_template(whole: Path) -> bool:
     """Copy the new store that is in the cache, and let it be one of this folder; tell whether that could be done."""
-    kept = template()
+    kept = find_template()
     try:
         if kept is None or not kept.is_file():
             return False
@@ -172,7 +172,7 @@ def _copy_template(whole: Path) -> bool:
 
 def _keep_template(whole: Path) -> None:
     """Keep a new store for the next one; where that cannot be, all that is lost is time."""
-    kept = template()
+    kept = find_template()
     with contextlib.suppress(OSError, ConfigError):
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)

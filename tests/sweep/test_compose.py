@@ -19,7 +19,7 @@ from omegaconf import DictConfig, ListConfig, open_dict, read_write
 from nnsweep.conf_tree import conf_dir
 from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.composing import told
-from nnsweep.sweep.read_once import ReadOnce, parsed_once
+from nnsweep.sweep.read_once import ReadOnce, cache_parsing
 
 BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
@@ -162,7 +162,7 @@ def small_composer(small: Hydras) -> Composer:
 
 @pytest.fixture(scope="module", autouse=True)
 def _parsed_once() -> Iterator[None]:
-    with parsed_once():
+    with cache_parsing():
         yield
 
 

@@ -8,7 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from nnsweep.sweep.read_once import ReadOnce, parsed_once
+from nnsweep.sweep.read_once import ReadOnce, cache_parsing
 from tests.sweep.test_compose import BASE, anatomy
 
 
@@ -46,6 +46,6 @@ def test_another_search_path_is_read_for_itself_and_leaves_the_first_as_it_was(f
 
 
 def test_interpolations_that_are_parsed_once_are_resolved_wherever_they_stand():
-    with parsed_once():
+    with cache_parsing():
         several = [OmegaConf.create({"a": number, "b": "x${a}", "c": {"d": "${..b}"}}) for number in range(3)]
         assert [one.c.d for one in several] == ["x0", "x1", "x2"]

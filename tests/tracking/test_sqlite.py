@@ -105,7 +105,7 @@ def test_a_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, p
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_store_file: Path) -> Path:
     """Give the file in a cache that new stores are copied from."""
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
-    file = sqlite.template()
+    file = sqlite.find_template()
     assert file is not None
     file.parent.mkdir()
     shutil.copy(ready_store_file, file)

@@ -262,19 +262,23 @@ def _lines(cell: Group, content: str) -> list[str]:
     failed = f"{cell.n_failed}{FAILED}" if cell.n_failed else ""
     told = {
         "mean": _three(cell.mean),
-        "interval": _interval(cell.half_width),
+        "interval": _format_interval(cell.half_width),
         "count": f"n={len(cell.values)} {failed}".strip(),
     }
     lines = [told[word] for word in content.split()]
     return lines if "count" in content or not failed else [*lines, failed]
 
 
-def _interval(half: float) -> str:
+def _format_interval(half: float) -> str:
     """Write half of an interval; one without width is none, and says no more than that the results are alike."""
+    if math.isnan(half):
+        return "± ?"
     if half == 0:
         return ALIKE
     written = _three(half)
-    return "± ?" if math.isnan(half) else f"±{half:.1g}" if not written.strip("0.") else f"±{written}"
+    if not written.strip("0."):  # three decimals would make it nothing
+        written = f"{half:.1g}"
+    return f"±{written}"
 
 
 def _three(value: float) -> str:
