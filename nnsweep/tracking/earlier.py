@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from nnsweep.tracking import owner
-from nnsweep.tracking.backend import Run, Wanted
+from nnsweep.tracking.backend import Run, RunQuery
 from nnsweep.tracking.client import explained, opened
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.places import local_folder, locate
@@ -92,7 +92,7 @@ def named(store: Store, names: Collection[str]) -> list[Earlier]:
     if not is_server(store.uri):
         runs = with_ids(store, _ids_named(store, wanted))
     elif len(wanted) <= FEW:
-        runs = (run for name in sorted(wanted) for run in search(store, Wanted(name=name)))
+        runs = (run for name in sorted(wanted) for run in search(store, RunQuery(name=name)))
     else:
         return []
     return [one for run in sound(runs) if (one := _earlier(store, run)).record.state == "finished" and not one.is_sweep]
@@ -100,14 +100,14 @@ def named(store: Store, names: Collection[str]) -> list[Earlier]:
 
 def running(store: Store) -> list[Earlier]:
     """Find all runs, of jobs and of sweeps, that have not ended."""
-    runs = (_earlier(store, run) for run in sound(search(store, Wanted(status="RUNNING"))))
+    runs = (_earlier(store, run) for run in sound(search(store, RunQuery(status="RUNNING"))))
     return [run for run in runs if run.record.key or run.is_sweep]
 
 
 def _asked(store: Store, keys: Collection[str]) -> Iterable[Run]:
     if len(keys) > FEW:
-        return search(store, Wanted(tags={"nnsweep.kind": "job"}))
-    return (run for key in sorted(keys) for run in search(store, Wanted(tags={"nnsweep.key": key})))
+        return search(store, RunQuery(tags={"nnsweep.kind": "job"}))
+    return (run for key in sorted(keys) for run in search(store, RunQuery(tags={"nnsweep.key": key})))
 
 
 def _ids(store: Store, keys: Collection[str]) -> list[str]:

@@ -16,7 +16,7 @@ from nnsweep.errors import DataError, StoreError
 from nnsweep.messages import shortened, visible, warn
 from nnsweep.mlp.arrays import BoolArray
 from nnsweep.tracking.artifacts import artifact, gather, refuse
-from nnsweep.tracking.backend import Run, Wanted, backend
+from nnsweep.tracking.backend import Run, RunQuery, backend
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.correct import CORRECT, Correct, read
 from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, Setting, is_setting, setting
@@ -50,7 +50,7 @@ def job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
         Runs that were deleted in MLflow are left out.
     """
     if sweep is None:
-        return counting(map(record_of, sound(search(store, Wanted(tags={"nnsweep.kind": "job"})))))
+        return counting(map(record_of, sound(search(store, RunQuery(tags={"nnsweep.kind": "job"})))))
     found = [*of_sweep(store.uri, [store.experiment_id], sweep)]
     summaries = [run.info.run_id for run in found if run.data.tags.get("nnsweep.kind") == "sweep"]
     taken_over = [run_id for summary in summaries for run_id in _reused(store, summary)]
@@ -63,7 +63,7 @@ def of_sweep(uri: str, experiment_ids: Sequence[str], sweep: str) -> Iterator[Ru
 
     A deleted summary is still what knows which earlier results the sweep has taken over.
     """
-    for run in _found(uri, experiment_ids, Wanted(tags={"nnsweep.sweep": sweep}, deleted=True)):
+    for run in _found(uri, experiment_ids, RunQuery(tags={"nnsweep.sweep": sweep}, deleted=True)):
         if run.data.tags.get("nnsweep.sweep") == sweep:
             yield run
 
@@ -88,12 +88,12 @@ def counting(records: Iterable[RunRecord]) -> list[RunRecord]:
     return [*chosen.values()]
 
 
-def search(store: Store, wanted: Wanted) -> Iterator[Run]:
+def search(store: Store, wanted: RunQuery) -> Iterator[Run]:
     """Find the runs of an experiment that are wanted, oldest first."""
     return _found(store.uri, [store.experiment_id], wanted)
 
 
-def _found(uri: str, experiment_ids: Sequence[str], wanted: Wanted) -> Iterator[Run]:
+def _found(uri: str, experiment_ids: Sequence[str], wanted: RunQuery) -> Iterator[Run]:
     with explained(uri):
         found = iter(backend(uri).find_runs(experiment_ids, wanted))
     while True:
@@ -106,7 +106,7 @@ def _found(uri: str, experiment_ids: Sequence[str], wanted: Wanted) -> Iterator[
 
 def with_ids(store: Store, run_ids: Sequence[str]) -> Iterator[Run]:
     """Read runs of an experiment by their ids, oldest first within every few hundred."""
-    return search(store, Wanted(run_ids=run_ids))
+    return search(store, RunQuery(run_ids=run_ids))
 
 
 def _reused(store: Store, run_id: str) -> list[str]:

@@ -13,7 +13,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.masking import masked
 from nnsweep.messages import shortened, visible
 from nnsweep.tracking.artifacts import artifact
-from nnsweep.tracking.backend import Run, Wanted, backend
+from nnsweep.tracking.backend import Run, RunQuery, backend
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.correct import Correct
 from nnsweep.tracking.reading import (
@@ -159,7 +159,7 @@ def draw(uri: str, number: int) -> tuple[list[tuple[Store, Run]], int]:
         If the store cannot be used.
     """
     stores = _stores(uri, None)
-    wanted = Wanted(tags={"nnsweep.kind": "job", "nnsweep.state": "finished"})
+    wanted = RunQuery(tags={"nnsweep.kind": "job", "nnsweep.state": "finished"})
     with explained(uri):
         runs = backend(uri).latest_runs([*stores], wanted, limit=1000)
     drawn = Random(0).sample(runs, min(number, len(runs)))
@@ -201,8 +201,8 @@ def _stores(uri: str, experiment: str | None) -> dict[str, Store]:
 def _meant(uri: str, wanted: str, experiment_ids: list[str]) -> list[Run]:
     """Give the runs that may be meant; of several with one name and key, the one that counts."""
     jobs = {"nnsweep.kind": "job"}
-    asked = [Wanted(tags=jobs, id_start=wanted)] if wanted.isascii() and wanted.isalnum() else []
-    asked += [Wanted(tags=jobs, name=wanted)] if wanted else []
+    asked = [RunQuery(tags=jobs, id_start=wanted)] if wanted.isascii() and wanted.isalnum() else []
+    asked += [RunQuery(tags=jobs, name=wanted)] if wanted else []
     found: dict[str, Run] = {}
     for one in asked:
         with explained(uri):

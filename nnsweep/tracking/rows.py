@@ -9,15 +9,13 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.dialects.sqlite import insert
 
-from nnsweep.tracking import backend
-from nnsweep.tracking.backend import AT_ONCE, MODEL_TYPE, Wanted
+from nnsweep.tracking.backend import AT_ONCE, MODEL_TYPE, Experiment, LoggedModel, Run, RunData, RunInfo, RunQuery
 from nnsweep.tracking.client import client, listen, opened
 from nnsweep.tracking.places import local_folder
 from nnsweep.tracking.record import Point
@@ -79,55 +77,6 @@ _MODELS = _table(
 )
 _MODEL_TAGS = _table("logged_model_tags", "model_id", "experiment_id", "tag_key", "tag_value")
 _MODEL_STATUSES = {"PENDING": 1, "READY": 2, "FAILED": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Experiment:
-    """An experiment, with MLflow's names for what it has."""
-
-    experiment_id: str
-    name: str
-    artifact_location: str
-    lifecycle_stage: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """What a run is, with MLflow's names."""
-
-    run_id: str
-    run_name: str
-    status: str
-    start_time: int
-    end_time: int | None
-    lifecycle_stage: str
-    artifact_uri: str
-    experiment_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunData:
-    """What a run has: settings, tags, and the last value of each metric."""
-
-    params: dict[str, str]
-    tags: dict[str, str]
-    metrics: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run, as far as nnsweep reads it."""
-
-    info: RunInfo
-    data: RunData
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedModel:
-    """A model, with MLflow's names for what it is."""
-
-    model_id: str
-    artifact_location: str
 
 
 class RowBackend:
@@ -220,36 +169,36 @@ class RowBackend:
             raise ValueError(f"Run with id={run_id} not found")
         return found[0]
 
-    def find_runs(self, experiment_ids: Sequence[str], wanted: Wanted) -> Iterator[Run]:
+    def find_runs(self, experiment_ids: Sequence[str], query: RunQuery) -> Iterator[Run]:
         """Find runs, oldest first."""
-        if wanted.run_ids is None:
-            yield from self._found(experiment_ids, wanted, oldest_first=True)
+        if query.run_ids is None:
+            yield from self._found(experiment_ids, query, oldest_first=True)
             return
-        ids = [*wanted.run_ids]
+        ids = [*query.run_ids]
         for start in range(0, len(ids), AT_ONCE):
             piece = _RUNS.c.run_uuid.in_(ids[start : start + AT_ONCE])
-            yield from self._found(experiment_ids, wanted, piece, oldest_first=True)
+            yield from self._found(experiment_ids, query, piece, oldest_first=True)
 
-    def latest_runs(self, experiment_ids: Sequence[str], wanted: Wanted, limit: int) -> list[Run]:
+    def latest_runs(self, experiment_ids: Sequence[str], query: RunQuery, limit: int) -> list[Run]:
         """Find the latest runs, the newest first."""
-        return self._found(experiment_ids, wanted, oldest_first=False, limit=limit)
+        return self._found(experiment_ids, query, oldest_first=False, limit=limit)
 
     def _found(
         self,
         experiment_ids: Sequence[str],
-        wanted: Wanted,
+        query: RunQuery,
         *more: sql.ColumnElement[bool],
         oldest_first: bool,
         limit: int | None = None,
     ) -> list[Run]:
-        if not wanted.is_sayable:
+        if not query.is_sayable:
             return []
         held = [_RUNS.c.experiment_id.in_([*map(int, experiment_ids)]), *more]
-        held += [] if wanted.deleted else [_RUNS.c.lifecycle_stage == "active"]
-        held += [_RUNS.c.status == wanted.status] if wanted.status else []
-        held += [_RUNS.c.name == wanted.name] if wanted.name else []
-        held += [_RUNS.c.run_uuid.startswith(wanted.id_start, autoescape=True)] if wanted.id_start else []
-        for key, value in wanted.tags.items():
+        held += [] if query.deleted else [_RUNS.c.lifecycle_stage == "active"]
+        held += [_RUNS.c.status == query.status] if query.status else []
+        held += [_RUNS.c.name == query.name] if query.name else []
+        held += [_RUNS.c.run_uuid.startswith(query.id_start, autoescape=True)] if query.id_start else []
+        for key, value in query.tags.items():
             has_tag = sql.select(_TAGS.c.run_uuid).where(_TAGS.c.key == key, _TAGS.c.value == value)
             held.append(_RUNS.c.run_uuid.in_(has_tag))
         order = _RUNS.c.start_time if oldest_first else _RUNS.c.start_time.desc()
@@ -367,7 +316,7 @@ class RowBackend:
                 connection.execute(sql.insert(_MODEL_TAGS), texts)
         return LoggedModel(model_id, place)
 
-    def log_model_artifacts(self, model: backend.LoggedModel, folder: Path) -> None:
+    def log_model_artifacts(self, model: LoggedModel, folder: Path) -> None:
         """Keep the files of a model."""
         place = local_folder(model.artifact_location)
         if place is None:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray, IntArray
-from nnsweep.tracking.backend import Wanted, backend
+from nnsweep.tracking.backend import RunQuery, backend
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.owner import this_process
 from nnsweep.tracking.places import local_folder
@@ -35,7 +35,6 @@ STATUSES = {
 OWNER = "nnsweep.owner"
 """The tag that names the process a run belongs to."""
 LONGEST_TAG = 8000
-_MOST_AT_ONCE, _MOST_SETTINGS = 1000, 100  # what MLflow sends in one request
 
 _artifact_uris: dict[str, str] = {}  # of runs that were started here: the store need not be asked for them
 
@@ -106,7 +105,7 @@ def find_sweep(store: Store, sweep: str) -> Found | None:
 
 def _found(store: Store, wanted: Mapping[str, str]) -> Found | None:
     with explained(store.uri):
-        runs = [*backend(store.uri).find_runs([store.experiment_id], Wanted(tags=wanted))]
+        runs = [*backend(store.uri).find_runs([store.experiment_id], RunQuery(tags=wanted))]
     same = [run for run in runs if wanted.items() <= run.data.tags.items()]
     found = [
         Found(run.info.run_id, run.info.status != "RUNNING" and run.data.tags.get("nnsweep.state") != "lost")
@@ -249,14 +248,9 @@ def end(
 ) -> None:
     """End a run in the state of its record, with the reason and whatever else is still to be recorded; see `log`.
 
-    Others take a run's results as soon as it tells its end. MLflow sends what is more than one request takes in parts,
-    the tags with the first of them; so the rest goes ahead then.
+    Others take a run's results as soon as it tells its end: a backend records the tags last.
     """
     told = {**(tags or {}), "nnsweep.state": record.state, "nnsweep.reason": record.reason}
-    points, settings = [*points], settings or {}
-    if len(points) + len(settings) + len(told) >= _MOST_AT_ONCE or len(settings) > _MOST_SETTINGS:
-        log(store, record.run_id, points=points, settings=settings)
-        points, settings = [], {}
     log(store, record.run_id, points=points, settings=settings, tags=told)
     with explained(store.uri):
         backend(store.uri).set_terminated(record.run_id, STATUSES[record.state])

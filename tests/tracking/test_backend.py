@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from nnsweep.tracking import backend as backends
 from nnsweep.tracking import rows
-from nnsweep.tracking.backend import Backend, ClientBackend, Wanted, backend, has_known_tables
+from nnsweep.tracking.backend import Backend, RunQuery, backend, has_known_tables
+from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.rows import RowBackend
 
@@ -101,9 +102,9 @@ def test_the_same_is_read_whoever_reads_it(uri: str):
         one, other = mine.get_experiment(experiment), mlflows.get_experiment(experiment)
         assert getattr(one, attribute) == getattr(other, attribute)
     one, other = mine.get_run(run_id), mlflows.get_run(run_id)
-    for attribute in rows.RunInfo.__slots__:
+    for attribute in backends.RunInfo.__slots__:
         assert getattr(one.info, attribute) == getattr(other.info, attribute), attribute
-    for attribute in rows.RunData.__slots__:
+    for attribute in backends.RunData.__slots__:
         assert getattr(one.data, attribute) == getattr(other.data, attribute), attribute
     assert mine.metric_steps(run_id, "train_cost") == mlflows.metric_steps(run_id, "train_cost") == {*range(5)}
 
@@ -144,41 +145,41 @@ def test_a_deleted_experiment_takes_no_tag(asked: Backend, experiment: str, seen
     assert seen.get_experiment(experiment).tags == {}
 
 
-WANTED: dict[str, tuple[Wanted, list[str]]] = {
-    "all": (Wanted(), ["a", "b", "c"]),
-    "tag": (Wanted(tags={"kind": "job"}), ["a", "c"]),
-    "two tags": (Wanted(tags={"kind": "job", "text": "x 'y'"}), ["c"]),
-    "status": (Wanted(status="RUNNING"), ["b", "c"]),
-    "name": (Wanted(name="b"), ["b"]),
-    "half a character": (Wanted(name="a\ud800"), []),
-    "name and tag": (Wanted(name="b", tags={"kind": "job"}), []),
-    "deleted, too": (Wanted(tags={"kind": "job"}, deleted=True), ["a", "c", "gone"]),
-    "no ids": (Wanted(run_ids=[]), []),
+QUERIES: dict[str, tuple[RunQuery, list[str]]] = {
+    "all": (RunQuery(), ["a", "b", "c"]),
+    "tag": (RunQuery(tags={"kind": "job"}), ["a", "c"]),
+    "two tags": (RunQuery(tags={"kind": "job", "text": "x 'y'"}), ["c"]),
+    "status": (RunQuery(status="RUNNING"), ["b", "c"]),
+    "name": (RunQuery(name="b"), ["b"]),
+    "half a character": (RunQuery(name="a\ud800"), []),
+    "name and tag": (RunQuery(name="b", tags={"kind": "job"}), []),
+    "deleted, too": (RunQuery(tags={"kind": "job"}, deleted=True), ["a", "c", "gone"]),
+    "no ids": (RunQuery(run_ids=[]), []),
 }
 
 
-@pytest.mark.parametrize(("wanted", "names"), WANTED.values(), ids=WANTED)
-def test_runs_are_found(wanted: Wanted, names: list[str], asked: Backend, experiment: str, seen: MlflowClient):
+@pytest.mark.parametrize(("query", "names"), QUERIES.values(), ids=QUERIES)
+def test_runs_are_found(query: RunQuery, names: list[str], asked: Backend, experiment: str, seen: MlflowClient):
     other = asked.create_experiment("other", "/somewhere")
     asked.create_run(other, tags={"kind": "job"}, run_name="elsewhere")
     tags = {"a": {"kind": "job"}, "b": {}, "c": {"kind": "job", "text": "x 'y'"}, "gone": {"kind": "job"}}
     ids = {name: asked.create_run(experiment, tags=own, run_name=name).info.run_id for name, own in tags.items()}
     asked.set_terminated(ids["a"], "FINISHED")
     seen.delete_run(ids["gone"])
-    assert sorted(run.info.run_name for run in asked.find_runs([experiment], wanted)) == names
+    assert sorted(run.info.run_name for run in asked.find_runs([experiment], query)) == names
 
 
 def test_runs_come_in_the_order_in_which_they_began(asked: Backend, experiment: str, monkeypatch: pytest.MonkeyPatch):
     ids = [asked.create_run(experiment, tags={}, run_name=str(number)).info.run_id for number in range(7)]
     monkeypatch.setattr(rows, "AT_ONCE", 3)
-    oldest = [run.info.run_id for run in asked.find_runs([experiment], Wanted())]
+    oldest = [run.info.run_id for run in asked.find_runs([experiment], RunQuery())]
     times = [asked.get_run(run_id).info.start_time for run_id in oldest]
     assert sorted(oldest) == sorted(ids)
     assert times == sorted(times)
-    named = asked.find_runs([experiment], Wanted(run_ids=ids[:5], tags={}))
+    named = asked.find_runs([experiment], RunQuery(run_ids=ids[:5], tags={}))
     assert {run.info.run_id for run in named} == {*ids[:5]}
-    assert len(asked.latest_runs([experiment], Wanted(), limit=2)) == 2
-    assert [run.info.run_id for run in asked.find_runs([experiment], Wanted(id_start=ids[3][:20]))] == [ids[3]]
+    assert len(asked.latest_runs([experiment], RunQuery(), limit=2)) == 2
+    assert [run.info.run_id for run in asked.find_runs([experiment], RunQuery(id_start=ids[3][:20]))] == [ids[3]]
 
 
 @pytest.mark.parametrize("ask", ["get_run", "log_batch", "log_inputs", "set_terminated"])

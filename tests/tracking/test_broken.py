@@ -16,7 +16,7 @@ from nnsweep.results.report.study import Study
 from nnsweep.results.terminal import table
 from nnsweep.sweep import plan
 from nnsweep.tracking import earlier, reading, recorded, run
-from nnsweep.tracking.backend import Wanted, backend
+from nnsweep.tracking.backend import RunQuery, backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, existing
@@ -245,7 +245,7 @@ def served(store: Store, write, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
     """Give a function that lets the store give back other runs than were written."""
     for number in range(4):
         write(number, arch=f"a{number // 2}", hidden_layer_sizes=str(8 * (1 + number // 2)))
-    real = [*reading.search(store, Wanted())]
+    real = [*reading.search(store, RunQuery())]
 
     def serve(seed: int) -> None:
         draw = random.Random(seed)

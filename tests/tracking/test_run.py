@@ -12,9 +12,12 @@ from sqlalchemy.event import listen, remove
 
 from nnsweep.errors import StoreError
 from nnsweep.tracking import owner, run
+from nnsweep.tracking.backend import Backend
 from nnsweep.tracking.client import client
+from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.record import CURVES, RunRecord
+from nnsweep.tracking.rows import RowBackend
 from nnsweep.tracking.store import Store
 
 EPOCHS = np.arange(5.0)
@@ -150,9 +153,21 @@ def test_a_run_ends_with_whatever_is_still_to_be_recorded(store: Store, job):
     }
 
 
+@pytest.fixture(params=["rows", "client"])
+def answering(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """Let a store be answered for by its rows, or by MLflow's client."""
+    asked = RowBackend(store.uri) if request.param == "rows" else ClientBackend(client(store.uri))
+    monkeypatch.setattr(run, "backend", lambda _: asked)
+    return asked
+
+
+@pytest.mark.usefixtures("answering")
+@pytest.mark.parametrize("n_tags", [0, 120])
 @pytest.mark.parametrize(("n_points", "n_settings"), [(10, 10), (950, 99), (2100, 3), (10, 250)])
-def test_nobody_sees_the_end_of_a_run_before_all_of_its_results(store: Store, job, n_points: int, n_settings: int):
-    """MLflow sends much in several parts, the tags with the first of them; others may look after each."""
+def test_nobody_sees_the_end_of_a_run_before_all_of_its_results(
+    store: Store, job, n_points: int, n_settings: int, n_tags: int
+):
+    """Much is sent in several parts; others may look after each."""
     run_id = job()
     curve = [run.Point("test_accuracy", 0.25, step) for step in range(n_points)]
     settings = {f"setting.{index}": index for index in range(n_settings)}
@@ -170,7 +185,8 @@ def test_nobody_sees_the_end_of_a_run_before_all_of_its_results(store: Store, jo
     try:
         record = RunRecord(run_id=run_id, name="", state="finished")
         finals = run.finals({"test_accuracy": 0.75, "depth": 2.0}, after=n_points)
-        run.end(store, record, points=[*curve, *finals], settings=settings, tags={"nnsweep.seal": "{}"})
+        tags = {"nnsweep.seal": "{}"} | {f"tag.{index}": "" for index in range(n_tags)}
+        run.end(store, record, points=[*curve, *finals], settings=settings, tags=tags)
     finally:
         remove(Engine, "commit", look)
     told = [(metrics, params) for ended, sealed, metrics, params in seen if ended or sealed]

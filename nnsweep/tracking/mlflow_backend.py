@@ -1,0 +1,211 @@
+"""MLflow's own client as a backend, for servers and for databases whose tables are not known.
+
+It alone talks to `MlflowClient`, and returns the entities of `nnsweep.tracking.backend`.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nnsweep.tracking.backend import AT_ONCE, MODEL_TYPE, Experiment, LoggedModel, Run, RunData, RunInfo, RunQuery
+from nnsweep.tracking.client import equal
+from nnsweep.tracking.record import Point
+
+if TYPE_CHECKING:
+    from mlflow import entities
+    from mlflow.tracking import MlflowClient
+
+T = TypeVar("T")
+MOST_TOGETHER, MOST_TEXTS = 1000, 100
+"""What one request to MLflow may hold: of metrics, params and tags together, and of params, or of tags, alone."""
+
+
+class ClientBackend:
+    """MLflow's own client, as a backend.
+
+    Parameters
+    ----------
+    asked : MlflowClient
+        Who is asked.
+    """
+
+    def __init__(self, asked: "MlflowClient") -> None:
+        self._client = asked
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """Give an experiment."""
+        return _experiment(self._client.get_experiment(experiment_id))
+
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        """Find an experiment, also one that was deleted."""
+        found = self._client.get_experiment_by_name(name)
+        return _experiment(found) if found else None
+
+    def search_experiments(self) -> Sequence[Experiment]:
+        """Give all experiments that were not deleted."""
+        found: list[Experiment] = []
+        token = None
+        while True:
+            page = self._client.search_experiments(page_token=token)
+            found += map(_experiment, page)
+            token = page.token
+            if not token:
+                return found
+
+    def create_experiment(self, name: str, artifact_location: str | None) -> str:
+        """Make an experiment; another process may do so at the same time."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._client.create_experiment(name, artifact_location=artifact_location)
+        except MlflowException:
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Give an experiment a tag, or the tag another value."""
+        self._client.set_experiment_tag(experiment_id, key, value)
+
+    def create_run(self, experiment_id: str, *, tags: Mapping[str, str], run_name: str) -> Run:
+        """Start a run."""
+        return _run(self._client.create_run(experiment_id, tags=dict(tags), run_name=run_name))
+
+    def get_run(self, run_id: str) -> Run:
+        """Give a run."""
+        return _run(self._client.get_run(run_id))
+
+    def find_runs(self, experiment_ids: Sequence[str], query: RunQuery) -> Iterator[Run]:
+        """Find runs, oldest first, page by page."""
+        for condition in _conditions(query):
+            token = None
+            while True:
+                page = self._client.search_runs(
+                    [*experiment_ids],
+                    filter_string=condition,
+                    run_view_type=_view(query),
+                    order_by=["attributes.start_time ASC"],
+                    page_token=token,
+                )
+                yield from map(_run, page)
+                token = page.token
+                if not token:
+                    break
+
+    def latest_runs(self, experiment_ids: Sequence[str], query: RunQuery, limit: int) -> Sequence[Run]:
+        """Find the latest runs, the newest first."""
+        (condition,) = _conditions(query)
+        found = self._client.search_runs(
+            [*experiment_ids], filter_string=condition, run_view_type=_view(query), max_results=limit
+        )
+        return [_run(run) for run in found]
+
+    def metric_steps(self, run_id: str, name: str) -> set[int]:
+        """Give the steps that a metric of a run has values of."""
+        return {point.step for point in self._client.get_metric_history(run_id, name)}
+
+    def log_batch(
+        self, run_id: str, *, metrics: Sequence[Point], params: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        """Record values, settings and tags, in as few requests as MLflow allows; the tags last.
+
+        A tag may tell others that a run has ended, who then read its values. MLflow records what one request holds in
+        this order, too, but it would send the tags with the first part of what takes several.
+        """
+        from mlflow.entities import Metric, Param, RunTag
+
+        now = int(time.time() * 1000)
+        values = deque(Metric(point.name, point.value, now, point.step) for point in metrics)
+        settings = deque(Param(key, value) for key, value in params.items())
+        texts = deque(RunTag(key, value) for key, value in tags.items())
+        while values or settings or texts:
+            some_settings = _taken(settings, MOST_TEXTS)
+            some_values = _taken(values, MOST_TOGETHER - len(some_settings))
+            room = 0 if values or settings else MOST_TOGETHER - len(some_settings) - len(some_values)
+            some_texts = _taken(texts, min(MOST_TEXTS, room))
+            self._client.log_batch(run_id, metrics=some_values, params=some_settings, tags=some_texts)
+
+    def log_inputs(self, run_id: str, *, name: str, digest: str, source: str) -> None:
+        """Record which data a run saw; MLflow does not expect that another run records the same at the same time."""
+        from mlflow.entities import Dataset, DatasetInput
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        dataset = Dataset(name=name, digest=digest, source_type="nnsweep", source=source)
+        try:
+            self._client.log_inputs(run_id, [DatasetInput(dataset, [])])
+        except (MlflowException, SQLAlchemyError):  # now the data are there
+            self._client.log_inputs(run_id, [DatasetInput(dataset, [])])
+
+    def set_terminated(self, run_id: str, status: str) -> None:
+        """End a run."""
+        self._client.set_terminated(run_id, status)
+
+    def find_logged_model(self, experiment_id: str, run_id: str, name: str) -> str | None:
+        """Give the id of a whole model of a run, if there is one of that name."""
+        found = self._client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
+        return next((str(one.model_id) for one in found if one.name == name and one.status == "READY"), None)
+
+    def create_logged_model(
+        self, experiment_id: str, *, name: str, source_run_id: str, tags: Mapping[str, str]
+    ) -> LoggedModel:
+        """Begin a model."""
+        model = self._client.create_logged_model(
+            experiment_id, name=name, source_run_id=source_run_id, tags=dict(tags), model_type=MODEL_TYPE
+        )
+        return LoggedModel(model.model_id, model.artifact_location)
+
+    def log_model_artifacts(self, model: LoggedModel, folder: Path) -> None:
+        """Keep the files of a model."""
+        self._client.log_model_artifacts(model.model_id, str(folder))
+
+    def finalize_logged_model(self, model_id: str, status: str) -> None:
+        """End a model."""
+        self._client.finalize_logged_model(model_id, status)  # type: ignore[arg-type]
+
+    def log_outputs(self, run_id: str, model_id: str, step: int) -> None:
+        """Let a run name a model as what came out of it."""
+        from mlflow.entities import LoggedModelOutput
+
+        outputs = self._client.get_run(run_id).outputs
+        if model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
+            self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=step)])
+
+
+def _taken(left: "deque[T]", most: int) -> list[T]:
+    """Take the first few of what is left."""
+    return [left.popleft() for _ in range(min(most, len(left)))]
+
+
+def _experiment(found: "entities.Experiment") -> Experiment:
+    return Experiment(str(found.experiment_id), found.name, found.artifact_location, found.lifecycle_stage)
+
+
+def _run(found: "entities.Run") -> Run:
+    info = RunInfo(*(getattr(found.info, name) for name in RunInfo.__slots__))
+    return Run(info, RunData(found.data.params, found.data.tags, found.data.metrics))
+
+
+def _conditions(query: RunQuery) -> list[str]:
+    """Say in the language of MLflow's filters what is wanted, in several pieces if it names many runs."""
+    if not query.is_sayable:
+        return []
+    held = [condition for name, text in query.tags.items() for condition in equal(f"tags.`{name}`", text)]
+    held += [f"attributes.status = '{query.status}'"] if query.status else []
+    held += equal("attributes.run_name", query.name) if query.name else []
+    held += [f"attributes.run_id LIKE '{query.id_start}%'"] if query.id_start else []
+    if query.run_ids is None:
+        return [" and ".join(held)]
+    ids = [*query.run_ids]
+    pieces = (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+    named = (", ".join(f"'{run_id}'" for run_id in piece) for piece in pieces)
+    return [" and ".join([*held, f"attributes.run_id IN ({listed})"]) for listed in named]
+
+
+def _view(query: RunQuery) -> Any:
+    from mlflow.entities import ViewType
+
+    return ViewType.ALL if query.deleted else ViewType.ACTIVE_ONLY
