@@ -6,6 +6,7 @@ entities.
 """
 
 import functools
+import math
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -22,6 +23,10 @@ from nnsweep.tracking.record import Point
 REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5"}
 """The version of a database's tables by that of the MLflow that makes them, for those that were tried."""
 MODEL_TYPE = "nnsweep"
+TOLD_LAST = ("nnsweep.state", "nnsweep.reason", "nnsweep.seal")
+"""The tags that tell others that a run has ended: never seen before all that it has."""
+LONGEST_PARAM, LONGEST_TAG, LONGEST_DIGEST = 6000, 8000, 36
+"""How many characters MLflow keeps of a param, a tag and the digest of data."""
 AT_ONCE = 500
 """Runs that are asked for by their ids in one request."""
 
@@ -108,6 +113,49 @@ class RunQuery:
         return not any(map(is_broken, (self.name, *self.tags.values())))
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunEntry:
+    """A run as it is recorded whole; see `Backend.record_runs`.
+
+    Attributes
+    ----------
+    run_id : str
+        Its id; for a new run, which the caller names, ``uuid.uuid4().hex``.
+    name : str
+        Readable name; a run that is there keeps its own.
+    tags : mapping of str to str
+        Tags; the user is ``mlflow.user``.
+    params : mapping of str to str
+        Settings.
+    metrics : sequence of Point
+        Values; what is not finite is left out.
+    dataset : tuple of str or None
+        Name, digest and source of the data that it saw.
+    status : str
+        MLflow's status, ``RUNNING`` or one of those that end a run.
+    start_time, end_time : int
+        In milliseconds since the epoch; a run that has not ended has no `end_time`.
+    is_new : bool
+        Whether it has to be made.
+    """
+
+    run_id: str
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Sequence[Point] = ()
+    dataset: tuple[str, str, str] | None = None
+    status: str = "RUNNING"
+    start_time: int
+    end_time: int | None = None
+    is_new: bool
+
+    @property
+    def finite(self) -> list[Point]:
+        """The values that a store may have, each once."""
+        return [point for point in dict.fromkeys(self.metrics) if math.isfinite(point.value)]
+
+
 class Backend(Protocol):
     """What is asked of a store; every method raises what `nnsweep.tracking.client.explained` turns into one line."""
 
@@ -151,6 +199,26 @@ class Backend(Protocol):
 
     def set_terminated(self, run_id: str, status: str) -> None:
         """End a run."""
+
+    def record_runs(self, experiment_id: str, entries: Sequence[RunEntry]) -> list[str]:
+        """Record whole runs, new ones and others that have begun; what is there already does no harm.
+
+        Rows are written in one transaction, MLflow's client makes a few requests for each run: there, some may be
+        recorded when one is refused, and a new run whose answer was lost is there without its id being known.
+
+        Parameters
+        ----------
+        experiment_id : str
+            Of which experiment they are.
+        entries : sequence of RunEntry
+            The runs, each once. What ends a run is recorded last. A tag takes its new value; a param with another value
+            than before is refused; of values at the same step, the one that is there stays beside the new one.
+
+        Returns
+        -------
+        list of str
+            The ids of the runs: those given, but for new runs that MLflow's client has made.
+        """
 
     def find_logged_model(self, experiment_id: str, run_id: str, name: str) -> str | None:
         """Give the id of a whole model of a run, if there is one of that name."""

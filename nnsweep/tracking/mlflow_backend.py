@@ -3,15 +3,32 @@
 It alone talks to `MlflowClient`, and returns the entities of `nnsweep.tracking.backend`.
 """
 
+import functools
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nnsweep.tracking.backend import AT_ONCE, MODEL_TYPE, Experiment, LoggedModel, Run, RunData, RunInfo, RunQuery
+from nnsweep.tracking.backend import (
+    AT_ONCE,
+    LONGEST_DIGEST,
+    LONGEST_PARAM,
+    LONGEST_TAG,
+    MODEL_TYPE,
+    TOLD_LAST,
+    Experiment,
+    LoggedModel,
+    Run,
+    RunData,
+    RunEntry,
+    RunInfo,
+    RunQuery,
+)
 from nnsweep.tracking.client import equal
 from nnsweep.tracking.record import Point
+from nnsweep.tracking.server import is_server
 
 if TYPE_CHECKING:
     from mlflow import entities
@@ -20,6 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST_TOGETHER, MOST_TEXTS = 1000, 100
 """What one request to MLflow may hold: of metrics, params and tags together, and of params, or of tags, alone."""
+REQUESTS_AT_ONCE = 4
+"""How many threads ask a server when whole runs are recorded."""
 
 
 class ClientBackend:
@@ -115,12 +134,22 @@ class ClientBackend:
         A tag may tell others that a run has ended, who then read its values. MLflow records what one request holds in
         this order, too, but it would send the tags with the first part of what takes several.
         """
+        self._log_batch(run_id, metrics, params, tags)
+
+    def _log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Point],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        time_ms: int | None = None,
+    ) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        now = int(time.time() * 1000)
-        values = deque(Metric(point.name, point.value, now, point.step) for point in metrics)
-        settings = deque(Param(key, value) for key, value in params.items())
-        texts = deque(RunTag(key, value) for key, value in tags.items())
+        time_ms = time_ms or int(time.time() * 1000)
+        values = deque(Metric(point.name, point.value, time_ms, point.step) for point in metrics)
+        settings = deque(Param(key, value[:LONGEST_PARAM]) for key, value in params.items())
+        texts = deque(RunTag(key, value[:LONGEST_TAG]) for key, value in tags.items())
         while values or settings or texts:
             some_settings = _taken(settings, MOST_TEXTS)
             some_values = _taken(values, MOST_TOGETHER - len(some_settings))
@@ -143,6 +172,50 @@ class ClientBackend:
     def set_terminated(self, run_id: str, status: str) -> None:
         """End a run."""
         self._client.set_terminated(run_id, status)
+
+    def record_runs(self, experiment_id: str, entries: Sequence[RunEntry]) -> list[str]:
+        """Record whole runs, each with a few requests; a server is asked by several threads at once."""
+        record = functools.partial(self._record, experiment_id)
+        if not is_server(self._client.tracking_uri):
+            return [record(entry) for entry in entries]
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+            runs = [threads.submit(record, entry) for entry in entries]
+            wait(runs, return_when=FIRST_EXCEPTION)
+            threads.shutdown(cancel_futures=True)  # a server that is away is not waited for again and again
+        failed = (run.exception() for run in runs if not run.cancelled())
+        if error := next(filter(None, failed), None):
+            raise error
+        return [run.result() for run in runs]
+
+    def _record(self, experiment_id: str, entry: RunEntry) -> str:
+        run_id, values, tags = entry.run_id, entry.finite, entry.tags
+        if entry.is_new:
+            ends = entry.status != "RUNNING"
+            first = {key: text[:LONGEST_TAG] for key, text in tags.items() if not (ends and key in TOLD_LAST)}
+            run = self._client.create_run(experiment_id, start_time=entry.start_time, tags=first, run_name=entry.name)
+            run_id, tags = str(run.info.run_id), {key: text for key, text in tags.items() if key not in first}
+        else:
+            values = self._lacking(entry)
+        if entry.dataset:
+            name, digest, source = entry.dataset
+            self.log_inputs(run_id, name=name, digest=digest[:LONGEST_DIGEST], source=source)
+        self._log_batch(run_id, values, entry.params, tags, entry.end_time)
+        if entry.status != "RUNNING":
+            self._client.set_terminated(run_id, entry.status, entry.end_time)
+        elif not entry.is_new:
+            self._client.update_run(run_id, entry.status)
+        return run_id
+
+    def _lacking(self, entry: RunEntry) -> list[Point]:
+        """Give those of a run's values that it has not yet, whenever these were recorded."""
+        known = self._client.get_run(entry.run_id).data.metrics
+        shared = known.keys() & {point.name for point in entry.metrics}
+        found = {
+            Point(name, one.value, one.step)
+            for name in shared
+            for one in self._client.get_metric_history(entry.run_id, name)
+        }
+        return [point for point in entry.finite if point not in found]
 
     def find_logged_model(self, experiment_id: str, run_id: str, name: str) -> str | None:
         """Give the id of a whole model of a run, if there is one of that name."""

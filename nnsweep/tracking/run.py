@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray, IntArray
-from nnsweep.tracking.backend import RunQuery, backend
+from nnsweep.tracking.backend import LONGEST_DIGEST, RunQuery, backend
+from nnsweep.tracking.backend import LONGEST_TAG as LONGEST_TAG
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.owner import this_process
 from nnsweep.tracking.places import local_folder
@@ -34,7 +35,6 @@ STATUSES = {
 """MLflow's status for each of our states."""
 OWNER = "nnsweep.owner"
 """The tag that names the process a run belongs to."""
-LONGEST_TAG = 8000
 
 _artifact_uris: dict[str, str] = {}  # of runs that were started here: the store need not be asked for them
 
@@ -159,7 +159,7 @@ def log(
 def log_dataset(store: Store, run_id: str, *, name: str, digest: str, source: str) -> None:
     """Record which data the run saw; MLflow keeps the first 36 characters of the digest."""
     with explained(store.uri):
-        backend(store.uri).log_inputs(run_id, name=name, digest=digest[:36], source=source)
+        backend(store.uri).log_inputs(run_id, name=name, digest=digest[:LONGEST_DIGEST], source=source)
 
 
 def curves(history: Mapping[str, FloatArray], *, keep: Iterable[int], points: int) -> list[Point]:

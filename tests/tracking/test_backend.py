@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,14 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import IntegrityError
 
 from nnsweep.tracking import backend as backends
-from nnsweep.tracking import rows
-from nnsweep.tracking.backend import Backend, RunQuery, backend, has_known_tables
+from nnsweep.tracking import run_rows
+from nnsweep.tracking.backend import Backend, RunEntry, RunQuery, backend, has_known_tables
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.rows import RowBackend
 
 Make = Callable[[str], Backend]
+RUN_NAME = "mlflow.runName"
 TAGS = {"nnsweep.kind": "job", "note": "ü 'quoted' \"twice\"", "empty": "", "mlflow.user": "ada"}
 CURVE = [Point("train_cost", 1.0 / (1 + step), step) for step in range(5)]
 MAKES: dict[str, Make] = {"rows": RowBackend, "client": lambda uri: ClientBackend(MlflowClient(uri))}
@@ -62,12 +65,12 @@ def contents(seen: MlflowClient, run_id: str) -> dict[str, Any]:
     return {
         **info,
         "place": run.info.artifact_uri.replace(run_id, "RUN"),
-        "ended": run.info.start_time <= run.info.end_time,
+        "ended": run.info.end_time is not None,
         "params": run.data.params,
         "tags": run.data.tags,
         "latest": run.data.metrics,
         "curves": {
-            name: [(point.step, point.value) for point in seen.get_metric_history(run_id, name)]
+            name: sorted((point.step, point.value) for point in seen.get_metric_history(run_id, name))
             for name in run.data.metrics
         },
         "data": [
@@ -84,8 +87,6 @@ def test_mlflow_reads_the_same_whoever_has_written_it(uri: str, seen: MlflowClie
         run_id = write(asked, asked.create_experiment(f"study{number}", "/somewhere/mlartifacts"))
         found.append(contents(seen, run_id))
     mine, mlflows = found
-    for read in found:
-        read["curves"] = {name: sorted(points) for name, points in read["curves"].items()}
     assert mine == mlflows
     assert mine["latest"] == {"train_cost": 0.2, "test_accuracy": 0.5}
     assert mine["tags"]["note"] == "changed"
@@ -171,7 +172,7 @@ def test_runs_are_found(query: RunQuery, names: list[str], asked: Backend, exper
 
 def test_runs_come_in_the_order_in_which_they_began(asked: Backend, experiment: str, monkeypatch: pytest.MonkeyPatch):
     ids = [asked.create_run(experiment, tags={}, run_name=str(number)).info.run_id for number in range(7)]
-    monkeypatch.setattr(rows, "AT_ONCE", 3)
+    monkeypatch.setattr(run_rows, "AT_ONCE", 3)
     oldest = [run.info.run_id for run in asked.find_runs([experiment], RunQuery())]
     times = [asked.get_run(run_id).info.start_time for run_id in oldest]
     assert sorted(oldest) == sorted(ids)
@@ -221,6 +222,130 @@ def test_two_jobs_may_record_the_same_data_at_the_same_moment(uri: str, monkeypa
     monkeypatch.setattr(client, "log_inputs", raced)
     asked.log_inputs(run_id, name="digits", digest="0" * 36, source="wheel")
     assert client.get_run(run_id).inputs.dataset_inputs[0].dataset.name == "digits"
+
+
+# ---- whole runs
+
+
+def entry(name: str = "whole", **given: Any) -> RunEntry:
+    """Give a run as it is recorded at its end."""
+    fields: dict[str, Any] = {
+        "run_id": uuid.uuid4().hex,
+        "tags": TAGS | {"nnsweep.state": "finished", "long": "y" * 9000},
+        "params": {"seed": "0", "long": "x" * 7000, "ü": "🙂 'quoted' \\"},
+        "metrics": [*CURVE, Point("test_accuracy", 0.5), Point("test_accuracy", 0.75, 5), Point("tiny", 1e-300)],
+        "dataset": ("digits", "d" * 64, "wheel"),
+        "status": "FINISHED",
+        "start_time": 1_700_000_000_000,
+        "end_time": 1_700_000_060_000,
+        "is_new": True,
+    }
+    return RunEntry(name=name, **fields | given)
+
+
+def test_whole_runs_are_read_as_if_mlflows_client_had_written_them(asked: Backend, experiment: str, seen: MlflowClient):
+    new = entry()
+    begun = asked.create_run(experiment, tags=TAGS, run_name="begun").info.run_id
+    live = entry("other", run_id=begun, is_new=False)
+    ids = asked.record_runs(experiment, [new, live, entry("third", status="RUNNING", end_time=None)])
+    first, second, third = (contents(seen, run_id) for run_id in ids)
+    assert ids[1] == begun
+    assert (third["status"], third["ended"]) == ("RUNNING", False)
+    assert first == expected(new)
+    assert second == expected(live) | {"run_name": "begun", "tags": expected(live)["tags"] | {RUN_NAME: "begun"}}
+    run = seen.get_run(ids[0])
+    assert (run.info.start_time, run.info.end_time) == (new.start_time, new.end_time)
+    times = {point.timestamp for name in run.data.metrics for point in seen.get_metric_history(ids[0], name)}
+    assert times == {new.end_time}
+
+
+def expected(one: RunEntry) -> dict[str, Any]:
+    """Say what MLflow's client reads of a run that was recorded whole."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for point in one.metrics:
+        curves.setdefault(point.name, []).append((point.step, point.value))
+    assert one.dataset is not None
+    name, digest, source = one.dataset
+    data = {"name": name, "digest": digest[:36], "source": source, "source_type": "nnsweep"}
+    return {
+        "run_name": one.name,
+        "status": one.status,
+        "lifecycle_stage": "active",
+        "user_id": "ada",
+        "place": "/somewhere/mlartifacts/RUN/artifacts",
+        "ended": True,
+        "params": {key: value[:6000] for key, value in one.params.items()},
+        "tags": {key: value[:8000] for key, value in one.tags.items()} | {RUN_NAME: one.name},
+        "latest": {name: max(points)[1] for name, points in curves.items()},
+        "curves": {name: sorted(points) for name, points in curves.items()},
+        "data": [{f"_{key}": value for key, value in data.items()} | {"_schema": None, "_profile": None, "tags": []}],
+    }
+
+
+def test_what_is_recorded_again_does_no_harm(asked: Backend, experiment: str, seen: MlflowClient):
+    entries = [entry(), entry("other")]
+    ids = asked.record_runs(experiment, entries)
+    before = [contents(seen, run_id) for run_id in ids]
+    later = {"end_time": 1_700_000_090_000, "is_new": False}
+    again = [replace(one, run_id=run_id, **later) for one, run_id in zip(entries, ids, strict=True)]
+    assert asked.record_runs(experiment, again) == ids
+    assert [contents(seen, run_id) for run_id in ids] == before
+    assert {seen.get_run(run_id).info.end_time for run_id in ids} == {1_700_000_090_000}
+    assert len(seen.search_runs([experiment])) == 2
+
+
+def test_new_runs_whose_recording_was_not_confirmed_can_be_recorded_again_as_rows(uri: str, seen: MlflowClient):
+    asked = RowBackend(uri)
+    experiment = asked.create_experiment("study", "/somewhere/mlartifacts")
+    asked.record_runs(experiment, [one := entry()])
+    asked.record_runs(experiment, [replace(one, tags={}), entry("other")])
+    assert contents(seen, one.run_id) == expected(one)
+    assert len(seen.search_runs([experiment])) == 2
+
+
+def test_values_that_came_live_are_there_once_and_the_last_one_counts(
+    asked: Backend, experiment: str, seen: MlflowClient
+):
+    run_id = asked.create_run(experiment, tags=TAGS, run_name="whole").info.run_id
+    asked.log_batch(run_id, metrics=[*CURVE[:3], Point("ahead", 0.5, 99)], params={"seed": "0"}, tags={})
+    values = [*CURVE, Point("ahead", 0.25, 5), Point("test_accuracy", 0.5)]
+    asked.record_runs(experiment, [entry(run_id=run_id, metrics=values, is_new=False)])
+    read = contents(seen, run_id)
+    assert read["curves"]["train_cost"] == [(point.step, point.value) for point in CURVE]
+    assert read["curves"]["ahead"] == [(5, 0.25), (99, 0.5)]
+    assert read["latest"] == {"train_cost": 0.2, "ahead": 0.5, "test_accuracy": 0.5}
+
+
+def test_values_that_are_not_finite_are_left_out_of_whole_runs(asked: Backend, experiment: str, seen: MlflowClient):
+    odd = [Point("a", float("nan")), Point("b", float("inf")), Point("c", -float("inf"), 3), Point("d", 1.0)]
+    (run_id,) = asked.record_runs(experiment, [entry(metrics=odd)])
+    assert contents(seen, run_id)["curves"] == {"d": [(0, 1.0)]}
+
+
+def test_of_whole_runs_none_is_recorded_as_rows_if_one_is_refused(uri: str, seen: MlflowClient):
+    asked = RowBackend(uri)
+    experiment = asked.create_experiment("study", "/somewhere/mlartifacts")
+    known, gone = asked.record_runs(experiment, [entry(), entry()])
+    seen.delete_run(gone)
+    for refused, why in {
+        entry(run_id="0" * 32, is_new=False): "not found",
+        entry(run_id=known, is_new=False, params={"seed": "1"}): "Changing param values is not allowed",
+        entry(run_id=gone, is_new=False): "must be in the 'active' state",
+    }.items():
+        with pytest.raises(ValueError, match=why):
+            asked.record_runs(experiment, [entry(), refused, entry()])
+    assert [run.info.run_id for run in seen.search_runs([experiment])] == [known]
+
+
+def test_a_deleted_experiment_takes_no_whole_runs(asked: Backend, experiment: str, seen: MlflowClient):
+    seen.delete_experiment(experiment)
+    with pytest.raises((ValueError, MlflowException), match="must be in the 'active' state"):
+        asked.record_runs(experiment, [entry()])
+
+
+def test_no_runs_at_all_are_recorded(asked: Backend, experiment: str, seen: MlflowClient):
+    assert asked.record_runs(experiment, []) == []
+    assert [*seen.search_runs([experiment])] == []
 
 
 # ---- models

@@ -1,0 +1,232 @@
+"""The rows of runs: how whole runs are read, and recorded, many at a time.
+
+What MLflow spreads over several tables is read with one question to each, and written with one statement to each,
+however many runs there are. Every function works in the transaction of the connection that it is given.
+"""
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import sqlalchemy as sql
+
+from nnsweep.tracking.backend import (
+    AT_ONCE,
+    LONGEST_DIGEST,
+    LONGEST_PARAM,
+    LONGEST_TAG,
+    Experiment,
+    Run,
+    RunData,
+    RunEntry,
+    RunInfo,
+)
+from nnsweep.tracking.record import Point
+from nnsweep.tracking.tables import (
+    DATASETS,
+    LATER_METRICS,
+    LATEST_METRICS,
+    METRICS,
+    NEW_DATASETS,
+    NEW_INPUTS,
+    NEW_METRICS,
+    NEW_PARAMS,
+    PARAMS,
+    RECORDED_RUNS,
+    RUNS,
+    SET_TAGS,
+    TAGS,
+    insert,
+)
+
+RUN_NAME = "mlflow.runName"
+_INFO = ("run_uuid", "name", "status", "start_time", "end_time", "lifecycle_stage", "artifact_uri", "experiment_id")
+
+Texts: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Params, or tags, by run id."""
+
+
+# ---- reading
+
+
+def pieces(run_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Divide ids into as many as are asked for in one question."""
+    return (run_ids[start : start + AT_ONCE] for start in range(0, len(run_ids), AT_ONCE))
+
+
+def read(connection: sql.Connection, condition: sql.ColumnElement[bool]) -> Iterator[Run]:
+    """Read the runs that a condition holds for, with all that they have, in four questions."""
+    rows = connection.execute(sql.select(*(RUNS.c[name] for name in _INFO)).where(condition)).all()
+    ids = [row.run_uuid for row in rows]
+    params, tags, metrics = (_by_run(connection, table, ids) for table in (PARAMS, TAGS, LATEST_METRICS))
+    for run_id, name, status, start, end, stage, artifact_uri, experiment_id in rows:
+        info = RunInfo(run_id, name, status, start, end, stage, artifact_uri, str(experiment_id))
+        yield Run(info, RunData(params[run_id], tags[run_id], metrics[run_id]))
+
+
+def _by_run(connection: sql.Connection, table: sql.TableClause, ids: Iterable[str]) -> defaultdict[str, dict[str, Any]]:
+    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    value = sql.case((table.c.is_nan, None), else_=table.c.value) if "is_nan" in table.c else table.c.value
+    asked = sql.select(table.c.run_uuid, table.c.key, value).where(table.c.run_uuid.in_([*ids]))
+    for run_id, key, one in connection.execute(asked):
+        found[run_id][key] = float("nan") if one is None and table is LATEST_METRICS else one
+    return found
+
+
+def _of_runs(connection: sql.Connection, table: sql.TableClause, names: str, ids: Collection[str]) -> Iterator[Any]:
+    """Read some columns of the rows of runs."""
+    for piece in pieces(sorted(ids)):
+        asked = sql.select(*(table.c[name] for name in names.split())).where(table.c.run_uuid.in_(piece))
+        yield from connection.execute(asked)
+
+
+def experiments_of(connection: sql.Connection, run_ids: Collection[str]) -> dict[str, int]:
+    """Give the experiments that runs belong to, by run id.
+
+    Raises
+    ------
+    ValueError
+        If one of the runs is not there, or was deleted.
+    """
+    found = _known(connection, run_ids)
+    for run_id in run_ids:
+        if run_id not in found:
+            raise ValueError(f"Run with id={run_id} not found")
+    return found
+
+
+def _known(connection: sql.Connection, run_ids: Collection[str]) -> dict[str, int]:
+    """Give the experiments of those of the runs that are there."""
+    found = {}
+    for run_id, stage, experiment_id in _of_runs(connection, RUNS, "run_uuid lifecycle_stage experiment_id", run_ids):
+        if stage != "active":
+            raise ValueError(f"The run {run_id} must be in the 'active' state. Current state is {stage}.")
+        found[run_id] = int(experiment_id)
+    return found
+
+
+# ---- recording
+
+
+def record(connection: sql.Connection, experiment: Experiment, entries: Sequence[RunEntry]) -> None:
+    """Record whole runs of an experiment; see `nnsweep.tracking.backend.Backend.record_runs`.
+
+    A new run that is there already is one whose recording was never confirmed: it is recorded as one that has begun.
+
+    Raises
+    ------
+    ValueError
+        If a run that has begun is not there, or was deleted, or has another value of a param.
+    """
+    experiments_of(connection, [entry.run_id for entry in entries if not entry.is_new])
+    begun = _known(connection, [entry.run_id for entry in entries])
+    # first of all, because from now on nobody else writes to these runs
+    insert(connection, RECORDED_RUNS, [_run_row(experiment, entry) for entry in entries])
+    now = int(time.time() * 1000)
+    log_params(connection, {entry.run_id: entry.params for entry in entries}, begun=begun)
+    values = [(entry.run_id, entry.end_time or now, point) for entry in entries for point in entry.finite]
+    log_metrics(connection, _lacking(connection, values, begun))
+    own = int(experiment.experiment_id)
+    seen = [(entry.run_id, begun.get(entry.run_id, own), entry.dataset) for entry in entries if entry.dataset]
+    log_datasets(connection, seen)
+    names = {entry.run_id: {} if entry.run_id in begun else {RUN_NAME: entry.name} for entry in entries}
+    set_tags(connection, {entry.run_id: {**entry.tags, **names[entry.run_id]} for entry in entries})
+
+
+def artifact_uri(experiment: Experiment, run_id: str) -> str:
+    """Give where a new run keeps its files."""
+    return f"{experiment.artifact_location.rstrip('/')}/{run_id}/artifacts"
+
+
+def _run_row(experiment: Experiment, entry: RunEntry) -> tuple[Any, ...]:
+    return (
+        entry.run_id,
+        entry.name,
+        "UNKNOWN",
+        "",
+        "",
+        entry.tags.get("mlflow.user", "unknown"),
+        entry.status,
+        entry.start_time,
+        entry.end_time,
+        "",
+        "active",
+        artifact_uri(experiment, entry.run_id),
+        int(experiment.experiment_id),
+    )
+
+
+def log_params(connection: sql.Connection, params: Texts, *, begun: Collection[str]) -> None:
+    """Record params of runs; those that have begun may have some of them.
+
+    Raises
+    ------
+    ValueError
+        If a run has another value of one.
+    """
+    texts = {
+        run_id: {key: value[:LONGEST_PARAM] for key, value in own.items()} for run_id, own in params.items() if own
+    }
+    asked = [run_id for run_id in texts if run_id in begun]
+    for run_id, key, value in _of_runs(connection, PARAMS, "run_uuid key value", asked):
+        if texts[run_id].get(key, value) != value:
+            raise ValueError(f"Changing param values is not allowed: {key} of run {run_id} is {value!r} already")
+    rows = [(key, value, run_id) for run_id, own in texts.items() for key, value in own.items()]
+    insert(connection, NEW_PARAMS, rows)
+
+
+def set_tags(connection: sql.Connection, tags: Texts) -> None:
+    """Give runs tags, or tags other values."""
+    rows = [(key, value[:LONGEST_TAG], run_id) for run_id, own in tags.items() for key, value in own.items()]
+    insert(connection, SET_TAGS, rows)
+
+
+def log_metrics(connection: sql.Connection, values: Sequence[tuple[str, int, Point]]) -> None:
+    """Record values with their runs and times; the last one of each metric is the latest by step, time and value."""
+    rows = []
+    latest: dict[tuple[str, str], tuple[int, int, float]] = {}
+    for run_id, time_ms, (name, value, step) in values:
+        rows.append((name, value, time_ms, run_id, step, False))
+        place, order = (name, run_id), (step, time_ms, value)
+        if place not in latest or latest[place] < order:
+            latest[place] = order
+    insert(connection, NEW_METRICS, rows)
+    lasting = [(name, value, at, step, False, run_id) for (name, run_id), (step, at, value) in latest.items()]
+    insert(connection, LATER_METRICS, lasting)
+
+
+def _lacking(
+    connection: sql.Connection, values: Sequence[tuple[str, int, Point]], begun: Collection[str]
+) -> Sequence[tuple[str, int, Point]]:
+    """Leave out values that runs have already, whenever these were recorded."""
+    asked = {run_id for run_id, _, _ in values if run_id in begun}
+    found = {tuple(row) for row in _of_runs(connection, METRICS, "run_uuid key value step", asked)}
+    return [one for one in values if (one[0], *one[2]) not in found] if found else values
+
+
+def log_datasets(connection: sql.Connection, seen: Sequence[tuple[str, int, tuple[str, str, str]]]) -> None:
+    """Record which data runs saw: run, experiment, and name, digest and source of each.
+
+    Another process may record the same data at the same time.
+    """
+    if not seen:
+        return
+    seen = [
+        (run_id, experiment, (name, digest[:LONGEST_DIGEST], source))
+        for run_id, experiment, (name, digest, source) in seen
+    ]
+    known = {(experiment, name, digest): source for _, experiment, (name, digest, source) in seen}
+    rows = [(uuid.uuid4().hex, *key, "nnsweep", source) for key, source in known.items()]
+    insert(connection, NEW_DATASETS, rows)
+    columns = [DATASETS.c[name] for name in ("experiment_id", "name", "digest", "dataset_uuid")]
+    experiments, names, digests = (sorted({key[place] for key in known}) for place in range(3))
+    held = (DATASETS.c.experiment_id.in_(experiments), DATASETS.c.name.in_(names), DATASETS.c.digest.in_(digests))
+    asked = sql.select(*columns).where(*held)
+    ids = {(experiment, name, digest): found for experiment, name, digest, found in connection.execute(asked)}
+    edges = {
+        (run_id, ids[experiment, name, digest]): (uuid.uuid4().hex, "DATASET", ids[experiment, name, digest])
+        for run_id, experiment, (name, digest, _) in seen
+    }
+    insert(connection, NEW_INPUTS, [(*edge, "RUN", run_id, 0) for (run_id, _), edge in edges.items()])
