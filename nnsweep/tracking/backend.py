@@ -1,27 +1,23 @@
 """The backend of a store: whoever answers the requests that nnsweep makes of it while a sweep runs.
 
-An SQLite store whose tables are known is read and written as rows (`nnsweep.tracking.rows`); any other store, and every
+A database whose tables are known is read and written as rows (`nnsweep.tracking.rows`); any other one, and every
 server, is asked through MLflow's own client (`nnsweep.tracking.mlflow_backend`). Both answer alike, with the same
 entities.
 """
 
 import functools
 import math
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
 from nnsweep.messages import is_broken
-from nnsweep.tracking.client import client, close_connections, opened
+from nnsweep.tracking.client import client, close_connections
+from nnsweep.tracking.engine import has_known_tables
 from nnsweep.tracking.readonly import are_outdated
 from nnsweep.tracking.record import Point
 
-REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5"}
-"""The version of a database's tables by that of the MLflow that makes them, for those that were tried."""
 MODEL_TYPE = "nnsweep"
 TOLD_LAST = ("nnsweep.state", "nnsweep.reason", "nnsweep.seal")
 """The tags that tell others that a run has ended: never seen before all that it has."""
@@ -248,19 +244,6 @@ def backend(uri: str) -> Backend:
     from nnsweep.tracking.rows import RowBackend
 
     return RowBackend(uri)
-
-
-def has_known_tables(uri: str) -> bool:
-    """Tell whether a store is an SQLite file whose tables are those that the installed MLflow makes, and were tried."""
-    known = REVISIONS.get(".".join(version("mlflow").split(".")[:2]))
-    scheme, _, path = opened(uri).partition(":///")
-    return known is not None and scheme == "sqlite" and known == _revision(Path(path))
-
-
-def _revision(database: Path) -> str | None:
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
-        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return str(found[0]) if found else None
 
 
 def reconnect() -> None:

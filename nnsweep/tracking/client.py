@@ -68,7 +68,7 @@ def client(uri: str) -> "MlflowClient":
     mlflow.tracking.MlflowClient
         Nothing has been asked of the store yet.
     """
-    _settle_environment()
+    settle_environment()
     from mlflow.tracking import MlflowClient
 
     listen()
@@ -107,12 +107,13 @@ def _wait_less(connection: Any, _: Any) -> None:
 
 def preload() -> None:
     """Import now what the first use of a store would import, and wait for."""
-    _settle_environment()
+    settle_environment()
     import mlflow.store.tracking.sqlalchemy_store
     import mlflow.tracking  # noqa: F401
 
 
-def _settle_environment() -> None:
+def settle_environment() -> None:
+    """Set what mlflow, and the clients of databases, are to do where the user has not decided otherwise."""
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)

@@ -1,7 +1,7 @@
-"""A store's rows: an SQLite file of MLflow's, read and written directly and not through its object mapper.
+"""A store's rows: a database of MLflow's, read and written directly and not through its object mapper.
 
 A request takes a twentieth of the processor time, and mlflow, whose import takes seconds, is not needed. That is right
-for tables that are known (`nnsweep.tracking.backend.REVISIONS`): MLflow's own client reads back the same.
+for tables that are known (`nnsweep.tracking.engine.REVISIONS`): MLflow's own client reads back the same.
 """
 
 import shutil
@@ -13,7 +13,8 @@ from pathlib import Path
 import sqlalchemy as sql
 
 from nnsweep.tracking.backend import MODEL_TYPE, Experiment, LoggedModel, Run, RunData, RunEntry, RunInfo, RunQuery
-from nnsweep.tracking.client import client, listen, opened
+from nnsweep.tracking.client import client
+from nnsweep.tracking.engine import engine
 from nnsweep.tracking.places import local_folder
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.run_rows import (
@@ -46,7 +47,7 @@ _MODEL_STATUSES = {"PENDING": 1, "READY": 2, "FAILED": 3}
 
 
 class RowBackend:
-    """An SQLite store, by its rows; see `nnsweep.tracking.backend.Backend`.
+    """A database, by its rows; see `nnsweep.tracking.backend.Backend`.
 
     Parameters
     ----------
@@ -55,8 +56,7 @@ class RowBackend:
     """
 
     def __init__(self, uri: str) -> None:
-        listen()
-        self._engine = sql.create_engine(opened(uri), connect_args={"timeout": 20})  # seconds, for a locked store
+        self._uri, self._engine = uri, engine(uri)
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """Give an experiment."""
@@ -200,7 +200,8 @@ class RowBackend:
         ]
         held += [MODELS.c.status == _MODEL_STATUSES["READY"], MODELS.c.lifecycle_stage == "active"]
         with self._engine.connect() as connection:
-            return connection.execute(sql.select(MODELS.c.model_id).where(*held).limit(1)).scalar()
+            found = connection.execute(sql.select(MODELS.c.model_id, MODELS.c.name).where(*held))
+            return next((model_id for model_id, its_name in found if its_name == name), None)
 
     def create_logged_model(
         self, experiment_id: str, *, name: str, source_run_id: str, tags: Mapping[str, str]
@@ -219,7 +220,7 @@ class RowBackend:
         """Keep the files of a model."""
         place = local_folder(model.artifact_location)
         if place is None:
-            client(str(self._engine.url)).log_model_artifacts(model.model_id, str(folder))
+            client(self._uri).log_model_artifacts(model.model_id, str(folder))
         else:
             shutil.copytree(folder, place, dirs_exist_ok=True)
 

@@ -13,6 +13,7 @@ from nnsweep.errors import StoreError
 from nnsweep.masking import masked, without_credentials
 from nnsweep.tracking.causes import CHECK, way_out
 from nnsweep.tracking.client import client, explained
+from nnsweep.tracking.engine import has_known_tables
 
 ANSWER_SECONDS = 9.0
 """How long a server may take before the first job; mlflow's own retries would take minutes."""
@@ -43,9 +44,13 @@ def asked(uri: str, ask: Callable[[], T]) -> T:
     if uri.startswith("sqlite:"):
         with explained(uri):
             return ask()
-    with explained(uri):
-        client(uri)  # imports mlflow, which is not the server's time
+    if is_server(uri) or not _in_time(uri, lambda: has_known_tables(uri)):
+        with explained(uri):
+            client(uri)  # imports mlflow, which is not the server's time
+    return _in_time(uri, ask)
 
+
+def _in_time(uri: str, ask: Callable[[], T]) -> T:
     answer: Future[T] = Future()
     Thread(target=_answer, args=(uri, ask, answer), daemon=True).start()
     try:

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from nnsweep.tracking import run
+from nnsweep.tracking.client import client
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, ready
+from tests.databases import DatabaseServer, mariadb, postgresql
+from tests.outside import Server, serving
 
 
 @pytest.fixture
@@ -16,6 +19,29 @@ def uri(ready_store_file: Path, tmp_path: Path) -> str:
     """Give the URI of a store without any experiment of ours."""
     shutil.copy(ready_store_file, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[DatabaseServer]:
+    """Give a PostgreSQL server whose database has MLflow's tables."""
+    with postgresql() as server:
+        client(server.uri)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[DatabaseServer]:
+    """Give a MariaDB server whose database has MLflow's tables."""
+    with mariadb() as server:
+        client(server.uri)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Give an MLflow server over an SQLite store."""
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture

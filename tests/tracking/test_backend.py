@@ -1,5 +1,6 @@
 """Whoever answers for a store, the same is in it afterwards, and the same is read back from it."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from mlflow import MlflowClient
@@ -16,33 +17,83 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import IntegrityError
 
 from nnsweep.tracking import backend as backends
-from nnsweep.tracking import run_rows
-from nnsweep.tracking.backend import Backend, RunEntry, RunQuery, backend, has_known_tables
+from nnsweep.tracking import engine, run_rows
+from nnsweep.tracking.backend import Backend, RunEntry, RunQuery, backend
+from nnsweep.tracking.client import close_connections
+from nnsweep.tracking.engine import has_known_tables
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.rows import RowBackend
+from nnsweep.tracking.store import needs_mlflow
 
 Make = Callable[[str], Backend]
-RUN_NAME = "mlflow.runName"
+PLACE, RUN_NAME = "/somewhere/mlartifacts", "mlflow.runName"
 TAGS = {"nnsweep.kind": "job", "note": "ü 'quoted' \"twice\"", "empty": "", "mlflow.user": "ada"}
 CURVE = [Point("train_cost", 1.0 / (1 + step), step) for step in range(5)]
-MAKES: dict[str, Make] = {"rows": RowBackend, "client": lambda uri: ClientBackend(MlflowClient(uri))}
 
 
-@pytest.fixture(params=MAKES)
-def asked(request: pytest.FixtureRequest, uri: str) -> Backend:
-    return MAKES[request.param](uri)
+class Writer(NamedTuple):
+    """Who writes, and in which store."""
+
+    make: Make
+    uri: str
+
+
+rows = functools.cache(RowBackend)  # so that its connections are known, and closed after a test
+MAKES: dict[str, Make] = {"rows": rows, "client": lambda uri: ClientBackend(MlflowClient(uri))}
+DATABASES = ("file", "postgresql", "psycopg", "mariadb")
+WRITERS = [*(f"rows/{database}" for database in DATABASES), "client/file", "client/server"]
 
 
 @pytest.fixture
-def seen(uri: str) -> MlflowClient:
+def place(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Give a function that names a store of a kind, and starts its server if it has one."""
+
+    def named(kind: str) -> str:
+        if kind == "psycopg":
+            pytest.importorskip("psycopg", reason="psycopg is not installed")
+            return named("postgresql").replace("+psycopg2", "+psycopg")
+        uri = request.getfixturevalue("uri" if kind == "file" else f"{NAMES.get(kind, kind)}_server")
+        return uri if isinstance(uri, str) else uri.uri
+
+    return named
+
+
+NAMES = {"server": "mlflow"}
+
+
+@pytest.fixture(params=WRITERS)
+def writer(request: pytest.FixtureRequest, place: Callable[[str], str]) -> Writer:
+    """Give each of those who write; all are held to the same."""
+    make, _, kind = request.param.partition("/")
+    return Writer(MAKES[make], place(kind))
+
+
+@pytest.fixture
+def asked(writer: Writer) -> Backend:
+    return writer.make(writer.uri)
+
+
+@pytest.fixture
+def seen(writer: Writer) -> MlflowClient:
     """Give MLflow's own client, which looks at what was written."""
-    return MlflowClient(uri)
+    return MlflowClient(writer.uri)
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, place: Callable[[str], str]) -> str:
+    """Give the URI of each database that is read and written as rows, or by MLflow's client."""
+    return place(request.param)
 
 
 @pytest.fixture
 def experiment(asked: Backend) -> str:
-    return asked.create_experiment("study", "/somewhere/mlartifacts")
+    return asked.create_experiment(unused("study"), PLACE)
+
+
+def unused(name: str) -> str:
+    """Give a name that nothing has yet: tests share the stores of servers."""
+    return f"{name} {uuid.uuid4().hex}"
 
 
 def write(asked: Backend, experiment: str, name: str = "first") -> str:
@@ -80,11 +131,11 @@ def contents(seen: MlflowClient, run_id: str) -> dict[str, Any]:
     }
 
 
-def test_mlflow_reads_the_same_whoever_has_written_it(uri: str, seen: MlflowClient):
-    found = []
-    for number, make in enumerate(MAKES.values()):
-        asked = make(uri)
-        run_id = write(asked, asked.create_experiment(f"study{number}", "/somewhere/mlartifacts"))
+def test_mlflow_reads_the_same_whoever_has_written_it(database: str):
+    found, seen = [], MlflowClient(database)
+    for make in MAKES.values():
+        asked = make(database)
+        run_id = write(asked, asked.create_experiment(unused("study"), PLACE))
         found.append(contents(seen, run_id))
     mine, mlflows = found
     assert mine == mlflows
@@ -95,9 +146,9 @@ def test_mlflow_reads_the_same_whoever_has_written_it(uri: str, seen: MlflowClie
     assert [(each["_name"], each["_source_type"]) for each in mine["data"]] == [("digits", "nnsweep")]
 
 
-def test_the_same_is_read_whoever_reads_it(uri: str):
-    mine, mlflows = (make(uri) for make in MAKES.values())
-    experiment = mlflows.create_experiment("study", "/somewhere/mlartifacts")
+def test_the_same_is_read_whoever_reads_it(database: str):
+    mine, mlflows = (make(database) for make in MAKES.values())
+    experiment = mlflows.create_experiment(unused("study"), PLACE)
     run_id = write(mlflows, experiment)
     for attribute in ("experiment_id", "name", "artifact_location", "lifecycle_stage"):
         one, other = mine.get_experiment(experiment), mlflows.get_experiment(experiment)
@@ -111,24 +162,26 @@ def test_the_same_is_read_whoever_reads_it(uri: str):
 
 
 def test_an_experiment_is_made_once_and_found_also_when_it_was_deleted(asked: Backend, seen: MlflowClient):
-    first, again = (asked.create_experiment("a b", "/somewhere") for _ in range(2))
+    before, name = [each.name for each in asked.search_experiments()], unused("a b")
+    first, again = (asked.create_experiment(name, PLACE) for _ in range(2))
     assert first == again
     assert asked.get_experiment_by_name("no such") is None
-    assert [each.name for each in asked.search_experiments()] == ["a b", "Default"]
+    assert [each.name for each in asked.search_experiments()] == [name, *before]
+    assert before[-1] == "Default"
     seen.delete_experiment(first)
-    found = asked.get_experiment_by_name("a b")
+    found = asked.get_experiment_by_name(name)
     assert found is not None
     assert found.lifecycle_stage == "deleted"
-    assert [each.name for each in asked.search_experiments()] == ["Default"]
+    assert [each.name for each in asked.search_experiments()] == before
     with pytest.raises((ValueError, MlflowException), match="must be in the 'active' state"):
         asked.create_run(first, tags={}, run_name="late")
 
 
-def test_an_experiment_takes_a_tag_and_another_value_of_it(uri: str, seen: MlflowClient):
-    found = []
-    for number, make in enumerate(MAKES.values()):
-        asked = make(uri)
-        experiment = asked.create_experiment(f"study{number}", "/somewhere")
+def test_an_experiment_takes_a_tag_and_another_value_of_it(database: str):
+    found, seen = [], MlflowClient(database)
+    for make in MAKES.values():
+        asked = make(database)
+        experiment = asked.create_experiment(unused("study"), PLACE)
         before = seen.get_experiment(experiment)
         for value in ("first", "ü 'quoted' \"twice\""):
             asked.set_experiment_tag(experiment, "mlflow.sharedViewState.a", value)
@@ -161,7 +214,7 @@ QUERIES: dict[str, tuple[RunQuery, list[str]]] = {
 
 @pytest.mark.parametrize(("query", "names"), QUERIES.values(), ids=QUERIES)
 def test_runs_are_found(query: RunQuery, names: list[str], asked: Backend, experiment: str, seen: MlflowClient):
-    other = asked.create_experiment("other", "/somewhere")
+    other = asked.create_experiment(unused("other"), PLACE)
     asked.create_run(other, tags={"kind": "job"}, run_name="elsewhere")
     tags = {"a": {"kind": "job"}, "b": {}, "c": {"kind": "job", "text": "x 'y'"}, "gone": {"kind": "job"}}
     ids = {name: asked.create_run(experiment, tags=own, run_name=name).info.run_id for name, own in tags.items()}
@@ -294,9 +347,9 @@ def test_what_is_recorded_again_does_no_harm(asked: Backend, experiment: str, se
     assert len(seen.search_runs([experiment])) == 2
 
 
-def test_new_runs_whose_recording_was_not_confirmed_can_be_recorded_again_as_rows(uri: str, seen: MlflowClient):
-    asked = RowBackend(uri)
-    experiment = asked.create_experiment("study", "/somewhere/mlartifacts")
+def test_new_runs_whose_recording_was_not_confirmed_can_be_recorded_again_as_rows(database: str):
+    asked, seen = rows(database), MlflowClient(database)
+    experiment = asked.create_experiment(unused("study"), PLACE)
     asked.record_runs(experiment, [one := entry()])
     asked.record_runs(experiment, [replace(one, tags={}), entry("other")])
     assert contents(seen, one.run_id) == expected(one)
@@ -322,9 +375,9 @@ def test_values_that_are_not_finite_are_left_out_of_whole_runs(asked: Backend, e
     assert contents(seen, run_id)["curves"] == {"d": [(0, 1.0)]}
 
 
-def test_of_whole_runs_none_is_recorded_as_rows_if_one_is_refused(uri: str, seen: MlflowClient):
-    asked = RowBackend(uri)
-    experiment = asked.create_experiment("study", "/somewhere/mlartifacts")
+def test_of_whole_runs_none_is_recorded_as_rows_if_one_is_refused(database: str):
+    asked, seen = rows(database), MlflowClient(database)
+    experiment = asked.create_experiment(unused("study"), PLACE)
     known, gone = asked.record_runs(experiment, [entry(), entry()])
     seen.delete_run(gone)
     for refused, why in {
@@ -351,13 +404,13 @@ def test_no_runs_at_all_are_recorded(asked: Backend, experiment: str, seen: Mlfl
 # ---- models
 
 
-def test_a_model_is_the_same_whoever_has_kept_it(uri: str, seen: MlflowClient, tmp_path: Path):
+def test_a_model_is_the_same_whoever_has_kept_it(database: str, tmp_path: Path):
     (tmp_path / "model" / "artifacts").mkdir(parents=True)
     (tmp_path / "model" / "artifacts" / "part").write_text("weights")
-    found = []
-    for number, make in enumerate(MAKES.values()):
-        asked = make(uri)
-        experiment = asked.create_experiment(f"study{number}", str(tmp_path / "mlartifacts"))
+    found, seen = [], MlflowClient(database)
+    for make in MAKES.values():
+        asked = make(database)
+        experiment = asked.create_experiment(unused("study"), str(tmp_path / "mlartifacts"))
         run_id = write(asked, experiment)
         assert asked.find_logged_model(experiment, run_id, "model") is None
         model = asked.create_logged_model(experiment, name="model", source_run_id=run_id, tags={"a": "b"})
@@ -381,15 +434,17 @@ def test_a_model_is_the_same_whoever_has_kept_it(uri: str, seen: MlflowClient, t
 # ---- who is chosen
 
 
-def test_a_database_whose_tables_are_known_is_read_by_its_rows(uri: str):
-    assert isinstance(backend(uri), RowBackend)
+def test_a_database_whose_tables_are_known_is_read_by_its_rows(database: str):
+    assert isinstance(backend(database), RowBackend)
+    assert not needs_mlflow(database)
 
 
-def test_any_other_store_is_asked_through_mlflow(uri: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(backends, "REVISIONS", {})
+def test_any_other_store_is_asked_through_mlflow(database: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(engine, "REVISIONS", {})
     backend.cache_clear()
-    assert not has_known_tables(uri)
-    assert isinstance(backend(uri), ClientBackend)
+    assert not has_known_tables(database)
+    assert isinstance(backend(database), ClientBackend)
+    assert needs_mlflow(database)
     assert isinstance(backend("http://127.0.0.1:9"), ClientBackend)
     backend.cache_clear()
 
@@ -409,9 +464,9 @@ print(*sorted({name.partition(".")[0] for name in sys.modules} & {"mlflow", "ale
 """
 
 
-def test_a_run_is_written_without_mlflow(uri: str):
+def test_a_run_is_written_without_mlflow(database: str):
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-c", _ORDINARY, uri]
+    command = [sys.executable, "-c", _ORDINARY, database]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert ended.stdout.split() == []
 
@@ -419,4 +474,6 @@ def test_a_run_is_written_without_mlflow(uri: str):
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
     yield
+    close_connections()
     backend.cache_clear()
+    rows.cache_clear()
