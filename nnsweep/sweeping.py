@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # imported where they are used: `import nnsweep` shall be quick
     import pandas as pd
 
-    from nnsweep.outcome import Outcome
     from nnsweep.sweep.multirun import Wanted
+    from nnsweep.sweep_result import SweepResult
 
 _one = threading.Lock()  # Hydra's state, the environment and signals are those of the process
 
@@ -118,32 +118,33 @@ def sweep(
         line = read_command_line([*lines, *([] if config_dir is None else ["--config-dir", os.fspath(config_dir)])])
         place = None if folder is None else Path(expand_home(folder)).absolute()
         wanted = Wanted(overrides=line.overrides, conf=conf_dir(), own=line.own, folder=place, experiment=experiment)
-        outcome = _swept(wanted, progress=progress)
-        return _plan(outcome) if outcome.plan else _results(outcome)
+        result = _swept(wanted, progress=progress)
+        return _plan(result) if result.plan else _results(result)
 
 
-def _swept(wanted: "Wanted", *, progress: bool) -> "Outcome":
-    from nnsweep import app, interruption
-    from nnsweep.outcome import Outcome, Telling
+def _swept(wanted: "Wanted", *, progress: bool) -> "SweepResult":
+    from nnsweep import interruption
+    from nnsweep.display import Display
+    from nnsweep.hydra_job import VERSION_BASE, run_job
     from nnsweep.sweep import work
     from nnsweep.sweep.multirun import multirun
     from nnsweep.tracking.backend import reconnect
 
-    telling = Telling(plan=progress, progress="lines" if progress else None, table=False)
+    display = Display(plan=progress, progress="lines" if progress else None, table=False)
     work.dataset.cache_clear()  # files may be others than at the last call
     reconnect()
 
-    def run(sweeper: Any, arguments: list[str]) -> Outcome:
-        outcome: Outcome = sweeper.outcome(arguments, telling)
-        return outcome
+    def run(sweeper: Any, arguments: list[str]) -> SweepResult:
+        result: SweepResult = sweeper.run(arguments, display)
+        return result
 
     try:
         with _logging_kept(), interruption.obeyed():
-            outcome = multirun(wanted, app.job, run, **app.VERSION_BASE)
-            assert outcome is not None
-            if outcome.interruption:
-                raise outcome.interruption
-            return outcome
+            result = multirun(wanted, run_job, run, **VERSION_BASE)
+            assert result is not None
+            if result.interruption:
+                raise result.interruption
+            return result
     except interruption.Interrupted as interrupted:
         if interrupted.number != signal.SIGINT:
             signal.raise_signal(interrupted.number)  # the runs are closed: it does now what it would have done
@@ -179,32 +180,32 @@ def _errors() -> Iterator[None]:
         raise (type(known) if known else ConfigError)(*map(masked, told)) from None
 
 
-def _results(outcome: "Outcome") -> "pd.DataFrame":
+def _results(result: "SweepResult") -> "pd.DataFrame":
     """Read the runs of a sweep; jobs that never became a run are known from the sweep alone."""
     from nnsweep.errors import StoreError
     from nnsweep.loading import records, store_of
     from nnsweep.results.frame import frame
     from nnsweep.results.ranking import ranked
 
-    if outcome.problem:
-        raise StoreError(outcome.problem)
-    there = records(store_of(outcome.experiment, outcome.uri), outcome.sweep)
-    runs = ranked(frame([*there, *(record for record in outcome.records if not record.run_id)]))
+    if result.problem:
+        raise StoreError(result.problem)
+    there = records(store_of(result.experiment, result.uri), result.sweep)
+    runs = ranked(frame([*there, *(record for record in result.records if not record.run_id)]))
     if unfinished := Counter(state for state in runs["state"] if state != "finished"):
         told = ", ".join(f"{count} {state}" for state, count in unfinished.items())
         warnings.warn(f"{unfinished.total()} of {len(runs)} jobs did not finish: {told}", stacklevel=3)
-    return _named(runs, outcome)
+    return _named(runs, result)
 
 
-def _plan(outcome: "Outcome") -> "pd.DataFrame":
+def _plan(result: "SweepResult") -> "pd.DataFrame":
     from nnsweep.results.frame import frame
     from nnsweep.sweep import describe
     from nnsweep.sweep.work import dataset
     from nnsweep.tracking.record import RunRecord
 
     rows = []
-    for number, choice in outcome.plan.items():
-        task, earlier = outcome.tasks[number], choice.record
+    for number, choice in result.plan.items():
+        task, earlier = result.tasks[number], choice.record
         record = RunRecord(
             run_id=earlier.run_id if earlier and choice.action == "reuse" else "",
             name=task.place.name,
@@ -217,13 +218,13 @@ def _plan(outcome: "Outcome") -> "pd.DataFrame":
         )
         rows.append(record)
     plan = frame(rows)
-    plan.insert(1, "action", [choice.action for choice in outcome.plan.values()])
-    return _named(plan, outcome)
+    plan.insert(1, "action", [choice.action for choice in result.plan.values()])
+    return _named(plan, result)
 
 
-def _named(runs: "pd.DataFrame", outcome: "Outcome") -> "pd.DataFrame":
+def _named(runs: "pd.DataFrame", result: "SweepResult") -> "pd.DataFrame":
     from nnsweep.masking import masked
 
-    runs.attrs |= {"sweep": outcome.sweep, "experiment": outcome.experiment, "store": masked(outcome.uri)}
-    runs.attrs |= {"notes": [*outcome.notes]} if outcome.notes else {}
+    runs.attrs |= {"sweep": result.sweep, "experiment": result.experiment, "store": masked(result.uri)}
+    runs.attrs |= {"notes": [*result.notes]} if result.notes else {}
     return runs

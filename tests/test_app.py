@@ -118,8 +118,8 @@ def test_a_jobs_folder_is_as_hydra_users_know_it_and_holds_the_whole_record(nnsw
     assert {path.name for path in sweep.iterdir()} >= {"multirun.yaml", "0", "1", "table.csv"}
     job = sweep / "1"
     assert {path.name for path in job.iterdir()} == {
-        ".hydra", "config.yaml", "correct.npz", "environment.json", "history.parquet", "record.json", "preparation.npz",
-        "weights.npz",
+        ".hydra", "config.yaml", "correct.npz", "environment.json", "history.parquet", "nnsweep.log", "record.json",
+        "preparation.npz", "weights.npz",
     }  # fmt: skip
     assert "seed=6" in yaml.safe_load((job / ".hydra" / "overrides.yaml").read_text())
     assert yaml.safe_load((job / "config.yaml").read_text())["seed"] == 6

@@ -52,7 +52,8 @@ def test_the_network_knows_numpy_and_scipy_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("library", "door"), [("mlflow", {"tracking"}), ("hydra", {"app", "sweep"}), ("omegaconf", {"app", "sweep"})]
+    ("library", "door"),
+    [("mlflow", {"tracking"}), ("hydra", {"app", "hydra_job", "sweep"}), ("omegaconf", {"hydra_job", "sweep"})],
 )
 def test_a_foreign_library_has_one_door(library, door):
     users = {

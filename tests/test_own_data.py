@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import fetch_20newsgroups
 
-from nnsweep import course
+from nnsweep import run_sweep
 from nnsweep.data.own_table import table
 from nnsweep.data.own_texts import text
 
@@ -179,13 +179,13 @@ def test_a_table_that_has_changed_since_is_other_data_and_the_plan_says_so(nnswe
 
 def changing(monkeypatch) -> None:
     """Let cats.csv change when a sweep has been planned and nothing has run."""
-    write_plan = course.write_plan
+    write_plan = run_sweep.write_plan
 
     def changed(*arguments):
         cats(1).to_csv("cats.csv", index=False)
         write_plan(*arguments)
 
-    monkeypatch.setattr(course, "write_plan", changed)
+    monkeypatch.setattr(run_sweep, "write_plan", changed)
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -204,13 +204,13 @@ def test_a_table_that_changes_during_a_sweep_is_not_looked_at_again(nnsweep, stu
 
 
 def test_a_cache_that_is_emptied_during_a_sweep_does_no_harm(nnsweep, study, monkeypatch, cache):
-    write_plan = course.write_plan
+    write_plan = run_sweep.write_plan
 
     def emptied(*arguments):
         shutil.rmtree(cache)
         write_plan(*arguments)
 
-    monkeypatch.setattr(course, "write_plan", emptied)
+    monkeypatch.setattr(run_sweep, "write_plan", emptied)
     said = nnsweep(*FOLDS, "sweep.workers=2")
     assert said.code == 0, said.err
     assert set(runs(study)["nnsweep.state"]) == {"finished"}

@@ -26,9 +26,9 @@ from hydra.core.singleton import Singleton
 from pandas.testing import assert_frame_equal
 
 import nnsweep as package
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError, DataError, StoreError
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.interruption import SIGNALS
 from nnsweep.loading import load_results
 from nnsweep.sweeping import sweep

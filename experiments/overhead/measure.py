@@ -34,7 +34,7 @@ ENTRANCES = {  # part: the functions that lead into it
         "nnsweep.tracking.sqlite.optimize",
     ],
     "models": ["nnsweep.closing._keep_models"],
-    "pictures": ["nnsweep.app._draw", "nnsweep.closing.pictures_of"],
+    "pictures": ["nnsweep.results.plots.job_picture.draw_job", "nnsweep.closing.pictures_of"],
 }
 
 

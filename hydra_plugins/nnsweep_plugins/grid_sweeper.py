@@ -1,11 +1,13 @@
-"""The grid sweeper: Hydra's door to `nnsweep.course`.
+"""The grid sweeper: Hydra's door to `nnsweep.run_sweep`.
 
 It takes its settings as Hydra's own basic sweeper does; everything else is nnsweep's.
 """
 
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from omegaconf import OmegaConf
 
 
 class GridSweeper(BasicSweeper):
@@ -19,28 +21,30 @@ class GridSweeper(BasicSweeper):
         arguments : list of str
             Overrides from the command line; they win over those of a preset (``hydra.sweeper.params``).
         """
-        from nnsweep import app
+        from nnsweep.display import Display
+        from nnsweep.hydra_job import end_command
 
-        return app.ended(self.outcome(arguments, app.TERMINAL))
+        return end_command(self.run(arguments, Display()))
 
-    def outcome(self, arguments: list[str], telling: Any) -> Any:
+    def run(self, arguments: list[str], display: Any) -> Any:
         """Check all jobs and launch them; give what became of them.
 
         Parameters
         ----------
         arguments : list of str
             As for `sweep`.
-        telling : nnsweep.outcome.Telling
+        display : nnsweep.display.Display
             What is told while the sweep goes on.
         """
         # not above: Hydra loads every plugin's module anew, and with it makes another class of the same name
         from hydra_plugins.nnsweep_plugins.stacked_launcher import StackedLauncher
-        from nnsweep import app
         from nnsweep.results.plots.job_picture import draw_job
+        from nnsweep.run_sweep import run_sweep
         from nnsweep.sweep.compose import Composer
         from nnsweep.sweep.crew import Crew, Others
         from nnsweep.sweep.frozen import freeze
-        from nnsweep.sweep.points import expand_grid
+        from nnsweep.sweep.grid import tasks
+        from nnsweep.sweep.points import check_one_sweep, expand_grid
 
         assert self.hydra_context is not None
         assert self.config is not None
@@ -51,5 +55,14 @@ class GridSweeper(BasicSweeper):
         stacked = isinstance(launcher, StackedLauncher) and launcher.can_stack
         if not stacked:
             freeze(launcher, compose)
-        crew = Crew(draw_job) if stacked else Others(launcher, self.max_batch_size)
-        return app.sweep(config, grid, compose=compose, crew=crew, telling=telling)
+        folder = Path(config.hydra.sweep.dir).absolute()  # the sweep's id is made now; the jobs take it over
+        checked = tasks(grid.points, compose, known=grid.problems)
+        check_one_sweep(config, [task.job for task in checked])
+        return run_sweep(
+            checked,
+            executor=Crew(draw_job) if stacked else Others(launcher, self.max_batch_size),
+            folder=folder,
+            display=display,
+            configuration=OmegaConf.to_yaml(config),
+            notes=grid.notes,
+        )

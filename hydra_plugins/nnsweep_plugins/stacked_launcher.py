@@ -38,7 +38,7 @@ class StackedLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs, for any sweeper and any program."""
-        from nnsweep import app
+        from nnsweep.hydra_job import store_of
         from nnsweep.results.plots.job_picture import draw_job
         from nnsweep.sweep import grid, one_by_one
         from nnsweep.sweep.compose import Composer
@@ -60,26 +60,26 @@ class StackedLauncher(Launcher):
         folder.mkdir(parents=True, exist_ok=True)
         crew = Crew(draw_job)
         crew.begin(tasks)
-        outcomes = crew.launch(tasks, Recorder(app.store_of(Path.cwd(), tasks[0].job.tracking)))
+        outcomes = crew.launch(tasks, Recorder(store_of(Path.cwd(), tasks[0].job.tracking)))
         return [returned(task, outcomes[number]) for number, task in enumerate(tasks)]
 
     @property
     def can_stack(self) -> bool:
         """Whether the jobs are nnsweep's, leave the process as it is, and log as ours do."""
-        from nnsweep import app
+        from nnsweep.hydra_job import run_job
 
         assert self.config is not None
         hydra = self.config.hydra
         callbacks = {*(hydra.callbacks or ())} - {"fresh"}  # that one is ours, and has nothing to do with jobs
         own = hydra.job.chdir or hydra.job.env_set or callbacks or hydra.verbose
         logs = hydra.runtime.choices.get("hydra/job_logging") != "file"
-        return self.task_function is app.job and not (own or logs)
+        return self.task_function is run_job and not (own or logs)
 
     @property
     def _n_workers(self) -> int:
-        from nnsweep import app
+        from nnsweep.hydra_job import run_job
         from nnsweep.sweep.workers import physical_cores
 
         assert self.config is not None
-        chosen = self.config.sweep.workers if self.task_function is app.job else None
+        chosen = self.config.sweep.workers if self.task_function is run_job else None
         return chosen or physical_cores()

@@ -3,6 +3,7 @@
 It is a NumPy archive with a hash behind it, so that a damaged one is never gone on from.
 """
 
+import contextlib
 import io
 import json
 import logging
@@ -84,4 +85,5 @@ def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
 
 def remove_checkpoint(folder: Path) -> None:
     """Let go of what is only wanted as long as the job has not ended."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # nobody goes on from it: the job's record is there
+        (folder / CHECKPOINT).unlink(missing_ok=True)

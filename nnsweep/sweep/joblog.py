@@ -33,11 +33,13 @@ class _Files(logging.Handler):
 def job_logs(paths: Sequence[Path]) -> Iterator[None]:
     """Log into the files of some jobs, and nowhere else: the terminal belongs to the table.
 
-    Where nothing is said there is no file; without jobs, logging stays as it is.
+    A job has its file even if nothing was said, as Hydra leaves it. Without jobs, logging stays as it is.
     """
     if not paths:
         yield
         return
+    for path in paths:
+        path.touch()
     root, files = logging.getLogger(), _Files(paths)
     level, handlers = root.level, root.handlers
     root.handlers = [files]

@@ -4,14 +4,16 @@ One write to the disk makes a whole batch last; the job folders, which people re
 has left half written in them is restored from here. A sweep that ends with everything in its place removes its journal.
 """
 
+import contextlib
 import json
 import os
 import struct
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from nnsweep.files import sync_disk, sync_folder
 from nnsweep.sweep.result import JobResult, Kept
@@ -25,6 +27,9 @@ _MARK = b"nnsw"
 class Journal:
     """A sweep's journal, which its recorder writes.
 
+    As long as it is open it is locked, so that everybody who sees the folder knows that the sweep is under way; the
+    system gives the lock up with the process.
+
     Parameters
     ----------
     folder : Path
@@ -34,6 +39,14 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / JOURNAL
+        self._end = 0  # of the last whole entry
+        self._let_go: weakref.finalize[Any, Any] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
 
     def append(self, results: Sequence[JobResult]) -> None:
         """Add results, and return when the disk has them.
@@ -43,21 +56,28 @@ class Journal:
         OSError
             If it cannot be written; what was written of it counts for nothing.
         """
-        is_new = not self._path.exists()
-        with self._path.open("ab") as file:
-            length = file.tell()
-            try:
-                for result in results:
-                    entry = _encode(result, self.folder)
-                    file.write(_HEAD.pack(_MARK, len(entry), sha256(entry).digest()))
-                    file.write(entry)
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
-                os.truncate(self._path, length)
-                raise
-        if is_new:
+        if self._let_go is None:
+            self._open()
+        content = memoryview(b"".join(_framed(_encode(result, self.folder)) for result in results))
+        os.ftruncate(self._descriptor, self._end)  # a crash, or an append that failed, may have left something
+        try:
+            written = 0
+            while written < len(content):
+                written += os.pwrite(self._descriptor, content[written:], self._end + written)
+            os.fsync(self._descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._end)
+            raise
+        if not self._end:
             sync_folder(self.folder)
+        self._end += written
+
+    def _open(self) -> None:
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._let_go = weakref.finalize(self, os.close, self._descriptor)
+        lock(self._descriptor)
+        self._end = max((end for _, end in _entries(self._path.read_bytes())), default=0)
 
     def close(self, *also: Path) -> None:
         """Remove the journal, when the disk has everything else that was written; `also` may be on other disks.
@@ -71,22 +91,73 @@ class Journal:
             for place in (self.folder, *also):
                 sync_disk(place)
             self._path.unlink()
+        self.leave()
+
+    def leave(self) -> None:
+        """Give the journal up to whoever looks after what is in it."""
+        if self._let_go:
+            self._let_go()
+        self._let_go = None
+
+
+@contextlib.contextmanager
+def taken_over(folder: Path) -> Iterator[bool]:
+    """Hold the journal of a sweep that is under way no more, if there is one, so that nobody else does meanwhile.
+
+    Yields
+    ------
+    bool
+        Whether there is one that nobody holds.
+    """
+    try:
+        descriptor = os.open(folder / JOURNAL, os.O_RDWR)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def lock(descriptor: int) -> bool:
+    """Lock an open file, unless somebody else has; where there are no locks, nobody has."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # Windows, or a file system without locks
+        return True
+    return True
 
 
 def read_journal(folder: Path) -> Iterator[JobResult]:
-    """Give the results in a sweep's journal, as far as it is whole; nothing, if there is none."""
+    """Give the results in a sweep's journal that are whole; nothing, if there is none."""
     try:
         content = (folder / JOURNAL).read_bytes()
     except FileNotFoundError:
         return
-    start = 0
-    while start + _HEAD.size <= len(content):
-        mark, length, digest = _HEAD.unpack_from(content, start)
-        entry = content[start + _HEAD.size : start + _HEAD.size + length]
-        if mark != _MARK or len(entry) != length or sha256(entry).digest() != digest:
-            return  # the program or the machine ended while this was written
-        yield _decode(entry, folder)
-        start += _HEAD.size + length
+    for start, end in _entries(content):
+        yield _decode(content[start:end], folder)
+
+
+def _entries(content: bytes) -> Iterator[tuple[int, int]]:
+    """Give where each whole entry begins and ends; what a crash has cut off, or damage has spoilt, is passed over."""
+    start = content.find(_MARK)
+    while start >= 0 and start + _HEAD.size <= len(content):
+        _, length, digest = _HEAD.unpack_from(content, start)
+        first, end = start + _HEAD.size, start + _HEAD.size + length
+        if end <= len(content) and sha256(content[first:end]).digest() == digest:
+            yield first, end
+            start = content.find(_MARK, end)
+        else:
+            start = content.find(_MARK, start + 1)
+
+
+def _framed(entry: bytes) -> bytes:
+    return _HEAD.pack(_MARK, len(entry), sha256(entry).digest()) + entry
 
 
 def _encode(result: JobResult, folder: Path) -> bytes:

@@ -111,8 +111,9 @@ class Recorder:
             As they are in their folders; that of a job whose result could not be written says so.
         """
         with postponed():
-            through = not self._is_journaled([self._own(result) for result in results])
-            return [self._end(self._write(self._own(result), through=through)) for result in results]
+            owned = [self._own(result) for result in results]
+            through = not self._is_journaled(owned)
+            return [self._end(self._write(result, through=through)) for result in owned]
 
     def _own(self, result: JobResult) -> JobResult:
         return result.of_run(self._begun[attempt_of(result.kept.record)].run_id, self.store.experiment)
@@ -136,9 +137,15 @@ class Recorder:
         except (OSError, UserError) as error:
             log.exception("the record could not be written")
             result = result.failed(self._begun[attempt_of(result.kept.record)].start, error)
-            if not through:
-                self._is_journaled([result])
+            self._write_failure(result)
         return result
+
+    def _write_failure(self, result: JobResult) -> None:
+        """Let the record of a job whose folder could not be written be there all the same, if that can be."""
+        try:
+            folder.write_result(result.of_run(result.kept.record.run_id, self.store.experiment))
+        except (OSError, UserError):
+            self._needs_journal = self._is_journaled([result])
 
     def _end(self, result: JobResult) -> RunRecord:
         """Let the store have a result, or mark it as waiting."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from nnsweep.errors import DataError
 from nnsweep.sweep import folder as folders
-from nnsweep.sweep.journal import JOURNAL, Journal, read_journal
+from nnsweep.sweep.journal import JOURNAL, Journal, read_journal, taken_over
 from nnsweep.sweep.result import JobResult, Kept
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.reading import record_of, with_ids
@@ -163,28 +163,37 @@ def restore(sweep: Path) -> None:
     Parameters
     ----------
     sweep : Path
-        The folder of a sweep at which nobody is at work any more.
+        The folder of a sweep; while somebody is at work in it, nothing is done.
 
     Raises
     ------
     ConfigError, OSError
         If something cannot be written; the journal stays then.
     """
-    for result in {result.folder: result for result in read_journal(sweep)}.values():
-        result.folder.mkdir(parents=True, exist_ok=True)
-        if _is_whole(result):
-            folders.mark_waiting(result.folder)
-        else:
-            folders.write_result(result)
-    Journal(sweep).close()
+    with taken_over(sweep) as is_ours:
+        if not is_ours:
+            return
+        for result in {result.folder: result for result in read_journal(sweep)}.values():
+            result.folder.mkdir(parents=True, exist_ok=True)
+            if _is_whole(result):
+                folders.mark_waiting(result.folder)
+            else:
+                folders.write_result(result)
+        Journal(sweep).close()
 
 
 def _is_whole(result: JobResult) -> bool:
+    """Tell whether a job's folder has a result, or that of a later attempt."""
     try:
-        folders.check_files(result.folder, result.kept)
-        return folders.read_kept(result.folder) == result.kept
+        kept = folders.read_kept(result.folder)
+        if kept is None:
+            return False
+        folders.check_files(result.folder, kept)
     except DataError:
         return False
+    there, record = kept.record, result.kept.record
+    is_later = (there.sweep, there.job) == (record.sweep, record.job) and there.attempt > record.attempt
+    return is_later or kept == result.kept
 
 
 def sent_now(store: Store, places: Sequence[Path]) -> tuple[list[Path], list[str]]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nnsweep.errors import UserError
 from nnsweep.files import remove_left
 from nnsweep.sweep import abandoned, plan, sending
 from nnsweep.sweep.plan import Choice, Rerun, Wanted
@@ -115,9 +116,7 @@ def _tidied(store: Store, asked: Asked, running: Sequence[Earlier]) -> list[str]
     alive = {run.record.sweep for run in running if run.is_sweep and not run.owner_is_gone}  # they send themselves
     if not asked.run_id:
         remove_left([root, *root.glob("*"), *root.glob("*/*")])
-        for sweep in sending.journaled(root):
-            if sweep.name not in alive:
-                sending.restore(sweep)
+    unrestored = [] if asked.run_id else _restored(root)
     closed = abandoned.close(store, running)
     waiting = [] if asked.run_id else [place for place in sending.unsent(root) if not _is_of(place, alive)]
     jobs = [record for record in closed if record.key]
@@ -126,7 +125,18 @@ def _tidied(store: Store, asked: Asked, running: Sequence[Earlier]) -> list[str]
     notes = [f"{lost} runs were left by a process that is gone; they are closed as lost"] if lost else []
     if n_sent := len(sent) + len(jobs) - lost:
         notes.append(f"{n_sent} records that waited in their folders were sent to the store")
-    return notes + damaged
+    return notes + unrestored + damaged
+
+
+def _restored(root: Path) -> list[str]:
+    """Restore what crashes have left half written; say what cannot be."""
+    wrong = []
+    for sweep in sending.journaled(root):
+        try:
+            sending.restore(sweep)
+        except (OSError, UserError) as error:
+            wrong.append(f"{sweep}: what is half written there cannot be restored ({error})")
+    return wrong
 
 
 def _is_of(place: Path, sweeps: Collection[str]) -> bool:

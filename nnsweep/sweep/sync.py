@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, DataError
-from nnsweep.sweep import abandoned, sending, wish
+from nnsweep.sweep import abandoned, sending
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.journal import JOURNAL
 from nnsweep.sweep.result import Kept
@@ -65,8 +65,7 @@ def sync(root: Path, uri: str) -> Told:
         raise ConfigError(f"{root}: there is no such folder; name the folder of a sweep, or of several")
     told = Told()
     for folder in sorted(path.parent for path in root.absolute().glob(f"**/{JOURNAL}")):
-        if not wish.is_under_way(folder):
-            sending.restore(folder)
+        sending.restore(folder)
     read: dict[str, list[tuple[Path, Kept]]] = {}
     for path in sorted(root.absolute().glob(f"**/{folders.RECORD}")):
         try:

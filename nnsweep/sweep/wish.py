@@ -52,12 +52,6 @@ def watch(sweep: Path) -> Callable[[], bool]:
     return stop.is_set
 
 
-def is_under_way(sweep: Path) -> bool:
-    """Tell whether a sweep's process, if it is one of this machine, is still there."""
-    holder = _holder(sweep)
-    return holder is not None and not owner.is_gone(holder, time.time())
-
-
 def _holder(sweep: Path) -> owner.Owner | None:
     """Name the process of a sweep, if it is one of this machine."""
     try:

@@ -79,7 +79,9 @@ def _revision(uri: str) -> str | None:
         return None
     try:
         with asked.connect() as connection:
-            if connection.dialect.name == "mysql" and not connection.dialect.is_mariadb:  # which was not tried
+            if connection.dialect.name == "mysql" and not getattr(
+                connection.dialect, "is_mariadb", False
+            ):  # which was not tried
                 return None
             return connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar()
     except ProgrammingError:  # a new database

@@ -14,9 +14,9 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 

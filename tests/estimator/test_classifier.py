@@ -25,11 +25,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import nnsweep as package
 from nnsweep import NNClassifier
-from nnsweep.app import VERSION_BASE
 from nnsweep.data.load import load
 from nnsweep.data.splits import split
 from nnsweep.estimator import fitting
 from nnsweep.estimator.names import ELSEWHERE
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.mlp.arrays import Examples
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.leaves import conf_dir

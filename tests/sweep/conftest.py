@@ -12,8 +12,8 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.sweep.describe import choices
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job

@@ -15,9 +15,9 @@ from hydra import initialize_config_dir
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
 from nnsweep.data import mapped
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.sweep import crew as crews
 from nnsweep.sweep import work, workers
 from nnsweep.sweep.crew import Crew, Others, _mapped, returned

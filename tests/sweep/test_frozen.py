@@ -14,8 +14,8 @@ from hydra.core.utils import run_job, setup_globals
 from hydra.types import HydraContext, RunMode
 from omegaconf import open_dict, read_write
 
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.folder import read_record
 from nnsweep.sweep.frozen import Frozen
@@ -77,7 +77,7 @@ def test_a_change_of_the_files_after_the_check_changes_no_job(launcher, change, 
         "import sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'nnsweep.app' and self in sys.meta_path:\n"
+        "        if name == 'nnsweep.hydra_job' and self in sys.meta_path:\n"
         "            sys.meta_path.remove(self)\n"
         "            import nnsweep_slow\n"
         "sys.meta_path.insert(0, Finder())\n"

@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as some
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.sweep import grid
 from nnsweep.sweep.hydra_folder import configuration, hydra_files
 

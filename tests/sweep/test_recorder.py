@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import StoreError
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.mlp.history import COLUMNS, Trained
 from nnsweep.sweep import metric_stream, recorder
 from nnsweep.sweep.describe import choices

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.mlp.footprint import footprint
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job

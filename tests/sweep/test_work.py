@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.selection import select_epoch

@@ -10,7 +10,7 @@ import mlflow
 from hydra_basic import log_history
 from omegaconf import DictConfig
 
-import nnsweep.app  # noqa: F401  the functions that the configuration calls (nnsweep_sweep) are made there
+import nnsweep.hydra_job  # noqa: F401  the functions that the configuration calls (nnsweep_sweep) are made there
 from nnsweep.conf_tree import conf_dir
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import train

@@ -1,4 +1,4 @@
-"""The outcome of a sweep: what became of its jobs, or what would, as a value that every caller tells in its own way."""
+"""The result of a sweep: what became of its jobs, or what would, as a value that every caller tells in its own way."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,26 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Telling:
-    """What a sweep tells while it goes on, besides warnings.
-
-    Attributes
-    ----------
-    plan : bool
-        What is known already, and what will run.
-    progress : {"bar", "lines"} or None
-        How far it is, on standard error: as a bar, where that is a terminal, or in a line now and then.
-    table : bool
-        The results at its end, and where to look further.
-    """
-
-    plan: bool = True
-    progress: str | None = "bar"
-    table: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+class SweepResult:
     """What a sweep came to.
 
     Attributes

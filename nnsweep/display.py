@@ -1,0 +1,177 @@
+"""The display of a sweep: what is told of its data, its plan, its progress, its table and its end.
+
+A sweep tells all of it in this one place; a caller from Python chooses how much.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.data.leaks import told as leaks_told
+from nnsweep.messages import visible, warn
+from nnsweep.progress import progress
+from nnsweep.sweep import describe, plan
+from nnsweep.sweep.crew import Crew, Others
+from nnsweep.sweep.plan import Choice
+from nnsweep.sweep.settle import Settled
+from nnsweep.sweep.task import Task
+from nnsweep.sweep.work import dataset
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store
+
+_WARNING = "WARNING: "
+_MOST_OTHERS = 8
+"""Lines of further divisions of the same rows, such as the other folds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Display:
+    """What a sweep tells while it goes on, besides warnings.
+
+    Attributes
+    ----------
+    plan : bool
+        What is known already, and what will run.
+    progress : {"bar", "lines"} or None
+        How far it is, on standard error: as a bar, where that is a terminal, or in a line now and then.
+    table : bool
+        The results at its end, and where to look further.
+    """
+
+    plan: bool = True
+    progress: str | None = "bar"
+    table: bool = True
+
+    def show_data(self, tasks: Sequence[Task]) -> None:
+        """Print what is known of somebody's own data, and warn of what is wrong with them."""
+        by_source: dict[str, list[Dataset]] = {}
+        for data in dict.fromkeys(task.job.data for task in tasks):
+            loaded = dataset(data)
+            if loaded.told:
+                by_source.setdefault(loaded.source, []).append(loaded)
+        for source, sets in by_source.items():
+            lines = [line for line in _data_lines(sets) if not line.startswith(_WARNING)]
+            _print([f"data: {source}", *(f"  {line}" for line in lines)])
+            for warning in [*_data_warnings(sets), *_batch_warnings(tasks, {one.digest for one in sets})]:
+                warn(f"{source}: {warning}")
+
+    def show_plan(
+        self,
+        settled: Settled,
+        tasks: Mapping[int, Task],
+        executor: Crew | Others,
+        *,
+        n_jobs: int,
+        notes: Sequence[str] = (),
+        jobs: bool = False,
+    ) -> None:
+        """Print what a sweep will do, and what is known of earlier ones.
+
+        Parameters
+        ----------
+        settled : Settled
+            What was decided.
+        tasks : mapping of int to Task
+            The distinct jobs, by their number.
+        executor : Crew or Others
+            Who does the work, and predicts how long it takes.
+        n_jobs : int
+            How many jobs the grid has, those that are the same counted each.
+        notes : sequence of str
+            Which settings some of the jobs go without.
+        jobs : bool
+            Whether every job is listed.
+        """
+        if not self.plan:
+            return
+        choices = settled.choices
+        told = plan.told([*choices.values()], n_jobs - len(choices))
+        lines = [*settled.notes, *told[:1], *(f"  {note}" for note in notes), *told[1:]]
+        to_run = [tasks[number] for number, choice in choices.items() if choice.action == "run"]
+        if to_run:
+            seconds, total = executor.predict(to_run), sum(map(_n_parameters, to_run))
+            lines.append(f"  to train: {total:,} parameters in all, about {_duration(seconds)}")
+        if jobs:
+            lines += [_job_line(tasks[number], choice) for number, choice in choices.items()]
+        _print(lines, end="\n" if jobs else "\n\n")
+
+    def show_progress(self, folder: Path, n_jobs: int) -> AbstractContextManager[None]:
+        """Show how far a sweep is as long as the block runs; see `nnsweep.progress.progress`."""
+        return progress(folder, n_jobs, self.progress)
+
+    def show_table(self, records: Sequence[RunRecord], sweep: str) -> None:
+        """Print the table, and what became of the jobs."""
+        if self.table:
+            from nnsweep import summary  # it makes tables: what it imports is not needed before
+
+            summary.show(records, sweep)
+
+    def show_places(self, records: Sequence[RunRecord], store: Store, sweep: str, *, has_view: bool) -> None:
+        """Print where to look further."""
+        if self.table:
+            from nnsweep import summary
+
+            summary.show_places(records, store, sweep, has_view=has_view)
+
+
+def show_end(problem: str, *, interrupted: bool, n_unfinished: int, n_jobs: int) -> None:
+    """Print what the store lacks, and what an interrupted sweep leaves to the same command."""
+    if problem:
+        print(f"nnsweep: error: {visible(problem)}", file=sys.stderr)
+    if interrupted:
+        left = f"{n_unfinished} of {n_jobs} jobs are left"
+        print(f"Interrupted. The same command goes on: {left}.", flush=True)
+
+
+def _print(lines: Sequence[str], end: str = "\n") -> None:
+    print("\n".join(map(visible, lines)), end=end, flush=True)
+
+
+def _data_lines(sets: Sequence[Dataset]) -> list[str]:
+    """Give the lines of the first data set, and those of the others that say something else."""
+    lines = [*sets[0].told]
+    others = [line for one in sets[1:] for line in one.told if line not in lines]
+    others = [*dict.fromkeys(others)]
+    more = [f"and {len(others) - _MOST_OTHERS} more lines of other divisions"] if len(others) > _MOST_OTHERS else []
+    return lines + others[:_MOST_OTHERS] + more
+
+
+def _data_warnings(sets: Sequence[Dataset]) -> Iterator[str]:
+    for line in dict.fromkeys(line for one in sets for line in one.told if line.startswith(_WARNING)):
+        yield line.removeprefix(_WARNING)
+    leaking = [one.leaks for one in sets if leaks_told(one.leaks)]
+    if leaking:
+        worst = max(leaking, key=lambda leaks: max(leak.n_leaked for leak in leaks.values()))
+        others = f" (so in {len(leaking)} of {len(sets)} divisions; this is the worst)" if len(sets) > 1 else ""
+        yield f"{leaks_told(worst)}{others}"
+
+
+def _batch_warnings(tasks: Sequence[Task], digests: set[str]) -> Iterator[str]:
+    """Say where a batch is larger than the training part."""
+    told: dict[int, int] = {}
+    for task in tasks:
+        examples, size = dataset(task.job.data), task.job.trainer.settings()["batch_size"]
+        if examples.digest in digests and size is not None and size > examples.train.n_samples:
+            told[size] = examples.train.n_samples
+    for size, n_samples in told.items():
+        yield f"trainer.batch_size={size} is more than the {n_samples} training rows: each epoch is one step with all"
+
+
+def _job_line(task: Task, choice: Choice) -> str:
+    told = {"run": f"run ({choice.why})", "reuse": f"{choice.why} before", "wait": f"held by {choice.holder}"}
+    changed = f": {', '.join(choice.changed)}" if choice.changed else ""
+    number, name = task.place.number, task.place.name
+    return f"  {number:>5}  {name}  {_n_parameters(task):,} parameters  {told[choice.action]}{changed}"
+
+
+def _n_parameters(task: Task) -> int:
+    return int(describe.sizes(task.job, dataset(task.job.data))["n_parameters"])
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

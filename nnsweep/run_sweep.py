@@ -1,0 +1,285 @@
+"""A sweep, from its jobs to its table: the one way that the command line, Hydra and Python go.
+
+It is the same for every launcher, and goes on from wherever an earlier sweep with the same jobs was left.
+"""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnsweep import interruption
+from nnsweep.data.load import OWN
+from nnsweep.display import Display
+from nnsweep.distinct import distinct
+from nnsweep.errors import ConfigError, StoreError, UserError, machines
+from nnsweep.files import whole_file
+from nnsweep.masking import has_credentials, masked
+from nnsweep.messages import warn
+from nnsweep.sweep import absence, describe, wish
+from nnsweep.sweep.crew import Crew, Others
+from nnsweep.sweep.grid import write_plan
+from nnsweep.sweep.journal import Journal
+from nnsweep.sweep.outcomes import not_run, outcomes
+from nnsweep.sweep.plan import Choice, Wanted
+from nnsweep.sweep.recorder import Recorder
+from nnsweep.sweep.settle import Asked, Settled, settle
+from nnsweep.sweep.task import Task
+from nnsweep.sweep.work import forget
+from nnsweep.sweep_result import SweepResult
+from nnsweep.tracking import owner
+from nnsweep.tracking.client import ask_again
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import check, resolved_uri
+
+if TYPE_CHECKING:
+    from nnsweep import closing
+
+LOOKS_EVERY = 1.0
+"""Seconds between two looks at what somebody else is at work on."""
+
+
+def run_sweep(
+    tasks: Sequence[Task],
+    *,
+    executor: Crew | Others,
+    folder: Path,
+    display: Display,
+    configuration: str | None = None,
+    notes: Sequence[str] = (),
+) -> SweepResult:
+    """Train every job that has no result yet, and say what won.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        All jobs of a grid, checked.
+    executor : Crew or Others
+        Who does the work.
+    folder : Path
+        The sweep's folder; its name is the sweep's id.
+    display : Display
+        What is told while it goes on.
+    configuration : str or None
+        Hydra's configuration of the sweep, to be left in the folder; None if Hydra has left what there is.
+    notes : sequence of str
+        What the plan says of the grid, besides what becomes of its jobs.
+
+    Returns
+    -------
+    SweepResult
+        Also if jobs failed, if the sweep was interrupted, or if the store does not have everything.
+
+    Raises
+    ------
+    UserError
+        Before the first job, if the data or the store cannot be used.
+    """
+    asked = _ask(tasks, folder, executor)
+    distinct_tasks = {job.number: tasks[job.number] for job in asked.jobs}
+    told = SweepResult(sweep=folder.name, uri=asked.uri, experiment=asked.experiment, tasks=distinct_tasks, notes=notes)
+    display.show_data(tasks)
+    if asked.look_only:
+        plan = settle(asked)
+        display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes, jobs=True)
+        return replace(told, plan=plan.choices)
+    with _new_folder(folder, configuration):
+        plan = settle(asked)
+    display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes)
+    with Journal(folder) as journal:
+        training = _Training(distinct_tasks, replace(asked, run_id=plan.run_id), plan, executor, journal)
+        with display.show_progress(folder, len(distinct_tasks)), absence.told(folder, asked.uri) as told_away:
+            training.run(plan)
+        display.show_table(training.ended, folder.name)
+        summary = training.record_summary(told_away=told_away.is_away)
+    display.show_places(training.ended, training.store, folder.name, has_view=summary.has_view)
+    wish.forget(folder)
+    return replace(told, records=training.ended, problem=summary.problem, interruption=training.interruption)
+
+
+def _ask(tasks: Sequence[Task], folder: Path, executor: Crew | Others) -> Asked:
+    """Load all data, and say what has to be planned."""
+    job = tasks[0].job
+    uri = resolved_uri(job.tracking.uri, Path.cwd())
+    check(uri, job.tracking.artifact_root)
+    if has_credentials(uri):
+        os.environ["MLFLOW_TRACKING_URI"] = uri  # from where jobs in other processes have it
+    executor.begin(tasks)
+    if any(task.job.data.name in OWN for task in tasks):
+        forget()
+    return Asked(
+        uri=uri,
+        experiment=job.tracking.experiment,
+        artifact_root=job.tracking.artifact_root,
+        jobs=distinct(tasks),
+        rerun=job.rerun,
+        owner=owner.this_process(),
+        folder=folder,
+        look_only=job.dry_run,
+    )
+
+
+@contextlib.contextmanager
+def _new_folder(folder: Path, configuration: str | None) -> Iterator[None]:
+    """Make the sweep's folder for the block; if that does not succeed, leave nothing behind."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()][-1:]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"hydra.sweep.dir={folder}: cannot be written ({error.strerror}); choose another") from error
+    try:
+        if configuration is not None:
+            with whole_file(folder / "multirun.yaml") as file:
+                file.write(masked(configuration).encode())
+        yield
+    except BaseException:
+        for path in made:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+class _Training:
+    """The jobs of a plan on their way: launched, tried again, and waited for where others are at them."""
+
+    def __init__(
+        self, tasks: Mapping[int, Task], asked: Asked, plan: Settled, executor: Crew | Others, journal: Journal
+    ) -> None:
+        assert plan.store is not None
+        self._tasks, self._asked, self._executor = tasks, asked, executor
+        self.store = plan.store
+        self._recorder = Recorder(plan.store, journal)
+        self._launched: list[Task] = []
+        self._records: dict[int, RunRecord] = {}
+        self._broken_off = False
+        self.interruption: KeyboardInterrupt | None = None
+
+    @property
+    def ended(self) -> list[RunRecord]:
+        """What became of each job, in the order of the grid."""
+        return [self._records.get(number) or not_run(task) for number, task in self._tasks.items()]
+
+    def run(self, plan: Settled) -> None:
+        """Run what is this sweep's to run; then wait for what is others', and run what they leave."""
+        while True:
+            for number, choice in plan.choices.items():
+                if choice.action == "reuse" and choice.record:
+                    self._records[number] = _taken_over(self._tasks[number], choice.record)
+            self._launch(self._to_run(plan))
+            waiting = [job for job in self._asked.jobs if _is_awaited(plan, job)]
+            if not waiting or self.interruption or self._broken_off:
+                return
+            since = {job.key: plan.choices[job.number].since for job in waiting}
+            self._asked = replace(self._asked, jobs=waiting, waited={**since, **self._asked.waited})
+            plan = self._look_again()
+
+    def _look_again(self) -> Settled:
+        """Wait for a while, and settle what is left."""
+        until = time.monotonic() + next(iter(self._tasks.values())).job.tracking.patience
+        try:
+            while True:
+                time.sleep(LOOKS_EVERY)
+                try:
+                    plan = settle(self._asked)
+                    absence.note(self._asked.folder, is_away=False)
+                    return plan
+                except StoreError as error:
+                    absence.note(self._asked.folder, is_away=True)
+                    if time.monotonic() > until:
+                        warn(str(error))
+                        return Settled(store=None, choices={})
+                    ask_again(self._asked.uri)
+        except KeyboardInterrupt as interrupted:
+            self.interruption = interrupted
+            return Settled(store=None, choices={})
+
+    def _to_run(self, plan: Settled) -> list[Task]:
+        """Give the jobs that are this sweep's to run, with all that was settled of them."""
+        known = plan.store.experiment_id if plan.store else ""
+        keys = {job.number: job.key for job in self._asked.jobs}
+        return [
+            _placed(self._tasks[number], choice, key=keys[number], experiment_id=known)
+            for number, choice in plan.choices.items()
+            if choice.action == "run"
+        ]
+
+    def _launch(self, to_run: Sequence[Task]) -> None:
+        """Launch jobs, and those that fail again as often as is wanted."""
+        for retry in range(1 + (to_run[0].job.retries if to_run else 0)):
+            self._launch_once(to_run)
+            failed = [task for task in to_run if self._records[task.place.number].state == "failed"]
+            if not failed or self.interruption or self._broken_off:
+                return
+            to_run = _again(failed, self._records, retry + 1)
+
+    def _launch_once(self, to_run: Sequence[Task]) -> None:
+        if not to_run:
+            return
+        self._launched += to_run
+        write_plan(self._asked.folder, self._launched, self._asked.owner)
+        ended: Mapping[int, RunRecord | BaseException] = {}
+        try:
+            with interruption.announced(), absence.noted(to_run[0].place, self._asked.uri):
+                ended = self._executor.launch(to_run, self._recorder)
+        except KeyboardInterrupt as interrupted:
+            self.interruption = interrupted
+            wish.ask_to_stop(self._asked.folder)
+        self._records |= self._recorder.give_up(outcomes(to_run, ended, self._asked.folder))
+        states = [self._records[task.place.number].state for task in to_run]
+        self._broken_off = self._broken_off or (to_run[0].job.fail_fast and "failed" in states)
+
+    def record_summary(self, *, told_away: bool) -> "closing.Closed":
+        """Leave the summary in the store, and tell how that went."""
+        from nnsweep import closing  # it makes tables: what it imports is not needed before
+
+        job, folder = next(iter(self._tasks.values())).job, self._asked.folder
+        apart = all(task.place.folder != folder for task in self._tasks.values())  # else the job's picture is there
+        end = closing.End(
+            records=self.ended,
+            store=self.store,
+            folder=folder,
+            run_id=self._asked.run_id,
+            patience=0.0 if self.interruption else job.tracking.patience,
+            told_away=told_away,
+            picture=apart and job.tracking.pictures is not False and not self.interruption,
+            interrupted=self.interruption is not None,
+            models=job.tracking.models,
+        )
+        if removed := closing.removed(end):
+            return closing.Closed(removed)
+        try:
+            closed = closing.close(end)
+            self._recorder.close()
+            return closed
+        except (UserError, OSError) as error:
+            return closing.Closed(str(machines(error) or error))
+
+
+def _is_awaited(plan: Settled, job: Wanted) -> bool:
+    return job.number in plan.choices and plan.choices[job.number].action == "wait"
+
+
+def _taken_over(task: Task, record: RunRecord) -> RunRecord:
+    """Let the record of an earlier run be told as this sweep tells its jobs."""
+    settings = describe.settings(task.job, task.place.chosen)
+    return replace(record, job=task.place.number, name=task.place.name, settings=settings)
+
+
+def _placed(task: Task, choice: Choice, *, key: str, experiment_id: str) -> Task:
+    place = replace(
+        task.place, attempt=choice.attempt, checkpoint=choice.checkpoint, experiment_id=experiment_id, key=key
+    )
+    return replace(task, place=place)
+
+
+def _again(failed: Sequence[Task], records: Mapping[int, RunRecord], retry: int) -> list[Task]:
+    if retry > failed[0].job.retries:
+        return []
+    for task in failed:
+        record = records[task.place.number]
+        again = f"trying again, {retry} of {task.job.retries}"
+        warn(f"job {record.job} ({record.name}) failed: {record.reason}; {again}")
+    return [replace(task, place=replace(task.place, attempt=task.place.attempt + 1)) for task in failed]
