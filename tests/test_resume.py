@@ -523,7 +523,7 @@ def test_a_job_that_somebody_else_is_at_work_on_is_waited_for_and_taken(state, c
         assert len(runs(study)) == 3  # all others are done
         tracking.end(store, RunRecord(run_id=run_id, name="theirs", state=state))
 
-    monkeypatch.setattr("nnsweep.course.time.sleep", slept)
+    monkeypatch.setattr("nnsweep.run_sweep.time.sleep", slept)
     said = nnsweep(*SEEDS)
     assert said.code == code
     assert f"3 jobs: {3 - (code > 0)} finished" in said.out
@@ -534,7 +534,7 @@ def test_a_job_that_somebody_else_is_at_work_on_is_waited_for_and_taken(state, c
 def test_a_job_that_somebody_else_gives_up_is_run(nnsweep, study, held, monkeypatch):
     store, run_id = held
     ended = RunRecord(run_id=run_id, name="theirs", state="interrupted")
-    monkeypatch.setattr("nnsweep.course.time.sleep", lambda _: tracking.end(store, ended))
+    monkeypatch.setattr("nnsweep.run_sweep.time.sleep", lambda _: tracking.end(store, ended))
     said = nnsweep(*SEEDS)
     assert said.code == 0
     assert "3 jobs: 3 finished" in said.out
@@ -605,7 +605,7 @@ def test_what_the_machine_refuses_a_single_run_is_one_line(nnsweep, study, monke
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "sweep.json")
 
-    monkeypatch.setattr("nnsweep.course.write_plan", full)
+    monkeypatch.setattr("nnsweep.run_sweep.write_plan", full)
     said = nnsweep(*ALONE)
     assert said.code == 5
     assert said.err.startswith("nnsweep: error: sweep.json: No space left on device; ")

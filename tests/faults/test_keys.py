@@ -1,7 +1,7 @@
 from hydra import compose, initialize_config_dir
 
-from nnsweep.app import VERSION_BASE
 from nnsweep.conf_tree import conf_dir
+from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.sweep import job
 from nnsweep.sweep.grid import checked
 

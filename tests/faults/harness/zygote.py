@@ -62,8 +62,8 @@ def _preload() -> None:
     import sklearn.datasets  # noqa: F401
 
     import nnsweep.commands
-    import nnsweep.course
     import nnsweep.results.plots.curves
+    import nnsweep.run_sweep
     import nnsweep.sweep.worker  # noqa: F401
 
     with tempfile.TemporaryDirectory() as folder:
