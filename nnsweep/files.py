@@ -7,15 +7,19 @@ import contextlib
 import ctypes
 import os
 import platform
+import re
 import secrets
 import shutil
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
+from nnsweep import flock, kernel
 from nnsweep.errors import ConfigError, remedy
 from nnsweep.messages import visible
 
@@ -23,6 +27,9 @@ NO_HOME = os.devnull
 """The home folder of who has none: nothing is there, and nothing can be kept there, not even by root."""
 LONGEST_NAME = 255
 """Bytes of a file's name, in the file systems in use."""
+LEFT_SECONDS = 24 * 3600.0
+"""How long a temporary file is left alone of which nobody can tell whether somebody writes it."""
+_TEMPORARY = re.compile(r"\.(?P<mark>[0-9a-f]{8})\.\d+\.[0-9a-f]{16}\.tmp")
 
 
 def expand_home(place: str | os.PathLike[str]) -> str:
@@ -72,16 +79,27 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     """
     target = Path(path)
     _check_target(target)
-    temporary = _temporary_name(target.parent)
     try:
-        with open(temporary, "xb") as handle:
+        with _temporary_file(target.parent) as (temporary, handle):
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
-        os.replace(temporary, target)
+            if os.name == "nt":  # where an open file cannot be renamed
+                handle.close()
+            os.replace(temporary, target)  # while it is locked: `remove_left` would take it for left behind
     except OSError as error:
         way_out = remedy(error) or "choose another file"
         raise _refusal(target, f"{error.strerror or type(error).__name__}; {way_out}") from error
+
+
+@contextmanager
+def _temporary_file(parent: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Have a new file, locked, while the block lasts."""
+    temporary, descriptor, _ = flock.made(partial(_new_file, parent))
+    assert descriptor is not None
+    try:
+        with open(descriptor, "wb") as handle:
+            yield temporary, handle
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -90,16 +108,31 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """Have a new folder while the block lasts; `remove_left` removes what a killed process has left of it."""
-    folder = _temporary_name(parent)
-    folder.mkdir(mode=0o700)
+    folder, descriptor, _ = flock.made(partial(_new_folder, parent))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _new_file(parent: Path) -> tuple[Path, int]:
+    path = _temporary_name(parent)
+    return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+
+
+def _new_folder(parent: Path) -> tuple[Path, int | None]:
+    path = _temporary_name(parent)
+    path.mkdir(mode=0o700)
+    try:
+        return path, os.open(path, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return path, None
 
 
 def _temporary_name(parent: Path) -> Path:
-    return parent / f"{_mark()}{os.getpid()}.{secrets.token_hex(8)}.tmp"
+    return parent / f".{_mark()}.{os.getpid()}.{secrets.token_hex(8)}.tmp"
 
 
 @contextmanager
@@ -139,19 +172,33 @@ def whole_pair(path: Path, beside: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
 
 
 def _mark() -> str:
-    """Begin the names of this machine's temporary files."""
-    return f".{sha256(platform.node().encode()).hexdigest()[:8]}."
+    """Mark the temporary files of this machine and of this start of it: their locks can be seen from here."""
+    return sha256((kernel.boot() or platform.node()).encode()).hexdigest()[:8]
 
 
 def remove_left(folders: Iterable[Path]) -> None:
-    """Remove the temporary files and folders that processes of this machine have left there which are gone."""
-    for path in [path for folder in folders for path in folder.glob(f"{_mark()}*.tmp")]:
-        try:
-            os.kill(int(path.name.split(".")[2]), 0)
-        except (ProcessLookupError, ValueError):
-            _remove(path)
-        except OSError:
-            continue  # somebody else's, who lives
+    """Remove the temporary files and folders there whose makers are gone.
+
+    Whoever makes one has it locked. Where locks cannot be seen, as those of another machine, it is left alone until
+    nothing has changed in it for `LEFT_SECONDS`.
+    """
+    for path in [path for folder in folders for path in folder.glob(".*.tmp")]:
+        name = _TEMPORARY.fullmatch(path.name)
+        if name is None:
+            continue
+        with flock.looked(path) as state:
+            if state == "held":
+                continue
+            if (state == "free" and name["mark"] == _mark()) or _age(path) > LEFT_SECONDS:
+                _remove(path)
+
+
+def _age(path: Path) -> float:
+    """Give the seconds since something has changed in a file or folder."""
+    try:
+        return time.time() - path.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _remove(path: Path) -> None:

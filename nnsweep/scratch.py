@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from nnsweep import flock
+
 PREFIX = "nnsweep-"
 LOCK = "lock"
 LONGEST = 60
@@ -65,7 +67,7 @@ def remove_abandoned() -> None:
                 continue
             lock = os.open(folder / LOCK, os.O_RDWR)  # one without a lock is somebody else's
             try:
-                if _is_locked_by_us(lock):
+                if flock.take(lock):
                     shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(lock)
@@ -78,7 +80,7 @@ def _made() -> tuple[Path, int | None]:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if _is_locked_by_us(lock) and os.path.samestat(os.stat(folder / LOCK), os.fstat(lock)):
+            if flock.take(lock) and os.path.samestat(os.stat(folder / LOCK), os.fstat(lock)):
                 return folder, lock
         except FileNotFoundError:
             pass
@@ -87,19 +89,6 @@ def _made() -> tuple[Path, int | None]:
             (folder / LOCK).unlink(missing_ok=True)
             return folder, None
         os.close(lock)
-
-
-def _is_locked_by_us(lock: int) -> bool:
-    """Lock a file, if nobody has."""
-    try:
-        import fcntl
-    except ImportError as error:  # Windows
-        raise OSError("there are no locks") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _give_up(lock: int | None) -> None:

@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -90,3 +91,13 @@ def nnsweep(study: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.
         return Said(code, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let there be no locks, as on some file systems."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", refuse)

@@ -1,5 +1,6 @@
 """The program seen from outside: real processes, a real server, and what an SQLite store holds without MLflow."""
 
+import functools
 import os
 import signal
 import socket
@@ -10,11 +11,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 QUICK = "tracking.pictures=false"
 QUIET_SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -26,16 +29,39 @@ class Said(NamedTuple):
     err: str
 
 
-def begin(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def begin(folder: Path, *arguments: str, within: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
     """Start the program in a folder, as the leader of its own session."""
-    return begin_python(folder, "-m", "nnsweep", *arguments, **environment)
+    return begin_python(folder, "-m", "nnsweep", *arguments, within=within, **environment)
 
 
-def begin_python(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """Start Python in the same way."""
+def own_pids() -> list[str]:
+    """Give the words before a command that let it count processes for itself, as containers do; it dies with them."""
+    return _permitted("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+
+
+def own_name(host: str) -> list[str]:
+    """Give the words before a command that let it have a host name of its own, as containers have."""
+    return _permitted("unshare", "--uts", "sh", "-c", f'hostname {host} && exec "$@"', "sh")
+
+
+@functools.cache
+def _permitted(*words: str) -> list[str]:
+    try:
+        tried = subprocess.run([*words, "true"], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare here")
+    if tried.returncode:
+        pytest.skip(f"namespaces may not be made here: {tried.stderr.decode().strip()}")
+    return [*words]
+
+
+def begin_python(
+    folder: Path, *arguments: str, within: Sequence[str] = (), **environment: str
+) -> subprocess.Popen[str]:
+    """Start Python in the same way, `within` namespaces that words before the command make."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     return subprocess.Popen(
-        [sys.executable, *arguments],
+        [*within, sys.executable, *arguments],
         cwd=folder,
         env={**inherited, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
         stdout=subprocess.PIPE,

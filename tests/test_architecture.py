@@ -11,7 +11,9 @@ import pytest
 import nnsweep
 
 PACKAGE = Path(nnsweep.__file__).parent
-LEAVES = {"conf_tree", "errors", "messages", "masking", "palette", "files", "rule", "scratch", "streams"}
+LEAVES = {
+    "conf_tree", "errors", "messages", "masking", "palette", "files", "flock", "kernel", "rule", "scratch", "streams",
+}  # fmt: skip
 KNOWS = {  # room: the rooms that it may import
     "mlp": {"mlp"},
     "data": {"data", "mlp", *LEAVES},

@@ -2,11 +2,18 @@
 
 import errno
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from nnsweep import files
 from nnsweep.errors import ConfigError
-from nnsweep.files import whole_file, whole_pair
+from nnsweep.files import LEFT_SECONDS, remove_left, temporary_folder, whole_file, whole_pair
+from tests.outside import own_name, own_pids, wait_until
 
 
 def test_what_was_written_is_there(tmp_path):
@@ -97,3 +104,107 @@ def test_an_interrupted_pair_leaves_what_was_there(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"new", "b": b"new too"}
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from nnsweep.files import temporary_folder, whole_file
+with whole_file(Path(sys.argv[1]) / "a") as file, temporary_folder(Path(sys.argv[1])) as folder:
+    file.write(b"all")
+    (folder / "b").touch()
+    print("begun", flush=True)
+    input()
+"""
+NAMESPACES: dict[str, Callable[[], list[str]]] = {
+    "here": list,
+    "with numbers of its own": own_pids,
+    "with a name of its own": lambda: own_name("c1"),
+}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Give a function that starts a process which writes a file and a folder, and waits before they are whole."""
+    started = []
+
+    def start(*prefix: str) -> subprocess.Popen[str]:
+        command = [*prefix, sys.executable, "-c", WRITE, str(tmp_path)]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        assert started[-1].stdout.readline() == "begun\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("where", NAMESPACES)
+def test_what_a_process_writes_is_left_alone_until_it_dies(where, write, tmp_path):
+    writes, dies = write(*NAMESPACES[where]()), write(*NAMESPACES[where]())
+    before = {*tmp_path.iterdir()}
+    remove_left([tmp_path])
+    assert {*tmp_path.iterdir()} == before
+    dies.kill()
+
+    def is_removed() -> bool:
+        remove_left([tmp_path])
+        return len([*tmp_path.iterdir()]) == 2
+
+    wait_until(is_removed, "the end of the locks", 10)
+    writes.communicate("go on\n")
+    assert [*tmp_path.iterdir()] == [tmp_path / "a"]
+    assert (tmp_path / "a").read_bytes() == b"all"
+
+
+def test_what_others_take_for_left_behind_as_it_is_made_is_made_again(tmp_path, monkeypatch):
+    new, names = files._new_file, []
+
+    def removed_at_first(parent):
+        made = new(parent)
+        names.append(made[0])
+        if len(names) == 1:
+            remove_left([parent])  # between its making and its lock
+        return made
+
+    monkeypatch.setattr(files, "_new_file", removed_at_first)
+    with whole_file(tmp_path / "a") as file:
+        file.write(b"all")
+    assert len(names) == 2
+    assert [*tmp_path.iterdir()] == [tmp_path / "a"]
+
+
+def aged(path: Path) -> Path:
+    """Let nothing have changed in a file or folder for long enough."""
+    long_ago = time.time() - LEFT_SECONDS - 60
+    os.utime(path, (long_ago, long_ago))
+    return path
+
+
+def test_what_another_machine_may_write_is_left_alone_for_a_day(tmp_path):
+    name = tmp_path / f".{8 * '0'}.17.{16 * 'a'}.tmp"
+    name.touch()
+    remove_left([tmp_path])
+    assert name.exists()
+    remove_left([aged(name).parent])
+    assert not name.exists()
+
+
+def test_without_locks_what_is_written_is_left_alone_for_a_day(tmp_path, no_locks):
+    with temporary_folder(tmp_path) as folder, whole_file(tmp_path / "a") as file:
+        file.write(b"all")
+        remove_left([tmp_path])
+        assert folder.exists()
+    assert [*tmp_path.iterdir()] == [tmp_path / "a"]
+    folder.mkdir()
+    remove_left([aged(folder).parent])
+    assert not folder.exists()
+
+
+def test_files_of_other_names_are_nobodys_temporary_files(tmp_path):
+    for name in (".mine.tmp", "a.tmp", f".{8 * 'x'}.17.{16 * 'a'}.tmp", f".{8 * '0'}.17.tmp"):
+        (tmp_path / name).touch()
+        aged(tmp_path / name)
+    remove_left([tmp_path])
+    assert len([*tmp_path.iterdir()]) == 4
