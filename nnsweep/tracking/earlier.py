@@ -5,18 +5,17 @@ no list of tags and would read every run of the experiment.
 """
 
 import itertools
-import time
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from nnsweep.tracking import owner
+from nnsweep.tracking import owner, sqlite
 from nnsweep.tracking.backend import Run, RunQuery
 from nnsweep.tracking.client import explained, opened
-from nnsweep.tracking.owner import Owner
+from nnsweep.tracking.owner import NOWHERE, Owner, Presence, Signs
 from nnsweep.tracking.places import local_folder, locate
 from nnsweep.tracking.reading import record_of, search, sound, with_ids
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.run import OWNER
+from nnsweep.tracking.run import HEARTBEAT, OWNER
 from nnsweep.tracking.server import is_server
 from nnsweep.tracking.store import Store
 
@@ -48,6 +47,8 @@ class Earlier:
         Where its files are.
     claims : str
         What a sweep's run says it will do; see `nnsweep.tracking.claims`.
+    signs : Signs
+        Where signs of life of the owner are to be looked for.
     """
 
     record: RunRecord
@@ -59,13 +60,17 @@ class Earlier:
     is_sweep: bool
     artifact_uri: str = ""
     claims: str = ""
+    signs: Signs = NOWHERE
 
     @property
     def owner_is_gone(self) -> bool:
         """Whether nobody is there any more who could end it."""
-        if self.owner is None:  # its tag was edited or deleted: nobody can be asked
-            return time.time() - self.since > owner.LEASE_SECONDS
-        return owner.is_gone(self.owner, self.since)
+        return owner.is_gone(self.owner, self.since, self.signs)
+
+    @property
+    def presence(self) -> Presence:
+        """Whether its owner is there, and how that can be seen."""
+        return owner.presence(self.owner, self.since, self.signs)
 
 
 def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
@@ -83,7 +88,11 @@ def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
         one = _earlier(store, run)
         if one.record.key in wanted and not one.is_sweep:
             found.setdefault(one.record.key, []).append(one)
-    return {key: sorted(several, key=lambda one: one.since) for key, several in found.items()}
+    heartbeats = _heartbeats(store) if any(map(_needs_heartbeat, itertools.chain(*found.values()))) else {}
+    return {
+        key: sorted((_heard(one, heartbeats) for one in several), key=lambda one: one.since)
+        for key, several in found.items()
+    }
 
 
 def named(store: Store, names: Collection[str]) -> list[Earlier]:
@@ -100,8 +109,29 @@ def named(store: Store, names: Collection[str]) -> list[Earlier]:
 
 def running(store: Store) -> list[Earlier]:
     """Find all runs, of jobs and of sweeps, that have not ended."""
-    runs = (_earlier(store, run) for run in sound(search(store, RunQuery(status="RUNNING"))))
-    return [run for run in runs if run.record.key or run.is_sweep]
+    runs = [_earlier(store, run) for run in sound(search(store, RunQuery(status="RUNNING")))]
+    heartbeats = _by_owner(runs)
+    return [_heard(run, heartbeats) for run in runs if run.record.key or run.is_sweep]
+
+
+def _heartbeats(store: Store) -> dict[Owner, str]:
+    """Give the heartbeats that the store has, by whose they are: those of sweeps are in their own runs."""
+    wanted = RunQuery(status="RUNNING", tags={"nnsweep.kind": "sweep"})
+    return _by_owner([_earlier(store, run) for run in sound(search(store, wanted))])
+
+
+def _by_owner(runs: Iterable[Earlier]) -> dict[Owner, str]:
+    return {run.owner: run.signs.heartbeat for run in runs if run.owner and run.is_sweep}
+
+
+def _needs_heartbeat(run: Earlier) -> bool:
+    return run.record.state == "running" and run.owner is not None and run.owner.every > 0 and not run.owner.lock
+
+
+def _heard(run: Earlier, heartbeats: Mapping[Owner, str]) -> Earlier:
+    """Add to what is known of a run the heartbeat of its owner."""
+    heard = heartbeats.get(run.owner) if run.owner else None
+    return replace(run, signs=run.signs._replace(heartbeat=heard)) if heard else run
 
 
 def _asked(store: Store, keys: Collection[str]) -> Iterable[Run]:
@@ -153,5 +183,6 @@ def _earlier(store: Store, run: Run) -> Earlier:
         since=(run.info.start_time or 0) / 1000,
         is_sweep=tags.get("nnsweep.kind") == "sweep",
         artifact_uri=_located(store, run.info.artifact_uri or ""),
+        signs=Signs(sqlite.file_of(store.uri), tags.get(HEARTBEAT, "")),
         claims="".join(itertools.takewhile(bool, (tags[name] for name in sorted(tags) if name.startswith(CLAIMS)))),
     )

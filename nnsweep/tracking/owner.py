@@ -1,20 +1,26 @@
-"""The owner of a run: the process that trains it, told apart from every other one that ever had its number.
+"""The owner of a run: the process that holds it, told apart from every other one that ever had its number.
 
-A run whose owner is gone will never be ended by it. On this machine that can be seen; of a process elsewhere only its
-lease tells.
+A run whose owner is gone will never be ended by it. Who holds a run must be seen by all who share the store, whatever
+their host names and PID namespaces are: by a lock beside the store (`nnsweep.tracking.lock`), or else by a heartbeat in
+it (`nnsweep.tracking.heartbeat`). The number of a process is believed in its own PID namespace alone.
 """
 
-import functools
+import contextlib
 import json
 import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
+
+from nnsweep import kernel
+from nnsweep.tracking import heartbeat, lock
 
 LEASE_SECONDS = 24 * 3600.0
-"""How long a run of another machine is left alone."""
+"""How long a run is left alone of whose owner nothing can be seen."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,21 @@ class Owner:
         Number of the process.
     start : str
         When it started, as the machine counts: numbers are given to other processes later.
+    pids : str
+        Names the PID namespace in which it has the number; empty where that is not known.
+    lock : str
+        Names its lock beside an SQLite store; empty if it has none.
+    every : float
+        Seconds between two beats of its heartbeat; 0 if it has none.
     """
 
     host: str
     boot: str
     pid: int
     start: str
+    pids: str = ""
+    lock: str = ""
+    every: float = 0.0
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -46,49 +61,181 @@ class Owner:
         return json.dumps(asdict(self))
 
 
+class Signs(NamedTuple):
+    """Where signs of life of an owner are to be looked for.
+
+    Attributes
+    ----------
+    database : Path or None
+        The SQLite store beside which its lock is.
+    heartbeat : str
+        What the store has as its heartbeat: seconds since the epoch, by its clock.
+    """
+
+    database: Path | None = None
+    heartbeat: str = ""
+
+
+NOWHERE = Signs()
+"""Nothing can be looked at but the process itself."""
+
+
+class Presence(NamedTuple):
+    """Whether an owner is there.
+
+    Attributes
+    ----------
+    state : {"alive", "unseen", "gone"}
+        ``unseen`` if it may live and no sign of life has come for a while.
+    says : str
+        What can be seen of it, for the user.
+    """
+
+    state: Literal["alive", "unseen", "gone"]
+    says: str = ""
+
+
+_GONE = Presence("gone", "it is gone")
+_holders: list[tuple[int, Owner]] = []  # on whose behalf this process works, and who has said so: a fork has not
+
+
 def this_process() -> Owner:
     """Name the process that asks."""
     pid = os.getpid()
-    return Owner(platform.node(), _boot(), pid, _started(pid))
+    return Owner(platform.node(), _boot(), pid, _started(pid), kernel.pid_namespace())
+
+
+def holder() -> Owner:
+    """Name the owner of the runs that this process starts."""
+    said = [owner for pid, owner in _holders if pid == os.getpid()]
+    return said[-1] if said else this_process()
+
+
+@contextlib.contextmanager
+def holding(owner: Owner) -> Iterator[None]:
+    """Let the runs that this process starts during the block have this owner."""
+    said = (os.getpid(), owner)
+    _holders.append(said)
+    try:
+        yield
+    finally:
+        _holders.remove(said)
 
 
 def read(tag: str | None) -> Owner | None:
-    """Read what `Owner.tag` wrote; None if it is something else."""
+    """Read what `Owner.tag` wrote, in this version or an earlier one; None if it is something else."""
     try:
         read = Owner(**json.loads(tag or ""))
     except (ValueError, TypeError, RecursionError):
         return None
-    return (
-        read
-        if isinstance(read.pid, int) and all(isinstance(value, str) for value in (read.host, read.boot, read.start))
-        else None
-    )
+    texts = (read.host, read.boot, read.start, read.pids, read.lock)
+    is_sound = isinstance(read.pid, int) and isinstance(read.every, int | float) and 0 <= read.every < LEASE_SECONDS
+    return read if is_sound and all(isinstance(text, str) for text in texts) else None
 
 
-def is_gone(owner: Owner, since: float) -> bool:
-    """Tell whether a process has ended.
+def is_here(owner: Owner) -> bool:
+    """Tell whether a process is one of this kernel, in whatever container."""
+    return owner.boot == _boot() and (bool(owner.boot) or owner.host == platform.node())
+
+
+def is_gone(owner: Owner | None, since: float, signs: Signs = NOWHERE) -> bool:
+    """Tell whether a process has ended; see `presence`."""
+    return presence(owner, since, signs).state == "gone"
+
+
+def presence(owner: Owner | None, since: float, signs: Signs = NOWHERE) -> Presence:
+    """Look whether a process is there.
 
     Parameters
     ----------
-    owner : Owner
-        The process.
+    owner : Owner or None
+        The process; None if nobody knows which.
     since : float
-        When it took the run, in seconds since the epoch: after `LEASE_SECONDS` a process that cannot be seen from
-        here, as those of another machine, counts as gone.
+        When it took the run, in seconds since the epoch: `LEASE_SECONDS` later a process of which nothing can be seen
+        counts as gone.
+    signs : Signs
+        Where to look.
     """
-    if owner.host == platform.node() and owner.boot != _boot():
-        return True
-    if owner.host != platform.node() or not owner.start:
-        return time.time() - since > LEASE_SECONDS
-    return owner.start != _started(owner.pid)
+    if owner is None:
+        return _by_lease(since)
+    return (
+        _by_lock(owner, signs.database)
+        or _by_number(owner)
+        or _by_heartbeat(owner, signs.heartbeat, since)
+        or _by_host(owner)
+        or _by_lease(since)
+    )
 
 
-@functools.cache
-def _boot() -> str:
+def _by_lock(owner: Owner, database: Path | None) -> Presence | None:
+    """Look at the lock; None if it says nothing here."""
+    if not owner.lock or database is None:
+        return None
+    state, touched = lock.look(database, owner.lock)
+    if state == "held":
+        return Presence("alive", "its lock is held")
+    if state == "absent" or (state == "free" and is_here(owner)):
+        return _GONE
+    return None if touched is None or not owner.every else _heard(owner, str(touched), touched)
+
+
+def _by_number(owner: Owner) -> Presence | None:
+    """Look at the process itself; None if its number is of another PID namespace, or may be."""
+    is_known = is_here(owner) and owner.start and owner.pids == kernel.pid_namespace()
+    return _by_start(owner) if is_known else None
+
+
+def _by_start(owner: Owner) -> Presence:
+    return _GONE if owner.start != _started(owner.pid) else Presence("alive", "it is at work on this machine")
+
+
+def _by_heartbeat(owner: Owner, text: str, since: float) -> Presence | None:
+    """Look at the heartbeat that the store has; None if the process has none there."""
+    if owner.lock or not owner.every:
+        return None
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""  # elsewhere start times are dates, which no later boot repeats
+        told = float(text)
+    except ValueError:
+        told = since
+    return _heard(owner, text, told)
+
+
+def _heard(owner: Owner, mark: str, told: float) -> Presence:
+    """Judge by a heartbeat: what it is, and the time that it tells."""
+    age, most = max(0.0, time.time() - told), heartbeat.MISSED * owner.every
+    silence = heartbeat.unchanged(owner.tag(), mark)
+    if silence > most or age > heartbeat.LONG_SECONDS:
+        return _GONE
+    if max(silence, age) < most / 2:
+        return Presence("alive", f"its heartbeat came {age:.0f} s ago")
+    return Presence(
+        "unseen",
+        f"its last heartbeat came {age:.0f} s ago; it counts as gone if none comes within {most - silence:.0f} s",
+    )
+
+
+def _by_host(owner: Owner) -> Presence | None:
+    """Judge by the host's name, as is right where no container has the same: the only sign that earlier versions had.
+
+    A machine of this name that has started anew since has none of its processes any more.
+    """
+    if owner.host != platform.node() or owner.lock or owner.every:
+        return None
+    if owner.boot != _boot():
+        return _GONE
+    return _by_start(owner) if owner.start and not owner.pids else None
+
+
+def _by_lease(since: float) -> Presence:
+    until = since + LEASE_SECONDS
+    if time.time() > until:
+        return _GONE
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(until))
+    return Presence("unseen", f"nothing can be seen of it from here; it counts as gone at {when}")
+
+
+def _boot() -> str:
+    return kernel.boot()  # elsewhere start times are dates, which no later boot repeats
 
 
 def _started(pid: int) -> str:

@@ -20,7 +20,7 @@ from nnsweep.mlp.arrays import FloatArray, IntArray
 from nnsweep.tracking.backend import LONGEST_DIGEST, RunQuery, backend
 from nnsweep.tracking.backend import LONGEST_TAG as LONGEST_TAG
 from nnsweep.tracking.client import explained
-from nnsweep.tracking.owner import this_process
+from nnsweep.tracking.owner import holder
 from nnsweep.tracking.places import local_folder
 from nnsweep.tracking.record import CURVES, TEXTS, Point, RunRecord, Setting, misleading_texts
 from nnsweep.tracking.store import Store
@@ -35,6 +35,8 @@ STATUSES = {
 """MLflow's status for each of our states."""
 OWNER = "nnsweep.owner"
 """The tag that names the process a run belongs to."""
+HEARTBEAT = "nnsweep.heartbeat"
+"""The tag of a sweep's run that its process renews; see `nnsweep.tracking.holding`."""
 
 _artifact_uris: dict[str, str] = {}  # of runs that were started here: the store need not be asked for them
 
@@ -61,7 +63,7 @@ def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
     StoreError
         If the store refuses.
     """
-    own = {OWNER: this_process().tag(), "mlflow.user": user()}
+    own = {OWNER: holder().tag(), "mlflow.user": user()}
     texts = own | {key: text[:LONGEST_TAG] for key, text in tags.items()}
     with explained(store.uri):
         run = backend(store.uri).create_run(store.experiment_id, tags=texts, run_name=name)

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
-from nnsweep.tracking import owner
-from nnsweep.tracking.owner import LEASE_SECONDS, Owner, is_gone, read, this_process
+from nnsweep.tracking import heartbeat, owner
+from nnsweep.tracking.lock import locked
+from nnsweep.tracking.owner import LEASE_SECONDS, Owner, Signs, is_gone, presence, read, this_process
+from tests.outside import own_pids
 
 PROGRAM = "from nnsweep.tracking.owner import this_process; print(this_process().tag(), flush=True); input()"
 
@@ -144,3 +147,131 @@ def test_where_nothing_tells_a_living_process_apart_it_is_not_taken_for_gone(mon
     monkeypatch.setattr(owner, "_boot", lambda: "")
     monkeypatch.setenv("PATH", "")
     assert not is_gone(this_process(), now())
+
+
+# ---- processes of other PID namespaces, and signs of life
+
+
+@pytest.fixture
+def contained() -> Iterator[Owner]:
+    """Start a process that counts processes for itself, and names itself."""
+    with subprocess.Popen(
+        [*own_pids(), sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        named = read(process.stdout.readline())
+        assert named is not None
+        yield named
+        process.kill()
+
+
+def test_the_number_of_a_process_in_another_pid_namespace_says_nothing(contained):
+    assert contained.boot == this_process().boot
+    assert contained.pids != this_process().pids
+    seen = presence(contained, now())
+    assert seen.state == "unseen"
+    assert seen.says.startswith("nothing can be seen of it from here; it counts as gone at 2")
+    assert is_gone(contained, now() - LEASE_SECONDS - 60)
+
+
+def test_what_an_earlier_version_has_written_is_judged_as_it_was_then():
+    known = {name: getattr(this_process(), name) for name in ("host", "boot", "pid", "start")}
+    before = Owner(**known)
+    assert read(json.dumps(known)) == before
+    assert not is_gone(before, now())
+    assert is_gone(replace(before, start="0"), now())
+    assert is_gone(replace(before, boot="another"), now())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"every": "5"}, {"every": -1}, {"every": 1e9}, {"every": None}, {"lock": 1}, {"pids": None}], ids=str
+)
+def test_a_tag_with_something_else_among_its_signs_names_nobody(wrong):
+    assert read(json.dumps(asdict(this_process()) | wrong)) is None
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    (tmp_path / "mlflow.db").touch()
+    return tmp_path / "mlflow.db"
+
+
+@pytest.mark.parametrize("pids", ["another", this_process().pids], ids=["elsewhere", "here"])
+def test_a_process_is_there_exactly_as_long_as_its_lock_is(pids, database):
+    with locked(database, "{}") as held:
+        named = replace(this_process(), pids=pids, start="0", lock=held.name)
+        assert presence(named, 0.0, Signs(database)) == ("alive", "its lock is held")
+        assert is_gone(replace(named, lock=f".nnsweep-{16 * 'a'}.lock"), now(), Signs(database))
+    assert is_gone(replace(this_process(), lock=held.name), now(), Signs(database))
+    free = database.parent / held.name
+    free.touch()
+    assert is_gone(named, now(), Signs(database))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give the time of one's own clock, which can be set."""
+    passed = [100.0]
+    monkeypatch.setattr(heartbeat, "_watched", {})
+    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: passed[0])
+    return passed
+
+
+def test_of_another_machine_the_time_of_the_lock_file_is_watched(database, clock):
+    """Its locks may be its own affair."""
+    with locked(database, "{}") as held:
+        name = held.name
+    (database.parent / name).touch()
+    elsewhere = Owner("elsewhere", "b", 7, "t", "p", lock=name, every=5.0)
+    for seconds in (0, 59):
+        clock[0] += seconds
+        assert presence(elsewhere, 0.0, Signs(database)).says.startswith("its ")
+        assert not is_gone(elsewhere, 0.0, Signs(database))
+    os.utime(database.parent / name)
+    clock[0] += 59
+    assert not is_gone(elsewhere, 0.0, Signs(database))
+    clock[0] += 61
+    assert is_gone(elsewhere, 0.0, Signs(database))
+
+
+def test_without_locks_a_heartbeat_is_watched_whatever_time_it_tells(clock):
+    elsewhere = Owner("elsewhere", "b", 7, "t", "p", every=5.0)
+    for skew in (-600, 0, 600, 7200):
+        told = Signs(heartbeat=str(now() + skew))
+        assert not is_gone(elsewhere, 0.0, told)
+        clock[0] += 59
+        assert not is_gone(elsewhere, 0.0, told)
+        clock[0] += 2
+        assert is_gone(elsewhere, 0.0, told)
+    assert is_gone(elsewhere, 0.0, Signs(heartbeat=str(now() - heartbeat.LONG_SECONDS - 60)))
+
+
+def test_a_heartbeat_is_told_with_its_age_and_how_long_it_is_waited_for(clock):
+    elsewhere = Owner("elsewhere", "b", 7, "t", "p", every=5.0)
+    assert presence(elsewhere, 0.0, Signs(heartbeat=str(now() - 3))) == ("alive", "its heartbeat came 3 s ago")
+    seen = presence(elsewhere, 0.0, Signs(heartbeat=str(now() - 600)))
+    assert seen == ("unseen", "its last heartbeat came 600 s ago; it counts as gone if none comes within 60 s")
+
+
+def test_a_heartbeat_that_is_not_there_is_watched_for(clock):
+    elsewhere = Owner("elsewhere", "b", 7, "t", "p", every=5.0)
+    assert not is_gone(elsewhere, now(), Signs())
+    clock[0] += 61
+    assert is_gone(elsewhere, now(), Signs())
+
+
+def test_a_process_that_can_be_seen_needs_no_heartbeat(clock):
+    mine = replace(this_process(), every=5.0)
+    assert not is_gone(mine, 0.0, Signs(heartbeat="0"))
+    assert is_gone(replace(mine, start="0"), now(), Signs(heartbeat=str(now())))
+
+
+def test_a_run_has_the_owner_on_whose_behalf_it_is_started():
+    other = Owner("elsewhere", "b", 7, "t")
+    with owner.holding(other):
+        assert owner.holder() == other
+        with owner.holding(this_process()):
+            assert owner.holder() == this_process()
+        if (child := os.fork()) == 0:
+            os._exit(0 if owner.holder() == this_process() else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    assert owner.holder() == this_process()
