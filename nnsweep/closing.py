@@ -25,10 +25,11 @@ from nnsweep.sweep.folder import RECORD
 from nnsweep.sweep.job import Models
 from nnsweep.sweep.settle import closed
 from nnsweep.tracking import model as models
+from nnsweep.tracking import owner, sqlite, view
 from nnsweep.tracking import run as runs
-from nnsweep.tracking import sqlite, view
 from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.links import search_filter
+from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.reading import PLAN
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
@@ -61,6 +62,10 @@ class End:
         Whether jobs may still be about to end.
     models : {"best", "all", "none"}
         Which runs get a model that MLflow can load and serve.
+    owner : Owner or None
+        The sweep's process.
+    elsewhere : bool
+        Whether jobs are run by another launcher, which may have left some of them running.
     """
 
     records: Sequence[RunRecord]
@@ -72,6 +77,8 @@ class End:
     picture: bool = True
     interrupted: bool = False
     models: Models = "none"
+    owner: Owner | None = None
+    elsewhere: bool = False
 
 
 class Closed(NamedTuple):
@@ -91,6 +98,11 @@ class Closed(NamedTuple):
 
 def close(end: End) -> Closed:
     """Send what waits, close what died, and leave the summary in the store and the sweep's folder."""
+    with contextlib.nullcontext() if end.owner is None else owner.holding(end.owner):
+        return _close(end)
+
+
+def _close(end: End) -> Closed:
     records = end.records
     state = "finished" if n_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
     files, unwritten = _files(end, state)  # `nnsweep sync` sends them if it cannot be done here
@@ -220,10 +232,13 @@ def _shown(folder: Path) -> Path:
 
 
 def _closed(end: End) -> None:
-    """Close the runs of jobs that died; those of an interrupted sweep may take a moment to die."""
+    """Close the runs of jobs that died; those of an interrupted sweep may take a moment to die in other processes."""
     ends = {job.job: job for job in end.records if job.state != "finished" and job.sweep == end.folder.name}
-    until = time.monotonic() + (DYING_SECONDS if end.interrupted else 0.0)
-    while closed(end.store, end.folder.name, ends) and time.monotonic() < until:
+    until = time.monotonic() + (DYING_SECONDS if end.interrupted and end.elsewhere else 0.0)
+    while True:
+        is_over = time.monotonic() >= until
+        if not closed(end.store, end.folder.name, ends, end.owner if is_over else None) or is_over:
+            return
         time.sleep(0.2)
 
 

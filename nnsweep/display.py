@@ -6,7 +6,7 @@ A sweep tells all of it in this one place; a caller from Python chooses how much
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnsweep.data.dataset import Dataset
@@ -15,7 +15,7 @@ from nnsweep.messages import visible, warn
 from nnsweep.progress import progress
 from nnsweep.sweep import describe, plan
 from nnsweep.sweep.crew import Crew, Others
-from nnsweep.sweep.plan import Choice
+from nnsweep.sweep.plan import Choice, Rerun
 from nnsweep.sweep.settle import Settled
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
@@ -44,6 +44,7 @@ class Display:
     plan: bool = True
     progress: str | None = "bar"
     table: bool = True
+    told_waits: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     def show_data(self, tasks: Sequence[Task]) -> None:
         """Print what is known of somebody's own data, and warn of what is wrong with them."""
@@ -98,6 +99,13 @@ class Display:
             lines += [_job_line(tasks[number], choice) for number, choice in choices.items()]
         _print(lines, end="\n" if jobs else "\n\n")
 
+    def show_waits(self, settled: Settled, rerun: Rerun) -> None:
+        """Say for whom the sweep waits, and what has changed of that since it was last told."""
+        lines = plan.waits(settled.choices.values(), rerun)
+        if self.plan:
+            _print([lines[key] for key in lines.keys() - self.told_waits])
+        self.told_waits.update(lines)
+
     def show_progress(self, folder: Path, n_jobs: int) -> AbstractContextManager[None]:
         """Show how far a sweep is as long as the block runs; see `nnsweep.progress.progress`."""
         return progress(folder, n_jobs, self.progress)
@@ -127,7 +135,8 @@ def show_end(problem: str, *, interrupted: bool, n_unfinished: int, n_jobs: int)
 
 
 def _print(lines: Sequence[str], end: str = "\n") -> None:
-    print("\n".join(map(visible, lines)), end=end, flush=True)
+    if lines:
+        print("\n".join(map(visible, lines)), end=end, flush=True)
 
 
 def _data_lines(sets: Sequence[Dataset]) -> list[str]:

@@ -4,6 +4,7 @@ Any process that runs jobs for Hydra imports this module. A job of a sweep whose
 itself; everything else goes through `nnsweep.run_sweep`.
 """
 
+import contextlib
 import secrets
 import time
 import warnings
@@ -77,6 +78,8 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     """
     from nnsweep.sweep import grid, wish
     from nnsweep.sweep.recorder import train_and_record
+    from nnsweep.tracking import sqlite
+    from nnsweep.tracking.holding import holding
 
     settings = HydraConfig.get()
     if settings.mode == RunMode.RUN:
@@ -85,8 +88,8 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     grid.refuse_plan(checked)
     place = grid.place(checked, settings)
     store = store_of(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
-    unwanted = wish.watch(grid.sweep_folder(settings))
-    with interruption.awaited():
+    unwanted = wish.watch(grid.sweep_folder(settings), sqlite.file_of(store.uri))
+    with interruption.awaited(), contextlib.nullcontext() if place.owner else holding(store.uri):
         drawing = draw_job if checked.tracking.pictures else None
         (record,) = train_and_record(
             [(checked, place)], store, drawing, stopped=lambda: interruption.asked() or unwanted()

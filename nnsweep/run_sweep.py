@@ -33,6 +33,7 @@ from nnsweep.sweep.work import forget
 from nnsweep.sweep_result import SweepResult
 from nnsweep.tracking import owner
 from nnsweep.tracking.client import ask_again
+from nnsweep.tracking.holding import holding
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import check, resolved_uri
 
@@ -87,13 +88,15 @@ def run_sweep(
         plan = settle(asked)
         display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes, jobs=True)
         return replace(told, plan=plan.choices)
-    with _new_folder(folder, configuration):
-        plan = settle(asked)
-    display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes)
-    with Journal(folder) as journal:
+    with holding(asked.uri, beats=True) as held, Journal(folder) as journal:
+        asked = replace(asked, owner=held.owner)
+        with _new_folder(folder, configuration):
+            plan = settle(asked)
         training = _Training(distinct_tasks, replace(asked, run_id=plan.run_id), plan, executor, journal)
+        held.beat_in(training.store, plan.run_id)
+        display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes)
         with display.show_progress(folder, len(distinct_tasks)), absence.told(folder, asked.uri) as told_away:
-            training.run(plan)
+            training.run(plan, display)
         display.show_table(training.ended, folder.name)
         summary = training.record_summary(told_away=told_away.is_away)
     display.show_places(training.ended, training.store, folder.name, has_view=summary.has_view)
@@ -162,7 +165,7 @@ class _Training:
         """What became of each job, in the order of the grid."""
         return [self._records.get(number) or not_run(task) for number, task in self._tasks.items()]
 
-    def run(self, plan: Settled) -> None:
+    def run(self, plan: Settled, display: Display) -> None:
         """Run what is this sweep's to run; then wait for what is others', and run what they leave."""
         while True:
             for number, choice in plan.choices.items():
@@ -172,6 +175,7 @@ class _Training:
             waiting = [job for job in self._asked.jobs if _is_awaited(plan, job)]
             if not waiting or self.interruption or self._broken_off:
                 return
+            display.show_waits(plan, self._asked.rerun)
             since = {job.key: plan.choices[job.number].since for job in waiting}
             self._asked = replace(self._asked, jobs=waiting, waited={**since, **self._asked.waited})
             plan = self._look_again()
@@ -201,7 +205,7 @@ class _Training:
         known = plan.store.experiment_id if plan.store else ""
         keys = {job.number: job.key for job in self._asked.jobs}
         return [
-            _placed(self._tasks[number], choice, key=keys[number], experiment_id=known)
+            _placed(self._tasks[number], choice, keys[number], experiment_id=known, owner=self._asked.owner.tag())
             for number, choice in plan.choices.items()
             if choice.action == "run"
         ]
@@ -247,6 +251,8 @@ class _Training:
             picture=apart and job.tracking.pictures is not False and not self.interruption,
             interrupted=self.interruption is not None,
             models=job.tracking.models,
+            owner=self._asked.owner,
+            elsewhere=isinstance(self._executor, Others),
         )
         if removed := closing.removed(end):
             return closing.Closed(removed)
@@ -268,9 +274,14 @@ def _taken_over(task: Task, record: RunRecord) -> RunRecord:
     return replace(record, job=task.place.number, name=task.place.name, settings=settings)
 
 
-def _placed(task: Task, choice: Choice, *, key: str, experiment_id: str) -> Task:
+def _placed(task: Task, choice: Choice, key: str, *, experiment_id: str, owner: str) -> Task:
     place = replace(
-        task.place, attempt=choice.attempt, checkpoint=choice.checkpoint, experiment_id=experiment_id, key=key
+        task.place,
+        attempt=choice.attempt,
+        checkpoint=choice.checkpoint,
+        experiment_id=experiment_id,
+        key=key,
+        owner=owner,
     )
     return replace(task, place=place)
 

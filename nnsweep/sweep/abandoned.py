@@ -13,11 +13,17 @@ from nnsweep.sweep import folder as folders
 from nnsweep.sweep import sending
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 
 
-def close(store: Store, found: Iterable[Earlier], ends: Mapping[int, RunRecord] | None = None) -> list[RunRecord]:
+def close(
+    store: Store,
+    found: Iterable[Earlier],
+    ends: Mapping[int, RunRecord] | None = None,
+    over: Owner | None = None,
+) -> list[RunRecord]:
     """End those of some runs that are abandoned.
 
     Parameters
@@ -28,6 +34,8 @@ def close(store: Store, found: Iterable[Earlier], ends: Mapping[int, RunRecord] 
         Runs that have not ended.
     ends : mapping of int to RunRecord or None
         What is known of their ends, by the jobs' numbers.
+    over : Owner or None
+        A sweep's process that is there, and whose work is over: the jobs that it still has open died with a worker.
 
     Returns
     -------
@@ -39,16 +47,20 @@ def close(store: Store, found: Iterable[Earlier], ends: Mapping[int, RunRecord] 
     StoreError
         If the store refuses.
     """
-    return [_ended(store, run, (ends or {}).get(run.record.job)) for run in found if run.owner_is_gone]
+    return [
+        _ended(store, run, (ends or {}).get(run.record.job), who="its worker" if is_over else str(run.owner))
+        for run in found
+        if (is_over := over is not None and run.owner == over and not run.is_sweep) or run.owner_is_gone
+    ]
 
 
-def _ended(store: Store, run: Earlier, end: RunRecord | None) -> RunRecord:
+def _ended(store: Store, run: Earlier, end: RunRecord | None, who: str) -> RunRecord:
     _remove_halves(run.artifact_uri)
     if not run.is_sweep and (recorded := _recorded(store, run)):
         return recorded
     record = run.record
     if record.state not in runs.STATUSES:
-        record = replace(record, state="lost", reason=f"{run.owner} was gone without a word")
+        record = replace(record, state="lost", reason=f"{who} was gone without a word")
     if end is not None and record.state == "lost" and not run.is_sweep:
         record = replace(end, run_id=run.record.run_id)
     runs.end(store, record, settings=record.settings)

@@ -257,6 +257,7 @@ def place(job: Job, hydra: HydraConf) -> Place:
         checkpoint=checkpoint,
         key=launched["key"],
         experiment_id=about["experiment_id"],
+        owner=about["owner"],
     )
 
 

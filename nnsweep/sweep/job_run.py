@@ -48,7 +48,7 @@ from nnsweep.sweep.result import (
 from nnsweep.tracking.correct import CORRECT
 from nnsweep.tracking.reading import CONFIGURATION
 from nnsweep.tracking.record import Point, RunRecord
-from nnsweep.tracking.run import LONGEST_TAG
+from nnsweep.tracking.run import LONGEST_TAG, OWNER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,8 @@ class JobRun:
     @property
     def start(self) -> JobStart:
         """What the recorder is told before the job is trained."""
-        return JobStart(record=self.begun, tags=self.tags)
+        owner = {OWNER: self.place.owner} if self.place.owner else {}
+        return JobStart(record=self.begun, tags=self.tags | owner)
 
     def require_data(self) -> None:
         """Refuse to train on other data than the sweep was planned with: the result would stand under a wrong key.

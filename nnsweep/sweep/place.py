@@ -31,6 +31,9 @@ class Place:
         The job's key, where it was settled; a folder may hold records of other jobs.
     experiment_id : str
         The experiment's id in the store, so that no job need ask for it; empty if it must.
+    owner : str
+        The sweep's process, which holds the job's run, as `nnsweep.tracking.owner.Owner.tag` writes it; empty if
+        nobody has said who that is.
     """
 
     folder: Path
@@ -43,3 +46,4 @@ class Place:
     checkpoint: Path | None = None
     key: str = ""
     experiment_id: str = ""
+    owner: str = ""

@@ -5,7 +5,7 @@ run. So the same command resumes a sweep, a wider grid extends it, and whatever 
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from nnsweep.sweep.checkpoint import CHECKPOINT
 from nnsweep.sweep.describe import data_name
 from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking.owner import Presence
 from nnsweep.tracking.reading import counting
 from nnsweep.tracking.record import RunRecord, Setting
 
@@ -63,6 +64,8 @@ class Choice:
         The folder of an earlier attempt that left a checkpoint.
     holder : str
         Who is at work on it.
+    presence : Presence or None
+        Whether that one is there, and how that can be seen.
     since : float
         When that one began, in seconds since the epoch.
     changed : tuple of str
@@ -75,6 +78,7 @@ class Choice:
     attempt: int = 1
     checkpoint: Path | None = None
     holder: str = ""
+    presence: Presence | None = None
     since: float = 0.0
     changed: tuple[str, ...] = ()
 
@@ -97,17 +101,17 @@ def choice(
         that are not older than that, or than the claim if there is one, are taken, whatever they came to.
     """
     for run in earlier:
-        if run.record.state == "running" and not run.owner_is_gone:
-            holder = str(run.owner or "an unknown process")
-            return Choice(action="wait", why="running", holder=holder, since=run.since)
+        if run.record.state == "running" and (presence := run.presence).state != "gone":
+            holder = _named(run)
+            return Choice(action="wait", why="running", holder=holder, presence=presence, since=run.since)
     begun = claim.since if claim else waited_since
     theirs = [run for run in earlier if waited_since is not None and begun is not None and run.since >= begun]
     taken = _taken(earlier, _AGAIN[rerun]) or _taken(theirs, ())
     if taken is not None:
         return Choice(action="reuse", why=taken.state, record=taken, attempt=taken.attempt)
     if claim is not None:
-        holder = f"{claim.owner} ({claim.record.sweep})"
-        return Choice(action="wait", why="claimed", holder=holder, since=claim.since)
+        holder = f"{_named(claim)} ({claim.record.sweep})"
+        return Choice(action="wait", why="claimed", holder=holder, presence=claim.presence, since=claim.since)
     last = earlier[-1].record if earlier else None
     return Choice(
         action="run",
@@ -116,6 +120,10 @@ def choice(
         attempt=1 + max((run.record.attempt for run in earlier), default=0),
         checkpoint=next((path for run in reversed(earlier) if (path := _checkpoint(run))), None),
     )
+
+
+def _named(run: Earlier) -> str:
+    return str(run.owner or "an unknown process")
 
 
 def _taken(earlier: Sequence[Earlier], again: Collection[str]) -> RunRecord | None:
@@ -197,3 +205,32 @@ def _reasons(choices: Sequence[Choice]) -> list[str]:
     return lines + [
         f"  {number} not as an earlier run of the name: {', '.join(what)}" for what, number in changed.items()
     ]
+
+
+def waits(choices: Iterable[Choice], rerun: Rerun = None) -> dict[tuple[str, str], str]:
+    """Say for whom a sweep waits, how that can be seen, how long that may take at most, and how to end it.
+
+    Parameters
+    ----------
+    choices : iterable of Choice
+        What the sweep does now with those of its jobs that are left.
+    rerun : {"all", "failed", "none"} or None
+        See `choice`.
+
+    Returns
+    -------
+    dict
+        A line for each holder and state of it, which are its key: a line that was told need not be told again.
+    """
+    waiting = [choice for choice in choices if choice.action == "wait" and choice.presence]
+    counts = Counter((choice.holder, choice.presence.state) for choice in waiting if choice.presence)
+    says = {(choice.holder, choice.presence.state): choice.presence.says for choice in waiting if choice.presence}
+    return {key: _wait(*key, number, says[key], rerun) for key, number in counts.items()}
+
+
+def _wait(holder: str, state: str, number: int, says: str, rerun: Rerun) -> str:
+    jobs = "1 job" if number == 1 else f"{number} jobs"
+    until = " until it ends" if state == "alive" else ""
+    taken = " Its results are taken, with rerun=all too." if rerun == "all" else ""
+    dead = "" if state == "alive" else " If you know that it is dead, delete its runs in MLflow."
+    return f"Waiting{until} for {jobs} held by {holder}: {says}. Ctrl-C ends the wait.{taken}{dead}"

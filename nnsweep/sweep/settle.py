@@ -12,9 +12,11 @@ from nnsweep.errors import UserError
 from nnsweep.files import remove_left
 from nnsweep.sweep import abandoned, plan, sending
 from nnsweep.sweep.plan import Choice, Rerun, Wanted
-from nnsweep.tracking import claims, earlier
+from nnsweep.tracking import claims, earlier, heartbeat, lock, owner, sqlite
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking.heartbeat import Watched
+from nnsweep.tracking.holding import first, needs_heartbeat
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, if_there, ready
@@ -44,6 +46,8 @@ class Asked:
         By the keys of jobs that others were waited for, when these had begun, in seconds since the epoch.
     look_only : bool
         Whether nothing may be changed, or made.
+    watched : mapping
+        What has been watched of the heartbeats of others; see `nnsweep.tracking.heartbeat.watched`.
     """
 
     uri: str
@@ -56,6 +60,7 @@ class Asked:
     run_id: str = ""
     waited: Mapping[str, float] = field(default_factory=dict)
     look_only: bool = False
+    watched: Watched = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +77,15 @@ class Settled:
         The sweep's own run.
     notes : list of str
         What the user should know of earlier sweeps.
+    watched : mapping
+        What was seen of the heartbeats of others: for whoever settles next, maybe in another process.
     """
 
     store: Store | None
     choices: dict[int, Choice]
     run_id: str = ""
     notes: list[str] = field(default_factory=list)
+    watched: Watched = field(default_factory=dict)
 
 
 def settle(asked: Asked) -> Settled:
@@ -92,14 +100,16 @@ def settle(asked: Asked) -> Settled:
     """
     if asked.look_only:
         return _looked(asked)
+    heartbeat.recall(asked.watched)
     store = ready(asked.uri, asked.experiment, asked.artifact_root)
-    with claims.alone(store):
+    with claims.alone(store), owner.holding(asked.owner):
         running = earlier.running(store)
         notes = _tidied(store, asked, running)
         there = [run for run in running if not run.owner_is_gone]
         choices = _choices(store, asked, there)
         mine = [job.key for job in asked.jobs if choices[job.number].action == "run"]
-        return Settled(store=store, choices=choices, run_id=_claimed(store, asked, mine, there), notes=notes)
+        run_id = _claimed(store, asked, mine, there)
+        return Settled(store=store, choices=choices, run_id=run_id, notes=notes, watched=heartbeat.watched())
 
 
 def _looked(asked: Asked) -> Settled:
@@ -116,6 +126,8 @@ def _tidied(store: Store, asked: Asked, running: Sequence[Earlier]) -> list[str]
     alive = {run.record.sweep for run in running if run.is_sweep and not run.owner_is_gone}  # they send themselves
     if not asked.run_id:
         remove_left([root, *root.glob("*"), *root.glob("*/*")])
+        if database := sqlite.file_of(store.uri):
+            lock.remove_left(database)
     unrestored = [] if asked.run_id else _restored(root)
     closed = abandoned.close(store, running)
     waiting = [] if asked.run_id else [place for place in sending.unsent(root) if not _is_of(place, alive)]
@@ -186,6 +198,7 @@ def _claimed(store: Store, asked: Asked, keys: Sequence[str], there: Sequence[Ea
         "mlflow.source.name": "nnsweep",
         runs.OWNER: asked.owner.tag(),
     }
+    texts |= first() if needs_heartbeat(asked.owner) else {}
     return runs.start(store, f"sweep {sweep}", texts)
 
 
@@ -194,7 +207,15 @@ def _is_own(run: Earlier, asked: Asked) -> bool:
     return run.is_sweep and run.record.sweep == asked.folder.name and run.owner == asked.owner
 
 
-def closed(store: Store, sweep: str, ends: Mapping[int, RunRecord]) -> bool:
-    """Close the runs of a sweep's jobs whose processes died, see `nnsweep.sweep.abandoned.close`; tell if any live."""
+def closed(store: Store, sweep: str, ends: Mapping[int, RunRecord], over: Owner | None = None) -> bool:
+    """Close the runs of a sweep's jobs that nobody is at work on any more; tell if some are left open.
+
+    Parameters
+    ----------
+    store, sweep : Store, str
+        The sweep, and where it is.
+    ends, over
+        See `nnsweep.sweep.abandoned.close`.
+    """
     own = [run for run in earlier.running(store) if run.record.sweep == sweep and not run.is_sweep]
-    return len(abandoned.close(store, own, ends)) < len(own)
+    return len(abandoned.close(store, own, ends, over)) < len(own)

@@ -15,6 +15,7 @@ from nnsweep.sweep.journal import JOURNAL
 from nnsweep.sweep.result import Kept
 from nnsweep.tracking import claims, earlier
 from nnsweep.tracking import run as runs
+from nnsweep.tracking.holding import holding
 from nnsweep.tracking.reading import PLAN
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, ready
@@ -75,7 +76,7 @@ def sync(root: Path, uri: str) -> Told:
             told.damaged += error.problems
     for experiment, records in read.items():
         store = ready(uri, experiment)
-        with claims.alone(store):
+        with holding(uri), claims.alone(store):
             _send(store, records, told)
             abandoned.close(store, earlier.running(store))
             for folder in sorted({folder for place, _ in records for folder in (place, place.parent)}):

@@ -152,3 +152,14 @@ def test_a_sweep_closes_its_own_runs_and_tells_whether_some_live(begun, store):
     begun(sweep="s1", owner=this_process())
     assert closed(store, "s1", {})
     assert sorted(run.record.sweep for run in running(store)) == ["s1", "s2"]
+
+
+def test_what_a_sweep_has_open_when_its_work_is_over_died_with_a_worker(begun, store):
+    mine = this_process()
+    begun(sweep="s1", owner=mine)
+    begun(sweep="s1", kind="sweep", key="", owner=mine)
+    begun(sweep="s1", owner=Owner("elsewhere", "b", 7, "t"), job="1", key="other")
+    assert closed(store, "s1", {}, mine)
+    lost = [record for record in job_runs(store) if record.state == "lost"]
+    assert [record.reason for record in lost] == ["its worker was gone without a word"]
+    assert sorted(run.is_sweep for run in running(store)) == [False, True]

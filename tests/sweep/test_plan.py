@@ -9,9 +9,9 @@ import pytest
 
 from nnsweep.sweep import plan
 from nnsweep.sweep.folder import CHECKPOINT
-from nnsweep.sweep.plan import Choice, Wanted, changes, choice, told
+from nnsweep.sweep.plan import Choice, Wanted, changes, choice, told, waits
 from nnsweep.tracking.earlier import Earlier
-from nnsweep.tracking.owner import LEASE_SECONDS, Owner, this_process
+from nnsweep.tracking.owner import LEASE_SECONDS, Owner, Presence, this_process
 from nnsweep.tracking.record import RunRecord
 
 ENDS = ("finished", "failed", "diverged", "interrupted", "lost")
@@ -230,3 +230,26 @@ def test_a_plan_in_words(choices, n_duplicates, lines):
 def test_every_known_end_is_either_taken_or_run_again():
     assert {*plan._AGAIN} == {*RERUNS}
     assert {state for again in plan._AGAIN.values() for state in again} <= {*ENDS}
+
+
+def test_a_wait_is_told_with_who_holds_the_jobs_and_how_it_ends():
+    alive, unseen = Presence("alive", "its lock is held"), Presence("unseen", "its last heartbeat came 40 s ago")
+    held = [replace(HELD, presence=alive), replace(HELD, presence=alive), replace(HELD, holder="b", presence=unseen)]
+    assert waits([NEW, *held]) == {
+        ("process 1 on here", "alive"): (
+            "Waiting until it ends for 2 jobs held by process 1 on here: its lock is held. Ctrl-C ends the wait."
+        ),
+        ("b", "unseen"): (
+            "Waiting for 1 job held by b: its last heartbeat came 40 s ago. Ctrl-C ends the wait. "
+            "If you know that it is dead, delete its runs in MLflow."
+        ),
+    }
+    (line,) = waits(held[:1], "all").values()
+    assert line.endswith("Ctrl-C ends the wait. Its results are taken, with rerun=all too.")
+    assert waits([NEW, DONE]) == {}
+
+
+def test_who_holds_a_job_is_told_with_how_that_is_seen():
+    made = choice([earlier("running", owner=this_process(), since=time.time())], None)
+    assert made.presence == ("alive", "it is at work on this machine")
+    assert choice([], CLAIM).presence is not None

@@ -1,6 +1,7 @@
 """Before its first job a sweep looks what there is, closes what was abandoned, sends what waits, and claims jobs."""
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.plan import Wanted
 from nnsweep.sweep.settle import Asked, settle
-from nnsweep.tracking import claims
+from nnsweep.tracking import claims, heartbeat
 from nnsweep.tracking import run as tracking
 from nnsweep.tracking.client import client
 from nnsweep.tracking.earlier import running
+from nnsweep.tracking.lock import locked
 from nnsweep.tracking.owner import this_process
 from nnsweep.tracking.reading import job_runs
 from nnsweep.tracking.record import RunRecord
@@ -179,3 +181,38 @@ def test_many_claims_are_all_known(ask, store):
     keys = [f"{number:064x}"[::-1] for number in range(1200)]
     settle(ask(*keys))
     assert claims.claimed(running(store), keys).keys() == {*keys}
+
+
+# ---- signs of life
+
+
+def test_a_sweep_whose_lock_is_held_is_waited_for_wherever_it_is_and_run_when_it_is_free(ask, store, tmp_path):
+    elsewhere = replace(this_process(), pids="another", start="0")
+    with locked(tmp_path / "mlflow.db", elsewhere.tag()) as held:
+        settle(ask("a" * 64, sweep="theirs", owner=replace(elsewhere, lock=held.name)))
+        settled = settle(ask("a" * 64))
+        assert actions(settled) == [("wait", "claimed")]
+        assert settled.choices[0].presence == ("alive", "its lock is held")
+    assert actions(settle(ask("a" * 64, run_id=settled.run_id))) == [("run", "new")]
+
+
+def test_a_heartbeat_is_watched_by_one_settling_after_another_wherever_each_is_done(ask, store, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: now[0])
+    elsewhere = replace(this_process(), pids="another", every=5.0)
+    settle(ask("a" * 64, sweep="theirs", owner=elsewhere))
+    (theirs,) = running(store)
+    assert abs(float(theirs.signs.heartbeat) - time.time()) < 60
+    settled = settle(ask("a" * 64))
+    for seconds, wanted in ((40, ("wait", "claimed")), (40, ("run", "new"))):
+        monkeypatch.setattr(heartbeat, "_watched", {})  # another process
+        now[0] += seconds
+        settled = settle(ask("a" * 64, run_id=settled.run_id, watched=settled.watched))
+        assert actions(settled) == [wanted]
+
+
+def test_lock_files_of_the_dead_are_removed(ask, tmp_path):
+    left = tmp_path / f".nnsweep-{16 * 'a'}.lock"
+    left.write_text(this_process().tag())
+    settle(ask("a" * 64))
+    assert not left.exists()
