@@ -9,10 +9,13 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from nnsweep import kernel
 from nnsweep.sweep.grid import PLAN
 from nnsweep.tracking import owner
+from nnsweep.tracking.owner import Owner, Signs
 
 STOP = ".stop"
 LOOKS_EVERY = 0.3
@@ -31,13 +34,15 @@ def forget(sweep: Path) -> None:
         (sweep / STOP).unlink(missing_ok=True)
 
 
-def watch(sweep: Path) -> Callable[[], bool]:
+def watch(sweep: Path, database: Path | None = None) -> Callable[[], bool]:
     """Watch over a sweep from the process of one of its jobs, which ends at once when the sweep's process is gone.
 
     Parameters
     ----------
     sweep : Path
         The sweep's folder.
+    database : Path or None
+        The SQLite store beside which the sweep's process has its lock.
 
     Returns
     -------
@@ -45,24 +50,31 @@ def watch(sweep: Path) -> Callable[[], bool]:
         Tells whether the job shall come to an end.
     """
     holder = _holder(sweep)
-    if holder is None or holder.pid == os.getpid():
+    if holder is None or not _can_be_seen(holder, database):
         return lambda: False
     stop = threading.Event()
-    threading.Thread(target=_watch, args=(sweep, holder, stop), daemon=True).start()
+    threading.Thread(target=_watch, args=(sweep, holder, Signs(database), stop), daemon=True).start()
     return stop.is_set
 
 
-def _holder(sweep: Path) -> owner.Owner | None:
-    """Name the process of a sweep, if it is one of this machine."""
+def _holder(sweep: Path) -> Owner | None:
+    """Name the process of a sweep, unless it is this one."""
     try:
         holder = owner.read(json.loads((sweep / PLAN).read_text(encoding="utf-8"))["owner"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return holder if holder and holder.host == owner.this_process().host else None
+    return holder if holder and replace(holder, lock="", every=0.0) != owner.this_process() else None
 
 
-def _watch(sweep: Path, holder: owner.Owner, stop: threading.Event) -> None:
-    while not owner.is_gone(holder, time.time()):
+def _can_be_seen(holder: Owner, database: Path | None) -> bool:
+    """Tell whether it would be seen here, at once and beyond doubt, that a process has ended."""
+    has_lock = bool(holder.lock) and database is not None
+    return owner.is_here(holder) and (has_lock or holder.pids == kernel.pid_namespace())
+
+
+def _watch(sweep: Path, holder: Owner, signs: Signs, stop: threading.Event) -> None:
+    seen = holder if holder.lock else replace(holder, every=0.0)  # nobody tells a job of a heartbeat in the store
+    while not owner.is_gone(seen, time.time(), signs):
         if (sweep / STOP).exists():
             stop.set()
         time.sleep(LOOKS_EVERY)

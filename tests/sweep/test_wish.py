@@ -13,6 +13,7 @@ import pytest
 from nnsweep.sweep import wish
 from nnsweep.sweep.grid import PLAN
 from nnsweep.tracking.owner import Owner, read, this_process
+from tests.outside import own_pids
 
 _SWEEP = """
 import json, sys
@@ -22,11 +23,21 @@ with open(sys.argv[1], "w") as file:
 print("begun", flush=True)
 input()
 """
+_LOCKED = """
+import json, sys
+from pathlib import Path
+from nnsweep.tracking.holding import holding
+plan = Path(sys.argv[1])
+with holding(f"sqlite:///{plan.parent}/mlflow.db") as held:
+    plan.write_text(json.dumps({"owner": held.owner.tag()}))
+    print("begun", flush=True)
+    input()
+"""
 _JOB = """
 import sys, time
 from pathlib import Path
 from nnsweep.sweep import wish
-stopped = wish.watch(Path(sys.argv[1]))
+stopped = wish.watch(Path(sys.argv[1]), Path(sys.argv[1]) / "mlflow.db")
 print("begun", flush=True)
 while not stopped():
     time.sleep(0.02)
@@ -39,9 +50,12 @@ def start():
     """Start a process that says when it has begun."""
     started = []
 
-    def of(program, path):
+    def of(program, path, *within):
         process = subprocess.Popen(
-            [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*within, sys.executable, "-c", program, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         started.append(process)
         assert process.stdout.readline() == "begun\n"
@@ -63,6 +77,16 @@ def test_a_job_ends_when_the_process_of_its_sweep_is_killed(start, tmp_path):
     assert job.stdout.read() == ""
 
 
+def test_a_job_ends_with_its_sweep_though_that_counts_processes_for_itself(start, tmp_path):
+    (tmp_path / "mlflow.db").touch()
+    sweep = start(_LOCKED, tmp_path / PLAN, *own_pids())
+    job = start(_JOB, tmp_path)
+    time.sleep(2 * wish.LOOKS_EVERY)
+    assert job.poll() is None
+    sweep.kill()
+    assert job.wait(10) == 1
+
+
 def test_a_job_stops_when_the_sweep_asks_it_to(start, tmp_path):
     start(_SWEEP, tmp_path / PLAN)
     job = start(_JOB, tmp_path)
@@ -82,6 +106,7 @@ def test_what_is_asked_can_be_taken_back(tmp_path):
 
 PLANS = {
     "this process": json.dumps({"owner": this_process().tag()}),
+    "another namespace": json.dumps({"owner": replace(this_process(), pids="another", every=5.0).tag()}),
     "another machine": json.dumps({"owner": Owner("elsewhere", "b", 7, "t").tag()}),
     "no owner": "{}",
     "no process": json.dumps({"owner": "somebody"}),
