@@ -18,6 +18,9 @@ import pytest
 from nnsweep.doctor import installation, machine, storage, training
 from nnsweep.doctor.finding import Finding, found
 from nnsweep.errors import StoreError
+from nnsweep.tracking import run as tracking
+from nnsweep.tracking.owner import Owner
+from nnsweep.tracking.store import ready
 from tests.outside import begin, kill, n_unended, run, wait_until
 
 QUICK = ("data=iris", "trainer.epochs=1", "tracking.pictures=false")
@@ -86,6 +89,21 @@ def test_runs_of_processes_that_were_killed_are_told(study):
     assert said.code == 0
     assert run(study, *QUICK).code == 0
     assert line_about("runs", run(study, "doctor").out).endswith("all ended")
+
+
+def test_a_sweep_that_gives_no_sign_of_life_is_named_with_what_is_to_be_done(nnsweep, study):
+    store = ready(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
+    owner = Owner("elsewhere", "b", 7, "t")
+    tracking.start(store, "sweep s1", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1", tracking.OWNER: owner.tag()})
+    said = nnsweep("doctor")
+    assert said.code == 0
+    assert line_about("runs", said.out) == (
+        "warning  runs: 1 are open whose processes give no sign of life (sweep s1); "
+        "if you know that they are dead, delete these runs in MLflow"
+    )
+    assert line_about("sweeps", said.out).startswith(
+        "warning  sweeps: s1 is under way, held by process 7 on elsewhere: nothing can be seen of it from here; it "
+    )
 
 
 def test_records_that_wait_are_told_with_the_command_that_sends_them(nnsweep, study):

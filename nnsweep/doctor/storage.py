@@ -1,12 +1,16 @@
 """What is kept on disks: the store with its runs, the job folders, and the caches of data."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnsweep.doctor.finding import Finding, counted, size
 from nnsweep.errors import DataError, DifferenceError, StoreError
 from nnsweep.files import expand_home, nearest_folder, place_of
+
+if TYPE_CHECKING:
+    from nnsweep.tracking.condition import Condition
 
 SAMPLE = 20
 """Runs that are looked at closely."""
@@ -46,18 +50,32 @@ def store(uri: str | None, folder: Path) -> Iterator[Finding]:
         yield Finding("store", "ok", says)
     else:
         yield Finding("store", "warning", f"{says} may only be read", "for sweeps choose another tracking.uri")
-    yield from _running(seen.running, seen.forsaken)
+    yield from _running(seen)
+    yield from _under_way(seen)
 
 
-def _running(running: list[str], forsaken: list[str]) -> Iterator[Finding]:
-    if forsaken:
-        shown = ", ".join(forsaken[:3]) + (", ..." if len(forsaken) > 3 else "")
-        yield Finding(
-            "runs", "warning", f"{len(forsaken)} are open though their processes are gone ({shown})",
-            "the next sweep of their experiment closes them, and so does nnsweep sync",
-        )  # fmt: skip
+def _running(seen: "Condition") -> Iterator[Finding]:
+    if seen.forsaken:
+        says = f"{len(seen.forsaken)} are open though their processes are gone ({_some(seen.forsaken)})"
+        way_out = "the same command closes them and goes on, and nnsweep sync closes them"
+        yield Finding("runs", "warning", says, way_out)
+    elif seen.unseen:
+        says = f"{len(seen.unseen)} are open whose processes give no sign of life ({_some(seen.unseen)})"
+        yield Finding("runs", "warning", says, "if you know that they are dead, delete these runs in MLflow")
     else:
-        yield Finding("runs", "ok", f"{len(running)} are open, and their processes at work" if running else "all ended")
+        at_work = f"{len(seen.running)} are open, and their processes at work"
+        yield Finding("runs", "ok", at_work if seen.running else "all ended")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _under_way(seen: "Condition") -> Iterator[Finding]:
+    """Name the sweeps that have not ended, and say how it can be seen that their processes live."""
+    for sweep in seen.under_way:
+        says = f"{sweep.name} is under way, held by {sweep.holder}: {sweep.presence.says}"
+        yield Finding("sweeps", "ok" if sweep.presence.state == "alive" else "warning", says)
 
 
 def records(uri: str | None, folder: Path) -> Iterator[Finding]:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import explained, opened
 from nnsweep.tracking.earlier import running
+from nnsweep.tracking.owner import Presence
 from nnsweep.tracking.server import asked, is_server
 from nnsweep.tracking.store import Store, require_store
 
@@ -27,6 +29,10 @@ class Condition:
         The names of the runs that have not ended.
     forsaken : list of str
         Of these, those whose processes are gone.
+    unseen : list of str
+        Of these, those whose processes may live, though they give no sign of life.
+    under_way : list of UnderWay
+        The sweeps that have not ended and whose processes may live.
     """
 
     n_experiments: int
@@ -34,6 +40,26 @@ class Condition:
     schema: str
     running: list[str]
     forsaken: list[str]
+    unseen: list[str]
+    under_way: list["UnderWay"]
+
+
+class UnderWay(NamedTuple):
+    """A sweep that is under way.
+
+    Attributes
+    ----------
+    name : str
+        Its id.
+    holder : str
+        The process.
+    presence : Presence
+        Whether that is there, and how that can be seen.
+    """
+
+    name: str
+    holder: str
+    presence: Presence
 
 
 def condition(uri: str) -> Condition:
@@ -52,13 +78,20 @@ def condition(uri: str) -> Condition:
     require_store(uri)
     found = asked(uri, lambda: backend(uri).search_experiments())
     runs = [run for one in found for run in running(Store(uri, one.name, str(one.experiment_id)))]
+    seen = [(run, run.presence) for run in runs]
     database = sqlite.file_of(uri)
     return Condition(
         n_experiments=len(found),
         n_bytes=_n_bytes(database) if database else None,
         schema="" if is_server(uri) else _schema(uri),
         running=[run.record.name for run in runs],
-        forsaken=[run.record.name for run in runs if run.owner_is_gone],
+        forsaken=[run.record.name for run, there in seen if there.state == "gone"],
+        unseen=[run.record.name for run, there in seen if there.state == "unseen"],
+        under_way=[
+            UnderWay(run.record.sweep or run.record.name, str(run.owner or "an unknown process"), there)
+            for run, there in seen
+            if run.is_sweep and there.state != "gone"
+        ],
     )
 
 
