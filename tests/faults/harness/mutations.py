@@ -163,7 +163,7 @@ PLANTED = [
     Planted(
         "whoever is at work counts as gone",
         "tracking/earlier.py",
-        "return owner.is_gone(self.owner, self.since)",
+        "return owner.is_gone(self.owner, self.since, self.signs)",
         "return True",
         "tests/tracking/test_earlier.py",
     ),

@@ -143,7 +143,7 @@ def unsound(folder: Path, *, real: Path | None = None) -> list[str]:
 
 def temporary_files(folder: Path) -> list[str]:
     """Name the temporary files and folders that were left."""
-    patterns: Sequence[str] = ("**/*.tmp", "**/.artifact.uploading.*")
+    patterns: Sequence[str] = ("**/*.tmp", "**/.artifact.uploading.*", "**/.nnsweep-*.lock")
     return sorted(str(path.relative_to(folder)) for pattern in patterns for path in folder.glob(pattern))
 
 
