@@ -14,6 +14,7 @@ from nnsweep.mlp.cost import sample_costs
 from nnsweep.mlp.inputs import SharedInputs
 from nnsweep.mlp.passes import Room, forward, room
 from nnsweep.mlp.stack import Stack
+from nnsweep.mlp.threads import Threads
 from nnsweep.mlp.tiles import tiles
 
 
@@ -59,16 +60,19 @@ class Accuracy:
     ----------
     val, test : Examples
         The parts; either may be absent.
+    threads : Threads or None
+        Who shares their tiles; None for this thread alone.
     """
 
-    def __init__(self, val: Examples | None, test: Examples | None) -> None:
+    def __init__(self, val: Examples | None, test: Examples | None, threads: Threads | None = None) -> None:
+        self._threads = threads or Threads()
         self._n_val = 0 if val is None else val.n_samples
         self._has_test = test is not None
         self._selecting = "val" if val is not None else "test"
         self._n_selecting = self._n_val or (0 if test is None else test.n_samples)
         self._examples = _joined(val, test)
         self._tiles: list[tuple[SharedInputs, IntArray]] = []
-        self._rooms: dict[int, Room] = {}
+        self._rooms: dict[tuple[int, int], Room] = {}
         self._n_networks = 0
 
     def __call__(self, stack: Stack) -> Measured:
@@ -104,13 +108,22 @@ class Accuracy:
 
     def _pass(self, stack: Stack) -> tuple[BoolArray, FloatArray]:
         """Say which samples are right, (K, n_samples), and what those cost that the best epoch is chosen by."""
-        right, costs, start = [], [], 0
-        for X, y in self._tiles:
-            logits = self._logits(stack, X)
-            right.append(logits.argmax(axis=2) == y)
-            if (n_costs := min(X.n_samples, self._n_selecting - start)) > 0:
-                costs.append(sample_costs(logits[:, :n_costs], y[:n_costs]))
-            start += X.n_samples
+        starts = np.cumsum([0, *(X.n_samples for X, _ in self._tiles)])
+        right: list[BoolArray] = []
+        costs: list[FloatArray] = []
+
+        def look_at(thread: int, number: int) -> tuple[BoolArray, FloatArray]:
+            X, y = self._tiles[number]
+            logits = self._logits(stack, X, thread)
+            n_costs = max(0, min(X.n_samples, self._n_selecting - int(starts[number])))
+            is_right: BoolArray = logits.argmax(axis=2) == y
+            return is_right, sample_costs(logits[:, :n_costs], y[:n_costs])
+
+        def take(thread: int, number: int, seen: tuple[BoolArray, FloatArray]) -> None:
+            right.append(seen[0])
+            costs.append(seen[1])
+
+        self._threads.in_order(len(self._tiles), look_at, take)
         return np.concatenate(right, axis=1), np.concatenate(costs, axis=1)
 
     def _weights(self, class_weights: FloatArray) -> FloatArray | None:
@@ -121,15 +134,14 @@ class Accuracy:
     def _prepare(self, stack: Stack, examples: Examples) -> None:
         self._n_networks = len(stack.learners)
         self._tiles = tiles(examples, bytes_a_sample=stack.bytes_a_sample)
-        lengths = {X.n_samples for X, _ in self._tiles}
-        self._rooms = {
-            length: room(stack.network, stack.layers, length, by_unit=stack.full_batch, back=False)
-            for length in lengths
-        }
+        self._rooms.clear()
 
     @np.errstate(over="ignore", invalid="ignore")
-    def _logits(self, stack: Stack, X: SharedInputs) -> FloatArray:
-        return forward(stack.network, stack.layers, X, into=self._rooms[X.n_samples]).a[-1]
+    def _logits(self, stack: Stack, X: SharedInputs, thread: int) -> FloatArray:
+        key = thread, X.n_samples
+        if key not in self._rooms:
+            self._rooms[key] = room(stack.network, stack.layers, X.n_samples, by_unit=stack.full_batch, back=False)
+        return forward(stack.network, stack.layers, X, into=self._rooms[key]).a[-1]
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -48,7 +48,7 @@ class Footprint:
         return self.bytes_for_all + n_networks * self.bytes_a_network
 
 
-def footprint(splits: Splits, network: Network, training: Training) -> Footprint:
+def footprint(splits: Splits, network: Network, training: Training, n_threads: int = 1) -> Footprint:
     """Predict what stacks on these data need.
 
     Parameters
@@ -59,6 +59,9 @@ def footprint(splits: Splits, network: Network, training: Training) -> Footprint
         Layer sizes.
     training : Training
         How they are trained.
+    n_threads : int
+        How many share the tiles of a full batch. Each has room for one, and for its gradient; that they save time is
+        not counted on.
     """
     X, n_train = splits.train.X, splits.train.n_samples
     n_evaluated = sum(part.n_samples for part in (splits.val, splits.test) if part is not None)
@@ -77,9 +80,10 @@ def footprint(splits: Splits, network: Network, training: Training) -> Footprint
     in_tiles = training.batch_size is None and share > DENSEST  # of these there are never more at once than in a tile
     longest = max(SHORTEST, TILE_BYTES // (itemsize * widths)) if in_tiles else training.batch_size or n_train
     tile = min(n_train, longest) * widths
+    n_sharing = min(n_threads, -(-n_train // longest)) if in_tiles else 1
     return Footprint(
         seconds_a_network=training.epochs * operations / FLOPS[training.dtype],
         seconds_for_all=training.epochs * calls * CALL_SECONDS,
-        bytes_a_network=itemsize * (copies * n_weights + tile),
+        bytes_a_network=itemsize * ((copies + n_sharing - 1) * n_weights + n_sharing * tile),
         bytes_for_all=TILE_BYTES + GATHERED_BYTES,
     )

@@ -22,6 +22,7 @@ from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Order, Param
 from nnsweep.mlp.passes import Room, backward, forward
 from nnsweep.mlp.passes import room as make_room
 from nnsweep.mlp.snapshot import Snapshot, sizes_of
+from nnsweep.mlp.threads import Threads
 from nnsweep.mlp.tiles import tiles
 
 Weight: TypeAlias = int | FloatArray
@@ -80,9 +81,9 @@ class Stack:
         self.epoch = self.steps = 0
         self.parameters, self.full_batch = self.parameters.arranged(order), full_batch
         self.gradient = self.parameters.like()
-        self.spare = self.parameters.like()
+        self.spares = {0: self.parameters.like()}  # by thread
         self.slots = [self.parameters.like() for _ in range(self.optimizer.n_slots)]
-        self.rooms: dict[int, Room] = {}
+        self.rooms: dict[tuple[int, int], Room] = {}
         self._constants()
 
     def _constants(self) -> None:
@@ -118,7 +119,7 @@ class Stack:
     def keep(self, keep: BoolArray) -> None:
         """Let the networks go for which `keep`, of shape (K,), is false."""
         self.learners = [learner for learner, stays in zip(self.learners, keep, strict=True) if stays]
-        for parameters in (self.parameters, self.gradient, self.spare, *self.slots):
+        for parameters in (self.parameters, self.gradient, *self.spares.values(), *self.slots):
             parameters.keep(keep)
         self.rooms.clear()
         self._constants()
@@ -175,7 +176,11 @@ class Stack:
         return self.parameters.finite()
 
     def train_costs(
-        self, examples: Examples, batch_size: int | None, resumed: Sequence[Snapshot] = ()
+        self,
+        examples: Examples,
+        batch_size: int | None,
+        resumed: Sequence[Snapshot] = (),
+        threads: Threads | None = None,
     ) -> Iterator[FloatArray]:
         """Train without end; yield the training cost, of shape (K,), before the first epoch and after each.
 
@@ -198,6 +203,8 @@ class Stack:
         resumed : sequence of K snapshots
             Of one epoch, after which training goes on: the first cost is that of the next. None of them for a
             training from the beginning.
+        threads : Threads or None
+            Who shares the tiles of a full batch; None for this thread alone. No bit depends on how many there are.
 
         Raises
         ------
@@ -205,27 +212,27 @@ class Stack:
             If a snapshot is not of such a training.
         """
         if batch_size is None:
-            return self._full_batch(examples, resumed)
+            return self._full_batch(examples, resumed, threads or Threads())
         return self._minibatches(examples, batch_size, resumed)
 
-    def _full_batch(self, examples: Examples, resumed: Sequence[Snapshot]) -> Iterator[FloatArray]:
+    def _full_batch(self, examples: Examples, resumed: Sequence[Snapshot], threads: Threads) -> Iterator[FloatArray]:
         self._begin(BY_FEATURE if isinstance(examples.X, csr_array) else BY_UNIT, full_batch=True)
         parts = tiles(examples, bytes_a_sample=self.bytes_a_sample)
         if resumed:
             self._resume(resumed)
         else:
-            yield self._look(parts)  # the gradient, too: its networks may leave with the rest of them
+            yield self._look(parts, threads)  # the gradient, too: its networks may leave with the rest of them
         while True:
             self._descend_quietly(self._rates())
             self.epoch += 1
-            yield self._look(parts)
+            yield self._look(parts, threads)
 
     def _minibatches(self, examples: Examples, batch_size: int, resumed: Sequence[Snapshot]) -> Iterator[FloatArray]:
         self._begin(BY_NETWORK, full_batch=False)
         if resumed:
             self._resume(resumed)
         else:
-            yield self._look(tiles(examples, bytes_a_sample=self.bytes_a_sample), back=False)
+            yield self._look(tiles(examples, bytes_a_sample=self.bytes_a_sample), Threads(), back=False)
             self.rooms.clear()
         batches = Minibatches(examples, batch_size)
         while True:
@@ -240,7 +247,7 @@ class Stack:
         for X, y in batches.epoch([learner.order for learner in self.learners]):
             weight = self._weight(y)
             penalty = self._penalty() * np.asarray(weight, self.dtype)
-            total += self._look_at(X, y, self._masks(X.n_samples), weight, first=True) + penalty
+            total += self._look_at(X, y, self._masks(X.n_samples), weight, into=self.gradient) + penalty
             self._descend(rates)
         return total
 
@@ -254,38 +261,47 @@ class Stack:
         return self._column([learner.rate(self.epoch) for learner in self.learners])
 
     @_quietly
-    def _look(self, parts: Sequence[tuple[Inputs, IntArray]], *, back: bool = True) -> FloatArray:
+    def _look(self, parts: Sequence[tuple[Inputs, IntArray]], threads: Threads, *, back: bool = True) -> FloatArray:
         """Pass all parts forward, and back to leave the gradient of the mean cost; return that cost: (K,)."""
-        n_samples = sum(X.n_samples for X, _ in parts)
-        masks = self._masks(n_samples)
+        starts = np.cumsum([0, *(X.n_samples for X, _ in parts)])
+        masks = self._masks(int(starts[-1]))
         weight = sum(self._weight(y) for _, y in parts)
         total = np.zeros(len(self.learners))
-        start = 0
-        for X, y in parts:
-            stop = start + X.n_samples
-            part = [mask[:, start:stop] for mask in masks]
-            total += self._look_at(X, y, part, weight, first=not start, back=back)
-            start = stop
+
+        def look_at(thread: int, number: int) -> FloatArray:
+            part = [mask[:, starts[number] : starts[number + 1]] for mask in masks]
+            into = self.spare(thread) if number else self.gradient
+            return self._look_at(*parts[number], part, weight, into=into if back else None, thread=thread)
+
+        def add(thread: int, number: int, costs: FloatArray) -> None:
+            np.add(total, costs, out=total)
+            if number and back:
+                for sums, more in zip(self.gradient.blocks, self.spare(thread).blocks, strict=True):
+                    sums += more
+
+        threads.in_order(len(parts), look_at, add)
         return total / weight + self._penalty()
 
     def _look_at(
-        self, X: Inputs, y: IntArray, masks: Sequence[FloatArray], weight: Weight, *, first: bool, back: bool = True
+        self,
+        X: Inputs,
+        y: IntArray,
+        masks: Sequence[FloatArray],
+        weight: Weight,
+        *,
+        into: Parameters | None,
+        thread: int = 0,
     ) -> FloatArray:
         """Return the sum of the costs of some samples of a step, in which all samples together have a weight.
 
-        Their gradient is added; of the first samples it is written anew.
+        Their gradient is written where it is wanted.
         """
-        room = forward(self.network, self.layers, X, masks, into=self.room(X.n_samples))
+        room = forward(self.network, self.layers, X, masks, into=self.room(X.n_samples, thread))
         costs, delta = cross_entropy(room.a[-1], y, out=room.deltas[-1], places=room.places)
         share = self._share(costs, y, weight)
-        if not back:
-            return np.asarray(np.add.reduce(costs, axis=1))
-        delta *= share
-        into = self.gradient if first else self.spare
-        backward(self.network, self.layers, X, room, masks=masks, into=into.layers)
-        if not first:
-            for sums, more in zip(self.gradient.blocks, self.spare.blocks, strict=True):
-                sums += more
+        if into is not None:
+            delta *= share
+            backward(self.network, self.layers, X, room, masks=masks, into=into.layers)
         return np.asarray(np.add.reduce(costs, axis=1))
 
     def _weight(self, y: IntArray) -> Weight:
@@ -303,11 +319,18 @@ class Stack:
         parts = np.divide(1, weight, out=np.zeros(np.shape(weight)), where=np.asarray(weight) > 0)
         return np.asarray((weights * parts[..., np.newaxis])[..., np.newaxis], self.dtype)
 
-    def room(self, n_samples: int) -> Room:
-        """Return the room for passes over so many samples; it is made once."""
-        if n_samples not in self.rooms:
-            self.rooms[n_samples] = make_room(self.network, self.layers, n_samples, by_unit=self.full_batch)
-        return self.rooms[n_samples]
+    def room(self, n_samples: int, thread: int = 0) -> Room:
+        """Return a thread's room for passes over so many samples; it is made once."""
+        key = thread, n_samples
+        if key not in self.rooms:
+            self.rooms[key] = make_room(self.network, self.layers, n_samples, by_unit=self.full_batch)
+        return self.rooms[key]
+
+    def spare(self, thread: int = 0) -> Parameters:
+        """Return a thread's room to compute in, laid out as the gradient is; it is made once."""
+        if thread not in self.spares:
+            self.spares[thread] = self.gradient.like()
+        return self.spares[thread]
 
     def _penalty(self) -> FloatArray | float:
         if self.optimizer.decoupled or not self.decays:
@@ -343,7 +366,7 @@ class Stack:
         if not self.decays:
             return
         for (W, _), (W_gradient, _), (spare, _) in zip(
-            self.layers, self.gradient.layers, self.spare.layers, strict=True
+            self.layers, self.gradient.layers, self.spare().layers, strict=True
         ):
             if self.optimizer.decoupled:
                 W *= 1 - rates * self.weight_decay

@@ -22,6 +22,7 @@ from nnsweep.mlp.ranges import Count, Fraction, Positive, require
 from nnsweep.mlp.selection import Patience
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Stack
+from nnsweep.mlp.threads import Threads
 
 NUMERICS_VERSION = 4
 """Raised whenever a change lets the same configuration end in other numbers."""
@@ -155,6 +156,7 @@ def train(
     training: Training,
     *,
     resumed: Sequence[Snapshot] | None = None,
+    n_threads: int = 1,
 ) -> Iterator[Epoch]:
     """Train a stack of networks on shared data.
 
@@ -171,6 +173,9 @@ def train(
     resumed : sequence of Snapshot or None
         One for each member, all of one epoch, after which the same training goes on. Each network gets the result
         that it would have had without the stop, bit for bit, whatever other networks it is or was stacked with.
+    n_threads : int
+        How many threads may share the work of a full batch, this one included; they end with the training. No bit of
+        the result depends on it, if BLAS uses one thread. Minibatches are the work of one.
 
     Yields
     ------
@@ -182,7 +187,7 @@ def train(
     ValueError
         If `patience` is given and there is no validation part; if the snapshots are not one for each member, not of
         one epoch, of the last epoch, or of networks or trainings of another kind; if `class_weight` does not fit the
-        training part's classes.
+        training part's classes; if `n_threads` is below 1.
     """
     if training.patience is not None and splits.val is None:
         raise ValueError("`patience` needs a validation part, got none")
@@ -190,30 +195,31 @@ def train(
         _require_one_epoch(resumed, len(members), training.epochs)
     learned, val, test = _prepared(splits, np.dtype(training.dtype))
     stack = _stack(network, members, training, learned=learned, n_classes=splits.n_classes)
-    accuracy = Accuracy(val, test)
     patience = _patience(len(members), training, resumed or ())
-    for train_cost in stack.train_costs(learned, training.batch_size, resumed or ()):
-        last = stack.epoch == training.epochs
-        measured = last or stack.epoch % training.evaluate_every == 0
-        seen = accuracy(stack) if measured else NOT_MEASURED
-        diverged = ~(np.isfinite(train_cost) & stack.finite())
-        stopped = patience.is_exhausted(stack.numbers, stack.epoch, seen._asdict())
-        endings = _endings(stack.numbers, last=last, diverged=diverged, stopped=stopped)
-        stack.observe(train_cost)
-        yield Epoch(
-            epoch=stack.epoch,
-            members=stack.numbers,
-            learning_rate=stack.learning_rates,
-            train_cost=train_cost,
-            **seen._asdict(),
-            layers=stack.layers,
-            endings=endings,
-            snapshot=_snapshots(stack, patience, endings),
-        )
-        if len(endings) == len(stack.learners):
-            return
-        if endings:
-            stack.keep(~(diverged | stopped))
+    with Threads(n_threads if training.batch_size is None else min(n_threads, 1)) as threads:
+        accuracy = Accuracy(val, test, threads)
+        for train_cost in stack.train_costs(learned, training.batch_size, resumed or (), threads):
+            last = stack.epoch == training.epochs
+            measured = last or stack.epoch % training.evaluate_every == 0
+            seen = accuracy(stack) if measured else NOT_MEASURED
+            diverged = ~(np.isfinite(train_cost) & stack.finite())
+            stopped = patience.is_exhausted(stack.numbers, stack.epoch, seen._asdict())
+            endings = _endings(stack.numbers, last=last, diverged=diverged, stopped=stopped)
+            stack.observe(train_cost)
+            yield Epoch(
+                epoch=stack.epoch,
+                members=stack.numbers,
+                learning_rate=stack.learning_rates,
+                train_cost=train_cost,
+                **seen._asdict(),
+                layers=stack.layers,
+                endings=endings,
+                snapshot=_snapshots(stack, patience, endings),
+            )
+            if len(endings) == len(stack.learners):
+                return
+            if endings:
+                stack.keep(~(diverged | stopped))
 
 
 def _require_one_epoch(resumed: Sequence[Snapshot], n_members: int, n_epochs: int) -> None:

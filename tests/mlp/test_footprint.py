@@ -61,10 +61,10 @@ def test_more_networks_units_and_slots_take_more_memory(need):
     assert need(epochs=1).n_bytes(3) == need(epochs=100).n_bytes(3)
 
 
-def peak(parts, network, members, training) -> int:
+def peak(parts, network, members, training, n_threads=1) -> int:
     tracemalloc.start()
     try:
-        for _ in train(parts, network, members, training):
+        for _ in train(parts, network, members, training, n_threads=n_threads):
             pass
         return tracemalloc.get_traced_memory()[1]
     finally:
@@ -87,6 +87,25 @@ def test_memory_is_predicted_within_a_factor_of_2(need, network, member, n_netwo
     predicted = need(parts, hidden, epochs=2, **training).n_bytes(n_networks)
     assert taken > 5e6
     assert taken / 2 < predicted < 2 * taken, (taken, predicted)
+
+
+@pytest.mark.parametrize("n_threads", [2, 4])
+def test_the_memory_of_threads_is_predicted_as_well(n_threads, network, member):
+    parts, net, training = data(n_train=3000, n_features=50), network((200, 200)), how(epochs=2)
+    members = [member(seed=seed) for seed in range(4)]
+    one, more = (peak(parts, net, members, training, number) for number in (1, n_threads))
+    need, needs = (footprint(parts, net, training, number).n_bytes(4) for number in (1, n_threads))
+    assert one < more
+    assert (more - one) / 2 < needs - need < 2 * (more - one), (one, more, need, needs)
+
+
+@pytest.mark.parametrize(("share", "training"), [(0.05, {}), (1.0, {"batch_size": 50}), (1.0, {"n_train": 100})])
+def test_threads_without_work_take_no_memory(share, training, network):
+    parts, training = (
+        data(n_train=training.get("n_train", 3000), share=share),
+        how(batch_size=training.get("batch_size")),
+    )
+    assert footprint(parts, network((30,)), training, 9) == footprint(parts, network((30,)), training)
 
 
 def test_longer_trainings_are_predicted_to_be_longer(need, network, member):

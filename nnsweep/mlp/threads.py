@@ -1,0 +1,154 @@
+"""Threads that share the pieces of a pass: they compute them side by side, and take what comes of them in order.
+
+NumPy lets other threads run while it multiplies matrices or goes through a large array. Which thread computes which
+piece is left to chance; results are taken one after the other, in the order of the pieces: no sum depends on chance.
+"""
+
+import contextvars
+import threading
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Generic, TypeAlias, TypeVar
+
+T = TypeVar("T")
+Compute: TypeAlias = Callable[[int, int], T]
+"""Is given the number of a thread, from 0, and that of a piece."""
+Take: TypeAlias = Callable[[int, int, T], None]
+"""Is given the same, and what was computed."""
+
+
+class Threads:
+    """The thread that asks for a pass, and others that help it; they start when they are first wanted.
+
+    As a context manager it ends them. Where no more threads can be started, it goes on with those that there are.
+
+    Parameters
+    ----------
+    n_threads : int
+        How many there may be, the one that asks included.
+
+    Raises
+    ------
+    ValueError
+        If there shall be none.
+    """
+
+    def __init__(self, n_threads: int = 1) -> None:
+        if n_threads < 1:
+            raise ValueError(f"`n_threads` must be at least 1, got {n_threads}")
+        self._most = n_threads
+        self._helpers: list[tuple[threading.Thread, SimpleQueue[Callable[[], None] | None]]] = []
+
+    def __enter__(self) -> "Threads":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _, given in self._helpers:
+            given.put(None)
+        for helper, _ in self._helpers:
+            helper.join()
+        self._helpers.clear()
+
+    def in_order(self, n_pieces: int, compute: Compute[T], take: Take[T]) -> None:
+        """Compute pieces, numbered from 0, and take each when all before it have been taken.
+
+        A thread takes its piece before it begins another one, so that it needs room for one.
+
+        Parameters
+        ----------
+        n_pieces : int
+            How many there are.
+        compute : callable
+            Computes a piece. It runs in several threads at once, each with the context of the one that asks, such as
+            NumPy's handling of errors.
+        take : callable
+            Takes what was computed, in the same thread; it runs in one thread at a time.
+
+        Raises
+        ------
+        BaseException
+            What either has raised first; by then no thread is at work.
+        """
+        n_helpers = max(0, min(self._most, n_pieces) - 1)
+        self._start(n_helpers)
+        work = _Pass(n_pieces, compute, take)
+        for number, (_, given) in enumerate(self._helpers[:n_helpers], start=1):
+            work.n_helping += 1
+            given.put(partial(contextvars.copy_context().run, work.help, number))
+        work.share(0)
+        work.end()
+
+    def _start(self, n_helpers: int) -> None:
+        while len(self._helpers) < n_helpers:
+            given: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+            helper = threading.Thread(target=_help, args=(given,), name="nnsweep-tiles", daemon=True)
+            self._helpers.append((helper, given))
+            try:
+                helper.start()
+            except RuntimeError:  # no more can be started
+                self._helpers.pop()
+                self._most = 1 + len(self._helpers)
+                return
+
+
+def _help(given: "SimpleQueue[Callable[[], None] | None]") -> None:
+    while (work := given.get()) is not None:
+        work()
+        del work  # and what it holds, which others may let go before there is more to do
+
+
+class _Pass(Generic[T]):
+    """What threads share: the pieces that are left, and how many have been taken."""
+
+    def __init__(self, n_pieces: int, compute: Compute[T], take: Take[T]) -> None:
+        self._n_pieces, self._compute, self._take = n_pieces, compute, take
+        self._changed = threading.Condition()
+        self._n_begun = self._n_taken = self.n_helping = 0
+        self._raised: BaseException | None = None
+
+    def share(self, thread: int) -> None:
+        """Do pieces until none is left, or a thread has failed."""
+        try:
+            while (piece := self._begin()) is not None:
+                computed = self._compute(thread, piece)
+                if not self._is_turn_of(piece):
+                    return
+                self._take(thread, piece, computed)
+                with self._changed:
+                    self._n_taken += 1
+                    self._changed.notify_all()
+        except BaseException as error:  # `end` raises it
+            with self._changed:
+                self._raised = self._raised or error
+                self._changed.notify_all()
+
+    def help(self, thread: int) -> None:
+        """Do the same in another thread than the one that has asked."""
+        self.share(thread)
+        with self._changed:
+            self.n_helping -= 1
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Wait until no other thread is at work; raise what any of them has raised."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.n_helping)
+        if self._raised is not None:
+            raise self._raised
+
+    def _begin(self) -> int | None:
+        with self._changed:
+            if self._raised is not None or self._n_begun == self._n_pieces:
+                return None
+            self._n_begun += 1
+            return self._n_begun - 1
+
+    def _is_turn_of(self, piece: int) -> bool:
+        """Wait until all pieces before one have been taken; False if they never will be."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._n_taken == piece or self._raised is not None)
+            return self._raised is None
