@@ -24,7 +24,7 @@ from nnsweep.sweep.job_run import Draw
 from nnsweep.sweep.joblog import job_logs
 from nnsweep.sweep.memory import size_in_bytes
 from nnsweep.sweep.recorder import Recorder
-from nnsweep.sweep.stacks import Stack, makespan, stacks
+from nnsweep.sweep.stacks import Stack, makespan, n_threads, stacks
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import StackResult
 from nnsweep.sweep.worker import train
@@ -50,13 +50,16 @@ class Crew:
 
     def __init__(self, draw: Draw | None = None) -> None:
         self._draw = draw
-        self.n_workers = 1
+        self.n_workers = self.n_cores = 1
 
     def begin(self, tasks: Sequence[Task]) -> None:
         """Decide how many there are, and let them start."""
         sweep, cores = tasks[0].job.sweep, workers.physical_cores()
         much = sum(task.job.trainer.settings()["epochs"] for task in tasks) > LITTLE_EPOCHS
-        self.n_workers = workers.affordable(min(len(tasks), sweep.workers or (cores if much else 1)))
+        wanted = min(len(tasks), sweep.workers or (cores if much else 1))
+        self.n_workers = workers.affordable(wanted)
+        # where few processes are allowed, so are few threads: there each worker has one
+        self.n_cores = min(cores, sweep.workers or cores) if self.n_workers == wanted else 1
         if self.n_workers > 1:
             workers.warm_up(["nnsweep.sweep.worker"])
 
@@ -64,6 +67,11 @@ class Crew:
         """Form the stacks, the longest first; the data sets must have been loaded (`work.dataset`)."""
         max_bytes = size_in_bytes(tasks[0].job.sweep.max_stack_memory)
         return stacks([task.job for task in tasks], work.dataset, n_workers=self.n_workers, max_bytes=max_bytes)
+
+    def _n_threads(self, formed: Sequence[Stack], tasks: Sequence[Task]) -> int:
+        jobs, max_bytes = [task.job for task in tasks], size_in_bytes(tasks[0].job.sweep.max_stack_memory)
+        cores = {"n_workers": self.n_workers, "n_cores": self.n_cores}
+        return n_threads(formed, jobs, work.dataset, max_bytes=max_bytes, **cores)
 
     def predict(self, tasks: Sequence[Task]) -> float:
         """Tell how many seconds the tasks will take, about."""
@@ -87,11 +95,13 @@ class Crew:
             If the user interrupts; what had come to an end is recorded.
         """
         launch = _Launch(tasks, recorder)
-        pieces = [[*stack.numbers] for stack in self.plan(tasks)]
+        formed = self.plan(tasks)
+        pieces = [[*stack.numbers] for stack in formed]
         with scratch_folder() as folder:
             data = _mapped(tasks, folder) if self.n_workers > 1 else {}
+            work = functools.partial(train, data, self._draw, self._n_threads(formed, tasks))
             while pieces and not launch.is_broken_off:
-                pieces = launch.run(pieces, functools.partial(train, data, self._draw), self.n_workers)
+                pieces = launch.run(pieces, work, self.n_workers)
         return launch.outcomes
 
 

@@ -79,6 +79,34 @@ def stacks(jobs: Sequence[Job], splits: Callable[[Part], Splits], *, n_workers: 
     return sorted(formed, key=lambda stack: -stack.seconds)
 
 
+def n_threads(
+    formed: Sequence[Stack],
+    jobs: Sequence[Job],
+    splits: Callable[[Part], Splits],
+    *,
+    n_workers: int,
+    n_cores: int,
+    max_bytes: int,
+) -> int:
+    """Say how many threads may share each stack's full batch: more than one where cores would have no stack.
+
+    Parameters
+    ----------
+    formed : sequence of Stack
+        All that are to be trained.
+    jobs, splits, n_workers, max_bytes : sequence of Job, callable, int, int
+        As for `stacks`; threads need memory of their own.
+    n_cores : int
+        How many cores may be used.
+    """
+    n_sharing = max(1, n_cores // min(len(formed), n_workers))
+    for stack in formed:
+        first = jobs[stack.numbers[0]]
+        while n_sharing > 1 and _needs(first, splits, n_sharing).n_bytes(len(stack.numbers)) > max_bytes:
+            n_sharing -= 1
+    return n_sharing
+
+
 def memory_of(job: Job, splits: Callable[[Part], Splits]) -> int:
     """Predict how many bytes a job takes that is trained alone."""
     need = _needs(job, splits)
@@ -104,8 +132,8 @@ def in_cache(need: Footprint) -> int:
     return max(FEWEST, CACHE_BYTES // need.bytes_a_network)
 
 
-def _needs(job: Job, splits: Callable[[Part], Splits]) -> Footprint:
-    return footprint(splits(job.data), job.network(), job.training())
+def _needs(job: Job, splits: Callable[[Part], Splits], n_threads: int = 1) -> Footprint:
+    return footprint(splits(job.data), job.network(), job.training(), n_threads)
 
 
 def _seconds(need: Footprint, n_jobs: int) -> float:

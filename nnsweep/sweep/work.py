@@ -8,16 +8,18 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from nnsweep.data import mapped
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.load import load
 from nnsweep.mlp.history import Trained, add
+from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import Epoch, train
 from nnsweep.sweep.checkpoint import Checkpoint
 from nnsweep.sweep.job import Job
@@ -104,6 +106,7 @@ def train_stack(
     draw: Draw | None = None,
     *,
     stopped: Callable[[], bool] = lambda: False,
+    n_threads: int = 1,
 ) -> StackResult:
     """Train some jobs as one stack; a single job is a stack of one.
 
@@ -117,13 +120,15 @@ def train_stack(
         Draws the learning curves of each.
     stopped : callable
         Asked after every epoch whether the user has interrupted.
+    n_threads : int
+        How many may share the work of a full batch.
     """
     examples = dataset(tasks[0][0].data)
     runs = [JobRun(job, place, examples) for job, place in tasks]
     listener.begin([run.start for run in runs])
     interrupted = False
     try:
-        _train(runs, examples, listener, stopped)
+        _Training(examples, listener, stopped, n_threads).train(runs)
     except KeyboardInterrupt:
         interrupted = True
     results = []
@@ -140,68 +145,84 @@ Begun: TypeAlias = tuple[JobRun, Checkpoint | None]
 """A job's run, and what it goes on from."""
 
 
-def _train(runs: Sequence[JobRun], examples: Dataset, listener: Listener, stopped: Callable[[], bool]) -> None:
-    """Train a stack; those of its jobs that go on from the same epoch are trained together."""
-    groups: dict[int, list[Begun]] = {}
-    for run in runs:
-        try:
-            run.require_data()
-            checkpoint = run.checkpoint()
-        except (Exception, SystemExit) as error:
-            log.exception("the job failed")
-            run.fail(error)
-            continue
-        groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((run, checkpoint))
-    for begun in groups.values():
-        _train_group(begun, examples, listener, stopped)
+@dataclass(frozen=True)
+class _Training:
+    """What jobs are trained with: their data, who is told, who may stop them, and how many threads they have."""
 
+    examples: Dataset
+    listener: Listener
+    stopped: Callable[[], bool]
+    n_threads: int
 
-def _train_group(begun: Sequence[Begun], examples: Dataset, listener: Listener, stopped: Callable[[], bool]) -> None:
-    """Train jobs together; if that fails, each alone, so that what is wrong with one costs no other."""
-    try:
-        _train_together(begun, examples, listener, stopped)
-    except (Exception, SystemExit) as error:
-        if len(begun) == 1:
-            log.exception("the job failed")
-            begun[0][0].fail(error)
-            return
-        log.warning("the stack failed (%s: %s); its jobs are trained one by one", type(error).__name__, error)
-        for run, _ in begun:
-            _train([run], examples, listener, stopped)
-
-
-def _train_together(begun: Sequence[Begun], examples: Dataset, listener: Listener, stopped: Callable[[], bool]) -> None:
-    runs = [run for run, _ in begun]
-    first, clock = runs[0].job, Clock()
-    trained = {number: run.restart(kept) for number, (run, kept) in enumerate(begun)}
-    snapshots = [kept.snapshot for _, kept in begun if kept]
-    members = [run.job.member() for run in runs]
-    started = time.perf_counter()
-
-    def share() -> float:
-        return (time.perf_counter() - started) / len(runs)
-
-    try:
-        with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
-            for epoch in train(examples, first.network(), members, first.training(), resumed=snapshots or None):
-                add(trained, epoch)
-                ending = stopped()
-                if first.checkpoint_every and (ending or epoch.epoch % first.checkpoint_every == 0):
-                    _keep(runs, epoch, share())
-                if ending:
-                    raise KeyboardInterrupt
-                if clock.is_due():
-                    _report(runs, trained, listener)
-    finally:  # also those that had ended before the others were interrupted
-        seconds = share()
+    def train(self, runs: Sequence[JobRun]) -> None:
+        """Train a stack; those of its jobs that go on from the same epoch are trained together."""
+        groups: dict[int, list[Begun]] = {}
         for run in runs:
-            run.tell(seconds)
+            try:
+                run.require_data()
+                checkpoint = run.checkpoint()
+            except (Exception, SystemExit) as error:
+                log.exception("the job failed")
+                run.fail(error)
+                continue
+            groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((run, checkpoint))
+        for begun in groups.values():
+            self._train_group(begun)
 
+    def _train_group(self, begun: Sequence[Begun]) -> None:
+        """Train jobs together; if that fails, each alone, so that what is wrong with one costs no other."""
+        try:
+            self._train_together(begun)
+        except (Exception, SystemExit) as error:
+            if len(begun) == 1:
+                log.exception("the job failed")
+                begun[0][0].fail(error)
+                return
+            log.warning("the stack failed (%s: %s); its jobs are trained one by one", type(error).__name__, error)
+            for run, _ in begun:
+                self.train([run])
 
-def _report(runs: Sequence[JobRun], trained: Mapping[int, Trained], listener: Listener) -> None:
-    points = [(attempt_of(run.begun), run.stream.due(trained[number])) for number, run in enumerate(runs)]
-    if due := [(attempt, due) for attempt, due in points if due]:
-        listener.report(due)
+    def _train_together(self, begun: Sequence[Begun]) -> None:
+        runs = [run for run, _ in begun]
+        first, clock, started = runs[0].job, Clock(), time.perf_counter()
+        trained = {number: run.restart(kept) for number, (run, kept) in enumerate(begun)}
+
+        def share() -> float:
+            return (time.perf_counter() - started) / len(runs)
+
+        try:
+            with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
+                for epoch in self._epochs(runs, [kept.snapshot for _, kept in begun if kept]):
+                    add(trained, epoch)
+                    ending = self.stopped()
+                    if first.checkpoint_every and (ending or epoch.epoch % first.checkpoint_every == 0):
+                        _keep(runs, epoch, share())
+                    if ending:
+                        raise KeyboardInterrupt
+                    if clock.is_due():
+                        self._report(runs, trained)
+        finally:  # also those that had ended before the others were interrupted
+            seconds = share()
+            for run in runs:
+                run.tell(seconds)
+
+    def _epochs(self, runs: Sequence[JobRun], snapshots: Sequence[Snapshot]) -> Iterator[Epoch]:
+        first, members = runs[0].job, [run.job.member() for run in runs]
+        # OpenMP's limits hold for one thread each: where BLAS uses it, others would have all cores to themselves
+        is_openmp = any(library.get("threading_layer") == "openmp" for library in threadpool_info())
+        return train(
+            self.examples,
+            first.network(),
+            members,
+            first.training(),
+            resumed=[*snapshots] or None,
+            n_threads=1 if is_openmp else self.n_threads,
+        )
+
+    def _report(self, runs: Sequence[JobRun], trained: Mapping[int, Trained]) -> None:
+        points = [(attempt_of(run.begun), run.stream.due(trained[number])) for number, run in enumerate(runs)]
+        if due := [(attempt, due) for attempt, due in points if due]:
+            self.listener.report(due)
 
 
 def _keep(runs: Sequence[JobRun], epoch: Epoch, seconds: float) -> None:

@@ -26,7 +26,7 @@ class _Sayer:
         workers.say(("report", points))
 
 
-def train(data: Mapping[str, Path], draw: Draw | None, tasks: Sequence[Task]) -> StackResult:
+def train(data: Mapping[str, Path], draw: Draw | None, n_threads: int, tasks: Sequence[Task]) -> StackResult:
     """Train a stack.
 
     Parameters
@@ -35,6 +35,8 @@ def train(data: Mapping[str, Path], draw: Draw | None, tasks: Sequence[Task]) ->
         Where data sets can be mapped, see `nnsweep.sweep.work.use_mapped`.
     draw : callable or None
         Draws the curves of each job, if it wants that.
+    n_threads : int
+        How many may share the work of a full batch.
     tasks : sequence of Task
         Of one stack.
     """
@@ -48,4 +50,5 @@ def train(data: Mapping[str, Path], draw: Draw | None, tasks: Sequence[Task]) ->
                 _Sayer(),
                 draw if tasks[0].job.tracking.pictures else None,
                 stopped=lambda: workers.stopped() or interruption.asked(),
+                n_threads=n_threads,
             )

@@ -72,7 +72,7 @@ def launch(monkeypatch) -> Callable[..., dict[int, Any]]:
     """Give a function that launches tasks, each stack of which is run by another function."""
 
     def run(some: Sequence[Task], train: Callable[[Sequence[Task]], list[Any]]) -> dict[int, Any]:
-        monkeypatch.setattr(crews, "train", lambda data, draw, tasks: StackResult(train(tasks), False))
+        monkeypatch.setattr(crews, "train", lambda data, draw, n_threads, tasks: StackResult(train(tasks), False))
         return Crew().launch(some, Noting())
 
     return run
@@ -94,6 +94,48 @@ def test_chosen_workers_are_taken_even_for_little_work(make, crew):
     assert crew(make("sweep.workers=3")).n_workers == 3
     assert crew(make("sweep.workers=8")).n_workers == 3  # no more than there are jobs
     assert crew(make("sweep.workers=1", "trainer.epochs=100000")).n_workers == 1
+
+
+@pytest.fixture
+def n_threads_of(monkeypatch) -> Callable[[Sequence[Task]], list[int]]:
+    """Give a function that launches tasks and tells how many threads each could have."""
+    monkeypatch.setattr(
+        crews, "train", lambda data, draw, n_threads, tasks: StackResult([n_threads] * len(tasks), False)
+    )
+    monkeypatch.setattr(workers, "done", lambda work, pieces, *_, **__: ((n, work(p)) for n, p in enumerate(pieces)))
+
+    def launched(some: Sequence[Task]) -> list[int]:
+        crew = Crew()
+        crew.begin(some)
+        return [*crew.launch(some, Noting()).values()]
+
+    return launched
+
+
+@pytest.mark.parametrize(
+    ("overrides", "seeds", "n_cores", "n_threads"),
+    [
+        ([], 1, 4, 4),
+        ([], 3, 4, 4),  # little work: one stack in this process
+        (["trainer.epochs=100000"], 1, 4, 4),
+        (["sweep.workers=2"], 1, 4, 2),
+        (["sweep.workers=1"], 3, 4, 1),
+        (["sweep.workers=8"], 1, 4, 4),
+    ],
+)
+def test_cores_without_a_worker_share_a_full_batch(
+    overrides, seeds, n_cores, n_threads, make, n_threads_of, monkeypatch
+):
+    monkeypatch.setattr(workers, "physical_cores", lambda: n_cores)
+    some = make("trainer.batch_size=null", *overrides, seeds=seeds)
+    assert n_threads_of(some) == [n_threads] * seeds
+
+
+def test_where_few_processes_are_allowed_each_has_one_thread(make, n_threads_of, monkeypatch):
+    monkeypatch.setattr(workers, "physical_cores", lambda: 4)
+    monkeypatch.setattr(workers, "affordable", lambda n_workers: 1)
+    some = make("trainer.batch_size=null", "trainer.epochs=100000")
+    assert n_threads_of(some) == [1] * 3
 
 
 def test_stacks_take_no_more_memory_than_they_may(make, crew):

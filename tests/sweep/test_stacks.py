@@ -14,7 +14,7 @@ from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.mlp.footprint import footprint
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
-from nnsweep.sweep.stacks import Stack, alike, stacks
+from nnsweep.sweep.stacks import Stack, alike, n_threads, stacks
 from nnsweep.sweep.work import dataset
 
 PLENTY = 2**40
@@ -160,3 +160,25 @@ def test_stacks_are_as_large_as_memory_allows():
     jobs = [job(f"seed={seed}") for seed in range(6)]
     assert [stack.numbers for stack in formed(jobs, max_bytes=n_bytes(jobs[0], 3))] == [(0, 1, 2), (3, 4, 5)]
     assert [len(stack.numbers) for stack in formed(jobs, max_bytes=n_bytes(jobs[0], 3) - 1)] == [2, 2, 2]
+
+
+def sharing(jobs: list[Job], n_workers: int, n_cores: int, max_bytes: int = PLENTY) -> int:
+    found = formed(jobs, n_workers, max_bytes)
+    return n_threads(found, jobs, dataset, n_workers=n_workers, n_cores=n_cores, max_bytes=max_bytes)
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "n_workers", "n_cores", "n_sharing"),
+    [(1, 1, 1, 1), (1, 1, 4, 4), (6, 1, 4, 4), (2, 2, 4, 2), (3, 3, 8, 2), (4, 4, 4, 1), (9, 8, 4, 1)],
+)
+def test_cores_without_a_stack_are_shared_among_those_there_are(n_jobs, n_workers, n_cores, n_sharing):
+    jobs = [job(f"seed={seed}", "trainer.batch_size=null") for seed in range(n_jobs)]
+    assert sharing(jobs, n_workers, n_cores) == n_sharing
+
+
+def test_threads_take_no_more_memory_than_a_stack_may():
+    jobs = [job("data=digits", "trainer.batch_size=null", "arch.hidden_layer_sizes=[300,300]")]
+    parts, how = dataset(jobs[0].data), (jobs[0].network(), jobs[0].training())
+    for most in (1, 2, 3):
+        assert sharing(jobs, 1, 4, footprint(parts, *how, most).n_bytes(1)) == most
+    assert sharing(jobs, 1, 4, 1) == 1

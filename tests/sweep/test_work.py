@@ -29,7 +29,7 @@ from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.job_run import final_metrics
 from nnsweep.sweep.place import Place
-from nnsweep.sweep.recorder import train_and_record
+from nnsweep.sweep.recorder import Recorder, train_and_record
 from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import correct, correct_of_test_set, history, job_runs
@@ -778,3 +778,20 @@ def test_a_checkpoint_that_cannot_be_written_costs_no_more_than_that(begin, tmp_
     (record,) = begin({"one": (*SIX, "checkpoint_every=1")})
     assert record.state == "finished"
     assert "no checkpoint: no space left on device" in caplog.text
+
+
+@pytest.mark.parametrize(("layer", "n_threads"), [("pthreads", 3), ("openmp", 1)])
+def test_a_stack_is_trained_with_the_threads_it_is_given(layer, n_threads, make, place, store, monkeypatch):
+    given, trained = [], work.train
+
+    def noted(*what: Any, n_threads: int, **named: Any) -> Iterator[Any]:
+        given.append(n_threads)
+        return trained(*what, n_threads=n_threads, **named)
+
+    monkeypatch.setattr(work, "train", noted)
+    monkeypatch.setattr(work, "threadpool_info", lambda: [{"user_api": "blas", "threading_layer": layer}])
+    listener = Recorder(store)
+    for wanted in (3, 1):
+        (result,) = work.train_stack([(make("trainer.batch_size=null"), place)], listener, n_threads=wanted).results
+        assert result.kept.record.state == "finished"
+    assert given == [n_threads, 1]
