@@ -123,7 +123,8 @@ class Accuracy:
             right.append(seen[0])
             costs.append(seen[1])
 
-        self._threads.in_order(len(self._tiles), look_at, take)
+        n_products = stack.products_a_sample * int(starts[1])
+        self._threads.in_order(len(self._tiles), look_at, take, n_products=n_products)
         return np.concatenate(right, axis=1), np.concatenate(costs, axis=1)
 
     def _weights(self, class_weights: FloatArray) -> FloatArray | None:

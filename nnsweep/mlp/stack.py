@@ -257,6 +257,11 @@ class Stack:
         widths = [W.shape[2] for W, _ in self.layers]
         return int(self.dtype.itemsize * (2 * sum(widths) + max(widths)))
 
+    @property
+    def products_a_sample(self) -> int:
+        """How many multiplications by weights a sample is on its way forward; back there are twice as many."""
+        return sum(W.size for W, _ in self.layers)
+
     def _rates(self) -> FloatArray:
         return self._column([learner.rate(self.epoch) for learner in self.learners])
 
@@ -279,7 +284,8 @@ class Stack:
                 for sums, more in zip(self.gradient.blocks, self.spare(thread).blocks, strict=True):
                     sums += more
 
-        threads.in_order(len(parts), look_at, add)
+        n_products = self.products_a_sample * int(starts[1]) * (3 if back else 1)
+        threads.in_order(len(parts), look_at, add, n_products=n_products)
         return total / weight + self._penalty()
 
     def _look_at(

@@ -175,7 +175,7 @@ def train(
         that it would have had without the stop, bit for bit, whatever other networks it is or was stacked with.
     n_threads : int
         How many threads may share the work of a full batch, this one included; they end with the training. No bit of
-        the result depends on it, if BLAS uses one thread. Minibatches are the work of one.
+        the result depends on it, if BLAS uses one thread. Minibatches, CSR and small tiles are the work of one.
 
     Yields
     ------

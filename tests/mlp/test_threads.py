@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nnsweep.mlp import stack as stack_module
+from nnsweep.mlp import threads as threads_module
 from nnsweep.mlp import tiles as tiles_module
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.history import add, collect
@@ -46,6 +47,7 @@ def uneven(monkeypatch):
         return forward(*given, **named)
 
     monkeypatch.setattr(tiles_module, "TILE_BYTES", 1)
+    monkeypatch.setattr(threads_module, "SMALLEST", 0)
     monkeypatch.setattr(stack_module, "forward", slow)
     return seen
 
@@ -236,6 +238,7 @@ def test_a_training_is_resumed_with_any_number_of_threads(uneven, parts, network
 
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
 def test_what_is_in_one_tile_is_the_work_of_one_thread(sparse, parts, network, member, monkeypatch):
+    monkeypatch.setattr(threads_module, "SMALLEST", 0)
     if sparse:
         monkeypatch.setattr(tiles_module, "TILE_BYTES", 1)
     what = parts(sparse=sparse, n=(200, 90, 90)), network((5,)), [member()]
@@ -244,7 +247,18 @@ def test_what_is_in_one_tile_is_the_work_of_one_thread(sparse, parts, network, m
     assert trained(3, *what, optimizer="gradient_descent") == alone
 
 
+@pytest.mark.parametrize(("hidden", "n_networks", "n_helpers"), [((20,), 1, 0), ((200, 200), 1, 1), ((20,), 20, 1)])
+def test_small_tiles_are_the_work_of_one_thread(hidden, n_networks, n_helpers, parts, network, member):
+    training = Training(optimizer=OPTIMIZERS["gradient_descent"], epochs=2)
+    data, members = parts(n=(9000, 30, 30)), [member(seed=seed) for seed in range(n_networks)]
+    epochs = train(data, network(hidden), members, training, n_threads=2)
+    next(epochs)
+    assert len(helpers()) == n_helpers
+    epochs.close()
+
+
 def test_minibatches_are_the_work_of_one_thread(parts, network, member, monkeypatch):
+    monkeypatch.setattr(threads_module, "SMALLEST", 0)
     monkeypatch.setattr(tiles_module, "TILE_BYTES", 1)
     monkeypatch.setattr(threading.Thread, "start", lambda thread: pytest.fail("started"))
     what = parts(n=(200, 90, 90)), network((5,)), [member()]
