@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from tests.outside import free_port, wait_until
@@ -54,6 +54,13 @@ class DatabaseServer:
         finally:
             engine.dispose()
         return True
+
+    def execute(self, statement: str) -> None:
+        """Do something in its database, outside of a transaction."""
+        engine = create_engine(self.uri, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
 
     def stop(self, number: int = signal.SIGQUIT) -> None:
         """End it at once, and all of its connections."""
@@ -103,7 +110,7 @@ def _running(server: DatabaseServer) -> Iterator[DatabaseServer]:
         server.start()
         yield server
     finally:
-        server.stop(signal.SIGKILL if server.process and server.process.poll() is None else signal.SIGQUIT)
+        server.stop()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from nnsweep.tracking.client import listen, opened, settle_environment
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.exc import DBAPIError
 
 REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5"}
 """The version of a database's tables by that of the MLflow that makes them, for those that were tried."""
@@ -21,6 +22,7 @@ _LOCKED_SECONDS = 20
 """How long a locked file is waited for."""
 _LOST = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """When PostgreSQL's client takes a connection for lost of which it hears nothing, in seconds."""
+_DEADLOCKS = {"40P01", "40001"}
 _ARGUMENTS: dict[tuple[str, str], dict[str, Any]] = {
     ("sqlite", "pysqlite"): {"connect_args": {"timeout": _LOCKED_SECONDS}},
     ("postgresql", "psycopg2"): {"pool_pre_ping": True, "connect_args": _LOST},
@@ -79,12 +81,17 @@ def _revision(uri: str) -> str | None:
         return None
     try:
         with asked.connect() as connection:
-            if connection.dialect.name == "mysql" and not getattr(
-                connection.dialect, "is_mariadb", False
-            ):  # which was not tried
+            is_mysql = connection.dialect.name == "mysql" and not getattr(connection.dialect, "is_mariadb", False)
+            if is_mysql:  # which was not tried
                 return None
             return connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar()
     except ProgrammingError:  # a new database
         return None
     finally:
         asked.dispose()
+
+
+def is_deadlock(error: "DBAPIError") -> bool:
+    """Tell whether a database has ended a transaction because it and another one waited for each other."""
+    told = {getattr(error.orig, name, None) for name in ("pgcode", "sqlstate")}
+    return not told.isdisjoint(_DEADLOCKS) or (error.orig is not None and error.orig.args[:1] == (1213,))

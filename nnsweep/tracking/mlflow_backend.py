@@ -3,12 +3,12 @@
 It alone talks to `MlflowClient`, and returns the entities of `nnsweep.tracking.backend`.
 """
 
-import functools
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nnsweep.tracking.backend import (
@@ -175,16 +175,21 @@ class ClientBackend:
 
     def record_runs(self, experiment_id: str, entries: Sequence[RunEntry]) -> list[str]:
         """Record whole runs, each with a few requests; a server is asked by several threads at once."""
-        record = functools.partial(self._record, experiment_id)
         if not is_server(self._client.tracking_uri):
-            return [record(entry) for entry in entries]
+            return [self._record(experiment_id, entry) for entry in entries]
+        refused = Event()
+
+        def record(entry: RunEntry) -> str:
+            if refused.is_set():  # a server that is away is not waited for again and again
+                return ""
+            try:
+                return self._record(experiment_id, entry)
+            except BaseException:
+                refused.set()
+                raise
+
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
             runs = [threads.submit(record, entry) for entry in entries]
-            wait(runs, return_when=FIRST_EXCEPTION)
-            threads.shutdown(cancel_futures=True)  # a server that is away is not waited for again and again
-        failed = (run.exception() for run in runs if not run.cancelled())
-        if error := next(filter(None, failed), None):
-            raise error
         return [run.result() for run in runs]
 
     def _record(self, experiment_id: str, entry: RunEntry) -> str:

@@ -4,17 +4,19 @@ A request takes a twentieth of the processor time, and mlflow, whose import take
 for tables that are known (`nnsweep.tracking.engine.REVISIONS`): MLflow's own client reads back the same.
 """
 
+import random
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sql
+from sqlalchemy.exc import OperationalError
 
 from nnsweep.tracking.backend import MODEL_TYPE, Experiment, LoggedModel, Run, RunData, RunEntry, RunInfo, RunQuery
 from nnsweep.tracking.client import client
-from nnsweep.tracking.engine import engine
+from nnsweep.tracking.engine import engine, is_deadlock
 from nnsweep.tracking.places import local_folder
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.run_rows import (
@@ -43,6 +45,7 @@ from nnsweep.tracking.tables import (
     insert,
 )
 
+_ATTEMPTS = 5
 _MODEL_STATUSES = {"PENDING": 1, "READY": 2, "FAILED": 3}
 
 
@@ -165,24 +168,40 @@ class RowBackend:
     ) -> None:
         """Record values, settings and tags in one transaction."""
         now = _now()
-        with self._engine.begin() as connection:
+
+        def log(connection: sql.Connection) -> None:
             experiments_of(connection, [run_id])
             log_params(connection, {run_id: params}, begun=[run_id])
             log_metrics(connection, [(run_id, now, point) for point in dict.fromkeys(metrics)])
             set_tags(connection, {run_id: tags})
 
+        self._write(log)
+
     def log_inputs(self, run_id: str, *, name: str, digest: str, source: str) -> None:
         """Record which data a run saw; another process may record the same data at the same time."""
-        with self._engine.begin() as connection:
+
+        def log(connection: sql.Connection) -> None:
             experiments = experiments_of(connection, [run_id])
             log_datasets(connection, [(run_id, experiments[run_id], (name, digest, source))])
+
+        self._write(log)
 
     def record_runs(self, experiment_id: str, entries: Sequence[RunEntry]) -> list[str]:
         """Record whole runs in one transaction, new ones and others that have begun."""
         experiment = self._require_active_experiment(experiment_id)
-        with self._engine.begin() as connection:
-            record(connection, experiment, entries)
+        self._write(lambda connection: record(connection, experiment, entries))
         return [entry.run_id for entry in entries]
+
+    def _write(self, write: Callable[[sql.Connection], None]) -> None:
+        """Write in a transaction, and once more where the database has ended it in favour of another one."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._engine.begin() as connection:
+                    return write(connection)
+            except OperationalError as error:
+                if attempt == _ATTEMPTS or not is_deadlock(error):
+                    raise
+                time.sleep(random.uniform(0, 0.1 * attempt))
 
     def set_terminated(self, run_id: str, status: str) -> None:
         """End a run."""

@@ -76,14 +76,16 @@ def _by_run(connection: sql.Connection, table: sql.TableClause, ids: Iterable[st
 
 
 def _of_runs(connection: sql.Connection, table: sql.TableClause, names: str, ids: Collection[str]) -> Iterator[Any]:
-    """Read some columns of the rows of runs."""
+    """Read some columns of the rows of runs; those of the runs themselves are locked, always in the same order."""
     for piece in pieces(sorted(ids)):
         asked = sql.select(*(table.c[name] for name in names.split())).where(table.c.run_uuid.in_(piece))
+        if table is RUNS:
+            asked = asked.order_by(table.c.run_uuid).with_for_update(key_share=True)
         yield from connection.execute(asked)
 
 
 def experiments_of(connection: sql.Connection, run_ids: Collection[str]) -> dict[str, int]:
-    """Give the experiments that runs belong to, by run id.
+    """Give the experiments that runs belong to, by run id; nobody else writes to the runs in this transaction's time.
 
     Raises
     ------
@@ -122,7 +124,7 @@ def record(connection: sql.Connection, experiment: Experiment, entries: Sequence
     """
     experiments_of(connection, [entry.run_id for entry in entries if not entry.is_new])
     begun = _known(connection, [entry.run_id for entry in entries])
-    # first of all, because from now on nobody else writes to these runs
+    # first of all: it locks an SQLite file
     insert(connection, RECORDED_RUNS, [_run_row(experiment, entry) for entry in entries])
     now = int(time.time() * 1000)
     log_params(connection, {entry.run_id: entry.params for entry in entries}, begun=begun)

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from nnsweep.tracking import run
-from nnsweep.tracking.client import client
+from nnsweep.tracking.backend import Backend
+from nnsweep.tracking.client import client, close_connections
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, ready
 from tests.databases import DatabaseServer, mariadb, postgresql
 from tests.outside import Server, serving
+from tests.tracking.stores import DATABASES, MAKES, PLACE, WRITERS, Writer, rows, unused
 
 
 @pytest.fixture
@@ -42,6 +45,51 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Give an MLflow server over an SQLite store."""
     with serving(tmp_path_factory.mktemp("server")) as server:
         yield server
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
+    """Give a function that names a store of a kind, and starts its server if it has one."""
+
+    def named(kind: str) -> str:
+        if kind == "psycopg":
+            pytest.importorskip("psycopg", reason="psycopg is not installed")
+            return named("postgresql").replace("+psycopg2", "+psycopg")
+        uri = request.getfixturevalue("uri" if kind == "file" else f"{kind}_server")
+        return uri if isinstance(uri, str) else uri.uri
+
+    yield named
+    close_connections()
+    rows.cache_clear()
+
+
+@pytest.fixture(params=WRITERS)
+def writer(request: pytest.FixtureRequest, place: Callable[[str], str]) -> Writer:
+    """Give each of those who write; all are held to the same."""
+    make, _, kind = request.param.partition("/")
+    return Writer(MAKES[make], place(kind))
+
+
+@pytest.fixture
+def asked(writer: Writer) -> Backend:
+    return writer.make(writer.uri)
+
+
+@pytest.fixture
+def seen(writer: Writer) -> MlflowClient:
+    """Give MLflow's own client, which looks at what was written."""
+    return MlflowClient(writer.uri)
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, place: Callable[[str], str]) -> str:
+    """Give the URI of each database that is read and written as rows, or by MLflow's client."""
+    return place(request.param)
+
+
+@pytest.fixture
+def experiment(asked: Backend) -> str:
+    return asked.create_experiment(unused("study"), PLACE)
 
 
 @pytest.fixture
