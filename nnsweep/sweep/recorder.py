@@ -38,7 +38,7 @@ class _Begun:
     run_id: str  # empty where the store was away
     pending: list[Point] = field(default_factory=list)
     has_settings: bool = False
-    is_unsure: bool = False  # whether a batch may have arrived whose receipt has not
+    is_unsure: bool = False  # whether points may have arrived that are sent again
 
 
 class Recorder:
@@ -60,19 +60,21 @@ class Recorder:
 
     def begin(self, starts: Sequence[JobStart]) -> None:
         """Start the runs of some jobs, unless they were started before; a store may refuse, for now."""
+        new = []
         for start in starts:
-            attempt = attempt_of(start.record)
-            if run := self._begun.get(attempt):  # its worker has died: what it has reported comes again
+            if run := self._begun.get(attempt_of(start.record)):  # its worker has died, and all comes again
                 run.pending, run.is_unsure = [], run.is_unsure or run.has_settings
             else:
-                self._begun[attempt] = _Begun(start, self._start(start))
+                new.append(start)
+        for start, run_id in zip(new, self._start(new) if new else [], strict=True):
+            self._begun[attempt_of(start.record)] = _Begun(start, run_id)
 
-    def _start(self, start: JobStart) -> str:
+    def _start(self, starts: Sequence[JobStart]) -> list[str]:
         try:
-            return runs.start(self.store, start.record.name, start.tags)
+            return runs.begin(self.store, [(start.record.name, start.tags) for start in starts])
         except StoreError as refused:
-            log.warning("the run is recorded in its folder alone, for now: %s", refused)
-            return ""
+            log.warning("the runs are recorded in their folders alone, for now: %s", refused)
+            return [""] * len(starts)
 
     def report(self, points: Sequence[tuple[Attempt, Sequence[Point]]]) -> None:
         """Send what networks have measured, the more seldom the longer it takes; what waits is sent with the rest."""
@@ -95,7 +97,8 @@ class Recorder:
             return
         points = run.pending
         if run.is_unsure:
-            points = sending.lacking(points, runs.steps(self.store, run.run_id))
+            there = runs.steps(self.store, run.run_id)
+            points = [point for point in points if point.step not in there.get(point.name, ())]
         run.is_unsure = True
         settings = None if run.has_settings else run.start.record.settings
         runs.log(self.store, run.run_id, points=points, settings=settings)
@@ -113,7 +116,7 @@ class Recorder:
         with postponed():
             owned = [self._own(result) for result in results]
             through = not self._is_journaled(owned)
-            return [self._end(self._write(result, through=through)) for result in owned]
+            return self._send([self._write(result, through=through) for result in owned])
 
     def _own(self, result: JobResult) -> JobResult:
         return result.of_run(self._begun[attempt_of(result.kept.record)].run_id, self.store.experiment)
@@ -147,13 +150,30 @@ class Recorder:
         except (OSError, UserError):
             self._needs_journal = self._is_journaled([result])
 
-    def _end(self, result: JobResult) -> RunRecord:
-        """Let the store have a result, or mark it as waiting."""
-        run = self._begun.pop(attempt_of(result.kept.record))
+    def _send(self, results: Sequence[JobResult]) -> list[RunRecord]:
+        """Let the store have results, all at once; where it refuses, one by one, and what is refused then waits."""
+        begun = [(result, self._begun.pop(attempt_of(result.kept.record))) for result in results]
+        sent = self._send_together([pair for pair in begun if pair[1].run_id])
+        return [result.kept.record if sent and run.run_id else self._resend(result) for result, run in begun]
+
+    def _send_together(self, begun: Sequence[tuple[JobResult, _Begun]]) -> bool:
+        """Send results of runs that have begun; tell whether the store has them all."""
         try:
-            if not run.run_id or run.is_unsure:
-                return sending.resend(self.store, result.folder, result.kept)
-            return sending.send(self.store, result.folder, result.kept, [*run.pending, *result.points])
+            for result, _ in begun:
+                sending.log_files(self.store, result.folder, result.kept)
+            endings = [sending.ending_of(result.kept, [*run.pending, *result.points]) for result, run in begun]
+            runs.finish(self.store, endings)
+        except (StoreError, OSError) as refused:
+            log.warning("what was recorded waits: %s", refused)
+            return False
+        for result, _ in begun:
+            folder.mark_sent(result.folder)
+        return True
+
+    def _resend(self, result: JobResult) -> RunRecord:
+        """Let the store have a result in whatever run it finds for it; else it waits."""
+        try:
+            return sending.resend(self.store, result.folder, result.kept)
         except (StoreError, UserError, OSError) as refused:
             log.warning("the record waits in its folder: %s", refused)
             self._mark_waiting(result)

@@ -27,38 +27,34 @@ Present: TypeAlias = Mapping[str, Collection[int]]
 """The steps that a store has of each metric of a run."""
 
 
-def send(store: Store, folder: Path, kept: Kept, points: Sequence[Point], present: Present | None = None) -> RunRecord:
-    """Send a record to its run, which has been started, and end the run.
+def ending_of(kept: Kept, points: Sequence[Point]) -> runs.Ending:
+    """Give all that the store is told at the end of a run that was started.
 
     Parameters
     ----------
-    store : Store
-        Where the run is.
-    folder : Path
-        The job's.
     kept : Kept
-        Its record; the files that belong to it are there.
+        The run's record.
     points : sequence of Point
         What the store still lacks of the curves.
-    present : mapping of str to collection of int or None
-        What it has already; none of it is sent again.
+    """
+    record = kept.record
+    finals = runs.finals(kept.axes | record.metrics, after=kept.n_epochs)
+    told = {name: kept.tags[name] for name in _TOLD_LAST if name in kept.tags}  # it was started with the others
+    sealed = seal(record.settings, kept.axes | record.metrics, kept.tags | {"nnsweep.state": record.state}, kept.files)
+    told |= {TAG: sealed} if len(sealed) <= runs.LONGEST_TAG else {}
+    data = kept.data and (kept.data["name"], kept.data["digest"], kept.data["source"])
+    return runs.Ending(record=record, points=[*points, *finals], tags=told, dataset=data or None)
+
+
+def log_files(store: Store, folder: Path, kept: Kept) -> None:
+    """Let the store have the files that belong to a record.
 
     Raises
     ------
     StoreError
-        If the store refuses; what it has taken does no harm.
+        If the store refuses.
     """
-    record = kept.record
-    if kept.data:
-        runs.log_dataset(store, record.run_id, **kept.data)
-    runs.log_files(store, record.run_id, [folder / name for name in kept.files])
-    finals = lacking(runs.finals(kept.axes | record.metrics, after=kept.n_epochs), present or {})
-    told = {name: kept.tags[name] for name in _TOLD_LAST if name in kept.tags}  # it was started with the others
-    sealed = seal(record.settings, kept.axes | record.metrics, kept.tags | {"nnsweep.state": record.state}, kept.files)
-    told |= {TAG: sealed} if len(sealed) <= runs.LONGEST_TAG else {}
-    runs.end(store, record, points=[*points, *finals], settings=record.settings, tags=told)
-    folders.mark_sent(folder)
-    return record
+    runs.log_files(store, kept.record.run_id, [folder / name for name in kept.files])
 
 
 def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
@@ -90,8 +86,11 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
     if found and record_of(found).state not in ("running", "lost") and found.info.status != "RUNNING":
         folders.mark_sent(folder)
         return kept.record
-    present = _present(store, found) if found else {}
-    return send(store, folder, kept, points(folder, kept, present), present)
+    present = runs.steps(store, run_id) if found else {}
+    log_files(store, folder, kept)
+    runs.finish(store, [ending_of(kept, points(folder, kept, present))])
+    folders.mark_sent(folder)
+    return kept.record
 
 
 def _found(store: Store, record: RunRecord) -> Any:
@@ -101,16 +100,6 @@ def _found(store: Store, record: RunRecord) -> Any:
         return own
     found = runs.find(store, sweep=record.sweep, job=record.job, attempt=record.attempt, key=record.key)
     return next(iter(with_ids(store, [found.run_id])), None) if found else None
-
-
-def _present(store: Store, run: Any) -> Present:
-    others = {name: {0} for name in run.data.metrics}
-    return others | runs.steps(store, run.info.run_id)
-
-
-def lacking(points: Sequence[Point], present: Present) -> list[Point]:
-    """Give those of some points that a store has not yet."""
-    return [point for point in points if point.step not in present.get(point.name, ())]
 
 
 def points(folder: Path, kept: Kept, present: Present | None = None) -> list[Point]:

@@ -152,6 +152,11 @@ class RunEntry:
         return [point for point in dict.fromkeys(self.metrics) if math.isfinite(point.value)]
 
 
+def artifact_uri(location: str, run_id: str) -> str:
+    """Give where a run of an experiment with this location keeps its files, as MLflow has it."""
+    return f"{location.rstrip('/')}/{run_id}/artifacts"
+
+
 class Backend(Protocol):
     """What is asked of a store; every method raises what `nnsweep.tracking.client.explained` turns into one line."""
 

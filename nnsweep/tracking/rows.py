@@ -14,14 +14,23 @@ from pathlib import Path
 import sqlalchemy as sql
 from sqlalchemy.exc import OperationalError
 
-from nnsweep.tracking.backend import MODEL_TYPE, Experiment, LoggedModel, Run, RunData, RunEntry, RunInfo, RunQuery
+from nnsweep.tracking.backend import (
+    MODEL_TYPE,
+    Experiment,
+    LoggedModel,
+    Run,
+    RunData,
+    RunEntry,
+    RunInfo,
+    RunQuery,
+    artifact_uri,
+)
 from nnsweep.tracking.client import client
 from nnsweep.tracking.engine import engine, is_deadlock
 from nnsweep.tracking.places import local_folder
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.run_rows import (
     RUN_NAME,
-    artifact_uri,
     experiments_of,
     log_datasets,
     log_metrics,
@@ -107,7 +116,7 @@ class RowBackend:
         entry = RunEntry(run_id=uuid.uuid4().hex, name=run_name, tags=tags, start_time=_now(), is_new=True)
         with self._engine.begin() as connection:
             record(connection, experiment, [entry])
-        place = artifact_uri(experiment, entry.run_id)
+        place = artifact_uri(experiment.artifact_location, entry.run_id)
         info = RunInfo(entry.run_id, run_name, entry.status, entry.start_time, None, "active", place, experiment_id)
         return Run(info, RunData({}, {**tags, RUN_NAME: run_name}, {}))
 

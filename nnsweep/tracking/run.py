@@ -10,6 +10,8 @@ import json
 import math
 import os
 import shutil
+import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray, IntArray
-from nnsweep.tracking.backend import LONGEST_DIGEST, RunQuery, backend
+from nnsweep.tracking.backend import LONGEST_DIGEST, RunEntry, RunQuery, artifact_uri, backend
 from nnsweep.tracking.backend import LONGEST_TAG as LONGEST_TAG
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.owner import holder
@@ -69,6 +71,98 @@ def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
         run = backend(store.uri).create_run(store.experiment_id, tags=texts, run_name=name)
         _artifact_uris[run.info.run_id] = run.info.artifact_uri
         return str(run.info.run_id)
+
+
+def begin(store: Store, runs: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
+    """Start several runs at once.
+
+    Parameters
+    ----------
+    store : Store
+        Where.
+    runs : sequence of (str, mapping of str to str)
+        Name and tags of each; see `start`.
+
+    Returns
+    -------
+    list of str
+        Their ids.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses.
+    """
+    own, now = {OWNER: holder().tag(), "mlflow.user": user()}, int(time.time() * 1000)
+    entries = [
+        RunEntry(run_id=uuid.uuid4().hex, name=name, tags={**own, **tags}, start_time=now, is_new=True)
+        for name, tags in runs
+    ]
+    with explained(store.uri):
+        asked = backend(store.uri)
+        ids = asked.record_runs(store.experiment_id, entries)
+        location = asked.get_experiment(store.experiment_id).artifact_location
+        if local_folder(location) is not None:
+            _artifact_uris.update({run_id: artifact_uri(location, run_id) for run_id in ids})
+    return ids
+
+
+class Ending(NamedTuple):
+    """A run that ends, with all that is still to be recorded of it.
+
+    Attributes
+    ----------
+    record : RunRecord
+        What became of it, and its settings.
+    points : sequence of Point
+        Values.
+    tags : mapping of str to str
+        What it is tagged with besides its state.
+    dataset : tuple of str or None
+        Name, digest and source of the data that it saw.
+    """
+
+    record: RunRecord
+    points: Sequence[Point]
+    tags: Mapping[str, str]
+    dataset: tuple[str, str, str] | None
+
+
+def finish(store: Store, endings: Sequence[Ending]) -> None:
+    """End several runs at once; what is there of them already does no harm.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses, all of them or some.
+    """
+    now = int(time.time() * 1000)
+    entries = [
+        RunEntry(
+            run_id=record.run_id,
+            name=record.name,
+            tags=_told(record, tags) | _texts(record.settings),
+            params={name: str(value) for name, value in record.settings.items()},
+            metrics=points,
+            dataset=dataset,
+            status=STATUSES[record.state],
+            start_time=now,
+            end_time=now,
+            is_new=False,
+        )
+        for record, points, tags, dataset in endings
+    ]
+    with explained(store.uri):
+        backend(store.uri).record_runs(store.experiment_id, entries)
+
+
+def _told(record: RunRecord, tags: Mapping[str, str]) -> dict[str, str]:
+    return {**tags, "nnsweep.state": record.state, "nnsweep.reason": record.reason}
+
+
+def _texts(settings: Mapping[str, Setting]) -> dict[str, str]:
+    misleading = misleading_texts(settings)
+    return {TEXTS: json.dumps(misleading)} if misleading else {}
 
 
 def user() -> str:
@@ -151,8 +245,7 @@ def log(
     """
     metrics = [Point(name, float(value), step) for name, value, step in points if math.isfinite(value)]
     params = {name: str(value) for name, value in (settings or {}).items()}
-    misleading = misleading_texts(settings or {})
-    all_tags = {**(tags or {}), **({TEXTS: json.dumps(misleading)} if misleading else {})}
+    all_tags = {**(tags or {}), **_texts(settings or {})}
     texts = {name: text[:LONGEST_TAG] for name, text in all_tags.items()}
     with explained(store.uri):
         backend(store.uri).log_batch(run_id, metrics=metrics, params=params, tags=texts)
@@ -252,7 +345,6 @@ def end(
 
     Others take a run's results as soon as it tells its end: a backend records the tags last.
     """
-    told = {**(tags or {}), "nnsweep.state": record.state, "nnsweep.reason": record.reason}
-    log(store, record.run_id, points=points, settings=settings, tags=told)
+    log(store, record.run_id, points=points, settings=settings, tags=_told(record, tags or {}))
     with explained(store.uri):
         backend(store.uri).set_terminated(record.run_id, STATUSES[record.state])

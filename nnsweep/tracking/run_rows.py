@@ -22,6 +22,7 @@ from nnsweep.tracking.backend import (
     RunData,
     RunEntry,
     RunInfo,
+    artifact_uri,
 )
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.tables import (
@@ -61,8 +62,8 @@ def read(connection: sql.Connection, condition: sql.ColumnElement[bool]) -> Iter
     rows = connection.execute(sql.select(*(RUNS.c[name] for name in _INFO)).where(condition)).all()
     ids = [row.run_uuid for row in rows]
     params, tags, metrics = (_by_run(connection, table, ids) for table in (PARAMS, TAGS, LATEST_METRICS))
-    for run_id, name, status, start, end, stage, artifact_uri, experiment_id in rows:
-        info = RunInfo(run_id, name, status, start, end, stage, artifact_uri, str(experiment_id))
+    for run_id, name, status, start, end, stage, place, experiment_id in rows:
+        info = RunInfo(run_id, name, status, start, end, stage, place, str(experiment_id))
         yield Run(info, RunData(params[run_id], tags[run_id], metrics[run_id]))
 
 
@@ -137,11 +138,6 @@ def record(connection: sql.Connection, experiment: Experiment, entries: Sequence
     set_tags(connection, {entry.run_id: {**entry.tags, **names[entry.run_id]} for entry in entries})
 
 
-def artifact_uri(experiment: Experiment, run_id: str) -> str:
-    """Give where a new run keeps its files."""
-    return f"{experiment.artifact_location.rstrip('/')}/{run_id}/artifacts"
-
-
 def _run_row(experiment: Experiment, entry: RunEntry) -> tuple[Any, ...]:
     return (
         entry.run_id,
@@ -155,7 +151,7 @@ def _run_row(experiment: Experiment, entry: RunEntry) -> tuple[Any, ...]:
         entry.end_time,
         "",
         "active",
-        artifact_uri(experiment, entry.run_id),
+        artifact_uri(experiment.artifact_location, entry.run_id),
         int(experiment.experiment_id),
     )
 

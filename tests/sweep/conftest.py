@@ -94,7 +94,10 @@ def done(job: Callable[..., Job], store: Store, tmp_path: Path) -> Callable[...,
 
 @pytest.fixture
 def refusing(store: Store) -> Callable[..., AbstractContextManager[None]]:
-    """Let the store refuse some kinds of requests for a while, or take them and let its answers be lost."""
+    """Let the store refuse some kinds of requests for a while, or take them and let its answers be lost.
+
+    ``start`` is to start runs, and ``end`` to end them, several at once or one; other kinds are methods of the backend.
+    """
     from mlflow.exceptions import MlflowException
 
     @contextmanager
@@ -103,10 +106,23 @@ def refusing(store: Store) -> Callable[..., AbstractContextManager[None]]:
         with pytest.MonkeyPatch.context() as patch:
             for name in methods:
                 owner: Any = runs if name == "link_file" else backend(store.uri)
-                patch.setattr(owner, name, _spoilt(getattr(owner, name), lost, turns, MlflowException))
+                for method in {"start": ["create_run", "record_runs"], "end": ["record_runs"]}.get(name, [name]):
+                    spoilt = _spoilt(getattr(owner, method), lost, turns, MlflowException)
+                    whole = getattr(owner, method)
+                    patch.setattr(owner, method, _of_kind(name, whole, spoilt) if method == "record_runs" else spoilt)
             yield
 
     return refused
+
+
+def _of_kind(kind: str, whole: Callable[..., Any], spoilt: Callable[..., Any]) -> Callable[..., Any]:
+    """Spoil only the requests that start runs, or only those that end some."""
+
+    def record_runs(experiment_id: str, entries: Any) -> Any:
+        starts = all(entry.is_new for entry in entries)
+        return (spoilt if starts == (kind == "start") else whole)(experiment_id, entries)
+
+    return record_runs
 
 
 def _spoilt(method: Callable[..., Any], lost: bool, turns: range, error: type[Exception]) -> Callable[..., Any]:

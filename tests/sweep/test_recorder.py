@@ -75,13 +75,19 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def requests(store, monkeypatch) -> Counter[str]:
     """Count the requests to the store by run."""
     asked, counted = backend(store.uri), Counter[str]()
-    log_batch = asked.log_batch
+    log_batch, record_runs = asked.log_batch, asked.record_runs
 
     def log(run_id: str, **given: Any) -> None:
         counted[run_id] += 1
         log_batch(run_id, **given)
 
+    def record(experiment_id: str, entries: Any) -> list[str]:
+        counted.update(entry.run_id for entry in entries if entry.metrics)
+        ids: list[str] = record_runs(experiment_id, entries)
+        return ids
+
     monkeypatch.setattr(asked, "log_batch", log)
+    monkeypatch.setattr(asked, "record_runs", record)
     return counted
 
 
@@ -127,7 +133,7 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recorder]:
     """Begin one run in a store that is not there, and give its recorder."""
 
     def begun(run_id: str = "1") -> Recorder:
-        monkeypatch.setattr(runs, "start", lambda *_: run_id)
+        monkeypatch.setattr(runs, "begin", lambda *_: [run_id])
         made = Recorder(Store("", "", ""))
         made.begin([START])
         return made
@@ -228,7 +234,7 @@ def test_whenever_points_are_sent_they_are_few_and_each_is_sent_once(base, epoch
 def test_a_store_that_refuses_does_not_stop_training_and_the_folder_has_the_whole_record(
     stack, refusing, tmp_path, caplog
 ):
-    with refusing("log_batch", after=5):
+    with refusing("log_batch", after=5), refusing("end"):
         records = stack("trainer.epochs=30")
     assert caplog.text.count("the curves wait") >= 1
     for number, record in enumerate(records):

@@ -19,7 +19,7 @@ from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import history, job_runs
 from nnsweep.tracking.store import ready
 
-REQUESTS = ("create_run", "log_inputs", "link_file", "log_batch", "set_terminated")
+REQUESTS = ("start", "link_file", "end")
 ENDS = {
     "finished": (),
     "diverged": ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64"),
@@ -40,7 +40,7 @@ def test_a_run_that_was_refused_anywhere_is_completed_as_if_it_had_not_been(
     assert control.state == end
     with refusing(request_, lost=lost):
         folder, record = done(*ENDS[end])
-        assert is_sent(folder) is (lost and request_ == "create_run")  # which is looked for at the end
+        assert is_sent(folder) is (lost and request_ != "link_file")  # which is looked for
     for _ in range(3):  # the first time it is sent, and then it is there
         again = resent(store, folder)
         assert is_sent(folder)
@@ -86,7 +86,7 @@ def test_a_receipt_that_is_lost_when_a_record_is_sent_again_doubles_nothing(
     request_, done, store, refusing, contents, all_runs
 ):
     _, control = done(number=1)
-    with refusing("create_run"):
+    with refusing("start"):
         folder, _ = done()
     for _ in range(2):
         with refusing(request_, lost=True, times=2), contextlib.suppress(StoreError):  # one is asked twice at once
@@ -135,7 +135,7 @@ def test_a_record_is_sent_to_another_store_with_all_that_the_first_has(done, sto
 
 
 def test_two_attempts_of_a_job_are_two_runs(done, store, refusing, all_runs):
-    with refusing("create_run"):
+    with refusing("start"):
         folder, _ = done()
         first = read_kept(folder)
         resendable = folder.with_name("first")
@@ -149,7 +149,7 @@ def test_two_attempts_of_a_job_are_two_runs(done, store, refusing, all_runs):
 
 @pytest.mark.parametrize("name", ["history.parquet", "weights.npz", "correct.npz", "config.yaml"])
 def test_a_record_whose_file_is_damaged_is_not_sent_and_starts_no_run(name, done, store, refusing, all_runs):
-    with refusing("create_run"):
+    with refusing("start"):
         folder, _ = done()
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -160,7 +160,7 @@ def test_a_record_whose_file_is_damaged_is_not_sent_and_starts_no_run(name, done
 
 
 def test_a_store_that_still_refuses_is_told_and_the_record_waits(done, store, refusing):
-    with refusing("create_run"):
+    with refusing("start"):
         folder, _ = done()
         with pytest.raises(StoreError, match="the store is away"):
             resent(store, folder)
@@ -168,7 +168,7 @@ def test_a_store_that_still_refuses_is_told_and_the_record_waits(done, store, re
 
 
 def test_all_that_waits_is_found_in_a_sweep_and_below_the_folder_of_sweeps(done, refusing):
-    with refusing("set_terminated"):
+    with refusing("end"):
         places = [done(sweep=sweep, number=number).folder for sweep in ("s1", "s2") for number in (0, 1)]
     root = places[0].parents[1]
     done(sweep="s2", number=2)
@@ -181,7 +181,7 @@ def test_all_that_waits_is_found_in_a_sweep_and_below_the_folder_of_sweeps(done,
 
 def test_of_several_records_those_that_can_be_sent_are_and_the_others_are_told(done, store, refusing):
     other = ready(store.uri, "other")
-    with refusing("set_terminated"):
+    with refusing("end"):
         good, damaged, elsewhere = (
             done(number=number, into=into).folder for number, into in enumerate((store, store, other))
         )

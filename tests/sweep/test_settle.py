@@ -103,7 +103,7 @@ def test_a_run_that_was_abandoned_is_closed_and_run_again(ask, begun, store):
 
 
 def test_a_record_that_waits_is_sent_and_its_job_done(ask, done, refusing, store):
-    with refusing("create_run"):
+    with refusing("start"):
         folder, waiting = done()
     settled = settle(ask(waiting.key))
     assert actions(settled) == [("reuse", "finished")]
@@ -116,7 +116,7 @@ def test_a_record_that_waits_is_sent_and_its_job_done(ask, done, refusing, store
 def test_a_record_that_waits_with_an_abandoned_run_is_sent_once_and_told_once(
     ask, done, refusing, orphaned, all_runs, store
 ):
-    with refusing("set_terminated"):
+    with refusing("end"):
         record = done().record
     orphaned(record.run_id)
     settled = settle(ask(record.key))
@@ -126,7 +126,7 @@ def test_a_record_that_waits_with_an_abandoned_run_is_sent_once_and_told_once(
 
 
 def test_a_damaged_record_is_told_and_its_job_run_again(ask, done, refusing):
-    with refusing("create_run"):
+    with refusing("start"):
         folder, record = done()
     (folder / "weights.npz").unlink()
     settled = settle(ask(record.key))

@@ -17,7 +17,7 @@ from nnsweep.tracking.store import existing, ready
 @pytest.fixture
 def waiting(done, refusing):
     """Give the folders of three records that no store has."""
-    with refusing("create_run"):
+    with refusing("start"):
         return [done(f"seed={number}", number=number).folder for number in range(3)]
 
 
@@ -88,7 +88,7 @@ def test_runs_that_are_abandoned_in_the_store_are_closed(begun, waiting, store):
 
 
 def test_a_store_that_refuses_is_told_and_what_was_sent_is_there(waiting, store, refusing):
-    with refusing("set_terminated", after=1), pytest.raises(StoreError, match="the store is away"):
+    with refusing("end", after=1), pytest.raises(StoreError, match="the store is away"):
         sync(waiting[0].parent, store.uri)
     assert [folders.is_sent(folder) for folder in waiting] == [True, False, False]
     assert sync(waiting[0].parent, store.uri) == Told(sent=2, present=1)

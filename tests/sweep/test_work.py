@@ -14,7 +14,6 @@ import hydra
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.exceptions import MlflowException
 
 from nnsweep.conf_tree import conf_dir
 from nnsweep.hydra_job import VERSION_BASE
@@ -30,7 +29,6 @@ from nnsweep.sweep.job import Job
 from nnsweep.sweep.job_run import final_metrics
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.recorder import Recorder, train_and_record
-from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import correct, correct_of_test_set, history, job_runs
 from nnsweep.tracking.record import RunRecord
@@ -367,20 +365,18 @@ def test_a_job_is_trained_and_recorded_where_the_store_refuses_to_start_the_run(
     assert kept.files.keys() == WHOLE - {"record.json"}
 
 
-def test_the_folder_has_the_whole_record_even_where_the_store_refuses_it(run, store, place):
+def test_a_run_that_was_deleted_meanwhile_has_its_record_in_another(run, store, place):
     record = run(draw=deleting(store))
     assert record.state == "finished"
-    assert {path.name for path in place.folder.iterdir()} == WHOLE | {"curves.txt", "waiting"}
-    assert read_record(place.folder) == record
+    assert {path.name for path in place.folder.iterdir()} == WHOLE | {"curves.txt"}
+    assert replace(read_record(place.folder), run_id=record.run_id) == record
+    assert job_runs(store) == [record]
 
 
-@pytest.mark.parametrize("method", ["log_inputs", "log_batch", "set_terminated"])
-def test_whatever_the_store_refuses_at_the_end_the_record_waits_whole(method, run, store, place, monkeypatch):
-    def full(*_: Any, **__: Any) -> None:
-        raise MlflowException("the disk is full")
-
-    monkeypatch.setattr(backend(store.uri), method, full)
-    record = run()
+@pytest.mark.parametrize("request_", ["link_file", "end"])
+def test_whatever_the_store_refuses_at_the_end_the_record_waits_whole(request_, run, store, place, refusing):
+    with refusing(request_):
+        record = run()
     assert record.state == "finished"
     assert {path.name for path in place.folder.iterdir()} == WHOLE | {"waiting"}
     assert read_record(place.folder) == record
@@ -523,30 +519,21 @@ def test_a_run_that_the_store_refuses_costs_only_its_job(stack, store, place):
     def draw(curves: pd.DataFrame, name: str, folder: Path) -> Path:
         return delete(curves, name, folder) if name == "n1" else picture(folder)
 
-    first, refused, third = stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
-    assert refused.state == "finished"
-    assert sorted(job_runs(store), key=lambda record: record.job) == [first, third]
-    assert [is_sent(place.folder.parent / name) for name in ("s0", "s1", "s2")] == [True, False, True]
+    together = stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
+    assert [record.state for record in together] == ["finished"] * 3
+    assert sorted(job_runs(store), key=lambda record: record.job) == together
+    assert [is_sent(place.folder.parent / name) for name in ("s0", "s1", "s2")] == [True] * 3
 
 
-@pytest.mark.parametrize("n_refusals", [1, 2])
-def test_a_run_that_cannot_be_started_is_made_at_its_end_or_waits(n_refusals, stack, store, place, monkeypatch):
-    asked = backend(store.uri)
-    create_run, answers = asked.create_run, iter([None] + [MlflowException("the disk is full")] * n_refusals)
-
-    def full(*given: Any, **named: Any) -> Any:
-        if error := next(answers, None):
-            raise error
-        return create_run(*given, **named)
-
-    monkeypatch.setattr(asked, "create_run", full)
-    records = stack(("seed=1",), ("seed=2",))
-    assert [record.state for record in records] == ["finished", "finished"]
-    come = records if n_refusals == 1 else records[:1]
-    assert sorted(job_runs(store), key=lambda record: record.job) == come
-    assert is_sent(place.folder.parent / "s1") is (n_refusals == 1)
-    for record in come:
-        assert steps(store, record.run_id, "train_cost") == [0, 1, 2, 3]
+@pytest.mark.parametrize(("times", "come"), [(1, True), (9, False)])
+def test_a_run_that_cannot_be_started_is_made_at_its_end_or_waits(times, come, run, store, place, refusing):
+    with refusing(*(["record_runs"] if come else ["start"]), times=times):
+        record = run()
+    assert record.state == "finished"
+    assert is_sent(place.folder) is come
+    assert job_runs(store) == ([record] if come else [])
+    for found in job_runs(store):
+        assert steps(store, found.run_id, "train_cost") == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("after", [0, 5])
