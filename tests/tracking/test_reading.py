@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 
 from nnsweep.errors import StoreError
-from nnsweep.tracking import rows, run
+from nnsweep.tracking import run, run_rows
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import PLAN, counting, histories, history, job_runs, setting
 from nnsweep.tracking.record import CHOICES, RunRecord
@@ -237,7 +237,7 @@ def test_a_sweep_has_the_runs_that_it_took_over_and_its_own(store: Store, keyed,
 
 
 def test_more_runs_may_be_taken_over_than_are_asked_for_at_once(store: Store, keyed, planned, monkeypatch):
-    monkeypatch.setattr(rows, "AT_ONCE", 3)
+    monkeypatch.setattr(run_rows, "AT_ONCE", 3)
     taken = [keyed(str(number)) for number in range(8)]
     planned("s2", json.dumps({"reused": taken}))
     assert [record.run_id for record in job_runs(store, "s2")] == taken
