@@ -94,9 +94,10 @@ def begin(store: Store, runs: Sequence[tuple[str, Mapping[str, str]]]) -> list[s
         If the store refuses.
     """
     own, now = {OWNER: holder().tag(), "mlflow.user": user()}, int(time.time() * 1000)
+    ids = sorted(uuid.uuid4().hex for _ in runs)  # what begins at the same time is listed in the order of the ids
     entries = [
-        RunEntry(run_id=uuid.uuid4().hex, name=name, tags={**own, **tags}, start_time=now, is_new=True)
-        for name, tags in runs
+        RunEntry(run_id=run_id, name=name, tags={**own, **tags}, start_time=now, is_new=True)
+        for run_id, (name, tags) in zip(ids, runs, strict=True)
     ]
     with explained(store.uri):
         asked = backend(store.uri)

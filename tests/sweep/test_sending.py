@@ -159,11 +159,12 @@ def test_a_record_whose_file_is_damaged_is_not_sent_and_starts_no_run(name, done
     assert (all_runs(store), is_sent(folder)) == ([], False)
 
 
-def test_a_store_that_still_refuses_is_told_and_the_record_waits(done, store, refusing):
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_a_store_that_still_refuses_is_told_and_the_record_waits(request_, done, store, refusing):
     with refusing("start"):
         folder, _ = done()
-        with pytest.raises(StoreError, match="the store is away"):
-            resent(store, folder)
+    with refusing(request_), pytest.raises(StoreError, match="the store is away"):
+        resent(store, folder)
     assert not is_sent(folder)
 
 
