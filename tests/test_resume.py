@@ -557,7 +557,8 @@ def test_an_interrupted_sweep_shows_no_result_of_an_earlier_one_in_its_folder(nn
 
 def test_a_result_that_waited_is_sent_though_an_earlier_sweep_has_used_its_folder(nnsweep, study, monkeypatch):
     assert nnsweep("seed=0,1", *AGAIN).code == 0
-    monkeypatch.setattr("nnsweep.sweep.recorder.Recorder._start", lambda *_: "")  # the store is away when jobs begin
+    away = "nnsweep.sweep.recorder.Recorder._start"  # when jobs begin
+    monkeypatch.setattr(away, lambda _, starts: [""] * len(starts))
     assert nnsweep("seed=5,6", *AGAIN).code == 0
     assert seeds(runs(study)) == [0, 1, 5, 6]
 
@@ -648,7 +649,7 @@ def test_a_resumed_sweep_whose_end_the_store_missed_has_all_rows_after_a_sync(nn
         def refuse(*_: object) -> None:
             raise StoreError("the store is away")
 
-        away.setattr("nnsweep.sweep.sending.send", refuse)
+        away.setattr("nnsweep.tracking.run.finish", refuse)
         said = nnsweep(*SEEDS, "tracking.patience=0")
     assert said.code == 5
     assert nnsweep("sync").code == 0

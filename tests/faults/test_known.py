@@ -32,7 +32,7 @@ def _killed_and_given_again(studies, *labels: str):
 
 
 def test_a_record_that_was_sent_in_part_has_no_point_twice(studies):
-    folder = _killed_and_given_again(studies, "sql INSERT INTO latest_metrics", "sql INSERT INTO tags", "sql COMMIT")
+    folder = _killed_and_given_again(studies, "sql INSERT INTO inputs", "sql INSERT INTO tags", "sql COMMIT")
     assert oracle.differences(oracle.table(folder), studies.undisturbed(QUICK)[1]) == []
 
 

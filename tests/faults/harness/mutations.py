@@ -127,7 +127,7 @@ PLANTED = [
     ),
     Planted(
         "a failed job leaves exit code 0",
-        "app.py",
+        "hydra_job.py",
         "raise SystemExit(FAILED_JOBS)",
         "pass",
         "tests/test_app.py",
@@ -142,8 +142,8 @@ PLANTED = [
     Planted(
         "a record is marked as sent before it is",
         "sweep/sending.py",
-        "    if kept.data:\n",
-        "    folders.mark_sent(folder)\n    if kept.data:\n",
+        "    log_files(store, folder, kept)\n    runs.finish(",
+        "    folders.mark_sent(folder)\n    log_files(store, folder, kept)\n    runs.finish(",
         "tests/sweep/test_sending.py",
     ),
     Planted(
