@@ -23,6 +23,7 @@ from nnsweep.messages import warn
 from nnsweep.sweep import absence, describe, wish
 from nnsweep.sweep.crew import Crew, Others
 from nnsweep.sweep.grid import write_plan
+from nnsweep.sweep.job import Job
 from nnsweep.sweep.journal import Journal
 from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.sweep.plan import Choice, Wanted
@@ -235,6 +236,10 @@ class _Training:
         states = [self._records[task.place.number].state for task in to_run]
         self._broken_off = self._broken_off or (to_run[0].job.fail_fast and "failed" in states)
 
+    def _draws_new(self, job: Job) -> bool:
+        """Tell whether there is anything to draw that no earlier sweep has drawn, unless that is not wanted."""
+        return job.tracking.pictures is None and bool(self._launched)
+
     def record_summary(self, *, told_away: bool) -> "closing.Closed":
         """Leave the summary in the store, and tell how that went."""
         from nnsweep import closing  # it makes tables: what it imports is not needed before
@@ -248,7 +253,7 @@ class _Training:
             run_id=self._asked.run_id,
             patience=0.0 if self.interruption else job.tracking.patience,
             told_away=told_away,
-            picture=apart and job.tracking.pictures is not False and not self.interruption,
+            picture=apart and not self.interruption and (job.tracking.pictures or self._draws_new(job)),
             interrupted=self.interruption is not None,
             models=job.tracking.models,
             owner=self._asked.owner,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sql
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 _TYPES = {
     "experiment_id": sql.Integer,
@@ -169,10 +168,14 @@ def _compiled(insertion: Insertion, dialect: sql.Dialect) -> tuple[str, Literal[
 
 
 def _for_sqlite(insertion: Insertion) -> sql.Insert:
+    from sqlalchemy.dialects import sqlite  # each dialect takes a while to import, and one is needed
+
     return _on_conflict(sqlite.insert(insertion.table), insertion)
 
 
 def _for_postgresql(insertion: Insertion) -> sql.Insert:
+    from sqlalchemy.dialects import postgresql
+
     columns = [insertion.table.c[name] for name in insertion.columns]
     arrays = (sql.cast(sql.bindparam(column.name), postgresql.ARRAY(column.type)) for column in columns)
     given = sql.select(*map(sql.func.unnest, arrays))
@@ -202,6 +205,8 @@ def _for_mysql(insertion: Insertion) -> sql.Insert:
     So the columns that decide come last, the first of them last of all: see `LATER_METRICS`. `INSERT IGNORE` would
     swallow other errors, too.
     """
+    from sqlalchemy.dialects import mysql
+
     statement, table = mysql.insert(insertion.table), insertion.table
     if not insertion.changed:
         first = insertion.keys[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nnsweep.sweep import plan
-from nnsweep.sweep.folder import CHECKPOINT
+from nnsweep.sweep.checkpoint import CHECKPOINT
 from nnsweep.sweep.plan import Choice, Wanted, changes, choice, told, waits
 from nnsweep.tracking.earlier import Earlier
 from nnsweep.tracking.owner import LEASE_SECONDS, Owner, Presence, this_process

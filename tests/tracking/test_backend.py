@@ -24,7 +24,7 @@ from nnsweep.tracking.engine import has_known_tables
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.rows import RowBackend
-from nnsweep.tracking.store import needs_mlflow, ready
+from nnsweep.tracking.store import ready
 from tests.databases import DatabaseServer
 from tests.outside import free_port
 from tests.tracking.stores import CURVE, MAKES, PLACE, contents, rows, unused, write
@@ -220,7 +220,6 @@ def test_a_model_is_the_same_whoever_has_kept_it(database: str, tmp_path: Path):
 
 def test_a_database_whose_tables_are_known_is_read_by_its_rows(database: str):
     assert isinstance(backend(database), RowBackend)
-    assert not needs_mlflow(database)
 
 
 def test_any_other_store_is_asked_through_mlflow(database: str, monkeypatch: pytest.MonkeyPatch):
@@ -228,7 +227,6 @@ def test_any_other_store_is_asked_through_mlflow(database: str, monkeypatch: pyt
     backend.cache_clear()
     assert not has_known_tables(database)
     assert isinstance(backend(database), ClientBackend)
-    assert needs_mlflow(database)
     assert isinstance(backend("http://127.0.0.1:9"), ClientBackend)
     backend.cache_clear()
 
@@ -242,7 +240,6 @@ def test_a_database_without_tables_is_made_by_mlflow(postgresql_server: Database
     postgresql_server.execute(f"CREATE DATABASE {(name := 'new' + uuid.uuid4().hex)}")
     new = f"{postgresql_server.uri.rpartition('/')[0]}/{name}"
     assert not has_known_tables(new)
-    assert needs_mlflow(new)
     store = ready(new, "study")
     assert has_known_tables(new)
     assert [each.name for each in MlflowClient(new).search_experiments()] == ["study", "Default"]
@@ -251,7 +248,6 @@ def test_a_database_without_tables_is_made_by_mlflow(postgresql_server: Database
 
 def test_a_database_server_that_does_not_answer_is_told():
     uri = f"postgresql+psycopg2://me:secret@127.0.0.1:{free_port()}/db"
-    assert needs_mlflow(uri)
     with pytest.raises(StoreError, match=r"postgresql\+psycopg2://\*\*\*@127.*Connection refused"):
         ready(uri, "study")
 
