@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
-from hydra.core.override_parser.types import Quote, QuotedString
-
 from nnsweep.errors import ConfigError
 from nnsweep.messages import shortened
 
@@ -66,6 +64,8 @@ def _written(key: str, value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, str):
+        from hydra.core.override_parser.types import Quote, QuotedString  # workers, which write none, need no Hydra
+
         return value if _WORD.fullmatch(value) else QuotedString(value, Quote.single).with_quotes()
     if isinstance(value, list):
         return f"[{','.join(_written(key, one) for one in value)}]"
