@@ -3,15 +3,19 @@
 Whatever leaves the program as text from elsewhere (a URI, an override, an exception of somebody's) passes through here.
 """
 
+import functools
 import logging
 import os
 import re
 from urllib.parse import urlsplit
 
 HIDDEN = "***"
-_WORDS = r"passw|passphrase|pwd|secret|token|credential|(?:api|access|private|account|auth|encryption|signing)[_-]?key"
+_TELLING_WORDS = ("passw", "passphrase", "pwd", "secret", "token", "credential")
+_KINDS_OF_KEYS = ("api", "access", "private", "account", "auth", "encryption", "signing")
+_WORDS = rf"{'|'.join(_TELLING_WORDS)}|(?:{'|'.join(_KINDS_OF_KEYS)})[_-]?key"
 _VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s'",;}\]]+?(?=:?(?:[\s'",;}\]]|$)))"""
 _IN_A_QUERY = r"(?<=[?&])[^\s=&]+=\*\*\*&"  # hidden already, and what follows is another value
+_PARTS = (*_TELLING_WORDS, *(f"{kind}{sign}key" for kind in _KINDS_OF_KEYS for sign in ("", "_", "-")))
 _TELLING = re.compile(
     rf"(?<![\w.=/-])(?!{_IN_A_QUERY})([\w.-]*(?:{_WORDS})[\w.-]*['\"]?\s*[=:]\s*){_VALUE}", re.IGNORECASE
 )
@@ -25,6 +29,7 @@ _SHAPES = re.compile(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[opsur]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
     r"|\bsk-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
 )
+_BEGINNINGS = ("AKIA", "ASIA", *(f"gh{kind}_" for kind in "opsur"), "github_pat_", "glpat-", "sk-", "xox", "eyJ")
 _NO_SECRETS = ("PWD", "OLDPWD")
 _KINDS, _COLUMNS, _LONGEST_NAME = ("ignore", "number", "category", "text", "date"), "data.columns.", 1000
 _SHORTEST = 6  # a shorter value of the environment may be part of any word
@@ -46,10 +51,19 @@ def masked(text: str) -> str:
     """
     for value in _known():
         text = text.replace(value, HIDDEN)
-    text = _USER.sub(f"://{HIDDEN}@", text)
-    text = _QUERY.sub(rf"\1{HIDDEN}", text)
-    text = _TELLING.sub(lambda found: found[0] if _is_kind(found) else found[1] + HIDDEN, text)
-    return _SHAPES.sub(HIDDEN, text)
+    if "://" in text:
+        text = _USER.sub(f"://{HIDDEN}@", text)
+    if "?" in text or "&" in text:
+        text = _QUERY.sub(rf"\1{HIDDEN}", text)
+    if _may_tell(text):
+        text = _TELLING.sub(lambda found: found[0] if _is_kind(found) else found[1] + HIDDEN, text)
+    return _SHAPES.sub(HIDDEN, text) if any(begin in text for begin in _BEGINNINGS) else text
+
+
+def _may_tell(text: str) -> bool:
+    """Tell whether a text may hold a telling name, quickly: looking for all that could be one takes long."""
+    small = text.lower()
+    return not text.isascii() or any(part in small for part in _PARTS)
 
 
 def _is_kind(found: re.Match[str]) -> bool:
@@ -60,12 +74,12 @@ def _is_kind(found: re.Match[str]) -> bool:
 
 def _known() -> list[str]:
     """Give the secrets of this process's environment, the longest first."""
-    telling = re.compile(_WORDS, re.IGNORECASE)
-    named = ((name, value) for name, value in os.environ.items() if telling.search(name) and name not in _NO_SECRETS)
-    values = {value for _, value in named if len(value) >= _SHORTEST}
+    names = [name for name in os.environ if is_secret_name(name) and name not in _NO_SECRETS]
+    values = {value for name in names if len(value := os.environ.get(name, "")) >= _SHORTEST}
     return sorted(values, key=len, reverse=True)
 
 
+@functools.lru_cache(maxsize=1000)
 def is_secret_name(name: str) -> bool:
     """Tell whether a value with this name should be hidden.
 
