@@ -38,18 +38,56 @@ def hydra_files(configuration: Mapping[str, Any]) -> dict[str, str]:
     dict
         Texts for ``config.yaml``, ``hydra.yaml`` and ``overrides.yaml``.
     """
-    hydra = configuration["hydra"]
+    task = configuration["hydra"]["overrides"]["task"]
+    ours = {key: value for key, value in configuration.items() if key != "hydra"}
     return {
-        "config.yaml": _text({key: value for key, value in configuration.items() if key != "hydra"}),
-        "hydra.yaml": _HYDRA + "".join(_entry(pickle.dumps({"hydra": {key: value}})) for key, value in hydra.items()),
-        "overrides.yaml": _text(hydra["overrides"]["task"]),
+        "config.yaml": "".join(_entry(key, value) for key, value in ours.items()) or _text(ours),
+        "hydra.yaml": _entry("hydra", configuration["hydra"]),
+        "overrides.yaml": _items(task) or _text(task),
     }
 
 
-@functools.lru_cache(maxsize=100)
-def _entry(pickled: bytes) -> str:
-    """Write one entry of Hydra's own part; most are the same for all jobs of a sweep, and Hydra's help is slow."""
-    return _text(pickle.loads(pickled)).removeprefix(_HYDRA)
+def _entry(key: Any, value: Any, depth: int = 0) -> str:
+    """Write one entry of a mapping: what is simple directly, for Hydra writes this of every job, and PyYAML is slow."""
+    name, margin = _word(key), depth * _MARGIN
+    if name and isinstance(value, dict) and value:
+        return f"{margin}{name}:\n" + "".join(_entry(inner, each, depth + 1) for inner, each in value.items())
+    if name and isinstance(value, list) and (items := _items(value, margin)):
+        return f"{margin}{name}:\n{items}"
+    if name and (word := _word(value)):
+        return f"{margin}{name}: {word}\n"
+    return _other(pickle.dumps({key: value}), depth)
+
+
+def _items(values: list[Any], margin: str = "") -> str:
+    """Write the items of a list; nothing if there are none, or one of them is not simple."""
+    words = [_word(value) for value in values]
+    return "".join(f"{margin}- {word}\n" for word in words) if all(words) else ""
+
+
+def _word(value: Any) -> str:
+    """Write a value that is simple; nothing for another."""
+    if type(value) is str:
+        return _simple(value)
+    if type(value) is bool:
+        return "true" if value else "false"
+    return str(value) if type(value) is int else "null" if value is None else ""
+
+
+@functools.lru_cache(maxsize=10_000)
+def _simple(text: str) -> str:
+    if _NUMBER.fullmatch(text) or text in _TRUTH_VALUES:
+        return f"'{text}'"
+    return text if _PLAIN.fullmatch(text) and text.lower() != "null" and not _reads_as_another(text) else ""
+
+
+@functools.lru_cache(maxsize=1000)
+def _other(pickled: bytes, depth: int) -> str:
+    """Write an entry that is not simple; most are the same for all jobs of a sweep."""
+    values = pickle.loads(pickled)
+    for _ in range(depth):
+        values = {"_": values}
+    return _text(values).split("\n", depth)[-1]
 
 
 def _text(values: Mapping[str, Any] | list[Any]) -> str:
@@ -90,7 +128,9 @@ def _reads_as_another(text: str) -> bool:
     return True
 
 
-_HYDRA = "hydra:\n"
+_MARGIN = "  "
+_PLAIN = re.compile(r"\+{0,2}[A-Za-z_/$][\w.,/=$\[\]{}+-]{,99}", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{,99}|0")
 _ODD = re.compile(r""""|'':|^.{100,}:""", re.MULTILINE)  # an escape, an empty key, a long key
 _TRUTH_VALUES = {
     written
