@@ -76,7 +76,7 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     RunRecord or sequence of RunRecord
         What became of it; a sequence, in Hydra's single-run mode.
     """
-    from nnsweep.sweep import grid, wish
+    from nnsweep.sweep import checking, grid, wish
     from nnsweep.sweep.recorder import train_and_record
     from nnsweep.tracking import sqlite
     from nnsweep.tracking.holding import holding
@@ -84,7 +84,7 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     settings = HydraConfig.get()
     if settings.mode == RunMode.RUN:
         return _alone(config)
-    checked = grid.located(grid.checked(config), Path(settings.runtime.cwd))
+    checked = grid.located(checking.checked(config), Path(settings.runtime.cwd))
     grid.refuse_plan(checked)
     place = grid.place(checked, settings)
     store = store_of(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)

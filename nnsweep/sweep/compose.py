@@ -7,8 +7,10 @@ Whatever is not certain to come out the same is left to Hydra itself, and so is 
 import copy
 import pickle
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from types import NoneType
 from typing import Any, NamedTuple, TypeVar
 
 import hydra
@@ -21,11 +23,29 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 T = TypeVar("T")
-_WRITES_DIRNAME = hydra.__version__.startswith("1.3.")  # later it is an interpolation
+WRITES_DIRNAME = hydra.__version__.startswith("1.3.")  # later it is an interpolation
 
 
 class _Uncertain(Exception):
     """Only Hydra can tell what an override does."""
+
+
+class Shape(NamedTuple):
+    """The overrides of a job, parted into what other jobs may have too, and values of its own.
+
+    Attributes
+    ----------
+    common : hashable
+        Of two jobs that have the same, Hydra's configurations differ in their values alone.
+    values : mapping of str to object
+        By key: numbers, texts, truth values, null, and lists of them, in which nothing is interpolated.
+    noted : list of (str, str)
+        Keys and texts of the overrides that Hydra notes in its own node.
+    """
+
+    common: Hashable
+    values: Mapping[str, Any]
+    noted: list[tuple[str, str]]
 
 
 class _Parts(NamedTuple):
@@ -63,6 +83,7 @@ class Composer:
         self._bases: dict[tuple[str, ...], _Base | HydraException] = {}
         self._copies: dict[tuple[str, ...], Callable[[], DictConfig]] = {}
         self._errors: dict[tuple[object, ...], HydraException | None] = {}
+        self._left_to_hydra: set[Hashable] = set()
 
     def __call__(self, overrides: Sequence[str]) -> DictConfig:
         """Compose one job.
@@ -90,10 +111,38 @@ class Composer:
             for override in parts.plain:
                 self._set(config, override, base, parts.fixed)
         except _Uncertain:
+            if shape := self.shape(overrides):
+                self._left_to_hydra.add(shape.common)
             return self._whole(overrides)
-        _write_overrides(config, [override for override in parsed if not override.is_hydra_override()], base.n_task)
-        OmegaConf.copy_cache(from_config=self._config, to_config=config)
+        noted = [(each.key_or_group, str(each.input_line)) for each in parsed if not each.is_hydra_override()]
+        _write_overrides(config, noted, base.n_task)
+        self.refresh(config)
         return config
+
+    def shape(self, overrides: Sequence[str]) -> Shape | None:
+        """Part a job's overrides; None if jobs like it are left to Hydra."""
+        try:
+            parsed = [self._parse(line) for line in overrides]
+            parts = self._parts(parsed)
+        except _Uncertain:
+            return None
+        kinds: list[Hashable] = []
+        values: dict[str, Any] = {}
+        for override in parts.plain:
+            key, value = override.key_or_group, override.value()
+            is_own = _is_plain(value)
+            kinds.append((override.type, key, isinstance(value, list) if is_own else override.input_line))
+            if is_own:
+                values[key] = value
+        common = (parts.fixed, *kinds)
+        if common in self._left_to_hydra or _meet([override.key_or_group for override in parts.plain]):
+            return None
+        noted = [(each.key_or_group, str(each.input_line)) for each in parsed if not each.is_hydra_override()]
+        return Shape(common, values, noted)
+
+    def refresh(self, config: DictConfig) -> None:
+        """Let a configuration forget what its interpolations were, as one that has just been composed."""
+        OmegaConf.copy_cache(from_config=self._config, to_config=config)
 
     def parse(self, line: str) -> Override | None:
         """Read an override; None if it is none."""
@@ -240,6 +289,8 @@ def _require_certain(config: DictConfig, override: Override, base: _Base) -> Non
         if _has(node, part) and OmegaConf.is_interpolation(node, part):
             raise _Uncertain
         node = node.get(part) if _has(node, part) else None
+    if override.is_add() and _has(node, last) and OmegaConf.is_interpolation(node, last):
+        raise _Uncertain  # whether Hydra says that there is such a key depends on other values
     if base.named_by_hydra and (not _has(node, last) or OmegaConf.is_missing(node, last)):
         raise _Uncertain  # a name of the job that was waiting for this value can be told only now
     if isinstance(override.value(), list | dict) and _has(node, last) and "${" in _written(node, last):
@@ -266,14 +317,31 @@ def _update(config: DictConfig, override: Override) -> None:
     OmegaConf.update(config, key, value, merge=True, force_add=override.type != OverrideType.CHANGE)
 
 
-def _write_overrides(config: DictConfig, overrides: Sequence[Override], n_before: int) -> None:
+def _write_overrides(config: DictConfig, noted: Sequence[tuple[str, str]], n_before: int) -> None:
     """Write into Hydra's own node what it says of a job's overrides."""
     task, job = config.hydra.overrides.task, config.hydra.job
     del task[n_before:]
-    for override in overrides:
-        task.append(override.input_line)
-    if not _WRITES_DIRNAME:
-        return
-    rules = job.config.override_dirname
-    named = sorted(str(each.input_line) for each in overrides if each.key_or_group not in rules.exclude_keys)
-    job.override_dirname = re.sub("=", rules.kv_sep, rules.item_sep.join(named))
+    for _, text in noted:
+        task.append(text)
+    if WRITES_DIRNAME:
+        job.override_dirname = dirname(job.config.override_dirname, noted)
+
+
+def dirname(rules: Any, noted: Sequence[tuple[str, str]]) -> str:
+    """Name a folder after overrides, as Hydra does."""
+    named = sorted(text for key, text in noted if key not in rules["exclude_keys"])
+    return re.sub("=", rules["kv_sep"], rules["item_sep"].join(named))
+
+
+def _meet(keys: Sequence[str]) -> bool:
+    """Tell whether one of several keys is, or lies within, another."""
+    ordered = sorted(f"{key}." for key in keys)
+    return any(after.startswith(before) for before, after in pairwise(ordered))
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is list:
+        return all(type(item) is not list and _is_plain(item) for item in value)
+    if type(value) is str:
+        return "${" not in value and value != "???"
+    return type(value) in (bool, int, float, NoneType)

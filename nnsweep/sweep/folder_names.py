@@ -1,7 +1,11 @@
 """Names of a job's folders and files: each must be possible, lie inside the sweep's folder, and hold no secret."""
 
 import os
+from pathlib import Path
+from typing import cast
 
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from nnsweep.files import is_nameable
@@ -9,19 +13,36 @@ from nnsweep.masking import is_secret_name
 from nnsweep.messages import shortened
 
 
-def problems(hydra: DictConfig, sweep: str, folder: str, taken: set[str]) -> list[str]:
+def resolved(config: DictConfig) -> tuple[str, str]:
+    """Resolve the sweep's and the job's folder within it as Hydra does when it launches a job that has a number."""
+    current = HydraConfig.instance()
+    before = current.cfg
+    current.cfg = cast(HydraConf, config)  # for ${hydra:...}; `set_config` would copy it
+    try:
+        return str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
+    finally:
+        current.cfg = before
+
+
+def joined(sweep: str, folder: str) -> Path:
+    """Give the job's folder, wherever this process goes."""
+    return Path(os.path.abspath(os.path.join(sweep, folder)))
+
+
+def problems(log: str, output: str | None, sweep: str, folder: str, taken: set[str]) -> list[str]:
     """Say what is wrong with the names of a job's files and folders.
 
     Parameters
     ----------
-    hydra : DictConfig
-        Hydra's part of the job's configuration.
+    log : str
+        What its log is called, without ``.log``.
+    output : str or None
+        Where in its folder Hydra leaves its files.
     sweep, folder : str
         The sweep's folder, and the job's own within it.
     taken : set of str
         The folders of other jobs; if nothing is wrong, this one is taken from now on.
     """
-    log, output = str(hydra.job.name), hydra.output_subdir
     names = {"hydra.sweep.dir": sweep, "hydra.sweep.subdir": folder, "hydra.output_subdir": output or ""}
     wrong = [
         f"{key}={shortened(name)}: no folder can have this name" for key, name in names.items() if not is_nameable(name)

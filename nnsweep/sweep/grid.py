@@ -11,81 +11,32 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from hydra.conf import HydraConf
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import ValidationError
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
 from nnsweep.masking import masked
-from nnsweep.messages import shortened
 from nnsweep.sweep import folder_names
+from nnsweep.sweep.alike import Alike
+from nnsweep.sweep.checking import checked
+from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.composing import told
 from nnsweep.sweep.describe import choices, run_name
 from nnsweep.sweep.hydra_folder import configuration
 from nnsweep.sweep.job import OPERATIONAL, WHEREABOUTS, Job
-from nnsweep.sweep.kinds import kind
 from nnsweep.sweep.place import Place
-from nnsweep.sweep.problems import problems
 from nnsweep.sweep.quoting import quote_for_shell
 from nnsweep.sweep.task import Task
-from nnsweep.sweep.written import column_name
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.store import resolved_uri
 
 PLAN = "sweep.json"
 _SQLITE = "sqlite:///"
-LONGEST_EXPERIMENT = 500
-"""Characters of an experiment's name in MLflow."""
-
-
-def checked(config: DictConfig) -> Job:
-    """Make a job of a composed configuration.
-
-    Raises
-    ------
-    ConfigError
-        With one line for each problem.
-    """
-    try:
-        values = {str(key): _as_text(str(key), _plain(config[key])) for key in config if key != "hydra"}
-        _name_columns(values.get("data"))
-    except OmegaConfBaseException as error:
-        raise ConfigError(told(error)) from error
-    try:
-        job = Job.model_validate_json(json.dumps(values, default=str))
-    except ValidationError as error:
-        raise ConfigError(*problems(error, values)) from error
-    if not 1 <= len(job.tracking.experiment) <= LONGEST_EXPERIMENT:
-        given = f"tracking.experiment={shortened(job.tracking.experiment)}"
-        raise ConfigError(f"{given}: must have 1 to {LONGEST_EXPERIMENT} characters")
-    return job
-
-
-def _plain(value: Any) -> Any:
-    return OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
-
-
-def _name_columns(data: Any) -> None:
-    """Give columns the names that they have in the table: Hydra was told others."""
-    if isinstance(data, dict) and isinstance(data.get("columns"), dict):
-        data["columns"] = {column_name(str(key)): kind for key, kind in data["columns"].items()}
-
-
-def _as_text(key: str, value: Any) -> Any:
-    """Write whole numbers as text where a setting takes text: a file that names the experiment 2024 means its name."""
-    if isinstance(value, dict):
-        return {name: _as_text(f"{key}.{name}", inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_as_text(key, inner) for inner in value]
-    if isinstance(value, int) and not isinstance(value, bool) and (known := kind(key)) and known.is_text:
-        return str(value)
-    return value
 
 
 def tasks(
@@ -122,15 +73,22 @@ def tasks(
     wrong = dict.fromkeys(known)
     folders: set[str] = set()
     differing = varying(grid)
+    quick = Alike(compose) if isinstance(compose, Composer) else None
     with _rarely_collected():
         for number, overrides in enumerate(grid, start=first):
+            if quick and (task := quick.task(overrides, number, folders)):
+                found.append(task)
+                continue
             try:
                 config = compose(overrides)
-                sweep, folder = _folders(config, number)
-                wrong |= dict.fromkeys(folder_names.problems(config.hydra, sweep, folder, folders))
+                _number(config, number)
+                sweep, folder = folder_names.resolved(config)
+                log, output = str(config.hydra.job.name), config.hydra.output_subdir
+                wrong |= dict.fromkeys(folder_names.problems(log, output, sweep, folder, folders))
                 wrong |= dict.fromkeys(folder_names.secrets(config))
-                place = Path(os.path.abspath(os.path.join(sweep, folder)))
-                found.append(_task(config, tuple(overrides), place, differing))
+                found.append(_task(config, tuple(overrides), folder_names.joined(sweep, folder), differing))
+                if quick:
+                    quick.keep(config, found[-1])
             except ConfigError as error:
                 wrong |= dict.fromkeys(error.problems)
             except (HydraException, OmegaConfBaseException) as error:
@@ -166,29 +124,22 @@ def _rarely_collected() -> Iterator[None]:
 
 def _task(config: DictConfig, overrides: tuple[str, ...], folder: Path, differing: Sequence[str]) -> Task:
     job = checked(config)
-    with read_write(config.hydra), open_dict(config.hydra):
-        config.hydra.runtime.output_dir = str(folder)
+    values = configuration(config)
+    values["hydra"]["runtime"]["output_dir"] = str(folder)
     return Task(
         job=job,
-        place=_place(job, cast(HydraConf, config.hydra), differing),
+        place=_place(job, cast(HydraConf, config.hydra), differing, folder),
         overrides=overrides,
-        configuration=configuration(config),
+        configuration=values,
         output_subdir=config.hydra.output_subdir,
         log=f"{config.hydra.job.name}.log",
     )
 
 
-def _folders(config: DictConfig, number: int) -> tuple[str, str]:
-    """Resolve the sweep's and the job's folder as Hydra does when it launches the job, which then has a number."""
+def _number(config: DictConfig, number: int) -> None:
+    """Give a job its number, as Hydra does when it launches the job."""
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.num, config.hydra.job.id = number, str(number)
-    current = HydraConfig.instance()
-    before = current.cfg
-    current.cfg = cast(HydraConf, config)  # for ${hydra:...}; `set_config` would copy it
-    try:
-        return str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
-    finally:
-        current.cfg = before
 
 
 def varying(grid: Sequence[Sequence[str]]) -> list[str]:
@@ -246,12 +197,12 @@ def place(job: Job, hydra: HydraConf) -> Place:
     """
     plan = sweep_folder(hydra) / PLAN
     if not plan.exists():
-        return _place(job, hydra, ())
+        return _place(job, hydra, (), Path(hydra.runtime.output_dir))
     about = json.loads(plan.read_text(encoding="utf-8"))
-    launched = about["jobs"][_number(hydra)]
+    launched = about["jobs"][_number_of(hydra)]
     checkpoint = launched["checkpoint"] and Path(launched["checkpoint"])
     return replace(
-        _place(job, hydra, about["varying"]),
+        _place(job, hydra, about["varying"], Path(hydra.runtime.output_dir)),
         number=launched["number"],
         attempt=launched["attempt"],
         checkpoint=checkpoint,
@@ -289,7 +240,7 @@ def alone(config: DictConfig, hydra: HydraConf) -> Task:
     """
     job = located(checked(config), Path(hydra.runtime.cwd))
     uri = resolved_uri(job.tracking.uri, Path(hydra.runtime.cwd))
-    place = _place(job, hydra, ())
+    place = _place(job, hydra, (), Path(hydra.runtime.output_dir))
     return Task(
         job=job.model_copy(update={"tracking": job.tracking.model_copy(update={"uri": uri})}),
         place=replace(place, sweep=place.folder.name),
@@ -330,17 +281,17 @@ def _from(folder: Path, place: str) -> str:
     return place if "://" in place or place.startswith("~") else os.path.join(folder, place)
 
 
-def _number(hydra: HydraConf) -> int:
+def _number_of(hydra: HydraConf) -> int:
     return 0 if OmegaConf.is_missing(hydra.job, "num") else int(hydra.job.num)
 
 
-def _place(job: Job, hydra: HydraConf, varying: Sequence[str]) -> Place:
+def _place(job: Job, hydra: HydraConf, varying: Sequence[str], folder: Path) -> Place:
     overrides = [str(override) for override in hydra.overrides.task]
     chosen = choices(hydra.runtime.choices, overrides)
     return Place(
-        folder=Path(hydra.runtime.output_dir),
+        folder=folder,
         sweep=sweep_folder(hydra).name,
-        number=_number(hydra),
+        number=_number_of(hydra),
         name=run_name(job, chosen, overrides, varying),
         chosen=chosen,
         varying=varying,

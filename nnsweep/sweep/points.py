@@ -26,8 +26,8 @@ from nnsweep.errors import ConfigError
 from nnsweep.rule import rule
 from nnsweep.sweep import describe
 from nnsweep.sweep.belonging import PRESETS, Belonging, Line, Source
+from nnsweep.sweep.checking import checked
 from nnsweep.sweep.compose import Composer
-from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job, Sweep
 from nnsweep.sweep.problems import problems
 from nnsweep.sweep.quoting import as_typed
@@ -162,7 +162,8 @@ def settings(config: DictConfig) -> Sweep:
 
 def check_one_sweep(config: DictConfig, jobs: Sequence[Job]) -> None:
     """Refuse jobs that say of their sweep what it is not, as when presets with different grids are swept over."""
-    if any(job.sweep != settings(config) for job in jobs):
+    own = settings(config)
+    if any(job.sweep != own for job in jobs):
         raise ConfigError("sweep must be the same for all jobs of a sweep; start one sweep for each")
 
 
