@@ -15,7 +15,6 @@ _KINDS_OF_KEYS = ("api", "access", "private", "account", "auth", "encryption", "
 _WORDS = rf"{'|'.join(_TELLING_WORDS)}|(?:{'|'.join(_KINDS_OF_KEYS)})[_-]?key"
 _VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s'",;}\]]+?(?=:?(?:[\s'",;}\]]|$)))"""
 _IN_A_QUERY = r"(?<=[?&])[^\s=&]+=\*\*\*&"  # hidden already, and what follows is another value
-_PARTS = (*_TELLING_WORDS, *(f"{kind}{sign}key" for kind in _KINDS_OF_KEYS for sign in ("", "_", "-")))
 _TELLING = re.compile(
     rf"(?<![\w.=/-])(?!{_IN_A_QUERY})([\w.-]*(?:{_WORDS})[\w.-]*['\"]?\s*[=:]\s*){_VALUE}", re.IGNORECASE
 )
@@ -63,7 +62,12 @@ def masked(text: str) -> str:
 def _may_tell(text: str) -> bool:
     """Tell whether a text may hold a telling name, quickly: looking for all that could be one takes long."""
     small = text.lower()
-    return not text.isascii() or any(part in small for part in _PARTS)
+    before_keys = small.split("key")[:-1]
+    return (
+        not text.isascii()
+        or any(word in small for word in _TELLING_WORDS)
+        or any(before.rstrip("_-").endswith(_KINDS_OF_KEYS) for before in before_keys)
+    )
 
 
 def _is_kind(found: re.Match[str]) -> bool:

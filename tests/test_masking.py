@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from nnsweep import masking
 from nnsweep.masking import has_credentials, is_secret_name, masked, without_credentials
 
 SCHEMES = some.sampled_from(["http", "https", "postgresql", "mysql+pymysql", "mssql+pyodbc"])
@@ -137,3 +138,17 @@ def test_a_secret_is_known_by_its_name(name: str, secret: bool):
 def test_an_address_with_credentials_is_known(address: str, has: bool):
     assert has_credentials(address) is has
     assert not has or "hush" not in masked(address)
+
+
+PIECES = (
+    *("api", "access", "signing", "key", "KEY", "passw", "Pwd", "token", "creden", "tial", "\u017fecret", "AKIA"),
+    *("gh", "ghp_", "sk-", "xoxb-", "eyJ", "0123456789ABCDEFGHIJ", "://", "@", "?", "&", "=", ": ", "_", "-", "\n"),
+)  # fmt: skip
+
+
+@given(some.lists(some.sampled_from(PIECES), max_size=12).map("".join))
+def test_looking_only_where_a_secret_may_be_misses_none(text: str):
+    said = masking._USER.sub("://***@", text)
+    said = masking._QUERY.sub(r"\1***", said)
+    said = masking._TELLING.sub(lambda found: found[1] + "***", said)
+    assert masked(text) == masking._SHAPES.sub("***", said)
