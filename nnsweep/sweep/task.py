@@ -63,4 +63,4 @@ class Task:
             folder = self.place.folder / self.output_subdir
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in hydra_files(self.configuration).items():
-                (folder / name).write_text(masked(text), encoding="utf-8")
+                (folder / name).write_bytes(masked(text).encode())

@@ -143,6 +143,18 @@ def test_any_configuration_is_written_as_omegaconf_writes_it(values):
         assert as_ours(values) == as_written(values)
 
 
+@settings(max_examples=300, deadline=None)
+@given(some.text("aAeEfLnNuyY019_./=,[]{}$+-~", max_size=6))
+@example("++seed=3")
+@example("arch.hidden_layer_sizes=[20,20]")
+@example("nUll")
+@example("x" * 150)
+def test_a_word_is_written_as_omegaconf_writes_it(word):
+    if "${" not in word:
+        values = {"a": {"b": [word, 1, word], "c": {word: word}}, word: {"a": word}}
+        assert as_ours(values) == as_written(values)
+
+
 def test_what_is_written_reads_back_as_the_configuration(composed):
     (task,) = grid.tasks([["seed=4"]], lambda given: composed([*given]), first=2)
     config = OmegaConf.create(hydra_files(task.configuration)["config.yaml"])
