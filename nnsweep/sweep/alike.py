@@ -5,12 +5,13 @@ is shared. Whatever is not certain to come out as if the job had been composed b
 every error.
 """
 
+import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf
+from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep.errors import ConfigError
@@ -25,6 +26,8 @@ from nnsweep.sweep.task import Task
 _KEPT = 100
 """Jobs that others follow from: those of a grid that are alike come one after another, or in turn."""
 
+_SWEEP = "${nnsweep_sweep:}"
+_REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}", re.ASCII)
 _COLUMNS = ("data", "columns")  # they get other names when a job is checked
 
 _Path: TypeAlias = tuple[Any, ...]
@@ -45,7 +48,7 @@ class Alike:
 
     def __init__(self, compose: Composer) -> None:
         self._compose = compose
-        self._kept: dict[Hashable, _First | None] = {}
+        self._kept: dict[Hashable, Task | _First | None] = {}
 
     def task(self, overrides: Sequence[str], number: int, taken: set[str]) -> Task | None:
         """Make a task.
@@ -65,8 +68,7 @@ class Alike:
             None if the job must be composed: no job like it is kept, or something is wrong with it.
         """
         shape = self._compose.shape(overrides)
-        first = self._kept.get(shape.common) if shape else None
-        if shape is None or first is None:
+        if shape is None or (first := self._first(shape)) is None:
             return None
         self._compose.refresh(first.config)
         try:
@@ -74,25 +76,25 @@ class Alike:
         except (_Uncertain, ConfigError, OmegaConfBaseException):
             return None
 
-    def keep(self, config: DictConfig, task: Task) -> None:
-        """Keep a job that nothing is wrong with, for those like it.
-
-        Parameters
-        ----------
-        config : DictConfig
-            Its configuration, which nobody else changes from now on.
-        task : Task
-            What was made of it.
-        """
+    def keep(self, task: Task) -> None:
+        """Keep a job that nothing is wrong with, for those like it."""
         shape = self._compose.shape(task.overrides)
         if shape is None or shape.common in self._kept:
             return
         if len(self._kept) == _KEPT:
             self._kept.pop(next(iter(self._kept)))
-        try:
-            self._kept[shape.common] = _First(config, task, shape)
-        except (_Uncertain, ConfigError, OmegaConfBaseException):
-            self._kept[shape.common] = None
+        self._kept[shape.common] = task
+
+    def _first(self, shape: Shape) -> "_First | None":
+        kept = self._kept.get(shape.common)
+        if isinstance(kept, Task):  # the second job of its kind: there may be many
+            own = self._compose.shape(kept.overrides)
+            try:
+                kept = _First(self._compose(kept.overrides), kept, own) if own else None
+            except (_Uncertain, ConfigError, OmegaConfBaseException):
+                kept = None
+            self._kept[shape.common] = kept
+        return kept
 
 
 class _First:
@@ -100,24 +102,42 @@ class _First:
 
     def __init__(self, config: DictConfig, task: Task, shape: Shape) -> None:
         self.config, self._task = config, task
-        self._written, self._values = dict(task.configuration), values_of(config)
+        self._written = dict(task.configuration)
         own = self._written["hydra"]
-        self._job, self._noted = _node(config, ("hydra", "job")), _node(config, ("hydra", "overrides", "task"))
+        self._noted = _node(config, ("hydra", "overrides", "task"))
         self._before: list[str] = own["overrides"]["task"][: len(self._noted._content) - len(shape.noted)]
         self._leaves = {_parted(key): self._leaf(_parted(key), value) for key, value in shape.values.items()}
+        self.become(shape, task.place.number)
+        self._values = values_of(config)
         ours = {name: value for name, value in self._written.items() if name != "hydra"}
-        self._interpolated = {path: _node(config, path[:-1]) for path in _interpolations(ours)}
-        for path in self._interpolated:
-            _require(path[:2] != _COLUMNS and all(isinstance(part, str) for part in path))
+        self._interpolated = {path: self._named(path) for path in _interpolations(ours)}
         lasting = {name: value for name, value in own["job"].items() if name != "override_dirname"}
         _require(not any(_interpolations([lasting, own["runtime"], own["output_subdir"]])))
+        _require(all(isinstance(own["sweep"][name], str) for name in ("dir", "subdir")))
         _require("hydra:" not in own["sweep"]["dir"])  # what the sweep is called does not depend on its jobs
+        self._subdir = self._named(("hydra", "sweep", "subdir"))
+        self._sweep = "" if "${" in own["sweep"]["dir"].replace(_SWEEP, "") else str(config.hydra.sweep.dir)
+
+    def _named(self, path: _Path) -> _Path:
+        """Give the path of the value that is all that an interpolation names; nothing if OmegaConf must resolve it."""
+        _require(path[:2] != _COLUMNS and all(isinstance(part, str) for part in path))
+        found, node = _REFERENCE.fullmatch(_at(self._written, path)), _node(self.config, path)
+        if found is None or type(node) not in (AnyNode, StringNode):
+            return ()
+        target = _parted(found[1])
+        try:
+            value = _at(self._written, target)
+        except (KeyError, TypeError):
+            return ()
+        resolved = _node(self.config, path[:-1])[path[-1]]
+        same = repr(resolved) == repr(value) or (type(node) is StringNode and resolved == str(value))
+        return target if same and not isinstance(value, dict | list) else ()
 
     def _leaf(self, path: _Path, value: Any) -> Any:
         """Find the node that has one of the job's own values."""
         node: Any = _node(self.config, path)
         items: Any = node._content if isinstance(node, ListConfig) else [node]
-        _require(path[:2] != _COLUMNS and all(type(item) is AnyNode for item in items))
+        _require(all(type(item) is AnyNode for item in items))
         _require(not isinstance(node, ListConfig) or node._metadata.element_type is Any)
         _require(repr(_at(self._written, path)) == repr(value))
         return node
@@ -141,34 +161,35 @@ class _First:
                 self._written["hydra"]["job"]["config"]["override_dirname"], shape.noted
             )
         for name, value in noted.items():
-            self._job._content[name]._val = value
+            _node(self.config, ("hydra", "job", name))._val = value
         hydra = {("hydra", "job", name): value for name, value in noted.items()}
         return own | hydra | {("hydra", "overrides", "task"): lines}
 
     def task(self, overrides: tuple[str, ...], changes: Mapping[_Path, Any], taken: set[str]) -> Task:
         """Make the task of the job that this one has become."""
-        job = job_of(_with(self._values, self._resolved(changes)))
-        sweep, name = folder_names.resolved(self.config)
+        written = _with(self._written, changes)
+        job = job_of(_with(self._values, self._resolved(changes, written)))
+        sweep, name = self._folders(written)
         folder, found = folder_names.joined(sweep, name), set[str]()
         wrong = folder_names.problems(self._task.log.removesuffix(".log"), self._task.output_subdir, sweep, name, found)
         _require(not wrong and not found & taken and "${" not in str(folder))
         taken |= found
-        written = {**changes, ("hydra", "runtime", "output_dir"): str(folder)}
-        return replace(
-            self._task,
-            job=job,
-            place=self._place(job, sweep, folder, changes),
-            overrides=overrides,
-            configuration=_with(self._written, written),
-        )
+        written["hydra"]["runtime"] = {**written["hydra"]["runtime"], "output_dir": str(folder)}
+        place = self._place(job, sweep, folder, changes)
+        return replace(self._task, job=job, place=place, overrides=overrides, configuration=written)
 
-    def _resolved(self, changes: Mapping[_Path, Any]) -> dict[_Path, Any]:
+    def _resolved(self, changes: Mapping[_Path, Any], written: Mapping[str, Any]) -> dict[_Path, Any]:
         """Give the values of a job that may differ from those of others, resolved."""
         given = {path: value for path, value in changes.items() if path[0] != "hydra"}
-        for path, parent in self._interpolated.items():
-            given[path] = parent[path[-1]]
-            _require(not OmegaConf.is_config(given[path]))
+        for path, target in self._interpolated.items():
+            given[path] = _at(written, target) if target else _at(self.config, path)
+            _require(not isinstance(given[path], dict | list) and not OmegaConf.is_config(given[path]))
         return {path: as_text(".".join(path), value) for path, value in given.items()}
+
+    def _folders(self, written: Mapping[str, Any]) -> tuple[str, str]:
+        """Give the folders of the sweep and the job."""
+        name = _at(written, self._subdir) if self._sweep and self._subdir else None
+        return folder_names.resolved(self.config) if name is None else (self._sweep, str(name))
 
     def _place(self, job: Job, sweep: str, folder: Path, changes: Mapping[_Path, Any]) -> Place:
         lines = changes["hydra", "overrides", "task"]

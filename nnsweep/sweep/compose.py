@@ -22,6 +22,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nnsweep.sweep.written import COLUMNS
+
 T = TypeVar("T")
 WRITES_DIRNAME = hydra.__version__.startswith("1.3.")  # later it is an interpolation
 
@@ -130,7 +132,7 @@ class Composer:
         values: dict[str, Any] = {}
         for override in parts.plain:
             key, value = override.key_or_group, override.value()
-            is_own = _is_plain(value)
+            is_own = _is_plain(value) and not key.startswith(COLUMNS)  # they get other names when a job is checked
             kinds.append((override.type, key, isinstance(value, list) if is_own else override.input_line))
             if is_own:
                 values[key] = value

@@ -88,7 +88,7 @@ def tasks(
                 wrong |= dict.fromkeys(folder_names.secrets(config))
                 found.append(_task(config, tuple(overrides), folder_names.joined(sweep, folder), differing))
                 if quick:
-                    quick.keep(config, found[-1])
+                    quick.keep(found[-1])
             except ConfigError as error:
                 wrong |= dict.fromkeys(error.problems)
             except (HydraException, OmegaConfBaseException) as error:
@@ -124,13 +124,13 @@ def _rarely_collected() -> Iterator[None]:
 
 def _task(config: DictConfig, overrides: tuple[str, ...], folder: Path, differing: Sequence[str]) -> Task:
     job = checked(config)
-    values = configuration(config)
-    values["hydra"]["runtime"]["output_dir"] = str(folder)
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.runtime.output_dir = str(folder)
     return Task(
         job=job,
-        place=_place(job, cast(HydraConf, config.hydra), differing, folder),
+        place=_place(job, cast(HydraConf, config.hydra), differing),
         overrides=overrides,
-        configuration=values,
+        configuration=configuration(config),
         output_subdir=config.hydra.output_subdir,
         log=f"{config.hydra.job.name}.log",
     )
@@ -197,12 +197,12 @@ def place(job: Job, hydra: HydraConf) -> Place:
     """
     plan = sweep_folder(hydra) / PLAN
     if not plan.exists():
-        return _place(job, hydra, (), Path(hydra.runtime.output_dir))
+        return _place(job, hydra, ())
     about = json.loads(plan.read_text(encoding="utf-8"))
     launched = about["jobs"][_number_of(hydra)]
     checkpoint = launched["checkpoint"] and Path(launched["checkpoint"])
     return replace(
-        _place(job, hydra, about["varying"], Path(hydra.runtime.output_dir)),
+        _place(job, hydra, about["varying"]),
         number=launched["number"],
         attempt=launched["attempt"],
         checkpoint=checkpoint,
@@ -240,7 +240,7 @@ def alone(config: DictConfig, hydra: HydraConf) -> Task:
     """
     job = located(checked(config), Path(hydra.runtime.cwd))
     uri = resolved_uri(job.tracking.uri, Path(hydra.runtime.cwd))
-    place = _place(job, hydra, (), Path(hydra.runtime.output_dir))
+    place = _place(job, hydra, ())
     return Task(
         job=job.model_copy(update={"tracking": job.tracking.model_copy(update={"uri": uri})}),
         place=replace(place, sweep=place.folder.name),
@@ -285,11 +285,11 @@ def _number_of(hydra: HydraConf) -> int:
     return 0 if OmegaConf.is_missing(hydra.job, "num") else int(hydra.job.num)
 
 
-def _place(job: Job, hydra: HydraConf, varying: Sequence[str], folder: Path) -> Place:
+def _place(job: Job, hydra: HydraConf, varying: Sequence[str]) -> Place:
     overrides = [str(override) for override in hydra.overrides.task]
     chosen = choices(hydra.runtime.choices, overrides)
     return Place(
-        folder=folder,
+        folder=Path(hydra.runtime.output_dir),
         sweep=sweep_folder(hydra).name,
         number=_number_of(hydra),
         name=run_name(job, chosen, overrides, varying),
