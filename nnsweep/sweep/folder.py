@@ -7,14 +7,13 @@ whether it still is. What has not come into the store yet is marked as waiting.
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnsweep.errors import DataError
 from nnsweep.files import sync_folder, whole_file
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.sweep.result import HISTORY, JobResult, Kept, hash_of
+from nnsweep.sweep.result import HISTORY, JobResult, Kept, hash_of, plain, read_plain
 from nnsweep.tracking.record import RunRecord
 
 if TYPE_CHECKING:
@@ -81,8 +80,9 @@ def _write_anew(path: Path, content: bytes) -> None:
 
 
 def _record_bytes(kept: Kept) -> bytes:
-    content = asdict(kept)
-    return json.dumps({"checksum": _checksum(content), "content": content}, indent=1).encode()
+    content = plain(kept)
+    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in content.items())
+    return f'{{"checksum": "{_checksum(content)}", "content": {{\n{lines}\n}}}}\n'.encode()
 
 
 def read_kept(folder: Path) -> Kept | None:
@@ -104,7 +104,7 @@ def read_kept(folder: Path) -> Kept | None:
         content = read["content"]
         if read["checksum"] != _checksum(content):
             raise ValueError("its checksum is another")
-        return _kept(content)
+        return read_plain(content)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DataError(f"{folder / RECORD}: is damaged ({error}); the job has to be run again") from error
 
@@ -151,10 +151,6 @@ def mark_sent(folder: Path) -> None:
 def is_sent(folder: Path) -> bool:
     """Tell whether the store has everything of the record that is there."""
     return (folder / RECORD).exists() and not (folder / WAITING).exists()
-
-
-def _kept(content: Mapping[str, Any]) -> Kept:
-    return Kept(**{**content, "record": RunRecord(**content["record"])})
 
 
 def _checksum(content: Any) -> str:

@@ -10,14 +10,12 @@ import os
 import struct
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
 from nnsweep.files import sync_disk, sync_folder
-from nnsweep.sweep.result import JobResult, Kept
-from nnsweep.tracking.record import RunRecord
+from nnsweep.sweep.result import JobResult, plain, read_plain
 
 JOURNAL = "results.journal"
 _HEAD = struct.Struct("<4sQ32s")  # a mark, how long the entry is, and its SHA-256
@@ -162,17 +160,16 @@ def _framed(entry: bytes) -> bytes:
 
 def _encode(result: JobResult, folder: Path) -> bytes:
     """Write a result: how long its head is, the head, and its files one after the other."""
-    kept = asdict(result.kept)
     place = os.path.relpath(result.folder, folder)
     lengths = {name: len(content) for name, content in result.contents.items()}
-    head = json.dumps({"folder": place, "kept": kept, "lengths": lengths}).encode()
+    head = json.dumps({"folder": place, "kept": plain(result.kept), "lengths": lengths}).encode()
     return b"".join([len(head).to_bytes(8, "little"), head, *result.contents.values()])
 
 
 def _decode(entry: bytes, folder: Path) -> JobResult:
     start = 8 + int.from_bytes(entry[:8], "little")
     head: dict[str, Any] = json.loads(entry[8:start])
-    kept = Kept(**{**head["kept"], "record": RunRecord(**head["kept"]["record"])})
+    kept = read_plain(head["kept"])
     contents = {}
     for name, length in head["lengths"].items():
         contents[name] = entry[start : start + length]
