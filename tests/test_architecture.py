@@ -74,6 +74,7 @@ def test_a_foreign_library_has_one_door(library, door):
         ("nnsweep.app", {"sklearn", "pandas", "mlflow", "matplotlib", "pydantic"}),
         ("nnsweep.sweep.grid", {"mlflow", "matplotlib", "sklearn"}),
         ("nnsweep.commands", {"mlflow", "pandas", "matplotlib"}),
+        ("nnsweep.sweep.worker", {"mlflow", "hydra", "omegaconf", "sqlalchemy", "pandas", "sklearn", "matplotlib"}),
     ],
 )
 def test_heavy_libraries_are_imported_late(module, absent):

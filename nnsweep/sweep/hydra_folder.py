@@ -7,13 +7,15 @@ import functools
 import pickle
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-def configuration(config: DictConfig) -> dict[str, Any]:
+def configuration(config: "DictConfig") -> dict[str, Any]:
     """Give a job's whole configuration in plain values, its interpolations as they are written.
 
     Parameters
@@ -21,6 +23,8 @@ def configuration(config: DictConfig) -> dict[str, Any]:
     config : DictConfig
         With Hydra's own part, the job's folder and number included.
     """
+    from omegaconf import OmegaConf  # workers, which write what it gives, need it not
+
     values: Any = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
     return dict(values)
 
