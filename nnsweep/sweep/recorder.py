@@ -148,7 +148,7 @@ class Recorder:
         try:
             folder.write_result(result.of_run(result.kept.record.run_id, self.store.experiment))
         except (OSError, UserError):
-            self._needs_journal = self._is_journaled([result])
+            self._needs_journal |= self._is_journaled([result])
 
     def _send(self, results: Sequence[JobResult]) -> list[RunRecord]:
         """Let the store have results, all at once; where it refuses, one by one, and what is refused then waits."""
