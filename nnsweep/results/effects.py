@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
@@ -174,6 +173,8 @@ def _row(name: str, one: Sum, residual: Sum, total: Sum, correlation: float) -> 
     row |= {"partial_eta_squared": one.squares / explained} if explained and residual.df else {}
     if not residual.df or not residual.squares:
         return row | {"note": "no residual to test it against"}
+    from scipy import stats  # its import takes longer than most of what needs results
+
     noise = residual.squares / residual.df * correlation
     f = one.squares / one.df / noise
     omega_squared = (one.squares - one.df * noise) / (total.squares + noise)

@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from nnsweep.results.configurations import check_confidence
 
@@ -76,6 +75,8 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     >>> mcnemar([1, 1, 1, 1, 0, 1], [0, 0, 0, 0, 1, 1])
     McNemar(n=6, b=4, c=1, difference=0.5, p=0.375)
     """
+    from scipy import stats  # its import takes longer than most of what needs results
+
     one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     if one.ndim != 1 or one.shape != other.shape:
         raise ValueError(f"McNemar's test takes two arrays of shape (n_test,), not {one.shape} and {other.shape}")
@@ -107,6 +108,8 @@ def sign_flip(first: ArrayLike, second: ArrayLike) -> float:
     ValueError
         If the numbers of examples differ.
     """
+    from scipy import stats
+
     apart, _ = _steps(first, second)
     sizes, repeats = np.unique(np.abs(apart[apart != 0]), return_counts=True)
     observed, total = abs(int(apart.sum())), int((sizes * repeats).sum())
@@ -185,6 +188,8 @@ def _convolved(chances: FloatArray, added: FloatArray, size: int) -> FloatArray:
 
 def _bca(drawn: NDArray[np.int64], apart: NDArray[np.int64], confidence: float) -> tuple[float, float]:
     """Give the bounds of a sum, from its resamples and the values summed."""
+    from scipy import stats
+
     observed, centred = apart.sum(), apart - apart.mean()
     below = (np.mean(drawn < observed) + np.mean(drawn <= observed)) / 2
     bias = stats.norm.ppf(np.clip(below, 1 / (2 * len(drawn)), 1 - 1 / (2 * len(drawn))))

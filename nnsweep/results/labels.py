@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import rows
@@ -169,7 +168,11 @@ def guessing(
         if len(curve.values) < 2 or curve.epochs[0] != 0:
             return None
         chance = float(curve.values[0])
-    return float(stats.binom.ppf(1 - surprise, n_samples, chance) / n_samples) if n_samples else chance + CHANCE_MARGIN
+    if not n_samples:
+        return chance + CHANCE_MARGIN
+    from scipy import stats  # its import takes longer than most of what needs results
+
+    return float(stats.binom.ppf(1 - surprise, n_samples, chance) / n_samples)
 
 
 def at_chance(curve: Curve, limit: float | None) -> Outcome | None:

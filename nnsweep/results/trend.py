@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 Floats = NDArray[np.float64]
 
@@ -109,6 +108,8 @@ def beyond_noise(values: Floats, deviations: float) -> float:
 
         m ** 2 / (m + 2 * (4 / 9 * (m - 1) + 1 / 36 * (m - 2)))
     """
+    from scipy import stats  # its import takes longer than most of what needs results
+
     n_bends = len(_bends(values))
     if not n_bends:
         return 0.0
@@ -149,6 +150,8 @@ class Rise(NamedTuple):
 
 def rise(epochs: Floats, values: Floats) -> Rise:
     """Fit a line by least squares; one through equal values does not rise."""
+    from scipy import stats
+
     if np.ptp(values) == 0:
         return Rise(0.0, float(values[-1]), 1.0)
     line = stats.linregress(epochs, values, alternative="greater")

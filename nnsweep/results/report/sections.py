@@ -5,8 +5,6 @@ A section is a function of the study; it gives none where the study has nothing 
 
 from collections.abc import Callable, Sequence
 
-from scipy.stats import binomtest
-
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import plain
 from nnsweep.results.repeats import KINDS
@@ -175,6 +173,8 @@ def success_interval(n_finished: int, n_ended: int, confidence: float = 0.95) ->
     >>> f"{low:.3f} {high:.3f}"
     '0.067 0.652'
     """
+    from scipy.stats import binomtest
+
     found = binomtest(int(n_finished), int(n_ended)).proportion_ci(confidence, method="exact")
     return float(found.low), float(found.high)
 
