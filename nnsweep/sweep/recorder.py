@@ -159,8 +159,7 @@ class Recorder:
     def _send_together(self, begun: Sequence[tuple[JobResult, _Begun]]) -> bool:
         """Send results of runs that have begun; tell whether the store has them all."""
         try:
-            for result, _ in begun:
-                sending.log_files(self.store, result.folder, result.kept)
+            runs.log_all_files(self.store, dict(sending.files_of(result.folder, result.kept) for result, _ in begun))
             endings = [sending.ending_of(result.kept, [*run.pending, *result.points]) for result, run in begun]
             runs.finish(self.store, endings)
         except (StoreError, OSError) as refused:

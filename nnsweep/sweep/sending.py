@@ -46,15 +46,9 @@ def ending_of(kept: Kept, points: Sequence[Point]) -> runs.Ending:
     return runs.Ending(record=record, points=[*points, *finals], tags=told, dataset=data or None)
 
 
-def log_files(store: Store, folder: Path, kept: Kept) -> None:
-    """Let the store have the files that belong to a record.
-
-    Raises
-    ------
-    StoreError
-        If the store refuses.
-    """
-    runs.log_files(store, kept.record.run_id, [folder / name for name in kept.files])
+def files_of(folder: Path, kept: Kept) -> tuple[str, list[Path]]:
+    """Give the id of a record's run, and the files that belong to it."""
+    return kept.record.run_id, [folder / name for name in kept.files]
 
 
 def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
@@ -87,7 +81,7 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
         folders.mark_sent(folder)
         return kept.record
     present = runs.steps(store, run_id) if found else {}
-    log_files(store, folder, kept)
+    runs.log_files(store, *files_of(folder, kept))
     runs.finish(store, [ending_of(kept, points(folder, kept, present))])
     folders.mark_sent(folder)
     return kept.record

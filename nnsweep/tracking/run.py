@@ -13,6 +13,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,9 @@ OWNER = "nnsweep.owner"
 """The tag that names the process a run belongs to."""
 HEARTBEAT = "nnsweep.heartbeat"
 """The tag of a sweep's run that its process renews; see `nnsweep.tracking.holding`."""
+
+REQUESTS_AT_ONCE = 8
+"""How many files are sent to a server at a time."""
 
 _artifact_uris: dict[str, str] = {}  # of runs that were started here: the store need not be asked for them
 
@@ -103,8 +107,7 @@ def begin(store: Store, runs: Sequence[tuple[str, Mapping[str, str]]]) -> list[s
         asked = backend(store.uri)
         ids = asked.record_runs(store.experiment_id, entries)
         location = asked.get_experiment(store.experiment_id).artifact_location
-        if local_folder(location) is not None:
-            _artifact_uris.update({run_id: artifact_uri(location, run_id) for run_id in ids})
+        _artifact_uris.update({run_id: artifact_uri(location, run_id) for run_id in ids})
     return ids
 
 
@@ -308,12 +311,42 @@ def finals(metrics: Mapping[str, float], *, after: int) -> list[Point]:
 
 def log_files(store: Store, run_id: str, files: Iterable[Path]) -> None:
     """Record files as artifacts, under their own names; they are never written to again."""
+    log_all_files(store, {run_id: [*files]})
+
+
+def log_all_files(store: Store, files: Mapping[str, Sequence[Path]]) -> None:
+    """Record files of several runs, by their ids; where they go over a network, several go at once.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses.
+    """
+    uploads: list[Callable[[], None]] = []
     with explained(store.uri):
-        place = _artifact_uris.pop(run_id, None) or backend(store.uri).get_run(run_id).info.artifact_uri
-        folder = local_folder(place)
-        log_file = _logger(place, store.uri) if folder is None else functools.partial(link_file, folder)
-        for file in files:
-            log_file(file)
+        for run_id, own in files.items():
+            place = _artifact_uris.pop(run_id, None) or backend(store.uri).get_run(run_id).info.artifact_uri
+            folder = local_folder(place)
+            log_file = _logger(place, store.uri) if folder is None else functools.partial(link_file, folder)
+            calls = [functools.partial(log_file, file) for file in own]
+            if folder is None:
+                uploads += calls
+            else:
+                for call in calls:
+                    call()
+        if uploads:
+            _call_together(uploads)
+
+
+def _call_together(calls: Sequence[Callable[[], None]]) -> None:
+    """Make calls side by side; after the first that fails no other is begun."""
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        made = [threads.submit(call) for call in calls]
+        wait(made, return_when=FIRST_EXCEPTION)
+        threads.shutdown(cancel_futures=True)
+    for one in made:
+        if not one.cancelled():
+            one.result()
 
 
 def link_file(folder: Path, file: Path) -> None:
