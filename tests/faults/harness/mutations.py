@@ -142,8 +142,8 @@ PLANTED = [
     Planted(
         "a record is marked as sent before it is",
         "sweep/sending.py",
-        "    log_files(store, folder, kept)\n    runs.finish(",
-        "    folders.mark_sent(folder)\n    log_files(store, folder, kept)\n    runs.finish(",
+        "    runs.log_files(store, *files_of(folder, kept))\n    runs.finish(",
+        "    folders.mark_sent(folder)\n    runs.log_files(store, *files_of(folder, kept))\n    runs.finish(",
         "tests/sweep/test_sending.py",
     ),
     Planted(
