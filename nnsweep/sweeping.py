@@ -134,7 +134,7 @@ def _swept(wanted: "Wanted", *, progress: bool) -> "SweepResult":
     work.dataset.cache_clear()  # files may be others than at the last call
     reconnect()
 
-    def run(sweeper: Any, arguments: list[str]) -> SweepResult:
+    def run(sweeper: Any, arguments: list[str]) -> "SweepResult":
         result: SweepResult = sweeper.run(arguments, display)
         return result
 

@@ -52,8 +52,8 @@ CHANGES = {"edited": edit, "deleted": delete}
 SLOW = """
 import os, time
 from pathlib import Path
-from nnsweep.sweep import runner
-_begin = runner.Runner.checkpoint
+from nnsweep.sweep import job_run
+_begin = job_run.JobRun.checkpoint
 def waiting(self):
     folder = Path(os.environ["NNSWEEP_TEST_FOLDER"])
     (folder / "begun").touch()
@@ -61,7 +61,7 @@ def waiting(self):
     while not (folder / "changed").exists() and time.monotonic() < end:
         time.sleep(0.02)
     return _begin(self)
-runner.Runner.checkpoint = waiting
+job_run.JobRun.checkpoint = waiting
 """
 
 
