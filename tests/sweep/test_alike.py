@@ -15,7 +15,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.sweep import grid
 from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.hydra_folder import hydra_files
-from nnsweep.sweep.read_once import parsed_once
+from nnsweep.sweep.read_once import cache_parsing
 from nnsweep.sweep.task import Task
 from tests.sweep.test_compose import Hydras, opened, quick, reading_once
 
@@ -87,7 +87,7 @@ class Counting(Composer):
 
 @pytest.fixture(scope="module")
 def hydra() -> Iterator[Hydras]:
-    with parsed_once():
+    with cache_parsing():
         yield reading_once(opened(conf_dir(), "hydra.sweep.dir=here/${nnsweep_sweep:}"))
 
 
