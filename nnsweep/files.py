@@ -208,6 +208,17 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def sync_path(folder: Path) -> None:
+    """Let the names of new files outlive a power failure, and those of the folder and of the folders above it.
+
+    These may be as new as the files are, and what is in a folder without a name is lost.
+    """
+    for place in (folder, *folder.absolute().parents):
+        sync_folder(place)
+        if os.path.ismount(place):
+            return
+
+
 def sync_folder(folder: Path) -> None:
     """Let the names of new files outlive a power failure, where folders can be written through."""
     with contextlib.suppress(OSError):

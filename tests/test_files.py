@@ -47,6 +47,14 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_names_are_written_through_up_to_the_root_of_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path)
+    files.sync_path(tmp_path / "multirun" / "s1")
+    assert synced == [tmp_path / "multirun" / "s1", tmp_path / "multirun", tmp_path]
+
+
 def test_an_interrupted_block_leaves_nothing(tmp_path):
     def interrupted():
         with whole_file(tmp_path / "a") as file:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnsweep.errors import DataError
-from nnsweep.files import sync_folder, whole_file
+from nnsweep.files import sync_path, whole_file
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.sweep.result import HISTORY, JobResult, Kept, hash_of, plain, read_plain
 from nnsweep.tracking.record import RunRecord
@@ -64,7 +64,7 @@ def write_result(result: JobResult, *, through: bool = True) -> None:
         mark_waiting(result.folder)
     write(result.folder / RECORD, _record_bytes(result.kept))
     if through:
-        sync_folder(result.folder)
+        sync_path(result.folder)
 
 
 def _write_through(path: Path, content: bytes) -> None:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-from nnsweep.files import sync_disk, sync_folder
+from nnsweep.files import sync_disk, sync_path
 from nnsweep.sweep.result import JobResult, plain, read_plain
 
 JOURNAL = "results.journal"
@@ -68,7 +68,7 @@ class Journal:
                 os.ftruncate(self._descriptor, self._end)
             raise
         if not self._end:
-            sync_folder(self.folder)
+            sync_path(self.folder)
         self._end += written
 
     def _open(self) -> None:

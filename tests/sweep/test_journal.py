@@ -216,7 +216,7 @@ def test_after_a_full_disk_what_is_appended_can_be_read(room, size, sweep, resul
 
 def test_a_new_journal_has_its_name_on_the_disk_when_it_counts(sweep, results, monkeypatch):
     synced = []
-    monkeypatch.setattr(journals, "sync_folder", synced.append)
+    monkeypatch.setattr(journals, "sync_path", synced.append)
     journal = Journal(sweep)
     for result in results:
         journal.append([result])
@@ -225,7 +225,7 @@ def test_a_new_journal_has_its_name_on_the_disk_when_it_counts(sweep, results, m
 
 def test_its_name_is_on_the_disk_even_if_the_first_write_failed(sweep, results, monkeypatch):
     synced, journal = [], Journal(sweep)
-    monkeypatch.setattr(journals, "sync_folder", synced.append)
+    monkeypatch.setattr(journals, "sync_path", synced.append)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", refuse)
         with pytest.raises(OSError, match="No space left"):
