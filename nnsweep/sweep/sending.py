@@ -8,15 +8,17 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from nnsweep.errors import DataError
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.journal import JOURNAL, Journal, read_journal, taken_over
-from nnsweep.sweep.result import JobResult, Kept
+from nnsweep.sweep.result import JobResult, Kept, hash_of
 from nnsweep.tracking import run as runs
+from nnsweep.tracking.backend import Run
+from nnsweep.tracking.places import local_folder, locate
 from nnsweep.tracking.reading import record_of, with_ids
 from nnsweep.tracking.record import CURVES, Point, RunRecord
 from nnsweep.tracking.seal import TAG, seal
@@ -78,6 +80,8 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
     run_id = found.info.run_id if found else runs.start(store, kept.record.name, kept.tags)
     kept = replace(kept, record=replace(kept.record, run_id=run_id))
     if found and record_of(found).state not in ("running", "lost") and found.info.status != "RUNNING":
+        if not _has_files(store, found, folder, kept):
+            log_files(store, folder, kept)
         folders.mark_sent(folder)
         return kept.record
     present = runs.steps(store, run_id) if found else {}
@@ -87,7 +91,25 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
     return kept.record
 
 
-def _found(store: Store, record: RunRecord) -> Any:
+def _has_files(store: Store, found: Run, folder: Path, kept: Kept) -> bool:
+    """Tell whether a run that has ended has its files: of those on a disk, a power cut may have left half.
+
+    The files of the job's folder are whole, and may be the same ones.
+    """
+    place = local_folder(found.info.artifact_uri)
+    if place is None:  # whoever keeps them has said that they have come
+        return True
+    for name, wanted in kept.files.items():
+        file = locate(store.uri, place / name)
+        try:
+            if not file.samefile(folder / name) and hash_of(file.read_bytes()) != wanted:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def _found(store: Store, record: RunRecord) -> Run | None:
     """Find the run of a record, by its id or else by what no two runs have in common."""
     own = next(iter(with_ids(store, [record.run_id] if record.run_id else [])), None)
     if own is not None:

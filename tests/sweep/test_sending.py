@@ -5,6 +5,7 @@ import itertools
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,3 +193,24 @@ def test_of_several_records_those_that_can_be_sent_are_and_the_others_are_told(d
     assert len(wrong) == 1
     assert re.match(r".*record\.json: is damaged", wrong[0])
     assert sending.sent_now(other, [elsewhere]) == ([elsewhere], [])
+
+
+# ---- power cuts
+
+
+def empty(path):
+    path.unlink()  # the job's folder may have a link to it
+    path.touch()
+
+
+TORN = {"empty": empty, "gone": Path.unlink, "gone with its folder": lambda path: shutil.rmtree(path.parent)}
+
+
+@pytest.mark.parametrize("torn", TORN)
+def test_a_run_that_ended_gets_back_what_a_power_cut_has_torn(torn, done, store, all_runs):
+    folder, record = done()
+    kept = Path(client(store.uri).get_run(record.run_id).info.artifact_uri) / "weights.npz"
+    TORN[torn](kept)
+    assert resent(store, folder) == record
+    assert kept.read_bytes() == (folder / "weights.npz").read_bytes()
+    assert len(all_runs(store)) == 1
