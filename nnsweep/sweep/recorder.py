@@ -18,7 +18,6 @@ from nnsweep.sweep.journal import Journal
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.result import Attempt, JobResult, JobStart, attempt_of
 from nnsweep.tracking import run as runs
-from nnsweep.tracking import sqlite
 from nnsweep.tracking.record import Point, RunRecord
 from nnsweep.tracking.store import Store
 
@@ -165,8 +164,7 @@ class Recorder:
         except (StoreError, OSError) as refused:
             log.warning("what was recorded waits: %s", refused)
             return False
-        for result, _ in begun:
-            folder.mark_sent(result.folder)
+        sending.mark_sent(self.store, [result.folder for result, _ in begun])
         return True
 
     def _resend(self, result: JobResult) -> RunRecord:
@@ -215,9 +213,8 @@ class Recorder:
         """Remove the journal, if all that is in it has come to its place."""
         if self._journal is None or self._needs_journal:
             return
-        database = sqlite.file_of(self.store.uri)
-        with contextlib.suppress(OSError):  # it stays then, and whoever finds it looks at what is there
-            self._journal.close(*([database.parent] if database else []))
+        with contextlib.suppress(OSError, StoreError):  # it stays then, and whoever finds it looks at what is there
+            self._journal.close(*sending.disks_of(self.store))
 
 
 def train_and_record(

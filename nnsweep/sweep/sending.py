@@ -13,11 +13,14 @@ from typing import TypeAlias
 import numpy as np
 
 from nnsweep.errors import DataError
+from nnsweep.files import nearest_folder, sync_disk
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.journal import JOURNAL, Journal, read_journal, taken_over
 from nnsweep.sweep.result import JobResult, Kept, hash_of
 from nnsweep.tracking import run as runs
-from nnsweep.tracking.backend import Run
+from nnsweep.tracking import sqlite
+from nnsweep.tracking.backend import Run, backend
+from nnsweep.tracking.client import explained
 from nnsweep.tracking.places import local_folder, locate
 from nnsweep.tracking.reading import record_of, with_ids
 from nnsweep.tracking.record import CURVES, Point, RunRecord
@@ -75,6 +78,12 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
     DataError
         If a file that belongs to the record is damaged.
     """
+    record = _sent(store, folder, kept)
+    mark_sent(store, [folder])
+    return record
+
+
+def _sent(store: Store, folder: Path, kept: Kept) -> RunRecord:
     folders.check_files(folder, kept)
     found = _found(store, kept.record)
     run_id = found.info.run_id if found else runs.start(store, kept.record.name, kept.tags)
@@ -82,12 +91,10 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
     if found and record_of(found).state not in ("running", "lost") and found.info.status != "RUNNING":
         if not _has_files(store, found, folder, kept):
             log_files(store, folder, kept)
-        folders.mark_sent(folder)
         return kept.record
     present = runs.steps(store, run_id) if found else {}
     runs.log_files(store, *files_of(folder, kept))
     runs.finish(store, [ending_of(kept, points(folder, kept, present))])
-    folders.mark_sent(folder)
     return kept.record
 
 
@@ -107,6 +114,26 @@ def _has_files(store: Store, found: Run, folder: Path, kept: Kept) -> bool:
         except OSError:
             return False
     return True
+
+
+def mark_sent(store: Store, places: Iterable[Path]) -> None:
+    """Note in jobs' folders that a store has their records, once its disks have: a power cut takes the latest rows."""
+    marked = [place for place in places if (place / folders.WAITING).exists()]
+    try:
+        for disk in disks_of(store) if marked else ():
+            sync_disk(disk)
+    except OSError:  # they are sent once more
+        return
+    for place in marked:
+        folders.mark_sent(place)
+
+
+def disks_of(store: Store) -> list[Path]:
+    """Name a folder on each disk of this machine that a store writes to."""
+    database = sqlite.file_of(store.uri)
+    with explained(store.uri):
+        files = local_folder(backend(store.uri).get_experiment(store.experiment_id).artifact_location)
+    return [nearest_folder(place) for place in (database and database.parent, files) if place]
 
 
 def _found(store: Store, record: RunRecord) -> Run | None:
@@ -222,9 +249,10 @@ def sent_now(store: Store, places: Sequence[Path]) -> tuple[list[Path], list[str
             kept = folders.read_kept(place)
             if kept is None or kept.experiment != store.experiment:
                 continue
-            resend(store, place, kept)
+            _sent(store, place, kept)
         except DataError as error:
             damaged += error.problems
         else:
             done.append(place)
+    mark_sent(store, done)
     return done, damaged

@@ -1,7 +1,9 @@
 """What a folder keeps of a run comes into the store once, however often it is sent and whatever was lost before."""
 
 import contextlib
+import errno
 import itertools
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -214,3 +216,41 @@ def test_a_run_that_ended_gets_back_what_a_power_cut_has_torn(torn, done, store,
     assert resent(store, folder) == record
     assert kept.read_bytes() == (folder / "weights.npz").read_bytes()
     assert len(all_runs(store)) == 1
+
+
+@pytest.fixture
+def waiting(done, refusing):
+    """Give the folder of a record that the store has not."""
+    with refusing("start"):
+        return done().folder
+
+
+def test_a_record_waits_until_the_disk_of_the_store_has_it(waiting, store, monkeypatch):
+    synced = []
+    monkeypatch.setattr(sending, "sync_disk", lambda place: synced.append((place, is_sent(waiting))))
+    assert sending.sent_now(store, [waiting]) == ([waiting], [])
+    assert synced == [(place, False) for place in sending.disks_of(store)]
+    assert is_sent(waiting)
+
+
+def test_a_record_waits_if_the_disk_of_the_store_takes_nothing(waiting, store, monkeypatch):
+    def refuse(place):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(sending, "sync_disk", refuse)
+    resent(store, waiting)
+    assert not is_sent(waiting)
+
+
+def test_what_the_store_has_costs_no_wait_for_its_disk(done, store, monkeypatch):
+    folder, _ = done()
+    monkeypatch.setattr(sending, "sync_disk", lambda place: pytest.fail("nothing was marked"))
+    resent(store, folder)
+    assert is_sent(folder)
+
+
+def test_artifacts_may_be_on_another_disk_than_the_store(ready_store_file, tmp_path):
+    shutil.copy(ready_store_file, tmp_path / "mlflow.db")
+    (root := tmp_path / "elsewhere").mkdir()
+    store = ready(f"sqlite:///{tmp_path}/mlflow.db", "study", str(root))
+    assert sending.disks_of(store) == [tmp_path, root]
