@@ -142,9 +142,30 @@ PLANTED = [
     Planted(
         "a record is marked as sent before it is",
         "sweep/sending.py",
-        "    runs.log_files(store, *files_of(folder, kept))\n    runs.finish(",
-        "    folders.mark_sent(folder)\n    runs.log_files(store, *files_of(folder, kept))\n    runs.finish(",
+        "    present = runs.steps(store, run_id) if found else {}\n",
+        "    present = runs.steps(store, run_id) if found else {}\n    folders.mark_sent(folder)\n",
         "tests/sweep/test_sending.py",
+    ),
+    Planted(
+        "a record is marked as sent before the disk of the store has it",
+        "sweep/sending.py",
+        "for disk in disks_of(store) if marked else ():",
+        "for disk in ():",
+        "tests/sweep/test_sending.py",
+    ),
+    Planted(
+        "files that a power cut has torn stay as they are",
+        "sweep/sending.py",
+        "if not _has_files(store, found, folder, kept):",
+        "if False:",
+        "tests/sweep/test_sending.py:torn",
+    ),
+    Planted(
+        "the folders above a journal are not written through",
+        "sweep/journal.py",
+        "sync_path(self.folder)",
+        "pass",
+        "tests/sweep/test_journal.py:name",
     ),
     Planted(
         "a record that is sent again makes another run",

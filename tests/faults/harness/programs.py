@@ -93,18 +93,23 @@ class Program:
         return [line.split("\t", 3) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def surroundings() -> dict[str, str]:
+    """Give the environment that programs are started in."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    return environment
+
+
 class Programs:
     """Starts programs from a zygote."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
         self._address = str(place / "zygote")
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-        environment.pop("MLFLOW_TRACKING_URI", None)
         script = Path(__file__).with_name("zygote.py")
         self._process = subprocess.Popen(
-            [sys.executable, str(script), self._address], stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, str(script), self._address], stdout=subprocess.PIPE, text=True, env=surroundings()
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
@@ -121,6 +126,7 @@ class Programs:
         most_files: int = 0,
         namespace: int = 0,
         barrier: str = "",
+        boot: str = "",
     ) -> Program:
         """Start a program in a folder.
 
@@ -142,6 +148,8 @@ class Programs:
             A process whose disks it shall see; 0 for none.
         barrier : str
             A named pipe that it waits at.
+        boot : str
+            Names the start of the machine that it believes to live in; empty for the one that it does.
         """
         place = Path(tempfile.mkdtemp(dir=self._place))
         request = {
@@ -156,6 +164,7 @@ class Programs:
             "most_files": most_files,
             "namespace": namespace,
             "barrier": barrier,
+            "boot": boot,
         }
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._address)

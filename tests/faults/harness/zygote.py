@@ -138,6 +138,8 @@ def _called(request: dict[str, Any]) -> int:
     from nnsweep.app import main as program
 
     sys.argv = ["nnsweep"]
+    if request["boot"]:
+        _start_anew(request["boot"])
     if request["barrier"]:
         _wait_at(request["barrier"])
     if injector:
@@ -145,6 +147,13 @@ def _called(request: dict[str, Any]) -> int:
     code = program(request["arguments"])
     _leave_workers()
     return code
+
+
+def _start_anew(boot: str) -> None:
+    """Believe that the machine has been started anew since; whatever was started before is gone."""
+    from nnsweep import kernel
+
+    kernel.boot = lambda: boot
 
 
 def _wait_at(barrier: str) -> None:
