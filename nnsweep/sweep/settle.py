@@ -133,7 +133,7 @@ def _tidied(store: Store, asked: Asked, running: Sequence[Earlier]) -> list[str]
     waiting = [] if asked.run_id else [place for place in sending.unsent(root) if not _is_of(place, alive)]
     jobs = [record for record in closed if record.key]
     lost = sum(record.state == "lost" for record in jobs)
-    sent, damaged = sending.sent_now(store, [place for place in waiting if place.parent != asked.folder])
+    sent, damaged = sending.sent_now(store, waiting)
     notes = [f"{lost} runs were left by a process that is gone; they are closed as lost"] if lost else []
     if n_sent := len(sent) + len(jobs) - lost:
         notes.append(f"{n_sent} records that waited in their folders were sent to the store")

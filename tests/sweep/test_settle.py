@@ -113,6 +113,13 @@ def test_a_record_that_waits_is_sent_and_its_job_done(ask, done, refusing, store
     assert settle(ask(waiting.key, sweep="later")).notes == []
 
 
+def test_a_record_that_waits_in_the_folder_of_the_sweep_itself_is_sent(ask, done, refusing, store):
+    with refusing("start"):
+        _, waiting = done(sweep="now")
+    assert actions(settle(ask(waiting.key, sweep="now"))) == [("reuse", "finished")]
+    assert [record.key for record in job_runs(store)] == [waiting.key]
+
+
 def test_a_record_that_waits_with_an_abandoned_run_is_sent_once_and_told_once(
     ask, done, refusing, orphaned, all_runs, store
 ):
