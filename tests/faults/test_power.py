@@ -26,6 +26,7 @@ COMMAND = [
 ]
 """A sweep of four jobs, one stack each."""
 WORKERS = [*COMMAND, "sweep.workers=2"]
+SAME_FOLDER = [*COMMAND, "hydra.sweep.dir=multirun/same"]
 FEW, MANY = 40, 240
 """How many power cuts are replayed in CI, and by `-m soak`."""
 
@@ -55,10 +56,15 @@ class Lane:
 
 @pytest.fixture(scope="module")
 def lanes(studies) -> list[Lane]:
-    """Record a sweep in one process, one with workers and a new store, and one that goes on after a power cut."""
+    """Record several sweeps.
+
+    One is in one process, one has a folder that the next one has, too, one has workers and makes its store, and one
+    goes on after a power cut.
+    """
     if reason := why_not():
         pytest.skip(reason)
-    first = [_lane("alone", studies.new(), COMMAND), _lane("with workers", studies.new(ready=False), WORKERS)]
+    first = [_lane("alone", studies.new(), COMMAND), _lane("in the same folder", studies.new(), SAME_FOLDER)]
+    first.append(_lane("with workers", studies.new(ready=False), WORKERS))
     begun = _lane("begun", studies.new(), COMMAND)
     half = Cut(begun.told[2].at, "nothing")
     _restore(begun, half)
@@ -107,7 +113,7 @@ def _replay(studies, point: tuple[Lane, Cut]) -> Trial:
             trial.problems += _not_taken_over(lane.folder, lane.told_before(cut))
         except (OSError, ValueError, EOFError, sqlite3.Error) as error:
             trial.problems.append(f"what is there cannot be read: {error!r}")
-        trial.temporary = oracle.temporary_files(lane.folder)
+        trial.problems += [f"left: {name}" for name in oracle.temporary_files(lane.folder)]
         if trial.problems:
             lane.folder.rename(f"{lane.folder}-{cut.at}-{cut.seed}")
     return trial
@@ -115,11 +121,12 @@ def _replay(studies, point: tuple[Lane, Cut]) -> Trial:
 
 def _not_taken_over(study: Path, told: dict[Path, RunRecord]) -> list[str]:
     """Name the results that had been told as finished, and were trained again or are not whole."""
-    finished = {run.key: run.tags for run in oracle.runs(study) if run.tags.get("nnsweep.state") == "finished"}
+    finished = {run.key: run for run in oracle.runs(study) if run.tags.get("nnsweep.state") == "finished"}
     problems = []
     for folder, result in told.items():
-        sweep = finished.get(result.key, {}).get("nnsweep.sweep")
-        problems += [] if sweep == result.sweep else [f"{result.name} was told as finished, and trained again"]
+        run = finished.get(result.key)
+        is_same = run and oracle.seconds(study, run) == [result.metrics["duration_seconds"]]
+        problems += [] if is_same else [f"{result.name} was told as finished, and trained again"]
         problems += [f"{result.name} in its folder: {what}" for what in _damage(folder)]
     return problems
 

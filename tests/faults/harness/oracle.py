@@ -64,6 +64,13 @@ def _described(connection: sqlite3.Connection, run_id: str) -> tuple[Any, ...]:
     return tags, params, sorted(point for point in points if point[0] not in _MAY_DIFFER)
 
 
+def seconds(folder: Path, run: Run) -> list[float]:
+    """Tell how long a run was trained, which no two trainings have in common."""
+    asked = "SELECT value FROM metrics WHERE run_uuid = ? AND key = 'duration_seconds'"
+    with closing(sqlite3.connect(f"file:{folder / 'mlflow.db'}?mode=ro", uri=True, timeout=20)) as connection:
+        return [value for (value,) in connection.execute(asked, (run.run_id,))]
+
+
 def _found(uri: str, folder: Path, real: Path | None) -> Path:
     path = Path(uri.removeprefix("file://"))
     return real / path.relative_to(folder) if real else path

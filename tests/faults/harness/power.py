@@ -181,8 +181,9 @@ class Image:
                 os.link(first[number], path)
             else:
                 Path(path).write_bytes(self.contents.get(number, b""))
-                os.utime(path, (before, before))
                 first[number] = path
+        for path in folder.rglob("*"):
+            os.utime(path, (before, before))
 
 
 def image(recording: Recording, cut: Cut) -> Image:
