@@ -90,7 +90,7 @@ def _sent(store: Store, folder: Path, kept: Kept) -> RunRecord:
     kept = replace(kept, record=replace(kept.record, run_id=run_id))
     if found and record_of(found).state not in ("running", "lost") and found.info.status != "RUNNING":
         if not _has_files(store, found, folder, kept):
-            log_files(store, folder, kept)
+            runs.log_files(store, *files_of(folder, kept))
         return kept.record
     present = runs.steps(store, run_id) if found else {}
     runs.log_files(store, *files_of(folder, kept))
