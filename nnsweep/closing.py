@@ -20,7 +20,7 @@ from nnsweep.results.frame import frame
 from nnsweep.results.ranking import ranked
 from nnsweep.results.ui_view import make_view
 from nnsweep.summary import described, linked_ids, n_finished, pictures_of, tables, where_in_words
-from nnsweep.sweep import sending
+from nnsweep.sweep import sending, wish
 from nnsweep.sweep.folder import RECORD
 from nnsweep.sweep.job import Models
 from nnsweep.sweep.settle import closed
@@ -232,11 +232,14 @@ def _shown(folder: Path) -> Path:
 
 
 def _closed(end: End) -> None:
-    """Close the runs of jobs that died; those of an interrupted sweep may take a moment to die in other processes."""
+    """Close the runs of jobs that died; those of an interrupted sweep may take a moment to end in other processes."""
     ends = {job.job: job for job in end.records if job.state != "finished" and job.sweep == end.folder.name}
-    until = time.monotonic() + (DYING_SECONDS if end.interrupted and end.elsewhere else 0.0)
+    may_live = end.interrupted and end.elsewhere
+    until = time.monotonic() + (DYING_SECONDS if may_live else 0.0)
     while True:
         is_over = time.monotonic() >= until
+        if is_over and may_live:
+            wish.end_at_once(end.folder)
         if not closed(end.store, end.folder.name, ends, end.owner if is_over else None) or is_over:
             return
         time.sleep(0.2)

@@ -14,7 +14,8 @@ from nnsweep.data.leaks import told as leaks_told
 from nnsweep.messages import visible, warn
 from nnsweep.progress import progress
 from nnsweep.sweep import describe, plan
-from nnsweep.sweep.crew import Crew, Others
+from nnsweep.sweep.crew import Crew
+from nnsweep.sweep.other_launchers import Others
 from nnsweep.sweep.plan import Choice, Rerun
 from nnsweep.sweep.settle import Settled
 from nnsweep.sweep.task import Task

@@ -89,6 +89,8 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     place = grid.place(checked, settings)
     store = store_of(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
     unwanted = wish.watch(grid.sweep_folder(settings), sqlite.file_of(store.uri))
+    if unwanted():  # it was on its way when the user interrupted
+        raise KeyboardInterrupt
     with interruption.awaited(), contextlib.nullcontext() if place.owner else holding(store.uri):
         drawing = draw_job if checked.tracking.pictures else None
         (record,) = train_and_record(

@@ -21,10 +21,11 @@ from nnsweep.files import whole_file
 from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import warn
 from nnsweep.sweep import absence, describe, wish
-from nnsweep.sweep.crew import Crew, Others
+from nnsweep.sweep.crew import Crew
 from nnsweep.sweep.grid import write_plan
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.journal import Journal
+from nnsweep.sweep.other_launchers import Others
 from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.sweep.plan import Choice, Wanted
 from nnsweep.sweep.recorder import Recorder
@@ -95,13 +96,15 @@ def run_sweep(
             plan = settle(asked)
         training = _Training(distinct_tasks, replace(asked, run_id=plan.run_id), plan, executor, journal)
         held.beat_in(training.store, plan.run_id)
+        wish.forget(folder)
         display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes)
         with display.show_progress(folder, len(distinct_tasks)), absence.told(folder, asked.uri) as told_away:
             training.run(plan, display)
         display.show_table(training.ended, folder.name)
         summary = training.record_summary(told_away=told_away.is_away)
     display.show_places(training.ended, training.store, folder.name, has_view=summary.has_view)
-    wish.forget(folder)
+    if not (training.interruption and isinstance(executor, Others)):  # jobs may still be on their way, to see it then
+        wish.forget(folder)
     return replace(told, records=training.ended, problem=summary.problem, interruption=training.interruption)
 
 

@@ -41,9 +41,10 @@ class GridSweeper(BasicSweeper):
         from nnsweep.results.plots.job_picture import draw_job
         from nnsweep.run_sweep import run_sweep
         from nnsweep.sweep.compose import Composer
-        from nnsweep.sweep.crew import Crew, Others
+        from nnsweep.sweep.crew import Crew
         from nnsweep.sweep.frozen import freeze
         from nnsweep.sweep.grid import tasks
+        from nnsweep.sweep.other_launchers import Others
         from nnsweep.sweep.points import check_one_sweep, expand_grid
 
         assert self.hydra_context is not None

@@ -1,40 +1,35 @@
 """A crew does the jobs of a sweep: they become stacks, stacks go to workers, and every job's return value comes back.
 
-Hydra's other launchers are crews too, whose ways are their own.
+Hydra's other launchers, whose ways are their own, do the same as `nnsweep.sweep.other_launchers` has it.
 """
 
 import functools
 import os
-import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from nnsweep.data import mapped
 from nnsweep.interruption import postponed
 from nnsweep.scratch import scratch_folder
 from nnsweep.sweep import work, workers
+from nnsweep.sweep.deaths import Deaths
 from nnsweep.sweep.job_run import Draw
 from nnsweep.sweep.joblog import job_logs
 from nnsweep.sweep.memory import size_in_bytes
+from nnsweep.sweep.outcomes import Outcome, has_failed
 from nnsweep.sweep.recorder import Recorder
 from nnsweep.sweep.stacks import Stack, makespan, n_threads, stacks
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import StackResult
 from nnsweep.sweep.worker import train
-from nnsweep.tracking.record import RunRecord
 
 LITTLE_EPOCHS = 500
 """Of all jobs together: with fewer, other processes cost more than they save."""
-
-Outcome: TypeAlias = RunRecord | BaseException
-"""What became of a job: its record, or why there is none."""
 
 
 class Crew:
@@ -110,13 +105,13 @@ class _Launch:
 
     def __init__(self, tasks: Sequence[Task], recorder: Recorder) -> None:
         self._tasks, self._recorder = tasks, recorder
-        self._deaths: Counter[int] = Counter()
+        self._deaths = Deaths()
         self.outcomes: dict[int, Outcome] = {}
 
     @property
     def is_broken_off(self) -> bool:
         """Whether a job has failed, and the others shall not be begun then."""
-        return self._tasks[0].job.fail_fast and any(map(_failed, self.outcomes.values()))
+        return self._tasks[0].job.fail_fast and any(map(has_failed, self.outcomes.values()))
 
     def run(self, pieces: Sequence[list[int]], work: Callable[[Any], Any], n_workers: int) -> list[list[int]]:
         """Run stacks, each given by the numbers of its tasks; give what shall be run again of dead workers."""
@@ -148,71 +143,14 @@ class _Launch:
             if answer.interrupted:
                 raise KeyboardInterrupt
             return []
-        if isinstance(answer, workers.WorkerDied):
-            self._deaths.update(numbers)
-            if len(numbers) > 1 or self._deaths[numbers[0]] == 1:
-                half = len(numbers) // 2
-                return [[*part] for part in (numbers[:half], numbers[half:]) if part]
+        if isinstance(answer, workers.WorkerDied) and (again := self._deaths.of(numbers)):
+            return again
         self.outcomes |= dict.fromkeys(numbers, answer)
         return []
 
     def _logs(self, numbers: Sequence[int]) -> list[Path]:
         paths = (self._tasks[number].log_path for number in numbers)
         return [path for path in paths if path and path.exists()]
-
-
-def _failed(outcome: Outcome) -> bool:
-    return isinstance(outcome, BaseException) or outcome.state == "failed"
-
-
-class Others:
-    """Another launcher of Hydra's, which does all work its own way.
-
-    Parameters
-    ----------
-    launcher : Launcher
-        Hydra's.
-    max_batch_size : int or None
-        How many jobs it is given at a time; None for all.
-    """
-
-    def __init__(self, launcher: Launcher, max_batch_size: int | None = None) -> None:
-        self._launcher, self._max_batch_size = launcher, max_batch_size
-        self._n_launched = 0
-
-    def begin(self, tasks: Sequence[Task]) -> None:
-        """Nothing can be done ahead."""
-
-    def predict(self, tasks: Sequence[Task]) -> float:
-        """Tell how many seconds the tasks will take, about, if each core has one."""
-        jobs, cores = [task.job for task in tasks], workers.physical_cores()
-        alone = [stacks([job], work.dataset, n_workers=1, max_bytes=sys.maxsize)[0] for job in jobs]
-        return makespan(alone, cores)
-
-    def launch(self, tasks: Sequence[Task], recorder: Recorder) -> dict[int, Outcome]:
-        """Run all tasks, batch by batch; with `fail_fast`, no batch is begun after one with a failed job.
-
-        Each job records itself, in the process that it was given.
-        """
-        grid = [task.overrides for task in tasks]
-        outcomes: list[Outcome | None] = []
-        size = self._max_batch_size or len(grid)
-        for first in range(0, len(grid), size):
-            if tasks[0].job.fail_fast and any(outcome is not None and _failed(outcome) for outcome in outcomes):
-                break
-            batch = grid[first : first + size]
-            outcomes += map(_outcome, self._launcher.launch(batch, initial_job_idx=self._n_launched))
-            self._n_launched += len(batch)
-        return {number: outcome for number, outcome in enumerate(outcomes) if outcome is not None}
-
-
-def _outcome(returned: JobReturn) -> Outcome | None:
-    """Give what a job of another launcher came to; None if that is not known."""
-    if returned.status == JobStatus.UNKNOWN:
-        return None
-    outcome = returned._return_value  # `return_value` would raise an exception
-    is_known = isinstance(outcome, RunRecord | BaseException)
-    return outcome if is_known else TypeError(f"it returned {type(outcome).__name__}")
 
 
 def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:

@@ -6,6 +6,7 @@ or nothing.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from nnsweep.sweep import describe
 from nnsweep.sweep.folder import RECORD, read_record
@@ -14,10 +15,24 @@ from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
 from nnsweep.tracking.record import RunRecord
 
+Outcome: TypeAlias = RunRecord | BaseException
+"""What became of a job: its record, or why there is none."""
 
-def outcomes(
-    tasks: Sequence[Task], ended: Mapping[int, RunRecord | BaseException], folder: Path
-) -> dict[int, RunRecord]:
+
+def has_failed(outcome: Outcome) -> bool:
+    """Tell whether a job has failed."""
+    return isinstance(outcome, BaseException) or outcome.state == "failed"
+
+
+def written(tasks: Sequence[Task], folder: Path) -> dict[int, RunRecord]:
+    """Give the records that jobs have left, by their place among the tasks; those of other attempts are not theirs."""
+    records = filter(None, (read_record(path.parent) for path in folder.glob(f"**/{RECORD}")))
+    found = {(record.job, record.attempt): record for record in records}
+    own = {place: found.get((task.place.number, task.place.attempt)) for place, task in enumerate(tasks)}
+    return {place: record for place, record in own.items() if record and tasks[place].wrote(record)}
+
+
+def outcomes(tasks: Sequence[Task], ended: Mapping[int, Outcome], folder: Path) -> dict[int, RunRecord]:
     """Give a record for every job that was launched.
 
     Parameters
@@ -35,16 +50,12 @@ def outcomes(
         By the jobs' numbers.
     """
     is_all_known = all(isinstance(ended.get(place), RunRecord) for place in range(len(tasks)))
-    found = () if is_all_known else (read_record(path.parent) for path in folder.glob(f"**/{RECORD}"))
-    written = {(record.job, record.attempt): record for record in found if record}
+    own = {} if is_all_known else written(tasks, folder)
     records = {}
     for place, task in enumerate(tasks):
-        number, outcome = task.place.number, ended.get(place)
-        if isinstance(outcome, RunRecord):
-            records[number] = outcome
-        else:
-            own = written.get((number, task.place.attempt))
-            records[number] = own if own and task.wrote(own) else _unended(task, outcome)
+        outcome = ended.get(place)
+        record = outcome if isinstance(outcome, RunRecord) else own.get(place)
+        records[task.place.number] = record or _unended(task, outcome if isinstance(outcome, BaseException) else None)
     return records
 
 

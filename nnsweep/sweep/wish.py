@@ -1,6 +1,7 @@
 """The wish of a sweep that its jobs go on, as jobs see it that another launcher has put into other processes.
 
-The sweep's process asks them to stop by a file in its folder; where it is gone, they end.
+The sweep's process asks them to stop by a file in its folder, and tells those that do not to end at once; where it is
+gone, they end.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from nnsweep.sweep.grid import PLAN
 from nnsweep.tracking import owner
 from nnsweep.tracking.owner import Owner, Signs
 
-STOP = ".stop"
+STOP, END = ".stop", ".end"
 LOOKS_EVERY = 0.3
 """Seconds."""
 
@@ -28,10 +29,18 @@ def ask_to_stop(sweep: Path) -> None:
         (sweep / STOP).touch()
 
 
-def forget(sweep: Path) -> None:
-    """Take the question back, when nobody is left whom it concerns."""
+def end_at_once(sweep: Path) -> None:
+    """End what jobs of a sweep have not come to an end, and give them the time to see it."""
     with contextlib.suppress(OSError):
-        (sweep / STOP).unlink(missing_ok=True)
+        (sweep / END).touch()
+    time.sleep(2 * LOOKS_EVERY)
+
+
+def forget(sweep: Path) -> None:
+    """Take all that back, when nobody is left whom it concerns."""
+    with contextlib.suppress(OSError):
+        for name in (STOP, END):
+            (sweep / name).unlink(missing_ok=True)
 
 
 def watch(sweep: Path, database: Path | None = None) -> Callable[[], bool]:
@@ -47,13 +56,14 @@ def watch(sweep: Path, database: Path | None = None) -> Callable[[], bool]:
     Returns
     -------
     callable
-        Tells whether the job shall come to an end.
+        Tells whether the job shall come to an end; one that is late, before it has begun.
     """
     holder = _holder(sweep)
-    if holder is None or not _can_be_seen(holder, database):
+    if holder is None:
         return lambda: False
-    stop = threading.Event()
-    threading.Thread(target=_watch, args=(sweep, holder, Signs(database), stop), daemon=True).start()
+    stop, seen = threading.Event(), holder if _can_be_seen(holder, database) else None
+    _look(sweep, stop)
+    threading.Thread(target=_watch, args=(sweep, seen, Signs(database), stop), daemon=True).start()
     return stop.is_set
 
 
@@ -72,10 +82,16 @@ def _can_be_seen(holder: Owner, database: Path | None) -> bool:
     return owner.is_here(holder) and (has_lock or holder.pids == kernel.pid_namespace())
 
 
-def _watch(sweep: Path, holder: Owner, signs: Signs, stop: threading.Event) -> None:
-    seen = holder if holder.lock else replace(holder, every=0.0)  # nobody tells a job of a heartbeat in the store
-    while not owner.is_gone(seen, time.time(), signs):
-        if (sweep / STOP).exists():
-            stop.set()
+def _watch(sweep: Path, holder: Owner | None, signs: Signs, stop: threading.Event) -> None:
+    """Look for what the sweep wishes, and whether its process is there, if that can be seen."""
+    # nobody tells a job of a heartbeat in the store
+    seen = holder if holder is None or holder.lock else replace(holder, every=0.0)
+    while not (sweep / END).exists() and not (seen and owner.is_gone(seen, time.time(), signs)):
+        _look(sweep, stop)
         time.sleep(LOOKS_EVERY)
     os._exit(1)
+
+
+def _look(sweep: Path, stop: threading.Event) -> None:
+    if (sweep / STOP).exists():
+        stop.set()

@@ -20,9 +20,10 @@ from nnsweep.data import mapped
 from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.sweep import crew as crews
 from nnsweep.sweep import work, workers
-from nnsweep.sweep.crew import Crew, Others, _mapped, returned
+from nnsweep.sweep.crew import Crew, _mapped, returned
 from nnsweep.sweep.grid import tasks
 from nnsweep.sweep.journal import Journal
+from nnsweep.sweep.other_launchers import Others
 from nnsweep.sweep.outcomes import outcomes
 from nnsweep.sweep.recorder import Recorder
 from nnsweep.sweep.settle import closed

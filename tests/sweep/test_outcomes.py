@@ -5,9 +5,9 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from nnsweep.errors import StoreError
 from nnsweep.sweep import outcomes as module
-from nnsweep.sweep.crew import Others
 from nnsweep.sweep.folder import write_result
 from nnsweep.sweep.grid import tasks
+from nnsweep.sweep.other_launchers import Others
 from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.sweep.result import JobResult, Kept
 from nnsweep.tracking.record import RunRecord
