@@ -4,6 +4,8 @@ A cluster that does not answer is refused before anything runs; one that goes wh
 """
 
 import importlib.util
+import os
+import re
 import socket
 import subprocess
 import sys
@@ -58,9 +60,12 @@ class RayLauncher(Launcher):
         """
         from nnsweep.errors import ConfigError
 
+        key, address = "hydra.launcher.ray.init.address", self._address
+        if address not in ("local", "auto") and not re.search(r":\d+$", address):
+            raise ConfigError(f"{key}={address}: must be HOST:PORT, auto, or local for a cluster on this machine")
         if trouble := self._trouble():
             way_out = "start it (ray start --head), or leave the key out for a cluster on this machine"
-            raise ConfigError(f"hydra.launcher.ray.init.address={self._address}: {trouble}; {way_out}")
+            raise ConfigError(f"{key}={address}: {trouble}; {way_out}")
 
     @property
     def _address(self) -> str:
@@ -69,7 +74,7 @@ class RayLauncher(Launcher):
     def _trouble(self) -> str:
         """Say why there can be no cluster; empty if nothing speaks against it."""
         scheme, _, place = self._address.rpartition("://")
-        if self._address == "local" or not (place == "auto" or ":" in place):
+        if self._address == "local":
             return ""
         if place != "auto" and not _is_open(place):
             return "nobody answers there"
@@ -79,6 +84,11 @@ class RayLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs; one whose process dies has failed, and costs no other."""
+        settings: Any = OmegaConf.to_container(self.ray, resolve=True)
+        if not settings["init"].get(
+            "log_to_driver"
+        ):  # Ray reads this once: what it skips when it prints for its cluster
+            os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
         import ray  # type: ignore[import-not-found, unused-ignore]
 
         from nnsweep.sweep.one_by_one import loaded
@@ -87,7 +97,6 @@ class RayLauncher(Launcher):
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.task_function is not None
-        settings: Any = OmegaConf.to_container(self.ray, resolve=True)
         if not ray.is_initialized():
             if trouble := self._trouble():
                 raise LauncherGone(f"the Ray cluster at {self._address} is gone ({trouble})")

@@ -118,7 +118,7 @@ class _Launch:
 
     def _take_apart(self, numbers: Sequence[int], error: Exception) -> list[list[int]]:
         """Find out what is left of jobs that a launcher has ended by an exception; give what shall be run again."""
-        records, died = self._records(numbers), WorkerDied(in_words(error))
+        records, died = self._records(numbers), in_words(error)
         self.outcomes |= records
         left = [number for number in numbers if number not in records]
         begun = [number for number in left if self._has_begun(number)]
@@ -166,19 +166,19 @@ def _outcome(returned: JobReturn) -> Outcome | None:
     return outcome if is_known else TypeError(f"it returned {type(outcome).__name__}")
 
 
-def in_words(error: Exception) -> str:
-    """Say in a line what a launcher has raised: a worker that was killed, with the signal if it names one.
+def in_words(error: Exception) -> Exception:
+    """Say in a line what a launcher has raised: that a worker died, with the signal if it names one, or what else.
 
     Examples
     --------
     >>> in_words(ValueError("n_jobs == 0 in Parallel has no meaning"))
-    'its launcher gave up (ValueError: n_jobs == 0 in Parallel has no meaning)'
+    LauncherGone('its launcher gave up (ValueError: n_jobs == 0 in Parallel has no meaning)')
     """
     library, name = type(error).__module__.partition(".")[0], type(error).__name__
     told = name if library == "builtins" else f"{library}: {name}"
     said = " ".join(str(error).split())
-    if "Worker" in name or "Pool" in name:
-        killers = dict.fromkeys(re.findall(r"\bSIG[A-Z0-9]+\b", said))
-        killed = f" by {', '.join(killers)}" + (" (out of memory?)" if "SIGKILL" in killers else "") if killers else ""
-        return f"its worker process was killed{killed} ({told})"
-    return f"its launcher gave up ({told}: {said[:_READ]})"
+    if "Worker" not in name and "Pool" not in name:
+        return LauncherGone(f"its launcher gave up ({told}: {said[:_READ]})")
+    killers = dict.fromkeys(re.findall(r"\bSIG[A-Z0-9]+\b", said))
+    killed = f"was killed by {', '.join(killers)}" if killers else "ended before its work did"
+    return WorkerDied(f"its worker process {killed}{' (out of memory?)' if 'SIGKILL' in killers else ''} ({told})")

@@ -98,7 +98,7 @@ def test_a_job_stops_when_the_sweep_asks_it_to(start, tmp_path):
 def test_what_is_asked_can_be_taken_back(tmp_path):
     wish.forget(tmp_path)
     wish.ask_to_stop(tmp_path)
-    wish.ask_to_stop(tmp_path)
+    wish.end_at_once(tmp_path)
     assert (tmp_path / wish.STOP).exists()
     wish.forget(tmp_path)
     assert [*tmp_path.iterdir()] == []
@@ -106,14 +106,45 @@ def test_what_is_asked_can_be_taken_back(tmp_path):
 
 PLANS = {
     "this process": json.dumps({"owner": this_process().tag()}),
-    "another namespace": json.dumps({"owner": replace(this_process(), pids="another", every=5.0).tag()}),
-    "another machine": json.dumps({"owner": Owner("elsewhere", "b", 7, "t").tag()}),
     "no owner": "{}",
     "no process": json.dumps({"owner": "somebody"}),
     "a list": "[]",
     "damaged": "{",
     "binary": "\udcff",
 }
+
+
+UNSEEN = {
+    "another namespace": json.dumps({"owner": replace(this_process(), pids="another", every=5.0).tag()}),
+    "another machine": json.dumps({"owner": Owner("elsewhere", "b", 7, "t").tag()}),
+}
+
+
+@pytest.mark.parametrize("plan", UNSEEN.values(), ids=UNSEEN)
+def test_a_job_far_from_its_sweep_lives_until_it_is_asked_to_stop(plan, tmp_path):
+    (tmp_path / PLAN).write_text(plan)
+    stopped = wish.watch(tmp_path)
+    time.sleep(2 * wish.LOOKS_EVERY)
+    assert not stopped()
+    wish.ask_to_stop(tmp_path)
+    time.sleep(3 * wish.LOOKS_EVERY)
+    assert stopped()
+
+
+def test_a_job_that_comes_late_knows_at_once_that_it_shall_stop(tmp_path):
+    (tmp_path / PLAN).write_text(UNSEEN["another machine"])
+    wish.ask_to_stop(tmp_path)
+    assert wish.watch(tmp_path)()
+
+
+def test_a_job_that_does_not_stop_when_asked_is_ended(start, tmp_path):
+    start(_SWEEP, tmp_path / PLAN)
+    job = start(_JOB.replace("not stopped()", "True"), tmp_path)
+    wish.ask_to_stop(tmp_path)
+    time.sleep(2 * wish.LOOKS_EVERY)
+    assert job.poll() is None
+    wish.end_at_once(tmp_path)
+    assert job.wait(10) == 1
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
