@@ -91,7 +91,7 @@ def test_a_killed_worker_costs_its_job_alone(launcher, study, killing):
     assert n_unended(study / "mlflow.db") == 0
 
 
-LONG = ("data=digits", "arch=wide", "seed=range(0,4)", "trainer.epochs=100000", "tracking.max_points=2", QUICK)
+LONG = ("data=digits", "arch=wide", "seed=range(0,4)", "trainer.epochs=100000", QUICK)
 
 
 def interrupted(study: Path, launcher: str, send: Callable[[subprocess.Popen[str]], None], *more: str) -> Said:

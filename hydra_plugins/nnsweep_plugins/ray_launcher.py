@@ -64,7 +64,7 @@ class RayLauncher(Launcher):
         if address not in ("local", "auto") and not re.search(r":\d+$", address):
             raise ConfigError(f"{key}={address}: must be HOST:PORT, auto, or local for a cluster on this machine")
         if trouble := self._trouble():
-            way_out = "start it (ray start --head), or leave the key out for a cluster on this machine"
+            way_out = "mend that (ray start --head begins one), or leave the key out for a cluster on this machine"
             raise ConfigError(f"{key}={address}: {trouble}; {way_out}")
 
     @property
@@ -78,9 +78,7 @@ class RayLauncher(Launcher):
             return ""
         if place != "auto" and not _is_open(place):
             return "nobody answers there"
-        if scheme or _is_healthy(place):
-            return ""
-        return "no cluster of Ray's runs here" if place == "auto" else "no cluster of Ray's answers there"
+        return "" if scheme else _refusal(place)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs; one whose process dies has failed, and costs no other."""
@@ -123,15 +121,19 @@ def _is_open(place: str) -> bool:
         return False
 
 
-def _is_healthy(place: str) -> bool:
-    """Ask Ray, in a process of its own, whether a cluster answers: one that hears nothing is not to be stopped here."""
+def _refusal(place: str) -> str:
+    """Ask Ray whether a cluster answers, in a process that can be stopped if it hears nothing; empty if one does."""
     where = [] if place == "auto" else ["--address", place]
     asked = [sys.executable, "-m", "ray.scripts.scripts", "health-check", *where]
     try:
         said = subprocess.run(asked, capture_output=True, timeout=ANSWER_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return False
-    return said.returncode != 1  # 2: this version of Ray does not know the question
+        return "no cluster of Ray's answers there"
+    if b"AuthenticationError" in said.stderr:
+        return "it wants a token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN_PATH=FILE)"
+    if said.returncode != 1:  # 2: this version of Ray does not know the question
+        return ""
+    return "no cluster of Ray's runs here" if place == "auto" else "no cluster of Ray's answers there"
 
 
 def _wait(runs: Sequence[Any]) -> bool:
