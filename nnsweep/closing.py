@@ -23,7 +23,7 @@ from nnsweep.summary import described, linked_ids, n_finished, pictures_of, tabl
 from nnsweep.sweep import sending, wish
 from nnsweep.sweep.folder import RECORD
 from nnsweep.sweep.job import Models
-from nnsweep.sweep.settle import closed
+from nnsweep.sweep.plan import closed
 from nnsweep.tracking import model as models
 from nnsweep.tracking import owner, sqlite, view
 from nnsweep.tracking import run as runs

@@ -13,11 +13,11 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.data.leaks import told as leaks_told
 from nnsweep.messages import visible, warn
 from nnsweep.progress import progress
-from nnsweep.sweep import describe, plan
+from nnsweep.sweep import decision, describe
 from nnsweep.sweep.crew import Crew
+from nnsweep.sweep.decision import Decision, Rerun
 from nnsweep.sweep.other_launchers import Others
-from nnsweep.sweep.plan import Choice, Rerun
-from nnsweep.sweep.settle import Settled
+from nnsweep.sweep.plan import Plan
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
 from nnsweep.tracking.record import RunRecord
@@ -62,7 +62,7 @@ class Display:
 
     def show_plan(
         self,
-        settled: Settled,
+        made: Plan,
         tasks: Mapping[int, Task],
         executor: Crew | Others,
         *,
@@ -74,7 +74,7 @@ class Display:
 
         Parameters
         ----------
-        settled : Settled
+        made : Plan
             What was decided.
         tasks : mapping of int to Task
             The distinct jobs, by their number.
@@ -89,9 +89,9 @@ class Display:
         """
         if not self.plan:
             return
-        choices = settled.choices
-        told = plan.told([*choices.values()], n_jobs - len(choices))
-        lines = [*settled.notes, *told[:1], *(f"  {note}" for note in notes), *told[1:]]
+        choices = made.choices
+        told = decision.describe([*choices.values()], n_jobs - len(choices))
+        lines = [*made.notes, *told[:1], *(f"  {note}" for note in notes), *told[1:]]
         to_run = [tasks[number] for number, choice in choices.items() if choice.action == "run"]
         if to_run:
             seconds, total = executor.predict(to_run), sum(map(_n_parameters, to_run))
@@ -100,9 +100,9 @@ class Display:
             lines += [_job_line(tasks[number], choice) for number, choice in choices.items()]
         _print(lines, end="\n" if jobs else "\n\n")
 
-    def show_waits(self, settled: Settled, rerun: Rerun) -> None:
+    def show_waits(self, made: Plan, rerun: Rerun) -> None:
         """Say for whom the sweep waits, and what has changed of that since it was last told."""
-        lines = plan.waits(settled.choices.values(), rerun)
+        lines = decision.describe_waits(made.choices.values(), rerun)
         if self.plan:
             _print([lines[key] for key in lines.keys() - self.told_waits])
         self.told_waits.update(lines)
@@ -170,7 +170,7 @@ def _batch_warnings(tasks: Sequence[Task], digests: set[str]) -> Iterator[str]:
         yield f"trainer.batch_size={size} is more than the {n_samples} training rows: each epoch is one step with all"
 
 
-def _job_line(task: Task, choice: Choice) -> str:
+def _job_line(task: Task, choice: Decision) -> str:
     told = {"run": f"run ({choice.why})", "reuse": f"{choice.why} before", "wait": f"held by {choice.holder}"}
     changed = f": {', '.join(choice.changed)}" if choice.changed else ""
     number, name = task.place.number, task.place.name

@@ -6,15 +6,15 @@ from nnsweep.errors import ConfigError
 from nnsweep.messages import warn
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.sweep import class_weight, describe
+from nnsweep.sweep.decision import DistinctJob
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.memory import physical_memory
-from nnsweep.sweep.plan import Wanted
 from nnsweep.sweep.stacks import memory_of
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
 
 
-def distinct(checked: Sequence[Task]) -> list[Wanted]:
+def find_distinct_jobs(checked: Sequence[Task]) -> list[DistinctJob]:
     """Fold jobs that are the same; every data set is loaded, so that what is wrong with one is told now.
 
     Parameters
@@ -24,7 +24,7 @@ def distinct(checked: Sequence[Task]) -> list[Wanted]:
 
     Returns
     -------
-    list of Wanted
+    list of DistinctJob
         One for each key, with the number of the first job that has it.
 
     Raises
@@ -35,12 +35,12 @@ def distinct(checked: Sequence[Task]) -> list[Wanted]:
         If data cannot be used.
     """
     _require_fit([task.job for task in checked])
-    wanted: dict[str, Wanted] = {}
+    wanted: dict[str, DistinctJob] = {}
     for number, task in enumerate(checked):
         digest = dataset(task.job.data).digest
         key = task.job.key(digest)
         if key not in wanted:
-            wanted[key] = Wanted(
+            wanted[key] = DistinctJob(
                 number=number,
                 key=key,
                 name=task.place.name,

@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 from nnsweep import interruption
 from nnsweep.data.load import OWN
 from nnsweep.display import Display
-from nnsweep.distinct import distinct
+from nnsweep.distinct import find_distinct_jobs
 from nnsweep.errors import ConfigError, StoreError, UserError, machines
 from nnsweep.files import whole_file
 from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import warn
 from nnsweep.sweep import absence, describe, wish
 from nnsweep.sweep.crew import Crew
+from nnsweep.sweep.decision import Decision, DistinctJob
 from nnsweep.sweep.grid import write_plan
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.journal import Journal
 from nnsweep.sweep.other_launchers import Others
 from nnsweep.sweep.outcomes import not_run, outcomes
-from nnsweep.sweep.plan import Choice, Wanted
+from nnsweep.sweep.plan import Plan, PlanRequest, make_plan
 from nnsweep.sweep.recorder import Recorder
-from nnsweep.sweep.settle import Asked, Settled, settle
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import forget
 from nnsweep.sweep_result import SweepResult
@@ -87,13 +87,13 @@ def run_sweep(
     told = SweepResult(sweep=folder.name, uri=asked.uri, experiment=asked.experiment, tasks=distinct_tasks, notes=notes)
     display.show_data(tasks)
     if asked.look_only:
-        plan = settle(asked)
+        plan = make_plan(asked)
         display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes, jobs=True)
         return replace(told, plan=plan.choices)
     with holding(asked.uri, beats=True) as held, Journal(folder) as journal:
         asked = replace(asked, owner=held.owner)
         with _new_folder(folder, configuration):
-            plan = settle(asked)
+            plan = make_plan(asked)
         training = _Training(distinct_tasks, replace(asked, run_id=plan.run_id), plan, executor, journal)
         held.beat_in(training.store, plan.run_id)
         wish.forget(folder)
@@ -108,7 +108,7 @@ def run_sweep(
     return replace(told, records=training.ended, problem=summary.problem, interruption=training.interruption)
 
 
-def _ask(tasks: Sequence[Task], folder: Path, executor: Crew | Others) -> Asked:
+def _ask(tasks: Sequence[Task], folder: Path, executor: Crew | Others) -> PlanRequest:
     """Load all data, and say what has to be planned."""
     job = tasks[0].job
     uri = resolved_uri(job.tracking.uri, Path.cwd())
@@ -118,11 +118,11 @@ def _ask(tasks: Sequence[Task], folder: Path, executor: Crew | Others) -> Asked:
     executor.begin(tasks)
     if any(task.job.data.name in OWN for task in tasks):
         forget()
-    return Asked(
+    return PlanRequest(
         uri=uri,
         experiment=job.tracking.experiment,
         artifact_root=job.tracking.artifact_root,
-        jobs=distinct(tasks),
+        jobs=find_distinct_jobs(tasks),
         rerun=job.rerun,
         owner=owner.this_process(),
         folder=folder,
@@ -153,7 +153,7 @@ class _Training:
     """The jobs of a plan on their way: launched, tried again, and waited for where others are at them."""
 
     def __init__(
-        self, tasks: Mapping[int, Task], asked: Asked, plan: Settled, executor: Crew | Others, journal: Journal
+        self, tasks: Mapping[int, Task], asked: PlanRequest, plan: Plan, executor: Crew | Others, journal: Journal
     ) -> None:
         assert plan.store is not None
         self._tasks, self._asked, self._executor = tasks, asked, executor
@@ -169,7 +169,7 @@ class _Training:
         """What became of each job, in the order of the grid."""
         return [self._records.get(number) or not_run(task) for number, task in self._tasks.items()]
 
-    def run(self, plan: Settled, display: Display) -> None:
+    def run(self, plan: Plan, display: Display) -> None:
         """Run what is this sweep's to run; then wait for what is others', and run what they leave."""
         while True:
             for number, choice in plan.choices.items():
@@ -184,28 +184,28 @@ class _Training:
             self._asked = replace(self._asked, jobs=waiting, waited={**since, **self._asked.waited})
             plan = self._look_again()
 
-    def _look_again(self) -> Settled:
-        """Wait for a while, and settle what is left."""
+    def _look_again(self) -> Plan:
+        """Wait for a while, and make_plan what is left."""
         until = time.monotonic() + next(iter(self._tasks.values())).job.tracking.patience
         try:
             while True:
                 time.sleep(LOOKS_EVERY)
                 try:
-                    plan = settle(self._asked)
+                    plan = make_plan(self._asked)
                     absence.note(self._asked.folder, is_away=False)
                     return plan
                 except StoreError as error:
                     absence.note(self._asked.folder, is_away=True)
                     if time.monotonic() > until:
                         warn(str(error))
-                        return Settled(store=None, choices={})
+                        return Plan(store=None, choices={})
                     ask_again(self._asked.uri)
         except KeyboardInterrupt as interrupted:
             self.interruption = interrupted
-            return Settled(store=None, choices={})
+            return Plan(store=None, choices={})
 
-    def _to_run(self, plan: Settled) -> list[Task]:
-        """Give the jobs that are this sweep's to run, with all that was settled of them."""
+    def _to_run(self, plan: Plan) -> list[Task]:
+        """Give the jobs that are this sweep's to run, with all that was decided of them."""
         known = plan.store.experiment_id if plan.store else ""
         keys = {job.number: job.key for job in self._asked.jobs}
         return [
@@ -272,7 +272,7 @@ class _Training:
             return closing.Closed(str(machines(error) or error))
 
 
-def _is_awaited(plan: Settled, job: Wanted) -> bool:
+def _is_awaited(plan: Plan, job: DistinctJob) -> bool:
     return job.number in plan.choices and plan.choices[job.number].action == "wait"
 
 
@@ -282,7 +282,7 @@ def _taken_over(task: Task, record: RunRecord) -> RunRecord:
     return replace(record, job=task.place.number, name=task.place.name, settings=settings)
 
 
-def _placed(task: Task, choice: Choice, key: str, *, experiment_id: str, owner: str) -> Task:
+def _placed(task: Task, choice: Decision, key: str, *, experiment_id: str, owner: str) -> Task:
     place = replace(
         task.place,
         attempt=choice.attempt,

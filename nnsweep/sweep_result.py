@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nnsweep.sweep.plan import Choice
+    from nnsweep.sweep.decision import Decision
     from nnsweep.sweep.task import Task
     from nnsweep.tracking.record import RunRecord
 
@@ -24,7 +24,7 @@ class SweepResult:
         The distinct jobs, by their number in the grid.
     records : sequence of RunRecord
         One for each of them, in the order of the grid; none if only the plan was wanted.
-    plan : mapping of int to Choice
+    plan : mapping of int to Decision
         What would be done with each job, if only that was wanted.
     problem : str
         Why the store does not have everything; empty if it has.
@@ -39,7 +39,7 @@ class SweepResult:
     experiment: str
     tasks: "Mapping[int, Task]"
     records: "Sequence[RunRecord]" = ()
-    plan: "Mapping[int, Choice]" = field(default_factory=dict)
+    plan: "Mapping[int, Decision]" = field(default_factory=dict)
     problem: str = ""
     interruption: KeyboardInterrupt | None = None
     notes: "Sequence[str]" = ()

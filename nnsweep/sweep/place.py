@@ -28,7 +28,7 @@ class Place:
     checkpoint : Path or None
         The folder of an earlier attempt that left a checkpoint to go on from.
     key : str
-        The job's key, where it was settled; a folder may hold records of other jobs.
+        The job's key, where that was decided; a folder may hold records of other jobs.
     experiment_id : str
         The experiment's id in the store, so that no job need ask for it; empty if it must.
     owner : str

@@ -1,236 +1,221 @@
-"""A plan: what a sweep will do with each of its jobs, decided from what the store knows of earlier runs.
+"""A plan: what a sweep will do with each of its jobs, made before the first and whenever others have been waited for.
 
-A job whose key has a finished run is done already; one that somebody else is at work on is waited for; all others are
-run. So the same command resumes a sweep, a wider grid extends it, and whatever changes a key is seen.
+Under the lock of `nnsweep.tracking.claims.alone`, abandoned runs are closed, records that wait in folders are sent,
+earlier runs of the jobs are looked up, and the sweep claims what it will do.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
 
-from nnsweep.sweep.checkpoint import CHECKPOINT
-from nnsweep.sweep.describe import data_name
+from nnsweep.errors import UserError
+from nnsweep.files import remove_left
+from nnsweep.sweep import abandoned, decision, sending
+from nnsweep.sweep.decision import Decision, DistinctJob, Rerun
+from nnsweep.tracking import claims, earlier, heartbeat, lock, owner, sqlite
+from nnsweep.tracking import run as runs
 from nnsweep.tracking.earlier import Earlier
-from nnsweep.tracking.owner import Presence
-from nnsweep.tracking.reading import counting
-from nnsweep.tracking.record import RunRecord, Setting
-
-Rerun: TypeAlias = Literal["all", "failed", "none"] | None
-_ENDED = ("finished", "failed", "diverged")
-_AGAIN: dict[Rerun, tuple[str, ...]] = {None: ("failed",), "failed": _ENDED[1:], "none": (), "all": _ENDED}
+from nnsweep.tracking.heartbeat import Watched
+from nnsweep.tracking.holding import first, needs_heartbeat
+from nnsweep.tracking.owner import Owner
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, if_there, ready
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """A job, as far as a plan must know it.
+class PlanRequest:
+    """What a plan is wanted for.
 
     Attributes
     ----------
-    number : int
-        Its place in the grid.
-    key, name : str
-        What identifies its result, and what people call it.
-    settings : mapping
-        As a run's record has them.
-    data_digest, numerics : str
-        What its result depends on besides.
+    uri, experiment : str
+        The store, and the experiment in it.
+    artifact_root : str or None
+        Where a new experiment keeps its artifacts.
+    jobs : sequence of DistinctJob
+        The distinct jobs of which it is not known yet.
+    rerun : {"all", "failed", "none"} or None
+        See `nnsweep.sweep.decision.decide`.
+    owner : Owner
+        The process that runs the sweep.
+    folder : Path
+        The sweep's folder; its name is the sweep's id.
+    run_id : str
+        The sweep's own run; empty before it is there.
+    waited : mapping of str to float
+        By the keys of jobs that others were waited for, when these had begun, in seconds since the epoch.
+    look_only : bool
+        Whether nothing may be changed, or made.
+    watched : mapping
+        What has been watched of the heartbeats of others; see `nnsweep.tracking.heartbeat.watched`.
     """
 
-    number: int
-    key: str
-    name: str
-    settings: Mapping[str, Setting]
-    data_digest: str
-    numerics: str
+    uri: str
+    experiment: str
+    artifact_root: str | None
+    jobs: Sequence[DistinctJob]
+    rerun: Rerun
+    owner: Owner
+    folder: Path
+    run_id: str = ""
+    waited: Mapping[str, float] = field(default_factory=dict)
+    look_only: bool = False
+    watched: Watched = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What a sweep will do with a job.
+class Plan:
+    """What was decided.
 
     Attributes
     ----------
-    action : {"run", "reuse", "wait"}
-        Run it, take the result of an earlier run, or wait for the run of somebody else.
-    why : str
-        ``new``, or the state of the earlier run.
-    record : RunRecord or None
-        Of the earlier run.
-    attempt : int
-        How many runs with this key there are when it has been run.
-    checkpoint : Path or None
-        The folder of an earlier attempt that left a checkpoint.
-    holder : str
-        Who is at work on it.
-    presence : Presence or None
-        Whether that one is there, and how that can be seen.
-    since : float
-        When that one began, in seconds since the epoch.
-    changed : tuple of str
-        Why an earlier run of the same name is not its result.
+    store : Store or None
+        None where there is none yet.
+    choices : dict
+        By the jobs' numbers.
+    run_id : str
+        The sweep's own run.
+    notes : list of str
+        What the user should know of earlier sweeps.
+    watched : mapping
+        What was seen of the heartbeats of others: for whoever settles next, maybe in another process.
     """
 
-    action: Literal["run", "reuse", "wait"]
-    why: str
-    record: RunRecord | None = None
-    attempt: int = 1
-    checkpoint: Path | None = None
-    holder: str = ""
-    presence: Presence | None = None
-    since: float = 0.0
-    changed: tuple[str, ...] = ()
+    store: Store | None
+    choices: dict[int, Decision]
+    run_id: str = ""
+    notes: list[str] = field(default_factory=list)
+    watched: Watched = field(default_factory=dict)
 
 
-def choice(
-    earlier: Sequence[Earlier], claim: Earlier | None, *, rerun: Rerun = None, waited_since: float | None = None
-) -> Choice:
-    """Decide what to do with a job.
+def make_plan(asked: PlanRequest) -> Plan:
+    """Decide what a sweep will do, and let other sweeps know.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be used.
+    ConfigError
+        If the experiment has been deleted.
+    """
+    if asked.look_only:
+        return _looked(asked)
+    heartbeat.recall(asked.watched)
+    store = ready(asked.uri, asked.experiment, asked.artifact_root)
+    with claims.alone(store), owner.holding(asked.owner):
+        running = earlier.running(store)
+        notes = _tidied(store, asked, running)
+        there = [run for run in running if not run.owner_is_gone]
+        choices = _choices(store, asked, there)
+        mine = [job.key for job in asked.jobs if choices[job.number].action == "run"]
+        run_id = _claimed(store, asked, mine, there)
+        return Plan(store=store, choices=choices, run_id=run_id, notes=notes, watched=heartbeat.watched())
+
+
+def _looked(asked: PlanRequest) -> Plan:
+    store = if_there(asked.uri, asked.experiment)
+    if store is None:
+        return Plan(store=None, choices={job.number: Decision(action="run", why="new") for job in asked.jobs})
+    there = [run for run in earlier.running(store) if not run.owner_is_gone]
+    return Plan(store=store, choices=_choices(store, asked, there))
+
+
+def _tidied(store: Store, asked: PlanRequest, running: Sequence[Earlier]) -> list[str]:
+    """Close what was abandoned, send what waits; give what to say of it."""
+    root = asked.folder.parent
+    alive = {run.record.sweep for run in running if run.is_sweep and not run.owner_is_gone}  # they send themselves
+    if not asked.run_id:
+        remove_left([root, *root.glob("*"), *root.glob("*/*")])
+        if database := sqlite.file_of(store.uri):
+            lock.remove_left(database)
+    unrestored = [] if asked.run_id else _restored(root)
+    closed = abandoned.close(store, running)
+    waiting = [] if asked.run_id else [place for place in sending.unsent(root) if not _is_of(place, alive)]
+    jobs = [record for record in closed if record.key]
+    lost = sum(record.state == "lost" for record in jobs)
+    sent, damaged = sending.sent_now(store, waiting)
+    notes = [f"{lost} runs were left by a process that is gone; they are closed as lost"] if lost else []
+    if n_sent := len(sent) + len(jobs) - lost:
+        notes.append(f"{n_sent} records that waited in their folders were sent to the store")
+    return notes + unrestored + damaged
+
+
+def _restored(root: Path) -> list[str]:
+    """Restore what crashes have left half written; say what cannot be."""
+    wrong = []
+    for sweep in sending.journaled(root):
+        try:
+            sending.restore(sweep)
+        except (OSError, UserError) as error:
+            wrong.append(f"{sweep}: what is half written there cannot be restored ({error})")
+    return wrong
+
+
+def _is_of(place: Path, sweeps: Collection[str]) -> bool:
+    """Tell whether a job's folder is that of one of some sweeps: it is in the sweep's, or is that of a single run."""
+    return place.name in sweeps or place.parent.name in sweeps
+
+
+def _choices(store: Store, asked: PlanRequest, there: Sequence[Earlier]) -> dict[int, Decision]:
+    """Choose what becomes of each job, given the runs that others are at."""
+    keys = {job.key for job in asked.jobs}
+    known = earlier.with_keys(store, keys)
+    held = claims.claimed([run for run in there if run.is_sweep and not _is_own(run, asked)], keys)
+    choices = {
+        job.number: decision.decide(
+            known.get(job.key, []), held.get(job.key), rerun=asked.rerun, waited_since=asked.waited.get(job.key)
+        )
+        for job in asked.jobs
+    }
+    return choices | _explained(store, asked.jobs, choices)
+
+
+def _explained(store: Store, jobs: Sequence[DistinctJob], choices: Mapping[int, Decision]) -> dict[int, Decision]:
+    """Add to new jobs why an earlier run of their name is not theirs."""
+    new = [job for job in jobs if choices[job.number].why == "new"]
+    others: dict[str, list[Earlier]] = {}
+    for run in earlier.named(store, [job.name for job in new]):
+        others.setdefault(run.record.name, []).append(run)
+    return {
+        job.number: replace(choices[job.number], changed=decision.explain_changes(job, others[job.name]))
+        for job in new
+        if job.name in others
+    }
+
+
+def _claimed(store: Store, asked: PlanRequest, keys: Sequence[str], there: Sequence[Earlier]) -> str:
+    """Let the sweep's own run say which jobs it will do; the run is started if it is not there yet."""
+    texts = claims.tags(keys)
+    sweep = asked.folder.name
+    if own := next((run for run in there if _is_own(run, asked)), None):
+        runs.log(store, own.record.run_id, tags=texts)
+        return own.record.run_id
+    texts |= {
+        "nnsweep.kind": "sweep",
+        "nnsweep.sweep": sweep,
+        "nnsweep.state": "running",
+        "nnsweep.folder": str(asked.folder),
+        "mlflow.source.name": "nnsweep",
+        runs.OWNER: asked.owner.tag(),
+    }
+    texts |= first() if needs_heartbeat(asked.owner) else {}
+    return runs.start(store, f"sweep {sweep}", texts)
+
+
+def _is_own(run: Earlier, asked: PlanRequest) -> bool:
+    """Tell whether a run is the sweep's own, which a worker may have started before it died."""
+    return run.is_sweep and run.record.sweep == asked.folder.name and run.owner == asked.owner
+
+
+def closed(store: Store, sweep: str, ends: Mapping[int, RunRecord], over: Owner | None = None) -> bool:
+    """Close the runs of a sweep's jobs that nobody is at work on any more; tell if some are left open.
 
     Parameters
     ----------
-    earlier : sequence of Earlier
-        The runs with its key, oldest first.
-    claim : Earlier or None
-        Another sweep that will do it.
-    rerun : {"all", "failed", "none"} or None
-        Which ended jobs are run again; None for failed ones, ``failed`` for those that diverged, too.
-    waited_since : float or None
-        When that began which this sweep has waited for, in seconds since the epoch; None if it has not waited. Runs
-        that are not older than that, or than the claim if there is one, are taken, whatever they came to.
+    store, sweep : Store, str
+        The sweep, and where it is.
+    ends, over
+        See `nnsweep.sweep.abandoned.close`.
     """
-    for run in earlier:
-        if run.record.state == "running" and (presence := run.presence).state != "gone":
-            holder = _named(run)
-            return Choice(action="wait", why="running", holder=holder, presence=presence, since=run.since)
-    begun = claim.since if claim else waited_since
-    theirs = [run for run in earlier if waited_since is not None and begun is not None and run.since >= begun]
-    taken = _taken(earlier, _AGAIN[rerun]) or _taken(theirs, ())
-    if taken is not None:
-        return Choice(action="reuse", why=taken.state, record=taken, attempt=taken.attempt)
-    if claim is not None:
-        holder = f"{_named(claim)} ({claim.record.sweep})"
-        return Choice(action="wait", why="claimed", holder=holder, presence=claim.presence, since=claim.since)
-    last = earlier[-1].record if earlier else None
-    return Choice(
-        action="run",
-        why=last.state if last else "new",
-        record=last,
-        attempt=1 + max((run.record.attempt for run in earlier), default=0),
-        checkpoint=next((path for run in reversed(earlier) if (path := _checkpoint(run))), None),
-    )
-
-
-def _named(run: Earlier) -> str:
-    return str(run.owner or "an unknown process")
-
-
-def _taken(earlier: Sequence[Earlier], again: Collection[str]) -> RunRecord | None:
-    counts = counting([run.record for run in earlier])
-    return next((record for record in counts if record.state in _ENDED and record.state not in again), None)
-
-
-def _checkpoint(run: Earlier) -> Path | None:
-    folder = Path(run.folder)
-    return folder if run.folder and (folder / CHECKPOINT).is_file() else None
-
-
-def changes(job: Wanted, others: Sequence[Earlier]) -> tuple[str, ...]:
-    """Say why none of the finished runs of a job's name is its result: what differs from the nearest of them.
-
-    Runs on other data are no earlier ones of the job, whatever they are called.
-
-    Parameters
-    ----------
-    job : Wanted
-        A job that has no run of its own.
-    others : sequence of Earlier
-        Finished runs of that name.
-    """
-    data = _data(job.settings)
-    same = [other for other in others if other.record.name == job.name and _data(other.record.settings) == data]
-    differences = [_differences(job, other) for other in same]
-    return min(reversed(differences), key=len, default=())
-
-
-def _data(settings: Mapping[str, Setting]) -> str:
-    given = {name.removeprefix("data."): value for name, value in settings.items() if name.startswith("data.")}
-    return data_name(str(settings.get("data")), given)
-
-
-def _differences(job: Wanted, other: Earlier) -> tuple[str, ...]:
-    before, now = other.record.settings, job.settings
-    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    told = [f"{name} {_shown(before.get(name))} -> {_shown(now.get(name))}" for name in names]
-    if other.data_digest != job.data_digest:
-        told.append(f"data digest {other.data_digest[:8]} -> {job.data_digest[:8]}")
-    if other.numerics != job.numerics:
-        told.append(f"numerics version {other.numerics or 'unknown'} -> {job.numerics}")
-    return tuple(told)
-
-
-def _shown(value: Setting) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def told(choices: Sequence[Choice], n_duplicates: int = 0) -> list[str]:
-    """Say in lines what a plan comes to.
-
-    Parameters
-    ----------
-    choices : sequence of Choice
-        One for each distinct job.
-    n_duplicates : int
-        How many jobs of the grid are the same as another.
-    """
-    counts = Counter((choice.action, choice.why) for choice in choices)
-    done = [f"{number} {why} before" for (action, why), number in counts.items() if action == "reuse"]
-    new = [f"{number} new" for (action, why), number in counts.items() if (action, why) == ("run", "new")]
-    again = [
-        f"{number} {why}, to run again" for (action, why), number in counts.items() if action == "run" and why != "new"
-    ]
-    waits = sum(choice.action == "wait" for choice in choices)
-    held = [f"{waits} run by somebody else, to wait for"] if waits else []
-    jobs = "1 job" if len(choices) == 1 else f"{len(choices)} jobs"
-    folded = f" ({n_duplicates} more are the same as these)" if n_duplicates else ""
-    lines = [f"{jobs}{folded}: {', '.join(done + new + again + held)}"]
-    return lines + _reasons(choices)
-
-
-def _reasons(choices: Sequence[Choice]) -> list[str]:
-    holders = Counter(choice.holder for choice in choices if choice.action == "wait")
-    changed = Counter(choice.changed for choice in choices if choice.changed)
-    lines = [f"  {number} held by {holder}" for holder, number in holders.items()]
-    return lines + [
-        f"  {number} not as an earlier run of the name: {', '.join(what)}" for what, number in changed.items()
-    ]
-
-
-def waits(choices: Iterable[Choice], rerun: Rerun = None) -> dict[tuple[str, str], str]:
-    """Say for whom a sweep waits, how that can be seen, how long that may take at most, and how to end it.
-
-    Parameters
-    ----------
-    choices : iterable of Choice
-        What the sweep does now with those of its jobs that are left.
-    rerun : {"all", "failed", "none"} or None
-        See `choice`.
-
-    Returns
-    -------
-    dict
-        A line for each holder and state of it, which are its key: a line that was told need not be told again.
-    """
-    waiting = [choice for choice in choices if choice.action == "wait" and choice.presence]
-    counts = Counter((choice.holder, choice.presence.state) for choice in waiting if choice.presence)
-    says = {(choice.holder, choice.presence.state): choice.presence.says for choice in waiting if choice.presence}
-    return {key: _wait(*key, number, says[key], rerun) for key, number in counts.items()}
-
-
-def _wait(holder: str, state: str, number: int, says: str, rerun: Rerun) -> str:
-    jobs = "1 job" if number == 1 else f"{number} jobs"
-    until = " until it ends" if state == "alive" else ""
-    taken = " Its results are taken, with rerun=all too." if rerun == "all" else ""
-    dead = "" if state == "alive" else " If you know that it is dead, delete its runs in MLflow."
-    return f"Waiting{until} for {jobs} held by {holder}: {says}. Ctrl-C ends the wait.{taken}{dead}"
+    own = [run for run in earlier.running(store) if run.record.sweep == sweep and not run.is_sweep]
+    return len(abandoned.close(store, own, ends, over)) < len(own)

@@ -11,7 +11,7 @@ import pytest
 
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.abandoned import close
-from nnsweep.sweep.settle import closed
+from nnsweep.sweep.plan import closed
 from nnsweep.tracking.client import client
 from nnsweep.tracking.earlier import running
 from nnsweep.tracking.owner import Owner, this_process

@@ -25,8 +25,8 @@ from nnsweep.sweep.grid import tasks
 from nnsweep.sweep.journal import Journal
 from nnsweep.sweep.other_launchers import Others
 from nnsweep.sweep.outcomes import outcomes
+from nnsweep.sweep.plan import closed
 from nnsweep.sweep.recorder import Recorder
-from nnsweep.sweep.settle import closed
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import StackResult
 from nnsweep.tracking.earlier import Earlier, running, with_keys

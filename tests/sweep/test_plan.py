@@ -1,255 +1,227 @@
-"""What a sweep does with each of its jobs, as a table over all that may have happened to it before."""
+"""Before its first job a sweep looks what there is, closes what was abandoned, sends what waits, and claims jobs."""
 
+import threading
 import time
 from dataclasses import replace
-from itertools import product
-from pathlib import Path
 
 import pytest
 
-from nnsweep.sweep import plan
-from nnsweep.sweep.checkpoint import CHECKPOINT
-from nnsweep.sweep.plan import Choice, Wanted, changes, choice, told, waits
-from nnsweep.tracking.earlier import Earlier
-from nnsweep.tracking.owner import LEASE_SECONDS, Owner, Presence, this_process
+from nnsweep.sweep import folder as folders
+from nnsweep.sweep.decision import DistinctJob
+from nnsweep.sweep.plan import PlanRequest, make_plan
+from nnsweep.tracking import claims, heartbeat
+from nnsweep.tracking import run as tracking
+from nnsweep.tracking.client import client
+from nnsweep.tracking.earlier import running
+from nnsweep.tracking.lock import locked
+from nnsweep.tracking.owner import this_process
+from nnsweep.tracking.reading import job_runs
 from nnsweep.tracking.record import RunRecord
-
-ENDS = ("finished", "failed", "diverged", "interrupted", "lost")
-RERUNS = (None, "failed", "none", "all")
-GONE = replace(this_process(), boot="another start of this machine")
+from nnsweep.tracking.store import if_there
 
 
-def earlier(
-    state: str = "finished",
-    *,
-    owner: Owner | None = None,
-    folder: str = "",
-    number: int = 1,
-    since: float = 0.0,
-    **more: object,
-) -> Earlier:
-    record = RunRecord(run_id=f"id{number}", name="n", state=state, key="k", attempt=number, sweep="before")
-    return Earlier(
-        record=replace(record, **more),  # type: ignore[arg-type]
-        data_digest="d" * 32,
-        numerics="3",
-        folder=folder,
-        owner=owner,
-        since=since,
-        is_sweep=False,
-    )
+@pytest.fixture
+def ask(store, tmp_path):
+    """Ask what a sweep with jobs of some keys shall do."""
+
+    def of(*keys, sweep="now", **more):
+        jobs = [
+            DistinctJob(
+                number=number, key=key, name=f"n{number}", settings={"data": "iris"}, data_digest="d", numerics="3"
+            )
+            for number, key in enumerate(keys)
+        ]
+        asked = PlanRequest(
+            uri=store.uri,
+            experiment="study",
+            artifact_root=None,
+            jobs=jobs,
+            rerun=None,
+            owner=this_process(),
+            folder=tmp_path / "sweeps" / sweep,
+        )
+        return replace(asked, **more)
+
+    return of
 
 
-CLAIM = replace(earlier("running", owner=Owner("elsewhere", "b", 7, "t"), sweep="theirs", since=100.0), is_sweep=True)
-
-REUSED = {  # by `rerun`: the ends that are taken over
-    None: ("finished", "diverged"),
-    "failed": ("finished",),
-    "none": ("finished", "failed", "diverged"),
-    "all": (),
-}
+def actions(settled):
+    return [(choice.action, choice.why) for choice in settled.choices.values()]
 
 
-@pytest.mark.parametrize(
-    ("state", "rerun", "claimed", "waited"), [*product(ENDS, RERUNS, (False, True), (False, True))], ids=str
-)
-def test_what_is_done_with_a_job_that_has_been_run_before(state, rerun, claimed, waited):
-    claim, since = CLAIM if claimed else None, 0.0 if waited else None
-    made = choice([earlier(state)], claim, rerun=rerun, waited_since=since)
-    ended = state in ("finished", "failed", "diverged")
-    if (ended and waited and not claimed) or state in REUSED[rerun]:
-        assert (made.action, made.why, made.record, made.attempt) == ("reuse", state, earlier(state).record, 1)
-    elif claimed:
-        assert (made.action, made.why, made.holder) == ("wait", "claimed", "process 7 on elsewhere (theirs)")
-        assert made.since == CLAIM.since
-    else:
-        assert (made.action, made.why, made.attempt) == ("run", state, 2)
+def test_new_jobs_are_claimed_by_the_run_of_the_sweep(ask, store):
+    settled = make_plan(ask("a" * 64, "b" * 64))
+    assert actions(settled) == [("run", "new")] * 2
+    (sweep,) = running(store)
+    assert (sweep.is_sweep, sweep.record.run_id, sweep.owner) == (True, settled.run_id, this_process())
+    assert claims.claimed([sweep], ["a" * 64, "b" * 64, "c" * 64]).keys() == {"a" * 64, "b" * 64}
+    assert settled.notes == []
 
 
-@pytest.mark.parametrize(("state", "rerun"), [*product(("finished", "failed", "diverged"), RERUNS)], ids=str)
-def test_what_a_sweep_that_is_waited_for_has_made_is_taken_and_not_what_was_there_before_it(state, rerun):
-    before, after = (earlier(state, since=CLAIM.since + seconds) for seconds in (-9, 9))
-    taken_anyway = state in REUSED[rerun]
-    waited = {"rerun": rerun, "waited_since": CLAIM.since}
-    assert choice([before], CLAIM, **waited).action == ("reuse" if taken_anyway else "wait")
-    assert choice([before, after], CLAIM, **waited).action == "reuse"
-    assert choice([before], None, **waited).action == (
-        "reuse" if taken_anyway else "run"
-    )  # theirs died before its turn
-    assert choice([before, after], None, **waited).action == "reuse"
-    assert choice([before, after], CLAIM, rerun="all").action == "wait"
+def test_what_another_sweep_has_claimed_is_waited_for_and_the_rest_is_run(ask):
+    make_plan(ask("a" * 64, sweep="theirs"))
+    settled = make_plan(ask("a" * 64, "b" * 64))
+    assert actions(settled) == [("wait", "claimed"), ("run", "new")]
+    assert "theirs" in settled.choices[0].holder
 
 
-@pytest.mark.parametrize(("rerun", "claimed", "waited"), [*product(RERUNS, (False, True), (False, True))], ids=str)
-def test_a_run_that_is_under_way_is_waited_for_whatever_is_wanted(rerun, claimed, waited):
-    runs = [earlier("finished"), earlier("running", owner=this_process(), number=2, since=7.0)]
-    made = choice(runs, CLAIM if claimed else None, rerun=rerun, waited_since=0.0 if waited else None)
-    assert (made.action, made.why, made.holder) == ("wait", "running", str(this_process()))
-    assert made.since == runs[1].since
+def test_what_a_sweep_has_claimed_that_is_gone_is_run(ask, orphaned, store):
+    orphaned(make_plan(ask("a" * 64, sweep="theirs")).run_id)
+    settled = make_plan(ask("a" * 64))
+    assert actions(settled) == [("run", "new")]
+    assert [run.record.run_id for run in running(store)] == [settled.run_id]
 
 
-@pytest.mark.parametrize(("rerun", "waited"), [*product(RERUNS, (False, True))], ids=str)
-def test_a_run_whose_process_is_gone_is_run_again(rerun, waited):
-    made = choice([earlier("running", owner=GONE)], None, rerun=rerun, waited_since=0.0 if waited else None)
-    assert (made.action, made.attempt) == ("run", 2)
+def test_of_sweeps_that_settle_at_once_each_job_is_run_by_one(ask):
+    keys = [letter * 64 for letter in "abcdef"]
+    settled = {}
+
+    def one(name):
+        settled[name] = make_plan(ask(*keys, sweep=name))
+
+    threads = [threading.Thread(target=one, args=(f"s{number}",)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run = [number for each in settled.values() for number, choice in each.choices.items() if choice.action == "run"]
+    assert sorted(run) == [*range(6)]
 
 
-def test_a_run_that_says_nothing_of_its_owner_is_waited_for():
-    assert choice([earlier("running", since=time.time())], None).holder == "an unknown process"
-    assert choice([earlier("running", since=time.time() - 2 * LEASE_SECONDS)], None).action == "run"
+def test_the_same_job_is_taken_from_the_run_that_has_finished(ask, done):
+    record = done().record
+    settled = make_plan(ask(record.key))
+    assert actions(settled) == [("reuse", "finished")]
+    assert settled.choices[0].record == record
 
 
-@pytest.mark.parametrize("rerun", RERUNS)
-def test_a_job_that_nobody_knows_is_new(rerun):
-    assert choice([], None, rerun=rerun) == Choice(action="run", why="new")
-    assert choice([], CLAIM, rerun=rerun).action == "wait"
+def test_a_run_that_was_abandoned_is_closed_and_run_again(ask, begun, store):
+    run_id = begun(key="a" * 64)
+    settled = make_plan(ask("a" * 64))
+    assert actions(settled) == [("run", "lost")]
+    assert settled.choices[0].attempt == 2
+    assert settled.notes == ["1 runs were left by a process that is gone; they are closed as lost"]
+    assert client(store.uri).get_run(run_id).info.status == "KILLED"
 
 
-def test_of_several_runs_the_one_that_finished_counts_and_else_the_last():
-    one, two, three = (earlier(state, number=n) for n, state in enumerate(("failed", "finished", "failed"), start=1))
-    assert choice([one, two, three], None).record == two.record
-    assert choice([one, two, three], None, rerun="failed").record == two.record
-    assert choice([one, three], None, rerun="none").record == three.record
-    assert choice([two, earlier("finished", number=4)], None).record.attempt == 4
+def test_a_record_that_waits_is_sent_and_its_job_done(ask, done, refusing, store):
+    with refusing("start"):
+        folder, waiting = done()
+    settled = make_plan(ask(waiting.key))
+    assert actions(settled) == [("reuse", "finished")]
+    assert settled.notes == ["1 records that waited in their folders were sent to the store"]
+    assert folders.is_sent(folder)
+    assert [record.key for record in job_runs(store)] == [waiting.key]
+    assert make_plan(ask(waiting.key, sweep="later")).notes == []
 
 
-def test_an_attempt_has_the_number_after_the_highest():
-    runs = [earlier("failed", number=number) for number in (1, 5, 3)]
-    made = choice(runs, None)
-    assert (made.action, made.attempt, made.record) == ("run", 6, runs[-1].record)
-    assert choice([], None).attempt == 1
+def test_a_record_that_waits_in_the_folder_of_the_sweep_itself_is_sent(ask, done, refusing, store):
+    with refusing("start"):
+        _, waiting = done(sweep="now")
+    assert actions(make_plan(ask(waiting.key, sweep="now"))) == [("reuse", "finished")]
+    assert [record.key for record in job_runs(store)] == [waiting.key]
 
 
-def test_the_newest_checkpoint_that_is_there_is_gone_on_from(tmp_path: Path):
-    for name in ("a", "b", "c"):
-        (tmp_path / name).mkdir()
-    for name in ("a", "b"):
-        (tmp_path / name / CHECKPOINT).write_bytes(b"")
-    (tmp_path / "d" / CHECKPOINT).mkdir(parents=True)
-    runs = [earlier("interrupted", folder=str(tmp_path / name), number=n) for n, name in enumerate("abcd", start=1)]
-    assert choice(runs, None).checkpoint == tmp_path / "b"
-    assert choice(runs[:1], None).checkpoint == tmp_path / "a"
-    assert choice(runs[2:], None).checkpoint is None
-    assert choice([earlier("interrupted", folder="")], None).checkpoint is None
+def test_a_record_that_waits_with_an_abandoned_run_is_sent_once_and_told_once(
+    ask, done, refusing, orphaned, all_runs, store
+):
+    with refusing("end"):
+        record = done().record
+    orphaned(record.run_id)
+    settled = make_plan(ask(record.key))
+    assert actions(settled) == [("reuse", "finished")]
+    assert settled.notes == ["1 records that waited in their folders were sent to the store"]
+    assert len(all_runs(store)) == 2  # with that of the sweep
 
 
-# ---- why an earlier run of the same name is not the job's result
-
-JOB = Wanted(number=0, key="k", name="n", settings={"seed": 0, "rate": 0.1}, data_digest="d" * 32, numerics="3")
-
-
-def before(**more: object) -> Earlier:
-    settings = more.pop("settings", {"seed": 0, "rate": 0.1})
-    return replace(earlier("finished", settings=settings), **more)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("other", "expected"),
-    [
-        (before(), ()),
-        (before(settings={"seed": 0, "rate": 0.2}), ("rate 0.2 -> 0.1",)),
-        (before(settings={"seed": 1, "rate": True}), ("seed 1 -> 0", "rate true -> 0.1")),
-        (before(settings={"seed": 0}), ("rate null -> 0.1",)),
-        (before(settings={"seed": 0, "rate": 0.1, "old": "x"}), ("old x -> null",)),
-        (before(data_digest="e" * 32), ("data digest eeeeeeee -> dddddddd",)),
-        (before(numerics="2"), ("numerics version 2 -> 3",)),
-        (before(numerics=""), ("numerics version unknown -> 3",)),
-        (
-            before(settings={"seed": 0, "rate": 1}, data_digest="e" * 32, numerics="1"),
-            ("rate 1 -> 0.1", "data digest eeeeeeee -> dddddddd", "numerics version 1 -> 3"),
-        ),
-    ],
-)
-def test_what_has_changed_is_named(other, expected):
-    assert changes(JOB, [other]) == expected
+def test_a_damaged_record_is_told_and_its_job_run_again(ask, done, refusing):
+    with refusing("start"):
+        folder, record = done()
+    (folder / "weights.npz").unlink()
+    settled = make_plan(ask(record.key))
+    assert actions(settled) == [("run", "new")]
+    assert len(settled.notes) == 1
+    assert "weights.npz: cannot be read" in settled.notes[0]
 
 
-def test_the_nearest_run_is_told_and_of_equally_near_ones_the_last():
-    far, near, last = (before(settings={"seed": seed, "rate": rate}) for seed, rate in ((5, 0.5), (0, 0.3), (0, 0.2)))
-    assert changes(JOB, [far, near, last]) == ("rate 0.2 -> 0.1",)
-    assert changes(JOB, [near, last, far]) == ("rate 0.2 -> 0.1",)
+def test_an_earlier_run_of_the_name_explains_why_it_is_not_the_jobs_result(ask, done):
+    done()
+    settled = make_plan(ask("a" * 64))
+    assert "seed 0 -> null" in settled.choices[0].changed
 
 
-def test_runs_of_other_names_explain_nothing():
-    assert changes(JOB, [earlier("finished", name="m")]) == changes(JOB, []) == ()
+def test_a_look_changes_nothing(ask, begun, store, all_runs, tmp_path):
+    begun(key="a" * 64)
+    settled = make_plan(ask("a" * 64, look_only=True))
+    assert (actions(settled), settled.run_id) == ([("run", "running")], "")
+    assert [run.info.status for run in all_runs(store)] == ["RUNNING"]
+    nowhere = f"sqlite:///{tmp_path}/nowhere/mlflow.db"
+    assert actions(make_plan(ask("a" * 64, look_only=True, uri=nowhere))) == [("run", "new")]
+    assert if_there(nowhere, "study") is None
+    assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize(
-    ("mine", "theirs", "is_told"),
-    [
-        ({"data": "iris"}, {"data": "wine"}, False),
-        ({"data": "iris"}, {"data": "iris"}, True),
-        ({"data": "table", "data.path": "a/cats.csv"}, {"data": "table", "data.path": "a/dogs.csv"}, False),
-        ({"data": "table", "data.path": "a/cats.csv"}, {"data": "table", "data.path": "b/cats.csv.gz"}, True),
-        ({"data": "openml", "data.dataset": "a"}, {"data": "openml", "data.dataset": "b"}, False),
-    ],
-)
-def test_runs_on_other_data_are_no_earlier_ones(mine, theirs, is_told):
-    job = replace(JOB, settings={**JOB.settings, **mine})
-    run = before(settings={"seed": 0, "rate": 0.3, **theirs})
-    assert bool(changes(job, [run])) is is_told
+def test_who_has_waited_takes_over_what_was_left(ask, orphaned, store):
+    theirs = make_plan(ask("a" * 64, sweep="theirs"))
+    mine = make_plan(ask("a" * 64, "b" * 64))
+    asked = ask("a" * 64, run_id=mine.run_id, waited={"a" * 64: mine.choices[0].since})
+    assert actions(make_plan(asked)) == [("wait", "claimed")]
+    orphaned(theirs.run_id)
+    settled = make_plan(asked)
+    assert (actions(settled), settled.run_id) == ([("run", "new")], mine.run_id)
+    (sweep,) = running(store)
+    assert claims.claimed([sweep], ["a" * 64]).keys() == {"a" * 64}
 
 
-# ---- the plan in words
-
-NEW = Choice(action="run", why="new")
-DONE = Choice(action="reuse", why="finished")
-AGAIN = Choice(action="run", why="failed")
-HELD = Choice(action="wait", why="running", holder="process 1 on here")
-
-
-@pytest.mark.parametrize(
-    ("choices", "n_duplicates", "lines"),
-    [
-        ([NEW], 0, ["1 job: 1 new"]),
-        ([NEW, NEW], 3, ["2 jobs (3 more are the same as these): 2 new"]),
-        (
-            [NEW, DONE, AGAIN, DONE, HELD],
-            0,
-            [
-                "5 jobs: 2 finished before, 1 new, 1 failed, to run again, 1 run by somebody else, to wait for",
-                "  1 held by process 1 on here",
-            ],
-        ),
-        (
-            [replace(NEW, changed=("a 1 -> 2", "b 3 -> 4"))] * 2 + [NEW],
-            0,
-            ["3 jobs: 3 new", "  2 not as an earlier run of the name: a 1 -> 2, b 3 -> 4"],
-        ),
-        (
-            [replace(DONE, why="diverged"), DONE, replace(AGAIN, why="lost"), AGAIN],
-            0,
-            ["4 jobs: 1 diverged before, 1 finished before, 1 lost, to run again, 1 failed, to run again"],
-        ),
-    ],
-)
-def test_a_plan_in_words(choices, n_duplicates, lines):
-    assert told(choices, n_duplicates) == lines
+def test_who_has_waited_for_one_that_died_before_its_turn_runs_a_job_that_had_failed_before(
+    ask, begun, orphaned, store
+):
+    failed = begun(key="a" * 64)
+    tracking.end(store, RunRecord(run_id=failed, name="n0", state="failed"))
+    theirs = make_plan(ask("a" * 64, sweep="theirs"))
+    mine = make_plan(ask("a" * 64, "b" * 64))
+    assert actions(mine) == [("wait", "claimed"), ("run", "new")]
+    orphaned(theirs.run_id)
+    settled = make_plan(ask("a" * 64, run_id=mine.run_id, waited={"a" * 64: mine.choices[0].since}))
+    assert actions(settled) == [("run", "failed")]
 
 
-def test_every_known_end_is_either_taken_or_run_again():
-    assert {*plan._AGAIN} == {*RERUNS}
-    assert {state for again in plan._AGAIN.values() for state in again} <= {*ENDS}
+def test_many_claims_are_all_known(ask, store):
+    keys = [f"{number:064x}"[::-1] for number in range(1200)]
+    make_plan(ask(*keys))
+    assert claims.claimed(running(store), keys).keys() == {*keys}
 
 
-def test_a_wait_is_told_with_who_holds_the_jobs_and_how_it_ends():
-    alive, unseen = Presence("alive", "its lock is held"), Presence("unseen", "its last heartbeat came 40 s ago")
-    held = [replace(HELD, presence=alive), replace(HELD, presence=alive), replace(HELD, holder="b", presence=unseen)]
-    assert waits([NEW, *held]) == {
-        ("process 1 on here", "alive"): (
-            "Waiting until it ends for 2 jobs held by process 1 on here: its lock is held. Ctrl-C ends the wait."
-        ),
-        ("b", "unseen"): (
-            "Waiting for 1 job held by b: its last heartbeat came 40 s ago. Ctrl-C ends the wait. "
-            "If you know that it is dead, delete its runs in MLflow."
-        ),
-    }
-    (line,) = waits(held[:1], "all").values()
-    assert line.endswith("Ctrl-C ends the wait. Its results are taken, with rerun=all too.")
-    assert waits([NEW, DONE]) == {}
+# ---- signs of life
 
 
-def test_who_holds_a_job_is_told_with_how_that_is_seen():
-    made = choice([earlier("running", owner=this_process(), since=time.time())], None)
-    assert made.presence == ("alive", "it is at work on this machine")
-    assert choice([], CLAIM).presence is not None
+def test_a_sweep_whose_lock_is_held_is_waited_for_wherever_it_is_and_run_when_it_is_free(ask, store, tmp_path):
+    elsewhere = replace(this_process(), pids="another", start="0")
+    with locked(tmp_path / "mlflow.db", elsewhere.tag()) as held:
+        make_plan(ask("a" * 64, sweep="theirs", owner=replace(elsewhere, lock=held.name)))
+        settled = make_plan(ask("a" * 64))
+        assert actions(settled) == [("wait", "claimed")]
+        assert settled.choices[0].presence == ("alive", "its lock is held")
+    assert actions(make_plan(ask("a" * 64, run_id=settled.run_id))) == [("run", "new")]
+
+
+def test_a_heartbeat_is_watched_by_one_settling_after_another_wherever_each_is_done(ask, store, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: now[0])
+    elsewhere = replace(this_process(), pids="another", every=5.0)
+    make_plan(ask("a" * 64, sweep="theirs", owner=elsewhere))
+    (theirs,) = running(store)
+    assert abs(float(theirs.signs.heartbeat) - time.time()) < 60
+    settled = make_plan(ask("a" * 64))
+    for seconds, wanted in ((40, ("wait", "claimed")), (40, ("run", "new"))):
+        monkeypatch.setattr(heartbeat, "_watched", {})  # another process
+        now[0] += seconds
+        settled = make_plan(ask("a" * 64, run_id=settled.run_id, watched=settled.watched))
+        assert actions(settled) == [wanted]
+
+
+def test_lock_files_of_the_dead_are_removed(ask, tmp_path):
+    left = tmp_path / f".nnsweep-{16 * 'a'}.lock"
+    left.write_text(this_process().tag())
+    make_plan(ask("a" * 64))
+    assert not left.exists()

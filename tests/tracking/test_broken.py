@@ -14,7 +14,7 @@ from nnsweep.results.ranking import ranked
 from nnsweep.results.report.sections import findings
 from nnsweep.results.report.study import Study
 from nnsweep.results.terminal import table
-from nnsweep.sweep import plan
+from nnsweep.sweep import decision
 from nnsweep.tracking import earlier, reading, recorded, run
 from nnsweep.tracking.backend import RunQuery, backend
 from nnsweep.tracking.client import client
@@ -264,7 +264,7 @@ def test_nothing_that_a_store_gives_back_is_a_traceback(served, store: Store, ca
         n_read += len(runs)
         table(runs)
         narrowed(runs, filter="" if "seed" not in runs else "seed != None", sort=["job"])
-        assert all(plan.choice(found, None) for found in earlier.with_keys(store, keys).values())
+        assert all(decision.decide(found, None) for found in earlier.with_keys(store, keys).values())
         earlier.named(store, names)
         earlier.running(store)
         if seed % 30 == 0 and len(runs):
