@@ -71,24 +71,24 @@ PLANTED = [
     ),
     Planted(
         "abandoned runs are never closed",
-        "sweep/settle.py",
+        "sweep/plan.py",
         "closed = abandoned.close(store, running)",
         "closed = abandoned.close(store, [])",
         "tests/faults/test_kill.py:goes_on_again",
     ),
     Planted(
         "claims are ignored",
-        "sweep/settle.py",
+        "sweep/plan.py",
         "known.get(job.key, []), held.get(job.key), rerun",
         "known.get(job.key, []), None, rerun",
         "tests/faults/test_signals.py:stopped_for_a_while",
     ),
     Planted(
         "an interrupted job counts as finished",
-        "sweep/plan.py",
+        "sweep/decision.py",
         '_ENDED = ("finished", "failed", "diverged")',
         '_ENDED = ("finished", "failed", "diverged", "interrupted")',
-        "tests/sweep/test_plan.py",
+        "tests/sweep/test_decision.py",
     ),
     Planted(
         "a checkpoint lacks the optimizer's memory",
