@@ -14,9 +14,8 @@ from nnsweep.data.leaks import told as leaks_told
 from nnsweep.messages import visible, warn
 from nnsweep.progress import progress
 from nnsweep.sweep import decision, describe
-from nnsweep.sweep.crew import Crew
 from nnsweep.sweep.decision import Decision, Rerun
-from nnsweep.sweep.other_launchers import Others
+from nnsweep.sweep.executor import Executor
 from nnsweep.sweep.plan import Plan
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
@@ -64,7 +63,7 @@ class Display:
         self,
         made: Plan,
         tasks: Mapping[int, Task],
-        executor: Crew | Others,
+        executor: Executor,
         *,
         n_jobs: int,
         notes: Sequence[str] = (),
@@ -78,7 +77,7 @@ class Display:
             What was decided.
         tasks : mapping of int to Task
             The distinct jobs, by their number.
-        executor : Crew or Others
+        executor : Executor
             Who does the work, and predicts how long it takes.
         n_jobs : int
             How many jobs the grid has, those that are the same counted each.

@@ -104,11 +104,13 @@ def _alone(config: DictConfig) -> "Sequence[RunRecord]":
     from nnsweep.display import Display
     from nnsweep.run_sweep import run_sweep
     from nnsweep.sweep import grid
-    from nnsweep.sweep.crew import Crew
+    from nnsweep.sweep.process_executor import ProcessExecutor
 
     try:
         task = grid.alone(config, HydraConfig.get())
-        return end_command(run_sweep([task], executor=Crew(draw_job), folder=task.place.folder, display=Display()))
+        return end_command(
+            run_sweep([task], executor=ProcessExecutor(draw_job), folder=task.place.folder, display=Display())
+        )
     except (UserError, OSError) as error:  # Hydra would print a line of its own
         refusal = error if isinstance(error, UserError) else machines(error)
         if refusal is None:

@@ -21,12 +21,11 @@ from nnsweep.files import whole_file
 from nnsweep.masking import has_credentials, masked
 from nnsweep.messages import warn
 from nnsweep.sweep import absence, describe, wish
-from nnsweep.sweep.crew import Crew
 from nnsweep.sweep.decision import Decision, DistinctJob
+from nnsweep.sweep.executor import Executor
 from nnsweep.sweep.grid import write_plan
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.journal import Journal
-from nnsweep.sweep.other_launchers import Others
 from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.sweep.plan import Plan, PlanRequest, make_plan
 from nnsweep.sweep.recorder import Recorder
@@ -49,7 +48,7 @@ LOOKS_EVERY = 1.0
 def run_sweep(
     tasks: Sequence[Task],
     *,
-    executor: Crew | Others,
+    executor: Executor,
     folder: Path,
     display: Display,
     configuration: str | None = None,
@@ -61,7 +60,7 @@ def run_sweep(
     ----------
     tasks : sequence of Task
         All jobs of a grid, checked.
-    executor : Crew or Others
+    executor : Executor
         Who does the work.
     folder : Path
         The sweep's folder; its name is the sweep's id.
@@ -103,12 +102,12 @@ def run_sweep(
         display.show_table(training.ended, folder.name)
         summary = training.record_summary(told_away=told_away.is_away)
     display.show_places(training.ended, training.store, folder.name, has_view=summary.has_view)
-    if not (training.interruption and isinstance(executor, Others)):  # jobs may still be on their way, to see it then
+    if not (training.interruption and executor.records_elsewhere):  # jobs may still be on their way, to see it then
         wish.forget(folder)
     return replace(told, records=training.ended, problem=summary.problem, interruption=training.interruption)
 
 
-def _ask(tasks: Sequence[Task], folder: Path, executor: Crew | Others) -> PlanRequest:
+def _ask(tasks: Sequence[Task], folder: Path, executor: Executor) -> PlanRequest:
     """Load all data, and say what has to be planned."""
     job = tasks[0].job
     uri = resolved_uri(job.tracking.uri, Path.cwd())
@@ -153,7 +152,12 @@ class _Training:
     """The jobs of a plan on their way: launched, tried again, and waited for where others are at them."""
 
     def __init__(
-        self, tasks: Mapping[int, Task], asked: PlanRequest, plan: Plan, executor: Crew | Others, journal: Journal
+        self,
+        tasks: Mapping[int, Task],
+        asked: PlanRequest,
+        plan: Plan,
+        executor: Executor,
+        journal: Journal,
     ) -> None:
         assert plan.store is not None
         self._tasks, self._asked, self._executor = tasks, asked, executor
@@ -260,7 +264,7 @@ class _Training:
             interrupted=self.interruption is not None,
             models=job.tracking.models,
             owner=self._asked.owner,
-            elsewhere=isinstance(self._executor, Others),
+            elsewhere=self._executor.records_elsewhere,
         )
         if removed := closing.removed(end):
             return closing.Closed(removed)

@@ -41,11 +41,11 @@ class GridSweeper(BasicSweeper):
         from nnsweep.results.plots.job_picture import draw_job
         from nnsweep.run_sweep import run_sweep
         from nnsweep.sweep.compose import Composer
-        from nnsweep.sweep.crew import Crew
         from nnsweep.sweep.frozen import freeze
         from nnsweep.sweep.grid import tasks
-        from nnsweep.sweep.other_launchers import Others
+        from nnsweep.sweep.launcher_executor import LauncherExecutor
         from nnsweep.sweep.points import check_one_sweep, expand_grid
+        from nnsweep.sweep.process_executor import ProcessExecutor
 
         assert self.hydra_context is not None
         assert self.config is not None
@@ -61,7 +61,7 @@ class GridSweeper(BasicSweeper):
         check_one_sweep(config, [task.job for task in checked])
         return run_sweep(
             checked,
-            executor=Crew(draw_job) if stacked else Others(launcher, self.max_batch_size),
+            executor=ProcessExecutor(draw_job) if stacked else LauncherExecutor(launcher, self.max_batch_size),
             folder=folder,
             display=display,
             configuration=OmegaConf.to_yaml(config),

@@ -1,4 +1,4 @@
-"""The stacked launcher: Hydra's door to `nnsweep.sweep.crew`.
+"""The stacked launcher: Hydra's door to `nnsweep.sweep.process_executor`.
 
 It can launch any program's jobs, each by itself; those of nnsweep it trains together where they allow it.
 """
@@ -42,7 +42,7 @@ class StackedLauncher(Launcher):
         from nnsweep.results.plots.job_picture import draw_job
         from nnsweep.sweep import grid, one_by_one
         from nnsweep.sweep.compose import Composer
-        from nnsweep.sweep.crew import Crew, returned
+        from nnsweep.sweep.process_executor import ProcessExecutor, returned
         from nnsweep.sweep.recorder import Recorder
 
         assert self.hydra_context is not None
@@ -58,7 +58,7 @@ class StackedLauncher(Launcher):
         tasks = grid.tasks(job_overrides, compose, first=initial_job_idx)
         grid.refuse_plan(tasks[0].job)
         folder.mkdir(parents=True, exist_ok=True)
-        crew = Crew(draw_job)
+        crew = ProcessExecutor(draw_job)
         crew.begin(tasks)
         outcomes = crew.launch(tasks, Recorder(store_of(Path.cwd(), tasks[0].job.tracking)))
         return [returned(task, outcomes[number]) for number, task in enumerate(tasks)]

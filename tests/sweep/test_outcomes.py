@@ -7,7 +7,7 @@ from nnsweep.errors import StoreError
 from nnsweep.sweep import outcomes as module
 from nnsweep.sweep.folder import write_result
 from nnsweep.sweep.grid import tasks
-from nnsweep.sweep.other_launchers import Others
+from nnsweep.sweep.launcher_executor import LauncherExecutor
 from nnsweep.sweep.outcomes import not_run, outcomes
 from nnsweep.sweep.result import JobResult, Kept
 from nnsweep.tracking.record import RunRecord
@@ -134,7 +134,7 @@ class Returning:
 def launched(made, folder, *returns):
     """Give what became of jobs that another launcher ran."""
     some = made[: len(returns)]
-    return outcomes(some, Others(Returning(*returns)).launch(some, recorder=None), folder)
+    return outcomes(some, LauncherExecutor(Returning(*returns)).launch(some, recorder=None), folder)
 
 
 def completed(value):
@@ -182,10 +182,10 @@ def test_what_is_no_record_is_no_success(value, made, tmp_path):
 def test_what_is_no_record_stops_a_sweep_that_fails_fast(made):
     eager = [replace(task, job=task.job.model_copy(update={"fail_fast": True})) for task in made]
     returns = Returning(completed(0), completed(record(1)), completed(record(2)))
-    assert [*Others(returns, max_batch_size=1).launch(eager, recorder=None)] == [0]
+    assert [*LauncherExecutor(returns, max_batch_size=1).launch(eager, recorder=None)] == [0]
 
 
 def test_a_job_of_unknown_end_is_no_failure_of_the_others(made):
     eager = [replace(task, job=task.job.model_copy(update={"fail_fast": True})) for task in made]
     returns = Returning(JobReturn(), completed(record(1)), completed(record(2)))
-    assert [*Others(returns, max_batch_size=1).launch(eager, recorder=None)] == [1, 2]
+    assert [*LauncherExecutor(returns, max_batch_size=1).launch(eager, recorder=None)] == [1, 2]

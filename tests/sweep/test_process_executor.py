@@ -18,14 +18,13 @@ from omegaconf import OmegaConf
 from nnsweep.conf_tree import conf_dir
 from nnsweep.data import mapped
 from nnsweep.hydra_job import VERSION_BASE
-from nnsweep.sweep import crew as crews
-from nnsweep.sweep import work, workers
-from nnsweep.sweep.crew import Crew, _mapped, returned
+from nnsweep.sweep import process_executor, work, workers
 from nnsweep.sweep.grid import tasks
 from nnsweep.sweep.journal import Journal
-from nnsweep.sweep.other_launchers import Others
+from nnsweep.sweep.launcher_executor import LauncherExecutor
 from nnsweep.sweep.outcomes import outcomes
 from nnsweep.sweep.plan import closed
+from nnsweep.sweep.process_executor import ProcessExecutor, _mapped, returned
 from nnsweep.sweep.recorder import Recorder
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import StackResult
@@ -55,13 +54,13 @@ class Noting:
 
 
 @pytest.fixture
-def crew(monkeypatch) -> Callable[[Sequence[Task]], Crew]:
+def crew(monkeypatch) -> Callable[[Sequence[Task]], ProcessExecutor]:
     """Begin a sweep on a machine with two cores, without starting anything."""
     monkeypatch.setattr(workers, "physical_cores", lambda: 2)
     monkeypatch.setattr(workers, "warm_up", lambda modules: None)
 
-    def begun(some: Sequence[Task]) -> Crew:
-        crew = Crew()
+    def begun(some: Sequence[Task]) -> ProcessExecutor:
+        crew = ProcessExecutor()
         crew.begin(some)
         return crew
 
@@ -73,8 +72,10 @@ def launch(monkeypatch) -> Callable[..., dict[int, Any]]:
     """Give a function that launches tasks, each stack of which is run by another function."""
 
     def run(some: Sequence[Task], train: Callable[[Sequence[Task]], list[Any]]) -> dict[int, Any]:
-        monkeypatch.setattr(crews, "train", lambda data, draw, n_threads, tasks: StackResult(train(tasks), False))
-        return Crew().launch(some, Noting())
+        monkeypatch.setattr(
+            process_executor, "train", lambda data, draw, n_threads, tasks: StackResult(train(tasks), False)
+        )
+        return ProcessExecutor().launch(some, Noting())
 
     return run
 
@@ -101,12 +102,12 @@ def test_chosen_workers_are_taken_even_for_little_work(make, crew):
 def n_threads_of(monkeypatch) -> Callable[[Sequence[Task]], list[int]]:
     """Give a function that launches tasks and tells how many threads each could have."""
     monkeypatch.setattr(
-        crews, "train", lambda data, draw, n_threads, tasks: StackResult([n_threads] * len(tasks), False)
+        process_executor, "train", lambda data, draw, n_threads, tasks: StackResult([n_threads] * len(tasks), False)
     )
     monkeypatch.setattr(workers, "done", lambda work, pieces, *_, **__: ((n, work(p)) for n, p in enumerate(pieces)))
 
     def launched(some: Sequence[Task]) -> list[int]:
-        crew = Crew()
+        crew = ProcessExecutor()
         crew.begin(some)
         return [*crew.launch(some, Noting()).values()]
 
@@ -231,8 +232,8 @@ def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         made = tasks(grid, lambda given: hydra_compose("config", [*given], return_hydra_config=True))
         made = [replace(task, place=replace(task.place, experiment_id=store.experiment_id)) for task in made]
         (folder / "s1").mkdir()
-        patch.setattr(crews, "train", pieces.faulty)
-        crew, recorder = Crew(), Recorder(store, Journal(folder / "s1"))
+        patch.setattr(process_executor, "train", pieces.faulty)
+        crew, recorder = ProcessExecutor(), Recorder(store, Journal(folder / "s1"))
         crew.begin(made)
         records = recorder.give_up(outcomes(made, crew.launch(made, recorder), folder / "s1"))
         left = closed(store, "s1", {})
@@ -340,5 +341,5 @@ class Numbers:
     [(None, [(0, 5)] * 5), (2, [(0, 2)] * 2 + [(2, 2)] * 2 + [(4, 1)]), (9, [(0, 5)] * 5)],
 )
 def test_another_launcher_is_given_no_more_jobs_at_a_time_than_it_may(max_batch_size, batches, make):
-    told = Others(Numbers(), max_batch_size).launch(make(seeds=5), Noting())
+    told = LauncherExecutor(Numbers(), max_batch_size).launch(make(seeds=5), Noting())
     assert {number: outcome.args for number, outcome in told.items()} == dict(enumerate(batches))

@@ -8,7 +8,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from nnsweep.errors import ConfigError
 from nnsweep.sweep.folder import write_result
 from nnsweep.sweep.grid import tasks
-from nnsweep.sweep.other_launchers import Others, in_words
+from nnsweep.sweep.launcher_executor import LauncherExecutor, in_words
 from nnsweep.sweep.result import JobResult, Kept
 from nnsweep.sweep.sent_jobs import LauncherGone
 from nnsweep.sweep.workers import WorkerDied
@@ -74,20 +74,20 @@ DEAD = repr(WorkerDied("its worker process was killed by SIGKILL (out of memory?
 
 def test_the_job_that_kills_its_worker_is_found_and_the_others_finish(made, tmp_path):
     pool = Pool(tmp_path / "s1", {3: 9})
-    told = ends(Others(pool).launch(made, recorder=None))
+    told = ends(LauncherExecutor(pool).launch(made, recorder=None))
     assert pool.launched == [[0, 1, 2, 3, 4, 5, 6, 7], [3], [4], [5, 6, 7]]
     assert told == {seed: DEAD if seed == 3 else "finished" for seed in range(8)}
 
 
 def test_a_job_whose_worker_was_killed_once_has_another_chance(made, tmp_path):
     pool = Pool(tmp_path / "s1", {3: 1})
-    assert ends(Others(pool).launch(made, recorder=None)) == dict.fromkeys(range(8), "finished")
+    assert ends(LauncherExecutor(pool).launch(made, recorder=None)) == dict.fromkeys(range(8), "finished")
     assert pool.launched[1:] == [[3], [4], [5, 6, 7]]
 
 
 def test_batches_stay_batches_when_a_worker_dies(made, tmp_path):
     pool = Pool(tmp_path / "s1", {1: 9})
-    told = ends(Others(pool, max_batch_size=4).launch(made, recorder=None))
+    told = ends(LauncherExecutor(pool, max_batch_size=4).launch(made, recorder=None))
     assert pool.launched == [[0, 1, 2, 3], [1], [2], [3], [4, 5, 6, 7]]
     assert told == {seed: DEAD if seed == 1 else "finished" for seed in range(8)}
 
@@ -95,7 +95,7 @@ def test_batches_stay_batches_when_a_worker_dies(made, tmp_path):
 def test_with_fail_fast_nothing_is_begun_after_a_job_that_failed(made, tmp_path):
     eager = [replace(task, job=task.job.model_copy(update={"fail_fast": True})) for task in made]
     pool = Pool(tmp_path / "s1", {3: 9})
-    told = ends(Others(pool).launch(eager, recorder=None))
+    told = ends(LauncherExecutor(pool).launch(eager, recorder=None))
     assert pool.launched == [[0, 1, 2, 3, 4, 5, 6, 7], [3]]
     assert told == {0: "finished", 1: "finished", 2: "finished", 3: DEAD}
 
@@ -113,7 +113,7 @@ class Raising:
 
 def test_a_launcher_that_comes_to_no_job_is_asked_twice(made):
     launcher = Raising(ValueError("n_jobs == 0 has no meaning"))
-    told = Others(launcher).launch(made, recorder=None)
+    told = LauncherExecutor(launcher).launch(made, recorder=None)
     assert launcher.launched == [8, 8]
     gone = LauncherGone("its launcher gave up (ValueError: n_jobs == 0 has no meaning)")
     assert ends(told) == dict.fromkeys(range(8), repr(gone))
@@ -121,14 +121,16 @@ def test_a_launcher_that_comes_to_no_job_is_asked_twice(made):
 
 def test_a_launcher_that_says_it_is_gone_is_asked_once(made):
     launcher = Raising(LauncherGone("the cluster is gone"))
-    assert ends(Others(launcher).launch(made, None)) == dict.fromkeys(range(8), "LauncherGone('the cluster is gone')")
+    assert ends(LauncherExecutor(launcher).launch(made, None)) == dict.fromkeys(
+        range(8), "LauncherGone('the cluster is gone')"
+    )
     assert launcher.launched == [8]
 
 
 @pytest.mark.parametrize("error", [ConfigError("hydra.launcher.x=1: no"), KeyboardInterrupt()])
 def test_what_is_the_users_to_mend_or_wish_ends_the_launch(error, made):
     with pytest.raises(type(error)):
-        Others(Raising(error)).launch(made, recorder=None)
+        LauncherExecutor(Raising(error)).launch(made, recorder=None)
 
 
 class Alone:
@@ -146,7 +148,7 @@ class Alone:
 
 def test_jobs_with_a_worker_each_are_launched_again_together(made):
     launcher = Alone({1, 4, 5})
-    told = ends(Others(launcher).launch(made, recorder=None))
+    told = ends(LauncherExecutor(launcher).launch(made, recorder=None))
     assert launcher.launched == [[*range(8)], [1], [4, 5]]
     assert told == {seed: "WorkerDied('killed')" if seed in (1, 4, 5) else "finished" for seed in range(8)}
 

@@ -1,6 +1,6 @@
-"""A crew does the jobs of a sweep: they become stacks, stacks go to workers, and every job's return value comes back.
+"""The executor of this machine: jobs become stacks, stacks go to processes, and what comes of them is recorded.
 
-Hydra's other launchers, whose ways are their own, do the same as `nnsweep.sweep.other_launchers` has it.
+With little to do, or one process allowed, the sweep's own process does all the work.
 """
 
 import functools
@@ -32,7 +32,7 @@ LITTLE_EPOCHS = 500
 """Of all jobs together: with fewer, other processes cost more than they save."""
 
 
-class Crew:
+class ProcessExecutor:
     """Who does a sweep's work: this process alone, or workers that it starts in time.
 
     Workers import what they need while this process loads data.
@@ -42,6 +42,8 @@ class Crew:
     draw : callable or None
         Draws the curves of a job; other processes can import it.
     """
+
+    records_elsewhere = False
 
     def __init__(self, draw: Draw | None = None) -> None:
         self._draw = draw

@@ -1,7 +1,7 @@
 """Hydra's other launchers, each of which does the work of a sweep its own way: joblib's, Ray's, submitit's.
 
 Their jobs record themselves, in the processes that they were given. What a launcher raises when one of these dies ends
-no sweep: what has no record is launched again, as `nnsweep.sweep.crew` does it with its own workers.
+no sweep: what has no record is launched again, as `nnsweep.sweep.process_executor` does it with its own workers.
 """
 
 import itertools
@@ -27,7 +27,7 @@ from nnsweep.tracking.record import RunRecord
 _READ = 200  # characters of what a launcher says
 
 
-class Others:
+class LauncherExecutor:
     """Another launcher of Hydra's, which does all work its own way.
 
     Parameters
@@ -37,6 +37,8 @@ class Others:
     max_batch_size : int or None
         How many jobs it is given at a time; None for all.
     """
+
+    records_elsewhere = True
 
     def __init__(self, launcher: Launcher, max_batch_size: int | None = None) -> None:
         self._launcher, self._max_batch_size = launcher, max_batch_size
