@@ -120,10 +120,10 @@ PLANTED = [
     ),
     Planted(
         "the death of a worker counts as success",
-        "sweep/crew.py",
+        "sweep/process_executor.py",
         "failed = isinstance(outcome, BaseException)\n    told",
         "failed = False\n    told",
-        "tests/sweep/test_crew.py",
+        "tests/sweep/test_process_executor.py",
     ),
     Planted(
         "a failed job leaves exit code 0",
