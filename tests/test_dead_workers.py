@@ -122,11 +122,16 @@ def test_an_interruption_leaves_no_run_open(number, code, launcher, study):
 # ---- Ray's cluster
 
 
-def children(pid: int, name: str) -> list[int]:
-    """Give the numbers of a process's children whose command has something in it."""
+def descendants(pid: int, name: str) -> list[int]:
+    """Give the numbers of the processes below another one whose command has something in it."""
     told = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    found = (line.split(None, 2) for line in told.splitlines()[1:])
-    return [int(child) for child, parent, command in found if int(parent) == pid and name in command]
+    below, found = {pid}, []
+    for line in sorted(told.splitlines()[1:], key=lambda line: int(line.split()[0])):
+        child, parent, command = line.split(None, 2)
+        if int(parent) in below:
+            below.add(int(child))
+            found += [int(child)] if name in command else []
+    return found
 
 
 @pytest.mark.parametrize(("programs", "number"), [(("gcs_server", "raylet/raylet"), signal.SIGTERM)])
@@ -136,7 +141,7 @@ def test_a_cluster_of_rays_that_is_stopped_is_started_again_once(programs, numbe
     try:
         wait_until(lambda: n_points(study / "mlflow.db") > 0, "the first points")
         for program in programs:
-            for pid in children(sweep.pid, program):
+            for pid in descendants(sweep.pid, program):
                 os.kill(pid, number)
         said = ended(sweep, 200)
     finally:

@@ -4,6 +4,9 @@ Each is sent whole, with the configuration that it was checked with, and what it
 nothing which only one side can read ever reaches the other.
 """
 
+import contextlib
+import os
+
 import cloudpickle  # type: ignore[import-untyped]
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
@@ -52,6 +55,8 @@ def run(whole: bytes, job_id: str = "") -> bytes:
     setup_globals()
     singletons, context, task_function, config = cloudpickle.loads(whole)
     Singleton.set_state(singletons)
+    with contextlib.suppress(OSError):  # on another machine, it may not be there
+        os.chdir(config.hydra.runtime.cwd)
     if job_id:
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.job.id = job_id
