@@ -98,6 +98,11 @@ class RayLauncher(Launcher):
         answers = self._driver.run(jobs, Path(str(self.config.hydra.sweep.dir)))
         return [loaded(answer, overrides) for answer, overrides in zip(answers, job_overrides, strict=True)]
 
+    def close(self) -> None:
+        """End the cluster that was started for the jobs, or leave the one that was there."""
+        if self._driver is not None:
+            self._driver.close()
+
 
 def _is_open(place: str) -> bool:
     """Tell whether somebody listens at HOST:PORT."""

@@ -50,6 +50,12 @@ class LauncherExecutor:
         if refuse is not None and not tasks[0].job.dry_run:
             refuse()
 
+    def end(self) -> None:
+        """Let the launcher end what it has started for the jobs, when there are no more."""
+        close = getattr(self._launcher, "close", None)
+        if close is not None:
+            close()
+
     def predict(self, tasks: Sequence[Task]) -> float:
         """Tell how many seconds the tasks will take, about, if each core has one."""
         jobs, cores = [task.job for task in tasks], workers.physical_cores()

@@ -60,6 +60,9 @@ class ProcessExecutor:
         if self.n_workers > 1:
             workers.warm_up(["nnsweep.sweep.worker"])
 
+    def end(self) -> None:
+        """Nothing is left: workers end with the launch that they were started for."""
+
     def plan(self, tasks: Sequence[Task]) -> list[Stack]:
         """Form the stacks, the longest first; the data sets must have been loaded (`work.dataset`)."""
         max_bytes = size_in_bytes(tasks[0].job.sweep.max_stack_memory)

@@ -4,6 +4,7 @@ The sweep sends it jobs and reads what they came to, through pipes. What it prin
 folder; where the sweep is gone, it ends when its jobs have ended.
 """
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -17,6 +18,8 @@ from nnsweep.sweep.workers import WorkerDied
 
 LOG = ".ray.log"
 """The file in the sweep's folder that has all that Ray says."""
+CLOSING_SECONDS = 20.0
+"""How long a cluster may take to end."""
 _OF_A_CLUSTER = ("NodeDiedError", "LocalRayletDiedError", "RaySystemError", "OwnerDiedError")
 
 
@@ -32,6 +35,7 @@ class Driver:
     def __init__(self, init: Mapping[str, Any], remote: Mapping[str, Any]) -> None:
         self._settings = (dict(init), dict(remote))
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_busy = False
 
     @property
     def is_there(self) -> bool:
@@ -56,12 +60,14 @@ class Driver:
         process = self._process if self._process and self.is_there else self._start(folder)
         assert process.stdin is not None
         assert process.stdout is not None
+        self._is_busy = True
         try:
             pickle.dump([*jobs], process.stdin)
             process.stdin.flush()
             answers = pickle.load(process.stdout)
+            self._is_busy = False
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-            process.wait()
+            self.close()
             return [WorkerDied(f"the Ray cluster went away, and its worker process with it (see {LOG})")] * len(jobs)
         if isinstance(answers, str):
             raise LauncherGone(answers)
@@ -85,10 +91,21 @@ class Driver:
         return self._process
 
     def close(self) -> None:
-        """Let it end, and its own cluster with it."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-            self._process = None
+        """Let it end, and its own cluster with it; what it is still at has been asked to stop."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if self._is_busy:
+            process.terminate()
+        self._is_busy = False
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            with contextlib.suppress(OSError):  # it may be dead, and something not sent yet
+                pipe.close()
+        try:
+            process.wait(CLOSING_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _died(name: str) -> WorkerDied:
