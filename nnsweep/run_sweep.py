@@ -101,10 +101,10 @@ def run_sweep(
             training.run(plan, display)
         display.show_table(training.ended, folder.name)
         summary = training.record_summary(told_away=told_away.is_away)
-        executor.end()
     display.show_places(training.ended, training.store, folder.name, has_view=summary.has_view)
     if not (training.interruption and executor.records_elsewhere):  # jobs may still be on their way, to see it then
         wish.forget(folder)
+    executor.end()
     return replace(told, records=training.ended, problem=summary.problem, interruption=training.interruption)
 
 
