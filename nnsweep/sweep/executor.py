@@ -22,6 +22,9 @@ class Executor(Protocol):
     def begin(self, tasks: Sequence[Task]) -> None:
         """Make ready for the jobs of a sweep, before their data are loaded."""
 
+    def end(self) -> None:
+        """End what was begun for the jobs, when there are no more."""
+
     def predict(self, tasks: Sequence[Task]) -> float:
         """Tell how many seconds jobs will take, about."""
 
