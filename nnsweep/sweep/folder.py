@@ -82,7 +82,7 @@ def _write_anew(path: Path, content: bytes) -> None:
 def _record_bytes(kept: Kept) -> bytes:
     content = plain(kept)
     lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in content.items())
-    return f'{{"checksum": "{_checksum(content)}", "content": {{\n{lines}\n}}}}\n'.encode()
+    return f'{{"checksum": "{_checksum(content)}", "content": {{\n{lines}\n}}}}'.encode()
 
 
 def read_kept(folder: Path) -> Kept | None:
