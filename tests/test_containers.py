@@ -29,7 +29,7 @@ from tests.outside import (
     wait_until,
 )
 
-JOBS = ("data=digits", "arch=wide", "trainer.epochs=390", "sweep.workers=1", QUICK)
+JOBS = ("data=digits", "arch=wide", "trainer.epochs=1500", "sweep.workers=1", QUICK)
 """Seconds of training for each seed."""
 FAST = """
 import sys
@@ -58,7 +58,7 @@ def both_end(one: Popen[str], other: Popen[str]) -> list[str]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_two_sweeps_with_process_numbers_of_their_own_do_each_job_once(study, workers):
-    command = (*JOBS, "seed=range(0,8)", "trainer.epochs=200", f"sweep.workers={workers}")
+    command = (*JOBS, "seed=range(0,8)", "trainer.epochs=800", f"sweep.workers={workers}")
     first = begin(study, *command, within=own_pids())
     in_the_middle(study / "mlflow.db")
     _, said = both_end(first, begin(study, *command, within=own_pids()))

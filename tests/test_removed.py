@@ -1,6 +1,7 @@
 """A working folder that is removed while a sweep trains in it."""
 
 import shutil
+import time
 
 from tests.outside import QUICK, begin, begin_python, ended, wait_until
 
@@ -13,8 +14,9 @@ def test_a_removed_folder_is_told_without_vain_advice(tmp_path, ready_store_file
     shutil.copy(ready_store_file, folder / "mlflow.db")
     sweep = begin(folder, *SWEEP, "sweep.workers=1", "tracking.patience=1")
     wait_until(lambda: any(folder.glob("multirun/*/*/record.json")), "the first result")
-    for _ in range(3):  # something may be made in it meanwhile
+    for _ in range(20):  # something may be made in it meanwhile
         shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
     said = ended(sweep)
     assert said.code == 5
     (line,) = said.err.splitlines()

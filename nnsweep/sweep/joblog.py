@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nnsweep.masking import Masking
@@ -39,7 +39,8 @@ def job_logs(paths: Sequence[Path]) -> Iterator[None]:
         yield
         return
     for path in paths:
-        path.touch()
+        with suppress(OSError):
+            path.touch()
     root, files = logging.getLogger(), _Files(paths)
     level, handlers = root.level, root.handlers
     root.handlers = [files]

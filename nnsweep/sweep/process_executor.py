@@ -142,7 +142,7 @@ class _Launch:
     def _take(self, numbers: Sequence[int], answer: Any) -> list[list[int]]:
         """Record what a stack came to; give what shall be run again of one whose worker died."""
         if isinstance(answer, StackResult):
-            with job_logs(self._logs(numbers)):
+            with job_logs([path for number in numbers if (path := self._tasks[number].log_path)]):
                 records = self._recorder.record(answer.results)
             self.outcomes |= zip(numbers, records, strict=True)
             if answer.interrupted:
@@ -152,10 +152,6 @@ class _Launch:
             return again
         self.outcomes |= dict.fromkeys(numbers, answer)
         return []
-
-    def _logs(self, numbers: Sequence[int]) -> list[Path]:
-        paths = (self._tasks[number].log_path for number in numbers)
-        return [path for path in paths if path and path.exists()]
 
 
 def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:

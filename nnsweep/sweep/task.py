@@ -4,6 +4,7 @@ Composed configurations are large; of each job only what is needed to run it, an
 write of it, are kept.
 """
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,16 @@ class Task:
         return same and self.place.key in ("", record.key)
 
     def make_folder(self) -> None:
-        """Make the job's folder, with Hydra's files in it."""
+        """Make the job's folder, with Hydra's files in it.
+
+        Raises
+        ------
+        FileNotFoundError
+            If somebody has removed the sweep's folder: what is written to one that takes its place is soon lost, too.
+        """
+        sweep = next((folder for folder in self.place.folder.parents if folder.name == self.place.sweep), None)
+        if sweep is not None and not sweep.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the sweep's folder was removed", str(sweep))
         self.place.folder.mkdir(parents=True, exist_ok=True)
         if self.output_subdir is not None:
             folder = self.place.folder / self.output_subdir
