@@ -43,11 +43,11 @@ def test_operations_of_one_layer_by_hand(speed):
 
 
 def test_a_job_is_compared_by_what_a_further_one_costs(speed, tmp_path):
-    runs = {contender.name: [{"seconds": 10.0}] for contender in speed("works").WORKS["d"].contenders}
+    runs = {contender.name: [{"seconds": 5.0}] for contender in speed("works").WORKS["d"].contenders}
     _, many = speed("works").WORKS["d"].comparisons[0].theirs
-    runs[many] = [{"seconds": 10.0 + 99 * 0.4}]
+    runs[many] = [{"seconds": 5.0 + 99 * 0.4}]
     common = {"cpu_seconds": 1.0, "memory_mb": 1.0, "accuracy": 0.5}
     runs = {name: [one | common for one in several] for name, several in runs.items()}
     measured = {"runs": runs, "machine": {}, "matrix_rate": {"float32": 1.0, "float64": 1.0}, "operations": None}
     speed("report").write(json.loads(json.dumps({"d": measured})), tmp_path)
-    assert "| 0.01 | 0.4 | 40 | 20 | yes |" in (tmp_path / "table.md").read_text()
+    assert "| 0.005 | 0.4 | 80 | 40 | yes |" in (tmp_path / "table.md").read_text()

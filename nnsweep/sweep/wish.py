@@ -87,6 +87,8 @@ def _watch(sweep: Path, holder: Owner | None, signs: Signs, stop: threading.Even
     # nobody tells a job of a heartbeat in the store
     seen = holder if holder is None or holder.lock else replace(holder, every=0.0)
     while not (sweep / END).exists() and not (seen and owner.is_gone(seen, time.time(), signs)):
+        if seen is None and not sweep.exists():
+            return  # there is nothing left to be told by
         _look(sweep, stop)
         time.sleep(LOOKS_EVERY)
     os._exit(1)

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -43,6 +45,17 @@ while not stopped():
     time.sleep(0.02)
 print("stopped", flush=True)
 """
+
+
+@pytest.fixture(autouse=True)
+def _nobody_watches_any_more(tmp_path):
+    """Let what watches a sweep in this process end with its folder: it would go on through all other tests."""
+    yield
+    shutil.rmtree(tmp_path)
+    for thread in threading.enumerate():
+        if thread.name.endswith("(_watch)"):
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 @pytest.fixture
