@@ -50,7 +50,9 @@ def composed(loader, tmp_path) -> Callable[[list[str]], DictConfig]:
     """Compose a job as Hydra's launchers do."""
 
     def compose(overrides: list[str]) -> DictConfig:
-        given = [*overrides, f"hydra.sweep.dir='{tmp_path / 'sweep'}'"]
+        sweep = tmp_path / "sweep"
+        sweep.mkdir(exist_ok=True)
+        given = [*overrides, f"hydra.sweep.dir='{sweep}'"]
         config: DictConfig = loader.load_configuration("config", given, RunMode.MULTIRUN)
         return config
 
