@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from nnsweep.files import sync_disk, sync_path
 from nnsweep.sweep.result import JobResult, plain, read_plain
+from nnsweep.tracking.record import Point
 
 JOURNAL = "results.journal"
 _HEAD = struct.Struct("<4sQ32s")  # a mark, how long the entry is, and its SHA-256
@@ -54,8 +55,7 @@ class Journal:
         OSError
             If it cannot be written; what was written of it counts for nothing.
         """
-        if self._let_go is None:
-            self._open()
+        self.hold()
         content = memoryview(b"".join(_framed(_encode(result, self.folder)) for result in results))
         os.ftruncate(self._descriptor, self._end)  # a crash, or an append that failed, may have left something
         try:
@@ -71,7 +71,16 @@ class Journal:
             sync_path(self.folder)
         self._end += written
 
-    def _open(self) -> None:
+    def hold(self) -> None:
+        """Make the journal, and lock it, unless that has been done.
+
+        Raises
+        ------
+        OSError
+            If it cannot be made.
+        """
+        if self._let_go:
+            return
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         self._let_go = weakref.finalize(self, os.close, self._descriptor)
         lock(self._descriptor)
@@ -99,8 +108,15 @@ class Journal:
 
 
 @contextlib.contextmanager
-def taken_over(folder: Path) -> Iterator[bool]:
-    """Hold the journal of a sweep that is under way no more, if there is one, so that nobody else does meanwhile.
+def taken_over(folder: Path, *, make: bool = False) -> Iterator[bool]:
+    """Hold the journal of a sweep that is under way no more, so that nobody else does meanwhile.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's.
+    make : bool
+        Whether a journal is made if there is none.
 
     Yields
     ------
@@ -108,7 +124,7 @@ def taken_over(folder: Path) -> Iterator[bool]:
         Whether there is one that nobody holds.
     """
     try:
-        descriptor = os.open(folder / JOURNAL, os.O_RDWR)
+        descriptor = os.open(folder / JOURNAL, os.O_RDWR | (os.O_CREAT if make else 0), 0o666)
     except FileNotFoundError:
         yield False
         return
@@ -137,6 +153,16 @@ def read_journal(folder: Path) -> Iterator[JobResult]:
         content = (folder / JOURNAL).read_bytes()
     except FileNotFoundError:
         return
+    yield from unpack_results(content, folder)
+
+
+def pack_result(result: JobResult, folder: Path) -> bytes:
+    """Write a result and its points as one entry; `unpack_results` reads it, given the same sweep's folder."""
+    return _framed(_encode(result, folder, result.points))
+
+
+def unpack_results(content: bytes, folder: Path) -> Iterator[JobResult]:
+    """Give the results of all whole entries."""
     for start, end in _entries(content):
         yield _decode(content[start:end], folder)
 
@@ -158,11 +184,12 @@ def _framed(entry: bytes) -> bytes:
     return _HEAD.pack(_MARK, len(entry), sha256(entry).digest()) + entry
 
 
-def _encode(result: JobResult, folder: Path) -> bytes:
+def _encode(result: JobResult, folder: Path, points: Sequence[Point] = ()) -> bytes:
     """Write a result: how long its head is, the head, and its files one after the other."""
     place = os.path.relpath(result.folder, folder)
     lengths = {name: len(content) for name, content in result.contents.items()}
-    head = json.dumps({"folder": place, "kept": plain(result.kept), "lengths": lengths}).encode()
+    values = {"folder": place, "kept": plain(result.kept), "lengths": lengths, **({"points": points} if points else {})}
+    head = json.dumps(values).encode()
     return b"".join([len(head).to_bytes(8, "little"), head, *result.contents.values()])
 
 
@@ -174,4 +201,6 @@ def _decode(entry: bytes, folder: Path) -> JobResult:
     for name, length in head["lengths"].items():
         contents[name] = entry[start : start + length]
         start += length
-    return JobResult(folder=Path(os.path.normpath(folder / head["folder"])), kept=kept, contents=contents)
+    points = tuple(Point(*point) for point in head.get("points", ()))
+    place = Path(os.path.normpath(folder / head["folder"]))
+    return JobResult(folder=place, kept=kept, contents=contents, points=points)

@@ -95,7 +95,7 @@ class JobResult:
     folder : Path
         The job's.
     kept : Kept
-        Its record; the recorder adds the run's id and the experiment.
+        Its record; the recorder adds the run's id.
     contents : mapping of str to bytes
         The files that belong to the record, by name.
     points : tuple of Point

@@ -16,6 +16,7 @@ from nnsweep.errors import DataError
 from nnsweep.files import nearest_folder, sync_disk
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.journal import JOURNAL, Journal, read_journal, taken_over
+from nnsweep.sweep.outbox import OUTBOX, read_results, remove_outbox
 from nnsweep.sweep.result import JobResult, Kept, hash_of
 from nnsweep.tracking import run as runs
 from nnsweep.tracking import sqlite
@@ -185,12 +186,15 @@ def _with_records(marks: Iterable[Path]) -> list[Path]:
 
 
 def journaled(root: Path) -> list[Path]:
-    """Find the folders of sweeps that came to no end of their own: they have a journal."""
-    return sorted(path.parent for path in (*root.glob(JOURNAL), *root.glob(f"*/{JOURNAL}")))
+    """Find the folders of sweeps that came to no end of their own: they have a journal, or an outbox."""
+    left = itertools.chain.from_iterable(root.glob(place + name) for place in ("", "*/") for name in (JOURNAL, OUTBOX))
+    return sorted({path.parent for path in left})
 
 
 def restore(sweep: Path) -> None:
-    """Write the jobs' folders anew that a crash has left half written, and let all that is in the journal be sent.
+    """Write the jobs' folders anew that a crash has left half written, and let all that had ended be sent.
+
+    That is what the journal has, and what jobs on other machines have left in the outbox since.
 
     Parameters
     ----------
@@ -202,16 +206,27 @@ def restore(sweep: Path) -> None:
     ConfigError, OSError
         If something cannot be written; the journal stays then.
     """
-    with taken_over(sweep) as is_ours:
+    with taken_over(sweep, make=(sweep / OUTBOX).exists()) as is_ours:
         if not is_ours:
             return
-        for result in {result.folder: result for result in read_journal(sweep)}.values():
+        for result in _ended(sweep):
             result.folder.mkdir(parents=True, exist_ok=True)
             if _is_whole(result):
                 folders.mark_waiting(result.folder)
             else:
                 folders.write_result(result)
         Journal(sweep).close()
+        remove_outbox(sweep, results=True)
+
+
+def _ended(sweep: Path) -> list[JobResult]:
+    """Give the last result of each folder; of one attempt, what the journal says, because it names the run."""
+    ended = {result.folder: result for result in read_journal(sweep)}
+    for result in read_results(sweep):
+        known = ended.get(result.folder)
+        if known is None or known.kept.record.attempt < result.kept.record.attempt:
+            ended[result.folder] = result
+    return [*ended.values()]
 
 
 def _is_whole(result: JobResult) -> bool:

@@ -12,6 +12,7 @@ from nnsweep.errors import ConfigError, DataError
 from nnsweep.sweep import abandoned, sending
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.journal import JOURNAL
+from nnsweep.sweep.outbox import OUTBOX
 from nnsweep.sweep.result import Kept
 from nnsweep.tracking import claims, earlier
 from nnsweep.tracking import run as runs
@@ -65,7 +66,7 @@ def sync(root: Path, uri: str) -> Told:
     if not root.is_dir():
         raise ConfigError(f"{root}: there is no such folder; name the folder of a sweep, or of several")
     told = Told()
-    for folder in sorted(path.parent for path in root.absolute().glob(f"**/{JOURNAL}")):
+    for folder in sorted({path.parent for name in (JOURNAL, OUTBOX) for path in root.absolute().glob(f"**/{name}")}):
         sending.restore(folder)
     read: dict[str, list[tuple[Path, Kept]]] = {}
     for path in sorted(root.absolute().glob(f"**/{folders.RECORD}")):
