@@ -20,7 +20,7 @@ from nnsweep.results.frame import frame
 from nnsweep.results.ranking import ranked
 from nnsweep.results.ui_view import make_view
 from nnsweep.summary import described, linked_ids, n_finished, pictures_of, tables, where_in_words
-from nnsweep.sweep import sending, wish
+from nnsweep.sweep import sending
 from nnsweep.sweep.folder import RECORD
 from nnsweep.sweep.job import Models
 from nnsweep.sweep.plan import closed
@@ -33,9 +33,6 @@ from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.reading import PLAN
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
-
-DYING_SECONDS = 3.0
-"""How long the processes of an interrupted sweep may take to die."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +56,11 @@ class End:
     picture : bool
         Whether pictures are drawn.
     interrupted : bool
-        Whether jobs may still be about to end.
+        Whether the user has interrupted.
     models : {"best", "all", "none"}
         Which runs get a model that MLflow can load and serve.
     owner : Owner or None
         The sweep's process.
-    elsewhere : bool
-        Whether jobs are run by another launcher, which may have left some of them running.
     """
 
     records: Sequence[RunRecord]
@@ -78,7 +73,6 @@ class End:
     interrupted: bool = False
     models: Models = "none"
     owner: Owner | None = None
-    elsewhere: bool = False
 
 
 class Closed(NamedTuple):
@@ -232,17 +226,9 @@ def _shown(folder: Path) -> Path:
 
 
 def _closed(end: End) -> None:
-    """Close the runs of jobs that died; those of an interrupted sweep may take a moment to end in other processes."""
+    """Close the runs of jobs that died while the store was away."""
     ends = {job.job: job for job in end.records if job.state != "finished" and job.sweep == end.folder.name}
-    may_live = end.interrupted and end.elsewhere
-    until = time.monotonic() + (DYING_SECONDS if may_live else 0.0)
-    while True:
-        is_over = time.monotonic() >= until
-        if is_over and may_live:
-            wish.end_at_once(end.folder)
-        if not closed(end.store, end.folder.name, ends, end.owner if is_over else None) or is_over:
-            return
-        time.sleep(0.2)
+    closed(end.store, end.folder.name, ends, end.owner)
 
 
 def _plan(end: End, state: str) -> Path:

@@ -1,14 +1,15 @@
 """Hydra's side of a job and of a sweep: the function that Hydra runs for a job, and what it must know of us first.
 
-Any process that runs jobs for Hydra imports this module. A job of a sweep whose launcher is Hydra's own records
-itself; everything else goes through `nnsweep.run_sweep`.
+Any process that runs jobs for Hydra imports this module. A job of a sweep hands back what comes of it, and
+`nnsweep.run_sweep` records it; a job of another sweeper than ours records itself.
 """
 
 import contextlib
+import functools
 import secrets
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,10 @@ from nnsweep.results.plots.job_picture import draw_job
 from nnsweep.sweep.refusals import refused
 
 if TYPE_CHECKING:  # imported where they are used: `--help` and completion shall be quick
-    from nnsweep.sweep.job import Tracking
+    from nnsweep.sweep.events import Event
+    from nnsweep.sweep.job import Job
     from nnsweep.sweep_result import SweepResult
     from nnsweep.tracking.record import RunRecord
-    from nnsweep.tracking.store import Store
 
 FAILED_JOBS = 3
 
@@ -63,7 +64,7 @@ warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against
 warnings.filterwarnings("ignore", ".*joblib will operate in serial mode")  # without /dev/shm, which nothing here needs
 
 
-def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
+def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord] | None":
     """Run one job: Hydra's task function, called once for each point of the grid, or for the only job.
 
     Parameters
@@ -73,13 +74,11 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
 
     Returns
     -------
-    RunRecord or sequence of RunRecord
-        What became of it; a sequence, in Hydra's single-run mode.
+    RunRecord or sequence of RunRecord or None
+        What became of it; a sequence, in Hydra's single-run mode. None if it was not begun, because the user had
+        interrupted.
     """
-    from nnsweep.sweep import checking, grid, wish
-    from nnsweep.sweep.recorder import train_and_record
-    from nnsweep.tracking import sqlite
-    from nnsweep.tracking.holding import holding
+    from nnsweep.sweep import checking, grid, work
 
     settings = HydraConfig.get()
     if settings.mode == RunMode.RUN:
@@ -87,15 +86,40 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord]":
     checked = grid.located(checking.checked(config), Path(settings.runtime.cwd))
     grid.refuse_plan(checked)
     place = grid.place(checked, settings)
-    store = store_of(Path(settings.runtime.cwd), checked.tracking, place.experiment_id)
-    unwanted = wish.watch(grid.sweep_folder(settings), sqlite.file_of(store.uri))
-    if unwanted():  # it was on its way when the user interrupted
-        raise KeyboardInterrupt
-    with interruption.awaited(), contextlib.nullcontext() if place.owner else holding(store.uri):
-        drawing = draw_job if checked.tracking.pictures else None
-        (record,) = train_and_record(
-            [(checked, place)], store, drawing, stopped=lambda: interruption.asked() or unwanted()
-        )
+    train = functools.partial(work.train_stack, [(checked, place)], draw_job if checked.tracking.pictures else None)
+    if place.owner:
+        return _hand_back(train, grid.sweep_folder(settings))
+    return _record(train, checked, Path(settings.runtime.cwd))
+
+
+def _hand_back(train: "Callable[..., Iterator[Event]]", sweep: Path) -> "RunRecord | None":
+    """Train the job of a sweep, and leave what comes of it in the outbox for the sweep's process."""
+    from nnsweep.sweep import wish
+    from nnsweep.sweep.events import Ended
+    from nnsweep.sweep.outbox import Outbox
+
+    record, outbox, unwanted = None, Outbox(sweep), wish.watch(sweep)
+    with contextlib.suppress(KeyboardInterrupt), interruption.left_to_others():
+        for event in () if unwanted() else train(stopped=lambda: interruption.asked() or unwanted()):
+            outbox.put(event)
+            if isinstance(event, Ended):
+                record = event.results[0].kept.record
+    return record
+
+
+def _record(train: "Callable[..., Iterator[Event]]", job: "Job", folder: Path) -> "RunRecord":
+    """Train the job of a sweeper that is not ours, and record it: nobody else does."""
+    from nnsweep.sweep.recorder import Recorder
+    from nnsweep.tracking.holding import holding
+    from nnsweep.tracking.store import ready, resolved_uri
+
+    store = ready(resolved_uri(job.tracking.uri, folder), job.tracking.experiment, job.tracking.artifact_root)
+    recorder = Recorder(store)
+    with interruption.awaited(), holding(store.uri):
+        for event in train(stopped=interruption.asked):
+            recorder.take(event)
+    ((_, record),) = recorder.ended.items()
+    assert not isinstance(record, BaseException)
     return record
 
 
@@ -108,24 +132,13 @@ def _alone(config: DictConfig) -> "Sequence[RunRecord]":
 
     try:
         task = grid.alone(config, HydraConfig.get())
-        return end_command(
-            run_sweep([task], executor=ProcessExecutor(draw_job), folder=task.place.folder, display=Display())
-        )
+        executor = ProcessExecutor([task], draw_job)
+        return end_command(run_sweep([task], executor=executor, folder=task.place.folder, display=Display()))
     except (UserError, OSError) as error:  # Hydra would print a line of its own
         refusal = error if isinstance(error, UserError) else machines(error)
         if refusal is None:
             raise
         raise SystemExit(refused(refusal)) from error
-
-
-def store_of(folder: Path, tracking: "Tracking", experiment_id: str = "") -> "Store":
-    """Name the store that the sweep has made ready; a job that is run without a sweep makes it ready itself."""
-    from nnsweep.tracking.store import Store, ready, resolved_uri
-
-    uri = resolved_uri(tracking.uri, folder)
-    if experiment_id:
-        return Store(uri, tracking.experiment, experiment_id)
-    return ready(uri, tracking.experiment, tracking.artifact_root)
 
 
 def end_command(result: "SweepResult") -> "Sequence[RunRecord]":

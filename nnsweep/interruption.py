@@ -117,6 +117,23 @@ def postponed() -> Iterator[None]:
             signal.raise_signal(number)
 
 
+@contextmanager
+def left_to_others() -> Iterator[None]:
+    """Let Ctrl-C do nothing in a process during the block: another one hears it too, and tells what is to be done.
+
+    Where the signals are this program's own to obey, or the thread is not the main one, they stay as they are.
+    """
+    is_ours = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    if is_ours or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def asked() -> bool:
     """Tell whether an interruption waits."""
     return bool(_course.asked)

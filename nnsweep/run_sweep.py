@@ -4,7 +4,6 @@ It is the same for every launcher, and goes on from wherever an earlier sweep wi
 """
 
 import contextlib
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,21 +17,25 @@ from nnsweep.display import Display
 from nnsweep.distinct import find_distinct_jobs
 from nnsweep.errors import ConfigError, StoreError, UserError, machines
 from nnsweep.files import whole_file
-from nnsweep.masking import has_credentials, masked
+from nnsweep.masking import masked
 from nnsweep.messages import warn
-from nnsweep.sweep import absence, describe, wish
+from nnsweep.sweep import describe
+from nnsweep.sweep.absence import told_outages
 from nnsweep.sweep.decision import Decision, DistinctJob
+from nnsweep.sweep.events import Died, Ended, Event
 from nnsweep.sweep.executor import Executor
 from nnsweep.sweep.grid import write_plan
 from nnsweep.sweep.job import Job
+from nnsweep.sweep.joblog import job_logs
 from nnsweep.sweep.journal import Journal
-from nnsweep.sweep.outcomes import not_run, outcomes
+from nnsweep.sweep.outcomes import has_failed, not_run, outcomes
 from nnsweep.sweep.plan import Plan, PlanRequest, make_plan
 from nnsweep.sweep.recorder import Recorder
+from nnsweep.sweep.result import attempt_of
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import forget
 from nnsweep.sweep_result import SweepResult
-from nnsweep.tracking import owner
+from nnsweep.tracking import owner, sqlite
 from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.holding import holding
 from nnsweep.tracking.record import RunRecord
@@ -81,7 +84,7 @@ def run_sweep(
     UserError
         Before the first job, if the data or the store cannot be used.
     """
-    asked = _ask(tasks, folder, executor)
+    asked = _ask(tasks, folder)
     distinct_tasks = {job.number: tasks[job.number] for job in asked.jobs}
     told = SweepResult(sweep=folder.name, uri=asked.uri, experiment=asked.experiment, tasks=distinct_tasks, notes=notes)
     display.show_data(tasks)
@@ -93,29 +96,24 @@ def run_sweep(
         asked = replace(asked, owner=held.owner)
         with _new_folder(folder, configuration):
             plan = make_plan(asked)
-        training = _Training(distinct_tasks, replace(asked, run_id=plan.run_id), plan, executor, journal)
-        held.beat_in(training.store, plan.run_id)
-        wish.forget(folder)
+        assert plan.store is not None
+        recorder = Recorder(plan.store, journal)
+        training = _Training(distinct_tasks, replace(asked, run_id=plan.run_id), executor, recorder)
+        held.beat_in(plan.store, plan.run_id)
         display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes)
-        with display.show_progress(folder, len(distinct_tasks)), absence.told(folder, asked.uri) as told_away:
+        with display.show_progress(folder, len(distinct_tasks)), told_outages(asked.uri) as outage:
             training.run(plan, display)
         display.show_table(training.ended, folder.name)
-        summary = training.record_summary(told_away=told_away.is_away)
-    display.show_places(training.ended, training.store, folder.name, has_view=summary.has_view)
-    if not (training.interruption and executor.records_elsewhere):  # jobs may still be on their way, to see it then
-        wish.forget(folder)
-    executor.end()
+        summary = training.record_summary(told_away=outage.is_away)
+    display.show_places(training.ended, plan.store, folder.name, has_view=summary.has_view)
     return replace(told, records=training.ended, problem=summary.problem, interruption=training.interruption)
 
 
-def _ask(tasks: Sequence[Task], folder: Path, executor: Executor) -> PlanRequest:
+def _ask(tasks: Sequence[Task], folder: Path) -> PlanRequest:
     """Load all data, and say what has to be planned."""
     job = tasks[0].job
     uri = resolved_uri(job.tracking.uri, Path.cwd())
     check(uri, job.tracking.artifact_root)
-    if has_credentials(uri):
-        os.environ["MLFLOW_TRACKING_URI"] = uri  # from where jobs in other processes have it
-    executor.begin(tasks)
     if any(task.job.data.name in OWN for task in tasks):
         forget()
     return PlanRequest(
@@ -156,14 +154,10 @@ class _Training:
         self,
         tasks: Mapping[int, Task],
         asked: PlanRequest,
-        plan: Plan,
         executor: Executor,
-        journal: Journal,
+        recorder: Recorder,
     ) -> None:
-        assert plan.store is not None
-        self._tasks, self._asked, self._executor = tasks, asked, executor
-        self.store = plan.store
-        self._recorder = Recorder(plan.store, journal)
+        self._tasks, self._asked, self._executor, self._recorder = tasks, asked, executor, recorder
         self._launched: list[Task] = []
         self._records: dict[int, RunRecord] = {}
         self._broken_off = False
@@ -196,11 +190,8 @@ class _Training:
             while True:
                 time.sleep(LOOKS_EVERY)
                 try:
-                    plan = make_plan(self._asked)
-                    absence.note(self._asked.folder, is_away=False)
-                    return plan
+                    return make_plan(self._asked)
                 except StoreError as error:
-                    absence.note(self._asked.folder, is_away=True)
                     if time.monotonic() > until:
                         warn(str(error))
                         return Plan(store=None, choices={})
@@ -211,10 +202,9 @@ class _Training:
 
     def _to_run(self, plan: Plan) -> list[Task]:
         """Give the jobs that are this sweep's to run, with all that was decided of them."""
-        known = plan.store.experiment_id if plan.store else ""
         keys = {job.number: job.key for job in self._asked.jobs}
         return [
-            _placed(self._tasks[number], choice, keys[number], experiment_id=known, owner=self._asked.owner.tag())
+            _placed(self._tasks[number], choice, keys[number], owner=self._asked.owner.tag())
             for number, choice in plan.choices.items()
             if choice.action == "run"
         ]
@@ -232,17 +222,26 @@ class _Training:
         if not to_run:
             return
         self._launched += to_run
-        write_plan(self._asked.folder, self._launched, self._asked.owner)
-        ended: Mapping[int, RunRecord | BaseException] = {}
+        write_plan(self._asked.folder, self._launched, self._asked.owner, sqlite.file_of(self._asked.uri))
+        self._recorder.hold()
         try:
-            with interruption.announced(), absence.noted(to_run[0].place, self._asked.uri):
-                ended = self._executor.launch(to_run, self._recorder)
+            with interruption.announced():
+                for event in self._executor.run(to_run, lambda: self._broken_off):
+                    self._take(event)
         except KeyboardInterrupt as interrupted:
             self.interruption = interrupted
-            wish.ask_to_stop(self._asked.folder)
-        self._records |= self._recorder.give_up(outcomes(to_run, ended, self._asked.folder))
-        states = [self._records[task.place.number].state for task in to_run]
-        self._broken_off = self._broken_off or (to_run[0].job.fail_fast and "failed" in states)
+        self._records |= self._recorder.give_up(outcomes(to_run, self._recorder.ended))
+
+    def _take(self, event: Event) -> None:
+        """Record what has happened, and break off after the first failure if that is wanted."""
+        results = event.results if isinstance(event, Ended) else ()
+        tasks = [self._tasks[result.kept.record.job] for result in results]
+        logs = [result.folder / task.log for result, task in zip(results, tasks, strict=True) if not task.has_own_log]
+        with job_logs(logs, "nnsweep"):
+            self._recorder.take(event)
+        ended = event.attempts if isinstance(event, Died) else [attempt_of(result.kept.record) for result in results]
+        failed = any(has_failed(self._recorder.ended[attempt]) for attempt in ended)
+        self._broken_off |= failed and self._launched[0].job.fail_fast
 
     def _draws_new(self, job: Job) -> bool:
         """Tell whether there is anything to draw that no earlier sweep has drawn, unless that is not wanted."""
@@ -256,7 +255,7 @@ class _Training:
         apart = all(task.place.folder != folder for task in self._tasks.values())  # else the job's picture is there
         end = closing.End(
             records=self.ended,
-            store=self.store,
+            store=self._recorder.store,
             folder=folder,
             run_id=self._asked.run_id,
             patience=0.0 if self.interruption else job.tracking.patience,
@@ -265,7 +264,6 @@ class _Training:
             interrupted=self.interruption is not None,
             models=job.tracking.models,
             owner=self._asked.owner,
-            elsewhere=self._executor.records_elsewhere,
         )
         if removed := closing.removed(end):
             return closing.Closed(removed)
@@ -287,12 +285,11 @@ def _taken_over(task: Task, record: RunRecord) -> RunRecord:
     return replace(record, job=task.place.number, name=task.place.name, settings=settings)
 
 
-def _placed(task: Task, choice: Decision, key: str, *, experiment_id: str, owner: str) -> Task:
+def _placed(task: Task, choice: Decision, key: str, *, owner: str) -> Task:
     place = replace(
         task.place,
         attempt=choice.attempt,
         checkpoint=choice.checkpoint,
-        experiment_id=experiment_id,
         key=key,
         owner=owner,
     )

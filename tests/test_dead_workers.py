@@ -119,6 +119,25 @@ def test_an_interruption_leaves_no_run_open(number, code, launcher, study):
     assert {*statuses(study / "mlflow.db")} == {"KILLED"}
 
 
+def test_what_a_killed_sweep_has_not_taken_is_taken_up_by_the_same_command(study):
+    needs("joblib")
+    jobs = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "data=digits", "seed=0,1", "trainer.epochs=300", QUICK)
+    sweep = begin(study, *jobs)
+    try:
+        wait_until(lambda: n_points(study / "mlflow.db") > 0, "the first points")
+        sweep.send_signal(signal.SIGSTOP)
+        wait_until(lambda: len([*study.glob("multirun/*/.outbox/*.ended")]) == 2, "the results")
+    finally:
+        kill(sweep)
+    assert statuses(study / "mlflow.db") == ["RUNNING"] * 2
+    said = run(study, *jobs)
+    assert (said.code, said.err) == (0, ""), said
+    assert "2 records that waited in their folders were sent to the store\n2 jobs: 2 finished before\n" in said.out
+    assert statuses(study / "mlflow.db") == ["FINISHED"] * 2
+    assert n_unended(study / "mlflow.db") == 0
+    assert [*study.glob("multirun/*/.outbox")] == []
+
+
 # ---- Ray's cluster
 
 

@@ -3,6 +3,7 @@
 It takes its settings as Hydra's own basic sweeper does; everything else is nnsweep's.
 """
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,10 @@ class GridSweeper(BasicSweeper):
         folder = Path(config.hydra.sweep.dir).absolute()  # the sweep's id is made now; the jobs take it over
         checked = tasks(grid.points, compose, known=grid.problems)
         check_one_sweep(config, [task.job for task in checked])
-        return run_sweep(
-            checked,
-            executor=ProcessExecutor(draw_job) if stacked else LauncherExecutor(launcher, self.max_batch_size),
-            folder=folder,
-            display=display,
-            configuration=OmegaConf.to_yaml(config),
-            notes=grid.notes,
-        )
+        rest = {"folder": folder, "display": display, "configuration": OmegaConf.to_yaml(config), "notes": grid.notes}
+        if stacked:
+            return run_sweep(checked, executor=ProcessExecutor(checked, draw_job), **rest)
+        with closing(LauncherExecutor(launcher, folder, self.max_batch_size)) as executor:
+            if not checked[0].job.dry_run:
+                executor.refuse()
+            return run_sweep(checked, executor=executor, **rest)

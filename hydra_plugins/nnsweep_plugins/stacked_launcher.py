@@ -38,12 +38,12 @@ class StackedLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs, for any sweeper and any program."""
-        from nnsweep.hydra_job import store_of
         from nnsweep.results.plots.job_picture import draw_job
         from nnsweep.sweep import grid, one_by_one
         from nnsweep.sweep.compose import Composer
         from nnsweep.sweep.process_executor import ProcessExecutor, returned
         from nnsweep.sweep.recorder import Recorder
+        from nnsweep.tracking.store import ready, resolved_uri
 
         assert self.hydra_context is not None
         assert self.task_function is not None
@@ -58,10 +58,12 @@ class StackedLauncher(Launcher):
         tasks = grid.tasks(job_overrides, compose, first=initial_job_idx)
         grid.refuse_plan(tasks[0].job)
         folder.mkdir(parents=True, exist_ok=True)
-        crew = ProcessExecutor(draw_job)
-        crew.begin(tasks)
-        outcomes = crew.launch(tasks, Recorder(store_of(Path.cwd(), tasks[0].job.tracking)))
-        return [returned(task, outcomes[number]) for number, task in enumerate(tasks)]
+        tracking, executor = tasks[0].job.tracking, ProcessExecutor(tasks, draw_job)
+        uri = resolved_uri(tracking.uri, Path.cwd())
+        recorder = Recorder(ready(uri, tracking.experiment, tracking.artifact_root))
+        for event in executor.run(tasks):
+            recorder.take(event)
+        return [returned(task, recorder.ended[task.attempt]) for task in tasks]
 
     @property
     def can_stack(self) -> bool:

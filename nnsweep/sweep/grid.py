@@ -152,7 +152,7 @@ def varying(grid: Sequence[Sequence[str]]) -> list[str]:
     return [key for key, seen in values.items() if len(seen) > 1]
 
 
-def write_plan(folder: Path, tasks: Sequence[Task], owner: Owner) -> None:
+def write_plan(folder: Path, tasks: Sequence[Task], owner: Owner, database: Path | None) -> None:
     """Write what every job must know of its sweep into the sweep's folder.
 
     Parameters
@@ -163,6 +163,8 @@ def write_plan(folder: Path, tasks: Sequence[Task], owner: Owner) -> None:
         What has been and will be launched, in that order: Hydra's launchers number jobs so.
     owner : Owner
         The process that launches them.
+    database : Path or None
+        The SQLite store beside which its lock is.
     """
     jobs = [
         {
@@ -177,8 +179,8 @@ def write_plan(folder: Path, tasks: Sequence[Task], owner: Owner) -> None:
     place = tasks[0].place
     plan = {
         "varying": place.varying,
-        "experiment_id": place.experiment_id,
         "owner": owner.tag(),
+        "database": database and str(database),
         "jobs": jobs,
     }
     with whole_file(folder / PLAN) as file:
@@ -207,7 +209,6 @@ def place(job: Job, hydra: HydraConf) -> Place:
         attempt=launched["attempt"],
         checkpoint=checkpoint,
         key=launched["key"],
-        experiment_id=about["experiment_id"],
         owner=about["owner"],
     )
 

@@ -190,7 +190,7 @@ class JobRun:
         has_history = HISTORY in self.contents
         kept = Kept(
             record=self.record,
-            experiment="",
+            experiment=self.job.tracking.experiment,
             tags=self.tags | (self._told() if self.trained.ending else {}),
             data={name: getattr(self.examples, name) for name in ("name", "digest", "source")},
             axes=_axes(self.record, self.place),

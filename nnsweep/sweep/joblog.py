@@ -30,10 +30,17 @@ class _Files(logging.Handler):
 
 
 @contextmanager
-def job_logs(paths: Sequence[Path]) -> Iterator[None]:
+def job_logs(paths: Sequence[Path], logger: str = "") -> Iterator[None]:
     """Log into the files of some jobs, and nowhere else: the terminal belongs to the table.
 
     A job has its file even if nothing was said, as Hydra leaves it. Without jobs, logging stays as it is.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The log files.
+    logger : str
+        Whose messages are meant: those of everybody, or of one package.
     """
     if not paths:
         yield
@@ -41,12 +48,12 @@ def job_logs(paths: Sequence[Path]) -> Iterator[None]:
     for path in paths:
         with suppress(OSError):
             path.touch()
-    root, files = logging.getLogger(), _Files(paths)
-    level, handlers = root.level, root.handlers
-    root.handlers = [files]
-    root.setLevel(logging.INFO)
+    meant = logging.getLogger(logger)
+    level, handlers, propagate = meant.level, meant.handlers, meant.propagate
+    meant.handlers, meant.propagate = [_Files(paths)], False
+    meant.setLevel(logging.INFO)
     try:
         yield
     finally:
-        root.handlers = handlers
-        root.setLevel(level)
+        meant.handlers, meant.propagate = handlers, propagate
+        meant.setLevel(level)

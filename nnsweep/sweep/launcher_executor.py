@@ -1,56 +1,69 @@
-"""Hydra's other launchers, each of which does the work of a sweep its own way: joblib's, Ray's, submitit's.
+"""Hydra's other launchers, each of which runs the jobs of a sweep its own way: joblib's, Ray's, submitit's.
 
-Their jobs record themselves, in the processes that they were given. What a launcher raises when one of these dies ends
-no sweep: what has no record is launched again, as `nnsweep.sweep.process_executor` does it with its own workers.
+A launcher works in a thread, and returns at its end alone; meanwhile its jobs, in whatever processes they are, hand
+back what happens to them through the sweep's outbox. What a launcher raises when one of these dies ends no sweep: what
+has not ended is launched again, as `nnsweep.sweep.process_executor` does it with its own workers.
 """
 
 import itertools
 import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
 from nnsweep.errors import UserError
-from nnsweep.sweep import submitit_jobs, work, workers
+from nnsweep.interruption import postponed
+from nnsweep.sweep import submitit_jobs, wish, work, workers
 from nnsweep.sweep.deaths import Deaths
-from nnsweep.sweep.outcomes import Outcome, has_failed, written
-from nnsweep.sweep.recorder import Recorder
+from nnsweep.sweep.events import Died, Ended, Event
+from nnsweep.sweep.outbox import Inbox
+from nnsweep.sweep.result import Attempt, attempt_of
 from nnsweep.sweep.sent_jobs import LauncherGone
 from nnsweep.sweep.stacks import makespan, stacks
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.workers import WorkerDied
 from nnsweep.tracking.record import RunRecord
 
+LOOKS_EVERY = 0.2
+"""Seconds between two looks into the outbox."""
+SEEN_SECONDS = 90.0
+"""How long it may take until a file that another machine has written is seen here."""
 _READ = 200  # characters of what a launcher says
+_Again: TypeAlias = Generator[Event, None, list[list[int]]]
+"""Tells what happens, and gives the jobs that shall be launched again, in pieces without gaps."""
 
 
 class LauncherExecutor:
-    """Another launcher of Hydra's, which does all work its own way.
+    """Another launcher of Hydra's, which runs all jobs its own way.
 
     Parameters
     ----------
     launcher : Launcher
         Hydra's.
+    folder : Path
+        The sweep's, which every job can see.
     max_batch_size : int or None
         How many jobs it is given at a time; None for all.
     """
 
-    records_elsewhere = True
-
-    def __init__(self, launcher: Launcher, max_batch_size: int | None = None) -> None:
-        self._launcher, self._max_batch_size = launcher, max_batch_size
+    def __init__(self, launcher: Launcher, folder: Path, max_batch_size: int | None = None) -> None:
+        self._launcher, self._folder, self._max_batch_size = launcher, folder, max_batch_size
         self._n_launched = 0
 
-    def begin(self, tasks: Sequence[Task]) -> None:
+    def refuse(self) -> None:
         """Let the launcher refuse what it cannot do, if it knows that before it is given jobs."""
         refuse = getattr(self._launcher, "refuse", None)
-        if refuse is not None and not tasks[0].job.dry_run:
+        if refuse is not None:
             refuse()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Let the launcher end what it has started for the jobs, when there are no more."""
         close = getattr(self._launcher, "close", None)
         if close is not None:
@@ -62,95 +75,120 @@ class LauncherExecutor:
         alone = [stacks([job], work.dataset, n_workers=1, max_bytes=sys.maxsize)[0] for job in jobs]
         return makespan(alone, cores)
 
-    def launch(self, tasks: Sequence[Task], recorder: Recorder) -> dict[int, Outcome]:
-        """Run all tasks, batch by batch; with `fail_fast`, no batch is begun after one with a failed job.
+    def run(self, tasks: Sequence[Task], stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+        """Launch all tasks, batch by batch; see `nnsweep.sweep.executor.Executor`.
 
-        Each job records itself, in the process that it was given. Those whose process died are launched again; one that
-        has cost its process twice has failed. What a launcher itself cannot tell apart, because it ends all jobs with
-        one of them, is found out by halves.
-
-        Returns
-        -------
-        dict
-            What became of each job, by its place among the tasks.
+        Those whose process died are launched again; one that has cost its process twice has died. What a launcher
+        itself cannot tell apart, because it ends all jobs with one of them, is found out by halves.
         """
-        launch = _Launch(self._launcher, tasks, self._n_launched)
+        wish.forget(self._folder)
+        inbox = Inbox(self._folder)
+        launch = _Launch(self._launcher, self._folder, tasks, self._n_launched, inbox)
         self._n_launched += len(tasks)
         size = self._max_batch_size or len(tasks)
         pieces = [[*range(first, min(first + size, len(tasks)))] for first in range(0, len(tasks), size)]
-        while pieces and not launch.is_broken_off:
-            pieces = [*launch.run(pieces[0]), *pieces[1:]]
-        return launch.outcomes
+        try:
+            while pieces and not stop():
+                again = yield from launch.run(pieces[0])
+                pieces = [*again, *pieces[1:]]
+        finally:
+            inbox.close()
+        wish.forget(self._folder)  # after an interruption, jobs may still be on their way, to see it then
 
 
 class _Launch:
-    """The jobs of one launch, and what has become of them so far.
+    """The jobs of one launch, and which of them have ended so far.
 
     Launchers number the jobs that they are given one after the other, from any first number: a job keeps its number,
     and so its folder, when it is launched again, if its piece has no gaps.
     """
 
-    def __init__(self, launcher: Launcher, tasks: Sequence[Task], first: int) -> None:
-        self._launcher, self._tasks, self._first = launcher, tasks, first
+    def __init__(self, launcher: Launcher, folder: Path, tasks: Sequence[Task], first: int, inbox: Inbox) -> None:
+        self._launcher, self._folder, self._tasks, self._first = launcher, folder, tasks, first
+        self._inbox, self._stopping = inbox, threading.Event()
         self._deaths, self._is_tried = Deaths(), False
-        self.outcomes: dict[int, Outcome] = {}
+        self._ended: set[Attempt] = set()
 
-    @property
-    def is_broken_off(self) -> bool:
-        """Whether a job has failed, and the others shall not be begun then."""
-        return self._tasks[0].job.fail_fast and any(map(has_failed, self.outcomes.values()))
-
-    def run(self, numbers: Sequence[int]) -> list[list[int]]:
-        """Run jobs, each given by its place among the tasks; give what shall be run again, in pieces without gaps."""
+    def run(self, numbers: Sequence[int]) -> _Again:
+        """Launch jobs, each given by its place among the tasks."""
         try:
-            returns = self._launched(numbers)
+            returns = yield from self._launch(numbers)
         except UserError:
             raise
         except LauncherGone as gone:
-            self._end(numbers, gone)
+            yield from self._bury(numbers, gone)
             return []
         except Exception as error:  # of whatever library, and whatever its jobs have come to
-            return self._take_apart(numbers, error)
-        outcomes = {number: _outcome(returned) for number, returned in zip(numbers, returns, strict=True)}
-        dead = [number for number, outcome in outcomes.items() if isinstance(outcome, WorkerDied)]
-        records = self._records(dead) if dead else {}
-        again = [number for number in dead if number not in records and self._deaths.of([number])]
-        self.outcomes |= {number: told for number, told in outcomes.items() if told is not None and number not in again}
+            return (yield from self._take_apart(numbers, error))
+        told = dict(zip(numbers, returns, strict=True))
+        yield from self._wait_for([number for number in numbers if isinstance(told[number]._return_value, RunRecord)])
+        errors = {number: why for number in self._left(numbers) if (why := _error(told[number])) is not None}
+        dead = [number for number, error in errors.items() if isinstance(error, WorkerDied)]
+        again = [number for number in dead if self._deaths.of([number])]
+        for number in errors.keys() - {*again}:
+            yield from self._bury([number], errors[number])
         return _without_gaps(again)
 
-    def _launched(self, numbers: Sequence[int]) -> Sequence[JobReturn]:
-        grid = [self._tasks[number].overrides for number in numbers]
+    def _launch(self, numbers: Sequence[int]) -> Generator[Event, None, Sequence[JobReturn]]:
+        """Let the launcher run jobs, and tell what they hand back meanwhile; give what it returns."""
+        grid, first = [self._tasks[number].overrides for number in numbers], self._first + numbers[0]
         if submitit_jobs.is_submitits(self._launcher):
-            return submitit_jobs.launch(self._launcher, grid, self._first + numbers[0])
-        return self._launcher.launch(grid, initial_job_idx=self._first + numbers[0])
+            call = _Call(lambda: submitit_jobs.launch(self._launcher, grid, first, self._stopping.is_set))
+        else:
+            call = _Call(lambda: self._launcher.launch(grid, initial_job_idx=first))
+        try:
+            yield from self._look_until(call.is_over)
+        except KeyboardInterrupt:
+            self._stopping.set()
+            wish.ask_to_stop(self._folder)
+            try:
+                yield from self._look_until(call.is_over)
+            except KeyboardInterrupt:
+                wish.end_at_once(self._folder)
+            raise
+        returned: Sequence[JobReturn] = call.result()
+        return returned
 
-    def _take_apart(self, numbers: Sequence[int], error: Exception) -> list[list[int]]:
-        """Find out what is left of jobs that a launcher has ended by an exception; give what shall be run again."""
-        records, died = self._records(numbers), in_words(error)
-        self.outcomes |= records
-        left = [number for number in numbers if number not in records]
+    def _wait_for(self, numbers: Sequence[int]) -> Iterator[Event]:
+        """Wait until what jobs are known to have handed back is seen here."""
+        until = time.monotonic() + SEEN_SECONDS
+        yield from self._look_until(lambda: not self._left(numbers) or time.monotonic() > until)
+        unseen = WorkerDied("its result was handed back, and cannot be found in the sweep's folder")
+        yield from self._bury(numbers, unseen)
+
+    def _look_until(self, is_over: Callable[[], bool]) -> Iterator[Event]:
+        """Tell what jobs hand back, until that is over; there is one look after it."""
+        while True:
+            over = is_over()
+            for event in self._inbox.take():
+                if isinstance(event, Ended):
+                    self._ended.update(attempt_of(result.kept.record) for result in event.results)
+                with postponed():
+                    yield event
+            if over:
+                return
+            time.sleep(LOOKS_EVERY)
+
+    def _left(self, numbers: Sequence[int]) -> list[int]:
+        return [number for number in numbers if self._tasks[number].attempt not in self._ended]
+
+    def _bury(self, numbers: Sequence[int], error: BaseException) -> Iterator[Event]:
+        """Tell that jobs have died, unless they had ended before."""
+        if left := [self._tasks[number].attempt for number in self._left(numbers)]:
+            yield Died(left, error)
+
+    def _take_apart(self, numbers: Sequence[int], error: Exception) -> _Again:
+        """Find out what is left of jobs that a launcher has ended by an exception."""
+        died, left = in_words(error), self._left(numbers)
         begun = [number for number in left if self._has_begun(number)]
         if not begun:  # the launcher does not come to its jobs at all, or not in this moment
             again, self._is_tried = [] if self._is_tried else left, True
-            self._end(left if not again else (), died)
+            yield from self._bury(left if not again else (), died)
             return _without_gaps(again)
         halves = self._deaths.of(begun)
-        self._end(begun if not halves else (), died)
+        yield from self._bury(begun if not halves else (), died)
         untouched = [number for number in left if number not in begun]
         return [piece for part in (*halves, untouched) for piece in _without_gaps(part)]
-
-    def _end(self, numbers: Sequence[int], error: Exception) -> None:
-        """Let jobs have ended with an exception, unless they have left records."""
-        self.outcomes.update(dict.fromkeys(numbers, error))
-        self.outcomes |= self._records(numbers)
-
-    def _records(self, numbers: Sequence[int]) -> dict[int, RunRecord]:
-        if not numbers:
-            return {}
-        place = self._tasks[numbers[0]].place
-        folders = (folder for folder in (place.folder, *place.folder.parents) if folder.name == place.sweep)
-        found = written([self._tasks[number] for number in numbers], next(folders, place.folder.parent))
-        return {numbers[where]: record for where, record in found.items()}
 
     def _has_begun(self, number: int) -> bool:
         """Tell whether a job's folder is there, which is called as the launcher's number if that is what it is for."""
@@ -160,18 +198,49 @@ class _Launch:
         return Path(folder).exists()
 
 
+class _Call:
+    """A call of a launcher, in a thread whose processes leave Ctrl-C to the sweep; here, if there can be no thread."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call, self._returned = call, None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system lets this user have no more
+            self._run()
+
+    def _run(self) -> None:
+        if hasattr(signal, "pthread_sigmask") and threading.current_thread() is self._thread:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._returned = self._call()
+        except BaseException as error:
+            self._error = error
+
+    def is_over(self) -> bool:
+        """Tell whether it has returned, or raised."""
+        return not self._thread.is_alive()
+
+    def result(self) -> Any:
+        """Give what it returned, or raise what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._returned
+
+
 def _without_gaps(numbers: Sequence[int]) -> list[list[int]]:
     groups = itertools.groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])
     return [[number for _, number in group] for _, group in groups]
 
 
-def _outcome(returned: JobReturn) -> Outcome | None:
-    """Give what a job of another launcher came to; None if that is not known."""
-    if returned.status == JobStatus.UNKNOWN:
-        return None
+def _error(returned: JobReturn) -> BaseException | None:
+    """Give what a job raised, or its launcher for it; None if it has ended, or was never begun."""
     outcome = returned._return_value  # `return_value` would raise an exception
-    is_known = isinstance(outcome, RunRecord | BaseException)
-    return outcome if is_known else TypeError(f"it returned {type(outcome).__name__}")
+    if isinstance(outcome, BaseException):
+        return outcome
+    is_known = outcome is None or isinstance(outcome, RunRecord)
+    return None if is_known else TypeError(f"it returned {type(outcome).__name__}")
 
 
 def in_words(error: Exception) -> Exception:

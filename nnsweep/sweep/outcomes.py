@@ -1,16 +1,13 @@
-"""What became of the jobs of a sweep, whichever launcher ran them.
+"""What became of the jobs of a sweep, whoever trained them.
 
-A job that ended left its record, handed over or in its folder; of one that did not, the launcher knows the exception,
-or nothing.
+A job that came to its end has a record; of one that did not, the exception is known, or nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from nnsweep.sweep import describe
-from nnsweep.sweep.folder import RECORD, read_record
-from nnsweep.sweep.result import explain
+from nnsweep.sweep.result import Attempt, explain
 from nnsweep.sweep.task import Task
 from nnsweep.sweep.work import dataset
 from nnsweep.tracking.record import RunRecord
@@ -24,39 +21,26 @@ def has_failed(outcome: Outcome) -> bool:
     return isinstance(outcome, BaseException) or outcome.state == "failed"
 
 
-def written(tasks: Sequence[Task], folder: Path) -> dict[int, RunRecord]:
-    """Give the records that jobs have left, by their place among the tasks; those of other attempts are not theirs."""
-    records = filter(None, (read_record(path.parent) for path in folder.glob(f"**/{RECORD}")))
-    found = {(record.job, record.attempt): record for record in records}
-    own = {place: found.get((task.place.number, task.place.attempt)) for place, task in enumerate(tasks)}
-    return {place: record for place, record in own.items() if record and tasks[place].wrote(record)}
-
-
-def outcomes(tasks: Sequence[Task], ended: Mapping[int, Outcome], folder: Path) -> dict[int, RunRecord]:
+def outcomes(tasks: Sequence[Task], ended: Mapping[Attempt, Outcome]) -> dict[int, RunRecord]:
     """Give a record for every job that was launched.
 
     Parameters
     ----------
     tasks : sequence of Task
         The jobs.
-    ended : mapping of int to RunRecord or BaseException
-        From the launcher, by their place among the tasks; it lacks those that it never came to.
-    folder : Path
-        The sweep's folder.
+    ended : mapping of Attempt to RunRecord or BaseException
+        What became of those that have come to an end.
 
     Returns
     -------
     dict
         By the jobs' numbers.
     """
-    is_all_known = all(isinstance(ended.get(place), RunRecord) for place in range(len(tasks)))
-    own = {} if is_all_known else written(tasks, folder)
-    records = {}
-    for place, task in enumerate(tasks):
-        outcome = ended.get(place)
-        record = outcome if isinstance(outcome, RunRecord) else own.get(place)
-        records[task.place.number] = record or _unended(task, outcome if isinstance(outcome, BaseException) else None)
-    return records
+    return {task.place.number: _record(task, ended.get(task.attempt)) for task in tasks}
+
+
+def _record(task: Task, outcome: Outcome | None) -> RunRecord:
+    return outcome if isinstance(outcome, RunRecord) else _unended(task, outcome)
 
 
 def not_run(task: Task) -> RunRecord:

@@ -29,8 +29,6 @@ class Place:
         The folder of an earlier attempt that left a checkpoint to go on from.
     key : str
         The job's key, where that was decided; a folder may hold records of other jobs.
-    experiment_id : str
-        The experiment's id in the store, so that no job need ask for it; empty if it must.
     owner : str
         The sweep's process, which holds the job's run, as `nnsweep.tracking.owner.Owner.tag` writes it; empty if
         nobody has said who that is.
@@ -45,5 +43,4 @@ class Place:
     attempt: int = 1
     checkpoint: Path | None = None
     key: str = ""
-    experiment_id: str = ""
     owner: str = ""

@@ -1,31 +1,26 @@
-"""The executor of this machine: jobs become stacks, stacks go to processes, and what comes of them is recorded.
+"""The executor of this machine: jobs become stacks, and stacks go to processes.
 
 With little to do, or one process allowed, the sweep's own process does all the work.
 """
 
 import functools
 import os
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from nnsweep.data import mapped
-from nnsweep.interruption import postponed
 from nnsweep.scratch import scratch_folder
 from nnsweep.sweep import work, workers
 from nnsweep.sweep.deaths import Deaths
+from nnsweep.sweep.events import Died, Event
 from nnsweep.sweep.job_run import Draw
-from nnsweep.sweep.joblog import job_logs
 from nnsweep.sweep.memory import size_in_bytes
-from nnsweep.sweep.outcomes import Outcome, has_failed
-from nnsweep.sweep.recorder import Recorder
+from nnsweep.sweep.outcomes import Outcome
 from nnsweep.sweep.stacks import Stack, makespan, n_threads, stacks
 from nnsweep.sweep.task import Task
-from nnsweep.sweep.work import StackResult
 from nnsweep.sweep.worker import train
 
 LITTLE_EPOCHS = 500
@@ -35,22 +30,18 @@ LITTLE_EPOCHS = 500
 class ProcessExecutor:
     """Who does a sweep's work: this process alone, or workers that it starts in time.
 
-    Workers import what they need while this process loads data.
+    How many there are is decided at once, so that they import what they need while this process loads data.
 
     Parameters
     ----------
+    tasks : sequence of Task
+        All jobs of the sweep.
     draw : callable or None
         Draws the curves of a job; other processes can import it.
     """
 
-    records_elsewhere = False
-
-    def __init__(self, draw: Draw | None = None) -> None:
+    def __init__(self, tasks: Sequence[Task], draw: Draw | None = None) -> None:
         self._draw = draw
-        self.n_workers = self.n_cores = 1
-
-    def begin(self, tasks: Sequence[Task]) -> None:
-        """Decide how many there are, and let them start."""
         sweep, cores = tasks[0].job.sweep, workers.physical_cores()
         much = sum(task.job.trainer.settings()["epochs"] for task in tasks) > LITTLE_EPOCHS
         wanted = min(len(tasks), sweep.workers or (cores if much else 1))
@@ -59,9 +50,6 @@ class ProcessExecutor:
         self.n_cores = min(cores, sweep.workers or cores) if self.n_workers == wanted else 1
         if self.n_workers > 1:
             workers.warm_up(["nnsweep.sweep.worker"])
-
-    def end(self) -> None:
-        """Nothing is left: workers end with the launch that they were started for."""
 
     def plan(self, tasks: Sequence[Task]) -> list[Stack]:
         """Form the stacks, the longest first; the data sets must have been loaded (`work.dataset`)."""
@@ -77,81 +65,28 @@ class ProcessExecutor:
         """Tell how many seconds the tasks will take, about."""
         return makespan(self.plan(tasks), self.n_workers)
 
-    def launch(self, tasks: Sequence[Task], recorder: Recorder) -> dict[int, Outcome]:
-        """Train all tasks, stack by stack, and let what comes of them be recorded as it comes.
+    def run(self, tasks: Sequence[Task], stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+        """Train all tasks, stack by stack; see `nnsweep.sweep.executor.Executor`.
 
-        A stack whose worker died is halved and run again, until the job that it died of is alone: that one has failed,
+        A stack whose worker died is halved and run again, until the job that it died of is alone: that one has died,
         if it has cost a worker twice.
-        With `fail_fast`, the jobs that were not done when the first one failed are not in what is given.
-
-        Returns
-        -------
-        dict
-            What became of each job, by its place among the tasks.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If the user interrupts; what had come to an end is recorded.
         """
-        launch = _Launch(tasks, recorder)
-        formed = self.plan(tasks)
+        formed, deaths = self.plan(tasks), Deaths()
         pieces = [[*stack.numbers] for stack in formed]
         with scratch_folder() as folder:
             data = _mapped(tasks, folder) if self.n_workers > 1 else {}
             work = functools.partial(train, data, self._draw, self._n_threads(formed, tasks))
-            while pieces and not launch.is_broken_off:
-                pieces = launch.run(pieces, work, self.n_workers)
-        return launch.outcomes
-
-
-class _Launch:
-    """The jobs of one launch, and what has become of them so far."""
-
-    def __init__(self, tasks: Sequence[Task], recorder: Recorder) -> None:
-        self._tasks, self._recorder = tasks, recorder
-        self._deaths = Deaths()
-        self.outcomes: dict[int, Outcome] = {}
-
-    @property
-    def is_broken_off(self) -> bool:
-        """Whether a job has failed, and the others shall not be begun then."""
-        return self._tasks[0].job.fail_fast and any(map(has_failed, self.outcomes.values()))
-
-    def run(self, pieces: Sequence[list[int]], work: Callable[[Any], Any], n_workers: int) -> list[list[int]]:
-        """Run stacks, each given by the numbers of its tasks; give what shall be run again of dead workers."""
-        again: list[list[int]] = []
-        given = [[self._tasks[number] for number in numbers] for numbers in pieces]
-
-        def take(place: int, answer: Any) -> None:
-            again.extend(self._take(pieces[place], answer))
-
-        with closing(workers.done(work, given, n_workers, hear=self._hear, take_late=take)) as answers:
-            for place, answer in answers:
-                take(place, answer)
-                if self.is_broken_off:
-                    return []
-        return again
-
-    def _hear(self, said: tuple[str, Any]) -> None:
-        """Let the recorder know what a worker says; see `nnsweep.sweep.worker`."""
-        what, content = said
-        with postponed():
-            getattr(self._recorder, what)(content)
-
-    def _take(self, numbers: Sequence[int], answer: Any) -> list[list[int]]:
-        """Record what a stack came to; give what shall be run again of one whose worker died."""
-        if isinstance(answer, StackResult):
-            with job_logs([path for number in numbers if (path := self._tasks[number].log_path)]):
-                records = self._recorder.record(answer.results)
-            self.outcomes |= zip(numbers, records, strict=True)
-            if answer.interrupted:
-                raise KeyboardInterrupt
-            return []
-        if isinstance(answer, workers.WorkerDied) and (again := self._deaths.of(numbers)):
-            return again
-        self.outcomes |= dict.fromkeys(numbers, answer)
-        return []
+            while pieces and not stop():
+                given = [[tasks[number] for number in numbers] for numbers in pieces]
+                again: list[list[int]] = []
+                for place, told in workers.done(work, given, self.n_workers, stop=stop):
+                    if not isinstance(told, BaseException):
+                        yield told
+                    elif isinstance(told, workers.WorkerDied) and (parts := deaths.of(pieces[place])):
+                        again += parts
+                    else:
+                        yield Died([task.attempt for task in given[place]], told)
+                pieces = again
 
 
 def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:

@@ -6,16 +6,15 @@ A result counts once the disk has it. A store that refuses costs the run its pla
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nnsweep.errors import StoreError, UserError
 from nnsweep.interruption import postponed
-from nnsweep.sweep import absence, checkpoint, folder, sending, work
-from nnsweep.sweep.job import Job
-from nnsweep.sweep.job_run import Draw
+from nnsweep.sweep import checkpoint, folder, sending
+from nnsweep.sweep.events import Died, Ended, Event, Measured, Started
 from nnsweep.sweep.journal import Journal
-from nnsweep.sweep.place import Place
+from nnsweep.sweep.outcomes import Outcome
 from nnsweep.sweep.result import Attempt, JobResult, JobStart, attempt_of
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.record import Point, RunRecord
@@ -49,13 +48,37 @@ class Recorder:
         Where the runs are.
     journal : Journal or None
         What makes results last; without one every file of a job's folder is written through by itself.
+
+    Attributes
+    ----------
+    ended : dict
+        What has become of jobs that came to an end: a record, or why there is none.
     """
 
     def __init__(self, store: Store, journal: Journal | None = None) -> None:
         self.store, self._journal = store, journal
+        self.ended: dict[Attempt, Outcome] = {}
         self._begun: dict[Attempt, _Begun] = {}
         self._next_live = 0.0
         self._needs_journal = False  # because something waits that is not marked
+
+    def hold(self) -> None:
+        """Let everybody who sees the sweep's folder know that it is under way."""
+        with contextlib.suppress(OSError):  # it is told when there is something to write
+            if self._journal is not None:
+                self._journal.hold()
+
+    def take(self, event: Event) -> None:
+        """Write down what has happened."""
+        match event:
+            case Started():
+                self.begin(event.starts)
+            case Measured():
+                self.report(event.points)
+            case Ended():
+                self.record(event.results)
+            case Died():
+                self.ended |= dict.fromkeys(event.attempts, event.error)
 
     def begin(self, starts: Sequence[JobStart]) -> None:
         """Start the runs of some jobs, unless they were started before; a store may refuse, for now."""
@@ -115,7 +138,9 @@ class Recorder:
         with postponed():
             owned = [self._own(result) for result in results]
             through = not self._is_journaled(owned)
-            return self._send([self._write(result, through=through) for result in owned])
+            records = self._send([self._write(result, through=through) for result in owned])
+            self.ended |= {attempt_of(record): record for record in records}
+            return records
 
     def _own(self, result: JobResult) -> JobResult:
         return result.of_run(self._begun[attempt_of(result.kept.record)].run_id, self.store.experiment)
@@ -215,37 +240,3 @@ class Recorder:
             return
         with contextlib.suppress(OSError, StoreError):  # it stays then, and whoever finds it looks at what is there
             self._journal.close(*sending.disks_of(self.store))
-
-
-def train_and_record(
-    tasks: Sequence[tuple[Job, Place]],
-    store: Store,
-    draw: Draw | None = None,
-    *,
-    stopped: Callable[[], bool] = lambda: False,
-) -> list[RunRecord]:
-    """Do the whole of some jobs that are trained as one stack, in this process.
-
-    Parameters
-    ----------
-    tasks : sequence of (Job, Place)
-        What to train, and where each stands.
-    store : Store
-        Where they are recorded; while it is away, their folders alone have the records.
-    draw : callable or None
-        Draws the learning curves of each.
-    stopped : callable
-        Asked after every epoch whether the user has interrupted.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the user interrupts; the runs that had not ended have been ended as interrupted.
-    """
-    recorder = Recorder(store)
-    with absence.noted(tasks[0][1], store.uri):
-        trained = work.train_stack(tasks, recorder, draw, stopped=stopped)
-        records = recorder.record(trained.results)
-    if trained.interrupted:
-        raise KeyboardInterrupt
-    return records

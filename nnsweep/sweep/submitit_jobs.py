@@ -8,15 +8,14 @@ import functools
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-from nnsweep.interruption import postponed
 from nnsweep.sweep.one_by_one import loaded
 from nnsweep.sweep.sent_jobs import pack, run
 from nnsweep.sweep.workers import WorkerDied, WorkFailed
@@ -36,7 +35,9 @@ def is_submitits(launcher: Launcher) -> bool:
     return type(launcher).__module__.startswith("hydra_plugins.hydra_submitit_launcher.")
 
 
-def launch(launcher: Any, grid: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+def launch(
+    launcher: Any, grid: Sequence[Sequence[str]], first: int, stopped: Callable[[], bool] = lambda: False
+) -> list[JobReturn]:
     """Run jobs as Hydra's launcher would, and wait for all of them.
 
     Parameters
@@ -47,19 +48,21 @@ def launch(launcher: Any, grid: Sequence[Sequence[str]], first: int) -> list[Job
         The overrides of each job.
     first : int
         The number of the first job.
+    stopped : callable
+        Tells whether the user has interrupted: Slurm's jobs are cancelled then, those of this machine see it.
     """
     whole = [
         pack(launcher.hydra_context, launcher.task_function, launcher.config, [*overrides], number)
         for number, overrides in enumerate(grid, start=first)
     ]
     jobs, ended = _submit(launcher, whole), dict[int, float]()
-    try:
-        while len(ended) < len(jobs):
-            ended |= {n: time.time() for n, (job, _) in enumerate(jobs) if n not in ended and job.done()}
-            time.sleep(LOOKS_EVERY)
-    except BaseException:
-        _cancel([job for number, (job, _) in enumerate(jobs) if number not in ended])
-        raise
+    is_cancelled = False
+    while len(ended) < len(jobs):
+        ended |= {n: time.time() for n, (job, _) in enumerate(jobs) if n not in ended and job.done()}
+        if stopped() and not is_cancelled:
+            _cancel([job for number, (job, _) in enumerate(jobs) if number not in ended])
+            is_cancelled = True
+        time.sleep(LOOKS_EVERY)
     answers = [_answer(job, ended[n] - begun, launcher.params) for n, (job, begun) in enumerate(jobs)]
     return [loaded(answer, overrides) for answer, overrides in zip(answers, grid, strict=True)]
 
@@ -68,12 +71,11 @@ def _submit(launcher: Any, whole: Sequence[bytes]) -> list[tuple[Any, float]]:
     """Submit jobs; give each with the time at which that was done."""
     executor = _executor(launcher)
     run = functools.partial(run_in_time, launcher.params.get("timeout_min"))
-    # Slurm gets all as one array; what this machine has begun is known one by one if the user interrupts
+    # Slurm gets all as one array; when this machine has begun each is known one by one
     parts = [[one] for one in whole] if launcher._EXECUTOR == "local" else [whole]
     jobs: list[tuple[Any, float]] = []
     for part in parts:
-        with postponed(), _without_interrupts():
-            jobs += [(job, time.time()) for job in executor.map_array(run, part)]
+        jobs += [(job, time.time()) for job in executor.map_array(run, part)]
     return jobs
 
 
@@ -93,19 +95,6 @@ def _executor(launcher: Any) -> Any:
         **{name if name in _SHARED else f"{cluster}_{name}": value for name, value in settings.items()}
     )
     return executor
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Let what is started in the block leave Ctrl-C to the sweep, which asks the jobs to stop."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cancel(jobs: Sequence[Any]) -> None:

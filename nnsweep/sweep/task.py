@@ -14,7 +14,7 @@ from nnsweep.masking import masked
 from nnsweep.sweep.hydra_folder import hydra_files
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
-from nnsweep.tracking.record import RunRecord
+from nnsweep.sweep.result import Attempt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +52,10 @@ class Task:
         """The log file that is ours to write."""
         return None if self.has_own_log else self.place.folder / self.log
 
-    def wrote(self, record: RunRecord) -> bool:
-        """Tell whether a record is that of this attempt of the job."""
-        same = (record.job, record.attempt) == (self.place.number, self.place.attempt)
-        return same and self.place.key in ("", record.key)
+    @property
+    def attempt(self) -> Attempt:
+        """What tells its run apart from the sweep's others."""
+        return self.place.number, self.place.attempt
 
     def make_folder(self) -> None:
         """Make the job's folder, with Hydra's files in it.

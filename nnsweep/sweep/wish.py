@@ -43,22 +43,20 @@ def forget(sweep: Path) -> None:
             (sweep / name).unlink(missing_ok=True)
 
 
-def watch(sweep: Path, database: Path | None = None) -> Callable[[], bool]:
+def watch(sweep: Path) -> Callable[[], bool]:
     """Watch over a sweep from the process of one of its jobs, which ends at once when the sweep's process is gone.
 
     Parameters
     ----------
     sweep : Path
         The sweep's folder.
-    database : Path or None
-        The SQLite store beside which the sweep's process has its lock.
 
     Returns
     -------
     callable
         Tells whether the job shall come to an end; one that is late, before it has begun.
     """
-    holder = _holder(sweep)
+    holder, database = _holder(sweep)
     if holder is None:
         return lambda: False
     stop, seen = threading.Event(), holder if _can_be_seen(holder, database) else None
@@ -67,13 +65,15 @@ def watch(sweep: Path, database: Path | None = None) -> Callable[[], bool]:
     return stop.is_set
 
 
-def _holder(sweep: Path) -> Owner | None:
-    """Name the process of a sweep, unless it is this one."""
+def _holder(sweep: Path) -> tuple[Owner | None, Path | None]:
+    """Name the process of a sweep, unless it is this one, and the SQLite store beside which it has its lock."""
     try:
-        holder = owner.read(json.loads((sweep / PLAN).read_text(encoding="utf-8"))["owner"])
+        plan = json.loads((sweep / PLAN).read_text(encoding="utf-8"))
+        holder, database = owner.read(plan["owner"]), plan.get("database")
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return holder if holder and replace(holder, lock="", every=0.0) != owner.this_process() else None
+        return None, None
+    is_another = holder and replace(holder, lock="", every=0.0) != owner.this_process()
+    return holder if is_another else None, Path(database) if database else None
 
 
 def _can_be_seen(holder: Owner, database: Path | None) -> bool:

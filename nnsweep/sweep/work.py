@@ -1,7 +1,7 @@
 """The work of jobs that are trained together: networks are trained, and what came of each is handed over.
 
-What goes wrong in a job costs that job alone: it becomes a failed one with its reason. Whoever records the jobs is told
-when they begin, and what their networks measure meanwhile.
+What goes wrong in a job costs that job alone: it becomes a failed one with its reason. Whoever asks for the work is
+told as events when the jobs begin, what their networks measure, and how they end.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import TypeAlias
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -22,12 +22,13 @@ from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import Epoch, train
 from nnsweep.sweep.checkpoint import Checkpoint
+from nnsweep.sweep.events import Ended, Event, Measured, Started
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.job_run import Draw, JobRun
 from nnsweep.sweep.metric_stream import Clock
 from nnsweep.sweep.parts import Part
 from nnsweep.sweep.place import Place
-from nnsweep.sweep.result import Attempt, JobResult, JobStart, attempt_of
+from nnsweep.sweep.result import Attempt, attempt_of
 from nnsweep.tracking.record import Point
 
 log = logging.getLogger(__name__)
@@ -75,60 +76,42 @@ def _found(name: str) -> Dataset | None:
     return None
 
 
-class Listener(Protocol):
-    """Who is told of jobs while they are trained: the recorder, or a way to it from another process."""
-
-    def begin(self, starts: Sequence[JobStart]) -> None:
-        """Take note that jobs are about to be trained."""
-
-    def report(self, points: Sequence[tuple[Attempt, Sequence[Point]]]) -> None:
-        """Take note of what networks have measured."""
-
-
-class StackResult(NamedTuple):
-    """What the jobs of a stack came to.
-
-    Attributes
-    ----------
-    results : list of JobResult
-        One for each job, in their order.
-    interrupted : bool
-        Whether the user has interrupted; jobs that had not ended say so.
-    """
-
-    results: list[JobResult]
-    interrupted: bool
-
-
 def train_stack(
     tasks: Sequence[tuple[Job, Place]],
-    listener: Listener,
     draw: Draw | None = None,
     *,
     stopped: Callable[[], bool] = lambda: False,
     n_threads: int = 1,
-) -> StackResult:
+) -> Iterator[Event]:
     """Train some jobs as one stack; a single job is a stack of one.
 
     Parameters
     ----------
     tasks : sequence of (Job, Place)
         What to train, and where each stands.
-    listener : Listener
-        Who is told of them meanwhile.
     draw : callable or None
         Draws the learning curves of each.
     stopped : callable
         Asked after every epoch whether the user has interrupted.
     n_threads : int
         How many may share the work of a full batch.
+
+    Yields
+    ------
+    Event
+        That the jobs begin, what their networks measure, and at last one result for each job.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user has interrupted, after the results; jobs that had not ended say so in theirs.
     """
     examples = dataset(tasks[0][0].data)
     runs = [JobRun(job, place, examples) for job, place in tasks]
-    listener.begin([run.start for run in runs])
+    yield Started([run.start for run in runs])
     interrupted = False
     try:
-        _Training(examples, listener, stopped, n_threads).train(runs)
+        yield from _Training(examples, stopped, n_threads).train(runs)
     except KeyboardInterrupt:
         interrupted = True
     results = []
@@ -138,7 +121,9 @@ def train_stack(
         except KeyboardInterrupt:
             interrupted = True
             results.append(run.interrupt())
-    return StackResult(results, interrupted)
+    yield Ended(results)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 Begun: TypeAlias = tuple[JobRun, Checkpoint | None]
@@ -147,14 +132,13 @@ Begun: TypeAlias = tuple[JobRun, Checkpoint | None]
 
 @dataclass(frozen=True)
 class _Training:
-    """What jobs are trained with: their data, who is told, who may stop them, and how many threads they have."""
+    """What jobs are trained with: their data, who may stop them, and how many threads they have."""
 
     examples: Dataset
-    listener: Listener
     stopped: Callable[[], bool]
     n_threads: int
 
-    def train(self, runs: Sequence[JobRun]) -> None:
+    def train(self, runs: Sequence[JobRun]) -> Iterator[Measured]:
         """Train a stack; those of its jobs that go on from the same epoch are trained together."""
         groups: dict[int, list[Begun]] = {}
         for run in runs:
@@ -167,12 +151,12 @@ class _Training:
                 continue
             groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((run, checkpoint))
         for begun in groups.values():
-            self._train_group(begun)
+            yield from self._train_group(begun)
 
-    def _train_group(self, begun: Sequence[Begun]) -> None:
+    def _train_group(self, begun: Sequence[Begun]) -> Iterator[Measured]:
         """Train jobs together; if that fails, each alone, so that what is wrong with one costs no other."""
         try:
-            self._train_together(begun)
+            yield from self._train_together(begun)
         except (Exception, SystemExit) as error:
             if len(begun) == 1:
                 log.exception("the job failed")
@@ -180,9 +164,9 @@ class _Training:
                 return
             log.warning("the stack failed (%s: %s); its jobs are trained one by one", type(error).__name__, error)
             for run, _ in begun:
-                self.train([run])
+                yield from self.train([run])
 
-    def _train_together(self, begun: Sequence[Begun]) -> None:
+    def _train_together(self, begun: Sequence[Begun]) -> Iterator[Measured]:
         runs = [run for run, _ in begun]
         first, clock, started = runs[0].job, Clock(), time.perf_counter()
         trained = {number: run.restart(kept) for number, (run, kept) in enumerate(begun)}
@@ -199,8 +183,8 @@ class _Training:
                         _keep(runs, epoch, share())
                     if ending:
                         raise KeyboardInterrupt
-                    if clock.is_due():
-                        self._report(runs, trained)
+                    if clock.is_due() and (due := _due(runs, trained)):
+                        yield Measured(due)
         finally:  # also those that had ended before the others were interrupted
             seconds = share()
             for run in runs:
@@ -219,10 +203,11 @@ class _Training:
             n_threads=1 if is_openmp else self.n_threads,
         )
 
-    def _report(self, runs: Sequence[JobRun], trained: Mapping[int, Trained]) -> None:
-        points = [(attempt_of(run.begun), run.stream.due(trained[number])) for number, run in enumerate(runs)]
-        if due := [(attempt, due) for attempt, due in points if due]:
-            self.listener.report(due)
+
+def _due(runs: Sequence[JobRun], trained: Mapping[int, Trained]) -> list[tuple[Attempt, list[Point]]]:
+    """Give what was measured since it was last told."""
+    points = [(attempt_of(run.begun), run.stream.due(trained[number])) for number, run in enumerate(runs)]
+    return [(attempt, due) for attempt, due in points if due]
 
 
 def _keep(runs: Sequence[JobRun], epoch: Epoch, seconds: float) -> None:

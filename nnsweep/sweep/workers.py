@@ -1,4 +1,4 @@
-"""Workers: processes that do pieces of work side by side, and give back what each returned or raised.
+"""Workers: processes that do pieces of work side by side, and give back what each returned, yielded or raised.
 
 They are forked from a server process that has imported what they need and has no threads, so that no lock of
 a BLAS library is ever copied; each uses one BLAS thread. They leave Ctrl-C, and the signals that end a program, to
@@ -7,7 +7,6 @@ others, so that one that is killed costs its own piece of work and nothing else.
 few processes there are fewer of them, or none: then the work is done here.
 """
 
-import functools
 import multiprocessing
 import os
 import pickle
@@ -37,7 +36,6 @@ _TASKS = 3  # that the system counts for a worker: its process, the thread that 
 _BESIDES = 7  # server and resource tracker, three threads of a sweep, a program that is asked, and one to spare
 _SMALL_STACK = 64 * 1024  # bytes
 _stopped = False  # whether this process is a worker that shall stop
-_hear: Callable[[Any], None] | None = None  # who hears what the work in this process has to say meanwhile
 
 
 class WorkerDied(Exception):
@@ -48,10 +46,14 @@ class _NoRoom:
     """A worker's answer if it cannot have its thread: it has not begun."""
 
 
-class _Message(NamedTuple):
-    """What a worker says in the middle of its work."""
+class _Part(NamedTuple):
+    """What a piece of work yields in the middle of it."""
 
     content: Any
+
+
+class _Over:
+    """A worker's answer at the end of work that has yielded all there is."""
 
 
 class WorkFailed(Exception):
@@ -172,20 +174,13 @@ def stopped() -> bool:
     return _stopped
 
 
-def say(content: Any) -> None:
-    """Say something, which can be pickled, to whom the work is done for: see `done`."""
-    if _hear is not None:
-        _hear(content)
-
-
 def done(
     work: Callable[[Any], Any],
     pieces: Sequence[Any],
     n_workers: int,
     *,
-    hear: Callable[[Any], None] | None = None,
-    take_late: Callable[[int, Any], None] | None = None,
-) -> Generator[Result, None, None]:
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Result]:
     """Do all pieces of work, in order, as many at once as there are workers.
 
     Parameters
@@ -196,50 +191,56 @@ def done(
         What to do.
     n_workers : int
         How many processes, at most.
-    hear : callable or None
-        Is given what the work says with `say`, in this process.
-    take_late : callable or None
-        Is given the number and the result of pieces that came to an end when the user had interrupted, or nothing more
-        was wanted.
+    stop : callable
+        Asked after each result whether no more work shall be begun, and what is under way come to an end.
 
     Yields
     ------
     number, result : int, object
-        The number of a piece and what its work returned, or the exception that it raised, as they come.
+        The number of a piece and what its work returned, all that it yielded if it is a generator, or the exception
+        that it raised, as they come. Signals wait meanwhile.
 
     Raises
     ------
     KeyboardInterrupt
-        If the user interrupts: after the workers have stopped.
+        If the user interrupts: after the workers have stopped, and what they had to give was given.
     """
     if n_workers == 1:
         for number, piece in enumerate(pieces):
-            yield number, _tried_here(work, piece, hear)
+            for part in _parts(work, piece):
+                yield number, part
+                if stop():
+                    return
         return
-    pool = _Pool(work, n_workers, hear)
+    pool = _Pool(work, n_workers)
     try:
-        yield from pool.done(pieces)
-    except (KeyboardInterrupt, GeneratorExit):
-        pool.stop(take_late)
+        for result in pool.done(pieces):
+            with postponed():
+                yield result
+            if stop():
+                yield from pool.stop()
+                return
+    except KeyboardInterrupt:
+        yield from pool.stop()
+        raise
+    except GeneratorExit:
+        for _ in pool.stop():
+            pass
         raise
     finally:
         pool.close()
 
 
-def _tried(work: Callable[[Any], Any], piece: Any) -> Any:
+def _parts(work: Callable[[Any], Any], piece: Any) -> Iterator[Any]:
+    """Give what a piece of work returns, yields and raises."""
     try:
-        return work(piece)
+        result = work(piece)
+        if isinstance(result, Generator):
+            yield from result
+        else:
+            yield result
     except (Exception, SystemExit) as error:
-        return error
-
-
-def _tried_here(work: Callable[[Any], Any], piece: Any, hear: Callable[[Any], None] | None) -> Any:
-    global _hear
-    before, _hear = _hear, hear
-    try:
-        return _tried(work, piece)
-    finally:
-        _hear = before
+        yield error
 
 
 class _Worker:
@@ -300,9 +301,9 @@ def _end_in_words(exit_code: int | None) -> str:
 class _Pool:
     """Some workers, and which piece of work each of them is at."""
 
-    def __init__(self, work: Callable[[Any], Any], n_workers: int, hear: Callable[[Any], None] | None) -> None:
+    def __init__(self, work: Callable[[Any], Any], n_workers: int) -> None:
         _ensure_server()
-        self._work, self._n_workers, self._hear = work, _n_affordable(n_workers, besides=1), hear
+        self._work, self._n_workers = work, _n_affordable(n_workers, besides=1)
         self._context: Any = _context()
         self._heeded, self._stop = self._context.Pipe(duplex=False)
         self._all: list[_Worker] = []  # an interruption may come anywhere: they are noted before they are started
@@ -319,11 +320,12 @@ class _Pool:
                 self._busy[free] = number
             if not self._busy:
                 number, piece = waiting.popleft()
-                yield number, _tried_here(self._work, piece, self._hear)
+                yield from ((number, part) for part in _parts(self._work, piece))
                 continue
             for worker in self._ready():
                 answer = worker.answer()
-                if self._is_message(answer):
+                if isinstance(answer, _Part):
+                    yield self._busy[worker], answer.content
                     continue
                 number = self._busy.pop(worker)
                 if isinstance(answer, KeyboardInterrupt):
@@ -334,7 +336,8 @@ class _Pool:
                     continue
                 if not isinstance(answer, WorkerDied):
                     self._idle.append(worker)
-                yield number, answer
+                if not isinstance(answer, _Over):
+                    yield number, answer
 
     def _free(self) -> _Worker | None:
         """Give a worker without work; None if there can be no more than there are."""
@@ -359,24 +362,17 @@ class _Pool:
         ready = wait([end for worker in self._busy for end in (worker.pipe, worker.process.sentinel)])
         return [worker for worker in self._busy if worker.pipe in ready or worker.process.sentinel in ready]
 
-    def _is_message(self, answer: Any) -> bool:
-        """Pass on what a worker says before its answer."""
-        if isinstance(answer, _Message) and self._hear:
-            self._hear(answer.content)
-        return isinstance(answer, _Message)
-
-    def stop(self, take_late: Callable[[int, Any], None] | None) -> None:
-        """Let all workers come to an end of their own; a second interruption ends them at once."""
+    def stop(self) -> Iterator[Result]:
+        """Let all workers come to an end of their own, and give what they still have; interrupted again, end them."""
         self._stop.send_bytes(b"stop")
         try:
             while self._busy:
                 for worker in self._ready():
                     answer = worker.answer()
-                    if self._is_message(answer):
-                        continue
-                    number = self._busy.pop(worker)
-                    if take_late:
-                        take_late(number, answer)
+                    number = self._busy[worker] if isinstance(answer, _Part) else self._busy.pop(worker)
+                    if not isinstance(answer, _Over | _NoRoom | KeyboardInterrupt):
+                        with postponed():
+                            yield number, answer.content if isinstance(answer, _Part) else answer
         except KeyboardInterrupt:
             self._kill()
 
@@ -401,8 +397,6 @@ class _Pool:
 
 def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Connection, environment: Mapping[str, str]) -> None:
     """Be a worker."""
-    global _hear
-    _hear = functools.partial(_send, pipe)
     _take_over(environment)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -416,13 +410,9 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Connection, envir
     try:
         with streams.lasting():
             while True:
-                pipe.send(_sendable(work, pipe.recv()))
+                _answer(pipe, work, pipe.recv())
     except (EOFError, ConnectionError):
         return  # the parent has no more work, or is gone
-
-
-def _send(pipe: Connection, content: Any) -> None:
-    pipe.send(_Message(content))
 
 
 def _take_over(environment: Mapping[str, str]) -> None:
@@ -440,11 +430,20 @@ def _heed(parent: Any, stop: Connection) -> None:
     os._exit(1)
 
 
-def _sendable(work: Callable[[Any], Any], piece: Any) -> Any:
+def _answer(pipe: Connection, work: Callable[[Any], Any], piece: Any) -> None:
+    """Do a piece of work, and send what comes of it."""
     try:
-        result = _tried(work, piece)
-    except KeyboardInterrupt as interruption:
-        result = interruption
+        result = work(piece)
+        if isinstance(result, Generator):
+            for part in result:
+                pipe.send(_Part(part))
+            result = _Over()
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        result = error
+    pipe.send(_sendable(result))
+
+
+def _sendable(result: Any) -> Any:
     try:
         pickle.loads(pickle.dumps(result))
     except Exception as error:

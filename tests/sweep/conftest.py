@@ -18,7 +18,6 @@ from nnsweep.sweep.describe import choices
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
-from nnsweep.sweep.recorder import train_and_record
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
@@ -26,6 +25,7 @@ from nnsweep.tracking.owner import Owner, this_process
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.run import OWNER
 from nnsweep.tracking.store import Store, ready
+from tests.recording import train_and_record
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
 FIRST_FAULT = 100
 
 
-def faulty(data: Any, draw: Any, n_threads: int, tasks: Sequence[Task]) -> Any:
+def faulty(data: Any, draw: Any, n_threads: int, tasks: Sequence[Task]) -> Iterator[Any]:
     """Train a stack as nnsweep does, in which jobs from seed 100 do in their third epoch what `FAULTS` says."""
     from nnsweep.sweep.worker import train
 
@@ -64,7 +64,7 @@ def faulty(data: Any, draw: Any, n_threads: int, tasks: Sequence[Task]) -> Any:
 
     Job.member = spoilt  # type: ignore[method-assign]
     try:
-        return train(data, draw, n_threads, tasks)
+        yield from train(data, draw, n_threads, tasks)
     finally:
         Job.member = member  # type: ignore[method-assign]
 

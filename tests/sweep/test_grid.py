@@ -103,13 +103,12 @@ def test_what_varies_has_more_than_one_value():
 def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
     overrides = ["seed=7", "optimizer.learning_rate=0.25"]
     tasks = grid.tasks([["seed=7", f"optimizer.learning_rate={rate}"] for rate in (0.5, 0.25, 0.125)], compose)
-    again = replace(tasks[1].place, attempt=3, checkpoint=tmp_path / "before" / "1", experiment_id="12")
+    again = replace(tasks[1].place, attempt=3, checkpoint=tmp_path / "before" / "1")
     owner = Owner("host", "boot", 17, "then")
-    grid.write_plan(tmp_path, [replace(tasks[0], place=replace(tasks[0].place, experiment_id="12")),
-                               replace(tasks[1], place=again)], owner)  # fmt: skip
+    grid.write_plan(tmp_path, [tasks[0], replace(tasks[1], place=again)], owner, tmp_path / "mlflow.db")
     written = json.loads((tmp_path / grid.PLAN).read_text())
     assert written["jobs"][1]["overrides"] == overrides
-    assert read(written["owner"]) == owner
+    assert (read(written["owner"]), written["database"]) == (owner, f"{tmp_path}/mlflow.db")
     config = compose([*overrides, f"hydra.sweep.dir='{tmp_path}'"])
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.num = 1
@@ -117,7 +116,7 @@ def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
         config.hydra.overrides.task = overrides
     place = grid.place(grid.checked(config), config.hydra)
     assert (place.folder, place.sweep, place.number) == (tmp_path / "1", tmp_path.name, 1)
-    assert (place.attempt, place.checkpoint, place.experiment_id) == (3, tmp_path / "before" / "1", "12")
+    assert (place.attempt, place.checkpoint) == (3, tmp_path / "before" / "1")
     assert place.varying == ["optimizer.learning_rate"]
     assert place.name == "32-relu-cosine-s7-learning_rate=0.25"
     assert place.chosen["data"] == "digits"
@@ -127,7 +126,7 @@ def test_a_plan_is_found_by_a_process_that_was_left_in_another_folder(tmp_path: 
     task = grid.tasks([["seed=7"]], compose)[0]
     (tmp_path / "sweeps").mkdir()
     planned = replace(task, place=replace(task.place, key="known"))
-    grid.write_plan(tmp_path / "sweeps", [planned], Owner("host", "boot", 17, "then"))
+    grid.write_plan(tmp_path / "sweeps", [planned], Owner("host", "boot", 17, "then"), None)
     config = compose(["seed=7", "hydra.sweep.dir=sweeps"])
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.num = 0

@@ -19,15 +19,16 @@ from nnsweep.conf_tree import conf_dir
 from nnsweep.data import mapped
 from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.sweep import process_executor, work, workers
+from nnsweep.sweep.events import Died, Ended
 from nnsweep.sweep.grid import tasks
 from nnsweep.sweep.journal import Journal
 from nnsweep.sweep.launcher_executor import LauncherExecutor
-from nnsweep.sweep.outcomes import outcomes
+from nnsweep.sweep.outcomes import has_failed, outcomes
 from nnsweep.sweep.plan import closed
 from nnsweep.sweep.process_executor import ProcessExecutor, _mapped, returned
 from nnsweep.sweep.recorder import Recorder
+from nnsweep.sweep.result import JobResult, Kept
 from nnsweep.sweep.task import Task
-from nnsweep.sweep.work import StackResult
 from nnsweep.tracking.earlier import Earlier, running, with_keys
 from nnsweep.tracking.reading import job_runs
 from nnsweep.tracking.record import RunRecord
@@ -46,38 +47,48 @@ def make(compose, tmp_path: Path) -> Callable[..., list[Task]]:
     return of
 
 
-class Noting:
-    """A recorder that takes whatever a stack came to for its record."""
-
-    def record(self, results: Sequence[Any]) -> list[Any]:
-        return [*results]
-
-
 @pytest.fixture
-def crew(monkeypatch) -> Callable[[Sequence[Task]], ProcessExecutor]:
-    """Begin a sweep on a machine with two cores, without starting anything."""
+def crew(monkeypatch) -> type[ProcessExecutor]:
+    """Give the executor of a machine with two cores, on which nothing is started."""
     monkeypatch.setattr(workers, "physical_cores", lambda: 2)
     monkeypatch.setattr(workers, "warm_up", lambda modules: None)
 
-    def begun(some: Sequence[Task]) -> ProcessExecutor:
-        crew = ProcessExecutor()
-        crew.begin(some)
-        return crew
-
-    return begun
+    return ProcessExecutor
 
 
 @pytest.fixture
 def launch(monkeypatch) -> Callable[..., dict[int, Any]]:
-    """Give a function that launches tasks, each stack of which is run by another function."""
+    """Give a function that runs tasks, each stack of which another function trains; it tells what became of each.
 
-    def run(some: Sequence[Task], train: Callable[[Sequence[Task]], list[Any]]) -> dict[int, Any]:
-        monkeypatch.setattr(
-            process_executor, "train", lambda data, draw, n_threads, tasks: StackResult(train(tasks), False)
-        )
-        return ProcessExecutor().launch(some, Noting())
+    With `fail_fast`, nothing more is wanted after the first failure.
+    """
+
+    def run(some: Sequence[Task], train: Callable[[Sequence[Task]], list[RunRecord]]) -> dict[int, Any]:
+        def trained(data: Any, draw: Any, n_threads: int, tasks: Sequence[Task]) -> Iterator[Ended]:
+            yield Ended([result_of(record) for record in train(tasks)])
+
+        monkeypatch.setattr(process_executor, "train", trained)
+        return ends_of(ProcessExecutor(some), some)
 
     return run
+
+
+def result_of(record: RunRecord) -> JobResult:
+    return JobResult(folder=Path(), kept=Kept(record=record, experiment=""))
+
+
+def ends_of(executor: Any, some: Sequence[Task]) -> dict[int, Any]:
+    told: dict[int, Any] = {}
+
+    def stop() -> bool:
+        return some[0].job.fail_fast and any(map(has_failed, told.values()))
+
+    for event in executor.run(some, stop):
+        if isinstance(event, Died):
+            told |= {number: event.error for number, _ in event.attempts}
+        elif isinstance(event, Ended):
+            told |= {result.kept.record.job: result.kept.record for result in event.results}
+    return told
 
 
 def test_little_work_is_done_in_this_process(make, crew):
@@ -101,17 +112,11 @@ def test_chosen_workers_are_taken_even_for_little_work(make, crew):
 @pytest.fixture
 def n_threads_of(monkeypatch) -> Callable[[Sequence[Task]], list[int]]:
     """Give a function that launches tasks and tells how many threads each could have."""
+    monkeypatch.setattr(process_executor, "train", lambda data, draw, n_threads, tasks: [n_threads] * len(tasks))
     monkeypatch.setattr(
-        process_executor, "train", lambda data, draw, n_threads, tasks: StackResult([n_threads] * len(tasks), False)
+        workers, "done", lambda work, pieces, *_, **__: ((0, n) for piece in pieces for n in work(piece))
     )
-    monkeypatch.setattr(workers, "done", lambda work, pieces, *_, **__: ((n, work(p)) for n, p in enumerate(pieces)))
-
-    def launched(some: Sequence[Task]) -> list[int]:
-        crew = ProcessExecutor()
-        crew.begin(some)
-        return [*crew.launch(some, Noting()).values()]
-
-    return launched
+    return lambda some: [*ProcessExecutor(some).run(some)]
 
 
 @pytest.mark.parametrize(
@@ -230,12 +235,12 @@ def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         how = ("data=iris", "trainer.epochs=4", "tracking.pictures=false", "sweep.workers=2", "hydra.mode=MULTIRUN")
         grid = [[f"seed={seed}", *where, *how] for seed in order]
         made = tasks(grid, lambda given: hydra_compose("config", [*given], return_hydra_config=True))
-        made = [replace(task, place=replace(task.place, experiment_id=store.experiment_id)) for task in made]
         (folder / "s1").mkdir()
         patch.setattr(process_executor, "train", pieces.faulty)
-        crew, recorder = ProcessExecutor(), Recorder(store, Journal(folder / "s1"))
-        crew.begin(made)
-        records = recorder.give_up(outcomes(made, crew.launch(made, recorder), folder / "s1"))
+        recorder = Recorder(store, Journal(folder / "s1"))
+        for event in ProcessExecutor(made).run(made):
+            recorder.take(event)
+        records = recorder.give_up(outcomes(made, recorder.ended))
         left = closed(store, "s1", {})
     found = [run for runs in with_keys(store, {record.key for record in job_runs(store)}).values() for run in runs]
     return Fallen(store, order, records, left, found)
@@ -278,11 +283,13 @@ def dying(monkeypatch: pytest.MonkeyPatch, killers: set[int]) -> list[list[int]]
     """Let each stack that has one of some seeds cost its worker; give the stacks that were run."""
     run: list[list[int]] = []
 
-    def done(work: Any, pieces: Sequence[Sequence[Task]], *_: Any, **__: Any) -> Iterator[tuple[int, Any]]:
+    def done(work: Any, pieces: Sequence[Sequence[Task]], _: int, *, stop: Any) -> Iterator[tuple[int, Any]]:
         for number, piece in enumerate(pieces):
             run.append([task.job.seed for task in piece])
             died = killers.intersection(run[-1])
-            yield number, workers.WorkerDied("killed by SIGKILL") if died else work(piece)
+            yield from ((number, told) for told in ([workers.WorkerDied("killed by SIGKILL")] if died else work(piece)))
+            if stop():
+                return
 
     monkeypatch.setattr(workers, "done", done)
     return run
@@ -340,6 +347,7 @@ class Numbers:
     ("max_batch_size", "batches"),
     [(None, [(0, 5)] * 5), (2, [(0, 2)] * 2 + [(2, 2)] * 2 + [(4, 1)]), (9, [(0, 5)] * 5)],
 )
-def test_another_launcher_is_given_no_more_jobs_at_a_time_than_it_may(max_batch_size, batches, make):
-    told = LauncherExecutor(Numbers(), max_batch_size).launch(make(seeds=5), Noting())
+def test_another_launcher_is_given_no_more_jobs_at_a_time_than_it_may(max_batch_size, batches, make, tmp_path):
+    (tmp_path / "sweep").mkdir()
+    told = ends_of(LauncherExecutor(Numbers(), tmp_path / "sweep", max_batch_size), make(seeds=5))
     assert {number: outcome.args for number, outcome in told.items()} == dict(enumerate(batches))

@@ -21,7 +21,7 @@ from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job, Tracking
 from nnsweep.sweep.metric_stream import MetricStream
 from nnsweep.sweep.place import Place
-from nnsweep.sweep.recorder import Recorder, train_and_record
+from nnsweep.sweep.recorder import Recorder
 from nnsweep.sweep.result import JobStart
 from nnsweep.tracking import run as runs
 from nnsweep.tracking.backend import backend
@@ -29,6 +29,7 @@ from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import history, job_runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
+from tests.recording import train_and_record
 
 QUICK = ("data=iris", "arch.hidden_layer_sizes=[4]", "trainer=full_batch")
 CHOSEN = {"activation": "relu", "schedule": "cosine", "data": "iris"}

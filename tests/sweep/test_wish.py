@@ -31,7 +31,7 @@ from pathlib import Path
 from nnsweep.tracking.holding import holding
 plan = Path(sys.argv[1])
 with holding(f"sqlite:///{plan.parent}/mlflow.db") as held:
-    plan.write_text(json.dumps({"owner": held.owner.tag()}))
+    plan.write_text(json.dumps({"owner": held.owner.tag(), "database": f"{plan.parent}/mlflow.db"}))
     print("begun", flush=True)
     input()
 """
@@ -39,7 +39,7 @@ _JOB = """
 import sys, time
 from pathlib import Path
 from nnsweep.sweep import wish
-stopped = wish.watch(Path(sys.argv[1]), Path(sys.argv[1]) / "mlflow.db")
+stopped = wish.watch(Path(sys.argv[1]))
 print("begun", flush=True)
 while not stopped():
     time.sleep(0.02)

@@ -28,11 +28,11 @@ from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.job_run import final_metrics
 from nnsweep.sweep.place import Place
-from nnsweep.sweep.recorder import Recorder, train_and_record
 from nnsweep.tracking.client import client
 from nnsweep.tracking.reading import correct, correct_of_test_set, history, job_runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
+from tests.recording import train_and_record
 
 QUICK = ("data=iris", "trainer.epochs=3", "arch.hidden_layer_sizes=[4]")
 DIVERGING = ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64")
@@ -768,7 +768,7 @@ def test_a_checkpoint_that_cannot_be_written_costs_no_more_than_that(begin, tmp_
 
 
 @pytest.mark.parametrize(("layer", "n_threads"), [("pthreads", 3), ("openmp", 1)])
-def test_a_stack_is_trained_with_the_threads_it_is_given(layer, n_threads, make, place, store, monkeypatch):
+def test_a_stack_is_trained_with_the_threads_it_is_given(layer, n_threads, make, place, monkeypatch):
     given, trained = [], work.train
 
     def noted(*what: Any, n_threads: int, **named: Any) -> Iterator[Any]:
@@ -777,8 +777,7 @@ def test_a_stack_is_trained_with_the_threads_it_is_given(layer, n_threads, make,
 
     monkeypatch.setattr(work, "train", noted)
     monkeypatch.setattr(work, "threadpool_info", lambda: [{"user_api": "blas", "threading_layer": layer}])
-    listener = Recorder(store)
     for wanted in (3, 1):
-        (result,) = work.train_stack([(make("trainer.batch_size=null"), place)], listener, n_threads=wanted).results
-        assert result.kept.record.state == "finished"
+        *_, ended = work.train_stack([(make("trainer.batch_size=null"), place)], n_threads=wanted)
+        assert [result.kept.record.state for result in ended.results] == ["finished"]
     assert given == [n_threads, 1]
