@@ -18,6 +18,7 @@ from nnsweep.interruption import postponed
 from nnsweep.scratch import scratch_folder
 from nnsweep.sweep import work, workers
 from nnsweep.sweep.deaths import Deaths
+from nnsweep.sweep.job import Job
 from nnsweep.sweep.job_run import Draw
 from nnsweep.sweep.joblog import job_logs
 from nnsweep.sweep.memory import size_in_bytes
@@ -35,7 +36,7 @@ LITTLE_EPOCHS = 500
 class ProcessExecutor:
     """Who does a sweep's work: this process alone, or workers that it starts in time.
 
-    Workers import what they need while this process loads data.
+    Workers import what they need while this process forms stacks.
 
     Parameters
     ----------
@@ -47,18 +48,21 @@ class ProcessExecutor:
 
     def __init__(self, draw: Draw | None = None) -> None:
         self._draw = draw
-        self.n_workers = self.n_cores = 1
+        self._count: Callable[[], tuple[int, int]] = lambda: (1, 1)
 
     def begin(self, tasks: Sequence[Task]) -> None:
-        """Decide how many there are, and let them start."""
-        sweep, cores = tasks[0].job.sweep, workers.physical_cores()
-        much = sum(task.job.trainer.settings()["epochs"] for task in tasks) > LITTLE_EPOCHS
-        wanted = min(len(tasks), sweep.workers or (cores if much else 1))
-        self.n_workers = workers.affordable(wanted)
-        # where few processes are allowed, so are few threads: there each worker has one
-        self.n_cores = min(cores, sweep.workers or cores) if self.n_workers == wanted else 1
-        if self.n_workers > 1:
-            workers.warm_up(["nnsweep.sweep.worker"])
+        """Note the jobs; workers are counted when they are asked for, and started when there is something to train."""
+        self._count = functools.cache(functools.partial(_count_processes, [task.job for task in tasks]))
+
+    @property
+    def n_workers(self) -> int:
+        """How many processes train; one is this process itself."""
+        return self._count()[0]
+
+    @property
+    def n_cores(self) -> int:
+        """How many cores they may use together."""
+        return self._count()[1]
 
     def end(self) -> None:
         """Nothing is left: workers end with the launch that they were started for."""
@@ -94,6 +98,8 @@ class ProcessExecutor:
         KeyboardInterrupt
             If the user interrupts; what had come to an end is recorded.
         """
+        if self.n_workers > 1:
+            workers.warm_up(["nnsweep.sweep.worker"])
         launch = _Launch(tasks, recorder)
         formed = self.plan(tasks)
         pieces = [[*stack.numbers] for stack in formed]
@@ -103,6 +109,16 @@ class ProcessExecutor:
             while pieces and not launch.is_broken_off:
                 pieces = launch.run(pieces, work, self.n_workers)
         return launch.outcomes
+
+
+def _count_processes(jobs: Sequence[Job]) -> tuple[int, int]:
+    """Count the workers that some jobs get, and the cores that these may use; to count cores takes a while."""
+    sweep, cores = jobs[0].sweep, workers.physical_cores()
+    much = sum(job.trainer.settings()["epochs"] for job in jobs) > LITTLE_EPOCHS
+    wanted = min(len(jobs), sweep.workers or (cores if much else 1))
+    n_workers = workers.affordable(wanted)
+    # where few processes are allowed, so are few threads: there each worker has one
+    return n_workers, min(cores, sweep.workers or cores) if n_workers == wanted else 1
 
 
 class _Launch:
