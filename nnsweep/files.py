@@ -182,15 +182,21 @@ def remove_left(folders: Iterable[Path]) -> None:
     Whoever makes one has it locked. Where locks cannot be seen, as those of another machine, it is left alone until
     nothing has changed in it for `LEFT_SECONDS`.
     """
-    for path in [path for folder in folders for path in folder.glob(".*.tmp")]:
-        name = _TEMPORARY.fullmatch(path.name)
-        if name is None:
-            continue
+    for path, name in [found for folder in folders for found in _temporary_in(folder)]:
         with flock.looked(path) as state:
             if state == "held":
                 continue
             if (state == "free" and name["mark"] == _mark()) or _age(path) > LEFT_SECONDS:
                 _remove(path)
+
+
+def _temporary_in(folder: Path) -> list[tuple[Path, re.Match[str]]]:
+    """Find the temporary files and folders right in a folder; none if there is no such folder, or it cannot be read."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [(folder / name, found) for name in names if (found := _TEMPORARY.fullmatch(name))]
 
 
 def _age(path: Path) -> float:

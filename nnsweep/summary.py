@@ -17,7 +17,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.masking import masked, without_credentials
 from nnsweep.messages import quote_argument, visible, warn
 from nnsweep.results.formats import write
-from nnsweep.results.frame import frame, varying
+from nnsweep.results.frame import frame, ranking_frame, varying
 from nnsweep.results.ranking import ranked, selection
 from nnsweep.results.terminal import table
 from nnsweep.tracking.artifacts import gather
@@ -151,7 +151,7 @@ def _counted(records: Sequence[RunRecord]) -> str:
 
 def described(records: Sequence[RunRecord]) -> str:
     """Say in Markdown what became of the jobs, and why some did not finish."""
-    lines = [_counted(records), "", selection(frame(records)), ""]
+    lines = [_counted(records), "", selection(ranking_frame(records)), ""]
     lines += [f"- {job.name}: {job.state}, {job.reason}" for job in records if job.state != "finished"]
     return "\n".join(lines)[:8000]
 
@@ -162,5 +162,5 @@ def n_finished(records: Sequence[RunRecord]) -> int:
 
 
 def _best_ids(records: Sequence[RunRecord]) -> list[str]:
-    ids: list[str] = ranked(frame([job for job in records if job.run_id]))["run_id"].tolist()
+    ids: list[str] = ranked(ranking_frame([job for job in records if job.run_id]))["run_id"].tolist()
     return ids

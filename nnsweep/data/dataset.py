@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from nnsweep.data.leaks import Leak
 from nnsweep.data.part import settled
@@ -154,7 +153,7 @@ def _digest(parts: Mapping[str, Examples]) -> str:
 
 def _arrays(examples: Examples) -> Iterator[tuple[str, NDArray[Any]]]:
     X = examples.X
-    if isinstance(X, csr_array):
+    if not isinstance(X, np.ndarray):
         yield "X.shape", np.array(X.shape, dtype=np.int64)
         yield from (("X.data", X.data), ("X.indices", X.indices), ("X.indptr", X.indptr))
     else:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from nnsweep.data.dataset import Dataset, Example
 from nnsweep.data.leaks import Leak
@@ -74,7 +73,7 @@ def read(folder: Path, *, name: str | None = None, source: str | None = None) ->
 
 
 def _fields(X: Features) -> dict[str, Any]:
-    if isinstance(X, csr_array):
+    if not isinstance(X, np.ndarray):
         return {"data": X.data, "indices": X.indices, "indptr": X.indptr}
     return {"X": X}
 
@@ -85,6 +84,8 @@ def _examples(folder: Path, part: str, shape: tuple[int, int]) -> Examples:
 
     if (folder / f"{part}.X.npy").exists():
         return Examples(array("X"), array("y"))
+    from scipy.sparse import csr_array  # not above: dense features need none of it
+
     X = csr_array((array("data"), array("indices"), array("indptr")), shape=(shape[0], shape[1]))
     return Examples(X, array("y"))
 

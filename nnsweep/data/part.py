@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from scipy.sparse import csr_array, issparse
 
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples, Features
@@ -43,7 +42,7 @@ def settled(part: str, examples: Examples, *, n_classes: int) -> Examples:
 
 
 def _problems(X: Features, y: NDArray[Any], n_classes: int) -> list[str]:
-    stored = X.data if isinstance(X, csr_array) else X
+    stored = X if isinstance(X, np.ndarray) else X.data
     rules = {
         f"features of shape {X.shape} do not fit labels of shape {y.shape}": X.ndim != 2 or y.shape != X.shape[:1],
         "it has no features": X.ndim == 2 and X.shape[1] == 0,
@@ -58,8 +57,10 @@ def _problems(X: Features, y: NDArray[Any], n_classes: int) -> list[str]:
 
 def _features(X: Features) -> Features:
     dtype = np.float32 if X.dtype == np.float32 else np.float64
-    if not issparse(X):
+    if not hasattr(X, "tocsr"):
         return _read_only(np.asarray(X), dtype)
+    from scipy.sparse import csr_array  # not above: dense features need none of it
+
     rows = csr_array(X)
     if not rows.has_canonical_format:
         rows = rows.copy()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from nnsweep.data import prepared
 from nnsweep.data.reading.advice import column_kind
@@ -181,7 +180,11 @@ def fitted(
     if policy.text == "empty":  # scikit-learn would not know what to do about a missing text; an empty one has no words
         for column in preparation.values["columns"]:
             column |= {"fill": ""} if column["kind"] == "text" else {}
-    return csr_array(X) if is_sparse else np.asarray(X), preparation
+    if is_sparse:
+        from scipy.sparse import csr_array
+
+        return csr_array(X), preparation
+    return np.asarray(X), preparation
 
 
 def transformer(

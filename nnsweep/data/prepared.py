@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 if TYPE_CHECKING:
     import pandas as pd
+    from scipy.sparse import csr_array
 
 VERSION = 1
 """Of the plain form."""
@@ -25,7 +25,7 @@ _MOST_UNSEEN, _MOST_KNOWN, _LONGEST = 5, 20, 60
 
 def features(
     frame: "pd.DataFrame", values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> NDArray[np.float64] | sparse.csr_array:
+) -> "NDArray[np.float64] | csr_array":
     """Make features of rows: numbers, then categories as indicators, then the words of texts.
 
     A number x becomes ``(x - mean) / scale``. A category becomes one indicator for each value of the training part, in
@@ -82,6 +82,8 @@ def features(
             weights = arrays[f"idf_{place}"], arrays[f"places_{place}"]
             blocks.append(_words(frame[column["name"]], column, values["text"], weights))
     if values["sparse"]:
+        from scipy import sparse
+
         return sparse.csr_array(sparse.hstack([sparse.csr_array(block) for block in blocks], format="csr"))
     return np.hstack(blocks) if len(blocks) > 1 else np.asarray(blocks[0])
 
@@ -143,7 +145,7 @@ def _number(cell: Any) -> float:
 
 def _indicators(
     series: "pd.Series[Any]", column: Mapping[str, Any], missing: frozenset[str], *, is_sparse: bool
-) -> NDArray[np.float64] | sparse.csr_array:
+) -> "NDArray[np.float64] | csr_array":
     places = _places(column["categories"])
     cells = [*_cells(series, missing.difference(places))]
     gaps = [row for row, cell in enumerate(cells) if cell is None]
@@ -154,6 +156,8 @@ def _indicators(
     shape, ones = (len(cells), len(column["categories"])), np.ones(len(known))
     where = (np.array(known, dtype=np.intp), np.array([found[row] for row in known], dtype=np.intp))
     if is_sparse:
+        from scipy import sparse
+
         return sparse.csr_array((ones, where), shape=shape)
     X = np.zeros(shape)
     X[where] = 1.0
@@ -262,12 +266,14 @@ def _words(
     column: Mapping[str, Any],
     settings: Mapping[str, Any],
     weights: tuple[NDArray[np.float64], NDArray[Any]],
-) -> sparse.csr_array:
+) -> "csr_array":
     absent = series.isna().to_numpy() if "fill" in column else np.zeros(len(series), dtype=bool)
     texts = [column["fill"] if is_absent else text for text, is_absent in zip(series.tolist(), absent, strict=True)]
     wrong = [row for row, text in enumerate(texts) if not isinstance(text, str)]
     if wrong:
         raise _refused(column["name"], wrong, "there is no text")
+    from scipy import sparse
+
     if not texts:
         return sparse.csr_array((0, len(column["words"])))
     idf, places = weights

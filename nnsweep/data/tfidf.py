@@ -8,13 +8,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
-from typing import Any, Literal
-
-from scipy.sparse import csr_array
+from typing import TYPE_CHECKING, Any, Literal
 
 from nnsweep.data.preparation import Preparation, of_texts, without_words
 from nnsweep.errors import DataError
 from nnsweep.mlp.ranges import Count, NonNegative, Positive
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class Weighing:
 
 def weighed(
     parts: Sequence[list[str]], name: str, settings: dict[str, Any], *, together: bool
-) -> tuple[list[csr_array], Preparation]:
+) -> "tuple[list[csr_array], Preparation]":
     """Weigh the words of texts.
 
     Parameters
@@ -112,6 +113,7 @@ def weighed(
     DataError
         If no word is left.
     """
+    from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(**settings)

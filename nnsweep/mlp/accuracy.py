@@ -7,7 +7,6 @@ part by which the best epoch is chosen; see `nnsweep.mlp.selection`.
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.cost import sample_costs
@@ -156,6 +155,8 @@ def _joined(one: Examples | None, other: Examples | None) -> Examples | None:
     if one is None or other is None:
         return other if one is None else one
     y = np.concatenate([one.y, other.y])
-    if isinstance(one.X, csr_array) and isinstance(other.X, csr_array):
+    if not (isinstance(one.X, np.ndarray) or isinstance(other.X, np.ndarray)):
+        from scipy.sparse import csr_array, vstack
+
         return Examples(csr_array(vstack([one.X, other.X])), y)
     return Examples(np.concatenate([np.asarray(one.X), np.asarray(other.X)]), y)

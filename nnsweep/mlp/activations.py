@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import erfcx, expit, ndtr
 
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.ranges import Finite, NonNegative, ranged
@@ -89,6 +88,8 @@ def sigmoid() -> Activation:
     >>> sigmoid().value(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
+    from scipy.special import expit  # here and below: its import takes as long as NumPy's, and is seldom needed
+
     return Activation(expit, _sigmoid_slope, needs_z=False)
 
 
@@ -158,6 +159,8 @@ def softplus() -> Activation:
     >>> softplus().value(np.array([0.0, 1000.0])).round(4)
     array([6.931e-01, 1.000e+03])
     """
+    from scipy.special import expit
+
     return Activation(
         _value(lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))),
         _slope(lambda z, a: np.asarray(expit(z))),
@@ -166,6 +169,8 @@ def softplus() -> Activation:
 
 def _normal_distribution(z: FloatArray) -> FloatArray:
     """Return `ndtr`, also where it loses digits: far below 0 exp magnifies the rounding error of z * z."""
+    from scipy.special import erfcx, ndtr
+
     distribution: FloatArray = np.asarray(ndtr(z))
     far = (z < -5) & (z > -40)  # it is 0 in float64 below
     t = z[far]
@@ -176,6 +181,8 @@ def _normal_distribution(z: FloatArray) -> FloatArray:
 
 
 def _gelu_slope(z: FloatArray, a: FloatArray) -> FloatArray:
+    from scipy.special import ndtr
+
     near = np.clip(z, -40, 40)  # the density is 0 in float64 beyond 39, and z * z may overflow
     density = np.exp(-0.5 * near * near) / math.sqrt(2 * math.pi)
     slope: FloatArray = ndtr(z) + near * density
@@ -205,6 +212,8 @@ def swish() -> Activation:
     >>> swish().value(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.2689,  0.    ,  0.7311])
     """
+    from scipy.special import expit
+
     return Activation(_value(lambda z: z * expit(z)), _slope(lambda z, a: expit(z) * (1 + z * expit(-z))))
 
 

@@ -4,16 +4,18 @@
 from 0 to n_classes - 1. Every parameter array has a leading axis of K networks.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+
+if TYPE_CHECKING:  # its import takes as long as NumPy's, and dense features need none of it
+    from scipy.sparse import csr_array
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 BoolArray: TypeAlias = NDArray[np.bool_]
-Features: TypeAlias = FloatArray | csr_array
+Features: TypeAlias = "FloatArray | csr_array"
 
 
 class Examples(NamedTuple):

@@ -7,7 +7,7 @@ the update and the measuring of accuracy are small beside them. Unlike seconds, 
 from collections.abc import Sequence
 from itertools import pairwise
 
-from scipy.sparse import csr_array
+import numpy as np
 
 from nnsweep.mlp.arrays import Features
 from nnsweep.mlp.train import DENSEST
@@ -66,7 +66,7 @@ def _products(X: Features, hidden_layer_sizes: Sequence[int], n_classes: int) ->
     """Count the multiplications of each layer's product with its inputs."""
     n_samples, n_features = (int(length) for length in X.shape)
     entries = n_samples * n_features
-    if isinstance(X, csr_array) and X.nnz <= DENSEST * entries:
+    if not isinstance(X, np.ndarray) and X.nnz <= DENSEST * entries:
         entries = int(X.nnz)
     first, *others = pairwise((n_features, *hidden_layer_sizes, n_classes))
     return [entries * first[1], *(n_samples * fan_in * fan_out for fan_in, fan_out in others)]

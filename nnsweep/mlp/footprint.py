@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from nnsweep.mlp.minibatches import GATHERED_BYTES
 from nnsweep.mlp.network import Network, n_parameters
@@ -65,7 +64,7 @@ def footprint(splits: Splits, network: Network, training: Training, n_threads: i
     """
     X, n_train = splits.train.X, splits.train.n_samples
     n_evaluated = sum(part.n_samples for part in (splits.val, splits.test) if part is not None)
-    share = X.nnz / (X.shape[0] * X.shape[1]) if isinstance(X, csr_array) else 1.0
+    share = 1.0 if isinstance(X, np.ndarray) else X.nnz / (X.shape[0] * X.shape[1])
     products = 1.0 if share > DENSEST else share / SPARSE_RATE  # of a dense first layer's time
     sizes = (X.shape[1], *network.hidden_layer_sizes, splits.n_classes)
     first, *others = (fan_in * fan_out for fan_in, fan_out in pairwise(sizes))

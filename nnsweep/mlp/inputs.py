@@ -6,12 +6,14 @@ with the weights, on the way forward, and with a derivative, on the way back.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
-from scipy.sparse import block_diag, csr_array
 
 from nnsweep.mlp.arrays import Features, FloatArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 class Inputs(Protocol):
@@ -87,8 +89,8 @@ class Own:
 class SharedSparse:
     """CSR features of all networks: (n_samples, n_features), and the same transposed."""
 
-    X: csr_array
-    X_transposed: csr_array
+    X: "csr_array"
+    X_transposed: "csr_array"
 
     @property
     def n_samples(self) -> int:
@@ -120,7 +122,7 @@ class SharedSparse:
 class OwnSparse:
     """CSR features of each network, as the blocks of one CSR array (K * n_samples, K * n_features)."""
 
-    X: csr_array
+    X: "csr_array"
     n_networks: int
 
     @property
@@ -160,7 +162,7 @@ def feature_scale(X: Features) -> float:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         means = np.asarray(X.mean(axis=0, dtype=np.float64))
-        if isinstance(X, csr_array):
+        if not isinstance(X, np.ndarray):
             squares = np.asarray(X.power(2).mean(axis=0, dtype=np.float64))
             deviations = np.sqrt(np.maximum(squares - means**2, 0.0))
         else:
@@ -170,17 +172,19 @@ def feature_scale(X: Features) -> float:
 
 def shared(X: Features) -> SharedInputs:
     """Prepare features that all networks share for both products; the transposed ones are a copy."""
-    if isinstance(X, csr_array):
-        return SharedSparse(X, csr_array(X.T))
+    if not isinstance(X, np.ndarray):
+        return SharedSparse(X, X.T.tocsr())
     return Shared(np.ascontiguousarray(X), np.ascontiguousarray(X.T))
 
 
-def inputs(X: Features | Sequence[csr_array]) -> Inputs:
+def inputs(X: "Features | Sequence[csr_array]") -> Inputs:
     """Prepare features: (n_samples, n_features) shared, (K, n_samples, n_features), or one CSR array a network."""
-    if isinstance(X, csr_array) or (isinstance(X, np.ndarray) and X.ndim == 2):
-        return shared(X)
     if isinstance(X, np.ndarray):
-        return Own(X)
+        return shared(X) if X.ndim == 2 else Own(X)
+    if not isinstance(X, Sequence):
+        return shared(X)
+    from scipy.sparse import block_diag, csr_array
+
     return OwnSparse(csr_array(block_diag(X, format="csr")), len(X))
 
 

@@ -5,13 +5,16 @@ The last batch of an epoch is shorter where the batch size does not divide the n
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Generator
-from scipy.sparse import csr_array
 
-from nnsweep.mlp.arrays import Examples, FloatArray, IntArray
+from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray
 from nnsweep.mlp.inputs import Inputs, Own, OwnSparse
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 GATHERED_BYTES = 2**20
 """How much of the features is gathered at once: it stays in the processor's cache until it is used."""
@@ -54,11 +57,11 @@ class Minibatches:
                 last = min(first + self.batch_size, stop)
                 yield _rows(X, first - start, last - start, orders[:, first:last]), y[:, first:last]
 
-    def _gathered(self, orders: IntArray) -> Iterator[tuple[int, int, FloatArray | csr_array]]:
+    def _gathered(self, orders: IntArray) -> Iterator[tuple[int, int, Features]]:
         """Yield the features of several whole batches; dense ones as (K, n, n_features), in the same place again."""
         X = self.examples.X
         n_networks, n_samples = orders.shape
-        if isinstance(X, csr_array):
+        if not isinstance(X, np.ndarray):
             yield 0, n_samples, X
             return
         batch_bytes = n_networks * self.batch_size * X.shape[1] * X.itemsize
@@ -76,12 +79,14 @@ class Minibatches:
         return self._memory[: np.prod(wanted)].reshape(wanted)
 
 
-def _rows(X: FloatArray | csr_array, start: int, stop: int, chosen: IntArray) -> Inputs:
-    return _own_sparse(X, chosen) if isinstance(X, csr_array) else Own(X[:, start:stop])
+def _rows(X: Features, start: int, stop: int, chosen: IntArray) -> Inputs:
+    return Own(X[:, start:stop]) if isinstance(X, np.ndarray) else _own_sparse(X, chosen)
 
 
-def _own_sparse(X: csr_array, chosen: IntArray) -> OwnSparse:
+def _own_sparse(X: "csr_array", chosen: IntArray) -> OwnSparse:
     """Put the chosen rows of each network into columns of their own."""
+    from scipy.sparse import csr_array
+
     n_networks, n_features = len(chosen), X.shape[1]
     rows = csr_array(X[chosen.ravel()])
     per_network = np.diff(rows.indptr[:: chosen.shape[1]])

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
-from scipy.special import expit
-
 from nnsweep.mlp.plateau import ReduceOnPlateau, reduce_on_plateau
 from nnsweep.mlp.ranges import (
     Count,
@@ -145,6 +143,8 @@ def sigmoid(
     >>> [round(rate(epoch), 4) for epoch in range(5)]
     [0.7311, 0.6225, 0.5, 0.3775, 0.2689]
     """
+    from scipy.special import expit  # its import takes as long as NumPy's, and other schedules need none of it
+
     return _updated(learning_rate, lambda t: float(expit(-gamma * (t - stepsize))), every, compound)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.cost import cross_entropy
@@ -216,7 +215,7 @@ class Stack:
         return self._minibatches(examples, batch_size, resumed)
 
     def _full_batch(self, examples: Examples, resumed: Sequence[Snapshot], threads: Threads) -> Iterator[FloatArray]:
-        self._begin(BY_FEATURE if isinstance(examples.X, csr_array) else BY_UNIT, full_batch=True)
+        self._begin(BY_UNIT if isinstance(examples.X, np.ndarray) else BY_FEATURE, full_batch=True)
         parts = tiles(examples, bytes_a_sample=self.bytes_a_sample)
         if resumed:
             self._resume(resumed)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from nnsweep.mlp.accuracy import NOT_MEASURED, Accuracy
 from nnsweep.mlp.arrays import BoolArray, Examples, Features, FloatArray, IntArray
@@ -286,7 +285,7 @@ def _prepared(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | Non
     dense = _is_full(splits.train.X)
 
     def prepared(examples: Examples) -> Examples:
-        X = examples.X.toarray() if dense and isinstance(examples.X, csr_array) else examples.X
+        X = examples.X.toarray() if dense and not isinstance(examples.X, np.ndarray) else examples.X
         return Examples(X.astype(dtype, copy=False), examples.y)
 
     val, test = (None if part is None else prepared(part) for part in (splits.val, splits.test))
@@ -294,4 +293,4 @@ def _prepared(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | Non
 
 
 def _is_full(X: Features) -> bool:
-    return isinstance(X, csr_array) and bool(X.nnz > DENSEST * np.prod(X.shape))
+    return not isinstance(X, np.ndarray) and bool(X.nnz > DENSEST * np.prod(X.shape))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx, expit, ndtr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,8 +161,16 @@ def _activation(settings: Mapping[str, Any]) -> Callable[[NDArray[Any]], NDArray
     return lambda z: function(z, **given)
 
 
+def _sigmoid(z: NDArray[Any]) -> NDArray[Any]:
+    from scipy.special import expit  # here and below: its import takes as long as NumPy's, and is seldom needed
+
+    return np.asarray(expit(z))
+
+
 def _gelu(z: NDArray[Any]) -> NDArray[Any]:
     """``z * Phi(z)``; `ndtr` loses digits far below 0, where exp magnifies the rounding error of z * z."""
+    from scipy.special import erfcx, ndtr
+
     distribution = np.asarray(ndtr(z))
     far = (z < -5) & (z > -40)  # it is 0 in float64 below
     t = z[far]
@@ -184,12 +191,12 @@ def _elu(z: NDArray[Any], alpha: float) -> NDArray[Any]:
 ACTIVATIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "identity": lambda z: z,
     "tanh": np.tanh,
-    "sigmoid": expit,
+    "sigmoid": _sigmoid,
     "relu": lambda z: np.maximum(z, 0),
     "leaky_relu": _leaky_relu,
     "elu": _elu,
     "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
     "gelu": _gelu,
-    "swish": lambda z: z * expit(z),
+    "swish": lambda z: z * _sigmoid(z),
 }
 """The value of each activation, by the name that the configuration has for it."""

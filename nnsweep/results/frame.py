@@ -5,6 +5,7 @@ Which columns are settings (what was asked for, as against what came out) is rem
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -61,6 +62,15 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     table = pd.DataFrame(columns)
     table.attrs["settings"], table.attrs["others"] = shown, others
     return table
+
+
+def ranking_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """Lay only that of records side by side which ranks them: the whole frame of 10,000 runs takes a second."""
+    accuracies = ("best_val_accuracy", "test_accuracy")
+    short = [{name: record.metrics[name] for name in accuracies if name in record.metrics} for record in records]
+    return frame(
+        [replace(record, settings={}, metrics=ones, others={}) for record, ones in zip(records, short, strict=True)]
+    )
 
 
 def settings(runs: pd.DataFrame) -> list[str]:

@@ -5,11 +5,12 @@ as plain text: it can neither colour the terminal nor move its cursor.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from rich import box
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -42,15 +43,49 @@ def table(runs: pd.DataFrame, *, width: int = 80, title: str = "") -> Group:
     shown = _without_idle(varying(ranked(runs)))
     cells = {name: [_cell(name, value) for value in plain(shown[name])] for name in _candidates(shown)}
     fitting = _fitting(cells, width)
-    columns = [name for name in shown.columns if name in fitting]
+    columns = {name: cells[name] for name in shown.columns if name in fitting}
+    numbers = {name for name in columns if pd.api.types.is_numeric_dtype(shown[name])}
+    widths = _widths(columns, width)
     result = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     result.title = Text(visible(title)) if title else None
     for name in columns:
-        _add_column(result, name, is_number=pd.api.types.is_numeric_dtype(shown[name]))
-    for row in range(len(shown)):
-        result.add_row(*(Text(cells[name][row]) for name in columns))
+        _add_column(result, name, is_number=name in numbers, width=widths.get(name))
+    rows = zip(*columns.values(), strict=True)
+    if widths:
+        pads = [str.rjust if name in numbers else str.ljust for name in columns]
+        lines = [
+            "  ".join(pad(cell, wide) for pad, cell, wide in zip(pads, row, widths.values(), strict=True))
+            for row in rows
+        ]
+    else:
+        lines = []
+        for row in rows:
+            result.add_row(*map(Text, row))
     notes = _notes(ranked(runs), [name for name in cells if name not in fitting])
-    return Group(result, *(Text(note, style="dim", overflow="fold") for note in notes))
+    return Group(result, _Lines(lines), *(Text(note, style="dim", overflow="fold") for note in notes))
+
+
+class _Lines:
+    """Lines that are printed as they are: rich lays out a table's cells one by one, ten thousand rows in minutes."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for line in self._lines:
+            yield Segment(line)
+            yield Segment.line()
+
+
+def _widths(columns: Mapping[str, Sequence[str]], width: int) -> dict[str, int]:
+    """Give the width of each column where every cell is one line of plain letters; nothing if rich must fold some."""
+    widths = {}
+    for name, column in columns.items():
+        texts = [*_heading(name).split("\n"), *column]
+        widths[name] = max(map(len, texts))
+        if widths[name] > WIDEST_CELL or not all(text.isascii() and text.isprintable() for text in texts):
+            return {}
+    return widths if sum(widths.values()) + 2 * (len(widths) - 1) <= width else {}
 
 
 def _without_idle(runs: pd.DataFrame) -> pd.DataFrame:
@@ -104,11 +139,12 @@ def _heading(name: str) -> str:
     return visible(name).replace(".", ".\n").replace("_", "_\n") if len(name) > 8 else visible(name)
 
 
-def _add_column(result: Table, name: str, *, is_number: bool) -> None:
+def _add_column(result: Table, name: str, *, is_number: bool, width: int | None) -> None:
     result.add_column(
         Text(_heading(name)),
         justify="right" if is_number else "left",
         overflow="fold",
+        width=width,
         max_width=WIDEST_CELL,
         vertical="top",
     )

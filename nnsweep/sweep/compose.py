@@ -8,7 +8,7 @@ import copy
 import pickle
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import NoneType
 from typing import Any, NamedTuple, TypeVar
@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nnsweep.sweep.written import COLUMNS
 
 T = TypeVar("T")
+_WHOLE_NUMBER = re.compile(r"(?P<key>[A-Za-z_]+(\.[A-Za-z_]+)*)=(?P<number>[1-9][0-9]*)", re.ASCII)
 WRITES_DIRNAME = hydra.__version__.startswith("1.3.")  # later it is an interpolation
 
 
@@ -170,6 +171,10 @@ class Composer:
 
     def _parse(self, line: str) -> Override:
         if line not in self._parsed:
+            if found := _WHOLE_NUMBER.fullmatch(line):  # seeds above all: thousands, which Hydra's grammar reads slowly
+                zero = self._parse(f"{found['key']}=0")
+                self._parsed[line] = replace(zero, _value=int(found["number"]), input_line=line)
+                return self._parsed[line]
             try:
                 self._parsed[line] = self._parser.parse_override(line)
             except HydraException:

@@ -7,6 +7,7 @@ what was not there before the command, and holds nothing but what Hydra writes b
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,8 +66,14 @@ def _came_to_nothing(noted: _Fresh) -> bool:
     """Tell whether a folder holds only what Hydra writes by itself: configurations, and logs in which nothing is."""
     if not os.path.isdir(noted.folder):  # it was never made, perhaps because nothing can have its name
         return True
-    found = [path for path in noted.folder.rglob("*") if path.is_symlink() or not path.is_dir()]
-    return all(_is_hydras(path, noted) for path in found)
+    return all(_is_hydras(path, noted) for path in _files(noted.folder))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Give all that is below a folder and is no folder itself, as far as is asked for: there may be very much."""
+    for place, folders, files in os.walk(folder):
+        yield from (Path(place, name) for name in files)
+        yield from (path for name in folders if (path := Path(place, name)).is_symlink())
 
 
 def _is_hydras(path: Path, noted: _Fresh) -> bool:

@@ -16,6 +16,7 @@ from nnsweep.scratch import scratch_folder
 from nnsweep.sweep import work, workers
 from nnsweep.sweep.deaths import Deaths
 from nnsweep.sweep.events import Died, Event
+from nnsweep.sweep.job import Job
 from nnsweep.sweep.job_run import Draw
 from nnsweep.sweep.memory import size_in_bytes
 from nnsweep.sweep.outcomes import Outcome
@@ -30,7 +31,7 @@ LITTLE_EPOCHS = 500
 class ProcessExecutor:
     """Who does a sweep's work: this process alone, or workers that it starts in time.
 
-    How many there are is decided at once, so that they import what they need while this process loads data.
+    Workers import what they need while this process forms stacks.
 
     Parameters
     ----------
@@ -42,14 +43,17 @@ class ProcessExecutor:
 
     def __init__(self, tasks: Sequence[Task], draw: Draw | None = None) -> None:
         self._draw = draw
-        sweep, cores = tasks[0].job.sweep, workers.physical_cores()
-        much = sum(task.job.trainer.settings()["epochs"] for task in tasks) > LITTLE_EPOCHS
-        wanted = min(len(tasks), sweep.workers or (cores if much else 1))
-        self.n_workers = workers.affordable(wanted)
-        # where few processes are allowed, so are few threads: there each worker has one
-        self.n_cores = min(cores, sweep.workers or cores) if self.n_workers == wanted else 1
-        if self.n_workers > 1:
-            workers.warm_up(["nnsweep.sweep.worker"])
+        self._count = functools.cache(functools.partial(_count_processes, [task.job for task in tasks]))
+
+    @property
+    def n_workers(self) -> int:
+        """How many processes train; one is this process itself."""
+        return self._count()[0]
+
+    @property
+    def n_cores(self) -> int:
+        """How many cores they may use together."""
+        return self._count()[1]
 
     def plan(self, tasks: Sequence[Task]) -> list[Stack]:
         """Form the stacks, the longest first; the data sets must have been loaded (`work.dataset`)."""
@@ -71,6 +75,8 @@ class ProcessExecutor:
         A stack whose worker died is halved and run again, until the job that it died of is alone: that one has died,
         if it has cost a worker twice.
         """
+        if self.n_workers > 1:
+            workers.warm_up(["nnsweep.sweep.worker"])
         formed, deaths = self.plan(tasks), Deaths()
         pieces = [[*stack.numbers] for stack in formed]
         with scratch_folder() as folder:
@@ -87,6 +93,16 @@ class ProcessExecutor:
                     else:
                         yield Died([task.attempt for task in given[place]], told)
                 pieces = again
+
+
+def _count_processes(jobs: Sequence[Job]) -> tuple[int, int]:
+    """Count the workers that some jobs get, and the cores that these may use; to count cores takes a while."""
+    sweep, cores = jobs[0].sweep, workers.physical_cores()
+    much = sum(job.trainer.settings()["epochs"] for job in jobs) > LITTLE_EPOCHS
+    wanted = min(len(jobs), sweep.workers or (cores if much else 1))
+    n_workers = workers.affordable(wanted)
+    # where few processes are allowed, so are few threads: there each worker has one
+    return n_workers, min(cores, sweep.workers or cores) if n_workers == wanted else 1
 
 
 def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:

@@ -163,7 +163,7 @@ def encode_history(history: Mapping[str, FloatArray]) -> bytes:
 
     columns = {name: curve.astype(np.int64) if name == "epoch" else curve for name, curve in history.items()}
     content = io.BytesIO()
-    parquet.write_table(pyarrow.table(columns), content)
+    parquet.write_table(pyarrow.table(columns), content, use_dictionary=False)  # few values of a curve are the same
     return content.getvalue()
 
 

@@ -4,6 +4,7 @@ MLflow records absolute paths. Files of an SQLite store are looked for first und
 then at their recorded place: so a folder can be moved, and a copy reads its own files.
 """
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -52,10 +53,11 @@ def locate(store_uri: str, recorded: Path, *, shortest: int = 2) -> Path:
         Something that is there, or `recorded`.
     """
     database = sqlite.file_of(store_uri)
-    parts = recorded.parts[1:] if recorded.is_absolute() else ()
-    tails = (parts[start:] for start in range(len(parts) - shortest + 1)) if database else ()
-    beside = (database.parent.joinpath(*tail) for tail in tails if database)
-    return next((path for path in beside if path.exists()), recorded)
+    if database is None or not recorded.is_absolute():
+        return recorded
+    parts = recorded.parts[1:]
+    beside = (os.path.join(database.parent, *parts[start:]) for start in range(len(parts) - shortest + 1))
+    return next((Path(path) for path in beside if os.path.exists(path)), recorded)
 
 
 def follow(database: Path, location: str, wanted: str) -> None:

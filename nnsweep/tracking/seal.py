@@ -66,12 +66,13 @@ def altered(run: Run) -> dict[str, str]:
         "metrics": metrics,
         "tags": run.data.tags,
     }
-    if _read(run) is None:
+    sealed = _read(run)
+    if sealed is None:
         return {TAG: "no seal"}
     return {
         name: texts.get(name, "gone")
         for part, texts in now.items()
-        for name, wanted in _part(run, part).items()
+        for name, wanted in sealed.get(part, {}).items()
         if name not in texts or _digest(texts[name]) != wanted
     }
 

@@ -41,6 +41,12 @@ def test_the_best_run_comes_first_also_where_all_finished_and_no_state_is_shown(
     assert [word for word in shown(frame(runs)).split() if word in ("low", "mid", "high")] == ["high", "mid", "low"]
 
 
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_letters_that_rich_must_measure_change_no_other_part_of_the_table(width, runs):
+    accented = runs.assign(name=runs["name"].str.replace("a", "á"))
+    assert shown(accented, width).replace("á", "a") == shown(runs, width)
+
+
 def test_without_validation_set_the_table_says_that_its_accuracies_are_optimistic():
     runs = frame([RunRecord(run_id="a", name="a", state="finished", metrics={"test_accuracy": 0.97222})])
     text = shown(runs)
