@@ -237,6 +237,7 @@ def test_csr_features_with_many_entries_are_multiplied_as_dense_ones(
     assert run(data, network(), [member()], batch_size=batch_size)[0].ending == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_twenty_random_points_are_learned_by_heart(activation, network, member, run, hyperparameters):
     random = np.random.default_rng(0)
