@@ -17,7 +17,50 @@ from nnsweep.data.corpus import CACHE_FILE
 mpl.use("Agg")
 # how long an example takes says more of what else the machine does than of the code
 hypothesis.settings.register_profile("nnsweep", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("nnsweep")
+
+
+ROOMS = ("mlp", "model", "results", "data", "sweep")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let hypothesis try fewer examples where quick tests are asked for."""
+    if _is_quick_wanted(config):
+        hypothesis.settings.load_profile("quick")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave modules unread that have no quick test, where only those are asked for."""
+    parts = collection_path.relative_to(config.rootpath).parts
+    return True if _is_quick_wanted(config) and len(parts) > 1 and parts[1] not in ROOMS else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say which tests are quick, and which share a process under `-n`."""
+    for item in items:
+        module = item.path.relative_to(config.rootpath)
+        if _is_quick(item, module):
+            item.add_marker(pytest.mark.quick)
+        item.add_marker(pytest.mark.xdist_group(_shared(item, module)))
+
+
+def _is_quick_wanted(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr == "quick")
+
+
+def _is_quick(item: pytest.Item, module: Path) -> bool:
+    """Tell whether a test is of a function of a room, or an example there, and needs no store."""
+    if item.get_closest_marker("slow") or item.get_closest_marker("soak"):
+        return False
+    is_of_room = module.parts[1] in ROOMS and module.parts[2:3] != ("plots",) and module.name != "__init__.py"
+    return is_of_room and "ready_store_file" not in getattr(item, "fixturenames", ())
+
+
+def _shared(item: pytest.Item, module: Path) -> str:
+    """Name what a test shares with others: servers, or else the fixtures of its module."""
+    return module.parts[1] if module.parts[1] in ("tracking", "faults") else module.as_posix()
 
 
 @pytest.fixture(scope="session", autouse=True)

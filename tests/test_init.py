@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from nnsweep import project
-from tests.outside import run
 
 FILES = {
     ".gitignore", "README.md", "conf/arch/mine.yaml", "conf/data/mine.yaml", "conf/experiment/first.yaml",
@@ -201,8 +200,8 @@ def test_a_name_that_would_be_of_no_use_is_refused_and_nothing_is_made(nnsweep, 
 @pytest.mark.parametrize(
     "name", ["-x", "with space", "it's", 'quo"te', "$HOME", "caf\u00e9", "a;b", "#1", "a~b", "a&&b"]
 )
-def test_odd_names_are_fine_and_the_command_that_is_told_leads_there(name, working, program):
-    said = run(working, "init", "--", name)
+def test_odd_names_are_fine_and_can_be_entered_as_told(name, nnsweep, working, program):
+    said = nnsweep("init", "--", name)
     assert said.code == 0, said.err
     enter = said.out.splitlines()[-1].partition(" && ")[0]
     assert pasted(f"{enter} && ls", working, program).split() == ["README.md", "conf", "data"]

@@ -42,8 +42,8 @@ SHM = {
     "absent": "mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9",
     "full": "mount -t tmpfs -o size=4k tmpfs /dev/shm && head -c 4096 /dev/zero > /dev/shm/full",
 }
-USERS = itertools.count(30_000 + os.getpid() % 20_000)
-"""Each has no other processes, not even those of an earlier test that have not ended yet."""
+USERS = itertools.count(30_000 + os.getpid() % 300 * 100)
+"""Each has no other processes, not even those of an earlier test that have not ended yet, or of one beside this."""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -214,10 +214,12 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("overrides", "settings", "kind", "told"), WRONG, ids=[str(each[:2])[:60] for each in WRONG])
-def test_what_is_wrong_is_raised_with_all_problems_and_nothing_is_printed_or_made(
-    overrides, settings, kind, told, study, capfd
-):
+@pytest.mark.parametrize(
+    ("overrides", "settings", "kind", "told"),
+    WRONG,
+    ids=[re.sub(r" at 0x\w+", "", str(each[:2]))[:60] for each in WRONG],
+)
+def test_what_is_wrong_is_raised_and_nothing_is_made(overrides, settings, kind, told, study, capfd):
     before = {*study.iterdir()}
     with pytest.raises(kind) as refused:
         sweep(overrides, **({} if kind is DataError else QUICK) | settings)

@@ -79,7 +79,7 @@ def test_a_metric_that_was_changed_in_the_store_is_named(columns, suffix, export
     assert len(said.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("suffix", set(SUFFIXES) - {".parquet"})
+@pytest.mark.parametrize("suffix", sorted({*SUFFIXES} - {".parquet"}))
 def test_a_cell_that_was_changed_in_the_table_is_named(suffix, exported, nnsweep, study):
     run = exported(f"table{suffix}").iloc[1]
     path, accuracy = study / f"table{suffix}", repr(float(run["best_val_accuracy"]))

@@ -232,6 +232,7 @@ def test_several_processes_at_once_leave_whole_entries(cache):
     assert not [path for path in entries if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_leaves_is_removed_by_the_next(cache):
     code = (
         "import os, numpy\n"

@@ -53,6 +53,7 @@ def bits(X):
     return X.shape, X.dtype, (X + 0.0).tobytes()  # a zero that is not stored has lost its sign
 
 
+@pytest.mark.slow
 @given(tables(), st.booleans(), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_other_rows_become_what_the_pipeline_makes_of_them(drawn, standardize, sublinear):
@@ -105,6 +106,7 @@ def test_a_gap_is_filled_with_what_the_training_part_has():
         assert preparation.transform(gap).tolist() == [[age, 0, 1]]
 
 
+@pytest.mark.slow
 def test_many_texts_stay_sparse_at_a_hundred_thousand_words():
     kinds = {"post": "text", "age": "number"}
     generator = np.random.default_rng(0)

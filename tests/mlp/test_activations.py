@@ -44,6 +44,7 @@ def no_overflow():
         yield
 
 
+@pytest.mark.slow
 def test_values_are_right_to_4_units_in_the_last_place(name, activation):
     exact = [EXACT[name][0](mpmath.mpf(z)) for z in POINTS]
     errors = np.array([float(abs(mpmath.mpf(a) - e)) for a, e in zip(activation.value(POINTS), exact, strict=True)])
@@ -53,6 +54,7 @@ def test_values_are_right_to_4_units_in_the_last_place(name, activation):
     assert POINTS[errors > allowed].tolist() == []
 
 
+@pytest.mark.slow
 def test_slopes_are_the_derivatives(name, activation):
     slopes = activation.slope(POINTS, activation.value(POINTS))
     exact = np.array([float(EXACT[name][1](mpmath.mpf(z))) for z in POINTS])

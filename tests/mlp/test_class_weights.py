@@ -10,6 +10,7 @@ from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.passes import forward
 from nnsweep.mlp.train import Training, train
+from tests.covering import pairwise
 
 WEIGHTS = (0.2, 3.0, 1.0)
 
@@ -77,10 +78,10 @@ def test_what_is_no_class_weight_is_refused(wrong):
         Training(optimizer=OPTIMIZERS["momentum"], epochs=1, class_weight=wrong)
 
 
-@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("batch_size", [None, 8, 1])
-@pytest.mark.parametrize("weight", [1.0, 0.1, 1e-300, 1e300])
+@pytest.mark.parametrize(
+    ("weight", "batch_size", "dtype", "sparse"),
+    pairwise([1.0, 0.1, 1e-300, 1e300], [None, 8, 1], ["float64", "float32"], [False, True]),
+)
 def test_equal_weights_change_no_bit(weight, batch_size, dtype, sparse, parts, rows):
     how = {"batch_size": batch_size, "dtype": dtype}
     assert rows(parts(sparse=sparse), (weight,) * 3, **how) == rows(parts(sparse=sparse), None, **how)
@@ -177,10 +178,15 @@ def test_a_minibatch_that_weighs_nothing_moves_nothing(network, parts, member, r
     assert all((a.W == b.W).all() and (a.b == b.b).all() for a, b in zip(trained.layers, one.layers, strict=True))
 
 
-@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("batch_size", "class_weight"), [(None, "balanced"), (8, WEIGHTS), (1, (1.0, 0.0, 2.0))])
-@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+@pytest.mark.parametrize(
+    ("optimizer", "batch_size", "class_weight", "dtype", "sparse"),
+    pairwise(
+        ["momentum", "adam"],
+        [(None, "balanced"), (8, WEIGHTS), (1, (1.0, 0.0, 2.0))],
+        ["float64", "float32"],
+        [False, True],
+    ),
+)
 def test_a_network_in_a_stack_trains_as_it_does_alone(
     optimizer, batch_size, class_weight, dtype, sparse, network, uneven, differing, run
 ):

@@ -15,6 +15,8 @@ from nnsweep.mlp.footprint import Footprint, footprint
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.train import Training, train
 
+pytestmark = pytest.mark.slow
+
 
 def data(n_train: int = 500, n_features: int = 20, n_classes: int = 5, share: float = 1.0) -> SimpleNamespace:
     random = np.random.default_rng(0)

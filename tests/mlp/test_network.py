@@ -134,6 +134,7 @@ def norm(array) -> float:
     return float(np.linalg.norm(np.ravel(array)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradients_agree_with_central_differences_for_every_activation_depth_and_regularization(
     activation, cases, gate_a

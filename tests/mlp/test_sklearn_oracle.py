@@ -11,6 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from nnsweep.mlp.arrays import Examples
+from tests.covering import pairwise
 
 DATA = {"iris": 0.05, "digits": 0.05}  # with the learning rate
 ACTIVATIONS = {"identity": "identity", "sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
@@ -91,28 +92,26 @@ def distance(data, network, member, stack_of, in_order, draw_layers):
     return measure
 
 
-SETTINGS = [(name, activation, optimizer) for name in DATA for activation in ACTIVATIONS for optimizer in OPTIMIZERS]
+WAYS = {
+    "full": {},
+    "short-last-batch": {"batch_size": 32},  # 150 and 300 samples are no multiple of it
+    "alpha": {"alpha": 0.5},
+    "alpha-batches": {"batch_size": 50, "alpha": 0.5},
+    "four-layers": {"hidden": (7, 6, 5, 4), "batch_size": 32},
+}
 
 
-@pytest.mark.parametrize("how", [{}, {"batch_size": 32}, {"alpha": 0.5}, {"batch_size": 50, "alpha": 0.5},
-                                 {"hidden": (7, 6, 5, 4), "batch_size": 32}],
-                         ids=["full", "short-last-batch", "alpha", "alpha-batches", "four-layers"])  # fmt: skip
-@pytest.mark.parametrize(("name", "activation", "optimizer"), SETTINGS)
-def test_one_epoch_ends_where_scikit_learns_does(name, activation, optimizer, how, distance):
-    # 2 data sets * 4 activations * 4 rules * 5 ways = 160 nets; 150 and 300 samples are no multiple of 32
-    assert distance(name, activation, optimizer, epochs=1, **how) <= 1e-12
+@pytest.mark.parametrize(("name", "activation", "optimizer", "way"), pairwise(DATA, ACTIVATIONS, OPTIMIZERS, WAYS))
+def test_one_epoch_ends_where_scikit_learns_does(name, activation, optimizer, way, distance):
+    assert distance(name, activation, optimizer, epochs=1, **WAYS[way]) <= 1e-12
 
 
-@pytest.mark.parametrize("how", [{}, {"batch_size": 32}, {"alpha": 0.5}, {"hidden": (7, 6, 5, 4)}],
-                         ids=["full", "short-last-batch", "alpha", "four-layers"])  # fmt: skip
-@pytest.mark.parametrize(("name", "activation", "optimizer"), [each for each in SETTINGS if each[1] in SMOOTH])
-def test_fifty_epochs_end_where_scikit_learns_do_for_smooth_activations(name, activation, optimizer, how, distance):
-    assert distance(name, activation, optimizer, epochs=50, **how) <= 1e-9
+@pytest.mark.parametrize(("name", "activation", "optimizer", "way"), pairwise(DATA, SMOOTH, OPTIMIZERS, WAYS))
+def test_fifty_epochs_end_where_scikit_learns_do(name, activation, optimizer, way, distance):
+    assert distance(name, activation, optimizer, epochs=50, **WAYS[way]) <= 1e-9
 
 
-@pytest.mark.parametrize("batch_size", [None, 32], ids=["full", "short-last-batch"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize(("name", "optimizer", "batch_size"), pairwise(DATA, OPTIMIZERS, [None, 32]))
 def test_class_weights_are_scikit_learns_sample_weights(name, optimizer, batch_size, distance, data):
     weights = np.linspace(0.5, 4, len(np.unique(data[name].y)))
     weights[1] = 0.0

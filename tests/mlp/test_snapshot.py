@@ -15,6 +15,7 @@ from nnsweep.mlp.plateau import reduce_on_plateau
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.train import Training, train
+from tests.covering import pairwise
 
 EPOCHS = 4
 
@@ -69,23 +70,20 @@ def assert_resumable(data, net, members, training):
     return [whole[number].ending for number in sorted(whole)]
 
 
-@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
-@pytest.mark.parametrize("dropout", [0, 0.3])
-@pytest.mark.parametrize("batch_size", [None, 8])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_training_resumed_after_any_epoch_ends_as_if_it_had_not_stopped(
-    optimizer, batch_size, dropout, sparse, network, parts, differing
-):
+@pytest.mark.parametrize(
+    ("optimizer", "batch_size", "dropout", "sparse"), pairwise(OPTIMIZERS, [None, 8], [0, 0.3], [False, True])
+)
+def test_a_training_can_be_resumed_after_any_epoch(optimizer, batch_size, dropout, sparse, network, parts, differing):
     net, training = network((5, 4), dropout=dropout), how(optimizer, batch_size=batch_size)
     endings = assert_resumable(parts(sparse=sparse), net, differing(optimizer), training)
     assert endings == ["finished"] * 4
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("clip_norm", [None, 0.1])
-@pytest.mark.parametrize("batch_size", [None, 8])
-@pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
-def test_precision_clipped_gradients_and_weight_decay_outlast_a_stop(
+@pytest.mark.parametrize(
+    ("optimizer", "batch_size", "clip_norm", "dtype"),
+    pairwise(["momentum", "adamw"], [None, 8], [None, 0.1], ["float32", "float64"]),
+)
+def test_precision_clipping_and_decay_outlast_a_stop(
     optimizer, batch_size, clip_norm, dtype, network, parts, differing
 ):
     members = [dataclasses.replace(one, weight_decay=0.1 + one.weight_decay) for one in differing(optimizer)]
@@ -93,14 +91,10 @@ def test_precision_clipped_gradients_and_weight_decay_outlast_a_stop(
     assert_resumable(parts(), network((5, 4), dropout=0.3), members, training)
 
 
-@pytest.mark.parametrize("hidden", [(), (5,)], ids=str)
-@pytest.mark.parametrize("val", [False, True])
-@pytest.mark.parametrize("batch_size", [None, 1, 100])
-def test_resuming_does_not_ask_for_hidden_layers_validation_or_accuracy_at_every_epoch(
-    batch_size, val, hidden, network, parts, differing
-):
+@pytest.mark.parametrize(("batch_size", "val", "n_hidden"), pairwise([None, 1, 100], [False, True], [0, 1]))
+def test_resuming_needs_no_hidden_layers_or_validation(batch_size, val, n_hidden, network, parts, differing):
     training = how(batch_size=batch_size, evaluate_every=3, epochs=5)
-    assert_resumable(parts(val=val), network(hidden), differing("momentum"), training)
+    assert_resumable(parts(val=val), network((5,) * n_hidden), differing("momentum"), training)
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
@@ -140,9 +134,7 @@ def test_a_resumed_network_diverges_when_it_would_have_diverged_and_its_mates_go
     assert endings == ["diverged", "finished"] * 2
 
 
-@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
-@pytest.mark.parametrize("dropout", [0, 0.3])
-@pytest.mark.parametrize("batch_size", [None, 8])
+@pytest.mark.parametrize(("batch_size", "dropout", "sparse"), pairwise([None, 8], [0, 0.3], [False, True]))
 def test_a_network_may_be_resumed_alone_or_with_other_mates(batch_size, dropout, sparse, network, parts, differing):
     data, net, training = parts(sparse=sparse), network((5, 4), dropout=dropout), how("adam", batch_size=batch_size)
     members = differing("adam")
@@ -194,7 +186,7 @@ def test_a_snapshot_says_which_epoch_and_step_it_is_of(batch_size, network, part
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_neither_the_training_it_is_of_nor_one_resumed_from_it_changes_a_snapshot(batch_size, network, parts, member):
+def test_no_training_changes_a_snapshot(batch_size, network, parts, member):
     what = (parts(), network(dropout=0.3), [member()], how("gradient_descent", batch_size=batch_size))
     epochs = train(*what)
     snapshot = next(epochs).snapshot(0)
@@ -204,7 +196,7 @@ def test_neither_the_training_it_is_of_nor_one_resumed_from_it_changes_a_snapsho
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_taking_snapshots_changes_nothing_and_none_is_taken_unasked(batch_size, network, parts, differing, monkeypatch):
+def test_taking_snapshots_changes_nothing(batch_size, network, parts, differing, monkeypatch):
     what = (parts(), network(dropout=0.3), differing("adam"), how("adam", batch_size=batch_size))
     observed, _ = uninterrupted(*what)
     monkeypatch.setattr(Stack, "snapshot", lambda *_: pytest.fail("taken"))
@@ -223,10 +215,10 @@ def saved(plain, folder):
         return dict(read), json.loads((folder / "values.json").read_text())
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("batch_size", [None, 8])
-@pytest.mark.parametrize("patience", [None, 3])
-@pytest.mark.parametrize("optimizer", ["gradient_descent", "adam"])
+@pytest.mark.parametrize(
+    ("optimizer", "patience", "batch_size", "dtype"),
+    pairwise(["gradient_descent", "adam"], [None, 3], [None, 8], ["float32", "float64"]),
+)
 def test_a_snapshot_and_what_was_trained_outlast_files(
     optimizer, patience, batch_size, dtype, network, parts, differing, tmp_path
 ):

@@ -12,6 +12,7 @@ from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.network import Layer
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.passes import forward
+from tests.covering import pairwise
 
 
 def assert_same(one, other):
@@ -24,18 +25,17 @@ def assert_same(one, other):
         assert all((a == b).all() for a, b in zip(layer, its, strict=True))
 
 
-WAYS = [  # activation, optimizer, batch size, dropout, clip_norm
-    (activation, list(OPTIMIZERS)[n % 6], (None, 5, 1)[n % 3], (0, 0.3)[n // 2 % 2], (None, 0.5)[n % 2])
+HIDDEN = {"none": (), "narrow": (8,), "three": (64, 64, 64), "wide": (300,)}
+WAYS = [  # activation, optimizer, batch size, dropout, clip_norm, whether features are sparse
+    (activation, list(OPTIMIZERS)[n % 6], (None, 5, 1)[n % 3], (0, 0.3)[n // 2 % 2], (None, 0.5)[n % 2], n >= 9)
     for n, activation in enumerate([*ACTIVATIONS, *ACTIVATIONS])
 ]
 
 
-@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
-@pytest.mark.parametrize(("activation", "optimizer", "batch_size", "dropout", "clip_norm"), WAYS)
+@pytest.mark.parametrize(("activation", "optimizer", "batch_size", "dropout", "clip_norm", "sparse"), WAYS)
 def test_a_network_in_a_stack_trains_as_it_does_alone(
     activation, optimizer, batch_size, dropout, clip_norm, sparse, network, parts, differing, run
 ):
-    # 18 ways * 2 kinds of features * 4 members = 144 nets, each against itself alone
     net, data, members = network((5, 4), activation, dropout=dropout), parts(sparse=sparse), differing(optimizer)
     how = {"optimizer": optimizer, "batch_size": batch_size, "clip_norm": clip_norm, "epochs": 4}
     together = run(data, net, members, **how)
@@ -43,12 +43,12 @@ def test_a_network_in_a_stack_trains_as_it_does_alone(
         assert_same(together[number], run(data, net, [one], **how)[0])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("batch_size", [None, 32])
-@pytest.mark.parametrize("hidden", [(), (8,), (64, 64, 64), (300,)], ids=str)
-def test_no_bit_of_a_network_depends_on_how_many_others_there_are(hidden, batch_size, dtype, network, member, run):
+@pytest.mark.parametrize(
+    ("hidden", "batch_size", "dtype"), pairwise(HIDDEN, [None, 32], ["float32", "float64"]), ids=str
+)
+def test_no_bit_depends_on_how_many_others_there_are(hidden, batch_size, dtype, network, member, run):
     # of the sizes of real work: BLAS takes other ways for large products, and sums are parted into tiles
-    data, net = load("digits", val_fraction=0.1), network(hidden, "relu")
+    data, net = load("digits", val_fraction=0.1), network(HIDDEN[hidden], "relu")
     members = [member(seed=seed, initializer=INITIALIZERS["he_uniform"], learning_rate=0.02) for seed in range(24)]
     how = {"batch_size": batch_size, "dtype": dtype, "epochs": 2}
     among_all, among_few = run(data, net, members, **how), run(data, net, members[20:23], **how)
@@ -57,10 +57,9 @@ def test_no_bit_of_a_network_depends_on_how_many_others_there_are(hidden, batch_
     assert_same(among_few[2], alone)
 
 
-@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
-@pytest.mark.parametrize("dropout", [0, 0.3])
-@pytest.mark.parametrize("batch_size", [None, 8])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    ("optimizer", "batch_size", "dropout", "sparse"), pairwise(OPTIMIZERS, [None, 8], [0, 0.3], [False, True])
+)
 def test_a_neighbour_that_diverges_changes_no_bit(
     optimizer, batch_size, dropout, sparse, network, parts, differing, run
 ):

@@ -15,6 +15,7 @@ from nnsweep.mlp.passes import forward
 from nnsweep.mlp.plateau import reduce_on_plateau
 from nnsweep.mlp.schedules import exp, inv
 from nnsweep.mlp.train import Training, train
+from tests.covering import pairwise
 
 
 @pytest.fixture
@@ -236,6 +237,7 @@ def test_csr_features_with_many_entries_are_multiplied_as_dense_ones(
     assert run(data, network(), [member()], batch_size=batch_size)[0].ending == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_twenty_random_points_are_learned_by_heart(activation, network, member, run, hyperparameters):
     random = np.random.default_rng(0)
@@ -268,12 +270,10 @@ def test_a_step_earns_half_of_what_the_gradient_promises(
     assert (after <= before - 0.5e-4 * (gradients**2).sum(axis=1)).all()
 
 
-@pytest.mark.parametrize("batch_size", [None, 8])
-@pytest.mark.parametrize("learning_rate", [10, 1e3, 1e6, 1e308])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_divergence_is_labelled_at_its_first_epoch_without_a_warning(
-    activation, learning_rate, batch_size, network, parts, member, run
-):
+@pytest.mark.parametrize(
+    ("activation", "learning_rate", "batch_size"), pairwise(ACTIVATIONS, [10, 1e3, 1e6, 1e308], [None, 8])
+)
+def test_divergence_is_labelled_at_its_first_epoch(activation, learning_rate, batch_size, network, parts, member, run):
     net, calm = network((5, 4), activation), member(seed=1)
     how = {"epochs": 10, "batch_size": batch_size}
     trained = run(parts(), net, [member(learning_rate=float(learning_rate)), calm], **how)

@@ -21,6 +21,8 @@ from nnsweep.sweep.folder import read_record
 from nnsweep.sweep.frozen import Frozen
 from nnsweep.sweep.hydra_folder import configuration, hydra_files
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def conf(tmp_path):

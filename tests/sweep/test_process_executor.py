@@ -34,6 +34,8 @@ from nnsweep.tracking.reading import job_runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, ready
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def make(compose, tmp_path: Path) -> Callable[..., list[Task]]:

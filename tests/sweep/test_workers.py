@@ -14,6 +14,8 @@ import pytest
 from nnsweep.sweep import workers
 from nnsweep.sweep.workers import WorkerDied, WorkFailed
 
+pytestmark = pytest.mark.slow
+
 SOON = 2.0
 """Seconds within which nothing may be left of workers that must end."""
 IMPORTS = 20.0

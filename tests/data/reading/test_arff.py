@@ -93,6 +93,7 @@ def test_declared_dates_are_read_as_dates_of_other_tables_are():
     assert texts.kinds == {"born": "category"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", ["'" * 10**6, "\\" * 10**6, "'" + "\\'" * 10**6, " " * 10**6 + "'", "a" * 10**6, "," * 10**6]
 )

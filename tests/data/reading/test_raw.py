@@ -87,6 +87,7 @@ def test_every_format_refuses_nonsense_with_its_name(suffix, tmp_path, monkeypat
         read(f"cats{suffix}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [*READERS, *LAID_OUT])
 def test_no_format_takes_long_over_one_long_line(suffix, tmp_path):
     path = tmp_path / f"cats{suffix}"

@@ -7,6 +7,8 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.frame import frame
 from nnsweep.results.plots.pictures import by_name, pictures, save_all, telling_runs
 
+pytestmark = pytest.mark.slow
+
 ALL = ["learning_curves", "mean_curves", "schedules", "grid", "seeds", "cost", "cost_seconds", "parallel", "effects"]
 
 

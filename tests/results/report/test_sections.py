@@ -10,6 +10,8 @@ from nnsweep.results.report.study import Origin, Study
 
 from .conftest import history, runs_of, spread
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def full() -> Study:
