@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from nnsweep.estimator.names import suggest_value
 from nnsweep.messages import visible
 from nnsweep.mlp.ranges import Range
-from nnsweep.sweep.leaves import leaf
+from nnsweep.sweep.choices import read_defaults
 from nnsweep.sweep.parts import Settings, within
 from nnsweep.sweep.problems import problems
 from nnsweep.sweep.recipe import TABLE_WEIGHT_DECAY, Recipe
@@ -126,7 +126,7 @@ def weights_in_order(class_weight: Any, classes: NDArray[Any]) -> Any:
 
 def _configuration(given: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Write the options as the command line's configuration has them."""
-    optimizer = leaf("optimizer", given["solver"])
+    optimizer = read_defaults("optimizer", given["solver"])
     optimizer |= {name: given[name] for name in CONSTANTS if name in optimizer}
     own = {"learning_rate": given["learning_rate_init"], "weight_decay": given["weight_decay"]}
     optimizer |= {name: value for name, value in own.items() if value is not None}
@@ -163,8 +163,8 @@ def _sizes(given: Any) -> Any:
 def _choice(group: str, given: Any, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Give a choice by its name, or by its name and some of its settings; the others are the command line's."""
     if not isinstance(given, Mapping):
-        return leaf(group, given, values)
-    chosen = leaf(group, given.get("name"), values)
+        return read_defaults(group, given, values)
+    chosen = read_defaults(group, given.get("name"), values)
     return chosen | {name: value for name, value in given.items() if name != "name"}
 
 

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import nnsweep as package
 from nnsweep import NNClassifier
+from nnsweep.conf_tree import conf_dir
 from nnsweep.data.load import load
 from nnsweep.data.splits import split
 from nnsweep.estimator import fitting
@@ -32,7 +33,6 @@ from nnsweep.estimator.names import ELSEWHERE
 from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.mlp.arrays import Examples
 from nnsweep.sweep.grid import checked
-from nnsweep.sweep.leaves import conf_dir
 
 CONFIGURATIONS = [
     NNClassifier(max_iter=10),
