@@ -27,7 +27,7 @@ import nnsweep
 from nnsweep import conf_tree, errors
 from nnsweep.app import main
 from nnsweep.commands import NAMES, commands
-from nnsweep.sweep.choices import GROUPS, table_row
+from nnsweep.sweep.registry import GROUPS, table_row
 
 ROOT = Path(nnsweep.__file__).parents[1]
 PAGE = ROOT / "README.md"

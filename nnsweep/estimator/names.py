@@ -12,7 +12,7 @@ from string import Template
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from nnsweep.messages import nearest
-from nnsweep.sweep.choices import list_names, read_defaults
+from nnsweep.sweep.registry import list_names, read_defaults
 
 P = ParamSpec("P")
 Self = TypeVar("Self")

@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from nnsweep.estimator.names import suggest_value
 from nnsweep.messages import visible
 from nnsweep.mlp.ranges import Range
-from nnsweep.sweep.choices import read_defaults
 from nnsweep.sweep.parts import Settings, within
 from nnsweep.sweep.problems import problems
 from nnsweep.sweep.recipe import TABLE_WEIGHT_DECAY, Recipe
+from nnsweep.sweep.registry import read_defaults
 
 _OPTIONS = {
     "arch.hidden_layer_sizes": "hidden_layer_sizes",

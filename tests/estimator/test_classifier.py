@@ -32,8 +32,8 @@ from nnsweep.estimator import fitting
 from nnsweep.estimator.names import ELSEWHERE, MOVED
 from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.mlp.arrays import Examples
-from nnsweep.sweep.choices import list_names, read_defaults
 from nnsweep.sweep.grid import checked
+from nnsweep.sweep.registry import list_names, read_defaults
 
 CONFIGURATIONS = [
     NNClassifier(max_iter=10),

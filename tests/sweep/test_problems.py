@@ -1,8 +1,8 @@
 import pytest
 
 from nnsweep.errors import ConfigError
-from nnsweep.sweep.choices import GROUPS
 from nnsweep.sweep.grid import checked
+from nnsweep.sweep.registry import GROUPS
 
 ACTIVATIONS = ", ".join(GROUPS["activation"])
 PIECES = ", ".join(name for name in GROUPS["schedule"] if name not in ("join", "reduce_on_plateau"))

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from nnsweep.data.load import load
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import train
-from nnsweep.sweep.choices import read_defaults
 from nnsweep.sweep.recipe import Recipe
+from nnsweep.sweep.registry import read_defaults
 
 
 @pytest.fixture

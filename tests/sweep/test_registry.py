@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from nnsweep.conf_tree import conf_dir
 from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.mlp.ranges import interval
-from nnsweep.sweep.choices import GROUPS, list_names, read_defaults
+from nnsweep.sweep.registry import GROUPS, list_names, read_defaults
 
 FILES = [(group, name) for group in GROUPS for name in list_names(group)]
 BESIDES = {"optimizer": {"weight_decay"}}
