@@ -30,6 +30,7 @@ from nnsweep.estimator.names import ELSEWHERE, hinting, list_choices, move_const
 from nnsweep.estimator.options import Options, checked, weights_in_order
 from nnsweep.estimator.samples import divided, examples, features
 from nnsweep.mlp.arrays import Examples, FloatArray
+from nnsweep.mlp.curves import Row
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer, Layers
 from nnsweep.mlp.snapshot import Snapshot
@@ -163,7 +164,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     best_validation_score_: float | None
     best_loss_: float | None
     t_: int
-    _rows: list[tuple[float, ...]]
+    _rows: list[Row]
     _recipe: Recipe
     _snapshot: Snapshot | None
 
@@ -407,7 +408,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return self._layers()
 
-    def _keep(self, rows: list[tuple[float, ...]], layers: Layers, fit: Fit, *, snapshot: Snapshot | None) -> None:
+    def _keep(self, rows: list[Row], layers: Layers, fit: Fit, *, snapshot: Snapshot | None) -> None:
         """Keep curves and weights, and what a partial fit goes on from."""
         self.history_ = Trained(rows=rows).history()
         self.loss_curve_ = self.history_["train_cost"][1:].tolist()
@@ -428,7 +429,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def _diverged(network: Trained, fit: Fit) -> str:
     return (
-        f"the training diverged in epoch {network.rows[-1][0]}: its cost or a weight is not finite any more; lower "
+        f"the training diverged in epoch {network.rows[-1].epoch}: its cost or a weight is not finite any more; lower "
         f"learning_rate_init={fit.recipe.member().learning_rate}, or limit the gradient with clip_norm"
         f"{explain_large_features(fit)}"
     )
