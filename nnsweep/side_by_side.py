@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nnsweep.mlp.curves import CURVES
 from nnsweep.sweep.environment import differing
-from nnsweep.tracking.record import CURVES
 from nnsweep.tracking.recorded import Recorded
 
 

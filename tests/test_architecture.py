@@ -48,9 +48,9 @@ def test_the_results_know_of_tracking_no_more_than_its_records():
     assert {name.rpartition(".")[0] for name in known} == {"nnsweep.tracking.record"}
 
 
-def test_the_network_knows_numpy_and_scipy_and_nothing_else():
+def test_the_network_knows_numpy_scipy_and_marks_of_types():
     known = {name.split(".")[0] for file in modules("mlp") for name in imports(file)}
-    assert known - set(sys.stdlib_module_names) == {"numpy", "scipy", "nnsweep"}
+    assert known - set(sys.stdlib_module_names) == {"numpy", "scipy", "annotated_types", "nnsweep"}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from nnsweep import NNClassifier, StackedHalvingSearchCV, StackedSearchCV
 CANDIDATES = {
     "learning_rate_init": [0.01, 0.03, 0.1, 0.3],
     "weight_decay": [0.0, 1e-4, 1e-3],
-    "momentum": [0.8, 0.9],
+    "solver": [{"name": "momentum", "momentum": momentum} for momentum in (0.8, 0.9)],
 }
 PAIRS = {"grid": (GridSearchCV, StackedSearchCV), "halving": (HalvingGridSearchCV, StackedHalvingSearchCV)}
 HALVING = {"factor": 3, "random_state": 0}

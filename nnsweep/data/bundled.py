@@ -18,7 +18,7 @@ from nnsweep.mlp.ranges import Fraction, ranged
 @ranged
 def digits(
     *,
-    val_fraction: Fraction = 0.2,
+    val_fraction: Fraction = 0.1,
     test_fraction: OpenFraction = 0.2,
     split_seed: Seed = 0,
     standardize: bool = False,

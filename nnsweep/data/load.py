@@ -16,22 +16,12 @@ from nnsweep.data.own_table import table
 from nnsweep.data.own_texts import text
 from nnsweep.data.synthetic import blobs, moons, spirals
 from nnsweep.errors import DataError
+from nnsweep.mlp.choices import Choices
 from nnsweep.mlp.ranges import Fraction
-from nnsweep.mlp.ranges import settings as settings_of
 
-DATA_SETS: dict[str, Callable[..., Dataset]] = {
-    "digits": digits,
-    "iris": iris,
-    "wine": wine,
-    "breast_cancer": breast_cancer,
-    "moons": moons,
-    "spirals": spirals,
-    "blobs": blobs,
-    "newsgroups": newsgroups,
-    "table": table,
-    "text": text,
-    "openml": openml,
-}
+DATA_SETS: Choices[Callable[..., Dataset]] = Choices("data")
+for _factory in (digits, iris, wine, breast_cancer, moons, spirals, blobs, newsgroups, table, text, openml):
+    DATA_SETS.add(_factory.__name__, _factory, _factory)
 OWN = ("table", "text", "openml")
 """Those that are read from somebody's own files, or fetched: they may be others the next time."""
 
@@ -71,7 +61,7 @@ def load(name: str, *, val_fraction: Fraction, **settings: Any) -> Dataset:
     """
     factory = DATA_SETS[known("data.name", name, DATA_SETS)]
     for setting in settings:
-        known(f"setting of {name}", setting, settings_of(factory))
+        known(f"setting of {name}", setting, DATA_SETS.settings(name))
     sizes = {setting: value for setting, value in settings.items() if setting.startswith("n_") and setting != "n_folds"}
     try:
         if max(sizes.values(), default=0) > _MOST:

@@ -57,7 +57,7 @@ def newsgroups(
     max_features: Count | None = 10_000,
     remove: tuple[str, ...] = (),
     vectorizer_fit: Literal["train", "train_and_test"] = "train",
-    val_fraction: Fraction = 0.2,
+    val_fraction: Fraction = 0.1,
     split_seed: Seed = 0,
 ) -> Dataset:
     """Load posts of some newsgroups, to be told apart by their words.

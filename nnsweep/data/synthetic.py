@@ -100,7 +100,7 @@ def blobs(
     val_fraction: Fraction = 0.2,
     test_fraction: OpenFraction = 0.2,
     split_seed: Seed = 0,
-    standardize: bool = True,
+    standardize: bool = False,
 ) -> Dataset:
     """Draw normal clusters of standard deviation `cluster_std` around random centres, one a class.
 

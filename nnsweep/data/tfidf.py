@@ -46,7 +46,7 @@ class Weighing:
         Whether a word that is there tf times counts ``1 + log(tf)`` instead of tf.
     """
 
-    max_features: Count | None = None
+    max_features: Count | None = 10_000
     min_df: NonNegative = 1
     max_df: Positive = 1
     ngram_range: tuple[Count, ...] = (1, 1)

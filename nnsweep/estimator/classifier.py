@@ -26,16 +26,18 @@ from nnsweep.estimator.fitting import (
     one_epoch,
     trained,
 )
-from nnsweep.estimator.names import ELSEWHERE, hinting, suggest_option
+from nnsweep.estimator.names import ELSEWHERE, hinting, list_choices, move_constants, suggest_option
 from nnsweep.estimator.options import Options, checked, weights_in_order
 from nnsweep.estimator.samples import divided, examples, features
 from nnsweep.mlp.arrays import Examples, FloatArray
+from nnsweep.mlp.curves import Row
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer, Layers
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.sweep.recipe import Recipe
 
 
+@list_choices
 class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A multilayer perceptron that learns by softmax cross-entropy, with nnsweep's activations, schedules and rules.
 
@@ -48,32 +50,27 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     hidden_layer_sizes : tuple of int
         Units of each hidden layer; ``()`` for multinomial logistic regression.
     activation : str or dict
-        Of the hidden layers: identity, tanh, sigmoid, relu, leaky_relu, elu, softplus, gelu or swish. A dict gives
-        its settings, too: ``{"name": "leaky_relu", "negative_slope": 0.1}``.
+        Activation of the hidden layers:
+        $activation.
+        A dict gives its settings, too: ``{"name": "leaky_relu", "negative_slope": 0.1}``.
     output_activation : str
         Of the last layer, before the softmax.
     dropout : float
         Share of hidden units left out of each step.
     init : str
-        Draws the first weights: he_uniform, he_normal, glorot_uniform, glorot_normal, lecun_uniform, lecun_normal or
-        notebook; biases begin at 0.
-    solver : str
-        The update rule: gradient_descent, momentum, nesterov, rmsprop, adam or adamw.
+        Rule that draws the first weights (biases start at 0):
+        $init.
+    solver : str or dict
+        Update rule:
+        $optimizer.
+        A dict gives some of its settings, too: ``{"name": "adam", "beta_2": 0.98}``; the others are the command line's.
     learning_rate_init : float or None
         The schedule's base rate; None for the command line's of this `solver` (0.1 for momentum, 0.003 for adam).
     learning_rate : str or dict
-        The schedule, by the name of a choice of the command line: constant, step, exp, inv, poly, sigmoid, multistep,
-        cosine, linear_warmup, warmup_cosine, warm_restarts, one_cycle or reduce_on_plateau. A dict gives some of its
-        settings, too: ``{"name": "step", "gamma": 0.1, "stepsize": 5}``, or joins others:
+        Schedule, by its name on the command line:
+        $schedule.
+        A dict gives some of its settings, too: ``{"name": "step", "gamma": 0.1, "stepsize": 5}``, or joins others:
         ``{"name": "join", "pieces": [...], "boundaries": [...]}``.
-    momentum : float
-        Of momentum and nesterov.
-    beta_1, beta_2 : float
-        Of adam and adamw.
-    epsilon : float
-        Of adam, adamw and rmsprop.
-    decay : float
-        Of rmsprop's mean of squares.
     weight_decay : float or None
         L2: half of it times the sum of the squared weights is added to the mean cost (adamw shrinks the weights
         instead); None for the command line's of a table of one's own. scikit-learn's `alpha` is another number: it
@@ -167,7 +164,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     best_validation_score_: float | None
     best_loss_: float | None
     t_: int
-    _rows: list[tuple[float, ...]]
+    _rows: list[Row]
     _recipe: Recipe
     _snapshot: Snapshot | None
 
@@ -180,14 +177,9 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         output_activation: str = "identity",
         dropout: float = 0.0,
         init: str = "he_uniform",
-        solver: str = "momentum",
+        solver: Any = "momentum",
         learning_rate_init: float | None = None,
         learning_rate: Any = "cosine",
-        momentum: float = 0.9,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        decay: float = 0.9,
         weight_decay: float | None = 0.01,
         clip_norm: float | None = None,
         batch_size: int | None = 32,
@@ -212,11 +204,6 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.solver = solver
         self.learning_rate_init = learning_rate_init
         self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.decay = decay
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
         self.batch_size = batch_size
@@ -252,12 +239,16 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If there is no such option.
         """
         try:
-            super().set_params(**params)
+            super().set_params(**move_constants(params, self.solver))
         except ValueError as error:
             known = self._get_param_names()
             hints = [suggest_option(name, known) for name in params if name not in known and name in ELSEWHERE]
             raise ValueError(" ".join([str(error), *hints])) from None
         return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was pickled, by a version with options that are gone, too."""
+        super().__setstate__(move_constants(state, state.get("solver")))
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that features may be sparse."""
@@ -417,7 +408,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return self._layers()
 
-    def _keep(self, rows: list[tuple[float, ...]], layers: Layers, fit: Fit, *, snapshot: Snapshot | None) -> None:
+    def _keep(self, rows: list[Row], layers: Layers, fit: Fit, *, snapshot: Snapshot | None) -> None:
         """Keep curves and weights, and what a partial fit goes on from."""
         self.history_ = Trained(rows=rows).history()
         self.loss_curve_ = self.history_["train_cost"][1:].tolist()
@@ -438,7 +429,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def _diverged(network: Trained, fit: Fit) -> str:
     return (
-        f"the training diverged in epoch {network.rows[-1][0]}: its cost or a weight is not finite any more; lower "
+        f"the training diverged in epoch {network.rows[-1].epoch}: its cost or a weight is not finite any more; lower "
         f"learning_rate_init={fit.recipe.member().learning_rate}, or limit the gradient with clip_norm"
         f"{explain_large_features(fit)}"
     )

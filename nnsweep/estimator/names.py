@@ -1,14 +1,25 @@
-"""Names that users of scikit-learn's `MLPClassifier` or of the command line know, and what has their part here."""
+"""Names that users of scikit-learn's `MLPClassifier` or of the command line know, and what has their part here.
+
+The options' documentation is completed here, too, with the names that the registry has.
+"""
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Concatenate, ParamSpec, TypeVar
+import textwrap
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from string import Template
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from nnsweep.messages import nearest
+from nnsweep.sweep.registry import list_names, read_defaults
 
 P = ParamSpec("P")
 Self = TypeVar("Self")
+Documented = TypeVar("Documented", bound=type)
+
+MOVED = ("momentum", "beta_1", "beta_2", "epsilon", "decay")
+"""Constants of update rules that were options of their own before `solver` took settings."""
 
 ELSEWHERE = {
     "alpha": "weight_decay (scikit-learn's alpha, divided by the samples of a batch)",
@@ -61,16 +72,63 @@ def suggest_value(option: str, value: object) -> str:
     return f"did you mean {meant}?" if meant else ""
 
 
+def move_constants(options: Mapping[str, Any], solver: Any) -> dict[str, Any]:
+    """Put constants of the update rule that are given as options of their own, as they once were, into `solver`.
+
+    Parameters
+    ----------
+    options : mapping
+        Options by name.
+    solver : str or dict
+        The solver where `options` has none.
+
+    Returns
+    -------
+    dict
+        The options that there are today. A constant that the rule does not have is left out, as it always was.
+
+    Warns
+    -----
+    FutureWarning
+        If there are such constants.
+    """
+    moved = {name: options[name] for name in MOVED if name in options}
+    if not moved:
+        return dict(options)
+    solver = options.get("solver", solver)
+    chosen = dict(solver) if isinstance(solver, Mapping) else {"name": solver}
+    own = {name: value for name, value in moved.items() if name in read_defaults("optimizer", chosen.get("name"))}
+    solver = chosen | own if own else solver
+    told = f"set {' and '.join(moved)} in `solver`, where the rule's settings are now: solver={solver!r}"
+    warnings.warn(told, FutureWarning, stacklevel=3)
+    return {name: value for name, value in options.items() if name not in moved} | {"solver": solver}
+
+
 def hinting(init: Callable[Concatenate[Self, P], None]) -> Callable[Concatenate[Self, P], None]:
     """Let a class say which options may be meant by names that it does not know; its signature stays as it is."""
-    known = [*inspect.signature(init).parameters][1:]
+    parameters = inspect.signature(init).parameters
+    known = [*parameters][1:]
 
     @functools.wraps(init)
     def hinted(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        for name in kwargs:
+        options: Any = move_constants(kwargs, parameters["solver"].default)
+        for name in options:
             if name not in known:
                 told = f"{type(self).__name__}() got an unexpected keyword argument {name!r}"
                 raise TypeError(f"{told}; {suggest_option(name, known)}")
-        init(self, *args, **kwargs)
+        init(self, *args, **options)
 
     return hinted
+
+
+def list_choices(documented: Documented) -> Documented:
+    """Put the names of the choices of a group into a class's documentation, where it says ``$group``."""
+    groups = ("activation", "schedule", "optimizer", "init")
+    names = {group: _in_words(list_names(group)) for group in groups}
+    documented.__doc__ = Template(documented.__doc__ or "").substitute(names)
+    return documented
+
+
+def _in_words(names: Iterable[str]) -> str:
+    *others, last = names
+    return textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")

@@ -6,7 +6,7 @@ option's name in the place of the configuration's key.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -16,13 +16,11 @@ from pydantic import ValidationError
 from nnsweep.estimator.names import suggest_value
 from nnsweep.messages import visible
 from nnsweep.mlp.ranges import Range
-from nnsweep.sweep.leaves import leaf
 from nnsweep.sweep.parts import Settings, within
 from nnsweep.sweep.problems import problems
 from nnsweep.sweep.recipe import TABLE_WEIGHT_DECAY, Recipe
+from nnsweep.sweep.registry import read_defaults
 
-CONSTANTS = ("momentum", "beta_1", "beta_2", "epsilon", "decay")
-"""Options of one update rule or another, which the others do not look at."""
 _OPTIONS = {
     "arch.hidden_layer_sizes": "hidden_layer_sizes",
     "activation.name": "activation",
@@ -30,6 +28,7 @@ _OPTIONS = {
     "schedule.name": "learning_rate",
     "optimizer.name": "solver",
     "optimizer.learning_rate": "learning_rate_init",
+    "optimizer.weight_decay": "weight_decay",
     "init.name": "init",
     "trainer.epochs": "max_iter",
     "trainer.patience": "n_iter_no_change",
@@ -37,6 +36,10 @@ _OPTIONS = {
     "seed": "random_state",
 }
 """The option for a key of the configuration, where that is not its last word."""
+_BESIDE_SOLVER = {"learning_rate": "learning_rate_init", "weight_decay": "weight_decay"}
+"""Options of their own, by the name that the configuration has for them among the optimizer's settings."""
+_DICTS = {"activation": "activation", "schedule": "learning_rate", "optimizer": "solver"}
+"""The options that give the settings of a choice, by its group."""
 _KEY = re.compile(r"\b(?:(?:arch|activation|schedule|optimizer|init|trainer)(?:\.\w+)+|schedule(?=:)|seed(?==))")
 
 
@@ -82,7 +85,7 @@ def checked(options: Mapping[str, Any], *, seed: int) -> Options:
     """
     given = {name: _plain(value) for name, value in options.items()}
     made: list[Any] = []
-    found: list[str] = []
+    found = [*_given_twice(given["solver"])]
     for model, values in (
         (Recipe, _configuration(given, seed)),
         (Validation, {name: given[name] for name in Validation.model_fields}),
@@ -94,6 +97,12 @@ def checked(options: Mapping[str, Any], *, seed: int) -> Options:
     if found:
         raise ValueError("\n".join(visible(_with_hint(_KEY.sub(_option, problem), given)) for problem in found))
     return Options(*made)
+
+
+def _given_twice(solver: Any) -> Iterator[str]:
+    for name, option in _BESIDE_SOLVER.items():
+        if isinstance(solver, Mapping) and name in solver:
+            yield f"solver.{name}={solver[name]}: is an option of its own; write {option}={solver[name]}"
 
 
 def _with_hint(problem: str, given: Mapping[str, Any]) -> str:
@@ -126,8 +135,7 @@ def weights_in_order(class_weight: Any, classes: NDArray[Any]) -> Any:
 
 def _configuration(given: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Write the options as the command line's configuration has them."""
-    optimizer = leaf("optimizer", given["solver"])
-    optimizer |= {name: given[name] for name in CONSTANTS if name in optimizer}
+    optimizer = _choice("optimizer", given["solver"])
     own = {"learning_rate": given["learning_rate_init"], "weight_decay": given["weight_decay"]}
     optimizer |= {name: value for name, value in own.items() if value is not None}
     if optimizer.get("weight_decay", 0.0) is None:
@@ -163,8 +171,8 @@ def _sizes(given: Any) -> Any:
 def _choice(group: str, given: Any, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Give a choice by its name, or by its name and some of its settings; the others are the command line's."""
     if not isinstance(given, Mapping):
-        return leaf(group, given, values)
-    chosen = leaf(group, given.get("name"), values)
+        return read_defaults(group, given, values)
+    chosen = read_defaults(group, given.get("name"), values)
     return chosen | {name: value for name, value in given.items() if name != "name"}
 
 
@@ -186,4 +194,4 @@ def _option(key: re.Match[str]) -> str:
     group, _, rest = name.partition(".")
     if rest.startswith("hidden_layer_sizes"):
         return rest
-    return {"schedule": f"learning_rate.{rest}", "activation": f"activation.{rest}"}.get(group, rest)
+    return f"{_DICTS[group]}.{rest}" if group in _DICTS else rest

@@ -139,10 +139,10 @@ class StackedSearchCV(_Stacked, GridSearchCV):  # type: ignore[misc]
     >>> from sklearn.datasets import load_digits
     >>> from nnsweep import NNClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> grid = {"learning_rate_init": [0.01, 0.1], "momentum": [0.5, 0.9]}
+    >>> grid = {"learning_rate_init": [0.01, 0.1], "weight_decay": [0.0, 0.01]}
     >>> search = StackedSearchCV(NNClassifier(max_iter=5), grid, cv=3).fit(X / 16, y)
     >>> search.best_params_
-    {'learning_rate_init': 0.1, 'momentum': 0.9}
+    {'learning_rate_init': 0.1, 'weight_decay': 0.0}
     """
 
 

@@ -1,4 +1,4 @@
-"""The network and its trainer: NumPy and SciPy, nothing else.
+"""The network and its trainer: NumPy and SciPy, and nothing else but the marks of annotated-types.
 
 A whole stack of networks, with leading axis K, is trained as one computation; each gets the result that it would have
 alone, bit for bit.

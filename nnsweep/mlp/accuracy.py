@@ -4,7 +4,8 @@ Both parts go through the networks together, in one pass. The cost is measured a
 part by which the best epoch is chosen; see `nnsweep.mlp.selection`.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from nnsweep.mlp.threads import Threads
 from nnsweep.mlp.tiles import tiles
 
 
-class Measured(NamedTuple):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
     """What a stack of K networks gets right, and how sure it is of that.
 
     Attributes

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.mlp.ranges import Finite, NonNegative, ranged
+from nnsweep.mlp.choices import Choices
+from nnsweep.mlp.ranges import Finite, NonNegative
 
 
 class Activation(NamedTuple):
@@ -36,6 +37,9 @@ class Activation(NamedTuple):
     is_identity: bool = False
 
 
+ACTIVATIONS: Choices[Callable[..., Activation]] = Choices("activation")
+
+
 def _value(function: Callable[[FloatArray], FloatArray]) -> Callable[..., FloatArray]:
     """Let a function of `z` write into `out`."""
     return lambda z, out=None: _written(function(z), out)
@@ -53,6 +57,7 @@ def _written(result: FloatArray, out: FloatArray | None) -> FloatArray:
     return out
 
 
+@ACTIVATIONS.register
 def identity() -> Activation:
     """Return the identity, ``z``.
 
@@ -64,6 +69,7 @@ def identity() -> Activation:
     return Activation(_value(lambda z: z), _slope(lambda z, a: np.ones_like(z)), needs_z=False, is_identity=True)
 
 
+@ACTIVATIONS.register
 def tanh() -> Activation:
     """Hyperbolic tangent, ``tanh(z)`` with slope ``1 - tanh(z)**2``.
 
@@ -80,6 +86,7 @@ def _tanh_slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) -> 
     return np.subtract(1, slope, out=slope)
 
 
+@ACTIVATIONS.register
 def sigmoid() -> Activation:
     """Logistic sigmoid, ``1 / (1 + exp(-z))`` with slope ``a * (1 - a)``.
 
@@ -99,6 +106,7 @@ def _sigmoid_slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) 
     return slope
 
 
+@ACTIVATIONS.register
 def relu() -> Activation:
     """Rectifier, ``max(0, z)``; its slope at exactly 0 is 0.
 
@@ -117,7 +125,7 @@ def _relu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     return np.maximum(z, np.zeros_like(z[:1]), out=out)
 
 
-@ranged
+@ACTIVATIONS.register
 def leaky_relu(*, negative_slope: Finite = 0.01) -> Activation:
     """Leaky rectifier, ``z`` above 0 and ``negative_slope * z`` at and below it.
 
@@ -134,7 +142,7 @@ def leaky_relu(*, negative_slope: Finite = 0.01) -> Activation:
     )
 
 
-@ranged
+@ACTIVATIONS.register
 def elu(*, alpha: NonNegative = 1.0) -> Activation:
     """Exponential linear unit, ``z`` above 0 and ``alpha * (exp(z) - 1)`` at and below it.
 
@@ -151,6 +159,7 @@ def elu(*, alpha: NonNegative = 1.0) -> Activation:
     )
 
 
+@ACTIVATIONS.register
 def softplus() -> Activation:
     """Smooth rectifier, ``log(1 + exp(z))``; its slope is the logistic sigmoid.
 
@@ -189,6 +198,7 @@ def _gelu_slope(z: FloatArray, a: FloatArray) -> FloatArray:
     return slope
 
 
+@ACTIVATIONS.register
 def gelu() -> Activation:
     """Gaussian error linear unit, ``z * Phi(z)`` with the normal distribution function ``Phi``.
 
@@ -202,6 +212,7 @@ def gelu() -> Activation:
     return Activation(_value(lambda z: z * _normal_distribution(z)), _slope(_gelu_slope))
 
 
+@ACTIVATIONS.register
 def swish() -> Activation:
     """Swish, ``z / (1 + exp(-z))``, also called SiLU.
 
@@ -215,8 +226,3 @@ def swish() -> Activation:
     from scipy.special import expit
 
     return Activation(_value(lambda z: z * expit(z)), _slope(lambda z, a: expit(z) * (1 + z * expit(-z))))
-
-
-ACTIVATIONS: dict[str, Callable[..., Activation]] = {
-    factory.__name__: factory for factory in (identity, tanh, sigmoid, relu, leaky_relu, elu, softplus, gelu, swish)
-}

@@ -12,21 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.mlp.arrays import BoolArray, FloatArray
+from nnsweep.mlp.curves import CURVES, Row
 from nnsweep.mlp.network import Layers, of_network
 from nnsweep.mlp.selection import Score, is_better, score
 from nnsweep.mlp.snapshot import Plain, named_array, named_arrays, named_layers, require_names, sayable, sizes_of
 from nnsweep.mlp.train import Ending, Epoch
-
-MEASURED = (
-    "val_accuracy",
-    "test_accuracy",
-    "val_cost",
-    "test_cost",
-    "val_weighted_accuracy",
-    "test_weighted_accuracy",
-)
-"""Columns that not every epoch has; see `nnsweep.mlp.accuracy.Measured`."""
-COLUMNS = ("epoch", "learning_rate", "train_cost", *MEASURED)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -35,8 +25,8 @@ class Trained:
 
     Attributes
     ----------
-    rows : list of tuple
-        One row an epoch, in the order of `COLUMNS`; NaN where something was not measured.
+    rows : list of Row
+        One an epoch.
     ending : {"finished", "stopped", "diverged"} or None
         How it ended; None while it goes on.
     best_epoch : int
@@ -51,7 +41,7 @@ class Trained:
         before there is one.
     """
 
-    rows: list[tuple[float, ...]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     ending: Ending | None = None
     best_epoch: int = 0
     best_layers: Layers = field(default_factory=list)
@@ -61,8 +51,8 @@ class Trained:
     best_right: BoolArray = field(default_factory=lambda: np.empty(0, dtype=bool))
 
     def history(self) -> dict[str, FloatArray]:
-        """Return the curves: an array of shape (n_epochs + 1,) for each of `COLUMNS` that was measured."""
-        columns = dict(zip(COLUMNS, np.array(self.rows, dtype=float).T, strict=True))
+        """Return the curves: an array of shape (n_epochs + 1,) for each of `Row` that was measured."""
+        columns = dict(zip(Row._fields, np.array(self.rows, dtype=float).T, strict=True))
         return {name: column for name, column in columns.items() if not np.isnan(column).all() or name == "train_cost"}
 
     def plain(self) -> Plain:
@@ -83,7 +73,7 @@ class Trained:
         """
         if self.ending:
             raise ValueError(f"a training that has {self.ending} does not go on")
-        rows = np.array(self.rows, dtype=float).reshape(-1, len(COLUMNS))
+        rows = np.array(self.rows, dtype=float).reshape(-1, len(Row._fields))
         return {"rows": rows, "best_right": self.best_right, **named_arrays("best", self.best_layers)}, {
             "best_epoch": self.best_epoch,
             "best_accuracy": sayable(self.best_accuracy),
@@ -102,9 +92,9 @@ class Trained:
             If an array or a value is missing, or an array has not the shape that the values say.
         """
         require_names(("best_epoch", "best_accuracy", "best_cost", "best_sizes", "n_test"), values)
-        rows = named_array("rows", (None, len(COLUMNS)), arrays)
+        rows = named_array("rows", (None, len(Row._fields)), arrays)
         return cls(
-            rows=[(int(epoch), *others) for epoch, *others in rows.tolist()],
+            rows=[Row(int(epoch), *others) for epoch, *others in rows.tolist()],
             best_epoch=values["best_epoch"],
             best_accuracy=float(values["best_accuracy"]),
             best_cost=float(values["best_cost"]),
@@ -142,9 +132,9 @@ def add(trained: dict[int, Trained], epoch: Epoch) -> None:
         _choose(network, epoch, index, scores)
 
 
-def _row(epoch: Epoch, index: int) -> tuple[float, ...]:
-    measured = [getattr(epoch, name) for name in ("learning_rate", "train_cost", *MEASURED)]
-    return epoch.epoch, *(np.nan if values is None else float(values[index]) for values in measured)
+def _row(epoch: Epoch, index: int) -> Row:
+    measured = (getattr(epoch, name) for name in CURVES)
+    return Row(epoch.epoch, *(np.nan if values is None else float(values[index]) for values in measured))
 
 
 def _choose(network: Trained, epoch: Epoch, index: int, scores: Score | None) -> None:

@@ -11,10 +11,13 @@ from typing import TypeAlias
 from numpy.random import Generator, RandomState
 
 from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.choices import Choices
 
 Initializer: TypeAlias = Callable[[Generator, int, int], FloatArray]
+INITIALIZERS: Choices[Initializer] = Choices("init")
 
 
+@INITIALIZERS.register
 def glorot_uniform(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     """Draw uniformly in ±sqrt(6 / (fan_in + fan_out)), for tanh and its like.
 
@@ -23,11 +26,13 @@ def glorot_uniform(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     return _uniform(random, (fan_in, fan_out), variance=2 / (fan_in + fan_out))
 
 
+@INITIALIZERS.register
 def glorot_normal(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     """Draw normal weights of variance 2 / (fan_in + fan_out); source as for `glorot_uniform`."""
     return _normal(random, (fan_in, fan_out), variance=2 / (fan_in + fan_out))
 
 
+@INITIALIZERS.register
 def he_uniform(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     """Draw uniformly in ±sqrt(6 / fan_in), for rectifiers.
 
@@ -36,11 +41,13 @@ def he_uniform(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     return _uniform(random, (fan_in, fan_out), variance=2 / fan_in)
 
 
+@INITIALIZERS.register
 def he_normal(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     """Draw normal weights of variance 2 / fan_in; source as for `he_uniform`."""
     return _normal(random, (fan_in, fan_out), variance=2 / fan_in)
 
 
+@INITIALIZERS.register
 def lecun_uniform(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     """Draw uniformly in ±sqrt(3 / fan_in).
 
@@ -49,11 +56,13 @@ def lecun_uniform(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     return _uniform(random, (fan_in, fan_out), variance=1 / fan_in)
 
 
+@INITIALIZERS.register
 def lecun_normal(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     """Draw normal weights of variance 1 / fan_in; source as for `lecun_uniform`."""
     return _normal(random, (fan_in, fan_out), variance=1 / fan_in)
 
 
+@INITIALIZERS.register
 def notebook(random: Generator, fan_in: int, fan_out: int) -> FloatArray:
     """Draw as the notebook did: normal with variance 1 / fan_in, from seed 0 started anew for every layer.
 
@@ -70,17 +79,3 @@ def _uniform(random: Generator, shape: tuple[int, int], *, variance: float) -> F
 
 def _normal(random: Generator, shape: tuple[int, int], *, variance: float) -> FloatArray:
     return random.normal(0.0, math.sqrt(variance), size=shape)
-
-
-INITIALIZERS: dict[str, Initializer] = {
-    initializer.__name__: initializer
-    for initializer in (
-        glorot_uniform,
-        glorot_normal,
-        he_uniform,
-        he_normal,
-        lecun_uniform,
-        lecun_normal,
-        notebook,
-    )
-}

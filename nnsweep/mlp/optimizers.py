@@ -7,11 +7,12 @@ called `spare` is room to compute in; the gradient is, too: no step allocates me
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.choices import Choices
 from nnsweep.mlp.ranges import Fraction, Positive
 
 Slots: TypeAlias = Sequence[FloatArray]
@@ -36,12 +37,28 @@ class Optimizer(NamedTuple):
     decoupled: bool = False
 
 
+OPTIMIZERS: Choices[Optimizer] = Choices("optimizer")
+Rule = TypeVar("Rule", bound=Callable[..., None])
+
+
+def _optimizer(*, n_slots: int = 0, decoupled: bool = False, name: str = "") -> Callable[[Rule], Rule]:
+    """Register an update rule, under its own name unless another is given; see `Optimizer` for the parameters."""
+
+    def register(update: Rule) -> Rule:
+        OPTIMIZERS.add(name or update.__name__, Optimizer(update, n_slots, decoupled), update)
+        return update
+
+    return register
+
+
+@_optimizer()
 def gradient_descent(w: FloatArray, g: FloatArray, slots: Slots, step: int, *, learning_rate: Positive) -> None:
     """Plain gradient descent: ``w -= learning_rate * g``."""
     g *= learning_rate
     w -= g
 
 
+@_optimizer(n_slots=1)
 def momentum(
     w: FloatArray,
     g: FloatArray,
@@ -62,6 +79,7 @@ def momentum(
     w += v
 
 
+@_optimizer(n_slots=1)
 def nesterov(
     w: FloatArray,
     g: FloatArray,
@@ -84,6 +102,7 @@ def nesterov(
     w += np.multiply(v, momentum, out=g)
 
 
+@_optimizer(n_slots=2)
 def rmsprop(
     w: FloatArray,
     g: FloatArray,
@@ -110,6 +129,8 @@ def rmsprop(
     w -= g
 
 
+@_optimizer(n_slots=3, decoupled=True, name="adamw")
+@_optimizer(n_slots=3)
 def adam(
     w: FloatArray,
     g: FloatArray,
@@ -126,7 +147,8 @@ def adam(
     ``m`` and ``s`` are running means of the gradient and its square with decay `beta_1` and `beta_2`; the
     hats divide them by ``1 - beta**step``, so that the zeros they start from do not count.
 
-    Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
+    Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1. AdamW is the same rule beside
+    weight decay that shrinks the weights directly: Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
     """
     m, s, spare = slots
     m *= beta_1
@@ -142,14 +164,3 @@ def adam(
     m_hat /= spare
     m_hat *= learning_rate
     w -= m_hat
-
-
-OPTIMIZERS: dict[str, Optimizer] = {
-    "gradient_descent": Optimizer(gradient_descent),
-    "momentum": Optimizer(momentum, n_slots=1),
-    "nesterov": Optimizer(nesterov, n_slots=1),
-    "rmsprop": Optimizer(rmsprop, n_slots=2),
-    "adam": Optimizer(adam, n_slots=3),
-    # Loshchilov and Hutter, Decoupled weight decay regularization, 2019
-    "adamw": Optimizer(adam, n_slots=3, decoupled=True),
-}

@@ -10,16 +10,21 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from annotated_types import Interval
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Range:
+class Range(Interval):
     """An interval of numbers; a bound that is ``None`` is absent. Neither NaN nor infinity is inside.
+
+    Parameters
+    ----------
+    gt, ge, lt, le : float or None
+        The bounds, as annotated-types has them: what reads its marks (pydantic, hypothesis) reads these.
 
     Examples
     --------
@@ -30,12 +35,9 @@ class Range:
     '>= 0 and < 1'
     """
 
-    gt: float | None = None
-    ge: float | None = None
-    lt: float | None = None
-    le: float | None = None
+    __slots__ = ()
 
-    def __contains__(self, value: float) -> bool:
+    def __contains__(self, value: Any) -> bool:
         return (
             abs(value) <= sys.float_info.max
             and (self.gt is None or value > self.gt)

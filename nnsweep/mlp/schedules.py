@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
+from nnsweep.mlp.choices import Choices
 from nnsweep.mlp.plateau import ReduceOnPlateau, reduce_on_plateau
 from nnsweep.mlp.ranges import (
     Count,
@@ -19,13 +20,13 @@ from nnsweep.mlp.ranges import (
     NonNegative,
     Positive,
     ShrinkFactor,
-    ranged,
 )
 
 Schedule: TypeAlias = Callable[[int], float]
+SCHEDULES: Choices[Callable[..., Schedule | ReduceOnPlateau]] = Choices("schedule", given={"learning_rate"})
 
 
-@ranged
+@SCHEDULES.register
 def constant(*, learning_rate: Positive) -> Schedule:
     """Return the same rate at every epoch.
 
@@ -56,7 +57,7 @@ def _updated(learning_rate: float, factor: Callable[[int], float], every: int, c
     return compounded
 
 
-@ranged
+@SCHEDULES.register
 def step(
     *, learning_rate: Positive, gamma: Positive, stepsize: Count, every: Count = 1, compound: bool = False
 ) -> Schedule:
@@ -84,7 +85,7 @@ def step(
     return _updated(learning_rate, lambda t: _power(gamma, t // stepsize), every, compound)
 
 
-@ranged
+@SCHEDULES.register
 def exp(*, learning_rate: Positive, gamma: Positive, every: Count = 1, compound: bool = False) -> Schedule:
     """Caffe's ``exp``: the factor of update t is ``gamma ** t``; see `step` for `every` and `compound`.
 
@@ -97,7 +98,7 @@ def exp(*, learning_rate: Positive, gamma: Positive, every: Count = 1, compound:
     return _updated(learning_rate, lambda t: _power(gamma, t), every, compound)
 
 
-@ranged
+@SCHEDULES.register
 def inv(
     *, learning_rate: Positive, gamma: NonNegative, power: Finite, every: Count = 1, compound: bool = False
 ) -> Schedule:
@@ -114,7 +115,7 @@ def inv(
     return _updated(learning_rate, lambda t: _power(1 + gamma * t, -power), every, compound)
 
 
-@ranged
+@SCHEDULES.register
 def poly(
     *, learning_rate: Positive, power: NonNegative, max_iter: Count, every: Count = 1, compound: bool = False
 ) -> Schedule:
@@ -129,7 +130,7 @@ def poly(
     return _updated(learning_rate, lambda t: max(0.0, 1 - t / max_iter) ** power, every, compound)
 
 
-@ranged
+@SCHEDULES.register
 def sigmoid(
     *, learning_rate: Positive, gamma: Finite, stepsize: Index, every: Count = 1, compound: bool = False
 ) -> Schedule:
@@ -148,7 +149,7 @@ def sigmoid(
     return _updated(learning_rate, lambda t: float(expit(-gamma * (t - stepsize))), every, compound)
 
 
-@ranged
+@SCHEDULES.register
 def multistep(*, learning_rate: Positive, boundaries: tuple[Index, ...], gamma: Positive = 0.1) -> Schedule:
     """Multiply the rate by `gamma` at each of the `boundaries` (epochs, rising).
 
@@ -167,7 +168,7 @@ def multistep(*, learning_rate: Positive, boundaries: tuple[Index, ...], gamma: 
     return lambda epoch: learning_rate * _power(gamma, sum(epoch >= boundary for boundary in boundaries))
 
 
-@ranged
+@SCHEDULES.register
 def cosine(*, learning_rate: Positive, decay_epochs: Count, end_value: NonNegative = 0.0) -> Schedule:
     """Half a cosine from the base rate to `end_value` at epoch `decay_epochs`, and `end_value` after it.
 
@@ -184,7 +185,7 @@ def cosine(*, learning_rate: Positive, decay_epochs: Count, end_value: NonNegati
     return lambda epoch: _half_cosine(learning_rate, end_value, min(epoch / decay_epochs, 1))
 
 
-@ranged
+@SCHEDULES.register
 def linear_warmup(*, learning_rate: Positive, warmup_epochs: Count, start_factor: Fraction = 0.1) -> Schedule:
     """Rise in a straight line from ``start_factor * learning_rate`` to the base rate, and stay there.
 
@@ -197,7 +198,7 @@ def linear_warmup(*, learning_rate: Positive, warmup_epochs: Count, start_factor
     return lambda epoch: learning_rate * (start_factor + (1 - start_factor) * min(epoch / warmup_epochs, 1))
 
 
-@ranged
+@SCHEDULES.register
 def warm_restarts(
     *, learning_rate: Positive, period_epochs: Count, period_factor: Count = 1, end_value: NonNegative = 0.0
 ) -> Schedule:
@@ -224,7 +225,7 @@ def warm_restarts(
     return restarted
 
 
-@ranged
+@SCHEDULES.register
 def one_cycle(
     *,
     learning_rate: Positive,
@@ -259,7 +260,7 @@ def one_cycle(
     return cycled
 
 
-@ranged
+@SCHEDULES.register
 def join(*, learning_rate: Positive, pieces: tuple[Schedule, ...], boundaries: tuple[Index, ...]) -> Schedule:
     """Follow each of the `pieces` in turn; each counts its own epochs from 0.
 
@@ -296,6 +297,9 @@ def join(*, learning_rate: Positive, pieces: tuple[Schedule, ...], boundaries: t
     return joined
 
 
+SCHEDULES.add("reduce_on_plateau", reduce_on_plateau, reduce_on_plateau)
+
+
 def _power(base: float, exponent: float) -> float:
     try:
         return float(base**exponent)
@@ -310,23 +314,3 @@ def _half_cosine(start: float, end: float, share: float) -> float:
 def _require_rising(boundaries: Sequence[int]) -> None:
     if any(later <= earlier for earlier, later in pairwise((-1, *boundaries))):
         raise ValueError(f"`boundaries` must be epochs, from 0, that rise, got {list(boundaries)}")
-
-
-SCHEDULES: dict[str, Callable[..., Schedule | ReduceOnPlateau]] = {
-    maker.__name__: maker
-    for maker in (
-        constant,
-        step,
-        exp,
-        inv,
-        poly,
-        sigmoid,
-        multistep,
-        cosine,
-        linear_warmup,
-        warm_restarts,
-        one_cycle,
-        join,
-        reduce_on_plateau,
-    )
-}

@@ -11,7 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
-from nnsweep.mlp.accuracy import NOT_MEASURED, Accuracy
+from nnsweep.mlp.accuracy import NOT_MEASURED, Accuracy, Measured
 from nnsweep.mlp.arrays import BoolArray, Examples, Features, FloatArray, IntArray
 from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
 from nnsweep.mlp.learner import Member
@@ -103,8 +103,8 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Epoch:
-    """One epoch of a stack; every array has one entry for each network still in it.
+class Epoch(Measured):
+    """One epoch of a stack, with what was measured; every array has one entry for each network still in it.
 
     Attributes
     ----------
@@ -116,12 +116,6 @@ class Epoch:
         Rate of the last descent; the base rate at epoch 0.
     train_cost : ndarray of shape (K,)
         See `Stack.train_costs`.
-    val_accuracy, test_accuracy : ndarray of shape (K,) or None
-        Share of samples whose class has the largest logit; None where not measured, or without such a part.
-    test_right : ndarray of bool, shape (K, n_test), or None
-        Which of the test samples these are; None where not measured, or without a test part.
-    val_cost, test_cost, val_weighted_accuracy, test_weighted_accuracy : ndarray of shape (K,) or None
-        What else the best epoch is chosen by, and patience asks for; see `nnsweep.mlp.accuracy.Measured`.
     layers : list of Layer
         The parameters. They go on changing: copy what must stay.
     endings : dict
@@ -136,13 +130,6 @@ class Epoch:
     members: IntArray
     learning_rate: FloatArray
     train_cost: FloatArray
-    val_accuracy: FloatArray | None
-    test_accuracy: FloatArray | None
-    test_right: BoolArray | None
-    val_cost: FloatArray | None
-    test_cost: FloatArray | None
-    val_weighted_accuracy: FloatArray | None
-    test_weighted_accuracy: FloatArray | None
     layers: Layers
     endings: dict[int, Ending]
     snapshot: Callable[[int], Snapshot]
@@ -202,7 +189,7 @@ def train(
             measured = last or stack.epoch % training.evaluate_every == 0
             seen = accuracy(stack) if measured else NOT_MEASURED
             diverged = ~(np.isfinite(train_cost) & stack.finite())
-            stopped = patience.is_exhausted(stack.numbers, stack.epoch, seen._asdict())
+            stopped = patience.is_exhausted(stack.numbers, stack.epoch, vars(seen))
             endings = _endings(stack.numbers, last=last, diverged=diverged, stopped=stopped)
             stack.observe(train_cost)
             yield Epoch(
@@ -210,7 +197,7 @@ def train(
                 members=stack.numbers,
                 learning_rate=stack.learning_rates,
                 train_cost=train_cost,
-                **seen._asdict(),
+                **vars(seen),
                 layers=stack.layers,
                 endings=endings,
                 snapshot=_snapshots(stack, patience, endings),

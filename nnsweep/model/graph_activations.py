@@ -1,38 +1,99 @@
-"""The activations as nodes of an ONNX graph: operators that onnxruntime has in both precisions."""
+"""The activations as nodes of an ONNX graph: operators that onnxruntime has in both precisions.
+
+A formula of the predictor is called on a `Traced` array, which adds a node for every function of NumPy and SciPy that
+the formula applies. Only what takes more than such functions is written out here.
+"""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.polynomial import chebyshev
-from scipy.special import erfcx
+from scipy.special import erfcx, expit
 
+from nnsweep.model import predictor
 from nnsweep.model.graph import Graph
 
 _TERMS = 30  # of the Chebyshev series; the coefficients beyond are below rounding
+_OPERATORS: dict[Callable[..., Any], str] = {
+    np.add: "Add",
+    np.subtract: "Sub",
+    np.multiply: "Mul",
+    np.divide: "Div",
+    np.negative: "Neg",
+    np.absolute: "Abs",
+    np.minimum: "Min",
+    np.maximum: "Max",
+    np.greater: "Greater",
+    np.where: "Where",
+    np.exp: "Exp",
+    np.log: "Log",
+    np.tanh: "Tanh",
+    expit: "Sigmoid",
+}
 
 
-def _above_and_below(graph: Graph, z: str, below: Callable[[str], str]) -> str:
-    """Keep z above 0, and take a function of it at and below."""
-    zero = graph.constant(0)
-    return graph.add("Where", graph.add("Greater", z, zero), z, below(graph.add("Min", z, zero)))
+class Traced(NDArrayOperatorsMixin):
+    """An array that notes what is done with it as the nodes of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        What grows.
+    name : str
+        The array's name there.
+    """
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph, self.name = graph, name
+
+    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
+        """Add what a function of one or two arrays gives."""
+        if method != "__call__" or settings:
+            return NotImplemented  # NumPy then says what it cannot do
+        if function is np.expm1:  # ONNX has no such operator, nor the next
+            return self._add(np.subtract, self._add(np.exp, *inputs), 1)
+        if function is np.log1p:
+            return self._add(np.log, self._add(np.add, *inputs, 1))
+        return self._add(function, *inputs)
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, inputs: Any, settings: Any) -> "Traced":
+        """Add what `np.where` gives."""
+        return self._add(function, *inputs)
+
+    def _add(self, function: Callable[..., Any], *inputs: Any) -> "Traced":
+        if function not in _OPERATORS:
+            known = ", ".join(one.__name__ for one in _OPERATORS)
+            raise TypeError(f"{function.__name__}: has no operator in ONNX; write the formula with {known}")
+        names = [one.name if isinstance(one, Traced) else self.graph.constant(one) for one in inputs]
+        return Traced(self.graph, self.graph.add(_OPERATORS[function], *names))
 
 
-def _leaky_relu(graph: Graph, z: str, negative_slope: float) -> str:
-    return _above_and_below(graph, z, lambda low: graph.add("Mul", low, graph.constant(negative_slope)))
+def add_activation(graph: Graph, z: str, settings: Mapping[str, Any]) -> str:
+    """Add the value of an activation.
 
+    Parameters
+    ----------
+    graph : Graph
+        What grows.
+    z : str
+        The name of what goes in.
+    settings : mapping
+        The activation's ``name`` and settings, as a model has them.
 
-def _elu(graph: Graph, z: str, alpha: float) -> str:
-    def below(low: str) -> str:
-        return graph.add("Mul", graph.add("Sub", graph.add("Exp", low), graph.constant(1)), graph.constant(alpha))
-
-    return _above_and_below(graph, z, below)
-
-
-def _softplus(graph: Graph, z: str) -> str:
-    power = graph.add("Exp", graph.add("Neg", graph.add("Abs", z)))
-    return graph.add("Add", graph.add("Relu", z), graph.add("Log", graph.add("Add", power, graph.constant(1))))
+    Returns
+    -------
+    str
+        The name of what comes out.
+    """
+    given = dict(settings)
+    name = given.pop("name")
+    if name in WRITTEN_OUT:
+        return WRITTEN_OUT[name](graph, z)
+    formula: Callable[..., Any] = predictor.ACTIVATIONS[name]
+    return str(formula(Traced(graph, z), **given).name)
 
 
 def _gelu(graph: Graph, z: str) -> str:
@@ -74,15 +135,5 @@ def _smooth(y: Any) -> Any:
     return erfcx(2 / t - 2) / t
 
 
-ACTIVATIONS: dict[str, Callable[..., str]] = {
-    "identity": lambda graph, z: z,
-    "tanh": lambda graph, z: graph.add("Tanh", z),
-    "sigmoid": lambda graph, z: graph.add("Sigmoid", z),
-    "relu": lambda graph, z: graph.add("Relu", z),
-    "leaky_relu": _leaky_relu,
-    "elu": _elu,
-    "softplus": _softplus,
-    "gelu": _gelu,
-    "swish": lambda graph, z: graph.add("Mul", z, graph.add("Sigmoid", z)),
-}
-"""Each adds the value of an activation to a graph, by its name."""
+WRITTEN_OUT: dict[str, Callable[[Graph, str], str]] = {"gelu": _gelu}
+"""Activations whose formula looks at single numbers, by their name."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nnsweep.errors import ConfigError
 from nnsweep.model.graph import Graph
-from nnsweep.model.graph_activations import ACTIVATIONS
+from nnsweep.model.graph_activations import add_activation
 from nnsweep.model.predictor import Model
 
 if TYPE_CHECKING:
@@ -137,9 +137,8 @@ def _network(graph: Graph, signal: str, model: Model) -> tuple[str, list[Any]]:
 
     for number, (W, b) in enumerate(model.layers):
         is_last = number == len(model.layers) - 1
-        settings = dict(model.about["output_activation" if is_last else "activation"])
         z = graph.add("Add", graph.add("MatMul", signal, graph.constant(W)), graph.constant(b))
-        signal = ACTIVATIONS[settings.pop("name")](graph, z, **settings)
+        signal = add_activation(graph, z, model.about["output_activation" if is_last else "activation"])
     shares = graph.add("Softmax", graph.cast(signal, np.float64), axis=1, output="probabilities")
     names = numpy_helper.from_array(np.array(model.classes, dtype=object), "classes")
     graph.constants.append(names)

@@ -139,7 +139,7 @@ _COLUMN_NAME = {ColumnName: Annotated[str, BeforeValidator(_column_name)]}
 class Job(Recipe):
     """One point of the grid; the names are those of the configuration."""
 
-    data: Annotated[Part, choice(DATA_SETS, replace=_COLUMN_NAME)]
+    data: Annotated[Part, choice(DATA_SETS.signatures, replace=_COLUMN_NAME)]
     tracking: Tracking
     sweep: Sweep = Sweep()
     dry_run: bool = False

@@ -269,7 +269,7 @@ def _end_of(trained: Trained, scale: float) -> tuple[str, str]:
     if trained.ending == "stopped":
         return "finished", f"stopped early at epoch {last}"
     if trained.ending == "diverged":
-        finite = [row[2] for row in trained.rows if np.isfinite(row[2])]
+        finite = [row.train_cost for row in trained.rows if np.isfinite(row.train_cost)]
         known = f"the last finite cost was {finite[-1]:.4g}" if finite else "no cost was finite"
         cause = f"; {explain_scale(scale, STANDARDIZE)}" if scale > LARGE_SCALE else ""
         return "diverged", f"cost or weights were not finite at epoch {last}; {known}{cause}"

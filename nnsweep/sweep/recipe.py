@@ -4,7 +4,7 @@ It is the part of a job that is not about data, records or sweeps: the command l
 their networks here, so that one configuration is one network in both.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, model_validator
@@ -22,9 +22,8 @@ from nnsweep.mlp.schedules import SCHEDULES, Schedule
 from nnsweep.mlp.train import Training
 from nnsweep.sweep.parts import Part, Settings, choice, group, one_of, within
 
-_PIECES = {name: maker for name, maker in SCHEDULES.items() if name not in ("join", "reduce_on_plateau")}
-_Piece = Annotated[Part, choice(_PIECES, without={"learning_rate"})]
-_UPDATES: dict[str, Callable[..., None]] = {name: optimizer.update for name, optimizer in OPTIMIZERS.items()}
+_PIECES = {name: maker for name, maker in SCHEDULES.signatures.items() if name not in ("join", "reduce_on_plateau")}
+_Piece = Annotated[Part, choice(_PIECES, without=SCHEDULES.given)]
 _WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))] | None, None)}
 TABLE_WEIGHT_DECAY = 0.01
 """What stands for null where a table of one's own is learned, and the estimator's default; see experiments/defaults."""
@@ -67,11 +66,11 @@ class Recipe(Settings):
     """How a network is made and trained; the names are those of the configuration."""
 
     arch: Arch
-    activation: Annotated[Part, choice(ACTIVATIONS)]
+    activation: Annotated[Part, choice(ACTIVATIONS.signatures)]
     output_activation: Annotated[str, one_of(ACTIVATIONS)]
-    schedule: Annotated[Part, choice(SCHEDULES, without={"learning_rate"}, replace={Schedule: _Piece})]
-    optimizer: Annotated[Part, choice(_UPDATES, more=_WEIGHT_DECAY)]
-    init: Annotated[Part, choice(INITIALIZERS)]
+    schedule: Annotated[Part, choice(SCHEDULES.signatures, without=SCHEDULES.given, replace={Schedule: _Piece})]
+    optimizer: Annotated[Part, choice(OPTIMIZERS.signatures, more=_WEIGHT_DECAY)]
+    init: Annotated[Part, choice(INITIALIZERS.signatures)]
     trainer: Annotated[
         Settings, group("trainer", Training, without={"optimizer"}, more=_DROPOUT, replace=_CLASS_WEIGHT)
     ]

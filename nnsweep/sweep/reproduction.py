@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError
-from nnsweep.mlp.history import COLUMNS, Trained, add
+from nnsweep.mlp.curves import Row
+from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.train import NUMERICS_VERSION, train
 from nnsweep.sweep import work
 from nnsweep.sweep.consistency import job_of
@@ -79,10 +80,10 @@ def _trained(job: Job, examples: Dataset, run: Recorded) -> tuple[Trained, list[
     """Train until something differs, or the recorded history ends."""
     trained: dict[int, Trained] = {}
     history, unknown = run.history, [math.nan] * len(run.history)
-    columns = {name: history[name].tolist() if name in history else unknown for name in COLUMNS}
+    columns = {name: history[name].tolist() if name in history else unknown for name in Row._fields}
     # other numerics may not have measured all of it
-    compared = {name for name in COLUMNS if name in history or run.numerics == str(NUMERICS_VERSION)}
-    recorded = list(zip(*columns.values(), strict=True))
+    compared = {name for name in Row._fields if name in history or run.numerics == str(NUMERICS_VERSION)}
+    recorded = [Row(*values) for values in zip(*columns.values(), strict=True)]
     with threadpool_limits(1):  # as it was then
         for epoch in train(examples, job.network(), [job.member()], job.training()):
             add(trained, epoch)
@@ -96,10 +97,10 @@ def _trained(job: Job, examples: Dataset, run: Recorded) -> tuple[Trained, list[
     return trained[0], [told]
 
 
-def _of_an_epoch(recorded: tuple[float, ...], now: tuple[float, ...], compared: Set[str]) -> Iterator[Changed]:
-    for name, one, other in zip(COLUMNS, recorded, now, strict=True):
+def _of_an_epoch(recorded: Row, now: Row, compared: Set[str]) -> Iterator[Changed]:
+    for name, one, other in zip(Row._fields, recorded, now, strict=True):
         if name in compared and not _same_bits(float(one), float(other)):
-            yield Changed(f"epoch {int(now[0])}, {name}", repr(float(one)), repr(float(other)))
+            yield Changed(f"epoch {now.epoch}, {name}", repr(float(one)), repr(float(other)))
 
 
 def _same_bits(one: float, other: float) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from nnsweep.errors import DataError
 from nnsweep.files import nearest_folder, sync_disk
+from nnsweep.mlp.curves import CURVES
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.journal import JOURNAL, Journal, read_journal, taken_over
 from nnsweep.sweep.outbox import OUTBOX, read_results, remove_outbox
@@ -24,7 +25,7 @@ from nnsweep.tracking.backend import Run, backend
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.places import local_folder, locate
 from nnsweep.tracking.reading import record_of, with_ids
-from nnsweep.tracking.record import CURVES, Point, RunRecord
+from nnsweep.tracking.record import Point, RunRecord
 from nnsweep.tracking.seal import TAG, seal
 from nnsweep.tracking.store import Store
 

@@ -15,11 +15,12 @@ import yaml
 from nnsweep.errors import DataError, StoreError
 from nnsweep.messages import shortened, visible, warn
 from nnsweep.mlp.arrays import BoolArray
+from nnsweep.mlp.curves import CURVES
 from nnsweep.tracking.artifacts import artifact, gather, refuse
 from nnsweep.tracking.backend import Run, RunQuery, backend
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.correct import CORRECT, Correct, read
-from nnsweep.tracking.record import CURVES, TEXTS, RunRecord, Setting, is_setting, setting
+from nnsweep.tracking.record import TEXTS, RunRecord, Setting, is_setting, setting
 from nnsweep.tracking.run import STATUSES
 from nnsweep.tracking.seal import altered
 from nnsweep.tracking.store import Store

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from nnsweep.mlp.curves import CURVES as CURVES  # the results look no further than a record
+
 Setting: TypeAlias = bool | int | float | str | None
 
 CHOICES = (
@@ -21,19 +23,6 @@ CHOICES = (
     "data",
 )
 """Settings that are names, even where one reads like a number."""
-
-CURVES = (
-    "learning_rate",
-    "train_cost",
-    "val_accuracy",
-    "test_accuracy",
-    "val_cost",
-    "test_cost",
-    "val_weighted_accuracy",
-    "test_weighted_accuracy",
-)
-"""The values that a run has for every epoch."""
-
 
 GROUPS = ("trainer", "arch", "activation", "output_activation", "schedule", "optimizer", "init", "data")
 """What the dotted names of settings begin with; whatever else a run has was added by others."""

@@ -20,12 +20,13 @@ from typing import NamedTuple
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray, IntArray
+from nnsweep.mlp.curves import CURVES
 from nnsweep.tracking.backend import LONGEST_DIGEST, RunEntry, RunQuery, artifact_uri, backend
 from nnsweep.tracking.backend import LONGEST_TAG as LONGEST_TAG
 from nnsweep.tracking.client import explained
 from nnsweep.tracking.owner import holder
 from nnsweep.tracking.places import local_folder
-from nnsweep.tracking.record import CURVES, TEXTS, Point, RunRecord, Setting, misleading_texts
+from nnsweep.tracking.record import TEXTS, Point, RunRecord, Setting, misleading_texts
 from nnsweep.tracking.store import Store
 
 STATUSES = {

@@ -4,10 +4,11 @@ One command a group: its bad values are a grid, of which every line must be told
 """
 
 import copy
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 import pytest
 import yaml
@@ -17,8 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError
 from nnsweep.hydra_job import VERSION_BASE
+from nnsweep.mlp.ranges import Range, interval
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
+from nnsweep.sweep.registry import GROUPS
 
 WHOLE = ["x", "1.5", "true", "''", "[1]", "{a: 1}", "nan", "inf", "1e400", "'\N{ARABIC-INDIC DIGIT ONE}'", "???"]
 NUMBER = ["x", "true", "''", "[1]", "{a: 1}", "nan", "inf", "-inf", "1e400", "'\N{VULGAR FRACTION ONE HALF}'", "???"]
@@ -68,10 +71,6 @@ def fraction(name: str, *chosen: str) -> Key:
     return number(name, ["-1e-9", "1", "1.0", HUGE], ["0", "0.0", "0.9999999"], *chosen)
 
 
-def open_fraction(name: str, *chosen: str) -> Key:
-    return number(name, ["0", "-0.5", "1", HUGE], ["1e-9", "0.9999999"], *chosen)
-
-
 def positive(name: str, *chosen: str, optional: bool = False) -> Key:
     return number(name, ["0", "-1e-300", f"-{HUGE}"], ["1e-300", "1e300"], *chosen, optional=optional)
 
@@ -87,6 +86,49 @@ def truth(name: str, *chosen: str, optional: bool = False) -> Key:
 def epochs(name: str, least: int, *chosen: str) -> Key:
     wrong = ["x", "1", "{a: 1}", "[x]", "[1.5]", "[true]", "[null]", "[[1]]", f"[{least - 1}]", "[3,3]", "[3,2]", "???"]
     return Key(name, [*wrong, "null"], [f"[{least}]"], [*chosen])
+
+
+TABLE = ["data=table", "data.path=cats.csv"]
+NEEDED = {"table": TABLE, "text": ["data=text", "data.path=posts"], "openml": ["data=openml", "data.dataset=dogs"]}
+"""What must be given beside a choice."""
+
+
+def outermost(allowed: Range, kind: type) -> tuple[list[str], list[str]]:
+    """Give the first numbers outside a range, and the last inside."""
+
+    def beside(value: float, sign: int) -> float:
+        return value + sign if kind is int else math.nextafter(value, sign * math.inf)
+
+    least = allowed.ge if allowed.gt is None else beside(allowed.gt, 1)
+    most = allowed.le if allowed.lt is None else beside(allowed.lt, -1)
+    outside = [] if least is None else [beside(least, -1), f"-{HUGE}"]
+    outside += [] if most is None else [beside(most, 1), HUGE]
+    far = "1e300" if kind is float else least + 1
+    inside = ["-1e300" if least is None else least, far if most is None else most]
+    return [*map(str, outside)], [*map(str, inside)]
+
+
+def registered(by_hand: Collection[str]) -> Iterator[Key]:
+    """Give the numbers and truths among the settings of the choices, each with the first choice that has it."""
+    found = {*by_hand}
+    for group, choices in GROUPS.items():
+        for choice in choices:
+            for setting, (annotation, _) in choices.settings(choice).items():
+                name = f"{group}.{setting}"
+                if name not in found and (annotation is bool or interval(annotation)):
+                    found.add(name)
+                    yield setting_key(name, annotation, NEEDED.get(choice, [f"{group}={choice}"]))
+
+
+def setting_key(name: str, annotation: Any, chosen: list[str]) -> Key:
+    allowed = interval(annotation)
+    if allowed is None:
+        return truth(name, *chosen)
+    optional = get_origin(annotation) is not Annotated
+    kind = get_args(get_args(annotation)[0] if optional else annotation)[0]
+    outside, inside = outermost(allowed, kind)
+    wrong = [*(WHOLE if kind is int else NUMBER), *outside]
+    return Key(name, wrong if optional else [*wrong, "null"], [*inside, "null"] if optional else inside, chosen)
 
 
 SEED = 2**32 - 1
@@ -106,8 +148,6 @@ KEYS = [
     whole("checkpoint_every", 1, optional=True),
     Key("rerun", [*TEXT, "some", "''"], ["all", "failed", "none", "null"]),
     Key("activation.name", [*NAME, "null"], ["relu"]),
-    not_negative("activation.alpha", "activation=elu"),
-    number("activation.negative_slope", [], ["-1e300", "0", "1e300"], "activation=leaky_relu"),
     Key("arch.name", NO_TEXT, ["mine"]),
     Key(
         "arch.hidden_layer_sizes",
@@ -146,35 +186,10 @@ KEYS = [
         ["null", "balanced", "[0,1,2.5,1,1,1,1,1,1,1]"],
     ),
     Key("optimizer.name", [*NAME, "null"], ["momentum"]),
-    positive("optimizer.learning_rate", "schedule=constant"),
     not_negative("optimizer.weight_decay", optional=True),
-    fraction("optimizer.momentum"),
-    fraction("optimizer.decay", "optimizer=rmsprop"),
-    fraction("optimizer.beta_1", "optimizer=adam"),
-    fraction("optimizer.beta_2", "optimizer=adam"),
-    positive("optimizer.epsilon", "optimizer=adam"),
     Key("init.name", [*NAME, "null"], ["he_normal"]),
     Key("schedule.name", [*NAME, "null"], ["cosine"]),
-    whole("schedule.decay_epochs", 1),
-    number("schedule.end_value", ["-1e-9"], ["0", "0.1"], "schedule=cosine"),
-    positive("schedule.gamma", "schedule=step"),
-    whole("schedule.stepsize", 1, "schedule=step"),
-    whole("schedule.every", 1, "schedule=step"),
-    truth("schedule.compound", "schedule=step"),
-    number("schedule.power", [], ["-3", "0", "3"], "schedule=inv"),
-    whole("schedule.max_iter", 1, "schedule=poly"),
     epochs("schedule.boundaries", 0, "schedule=multistep"),
-    open_fraction("schedule.factor", "schedule=reduce_on_plateau"),
-    whole("schedule.patience", 0, "schedule=reduce_on_plateau"),
-    fraction("schedule.threshold", "schedule=reduce_on_plateau"),
-    number("schedule.min_rate", ["-1e-9"], ["0", "0.05"], "schedule=reduce_on_plateau"),
-    whole("schedule.period_epochs", 1, "schedule=warm_restarts"),
-    whole("schedule.period_factor", 1, "schedule=warm_restarts"),
-    whole("schedule.warmup_epochs", 1, "schedule=linear_warmup"),
-    fraction("schedule.start_factor", "schedule=linear_warmup"),
-    whole("schedule.cycle_epochs", 1, "schedule=one_cycle"),
-    open_fraction("schedule.warmup_fraction", "schedule=one_cycle"),
-    open_fraction("schedule.end_factor", "schedule=one_cycle"),
     Key(
         "schedule.pieces",
         ["x", "1", "[]", "{a: 1}", "[x]", "[null]", "[{name: nosuch}]", "[{name: join}]", "[{}]", "null"],
@@ -182,17 +197,6 @@ KEYS = [
         ["schedule=warmup_cosine"],
     ),
     Key("data.name", [*NAME, "null"], ["digits"]),
-    truth("data.standardize"),
-    fraction("data.val_fraction"),
-    open_fraction("data.test_fraction"),
-    whole("data.split_seed", 0, most=SEED),
-    whole("data.sample_seed", 0, "data=blobs", most=SEED),
-    whole("data.n_samples", 1, "data=blobs"),
-    whole("data.n_features", 1, "data=blobs"),
-    whole("data.n_classes", 2, "data=blobs"),
-    positive("data.cluster_std", "data=blobs"),
-    not_negative("data.noise", "data=moons"),
-    positive("data.turns", "data=spirals"),
     Key("data.home", NO_TEXT, ["null", "folder"], ["data=newsgroups"]),
     Key(
         "data.categories",
@@ -200,7 +204,6 @@ KEYS = [
         ["null", "[sci.space,sci.med]"],
         ["data=newsgroups"],
     ),
-    whole("data.max_features", 1, "data=newsgroups", optional=True),
     Key(
         "data.remove",
         ["x", "1", "{a: 1}", "null"],
@@ -209,7 +212,6 @@ KEYS = [
     ),
     Key("data.vectorizer_fit", [*NAME, "null", "test"], ["train", "train_and_test"], ["data=newsgroups"]),
 ]
-TABLE = ["data=table", "data.path=cats.csv"]
 KEYS += [
     Key("data.path", NO_TEXT, ["cats.csv", "''"], TABLE),
     Key("data.target", NO_TEXT, ["null", "breed", "4", "-1"], TABLE),
@@ -221,7 +223,6 @@ KEYS += [
     Key("data.test_path", NO_TEXT, ["null", "test.csv"], TABLE),
     Key("data.header", ["x", "2", "[true]", "nan", "???"], ["null", "true", "false"], TABLE),
     Key("data.separator", NO_TEXT, ["null", "';'", "blank"], TABLE),
-    whole("data.skip_lines", 0, *TABLE, optional=True),
     Key("data.comment", NO_TEXT, ["null", "'#'"], TABLE),
     Key("data.quote", NAME, ["null", "double", "single", "none"], TABLE),
     Key("data.unnamed", NAME, ["null", "first", "last"], TABLE),
@@ -233,10 +234,6 @@ KEYS += [
     Key("data.columns", ["x", "1", "[a]", "{a: b}", "{a: 1}", "nan", "???"], ["null", "{a: text}", "{}"], TABLE),
     Key("data.ignore", ["x", "{a: b}", "[[a]]", "???"], ["null", "[]", "[a,'a b',4,-1]"], TABLE),
     Key("data.missing", [*TEXT, "zero", "''"], ["null", "drop", "mean", "most_frequent"], TABLE),
-    whole("data.fold", 0, *TABLE, optional=True),
-    whole("data.n_folds", 2, *TABLE, most=1000),
-    number("data.min_df", ["-1e-9"], ["0", "0.5", "3"], *TABLE),
-    positive("data.max_df", *TABLE),
     Key(
         "data.ngram_range",
         ["x", "1", "{a: 1}", "[x]", "[1.5]", "[true]", "[null]", "[0,1]", "null"],
@@ -244,15 +241,13 @@ KEYS += [
         TABLE,
     ),
     Key("data.analyzer", [*NAME, "null"], ["word", "char", "char_wb"], TABLE),
-    truth("data.lowercase", *TABLE),
     Key("data.strip_accents", NAME, ["null", "ascii", "unicode"], TABLE),
     Key("data.stop_words", ["x", "1", "{a: 1}", "[[x]]", "???"], ["null", "[english]", "[the,a]"], TABLE),
     Key("data.token_pattern", NO_TEXT, ["x"], TABLE),
-    truth("data.sublinear_tf", *TABLE),
-    Key("data.text", NO_TEXT, ["null", "post"], ["data=text", "data.path=posts"]),
-    Key("data.dataset", NO_TEXT, ["cats"], ["data=openml", "data.dataset=dogs"]),
-    whole("data.version", 1, "data=openml", "data.dataset=dogs"),
+    Key("data.text", NO_TEXT, ["null", "post"], NEEDED["text"]),
+    Key("data.dataset", NO_TEXT, ["cats"], NEEDED["openml"]),
 ]
+KEYS += registered({key.name for key in KEYS})
 GROUPS = {group: [key for key in KEYS if key.group == group] for group in dict.fromkeys(key.group for key in KEYS)}
 SWEEP = {  # these hold for all jobs: a command for each value
     "sweep.max_jobs": ["0", "-1", "x", "1.5", "true", "null", "''", "[1]", "{a: 1}", "nan", "???"],

@@ -24,15 +24,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import nnsweep as package
-from nnsweep import NNClassifier
+from nnsweep import NNClassifier, StackedSearchCV
+from nnsweep.conf_tree import conf_dir
 from nnsweep.data.load import load
 from nnsweep.data.splits import split
 from nnsweep.estimator import fitting
-from nnsweep.estimator.names import ELSEWHERE
+from nnsweep.estimator.names import ELSEWHERE, MOVED
 from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.mlp.arrays import Examples
 from nnsweep.sweep.grid import checked
-from nnsweep.sweep.leaves import conf_dir
+from nnsweep.sweep.registry import list_names, read_defaults
 
 CONFIGURATIONS = [
     NNClassifier(max_iter=10),
@@ -46,7 +47,7 @@ CONFIGURATIONS = [
         init="glorot_normal",
         learning_rate_init=0.03,
     ),
-    NNClassifier(activation="gelu", solver="adam", learning_rate="step", dtype="float64", max_iter=20),
+    NNClassifier(activation="gelu", solver={"name": "adam", "beta_2": 0.98}, dtype="float64", max_iter=20),
     NNClassifier(
         activation="elu",
         learning_rate="reduce_on_plateau",
@@ -177,16 +178,67 @@ def test_every_choice_has_the_settings_of_the_command_line(group, name, recipe_o
 
 
 def test_some_settings_of_a_choice_can_be_given_and_the_others_stay(recipe_of):
-    ours = NNClassifier(learning_rate={"name": "step", "gamma": 0.3}, activation={"name": "elu", "alpha": 0.5})
-    theirs = recipe_of("schedule=step", "schedule.gamma=0.3", "activation=elu", "activation.alpha=0.5")
+    ours = NNClassifier(
+        learning_rate={"name": "step", "gamma": 0.3}, activation={"name": "elu", "alpha": 0.5},
+        solver={"name": "adam", "beta_2": 0.98},
+    )  # fmt: skip
+    theirs = recipe_of("schedule=step", "schedule.gamma=0.3", "activation=elu", "activation.alpha=0.5",
+                       "optimizer=adam", "optimizer.beta_2=0.98")  # fmt: skip
     assert plain(ours.recipe(np.arange(2))) == theirs
+
+
+OLD = [
+    {"momentum": 0.7},
+    {"solver": "adam", "beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-4},
+    {"solver": "rmsprop", "decay": 0.8},
+    {"solver": "adamw", "momentum": 0.7},
+]
+
+
+@pytest.mark.parametrize("old", OLD, ids=str)
+def test_constants_as_options_still_work_with_a_warning(old):
+    solver = old.get("solver", "momentum")
+    new = {name: old[name] for name in {*MOVED} & {*old} & {*read_defaults("optimizer", solver)}}
+    with pytest.warns(FutureWarning, match="in `solver`, where the rule's settings are now: solver="):
+        one = NNClassifier(**old)
+    with pytest.warns(FutureWarning, match="in `solver`"):
+        other = NNClassifier().set_params(**old)
+    expected = NNClassifier(solver={"name": solver, **new}).recipe(np.arange(2))
+    assert one.recipe(np.arange(2)) == other.recipe(np.arange(2)) == clone(one).recipe(np.arange(2)) == expected
+    assert not {*MOVED} & {*one.get_params()}
+
+
+def test_a_pickle_of_a_version_with_those_options_is_read():
+    pickled = NNClassifier(solver="adam")
+    vars(pickled).update(momentum=0.9, beta_1=0.8, beta_2=0.999, epsilon=1e-8, decay=0.9)
+    with pytest.warns(FutureWarning, match="in `solver`"):
+        read = pickle.loads(pickle.dumps(pickled))
+    assert read.solver == {"name": "adam", "beta_1": 0.8, "beta_2": 0.999, "epsilon": 1e-8}
+    assert not {*MOVED} & {*vars(read)}
+
+
+@pytest.mark.parametrize("search", [GridSearchCV, StackedSearchCV])
+@pytest.mark.filterwarnings("ignore:set momentum in `solver`:FutureWarning")
+def test_a_search_finds_the_same_in_both_spellings(search, iris):
+    X, y = iris
+    momenta = [0.0, 0.9]
+    spellings = {"momentum": momenta}, {"solver": [{"name": "momentum", "momentum": one} for one in momenta]}
+    old, new = (search(NNClassifier((8,), max_iter=3), grid, cv=3).fit(X, y) for grid in spellings)
+    assert np.array_equal(old.cv_results_["mean_test_score"], new.cv_results_["mean_test_score"])
+    assert old.best_estimator_.solver == new.best_estimator_.solver
+    assert len(set(new.cv_results_["mean_test_score"])) == 2
+
+
+def test_every_choice_is_named_in_the_documentation():
+    for group in GROUPS:
+        assert {name for name in list_names(group) if name not in NNClassifier.__doc__} == set()
 
 
 def test_every_setting_of_the_trainer_is_an_option(recipe_of):
     ours = NNClassifier(
         output_activation="tanh", dropout=0.2, clip_norm=2.0, batch_size=None, dtype="float64", evaluate_every=3,
         early_stopping=True, n_iter_no_change=4, tol=0.01, class_weight={"a": 1, "b": 2}, learning_rate_init=0.3,
-        momentum=0.7, weight_decay=0.1,
+        solver={"name": "momentum", "momentum": 0.7}, weight_decay=0.1,
     )  # fmt: skip
     theirs = recipe_of(
         "output_activation=tanh", "trainer.dropout=0.2", "trainer.clip_norm=2.0", "trainer.batch_size=null",
@@ -208,6 +260,11 @@ WRONG = {
     "activation=rel: there is no such name; did you mean 'relu'?": {"activation": "rel"},
     "solver=sgd: there is no such name; known: gradient_descent,": {"solver": "sgd"},
     "learning_rate_init=-1: must be > 0": {"learning_rate_init": -1},
+    "solver.beta_3=1: there is no such key; did you mean 'beta_": {"solver": {"name": "adam", "beta_3": 1}},
+    "solver.momentum=2: must be >= 0 and < 1": {"solver": {"name": "nesterov", "momentum": 2}},
+    "solver.weight_decay=0.1: is an option of its own; write weight_decay=0.1": {
+        "solver": {"name": "adamw", "weight_decay": 0.1}
+    },
     "learning_rate.gama=2: there is no such key; did you mean 'gamma'?": {"learning_rate": {"name": "exp", "gama": 2}},
     "learning_rate: `boundaries` must be epochs": {"learning_rate": {"name": "multistep", "boundaries": [3, 1]}},
     "learning_rate.warmup_epochs=50 must not exceed max_iter=40": {
@@ -261,7 +318,8 @@ def test_a_name_from_elsewhere_is_told_with_ours(name, meant):
 
 def test_every_option_of_scikit_learns_network_is_ours_or_told():
     ours = {*NNClassifier().get_params()}
-    assert {*MLPClassifier().get_params()} - ours == {*ELSEWHERE} & {*MLPClassifier().get_params()}
+    theirs = {*MLPClassifier().get_params()} - {*MOVED}
+    assert theirs - ours == {*ELSEWHERE} & theirs
     assert not {*ELSEWHERE} & ours
 
 
@@ -274,11 +332,12 @@ def test_a_misspelt_option_is_told_with_the_nearest():
 
 
 def test_all_wrong_options_are_told_together(iris):
+    wrong = {"solver": {"name": "adam", "beta_2": 1}, "learning_rate_init": 0, "tol": -1, "validation_fraction": 0}
     with pytest.raises(ValueError, match="must be") as raised:
-        NNClassifier(learning_rate_init=0, momentum=1, tol=-1, validation_fraction=0).fit(*iris)
+        NNClassifier(**wrong).fit(*iris)
     assert str(raised.value).splitlines() == [
         "learning_rate_init=0: must be > 0",
-        "momentum=1: must be >= 0 and < 1",
+        "solver.beta_2=1: must be >= 0 and < 1",
         "tol=-1: must be >= 0 and < 1",
         "validation_fraction=0: must be > 0 and < 1",
     ]
@@ -571,7 +630,7 @@ def test_it_works_with_the_tools_of_scikit_learn(iris):
     X, y = iris
     ours = NNClassifier((8,), max_iter=15)
     assert cross_val_score(make_pipeline(StandardScaler(), ours), X, y, cv=3).mean() > 0.9
-    grid = GridSearchCV(make_pipeline(StandardScaler(), ours), {"nnclassifier__momentum": [0.5, 0.9]}, cv=3)
+    grid = GridSearchCV(make_pipeline(StandardScaler(), ours), {"nnclassifier__max_iter": [5, 15]}, cv=3)
     assert grid.fit(X, y).score(X, y) > 0.9
     assert CalibratedClassifierCV(ours, cv=3).fit(X, y).score(X, y) > 0.9
     voting = VotingClassifier([("network", ours), ("line", LogisticRegression())], voting="soft")

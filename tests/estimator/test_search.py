@@ -43,6 +43,10 @@ SEARCHES = {
 }
 
 
+def momenta(*values):
+    return [{"name": "momentum", "momentum": value} for value in values]
+
+
 @pytest.fixture(scope="module")
 def digits():
     X, y = load_digits(return_X_y=True)
@@ -164,7 +168,7 @@ def test_an_error_is_raised_if_that_is_asked_for(digits):
 
 
 def test_candidates_of_a_pipeline_share_the_features_of_its_other_steps(both):
-    grid = {"standardscaler__with_mean": [True, False], "nnclassifier__momentum": [0.5, 0.7, 0.9]}
+    grid = {"standardscaler__with_mean": [True, False], "nnclassifier__solver": momenta(0.5, 0.7, 0.9)}
     ours, stacks = both(GridSearchCV, make_pipeline(StandardScaler(), NETWORK), grid, cv=3)
     assert stacks == [3] * 6 + [1]
     assert isinstance(ours.best_estimator_, Pipeline)
@@ -172,7 +176,7 @@ def test_candidates_of_a_pipeline_share_the_features_of_its_other_steps(both):
 
 def test_what_is_no_network_is_fitted_as_ever(both):
     grid = [
-        {"last": [NETWORK], "scaler": [MinMaxScaler(), "passthrough"], "last__momentum": [0.5, 0.9]},
+        {"last": [NETWORK], "scaler": [MinMaxScaler(), "passthrough"], "last__solver": momenta(0.5, 0.9)},
         {"last": [LogisticRegression(max_iter=200)]},
     ]
     steps = Pipeline([("scaler", StandardScaler()), ("last", NETWORK)])
@@ -200,7 +204,7 @@ def test_another_estimator_is_searched_as_ever(digits):
 
 
 def test_a_random_search_is_stacked(both):
-    grid = {"momentum": [0.1, 0.5, 0.9], "learning_rate_init": [0.1, 0.2]}
+    grid = {"solver": momenta(0.1, 0.5, 0.9), "learning_rate_init": [0.1, 0.2]}
     assert both(RandomizedSearchCV, NETWORK, grid, n_iter=4, random_state=1, cv=3)[1] == STACKS
 
 
@@ -213,7 +217,7 @@ def test_a_halving_search_is_stacked_round_by_round(how, both):
 
 
 def test_a_random_halving_search_is_stacked(both):
-    grid = {"momentum": [0.1, 0.5, 0.9], "learning_rate_init": [0.1, 0.2]}
+    grid = {"solver": momenta(0.1, 0.5, 0.9), "learning_rate_init": [0.1, 0.2]}
     ours, stacks = both(HalvingRandomSearchCV, NETWORK, grid, cv=3, random_state=1, min_resources=100)
     assert stacks[:3] == [ours.n_candidates_[0]] * 3
 

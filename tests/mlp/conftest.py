@@ -190,15 +190,8 @@ def given() -> Callable[[Sequence[NDArray[Any]]], Callable[..., NDArray[Any]]]:
 @pytest.fixture(scope="session")
 def hyperparameters() -> Mapping[str, Mapping[str, float]]:
     """The constants of each update rule."""
-    adam = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
-    return {
-        "gradient_descent": {},
-        "momentum": {"momentum": 0.9},
-        "nesterov": {"momentum": 0.8},
-        "rmsprop": {"decay": 0.9, "epsilon": 1e-8},
-        "adam": adam,
-        "adamw": adam,
-    }
+    rules = {name: OPTIMIZERS.settings(name).items() for name in OPTIMIZERS}
+    return {name: {key: default for key, (_, default) in its if key != "learning_rate"} for name, its in rules.items()}
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from nnsweep.mlp.history import MEASURED, Trained, collect
+from nnsweep.mlp.curves import MEASURED, Row
+from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.network import Layer
 from nnsweep.mlp.passes import forward
@@ -118,7 +119,7 @@ def test_the_history_has_a_curve_for_all_that_was_measured(epoch):
 
 
 def test_a_cost_that_was_never_a_number_is_still_a_curve():
-    trained = Trained(rows=[(0, 0.1, math.nan, math.nan, 0.5, *[math.nan] * 4)])
+    trained = Trained(rows=[Row(0, learning_rate=0.1, train_cost=math.nan, test_accuracy=0.5)])
     assert np.isnan(trained.history()["train_cost"]).all()
 
 

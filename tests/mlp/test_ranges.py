@@ -83,7 +83,7 @@ def test_settings_are_the_keyword_only_parameters():
     }
 
 
-MAKERS = [*ACTIVATIONS.values(), *(optimizer.update for optimizer in OPTIMIZERS.values()), *SCHEDULES.values()]
+MAKERS = [maker for choices in (ACTIVATIONS, OPTIMIZERS, SCHEDULES) for maker in choices.signatures.values()]
 
 
 @pytest.mark.parametrize("factory", MAKERS)

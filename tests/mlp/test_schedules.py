@@ -1,8 +1,10 @@
 import math
+import re
 
 import pytest
 
 from nnsweep.mlp.plateau import reduce_on_plateau
+from nnsweep.mlp.ranges import interval
 from nnsweep.mlp.schedules import (
     SCHEDULES,
     constant,
@@ -148,49 +150,19 @@ def test_joining_two_pieces_takes_one_boundary(boundaries):
         join(learning_rate=1.0, pieces=(constant(learning_rate=1.0),) * 2, boundaries=boundaries)
 
 
-@pytest.mark.parametrize(
-    ("maker", "settings", "wrong"),
-    [
-        (step, {"gamma": 0.0, "stepsize": 1}, "`gamma` must be > 0"),
-        (step, {"gamma": 0.5, "stepsize": 0}, "`stepsize` must be >= 1"),
-        (step, {"gamma": 0.5, "stepsize": 1, "every": 0}, "`every` must be >= 1"),
-        (exp, {"gamma": math.nan}, "`gamma` must be > 0"),
-        (inv, {"gamma": -0.1, "power": 1.0}, "`gamma` must be >= 0"),
-        (inv, {"gamma": 0.1, "power": math.inf}, "`power` must be finite"),
-        (poly, {"power": -1.0, "max_iter": 10}, "`power` must be >= 0"),
-        (poly, {"power": 1.0, "max_iter": 0}, "`max_iter` must be >= 1"),
-        (sigmoid, {"gamma": 1.0, "stepsize": -1}, "`stepsize` must be >= 0"),
-        (multistep, {"boundaries": (1,), "gamma": 0.0}, "`gamma` must be > 0"),
-        (cosine, {"decay_epochs": 0}, "`decay_epochs` must be >= 1"),
-        (cosine, {"decay_epochs": 1, "end_value": -0.1}, "`end_value` must be >= 0"),
-        (linear_warmup, {"warmup_epochs": 0}, "`warmup_epochs` must be >= 1"),
-        (linear_warmup, {"warmup_epochs": 1, "start_factor": 1.0}, "`start_factor` must be >= 0 and < 1"),
-        (warm_restarts, {"period_epochs": 0}, "`period_epochs` must be >= 1"),
-        (warm_restarts, {"period_epochs": 1, "period_factor": 0}, "`period_factor` must be >= 1"),
-        (one_cycle, {"cycle_epochs": 0}, "`cycle_epochs` must be >= 1"),
-        (one_cycle, {"cycle_epochs": 9, "warmup_fraction": 1.0}, "`warmup_fraction` must be > 0 and < 1"),
-        (reduce_on_plateau, {"factor": 1.0}, "`factor` must be > 0 and < 1"),
-        (reduce_on_plateau, {"patience": -1}, "`patience` must be >= 0"),
-    ],
-)
-def test_a_setting_outside_its_range_is_refused_by_name(maker, settings, wrong):
-    with pytest.raises(ValueError, match=wrong):
-        maker(learning_rate=1.0, **settings)
+REQUIRED = {maker.__name__: settings for maker, settings, _ in CLOSED_FORMS}
+REQUIRED["join"] = {"pieces": (constant(learning_rate=1.0),), "boundaries": ()}
 
 
-REQUIRED = {
-    "step": {"gamma": 0.5, "stepsize": 1},
-    "exp": {"gamma": 0.5},
-    "inv": {"gamma": 0.5, "power": 1.0},
-    "poly": {"power": 1.0, "max_iter": 10},
-    "sigmoid": {"gamma": 0.5, "stepsize": 1},
-    "multistep": {"boundaries": (1,)},
-    "cosine": {"decay_epochs": 1},
-    "linear_warmup": {"warmup_epochs": 1},
-    "warm_restarts": {"period_epochs": 1},
-    "one_cycle": {"cycle_epochs": 1},
-    "join": {"pieces": (constant(learning_rate=1.0),), "boundaries": ()},
-}
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_setting_outside_its_range_is_refused_by_name(name):
+    for setting, (annotation, _) in SCHEDULES.settings(name).items():
+        if allowed := interval(annotation):
+            outside = [bound for bound in (allowed.gt, allowed.lt) if bound is not None]
+            outside += [allowed.ge - 1] if allowed.ge is not None else []
+            for value in (*outside, math.nan, math.inf):
+                with pytest.raises(ValueError, match=re.escape(f"`{setting}` must be {allowed}, got {value!r}")):
+                    SCHEDULES[name](learning_rate=1.0, **REQUIRED.get(name, {}) | {setting: value})
 
 
 @pytest.mark.parametrize("rate", [0.0, -0.1, math.nan, math.inf])

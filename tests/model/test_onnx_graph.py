@@ -8,6 +8,8 @@ from nnsweep.data import prepared
 from nnsweep.data.preparation import fitted
 from nnsweep.errors import ConfigError
 from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.model.graph import Graph
+from nnsweep.model.graph_activations import Traced
 from nnsweep.model.onnx_graph import onnx_model
 from nnsweep.model.predictor import predictions
 
@@ -40,6 +42,16 @@ def test_onnxruntime_gives_the_same_probabilities(name, dtype, network, preparat
     assert told["probabilities"].dtype == np.float64
     np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=TOLERANCE[dtype])
     assert told["label"].tolist() == ours["label"].tolist()
+
+
+def test_a_function_without_an_operator_is_told():
+    z = Traced(Graph(np.dtype("float64")), "z")
+    with pytest.raises(TypeError, match=r"^arctan: has no operator in ONNX; write the formula with add, subtract,"):
+        2 * np.arctan(z)
+    with pytest.raises(TypeError, match=r"^clip: has no operator"):
+        np.clip(z, 0, 1)
+    with pytest.raises(TypeError, match="reduce"):
+        np.add.reduce(z)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -3,6 +3,7 @@ import pytest
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.curves import Row
 from nnsweep.mlp.history import Trained
 from nnsweep.sweep import describe
 
@@ -128,8 +129,8 @@ def test_a_description_is_a_sentence(job):
     ],
 )
 def test_an_outcome_is_a_sentence(ending, validated, said):
-    rows = [(0, 0.1, 2.0, 0.2, 0.25, 3.0), (1, 0.1, 1.0, 0.4, 0.5, 2.0)]
-    trained = Trained(rows=[(*row, *[np.nan] * 3) for row in rows], ending=ending, best_epoch=1)
+    rows = [Row(0, 0.1, train_cost=2.0, test_accuracy=0.25), Row(1, 0.1, train_cost=1.0, test_accuracy=0.5)]
+    trained = Trained(rows=rows, ending=ending, best_epoch=1)
     assert describe.outcome(trained, validated) == said
 
 

@@ -2,9 +2,10 @@ import pytest
 
 from nnsweep.errors import ConfigError
 from nnsweep.sweep.grid import checked
+from nnsweep.sweep.registry import GROUPS
 
-ACTIVATIONS = "identity, tanh, sigmoid, relu, leaky_relu, elu, softplus, gelu, swish"
-PIECES = "constant, step, exp, inv, poly, sigmoid, multistep, cosine, linear_warmup, warm_restarts, one_cycle"
+ACTIVATIONS = ", ".join(GROUPS["activation"])
+PIECES = ", ".join(name for name in GROUPS["schedule"] if name not in ("join", "reduce_on_plateau"))
 FIELDS = (
     "seed, output_activation, dry_run, rerun, retries, fail_fast, checkpoint_every, tracking, sweep, arch, activation, "
     "schedule, optimizer, init, data, trainer"

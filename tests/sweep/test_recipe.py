@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from nnsweep.data.load import load
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import train
-from nnsweep.sweep.leaves import leaf
 from nnsweep.sweep.recipe import Recipe
+from nnsweep.sweep.registry import read_defaults
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def values():
     """Give the command line's defaults, without data."""
     names = {"arch": "shallow", "activation": "relu", "schedule": "cosine", "optimizer": "momentum"}
     names |= {"init": "he_uniform", "trainer": "minibatch"}
-    parts = {group: leaf(group, name, {"trainer.epochs": 40}) for group, name in names.items()}
+    parts = {group: read_defaults(group, name, {"trainer.epochs": 40}) for group, name in names.items()}
     parts["optimizer"]["weight_decay"] = 0.0  # what null stands for where no table of one's own is learned
     return parts | {"output_activation": "identity", "seed": 0}
 

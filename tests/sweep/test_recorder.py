@@ -13,7 +13,8 @@ from hypothesis import strategies as some
 from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import StoreError
 from nnsweep.hydra_job import VERSION_BASE
-from nnsweep.mlp.history import COLUMNS, Trained
+from nnsweep.mlp.curves import Row
+from nnsweep.mlp.history import Trained
 from nnsweep.sweep import metric_stream, recorder
 from nnsweep.sweep.describe import choices
 from nnsweep.sweep.folder import read_kept
@@ -34,8 +35,6 @@ from tests.recording import train_and_record
 QUICK = ("data=iris", "arch.hidden_layer_sizes=[4]", "trainer=full_batch")
 CHOSEN = {"activation": "relu", "schedule": "cosine", "data": "iris"}
 CURVES = ("learning_rate", "train_cost", "val_accuracy", "test_accuracy")
-ABSENT = (np.nan,) * (len(COLUMNS) - 1 - len(CURVES))
-"""What else an epoch may have had measured."""
 
 
 @pytest.fixture(scope="module")
@@ -218,10 +217,10 @@ def test_whenever_points_are_sent_they_are_few_and_each_is_sent_once(base, epoch
     last = min(ended, epochs)
     for epoch in range(last + 1):
         accuracy = epoch / 1000 if epoch % every == 0 or epoch == epochs else np.nan
-        network.rows.append((epoch, 0.1, 1.0, accuracy, accuracy, *ABSENT))
+        network.rows.append(Row(epoch, **dict(zip(CURVES, (0.1, 1.0, accuracy, accuracy), strict=True))))
         if epoch in looks:
             kept += stream.due(network)
-    measured = [int(row[0]) for row in network.rows if np.isfinite(row[3])]
+    measured = [row.epoch for row in network.rows if np.isfinite(row.val_accuracy)]
     network.best_epoch = measured[best % len(measured)]
     kept += stream.rest(network)
     for name in CURVES:

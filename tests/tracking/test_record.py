@@ -2,7 +2,6 @@ import dataclasses
 
 import pytest
 
-from nnsweep.mlp.history import COLUMNS
 from nnsweep.tracking.record import CHOICES, CURVES, RunRecord
 
 
@@ -27,7 +26,3 @@ def test_records_of_the_same_values_are_equal():
 def test_no_name_is_both_a_choice_and_a_curve():
     assert not {*CHOICES} & {*CURVES}
     assert len({*CHOICES}) == len(CHOICES)
-
-
-def test_every_column_of_a_history_is_a_curve():
-    assert ("epoch", *CURVES) == COLUMNS

@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.event import listen, remove
 
 from nnsweep.errors import StoreError
+from nnsweep.mlp.curves import CURVES
 from nnsweep.tracking import owner, run
 from nnsweep.tracking.backend import Backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.owner import Owner
-from nnsweep.tracking.record import CURVES, RunRecord
+from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.rows import RowBackend
 from nnsweep.tracking.store import Store
 

@@ -16,17 +16,12 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from nnsweep.results.plots.figure import NAMED, TITLE_POINTS, add_legend, panelled, stroke
+from nnsweep.results.plots.lettering import metric_text
+from nnsweep.results.trend import SELECTING
 
 PANELS = ("train_cost", "val_cost", "test_cost", "val_accuracy", "test_accuracy", "learning_rate")
-TITLES = {
-    "train_cost": "training cost",
-    "val_cost": "validation cost",
-    "test_cost": "test cost",
-    "val_accuracy": "validation accuracy",
-    "test_accuracy": "test accuracy",
-    "learning_rate": "learning rate",
-}
-COSTS = ("train_cost", "val_cost", "test_cost")
+COSTS = tuple(name for name in PANELS if name.endswith("_cost"))
+ACCURACIES = tuple(name for name in PANELS if name.endswith("_accuracy"))
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 LOGARITHMIC = {**dict.fromkeys(COSTS, 10), "learning_rate": 50}  # drawn so if it spans more than this ratio
 CROSS = {"marker": "x", "markersize": 7, "zorder": 3, "clip_on": False}
@@ -78,7 +73,7 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
     matplotlib.figure.Figure
         One line a quantity.
     """
-    together = {"cost": COSTS, "accuracy": ("val_accuracy", "test_accuracy"), "learning rate": ("learning_rate",)}
+    together = {"cost": COSTS, "accuracy": ACCURACIES, "learning rate": ("learning_rate",)}
     drawn = {name: [one for one in metrics if is_present(one, {"": history})] for name, metrics in together.items()}
     styles = {f"{part}_{name}": stroke(rank) for rank, part in enumerate(PARTS) for name in ("cost", "accuracy")}
     figure, panels = panelled([name for name, metrics in drawn.items() if metrics], title)
@@ -99,7 +94,7 @@ def _score(history: pd.DataFrame) -> float:
     """Rate a run by its best accuracy; one that diverged comes after all others."""
     if diverged(history):
         return -math.inf
-    for metric in ("val_accuracy", "test_accuracy"):
+    for metric in SELECTING:
         values = points(history, metric)[1]
         if len(values):
             return float(values.max())
@@ -149,7 +144,7 @@ def _mark_end(axes: Axes, history: pd.DataFrame, style: Mapping[str, object]) ->
 
 def scale(axes: Axes, metric: str, curves: Sequence[NDArray[np.float64]]) -> None:
     """Name a panel, and choose the scale on which all its curves can be read."""
-    axes.set_title(TITLES[metric], fontsize=TITLE_POINTS - 1)
+    axes.set_title(metric_text(metric), fontsize=TITLE_POINTS - 1)
     values = np.concatenate([*curves, np.empty(0)])
     if _wants_logarithm(metric, values):
         axes.set_yscale("log", nonpositive="mask")
