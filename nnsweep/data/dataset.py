@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from nnsweep.data.leaks import Leak
 from nnsweep.data.part import settled
 from nnsweep.data.preparation import Preparation
+from nnsweep.data.split import Leak
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.inputs import feature_scale

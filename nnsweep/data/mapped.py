@@ -12,8 +12,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from nnsweep.data.dataset import Dataset, Example
-from nnsweep.data.leaks import Leak
 from nnsweep.data.preparation import Preparation
+from nnsweep.data.split import Leak
 from nnsweep.mlp.arrays import Examples, Features
 
 _ABOUT = "dataset.json"
