@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset, Example
 from nnsweep.data.preparation import Preparation, fitted, of_numbers
@@ -341,7 +340,7 @@ def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: Understood) -> No
     """Refuse numbers of a part (n_samples, n_features) that standardising has brought beyond those of a network."""
     numbers = [name for name, kind in rows.kinds.items() if kind == "number"]
     block = X[:, : len(numbers)]
-    block = np.asarray(block.toarray() if isinstance(block, csr_array) else block)
+    block = block if isinstance(block, np.ndarray) else np.asarray(block.toarray())
     wrong = np.argwhere(np.abs(block) > LARGEST)
     if len(wrong) and rows.place is not None:
         raise together(
