@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.leaks import told as leaks_told
+from nnsweep.data.split import describe_leaks
 from nnsweep.messages import visible, warn
 from nnsweep.progress import progress
 from nnsweep.sweep import decision, describe
@@ -151,11 +151,11 @@ def _data_lines(sets: Sequence[Dataset]) -> list[str]:
 def _data_warnings(sets: Sequence[Dataset]) -> Iterator[str]:
     for line in dict.fromkeys(line for one in sets for line in one.told if line.startswith(_WARNING)):
         yield line.removeprefix(_WARNING)
-    leaking = [one.leaks for one in sets if leaks_told(one.leaks)]
+    leaking = [one.leaks for one in sets if describe_leaks(one.leaks)]
     if leaking:
         worst = max(leaking, key=lambda leaks: max(leak.n_leaked for leak in leaks.values()))
         others = f" (so in {len(leaking)} of {len(sets)} divisions; this is the worst)" if len(sets) > 1 else ""
-        yield f"{leaks_told(worst)}{others}"
+        yield f"{describe_leaks(worst)}{others}"
 
 
 def _batch_warnings(tasks: Sequence[Task], digests: set[str]) -> Iterator[str]:

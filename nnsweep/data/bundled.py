@@ -9,7 +9,7 @@ import numpy as np
 
 from nnsweep.data.cache import kept
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.splits import OpenFraction, Seed
+from nnsweep.data.split import OpenFraction, Seed
 from nnsweep.data.table import divided
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.ranges import Fraction, ranged

@@ -3,9 +3,8 @@
 The digest is taken of the arrays as they are loaded, in float64: a job's precision is a setting of its own.
 """
 
-import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as with_default
 from functools import cached_property
@@ -13,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nnsweep.data.leaks import Leak
-from nnsweep.data.part import settled
+from nnsweep.data.part import hash_parts, settled
 from nnsweep.data.preparation import Preparation
+from nnsweep.data.split import Leak
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.inputs import feature_scale
@@ -133,29 +131,9 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of every part's shapes, types and values as they were loaded."""
-        return _digest(self.parts)
+        return hash_parts(self.parts)
 
     @cached_property
     def test_digest(self) -> str:
         """The same of the test part alone: equal where the same examples are looked at in the same order."""
-        return _digest({"test": self.test})
-
-
-def _digest(parts: Mapping[str, Examples]) -> str:
-    sha = hashlib.sha256()
-    for part, examples in parts.items():
-        for field, array in _arrays(examples):
-            little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
-            sha.update(f"{part}.{field} {array.shape} {little_endian.dtype.str}\n".encode())
-            sha.update(little_endian.data)
-    return sha.hexdigest()
-
-
-def _arrays(examples: Examples) -> Iterator[tuple[str, NDArray[Any]]]:
-    X = examples.X
-    if not isinstance(X, np.ndarray):
-        yield "X.shape", np.array(X.shape, dtype=np.int64)
-        yield from (("X.data", X.data), ("X.indices", X.indices), ("X.indptr", X.indptr))
-    else:
-        yield "X", X
-    yield "y", examples.y
+        return hash_parts({"test": self.test})

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from nnsweep.data.dataset import Dataset, Example
-from nnsweep.data.leaks import Leak
 from nnsweep.data.preparation import Preparation
+from nnsweep.data.split import Leak
 from nnsweep.mlp.arrays import Examples, Features
 
 _ABOUT = "dataset.json"

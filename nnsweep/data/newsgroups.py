@@ -5,20 +5,17 @@ word is counted. With ``vectorizer_fit="train_and_test"`` the vocabulary and the
 as in the notebook.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from nnsweep.data.cache import content_digest, kept
 from nnsweep.data.corpus import Texts, corpus, corpus_file
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset, Example
 from nnsweep.data.names import known
-from nnsweep.data.splits import Rows, Seed, split_rows
-from nnsweep.data.tfidf import weighed
+from nnsweep.data.split import Labels, Rows, Seed, draw_part
+from nnsweep.data.tfidf import weigh_words
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.ranges import Count, Fraction, ranged
-
-if TYPE_CHECKING:
-    pass
 
 NOTEBOOK_CATEGORIES = ("alt.atheism", "talk.religion.misc", "comp.graphics", "sci.space")
 CATEGORIES = (
@@ -117,9 +114,9 @@ def newsgroups(
 
 
 def _weighed(texts: dict[str, Texts], *, max_features: int | None, together: bool) -> Dataset:
-    posts = [part.data for part in texts.values()]
-    features, preparation = weighed(posts, TEXT, {"max_features": max_features}, together=together)
-    parts = {name: Examples(X, part.target) for (name, part), X in zip(texts.items(), features, strict=True)}
+    posts = {name: part.data for name, part in texts.items()}
+    features, preparation = weigh_words(posts, TEXT, {"max_features": max_features}, together=together)
+    parts = {name: Examples(features[name], part.target) for name, part in texts.items()}
     return Dataset(
         "newsgroups",
         parts["train"],
@@ -133,8 +130,8 @@ def _weighed(texts: dict[str, Texts], *, max_features: int | None, together: boo
 
 
 def _divided(train: Texts, test: Texts, *, val_fraction: float, split_seed: int) -> dict[str, Texts]:
-    how: dict[str, Any] = {"seed": split_seed, "key": "data.val_fraction", "names": train.target_names}
-    rest, part = split_rows(train.target, fraction=val_fraction, **how)
+    labels = Labels(train.target, train.target_names, unit="sample")
+    rest, part = draw_part(labels, val_fraction, split_seed, "data.val_fraction")
     val = {} if part is None else {"val": _take(train, part)}
     return {"train": _take(train, rest), **val, "test": test}
 

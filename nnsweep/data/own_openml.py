@@ -13,9 +13,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from nnsweep.data import cache, own
+from nnsweep.data import cache
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.division import Dividing
 from nnsweep.data.fetching import impatient
 from nnsweep.data.own_table import ColumnKind, parted
 from nnsweep.data.reading.cell_format import CellFormat
@@ -24,6 +23,8 @@ from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
 from nnsweep.data.reading.table_problems import named, shown
+from nnsweep.data.split import SplitSettings
+from nnsweep.data.table import prepare_table
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home, place_of
@@ -33,7 +34,7 @@ _NAME = r"(?!\.)[\w.,()+-]{1,200}"  # it becomes a part of an address, and of a 
 
 
 @ranged
-@extended(Dividing, Weighing, CellFormat)
+@extended(SplitSettings, Weighing, CellFormat)
 def openml(
     *,
     dataset: str,
@@ -88,7 +89,7 @@ def openml(
 
     def made() -> Dataset:
         rows = understand(raw, **roles, cell_format=cell_format)
-        return own.of_table(dataset, rows, how, missing=policy, standardize=standardize, text=words)
+        return prepare_table(dataset, rows, how, missing=policy, standardize=standardize, text=words)
 
     made_of = {"factory": "openml", **roles, "standardize": standardize, "settings": settings, "content": raw.digest}
     return cache.kept(made_of, made, name=dataset, source=raw.source)

@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from nnsweep.data import cache, own
+from nnsweep.data import cache
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.division import Dividing
 from nnsweep.data.reading.cell_format import CellFormat
 from nnsweep.data.reading.delimited import AS_WRITTEN
 from nnsweep.data.reading.layout import Layout
@@ -18,6 +17,8 @@ from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
 from nnsweep.data.reading.table_file import suffix_of
 from nnsweep.data.reading.table_problems import named
+from nnsweep.data.split import SplitSettings
+from nnsweep.data.table import prepare_table
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
@@ -30,7 +31,7 @@ _TRIES = 3
 
 
 @ranged
-@extended(Dividing, Weighing, Layout, CellFormat)
+@extended(SplitSettings, Weighing, Layout, CellFormat)
 def table(
     *,
     path: str,
@@ -77,7 +78,7 @@ def table(
     standardize : bool
         Bring every number to mean 0 and variance 1 over the training part.
     **settings
-        Those of `nnsweep.data.division.Dividing`, of `nnsweep.data.tfidf.Weighing` for columns of texts, of
+        Those of `nnsweep.data.split.SplitSettings`, of `nnsweep.data.tfidf.Weighing` for columns of texts, of
         `nnsweep.data.reading.layout.Layout` and of `nnsweep.data.reading.cell_format.CellFormat`.
 
     Returns
@@ -97,7 +98,7 @@ def table(
 
     def made(raw: Raw) -> Dataset:
         rows = understand(raw, **roles, cell_format=cell_format)
-        return own.of_table(name_of(path), rows, how, missing=policy, standardize=standardize, text=words)
+        return prepare_table(name_of(path), rows, how, missing=policy, standardize=standardize, text=words)
 
     made_of = {"factory": "table", **roles, "query": query, "standardize": standardize, "settings": settings}
     return of_content(Sources(path, test_path, query, layout), made_of, made)
@@ -135,14 +136,14 @@ class Sources(NamedTuple):
         return digests[0] if len(digests) == 1 else digest_of_both(*digests)
 
 
-def parted(settings: Mapping[str, Any]) -> tuple[Dividing, Weighing, Layout, CellFormat]:
+def parted(settings: Mapping[str, Any]) -> tuple[SplitSettings, Weighing, Layout, CellFormat]:
     """Part settings into those of the division, of words, of the layout and of cells."""
 
     def of(record: type[Any]) -> Any:
         names = settings_of(record)
         return record(**{name: value for name, value in settings.items() if name in names})
 
-    return of(Dividing), of(Weighing), of(Layout), of(CellFormat)
+    return of(SplitSettings), of(Weighing), of(Layout), of(CellFormat)
 
 
 def of_content(sources: Sources, made_of: Mapping[str, Any], make: Make) -> Dataset:

@@ -5,9 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nnsweep.data import cache, folder_of_texts, own
+from nnsweep.data import cache, folder_of_texts
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.division import Dividing
 from nnsweep.data.own_table import Sources, name_of, of_content, parted
 from nnsweep.data.reading.cell_format import CellFormat, Mark
 from nnsweep.data.reading.layout import Layout
@@ -16,6 +15,8 @@ from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import ColumnName, explain_absent, find_column
 from nnsweep.data.reading.table_columns import Understood, understand
 from nnsweep.data.reading.table_problems import listing, named, shown
+from nnsweep.data.split import SplitSettings
+from nnsweep.data.table import prepare_texts, sort_classes
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
@@ -26,7 +27,7 @@ COLUMN = "text"
 
 
 @ranged
-@extended(Dividing, Weighing, Layout)
+@extended(SplitSettings, Weighing, Layout)
 def text(
     *,
     path: str,
@@ -58,7 +59,7 @@ def text(
     vectorizer_fit : {"train", "train_and_test"}
         Which texts words and their weights are taken from. ``train`` leaves out validation and test part.
     **settings
-        Those of `nnsweep.data.division.Dividing`, `nnsweep.data.tfidf.Weighing` and
+        Those of `nnsweep.data.split.SplitSettings`, `nnsweep.data.tfidf.Weighing` and
         `nnsweep.data.reading.layout.Layout`.
 
     Returns
@@ -94,7 +95,7 @@ def text(
         used = {find_column(name, there) for name in names}
         others = {name: "ignore" for name in there if name not in used}
         rows = understand(raw, columns={**others, text: "text"}, **roles, cell_format=cell_format)  # type: ignore[arg-type]
-        return own.of_texts(name_of(path), rows, how, **options)
+        return prepare_texts(name_of(path), rows, how, **options)
 
     sources = Sources(path, test_path, query, layout)
     made_of |= {**roles, "missing_marks": missing_marks, "column": text, "query": query}
@@ -107,12 +108,12 @@ def _refuse_roles(roles: dict[str, Any], path: str) -> None:
             raise DataError(f"data.{name}={value}: is for tables, and {named(path)} is a folder of texts; leave it out")
 
 
-def _of_folder(path: str, how: Dividing, made_of: dict[str, Any], options: dict[str, Any]) -> Dataset:
+def _of_folder(path: str, how: SplitSettings, made_of: dict[str, Any], options: dict[str, Any]) -> Dataset:
     found = folder_of_texts.read(path)
     name = os.path.basename(os.path.normpath(path)) or "text"
 
     def made() -> Dataset:
-        return own.of_texts(name, _understood(found, path), how, **options)
+        return prepare_texts(name, _understood(found, path), how, **options)
 
     return cache.kept({**made_of, "content": found.digest}, made, name=name, source=path)
 
@@ -122,7 +123,7 @@ def _understood(found: folder_of_texts.Texts, path: str) -> Understood:
 
     texts = folder_of_texts.decoded(found, path)
     labels = np.array([one.class_name for one in found.texts], dtype=object)
-    sizes = [f"{name} {(labels == name).sum():,}" for name in own.sorted_classes(labels)]
+    sizes = [f"{name} {(labels == name).sum():,}" for name in sort_classes(labels)]
     return Understood(
         frame=pd.DataFrame({COLUMN: pd.Series(texts, dtype=object)}),
         kinds={COLUMN: "text"},

@@ -1,9 +1,11 @@
-"""One part of a data set, in the one form that every part has.
+"""One part of a data set, in the one form that every part has, and the hash of all parts.
 
 Features are float32 or float64, C-contiguous or CSR with sorted 32-bit indices; labels are int64 class
 numbers. None of the arrays can be written to, so that a job cannot spoil the data of the next.
 """
 
+import hashlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -74,3 +76,31 @@ def _read_only(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     view = np.ascontiguousarray(array, dtype=dtype).view()
     view.setflags(write=False)
     return view
+
+
+def hash_parts(parts: Mapping[str, Examples]) -> str:
+    """Hash examples: SHA-256, in hexadecimal, of every part's name, shapes, types and values.
+
+    Parameters
+    ----------
+    parts : mapping of str to Examples
+        Contiguous features (n_samples, n_features), dense or CSR, and labels (n_samples,), by part. Bytes are hashed in
+        little-endian order, so that the hash is the same on every machine.
+    """
+    sha = hashlib.sha256()
+    for part, examples in parts.items():
+        for field, array in _arrays(examples):
+            little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            sha.update(f"{part}.{field} {array.shape} {little_endian.dtype.str}\n".encode())
+            sha.update(little_endian.data)
+    return sha.hexdigest()
+
+
+def _arrays(examples: Examples) -> Iterator[tuple[str, NDArray[Any]]]:
+    X = examples.X
+    if not isinstance(X, np.ndarray):
+        yield "X.shape", np.array(X.shape, dtype=np.int64)
+        yield from (("X.data", X.data), ("X.indices", X.indices), ("X.indptr", X.indptr))
+    else:
+        yield "X", X
+    yield "y", examples.y

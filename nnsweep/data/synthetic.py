@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.splits import OpenFraction, Seed
+from nnsweep.data.split import OpenFraction, Seed
 from nnsweep.data.table import divided
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.ranges import Count, Fraction, NonNegative, Positive, Range, ranged

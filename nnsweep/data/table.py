@@ -1,19 +1,51 @@
-"""A table of samples that nobody has divided yet: features and labels without an official test part.
+"""A table becomes a data set: its rows are split, and what prepares them is fitted to the training part alone.
 
-It is divided into test, validation and training part, in this order, before anything is fitted; what is
-fitted then sees the training part alone.
+There is one way for tables of numbers that ship with scikit-learn or are drawn at random (`divided`), one for tables of
+somebody's own (`prepare_table`) and one for texts (`prepare_texts`). All split first; leaks are counted in the rows as
+they are.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset, Example
-from nnsweep.data.preparation import Preparation, of_numbers
-from nnsweep.data.prepared import scaled
-from nnsweep.data.splits import OpenFraction, Seed, split
-from nnsweep.mlp.arrays import Examples
+from nnsweep.data.preparation import Preparation, fitted, of_numbers
+from nnsweep.data.prepared import scaled, unseen
+from nnsweep.data.reading.advice import column_kind
+from nnsweep.data.reading.column import LARGEST
+from nnsweep.data.reading.dates import origin
+from nnsweep.data.reading.missing import Policy
+from nnsweep.data.reading.table_columns import Understood
+from nnsweep.data.reading.table_problems import listing, named, shown, together
+from nnsweep.data.split import (
+    PART_NAMES,
+    Labels,
+    OpenFraction,
+    Seed,
+    Split,
+    SplitSettings,
+    count_leaks,
+    describe_split,
+    split_by_order,
+    split_rows,
+    take,
+)  # fmt: skip
+from nnsweep.data.tfidf import weigh_words
+from nnsweep.errors import DataError
+from nnsweep.mlp.arrays import Examples, Features
 from nnsweep.mlp.ranges import Fraction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OTHER = "other"
+"""The class of all rare ones together."""
 
 
 def divided(
@@ -29,7 +61,7 @@ def divided(
     split_seed: Seed,
     standardize: bool,
 ) -> Dataset:
-    """Divide a table and make a data set of its parts.
+    """Split a table of numbers and make a data set of its parts.
 
     Parameters
     ----------
@@ -64,25 +96,281 @@ def divided(
     DataError
         If a class would be missing from a part.
     """
-    rest, test = split(table, fraction=test_fraction, seed=split_seed, key="data.test_fraction", names=class_names)
-    train, val = split(rest, fraction=val_fraction, seed=split_seed, key="data.val_fraction", names=class_names)
-    assert test is not None, "test_fraction is positive"
-    preparation = _preparation(train, columns, divisor=divisor, standardize=standardize)
-    example = Example([*columns], np.asarray(test.X[:EXAMPLE_ROWS]).tolist())
+    settings = SplitSettings(test_fraction=test_fraction, val_fraction=val_fraction, split_seed=split_seed)
+    split = split_rows(Labels(table.y, class_names, unit="sample"), settings)
+    parts = {part: take(table, rows) for part, rows in split.parts.items()}
+    preparation = _fit_scale(np.asarray(parts["train"].X), columns, divisor=divisor, standardize=standardize)
+    example = Example([*columns], np.asarray(parts["test"].X[:EXAMPLE_ROWS]).tolist())
     if standardize or divisor != 1:
-        train, test = _scaled(train, preparation), _scaled(test, preparation)
-        val = None if val is None else _scaled(val, preparation)
-    return Dataset(name, train, val, test, class_names, source, preparation, example)
+        parts = {part: Examples(scaled(np.asarray(its.X), preparation.arrays), its.y) for part, its in parts.items()}
+    return Dataset(name, parts["train"], parts.get("val"), parts["test"], class_names, source, preparation, example)
 
 
-def _preparation(train: Examples, columns: Sequence[str], *, divisor: int, standardize: bool) -> Preparation:
+def _fit_scale(X: NDArray[Any], columns: Sequence[str], *, divisor: int, standardize: bool) -> Preparation:
     from sklearn.preprocessing import StandardScaler
 
     if not standardize:
         return of_numbers(columns, None, np.full(len(columns), float(divisor)))
-    scaler = StandardScaler().fit(train.X / divisor)
+    scaler = StandardScaler().fit(X / divisor)
     return of_numbers(columns, scaler.mean_ * divisor, scaler.scale_ * divisor)  # exact, as it is a power of two
 
 
-def _scaled(examples: Examples, preparation: Preparation) -> Examples:
-    return Examples(scaled(np.asarray(examples.X), preparation.arrays), examples.y)
+def prepare_table(
+    name: str,
+    rows: Understood,
+    settings: SplitSettings,
+    *,
+    missing: Policy,
+    standardize: bool,
+    text: Mapping[str, Any],
+) -> Dataset:
+    """Make a data set of a table's rows.
+
+    Parameters
+    ----------
+    name : str
+        The data set's name.
+    rows : Understood
+        What it is made of.
+    settings : SplitSettings
+        How they are split.
+    missing : Policy
+        What gaps are filled with.
+    standardize : bool
+        Whether numbers are brought to mean 0 and variance 1.
+    text : mapping
+        Settings of `sklearn.feature_extraction.text.TfidfVectorizer`.
+
+    Returns
+    -------
+    Dataset
+        Numbers first, then indicators of categories, then words; CSR where there are words.
+
+    Raises
+    ------
+    DataError
+        If the rows cannot be split or prepared.
+    """
+    with _naming(rows.source):
+        rows, labels, split = _split(rows, settings)
+        train = rows.frame.iloc[split.train]
+        X, preparation = fitted(train, rows.kinds, missing=missing, standardize=standardize, text=text)
+        preparation = preparation.told_how({}, ())  # these rows have been read: no text in them is a missing value
+        rows = replace(rows, told=[*rows.told, *_compare_categories(rows.frame, split, preparation)])
+    features = {
+        part: X if part == "train" else preparation.transform(rows.frame.iloc[its]) for part, its in split.parts.items()
+    }
+    for part, its in split.parts.items():
+        _refuse_overflow(features[part], its, rows)
+    preparation = preparation.told_how(rows.written, rows.marks)  # others are read by it as they are written
+    return _assemble(name, rows, labels, split, settings, features, preparation)
+
+
+def prepare_texts(
+    name: str, rows: Understood, settings: SplitSettings, *, text: dict[str, Any], fit_together: bool
+) -> Dataset:
+    """Make a data set of texts, the only column of rows.
+
+    Parameters
+    ----------
+    name, rows, settings, text
+        As for `prepare_table`.
+    fit_together : bool
+        Whether words and their weights come from all parts, and not from the training part alone.
+
+    Returns
+    -------
+    Dataset
+        CSR features.
+
+    Raises
+    ------
+    DataError
+        If the texts cannot be split, or no word is left.
+    """
+    (column,) = rows.kinds
+    with _naming(rows.source):
+        rows, labels, split = _split(rows, settings)
+        texts = rows.frame[column].to_numpy()
+        by_part = {part: texts[its].tolist() for part, its in split.parts.items()}
+        features, preparation = weigh_words(by_part, column, text, together=fit_together)
+    return _assemble(name, rows, labels, split, settings, features, preparation)
+
+
+@contextlib.contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Put where the rows come from before whatever is wrong within."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(*(f"{named(source)}: {problem}" for problem in error.problems)) from error
+
+
+def _split(rows: Understood, settings: SplitSettings) -> tuple[Understood, Labels, Split]:
+    """Split rows, by their order if they have one, without those of rare classes if that is asked for."""
+    if rows.ordering is not None:
+        rows = _split_by_order(rows, settings)
+    rows = merge_rare(rows, settings)
+    class_names = sort_classes(rows.labels)
+    if len(class_names) < 2:
+        raise DataError("there is one class only; there must be two or more to tell apart")
+    numbers = {name: number for number, name in enumerate(class_names)}
+    y = np.array([numbers[label] for label in rows.labels.tolist()], dtype=np.int64)
+    labels = Labels(y, class_names, rows.groups)
+    return rows, labels, split_rows(labels, settings, part=rows.part, part_key=rows.part_key)
+
+
+def _split_by_order(rows: Understood, settings: SplitSettings) -> Understood:
+    """Give rows their parts by their order, and say where each part begins and ends."""
+    assert rows.ordering is not None, "they have one"
+    column, ranks, texts = rows.ordering
+    part = split_by_order(ranks, settings)
+    spans = []
+    for name, word in PART_NAMES.items():
+        if len(its := np.flatnonzero(part == name)):
+            first, last = its[ranks[its].argmin()], its[ranks[its].argmax()]
+            spans.append(f"{word} {shown(texts[first])} to {shown(texts[last])}")
+    told = f"parts by {named(column)}: {', '.join(spans)}"
+    return replace(rows, part=part, part_key="data.split_by", told=[*rows.told, told])
+
+
+def merge_rare(rows: Understood, settings: SplitSettings) -> Understood:
+    """Leave out the rows of rare classes, or give them one class together, as `SplitSettings.rare` has it.
+
+    Parameters
+    ----------
+    rows : Understood
+        A table.
+    settings : SplitSettings
+        How it will be split.
+
+    Returns
+    -------
+    Understood
+        With a line that tells what was done.
+
+    Raises
+    ------
+    DataError
+        If the rare classes together are still rare.
+    """
+    if settings.rare not in ("drop", OTHER):
+        return rows
+    n_fewest = settings.count_fewest(rows.part)
+    counted = Counter((rows.labels if rows.part is None else rows.labels[rows.part == "train"]).tolist())
+    sizes = {name: counted[name] for name in rows.labels.tolist()}
+    rare = sorted((name for name, size in sizes.items() if size < n_fewest), key=lambda name: (sizes[name], name))
+    if not rare:
+        return rows
+    is_rare = np.isin(rows.labels, rare)
+    counts = listing((f"{name} {sizes[name]:,}" for name in rare), len(rare))
+    where = " in the training part" if rows.part is not None else ""
+    told = f"rare classes, with fewer than {n_fewest} rows{where}: {counts}; "
+    if settings.rare == "drop":
+        return _keep(rows, ~is_rare, told + f"their {int(is_rare.sum()):,} rows are left out")
+    # a class that is called "other" already takes the rare ones in
+    if (size := counted[OTHER] * (OTHER not in rare) + sum(sizes[name] for name in rare)) < n_fewest:
+        raise DataError(
+            f"data.rare=other: the rare classes ({counts}) have {size} rows together{where}, this needs {n_fewest}; "
+            "data.rare=drop leaves them out"
+        )
+    labels = np.where(is_rare, OTHER, rows.labels)
+    return replace(rows, labels=labels, told=[*rows.told, told + f"they are one class, {OTHER!r}"])
+
+
+def _keep(rows: Understood, keep: NDArray[np.bool_], told: str) -> Understood:
+    return replace(
+        rows,
+        frame=rows.frame[keep].reset_index(drop=True),
+        labels=rows.labels[keep],
+        groups=None if rows.groups is None else rows.groups[keep],
+        part=None if rows.part is None else rows.part[keep],
+        rows=rows.rows[keep],
+        told=[*rows.told, told],
+    )
+
+
+def sort_classes(labels: NDArray[Any]) -> tuple[str, ...]:
+    """Give the different labels in order: numbers as numbers, if all are.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+        Names of classes.
+
+    Examples
+    --------
+    >>> sort_classes(np.array(["10", "9", "-1"])), sort_classes(np.array(["10", "9", "none"]))
+    (('-1', '9', '10'), ('10', '9', 'none'))
+    """
+    names = sorted(set(labels.tolist()))
+    try:
+        return tuple(sorted(names, key=float))
+    except ValueError:
+        return tuple(names)
+
+
+def _compare_categories(frame: "pd.DataFrame", split: Split, preparation: Preparation) -> Iterator[str]:
+    """Tell of the categories of other parts that the training part does not have; refuse columns with no other.
+
+    Raises
+    ------
+    DataError
+        Naming all such columns.
+    """
+    told, problems = [], []
+    for part in split.parts.keys() - {"train"}:
+        its = frame.iloc[split.parts[part]]
+        for column, (n_unseen, n_values, words) in unseen(its, preparation.values).items():
+            few = f"{listing(map(shown, words[:3]), len(words[:3]))}{' ...' if len(words) > 3 else ''}"
+            told.append(f"{named(column)} {n_unseen:,} of {n_values:,} {PART_NAMES[part]} values ({few})")
+            if n_unseen == n_values:
+                problems.append(
+                    f"column {named(column)}: none of the {n_values:,} values of the {PART_NAMES[part]} part is a "
+                    f"category of the training part ({few}); {column_kind(column, 'ignore')}, or divide the rows "
+                    "otherwise"
+                )
+    if problems:
+        raise together(sorted(problems))
+    if told:
+        yield f"categories that the training part does not have: {listing(sorted(told), len(told))}"
+
+
+def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: Understood) -> None:
+    """Refuse numbers of a part (n_samples, n_features) that standardising has brought beyond those of a network."""
+    numbers = [name for name, kind in rows.kinds.items() if kind == "number"]
+    block = X[:, : len(numbers)]
+    block = block if isinstance(block, np.ndarray) else np.asarray(block.toarray())
+    wrong = np.argwhere(np.abs(block) > LARGEST)
+    if len(wrong) and rows.place is not None:
+        raise together(
+            f"{rows.place(int(rows.rows[its[row]]), origin(rows.written.get(numbers[column], {}), numbers[column]))}: "
+            f"{shown(rows.frame[numbers[column]].iloc[its[row]])} is beyond what a network can take beside the values "
+            f"of the training part; mend it, or {column_kind(numbers[column], 'ignore')}"
+            for row, column in wrong
+        )
+
+
+def _assemble(
+    name: str,
+    rows: Understood,
+    labels: Labels,
+    split: Split,
+    settings: SplitSettings,
+    features: Mapping[str, Features],
+    preparation: Preparation,
+) -> Dataset:
+    parts = {part: Examples(X, labels.y[split.parts[part]]) for part, X in features.items()}
+    n_features = f"features: {parts['train'].X.shape[1]:,}"
+    return Dataset(
+        name,
+        parts["train"],
+        parts.get("val"),
+        parts["test"],
+        tuple(labels.class_names),
+        rows.source,
+        preparation,
+        Example.of_frame(rows.frame.iloc[split.test]),
+        (*rows.told, n_features, *describe_split(split, labels, settings)),
+        count_leaks(rows.frame, labels.y, split.parts),
+    )

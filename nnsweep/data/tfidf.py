@@ -5,7 +5,7 @@ each text's weights scaled to length 1 (Salton and Buckley, Information Processi
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -85,25 +85,25 @@ class Weighing:
         }
 
 
-def weighed(
-    parts: Sequence[list[str]], name: str, settings: dict[str, Any], *, together: bool
-) -> "tuple[list[csr_array], Preparation]":
+def weigh_words(
+    parts: Mapping[str, list[str]], name: str, settings: dict[str, Any], *, together: bool
+) -> "tuple[dict[str, csr_array], Preparation]":
     """Weigh the words of texts.
 
     Parameters
     ----------
-    parts : sequence of lists of str
-        The texts of each part, the training part first.
+    parts : mapping of str to list of str
+        The texts of each part; ``train`` is one of them.
     name : str
         What to call the column that they are in.
     settings : dict
         Of `sklearn.feature_extraction.text.TfidfVectorizer`.
     together : bool
-        Whether words and their weights come from all parts, and not from the first alone.
+        Whether words and their weights come from all parts, and not from ``train`` alone.
 
     Returns
     -------
-    parts : list of csr_array
+    parts : dict of str to csr_array
         Features of each part, (n_texts, n_words).
     preparation : Preparation
         It does the same to other texts.
@@ -119,16 +119,16 @@ def weighed(
     vectorizer = TfidfVectorizer(**settings)
     try:
         if not together:
-            first, *others = parts
-            X = csr_array(vectorizer.fit_transform(first))
-            return [X, *(csr_array(vectorizer.transform(part)) for part in others)], of_texts(name, vectorizer)
+            X = csr_array(vectorizer.fit_transform(parts["train"]))
+            others = {part: csr_array(vectorizer.transform(its)) for part, its in parts.items() if part != "train"}
+            return {"train": X, **others}, of_texts(name, vectorizer)
         # One call for all texts, as in the notebook: `fit` and then `transform` rounds a few weights differently.
-        X = csr_array(vectorizer.fit_transform(list(chain.from_iterable(parts))))
+        X = csr_array(vectorizer.fit_transform(list(chain.from_iterable(parts.values()))))
     except ValueError as error:
         raise DataError(without_words(error, [name])) from error
-    ends = list(accumulate(len(part) for part in parts))
+    ends = accumulate(map(len, parts.values()), initial=0)
     preparation = of_texts(name, vectorizer, fitted_with_all=True)
-    return [X[start:end] for start, end in pairwise([0, *ends])], preparation
+    return {part: X[start:end] for part, (start, end) in zip(parts, pairwise(ends), strict=True)}, preparation
 
 
 def _count_or_share(key: str, value: float, *, share: bool) -> int | float:

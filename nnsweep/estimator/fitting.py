@@ -4,18 +4,17 @@ What is trained of it is what the command line's trainer makes of the same examp
 have been trained already, in a stack with others, are looked up by their fingerprint.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
+from nnsweep.data.part import hash_parts
 from nnsweep.messages import explain_scale
 from nnsweep.mlp.arrays import Examples, Features, FloatArray
 from nnsweep.mlp.class_weights import class_weights
@@ -45,11 +44,8 @@ class Parts(NamedTuple):
 
     def digest(self) -> str:
         """Hash all of it."""
-        sha = sha256(f"{self.n_classes}\n".encode())
-        for array in [array for part in (self.train, self.val) if part for array in _arrays(part)]:
-            sha.update(f"{array.shape} {array.dtype.str}\n".encode())
-            sha.update(np.ascontiguousarray(array).data)
-        return sha.hexdigest()
+        present = {"train": self.train} | ({"val": self.val} if self.val else {})
+        return f"{self.n_classes} {hash_parts(present)}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -246,12 +242,6 @@ def explain_large_features(fit: Fit) -> str:
     scale = feature_scale(fit.parts.train.X)
     remedy = "put sklearn.preprocessing.StandardScaler() before this classifier, in a pipeline"
     return f"; {explain_scale(scale, remedy)}" if scale > LARGE_SCALE else ""
-
-
-def _arrays(examples: Examples) -> Iterator[NDArray[Any]]:
-    X = examples.X
-    yield from (X.data, X.indices, X.indptr) if isinstance(X, csr_array) else (X,)
-    yield examples.y
 
 
 def _line(epoch: Epoch) -> str:

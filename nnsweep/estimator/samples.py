@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from sklearn.utils.multiclass import unique_labels
 
-from nnsweep.data import splits
 from nnsweep.data.part import settled
+from nnsweep.data.split import Labels, draw_part, take
 from nnsweep.errors import DataError
 from nnsweep.estimator.options import Validation
 from nnsweep.mlp.arrays import Examples, Features, IntArray
@@ -61,12 +61,13 @@ def divided(whole: Examples, validation: Validation, classes: NDArray[Any]) -> t
     """
     fraction, seed = validation.validation_fraction, validation.split_seed
     try:
-        return splits.split(whole, fraction=fraction, seed=seed, key="validation_fraction", names=classes.tolist())
+        rest, part = draw_part(Labels(whole.y, classes.tolist(), unit="sample"), fraction, seed, "validation_fraction")
     except DataError as error:
         drawn = _drawn(whole.y, fraction, seed)
         if drawn is None:
             raise ValueError(str(error)) from error
-    return splits.take(whole, np.setdiff1d(np.arange(whole.n_samples), drawn)), splits.take(whole, drawn)
+        rest, part = np.setdiff1d(np.arange(whole.n_samples), drawn), drawn
+    return take(whole, rest), None if part is None else take(whole, part)
 
 
 def _drawn(y: IntArray, fraction: float, seed: int) -> NDArray[np.intp] | None:

@@ -10,9 +10,9 @@ import pytest
 from scipy.sparse import csr_array, random_array
 
 from nnsweep.data.dataset import Dataset, Example
-from nnsweep.data.leaks import Leak
 from nnsweep.data.load import load
 from nnsweep.data.mapped import read, write
+from nnsweep.data.split import Leak
 from nnsweep.mlp.arrays import Examples
 
 

@@ -14,7 +14,7 @@ from nnsweep.data.load import DATA_SETS, OWN, load
 from nnsweep.data.newsgroups import NOTEBOOK_CATEGORIES, newsgroups
 from nnsweep.data.preparation import Column, fitted, transformer
 from nnsweep.data.prepared import features
-from nnsweep.data.splits import split_rows
+from nnsweep.data.split import Labels, draw_part
 from nnsweep.errors import DataError
 
 NUMBER = st.floats(-1e6, 1e6)
@@ -170,7 +170,7 @@ def test_the_test_part_of_a_built_in_set_comes_of_its_preparation(name, standard
 def test_digits_are_prepared_from_grey_values(standardize):
     raw = load_digits(as_frame=True)
     data = load("digits", val_fraction=0.2, test_fraction=0.2, split_seed=0, standardize=standardize)
-    _, test = split_rows(raw.target.to_numpy(), fraction=0.2, seed=0, key="")
+    _, test = draw_part(Labels(raw.target.to_numpy(), range(10)), 0.2, 0, "")
     assert data.preparation.transform(raw.data.iloc[test]).tobytes() == data.test.X.tobytes()
     assert [column.name for column in data.preparation.columns] == [*raw.data.columns]
     assert standardize or set(data.preparation.arrays["scale"]) == {16.0}

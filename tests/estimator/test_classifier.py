@@ -27,7 +27,7 @@ import nnsweep as package
 from nnsweep import NNClassifier, StackedSearchCV
 from nnsweep.conf_tree import conf_dir
 from nnsweep.data.load import load
-from nnsweep.data.splits import split
+from nnsweep.data.split import Labels, draw_part, take
 from nnsweep.estimator import fitting
 from nnsweep.estimator.names import ELSEWHERE, MOVED
 from nnsweep.hydra_job import VERSION_BASE
@@ -352,7 +352,8 @@ def test_numbers_of_numpy_are_numbers(iris):
 
 
 def test_the_part_that_is_set_aside_is_the_split_of_the_data_room(digits):
-    train, val = split(Examples(*digits), fraction=0.2, seed=5, key="")
+    rows = draw_part(Labels(digits[1], range(10)), 0.2, 5, "")
+    train, val = (take(Examples(*digits), its) for its in rows)
     aside = NNClassifier(early_stopping=True, validation_fraction=0.2, split_seed=5, n_iter_no_change=None, max_iter=8)
     given = NNClassifier(max_iter=8)
     aside.fit(*digits)

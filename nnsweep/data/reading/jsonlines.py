@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from nnsweep.data.reading.cells import Cells
 from nnsweep.data.reading.encoded import decoded
@@ -21,11 +21,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_EMPTY = 10**7
 """Cells that may be empty anyhow."""
 
-
-class _Unread(NamedTuple):
-    """Why a line is no row."""
-
-    rule: str
+_Row: TypeAlias = dict[str, str] | str
+"""The cells of an object by column, or what is wrong with it."""
 
 
 def read(content: bytes, source: str) -> Cells:
@@ -47,8 +44,8 @@ def read(content: bytes, source: str) -> Cells:
     lines, rows, problems = [], [], []
     is_array = text.lstrip()[:1] == "["
     for line, row in _elements(text) if is_array else _rows(text):
-        if isinstance(row, _Unread):
-            problems.append(f"{named(source)}, line {line}: {row.rule}")
+        if isinstance(row, str):
+            problems.append(f"{named(source)}, line {line}: {row}")
         else:
             lines.append(line)
             rows.append(row)
@@ -64,80 +61,69 @@ def read(content: bytes, source: str) -> Cells:
             f"{named(source)}: {len(names):,} columns in {len(rows):,} lines, and nearly all cells missing; "
             "give every line the same columns"
         )
-    columns = {name: pd.Series([row.get(name, "") for row in rows], dtype=object) for name in names}
-    frame = pd.DataFrame(columns, index=range(len(rows)))
+    frame = pd.DataFrame(rows, columns=names, dtype=object).fillna("")
     return Cells(frame, typed=False, lines=lambda: lines, nulls=frozenset(names))
 
 
-def _rows(text: str) -> Iterator[tuple[int, dict[str, str] | _Unread]]:
-    decoder = _decoder()
+def _rows(text: str) -> Iterator[tuple[int, _Row]]:
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
-        if line.strip():
-            yield number, _row(line.strip(), decoder)
+        if said := line.strip():
+            yield number, _row(said, 0, alone=True)[0]
 
 
-def _decoder() -> json.JSONDecoder:
-    return json.JSONDecoder(object_pairs_hook=_members, parse_int=str, parse_float=str, parse_constant=str, strict=True)
-
-
-def _elements(text: str) -> Iterator[tuple[int, dict[str, str] | _Unread]]:
+def _elements(text: str) -> Iterator[tuple[int, _Row]]:
     """Give the elements of an array, each with the line at which it begins; what cannot be read is the last."""
-    decoder = _decoder()
-    place = _SPACE.match(text, text.index("[") + 1).end()  # type: ignore[union-attr]
+    place = _skip_space(text, text.index("[") + 1)
     line, counted = 1, 0
     while text[place : place + 1] != "]":
         line, counted = line + text.count("\n", counted, place), place
-        row, end = _element(text, place, decoder)
+        row, end = _row(text, place, alone=False)
         yield line, row
-        if isinstance(row, _Unread):
+        if isinstance(row, str):
             return
-        place = _SPACE.match(text, end).end()  # type: ignore[union-attr]
+        place = _skip_space(text, end)
         if text[place : place + 1] not in (",", "]") or not text[place:]:
             line += text.count("\n", counted, place)
-            yield line, _Unread(f"a comma or ] must follow an object, not {shown(text[place : place + 80])}; mend it")
+            yield line, f"a comma or ] must follow an object, not {shown(text[place : place + 80])}; mend it"
             return
         if text[place] == ",":
-            place = _SPACE.match(text, place + 1).end()  # type: ignore[union-attr]
+            place = _skip_space(text, place + 1)
     if rest := text[place + 1 :].strip():
         line += text.count("\n", counted, text.index(rest[0], place + 1))
-        yield line, _Unread(f"{shown(rest[:80])} follows the array; leave it out")
+        yield line, f"{shown(rest[:80])} follows the array; leave it out"
 
 
-def _element(text: str, place: int, decoder: json.JSONDecoder) -> tuple[dict[str, str] | _Unread, int]:
+def _skip_space(text: str, place: int) -> int:
+    return _SPACE.match(text, place).end()  # type: ignore[union-attr]
+
+
+def _row(text: str, place: int, *, alone: bool) -> tuple[_Row, int]:
+    """Read the object at a place, which may be alone in the text, and give the place behind it."""
     try:
-        members, end = decoder.raw_decode(text, place)
+        members, end = _DECODER.raw_decode(text, place)
+        if alone and (rest := _skip_space(text, end)) < len(text):
+            raise json.JSONDecodeError("Extra data", text, rest)
     except json.JSONDecodeError as error:
-        said = f"no JSON at character {error.colno} of line {error.lineno} ({error.msg})"
-        return _Unread(f"{said}: {shown(text[error.pos : error.pos + 80])}; mend it"), place
+        at, it = ("", "the line") if alone else (f" of line {error.lineno}", "it")
+        cut = shown(text[error.pos : error.pos + 80])
+        return f"no JSON at character {error.colno}{at} ({error.msg}): {cut}; mend {it}", place
     except RecursionError:
-        return _Unread("values are nested too deeply; give each of their parts a column"), place
+        return "values are nested too deeply; give each of their parts a column", place
     except _TwiceError as error:
-        return _Unread(f"{shown(error)} is there twice; a row has one value a column"), place
+        return f"{shown(error)} is there twice; a row has one value a column", place
     return _checked(members, text[place:end]), end
 
 
-def _row(line: str, decoder: json.JSONDecoder) -> dict[str, str] | _Unread:
-    try:
-        members = decoder.decode(line)
-    except json.JSONDecodeError as error:
-        return _Unread(f"no JSON at character {error.colno} ({error.msg}): {shown(line[error.pos :])}; mend the line")
-    except RecursionError:
-        return _Unread("values are nested too deeply; give each of their parts a column")
-    except _TwiceError as error:
-        return _Unread(f"{shown(error)} is there twice; a row has one value a column")
-    return _checked(members, line)
-
-
-def _checked(members: Any, line: str) -> dict[str, str] | _Unread:
+def _checked(members: Any, line: str) -> _Row:
     """Take an object as a row, or say why it is none."""
     if not isinstance(members, dict):
-        return _Unread(f'{shown(line)} is no object; write {{"column": value, ...}}')
+        return f'{shown(line)} is no object; write {{"column": value, ...}}'
     for name, value in members.items():
         if isinstance(value, dict | list):
-            return _Unread(f"column {named(name)} is a nested value; give each of its parts a column")
-    row = {name.strip(): _cell(value) for name, value in members.items()}
+            return f"column {named(name)} is a nested value; give each of its parts a column"
+    row = {name.strip(): "" if value is None else str(value) for name, value in members.items()}
     if "\\ud" in line.lower() and any(is_broken(text) for pair in row.items() for text in pair):
-        return _Unread("half a character (a lone surrogate such as \\ud800) is no text; write the whole one")
+        return "half a character (a lone surrogate such as \\ud800) is no text; write the whole one"
     return row
 
 
@@ -152,5 +138,4 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _cell(value: str | bool | None) -> str:
-    return "" if value is None else str(value)
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=str, parse_float=str, parse_constant=str, strict=True)

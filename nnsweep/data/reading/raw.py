@@ -145,8 +145,8 @@ def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_W
         If the table cannot be had or is not sound; all problems of one kind together, each with its place.
     """
     if sql.is_address(path):
-        result = sql.ask(path, query)
-        return Raw(result.frame, result.source, True, result.digest)
+        frame, source, digest = sql.ask(path, query)
+        return Raw(frame, source, True, digest)
     if query is not None:
         raise DataError(f"data.query is for databases, and {named(path)} is a file; leave it out")
     content = contents(path, key)

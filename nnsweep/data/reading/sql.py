@@ -1,19 +1,17 @@
 """A table out of a database: the result of one query, which cannot change anything.
 
-An SQLite file is opened read-only by Python's own module, and is never made; any other database is asked through
-SQLAlchemy, and whatever the query did is rolled back. (Beside a database in write-ahead mode, SQLite itself keeps two
-small files.) Passwords are not taken: they would be in configurations and records for good.
+pandas asks. An SQLite file is opened read-only by Python's own module, and is never made; any other database is reached
+through SQLAlchemy, and whatever the query did is rolled back. (Beside a database in write-ahead mode, SQLite itself
+keeps two small files.) Passwords are not taken: they would be in configurations and records for good.
 """
 
 import hashlib
 import os
 import re
 import sqlite3
-from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from nnsweep.data.reading.table_problems import listing, named, shown
@@ -24,6 +22,7 @@ from nnsweep.messages import nearest, visible
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlalchemy import Connection
 
 _SQLITE = "sqlite:///"
 _UNSAID = re.compile(
@@ -33,24 +32,6 @@ _CHANGING = re.compile(
     r"\b(insert|update|delete|merge|drop|alter|create|truncate|grant|attach|pragma|vacuum|into|call|copy)\b(?!\s*\()",
     re.IGNORECASE,
 )
-
-
-class Result(NamedTuple):
-    """What a database answers.
-
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        The result's typed cells (n_rows, n_columns).
-    source : str
-        The database's address without secrets.
-    digest : str
-        SHA-256, in hexadecimal, of the columns' names and the cells.
-    """
-
-    frame: "pd.DataFrame"
-    source: str
-    digest: str
 
 
 def is_address(path: str) -> bool:
@@ -64,7 +45,7 @@ def is_address(path: str) -> bool:
     return re.match(r"[a-zA-Z][\w+.-]*://", path) is not None
 
 
-def ask(address: str, query: str | None) -> Result:
+def ask(address: str, query: str | None) -> tuple["pd.DataFrame", str, str]:
     """Ask a database.
 
     Parameters
@@ -76,8 +57,12 @@ def ask(address: str, query: str | None) -> Result:
 
     Returns
     -------
-    Result
-        At least one row.
+    frame : pandas.DataFrame
+        The result's typed cells (n_rows, n_columns), at least one row.
+    source : str
+        The database's address without secrets.
+    digest : str
+        SHA-256, in hexadecimal, of the columns' names and the cells.
 
     Raises
     ------
@@ -99,8 +84,12 @@ def ask(address: str, query: str | None) -> Result:
     if file is not None:
         _check_file(file, source)
     said = _checked(query, source, file)
-    names, rows = _sqlite(file, said, source) if file is not None else _sqlalchemy(address, said, source)
-    return _result(names, rows, source)
+    frame = _answer(_reach(address, source) if file is None else _open(file), said, source)
+    _check_result(frame, source)
+    sha = hashlib.sha256(repr([*zip(frame.columns, frame.dtypes, strict=True)]).encode(errors="backslashreplace"))
+    for row in frame.itertuples(index=False, name=None):
+        sha.update(repr(row).encode(errors="backslashreplace"))
+    return frame, source, sha.hexdigest()
 
 
 def _has_password(address: str) -> bool:
@@ -135,7 +124,7 @@ def _checked(query: str | None, source: str, file: Path | None) -> str:
 
 def _tables(file: Path, source: str) -> str:
     try:
-        with closing(_connected(file)) as database:
+        with closing(_open(file)) as database:
             rows = database.execute(
                 "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1"
             ).fetchall()
@@ -144,36 +133,17 @@ def _tables(file: Path, source: str) -> str:
     return listing([name for (name,) in rows], len(rows)) or "none"
 
 
-def _connected(file: Path) -> sqlite3.Connection:
+def _open(file: Path) -> sqlite3.Connection:
     database = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
     database.execute("PRAGMA query_only = ON")
     return database
 
 
-def _sqlite(file: Path, query: str, source: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
-    try:
-        with closing(_connected(file)) as database:
-            cursor = database.execute(query)
-            return [column[0] for column in cursor.description], cursor.fetchall()
-    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-        raise _refused(source, error) from error
+def _reach(address: str, source: str) -> "Connection":
+    import sqlalchemy
 
-
-def _sqlalchemy(address: str, query: str, source: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
     try:
-        import sqlalchemy
-    except ImportError as error:
-        raise DataError(
-            f"{named(source)}: databases other than SQLite need SQLAlchemy: pip install sqlalchemy"
-        ) from error
-    try:
-        engine = sqlalchemy.create_engine(address)
-        with closing(engine.connect()) as connection:
-            result = connection.exec_driver_sql(query)
-            answer = [str(name) for name in result.keys()], result.fetchall()  # noqa: SIM118
-            connection.rollback()
-        engine.dispose()
-        return answer
+        return sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool).connect()
     except sqlalchemy.exc.NoSuchModuleError as error:
         scheme = address.partition(":")[0]
         raise DataError(
@@ -183,25 +153,29 @@ def _sqlalchemy(address: str, query: str, source: str) -> tuple[list[str], Seque
     except ModuleNotFoundError as error:
         raise DataError(f"{named(source)}: its driver is not installed: pip install {error.name}") from error
     except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
-        raise _refused(source, getattr(error, "orig", None) or error) from error
+        raise _refused(source, error) from error
+
+
+def _answer(connection: "sqlite3.Connection | Connection", query: str, source: str) -> "pd.DataFrame":
+    """Ask, and close the connection, which takes back whatever the query has changed."""
+    import pandas as pd
+
+    with closing(connection):
+        try:
+            return pd.read_sql_query(query, connection, coerce_float=False)
+        except Exception as error:  # every driver fails in its own way; pandas repeats the query before the cause
+            raise _refused(source, error.__cause__ or error) from error
 
 
 def _refused(source: str, error: BaseException) -> DataError:
-    cause = visible(masked(str(error).partition("\n")[0]))[:200]
+    cause = visible(masked(str(getattr(error, "orig", None) or error).partition("\n")[0]))[:200]
     return DataError(f"{named(source)}: the database refuses data.query: {cause}; mend the query or the address")
 
 
-def _result(names: list[str], rows: Sequence[Sequence[Any]], source: str) -> Result:
-    import pandas as pd
-
-    if doubled := sorted(name for name, count in Counter(names).items() if count > 1):
+def _check_result(frame: "pd.DataFrame", source: str) -> None:
+    if doubled := sorted({*frame.columns[frame.columns.duplicated()]}):
         raise DataError(
             f"{named(source)}: columns of the result have one name: {listing(doubled, len(doubled))}; use AS"
         )
-    if not rows:
+    if not len(frame):
         raise DataError(f"{named(source)}: data.query has no rows as its result; ask for others")
-    sha = hashlib.sha256(repr(names).encode(errors="backslashreplace"))
-    for row in rows:
-        sha.update(repr(tuple(row)).encode(errors="backslashreplace"))
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=names, dtype=object).infer_objects()
-    return Result(frame, source, sha.hexdigest())

@@ -2,6 +2,7 @@ import os
 import sqlite3
 from contextlib import closing
 
+import pandas as pd
 import pytest
 
 from nnsweep.data.reading import sql
@@ -194,10 +195,12 @@ def test_a_database_that_writes_ahead_is_read(database):
 
 
 def test_another_database_is_asked_through_sqlalchemy_and_what_it_did_is_taken_back(database):
-    names, rows = sql._sqlalchemy(ADDRESS, ALL, "cats")
-    assert (names, [tuple(row) for row in rows]) == sql._sqlite(database, ALL, "cats")
+    def answer(query):
+        return sql._answer(sql._reach(ADDRESS, "cats"), query, "cats")
+
+    pd.testing.assert_frame_equal(answer(ALL), sql._answer(sql._open(database), ALL, "cats"))
     before = read(ADDRESS, query=ALL).digest
-    sql._sqlalchemy(ADDRESS, "DELETE FROM cats RETURNING age", "cats")
+    assert len(answer("DELETE FROM cats RETURNING age")) == 12
     assert read(ADDRESS, query=ALL).digest == before
     with pytest.raises(DataError, match=r"the database refuses data\.query: no such table: dogs"):
-        sql._sqlalchemy(ADDRESS, "SELECT * FROM dogs", "cats")
+        answer("SELECT * FROM dogs")
