@@ -1,6 +1,7 @@
 """Power: how many seeds a paired comparison needs, so that a difference is likely to be seen."""
 
 import math
+from bisect import bisect_left
 
 from scipy import special
 
@@ -54,7 +55,9 @@ def seeds_needed(difference: float, std_of_difference: float, *, power: float = 
         return math.inf
     if std_of_difference == 0:
         return float(max(2, math.ceil(1 - math.log2(alpha))))
-    return _smallest(abs(difference) / std_of_difference, power, alpha)
+    effect = abs(difference) / std_of_difference
+    n = bisect_left(range(MOST_SEEDS + 1), power, lo=2, key=lambda n: power_of(effect, n, alpha))
+    return float(n) if n <= MOST_SEEDS else math.inf
 
 
 def power_of(effect: float, n: int, alpha: float) -> float:
@@ -70,20 +73,3 @@ def power_of(effect: float, n: int, alpha: float) -> float:
     if noncentrality > 1e6:  # only the deviation's own spread is left to matter
         return float(special.chdtr(n - 1, (n - 1) * noncentrality / critical))
     return float(1 - special.ncfdtr(1, n - 1, noncentrality, critical))
-
-
-def _smallest(effect: float, power: float, alpha: float) -> float:
-    """Find the smallest n whose power is enough, which grows with n: by doubling, then by halving."""
-    enough = 2
-    while power_of(effect, enough, alpha) < power:
-        enough *= 2
-        if enough > MOST_SEEDS:
-            return math.inf
-    lacking = enough // 2
-    while enough - lacking > 1:
-        middle = (enough + lacking) // 2
-        if power_of(effect, middle, alpha) < power:
-            lacking = middle
-        else:
-            enough = middle
-    return float(enough)
