@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import special
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
@@ -173,12 +174,10 @@ def _row(name: str, one: Sum, residual: Sum, total: Sum, correlation: float) -> 
     row |= {"partial_eta_squared": one.squares / explained} if explained and residual.df else {}
     if not residual.df or not residual.squares:
         return row | {"note": "no residual to test it against"}
-    from scipy import stats  # its import takes longer than most of what needs results
-
     noise = residual.squares / residual.df * correlation
     f = one.squares / one.df / noise
     omega_squared = (one.squares - one.df * noise) / (total.squares + noise)
-    return row | {"f": f, "p": float(stats.f.sf(f, one.df, residual.df)), "omega_squared": omega_squared}
+    return row | {"f": f, "p": float(special.fdtrc(one.df, residual.df, f)), "omega_squared": omega_squared}
 
 
 def _method(design: Design) -> str:

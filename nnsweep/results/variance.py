@@ -108,38 +108,30 @@ def _less(whole: Sum, parts: Sequence[Sum]) -> Sum:
 
 def _least_squares(design: Design) -> dict[str, Sum]:
     """Take sums of squares of type II from the residuals of models with and without each term."""
-    columns = {term: _interaction([design.levels[name] for name in term]) for term in _terms(list(design.levels))}
-    cells = _interaction(list(design.levels.values()), joint=True)
-    extra = [] if design.seeds is None else [indicators(design.seeds.tolist())]
+    seeds = [] if design.seeds is None else [_cells([design.seeds])]
+    cells = _cells(list(design.levels.values()))
+    terms = {term: _cells([design.levels[name] for name in term]) for term in _terms(list(design.levels))}
+    with_all, within = _residual(design.y, [*terms.values(), *seeds]), _residual(design.y, [cells, *seeds])
     found = {}
-    for term in columns:
-        without = [columns[other] for other in columns if not set(term) <= set(other)] + extra
-        found[_told(term)] = _gain(design.y, without, [columns[term]])
-    if extra:
-        found[SEED] = _gain(design.y, [cells], extra)
+    for term, columns in terms.items():
+        others = [block for other, block in terms.items() if not set(term) <= set(other)] + seeds
+        larger = with_all if len(term) == 2 else _residual(design.y, [*others, columns])
+        found[_told(term)] = _gain(_residual(design.y, others), larger)
+    if seeds:
+        found[SEED] = _gain(_residual(design.y, [cells]), within)
     if len(design.levels) > 2:
-        found[HIGHER] = _gain(design.y, [*columns.values(), *extra], [cells])
-    return _with_residual(found, _residual(design.y, [cells, *extra]))
+        found[HIGHER] = _gain(with_all, within)
+    return _with_residual(found, within)
 
 
-def _interaction(levels: Sequence[NDArray[np.int64]], *, joint: bool = False) -> FloatArray:
-    """Code a term by products of its factors' dummies, or, joint, each combination of levels by a dummy."""
-    if joint or not levels:
-        return (
-            indicators(list(zip(*(numbers.tolist() for numbers in levels), strict=True)))
-            if levels
-            else np.empty((0, 0))
-        )
-    product = indicators(levels[0].tolist())
-    for numbers in levels[1:]:
-        other = indicators(numbers.tolist())
-        product = (product[:, :, None] * other[:, None, :]).reshape(len(other), -1)
-    return product
+def _cells(levels: Sequence[NDArray[np.int64]]) -> FloatArray:
+    """Code combinations of levels by dummies: an interaction, where a model has the factors' own dummies, too."""
+    return indicators(list(zip(*(numbers.tolist() for numbers in levels), strict=True)))
 
 
-def _gain(y: FloatArray, without: Sequence[FloatArray], term: Sequence[FloatArray]) -> Sum:
-    before, after = _residual(y, without), _residual(y, [*without, *term])
-    return _less(before, [after]) if before.df > after.df else Sum(0.0, 0)
+def _gain(smaller: Sum, larger: Sum) -> Sum:
+    """Give what a larger model explains more; nothing, where its columns depend on those of the smaller one."""
+    return _less(smaller, [larger]) if smaller.df > larger.df else Sum(0.0, 0)
 
 
 def _residual(y: FloatArray, columns: Sequence[FloatArray]) -> Sum:
