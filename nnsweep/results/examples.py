@@ -53,7 +53,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     """Test whether two classifiers have one accuracy, by the examples that only one of them got right.
 
     If they have, each such example is as likely to be the one's as the other's, so b is binomial with b + c trials:
-    ``p = min(1, 2 P(B <= min(b, c)))`` (McNemar, Psychometrika 12, 1947, in its exact form).
+    p is that of the binomial test (McNemar, Psychometrika 12, 1947, in its exact form).
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     if one.ndim != 1 or one.shape != other.shape:
         raise ValueError(f"McNemar's test takes two arrays of shape (n_test,), not {one.shape} and {other.shape}")
     b, c = int(np.count_nonzero(one & ~other)), int(np.count_nonzero(other & ~one))
-    p = min(1.0, 2 * float(stats.binom.cdf(min(b, c), b + c, 0.5))) if b + c else 1.0
+    p = float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0
     return McNemar(len(one), b, c, (b - c) / len(one), p)
 
 

@@ -108,15 +108,5 @@ def test_the_end_is_a_fifth_of_the_epochs_or_the_fewest_points_that_tell(n_point
     assert (np.diff(last.astype(int)) >= 0).all()
 
 
-@given(st.lists(st.floats(0, 1, width=16), min_size=3, max_size=30).filter(lambda points: len(set(points)) > 1))
-def test_the_rise_is_that_of_scipys_line(points):
-    epochs = np.arange(len(points), dtype=float)
-    line, p = np.polyfit(epochs, points, 1), stats.pearsonr(epochs, points, alternative="greater").pvalue
-    found = rise(epochs, np.array(points))
-    assert found.gain == pytest.approx(line[0] * epochs[-1], abs=1e-9)
-    assert found.end == pytest.approx(np.polyval(line, epochs[-1]), abs=1e-9)
-    assert found.p == pytest.approx(p, abs=1e-6)
-
-
 def test_equal_values_do_not_rise():
     assert rise(np.arange(5.0), np.full(5, 0.3)) == (0.0, 0.3, 1.0)
