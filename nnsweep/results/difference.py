@@ -6,6 +6,7 @@ test examples of a fold) drops out of their difference; that is what pairing use
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -91,9 +92,7 @@ def difference(
         return found._replace(n_pairs=len(shared), note="; ".join(filter(None, [note, found.note])))
     if not first or not second:
         return Difference("none", 0, math.nan, note=f"no {kind} finished")
-    apart = (
-        [first[shared[0]] - second[shared[0]]] if shared else [_mean(list(first.values())), -_mean([*second.values()])]
-    )
+    apart = [first[shared[0]] - second[shared[0]]] if shared else [fmean(first.values()), -fmean(second.values())]
     return Difference("none", len(shared), math.fsum(apart), note=f"fewer than two {kind}s: no test")
 
 
@@ -127,13 +126,12 @@ def paired(
     """
     apart = np.subtract(first, second)
     n, rounding = len(apart), _rounding([*first, *second])
-    mean = _snapped(_mean(apart.tolist()), rounding)
+    mean = _snapped(fmean(apart.tolist()), rounding)
     if np.ptp(apart) <= rounding:
         return _without_spread(mean, n, kind=kind)
     std = float(np.std(apart, ddof=1))
-    return _by_t("paired t", n, mean, std, _Error(std * math.sqrt(1 / n + overlap), n - 1), confidence)._replace(
-        effect_size=mean / std
-    )
+    told = _by_t(mean, std * math.sqrt(1 / n + overlap), n - 1, confidence)
+    return Difference("paired t", n, mean, std, *told, effect_size=mean / std)
 
 
 def welch(
@@ -159,28 +157,21 @@ def welch(
         Of first minus second; ``std`` is ``√(std₁² + std₂²)``.
     """
     rounding = _rounding([*first, *second])
-    mean = _snapped(_mean(first) - _mean(second), rounding)
+    mean = _snapped(fmean(first) - fmean(second), rounding)
     if max(np.ptp(first), np.ptp(second)) <= rounding:
         return _without_spread(mean, len(first), n_second=len(second))
     variances = [float(np.var(values, ddof=1)) for values in (first, second)]
     parts = [var * (1 / len(values) + overlap) for var, values in zip(variances, (first, second), strict=True)]
     degrees = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (first, second), strict=True))
     std = math.sqrt(sum(variances))
-    found = _by_t("Welch", 0, mean, std, _Error(math.sqrt(sum(parts)), degrees), confidence)
-    return found._replace(effect_size=mean / std * math.sqrt(2))
+    told = _by_t(mean, math.sqrt(sum(parts)), degrees, confidence)
+    return Difference("Welch", 0, mean, std, *told, effect_size=mean / std * math.sqrt(2))
 
 
-class _Error(NamedTuple):
-    """The standard error of a difference and its degrees of freedom."""
-
-    size: float
-    degrees: float
-
-
-def _by_t(test: str, n_pairs: int, mean: float, std: float, error: _Error, confidence: float) -> Difference:
-    half = -float(special.stdtrit(error.degrees, (1 - confidence) / 2)) * error.size
-    p = float(2 * special.stdtr(error.degrees, -abs(mean) / error.size))
-    return Difference(test, n_pairs, mean, std, mean - half, mean + half, p)
+def _by_t(mean: float, error: float, degrees: float, confidence: float) -> tuple[float, float, float]:
+    """Give the interval and the two-sided p of a mean whose standard error has so many degrees of freedom."""
+    half = -float(special.stdtrit(degrees, (1 - confidence) / 2)) * error
+    return mean - half, mean + half, float(2 * special.stdtr(degrees, -abs(mean) / error))
 
 
 def _without_spread(mean: float, n: int, *, n_second: int | None = None, kind: str = "seed") -> Difference:
@@ -195,10 +186,6 @@ def _without_spread(mean: float, n: int, *, n_second: int | None = None, kind: s
     extreme = 2 if n == n_second else 1
     note = "neither varies: no interval"
     return Difference("permutation", 0, mean, 0.0, p=extreme / math.comb(n + n_second, n), note=note)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
 
 
 def _rounding(values: Sequence[float]) -> float:
