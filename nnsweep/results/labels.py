@@ -13,7 +13,7 @@ import pandas as pd
 
 from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import rows
-from nnsweep.results.trend import (
+from nnsweep.results.statistics.trend import (
     LEAST_POINTS,
     Curve,
     beyond_noise,
@@ -48,7 +48,7 @@ SEEN_EXAMPLES = 2
 FALLEN_EXAMPLES = 5
 """The least fall in examples: if so many change, all for the worse, the sign test's one-sided p is 1/32."""
 NOISES = 2.5
-"""The least difference in standard deviations of the curve's noise; see `nnsweep.results.trend.beyond_noise`."""
+"""The least difference in standard deviations of the curve's noise; see `statistics.trend.beyond_noise`."""
 SLOW = 0.01
 """The share of its highest learning rate at which a training goes no further."""
 SLOWED = "; its learning rate has run out: try a longer schedule"

@@ -24,7 +24,7 @@ from nnsweep.results.labels import (
     label,
     outcomes,
 )
-from nnsweep.results.trend import selecting_curve
+from nnsweep.results.statistics.trend import selecting_curve
 from nnsweep.tracking.record import RunRecord
 
 EPOCHS = np.arange(61.0)

@@ -6,12 +6,12 @@ import pytest
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.comparison import compare
-from nnsweep.results.configurations import configurations
-from nnsweep.results.difference import paired
-from nnsweep.results.effects import effects
 from nnsweep.results.grouping import grouped
 from nnsweep.results.repeats import repeats_of
+from nnsweep.results.statistics.anova import effects
+from nnsweep.results.statistics.comparison import compare
+from nnsweep.results.statistics.summary import configurations
+from nnsweep.results.statistics.tests import paired
 
 
 def crossed(mean_of=lambda fold, seed: 0.8, *, arch="a", folds=5, seeds=1, name="data.fold", **columns):

@@ -16,7 +16,7 @@ from nnsweep.results.plots.figure import WIDTH, add_legend, blank, lay_out, noth
 from nnsweep.results.plots.groups import ACCURACY, Group, bounds, groups
 from nnsweep.results.plots.lettering import POINTS, inches, metric_text
 from nnsweep.results.ranking import selection
-from nnsweep.results.tradeoff import pareto_front
+from nnsweep.results.statistics.tradeoff import pareto_front
 
 PARAMETERS = "n_parameters"
 SPAN = 10.0

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnsweep.results.configurations import best_first, simultaneous, summarize
 from nnsweep.results.frame import coded, plain
 from nnsweep.results.grouping import ARCHITECTURE, grouped, n_groups, varying_settings
+from nnsweep.results.statistics.summary import best_first, simultaneous, summarize
 
 SIZES = ("depth", "width")
 ACCURACY = "test_accuracy"

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
-from nnsweep.results.effects import effects
 from nnsweep.results.frame import plain
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import learning_curves
@@ -22,6 +21,7 @@ from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.schedules import plot_schedules, schedule_factors
 from nnsweep.results.plots.seeds import plot_seeds
 from nnsweep.results.ranking import ranked
+from nnsweep.results.statistics.anova import effects
 
 Draw: TypeAlias = Callable[[], Figure]
 

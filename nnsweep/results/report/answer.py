@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from nnsweep.messages import quote_argument
-from nnsweep.results.configurations import configurations
 from nnsweep.results.frame import plain
 from nnsweep.results.ranking import counted
 from nnsweep.results.report import by_example, cost, explained, trainings
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import count, listed, percent, probability, signed
+from nnsweep.results.statistics.summary import configurations
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from nnsweep.results.edge import Edge, Values, edges
 from nnsweep.results.frame import plain, rows
 from nnsweep.results.grouping import ARCHITECTURE
-from nnsweep.results.price import prices
 from nnsweep.results.report.content import Column, Row, Section, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import NOTHING, digits, fixed, listed, whole
-from nnsweep.results.tradeoff import pareto_front, smallest_within_one_standard_error
+from nnsweep.results.statistics.edge import Edge, Values, edges
+from nnsweep.results.statistics.tradeoff import pareto_front, prices, smallest_within_one_standard_error
 
 PARAMETERS = "n_parameters"
 NEARLY = 0.95

@@ -10,18 +10,17 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.errors import DataError
-from nnsweep.results.comparison import compare
-from nnsweep.results.configurations import configurations
-from nnsweep.results.difference import Difference, difference
-from nnsweep.results.effects import effects
-from nnsweep.results.example_comparison import compare_examples
 from nnsweep.results.frame import plain, rows
 from nnsweep.results.grouping import Configuration, grouped, with_failures
 from nnsweep.results.labels import outcomes
 from nnsweep.results.ranking import counted, smaller_is_better
 from nnsweep.results.repeats import Repeats, repeats_of
 from nnsweep.results.report.wording import digits, fixed, metric_words
-from nnsweep.results.variance import RESIDUAL
+from nnsweep.results.statistics.anova import RESIDUAL, effects
+from nnsweep.results.statistics.comparison import compare
+from nnsweep.results.statistics.examples import compare_examples
+from nnsweep.results.statistics.summary import configurations
+from nnsweep.results.statistics.tests import Difference, difference
 
 MOST_PLACES = 5
 
@@ -61,10 +60,10 @@ class Study:
     histories : mapping
         ``{run_id: history}``; without one, what needs curves is left out.
     correct : mapping
-        Which test examples runs got right, as `nnsweep.results.example_comparison.compare_examples` has it; without
+        Which test examples runs got right, as `nnsweep.compare_examples` has it; without
         two, what needs them is left out.
     baseline : str, mapping or None
-        As `nnsweep.results.comparison.compare` has it.
+        As `nnsweep.compare` has it.
     by : sequence of str or None
         The columns that make a configuration.
     confidence : float

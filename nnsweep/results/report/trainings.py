@@ -5,10 +5,10 @@ import pandas as pd
 from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import plain
 from nnsweep.results.labels import AT_CHANCE, LABELS, STILL_IMPROVING
-from nnsweep.results.optimism import in_words, optimism_of_configurations
 from nnsweep.results.report.content import Column, Section, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import count, listed, signed, whole
+from nnsweep.results.statistics.optimism import in_words, optimism_of_configurations
 
 
 def stuck(study: Study) -> list[str]:

@@ -5,9 +5,9 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from nnsweep.results.configurations import interval
 from nnsweep.results.plots.colour import colour_scale, contrast, letters_on
 from nnsweep.results.plots.grid import plot_grid
+from nnsweep.results.statistics.summary import interval
 
 
 def panels(figure):

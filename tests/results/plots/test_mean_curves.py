@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.results.configurations import interval
 from nnsweep.results.plots.mean_curves import band, plot_learning_curves
 from nnsweep.results.plots.schedules import plot_schedules
+from nnsweep.results.statistics.summary import interval
 
 
 def history(*values):

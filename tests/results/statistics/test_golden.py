@@ -12,13 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.results.configurations import interval
-from nnsweep.results.difference import difference
-from nnsweep.results.effects import effects
-from nnsweep.results.examples import mcnemar, sign_flip
-from nnsweep.results.multiplicity import holm
-from nnsweep.results.power import power_of, seeds_needed
-from nnsweep.results.trend import beyond_noise, noise, peak, rise, smoothed
+from nnsweep.results.statistics.anova import effects
+from nnsweep.results.statistics.examples import mcnemar, sign_flip
+from nnsweep.results.statistics.summary import interval
+from nnsweep.results.statistics.tests import difference, holm, power_of, seeds_needed
+from nnsweep.results.statistics.trend import beyond_noise, noise, peak, rise, smoothed
 
 NUMBERS = ["df", "sum_of_squares", "mean_square", "f", "p", "eta_squared", "partial_eta_squared", "omega_squared"]
 

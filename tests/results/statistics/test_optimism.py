@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.results.frame import frame
-from nnsweep.results.optimism import UNKNOWN, in_words, optimism, optimism_of_configurations
+from nnsweep.results.statistics.optimism import UNKNOWN, in_words, optimism, optimism_of_configurations
 from nnsweep.tracking.record import RunRecord
 
 

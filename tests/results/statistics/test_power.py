@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.power import power_of, seeds_needed
+from nnsweep.results.statistics.tests import power_of, seeds_needed
 
 patiently = settings(deadline=None, max_examples=100)
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from nnsweep.results.difference import difference, paired, welch
+from nnsweep.results.statistics.tests import difference, paired, welch
 
 patiently = settings(deadline=None, max_examples=100)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from nnsweep.results.examples import bootstrap_difference, mcnemar, sign_flip
+from nnsweep.results.statistics.examples import bootstrap_difference, mcnemar, sign_flip
 
 patiently = settings(deadline=None, max_examples=60)
 
@@ -62,7 +62,7 @@ def test_beyond_what_can_be_counted_the_normal_distribution_is_near(monkeypatch)
     generator = np.random.default_rng(0)
     first, second = generator.random((5, 400)) < 0.8, generator.random((5, 400)) < 0.77
     exact = sign_flip(first, second)
-    monkeypatch.setattr("nnsweep.results.examples.MOST_ADDITIONS", 0)
+    monkeypatch.setattr("nnsweep.results.statistics.examples.MOST_ADDITIONS", 0)
     assert sign_flip(first, second) == pytest.approx(exact, abs=0.01)
     assert sign_flip(first, second) != exact
 

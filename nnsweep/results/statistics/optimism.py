@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from nnsweep.results.configurations import Interval, interval
 from nnsweep.results.grouping import grouped, in_full
 from nnsweep.results.ranking import counted
+from nnsweep.results.statistics.summary import Interval, interval
 
 ACCURACIES = ("test_accuracy", "final_test_accuracy", "max_test_accuracy")
 DIFFERENCES = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.multiplicity import holm
+from nnsweep.results.statistics.tests import holm
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 

@@ -1,4 +1,4 @@
-"""Configurations: what the repeats of each one came to, with an interval for its mean.
+"""A summary: what the repeats of each configuration came to, with an interval for its mean.
 
 Where only seeds vary, the interval says where the mean over all seeds would be, for the test set as it is: it knows
 nothing of what another test set would give. Folds and splits tell of that, too.
@@ -220,6 +220,20 @@ def check_confidence(confidence: float) -> None:
         raise ConfigError(f"confidence={confidence} is not between 0 and 1; 0.95 is usual")
 
 
+def failures_in_words(found: Sequence[Configuration], metric: str) -> list[str]:
+    """Say of how many runs there is no result, and what they count as."""
+    failed = [one for one in found if one.n_failed]
+    if not failed:
+        return []
+    n_failed, n_stand = sum(one.n_failed for one in failed), sum(len(one.values) - len(one.counted) for one in failed)
+    of = f"{_count(n_failed, 'run')} of {_count(len(failed), 'configuration')} ended without a {visible(metric)}"
+    left = n_failed - n_stand
+    if not n_stand:
+        return [f"{of}: the means are of the others"]
+    counts = "counts" if n_stand == 1 else "count"
+    return [f"{of}: {n_stand:,} {counts} as guessing (chance_accuracy)" + f", {left:,} not at all" * (left > 0)]
+
+
 def _has(columns: Mapping[str, Sequence[object]], row: int, wanted: Mapping[str, object]) -> bool:
     return all(_same(columns[name][row], value) for name, value in wanted.items())
 
@@ -251,3 +265,7 @@ def _note(one: Configuration, summary: Interval) -> str:
         else (f"all {kind}s gave the same: an interval without width" * (summary.std == 0))
     )
     return "; ".join(filter(None, [failed, spread]))
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' * (n != 1)}"

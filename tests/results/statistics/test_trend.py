@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.signal import medfilt
 
-from nnsweep.results.trend import (
+from nnsweep.results.statistics.trend import (
     LEAST_POINTS,
     beyond_noise,
     is_last,

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.errors import ConfigError, DataError
-from nnsweep.results.example_comparison import COLUMNS, compare_examples
-from nnsweep.results.examples import bootstrap_difference, mcnemar, sign_flip
+from nnsweep.results.statistics.examples import COLUMNS, bootstrap_difference, compare_examples, mcnemar, sign_flip
 from nnsweep.tracking.correct import Correct
 
 

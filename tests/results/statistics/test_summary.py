@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.configurations import best_first, chosen, configurations, interval
 from nnsweep.results.grouping import grouped
+from nnsweep.results.statistics.summary import best_first, chosen, configurations, interval
 
 patiently = settings(deadline=None, max_examples=50)
 

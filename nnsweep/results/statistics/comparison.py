@@ -11,12 +11,10 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
-from nnsweep.results.configurations import best_first, check_confidence, chosen
-from nnsweep.results.difference import Difference, difference
 from nnsweep.results.grouping import Configuration, grouped, with_failures
-from nnsweep.results.multiplicity import holm, n_pairs_of
-from nnsweep.results.power import seeds_needed
 from nnsweep.results.ranking import smaller_is_better
+from nnsweep.results.statistics.summary import best_first, check_confidence, chosen, failures_in_words
+from nnsweep.results.statistics.tests import Difference, difference, holm, n_pairs_of, seeds_needed
 
 COLUMNS = {
     "label": "object",
@@ -52,8 +50,8 @@ def compare(
     """Compare each configuration with the best one and, if there is one, with a baseline.
 
     Comparisons are paired by unit (`nnsweep.results.repeats`: seeds; folds or splits, of which each is the mean of its
-    seeds) where two units or more are shared (`nnsweep.results.difference`). ``p_holm`` is corrected by Holm's method,
-    separately for the two references:
+    seeds) where two units or more are shared (`nnsweep.results.statistics.tests`). ``p_holm`` is corrected by Holm's
+    method, separately for the two references:
 
     * The baseline was named, so its family is its k - 1 comparisons.
     * The best of k configurations was picked by its result, so its family is all ``k (k - 1) / 2`` pairs. With k - 1
@@ -62,7 +60,7 @@ def compare(
 
     The difference to the best itself stays too large on average, and so ``more_seeds`` too small. Choosing the best
     by validation accuracy and naming it as the baseline for ``test_accuracy`` avoids most of both. Where only seeds
-    vary, all is said of new seeds on this test set; other test examples are what `nnsweep.results.examples` is about.
+    vary, all is said of new seeds on this test set; other test examples are what `nnsweep.compare_examples` is about.
     Looking again and again, with more seeds each time until something is told apart, is not corrected for.
 
     Parameters
@@ -203,21 +201,3 @@ def _notes(found: Sequence[Configuration], metric: str, *, has_baseline: bool) -
     if any(one.counted and not one.is_whole for one in found):
         notes.append("configurations with a failed run that counts as nothing come last")
     return notes
-
-
-def failures_in_words(found: Sequence[Configuration], metric: str) -> list[str]:
-    """Say of how many runs there is no result, and what they count as."""
-    failed = [one for one in found if one.n_failed]
-    if not failed:
-        return []
-    n_failed, n_stand = sum(one.n_failed for one in failed), sum(len(one.values) - len(one.counted) for one in failed)
-    of = f"{_count(n_failed, 'run')} of {_count(len(failed), 'configuration')} ended without a {visible(metric)}"
-    left = n_failed - n_stand
-    if not n_stand:
-        return [f"{of}: the means are of the others"]
-    counts = "counts" if n_stand == 1 else "count"
-    return [f"{of}: {n_stand:,} {counts} as guessing (chance_accuracy)" + f", {left:,} not at all" * (left > 0)]
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'s' * (n != 1)}"

@@ -13,9 +13,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.configurations import simultaneous, summarize
-from nnsweep.results.difference import difference
-from nnsweep.results.edge import Values, edges
 from nnsweep.results.frame import coded
 from nnsweep.results.grouping import (
     Configuration,
@@ -26,9 +23,11 @@ from nnsweep.results.grouping import (
     varying_settings,
     with_failures,
 )
-from nnsweep.results.multiplicity import n_pairs_of
 from nnsweep.results.ranking import counted
 from nnsweep.results.repeats import repeats_of
+from nnsweep.results.statistics.edge import Values, edges
+from nnsweep.results.statistics.summary import simultaneous, summarize
+from nnsweep.results.statistics.tests import difference, n_pairs_of
 
 TUNED = ("schedule", "optimizer")
 """The parts of a configuration that are tuned for a subject."""
@@ -151,7 +150,7 @@ def fair_comparison(
     -------
     FairComparison
         A setting at which no run finished is no subject's best; `warnings` are of edges towards which the
-        selecting metric rises beyond chance (`nnsweep.results.edge.edges`).
+        selecting metric rises beyond chance (`nnsweep.results.statistics.edge.edges`).
 
     Raises
     ------

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.edge import edges, further
+from nnsweep.results.statistics.edge import edges, further
 
 RATE = "optimizer.learning_rate"
 
