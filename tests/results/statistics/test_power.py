@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -54,6 +54,7 @@ def test_larger_differences_need_no_more_seeds(effect, factor):
 
 
 @patiently
+@example(1.125, 1147, 1e-9)
 @given(st.floats(1e-9, 1e9), st.integers(2, 200_000), st.sampled_from([0.05, 1e-4, 1e-9]))
 def test_power_is_a_probability_for_any_effect(effect, n, alpha):
     assert 0 <= power_of(effect, n, alpha) <= 1 + 1e-12
