@@ -11,7 +11,7 @@ from nnsweep.results.repeats import repeats_of
 from nnsweep.results.statistics.anova import effects
 from nnsweep.results.statistics.comparison import compare
 from nnsweep.results.statistics.summary import configurations
-from nnsweep.results.statistics.tests import paired
+from nnsweep.results.statistics.tests import paired_t_test
 
 
 def crossed(mean_of=lambda fold, seed: 0.8, *, arch="a", folds=5, seeds=1, name="data.fold", **columns):
@@ -107,8 +107,8 @@ def test_equal_classifiers_on_splits_are_rarely_told_apart():
             test, train = order[:n_test], order[n_test:]
             slopes = (x[train] * effect[train, None]).mean(axis=0)
             accuracies[:, split] = ((slopes * x[test] + effect[test, None]) > 0).mean(axis=0)
-        wrong += paired(*accuracies.tolist(), overlap=n_test / (n - n_test)).p < 0.05
-        plain += paired(*accuracies.tolist()).p < 0.05
+        wrong += paired_t_test(*accuracies.tolist(), overlap=n_test / (n - n_test)).p < 0.05
+        plain += paired_t_test(*accuracies.tolist()).p < 0.05
     assert plain / n_data_sets > 0.12
     assert wrong / n_data_sets < 0.05 + 3 * np.sqrt(0.05 * 0.95 / n_data_sets)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nnsweep.results.frame import coded, plain
 from nnsweep.results.grouping import ARCHITECTURE, grouped, n_groups, varying_settings
-from nnsweep.results.statistics.summary import best_first, simultaneous, summarize
+from nnsweep.results.statistics.summary import correct_confidence, sort_best_first, summarize
 
 SIZES = ("depth", "width")
 ACCURACY = "test_accuracy"
@@ -88,7 +88,7 @@ def groups(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | No
     """
     if metric not in runs.columns:
         runs = runs.assign(**{metric: math.nan})
-    found = best_first(grouped(runs, metric, by=by), metric)
+    found = sort_best_first(grouped(runs, metric, by=by), metric)
     low, high = bounds(metric)
     widest = high - low  # beyond that an interval says no more
     finished = [{key: one.values[key] for key in one.counted} for one in found]
@@ -104,7 +104,7 @@ def groups(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | No
             n_failed=one.n_failed,
             rows=tuple(one.counted.values()),
         )
-        for one, values, summary in zip(found, finished, summarize(found, simultaneous(found, 0.95)), strict=True)
+        for one, values, summary in zip(found, finished, summarize(found, correct_confidence(found, 0.95)), strict=True)
     ]
 
 

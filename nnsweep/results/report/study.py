@@ -20,7 +20,7 @@ from nnsweep.results.statistics.anova import RESIDUAL, effects
 from nnsweep.results.statistics.comparison import compare
 from nnsweep.results.statistics.examples import compare_examples
 from nnsweep.results.statistics.summary import configurations
-from nnsweep.results.statistics.tests import Difference, difference
+from nnsweep.results.statistics.tests import MeanDifference, compare_means
 
 MOST_PLACES = 5
 
@@ -121,10 +121,10 @@ class Study:
         """Say how often a configuration was repeated."""
         return self.repeats.describe([*self._by_label[str(label)].values])
 
-    def difference(self, label: str, reference: str, confidence: float) -> Difference:
+    def difference(self, label: str, reference: str, confidence: float) -> MeanDifference:
         """Compare two configurations at another confidence."""
         one, other = self._by_label[label], self._by_label[reference]
-        return difference(one.units, other.units, confidence=confidence, overlap=self.repeats.overlap)
+        return compare_means(one.units, other.units, confidence=confidence, overlap=self.repeats.overlap)
 
     @cached_property
     def comparison(self) -> pd.DataFrame:

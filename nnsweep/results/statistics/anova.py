@@ -21,7 +21,7 @@ from nnsweep.results.factors import factors_of, indicators
 from nnsweep.results.frame import SIZES, coded, plain
 from nnsweep.results.grouping import Configuration, check_columns, check_settings, grouped, varying_settings
 from nnsweep.results.repeats import SEED, repeats_of
-from nnsweep.results.statistics.summary import failures_in_words
+from nnsweep.results.statistics.summary import describe_failures
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Term: TypeAlias = tuple[str, ...]
@@ -117,7 +117,7 @@ def effects(
     usable, repeats = results.runs, found[0].repeats
     chosen = factors_of(usable, metric, factors)
     design = _design(results, chosen.names, blocks=blocks)
-    sums, loose = sums_of_squares(design), _loose(usable, metric, chosen.names)
+    sums, loose = partition_squares(design), _loose(usable, metric, chosen.names)
     n_cells = len(set(zip(*(numbers.tolist() for numbers in design.levels.values()), strict=True))) or 1
     is_repeated = len(design.y) > n_cells
     table = _table(sums, float(np.sum(design.y**2)), 1 + len(design.y) / n_cells * repeats.overlap)
@@ -125,7 +125,7 @@ def effects(
     table.attrs["factors"] = chosen.names
     table.attrs["residual"] = _residual_words(repeats.kind, loose, is_repeated=is_repeated)
     left_out = [f"in the residual, because they are no factors: {', '.join(map(visible, loose))}"] if loose else []
-    notes = [*_notes(sums, is_repeated=is_repeated, overlap=repeats.overlap), *failures_in_words(found, metric)]
+    notes = [*_notes(sums, is_repeated=is_repeated, overlap=repeats.overlap), *describe_failures(found, metric)]
     table.attrs["notes"] = [_method(design), *chosen.notes, *left_out, *notes]
     return table
 
@@ -202,7 +202,7 @@ def _row(name: str, one: Sum, residual: Sum, total: Sum, correlation: float) -> 
 
 
 def _method(design: Design) -> str:
-    if cube_of(design) is not None:
+    if make_cube(design) is not None:
         return "balanced: sums of squares from marginal means, which add up to the total"
     return "not balanced: sums of squares of type II by least squares, which need not add up to the total"
 
@@ -238,7 +238,7 @@ def _terms(names: Sequence[str]) -> list[Term]:
     return [*((name,) for name in names), *combinations(names, 2)]
 
 
-def sums_of_squares(design: Design) -> dict[str, Sum]:
+def partition_squares(design: Design) -> dict[str, Sum]:
     """Divide the spread of a design's values.
 
     Parameters
@@ -253,12 +253,12 @@ def sums_of_squares(design: Design) -> dict[str, Sum]:
         the design does not have is left out.
     """
     total = Sum(float(np.sum((design.y - design.y.mean()) ** 2)), len(design.y) - 1)
-    cube = cube_of(design)
+    cube = make_cube(design)
     found = _least_squares(design) if cube is None else _balanced(cube, design)
     return {**found, TOTAL: total}
 
 
-def cube_of(design: Design) -> FloatArray | None:
+def make_cube(design: Design) -> FloatArray | None:
     """Lay the values out by factor, with the runs of a cell on the last axis; None if the design is not balanced."""
     shape = [int(numbers.max()) + 1 for numbers in design.levels.values()]
     if len(design.y) % math.prod(shape):

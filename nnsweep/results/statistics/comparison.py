@@ -13,8 +13,14 @@ from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
 from nnsweep.results.grouping import Configuration, grouped, with_failures
 from nnsweep.results.ranking import smaller_is_better
-from nnsweep.results.statistics.summary import best_first, check_confidence, chosen, failures_in_words
-from nnsweep.results.statistics.tests import Difference, difference, holm, n_pairs_of, seeds_needed
+from nnsweep.results.statistics.summary import check_confidence, describe_failures, find_configuration, sort_best_first
+from nnsweep.results.statistics.tests import (
+    MeanDifference,
+    compare_means,
+    correct_by_holm,
+    count_pairs,
+    count_seeds_needed,
+)
 
 COLUMNS = {
     "label": "object",
@@ -97,12 +103,12 @@ def compare(
     """
     check_confidence(confidence)
     runs = with_failures(runs, failures)
-    found = best_first(grouped(runs, metric, by=by), metric)
+    found = sort_best_first(grouped(runs, metric, by=by), metric)
     if not any(one.counted for one in found) and found:
         raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to compare")
-    references = {"best": (found[0], n_pairs_of(len(found)))} if found else {}
+    references = {"best": (found[0], count_pairs(len(found)))} if found else {}
     if baseline is not None:
-        references["baseline"] = (chosen(runs, found, baseline), len(found) - 1)
+        references["baseline"] = (find_configuration(runs, found, baseline), len(found) - 1)
     sign = -1 if smaller_is_better(metric) else 1
     parts = [
         _against(reference, found, family, confidence=confidence, sign=sign).assign(reference=name)
@@ -139,7 +145,7 @@ def indistinguishable(
         Labels, the best itself first.
     """
     table = compare(runs, metric, by=by, confidence=confidence, failures=failures)
-    found = best_first(grouped(runs, metric, by=by, failures=failures), metric)
+    found = sort_best_first(grouped(runs, metric, by=by, failures=failures), metric)
     untold = ~table["distinguishable"] & (table["n_finished"] > 0)
     return [*(one.label for one in found[:1]), *table["label"][untold].tolist()]
 
@@ -150,11 +156,11 @@ def _against(
     others = [one for one in found if one is not reference]
     repeats = reference.repeats
     asked = {"confidence": confidence, "overlap": repeats.overlap}
-    differences = [difference(one.units, reference.units, kind=repeats.kind, **asked) for one in others]
-    part = pd.DataFrame(differences, columns=list(Difference._fields))
+    differences = [compare_means(one.units, reference.units, kind=repeats.kind, **asked) for one in others]
+    part = pd.DataFrame(differences, columns=list(MeanDifference._fields))
     part["label"], part["reference_label"] = [one.label for one in others], reference.label
     part["win_rate"] = [_win_rate(one, reference, sign) for one in others]
-    part["p_holm"] = holm(part["p"].to_numpy(dtype=float), family)
+    part["p_holm"] = correct_by_holm(part["p"].to_numpy(dtype=float), family)
     part["distinguishable"] = part["p_holm"] < 1 - confidence
     alpha = (1 - confidence) / max(family, 1)
     sizes = [min(len(one.units), len(reference.units)) for one in others]
@@ -172,11 +178,11 @@ def _against(
     return part
 
 
-def _more_seeds(found: Difference, n: int, alpha: float) -> float:
+def _more_seeds(found: MeanDifference, n: int, alpha: float) -> float:
     if found.test == "none":
         return math.nan
     present = n if found.test in ("Welch", "permutation") else found.n_pairs
-    return max(0.0, seeds_needed(found.difference, found.std, alpha=alpha, power=max(0.8, 2 * alpha)) - present)
+    return max(0.0, count_seeds_needed(found.difference, found.std, alpha=alpha, power=max(0.8, 2 * alpha)) - present)
 
 
 def _win_rate(one: Configuration, reference: Configuration, sign: int) -> float:
@@ -189,7 +195,7 @@ def _notes(found: Sequence[Configuration], metric: str, *, has_baseline: bool) -
     k = len(found)
     notes = []
     if k > 1:
-        pairs = f"so p is corrected for all {n_pairs_of(k)} pairs (Holm)" if k > 2 else "but there is one pair only"
+        pairs = f"so p is corrected for all {count_pairs(k)} pairs (Holm)" if k > 2 else "but there is one pair only"
         notes.append(f"best of {k}: found by looking, {pairs}")
         notes += [f"baseline: named beforehand, so p is corrected for {k - 1} comparisons (Holm)"] * has_baseline
     if found and found[0].repeats.overlap:
@@ -197,7 +203,7 @@ def _notes(found: Sequence[Configuration], metric: str, *, has_baseline: bool) -
             f"the {found[0].repeats.kind}s share training examples, so variances are corrected by n_test / n_train = "
             f"{found[0].repeats.overlap:.3g} (Nadeau and Bengio)"
         )
-    notes += failures_in_words(found, metric)
+    notes += describe_failures(found, metric)
     if any(one.counted and not one.is_whole for one in found):
         notes.append("configurations with a failed run that counts as nothing come last")
     return notes

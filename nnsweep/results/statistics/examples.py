@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.grouping import Configuration, check_columns, grouped, told_run
-from nnsweep.results.statistics.summary import best_first, check_confidence, chosen
-from nnsweep.results.statistics.tests import holm, n_pairs_of
+from nnsweep.results.statistics.summary import check_confidence, find_configuration, sort_best_first
+from nnsweep.results.statistics.tests import correct_by_holm, count_pairs
 
 Right: TypeAlias = NDArray[np.bool_]
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -73,7 +73,7 @@ class Bootstrap(NamedTuple):
     high: float
 
 
-def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
+def mcnemar_test(first: ArrayLike, second: ArrayLike) -> McNemar:
     """Test whether two classifiers have one accuracy, by the examples that only one of them got right.
 
     If they have, each such example is as likely to be the one's as the other's, so b is binomial with b + c trials:
@@ -96,7 +96,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
 
     Examples
     --------
-    >>> mcnemar([1, 1, 1, 1, 0, 1], [0, 0, 0, 0, 1, 1])
+    >>> mcnemar_test([1, 1, 1, 1, 0, 1], [0, 0, 0, 0, 1, 1])
     McNemar(n=6, b=4, c=1, difference=0.5, p=0.375)
     """
     from scipy import stats  # its import takes longer than most of what needs results
@@ -109,7 +109,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     return McNemar(len(one), b, c, (b - c) / len(one), p)
 
 
-def sign_flip(first: ArrayLike, second: ArrayLike) -> float:
+def sign_flip_test(first: ArrayLike, second: ArrayLike) -> float:
     """Test whether two sets of classifiers have one accuracy, all seeds of a configuration together.
 
     If they have, the two could be exchanged on any example; d being the difference of the shares of seeds that got an
@@ -248,7 +248,7 @@ def compare_examples(
 ) -> pd.DataFrame:
     """Compare each configuration with the best one, or with a baseline, example by example.
 
-    p is McNemar's with one run each, otherwise that of `sign_flip`; corrected as in
+    p is McNemar's with one run each, otherwise that of `sign_flip_test`; corrected as in
     `nnsweep.compare`: for all pairs if the reference is the best, which was found by looking.
 
     Parameters
@@ -285,7 +285,7 @@ def compare_examples(
         If there is no column ``run_id``, the reference has no run with examples, a column or the baseline is unknown,
         or two runs are twins.
     """
-    found = best_first(grouped(runs, metric, by=by), metric)
+    found = sort_best_first(grouped(runs, metric, by=by), metric)
     if not found:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     check_columns(runs, ["run_id"])
@@ -294,14 +294,14 @@ def compare_examples(
     known = {row: _tested(runs, row, correct[ids[row]]) for rows in kept.values() for row in rows}
     _check_same_test_set(runs, known)
     arrays = {label: np.stack([known[row].right for row in rows]) for label, rows in kept.items() if rows}
-    reference = found[0] if baseline is None else chosen(runs, found, baseline)
+    reference = found[0] if baseline is None else find_configuration(runs, found, baseline)
     if reference.label not in arrays:
         raise ConfigError(f"{reference.label}: none of its runs says which test examples it got right")
     settings = {"n_resamples": n_resamples, "confidence": confidence, "random_state": random_state}
     others = [one for one in found if one is not reference]
     table = pd.DataFrame([_row(one, reference, arrays, settings) for one in others], columns=list(COLUMNS))
-    family = n_pairs_of(len(found)) if baseline is None else len(others)
-    table["p_holm"] = holm(table["p"].to_numpy(dtype=float), family)
+    family = count_pairs(len(found)) if baseline is None else len(others)
+    table["p_holm"] = correct_by_holm(table["p"].to_numpy(dtype=float), family)
     table["distinguishable"] = table["p_holm"] < 1 - confidence
     table.attrs["notes"] = [f"p is corrected for {family} comparisons (Holm)"] if others else []
     return table.astype(COLUMNS)
@@ -319,9 +319,9 @@ def _row(
     row |= {"n_runs": len(here), "accuracy": here.mean(), "note": ""}
     row |= bootstrap_difference(here, there, **settings)._asdict()  # type: ignore[arg-type]
     if len(here) == len(there) == 1:
-        exact = mcnemar(here[0], there[0])
+        exact = mcnemar_test(here[0], there[0])
         return row | {"test": "McNemar", "p": exact.p, "b": exact.b, "c": exact.c}
-    return row | {"test": "sign flip", "p": sign_flip(here, there)}
+    return row | {"test": "sign flip", "p": sign_flip_test(here, there)}
 
 
 class _Tested(NamedTuple):

@@ -25,9 +25,9 @@ from nnsweep.results.grouping import (
 )
 from nnsweep.results.ranking import counted
 from nnsweep.results.repeats import repeats_of
-from nnsweep.results.statistics.edge import Values, edges
-from nnsweep.results.statistics.summary import simultaneous, summarize
-from nnsweep.results.statistics.tests import difference, n_pairs_of
+from nnsweep.results.statistics.boundary import Values, find_boundaries
+from nnsweep.results.statistics.summary import correct_confidence, summarize
+from nnsweep.results.statistics.tests import compare_means, count_pairs
 
 TUNED = ("schedule", "optimizer")
 """The parts of a configuration that are tuned for a subject."""
@@ -150,7 +150,7 @@ def fair_comparison(
     -------
     FairComparison
         A setting at which no run finished is no subject's best; `warnings` are of edges towards which the
-        selecting metric rises beyond chance (`nnsweep.results.statistics.edge.edges`).
+        selecting metric rises beyond chance (`nnsweep.results.statistics.boundary.find_boundaries`).
 
     Raises
     ------
@@ -165,10 +165,10 @@ def fair_comparison(
     best = {who: _best(own) for who, own in cells.items()}
     same = _best_for_all(cells)
     on_edge = {
-        who: edges(list(tried[who]), tuned_names, setting, differs=_differs(tried[who], setting))
+        who: find_boundaries(list(tried[who]), tuned_names, setting, differs=_differs(tried[who], setting))
         for who, setting in best.items()
     }
-    sure = simultaneous([cell.told for all_of_it in tried.values() for cell in all_of_it.values()], confidence)
+    sure = correct_confidence([cell.told for all_of_it in tried.values() for cell in all_of_it.values()], confidence)
     rows = [
         (
             *(*who, _told(subjects, who), *setting, _setting_told(tuned_names, setting)),
@@ -209,11 +209,11 @@ def _reported(own: Mapping[Values, Cell], setting: Values, same: Values | None, 
 
 def _differs(tried: Mapping[Values, Cell], setting: Values) -> Callable[[Values], bool]:
     """Tell the best from another setting, with a p that is corrected for all pairs of those tried (Bonferroni)."""
-    best, family = tried[setting].chosen_by, n_pairs_of(len(tried))
+    best, family = tried[setting].chosen_by, count_pairs(len(tried))
 
     def differs(other: Values) -> bool:
         there = tried[other].chosen_by
-        found = difference(best.units, there.units, overlap=best.repeats.overlap)
+        found = compare_means(best.units, there.units, overlap=best.repeats.overlap)
         return found.p * family < SIGNIFICANCE
 
     return differs

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nnsweep.results.grouping import grouped, in_full
 from nnsweep.results.ranking import counted
-from nnsweep.results.statistics.summary import Interval, interval
+from nnsweep.results.statistics.summary import Interval, estimate_mean
 
 ACCURACIES = ("test_accuracy", "final_test_accuracy", "max_test_accuracy")
 DIFFERENCES = {
@@ -53,7 +53,7 @@ def optimism(runs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def optimism_of_configurations(runs: pd.DataFrame, by: Sequence[str] | None = None) -> pd.DataFrame:
+def average_optimism(runs: pd.DataFrame, by: Sequence[str] | None = None) -> pd.DataFrame:
     """Average `optimism` over repetitions.
 
     Parameters
@@ -84,7 +84,7 @@ def optimism_of_configurations(runs: pd.DataFrame, by: Sequence[str] | None = No
     return pd.DataFrame(table, columns=None if table else [*(by or ()), "label", "n", *averaged, "optimism_std"])
 
 
-def in_words(runs: pd.DataFrame) -> str:
+def describe_optimism(runs: pd.DataFrame) -> str:
     """Say in a sentence how optimistic the best test accuracies of a frame of runs are; empty without any."""
     each = optimism(runs)
     of_all, n = int(each["test_accuracy"].notna().sum()), int(each["optimism"].notna().sum())
@@ -98,7 +98,7 @@ def in_words(runs: pd.DataFrame) -> str:
 
 
 def _spread(values: "pd.Series[float]") -> Interval:
-    return interval(values.dropna().tolist())
+    return estimate_mean(values.dropna().tolist())
 
 
 def _runs(number: int) -> str:

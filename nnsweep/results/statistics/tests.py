@@ -28,7 +28,7 @@ MOST_SEEDS = 10_000_000
 """More seeds than this are as good as infinitely many."""
 
 
-class Difference(NamedTuple):
+class MeanDifference(NamedTuple):
     """The difference of two means and what can be concluded from it.
 
     Attributes
@@ -62,18 +62,18 @@ class Difference(NamedTuple):
     note: str = ""
 
 
-def difference(
+def compare_means(
     first: Mapping[Hashable, float],
     second: Mapping[Hashable, float],
     *,
     confidence: float = 0.95,
     overlap: float = 0.0,
     kind: str = "seed",
-) -> Difference:
+) -> MeanDifference:
     """Compare two sets of results given by unit.
 
-    With two shared units or more it is `paired`, otherwise `welch` if both have two or more, otherwise only the
-    difference is told.
+    With two shared units or more it is `paired_t_test`, otherwise `welch_t_test` if both have two or more, otherwise
+    only the difference is told.
 
     Parameters
     ----------
@@ -95,25 +95,25 @@ def difference(
     shared = [unit for unit in first if unit in second]
     if len(shared) > 1:
         values = [[of[unit] for unit in shared] for of in (first, second)]
-        return paired(*values, confidence=confidence, overlap=overlap, kind=kind)
+        return paired_t_test(*values, confidence=confidence, overlap=overlap, kind=kind)
     if min(len(first), len(second)) > 1:
         note = f"only one shared {kind}: not paired" if shared else f"no shared {kind}s: not paired"
-        found = welch(list(first.values()), list(second.values()), confidence=confidence, overlap=overlap)
+        found = welch_t_test(list(first.values()), list(second.values()), confidence=confidence, overlap=overlap)
         return found._replace(n_pairs=len(shared), note="; ".join(filter(None, [note, found.note])))
     if not first or not second:
-        return Difference("none", 0, math.nan, note=f"no {kind} finished")
+        return MeanDifference("none", 0, math.nan, note=f"no {kind} finished")
     apart = [first[shared[0]] - second[shared[0]]] if shared else [fmean(first.values()), -fmean(second.values())]
-    return Difference("none", len(shared), math.fsum(apart), note=f"fewer than two {kind}s: no test")
+    return MeanDifference("none", len(shared), math.fsum(apart), note=f"fewer than two {kind}s: no test")
 
 
-def paired(
+def paired_t_test(
     first: Sequence[float],
     second: Sequence[float],
     *,
     confidence: float = 0.95,
     overlap: float = 0.0,
     kind: str = "seed",
-) -> Difference:
+) -> MeanDifference:
     """Compare two sets of results pair by pair with Student's t test.
 
     ``t = mean(d) √n / std(d)`` for the differences d has ``n - 1`` degrees of freedom (Student, Biometrika 6, 1908);
@@ -127,7 +127,7 @@ def paired(
     first, second : sequence of float
         At least two values each, with the same unit at the same place.
     confidence, overlap, kind
-        As `difference` has them.
+        As `compare_means` has them.
 
     Returns
     -------
@@ -141,12 +141,12 @@ def paired(
         return _without_spread(mean, n, kind=kind)
     std = float(np.std(apart, ddof=1))
     told = _by_t(mean, std * math.sqrt(1 / n + overlap), n - 1, confidence)
-    return Difference("paired t", n, mean, std, *told, effect_size=mean / std)
+    return MeanDifference("paired t", n, mean, std, *told, effect_size=mean / std)
 
 
-def welch(
+def welch_t_test(
     first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95, overlap: float = 0.0
-) -> Difference:
+) -> MeanDifference:
     """Compare two independent sets of results, whose spreads may differ, with Welch's t test.
 
     ``t = (mean₁ - mean₂) / √(v₁ + v₂)`` with ``vᵢ = stdᵢ² / nᵢ`` and
@@ -159,7 +159,7 @@ def welch(
     first, second : sequence of float
         At least two values each.
     confidence, overlap
-        As `difference` has them; with an overlap ``vᵢ = stdᵢ² (1/nᵢ + overlap)``.
+        As `compare_means` has them; with an overlap ``vᵢ = stdᵢ² (1/nᵢ + overlap)``.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def welch(
     degrees = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (first, second), strict=True))
     std = math.sqrt(sum(variances))
     told = _by_t(mean, math.sqrt(sum(parts)), degrees, confidence)
-    return Difference("Welch", 0, mean, std, *told, effect_size=mean / std * math.sqrt(2))
+    return MeanDifference("Welch", 0, mean, std, *told, effect_size=mean / std * math.sqrt(2))
 
 
 def _by_t(mean: float, error: float, degrees: float, confidence: float) -> tuple[float, float, float]:
@@ -184,18 +184,18 @@ def _by_t(mean: float, error: float, degrees: float, confidence: float) -> tuple
     return mean - half, mean + half, float(2 * special.stdtr(degrees, -abs(mean) / error))
 
 
-def _without_spread(mean: float, n: int, *, n_second: int | None = None, kind: str = "seed") -> Difference:
+def _without_spread(mean: float, n: int, *, n_second: int | None = None, kind: str = "seed") -> MeanDifference:
     """Conclude from values that differ by a constant: pairs, or two groups of which each is constant."""
     test, n_pairs = ("paired t", n) if n_second is None else ("Welch", 0)
     if mean == 0:
         note = f"equal in every {kind}" if n_second is None else "all the same"
-        return Difference(test, n_pairs, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, note)
+        return MeanDifference(test, n_pairs, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, note)
     if n_second is None:
         note = f"the same difference in every {kind}: no interval"
-        return Difference("sign flip", n, mean, 0.0, p=2.0 ** (1 - n), note=note)
+        return MeanDifference("sign flip", n, mean, 0.0, p=2.0 ** (1 - n), note=note)
     extreme = 2 if n == n_second else 1
     note = "neither varies: no interval"
-    return Difference("permutation", 0, mean, 0.0, p=extreme / math.comb(n + n_second, n), note=note)
+    return MeanDifference("permutation", 0, mean, 0.0, p=extreme / math.comb(n + n_second, n), note=note)
 
 
 def _rounding(values: Sequence[float]) -> float:
@@ -207,7 +207,7 @@ def _snapped(value: float, rounding: float) -> float:
     return 0.0 if abs(value) <= rounding else value
 
 
-def holm(p_values: Sequence[float] | NDArray[np.float64], family: int | None = None) -> NDArray[np.float64]:
+def correct_by_holm(p_values: Sequence[float] | NDArray[np.float64], family: int | None = None) -> NDArray[np.float64]:
     """Correct p values for the number of comparisons by Holm's method.
 
     With the p values in rising order, ``p_holm(j) = max over i <= j of min(1, (m - i + 1) p(i))``: the probability of
@@ -229,7 +229,7 @@ def holm(p_values: Sequence[float] | NDArray[np.float64], family: int | None = N
 
     Examples
     --------
-    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+    >>> correct_by_holm([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.06, 0.06]
     """
     raw = np.asarray(p_values, dtype=np.float64)
@@ -240,18 +240,20 @@ def holm(p_values: Sequence[float] | NDArray[np.float64], family: int | None = N
     return corrected
 
 
-def n_pairs_of(n_configurations: int) -> int:
+def count_pairs(n_configurations: int) -> int:
     """Count the pairs that can be made of some configurations.
 
     Examples
     --------
-    >>> n_pairs_of(4)
+    >>> count_pairs(4)
     6
     """
     return n_configurations * (n_configurations - 1) // 2
 
 
-def seeds_needed(difference: float, std_of_difference: float, *, power: float = 0.8, alpha: float = 0.05) -> float:
+def count_seeds_needed(
+    difference: float, std_of_difference: float, *, power: float = 0.8, alpha: float = 0.05
+) -> float:
     """Tell how many seeds two configurations need in common so that a paired t test tells them apart.
 
     It is the smallest n at which the two-sided test at level alpha rejects with the wanted probability. With
@@ -266,7 +268,7 @@ def seeds_needed(difference: float, std_of_difference: float, *, power: float = 
         The difference of the means that is to be seen.
     std_of_difference : float
         Standard deviation, over seeds, of the difference of two runs with the same seed. If it is 0, the n is given at
-        which the sign-flip test of `paired` rejects.
+        which the sign-flip test of `paired_t_test` rejects.
     power : float
         Wanted probability of seeing it, more than alpha and less than 1.
     alpha : float
@@ -285,7 +287,7 @@ def seeds_needed(difference: float, std_of_difference: float, *, power: float = 
 
     Examples
     --------
-    >>> seeds_needed(0.01, 0.02)
+    >>> count_seeds_needed(0.01, 0.02)
     34.0
     """
     if not 0 < alpha < power < 1:
@@ -297,11 +299,11 @@ def seeds_needed(difference: float, std_of_difference: float, *, power: float = 
     if std_of_difference == 0:
         return float(max(2, math.ceil(1 - math.log2(alpha))))
     effect = abs(difference) / std_of_difference
-    n = bisect_left(range(MOST_SEEDS + 1), power, lo=2, key=lambda n: power_of(effect, n, alpha))
+    n = bisect_left(range(MOST_SEEDS + 1), power, lo=2, key=lambda n: compute_power(effect, n, alpha))
     return float(n) if n <= MOST_SEEDS else math.inf
 
 
-def power_of(effect: float, n: int, alpha: float) -> float:
+def compute_power(effect: float, n: int, alpha: float) -> float:
     """Give the probability that a paired t test of n pairs sees an effect, a difference in standard deviations.
 
     The square of a noncentral t is a noncentral F with one degree of freedom, which SciPy computes where its noncentral

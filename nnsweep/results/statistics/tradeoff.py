@@ -14,8 +14,8 @@ import pandas as pd
 from nnsweep.results.frame import plain
 from nnsweep.results.grouping import Configuration, grouped, in_full
 from nnsweep.results.ranking import counted
-from nnsweep.results.statistics.summary import interval
-from nnsweep.results.statistics.trend import selecting_curve
+from nnsweep.results.statistics.summary import estimate_mean
+from nnsweep.results.statistics.trend import find_selecting_curve
 
 SIZES = ("n_parameters", "epoch_flops")
 MEANS = {"epochs": "epochs_trained", "seconds": "duration_seconds"}
@@ -175,7 +175,7 @@ def prices(
 
 def first_epoch_at(history: pd.DataFrame, target: float) -> int | None:
     """Find the first epoch at which validation accuracy, or else test accuracy, is at least the target."""
-    curve = selecting_curve(history)
+    curve = find_selecting_curve(history)
     reached = np.flatnonzero(curve.values >= target)
     return int(curve.epochs[reached[0]]) if len(reached) else None
 
@@ -191,7 +191,7 @@ def epochs_to_target(histories: Sequence[pd.DataFrame], target: float) -> float 
 
 
 def _price(runs: pd.DataFrame, one: Configuration) -> dict[str, object]:
-    reached = interval(list(one.units.values()), overlap=one.repeats.overlap)
+    reached = estimate_mean(list(one.units.values()), overlap=one.repeats.overlap)
     all_of_it, counting = runs.iloc[list(one.rows)], runs.iloc[list(one.counted.values())]
     means = {name: _mean(counting, source) for name, source in MEANS.items()}
     sizes = {name: _known(all_of_it, name) for name in SIZES}
@@ -199,7 +199,7 @@ def _price(runs: pd.DataFrame, one: Configuration) -> dict[str, object]:
 
 
 def _mean(repetitions: pd.DataFrame, name: str) -> float:
-    return interval([value for value in counted(repetitions, name) if value is not None]).mean
+    return estimate_mean([value for value in counted(repetitions, name) if value is not None]).mean
 
 
 def _pace(repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], target: float) -> dict[str, object]:

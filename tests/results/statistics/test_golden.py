@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from nnsweep.results.statistics.anova import effects
-from nnsweep.results.statistics.examples import mcnemar, sign_flip
-from nnsweep.results.statistics.summary import interval
-from nnsweep.results.statistics.tests import difference, holm, power_of, seeds_needed
-from nnsweep.results.statistics.trend import beyond_noise, noise, peak, rise, smoothed
+from nnsweep.results.statistics.examples import mcnemar_test, sign_flip_test
+from nnsweep.results.statistics.summary import estimate_mean
+from nnsweep.results.statistics.tests import compare_means, compute_power, correct_by_holm, count_seeds_needed
+from nnsweep.results.statistics.trend import bound_noise, estimate_noise, find_peak, fit_rise, smooth
 
 NUMBERS = ["df", "sum_of_squares", "mean_square", "f", "p", "eta_squared", "partial_eta_squared", "omega_squared"]
 
@@ -32,19 +32,19 @@ def of_arrays(statistic: Callable[..., object]) -> Callable[..., object]:
 
 
 STATISTICS: dict[str, Callable[..., object]] = {
-    "interval": interval,
-    "difference": difference,
-    "holm": holm,
-    "seeds_needed": seeds_needed,
-    "power_of": power_of,
-    "mcnemar": mcnemar,
-    "sign_flip": sign_flip,
+    "interval": estimate_mean,
+    "difference": compare_means,
+    "holm": correct_by_holm,
+    "seeds_needed": count_seeds_needed,
+    "power_of": compute_power,
+    "mcnemar": mcnemar_test,
+    "sign_flip": sign_flip_test,
     "effects": effects_of,
-    "smoothed": of_arrays(smoothed),
-    "peak": of_arrays(peak),
-    "noise": of_arrays(noise),
-    "beyond_noise": of_arrays(beyond_noise),
-    "rise": of_arrays(rise),
+    "smoothed": of_arrays(smooth),
+    "peak": of_arrays(find_peak),
+    "noise": of_arrays(estimate_noise),
+    "beyond_noise": of_arrays(bound_noise),
+    "rise": of_arrays(fit_rise),
 }
 GOLDEN = Path(__file__).with_name("golden.json")
 
