@@ -17,7 +17,7 @@ from nnsweep.files import whole_file
 from nnsweep.masking import masked
 from nnsweep.messages import quote_argument, warn
 from nnsweep.results.frame import frame
-from nnsweep.results.ranking import ranked
+from nnsweep.results.ranking import rank_runs
 from nnsweep.results.ui_view import make_view
 from nnsweep.summary import described, linked_ids, n_finished, pictures_of, tables, where_in_words
 from nnsweep.sweep import sending, wish
@@ -124,7 +124,7 @@ def _close(end: End) -> Closed:
 
 def _keep_models(end: End) -> None:
     """Make the models that are wanted; one that cannot be made now can be made later, and costs the sweep nothing."""
-    ranking = ranked(frame([record for record in end.records if record.run_id and record.state == "finished"]))
+    ranking = rank_runs(frame([record for record in end.records if record.run_id and record.state == "finished"]))
     run_ids = [] if end.interrupted or end.models == "none" else ranking["run_id"].tolist()
     for run_id in run_ids[: 1 if end.models == "best" else None]:
         try:

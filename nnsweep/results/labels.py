@@ -101,7 +101,7 @@ def label(
         The label; `UNCLEAR` if there are fewer than `LEAST_POINTS` measurements.
     """
     cause = "" if scale is None else f"; {explain_scale(scale, STANDARDIZE)}"
-    if (found := diverged(history, state)) is not None:
+    if (found := label_divergence(history, state)) is not None:
         return found._replace(words=found.words + cause)
     if state != "finished":
         return Outcome(state, None, f"{state}: it did not come to its end")
@@ -143,7 +143,7 @@ def outcomes(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> pd.Da
     return pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"], **columns, "words": words}, index=runs.index)
 
 
-def diverged(history: pd.DataFrame, state: str = "finished") -> Outcome | None:
+def label_divergence(history: pd.DataFrame, state: str = "finished") -> Outcome | None:
     """Tell a training whose state says so or whose last cost is not finite, since the first epoch that is not."""
     costs = history["train_cost"].to_numpy(dtype=np.float64) if len(history) else np.empty(0)
     if state != DIVERGED and (not len(costs) or math.isfinite(costs[-1])):

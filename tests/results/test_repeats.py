@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.grouping import grouped
+from nnsweep.results.grouping import group_runs
 from nnsweep.results.repeats import repeats_of
 from nnsweep.results.statistics.anova import effects
 from nnsweep.results.statistics.comparison import compare
@@ -58,7 +58,7 @@ def test_overlap_is_what_test_and_training_part_have(columns, overlap):
     ],
 )
 def test_repeats_are_counted_by_kind(runs, kind, words):
-    (found,) = grouped(runs, "test_accuracy")
+    (found,) = group_runs(runs, "test_accuracy")
     assert (found.repeats.kind, found.repeats.describe([*found.values])) == (kind, words)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnsweep.results.frame import coded, plain
-from nnsweep.results.grouping import ARCHITECTURE, grouped, n_groups, varying_settings
+from nnsweep.results.grouping import ARCHITECTURE, count_combinations, group_runs, varying_settings
 from nnsweep.results.statistics.summary import correct_confidence, sort_best_first, summarize
 
 SIZES = ("depth", "width")
@@ -88,7 +88,7 @@ def groups(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | No
     """
     if metric not in runs.columns:
         runs = runs.assign(**{metric: math.nan})
-    found = sort_best_first(grouped(runs, metric, by=by), metric)
+    found = sort_best_first(group_runs(runs, metric, by=by), metric)
     low, high = bounds(metric)
     widest = high - low  # beyond that an interval says no more
     finished = [{key: one.values[key] for key in one.counted} for one in found]
@@ -133,8 +133,8 @@ def factors(runs: pd.DataFrame, *, first: Sequence[str] = ()) -> list[str]:
     told: list[str] = []
     for name in names:
         others = _tellers(runs, name, told)
-        if n_groups([name], codes) > 1 and (
-            name in first or n_groups([*others, name], codes) > n_groups(others, codes)
+        if count_combinations([name], codes) > 1 and (
+            name in first or count_combinations([*others, name], codes) > count_combinations(others, codes)
         ):
             told.append(name)
     return told

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from nnsweep.messages import visible
-from nnsweep.results.plots.curves import GREY, PANELS, points, scale
+from nnsweep.results.plots.curves import GREY, PANELS, scale, take_points
 from nnsweep.results.plots.figure import NAMED, add_legend, panelled, stroke
 from nnsweep.results.plots.groups import ACCURACY, Group, bounds, groups
 
@@ -61,7 +61,7 @@ def plot_learning_curves(
     curves = [(group, [histories[run_ids[row]] for row in group.rows if run_ids[row] in histories]) for group in found]
     drawn = [(group, members) for group, members in curves if members]
     known = [name for name in PANELS if name != "learning_rate"]
-    shown = [name for name in known if any(len(points(one, name)[0]) for _, members in drawn for one in members)]
+    shown = [name for name in known if any(len(take_points(one, name)[0]) for _, members in drawn for one in members)]
     figure, panels = panelled(shown, title)
     for name, axes in panels.items():
         bands = [band(members, name, are_independent=group.kind == "seed") for group, members in drawn]
@@ -91,7 +91,7 @@ def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: boo
         Around the mean the interval ``mean ± t(0.975, n - 1) · std / √n`` for three seeds or more, the lower and the
         higher value for two; for one seed its curve alone.
     """
-    curves = [dict(zip(*points(history, metric), strict=True)) for history in histories]
+    curves = [dict(zip(*take_points(history, metric), strict=True)) for history in histories]
     common = sorted(set.intersection(*(set(curve) for curve in curves)))
     values = np.array([[curve[epoch] for epoch in common] for curve in curves]).reshape(len(curves), len(common))
     mean = values.mean(axis=0)

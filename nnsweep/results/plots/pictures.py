@@ -13,14 +13,14 @@ from nnsweep.results.frame import plain
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import learning_curves
 from nnsweep.results.plots.effects import plot_effects
-from nnsweep.results.plots.figure import NAMED, save
+from nnsweep.results.plots.figure import NAMED, save_figure
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.groups import SIZES, Group, factors, groups
 from nnsweep.results.plots.mean_curves import plot_learning_curves
 from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.schedules import plot_schedules, schedule_factors
 from nnsweep.results.plots.seeds import plot_seeds
-from nnsweep.results.ranking import ranked
+from nnsweep.results.ranking import rank_runs
 from nnsweep.results.statistics.anova import effects
 
 Draw: TypeAlias = Callable[[], Figure]
@@ -93,7 +93,7 @@ def telling_runs(runs: pd.DataFrame, *, most: int = 300) -> list[str]:
     """
     run_ids = [str(run_id) for run_id in plain(runs["run_id"])]
     of_schedules = runs.drop_duplicates(schedule_factors(runs) or "sweep") if len(runs) else runs
-    best = ranked(runs)["run_id"].iloc[:MOST_CURVES]
+    best = rank_runs(runs)["run_id"].iloc[:MOST_CURVES]
     chosen = dict.fromkeys(str(run_id) for run_id in (*of_schedules["run_id"].iloc[:most], *best) if run_id)
     for group in groups(runs):
         seeds = dict.fromkeys(run_ids[row] for row in group.rows)
@@ -131,7 +131,7 @@ def save_all(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]
         raise ConfigError(f"{visible(str(folder))}: cannot be written ({error.strerror}); choose another") from error
     paths = [(figure, folder / f"{name}.{suffix}") for name, figure in figures.items() for suffix in formats]
     for figure, path in paths:
-        save(figure, path)
+        save_figure(figure, path)
     return [path for _, path in paths]
 
 
@@ -149,7 +149,7 @@ def by_name(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[s
 def _curves(
     runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], found: Sequence[Group], title: str
 ) -> dict[str, Draw]:
-    best = ranked(runs).iloc[:MOST_CURVES]
+    best = rank_runs(runs).iloc[:MOST_CURVES]
     told = f": the best {MOST_CURVES} of {len(runs)} runs" if len(runs) > MOST_CURVES else ""
     heading = f"{title}{told}".removeprefix(": ")
     drawn: dict[str, Draw] = {"learning_curves": lambda: learning_curves(by_name(best, histories), title=heading)}

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nnsweep.results.plots.curves import GREY, points, scale
+from nnsweep.results.plots.curves import GREY, scale, take_points
 from nnsweep.results.plots.figure import NAMED, WIDTH, add_legend, blank, nothing, prepare, stroke
 from nnsweep.results.plots.groups import factors, groups, sort_key
 from nnsweep.results.repeats import KINDS
@@ -43,10 +43,10 @@ def plot_schedules(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *,
     styles = {label: stroke(rank) for rank, label in enumerate(list(courses)[:NAMED])}
     for label, lines in reversed(courses.items()):
         for history in lines:
-            epochs, rates = points(history, RATE)
+            epochs, rates = take_points(history, RATE)
             look = styles.get(label, GREY) | ({"marker": "o", "markersize": 4} if len(rates) == 1 else {})
             axes.add_line(Line2D(epochs, rates, **look))  # type: ignore[arg-type]
-    scale(axes, RATE, [points(history, RATE)[1] for lines in courses.values() for history in lines])
+    scale(axes, RATE, [take_points(history, RATE)[1] for lines in courses.values() for history in lines])
     strokes = {_told(label, len(courses[label])): look for label, look in styles.items()}
     if len(courses) > len(styles):
         strokes[f"{len(courses) - len(styles)} others"] = GREY
@@ -76,8 +76,8 @@ def _courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[
 def _longest(known: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     """Leave out the histories whose rates are only the beginning of another one's."""
     longest: dict[bytes, pd.DataFrame] = {}
-    for history in sorted(known, key=lambda one: -len(points(one, RATE)[0])):
-        rates = points(history, RATE)[1].tobytes()
+    for history in sorted(known, key=lambda one: -len(take_points(one, RATE)[0])):
+        rates = take_points(history, RATE)[1].tobytes()
         if rates and not any(other.startswith(rates) for other in longest):
             longest[rates] = history
     return list(longest.values())

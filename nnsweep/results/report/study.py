@@ -11,9 +11,9 @@ import pandas as pd
 
 from nnsweep.errors import DataError
 from nnsweep.results.frame import plain, rows
-from nnsweep.results.grouping import Configuration, grouped, with_failures
+from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
-from nnsweep.results.ranking import counted, smaller_is_better
+from nnsweep.results.ranking import smaller_is_better, take_metric
 from nnsweep.results.repeats import Repeats, repeats_of
 from nnsweep.results.report.wording import digits, fixed, metric_words
 from nnsweep.results.statistics.anova import RESIDUAL, effects
@@ -69,7 +69,7 @@ class Study:
     confidence : float
         Of the intervals.
     failures : {"chance", "ignore"}
-        What failed runs count as, everywhere in the report; see `nnsweep.results.grouping.grouped`.
+        What failed runs count as, everywhere in the report; see `nnsweep.results.grouping.group_runs`.
     origin : Origin
         Where the runs are from.
     """
@@ -218,12 +218,12 @@ class Study:
 
     @cached_property
     def _by_label(self) -> dict[str, Configuration]:
-        return {one.label: one for one in grouped(self.runs, self.metric, by=self.by)}
+        return {one.label: one for one in group_runs(self.runs, self.metric, by=self.by)}
 
     @cached_property
     def without_value(self) -> list[int]:
         """The positions of the runs that finished without a real value of the metric."""
-        values = counted(self.runs, self.metric)
+        values = take_metric(self.runs, self.metric)
         return [row for row, state in enumerate(self.states) if state == "finished" and values[row] is None]
 
     @property

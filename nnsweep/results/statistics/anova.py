@@ -17,9 +17,9 @@ from scipy import special
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
-from nnsweep.results.factors import factors_of, indicators
+from nnsweep.results.factors import choose_factors, code_dummies
 from nnsweep.results.frame import SIZES, coded, plain
-from nnsweep.results.grouping import Configuration, check_columns, check_settings, grouped, varying_settings
+from nnsweep.results.grouping import Configuration, check_columns, check_settings, group_runs, varying_settings
 from nnsweep.results.repeats import SEED, repeats_of
 from nnsweep.results.statistics.summary import describe_failures
 
@@ -84,13 +84,13 @@ def effects(
     metric : str
         The column to explain.
     factors : sequence of str, optional
-        The columns to explain it by; by default all settings that vary (`nnsweep.results.factors.factors_of`). Others
-        that vary are then part of the residual.
+        The columns to explain it by; by default all settings that vary (`nnsweep.results.factors.choose_factors`).
+        Others that vary are then part of the residual.
     blocks : bool
         Whether the repeat (seed, fold, split) is a factor of its own: what it does to all configurations alike is then
         not in the residual.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.grouped`.
+        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
 
     Returns
     -------
@@ -110,12 +110,12 @@ def effects(
     """
     check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks and not repeats_of(runs).axes else [])])
     check_settings(factors or ())
-    found = grouped(runs, metric, failures=failures)
+    found = group_runs(runs, metric, failures=failures)
     if not any(one.counted for one in found):
         raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to explain")
     results = _results(runs, found, metric)
     usable, repeats = results.runs, found[0].repeats
-    chosen = factors_of(usable, metric, factors)
+    chosen = choose_factors(usable, metric, factors)
     design = _design(results, chosen.names, blocks=blocks)
     sums, loose = partition_squares(design), _loose(usable, metric, chosen.names)
     n_cells = len(set(zip(*(numbers.tolist() for numbers in design.levels.values()), strict=True))) or 1
@@ -323,7 +323,7 @@ def _least_squares(design: Design) -> dict[str, Sum]:
 
 def _cells(levels: Sequence[NDArray[np.int64]]) -> FloatArray:
     """Code combinations of levels by dummies: an interaction, where a model has the factors' own dummies, too."""
-    return indicators(list(zip(*(numbers.tolist() for numbers in levels), strict=True)))
+    return code_dummies(list(zip(*(numbers.tolist() for numbers in levels), strict=True)))
 
 
 def _gain(smaller: Sum, larger: Sum) -> Sum:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
-from nnsweep.results.grouping import Configuration, grouped, with_failures
+from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.ranking import smaller_is_better
 from nnsweep.results.statistics.summary import check_confidence, describe_failures, find_configuration, sort_best_first
 from nnsweep.results.statistics.tests import (
@@ -82,7 +82,7 @@ def compare(
     confidence : float
         Of the intervals; what is ``distinguishable`` has ``p_holm < 1 - confidence``.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.grouped`.
+        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def compare(
     """
     check_confidence(confidence)
     runs = with_failures(runs, failures)
-    found = sort_best_first(grouped(runs, metric, by=by), metric)
+    found = sort_best_first(group_runs(runs, metric, by=by), metric)
     if not any(one.counted for one in found) and found:
         raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to compare")
     references = {"best": (found[0], count_pairs(len(found)))} if found else {}
@@ -145,7 +145,7 @@ def indistinguishable(
         Labels, the best itself first.
     """
     table = compare(runs, metric, by=by, confidence=confidence, failures=failures)
-    found = sort_best_first(grouped(runs, metric, by=by, failures=failures), metric)
+    found = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
     untold = ~table["distinguishable"] & (table["n_finished"] > 0)
     return [*(one.label for one in found[:1]), *table["label"][untold].tolist()]
 

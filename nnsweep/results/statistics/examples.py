@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nnsweep.errors import ConfigError, DataError
-from nnsweep.results.grouping import Configuration, check_columns, grouped, told_run
+from nnsweep.results.grouping import Configuration, check_columns, describe_run, group_runs
 from nnsweep.results.statistics.summary import check_confidence, find_configuration, sort_best_first
 from nnsweep.results.statistics.tests import correct_by_holm, count_pairs
 
@@ -285,7 +285,7 @@ def compare_examples(
         If there is no column ``run_id``, the reference has no run with examples, a column or the baseline is unknown,
         or two runs are twins.
     """
-    found = sort_best_first(grouped(runs, metric, by=by), metric)
+    found = sort_best_first(group_runs(runs, metric, by=by), metric)
     if not found:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     check_columns(runs, ["run_id"])
@@ -337,7 +337,7 @@ def _tested(runs: pd.DataFrame, row: int, given: ExampleResults | ArrayLike) -> 
         right = np.empty((0, 0), dtype=bool)
     if right.ndim != 1 or not len(right):
         raise DataError(
-            f"the run {told_run(runs, row)}: which test examples it got right must be an array of bool of shape "
+            f"the run {describe_run(runs, row)}: which test examples it got right must be an array of bool of shape "
             "(n_test,), with an example at least; load_correct(runs) gives it"
         )
     return _Tested(right, str(getattr(given, "test_digest", "")))
@@ -361,4 +361,4 @@ def _check_same_test_set(runs: pd.DataFrame, known: Mapping[int, _Tested]) -> No
 
 
 def _two(runs: pd.DataFrame, first: int, second: int) -> str:
-    return f"the runs {told_run(runs, first)} and {told_run(runs, second)}"
+    return f"the runs {describe_run(runs, first)} and {describe_run(runs, second)}"

@@ -15,7 +15,7 @@ from scipy import special
 from nnsweep.errors import ConfigError
 from nnsweep.messages import unknown, visible
 from nnsweep.results.frame import SIZES, plain
-from nnsweep.results.grouping import Configuration, check_columns, grouped
+from nnsweep.results.grouping import Configuration, check_columns, group_runs
 from nnsweep.results.ranking import smaller_is_better
 
 
@@ -57,7 +57,7 @@ def configurations(
     confidence : float
         Of the interval, between 0 and 1.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.grouped`.
+        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def configurations(
         If a column is unknown, or two runs that count are the same repeat of one configuration.
     """
     check_confidence(confidence)
-    found = sort_best_first(grouped(runs, metric, by=by, failures=failures), metric)
+    found = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
     names = list(found[0].settings) if found else []
     sizes = [name for name in SIZES if name in runs.columns and name not in names]
     columns: dict[str, list[object]] = {"label": [one.label for one in found]}
@@ -182,7 +182,7 @@ def find_configuration(
     runs : pandas.DataFrame
         The frame that the configurations are of.
     found : sequence of Configuration
-        From `nnsweep.results.grouping.grouped`.
+        From `nnsweep.results.grouping.group_runs`.
     wanted : str or mapping
         A label, or values of columns; numbers may be given as text.
 

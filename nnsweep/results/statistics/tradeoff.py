@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.results.frame import plain
-from nnsweep.results.grouping import Configuration, grouped, in_full
-from nnsweep.results.ranking import counted
+from nnsweep.results.grouping import Configuration, describe_settings, group_runs
+from nnsweep.results.ranking import take_metric
 from nnsweep.results.statistics.summary import estimate_mean
 from nnsweep.results.statistics.trend import find_selecting_curve
 
@@ -161,10 +161,10 @@ def prices(
     ConfigError
         If there is no such column, or two runs that count are the same repeat of one configuration.
     """
-    found = sorted(grouped(runs, metric, by=by), key=lambda one: one.rows)
+    found = sorted(group_runs(runs, metric, by=by), key=lambda one: one.rows)
     rows = [
         one.settings
-        | {"label": in_full(one.settings)}
+        | {"label": describe_settings(one.settings)}
         | _price(runs, one)
         | ({} if target is None else _pace(runs.iloc[list(one.rows)], histories or {}, target))
         for one in found
@@ -199,7 +199,7 @@ def _price(runs: pd.DataFrame, one: Configuration) -> dict[str, object]:
 
 
 def _mean(repetitions: pd.DataFrame, name: str) -> float:
-    return estimate_mean([value for value in counted(repetitions, name) if value is not None]).mean
+    return estimate_mean([value for value in take_metric(repetitions, name) if value is not None]).mean
 
 
 def _pace(repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], target: float) -> dict[str, object]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.grouping import grouped
+from nnsweep.results.grouping import group_runs
 from nnsweep.results.statistics.summary import configurations, estimate_mean, find_configuration, sort_best_first
 
 patiently = settings(deadline=None, max_examples=50)
@@ -101,7 +101,7 @@ def test_the_order_of_the_rows_changes_nothing(groups, random):
 
 def test_a_configuration_is_found_by_label_and_by_settings():
     runs = table({"wide": [0.5], "deep": [0.9]}, depth=[1, 3], width=[20.0, 64.0])
-    found = sort_best_first(grouped(runs, "test_accuracy"), "test_accuracy")
+    found = sort_best_first(group_runs(runs, "test_accuracy"), "test_accuracy")
     assert find_configuration(runs, found, "wide").label == "wide"
     assert find_configuration(runs, found, {"depth": 3, "width": "64"}).label == "deep"
 
@@ -117,7 +117,7 @@ def test_a_configuration_is_found_by_label_and_by_settings():
 )
 def test_a_configuration_that_is_none_or_several_is_refused(wanted, message):
     runs = table({"wide": [0.5], "deep": [0.9]}, depth=[1, 3], width=20)
-    found = sort_best_first(grouped(runs, "test_accuracy"), "test_accuracy")
+    found = sort_best_first(group_runs(runs, "test_accuracy"), "test_accuracy")
     with pytest.raises(ConfigError, match=message):
         find_configuration(runs, found, wanted)
 
