@@ -74,6 +74,21 @@ class Configuration:
             members.setdefault(self.repeats.unit(key), []).append(value)
         return {unit: math.fsum(values) / len(values) for unit, values in members.items()}
 
+    @property
+    def finished(self) -> list[float]:
+        """The values of the runs that finished."""
+        return [self.values[key] for key in self.counted]
+
+    @property
+    def levels(self) -> tuple[object, ...]:
+        """The value of each setting that it was grouped by."""
+        return tuple(self.settings.values())
+
+    @property
+    def kind(self) -> str:
+        """What a unit is called: ``seed``, ``fold``, ..."""
+        return self.repeats.kind
+
     @cached_property
     def mean(self) -> float:
         """The mean over units; NaN without any."""
