@@ -22,13 +22,7 @@ if TYPE_CHECKING:
     )
     from nnsweep.loading import load_correct, load_histories, load_results
     from nnsweep.reporting import report
-    from nnsweep.results.comparison import compare, indistinguishable
-    from nnsweep.results.configurations import configurations
-    from nnsweep.results.effects import effects
-    from nnsweep.results.example_comparison import compare_examples
-    from nnsweep.results.fair import fair_comparison
     from nnsweep.results.labels import outcomes
-    from nnsweep.results.optimism import optimism
     from nnsweep.results.plots.cost import plot_cost
     from nnsweep.results.plots.effects import plot_effects
     from nnsweep.results.plots.grid import plot_grid
@@ -37,7 +31,13 @@ if TYPE_CHECKING:
     from nnsweep.results.plots.pictures import pictures
     from nnsweep.results.plots.schedules import plot_schedules
     from nnsweep.results.plots.seeds import plot_seeds
-    from nnsweep.results.price import prices
+    from nnsweep.results.statistics.anova import effects
+    from nnsweep.results.statistics.comparison import compare, indistinguishable
+    from nnsweep.results.statistics.examples import compare_examples
+    from nnsweep.results.statistics.fairness import fair_comparison
+    from nnsweep.results.statistics.optimism import optimism
+    from nnsweep.results.statistics.summary import configurations
+    from nnsweep.results.statistics.tradeoff import prices
     from nnsweep.sweeping import sweep
 
 __version__ = "0.1.0"
@@ -78,16 +78,16 @@ _MODULES = {
     "StackedHalvingSearchCV": "estimator.search",
     "StackedRandomizedSearchCV": "estimator.search",
     "StackedSearchCV": "estimator.search",
-    "compare": "results.comparison",
-    "compare_examples": "results.example_comparison",
-    "configurations": "results.configurations",
-    "effects": "results.effects",
-    "fair_comparison": "results.fair",
-    "indistinguishable": "results.comparison",
+    "compare": "results.statistics.comparison",
+    "compare_examples": "results.statistics.examples",
+    "configurations": "results.statistics.summary",
+    "effects": "results.statistics.anova",
+    "fair_comparison": "results.statistics.fairness",
+    "indistinguishable": "results.statistics.comparison",
     "load_correct": "loading",
     "load_histories": "loading",
     "load_results": "loading",
-    "optimism": "results.optimism",
+    "optimism": "results.statistics.optimism",
     "outcomes": "results.labels",
     "pictures": "results.plots.pictures",
     "plot_cost": "results.plots.cost",
@@ -97,7 +97,7 @@ _MODULES = {
     "plot_parallel": "results.plots.parallel",
     "plot_schedules": "results.plots.schedules",
     "plot_seeds": "results.plots.seeds",
-    "prices": "results.price",
+    "prices": "results.statistics.tradeoff",
     "report": "reporting",
     "sweep": "sweeping",
 }

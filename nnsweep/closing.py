@@ -17,7 +17,7 @@ from nnsweep.files import whole_file
 from nnsweep.masking import masked
 from nnsweep.messages import quote_argument, warn
 from nnsweep.results.frame import ranking_frame
-from nnsweep.results.ranking import ranked
+from nnsweep.results.ranking import rank_runs
 from nnsweep.results.ui_view import make_view
 from nnsweep.summary import described, linked_ids, n_finished, pictures_of, tables, where_in_words
 from nnsweep.sweep import sending
@@ -121,7 +121,7 @@ def _keep_models(end: End) -> None:
     if end.interrupted or end.models == "none":
         return
     finished = [record for record in end.records if record.run_id and record.state == "finished"]
-    run_ids = ranked(ranking_frame(finished))["run_id"].tolist()
+    run_ids = rank_runs(ranking_frame(finished))["run_id"].tolist()
     for run_id in run_ids[: 1 if end.models == "best" else None]:
         try:
             models.log(end.store, run_id)

@@ -18,11 +18,11 @@ from nnsweep.masking import masked
 from nnsweep.messages import quote_argument
 from nnsweep.results import manifest as manifests
 from nnsweep.results.formats import format_of, written
-from nnsweep.results.frame import frame, varying
+from nnsweep.results.frame import drop_constant, frame
 from nnsweep.results.histories import long_form
 from nnsweep.results.manifest import Manifest
 from nnsweep.results.query import narrowed
-from nnsweep.results.ranking import ranked, selection
+from nnsweep.results.ranking import rank_runs, selection
 from nnsweep.sweep.job import WHEREABOUTS
 from nnsweep.tracking import reading
 from nnsweep.tracking.record import RunRecord
@@ -119,14 +119,14 @@ def choose(records: Sequence[RunRecord], asked: Asked) -> Answer:
     ConfigError
         If the filter is no rule or a column is unknown.
     """
-    runs = ranked(frame(records))
+    runs = rank_runs(frame(records))
     chosen = narrowed(runs, filter=asked.filter, columns=asked.columns, sort=asked.sort)
     if asked.histories:
         kept = set(narrowed(runs, filter=asked.filter)["run_id"])
         return Answer(pd.DataFrame(), [record for record in records if record.run_id in kept], "")
     by_id = {record.run_id: record for record in records}
     order = narrowed(runs, filter=asked.filter, columns=["run_id"], sort=asked.sort)["run_id"]
-    table = chosen if asked.columns else varying(chosen)
+    table = chosen if asked.columns else drop_constant(chosen)
     return Answer(table, [by_id[run_id] for run_id in order], selection(runs))
 
 

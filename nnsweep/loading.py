@@ -10,7 +10,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.messages import is_broken, warn
 from nnsweep.results.frame import frame
 from nnsweep.results.query import narrowed
-from nnsweep.results.ranking import ranked
+from nnsweep.results.ranking import rank_runs
 from nnsweep.tracking import artifacts, reading
 from nnsweep.tracking.correct import Correct
 from nnsweep.tracking.record import RunRecord
@@ -50,7 +50,7 @@ def load_results(
         If the store cannot be used.
     """
     found = records(store_of(experiment, uri), sweep)
-    runs = narrowed(ranked(frame(found)), filter=filter)
+    runs = narrowed(rank_runs(frame(found)), filter=filter)
     require_unaltered_runs(found, runs)
     return runs
 

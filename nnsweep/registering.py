@@ -7,7 +7,7 @@ from nnsweep.loading import check_name
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.results.frame import frame
-from nnsweep.results.ranking import ranked
+from nnsweep.results.ranking import rank_runs
 from nnsweep.sweep.consistency import require_consistent
 from nnsweep.tracking import model as models
 from nnsweep.tracking import reading, recorded, registry
@@ -71,7 +71,7 @@ def _chosen(store: Store, sweep: str, run: str | None) -> RunRecord:
         if meant.run_id not in records:
             raise ConfigError(f"--run={visible(run)}: is none of sweep {visible(sweep)}")
         return meant
-    first = ranked(frame([*records.values()]))["run_id"].tolist()[:1]
+    first = rank_runs(frame([*records.values()]))["run_id"].tolist()[:1]
     if not first or records[first[0]].state != "finished":
         raise ConfigError(f"sweep {visible(sweep)} has no run that finished: there is nothing to register")
     return records[first[0]]

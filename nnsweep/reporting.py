@@ -25,7 +25,7 @@ from nnsweep.masking import masked
 from nnsweep.messages import quote_argument, visible, warn
 from nnsweep.results.frame import frame
 from nnsweep.results.query import narrowed
-from nnsweep.results.ranking import ranked
+from nnsweep.results.ranking import rank_runs
 from nnsweep.results.report.content import Findings
 from nnsweep.results.report.html import html
 from nnsweep.results.report.latex import latex
@@ -102,7 +102,7 @@ def report(
     if output is not None:
         _check(Path(expand_home(output)), pictures)
     found = records(store_of(experiment, uri), sweep)
-    runs = narrowed(ranked(frame(found)), filter=filter)
+    runs = narrowed(rank_runs(frame(found)), filter=filter)
     require_unaltered_runs(found, runs)
     origin = _origin(experiment, _best_first(found, runs), uri, command)
     asked = Study(
@@ -208,11 +208,11 @@ def _check(path: Path, pictures: bool) -> None:
 
 
 def _pictures(found: Findings, path: Path) -> dict[str, str]:
-    from nnsweep.results.plots.figure import save
+    from nnsweep.results.plots.figure import save_figure
 
     links = {}
     for picture in (picture for section in found.sections for picture in section.pictures):
         file = path.with_name(f"{path.stem}-{picture.name}{PICTURES[path.suffix.lower()]}")
-        save(picture.figure, file)
+        save_figure(picture.figure, file)
         links[picture.name] = quote(file.name)
     return links

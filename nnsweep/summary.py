@@ -17,8 +17,8 @@ from nnsweep.errors import ConfigError
 from nnsweep.masking import masked, without_credentials
 from nnsweep.messages import quote_argument, visible, warn
 from nnsweep.results.formats import write
-from nnsweep.results.frame import frame, ranking_frame, varying
-from nnsweep.results.ranking import ranked, selection
+from nnsweep.results.frame import drop_constant, frame, ranking_frame
+from nnsweep.results.ranking import rank_runs, selection
 from nnsweep.results.terminal import table
 from nnsweep.tracking.artifacts import gather
 from nnsweep.tracking.links import chart_link, compare_link
@@ -116,7 +116,7 @@ def tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
         If they cannot be written there.
     """
     everything = frame(records)
-    shown = varying(ranked(everything))
+    shown = drop_constant(rank_runs(everything))
     paths = [folder / f"table.{suffix}" for suffix in ("csv", "md", "html")]
     for path in paths:
         write(shown, path, caption=selection(everything))
@@ -162,5 +162,5 @@ def n_finished(records: Sequence[RunRecord]) -> int:
 
 
 def _best_ids(records: Sequence[RunRecord]) -> list[str]:
-    ids: list[str] = ranked(ranking_frame([job for job in records if job.run_id]))["run_id"].tolist()
+    ids: list[str] = rank_runs(ranking_frame([job for job in records if job.run_id]))["run_id"].tolist()
     return ids

@@ -185,12 +185,12 @@ def _results(result: "SweepResult") -> "pd.DataFrame":
     from nnsweep.errors import StoreError
     from nnsweep.loading import records, store_of
     from nnsweep.results.frame import frame
-    from nnsweep.results.ranking import ranked
+    from nnsweep.results.ranking import rank_runs
 
     if result.problem:
         raise StoreError(result.problem)
     there = records(store_of(result.experiment, result.uri), result.sweep)
-    runs = ranked(frame([*there, *(record for record in result.records if not record.run_id)]))
+    runs = rank_runs(frame([*there, *(record for record in result.records if not record.run_id)]))
     if unfinished := Counter(state for state in runs["state"] if state != "finished"):
         told = ", ".join(f"{count} {state}" for state, count in unfinished.items())
         warnings.warn(f"{unfinished.total()} of {len(runs)} jobs did not finish: {told}", stacklevel=3)

@@ -43,13 +43,13 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
     from nnsweep.results.frame import frame
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
     from nnsweep.results.query import narrowed
-    from nnsweep.results.ranking import ranked
+    from nnsweep.results.ranking import rank_runs
     from nnsweep.tracking import reading
     from nnsweep.tracking.artifacts import gather, refuse
 
     store = store_of(experiment, uri)
     records = records_of(store, sweep)
-    runs = narrowed(ranked(frame(records)), filter=filter_)
+    runs = narrowed(rank_runs(frame(records)), filter=filter_)
     require_unaltered_runs(records, runs)
     wanted = set(telling_runs(runs))
     in_order = [record.run_id for record in records if record.run_id in wanted]

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
 from nnsweep.results.frame import coded
-from nnsweep.results.grouping import ARCHITECTURE, Codes, check_columns, follows, n_groups, varying_settings
+from nnsweep.results.grouping import (
+    ARCHITECTURE,
+    Codes,
+    check_columns,
+    count_combinations,
+    is_function_of,
+    varying_settings,
+)
 
 EXTENT = ("depth", "width")
 
@@ -26,7 +33,7 @@ class Factors(NamedTuple):
     notes: list[str]
 
 
-def factors_of(runs: pd.DataFrame, metric: str, wanted: Sequence[str] | None = None) -> Factors:
+def choose_factors(runs: pd.DataFrame, metric: str, wanted: Sequence[str] | None = None) -> Factors:
     """Choose the factors of a frame of runs.
 
     Where depth and width vary independently of each other and tell the layers' sizes, they take the place of the
@@ -56,7 +63,7 @@ def factors_of(runs: pd.DataFrame, metric: str, wanted: Sequence[str] | None = N
     if len(set(names)) < len(names):
         raise ConfigError(f"factors={names} names a column twice; name each once")
     codes = {name: coded(runs, name) for name in names}
-    constant = [name for name in names if n_groups([name], codes) < 2]
+    constant = [name for name in names if count_combinations([name], codes) < 2]
     varying = [name for name in names if name not in constant]
     extent = _crossed_extent(varying, codes)
     notes = [f"{name} has one value only: left out" for name in constant if wanted is not None]
@@ -79,14 +86,14 @@ def _crossed_extent(names: Sequence[str], codes: Codes) -> bool:
     They are if the effects of both can be estimated: if the indicators of their values are linearly independent.
     """
     architecture = [name for name in ARCHITECTURE if name in names]
-    if not set(EXTENT) <= set(names) or not all(follows(name, EXTENT, codes) for name in architecture):
+    if not set(EXTENT) <= set(names) or not all(is_function_of(name, EXTENT, codes) for name in architecture):
         return False
-    columns = np.hstack([indicators(codes[name]) for name in EXTENT])
+    columns = np.hstack([code_dummies(codes[name]) for name in EXTENT])
     intercept = np.ones((len(columns), 1))
     return bool(np.linalg.matrix_rank(np.hstack([intercept, columns])) == columns.shape[1] + 1)
 
 
-def indicators(codes: Sequence[object]) -> NDArray[np.float64]:
+def code_dummies(codes: Sequence[object]) -> NDArray[np.float64]:
     """Give a column of 0 and 1 for each value but the first: dummy coding, shape (n_runs, n_values - 1)."""
     numbers, values = pd.factorize(np.array(list(map(repr, codes)), dtype=object))
     columns: NDArray[np.float64] = (numbers[:, None] == np.arange(1, len(values))).astype(np.float64)
@@ -96,7 +103,7 @@ def indicators(codes: Sequence[object]) -> NDArray[np.float64]:
 def _without_functions(names: Sequence[str], codes: Codes) -> tuple[list[str], list[str]]:
     kept, dropped = list(names), {}
     for name in reversed(names):
-        source = next((other for other in kept if other != name and follows(name, [other], codes)), None)
+        source = next((other for other in kept if other != name and is_function_of(name, [other], codes)), None)
         if source is not None:
             kept.remove(name)
             dropped[name] = source
@@ -109,6 +116,6 @@ def _told(names: Sequence[str], dropped: Mapping[str, str], codes: Codes) -> lis
     for name in names:
         if name in dropped:
             source = dropped[name]
-            same = "the same as" if follows(source, [name], codes) else "what follows from"
+            same = "the same as" if is_function_of(source, [name], codes) else "what follows from"
             reasons.setdefault(f"left out, saying {same} {visible(source)}: ", []).append(visible(name))
     return [reason + ", ".join(columns) for reason, columns in reasons.items()]

@@ -73,14 +73,14 @@ def ranking_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     )
 
 
-def settings(runs: pd.DataFrame) -> list[str]:
+def list_settings(runs: pd.DataFrame) -> list[str]:
     """Name the columns that hold settings; for a table read from a file, all that are nothing else."""
     others = {*FIRST, *METRICS, *LAST}
     known = runs.attrs.get("settings", [name for name in runs.columns if name not in others])
     return [name for name in runs.columns if name in set(known)]
 
 
-def varying(runs: pd.DataFrame) -> pd.DataFrame:
+def drop_constant(runs: pd.DataFrame) -> pd.DataFrame:
     """Leave out the settings, and what was known of network and data before training, that are the same in all runs.
 
     Params and tags that others have added are left out, too: they are there for those who name them.
@@ -95,7 +95,7 @@ def varying(runs: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with fewer columns. A missing value counts as a value.
     """
-    candidates = [*settings(runs), *(name for name in (*SIZES, *KNOWN_BEFORE) if name in runs.columns)]
+    candidates = [*list_settings(runs), *(name for name in (*SIZES, *KNOWN_BEFORE) if name in runs.columns)]
     same = [name for name in candidates if len({repr(value) for value in plain(runs[name])}) <= 1]
     added = [name for name in runs.attrs.get("others", []) if name in runs.columns]
     return runs.drop(columns=[*same, *added])

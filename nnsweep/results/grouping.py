@@ -14,8 +14,8 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import unknown, visible
-from nnsweep.results.frame import METRICS, coded, plain, settings
-from nnsweep.results.ranking import counted
+from nnsweep.results.frame import METRICS, coded, list_settings, plain
+from nnsweep.results.ranking import take_metric
 from nnsweep.results.repeats import KINDS, Repeats, repeats_of
 from nnsweep.tracking.record import CHOICES
 
@@ -74,6 +74,21 @@ class Configuration:
             members.setdefault(self.repeats.unit(key), []).append(value)
         return {unit: math.fsum(values) / len(values) for unit, values in members.items()}
 
+    @property
+    def finished(self) -> list[float]:
+        """The values of the runs that finished."""
+        return [self.values[key] for key in self.counted]
+
+    @property
+    def levels(self) -> tuple[object, ...]:
+        """The value of each setting that it was grouped by."""
+        return tuple(self.settings.values())
+
+    @property
+    def kind(self) -> str:
+        """What a unit is called: ``seed``, ``fold``, ..."""
+        return self.repeats.kind
+
     @cached_property
     def mean(self) -> float:
         """The mean over units; NaN without any."""
@@ -85,7 +100,7 @@ class Configuration:
         return len(self.counted) + self.n_failed
 
 
-def grouped(
+def group_runs(
     runs: pd.DataFrame, metric: str, *, by: Sequence[str] | None = None, failures: str | None = None
 ) -> list[Configuration]:
     """Put the runs of a frame together by configuration.
@@ -96,7 +111,7 @@ def grouped(
         A frame of runs. Without a column that tells repeats apart, the runs of a configuration are repeats that
         nothing pairs.
     metric : str
-        The column that a run must have a value of to count (`nnsweep.results.ranking.counted`). Where no run has
+        The column that a run must have a value of to count (`nnsweep.results.ranking.take_metric`). Where no run has
         finished, no run has a metric: a known one may be absent, and then none counts.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
@@ -120,7 +135,7 @@ def grouped(
     check_settings(by or ())
     names = list(by) if by is not None else varying_settings(runs, metric)
     codes = {name: coded(runs, name) for name in names}
-    told = names if by is not None else telling(codes)
+    told = names if by is not None else choose_telling(codes)
     members: dict[tuple[Hashable, ...], list[int]] = {}
     for row in range(len(runs)):
         members.setdefault(tuple(codes[name][row] for name in told), []).append(row)
@@ -198,23 +213,23 @@ def varying_settings(runs: pd.DataFrame, metric: str = "") -> list[str]:
     list of str
         Columns, in their order.
     """
-    names = [name for name in settings(runs) if name not in KINDS and name != metric]
+    names = [name for name in list_settings(runs) if name not in KINDS and name != metric]
     if not set(ARCHITECTURE) & set(runs.columns):
         names += [name for name in ("depth", "width") if name in runs.columns and name not in (*names, metric)]
     return [name for name in names if len(set(coded(runs, name))) > 1]
 
 
-def follows(name: str, others: Sequence[str], codes: Codes) -> bool:
+def is_function_of(name: str, others: Sequence[str], codes: Codes) -> bool:
     """Tell whether a column is a function of others: where they are equal, it is."""
-    return n_groups(others, codes) == n_groups([*others, name], codes)
+    return count_combinations(others, codes) == count_combinations([*others, name], codes)
 
 
-def n_groups(names: Sequence[str], codes: Codes) -> int:
+def count_combinations(names: Sequence[str], codes: Codes) -> int:
     """Count the different combinations of values that columns have."""
     return len(set(zip(*(codes[name] for name in names), strict=True))) if names else 1
 
 
-def telling(codes: Codes, known: Sequence[str] = ()) -> list[str]:
+def choose_telling(codes: Codes, known: Sequence[str] = ()) -> list[str]:
     """Choose columns that tell all combinations apart, each adding to the `known` ones and to those before it.
 
     The layers' sizes take the place of the architecture's name where they tell more.
@@ -222,17 +237,17 @@ def telling(codes: Codes, known: Sequence[str] = ()) -> list[str]:
     names = [name for name in codes if name not in known and (name != "arch" or not _are_finer_sizes(codes))]
     kept: list[str] = []
     for name in names:
-        if not follows(name, [*known, *kept], codes):
+        if not is_function_of(name, [*known, *kept], codes):
             kept.append(name)
     return kept
 
 
-def in_full(choices: Mapping[str, object], nothing: str = "all runs") -> str:
+def describe_settings(choices: Mapping[str, object], nothing: str = "all runs") -> str:
     """Write what makes a configuration with all its names; one without any is `nothing`.
 
     Examples
     --------
-    >>> in_full({"arch": "deep", "optimizer.learning_rate": 0.1}), in_full({})
+    >>> describe_settings({"arch": "deep", "optimizer.learning_rate": 0.1}), describe_settings({})
     ('arch=deep, optimizer.learning_rate=0.1', 'all runs')
     """
     told = (
@@ -243,7 +258,7 @@ def in_full(choices: Mapping[str, object], nothing: str = "all runs") -> str:
     return ", ".join(told) or nothing
 
 
-def told_run(runs: pd.DataFrame, row: int) -> str:
+def describe_run(runs: pd.DataFrame, row: int) -> str:
     """Name a run for a message: its name and id, as far as it has them, or its row."""
     cells = [plain(runs[name])[row] for name in ("name", "run_id") if name in runs.columns]
     return visible(" ".join(str(cell) for cell in cells if cell not in (None, ""))) or f"row {row}"
@@ -276,7 +291,7 @@ class _Table:
 def _table(runs: pd.DataFrame, metric: str, failures: str) -> _Table:
     repeats = repeats_of(runs)
     states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
-    values, tested = counted(runs, metric), counted(runs, "test_accuracy")
+    values, tested = take_metric(runs, metric), take_metric(runs, "test_accuracy")
     may_lack = metric in VALIDATED  # without a validation part no run has it, and that is no failure
     is_failure = [
         state in FAILED or (state == "finished" and value is None and not (may_lack and accuracy is not None))
@@ -332,7 +347,7 @@ def _are_finer_sizes(codes: Codes) -> bool:
     arch, sizes = ARCHITECTURE
     if not {arch, sizes} <= set(codes):
         return False
-    return follows(arch, [sizes], codes) and not follows(sizes, [arch], codes)
+    return is_function_of(arch, [sizes], codes) and not is_function_of(sizes, [arch], codes)
 
 
 def _check_twins(runs: pd.DataFrame, table: _Table, found: Sequence[Configuration]) -> None:
@@ -352,7 +367,7 @@ def _check_twins(runs: pd.DataFrame, table: _Table, found: Sequence[Configuratio
 def _twin(runs: pd.DataFrame, one: Configuration, row: int, other: int) -> str:
     columns = [name for name in varying_settings(runs) if len({coded(runs, name)[row], coded(runs, name)[other]}) > 1]
     way_out = f"name what they differ in: {', '.join(map(visible, columns))}" if columns else "leave one of them out"
-    first, second = sorted([told_run(runs, row), told_run(runs, other)])
+    first, second = sorted([describe_run(runs, row), describe_run(runs, other)])
     kinds = " and ".join(f"one {KINDS[name]}" for name in one.repeats.axes)
     return f"the runs {first} and {second} have one configuration ({one.label}) and {kinds}; {way_out}"
 

@@ -13,16 +13,16 @@ import pandas as pd
 
 from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import rows
-from nnsweep.results.trend import (
+from nnsweep.results.statistics.trend import (
     LEAST_POINTS,
     Curve,
-    beyond_noise,
-    is_last,
-    noise,
-    peak,
-    rise,
-    selecting_curve,
-    smoothed,
+    bound_noise,
+    estimate_noise,
+    find_peak,
+    find_selecting_curve,
+    fit_rise,
+    mark_last,
+    smooth,
 )
 
 DIVERGED = "diverged"
@@ -48,7 +48,7 @@ SEEN_EXAMPLES = 2
 FALLEN_EXAMPLES = 5
 """The least fall in examples: if so many change, all for the worse, the sign test's one-sided p is 1/32."""
 NOISES = 2.5
-"""The least difference in standard deviations of the curve's noise; see `nnsweep.results.trend.beyond_noise`."""
+"""The least difference in standard deviations of the curve's noise; see `statistics.trend.beyond_noise`."""
 SLOW = 0.01
 """The share of its highest learning rate at which a training goes no further."""
 SLOWED = "; its learning rate has run out: try a longer schedule"
@@ -101,17 +101,17 @@ def label(
         The label; `UNCLEAR` if there are fewer than `LEAST_POINTS` measurements.
     """
     cause = "" if scale is None else f"; {explain_scale(scale, STANDARDIZE)}"
-    if (found := diverged(history, state)) is not None:
+    if (found := label_divergence(history, state)) is not None:
         return found._replace(words=found.words + cause)
     if state != "finished":
         return Outcome(state, None, f"{state}: it did not come to its end")
-    curve = selecting_curve(history)
+    curve = find_selecting_curve(history)
     limit = guessing(curve, chance=chance, n_samples=n_samples)
     if (found := at_chance(curve, limit)) is not None:
         return found._replace(words=found.words + cause)
     if len(curve.values) < LEAST_POINTS:
         return Outcome(UNCLEAR, None, f"too few measurements of accuracy to tell: {len(curve.values)}")
-    examples, far = n_samples or math.inf, beyond_noise(curve.values, NOISES)
+    examples, far = n_samples or math.inf, bound_noise(curve.values, NOISES)
     found = (
         still_improving(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples))
         or fallen(curve, least=max(LEAST_CHANGE, FALLEN_EXAMPLES / examples, far), guessing=limit)
@@ -143,7 +143,7 @@ def outcomes(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> pd.Da
     return pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"], **columns, "words": words}, index=runs.index)
 
 
-def diverged(history: pd.DataFrame, state: str = "finished") -> Outcome | None:
+def label_divergence(history: pd.DataFrame, state: str = "finished") -> Outcome | None:
     """Tell a training whose state says so or whose last cost is not finite, since the first epoch that is not."""
     costs = history["train_cost"].to_numpy(dtype=np.float64) if len(history) else np.empty(0)
     if state != DIVERGED and (not len(costs) or math.isfinite(costs[-1])):
@@ -185,9 +185,9 @@ def at_chance(curve: Curve, limit: float | None) -> Outcome | None:
 
 def still_improving(curve: Curve, *, significance: float = SIGNIFICANCE, least: float = 0.0) -> Outcome | None:
     """Tell a training whose accuracy rises over its last stretch: beyond noise, by `least`, to where it never was."""
-    last = is_last(curve.epochs)
-    line = rise(curve.epochs[last], curve.values[last])
-    earlier = smoothed(curve.values)[~last]
+    last = mark_last(curve.epochs)
+    line = fit_rise(curve.epochs[last], curve.values[last])
+    earlier = smooth(curve.values)[~last]
     if line.p >= significance or line.gain < least or (len(earlier) and line.end <= earlier.max()):
         return None
     span = f"the last {int(np.ptp(curve.epochs[last]))} epochs"
@@ -201,10 +201,10 @@ def fallen(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | None 
     meanwhile, it is overfitting; if it did not, or if nothing is left above `guessing`, the training collapsed. In
     that last case the best is the highest single accuracy, since a network may be good for one epoch only.
     """
-    last = is_last(curve.epochs)
+    last = mark_last(curve.epochs)
     end, after = float(np.median(curve.values[last])), float(np.median(curve.costs[last]))
     is_lost = guessing is not None and end <= guessing
-    place, best = (int(curve.values.argmax()), float(curve.values.max())) if is_lost else peak(curve.values)
+    place, best = (int(curve.values.argmax()), float(curve.values.max())) if is_lost else find_peak(curve.values)
     if best - end <= least:
         return None
     epoch, before = int(curve.epochs[place]), float(curve.costs[place])
@@ -220,11 +220,11 @@ def plateaued(curve: Curve, *, least: float = LEAST_CHANGE) -> Outcome:
 
     Where it ends is the median of its last stretch, all of which belongs to the plateau.
     """
-    last = is_last(curve.epochs)
+    last = mark_last(curve.epochs)
     level = float(np.median(curve.values[last]))
-    outside = np.flatnonzero((np.abs(smoothed(curve.values) - level) > least) & ~last)
+    outside = np.flatnonzero((np.abs(smooth(curve.values) - level) > least) & ~last)
     place = int(outside[-1]) + 1 if len(outside) else 0
-    epoch, stays = int(curve.epochs[place]), f"stays at {level:.3f} (sd {noise(curve.values):.3f})"
+    epoch, stays = int(curve.epochs[place]), f"stays at {level:.3f} (sd {estimate_noise(curve.values):.3f})"
     return Outcome(PLATEAUED, epoch, f"plateaued since epoch {epoch}: {_named(curve)} {stays}")
 
 
@@ -232,7 +232,7 @@ NOTHING = pd.DataFrame({"epoch": [], "train_cost": []})
 
 
 def _of_run(row: Mapping[str, object], history: pd.DataFrame) -> Outcome:
-    n_samples = "n_test_samples" if selecting_curve(history).metric == "test_accuracy" else "n_val_samples"
+    n_samples = "n_test_samples" if find_selecting_curve(history).metric == "test_accuracy" else "n_val_samples"
     names = {"chance": "chance_accuracy", "n_samples": n_samples, "scale": "feature_scale"}
     known = {name: row.get(column) for name, column in names.items()}
     numbers = {name: float(value) for name, value in known.items() if isinstance(value, int | float)}
@@ -241,7 +241,7 @@ def _of_run(row: Mapping[str, object], history: pd.DataFrame) -> Outcome:
 
 def _ran_out(outcome: Outcome, curve: Curve, history: pd.DataFrame) -> bool:
     """Tell whether a training might have gone on rising, had its learning rate not come down to nothing."""
-    late = outcome.epoch is None or outcome.epoch >= curve.epochs[is_last(curve.epochs)][0]
+    late = outcome.epoch is None or outcome.epoch >= curve.epochs[mark_last(curve.epochs)][0]
     if outcome.name not in (STILL_IMPROVING, PLATEAUED) or not late or "learning_rate" not in history.columns:
         return False
     rates = history["learning_rate"].dropna()

@@ -15,7 +15,7 @@ SELECTED_ON_VALIDATION = "test_accuracy: test accuracy at the epoch of best vali
 SELECTED_ON_TEST = "no validation set: the epoch was selected on the test set, so these accuracies are optimistic"
 
 
-def ranked(runs: pd.DataFrame) -> pd.DataFrame:
+def rank_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Put the best run first and what did not finish last.
 
     Finished runs come by `best_val_accuracy`; after them those that have only `test_accuracy`, by that. Equal ones
@@ -38,7 +38,7 @@ def ranked(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.iloc[order].reset_index(drop=True)
 
 
-def counted(runs: pd.DataFrame, metric: str) -> list[float | None]:
+def take_metric(runs: pd.DataFrame, metric: str) -> list[float | None]:
     """Give the metric of each run that counts: finished, with a finite value, for an accuracy one from 0 to 1.
 
     Parameters

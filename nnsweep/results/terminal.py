@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nnsweep.messages import visible
-from nnsweep.results.frame import plain, settings, varying
-from nnsweep.results.ranking import counted, ranked, selection
+from nnsweep.results.frame import drop_constant, list_settings, plain
+from nnsweep.results.ranking import rank_runs, selection, take_metric
 
 MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")
 WIDEST_CELL = 28
@@ -40,7 +40,7 @@ def table(runs: pd.DataFrame, *, width: int = 80, title: str = "") -> Group:
         The table, best run first and those that did not finish last; under it how the epoch was selected, the
         reason of each run that did not finish, and what there was no room for.
     """
-    shown = _without_idle(varying(ranked(runs)))
+    shown = _without_idle(drop_constant(rank_runs(runs)))
     cells = {name: [_cell(name, value) for value in plain(shown[name])] for name in _candidates(shown)}
     fitting = _fitting(cells, width)
     columns = {name: cells[name] for name in shown.columns if name in fitting}
@@ -61,7 +61,7 @@ def table(runs: pd.DataFrame, *, width: int = 80, title: str = "") -> Group:
         lines = []
         for row in rows:
             result.add_row(*map(Text, row))
-    notes = _notes(ranked(runs), [name for name in cells if name not in fitting])
+    notes = _notes(rank_runs(runs), [name for name in cells if name not in fitting])
     return Group(result, _Lines(lines), *(Text(note, style="dim", overflow="fold") for note in notes))
 
 
@@ -103,10 +103,10 @@ def _candidates(runs: pd.DataFrame) -> list[str]:
 def _told(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Part the settings into those that tell something new and those that vary just as an earlier one does."""
     first: dict[tuple[int, ...], str] = {}
-    for name in settings(runs):
+    for name in list_settings(runs):
         first.setdefault(tuple(pd.factorize(runs[name].map(repr))[0]), name)
     told = list(first.values())
-    return told, [name for name in settings(runs) if name not in told]
+    return told, [name for name in list_settings(runs) if name not in told]
 
 
 def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:
@@ -124,7 +124,7 @@ def _notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     """Say under the table how the epoch was selected, why runs did not finish, and what there was no room for."""
     ends = list(zip(plain(runs["name"]), plain(runs["state"]), plain(runs["reason"]), strict=True))
     reasons = [visible(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
-    values = counted(runs, "test_accuracy")
+    values = take_metric(runs, "test_accuracy")
     nothing = [
         visible(f"{name} finished without a real test accuracy")
         for (name, state, _), value in zip(ends, values, strict=True)

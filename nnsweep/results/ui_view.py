@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from nnsweep.results.frame import coded, frame, plain, settings, varying
+from nnsweep.results.frame import coded, drop_constant, frame, list_settings, plain
 from nnsweep.results.repeats import KINDS
 from nnsweep.tracking.record import CURVES, RunRecord
 
@@ -50,7 +50,7 @@ def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
     dict
         What MLflow's UI has as the state of its page.
     """
-    runs = varying(frame(records))
+    runs = drop_constant(frame(records))
     telling = _list_telling(runs)
     accuracies = [name for name in ACCURACIES if any(name in record.metrics for record in records)]
     columns = [f"params.`{name}`" for name in telling]
@@ -120,7 +120,7 @@ def _draw_parallel(
 def _draw_others(records: Sequence[RunRecord], runs: pd.DataFrame) -> list[dict[str, Any]]:
     """Draw every other metric: MLflow puts those that have no chart in any section before all sections."""
     measured = {name for record in records for name in record.metrics}
-    numbers = {name for name in settings(runs) if any(map(_is_number, plain(runs[name])))}  # they are metrics, too
+    numbers = {name for name in list_settings(runs) if any(map(_is_number, plain(runs[name])))}  # they are metrics, too
     others = sorted((measured | numbers) - {*ACCURACIES, *CURVES})
     return [*(_draw_lines(name, records) for name in CURVES if name not in DRAWN), *map(_draw_bars, others)]
 
@@ -128,7 +128,7 @@ def _draw_others(records: Sequence[RunRecord], runs: pd.DataFrame) -> list[dict[
 def _list_telling(runs: pd.DataFrame) -> list[str]:
     """Name the settings that vary, the choices first; of those that tell the same runs apart, the first alone."""
     found: dict[tuple[int, ...], str] = {}
-    for name in settings(runs):
+    for name in list_settings(runs):
         numbers, _ = pd.factorize(pd.Series(coded(runs, name), dtype=object))
         found.setdefault(tuple(numbers.tolist()), name)
     return [*found.values()]

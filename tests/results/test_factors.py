@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.factors import factors_of
+from nnsweep.results.factors import choose_factors
 
 
 def grid(*sizes, **columns):
@@ -23,22 +23,22 @@ def grid(*sizes, **columns):
 
 
 def test_depth_and_width_are_factors_where_they_are_crossed():
-    found = factors_of(grid([8], [16], [8, 8], [16, 16]), "test_accuracy")
+    found = choose_factors(grid([8], [16], [8, 8], [16, 16]), "test_accuracy")
     assert found.names == ["depth", "width"]
     assert found.notes == ["hidden_layer_sizes follows from depth and width: left out"]
 
 
 def test_depth_and_width_may_lack_combinations():
-    assert factors_of(grid([8], [16], [8, 8]), "test_accuracy").names == ["depth", "width"]
+    assert choose_factors(grid([8], [16], [8, 8]), "test_accuracy").names == ["depth", "width"]
 
 
 def test_layers_that_depth_and_width_do_not_tell_stay_one_factor():
-    assert factors_of(grid([8], [16], [8, 8], [16, 16], [16, 8]), "test_accuracy").names == ["hidden_layer_sizes"]
+    assert choose_factors(grid([8], [16], [8, 8], [16, 16], [16, 8]), "test_accuracy").names == ["hidden_layer_sizes"]
 
 
 def test_named_architectures_that_are_no_grid_are_one_factor():
     arch = ["shallow"] * 2 + ["wide"] * 2 + ["deep"] * 2
-    found = factors_of(grid([32], [256], [64, 64, 64], arch=arch), "test_accuracy")
+    found = choose_factors(grid([32], [256], [64, 64, 64], arch=arch), "test_accuracy")
     assert found.names == ["arch"]
     assert found.notes == [
         "left out, saying what follows from arch: depth",
@@ -50,16 +50,16 @@ def test_a_schedules_numbers_belong_to_it():
     runs = grid(
         [8], [8], [8], schedule=["inv"] * 2 + ["exp"] * 2 + ["step"] * 2, **{"schedule.gamma": [1, 1, 2, 2, 2, 2]}
     )
-    assert factors_of(runs, "test_accuracy").names == ["schedule"]
+    assert choose_factors(runs, "test_accuracy").names == ["schedule"]
 
 
 def test_wanted_columns_are_taken_in_their_order_and_checked():
     runs = grid([8], [16], [8, 8], [16, 16], activation="tanh")
-    assert factors_of(runs, "test_accuracy", ["width", "depth"]).names == ["width", "depth"]
-    found = factors_of(runs, "test_accuracy", ["hidden_layer_sizes", "depth", "activation"])
+    assert choose_factors(runs, "test_accuracy", ["width", "depth"]).names == ["width", "depth"]
+    found = choose_factors(runs, "test_accuracy", ["hidden_layer_sizes", "depth", "activation"])
     assert found.names == ["hidden_layer_sizes"]
     assert "activation has one value only: left out" in found.notes
     with pytest.raises(ConfigError, match="did you mean 'depth'"):
-        factors_of(runs, "test_accuracy", ["deph"])
+        choose_factors(runs, "test_accuracy", ["deph"])
     with pytest.raises(ConfigError, match="names a column twice"):
-        factors_of(runs, "test_accuracy", ["depth", "depth"])
+        choose_factors(runs, "test_accuracy", ["depth", "depth"])

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.frame import frame, plain, rows, settings, varying
+from nnsweep.results.frame import drop_constant, frame, list_settings, plain, rows
 from nnsweep.tracking.record import RunRecord
 
 
 def run(settings=None, metrics=None, **fields):
     return RunRecord(
-        **{"run_id": "a", "name": "n", "state": "finished", **fields}, settings=settings or {}, metrics=metrics or {}
+        **{"run_id": "a", "name": "n", "state": "finished", **fields},
+        settings=settings or {},
+        metrics=metrics or {},
     )
 
 
@@ -43,7 +45,7 @@ def test_the_order_does_not_depend_on_the_records(setting_names, metric_names):
 def test_no_record_gives_an_empty_frame():
     runs = frame([])
     assert list(runs.columns) == ["name", "state", "reason", "run_id", "sweep", "job"]
-    assert len(varying(runs)) == 0
+    assert len(drop_constant(runs)) == 0
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_counts_that_are_none_do_not_break_the_frame(odd):
 def test_a_metric_hides_the_setting_of_the_same_name():
     runs = frame([run({"depth": 2}, {"depth": 2.0}), run({"depth": 3})])
     assert plain(runs["depth"]) == [2, 3]
-    assert settings(runs) == []
+    assert list_settings(runs) == []
 
 
 def test_a_setting_cannot_replace_the_name():
@@ -93,21 +95,30 @@ def test_a_setting_cannot_replace_the_name():
 
 def test_settings_are_known_after_sorting_and_without_a_note():
     runs = frame([run({"arch": "wide", "lambda": 1}, {"test_accuracy": 0.5})])
-    assert settings(runs.sort_values("name")) == ["arch", "lambda"]
-    assert settings(pd.DataFrame(dict(runs))) == ["arch", "lambda"]
+    assert list_settings(runs.sort_values("name")) == ["arch", "lambda"]
+    assert list_settings(pd.DataFrame(dict(runs))) == ["arch", "lambda"]
 
 
 def test_varying_drops_settings_with_one_value_and_nothing_else():
     runs = frame([run({"arch": "wide", "seed": seed}, {"depth": 2.0, "test_accuracy": 0.5}) for seed in (0, 1)])
-    assert list(varying(runs).columns) == ["name", "state", "reason", "seed", "test_accuracy", "run_id", "sweep", "job"]
+    assert list(drop_constant(runs).columns) == [
+        "name",
+        "state",
+        "reason",
+        "seed",
+        "test_accuracy",
+        "run_id",
+        "sweep",
+        "job",
+    ]
 
 
 def test_a_missing_setting_is_a_value_of_its_own():
-    assert "batch" in varying(frame([run({"batch": 32}), run({"batch": None})])).columns
+    assert "batch" in drop_constant(frame([run({"batch": 32}), run({"batch": None})])).columns
 
 
 def test_sizes_are_shown_when_they_vary():
-    assert "depth" in varying(frame([run({}, {"depth": 1.0}), run({}, {"depth": 2.0})])).columns
+    assert "depth" in drop_constant(frame([run({}, {"depth": 1.0}), run({}, {"depth": 2.0})])).columns
 
 
 def test_rows_hold_ordinary_values(runs):

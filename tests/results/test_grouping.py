@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nnsweep.errors import ConfigError
 from nnsweep.results.formats import write
 from nnsweep.results.frame import coded, frame
-from nnsweep.results.grouping import grouped, telling, varying_settings
+from nnsweep.results.grouping import choose_telling, group_runs, varying_settings
 from nnsweep.tracking.record import RunRecord
 
 patiently = settings(deadline=None, max_examples=60)
@@ -21,11 +21,11 @@ def run(accuracy=0.9, *, state="finished", run_id="", metrics=None, **settings):
 
 
 def labels(*records, **options):
-    return [one.label for one in grouped(frame(records), "test_accuracy", **options)]
+    return [one.label for one in group_runs(frame(records), "test_accuracy", **options)]
 
 
 def test_seeds_are_put_together():
-    found = grouped(frame([run(0.8 + seed / 10, arch="wide", seed=seed) for seed in (1, 0)]), "test_accuracy")
+    found = group_runs(frame([run(0.8 + seed / 10, arch="wide", seed=seed) for seed in (1, 0)]), "test_accuracy")
     assert [(one.label, one.values) for one in found] == [("all runs", {0: 0.8, 1: 0.9})]
 
 
@@ -80,17 +80,17 @@ def test_folds_splits_and_samples_are_repeats_and_no_settings(name):
     assert varying_settings(in_step) == ["arch"]
     crossed = frame([run(seed / 2 + part / 4, seed=seed, **{name: part}) for seed in (0, 1) for part in (0, 1)])
     assert varying_settings(crossed) == []
-    (found,) = grouped(crossed, "test_accuracy")
+    (found,) = group_runs(crossed, "test_accuracy")
     assert list(found.values) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert list(found.units.values()) == [0.25, 0.5]  # seeds are averaged within a part
     alone = frame([run(seed=0, **{name: part}) for part in (0, 1)])
-    assert [list(one.values) for one in grouped(alone, "test_accuracy")] == [[0, 1]]
+    assert [list(one.values) for one in group_runs(alone, "test_accuracy")] == [[0, 1]]
     with pytest.raises(ConfigError, match="are repeats and are averaged"):
-        grouped(alone, "test_accuracy", by=[name.replace("__", ".")])
+        group_runs(alone, "test_accuracy", by=[name.replace("__", ".")])
 
 
 def test_runs_that_did_not_finish_are_counted_as_failed_seeds():
-    [found] = grouped(
+    [found] = group_runs(
         frame(
             [
                 run(seed=0),
@@ -128,14 +128,14 @@ def test_many_twins_are_not_all_listed():
 
 
 def test_without_seeds_runs_are_repeats():
-    [found] = grouped(frame([run(0.5), run(0.25)]), "test_accuracy")
+    [found] = group_runs(frame([run(0.5), run(0.25)]), "test_accuracy")
     assert list(found.values.values()) == [0.25, 0.5]
 
 
 @pytest.mark.parametrize(("metric", "by"), [("tset_accuracy", None), ("test_accuracy", ["ach"])])
 def test_unknown_columns_are_refused(metric, by):
     with pytest.raises(ConfigError, match="did you mean"):
-        grouped(frame([run(arch="a", seed=0)]), metric, by=by)
+        group_runs(frame([run(arch="a", seed=0)]), metric, by=by)
 
 
 def test_a_table_read_from_a_file_has_the_same_configurations(tmp_path):
@@ -145,13 +145,13 @@ def test_a_table_read_from_a_file_has_the_same_configurations(tmp_path):
         for seed in (0, 1)
     ]
     write(frame(records), tmp_path / "table.csv")
-    told = [(one.label, one.values) for one in grouped(frame(records), "test_accuracy")]
-    assert [(one.label, one.values) for one in grouped(pd.read_csv(tmp_path / "table.csv"), "test_accuracy")] == told
+    told = [(one.label, one.values) for one in group_runs(frame(records), "test_accuracy")]
+    assert [(one.label, one.values) for one in group_runs(pd.read_csv(tmp_path / "table.csv"), "test_accuracy")] == told
 
 
 def test_depth_and_width_make_configurations_where_nothing_else_tells_the_layers():
     table = pd.DataFrame({"depth": [1, 1, 2], "width": [8, 9, 8], "test_accuracy": 0.5})
-    assert [one.label for one in grouped(table, "test_accuracy")] == [
+    assert [one.label for one in group_runs(table, "test_accuracy")] == [
         "depth=1 width=8",
         "depth=1 width=9",
         "depth=2 width=8",
@@ -170,7 +170,7 @@ cells = st.tuples(st.sampled_from("abc"), st.sampled_from([0.1, 1, None]), st.in
 def test_the_order_of_the_rows_changes_nothing(orders):
     def told(rows):
         records = [run((ord(row[0]) + 7 * row[2]) % 13 / 13, arch=row[0], rate=row[1], seed=row[2]) for row in rows]
-        return [(one.label, list(one.values.items())) for one in grouped(frame(records), "test_accuracy")]
+        return [(one.label, list(one.values.items())) for one in group_runs(frame(records), "test_accuracy")]
 
     assert told(orders[0]) == told(orders[1])
 
@@ -180,17 +180,17 @@ def test_what_follows_from_other_settings_tells_nothing():
         {"arch": ["a", "a", "b"], "hidden_layer_sizes": ["64", "64", "8"], "rate": [1, 2, 2], "seed": [0, 1, 0]}
     )
     codes = {name: coded(runs, name) for name in runs.columns}
-    assert telling({name: codes[name] for name in ("arch", "hidden_layer_sizes", "rate")}) == ["arch", "rate"]
-    assert telling({name: codes[name] for name in ("seed", "arch", "rate")}, known=["seed", "arch"]) == []
+    assert choose_telling({name: codes[name] for name in ("arch", "hidden_layer_sizes", "rate")}) == ["arch", "rate"]
+    assert choose_telling({name: codes[name] for name in ("seed", "arch", "rate")}, known=["seed", "arch"]) == []
 
 
 def test_a_known_metric_that_no_run_has_counts_for_none_and_an_unknown_one_is_told():
     runs = pd.DataFrame({"arch": ["a", "b"], "seed": [0, 0]})
-    assert [one.values for one in grouped(runs, "test_accuracy")] == [{}, {}]
+    assert [one.values for one in group_runs(runs, "test_accuracy")] == [{}, {}]
     with pytest.raises(ConfigError, match="unknown name 'accuracy'"):
-        grouped(runs, "accuracy")
+        group_runs(runs, "accuracy")
 
 
 def test_what_failures_count_as_is_checked():
     with pytest.raises(ConfigError, match="ignore"):
-        grouped(frame([run()]), "test_accuracy", failures="ignored")
+        group_runs(frame([run()]), "test_accuracy", failures="ignored")

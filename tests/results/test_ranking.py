@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.results.frame import frame
-from nnsweep.results.ranking import counted, ranked, selection, smaller_is_better
+from nnsweep.results.ranking import rank_runs, selection, smaller_is_better, take_metric
 from nnsweep.tracking.record import RunRecord
 
 accuracies = st.floats(0, 1)
@@ -18,7 +18,7 @@ def run(name, state="finished", job=0, **metrics):
 
 
 def names(records):
-    return list(ranked(frame(records))["name"])
+    return list(rank_runs(frame(records))["name"])
 
 
 broken = st.builds(
@@ -58,15 +58,15 @@ def test_ties_go_by_name_then_by_job_and_never_by_the_test_set():
     tied = [run("b", best_val_accuracy=0.9, test_accuracy=1.0), run("a", best_val_accuracy=0.9, test_accuracy=0.1)]
     assert names(tied) == ["a", "b"]
     twins = frame([run("a", job=1, test_accuracy=0.5), run("a", job=0, test_accuracy=0.5)])
-    assert list(ranked(twins)["job"]) == [0, 1]
+    assert list(rank_runs(twins)["job"]) == [0, 1]
 
 
 def test_what_did_not_finish_comes_last(runs):
-    assert list(ranked(runs)["state"]) == ["finished", "finished", "diverged"]
+    assert list(rank_runs(runs)["state"]) == ["finished", "finished", "diverged"]
 
 
 def test_ranking_nothing_gives_nothing():
-    assert len(ranked(frame([]))) == 0
+    assert len(rank_runs(frame([]))) == 0
 
 
 def test_the_sentence_tells_how_the_epoch_was_selected(runs):
@@ -83,16 +83,16 @@ def test_the_sentence_counts_the_runs_without_validation_set():
 
 @given(st.lists(broken | without_accuracy, max_size=6))
 def test_what_never_ranks_never_counts(others):
-    assert counted(frame([*others, run("a", test_accuracy=0.5)]), "test_accuracy") == [None] * len(others) + [0.5]
+    assert take_metric(frame([*others, run("a", test_accuracy=0.5)]), "test_accuracy") == [None] * len(others) + [0.5]
 
 
 def test_a_metric_that_is_no_accuracy_may_be_any_finite_number():
     runs = frame([run("a", final_train_cost=value) for value in (2.5, -1.0, math.inf, math.nan)])
-    assert counted(runs, "final_train_cost") == [2.5, -1.0, None, None]
+    assert take_metric(runs, "final_train_cost") == [2.5, -1.0, None, None]
 
 
 def test_a_table_without_states_is_of_finished_runs():
-    assert counted(frame([run("a", "failed", test_accuracy=0.5)]).drop(columns="state"), "test_accuracy") == [0.5]
+    assert take_metric(frame([run("a", "failed", test_accuracy=0.5)]).drop(columns="state"), "test_accuracy") == [0.5]
 
 
 def test_less_is_better_of_what_is_paid():

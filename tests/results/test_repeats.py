@@ -6,12 +6,12 @@ import pytest
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.comparison import compare
-from nnsweep.results.configurations import configurations
-from nnsweep.results.difference import paired
-from nnsweep.results.effects import effects
-from nnsweep.results.grouping import grouped
+from nnsweep.results.grouping import group_runs
 from nnsweep.results.repeats import repeats_of
+from nnsweep.results.statistics.anova import effects
+from nnsweep.results.statistics.comparison import compare
+from nnsweep.results.statistics.summary import configurations
+from nnsweep.results.statistics.tests import paired_t_test
 
 
 def crossed(mean_of=lambda fold, seed: 0.8, *, arch="a", folds=5, seeds=1, name="data.fold", **columns):
@@ -58,7 +58,7 @@ def test_overlap_is_what_test_and_training_part_have(columns, overlap):
     ],
 )
 def test_repeats_are_counted_by_kind(runs, kind, words):
-    (found,) = grouped(runs, "test_accuracy")
+    (found,) = group_runs(runs, "test_accuracy")
     assert (found.repeats.kind, found.repeats.describe([*found.values])) == (kind, words)
 
 
@@ -107,8 +107,8 @@ def test_equal_classifiers_on_splits_are_rarely_told_apart():
             test, train = order[:n_test], order[n_test:]
             slopes = (x[train] * effect[train, None]).mean(axis=0)
             accuracies[:, split] = ((slopes * x[test] + effect[test, None]) > 0).mean(axis=0)
-        wrong += paired(*accuracies.tolist(), overlap=n_test / (n - n_test)).p < 0.05
-        plain += paired(*accuracies.tolist()).p < 0.05
+        wrong += paired_t_test(*accuracies.tolist(), overlap=n_test / (n - n_test)).p < 0.05
+        plain += paired_t_test(*accuracies.tolist()).p < 0.05
     assert plain / n_data_sets > 0.12
     assert wrong / n_data_sets < 0.05 + 3 * np.sqrt(0.05 * 0.95 / n_data_sets)
 

@@ -8,9 +8,9 @@ import pytest
 from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import frame, varying
+from nnsweep.results.frame import drop_constant, frame
 from nnsweep.results.query import narrowed
-from nnsweep.results.ranking import ranked
+from nnsweep.results.ranking import rank_runs
 from nnsweep.results.report.sections import findings
 from nnsweep.results.report.study import Study
 from nnsweep.results.terminal import table
@@ -132,7 +132,7 @@ def added(store: Store, write) -> Any:
     asked.log_param(run_id, "dropout kind", "a")
     asked.log_param(run_id, "budget", "5")
     asked.set_tag(run_id, "reviewed by", "Ada")
-    return ranked(frame(reading.job_runs(store)))
+    return rank_runs(frame(reading.job_runs(store)))
 
 
 def test_what_others_have_added_can_be_chosen(added):
@@ -147,7 +147,7 @@ def test_what_others_have_added_is_no_setting(added):
     names = {"dropout kind", "budget", "reviewed by"}
     assert names <= {*added.columns}
     assert not names & {*added.attrs["settings"]}
-    assert not names & {*varying(added).columns}
+    assert not names & {*drop_constant(added).columns}
 
 
 # ---- text that reads like something else
@@ -173,7 +173,7 @@ def test_text_and_numbers_in_a_column_can_be_filtered(is_recorded: bool, store: 
     run_id = write(1, **{"data.target": "2024"})
     if not is_recorded:
         client(store.uri).delete_tag(run_id, run.TEXTS)
-    runs = ranked(frame(reading.job_runs(store)))
+    runs = rank_runs(frame(reading.job_runs(store)))
     number = "'2024'" if is_recorded else "2024"
     held = {
         f"data.target == {number}": ["job 1"],
@@ -260,7 +260,7 @@ def test_nothing_that_a_store_gives_back_is_a_traceback(served, store: Store, ca
     n_read = 0
     for seed in range(300):
         served(seed)
-        runs = ranked(frame(reading.job_runs(store)))
+        runs = rank_runs(frame(reading.job_runs(store)))
         n_read += len(runs)
         table(runs)
         narrowed(runs, filter="" if "seed" not in runs else "seed != None", sort=["job"])

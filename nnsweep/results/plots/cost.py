@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from nnsweep.palette import COLOURS
 from nnsweep.results.frame import plain
+from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguration, bounds, estimate_configurations
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, lay_out, nothing, prepare
-from nnsweep.results.plots.groups import ACCURACY, Group, bounds, groups
 from nnsweep.results.plots.lettering import POINTS, inches, metric_text
 from nnsweep.results.ranking import selection
-from nnsweep.results.tradeoff import pareto_front
+from nnsweep.results.statistics.tradeoff import pareto_front
 
 PARAMETERS = "n_parameters"
 SPAN = 10.0
@@ -32,7 +32,7 @@ NUMBER = {"linestyle": "none"}
 class Priced(NamedTuple):
     """A configuration and what it costs."""
 
-    group: Group
+    group: EstimatedConfiguration
     cost: float
 
 
@@ -109,9 +109,9 @@ def _priced(runs: pd.DataFrame, cost: str, metric: str) -> list[Priced]:
         return []
     column = [float(value) if isinstance(value, int | float) else math.nan for value in plain(runs[cost])]
     priced = [
-        Priced(group, sum(column[row] for row in group.rows) / len(group.rows))
-        for group in groups(runs, metric)
-        if group.rows
+        Priced(group, sum(column[row] for row in group.counted.values()) / len(group.counted))
+        for group in estimate_configurations(runs, metric)
+        if group.counted
     ]
     return [one for one in priced if math.isfinite(one.cost)]
 

@@ -51,7 +51,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], *, title: str = "") -
     for metric, axes in panels.items():
         for name in reversed(order):
             _draw(axes, histories[name], metric, styles.get(name, GREY))
-        scale(axes, metric, [points(history, metric)[1] for history in histories.values()])
+        scale(axes, metric, [take_points(history, metric)[1] for history in histories.values()])
     for name in histories if "train_cost" in panels else ():
         _mark_end(panels["train_cost"], histories[name], styles.get(name, GREY))
     add_legend(figure, *_entries(styles, list(histories.values())))
@@ -80,7 +80,7 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
     for name, axes in panels.items():
         for metric in drawn[name]:
             _draw(axes, history, metric, styles.get(metric, stroke(0)))
-        scale(axes, drawn[name][0], [points(history, metric)[1] for metric in drawn[name]])
+        scale(axes, drawn[name][0], [take_points(history, metric)[1] for metric in drawn[name]])
         if len(drawn[name]) > 1:
             axes.set_title(name, fontsize=TITLE_POINTS - 1)
     if "train_cost" in drawn["cost"]:
@@ -92,16 +92,16 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
 
 def _score(history: pd.DataFrame) -> float:
     """Rate a run by its best accuracy; one that diverged comes after all others."""
-    if diverged(history):
+    if has_diverged(history):
         return -math.inf
     for metric in SELECTING:
-        values = points(history, metric)[1]
+        values = take_points(history, metric)[1]
         if len(values):
             return float(values.max())
     return -1.0
 
 
-def diverged(history: pd.DataFrame) -> bool:
+def has_diverged(history: pd.DataFrame) -> bool:
     """Tell whether a run ended with a cost that is not finite."""
     costs = _values(history, "train_cost")
     return len(costs) > 0 and not math.isfinite(costs[-1])
@@ -113,7 +113,7 @@ def _values(history: pd.DataFrame, metric: str) -> NDArray[np.float64]:
     return history[metric].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def points(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def take_points(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the epochs at which a metric was evaluated, and its finite values there, none beyond `HIGHEST`."""
     values = _values(history, metric)
     evaluated = np.isfinite(values)
@@ -124,19 +124,19 @@ def points(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.float64], NDA
 
 def is_present(metric: str, histories: Mapping[str, pd.DataFrame]) -> bool:
     """Tell whether any run has a value of a metric."""
-    return any(len(points(history, metric)[0]) for history in histories.values())
+    return any(len(take_points(history, metric)[0]) for history in histories.values())
 
 
 def _draw(axes: Axes, history: pd.DataFrame, metric: str, style: Mapping[str, object]) -> None:
-    epochs, values = points(history, metric)
+    epochs, values = take_points(history, metric)
     marker = "o" if len(values) == 1 else None
     axes.add_line(Line2D(epochs, values, marker=marker, markersize=4, **dict(style)))  # type: ignore[arg-type]
 
 
 def _mark_end(axes: Axes, history: pd.DataFrame, style: Mapping[str, object]) -> None:
     """Put a cross where a diverged run ended, at the panel's edge if its cost left the panel."""
-    epochs, costs = points(history, "train_cost")
-    if len(costs) and diverged(history):
+    epochs, costs = take_points(history, "train_cost")
+    if len(costs) and has_diverged(history):
         top = axes.get_ylim()[1]
         line = Line2D(epochs[-1:], [min(float(costs[-1]), top)], **CROSS, color=style["color"])  # type: ignore[arg-type]
         axes.add_line(line)
@@ -176,7 +176,7 @@ def _entries(
     if len(histories) > len(styles):
         labels.append(f"{len(histories) - len(styles)} others")
         strokes.append(GREY)
-    if any(map(diverged, histories)):
+    if any(map(has_diverged, histories)):
         labels.append("diverged")
         strokes.append(CROSS | {"linestyle": "none", "color": "black"})
     return labels, strokes

@@ -11,7 +11,7 @@ from nnsweep.results.frame import plain
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing, prepare
 from nnsweep.results.plots.lettering import POINTS, fitted, short_name
 from nnsweep.results.repeats import KINDS
-from nnsweep.results.variance import RESIDUAL, TOTAL
+from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
 
 MOST = 20
 TIMES = " \N{MULTIPLICATION SIGN} "
@@ -27,7 +27,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
     Parameters
     ----------
     effects : pandas.DataFrame
-        From `nnsweep.results.effects.effects`: a row for each ``term`` with ``eta_squared``, and ``omega_squared``
+        From `nnsweep.effects`: a row for each ``term`` with ``eta_squared``, and ``omega_squared``
         where it is known. What ``attrs["notes"]`` says stands under the picture.
     title : str
         A line above.

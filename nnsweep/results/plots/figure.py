@@ -160,7 +160,7 @@ def lay_out(figure: Figure) -> None:
         figure.draw_without_rendering()
 
 
-def save(figure: Figure, path: str | Path) -> None:
+def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a picture as PNG, SVG or PDF; equal pictures give equal bytes.
 
     Parameters

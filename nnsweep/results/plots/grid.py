@@ -17,8 +17,15 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from nnsweep.palette import COLOURS
 from nnsweep.results.frame import plain
 from nnsweep.results.plots.colour import ColourScale, colour_scale, letters_on
+from nnsweep.results.plots.configurations import (
+    ACCURACY,
+    EstimatedConfiguration,
+    choose_axes,
+    estimate_configurations,
+    ordered,
+    sort_key,
+)
 from nnsweep.results.plots.figure import NARROW, TITLE_POINTS, WIDTH, nothing
-from nnsweep.results.plots.groups import ACCURACY, Group, factors, groups, ordered, sort_key
 from nnsweep.results.plots.lettering import LINE, POINTS, fitted, inches, metric_text, short_name, value_text, wrapped
 from nnsweep.results.ranking import selection
 
@@ -43,7 +50,7 @@ LEAST_WIDTH = {"mean interval count": 0.58, "mean interval": 0.52, "mean": 0.42,
 """Inches of a cell."""
 
 
-Cells: TypeAlias = Mapping[tuple[str, str], Group]
+Cells: TypeAlias = Mapping[tuple[str, str], EstimatedConfiguration]
 Panels: TypeAlias = Mapping[str, Cells]
 
 
@@ -75,7 +82,7 @@ class _Map(NamedTuple):
     columns: list[object]
     panels: Panels
     metric: str
-    best: Group
+    best: EstimatedConfiguration
     n_failed: int
     n_alike: int  # panels that follow one another and differ in the last setting alone
 
@@ -108,7 +115,7 @@ def plot_grid(
     if absent or not len(runs):
         return nothing("no runs" if not absent else f"no column {', '.join(absent)}", title)
     shown = _gathered(runs, x=x, y=y, metric=metric)
-    if not len(shown.best.values):
+    if not shown.best.finished:
         return nothing("no run has a result", title)
     plan = _planned(shown, title)
     dropped = len(shown.panels) - plan.n_panels
@@ -133,9 +140,9 @@ def plot_grid(
 
 
 def _gathered(runs: pd.DataFrame, *, x: str, y: str, metric: str) -> _Map:
-    others = [name for name in factors(runs, first=(y, x)) if name not in (x, y)]
-    panels: dict[str, dict[tuple[str, str], Group]] = {}
-    found = groups(runs, metric, by=[*others, y, x])
+    others = [name for name in choose_axes(runs, first=(y, x)) if name not in (x, y)]
+    panels: dict[str, dict[tuple[str, str], EstimatedConfiguration]] = {}
+    found = estimate_configurations(runs, metric, by=[*others, y, x])
     best = found[0]
     for group in sorted(found, key=lambda group: [sort_key(level) for level in group.levels]):
         name = ", ".join(_panel_text(*pair, others) for pair in zip(others, group.levels, strict=False))
@@ -186,11 +193,11 @@ def _best_panels(panels: Panels, kept: int) -> Panels:
 
 
 def _worth(cells: Cells) -> float:
-    return -max([cell.mean for cell in cells.values() if len(cell.values)], default=-math.inf)
+    return -max([cell.mean for cell in cells.values() if cell.finished], default=-math.inf)
 
 
 def _means(shown: _Map) -> list[float]:
-    return [cell.mean for cells in shown.panels.values() for cell in cells.values() if len(cell.values)]
+    return [cell.mean for cells in shown.panels.values() for cell in cells.values() if cell.finished]
 
 
 def _panel(figure: Figure, shown: _Map, plan: _Plan, *, place: int, top: float) -> Axes:
@@ -234,7 +241,7 @@ def _fill(axes: Axes, shown: _Map, cells: Cells, *, colours: ColourScale, conten
     for row, y in enumerate(shown.rows):
         for column, x in enumerate(shown.columns):
             cell = cells.get((repr(y), repr(x)))
-            if cell is None or not len(cell.values):
+            if cell is None or not cell.finished:
                 hatched = {"facecolor": "white", "edgecolor": "#BBBBBB", "linewidth": 0, "hatch": "////"}
                 axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **hatched))  # type: ignore[arg-type]
             else:
@@ -247,8 +254,10 @@ def _fill(axes: Axes, shown: _Map, cells: Cells, *, colours: ColourScale, conten
                 axes.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, **frame))  # type: ignore[arg-type]
 
 
-def _write(axes: Axes, place: tuple[int, int], cell: Group, *, colours: ColourScale, content: str) -> None:
-    if not len(cell.values):
+def _write(
+    axes: Axes, place: tuple[int, int], cell: EstimatedConfiguration, *, colours: ColourScale, content: str
+) -> None:
+    if not cell.finished:
         plate = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
         text = f"{cell.n_failed}{FAILED}" if cell.n_failed else "…"
         axes.text(*place, text, ha="center", va="center", fontsize=POINTS, zorder=3, bbox=plate)
@@ -258,12 +267,12 @@ def _write(axes: Axes, place: tuple[int, int], cell: Group, *, colours: ColourSc
     axes.text(*place, lines, ha="center", va="center", fontsize=POINTS, color=letters, zorder=3, linespacing=1.0)
 
 
-def _lines(cell: Group, content: str) -> list[str]:
+def _lines(cell: EstimatedConfiguration, content: str) -> list[str]:
     failed = f"{cell.n_failed}{FAILED}" if cell.n_failed else ""
     told = {
         "mean": _three(cell.mean),
         "interval": _format_interval(cell.half_width),
-        "count": f"n={len(cell.values)} {failed}".strip(),
+        "count": f"n={len(cell.finished)} {failed}".strip(),
     }
     lines = [told[word] for word in content.split()]
     return lines if "count" in content or not failed else [*lines, failed]
@@ -297,10 +306,10 @@ def _notes(runs: pd.DataFrame, shown: _Map, plan: _Plan, dropped: int) -> list[s
     if "interval" in plan.content and any(cell.half_width == 0 for cell in cells):
         notes.append(f"{ALIKE}: the same result with every {kind}.")
     if n_failed := sum(cell.n_failed for cell in cells):
-        guessing = "; they count as guessing" * any(cell.n > len(cell.values) > 0 for cell in cells)
+        guessing = "; they count as guessing" * any(len(cell.values) > len(cell.finished) > 0 for cell in cells)
         notes.append(f"{FAILED}: runs without a result, {n_failed} in all{guessing}.")
     n_empty = len(shown.rows) * len(shown.columns) * len(shown.panels) - len(cells)
-    if n_empty or not all(len(cell.values) for cell in cells):
+    if n_empty or not all(cell.finished for cell in cells):
         notes.append("Hatched: no result" + (f"; {n_empty} cells were not run." if n_empty else "."))
     if dropped:
         notes.append(f"{dropped} more panels, with lower best cells, are not shown.")

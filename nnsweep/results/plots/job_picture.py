@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 def draw_job(history: "pd.DataFrame", title: str, folder: Path) -> Path:
     """Draw a job's learning curves into a folder, and give the picture's path."""
     from nnsweep.results.plots.curves import job_curves  # matplotlib takes a while to import
-    from nnsweep.results.plots.figure import save
+    from nnsweep.results.plots.figure import save_figure
 
     path = folder / "learning_curves.png"
-    save(job_curves(history, title), path)
+    save_figure(job_curves(history, title), path)
     return path

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from nnsweep.messages import visible
-from nnsweep.results.plots.curves import GREY, PANELS, points, scale
+from nnsweep.results.grouping import Configuration
+from nnsweep.results.plots.configurations import ACCURACY, bounds, estimate_configurations
+from nnsweep.results.plots.curves import GREY, PANELS, scale, take_points
 from nnsweep.results.plots.figure import NAMED, add_legend, panelled, stroke
-from nnsweep.results.plots.groups import ACCURACY, Group, bounds, groups
 
 LEAST_SEEDS = 3
 """How many seeds an interval of a curve needs; for two the band is from one to the other."""
@@ -56,12 +57,15 @@ def plot_learning_curves(
         of the mean, point by point, for three or more seeds, and from the lowest to the highest one for two, and for
         folds and splits, which are not independent.
     """
-    found = groups(runs, metric)
+    found = estimate_configurations(runs, metric)
     run_ids = [str(run_id) for run_id in runs["run_id"]]
-    curves = [(group, [histories[run_ids[row]] for row in group.rows if run_ids[row] in histories]) for group in found]
+    curves = [
+        (group, [histories[run_ids[row]] for row in group.counted.values() if run_ids[row] in histories])
+        for group in found
+    ]
     drawn = [(group, members) for group, members in curves if members]
     known = [name for name in PANELS if name != "learning_rate"]
-    shown = [name for name in known if any(len(points(one, name)[0]) for _, members in drawn for one in members)]
+    shown = [name for name in known if any(len(take_points(one, name)[0]) for _, members in drawn for one in members)]
     figure, panels = panelled(shown, title)
     for name, axes in panels.items():
         bands = [band(members, name, are_independent=group.kind == "seed") for group, members in drawn]
@@ -91,7 +95,7 @@ def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: boo
         Around the mean the interval ``mean ± t(0.975, n - 1) · std / √n`` for three seeds or more, the lower and the
         higher value for two; for one seed its curve alone.
     """
-    curves = [dict(zip(*points(history, metric), strict=True)) for history in histories]
+    curves = [dict(zip(*take_points(history, metric), strict=True)) for history in histories]
     common = sorted(set.intersection(*(set(curve) for curve in curves)))
     values = np.array([[curve[epoch] for epoch in common] for curve in curves]).reshape(len(curves), len(common))
     mean = values.mean(axis=0)
@@ -113,7 +117,7 @@ def _draw(axes: Axes, one: Band, rank: int, *, possible: tuple[float, float]) ->
         axes.fill_between(one.epochs, low, high, color=str(look["color"]), alpha=0.15, linewidth=0, zorder=1.5)
 
 
-def _entries(found: Sequence[Group]) -> tuple[list[str], list[Mapping[str, object]]]:
+def _entries(found: Sequence[Configuration]) -> tuple[list[str], list[Mapping[str, object]]]:
     labels = [f"{visible(one.label)}{_counted(one)}" for one in found[:NAMED]]
     strokes: list[Mapping[str, object]] = [stroke(rank) for rank in range(len(labels))]
     if len(found) > NAMED:
@@ -121,11 +125,11 @@ def _entries(found: Sequence[Group]) -> tuple[list[str], list[Mapping[str, objec
     return labels, strokes
 
 
-def _counted(one: Group) -> str:
-    return f" ({one.n_failed} of {one.n_failed + len(one.values)} failed)" if one.n_failed else ""
+def _counted(one: Configuration) -> str:
+    return f" ({one.n_failed} of {one.n_failed + len(one.finished)} failed)" if one.n_failed else ""
 
 
-def _notes(found: Sequence[Group], drawn: Sequence[tuple[Group, Sequence[pd.DataFrame]]]) -> list[str]:
+def _notes(found: Sequence[Configuration], drawn: Sequence[tuple[Configuration, Sequence[pd.DataFrame]]]) -> list[str]:
     counts = sorted({len(members) for _, members in drawn[:NAMED]})
     notes = []
     if counts[-1] > 1 and found[0].kind != "seed":
@@ -136,7 +140,7 @@ def _notes(found: Sequence[Group], drawn: Sequence[tuple[Group, Sequence[pd.Data
         notes.append("Where there are two seeds: from the lower to the higher one.")
     if any(_stops_early(members) for _, members in drawn[:NAMED]):
         notes.append("A line ends with the run that stopped first.")
-    if n_absent := sum(not len(group.values) for group in found):
+    if n_absent := sum(not group.finished for group in found):
         notes.append(f"{n_absent} without any result are not drawn.")
     return [" ".join(notes)]
 

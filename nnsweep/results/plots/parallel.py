@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nnsweep.palette import COLOURS
+from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots.colour import ColourScale, colour_scale
+from nnsweep.results.plots.configurations import ACCURACY, choose_axes, estimate_configurations, is_number, ordered
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing
-from nnsweep.results.plots.groups import ACCURACY, Group, factors, groups, is_number, ordered
 from nnsweep.results.plots.lettering import POINTS, fitted, metric_text, short_name, value_text
 from nnsweep.results.ranking import selection
 
@@ -57,9 +58,9 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
         Numbers stand by their size, by their logarithm if they span more than ten times; names are evenly apart, and
         the lines through one are spread by what they came to. Eight settings at most.
     """
-    settings = factors(runs, first=[name for name in ("depth", "width") if name in runs.columns])
-    found = groups(runs, metric, by=settings)
-    results = [group for group in found if len(group.values)]
+    settings = choose_axes(runs, first=[name for name in ("depth", "width") if name in runs.columns])
+    found = estimate_configurations(runs, metric, by=settings)
+    results = [group for group in found if group.finished]
     if not results or not settings:
         return nothing("no setting varies" if results else "no run has a result", title)
     shown = settings[:MOST_AXES]
@@ -78,9 +79,11 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
     return figure
 
 
-def _legend(figure: Figure, runs: pd.DataFrame, metric: str, found: Sequence[Group], *, hidden: Sequence[str]) -> None:
+def _legend(
+    figure: Figure, runs: pd.DataFrame, metric: str, found: Sequence[Configuration], *, hidden: Sequence[str]
+) -> None:
     strokes = {f"best: {found[0].label}": BEST}
-    if not all(len(group.values) for group in found):
+    if not all(group.finished for group in found):
         strokes["no result"] = NO_RESULT
     n_failed = sum(group.n_failed for group in found)
     notes = [
@@ -92,7 +95,7 @@ def _legend(figure: Figure, runs: pd.DataFrame, metric: str, found: Sequence[Gro
     add_legend(figure, list(strokes), list(strokes.values()), notes=notes)
 
 
-def _scale(name: str, place: int, found: Sequence[Group]) -> Scale:
+def _scale(name: str, place: int, found: Sequence[Configuration]) -> Scale:
     levels = [group.levels[place] for group in found]
     known = ordered(levels)
     numbers = [float(level) for level in known if is_number(level)]  # type: ignore[arg-type]
@@ -124,11 +127,11 @@ def _spread(levels: Sequence[object], heights: Mapping[str, float], room: float)
     return tuple(places)
 
 
-def _result_scale(metric: str, found: Sequence[Group]) -> Scale:
-    means = [group.mean for group in found if len(group.values)]
+def _result_scale(metric: str, found: Sequence[Configuration]) -> Scale:
+    means = [group.mean for group in found if group.finished]
     low, high = colour_scale(means)
     ticks = {f"{low + share * (high - low):.3f}": share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
-    places = [math.nan if math.isnan(group.mean) else (group.mean - low) / (high - low) for group in found]
+    places = [(group.mean - low) / (high - low) if group.finished else math.nan for group in found]
     return Scale(name=metric_text(metric), ticks=ticks, places=tuple(places))
 
 
@@ -159,13 +162,13 @@ def _draw_axis(axes: Axes, place: int, scale: Scale, *, room: float) -> None:
         )
 
 
-def _draw_lines(axes: Axes, scales: Sequence[Scale], found: Sequence[Group], colours: ColourScale) -> None:
+def _draw_lines(axes: Axes, scales: Sequence[Scale], found: Sequence[Configuration], colours: ColourScale) -> None:
     paths = np.array([scale.places for scale in scales]).T
     across = np.arange(len(scales))
     for group, path in zip(found, paths, strict=True):
-        if not len(group.values):
+        if not group.finished:
             axes.add_line(Line2D(across[:-1], path[:-1], zorder=1, **NO_RESULT))  # type: ignore[arg-type]
-    good = [(group, path) for group, path in zip(found, paths, strict=True) if len(group.values)][::-1]
+    good = [(group, path) for group, path in zip(found, paths, strict=True) if group.finished][::-1]
     lines = [np.column_stack([across, path]) for _, path in good]
     shades = [colours.shade(group.mean) for group, _ in good]
     width = 1.6 if len(good) <= 40 else 0.9

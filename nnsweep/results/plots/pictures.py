@@ -9,19 +9,20 @@ from matplotlib.figure import Figure
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
-from nnsweep.results.effects import effects
 from nnsweep.results.frame import plain
+from nnsweep.results.grouping import Configuration
+from nnsweep.results.plots.configurations import SIZES, choose_axes, estimate_configurations
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import learning_curves
 from nnsweep.results.plots.effects import plot_effects
-from nnsweep.results.plots.figure import NAMED, save
+from nnsweep.results.plots.figure import NAMED, save_figure
 from nnsweep.results.plots.grid import plot_grid
-from nnsweep.results.plots.groups import SIZES, Group, factors, groups
 from nnsweep.results.plots.mean_curves import plot_learning_curves
 from nnsweep.results.plots.parallel import plot_parallel
-from nnsweep.results.plots.schedules import plot_schedules, schedule_factors
+from nnsweep.results.plots.schedules import choose_schedule_axes, plot_schedules
 from nnsweep.results.plots.seeds import plot_seeds
-from nnsweep.results.ranking import ranked
+from nnsweep.results.ranking import rank_runs
+from nnsweep.results.statistics.anova import effects
 
 Draw: TypeAlias = Callable[[], Figure]
 
@@ -69,7 +70,7 @@ def pictures(
     ConfigError
         If two runs are the same repeat of one configuration.
     """
-    found = [group for group in groups(runs) if len(group.values)]
+    found = [group for group in estimate_configurations(runs) if group.finished]
     drawn = _curves(runs, histories, found, title) if histories else {}
     drawn |= _results(runs, found, title)
     return {name: draw() for name, draw in drawn.items() if only is None or name in only}
@@ -92,11 +93,11 @@ def telling_runs(runs: pd.DataFrame, *, most: int = 300) -> list[str]:
         is room for.
     """
     run_ids = [str(run_id) for run_id in plain(runs["run_id"])]
-    of_schedules = runs.drop_duplicates(schedule_factors(runs) or "sweep") if len(runs) else runs
-    best = ranked(runs)["run_id"].iloc[:MOST_CURVES]
+    of_schedules = runs.drop_duplicates(choose_schedule_axes(runs) or "sweep") if len(runs) else runs
+    best = rank_runs(runs)["run_id"].iloc[:MOST_CURVES]
     chosen = dict.fromkeys(str(run_id) for run_id in (*of_schedules["run_id"].iloc[:most], *best) if run_id)
-    for group in groups(runs):
-        seeds = dict.fromkeys(run_ids[row] for row in group.rows)
+    for group in estimate_configurations(runs):
+        seeds = dict.fromkeys(run_ids[row] for row in group.counted.values())
         if len(chosen | seeds) > most:
             break
         chosen |= seeds
@@ -131,7 +132,7 @@ def save_all(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]
         raise ConfigError(f"{visible(str(folder))}: cannot be written ({error.strerror}); choose another") from error
     paths = [(figure, folder / f"{name}.{suffix}") for name, figure in figures.items() for suffix in formats]
     for figure, path in paths:
-        save(figure, path)
+        save_figure(figure, path)
     return [path for _, path in paths]
 
 
@@ -147,20 +148,20 @@ def by_name(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[s
 
 
 def _curves(
-    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], found: Sequence[Group], title: str
+    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], found: Sequence[Configuration], title: str
 ) -> dict[str, Draw]:
-    best = ranked(runs).iloc[:MOST_CURVES]
+    best = rank_runs(runs).iloc[:MOST_CURVES]
     told = f": the best {MOST_CURVES} of {len(runs)} runs" if len(runs) > MOST_CURVES else ""
     heading = f"{title}{told}".removeprefix(": ")
     drawn: dict[str, Draw] = {"learning_curves": lambda: learning_curves(by_name(best, histories), title=heading)}
-    if any(len(group.values) > 1 for group in found[:NAMED]):
+    if any(len(group.finished) > 1 for group in found[:NAMED]):
         drawn["mean_curves"] = lambda: plot_learning_curves(runs, histories, title=title)
     if any("learning_rate" in history.columns for history in histories.values()):
         drawn["schedules"] = lambda: plot_schedules(runs, histories, title=title)
     return drawn
 
 
-def _results(runs: pd.DataFrame, found: Sequence[Group], title: str) -> dict[str, Draw]:
+def _results(runs: pd.DataFrame, found: Sequence[Configuration], title: str) -> dict[str, Draw]:
     if not found:
         return {}
     drawn: dict[str, Draw] = {}
@@ -171,9 +172,9 @@ def _results(runs: pd.DataFrame, found: Sequence[Group], title: str) -> dict[str
         drawn["cost"] = lambda: plot_cost(runs, title=title)
     if len(found) >= LEAST_LINES and _differs(runs, SECONDS):
         drawn["cost_seconds"] = lambda: plot_cost(runs, cost=SECONDS, title=title)
-    if len(found) >= LEAST_LINES and len(factors(runs, first=_sizes(runs))) > 1:
+    if len(found) >= LEAST_LINES and len(choose_axes(runs, first=_sizes(runs))) > 1:
         drawn["parallel"] = lambda: plot_parallel(runs, title=title)
-    if len(found) > 1 and any(len(group.values) > 1 for group in found):
+    if len(found) > 1 and any(len(group.finished) > 1 for group in found):
         drawn["effects"] = lambda: plot_effects(effects(runs), title=title)
     return drawn
 
@@ -182,7 +183,7 @@ def _axes(runs: pd.DataFrame) -> tuple[str, str] | None:
     """Choose the columns of a map, x and y: width and depth if they make a grid, else the two with most values."""
     if len(_sizes(runs)) == 2 and _filled(runs, SIZES) > HALF:
         return "width", "depth"
-    names = factors(runs)
+    names = choose_axes(runs)
     names.sort(key=lambda name: -runs[name].map(repr).nunique())
     if len(names) < 2 or _filled(runs, names[:2]) <= HALF:
         return None

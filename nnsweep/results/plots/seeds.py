@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nnsweep.palette import COLOURS
+from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguration, bounds, estimate_configurations
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing, prepare
-from nnsweep.results.plots.groups import ACCURACY, Group, bounds, groups
 from nnsweep.results.plots.lettering import POINTS, fitted, metric_text
 from nnsweep.results.ranking import selection
 
@@ -39,7 +39,7 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     matplotlib.figure.Figure
         The highest mean at the top. A cross at the left edge, with their number, stands for runs without a result.
     """
-    found = groups(runs, metric)
+    found = estimate_configurations(runs, metric)
     if not found:
         return nothing("no runs", title)
     shown = found[:most]
@@ -62,7 +62,7 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
         f"The best {len(shown)} of {len(found)}; {hidden} are not shown." if hidden else "",
         f"One {kind} has no interval." if any(group.has_no_interval for group in shown) else "",
         "A failed run counts as guessing in its mean."
-        if any(group.n > len(group.values) > 0 for group in shown)
+        if any(len(group.values) > len(group.finished) > 0 for group in shown)
         else "",
         selection(runs) if metric == ACCURACY else "",
     ]
@@ -70,9 +70,9 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     return figure
 
 
-def _draw(axes: Axes, row: int, group: Group, *, possible: tuple[float, float]) -> None:
-    axes.plot(group.values, np.full(len(group.values), row), **DOT)  # type: ignore[arg-type]
-    if not len(group.values):
+def _draw(axes: Axes, row: int, group: EstimatedConfiguration, *, possible: tuple[float, float]) -> None:
+    axes.plot(group.finished, np.full(len(group.finished), row), **DOT)  # type: ignore[arg-type]
+    if not group.finished:
         return
     if not math.isnan(group.half_width):
         ends = np.clip([group.mean - group.half_width, group.mean + group.half_width], *possible)
@@ -80,9 +80,9 @@ def _draw(axes: Axes, row: int, group: Group, *, possible: tuple[float, float]) 
     axes.plot([group.mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
 
 
-def _mark_failures(axes: Axes, shown: Sequence[Group]) -> None:
+def _mark_failures(axes: Axes, shown: Sequence[EstimatedConfiguration]) -> None:
     """Keep a strip at the left edge free for the crosses."""
-    values = np.concatenate([group.values for group in shown])
+    values = np.concatenate([group.finished for group in shown])
     if not len(values):
         axes.set_xlim(0, 1)
     if not any(group.n_failed for group in shown):

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from nnsweep.messages import quote_argument
-from nnsweep.results.configurations import configurations
 from nnsweep.results.frame import plain
-from nnsweep.results.ranking import counted
+from nnsweep.results.ranking import take_metric
 from nnsweep.results.report import by_example, cost, explained, trainings
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import count, listed, percent, probability, signed
+from nnsweep.results.statistics.summary import configurations
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""
@@ -144,8 +144,10 @@ def by_validation(study: Study) -> list[str]:
     """Say what would have been chosen without looking at the test set."""
     if study.metric != "test_accuracy" or len(study.configurations) < 2 or not study.has_result:
         return []
-    validation = [value is not None for value in counted(study.runs, "best_val_accuracy")] if _validated(study) else []
-    if validation != [value is not None for value in counted(study.runs, study.metric)]:
+    validation = (
+        [value is not None for value in take_metric(study.runs, "best_val_accuracy")] if _validated(study) else []
+    )
+    if validation != [value is not None for value in take_metric(study.runs, study.metric)]:
         return []
     chosen = str(configurations(study.runs, "best_val_accuracy", by=study.by)["label"].iloc[0])
     if chosen == study.best["label"]:
@@ -159,14 +161,14 @@ def by_validation(study: Study) -> list[str]:
 
 def optimistic(study: Study) -> list[str]:
     """Warn of accuracies that were selected on the test set."""
-    values = counted(study.runs, study.metric)
+    values = take_metric(study.runs, study.metric)
     if "test_accuracy" not in study.metric or not any(value is not None for value in values):
         return []
     if study.metric == "max_test_accuracy":
         return ["It is the maximum over epochs of accuracy on the test set, and so an optimistic number."]
     if study.metric == "final_test_accuracy":
         return []
-    validation = counted(study.runs, "best_val_accuracy") if _validated(study) else [None] * len(values)
+    validation = take_metric(study.runs, "best_val_accuracy") if _validated(study) else [None] * len(values)
     without = sum(mine is not None and none is None for mine, none in zip(values, validation, strict=True))
     if not without:
         return []

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from nnsweep.results.edge import Edge, Values, edges
 from nnsweep.results.frame import plain, rows
 from nnsweep.results.grouping import ARCHITECTURE
-from nnsweep.results.price import prices
 from nnsweep.results.report.content import Column, Row, Section, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import NOTHING, digits, fixed, listed, whole
-from nnsweep.results.tradeoff import pareto_front, smallest_within_one_standard_error
+from nnsweep.results.statistics.boundary import Boundary, Values, find_boundaries
+from nnsweep.results.statistics.tradeoff import pareto_front, prices, smallest_within_one_standard_error
 
 PARAMETERS = "n_parameters"
 NEARLY = 0.95
@@ -87,11 +86,11 @@ def _millions(row: Row) -> str:
     return digits(flops / 1e6, 3) if isinstance(flops, int | float) else NOTHING
 
 
-def _beyond(found: Sequence[Edge]) -> str:
+def _beyond(found: Sequence[Boundary]) -> str:
     """Warn of the edges at one side."""
     values = listed([f"{_last(edge.name)} ({edge.value:g})" for edge in found])
     be = "is the" if len(found) == 1 else "are the"
-    further = [f"{_last(edge.name)}={edge.further:g}" for edge in found if edge.further is not None]
+    further = [f"{_last(edge.name)}={edge.next_value:g}" for edge in found if edge.next_value is not None]
     way_out = f" (try {', '.join(further)})" if further else ""
     return (
         f"Its {values} {be} {found[0].side} tried, and the result can be told from that of the next value: a better "
@@ -103,19 +102,19 @@ def _last(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _edges(study: Study) -> list[Edge]:
+def _edges(study: Study) -> list[Boundary]:
     """Find edges among the numbers of the settings, and in depth and width where they vary."""
     table, names = study.configurations, study.settings
     tried = _values(table, names)
     told = {*study.with_best["label"][study.with_best["distinguishable"]]}
     is_told = [label in told for label in table["label"]]
-    found = edges(tried, names, tried[0], differs=dict(zip(tried, is_told, strict=True)).__getitem__)
+    found = find_boundaries(tried, names, tried[0], differs=dict(zip(tried, is_told, strict=True)).__getitem__)
     if not set(names) & set(ARCHITECTURE) or not {"depth", "width"} <= set(table.columns):
         return found
     sizes = ["depth", "width"]
     names = [*sizes, *(name for name in names if name not in ARCHITECTURE)]
     sized = [row[:2] + tuple(map(str, row[2:])) for row in _values(table, names)]
-    of_sizes = edges(sized, names, sized[0], differs=dict(zip(sized, is_told, strict=True)).__getitem__)
+    of_sizes = find_boundaries(sized, names, sized[0], differs=dict(zip(sized, is_told, strict=True)).__getitem__)
     return [*found, *(edge for edge in of_sizes if edge.name in sizes)]
 
 

@@ -6,7 +6,7 @@ from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Section, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import TIMES, as_sentence, fixed, listed, percent, probability, share, whole
-from nnsweep.results.variance import RESIDUAL, TOTAL
+from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
 
 LEAST_SHARE = 0.01
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.fair import FairComparison, fair_comparison
 from nnsweep.results.grouping import BARE
 from nnsweep.results.report.content import Column, Row, Section, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import as_sentence, metric_words, percent, signed, whole, with_half
+from nnsweep.results.statistics.fairness import FairComparison, fair_comparison
 
 MOST_WARNINGS = 3
 

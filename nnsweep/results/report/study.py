@@ -10,18 +10,17 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.errors import DataError
-from nnsweep.results.comparison import compare
-from nnsweep.results.configurations import configurations
-from nnsweep.results.difference import Difference, difference
-from nnsweep.results.effects import effects
-from nnsweep.results.example_comparison import compare_examples
 from nnsweep.results.frame import plain, rows
-from nnsweep.results.grouping import Configuration, grouped, with_failures
+from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
-from nnsweep.results.ranking import counted, smaller_is_better
+from nnsweep.results.ranking import smaller_is_better, take_metric
 from nnsweep.results.repeats import Repeats, repeats_of
 from nnsweep.results.report.wording import digits, fixed, metric_words
-from nnsweep.results.variance import RESIDUAL
+from nnsweep.results.statistics.anova import RESIDUAL, effects
+from nnsweep.results.statistics.comparison import compare
+from nnsweep.results.statistics.examples import compare_examples
+from nnsweep.results.statistics.summary import configurations
+from nnsweep.results.statistics.tests import MeanDifference, compare_means
 
 MOST_PLACES = 5
 
@@ -61,16 +60,16 @@ class Study:
     histories : mapping
         ``{run_id: history}``; without one, what needs curves is left out.
     correct : mapping
-        Which test examples runs got right, as `nnsweep.results.example_comparison.compare_examples` has it; without
+        Which test examples runs got right, as `nnsweep.compare_examples` has it; without
         two, what needs them is left out.
     baseline : str, mapping or None
-        As `nnsweep.results.comparison.compare` has it.
+        As `nnsweep.compare` has it.
     by : sequence of str or None
         The columns that make a configuration.
     confidence : float
         Of the intervals.
     failures : {"chance", "ignore"}
-        What failed runs count as, everywhere in the report; see `nnsweep.results.grouping.grouped`.
+        What failed runs count as, everywhere in the report; see `nnsweep.results.grouping.group_runs`.
     origin : Origin
         Where the runs are from.
     """
@@ -122,10 +121,10 @@ class Study:
         """Say how often a configuration was repeated."""
         return self.repeats.describe([*self._by_label[str(label)].values])
 
-    def difference(self, label: str, reference: str, confidence: float) -> Difference:
+    def difference(self, label: str, reference: str, confidence: float) -> MeanDifference:
         """Compare two configurations at another confidence."""
         one, other = self._by_label[label], self._by_label[reference]
-        return difference(one.units, other.units, confidence=confidence, overlap=self.repeats.overlap)
+        return compare_means(one.units, other.units, confidence=confidence, overlap=self.repeats.overlap)
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
@@ -219,12 +218,12 @@ class Study:
 
     @cached_property
     def _by_label(self) -> dict[str, Configuration]:
-        return {one.label: one for one in grouped(self.runs, self.metric, by=self.by)}
+        return {one.label: one for one in group_runs(self.runs, self.metric, by=self.by)}
 
     @cached_property
     def without_value(self) -> list[int]:
         """The positions of the runs that finished without a real value of the metric."""
-        values = counted(self.runs, self.metric)
+        values = take_metric(self.runs, self.metric)
         return [row for row, state in enumerate(self.states) if state == "finished" and values[row] is None]
 
     @property

@@ -5,10 +5,10 @@ import pandas as pd
 from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import plain
 from nnsweep.results.labels import AT_CHANCE, LABELS, STILL_IMPROVING
-from nnsweep.results.optimism import in_words, optimism_of_configurations
 from nnsweep.results.report.content import Column, Section, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import count, listed, signed, whole
+from nnsweep.results.statistics.optimism import average_optimism, describe_optimism
 
 
 def stuck(study: Study) -> list[str]:
@@ -67,10 +67,10 @@ def outcome_section(study: Study) -> Section | None:
 
 def selection_section(study: Study) -> Section | None:
     """Set the honest accuracy beside the optimistic one."""
-    said = in_words(study.runs) if "test_accuracy" in study.runs.columns else ""
+    said = describe_optimism(study.runs) if "test_accuracy" in study.runs.columns else ""
     if not said:
         return None
-    found = study.labelled(optimism_of_configurations(study.runs, by=study.settings))
+    found = study.labelled(average_optimism(study.runs, by=study.settings))
     columns = [
         Column("configuration", lambda row: study.named(row["label"]), "label"),
         Column("selected epoch", lambda row: study.accuracy(row["test_accuracy"]), "test_accuracy"),

@@ -5,15 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnsweep.results.plots.configurations import EstimatedConfiguration
 from nnsweep.results.plots.cost import Priced, pareto, plot_cost
-from nnsweep.results.plots.groups import Group
+from nnsweep.results.repeats import Repeats
 
-OTHERWISE = {"levels": (), "n": 1, "half_width": np.nan, "kind": "seed", "n_failed": 0, "rows": (0,)}
+OTHERWISE = {
+    **{"label": "", "settings": {}, "rows": (0,), "counted": {0: 0}, "sources": {0: 0}, "n_failed": 0},
+    **{"is_whole": True, "repeats": Repeats(("seed",), ("seed",), 0.0), "half_width": np.nan},
+}
 
 
 def priced(cost, accuracy):
-    values = np.array([accuracy])
-    return Priced(Group(label="", values=values, mean=accuracy, **OTHERWISE), cost)
+    return Priced(EstimatedConfiguration(values={0: accuracy}, **OTHERWISE), cost)
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), min_size=1, max_size=12))

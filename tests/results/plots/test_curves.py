@@ -6,7 +6,7 @@ import pytest
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.plots.curves import job_curves, learning_curves
-from nnsweep.results.plots.figure import lay_out, save
+from nnsweep.results.plots.figure import lay_out, save_figure
 
 
 def titles(figure):
@@ -75,20 +75,20 @@ def test_an_exploding_cost_does_not_flatten_the_others(history, cost):
     ],
 )
 def test_odd_histories_are_drawn(tmp_path, odd):
-    save(learning_curves({"odd": odd}), tmp_path / "a.png")
-    save(job_curves(odd), tmp_path / "b.png")
+    save_figure(learning_curves({"odd": odd}), tmp_path / "a.png")
+    save_figure(job_curves(odd), tmp_path / "b.png")
 
 
 def test_no_history_at_all_says_so(tmp_path):
     figure = learning_curves({})
-    save(figure, tmp_path / "a.png")
+    save_figure(figure, tmp_path / "a.png")
     assert figure.axes[0].texts[0].get_text() == "no epoch was recorded"
 
 
 @pytest.mark.parametrize("name", ["$x^{", "_hidden", "日本", "line\nbreak", "long" * 100, "\x1b[2J", ""])
 def test_odd_names_are_drawn(tmp_path, history, name):
-    save(learning_curves({name: history}, title=name), tmp_path / "a.png")
-    save(job_curves(history, name), tmp_path / "b.svg")
+    save_figure(learning_curves({name: history}, title=name), tmp_path / "a.png")
+    save_figure(job_curves(history, name), tmp_path / "b.svg")
 
 
 def test_the_legend_stays_inside_the_picture(history):
@@ -102,10 +102,10 @@ def test_the_legend_stays_inside_the_picture(history):
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_equal_pictures_have_equal_bytes(tmp_path, history, suffix):
     for name in "ab":
-        save(learning_curves({"run": history}), tmp_path / f"{name}{suffix}")
+        save_figure(learning_curves({"run": history}), tmp_path / f"{name}{suffix}")
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
 def test_another_suffix_is_refused(tmp_path, history):
     with pytest.raises(ConfigError, match=r"a picture is \.png"):
-        save(job_curves(history), tmp_path / "a.docx")
+        save_figure(job_curves(history), tmp_path / "a.docx")

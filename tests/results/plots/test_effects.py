@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.results.effects import effects
 from nnsweep.results.plots.effects import plot_effects
+from nnsweep.results.statistics.anova import effects
 
 
 def rows(figure):

@@ -5,9 +5,9 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from nnsweep.results.configurations import interval
 from nnsweep.results.plots.colour import colour_scale, contrast, letters_on
 from nnsweep.results.plots.grid import plot_grid
+from nnsweep.results.statistics.summary import estimate_mean
 
 
 def panels(figure):
@@ -26,7 +26,7 @@ def test_a_cell_tells_mean_interval_and_number_of_seeds(made):
     runs, _ = made(depths=[1], widths=[8, 16], activations=["relu"], schedules=["constant"])
     (axes,) = [axes for axes in plot_grid(runs).axes if axes.texts]
     for column, width in enumerate([8, 16]):
-        mean, _, low, high = interval(runs["test_accuracy"][runs["width"] == width].tolist(), 1 - 0.05 / 2)
+        mean, _, low, high = estimate_mean(runs["test_accuracy"][runs["width"] == width].tolist(), 1 - 0.05 / 2)
         assert cells(axes)[column] == [f"{mean:.3f}", f"±{(high - low) / 2:.3f}", "n=3"]
 
 

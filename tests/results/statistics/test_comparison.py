@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.comparison import COLUMNS, compare, indistinguishable
+from nnsweep.results.statistics.comparison import COLUMNS, compare, indistinguishable
 
 patiently = settings(deadline=None, max_examples=30)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.multiplicity import holm
+from nnsweep.results.statistics.tests import correct_by_holm
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
@@ -23,12 +23,12 @@ p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
     ],
 )
 def test_known_answers(raw, corrected):
-    assert holm(raw) == pytest.approx(corrected, abs=1e-15)
+    assert correct_by_holm(raw) == pytest.approx(corrected, abs=1e-15)
 
 
 @given(p_values)
 def test_corrected_values_are_never_smaller_and_keep_the_order(raw):
-    corrected = holm(raw)
+    corrected = correct_by_holm(raw)
     assert (corrected >= raw).all()
     assert (corrected <= 1).all()
     assert (np.diff(corrected[np.argsort(raw, kind="stable")]) >= 0).all()
@@ -38,13 +38,13 @@ def test_corrected_values_are_never_smaller_and_keep_the_order(raw):
 def test_the_order_changes_nothing(raw, random):
     order = list(range(len(raw)))
     random.shuffle(order)
-    assert holm([raw[i] for i in order]).tolist() == holm(raw)[order].tolist()
+    assert correct_by_holm([raw[i] for i in order]).tolist() == correct_by_holm(raw)[order].tolist()
 
 
 @given(p_values)
 def test_a_larger_family_corrects_more_but_never_more_than_bonferroni(raw):
-    wider = holm(raw, len(raw) + 3)
-    assert (wider >= holm(raw)).all()
+    wider = correct_by_holm(raw, len(raw) + 3)
+    assert (wider >= correct_by_holm(raw)).all()
     bonferroni = np.minimum(1, np.array(raw) * (len(raw) + 3))
     assert wider.min() == bonferroni.min()
     assert (wider <= bonferroni).all()
@@ -53,9 +53,9 @@ def test_a_larger_family_corrects_more_but_never_more_than_bonferroni(raw):
 @given(p_values, st.integers(1, 20))
 def test_a_part_of_a_family_gets_no_less_than_it_would_with_the_whole(raw, n):
     picked = raw[:n]
-    assert (holm(picked, len(raw)) >= holm(raw)[:n] - 1e-15).all()
+    assert (correct_by_holm(picked, len(raw)) >= correct_by_holm(raw)[:n] - 1e-15).all()
 
 
 def test_comparisons_that_were_not_made_do_not_count():
-    assert holm([0.01, math.nan, 0.02]).tolist() == pytest.approx([0.02, math.nan, 0.02], nan_ok=True)
-    assert np.isnan(holm([math.nan])).all()
+    assert correct_by_holm([0.01, math.nan, 0.02]).tolist() == pytest.approx([0.02, math.nan, 0.02], nan_ok=True)
+    assert np.isnan(correct_by_holm([math.nan])).all()

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from nnsweep.results.configurations import Interval, interval
-from nnsweep.results.grouping import grouped, in_full
-from nnsweep.results.ranking import counted
+from nnsweep.results.grouping import describe_settings, group_runs
+from nnsweep.results.ranking import take_metric
+from nnsweep.results.statistics.summary import Interval, estimate_mean
 
 ACCURACIES = ("test_accuracy", "final_test_accuracy", "max_test_accuracy")
 DIFFERENCES = {
@@ -40,7 +40,10 @@ def optimism(runs: pd.DataFrame) -> pd.DataFrame:
         (both missing without validation).
     """
     known = pd.DataFrame(
-        {name: pd.Series(counted(runs, name), runs.index, dtype=float) for name in ("best_val_accuracy", *ACCURACIES)}
+        {
+            name: pd.Series(take_metric(runs, name), runs.index, dtype=float)
+            for name in ("best_val_accuracy", *ACCURACIES)
+        }
     )
     validated = known["best_val_accuracy"].notna()
     table = pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"]}, index=runs.index)
@@ -53,7 +56,7 @@ def optimism(runs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def optimism_of_configurations(runs: pd.DataFrame, by: Sequence[str] | None = None) -> pd.DataFrame:
+def average_optimism(runs: pd.DataFrame, by: Sequence[str] | None = None) -> pd.DataFrame:
     """Average `optimism` over repetitions.
 
     Parameters
@@ -76,15 +79,15 @@ def optimism_of_configurations(runs: pd.DataFrame, by: Sequence[str] | None = No
     """
     each, averaged = optimism(runs), (*ACCURACIES, *DIFFERENCES)
     table = []
-    for one in sorted(grouped(runs, ACCURACIES[0], by=by), key=lambda one: one.rows):
+    for one in sorted(group_runs(runs, ACCURACIES[0], by=by), key=lambda one: one.rows):
         spreads = {name: _spread(each[name].iloc[list(one.counted.values())]) for name in averaged}
         means = {name: spread.mean for name, spread in spreads.items()}
-        told = one.settings | {"label": in_full(one.settings), "n": len(one.counted)}
+        told = one.settings | {"label": describe_settings(one.settings), "n": len(one.counted)}
         table.append(told | means | {"optimism_std": spreads["optimism"].std})
     return pd.DataFrame(table, columns=None if table else [*(by or ()), "label", "n", *averaged, "optimism_std"])
 
 
-def in_words(runs: pd.DataFrame) -> str:
+def describe_optimism(runs: pd.DataFrame) -> str:
     """Say in a sentence how optimistic the best test accuracies of a frame of runs are; empty without any."""
     each = optimism(runs)
     of_all, n = int(each["test_accuracy"].notna().sum()), int(each["optimism"].notna().sum())
@@ -98,7 +101,7 @@ def in_words(runs: pd.DataFrame) -> str:
 
 
 def _spread(values: "pd.Series[float]") -> Interval:
-    return interval(values.dropna().tolist())
+    return estimate_mean(values.dropna().tolist())
 
 
 def _runs(number: int) -> str:

@@ -11,12 +11,16 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
-from nnsweep.results.configurations import best_first, check_confidence, chosen
-from nnsweep.results.difference import Difference, difference
-from nnsweep.results.grouping import Configuration, grouped, with_failures
-from nnsweep.results.multiplicity import holm, n_pairs_of
-from nnsweep.results.power import seeds_needed
+from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.ranking import smaller_is_better
+from nnsweep.results.statistics.summary import check_confidence, describe_failures, find_configuration, sort_best_first
+from nnsweep.results.statistics.tests import (
+    MeanDifference,
+    compare_means,
+    correct_by_holm,
+    count_pairs,
+    count_seeds_needed,
+)
 
 COLUMNS = {
     "label": "object",
@@ -52,8 +56,8 @@ def compare(
     """Compare each configuration with the best one and, if there is one, with a baseline.
 
     Comparisons are paired by unit (`nnsweep.results.repeats`: seeds; folds or splits, of which each is the mean of its
-    seeds) where two units or more are shared (`nnsweep.results.difference`). ``p_holm`` is corrected by Holm's method,
-    separately for the two references:
+    seeds) where two units or more are shared (`nnsweep.results.statistics.tests`). ``p_holm`` is corrected by Holm's
+    method, separately for the two references:
 
     * The baseline was named, so its family is its k - 1 comparisons.
     * The best of k configurations was picked by its result, so its family is all ``k (k - 1) / 2`` pairs. With k - 1
@@ -62,7 +66,7 @@ def compare(
 
     The difference to the best itself stays too large on average, and so ``more_seeds`` too small. Choosing the best
     by validation accuracy and naming it as the baseline for ``test_accuracy`` avoids most of both. Where only seeds
-    vary, all is said of new seeds on this test set; other test examples are what `nnsweep.results.examples` is about.
+    vary, all is said of new seeds on this test set; other test examples are what `nnsweep.compare_examples` is about.
     Looking again and again, with more seeds each time until something is told apart, is not corrected for.
 
     Parameters
@@ -78,7 +82,7 @@ def compare(
     confidence : float
         Of the intervals; what is ``distinguishable`` has ``p_holm < 1 - confidence``.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.grouped`.
+        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
 
     Returns
     -------
@@ -99,12 +103,12 @@ def compare(
     """
     check_confidence(confidence)
     runs = with_failures(runs, failures)
-    found = best_first(grouped(runs, metric, by=by), metric)
+    found = sort_best_first(group_runs(runs, metric, by=by), metric)
     if not any(one.counted for one in found) and found:
         raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to compare")
-    references = {"best": (found[0], n_pairs_of(len(found)))} if found else {}
+    references = {"best": (found[0], count_pairs(len(found)))} if found else {}
     if baseline is not None:
-        references["baseline"] = (chosen(runs, found, baseline), len(found) - 1)
+        references["baseline"] = (find_configuration(runs, found, baseline), len(found) - 1)
     sign = -1 if smaller_is_better(metric) else 1
     parts = [
         _against(reference, found, family, confidence=confidence, sign=sign).assign(reference=name)
@@ -141,7 +145,7 @@ def indistinguishable(
         Labels, the best itself first.
     """
     table = compare(runs, metric, by=by, confidence=confidence, failures=failures)
-    found = best_first(grouped(runs, metric, by=by, failures=failures), metric)
+    found = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
     untold = ~table["distinguishable"] & (table["n_finished"] > 0)
     return [*(one.label for one in found[:1]), *table["label"][untold].tolist()]
 
@@ -152,11 +156,11 @@ def _against(
     others = [one for one in found if one is not reference]
     repeats = reference.repeats
     asked = {"confidence": confidence, "overlap": repeats.overlap}
-    differences = [difference(one.units, reference.units, kind=repeats.kind, **asked) for one in others]
-    part = pd.DataFrame(differences, columns=list(Difference._fields))
+    differences = [compare_means(one.units, reference.units, kind=repeats.kind, **asked) for one in others]
+    part = pd.DataFrame(differences, columns=list(MeanDifference._fields))
     part["label"], part["reference_label"] = [one.label for one in others], reference.label
     part["win_rate"] = [_win_rate(one, reference, sign) for one in others]
-    part["p_holm"] = holm(part["p"].to_numpy(dtype=float), family)
+    part["p_holm"] = correct_by_holm(part["p"].to_numpy(dtype=float), family)
     part["distinguishable"] = part["p_holm"] < 1 - confidence
     alpha = (1 - confidence) / max(family, 1)
     sizes = [min(len(one.units), len(reference.units)) for one in others]
@@ -174,11 +178,11 @@ def _against(
     return part
 
 
-def _more_seeds(found: Difference, n: int, alpha: float) -> float:
+def _more_seeds(found: MeanDifference, n: int, alpha: float) -> float:
     if found.test == "none":
         return math.nan
     present = n if found.test in ("Welch", "permutation") else found.n_pairs
-    return max(0.0, seeds_needed(found.difference, found.std, alpha=alpha, power=max(0.8, 2 * alpha)) - present)
+    return max(0.0, count_seeds_needed(found.difference, found.std, alpha=alpha, power=max(0.8, 2 * alpha)) - present)
 
 
 def _win_rate(one: Configuration, reference: Configuration, sign: int) -> float:
@@ -191,7 +195,7 @@ def _notes(found: Sequence[Configuration], metric: str, *, has_baseline: bool) -
     k = len(found)
     notes = []
     if k > 1:
-        pairs = f"so p is corrected for all {n_pairs_of(k)} pairs (Holm)" if k > 2 else "but there is one pair only"
+        pairs = f"so p is corrected for all {count_pairs(k)} pairs (Holm)" if k > 2 else "but there is one pair only"
         notes.append(f"best of {k}: found by looking, {pairs}")
         notes += [f"baseline: named beforehand, so p is corrected for {k - 1} comparisons (Holm)"] * has_baseline
     if found and found[0].repeats.overlap:
@@ -199,25 +203,7 @@ def _notes(found: Sequence[Configuration], metric: str, *, has_baseline: bool) -
             f"the {found[0].repeats.kind}s share training examples, so variances are corrected by n_test / n_train = "
             f"{found[0].repeats.overlap:.3g} (Nadeau and Bengio)"
         )
-    notes += failures_in_words(found, metric)
+    notes += describe_failures(found, metric)
     if any(one.counted and not one.is_whole for one in found):
         notes.append("configurations with a failed run that counts as nothing come last")
     return notes
-
-
-def failures_in_words(found: Sequence[Configuration], metric: str) -> list[str]:
-    """Say of how many runs there is no result, and what they count as."""
-    failed = [one for one in found if one.n_failed]
-    if not failed:
-        return []
-    n_failed, n_stand = sum(one.n_failed for one in failed), sum(len(one.values) - len(one.counted) for one in failed)
-    of = f"{_count(n_failed, 'run')} of {_count(len(failed), 'configuration')} ended without a {visible(metric)}"
-    left = n_failed - n_stand
-    if not n_stand:
-        return [f"{of}: the means are of the others"]
-    counts = "counts" if n_stand == 1 else "count"
-    return [f"{of}: {n_stand:,} {counts} as guessing (chance_accuracy)" + f", {left:,} not at all" * (left > 0)]
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'s' * (n != 1)}"

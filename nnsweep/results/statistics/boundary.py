@@ -17,7 +17,7 @@ DIGITS = 4
 """As many as are needed for a round number beyond the edge, up to these."""
 
 
-class Edge(NamedTuple):
+class Boundary(NamedTuple):
     """A best value on the edge of those tried.
 
     Attributes
@@ -28,29 +28,29 @@ class Edge(NamedTuple):
         Its best value.
     side : str
         ``smallest`` or ``largest``.
-    further : float or None
+    next_value : float or None
         The value to try next; None if there is none to recommend.
     """
 
     name: str
     value: float
     side: str
-    further: float | None
+    next_value: float | None
 
     @property
     def words(self) -> str:
         """The same as a sentence, with the way out."""
-        way_out = "" if self.further is None else f"; try {self.further:g}"
+        way_out = "" if self.next_value is None else f"; try {self.next_value:g}"
         return f"best at {self.name}={self.value:g}, the {self.side} tried{way_out}"
 
 
-def edges(
+def find_boundaries(
     tried: Sequence[Values],
     names: Sequence[str],
     best: Values,
     *,
     differs: Callable[[Values], bool] = lambda setting: True,
-) -> list[Edge]:
+) -> list[Boundary]:
     """Find the numbers of a best setting that lie on the edge of those tried.
 
     A number is compared with those of settings that have the same choices: rates of one optimizer say nothing about
@@ -85,11 +85,11 @@ def edges(
         beside = next((setting for setting in alike if _is_beside(setting, best, place, inside)), None)
         if beside is None or not differs(beside):
             continue
-        found.append(Edge(name, number, side, further(name, values, side)))
+        found.append(Boundary(name, number, side, suggest_value(name, values, side)))
     return found
 
 
-def further(name: str, values: Sequence[float], side: str) -> float | None:
+def suggest_value(name: str, values: Sequence[float], side: str) -> float | None:
     """Go one step on beyond an edge: as far as the last step was, by ratio.
 
     A share of 1 goes by the ratio of its odds, or, from a half on, of what it lacks to 1.
@@ -110,9 +110,9 @@ def further(name: str, values: Sequence[float], side: str) -> float | None:
 
     Examples
     --------
-    >>> further("optimizer.learning_rate", [0.03, 0.1], "largest")
+    >>> suggest_value("optimizer.learning_rate", [0.03, 0.1], "largest")
     0.3
-    >>> further("optimizer.momentum", [0.9, 0.99], "largest")
+    >>> suggest_value("optimizer.momentum", [0.9, 0.99], "largest")
     0.999
     """
     last, before = (values[-1], values[-2]) if side == "largest" else (values[0], values[1])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.results.frame import frame
-from nnsweep.results.optimism import UNKNOWN, in_words, optimism, optimism_of_configurations
+from nnsweep.results.statistics.optimism import UNKNOWN, average_optimism, describe_optimism, optimism
 from nnsweep.tracking.record import RunRecord
 
 
@@ -40,34 +40,34 @@ def test_without_validation_it_cannot_be_known():
     assert (row["selected_on"], row["test_accuracy"]) == ("test", 0.92)
     assert math.isnan(row["optimism"])
     assert math.isnan(row["val_test_gap"])
-    assert in_words(runs) == UNKNOWN
+    assert describe_optimism(runs) == UNKNOWN
 
 
 def test_what_did_not_finish_has_none():
     (row,) = optimism(frame([run(0, "failed", **VALIDATED)])).to_dict("records")
     assert row["selected_on"] is None
     assert math.isnan(row["test_accuracy"])
-    assert in_words(frame([run(0, "failed", **VALIDATED)])) == in_words(frame([])) == ""
+    assert describe_optimism(frame([run(0, "failed", **VALIDATED)])) == describe_optimism(frame([])) == ""
 
 
 def test_configurations_have_the_means():
     better = {name: value + 0.02 for name, value in VALIDATED.items()} | {"max_test_accuracy": 0.98}
     runs = frame([run(0, **VALIDATED), run(1, **better), run(2, "diverged"), run(3, arch="deep", **UNVALIDATED)])
-    wide, deep = optimism_of_configurations(runs).to_dict("records")
+    wide, deep = average_optimism(runs).to_dict("records")
     assert (wide["label"], wide["n"], deep["label"], deep["n"]) == ("arch=wide", 2, "arch=deep", 1)
     assert wide["test_accuracy"] == pytest.approx(0.91)
     assert wide["optimism"] == pytest.approx((0.02 + 0.06) / 2)
     assert wide["optimism_std"] == pytest.approx(0.04 / math.sqrt(2))
     assert math.isnan(deep["optimism"])
-    assert optimism_of_configurations(frame([])).columns[-1] == "optimism_std"
+    assert average_optimism(frame([])).columns[-1] == "optimism_std"
 
 
 def test_the_sentence_tells_mean_and_most_and_of_how_many_it_cannot_be_known():
     better = VALIDATED | {"max_test_accuracy": 0.96}
-    assert in_words(frame([run(0, **VALIDATED)])) == (
+    assert describe_optimism(frame([run(0, **VALIDATED)])) == (
         "the best test accuracy of all epochs is 0.0200 above that at the best validation epoch (1 run)"
     )
-    assert in_words(frame([run(0, **VALIDATED), run(1, **better), run(2, **UNVALIDATED)])) == (
+    assert describe_optimism(frame([run(0, **VALIDATED), run(1, **better), run(2, **UNVALIDATED)])) == (
         "the best test accuracy of all epochs is 0.0400 above that at the best validation epoch "
         "(mean of 2 runs, 0.0600 at most); it cannot be known of 1 run without validation set"
     )

@@ -1,71 +1,55 @@
-"""The groups of a picture: the configurations of a frame with what their seeds came to, and what tells them apart.
+"""The configurations of a picture, with the half width of the interval of each mean, and what tells them apart.
 
-Which runs belong together and which count is decided in `nnsweep.results.grouping`; here a configuration gets what is
-drawn of it.
+Which runs belong together and which count is decided in `nnsweep.results.grouping`.
 """
 
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from nnsweep.results.configurations import best_first, simultaneous, summarize
 from nnsweep.results.frame import coded, plain
-from nnsweep.results.grouping import ARCHITECTURE, grouped, n_groups, varying_settings
+from nnsweep.results.grouping import (
+    ARCHITECTURE,
+    Configuration,
+    count_combinations,
+    group_runs,
+    is_function_of,
+    varying_settings,
+)
+from nnsweep.results.statistics.summary import correct_confidence, sort_best_first, summarize
 
 SIZES = ("depth", "width")
 ACCURACY = "test_accuracy"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
-    """Runs with the same settings that repeat each other: with different seeds, on different folds.
+class EstimatedConfiguration(Configuration):
+    """A configuration and how sure its mean is.
 
     Attributes
     ----------
-    label : str
-        What tells it from the others, such as ``20-20 tanh learning_rate=0.1``.
-    levels : tuple
-        The value of each setting that it was grouped by.
-    values : ndarray of shape (n_repeats,)
-        The metric of the runs that finished.
-    n : int
-        How many repeats the mean is of, with failed ones that count.
-    mean : float
-        The mean over repeats, of which failed ones count as guessing; NaN if none finished.
     half_width : float
-        Half of the simultaneous 95 % interval of the mean, which holds for all groups at once; NaN for fewer than two
-        repeats.
-    kind : str
-        What a repeat is called: ``seed``, ``fold``, ...
-    n_failed : int
-        How many repeats ended without a result.
-    rows : tuple of int
-        Where the runs that finished are in the frame.
+        Half of the simultaneous 95 % interval of the mean, which holds for all configurations at once; NaN for fewer
+        than two repeats.
     """
 
-    label: str
-    levels: tuple[object, ...]
-    values: NDArray[np.float64]
-    n: int
-    mean: float
     half_width: float
-    kind: str
-    n_failed: int
-    rows: tuple[int, ...]
 
     @property
     def has_no_interval(self) -> bool:
         """Whether it has a result, but only one."""
-        return len(self.values) > 0 and math.isnan(self.half_width)
+        return len(self.finished) > 0 and math.isnan(self.half_width)
 
 
-def groups(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | None = None) -> list[Group]:
-    """Gather what is drawn of each configuration.
+def estimate_configurations(
+    runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | None = None
+) -> list[EstimatedConfiguration]:
+    """Group the runs of a frame and estimate the mean of each configuration.
+
+    The intervals hold at once by Bonferroni's inequality (`nnsweep.results.statistics.summary.correct_confidence`).
 
     Parameters
     ----------
@@ -78,7 +62,7 @@ def groups(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | No
 
     Returns
     -------
-    list of Group
+    list of EstimatedConfiguration
         The best first, those without any result last.
 
     Raises
@@ -88,28 +72,20 @@ def groups(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | No
     """
     if metric not in runs.columns:
         runs = runs.assign(**{metric: math.nan})
-    found = best_first(grouped(runs, metric, by=by), metric)
+    found = sort_best_first(group_runs(runs, metric, by=by), metric)
     low, high = bounds(metric)
     widest = high - low  # beyond that an interval says no more
-    finished = [{key: one.values[key] for key in one.counted} for one in found]
     return [
-        Group(
-            label=one.label,
-            levels=tuple(one.settings.values()),
-            values=np.array(list(values.values()), dtype=np.float64),
-            n=len(one.values),
-            mean=summary.mean if values else math.nan,
+        EstimatedConfiguration(
+            **{field.name: getattr(one, field.name) for field in fields(one)},
             half_width=min((summary.high - summary.low) / 2, widest),
-            kind=one.repeats.kind,
-            n_failed=one.n_failed,
-            rows=tuple(one.counted.values()),
         )
-        for one, values, summary in zip(found, finished, summarize(found, simultaneous(found, 0.95)), strict=True)
+        for one, summary in zip(found, summarize(found, correct_confidence(found, 0.95)), strict=True)
     ]
 
 
-def factors(runs: pd.DataFrame, *, first: Sequence[str] = ()) -> list[str]:
-    """Name the settings that vary, without those that only repeat others.
+def choose_axes(runs: pd.DataFrame, *, first: Sequence[str] = ()) -> list[str]:
+    """Choose the settings that a picture's axes and panels are made of: those that vary and do not repeat others.
 
     A number inside a choice (``schedule.gamma``) repeats the choice if each choice has one value of it; a name, and
     what describes the layers, repeats what came before if that tells it.
@@ -133,9 +109,7 @@ def factors(runs: pd.DataFrame, *, first: Sequence[str] = ()) -> list[str]:
     told: list[str] = []
     for name in names:
         others = _tellers(runs, name, told)
-        if n_groups([name], codes) > 1 and (
-            name in first or n_groups([*others, name], codes) > n_groups(others, codes)
-        ):
+        if count_combinations([name], codes) > 1 and (name in first or not is_function_of(name, others, codes)):
             told.append(name)
     return told
 

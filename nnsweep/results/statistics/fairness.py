@@ -13,22 +13,21 @@ from typing import NamedTuple
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.configurations import simultaneous, summarize
-from nnsweep.results.difference import difference
-from nnsweep.results.edge import Values, edges
 from nnsweep.results.frame import coded
 from nnsweep.results.grouping import (
     Configuration,
     check_columns,
-    grouped,
-    in_full,
-    telling,
+    choose_telling,
+    describe_settings,
+    group_runs,
     varying_settings,
     with_failures,
 )
-from nnsweep.results.multiplicity import n_pairs_of
-from nnsweep.results.ranking import counted
+from nnsweep.results.ranking import take_metric
 from nnsweep.results.repeats import repeats_of
+from nnsweep.results.statistics.boundary import Values, find_boundaries
+from nnsweep.results.statistics.summary import correct_confidence, summarize
+from nnsweep.results.statistics.tests import compare_means, count_pairs
 
 TUNED = ("schedule", "optimizer")
 """The parts of a configuration that are tuned for a subject."""
@@ -145,13 +144,13 @@ def fair_comparison(
     confidence : float
         Of the intervals.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.grouped`.
+        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
 
     Returns
     -------
     FairComparison
         A setting at which no run finished is no subject's best; `warnings` are of edges towards which the
-        selecting metric rises beyond chance (`nnsweep.results.edge.edges`).
+        selecting metric rises beyond chance (`nnsweep.results.statistics.boundary.find_boundaries`).
 
     Raises
     ------
@@ -166,10 +165,10 @@ def fair_comparison(
     best = {who: _best(own) for who, own in cells.items()}
     same = _best_for_all(cells)
     on_edge = {
-        who: edges(list(tried[who]), tuned_names, setting, differs=_differs(tried[who], setting))
+        who: find_boundaries(list(tried[who]), tuned_names, setting, differs=_differs(tried[who], setting))
         for who, setting in best.items()
     }
-    sure = simultaneous([cell.told for all_of_it in tried.values() for cell in all_of_it.values()], confidence)
+    sure = correct_confidence([cell.told for all_of_it in tried.values() for cell in all_of_it.values()], confidence)
     rows = [
         (
             *(*who, _told(subjects, who), *setting, _setting_told(tuned_names, setting)),
@@ -210,11 +209,11 @@ def _reported(own: Mapping[Values, Cell], setting: Values, same: Values | None, 
 
 def _differs(tried: Mapping[Values, Cell], setting: Values) -> Callable[[Values], bool]:
     """Tell the best from another setting, with a p that is corrected for all pairs of those tried (Bonferroni)."""
-    best, family = tried[setting].chosen_by, n_pairs_of(len(tried))
+    best, family = tried[setting].chosen_by, count_pairs(len(tried))
 
     def differs(other: Values) -> bool:
         there = tried[other].chosen_by
-        found = difference(best.units, there.units, overlap=best.repeats.overlap)
+        found = compare_means(best.units, there.units, overlap=best.repeats.overlap)
         return found.p * family < SIGNIFICANCE
 
     return differs
@@ -230,7 +229,7 @@ def _roles(
     codes = {name: coded(runs, name) for name in dict.fromkeys([*names, *(subject or ()), *tunable])}
 
     def tell(some: Sequence[str], known: Sequence[str] = ()) -> list[str]:
-        return telling({name: codes[name] for name in [*known, *some]}, known)
+        return choose_telling({name: codes[name] for name in [*known, *some]}, known)
 
     if subject is None:
         subject = tell([name for name in names if name not in tunable])
@@ -249,7 +248,9 @@ def _roles(
 
 def _chosen_by(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, str]:
     """Say by which metric settings are chosen, and that in words."""
-    with_it, with_result = (sum(value is not None for value in counted(runs, name)) for name in (selecting, reported))
+    with_it, with_result = (
+        sum(value is not None for value in take_metric(runs, name)) for name in (selecting, reported)
+    )
     if not with_it:
         return reported, f"{selecting} is not known: settings were chosen by {reported} itself, which flatters them all"
     left_out = f"; runs without it do not count: {with_result - with_it}" if with_result > with_it else ""
@@ -261,12 +262,12 @@ def _tried(
     runs: pd.DataFrame, subject: Sequence[str], tuned: Sequence[str], metrics: tuple[str, str]
 ) -> dict[Values, dict[Values, Cell]]:
     selecting, reported = metrics
-    results = zip(counted(runs, selecting), counted(runs, reported), strict=True)
+    results = zip(take_metric(runs, selecting), take_metric(runs, reported), strict=True)
     both = runs[[chosen_by is not None or told is None for chosen_by, told in results]]  # what is reported is of these
     by = [*subject, *tuned]
-    told = {tuple(one.settings.values()): one for one in grouped(both, reported, by=by)}
+    told = {tuple(one.settings.values()): one for one in group_runs(both, reported, by=by)}
     tried: dict[Values, dict[Values, Cell]] = {}
-    for one in sorted(grouped(runs, selecting, by=by), key=lambda one: one.rows):
+    for one in sorted(group_runs(runs, selecting, by=by), key=lambda one: one.rows):
         values = tuple(one.settings.values())
         cell = Cell(one, told.get(values, replace(one, counted={}, values={}, sources={})))
         tried.setdefault(values[: len(subject)], {})[values[len(subject) :]] = cell
@@ -274,11 +275,11 @@ def _tried(
 
 
 def _told(names: Sequence[str], values: Values) -> str:
-    return in_full(_pairs(names, values))
+    return describe_settings(_pairs(names, values))
 
 
 def _setting_told(names: Sequence[str], values: Values) -> str:
-    return in_full(_pairs(names, values), nothing="as it is")
+    return describe_settings(_pairs(names, values), nothing="as it is")
 
 
 def _pairs(names: Sequence[str], values: Values) -> dict[str, object]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.results.frame import frame
-from nnsweep.results.price import epochs_to_target, first_epoch_at, prices
+from nnsweep.results.statistics.tradeoff import epochs_to_target, first_epoch_at, prices
 from nnsweep.tracking.record import RunRecord
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.configurations import best_first, chosen, configurations, interval
-from nnsweep.results.grouping import grouped
+from nnsweep.results.grouping import group_runs
+from nnsweep.results.statistics.summary import configurations, estimate_mean, find_configuration, sort_best_first
 
 patiently = settings(deadline=None, max_examples=50)
 
@@ -45,7 +45,7 @@ def test_the_best_comes_first_with_its_numbers():
 @patiently
 @given(accuracies.filter(lambda values: max(values) - min(values) > 1e-6), st.floats(0.5, 0.999))
 def test_the_interval_is_scipys(values, confidence):
-    found = interval(values, confidence)
+    found = estimate_mean(values, confidence)
     expected = stats.ttest_1samp(values, 0).confidence_interval(confidence)
     assert found.low == pytest.approx(expected.low, abs=1e-10)
     assert found.high == pytest.approx(expected.high, abs=1e-10)
@@ -101,9 +101,9 @@ def test_the_order_of_the_rows_changes_nothing(groups, random):
 
 def test_a_configuration_is_found_by_label_and_by_settings():
     runs = table({"wide": [0.5], "deep": [0.9]}, depth=[1, 3], width=[20.0, 64.0])
-    found = best_first(grouped(runs, "test_accuracy"), "test_accuracy")
-    assert chosen(runs, found, "wide").label == "wide"
-    assert chosen(runs, found, {"depth": 3, "width": "64"}).label == "deep"
+    found = sort_best_first(group_runs(runs, "test_accuracy"), "test_accuracy")
+    assert find_configuration(runs, found, "wide").label == "wide"
+    assert find_configuration(runs, found, {"depth": 3, "width": "64"}).label == "deep"
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_a_configuration_is_found_by_label_and_by_settings():
 )
 def test_a_configuration_that_is_none_or_several_is_refused(wanted, message):
     runs = table({"wide": [0.5], "deep": [0.9]}, depth=[1, 3], width=20)
-    found = best_first(grouped(runs, "test_accuracy"), "test_accuracy")
+    found = sort_best_first(group_runs(runs, "test_accuracy"), "test_accuracy")
     with pytest.raises(ConfigError, match=message):
-        chosen(runs, found, wanted)
+        find_configuration(runs, found, wanted)
 
 
 @pytest.mark.parametrize("confidence", [0, 1, 95, -0.1, math.nan])

@@ -1,23 +1,23 @@
 """What tells the configurations of a picture apart."""
 
-from nnsweep.results.plots.groups import factors, groups, ordered
+from nnsweep.results.plots.configurations import choose_axes, estimate_configurations, ordered
 
 
 def test_settings_that_repeat_others_are_no_factors(sweep):
     runs, _ = sweep
-    assert factors(runs) == ["hidden_layer_sizes", "activation", "schedule"]
-    assert factors(runs, first=("depth", "width")) == ["depth", "width", "activation", "schedule"]
+    assert choose_axes(runs) == ["hidden_layer_sizes", "activation", "schedule"]
+    assert choose_axes(runs, first=("depth", "width")) == ["depth", "width", "activation", "schedule"]
 
 
 def test_a_number_that_varies_within_a_choice_is_one(sweep):
     runs, _ = sweep
     gammas = [0.5 if width == 8 else 0.9 for width in runs["width"]]
-    assert "schedule.gamma" in factors(runs.assign(**{"schedule.gamma": gammas}))
+    assert "schedule.gamma" in choose_axes(runs.assign(**{"schedule.gamma": gammas}))
 
 
 def test_factors_tell_all_configurations_apart(holey):
     runs, _ = holey
-    assert len(groups(runs, by=factors(runs))) == len(groups(runs)) == 32
+    assert len(estimate_configurations(runs, by=choose_axes(runs))) == len(estimate_configurations(runs)) == 32
 
 
 def test_values_are_in_the_order_that_a_reader_expects():

@@ -5,8 +5,13 @@ import pandas as pd
 import pytest
 
 from nnsweep.errors import ConfigError, DataError
-from nnsweep.results.example_comparison import COLUMNS, compare_examples
-from nnsweep.results.examples import bootstrap_difference, mcnemar, sign_flip
+from nnsweep.results.statistics.examples import (
+    COLUMNS,
+    bootstrap_difference,
+    compare_examples,
+    mcnemar_test,
+    sign_flip_test,
+)
 from nnsweep.tracking.correct import Correct
 
 
@@ -46,7 +51,7 @@ def test_all_seeds_are_compared_together(runs, correct):
     row = found.iloc[1]
     expected = bootstrap_difference(seeds(correct, "c"), seeds(correct, "a"))
     assert tuple(row[["difference", "low", "high"]]) == expected
-    assert (row["test"], row["p"]) == ("sign flip", sign_flip(seeds(correct, "c"), seeds(correct, "a")))
+    assert (row["test"], row["p"]) == ("sign flip", sign_flip_test(seeds(correct, "c"), seeds(correct, "a")))
     assert (row["n_runs"], row["n_runs_reference"], row["n_examples"]) == (3, 3, 200)
     assert row["p_holm"] == pytest.approx(3 * row["p"])
     assert found["distinguishable"].tolist() == [False, True]
@@ -55,7 +60,7 @@ def test_all_seeds_are_compared_together(runs, correct):
 
 def test_one_seed_each_is_mcnemars_test(runs, correct):
     row = compare_examples(runs[runs["seed"] == 1], correct).iloc[0]
-    exact = mcnemar(correct["b1"], correct["a1"])
+    exact = mcnemar_test(correct["b1"], correct["a1"])
     assert (row["test"], row["b"], row["c"], row["p"]) == ("McNemar", exact.b, exact.c, exact.p)
 
 

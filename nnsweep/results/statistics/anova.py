@@ -1,27 +1,49 @@
-"""Effects: how much of the spread of the results is due to each setting, to pairs of them, and to the repeats.
+"""Analysis of variance: how much of the spread of results is due to each setting, to pairs of them, and to repeats.
 
-An analysis of variance. A complete grid with the same number of seeds everywhere is a balanced design, whose sums of
-squares add up; for any other they are found by least squares.
+A complete grid with the same number of seeds everywhere is a balanced design: marginal means divide its sum of squares,
+and the parts add up. For any other design they are found by least squares. Both are written out, since statsmodels'
+type II is wrong where a cell is missing, fails with one run a cell and takes seconds for a grid of hundreds of runs.
 """
 
+import math
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from itertools import combinations
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import special
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
-from nnsweep.results.comparison import failures_in_words
-from nnsweep.results.factors import factors_of
+from nnsweep.results.factors import choose_factors, code_dummies
 from nnsweep.results.frame import SIZES, coded, plain
-from nnsweep.results.grouping import Configuration, check_columns, check_settings, grouped, varying_settings
+from nnsweep.results.grouping import Configuration, check_columns, check_settings, group_runs, varying_settings
 from nnsweep.results.repeats import SEED, repeats_of
-from nnsweep.results.variance import RESIDUAL, TOTAL, Design, Sum, cube_of, sums_of_squares
+from nnsweep.results.statistics.summary import describe_failures
 
+FloatArray: TypeAlias = NDArray[np.float64]
+Term: TypeAlias = tuple[str, ...]
+
+HIGHER, RESIDUAL, TOTAL = "higher-order interactions", "residual", "total"
 ROUNDING = 1e-20
 """Sums of squares below this part of the sum of squared values are nothing but rounding."""
+
+
+class Sum(NamedTuple):
+    """A sum of squares and its degrees of freedom."""
+
+    squares: float
+    df: int
+
+
+class Design(NamedTuple):
+    """The values, the cell number of each by factor, and the seed's number if it is a factor."""
+
+    y: FloatArray
+    levels: dict[str, NDArray[np.int64]]
+    seeds: NDArray[np.int64] | None
 
 
 def effects(
@@ -62,13 +84,13 @@ def effects(
     metric : str
         The column to explain.
     factors : sequence of str, optional
-        The columns to explain it by; by default all settings that vary (`nnsweep.results.factors.factors_of`). Others
-        that vary are then part of the residual.
+        The columns to explain it by; by default all settings that vary (`nnsweep.results.factors.choose_factors`).
+        Others that vary are then part of the residual.
     blocks : bool
         Whether the repeat (seed, fold, split) is a factor of its own: what it does to all configurations alike is then
         not in the residual.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.grouped`.
+        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
 
     Returns
     -------
@@ -88,14 +110,14 @@ def effects(
     """
     check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks and not repeats_of(runs).axes else [])])
     check_settings(factors or ())
-    found = grouped(runs, metric, failures=failures)
+    found = group_runs(runs, metric, failures=failures)
     if not any(one.counted for one in found):
         raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to explain")
     results = _results(runs, found, metric)
     usable, repeats = results.runs, found[0].repeats
-    chosen = factors_of(usable, metric, factors)
+    chosen = choose_factors(usable, metric, factors)
     design = _design(results, chosen.names, blocks=blocks)
-    sums, loose = sums_of_squares(design), _loose(usable, metric, chosen.names)
+    sums, loose = partition_squares(design), _loose(usable, metric, chosen.names)
     n_cells = len(set(zip(*(numbers.tolist() for numbers in design.levels.values()), strict=True))) or 1
     is_repeated = len(design.y) > n_cells
     table = _table(sums, float(np.sum(design.y**2)), 1 + len(design.y) / n_cells * repeats.overlap)
@@ -103,7 +125,7 @@ def effects(
     table.attrs["factors"] = chosen.names
     table.attrs["residual"] = _residual_words(repeats.kind, loose, is_repeated=is_repeated)
     left_out = [f"in the residual, because they are no factors: {', '.join(map(visible, loose))}"] if loose else []
-    notes = [*_notes(sums, is_repeated=is_repeated, overlap=repeats.overlap), *failures_in_words(found, metric)]
+    notes = [*_notes(sums, is_repeated=is_repeated, overlap=repeats.overlap), *describe_failures(found, metric)]
     table.attrs["notes"] = [_method(design), *chosen.notes, *left_out, *notes]
     return table
 
@@ -173,16 +195,14 @@ def _row(name: str, one: Sum, residual: Sum, total: Sum, correlation: float) -> 
     row |= {"partial_eta_squared": one.squares / explained} if explained and residual.df else {}
     if not residual.df or not residual.squares:
         return row | {"note": "no residual to test it against"}
-    from scipy import stats  # its import takes longer than most of what needs results
-
     noise = residual.squares / residual.df * correlation
     f = one.squares / one.df / noise
     omega_squared = (one.squares - one.df * noise) / (total.squares + noise)
-    return row | {"f": f, "p": float(stats.f.sf(f, one.df, residual.df)), "omega_squared": omega_squared}
+    return row | {"f": f, "p": float(special.fdtrc(one.df, residual.df, f)), "omega_squared": omega_squared}
 
 
 def _method(design: Design) -> str:
-    if cube_of(design) is not None:
+    if make_cube(design) is not None:
         return "balanced: sums of squares from marginal means, which add up to the total"
     return "not balanced: sums of squares of type II by least squares, which need not add up to the total"
 
@@ -212,3 +232,120 @@ def _notes(sums: dict[str, Sum], *, is_repeated: bool, overlap: float) -> list[s
     if overlap:
         notes.append(f"F is corrected for overlapping training parts, n_test / n_train = {overlap:.3g}")
     return notes
+
+
+def _terms(names: Sequence[str]) -> list[Term]:
+    return [*((name,) for name in names), *combinations(names, 2)]
+
+
+def partition_squares(design: Design) -> dict[str, Sum]:
+    """Divide the spread of a design's values.
+
+    Parameters
+    ----------
+    design : Design
+        At least one value.
+
+    Returns
+    -------
+    dict of str to Sum
+        Main effects, interactions of two factors (``a:b``), the seed, interactions of more, residual and total; what
+        the design does not have is left out.
+    """
+    total = Sum(float(np.sum((design.y - design.y.mean()) ** 2)), len(design.y) - 1)
+    cube = make_cube(design)
+    found = _least_squares(design) if cube is None else _balanced(cube, design)
+    return {**found, TOTAL: total}
+
+
+def make_cube(design: Design) -> FloatArray | None:
+    """Lay the values out by factor, with the runs of a cell on the last axis; None if the design is not balanced."""
+    shape = [int(numbers.max()) + 1 for numbers in design.levels.values()]
+    if len(design.y) % math.prod(shape):
+        return None
+    n = len(design.y) // math.prod(shape)
+    cells = np.ravel_multi_index(tuple(design.levels.values()), tuple(shape)) if shape else np.zeros(len(design.y), int)
+    if not np.array_equal(cells, np.repeat(np.arange(math.prod(shape)), n)):
+        return None
+    if design.seeds is not None and not np.array_equal(design.seeds, np.tile(np.arange(n), math.prod(shape))):
+        return None
+    return design.y.reshape(*shape, n)
+
+
+def _balanced(cube: FloatArray, design: Design) -> dict[str, Sum]:
+    """Take the sums of squares from marginal means, each without the effects that it contains."""
+    axes = {name: axis for axis, name in enumerate(design.levels)}
+    centred = cube - cube.mean()
+    found = {_told(term): _marginal(centred, [axes[name] for name in term]) for term in _terms(list(axes))}
+    cells = centred.mean(axis=-1, keepdims=True)
+    n, n_cells = cube.shape[-1], cube.size // cube.shape[-1]
+    within = Sum(float(np.sum((centred - cells) ** 2)), (n - 1) * n_cells)
+    if design.seeds is not None:
+        found[SEED] = _marginal(centred, [cube.ndim - 1])
+    if len(axes) > 2:
+        rest = Sum(float(np.sum(cells**2)) * n, n_cells - 1)
+        found[HIGHER] = _less(rest, [one for name, one in found.items() if name != SEED])
+    return _with_residual(found, _less(within, [found[SEED]] if SEED in found else []))
+
+
+def _marginal(centred: FloatArray, axes: Sequence[int]) -> Sum:
+    """Give the sum of squares of one main effect or one interaction of two, with the values centred."""
+    others = tuple(axis for axis in range(centred.ndim) if axis not in axes)
+    means = centred.mean(axis=others, keepdims=True)
+    if len(axes) == 2:
+        means = means - means.mean(axis=axes[0], keepdims=True) - means.mean(axis=axes[1], keepdims=True)
+    df = math.prod(centred.shape[axis] - 1 for axis in axes)
+    return Sum(float(np.sum(means**2)) * centred.size / means.size, df)
+
+
+def _less(whole: Sum, parts: Sequence[Sum]) -> Sum:
+    squares = whole.squares - math.fsum(part.squares for part in parts)
+    return Sum(max(0.0, squares), whole.df - sum(part.df for part in parts))
+
+
+def _least_squares(design: Design) -> dict[str, Sum]:
+    """Take sums of squares of type II from the residuals of models with and without each term."""
+    seeds = [] if design.seeds is None else [_cells([design.seeds])]
+    cells = _cells(list(design.levels.values()))
+    terms = {term: _cells([design.levels[name] for name in term]) for term in _terms(list(design.levels))}
+    with_all, within = _residual(design.y, [*terms.values(), *seeds]), _residual(design.y, [cells, *seeds])
+    found = {}
+    for term, columns in terms.items():
+        others = [block for other, block in terms.items() if not set(term) <= set(other)] + seeds
+        larger = with_all if len(term) == 2 else _residual(design.y, [*others, columns])
+        found[_told(term)] = _gain(_residual(design.y, others), larger)
+    if seeds:
+        found[SEED] = _gain(_residual(design.y, [cells]), within)
+    if len(design.levels) > 2:
+        found[HIGHER] = _gain(with_all, within)
+    return _with_residual(found, within)
+
+
+def _cells(levels: Sequence[NDArray[np.int64]]) -> FloatArray:
+    """Code combinations of levels by dummies: an interaction, where a model has the factors' own dummies, too."""
+    return code_dummies(list(zip(*(numbers.tolist() for numbers in levels), strict=True)))
+
+
+def _gain(smaller: Sum, larger: Sum) -> Sum:
+    """Give what a larger model explains more; nothing, where its columns depend on those of the smaller one."""
+    return _less(smaller, [larger]) if smaller.df > larger.df else Sum(0.0, 0)
+
+
+def _residual(y: FloatArray, columns: Sequence[FloatArray]) -> Sum:
+    """Give the residual sum of squares of a model with an intercept, and its degrees of freedom by the rank."""
+    present = [block for block in columns if block.size]
+    matrix = np.hstack([np.ones((len(y), 1)), *present])
+    centred = y - y.mean()
+    solution, _, rank, _ = np.linalg.lstsq(matrix, centred, rcond=None)
+    return Sum(float(np.sum((centred - matrix @ solution) ** 2)), len(y) - int(rank))
+
+
+def _with_residual(found: dict[str, Sum], within: Sum) -> dict[str, Sum]:
+    """Put the residual last; where every cell has one run, interactions of three settings and more are the residual."""
+    if within.df == 0 and HIGHER in found:
+        within = found.pop(HIGHER)
+    return {name: one for name, one in found.items() if name != HIGHER or one.df > 0} | {RESIDUAL: within}
+
+
+def _told(term: Term) -> str:
+    return ":".join(map(visible, term))

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.fair import fair_comparison
 from nnsweep.results.frame import frame
+from nnsweep.results.statistics.fairness import fair_comparison
 from nnsweep.tracking.record import RunRecord
 
 RATE = "optimizer.learning_rate"

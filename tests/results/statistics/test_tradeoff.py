@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.tradeoff import pareto_front, smallest_within_one_standard_error
+from nnsweep.results.statistics.tradeoff import pareto_front, smallest_within_one_standard_error
 
 number = st.sampled_from([0.0, 1.0, 2.0, 3.0, math.nan, math.inf, -math.inf]) | st.floats(0, 1)
 tables = st.lists(st.tuples(number, number), max_size=12).map(lambda rows: pd.DataFrame(rows, columns=["cost", "mean"]))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.effects import effects
+from nnsweep.results.statistics.anova import effects
 
 patiently = settings(deadline=None, max_examples=30)
 
@@ -175,7 +175,7 @@ def test_in_a_balanced_design_everything_adds_up(shape, seed, blocks):
 def test_marginal_means_and_least_squares_agree(shape, seed, blocks):
     runs = full(shape, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nnsweep.results.variance.cube_of", lambda design: None)
+        patch.setattr("nnsweep.results.statistics.anova.make_cube", lambda design: None)
         expected = effects(runs, blocks=blocks)
     pd.testing.assert_frame_equal(effects(runs, blocks=blocks), expected, rtol=1e-8, atol=1e-10)
 

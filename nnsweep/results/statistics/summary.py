@@ -1,4 +1,4 @@
-"""Configurations: what the repeats of each one came to, with an interval for its mean.
+"""A summary: what the repeats of each configuration came to, with an interval for its mean.
 
 Where only seeds vary, the interval says where the mean over all seeds would be, for the test set as it is: it knows
 nothing of what another test set would give. Folds and splits tell of that, too.
@@ -15,7 +15,7 @@ from scipy import special
 from nnsweep.errors import ConfigError
 from nnsweep.messages import unknown, visible
 from nnsweep.results.frame import SIZES, plain
-from nnsweep.results.grouping import Configuration, check_columns, grouped
+from nnsweep.results.grouping import Configuration, check_columns, group_runs
 from nnsweep.results.ranking import smaller_is_better
 
 
@@ -57,18 +57,19 @@ def configurations(
     confidence : float
         Of the interval, between 0 and 1.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.grouped`.
+        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
 
     Returns
     -------
     pandas.DataFrame
         ``label``; a column for each setting in it; depth, width and number of parameters, where the runs have them;
         ``n`` (repeats that count), ``n_units`` (independent results: folds, say, of which each is the mean of its
-        seeds), ``mean``, ``std`` of the units (from n - 1), ``low`` and ``high`` (`interval`, for this configuration
-        alone), ``standard_error``, ``low_simultaneous`` and ``high_simultaneous`` (for all k configurations with an
-        interval at once, so also for one that was picked by its mean: each at ``1 - (1 - confidence) / k``, by
-        Bonferroni's inequality), ``n_finished``, ``n_failed`` and ``note``. The best first, those without any value
-        last. ``attrs["settings"]`` names the columns of settings, ``attrs["n_simultaneous"]`` is k.
+        seeds), ``mean``, ``std`` of the units (from n - 1), ``low`` and ``high`` (`estimate_mean`, for this
+        configuration alone), ``standard_error``, ``low_simultaneous`` and ``high_simultaneous`` (for all k
+        configurations with an interval at once, so also for one that was picked by its mean: each at
+        ``1 - (1 - confidence) / k``, by Bonferroni's inequality), ``n_finished``, ``n_failed`` and ``note``.
+        The best first, those without any value last. ``attrs["settings"]`` names the columns of settings,
+        ``attrs["n_simultaneous"]`` is k.
 
     Raises
     ------
@@ -76,13 +77,13 @@ def configurations(
         If a column is unknown, or two runs that count are the same repeat of one configuration.
     """
     check_confidence(confidence)
-    found = best_first(grouped(runs, metric, by=by, failures=failures), metric)
+    found = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
     names = list(found[0].settings) if found else []
     sizes = [name for name in SIZES if name in runs.columns and name not in names]
     columns: dict[str, list[object]] = {"label": [one.label for one in found]}
     columns |= {name: [one.settings[name] for one in found] for name in names}
     columns |= {name: _sizes(runs, name, found) for name in sizes}
-    summaries, at_once = summarize(found, confidence), summarize(found, simultaneous(found, confidence))
+    summaries, at_once = summarize(found, confidence), summarize(found, correct_confidence(found, confidence))
     columns |= {"n": [len(one.values) for one in found], "n_units": [len(one.units) for one in found]}
     columns |= {name: [getattr(one, name) for one in summaries] for name in Interval._fields}
     errors = [
@@ -94,26 +95,26 @@ def configurations(
     columns |= {"n_finished": [len(one.counted) for one in found], "n_failed": [one.n_failed for one in found]}
     columns |= {"note": list(map(_note, found, summaries))}
     table = pd.DataFrame(columns).astype({name: "float64" for name in columns if name in NUMBERS})
-    table.attrs["settings"], table.attrs["n_simultaneous"] = names, n_with_interval(found)
+    table.attrs["settings"], table.attrs["n_simultaneous"] = names, count_with_interval(found)
     return table
 
 
-def simultaneous(found: Sequence[Configuration], confidence: float) -> float:
+def correct_confidence(found: Sequence[Configuration], confidence: float) -> float:
     """Give the confidence of each interval at which those of all that finished hold at once (Bonferroni)."""
-    return 1 - (1 - confidence) / max(1, n_with_interval(found))
+    return 1 - (1 - confidence) / max(1, count_with_interval(found))
 
 
-def n_with_interval(found: Sequence[Configuration]) -> int:
+def count_with_interval(found: Sequence[Configuration]) -> int:
     """Count the configurations that have an interval and may be the best: of which a run finished."""
     return sum(len(one.units) > 1 and len(one.counted) > 0 for one in found)
 
 
 def summarize(found: Sequence[Configuration], confidence: float = 0.95) -> list[Interval]:
     """Give the interval of each configuration's mean over its units."""
-    return [interval(list(one.units.values()), confidence, overlap=one.repeats.overlap) for one in found]
+    return [estimate_mean(list(one.units.values()), confidence, overlap=one.repeats.overlap) for one in found]
 
 
-def interval(values: Sequence[float], confidence: float = 0.95, *, overlap: float = 0.0) -> Interval:
+def estimate_mean(values: Sequence[float], confidence: float = 0.95, *, overlap: float = 0.0) -> Interval:
     """Estimate a mean from values by Student's t.
 
     The interval is ``mean ± t(n - 1) · std · √(1/n + overlap)`` with the quantile t of Student's distribution at
@@ -142,7 +143,7 @@ def interval(values: Sequence[float], confidence: float = 0.95, *, overlap: floa
 
     Examples
     --------
-    >>> mean, std, low, high = interval([0.90, 0.92, 0.94])
+    >>> mean, std, low, high = estimate_mean([0.90, 0.92, 0.94])
     >>> f"{mean:.2f} {std:.2f} {low:.4f} {high:.4f}"
     '0.92 0.02 0.8703 0.9697'
     """
@@ -157,7 +158,7 @@ def interval(values: Sequence[float], confidence: float = 0.95, *, overlap: floa
     return Interval(mean, std, mean - half, mean + half)
 
 
-def best_first(found: Sequence[Configuration], metric: str) -> list[Configuration]:
+def sort_best_first(found: Sequence[Configuration], metric: str) -> list[Configuration]:
     """Order configurations by their means, the best first; by label where that is equal.
 
     Where nothing can stand for a failed repeat, since no accuracy of guessing is known or the metric is none, those
@@ -171,7 +172,9 @@ def best_first(found: Sequence[Configuration], metric: str) -> list[Configuratio
     return sorted(found, key=place)
 
 
-def chosen(runs: pd.DataFrame, found: Sequence[Configuration], wanted: str | Mapping[str, object]) -> Configuration:
+def find_configuration(
+    runs: pd.DataFrame, found: Sequence[Configuration], wanted: str | Mapping[str, object]
+) -> Configuration:
     """Find the configuration that a label or some of its settings name.
 
     Parameters
@@ -179,7 +182,7 @@ def chosen(runs: pd.DataFrame, found: Sequence[Configuration], wanted: str | Map
     runs : pandas.DataFrame
         The frame that the configurations are of.
     found : sequence of Configuration
-        From `nnsweep.results.grouping.grouped`.
+        From `nnsweep.results.grouping.group_runs`.
     wanted : str or mapping
         A label, or values of columns; numbers may be given as text.
 
@@ -220,6 +223,20 @@ def check_confidence(confidence: float) -> None:
         raise ConfigError(f"confidence={confidence} is not between 0 and 1; 0.95 is usual")
 
 
+def describe_failures(found: Sequence[Configuration], metric: str) -> list[str]:
+    """Say of how many runs there is no result, and what they count as."""
+    failed = [one for one in found if one.n_failed]
+    if not failed:
+        return []
+    n_failed, n_stand = sum(one.n_failed for one in failed), sum(len(one.values) - len(one.counted) for one in failed)
+    of = f"{_count(n_failed, 'run')} of {_count(len(failed), 'configuration')} ended without a {visible(metric)}"
+    left = n_failed - n_stand
+    if not n_stand:
+        return [f"{of}: the means are of the others"]
+    counts = "counts" if n_stand == 1 else "count"
+    return [f"{of}: {n_stand:,} {counts} as guessing (chance_accuracy)" + f", {left:,} not at all" * (left > 0)]
+
+
 def _has(columns: Mapping[str, Sequence[object]], row: int, wanted: Mapping[str, object]) -> bool:
     return all(_same(columns[name][row], value) for name, value in wanted.items())
 
@@ -251,3 +268,7 @@ def _note(one: Configuration, summary: Interval) -> str:
         else (f"all {kind}s gave the same: an interval without width" * (summary.std == 0))
     )
     return "; ".join(filter(None, [failed, spread]))
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' * (n != 1)}"

@@ -42,7 +42,7 @@ class Curve(NamedTuple):
     costs: Floats
 
 
-def selecting_curve(history: pd.DataFrame) -> Curve:
+def find_selecting_curve(history: pd.DataFrame) -> Curve:
     """Take from a run's history the accuracy that its epoch is selected by.
 
     Parameters
@@ -57,35 +57,35 @@ def selecting_curve(history: pd.DataFrame) -> Curve:
     return Curve(metric, columns["epoch"][measured], values, columns["train_cost"][measured])
 
 
-def smoothed(values: Floats, share: float = SMOOTHED_SHARE) -> Floats:
+def smooth(values: Floats, share: float = SMOOTHED_SHARE) -> Floats:
     """Take the running median, over an odd number of points; towards the ends over as many as there are on both sides.
 
     Examples
     --------
-    >>> smoothed(np.array([0.1, 0.9, 0.5, 0.6, 0.7]))
+    >>> smooth(np.array([0.1, 0.9, 0.5, 0.6, 0.7]))
     array([0.1, 0.5, 0.6, 0.6, 0.7])
     """
-    half = min(smoothing(len(values), share), (len(values) - 1) // 2)
+    half = min(count_neighbours(len(values), share), (len(values) - 1) // 2)
     middle = np.median(np.lib.stride_tricks.sliding_window_view(values, 2 * half + 1), axis=1)
     start = [np.median(values[: 2 * place + 1]) for place in range(half)]
     end = [np.median(values[len(values) - 2 * place - 1 :]) for place in reversed(range(half))]
     return np.concatenate([start, middle, end])
 
 
-def smoothing(n_points: int, share: float = SMOOTHED_SHARE) -> int:
+def count_neighbours(n_points: int, share: float = SMOOTHED_SHARE) -> int:
     """Give how many points on either side a running median goes over."""
     return max(1, round(share * n_points / 2))
 
 
-def peak(values: Floats) -> tuple[int, float]:
+def find_peak(values: Floats) -> tuple[int, float]:
     """Find the highest running median, and beside it the place of the highest value that it goes over."""
-    medians, half = smoothed(values), smoothing(len(values))
+    medians, half = smooth(values), count_neighbours(len(values))
     middle = int(medians.argmax())
     start = max(0, middle - half)
     return start + int(values[start : middle + half + 1].argmax()), float(medians[middle])
 
 
-def noise(values: Floats) -> float:
+def estimate_noise(values: Floats) -> float:
     r"""Estimate the standard deviation of a curve about its trend, whatever that is, from the curve's second half.
 
     A point is compared with the mean of its neighbours, which takes away any straight line::
@@ -99,12 +99,12 @@ def noise(values: Floats) -> float:
     return float(np.sqrt(2 / 3 * np.mean(bends**2))) if len(bends) else 0.0
 
 
-def beyond_noise(values: Floats, deviations: float) -> float:
+def bound_noise(values: Floats, deviations: float) -> float:
     """Give what noise exceeds no more often than a normal variable its mean by so many standard deviations.
 
-    The standard deviation is that of `noise`, and known the less the fewer points there are, so the quantile is that
-    of Student's t. Its degrees of freedom are Satterthwaite's (*Biometrics Bulletin* 2, 1946) for m bends, of which
-    those side by side are correlated by -2/3 and the next but one by 1/6::
+    The standard deviation is that of `estimate_noise`, and known the less the fewer points there are, so the quantile
+    is that of Student's t. Its degrees of freedom are Satterthwaite's (*Biometrics Bulletin* 2, 1946) for m bends, of
+    which those side by side are correlated by -2/3 and the next but one by 1/6::
 
         m ** 2 / (m + 2 * (4 / 9 * (m - 1) + 1 / 36 * (m - 2)))
     """
@@ -115,7 +115,7 @@ def beyond_noise(values: Floats, deviations: float) -> float:
         return 0.0
     correlated = 4 / 9 * (n_bends - 1) + 1 / 36 * max(0, n_bends - 2)
     freedom = n_bends**2 / (n_bends + 2 * correlated)
-    return noise(values) * float(stats.t.isf(stats.norm.sf(deviations), freedom))
+    return estimate_noise(values) * float(stats.t.isf(stats.norm.sf(deviations), freedom))
 
 
 def _bends(values: Floats) -> Floats:
@@ -123,7 +123,7 @@ def _bends(values: Floats) -> Floats:
     return half[1:-1] - (half[:-2] + half[2:]) / 2 if len(half) >= 3 else np.empty(0)
 
 
-def is_last(epochs: Floats, share: float = LAST_SHARE) -> NDArray[np.bool_]:
+def mark_last(epochs: Floats, share: float = LAST_SHARE) -> NDArray[np.bool_]:
     """Mark the points of the last epochs: a share of them all, but `LEAST_POINTS` measurements if there are so many."""
     start = epochs[-1] - share * (epochs[-1] - epochs[0])
     marked: NDArray[np.bool_] = epochs >= min(start, epochs[-min(LEAST_POINTS, len(epochs))])
@@ -148,7 +148,7 @@ class Rise(NamedTuple):
     p: float
 
 
-def rise(epochs: Floats, values: Floats) -> Rise:
+def fit_rise(epochs: Floats, values: Floats) -> Rise:
     """Fit a line by least squares; one through equal values does not rise."""
     from scipy import stats
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.edge import edges, further
+from nnsweep.results.statistics.boundary import find_boundaries, suggest_value
 
 RATE = "optimizer.learning_rate"
 
@@ -27,33 +27,33 @@ RATE = "optimizer.learning_rate"
     ],
 )
 def test_the_next_value_goes_on_as_the_last_step_did(name, values, smaller, larger):
-    assert further(name, values, "smallest") == smaller
-    assert further(name, values, "largest") == larger
+    assert suggest_value(name, values, "smallest") == smaller
+    assert suggest_value(name, values, "largest") == larger
 
 
 @given(st.lists(st.floats(1e-6, 1e3), min_size=2, max_size=5, unique_by=lambda value: f"{value:.2g}").map(sorted))
 def test_the_next_value_lies_beyond_the_edge(values):
-    smaller = further(RATE, values, "smallest")
+    smaller = suggest_value(RATE, values, "smallest")
     assert smaller < values[0] if values[0] != 1 else smaller is None or smaller < 1  # a count has nothing below 1
-    assert further(RATE, values, "largest") > values[-1]
+    assert suggest_value(RATE, values, "largest") > values[-1]
 
 
 @given(st.lists(st.floats(0.01, 0.99), min_size=2, max_size=4, unique_by=lambda value: round(value, 2)).map(sorted))
 def test_the_next_share_is_a_share(values):
     for side in ("smallest", "largest"):
-        assert 0 < further("optimizer.momentum", values, side) < 1
+        assert 0 < suggest_value("optimizer.momentum", values, side) < 1
 
 
 def test_a_best_within_is_on_no_edge():
-    assert edges([(0.01,), (0.1,), (1.0,)], [RATE], (0.1,)) == []
+    assert find_boundaries([(0.01,), (0.1,), (1.0,)], [RATE], (0.1,)) == []
 
 
 def test_one_value_has_no_edge():
-    assert edges([(0.1,)], [RATE], (0.1,)) == []
+    assert find_boundaries([(0.1,)], [RATE], (0.1,)) == []
 
 
 def test_an_edge_is_told_with_the_way_out():
-    (edge,) = edges([(0.01,), (0.1,), (0.03,)], [RATE], (0.1,))
+    (edge,) = find_boundaries([(0.01,), (0.1,), (0.03,)], [RATE], (0.1,))
     assert edge[:3] == (RATE, 0.1, "largest")
     assert edge.words == "best at optimizer.learning_rate=0.1, the largest tried; try 0.3"
 
@@ -61,18 +61,21 @@ def test_an_edge_is_told_with_the_way_out():
 def test_numbers_of_another_choice_do_not_count():
     names, best = ["optimizer", RATE], ("adam", 0.003)
     tried = [("adam", 0.001), ("adam", 0.003), ("momentum", 0.1), ("momentum", 0.0003)]
-    assert [edge.words for edge in edges(tried, names, best)] == [
+    assert [edge.words for edge in find_boundaries(tried, names, best)] == [
         "best at optimizer.learning_rate=0.003, the largest tried; try 0.009"
     ]
 
 
 def test_where_a_setting_cannot_go_further_there_is_no_edge():
-    assert edges([(0.0,), (0.1,)], ["optimizer.weight_decay"], (0.0,)) == []
-    assert edges([(0.5,), (1.0,)], ["schedule.gamma"], (1.0,)) == []
-    assert len(edges([(0.5,), (1.0,)], [RATE], (1.0,))) == 1
+    assert find_boundaries([(0.0,), (0.1,)], ["optimizer.weight_decay"], (0.0,)) == []
+    assert find_boundaries([(0.5,), (1.0,)], ["schedule.gamma"], (1.0,)) == []
+    assert len(find_boundaries([(0.5,), (1.0,)], [RATE], (1.0,))) == 1
 
 
 def test_choices_and_switches_have_no_edge():
     assert (
-        edges([("a", True, None), ("b", False, 1.0)], ["schedule", "schedule.compound", "x"], ("a", True, None)) == []
+        find_boundaries(
+            [("a", True, None), ("b", False, 1.0)], ["schedule", "schedule.compound", "x"], ("a", True, None)
+        )
+        == []
     )

@@ -1,0 +1,1 @@
+"""Statistics: what runs that were repeated say about configurations, and how sure that is."""

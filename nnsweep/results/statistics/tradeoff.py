@@ -1,0 +1,224 @@
+"""A trade-off: what configurations cost, which are worth it, and which is the smallest that is as good as the best.
+
+A cost is a number of parameters, operations, seconds, or epochs to an accuracy. Seconds belong to the machine and to
+what else it did; parameters and operations are the same everywhere.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from nnsweep.results.frame import plain
+from nnsweep.results.grouping import Configuration, describe_settings, group_runs
+from nnsweep.results.ranking import take_metric
+from nnsweep.results.statistics.summary import estimate_mean
+from nnsweep.results.statistics.trend import find_selecting_curve
+
+SIZES = ("n_parameters", "epoch_flops")
+MEANS = {"epochs": "epochs_trained", "seconds": "duration_seconds"}
+
+
+def pareto_front(table: pd.DataFrame, cost: str, metric: str) -> "pd.Series[bool]":
+    """Mark the rows that no other row dominates: none is at least as cheap and as good, and one of both more so.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a configuration.
+    cost : str
+        A column of which less is better.
+    metric : str
+        A column of which more is better.
+
+    Returns
+    -------
+    pandas.Series of bool
+        With the table's index. Equal rows are on the front together or not at all; what is not finite never is.
+    """
+    costs, values = (table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (cost, metric))
+    known = np.isfinite(costs) & np.isfinite(values)
+    on_front = np.zeros(len(table), dtype=bool)
+    cheaper_best, places = -math.inf, np.flatnonzero(known)[np.lexsort((-values[known], costs[known]))]
+    for price in np.unique(costs[known]):
+        same = places[costs[places] == price]
+        best = values[same[0]]
+        on_front[same[values[same] == best]] = best > cheaper_best
+        cheaper_best = max(cheaper_best, best)
+    return pd.Series(on_front, index=table.index, dtype=bool)
+
+
+class SmallEnough(NamedTuple):
+    """The best configuration and the smallest that is as good.
+
+    Attributes
+    ----------
+    best : object
+        The index of the best row; None if there is none.
+    smallest : object
+        The index of the smallest row within one standard error of the best; None where no error can be told.
+    threshold : float
+        The mean that is good enough; NaN where no error can be told.
+    words : str
+        The rule and what it gave, in a sentence.
+    """
+
+    best: object
+    smallest: object
+    threshold: float
+    words: str
+
+
+def smallest_within_one_standard_error(
+    table: pd.DataFrame,
+    *,
+    size: str = "n_parameters",
+    mean: str = "mean",
+    std: str = "std",
+    n: str = "n",
+    error: str = "",
+) -> SmallEnough:
+    """Choose the smallest network whose mean is within one standard error of the best.
+
+    The rule is ``mean >= best_mean - best_std / sqrt(best_n)`` (Breiman, Friedman, Olshen and Stone, *Classification
+    and Regression Trees*, 1984, section 3.4.3; Hastie, Tibshirani and Friedman, *The Elements of Statistical
+    Learning*, 2nd ed., 2009, section 7.10). It is a rule of thumb for choosing, not a test that they are equal.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a configuration.
+    size, mean, std, n : str
+        Its columns: what is to be small, and mean, standard deviation and number of the repetitions of the metric.
+    error : str
+        A column with the standard error of the mean, instead of ``std / √n``.
+
+    Returns
+    -------
+    SmallEnough
+        Of equal sizes the one with the higher mean. With one repetition of the best there is no standard error, and
+        nothing is chosen.
+    """
+    columns = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (size, mean, std, n)}
+    known = np.flatnonzero(np.isfinite(columns[mean]) & np.isfinite(columns[size]))
+    if not len(known):
+        return SmallEnough(None, None, math.nan, "no configuration has a result")
+    best = known[np.lexsort((columns[size][known], -columns[mean][known]))[0]]
+    if error:
+        one_error = float(table[error].iloc[best])
+    else:
+        one_error = columns[std][best] / math.sqrt(columns[n][best]) if columns[n][best] > 1 else math.nan
+    if not math.isfinite(one_error):
+        return SmallEnough(
+            table.index[best], None, math.nan, "one run has no standard error: repeat it with more seeds"
+        )
+    threshold = float(columns[mean][best] - one_error)
+    enough = known[columns[mean][known] >= threshold]
+    smallest = enough[np.lexsort((-columns[mean][enough], columns[size][enough]))[0]]
+    told = f"the smallest with a mean of at least {threshold:.4f}, the best's {columns[mean][best]:.4f} less one"
+    words = (
+        f"{told} standard error ({one_error:.4f}), has "
+        f"{columns[size][smallest]:g} for {columns[size][best]:g} of {size}"
+    )
+    return SmallEnough(table.index[best], table.index[smallest], threshold, words)
+
+
+def prices(
+    runs: pd.DataFrame,
+    histories: Mapping[str, pd.DataFrame] | None = None,
+    *,
+    by: Sequence[str] | None = None,
+    metric: str = "test_accuracy",
+    target: float | None = None,
+) -> pd.DataFrame:
+    """Give the cost of each configuration, and what it reached for that.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    histories : mapping, optional
+        ``{run_id: history}``, for the epochs to a target.
+    by : sequence of str, optional
+        The columns that make a configuration; by default the settings that vary.
+    metric : str
+        What was reached.
+    target : float, optional
+        An accuracy, on validation or else test.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a configuration, in the order of the runs: the settings, ``label``, ``n`` (finished runs with the
+        metric), ``n_parameters``, ``epoch_flops`` (missing in records of versions that did not count them), means of
+        ``epochs`` and ``seconds``, and ``mean`` and ``std`` of the metric. With a target also ``epochs_to_target``,
+        ``n_reached`` and ``flops_to_target``; see `epochs_to_target`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such column, or two runs that count are the same repeat of one configuration.
+    """
+    found = sorted(group_runs(runs, metric, by=by), key=lambda one: one.rows)
+    rows = [
+        one.settings
+        | {"label": describe_settings(one.settings)}
+        | _price(runs, one)
+        | ({} if target is None else _pace(runs.iloc[list(one.rows)], histories or {}, target))
+        for one in found
+    ]
+    table = pd.DataFrame(rows, columns=None if rows else [*(by or ()), "label", "n", *SIZES, *MEANS, "mean", "std"])
+    return table.astype({name: "Int64" for name in SIZES if rows})
+
+
+def first_epoch_at(history: pd.DataFrame, target: float) -> int | None:
+    """Find the first epoch at which validation accuracy, or else test accuracy, is at least the target."""
+    curve = find_selecting_curve(history)
+    reached = np.flatnonzero(curve.values >= target)
+    return int(curve.epochs[reached[0]]) if len(reached) else None
+
+
+def epochs_to_target(histories: Sequence[pd.DataFrame], target: float) -> float | None:
+    """Give the median of `first_epoch_at` over repetitions, of which those that never reach it take for ever.
+
+    A mean over those that do would favour what reaches it rarely. It is None if half of them or more do not.
+    """
+    epochs = [first_epoch_at(history, target) for history in histories]
+    median = float(np.median([math.inf if epoch is None else epoch for epoch in epochs])) if epochs else math.inf
+    return median if math.isfinite(median) else None
+
+
+def _price(runs: pd.DataFrame, one: Configuration) -> dict[str, object]:
+    reached = estimate_mean(list(one.units.values()), overlap=one.repeats.overlap)
+    all_of_it, counting = runs.iloc[list(one.rows)], runs.iloc[list(one.counted.values())]
+    means = {name: _mean(counting, source) for name, source in MEANS.items()}
+    sizes = {name: _known(all_of_it, name) for name in SIZES}
+    return {"n": len(one.counted), **sizes, **means, "mean": reached.mean, "std": reached.std}
+
+
+def _mean(repetitions: pd.DataFrame, name: str) -> float:
+    return estimate_mean([value for value in take_metric(repetitions, name) if value is not None]).mean
+
+
+def _pace(repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], target: float) -> dict[str, object]:
+    """Count a run that diverged as one that never gets there, and one that failed or was interrupted not at all."""
+    ends = zip(plain(repetitions["run_id"]), plain(repetitions["state"]), strict=True)
+    seen = [
+        histories[str(run_id)] if state == "finished" else pd.DataFrame({"epoch": []})
+        for run_id, state in ends
+        if str(run_id) in histories and state in ("finished", "diverged")
+    ]
+    epochs, flops = epochs_to_target(seen, target), _known(repetitions, "epoch_flops")
+    return {
+        "epochs_to_target": math.nan if epochs is None else epochs,
+        "n_reached": sum(first_epoch_at(history, target) is not None for history in seen),
+        "flops_to_target": math.nan if epochs is None or flops is None else epochs * flops,
+    }
+
+
+def _known(repetitions: pd.DataFrame, name: str) -> int | None:
+    """Give a size that all repetitions share, if any of them has it."""
+    values = plain(repetitions[name]) if name in repetitions.columns else []
+    return next((int(value) for value in values if isinstance(value, int | float) and math.isfinite(value)), None)
