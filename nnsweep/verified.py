@@ -17,12 +17,11 @@ from nnsweep import __version__
 from nnsweep.errors import ConfigError, DataError, UserError
 from nnsweep.exported import Answer, Asked, choose
 from nnsweep.masking import HIDDEN, masked
-from nnsweep.messages import quote_argument, visible
+from nnsweep.messages import quote_argument, shortened, visible
 from nnsweep.results import manifest as manifests
-from nnsweep.results.deviation import Difference, differences, other_lines, row_keys
-from nnsweep.results.formats import written
+from nnsweep.results.deviation import Difference, differences, index_rows, other_lines, unescape
+from nnsweep.results.formats import FORMATS, to_bytes
 from nnsweep.results.frame import frame
-from nnsweep.results.grid import Grid, grid
 from nnsweep.results.histories import long_form
 from nnsweep.results.manifest import Listed, Manifest
 from nnsweep.sweep.consistency import disagreements, job_of
@@ -78,21 +77,21 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     """
     manifest = manifests.read(table)
     asked = Asked.of_plain(manifest.asked)
-    content, found = read_table(table, manifest.format)
+    content, found = read_table(table, manifest)
     store = existing(_address(manifest, uri), manifest.experiment)
     now = choose(reading.job_runs(store, asked.sweep), asked)
     runs = _still_there(store, manifest.runs)
     kept = [reading.record_of(run) for run in runs]
-    again = written(_table(store, asked, kept, manifest), manifest.format, now.caption)
-    wanted = grid(again, manifest.format)
+    again = to_bytes(_table(store, asked, kept, manifest), manifest.format, now.caption)
+    wanted = read_cells(again, manifest.format)
     identity = VALUE if asked.histories else ROW
     cells = [*_of_runs(manifest.runs, kept, now), *_of_cells(table, found, wanted, manifest.runs, kept, identity)]
-    if not cells and manifest.format != "parquet":  # the bytes of Parquet depend on who wrote it
+    if not cells and FORMATS[manifest.format].is_reproducible:
         cells = [*other_lines(content, again)]
     of_manifest = [*forged(manifest), *_of_records(manifest.runs, kept)]
     if not cells:
         digests = {manifests.digest(one) for one in (content, again)}
-        of_manifest += _of_the_whole(manifest, len(found.rows), asked, now, digests)
+        of_manifest += _of_the_whole(manifest, len(found), asked, now, digests)
     of_store = [*_of_disagreements(store, runs, asked, cells)]
     changed = manifests.digest(content) != manifest.sha256
     cause = "the file was changed after it was exported" if changed else "the store has changed since"
@@ -101,10 +100,10 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     elif of_store and not cells:
         cause = "the store was changed, and does not agree with itself"
     told = [*cells, *of_manifest, *of_store]
-    return Verified(told, sum(map(len, found.rows)), len(kept), cause, _left_out(store, asked, now))
+    return Verified(told, found.size, len(kept), cause, _left_out(store, asked, now))
 
 
-def read_table(table: Path, format: str) -> tuple[bytes, Grid]:
+def read_table(table: Path, manifest: Manifest) -> tuple[bytes, pd.DataFrame]:
     """Read an exported table, as it lies there and as cells.
 
     Raises
@@ -112,22 +111,22 @@ def read_table(table: Path, format: str) -> tuple[bytes, Grid]:
     DataError
         If it cannot be read.
     """
-    content = _content(table)
-    return content, _grid(table, content, format)
-
-
-def _content(table: Path) -> bytes:
+    shown = visible(str(table))
     try:
-        return table.read_bytes()
+        content = table.read_bytes()
     except OSError as error:
-        raise DataError(f"{visible(str(table))} cannot be read ({error.strerror}); export it again") from error
-
-
-def _grid(table: Path, content: bytes, format: str) -> Grid:
+        raise DataError(f"{shown} cannot be read ({error.strerror}); export it again") from error
     try:
-        return grid(content, format)
+        return content, read_cells(content, manifest.format)
     except DataError as error:
-        raise DataError(f"{visible(str(table))}: {visible(str(error))}; export the table again") from error
+        raise DataError(f"{shown}: {visible(str(error))}; export the table again") from error
+
+
+def read_cells(content: bytes, format: str) -> pd.DataFrame:
+    """Read the cells of a table in the format that a manifest names."""
+    if format not in FORMATS:
+        raise DataError(f"it cannot be read as {shortened(format)}, which is no format")
+    return FORMATS[format].read(content)
 
 
 def _address(manifest: Manifest, uri: str | None) -> str:
@@ -233,7 +232,7 @@ def _of_the_whole(
 
 def _of_disagreements(store: Store, runs: list[Any], asked: Asked, cells: Sequence[Difference]) -> Iterator[Difference]:
     """Say what of the records themselves does not agree, unless a cell has told it."""
-    told = {(difference.what, difference.column.replace("\\", "")) for difference in cells}  # LaTeX has test\_accuracy
+    told = {(difference.what, unescape(difference.column)) for difference in cells}
     for run in runs:
         title = _named(run.info.run_name, run.info.run_id)
         if asked.histories and any(what.startswith(title) for what, _ in told):
@@ -260,27 +259,26 @@ def _left_out(store: Store, asked: Asked, now: Answer) -> list[str]:
 
 
 def _of_cells(
-    table: Path, found: Grid, wanted: Grid, listed: list[Listed], kept: list[RunRecord], identity: Sequence[str]
+    table: Path,
+    found: pd.DataFrame,
+    wanted: pd.DataFrame,
+    listed: list[Listed],
+    kept: list[RunRecord],
+    identity: Sequence[str],
 ) -> Iterator[Difference]:
     names = {run.run_id: run.name for run in listed}
     gone = names.keys() - {record.run_id for record in kept}  # that is told once a run
     try:
-        found_keys = row_keys(found, identity, [*names])
+        found = index_rows(found, identity, [*names])
     except DataError as error:
         raise DataError(f"{visible(str(table))}: {error}") from error
-    left = [number for number, key in enumerate(found_keys) if key.partition("/")[0] not in gone]
 
     def named(key: str) -> str:
         run_id, *rest = key.split("/")
         return _named(names.get(run_id, "unknown run"), run_id) + "".join(f", {part}" for part in rest)
 
-    yield from differences(
-        Grid(found.columns, [found.rows[number] for number in left]),
-        wanted,
-        found_keys=[found_keys[number] for number in left],
-        wanted_keys=row_keys(wanted, identity, [record.run_id for record in kept]),
-        named=named,
-    )
+    found = found[[key.partition("/")[0] not in gone for key in found.index]]
+    yield from differences(found, index_rows(wanted, identity, [record.run_id for record in kept]), named)
 
 
 def _named(name: str, run_id: str) -> str:
