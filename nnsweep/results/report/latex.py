@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from nnsweep.results.formats import Latex
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Findings, Section, Table
+from nnsweep.results.report.content import Findings, Part, Table
 from nnsweep.results.report.wording import MINUS, NOTHING, count
 
 MOST_ROWS = 30
@@ -87,7 +87,7 @@ def _code(char: str) -> str:
     return f"(U+{ord(char):04X})"
 
 
-def _section(section: Section, pictures: Mapping[str, str]) -> Iterator[str]:
+def _section(section: Part, pictures: Mapping[str, str]) -> Iterator[str]:
     if section.sentences:
         yield " ".join(map(typeset, section.sentences))
     if section.points:

@@ -139,6 +139,11 @@ class Study:
         """The comparisons with the best."""
         return self.comparison[self.comparison["reference"] == "best"]
 
+    @property
+    def tests(self) -> set[str]:
+        """Which tests have compared others with the best."""
+        return {str(test) for test in plain(self.with_best["test"])} - {"none"} if len(self.with_best) else set()
+
     @cached_property
     def untold(self) -> list[str]:
         """The labels of what was tested and cannot be told from the best; what never finished is not the best."""

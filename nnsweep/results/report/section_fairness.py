@@ -5,45 +5,50 @@ from collections.abc import Sequence
 from nnsweep.errors import ConfigError
 from nnsweep.results.fair import FairComparison, fair_comparison
 from nnsweep.results.grouping import BARE
-from nnsweep.results.report.content import Column, Row, Section, Table
+from nnsweep.results.report.content import Column, Part, Row, Table
+from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
 from nnsweep.results.report.wording import as_sentence, metric_words, percent, signed, whole, with_half
 
 MOST_WARNINGS = 3
 
 
-def section(study: Study) -> Section | None:
-    """Show each subject at its own best setting; nothing where no setting was tuned."""
-    found = _found(study)
-    if found is None or not found.tuned or len(found.table) < 2:
-        return None
-    same = f"at {_setting(found.same, found.tuned)}" if found.same else ""
-    lost = bool((found.table["n_finished"] < found.table["n_ended"]).any())
-    columns = [
-        Column("compared", lambda row: _subject(row, found.subject), "label"),
-        Column("own best setting", lambda row: _setting(row, found.tuned), "setting"),
-        Column(metric_words(found.reported), lambda row: _mean(study, row), "mean"),
-        Column(
-            f"{study.repeats.noun}s",
-            _repeats,
-            "n",
-            is_wide=not lost,
-        ),
-        Column(same, lambda row: study.number(row["same_mean"]), "same_mean"),
-        Column("gain", lambda row: signed(study.number(row["gain"])), "gain"),
-        Column("settings tried", lambda row: whole(row["n_settings"]), "n_settings", True),
-    ]
-    if found.same is None:
-        columns = [column for column in columns if column.key not in ("same_mean", "gain")]
-    table = Table(
-        name="fair",
-        caption=f"Each one where it is best, beside all at one setting; ± half of the {percent(study.confidence)} "
-        "intervals, simultaneous for all that were tried.",
-        frame=found.table,
-        columns=tuple(columns),
-    )
-    points = tuple(as_sentence(line) for line in (*found.notes, *_warnings(found)))
-    return Section(name="fair", heading="Each at its own best setting", points=points, tables=(table,))
+class Fairness(Section):
+    """Each subject at its own best setting; nothing where no setting was tuned."""
+
+    order = 60
+
+    def build(self, study: Study) -> Part | None:
+        found = _found(study)
+        if found is None or not found.tuned or len(found.table) < 2:
+            return None
+        same = f"at {_setting(found.same, found.tuned)}" if found.same else ""
+        lost = bool((found.table["n_finished"] < found.table["n_ended"]).any())
+        columns = [
+            Column("compared", lambda row: _subject(row, found.subject), "label"),
+            Column("own best setting", lambda row: _setting(row, found.tuned), "setting"),
+            Column(metric_words(found.reported), lambda row: _mean(study, row), "mean"),
+            Column(
+                f"{study.repeats.noun}s",
+                _repeats,
+                "n",
+                is_wide=not lost,
+            ),
+            Column(same, lambda row: study.number(row["same_mean"]), "same_mean"),
+            Column("gain", lambda row: signed(study.number(row["gain"])), "gain"),
+            Column("settings tried", lambda row: whole(row["n_settings"]), "n_settings", True),
+        ]
+        if found.same is None:
+            columns = [column for column in columns if column.key not in ("same_mean", "gain")]
+        table = Table(
+            name="fair",
+            caption=f"Each one where it is best, beside all at one setting; ± half of the {percent(study.confidence)} "
+            "intervals, simultaneous for all that were tried.",
+            frame=found.table,
+            columns=tuple(columns),
+        )
+        points = tuple(as_sentence(line) for line in (*found.notes, *_warnings(found)))
+        return Part(name="fair", heading="Each at its own best setting", points=points, tables=(table,))
 
 
 def _warnings(found: FairComparison) -> list[str]:
