@@ -19,7 +19,7 @@ from nnsweep.app import main
 from nnsweep.errors import ConfigError
 from nnsweep.reporting import print_report
 from nnsweep.results.report.content import Findings, Part
-from nnsweep.results.report.wording import MINUS, NOTHING
+from nnsweep.results.wording import MINUS, NOTHING
 
 SWEEP = ["-m", "arch=linear,shallow,deep", "seed=0,1,2", "data=digits", "trainer.epochs=8", "tracking.pictures=false"]
 NOTEBOOK = Path(nnsweep.__file__).parents[1] / "experiments" / "answers" / "answers.ipynb"

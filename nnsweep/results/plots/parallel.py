@@ -16,8 +16,9 @@ from nnsweep.palette import COLOURS
 from nnsweep.results.plots.colour import ColourScale, colour_scale
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing
 from nnsweep.results.plots.groups import ACCURACY, Group, factors, groups, is_number, ordered
-from nnsweep.results.plots.lettering import POINTS, fitted, metric_text, short_name, value_text
+from nnsweep.results.plots.lettering import POINTS, fitted
 from nnsweep.results.ranking import selection
+from nnsweep.results.wording import metric_text, short_name, value_text
 
 MOST_AXES = 8
 MOST_NAMES = 20

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from nnsweep.results.formats import Latex
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Findings, Part, Table
-from nnsweep.results.report.wording import MINUS, NOTHING, count
+from nnsweep.results.wording import MINUS, NOTHING, count
 
 MOST_ROWS = 30
 DOCUMENT = r"""\documentclass[10pt]{{article}}

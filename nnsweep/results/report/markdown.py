@@ -10,7 +10,7 @@ from nnsweep.messages import visible
 from nnsweep.results.formats import Markdown
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Findings, Part, Row, Table
-from nnsweep.results.report.wording import count
+from nnsweep.results.wording import count
 
 MOST_ROWS = 30
 

@@ -14,7 +14,7 @@ from nnsweep.results.ranking import counted
 from nnsweep.results.report.content import Part
 from nnsweep.results.report.section import SECTIONS, Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import count, listed, percent, probability, signed
+from nnsweep.results.wording import count, listed, percent, probability, signed
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""

@@ -10,7 +10,7 @@ from nnsweep.results.repeats import KINDS
 from nnsweep.results.report.content import Column, Part, Row, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import (
+from nnsweep.results.wording import (
     NOTHING,
     as_sentence,
     fixed,

@@ -11,8 +11,8 @@ from nnsweep.results.price import prices
 from nnsweep.results.report.content import Column, Part, Row, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import NOTHING, digits, fixed, listed, whole
 from nnsweep.results.tradeoff import pareto_front, smallest_within_one_standard_error
+from nnsweep.results.wording import NOTHING, digits, fixed, listed, short_name, whole
 
 PARAMETERS = "n_parameters"
 NEARLY = 0.95
@@ -97,18 +97,14 @@ def _millions(row: Row) -> str:
 
 def _beyond(found: Sequence[Edge]) -> str:
     """Warn of the edges at one side."""
-    values = listed([f"{_last(edge.name)} ({edge.value:g})" for edge in found])
+    values = listed([f"{short_name(edge.name)} ({edge.value:g})" for edge in found])
     be = "is the" if len(found) == 1 else "are the"
-    further = [f"{_last(edge.name)}={edge.further:g}" for edge in found if edge.further is not None]
+    further = [f"{short_name(edge.name)}={edge.further:g}" for edge in found if edge.further is not None]
     way_out = f" (try {', '.join(further)})" if further else ""
     return (
         f"Its {values} {be} {found[0].side} tried, and the result can be told from that of the next value: a better "
         f"one may lie beyond{way_out}."
     )
-
-
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
 
 
 def _edges(study: Study) -> list[Edge]:

@@ -6,8 +6,8 @@ from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Part, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import TIMES, as_sentence, fixed, listed, percent, probability, share, whole
 from nnsweep.results.variance import RESIDUAL, TOTAL
+from nnsweep.results.wording import TIMES, as_sentence, fixed, listed, percent, probability, share, short_name, whole
 
 LEAST_SHARE = 0.01
 
@@ -74,4 +74,4 @@ def term_words(term: str, residual: str = "seeds") -> str:
     """
     if term == RESIDUAL:
         return f"{residual} (residual)"
-    return f" {TIMES} ".join(part.rpartition(".")[2] for part in term.split(":"))
+    return f" {TIMES} ".join(short_name(part) for part in term.split(":"))

@@ -4,7 +4,7 @@ from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Part, Row, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import NOTHING, as_sentence, listed, percent, probability, signed, whole
+from nnsweep.results.wording import NOTHING, as_sentence, listed, percent, probability, signed, whole
 
 
 def sentences(study: Study) -> list[str]:

@@ -6,7 +6,7 @@ from nnsweep.results.frame import plain
 from nnsweep.results.report.content import Column, Part, Row, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import count, listed, percent
+from nnsweep.results.wording import count, listed, percent
 
 LONGEST_REASON = 200
 

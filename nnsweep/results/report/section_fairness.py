@@ -8,7 +8,7 @@ from nnsweep.results.grouping import BARE
 from nnsweep.results.report.content import Column, Part, Row, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import as_sentence, metric_words, percent, signed, whole, with_half
+from nnsweep.results.wording import as_sentence, metric_words, percent, short_name, signed, whole, with_half
 
 MOST_WARNINGS = 3
 
@@ -78,7 +78,7 @@ def _subject(row: Row, names: Sequence[str]) -> str:
 
 
 def _setting(row: Row, names: Sequence[str]) -> str:
-    told = [(name.rpartition(".")[2], row[name]) for name in names if row[name] is not None]
+    told = [(short_name(name), row[name]) for name in names if row[name] is not None]
     return " ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in told)
 
 

@@ -10,7 +10,7 @@ from nnsweep.results.repeats import KINDS, repeats_of
 from nnsweep.results.report.content import Column, Part, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import count, listed
+from nnsweep.results.wording import count, listed
 
 MANY = 12
 SAMPLES = {"n_train_samples": "training", "n_val_samples": "validation", "n_test_samples": "test"}

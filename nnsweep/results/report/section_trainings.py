@@ -9,7 +9,7 @@ from nnsweep.results.optimism import in_words, optimism_of_configurations
 from nnsweep.results.report.content import Column, Part, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import count, listed, signed, whole
+from nnsweep.results.wording import count, listed, signed, whole
 
 
 def stuck(study: Study) -> list[str]:

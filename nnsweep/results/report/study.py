@@ -20,8 +20,8 @@ from nnsweep.results.grouping import Configuration, grouped, with_failures
 from nnsweep.results.labels import outcomes
 from nnsweep.results.ranking import counted, smaller_is_better
 from nnsweep.results.repeats import Repeats, repeats_of
-from nnsweep.results.report.wording import digits, fixed, metric_words
 from nnsweep.results.variance import RESIDUAL
+from nnsweep.results.wording import digits, fixed, metric_words
 
 MOST_PLACES = 5
 
