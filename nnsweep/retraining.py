@@ -19,7 +19,7 @@ from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import NUMERICS_VERSION, train
 from nnsweep.results import manifest as manifests
-from nnsweep.results.deviation import Difference, differences, index_rows, unescape
+from nnsweep.results.deviation import Difference, differences, unescape
 from nnsweep.results.formats import to_bytes
 from nnsweep.results.frame import frame
 from nnsweep.results.manifest import Listed, Manifest
@@ -90,9 +90,8 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
     asked = Asked.of_plain(manifest.asked)
     if asked.histories:
         raise ConfigError(f"{shown} has curves; --retrain is for tables of results, exported without --histories")
-    _, cells = read_table(table, manifest)
+    _, found = read_table(table, manifest, ROW)
     _require_trainable(manifest, shown)
-    found = _by_run(manifest, cells, shown)
     rows = found[~found.index.duplicated(keep="last")]
     listed = [run for run in manifest.runs if run.run_id in rows.index]
     ended = [run for run in listed if any(_part(rows, [run.run_id], RESULTS).iloc[0])]
@@ -114,14 +113,6 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
     return Retrained(told + different, [run.name for run in trained], len(listed), n_cells, asked.question())
 
 
-def _by_run(manifest: Manifest, table: pd.DataFrame, shown: str) -> pd.DataFrame:
-    """Give a table the ids of its runs as index."""
-    try:
-        return index_rows(table, ROW, [run.run_id for run in manifest.runs])
-    except DataError as error:
-        raise DataError(f"{shown}: {error}") from error
-
-
 def _of_rows(manifest: Manifest, table: pd.DataFrame) -> Iterator[Difference]:
     """Say which runs are in the table alone, in the manifest alone, or twice in the table."""
     ids, shown = {run.run_id for run in manifest.runs}, set(table.index)
@@ -139,7 +130,7 @@ def _of_cells(
     """Compare the settings of all runs, and the results of those that were trained; tell how many cells these are."""
     again = frame([*records.values()]).reindex(columns=manifest.columns)
     wanted = read_cells(to_bytes(again, manifest.format), manifest.format).set_axis([*records], axis="index")
-    titles = {run.run_id: f"{run.name} ({run.run_id})" for run in manifest.runs}
+    titles = {run.run_id: run.title for run in manifest.runs}
     settings = {name for record in records.values() for name in record.settings} - {"arch"}
     results = {name for run in trained for name in records[run.run_id].metrics}
     told, n_cells = [], 0
@@ -170,7 +161,7 @@ def _job(manifest: Manifest, run: Listed, data_path: str | None) -> Job:
     data = configuration.get("data")
     if data_path is not None and isinstance(data, Mapping) and "path" in data:
         configuration = {**configuration, "data": {**data, "path": data_path}}
-    return job_of(configuration, f"{run.name} ({run.run_id})")
+    return job_of(configuration, run.title)
 
 
 def _record(run: Listed, job: Job) -> RunRecord:
@@ -187,7 +178,7 @@ def _trained(record: RunRecord, job: Job, run: Listed) -> RunRecord | Difference
         raise DataError(f"{error}; name the data of the table with --data-path") from error
     if examples.digest != run.data_digest:
         said = f"its data are others: digest {run.data_digest[:12]} in the manifest, {examples.digest[:12]} here"
-        return Difference(f"{run.name} ({run.run_id})", said)
+        return Difference(run.title, said)
     with threadpool_limits(1):  # as it was then
         trained = collect(train(examples, job.network(), [job.member()], job.training()))[0]
     results = final_metrics(trained) if trained.ending in ("finished", "stopped") else {}

@@ -69,7 +69,7 @@ def index_rows(table: pd.DataFrame, identity: Sequence[str], order: Sequence[str
     if len(table) != len(order):
         raise DataError(
             f"it has {len(table)} rows where {len(order)} were exported, and no column {identity[0]} "
-            "that would tell which; export the table again"
+            "that would tell which"
         )
     return table.set_axis(pd.Index(list(order), dtype="object"), axis="index")
 
