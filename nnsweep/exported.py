@@ -17,7 +17,7 @@ from nnsweep.errors import DataError
 from nnsweep.masking import masked
 from nnsweep.messages import quote_argument
 from nnsweep.results import manifest as manifests
-from nnsweep.results.formats import format_of, written
+from nnsweep.results.formats import format_of, to_bytes
 from nnsweep.results.frame import drop_constant, frame
 from nnsweep.results.histories import long_form
 from nnsweep.results.manifest import Manifest
@@ -154,7 +154,7 @@ def export(store: Store, asked: Asked, path: Path, format: str | None = None) ->
     format = format or format_of(path)
     table, records, caption = answer(store, asked)
     require_unaltered(records)
-    content = written(table, format, caption)
+    content = to_bytes(table, format, caption)
     runs, shared = manifests.listed(records, *_trained_with(store, records))
     manifest = Manifest(
         experiment=store.experiment,

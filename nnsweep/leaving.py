@@ -43,7 +43,7 @@ class Found(NamedTuple):
     @property
     def title(self) -> str:
         """Its name and id."""
-        return f"{self.record.name} ({self.record.run_id})"
+        return self.record.title
 
     def model(self) -> Model:
         """Make its model; see `nnsweep.tracking.model.model_of`."""

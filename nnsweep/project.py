@@ -6,8 +6,7 @@ copied and put under version control. It appears whole or not at all.
 
 import contextlib
 import os
-import random
-from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 from nnsweep.errors import ConfigError
@@ -17,118 +16,27 @@ from nnsweep.messages import visible
 RUN = "nnsweep --config-dir conf -m experiment=first"
 """What runs the project's first grid, inside its folder."""
 
-_ARCH = """\
-# arch=mine: a network of your own, to be chosen beside those of nnsweep
-name: mine
-hidden_layer_sizes: [24, 12]
-"""
-_DATA = """\
-# data=mine: the table that all experiments of this project are on
-defaults:
-  - table # what else can be set, with its defaults: nnsweep --config-dir conf data=mine --cfg job --package data
-  - _self_
-
-path: data/mine.csv # relative to the folder in which nnsweep is called
-target: kind # the column with the classes; all other columns are features
-"""
-_EXPERIMENT = """\
-# @package _global_
-# experiment=first: which of three architectures? Each is trained with five seeds.
-defaults:
-  - override /data: mine
-
-trainer:
-  epochs: 40
-
-tracking:
-  experiment: first # the study's name: nnsweep report first
-
-hydra:
-  sweeper:
-    params:
-      arch: linear,shallow,mine
-      seed: range(0,5)
-"""
-_README = f"""\
-# A project with nnsweep
-
-| file | what it is |
-| --- | --- |
-| `data/mine.csv` | the data: one line an example, with a header; an invented table, to be replaced by yours |
-| `conf/data/mine.yaml` | says where the table is and which column has the classes: `data=mine` |
-| `conf/arch/mine.yaml` | a network of this project: `arch=mine` |
-| `conf/experiment/first.yaml` | a grid with a name: `experiment=first` is three architectures with five seeds each |
-| `.gitignore` | keeps what sweeps write out of version control |
-
-Run the grid, see what it has found, and look at the curves:
-
-```sh
-{RUN}
-nnsweep report first --output report.html
-nnsweep ui
-```
-
-The same first command again runs nothing twice: finished jobs are known. Add `dry_run=true` to see what a command would
-do, and any setting to change it: `{RUN} activation=tanh,relu`.
-
-To go on with data of your own, put your table in the place of `data/mine.csv` and write the name of its column of
-classes into `conf/data/mine.yaml`. A new file in `conf/arch/` or `conf/experiment/` is a new choice. Commands are meant
-to be given in this folder: runs are kept in its `mlflow.db`, the files of jobs in `multirun/`.
-"""
-_GITIGNORE = """\
-# what sweeps write: the store, the runs' files, the jobs' folders
-mlflow.db*
-mlartifacts/
-multirun/
-"""
-_KINDS = {  # length and width in mm: means; how often each colour
-    "anemone": (21.0, 9.0, {"white": 7, "violet": 3}),
-    "bellflower": (27.0, 12.0, {"white": 1, "violet": 9}),
-    "crocus": (32.0, 11.0, {"white": 3, "violet": 4, "yellow": 3}),
-}
-_ROWS_A_KIND = 50
+FILES = (
+    "README.md",
+    ".gitignore",
+    "conf/arch/mine.yaml",
+    "conf/data/mine.yaml",
+    "conf/experiment/first.yaml",
+    "data/mine.csv",
+)
 
 
 def files() -> dict[str, str]:
-    """Give the project's files.
+    """Give the project's files, which lie in `nnsweep/templates/project` as they are written.
 
     Returns
     -------
     dict
         Texts by the files' paths, which are relative to the project's folder.
     """
-    return {
-        "README.md": _README,
-        ".gitignore": _GITIGNORE,
-        "conf/arch/mine.yaml": _ARCH,
-        "conf/data/mine.yaml": _DATA,
-        "conf/experiment/first.yaml": _EXPERIMENT,
-        "data/mine.csv": "".join(f"{line}\n" for line in _table()),
-    }
-
-
-def _table() -> Iterator[str]:
-    """Draw the rows, with nothing but `random.Random.random`, which gives the same numbers for ever."""
-    drawn = random.Random(0)
-    rows: dict[str, None] = {}  # in order, and each once: an example in two parts would be one that is known already
-    for number, kind in enumerate(_KINDS, start=1):
-        while len(rows) < number * _ROWS_A_KIND:
-            rows[_row(drawn, kind)] = None
-    yield "length,width,colour,kind"
-    yield from sorted(rows, key=lambda _: drawn.random())
-
-
-def _row(drawn: random.Random, kind: str) -> str:
-    length, width, colours = _KINDS[kind]
-    size = _normal(drawn)
-    long, wide = length + 3.0 * size, width + 0.8 * size + 1.2 * _normal(drawn)
-    ways = [colour for colour, share in colours.items() for _ in range(share)]
-    return f"{long:.1f},{wide:.1f},{ways[int(drawn.random() * len(ways))]},{kind}"
-
-
-def _normal(drawn: random.Random) -> float:
-    """Draw a number that is nearly normal, with mean 0 and variance 1: a sum of twelve uniform ones."""
-    return sum(drawn.random() for _ in range(12)) - 6.0
+    folder = resources.files("nnsweep") / "templates" / "project"
+    # without its dot, or git would obey the file where it lies
+    return {name: (folder / name.removeprefix(".")).read_text(encoding="utf-8") for name in FILES}
 
 
 def write(folder: Path) -> Path:

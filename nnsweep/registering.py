@@ -104,7 +104,7 @@ def _told(store: Store, record: RunRecord, made: registry.Registered, alias: str
     pointed = f"; {alias} points at it" if alias else ""
     address = masked(store.uri)
     return [
-        f"{made.name}, version {made.version}{known}: {record.name} ({record.run_id}), {_accuracy(record)}{pointed}",
+        f"{made.name}, version {made.version}{known}: {record.title}, {_accuracy(record)}{pointed}",
         f"Load it:   mlflow.set_tracking_uri('{address}'); mlflow.pyfunc.load_model('{which}').predict(frame)",
         f"Serve it:  MLFLOW_TRACKING_URI='{address}' mlflow models serve --model-uri '{which}' --env-manager local",
     ]

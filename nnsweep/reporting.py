@@ -30,9 +30,9 @@ from nnsweep.results.report.content import Findings
 from nnsweep.results.report.html import html
 from nnsweep.results.report.latex import latex
 from nnsweep.results.report.markdown import markdown
-from nnsweep.results.report.sections import findings
+from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Origin, Study
-from nnsweep.results.report.wording import MINUS, NOTHING, listed
+from nnsweep.results.wording import MINUS, NOTHING, listed
 from nnsweep.sweep.consistency import require_all_consistent
 from nnsweep.tracking.artifacts import combine, gather
 from nnsweep.tracking.record import RunRecord

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nnsweep.conf_tree import conf_dir, groups
@@ -18,17 +19,16 @@ from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import NUMERICS_VERSION, train
 from nnsweep.results import manifest as manifests
-from nnsweep.results.deviation import Difference, differences, row_keys
-from nnsweep.results.formats import written
+from nnsweep.results.deviation import Difference, differences, unescape
+from nnsweep.results.formats import to_bytes
 from nnsweep.results.frame import frame
-from nnsweep.results.grid import Grid, grid
 from nnsweep.results.manifest import Listed, Manifest
 from nnsweep.sweep import describe, work
 from nnsweep.sweep.consistency import job_of
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.job_run import final_metrics
 from nnsweep.tracking.record import RunRecord
-from nnsweep.verified import ROW, forged, read_table
+from nnsweep.verified import ROW, forged, read_cells, read_table
 
 RESULTS = (
     "test_accuracy",
@@ -90,17 +90,17 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
     asked = Asked.of_plain(manifest.asked)
     if asked.histories:
         raise ConfigError(f"{shown} has curves; --retrain is for tables of results, exported without --histories")
-    _, found = read_table(table, manifest.format)
+    _, found = read_table(table, manifest, ROW)
     _require_trainable(manifest, shown)
-    rows = _rows(manifest, found, shown)
-    listed = [run for run in manifest.runs if run.run_id in rows]
-    ended = [run for run in listed if _has_results(found, rows[run.run_id])]
+    rows = found[~found.index.duplicated(keep="last")]
+    listed = [run for run in manifest.runs if run.run_id in rows.index]
+    ended = [run for run in listed if any(_part(rows, [run.run_id], RESULTS).iloc[0])]
     if not ended:
         raise DataError(f"{shown}: none of its rows has a result that training gives; export it with test_accuracy")
     work.forget()  # files may be others by now
     jobs = {run.run_id: _job(manifest, run, data_path) for run in listed}
     records = {run.run_id: _record(run, jobs[run.run_id]) for run in listed}
-    told = [*forged(manifest), *_of_rows(manifest, found, rows)]
+    told = [*forged(manifest), *_of_rows(manifest, found)]
     trained = []
     for run in Random(SEED).sample(ended, min(number, len(ended))):
         result = _trained(records[run.run_id], jobs[run.run_id], run)
@@ -109,56 +109,37 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
         else:
             records[run.run_id] = result
             trained.append(run)
-    cells, n_cells = _of_cells(manifest, found, rows, records, trained)
-    return Retrained(told + cells, [run.name for run in trained], len(listed), n_cells, asked.question())
+    different, n_cells = _of_cells(manifest, rows, records, trained)
+    return Retrained(told + different, [run.name for run in trained], len(listed), n_cells, asked.question())
 
 
-def _rows(manifest: Manifest, table: Grid, shown: str) -> dict[str, list[str]]:
-    """Give the rows of a table by the ids of their runs."""
-    try:
-        keys = row_keys(table, ROW, [run.run_id for run in manifest.runs])
-    except DataError as error:
-        raise DataError(f"{shown}: {error}") from error
-    return dict(zip(keys, table.rows, strict=True))
-
-
-def _of_rows(manifest: Manifest, table: Grid, rows: Mapping[str, list[str]]) -> Iterator[Difference]:
+def _of_rows(manifest: Manifest, table: pd.DataFrame) -> Iterator[Difference]:
     """Say which runs are in the table alone, in the manifest alone, or twice in the table."""
-    ids = {run.run_id for run in manifest.runs}
-    for run_id in sorted(rows.keys() - ids):
+    ids, shown = {run.run_id for run in manifest.runs}, set(table.index)
+    for run_id in sorted(shown - ids):
         yield Difference(f"run {run_id}", "the manifest does not have it")
-    for run_id in sorted(ids - rows.keys()):
+    for run_id in sorted(ids - shown):
         yield Difference(f"run {run_id}", "the table does not have it")
-    if len(table.rows) != len(rows):
-        yield Difference("the table", f"it has {len(table.rows)} rows of {len(rows)} runs")
+    if len(table) != len(shown):
+        yield Difference("the table", f"it has {len(table)} rows of {len(shown)} runs")
 
 
 def _of_cells(
-    manifest: Manifest,
-    table: Grid,
-    rows: Mapping[str, list[str]],
-    records: Mapping[str, RunRecord],
-    trained: Sequence[Listed],
+    manifest: Manifest, table: pd.DataFrame, records: Mapping[str, RunRecord], trained: Sequence[Listed]
 ) -> tuple[list[Difference], int]:
     """Compare the settings of all runs, and the results of those that were trained; tell how many cells these are."""
     again = frame([*records.values()]).reindex(columns=manifest.columns)
-    wanted = grid(written(again, manifest.format, ""), manifest.format)
-    wanted_rows = dict(zip(records, wanted.rows, strict=True))
-    titles = {run.run_id: f"{run.name} ({run.run_id})" for run in manifest.runs}
+    wanted = read_cells(to_bytes(again, manifest.format), manifest.format).set_axis([*records], axis="index")
+    titles = {run.run_id: run.title for run in manifest.runs}
     settings = {name for record in records.values() for name in record.settings} - {"arch"}
     results = {name for run in trained for name in records[run.run_id].metrics}
     told, n_cells = [], 0
     for names, ids in ((settings - results, [*records]), (results, [run.run_id for run in trained])):
-        part = _part(table, [rows[run_id] for run_id in ids], names)
-        other = _part(wanted, [wanted_rows[run_id] for run_id in ids], names)
-        cells = differences(part, other, found_keys=ids, wanted_keys=ids, named=titles.__getitem__)
+        part = _part(table, ids, names)
+        cells = differences(part, _part(wanted, ids, names), titles.__getitem__)
         told += [one for one in cells if not _is_own_choice(one)]
-        n_cells += sum(map(len, part.rows))
+        n_cells += part.size
     return told, n_cells
-
-
-def _has_results(table: Grid, row: list[str]) -> bool:
-    return any(cell for name, cell in zip(table.columns, row, strict=True) if name.replace("\\", "") in RESULTS)
 
 
 def _require_trainable(manifest: Manifest, shown: str) -> None:
@@ -180,7 +161,7 @@ def _job(manifest: Manifest, run: Listed, data_path: str | None) -> Job:
     data = configuration.get("data")
     if data_path is not None and isinstance(data, Mapping) and "path" in data:
         configuration = {**configuration, "data": {**data, "path": data_path}}
-    return job_of(configuration, f"{run.name} ({run.run_id})")
+    return job_of(configuration, run.title)
 
 
 def _record(run: Listed, job: Job) -> RunRecord:
@@ -197,7 +178,7 @@ def _trained(record: RunRecord, job: Job, run: Listed) -> RunRecord | Difference
         raise DataError(f"{error}; name the data of the table with --data-path") from error
     if examples.digest != run.data_digest:
         said = f"its data are others: digest {run.data_digest[:12]} in the manifest, {examples.digest[:12]} here"
-        return Difference(f"{run.name} ({run.run_id})", said)
+        return Difference(run.title, said)
     with threadpool_limits(1):  # as it was then
         trained = collect(train(examples, job.network(), [job.member()], job.training()))[0]
     results = final_metrics(trained) if trained.ending in ("finished", "stopped") else {}
@@ -210,10 +191,9 @@ def _trained(record: RunRecord, job: Job, run: Listed) -> RunRecord | Difference
     )
 
 
-def _part(table: Grid, rows: list[list[str]], names: Collection[str]) -> Grid:
+def _part(table: pd.DataFrame, ids: Sequence[str], names: Collection[str]) -> pd.DataFrame:
     """Take some columns of some rows."""
-    places = [place for place, name in enumerate(table.columns) if name.replace("\\", "") in names]
-    return Grid([table.columns[place] for place in places], [[row[place] for place in places] for row in rows])
+    return table.loc[[*ids]].loc[:, [unescape(name) in names for name in table.columns]]
 
 
 def _is_own_choice(difference: Difference) -> bool:

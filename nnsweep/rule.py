@@ -11,15 +11,13 @@ import operator
 import re
 import reprlib
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import shortened, unknown
 
 Values: TypeAlias = Mapping[str, object]
-Part: TypeAlias = Callable[[Values], object]
-Comparison: TypeAlias = Callable[[Values], bool]
 
 LONGEST_TEXT = 2000
 DEEPEST_NESTING = 30
@@ -31,20 +29,10 @@ SIGNS: dict[type[ast.cmpop], Callable[..., bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-
-
 _BACKQUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`([^`]+)`""", re.DOTALL)
 """A text, in which a backquote is a character, or a name in backquotes."""
 _MARKED = re.compile(r"named_x((?:[0-9a-f]{2})+)_")
 """What stands for a name in backquotes while a rule is a Python expression."""
-
-
-def _named(found: re.Match[str]) -> str:
-    return found[0] if found[1] is None else f" named_x{found[1].encode(errors='replace').hex()}_ "
-
-
-def _name_of(marked: re.Match[str]) -> str:
-    return bytes.fromhex(marked[1]).decode()
 
 
 class Mixed(dict[str, object]):
@@ -94,16 +82,17 @@ def rule(text: str) -> Callable[[Values], bool]:
     (True, False)
     """
     try:
-        tree = _parsed(_BACKQUOTED.sub(_named, text))
-        names = dict.fromkeys(_names(tree, 0))
-        condition = _part(tree)
+        tree = _parse(_BACKQUOTED.sub(_mark, text))
+        names = dict.fromkeys(_names(tree))
     except _Refused as problem:
         raise _error(text, problem) from None
 
     def holds(values: Values) -> bool:
         try:
-            _check_known(names, values)
-            return _truth(condition(values))
+            for name in names:
+                if name not in values:
+                    raise _Refused(unknown(name, values))
+            return _is_true(_evaluate(tree, values))
         except _Incomparable as problem:
             raise IncomparableError(_error(text, problem)) from None
         except _Refused as problem:
@@ -116,7 +105,7 @@ def _error(text: str, problem: _Refused) -> ConfigError:
     return ConfigError(f"rule {shortened(text)!r}: {problem}")
 
 
-def _parsed(text: str) -> ast.expr:
+def _parse(text: str) -> ast.expr:
     if len(text) > LONGEST_TEXT:
         raise _Refused(f"it is {len(text)} characters long, at most {LONGEST_TEXT} are read")
     try:
@@ -132,44 +121,101 @@ def _parsed(text: str) -> ast.expr:
         ) from None
 
 
-def _names(node: ast.expr, depth: int) -> Iterable[str]:
+def _names(node: ast.expr, depth: int = 0) -> Iterator[str]:
     """Every name below `node`; refuses all that is not part of the language."""
     if depth > DEEPEST_NESTING:
         raise _Refused("it is nested too deeply")
-    if isinstance(node, ast.Name | ast.Attribute):
-        yield _dotted(node)
-    for child in _children(node):
-        yield from _names(child, depth + 1)
-
-
-def _children(node: ast.expr) -> list[ast.expr]:
+    parts: list[ast.expr] = []
     match node:
+        case ast.Name() | ast.Attribute():
+            yield _dotted(node)
+        case ast.Constant(value=None | bool() | int() | float() | str()):
+            pass
         case ast.BoolOp(values=parts) | ast.List(elts=parts) | ast.Tuple(elts=parts):
-            return parts
+            pass
         case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=part):
-            return [part]
+            parts = [part]
         case ast.Compare(left=left, ops=signs, comparators=others) if not any(map(_is_identity, signs)):
-            return [left, *others]
-        case ast.Name() | ast.Attribute() | ast.Constant(value=None | bool() | int() | float() | str()):
-            return []
-    raise _Refused(f"{_source(node)} is not allowed; use names, literals, comparisons, `in`, `and`, `or` and `not`")
+            parts = [left, *others]
+        case _:
+            raise _Refused(
+                f"{_source(node)} is not allowed; use names, literals, comparisons, `in`, `and`, `or` and `not`"
+            )
+    for part in parts:
+        yield from _names(part, depth + 1)
 
 
-def _is_identity(sign: ast.cmpop) -> bool:
-    return isinstance(sign, ast.Is | ast.IsNot)
+def _evaluate(node: ast.expr, values: Values) -> object:
+    """Give the value of a part that `_names` has let through."""
+    match node:
+        case ast.Constant(value=constant):
+            return constant
+        case ast.List(elts=parts) | ast.Tuple(elts=parts):
+            return [_evaluate(part, values) for part in parts]
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return all(_is_true(_evaluate(part, values)) for part in parts)
+        case ast.BoolOp(values=parts):
+            return any(_is_true(_evaluate(part, values)) for part in parts)
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            return not _is_true(_evaluate(part, values))
+        case ast.UnaryOp(operand=part):
+            return _negate(part, _evaluate(part, values))
+        case ast.Compare(left=left, ops=signs, comparators=others):
+            links = zip(signs, [left, *others], others, strict=False)
+            return all(_holds(sign, one, other, values) for sign, one, other in links)
+    return values[_dotted(node)]
 
 
-def _source(node: ast.expr) -> str:
+def _negate(node: ast.expr, value: object) -> object:
+    if _is_missing(value):
+        return None
+    if not isinstance(value, int | float):
+        raise _Refused(f"{_source(node)} is {_kind(value)}, it has no negative")
+    return -value
+
+
+def _holds(sign: ast.cmpop, left: ast.expr, right: ast.expr, values: Values) -> bool:
+    """Tell whether one comparison holds; text and a number are merely unequal where a column has both."""
+    one, other = _evaluate(left, values), _evaluate(right, values)
     try:
-        text = ast.unparse(node)
-    except RecursionError:
-        return "this part"
-    return f"`{shortened(_MARKED.sub(_name_of, text))}`".encode("unicode_escape").decode()
+        if isinstance(sign, ast.In):
+            return _is_in(one, other, left, right)
+        if isinstance(sign, ast.NotIn):
+            return not (_is_in(one, other, left, right) or _is_missing(one) or _is_missing(other))
+        if isinstance(sign, ast.NotEq) and (_is_none(left) or _is_none(right)):
+            return not _compare(operator.eq, one, other, left, right)
+        return _compare(SIGNS[type(sign)], one, other, left, right)
+    except _Incomparable:
+        if not isinstance(values, Mixed):
+            raise
+        return isinstance(sign, ast.NotEq | ast.NotIn)
+
+
+def _compare(compare: Callable[..., bool], one: object, other: object, left: ast.expr, right: ast.expr) -> bool:
+    if _is_missing(one) or _is_missing(other):
+        return compare is operator.eq and _is_missing(one) and _is_missing(other)
+    if _kind(one) != _kind(other):
+        raise _Incomparable(
+            f"{_source(left)} is {_kind(one)} ({reprlib.repr(one)}) and {_source(right)} is {_kind(other)} "
+            f"({reprlib.repr(other)}): they cannot be compared"
+        )
+    return bool(compare(one, other))
+
+
+def _is_in(value: object, container: object, left: ast.expr, right: ast.expr) -> bool:
+    if isinstance(container, list):
+        return any(_compare(operator.eq, value, item, left, right) for item in container)
+    if _is_missing(container) or _is_missing(value):
+        return False
+    if not (isinstance(container, str) and isinstance(value, str)):
+        raise _Refused(f"`in` needs a list, or text in text; {_source(right)} is {_kind(container)}")
+    return value in container
 
 
 def _dotted(node: ast.expr) -> str:
+    """Give a name as it was written: dotted names are whole names, nothing is read of anything."""
     if isinstance(node, ast.Name) and _MARKED.fullmatch(node.id):
-        return _MARKED.sub(_name_of, node.id)
+        return _MARKED.sub(_unmark, node.id)
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -179,117 +225,39 @@ def _dotted(node: ast.expr) -> str:
     return ".".join([node.id, *reversed(parts)])
 
 
-def _part(node: ast.expr) -> Part:
-    match node:
-        case ast.BoolOp(op=ast.And(), values=nodes):
-            parts = [_part(each) for each in nodes]
-            return lambda values: all(_truth(part(values)) for part in parts)
-        case ast.BoolOp(values=nodes):
-            parts = [_part(each) for each in nodes]
-            return lambda values: any(_truth(part(values)) for part in parts)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            negated = _part(operand)
-            return lambda values: not _truth(negated(values))
-        case ast.UnaryOp(operand=operand):
-            return _negative(operand)
-        case ast.Compare():
-            return _chain(node)
-        case ast.List(elts=nodes) | ast.Tuple(elts=nodes):
-            parts = [_part(each) for each in nodes]
-            return lambda values: [part(values) for part in parts]
-        case ast.Constant(value=constant):
-            return lambda values: constant
-    name = _dotted(node)
-    return lambda values: values[name]
-
-
-def _negative(node: ast.expr) -> Part:
-    part = _part(node)
-
-    def negative(values: Values) -> object:
-        value = part(values)
-        if _missing(value):
-            return None
-        if not isinstance(value, int | float):
-            raise _Refused(f"{_source(node)} is {_kind(value)}, it has no negative")
-        return -value
-
-    return negative
-
-
-def _chain(node: ast.Compare) -> Part:
-    sides = [node.left, *node.comparators]
-    links = [_comparison(sign, left, right) for sign, left, right in zip(node.ops, sides, sides[1:], strict=False)]
-    return lambda values: all(_holds(link, sign, values) for link, sign in zip(links, node.ops, strict=True))
-
-
-def _holds(link: Comparison, sign: ast.cmpop, values: Values) -> bool:
+def _source(node: ast.expr) -> str:
     try:
-        return link(values)
-    except _Incomparable:
-        if not isinstance(values, Mixed):
-            raise
-        return isinstance(sign, ast.NotEq | ast.NotIn)
+        text = ast.unparse(node)
+    except RecursionError:
+        return "this part"
+    return f"`{shortened(_MARKED.sub(_unmark, text))}`".encode("unicode_escape").decode()
 
 
-def _comparison(sign: ast.cmpop, left: ast.expr, right: ast.expr) -> Comparison:
-    first, second = _part(left), _part(right)
-    labels = (_source(left), _source(right))
-    if isinstance(sign, ast.In):
-        return lambda values: _contains(second(values), first(values), labels)
-    if isinstance(sign, ast.NotIn):
-        return lambda values: _lacks(second(values), first(values), labels)
-    if isinstance(sign, ast.NotEq) and (_is_none(left) or _is_none(right)):
-        return lambda values: not _compare(operator.eq, first(values), second(values), labels)
-    compare = SIGNS[type(sign)]
-    return lambda values: _compare(compare, first(values), second(values), labels)
+def _mark(found: re.Match[str]) -> str:
+    return found[0] if found[1] is None else f" named_x{found[1].encode(errors='replace').hex()}_ "
 
 
-def _compare(compare: Callable[..., bool], left: object, right: object, labels: tuple[str, str]) -> bool:
-    if _missing(left) or _missing(right):
-        return compare is operator.eq and _missing(left) and _missing(right)
-    if _kind(left) != _kind(right):
-        raise _Incomparable(
-            f"{labels[0]} is {_kind(left)} ({reprlib.repr(left)}) and {labels[1]} is {_kind(right)} "
-            f"({reprlib.repr(right)}): they cannot be compared"
-        )
-    return bool(compare(left, right))
+def _unmark(marked: re.Match[str]) -> str:
+    return bytes.fromhex(marked[1]).decode()
 
 
-def _contains(container: object, value: object, labels: tuple[str, str]) -> bool:
-    if isinstance(container, list):
-        return any(_compare(operator.eq, value, item, labels) for item in container)
-    if _missing(container) or _missing(value):
-        return False
-    if not (isinstance(container, str) and isinstance(value, str)):
-        raise _Refused(f"`in` needs a list, or text in text; {labels[1]} is {_kind(container)}")
-    return value in container
-
-
-def _lacks(container: object, value: object, labels: tuple[str, str]) -> bool:
-    found = _contains(container, value, labels)
-    return not (found or _missing(container) or _missing(value))
+def _is_identity(sign: ast.cmpop) -> bool:
+    return isinstance(sign, ast.Is | ast.IsNot)
 
 
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _missing(value: object) -> bool:
+def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _is_true(value: object) -> bool:
+    return not _is_missing(value) and bool(value)
 
 
 def _kind(value: object) -> str:
     if isinstance(value, str):
         return "text"
     return "a number" if isinstance(value, int | float) else "a list"
-
-
-def _truth(value: object) -> bool:
-    return not _missing(value) and bool(value)
-
-
-def _check_known(names: Iterable[str], values: Values) -> None:
-    for name in names:
-        if name not in values:
-            raise _Refused(unknown(name, values))

@@ -17,12 +17,11 @@ from nnsweep import __version__
 from nnsweep.errors import ConfigError, DataError, UserError
 from nnsweep.exported import Answer, Asked, choose
 from nnsweep.masking import HIDDEN, masked
-from nnsweep.messages import quote_argument, visible
+from nnsweep.messages import quote_argument, shortened, visible
 from nnsweep.results import manifest as manifests
-from nnsweep.results.deviation import Difference, differences, other_lines, row_keys
-from nnsweep.results.formats import written
+from nnsweep.results.deviation import Difference, differences, index_rows, other_lines, unescape
+from nnsweep.results.formats import FORMATS, to_bytes
 from nnsweep.results.frame import frame
-from nnsweep.results.grid import Grid, grid
 from nnsweep.results.histories import long_form
 from nnsweep.results.manifest import Listed, Manifest
 from nnsweep.sweep.consistency import disagreements, job_of
@@ -78,21 +77,21 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     """
     manifest = manifests.read(table)
     asked = Asked.of_plain(manifest.asked)
-    content, found = read_table(table, manifest.format)
+    identity = VALUE if asked.histories else ROW
+    content, found = read_table(table, manifest, identity)
     store = existing(_address(manifest, uri), manifest.experiment)
     now = choose(reading.job_runs(store, asked.sweep), asked)
     runs = _still_there(store, manifest.runs)
     kept = [reading.record_of(run) for run in runs]
-    again = written(_table(store, asked, kept, manifest), manifest.format, now.caption)
-    wanted = grid(again, manifest.format)
-    identity = VALUE if asked.histories else ROW
-    cells = [*_of_runs(manifest.runs, kept, now), *_of_cells(table, found, wanted, manifest.runs, kept, identity)]
-    if not cells and manifest.format != "parquet":  # the bytes of Parquet depend on who wrote it
+    again = to_bytes(_table(store, asked, kept, manifest), manifest.format, now.caption)
+    wanted = index_rows(read_cells(again, manifest.format), identity, [record.run_id for record in kept])
+    cells = [*_of_runs(manifest.runs, kept, now), *_of_cells(manifest.runs, kept, found, wanted)]
+    if not cells and FORMATS[manifest.format].is_reproducible:
         cells = [*other_lines(content, again)]
     of_manifest = [*forged(manifest), *_of_records(manifest.runs, kept)]
     if not cells:
         digests = {manifests.digest(one) for one in (content, again)}
-        of_manifest += _of_the_whole(manifest, len(found.rows), asked, now, digests)
+        of_manifest += _of_the_whole(manifest, len(found), asked, now, digests)
     of_store = [*_of_disagreements(store, runs, asked, cells)]
     changed = manifests.digest(content) != manifest.sha256
     cause = "the file was changed after it was exported" if changed else "the store has changed since"
@@ -101,33 +100,34 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     elif of_store and not cells:
         cause = "the store was changed, and does not agree with itself"
     told = [*cells, *of_manifest, *of_store]
-    return Verified(told, sum(map(len, found.rows)), len(kept), cause, _left_out(store, asked, now))
+    return Verified(told, found.size, len(kept), cause, _left_out(store, asked, now))
 
 
-def read_table(table: Path, format: str) -> tuple[bytes, Grid]:
-    """Read an exported table, as it lies there and as cells.
+def read_table(table: Path, manifest: Manifest, identity: Sequence[str]) -> tuple[bytes, pd.DataFrame]:
+    """Read an exported table, as it lies there and as cells in rows that `identity` tells apart.
 
     Raises
     ------
     DataError
-        If it cannot be read.
+        If it cannot be read, or its rows cannot be told apart.
     """
-    content = _content(table)
-    return content, _grid(table, content, format)
-
-
-def _content(table: Path) -> bytes:
+    shown = visible(str(table))
     try:
-        return table.read_bytes()
+        content = table.read_bytes()
     except OSError as error:
-        raise DataError(f"{visible(str(table))} cannot be read ({error.strerror}); export it again") from error
-
-
-def _grid(table: Path, content: bytes, format: str) -> Grid:
+        raise DataError(f"{shown} cannot be read ({error.strerror}); export it again") from error
     try:
-        return grid(content, format)
+        cells = read_cells(content, manifest.format)
+        return content, index_rows(cells, identity, [run.run_id for run in manifest.runs])
     except DataError as error:
-        raise DataError(f"{visible(str(table))}: {visible(str(error))}; export the table again") from error
+        raise DataError(f"{shown}: {visible(str(error))}; export the table again") from error
+
+
+def read_cells(content: bytes, format: str) -> pd.DataFrame:
+    """Read the cells of a table in the format that a manifest names."""
+    if format not in FORMATS:
+        raise DataError(f"it cannot be read as {shortened(format)}, which is no format")
+    return FORMATS[format].read(content)
 
 
 def _address(manifest: Manifest, uri: str | None) -> str:
@@ -153,19 +153,16 @@ def _table(store: Store, asked: Asked, kept: list[RunRecord], manifest: Manifest
 
 
 def _of_runs(listed: list[Listed], kept: list[RunRecord], now: Answer) -> Iterator[Difference]:
-    there, chosen, exported = (
-        {record.run_id for record in kept},
-        {record.run_id for record in now.records},
-        {run.run_id for run in listed},
-    )
+    """Say which runs are gone, which the question no longer chooses, and which are new."""
+    there, chosen, exported = ({run.run_id for run in runs} for runs in (kept, now.records, listed))
     for run in listed:
         if run.run_id not in there:
-            yield Difference(_named(run.name, run.run_id), "the store has this run no longer")
+            yield Difference(run.title, "the store has this run no longer")
         elif run.run_id not in chosen:
-            yield Difference(_named(run.name, run.run_id), "the table would not have this run any more")
+            yield Difference(run.title, "the table would not have this run any more")
     for record in now.records:
         if record.run_id not in exported:
-            yield Difference(_named(record.name, record.run_id), "this run is new, the table would have it")
+            yield Difference(record.title, "this run is new, the table would have it")
 
 
 def forged(manifest: Manifest) -> Iterator[Difference]:
@@ -179,7 +176,7 @@ def forged(manifest: Manifest) -> Iterator[Difference]:
         yield Difference("the manifest", f"it names nnsweep {manifest.nnsweep}, and this is {__version__}")
     for run in manifest.runs:
         if told := _of_key(manifest, run):
-            yield Difference(_named(run.name, run.run_id), told)
+            yield Difference(run.title, told)
 
 
 def _is_later(version: str) -> bool:
@@ -195,7 +192,7 @@ def _of_key(manifest: Manifest, run: Listed) -> str:
     if not configuration or not run.numerics.isdigit():
         return ""
     try:
-        job = job_of(configuration, _named(run.name, run.run_id))
+        job = job_of(configuration, run.title)
     except DataError as error:
         return str(error).partition(": ")[2]
     own = job.key(run.data_digest, int(run.numerics))
@@ -211,7 +208,7 @@ def _of_records(listed: list[Listed], kept: list[RunRecord]) -> Iterator[Differe
             one, other = str(getattr(run, what)), str(getattr(record, what))
             if one != other:
                 said = f"its {what} is {one[:40] or 'empty'} in the manifest, {other[:40] or 'empty'} in the store"
-                yield Difference(_named(run.name, run.run_id), said)
+                yield Difference(run.title, said)
 
 
 def _of_the_whole(
@@ -220,12 +217,11 @@ def _of_the_whole(
     """Compare the manifest with a table that has the right cells: its rows, columns and bytes."""
     if n_rows != manifest.n_rows:
         yield Difference("the manifest", f"it names {manifest.n_rows} rows, and the table has {n_rows}")
-    columns = [*map(str, now.table.columns)]
-    for name in columns if not asked.histories else ():
-        if name not in manifest.columns:
+    if not asked.histories:
+        columns, exported = pd.Index(now.table.columns, dtype="object"), pd.Index(manifest.columns, dtype="object")
+        for name in columns.difference(exported, sort=False):
             yield Difference(f"column {name}", "the table would have it")
-    for name in manifest.columns if not asked.histories else ():
-        if name not in columns:
+        for name in exported.difference(columns, sort=False):
             yield Difference(f"column {name}", "the table would not have it")
     if manifest.sha256 not in digests:
         yield Difference("the manifest", "its SHA-256 of the table is another, and the table is what the store says")
@@ -233,9 +229,9 @@ def _of_the_whole(
 
 def _of_disagreements(store: Store, runs: list[Any], asked: Asked, cells: Sequence[Difference]) -> Iterator[Difference]:
     """Say what of the records themselves does not agree, unless a cell has told it."""
-    told = {(difference.what, difference.column.replace("\\", "")) for difference in cells}  # LaTeX has test\_accuracy
+    told = {(difference.what, unescape(difference.column)) for difference in cells}
     for run in runs:
-        title = _named(run.info.run_name, run.info.run_id)
+        title = f"{run.info.run_name} ({run.info.run_id})"
         if asked.histories and any(what.startswith(title) for what, _ in told):
             continue
         try:
@@ -260,28 +256,14 @@ def _left_out(store: Store, asked: Asked, now: Answer) -> list[str]:
 
 
 def _of_cells(
-    table: Path, found: Grid, wanted: Grid, listed: list[Listed], kept: list[RunRecord], identity: Sequence[str]
+    listed: list[Listed], kept: list[RunRecord], found: pd.DataFrame, wanted: pd.DataFrame
 ) -> Iterator[Difference]:
-    names = {run.run_id: run.name for run in listed}
-    gone = names.keys() - {record.run_id for record in kept}  # that is told once a run
-    try:
-        found_keys = row_keys(found, identity, [*names])
-    except DataError as error:
-        raise DataError(f"{visible(str(table))}: {error}") from error
-    left = [number for number, key in enumerate(found_keys) if key.partition("/")[0] not in gone]
+    """Compare the cells of all runs but those that are gone, which is told once a run."""
+    titles = {run.run_id: run.title for run in listed}
+    gone = titles.keys() - {record.run_id for record in kept}
 
     def named(key: str) -> str:
         run_id, *rest = key.split("/")
-        return _named(names.get(run_id, "unknown run"), run_id) + "".join(f", {part}" for part in rest)
+        return ", ".join([titles.get(run_id, f"unknown run ({run_id})"), *rest])
 
-    yield from differences(
-        Grid(found.columns, [found.rows[number] for number in left]),
-        wanted,
-        found_keys=[found_keys[number] for number in left],
-        wanted_keys=row_keys(wanted, identity, [record.run_id for record in kept]),
-        named=named,
-    )
-
-
-def _named(name: str, run_id: str) -> str:
-    return f"{name} ({run_id})"
+    return differences(found[[key.partition("/")[0] not in gone for key in found.index]], wanted, named)

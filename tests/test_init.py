@@ -133,6 +133,7 @@ def test_its_table_is_fair_and_has_numbers_a_category_and_a_class():
 def test_its_page_names_every_file():
     page = project.files()["README.md"]
     assert all(f"`{name}`" in page for name in FILES - {"README.md"})
+    assert f"\n{project.RUN}\n" in page
 
 
 # ---- it harms nothing

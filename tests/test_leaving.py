@@ -14,7 +14,7 @@ from nnsweep.data.load import load
 from nnsweep.data.preparation import fitted
 from nnsweep.errors import DataError
 from nnsweep.model.predictor import FORMAT, Model, predictions, read
-from nnsweep.results.formats import SUFFIXES
+from nnsweep.results.formats import FORMATS
 from nnsweep.tracking.backend import backend
 from nnsweep.tracking.client import client
 from nnsweep.tracking.model import logged
@@ -80,7 +80,7 @@ def test_every_table_and_every_format_says_the_same(nnsweep, study, sweep, flowe
     nnsweep("predict", GOOD, "flowers.csv", "--output", "told.parquet")
     rows, table = json.loads((study / "told.json").read_text()), pd.read_parquet(study / "told.parquet")
     assert [list(row.values()) for row in rows] == table.to_numpy().tolist()
-    assert {".csv", ".json", ".parquet"} <= SUFFIXES.keys()
+    assert {".csv", ".json", ".parquet"} <= {one.suffix for one in FORMATS.values()}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from nnsweep.reporting import write_report
 from nnsweep.results.frame import frame
-from nnsweep.results.report.sections import findings
+from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Origin, Study
 from nnsweep.tracking.record import RunRecord
 

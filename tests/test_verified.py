@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from nnsweep.app import main
-from nnsweep.results.formats import SUFFIXES
+from nnsweep.results.formats import FORMATS
 from nnsweep.results.manifest import beside, read
 from nnsweep.tracking.client import client
 from nnsweep.tracking.store import existing
 
+SUFFIXES = [one.suffix for one in FORMATS.values()]
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
 QUESTION = ("--filter", "n_parameters > 0", "--sort", "name")
 

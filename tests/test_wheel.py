@@ -43,6 +43,10 @@ def test_the_wheel_has_its_configurations_and_its_plugin(installed):
     shipped = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "conf").rglob("*.yaml")}
     assert {f"nnsweep/{name}" for name in shipped} <= names
     assert {"hydra_plugins/nnsweep_plugins/grid_sweeper.py", "nnsweep/py.typed"} <= names
+    files = (path for path in (CHECKOUT / "nnsweep" / "templates").rglob("*") if path.is_file())
+    assert {str(path.relative_to(CHECKOUT)) for path in files} <= {
+        str(path.relative_to(installed)) for path in installed.rglob("*")
+    }
     assert not {name for name in names if name.startswith(("tests", "experiments", "conf"))}
 
 

@@ -24,7 +24,7 @@ def doctor(*, as_json: bool, uri: str | None) -> None:
     """
     from nnsweep import __version__
     from nnsweep.doctor.examination import examined
-    from nnsweep.doctor.finding import counted
+    from nnsweep.results.wording import count
 
     findings = []
     for finding in examined(uri, Path.cwd()):
@@ -39,4 +39,4 @@ def doctor(*, as_json: bool, uri: str | None) -> None:
         kinds = {finding.error for finding in problems}
         kind = next((one for one in (StoreError, DifferenceError) if one in kinds), ConfigError)
         names = ", ".join(dict.fromkeys(finding.what for finding in problems))
-        raise kind(f"{counted(len(problems), 'problem')}: {names}; see above")
+        raise kind(f"{count(len(problems), 'problem')}: {names}; see above")

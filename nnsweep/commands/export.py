@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_argument, files, filter_option, listed, path, store_option, sweep_option
+from nnsweep.commands.options import (
+    experiment_argument,
+    files,
+    filter_option,
+    format_option,
+    listed,
+    path,
+    store_option,
+    sweep_option,
+)
 
 
 @click.command()
@@ -17,7 +26,7 @@ from nnsweep.commands.options import experiment_argument, files, filter_option, 
     shell_complete=files,
     help="File to write; its suffix decides the format.",
 )
-@click.option("--format", "format_", help="csv, markdown, latex, html, json or parquet; csv on the terminal.")
+@format_option
 @filter_option
 @click.option("--columns", help="Which columns, separated by commas; all that differ if not given.")
 @click.option("--sort", help="Columns to sort by, separated by commas; -test_accuracy means highest first.")

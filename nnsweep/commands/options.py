@@ -11,6 +11,7 @@ from nnsweep.completion import stored
 from nnsweep.files import expand_home
 from nnsweep.masking import masked
 from nnsweep.messages import visible
+from nnsweep.results.formats import FORMATS
 
 store_option = click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
 experiment_argument = click.argument("experiment", shell_complete=stored.experiments)
@@ -25,6 +26,9 @@ filter_option = click.option(
     "filter_",
     default="",
     help="Which runs, such as \"depth > 2 and activation == 'tanh'\"; any name can be written in `backquotes`.",
+)
+format_option = click.option(
+    "--format", "format_", help=f"{', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]}; csv on the terminal."
 )
 sweep_option = click.option("--sweep", help="Only the runs of the sweep with this id.", shell_complete=stored.sweeps)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from nnsweep.commands.options import experiment_option, files, path, run_argument, store_option
+from nnsweep.commands.options import experiment_option, files, format_option, path, run_argument, store_option
 
 
 @click.command()
@@ -18,7 +18,7 @@ from nnsweep.commands.options import experiment_option, files, path, run_argumen
     help="File to write; its suffix decides the format.",
     shell_complete=files,
 )
-@click.option("--format", "format_", help="csv, markdown, latex, html, json or parquet; csv on the terminal.")
+@format_option
 @click.option("--query", help="What to ask, where DATA is a database: sqlite:///FILE and one SELECT.")
 @experiment_option
 @store_option

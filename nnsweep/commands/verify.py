@@ -8,6 +8,7 @@ from nnsweep.commands.options import files, path, say
 from nnsweep.errors import ConfigError, DifferenceError
 from nnsweep.masking import masked
 from nnsweep.messages import visible
+from nnsweep.results.wording import count
 
 MOST_SHOWN = 100
 """Differences that are told one by one."""
@@ -44,9 +45,9 @@ def verify(table: Path, *, uri: str | None, retrain: int | None, data_path: Path
         return
     print("\n".join(lines[:MOST_SHOWN]))
     more = f", of which the first {MOST_SHOWN} are shown" if len(lines) > MOST_SHOWN else ""
-    differ = "1 difference" if len(lines) == 1 else f"{len(lines)} differences"
+    differences = count(len(lines), "difference")
     way_out = "Export it again, or put back what was changed"
-    raise DifferenceError(f"{visible(str(table))}: {differ} from the store{more}; {told.cause}. {way_out}")
+    raise DifferenceError(f"{visible(str(table))}: {differences} from the store{more}; {told.cause}. {way_out}")
 
 
 def _retrain(table: Path, number: int, data_path: Path | None) -> None:
@@ -62,6 +63,6 @@ def _retrain(table: Path, number: int, data_path: Path | None) -> None:
         return
     lines = [masked(visible(one.in_words("when trained again"))) for one in told.differences]
     print("\n".join(lines[:MOST_SHOWN]))
-    differ = "1 difference" if len(lines) == 1 else f"{len(lines)} differences"
+    differences = count(len(lines), "difference")
     trained = f"{visible(names) or 'none'} trained again"
-    raise DifferenceError(f"{visible(str(table))}: {differ} from what training gives ({trained})")
+    raise DifferenceError(f"{visible(str(table))}: {differences} from what training gives ({trained})")

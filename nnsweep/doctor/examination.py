@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from nnsweep.doctor import installation, machine, storage, training
+from nnsweep.doctor import installation, machine, storage
 from nnsweep.doctor.finding import Check, Finding, found
 
 
@@ -25,7 +25,6 @@ def examined(uri: str | None, folder: Path) -> Iterator[Finding]:
         "plugins": installation.plugins,
         "cores": machine.cores,
         "BLAS": machine.blas,
-        "training": training.training,
         "memory": machine.memory,
         "disk": partial(machine.disk, folder),
         "open files": machine.open_files,

@@ -43,7 +43,6 @@ class Finding(NamedTuple):
         return f"{self.state:<8} {self.what}: {self.says}{f'; {self.way_out}' if self.way_out else ''}"
 
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 Check: TypeAlias = Callable[[], Iterable[Finding]]
 
 
@@ -66,26 +65,3 @@ def found(what: str, check: Check) -> Iterator[Finding]:
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         yield Finding(what, "problem", f"it could not be looked at ({said})", "install nnsweep again")
-
-
-def counted(number: int, what: str) -> str:
-    """Write a number of things.
-
-    Examples
-    --------
-    >>> counted(1, "record"), counted(2, "record")
-    ('1 record', '2 records')
-    """
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def size(n_bytes: float) -> str:
-    """Write a size for people.
-
-    Examples
-    --------
-    >>> size(812), size(3_400_000), size(16e9)
-    ('812 B', '3.4 MB', '16 GB')
-    """
-    power = min((len(str(int(n_bytes))) - 1) // 3, len(_UNITS) - 1)
-    return f"{n_bytes / 1000**power:.4g} {_UNITS[power]}"

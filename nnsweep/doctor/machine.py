@@ -5,9 +5,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from nnsweep.doctor.finding import Finding, counted, size
+from nnsweep.doctor.finding import Finding
 from nnsweep.errors import StoreError
 from nnsweep.files import nearest_folder
+from nnsweep.results.wording import count, size
 from nnsweep.sweep.memory import physical_memory
 
 LITTLE_ROOM, NO_ROOM = 1e9, 1e8
@@ -51,7 +52,7 @@ def blas() -> Iterator[Finding]:
     )
     if names:
         threads = max(pool["num_threads"] for pool in pools)
-        yield Finding("BLAS", "ok", f"{', '.join(names)}, {counted(threads, 'thread')} here and one in each worker")
+        yield Finding("BLAS", "ok", f"{', '.join(names)}, {count(threads, 'thread')} here and one in each worker")
     else:
         yield Finding(
             "BLAS", "warning", "NumPy has none that is known, so its threads cannot be limited",

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnsweep.doctor.finding import Finding, counted, size
+from nnsweep.doctor.finding import Finding
 from nnsweep.errors import DataError, DifferenceError, StoreError
 from nnsweep.files import expand_home, nearest_folder, place_of
+from nnsweep.results.wording import count, size
 
 if TYPE_CHECKING:
     from nnsweep.tracking.condition import Condition
@@ -42,7 +43,7 @@ def store(uri: str | None, folder: Path) -> Iterator[Finding]:
         yield Finding("store", "ok", f"there is none yet; the first sweep makes {chosen}")
         return
     seen = condition(chosen)
-    parts = [counted(seen.n_experiments, "experiment")]
+    parts = [count(seen.n_experiments, "experiment")]
     parts += [size(seen.n_bytes)] if seen.n_bytes is not None else []
     parts += [f"schema {seen.schema}, as this MLflow's"] if seen.schema else []
     says = f"{chosen} ({', '.join(parts)})"
@@ -106,7 +107,7 @@ def records(uri: str | None, folder: Path) -> Iterator[Finding]:
             wrong += [f"{title}: {one}" for one in disagreements(recorded_of(place, run)).values()]
         except (DataError, DifferenceError) as error:
             wrong += [f"{title}: {problem}" for problem in error.problems]
-    looked = f"of {counted(n_runs, 'run')} {len(drawn)} were looked at"
+    looked = f"of {count(n_runs, 'run')} {len(drawn)} were looked at"
     for one in wrong:
         yield Finding("records", "problem", one, "put it back from a copy, or rerun=all", error=DifferenceError)
     if not wrong:
@@ -122,11 +123,11 @@ def job_folders(folder: Path) -> Iterator[Finding]:
     records = [path for pattern in (f"*/{RECORD}", f"*/*/{RECORD}") for path in (folder / JOBS).glob(pattern)]
     waiting = [path for path in records if not is_sent(path.parent)]
     if waiting:
-        says = f"{len(waiting)} of {counted(len(records), 'record')} in {JOBS} not sent to the store yet"
+        says = f"{len(waiting)} of {count(len(records), 'record')} in {JOBS} not sent to the store yet"
         yield Finding("job folders", "warning", says, "send them: nnsweep sync")
     else:
         yield Finding(
-            "job folders", "ok", f"{counted(len(records), 'record')} in {JOBS}, none of which waits for the store"
+            "job folders", "ok", f"{count(len(records), 'record')} in {JOBS}, none of which waits for the store"
         )
 
 

@@ -13,28 +13,12 @@ from nnsweep.mlp.arrays import Features
 from nnsweep.mlp.train import DENSEST
 
 
-def forward_flops(X: Features, hidden_layer_sizes: Sequence[int], n_classes: int) -> int:
-    """Count the operations of one pass of all samples to their logits.
+def epoch_flops(X: Features, hidden_layer_sizes: Sequence[int], n_classes: int) -> int:
+    """Count the operations of one epoch of training on all samples; batches of any size take the same.
 
     A product ``(n, fan_in) @ (fan_in, fan_out)`` takes ``2 n fan_in fan_out`` operations (Golub and Van Loan, *Matrix
     Computations*, 4th ed., 2013, section 1.1). A CSR array enters with its stored entries alone, ``2 nnz fan_out``,
     unless it is so full that the trainer makes it dense.
-
-    Parameters
-    ----------
-    X : ndarray or csr_array of shape (n_samples, n_features)
-        The features.
-    hidden_layer_sizes : sequence of int
-        Units of each hidden layer.
-    n_classes : int
-        Units of the last one.
-    """
-    first, *others = _products(X, hidden_layer_sizes, n_classes)
-    return 2 * (first + sum(others))
-
-
-def epoch_flops(X: Features, hidden_layer_sizes: Sequence[int], n_classes: int) -> int:
-    """Count the operations of one epoch of training on all samples; batches of any size take the same.
 
     The pass back has two products a layer, one for the derivative by its weights and one for that by its inputs, and
     so costs twice the pass forward (Goodfellow, Bengio and Courville, *Deep Learning*, 2016, section 6.5; the rule of

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
+import pandas as pd
+
 from nnsweep.errors import DataError
 from nnsweep.messages import shortened
-from nnsweep.results.grid import Grid
 
 
 class Difference(NamedTuple):
@@ -44,13 +45,13 @@ def _shown(text: str) -> str:
     return shortened(text) if text else "empty"
 
 
-def row_keys(table: Grid, identity: Sequence[str], order: Sequence[str]) -> list[str]:
-    """Give what identifies each row of a table.
+def index_rows(table: pd.DataFrame, identity: Sequence[str], order: Sequence[str]) -> pd.DataFrame:
+    """Give a table the index that identifies its rows.
 
     Parameters
     ----------
-    table : Grid
-        Its cells.
+    table : pandas.DataFrame
+        Its cells, as `nnsweep.results.formats.TableFormat.read` gives them.
     identity : sequence of str
         The columns that identify a row together.
     order : sequence of str
@@ -61,64 +62,61 @@ def row_keys(table: Grid, identity: Sequence[str], order: Sequence[str]) -> list
     DataError
         If it has not these columns, nor as many rows.
     """
-    heads = [name.replace("\\", "") for name in table.columns]  # LaTeX has run\_id
-    if all(name in heads for name in identity):
-        places = [heads.index(name) for name in identity]
-        return ["/".join(row[place] for place in places) for row in table.rows]
-    if len(table.rows) != len(order):
+    names = [unescape(name) for name in table.columns]
+    if set(identity) <= set(names):
+        cells = table.iloc[:, [names.index(name) for name in identity]].to_numpy()
+        return table.set_axis(pd.Index(["/".join(row) for row in cells], dtype="object"), axis="index")
+    if len(table) != len(order):
         raise DataError(
-            f"it has {len(table.rows)} rows where {len(order)} were exported, and no column {identity[0]} "
-            "that would tell which; export the table again"
+            f"it has {len(table)} rows where {len(order)} were exported, and no column {identity[0]} "
+            "that would tell which"
         )
-    return [*order]
+    return table.set_axis(pd.Index(list(order), dtype="object"), axis="index")
 
 
-def differences(
-    found: Grid, wanted: Grid, *, found_keys: Sequence[str], wanted_keys: Sequence[str], named: Callable[[str], str]
-) -> Iterator[Difference]:
+def unescape(name: str) -> str:
+    r"""Give a column's name without what a format escapes in it: LaTeX has ``run\_id``."""
+    return name.replace("\\", "")
+
+
+def differences(found: pd.DataFrame, wanted: pd.DataFrame, named: Callable[[str], str]) -> Iterator[Difference]:
     """Compare a table with what it should be.
 
     Parameters
     ----------
-    found, wanted : Grid
-        The table, and what it should be.
-    found_keys, wanted_keys : sequence of str
-        What identifies their rows; see `row_keys`.
+    found, wanted : pandas.DataFrame
+        The table, and what it should be; see `index_rows`.
     named : callable
-        What to call the row with a key.
+        What to call the row with an index.
 
     Yields
     ------
     Difference
         None where every cell is equal; a number is equal to the same number, however it is written.
     """
-    for name in wanted.columns:
-        if name not in found.columns:
-            yield Difference(f"column {name}", "it is not in the table")
-    for name in found.columns:
-        if name not in wanted.columns:
-            yield Difference(f"column {name}", "it was not exported")
-    rows, known = dict(zip(found_keys, found.rows, strict=True)), set(wanted_keys)
-    for key, count in Counter(found_keys).items():
+    for name in wanted.columns.difference(found.columns, sort=False):
+        yield Difference(f"column {name}", "it is not in the table")
+    for name in found.columns.difference(wanted.columns, sort=False):
+        yield Difference(f"column {name}", "it was not exported")
+    for key, count in Counter(found.index).items():
         if count > 1:
             yield Difference(named(key), f"the table has it {count} times")
-        if key not in known:
+        if key not in wanted.index:
             yield Difference(named(key), "the table has it, the store has not")
-    columns = [
-        (name, found.columns.index(name), place) for place, name in enumerate(wanted.columns) if name in found.columns
-    ]
-    for key, row in zip(wanted_keys, wanted.rows, strict=True):
-        if key not in rows:
+    there = wanted[[name for name in wanted.columns if name in found.columns]]
+    here = found.loc[~found.index.duplicated(keep="last"), ~found.columns.duplicated()].reindex_like(there)
+    for key, is_there, ours, theirs in zip(
+        wanted.index, wanted.index.isin(found.index), here.to_numpy(), there.to_numpy(), strict=True
+    ):
+        if not is_there:
             yield Difference(named(key), "the store has it, the table has not")
             continue
-        for name, here, there in columns:
-            if not _same(rows[key][here], row[there]):
-                yield Difference(named(key), column=name, found=rows[key][here], wanted=row[there])
+        for name, one, other in zip(there.columns, ours, theirs, strict=True):
+            if one != other and not _is_same_number(one, other):
+                yield Difference(named(key), column=name, found=one, wanted=other)
 
 
-def _same(one: str, other: str) -> bool:
-    if one == other:
-        return True
+def _is_same_number(one: str, other: str) -> bool:
     try:
         return float(one) == float(other)
     except ValueError:

@@ -50,6 +50,11 @@ class Listed:
     numerics: str = ""
     configuration: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def title(self) -> str:
+        """Its name and id."""
+        return f"{self.name} ({self.run_id})"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from nnsweep.results.frame import coded, plain
+from nnsweep.results.wording import count
 
 SEED, FOLD, SPLIT, SAMPLE = "seed", "data.fold", "data.split_seed", "data.sample_seed"
 KINDS = {SAMPLE: "sample", SPLIT: "split", FOLD: "fold", SEED: "seed"}
@@ -76,11 +77,9 @@ class Repeats(NamedTuple):
         '5 folds with 3 seeds each'
         """
         if len(self.axes) < 2:
-            return f"{len(keys):,} {self.noun}{'s' * (len(keys) != 1)}"
+            return count(len(keys), self.noun)
         sizes = [len({key[place] for key in keys if isinstance(key, tuple)}) for place in range(len(self.axes))]
-        counts = [
-            (size, f"{size:,} {KINDS[name]}{'s' * (size != 1)}") for name, size in zip(self.axes, sizes, strict=True)
-        ]
+        counts = [(size, count(size, KINDS[name])) for name, size in zip(self.axes, sizes, strict=True)]
         told = [text for size, text in counts if size > 1] or [counts[0][1]]
         if set(sizes) == {len(keys)}:
             return f"{told[0]}, each with a {' and '.join(KINDS[name] for name in self.axes[1:])} of its own"

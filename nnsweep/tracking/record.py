@@ -142,3 +142,8 @@ class RunRecord:
     data_digest: str = ""
     others: dict[str, Setting] = field(default_factory=dict)
     altered: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Its name and id."""
+        return f"{self.name} ({self.run_id})"

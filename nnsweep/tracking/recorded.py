@@ -66,7 +66,7 @@ class Recorded:
     @property
     def title(self) -> str:
         """Its name and id."""
-        return f"{self.record.name} ({self.record.run_id})"
+        return self.record.title
 
 
 def recorded(uri: str, wanted: str, experiment: str | None = None) -> Recorded:

@@ -85,7 +85,7 @@ def require_unaltered(records: Iterable[RunRecord]) -> None:
     DifferenceError
         A line for each of them.
     """
-    lines = [f"{record.name} ({record.run_id}): {told}" for record in records for told in told_of(record)]
+    lines = [f"{record.title}: {told}" for record in records for told in told_of(record)]
     if lines:
         raise DifferenceError(*lines, WAY_OUT)
 

@@ -19,9 +19,9 @@ from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError
 from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.mlp.ranges import Range, interval
+from nnsweep.sweep import registry
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
-from nnsweep.sweep.registry import GROUPS
 
 WHOLE = ["x", "1.5", "true", "''", "[1]", "{a: 1}", "nan", "inf", "1e400", "'\N{ARABIC-INDIC DIGIT ONE}'", "???"]
 NUMBER = ["x", "true", "''", "[1]", "{a: 1}", "nan", "inf", "-inf", "1e400", "'\N{VULGAR FRACTION ONE HALF}'", "???"]
@@ -111,7 +111,7 @@ def outermost(allowed: Range, kind: type) -> tuple[list[str], list[str]]:
 def registered(by_hand: Collection[str]) -> Iterator[Key]:
     """Give the numbers and truths among the settings of the choices, each with the first choice that has it."""
     found = {*by_hand}
-    for group, choices in GROUPS.items():
+    for group, choices in registry.GROUPS.items():
         for choice in choices:
             for setting, (annotation, _) in choices.settings(choice).items():
                 name = f"{group}.{setting}"

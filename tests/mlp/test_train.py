@@ -53,6 +53,15 @@ def test_epoch_0_is_the_untrained_network(network, parts, member, given):
     assert untrained.test_accuracy[0] == np.mean(data.test.y == 0)
 
 
+def test_a_known_training_comes_to_the_known_cost(network, member):
+    rows, columns = np.indices((96, 4))
+    part = Examples((rows * (3 * columns + 5) % 17) / 16 - 0.5, np.arange(96) * 7 % 17 % 3)
+    data = SimpleNamespace(train=part, val=None, test=part, n_classes=3)
+    how = Training(optimizer=OPTIMIZERS["momentum"], epochs=20, batch_size=32, dtype="float64")
+    *_, last = train(data, network((8,), "relu"), [member(hyperparameters={"momentum": 0.9})], how)
+    assert last.train_cost[0] == pytest.approx(float.fromhex("0x1.8e97e7b68c569p-4"), rel=1e-9)  # sums differ by CPU
+
+
 @pytest.mark.parametrize("every", [1, 2, 3, 100])
 def test_accuracy_is_measured_as_often_as_asked_and_at_both_ends(every, epochs_of):
     records = list(epochs_of(epochs=7, evaluate_every=every))

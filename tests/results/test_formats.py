@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from nnsweep.errors import ConfigError
-from nnsweep.results import formats
-from nnsweep.results.formats import FORMATS, SUFFIXES, write
+from nnsweep.results.formats import FORMATS, write
 from nnsweep.results.frame import frame, plain
 from nnsweep.tracking.record import RunRecord
 
@@ -61,7 +60,7 @@ def test_csv_gives_every_text_back_after_one_apostrophe_is_taken_away(names):
     assert [cell.removeprefix("'") for cell in cells] == names
 
 
-@pytest.mark.parametrize("format", ["csv", "markdown", "latex", "html", "json"])
+@pytest.mark.parametrize("format", FORMATS.keys() - {"parquet"})
 def test_an_accuracy_is_written_digit_for_digit(format):
     assert b"0.5683665927568367" in written(pd.DataFrame({"a": [0.5683665927568367]}), format)
 
@@ -163,7 +162,7 @@ def test_parquet_takes_columns_of_mixed_types():
     assert plain(back["x"]) == ["1", "one", "True", None]
 
 
-@pytest.mark.parametrize(("suffix", "format"), SUFFIXES.items())
+@pytest.mark.parametrize(("suffix", "format"), [(one.suffix, name) for name, one in FORMATS.items()])
 def test_the_suffix_tells_the_format(tmp_path, runs, suffix, format):
     path = tmp_path / f"table{suffix.upper()}"
     write(runs, path)
@@ -191,7 +190,7 @@ def test_a_failure_in_mid_writing_leaves_the_old_file(tmp_path, monkeypatch, run
         yield b"half"
         raise RuntimeError("planted")
 
-    monkeypatch.setitem(formats.FORMATS, "csv", failing)
+    monkeypatch.setattr(FORMATS["csv"], "write", failing)
     with pytest.raises(RuntimeError, match="planted"):
         write(runs, path)
     assert path.read_bytes() == before

@@ -11,7 +11,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.frame import drop_constant, frame
 from nnsweep.results.query import narrowed
 from nnsweep.results.ranking import rank_runs
-from nnsweep.results.report.sections import findings
+from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Study
 from nnsweep.results.terminal import table
 from nnsweep.sweep import decision

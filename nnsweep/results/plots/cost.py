@@ -14,9 +14,10 @@ from nnsweep.palette import COLOURS
 from nnsweep.results.frame import plain
 from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguration, bounds, estimate_configurations
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, lay_out, nothing, prepare
-from nnsweep.results.plots.lettering import POINTS, inches, metric_text
+from nnsweep.results.plots.lettering import POINTS, inches
 from nnsweep.results.ranking import selection
 from nnsweep.results.statistics.tradeoff import pareto_front
+from nnsweep.results.wording import metric_text
 
 PARAMETERS = "n_parameters"
 SPAN = 10.0

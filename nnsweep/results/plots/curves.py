@@ -16,8 +16,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from nnsweep.results.plots.figure import NAMED, TITLE_POINTS, add_legend, panelled, stroke
-from nnsweep.results.plots.lettering import metric_text
-from nnsweep.results.trend import SELECTING
+from nnsweep.results.statistics.trend import SELECTING
+from nnsweep.results.wording import metric_text
 
 PANELS = ("train_cost", "val_cost", "test_cost", "val_accuracy", "test_accuracy", "learning_rate")
 COSTS = tuple(name for name in PANELS if name.endswith("_cost"))

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from nnsweep.palette import COLOURS
 from nnsweep.results.frame import plain
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing, prepare
-from nnsweep.results.plots.lettering import POINTS, fitted, short_name
+from nnsweep.results.plots.lettering import POINTS, fitted
 from nnsweep.results.repeats import KINDS
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
+from nnsweep.results.wording import short_name
 
 MOST = 20
 TIMES = " \N{MULTIPLICATION SIGN} "

@@ -26,8 +26,9 @@ from nnsweep.results.plots.configurations import (
     sort_key,
 )
 from nnsweep.results.plots.figure import NARROW, TITLE_POINTS, WIDTH, nothing
-from nnsweep.results.plots.lettering import LINE, POINTS, fitted, inches, metric_text, short_name, value_text, wrapped
+from nnsweep.results.plots.lettering import LINE, POINTS, fitted, inches, wrapped
 from nnsweep.results.ranking import selection
+from nnsweep.results.wording import metric_text, short_name, value_text
 
 PAGE = 9.7
 """Inches: how high a picture may be before it gives up numbers, and then panels."""

@@ -1,4 +1,4 @@
-"""The lettering of pictures: what numbers and settings are called, how wide a text is, how it is made to fit.
+"""The lettering of pictures: how wide a text is, and how it is made to fit.
 
 Texts that users named are shown as they are and never read as formulas; sizes are those on paper, in points and
 inches.
@@ -18,55 +18,6 @@ POINTS = 8.0
 """The size of the smallest letters."""
 LINE = 0.145
 """Inches from line to line at that size."""
-METRICS = {
-    "n_parameters": "parameters",
-    "duration_seconds": "seconds of training",
-    "best_val_accuracy": "best validation accuracy",
-    "val_accuracy": "validation accuracy",
-    "train_cost": "training cost",
-    "val_cost": "validation cost",
-    "final_train_cost": "final training cost",
-    "max_test_accuracy": "highest test accuracy of all epochs",
-}
-
-
-def metric_text(metric: str) -> str:
-    """Say what a metric is.
-
-    Examples
-    --------
-    >>> metric_text("n_parameters"), metric_text("test_accuracy")
-    ('parameters', 'test accuracy')
-    """
-    return METRICS.get(metric) or visible(metric.replace("_", " "))
-
-
-def short_name(name: str, others: Sequence[str]) -> str:
-    """Name a setting by the last part of its dotted name, if no other one has the same.
-
-    Examples
-    --------
-    >>> short_name("optimizer.learning_rate", ["optimizer.learning_rate", "seed"])
-    'learning_rate'
-    >>> short_name("schedule.every", ["schedule.every", "trainer.every"])
-    'schedule.every'
-    """
-    last = name.rpartition(".")[2]
-    same = [other for other in others if other.rpartition(".")[2] == last]
-    return visible(last if len(same) <= 1 else name)
-
-
-def value_text(value: object) -> str:
-    """Write a setting's value.
-
-    Examples
-    --------
-    >>> value_text(0.1), value_text(1e-05), value_text("8-8"), value_text(None)
-    ('0.1', '1e-05', '8-8', 'none')
-    """
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "none" if value is None else visible(str(value))
 
 
 @lru_cache(maxsize=4096)

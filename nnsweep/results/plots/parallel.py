@@ -17,8 +17,9 @@ from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots.colour import ColourScale, colour_scale
 from nnsweep.results.plots.configurations import ACCURACY, choose_axes, estimate_configurations, is_number, ordered
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing
-from nnsweep.results.plots.lettering import POINTS, fitted, metric_text, short_name, value_text
+from nnsweep.results.plots.lettering import POINTS, fitted
 from nnsweep.results.ranking import selection
+from nnsweep.results.wording import metric_text, short_name, value_text
 
 MOST_AXES = 8
 MOST_NAMES = 20

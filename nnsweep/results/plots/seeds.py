@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from nnsweep.palette import COLOURS
 from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguration, bounds, estimate_configurations
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing, prepare
-from nnsweep.results.plots.lettering import POINTS, fitted, metric_text
+from nnsweep.results.plots.lettering import POINTS, fitted
 from nnsweep.results.ranking import selection
+from nnsweep.results.wording import metric_text
 
 MOST = 30
 DOT = {"color": COLOURS[6], "marker": "o", "markersize": 4, "linestyle": "none", "alpha": 0.8, "zorder": 2}

@@ -80,7 +80,7 @@ class Picture(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
+class Part:
     """A part of the report under one heading.
 
     Attributes
@@ -121,16 +121,16 @@ class Findings:
     ----------
     title : str
         The question.
-    sections : tuple of Section
+    sections : tuple of Part
         In the order in which they are read.
     missing : tuple of str
         Which files of the runs could not be read, so that the report lacks what needs them.
     """
 
     title: str
-    sections: tuple[Section, ...] = field(default=())
+    sections: tuple[Part, ...] = field(default=())
     missing: tuple[str, ...] = ()
 
-    def section(self, name: str) -> Section | None:
+    def section(self, name: str) -> Part | None:
         """Give the section of a name, if the study has one."""
         return next((section for section in self.sections if section.name == name), None)

@@ -15,9 +15,9 @@ from importlib import resources
 
 import matplotlib as mpl
 
+from nnsweep.results.formats import Html
 from nnsweep.results.frame import rows
-from nnsweep.results.inert import for_html
-from nnsweep.results.report.content import Column, Findings, Picture, Row, Section, Table
+from nnsweep.results.report.content import Column, Findings, Part, Picture, Row, Table
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -71,9 +71,9 @@ def html(findings: Findings) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return PAGE.format(
         policy=POLICY.format(digest=digest),
-        title=for_html(findings.title),
+        title=Html.escape(findings.title),
         style=_file("page.css"),
-        links="\n".join(f'<li><a href="#{one.name}">{for_html(one.heading)}</a></li>' for one in findings.sections),
+        links="\n".join(f'<li><a href="#{one.name}">{Html.escape(one.heading)}</a></li>' for one in findings.sections),
         sections="\n".join(line for section in findings.sections for line in _section(section)),
         script=script,
     )
@@ -87,7 +87,7 @@ def svg(picture: Picture) -> str:
         picture.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     drawn = _UNWANTED.sub("", buffer.getvalue()).strip().replace("*{stroke", ".picture svg *{stroke")
     drawn = _ID.sub(lambda found: f"{found.group()}{picture.name}-", drawn)
-    title = f'<title id="{picture.name}-title">{for_html(picture.caption)}</title>'
+    title = f'<title id="{picture.name}-title">{Html.escape(picture.caption)}</title>'
     labelled = f'<svg role="img" aria-labelledby="{picture.name}-title" '
     head, _, rest = drawn.partition(">")
     return f"{head.replace('<svg ', labelled, 1)}>{title}{rest}"
@@ -97,35 +97,31 @@ def _file(name: str) -> str:
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
-def _section(section: Section) -> Iterator[str]:
+def _section(section: Part) -> Iterator[str]:
     yield f'<section id="{section.name}" aria-labelledby="{section.name}-heading">'
-    yield f'<h2 id="{section.name}-heading">{for_html(section.heading)}</h2>'
+    yield f'<h2 id="{section.name}-heading">{Html.escape(section.heading)}</h2>'
     if section.sentences:
-        yield f"<p>{' '.join(map(for_html, section.sentences))}</p>"
+        yield f"<p>{' '.join(map(Html.escape, section.sentences))}</p>"
     if section.points:
-        yield f"<ul>{''.join(f'<li>{for_html(point)}</li>' for point in section.points)}</ul>"
+        yield f"<ul>{''.join(f'<li>{Html.escape(point)}</li>' for point in section.points)}</ul>"
     for picture in section.pictures:
         yield '<figure class="picture"><div class="box" tabindex="0" role="region" '
-        yield f'aria-label="{for_html(picture.name)}">{svg(picture)}</div>'
-        yield f"<figcaption>{for_html(picture.caption)}</figcaption></figure>"
+        yield f'aria-label="{Html.escape(picture.name)}">{svg(picture)}</div>'
+        yield f"<figcaption>{Html.escape(picture.caption)}</figcaption></figure>"
     for table in section.tables:
         yield from _table(table)
     if section.commands:
-        yield f'<pre class="box" tabindex="0"><code>{for_html_lines(section.commands)}</code></pre>'
+        commands = "\n".join(map(Html.escape, section.commands))
+        yield f'<pre class="box" tabindex="0"><code>{commands}</code></pre>'
     yield "</section>"
-
-
-def for_html_lines(lines: tuple[str, ...]) -> str:
-    """Escape lines and keep them apart."""
-    return "\n".join(map(for_html, lines))
 
 
 def _table(table: Table) -> Iterator[str]:
     kinds = [table.is_number(column) for column in table.columns]
-    yield f'<div class="box table" tabindex="0" role="region" aria-label="{for_html(table.caption)}">'
-    yield f'<table id="{table.name}"><caption>{for_html(table.caption)}{_legend(table)}</caption>'
+    yield f'<div class="box table" tabindex="0" role="region" aria-label="{Html.escape(table.caption)}">'
+    yield f'<table id="{table.name}"><caption>{Html.escape(table.caption)}{_legend(table)}</caption>'
     heads = "".join(
-        f'<th scope="col"{_class("number" * number)}>{for_html(column.heading)}</th>'
+        f'<th scope="col"{_class("number" * number)}>{Html.escape(column.heading)}</th>'
         for column, number in zip(table.columns, kinds, strict=True)
     )
     yield f"<thead><tr>{heads}</tr></thead><tbody>"
@@ -138,7 +134,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _cell(table: Table, place: int, column: Column, row: Row, *, is_number: bool) -> str:
-    written = for_html(column.text(row))
+    written = Html.escape(column.text(row))
     if column is not table.columns[0]:
         value = row[column.key]
         key = (

@@ -7,10 +7,10 @@ part.
 import re
 from collections.abc import Iterator, Mapping
 
+from nnsweep.results.formats import Latex
 from nnsweep.results.frame import rows
-from nnsweep.results.inert import for_latex
-from nnsweep.results.report.content import Findings, Section, Table
-from nnsweep.results.report.wording import MINUS, NOTHING, count
+from nnsweep.results.report.content import Findings, Part, Table
+from nnsweep.results.wording import MINUS, NOTHING, count
 
 MOST_ROWS = 30
 DOCUMENT = r"""\documentclass[10pt]{{article}}
@@ -76,7 +76,7 @@ def typeset(text: str) -> str:
     >>> print(typeset("0.96 ± 0.01 & 中"))
     0.96 $\pm$ 0.01 \& (U+4E2D)
     """
-    return "".join(SYMBOLS.get(char) or (for_latex(char) if _LATIN.match(char) else _code(char)) for char in text)
+    return "".join(SYMBOLS.get(char) or (Latex.escape(char) if _LATIN.match(char) else _code(char)) for char in text)
 
 
 def _breakable(command: str) -> str:
@@ -87,7 +87,7 @@ def _code(char: str) -> str:
     return f"(U+{ord(char):04X})"
 
 
-def _section(section: Section, pictures: Mapping[str, str]) -> Iterator[str]:
+def _section(section: Part, pictures: Mapping[str, str]) -> Iterator[str]:
     if section.sentences:
         yield " ".join(map(typeset, section.sentences))
     if section.points:
@@ -120,14 +120,11 @@ def _table(table: Table) -> Iterator[str]:
     yield f"% table: {table.name}"
     yield r"\begin{table}[!htbp]\centering\small"
     yield rf"\caption{{{typeset(' '.join(notes))}}}"
-    yield rf"\begin{{tabular}}{{{''.join(_alignments(table, shown))}}}"
-    yield r"\toprule"
-    yield " & ".join(typeset(column.heading) for column in columns) + r" \\"
-    yield r"\midrule"
-    for place, cells in enumerate(shown):
-        yield " & ".join(_row(table, place, cells)) + r" \\"
-    yield r"\bottomrule"
-    yield r"\end{tabular}"
+    yield from Latex.table(
+        (typeset(column.heading) for column in columns),
+        _alignments(table, shown),
+        (_row(table, place, cells) for place, cells in enumerate(shown)),
+    )
     yield r"\end{table}"
 
 

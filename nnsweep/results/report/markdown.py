@@ -4,13 +4,13 @@ Only the best rows of a long table are there; pictures are files beside it, if t
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from nnsweep.messages import visible
+from nnsweep.results.formats import Markdown
 from nnsweep.results.frame import rows
-from nnsweep.results.inert import for_markdown as inert
-from nnsweep.results.report.content import Findings, Section, Table
-from nnsweep.results.report.wording import count
+from nnsweep.results.report.content import Column, Findings, Part, Row, Table
+from nnsweep.results.wording import count
 
 MOST_ROWS = 30
 
@@ -30,22 +30,22 @@ def markdown(findings: Findings, pictures: Mapping[str, str] | None = None) -> s
     str
         The text.
     """
-    lines = [f"# {inert(findings.title)}"]
+    lines = [f"# {Markdown.escape(findings.title)}"]
     for section in findings.sections:
         if section.is_empty(pictures or {}):
             continue
-        lines += ["", f"## {inert(section.heading)}", *_section(section, pictures or {})]
+        lines += ["", f"## {Markdown.escape(section.heading)}", *_section(section, pictures or {})]
     return "\n".join(lines) + "\n"
 
 
-def _section(section: Section, pictures: Mapping[str, str]) -> Iterator[str]:
+def _section(section: Part, pictures: Mapping[str, str]) -> Iterator[str]:
     if section.sentences:
-        yield from ("", " ".join(map(inert, section.sentences)))
+        yield from ("", " ".join(map(Markdown.escape, section.sentences)))
     if section.points:
-        yield from ("", *(f"- {inert(point)}" for point in section.points))
+        yield from ("", *(f"- {Markdown.escape(point)}" for point in section.points))
     for picture in section.pictures:
         if picture.name in pictures:
-            yield from ("", f"![{inert(picture.caption)}]({pictures[picture.name]})")
+            yield from ("", f"![{Markdown.escape(picture.caption)}]({pictures[picture.name]})")
     for table in section.tables:
         yield from ("", *_table(table))
     if section.commands:
@@ -59,10 +59,15 @@ def _table(table: Table) -> Iterator[str]:
     notes = [table.caption]
     notes += ["† cannot be told from the best."] if table.untold else []
     notes += [f"{count(left, 'further row')} not shown."] if left > 0 else []
-    yield from (inert(" ".join(notes)), "")
-    yield "| " + " | ".join(inert(column.heading) for column in columns) + " |"
-    yield "| " + " | ".join("---:" if table.is_number(column) else "---" for column in columns) + " |"
-    for place, row in zip(range(MOST_ROWS), rows(table.frame), strict=False):
-        cells = [inert(column.text(row)) for column in columns]
-        cells[0] += " †" if place in table.untold else ""
-        yield "| " + " | ".join(f"**{cell}**" if cell and place in table.best else cell for cell in cells) + " |"
+    yield from (Markdown.escape(" ".join(notes)), "")
+    yield from Markdown.table(
+        (Markdown.escape(column.heading) for column in columns),
+        map(table.is_number, columns),
+        (_row(table, place, columns, row) for place, row in zip(range(MOST_ROWS), rows(table.frame), strict=False)),
+    )
+
+
+def _row(table: Table, place: int, columns: Sequence[Column], row: Row) -> list[str]:
+    cells = [Markdown.escape(column.text(row)) for column in columns]
+    cells[0] += " †" if place in table.untold else ""
+    return [f"**{cell}**" if cell and place in table.best else cell for cell in cells]

@@ -15,12 +15,12 @@ from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
 from nnsweep.results.ranking import smaller_is_better, take_metric
 from nnsweep.results.repeats import Repeats, repeats_of
-from nnsweep.results.report.wording import digits, fixed, metric_words
 from nnsweep.results.statistics.anova import RESIDUAL, effects
 from nnsweep.results.statistics.comparison import compare
 from nnsweep.results.statistics.examples import compare_examples
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
+from nnsweep.results.wording import digits, fixed, metric_words
 
 MOST_PLACES = 5
 
@@ -137,6 +137,11 @@ class Study:
     def with_best(self) -> pd.DataFrame:
         """The comparisons with the best."""
         return self.comparison[self.comparison["reference"] == "best"]
+
+    @property
+    def tests(self) -> set[str]:
+        """Which tests have compared others with the best."""
+        return {str(test) for test in plain(self.with_best["test"])} - {"none"} if len(self.with_best) else set()
 
     @cached_property
     def untold(self) -> list[str]:

@@ -54,8 +54,6 @@ class FairComparison(NamedTuple):
         The metrics.
     same : dict or None
         The setting of the tuned columns that is best for all; None if not every subject has tried one and the same.
-    same_label : str
-        The same as text; empty for None.
     notes : tuple of str
         How the settings were chosen, and what is missing: a line each.
     warnings : tuple of str
@@ -68,7 +66,6 @@ class FairComparison(NamedTuple):
     selecting: str
     reported: str
     same: dict[str, object] | None
-    same_label: str
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -185,7 +182,6 @@ def fair_comparison(
         selecting=chosen_by,
         reported=reported,
         same=None if same is None else _pairs(tuned_names, same),
-        same_label="" if same is None else _setting_told(tuned_names, same),
         notes=(note, *(f"{_told(subjects, who)}: no run finished" for who in tried if who not in cells)),
         warnings=tuple(f"{_told(subjects, who)}: {edge.words}" for who, found in on_edge.items() for edge in found),
     )

@@ -7,10 +7,14 @@ import pandas as pd
 import pytest
 
 from nnsweep.results.frame import frame, rows
-from nnsweep.results.report import answer as answers
-from nnsweep.results.report import by_example, cost, explained, trainings
-from nnsweep.results.report.answer import answer
-from nnsweep.results.report.sections import findings
+from nnsweep.results.report import section_answer as answers
+from nnsweep.results.report import section_cost as cost
+from nnsweep.results.report import section_effects as effects
+from nnsweep.results.report import section_examples as examples
+from nnsweep.results.report import section_failures as failures
+from nnsweep.results.report import section_trainings as trainings
+from nnsweep.results.report.report import findings
+from nnsweep.results.report.section_answer import answer
 from nnsweep.results.report.study import Study
 
 from .conftest import history, runs_of, spread
@@ -69,7 +73,7 @@ def test_different_data_are_not_compared_without_a_warning():
 
 def test_runs_on_different_test_sets_are_not_compared_by_example(study_of):
     right = {"8/0.1/0": np.ones(100, dtype=bool), "20/0.1/0": np.ones(30, dtype=bool)}
-    assert by_example.sentences(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == [
+    assert examples.sentences(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == [
         "The runs were not all tested on the same examples, so they are not compared example by example."
     ]
 
@@ -167,11 +171,11 @@ def test_numbers_selected_on_the_test_set_are_called_optimistic(study_of):
 
 def test_failures_are_counted_by_kind_and_those_of_the_best_named(study_of):
     study = study_of({"20-20": [0.96, 0.97, None], "8": [0.9, None, None]})
-    assert answers.failures(study) == [
+    assert failures.sentences(study) == [
         "3 of 6 runs did not finish (3 diverged); no mean counts them.",
         "The best itself lost 1 seed: its mean is that of its luckier ones.",
     ]
-    assert answers.failures(study_of({"8": [0.9]})) == []
+    assert failures.sentences(study_of({"8": [0.9]})) == []
 
 
 def with_chance(study, chance=0.1):
@@ -184,19 +188,19 @@ def test_a_best_of_few_survivors_is_not_the_best(study_of):
     study = with_chance(study_of(accuracies))
     assert answers.best(study)[0].startswith("20 is best: test accuracy 0.950 ± 0.004 ")
     assert study.named("20-20") == "20-20 (3 of 10 seeds finished)"
-    assert answers.failures(study) == [
+    assert failures.sentences(study) == [
         "7 of 30 runs did not finish (7 diverged); each counts as guessing (0.100) in means, order and tests."
     ]
     ignored = with_chance(study_of(accuracies, failures="ignore"))
     assert answers.best(ignored)[0].startswith("20-20 (3 of 10 seeds finished) ")
-    assert "no mean counts them" in answers.failures(ignored)[0]
+    assert "no mean counts them" in failures.sentences(ignored)[0]
 
 
 def test_what_never_finished_may_not_be_the_best(study_of):
     study = with_chance(study_of({"20-20": [0.96, 0.95], "8": [0.5, 0.95], "20": [None, None]}))
     assert answers.best(study)[0].endswith("but the other one that finished cannot be told from it.")
     assert study.untold == ["8"]
-    assert answers.failures(study)[1] == "No run of one configuration finished: 20."
+    assert failures.sentences(study)[1] == "No run of one configuration finished: 20."
     (shown,) = findings(study).section("comparison").tables
     assert [
         column.text(row) for row in rows(shown.frame) for column in shown.columns if column.heading == "told apart"
@@ -212,7 +216,7 @@ def test_runs_that_finished_with_nothing_are_failures(study_of):
     table.loc[[5, 6, 7], ["test_accuracy", "best_val_accuracy"]] = np.nan
     told = Study(runs=table)
     assert "20-20 has the highest" in answers.best(told)[0]
-    assert answers.failures(told) == [
+    assert failures.sentences(told) == [
         "3 runs finished without a real test accuracy; each counts as guessing (0.100) in means, order and tests."
     ]
     assert told.named("8") == "8 (2 of 5 seeds finished)"
@@ -222,7 +226,7 @@ def test_an_interrupted_run_is_no_failure(study_of):
     study = study_of({"20-20": spread(0.9, 5), "8": [*spread(0.95, 4, turn=1), None]})
     told = Study(runs=study.runs.assign(state=["finished"] * 9 + ["interrupted"], chance_accuracy=0.1))
     assert told.named(told.best["label"]) == "8"
-    assert answers.failures(told) == ["1 of 10 runs did not finish (1 interrupted); no mean counts them."]
+    assert failures.sentences(told) == ["1 of 10 runs did not finish (1 interrupted); no mean counts them."]
 
 
 def test_with_one_seed_what_is_left_is_not_the_seeds():
@@ -234,7 +238,7 @@ def test_with_one_seed_what_is_left_is_not_the_seeds():
             {"8": [0.5 + rate / 9], "20": [0.6 + len(name) * rate / 99]}, settings={"activation": name}, rate=rate
         )
     ]
-    (said,) = explained.sentences(Study(runs=frame(runs)))
+    (said,) = effects.sentences(Study(runs=frame(runs)))
     assert "; what is left (interactions of three settings and more and chance together) is " in said
     assert "seeds" not in said
 
@@ -291,13 +295,13 @@ def test_what_explains_the_variance_is_told_largest_first(study_of):
         *runs_of({"8": spread(0.90, 5), "20": spread(0.95, 5, turn=1)}, settings={"activation": "relu"}),
         *runs_of({"8": spread(0.91, 5, turn=2), "20": spread(0.96, 5, turn=3)}, settings={"activation": "tanh"}),
     ]
-    (said,) = explained.sentences(Study(runs=frame(runs)))
+    (said,) = effects.sentences(Study(runs=frame(runs)))
     # sums of squares: layers 20 * 0.025², activation 20 * 0.005², within 16 * 0.004²: 0.0125, 0.0005, 0.000256
     assert said == (
         "Of the variance of test accuracy between all runs, hidden_layer_sizes explains 94 % and activation 3.8 %; "
         "what seeds differ by is 1.9 %."
     )
-    assert explained.sentences(study_of({"8": [0.9], "20": [0.95]})) == []
+    assert effects.sentences(study_of({"8": [0.9], "20": [0.95]})) == []
 
 
 def test_the_test_examples_tell_apart_what_one_seed_cannot(study_of):
@@ -305,8 +309,8 @@ def test_the_test_examples_tell_apart_what_one_seed_cannot(study_of):
     right |= {"8/0.1/0": [True] * 50 + [False] * 50}
     correct = {run_id: pd.array(bits, dtype="bool").to_numpy() for run_id, bits in right.items()}
     study = study_of({"20-20": [0.95], "20": [0.94], "8": [0.5]}, correct=correct)
-    assert by_example.sentences(study) == ["On the 100 test examples themselves, 1 of 2 cannot be told from it: 20."]
-    assert by_example.sentences(study_of({"20-20": [0.95], "20": [0.94]})) == []
+    assert examples.sentences(study) == ["On the 100 test examples themselves, 1 of 2 cannot be told from it: 20."]
+    assert examples.sentences(study_of({"20-20": [0.95], "20": [0.94]})) == []
 
 
 @pytest.mark.parametrize(("n_rising", "begins"), [(1, "1 of its 2 runs were"), (2, "2 of its 2 runs were")])
@@ -348,4 +352,4 @@ def test_no_number_of_seeds_is_named_where_results_are_equal(study_of):
 def test_the_accuracy_of_guessing_may_be_a_whole_number(study_of):
     study = study_of({"8": [0.5, None], "20": [0.5, 0.6]})
     study = replace(study, runs=study.runs.assign(chance_accuracy=0))
-    assert answers.failures(study)[0].endswith("each counts as guessing (0.000) in means, order and tests.")
+    assert failures.sentences(study)[0].endswith("each counts as guessing (0.000) in means, order and tests.")

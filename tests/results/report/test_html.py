@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from nnsweep.results.report.content import Column, Findings, Picture, Section, Table
+from nnsweep.results.report.content import Column, Findings, Part, Picture, Table
 from nnsweep.results.report.html import html, svg
-from nnsweep.results.report.sections import findings
+from nnsweep.results.report.report import findings
 
 from ..conftest import PAYLOADS
 
@@ -52,7 +52,7 @@ def hostile() -> Findings:
         Column("mean", lambda row: str(row["mean"]), "mean"),
     )
     table = Table(name="hostile", caption=texts[0], frame=frame, columns=columns, best=frozenset({0}))
-    section = Section(
+    section = Part(
         name="answer",
         heading="<h1>",
         sentences=tuple(texts),

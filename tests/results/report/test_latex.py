@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from nnsweep.results.report.latex import latex, typeset
-from nnsweep.results.report.sections import findings
+from nnsweep.results.report.report import findings
 
 from .conftest import spread
 from .test_html import hostile

@@ -5,7 +5,9 @@ import pytest
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import frame, rows
-from nnsweep.results.report.sections import findings
+from nnsweep.results.report.content import Part
+from nnsweep.results.report.report import findings
+from nnsweep.results.report.section import SECTIONS, Section
 from nnsweep.results.report.study import Origin, Study
 
 from .conftest import history, runs_of, spread
@@ -46,6 +48,39 @@ def test_a_full_report_has_all_sections_in_the_order_of_reading(full):
         *("question", "answer", "configurations", "comparison", "examples", "fair", "effects", "cost"),
         *("selection", "outcomes", "pictures", "failures", "origin", "methods"),
     ]
+
+
+@pytest.fixture
+def kept_sections():
+    kept = [*SECTIONS]
+    yield
+    SECTIONS[:] = kept
+
+
+@pytest.mark.usefixtures("kept_sections")
+def test_a_section_that_is_defined_is_in_its_places(study_of):
+    class Seeds(Section):
+        order = 25
+        answers = ((15, lambda study: [f"There are {len(study.runs)} seeds."]),)
+
+        def build(self, study):
+            return Part(name="seeds", heading="The seeds")
+
+        def method_notes(self, study):
+            return ["Seeds are counted."]
+
+    found = findings(study_of({"8": [0.9, 0.91]}))
+    assert [section.name for section in found.sections][:3] == ["question", "answer", "seeds"]
+    assert found.section("answer").points[0] == "There are 2 seeds."
+    assert found.section("methods").sentences[0] == "Seeds are counted."
+
+
+def test_no_two_sections_have_one_place():
+    for places in (
+        [section.order for section in SECTIONS],
+        [place for section in SECTIONS for place, _ in section.answers],
+    ):
+        assert len(places) == len({*places})
 
 
 def test_one_run_has_no_tables_of_comparison(study_of):

@@ -1,12 +1,25 @@
-"""Wording: numbers, lists and counts as a sentence or a cell has them."""
+"""Wording: how a sentence, a cell or a picture writes numbers, lists, names and counts."""
 
 import math
 from collections.abc import Sequence
+
+from nnsweep.messages import visible
 
 SHOWN = 5
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
+UNITS = ("B", "kB", "MB", "GB", "TB")
+METRICS = {
+    "n_parameters": "parameters",
+    "duration_seconds": "seconds of training",
+    "best_val_accuracy": "best validation accuracy",
+    "val_accuracy": "validation accuracy",
+    "train_cost": "training cost",
+    "val_cost": "validation cost",
+    "final_train_cost": "final training cost",
+    "max_test_accuracy": "highest test accuracy of all epochs",
+}
 
 
 def fixed(value: object, places: int) -> str:
@@ -110,6 +123,57 @@ def metric_words(metric: str) -> str:
     'test accuracy'
     """
     return metric.replace("_", " ")
+
+
+def metric_text(metric: str) -> str:
+    """Say what a metric is.
+
+    Examples
+    --------
+    >>> metric_text("n_parameters"), metric_text("test_accuracy")
+    ('parameters', 'test accuracy')
+    """
+    return METRICS.get(metric) or visible(metric_words(metric))
+
+
+def short_name(name: str, others: Sequence[str] = ()) -> str:
+    """Name a setting by the last part of its dotted name, if no other one has the same.
+
+    Examples
+    --------
+    >>> short_name("optimizer.learning_rate", ["optimizer.learning_rate", "seed"])
+    'learning_rate'
+    >>> short_name("schedule.every", ["schedule.every", "trainer.every"])
+    'schedule.every'
+    """
+    last = name.rpartition(".")[2]
+    same = [other for other in others if other.rpartition(".")[2] == last]
+    return visible(last if len(same) <= 1 else name)
+
+
+def value_text(value: object) -> str:
+    """Write a setting's value.
+
+    Examples
+    --------
+    >>> value_text(0.1), value_text(1e-05), value_text("8-8"), value_text(None)
+    ('0.1', '1e-05', '8-8', 'none')
+    """
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "none" if value is None else visible(str(value))
+
+
+def size(n_bytes: float) -> str:
+    """Write a size for people.
+
+    Examples
+    --------
+    >>> size(812), size(3_400_000), size(16e9)
+    ('812 B', '3.4 MB', '16 GB')
+    """
+    power = min((len(str(int(n_bytes))) - 1) // 3, len(UNITS) - 1)
+    return f"{n_bytes / 1000**power:.4g} {UNITS[power]}"
 
 
 def as_sentence(note: str) -> str:

@@ -1,7 +1,8 @@
 """The pictures of a report, each with a sentence on what is to be seen."""
 
 from nnsweep.results.plots.pictures import pictures
-from nnsweep.results.report.content import Picture, Section
+from nnsweep.results.report.content import Part, Picture
+from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
 
 CAPTIONS = {
@@ -18,11 +19,15 @@ CAPTIONS = {
 """What is to be seen in each picture, in the order in which they are shown."""
 
 
-def section(study: Study) -> Section | None:
-    """Show the pictures that make sense for the study."""
-    drawn = pictures(study.runs, study.histories or None)
-    names = [*(name for name in CAPTIONS if name in drawn), *(name for name in drawn if name not in CAPTIONS)]
-    if not names:
-        return None
-    shown = tuple(Picture(name, CAPTIONS.get(name, name.replace("_", " ")), drawn[name]) for name in names)
-    return Section(name="pictures", heading="Pictures", pictures=shown)
+class Pictures(Section):
+    """The pictures that make sense for the study."""
+
+    order = 110
+
+    def build(self, study: Study) -> Part | None:
+        drawn = pictures(study.runs, study.histories or None)
+        names = [*(name for name in CAPTIONS if name in drawn), *(name for name in drawn if name not in CAPTIONS)]
+        if not names:
+            return None
+        shown = tuple(Picture(name, CAPTIONS.get(name, name.replace("_", " ")), drawn[name]) for name in names)
+        return Part(name="pictures", heading="Pictures", pictures=shown)

@@ -1,11 +1,8 @@
-"""The answer: what a study found, sentence by sentence, each with how sure it is.
-
-Every function gives the sentences of one matter; none where there is nothing to say of it.
-"""
+"""The answer of a report: what a study found, sentence by sentence, each with how sure it is."""
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -13,18 +10,20 @@ import pandas as pd
 from nnsweep.messages import quote_argument
 from nnsweep.results.frame import plain
 from nnsweep.results.ranking import take_metric
-from nnsweep.results.report import by_example, cost, explained, trainings
+from nnsweep.results.report.content import Part
+from nnsweep.results.report.section import SECTIONS, Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import count, listed, percent, probability, signed
 from nnsweep.results.statistics.summary import configurations
+from nnsweep.results.wording import count, listed, percent, probability, signed
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""
 
 
 def answer(study: Study) -> list[str]:
-    """Give the answer of a study, the most important sentence first."""
-    return [sentence for part in PARTS for sentence in part(study)]
+    """Give the answer of a study: what all sections say of it, the most important sentence first."""
+    by_place = sorted((pair for section in SECTIONS for pair in section.answers), key=lambda pair: pair[0])
+    return [sentence for _, sentences in by_place for sentence in sentences(study)]
 
 
 def best(study: Study) -> list[str]:
@@ -178,67 +177,6 @@ def optimistic(study: Study) -> list[str]:
     return [f"{whose}: the epoch was selected on the test set itself, so these numbers are optimistic."]
 
 
-def failures(study: Study) -> list[str]:
-    """Count what has no result, say what it counts as, and name what never finished."""
-    lost = [state for state in study.states if state != "finished"]
-    parts = []
-    if lost:
-        kinds = listed([f"{lost.count(state):,} {state}" for state in dict.fromkeys(sorted(lost))])
-        parts.append(f"{len(lost):,} of {count(len(study.states), 'run')} did not finish ({kinds})")
-    if study.without_value:
-        many = f"{len(study.without_value):,}" if lost else count(len(study.without_value), "run")
-        parts.append(f"{many} finished without a real {study.words}")
-    if not parts:
-        return []
-    said = [f"{' and '.join(parts)}; {_counting(study)}."]
-    never = study.never_finished
-    if never and study.has_result:
-        whose = "one configuration" if len(never) == 1 else f"{len(never):,} configurations"
-        said.append(f"No run of {whose} finished: {listed(never)}.")
-    missing = int(study.best["n_failed"]) if study.has_result else 0
-    if missing and study.best["n"] == study.best["n_finished"]:
-        whose = count(missing, study.repeats.noun)
-        said.append(f"The best itself lost {whose}: its mean is that of its luckier ones.")
-    return said
-
-
-def _counting(study: Study) -> str:
-    """Say what the runs without a result count as."""
-    table = study.configurations
-    n_stand, n_failed = int((table["n"] - table["n_finished"]).sum()), int(table["n_failed"].sum())
-    if not n_stand:
-        return "no mean counts them"
-    chance = [value for value in plain(study.runs["chance_accuracy"]) if isinstance(value, int | float)]
-    span = " to ".join(dict.fromkeys(map(study.number, (min(chance), max(chance)))))
-    others = "" if n_stand == n_failed == len(study.states) - _n_results(study) else ", the others not at all"
-    whose = "each" if not others else f"{n_stand:,} of them"
-    return f"{whose} count{'s' * (not others or n_stand == 1)} as guessing ({span}) in means, order and tests{others}"
-
-
-def _n_results(study: Study) -> int:
-    return int(study.configurations["n_finished"].sum())
-
-
-PARTS: Sequence[Callable[[Study], list[str]]] = (
-    best,
-    several_data_sets,
-    single_seed,
-    rivals,
-    more_seeds,
-    by_example.sentences,
-    against_baseline,
-    cost.small_enough,
-    cost.on_edge,
-    trainings.stuck,
-    explained.sentences,
-    by_validation,
-    optimistic,
-    trainings.unfinished_best,
-    failures,
-)
-"""The matters of an answer, in the order in which they are told."""
-
-
 def _sureness(study: Study, row: Mapping[str, object]) -> str:
     """Say how sure a mean is; the interval holds for all configurations at once, so for one picked by its mean, too."""
     n, label = int(str(row["n_units"])), row["label"]
@@ -286,3 +224,23 @@ def _validated(study: Study) -> bool:
     return "best_val_accuracy" in study.runs.columns and any(
         value is not None for value in plain(study.runs["best_val_accuracy"])
     )
+
+
+class Answer(Section):
+    """The answer itself."""
+
+    order = 20
+    answers = (
+        (10, best),
+        (20, several_data_sets),
+        (30, single_seed),
+        (40, rivals),
+        (50, more_seeds),
+        (70, against_baseline),
+        (120, by_validation),
+        (130, optimistic),
+    )
+
+    def build(self, study: Study) -> Part:
+        first, *further = answer(study)
+        return Part(name="answer", heading="The answer", sentences=(first,), points=tuple(further))

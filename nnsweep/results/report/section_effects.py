@@ -3,10 +3,11 @@
 import math
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Column, Section, Table
+from nnsweep.results.report.content import Column, Part, Table
+from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import TIMES, as_sentence, fixed, listed, percent, probability, share, whole
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
+from nnsweep.results.wording import TIMES, as_sentence, fixed, listed, percent, probability, share, short_name, whole
 
 LEAST_SHARE = 0.01
 
@@ -32,27 +33,35 @@ def sentences(study: Study) -> list[str]:
     return [f"{first}{listed(seen)}; {left} is {percent(noise)}{overlap}."]
 
 
-def section(study: Study) -> Section | None:
-    """Show the analysis of variance."""
-    found = study.effects
-    if not len(found):
-        return None
-    residual = str(found.attrs["residual"])
-    columns = (
-        Column("term", lambda row: term_words(str(row["term"]), residual), "term"),
-        Column("share (η²)", lambda row: share(row["eta_squared"]), "eta_squared"),
-        Column("without bias (ω²)", lambda row: share(row["omega_squared"]), "omega_squared"),
-        Column("degrees of freedom", lambda row: whole(row["df"]), "df", is_wide=True),
-        Column("F", lambda row: fixed(row["f"], 1), "f", is_wide=True),
-        Column("p", lambda row: probability(row["p"]), "p"),
-    )
-    caption = (
-        f"Shares of the variance of {study.words}: settings, pairs of them ({TIMES}), and what is left: {residual}."
-    )
-    frame = found[found["term"] != TOTAL].reset_index(drop=True)
-    table = Table(name="effects", caption=caption, frame=frame, columns=columns)
-    notes = tuple(as_sentence(note) for note in found.attrs["notes"])
-    return Section(name="effects", heading="What explains the differences", points=notes, tables=(table,))
+class Effects(Section):
+    """The analysis of variance."""
+
+    order = 70
+    answers = ((110, sentences),)
+
+    def build(self, study: Study) -> Part | None:
+        found = study.effects
+        if not len(found):
+            return None
+        residual = str(found.attrs["residual"])
+        columns = (
+            Column("term", lambda row: term_words(str(row["term"]), residual), "term"),
+            Column("share (η²)", lambda row: share(row["eta_squared"]), "eta_squared"),
+            Column("without bias (ω²)", lambda row: share(row["omega_squared"]), "omega_squared"),
+            Column("degrees of freedom", lambda row: whole(row["df"]), "df", is_wide=True),
+            Column("F", lambda row: fixed(row["f"], 1), "f", is_wide=True),
+            Column("p", lambda row: probability(row["p"]), "p"),
+        )
+        caption = (
+            f"Shares of the variance of {study.words}: settings, pairs of them ({TIMES}), and what is left: {residual}."
+        )
+        frame = found[found["term"] != TOTAL].reset_index(drop=True)
+        table = Table(name="effects", caption=caption, frame=frame, columns=columns)
+        notes = tuple(as_sentence(note) for note in found.attrs["notes"])
+        return Part(name="effects", heading="What explains the differences", points=notes, tables=(table,))
+
+    def method_notes(self, study: Study) -> list[str]:
+        return ["What explains the differences is an analysis of variance."] if len(study.effects) else []
 
 
 def term_words(term: str, residual: str = "seeds") -> str:
@@ -65,4 +74,4 @@ def term_words(term: str, residual: str = "seeds") -> str:
     """
     if term == RESIDUAL:
         return f"{residual} (residual)"
-    return f" {TIMES} ".join(part.rpartition(".")[2] for part in term.split(":"))
+    return f" {TIMES} ".join(short_name(part) for part in term.split(":"))

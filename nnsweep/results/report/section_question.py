@@ -7,22 +7,27 @@ import pandas as pd
 from nnsweep.results.frame import list_settings, plain
 from nnsweep.results.grouping import ARCHITECTURE
 from nnsweep.results.repeats import KINDS, repeats_of
-from nnsweep.results.report.content import Column, Section, Table
+from nnsweep.results.report.content import Column, Part, Table
+from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import count, listed
+from nnsweep.results.wording import count, listed
 
 MANY = 12
 SAMPLES = {"n_train_samples": "training", "n_val_samples": "validation", "n_test_samples": "test"}
 
 
-def question(study: Study) -> Section:
-    """Say what the study asked."""
-    return Section(
-        name="question",
-        heading="The question",
-        sentences=tuple(filter(None, [_extent(study), _data(study), _repeats(study)])),
-        tables=_varied(study),
-    )
+class Question(Section):
+    """What the study asked."""
+
+    order = 10
+
+    def build(self, study: Study) -> Part:
+        return Part(
+            name="question",
+            heading="The question",
+            sentences=tuple(filter(None, [_extent(study), _data(study), _repeats(study)])),
+            tables=_varied(study),
+        )
 
 
 def _extent(study: Study) -> str:

@@ -6,11 +6,12 @@ import pandas as pd
 
 from nnsweep.results.frame import plain, rows
 from nnsweep.results.grouping import ARCHITECTURE
-from nnsweep.results.report.content import Column, Row, Section, Table
+from nnsweep.results.report.content import Column, Part, Row, Table
+from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.report.wording import NOTHING, digits, fixed, listed, whole
 from nnsweep.results.statistics.boundary import Boundary, Values, find_boundaries
 from nnsweep.results.statistics.tradeoff import pareto_front, prices, smallest_within_one_standard_error
+from nnsweep.results.wording import NOTHING, digits, fixed, listed, short_name, whole
 
 PARAMETERS = "n_parameters"
 NEARLY = 0.95
@@ -47,38 +48,45 @@ def on_edge(study: Study) -> list[str]:
     ]
 
 
-def section(study: Study) -> Section | None:
-    """Show what each configuration costs, and which are worth it."""
-    if not study.has_result or len(study.configurations) < 2 or study.is_cost:
-        return None
-    best = float(study.best["mean"])
-    target = round(NEARLY * best, 2) if study.is_accuracy and study.histories else None
-    found = study.labelled(prices(study.runs, study.histories, by=study.settings, metric=study.metric, target=target))
-    price = next((name for name in (PARAMETERS, "seconds") if found[name].nunique() > 1), None)
-    if price is None:
-        return None
-    found["front"] = ["yes" if on else "" for on in pareto_front(found, price, "mean")]
-    columns = [
-        Column("configuration", lambda row: study.named(row["label"]), "label"),
-        Column(study.words, lambda row: study.number(row["mean"]), "mean"),
-        Column("parameters", lambda row: whole(row[PARAMETERS]), PARAMETERS),
-        Column("Mflop an epoch", _millions, "epoch_flops", True),
-        Column("epochs", lambda row: fixed(row["epochs"], 0), "epochs", True),
-        Column("seconds", lambda row: digits(row["seconds"], 3), "seconds"),
-        Column("worth its cost", lambda row: str(row["front"]), "front"),
-    ]
-    if target is not None:
-        columns.insert(
-            -1, Column(f"epochs to {target:g}", lambda row: whole(row["epochs_to_target"]), "epochs_to_target")
+class Cost(Section):
+    """What each configuration costs, and which are worth it."""
+
+    order = 80
+    answers = ((80, small_enough), (90, on_edge))
+
+    def build(self, study: Study) -> Part | None:
+        if not study.has_result or len(study.configurations) < 2 or study.is_cost:
+            return None
+        best = float(study.best["mean"])
+        target = round(NEARLY * best, 2) if study.is_accuracy and study.histories else None
+        found = study.labelled(
+            prices(study.runs, study.histories, by=study.settings, metric=study.metric, target=target)
         )
-    shown = [column for column in columns if any(value is not None for value in plain(found[column.key]))]
-    caption = (
-        f"What each configuration costs; worth its cost is what no other reaches with "
-        f"{'fewer parameters' if price == PARAMETERS else 'fewer seconds'}."
-    )
-    front = frozenset(place for place, row in enumerate(rows(found)) if row["front"])
-    table = Table(name="cost", caption=caption, frame=found, columns=tuple(shown), best=front)
-    return Section(name="cost", heading="What it costs", tables=(table,))
+        price = next((name for name in (PARAMETERS, "seconds") if found[name].nunique() > 1), None)
+        if price is None:
+            return None
+        found["front"] = ["yes" if on else "" for on in pareto_front(found, price, "mean")]
+        columns = [
+            Column("configuration", lambda row: study.named(row["label"]), "label"),
+            Column(study.words, lambda row: study.number(row["mean"]), "mean"),
+            Column("parameters", lambda row: whole(row[PARAMETERS]), PARAMETERS),
+            Column("Mflop an epoch", _millions, "epoch_flops", True),
+            Column("epochs", lambda row: fixed(row["epochs"], 0), "epochs", True),
+            Column("seconds", lambda row: digits(row["seconds"], 3), "seconds"),
+            Column("worth its cost", lambda row: str(row["front"]), "front"),
+        ]
+        if target is not None:
+            columns.insert(
+                -1, Column(f"epochs to {target:g}", lambda row: whole(row["epochs_to_target"]), "epochs_to_target")
+            )
+        shown = [column for column in columns if any(value is not None for value in plain(found[column.key]))]
+        caption = (
+            f"What each configuration costs; worth its cost is what no other reaches with "
+            f"{'fewer parameters' if price == PARAMETERS else 'fewer seconds'}."
+        )
+        front = frozenset(place for place, row in enumerate(rows(found)) if row["front"])
+        costs = Table(name="cost", caption=caption, frame=found, columns=tuple(shown), best=front)
+        return Part(name="cost", heading="What it costs", tables=(costs,))
 
 
 def _millions(row: Row) -> str:
@@ -88,18 +96,14 @@ def _millions(row: Row) -> str:
 
 def _beyond(found: Sequence[Boundary]) -> str:
     """Warn of the edges at one side."""
-    values = listed([f"{_last(edge.name)} ({edge.value:g})" for edge in found])
+    values = listed([f"{short_name(edge.name)} ({edge.value:g})" for edge in found])
     be = "is the" if len(found) == 1 else "are the"
-    further = [f"{_last(edge.name)}={edge.next_value:g}" for edge in found if edge.next_value is not None]
+    further = [f"{short_name(edge.name)}={edge.next_value:g}" for edge in found if edge.next_value is not None]
     way_out = f" (try {', '.join(further)})" if further else ""
     return (
         f"Its {values} {be} {found[0].side} tried, and the result can be told from that of the next value: a better "
         f"one may lie beyond{way_out}."
     )
-
-
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
 
 
 def _edges(study: Study) -> list[Boundary]:

@@ -1,4 +1,4 @@
-"""Cells come back out of every format: as many as went in, each where it was."""
+"""Cells come back out of every format, each where it was, and what differs between two tables is told."""
 
 import math
 
@@ -8,22 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from nnsweep.errors import DataError
-from nnsweep.results.deviation import Difference, differences, other_lines, row_keys
-from nnsweep.results.formats import FORMATS, written
-from nnsweep.results.grid import Grid, grid
-from nnsweep.results.inert import for_spreadsheet
+from nnsweep.results.deviation import Difference, differences, index_rows, other_lines
+from nnsweep.results.formats import FORMATS, to_bytes
 from tests.results.conftest import PAYLOADS
 
 NUMBERS = [0.1, -0.5, 1e-300, 5e-324, 123456789.123, -1e22]
+KEYED = {"index": ["k"], "dtype": object}
 TEXTS = some.text(some.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_numbers_and_names_come_back_digit_for_digit(format):
     table = pd.DataFrame({"name": [f"n{number}" for number in range(6)], "value": NUMBERS, "job": range(6)})
-    read = grid(written(table, format, "a caption"), format)
-    assert read.columns == ["name", "value", "job"]
-    for row, (name, value, job) in zip(read.rows, table.itertuples(index=False), strict=True):
+    read = FORMATS[format].read(to_bytes(table, format, "a caption"))
+    assert [*read.columns] == ["name", "value", "job"]
+    for row, (name, value, job) in zip(read.to_numpy(), table.itertuples(index=False), strict=True):
         assert (row[0], float(row[1].strip("$")), int(row[2])) == (name, value, job)
 
 
@@ -36,10 +35,10 @@ def test_no_text_however_hostile_moves_a_cell(where, format):
         if column in ("before", "after", ""):
             continue
         table = pd.DataFrame({"before": ["b", "b2"], column: [text, "plain"], "after": [1, 2]})
-        read = grid(written(table, format), format)
+        read = FORMATS[format].read(to_bytes(table, format))
         assert (len(read.columns), read.columns[0], read.columns[2]) == (3, "before", "after")
-        assert [(row[0], row[2]) for row in read.rows] == [("b", "1"), ("b2", "2")], payload
-        assert read.rows[1][1] == "plain"
+        assert [(row[0], row[2]) for row in read.to_numpy()] == [("b", "1"), ("b2", "2")], payload
+        assert read.iat[1, 1] == "plain"
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -47,59 +46,55 @@ def test_no_text_however_hostile_moves_a_cell(where, format):
 def test_a_table_is_equal_to_itself_and_a_changed_text_is_noticed(format, texts):
     table = pd.DataFrame({"run_id": [f"id{number}" for number in range(len(texts))], "text": texts})
     changed = table.assign(text=[*texts[:-1], texts[-1] + "x"])
-    one, other = (grid(written(each, format), format) for each in (table, changed))
-    keys = row_keys(one, ["run_id"], [])
-    assert keys == table["run_id"].tolist()
-    asked = {"found_keys": keys, "wanted_keys": keys, "named": str.upper}
-    assert list(differences(one, one, **asked)) == []
-    (told,) = differences(one, other, **asked)
-    assert (told.what, told.column) == (keys[-1].upper(), "text")
+    one, other = (index_rows(FORMATS[format].read(to_bytes(each, format)), ["run_id"], []) for each in (table, changed))
+    assert one.index.tolist() == table["run_id"].tolist()
+    assert list(differences(one, one, str.upper)) == []
+    (told,) = differences(one, other, str.upper)
+    assert (told.what, told.column) == (one.index[-1].upper(), "text")
 
 
 @given(TEXTS)
 def test_a_csv_cell_comes_back_as_the_text_that_spreadsheets_see(text):
-    read = grid(written(pd.DataFrame({"name": ["a"], "text": [text]}), "csv"), "csv")
-    assert read.rows == [["a", for_spreadsheet(text)]]
+    read = FORMATS["csv"].read(to_bytes(pd.DataFrame({"name": ["a"], "text": [text]}), "csv"))
+    name, cell = read.iloc[0]
+    assert (name, cell.removeprefix("'")) == ("a", text)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_what_is_missing_is_empty(format):
     table = pd.DataFrame({"name": ["a", "b"], "value": [math.nan, 1.5], "reason": [None, "no"]})
-    assert grid(written(table, format), format).rows[0] == ["a", "", ""]
+    assert FORMATS[format].read(to_bytes(table, format)).iloc[0].tolist() == ["a", "", ""]
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_rubbish_is_refused(format):
     with pytest.raises(DataError, match="cannot be read as"):
-        grid(b"\xff\xfe rubbish", format)
+        FORMATS[format].read(b"\xff\xfe rubbish")
 
 
 @pytest.mark.parametrize("start", range(4, 1600, 97))
 def test_parquet_with_bytes_cut_out_is_refused(start):
-    whole = written(pd.DataFrame({"name": ["a", "b"], "value": [0.5, 0.25]}), "parquet")
+    whole = to_bytes(pd.DataFrame({"name": ["a", "b"], "value": [0.5, 0.25]}), "parquet")
     with pytest.raises(DataError, match="cannot be read as parquet"):
-        grid(whole[:start] + whole[start + 89 :], "parquet")
+        FORMATS["parquet"].read(whole[:start] + whole[start + 89 :])
 
 
 @pytest.mark.parametrize(("one", "other"), [("1.0", "1"), ("1e3", "1000.0"), ("", ""), ("inf", "inf")])
 def test_the_same_number_is_equal_however_it_is_written(one, other):
-    assert list(differences(*(Grid(["a"], [[cell]]) for cell in (one, other)), **KEYED)) == []
+    assert list(differences(*(pd.DataFrame({"a": [cell]}, **KEYED) for cell in (one, other)), str.upper)) == []
 
 
 @pytest.mark.parametrize(("one", "other"), [("0.1", "0.10000000000000002"), ("", "0"), ("nan", ""), ("a", "A")])
 def test_anything_else_is_not(one, other):
-    told = list(differences(*(Grid(["a"], [[cell]]) for cell in (one, other)), **KEYED))
+    told = list(differences(*(pd.DataFrame({"a": [cell]}, **KEYED) for cell in (one, other)), str.upper))
     assert told == [Difference("K", column="a", found=one, wanted=other)]
 
 
-KEYED = {"found_keys": ["k"], "wanted_keys": ["k"], "named": str.upper}
-
-
 def test_rows_without_an_id_are_matched_by_their_order_if_none_is_missing():
-    table = Grid(["name"], [["a"], ["b"]])
-    assert row_keys(table, ["run_id"], ["1", "2"]) == ["1", "2"]
+    table = pd.DataFrame({"name": ["a", "b"]})
+    assert index_rows(table, ["run_id"], ["1", "2"]).index.tolist() == ["1", "2"]
     with pytest.raises(DataError, match="it has 2 rows where 3 were exported, and no column run_id"):
-        row_keys(table, ["run_id"], ["1", "2", "3"])
+        index_rows(table, ["run_id"], ["1", "2", "3"])
 
 
 def test_lines_around_the_cells_are_compared_too():
