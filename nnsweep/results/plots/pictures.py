@@ -9,11 +9,9 @@ from matplotlib.figure import Figure
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import visible
-from nnsweep.results.effects import effects
 from nnsweep.results.frame import plain
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import learning_curves
-from nnsweep.results.plots.effects import plot_effects
 from nnsweep.results.plots.figure import NAMED, save
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.groups import SIZES, Group, factors, groups
@@ -174,8 +172,15 @@ def _results(runs: pd.DataFrame, found: Sequence[Group], title: str) -> dict[str
     if len(found) >= LEAST_LINES and len(factors(runs, first=_sizes(runs))) > 1:
         drawn["parallel"] = lambda: plot_parallel(runs, title=title)
     if len(found) > 1 and any(len(group.values) > 1 for group in found):
-        drawn["effects"] = lambda: plot_effects(effects(runs), title=title)
+        drawn["effects"] = lambda: _draw_effects(runs, title)
     return drawn
+
+
+def _draw_effects(runs: pd.DataFrame, title: str) -> Figure:
+    from nnsweep.results.effects import effects  # with it comes SciPy, and a sweep draws no effects
+    from nnsweep.results.plots.effects import plot_effects
+
+    return plot_effects(effects(runs), title=title)
 
 
 def _axes(runs: pd.DataFrame) -> tuple[str, str] | None:
