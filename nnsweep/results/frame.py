@@ -126,7 +126,7 @@ def _ordered(names: set[str], known: Sequence[str]) -> list[str]:
 
 
 def _metric(name: str, records: Sequence[RunRecord]) -> "pd.Series[Any]":
-    values = [record.metrics.get(name, record.settings.get(name)) for record in records]
+    values = [record.metrics[name] if name in record.metrics else record.settings.get(name) for record in records]
     if name in COUNTS and all(value is None or _is_whole(value) for value in values):
         return _column([None if value is None else int(value) for value in values])
     return _column(values)

@@ -43,17 +43,19 @@ class ProcessExecutor:
 
     def __init__(self, tasks: Sequence[Task], draw: Draw | None = None) -> None:
         self._draw = draw
-        self._count = functools.cache(functools.partial(_count_processes, [task.job for task in tasks]))
+        jobs = [task.job for task in tasks]
+        self._count_workers = functools.cache(lambda: workers.affordable(_wanted_workers(jobs)))
+        self._count_cores = functools.cache(lambda: _usable_cores(jobs, self.n_workers))
 
     @property
     def n_workers(self) -> int:
         """How many processes train; one is this process itself."""
-        return self._count()[0]
+        return self._count_workers()
 
     @property
     def n_cores(self) -> int:
         """How many cores they may use together."""
-        return self._count()[1]
+        return self._count_cores()
 
     def plan(self, tasks: Sequence[Task]) -> list[Stack]:
         """Form the stacks, the longest first; the data sets must have been loaded (`work.dataset`)."""
@@ -95,14 +97,16 @@ class ProcessExecutor:
                 pieces = again
 
 
-def _count_processes(jobs: Sequence[Job]) -> tuple[int, int]:
-    """Count the workers that some jobs get, and the cores that these may use; to count cores takes a while."""
-    sweep, cores = jobs[0].sweep, workers.physical_cores()
+def _wanted_workers(jobs: Sequence[Job]) -> int:
+    """Count the workers that some jobs are worth; to count cores takes a while, and little work needs none counted."""
     much = sum(job.trainer.settings()["epochs"] for job in jobs) > LITTLE_EPOCHS
-    wanted = min(len(jobs), sweep.workers or (cores if much else 1))
-    n_workers = workers.affordable(wanted)
-    # where few processes are allowed, so are few threads: there each worker has one
-    return n_workers, min(cores, sweep.workers or cores) if n_workers == wanted else 1
+    return min(len(jobs), jobs[0].sweep.workers or (workers.physical_cores() if much else 1))
+
+
+def _usable_cores(jobs: Sequence[Job], n_workers: int) -> int:
+    """Count the cores that workers may use; where few processes are allowed, so are few threads: there each has one."""
+    cores = workers.physical_cores()
+    return min(cores, jobs[0].sweep.workers or cores) if n_workers == _wanted_workers(jobs) else 1
 
 
 def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
-from scipy import special
 
 from nnsweep.messages import visible
 from nnsweep.results.grouping import Configuration
@@ -101,6 +100,8 @@ def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: boo
     mean = values.mean(axis=0)
     low, high = values.min(axis=0), values.max(axis=0)
     if len(curves) >= LEAST_SEEDS and are_independent:
+        from scipy import special  # its import takes longer than a picture that needs none of it
+
         half = special.stdtrit(len(curves) - 1, 0.975) * values.std(axis=0, ddof=1) / np.sqrt(len(curves))
         low, high = mean - half, mean + half
     return Band(np.array(common), mean, low, high)

@@ -14,7 +14,6 @@ from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots.configurations import SIZES, choose_axes, estimate_configurations
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import learning_curves
-from nnsweep.results.plots.effects import plot_effects
 from nnsweep.results.plots.figure import NAMED, save_figure
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.mean_curves import plot_learning_curves
@@ -22,7 +21,6 @@ from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.schedules import choose_schedule_axes, plot_schedules
 from nnsweep.results.plots.seeds import plot_seeds
 from nnsweep.results.ranking import rank_runs
-from nnsweep.results.statistics.anova import effects
 
 Draw: TypeAlias = Callable[[], Figure]
 
@@ -175,8 +173,15 @@ def _results(runs: pd.DataFrame, found: Sequence[Configuration], title: str) -> 
     if len(found) >= LEAST_LINES and len(choose_axes(runs, first=_sizes(runs))) > 1:
         drawn["parallel"] = lambda: plot_parallel(runs, title=title)
     if len(found) > 1 and any(len(group.finished) > 1 for group in found):
-        drawn["effects"] = lambda: plot_effects(effects(runs), title=title)
+        drawn["effects"] = lambda: _draw_effects(runs, title)
     return drawn
+
+
+def _draw_effects(runs: pd.DataFrame, title: str) -> Figure:
+    from nnsweep.results.plots.effects import plot_effects
+    from nnsweep.results.statistics.anova import effects  # with it comes SciPy, and a sweep draws no effects
+
+    return plot_effects(effects(runs), title=title)
 
 
 def _axes(runs: pd.DataFrame) -> tuple[str, str] | None:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import unknown, visible
@@ -154,6 +153,8 @@ def estimate_mean(values: Sequence[float], confidence: float = 0.95, *, overlap:
     if len(values) == 1:
         return Interval(mean, math.nan, math.nan, math.nan)
     std = 0.0 if is_constant(values) else float(np.std(values, ddof=1))
+    from scipy import special  # its import takes longer than most of what needs results
+
     half = float(special.stdtrit(len(values) - 1, (1 + confidence) / 2)) * std * math.sqrt(1 / len(values) + overlap)
     return Interval(mean, std, mean - half, mean + half)
 
