@@ -130,9 +130,13 @@ def statuses(database: Path, experiment: str = OURS) -> list[str]:
     return sorted(status for (status,) in rows(database, asked))
 
 
-def n_unended(database: Path) -> int:
-    """Count the runs that have not ended, those of sweeps too."""
-    return int(rows(database, "SELECT count(*) FROM runs WHERE status IN ('RUNNING', 'SCHEDULED')")[0][0])
+def n_unended(database: Path, experiment: str = OURS) -> int:
+    """Count the runs of an experiment that have not ended, those of sweeps too."""
+    asked = f"""
+        SELECT count(*) FROM runs JOIN experiments USING (experiment_id)
+        WHERE runs.status IN ('RUNNING', 'SCHEDULED') AND experiments.name = '{experiment}'
+    """
+    return int(rows(database, asked)[0][0])
 
 
 Table = dict[str, tuple[Mapping[str, str], list[tuple[str, int, float]]]]
