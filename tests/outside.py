@@ -101,6 +101,12 @@ def wait_until(holds: Callable[[], bool], what: str, timeout: float = 90.0) -> N
         time.sleep(0.05)
 
 
+def copy_store(source: Path, target: Path) -> None:
+    """Copy an SQLite store, with what is in the log beside it; the files of its runs stay where they are."""
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+
+
 def rows(database: Path, query: str) -> list[tuple]:
     """Ask an SQLite store."""
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
