@@ -35,52 +35,19 @@ from nnsweep.sweep.grid import checked
 from nnsweep.sweep.leaves import conf_dir
 
 CONFIGURATIONS = [
-    NNClassifier(max_iter=10),
-    NNClassifier((), batch_size=None, solver="gradient_descent", learning_rate="constant", max_iter=20),
+    NNClassifier(
+        activation="swish", solver="adamw", learning_rate="one_cycle", dropout=0.1, batch_size=10, max_iter=10
+    ),
     NNClassifier(
         (8, 8),
-        activation="tanh",
-        learning_rate="warmup_cosine",
-        solver="nesterov",
-        dropout=0.1,
-        init="glorot_normal",
-        learning_rate_init=0.03,
-    ),
-    NNClassifier(activation="gelu", solver="adam", learning_rate="step", dtype="float64", max_iter=20),
-    NNClassifier(
-        activation="elu",
-        learning_rate="reduce_on_plateau",
-        early_stopping=True,
-        validation_fraction=0.5,
-        n_iter_no_change=5,
-    ),
-    NNClassifier(
-        activation="swish",
-        solver="adamw",
-        learning_rate="one_cycle",
-        batch_size=10,
-        clip_norm=1.0,
-        class_weight="balanced",
-        max_iter=10,
-    ),
-    NNClassifier(
-        activation={"name": "leaky_relu", "negative_slope": 0.1},
         solver="rmsprop",
-        learning_rate={"name": "exp", "gamma": 0.9},
         batch_size=None,
         dtype="float64",
-        max_iter=50,
-        learning_rate_init=0.01,
-    ),
-    NNClassifier(
-        activation="softplus",
-        learning_rate="inv",
-        weight_decay=1e-3,
-        evaluate_every=3,
-        random_state=7,
-        max_iter=15,
-        learning_rate_init=0.02,
-        init="lecun_uniform",
+        class_weight="balanced",
+        early_stopping=True,
+        validation_fraction=0.5,
+        n_iter_no_change=20,
+        learning_rate_init=0.03,
     ),
 ]
 
