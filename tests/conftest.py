@@ -23,7 +23,7 @@ hypothesis.settings.load_profile("nnsweep")
 
 
 ROOMS = ("mlp", "model", "results", "data", "sweep")
-DEAR = {"ready_store_file", "kept_server"}
+DEAR = {"ready_store_file", "kept_server", "compose"}
 """Fixtures that are slow to have."""
 
 
