@@ -13,6 +13,7 @@ import pytest
 
 from nnsweep.app import main
 from nnsweep.data.corpus import CACHE_FILE
+from tests.outside import Server, serving
 
 mpl.use("Agg")
 # how long an example takes says more of what else the machine does than of the code
@@ -22,6 +23,8 @@ hypothesis.settings.load_profile("nnsweep")
 
 
 ROOMS = ("mlp", "model", "results", "data", "sweep")
+DEAR = {"ready_store_file", "kept_server", "compose"}
+"""Fixtures that are slow to have."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,15 +54,17 @@ def _is_quick_wanted(config: pytest.Config) -> bool:
 
 
 def _is_quick(item: pytest.Item, module: Path) -> bool:
-    """Tell whether a test is of a function of a room, or an example there, and needs no store."""
+    """Tell whether a test is of a function of a room, or an example there, and needs nothing dear."""
     if item.get_closest_marker("slow") or item.get_closest_marker("soak"):
         return False
     is_of_room = module.parts[1] in ROOMS and module.parts[2:3] != ("plots",) and module.name != "__init__.py"
-    return is_of_room and "ready_store_file" not in getattr(item, "fixturenames", ())
+    return is_of_room and not DEAR & {*getattr(item, "fixturenames", ())}
 
 
 def _shared(item: pytest.Item, module: Path) -> str:
     """Name what a test shares with others: servers, or else the fixtures of its module."""
+    if "kept_server" in getattr(item, "fixturenames", ()):
+        return "server"
     return module.parts[1] if module.parts[1] in ("tracking", "faults") else module.as_posix()
 
 
@@ -79,6 +84,21 @@ def ready_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = tmp_path_factory.mktemp("ready") / "mlflow.db"
     sqlite.make_ready(database)
     return database
+
+
+@pytest.fixture(scope="session")
+def kept_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Have one MLflow server for all tests that need a real one; each has an experiment of its own."""
+    with serving(tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
+@pytest.fixture
+def server(kept_server: Server) -> Server:
+    """Give that server, running though an earlier test has killed it."""
+    if kept_server.process is None:
+        kept_server.start()
+    return kept_server
 
 
 @pytest.fixture(scope="session")

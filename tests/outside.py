@@ -101,6 +101,12 @@ def wait_until(holds: Callable[[], bool], what: str, timeout: float = 90.0) -> N
         time.sleep(0.05)
 
 
+def copy_store(source: Path, target: Path) -> None:
+    """Copy an SQLite store, with what is in the log beside it; the files of its runs stay where they are."""
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+
+
 def rows(database: Path, query: str) -> list[tuple]:
     """Ask an SQLite store."""
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
@@ -130,9 +136,13 @@ def statuses(database: Path, experiment: str = OURS) -> list[str]:
     return sorted(status for (status,) in rows(database, asked))
 
 
-def n_unended(database: Path) -> int:
-    """Count the runs that have not ended, those of sweeps too."""
-    return int(rows(database, "SELECT count(*) FROM runs WHERE status IN ('RUNNING', 'SCHEDULED')")[0][0])
+def n_unended(database: Path, experiment: str = OURS) -> int:
+    """Count the runs of an experiment that have not ended, those of sweeps too."""
+    asked = f"""
+        SELECT count(*) FROM runs JOIN experiments USING (experiment_id)
+        WHERE runs.status IN ('RUNNING', 'SCHEDULED') AND experiments.name = '{experiment}'
+    """
+    return int(rows(database, asked)[0][0])
 
 
 Table = dict[str, tuple[Mapping[str, str], list[tuple[str, int, float]]]]

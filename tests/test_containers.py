@@ -6,7 +6,6 @@ another one elsewhere.
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from subprocess import Popen
 
@@ -24,7 +23,6 @@ from tests.outside import (
     own_name,
     own_pids,
     run,
-    serving,
     statuses,
     wait_until,
 )
@@ -56,8 +54,8 @@ def both_end(one: Popen[str], other: Popen[str]) -> list[str]:
     return [each.out for each in said]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_two_sweeps_with_process_numbers_of_their_own_do_each_job_once(study, workers):
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.soak), 2])
+def test_two_sweeps_with_own_process_numbers_do_each_job_once(study, workers):
     command = (*JOBS, "seed=range(0,8)", "trainer.epochs=800", f"sweep.workers={workers}")
     first = begin(study, *command, within=own_pids())
     in_the_middle(study / "mlflow.db")
@@ -68,7 +66,7 @@ def test_two_sweeps_with_process_numbers_of_their_own_do_each_job_once(study, wo
 
 
 @pytest.mark.parametrize("more", [(), ("rerun=all",)], ids=["", "all again"])
-def test_what_was_killed_under_another_host_name_is_gone_on_with_at_once(study, more):
+def test_what_was_killed_under_another_host_name_goes_on(study, more):
     command = (*JOBS, "seed=0,1", "checkpoint_every=5")
     first = begin(study, *command, within=own_name("c1"))
     in_the_middle(study / "mlflow.db")
@@ -86,7 +84,7 @@ def test_what_was_killed_under_another_host_name_is_gone_on_with_at_once(study, 
     assert locks(study) == []
 
 
-def test_a_sweep_that_is_waited_for_is_told_with_what_becomes_of_its_results(study):
+def test_a_wait_tells_what_becomes_of_the_results(study):
     command = (*JOBS, "seed=0", "trainer.epochs=1000000", "sweep.workers=2")
     first = begin(study, *command, within=own_pids())
     in_the_middle(study / "mlflow.db")
@@ -102,17 +100,11 @@ def test_a_sweep_that_is_waited_for_is_told_with_what_becomes_of_its_results(stu
     assert "Ctrl-C ends the wait. Its results are taken, with rerun=all too." in said.out
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as started:
-        yield started
-
-
 def on(server: Server, name: str, *more: str) -> tuple[str, ...]:
     return ("-c", FAST, *JOBS, f"tracking.uri={server.uri}", f"tracking.experiment={name}", *more)
 
 
-def test_two_sweeps_on_a_server_with_process_numbers_of_their_own_do_each_job_once(server, tmp_path):
+def test_two_sweeps_on_a_server_do_each_job_once(server, tmp_path):
     command = on(server, "both", "seed=range(0,4)")
     first = begin_python(tmp_path, *command, within=own_pids())
     wait_until(lambda: n_points(server.database, "both") > 0, "the first points")
@@ -121,7 +113,7 @@ def test_two_sweeps_on_a_server_with_process_numbers_of_their_own_do_each_job_on
     assert statuses(server.database, "both") == ["FINISHED"] * 4
 
 
-def test_what_was_killed_elsewhere_on_a_server_is_gone_on_with_when_its_heart_has_stopped(server, tmp_path):
+def test_what_was_killed_on_a_server_goes_on_without_its_heart(server, tmp_path):
     command = on(server, "killed", "seed=0,1", "sweep.workers=2")
     first = begin_python(tmp_path, *command, within=own_pids())
     wait_until(lambda: n_points(server.database, "killed") > 0, "the first points")
@@ -132,4 +124,4 @@ def test_what_was_killed_elsewhere_on_a_server_is_gone_on_with_when_its_heart_ha
     assert "Waiting" in said.out
     assert time.monotonic() - began < 60
     assert statuses(server.database, "killed").count("FINISHED") == 2
-    assert n_unended(server.database) == 0
+    assert n_unended(server.database, "killed") == 0

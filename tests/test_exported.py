@@ -5,19 +5,29 @@ import csv
 import pytest
 
 import nnsweep as package
+from nnsweep.app import main
 from nnsweep.exported import address
 from nnsweep.results.formats import FORMATS
 from nnsweep.results.manifest import FORMULA_VERSION, beside, digest, read
 from nnsweep.tracking.reading import job_runs
 from nnsweep.tracking.store import existing
+from tests.outside import copy_store
 
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
 
 
+@pytest.fixture(scope="module")
+def trained(new_study):
+    """Give the store of a small sweep."""
+    with new_study("exported") as folder:
+        assert main(["arch=linear,shallow", "seed=0,1", *QUICK]) == 0
+    return folder / "mlflow.db"
+
+
 @pytest.fixture
-def swept(nnsweep, study):
-    """Give the program and the folder in which it has run a small sweep."""
-    assert nnsweep("arch=linear,shallow", "seed=0,1", *QUICK).code == 0
+def swept(nnsweep, study, trained):
+    """Give the program and a folder in which the store of a small sweep is."""
+    copy_store(trained, study / "mlflow.db")
     return nnsweep, study
 
 

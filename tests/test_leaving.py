@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from nnsweep import leaving
+from nnsweep.app import main
 from nnsweep.data import prepared
 from nnsweep.data.load import load
 from nnsweep.data.preparation import fitted
@@ -20,6 +22,7 @@ from nnsweep.tracking.client import client
 from nnsweep.tracking.model import logged
 from nnsweep.tracking.reading import correct, job_runs
 from nnsweep.tracking.store import existing
+from tests.outside import copy_store
 
 QUICK = ("data=iris", "trainer.epochs=20", "tracking.pictures=false")
 WIDTH = "petal width (cm)"
@@ -31,12 +34,19 @@ def store(study):
     return lambda name="nnsweep": existing(f"sqlite:///{study}/mlflow.db", name)
 
 
+@pytest.fixture(scope="module")
+def trained(new_study) -> Path:
+    """Train two networks; give the folder of the study."""
+    with new_study("trained") as folder:
+        assert main(["arch=shallow,linear", *QUICK]) == 0
+    return folder
+
+
 @pytest.fixture
-def sweep(nnsweep, study, store):
-    """Train two networks; give the sweep's id, and the records by name."""
-    said = nnsweep("arch=shallow,linear", *QUICK)
-    assert (said.code, said.err) == (0, "")
-    (folder,) = (study / "multirun").iterdir()
+def sweep(trained, study, store):
+    """Work with a copy of the store that knows two networks; give their sweep's id, and the records by name."""
+    copy_store(trained / "mlflow.db", study / "mlflow.db")
+    (folder,) = (trained / "multirun").iterdir()
     return folder.name, {record.name: record for record in job_runs(store())}
 
 

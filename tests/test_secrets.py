@@ -1,14 +1,13 @@
 """Secrets are planted wherever a user may have them; then every byte written or printed is searched for them."""
 
 import os
-import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.outside import QUICK, Said, Server, begin, begin_python, ended, free_port, n_points, run, serving, wait_until
+from tests.outside import QUICK, Said, begin, begin_python, ended, free_port, n_points, run, wait_until
 
 JOB = ("data=iris", "trainer.epochs=5", "sweep.workers=1", QUICK)
 LONG = ("data=iris", "trainer.epochs=10000000", "sweep.workers=1", QUICK)
@@ -73,12 +72,6 @@ def secret_environment(monkeypatch):
 # ---- sweeps that end well, or are interrupted, on a server whose address has a password
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as started:
-        yield started
-
-
 def ways(folder: Path, address: str) -> dict[str, tuple[tuple[str, ...], dict[str, str]]]:
     """Give the ways in which a user may name a store: arguments, and the environment."""
     own = folder / "own"
@@ -92,22 +85,31 @@ def ways(folder: Path, address: str) -> dict[str, tuple[tuple[str, ...], dict[st
     }
 
 
-@pytest.mark.parametrize(
-    "way",
-    ["command line", "own file", *(pytest.param(way, marks=pytest.mark.soak) for way in ("environment", "resolver"))],
-)
-def test_the_password_of_a_store_stays_with_the_user(server, tmp_path, secret_environment, way):
-    arguments, environment = ways(tmp_path, with_user(server.uri))[way]
-    said = run(tmp_path, *JOB, *arguments, f"tracking.experiment={way.replace(' ', '-')}", **environment)
-    assert said.code == 0
-    assert_nothing_leaked(tmp_path, said)
-
-
-def test_the_password_of_a_store_does_not_reach_its_runs_or_the_folders(server, tmp_path, secret_environment):
-    for number, (arguments, environment) in enumerate(ways(tmp_path, with_user(server.uri)).values()):
-        if number in (0, 3):
-            assert run(tmp_path, *JOB, *arguments, f"seed={number}", **environment).code == 0
-    assert_nothing_leaked(tmp_path, Said(0, "", ""))
+def test_a_sweep_and_what_is_made_of_it_leak_nothing(server, nnsweep, study, secret_environment, monkeypatch):
+    address = with_user(server.uri)
+    said = []
+    for seed, (arguments, environment) in enumerate(ways(study, address).values()):
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            said.append(nnsweep(*JOB, *arguments, f"seed={seed}", "tracking.experiment=read"))
+    where = ("--uri", address)
+    said += [
+        nnsweep("export", "read", "--output", "table.csv", *where),
+        nnsweep("report", "read", "--output", "report.html", *where),
+        nnsweep("report", "read", *where),
+        nnsweep("plot", "read", "--format", "both", *where),
+        nnsweep("verify", "table.csv", *where),
+    ]
+    ids = [line.rsplit(",", 3)[1] for line in (study / "table.csv").read_text().splitlines()[1:]]
+    assert len(ids) == 4
+    said += [nnsweep("diff", *ids[:2], *where), nnsweep("reproduce", ids[0], *where)]
+    sweep = next((study / "multirun").iterdir())
+    said += [nnsweep("register", sweep.name, *where), nnsweep("save", ids[0], "-o", "model", *where)]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    said.append(nnsweep("verify", "table.csv"))
+    assert [one.code for one in said] == [0] * len(said), said
+    assert_nothing_leaked(study, Said(0, "".join(one.out for one in said), "".join(one.err for one in said)))
     assert_nothing_leaked(server.folder, Said(0, "", ""))
 
 
@@ -122,26 +124,6 @@ def test_an_interrupted_sweep_and_its_sync_leak_nothing(server, tmp_path, secret
     exported = run(tmp_path, "export", "interrupted", "--uri", address, "--output", "table.csv")
     assert (synced.code, exported.code) == (0, 0)
     assert_nothing_leaked(tmp_path, Said(0, *map("".join, zip(said[1:], synced[1:], exported[1:], strict=True))))
-
-
-def test_what_is_made_of_the_runs_leaks_nothing(server, tmp_path, secret_environment):
-    address = with_user(server.uri)
-    where = ("--uri", address)
-    assert run(tmp_path, *JOB, "seed=0,1", f"tracking.uri={address}", "tracking.experiment=read").code == 0
-    said = [
-        run(tmp_path, "export", "read", "--output", "table.csv", *where),
-        run(tmp_path, "report", "read", "--output", "report.html", *where),
-        run(tmp_path, "report", "read", *where),
-        run(tmp_path, "plot", "read", "--format", "both", *where),
-        run(tmp_path, "verify", "table.csv", *where),
-        run(tmp_path, "verify", "table.csv", MLFLOW_TRACKING_URI=address),
-    ]
-    ids = [line.rsplit(",", 3)[1] for line in (tmp_path / "table.csv").read_text().splitlines()[1:]]
-    said += [run(tmp_path, "diff", *ids, *where), run(tmp_path, "reproduce", ids[0], *where)]
-    (sweep,) = (tmp_path / "multirun").iterdir()
-    said += [run(tmp_path, "register", sweep.name, *where), run(tmp_path, "save", ids[0], "-o", "model", *where)]
-    assert [one.code for one in said] == [0] * len(said), said
-    assert_nothing_leaked(tmp_path, Said(0, "".join(one.out for one in said), "".join(one.err for one in said)))
 
 
 # ---- jobs that fail, and say why
@@ -183,7 +165,7 @@ def without_logs(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("launcher", ["stacked", pytest.param("basic", marks=pytest.mark.soak)])
-def test_what_a_failing_job_says_is_masked_in_table_store_and_records(study, launcher):
+def test_what_a_failing_job_says_is_masked_in_its_records(study, launcher):
     said = failed(study, f"hydra/launcher={launcher}", "seed=0,1")
     assert_nothing_leaked(without_logs(study), said)
 
@@ -240,9 +222,23 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[-1] if "=" in command[0] else command[0])
-@pytest.mark.parametrize("address", addresses(), ids=lambda address: re.match(r"\w+", address)[0])
-def test_a_store_that_cannot_be_reached_is_told_without_its_secrets(
+def unreachable() -> list[Any]:
+    """Give each address with a sweep, and each command with the first address; all pairs are for `soak`."""
+    everything = [(address, command) for address in addresses() for command in COMMANDS]
+    first = everything[0][0]
+    return [
+        pytest.param(
+            address,
+            command,
+            id=f"{address.split(':')[0]}-{command[-1] if '=' in command[0] else command[0]}",
+            marks=() if command is JOB or address == first else pytest.mark.soak,
+        )
+        for address, command in everything
+    ]
+
+
+@pytest.mark.parametrize(("address", "command"), unreachable())
+def test_a_store_out_of_reach_is_told_without_its_secrets(
     nnsweep, study, secret_environment, monkeypatch, address, command
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)

@@ -19,7 +19,6 @@ from tests.outside import (
     n_points,
     n_unended,
     run,
-    serving,
     statuses,
     table,
     wait_until,
@@ -33,20 +32,6 @@ AN_ANSWER = 10.0
 START = 30.0
 """Seconds that a process may take to import everything, on a busy machine."""
 ALL_FINISHED = ["FINISHED"] * N_JOBS
-
-
-@pytest.fixture(scope="module")
-def kept_server(tmp_path_factory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as started:
-        yield started
-
-
-@pytest.fixture
-def server(kept_server) -> Server:
-    """Give the server, running."""
-    if kept_server.process is None:
-        kept_server.start()
-    return kept_server
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +58,7 @@ def test_a_sweep_on_a_server_has_the_table_of_one_on_sqlite(server, undisturbed,
     assert (said.code, said.err) == (0, "")
     assert table(server.database, "sound") == undisturbed
     assert statuses(server.database, "sound") == ALL_FINISHED
-    assert n_unended(server.database) == 0
+    assert n_unended(server.database, "sound") == 0
 
 
 def test_the_best_run_of_a_sweep_on_a_server_is_registered_there(server, tmp_path):
@@ -106,7 +91,7 @@ def test_a_killed_server_that_comes_back_costs_nothing(server, undisturbed, tmp_
     assert said.code == 0
     assert table(server.database, name) == undisturbed
     assert statuses(server.database, name) == ALL_FINISHED
-    assert n_unended(server.database) == 0
+    assert n_unended(server.database, name) == 0
     told = said.err.splitlines()
     words = [line.split(" is ")[1].split(";")[0] for line in told if line.startswith("nnsweep: the store ")]
     assert len(words) == len(told), told
@@ -153,7 +138,7 @@ def test_results_of_a_server_that_is_gone_wait_and_are_sent_once(server, undistu
         assert told in synced.out
         assert table(server.database, "gone") == undisturbed
         assert statuses(server.database, "gone") == ALL_FINISHED
-        assert n_unended(server.database) == 0
+        assert n_unended(server.database, "gone") == 0
     assert run(tmp_path, "sync", "multirun", "--uri", "sqlite:///fresh.db").code == 0
     assert table(tmp_path / "fresh.db", "gone") == undisturbed
 

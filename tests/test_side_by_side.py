@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from nnsweep.app import main
 from nnsweep.side_by_side import in_words, side_by_side
 from nnsweep.tracking.recorded import recorded
 from tests.outside import run as run_outside
@@ -16,11 +17,18 @@ X86 = platform.machine() in ("x86_64", "AMD64")
 OPENBLAS = any(pool["internal_api"] == "openblas" for pool in threadpool_info())
 
 
-@pytest.fixture
-def two(nnsweep, study):
+@pytest.fixture(scope="module")
+def swept(new_study):
+    """Give the folder of a sweep of two learning rates."""
+    with new_study("two") as folder:
+        assert main(["optimizer.learning_rate=0.1,0.2", *QUICK]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(swept):
     """Give two runs that differ in their learning rates."""
-    assert nnsweep("optimizer.learning_rate=0.1,0.2", *QUICK).code == 0
-    uri = f"sqlite:///{study}/mlflow.db"
+    uri = f"sqlite:///{swept}/mlflow.db"
     return tuple(recorded(uri, f"iris-32-relu-cosine-s0-learning_rate={rate}") for rate in (0.1, 0.2))
 
 
@@ -91,7 +99,8 @@ def test_accuracies_that_were_measured_in_neither_run_are_equal(two):
     assert side_by_side(one, one)["history"] == []
 
 
-def test_the_command_shows_both_runs_and_what_differs(nnsweep, two):
+def test_the_command_shows_both_runs_and_what_differs(nnsweep, swept, two, monkeypatch):
+    monkeypatch.chdir(swept)
     said = nnsweep("diff", *(run.record.run_id[:10] for run in two))
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines()[:2] == [run.title for run in two]

@@ -97,6 +97,10 @@ def limited(most: int, study: Path) -> list[str]:
     return [*who, *read, "prlimit", f"--nproc={most}"]
 
 
+def soaked(*values: object) -> list:
+    return [pytest.param(value, marks=pytest.mark.soak) for value in values]
+
+
 @pytest.mark.parametrize("shm", SHM)
 def test_a_sweep_needs_no_shared_memory(shm, run, study):
     said = run(mounted(SHM[shm]), *SWEEP, "sweep.workers=2")
@@ -104,7 +108,7 @@ def test_a_sweep_needs_no_shared_memory(shm, run, study):
     assert statuses(study / "mlflow.db") == ["FINISHED"] * 16
 
 
-@pytest.mark.parametrize("shm", SHM)
+@pytest.mark.parametrize("shm", ["absent", *soaked("read-only", "full")])
 def test_cores_are_counted_without_shared_memory(shm, run):
     code = "from nnsweep import app; from nnsweep.sweep import workers; print(workers.physical_cores())"
     counted = [run(command, "-c", code) for command in (["env"], mounted(SHM[shm]))]
@@ -112,7 +116,7 @@ def test_cores_are_counted_without_shared_memory(shm, run):
     assert counted[0].stdout == counted[1].stdout
 
 
-@pytest.mark.parametrize("most", [30, 22, 14])
+@pytest.mark.parametrize("most", [14, *soaked(22, 30)])
 def test_a_sweep_goes_on_with_the_workers_that_there_are(most, run, study):
     said = run(limited(most, study), *SWEEP, "sweep.workers=16")
     assert said.returncode == 0, said.stderr
@@ -126,7 +130,7 @@ def test_a_sweep_goes_on_with_the_workers_that_there_are(most, run, study):
     assert statuses(study / "mlflow.db") == ["FINISHED"] * 16
 
 
-@pytest.mark.parametrize("most", [1, 2, 4, 9])
+@pytest.mark.parametrize("most", [1, 4, *soaked(2, 9)])
 def test_a_sweep_goes_on_without_any_worker(most, run, study):
     said = run(limited(most, study), *SWEEP, "sweep.workers=2")
     assert said.returncode == 0, said.stderr
@@ -138,7 +142,7 @@ def test_a_sweep_goes_on_without_any_worker(most, run, study):
 
 
 @pytest.mark.parametrize("start", ["warm", "cold"])
-@pytest.mark.parametrize("most", [1, 3, 8, 12])
+@pytest.mark.parametrize("most", [3, *soaked(1, 8, 12)])
 def test_work_goes_on_whoever_has_it_done(most, start, run, study):
     (study / "script.py").write_text(PIECES)
     said = run(limited(most, study), "script.py", start)

@@ -360,10 +360,16 @@ print("called")
 """
 
 
-@pytest.mark.parametrize(
-    "start", ["import nnsweep", "import nnsweep.sweep.job, nnsweep", "import nnsweep\nfrom nnsweep.sweep import plan",
-              "import nnsweep\nfrom nnsweep import sweep", "import nnsweep\nfrom nnsweep import *"]
-)  # fmt: skip
+STARTS = [
+    "import nnsweep",
+    "import nnsweep.sweep.job, nnsweep",
+    pytest.param("import nnsweep\nfrom nnsweep.sweep import plan", marks=pytest.mark.soak),
+    pytest.param("import nnsweep\nfrom nnsweep import sweep", marks=pytest.mark.soak),
+    pytest.param("import nnsweep\nfrom nnsweep import *", marks=pytest.mark.soak),
+]
+
+
+@pytest.mark.parametrize("start", STARTS)
 def test_the_room_is_the_function_however_it_was_imported(start, study):
     assert ran(study, f"{start}\n{CALLS}", "-W", "error::UserWarning") == ["called"]
 

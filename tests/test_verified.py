@@ -13,6 +13,7 @@ from nnsweep.results.formats import FORMATS
 from nnsweep.results.manifest import beside, read
 from nnsweep.tracking.client import client
 from nnsweep.tracking.store import existing
+from tests.outside import copy_store
 
 SUFFIXES = [one.suffix for one in FORMATS.values()]
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
@@ -30,8 +31,7 @@ def swept(new_study) -> Path:
 @pytest.fixture
 def exported(nnsweep, study, swept):
     """Give a function that exports the runs of a small sweep, and gives the runs as a frame."""
-    with closing(sqlite3.connect(swept)) as source, closing(sqlite3.connect(study / "mlflow.db")) as target:
-        source.backup(target)  # what is in the log beside the store, too
+    copy_store(swept, study / "mlflow.db")
 
     def export(name: str, *arguments: str) -> pd.DataFrame:
         assert nnsweep("export", "nnsweep", *QUESTION, *arguments, "-o", name).code == 0

@@ -118,6 +118,7 @@ def is_fine(job: Sequence[str], compose: Any) -> bool:
         return False
 
 
+@pytest.mark.slow
 @quick
 @given(grids())
 @example([["seed=3", "trainer.epochs=7"], ["seed=4", "trainer.epochs=8"]])

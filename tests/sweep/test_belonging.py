@@ -14,6 +14,8 @@ from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.points import Grid, expand_grid
 from nnsweep.sweeping import sweep
 
+pytestmark = pytest.mark.slow
+
 BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
 

@@ -21,6 +21,8 @@ from nnsweep.sweep.compose import Composer
 from nnsweep.sweep.composing import told
 from nnsweep.sweep.read_once import ReadOnce, cache_parsing
 
+pytestmark = pytest.mark.slow
+
 BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
 OURS = [
