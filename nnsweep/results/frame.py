@@ -96,9 +96,23 @@ def drop_constant(runs: pd.DataFrame) -> pd.DataFrame:
         The same rows with fewer columns. A missing value counts as a value.
     """
     candidates = [*list_settings(runs), *(name for name in (*SIZES, *KNOWN_BEFORE) if name in runs.columns)]
-    same = [name for name in candidates if len({repr(value) for value in plain(runs[name])}) <= 1]
+    same = [name for name in candidates if not varies(runs, name)]
     added = [name for name in runs.attrs.get("others", []) if name in runs.columns]
     return runs.drop(columns=[*same, *added])
+
+
+def varies(runs: pd.DataFrame, name: str) -> bool:
+    """Tell whether a column has several values; a missing one is a value."""
+    return len({*coded(runs, name)}) > 1
+
+
+def distinct_settings(runs: pd.DataFrame) -> list[str]:
+    """Name the settings; of those that tell the same runs apart, the first alone."""
+    first: dict[tuple[int, ...], str] = {}
+    for name in settings(runs):
+        numbers, _ = pd.factorize(pd.Series(coded(runs, name), dtype="object"))
+        first.setdefault(tuple(numbers.tolist()), name)
+    return [*first.values()]
 
 
 def plain(column: "pd.Series[Any]") -> list[object]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.messages import unknown, visible
-from nnsweep.results.frame import METRICS, coded, list_settings, plain
+from nnsweep.results.frame import METRICS, coded, list_settings, plain, varies
 from nnsweep.results.ranking import take_metric
 from nnsweep.results.repeats import KINDS, Repeats, repeats_of
 from nnsweep.tracking.record import CHOICES
@@ -216,7 +216,7 @@ def varying_settings(runs: pd.DataFrame, metric: str = "") -> list[str]:
     names = [name for name in list_settings(runs) if name not in KINDS and name != metric]
     if not set(ARCHITECTURE) & set(runs.columns):
         names += [name for name in ("depth", "width") if name in runs.columns and name not in (*names, metric)]
-    return [name for name in names if len(set(coded(runs, name))) > 1]
+    return [name for name in names if varies(runs, name)]
 
 
 def is_function_of(name: str, others: Sequence[str], codes: Codes) -> bool:

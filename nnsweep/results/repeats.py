@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from nnsweep.results.frame import coded, plain
+from nnsweep.results.frame import coded, plain, varies
 from nnsweep.results.wording import count
 
 SEED, FOLD, SPLIT, SAMPLE = "seed", "data.fold", "data.split_seed", "data.sample_seed"
@@ -102,7 +102,7 @@ def repeats_of(runs: pd.DataFrame) -> Repeats:
         A frame of runs. Where it lacks the settings of the division (``data.n_folds``, ``data.test_fraction``), as a
         table read from a file may, the folds seen and the usual test fraction stand for them.
     """
-    varying = tuple(name for name in KINDS if name in runs.columns and len(set(coded(runs, name))) > 1)
+    varying = tuple(name for name in KINDS if name in runs.columns and varies(runs, name))
     axes = varying or ((SEED,) if SEED in runs.columns else ())
     if SAMPLE in varying:
         return Repeats(axes, (SAMPLE,), 0.0)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnsweep.messages import visible
-from nnsweep.results.frame import drop_constant, list_settings, plain
+from nnsweep.results.frame import distinct_settings, drop_constant, plain
 from nnsweep.results.ranking import rank_runs, selection, take_metric
 
 MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")
@@ -95,18 +95,10 @@ def _without_idle(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _candidates(runs: pd.DataFrame) -> list[str]:
     """Name the columns worth showing, the most telling first."""
-    told, repeated = _told(runs)
+    told = distinct_settings(runs)
+    repeated = [name for name in settings(runs) if name not in told]
     by_weight = ("name", "test_accuracy", "state", "reused", "best_val_accuracy", *told, *MORE_RESULTS, *repeated)
     return [name for name in dict.fromkeys(by_weight) if name in runs.columns]
-
-
-def _told(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Part the settings into those that tell something new and those that vary just as an earlier one does."""
-    first: dict[tuple[int, ...], str] = {}
-    for name in list_settings(runs):
-        first.setdefault(tuple(pd.factorize(runs[name].map(repr))[0]), name)
-    told = list(first.values())
-    return told, [name for name in list_settings(runs) if name not in told]
 
 
 def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:

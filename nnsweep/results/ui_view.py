@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from nnsweep.results.frame import coded, drop_constant, frame, list_settings, plain
+from nnsweep.results.frame import distinct_settings, drop_constant, frame, list_settings, plain
 from nnsweep.results.repeats import KINDS
 from nnsweep.tracking.record import CURVES, RunRecord
 
@@ -51,7 +51,7 @@ def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
         What MLflow's UI has as the state of its page.
     """
     runs = drop_constant(frame(records))
-    telling = _list_telling(runs)
+    telling = distinct_settings(runs)
     accuracies = [name for name in ACCURACIES if any(name in record.metrics for record in records)]
     columns = [f"params.`{name}`" for name in telling]
     columns += [f"metrics.`{name}`" for name in (*accuracies, "n_parameters")]
@@ -123,15 +123,6 @@ def _draw_others(records: Sequence[RunRecord], runs: pd.DataFrame) -> list[dict[
     numbers = {name for name in list_settings(runs) if any(map(_is_number, plain(runs[name])))}  # they are metrics, too
     others = sorted((measured | numbers) - {*ACCURACIES, *CURVES})
     return [*(_draw_lines(name, records) for name in CURVES if name not in DRAWN), *map(_draw_bars, others)]
-
-
-def _list_telling(runs: pd.DataFrame) -> list[str]:
-    """Name the settings that vary, the choices first; of those that tell the same runs apart, the first alone."""
-    found: dict[tuple[int, ...], str] = {}
-    for name in list_settings(runs):
-        numbers, _ = pd.factorize(pd.Series(coded(runs, name), dtype=object))
-        found.setdefault(tuple(numbers.tolist()), name)
-    return [*found.values()]
 
 
 def _is_number(value: object) -> bool:

@@ -1,7 +1,7 @@
 """Wording: how a sentence, a cell or a picture writes numbers, lists, names and counts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from nnsweep.messages import visible
 
@@ -66,6 +66,18 @@ def signed(text: str) -> str:
     return text if text.startswith((MINUS, NOTHING)) else "+" + text
 
 
+def span(write: Callable[[object], str], row: Mapping[str, object]) -> str:
+    """Write from where to where the difference in a row may be, and a dash where that is not known.
+
+    Examples
+    --------
+    >>> span(str, {"low": 0.01, "high": 0.03}), span(digits, {"low": None, "high": None}) == NOTHING
+    ('+0.01 to +0.03', True)
+    """
+    low, high = signed(write(row["low"])), signed(write(row["high"]))
+    return NOTHING if low == NOTHING else f"{low} to {high}"
+
+
 def probability(value: object) -> str:
     """Write a p value.
 
@@ -99,6 +111,20 @@ def count(n: int, noun: str) -> str:
     ('1 seed', '1,200 runs')
     """
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def counted_repeats(row: Mapping[str, object]) -> str:
+    """Write how many repeats count in a row, or how many of them finished if some did not.
+
+    Examples
+    --------
+    >>> counted_repeats({"n": 10, "n_finished": 10, "n_ended": 10})
+    '10'
+    >>> counted_repeats({"n": 10, "n_finished": 9, "n_ended": 10})
+    '9 of 10'
+    """
+    n, n_finished, n_ended = (whole(row[name]) for name in ("n", "n_finished", "n_ended"))
+    return n if n_finished == n_ended else f"{n_finished} of {n_ended}"
 
 
 def listed(names: Sequence[str], most: int = SHOWN) -> str:

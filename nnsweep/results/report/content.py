@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import pandas as pd
 
 from nnsweep.results.frame import plain
+from nnsweep.results.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,6 +65,13 @@ class Table:
     columns: tuple[Column, ...]
     best: frozenset[int] = frozenset()
     untold: frozenset[int] = frozenset()
+
+    def notes(self, n_shown: int) -> str:
+        """Say what is to be seen, what the mark means and how many rows are left out if only the first are shown."""
+        n_left = len(self.frame) - n_shown
+        marked = ["† cannot be told from the best."] if self.untold else []
+        left_out = [f"{count(n_left, 'further row')} not shown."] if n_left > 0 else []
+        return " ".join([self.caption, *marked, *left_out])
 
     def is_number(self, column: Column) -> bool:
         """Tell whether a column is of numbers."""

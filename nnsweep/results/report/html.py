@@ -119,7 +119,7 @@ def _section(section: Part) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     kinds = [table.is_number(column) for column in table.columns]
     yield f'<div class="box table" tabindex="0" role="region" aria-label="{Html.escape(table.caption)}">'
-    yield f'<table id="{table.name}"><caption>{Html.escape(table.caption)}{_legend(table)}</caption>'
+    yield f'<table id="{table.name}"><caption>{Html.escape(table.notes(len(table.frame)))}</caption>'
     heads = "".join(
         f'<th scope="col"{_class("number" * number)}>{Html.escape(column.heading)}</th>'
         for column, number in zip(table.columns, kinds, strict=True)
@@ -143,10 +143,6 @@ def _cell(table: Table, place: int, column: Column, row: Row, *, is_number: bool
         return f"<td{_class('number' if is_number else 'long' * (len(written) > LONG))}{key}>{written}</td>"
     mark = '<abbr title="cannot be told from the best">†</abbr>' if place in table.untold else ""
     return f'<th scope="row">{written}{mark}</th>'
-
-
-def _legend(table: Table) -> str:
-    return " † cannot be told from the best." if table.untold else ""
 
 
 def _class(name: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from nnsweep.results.formats import Latex
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Findings, Part, Table
-from nnsweep.results.wording import MINUS, NOTHING, count
+from nnsweep.results.wording import MINUS, NOTHING
 
 MOST_ROWS = 30
 DOCUMENT = r"""\documentclass[10pt]{{article}}
@@ -113,13 +113,9 @@ def _section(section: Part, pictures: Mapping[str, str]) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     columns = [column for column in table.columns if not column.is_wide]
     shown = [[column.text(row) for column in columns] for row in rows(table.frame)][:MOST_ROWS]
-    left = len(table.frame) - len(shown)
-    notes = [table.caption]
-    notes += ["† cannot be told from the best."] if table.untold else []
-    notes += [f"{count(left, 'further row')} not shown."] if left > 0 else []
     yield f"% table: {table.name}"
     yield r"\begin{table}[!htbp]\centering\small"
-    yield rf"\caption{{{typeset(' '.join(notes))}}}"
+    yield rf"\caption{{{typeset(table.notes(MOST_ROWS))}}}"
     yield from Latex.table(
         (typeset(column.heading) for column in columns),
         _alignments(table, shown),

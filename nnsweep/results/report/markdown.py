@@ -10,7 +10,6 @@ from nnsweep.messages import visible
 from nnsweep.results.formats import Markdown
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Findings, Part, Row, Table
-from nnsweep.results.wording import count
 
 MOST_ROWS = 30
 
@@ -55,11 +54,7 @@ def _section(section: Part, pictures: Mapping[str, str]) -> Iterator[str]:
 
 def _table(table: Table) -> Iterator[str]:
     columns = [column for column in table.columns if not column.is_wide]
-    left = len(table.frame) - MOST_ROWS
-    notes = [table.caption]
-    notes += ["† cannot be told from the best."] if table.untold else []
-    notes += [f"{count(left, 'further row')} not shown."] if left > 0 else []
-    yield from (Markdown.escape(" ".join(notes)), "")
+    yield from (Markdown.escape(table.notes(MOST_ROWS)), "")
     yield from Markdown.table(
         (Markdown.escape(column.heading) for column in columns),
         map(table.is_number, columns),

@@ -3,9 +3,6 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
-
-import pandas as pd
 
 from nnsweep.messages import quote_argument
 from nnsweep.results.frame import plain
@@ -14,7 +11,7 @@ from nnsweep.results.report.content import Part
 from nnsweep.results.report.section import SECTIONS, Section
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.summary import configurations
-from nnsweep.results.wording import count, listed, percent, probability, signed
+from nnsweep.results.wording import count, listed, percent, probability, signed, span
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""
@@ -104,14 +101,20 @@ def more_seeds(study: Study) -> list[str]:
         return []
     far, own = study.number(farthest), f"own {percent(study.confidence)} interval"
     chance, rival = "with a probability of 80 %", study.named(row["label"])
+    is_known = not math.isnan(farthest)  # where all differ by the same, there is a test and no interval
     if needed > MANY_SEEDS:
+        if not is_known:
+            return []
         so_many = "more than a thousand more seeds" if fewest > MANY_SEEDS else count(int(fewest), "more seed")
         return [
             f"The difference to {rival} is at most {far} (its {own}): if it is that "
             f"much, {so_many} of each would show it {chance}; if it is less, it takes more."
         ]
     none = " and for no difference at all" if row["low"] < 0 < row["high"] else ""
-    allows = f"; its {own}, {_span(study, row)}, allows for as few as {int(fewest):,}{none}" if fewest < needed else ""
+    allows = ""
+    if is_known and fewest < needed:
+        ends = span(study.number, {end: row[end] for end in ("low", "high")})
+        allows = f"; its {own}, {ends}, allows for as few as {int(fewest):,}{none}"
     return [
         f"If the true difference to {rival} is the observed {study.number(abs(row['difference']))}, "
         f"{count(int(needed), 'more seed')} of each would show it {chance}{allows}."
@@ -209,10 +212,6 @@ def _doubt(study: Study) -> str:
 def _finished(study: Study) -> str:
     """Give what a name of the best would have in brackets."""
     return study.named(study.best["label"]).removeprefix(str(study.best["label"]))
-
-
-def _span(study: Study, row: "pd.Series[Any]") -> str:
-    return f"{signed(study.number(row['low']))} to {signed(study.number(row['high']))}"
 
 
 def _equals(p: float) -> str:

@@ -13,11 +13,13 @@ from nnsweep.results.report.study import Study
 from nnsweep.results.wording import (
     NOTHING,
     as_sentence,
+    counted_repeats,
     fixed,
     listed,
     percent,
     probability,
     signed,
+    span,
     whole,
     with_half,
 )
@@ -45,14 +47,15 @@ class Configurations(Section):
         found = study.configurations
         if len(found) < 2:
             return None
+        found = found.assign(n_ended=found["n_finished"] + found["n_failed"])
         untold = {*study.untold}
         labels = found["label"].tolist()
         sizes = [name for name in SIZES if name in found.columns and found[name].nunique() > 1]
         columns = (
             text("configuration", "label"),
-            number(study.words, "mean", lambda row: _mean(study, row)),
+            number(study.words, "mean", lambda row: with_half(study.number(row["mean"]), study.number(row["half"]))),
             number("sd", "std", lambda row: study.number(row["std"]), is_wide=True),
-            number(f"{study.repeats.noun}s", "n", _repeats),
+            number(f"{study.repeats.noun}s", "n", counted_repeats),
             *(number(_size(name), name, _whole(name), is_wide=name != "n_parameters") for name in sizes),
             *_if_any(found, "note", text("note", "note", is_wide=True)),
         )
@@ -148,7 +151,7 @@ def _against(study: Study, reference: str) -> Table:
     columns = (
         configuration(study),
         number("difference", "difference", lambda row: signed(study.number(row["difference"]))),
-        number(f"own {percent(study.confidence)} interval", "low", lambda row: _span(study, row)),
+        number(f"own {percent(study.confidence)} interval", "low", lambda row: span(study.number, row)),
         number("better in", "win_rate", lambda row: _share(row["win_rate"]), is_wide=True),
         number("effect size", "effect_size", lambda row: fixed(row["effect_size"], 2), is_wide=True),
         number("p", "p", lambda row: probability(row["p"]), is_wide=True),
@@ -171,21 +174,6 @@ def _told(row: Row) -> str:
     if not row["n_finished"]:
         return "never finished"
     return "not tested" if row["test"] == "none" else "yes" if row["distinguishable"] else "no"
-
-
-def _mean(study: Study, row: Row) -> str:
-    return with_half(study.number(row["mean"]), study.number(row["half"]))
-
-
-def _repeats(row: Row) -> str:
-    """Say how many repeats there are, or how many of them finished."""
-    n_finished, n_failed = int(str(row["n_finished"])), int(str(row["n_failed"]))
-    return f"{n_finished:,} of {n_finished + n_failed:,}" if n_failed else whole(row["n"])
-
-
-def _span(study: Study, row: Row) -> str:
-    low, high = signed(study.number(row["low"])), signed(study.number(row["high"]))
-    return NOTHING if low == NOTHING else f"{low} to {high}"
 
 
 def _share(value: object) -> str:

@@ -1,10 +1,10 @@
 """The comparison by test example in a report: it tells two networks apart even where each has one seed."""
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Column, Part, Row, Table
+from nnsweep.results.report.content import Column, Part, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
-from nnsweep.results.wording import NOTHING, as_sentence, listed, percent, probability, signed, whole
+from nnsweep.results.wording import as_sentence, listed, percent, probability, signed, span, whole
 
 
 def sentences(study: Study) -> list[str]:
@@ -36,7 +36,7 @@ class Examples(Section):
         columns = [
             Column("configuration", lambda row: study.named(row["label"]), "label"),
             Column("difference", lambda row: signed(study.accuracy(row["difference"])), "difference"),
-            Column(f"own {percent(study.confidence)} interval", lambda row: _span(study, row), "low"),
+            Column(f"own {percent(study.confidence)} interval", lambda row: span(study.accuracy, row), "low"),
             Column("only this right", lambda row: whole(row["b"]), "b", True),
             Column("only the best right", lambda row: whole(row["c"]), "c", True),
             Column("test", lambda row: str(row["test"]), "test", True),
@@ -67,8 +67,3 @@ class Examples(Section):
             "examples"
             + (", as the tests over seeds speak for further seeds on these examples." if study.tests else ".")
         ]
-
-
-def _span(study: Study, row: Row) -> str:
-    low, high = signed(study.accuracy(row["low"])), signed(study.accuracy(row["high"]))
-    return NOTHING if low == NOTHING else f"{low} to {high}"

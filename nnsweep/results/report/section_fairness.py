@@ -8,7 +8,16 @@ from nnsweep.results.report.content import Column, Part, Row, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.fairness import FairComparison, fair_comparison
-from nnsweep.results.wording import as_sentence, metric_words, percent, short_name, signed, whole, with_half
+from nnsweep.results.wording import (
+    as_sentence,
+    counted_repeats,
+    metric_words,
+    percent,
+    short_name,
+    signed,
+    whole,
+    with_half,
+)
 
 MOST_WARNINGS = 3
 
@@ -28,12 +37,7 @@ class Fairness(Section):
             Column("compared", lambda row: _subject(row, found.subject), "label"),
             Column("own best setting", lambda row: _setting(row, found.tuned), "setting"),
             Column(metric_words(found.reported), lambda row: _mean(study, row), "mean"),
-            Column(
-                f"{study.repeats.noun}s",
-                _repeats,
-                "n",
-                is_wide=not lost,
-            ),
+            Column(f"{study.repeats.noun}s", counted_repeats, "n", is_wide=not lost),
             Column(same, lambda row: study.number(row["same_mean"]), "same_mean"),
             Column("gain", lambda row: signed(study.number(row["gain"])), "gain"),
             Column("settings tried", lambda row: whole(row["n_settings"]), "n_settings", True),
@@ -80,12 +84,6 @@ def _subject(row: Row, names: Sequence[str]) -> str:
 def _setting(row: Row, names: Sequence[str]) -> str:
     told = [(short_name(name), row[name]) for name in names if row[name] is not None]
     return " ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in told)
-
-
-def _repeats(row: Row) -> str:
-    """Say how many repeats count, or how many of them finished."""
-    finished, ended = whole(row["n_finished"]), whole(row["n_ended"])
-    return whole(row["n"]) if finished == ended else f"{finished} of {ended}"
 
 
 def _mean(study: Study, row: Row) -> str:

@@ -104,6 +104,14 @@ def test_a_clear_best_can_be_told_from_all(study_of):
     assert answers.rivals(study) == ["It can be told from the other one."]
 
 
+def test_an_interval_that_is_not_known_is_not_told(study_of):
+    study = study_of({"20-20": spread(0.96, 4), "20": spread(0.94, 4)})  # every seed differs by the same
+    assert answers.more_seeds(study) == [
+        "If the true difference to 20 is the observed 0.020, 2 more seeds of each would show it with a probability of "
+        "80 %."  # of six seeds all with one sign, 2 / 2**6 < 0.05
+    ]
+
+
 def test_what_was_not_tested_is_not_called_equal(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.9, turn=2), "8": [0.8]})
     assert answers.rivals(study) == [
