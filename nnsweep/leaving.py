@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nnsweep.data.reading.table_problems import together
+from nnsweep.data.reading.problems import together
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import expand_home, temporary_folder, whole_file
 from nnsweep.loading import check_name

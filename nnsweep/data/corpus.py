@@ -8,13 +8,15 @@ import contextlib
 import io
 import os
 import shutil
+import socket
 import tempfile
+import warnings
+from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nnsweep.data.fetching import impatient
-from nnsweep.data.reading.table_problems import named
+from nnsweep.data.reading.problems import named
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home, place_of
 from nnsweep.mlp.arrays import IntArray
@@ -118,3 +120,19 @@ def _put(file: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as shelf:
         shutil.copyfile(file, Path(shelf) / file.name)
         os.replace(Path(shelf) / file.name, folder / file.name)
+
+
+ANSWER_SECONDS = 3.0
+
+
+@contextlib.contextmanager
+def impatient() -> Iterator[None]:
+    """Within it, a socket that hears nothing for a while gives up, and scikit-learn retries in silence."""
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(ANSWER_SECONDS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        socket.setdefaulttimeout(patience)

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from nnsweep.data.reading.table_problems import listing, named, together
+from nnsweep.data.reading.problems import listing, named, together
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
 

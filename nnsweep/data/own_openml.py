@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from nnsweep.data import cache
+from nnsweep.data.corpus import impatient
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.fetching import impatient
 from nnsweep.data.own_table import ColumnKind, parted
-from nnsweep.data.reading.cell_format import CellFormat
+from nnsweep.data.reading.cells import CellFormat
 from nnsweep.data.reading.missing import Missing, Policy
+from nnsweep.data.reading.problems import named, shown
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
-from nnsweep.data.reading.table_problems import named, shown
 from nnsweep.data.split import SplitSettings
 from nnsweep.data.table import prepare_table
 from nnsweep.data.tfidf import Weighing

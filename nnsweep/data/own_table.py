@@ -8,15 +8,15 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from nnsweep.data import cache
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.reading.cell_format import CellFormat
+from nnsweep.data.reading.cells import CellFormat
 from nnsweep.data.reading.delimited import AS_WRITTEN
 from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.missing import Missing, Policy
+from nnsweep.data.reading.problems import named
 from nnsweep.data.reading.raw import Raw, digest_of_both, read, with_test
 from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
 from nnsweep.data.reading.table_file import suffix_of
-from nnsweep.data.reading.table_problems import named
 from nnsweep.data.split import SplitSettings
 from nnsweep.data.table import prepare_table
 from nnsweep.data.tfidf import Weighing
@@ -79,7 +79,7 @@ def table(
         Bring every number to mean 0 and variance 1 over the training part.
     **settings
         Those of `nnsweep.data.split.SplitSettings`, of `nnsweep.data.tfidf.Weighing` for columns of texts, of
-        `nnsweep.data.reading.layout.Layout` and of `nnsweep.data.reading.cell_format.CellFormat`.
+        `nnsweep.data.reading.layout.Layout` and of `nnsweep.data.reading.cells.CellFormat`.
 
     Returns
     -------

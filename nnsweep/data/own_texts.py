@@ -8,13 +8,13 @@ import numpy as np
 from nnsweep.data import cache, folder_of_texts
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.own_table import Sources, name_of, of_content, parted
-from nnsweep.data.reading.cell_format import CellFormat, Mark
+from nnsweep.data.reading.cells import CellFormat, Mark
 from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.missing import Missing
+from nnsweep.data.reading.problems import listing, named, shown
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import ColumnName, explain_absent, find_column
 from nnsweep.data.reading.table_columns import Understood, understand
-from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.data.split import SplitSettings
 from nnsweep.data.table import prepare_texts, sort_classes
 from nnsweep.data.tfidf import Weighing

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data import prepared
-from nnsweep.data.reading.advice import column_kind
-from nnsweep.data.reading.cell_texts import MISSING
-from nnsweep.data.reading.cells import Kind
+from nnsweep.data.reading.cells import MISSING, Kind
 from nnsweep.data.reading.missing import OWN, Missing, Policy
+from nnsweep.data.reading.problems import column_kind
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Features
 

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset, Example
 from nnsweep.data.preparation import Preparation, fitted, of_numbers
 from nnsweep.data.prepared import scaled, unseen
-from nnsweep.data.reading.advice import column_kind
 from nnsweep.data.reading.column import LARGEST
 from nnsweep.data.reading.dates import origin
 from nnsweep.data.reading.missing import Policy
+from nnsweep.data.reading.problems import column_kind, listing, named, shown, together
 from nnsweep.data.reading.table_columns import Understood
-from nnsweep.data.reading.table_problems import listing, named, shown, together
 from nnsweep.data.split import (
     PART_NAMES,
     Labels,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import nnsweep.data.fetching
+import nnsweep.data.corpus
 from nnsweep.data.corpus import CACHE_FILE, corpus
 from nnsweep.errors import DataError
 
@@ -52,7 +52,7 @@ def test_an_unreachable_corpus_is_told_with_folder_and_way_out(tmp_path, remote,
 
 
 def test_a_host_that_never_answers_is_given_up(tmp_path, remote, silent_address, monkeypatch):
-    monkeypatch.setattr(nnsweep.data.fetching, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(nnsweep.data.corpus, "ANSWER_SECONDS", 0.2)
     remote(silent_address)
     patience, start = socket.getdefaulttimeout(), time.monotonic()
     with pytest.raises(DataError, match="timed out"):

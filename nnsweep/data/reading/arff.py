@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from nnsweep.data.reading.cells import Cells, Kind
-from nnsweep.data.reading.encoded import decoded
 from nnsweep.data.reading.header import check_width, repeated_names
-from nnsweep.data.reading.table_problems import named, shown, together
+from nnsweep.data.reading.problems import named, shown, together
+from nnsweep.data.reading.table_file import decoded
 from nnsweep.errors import DataError
 
 _TOKEN = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}'"][^,\s{}]*"""

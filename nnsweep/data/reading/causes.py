@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from nnsweep.data.reading.advice import setting
 from nnsweep.data.reading.header import NUMBER
 from nnsweep.data.reading.layout import BLANK, SEPARATORS, csv_style, with_tabs
-from nnsweep.data.reading.table_problems import counted_cells, shown
+from nnsweep.data.reading.problems import counted_cells, setting, shown
 from nnsweep.messages import shortened, visible
 
 Record: TypeAlias = tuple[int, list[str]]

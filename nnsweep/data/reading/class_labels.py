@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.reading.header import NUMBER
-from nnsweep.data.reading.table_problems import listing, named, shown
+from nnsweep.data.reading.problems import listing, named, shown
 from nnsweep.errors import DataError
 
 MOST_CLASSES = 10_000

@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 
 from nnsweep.data.prepared import whole_number
 from nnsweep.data.reading import dates, numerals
-from nnsweep.data.reading.advice import column_kind, setting
-from nnsweep.data.reading.cell_format import CellFormat
-from nnsweep.data.reading.cell_texts import GAP_WORDS, MISSING, Texts, as_mask, lacking, trimmed_texts
-from nnsweep.data.reading.cells import Kind
+from nnsweep.data.reading.cells import GAP_WORDS, MISSING, CellFormat, Kind, Texts, as_mask, lacking, trimmed_texts
 from nnsweep.data.reading.numerals import OTHER_KINDS, Notation, Numerals
+from nnsweep.data.reading.problems import column_kind, setting
 
 if TYPE_CHECKING:
     import pandas as pd

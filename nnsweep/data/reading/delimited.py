@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nnsweep.data.reading.causes import Record, find_cause, find_quotes, find_row_as_header
 from nnsweep.data.reading.cells import Cells
-from nnsweep.data.reading.encoded import decoded
 from nnsweep.data.reading.header import are_numbers, check_width, column_names
 from nnsweep.data.reading.layout import SEPARATORS, Layout, csv_style, with_tabs
-from nnsweep.data.reading.table_problems import counted_cells, named, shown, together
+from nnsweep.data.reading.problems import counted_cells, named, shown, together
+from nnsweep.data.reading.table_file import decoded
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from nnsweep.data.reading.advice import setting
-from nnsweep.data.reading.table_problems import named, shown, together
+from nnsweep.data.reading.problems import named, setting, shown, together
 from nnsweep.errors import DataError
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from nnsweep.data.reading.cells import Cells
-from nnsweep.data.reading.encoded import decoded
 from nnsweep.data.reading.header import check_width
-from nnsweep.data.reading.table_problems import named, shown, together
+from nnsweep.data.reading.problems import named, shown, together
+from nnsweep.data.reading.table_file import decoded
 from nnsweep.errors import DataError
 from nnsweep.messages import is_broken
 

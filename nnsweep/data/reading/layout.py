@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nnsweep.data.reading.table_problems import shown
+from nnsweep.data.reading.problems import shown
 from nnsweep.errors import DataError
 from nnsweep.messages import suggest_null
 from nnsweep.mlp.ranges import Index

@@ -9,12 +9,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args, get
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading.advice import column_kind
-from nnsweep.data.reading.cell_format import CellFormat
-from nnsweep.data.reading.cell_texts import MISSING, lacking
+from nnsweep.data.reading.cells import MISSING, CellFormat, lacking
 from nnsweep.data.reading.column import Column
+from nnsweep.data.reading.problems import column_kind, listing, named, shown
 from nnsweep.data.reading.raw import Raw
-from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.errors import DataError
 from nnsweep.messages import quote_argument
 

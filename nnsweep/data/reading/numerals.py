@@ -11,10 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading.advice import column_kind, setting
-from nnsweep.data.reading.cell_format import WORDS, CellFormat
-from nnsweep.data.reading.cell_texts import as_mask
-from nnsweep.data.reading.table_problems import shown
+from nnsweep.data.reading.cells import WORDS, CellFormat, as_mask
+from nnsweep.data.reading.problems import column_kind, setting, shown
 
 _GAP = r"[ \x{a0}\x{2009}\x{202f}]"
 _QUOTE = "['\\x{2019}]"

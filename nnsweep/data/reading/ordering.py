@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading.advice import setting
-from nnsweep.data.reading.cell_texts import lacking, texts_of
+from nnsweep.data.reading.cells import lacking, texts_of
 from nnsweep.data.reading.column import is_numeric
 from nnsweep.data.reading.dates import read_dates
 from nnsweep.data.reading.header import NUMBER
+from nnsweep.data.reading.problems import named, setting, shown, together
 from nnsweep.data.reading.raw import Raw
-from nnsweep.data.reading.table_problems import named, shown, together
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:

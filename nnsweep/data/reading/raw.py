@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from nnsweep.data.reading import arff, array_files, columnar, delimited, jsonlines, sql, workbook
+from nnsweep.data.reading import arff, columnar, delimited, jsonlines, sql, workbook
 from nnsweep.data.reading.cells import Cells, Kind, Reader
 from nnsweep.data.reading.layout import Layout
+from nnsweep.data.reading.problems import named, shown, together
 from nnsweep.data.reading.table_file import contents, refuse_foreign, suffix_of, unpacked
-from nnsweep.data.reading.table_problems import named, shown, together
 from nnsweep.errors import DataError
 from nnsweep.messages import nearest
 
@@ -29,10 +29,10 @@ READERS: dict[str, Reader] = {
     ".jsonl": jsonlines.read,
     ".ndjson": jsonlines.read,
     ".json": jsonlines.read,
-    ".npz": array_files.npz,
-    ".svmlight": array_files.svmlight,
-    ".libsvm": array_files.svmlight,
-    ".svm": array_files.svmlight,
+    ".npz": columnar.npz,
+    ".svmlight": columnar.svmlight,
+    ".libsvm": columnar.svmlight,
+    ".svm": columnar.svmlight,
 }
 """What reads a file's content, by the ending of its name."""
 

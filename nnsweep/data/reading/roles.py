@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple, TypeAlias
 
 from nnsweep.data.reading.cells import Kind
+from nnsweep.data.reading.problems import named, shown
 from nnsweep.data.reading.raw import Raw
-from nnsweep.data.reading.table_problems import named, shown
 from nnsweep.messages import nearest, suggest_null
 
 ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from nnsweep.data.reading.table_problems import listing, named, shown
+from nnsweep.data.reading.problems import listing, named, shown
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
 from nnsweep.masking import masked

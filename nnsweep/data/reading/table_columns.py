@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading import dates, findings, left_out
-from nnsweep.data.reading.advice import column_kind
-from nnsweep.data.reading.cell_format import CellFormat
-from nnsweep.data.reading.cell_texts import MISSING, lacking, texts_of
-from nnsweep.data.reading.cells import Kind
+from nnsweep.data.reading import dates, findings
+from nnsweep.data.reading.cells import MISSING, CellFormat, Kind, lacking, texts_of
 from nnsweep.data.reading.class_labels import check_classes, class_names
 from nnsweep.data.reading.column import Column, column_of
 from nnsweep.data.reading.missing import Missing, Policy, rows_without
 from nnsweep.data.reading.ordering import Ordering, ordering_of
+from nnsweep.data.reading.problems import column_kind, listing, named, shown, together
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import Roles, roles_of
-from nnsweep.data.reading.table_problems import listing, named, shown, together
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -158,7 +155,7 @@ def understand(
     with _collecting(problems):
         labels, told = _labels(raw, roles.target, special[roles.target], rows, policy, cell_format)
     taken = [part for column in features for part in column.taken(rows).features()] if not problems else features
-    unused |= {column.name: why for column in taken if (why := left_out.constant(column))}
+    unused |= {column.name: why for column in taken if (why := findings.constant(column))}
     taken = [column for column in taken if column.name not in unused]
     with _collecting(problems):
         _refuse_features(raw, taken, roles, unused)
@@ -340,7 +337,7 @@ def _parts(raw: Raw, roles: Roles) -> NDArray[Any] | None:
 
 def _unused(column: Column, roles: Roles) -> str | None:
     """Say why a column is no feature, if it is not; who asks for an index gets it."""
-    return left_out.constant(column) or (None if column.name in roles.asked else left_out.index(column))
+    return findings.constant(column) or (None if column.name in roles.asked else findings.index(column))
 
 
 def _refuse_features(raw: Raw, columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> None:

@@ -4,13 +4,12 @@ import io
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
-from nnsweep.data.reading.advice import setting
 from nnsweep.data.reading.causes import find_row_as_header
 from nnsweep.data.reading.cells import Cells
 from nnsweep.data.reading.header import are_numbers, check_width, column_names
 from nnsweep.data.reading.layout import Layout
+from nnsweep.data.reading.problems import listing, named, setting, shown
 from nnsweep.data.reading.table_file import check_archive
-from nnsweep.data.reading.table_problems import listing, named, shown
 from nnsweep.errors import DataError
 from nnsweep.messages import nearest
 

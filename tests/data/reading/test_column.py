@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnsweep.data.reading.cell_format import CellFormat
-from nnsweep.data.reading.cell_texts import MISSING, texts_of
+from nnsweep.data.reading.cells import MISSING, CellFormat, texts_of
 from nnsweep.data.reading.column import column_of
 
 

@@ -1,15 +1,21 @@
-"""What is wrong with a table, all problems of one kind together, in lines that name the place and the value.
+"""What is wrong with a table: all problems of a kind together, in lines that name place, value and way out.
 
-A file of somebody's own may be wrong in a million places: the first twenty are told and the others counted.
+A file of somebody's own may be wrong in a million places: the first twenty are told and the others counted. A way out
+is a setting as a shell and the command line read it. A column's name stands in it exactly as in the table, between
+``data.columns.`` and the last ``=``.
 """
 
+import re
 from collections.abc import Iterable
 from itertools import islice
 
 from nnsweep.errors import DataError
-from nnsweep.messages import shortened, visible
+from nnsweep.messages import is_broken, quote_argument, shortened, visible
 
 MOST_LISTED = 20
+
+
+_LONGEST = 200
 
 
 def shown(value: object) -> str:
@@ -92,3 +98,64 @@ def together(problems: Iterable[str], n_problems: int | None = None) -> DataErro
     first = list(islice(iterator, MOST_LISTED))
     n_more = sum(1 for _ in iterator) if n_problems is None else n_problems - len(first)
     return DataError(*first, *([f"and {n_more:,} more"] if n_more > 0 else []))
+
+
+def setting(key: str, value: str) -> str:
+    """Write a setting as an argument for a shell.
+
+    Parameters
+    ----------
+    key : str
+        Its key, such as ``data.comment``.
+    value : str
+        Its value; text that Hydra would misread is quoted for it, too.
+
+    Returns
+    -------
+    str
+        One word for a POSIX shell.
+
+    Examples
+    --------
+    >>> print(setting("data.skip_lines", "3"), setting("data.comment", "#"))
+    data.skip_lines=3 'data.comment="#"'
+    """
+    is_plain = re.fullmatch(r"[A-Za-z0-9_.+-]+", value)
+    return quote_argument(f"{key}={value}" if is_plain else f"{key}={_hydra_text(value)}")
+
+
+def column_kind(name: str, kind: str, *others: str) -> str:
+    r"""Write what says of a column of what kind it is.
+
+    Parameters
+    ----------
+    name : str
+        The column's name, any text.
+    kind : str
+        ``ignore``, ``number``, ``category`` and so on.
+    *others : str
+        Kinds that would do as well; they are told after it.
+
+    Returns
+    -------
+    str
+        An argument for bash, zsh or any other shell (control characters need ``$'...'``, which bash, zsh and ksh
+        have), and what else it may end in.
+
+    Examples
+    --------
+    >>> print(column_kind("age", "ignore"))
+    data.columns.age=ignore
+    >>> print(column_kind("Individual ID", "ignore", "category"))
+    'data.columns.Individual ID=ignore' (or category)
+    """
+    more = f" (or {', '.join(others)})" if others else ""
+    if is_broken(name) or len(name) > _LONGEST:
+        return f"data.columns.NAME={kind}{more}, with the column's name"
+    return quote_argument(f"data.columns.{name}={kind}") + more
+
+
+def _hydra_text(value: str) -> str:
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
+    trailing = len(escaped) - len(escaped.rstrip("\\"))
+    return f'"{escaped}{trailing * chr(92)}"'

@@ -4,7 +4,7 @@ import subprocess
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nnsweep.data.reading.advice import column_kind, setting
+from nnsweep.data.reading.problems import column_kind, setting
 from nnsweep.messages import is_broken, visible
 from nnsweep.sweep.arguments import read_command_line
 from nnsweep.sweep.written import COLUMNS, column_key, column_name, overrides
