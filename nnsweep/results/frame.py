@@ -109,7 +109,7 @@ def varies(runs: pd.DataFrame, name: str) -> bool:
 def distinct_settings(runs: pd.DataFrame) -> list[str]:
     """Name the settings; of those that tell the same runs apart, the first alone."""
     first: dict[tuple[int, ...], str] = {}
-    for name in settings(runs):
+    for name in list_settings(runs):
         numbers, _ = pd.factorize(pd.Series(coded(runs, name), dtype="object"))
         first.setdefault(tuple(numbers.tolist()), name)
     return [*first.values()]

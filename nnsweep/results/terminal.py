@@ -96,7 +96,7 @@ def _without_idle(runs: pd.DataFrame) -> pd.DataFrame:
 def _candidates(runs: pd.DataFrame) -> list[str]:
     """Name the columns worth showing, the most telling first."""
     told = distinct_settings(runs)
-    repeated = [name for name in settings(runs) if name not in told]
+    repeated = [name for name in list_settings(runs) if name not in told]
     by_weight = ("name", "test_accuracy", "state", "reused", "best_val_accuracy", *told, *MORE_RESULTS, *repeated)
     return [name for name in dict.fromkeys(by_weight) if name in runs.columns]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nnsweep.errors import DataError
 from nnsweep.files import sync_path, whole_file
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.sweep.result import HISTORY, JobResult, Kept, hash_of, plain, read_plain
+from nnsweep.sweep.result import HISTORY, JobResult, Kept, hash_of, make_plain, read_plain
 from nnsweep.tracking.record import RunRecord
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def read_history(folder: Path) -> dict[str, FloatArray]:
     return {name: table[name].to_numpy().astype(float) for name in table.column_names}
 
 
-def frame(history: Mapping[str, FloatArray]) -> "pd.DataFrame":
+def make_history_frame(history: Mapping[str, FloatArray]) -> "pd.DataFrame":
     """Lay curves side by side, with the epoch as a whole number."""
     import pandas as pd
 
@@ -80,7 +80,7 @@ def _write_anew(path: Path, content: bytes) -> None:
 
 
 def _record_bytes(kept: Kept) -> bytes:
-    content = plain(kept)
+    content = make_plain(kept)
     lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in content.items())
     return f'{{"checksum": "{_checksum(content)}", "content": {{\n{lines}\n}}}}'.encode()
 

@@ -25,7 +25,7 @@ from nnsweep.sweep import checkpoint as checkpoints
 from nnsweep.sweep import describe
 from nnsweep.sweep.checkpoint import Checkpoint
 from nnsweep.sweep.environment import environment
-from nnsweep.sweep.folder import frame
+from nnsweep.sweep.folder import make_history_frame
 from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.metric_stream import MetricStream
 from nnsweep.sweep.place import Place
@@ -182,7 +182,7 @@ class JobRun:
         if trained.best_right.size:
             self.contents[CORRECT] = encode_correct(trained, self.examples.test_digest)
         if draw is not None:
-            picture = draw(frame(history), self.place.name, self.place.folder)
+            picture = draw(make_history_frame(history), self.place.name, self.place.folder)
             self.contents[picture.name] = picture.read_bytes()
 
     def _result(self) -> JobResult:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nnsweep.files import sync_disk, sync_path
-from nnsweep.sweep.result import JobResult, plain, read_plain
+from nnsweep.sweep.result import JobResult, make_plain, read_plain
 from nnsweep.tracking.record import Point
 
 JOURNAL = "results.journal"
@@ -188,7 +188,7 @@ def _encode(result: JobResult, folder: Path, points: Sequence[Point] = ()) -> by
     """Write a result: how long its head is, the head, and its files one after the other."""
     place = os.path.relpath(result.folder, folder)
     lengths = {name: len(content) for name, content in result.contents.items()}
-    values = {"folder": place, "kept": plain(result.kept), "lengths": lengths, **({"points": points} if points else {})}
+    values = {"folder": place, "kept": make_plain(result.kept), "lengths": lengths, **({"points": points} if points else {})}
     head = json.dumps(values).encode()
     return b"".join([len(head).to_bytes(8, "little"), head, *result.contents.values()])
 

@@ -125,13 +125,13 @@ def attempt_of(record: RunRecord) -> Attempt:
     return record.job, record.attempt
 
 
-def plain(kept: Kept) -> dict[str, Any]:
+def make_plain(kept: Kept) -> dict[str, Any]:
     """Give a record as JSON can say it; `read_plain` reads it."""
     return vars(kept) | {"record": vars(kept.record)}
 
 
 def read_plain(values: Mapping[str, Any]) -> Kept:
-    """Make a record of what `plain` gave."""
+    """Make a record of what `make_plain` gave."""
     return Kept(**{**values, "record": RunRecord(**values["record"])})
 
 

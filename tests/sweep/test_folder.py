@@ -194,7 +194,7 @@ def test_a_history_is_read_as_it_was_written(through, result, tmp_path):
 
 
 def test_curves_side_by_side_have_whole_epochs():
-    side_by_side = folder.frame(HISTORY)
+    side_by_side = folder.make_history_frame(HISTORY)
     assert side_by_side["epoch"].dtype == np.int64
     assert side_by_side["train_cost"].to_numpy().tobytes() == HISTORY["train_cost"].tobytes()
 

@@ -85,11 +85,11 @@ def find_boundaries(
         beside = next((setting for setting in alike if _is_beside(setting, best, place, inside)), None)
         if beside is None or not differs(beside):
             continue
-        found.append(Boundary(name, number, side, suggest_value(name, values, side)))
+        found.append(Boundary(name, number, side, suggest_next_value(name, values, side)))
     return found
 
 
-def suggest_value(name: str, values: Sequence[float], side: str) -> float | None:
+def suggest_next_value(name: str, values: Sequence[float], side: str) -> float | None:
     """Go one step on beyond an edge: as far as the last step was, by ratio.
 
     A share of 1 goes by the ratio of its odds, or, from a half on, of what it lacks to 1.
@@ -110,9 +110,9 @@ def suggest_value(name: str, values: Sequence[float], side: str) -> float | None
 
     Examples
     --------
-    >>> suggest_value("optimizer.learning_rate", [0.03, 0.1], "largest")
+    >>> suggest_next_value("optimizer.learning_rate", [0.03, 0.1], "largest")
     0.3
-    >>> suggest_value("optimizer.momentum", [0.9, 0.99], "largest")
+    >>> suggest_next_value("optimizer.momentum", [0.9, 0.99], "largest")
     0.999
     """
     last, before = (values[-1], values[-2]) if side == "largest" else (values[0], values[1])

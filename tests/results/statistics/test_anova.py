@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.statistics.anova import effects
@@ -64,24 +63,6 @@ def test_montgomerys_battery_table(batteries):
     assert found["omega_squared"]["temperature"] == pytest.approx(omega, abs=1e-6)
 
 
-def test_one_factor_is_scipys_one_way_test(batteries):
-    found = effects(batteries, "life", factors=["temperature"])
-    expected = stats.f_oneway(*(part["life"] for _, part in batteries.groupby("temperature")))
-    assert found["f"][0] == pytest.approx(expected.statistic, rel=1e-10)
-    assert found["p"][0] == pytest.approx(expected.pvalue, rel=1e-10)
-    assert "in the residual, because they are no factors: material" in found.attrs["notes"]
-
-
-def test_two_values_and_blocks_are_the_paired_t_test():
-    """Student's sleep data: F = t²."""
-    gains = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0, 1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
-    sleep = pd.DataFrame({"drug": ["d"] * 10 + ["l"] * 10, "seed": [*range(10), *range(10)], "extra": gains})
-    found = effects(sleep, "extra", blocks=True).set_index("term")
-    assert found["f"]["drug"] == pytest.approx(4.0621277**2, abs=1e-5)
-    assert found["p"]["drug"] == pytest.approx(0.00283289, abs=1e-8)
-    assert found["df"].to_dict() == {"drug": 1, "seed": 9, "residual": 9, "total": 19}
-
-
 def test_unequal_cells_are_statsmodels_type_ii(batteries):
     """statsmodels 0.15: anova_lm(ols("life ~ C(material) * C(temperature)", runs).fit(), typ=2)."""
     found = effects(batteries.drop([0, 5, 6, 17, 35]), "life")
@@ -102,7 +83,7 @@ def test_unequal_cells_are_statsmodels_type_ii(batteries):
     assert "type II" in found.attrs["notes"][0]
 
 
-def test_unequal_cells_with_the_seed_as_a_block_are_statsmodels_type_ii(batteries):
+def test_unequal_cells_with_blocks_are_statsmodels_type_ii(batteries):
     """statsmodels 0.15: anova_lm(ols("life ~ C(material) * C(temperature) + C(seed)", runs).fit(), typ=2)."""
     found = effects(batteries.drop([0, 5, 6, 17, 35]), "life", blocks=True)
     squares = column(found, "sum_of_squares")
@@ -207,7 +188,7 @@ def test_one_run_a_cell_leaves_no_residual_and_says_so():
     assert column(found, "eta_squared")["a"] > 0
 
 
-def test_one_run_a_cell_of_three_factors_is_tested_against_the_higher_interactions():
+def test_without_repeats_the_higher_interactions_are_the_residual():
     found = effects(full((2, 3, 3, 1), 0)).set_index("term")
     assert found["df"]["residual"] == 1 * 2 * 2
     assert "higher-order interactions" not in found.index

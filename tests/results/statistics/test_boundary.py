@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.statistics.boundary import find_boundaries, suggest_value
+from nnsweep.results.statistics.boundary import find_boundaries, suggest_next_value
 
 RATE = "optimizer.learning_rate"
 
@@ -27,21 +27,21 @@ RATE = "optimizer.learning_rate"
     ],
 )
 def test_the_next_value_goes_on_as_the_last_step_did(name, values, smaller, larger):
-    assert suggest_value(name, values, "smallest") == smaller
-    assert suggest_value(name, values, "largest") == larger
+    assert suggest_next_value(name, values, "smallest") == smaller
+    assert suggest_next_value(name, values, "largest") == larger
 
 
 @given(st.lists(st.floats(1e-6, 1e3), min_size=2, max_size=5, unique_by=lambda value: f"{value:.2g}").map(sorted))
 def test_the_next_value_lies_beyond_the_edge(values):
-    smaller = suggest_value(RATE, values, "smallest")
+    smaller = suggest_next_value(RATE, values, "smallest")
     assert smaller < values[0] if values[0] != 1 else smaller is None or smaller < 1  # a count has nothing below 1
-    assert suggest_value(RATE, values, "largest") > values[-1]
+    assert suggest_next_value(RATE, values, "largest") > values[-1]
 
 
 @given(st.lists(st.floats(0.01, 0.99), min_size=2, max_size=4, unique_by=lambda value: round(value, 2)).map(sorted))
 def test_the_next_share_is_a_share(values):
     for side in ("smallest", "largest"):
-        assert 0 < suggest_value("optimizer.momentum", values, side) < 1
+        assert 0 < suggest_next_value("optimizer.momentum", values, side) < 1
 
 
 def test_a_best_within_is_on_no_edge():

@@ -22,23 +22,6 @@ def counted(both, first_only, second_only, neither):
     return np.array(first, bool), np.array(second, bool)
 
 
-def test_agrestis_approval_ratings():
-    """Agresti, Categorical Data Analysis, section 10.1; p as R's exact2x2 prints it for this table."""
-    found = mcnemar_test(*counted(794, 150, 86, 570))
-    assert found[:3] == (1600, 150, 86)
-    assert found.difference == pytest.approx(0.04, abs=1e-12)
-    assert found.p == pytest.approx(3.716e-05, abs=5e-9)
-
-
-@patiently
-@given(pairs)
-def test_turned_round_the_difference_changes_its_sign(both):
-    first, second = np.array(both).T
-    found, turned = mcnemar_test(first, second), mcnemar_test(second, first)
-    assert found.difference == pytest.approx(first.mean() - second.mean(), abs=1e-12)
-    assert (turned.p, turned.difference) == (found.p, -found.difference)
-
-
 @patiently
 @given(pairs)
 def test_with_one_seed_sign_flips_are_mcnemars_test(both):
@@ -67,7 +50,7 @@ def test_beyond_what_can_be_counted_the_normal_distribution_is_near(monkeypatch)
     assert sign_flip_test(first, second) != exact
 
 
-def test_few_examples_that_all_favour_one_give_scipys_lopsided_interval():
+def test_one_sided_examples_give_scipys_lopsided_interval():
     first, second = counted(60, 8, 0, 32)
     found = bootstrap_difference(first, second, n_resamples=50_000)
     expected = stats.bootstrap((first.astype(float) - second,), np.mean, n_resamples=50_000, rng=0).confidence_interval
@@ -121,7 +104,7 @@ def test_classifiers_that_agree_leave_nothing_to_tell():
 
 
 @pytest.mark.parametrize("test", [mcnemar_test, sign_flip_test, bootstrap_difference])
-@pytest.mark.parametrize("shapes", [((3,), (4,)), ((0,), (1,)), ((2, 3), (2, 4)), ((2, 2, 3), (3,))])
-def test_arrays_that_do_not_pair_are_refused(test, shapes):
-    with pytest.raises(ValueError, match="shape"):
-        test(*(np.zeros(shape, bool) for shape in shapes))
+def test_arrays_that_do_not_pair_are_refused(test):
+    for shapes in ((3,), (4,)), ((0,), (1,)), ((2, 3), (2, 4)), ((2, 2, 3), (3,)):
+        with pytest.raises(ValueError, match="shape"):
+            test(*(np.zeros(shape, bool) for shape in shapes))

@@ -38,7 +38,7 @@ GRID = [
 RISING = [(0.01, 0.81), (0.1, 0.71), (1.0, 0.10)]
 
 
-def test_each_subject_is_reported_at_the_rate_that_validation_chose_for_it():
+def test_validation_chooses_the_rate_a_subject_is_reported_at():
     found = fair_comparison(frame(GRID))
     assert (found.subject, found.tuned) == (("arch",), (RATE,))
     wide, deep = found.table.to_dict("records")
@@ -89,7 +89,7 @@ def test_runs_without_validation_among_others_do_not_count():
     assert found.notes[0].endswith("over seeds; runs without it do not count: 1")
 
 
-def test_a_setting_at_which_a_run_diverged_is_chosen_only_if_there_is_no_other():
+def test_a_setting_that_diverged_is_the_last_choice():
     broken = [run("wide", 0.1, state="diverged", seed=2), run("deep", 0.01, state="failed", seed=2)]
     wide, deep = fair_comparison(frame([*GRID, *broken])).table.sort_values("label", ascending=False).to_dict("records")
     assert (wide[RATE], deep[RATE]) == (1.0, 0.1)
@@ -132,7 +132,7 @@ def test_of_equal_settings_the_first_in_order_is_chosen():
     assert fair_comparison(frame(tied)).table[RATE].tolist() == [0.1, 0.1]
 
 
-def test_schedules_are_tuned_for_architectures_and_compared_where_nothing_else_varies():
+def test_schedules_are_tuned_or_compared_if_nothing_else_varies():
     both = [
         run(arch, rate, val / 8, val / 8, schedule=schedule)
         for val, (arch, schedule, rate) in enumerate(
@@ -201,7 +201,7 @@ def test_the_order_of_the_runs_changes_nothing(grid, random):
 
 
 @given(grids)
-def test_no_whole_setting_has_a_better_selecting_mean_than_the_chosen_one(grid):
+def test_the_chosen_setting_has_the_best_selecting_mean(grid):
     runs = frame(records(grid))
     for row in fair_comparison(runs, subject=["arch"], tuned=[RATE]).table.to_dict("records"):
         of_subject = runs[runs["arch"] == row["arch"]]
@@ -210,7 +210,7 @@ def test_no_whole_setting_has_a_better_selecting_mean_than_the_chosen_one(grid):
         assert len(means) == 0 or row["selecting_mean"] >= means.max() - 1e-12
 
 
-def test_a_run_that_finished_without_a_number_counts_as_guessing_in_what_is_reported():
+def test_a_run_without_a_number_counts_as_guessing():
     records = [
         run("deep", 0.1, 0.9, 0.9, seed=0),
         run("deep", 0.1, seed=1),

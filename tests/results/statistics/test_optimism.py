@@ -62,7 +62,7 @@ def test_configurations_have_the_means():
     assert average_optimism(frame([])).columns[-1] == "optimism_std"
 
 
-def test_the_sentence_tells_mean_and_most_and_of_how_many_it_cannot_be_known():
+def test_the_sentence_has_the_mean_the_most_and_the_unknown():
     better = VALIDATED | {"max_test_accuracy": 0.96}
     assert describe_optimism(frame([run(0, **VALIDATED)])) == (
         "the best test accuracy of all epochs is 0.0200 above that at the best validation epoch (1 run)"

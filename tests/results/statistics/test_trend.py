@@ -57,7 +57,7 @@ def test_the_running_median_of_three_is_scipys_but_for_the_ends(points):
 
 
 @given(values)
-def test_the_running_median_has_a_value_for_every_point_and_none_beyond_its_neighbours(points):
+def test_the_running_median_stays_between_its_neighbours(points):
     half = count_neighbours(len(points))
     for place, median in enumerate(smooth(points)):
         around = points[max(0, place - half) : place + half + 1]
@@ -100,7 +100,7 @@ def test_in_few_points_it_is_no_more_frequent(n_points):
 
 
 @given(st.integers(1, 200), st.integers(1, 5))
-def test_the_end_is_a_fifth_of_the_epochs_or_the_fewest_points_that_tell(n_points, every):
+def test_the_end_is_a_fifth_of_the_epochs_or_the_least_points(n_points, every):
     epochs = np.arange(n_points) * float(every)
     last = mark_last(epochs)
     assert last.sum() == max(min(LEAST_POINTS, n_points), (epochs >= 0.8 * epochs[-1]).sum())

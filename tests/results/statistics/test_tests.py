@@ -1,42 +1,31 @@
-"""Differences: published examples, SciPy's values, and samples too uniform for a t test."""
+"""Differences, corrected p values and power: SciPy's values, and what must hold for any results."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from nnsweep.results.statistics.tests import compare_means, paired_t_test, welch_t_test
+from nnsweep.errors import ConfigError
+from nnsweep.results.statistics.tests import (
+    compare_means,
+    compute_power,
+    correct_by_holm,
+    count_seeds_needed,
+    paired_t_test,
+    welch_t_test,
+)
 
 patiently = settings(deadline=None, max_examples=100)
-
-# Student's sleep data (Biometrika 6, 1908): hours gained by ten patients under two drugs.
-DEXTRO = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
-LAEVO = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
 
 values = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=15)
 
 
 def by_seed(results, first_seed=0):
     return {first_seed + seed: value for seed, value in enumerate(results)}
-
-
-def test_students_sleep_data_paired():
-    """R: t.test(extra ~ group, sleep, paired = TRUE)."""
-    found = paired_t_test(DEXTRO, LAEVO)
-    assert found.difference == pytest.approx(-1.58, abs=1e-12)
-    assert found.p == pytest.approx(0.00283289, abs=1e-8)
-    assert (found.low, found.high) == pytest.approx((-2.4598858, -0.7001142), abs=1e-7)
-    assert found.effect_size * math.sqrt(10) == pytest.approx(-4.0621, abs=1e-4)
-
-
-def test_students_sleep_data_as_two_groups():
-    """R: t.test(extra ~ group, sleep)."""
-    found = welch_t_test(DEXTRO, LAEVO)
-    assert found.p == pytest.approx(0.07939414, abs=1e-8)
-    assert (found.low, found.high) == pytest.approx((-3.3654832, 0.2054832), abs=1e-7)
 
 
 @patiently
@@ -134,3 +123,89 @@ def test_with_too_few_seeds_only_the_difference_is_told():
     assert math.isnan(found.p)
     assert compare_means({0: 0.9}, {1: 0.7, 2: 0.5}).difference == pytest.approx(0.3, abs=1e-15)
     assert compare_means({}, {0: 0.5}).note == "no seed finished"
+
+
+p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
+
+
+def test_it_is_rs_p_adjust():
+    assert correct_by_holm([0.01, 0.02, 0.03, 0.04, 0.05]) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09], abs=1e-15)
+
+
+@given(p_values)
+def test_a_larger_family_corrects_more_but_never_more_than_bonferroni(raw):
+    wider = correct_by_holm(raw, len(raw) + 3)
+    assert (wider >= correct_by_holm(raw)).all()
+    bonferroni = np.minimum(1, np.array(raw) * (len(raw) + 3))
+    assert wider.min() == bonferroni.min()
+    assert (wider <= bonferroni).all()
+
+
+@given(p_values, st.integers(1, 20))
+def test_a_part_of_a_family_gets_no_less_than_it_would_with_the_whole(raw, n):
+    picked = raw[:n]
+    assert (correct_by_holm(picked, len(raw)) >= correct_by_holm(raw)[:n] - 1e-15).all()
+
+
+def test_comparisons_that_were_not_made_do_not_count():
+    assert correct_by_holm([0.01, math.nan, 0.02]).tolist() == pytest.approx([0.02, math.nan, 0.02], nan_ok=True)
+    assert np.isnan(correct_by_holm([math.nan])).all()
+
+
+effects = st.floats(0.05, 50)
+
+
+def test_power_is_that_of_the_noncentral_t():
+    for effect, n, alpha in itertools.product([0.3, 1.0, 1.5], [2, 5, 15], [0.05, 0.01]):
+        quantile, noncentrality = stats.t.isf(alpha / 2, n - 1), effect * math.sqrt(n)
+        expected = stats.nct.sf(quantile, n - 1, noncentrality) + stats.nct.cdf(-quantile, n - 1, noncentrality)
+        assert compute_power(effect, n, alpha) == pytest.approx(expected, abs=1e-10)
+
+
+def test_power_is_what_simulated_tests_reach():
+    samples = np.random.default_rng(0).normal(1.0, 1.0, size=(20_000, 8))
+    rejected = np.mean(stats.ttest_1samp(samples, 0, axis=1).pvalue < 0.05)
+    assert compute_power(1.0, 8, 0.05) == pytest.approx(rejected, abs=4 * math.sqrt(0.25 / 20_000))
+
+
+@patiently
+@given(effects, st.sampled_from([0.05, 0.001, 1e-6]))
+def test_it_is_the_smallest_number_that_is_enough(effect, alpha):
+    n = int(count_seeds_needed(effect, 1, alpha=alpha))
+    assert compute_power(effect, n, alpha) >= 0.8
+    assert n == 2 or compute_power(effect, n - 1, alpha) < 0.8
+
+
+@patiently
+@given(effects, st.floats(1.01, 3))
+def test_larger_differences_need_no_more_seeds(effect, factor):
+    assert count_seeds_needed(effect * factor, 1) <= count_seeds_needed(effect, 1)
+    assert count_seeds_needed(effect, factor) >= count_seeds_needed(effect, 1)
+    assert count_seeds_needed(-effect, 1) == count_seeds_needed(effect, 1)
+
+
+@patiently
+@example(1.125, 1147, 1e-9)
+@given(st.floats(1e-9, 1e9), st.integers(2, 200_000), st.sampled_from([0.05, 1e-4, 1e-9]))
+def test_power_is_a_probability_for_any_effect(effect, n, alpha):
+    assert 0 <= compute_power(effect, n, alpha) <= 1 + 1e-12
+
+
+def test_where_the_computation_changes_there_is_no_step():
+    for effect in (0.5, 0.02, 0.002):
+        below, above = compute_power(effect, 100_000, 1e-9), compute_power(effect, 100_001, 1e-9)
+        assert below == pytest.approx(above, abs=1e-3)
+
+
+def test_where_nothing_differs_no_number_of_seeds_is_enough():
+    assert count_seeds_needed(0.0, 0.1) == math.inf
+    assert count_seeds_needed(1e-9, 1.0) == math.inf
+    assert math.isnan(count_seeds_needed(math.nan, 1.0))
+    n = count_seeds_needed(0.1, 0.0)
+    assert 2 ** (1 - n) <= 0.05 < 2 ** (2 - n)
+
+
+@pytest.mark.parametrize("wrong", [{"power": 1}, {"power": 0.01}, {"alpha": 0}, {"alpha": 5}])
+def test_impossible_wishes_are_refused(wrong):
+    with pytest.raises(ConfigError, match="0 < alpha < power < 1"):
+        count_seeds_needed(0.1, 0.1, **wrong)
