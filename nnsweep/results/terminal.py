@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnsweep.messages import visible
-from nnsweep.results.frame import distinct_settings, drop_constant, plain
+from nnsweep.results.frame import distinct_settings, drop_constant, list_settings, plain
 from nnsweep.results.ranking import rank_runs, selection, take_metric
 
 MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")

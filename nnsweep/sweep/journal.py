@@ -188,8 +188,8 @@ def _encode(result: JobResult, folder: Path, points: Sequence[Point] = ()) -> by
     """Write a result: how long its head is, the head, and its files one after the other."""
     place = os.path.relpath(result.folder, folder)
     lengths = {name: len(content) for name, content in result.contents.items()}
-    values = {"folder": place, "kept": make_plain(result.kept), "lengths": lengths, **({"points": points} if points else {})}
-    head = json.dumps(values).encode()
+    values = {"folder": place, "kept": make_plain(result.kept), "lengths": lengths}
+    head = json.dumps(values | ({"points": points} if points else {})).encode()
     return b"".join([len(head).to_bytes(8, "little"), head, *result.contents.values()])
 
 
