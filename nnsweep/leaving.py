@@ -75,7 +75,7 @@ def predicted(
     model : Model
         The network.
     data, query : str
-        Any table that `nnsweep.data.reading.raw.read` reads, or a folder.
+        Any table that `nnsweep.data.reading.raw.read_table` reads, or a folder.
     settings : mapping, optional
         The run's, by dotted name: a text is laid out as the one that the network was trained on.
 
@@ -92,7 +92,7 @@ def predicted(
     """
     from nnsweep.data import prepared
     from nnsweep.data.reading.delimited import AS_WRITTEN
-    from nnsweep.data.reading.raw import read
+    from nnsweep.data.reading.raw import read_table
     from nnsweep.data.reading.table_columns import features_of
 
     data = expand_home(data)
@@ -102,7 +102,7 @@ def predicted(
     marks = model.about["preparation"]["missing"]
     written: Any = {column["name"]: column["written"] for column in model.columns if "written" in column}
     if files is None:
-        table = features_of(read(data, query=query, layout=layout, key="DATA"), kinds, written, marks)
+        table = features_of(read_table(data, query=query, layout=layout, key="DATA"), kinds, written, marks)
     else:
         table = files
     warned, refused = prepared.explain_unseen(table, model.about["preparation"])

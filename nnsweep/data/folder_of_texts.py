@@ -13,7 +13,7 @@ from nnsweep.errors import DataError
 from nnsweep.files import expand_home
 
 
-class Text(NamedTuple):
+class FolderText(NamedTuple):
     """One text.
 
     Attributes
@@ -31,12 +31,12 @@ class Text(NamedTuple):
     content: bytes
 
 
-class Texts(NamedTuple):
+class FolderOfTexts(NamedTuple):
     """The texts of a folder.
 
     Attributes
     ----------
-    texts : list of Text
+    texts : list of FolderText
         By class and name of the file.
     digest : str
         SHA-256, in hexadecimal, of all names and contents.
@@ -44,12 +44,12 @@ class Texts(NamedTuple):
         What was left out.
     """
 
-    texts: list[Text]
+    texts: list[FolderText]
     digest: str
     told: list[str]
 
 
-def read(path: str) -> Texts:
+def read_folder(path: str) -> FolderOfTexts:
     """Read all texts of a folder.
 
     Parameters
@@ -59,7 +59,7 @@ def read(path: str) -> Texts:
 
     Returns
     -------
-    Texts
+    FolderOfTexts
         At least one of each of at least two classes.
 
     Raises
@@ -69,7 +69,7 @@ def read(path: str) -> Texts:
     """
     folder = Path(expand_home(path))
     classes, others = _subfolders(folder, path)
-    texts: list[Text] = []
+    texts: list[FolderText] = []
     unread: list[str] = []
     empty: list[str] = []
     for name in classes:
@@ -78,7 +78,7 @@ def read(path: str) -> Texts:
         empty += [] if files else [name]
         for file in files:
             try:
-                texts.append(Text(name, file, (folder / name / file).read_bytes()))
+                texts.append(FolderText(name, file, (folder / name / file).read_bytes()))
             except OSError as error:
                 unread.append(f"{named(str(folder / name / file))}: cannot be read ({error.strerror})")
     if unread:
@@ -89,10 +89,10 @@ def read(path: str) -> Texts:
             "and the files right in it are its texts"
         )
     told = [f"left out: {listing(others, len(others))}, which is no file of a class"] if others else []
-    return Texts(texts, _digest(texts), told)
+    return FolderOfTexts(texts, _digest(texts), told)
 
 
-def decoded(texts: Texts, path: str) -> list[str]:
+def decode_folder(texts: FolderOfTexts, path: str) -> list[str]:
     """Decode the texts as UTF-8.
 
     Raises
@@ -143,7 +143,7 @@ def _files(folder: Path) -> tuple[list[str], list[str]]:
     return files, [name for name in there if name not in set(files)]
 
 
-def _digest(texts: list[Text]) -> str:
+def _digest(texts: list[FolderText]) -> str:
     sha = hashlib.sha256()
     for text in texts:
         for part in (os.fsencode(text.class_name), os.fsencode(text.file), text.content):

@@ -13,7 +13,7 @@ from nnsweep.data.reading.delimited import AS_WRITTEN
 from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.missing import Missing, Policy
 from nnsweep.data.reading.problems import named
-from nnsweep.data.reading.raw import Raw, digest_of_both, read, with_test
+from nnsweep.data.reading.raw import Raw, add_test_part, digest_of_both, read_table
 from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
 from nnsweep.data.reading.table_file import suffix_of
@@ -122,10 +122,10 @@ class Sources(NamedTuple):
 
     def read(self) -> Raw:
         """Read the table, or both."""
-        raw = read(self.path, query=self.query, layout=self.layout)
+        raw = read_table(self.path, query=self.query, layout=self.layout)
         if self.test_path is None:
             return raw
-        return with_test(raw, read(self.test_path, layout=self.layout, key="data.test_path"))
+        return add_test_part(raw, read_table(self.test_path, layout=self.layout, key="data.test_path"))
 
     def digest(self) -> str | None:
         """Give the digest of the content; None if nobody knows it before the table is read."""

@@ -109,7 +109,7 @@ def _refuse_roles(roles: dict[str, Any], path: str) -> None:
 
 
 def _of_folder(path: str, how: SplitSettings, made_of: dict[str, Any], options: dict[str, Any]) -> Dataset:
-    found = folder_of_texts.read(path)
+    found = folder_of_texts.read_folder(path)
     name = os.path.basename(os.path.normpath(path)) or "text"
 
     def made() -> Dataset:
@@ -118,10 +118,10 @@ def _of_folder(path: str, how: SplitSettings, made_of: dict[str, Any], options: 
     return cache.kept({**made_of, "content": found.digest}, made, name=name, source=path)
 
 
-def _understood(found: folder_of_texts.Texts, path: str) -> Understood:
+def _understood(found: folder_of_texts.FolderOfTexts, path: str) -> Understood:
     import pandas as pd
 
-    texts = folder_of_texts.decoded(found, path)
+    texts = folder_of_texts.decode_folder(found, path)
     labels = np.array([one.class_name for one in found.texts], dtype=object)
     sizes = [f"{name} {(labels == name).sum():,}" for name in sort_classes(labels)]
     return Understood(

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from nnsweep.data.folder_of_texts import decoded, read
+from nnsweep.data.folder_of_texts import decode_folder, read_folder
 from nnsweep.errors import DataError
 
 
@@ -17,14 +17,14 @@ def lay(folder, files):
 
 def test_subfolders_are_classes_and_their_files_texts(tmp_path):
     path = lay(tmp_path / "posts", {"sci/2": "moon", "sci/10": "\ufeffgröße", "alt/x.txt": "", "alt/y": "a\r\nb"})
-    found = read(path)
+    found = read_folder(path)
     assert [(text.class_name, text.file) for text in found.texts] == [
         ("alt", "x.txt"),
         ("alt", "y"),
         ("sci", "10"),
         ("sci", "2"),
     ]
-    assert decoded(found, path) == ["", "a\r\nb", "größe", "moon"]
+    assert decode_folder(found, path) == ["", "a\r\nb", "größe", "moon"]
     assert found.told == []
 
 
@@ -37,7 +37,7 @@ def test_what_is_no_text_is_told_or_nobodys(tmp_path):
         ".git/config": "",
         "a/.DS_Store": b"\xff",
     }
-    found = read(lay(tmp_path, files))
+    found = read_folder(lay(tmp_path, files))
     assert [text.content for text in found.texts] == [b"x", b"y"]
     assert found.told == ["left out: README, b/deep, which is no file of a class"]
 
@@ -52,9 +52,9 @@ def test_its_digest_knows_classes_names_and_contents_and_not_the_place(tmp_path)
         {"c/1": "x", "c/2": "y", "b/1": "z"},
         {"a/1": "xy", "a/2": "", "b/1": "z"},
     ]
-    digests = [read(lay(tmp_path / str(number), variant)).digest for number, variant in enumerate(variants)]
+    digests = [read_folder(lay(tmp_path / str(number), variant)).digest for number, variant in enumerate(variants)]
     assert len(set(digests)) == len(variants)
-    assert read(lay(tmp_path / "elsewhere", files)).digest == digests[0]
+    assert read_folder(lay(tmp_path / "elsewhere", files)).digest == digests[0]
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_its_digest_knows_classes_names_and_contents_and_not_the_place(tmp_path)
 )
 def test_a_folder_of_another_kind_is_refused(tmp_path, files, problem):
     with pytest.raises(DataError, match=problem):
-        read(lay(tmp_path, files))
+        read_folder(lay(tmp_path, files))
 
 
 def test_what_is_no_utf8_is_told_with_file_byte_and_line_all_together(tmp_path):
     path = lay(tmp_path / "posts", {"a/1": "größe", "a/2": b"ok\n\xe4rger", "b/1": b"\xff\xfeh\0", "b/2": b"cut \xc3"})
     with pytest.raises(DataError) as caught:
-        decoded(read(path), path)
+        decode_folder(read_folder(path), path)
     assert caught.value.problems == (
         f"{path}/a/2, byte 4 (line 2): 0xe4 is no UTF-8; save the file as UTF-8",
         f"{path}/b/1, byte 1 (line 1): 0xff is no UTF-8; save the file as UTF-8",
@@ -85,7 +85,7 @@ def test_what_is_no_utf8_is_told_with_file_byte_and_line_all_together(tmp_path):
 def test_of_very_many_wrong_files_twenty_are_told(tmp_path):
     path = lay(tmp_path, {"a/1": "x"} | {f"b/{number}": b"\xff" for number in range(50)})
     with pytest.raises(DataError) as caught:
-        decoded(read(path), path)
+        decode_folder(read_folder(path), path)
     assert len(caught.value.problems) == 21
     assert caught.value.problems[-1] == "and 30 more"
 
@@ -95,10 +95,10 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path):
     path = lay(tmp_path, {"a/1": "x", "b/1": "y"})
     (tmp_path / "b/1").chmod(0)
     with pytest.raises(DataError, match=r"b/1: cannot be read \(Permission denied\)"):
-        read(path)
+        read_folder(path)
 
 
 def test_a_pipe_is_no_text_and_nobody_waits_for_it(tmp_path):
     path = lay(tmp_path, {"a/1": "x", "b/1": "y"})
     os.mkfifo(tmp_path / "b" / "pipe")
-    assert read(path).told == ["left out: b/pipe, which is no file of a class"]
+    assert read_folder(path).told == ["left out: b/pipe, which is no file of a class"]

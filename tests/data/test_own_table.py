@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from nnsweep.data import own_table
 from nnsweep.data.load import load
 from nnsweep.data.own_table import name_of, table
-from nnsweep.data.reading.raw import read
+from nnsweep.data.reading.raw import read_table
 from nnsweep.errors import DataError
 
 WORDS = ("orbit", "rocket", "moon", "belief", "reason", "doubt")
@@ -81,7 +81,7 @@ def test_it_is_what_scikit_learn_gives_by_hand(cats, made):
 
 def test_its_preparation_takes_the_file_as_it_is_written(cats, made, tmp_path):
     data = made(**ROLES)
-    raw = read(str(tmp_path / "cats.csv")).frame
+    raw = read_table(str(tmp_path / "cats.csv")).frame
     _, test = train_test_split(np.arange(120), test_size=0.2, random_state=0, stratify=cats["breed"])
     assert np.array_equal(data.preparation.transform(raw.iloc[test]).toarray(), data.test.X.toarray())
     assert [tuple(column) for column in data.preparation.columns] == [
@@ -248,9 +248,9 @@ def test_a_file_that_changes_while_it_is_read_is_never_kept_under_the_digest_tha
         if not changes:
             changes.append(path)
             cats.iloc[::-1].to_csv(path, index=False)
-        return read(path)
+        return read_table(path)
 
-    monkeypatch.setattr(own_table, "read", changing)
+    monkeypatch.setattr(own_table, "read_table", changing)
     changed = made(**ROLES)
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "another"))
     assert made(**ROLES).digest == changed.digest
@@ -265,10 +265,10 @@ def test_a_file_that_never_rests_is_refused(cats, made, tmp_path, monkeypatch):
     def changing(path, **_):
         with open(path, "a") as file:
             file.write(f"{next(numbers)},short,4.0,moon,3,birman\n")
-        return read(path)
+        return read_table(path)
 
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(own_table, "read", changing)
+    monkeypatch.setattr(own_table, "read_table", changing)
     with pytest.raises(DataError, match=r"cats\.csv changes while it is read; let whoever writes it finish first"):
         made(**ROLES)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nnsweep.data.reading.cells import Cells, Kind
 from nnsweep.data.reading.header import check_width, repeated_names
 from nnsweep.data.reading.problems import named, shown, together
-from nnsweep.data.reading.table_file import decoded
+from nnsweep.data.reading.table_file import decode
 from nnsweep.errors import DataError
 
 _TOKEN = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}'"][^,\s{}]*"""
@@ -33,7 +33,7 @@ class _Attribute(NamedTuple):
     values: frozenset[str] | None
 
 
-def read(content: bytes, source: str) -> Cells:
+def read_arff(content: bytes, source: str) -> Cells:
     """Read a table from an ARFF file's content.
 
     Returns
@@ -48,7 +48,7 @@ def read(content: bytes, source: str) -> Cells:
     """
     import pandas as pd
 
-    lines = _lines(decoded(content, source))
+    lines = _lines(decode(content, source))
     attributes = _header(lines, source)
     numbers, rows, problems = [], [], []
     for number, line in lines:

@@ -1,7 +1,7 @@
 """The cells of a table: what a reader of one format hands over, how cells may be written, and their texts.
 
 A reader's `Cells` are texts as they are written, or typed; nobody has asked yet what they mean. `CellFormat` is what
-somebody says of decimals, thousands, dates and gaps; `Texts` are a column's cells as texts, whatever their type, and
+somebody says of decimals, thousands, dates and gaps; `CellTexts` are the texts of a column, whatever its type, and
 where there are none.
 """
 
@@ -63,7 +63,7 @@ GAP_WORDS = frozenset(
 """What stands for a missing value among numbers, in lower case; elsewhere it may be a value."""
 
 
-class Texts(NamedTuple):
+class CellTexts(NamedTuple):
     """The cells of a column as texts.
 
     Attributes
@@ -86,7 +86,7 @@ class Texts(NamedTuple):
         encoded = self.values().dictionary_encode()
         return encoded.dictionary, encoded.indices.to_numpy()
 
-    def without(self, marks: Collection[str]) -> "Texts":
+    def without(self, marks: Collection[str]) -> "CellTexts":
         """Give the same with more texts that stand for no value."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -110,7 +110,7 @@ def texts_of(series: "pd.Series[Any]", marks: Collection[str] = MISSING) -> NDAr
     return trimmed_texts(series, marks).objects()
 
 
-def trimmed_texts(series: "pd.Series[Any]", marks: Collection[str] = MISSING) -> Texts:
+def trimmed_texts(series: "pd.Series[Any]", marks: Collection[str] = MISSING) -> CellTexts:
     """Give a column's cells as texts without spaces around them, and where no value is."""
     import pandas as pd
     import pyarrow as pa
@@ -123,7 +123,7 @@ def trimmed_texts(series: "pd.Series[Any]", marks: Collection[str] = MISSING) ->
         array = array.combine_chunks()
     trimmed = pc.utf8_trim_whitespace(pc.fill_null(array, ""))
     texts = [*marks] if not pc.any(pc.equal(trimmed, "+")).as_py() else [*set(marks) - {"-"}]
-    return Texts(trimmed, as_mask(pc.is_in(trimmed, value_set=pa.array(texts, pa.large_string()))))
+    return CellTexts(trimmed, as_mask(pc.is_in(trimmed, value_set=pa.array(texts, pa.large_string()))))
 
 
 def written(value: object) -> str:

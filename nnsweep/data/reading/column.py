@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nnsweep.data.prepared import whole_number
 from nnsweep.data.reading import dates, numerals
-from nnsweep.data.reading.cells import GAP_WORDS, MISSING, CellFormat, Kind, Texts, as_mask, lacking, trimmed_texts
+from nnsweep.data.reading.cells import GAP_WORDS, MISSING, CellFormat, CellTexts, Kind, as_mask, lacking, trimmed_texts
 from nnsweep.data.reading.numerals import OTHER_KINDS, Notation, Numerals
 from nnsweep.data.reading.problems import column_kind, setting
 
@@ -234,13 +234,13 @@ def _measured(name: str, values: NDArray[np.float64]) -> Column:
 class _Cells(NamedTuple):
     """What may be numbers: the cells, each different text once, and those texts taken apart."""
 
-    texts: Texts
+    texts: CellTexts
     different: Any
     which: NDArray[np.intp]
     numerals: Numerals
 
     @classmethod
-    def of(cls, texts: Texts, unit: str = "") -> "_Cells":
+    def of(cls, texts: CellTexts, unit: str = "") -> "_Cells":
         different, which = texts.different()
         return cls(texts, different, which, numerals.take_apart(different, unit))
 
@@ -260,7 +260,7 @@ class _Cells(NamedTuple):
 
 
 def _numbers(
-    name: str, texts: Texts, cell_format: CellFormat, *, asked: bool, written: Mapping[str, Any] | None
+    name: str, texts: CellTexts, cell_format: CellFormat, *, asked: bool, written: Mapping[str, Any] | None
 ) -> Column | None:
     """Read a column as numbers; None if it is not meant as such."""
     import pyarrow.compute as pc
@@ -321,7 +321,7 @@ def _is_meant(cells: _Cells) -> bool:
     return int(is_number.sum()) > _MANY_NUMBERS and not (has_digit & ~is_number).any()
 
 
-def _read_plain(name: str, texts: Texts, notation: Notation) -> Column:
+def _read_plain(name: str, texts: CellTexts, notation: Notation) -> Column:
     values = np.full(len(texts.is_missing), np.nan)
     values[~texts.is_missing] = numerals.plain_values(texts.values(), notation)
     column = _measured(name, values)
@@ -364,7 +364,7 @@ def _rule(cell: str, value: float) -> str | None:
     return "is infinite" if re.fullmatch(_INFINITE, cell) else None
 
 
-def _unasked_dates(texts: Texts) -> list[Misfit]:
+def _unasked_dates(texts: CellTexts) -> list[Misfit]:
     """List the dates and times of a column that consists of them."""
     import pyarrow.compute as pc
 
@@ -378,7 +378,7 @@ def _unasked_dates(texts: Texts) -> list[Misfit]:
     return [Misfit(int(row), text, kind) for row, text, kind in zip(rows, written, kinds, strict=True)]
 
 
-def _dates(name: str, texts: Texts, cell_format: CellFormat, written: Mapping[str, Any]) -> Column:
+def _dates(name: str, texts: CellTexts, cell_format: CellFormat, written: Mapping[str, Any]) -> Column:
     """Read a column as dates, in the format that fits it."""
     different, which = texts.different()
     cells = _Cells(texts, different, which, numerals.take_apart(different))
@@ -417,7 +417,7 @@ def _matches(array: Any, pattern: str) -> Any:
     return pc.match_substring_regex(array, f"^(?:{pattern})$")
 
 
-def _is_prose(texts: Texts) -> bool:
+def _is_prose(texts: CellTexts) -> bool:
     """Tell whether the cells are long texts of many words, most of them different."""
     import pyarrow.compute as pc
 

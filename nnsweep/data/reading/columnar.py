@@ -26,8 +26,8 @@ _MOST_CELLS = 10**8
 _SAVE = "numpy.savez('table.npz', X=X, y=y)"
 
 
-def parquet(content: bytes, source: str) -> Cells:
-    """Read a Parquet file's content; errors as in `feather`."""
+def read_parquet(content: bytes, source: str) -> Cells:
+    """Read a Parquet file's content; errors as in `read_feather`."""
 
     def read(file: Any) -> "pa.Table":
         import pyarrow.parquet as pq
@@ -37,7 +37,7 @@ def parquet(content: bytes, source: str) -> Cells:
     return _cells(read, content, source)
 
 
-def feather(content: bytes, source: str) -> Cells:
+def read_feather(content: bytes, source: str) -> Cells:
     """Read a Feather file's content, of either version.
 
     Raises
@@ -90,7 +90,7 @@ def _is_nested(kind: "pa.DataType") -> bool:
     return bool(pa.types.is_nested(kind))
 
 
-def npz(content: bytes, source: str) -> Cells:
+def read_npz(content: bytes, source: str) -> Cells:
     """Read features X (n_rows, n_features) and labels y (n_rows,); nothing is unpickled.
 
     Returns
@@ -132,7 +132,7 @@ def _arrays(content: bytes, source: str) -> dict[str, NDArray[Any]]:
         raise DataError(f"{named(source)} is damaged or cut off ({shown(error)}); copy or write it again") from error
 
 
-def svmlight(content: bytes, source: str) -> Cells:
+def read_svmlight(content: bytes, source: str) -> Cells:
     """Read rows ``label number:value ...``, as svmlight and libsvm have them; what is not written is 0.
 
     Returns

@@ -17,7 +17,7 @@ from nnsweep.data.reading.cells import Cells
 from nnsweep.data.reading.header import are_numbers, check_width, column_names
 from nnsweep.data.reading.layout import SEPARATORS, Layout, csv_style, with_tabs
 from nnsweep.data.reading.problems import counted_cells, named, shown, together
-from nnsweep.data.reading.table_file import decoded
+from nnsweep.data.reading.table_file import decode
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Text(NamedTuple):
         return rows
 
 
-def read(content: bytes, source: str, layout: Layout = AS_WRITTEN, *, usual: str = ",") -> Cells:
+def read_delimited(content: bytes, source: str, layout: Layout = AS_WRITTEN, *, usual: str = ",") -> Cells:
     """Read a table from text with a separator.
 
     Parameters
@@ -77,7 +77,7 @@ def read(content: bytes, source: str, layout: Layout = AS_WRITTEN, *, usual: str
         If the file is not sound: its header, a quote that is never closed, rows of other lengths than the header. One
         cause of many wrong lines is told once, with the setting that reads the file.
     """
-    text = _divided(layout.unwrapped(decoded(content, source)), layout, usual)
+    text = _divided(layout.unwrapped(decode(content, source)), layout, usual)
     line, written = next(text.records(source), (0, []))
     if not line:
         raise DataError(f"{named(source)} holds nothing but empty lines; name a file with a header and rows")
@@ -100,7 +100,7 @@ def _n_headers(layout: Layout) -> int:
 def _divided(text: str, layout: Layout, usual: str) -> _Text:
     """Find out what divides the cells of a text; blanks become tabs."""
     given, quote = layout.character, layout.quote_character
-    found = _Text(text, given or sniffed(text, usual, quote), quote)
+    found = _Text(text, given or sniff_separator(text, usual, quote), quote)
     if given is None and [len(cells) for cells in found.sample()[:1]] in ([1], []):
         tabs = _Text(with_tabs(text, quote), "\t", quote)
         first, *widths = [len(cells) for cells in tabs.sample()] or [0]
@@ -177,12 +177,12 @@ def _long_cells() -> Iterator[None]:
         csv.field_size_limit(limit)
 
 
-def sniffed(text: str, usual: str = ",", quote: str = '"') -> str:
+def sniff_separator(text: str, usual: str = ",", quote: str = '"') -> str:
     r"""Find the separator: it divides the header, and most of the next lines into as many cells.
 
     Examples
     --------
-    >>> sniffed("a;b\n1,5;2,5\n"), sniffed("only one column\n")
+    >>> sniff_separator("a;b\n1,5;2,5\n"), sniff_separator("only one column\n")
     (';', ',')
     """
 

@@ -34,7 +34,7 @@ _FEWEST_COUNTED, _FEWEST_NAMES = 5, 21
 """Rows from which on it is no accident that numbers count them, or that all texts differ."""
 
 
-def of_columns(columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> Iterator[str]:
+def describe_columns(columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> Iterator[str]:
     """Tell the features by their kinds, and what is none for which reason."""
     for kind in KINDS:
         if kind == "date":
@@ -51,7 +51,7 @@ def of_columns(columns: Sequence[Column], roles: Roles, unused: Mapping[str, str
         yield f"ignored: {listing(roles.ignored, len(roles.ignored))}"
 
 
-def of_missing(n_missing: Mapping[str, int], policy: Policy, n_dropped: int) -> Iterator[str]:
+def describe_missing(n_missing: Mapping[str, int], policy: Policy, n_dropped: int) -> Iterator[str]:
     """Tell how many values are missing in which column, and what becomes of them."""
     if n_missing:
         counts = [f"{name} {count:,}" for name, count in n_missing.items()]
@@ -61,7 +61,7 @@ def of_missing(n_missing: Mapping[str, int], policy: Policy, n_dropped: int) -> 
         yield f"missing values: {listing(counts, len(counts))}{end}"
 
 
-def of_gaps(columns: Iterable[Column]) -> Iterator[str]:
+def describe_gaps(columns: Iterable[Column]) -> Iterator[str]:
     """Tell the texts among numbers that were taken for missing values."""
     for column in columns:
         if gaps := column.written.get("missing"):
@@ -70,7 +70,7 @@ def of_gaps(columns: Iterable[Column]) -> Iterator[str]:
             yield f"taken for missing values among numbers: {words} in {named(column.name)}; {keeps} keeps them"
 
 
-def of_lost_labels(cells: "pd.Series[Any]", labels: NDArray[Any], cell_format: CellFormat) -> Iterator[str]:
+def warn_of_lost_labels(cells: "pd.Series[Any]", labels: NDArray[Any], cell_format: CellFormat) -> Iterator[str]:
     """Warn if labels (n_rows,) that may be a class were taken for missing ones, and their rows left out."""
     lost = Counter(str(cell).strip() for cell in cells[lacking(labels)] if isinstance(cell, str) and cell.strip())
     if lost:
@@ -78,7 +78,7 @@ def of_lost_labels(cells: "pd.Series[Any]", labels: NDArray[Any], cell_format: C
         yield f"WARNING: taken for missing labels: {counts}; if that is a class: {cell_format.keep(*lost)}"
 
 
-def of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator[str]:
+def warn_of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator[str]:
     """Warn if labels that are written differently (n_rows,) are one class."""
     n_spellings, n_classes = len({str(cell) for cell in cells.unique()}), len(set(labels.tolist()))
     if n_spellings > n_classes:
@@ -88,7 +88,7 @@ def of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator[str]
         )
 
 
-def of_copies(columns: Iterable[Column], labels: NDArray[Any], target: str) -> Iterator[str]:
+def warn_of_copies(columns: Iterable[Column], labels: NDArray[Any], target: str) -> Iterator[str]:
     """Warn of features that are the label (n_rows,) under another name."""
     for column in columns:
         if _tells_the_label(column.values, labels):
@@ -108,12 +108,12 @@ def _tells_the_label(values: NDArray[Any], labels: NDArray[Any]) -> bool:
     return corresponds(_LOOKED_AT) and corresponds(len(labels))
 
 
-def constant(column: Column) -> str | None:
+def explain_constant(column: Column) -> str | None:
     """Say that a column is constant, apart from missing values; None if it is not.
 
     Examples
     --------
-    >>> constant(Column("age", "number", np.array([5.0, np.nan, 5.0])))
+    >>> explain_constant(Column("age", "number", np.array([5.0, np.nan, 5.0])))
     "constant ('5')"
     """
     values = column.values[~column.is_missing]
@@ -122,16 +122,16 @@ def constant(column: Column) -> str | None:
     return f"constant ({shown(written(values[0]))})" if (values == values[0]).all() else None
 
 
-def index(column: Column) -> str | None:
+def explain_index(column: Column) -> str | None:
     """Say why a column looks like numbers or names of the rows; None if it does not.
 
     Examples
     --------
-    >>> index(Column("Unnamed: 0", "number", np.array([3.0, 4.0, 9.0])))
+    >>> explain_index(Column("Unnamed: 0", "number", np.array([3.0, 4.0, 9.0])))
     'an index'
-    >>> index(Column("row", "number", np.arange(1.0, 100)))
+    >>> explain_index(Column("row", "number", np.arange(1.0, 100)))
     'an index: it counts the rows from 1'
-    >>> index(Column("age", "number", np.array([3.0, 4.0, 9.0])))
+    >>> explain_index(Column("age", "number", np.array([3.0, 4.0, 9.0])))
     """
     if re.fullmatch(_WRITERS_OWN, column.name):
         return "an index"

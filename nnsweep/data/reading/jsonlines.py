@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from nnsweep.data.reading.cells import Cells
 from nnsweep.data.reading.header import check_width
 from nnsweep.data.reading.problems import named, shown, together
-from nnsweep.data.reading.table_file import decoded
+from nnsweep.data.reading.table_file import decode
 from nnsweep.errors import DataError
 from nnsweep.messages import is_broken
 
@@ -25,7 +25,7 @@ _Row: TypeAlias = dict[str, str] | str
 """The cells of an object by column, or what is wrong with it."""
 
 
-def read(content: bytes, source: str) -> Cells:
+def read_json(content: bytes, source: str) -> Cells:
     """Read a table from JSON lines, or from one array.
 
     Returns
@@ -40,7 +40,7 @@ def read(content: bytes, source: str) -> Cells:
     """
     import pandas as pd
 
-    text = decoded(content, source)
+    text = decode(content, source)
     lines, rows, problems = [], [], []
     is_array = text.lstrip()[:1] == "["
     for line, row in _elements(text) if is_array else _rows(text):

@@ -13,7 +13,7 @@ from nnsweep.data.reading import arff, columnar, delimited, jsonlines, sql, work
 from nnsweep.data.reading.cells import Cells, Kind, Reader
 from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.problems import named, shown, together
-from nnsweep.data.reading.table_file import contents, refuse_foreign, suffix_of, unpacked
+from nnsweep.data.reading.table_file import read_content, refuse_foreign, suffix_of, unpack
 from nnsweep.errors import DataError
 from nnsweep.messages import nearest
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 READERS: dict[str, Reader] = {
-    ".parquet": columnar.parquet,
-    ".pq": columnar.parquet,
-    ".feather": columnar.feather,
-    ".arrow": columnar.feather,
-    ".arff": arff.read,
-    ".jsonl": jsonlines.read,
-    ".ndjson": jsonlines.read,
-    ".json": jsonlines.read,
-    ".npz": columnar.npz,
-    ".svmlight": columnar.svmlight,
-    ".libsvm": columnar.svmlight,
-    ".svm": columnar.svmlight,
+    ".parquet": columnar.read_parquet,
+    ".pq": columnar.read_parquet,
+    ".feather": columnar.read_feather,
+    ".arrow": columnar.read_feather,
+    ".arff": arff.read_arff,
+    ".jsonl": jsonlines.read_json,
+    ".ndjson": jsonlines.read_json,
+    ".json": jsonlines.read_json,
+    ".npz": columnar.read_npz,
+    ".svmlight": columnar.read_svmlight,
+    ".libsvm": columnar.read_svmlight,
+    ".svm": columnar.read_svmlight,
 }
 """What reads a file's content, by the ending of its name."""
 
 LAID_OUT: dict[str, Callable[[bytes, str, Layout], Cells]] = {
-    **dict.fromkeys((".csv", ".txt", ".data", ".dat"), delimited.read),
-    **dict.fromkeys((".tsv", ".tab"), partial(delimited.read, usual="\t")),
-    **dict.fromkeys((".xlsx", ".xlsm"), workbook.read),
+    **dict.fromkeys((".csv", ".txt", ".data", ".dat"), delimited.read_delimited),
+    **dict.fromkeys((".tsv", ".tab"), partial(delimited.read_delimited, usual="\t")),
+    **dict.fromkeys((".xlsx", ".xlsm"), workbook.read_workbook),
 }
 """What reads formats that do not tell how they are laid out."""
 
@@ -120,7 +120,9 @@ class Raw:
         return f"{named(self.source)}, {where}, column {number} ({named(column)})"
 
 
-def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_WRITTEN, key: str = "data.path") -> Raw:
+def read_table(
+    path: str, *, query: str | None = None, layout: Layout = delimited.AS_WRITTEN, key: str = "data.path"
+) -> Raw:
     """Read a table.
 
     Parameters
@@ -149,8 +151,8 @@ def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_W
         return Raw(frame, source, True, digest)
     if query is not None:
         raise DataError(f"data.query is for databases, and {named(path)} is a file; leave it out")
-    content = contents(path, key)
-    plain, source = unpacked(content, path)
+    content = read_content(path, key)
+    plain, source = unpack(content, path)
     refuse_foreign(plain, source)
     suffix = suffix_of(source)
     if suffix not in READERS and suffix not in LAID_OUT:
@@ -165,7 +167,7 @@ def read(path: str, *, query: str | None = None, layout: Layout = delimited.AS_W
     )
 
 
-def with_test(raw: Raw, test: Raw) -> Raw:
+def add_test_part(raw: Raw, test: Raw) -> Raw:
     """Put two tables into one, of which the second is the test part.
 
     Parameters

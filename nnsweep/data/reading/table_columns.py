@@ -155,16 +155,16 @@ def understand(
     with _collecting(problems):
         labels, told = _labels(raw, roles.target, special[roles.target], rows, policy, cell_format)
     taken = [part for column in features for part in column.taken(rows).features()] if not problems else features
-    unused |= {column.name: why for column in taken if (why := findings.constant(column))}
+    unused |= {column.name: why for column in taken if (why := findings.explain_constant(column))}
     taken = [column for column in taken if column.name not in unused]
     with _collecting(problems):
         _refuse_features(raw, taken, roles, unused)
     if problems:
         raise together(problems)
     n_missing = _counts(features, special)
-    told += findings.of_columns(taken, roles, unused)
-    told += findings.of_missing(n_missing, policy, len(raw.frame) - len(rows))
-    told += [*findings.of_gaps(features), *findings.of_copies(taken, labels, roles.target)]
+    told += findings.describe_columns(taken, roles, unused)
+    told += findings.describe_missing(n_missing, policy, len(raw.frame) - len(rows))
+    told += [*findings.describe_gaps(features), *findings.warn_of_copies(taken, labels, roles.target)]
     return Understood(
         frame=_frame(taken),
         kinds={column.name: column.kind for column in taken},
@@ -205,11 +205,11 @@ def _labels(
         If no classifier can be trained on them.
     """
     labels = class_names(texts[rows])
-    lost = [*findings.of_lost_labels(raw.frame[target], texts, cell_format)]
+    lost = [*findings.warn_of_lost_labels(raw.frame[target], texts, cell_format)]
     if lost and policy.label != "drop":  # they are refused, and it is not known yet what the classes are
         return labels, lost
     told = check_classes(labels[~lacking(labels)], source=raw.source, target=target, lost=lost)
-    return labels, [*told, *findings.of_spellings(raw.frame[target].iloc[rows], labels), *lost]
+    return labels, [*told, *findings.warn_of_spellings(raw.frame[target].iloc[rows], labels), *lost]
 
 
 @contextlib.contextmanager
@@ -337,7 +337,7 @@ def _parts(raw: Raw, roles: Roles) -> NDArray[Any] | None:
 
 def _unused(column: Column, roles: Roles) -> str | None:
     """Say why a column is no feature, if it is not; who asks for an index gets it."""
-    return findings.constant(column) or (None if column.name in roles.asked else findings.index(column))
+    return findings.explain_constant(column) or (None if column.name in roles.asked else findings.explain_index(column))
 
 
 def _refuse_features(raw: Raw, columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> None:

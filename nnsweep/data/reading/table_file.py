@@ -81,7 +81,7 @@ def suffix_of(path: str) -> str:
     return Path(name.removesuffix(packer)).suffix
 
 
-def contents(path: str, key: str = "data.path") -> bytes:
+def read_content(path: str, key: str = "data.path") -> bytes:
     """Read a whole file.
 
     Parameters
@@ -137,7 +137,7 @@ def _nearest(file: Path, key: str) -> str:
     return f"did you mean {shown(close[0])}?" if close else f"name the table with {key}"
 
 
-def unpacked(content: bytes, source: str) -> tuple[bytes, str]:
+def unpack(content: bytes, source: str) -> tuple[bytes, str]:
     """Unpack what gzip, bzip2 or xz has packed, or the one file of a zip archive; anything else stays as it is.
 
     Parameters
@@ -274,7 +274,7 @@ def _array(content: bytes) -> str:
     return _ARRAY
 
 
-def decoded(content: bytes, source: str) -> str:
+def decode(content: bytes, source: str) -> str:
     r"""Decode a file's bytes.
 
     Parameters
@@ -296,7 +296,7 @@ def decoded(content: bytes, source: str) -> str:
 
     Examples
     --------
-    >>> decoded(b"\xef\xbb\xbfage\n17\n", "cats.csv")
+    >>> decode(b"\xef\xbb\xbfage\n17\n", "cats.csv")
     'age\n17\n'
     """
     encoding = next((encoding for mark, encoding in _MARKS.items() if content.startswith(mark)), "utf-8")

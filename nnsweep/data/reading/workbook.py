@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LOOKED_AT = 50
 
 
-def read(content: bytes, source: str, layout: Layout) -> Cells:
+def read_workbook(content: bytes, source: str, layout: Layout) -> Cells:
     """Read a table from a workbook's content.
 
     Parameters

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.io import arff as scipy_arff
 
-from nnsweep.data.reading.arff import _cells, read
+from nnsweep.data.reading.arff import _cells, read_arff
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.table_columns import understand
 
@@ -29,7 +29,7 @@ CATS = """% Cats and
 
 
 def test_a_table_with_declared_kinds():
-    cells = read(CATS.encode(), "cats.arff")
+    cells = read_arff(CATS.encode(), "cats.arff")
     assert cells.kinds == {"age": "number", "the weight": "number", "colour": "category", "y": "category"}
     assert cells.frame.to_dict("list") == {
         "age": ["1", "2", "3", "4"],
@@ -44,7 +44,7 @@ def test_the_same_as_scipy_reads():
     plain = "@relation r\n@attribute 'the weight' real\n@attribute c {red,blue}\n@attribute y {0,1}\n@data\n"
     plain += "".join(f"{weight!r},{'red' if weight > 0 else 'blue'},{row % 2}\n" for row, weight in enumerate(WEIGHTS))
     rows, about = scipy_arff.loadarff(io.StringIO(plain + "?,?,1\n"))
-    cells = read((plain + "?,?,1\n").encode(), "cats.arff")
+    cells = read_arff((plain + "?,?,1\n").encode(), "cats.arff")
     raw = Raw(cells.frame, "cats.arff", typed=False, digest="", kinds=cells.kinds)
     table = understand(raw, target="y", missing="most_frequent")
     assert [*table.frame.columns, "y"] == about.names()
@@ -55,7 +55,7 @@ def test_the_same_as_scipy_reads():
 
 def test_declared_numbers_and_categories_are_what_they_are_declared():
     content = b"@attribute zip {1,2,3}\n@attribute age real\n@attribute y string\n@data\n1,5,a\n2,6,'b c'\n3,7,a\n"
-    cells = read(content, "cats.arff")
+    cells = read_arff(content, "cats.arff")
     table = understand(Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds), target="y")
     assert table.kinds == {"zip": "category", "age": "number"}
     assert table.labels.tolist() == ["a", "b c", "a"]
@@ -63,7 +63,7 @@ def test_declared_numbers_and_categories_are_what_they_are_declared():
 
 def test_a_declared_number_that_counts_the_rows_is_an_index_unless_somebody_asks_for_it():
     rows = "".join(f"{row + 1},{row % 7},{'ab'[row % 2]}\n" for row in range(20))
-    cells = read(
+    cells = read_arff(
         f"@attribute row numeric\n@attribute age real\n@attribute y {{a,b}}\n@data\n{rows}".encode(), "cats.arff"
     )
     raw = Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds)
@@ -76,7 +76,7 @@ def test_a_declared_number_that_counts_the_rows_is_an_index_unless_somebody_asks
 def test_declared_dates_are_read_as_dates_of_other_tables_are():
     days = "'1970-01-02T12:00:00',a\n?,b\n'1970-02-01T00:00:00',a\n'1971-02-01T00:00:00',b\n"
     content = f"@attribute born date \"yyyy-MM-dd'T'HH:mm:ss\"\n@attribute y {{a,b}}\n@data\n{days}".encode()
-    cells = read(content, "cats.arff")
+    cells = read_arff(content, "cats.arff")
     table = understand(Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds), target="y", missing="drop")
     assert table.frame.to_dict("list") == {
         "born (day)": [1.5, 31.0, 396.0],

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnsweep.data.reading.causes import find_row_as_header
-from nnsweep.data.reading.delimited import read
+from nnsweep.data.reading.delimited import read_delimited
 from nnsweep.data.reading.layout import Layout
 from nnsweep.errors import DataError
 
@@ -64,11 +64,11 @@ def settings_of(message):
 def test_one_cause_is_told_once_and_its_setting_reads(name):
     content, told = CAUSES[name]
     with pytest.raises(DataError) as refusal:
-        read(content.encode(), "cats.csv")
+        read_delimited(content.encode(), "cats.csv")
     assert len(refusal.value.problems) == 1
     assert told in refusal.value.problems[0]
     assert "quote a value that has" not in refusal.value.problems[0]
-    frame = read(content.encode(), "cats.csv", Layout(**settings_of(refusal.value.problems[0]))).frame
+    frame = read_delimited(content.encode(), "cats.csv", Layout(**settings_of(refusal.value.problems[0]))).frame
     n_rows = {"no header": 30, "no header, categories": 16, "no header, numbers": 9}
     assert len(frame) == n_rows.get(name, 30)
     if len(frame) == 30:
@@ -83,23 +83,23 @@ def test_one_cause_is_told_once_and_its_setting_reads(name):
 def test_blanks_divide_where_nothing_else_does():
     content = text(*blanks([HEADER, *ROWS]))
     for layout in (Layout(), Layout(separator="blank")):
-        assert read(content.encode(), "cats.txt", layout).frame.to_numpy().tolist() == [
+        assert read_delimited(content.encode(), "cats.txt", layout).frame.to_numpy().tolist() == [
             [*map(str, cells)] for cells in CELLS
         ]
-    quoted = read(b'name  age\n"a b"\t 1\n c  2\n', "cats.txt")
+    quoted = read_delimited(b'name  age\n"a b"\t 1\n c  2\n', "cats.txt")
     assert quoted.frame.to_numpy().tolist() == [["a b", "1"], ["c", "2"]]
 
 
 def test_lines_that_are_left_out_still_count():
     content = text("A title", "# note", "a,b", "1,2", "# more", '"x\n# y",3')
-    cells = read(content.encode(), "cats.csv", Layout(skip_lines=1, comment="#"))
+    cells = read_delimited(content.encode(), "cats.csv", Layout(skip_lines=1, comment="#"))
     assert cells.frame.to_numpy().tolist() == [["1", "2"], ["x\n# y", "3"]]
     assert cells.lines() == [4, 6]
 
 
 def test_ragged_rows_below_a_good_header_are_told_line_by_line():
     with pytest.raises(DataError) as refusal:
-        read(text(HEADER, *ROWS, "1,2", "1,2,red,a,b").encode(), "cats.csv")
+        read_delimited(text(HEADER, *ROWS, "1,2", "1,2,red,a,b").encode(), "cats.csv")
     assert [problem.partition(";")[0] for problem in refusal.value.problems] == [
         "cats.csv, line 32: 2 cells, the header has 4",
         "cats.csv, line 33: 5 cells, the header has 4",
@@ -110,7 +110,7 @@ def test_a_setting_that_does_not_fit_is_refused():
     with pytest.raises(
         DataError, match=r"line 2: the header names all 2 cells of each row; leave data\.unnamed=first out"
     ):
-        read(b"a,b\n1,2\n3,4\n", "cats.csv", Layout(unnamed="first"))
+        read_delimited(b"a,b\n1,2\n3,4\n", "cats.csv", Layout(unnamed="first"))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_header_is_not_taken_for_a_row(header, rows):
 @pytest.mark.parametrize("separator", ["\0", "ab", '"', "", "\n", "ü"])
 def test_a_separator_that_can_be_none_is_refused(separator):
     with pytest.raises(DataError, match=r"^data\.separator=.*: must be one character, or comma, "):
-        read(b"a,b\n1,2\n", "cats.csv", Layout(separator=separator))
+        read_delimited(b"a,b\n1,2\n", "cats.csv", Layout(separator=separator))
 
 
 @settings(max_examples=200)
@@ -137,7 +137,7 @@ def test_a_separator_that_can_be_none_is_refused(separator):
 def test_whatever_the_text_it_is_read_or_refused(content, quote, has_header):
     for layout in (Layout(quote=quote), Layout(header=has_header, separator="blank", comment="#", unnamed="first")):
         try:
-            cells = read(content.encode(), "cats.csv", layout)
+            cells = read_delimited(content.encode(), "cats.csv", layout)
         except DataError:
             continue
         assert len(cells.lines()) == len(cells.frame) > 0

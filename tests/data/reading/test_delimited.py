@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.data.reading import delimited
-from nnsweep.data.reading.delimited import SEPARATORS, read, records, sniffed
+from nnsweep.data.reading.delimited import SEPARATORS, read_delimited, records, sniff_separator
 
 characters = st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\0")
 texts = st.text(characters | st.sampled_from('",;\t|\n\r '), max_size=8)
@@ -33,7 +33,7 @@ def text_of(table, **settings):
 )
 def test_what_a_writer_has_quoted_is_read_as_it_was(table, separator, line_end, quoting):
     text = text_of(table, delimiter=separator, lineterminator=line_end, quoting=quoting)
-    assert read(text.encode(), "cats.csv").frame.to_numpy().tolist() == table[1:]
+    assert read_delimited(text.encode(), "cats.csv").frame.to_numpy().tolist() == table[1:]
 
 
 @given(tables(), st.sampled_from(list(SEPARATORS)))
@@ -53,33 +53,36 @@ def test_a_row_has_the_line_at_which_it_begins(n_extra_lines, line_end):
     rows = [[f"row{number}", "x" + n_extra * line_end] for number, n_extra in enumerate(n_extra_lines)]
     text = text_of([["name", "note"], *rows], lineterminator=line_end)
     lines = io.StringIO(text, newline=None).read().split("\n")
-    cells = read(text.encode(), "cats.csv")
+    cells = read_delimited(text.encode(), "cats.csv")
     assert [lines[line - 1].partition(",")[0] for line in cells.lines()] == [row[0] for row in rows]
 
 
 def test_empty_lines_are_no_rows_but_count():
-    cells = read(b"\n\na,b\r\n\r\n1,2\r\n\n3,4", "cats.csv")
+    cells = read_delimited(b"\n\na,b\r\n\r\n1,2\r\n\n3,4", "cats.csv")
     assert cells.frame.to_numpy().tolist() == [["1", "2"], ["3", "4"]]
     assert cells.lines() == [5, 7]
 
 
 def test_nothing_is_taken_for_missing_or_for_a_number():
-    cells = read(b"a,b\nNA,007\n,1e5\n", "cats.csv")
+    cells = read_delimited(b"a,b\nNA,007\n,1e5\n", "cats.csv")
     assert cells.frame.to_dict("list") == {"a": ["NA", ""], "b": ["007", "1e5"]}
 
 
 def test_spaces_after_a_separator_may_stand_before_a_quote():
-    assert read(b'a, b\n1, "x, y"\n', "cats.csv").frame.to_dict("list") == {"a": ["1"], "b": ["x, y"]}
+    assert read_delimited(b'a, b\n1, "x, y"\n', "cats.csv").frame.to_dict("list") == {"a": ["1"], "b": ["x, y"]}
 
 
 def test_a_quote_inside_an_unquoted_value_is_a_quote():
-    assert read(b'size,y\n5" pipe,a\n6" pipe,b\n', "pipes.csv").frame["size"].tolist() == ['5" pipe', '6" pipe']
+    assert read_delimited(b'size,y\n5" pipe,a\n6" pipe,b\n', "pipes.csv").frame["size"].tolist() == [
+        '5" pipe',
+        '6" pipe',
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_a_mark_tells_the_encoding(encoding):
     content = "größe,y\n5,ä\n".encode(encoding)
-    assert read(content, "cats.csv").frame.to_dict("list") == {"größe": ["5"], "y": ["ä"]}
+    assert read_delimited(content, "cats.csv").frame.to_dict("list") == {"größe": ["5"], "y": ["ä"]}
 
 
 @pytest.mark.parametrize(
@@ -96,11 +99,11 @@ def test_a_mark_tells_the_encoding(encoding):
     ],
 )
 def test_the_separator_divides_header_and_rows_alike(text, separator):
-    assert sniffed(text) == separator
+    assert sniff_separator(text) == separator
 
 
 def test_the_usual_separator_decides_between_equals():
-    assert [sniffed("a,b\tc\n1,2\t3\n", usual) for usual in (",", "\t")] == [",", "\t"]
+    assert [sniff_separator("a,b\tc\n1,2\t3\n", usual) for usual in (",", "\t")] == [",", "\t"]
 
 
 def test_the_limit_of_cells_is_as_it_was():

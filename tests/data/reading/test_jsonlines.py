@@ -1,10 +1,10 @@
 import pytest
 
-from nnsweep.data.reading.jsonlines import read
+from nnsweep.data.reading.jsonlines import read_json
 
 
 def columns(text):
-    return read(text.encode(), "cats.jsonl").frame.to_dict("list")
+    return read_json(text.encode(), "cats.jsonl").frame.to_dict("list")
 
 
 def test_cells_are_as_they_are_written():
@@ -19,7 +19,7 @@ def test_columns_come_in_the_order_of_their_first_line_and_may_be_missing():
 
 
 def test_empty_lines_count():
-    assert read(b'\n{"a": 1}\r\n\r\n{"a": 2}', "cats.jsonl").lines() == [2, 4]
+    assert read_json(b'\n{"a": 1}\r\n\r\n{"a": 2}', "cats.jsonl").lines() == [2, 4]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1" * 10**5])

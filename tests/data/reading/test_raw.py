@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nnsweep.data.reading.raw import LAID_OUT, READERS, Raw, read
+from nnsweep.data.reading.raw import LAID_OUT, READERS, Raw, read_table
 from nnsweep.errors import DataError
 
 
@@ -14,7 +14,7 @@ from nnsweep.errors import DataError
 def cats(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cats.csv").write_text('age,the\ncolour\n17,"re\nd"\n18,blue\n'.replace("the\ncolour", '"the\ncolour"'))
-    return read("cats.csv")
+    return read_table("cats.csv")
 
 
 def test_a_place_is_a_line_and_a_column(cats):
@@ -30,7 +30,7 @@ def test_a_place_without_lines_is_a_row(cats):
 
 def test_many_places_are_found_in_one_reading(tmp_path):
     (tmp_path / "cats.csv").write_text("age,y\n" + "17,a\n" * 200_000)
-    raw = read(str(tmp_path / "cats.csv"))
+    raw = read_table(str(tmp_path / "cats.csv"))
     began = time.process_time()
     assert all(raw.place(row).endswith(f"line {row + 2}") for row in range(199_000, 200_000))
     assert time.process_time() - began < 2
@@ -38,7 +38,7 @@ def test_many_places_are_found_in_one_reading(tmp_path):
 
 def test_the_home_folder_may_be_meant(cats, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    raw = read("~/cats.csv")
+    raw = read_table("~/cats.csv")
     assert (raw.source, raw.digest) == ("~/cats.csv", cats.digest)
 
 
@@ -52,7 +52,7 @@ def test_the_home_folder_may_be_meant(cats, tmp_path, monkeypatch):
 )
 def test_a_file_that_is_not_there_is_told_with_what_names_it(key, way_out, cats):
     with pytest.raises(DataError) as refusal:
-        read("none", key=key)
+        read_table("none", key=key)
     assert refusal.value.problems == (f"none: there is no such file; {way_out}",)
 
 
@@ -60,7 +60,7 @@ def test_a_file_that_is_not_there_is_told_with_what_names_it(key, way_out, cats)
 def test_an_unreadable_file_is_told(cats, tmp_path):
     (tmp_path / "cats.csv").chmod(0)
     with pytest.raises(DataError, match=r"cats\.csv cannot be read: Permission denied"):
-        read("cats.csv")
+        read_table("cats.csv")
 
 
 def test_what_the_machine_refuses_is_told(cats, monkeypatch):
@@ -69,14 +69,14 @@ def test_what_the_machine_refuses_is_told(cats, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
     with pytest.raises(DataError, match=r"cats\.csv cannot be read: Permission denied"):
-        read("cats.csv")
+        read_table("cats.csv")
 
 
 def test_what_unpacks_to_something_enormous_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("nnsweep.data.reading.table_file._MOST_UNPACKED", 2**20)
     (tmp_path / "cats.csv.gz").write_bytes(gzip.compress(bytes(2**22)))
     with pytest.raises(DataError, match="unpacks to more than 1,048,576 bytes"):
-        read(str(tmp_path / "cats.csv.gz"))
+        read_table(str(tmp_path / "cats.csv.gz"))
 
 
 @pytest.mark.parametrize("suffix", [*READERS, *LAID_OUT])
@@ -84,7 +84,7 @@ def test_every_format_refuses_nonsense_with_its_name(suffix, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / f"cats{suffix}").write_bytes(b"\x01\x02\xff\xfe" * 100)
     with pytest.raises(DataError, match=rf"^cats{suffix}"):
-        read(f"cats{suffix}")
+        read_table(f"cats{suffix}")
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ def test_no_format_takes_long_over_one_long_line(suffix, tmp_path):
         path.write_bytes(b"PAR1" * (suffix == ".parquet") + piece * (10**6 // len(piece)))
         began = time.process_time()
         with pytest.raises(DataError):
-            read(str(path))
+            read_table(str(path))
         assert time.process_time() - began < 1.5
 
 

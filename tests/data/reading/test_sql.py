@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.data.reading import sql
-from nnsweep.data.reading.raw import read
+from nnsweep.data.reading.raw import read_table
 from nnsweep.data.reading.table_columns import understand
 from nnsweep.errors import DataError
 
@@ -30,14 +30,14 @@ def database(tmp_path, monkeypatch):
 
 def refusal(path, query=None):
     with pytest.raises(DataError) as error:
-        read(path, query=query)
+        read_table(path, query=query)
     told = "\n".join(error.value.problems)
     assert HUSH not in told
     return told
 
 
 def test_a_query_is_a_table():
-    raw = read(ADDRESS, query=ALL)
+    raw = read_table(ADDRESS, query=ALL)
     assert raw.typed
     assert list(raw.frame.columns) == ["age", "colour", "y"]
     assert raw.frame["age"].tolist()[:3] == [0, 6, 1]
@@ -49,11 +49,13 @@ def test_a_query_is_a_table():
 
 def test_a_place_in_a_result_is_its_row():
     with pytest.raises(DataError, match=r"sqlite:///cats\.db, row 5, column 1 \(age\): '' is a missing value"):
-        understand(read(ADDRESS, query=ALL), target="y")
+        understand(read_table(ADDRESS, query=ALL), target="y")
 
 
 def test_the_digest_is_that_of_the_cells():
-    digests = [read(ADDRESS, query=query).digest for query in (ALL, f" {ALL} ;", f"{ALL} -- all", f"{ALL} LIMIT 5")]
+    digests = [
+        read_table(ADDRESS, query=query).digest for query in (ALL, f" {ALL} ;", f"{ALL} -- all", f"{ALL} LIMIT 5")
+    ]
     assert digests[0] == digests[1] == digests[2] != digests[3]
 
 
@@ -66,7 +68,7 @@ def test_the_digest_is_that_of_the_cells():
     ],
 )
 def test_words_and_semicolons_in_quotes_and_comments_are_harmless(query):
-    assert len(read(ADDRESS, query=query).frame) > 3
+    assert len(read_table(ADDRESS, query=query).frame) > 3
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path):
 
 def test_pictures_are_no_features():
     with pytest.raises(DataError, match=r"column 1 \(photo\): .* is of a type that is not read \(bytes\)"):
-        understand(read(ADDRESS, query="SELECT photo, y FROM cats"), target="y")
+        understand(read_table(ADDRESS, query="SELECT photo, y FROM cats"), target="y")
 
 
 @pytest.mark.parametrize(
@@ -186,12 +188,12 @@ def test_a_database_that_writes_ahead_is_read(database):
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
     before = database.read_bytes()
-    assert len(read(ADDRESS, query=ALL).frame) == 12
+    assert len(read_table(ADDRESS, query=ALL).frame) == 12
     assert database.read_bytes() == before
     with closing(sqlite3.connect(database)) as writer:
         writer.execute("UPDATE cats SET age = 5")
         writer.commit()
-        assert read(ADDRESS, query=ALL).frame["age"].tolist() == [5] * 12
+        assert read_table(ADDRESS, query=ALL).frame["age"].tolist() == [5] * 12
 
 
 def test_another_database_is_asked_through_sqlalchemy_and_what_it_did_is_taken_back(database):
@@ -199,8 +201,8 @@ def test_another_database_is_asked_through_sqlalchemy_and_what_it_did_is_taken_b
         return sql._answer(sql._reach(ADDRESS, "cats"), query, "cats")
 
     pd.testing.assert_frame_equal(answer(ALL), sql._answer(sql._open(database), ALL, "cats"))
-    before = read(ADDRESS, query=ALL).digest
+    before = read_table(ADDRESS, query=ALL).digest
     assert len(answer("DELETE FROM cats RETURNING age")) == 12
-    assert read(ADDRESS, query=ALL).digest == before
+    assert read_table(ADDRESS, query=ALL).digest == before
     with pytest.raises(DataError, match=r"the database refuses data\.query: no such table: dogs"):
         answer("SELECT * FROM dogs")

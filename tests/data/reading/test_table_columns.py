@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.data.reading.raw import Raw, read
+from nnsweep.data.reading.raw import Raw, read_table
 from nnsweep.data.reading.table_columns import features_of, understand
 from nnsweep.errors import DataError
 
@@ -30,7 +30,7 @@ def test_kinds_are_inferred_and_told(tmp_path):
             for row in range(N)
         )
     )
-    understood = understand(read(str(tmp_path / "cats.csv")), target="y")
+    understood = understand(read_table(str(tmp_path / "cats.csv")), target="y")
     assert understood.kinds == {"age": "number", "colour": "category", "note": "text"}
     assert understood.told == [
         "label y: 2 classes in 12 rows (a 6, b 6)",
@@ -84,7 +84,7 @@ def test_names_of_rows_are_left_out():
 
 def test_an_index_from_a_frame_written_with_it_is_left_out(tmp_path):
     pd.DataFrame({"x": [3, 1, 4, 1, 5, 9], "y": list("ababab")}).to_csv(tmp_path / "cats.csv")
-    assert list(understand(read(str(tmp_path / "cats.csv")), target="y").kinds) == ["x"]
+    assert list(understand(read_table(str(tmp_path / "cats.csv")), target="y").kinds) == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_format_with_types_says_itself_what_is_missing(ending, tmp_path):
         path.write_text(f"@attribute severity {{None,NA,-,Mild}}\n@attribute y {{None,b}}\n@data\n{rows}")
     else:
         getattr(frame, f"to_{ending}")(path)
-    understood = understand(read(str(path)), target="y", missing="own")
+    understood = understand(read_table(str(path)), target="y", missing="own")
     assert understood.frame["severity"].tolist() == severity
     assert understood.labels.tolist() == ["None", "b"] * 3
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather
 
-from nnsweep.data.reading.raw import read
+from nnsweep.data.reading.raw import read_table
 from nnsweep.data.reading.table_columns import Understood, understand
 from nnsweep.errors import DataError
 
@@ -608,7 +608,7 @@ def put(path: Path, content: str | bytes | Callable[[Path], object]) -> None:
 
 def understood(fault: Fault) -> Understood:
     put(Path(fault.file), fault.content)
-    return understand(read(fault.file), **{"target": "y", **fault.settings})
+    return understand(read_table(fault.file), **{"target": "y", **fault.settings})
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import dump_svmlight_file
 
 from nnsweep.data.reading.layout import Layout
-from nnsweep.data.reading.raw import read
+from nnsweep.data.reading.raw import read_table
 from nnsweep.data.reading.table_columns import features_of, understand
 from nnsweep.errors import DataError
 
@@ -80,7 +80,7 @@ def test_a_table_is_understood_alike_in_every_format(name, frame, tmp_path):
     path = tmp_path / name
     path.unlink(missing_ok=True)
     FORMATS[name](frame, path)
-    raw = read(f"sqlite:///{path}", query="SELECT * FROM cats") if name == "cats.db" else read(str(path))
+    raw = read_table(f"sqlite:///{path}", query="SELECT * FROM cats") if name == "cats.db" else read_table(str(path))
     columns = {name: "number" for name in ("number", "zéro")} | ({"flag": "category"} if name == "cats.db" else {})
     table = understand(raw, target="label", columns=columns)
     n_different = frame.drop(columns="label").nunique()
@@ -102,28 +102,28 @@ def test_the_digest_is_that_of_the_bytes(tmp_path):
     frame = pd.DataFrame({"age": [1, 2], "y": ["a", "b"]})
     for name in ("cats.csv", "cats.csv.gz", "cats.parquet"):
         FORMATS[name](frame, tmp_path / name)
-        assert read(str(tmp_path / name)).digest == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        assert read_table(str(tmp_path / name)).digest == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
 
 
 def test_a_packed_file_needs_no_name_that_says_so(tmp_path):
     packed = io.BytesIO()
     pd.DataFrame({"age": [1, 2], "y": ["a", "b"]}).to_csv(packed, index=False, compression="gzip")
     (tmp_path / "cats.csv").write_bytes(packed.getvalue())
-    assert read(str(tmp_path / "cats.csv")).frame["y"].tolist() == ["a", "b"]
+    assert read_table(str(tmp_path / "cats.csv")).frame["y"].tolist() == ["a", "b"]
 
 
 def test_one_file_in_a_zip_is_the_table(tmp_path):
     with zipfile.ZipFile(tmp_path / "cats.zip", "w") as archive:
         archive.writestr("folder/cats.tsv", "age\ty\n17\ta\n")
         archive.writestr("__MACOSX/folder/._cats.tsv", b"\0")
-    raw = read(str(tmp_path / "cats.zip"))
+    raw = read_table(str(tmp_path / "cats.zip"))
     assert raw.frame.to_dict("list") == {"age": ["17"], "y": ["a"]}
     assert raw.place(0, "age").endswith("cats.zip, line 2, column 1 (age)")
 
 
 def test_an_array_has_the_lines_of_its_objects(tmp_path):
     (tmp_path / "cats.json").write_text('\n[ {"age": 1,\n "y": "a"},\n{"age": 1e400, "y": null} ]\n')
-    raw = read(str(tmp_path / "cats.json"))
+    raw = read_table(str(tmp_path / "cats.json"))
     assert raw.frame.to_dict("list") == {"age": ["1", "1e400"], "y": ["a", ""]}
     assert raw.lines() == [2, 4]
 
@@ -131,7 +131,7 @@ def test_an_array_has_the_lines_of_its_objects(tmp_path):
 def test_arrays_have_columns_by_number(tmp_path):
     X, y = np.arange(40.0).reshape(20, 2) % 7, np.array(["a", "b"] * 10)
     np.savez(tmp_path / "cats.npz", X=X, y=y)
-    table = understand(read(str(tmp_path / "cats.npz")), target=None)
+    table = understand(read_table(str(tmp_path / "cats.npz")), target=None)
     assert table.labels.tolist() == y.tolist()
     assert table.frame.to_numpy().tolist() == X.tolist()
     assert list(table.frame) == ["0", "1"]
@@ -140,7 +140,7 @@ def test_arrays_have_columns_by_number(tmp_path):
 def test_arrays_may_come_from_a_machine_with_another_order_of_bytes(tmp_path):
     X, y = np.arange(40.0).reshape(20, 2) % 7, np.arange(20) % 2
     np.savez(tmp_path / "cats.npz", X=X.astype(">f8"), y=y.astype(">i4"))
-    table = understand(read(str(tmp_path / "cats.npz")), target=None)
+    table = understand(read_table(str(tmp_path / "cats.npz")), target=None)
     assert (table.labels.tolist(), table.frame.to_numpy().tolist()) == ([str(label) for label in y], X.tolist())
 
 
@@ -148,13 +148,13 @@ def test_sparse_rows_are_those_that_scikit_learn_wrote(tmp_path):
     X, y = np.arange(60.0).reshape(20, 3) % 7 * (np.arange(60).reshape(20, 3) % 2), np.arange(20) % 3
     for zero_based, names in ((True, ["0", "1", "2"]), (False, ["1", "2", "3"])):
         dump_svmlight_file(X, y, str(tmp_path / "cats.svmlight"), zero_based=zero_based)
-        raw = read(str(tmp_path / "cats.svmlight"))
+        raw = read_table(str(tmp_path / "cats.svmlight"))
         table = understand(raw, target=None)
         assert table.frame.to_numpy().tolist() == X[:, X.any(axis=0)].tolist()
         assert table.labels.tolist() == [str(label) for label in y]
         assert set(table.frame) <= set(names)
     (tmp_path / "few.svmlight").write_text("1 1:5\n")
-    assert features_of(read(str(tmp_path / "few.svmlight")), table.kinds).to_numpy().tolist() == [
+    assert features_of(read_table(str(tmp_path / "few.svmlight")), table.kinds).to_numpy().tolist() == [
         [5.0 if name == "1" else 0.0 for name in table.frame]
     ]
 
@@ -163,7 +163,7 @@ def test_columns_are_found_by_number_unless_one_is_called_so(tmp_path):
     (tmp_path / "cats.csv").write_text(
         "1,fur,y\n" + "".join(f"{i % 5},{'ab'[i % 2]},{'cd'[i % 2]}\n" for i in range(9))
     )
-    raw = read(str(tmp_path / "cats.csv"))
+    raw = read_table(str(tmp_path / "cats.csv"))
     assert understand(raw, target="-1").labels[0] == "c"
     assert list(understand(raw, target="2", ignore=["1"]).frame) == ["fur"]  # called 1, though fur is column 1
     assert list(understand(raw, target="2", columns={"-2": "ignore"}).frame) == ["1"]
@@ -178,11 +178,11 @@ def test_a_workbook_may_have_titles_and_no_header(tmp_path):
     with pytest.raises(
         DataError, match=r"line 1 \('My cats'\) is no part of the table; data\.skip_lines=1 leaves it out"
     ):
-        read(str(tmp_path / "cats.xlsx"))
-    raw = read(str(tmp_path / "cats.xlsx"), layout=Layout(skip_lines=1))
+        read_table(str(tmp_path / "cats.xlsx"))
+    raw = read_table(str(tmp_path / "cats.xlsx"), layout=Layout(skip_lines=1))
     assert raw.frame.to_dict("list") == frame.to_dict("list")
     assert raw.place(0).endswith("line 4")
-    raw = read(str(tmp_path / "cats.xlsx"), layout=Layout(skip_lines=3, header=False))
+    raw = read_table(str(tmp_path / "cats.xlsx"), layout=Layout(skip_lines=3, header=False))
     assert list(raw.frame) == ["0", "1", "2"]
     assert len(raw.frame) == 4
 
@@ -194,16 +194,16 @@ def test_one_sheet_of_a_workbook_is_the_table(tmp_path):
         cats.to_excel(book, sheet_name="cats", index=False)
         cats[:1].to_excel(book, sheet_name="my dogs", index=False)
     with pytest.raises(DataError, match=r"has 2 sheets \(cats, my dogs\); choose one: data\.sheet=cats$"):
-        read(str(tmp_path / "cats.xlsx"))
+        read_table(str(tmp_path / "cats.xlsx"))
     with pytest.raises(DataError, match=r"data.sheet='cat': there is no such sheet; did you mean 'cats'"):
-        read(str(tmp_path / "cats.xlsx"), layout=Layout(sheet="cat"))
-    frame = read(str(tmp_path / "cats.xlsx"), layout=Layout(sheet="cats")).frame
+        read_table(str(tmp_path / "cats.xlsx"), layout=Layout(sheet="cat"))
+    frame = read_table(str(tmp_path / "cats.xlsx"), layout=Layout(sheet="cats")).frame
     assert frame.astype(object).where(frame.notna(), None).to_dict("list") == {
         "age": [1, None, 2.5],
         "seen": [True, False, True],
         "note": ["a", "007", None],
     }
-    assert len(read(str(tmp_path / "cats.xlsx"), layout=Layout(sheet="my dogs")).frame) == 1
+    assert len(read_table(str(tmp_path / "cats.xlsx"), layout=Layout(sheet="my dogs")).frame) == 1
 
 
 def test_what_is_no_workbook_is_refused(tmp_path):
@@ -211,7 +211,7 @@ def test_what_is_no_workbook_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "cats.xlsx", "w") as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")
     with pytest.raises(DataError, match="is damaged, or no workbook"):
-        read(str(tmp_path / "cats.xlsx"))
+        read_table(str(tmp_path / "cats.xlsx"))
 
 
 def test_without_openpyxl_a_workbook_is_refused(tmp_path, monkeypatch):
@@ -219,4 +219,4 @@ def test_without_openpyxl_a_workbook_is_refused(tmp_path, monkeypatch):
         archive.writestr("xl/workbook.xml", "<workbook/>")
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(DataError, match=r"pip install 'nnsweep\[excel\]', or save the sheet as CSV"):
-        read(str(tmp_path / "cats.xlsx"))
+        read_table(str(tmp_path / "cats.xlsx"))
