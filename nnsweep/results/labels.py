@@ -106,16 +106,16 @@ def label(
     if state != "finished":
         return Outcome(state, None, f"{state}: it did not come to its end")
     curve = find_selecting_curve(history)
-    limit = guessing(curve, chance=chance, n_samples=n_samples)
-    if (found := at_chance(curve, limit)) is not None:
+    limit = bound_guessing(curve, chance=chance, n_samples=n_samples)
+    if (found := label_chance(curve, limit)) is not None:
         return found._replace(words=found.words + cause)
     if len(curve.values) < LEAST_POINTS:
         return Outcome(UNCLEAR, None, f"too few measurements of accuracy to tell: {len(curve.values)}")
     examples, far = n_samples or math.inf, bound_noise(curve.values, NOISES)
     found = (
-        still_improving(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples))
-        or fallen(curve, least=max(LEAST_CHANGE, FALLEN_EXAMPLES / examples, far), guessing=limit)
-        or plateaued(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples, far))
+        label_improvement(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples))
+        or label_fall(curve, least=max(LEAST_CHANGE, FALLEN_EXAMPLES / examples, far), guessing=limit)
+        or label_plateau(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples, far))
     )
     return found._replace(words=found.words + SLOWED) if _ran_out(found, curve, history) else found
 
@@ -155,7 +155,7 @@ def label_divergence(history: pd.DataFrame, state: str = "finished") -> Outcome 
     return Outcome(DIVERGED, epoch, f"diverged at epoch {epoch}")
 
 
-def guessing(
+def bound_guessing(
     curve: Curve, *, chance: float | None = None, n_samples: float | None = None, surprise: float = SURPRISE
 ) -> float | None:
     """Give the highest accuracy that is no more than guessing.
@@ -175,15 +175,15 @@ def guessing(
     return float(stats.binom.ppf(1 - surprise, n_samples, chance) / n_samples)
 
 
-def at_chance(curve: Curve, limit: float | None) -> Outcome | None:
-    """Tell a training whose best accuracy is not above the limit of `guessing`."""
+def label_chance(curve: Curve, limit: float | None) -> Outcome | None:
+    """Tell a training whose best accuracy is not above the bound of `bound_guessing`."""
     if limit is None or not len(curve.values) or curve.values.max() > limit:
         return None
     best = f"its best {_named(curve)}, {curve.values.max():.3f}"
     return Outcome(AT_CHANCE, None, f"stuck at chance: {best}, is no more than guessing (up to {limit:.3f})")
 
 
-def still_improving(curve: Curve, *, significance: float = SIGNIFICANCE, least: float = 0.0) -> Outcome | None:
+def label_improvement(curve: Curve, *, significance: float = SIGNIFICANCE, least: float = 0.0) -> Outcome | None:
     """Tell a training whose accuracy rises over its last stretch: beyond noise, by `least`, to where it never was."""
     last = mark_last(curve.epochs)
     line = fit_rise(curve.epochs[last], curve.values[last])
@@ -194,7 +194,7 @@ def still_improving(curve: Curve, *, significance: float = SIGNIFICANCE, least: 
     return Outcome(STILL_IMPROVING, None, f"still improving: {_named(curve)} rose by {line.gain:.3f} over {span}")
 
 
-def fallen(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | None = None) -> Outcome | None:
+def label_fall(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | None = None) -> Outcome | None:
     """Tell a training whose accuracy ends below its best by more than `least`, since the epoch of the best.
 
     Both are medians: the best of the running ones, and that of the last stretch. If the training cost fell on
@@ -215,7 +215,7 @@ def fallen(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | None 
     return Outcome(COLLAPSED, epoch, f"collapsed after epoch {epoch}: {fell}")
 
 
-def plateaued(curve: Curve, *, least: float = LEAST_CHANGE) -> Outcome:
+def label_plateau(curve: Curve, *, least: float = LEAST_CHANGE) -> Outcome:
     """Tell since when the running median of an accuracy has stayed within `least` of where it ends.
 
     Where it ends is the median of its last stretch, all of which belongs to the plateau.

@@ -20,7 +20,7 @@ from nnsweep.results.labels import (
     PLATEAUED,
     STILL_IMPROVING,
     UNCLEAR,
-    guessing,
+    bound_guessing,
     label,
     outcomes,
 )
@@ -129,7 +129,7 @@ def test_a_learning_rate_that_has_run_out_is_told():
 
 @given(st.integers(1, 5000), st.floats(0.01, 0.99))
 def test_guessing_is_rarely_above_its_limit(n_samples, chance):
-    limit = guessing(find_selecting_curve(history([0.5])), chance=chance, n_samples=n_samples)
+    limit = bound_guessing(find_selecting_curve(history([0.5])), chance=chance, n_samples=n_samples)
     right = round(limit * n_samples)
     assert stats.binom.sf(right, n_samples, chance) <= 0.001 + 1e-12
     assert right == 0 or stats.binom.sf(right - 1, n_samples, chance) > 0.001 - 1e-12

@@ -16,7 +16,7 @@ from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguratio
 from nnsweep.results.plots.figure import WIDTH, add_legend, blank, lay_out, nothing, prepare
 from nnsweep.results.plots.lettering import POINTS, inches
 from nnsweep.results.ranking import selection
-from nnsweep.results.statistics.tradeoff import pareto_front
+from nnsweep.results.statistics.tradeoff import mark_pareto_front
 from nnsweep.results.wording import metric_text
 
 PARAMETERS = "n_parameters"
@@ -60,7 +60,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
     priced = _priced(runs, cost, metric)
     if not priced:
         return nothing(f"no result with a cost ({metric_text(cost)})", title)
-    front = pareto(priced)
+    front = order_front(priced)
     figure = blank(WIDTH, 4.2 + 0.25 * bool(title), title)
     axes = figure.subplots()
     prepare(axes, metric_text(cost), metric_text(metric))
@@ -91,17 +91,17 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
     return figure
 
 
-def pareto(priced: Sequence[Priced]) -> list[Priced]:
+def order_front(priced: Sequence[Priced]) -> list[Priced]:
     """Give the configurations that none of the same cost or less equals, from the cheapest up; of equal ones the first.
 
     Examples
     --------
-    >>> pareto([])
+    >>> order_front([])
     []
     """
     table = pd.DataFrame([(one.cost, one.group.mean) for one in priced], columns=["cost", "mean"], dtype=float)
     front = {(one.cost, one.group.mean): one for one in reversed(priced)}
-    points = table[pareto_front(table, "cost", "mean")].drop_duplicates().sort_values("cost")
+    points = table[mark_pareto_front(table, "cost", "mean")].drop_duplicates().sort_values("cost")
     return [front[cost, mean] for cost, mean in points.itertuples(index=False)]
 
 

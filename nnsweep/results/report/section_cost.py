@@ -10,7 +10,7 @@ from nnsweep.results.report.content import Column, Part, Row, Table
 from nnsweep.results.report.section import Section
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.boundary import Boundary, Values, find_boundaries
-from nnsweep.results.statistics.tradeoff import pareto_front, prices, smallest_within_one_standard_error
+from nnsweep.results.statistics.tradeoff import choose_smallest, mark_pareto_front, prices
 from nnsweep.results.wording import NOTHING, digits, fixed, listed, short_name, whole
 
 PARAMETERS = "n_parameters"
@@ -25,7 +25,7 @@ def small_enough(study: Study) -> list[str]:
         return []
     if study.is_cost:
         return []
-    chosen = smallest_within_one_standard_error(table, error="standard_error")
+    chosen = choose_smallest(table)
     if chosen.smallest is None:
         return []
     best, small = study.best, next(iter(rows(table.loc[[chosen.smallest]])))
@@ -65,7 +65,7 @@ class Cost(Section):
         price = next((name for name in (PARAMETERS, "seconds") if found[name].nunique() > 1), None)
         if price is None:
             return None
-        found["front"] = ["yes" if on else "" for on in pareto_front(found, price, "mean")]
+        found["front"] = ["yes" if on else "" for on in mark_pareto_front(found, price, "mean")]
         columns = [
             Column("configuration", lambda row: study.named(row["label"]), "label"),
             Column(study.words, lambda row: study.number(row["mean"]), "mean"),

@@ -99,7 +99,11 @@ def configurations(
 
 
 def correct_confidence(found: Sequence[Configuration], confidence: float) -> float:
-    """Give the confidence of each interval at which those of all that finished hold at once (Bonferroni)."""
+    """Give the confidence of each interval at which those of all k that have one hold at once.
+
+    It is ``1 - (1 - confidence) / k`` by Bonferroni's inequality, whatever the results depend on (Dunn, Journal of the
+    American Statistical Association 56, 1961).
+    """
     return 1 - (1 - confidence) / max(1, count_with_interval(found))
 
 

@@ -21,7 +21,7 @@ SIZES = ("n_parameters", "epoch_flops")
 MEANS = {"epochs": "epochs_trained", "seconds": "duration_seconds"}
 
 
-def pareto_front(table: pd.DataFrame, cost: str, metric: str) -> "pd.Series[bool]":
+def mark_pareto_front(table: pd.DataFrame, cost: str, metric: str) -> "pd.Series[bool]":
     """Mark the rows that no other row dominates: none is at least as cheap and as good, and one of both more so.
 
     Parameters
@@ -38,16 +38,12 @@ def pareto_front(table: pd.DataFrame, cost: str, metric: str) -> "pd.Series[bool
     pandas.Series of bool
         With the table's index. Equal rows are on the front together or not at all; what is not finite never is.
     """
-    costs, values = (table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (cost, metric))
-    known = np.isfinite(costs) & np.isfinite(values)
-    on_front = np.zeros(len(table), dtype=bool)
-    cheaper_best, places = -math.inf, np.flatnonzero(known)[np.lexsort((-values[known], costs[known]))]
-    for price in np.unique(costs[known]):
-        same = places[costs[places] == price]
-        best = values[same[0]]
-        on_front[same[values[same] == best]] = best > cheaper_best
-        cheaper_best = max(cheaper_best, best)
-    return pd.Series(on_front, index=table.index, dtype=bool)
+    columns = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (cost, metric)}
+    known = pd.DataFrame(columns)[np.isfinite([*columns.values()]).all(axis=0)]
+    best = known.groupby(cost)[metric].max()
+    front = best[best > best.cummax().shift(fill_value=-math.inf)]
+    on_front = known.index[known[metric] == known[cost].map(front)]
+    return pd.Series(np.isin(np.arange(len(table)), on_front), index=table.index, dtype=bool)
 
 
 class SmallEnough(NamedTuple):
@@ -71,18 +67,12 @@ class SmallEnough(NamedTuple):
     words: str
 
 
-def smallest_within_one_standard_error(
-    table: pd.DataFrame,
-    *,
-    size: str = "n_parameters",
-    mean: str = "mean",
-    std: str = "std",
-    n: str = "n",
-    error: str = "",
+def choose_smallest(
+    table: pd.DataFrame, *, size: str = "n_parameters", mean: str = "mean", error: str = "standard_error"
 ) -> SmallEnough:
     """Choose the smallest network whose mean is within one standard error of the best.
 
-    The rule is ``mean >= best_mean - best_std / sqrt(best_n)`` (Breiman, Friedman, Olshen and Stone, *Classification
+    The rule is ``mean >= best_mean - best_standard_error`` (Breiman, Friedman, Olshen and Stone, *Classification
     and Regression Trees*, 1984, section 3.4.3; Hastie, Tibshirani and Friedman, *The Elements of Statistical
     Learning*, 2nd ed., 2009, section 7.10). It is a rule of thumb for choosing, not a test that they are equal.
 
@@ -90,10 +80,8 @@ def smallest_within_one_standard_error(
     ----------
     table : pandas.DataFrame
         One row a configuration.
-    size, mean, std, n : str
-        Its columns: what is to be small, and mean, standard deviation and number of the repetitions of the metric.
-    error : str
-        A column with the standard error of the mean, instead of ``std / √n``.
+    size, mean, error : str
+        Its columns: what is to be small, and the mean of the metric with its standard error.
 
     Returns
     -------
@@ -101,15 +89,12 @@ def smallest_within_one_standard_error(
         Of equal sizes the one with the higher mean. With one repetition of the best there is no standard error, and
         nothing is chosen.
     """
-    columns = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (size, mean, std, n)}
+    columns = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (size, mean, error)}
     known = np.flatnonzero(np.isfinite(columns[mean]) & np.isfinite(columns[size]))
     if not len(known):
         return SmallEnough(None, None, math.nan, "no configuration has a result")
     best = known[np.lexsort((columns[size][known], -columns[mean][known]))[0]]
-    if error:
-        one_error = float(table[error].iloc[best])
-    else:
-        one_error = columns[std][best] / math.sqrt(columns[n][best]) if columns[n][best] > 1 else math.nan
+    one_error = float(columns[error][best])
     if not math.isfinite(one_error):
         return SmallEnough(
             table.index[best], None, math.nan, "one run has no standard error: repeat it with more seeds"
@@ -154,7 +139,7 @@ def prices(
         One row a configuration, in the order of the runs: the settings, ``label``, ``n`` (finished runs with the
         metric), ``n_parameters``, ``epoch_flops`` (missing in records of versions that did not count them), means of
         ``epochs`` and ``seconds``, and ``mean`` and ``std`` of the metric. With a target also ``epochs_to_target``,
-        ``n_reached`` and ``flops_to_target``; see `epochs_to_target`.
+        ``n_reached`` and ``flops_to_target``; see `count_epochs_to_target`.
 
     Raises
     ------
@@ -173,19 +158,19 @@ def prices(
     return table.astype({name: "Int64" for name in SIZES if rows})
 
 
-def first_epoch_at(history: pd.DataFrame, target: float) -> int | None:
+def find_first_epoch(history: pd.DataFrame, target: float) -> int | None:
     """Find the first epoch at which validation accuracy, or else test accuracy, is at least the target."""
     curve = find_selecting_curve(history)
     reached = np.flatnonzero(curve.values >= target)
     return int(curve.epochs[reached[0]]) if len(reached) else None
 
 
-def epochs_to_target(histories: Sequence[pd.DataFrame], target: float) -> float | None:
-    """Give the median of `first_epoch_at` over repetitions, of which those that never reach it take for ever.
+def count_epochs_to_target(histories: Sequence[pd.DataFrame], target: float) -> float | None:
+    """Give the median of `find_first_epoch` over repetitions, of which those that never reach it take for ever.
 
     A mean over those that do would favour what reaches it rarely. It is None if half of them or more do not.
     """
-    epochs = [first_epoch_at(history, target) for history in histories]
+    epochs = [find_first_epoch(history, target) for history in histories]
     median = float(np.median([math.inf if epoch is None else epoch for epoch in epochs])) if epochs else math.inf
     return median if math.isfinite(median) else None
 
@@ -210,10 +195,10 @@ def _pace(repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], targ
         for run_id, state in ends
         if str(run_id) in histories and state in ("finished", "diverged")
     ]
-    epochs, flops = epochs_to_target(seen, target), _known(repetitions, "epoch_flops")
+    epochs, flops = count_epochs_to_target(seen, target), _known(repetitions, "epoch_flops")
     return {
         "epochs_to_target": math.nan if epochs is None else epochs,
-        "n_reached": sum(first_epoch_at(history, target) is not None for history in seen),
+        "n_reached": sum(find_first_epoch(history, target) is not None for history in seen),
         "flops_to_target": math.nan if epochs is None or flops is None else epochs * flops,
     }
 

@@ -60,6 +60,8 @@ def find_selecting_curve(history: pd.DataFrame) -> Curve:
 def smooth(values: Floats, share: float = SMOOTHED_SHARE) -> Floats:
     """Take the running median, over an odd number of points; towards the ends over as many as there are on both sides.
 
+    A median of ``2 h + 1`` points ignores up to h outliers (Tukey, Exploratory Data Analysis, 1977, chapter 7).
+
     Examples
     --------
     >>> smooth(np.array([0.1, 0.9, 0.5, 0.6, 0.7]))
@@ -149,7 +151,11 @@ class Rise(NamedTuple):
 
 
 def fit_rise(epochs: Floats, values: Floats) -> Rise:
-    """Fit a line by least squares; one through equal values does not rise."""
+    """Fit a line by least squares, and test its slope by Student's t with n - 2 degrees of freedom.
+
+    Neighbouring values of a curve depend on each other, so p is too small for a strict test (`scipy.stats.linregress`).
+    A line through equal values does not rise: its p is 1.
+    """
     from scipy import stats
 
     if np.ptp(values) == 0:

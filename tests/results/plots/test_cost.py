@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.results.plots.configurations import EstimatedConfiguration
-from nnsweep.results.plots.cost import Priced, pareto, plot_cost
+from nnsweep.results.plots.cost import Priced, order_front, plot_cost
 from nnsweep.results.repeats import Repeats
 
 OTHERWISE = {
@@ -21,7 +21,7 @@ def priced(cost, accuracy):
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), min_size=1, max_size=12))
 def test_the_front_is_what_nothing_dominates(pairs):
-    found = pareto([priced(float(cost), float(gain)) for cost, gain in pairs])
+    found = order_front([priced(float(cost), float(gain)) for cost, gain in pairs])
     undominated = {
         (cost, gain)
         for cost, gain in pairs

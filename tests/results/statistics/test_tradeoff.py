@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from nnsweep.results.frame import frame
 from nnsweep.results.statistics.tradeoff import (
-    epochs_to_target,
-    first_epoch_at,
-    pareto_front,
+    choose_smallest,
+    count_epochs_to_target,
+    find_first_epoch,
+    mark_pareto_front,
     prices,
-    smallest_within_one_standard_error,
 )
 from nnsweep.tracking.record import RunRecord
 
@@ -84,16 +84,16 @@ def test_no_runs_have_no_price():
 
 
 def test_the_first_epoch_counts_and_validation_comes_before_test():
-    assert first_epoch_at(history(0.1, math.nan, 0.7, 0.5, 0.9), 0.7) == 2
-    assert first_epoch_at(history(0.1, 0.9, metric="test_accuracy"), 0.7) == 1
-    assert first_epoch_at(history(0.1, 0.2).assign(test_accuracy=0.9), 0.7) is None
-    assert first_epoch_at(pd.DataFrame({"epoch": []}), 0.0) is None
+    assert find_first_epoch(history(0.1, math.nan, 0.7, 0.5, 0.9), 0.7) == 2
+    assert find_first_epoch(history(0.1, 0.9, metric="test_accuracy"), 0.7) == 1
+    assert find_first_epoch(history(0.1, 0.2).assign(test_accuracy=0.9), 0.7) is None
+    assert find_first_epoch(pd.DataFrame({"epoch": []}), 0.0) is None
 
 
 @given(st.lists(st.integers(1, 9), max_size=6), st.integers(0, 6))
 def test_the_median_counts_those_that_never_get_there(epochs, n_never):
     curves = [history(*[0.0] * epoch, 1.0) for epoch in epochs] + [history(0.0, 0.1)] * n_never
-    median = epochs_to_target(curves, 0.5)
+    median = count_epochs_to_target(curves, 0.5)
     if len(epochs) <= n_never:
         assert median is None
     else:
@@ -119,7 +119,7 @@ def test_on_the_front_is_what_no_finite_row_dominates(table):
     rows = list(table.itertuples())
     finite = [row for row in rows if math.isfinite(row.cost) and math.isfinite(row.mean)]
     expected = [row in finite and not dominated(row, finite) for row in rows]
-    assert pareto_front(table, "cost", "mean").tolist() == expected
+    assert mark_pareto_front(table, "cost", "mean").tolist() == expected
 
 
 @given(tables, st.randoms())
@@ -127,8 +127,8 @@ def test_the_front_does_not_depend_on_the_order_of_the_rows(table, random):
     table = table.astype(float)
     order = list(table.index)
     random.shuffle(order)
-    shuffled = pareto_front(table.loc[order], "cost", "mean")
-    assert shuffled.loc[table.index].equals(pareto_front(table, "cost", "mean"))
+    shuffled = mark_pareto_front(table.loc[order], "cost", "mean")
+    assert shuffled.loc[table.index].equals(mark_pareto_front(table, "cost", "mean"))
 
 
 def test_equal_rows_share_the_front_and_missing_values_never():
@@ -136,7 +136,7 @@ def test_equal_rows_share_the_front_and_missing_values_never():
         {"n_parameters": pd.array([10, 10, 20, None, 5], dtype="Int64"), "mean": [0.9, 0.9, 0.9, 1.0, math.nan]},
         index=list("abcde"),
     )
-    assert pareto_front(table, "n_parameters", "mean").to_dict() == {
+    assert mark_pareto_front(table, "n_parameters", "mean").to_dict() == {
         "a": True,
         "b": True,
         "c": False,
@@ -146,11 +146,12 @@ def test_equal_rows_share_the_front_and_missing_values_never():
 
 
 def table(*rows):
-    return pd.DataFrame(rows, columns=["n_parameters", "mean", "std", "n"], index=list("abcdef")[: len(rows)])
+    found = pd.DataFrame(rows, columns=["n_parameters", "mean", "std", "n"], index=list("abcdef")[: len(rows)])
+    return found.assign(standard_error=found["std"] / found["n"] ** 0.5)
 
 
 def test_the_smallest_within_one_standard_error_of_the_best():
-    found = smallest_within_one_standard_error(
+    found = choose_smallest(
         table((100, 0.899, 0.1, 4), (1000, 0.915, 0.0, 4), (2000, 0.92, 0.02, 4), (5000, 0.91, 0.0, 4))
     )
     assert (found.best, found.smallest) == ("c", "b")
@@ -162,22 +163,19 @@ def test_the_smallest_within_one_standard_error_of_the_best():
 
 
 def test_ties_go_to_the_better_and_to_the_smaller_one():
-    assert (
-        smallest_within_one_standard_error(table((10, 0.89, 0, 4), (10, 0.895, 0, 4), (20, 0.9, 0.1, 4))).smallest
-        == "b"
-    )
-    assert smallest_within_one_standard_error(table((20, 0.9, 0.0, 4), (10, 0.9, 0.0, 4))).best == "b"
+    assert choose_smallest(table((10, 0.89, 0, 4), (10, 0.895, 0, 4), (20, 0.9, 0.1, 4))).smallest == "b"
+    assert choose_smallest(table((20, 0.9, 0.0, 4), (10, 0.9, 0.0, 4))).best == "b"
 
 
 def test_one_run_has_no_standard_error():
-    found = smallest_within_one_standard_error(table((10, 0.5, math.nan, 1), (20, 0.9, math.nan, 1)))
+    found = choose_smallest(table((10, 0.5, math.nan, 1), (20, 0.9, math.nan, 1)))
     assert (found.best, found.smallest) == ("b", None)
     assert "more seeds" in found.words
 
 
 def test_without_a_result_there_is_nothing_to_choose():
-    assert smallest_within_one_standard_error(table((10, math.nan, math.nan, 0))).best is None
-    assert smallest_within_one_standard_error(table()).best is None
+    assert choose_smallest(table((10, math.nan, math.nan, 0))).best is None
+    assert choose_smallest(table()).best is None
 
 
 @given(
@@ -185,7 +183,7 @@ def test_without_a_result_there_is_nothing_to_choose():
 )
 def test_the_chosen_one_is_no_larger_and_above_the_threshold(rows):
     choices = table(*rows)
-    found = smallest_within_one_standard_error(choices)
+    found = choose_smallest(choices)
     assert choices.loc[found.smallest, "n_parameters"] <= choices.loc[found.best, "n_parameters"]
     assert choices.loc[found.smallest, "mean"] >= found.threshold
     assert choices.loc[found.best, "mean"] == choices["mean"].max()
