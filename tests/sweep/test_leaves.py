@@ -11,6 +11,7 @@ from nnsweep.sweep.leaves import leaf
 GROUPS = ("activation", "arch", "data", "init", "optimizer", "schedule", "trainer")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_leaf_is_what_hydra_composes(group):
     with initialize_config_dir(conf_dir(), **VERSION_BASE):
