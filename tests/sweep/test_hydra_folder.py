@@ -19,6 +19,8 @@ from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.sweep import grid
 from nnsweep.sweep.hydra_folder import configuration, hydra_files
 
+pytestmark = pytest.mark.slow
+
 JOBS = [
     [],
     ["seed=3", "arch=deep", "optimizer=adam"],

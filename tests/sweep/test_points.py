@@ -46,6 +46,7 @@ def refused(grid, *given: str, **settings: Any) -> str:
     return problem
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [
@@ -175,6 +176,7 @@ LARGE = [  # the command line, its number of jobs
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "n_jobs"), LARGE)
 def test_a_grid_that_is_too_large_is_counted_but_not_made(grid, given, n_jobs):
     grid()

@@ -72,12 +72,14 @@ APART = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", TOGETHER, ids=" ".join)
 def test_what_each_network_has_for_itself_parts_no_stack(overrides):
     assert job(*overrides) != job()
     assert [stack.numbers for stack in formed([job(), job(*overrides)])] == [(0, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", APART, ids=" ".join)
 def test_what_a_stack_has_in_common_parts_stacks(overrides):
     assert sorted(stack.numbers for stack in formed([job(), job(*overrides), job("seed=1")])) == [(0, 2), (1,)]

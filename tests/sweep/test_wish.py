@@ -17,6 +17,8 @@ from nnsweep.sweep.grid import PLAN
 from nnsweep.tracking.owner import Owner, read, this_process
 from tests.outside import own_pids
 
+pytestmark = pytest.mark.slow
+
 _SWEEP = """
 import json, sys
 from nnsweep.tracking.owner import this_process

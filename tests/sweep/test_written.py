@@ -54,6 +54,7 @@ def same(one, other):
     return type(one) is type(other) and one == other
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @example("a\\'b\\\\")
 @example("\n")
@@ -69,6 +70,7 @@ def test_a_value_is_read_back_as_it_was(value):
     assert same(plain(again.value()), value), line
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.lists(VALUES, min_size=2, max_size=4))
 def test_a_tuple_is_swept_over_value_by_value(values):
