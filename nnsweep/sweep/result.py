@@ -161,9 +161,14 @@ def encode_history(history: Mapping[str, FloatArray]) -> bytes:
     import pyarrow
     from pyarrow import parquet
 
-    columns = {name: curve.astype(np.int64) if name == "epoch" else curve for name, curve in history.items()}
+    def column(name: str, curve: FloatArray) -> pyarrow.Array:
+        values = np.ascontiguousarray(curve, dtype=np.int64 if name == "epoch" else np.float64)
+        kind, memory = pyarrow.from_numpy_dtype(values.dtype), pyarrow.py_buffer(values)
+        return pyarrow.Array.from_buffers(kind, len(values), [None, memory])  # `pyarrow.array` would import pandas
+
+    table = pyarrow.Table.from_arrays([column(name, curve) for name, curve in history.items()], names=[*history])
     content = io.BytesIO()
-    parquet.write_table(pyarrow.table(columns), content, use_dictionary=False)  # few values of a curve are the same
+    parquet.write_table(table, content, use_dictionary=False)  # few values of a curve are the same
     return content.getvalue()
 
 
