@@ -98,9 +98,9 @@ def hash_parts(parts: Mapping[str, Examples]) -> str:
 
 def _arrays(examples: Examples) -> Iterator[tuple[str, NDArray[Any]]]:
     X = examples.X
-    if not isinstance(X, np.ndarray):
+    if isinstance(X, np.ndarray):
+        yield "X", X
+    else:
         yield "X.shape", np.array(X.shape, dtype=np.int64)
         yield from (("X.data", X.data), ("X.indices", X.indices), ("X.indptr", X.indptr))
-    else:
-        yield "X", X
     yield "y", examples.y
