@@ -16,6 +16,7 @@ from nnsweep.messages import unknown, visible
 from nnsweep.results.frame import SIZES, plain
 from nnsweep.results.grouping import Configuration, check_columns, group_runs
 from nnsweep.results.ranking import smaller_is_better
+from nnsweep.results.statistics.tests import bound_rounding
 
 
 class Interval(NamedTuple):
@@ -156,7 +157,7 @@ def estimate_mean(values: Sequence[float], confidence: float = 0.95, *, overlap:
     mean = math.fsum(values) / len(values)
     if len(values) == 1:
         return Interval(mean, math.nan, math.nan, math.nan)
-    std = 0.0 if is_constant(values) else float(np.std(values, ddof=1))
+    std = 0.0 if np.ptp(values) <= bound_rounding(values) else float(np.std(values, ddof=1))
     from scipy import special  # its import takes longer than most of what needs results
 
     half = float(special.stdtrit(len(values) - 1, (1 + confidence) / 2)) * std * math.sqrt(1 / len(values) + overlap)
@@ -215,11 +216,6 @@ def find_configuration(
     if len(matching) != 1:
         raise ConfigError(problem)
     return matching[0]
-
-
-def is_constant(values: Sequence[float]) -> bool:
-    """Tell whether values differ by no more than rounding."""
-    return max(values) - min(values) <= 1e-12 * max(map(abs, values)) + 1e-150
 
 
 def check_confidence(confidence: float) -> None:

@@ -135,7 +135,7 @@ def paired_t_test(
         Of first minus second.
     """
     apart = np.subtract(first, second)
-    n, rounding = len(apart), _rounding([*first, *second])
+    n, rounding = len(apart), bound_rounding([*first, *second])
     mean = _snapped(fmean(apart.tolist()), rounding)
     if np.ptp(apart) <= rounding:
         return _without_spread(mean, n, kind=kind)
@@ -166,7 +166,7 @@ def welch_t_test(
     Difference
         Of first minus second; ``std`` is ``√(std₁² + std₂²)``.
     """
-    rounding = _rounding([*first, *second])
+    rounding = bound_rounding([*first, *second])
     mean = _snapped(fmean(first) - fmean(second), rounding)
     if max(np.ptp(first), np.ptp(second)) <= rounding:
         return _without_spread(mean, len(first), n_second=len(second))
@@ -198,13 +198,14 @@ def _without_spread(mean: float, n: int, *, n_second: int | None = None, kind: s
     return MeanDifference("permutation", 0, mean, 0.0, p=extreme / math.comb(n + n_second, n), note=note)
 
 
-def _rounding(values: Sequence[float]) -> float:
-    return ROUNDING * max(map(abs, values)) + TINIEST
-
-
 def _snapped(value: float, rounding: float) -> float:
     """Give 0 for what is nothing but rounding."""
     return 0.0 if abs(value) <= rounding else value
+
+
+def bound_rounding(values: Sequence[float]) -> float:
+    """Give how far values that are meant to be equal may be apart by rounding alone."""
+    return ROUNDING * max(map(abs, values)) + TINIEST
 
 
 def correct_by_holm(p_values: Sequence[float] | NDArray[np.float64], family: int | None = None) -> NDArray[np.float64]:
