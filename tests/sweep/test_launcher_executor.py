@@ -281,6 +281,19 @@ def test_the_first_interruption_asks_the_jobs_to_stop_and_waits_for_what_they_ha
     assert (folder / wish.STOP).exists()
 
 
+def test_a_job_that_was_interrupted_interrupts_the_sweep(made, tmp_path):
+    folder, told = tmp_path / "s1", []
+    stopped = Kept(record=record_of(0, "interrupted"), experiment="study")
+
+    def work(seed):
+        Outbox(folder).put(Started([started(seed)]))
+        Outbox(folder).put(Ended([JobResult(folder=folder / str(seed), kept=stopped)]))
+
+    with pytest.raises(KeyboardInterrupt):
+        told.extend(LauncherExecutor(Returning(JobReturn(), work=work), folder).run(made[:1]))
+    assert [type(event) for event in told] == [Started, Ended]
+
+
 def test_a_second_interruption_waits_for_nobody(made, tmp_path):
     folder, is_over = tmp_path / "s1", threading.Event()
     for after in (0.2, 0.5):
