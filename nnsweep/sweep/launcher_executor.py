@@ -6,6 +6,7 @@ has not ended is launched again, as `nnsweep.sweep.process_executor` does it wit
 """
 
 import itertools
+import logging
 import re
 import signal
 import sys
@@ -218,10 +219,15 @@ class _Call:
     def _run(self) -> None:
         if hasattr(signal, "pthread_sigmask") and threading.current_thread() is self._thread:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        root = logging.getLogger()
+        before = [*root.handlers]
         try:
             self._returned = self._call()
         except BaseException as error:
             self._error = error
+        for handler in set(root.handlers).difference(before):  # the log of a job that Hydra ran in this process
+            root.removeHandler(handler)
+            handler.close()
 
     def is_over(self) -> bool:
         """Tell whether it has returned, or raised."""

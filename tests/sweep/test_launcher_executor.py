@@ -1,5 +1,6 @@
 """What another launcher of Hydra's runs comes back through the outbox; what is launched again when it gives up."""
 
+import logging
 import os
 import signal
 import threading
@@ -302,6 +303,19 @@ def test_a_second_interruption_waits_for_nobody(made, tmp_path):
         [*LauncherExecutor(Returning(JobReturn(), work=lambda seed: is_over.wait(30)), folder).run(made[:1])]
     assert (folder / wish.END).exists()
     is_over.set()
+
+
+def test_a_jobs_log_is_closed_that_hydra_leaves_open_in_this_process(made, ends, tmp_path):
+    handlers = []
+
+    def work(seed):
+        handlers.append(logging.FileHandler(tmp_path / f"{seed}.log"))
+        logging.getLogger().addHandler(handlers[-1])
+        hand_back(tmp_path / "s1", seed)
+
+    assert ends(Returning(completed(0), work=work), made[:1]) == {0: "finished"}
+    assert handlers[0] not in logging.getLogger().handlers
+    assert handlers[0].stream is None
 
 
 def test_where_no_thread_can_be_started_the_jobs_are_run_all_the_same(made, ends, tmp_path, monkeypatch):
