@@ -6,6 +6,7 @@ has not ended is launched again, as `nnsweep.sweep.process_executor` does it wit
 """
 
 import itertools
+import logging
 import re
 import signal
 import sys
@@ -108,6 +109,7 @@ class _Launch:
         self._inbox, self._stopping = inbox, threading.Event()
         self._deaths, self._is_tried = Deaths(), False
         self._ended: set[Attempt] = set()
+        self._is_interrupted = False  # as a job has seen it, which may hear of it first
 
     def run(self, numbers: Sequence[int]) -> _Again:
         """Launch jobs, each given by its place among the tasks."""
@@ -138,6 +140,8 @@ class _Launch:
             call = _Call(lambda: self._launcher.launch(grid, initial_job_idx=first))
         try:
             yield from self._look_until(call.is_over)
+            if self._is_interrupted:
+                raise KeyboardInterrupt
         except KeyboardInterrupt:
             self._stopping.set()
             wish.ask_to_stop(self._folder)
@@ -162,7 +166,9 @@ class _Launch:
             over = is_over()
             for event in self._inbox.take():
                 if isinstance(event, Ended):
-                    self._ended.update(attempt_of(result.kept.record) for result in event.results)
+                    records = [result.kept.record for result in event.results]
+                    self._ended.update(map(attempt_of, records))
+                    self._is_interrupted |= any(record.state == "interrupted" for record in records)
                 with postponed():
                     yield event
             if over:
@@ -213,10 +219,15 @@ class _Call:
     def _run(self) -> None:
         if hasattr(signal, "pthread_sigmask") and threading.current_thread() is self._thread:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        root = logging.getLogger()
+        before = [*root.handlers]
         try:
             self._returned = self._call()
         except BaseException as error:
             self._error = error
+        for handler in set(root.handlers).difference(before):  # the log of a job that Hydra ran in this process
+            root.removeHandler(handler)
+            handler.close()
 
     def is_over(self) -> bool:
         """Tell whether it has returned, or raised."""

@@ -1,5 +1,6 @@
 """What another launcher of Hydra's runs comes back through the outbox; what is launched again when it gives up."""
 
+import logging
 import os
 import signal
 import threading
@@ -281,6 +282,19 @@ def test_the_first_interruption_asks_the_jobs_to_stop_and_waits_for_what_they_ha
     assert (folder / wish.STOP).exists()
 
 
+def test_a_job_that_was_interrupted_interrupts_the_sweep(made, tmp_path):
+    folder, told = tmp_path / "s1", []
+    stopped = Kept(record=record_of(0, "interrupted"), experiment="study")
+
+    def work(seed):
+        Outbox(folder).put(Started([started(seed)]))
+        Outbox(folder).put(Ended([JobResult(folder=folder / str(seed), kept=stopped)]))
+
+    with pytest.raises(KeyboardInterrupt):
+        told.extend(LauncherExecutor(Returning(JobReturn(), work=work), folder).run(made[:1]))
+    assert [type(event) for event in told] == [Started, Ended]
+
+
 def test_a_second_interruption_waits_for_nobody(made, tmp_path):
     folder, is_over = tmp_path / "s1", threading.Event()
     for after in (0.2, 0.5):
@@ -289,6 +303,19 @@ def test_a_second_interruption_waits_for_nobody(made, tmp_path):
         [*LauncherExecutor(Returning(JobReturn(), work=lambda seed: is_over.wait(30)), folder).run(made[:1])]
     assert (folder / wish.END).exists()
     is_over.set()
+
+
+def test_a_jobs_log_is_closed_that_hydra_leaves_open_in_this_process(made, ends, tmp_path):
+    handlers = []
+
+    def work(seed):
+        handlers.append(logging.FileHandler(tmp_path / f"{seed}.log"))
+        logging.getLogger().addHandler(handlers[-1])
+        hand_back(tmp_path / "s1", seed)
+
+    assert ends(Returning(completed(0), work=work), made[:1]) == {0: "finished"}
+    assert handlers[0] not in logging.getLogger().handlers
+    assert handlers[0].stream is None
 
 
 def test_where_no_thread_can_be_started_the_jobs_are_run_all_the_same(made, ends, tmp_path, monkeypatch):
