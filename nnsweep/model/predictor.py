@@ -164,7 +164,8 @@ def _activation(settings: Mapping[str, Any]) -> Callable[[NDArray[Any]], NDArray
 def _sigmoid(z: NDArray[Any]) -> NDArray[Any]:
     from scipy.special import expit  # here and below: its import takes as long as NumPy's, and is seldom needed
 
-    return np.asarray(expit(z))
+    value: NDArray[Any] = expit(z)  # as it is: ONNX graphs are traced through this formula
+    return value
 
 
 def _gelu(z: NDArray[Any]) -> NDArray[Any]:
