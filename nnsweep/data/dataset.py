@@ -18,7 +18,7 @@ from nnsweep.data.preparation import Preparation
 from nnsweep.data.split import Leak
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.inputs import feature_scale
+from nnsweep.mlp.batches import feature_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,7 @@ class Dataset:
 
     @cached_property
     def feature_scale(self) -> float:
-        """Of the training part; see `nnsweep.mlp.inputs.feature_scale`."""
+        """Of the training part; see `nnsweep.mlp.batches.feature_scale`."""
         return feature_scale(self.train.X)
 
     @cached_property

@@ -21,9 +21,9 @@ from sklearn.utils.metaestimators import _safe_split
 
 from nnsweep.estimator.classifier import NNClassifier
 from nnsweep.estimator.fitting import Fit, Parts, trained_together
-from nnsweep.mlp.footprint import Footprint, footprint
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import n_parameters
+from nnsweep.mlp.profile import Footprint, footprint
 from nnsweep.sweep.recipe import Recipe
 from nnsweep.sweep.stacks import in_cache
 

@@ -17,14 +17,13 @@ from threadpoolctl import threadpool_limits
 from nnsweep.data.part import hash_parts
 from nnsweep.messages import explain_scale
 from nnsweep.mlp.arrays import Examples, Features, FloatArray
-from nnsweep.mlp.class_weights import class_weights
+from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, forward, inputs
+from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained, add, collect
-from nnsweep.mlp.inputs import LARGE_SCALE, feature_scale, inputs
-from nnsweep.mlp.learner import Learner, Member
+from nnsweep.mlp.losses import class_weights
 from nnsweep.mlp.network import Layer, Layers, Network
-from nnsweep.mlp.passes import forward
 from nnsweep.mlp.plateau import ReduceOnPlateau
-from nnsweep.mlp.snapshot import Snapshot
+from nnsweep.mlp.stack import Learner, Member
 from nnsweep.mlp.train import Epoch, Training, train
 from nnsweep.sweep.recipe import Recipe
 

@@ -20,7 +20,7 @@ class Row(NamedTuple):
     train_cost : float
         See `nnsweep.mlp.stack.Stack.train_costs`.
     val_accuracy, test_accuracy, val_cost, test_cost, val_weighted_accuracy, test_weighted_accuracy : float
-        See `nnsweep.mlp.accuracy.Measured`.
+        See `nnsweep.mlp.measurements.Measurement`.
     """
 
     epoch: int

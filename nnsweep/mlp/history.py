@@ -1,6 +1,6 @@
 """What a training leaves behind: each network's curves, its end, its best and last parameters, what the best got right.
 
-Which epoch is the best, `nnsweep.mlp.selection` says; where there is neither a validation nor a test part, it is the
+Which epoch is the best, `nnsweep.mlp.measurements` says; where there is neither a validation nor a test part, it is the
 last.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.mlp.arrays import BoolArray, FloatArray
+from nnsweep.mlp.checkpoint import Plain, named_array, named_arrays, named_layers, require_names, sayable, sizes_of
 from nnsweep.mlp.curves import CURVES, Row
+from nnsweep.mlp.measurements import Score, is_better, score
 from nnsweep.mlp.network import Layers, of_network
-from nnsweep.mlp.selection import Score, is_better, score
-from nnsweep.mlp.snapshot import Plain, named_array, named_arrays, named_layers, require_names, sayable, sizes_of
 from nnsweep.mlp.train import Ending, Epoch
 
 
@@ -30,7 +30,7 @@ class Trained:
     ending : {"finished", "stopped", "diverged"} or None
         How it ended; None while it goes on.
     best_epoch : int
-        The epoch that is chosen; see `nnsweep.mlp.selection`.
+        The epoch that is chosen; see `nnsweep.mlp.measurements`.
     best_layers, layers : list of Layer
         Parameters at the best and at the last epoch, with K = 1. There are no best ones before there is such an epoch,
         and of a network that diverges without anything to choose an epoch by.

@@ -1,28 +1,103 @@
-"""A stack: networks of equal layer sizes that are trained together, step by step.
+"""A learner: one network's own share of a stack.
 
-Its arrays have a leading axis of the networks still in it. Networks may differ in seed, first weights,
-learning rate, schedule, momentum, weight decay and the other constants of their common update rule;
-each gets the result that it would have had alone, bit for bit.
+That is what it was given (its member's seed, schedule and constants), its random streams, and the learning rate that
+it has come to.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.random import Generator, SeedSequence, default_rng
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.cost import cross_entropy
-from nnsweep.mlp.inputs import Inputs
-from nnsweep.mlp.learner import Learner, Member
-from nnsweep.mlp.minibatches import Minibatches
-from nnsweep.mlp.network import Layers, Network, first_layers, of_network
+from nnsweep.mlp.batches import Inputs, Minibatches, Room, backward, forward, tiles
+from nnsweep.mlp.batches import room as make_room
+from nnsweep.mlp.checkpoint import Snapshot, sizes_of
+from nnsweep.mlp.initializers import Initializer
+from nnsweep.mlp.losses import cross_entropy
+from nnsweep.mlp.network import (
+    BY_FEATURE,
+    BY_NETWORK,
+    BY_UNIT,
+    Layers,
+    Network,
+    Order,
+    Parameters,
+    first_layers,
+    of_network,
+    sums_of_squares,
+)
 from nnsweep.mlp.optimizers import Optimizer
-from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Order, Parameters, sums_of_squares
-from nnsweep.mlp.passes import Room, backward, forward
-from nnsweep.mlp.passes import room as make_room
-from nnsweep.mlp.snapshot import Snapshot, sizes_of
+from nnsweep.mlp.plateau import Plateau, ReduceOnPlateau
+from nnsweep.mlp.schedules import Schedule
 from nnsweep.mlp.threads import Threads
-from nnsweep.mlp.tiles import tiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """What one network of a stack has for itself.
+
+    Attributes
+    ----------
+    seed : int
+        Decides first weights, the order of the samples and dropout, each from a stream of its own.
+    initializer : Initializer
+        Draws the first weights.
+    schedule : Schedule or ReduceOnPlateau
+        Epoch to learning rate.
+    learning_rate : float
+        The base rate, recorded for the epoch before the first descent.
+    hyperparameters : mapping of str to float
+        The update rule's other constants, such as ``momentum``.
+    weight_decay : float
+        L2: the cost gains half of it times the sum of the squared weights (not the biases). With a
+        decoupled rule the weights shrink by ``learning_rate * weight_decay`` a step instead.
+    layers : list of Layer or None
+        Parameters of an earlier training to begin with, with K = 1; None for first weights from the initializer.
+    """
+
+    seed: int
+    initializer: Initializer
+    schedule: Schedule | ReduceOnPlateau
+    learning_rate: float
+    hyperparameters: Mapping[str, float]
+    weight_decay: float = 0.0
+    layers: Layers | None = None
+
+
+class Learner:
+    """One network's number, random streams and learning rate."""
+
+    def __init__(self, number: int, member: Member) -> None:
+        first, self.order, self.dropout = (default_rng(child) for child in SeedSequence(member.seed).spawn(3))
+        self.number, self.member = number, member
+        self.first_weights: Generator = first
+        self.learning_rate = member.learning_rate
+        schedule = member.schedule
+        self.plateau: Plateau | None = schedule.start() if isinstance(schedule, ReduceOnPlateau) else None
+
+    def resume(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot."""
+        self.learning_rate, self.plateau = snapshot.learning_rate, snapshot.plateau
+        self.order.bit_generator.state = snapshot.order
+        self.dropout.bit_generator.state = snapshot.dropout
+
+    def rate(self, epoch: int) -> float:
+        """Give the learning rate of an epoch, which is its own from then on."""
+        schedule = self.member.schedule
+        if self.plateau is not None:
+            self.learning_rate = self.plateau.learning_rate
+        elif not isinstance(schedule, ReduceOnPlateau):
+            self.learning_rate = schedule(epoch)
+        return self.learning_rate
+
+    def observe(self, train_cost: float) -> None:
+        """Let the rate depend on a cost, if the schedule wants that."""
+        if self.plateau is not None and isinstance(self.member.schedule, ReduceOnPlateau):
+            self.plateau = self.member.schedule.observe(self.plateau, train_cost)
+
 
 Weight: TypeAlias = int | FloatArray
 """Of samples together: their number, or (), or (K,) where each network has its own."""

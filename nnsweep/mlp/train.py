@@ -11,16 +11,14 @@ from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
-from nnsweep.mlp.accuracy import NOT_MEASURED, Accuracy, Measured
 from nnsweep.mlp.arrays import BoolArray, Examples, Features, FloatArray, IntArray
-from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
-from nnsweep.mlp.learner import Member
+from nnsweep.mlp.checkpoint import Snapshot
+from nnsweep.mlp.losses import RULE, ClassWeight, class_weights, is_class_weight
+from nnsweep.mlp.measurements import NOT_MEASURED, Accuracy, Measurement, Patience
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.ranges import Count, Fraction, Positive, require
-from nnsweep.mlp.selection import Patience
-from nnsweep.mlp.snapshot import Snapshot
-from nnsweep.mlp.stack import Stack
+from nnsweep.mlp.stack import Member, Stack
 from nnsweep.mlp.threads import Threads
 
 NUMERICS_VERSION = 4
@@ -78,7 +76,7 @@ class Training:
     class_weight : "balanced", tuple of float, or None
         How much the samples of each class count, in the order of the classes: the cost becomes the weighted mean, see
         `Stack.train_costs`. ``balanced`` lets all classes of the training part count the same in all, see
-        `nnsweep.mlp.class_weights.class_weights`; with None all samples count the same.
+        `nnsweep.mlp.losses.class_weights`; with None all samples count the same.
 
     Raises
     ------
@@ -103,7 +101,7 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Epoch(Measured):
+class Epoch(Measurement):
     """One epoch of a stack, with what was measured; every array has one entry for each network still in it.
 
     Attributes

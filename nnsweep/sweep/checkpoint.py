@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from nnsweep.files import whole_file
+from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained
-from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.sweep.result import hash_of
 
 log = logging.getLogger(__name__)

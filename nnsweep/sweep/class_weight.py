@@ -6,7 +6,7 @@ import numpy as np
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.messages import shortened
-from nnsweep.mlp.class_weights import ClassWeight, class_weights
+from nnsweep.mlp.losses import ClassWeight, class_weights
 from nnsweep.sweep.job import Job
 
 MOST_NAMES = 100

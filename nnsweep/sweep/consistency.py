@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from nnsweep.errors import DataError, DifferenceError
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.mlp.selection import COSTS, select_epoch
+from nnsweep.mlp.measurements import COSTS, select_epoch
 from nnsweep.sweep import describe
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.problems import problems

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from nnsweep.data.dataset import Dataset
-from nnsweep.mlp.flops import epoch_flops
+from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.history import Trained
-from nnsweep.mlp.inputs import LARGE_SCALE
 from nnsweep.mlp.network import n_parameters
+from nnsweep.mlp.profile import epoch_flops
 from nnsweep.sweep.job import OPERATIONAL, Job
 from nnsweep.sweep.parts import Settings
 from nnsweep.sweep.written import column_name

@@ -15,9 +15,9 @@ import numpy as np
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError, UserError
 from nnsweep.messages import STANDARDIZE, explain_scale
+from nnsweep.mlp.batches import LARGE_SCALE
+from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained
-from nnsweep.mlp.inputs import LARGE_SCALE
-from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.model.packed import PREPARATION, WEIGHTS, preparation_bytes
 from nnsweep.palette import COLOURS

@@ -11,14 +11,14 @@ from pydantic import BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nnsweep.mlp.activations import ACTIVATIONS, Activation
-from nnsweep.mlp.class_weights import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.initializers import INITIALIZERS
-from nnsweep.mlp.learner import Member
+from nnsweep.mlp.losses import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.plateau import ReduceOnPlateau
 from nnsweep.mlp.ranges import Range
 from nnsweep.mlp.schedules import SCHEDULES, Schedule
+from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training
 from nnsweep.sweep.parts import Part, Settings, choice, group, one_of, within
 

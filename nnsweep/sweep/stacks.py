@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from nnsweep.mlp.footprint import Footprint, footprint
+from nnsweep.mlp.profile import Footprint, footprint
 from nnsweep.mlp.train import Splits
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.parts import Part

@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from nnsweep.data import mapped
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.load import load
+from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained, add
-from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import Epoch, train
 from nnsweep.sweep.checkpoint import Checkpoint
 from nnsweep.sweep.events import Ended, Event, Measured, Started

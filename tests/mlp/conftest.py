@@ -14,12 +14,11 @@ from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.initializers import INITIALIZERS, glorot_uniform
-from nnsweep.mlp.learner import Member
 from nnsweep.mlp.network import Layer, Layers, Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.plateau import reduce_on_plateau
 from nnsweep.mlp.schedules import constant, exp
-from nnsweep.mlp.stack import Stack
+from nnsweep.mlp.stack import Member, Stack
 from nnsweep.mlp.train import Training, train
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)

@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from nnsweep.mlp.accuracy import Accuracy
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.batches import forward, inputs
+from nnsweep.mlp.measurements import Accuracy
 from nnsweep.mlp.network import Layer
-from nnsweep.mlp.passes import forward
 
 
 def share(stack, part, number):
@@ -41,8 +40,8 @@ def mean_cost(stack, part, number, class_weights=None):
 def test_the_cost_is_that_of_the_part_that_epochs_are_chosen_by(
     val, class_weights, dtype, tile_bytes, network, parts, member, stack_of, draw_layers, monkeypatch
 ):
-    monkeypatch.setattr("nnsweep.mlp.tiles.TILE_BYTES", tile_bytes)
-    monkeypatch.setattr("nnsweep.mlp.tiles.SHORTEST", 7)
+    monkeypatch.setattr("nnsweep.mlp.batches.TILE_BYTES", tile_bytes)
+    monkeypatch.setattr("nnsweep.mlp.batches.SHORTEST", 7)
     data = parts(val=val)
     layers = draw_layers(np.random.default_rng(0), (6, 5, 3), n_networks=3)
     stack = stack_of(network((5,)), [Layer(W.astype(dtype), b.astype(dtype)) for W, b in layers], [member()] * 3)

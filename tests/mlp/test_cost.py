@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, logsumexp
 
-from nnsweep.mlp.cost import cross_entropy, first_places, softmax
+from nnsweep.mlp.losses import cross_entropy, first_places, softmax
 
 SIZES = (0, 1e-308, 1, 88, 709, 710, 745, 1e4, 1e300)
 ENDS = sorted({sign * size for size in SIZES for sign in (1, -1)})

@@ -7,11 +7,10 @@ import pytest
 from scipy.sparse import csr_array
 
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.flops import epoch_flops
-from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.batches import backward, forward, inputs
 from nnsweep.mlp.network import Layer
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.passes import backward, forward
+from nnsweep.mlp.profile import epoch_flops
 from nnsweep.mlp.train import Training, train
 
 DENSE = np.random.default_rng(0).normal(size=(60, 12))

@@ -11,8 +11,8 @@ import pytest
 from scipy.sparse import csr_array
 
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.footprint import Footprint, footprint
 from nnsweep.mlp.optimizers import OPTIMIZERS
+from nnsweep.mlp.profile import Footprint, footprint
 from nnsweep.mlp.train import Training, train
 
 pytestmark = pytest.mark.slow

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from nnsweep.mlp.inputs import feature_scale, inputs
-from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Parameters
+from nnsweep.mlp.batches import feature_scale, inputs
+from nnsweep.mlp.network import BY_FEATURE, BY_NETWORK, BY_UNIT, Parameters
 
 K, N, F, H = 3, 7, 5, 4
 random = np.random.default_rng(0)

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from nnsweep.mlp import minibatches
+from nnsweep.mlp import batches
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.inputs import Own, OwnSparse
-from nnsweep.mlp.minibatches import Minibatches
+from nnsweep.mlp.batches import Minibatches, Own, OwnSparse
 
 N = 10
 X, Y = np.arange(N * 2.0).reshape(N, 2), np.arange(N)
@@ -67,7 +66,7 @@ def test_sparse_features_stay_sparse_and_are_the_same(epoch):
 @pytest.mark.parametrize("gathered", [1, 100, 200, 10**6])
 def test_however_many_batches_are_gathered_at_once_they_are_the_same(gathered, epoch, monkeypatch):
     expected = epoch(3)
-    monkeypatch.setattr(minibatches, "GATHERED_BYTES", gathered)
+    monkeypatch.setattr(batches, "GATHERED_BYTES", gathered)
     for (X, y), (its_X, its_y) in zip(epoch(3), expected, strict=True):
         assert (its_X == X).all()
         assert (y == its_y).all()

@@ -11,10 +11,9 @@ from scipy.special import erf
 
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.cost import cross_entropy
-from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.batches import Room, backward, forward, inputs
+from nnsweep.mlp.losses import cross_entropy
 from nnsweep.mlp.network import Layers, Network, n_parameters, of_network
-from nnsweep.mlp.passes import Room, backward, forward
 
 KINKED = ("relu", "leaky_relu")
 N_FEATURES, WIDTH, WEIGHT_DECAY, H = 3, 3, 0.1, 1e-5

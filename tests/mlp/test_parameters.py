@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Parameters
+from nnsweep.mlp.network import BY_FEATURE, BY_NETWORK, BY_UNIT, Parameters
 
 SIZES = (5, 4, 3)
 ORDERS = {"by network": BY_NETWORK, "by unit": BY_UNIT, "by feature": BY_FEATURE}

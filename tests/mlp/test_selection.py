@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from nnsweep.mlp.selection import Patience, select_epoch
+from nnsweep.mlp.measurements import Patience, select_epoch
 
 NAN = math.nan
 

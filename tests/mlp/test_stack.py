@@ -7,11 +7,10 @@ import pytest
 from nnsweep.data.load import load
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.batches import forward, inputs
 from nnsweep.mlp.initializers import INITIALIZERS
-from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.network import Layer
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.passes import forward
 from tests.covering import pairwise
 
 

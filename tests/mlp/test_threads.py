@@ -11,18 +11,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nnsweep.mlp import batches
 from nnsweep.mlp import stack as stack_module
 from nnsweep.mlp import threads as threads_module
-from nnsweep.mlp import tiles as tiles_module
 from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.batches import backward, forward, inputs, tiles
 from nnsweep.mlp.history import add, collect
-from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.network import Layer
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.passes import backward, forward
 from nnsweep.mlp.plateau import reduce_on_plateau
 from nnsweep.mlp.threads import Threads
-from nnsweep.mlp.tiles import tiles
 from nnsweep.mlp.train import Training, train
 
 
@@ -46,7 +44,7 @@ def uneven(monkeypatch):
         time.sleep(chance.random() / 500)
         return forward(*given, **named)
 
-    monkeypatch.setattr(tiles_module, "TILE_BYTES", 1)
+    monkeypatch.setattr(batches, "TILE_BYTES", 1)
     monkeypatch.setattr(threads_module, "SMALLEST", 0)
     monkeypatch.setattr(stack_module, "forward", slow)
     return seen
@@ -240,7 +238,7 @@ def test_a_training_is_resumed_with_any_number_of_threads(uneven, parts, network
 def test_what_is_in_one_tile_is_the_work_of_one_thread(sparse, parts, network, member, monkeypatch):
     monkeypatch.setattr(threads_module, "SMALLEST", 0)
     if sparse:
-        monkeypatch.setattr(tiles_module, "TILE_BYTES", 1)
+        monkeypatch.setattr(batches, "TILE_BYTES", 1)
     what = parts(sparse=sparse, n=(200, 90, 90)), network((5,)), [member()]
     alone = trained(1, *what, optimizer="gradient_descent")
     monkeypatch.setattr(threading.Thread, "start", lambda thread: pytest.fail("started"))
@@ -259,7 +257,7 @@ def test_small_tiles_are_the_work_of_one_thread(hidden, n_networks, n_helpers, p
 
 def test_minibatches_are_the_work_of_one_thread(parts, network, member, monkeypatch):
     monkeypatch.setattr(threads_module, "SMALLEST", 0)
-    monkeypatch.setattr(tiles_module, "TILE_BYTES", 1)
+    monkeypatch.setattr(batches, "TILE_BYTES", 1)
     monkeypatch.setattr(threading.Thread, "start", lambda thread: pytest.fail("started"))
     what = parts(n=(200, 90, 90)), network((5,)), [member()]
     assert trained(3, *what, optimizer="gradient_descent", batch_size=32)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from nnsweep.mlp import tiles as module
+from nnsweep.mlp import batches
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.tiles import SHORTEST, TILE_BYTES, tiles
+from nnsweep.mlp.batches import SHORTEST, TILE_BYTES, tiles
 
 N = 1000
 EXAMPLES = Examples(np.arange(2.0 * N).reshape(N, 2), np.arange(N))
@@ -32,7 +32,7 @@ def test_csr_features_stay_in_one_piece():
 def test_tiles_change_no_result(batch_size, network, parts, member, run, monkeypatch):
     data, how = parts(n=(200, 150, 150)), {"epochs": 4, "batch_size": batch_size}
     whole = run(data, network((5, 4), dropout=0.2), [member(), member(seed=1)], **how)
-    monkeypatch.setattr(module, "TILE_BYTES", 1)
+    monkeypatch.setattr(batches, "TILE_BYTES", 1)
     tiled = run(data, network((5, 4), dropout=0.2), [member(), member(seed=1)], **how)
     for number in whole:
         for name, curve in whole[number].history().items():

@@ -9,9 +9,8 @@ from scipy.sparse import csr_array
 
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.batches import forward, inputs
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.passes import forward
 from nnsweep.mlp.plateau import reduce_on_plateau
 from nnsweep.mlp.schedules import exp, inv
 from nnsweep.mlp.train import Training, train
@@ -175,7 +174,7 @@ from nnsweep.mlp.initializers import he_normal
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import constant
-from nnsweep.mlp.learner import Member
+from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training, train
 part = Examples(np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 3)
 data = SimpleNamespace(train=part, val=None, test=part, n_classes=3)

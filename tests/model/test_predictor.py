@@ -15,9 +15,8 @@ from scipy.sparse import csr_array
 from nnsweep.data import prepared
 from nnsweep.data.preparation import fitted
 from nnsweep.mlp.activations import ACTIVATIONS
-from nnsweep.mlp.inputs import inputs
+from nnsweep.mlp.batches import forward, inputs
 from nnsweep.mlp.network import Layer, Network
-from nnsweep.mlp.passes import forward
 from nnsweep.model import predictor
 from nnsweep.model.predictor import ABOUT, FORMAT, predictions, probabilities, read, write
 

@@ -6,7 +6,7 @@ import pytest
 from nnsweep.data.load import load
 from nnsweep.loading import load_results
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.class_weights import is_class_weight
+from nnsweep.mlp.losses import is_class_weight
 from nnsweep.sweep import work
 from nnsweep.sweep.class_weight import problem, warning
 

@@ -10,10 +10,10 @@ import yaml
 from pydantic import ValidationError
 
 from nnsweep.conf_tree import conf_dir
-from nnsweep.mlp.learner import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.ranges import settings
+from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
 from nnsweep.sweep.job import OPERATIONAL, Job, Sweep, Tracking
 

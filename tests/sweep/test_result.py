@@ -12,10 +12,9 @@ import pytest
 import yaml
 
 from nnsweep.errors import DataError
+from nnsweep.mlp.batches import forward, inputs
 from nnsweep.mlp.history import collect
-from nnsweep.mlp.inputs import inputs
 from nnsweep.mlp.network import Layer
-from nnsweep.mlp.passes import forward
 from nnsweep.mlp.train import train
 from nnsweep.sweep import result
 from nnsweep.sweep.result import JobResult, JobStart, Kept

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nnsweep.conf_tree import conf_dir
 from nnsweep.hydra_job import VERSION_BASE
-from nnsweep.mlp.footprint import footprint
+from nnsweep.mlp.profile import footprint
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.stacks import Stack, alike, n_threads, stacks

@@ -19,7 +19,7 @@ from nnsweep.conf_tree import conf_dir
 from nnsweep.hydra_job import VERSION_BASE
 from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
-from nnsweep.mlp.selection import select_epoch
+from nnsweep.mlp.measurements import select_epoch
 from nnsweep.mlp.train import train
 from nnsweep.sweep import job_run, metric_stream, recorder, work
 from nnsweep.sweep.describe import choices, run_name

@@ -1,25 +1,24 @@
 """Accuracy: the share of samples whose class has the largest logit, on the validation and the test part.
 
 Both parts go through the networks together, in one pass. The cost is measured as well, from the same logits, on the
-part by which the best epoch is chosen; see `nnsweep.mlp.selection`.
+part by which the best epoch is chosen; see `nnsweep.mlp.measurements`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.cost import sample_costs
-from nnsweep.mlp.inputs import SharedInputs
-from nnsweep.mlp.passes import Room, forward, room
+from nnsweep.mlp.batches import Room, SharedInputs, forward, room, tiles
+from nnsweep.mlp.losses import sample_costs
 from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.threads import Threads
-from nnsweep.mlp.tiles import tiles
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Measured:
+class Measurement:
     """What a stack of K networks gets right, and how sure it is of that.
 
     Attributes
@@ -51,7 +50,7 @@ class Measured:
     test_weighted_accuracy: FloatArray | None = None
 
 
-NOT_MEASURED = Measured()
+NOT_MEASURED = Measurement()
 
 
 class Accuracy:
@@ -76,7 +75,7 @@ class Accuracy:
         self._rooms: dict[tuple[int, int], Room] = {}
         self._n_networks = 0
 
-    def __call__(self, stack: Stack) -> Measured:
+    def __call__(self, stack: Stack) -> Measurement:
         """Measure the networks of a stack.
 
         Parameters
@@ -105,7 +104,7 @@ class Accuracy:
             weights = self._weights(class_weights)
             measured[f"{self._selecting}_weighted_accuracy"] = _mean(right[:, : self._n_selecting], weights)
         measured[f"{self._selecting}_cost"] = _mean(costs, weights)
-        return Measured(**measured)
+        return Measurement(**measured)
 
     def _pass(self, stack: Stack) -> tuple[BoolArray, FloatArray]:
         """Say which samples are right, (K, n_samples), and what those cost that the best epoch is chosen by."""
@@ -162,3 +161,124 @@ def _joined(one: Examples | None, other: Examples | None) -> Examples | None:
 
         return Examples(csr_array(vstack([one.X, other.X])), y)
     return Examples(np.concatenate([np.asarray(one.X), np.asarray(other.X)]), y)
+
+
+ACCURACIES = ("val_weighted_accuracy", "val_accuracy", "test_weighted_accuracy", "test_accuracy")
+"""What epochs are chosen by: the first of these that is measured."""
+COSTS = ("val_cost", "test_cost")
+"""What decides between equal accuracies: the first of these that is measured."""
+
+
+class Score(NamedTuple):
+    """What networks or epochs are judged by.
+
+    Attributes
+    ----------
+    accuracy : ndarray, or float of a single one
+        ``-inf`` where the cost is not a number.
+    cost : ndarray of the same shape, or float
+        ``inf`` where it is not a number.
+    """
+
+    accuracy: Any
+    cost: Any
+
+
+def score(measured: Mapping[str, Any]) -> Score | None:
+    """Find what decides among what was measured.
+
+    Parameters
+    ----------
+    measured : mapping of str to ndarray or None
+        An epoch of several networks or a history of one, with any of `ACCURACIES` and `COSTS`. Costs may be missing,
+        as in histories of earlier versions: all are taken as equal then.
+
+    Returns
+    -------
+    Score or None
+        None where no accuracy was measured.
+    """
+    accuracy, cost = (
+        next((measured[name] for name in names if measured.get(name) is not None), None)
+        for names in (ACCURACIES, COSTS)
+    )
+    if accuracy is None:
+        return None
+    cost = np.zeros(np.shape(accuracy)) if cost is None else cost
+    lost = np.isnan(cost)
+    return Score(np.where(lost, -np.inf, accuracy), np.where(lost, np.inf, cost))
+
+
+def is_better(one: Score, best: Score) -> BoolArray:
+    """Tell whether an epoch is to be preferred to the best of those before it, elementwise."""
+    better: BoolArray = (one.accuracy > best.accuracy) | ((one.accuracy == best.accuracy) & (one.cost <= best.cost))
+    return better
+
+
+def select_epoch(history: Mapping[str, FloatArray]) -> int:
+    """Choose the best epoch of a recorded training that did not diverge.
+
+    Parameters
+    ----------
+    history : mapping of str to ndarray of shape (n_epochs + 1,)
+        Its curves, as `nnsweep.mlp.history.Trained.history` gives them; NaN where nothing was measured.
+
+    Returns
+    -------
+    int
+        The epoch; the last one where no accuracy was measured at all.
+
+    Examples
+    --------
+    >>> curves = {"epoch": np.arange(4), "val_accuracy": np.array([0.5, 0.9, 0.9, 0.8])}
+    >>> select_epoch(curves | {"val_cost": np.array([0.7, 0.3, 0.2, 0.1])})
+    2
+    >>> select_epoch(curves | {"val_cost": np.array([0.7, 0.2, 0.3, 0.1])})
+    1
+    """
+    epochs = np.asarray(history["epoch"])
+    if (found := score(history)) is None:
+        return int(epochs[-1])
+    measured = np.flatnonzero(~np.isnan(next(history[name] for name in ACCURACIES if name in history)))
+    order = np.lexsort((epochs[measured], -found.cost[measured], found.accuracy[measured]))
+    return int(epochs[measured][order[-1]])
+
+
+class Patience:
+    """When each network's validation accuracy last rose, or its cost fell at that same accuracy.
+
+    Parameters
+    ----------
+    n_members : int
+        How many networks there are.
+    patience : int or None
+        Epochs that a network may go without a rise; None for any number.
+    min_delta : float
+        By how much the accuracy must rise to count. At an accuracy that is equal to that of the last rise, any lower
+        cost counts.
+    """
+
+    def __init__(self, n_members: int, patience: int | None, min_delta: float) -> None:
+        self._best = Score(np.full(n_members, -np.inf), np.full(n_members, np.inf))
+        self._best_epoch = np.zeros(n_members, dtype=np.int64)
+        self._patience, self._min_delta = patience, min_delta
+
+    def resume(self, number: int, accuracy: float, cost: float, epoch: int) -> None:
+        """Go on from what `best` gave of a network."""
+        self._best.accuracy[number], self._best.cost[number], self._best_epoch[number] = accuracy, cost, epoch
+
+    def best(self, number: int) -> tuple[float, float, int]:
+        """Return accuracy, cost and epoch of what counted last as a rise of a network."""
+        return float(self._best.accuracy[number]), float(self._best.cost[number]), int(self._best_epoch[number])
+
+    def is_exhausted(self, members: IntArray, epoch: int, measured: Mapping[str, Any]) -> BoolArray:
+        """Tell which of the `members` have waited long enough; the answer comes when accuracy is measured."""
+        if self._patience is None or (found := score(measured)) is None:
+            return np.zeros(len(members), dtype=bool)
+        accuracy, cost = self._best.accuracy[members], self._best.cost[members]
+        rises = found.accuracy > accuracy + self._min_delta
+        rises |= (found.accuracy == accuracy) & (found.cost < cost)
+        self._best.accuracy[members[rises]] = found.accuracy[rises]
+        self._best.cost[members[rises]] = found.cost[rises]
+        self._best_epoch[members[rises]] = epoch
+        return np.asarray(epoch - self._best_epoch[members] >= self._patience)

@@ -1,0 +1,465 @@
+"""What enters the first layer: features that all networks of a stack share, or each network's own; dense or CSR.
+
+Every kind knows the same two products over all networks at once, each into an array that is there already:
+with the weights, on the way forward, and with a derivative, on the way back.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.random import Generator
+
+from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray
+from nnsweep.mlp.losses import first_places
+from nnsweep.mlp.network import Layer, Layers, Network
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+
+class Inputs(Protocol):
+    """Features of K networks and n samples."""
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples each network sees."""
+
+    def times(self, W: FloatArray, out: FloatArray) -> None:
+        """Write ``X @ W`` of each network, W of shape (K, fan_in, fan_out), into `out` (K, n_samples, fan_out)."""
+
+    def transposed_times(self, delta: FloatArray, out: FloatArray) -> None:
+        """Write ``X.T @ delta`` of each network, delta of shape (K, n_samples, fan_out), into `out`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """Dense features of all networks: (n_samples, n_features), and the same transposed.
+
+    Every network has a product of its own: in one wide product of all, the last bits of each would depend on how many
+    there are.
+    """
+
+    X: FloatArray
+    X_transposed: FloatArray
+
+    @property
+    def n_samples(self) -> int:
+        """How many rows there are."""
+        return int(self.X.shape[0])
+
+    def times(self, W: FloatArray, out: FloatArray) -> None:
+        """Write ``X @ W``."""
+        if _by_unit(W) and _by_unit(out):
+            np.matmul(W.swapaxes(1, 2), self.X_transposed, out=out.swapaxes(1, 2))
+        else:
+            np.matmul(self.X, W, out=out)
+
+    def transposed_times(self, delta: FloatArray, out: FloatArray) -> None:
+        """Write ``X.T @ delta``."""
+        if _by_unit(delta) and _by_unit(out):
+            np.matmul(delta.swapaxes(1, 2), self.X, out=out.swapaxes(1, 2))
+        else:
+            np.matmul(self.X_transposed, delta, out=out)
+
+    def rows(self, start: int, stop: int) -> "Shared":
+        """Return some of the samples."""
+        return Shared(self.X[start:stop], self.X_transposed[:, start:stop])
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """Dense features of each network: (K, n_samples, n_features)."""
+
+    X: FloatArray
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples each network sees."""
+        return int(self.X.shape[1])
+
+    def times(self, W: FloatArray, out: FloatArray) -> None:
+        """Write ``X @ W``."""
+        np.matmul(self.X, W, out=out)
+
+    def transposed_times(self, delta: FloatArray, out: FloatArray) -> None:
+        """Write ``X.T @ delta``."""
+        np.matmul(self.X.swapaxes(1, 2), delta, out=out)
+
+
+@dataclass(frozen=True, eq=False)
+class SharedSparse:
+    """CSR features of all networks: (n_samples, n_features), and the same transposed."""
+
+    X: "csr_array"
+    X_transposed: "csr_array"
+
+    @property
+    def n_samples(self) -> int:
+        """How many rows there are."""
+        return int(self.X.shape[0])
+
+    def times(self, W: FloatArray, out: FloatArray) -> None:
+        """Write ``X @ W``: one sparse product, whose columns are the units of all networks."""
+        by_feature = W.swapaxes(0, 1)
+        if by_feature.flags.c_contiguous:
+            together = self.X @ by_feature.reshape(len(by_feature), -1)
+            np.copyto(out, together.reshape(-1, *by_feature.shape[1:]).swapaxes(0, 1))
+        else:
+            for w, values in zip(W, out, strict=True):
+                np.copyto(values, self.X @ w)
+
+    def transposed_times(self, delta: FloatArray, out: FloatArray) -> None:
+        """Write ``X.T @ delta``, as one sparse product."""
+        by_sample = np.ascontiguousarray(delta.swapaxes(0, 1))
+        together = self.X_transposed @ by_sample.reshape(len(by_sample), -1)
+        np.copyto(out, together.reshape(-1, *by_sample.shape[1:]).swapaxes(0, 1))
+
+    def rows(self, start: int, stop: int) -> "SharedSparse":
+        """Return some of the samples."""
+        return SharedSparse(self.X[start:stop], self.X_transposed[:, start:stop])
+
+
+@dataclass(frozen=True, eq=False)
+class OwnSparse:
+    """CSR features of each network, as the blocks of one CSR array (K * n_samples, K * n_features)."""
+
+    X: "csr_array"
+    n_networks: int
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples each network sees."""
+        return int(self.X.shape[0]) // self.n_networks
+
+    def times(self, W: FloatArray, out: FloatArray) -> None:
+        """Write ``X @ W``."""
+        together = self.X @ W.reshape(-1, W.shape[2])
+        np.copyto(out, together.reshape(out.shape))
+
+    def transposed_times(self, delta: FloatArray, out: FloatArray) -> None:
+        """Write ``X.T @ delta``."""
+        together = self.X.T @ delta.reshape(-1, delta.shape[2])
+        np.copyto(out, together.reshape(out.shape))
+
+
+SharedInputs: TypeAlias = Shared | SharedSparse
+
+LARGE_SCALE = 3.0
+"""The `feature_scale` beyond which features are likely to keep a network from learning; standardized ones have 1."""
+
+
+def feature_scale(X: Features) -> float:
+    """Measure how far features are from standardized: the largest absolute mean or standard deviation of any of them.
+
+    Parameters
+    ----------
+    X : ndarray or csr_array of shape (n_samples, n_features)
+        Features.
+
+    Examples
+    --------
+    >>> feature_scale(np.array([[0.0, 100.0], [1.0, 102.0]]))
+    101.0
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = np.asarray(X.mean(axis=0, dtype=np.float64))
+        if not isinstance(X, np.ndarray):
+            squares = np.asarray(X.power(2).mean(axis=0, dtype=np.float64))
+            deviations = np.sqrt(np.maximum(squares - means**2, 0.0))
+        else:
+            deviations = X.std(axis=0, dtype=np.float64)
+        return float(max(np.abs(means).max(initial=0.0), deviations.max(initial=0.0)))
+
+
+def shared(X: Features) -> SharedInputs:
+    """Prepare features that all networks share for both products; the transposed ones are a copy."""
+    if not isinstance(X, np.ndarray):
+        return SharedSparse(X, X.T.tocsr())
+    return Shared(np.ascontiguousarray(X), np.ascontiguousarray(X.T))
+
+
+def inputs(X: "Features | Sequence[csr_array]") -> Inputs:
+    """Prepare features: (n_samples, n_features) shared, (K, n_samples, n_features), or one CSR array a network."""
+    if isinstance(X, np.ndarray):
+        return shared(X) if X.ndim == 2 else Own(X)
+    if not isinstance(X, Sequence):
+        return shared(X)
+    from scipy.sparse import block_diag, csr_array
+
+    return OwnSparse(csr_array(block_diag(X, format="csr")), len(X))
+
+
+def _by_unit(array: FloatArray) -> bool:
+    """Tell whether the samples of a unit, or its weights, lie side by side in memory."""
+    return bool(array.swapaxes(1, 2).flags.c_contiguous)
+
+
+TILE_BYTES = 2**20
+"""What one network's arrays of a tile may take; they stay in the caches, and smaller tiles cost more calls."""
+SHORTEST = 64
+
+
+def tiles(examples: Examples, *, bytes_a_sample: int) -> list[tuple[SharedInputs, IntArray]]:
+    """Part examples into tiles of nearly equal length.
+
+    Parameters
+    ----------
+    examples : Examples
+        Shared by all networks.
+    bytes_a_sample : int
+        What is written for one sample and one network: how a sum is parted must not depend on how many there are.
+
+    Returns
+    -------
+    list of (Inputs, ndarray)
+        Features and class numbers. CSR features stay in one piece: their product takes longer than what follows.
+    """
+    X, n_samples = shared(examples.X), examples.n_samples
+    if not isinstance(X, Shared):
+        return [(X, examples.y)]
+    n_tiles = -(-n_samples // max(SHORTEST, TILE_BYTES // bytes_a_sample))
+    length = -(-n_samples // n_tiles)
+    return [
+        (X.rows(start, min(start + length, n_samples)), examples.y[start : start + length])
+        for start in range(0, n_samples, length)
+    ]
+
+
+GATHERED_BYTES = 2**20
+"""How much of the features is gathered at once: it stays in the processor's cache until it is used."""
+
+
+class Minibatches:
+    """The examples of K networks, and room for the few batches that are gathered at once.
+
+    Parameters
+    ----------
+    examples : Examples
+        Shared by the networks.
+    batch_size : int
+        Samples a batch; more than there are means one batch of all.
+    """
+
+    def __init__(self, examples: Examples, batch_size: int) -> None:
+        self.examples, self.batch_size = examples, min(batch_size, examples.n_samples)
+        self._memory = np.empty(0)
+
+    def epoch(self, randoms: Sequence[Generator]) -> Iterator[tuple[Inputs, IntArray]]:
+        """Yield one epoch of minibatches for K networks.
+
+        Parameters
+        ----------
+        randoms : sequence of K generators
+            One a network; each is asked for one permutation.
+
+        Yields
+        ------
+        X : Inputs
+            Each network's own features; valid until the next are asked for.
+        y : ndarray of shape (K, batch_size)
+            Class numbers.
+        """
+        orders = np.stack([random.permutation(self.examples.n_samples) for random in randoms])
+        y = self.examples.y[orders]
+        for start, stop, X in self._gathered(orders):
+            for first in range(start, stop, self.batch_size):
+                last = min(first + self.batch_size, stop)
+                yield _rows(X, first - start, last - start, orders[:, first:last]), y[:, first:last]
+
+    def _gathered(self, orders: IntArray) -> Iterator[tuple[int, int, Features]]:
+        """Yield the features of several whole batches; dense ones as (K, n, n_features), in the same place again."""
+        X = self.examples.X
+        n_networks, n_samples = orders.shape
+        if not isinstance(X, np.ndarray):
+            yield 0, n_samples, X
+            return
+        batch_bytes = n_networks * self.batch_size * X.shape[1] * X.itemsize
+        step = self.batch_size * max(1, GATHERED_BYTES // max(1, batch_bytes))
+        for start in range(0, n_samples, step):
+            chosen = orders[:, start : start + step]
+            rows = self._room(chosen.shape)
+            np.take(X, chosen, axis=0, out=rows, mode="clip")  # any other mode would go through a copy
+            yield start, start + chosen.shape[1], rows
+
+    def _room(self, shape: tuple[int, ...]) -> FloatArray:
+        wanted = (*shape, self.examples.X.shape[1])
+        if self._memory.size < np.prod(wanted):
+            self._memory = np.empty(np.prod(wanted), self.examples.X.dtype)
+        return self._memory[: np.prod(wanted)].reshape(wanted)
+
+
+def _rows(X: Features, start: int, stop: int, chosen: IntArray) -> Inputs:
+    return Own(X[:, start:stop]) if isinstance(X, np.ndarray) else _own_sparse(X, chosen)
+
+
+def _own_sparse(X: "csr_array", chosen: IntArray) -> OwnSparse:
+    """Put the chosen rows of each network into columns of their own."""
+    from scipy.sparse import csr_array
+
+    n_networks, n_features = len(chosen), X.shape[1]
+    rows = csr_array(X[chosen.ravel()])
+    per_network = np.diff(rows.indptr[:: chosen.shape[1]])
+    columns = rows.indices.astype(np.int64) + np.repeat(np.arange(n_networks) * n_features, per_network)
+    shape = (len(rows.indptr) - 1, n_networks * n_features)
+    return OwnSparse(csr_array((rows.data, columns, rows.indptr), shape=shape), n_networks)
+
+
+class Room(NamedTuple):
+    """Where the passes over n samples are written; each list has one array (K, n, fan_out) a layer.
+
+    Attributes
+    ----------
+    z : list of ndarray
+        Pre-activations.
+    a : list of ndarray
+        Values, before dropout; the last ones are the logits. The same arrays as `z` where that is allowed.
+    signals : list of ndarray
+        What leaves each hidden layer; the same arrays as `a` where there is no dropout.
+    deltas : list of ndarray
+        Derivatives by the values, then by the pre-activations.
+    slopes : list of ndarray
+        Slopes of the activations; they share their memory, since they are wanted one after the other.
+    ones : ndarray of shape (1, n)
+        Sums over the samples, as a product.
+    places : ndarray of shape (K, n)
+        Where each sample's class 0 lies among the last of the `deltas`; see `nnsweep.mlp.losses.first_places`.
+    """
+
+    z: list[FloatArray]
+    a: list[FloatArray]
+    signals: list[FloatArray]
+    deltas: list[FloatArray]
+    slopes: list[FloatArray]
+    ones: FloatArray
+    places: IntArray
+
+
+def room(
+    network: Network, layers: Layers, n_samples: int, *, by_unit: bool = False, in_place: bool = True, back: bool = True
+) -> Room:
+    """Allocate what the passes over some samples need.
+
+    Parameters
+    ----------
+    network, layers : Network, list of Layer
+        What the samples will pass.
+    n_samples : int
+        How many there are.
+    by_unit : bool
+        Whether the samples of a unit, rather than the units of a sample, lie side by side in memory. The logits
+        always lie class by class: sums over few classes are quick only so.
+    in_place : bool
+        Whether a value may overwrite its pre-activation.
+    back : bool
+        Whether the pass back will be wanted.
+    """
+    last = len(layers) - 1
+    shapes = [(len(W), n_samples, W.shape[2]) for W, _ in layers]
+    dtype = layers[0].W.dtype
+
+    def empty(number: int, by_unit: bool = by_unit) -> FloatArray:
+        n_networks, _, fan_out = shapes[number]
+        if by_unit or number == last:
+            return np.empty((n_networks, fan_out, n_samples), dtype).swapaxes(1, 2)
+        return np.empty(shapes[number], dtype)
+
+    a = [empty(number) for number in range(len(layers))]
+    overwritten = [in_place and not (back and network.activation_of(number).needs_z) for number in range(len(a))]
+    z = [
+        values if shared else empty(number) for number, (values, shared) in enumerate(zip(a, overwritten, strict=True))
+    ]
+    signals = [empty(number) for number in range(last)] if network.dropout and back else a[:last]
+    memory = np.empty(max(math.prod(shape) for shape in shapes) if back else 0, dtype)
+    # OpenBLAS is quickest with derivatives that lie unit by unit, but for the first layer's, which go no further back
+    deltas = [empty(number, by_unit=by_unit or number > 0) for number in range(len(a))] if back else []
+    slopes = [_like(memory, values) for values in a] if back else []
+    return Room(z, a, signals, deltas, slopes, np.ones((1, n_samples), dtype), first_places(a[-1]))
+
+
+def _like(memory: FloatArray, array: FloatArray) -> FloatArray:
+    """View the start of some memory as an array of the same shape and order as another."""
+    if array.flags.c_contiguous:
+        return memory[: array.size].reshape(array.shape)
+    return memory[: array.size].reshape(array.swapaxes(1, 2).shape).swapaxes(1, 2)
+
+
+def forward(
+    network: Network, layers: Layers, X: Inputs, masks: Sequence[FloatArray] = (), *, into: Room | None = None
+) -> Room:
+    """Pass features through all layers.
+
+    Parameters
+    ----------
+    network : Network
+        Activations.
+    layers : list of Layer
+        Parameters of K networks.
+    X : Inputs
+        Features, shared by all networks or each one's own.
+    masks : sequence of ndarray of shape (K, n_samples, fan_out)
+        What dropout multiplies the hidden values by; empty for none.
+    into : Room or None
+        Where to write; None for new arrays, in which `z` is kept.
+
+    Returns
+    -------
+    Room
+        ``a[-1]``, of shape (K, n_samples, n_classes), holds the logits.
+    """
+    kept = into or room(network, layers, X.n_samples, in_place=False)
+    for number, (W, b) in enumerate(layers):
+        z, a = kept.z[number], kept.a[number]
+        if number:
+            np.matmul(kept.signals[number - 1], W, out=z)
+        else:
+            X.times(W, z)
+        z += b
+        if not (network.activation_of(number).is_identity and a is z):
+            network.activation_of(number).value(z, a)
+        if number < len(kept.signals) and kept.signals[number] is not a:
+            np.multiply(a, masks[number] if masks else 1, out=kept.signals[number])
+    return kept
+
+
+def backward(
+    network: Network,
+    layers: Layers,
+    X: Inputs,
+    kept: Room,
+    *,
+    masks: Sequence[FloatArray] = (),
+    into: Layers | None = None,
+) -> Layers:
+    """Carry the derivative by the logits, which lies in ``kept.deltas[-1]``, back to every parameter.
+
+    Parameters
+    ----------
+    network, layers, X, masks : Network, list of Layer, Inputs, sequence of ndarray
+        As for `forward`.
+    kept : Room
+        What `forward` returned; its `deltas` are overwritten.
+    into : list of Layer or None
+        Where to write; None for new arrays.
+
+    Returns
+    -------
+    list of Layer
+        The sum over the samples of the derivative by each parameter.
+    """
+    gradients = into or [Layer(np.empty_like(W), np.empty_like(b)) for W, b in layers]
+    for number in reversed(range(len(layers))):
+        activation, delta, gradient = network.activation_of(number), kept.deltas[number], gradients[number]
+        if not activation.is_identity:
+            delta *= activation.slope(kept.z[number], kept.a[number], kept.slopes[number])
+        np.matmul(kept.ones, delta, out=gradient.b)
+        if not number:
+            X.transposed_times(delta, gradient.W)
+            break
+        np.matmul(kept.signals[number - 1].swapaxes(1, 2), delta, out=gradient.W)
+        np.matmul(delta, layers[number].W.swapaxes(1, 2), out=kept.deltas[number - 1])
+        if masks:
+            kept.deltas[number - 1] *= masks[number - 1]
+    return gradients
