@@ -24,15 +24,13 @@ from nnsweep.sweep import sending
 from nnsweep.sweep.folder import RECORD
 from nnsweep.sweep.job import Models
 from nnsweep.sweep.plan import closed
-from nnsweep.tracking import model as models
-from nnsweep.tracking import owner, sqlite, view
-from nnsweep.tracking import run as runs
+from nnsweep.tracking import models, owner, runs, sqlite, ui
 from nnsweep.tracking.client import ask_again
-from nnsweep.tracking.links import search_filter
 from nnsweep.tracking.owner import Owner
-from nnsweep.tracking.reading import PLAN
+from nnsweep.tracking.query import PLAN
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
+from nnsweep.tracking.ui import make_search_filter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +90,7 @@ class Closed(NamedTuple):
 
 def close(end: End) -> Closed:
     """Send what waits, close what died, and leave the summary in the store and the sweep's folder."""
-    with contextlib.nullcontext() if end.owner is None else owner.holding(end.owner):
+    with contextlib.nullcontext() if end.owner is None else owner.own_runs(end.owner):
         return _close(end)
 
 
@@ -124,7 +122,7 @@ def _keep_models(end: End) -> None:
     run_ids = rank_runs(ranking_frame(finished))["run_id"].tolist()
     for run_id in run_ids[: 1 if end.models == "best" else None]:
         try:
-            models.log(end.store, run_id)
+            models.log_model(end.store, run_id)
         except (UserError, OSError) as error:
             later = f"nnsweep register {quote_argument(end.folder.name)}{where_in_words(end.store)}"
             warn(f"no model was kept: {masked(str(error))}. To make it later: {later}")
@@ -143,18 +141,18 @@ def _finish(end: End, state: str, files: Sequence[Path]) -> None:
         "mlflow.note.content": masked(described(records)),
     }
     pictures = pictures_of(records, store, end.folder) if end.picture else []
-    runs.log_files(store, end.run_id, [*files, *pictures])
-    runs.end(store, own, tags=tags)
-    if database := sqlite.file_of(store.uri):
-        sqlite.optimize(database)
+    runs.log_artifacts(store, end.run_id, [*files, *pictures])
+    runs.end_run(store, own, tags=tags)
+    if database := sqlite.find_database_file(store.uri):
+        sqlite.gather_statistics(database)
 
 
 def _write_view(end: End) -> bool:
     """Lay out the sweep's page in MLflow's UI; without it the page is MLflow's own, which costs the sweep nothing."""
     sweep, records = end.folder.name, end.records
-    page = make_view(records, search_filter(sweep, linked_ids(records, sweep)))
+    page = make_view(records, make_search_filter(sweep, linked_ids(records, sweep)))
     try:
-        return view.write(end.store, sweep, page)
+        return ui.write_view(end.store, sweep, page)
     except StoreError:
         return False
 
@@ -169,7 +167,7 @@ def _files(end: End, state: str) -> tuple[list[Path], str]:
 
 def removed(end: End) -> str:
     """Tell of a sweep whose records were removed from its folder meanwhile; empty if they are there."""
-    database = sqlite.file_of(end.store.uri)
+    database = sqlite.find_database_file(end.store.uri)
     is_lost = database is not None and not database.exists()
     if any(end.folder.glob(f"**/{RECORD}")) or (end.folder.exists() and not is_lost):
         return ""
@@ -182,7 +180,7 @@ def removed(end: End) -> str:
 
 def _gone(end: End) -> str:
     """Tell of a store that was deleted meanwhile: SQLite writes on into the file that nobody can find any more."""
-    database = sqlite.file_of(end.store.uri)
+    database = sqlite.find_database_file(end.store.uri)
     if database is None or database.exists():
         return ""
     n_kept = len([*end.folder.glob(f"**/{RECORD}")])

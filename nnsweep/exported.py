@@ -24,10 +24,10 @@ from nnsweep.results.manifest import Manifest
 from nnsweep.results.query import narrowed
 from nnsweep.results.ranking import rank_runs, selection
 from nnsweep.sweep.job import WHEREABOUTS
-from nnsweep.tracking import reading
+from nnsweep.tracking import query
+from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.seal import require_unaltered
-from nnsweep.tracking.sqlite import file_of
+from nnsweep.tracking.sqlite import find_database_file
 from nnsweep.tracking.store import Store
 
 
@@ -105,9 +105,9 @@ def answer(store: Store, asked: Asked) -> Answer:
     StoreError
         If the store refuses.
     """
-    chosen = choose(reading.job_runs(store, asked.sweep), asked)
+    chosen = choose(query.find_job_runs(store, asked.sweep), asked)
     if asked.histories:
-        return chosen._replace(table=long_form(reading.histories(store, chosen.records), chosen.records))
+        return chosen._replace(table=long_form(query.read_histories(store, chosen.records), chosen.records))
     return chosen
 
 
@@ -174,7 +174,7 @@ def export(store: Store, asked: Asked, path: Path, format: str | None = None) ->
 def _trained_with(store: Store, records: Sequence[RunRecord]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
     """Give the versions of the numerics and the configurations of runs, as a manifest may show them."""
     numerics, configurations = {}, {}
-    for run_id, (version, configuration) in reading.configurations(store, records).items():
+    for run_id, (version, configuration) in query.read_configurations(store, records).items():
         numerics[run_id], configurations[run_id] = version, _without_places(configuration)
     return numerics, configurations
 
@@ -197,7 +197,7 @@ def _place(path: Any) -> Any:
 
 def address(uri: str) -> str:
     """Give a store's address as a manifest may show it: masked, and from the working folder where it is below that."""
-    file = file_of(uri)
+    file = find_database_file(uri)
     if file is not None and file.is_relative_to(Path.cwd()):
         return f"sqlite:///{file.relative_to(Path.cwd())}"
     return masked(uri)

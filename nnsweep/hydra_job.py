@@ -110,12 +110,12 @@ def _hand_back(train: "Callable[..., Iterator[Event]]", sweep: Path) -> "RunReco
 def _record(train: "Callable[..., Iterator[Event]]", job: "Job", folder: Path) -> "RunRecord":
     """Train the job of a sweeper that is not ours, and record it: nobody else does."""
     from nnsweep.sweep.recorder import Recorder
-    from nnsweep.tracking.holding import holding
-    from nnsweep.tracking.store import ready, resolved_uri
+    from nnsweep.tracking.holding import hold_runs
+    from nnsweep.tracking.store import prepare_store, resolve_uri
 
-    store = ready(resolved_uri(job.tracking.uri, folder), job.tracking.experiment, job.tracking.artifact_root)
+    store = prepare_store(resolve_uri(job.tracking.uri, folder), job.tracking.experiment, job.tracking.artifact_root)
     recorder = Recorder(store)
-    with interruption.awaited(), holding(store.uri):
+    with interruption.awaited(), hold_runs(store.uri):
         for event in train(stopped=interruption.asked):
             recorder.take(event)
     ((_, record),) = recorder.ended.items()

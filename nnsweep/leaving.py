@@ -14,11 +14,10 @@ from nnsweep.messages import visible, warn
 from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
 from nnsweep.sweep.consistency import require_consistent
-from nnsweep.tracking import model as models
-from nnsweep.tracking import recorded
-from nnsweep.tracking.model_folder import save
+from nnsweep.tracking import models, query
+from nnsweep.tracking.models import save_model_folder
 from nnsweep.tracking.record import RunRecord, Setting
-from nnsweep.tracking.store import Store, resolved_uri
+from nnsweep.tracking.store import Store, resolve_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,12 +45,12 @@ class Found(NamedTuple):
         return self.record.title
 
     def model(self) -> Model:
-        """Make its model; see `nnsweep.tracking.model.model_of`."""
-        return models.model_of(self.store, self.record.run_id)
+        """Make its model; see `nnsweep.tracking.models.make_model`."""
+        return models.make_model(self.store, self.record.run_id)
 
 
 def found(run: str, experiment: str | None, uri: str | None) -> Found:
-    """Find a run by its id, the beginning of its id, or its name; see `nnsweep.tracking.recorded.find`.
+    """Find a run by its id, the beginning of its id, or its name; see `nnsweep.tracking.query.find_job_run`.
 
     Raises
     ------
@@ -59,8 +58,8 @@ def found(run: str, experiment: str | None, uri: str | None) -> Found:
         If what is recorded of it does not agree with itself.
     """
     check_name(experiment or "")
-    store, meant = recorded.find(resolved_uri(uri, Path.cwd()), run, experiment)
-    whole = recorded.recorded_of(store, meant)
+    store, meant = query.find_job_run(resolve_uri(uri, Path.cwd()), run, experiment)
+    whole = query.read_found_run(store, meant)
     require_consistent(whole)
     return Found(store, whole.record)
 
@@ -190,7 +189,7 @@ def _save_folder(model: Model, output: Path) -> None:
         raise ConfigError(f"{shown}: there is no folder {visible(str(output.parent))}; create it first")
     try:
         with temporary_folder(output.parent) as temporary:
-            save(model, temporary / "model", run_id=model.about["run"]["run_id"])
+            save_model_folder(model, temporary / "model", run_id=model.about["run"]["run_id"])
             os.rename(temporary / "model", output)
     except OSError as error:
         raise ConfigError(f"{shown}: {error.strerror or error}; choose another folder") from error

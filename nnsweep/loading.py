@@ -11,12 +11,11 @@ from nnsweep.messages import is_broken, warn
 from nnsweep.results.frame import frame
 from nnsweep.results.query import narrowed
 from nnsweep.results.ranking import rank_runs
-from nnsweep.tracking import artifacts, reading
-from nnsweep.tracking.correct import Correct
-from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.recorded import store_of_sweep
-from nnsweep.tracking.seal import require_unaltered
-from nnsweep.tracking.store import Store, existing, require_store, resolved_uri
+from nnsweep.tracking import artifacts, query
+from nnsweep.tracking.artifacts import require_unaltered
+from nnsweep.tracking.query import find_store_of_sweep
+from nnsweep.tracking.record import CorrectExamples, RunRecord
+from nnsweep.tracking.store import Store, find_store, require_store, resolve_uri
 
 
 def load_results(
@@ -78,7 +77,7 @@ def load_histories(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, p
         If the store cannot be used, or the curves of some runs are gone.
     """
     found, missing = gather_histories(runs, uri)
-    artifacts.refuse(missing)
+    artifacts.raise_missing(missing)
     return found
 
 
@@ -87,10 +86,10 @@ def gather_histories(
 ) -> tuple[dict[str, pd.DataFrame], list[artifacts.MissingFilesError]]:
     """Load what there is of the curves of the runs of a frame, and tell what is gone; see `load_histories`."""
     store, run_ids = _by_id(runs, uri)
-    return artifacts.gather(run_ids, lambda run_id: reading.history(store, run_id))
+    return artifacts.gather_artifacts(run_ids, lambda run_id: query.read_history(store, run_id))
 
 
-def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Correct]:
+def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, CorrectExamples]:
     """Load which test examples the runs of a frame got right at their best epochs.
 
     Parameters
@@ -115,22 +114,22 @@ def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Cor
         If the store cannot be used, or the files of some runs are gone.
     """
     found, missing = gather_correct(runs, uri)
-    artifacts.refuse(missing)
+    artifacts.raise_missing(missing)
     return found
 
 
 def gather_correct(
     runs: pd.DataFrame, uri: str | None = None
-) -> tuple[dict[str, Correct], list[artifacts.MissingFilesError]]:
+) -> tuple[dict[str, CorrectExamples], list[artifacts.MissingFilesError]]:
     """Load what there is of what runs got right, and tell what is gone; see `load_correct`."""
     store, run_ids = _by_id(runs, uri)
-    found, missing = artifacts.gather(run_ids, lambda run_id: reading.correct_of_test_set(store, run_id))
+    found, missing = artifacts.gather_artifacts(run_ids, lambda run_id: query.read_correct_with_digest(store, run_id))
     return {run_id: correct for run_id, correct in found.items() if correct is not None}, missing
 
 
 def load_environment(run_id: str, *, uri: str | None = None) -> dict[str, Any]:
     """Load the versions that a run was made with; empty if it has none."""
-    return reading.mapping(Store(resolved_uri(uri, Path.cwd()), "", ""), run_id, "environment.json")
+    return query.read_mapping(Store(resolve_uri(uri, Path.cwd()), "", ""), run_id, "environment.json")
 
 
 def store_of(experiment: str, uri: str | None) -> Store:
@@ -144,7 +143,7 @@ def store_of(experiment: str, uri: str | None) -> Store:
         If the store cannot be used.
     """
     check_name(experiment)
-    return existing(resolved_uri(uri, Path.cwd()), experiment)
+    return find_store(resolve_uri(uri, Path.cwd()), experiment)
 
 
 def check_name(experiment: str) -> None:
@@ -170,22 +169,22 @@ def records(store: Store, sweep: str | Sequence[str] | None = None) -> list[RunR
         If the store cannot be used.
     """
     if sweep is None:
-        return reading.job_runs(store)
+        return query.find_job_runs(store)
     if isinstance(sweep, str):
-        store_of_sweep(store.uri, sweep, store.experiment)  # or tell that there is none
-        return reading.job_runs(store, sweep)
+        find_store_of_sweep(store.uri, sweep, store.experiment)  # or tell that there is none
+        return query.find_job_runs(store, sweep)
     unknown = []
     for one in sweep:
         try:
-            store_of_sweep(store.uri, one, store.experiment)
+            find_store_of_sweep(store.uri, one, store.experiment)
         except ConfigError as error:
             unknown.append(error)
     if unknown and len(unknown) == len(sweep):
         raise ConfigError(*map(str, unknown))
     for problem in unknown:
         warn(str(problem))
-    found = {record.run_id: record for one in sweep for record in reading.job_runs(store, one)}
-    return reading.counting(found.values())
+    found = {record.run_id: record for one in sweep for record in query.find_job_runs(store, one)}
+    return query.keep_counting_runs(found.values())
 
 
 def require_unaltered_runs(records: Sequence[RunRecord], runs: pd.DataFrame) -> None:
@@ -204,6 +203,6 @@ def _by_id(runs: pd.DataFrame, uri: str | None) -> tuple[Store, list[str]]:
     """Give the store, where a run is found by its id alone, and the ids of a frame's runs."""
     if "run_id" not in runs.columns:
         raise ConfigError("the table has no column run_id, by which runs are found; use one with all its columns")
-    address = resolved_uri(uri, Path.cwd())
+    address = resolve_uri(uri, Path.cwd())
     require_store(address)
     return Store(address, "", ""), [str(run_id) for run_id in runs["run_id"] if run_id]

@@ -78,7 +78,7 @@ def _check_name(folder: Path) -> None:
     if not is_nameable(folder) or visible(name) != name:
         raise _refusal(folder, "no project can have this name; choose another")
     try:
-        sqlite.uri_of(folder.absolute() / "mlflow.db")
+        sqlite.make_sqlite_uri(folder.absolute() / "mlflow.db")
     except ConfigError as error:
         raise _refusal(folder, "its path holds `?` or `%` with two digits, which the store's address cannot") from error
 

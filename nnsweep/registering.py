@@ -9,10 +9,9 @@ from nnsweep.messages import visible
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import rank_runs
 from nnsweep.sweep.consistency import require_consistent
-from nnsweep.tracking import model as models
-from nnsweep.tracking import reading, recorded, registry
+from nnsweep.tracking import models, query
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, follow, resolved_uri
+from nnsweep.tracking.store import Store, follow_store, resolve_uri
 
 
 def registered(
@@ -43,19 +42,19 @@ def registered(
         If the store cannot be used.
     """
     check_name(experiment or "")
-    address = resolved_uri(uri, Path.cwd())
+    address = resolve_uri(uri, Path.cwd())
     if name is not None:
-        registry.check_names(name, alias)
-    store = recorded.store_of_sweep(address, sweep, experiment)
-    follow(store)
-    name = name or registry.model_name(store.experiment)
-    registry.check_names(name, alias)
+        models.check_model_names(name, alias)
+    store = query.find_store_of_sweep(address, sweep, experiment)
+    follow_store(store)
+    name = name or models.make_model_name(store.experiment)
+    models.check_model_names(name, alias)
     record = _chosen(store, sweep, run)
-    require_consistent(recorded.recorded(store.uri, record.run_id, store.experiment))
-    made = registry.register(
+    require_consistent(query.read_run(store.uri, record.run_id, store.experiment))
+    made = models.register_model(
         store,
         record.run_id,
-        models.log(store, record.run_id),
+        models.log_model(store, record.run_id),
         name=name,
         alias=alias,
         description=_described(record, sweep),
@@ -65,9 +64,9 @@ def registered(
 
 
 def _chosen(store: Store, sweep: str, run: str | None) -> RunRecord:
-    records = {record.run_id: record for record in reading.job_runs(store, sweep)}
+    records = {record.run_id: record for record in query.find_job_runs(store, sweep)}
     if run is not None:
-        meant = reading.record_of(recorded.find(store.uri, run, store.experiment)[1])
+        meant = query.make_record(query.find_job_run(store.uri, run, store.experiment)[1])
         if meant.run_id not in records:
             raise ConfigError(f"--run={visible(run)}: is none of sweep {visible(sweep)}")
         return meant
@@ -98,7 +97,7 @@ def _tags(record: RunRecord, sweep: str) -> dict[str, str]:
     return {f"nnsweep.{key}": text for key, text in tags.items() if text}
 
 
-def _told(store: Store, record: RunRecord, made: registry.Registered, alias: str | None) -> list[str]:
+def _told(store: Store, record: RunRecord, made: models.RegisteredVersion, alias: str | None) -> list[str]:
     which = f"models:/{made.name}@{alias}" if alias else f"models:/{made.name}/{made.version}"
     known = "" if made.is_new else ", which was there already"
     pointed = f"; {alias} points at it" if alias else ""

@@ -34,9 +34,9 @@ from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Origin, Study
 from nnsweep.results.wording import MINUS, NOTHING, listed
 from nnsweep.sweep.consistency import require_all_consistent
-from nnsweep.tracking.artifacts import combine, gather
+from nnsweep.tracking.artifacts import combine_errors, gather_artifacts
+from nnsweep.tracking.query import RecordedRun
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.recorded import Recorded
 
 WRITERS: dict[str, Callable[[Findings, Mapping[str, str]], str]] = {
     ".html": lambda found, _: html(found),
@@ -121,11 +121,11 @@ def _with_files(study: Study, found: Sequence[RunRecord], uri: str | None) -> St
     correct, without_correct = gather_correct(study.runs, uri)
     histories, without_histories = gather_histories(study.runs, uri)
     require_all_consistent(
-        Recorded(record=one, experiment="", history=histories[one.run_id], correct=correct.get(one.run_id))
+        RecordedRun(record=one, experiment="", history=histories[one.run_id], correct=correct.get(one.run_id))
         for one in found
         if one.run_id in histories
     )
-    missing = tuple(str(error) for error in combine([*without_correct, *without_histories]))
+    missing = tuple(str(error) for error in combine_errors([*without_correct, *without_histories]))
     return replace(
         study,
         origin=replace(study.origin, missing=missing),
@@ -181,7 +181,7 @@ def _origin(experiment: str, found: Sequence[RunRecord], uri: str | None, comman
     facts["Runs"] = f"{len(ids):,}, their ids together {sha256(' '.join(ids).encode()).hexdigest()[:DIGITS]} (SHA-256)"
     digests = sorted({one.data_digest[:DIGITS] for one in found} - {""})
     facts |= {"Data": f"{listed(digests)} (SHA-256)"} if digests else {}
-    environments, _ = gather([one.run_id for one in found[:1]], partial(load_environment, uri=uri))
+    environments, _ = gather_artifacts([one.run_id for one in found[:1]], partial(load_environment, uri=uri))
     recorded = next(iter(environments.values()), {})
     packages = recorded.get("packages", {})
     made = [f"{name} {recorded[name]}" for name in ("nnsweep", "python") if name in recorded]

@@ -37,9 +37,9 @@ from nnsweep.sweep.work import forget
 from nnsweep.sweep_result import SweepResult
 from nnsweep.tracking import owner, sqlite
 from nnsweep.tracking.client import ask_again
-from nnsweep.tracking.holding import holding
+from nnsweep.tracking.holding import hold_runs
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import check, resolved_uri
+from nnsweep.tracking.store import check_store, resolve_uri
 
 if TYPE_CHECKING:
     from nnsweep import closing
@@ -92,7 +92,7 @@ def run_sweep(
         plan = make_plan(asked)
         display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes, jobs=True)
         return replace(told, plan=plan.choices)
-    with holding(asked.uri, beats=True) as held, Journal(folder) as journal:
+    with hold_runs(asked.uri, beats=True) as held, Journal(folder) as journal:
         asked = replace(asked, owner=held.owner)
         with _new_folder(folder, configuration):
             plan = make_plan(asked)
@@ -112,8 +112,8 @@ def run_sweep(
 def _ask(tasks: Sequence[Task], folder: Path) -> PlanRequest:
     """Load all data, and say what has to be planned."""
     job = tasks[0].job
-    uri = resolved_uri(job.tracking.uri, Path.cwd())
-    check(uri, job.tracking.artifact_root)
+    uri = resolve_uri(job.tracking.uri, Path.cwd())
+    check_store(uri, job.tracking.artifact_root)
     if any(task.job.data.name in OWN for task in tasks):
         forget()
     return PlanRequest(
@@ -222,7 +222,7 @@ class _Training:
         if not to_run:
             return
         self._launched += to_run
-        write_plan(self._asked.folder, self._launched, self._asked.owner, sqlite.file_of(self._asked.uri))
+        write_plan(self._asked.folder, self._launched, self._asked.owner, sqlite.find_database_file(self._asked.uri))
         self._recorder.hold()
         try:
             with interruption.announced():

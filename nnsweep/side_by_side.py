@@ -10,7 +10,7 @@ import numpy as np
 
 from nnsweep.mlp.curves import CURVES
 from nnsweep.sweep.environment import differing
-from nnsweep.tracking.recorded import Recorded
+from nnsweep.tracking.query import RecordedRun
 
 
 class Line(NamedTuple):
@@ -32,7 +32,7 @@ class Line(NamedTuple):
     more: str = ""
 
 
-def side_by_side(one: Recorded, other: Recorded) -> dict[str, list[Line]]:
+def side_by_side(one: RecordedRun, other: RecordedRun) -> dict[str, list[Line]]:
     """Compare two runs.
 
     Returns
@@ -65,14 +65,14 @@ def in_words(sections: Mapping[str, list[Line]]) -> list[str]:
     return lines
 
 
-def _settings(one: Recorded, other: Recorded) -> Iterator[Line]:
+def _settings(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
     first, second = one.record.settings, other.record.settings
     for name in dict.fromkeys([*first, *second]):
         if name not in first or name not in second or repr(first[name]) != repr(second[name]):
             yield Line(name, *(str(values[name]) if name in values else "not set" for values in (first, second)))
 
 
-def _versions(one: Recorded, other: Recorded) -> Iterator[Line]:
+def _versions(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
     if not one.environment or not other.environment:
         known = ["recorded" if run.environment else "not recorded" for run in (one, other)]
         yield Line("environment", *known)
@@ -81,7 +81,7 @@ def _versions(one: Recorded, other: Recorded) -> Iterator[Line]:
         yield Line("numerics version", one.numerics or "none", other.numerics or "none")
 
 
-def _data(one: Recorded, other: Recorded) -> Iterator[Line]:
+def _data(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
     digests = [run.record.data_digest for run in (one, other)]
     if digests[0] != digests[1]:
         yield Line("digest", *(digest[:12] or "none" for digest in digests))
@@ -89,7 +89,7 @@ def _data(one: Recorded, other: Recorded) -> Iterator[Line]:
         yield Line("digest of the test set", one.correct.test_digest[:12], other.correct.test_digest[:12])
 
 
-def _results(one: Recorded, other: Recorded) -> Iterator[Line]:
+def _results(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
     if one.record.state != other.record.state:
         yield Line("state", one.record.state, other.record.state)
     first, second = one.record.metrics, other.record.metrics
@@ -101,7 +101,7 @@ def _results(one: Recorded, other: Recorded) -> Iterator[Line]:
             yield Line(name, repr(here), repr(there), f"{there - here:+.6g}")
 
 
-def _history(one: Recorded, other: Recorded) -> Iterator[Line]:
+def _history(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
     """Tell the first epoch that differs in each curve, and how many epochs there are."""
     for name in CURVES:
         curves = [run.history[name].to_numpy(float) if name in run.history else np.empty(0) for run in (one, other)]
@@ -116,7 +116,7 @@ def _history(one: Recorded, other: Recorded) -> Iterator[Line]:
         yield Line("epochs", *(str(max(0, len(run.history) - 1)) for run in (one, other)))
 
 
-def _examples(one: Recorded, other: Recorded) -> Iterator[Line]:
+def _examples(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
     """Count the test examples that only one of the runs gets right; they must be of the same test set."""
     if one.correct is None or other.correct is None:
         known = ["not recorded" if run.correct is None else "recorded" for run in (one, other)]

@@ -20,12 +20,12 @@ from nnsweep.results.formats import write
 from nnsweep.results.frame import drop_constant, frame, ranking_frame
 from nnsweep.results.ranking import rank_runs, selection
 from nnsweep.results.terminal import table
-from nnsweep.tracking.artifacts import gather
-from nnsweep.tracking.links import chart_link, compare_link
-from nnsweep.tracking.reading import history
+from nnsweep.tracking.artifacts import gather_artifacts
+from nnsweep.tracking.query import read_history
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.sqlite import file_of
-from nnsweep.tracking.store import Store, resolved_uri
+from nnsweep.tracking.sqlite import find_database_file
+from nnsweep.tracking.store import Store, resolve_uri
+from nnsweep.tracking.ui import make_chart_link, make_compare_link
 
 COMPARED = 10
 LINKED = 100
@@ -65,19 +65,19 @@ def show_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_v
     has_view : bool
         Whether the sweep has a view of its own in MLflow's UI.
     """
-    database = file_of(store.uri)
+    database = find_database_file(store.uri)
     if database is not None and not database.exists():  # deleted meanwhile: there is nowhere to look further
         return
     where = where_in_words(store)
     ui = without_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
     best = _best_ids(records)
-    charts = chart_link(store, sweep, linked_ids(records, sweep), has_view=has_view)
+    charts = make_chart_link(store, sweep, linked_ids(records, sweep), has_view=has_view)
     which = f"{quote_argument(store.experiment)} --sweep {quote_argument(sweep)}"
     lines = [
         "",
         f"Browse the curves:  {masked(ui)}",
         f"  charts   {masked(charts)}",
-        f"  compare  {masked(compare_link(store, best[:COMPARED]))}",
+        f"  compare  {masked(make_compare_link(store, best[:COMPARED]))}",
         f"Say what won:       nnsweep report {which} --output report.html{where}",
         f"Export the table:   nnsweep export {which} --output table.csv{where}",
     ]
@@ -95,7 +95,7 @@ def where_in_words(store: Store) -> str:
     """Give the option that names a store to a command, if it is not the one that is meant without it."""
     named = without_credentials(store.uri) if store.uri.startswith("http") else store.uri
     with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
-        return "" if store.uri == resolved_uri(None, Path.cwd()) else f" --uri {quote_argument(masked(named))}"
+        return "" if store.uri == resolve_uri(None, Path.cwd()) else f" --uri {quote_argument(masked(named))}"
     return f" --uri {quote_argument(masked(named))}"
 
 
@@ -130,7 +130,7 @@ def pictures_of(records: Sequence[RunRecord], store: Store, folder: Path) -> lis
 
     wanted = set(_best_ids(records)[:MOST_CURVES])
     in_order = [record.run_id for record in records if record.run_id in wanted]
-    curves, missing = gather(in_order, functools.partial(history, store))
+    curves, missing = gather_artifacts(in_order, functools.partial(read_history, store))
     for error in missing:
         warn(f"{error}. They are not in the picture of the curves")
     runs, title = frame(records), f"sweep {folder.name}"

@@ -128,11 +128,11 @@ def _swept(wanted: "Wanted", *, progress: bool) -> "SweepResult":
     from nnsweep.hydra_job import VERSION_BASE, run_job
     from nnsweep.sweep import work
     from nnsweep.sweep.multirun import multirun
-    from nnsweep.tracking.backend import reconnect
+    from nnsweep.tracking.backend import forget_backends
 
     display = Display(plan=progress, progress="lines" if progress else None, table=False)
     work.dataset.cache_clear()  # files may be others than at the last call
-    reconnect()
+    forget_backends()
 
     def run(sweeper: Any, arguments: list[str]) -> "SweepResult":
         result: SweepResult = sweeper.run(arguments, display)

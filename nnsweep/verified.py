@@ -25,10 +25,10 @@ from nnsweep.results.frame import frame
 from nnsweep.results.histories import long_form
 from nnsweep.results.manifest import Listed, Manifest
 from nnsweep.sweep.consistency import disagreements, job_of
-from nnsweep.tracking import reading
+from nnsweep.tracking import query
+from nnsweep.tracking.query import read_found_run
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.recorded import recorded_of
-from nnsweep.tracking.store import Store, existing, resolved_uri
+from nnsweep.tracking.store import Store, find_store, resolve_uri
 
 ROW = ("run_id",)
 VALUE = ("run_id", "metric", "epoch")
@@ -79,10 +79,10 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     asked = Asked.of_plain(manifest.asked)
     identity = VALUE if asked.histories else ROW
     content, found = read_table(table, manifest, identity)
-    store = existing(_address(manifest, uri), manifest.experiment)
-    now = choose(reading.job_runs(store, asked.sweep), asked)
+    store = find_store(_address(manifest, uri), manifest.experiment)
+    now = choose(query.find_job_runs(store, asked.sweep), asked)
     runs = _still_there(store, manifest.runs)
-    kept = [reading.record_of(run) for run in runs]
+    kept = [query.make_record(run) for run in runs]
     again = to_bytes(_table(store, asked, kept, manifest), manifest.format, now.caption)
     wanted = index_rows(read_cells(again, manifest.format), identity, [record.run_id for record in kept])
     cells = [*_of_runs(manifest.runs, kept, now), *_of_cells(manifest.runs, kept, found, wanted)]
@@ -135,19 +135,19 @@ def _address(manifest: Manifest, uri: str | None) -> str:
         uri = os.environ.get("MLFLOW_TRACKING_URI", "")
         if masked(uri) != manifest.store:
             raise ConfigError(f"the manifest names {manifest.store} without its password; name it with --uri")
-    return resolved_uri(uri or manifest.store, Path.cwd())
+    return resolve_uri(uri or manifest.store, Path.cwd())
 
 
 def _still_there(store: Store, runs: list[Listed]) -> list[Any]:
     """Read those runs of a table that the store still has, in the order of the table."""
     ids = [run.run_id for run in runs if run.run_id.isalnum()]  # a quote would end the text of MLflow's filter
-    read = {run.info.run_id: run for run in reading.sound(reading.with_ids(store, ids))}
+    read = {run.info.run_id: run for run in query.keep_sound_runs(query.find_runs_by_id(store, ids))}
     return [read[run_id] for run_id in ids if run_id in read]
 
 
 def _table(store: Store, asked: Asked, kept: list[RunRecord], manifest: Manifest) -> pd.DataFrame:
     if asked.histories:
-        curves = {record.run_id: reading.history(store, record.run_id, checked=False) for record in kept}
+        curves = {record.run_id: query.read_history(store, record.run_id, checked=False) for record in kept}
         return long_form(curves, kept)  # a file that was changed is told by its cells
     return frame(kept).reindex(columns=manifest.columns)
 
@@ -235,7 +235,7 @@ def _of_disagreements(store: Store, runs: list[Any], asked: Asked, cells: Sequen
         if asked.histories and any(what.startswith(title) for what, _ in told):
             continue
         try:
-            for name, said in disagreements(recorded_of(store, run, files=False)).items():
+            for name, said in disagreements(read_found_run(store, run, files=False)).items():
                 if (title, name) not in told:
                     yield Difference(title, said)
         except UserError as error:  # a file that is damaged or changed
@@ -246,7 +246,7 @@ def _left_out(store: Store, asked: Asked, now: Answer) -> list[str]:
     """Say what the question of a table has left out."""
     lines = []
     if made := asked.question():
-        n_runs = len(reading.job_runs(store))
+        n_runs = len(query.find_job_runs(store))
         n_left = n_runs - len(now.records)
         lines.append(f"made with {made}: {n_left or 'none'} of the experiment's {n_runs} runs are left out")
     if asked.columns:

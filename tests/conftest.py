@@ -90,7 +90,7 @@ def ready_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from nnsweep.tracking import sqlite
 
     database = tmp_path_factory.mktemp("ready") / "mlflow.db"
-    sqlite.make_ready(database)
+    sqlite.prepare_database(database)
     return database
 
 

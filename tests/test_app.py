@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from nnsweep.interruption import NOTICE
-from nnsweep.tracking.client import client
+from nnsweep.tracking.client import open_client
 from nnsweep.tracking.rows import RowBackend
-from nnsweep.tracking.store import existing
+from nnsweep.tracking.store import find_store
 
 PICTURES = [("null", False, True), ("true", True, True), ("false", False, False)]
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
@@ -32,8 +32,8 @@ def contents(study: Path) -> dict[Path, bytes]:
 
 
 def job_runs(study: Path, experiment: str = "nnsweep") -> list:
-    store = existing(f"sqlite:///{study / 'mlflow.db'}", experiment)
-    return client(store.uri).search_runs([store.experiment_id], "tags.`nnsweep.kind` = 'job'")
+    store = find_store(f"sqlite:///{study / 'mlflow.db'}", experiment)
+    return open_client(store.uri).search_runs([store.experiment_id], "tags.`nnsweep.kind` = 'job'")
 
 
 def test_a_grid_ends_with_its_table_and_where_to_look_further(nnsweep, study):
@@ -53,7 +53,7 @@ def test_the_charts_open_on_the_sweeps_own_view(nnsweep, study):
     said = [nnsweep("arch=linear,shallow", *QUICK), nnsweep("seed=1,2", *QUICK)]
     keys = [re.search(r"charts +\S+[?&]viewStateShareKey=(\w+)", one.out)[1] for one in said]
     assert keys[0] != keys[1]
-    tags = client(f"sqlite:///{study / 'mlflow.db'}").get_experiment_by_name("nnsweep").tags
+    tags = open_client(f"sqlite:///{study / 'mlflow.db'}").get_experiment_by_name("nnsweep").tags
     assert tags.keys() == {f"mlflow.sharedViewState.{key}" for key in keys}
 
 
@@ -97,9 +97,9 @@ def test_hydras_single_run_mode_works_and_tells_a_failure(nnsweep, study):
 
 def test_the_summary_run_has_table_and_curves_and_no_metric(nnsweep, study):
     nnsweep("arch=linear,shallow", *QUICK, "tracking.pictures=null")
-    store = existing(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
-    (summary,) = client(store.uri).search_runs([store.experiment_id], "tags.`nnsweep.kind` = 'sweep'")
-    files = {file.path for file in client(store.uri).list_artifacts(summary.info.run_id)}
+    store = find_store(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
+    (summary,) = open_client(store.uri).search_runs([store.experiment_id], "tags.`nnsweep.kind` = 'sweep'")
+    files = {file.path for file in open_client(store.uri).list_artifacts(summary.info.run_id)}
     assert files == {"plan.json", "table.csv", "table.md", "table.html", "learning_curves.png", "seeds.png"}
     assert summary.data.metrics == {}
     assert summary.info.status == "FINISHED"

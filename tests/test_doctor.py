@@ -18,9 +18,9 @@ import pytest
 from nnsweep.doctor import installation, machine, storage
 from nnsweep.doctor.finding import Finding, found
 from nnsweep.errors import StoreError
-from nnsweep.tracking import run as tracking
+from nnsweep.tracking import runs
 from nnsweep.tracking.owner import Owner
-from nnsweep.tracking.store import ready
+from nnsweep.tracking.store import prepare_store
 from tests.outside import begin, kill, n_unended, run, wait_until
 
 QUICK = ("data=iris", "trainer.epochs=1", "tracking.pictures=false")
@@ -91,9 +91,9 @@ def test_runs_of_processes_that_were_killed_are_told(study):
 
 
 def test_a_sweep_that_gives_no_sign_of_life_is_named_with_what_is_to_be_done(nnsweep, study):
-    store = ready(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
+    store = prepare_store(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
     owner = Owner("elsewhere", "b", 7, "t")
-    tracking.start(store, "sweep s1", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1", tracking.OWNER: owner.tag()})
+    runs.start_run(store, "sweep s1", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1", runs.OWNER: owner.tag()})
     said = nnsweep("doctor")
     assert said.code == 0
     assert line_about("runs", said.out) == (

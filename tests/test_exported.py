@@ -9,8 +9,8 @@ from nnsweep.app import main
 from nnsweep.exported import address
 from nnsweep.results.formats import FORMATS
 from nnsweep.results.manifest import FORMULA_VERSION, beside, digest, read
-from nnsweep.tracking.reading import job_runs
-from nnsweep.tracking.store import existing
+from nnsweep.tracking.query import find_job_runs
+from nnsweep.tracking.store import find_store
 from tests.outside import copy_store
 
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
@@ -36,7 +36,7 @@ def test_a_manifest_says_what_the_table_was_made_of(swept):
     question = ("--filter", "seed > 0", "--columns", "name,test_accuracy", "--sort", "-test_accuracy")
     assert nnsweep("export", "nnsweep", *question, "-o", "table.csv").code == 0
     manifest, table = read(study / "table.csv"), (study / "table.csv").read_bytes()
-    runs = {record.run_id: record for record in job_runs(existing(f"sqlite:///{study}/mlflow.db", "nnsweep"))}
+    runs = {record.run_id: record for record in find_job_runs(find_store(f"sqlite:///{study}/mlflow.db", "nnsweep"))}
     rows = list(csv.DictReader(table.decode().splitlines()))
     assert [run.name for run in manifest.runs] == [row["name"] for row in rows]
     for run, row in zip(manifest.runs, rows, strict=True):

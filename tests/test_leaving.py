@@ -17,11 +17,11 @@ from nnsweep.data.preparation import fitted
 from nnsweep.errors import DataError
 from nnsweep.model.predictor import FORMAT, Model, predictions, read
 from nnsweep.results.formats import FORMATS
-from nnsweep.tracking.backend import backend
-from nnsweep.tracking.client import client
-from nnsweep.tracking.model import logged
-from nnsweep.tracking.reading import correct, job_runs
-from nnsweep.tracking.store import existing
+from nnsweep.tracking.backend import find_backend
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.models import find_logged_model
+from nnsweep.tracking.query import find_job_runs, read_correct_examples
+from nnsweep.tracking.store import find_store
 from tests.outside import copy_store
 
 QUICK = ("data=iris", "trainer.epochs=20", "tracking.pictures=false")
@@ -31,7 +31,7 @@ GOOD, OTHER = "iris-32-relu-cosine-s0", "iris-linear-relu-cosine-s0"
 
 @pytest.fixture
 def store(study):
-    return lambda name="nnsweep": existing(f"sqlite:///{study}/mlflow.db", name)
+    return lambda name="nnsweep": find_store(f"sqlite:///{study}/mlflow.db", name)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def sweep(trained, study, store):
     """Work with a copy of the store that knows two networks; give their sweep's id, and the records by name."""
     copy_store(trained / "mlflow.db", study / "mlflow.db")
     (folder,) = (trained / "multirun").iterdir()
-    return folder.name, {record.name: record for record in job_runs(store())}
+    return folder.name, {record.name: record for record in find_job_runs(store())}
 
 
 def names_of_iris():
@@ -70,7 +70,7 @@ def test_predictions_are_right_where_the_run_was_right(nnsweep, study, sweep, st
     told, iris = pd.read_csv(study / "told.csv"), load("iris", val_fraction=0.1)
     assert list(told.columns) == ["label", *(f"probability_{name}" for name in iris.class_names)]
     right = told["label"] == np.array(iris.class_names)[iris.test.y]
-    assert right.tolist() == correct(store(), sweep[1][GOOD].run_id).tolist()
+    assert right.tolist() == read_correct_examples(store(), sweep[1][GOOD].run_id).tolist()
     np.testing.assert_allclose(told.iloc[:, 1:].sum(axis=1), 1, rtol=0, atol=1e-15)
 
 
@@ -170,8 +170,8 @@ def test_no_such_data_run_or_format(nnsweep, sweep, flowers):
 
 def test_a_run_without_weights_or_of_an_earlier_version_is_told(nnsweep, study, store):
     nnsweep("optimizer.learning_rate=1e300", "activation=identity", "tracking.models=none", *QUICK)
-    (record,) = job_runs(store())
-    client(store().uri).delete_tag(record.run_id, "nnsweep.seal")  # which would say that the files were there
+    (record,) = find_job_runs(store())
+    open_client(store().uri).delete_tag(record.run_id, "nnsweep.seal")  # which would say that the files were there
     place = study / "mlartifacts" / record.run_id / "artifacts"
     for name, told in (("preparation.npz", "as an earlier version left it"), ("weights.npz", "it is diverged")):
         (place / name).unlink()
@@ -251,7 +251,7 @@ def test_where_nothing_can_be_written_that_is_told(output, told, nnsweep, study,
 
 
 def test_the_best_run_is_registered_once_and_the_alias_moved(nnsweep, study, sweep, store, flowers):
-    asked, (sweep_id, records) = client(store().uri), sweep
+    asked, (sweep_id, records) = open_client(store().uri), sweep
     said = nnsweep("register", sweep_id)
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith(f"nnsweep, version 1: {GOOD} (")
@@ -306,10 +306,10 @@ def test_a_sweep_in_which_nothing_finished_has_no_best(nnsweep, study):
 def test_a_sweep_ends_with_the_models_that_are_wanted(wanted, kept, nnsweep, store):
     said = nnsweep("arch=shallow,linear", f"tracking.models={wanted}", *QUICK)
     assert (said.code, said.err) == (0, "")
-    assert {record.name for record in job_runs(store()) if logged(store(), record.run_id)} == kept
+    assert {record.name for record in find_job_runs(store()) if find_logged_model(store(), record.run_id)} == kept
     again = nnsweep("arch=shallow,linear", f"tracking.models={wanted}", *QUICK)
     assert (again.code, again.err) == (0, "")
-    assert len(client(store().uri).search_logged_models([store().experiment_id])) == len(kept)
+    assert len(open_client(store().uri).search_logged_models([store().experiment_id])) == len(kept)
 
 
 def test_a_model_that_cannot_be_made_is_a_warning_and_is_made_later(nnsweep, study, store, monkeypatch):
@@ -317,16 +317,16 @@ def test_a_model_that_cannot_be_made_is_a_warning_and_is_made_later(nnsweep, stu
         raise OSError(28, "No space left on device", "model")
 
     with monkeypatch.context() as patch:
-        patch.setattr(backend(store_uri(study)), "log_model_artifacts", full)
+        patch.setattr(find_backend(store_uri(study)), "log_model_artifacts", full)
         said = nnsweep(*QUICK, "sweep.workers=1")
     assert said.code == 0
     (folder,) = (study / "multirun").iterdir()
     assert said.err.startswith("nnsweep: warning: no model was kept: ")
     assert said.err.endswith(f". To make it later: nnsweep register {folder.name}\n")
-    (record,) = job_runs(store())
-    assert (record.state, logged(store(), record.run_id)) == ("finished", None)
+    (record,) = find_job_runs(store())
+    assert (record.state, find_logged_model(store(), record.run_id)) == ("finished", None)
     assert nnsweep("register", folder.name).code == 0
-    assert logged(store(), record.run_id)
+    assert find_logged_model(store(), record.run_id)
 
 
 def store_uri(study):
@@ -336,7 +336,7 @@ def store_uri(study):
 def test_how_models_are_kept_is_not_in_a_jobs_key(nnsweep, store):
     nnsweep(*QUICK, "tracking.models=none")
     assert "1 finished before" in nnsweep(*QUICK, "tracking.models=all").out
-    assert len(job_runs(store())) == 1
+    assert len(find_job_runs(store())) == 1
 
 
 def test_another_store_than_the_environments_has_its_own_registry(nnsweep, study, ready_store_file):
@@ -347,5 +347,5 @@ def test_another_store_than_the_environments_has_its_own_registry(nnsweep, study
     said = nnsweep("register", folder.name, *where)
     assert (said.code, said.err) == (0, "")
     assert f"mlflow.set_tracking_uri('{where[1]}')" in said.out
-    assert client(where[1]).get_model_version_by_alias("nnsweep", "champion").version == 1
+    assert open_client(where[1]).get_model_version_by_alias("nnsweep", "champion").version == 1
     assert nnsweep("save", GOOD, *where, "-o", "model.npz").code == 0

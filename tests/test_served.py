@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from nnsweep.data.load import load
-from nnsweep.tracking.reading import job_runs
-from nnsweep.tracking.store import existing
+from nnsweep.tracking.query import find_job_runs
+from nnsweep.tracking.store import find_store
 from tests.outside import free_port, wait_until
 
 NAME = "iris-32-relu-cosine-s0"
@@ -112,8 +112,8 @@ def test_a_served_model_says_what_nnsweep_predict_says_bit_for_bit(served, told)
 
 
 def test_a_model_is_loaded_without_nnsweep_by_every_one_of_its_addresses(study, abroad, told):
-    store = existing(f"sqlite:///{study}/mlflow.db", "nnsweep")
-    (record,) = job_runs(store)
+    store = find_store(f"sqlite:///{study}/mlflow.db", "nnsweep")
+    (record,) = find_job_runs(store)
     (model,) = (study / "mlartifacts" / "models").iterdir()
     addresses = [
         "models:/flowers@champion",

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from nnsweep.tracking.client import client
+from nnsweep.tracking.client import open_client
 from tests.outside import (
     QUICK,
     Server,
@@ -69,7 +69,7 @@ def test_the_best_run_of_a_sweep_on_a_server_is_registered_there(server, tmp_pat
     said = [run(tmp_path, "register", sweep.name, "--name", "best", "--uri", server.uri) for _ in range(2)]
     assert [(one.code, one.err) for one in said] == 2 * [(0, "")]
     assert [one.out.split(":")[0] for one in said] == ["best, version 1", "best, version 1, which was there already"]
-    asked = client(server.uri)
+    asked = open_client(server.uri)
     version = asked.get_model_version_by_alias("best", "champion")
     (model,) = asked.search_logged_models([asked.get_experiment_by_name("registered").experiment_id])
     assert (version.run_id, version.source) == (model.source_run_id, model.artifact_location)

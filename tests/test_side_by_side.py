@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info
 
 from nnsweep.app import main
 from nnsweep.side_by_side import in_words, side_by_side
-from nnsweep.tracking.recorded import recorded
+from nnsweep.tracking.query import read_run
 from tests.outside import run as run_outside
 
 QUICK = ("data=iris", "trainer.epochs=4", "tracking.pictures=false")
@@ -29,7 +29,7 @@ def swept(new_study):
 def two(swept):
     """Give two runs that differ in their learning rates."""
     uri = f"sqlite:///{swept}/mlflow.db"
-    return tuple(recorded(uri, f"iris-32-relu-cosine-s0-learning_rate={rate}") for rate in (0.1, 0.2))
+    return tuple(read_run(uri, f"iris-32-relu-cosine-s0-learning_rate={rate}") for rate in (0.1, 0.2))
 
 
 def told(one, other, section):

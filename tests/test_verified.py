@@ -11,8 +11,8 @@ import pytest
 from nnsweep.app import main
 from nnsweep.results.formats import FORMATS
 from nnsweep.results.manifest import beside, read
-from nnsweep.tracking.client import client
-from nnsweep.tracking.store import existing
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.store import find_store
 from tests.outside import copy_store
 
 SUFFIXES = [one.suffix for one in FORMATS.values()]
@@ -116,12 +116,12 @@ def test_a_table_that_was_written_by_another_program_with_the_same_cells_is_as_g
 @pytest.mark.parametrize("columns", [(), ("--columns", "name,seed")], ids=["all columns", "some"])
 def test_runs_that_are_new_or_gone_are_told(columns, exported, nnsweep, study):
     gone = exported("table.csv", *columns).iloc[0]
-    client(store := f"sqlite:///{study}/mlflow.db").delete_run(gone["run_id"])
+    open_client(store := f"sqlite:///{study}/mlflow.db").delete_run(gone["run_id"])
     nnsweep("arch=linear", "seed=2", *QUICK)
     said = nnsweep("verify", "table.csv")
     assert said.code == 6
-    (new,) = client(store).search_runs(
-        [existing(store, "nnsweep").experiment_id], "attributes.run_name = 'iris-linear-relu-cosine-s2'"
+    (new,) = open_client(store).search_runs(
+        [find_store(store, "nnsweep").experiment_id], "attributes.run_name = 'iris-linear-relu-cosine-s2'"
     )
     assert said.out.splitlines() == [
         f"{gone['name']} ({gone['run_id']}): the store has this run no longer",

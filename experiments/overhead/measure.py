@@ -29,9 +29,9 @@ ENTRANCES = {  # part: the functions that lead into it
     "training": ["nnsweep.sweep.work._train"],
     "store": [
         *(f"nnsweep.tracking.store.{name}" for name in ("ready", "existing")),
-        *(f"nnsweep.tracking.run.{name}" for name in ("start", "log", "log_dataset", "log_files", "end")),
+        *(f"nnsweep.tracking.runs.{name}" for name in ("start", "log", "log_dataset", "log_files", "end")),
         "nnsweep.summary.histories",
-        "nnsweep.tracking.sqlite.optimize",
+        "nnsweep.tracking.sqlite.gather_statistics",
     ],
     "models": ["nnsweep.closing._keep_models"],
     "pictures": ["nnsweep.results.plots.job_picture.draw_job", "nnsweep.closing.pictures_of"],

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from mlflow.entities import Metric, Param
 
-from nnsweep.tracking.backend import RunEntry, backend
-from nnsweep.tracking.client import client
+from nnsweep.tracking.backend import RunEntry, find_backend
+from nnsweep.tracking.client import open_client
 from nnsweep.tracking.record import Point
-from nnsweep.tracking.store import ready
+from nnsweep.tracking.store import prepare_store
 
 PARAMS = {f"group.setting_{number}": str(number / 7) for number in range(27)}
 TAGS = {f"nnsweep.tag_{number}": "x" * 40 for number in range(14)} | {"mlflow.user": "ada"}
@@ -55,9 +55,9 @@ def seconds_a_run(write: Callable[[], None]) -> float:
 def main() -> None:
     """Measure both, and say what came out."""
     with tempfile.TemporaryDirectory() as folder:
-        ours = ready(f"sqlite:///{Path(folder) / 'ours.db'}", "study")
-        theirs = ready(f"sqlite:///{Path(folder) / 'theirs.db'}", "study")
-        asked = client(theirs.uri)
+        ours = prepare_store(f"sqlite:///{Path(folder) / 'ours.db'}", "study")
+        theirs = prepare_store(f"sqlite:///{Path(folder) / 'theirs.db'}", "study")
+        asked = open_client(theirs.uri)
 
         def with_client() -> None:
             for _ in range(BATCH):
@@ -67,7 +67,7 @@ def main() -> None:
                 asked.set_terminated(run_id)
 
         def as_rows() -> None:
-            backend(ours.uri).record_runs(ours.experiment_id, [entry() for _ in range(BATCH)])
+            find_backend(ours.uri).record_runs(ours.experiment_id, [entry() for _ in range(BATCH)])
 
         mine, mlflows = seconds_a_run(as_rows), seconds_a_run(with_client)
     print(f"a run: {1000 * mine:.2f} ms as rows, {1000 * mlflows:.1f} ms by MlflowClient, {mlflows / mine:.0f} times")

@@ -43,7 +43,7 @@ class StackedLauncher(Launcher):
         from nnsweep.sweep.compose import Composer
         from nnsweep.sweep.process_executor import ProcessExecutor, returned
         from nnsweep.sweep.recorder import Recorder
-        from nnsweep.tracking.store import ready, resolved_uri
+        from nnsweep.tracking.store import prepare_store, resolve_uri
 
         assert self.hydra_context is not None
         assert self.task_function is not None
@@ -59,8 +59,8 @@ class StackedLauncher(Launcher):
         grid.refuse_plan(tasks[0].job)
         folder.mkdir(parents=True, exist_ok=True)
         tracking, executor = tasks[0].job.tracking, ProcessExecutor(tasks, draw_job)
-        uri = resolved_uri(tracking.uri, Path.cwd())
-        recorder = Recorder(ready(uri, tracking.experiment, tracking.artifact_root))
+        uri = resolve_uri(tracking.uri, Path.cwd())
+        recorder = Recorder(prepare_store(uri, tracking.experiment, tracking.artifact_root))
         for event in executor.run(tasks):
             recorder.take(event)
         return [returned(task, recorder.ended[task.attempt]) for task in tasks]

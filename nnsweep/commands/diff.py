@@ -25,12 +25,12 @@ def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> No
     from nnsweep.loading import check_name
     from nnsweep.side_by_side import in_words, side_by_side
     from nnsweep.sweep.consistency import disagreements
-    from nnsweep.tracking.recorded import recorded
-    from nnsweep.tracking.store import resolved_uri
+    from nnsweep.tracking.query import read_run
+    from nnsweep.tracking.store import resolve_uri
 
     check_name(experiment or "")
-    store = resolved_uri(uri, Path.cwd())
-    first, second = (recorded(store, run, experiment) for run in (one, other))
+    store = resolve_uri(uri, Path.cwd())
+    first, second = (read_run(store, run, experiment) for run in (one, other))
     for line in (first.title, second.title, *in_words(side_by_side(first, second))):
         say(line)
     told = [f"{run.title}: {said}" for run in (first, second) for said in disagreements(run).values()]

@@ -55,12 +55,12 @@ def export(
     from nnsweep.loading import store_of
     from nnsweep.results.formats import write
     from nnsweep.streams import binary_output
-    from nnsweep.tracking.recorded import store_of_sweep
-    from nnsweep.tracking.seal import require_unaltered
+    from nnsweep.tracking.artifacts import require_unaltered
+    from nnsweep.tracking.query import find_store_of_sweep
 
     store = store_of(experiment, uri)
     if sweep is not None:
-        store_of_sweep(store.uri, sweep, experiment)  # or tell that there is none
+        find_store_of_sweep(store.uri, sweep, experiment)  # or tell that there is none
     asked = Asked(filter=filter_, columns=listed(columns), sort=listed(sort), sweep=sweep, histories=histories)
     if output:
         export(store, asked, output, format_)

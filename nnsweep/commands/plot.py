@@ -44,8 +44,8 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
     from nnsweep.results.query import narrowed
     from nnsweep.results.ranking import rank_runs
-    from nnsweep.tracking import reading
-    from nnsweep.tracking.artifacts import gather, refuse
+    from nnsweep.tracking import query
+    from nnsweep.tracking.artifacts import gather_artifacts, raise_missing
 
     store = store_of(experiment, uri)
     records = records_of(store, sweep)
@@ -53,7 +53,7 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
     require_unaltered_runs(records, runs)
     wanted = set(telling_runs(runs))
     in_order = [record.run_id for record in records if record.run_id in wanted]
-    histories, missing = gather(in_order, partial(reading.history, store))
+    histories, missing = gather_artifacts(in_order, partial(query.read_history, store))
     drawn = pictures(runs, histories, title=f"sweep {sweep}" if sweep else experiment)
     if not drawn:
         which = f" of sweep {sweep}" if sweep else ""
@@ -62,4 +62,4 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
         )
     for written in save_all(drawn, output, ("svg", "png") if format_ == "both" else (format_,)):
         print(visible(str(written)))
-    refuse(missing)
+    raise_missing(missing)

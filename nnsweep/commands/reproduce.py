@@ -25,11 +25,11 @@ def reproduce(run: str, *, experiment: str | None, uri: str | None) -> None:
     from nnsweep.loading import check_name
     from nnsweep.sweep.consistency import require_consistent
     from nnsweep.sweep.reproduction import reproduce
-    from nnsweep.tracking.recorded import recorded
-    from nnsweep.tracking.store import resolved_uri
+    from nnsweep.tracking.query import read_run
+    from nnsweep.tracking.store import resolve_uri
 
     check_name(experiment or "")
-    one = recorded(resolved_uri(uri, Path.cwd()), run, experiment)
+    one = read_run(resolve_uri(uri, Path.cwd()), run, experiment)
     require_consistent(one)
     told = reproduce(one)
     equal = not told.differences

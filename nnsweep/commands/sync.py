@@ -17,10 +17,10 @@ def sync(folder: Path, *, uri: str | None) -> None:
     For example: nnsweep sync multirun --uri sqlite:///other.db
     """
     from nnsweep.sweep.sync import sync
-    from nnsweep.tracking.store import check, resolved_uri
+    from nnsweep.tracking.store import check_store, resolve_uri
 
-    store = resolved_uri(uri, Path.cwd())
-    check(store)
+    store = resolve_uri(uri, Path.cwd())
+    check_store(store)
     told = sync(folder, store)
     print(told.in_words())
     if told.damaged:

@@ -15,7 +15,7 @@ def ui(*, port: int, uri: str | None) -> None:
 
     For example: nnsweep ui --port 5001
     """
-    from nnsweep.tracking.store import resolved_uri
-    from nnsweep.tracking.ui import serve
+    from nnsweep.tracking.store import resolve_uri
+    from nnsweep.tracking.ui import serve_ui
 
-    serve(resolved_uri(uri, Path.cwd()), port)
+    serve_ui(resolve_uri(uri, Path.cwd()), port)

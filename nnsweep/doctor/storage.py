@@ -11,7 +11,7 @@ from nnsweep.files import expand_home, nearest_folder, place_of
 from nnsweep.results.wording import count, size
 
 if TYPE_CHECKING:
-    from nnsweep.tracking.condition import Condition
+    from nnsweep.tracking.earlier import StoreCondition
 
 SAMPLE = 20
 """Runs that are looked at closely."""
@@ -25,24 +25,24 @@ def store(uri: str | None, folder: Path) -> Iterator[Finding]:
     Parameters
     ----------
     uri : str or None
-        As `nnsweep.tracking.store.resolved_uri` takes it.
+        As `nnsweep.tracking.store.resolve_uri` takes it.
     folder : Path
         The working folder.
     """
     from nnsweep.tracking import sqlite
-    from nnsweep.tracking.condition import condition
+    from nnsweep.tracking.earlier import inspect_store
     from nnsweep.tracking.readonly import is_read_only
-    from nnsweep.tracking.store import check, resolved_uri
+    from nnsweep.tracking.store import check_store, resolve_uri
 
-    chosen = resolved_uri(uri, folder)
-    database = sqlite.file_of(chosen)
+    chosen = resolve_uri(uri, folder)
+    database = sqlite.find_database_file(chosen)
     may_write = database is None or not is_read_only(database)
     if may_write:
-        check(chosen)
+        check_store(chosen)
     if database and not os.path.lexists(database):
         yield Finding("store", "ok", f"there is none yet; the first sweep makes {chosen}")
         return
-    seen = condition(chosen)
+    seen = inspect_store(chosen)
     parts = [count(seen.n_experiments, "experiment")]
     parts += [size(seen.n_bytes)] if seen.n_bytes is not None else []
     parts += [f"schema {seen.schema}, as this MLflow's"] if seen.schema else []
@@ -55,7 +55,7 @@ def store(uri: str | None, folder: Path) -> Iterator[Finding]:
     yield from _under_way(seen)
 
 
-def _running(seen: "Condition") -> Iterator[Finding]:
+def _running(seen: "StoreCondition") -> Iterator[Finding]:
     if seen.forsaken:
         says = f"{len(seen.forsaken)} are open though their processes are gone ({_some(seen.forsaken)})"
         way_out = "the same command closes them and goes on, and nnsweep sync closes them"
@@ -72,7 +72,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def _under_way(seen: "Condition") -> Iterator[Finding]:
+def _under_way(seen: "StoreCondition") -> Iterator[Finding]:
     """Name the sweeps that have not ended, and say how it can be seen that their processes live."""
     for sweep in seen.under_way:
         says = f"{sweep.name} is under way, held by {sweep.holder}: {sweep.presence.says}"
@@ -89,22 +89,22 @@ def records(uri: str | None, folder: Path) -> Iterator[Finding]:
     """
     from nnsweep.sweep.consistency import disagreements
     from nnsweep.tracking import sqlite
-    from nnsweep.tracking.recorded import draw, recorded_of
-    from nnsweep.tracking.store import resolved_uri
+    from nnsweep.tracking.query import draw_runs, read_found_run
+    from nnsweep.tracking.store import resolve_uri
 
-    chosen = resolved_uri(uri, folder)
-    database = sqlite.file_of(chosen)
+    chosen = resolve_uri(uri, folder)
+    database = sqlite.find_database_file(chosen)
     if database and not os.path.lexists(database):
         return
     try:
-        drawn, n_runs = draw(chosen, SAMPLE)
+        drawn, n_runs = draw_runs(chosen, SAMPLE)
     except StoreError:  # that was told
         return
     wrong: list[str] = []
     for place, run in drawn:
         title = f"{run.info.run_name} ({run.info.run_id})"
         try:
-            wrong += [f"{title}: {one}" for one in disagreements(recorded_of(place, run)).values()]
+            wrong += [f"{title}: {one}" for one in disagreements(read_found_run(place, run)).values()]
         except (DataError, DifferenceError) as error:
             wrong += [f"{title}: {problem}" for problem in error.problems]
     looked = f"of {count(n_runs, 'run')} {len(drawn)} were looked at"

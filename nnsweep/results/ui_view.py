@@ -1,7 +1,7 @@
 """The view of a sweep in MLflow's UI: its accuracies first, its curves, and all that is measured besides folded away.
 
 MLflow's own page draws every metric as bars, in the order of the alphabet. What is laid out here is the state that
-MLflow keeps of a page, as plain values; `nnsweep.tracking.view` writes it into a store. Tried with MLflow 3.17.
+MLflow keeps of a page, as plain values; `nnsweep.tracking.ui` writes it into a store. Tried with MLflow 3.17.
 """
 
 import math

@@ -11,8 +11,8 @@ from pathlib import Path
 from nnsweep.errors import DataError
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep import sending
-from nnsweep.tracking import run as runs
-from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking import runs
+from nnsweep.tracking.earlier import EarlierRun
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
@@ -20,7 +20,7 @@ from nnsweep.tracking.store import Store
 
 def close(
     store: Store,
-    found: Iterable[Earlier],
+    found: Iterable[EarlierRun],
     ends: Mapping[int, RunRecord] | None = None,
     over: Owner | None = None,
 ) -> list[RunRecord]:
@@ -54,7 +54,7 @@ def close(
     ]
 
 
-def _ended(store: Store, run: Earlier, end: RunRecord | None, who: str) -> RunRecord:
+def _ended(store: Store, run: EarlierRun, end: RunRecord | None, who: str) -> RunRecord:
     _remove_halves(run.artifact_uri)
     if not run.is_sweep and (recorded := _recorded(store, run)):
         return recorded
@@ -63,7 +63,7 @@ def _ended(store: Store, run: Earlier, end: RunRecord | None, who: str) -> RunRe
         record = replace(record, state="lost", reason=f"{who} was gone without a word")
     if end is not None and record.state == "lost" and not run.is_sweep:
         record = replace(end, run_id=run.record.run_id)
-    runs.end(store, record, settings=record.settings)
+    runs.end_run(store, record, settings=record.settings)
     return record
 
 
@@ -75,7 +75,7 @@ def _remove_halves(artifact_uri: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _recorded(store: Store, run: Earlier) -> RunRecord | None:
+def _recorded(store: Store, run: EarlierRun) -> RunRecord | None:
     """Finish a run from its job's folder, if that has the whole record of this very run."""
     folder = Path(run.folder)
     if not run.folder or not folder.is_dir():

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.tracking import sqlite
-from nnsweep.tracking.causes import is_full
-from nnsweep.tracking.client import heard
+from nnsweep.tracking.client import is_full, listen
 
 NO_ROOM = 65536
 """Bytes: with fewer, a disk is called full."""
@@ -63,7 +62,7 @@ class Outage:
 
     def _cause(self) -> str:
         """Say why nothing can be written to a store in a file; empty if it is somewhere else, and may be away."""
-        database = sqlite.file_of(self._uri)
+        database = sqlite.find_database_file(self._uri)
         if database is None:
             return ""
         with contextlib.suppress(OSError):
@@ -77,7 +76,7 @@ def told_outages(uri: str) -> Iterator[Outage]:
     """Tell the user, during the block, when a store goes and comes."""
     outage = Outage(uri)
     try:
-        with heard(outage.hear):
+        with listen(outage.hear):
             yield outage
     finally:
         outage.tell()

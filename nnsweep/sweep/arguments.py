@@ -100,13 +100,13 @@ def _by_name(text: str) -> dict[str, str] | None:
 
 def _without_passwords(arguments: Sequence[str]) -> list[str]:
     """Take a store's address with a password out of the command line, which Hydra writes down, to the environment."""
-    from nnsweep.tracking.store import resolved_uri
+    from nnsweep.tracking.store import resolve_uri
 
     kept = []
     for argument in arguments:
         key, _, value = argument.partition("=")
         if key.lstrip("+") == "tracking.uri" and has_credentials(value):
-            os.environ["MLFLOW_TRACKING_URI"] = resolved_uri(value.strip("'\""), Path.cwd())
+            os.environ["MLFLOW_TRACKING_URI"] = resolve_uri(value.strip("'\""), Path.cwd())
         else:
             kept.append(argument)
     return kept

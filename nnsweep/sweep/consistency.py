@@ -21,8 +21,8 @@ from nnsweep.mlp.measurements import COSTS, select_epoch
 from nnsweep.sweep import describe
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.problems import problems
-from nnsweep.tracking.recorded import Recorded
-from nnsweep.tracking.seal import WAY_OUT
+from nnsweep.tracking.artifacts import WAY_OUT
+from nnsweep.tracking.query import RecordedRun
 
 
 def job_of(configuration: Mapping[str, Any], title: str) -> Job:
@@ -51,7 +51,7 @@ def job_of(configuration: Mapping[str, Any], title: str) -> Job:
         raise DataError(f"run {title}: its configuration is none of this version's ({told})") from error
 
 
-def require_consistent(run: Recorded) -> None:
+def require_consistent(run: RecordedRun) -> None:
     """Refuse a run whose record does not agree with itself.
 
     Raises
@@ -62,14 +62,14 @@ def require_consistent(run: Recorded) -> None:
     require_all_consistent([run])
 
 
-def require_all_consistent(runs: Iterable[Recorded]) -> None:
+def require_all_consistent(runs: Iterable[RecordedRun]) -> None:
     """Refuse runs whose records do not agree with themselves, all at once; see `require_consistent`."""
     lines = [f"run {run.title}: {one}" for run in runs for one in disagreements(run).values()]
     if lines:
         raise DifferenceError(*lines, WAY_OUT)
 
 
-def disagreements(run: Recorded) -> dict[str, str]:
+def disagreements(run: RecordedRun) -> dict[str, str]:
     """Compare everything that is recorded of a run with everything else that is.
 
     Returns
@@ -85,7 +85,7 @@ def disagreements(run: Recorded) -> dict[str, str]:
     return found
 
 
-def _settings(run: Recorded) -> Iterator[tuple[str, str]]:
+def _settings(run: RecordedRun) -> Iterator[tuple[str, str]]:
     """Compare params, configuration and key."""
     params, record = run.record.settings, run.record
     try:
@@ -107,7 +107,7 @@ def _settings(run: Recorded) -> Iterator[tuple[str, str]]:
         yield "nnsweep.key", f"its key {record.key[:12]} is not that of its configuration, data digest and numerics"
 
 
-def _results(run: Recorded) -> Iterator[tuple[str, str]]:
+def _results(run: RecordedRun) -> Iterator[tuple[str, str]]:
     """Compare final metrics, history and right answers."""
     metrics, history = run.record.metrics, run.history
     best = int(metrics.get("best_epoch", -1))
@@ -145,7 +145,7 @@ def _of_history(history: pd.DataFrame, best: int) -> dict[str, float]:
     return values | {"epochs_trained": float(last)}
 
 
-def _not_best(run: Recorded, best: int) -> str:
+def _not_best(run: RecordedRun, best: int) -> str:
     """Say which epoch should have been the best one, if another should.
 
     Without costs, as earlier versions left it, ties are not decided; nor is anything then where classes weigh.

@@ -12,9 +12,9 @@ from typing import Literal, TypeAlias
 
 from nnsweep.sweep.checkpoint import CHECKPOINT
 from nnsweep.sweep.describe import data_name
-from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking.earlier import EarlierRun
 from nnsweep.tracking.owner import Presence
-from nnsweep.tracking.reading import counting
+from nnsweep.tracking.query import keep_counting_runs
 from nnsweep.tracking.record import RunRecord, Setting
 
 Rerun: TypeAlias = Literal["all", "failed", "none"] | None
@@ -84,7 +84,7 @@ class Decision:
 
 
 def decide(
-    earlier: Sequence[Earlier], claim: Earlier | None, *, rerun: Rerun = None, waited_since: float | None = None
+    earlier: Sequence[EarlierRun], claim: EarlierRun | None, *, rerun: Rerun = None, waited_since: float | None = None
 ) -> Decision:
     """Decide what to do with a job.
 
@@ -122,21 +122,21 @@ def decide(
     )
 
 
-def _named(run: Earlier) -> str:
+def _named(run: EarlierRun) -> str:
     return str(run.owner or "an unknown process")
 
 
-def _taken(earlier: Sequence[Earlier], again: Collection[str]) -> RunRecord | None:
-    counts = counting([run.record for run in earlier])
+def _taken(earlier: Sequence[EarlierRun], again: Collection[str]) -> RunRecord | None:
+    counts = keep_counting_runs([run.record for run in earlier])
     return next((record for record in counts if record.state in _ENDED and record.state not in again), None)
 
 
-def _checkpoint(run: Earlier) -> Path | None:
+def _checkpoint(run: EarlierRun) -> Path | None:
     folder = Path(run.folder)
     return folder if run.folder and (folder / CHECKPOINT).is_file() else None
 
 
-def explain_changes(job: DistinctJob, others: Sequence[Earlier]) -> tuple[str, ...]:
+def explain_changes(job: DistinctJob, others: Sequence[EarlierRun]) -> tuple[str, ...]:
     """Say why none of the finished runs of a job's name is its result: what differs from the nearest of them.
 
     Runs on other data are no earlier ones of the job, whatever they are called.
@@ -159,7 +159,7 @@ def _data(settings: Mapping[str, Setting]) -> str:
     return data_name(str(settings.get("data")), given)
 
 
-def _differences(job: DistinctJob, other: Earlier) -> tuple[str, ...]:
+def _differences(job: DistinctJob, other: EarlierRun) -> tuple[str, ...]:
     before, now = other.record.settings, job.settings
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     told = [f"{name} {_shown(before.get(name))} -> {_shown(now.get(name))}" for name in names]

@@ -33,7 +33,7 @@ from nnsweep.sweep.place import Place
 from nnsweep.sweep.quoting import quote_for_shell
 from nnsweep.sweep.task import Task
 from nnsweep.tracking.owner import Owner
-from nnsweep.tracking.store import resolved_uri
+from nnsweep.tracking.store import resolve_uri
 
 PLAN = "sweep.json"
 _SQLITE = "sqlite:///"
@@ -240,7 +240,7 @@ def alone(config: DictConfig, hydra: HydraConf) -> Task:
         With one line for each problem.
     """
     job = located(checked(config), Path(hydra.runtime.cwd))
-    uri = resolved_uri(job.tracking.uri, Path(hydra.runtime.cwd))
+    uri = resolve_uri(job.tracking.uri, Path(hydra.runtime.cwd))
     place = _place(job, hydra, ())
     return Task(
         job=job.model_copy(update={"tracking": job.tracking.model_copy(update={"uri": uri})}),

@@ -45,10 +45,9 @@ from nnsweep.sweep.result import (
     encode_weights,
     explain,
 )
-from nnsweep.tracking.correct import CORRECT
-from nnsweep.tracking.reading import CONFIGURATION
-from nnsweep.tracking.record import Point, RunRecord
-from nnsweep.tracking.run import LONGEST_TAG, OWNER
+from nnsweep.tracking.query import CONFIGURATION
+from nnsweep.tracking.record import CORRECT, Point, RunRecord
+from nnsweep.tracking.runs import LONGEST_TAG, OWNER
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnsweep.mlp.history import Trained
 from nnsweep.sweep.job import Job
-from nnsweep.tracking import run as runs
+from nnsweep.tracking import runs
 from nnsweep.tracking.record import Point
 
 EVERY_SECONDS = 3.0
@@ -49,7 +49,7 @@ class MetricStream:
     def rest(self, network: Trained) -> list[Point]:
         """Give the points that a network's curves still lack at its end: always the first, the last and the best."""
         if not self.reported:
-            return runs.curves(network.history(), keep=[network.best_epoch], points=self._points - 1)
+            return runs.thin_curves(network.history(), keep=[network.best_epoch], points=self._points - 1)
         wanted = {*range(0, len(network.rows), self._stride), network.best_epoch}
         return _points(network, wanted, but=self.reported, last=True)
 

@@ -29,8 +29,8 @@ from nnsweep.files import expand_home
 from nnsweep.sweep import fresh
 from nnsweep.sweep.read_once import ReadOnce, cache_parsing
 from nnsweep.sweep.written import override
-from nnsweep.tracking.sqlite import file_of
-from nnsweep.tracking.store import resolved_uri
+from nnsweep.tracking.sqlite import find_database_file
+from nnsweep.tracking.store import resolve_uri
 
 T = TypeVar("T")
 _GRID = "hydra_plugins.nnsweep_plugins.grid_sweeper.GridSweeper"
@@ -197,5 +197,5 @@ def _placed(config: DictConfig, folder: Path) -> list[str]:
     """Let what is relative to the working folder be relative to another one."""
     sweeps: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
     lines = [override("hydra.sweep.dir", str(folder / str(sweeps["dir"])))]
-    uri = resolved_uri(config.tracking.uri, folder)
-    return [*lines, override("tracking.uri", uri)] if file_of(uri) else lines
+    uri = resolve_uri(config.tracking.uri, folder)
+    return [*lines, override("tracking.uri", uri)] if find_database_file(uri) else lines

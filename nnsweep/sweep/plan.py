@@ -1,6 +1,6 @@
 """A plan: what a sweep will do with each of its jobs, made before the first and whenever others have been waited for.
 
-Under the lock of `nnsweep.tracking.claims.alone`, abandoned runs are closed, records that wait in folders are sent,
+Under the lock of `nnsweep.tracking.earlier.look_alone`, abandoned runs are closed, records that wait in folders are sent,
 earlier runs of the jobs are looked up, and the sweep claims what it will do.
 """
 
@@ -12,14 +12,13 @@ from nnsweep.errors import UserError
 from nnsweep.files import remove_left
 from nnsweep.sweep import abandoned, decision, sending
 from nnsweep.sweep.decision import Decision, DistinctJob, Rerun
-from nnsweep.tracking import claims, earlier, heartbeat, lock, owner, sqlite
-from nnsweep.tracking import run as runs
-from nnsweep.tracking.earlier import Earlier
-from nnsweep.tracking.heartbeat import Watched
-from nnsweep.tracking.holding import first, needs_heartbeat
+from nnsweep.tracking import earlier, lock, owner, runs, sqlite
+from nnsweep.tracking.earlier import EarlierRun
+from nnsweep.tracking.holding import make_first_beat, needs_heartbeat
+from nnsweep.tracking.lock import WatchedHeartbeat
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, if_there, ready
+from nnsweep.tracking.store import Store, find_store_if_any, prepare_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +46,7 @@ class PlanRequest:
     look_only : bool
         Whether nothing may be changed, or made.
     watched : mapping
-        What has been watched of the heartbeats of others; see `nnsweep.tracking.heartbeat.watched`.
+        What has been watched of the heartbeats of others; see `nnsweep.tracking.lock.export_watched`.
     """
 
     uri: str
@@ -60,7 +59,7 @@ class PlanRequest:
     run_id: str = ""
     waited: Mapping[str, float] = field(default_factory=dict)
     look_only: bool = False
-    watched: Watched = field(default_factory=dict)
+    watched: WatchedHeartbeat = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +84,7 @@ class Plan:
     choices: dict[int, Decision]
     run_id: str = ""
     notes: list[str] = field(default_factory=list)
-    watched: Watched = field(default_factory=dict)
+    watched: WatchedHeartbeat = field(default_factory=dict)
 
 
 def make_plan(asked: PlanRequest) -> Plan:
@@ -100,34 +99,34 @@ def make_plan(asked: PlanRequest) -> Plan:
     """
     if asked.look_only:
         return _looked(asked)
-    heartbeat.recall(asked.watched)
-    store = ready(asked.uri, asked.experiment, asked.artifact_root)
-    with claims.alone(store), owner.holding(asked.owner):
-        running = earlier.running(store)
+    lock.import_watched(asked.watched)
+    store = prepare_store(asked.uri, asked.experiment, asked.artifact_root)
+    with earlier.look_alone(store), owner.own_runs(asked.owner):
+        running = earlier.find_running(store)
         notes = _tidied(store, asked, running)
         there = [run for run in running if not run.owner_is_gone]
         choices = _choices(store, asked, there)
         mine = [job.key for job in asked.jobs if choices[job.number].action == "run"]
         run_id = _claimed(store, asked, mine, there)
-        return Plan(store=store, choices=choices, run_id=run_id, notes=notes, watched=heartbeat.watched())
+        return Plan(store=store, choices=choices, run_id=run_id, notes=notes, watched=lock.export_watched())
 
 
 def _looked(asked: PlanRequest) -> Plan:
-    store = if_there(asked.uri, asked.experiment)
+    store = find_store_if_any(asked.uri, asked.experiment)
     if store is None:
         return Plan(store=None, choices={job.number: Decision(action="run", why="new") for job in asked.jobs})
-    there = [run for run in earlier.running(store) if not run.owner_is_gone]
+    there = [run for run in earlier.find_running(store) if not run.owner_is_gone]
     return Plan(store=store, choices=_choices(store, asked, there))
 
 
-def _tidied(store: Store, asked: PlanRequest, running: Sequence[Earlier]) -> list[str]:
+def _tidied(store: Store, asked: PlanRequest, running: Sequence[EarlierRun]) -> list[str]:
     """Close what was abandoned, send what waits; give what to say of it."""
     root = asked.folder.parent
     alive = {run.record.sweep for run in running if run.is_sweep and not run.owner_is_gone}  # they send themselves
     if not asked.run_id:
         remove_left([root, *root.glob("*"), *root.glob("*/*")])
-        if database := sqlite.file_of(store.uri):
-            lock.remove_left(database)
+        if database := sqlite.find_database_file(store.uri):
+            lock.remove_stale_locks(database)
     unrestored = [] if asked.run_id else _restored(root)
     closed = abandoned.close(store, running)
     waiting = [] if asked.run_id else [place for place in sending.unsent(root) if not _is_of(place, alive)]
@@ -156,11 +155,11 @@ def _is_of(place: Path, sweeps: Collection[str]) -> bool:
     return place.name in sweeps or place.parent.name in sweeps
 
 
-def _choices(store: Store, asked: PlanRequest, there: Sequence[Earlier]) -> dict[int, Decision]:
+def _choices(store: Store, asked: PlanRequest, there: Sequence[EarlierRun]) -> dict[int, Decision]:
     """Choose what becomes of each job, given the runs that others are at."""
     keys = {job.key for job in asked.jobs}
-    known = earlier.with_keys(store, keys)
-    held = claims.claimed([run for run in there if run.is_sweep and not _is_own(run, asked)], keys)
+    known = earlier.find_runs_by_key(store, keys)
+    held = earlier.find_claims([run for run in there if run.is_sweep and not _is_own(run, asked)], keys)
     choices = {
         job.number: decision.decide(
             known.get(job.key, []), held.get(job.key), rerun=asked.rerun, waited_since=asked.waited.get(job.key)
@@ -173,8 +172,8 @@ def _choices(store: Store, asked: PlanRequest, there: Sequence[Earlier]) -> dict
 def _explained(store: Store, jobs: Sequence[DistinctJob], choices: Mapping[int, Decision]) -> dict[int, Decision]:
     """Add to new jobs why an earlier run of their name is not theirs."""
     new = [job for job in jobs if choices[job.number].why == "new"]
-    others: dict[str, list[Earlier]] = {}
-    for run in earlier.named(store, [job.name for job in new]):
+    others: dict[str, list[EarlierRun]] = {}
+    for run in earlier.find_runs_by_name(store, [job.name for job in new]):
         others.setdefault(run.record.name, []).append(run)
     return {
         job.number: replace(choices[job.number], changed=decision.explain_changes(job, others[job.name]))
@@ -183,12 +182,12 @@ def _explained(store: Store, jobs: Sequence[DistinctJob], choices: Mapping[int, 
     }
 
 
-def _claimed(store: Store, asked: PlanRequest, keys: Sequence[str], there: Sequence[Earlier]) -> str:
+def _claimed(store: Store, asked: PlanRequest, keys: Sequence[str], there: Sequence[EarlierRun]) -> str:
     """Let the sweep's own run say which jobs it will do; the run is started if it is not there yet."""
-    texts = claims.tags(keys)
+    texts = earlier.make_claim_tags(keys)
     sweep = asked.folder.name
     if own := next((run for run in there if _is_own(run, asked)), None):
-        runs.log(store, own.record.run_id, tags=texts)
+        runs.log_values(store, own.record.run_id, tags=texts)
         return own.record.run_id
     texts |= {
         "nnsweep.kind": "sweep",
@@ -198,11 +197,11 @@ def _claimed(store: Store, asked: PlanRequest, keys: Sequence[str], there: Seque
         "mlflow.source.name": "nnsweep",
         runs.OWNER: asked.owner.tag(),
     }
-    texts |= first() if needs_heartbeat(asked.owner) else {}
-    return runs.start(store, f"sweep {sweep}", texts)
+    texts |= make_first_beat() if needs_heartbeat(asked.owner) else {}
+    return runs.start_run(store, f"sweep {sweep}", texts)
 
 
-def _is_own(run: Earlier, asked: PlanRequest) -> bool:
+def _is_own(run: EarlierRun, asked: PlanRequest) -> bool:
     """Tell whether a run is the sweep's own, which a worker may have started before it died."""
     return run.is_sweep and run.record.sweep == asked.folder.name and run.owner == asked.owner
 
@@ -217,5 +216,5 @@ def closed(store: Store, sweep: str, ends: Mapping[int, RunRecord], over: Owner 
     ends, over
         See `nnsweep.sweep.abandoned.close`.
     """
-    own = [run for run in earlier.running(store) if run.record.sweep == sweep and not run.is_sweep]
+    own = [run for run in earlier.find_running(store) if run.record.sweep == sweep and not run.is_sweep]
     return len(abandoned.close(store, own, ends, over)) < len(own)

@@ -16,7 +16,7 @@ from nnsweep.sweep.events import Died, Ended, Event, Measured, Started
 from nnsweep.sweep.journal import Journal
 from nnsweep.sweep.outcomes import Outcome
 from nnsweep.sweep.result import Attempt, JobResult, JobStart, attempt_of
-from nnsweep.tracking import run as runs
+from nnsweep.tracking import runs
 from nnsweep.tracking.record import Point, RunRecord
 from nnsweep.tracking.store import Store
 
@@ -93,7 +93,7 @@ class Recorder:
 
     def _start(self, starts: Sequence[JobStart]) -> list[str]:
         try:
-            return runs.begin(self.store, [(start.record.name, start.tags) for start in starts])
+            return runs.start_runs(self.store, [(start.record.name, start.tags) for start in starts])
         except StoreError as refused:
             log.warning("the runs are recorded in their folders alone, for now: %s", refused)
             return [""] * len(starts)
@@ -119,11 +119,11 @@ class Recorder:
             return
         points = run.pending
         if run.is_unsure:
-            there = runs.steps(self.store, run.run_id)
+            there = runs.read_steps(self.store, run.run_id)
             points = [point for point in points if point.step not in there.get(point.name, ())]
         run.is_unsure = True
         settings = None if run.has_settings else run.start.record.settings
-        runs.log(self.store, run.run_id, points=points, settings=settings)
+        runs.log_values(self.store, run.run_id, points=points, settings=settings)
         run.is_unsure, run.has_settings = False, True
         run.pending = []
 
@@ -183,9 +183,11 @@ class Recorder:
     def _send_together(self, begun: Sequence[tuple[JobResult, _Begun]]) -> bool:
         """Send results of runs that have begun; tell whether the store has them all."""
         try:
-            runs.log_all_files(self.store, dict(sending.files_of(result.folder, result.kept) for result, _ in begun))
+            runs.log_artifacts_of_runs(
+                self.store, dict(sending.files_of(result.folder, result.kept) for result, _ in begun)
+            )
             endings = [sending.ending_of(result.kept, [*run.pending, *result.points]) for result, run in begun]
-            runs.finish(self.store, endings)
+            runs.finish_runs(self.store, endings)
         except (StoreError, OSError) as refused:
             log.warning("what was recorded waits: %s", refused)
             return False
@@ -229,7 +231,7 @@ class Recorder:
             return record
         record = replace(record, run_id=run.run_id)
         try:
-            runs.end(self.store, record, settings=record.settings)
+            runs.end_run(self.store, record, settings=record.settings)
         except StoreError as refused:
             log.warning("the run stays open: %s", refused)
         return record

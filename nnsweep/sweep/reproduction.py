@@ -20,7 +20,7 @@ from nnsweep.sweep.consistency import job_of
 from nnsweep.sweep.environment import differing, environment
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.job_run import final_metrics
-from nnsweep.tracking.recorded import Recorded
+from nnsweep.tracking.query import RecordedRun
 
 
 class Changed(NamedTuple):
@@ -57,7 +57,7 @@ class Reproduction(NamedTuple):
     circumstances: list[Changed]
 
 
-def reproduce(run: Recorded) -> Reproduction:
+def reproduce(run: RecordedRun) -> Reproduction:
     """Train a recorded run again, as far as it had come.
 
     Raises
@@ -76,7 +76,7 @@ def reproduce(run: Recorded) -> Reproduction:
     return Reproduction(len(trained.rows), differences, [*_circumstances(run, job, examples)])
 
 
-def _trained(job: Job, examples: Dataset, run: Recorded) -> tuple[Trained, list[Changed]]:
+def _trained(job: Job, examples: Dataset, run: RecordedRun) -> tuple[Trained, list[Changed]]:
     """Train until something differs, or the recorded history ends."""
     trained: dict[int, Trained] = {}
     history, unknown = run.history, [math.nan] * len(run.history)
@@ -107,7 +107,7 @@ def _same_bits(one: float, other: float) -> bool:
     return one.hex() == other.hex()  # which tells 0.0 from -0.0, and no NaN from another
 
 
-def _at_the_end(run: Recorded, trained: Trained) -> Iterator[Changed]:
+def _at_the_end(run: RecordedRun, trained: Trained) -> Iterator[Changed]:
     """Compare what follows from the history and the last parameters."""
     ended = {"finished": ("finished", "stopped"), "diverged": ("diverged",)}.get(run.record.state)
     if ended and trained.ending not in ended:
@@ -124,7 +124,7 @@ def _at_the_end(run: Recorded, trained: Trained) -> Iterator[Changed]:
         yield Changed("which test examples are right", *told)
 
 
-def _circumstances(run: Recorded, job: Job, examples: Dataset) -> Iterator[Changed]:
+def _circumstances(run: RecordedRun, job: Job, examples: Dataset) -> Iterator[Changed]:
     for what, recorded, now in differing(run.environment, environment()):
         yield Changed(what, recorded, now)
     facts: Mapping[str, tuple[Any, Any]] = {

@@ -21,7 +21,7 @@ from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layers
 from nnsweep.sweep.workers import in_words
-from nnsweep.tracking import correct
+from nnsweep.tracking import record
 from nnsweep.tracking.record import Point, RunRecord
 
 CONFIG = "config.yaml"
@@ -185,9 +185,9 @@ def encode_weights(trained: Trained) -> bytes:
 
 
 def encode_correct(trained: Trained, test_digest: str) -> bytes:
-    """Write which test examples the network got right at its best epoch; see `nnsweep.tracking.correct`."""
+    """Write which test examples the network got right at its best epoch; see `nnsweep.tracking.record`."""
     content = io.BytesIO()
-    correct.write(correct.Correct(trained.best_right, trained.best_epoch, test_digest), content)
+    record.write_correct(record.CorrectExamples(trained.best_right, trained.best_epoch, test_digest), content)
     return content.getvalue()
 
 

@@ -19,15 +19,13 @@ from nnsweep.sweep import folder as folders
 from nnsweep.sweep.journal import JOURNAL, Journal, read_journal, taken_over
 from nnsweep.sweep.outbox import OUTBOX, read_results, remove_outbox
 from nnsweep.sweep.result import JobResult, Kept, hash_of
-from nnsweep.tracking import run as runs
-from nnsweep.tracking import sqlite
-from nnsweep.tracking.backend import Run, backend
-from nnsweep.tracking.client import explained
-from nnsweep.tracking.places import local_folder, locate
-from nnsweep.tracking.reading import record_of, with_ids
+from nnsweep.tracking import runs, sqlite
+from nnsweep.tracking.artifacts import TAG, make_seal
+from nnsweep.tracking.backend import Run, find_backend
+from nnsweep.tracking.client import explain_errors
+from nnsweep.tracking.query import find_runs_by_id, make_record
 from nnsweep.tracking.record import Point, RunRecord
-from nnsweep.tracking.seal import TAG, seal
-from nnsweep.tracking.store import Store
+from nnsweep.tracking.store import Store, local_folder, locate
 
 _TOLD_LAST = ("mlflow.note.content",)
 Present: TypeAlias = Mapping[str, Collection[int]]
@@ -45,9 +43,11 @@ def ending_of(kept: Kept, points: Sequence[Point]) -> runs.Ending:
         What the store still lacks of the curves.
     """
     record = kept.record
-    finals = runs.finals(kept.axes | record.metrics, after=kept.n_epochs)
+    finals = runs.make_final_points(kept.axes | record.metrics, after=kept.n_epochs)
     told = {name: kept.tags[name] for name in _TOLD_LAST if name in kept.tags}  # it was started with the others
-    sealed = seal(record.settings, kept.axes | record.metrics, kept.tags | {"nnsweep.state": record.state}, kept.files)
+    sealed = make_seal(
+        record.settings, kept.axes | record.metrics, kept.tags | {"nnsweep.state": record.state}, kept.files
+    )
     told |= {TAG: sealed} if len(sealed) <= runs.LONGEST_TAG else {}
     data = kept.data and (kept.data["name"], kept.data["digest"], kept.data["source"])
     return runs.Ending(record=record, points=[*points, *finals], tags=told, dataset=data or None)
@@ -88,15 +88,15 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
 def _sent(store: Store, folder: Path, kept: Kept) -> RunRecord:
     folders.check_files(folder, kept)
     found = _found(store, kept.record)
-    run_id = found.info.run_id if found else runs.start(store, kept.record.name, kept.tags)
+    run_id = found.info.run_id if found else runs.start_run(store, kept.record.name, kept.tags)
     kept = replace(kept, record=replace(kept.record, run_id=run_id))
-    if found and record_of(found).state not in ("running", "lost") and found.info.status != "RUNNING":
+    if found and make_record(found).state not in ("running", "lost") and found.info.status != "RUNNING":
         if not _has_files(store, found, folder, kept):
-            runs.log_files(store, *files_of(folder, kept))
+            runs.log_artifacts(store, *files_of(folder, kept))
         return kept.record
-    present = runs.steps(store, run_id) if found else {}
-    runs.log_files(store, *files_of(folder, kept))
-    runs.finish(store, [ending_of(kept, points(folder, kept, present))])
+    present = runs.read_steps(store, run_id) if found else {}
+    runs.log_artifacts(store, *files_of(folder, kept))
+    runs.finish_runs(store, [ending_of(kept, points(folder, kept, present))])
     return kept.record
 
 
@@ -132,19 +132,19 @@ def mark_sent(store: Store, places: Iterable[Path]) -> None:
 
 def disks_of(store: Store) -> list[Path]:
     """Name a folder on each disk of this machine that a store writes to."""
-    database = sqlite.file_of(store.uri)
-    with explained(store.uri):
-        files = local_folder(backend(store.uri).get_experiment(store.experiment_id).artifact_location)
+    database = sqlite.find_database_file(store.uri)
+    with explain_errors(store.uri):
+        files = local_folder(find_backend(store.uri).get_experiment(store.experiment_id).artifact_location)
     return [nearest_folder(place) for place in (database and database.parent, files) if place]
 
 
 def _found(store: Store, record: RunRecord) -> Run | None:
     """Find the run of a record, by its id or else by what no two runs have in common."""
-    own = next(iter(with_ids(store, [record.run_id] if record.run_id else [])), None)
+    own = next(iter(find_runs_by_id(store, [record.run_id] if record.run_id else [])), None)
     if own is not None:
         return own
-    found = runs.find(store, sweep=record.sweep, job=record.job, attempt=record.attempt, key=record.key)
-    return next(iter(with_ids(store, [found.run_id])), None) if found else None
+    found = runs.find_run(store, sweep=record.sweep, job=record.job, attempt=record.attempt, key=record.key)
+    return next(iter(find_runs_by_id(store, [found.run_id])), None) if found else None
 
 
 def points(folder: Path, kept: Kept, present: Present | None = None) -> list[Point]:
@@ -153,7 +153,7 @@ def points(folder: Path, kept: Kept, present: Present | None = None) -> list[Poi
         return []
     history = folders.read_history(folder)
     if not present or not any(present.get(name) for name in CURVES):
-        return runs.curves(history, keep=[kept.best_epoch], points=kept.max_points - 1)
+        return runs.thin_curves(history, keep=[kept.best_epoch], points=kept.max_points - 1)
     epochs = history.pop("epoch").astype(int)
     return [
         Point(name, float(curve[index]), int(epochs[index]))
@@ -168,7 +168,7 @@ def _added(measured: Sequence[int], kept: Kept, present: Collection[int]) -> Ite
     ends = {*measured[:1], *measured[-1:], kept.best_epoch}.intersection(measured) - there
     others = [epoch for epoch in measured if epoch not in there | ends]
     room = kept.max_points - 1 - len(there) - len(ends)  # one is for the value that closes the curve
-    yield from sorted({*ends, *(runs.thinned(others, points=room) if room > 1 else ())})
+    yield from sorted({*ends, *(runs.thin_positions(others, points=room) if room > 1 else ())})
 
 
 def unsent(root: Path) -> list[Path]:

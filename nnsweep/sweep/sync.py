@@ -14,12 +14,11 @@ from nnsweep.sweep import folder as folders
 from nnsweep.sweep.journal import JOURNAL
 from nnsweep.sweep.outbox import OUTBOX
 from nnsweep.sweep.result import Kept
-from nnsweep.tracking import claims, earlier
-from nnsweep.tracking import run as runs
-from nnsweep.tracking.holding import holding
-from nnsweep.tracking.reading import PLAN
+from nnsweep.tracking import earlier, runs
+from nnsweep.tracking.holding import hold_runs
+from nnsweep.tracking.query import PLAN
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, ready
+from nnsweep.tracking.store import Store, prepare_store
 
 _SUMMARY = (PLAN, "table.csv", "table.md", "table.html")
 
@@ -76,10 +75,10 @@ def sync(root: Path, uri: str) -> Told:
         except DataError as error:
             told.damaged += error.problems
     for experiment, records in read.items():
-        store = ready(uri, experiment)
-        with holding(uri), claims.alone(store):
+        store = prepare_store(uri, experiment)
+        with hold_runs(uri), earlier.look_alone(store):
             _send(store, records, told)
-            abandoned.close(store, earlier.running(store))
+            abandoned.close(store, earlier.find_running(store))
             for folder in sorted({folder for place, _ in records for folder in (place, place.parent)}):
                 _send_summary(store, folder)
     return told
@@ -93,17 +92,17 @@ def _send_summary(store: Store, folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return  # not the folder of a sweep that has come to its end
     tags = {"nnsweep.kind": "sweep", "nnsweep.sweep": folder.name, "nnsweep.state": "running"}
-    found = runs.find_sweep(store, folder.name)
+    found = runs.find_sweep_run(store, folder.name)
     if found and found.ended:
         return
-    run_id = found.run_id if found else runs.start(store, f"sweep {folder.name}", tags)
-    runs.log_files(store, run_id, [path for name in _SUMMARY if (path := folder / name).is_file()])
-    runs.end(store, RunRecord(run_id=run_id, name=folder.name, state=state if state in runs.STATUSES else "lost"))
+    run_id = found.run_id if found else runs.start_run(store, f"sweep {folder.name}", tags)
+    runs.log_artifacts(store, run_id, [path for name in _SUMMARY if (path := folder / name).is_file()])
+    runs.end_run(store, RunRecord(run_id=run_id, name=folder.name, state=state if state in runs.STATUSES else "lost"))
 
 
 def _send(store: Store, records: Sequence[tuple[Path, Kept]], told: Told) -> None:
-    known = earlier.with_keys(store, {kept.record.key for _, kept in records})
-    still_open = {run.record.run_id for run in earlier.running(store)}  # though its state may be told already
+    known = earlier.find_runs_by_key(store, {kept.record.key for _, kept in records})
+    still_open = {run.record.run_id for run in earlier.find_running(store)}  # though its state may be told already
     ended = {
         (run.record.key, run.record.sweep, run.record.job, run.record.attempt)
         for runs in known.values()

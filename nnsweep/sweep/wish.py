@@ -69,7 +69,7 @@ def _holder(sweep: Path) -> tuple[Owner | None, Path | None]:
     """Name the process of a sweep, unless it is this one, and the SQLite store beside which it has its lock."""
     try:
         plan = json.loads((sweep / PLAN).read_text(encoding="utf-8"))
-        holder, database = owner.read(plan["owner"]), plan.get("database")
+        holder, database = owner.read_owner(plan["owner"]), plan.get("database")
     except (OSError, ValueError, KeyError, TypeError):
         return None, None
     is_another = holder and replace(holder, lock="", every=0.0) != owner.this_process()

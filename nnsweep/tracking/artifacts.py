@@ -1,24 +1,144 @@
-"""Artifacts: the files that runs have left, read from wherever they are.
+"""A seal: what a run said of itself when it was recorded, beside what the store says of it now.
 
-A file that a run has left and that cannot be found any more is an error, and never taken for one that it never had.
+It is a tag: a digest of each param, each final metric and each tag that a result depends on, and the SHA-256 of each
+artifact. Params, metrics and artifacts can be changed one by one, by hand or by accident; the seal tells which of them
+were. Runs of earlier versions have none, and what others add to a run is not in it.
 """
 
 import contextlib
+import json
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from nnsweep.errors import StoreError
+from nnsweep.errors import DifferenceError, StoreError
 from nnsweep.masking import masked
-from nnsweep.messages import visible
+from nnsweep.messages import shortened, visible
 from nnsweep.scratch import scratch_folder
 from nnsweep.tracking import sqlite
-from nnsweep.tracking.backend import Run, backend
-from nnsweep.tracking.client import explained
-from nnsweep.tracking.places import local_folder, locate
-from nnsweep.tracking.seal import check_file, sealed_files
-from nnsweep.tracking.store import Store
+from nnsweep.tracking.backend import Run, find_backend
+from nnsweep.tracking.client import explain_errors
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store, local_folder, locate
+
+TAG = "nnsweep.seal"
+SEALED_TAGS = ("nnsweep.key", "nnsweep.data_digest", "nnsweep.numerics", "nnsweep.config", "nnsweep.state")
+WAY_OUT = (
+    "somebody has changed the store: put it back from a copy, run these jobs again (rerun=all), "
+    "or leave them out with --filter"
+)
+_LONGEST = 500
+"""Characters of a param that every store keeps."""
+_DIGITS = 10
+
+
+def make_seal(
+    settings: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, str], files: Mapping[str, str]
+) -> str:
+    """Write the seal of a run that ends.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        Its params.
+    metrics : mapping of str to float
+        Its final metrics; those that are not finite are in no store.
+    tags : mapping of str to str
+        All that it is tagged with.
+    files : mapping of str to str
+        SHA-256 of each artifact, in hexadecimal.
+
+    Examples
+    --------
+    >>> seal({"seed": 0}, {"test_accuracy": 0.5}, {}, {})
+    '{"params":{"seed":"5feceb66ff"},"metrics":{"test_accuracy":"d2cbad71ff"},"tags":{},"files":{}}'
+    """
+    parts = {
+        "params": {name: _digest(str(value)[:_LONGEST]) for name, value in settings.items()},
+        "metrics": {name: _digest(repr(float(value))) for name, value in metrics.items() if math.isfinite(value)},
+        "tags": {name: _digest(tags[name]) for name in SEALED_TAGS if name in tags},
+        "files": dict(files),
+    }
+    return json.dumps(parts, separators=(",", ":"))
+
+
+def find_alterations(run: Run) -> dict[str, str]:
+    """Give the params, final metrics and tags of a run that are not what was recorded, as they are now, by name."""
+    metrics = {name: repr(float(value)) for name, value in run.data.metrics.items()}
+    now = {
+        "params": {name: text[:_LONGEST] for name, text in run.data.params.items()},
+        "metrics": metrics,
+        "tags": run.data.tags,
+    }
+    sealed = _read(run)
+    if sealed is None:
+        return {TAG: "no seal"}
+    return {
+        name: texts.get(name, "gone")
+        for part, texts in now.items()
+        for name, wanted in sealed.get(part, {}).items()
+        if name not in texts or _digest(texts[name]) != wanted
+    }
+
+
+def require_unaltered(records: Iterable[RunRecord]) -> None:
+    """Refuse runs of which the store says something otherwise than when they were recorded.
+
+    Raises
+    ------
+    DifferenceError
+        A line for each of them.
+    """
+    lines = [f"{record.title}: {told}" for record in records for told in describe_alterations(record)]
+    if lines:
+        raise DifferenceError(*lines, WAY_OUT)
+
+
+def describe_alterations(record: RunRecord) -> list[str]:
+    """Say what of a record is not what was recorded, a text each."""
+    return [f"{name} is {shortened(now)}, which is not what was recorded" for name, now in record.altered.items()]
+
+
+def list_sealed_files(run: Run) -> list[str]:
+    """Name the artifacts of which a run has recorded digests."""
+    return [*_part(run, "files")]
+
+
+def check_sealed_file(run: Run, path: Path) -> None:
+    """Compare an artifact that was read with its recorded digest, if it has one.
+
+    Raises
+    ------
+    DifferenceError
+        If it is another.
+    """
+    wanted = _part(run, "files").get(path.name)
+    if wanted is not None and sha256(path.read_bytes()).hexdigest() != wanted:
+        raise DifferenceError(
+            f"{path.name} of run {run.info.run_name} ({run.info.run_id}) is not what was recorded (its SHA-256 is "
+            "another): it was damaged or changed; put it back from a copy, or run the job again (rerun=all)"
+        )
+
+
+def _part(run: Run, name: str) -> Mapping[str, str]:
+    return (_read(run) or {}).get(name, {})
+
+
+def _read(run: Run) -> dict[str, dict[str, str]] | None:
+    """Read the seal: nothing of a run that has none, None of one that somebody has edited."""
+    try:
+        sealed: Any = json.loads(run.data.tags.get(TAG, "{}"))
+        return {part: {name: str(text) for name, text in texts.items()} for part, texts in sealed.items()}
+    except (ValueError, AttributeError, RecursionError):
+        return None
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+
 
 LISTED = 3
 _ALWAYS = ("history.parquet", "config.yaml")
@@ -45,7 +165,7 @@ class MissingFilesError(StoreError):
         super().__init__(f"the files of {whose} cannot be read: {where}")
 
 
-def combine(errors: Iterable[MissingFilesError]) -> list[MissingFilesError]:
+def combine_errors(errors: Iterable[MissingFilesError]) -> list[MissingFilesError]:
     """Say of all runs together what several errors say one by one."""
     runs: dict[str, list[str]] = {}
     for error in errors:
@@ -53,7 +173,7 @@ def combine(errors: Iterable[MissingFilesError]) -> list[MissingFilesError]:
     return [MissingFilesError(several, where) for where, several in runs.items()]
 
 
-def gather(run_ids: Iterable[str], read: Callable[[str], T]) -> tuple[dict[str, T], list[MissingFilesError]]:
+def gather_artifacts(run_ids: Iterable[str], read: Callable[[str], T]) -> tuple[dict[str, T], list[MissingFilesError]]:
     """Read something of several runs.
 
     Parameters
@@ -75,17 +195,17 @@ def gather(run_ids: Iterable[str], read: Callable[[str], T]) -> tuple[dict[str, 
             found[run_id] = read(run_id)
         except MissingFilesError as error:
             missing.append(error)
-    return found, combine(missing)
+    return found, combine_errors(missing)
 
 
-def refuse(missing: Sequence[MissingFilesError]) -> None:
+def raise_missing(missing: Sequence[MissingFilesError]) -> None:
     """Raise what `gather` has found missing, if anything."""
     if missing:
         raise StoreError(*map(str, missing))
 
 
 @contextlib.contextmanager
-def artifact(store: Store, run_id: str, name: str, *, checked: bool = True) -> Iterator[Path | None]:
+def open_artifact(store: Store, run_id: str, name: str, *, checked: bool = True) -> Iterator[Path | None]:
     """Have a file of a run's artifacts while the block lasts; None if the run never had it.
 
     Raises
@@ -98,13 +218,13 @@ def artifact(store: Store, run_id: str, name: str, *, checked: bool = True) -> I
         If the store refuses.
     """
     with contextlib.ExitStack() as stack:
-        with explained(store.uri):
-            run = backend(store.uri).get_run(run_id)
+        with explain_errors(store.uri):
+            run = find_backend(store.uri).get_run(run_id)
         found = _local_file(store.uri, run, name) or _fetched(store.uri, run, name, stack)
         if found is None and _must_have(run, name):
             raise MissingFilesError([f"{visible(run.info.run_name or '')} ({run_id})"], _nowhere(store.uri, run))
         if found is not None and checked:
-            check_file(run, found)
+            check_sealed_file(run, found)
         yield found
 
 
@@ -121,7 +241,7 @@ def _fetched(store_uri: str, run: Run, name: str, stack: contextlib.ExitStack) -
     if local_folder(run.info.artifact_uri) is not None:
         return None
     folder = stack.enter_context(scratch_folder())
-    with explained(store_uri):
+    with explain_errors(store_uri):
         files = get_artifact_repository(run.info.artifact_uri, tracking_uri=store_uri)
         there = name in [file.path for file in files.list_artifacts()]
         return Path(files.download_artifacts(name, str(folder))) if there else None  # type: ignore[no-untyped-call]
@@ -133,11 +253,11 @@ def _must_have(run: Run, name: str) -> bool:
     if "nnsweep.n_jobs" in tags:
         return folder is not None and not folder.is_dir()
     trained = tags.get("nnsweep.state") in _TRAINED and "train_cost" in run.data.metrics
-    return trained and (name in (*_ALWAYS, *sealed_files(run)) or (folder is not None and not folder.is_dir()))
+    return trained and (name in (*_ALWAYS, *list_sealed_files(run)) or (folder is not None and not folder.is_dir()))
 
 
 def _nowhere(store_uri: str, run: Run) -> str:
-    folder, database = local_folder(run.info.artifact_uri), sqlite.file_of(store_uri)
+    folder, database = local_folder(run.info.artifact_uri), sqlite.find_database_file(store_uri)
     if folder is None or database is None:
         return f"they are not in {masked(os.path.dirname(os.path.dirname(run.info.artifact_uri)))} any more"
     root = folder.parent.parent

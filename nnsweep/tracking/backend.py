@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from nnsweep.messages import is_broken
-from nnsweep.tracking.client import client, close_connections
-from nnsweep.tracking.engine import has_known_tables
-from nnsweep.tracking.readonly import are_outdated
+from nnsweep.tracking.client import close_connections, open_client
+from nnsweep.tracking.readonly import are_copies_outdated
 from nnsweep.tracking.record import Point
+from nnsweep.tracking.tables import has_known_tables
 
 MODEL_TYPE = "nnsweep"
 TOLD_LAST = ("nnsweep.state", "nnsweep.reason", "nnsweep.seal")
@@ -152,13 +152,13 @@ class RunEntry:
         return [point for point in dict.fromkeys(self.metrics) if math.isfinite(point.value)]
 
 
-def artifact_uri(location: str, run_id: str) -> str:
+def make_artifact_uri(location: str, run_id: str) -> str:
     """Give where a run of an experiment with this location keeps its files, as MLflow has it."""
     return f"{location.rstrip('/')}/{run_id}/artifacts"
 
 
 class Backend(Protocol):
-    """What is asked of a store; every method raises what `nnsweep.tracking.client.explained` turns into one line."""
+    """What is asked of a store; every method raises what `nnsweep.tracking.client.explain_errors` turns into one line."""
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """Give an experiment."""
@@ -240,20 +240,20 @@ class Backend(Protocol):
 
 
 @functools.cache
-def backend(uri: str) -> Backend:
+def find_backend(uri: str) -> Backend:
     """Choose who answers for the store at `uri`, which is there; the same one is returned for the same URI."""
     if not has_known_tables(uri):
         from nnsweep.tracking.mlflow_backend import ClientBackend
 
-        return ClientBackend(client(uri))
+        return ClientBackend(open_client(uri))
     from nnsweep.tracking.rows import RowBackend
 
     return RowBackend(uri)
 
 
-def reconnect() -> None:
+def forget_backends() -> None:
     """Forget what is known of stores since the last call: their files may have been replaced by others."""
     close_connections()
-    if are_outdated():
-        client.cache_clear()
-        backend.cache_clear()
+    if are_copies_outdated():
+        open_client.cache_clear()
+        find_backend.cache_clear()

@@ -1,30 +1,166 @@
-"""The door to mlflow: the client is made here, late, because importing mlflow takes seconds.
-
-mlflow's own defaults that do not suit a sweep (telemetry, minutes of retries) are changed here, each only where the
-user has not decided otherwise in the environment; unpickling is switched off whatever it says.
-"""
+"""Causes: why a store does not do what it is asked, in its own words, and what is to be done about it."""
 
 import contextlib
 import functools
 import logging
 import os
+import re
 import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
 
 from nnsweep.errors import FullDiskError, StoreError
 from nnsweep.masking import masked
 from nnsweep.messages import is_broken
-from nnsweep.tracking.causes import CHECK, in_words, is_full, way_out
-from nnsweep.tracking.readonly import protect, readable
+from nnsweep.tracking.readonly import copy_if_unreadable, forbid_writing
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
     from sqlalchemy import Engine
+
+
+CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
+_CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+_USER = " and ".join(_CREDENTIALS)
+_STATUS = re.compile(
+    r"failed with error code (?P<status>\d{3}) != 200\.?(?: Response body: '(?P<body>.*)')?"
+    r"|too many (?P<repeated>\d{3}) error responses",
+    re.DOTALL,
+)
+_FULL = re.compile(
+    r"database or disk is full|No space left on device|Disk quota exceeded|File too large", re.IGNORECASE
+)
+_ANSWERED = {  # by what is said, the first that fits
+    r"unable to open database file|disk I/O error": (
+        "Its disk is full, read-only or broken; mend that, or choose another tracking.uri"
+    ),
+    r"readonly database": "It may only be read; copy its folder, and name the copy",
+    r"password authentication failed|Access denied for user|no password supplied": (
+        "Check user and password in tracking.uri or MLFLOW_TRACKING_URI"
+    ),
+    r"Name or service not known|name resolution|nodename nor servname|getaddrinfo|Failed to resolve": (
+        f"No machine of this name is known here. {CHECK}, and the network"
+    ),
+    r"certificate verify failed|CERTIFICATE_VERIFY_FAILED": (
+        "Its certificate is not trusted here: name the file of the authority in MLFLOW_TRACKING_SERVER_CERT_PATH, "
+        "or choose another tracking.uri"
+    ),
+    r"WRONG_VERSION_NUMBER|wrong version number|record layer failure|PACKET_LENGTH_TOO_LONG": (
+        "It does not speak TLS: write http:// in place of https:// in tracking.uri"
+    ),
+    r"BadStatusLine|Remote end closed|Connection aborted|Invalid Host header|Expecting value": (
+        f"Something else than an MLflow server answers there, or one that needs https://. {CHECK}"
+    ),
+}
+
+
+def is_full(error: BaseException | str) -> bool:
+    """Tell whether a store was refused room on its disk."""
+    return _FULL.search(str(error)) is not None
+
+
+def explain_answer(said: str) -> str:
+    """Say in words what a server has answered; other words are left as they are.
+
+    Examples
+    --------
+    >>> in_words("API request to endpoint /x failed with error code 401 != 200. Response body: 'Who are you?'")
+    'it answers 401 Unauthorized: Who are you?'
+    """
+    found = _STATUS.search(said)
+    if found is None:
+        return said
+    status, body = _status(found), " ".join((found["body"] or "").split())
+    phrase = HTTPStatus(status).phrase if status in [*HTTPStatus] else ""
+    return f"it answers {status} {phrase}".strip() + (f": {body}" if body and not body.startswith("<") else "")
+
+
+def suggest_remedy(uri: str, said: str) -> str:
+    """Say what is to be done about what a store has said, or what was said in its place.
+
+    Parameters
+    ----------
+    uri : str
+        The store's address.
+    said : str
+        All of it.
+
+    Returns
+    -------
+    str
+        A sentence or two, without the last full stop.
+    """
+    if is_full(said):
+        return _room(uri, said)
+    if found := _STATUS.search(said):
+        return _after(_status(found), uri, said)
+    if way := describe_proxy(uri):
+        return f"{way}, or choose another tracking.uri"
+    fitting = (way for pattern, way in _ANSWERED.items() if re.search(pattern, said, re.IGNORECASE))
+    return next(fitting, CHECK)
+
+
+def _status(found: re.Match[str]) -> int:
+    return int(found["status"] or found["repeated"])
+
+
+def _room(uri: str, said: str) -> str:
+    if "file too large" in said.lower():
+        return "Allow larger files: ulimit -f unlimited"
+    folder = os.path.dirname(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else ""
+    return f"The disk of {folder or 'the store'} is full: make room there, or choose another tracking.uri"
+
+
+def _after(status: int, uri: str, said: str) -> str:
+    """Say what is to be done after a server's refusal."""
+    if "Invalid Host header" in said:
+        return "The server does not know itself by this name: start it with --allowed-hosts, or change tracking.uri"
+    if status == HTTPStatus.UNAUTHORIZED:
+        is_given = urlsplit(uri).username is not None or all(map(os.environ.get, _CREDENTIALS))  # one alone is not sent
+        return (
+            f"The user or the password is wrong: check {_USER}, or choose another tracking.uri"
+            if is_given
+            else f"It wants to know who asks: set {_USER}, or choose another tracking.uri"
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        return f"Its user may not do this: ask for permission, set {_USER} to another's, or choose another tracking.uri"
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return f"{describe_proxy(uri) or 'A proxy on the way wants a password'}. {CHECK}"
+    if status == HTTPStatus.NOT_FOUND:
+        return f"There is no MLflow server under this path. {CHECK}"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        way = describe_proxy(uri) or "The server has an error of its own: see its log"
+        return f"{way}, or choose another tracking.uri"
+    return CHECK
+
+
+def describe_proxy(uri: str) -> str:
+    """Say which proxy a server is asked through, and how to do without; empty if none is.
+
+    Parameters
+    ----------
+    uri : str
+        The server's address.
+    """
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # half an address
+        return ""
+    host = parts.hostname or ""
+    used = getproxies().get(parts.scheme) if parts.scheme in ("http", "https") else None
+    if not used or proxy_bypass(host):
+        return ""
+    variables = (f"{parts.scheme}_proxy", f"{parts.scheme}_proxy".upper())
+    named = next((name for name in variables if os.environ.get(name)), "the system's settings")
+    return f"It is asked through the proxy {masked(used)} ({named}); if it needs none, set no_proxy={host}"
+
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -47,21 +183,21 @@ _away: dict[str, tuple[float, str]] = {}  # until when, and what was said, by UR
 _listeners: list[Listener] = []
 
 
-def opened(uri: str) -> str:
+def readable_uri(uri: str) -> str:
     """Give the URI by which a store can be opened: its own, or that of a copy where it may only be read."""
     scheme = "sqlite:///"
-    copy = readable(Path(uri.removeprefix(scheme))) if uri.startswith(scheme) else None
+    copy = copy_if_unreadable(Path(uri.removeprefix(scheme))) if uri.startswith(scheme) else None
     return f"{scheme}{copy}" if copy else uri
 
 
 @functools.cache
-def client(uri: str) -> "MlflowClient":
+def open_client(uri: str) -> "MlflowClient":
     """Open the store at `uri`; the same client is returned for the same URI.
 
     Parameters
     ----------
     uri : str
-        A tracking URI as `nnsweep.tracking.store.resolved_uri` gives it.
+        A tracking URI as `nnsweep.tracking.store.resolve_uri` gives it.
 
     Returns
     -------
@@ -71,14 +207,14 @@ def client(uri: str) -> "MlflowClient":
     settle_environment()
     from mlflow.tracking import MlflowClient
 
-    listen()
+    watch_connections()
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)  # they print the tracebacks of what they also raise
-    return MlflowClient(tracking_uri=opened(uri), registry_uri=opened(uri))
+    return MlflowClient(tracking_uri=readable_uri(uri), registry_uri=readable_uri(uri))
 
 
 @functools.cache
-def listen() -> None:
+def watch_connections() -> None:
     """Let every connection to a database be as a sweep needs it, and be known to `close_connections`."""
     from sqlalchemy import Engine, event
 
@@ -102,10 +238,10 @@ def _wait_less(connection: Any, _: Any) -> None:
     """
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous=NORMAL")
-        protect(connection)
+        forbid_writing(connection)
 
 
-def preload() -> None:
+def preload_client() -> None:
     """Import now what the first use of a store would import, and wait for."""
     settle_environment()
     import mlflow.store.tracking.sqlalchemy_store
@@ -120,7 +256,7 @@ def settle_environment() -> None:
 
 
 @contextlib.contextmanager
-def explained(uri: str) -> Iterator[None]:
+def explain_errors(uri: str) -> Iterator[None]:
     """Turn what mlflow and the database raise into one line for the user.
 
     Raises
@@ -139,7 +275,7 @@ def explained(uri: str) -> Iterator[None]:
             f"the store {masked(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
     except _refusals() as error:
-        said, silent = masked(in_words(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)
+        said, silent = masked(explain_answer(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)
         if silent:
             _away[uri] = time.monotonic() + AWAY_SECONDS, said
         _tell(uri, said if silent else "")
@@ -149,10 +285,10 @@ def explained(uri: str) -> Iterator[None]:
                 f"Copy it, then run: mlflow db upgrade {masked(uri)}"
             ) from error
         kind = FullDiskError if is_full(str(error)) else StoreError
-        raise kind(f"the store {masked(uri)} cannot be used ({said}). {way_out(uri, str(error))}") from error
+        raise kind(f"the store {masked(uri)} cannot be used ({said}). {suggest_remedy(uri, str(error))}") from error
 
 
-def equal(name: str, text: str) -> list[str]:
+def make_equality(name: str, text: str) -> list[str]:
     """Ask, in the language of MLflow's filters, for what has a text; nothing where the language cannot say it.
 
     Whoever asks must compare what was found: some databases compare text without regard to case.
@@ -182,7 +318,7 @@ def _tell(uri: str, said: str) -> None:
 
 
 @contextlib.contextmanager
-def heard(listener: Listener) -> Iterator[None]:
+def listen(listener: Listener) -> Iterator[None]:
     """Let a function hear, during the block, of every question to a store whether it was answered."""
     _listeners.append(listener)
     try:

@@ -4,20 +4,24 @@ Every question is asked once for all jobs. A database is asked for the keys dire
 no list of tags and would read every run of the experiment.
 """
 
+import contextlib
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+import os
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
 
-from nnsweep.tracking import owner, sqlite
-from nnsweep.tracking.backend import Run, RunQuery
-from nnsweep.tracking.client import explained, opened
+from nnsweep.tracking import owner, runs, sqlite
+from nnsweep.tracking.backend import Run, RunQuery, find_backend
+from nnsweep.tracking.client import explain_errors, readable_uri
 from nnsweep.tracking.owner import NOWHERE, Owner, Presence, Signs
-from nnsweep.tracking.places import local_folder, locate
-from nnsweep.tracking.reading import record_of, search, sound, with_ids
+from nnsweep.tracking.query import find_runs_by_id, keep_sound_runs, make_record, search_runs
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.run import HEARTBEAT, OWNER
-from nnsweep.tracking.server import is_server
-from nnsweep.tracking.store import Store
+from nnsweep.tracking.runs import HEARTBEAT, OWNER
+from nnsweep.tracking.server import ask_first, is_server
+from nnsweep.tracking.store import Store, local_folder, locate, require_store
 
 CLAIMS = "nnsweep.claims."
 """How the tags of claims begin; the first empty one ends them."""
@@ -26,7 +30,7 @@ FEW = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Earlier:
+class EarlierRun:
     """A run that was begun before.
 
     Attributes
@@ -46,7 +50,7 @@ class Earlier:
     artifact_uri : str
         Where its files are.
     claims : str
-        What a sweep's run says it will do; see `nnsweep.tracking.claims`.
+        What a sweep's run says it will do; see `nnsweep.tracking.earlier`.
     signs : Signs
         Where signs of life of the owner are to be looked for.
     """
@@ -73,7 +77,7 @@ class Earlier:
         return owner.presence(self.owner, self.since, self.signs)
 
 
-def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
+def find_runs_by_key(store: Store, keys: Collection[str]) -> dict[str, list[EarlierRun]]:
     """Find the runs of some jobs, oldest first, by key.
 
     Raises
@@ -82,9 +86,9 @@ def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
         If the store refuses.
     """
     wanted = set(keys)
-    runs = _asked(store, wanted) if is_server(store.uri) else with_ids(store, _ids(store, wanted))
-    found: dict[str, list[Earlier]] = {}
-    for run in sound(runs):
+    runs = _asked(store, wanted) if is_server(store.uri) else find_runs_by_id(store, _ids(store, wanted))
+    found: dict[str, list[EarlierRun]] = {}
+    for run in keep_sound_runs(runs):
         one = _earlier(store, run)
         if one.record.key in wanted and not one.is_sweep:
             found.setdefault(one.record.key, []).append(one)
@@ -95,21 +99,25 @@ def with_keys(store: Store, keys: Collection[str]) -> dict[str, list[Earlier]]:
     }
 
 
-def named(store: Store, names: Collection[str]) -> list[Earlier]:
+def find_runs_by_name(store: Store, names: Collection[str]) -> list[EarlierRun]:
     """Find finished runs by their names, as far as that can be asked in few questions."""
     wanted = set(names)
     if not is_server(store.uri):
-        runs = with_ids(store, _ids_named(store, wanted))
+        runs = find_runs_by_id(store, _ids_named(store, wanted))
     elif len(wanted) <= FEW:
-        runs = (run for name in sorted(wanted) for run in search(store, RunQuery(name=name)))
+        runs = (run for name in sorted(wanted) for run in search_runs(store, RunQuery(name=name)))
     else:
         return []
-    return [one for run in sound(runs) if (one := _earlier(store, run)).record.state == "finished" and not one.is_sweep]
+    return [
+        one
+        for run in keep_sound_runs(runs)
+        if (one := _earlier(store, run)).record.state == "finished" and not one.is_sweep
+    ]
 
 
-def running(store: Store) -> list[Earlier]:
+def find_running(store: Store) -> list[EarlierRun]:
     """Find all runs, of jobs and of sweeps, that have not ended."""
-    runs = [_earlier(store, run) for run in sound(search(store, RunQuery(status="RUNNING")))]
+    runs = [_earlier(store, run) for run in keep_sound_runs(search_runs(store, RunQuery(status="RUNNING")))]
     heartbeats = _by_owner(runs)
     return [_heard(run, heartbeats) for run in runs if run.record.key or run.is_sweep]
 
@@ -117,18 +125,18 @@ def running(store: Store) -> list[Earlier]:
 def _heartbeats(store: Store) -> dict[Owner, str]:
     """Give the heartbeats that the store has, by whose they are: those of sweeps are in their own runs."""
     wanted = RunQuery(status="RUNNING", tags={"nnsweep.kind": "sweep"})
-    return _by_owner([_earlier(store, run) for run in sound(search(store, wanted))])
+    return _by_owner([_earlier(store, run) for run in keep_sound_runs(search_runs(store, wanted))])
 
 
-def _by_owner(runs: Iterable[Earlier]) -> dict[Owner, str]:
+def _by_owner(runs: Iterable[EarlierRun]) -> dict[Owner, str]:
     return {run.owner: run.signs.heartbeat for run in runs if run.owner and run.is_sweep}
 
 
-def _needs_heartbeat(run: Earlier) -> bool:
+def _needs_heartbeat(run: EarlierRun) -> bool:
     return run.record.state == "running" and run.owner is not None and run.owner.every > 0 and not run.owner.lock
 
 
-def _heard(run: Earlier, heartbeats: Mapping[Owner, str]) -> Earlier:
+def _heard(run: EarlierRun, heartbeats: Mapping[Owner, str]) -> EarlierRun:
     """Add to what is known of a run the heartbeat of its owner."""
     heard = heartbeats.get(run.owner) if run.owner else None
     return replace(run, signs=run.signs._replace(heartbeat=heard)) if heard else run
@@ -136,8 +144,8 @@ def _heard(run: Earlier, heartbeats: Mapping[Owner, str]) -> Earlier:
 
 def _asked(store: Store, keys: Collection[str]) -> Iterable[Run]:
     if len(keys) > FEW:
-        return search(store, RunQuery(tags={"nnsweep.kind": "job"}))
-    return (run for key in sorted(keys) for run in search(store, RunQuery(tags={"nnsweep.key": key})))
+        return search_runs(store, RunQuery(tags={"nnsweep.kind": "job"}))
+    return (run for key in sorted(keys) for run in search_runs(store, RunQuery(tags={"nnsweep.key": key})))
 
 
 def _ids(store: Store, keys: Collection[str]) -> list[str]:
@@ -159,8 +167,8 @@ def _with_one_of(store: Store, asked: str, values: Collection[str]) -> list[str]
 
     if not values:
         return []
-    with explained(store.uri):
-        engine = sql.create_engine(opened(store.uri), poolclass=sql.NullPool)
+    with explain_errors(store.uri):
+        engine = sql.create_engine(readable_uri(store.uri), poolclass=sql.NullPool)
         with engine.connect() as connection:
             rows = connection.execute(sql.text(asked), {"experiment": int(store.experiment_id)})
             return [str(run_id) for run_id, value in rows if value in values]
@@ -172,17 +180,166 @@ def _located(store: Store, place: str) -> str:
     return str(locate(store.uri, folder)) if folder and folder.is_absolute() else place
 
 
-def _earlier(store: Store, run: Run) -> Earlier:
+def _earlier(store: Store, run: Run) -> EarlierRun:
     tags = run.data.tags
-    return Earlier(
-        record=record_of(run),
+    return EarlierRun(
+        record=make_record(run),
         data_digest=tags.get("nnsweep.data_digest", ""),
         numerics=tags.get("nnsweep.numerics", ""),
         folder=_located(store, tags.get("nnsweep.folder", "")),
-        owner=owner.read(tags.get(OWNER)),
+        owner=owner.read_owner(tags.get(OWNER)),
         since=(run.info.start_time or 0) / 1000,
         is_sweep=tags.get("nnsweep.kind") == "sweep",
         artifact_uri=_located(store, run.info.artifact_uri or ""),
-        signs=Signs(sqlite.file_of(store.uri), tags.get(HEARTBEAT, "")),
+        signs=Signs(sqlite.find_database_file(store.uri), tags.get(HEARTBEAT, "")),
         claims="".join(itertools.takewhile(bool, (tags[name] for name in sorted(tags) if name.startswith(CLAIMS)))),
     )
+
+
+KEPT = 16
+"""Digits of a key that are enough to tell it from others."""
+_A_TAG = runs.LONGEST_TAG // KEPT * KEPT
+
+
+@contextlib.contextmanager
+def look_alone(store: Store) -> Iterator[None]:
+    """Let no other process of this machine look and claim meanwhile.
+
+    The lock is on a folder, which is there already: that of an SQLite store, or else the user's own. On a file system
+    without locks there is none.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    database = sqlite.find_database_file(store.uri)
+    descriptor = os.open(database.parent if database else _own_folder(), os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _own_folder() -> Path:
+    """Give the user's folder; where there is none, as in some containers, that of temporary files."""
+    home = Path("~").expanduser()
+    return home if os.access(home, os.R_OK | os.X_OK) and home.is_dir() else Path(tempfile.gettempdir())
+
+
+def make_claim_tags(keys: Sequence[str]) -> dict[str, str]:
+    """Write claims as tags; the last one is empty, so that nothing counts that was claimed before in more of them."""
+    text = "".join(key[:KEPT] for key in keys)
+    parts = [text[start : start + _A_TAG] for start in range(0, len(text), _A_TAG)]
+    return {f"{CLAIMS}{number:04}": part for number, part in enumerate([*parts, ""])}
+
+
+def find_claims(sweeps: Sequence[EarlierRun], keys: Collection[str]) -> dict[str, EarlierRun]:
+    """Tell which of some jobs are claimed by sweeps that are under way, and by which."""
+    wanted = {key[:KEPT]: key for key in keys}
+    held: dict[str, EarlierRun] = {}
+    for sweep in sweeps:
+        text = sweep.claims
+        for start in range(0, len(text), KEPT):
+            if key := wanted.get(text[start : start + KEPT]):
+                held.setdefault(key, sweep)
+    return held
+
+
+@dataclass(frozen=True)
+class StoreCondition:
+    """What a store looks like.
+
+    Attributes
+    ----------
+    n_experiments : int
+        How many it has.
+    n_bytes : int or None
+        How large its file is; None if it is none.
+    schema : str
+        The version of its tables, which is the one that this MLflow wants; empty if it is not told.
+    running : list of str
+        The names of the runs that have not ended.
+    forsaken : list of str
+        Of these, those whose processes are gone.
+    unseen : list of str
+        Of these, those whose processes may live, though they give no sign of life.
+    under_way : list of UnderWay
+        The sweeps that have not ended and whose processes may live.
+    """
+
+    n_experiments: int
+    n_bytes: int | None
+    schema: str
+    running: list[str]
+    forsaken: list[str]
+    unseen: list[str]
+    under_way: list["ActiveSweep"]
+
+
+class ActiveSweep(NamedTuple):
+    """A sweep that is under way.
+
+    Attributes
+    ----------
+    name : str
+        Its id.
+    holder : str
+        The process.
+    presence : Presence
+        Whether that is there, and how that can be seen.
+    """
+
+    name: str
+    holder: str
+    presence: Presence
+
+
+def inspect_store(uri: str) -> StoreCondition:
+    """Look at a store.
+
+    Parameters
+    ----------
+    uri : str
+        From `nnsweep.tracking.store.resolve_uri`.
+
+    Raises
+    ------
+    StoreError
+        If it is not there, cannot be used, or is of another version of MLflow.
+    """
+    require_store(uri)
+    found = ask_first(uri, lambda: find_backend(uri).search_experiments())
+    runs = [run for one in found for run in find_running(Store(uri, one.name, str(one.experiment_id)))]
+    seen = [(run, run.presence) for run in runs]
+    database = sqlite.find_database_file(uri)
+    return StoreCondition(
+        n_experiments=len(found),
+        n_bytes=_n_bytes(database) if database else None,
+        schema="" if is_server(uri) else _schema(uri),
+        running=[run.record.name for run in runs],
+        forsaken=[run.record.name for run, there in seen if there.state == "gone"],
+        unseen=[run.record.name for run, there in seen if there.state == "unseen"],
+        under_way=[
+            ActiveSweep(run.record.sweep or run.record.name, str(run.owner or "an unknown process"), there)
+            for run, there in seen
+            if run.is_sweep and there.state != "gone"
+        ],
+    )
+
+
+def _n_bytes(database: Path) -> int:
+    """Add up the file and its log."""
+    files = (database, database.with_name(f"{database.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _schema(uri: str) -> str:
+    import sqlalchemy as sql
+
+    with explain_errors(uri):
+        engine = sql.create_engine(readable_uri(uri), poolclass=sql.NullPool)
+        with engine.connect() as connection:
+            return str(connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar())

@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from nnsweep.tracking import heartbeat, lock, owner, sqlite
-from nnsweep.tracking.backend import backend
+from nnsweep.tracking import lock, owner, sqlite
+from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.owner import Owner
-from nnsweep.tracking.run import HEARTBEAT
+from nnsweep.tracking.runs import HEARTBEAT
 from nnsweep.tracking.store import Store
 
 
-class Holding:
+class RunHolder:
     """A process that holds runs.
 
     Parameters
@@ -51,11 +51,11 @@ class Holding:
             self._lock.touch()
         elif self._run:
             store, run_id = self._run
-            backend(store.uri).log_batch(run_id, metrics=[], params={}, tags=first())
+            find_backend(store.uri).log_batch(run_id, metrics=[], params={}, tags=make_first_beat())
 
 
 @contextlib.contextmanager
-def holding(uri: str, *, beats: bool = False) -> Iterator[Holding]:
+def hold_runs(uri: str, *, beats: bool = False) -> Iterator[RunHolder]:
     """Hold the runs that this process starts in a store during the block.
 
     Parameters
@@ -66,17 +66,17 @@ def holding(uri: str, *, beats: bool = False) -> Iterator[Holding]:
         Whether the process has a run that a heartbeat can be in: it begins that with the tag of `first`, and names it
         to `Holding.beat_in`.
     """
-    database = sqlite.file_of(uri)
+    database = sqlite.find_database_file(uri)
     with contextlib.ExitStack() as stack:
-        held = stack.enter_context(lock.locked(database, owner.this_process().tag())) if database else None
-        one = Holding(held)
-        if (held or beats) and stack.enter_context(heartbeat.beating(one.beat)):
-            one.owner = replace(one.owner, every=heartbeat.EVERY_SECONDS)
-        stack.enter_context(owner.holding(one.owner))
+        held = stack.enter_context(lock.hold_lock(database, owner.this_process().tag())) if database else None
+        one = RunHolder(held)
+        if (held or beats) and stack.enter_context(lock.keep_beating(one.beat)):
+            one.owner = replace(one.owner, every=lock.EVERY_SECONDS)
+        stack.enter_context(owner.own_runs(one.owner))
         yield one
 
 
-def first() -> dict[str, str]:
+def make_first_beat() -> dict[str, str]:
     """Give the tag of a heartbeat of this moment."""
     return {HEARTBEAT: f"{time.time():.3f}"}
 

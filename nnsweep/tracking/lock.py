@@ -9,11 +9,12 @@ import json
 import os
 import re
 import secrets
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from nnsweep import flock, kernel
 
@@ -42,7 +43,7 @@ class Lock(NamedTuple):
         os.utime(self.descriptor)
 
 
-class Look(NamedTuple):
+class LockState(NamedTuple):
     """What can be seen of a lock.
 
     Attributes
@@ -58,7 +59,7 @@ class Look(NamedTuple):
 
 
 @contextlib.contextmanager
-def locked(database: Path, about: str) -> Iterator[Lock | None]:
+def hold_lock(database: Path, about: str) -> Iterator[Lock | None]:
     """Hold a lock beside a store while the block lasts.
 
     Parameters
@@ -108,7 +109,7 @@ def _new(folder: Path) -> tuple[Path, int]:
     return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
 
-def look(database: Path, name: str) -> Look:
+def look_at_lock(database: Path, name: str) -> LockState:
     """Look at a lock beside a store; where the store is not there either, nothing is known.
 
     Parameters
@@ -119,18 +120,18 @@ def look(database: Path, name: str) -> Look:
         From `Lock.name`.
     """
     if not _NAME.fullmatch(name):  # somebody has written it by hand
-        return Look("unknown")
+        return LockState("unknown")
     path = database.resolve().parent / name
     with flock.looked(path) as state:
         if state == "absent":
-            return Look("absent" if database.exists() else "unknown")
+            return LockState("absent" if database.exists() else "unknown")
         try:
-            return Look(state, path.lstat().st_mtime)
+            return LockState(state, path.lstat().st_mtime)
         except OSError:
-            return Look("absent" if database.exists() else "unknown")
+            return LockState("absent" if database.exists() else "unknown")
 
 
-def remove_left(database: Path) -> None:
+def remove_stale_locks(database: Path) -> None:
     """Remove the lock files beside a store whose holders are gone."""
     for path in database.resolve().parent.glob(_PATTERN):
         with contextlib.suppress(OSError), flock.looked(path) as state:
@@ -147,3 +148,75 @@ def _is_ours(path: Path) -> bool:
         return bool(json.loads(path.read_text(encoding="utf-8"))["boot"] == kernel.boot())
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
+
+
+EVERY_SECONDS = 5.0
+"""Between two beats."""
+MISSED = 12
+"""How many beats somebody must watch in vain: a store may be away for some of them."""
+LONG_SECONDS = 3600.0
+"""A heartbeat that tells a time so long ago has ended, whatever the clocks are."""
+
+WatchedHeartbeat: TypeAlias = Mapping[str, tuple[str, float]]
+"""By whose heartbeat it is: what it was, and since when (`time.monotonic`) it has been that."""
+_watched: dict[str, tuple[str, float]] = {}
+
+
+@contextlib.contextmanager
+def keep_beating(beat: Callable[[], None]) -> Iterator[bool]:
+    """Let a thread beat as long as the block lasts; what goes wrong in a beat is the next one's affair.
+
+    Parameters
+    ----------
+    beat : callable
+        Leaves the sign of life.
+
+    Yields
+    ------
+    bool
+        False if the system lets this user have no more threads.
+    """
+    over = threading.Event()
+    thread = threading.Thread(target=_beat, args=(beat, over), daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        over.set()
+        thread.join(EVERY_SECONDS)  # a server that hangs keeps nobody from ending
+
+
+def _beat(beat: Callable[[], None], over: threading.Event) -> None:
+    while not over.wait(EVERY_SECONDS):
+        with contextlib.suppress(Exception):
+            beat()
+
+
+def watch_heartbeat(whose: str, mark: str) -> float:
+    """Watch a heartbeat; give the seconds for which it has been seen not to change.
+
+    Parameters
+    ----------
+    whose : str
+        Names the process.
+    mark : str
+        What its heartbeat is now.
+    """
+    now = time.monotonic()
+    last, since = _watched.get(whose, ("", now))
+    _watched[whose] = (mark, since if last == mark else now)
+    return now - _watched[whose][1]
+
+
+def export_watched() -> WatchedHeartbeat:
+    """Give what this process has watched, for another one of this machine that will go on with it."""
+    return dict(_watched)
+
+
+def import_watched(watched: WatchedHeartbeat) -> None:
+    """Go on with what another process of this machine has watched."""
+    _watched.update(watched)

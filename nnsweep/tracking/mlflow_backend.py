@@ -26,7 +26,7 @@ from nnsweep.tracking.backend import (
     RunInfo,
     RunQuery,
 )
-from nnsweep.tracking.client import equal
+from nnsweep.tracking.client import make_equality
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.server import is_server
 
@@ -271,9 +271,9 @@ def _conditions(query: RunQuery) -> list[str]:
     """Say in the language of MLflow's filters what is wanted, in several pieces if it names many runs."""
     if not query.is_sayable:
         return []
-    held = [condition for name, text in query.tags.items() for condition in equal(f"tags.`{name}`", text)]
+    held = [condition for name, text in query.tags.items() for condition in make_equality(f"tags.`{name}`", text)]
     held += [f"attributes.status = '{query.status}'"] if query.status else []
-    held += equal("attributes.run_name", query.name) if query.name else []
+    held += make_equality("attributes.run_name", query.name) if query.name else []
     held += [f"attributes.run_id LIKE '{query.id_start}%'"] if query.id_start else []
     if query.run_ids is None:
         return [" and ".join(held)]

@@ -2,7 +2,7 @@
 
 A run whose owner is gone will never be ended by it. Who holds a run must be seen by all who share the store, whatever
 their host names and PID namespaces are: by a lock beside the store (`nnsweep.tracking.lock`), or else by a heartbeat in
-it (`nnsweep.tracking.heartbeat`). The number of a process is believed in its own PID namespace alone.
+it (`nnsweep.tracking.lock`). The number of a process is believed in its own PID namespace alone.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from nnsweep import kernel
-from nnsweep.tracking import heartbeat, lock
+from nnsweep.tracking import lock
 
 LEASE_SECONDS = 24 * 3600.0
 """How long a run is left alone of whose owner nothing can be seen."""
@@ -105,14 +105,14 @@ def this_process() -> Owner:
     return Owner(platform.node(), _boot(), pid, _started(pid), kernel.pid_namespace())
 
 
-def holder() -> Owner:
+def current_owner() -> Owner:
     """Name the owner of the runs that this process starts."""
     said = [owner for pid, owner in _holders if pid == os.getpid()]
     return said[-1] if said else this_process()
 
 
 @contextlib.contextmanager
-def holding(owner: Owner) -> Iterator[None]:
+def own_runs(owner: Owner) -> Iterator[None]:
     """Let the runs that this process starts during the block have this owner."""
     said = (os.getpid(), owner)
     _holders.append(said)
@@ -122,7 +122,7 @@ def holding(owner: Owner) -> Iterator[None]:
         _holders.remove(said)
 
 
-def read(tag: str | None) -> Owner | None:
+def read_owner(tag: str | None) -> Owner | None:
     """Read what `Owner.tag` wrote, in this version or an earlier one; None if it is something else."""
     try:
         read = Owner(**json.loads(tag or ""))
@@ -171,7 +171,7 @@ def _by_lock(owner: Owner, database: Path | None) -> Presence | None:
     """Look at the lock; None if it says nothing here."""
     if not owner.lock or database is None:
         return None
-    state, touched = lock.look(database, owner.lock)
+    state, touched = lock.look_at_lock(database, owner.lock)
     if state == "held":
         return Presence("alive", "its lock is held")
     if state == "absent" or (state == "free" and is_here(owner)):
@@ -202,9 +202,9 @@ def _by_heartbeat(owner: Owner, text: str, since: float) -> Presence | None:
 
 def _heard(owner: Owner, mark: str, told: float) -> Presence:
     """Judge by a heartbeat: what it is, and the time that it tells."""
-    age, most = max(0.0, time.time() - told), heartbeat.MISSED * owner.every
-    silence = heartbeat.unchanged(owner.tag(), mark)
-    if silence > most or age > heartbeat.LONG_SECONDS:
+    age, most = max(0.0, time.time() - told), lock.MISSED * owner.every
+    silence = lock.watch_heartbeat(owner.tag(), mark)
+    if silence > most or age > lock.LONG_SECONDS:
         return _GONE
     if max(silence, age) < most / 2:
         return Presence("alive", f"its heartbeat came {age:.0f} s ago")

@@ -21,7 +21,7 @@ def is_read_only(database: Path) -> bool:
     return database.is_file() and not all(os.access(path, os.W_OK) for path in (database, database.parent))
 
 
-def readable(database: Path) -> Path | None:
+def copy_if_unreadable(database: Path) -> Path | None:
     """Give a copy of a store that cannot be opened itself; None if it can be.
 
     Raises
@@ -39,18 +39,18 @@ def readable(database: Path) -> Path | None:
     return copy
 
 
-def are_outdated() -> bool:
+def are_copies_outdated() -> bool:
     """Tell whether a store is another by now than when it was copied."""
     return any(known != _signature(database) for database, (known, _) in _copies.items())
 
 
-def connect(database: Path) -> sqlite3.Connection:
+def connect_readonly(database: Path) -> sqlite3.Connection:
     """Open a store, or its copy, to look into it."""
-    path = readable(database) or database.absolute()
+    path = copy_if_unreadable(database) or database.absolute()
     return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)
 
 
-def protect(connection: sqlite3.Connection) -> None:
+def forbid_writing(connection: sqlite3.Connection) -> None:
     """Let nothing be written to a copy: it would be lost without a word."""
     (_, _, file), *_ = connection.execute("PRAGMA database_list").fetchall()
     if any(Path(file) == copy for _, copy in _copies.values()):

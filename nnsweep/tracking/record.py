@@ -1,14 +1,75 @@
-"""The record of a run: plain values, whether it was just trained or read back from a store.
+"""Which test examples a run got right: what pairs two runs example by example, even where each has one seed.
 
-Tables and pictures are made of these records alone, so they look the same at the end of a sweep and a
-year later.
+In a file it is ``correct.npz``: the bits packed eight to a byte, how many there are, the epoch that they belong to, and
+the digest of the test set, since only runs that saw the same examples in the same order can be paired.
 """
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TypeAlias
 
+import numpy as np
+
+from nnsweep.errors import DataError
+from nnsweep.mlp.arrays import BoolArray
 from nnsweep.mlp.curves import CURVES as CURVES  # the results look no further than a record
+
+CORRECT = "correct.npz"
+_FIELDS = {"bits", "n_test", "epoch", "test_digest"}
+
+
+class CorrectExamples(NamedTuple):
+    """What a run got right at its best epoch.
+
+    Attributes
+    ----------
+    right : ndarray of bool, shape (n_test,)
+        Whether each test example was classified rightly; the mean is the run's ``test_accuracy``.
+    epoch : int
+        The best epoch.
+    test_digest : str
+        SHA-256 of the test set: runs with the same digest have the same examples in the same order.
+    """
+
+    right: BoolArray
+    epoch: int
+    test_digest: str
+
+
+def write_correct(correct: CorrectExamples, file: BinaryIO) -> None:
+    """Write it into a file; nothing in it needs to be unpickled."""
+    np.savez(
+        file,
+        allow_pickle=False,
+        bits=np.packbits(correct.right),
+        n_test=np.array(len(correct.right)),
+        epoch=np.array(correct.epoch),
+        test_digest=np.array(correct.test_digest),
+    )
+
+
+def read_correct(path: Path) -> CorrectExamples:
+    """Read what `write` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged.
+    """
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            if missing := _FIELDS - {*file.files}:
+                raise ValueError(f"`{'`, `'.join(sorted(missing))}` missing")
+            bits, n_test = file["bits"], int(file["n_test"])
+            if bits.dtype != np.uint8 or bits.shape != (-(-n_test // 8),):
+                raise ValueError(f"{bits.shape} bytes of {bits.dtype} are not {n_test} bits")
+            right = np.unpackbits(bits, count=n_test).astype(bool)
+            return CorrectExamples(right, int(file["epoch"]), str(file["test_digest"]))
+    except Exception as error:  # zipfile and NumPy raise whatever a damaged byte leads them to
+        raise DataError(f"{path.name} is damaged ({error}); the job has to be run again: rerun=all") from error
+
 
 Setting: TypeAlias = bool | int | float | str | None
 
@@ -59,7 +120,7 @@ def is_setting(name: str) -> bool:
     return name in (*CHOICES, "seed") or name.partition(".")[0] in GROUPS
 
 
-def setting(name: str, text: str) -> Setting:
+def parse_setting(name: str, text: str) -> Setting:
     """Return the value that a param was written from.
 
     Examples
@@ -82,7 +143,7 @@ def setting(name: str, text: str) -> Setting:
     return text
 
 
-def misleading_texts(settings: Mapping[str, Setting]) -> list[str]:
+def find_misleading_texts(settings: Mapping[str, Setting]) -> list[str]:
     """Name the settings that are text although `setting` would read them as something else.
 
     Examples
@@ -90,7 +151,7 @@ def misleading_texts(settings: Mapping[str, Setting]) -> list[str]:
     >>> misleading_texts({"data.target": "2024", "data.path": "cats.csv", "seed": 2024})
     ['data.target']
     """
-    return [name for name, value in settings.items() if isinstance(value, str) and setting(name, value) != value]
+    return [name for name, value in settings.items() if isinstance(value, str) and parse_setting(name, value) != value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +187,7 @@ class RunRecord:
     others : dict
         Params and tags that others have added to the run, in the UI or by a script.
     altered : dict
-        What the store says otherwise than when the run was recorded, by name; see `nnsweep.tracking.seal`.
+        What the store says otherwise than when the run was recorded, by name; see `nnsweep.tracking.artifacts`.
     """
 
     run_id: str

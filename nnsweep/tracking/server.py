@@ -11,9 +11,8 @@ from typing import TypeVar
 
 from nnsweep.errors import StoreError
 from nnsweep.masking import masked, without_credentials
-from nnsweep.tracking.causes import CHECK, way_out
-from nnsweep.tracking.client import client, explained
-from nnsweep.tracking.engine import has_known_tables
+from nnsweep.tracking.client import CHECK, explain_errors, open_client, suggest_remedy
+from nnsweep.tracking.tables import has_known_tables
 
 ANSWER_SECONDS = 9.0
 """How long a server may take before the first job; mlflow's own retries would take minutes."""
@@ -26,7 +25,7 @@ def is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
-def asked(uri: str, ask: Callable[[], T]) -> T:
+def ask_first(uri: str, ask: Callable[[], T]) -> T:
     """Ask a store, for the first time.
 
     Parameters
@@ -42,11 +41,11 @@ def asked(uri: str, ask: Callable[[], T]) -> T:
         If it is not there, refuses, or has not answered after `ANSWER_SECONDS`.
     """
     if uri.startswith("sqlite:"):
-        with explained(uri):
+        with explain_errors(uri):
             return ask()
     if is_server(uri) or not _in_time(uri, lambda: has_known_tables(uri)):
-        with explained(uri):
-            client(uri)  # imports mlflow, which is not the server's time
+        with explain_errors(uri):
+            open_client(uri)  # imports mlflow, which is not the server's time
     return _in_time(uri, ask)
 
 
@@ -63,7 +62,7 @@ def _answer(uri: str, ask: Callable[[], T], answer: Future[T]) -> None:
     try:
         if is_server(uri):
             _require(uri)
-        with explained(uri):
+        with explain_errors(uri):
             answer.set_result(ask())
     except BaseException as error:
         answer.set_exception(error)
@@ -86,6 +85,6 @@ def _require(uri: str) -> None:
 
 def _silent(uri: str, said: str) -> StoreError:
     kind = "server" if is_server(uri) else "database"
-    cause = way_out(uri, said)
+    cause = suggest_remedy(uri, said)
     what_to_do = "Start it, or choose another tracking.uri" if cause == CHECK else cause
     return StoreError(f"the tracking {kind} {masked(uri)} does not answer ({' '.join(said.split())}). {what_to_do}")

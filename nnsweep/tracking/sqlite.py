@@ -16,14 +16,14 @@ from pathlib import Path
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import is_nameable, nearest_folder, remove_left, temporary_folder, whole_file
-from nnsweep.tracking.client import client, explained
-from nnsweep.tracking.readonly import connect, is_read_only
+from nnsweep.tracking.client import explain_errors, open_client
+from nnsweep.tracking.readonly import connect_readonly, is_read_only
 
 SCHEME = "sqlite:///"
 _SMALLEST = 512  # bytes: SQLite's smallest page
 
 
-def uri_of(path: Path) -> str:
+def make_sqlite_uri(path: Path) -> str:
     """Give the URI of an SQLite store.
 
     Raises
@@ -40,12 +40,12 @@ def uri_of(path: Path) -> str:
     return f"{SCHEME}{path}"
 
 
-def file_of(uri: str) -> Path | None:
+def find_database_file(uri: str) -> Path | None:
     """Return the file of an SQLite store; None for any other."""
     return Path(uri.removeprefix(SCHEME)) if uri.startswith(SCHEME) else None
 
 
-def make_ready(database: Path) -> None:
+def prepare_database(database: Path) -> None:
     """Make a store, if it is not there, and check that it can be used.
 
     Raises
@@ -61,10 +61,10 @@ def make_ready(database: Path) -> None:
     except OSError as error:
         raise _cannot_be_made(database, error.strerror or str(error)) from error
     _require_writable(database)
-    require_mlflows(database)
+    require_mlflow_database(database)
 
 
-def check(database: Path) -> None:
+def check_database(database: Path) -> None:
     """Check that a store can be used, or made, without changing anything.
 
     Raises
@@ -74,12 +74,12 @@ def check(database: Path) -> None:
     """
     if os.path.lexists(database):
         _require_writable(database)
-        require_mlflows(database)
+        require_mlflow_database(database)
     elif not os.access(nearest_folder(database.parent), os.W_OK | os.X_OK):
         raise _cannot_be_made(database, "no folder above it can be written to")
 
 
-def require_mlflows(database: Path) -> None:
+def require_mlflow_database(database: Path) -> None:
     """Refuse a file that is damaged, or somebody else's, in which MLflow would make its tables on being asked.
 
     Raises
@@ -89,7 +89,7 @@ def require_mlflows(database: Path) -> None:
     """
     _require_sound(database)
     try:
-        with closing(connect(database)) as connection:
+        with closing(connect_readonly(database)) as connection:
             found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone()
     except sqlite3.OperationalError as error:
         raise _closed_to_us(database, error) from error
@@ -97,7 +97,7 @@ def require_mlflows(database: Path) -> None:
         raise StoreError(f"{database} is not an MLflow store. Name another one")
 
 
-def optimize(database: Path) -> None:
+def gather_statistics(database: Path) -> None:
     """Let SQLite gather the statistics that make the UI's charts several times faster; a refusal costs only speed."""
     with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(database, timeout=20)) as connection:
         connection.execute("ANALYZE")
@@ -133,8 +133,8 @@ def _build(database: Path) -> None:
 def _make(draft: Path, whole: Path) -> None:
     """Let MLflow make a store, whose migrations take seconds."""
     draft_uri = f"{SCHEME}{draft}"
-    with explained(draft_uri):
-        client(draft_uri).search_experiments(max_results=1)
+    with explain_errors(draft_uri):
+        open_client(draft_uri).search_experiments(max_results=1)
     # a copy, because mlflow keeps the draft open for as long as the process lives
     with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(whole)) as target:
         source.backup(target)
@@ -202,7 +202,7 @@ def _soundness(database: Path) -> str:
     # in use, whose log another process may then delete
     if database.stat().st_size < _SMALLEST:  # SQLite takes an empty file for a database without tables
         return "it is not an SQLite database"
-    with closing(connect(database)) as connection:
+    with closing(connect_readonly(database)) as connection:
         return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
 
 

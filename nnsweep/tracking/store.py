@@ -1,6 +1,7 @@
-"""The store: where runs are kept, and the experiment that a sweep belongs to.
+"""Places: where the files beside a store are, also after its folder was moved or copied.
 
-A store is made ready once, before any job runs. Whether it is a file, a server or a database is decided by its URI.
+MLflow records absolute paths. Files of an SQLite store are looked for first under the folder that the store is in now,
+then at their recorded place: so a folder can be moved, and a copy reads its own files.
 """
 
 import os
@@ -8,15 +9,121 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import check_place, expand_home, is_nameable, nearest_folder
 from nnsweep.masking import masked
-from nnsweep.tracking import places, sqlite
-from nnsweep.tracking.backend import Experiment, backend, reconnect
-from nnsweep.tracking.client import explained
+from nnsweep.tracking import sqlite
+from nnsweep.tracking.backend import Experiment, find_backend, forget_backends
+from nnsweep.tracking.client import explain_errors
 from nnsweep.tracking.readonly import is_read_only
-from nnsweep.tracking.server import asked, is_server
+from nnsweep.tracking.server import ask_first, is_server
+
+FOLDER = "mlartifacts"
+"""The folder beside an SQLite store that has the artifacts."""
+_COLUMNS = (
+    ("experiments", "artifact_location", "1"),
+    ("runs", "artifact_uri", "status = 'RUNNING'"),
+    ("logged_models", "artifact_location", "0"),
+    ("model_versions", "source", "0"),
+    ("model_versions", "storage_location", "0"),
+)
+"""Where MLflow's tables name places, and which of these will be written to."""
+
+
+def local_folder(uri: str) -> Path | None:
+    """Give the folder that an artifact URI names; None if it is not on this machine.
+
+    Examples
+    --------
+    >>> str(local_folder("file:///a%20b/c")), local_folder("s3://bucket/c")
+    ('/a b/c', None)
+    """
+    if uri.startswith("file:"):
+        return Path(unquote(urlparse(uri).path))
+    return Path(uri) if uri and "://" not in uri and not uri.startswith("mlflow-artifacts:") else None
+
+
+def locate(store_uri: str, recorded: Path, *, shortest: int = 2) -> Path:
+    """Find a recorded file or folder: beside the store, or else where it was recorded.
+
+    Parameters
+    ----------
+    store_uri : str
+        The store.
+    recorded : Path
+        As it was when it was recorded.
+    shortest : int
+        How many parts of the recorded path must be found again.
+
+    Returns
+    -------
+    Path
+        Something that is there, or `recorded`.
+    """
+    database = sqlite.find_database_file(store_uri)
+    if database is None or not recorded.is_absolute():
+        return recorded
+    parts = recorded.parts[1:]
+    beside = (os.path.join(database.parent, *parts[start:]) for start in range(len(parts) - shortest + 1))
+    return next((Path(path) for path in beside if os.path.exists(path)), recorded)
+
+
+def follow_artifacts(database: Path, location: str, wanted: str) -> None:
+    """Let a moved or copied store keep what is new beside itself, and know its own files again.
+
+    The store's rows that name places below the old folder are changed to the one beside the store, where that has the
+    files. So MLflow finds them, too.
+
+    Parameters
+    ----------
+    database : Path
+        The store.
+    location : str
+        Where an experiment keeps its artifacts, as it is recorded.
+    wanted : str
+        Where a new experiment would keep its artifacts.
+    """
+    old = local_folder(location)
+    new = old and _new_root(database, old, local_folder(wanted) or old)
+    if old is None or new is None:
+        return
+    import sqlalchemy as sql
+
+    engine = sql.create_engine(sqlite.make_sqlite_uri(database), poolclass=sql.NullPool)
+    with engine.begin() as connection:
+        for table, column, is_open in _COLUMNS:
+            named = connection.execute(
+                sql.text(f"SELECT rowid, {column}, {is_open} FROM {table} WHERE {column} IS NOT NULL")
+            )
+            places = ((row, _moved(text, old, new, written=bool(written))) for row, text, written in named)
+            moved = [{"row": row, "place": str(place)} for row, place in places if place]
+            if moved:
+                connection.execute(sql.text(f"UPDATE {table} SET {column} = :place WHERE rowid = :row"), moved)
+
+
+def _new_root(database: Path, old: Path, wanted: Path) -> Path | None:
+    """Decide where the artifacts of a store belong that has another folder than it was made in; None: where they are.
+
+    A folder that is there, and that is not beside a store, was chosen: it stays.
+    """
+    new = locate(sqlite.make_sqlite_uri(database), old, shortest=1)
+    if new == old and old.name == wanted.name:
+        new = wanted
+    if new == old or (old.exists() and new.exists() and new.samefile(old)):
+        return None
+    return new if not old.exists() or any(old.parent.glob("*.db")) else None
+
+
+def _moved(text: str, old: Path, new: Path, *, written: bool) -> Path | None:
+    """Give the new place of what a row names, if it is there, or is still to be written; else None."""
+    place = local_folder(text)
+    if place is None or not place.is_relative_to(old):
+        return None
+    moved = new / place.relative_to(old)
+    return moved if written or moved.exists() else None
+
 
 _ARTIFACT_SCHEMES = (
     "s3",
@@ -54,7 +161,7 @@ class Store:
     experiment_id: str
 
 
-def resolved_uri(uri: str | None, folder: Path) -> str:
+def resolve_uri(uri: str | None, folder: Path) -> str:
     """Decide which store is meant.
 
     Parameters
@@ -83,8 +190,8 @@ def resolved_uri(uri: str | None, folder: Path) -> str:
     given = uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
     check_place(masked(given), named)
     chosen = expand_home(given.strip() or f"{sqlite.SCHEME}mlflow.db")
-    if database := sqlite.file_of(chosen):
-        return sqlite.uri_of(folder / database)
+    if database := sqlite.find_database_file(chosen):
+        return sqlite.make_sqlite_uri(folder / database)
     if re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://\S+$", chosen):
         return chosen
     raise ConfigError(
@@ -93,7 +200,7 @@ def resolved_uri(uri: str | None, folder: Path) -> str:
     )
 
 
-def ready(uri: str, experiment: str, artifact_root: str | None = None) -> Store:
+def prepare_store(uri: str, experiment: str, artifact_root: str | None = None) -> Store:
     """Make store and experiment ready: call it once, before any worker exists.
 
     Parameters
@@ -118,30 +225,30 @@ def ready(uri: str, experiment: str, artifact_root: str | None = None) -> Store:
     ConfigError
         If the experiment has been deleted.
     """
-    if database := sqlite.file_of(uri):
-        sqlite.make_ready(database)
+    if database := sqlite.find_database_file(uri):
+        sqlite.prepare_database(database)
     location = _artifact_location(uri, artifact_root)
     store = _store(uri, experiment, lambda: _experiment_id(uri, experiment, location))
-    follow(store, artifact_root)
+    follow_store(store, artifact_root)
     return store
 
 
-def follow(store: Store, artifact_root: str | None = None) -> None:
-    """Let a store whose folder was moved or copied keep new artifacts beside itself; see `nnsweep.tracking.places`.
+def follow_store(store: Store, artifact_root: str | None = None) -> None:
+    """Let a store whose folder was moved or copied keep new artifacts beside itself; see `nnsweep.tracking.store`.
 
     Raises
     ------
     StoreError
         If the store refuses.
     """
-    database = sqlite.file_of(store.uri)
+    database = sqlite.find_database_file(store.uri)
     if database and not is_read_only(database):
-        with explained(store.uri):
-            location = backend(store.uri).get_experiment(store.experiment_id).artifact_location
-            places.follow(database, location, _artifact_location(store.uri, artifact_root) or location)
+        with explain_errors(store.uri):
+            location = find_backend(store.uri).get_experiment(store.experiment_id).artifact_location
+            follow_artifacts(database, location, _artifact_location(store.uri, artifact_root) or location)
 
 
-def existing(uri: str, experiment: str) -> Store:
+def find_store(uri: str, experiment: str) -> Store:
     """Find an experiment in a store, without making anything.
 
     Raises
@@ -153,11 +260,11 @@ def existing(uri: str, experiment: str) -> Store:
     """
     if not is_server(uri):
         require_store(uri)
-    reconnect()
+    forget_backends()
     return _store(uri, experiment, lambda: _existing_id(uri, experiment))
 
 
-def if_there(uri: str, experiment: str) -> Store | None:
+def find_store_if_any(uri: str, experiment: str) -> Store | None:
     """Find an experiment in a store; None if there is no such store or experiment, yet.
 
     Raises
@@ -167,16 +274,16 @@ def if_there(uri: str, experiment: str) -> Store | None:
     ConfigError
         If the experiment has been deleted.
     """
-    database = sqlite.file_of(uri)
+    database = sqlite.find_database_file(uri)
     if database and not os.path.lexists(database):
         return None
     if database:
-        sqlite.require_mlflows(database)
-    found = asked(uri, lambda: backend(uri).get_experiment_by_name(experiment))
+        sqlite.require_mlflow_database(database)
+    found = ask_first(uri, lambda: find_backend(uri).get_experiment_by_name(experiment))
     return None if found is None else _store(uri, experiment, lambda: _active_id(found))
 
 
-def check(uri: str, artifact_root: str | None = None) -> None:
+def check_store(uri: str, artifact_root: str | None = None) -> None:
     """Check what can be checked of a store without MLflow: at once, and without changing anything.
 
     Raises
@@ -188,8 +295,8 @@ def check(uri: str, artifact_root: str | None = None) -> None:
     """
     if artifact_root:
         _check_artifacts(expand_home(artifact_root))
-    if database := sqlite.file_of(uri):
-        sqlite.check(database)
+    if database := sqlite.find_database_file(uri):
+        sqlite.check_database(database)
 
 
 def _check_artifacts(root: str) -> None:
@@ -216,11 +323,11 @@ def require_store(uri: str) -> None:
         If it is not, or is damaged.
     """
     if is_server(uri):
-        asked(uri, lambda: None)
-    elif database := sqlite.file_of(uri):
+        ask_first(uri, lambda: None)
+    elif database := sqlite.find_database_file(uri):
         if not os.path.lexists(database):
             raise StoreError(f"there is no store {database} yet. Run a sweep first, or name one with --uri")
-        sqlite.require_mlflows(database)
+        sqlite.require_mlflow_database(database)
 
 
 def _artifact_location(uri: str, artifact_root: str | None) -> str | None:
@@ -229,28 +336,28 @@ def _artifact_location(uri: str, artifact_root: str | None) -> str | None:
     if artifact_root:
         artifact_root = expand_home(artifact_root)
         return artifact_root if "://" in artifact_root else str(Path(artifact_root).absolute())
-    database = sqlite.file_of(uri)
-    return str((database.parent if database else Path.cwd()) / places.FOLDER)
+    database = sqlite.find_database_file(uri)
+    return str((database.parent if database else Path.cwd()) / FOLDER)
 
 
 def _store(uri: str, experiment: str, experiment_id: Callable[[], str]) -> Store:
-    found = asked(uri, experiment_id)
+    found = ask_first(uri, experiment_id)
     if not found:  # some other service that speaks JSON
         raise StoreError(f"{masked(uri)} is not an MLflow tracking server. Check tracking.uri or MLFLOW_TRACKING_URI")
     return Store(uri, experiment, found)
 
 
 def _existing_id(uri: str, name: str) -> str:
-    found = backend(uri).get_experiment_by_name(name)
+    found = find_backend(uri).get_experiment_by_name(name)
     if found is None:
-        names = ", ".join(sorted(known.name for known in backend(uri).search_experiments()))
+        names = ", ".join(sorted(known.name for known in find_backend(uri).search_experiments()))
         raise ConfigError(f"there is no experiment '{name}' in {masked(uri)}; it has: {names}")
     return _active_id(found)
 
 
 def _experiment_id(uri: str, name: str, artifact_location: str | None) -> str:
-    found = backend(uri).get_experiment_by_name(name)
-    return _active_id(found) if found else backend(uri).create_experiment(name, artifact_location)
+    found = find_backend(uri).get_experiment_by_name(name)
+    return _active_id(found) if found else find_backend(uri).create_experiment(name, artifact_location)
 
 
 def _active_id(found: Experiment) -> str:

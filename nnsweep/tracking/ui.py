@@ -1,13 +1,23 @@
 """The MLflow UI on a store, for this machine's own browser only."""
 
+import base64
+import hashlib
+import json
 import os
 import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
 
+from nnsweep.masking import without_credentials
 from nnsweep.tracking import sqlite
-from nnsweep.tracking.store import require_store
+from nnsweep.tracking.backend import find_backend
+from nnsweep.tracking.client import explain_errors, make_equality
+from nnsweep.tracking.store import Store, require_store
 
 
-def serve(uri: str, port: int) -> int:
+def serve_ui(uri: str, port: int) -> int:
     """Show the MLflow UI until it is interrupted; bound to 127.0.0.1.
 
     Parameters
@@ -35,6 +45,87 @@ def serve(uri: str, port: int) -> int:
         "MLFLOW_BACKEND_STORE_URI": uri,  # it may hold a password, and everybody on this machine can read arguments
     }
     arguments = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    if (database := sqlite.file_of(uri)) is not None:
+    if (database := sqlite.find_database_file(uri)) is not None:
         arguments += ["--default-artifact-root", str(database.parent / "mlartifacts")]
     os.execve(sys.executable, arguments, environment)
+
+
+TAG = "mlflow.sharedViewState."
+LONGEST = 5000
+"""Characters that every database keeps of an experiment's tag."""
+
+
+def make_view_key(sweep: str) -> str:
+    """Give the key that a sweep's view is opened by; the same for the same sweep, whatever characters its id has."""
+    return hashlib.sha256(sweep.encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def write_view(store: Store, sweep: str, view: Mapping[str, Any]) -> bool:
+    """Write a sweep's view, or renew it; a view that is too long for a tag is not written.
+
+    Parameters
+    ----------
+    store : Store
+        Where the runs are.
+    sweep : str
+        The sweep's id.
+    view : mapping
+        What MLflow's UI has as the state of its page.
+
+    Returns
+    -------
+    bool
+        Whether it is there.
+
+    Raises
+    ------
+    StoreError
+        If the store refuses.
+    """
+    text = encode_view(view)
+    if len(text) > LONGEST:
+        return False
+    with explain_errors(store.uri):
+        find_backend(store.uri).set_experiment_tag(store.experiment_id, TAG + make_view_key(sweep), text)
+    return True
+
+
+def encode_view(view: Mapping[str, Any]) -> str:
+    """Write a view as MLflow's UI reads it: compressed, for its length."""
+    text = json.dumps(view, separators=(",", ":"))
+    return f"deflate;{base64.b64encode(zlib.compress(text.encode(), 9)).decode()}"
+
+
+LOCAL_UI = "http://127.0.0.1:5000"
+
+
+def make_search_filter(sweep: str, run_ids: Sequence[str] = ()) -> str:
+    """Say in the language of MLflow's filters which runs are meant: the jobs of one sweep, or some runs."""
+    if run_ids:
+        return f"attributes.run_id IN ({', '.join(repr(run_id) for run_id in run_ids)})"
+    return " AND ".join(["tags.`nnsweep.kind` = 'job'", *make_equality("tags.`nnsweep.sweep`", sweep)])
+
+
+def make_chart_link(store: Store, sweep: str, run_ids: Sequence[str] = (), *, has_view: bool = False) -> str:
+    """Return the address of the chart view with the jobs of one sweep, or with some runs, and nothing else in it.
+
+    A view of the sweep (`nnsweep.tracking.ui`) says itself which runs are meant: MLflow's UI ignores a view where
+    the address says it, too.
+    """
+    which = (
+        {"viewStateShareKey": make_view_key(sweep)}
+        if has_view
+        else {"searchFilter": make_search_filter(sweep, run_ids)}
+    )
+    asked = {"compareRunsMode": "CHART", "workflowType": "machine_learning", **which}
+    return f"{_base(store)}/#/experiments/{store.experiment_id}/runs?{urlencode(asked, quote_via=quote)}"
+
+
+def make_compare_link(store: Store, run_ids: Sequence[str]) -> str:
+    """Return the address of the page that compares runs."""
+    chosen = {"runs": json.dumps([*run_ids]), "experiments": json.dumps([store.experiment_id])}
+    return f"{_base(store)}/#/compare-runs?" + urlencode(chosen, quote_via=quote)
+
+
+def _base(store: Store) -> str:
+    return without_credentials(store.uri).rstrip("/") if store.uri.startswith("http") else LOCAL_UI

@@ -66,9 +66,9 @@ def _imported() -> Iterator[None]:
     import nnsweep.summary
     import nnsweep.sweep.points
     import nnsweep.sweep.work  # noqa: F401
-    from nnsweep.tracking.client import preload
+    from nnsweep.tracking.client import preload_client
 
-    preload()
+    preload_client()
     gc.collect()
     gc.freeze()
     yield

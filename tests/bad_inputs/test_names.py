@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep.tracking.store import existing, ready
+from nnsweep.tracking.store import find_store, prepare_store
 
 QUICK = ("data=iris", "trainer.epochs=1", "tracking.pictures=false", "arch=linear")
 BAD = [
@@ -69,9 +69,9 @@ def names(study: Path) -> set[str]:
 @pytest.mark.parametrize("name", ODD.values(), ids=ODD)
 def test_an_odd_name_of_an_experiment_is_stored_exactly(name, study):
     uri = f"sqlite:///{study / 'mlflow.db'}"
-    made = ready(uri, name)
+    made = prepare_store(uri, name)
     assert names(study) == {"Default", name}
-    assert existing(uri, name) == made == ready(uri, name)
+    assert find_store(uri, name) == made == prepare_store(uri, name)
 
 
 @pytest.mark.parametrize("name", SWEPT, ids=repr)

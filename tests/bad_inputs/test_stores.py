@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from nnsweep.tracking import server
-from nnsweep.tracking.client import client
+from nnsweep.tracking.client import open_client
 from tests.outside import Answer, answering
 
 SECRET = "hunter2"
@@ -249,7 +249,7 @@ def test_a_store_that_the_environment_names_is_told(refused, bad_input, monkeypa
 
 
 def test_a_deleted_experiment_is_told_with_how_to_restore_it(refused, bad_input, study):
-    mlflow = client(f"sqlite:///{study / 'mlflow.db'}")
+    mlflow = open_client(f"sqlite:///{study / 'mlflow.db'}")
     number = mlflow.create_experiment("gone")
     mlflow.delete_experiment(number)
     told = ["tracking.experiment=gone: this experiment is deleted", f"--experiment-id {number}"]

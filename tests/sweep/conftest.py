@@ -18,13 +18,13 @@ from nnsweep.sweep.describe import choices
 from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.place import Place
-from nnsweep.tracking import run as runs
-from nnsweep.tracking.backend import backend
-from nnsweep.tracking.client import client
+from nnsweep.tracking import runs
+from nnsweep.tracking.backend import find_backend
+from nnsweep.tracking.client import open_client
 from nnsweep.tracking.owner import Owner, this_process
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.run import OWNER
-from nnsweep.tracking.store import Store, ready
+from nnsweep.tracking.runs import OWNER
+from nnsweep.tracking.store import Store, prepare_store
 from tests.recording import train_and_record
 
 
@@ -58,7 +58,7 @@ def values(compose) -> Callable[..., dict[str, Any]]:
 def store(ready_store_file: Path, tmp_path: Path) -> Store:
     """Give a store of its own to a test."""
     shutil.copy(ready_store_file, tmp_path / "mlflow.db")
-    return ready(f"sqlite:///{tmp_path}/mlflow.db", "study")
+    return prepare_store(f"sqlite:///{tmp_path}/mlflow.db", "study")
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def another_store(ready_store_file: Path, tmp_path: Path) -> Store:
     """Give a second one."""
     (tmp_path / "other").mkdir()
     shutil.copy(ready_store_file, tmp_path / "other" / "mlflow.db")
-    return ready(f"sqlite:///{tmp_path}/other/mlflow.db", "study")
+    return prepare_store(f"sqlite:///{tmp_path}/other/mlflow.db", "study")
 
 
 class Done(NamedTuple):
@@ -105,7 +105,7 @@ def refusing(store: Store) -> Callable[..., AbstractContextManager[None]]:
         turns = range(after, sys.maxsize if times is None else after + times)
         with pytest.MonkeyPatch.context() as patch:
             for name in methods:
-                owner: Any = runs if name == "link_file" else backend(store.uri)
+                owner: Any = runs if name == "link_file" else find_backend(store.uri)
                 for method in {"start": ["create_run", "record_runs"], "end": ["record_runs"]}.get(name, [name]):
                     spoilt = _spoilt(getattr(owner, method), lost, turns, MlflowException)
                     whole = getattr(owner, method)
@@ -143,7 +143,7 @@ def contents() -> Callable[[Store, str], dict[str, Any]]:
     """Give all that a store has of a run, without what no two runs have in common."""
 
     def of(store: Store, run_id: str) -> dict[str, Any]:
-        asked = client(store.uri)
+        asked = open_client(store.uri)
         run = asked.get_run(run_id)
         own = ("nnsweep.owner", "nnsweep.folder", "nnsweep.sweep", "nnsweep.job", "mlflow.runName", "mlflow.runColor")
         own += ("nnsweep.seal",)  # it knows how long training took
@@ -168,7 +168,7 @@ def contents() -> Callable[[Store, str], dict[str, Any]]:
 @pytest.fixture
 def all_runs() -> Callable[[Store], list[Any]]:
     """Give all runs of an experiment."""
-    return lambda store: [*client(store.uri).search_runs([store.experiment_id])]
+    return lambda store: [*open_client(store.uri).search_runs([store.experiment_id])]
 
 
 @pytest.fixture
@@ -184,7 +184,9 @@ def begun(store: Store, tmp_path: Path, gone: Owner) -> Callable[..., str]:
     def run(owner: Owner = gone, **tags: str) -> str:
         own = {"kind": "job", "key": "k", "sweep": "s1", "job": "0", "attempt": "1", "state": "running"}
         own |= {"folder": str(tmp_path / "sweeps" / "s1" / "0")} | tags
-        return runs.start(store, "n0", {f"nnsweep.{name}": text for name, text in own.items()} | {OWNER: owner.tag()})
+        return runs.start_run(
+            store, "n0", {f"nnsweep.{name}": text for name, text in own.items()} | {OWNER: owner.tag()}
+        )
 
     return run
 
@@ -192,4 +194,4 @@ def begun(store: Store, tmp_path: Path, gone: Owner) -> Callable[..., str]:
 @pytest.fixture
 def orphaned(store: Store, gone: Owner) -> Callable[[str], None]:
     """Let a run belong to a process that is gone."""
-    return lambda run_id: client(store.uri).set_tag(run_id, OWNER, gone.tag())
+    return lambda run_id: open_client(store.uri).set_tag(run_id, OWNER, gone.tag())

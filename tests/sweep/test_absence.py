@@ -6,7 +6,7 @@ import pytest
 
 from nnsweep.errors import StoreError
 from nnsweep.sweep.absence import Outage, told_outages
-from nnsweep.tracking.client import ask_again, explained
+from nnsweep.tracking.client import ask_again, explain_errors
 
 URI = "postgresql://me:hush@host/db"
 SHOWN = "postgresql://***@host/db"
@@ -25,13 +25,13 @@ def lines(capsys):
 
 
 def meet_silence(uri):
-    with pytest.raises(StoreError), explained(uri):
+    with pytest.raises(StoreError), explain_errors(uri):
         raise TimeoutError
     ask_again(uri)
 
 
 def meet_an_answer(uri):
-    with explained(uri):
+    with explain_errors(uri):
         pass
 
 

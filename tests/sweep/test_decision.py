@@ -10,7 +10,7 @@ import pytest
 from nnsweep.sweep import decision
 from nnsweep.sweep.checkpoint import CHECKPOINT
 from nnsweep.sweep.decision import Decision, DistinctJob, decide, describe, describe_waits, explain_changes
-from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking.earlier import EarlierRun
 from nnsweep.tracking.owner import LEASE_SECONDS, Owner, Presence, this_process
 from nnsweep.tracking.record import RunRecord
 
@@ -27,9 +27,9 @@ def earlier(
     number: int = 1,
     since: float = 0.0,
     **more: object,
-) -> Earlier:
+) -> EarlierRun:
     record = RunRecord(run_id=f"id{number}", name="n", state=state, key="k", attempt=number, sweep="before")
-    return Earlier(
+    return EarlierRun(
         record=replace(record, **more),  # type: ignore[arg-type]
         data_digest="d" * 32,
         numerics="3",
@@ -138,7 +138,7 @@ def test_the_newest_checkpoint_that_is_there_is_gone_on_from(tmp_path: Path):
 JOB = DistinctJob(number=0, key="k", name="n", settings={"seed": 0, "rate": 0.1}, data_digest="d" * 32, numerics="3")
 
 
-def before(**more: object) -> Earlier:
+def before(**more: object) -> EarlierRun:
     settings = more.pop("settings", {"seed": 0, "rate": 0.1})
     return replace(earlier("finished", settings=settings), **more)  # type: ignore[arg-type]
 

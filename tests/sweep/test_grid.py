@@ -7,7 +7,7 @@ from omegaconf import OmegaConf, open_dict, read_write
 
 from nnsweep.errors import ConfigError
 from nnsweep.sweep import grid
-from nnsweep.tracking.owner import Owner, read
+from nnsweep.tracking.owner import Owner, read_owner
 
 OWN_FOLDER = "must give each job its own folder inside hydra.sweep.dir, as ${hydra.job.num} does"
 
@@ -108,7 +108,7 @@ def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
     grid.write_plan(tmp_path, [tasks[0], replace(tasks[1], place=again)], owner, tmp_path / "mlflow.db")
     written = json.loads((tmp_path / grid.PLAN).read_text())
     assert written["jobs"][1]["overrides"] == overrides
-    assert (read(written["owner"]), written["database"]) == (owner, f"{tmp_path}/mlflow.db")
+    assert (read_owner(written["owner"]), written["database"]) == (owner, f"{tmp_path}/mlflow.db")
     config = compose([*overrides, f"hydra.sweep.dir='{tmp_path}'"])
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.num = 1

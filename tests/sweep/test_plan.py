@@ -9,15 +9,14 @@ import pytest
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.decision import DistinctJob
 from nnsweep.sweep.plan import PlanRequest, make_plan
-from nnsweep.tracking import claims, heartbeat
-from nnsweep.tracking import run as tracking
-from nnsweep.tracking.client import client
-from nnsweep.tracking.earlier import running
-from nnsweep.tracking.lock import locked
+from nnsweep.tracking import earlier, lock, runs
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.earlier import find_running
+from nnsweep.tracking.lock import hold_lock
 from nnsweep.tracking.owner import this_process
-from nnsweep.tracking.reading import job_runs
+from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import if_there
+from nnsweep.tracking.store import find_store_if_any
 
 
 @pytest.fixture
@@ -52,9 +51,9 @@ def actions(settled):
 def test_new_jobs_are_claimed_by_the_run_of_the_sweep(ask, store):
     settled = make_plan(ask("a" * 64, "b" * 64))
     assert actions(settled) == [("run", "new")] * 2
-    (sweep,) = running(store)
+    (sweep,) = find_running(store)
     assert (sweep.is_sweep, sweep.record.run_id, sweep.owner) == (True, settled.run_id, this_process())
-    assert claims.claimed([sweep], ["a" * 64, "b" * 64, "c" * 64]).keys() == {"a" * 64, "b" * 64}
+    assert earlier.find_claims([sweep], ["a" * 64, "b" * 64, "c" * 64]).keys() == {"a" * 64, "b" * 64}
     assert settled.notes == []
 
 
@@ -69,7 +68,7 @@ def test_what_a_sweep_has_claimed_that_is_gone_is_run(ask, orphaned, store):
     orphaned(make_plan(ask("a" * 64, sweep="theirs")).run_id)
     settled = make_plan(ask("a" * 64))
     assert actions(settled) == [("run", "new")]
-    assert [run.record.run_id for run in running(store)] == [settled.run_id]
+    assert [run.record.run_id for run in find_running(store)] == [settled.run_id]
 
 
 def test_of_sweeps_that_settle_at_once_each_job_is_run_by_one(ask):
@@ -101,7 +100,7 @@ def test_a_run_that_was_abandoned_is_closed_and_run_again(ask, begun, store):
     assert actions(settled) == [("run", "lost")]
     assert settled.choices[0].attempt == 2
     assert settled.notes == ["1 runs were left by a process that is gone; they are closed as lost"]
-    assert client(store.uri).get_run(run_id).info.status == "KILLED"
+    assert open_client(store.uri).get_run(run_id).info.status == "KILLED"
 
 
 def test_a_record_that_waits_is_sent_and_its_job_done(ask, done, refusing, store):
@@ -111,7 +110,7 @@ def test_a_record_that_waits_is_sent_and_its_job_done(ask, done, refusing, store
     assert actions(settled) == [("reuse", "finished")]
     assert settled.notes == ["1 records that waited in their folders were sent to the store"]
     assert folders.is_sent(folder)
-    assert [record.key for record in job_runs(store)] == [waiting.key]
+    assert [record.key for record in find_job_runs(store)] == [waiting.key]
     assert make_plan(ask(waiting.key, sweep="later")).notes == []
 
 
@@ -119,7 +118,7 @@ def test_a_record_that_waits_in_the_folder_of_the_sweep_itself_is_sent(ask, done
     with refusing("start"):
         _, waiting = done(sweep="now")
     assert actions(make_plan(ask(waiting.key, sweep="now"))) == [("reuse", "finished")]
-    assert [record.key for record in job_runs(store)] == [waiting.key]
+    assert [record.key for record in find_job_runs(store)] == [waiting.key]
 
 
 def test_a_record_that_waits_with_an_abandoned_run_is_sent_once_and_told_once(
@@ -157,7 +156,7 @@ def test_a_look_changes_nothing(ask, begun, store, all_runs, tmp_path):
     assert [run.info.status for run in all_runs(store)] == ["RUNNING"]
     nowhere = f"sqlite:///{tmp_path}/nowhere/mlflow.db"
     assert actions(make_plan(ask("a" * 64, look_only=True, uri=nowhere))) == [("run", "new")]
-    assert if_there(nowhere, "study") is None
+    assert find_store_if_any(nowhere, "study") is None
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -169,15 +168,15 @@ def test_who_has_waited_takes_over_what_was_left(ask, orphaned, store):
     orphaned(theirs.run_id)
     settled = make_plan(asked)
     assert (actions(settled), settled.run_id) == ([("run", "new")], mine.run_id)
-    (sweep,) = running(store)
-    assert claims.claimed([sweep], ["a" * 64]).keys() == {"a" * 64}
+    (sweep,) = find_running(store)
+    assert earlier.find_claims([sweep], ["a" * 64]).keys() == {"a" * 64}
 
 
 def test_who_has_waited_for_one_that_died_before_its_turn_runs_a_job_that_had_failed_before(
     ask, begun, orphaned, store
 ):
     failed = begun(key="a" * 64)
-    tracking.end(store, RunRecord(run_id=failed, name="n0", state="failed"))
+    runs.end_run(store, RunRecord(run_id=failed, name="n0", state="failed"))
     theirs = make_plan(ask("a" * 64, sweep="theirs"))
     mine = make_plan(ask("a" * 64, "b" * 64))
     assert actions(mine) == [("wait", "claimed"), ("run", "new")]
@@ -189,7 +188,7 @@ def test_who_has_waited_for_one_that_died_before_its_turn_runs_a_job_that_had_fa
 def test_many_claims_are_all_known(ask, store):
     keys = [f"{number:064x}"[::-1] for number in range(1200)]
     make_plan(ask(*keys))
-    assert claims.claimed(running(store), keys).keys() == {*keys}
+    assert earlier.find_claims(find_running(store), keys).keys() == {*keys}
 
 
 # ---- signs of life
@@ -197,7 +196,7 @@ def test_many_claims_are_all_known(ask, store):
 
 def test_a_sweep_whose_lock_is_held_is_waited_for_wherever_it_is_and_run_when_it_is_free(ask, store, tmp_path):
     elsewhere = replace(this_process(), pids="another", start="0")
-    with locked(tmp_path / "mlflow.db", elsewhere.tag()) as held:
+    with hold_lock(tmp_path / "mlflow.db", elsewhere.tag()) as held:
         make_plan(ask("a" * 64, sweep="theirs", owner=replace(elsewhere, lock=held.name)))
         settled = make_plan(ask("a" * 64))
         assert actions(settled) == [("wait", "claimed")]
@@ -207,14 +206,14 @@ def test_a_sweep_whose_lock_is_held_is_waited_for_wherever_it_is_and_run_when_it
 
 def test_a_heartbeat_is_watched_by_one_settling_after_another_wherever_each_is_done(ask, store, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
     elsewhere = replace(this_process(), pids="another", every=5.0)
     make_plan(ask("a" * 64, sweep="theirs", owner=elsewhere))
-    (theirs,) = running(store)
+    (theirs,) = find_running(store)
     assert abs(float(theirs.signs.heartbeat) - time.time()) < 60
     settled = make_plan(ask("a" * 64))
     for seconds, wanted in ((40, ("wait", "claimed")), (40, ("run", "new"))):
-        monkeypatch.setattr(heartbeat, "_watched", {})  # another process
+        monkeypatch.setattr(lock, "_watched", {})  # another process
         now[0] += seconds
         settled = make_plan(ask("a" * 64, run_id=settled.run_id, watched=settled.watched))
         assert actions(settled) == [wanted]

@@ -29,10 +29,10 @@ from nnsweep.sweep.process_executor import ProcessExecutor, _mapped, returned
 from nnsweep.sweep.recorder import Recorder
 from nnsweep.sweep.result import JobResult, Kept
 from nnsweep.sweep.task import Task
-from nnsweep.tracking.earlier import Earlier, running, with_keys
-from nnsweep.tracking.reading import job_runs
+from nnsweep.tracking.earlier import EarlierRun, find_running, find_runs_by_key
+from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, ready
+from nnsweep.tracking.store import Store, prepare_store
 
 pytestmark = pytest.mark.slow
 
@@ -217,7 +217,7 @@ class Fallen(NamedTuple):
     seeds: list[int]
     records: dict[int, RunRecord]
     left: bool
-    runs: list[Earlier]
+    runs: list[EarlierRun]
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Give what a sweep with every fault comes to, as real workers do it."""
     folder = tmp_path_factory.mktemp("fallen")
     shutil.copy(ready_store_file, folder / "mlflow.db")
-    store = ready(f"sqlite:///{folder}/mlflow.db", "study")
+    store = prepare_store(f"sqlite:///{folder}/mlflow.db", "study")
     with pytest.MonkeyPatch.context() as patch, initialize_config_dir(conf_dir(), **VERSION_BASE):
         patch.syspath_prepend(str(Path(__file__).parent))
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
@@ -244,7 +244,11 @@ def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             recorder.take(event)
         records = recorder.give_up(outcomes(made, recorder.ended))
         left = closed(store, "s1", {})
-    found = [run for runs in with_keys(store, {record.key for record in job_runs(store)}).values() for run in runs]
+    found = [
+        run
+        for runs in find_runs_by_key(store, {record.key for record in find_job_runs(store)}).values()
+        for run in runs
+    ]
     return Fallen(store, order, records, left, found)
 
 
@@ -269,13 +273,13 @@ def test_the_neighbours_of_jobs_that_die_finish_once(seed, fallen):
     states = [run.record.state for run in fallen.runs if run.record.job == number]
     assert states.count("finished") == 1
     assert {*states} <= {"finished", "lost"}
-    assert record in job_runs(fallen.store)
+    assert record in find_job_runs(fallen.store)
 
 
 def test_no_run_of_a_worker_that_died_stays_open(fallen):
     assert not fallen.left
-    assert running(fallen.store) == []
-    assert len(job_runs(fallen.store)) == len(fallen.seeds)
+    assert find_running(fallen.store) == []
+    assert len(find_job_runs(fallen.store)) == len(fallen.seeds)
 
 
 # ---- the same without processes: who is run again, and who is not

@@ -24,10 +24,10 @@ from nnsweep.sweep.metric_stream import MetricStream
 from nnsweep.sweep.place import Place
 from nnsweep.sweep.recorder import Recorder
 from nnsweep.sweep.result import JobStart
-from nnsweep.tracking import run as runs
-from nnsweep.tracking.backend import backend
-from nnsweep.tracking.client import client
-from nnsweep.tracking.reading import history, job_runs
+from nnsweep.tracking import runs
+from nnsweep.tracking.backend import find_backend
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.query import find_job_runs, read_history
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 from tests.recording import train_and_record
@@ -74,7 +74,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def requests(store, monkeypatch) -> Counter[str]:
     """Count the requests to the store by run."""
-    asked, counted = backend(store.uri), Counter[str]()
+    asked, counted = find_backend(store.uri), Counter[str]()
     log_batch, record_runs = asked.log_batch, asked.record_runs
 
     def log(run_id: str, **given: Any) -> None:
@@ -104,7 +104,7 @@ class AfterEpoch:
 
 
 def steps(store: Store, run_id: str, name: str) -> list[int]:
-    return [metric.step for metric in client(store.uri).get_metric_history(run_id, name)]
+    return [metric.step for metric in open_client(store.uri).get_metric_history(run_id, name)]
 
 
 @pytest.mark.usefixtures("at_once")
@@ -114,7 +114,7 @@ def test_points_and_settings_are_in_the_store_while_a_stack_trains(stack, store)
     def look(epoch: int) -> None:
         if epoch in (0, 1, 8):
             seen.append([(record.state, record.settings, steps(store, record.run_id, "train_cost"))
-                         for record in sorted(job_runs(store), key=lambda record: record.job)])  # fmt: skip
+                         for record in sorted(find_job_runs(store), key=lambda record: record.job)])  # fmt: skip
 
     records = stack("trainer.epochs=20", stopped=AfterEpoch(look))
     before, first, later = seen
@@ -133,7 +133,7 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recorder]:
     """Begin one run in a store that is not there, and give its recorder."""
 
     def begun(run_id: str = "1") -> Recorder:
-        monkeypatch.setattr(runs, "begin", lambda *_: [run_id])
+        monkeypatch.setattr(runs, "start_runs", lambda *_: [run_id])
         made = Recorder(Store("", "", ""))
         made.begin([START])
         return made
@@ -157,7 +157,7 @@ def test_a_slow_store_is_asked_the_more_seldom(recording, monkeypatch):
         sent.append(clock[0])
         clock[0] += 2.0
 
-    monkeypatch.setattr(runs, "log", log)
+    monkeypatch.setattr(runs, "log_values", log)
     made = recording()
     for epoch in range(300):
         clock[0] += 1.0
@@ -185,10 +185,10 @@ def test_a_curve_has_its_first_last_and_best_epoch_and_never_more_points_than_it
     if often:
         request.getfixturevalue("at_once")
     for record in stack(*length, f"tracking.max_points={points}"):
-        curves = history(store, record.run_id).set_index("epoch")
+        curves = read_history(store, record.run_id).set_index("epoch")
         curves = curves.where(np.isfinite(curves))
         for name, curve in curves.items():
-            kept = client(store.uri).get_metric_history(record.run_id, name)
+            kept = open_client(store.uri).get_metric_history(record.run_id, name)
             assert len(kept) == len({point.step for point in kept}) <= points
             on_curve = {point.step: point.value for point in kept if point.step <= curve.index[-1]}
             assert all(curve[step] == value for step, value in on_curve.items())
@@ -260,11 +260,11 @@ def test_a_run_that_is_deleted_while_it_trains_has_its_record_in_another(stack, 
 
     def look(epoch: int) -> None:
         if epoch == 4:
-            deleted.append(next(record.run_id for record in job_runs(store) if record.job == 0))
-            client(store.uri).delete_run(*deleted)
+            deleted.append(next(record.run_id for record in find_job_runs(store) if record.job == 0))
+            open_client(store.uri).delete_run(*deleted)
 
     records = stack("trainer.epochs=30", stopped=AfterEpoch(look))
-    assert sorted(job_runs(store), key=lambda record: record.job) == records
+    assert sorted(find_job_runs(store), key=lambda record: record.job) == records
     assert records[0].run_id not in deleted
     assert sorted(steps(store, records[0].run_id, "train_cost")) == [*range(31)]
 
@@ -279,8 +279,8 @@ def test_a_store_that_has_refused_is_asked_again_but_seldom(recording, monkeypat
             raise StoreError("away")
         sent.extend(points)
 
-    monkeypatch.setattr(runs, "log", log)
-    monkeypatch.setattr(runs, "steps", lambda *_: {})
+    monkeypatch.setattr(runs, "log_values", log)
+    monkeypatch.setattr(runs, "read_steps", lambda *_: {})
     made = recording()
     for epoch in range(120):
         clock[0] += 1.0
@@ -291,8 +291,8 @@ def test_a_store_that_has_refused_is_asked_again_but_seldom(recording, monkeypat
 
 def test_what_a_dead_worker_had_sent_is_not_sent_again(recording, monkeypatch):
     sent: list[runs.Point] = []
-    monkeypatch.setattr(runs, "log", lambda *_, points, **__: sent.extend(points))
-    monkeypatch.setattr(runs, "steps", lambda *_: {"train_cost": {one.step for one in sent}})
+    monkeypatch.setattr(runs, "log_values", lambda *_, points, **__: sent.extend(points))
+    monkeypatch.setattr(runs, "read_steps", lambda *_: {"train_cost": {one.step for one in sent}})
     monkeypatch.setattr(recorder, "LARGEST_SHARE", np.inf)
     made = recording()
     made.report([(ATTEMPT, [point(0), point(1)])])
@@ -303,7 +303,7 @@ def test_what_a_dead_worker_had_sent_is_not_sent_again(recording, monkeypatch):
 
 def test_a_run_that_could_not_be_started_sends_nothing_while_it_trains(recording, monkeypatch):
     asked = []
-    monkeypatch.setattr(runs, "log", lambda *_, **__: asked.append(1))
+    monkeypatch.setattr(runs, "log_values", lambda *_, **__: asked.append(1))
     made = recording("")
     for epoch in range(5):
         made.report([(ATTEMPT, [point(epoch)])])
@@ -313,9 +313,9 @@ def test_a_run_that_could_not_be_started_sends_nothing_while_it_trains(recording
 @pytest.mark.usefixtures("at_once")
 def test_a_store_that_refuses_for_a_while_has_all_points_at_the_end(stack, store):
     def look(epoch: int) -> None:
-        mlflow = client(store.uri)
+        mlflow = open_client(store.uri)
         if epoch == 4:
-            ids.extend(record.run_id for record in job_runs(store))
+            ids.extend(record.run_id for record in find_job_runs(store))
             for run_id in ids:
                 mlflow.delete_run(run_id)
         if epoch == 9:
@@ -325,4 +325,4 @@ def test_a_store_that_refuses_for_a_while_has_all_points_at_the_end(stack, store
     ids: list[str] = []
     for record in stack("trainer.epochs=30", stopped=AfterEpoch(look)):
         assert sorted(steps(store, record.run_id, "train_cost")) == [*range(31)]
-        assert {found.run_id: found for found in job_runs(store)}[record.run_id] == record
+        assert {found.run_id: found for found in find_job_runs(store)}[record.run_id] == record

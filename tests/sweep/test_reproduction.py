@@ -16,8 +16,8 @@ from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.sweep import reproduction, work
 from nnsweep.sweep.reproduction import Changed, reproduce
-from nnsweep.tracking.client import client
-from nnsweep.tracking.recorded import Recorded, find, recorded
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.query import RecordedRun, find_job_run, read_run
 
 KINDS: dict[str, tuple[str, ...]] = {
     "minibatches": (),
@@ -33,7 +33,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 @pytest.fixture
 def read(store):
     """Read what is recorded of a job that was done."""
-    return lambda done, **changed: replace(recorded(store.uri, done.record.run_id), **changed)
+    return lambda done, **changed: replace(read_run(store.uri, done.record.run_id), **changed)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -193,18 +193,18 @@ def test_a_run_is_found_by_id_beginning_or_name_if_only_one_can_be_meant(done, s
     first, second, again = done(number=0), done(number=1), done(sweep="s2", number=1)
     run_id = first.record.run_id
     for wanted in (run_id, run_id[:12], "n0"):
-        assert find(store.uri, wanted)[1].info.run_id == run_id
-        assert find(store.uri, wanted, "study")[0] == store
-    assert find(store.uri, "n1")[1].info.run_id == again.record.run_id  # the same job: the last that finished
-    assert find(store.uri, second.record.run_id)[1].info.run_id == second.record.run_id
+        assert find_job_run(store.uri, wanted)[1].info.run_id == run_id
+        assert find_job_run(store.uri, wanted, "study")[0] == store
+    assert find_job_run(store.uri, "n1")[1].info.run_id == again.record.run_id  # the same job: the last that finished
+    assert find_job_run(store.uri, second.record.run_id)[1].info.run_id == second.record.run_id
     other = done("seed=1", sweep="s3", number=1)
     with pytest.raises(ConfigError, match=r"'n1' may be any of 2 runs: n1 \(.*; give more of the id") as refusal:
-        find(store.uri, "n1")
+        find_job_run(store.uri, "n1")
     assert again.record.run_id in str(refusal.value)
     assert other.record.run_id in str(refusal.value)
     for nothing in ("n7", "", "' OR 1=1", "%", "_" * 32, "x" * 5000, "n\0"):
         with pytest.raises(ConfigError, match="there is no run"):
-            find(store.uri, nothing)
+            find_job_run(store.uri, nothing)
 
 
 def test_a_record_of_an_earlier_version_can_be_read(done, store, tmp_path):
@@ -213,8 +213,8 @@ def test_a_record_of_an_earlier_version_can_be_read(done, store, tmp_path):
     (artifacts / "correct.npz").unlink()
     (artifacts / "environment.json").unlink()
     for tag in ("numerics", "seal", "config"):
-        client(store.uri).delete_tag(job.record.run_id, f"nnsweep.{tag}")
-    run = recorded(store.uri, job.record.run_id)
-    assert isinstance(run, Recorded)
+        open_client(store.uri).delete_tag(job.record.run_id, f"nnsweep.{tag}")
+    run = read_run(store.uri, job.record.run_id)
+    assert isinstance(run, RecordedRun)
     assert (run.correct, run.environment, run.numerics) == (None, {}, "")
     assert reproduce(run) == (4, [], [])

@@ -19,7 +19,7 @@ from nnsweep.mlp.train import train
 from nnsweep.sweep import result
 from nnsweep.sweep.result import JobResult, JobStart, Kept
 from nnsweep.sweep.work import dataset
-from nnsweep.tracking import correct
+from nnsweep.tracking import record
 from nnsweep.tracking.record import Point, RunRecord
 
 
@@ -62,7 +62,7 @@ def test_weights_give_the_measured_accuracies_again(part, made, trained):
 
 def test_what_was_right_comes_back_with_its_epoch_and_its_data(trained, tmp_path):
     (tmp_path / "correct.npz").write_bytes(result.encode_correct(trained, "ab" * 32))
-    read = correct.read(tmp_path / "correct.npz")
+    read = record.read_correct(tmp_path / "correct.npz")
     np.testing.assert_array_equal(read.right, trained.best_right, strict=True)
     assert (read.epoch, read.test_digest) == (trained.best_epoch, "ab" * 32)
     assert read.right.mean() == trained.history()["test_accuracy"][trained.best_epoch]

@@ -17,10 +17,10 @@ from nnsweep.errors import DataError, StoreError
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep import metric_stream, recorder, sending
 from nnsweep.sweep.folder import is_sent, read_kept
-from nnsweep.tracking.backend import backend
-from nnsweep.tracking.client import client
-from nnsweep.tracking.reading import history, job_runs
-from nnsweep.tracking.store import ready
+from nnsweep.tracking.backend import find_backend
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.query import find_job_runs, read_history
+from nnsweep.tracking.store import prepare_store
 
 REQUESTS = ("start", "link_file", "end")
 ENDS = {
@@ -66,22 +66,22 @@ def test_a_run_that_was_half_sent_while_it_trained_is_completed_and_no_point_is_
 ):
     with refusing("log_batch", after=after):
         folder, record = done("trainer.epochs=40", f"tracking.max_points={points}")
-    assert client(store.uri).get_metric_history(record.run_id, "train_cost")
+    assert open_client(store.uri).get_metric_history(record.run_id, "train_cost")
     for _ in range(2):
         assert resent(store, folder) == record
-    assert job_runs(store) == [record]
-    curves = history(store, record.run_id).set_index("epoch")
+    assert find_job_runs(store) == [record]
+    curves = read_history(store, record.run_id).set_index("epoch")
     assert {*curves} == {"learning_rate", "train_cost", "val_accuracy", "test_accuracy", "val_cost"}
     closing = []
     for name in curves:
-        found = [(point.step, point.value) for point in client(store.uri).get_metric_history(record.run_id, name)]
+        found = [(point.step, point.value) for point in open_client(store.uri).get_metric_history(record.run_id, name)]
         assert len(found) == len(dict(found)) <= points, name
         assert {0, 40, record.metrics["best_epoch"]} <= {*dict(found)}
         assert all(curves[name][step] == value for step, value in found if step <= 40)
         closing += [(name, value) for step, value in found if step == 41]
     assert closing == [("test_accuracy", record.metrics["test_accuracy"])]
     for name in record.metrics.keys() - {"test_accuracy"}:
-        assert len(client(store.uri).get_metric_history(record.run_id, name)) == 1, name
+        assert len(open_client(store.uri).get_metric_history(record.run_id, name)) == 1, name
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
@@ -114,7 +114,7 @@ def test_a_batch_whose_receipt_was_lost_is_never_stored_again(times, after, done
 @pytest.mark.usefixtures("at_once")
 def test_a_batch_that_was_stored_in_part_is_completed(done, store, monkeypatch, contents):
     _, control = done("trainer.epochs=40", number=1)
-    asked, whole = backend(store.uri), backend(store.uri).log_batch
+    asked, whole = find_backend(store.uri), find_backend(store.uri).log_batch
     turns = itertools.count()
 
     def log_batch(run_id, metrics, **more):  # as MLflow's client sends a large one: in several requests
@@ -184,7 +184,7 @@ def test_all_that_waits_is_found_in_a_sweep_and_below_the_folder_of_sweeps(done,
 
 
 def test_of_several_records_those_that_can_be_sent_are_and_the_others_are_told(done, store, refusing):
-    other = ready(store.uri, "other")
+    other = prepare_store(store.uri, "other")
     with refusing("end"):
         good, damaged, elsewhere = (
             done(number=number, into=into).folder for number, into in enumerate((store, store, other))
@@ -211,7 +211,7 @@ TORN = {"empty": empty, "gone": Path.unlink, "gone with its folder": lambda path
 @pytest.mark.parametrize("torn", TORN)
 def test_a_run_that_ended_gets_back_what_a_power_cut_has_torn(torn, done, store, all_runs):
     folder, record = done()
-    kept = Path(client(store.uri).get_run(record.run_id).info.artifact_uri) / "weights.npz"
+    kept = Path(open_client(store.uri).get_run(record.run_id).info.artifact_uri) / "weights.npz"
     TORN[torn](kept)
     assert resent(store, folder) == record
     assert kept.read_bytes() == (folder / "weights.npz").read_bytes()
@@ -252,5 +252,5 @@ def test_what_the_store_has_costs_no_wait_for_its_disk(done, store, monkeypatch)
 def test_artifacts_may_be_on_another_disk_than_the_store(ready_store_file, tmp_path):
     shutil.copy(ready_store_file, tmp_path / "mlflow.db")
     (root := tmp_path / "elsewhere").mkdir()
-    store = ready(f"sqlite:///{tmp_path}/mlflow.db", "study", str(root))
+    store = prepare_store(f"sqlite:///{tmp_path}/mlflow.db", "study", str(root))
     assert sending.disks_of(store) == [tmp_path, root]

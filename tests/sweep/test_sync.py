@@ -8,10 +8,10 @@ import pytest
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.sweep import folder as folders
 from nnsweep.sweep.sync import Told, sync
-from nnsweep.tracking.client import client
-from nnsweep.tracking.earlier import running
-from nnsweep.tracking.reading import job_runs
-from nnsweep.tracking.store import existing, ready
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.earlier import find_running
+from nnsweep.tracking.query import find_job_runs
+from nnsweep.tracking.store import find_store, prepare_store
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_a_folder_of_any_level_is_sent_and_then_it_is_there(level, n_sent, waiti
     root = [waiting[0], *waiting[0].parents][level]
     assert sync(root, store.uri) == Told(sent=n_sent)
     assert sync(root, store.uri) == Told(present=n_sent)
-    assert len(all_runs(store)) == len(job_runs(store)) == n_sent
+    assert len(all_runs(store)) == len(find_job_runs(store)) == n_sent
     assert [folders.is_sent(folder) for folder in waiting] == [True] * n_sent + [False] * (3 - n_sent)
 
 
@@ -40,7 +40,7 @@ def test_another_store_gets_everything_that_the_first_has(done, store, another_s
     root = done(sweep="s2").folder.parents[1]
     assert sync(root, another_store.uri) == Told(sent=2)
     assert sync(root, another_store.uri) == Told(present=2)
-    copies = client(another_store.uri).search_runs([another_store.experiment_id])
+    copies = open_client(another_store.uri).search_runs([another_store.experiment_id])
     assert [contents(another_store, copy.info.run_id) for copy in copies] == [contents(store, record.run_id)] * 2
 
 
@@ -48,15 +48,15 @@ def test_a_store_that_is_not_there_is_made(waiting, tmp_path, ready_store_file, 
     monkeypatch.setattr("nnsweep.tracking.sqlite._build", lambda database: shutil.copy(ready_store_file, database))
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
     assert sync(waiting[0].parent, uri) == Told(sent=3)
-    assert len(job_runs(existing(uri, "study"))) == 3
+    assert len(find_job_runs(find_store(uri, "study"))) == 3
 
 
 def test_every_experiment_gets_its_own_records(done, store, another_store):
-    other = ready(store.uri, "other")
+    other = prepare_store(store.uri, "other")
     root = done().folder.parent
     done(number=1, into=other)
     assert sync(root, another_store.uri) == Told(sent=2)
-    assert [len(job_runs(existing(another_store.uri, name))) for name in ("study", "other")] == [1, 1]
+    assert [len(find_job_runs(find_store(another_store.uri, name))) for name in ("study", "other")] == [1, 1]
 
 
 def test_damaged_records_are_told_and_the_others_sent(waiting, store):
@@ -74,8 +74,8 @@ def test_a_run_that_was_given_up_for_lost_is_finished_from_its_folder(done, stor
     control = done(number=1).record
     with refusing("log_batch"):
         folder, record = done()
-    client(store.uri).set_tag(record.run_id, "nnsweep.state", "lost")  # by somebody who could not see the folder
-    client(store.uri).set_terminated(record.run_id, "KILLED")
+    open_client(store.uri).set_tag(record.run_id, "nnsweep.state", "lost")  # by somebody who could not see the folder
+    open_client(store.uri).set_terminated(record.run_id, "KILLED")
     assert sync(folder, store.uri) == Told(sent=1)
     assert contents(store, record.run_id) | {"tags": {}} == contents(store, control.run_id) | {"tags": {}}
     assert sync(folder, store.uri) == Told(present=1)
@@ -84,7 +84,7 @@ def test_a_run_that_was_given_up_for_lost_is_finished_from_its_folder(done, stor
 def test_runs_that_are_abandoned_in_the_store_are_closed(begun, waiting, store):
     begun(job="9")
     sync(waiting[0], store.uri)
-    assert running(store) == []
+    assert find_running(store) == []
 
 
 def test_a_store_that_refuses_is_told_and_what_was_sent_is_there(waiting, store, refusing):

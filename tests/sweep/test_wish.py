@@ -14,7 +14,7 @@ import pytest
 
 from nnsweep.sweep import wish
 from nnsweep.sweep.grid import PLAN
-from nnsweep.tracking.owner import Owner, read, this_process
+from nnsweep.tracking.owner import Owner, read_owner, this_process
 from tests.outside import own_pids
 
 pytestmark = pytest.mark.slow
@@ -176,4 +176,4 @@ def test_without_a_plan_the_job_goes_on(tmp_path):
 
 
 def test_a_process_number_that_is_given_again_is_another_process():
-    assert read(replace(this_process(), start="1").tag()) != this_process()
+    assert read_owner(replace(this_process(), start="1").tag()) != this_process()

@@ -28,8 +28,8 @@ from nnsweep.sweep.grid import checked
 from nnsweep.sweep.job import Job
 from nnsweep.sweep.job_run import final_metrics
 from nnsweep.sweep.place import Place
-from nnsweep.tracking.client import client
-from nnsweep.tracking.reading import correct, correct_of_test_set, history, job_runs
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.query import find_job_runs, read_correct_examples, read_correct_with_digest, read_history
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 from tests.recording import train_and_record
@@ -115,7 +115,7 @@ def unlucky(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def steps(store: Store, run_id: str, name: str) -> list[int]:
-    return sorted(metric.step for metric in client(store.uri).get_metric_history(run_id, name))
+    return sorted(metric.step for metric in open_client(store.uri).get_metric_history(run_id, name))
 
 
 def picture(folder: Path) -> Path:
@@ -129,26 +129,26 @@ def deleting(store: Store) -> Callable[..., Path]:
     """Give a way to draw in which the run is deleted: from then on the store refuses it."""
 
     def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
-        (deleted,) = (record for record in job_runs(store) if record.name == name)
-        client(store.uri).delete_run(deleted.run_id)
+        (deleted,) = (record for record in find_job_runs(store) if record.name == name)
+        open_client(store.uri).delete_run(deleted.run_id)
         return picture(folder)
 
     return draw
 
 
 def the_run(store: Store) -> Any:
-    (found,) = client(store.uri).search_runs([store.experiment_id])
+    (found,) = open_client(store.uri).search_runs([store.experiment_id])
     return found
 
 
 def artifacts(store: Store, run_id: str) -> set[str]:
-    return {file.path for file in client(store.uri).list_artifacts(run_id)}
+    return {file.path for file in open_client(store.uri).list_artifacts(run_id)}
 
 
 def test_a_finished_job_reads_back_as_it_was_returned_and_written(run, store, place):
     record = run()
     assert (record.state, record.reason, record.sweep, record.job) == ("finished", "", "s1", 7)
-    assert job_runs(store) == [record]
+    assert find_job_runs(store) == [record]
     written = json.loads((place.folder / "record.json").read_text())
     assert written.keys() == {"checksum", "content"}
     assert RunRecord(**written["content"]["record"]) == record
@@ -159,11 +159,11 @@ def test_a_finished_job_reads_back_as_it_was_returned_and_written(run, store, pl
 def test_the_attempt_is_in_the_record_and_in_the_store(make, store, place):
     (record,) = train_and_record([(make(), replace(place, attempt=3))], store)
     assert record.attempt == read_record(place.folder).attempt == 3
-    assert job_runs(store) == [record]
+    assert find_job_runs(store) == [record]
 
 
 def test_final_metrics_agree_with_the_curves(run, store):
-    metrics, curves = (record := run("trainer.epochs=12")).metrics, history(store, record.run_id)
+    metrics, curves = (record := run("trainer.epochs=12")).metrics, read_history(store, record.run_id)
     best = select_epoch({name: curves[name].to_numpy() for name in curves})
     assert metrics["best_epoch"] == best
     assert metrics["best_val_accuracy"] == curves["val_accuracy"].max()
@@ -179,11 +179,11 @@ def test_final_metrics_agree_with_the_curves(run, store):
 @pytest.mark.parametrize("overrides", [(), ("data.val_fraction=0",), ("trainer.evaluate_every=2",), ("seed=3",)])
 def test_what_was_right_at_the_best_epoch_is_the_test_accuracy_example_by_example(overrides, make, run, store):
     record = run(*overrides)
-    read, examples = correct_of_test_set(store, record.run_id), work.dataset(make(*overrides).data)
+    read, examples = read_correct_with_digest(store, record.run_id), work.dataset(make(*overrides).data)
     assert read.right.mean() == record.metrics["test_accuracy"]
     assert (read.right.shape, read.epoch) == (examples.test.y.shape, record.metrics["best_epoch"])
     assert read.test_digest == examples.test_digest
-    assert correct(store, record.run_id).tolist() == read.right.tolist()
+    assert read_correct_examples(store, record.run_id).tolist() == read.right.tolist()
 
 
 def test_without_validation_part_the_best_epoch_is_that_of_the_test_accuracy(run, store):
@@ -195,12 +195,14 @@ def test_without_validation_part_the_best_epoch_is_that_of_the_test_accuracy(run
 
 def test_the_store_holds_the_curves_with_first_last_and_best_epoch(run, store):
     record = run("trainer.epochs=60", "tracking.max_points=5")
-    curves = history(store, record.run_id)
-    kept = {metric.step: metric.value for metric in client(store.uri).get_metric_history(record.run_id, "val_accuracy")}
+    curves = read_history(store, record.run_id)
+    kept = {
+        metric.step: metric.value for metric in open_client(store.uri).get_metric_history(record.run_id, "val_accuracy")
+    }
     assert {0, 60, record.metrics["best_epoch"]} <= set(kept)
     assert len(kept) <= 5
     assert all(curves["val_accuracy"][step] == value for step, value in kept.items())
-    last = client(store.uri).get_metric_history(record.run_id, "test_accuracy")[-1]
+    last = open_client(store.uri).get_metric_history(record.run_id, "test_accuracy")[-1]
     assert (last.step, last.value) == (61, record.metrics["test_accuracy"])
 
 
@@ -270,10 +272,10 @@ def test_a_diverging_job_has_a_reason_and_its_curve_but_no_accuracy(run, store):
     reached = record.metrics.keys() - {"chance_accuracy"}  # known before, and nothing it reached
     assert not {name for name in reached if "accuracy" in name or name == "best_epoch"}
     assert the_run(store).info.status == "FAILED"
-    assert job_runs(store) == [record]
-    assert len(history(store, record.run_id)) >= 2
+    assert find_job_runs(store) == [record]
+    assert len(read_history(store, record.run_id)) >= 2
     assert "It diverged at epoch" in the_run(store).data.tags["mlflow.note.content"]
-    stored = client(store.uri).get_metric_history(record.run_id, "train_cost")
+    stored = open_client(store.uri).get_metric_history(record.run_id, "train_cost")
     assert stored
     assert all(abs(metric.value) < 1.7e308 for metric in stored)
 
@@ -301,12 +303,12 @@ def test_numbers_that_vary_in_the_sweep_are_metrics_too_so_that_the_ui_sorts_the
     stored = the_run(store).data.metrics
     assert (stored["trainer.epochs"], stored["seed"]) == (3, 0)
     assert "activation" not in stored
-    assert job_runs(store) == [record]  # read back, they are settings and no results
+    assert find_job_runs(store) == [record]  # read back, they are settings and no results
 
 
 def test_a_failed_job_reads_back_as_it_was_returned(run, store, trainer):
     trainer(RuntimeError("no luck"))
-    assert [run()] == job_runs(store)
+    assert [run()] == find_job_runs(store)
 
 
 def test_a_failure_is_told_in_the_jobs_log(run, trainer, caplog):
@@ -324,8 +326,8 @@ def test_a_picture_that_cannot_be_drawn_fails_the_job_and_keeps_its_curves(run, 
     assert (record.state, record.reason) == ("failed", "RuntimeError: no ink")
     assert "test_accuracy" not in record.metrics
     assert (place.folder / "history.parquet").exists()
-    assert client(store.uri).get_metric_history(record.run_id, "train_cost")
-    assert job_runs(store) == [record]
+    assert open_client(store.uri).get_metric_history(record.run_id, "train_cost")
+    assert find_job_runs(store) == [record]
 
 
 @pytest.mark.parametrize("when", ["training", "writing"])
@@ -337,7 +339,7 @@ def test_an_interruption_ends_the_run_and_goes_on_upwards(when, run, store, trai
         trainer(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         run(draw=draw)
-    (record,) = job_runs(store)
+    (record,) = find_job_runs(store)
     assert (record.state, record.reason) == ("interrupted", "interrupted by the user")
     assert the_run(store).info.status == "KILLED"
     assert read_record(place.folder) == record
@@ -356,7 +358,7 @@ WHOLE = {
 
 
 def test_a_job_is_trained_and_recorded_where_the_store_refuses_to_start_the_run(run, store, place):
-    client(store.uri).delete_experiment(store.experiment_id)
+    open_client(store.uri).delete_experiment(store.experiment_id)
     record = run()
     assert (record.state, record.run_id, record.metrics["epochs_trained"]) == ("finished", "", 3)
     assert {path.name for path in place.folder.iterdir()} == WHOLE | {"waiting"}
@@ -370,7 +372,7 @@ def test_a_run_that_was_deleted_meanwhile_has_its_record_in_another(run, store, 
     assert record.state == "finished"
     assert {path.name for path in place.folder.iterdir()} == WHOLE | {"curves.txt"}
     assert replace(read_record(place.folder), run_id=record.run_id) == record
-    assert job_runs(store) == [record]
+    assert find_job_runs(store) == [record]
 
 
 @pytest.mark.parametrize("request_", ["link_file", "end"])
@@ -390,7 +392,9 @@ def test_a_data_set_is_loaded_once(make):
 
 def test_the_same_job_gives_the_same_numbers_wherever_it_stands(run, store):
     first, second = run(), run()
-    pd.testing.assert_frame_equal(history(store, first.run_id), history(store, second.run_id), check_exact=True)
+    pd.testing.assert_frame_equal(
+        read_history(store, first.run_id), read_history(store, second.run_id), check_exact=True
+    )
 
 
 def test_the_name_of_the_run_follows_from_the_job(make, place):
@@ -420,20 +424,20 @@ MEMBERS = [
 
 def test_the_runs_of_a_stack_are_each_recorded_as_their_own_with_the_histories_they_have_alone(stack, run, store):
     together = stack(*MEMBERS)
-    assert sorted(job_runs(store), key=lambda record: record.job) == together
+    assert sorted(find_job_runs(store), key=lambda record: record.job) == together
     assert [(record.job, record.name, record.settings["seed"]) for record in together] == [
         (number, f"n{number}", number + 1) for number in range(4)
     ]
     for record, member in zip(together, MEMBERS, strict=True):
         alone = run(*member)
-        curves = (history(store, one.run_id) for one in (record, alone))
+        curves = (read_history(store, one.run_id) for one in (record, alone))
         pd.testing.assert_frame_equal(*curves, check_exact=True)
         assert record.settings == alone.settings
         both = record.metrics.keys() - {"duration_seconds"}
         assert {name: record.metrics[name] for name in both} == {name: alone.metrics[name] for name in both}
         assert artifacts(store, record.run_id) == artifacts(store, alone.run_id)
-        tags = client(store.uri).get_run(record.run_id).data.tags
-        assert tags["nnsweep.key"] == client(store.uri).get_run(alone.run_id).data.tags["nnsweep.key"]
+        tags = open_client(store.uri).get_run(record.run_id).data.tags
+        assert tags["nnsweep.key"] == open_client(store.uri).get_run(alone.run_id).data.tags["nnsweep.key"]
 
 
 def test_the_networks_of_a_stack_leave_their_weights_in_their_own_folders(stack, place):
@@ -461,9 +465,9 @@ def test_a_member_that_goes_wrong_costs_only_itself(spoilt, stack, run, store):
     assert "test_accuracy" not in wrong.metrics
     for record, member in ((first, members[0]), (third, members[2])):
         assert (record.state, record.metrics["epochs_trained"]) == ("finished", 6)
-        curves = (history(store, one.run_id) for one in (record, run(*member)))
+        curves = (read_history(store, one.run_id) for one in (record, run(*member)))
         pd.testing.assert_frame_equal(*curves, check_exact=True)
-    assert {record.run_id: record for record in job_runs(store)}[wrong.run_id] == wrong
+    assert {record.run_id: record for record in find_job_runs(store)}[wrong.run_id] == wrong
 
 
 @pytest.mark.usefixtures("unlucky")
@@ -499,7 +503,7 @@ def test_a_picture_that_cannot_be_drawn_costs_only_its_job(stack, store):
         "failed",
         "finished",
     ]
-    assert {record.state for record in job_runs(store)} == {"finished", "failed"}
+    assert {record.state for record in find_job_runs(store)} == {"finished", "failed"}
 
 
 def test_a_folder_that_is_gone_costs_only_its_job(stack, store, place):
@@ -510,7 +514,7 @@ def test_a_folder_that_is_gone_costs_only_its_job(stack, store, place):
 
     states = ["finished", "failed", "finished"]
     assert [record.state for record in stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)] == states
-    assert [record.state for record in sorted(job_runs(store), key=lambda record: record.job)] == states
+    assert [record.state for record in sorted(find_job_runs(store), key=lambda record: record.job)] == states
 
 
 def test_a_run_that_the_store_refuses_costs_only_its_job(stack, store, place):
@@ -521,7 +525,7 @@ def test_a_run_that_the_store_refuses_costs_only_its_job(stack, store, place):
 
     together = stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
     assert [record.state for record in together] == ["finished"] * 3
-    assert sorted(job_runs(store), key=lambda record: record.job) == together
+    assert sorted(find_job_runs(store), key=lambda record: record.job) == together
     assert [is_sent(place.folder.parent / name) for name in ("s0", "s1", "s2")] == [True] * 3
 
 
@@ -531,8 +535,8 @@ def test_a_run_that_cannot_be_started_is_made_at_its_end_or_waits(times, come, r
         record = run()
     assert record.state == "finished"
     assert is_sent(place.folder) is come
-    assert job_runs(store) == ([record] if come else [])
-    for found in job_runs(store):
+    assert find_job_runs(store) == ([record] if come else [])
+    for found in find_job_runs(store):
         assert steps(store, found.run_id, "train_cost") == [0, 1, 2, 3]
 
 
@@ -541,12 +545,12 @@ def test_a_stack_that_shall_stop_ends_after_the_epoch_with_its_curves_so_far(aft
     asked = iter(range(1000))
     with pytest.raises(KeyboardInterrupt):
         stack(*(("trainer.epochs=500", f"seed={seed}") for seed in range(3)), stopped=lambda: next(asked) == after)
-    records = job_runs(store)
+    records = find_job_runs(store)
     assert {(record.state, record.reason) for record in records} == {("interrupted", "interrupted by the user")}
-    assert {run.info.status for run in client(store.uri).search_runs([store.experiment_id])} == {"KILLED"}
+    assert {run.info.status for run in open_client(store.uri).search_runs([store.experiment_id])} == {"KILLED"}
     for record in records:
         assert steps(store, record.run_id, "train_cost") == [*range(after + 1)]
-        assert history(store, record.run_id)["epoch"].tolist() == [*range(after + 1)]
+        assert read_history(store, record.run_id)["epoch"].tolist() == [*range(after + 1)]
         assert read_record(place.folder.parent / f"s{record.job}") == record
 
 
@@ -558,7 +562,7 @@ def test_a_member_that_had_ended_is_finished_though_the_others_are_interrupted(s
             ("seed=2", *COMMON, "optimizer.learning_rate=1e300"),
             stopped=lambda: next(asked) == 5,
         )
-    one, other = sorted(job_runs(store), key=lambda record: record.job)
+    one, other = sorted(find_job_runs(store), key=lambda record: record.job)
     assert (one.state, other.state) == ("interrupted", "diverged")
     assert "epoch" in other.reason
     assert [read_record(place.folder.parent / name) for name in ("s0", "s1")] == [one, other]
@@ -578,7 +582,7 @@ def test_an_interruption_while_one_is_written_ends_the_others_too(stack, store):
 
     with pytest.raises(KeyboardInterrupt):
         stack(("seed=1",), ("seed=2",), ("seed=3",), draw=draw)
-    states = [record.state for record in sorted(job_runs(store), key=lambda record: record.job)]
+    states = [record.state for record in sorted(find_job_runs(store), key=lambda record: record.job)]
     assert states == ["finished", "interrupted", "finished"]
 
 
@@ -749,7 +753,7 @@ def test_what_goes_wrong_before_training_begins_no_run(begin, store, monkeypatch
     with pytest.raises(RuntimeError, match="no luck"):
         begin({"zero": SIX, "one": SIX})
     assert [read_record(tmp_path / name) for name in ("zero", "one")] == [None, None]
-    assert job_runs(store) == []
+    assert find_job_runs(store) == []
 
 
 def test_without_checkpoints_none_is_left(begin, tmp_path):

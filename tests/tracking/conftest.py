@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from nnsweep.tracking import run
+from nnsweep.tracking import runs
 from nnsweep.tracking.backend import Backend
-from nnsweep.tracking.client import client, close_connections
+from nnsweep.tracking.client import close_connections, open_client
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, ready
+from nnsweep.tracking.store import Store, prepare_store
 from tests.databases import DatabaseServer, mariadb, postgresql
 from tests.outside import Server, serving
 from tests.tracking.stores import DATABASES, MAKES, PLACE, WRITERS, Writer, rows, unused
@@ -28,7 +28,7 @@ def uri(ready_store_file: Path, tmp_path: Path) -> str:
 def postgresql_server() -> Iterator[DatabaseServer]:
     """Give a PostgreSQL server whose database has MLflow's tables."""
     with postgresql() as server:
-        client(server.uri)
+        open_client(server.uri)
         yield server
 
 
@@ -36,7 +36,7 @@ def postgresql_server() -> Iterator[DatabaseServer]:
 def mariadb_server() -> Iterator[DatabaseServer]:
     """Give a MariaDB server whose database has MLflow's tables."""
     with mariadb() as server:
-        client(server.uri)
+        open_client(server.uri)
         yield server
 
 
@@ -94,7 +94,7 @@ def experiment(asked: Backend) -> str:
 
 @pytest.fixture
 def store(uri: str) -> Store:
-    return ready(uri, "study")
+    return prepare_store(uri, "study")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def job(store: Store) -> Callable[..., str]:
 
     def start(name: str = "20-20-tanh-inv-s0", sweep: str = "s1", number: int = 0) -> str:
         tags = {"nnsweep.kind": "job", "nnsweep.sweep": sweep, "nnsweep.job": str(number)}
-        return run.start(store, name, tags)
+        return runs.start_run(store, name, tags)
 
     return start
 
@@ -113,7 +113,7 @@ def finished(store: Store) -> Callable[..., None]:
     """Give a function that ends a run."""
 
     def end(run_id: str, state: str = "finished", reason: str = "") -> None:
-        run.end(store, RunRecord(run_id=run_id, name="", state=state, reason=reason))
+        runs.end_run(store, RunRecord(run_id=run_id, name="", state=state, reason=reason))
 
     return end
 

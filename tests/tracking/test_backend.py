@@ -17,14 +17,15 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from nnsweep.errors import StoreError
 from nnsweep.tracking import backend as backends
-from nnsweep.tracking import engine, run_rows
-from nnsweep.tracking.backend import Backend, RunQuery, backend
+from nnsweep.tracking import rows as run_rows
+from nnsweep.tracking import tables
+from nnsweep.tracking.backend import Backend, RunQuery, find_backend
 from nnsweep.tracking.client import close_connections
-from nnsweep.tracking.engine import has_known_tables
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.rows import RowBackend
-from nnsweep.tracking.store import ready
+from nnsweep.tracking.store import prepare_store
+from nnsweep.tracking.tables import has_known_tables
 from tests.databases import DatabaseServer
 from tests.outside import free_port
 from tests.tracking.stores import CURVE, MAKES, PLACE, contents, rows, unused, write
@@ -219,16 +220,16 @@ def test_a_model_is_the_same_whoever_has_kept_it(database: str, tmp_path: Path):
 
 
 def test_a_database_whose_tables_are_known_is_read_by_its_rows(database: str):
-    assert isinstance(backend(database), RowBackend)
+    assert isinstance(find_backend(database), RowBackend)
 
 
 def test_any_other_store_is_asked_through_mlflow(database: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(engine, "REVISIONS", {})
-    backend.cache_clear()
+    monkeypatch.setattr(tables, "REVISIONS", {})
+    find_backend.cache_clear()
     assert not has_known_tables(database)
-    assert isinstance(backend(database), ClientBackend)
-    assert isinstance(backend("http://127.0.0.1:9"), ClientBackend)
-    backend.cache_clear()
+    assert isinstance(find_backend(database), ClientBackend)
+    assert isinstance(find_backend("http://127.0.0.1:9"), ClientBackend)
+    find_backend.cache_clear()
 
 
 @pytest.mark.parametrize("driver", ["nosuch", "pg8000"])
@@ -240,16 +241,16 @@ def test_a_database_without_tables_is_made_by_mlflow(postgresql_server: Database
     postgresql_server.execute(f"CREATE DATABASE {(name := 'new' + uuid.uuid4().hex)}")
     new = f"{postgresql_server.uri.rpartition('/')[0]}/{name}"
     assert not has_known_tables(new)
-    store = ready(new, "study")
+    store = prepare_store(new, "study")
     assert has_known_tables(new)
     assert [each.name for each in MlflowClient(new).search_experiments()] == ["study", "Default"]
-    assert store == ready(new, "study")
+    assert store == prepare_store(new, "study")
 
 
 def test_a_database_server_that_does_not_answer_is_told():
     uri = f"postgresql+psycopg2://me:secret@127.0.0.1:{free_port()}/db"
     with pytest.raises(StoreError, match=r"postgresql\+psycopg2://\*\*\*@127.*Connection refused"):
-        ready(uri, "study")
+        prepare_store(uri, "study")
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "psycopg", "mariadb"])
@@ -295,4 +296,4 @@ def test_a_run_is_written_without_mlflow(database: str):
 def _forgotten() -> Iterator[None]:
     yield
     close_connections()
-    backend.cache_clear()
+    find_backend.cache_clear()

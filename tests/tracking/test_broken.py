@@ -15,11 +15,12 @@ from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Study
 from nnsweep.results.terminal import table
 from nnsweep.sweep import decision
-from nnsweep.tracking import earlier, reading, recorded, run
-from nnsweep.tracking.backend import RunQuery, backend
-from nnsweep.tracking.client import client
+from nnsweep.tracking import earlier, query
+from nnsweep.tracking import runs as run
+from nnsweep.tracking.backend import RunQuery, find_backend
+from nnsweep.tracking.client import open_client
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, existing
+from nnsweep.tracking.store import Store, find_store
 
 SETTINGS = {"arch": "shallow", "activation": "relu", "schedule": "cosine", "data": "iris", "hidden_layer_sizes": "8"}
 METRICS = {"test_accuracy": 0.75, "best_val_accuracy": 0.5, "best_epoch": 3.0, "n_parameters": 83.0, "depth": 1.0}
@@ -36,9 +37,9 @@ def write(store: Store) -> Callable[..., str]:
             "nnsweep.job": str(number),
             "nnsweep.key": f"{number:064}",
         }
-        run_id = run.start(store, f"job {number}", tags)
+        run_id = run.start_run(store, f"job {number}", tags)
         values = {**SETTINGS, "seed": number, **settings}
-        run.end(store, RunRecord(run_id=run_id, name="", state="finished"), points=run.finals(METRICS, after=4),
+        run.end_run(store, RunRecord(run_id=run_id, name="", state="finished"), points=run.make_final_points(METRICS, after=4),
                 settings=values)  # fmt: skip
         return run_id
 
@@ -57,33 +58,33 @@ EDITED = [
 @pytest.mark.parametrize(("tag", "text", "told"), EDITED)
 def test_a_run_with_an_edited_tag_is_named_once(tag: str, text: str, told: str, store: Store, write, capsys):
     kept, edited = write(0), write(1)
-    client(store.uri).set_tag(edited, tag, text)
-    assert [record.run_id for record in reading.job_runs(store)] == [kept]
-    assert [record.run_id for record in reading.job_runs(store, "s1")] == [kept]
-    assert list(earlier.with_keys(store, [f"{0:064}", f"{1:064}"])) == [f"{0:064}"]
+    open_client(store.uri).set_tag(edited, tag, text)
+    assert [record.run_id for record in query.find_job_runs(store)] == [kept]
+    assert [record.run_id for record in query.find_job_runs(store, "s1")] == [kept]
+    assert list(earlier.find_runs_by_key(store, [f"{0:064}", f"{1:064}"])) == [f"{0:064}"]
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f"run job 1 ({edited}) is left out: {told}" in said
 
 
 def test_a_run_without_its_state_is_left_out(store: Store, write, capsys):
-    client(store.uri).delete_tag(write(0), "nnsweep.state")
-    assert reading.job_runs(store) == []
+    open_client(store.uri).delete_tag(write(0), "nnsweep.state")
+    assert query.find_job_runs(store) == []
     assert "its tag nnsweep.state is missing" in capsys.readouterr().err
 
 
 def test_a_metric_that_is_no_number_is_left_out(store: Store, write, capsys):
     run_id = write(0)
-    client(store.uri).log_metric(run_id, "test_accuracy", float("nan"), step=9)
-    (record,) = reading.job_runs(store)
+    open_client(store.uri).log_metric(run_id, "test_accuracy", float("nan"), step=9)
+    (record,) = query.find_job_runs(store)
     assert "test_accuracy" not in record.metrics
     assert record.metrics["best_val_accuracy"] == 0.5
     assert "has metrics that are no numbers, which are left out: test_accuracy nan" in capsys.readouterr().err
 
 
 def test_a_run_of_nobody_is_not_waited_for_for_ever(store: Store, write, monkeypatch: pytest.MonkeyPatch):
-    run_id = run.start(store, "open", {"nnsweep.kind": "job", "nnsweep.key": "a" * 64, run.OWNER: "me"})
-    (found,) = earlier.running(store)
+    run_id = run.start_run(store, "open", {"nnsweep.kind": "job", "nnsweep.key": "a" * 64, run.OWNER: "me"})
+    (found,) = earlier.find_running(store)
     assert (found.record.run_id, found.owner, found.owner_is_gone) == (run_id, None, False)
     monkeypatch.setattr("nnsweep.tracking.owner.LEASE_SECONDS", -1.0)
     assert found.owner_is_gone
@@ -91,19 +92,19 @@ def test_a_run_of_nobody_is_not_waited_for_for_ever(store: Store, write, monkeyp
 
 def test_a_sweep_without_its_summary_has_its_jobs(store: Store, write, tmp_path):
     run_ids = [write(0), write(1)]
-    summary = run.start(store, "sweep s2", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s2"})
+    summary = run.start_run(store, "sweep s2", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s2"})
     (tmp_path / "plan.json").write_text(f'{{"reused": ["{run_ids[0]}"]}}')
-    run.log_files(store, summary, [tmp_path / "plan.json"])
-    own = run.start(store, "mine", {"nnsweep.kind": "job", "nnsweep.sweep": "s2", "nnsweep.state": "running"})
-    client(store.uri).delete_run(summary)
-    assert [record.run_id for record in reading.job_runs(store, "s2")] == [run_ids[0], own]
-    assert recorded.store_of_sweep(store.uri, "s2").experiment == "study"
+    run.log_artifacts(store, summary, [tmp_path / "plan.json"])
+    own = run.start_run(store, "mine", {"nnsweep.kind": "job", "nnsweep.sweep": "s2", "nnsweep.state": "running"})
+    open_client(store.uri).delete_run(summary)
+    assert [record.run_id for record in query.find_job_runs(store, "s2")] == [run_ids[0], own]
+    assert query.find_store_of_sweep(store.uri, "s2").experiment == "study"
 
 
 def test_a_deleted_experiment_is_told(store: Store):
-    client(store.uri).delete_experiment(store.experiment_id)
+    open_client(store.uri).delete_experiment(store.experiment_id)
     with pytest.raises(ConfigError, match=r"this experiment is deleted.*mlflow experiments restore"):
-        existing(store.uri, "study")
+        find_store(store.uri, "study")
 
 
 SWEEPS = ["a b", "lr=1", "a&b", "größe", "it's", 'say "x"', "'\"", "a\\b", "100%", "(1)", "a;b--", "[x]"]
@@ -113,11 +114,11 @@ SWEEPS = ["a b", "lr=1", "a&b", "größe", "it's", 'say "x"', "'\"", "a\\b", "10
 def test_a_sweep_is_found_by_any_name(sweep: str, store: Store, job):
     mine = job(name=sweep, sweep=sweep)
     job(sweep="s2")
-    assert [record.run_id for record in reading.job_runs(store, sweep)] == [mine]
-    assert recorded.store_of_sweep(store.uri, sweep) == store
-    assert recorded.find(store.uri, sweep)[1].info.run_id == mine
-    assert run.find(store, sweep=sweep, job=0, attempt=1) is None
-    assert run.find_sweep(store, sweep) is None
+    assert [record.run_id for record in query.find_job_runs(store, sweep)] == [mine]
+    assert query.find_store_of_sweep(store.uri, sweep) == store
+    assert query.find_job_run(store.uri, sweep)[1].info.run_id == mine
+    assert run.find_run(store, sweep=sweep, job=0, attempt=1) is None
+    assert run.find_sweep_run(store, sweep) is None
 
 
 # ---- what others have added
@@ -127,12 +128,12 @@ def test_a_sweep_is_found_by_any_name(sweep: str, store: Store, job):
 def added(store: Store, write) -> Any:
     """Give a frame of two runs, to one of which others have added something."""
     write(0)
-    run_id, asked = write(1), client(store.uri)
+    run_id, asked = write(1), open_client(store.uri)
     asked.log_metric(run_id, "my metric", 0.875)
     asked.log_param(run_id, "dropout kind", "a")
     asked.log_param(run_id, "budget", "5")
     asked.set_tag(run_id, "reviewed by", "Ada")
-    return rank_runs(frame(reading.job_runs(store)))
+    return rank_runs(frame(query.find_job_runs(store)))
 
 
 def test_what_others_have_added_can_be_chosen(added):
@@ -156,14 +157,14 @@ def test_what_others_have_added_is_no_setting(added):
 @pytest.mark.parametrize("text", ["2024", "1.5", "None", "True", "-0", "1e3", "kind", "007", "nan", ""])
 def test_a_text_comes_back_as_text(text: str, store: Store, write):
     write(0, **{"data.target": text, "trainer.patience": None, "trainer.epochs": 4})
-    settings = reading.job_runs(store)[0].settings
+    settings = query.find_job_runs(store)[0].settings
     assert [settings[name] for name in ("data.target", "trainer.patience", "trainer.epochs")] == [text, None, 4]
     assert type(settings["data.target"]) is str
 
 
 def test_only_texts_that_mislead_are_recorded(store: Store, write):
-    assert run.TEXTS not in client(store.uri).get_run(write(0, **{"data.target": "kind"})).data.tags
-    tags = client(store.uri).get_run(write(1, **{"data.target": "2024"})).data.tags
+    assert run.TEXTS not in open_client(store.uri).get_run(write(0, **{"data.target": "kind"})).data.tags
+    tags = open_client(store.uri).get_run(write(1, **{"data.target": "2024"})).data.tags
     assert tags[run.TEXTS] == '["data.target"]'
 
 
@@ -172,8 +173,8 @@ def test_text_and_numbers_in_a_column_can_be_filtered(is_recorded: bool, store: 
     write(0, **{"data.target": "kind"})
     run_id = write(1, **{"data.target": "2024"})
     if not is_recorded:
-        client(store.uri).delete_tag(run_id, run.TEXTS)
-    runs = rank_runs(frame(reading.job_runs(store)))
+        open_client(store.uri).delete_tag(run_id, run.TEXTS)
+    runs = rank_runs(frame(query.find_job_runs(store)))
     number = "'2024'" if is_recorded else "2024"
     held = {
         f"data.target == {number}": ["job 1"],
@@ -187,7 +188,7 @@ def test_text_and_numbers_in_a_column_can_be_filtered(is_recorded: bool, store: 
 def test_a_number_is_still_no_text(store: Store, write):
     write(0)
     with pytest.raises(ConfigError, match="cannot be compared"):
-        narrowed(frame(reading.job_runs(store)), filter="seed == '0'")
+        narrowed(frame(query.find_job_runs(store)), filter="seed == '0'")
 
 
 # ---- whatever else
@@ -245,12 +246,12 @@ def served(store: Store, write, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
     """Give a function that lets the store give back other runs than were written."""
     for number in range(4):
         write(number, arch=f"a{number // 2}", hidden_layer_sizes=str(8 * (1 + number // 2)))
-    real = [*reading.search(store, RunQuery())]
+    real = [*query.search_runs(store, RunQuery())]
 
     def serve(seed: int) -> None:
         draw = random.Random(seed)
         runs = [mutated(one, draw) for one in real]
-        monkeypatch.setattr(backend(store.uri), "find_runs", lambda *_: iter(runs))
+        monkeypatch.setattr(find_backend(store.uri), "find_runs", lambda *_: iter(runs))
 
     return serve
 
@@ -260,13 +261,13 @@ def test_nothing_that_a_store_gives_back_is_a_traceback(served, store: Store, ca
     n_read = 0
     for seed in range(300):
         served(seed)
-        runs = rank_runs(frame(reading.job_runs(store)))
+        runs = rank_runs(frame(query.find_job_runs(store)))
         n_read += len(runs)
         table(runs)
         narrowed(runs, filter="" if "seed" not in runs else "seed != None", sort=["job"])
-        assert all(decision.decide(found, None) for found in earlier.with_keys(store, keys).values())
-        earlier.named(store, names)
-        earlier.running(store)
+        assert all(decision.decide(found, None) for found in earlier.find_runs_by_key(store, keys).values())
+        earlier.find_runs_by_name(store, names)
+        earlier.find_running(store)
         if seed % 30 == 0 and len(runs):
             findings(Study(runs=runs))
     assert 600 < n_read < 1200  # some were left out, most were not

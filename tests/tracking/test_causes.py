@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from nnsweep.tracking.causes import in_words, is_full, proxy, way_out
+from nnsweep.tracking.client import describe_proxy, explain_answer, is_full, suggest_remedy
 
 SERVER, FILE = "https://track.example.org/base", "sqlite:////study/mlflow.db"
 
@@ -39,14 +39,14 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("uri", "said", "way"), CAUSES)
 def test_each_cause_has_its_own_way_out(uri, said, way):
-    assert way in way_out(uri, said)
+    assert way in suggest_remedy(uri, said)
 
 
 def test_a_user_in_the_environment_is_known(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
-    assert "It wants to know who asks" in way_out(SERVER, api(401))  # without a password MLflow sends neither
+    assert "It wants to know who asks" in suggest_remedy(SERVER, api(401))  # without a password MLflow sends neither
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "guessed")
-    assert "The user or the password is wrong" in way_out(SERVER, api(401))
+    assert "The user or the password is wrong" in suggest_remedy(SERVER, api(401))
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_a_user_in_the_environment_is_known(monkeypatch):
     ],
 )
 def test_a_status_is_told_in_words(said, words):
-    assert in_words(said) == words
+    assert explain_answer(said) == words
 
 
 def test_half_an_address_has_no_proxy():
-    assert proxy("http://[::1") == ""
+    assert describe_proxy("http://[::1") == ""
 
 
 def test_no_room_is_known_by_its_words():
@@ -84,5 +84,5 @@ def test_no_room_is_known_by_its_words():
 def test_a_proxy_is_named_with_its_variable(environment, told, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert told in proxy(SERVER)
-    assert bool(told) == bool(proxy(SERVER))
+    assert told in describe_proxy(SERVER)
+    assert bool(told) == bool(describe_proxy(SERVER))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep.tracking import claims, earlier, run
-from nnsweep.tracking.earlier import Earlier
+from nnsweep.tracking import earlier, runs
+from nnsweep.tracking.earlier import EarlierRun
 from nnsweep.tracking.owner import this_process
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
@@ -17,7 +17,7 @@ from nnsweep.tracking.store import Store
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nnsweep.tracking.claims import alone
+from nnsweep.tracking.earlier import alone
 from nnsweep.tracking.store import Store
 
 uri, log, name = sys.argv[1:]
@@ -30,7 +30,7 @@ for _ in range(15):
 """
 HANGING = """
 import sys, time
-from nnsweep.tracking.claims import alone
+from nnsweep.tracking.earlier import alone
 from nnsweep.tracking.store import Store
 
 with alone(Store(sys.argv[1], "study", "1")):
@@ -44,23 +44,25 @@ def keys(number: int, kind: str = "") -> list[str]:
 
 
 def sweep(store: Store, wanted: list[str], name: str = "s1") -> str:
-    return run.start(store, f"sweep {name}", {"nnsweep.kind": "sweep", "nnsweep.sweep": name} | claims.tags(wanted))
+    return runs.start_run(
+        store, f"sweep {name}", {"nnsweep.kind": "sweep", "nnsweep.sweep": name} | earlier.make_claim_tags(wanted)
+    )
 
 
-def sweeps(store: Store) -> list[Earlier]:
-    return [one for one in earlier.running(store) if one.is_sweep]
+def sweeps(store: Store) -> list[EarlierRun]:
+    return [one for one in earlier.find_running(store) if one.is_sweep]
 
 
 def held(store: Store, wanted: list[str]) -> dict[str, str]:
     """Tell which of some jobs are claimed, by the sweeps' names."""
-    return {key: holder.record.sweep for key, holder in claims.claimed(sweeps(store), wanted).items()}
+    return {key: holder.record.sweep for key, holder in earlier.find_claims(sweeps(store), wanted).items()}
 
 
 @pytest.mark.parametrize("number", [0, 1, 499, 500, 501, 1000, 10_000])
 def test_as_many_claims_as_there_are_jobs_are_read_as_they_were_written(number: int, store: Store):
     wanted, others = keys(number), keys(100, "another ")
-    texts = claims.tags(wanted)
-    assert all(len(text) <= run.LONGEST_TAG == 8000 for text in texts.values())
+    texts = earlier.make_claim_tags(wanted)
+    assert all(len(text) <= runs.LONGEST_TAG == 8000 for text in texts.values())
     sweep(store, wanted)
     assert held(store, wanted + others) == dict.fromkeys(wanted, "s1")
 
@@ -71,7 +73,7 @@ def test_as_many_claims_as_there_are_jobs_are_read_as_they_were_written(number: 
 def test_new_claims_of_a_sweep_take_the_place_of_all_its_former_ones(before: int, after: int, store: Store):
     wanted = keys(before + after)
     run_id = sweep(store, wanted[:before])
-    run.log(store, run_id, tags=claims.tags(wanted[before:]))
+    runs.log_values(store, run_id, tags=earlier.make_claim_tags(wanted[before:]))
     assert held(store, wanted) == dict.fromkeys(wanted[before:], "s1")
 
 
@@ -86,13 +88,13 @@ def test_the_sweep_that_claims_first_holds_a_job(store: Store):
 def test_a_sweep_that_has_ended_claims_nothing(store: Store):
     run_id = sweep(store, keys(3))
     assert len(held(store, keys(3))) == 3
-    run.end(store, RunRecord(run_id=run_id, name="sweep s1", state="interrupted"))
+    runs.end_run(store, RunRecord(run_id=run_id, name="sweep s1", state="interrupted"))
     assert held(store, keys(3)) == {}
 
 
 def test_who_claims_is_told(store: Store):
     sweep(store, keys(1))
-    (holder,) = claims.claimed(sweeps(store), keys(1)).values()
+    (holder,) = earlier.find_claims(sweeps(store), keys(1)).values()
     assert (holder.owner, holder.record.name) == (this_process(), "sweep s1")
 
 
@@ -121,20 +123,20 @@ def test_a_process_that_is_killed_keeps_nobody_out(program, store: Store):
     process.kill()
     process.wait()
     begin = time.monotonic()
-    with claims.alone(store):
+    with earlier.look_alone(store):
         assert time.monotonic() - begin < 2
 
 
 def test_after_an_error_others_may_claim(store: Store):
-    with pytest.raises(KeyError, match="mine"), claims.alone(store):
+    with pytest.raises(KeyError, match="mine"), earlier.look_alone(store):
         raise KeyError("mine")
-    with claims.alone(store):
+    with earlier.look_alone(store):
         pass
 
 
 def test_it_leaves_no_file(store: Store, tmp_path: Path):
     before = {*tmp_path.iterdir()}
-    with claims.alone(store):
+    with earlier.look_alone(store):
         assert {*tmp_path.iterdir()} == before
 
 
@@ -142,7 +144,7 @@ def test_it_leaves_no_file(store: Store, tmp_path: Path):
 def test_a_server_needs_no_folder_of_ours(home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / home))
-    with claims.alone(Store("http://127.0.0.1:9", "study", "1")):
+    with earlier.look_alone(Store("http://127.0.0.1:9", "study", "1")):
         pass
     assert [*(tmp_path / "home").iterdir()] == []
     assert not os.path.exists("not")
@@ -153,5 +155,5 @@ def test_a_file_system_without_locks_stops_nobody(store: Store, monkeypatch: pyt
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with claims.alone(store):
+    with earlier.look_alone(store):
         pass

@@ -13,8 +13,8 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.tracking.backend import reconnect
-from nnsweep.tracking.client import AWAY_SECONDS, ask_again, client, explained, heard
+from nnsweep.tracking.backend import forget_backends
+from nnsweep.tracking.client import AWAY_SECONDS, ask_again, explain_errors, listen, open_client
 
 URI = "postgresql://me:secret@host/db"
 
@@ -37,7 +37,7 @@ def no_silence() -> Iterator[None]:
     ids=lambda raised: type(raised).__name__,
 )
 def test_what_is_raised_becomes_one_line_without_a_password(raised: Exception):
-    with pytest.raises(StoreError) as error, explained(URI):
+    with pytest.raises(StoreError) as error, explain_errors(URI):
         raise raised
     (problem,) = error.value.problems
     assert problem.startswith("the store postgresql://***@host/db cannot be used (")
@@ -48,12 +48,12 @@ def test_what_is_raised_becomes_one_line_without_a_password(raised: Exception):
 
 
 def test_an_error_without_a_message_is_told_by_its_name():
-    with pytest.raises(StoreError, match=re.escape("(TimeoutError)")), explained(URI):
+    with pytest.raises(StoreError, match=re.escape("(TimeoutError)")), explain_errors(URI):
         raise TimeoutError
 
 
 def test_a_page_in_one_line_is_cut_short():
-    with pytest.raises(StoreError) as error, explained(URI):
+    with pytest.raises(StoreError) as error, explain_errors(URI):
         raise MlflowException("<html>" * 10_000)
     assert len(str(error.value)) < 600
 
@@ -61,20 +61,20 @@ def test_a_page_in_one_line_is_cut_short():
 def test_an_older_store_is_told_how_to_upgrade():
     with (
         pytest.raises(StoreError, match=r"mlflow db upgrade sqlite:////study/mlflow\.db"),
-        explained("sqlite:////study/mlflow.db"),
+        explain_errors("sqlite:////study/mlflow.db"),
     ):
         raise MlflowException("Detected out-of-date database schema (found version 1, but expected 2)")
 
 
 def test_the_cause_is_told_and_not_when_it_was_met():
     said = "(raised as a result of Query-invoked autoflush; …)\n(sqlite3.OperationalError) database or disk is full"
-    with pytest.raises(StoreError, match="disk is full") as told, explained("sqlite:////study/mlflow.db"):
+    with pytest.raises(StoreError, match="disk is full") as told, explain_errors("sqlite:////study/mlflow.db"):
         raise MlflowException(said)
     assert "autoflush" not in str(told.value)
 
 
 def test_a_file_that_sqlite_cannot_open_is_no_wrong_setting():
-    with pytest.raises(StoreError, match="full, read-only or broken"), explained("sqlite:////study/mlflow.db"):
+    with pytest.raises(StoreError, match="full, read-only or broken"), explain_errors("sqlite:////study/mlflow.db"):
         raise MlflowException("(sqlite3.OperationalError) unable to open database file")
 
 
@@ -93,7 +93,7 @@ SAYS_NO = [
 
 
 def raised(error: Exception, uri: str = URI) -> None:
-    with pytest.raises(StoreError), explained(uri):
+    with pytest.raises(StoreError), explain_errors(uri):
         raise error
 
 
@@ -102,13 +102,13 @@ def test_a_store_that_did_not_answer_is_not_asked_again_for_a_while(error: Excep
     raised(error)
     asked = []
     silent = r"^the store .*@host/db did not answer a moment ago \(.*\)\. Check"
-    with pytest.raises(StoreError, match=silent) as told, explained(URI):
+    with pytest.raises(StoreError, match=silent) as told, explain_errors(URI):
         asked.append(True)
     assert asked == []
     assert "secret" not in str(told.value)
     later = time.monotonic() + AWAY_SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    with explained(URI):
+    with explain_errors(URI):
         asked.append(True)
     assert asked == [True]
 
@@ -116,52 +116,52 @@ def test_a_store_that_did_not_answer_is_not_asked_again_for_a_while(error: Excep
 def test_it_is_asked_again_at_once_where_that_is_wanted():
     raised(TimeoutError())
     ask_again(URI)
-    with explained(URI):
+    with explain_errors(URI):
         ask_again("sqlite:////never/asked.db")
 
 
 def test_the_silence_of_a_store_is_no_other_ones():
     raised(TimeoutError())
-    with explained("postgresql://other/db"):
+    with explain_errors("postgresql://other/db"):
         pass
 
 
 @pytest.mark.parametrize("error", SAYS_NO, ids=lambda error: type(error).__name__)
 def test_a_store_that_says_no_has_answered(error: Exception):
     raised(error)
-    with explained(URI):
+    with explain_errors(URI):
         pass
 
 
 def test_whoever_listens_hears_of_every_question_whether_it_was_answered():
     news: list[tuple[str, str]] = []
-    with heard(lambda *told: news.append(told)):
-        with explained(URI):
+    with listen(lambda *told: news.append(told)):
+        with explain_errors(URI):
             pass
         raised(ValueError("not JSON"))
         raised(TimeoutError("secret"))
         raised(TimeoutError())  # it is not asked
         ask_again(URI)
-        with explained("postgresql://other/db"):
+        with explain_errors("postgresql://other/db"):
             pass
-    with explained(URI):
+    with explain_errors(URI):
         pass
     assert news == [(URI, ""), (URI, ""), (URI, "secret"), ("postgresql://other/db", "")]
 
 
 def test_our_own_errors_pass():
-    with pytest.raises(ConfigError, match=r"^mine$"), explained(URI):
+    with pytest.raises(ConfigError, match=r"^mine$"), explain_errors(URI):
         raise ConfigError("mine")
 
 
 def test_there_is_one_client_for_a_store(uri: str):
-    assert client(uri) is client(uri)
+    assert open_client(uri) is open_client(uri)
 
 
 def test_what_the_user_set_is_kept(uri: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
     monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
-    client(uri)
+    open_client(uri)
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
@@ -179,8 +179,8 @@ def test_a_store_that_was_replaced_by_another_file_is_opened_anew(tmp_path, read
         for path in tmp_path.glob("mlflow.db*"):
             path.unlink()
         shutil.copy(ready_store_file, database)
-        reconnect()
-        client(uri).create_experiment(name)
+        forget_backends()
+        open_client(uri).create_experiment(name)
         with contextlib.closing(sqlite3.connect(database)) as connection:
             names = {found for (found,) in connection.execute("select name from experiments")}
         assert names == {"Default", name}

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from nnsweep.errors import StoreError
-from nnsweep.tracking import earlier, run
-from nnsweep.tracking.client import client
-from nnsweep.tracking.earlier import FEW, Earlier
+from nnsweep.tracking import earlier, runs
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.earlier import FEW, EarlierRun
 from nnsweep.tracking.owner import LEASE_SECONDS, Owner, this_process
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, ready
+from nnsweep.tracking.store import Store, prepare_store
 
 DEAD = replace(this_process(), start="0")
 
@@ -33,7 +33,7 @@ def begin(store: Store) -> Callable[..., str]:
     def start(key: str, name: str = "job", **tags: str) -> str:
         time.sleep(0.002)  # MLflow counts milliseconds
         texts = {"nnsweep.kind": "job", "nnsweep.key": key, "nnsweep.sweep": "s1"}
-        return run.start(store, name, texts | {f"nnsweep.{tag}": text for tag, text in tags.items()})
+        return runs.start_run(store, name, texts | {f"nnsweep.{tag}": text for tag, text in tags.items()})
 
     return start
 
@@ -41,12 +41,12 @@ def begin(store: Store) -> Callable[..., str]:
 @pytest.fixture
 def end(store: Store) -> Callable[..., None]:
     def ended(run_id: str, state: str = "finished") -> None:
-        run.end(store, RunRecord(run_id=run_id, name="", state=state), settings={"seed": 1})
+        runs.end_run(store, RunRecord(run_id=run_id, name="", state=state), settings={"seed": 1})
 
     return ended
 
 
-def ids(found: dict[str, list[Earlier]]) -> dict[str, list[str]]:
+def ids(found: dict[str, list[EarlierRun]]) -> dict[str, list[str]]:
     return {key: [one.record.run_id for one in several] for key, several in found.items()}
 
 
@@ -55,7 +55,7 @@ def test_the_runs_of_any_number_of_keys_are_found(number: int, asked: str, store
     wanted = [f"{index:064}" for index in range(number)]
     present = {key: [begin(key)] for key in wanted[:: max(1, number // 5)]}
     begin("another")
-    assert ids(earlier.with_keys(store, wanted)) == present
+    assert ids(earlier.find_runs_by_key(store, wanted)) == present
 
 
 def test_the_runs_of_a_key_come_oldest_first_with_all_that_is_known(asked: str, store: Store, begin, end):
@@ -63,7 +63,7 @@ def test_the_runs_of_a_key_come_oldest_first_with_all_that_is_known(asked: str, 
     end(first, "failed")
     second = begin("k", data_digest="d2", numerics="3", attempt="2")
     end(second)
-    one, two = earlier.with_keys(store, ["k", "other"])["k"]
+    one, two = earlier.find_runs_by_key(store, ["k", "other"])["k"]
     assert (one.record.run_id, one.record.state, one.record.attempt) == (first, "failed", 1)
     assert (one.data_digest, one.numerics, one.folder) == ("d1", "2", "there")
     assert (two.record.run_id, two.record.state, two.record.settings) == (second, "finished", {"seed": 1})
@@ -73,12 +73,12 @@ def test_the_runs_of_a_key_come_oldest_first_with_all_that_is_known(asked: str, 
 
 
 def test_deleted_runs_sweeps_and_other_experiments_have_no_key(asked: str, store: Store, begin):
-    client(store.uri).delete_run(begin("k"))
-    run.start(store, "sweep", {"nnsweep.kind": "sweep", "nnsweep.key": "k"})
-    other = ready(store.uri, "other")
-    run.start(other, "job", {"nnsweep.kind": "job", "nnsweep.key": "k"})
-    assert earlier.with_keys(store, ["k"]) == {}
-    assert len(earlier.with_keys(other, ["k"])["k"]) == 1
+    open_client(store.uri).delete_run(begin("k"))
+    runs.start_run(store, "sweep", {"nnsweep.kind": "sweep", "nnsweep.key": "k"})
+    other = prepare_store(store.uri, "other")
+    runs.start_run(other, "job", {"nnsweep.kind": "job", "nnsweep.key": "k"})
+    assert earlier.find_runs_by_key(store, ["k"]) == {}
+    assert len(earlier.find_runs_by_key(other, ["k"])["k"]) == 1
 
 
 @pytest.mark.parametrize("name", ["20-20-tanh-s0", 'a "b" c', "100% \\ é 🙂", "x = y"])
@@ -87,46 +87,48 @@ def test_finished_runs_are_found_by_their_names(name: str, asked: str, store: St
     end(begin("k", name), "diverged")
     begin("k", name)
     end(begin("k", name + "x"))
-    run.end(store, RunRecord(run_id=run.start(store, name, {"nnsweep.kind": "sweep"}), name="", state="finished"))
-    assert [one.record.run_id for one in earlier.named(store, [name, "absent"])] == [wanted]
+    runs.end_run(
+        store, RunRecord(run_id=runs.start_run(store, name, {"nnsweep.kind": "sweep"}), name="", state="finished")
+    )
+    assert [one.record.run_id for one in earlier.find_runs_by_name(store, [name, "absent"])] == [wanted]
 
 
 def test_a_quote_in_a_name_asks_for_nothing_else(asked: str, store: Store, begin, end):
     end(wanted := begin("k", "it's"))
-    found = earlier.named(store, ["it's", "x' or attributes.status = 'FINISHED"])
+    found = earlier.find_runs_by_name(store, ["it's", "x' or attributes.status = 'FINISHED"])
     assert [one.record.run_id for one in found] == [wanted]
 
 
 def test_a_server_is_not_asked_for_many_names(store: Store, begin, end, monkeypatch: pytest.MonkeyPatch):
     end(begin("k", "n0"))
     names = [f"n{number}" for number in range(FEW + 1)]
-    assert len(earlier.named(store, names)) == 1
+    assert len(earlier.find_runs_by_name(store, names)) == 1
     monkeypatch.setattr(earlier, "is_server", lambda uri: True)
-    assert earlier.named(store, names) == []
-    assert len(earlier.named(store, names[:FEW])) == 1
+    assert earlier.find_runs_by_name(store, names) == []
+    assert len(earlier.find_runs_by_name(store, names[:FEW])) == 1
 
 
 def test_no_names_and_no_keys_are_no_question(asked: str, store: Store, begin):
     begin("")
-    assert earlier.named(store, []) == []
-    assert earlier.with_keys(store, []) == {}
+    assert earlier.find_runs_by_name(store, []) == []
+    assert earlier.find_runs_by_key(store, []) == {}
 
 
 def test_what_has_not_ended_is_found_jobs_and_sweeps(store: Store, begin, end):
     going = begin("k")
     end(begin("k2"))
-    sweep = run.start(store, "sweep s1", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1"})
-    run.start(store, "by hand", {})
-    assert {one.record.run_id: one.is_sweep for one in earlier.running(store)} == {going: False, sweep: True}
+    sweep = runs.start_run(store, "sweep s1", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1"})
+    runs.start_run(store, "by hand", {})
+    assert {one.record.run_id: one.is_sweep for one in earlier.find_running(store)} == {going: False, sweep: True}
 
 
-def since(one: Earlier, seconds: float) -> Earlier:
+def since(one: EarlierRun, seconds: float) -> EarlierRun:
     return replace(one, since=time.time() - seconds)
 
 
 def test_a_run_has_nobody_when_its_process_is_gone(store: Store, begin):
     begin("k", owner=DEAD.tag())
-    (one,) = earlier.running(store)
+    (one,) = earlier.find_running(store)
     assert one.owner == DEAD
     assert one.owner_is_gone
     assert not replace(one, owner=this_process()).owner_is_gone
@@ -135,7 +137,7 @@ def test_a_run_has_nobody_when_its_process_is_gone(store: Store, begin):
 
 def test_a_run_of_another_machine_has_nobody_when_its_lease_has_ended(store: Store, begin):
     begin("k", owner=Owner("elsewhere", "b", 1, "1").tag())
-    (one,) = earlier.running(store)
+    (one,) = earlier.find_running(store)
     assert not one.owner_is_gone
     assert not since(one, LEASE_SECONDS - 60).owner_is_gone
     assert since(one, LEASE_SECONDS + 60).owner_is_gone
@@ -144,4 +146,4 @@ def test_a_run_of_another_machine_has_nobody_when_its_lease_has_ended(store: Sto
 def test_a_store_that_refuses_is_told(store: Store, tmp_path):
     absent = replace(store, uri=f"sqlite:///{tmp_path}/no/folder/mlflow.db")
     with pytest.raises(StoreError, match="cannot be used"):
-        earlier.with_keys(absent, ["k"])
+        earlier.find_runs_by_key(absent, ["k"])

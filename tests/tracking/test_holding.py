@@ -9,11 +9,11 @@ from subprocess import Popen
 
 import pytest
 
-from nnsweep.tracking import earlier, heartbeat, owner, run
-from nnsweep.tracking.client import client
-from nnsweep.tracking.holding import first, holding, needs_heartbeat
+from nnsweep.tracking import earlier, lock, owner, runs
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.holding import hold_runs, make_first_beat, needs_heartbeat
 from nnsweep.tracking.owner import this_process
-from nnsweep.tracking.run import HEARTBEAT
+from nnsweep.tracking.runs import HEARTBEAT
 from nnsweep.tracking.store import Store
 from tests.outside import begin_python, kill, own_pids, wait_until
 
@@ -40,8 +40,8 @@ with holding(sys.argv[1], beats=True) as held:
 
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "EVERY_SECONDS", 0.1)
-    monkeypatch.setattr(heartbeat, "_watched", {})
+    monkeypatch.setattr(lock, "EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(lock, "_watched", {})
 
 
 @pytest.fixture
@@ -61,13 +61,13 @@ def hold(store: Store, tmp_path: Path) -> Iterator[Callable[..., Popen[str]]]:
 
 def are_gone(store: Store) -> list[bool]:
     """Tell of the runs of a sweep and of a job whether their owner is gone; of the job by its key, too."""
-    return [run.owner_is_gone for run in (*earlier.running(store), *earlier.with_keys(store, ["k"])["k"])]
+    return [run.owner_is_gone for run in (*earlier.find_running(store), *earlier.find_runs_by_key(store, ["k"])["k"])]
 
 
 def test_a_process_with_numbers_of_its_own_is_there_as_long_as_its_lock_is_held(store: Store, hold):
     process = hold()
     assert are_gone(store) == [False] * 3
-    assert {run.presence for run in earlier.running(store)} == {("alive", "its lock is held")}
+    assert {run.presence for run in earlier.find_running(store)} == {("alive", "its lock is held")}
     kill(process)
     wait_until(lambda: are_gone(store) == [True] * 3, "the end of the lock", 10)
 
@@ -81,23 +81,23 @@ def test_a_process_with_numbers_of_its_own_is_there_as_long_as_its_heart_beats(s
     assert are_gone(store) == [False] * 3
     began = time.monotonic()
     wait_until(lambda: are_gone(store) == [True] * 3, "the end of the heartbeat", 10)
-    assert time.monotonic() - began > heartbeat.MISSED * 0.1 / 2
+    assert time.monotonic() - began > lock.MISSED * 0.1 / 2
 
 
 def test_the_lock_of_a_process_is_named_by_the_runs_that_it_starts(store: Store, tmp_path: Path):
-    with holding(store.uri) as held:
-        run.start(store, "job", {"nnsweep.kind": "job", "nnsweep.key": "k"})
-        (found,) = earlier.running(store)
+    with hold_runs(store.uri) as held:
+        runs.start_run(store, "job", {"nnsweep.kind": "job", "nnsweep.key": "k"})
+        (found,) = earlier.find_running(store)
         assert found.owner == held.owner == replace(this_process(), lock=held.owner.lock, every=0.1)
         assert found.presence == ("alive", "its lock is held")
         assert not needs_heartbeat(held.owner)
     assert found.owner_is_gone
-    assert owner.holder() == this_process()
+    assert owner.current_owner() == this_process()
     assert [*tmp_path.glob(".nnsweep-*")] == []
 
 
 def test_the_file_of_a_lock_is_touched(store: Store, tmp_path: Path):
-    with holding(store.uri) as held:
+    with hold_runs(store.uri) as held:
         path = tmp_path / held.owner.lock
         before = path.stat().st_mtime_ns
         time.sleep(0.5)
@@ -105,26 +105,26 @@ def test_the_file_of_a_lock_is_touched(store: Store, tmp_path: Path):
 
 
 def test_without_locks_a_heartbeat_is_in_the_run_of_the_sweep(store: Store, no_locks):
-    with holding(store.uri, beats=True) as held:
+    with hold_runs(store.uri, beats=True) as held:
         assert needs_heartbeat(held.owner)
-        run_id = run.start(store, "sweep", {"nnsweep.kind": "sweep", **first()})
+        run_id = runs.start_run(store, "sweep", {"nnsweep.kind": "sweep", **make_first_beat()})
         held.beat_in(store, run_id)
-        tags = [client(store.uri).get_run(run_id).data.tags[HEARTBEAT]]
+        tags = [open_client(store.uri).get_run(run_id).data.tags[HEARTBEAT]]
         time.sleep(0.6)
-        tags.append(client(store.uri).get_run(run_id).data.tags[HEARTBEAT])
+        tags.append(open_client(store.uri).get_run(run_id).data.tags[HEARTBEAT])
         assert float(tags[0]) < float(tags[1]) <= time.time()
 
 
 def test_who_has_no_run_for_a_heartbeat_promises_none(store: Store, no_locks):
-    with holding(store.uri) as held:
+    with hold_runs(store.uri) as held:
         assert held.owner == this_process()
-    with holding("http://127.0.0.1:9") as held:
+    with hold_runs("http://127.0.0.1:9") as held:
         assert held.owner == this_process()
 
 
 def test_a_store_that_is_away_ends_nothing(monkeypatch: pytest.MonkeyPatch):
     store = Store("http://127.0.0.1:9", "study", "1")
-    with holding(store.uri, beats=True) as held:
+    with hold_runs(store.uri, beats=True) as held:
         held.beat_in(store, "r")
         time.sleep(0.5)
 
@@ -135,8 +135,8 @@ def test_without_a_thread_no_heartbeat_is_promised(store: Store, monkeypatch: py
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        with holding(store.uri, beats=True) as held:
+        with hold_runs(store.uri, beats=True) as held:
             assert held.owner.every == 0
             assert held.owner.lock
-        with holding("http://127.0.0.1:9", beats=True) as held:
+        with hold_runs("http://127.0.0.1:9", beats=True) as held:
             assert held.owner == this_process()

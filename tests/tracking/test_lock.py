@@ -11,7 +11,7 @@ import pytest
 
 from nnsweep import kernel
 from nnsweep.tracking import lock
-from nnsweep.tracking.lock import LEFT_SECONDS, Look, locked, look, remove_left
+from nnsweep.tracking.lock import LEFT_SECONDS, LockState, hold_lock, look_at_lock, remove_stale_locks
 
 ABOUT = json.dumps({"boot": kernel.boot()})
 HOLD = """
@@ -45,76 +45,80 @@ def dead(program, database: Path) -> Callable[..., str]:
 
 
 def test_a_lock_is_held_as_long_as_its_block_lasts(database: Path):
-    with locked(database, ABOUT) as held:
+    with hold_lock(database, ABOUT) as held:
         assert held is not None
-        state, touched = look(database, held.name)
+        state, touched = look_at_lock(database, held.name)
         assert state == "held"
         assert abs(touched - time.time()) < 60
         assert (database.parent / held.name).read_text() == ABOUT
-    assert look(database, held.name) == Look("absent")
+    assert look_at_lock(database, held.name) == LockState("absent")
     assert [*database.parent.iterdir()] == [database]
 
 
 def test_a_lock_is_free_as_soon_as_its_holder_is_killed(database: Path, dead):
-    assert look(database, dead()).state == "free"
+    assert look_at_lock(database, dead()).state == "free"
 
 
 def test_a_folder_that_is_not_there_yet_is_made(tmp_path: Path):
-    with locked(tmp_path / "new" / "mlflow.db", ABOUT) as held:
+    with hold_lock(tmp_path / "new" / "mlflow.db", ABOUT) as held:
         assert held is not None
-        assert look(tmp_path / "new" / "mlflow.db", held.name).state == "held"
+        assert look_at_lock(tmp_path / "new" / "mlflow.db", held.name).state == "held"
 
 
 def test_a_store_and_its_lock_are_moved_together(database: Path, tmp_path: Path):
-    with locked(database, ABOUT) as held:
+    with hold_lock(database, ABOUT) as held:
         (tmp_path / "new").mkdir()
         for path in (database, database.parent / held.name):
             path.rename(tmp_path / "new" / path.name)
         held.touch()
-        assert look(tmp_path / "new" / "mlflow.db", held.name).state == "held"
+        assert look_at_lock(tmp_path / "new" / "mlflow.db", held.name).state == "held"
 
 
 def test_in_a_copy_nobody_holds_the_lock(database: Path, tmp_path: Path):
-    with locked(database, ABOUT) as held:
+    with hold_lock(database, ABOUT) as held:
         shutil.copytree(tmp_path, tmp_path / "copy")
-        assert look(tmp_path / "copy" / "mlflow.db", held.name).state == "free"
+        assert look_at_lock(tmp_path / "copy" / "mlflow.db", held.name).state == "free"
         (tmp_path / "copy" / held.name).unlink()
-        assert look(tmp_path / "copy" / "mlflow.db", held.name).state == "absent"
+        assert look_at_lock(tmp_path / "copy" / "mlflow.db", held.name).state == "absent"
 
 
 def test_a_store_that_is_a_link_has_its_locks_beside_its_file(database: Path, tmp_path: Path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "link.db").symlink_to(database)
-    with locked(tmp_path / "elsewhere" / "link.db", ABOUT) as held:
-        assert look(database, held.name).state == look(tmp_path / "elsewhere" / "link.db", held.name).state == "held"
+    with hold_lock(tmp_path / "elsewhere" / "link.db", ABOUT) as held:
+        assert (
+            look_at_lock(database, held.name).state
+            == look_at_lock(tmp_path / "elsewhere" / "link.db", held.name).state
+            == "held"
+        )
 
 
 def test_where_there_is_no_store_nothing_is_known_of_a_lock(tmp_path: Path):
-    assert look(tmp_path / "no" / "mlflow.db", f".nnsweep-{16 * 'a'}.lock") == Look("unknown")
+    assert look_at_lock(tmp_path / "no" / "mlflow.db", f".nnsweep-{16 * 'a'}.lock") == LockState("unknown")
 
 
 @pytest.mark.parametrize("name", ["mlflow.db", "../mlflow.db", "/dev/null", "", ".nnsweep-x.lock"])
 def test_no_other_file_is_looked_at(name: str, database: Path):
-    assert look(database, name) == Look("unknown")
+    assert look_at_lock(database, name) == LockState("unknown")
 
 
 def test_to_touch_a_lock_renews_its_time(database: Path):
-    with locked(database, ABOUT) as held:
+    with hold_lock(database, ABOUT) as held:
         os.utime(database.parent / held.name, (0, 0))
-        assert look(database, held.name).touched == 0
+        assert look_at_lock(database, held.name).touched == 0
         held.touch()
-        assert abs(look(database, held.name).touched - time.time()) < 60
+        assert abs(look_at_lock(database, held.name).touched - time.time()) < 60
 
 
 def test_without_locks_there_is_none_and_no_file_is_left(database: Path, no_locks):
-    with locked(database, ABOUT) as held:
+    with hold_lock(database, ABOUT) as held:
         assert held is None
         assert [*database.parent.iterdir()] == [database]
-    assert look(database, f".nnsweep-{16 * 'a'}.lock").state == "absent"
+    assert look_at_lock(database, f".nnsweep-{16 * 'a'}.lock").state == "absent"
 
 
 def test_where_no_file_can_be_made_there_is_none(database: Path):
-    with locked(database / "no" / "mlflow.db", ABOUT) as held:
+    with hold_lock(database / "no" / "mlflow.db", ABOUT) as held:
         assert held is None
 
 
@@ -122,7 +126,7 @@ def test_the_lock_files_of_the_dead_are_removed_and_no_others(database: Path, de
     living = program(HOLD, database, ABOUT).stdout.readline().strip()
     elsewhere = [dead(text) for text in (json.dumps({"boot": "of another machine"}), "", "[]")]
     assert dead() in locks(database)
-    remove_left(database)
+    remove_stale_locks(database)
     assert {*locks(database)} == {living, *elsewhere}
 
 
@@ -133,8 +137,8 @@ def locks(database: Path) -> list[str]:
 def test_the_lock_files_of_another_machine_are_removed_after_a_day(database: Path, dead):
     path = database.parent / dead(json.dumps({"boot": "of another machine"}))
     os.utime(path, (time.time() - LEFT_SECONDS + 60,) * 2)
-    remove_left(database)
+    remove_stale_locks(database)
     assert path.exists()
     os.utime(path, (time.time() - LEFT_SECONDS - 60,) * 2)
-    remove_left(database)
+    remove_stale_locks(database)
     assert not path.exists()

@@ -12,10 +12,9 @@ from nnsweep.mlp.network import Layer
 from nnsweep.model.packed import preparation_bytes
 from nnsweep.model.predictor import predictions
 from nnsweep.sweep.result import encode_config, encode_weights
-from nnsweep.tracking import model as models
-from nnsweep.tracking import run
-from nnsweep.tracking.backend import backend
-from nnsweep.tracking.client import client
+from nnsweep.tracking import models, runs
+from nnsweep.tracking.backend import find_backend
+from nnsweep.tracking.client import open_client
 from nnsweep.tracking.record import RunRecord
 
 CONFIG = {"activation": {"name": "tanh"}, "output_activation": "identity"}
@@ -31,8 +30,8 @@ def left(job, store, tmp_path):
     contents["preparation.npz"] = preparation_bytes(iris)
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    run.log_files(store, run_id := job(), [tmp_path / name for name in contents])
-    run.end(store, RunRecord(run_id=run_id, name="", state="finished"), points=[run.Point("best_epoch", 2.0)])
+    runs.log_artifacts(store, run_id := job(), [tmp_path / name for name in contents])
+    runs.end_run(store, RunRecord(run_id=run_id, name="", state="finished"), points=[runs.Point("best_epoch", 2.0)])
     return run_id
 
 
@@ -43,10 +42,10 @@ def loaded(folder):
 
 
 def test_a_run_gets_one_model_which_its_addresses_load(left, store):
-    assert models.logged(store, left) is None
-    model_id = models.log(store, left)
-    assert models.log(store, left) == models.logged(store, left) == model_id
-    asked = client(store.uri)
+    assert models.find_logged_model(store, left) is None
+    model_id = models.log_model(store, left)
+    assert models.log_model(store, left) == models.find_logged_model(store, left) == model_id
+    asked = open_client(store.uri)
     assert [one.model_id for one in asked.search_logged_models([store.experiment_id])] == [model_id]
     (output,) = asked.get_run(left).outputs.model_outputs
     assert (output.model_id, output.step) == (model_id, 2)
@@ -54,7 +53,7 @@ def test_a_run_gets_one_model_which_its_addresses_load(left, store):
     assert (kept.name, kept.source_run_id, kept.model_type) == ("model", left, "nnsweep")
     iris = load("iris", val_fraction=0.1)
     frame = pd.DataFrame(iris.test.X, columns=[column.name for column in iris.preparation.columns])
-    wanted = predictions(models.model_of(store, left), frame, prepared.features)
+    wanted = predictions(models.make_model(store, left), frame, prepared.features)
     pd.testing.assert_frame_equal(loaded(kept.artifact_location).predict(frame), wanted, check_exact=True)
 
 
@@ -66,16 +65,18 @@ def test_what_a_failure_leaves_is_made_good_the_next_time(step, left, store, mon
         raise MlflowException("not now")
 
     with monkeypatch.context() as patch:
-        patch.setattr(backend(store.uri), step, refuse)
+        patch.setattr(find_backend(store.uri), step, refuse)
         with pytest.raises(StoreError, match="not now"):
-            models.log(store, left)
-    model_id = models.log(store, left)
-    assert models.logged(store, left) == model_id
+            models.log_model(store, left)
+    model_id = models.log_model(store, left)
+    assert models.find_logged_model(store, left) == model_id
     ready = [
-        one.model_id for one in client(store.uri).search_logged_models([store.experiment_id]) if one.status == "READY"
+        one.model_id
+        for one in open_client(store.uri).search_logged_models([store.experiment_id])
+        if one.status == "READY"
     ]
     assert ready == [model_id]
-    assert [output.model_id for output in client(store.uri).get_run(left).outputs.model_outputs] == [model_id]
+    assert [output.model_id for output in open_client(store.uri).get_run(left).outputs.model_outputs] == [model_id]
 
 
 def test_a_model_that_could_not_be_written_is_given_up(left, store, monkeypatch):
@@ -85,28 +86,28 @@ def test_a_model_that_could_not_be_written_is_given_up(left, store, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(models, "save", full)
         with pytest.raises(OSError, match="No space left"):
-            models.log(store, left)
-    assert [one.status for one in client(store.uri).search_logged_models([store.experiment_id])] == ["FAILED"]
-    assert models.log(store, left)  # and the store has not been taken for one that is away
+            models.log_model(store, left)
+    assert [one.status for one in open_client(store.uri).search_logged_models([store.experiment_id])] == ["FAILED"]
+    assert models.log_model(store, left)  # and the store has not been taken for one that is away
 
 
 def test_a_run_that_left_nothing_is_told(job, store):
     with pytest.raises(DataError, match=r"has no weights \(it is running\); choose a run that has finished"):
-        models.model_of(store, job())
+        models.make_model(store, job())
 
 
 def test_an_earlier_versions_run_is_told(left, store):
-    (Path(client(store.uri).get_run(left).info.artifact_uri) / "preparation.npz").unlink()
+    (Path(open_client(store.uri).get_run(left).info.artifact_uri) / "preparation.npz").unlink()
     with pytest.raises(
         DataError, match=r"no preparation.npz, as an earlier version left it; run it again \(rerun=all\)"
     ):
-        models.log(store, left)
-    assert not client(store.uri).search_logged_models([store.experiment_id])
+        models.log_model(store, left)
+    assert not open_client(store.uri).search_logged_models([store.experiment_id])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "activation: 5\noutput_activation: x", ": :", "\x80"])
 def test_a_damaged_configuration_is_told(text, left, store):
-    place = Path(client(store.uri).get_run(left).info.artifact_uri) / "config.yaml"
+    place = Path(open_client(store.uri).get_run(left).info.artifact_uri) / "config.yaml"
     place.write_bytes(text.encode("latin-1"))
     with pytest.raises(DataError, match="20-20-tanh-inv-s0"):
-        models.model_of(store, left)
+        models.make_model(store, left)

@@ -14,8 +14,8 @@ from mlflow.exceptions import MlflowException
 from nnsweep.data import prepared
 from nnsweep.data.preparation import fitted
 from nnsweep.model.predictor import FORMAT, Model, predictions
-from nnsweep.tracking import model_folder
-from nnsweep.tracking.model_folder import save
+from nnsweep.tracking import models
+from nnsweep.tracking.models import save_model_folder
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def loaded(folder):
 
 
 def test_a_saved_folder_predicts_without_nnsweep(model, cats, tmp_path, monkeypatch):
-    save(model, tmp_path / "model")
+    save_model_folder(model, tmp_path / "model")
     wanted = predictions(model, cats, prepared.features)
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     for name in [name for name in sys.modules if name.partition(".")[0] == "nnsweep"]:
@@ -76,7 +76,7 @@ def test_it_is_described_as_mlflow_would_describe_it(has_example, run_id, model_
 
     if not has_example:
         del model.about["example"]
-    save(model, tmp_path / "model", run_id=run_id, model_id=model_id)
+    save_model_folder(model, tmp_path / "model", run_id=run_id, model_id=model_id)
     mine = yaml.safe_load((tmp_path / "model" / "MLmodel").read_text(encoding="utf-8"))
     outputs = [ColSpec("string", "label"), ColSpec("double", "probability_no"), ColSpec("double", "probability_yes")]
     wanted = Description(
@@ -104,7 +104,7 @@ def test_it_is_described_as_mlflow_would_describe_it(has_example, run_id, model_
 
 
 def test_categories_that_were_never_seen_are_told(model, cats, tmp_path, monkeypatch):
-    save(model, tmp_path / "model")
+    save_model_folder(model, tmp_path / "model")
     monkeypatch.setitem(sys.modules, "nnsweep", None)
     read = loaded(tmp_path / "model")
     odd = cats.assign(fur=["bald", None, "short", "bald"])
@@ -121,8 +121,8 @@ def test_categories_that_were_never_seen_are_told(model, cats, tmp_path, monkeyp
 
 
 def test_two_models_in_one_process_keep_their_own_code(model, cats, tmp_path):
-    save(model, tmp_path / "one")
-    save(model, tmp_path / "other")
+    save_model_folder(model, tmp_path / "one")
+    save_model_folder(model, tmp_path / "other")
     code = tmp_path / "other" / "artifacts" / "predictor.py"
     code.write_text(code.read_text().replace('name="label"', 'name="class"'))
     one, other = loaded(tmp_path / "one"), loaded(tmp_path / "other")
@@ -130,7 +130,7 @@ def test_two_models_in_one_process_keep_their_own_code(model, cats, tmp_path):
 
 
 def test_signature_example_and_requirements(model, tmp_path):
-    save(model, tmp_path / "model", run_id="r1")
+    save_model_folder(model, tmp_path / "model", run_id="r1")
     read = loaded(tmp_path / "model")
     assert [(column.name, str(column.type)) for column in read.metadata.get_input_schema()] == [
         ("age", "DataType.double"),
@@ -155,7 +155,7 @@ def test_texts_need_scikit_learn_too(tmp_path):
     X, preparation = fitted(texts, {"text": "text"})
     model = drawn(preparation, X.shape[1])
     model.about["example"] = None
-    save(model, tmp_path / "model")
+    save_model_folder(model, tmp_path / "model")
     assert f"scikit-learn=={metadata.version('scikit-learn')}" in (tmp_path / "model" / "requirements.txt").read_text()
     pd.testing.assert_frame_equal(
         loaded(tmp_path / "model").predict(texts), predictions(model, texts, prepared.features)
@@ -163,19 +163,19 @@ def test_texts_need_scikit_learn_too(tmp_path):
 
 
 def test_a_folder_holds_no_pickle_and_no_path_of_this_machine(model, tmp_path):
-    save(model, tmp_path / "model")
+    save_model_folder(model, tmp_path / "model")
     files = [path for path in (tmp_path / "model").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {"", ".py", ".npz", ".json", ".txt", ".yaml"}
     for path in files:
         content = path.read_bytes()
-        assert not any(os.fsencode(place) in content for place in (tmp_path.parent, Path(model_folder.__file__).parent))
+        assert not any(os.fsencode(place) in content for place in (tmp_path.parent, Path(models.__file__).parent))
         assert b"/tmp" not in content
 
 
 def test_it_is_made_quickly(model, tmp_path):
     """MLflow's own search for requirements would take seconds a model."""
-    save(model, tmp_path / "first")
+    save_model_folder(model, tmp_path / "first")
     begun = time.process_time()
-    save(model, tmp_path / "second")
+    save_model_folder(model, tmp_path / "second")
     assert time.process_time() - begun < 1
     assert json.loads((tmp_path / "second" / "input_example.json").read_text())["columns"] == ["age", "fur"]

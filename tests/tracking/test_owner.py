@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep.tracking import heartbeat, owner
-from nnsweep.tracking.lock import locked
-from nnsweep.tracking.owner import LEASE_SECONDS, Owner, Signs, is_gone, presence, read, this_process
+from nnsweep.tracking import lock, owner
+from nnsweep.tracking.lock import hold_lock
+from nnsweep.tracking.owner import LEASE_SECONDS, Owner, Signs, is_gone, presence, read_owner, this_process
 from tests.outside import own_pids
 
 PROGRAM = "from nnsweep.tracking.owner import this_process; print(this_process().tag(), flush=True); input()"
@@ -26,7 +26,7 @@ def other() -> Iterator[tuple[subprocess.Popen[str], Owner]]:
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        named = read(process.stdout.readline())
+        named = read_owner(process.stdout.readline())
         assert named is not None
         yield process, named
         process.kill()
@@ -102,7 +102,7 @@ def test_a_program_may_have_any_name(tmp_path):
     odd = tmp_path / "a) Z (1 2 3"
     odd.symlink_to(sys.executable)
     with subprocess.Popen([odd, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        named = read(process.stdout.readline())
+        named = read_owner(process.stdout.readline())
         assert named is not None
         assert named.start.isdigit() or not os.path.exists("/proc/self/stat")
         assert not is_gone(named, now())
@@ -110,7 +110,7 @@ def test_a_program_may_have_any_name(tmp_path):
 
 
 def test_a_tag_is_read_as_it_was_written():
-    assert read(this_process().tag()) == this_process()
+    assert read_owner(this_process().tag()) == this_process()
     assert len(this_process().tag().splitlines()) == 1
     assert str(Owner(host="here", boot="b", pid=7, start="1")) == "process 7 on here"
 
@@ -120,7 +120,7 @@ def test_a_tag_is_read_as_it_was_written():
     [None, "", "{", "[]", "7", "null", '"a"', "{}", '{"host": "a"}', json.dumps({**vars(this_process()), "more": 1})],
 )
 def test_a_tag_that_is_something_else_names_nobody(tag):
-    assert read(tag) is None
+    assert read_owner(tag) is None
 
 
 def test_without_the_machines_own_count_ps_tells_when_a_process_started(monkeypatch, other):
@@ -158,7 +158,7 @@ def contained() -> Iterator[Owner]:
     with subprocess.Popen(
         [*own_pids(), sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        named = read(process.stdout.readline())
+        named = read_owner(process.stdout.readline())
         assert named is not None
         yield named
         process.kill()
@@ -176,7 +176,7 @@ def test_the_number_of_a_process_in_another_pid_namespace_says_nothing(contained
 def test_what_an_earlier_version_has_written_is_judged_as_it_was_then():
     known = {name: getattr(this_process(), name) for name in ("host", "boot", "pid", "start")}
     before = Owner(**known)
-    assert read(json.dumps(known)) == before
+    assert read_owner(json.dumps(known)) == before
     assert not is_gone(before, now())
     assert is_gone(replace(before, start="0"), now())
     assert is_gone(replace(before, boot="another"), now())
@@ -186,7 +186,7 @@ def test_what_an_earlier_version_has_written_is_judged_as_it_was_then():
     "wrong", [{"every": "5"}, {"every": -1}, {"every": 1e9}, {"every": None}, {"lock": 1}, {"pids": None}], ids=str
 )
 def test_a_tag_with_something_else_among_its_signs_names_nobody(wrong):
-    assert read(json.dumps(asdict(this_process()) | wrong)) is None
+    assert read_owner(json.dumps(asdict(this_process()) | wrong)) is None
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("pids", ["another", this_process().pids], ids=["elsewhere", "here"])
 def test_a_process_is_there_exactly_as_long_as_its_lock_is(pids, database):
-    with locked(database, "{}") as held:
+    with hold_lock(database, "{}") as held:
         named = replace(this_process(), pids=pids, start="0", lock=held.name)
         assert presence(named, 0.0, Signs(database)) == ("alive", "its lock is held")
         assert is_gone(replace(named, lock=f".nnsweep-{16 * 'a'}.lock"), now(), Signs(database))
@@ -211,14 +211,14 @@ def test_a_process_is_there_exactly_as_long_as_its_lock_is(pids, database):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Give the time of one's own clock, which can be set."""
     passed = [100.0]
-    monkeypatch.setattr(heartbeat, "_watched", {})
-    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: passed[0])
+    monkeypatch.setattr(lock, "_watched", {})
+    monkeypatch.setattr(lock.time, "monotonic", lambda: passed[0])
     return passed
 
 
 def test_of_another_machine_the_time_of_the_lock_file_is_watched(database, clock):
     """Its locks may be its own affair."""
-    with locked(database, "{}") as held:
+    with hold_lock(database, "{}") as held:
         name = held.name
     (database.parent / name).touch()
     elsewhere = Owner("elsewhere", "b", 7, "t", "p", lock=name, every=5.0)
@@ -242,7 +242,7 @@ def test_without_locks_a_heartbeat_is_watched_whatever_time_it_tells(clock):
         assert not is_gone(elsewhere, 0.0, told)
         clock[0] += 2
         assert is_gone(elsewhere, 0.0, told)
-    assert is_gone(elsewhere, 0.0, Signs(heartbeat=str(now() - heartbeat.LONG_SECONDS - 60)))
+    assert is_gone(elsewhere, 0.0, Signs(heartbeat=str(now() - lock.LONG_SECONDS - 60)))
 
 
 def test_a_heartbeat_is_told_with_its_age_and_how_long_it_is_waited_for(clock):
@@ -267,11 +267,11 @@ def test_a_process_that_can_be_seen_needs_no_heartbeat(clock):
 
 def test_a_run_has_the_owner_on_whose_behalf_it_is_started():
     other = Owner("elsewhere", "b", 7, "t")
-    with owner.holding(other):
-        assert owner.holder() == other
-        with owner.holding(this_process()):
-            assert owner.holder() == this_process()
+    with owner.own_runs(other):
+        assert owner.current_owner() == other
+        with owner.own_runs(this_process()):
+            assert owner.current_owner() == this_process()
         if (child := os.fork()) == 0:
-            os._exit(0 if owner.holder() == this_process() else 1)
+            os._exit(0 if owner.current_owner() == this_process() else 1)
         assert os.waitpid(child, 0)[1] == 0
-    assert owner.holder() == this_process()
+    assert owner.current_owner() == this_process()

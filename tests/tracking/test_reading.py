@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 
 from nnsweep.errors import StoreError
-from nnsweep.tracking import run, run_rows
-from nnsweep.tracking.client import client
-from nnsweep.tracking.reading import PLAN, counting, histories, history, job_runs, setting
+from nnsweep.tracking import rows, runs
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.query import PLAN, find_job_runs, keep_counting_runs, read_histories, read_history, setting
 from nnsweep.tracking.record import CHOICES, RunRecord
-from nnsweep.tracking.store import Store, existing
+from nnsweep.tracking.store import Store, find_store
 
 SETTINGS = {
     "arch": "8",
@@ -54,9 +54,9 @@ def written(store: Store, run_id: str, *, state: str = "finished", reason: str =
         job=7,
     )
     curve = np.arange(6.0) / 7
-    run.log_dataset(store, run_id, name="iris", digest="0" * 64, source="test")
-    curves = run.curves({"epoch": np.arange(6.0), "test_accuracy": curve, "train_cost": curve}, keep=(), points=4)
-    run.end(store, record, points=[*curves, *run.finals(metrics, after=6)], settings=SETTINGS)
+    runs.log_dataset(store, run_id, name="iris", digest="0" * 64, source="test")
+    curves = runs.thin_curves({"epoch": np.arange(6.0), "test_accuracy": curve, "train_cost": curve}, keep=(), points=4)
+    runs.end_run(store, record, points=[*curves, *runs.make_final_points(metrics, after=6)], settings=SETTINGS)
     return record
 
 
@@ -67,8 +67,8 @@ def written(store: Store, run_id: str, *, state: str = "finished", reason: str =
 )  # fmt: skip
 def test_what_is_read_is_what_was_written(state: str, reason: str, store: Store, job):
     record = written(store, job(number=7), state=state, reason=reason)
-    assert job_runs(store) == [record]
-    (read,) = job_runs(store)
+    assert find_job_runs(store) == [record]
+    (read,) = find_job_runs(store)
     assert {name: type(value) for name, value in read.settings.items()} == {
         name: type(value) for name, value in SETTINGS.items()
     }
@@ -76,35 +76,35 @@ def test_what_is_read_is_what_was_written(state: str, reason: str, store: Store,
 
 def test_the_accuracies_of_a_run_that_did_not_finish_are_left_to_its_curve(store: Store, job):
     written(store, job(), state="diverged")
-    assert job_runs(store)[0].metrics == {"depth": 2.0}
+    assert find_job_runs(store)[0].metrics == {"depth": 2.0}
 
 
 def test_a_running_run_is_read_as_running(store: Store, job):
     job(number=3)
-    (record,) = job_runs(store)
+    (record,) = find_job_runs(store)
     assert (record.state, record.reason, record.job, record.settings) == ("running", "", 3, {})
 
 
 def test_only_the_jobs_that_are_asked_for_are_read(store: Store, job):
     mine, other = job(sweep="s1"), job(sweep="s2")
-    run.start(store, "sweep s1", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1"})
-    run.start(store, "by hand", {})
-    client(store.uri).delete_run(job(sweep="s1"))
-    assert {record.run_id for record in job_runs(store)} == {mine, other}
-    assert [record.run_id for record in job_runs(store, "s1")] == [mine]
-    assert job_runs(store, "s3") == []
+    runs.start_run(store, "sweep s1", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1"})
+    runs.start_run(store, "by hand", {})
+    open_client(store.uri).delete_run(job(sweep="s1"))
+    assert {record.run_id for record in find_job_runs(store)} == {mine, other}
+    assert [record.run_id for record in find_job_runs(store, "s1")] == [mine]
+    assert find_job_runs(store, "s3") == []
 
 
 @pytest.mark.parametrize("sweep", ["it's", 'a"b', "'", "x' or tags.`nnsweep.kind` = 'job"])
 def test_a_sweeps_id_is_never_read_as_part_of_the_question(job, store, sweep):
     mine = job(sweep=sweep)
     job(sweep="s2")
-    assert [record.run_id for record in job_runs(store, sweep)] == [mine]
+    assert [record.run_id for record in find_job_runs(store, sweep)] == [mine]
 
 
 def test_another_experiment_is_another_study(store: Store, job):
     job()
-    assert job_runs(existing(store.uri, "Default")) == []
+    assert find_job_runs(find_store(store.uri, "Default")) == []
 
 
 @given(some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False))
@@ -140,15 +140,15 @@ def test_full_curves_come_back_to_the_last_bit(store: Store, job, tmp_path):
     curves = pd.DataFrame({"epoch": np.arange(3001), "train_cost": random.normal(size=3001) ** 9})
     curves.loc[[1, 2, 3], "train_cost"] = [np.nan, np.inf, 5e-324]
     curves.to_parquet(tmp_path / "history.parquet", index=False)
-    run.log_files(store, run_id := job(), [tmp_path / "history.parquet"])
-    pd.testing.assert_frame_equal(history(store, run_id), curves, check_exact=True)
+    runs.log_artifacts(store, run_id := job(), [tmp_path / "history.parquet"])
+    pd.testing.assert_frame_equal(read_history(store, run_id), curves, check_exact=True)
 
 
 def test_a_run_without_curves_has_an_empty_history(store: Store, job):
     record = RunRecord(run_id=job(), name="", state="failed", reason="no data")
-    run.end(store, record)
-    assert len(history(store, record.run_id)) == 0
-    assert [len(curves) for curves in histories(store, [record]).values()] == [0]
+    runs.end_run(store, record)
+    assert len(read_history(store, record.run_id)) == 0
+    assert [len(curves) for curves in read_histories(store, [record]).values()] == [0]
 
 
 # ---- which run of a key counts
@@ -159,7 +159,7 @@ def one(run_id: str, key: str = "k", state: str = "finished") -> RunRecord:
 
 
 def counted(*records: RunRecord) -> list[str]:
-    return [record.run_id for record in counting(records)]
+    return [record.run_id for record in keep_counting_runs(records)]
 
 
 STATES = ("finished", "failed", "diverged", "interrupted", "lost", "running")
@@ -180,14 +180,14 @@ def test_runs_without_a_key_all_count_and_so_do_those_of_other_keys():
 @given(some.lists(some.tuples(some.sampled_from("abc"), some.sampled_from(STATES))))
 def test_every_key_counts_once_and_never_as_unfinished_if_it_finished(runs):
     records = [one(str(number), key, state) for number, (key, state) in enumerate(runs)]
-    chosen = counting(records)
+    chosen = keep_counting_runs(records)
     assert sorted(record.key for record in chosen) == sorted({key for key, _ in runs})
     assert [int(record.run_id) for record in chosen] == sorted(int(record.run_id) for record in chosen)
     for record in chosen:
         finished = [other for other in records if other.key == record.key and other.state == "finished"]
         same = finished or [other for other in records if other.key == record.key]
         assert record == same[-1]
-    assert counting(chosen) == chosen
+    assert keep_counting_runs(chosen) == chosen
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def keyed(store: Store, finished):
     def made(key: str, state: str = "finished", sweep: str = "s1") -> str:
         time.sleep(0.002)  # MLflow counts milliseconds
         tags = {"nnsweep.kind": "job", "nnsweep.sweep": sweep, "nnsweep.key": key}
-        run_id = run.start(store, key, tags)
+        run_id = runs.start_run(store, key, tags)
         if state != "running":
             finished(run_id, state)
         return run_id
@@ -210,9 +210,9 @@ def planned(store: Store, tmp_path, finished):
     """Give a function that makes the summary run of a sweep, with a plan."""
 
     def made(sweep: str, plan: str) -> str:
-        run_id = run.start(store, sweep, {"nnsweep.kind": "sweep", "nnsweep.sweep": sweep})
+        run_id = runs.start_run(store, sweep, {"nnsweep.kind": "sweep", "nnsweep.sweep": sweep})
         (tmp_path / PLAN).write_text(plan)
-        run.log_files(store, run_id, [tmp_path / PLAN])
+        runs.log_artifacts(store, run_id, [tmp_path / PLAN])
         finished(run_id)
         return run_id
 
@@ -224,43 +224,43 @@ def test_one_run_is_read_of_each_key(store: Store, keyed):
     keyed("b")
     after = keyed("a", sweep="s2")
     keyed("a", "running", sweep="s3")
-    assert [(record.key, record.run_id) for record in job_runs(store)][1] == ("a", after)
-    assert [record.key for record in job_runs(store)] == ["b", "a"]
+    assert [(record.key, record.run_id) for record in find_job_runs(store)][1] == ("a", after)
+    assert [record.key for record in find_job_runs(store)] == ["b", "a"]
 
 
 def test_a_sweep_has_the_runs_that_it_took_over_and_its_own(store: Store, keyed, planned):
     taken, other, own = keyed("a"), keyed("b"), keyed("c", sweep="s2")
     planned("s2", json.dumps({"reused": [taken], "jobs": []}))
-    assert [record.run_id for record in job_runs(store, "s2")] == [taken, own]
-    assert [record.run_id for record in job_runs(store, "s1")] == [taken, other]
-    assert job_runs(store, "s2")[0].sweep == "s1"
+    assert [record.run_id for record in find_job_runs(store, "s2")] == [taken, own]
+    assert [record.run_id for record in find_job_runs(store, "s1")] == [taken, other]
+    assert find_job_runs(store, "s2")[0].sweep == "s1"
 
 
 def test_more_runs_may_be_taken_over_than_are_asked_for_at_once(store: Store, keyed, planned, monkeypatch):
-    monkeypatch.setattr(run_rows, "AT_ONCE", 3)
+    monkeypatch.setattr(rows, "AT_ONCE", 3)
     taken = [keyed(str(number)) for number in range(8)]
     planned("s2", json.dumps({"reused": taken}))
-    assert [record.run_id for record in job_runs(store, "s2")] == taken
+    assert [record.run_id for record in find_job_runs(store, "s2")] == taken
 
 
 def test_a_run_that_was_taken_over_and_then_deleted_is_left_out(store: Store, keyed, planned):
     taken, gone = keyed("a"), keyed("b")
     planned("s2", json.dumps({"reused": [taken, gone]}))
-    client(store.uri).delete_run(gone)
-    assert [record.run_id for record in job_runs(store, "s2")] == [taken]
+    open_client(store.uri).delete_run(gone)
+    assert [record.run_id for record in find_job_runs(store, "s2")] == [taken]
 
 
 def test_a_sweep_that_ran_a_job_again_has_its_own_run_of_it(store: Store, keyed, planned):
     taken, own = keyed("a"), keyed("a", sweep="s2")
     planned("s2", json.dumps({"reused": [taken]}))
-    assert [record.run_id for record in job_runs(store, "s2")] == [own]
+    assert [record.run_id for record in find_job_runs(store, "s2")] == [own]
 
 
 @pytest.mark.parametrize("plan", ["{}", '{"reused": []}'])
 def test_a_plan_may_take_nothing_over(plan: str, store: Store, keyed, planned):
     own = keyed("a", sweep="s2")
     planned("s2", plan)
-    assert [record.run_id for record in job_runs(store, "s2")] == [own]
+    assert [record.run_id for record in find_job_runs(store, "s2")] == [own]
 
 
 @pytest.mark.parametrize(
@@ -270,5 +270,5 @@ def test_a_damaged_plan_is_told_and_never_a_traceback(plan: str, store: Store, k
     keyed("a", sweep="s2")
     planned("s2", plan)
     with pytest.raises(StoreError) as error:
-        job_runs(store, "s2")
+        find_job_runs(store, "s2")
     assert len(str(error.value).splitlines()) == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep.tracking import run
+from nnsweep.tracking import runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 
@@ -67,13 +67,13 @@ def look(request):
 
 @pytest.mark.parametrize("log", ["finished", "open", "log without its index"])
 def test_a_store_that_may_only_be_read_is_read(log: str, look, theirs: Path, store: Store, job, tmp_path: Path):
-    run.end(store, RunRecord(run_id=job("first"), name="", state="finished"))
+    runs.end_run(store, RunRecord(run_id=job("first"), name="", state="finished"))
     source = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(source)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.copy(source, theirs)
     if log != "finished":
-        run.end(store, RunRecord(run_id=job("second"), name="", state="finished"))
+        runs.end_run(store, RunRecord(run_id=job("second"), name="", state="finished"))
         shutil.copy(f"{source}-wal", theirs)
         if log == "open":
             shutil.copy(f"{source}-shm", theirs)

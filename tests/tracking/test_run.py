@@ -12,9 +12,9 @@ from sqlalchemy.event import listen, remove
 
 from nnsweep.errors import StoreError
 from nnsweep.mlp.curves import CURVES
-from nnsweep.tracking import owner, run
+from nnsweep.tracking import owner, runs
 from nnsweep.tracking.backend import Backend
-from nnsweep.tracking.client import client
+from nnsweep.tracking.client import open_client
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.record import RunRecord
@@ -26,14 +26,14 @@ RISING = some.lists(some.integers(0, 10_000), unique=True).map(sorted)
 
 
 def points(store: Store, run_id: str, name: str) -> dict[int, float]:
-    return {metric.step: metric.value for metric in client(store.uri).get_metric_history(run_id, name)}
+    return {metric.step: metric.value for metric in open_client(store.uri).get_metric_history(run_id, name)}
 
 
 @given(RISING, some.sets(some.integers(0, 10_000), max_size=5), some.integers(2, 50))
 @example([*range(1000)], {500}, 3)
 @example([*range(1000)], set(), 2)
 def test_thinned_positions_are_few_and_hold_all_that_must_stay(positions, keep, points):
-    kept = run.thinned(positions, keep=keep, points=points)
+    kept = runs.thin_positions(positions, keep=keep, points=points)
     assert kept == sorted({*kept})
     assert {*kept} <= {*positions}
     assert {*positions[:1], *positions[-1:], *keep.intersection(positions)} <= {*kept}
@@ -43,19 +43,19 @@ def test_thinned_positions_are_few_and_hold_all_that_must_stay(positions, keep, 
 @given(RISING, some.integers(2, 50))
 def test_a_curve_that_is_short_enough_stays_whole(positions, points):
     if len(positions) <= points:
-        assert run.thinned(positions, points=points) == positions
+        assert runs.thin_positions(positions, points=points) == positions
 
 
 @given(some.integers(100, 10_000), some.integers(3, 400))
 def test_thinned_positions_are_spread_evenly(length, points):
-    kept = run.thinned(range(length), points=points)
+    kept = runs.thin_positions(range(length), points=points)
     assert len(kept) == min(length, points)
     assert np.ptp(np.diff(kept)) <= 1 + (length > points)
 
 
 def test_a_run_is_named_tagged_and_running(store: Store):
-    run_id = run.start(store, "20-20-tanh-inv-s0", {"nnsweep.kind": "job"})
-    kept = client(store.uri).get_run(run_id)
+    run_id = runs.start_run(store, "20-20-tanh-inv-s0", {"nnsweep.kind": "job"})
+    kept = open_client(store.uri).get_run(run_id)
     assert kept.info.run_name == "20-20-tanh-inv-s0"
     assert kept.data.tags["nnsweep.kind"] == "job"
     assert (kept.info.status, kept.info.experiment_id) == ("RUNNING", store.experiment_id)
@@ -63,26 +63,26 @@ def test_a_run_is_named_tagged_and_running(store: Store):
 
 @pytest.mark.parametrize("name", ["..", "../../etc/x", "%2e%2e", "two\nlines", "nul\x00", "\u202egnp", "é" * 250, "🙂"])
 def test_any_name_is_kept_as_it_is(name: str, store: Store):
-    assert client(store.uri).get_run(run.start(store, name, {})).info.run_name == name
+    assert open_client(store.uri).get_run(runs.start_run(store, name, {})).info.run_name == name
 
 
 def test_infinity_and_nan_never_reach_the_store(store: Store, job):
     odd = np.array([1.0, np.inf, -np.inf, np.nan, 2.0])
-    curve = run.curves({"epoch": EPOCHS, "train_cost": odd}, keep=(1, 2, 3), points=3)
-    finals = run.finals({"a": np.inf, "b": -np.inf, "c": np.nan, "d": 4.0}, after=5)
-    run.log(store, run_id := job(), points=[*curve, *finals, run.Point("train_cost", np.inf, 9)])
+    curve = runs.thin_curves({"epoch": EPOCHS, "train_cost": odd}, keep=(1, 2, 3), points=3)
+    finals = runs.make_final_points({"a": np.inf, "b": -np.inf, "c": np.nan, "d": 4.0}, after=5)
+    runs.log_values(store, run_id := job(), points=[*curve, *finals, runs.Point("train_cost", np.inf, 9)])
     assert points(store, run_id, "train_cost") == {0: 1.0, 4: 2.0}
-    assert client(store.uri).get_run(run_id).data.metrics == {"train_cost": 2.0, "d": 4.0}
+    assert open_client(store.uri).get_run(run_id).data.metrics == {"train_cost": 2.0, "d": 4.0}
 
 
 def test_a_curve_of_nothing_finite_is_left_out():
-    assert run.curves({"epoch": EPOCHS, "train_cost": np.full(5, np.nan)}, keep=(), points=3) == []
+    assert runs.thin_curves({"epoch": EPOCHS, "train_cost": np.full(5, np.nan)}, keep=(), points=3) == []
 
 
 def test_the_steps_of_a_curve_are_its_epochs_and_the_best_is_among_them(store: Store, job):
     epochs = np.arange(1001.0)
-    curve = run.curves({"epoch": epochs, "val_accuracy": epochs / 7}, keep=(123,), points=20)
-    run.log(store, run_id := job(), points=curve)
+    curve = runs.thin_curves({"epoch": epochs, "val_accuracy": epochs / 7}, keep=(123,), points=20)
+    runs.log_values(store, run_id := job(), points=curve)
     kept = points(store, run_id, "val_accuracy")
     assert len(kept) <= 20
     assert {0, 123, 1000} <= {*kept}
@@ -91,16 +91,20 @@ def test_the_steps_of_a_curve_are_its_epochs_and_the_best_is_among_them(store: S
 
 def test_a_long_curve_is_sent_whole_where_it_may_be(store: Store, job):
     epochs = np.arange(2501.0)
-    run.log(store, run_id := job(), points=run.curves({"epoch": epochs, "train_cost": epochs}, keep=(), points=10_000))
+    runs.log_values(
+        store, run_id := job(), points=runs.thin_curves({"epoch": epochs, "train_cost": epochs}, keep=(), points=10_000)
+    )
     assert len(points(store, run_id, "train_cost")) == 2501
 
 
 def test_a_final_value_closes_the_curve_of_its_name_and_others_stand_alone(store: Store, job):
-    curve = run.curves({"epoch": EPOCHS, "test_accuracy": EPOCHS}, keep=(), points=9)
-    run.log(store, run_id := job(), points=[*curve, *run.finals({"test_accuracy": 3.0, "depth": 2}, after=5)])
+    curve = runs.thin_curves({"epoch": EPOCHS, "test_accuracy": EPOCHS}, keep=(), points=9)
+    runs.log_values(
+        store, run_id := job(), points=[*curve, *runs.make_final_points({"test_accuracy": 3.0, "depth": 2}, after=5)]
+    )
     assert points(store, run_id, "test_accuracy")[5] == 3.0
     assert points(store, run_id, "depth") == {0: 2.0}
-    assert client(store.uri).get_run(run_id).data.metrics == {"test_accuracy": 3.0, "depth": 2.0}
+    assert open_client(store.uri).get_run(run_id).data.metrics == {"test_accuracy": 3.0, "depth": 2.0}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,7 @@ def test_a_final_value_closes_the_curve_of_its_name_and_others_stand_alone(store
 )
 def test_every_state_has_its_status(state: str, status: str, store: Store, job, finished):
     finished(run_id := job(), state, "why")
-    kept = client(store.uri).get_run(run_id)
+    kept = open_client(store.uri).get_run(run_id)
     assert kept.info.status == status
     assert kept.info.end_time is not None
     assert (kept.data.tags["nnsweep.state"], kept.data.tags["nnsweep.reason"]) == (state, "why")
@@ -124,28 +128,28 @@ def test_every_state_has_its_status(state: str, status: str, store: Store, job, 
 @pytest.mark.parametrize("length", [7999, 8000, 8001, 100_000])
 def test_a_reason_of_any_length_is_kept_as_far_as_mlflow_keeps_it(length: int, store: Store, job, finished):
     finished(run_id := job(), "failed", "é" * length)
-    assert client(store.uri).get_run(run_id).data.tags["nnsweep.reason"] == "é" * min(length, 8000)
+    assert open_client(store.uri).get_run(run_id).data.tags["nnsweep.reason"] == "é" * min(length, 8000)
 
 
 @pytest.mark.parametrize("number", [0, 1, 99, 100, 101, 250])
 def test_any_number_of_settings_is_kept(number: int, store: Store, job):
     settings = {f"setting.{index}": index for index in range(number)}
-    run.log(store, run_id := job(), settings=settings)
-    assert client(store.uri).get_run(run_id).data.params == {name: str(value) for name, value in settings.items()}
+    runs.log_values(store, run_id := job(), settings=settings)
+    assert open_client(store.uri).get_run(run_id).data.params == {name: str(value) for name, value in settings.items()}
 
 
 def test_settings_and_points_may_be_sent_again(store: Store, job):
     run_id = job()
     for _ in range(2):
-        run.log(store, run_id, points=[run.Point("train_cost", 0.5, 3)], settings={"seed": 1})
-    assert client(store.uri).get_run(run_id).data.params == {"seed": "1"}
+        runs.log_values(store, run_id, points=[runs.Point("train_cost", 0.5, 3)], settings={"seed": 1})
+    assert open_client(store.uri).get_run(run_id).data.params == {"seed": "1"}
     assert points(store, run_id, "train_cost") == {3: 0.5}
 
 
 def test_a_run_ends_with_whatever_is_still_to_be_recorded(store: Store, job):
     record = RunRecord(run_id=job(), name="", state="diverged", reason="at epoch 3")
-    run.end(store, record, points=[run.Point("depth", 2.0)], settings={"seed": 1}, tags={"note": "x" * 9000})
-    kept = client(store.uri).get_run(record.run_id)
+    runs.end_run(store, record, points=[runs.Point("depth", 2.0)], settings={"seed": 1}, tags={"note": "x" * 9000})
+    kept = open_client(store.uri).get_run(record.run_id)
     assert (kept.data.metrics, kept.data.params) == ({"depth": 2.0}, {"seed": "1"})
     assert {name: kept.data.tags[name] for name in ("nnsweep.state", "nnsweep.reason", "note")} == {
         "nnsweep.state": "diverged",
@@ -157,8 +161,8 @@ def test_a_run_ends_with_whatever_is_still_to_be_recorded(store: Store, job):
 @pytest.fixture(params=["rows", "client"])
 def answering(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """Let a store be answered for by its rows, or by MLflow's client."""
-    asked = RowBackend(store.uri) if request.param == "rows" else ClientBackend(client(store.uri))
-    monkeypatch.setattr(run, "backend", lambda _: asked)
+    asked = RowBackend(store.uri) if request.param == "rows" else ClientBackend(open_client(store.uri))
+    monkeypatch.setattr(runs, "backend", lambda _: asked)
     return asked
 
 
@@ -170,7 +174,7 @@ def test_nobody_sees_the_end_of_a_run_before_all_of_its_results(
 ):
     """Much is sent in several parts; others may look after each."""
     run_id = job()
-    curve = [run.Point("test_accuracy", 0.25, step) for step in range(n_points)]
+    curve = [runs.Point("test_accuracy", 0.25, step) for step in range(n_points)]
     settings = {f"setting.{index}": index for index in range(n_settings)}
     seen = []
 
@@ -185,9 +189,9 @@ def test_nobody_sees_the_end_of_a_run_before_all_of_its_results(
     listen(Engine, "commit", look)
     try:
         record = RunRecord(run_id=run_id, name="", state="finished")
-        finals = run.finals({"test_accuracy": 0.75, "depth": 2.0}, after=n_points)
+        finals = runs.make_final_points({"test_accuracy": 0.75, "depth": 2.0}, after=n_points)
         tags = {"nnsweep.seal": "{}"} | {f"tag.{index}": "" for index in range(n_tags)}
-        run.end(store, record, points=[*curve, *finals], settings=settings, tags=tags)
+        runs.end_run(store, record, points=[*curve, *finals], settings=settings, tags=tags)
     finally:
         remove(Engine, "commit", look)
     told = [(metrics, params) for ended, sealed, metrics, params in seen if ended or sealed]
@@ -196,53 +200,53 @@ def test_nobody_sees_the_end_of_a_run_before_all_of_its_results(
 
 
 def test_all_that_is_recorded_together_arrives_however_much_it_is(store: Store, job):
-    values = [run.Point("train_cost", float(step), step) for step in range(2100)]
+    values = [runs.Point("train_cost", float(step), step) for step in range(2100)]
     numbers = {str(number): number for number in range(250)}
-    run.log(store, run_id := job(), points=values, settings=numbers, tags={name: name for name in numbers})
-    kept = client(store.uri).get_run(run_id).data
+    runs.log_values(store, run_id := job(), points=values, settings=numbers, tags={name: name for name in numbers})
+    kept = open_client(store.uri).get_run(run_id).data
     assert kept.params == {name: name for name in numbers}
     assert {name: name for name in numbers}.items() <= kept.tags.items()
     assert len(points(store, run_id, "train_cost")) == 2100
 
 
 def test_the_data_set_is_kept_with_name_source_and_digest(store: Store, job):
-    run.log_dataset(store, run_id := job(), name="iris", digest="f" * 64, source="scikit-learn")
-    (kept,) = client(store.uri).get_run(run_id).inputs.dataset_inputs
+    runs.log_dataset(store, run_id := job(), name="iris", digest="f" * 64, source="scikit-learn")
+    (kept,) = open_client(store.uri).get_run(run_id).inputs.dataset_inputs
     assert (kept.dataset.name, kept.dataset.digest, kept.dataset.source) == ("iris", "f" * 36, "scikit-learn")
 
 
 def test_files_are_kept_under_their_own_names(store: Store, job, tmp_path: Path):
     (tmp_path / "weights.npz").write_bytes(bytes(range(256)))
-    run.log_files(store, run_id := job(), [tmp_path / "weights.npz"])
+    runs.log_artifacts(store, run_id := job(), [tmp_path / "weights.npz"])
     (kept,) = [*tmp_path.glob(f"mlartifacts/{run_id}/**/*.npz")]
     assert kept.read_bytes() == bytes(range(256))
 
 
 def test_the_epoch_that_is_kept_is_meant_whichever_place_it_has_in_the_curve():
     epochs = np.arange(0, 1000, 10.0)
-    kept = run.curves({"epoch": epochs, "val_accuracy": epochs}, keep=(70,), points=4)
+    kept = runs.thin_curves({"epoch": epochs, "val_accuracy": epochs}, keep=(70,), points=4)
     assert {0, 70, 990} <= {point.step for point in kept}
 
 
 def test_a_file_that_is_not_there_is_told(store: Store, job, tmp_path: Path):
     with pytest.raises(StoreError, match=r"gone\.npz"):
-        run.log_files(store, job(), [tmp_path / "gone.npz"])
+        runs.log_artifacts(store, job(), [tmp_path / "gone.npz"])
 
 
 def test_a_run_that_is_not_there_is_told(store: Store):
     with pytest.raises(StoreError, match="cannot be used"):
-        run.end(store, RunRecord(run_id="0" * 32, name="", state="finished"))
+        runs.end_run(store, RunRecord(run_id="0" * 32, name="", state="finished"))
 
 
 def test_an_experiment_that_was_deleted_meanwhile_is_told(store: Store, job):
-    client(store.uri).delete_experiment(store.experiment_id)
+    open_client(store.uri).delete_experiment(store.experiment_id)
     with pytest.raises(StoreError, match="active"):
         job()
 
 
 def test_a_run_is_its_users(store: Store, job, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LOGNAME", "ada")
-    found = client(store.uri).get_run(job())
+    found = open_client(store.uri).get_run(job())
     assert (found.info.user_id, found.data.tags["mlflow.user"]) == ("ada", "ada")
 
 
@@ -250,7 +254,7 @@ def test_a_user_whom_the_system_does_not_know_is_unknown(store: Store, job, monk
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 2**31)
-    assert client(store.uri).get_run(job()).info.user_id == "unknown"
+    assert open_client(store.uri).get_run(job()).info.user_id == "unknown"
 
 
 # ---- what the store has already
@@ -262,7 +266,7 @@ def attempt(store: Store):
 
     def start(sweep: str = "s1", job: int = 0, attempt: int = 1) -> str:
         tags = {"nnsweep.sweep": sweep, "nnsweep.job": str(job), "nnsweep.attempt": str(attempt)}
-        return run.start(store, "job", tags)
+        return runs.start_run(store, "job", tags)
 
     return start
 
@@ -271,10 +275,10 @@ def test_a_run_is_found_by_sweep_job_and_attempt_alone(store: Store, attempt, fi
     wanted = attempt("s1", 1, 1)
     for other in (("s2", 1, 1), ("s1", 0, 1), ("s1", 11, 1), ("s1", 1, 2)):
         finished(attempt(*other))
-    assert run.find(store, sweep="s1", job=1, attempt=1) == run.Found(wanted, ended=False)
+    assert runs.find_run(store, sweep="s1", job=1, attempt=1) == runs.FoundRun(wanted, ended=False)
     finished(wanted, "failed")
-    assert run.find(store, sweep="s1", job=1, attempt=1) == run.Found(wanted, ended=True)
-    assert run.find(store, sweep="s1", job=1, attempt=3) is None
+    assert runs.find_run(store, sweep="s1", job=1, attempt=1) == runs.FoundRun(wanted, ended=True)
+    assert runs.find_run(store, sweep="s1", job=1, attempt=3) is None
 
 
 def test_of_runs_that_a_lost_answer_has_doubled_the_one_that_ended_is_found(store: Store, attempt, finished):
@@ -282,33 +286,33 @@ def test_of_runs_that_a_lost_answer_has_doubled_the_one_that_ended_is_found(stor
     attempt()
     finished(ended, "interrupted")
     attempt()
-    assert run.find(store, sweep="s1", job=0, attempt=1) == run.Found(ended, ended=True)
+    assert runs.find_run(store, sweep="s1", job=0, attempt=1) == runs.FoundRun(ended, ended=True)
 
 
 def test_a_run_that_was_deleted_is_not_found(store: Store, attempt):
-    client(store.uri).delete_run(attempt())
-    assert run.find(store, sweep="s1", job=0, attempt=1) is None
+    open_client(store.uri).delete_run(attempt())
+    assert runs.find_run(store, sweep="s1", job=0, attempt=1) is None
 
 
 @pytest.mark.parametrize("sweep", ["it's", 'a"b', "x' or tags.`nnsweep.job` = '0", "é 🙂", "a%b"])
 def test_a_sweep_of_any_name_is_found(sweep: str, store: Store, attempt):
     wanted = attempt(sweep)
     attempt("a other b")
-    assert run.find(store, sweep=sweep, job=0, attempt=1) == run.Found(wanted, ended=False)
+    assert runs.find_run(store, sweep=sweep, job=0, attempt=1) == runs.FoundRun(wanted, ended=False)
 
 
 def test_the_steps_that_are_there_are_told_by_curve(store: Store, job):
     run_id = job()
-    assert run.steps(store, run_id) == {name: set() for name in CURVES}
-    values = [run.Point("train_cost", 0.5, step) for step in (0, 3, 2500)] + [run.Point("val_accuracy", 1.0, 7)]
-    run.log(store, run_id, points=[*values, *values, run.Point("depth", 2.0)])
-    told = run.steps(store, run_id)
+    assert runs.read_steps(store, run_id) == {name: set() for name in CURVES}
+    values = [runs.Point("train_cost", 0.5, step) for step in (0, 3, 2500)] + [runs.Point("val_accuracy", 1.0, 7)]
+    runs.log_values(store, run_id, points=[*values, *values, runs.Point("depth", 2.0)])
+    told = runs.read_steps(store, run_id)
     assert (told["train_cost"], told["val_accuracy"], told["test_accuracy"]) == ({0, 3, 2500}, {7}, set())
     assert "depth" not in told
 
 
 def test_a_run_belongs_to_the_process_that_starts_it_or_to_whom_its_tags_say(store: Store, job):
     other = Owner("elsewhere", "b", 1, "1")
-    mine, theirs = job(), run.start(store, "job", {run.OWNER: other.tag()})
-    owners = [owner.read(client(store.uri).get_run(one).data.tags[run.OWNER]) for one in (mine, theirs)]
+    mine, theirs = job(), runs.start_run(store, "job", {runs.OWNER: other.tag()})
+    owners = [owner.read_owner(open_client(store.uri).get_run(one).data.tags[runs.OWNER]) for one in (mine, theirs)]
     assert owners == [owner.this_process(), other]

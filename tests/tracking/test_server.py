@@ -9,8 +9,8 @@ import pytest
 
 from nnsweep.errors import StoreError
 from nnsweep.tracking import server
-from nnsweep.tracking.client import client
-from nnsweep.tracking.store import existing, if_there, ready, require_store
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.store import find_store, find_store_if_any, prepare_store, require_store
 from tests.outside import Answer, answering
 
 released = threading.Event()
@@ -87,7 +87,7 @@ def nobody() -> str:
 
 
 def refusal(address: str, ask: Callable[..., object]) -> tuple[str, float]:
-    client(address)
+    open_client(address)
     begin = time.monotonic()
     with pytest.raises(StoreError) as error:
         ask(address, "study")
@@ -100,7 +100,7 @@ def test_what_is_no_tracking_server_is_told_in_one_line_within_ten_seconds(start
     assert most > 1
     monkeypatch.setattr(server, "ANSWER_SECONDS", 2.0)
     addresses = [one.replace("://", "://me:secret@") for one in (nobody, *map(start, ANSWERS))]
-    tasks = [(address, ask) for address in addresses for ask in (ready, existing, if_there)]
+    tasks = [(address, ask) for address in addresses for ask in (prepare_store, find_store, find_store_if_any)]
     with ThreadPoolExecutor(6) as pool:
         told = list(pool.map(lambda task: refusal(*task), tasks))
     for (address, _), (problem, seconds) in zip(tasks, told, strict=True):
@@ -114,7 +114,7 @@ def test_what_is_no_tracking_server_is_told_in_one_line_within_ten_seconds(start
 
 def test_a_hanging_server_is_given_up(start, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(server, "ANSWER_SECONDS", 0.3)
-    problem, seconds = refusal(start(drips), ready)
+    problem, seconds = refusal(start(drips), prepare_store)
     assert "does not answer (nothing came within 0.3 seconds)" in problem
     assert seconds < 5
 
@@ -128,11 +128,11 @@ def test_what_the_question_raises_is_raised_here(start):
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        server.asked(start(page), ask)
+        server.ask_first(start(page), ask)
 
 
 def test_the_answer_comes_back(start):
-    assert server.asked(start(page), lambda: 42) == 42
+    assert server.ask_first(start(page), lambda: 42) == 42
 
 
 @pytest.mark.parametrize(
@@ -158,13 +158,13 @@ def forbids(handler: BaseHTTPRequestHandler) -> None:
     ],
 )
 def test_a_refusal_names_its_cause(answer, told, start):
-    assert told in refusal(start(answer), existing)[0]
+    assert told in refusal(start(answer), find_store)[0]
 
 
 def test_a_dead_proxy_is_named(start, nobody, monkeypatch):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", nobody)
-    problem, _ = refusal(start(page), existing)
+    problem, _ = refusal(start(page), find_store)
     assert f"It is asked through the proxy {nobody} (http_proxy); if it needs none, set no_proxy=127.0.0.1" in problem
     assert "Start it" not in problem

@@ -13,10 +13,10 @@ import pytest
 from mlflow.entities import ViewType
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.tracking import run, sqlite
-from nnsweep.tracking.client import client
-from nnsweep.tracking.reading import history, job_runs
-from nnsweep.tracking.store import Store, check, existing, if_there, ready, require_store
+from nnsweep.tracking import runs, sqlite
+from nnsweep.tracking.client import open_client
+from nnsweep.tracking.query import find_job_runs, read_history
+from nnsweep.tracking.store import Store, check_store, find_store, find_store_if_any, prepare_store, require_store
 
 EIGHT = """
 import multiprocessing, os, sys
@@ -60,8 +60,8 @@ process.join()
 
 
 def test_only_sqlite_has_a_file():
-    assert sqlite.file_of("sqlite:////study/mlflow.db") == Path("/study/mlflow.db")
-    assert sqlite.file_of("http://host") is None
+    assert sqlite.find_database_file("sqlite:////study/mlflow.db") == Path("/study/mlflow.db")
+    assert sqlite.find_database_file("http://host") is None
 
 
 @pytest.fixture
@@ -77,10 +77,10 @@ def test_eight_processes_at_once_share_a_new_store(program, tmp_path: Path):
     out, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     experiments, runs = zip(*map(str.split, out.splitlines()), strict=True)
-    (known,) = [one for one in client(uri).search_experiments(ViewType.ALL) if one.name == "study"]
+    (known,) = [one for one in open_client(uri).search_experiments(ViewType.ALL) if one.name == "study"]
     assert {*experiments} == {known.experiment_id}
     assert len({*runs}) == 8
-    assert {record.run_id for record in job_runs(existing(uri, "study"))} == {*runs}
+    assert {record.run_id for record in find_job_runs(find_store(uri, "study"))} == {*runs}
     assert {file.name for file in tmp_path.iterdir()} <= {"mlflow.db", "mlflow.db-wal", "mlflow.db-shm"}
 
 
@@ -94,7 +94,7 @@ def test_a_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, p
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert not (tmp_path / "mlflow.db").exists()
-    assert run.start(ready(f"sqlite:///{tmp_path}/mlflow.db", "study"), "job", {})
+    assert runs.start_run(prepare_store(f"sqlite:///{tmp_path}/mlflow.db", "study"), "job", {})
     assert [*tmp_path.glob(".*.tmp")] == []
 
 
@@ -121,7 +121,7 @@ def rows(database: Path) -> dict[str, list[tuple[object, ...]]]:
 def new_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
-    sqlite.make_ready(folder / "mlflow.db")
+    sqlite.prepare_database(folder / "mlflow.db")
     return folder / "mlflow.db"
 
 
@@ -152,7 +152,7 @@ def test_a_damaged_copy_in_the_cache_costs_only_time(
 ):
     kept.write_bytes(kept.read_bytes()[:100_000] if content is None else content)
     database = new_store(tmp_path / "new", monkeypatch)
-    assert run.start(ready(f"sqlite:///{database}", "study"), "job", {})
+    assert runs.start_run(prepare_store(f"sqlite:///{database}", "study"), "job", {})
     assert [*database.parent.glob(".*.tmp")] == []
 
 
@@ -177,7 +177,7 @@ def sha(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("asked", [ready, existing], ids=["ready", "existing"])
+@pytest.mark.parametrize("asked", [prepare_store, find_store], ids=["ready", "existing"])
 @pytest.mark.parametrize("damage", [damaged_text, damaged_half, damaged_empty, damaged_start])
 def test_a_damaged_store_is_told_and_not_touched(asked, damage, ready_store_file: Path, tmp_path: Path):
     database = tmp_path / "mlflow.db"
@@ -195,10 +195,10 @@ def test_a_damaged_store_is_told_and_not_touched(asked, damage, ready_store_file
 
 def test_wherever_a_page_is_damaged_no_run_is_lost_in_silence(store: Store, job, tmp_path: Path):
     for number in range(20):
-        run.log(store, job(number=number), settings={f"setting{name}": name for name in range(20)})
-    with closing(sqlite3.connect(sqlite.file_of(store.uri))) as connection:
+        runs.log_values(store, job(number=number), settings={f"setting{name}": name for name in range(20)})
+    with closing(sqlite3.connect(sqlite.find_database_file(store.uri))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    sound = sqlite.file_of(store.uri).read_bytes()
+    sound = sqlite.find_database_file(store.uri).read_bytes()
     random, outcomes = Random(0), []
     for number in range(30):
         damaged, begin = bytearray(sound), random.randrange(len(sound) - 5000)
@@ -210,14 +210,14 @@ def test_wherever_a_page_is_damaged_no_run_is_lost_in_silence(store: Store, job,
         database = tmp_path / f"{number}.db"
         database.write_bytes(damaged)
         try:
-            outcomes.append(len(job_runs(existing(f"sqlite:///{database}", "study"))))
+            outcomes.append(len(find_job_runs(find_store(f"sqlite:///{database}", "study"))))
         except (StoreError, ConfigError) as error:
             outcomes.append(str(error).partition(str(database))[0])
         assert database.read_bytes() == damaged
     assert {*outcomes} <= {20, "the store "}
 
 
-@pytest.mark.parametrize("asked", [ready, existing], ids=["ready", "existing"])
+@pytest.mark.parametrize("asked", [prepare_store, find_store], ids=["ready", "existing"])
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
 def test_what_is_no_file_is_no_store(asked, make, tmp_path: Path):
     database, begin = tmp_path / "mlflow.db", time.monotonic()
@@ -230,7 +230,7 @@ def test_what_is_no_file_is_no_store(asked, make, tmp_path: Path):
 
 @pytest.mark.parametrize("path", ["/dev/null/x/mlflow.db", f"/tmp/{'a' * 300}.db"], ids=["no folder", "long name"])
 def test_an_impossible_place_is_told(path: str):
-    for asked in (ready, existing):
+    for asked in (prepare_store, find_store):
         with pytest.raises(StoreError) as error:
             asked(f"sqlite:///{path}", "study")
         assert path in str(error.value)
@@ -240,39 +240,39 @@ def test_an_impossible_place_is_told(path: str):
 def test_a_link_to_nowhere_is_told(tmp_path: Path):
     (tmp_path / "mlflow.db").symlink_to(tmp_path / "gone.db")
     with pytest.raises(StoreError, match="cannot be read"):
-        ready(f"sqlite:///{tmp_path}/mlflow.db", "study")
+        prepare_store(f"sqlite:///{tmp_path}/mlflow.db", "study")
     assert [entry.name for entry in tmp_path.iterdir()] == ["mlflow.db"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_store_is_told(uri: str):
-    sqlite.file_of(uri).chmod(0o444)
+    sqlite.find_database_file(uri).chmod(0o444)
     with pytest.raises(StoreError, match="read-only"):
-        ready(uri, "study")
+        prepare_store(uri, "study")
 
 
 def test_optimize_gathers_statistics_and_keeps_the_runs(store: Store, job):
     run_id = job()
-    sqlite.optimize(sqlite.file_of(store.uri))
-    with closing(sqlite3.connect(sqlite.file_of(store.uri))) as connection:
+    sqlite.gather_statistics(sqlite.find_database_file(store.uri))
+    with closing(sqlite3.connect(sqlite.find_database_file(store.uri))) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0] > 0
-    assert [record.run_id for record in job_runs(store)] == [run_id]
-    assert history(store, run_id).empty
+    assert [record.run_id for record in find_job_runs(store)] == [run_id]
+    assert read_history(store, run_id).empty
 
 
 def test_a_disk_that_refuses_the_statistics_refuses_nothing_else(tmp_path: Path):
-    sqlite.optimize(tmp_path / "gone" / "mlflow.db")
+    sqlite.gather_statistics(tmp_path / "gone" / "mlflow.db")
     assert [*tmp_path.iterdir()] == []
 
 
 def test_looking_at_a_store_in_use_leaves_its_locks_alone(store: Store, job):
     # a process that has the store open looks at it once more; then another process opens and closes it
     job()
-    existing(store.uri, store.experiment)
+    find_store(store.uri, store.experiment)
     reader = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('select count(*) from runs').fetchall()"
-    subprocess.run([sys.executable, "-c", reader, str(sqlite.file_of(store.uri))], check=True)
+    subprocess.run([sys.executable, "-c", reader, str(sqlite.find_database_file(store.uri))], check=True)
     job()
-    assert len(job_runs(store)) == 2
+    assert len(find_job_runs(store)) == 2
     require_store(store.uri)
 
 
@@ -283,7 +283,7 @@ def test_a_check_tells_a_damaged_store(damage, ready_store_file: Path, tmp_path:
     damage(database)
     before = sha(database)
     with pytest.raises(StoreError, match=r"cannot be read .*nothing was changed"):
-        check(f"sqlite:///{database}")
+        check_store(f"sqlite:///{database}")
     assert sha(database) == before
 
 
@@ -291,7 +291,7 @@ def test_a_check_tells_a_damaged_store(damage, ready_store_file: Path, tmp_path:
 def test_a_check_tells_a_place_where_no_store_can_be_made(file: str, tmp_path: Path):
     (tmp_path / "note.md").write_text("kept")
     with pytest.raises(StoreError, match="no folder above it can be written to"):
-        check(f"sqlite:///{tmp_path}/{file}/mlflow.db")
+        check_store(f"sqlite:///{tmp_path}/{file}/mlflow.db")
     assert (tmp_path / "note.md").read_text() == "kept"
 
 
@@ -300,17 +300,17 @@ def test_a_check_tells_a_folder_and_a_link_to_nowhere(tmp_path: Path):
     (tmp_path / "link.db").symlink_to(tmp_path / "gone.db")
     for name in ("folder", "link"):
         with pytest.raises(StoreError, match="it is not a file"):
-            check(f"sqlite:///{tmp_path}/{name}.db")
+            check_store(f"sqlite:///{tmp_path}/{name}.db")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_check_tells_what_is_read_only(uri: str, tmp_path: Path):
-    sqlite.file_of(uri).chmod(0o444)
+    sqlite.find_database_file(uri).chmod(0o444)
     with pytest.raises(StoreError, match="read-only"):
-        check(uri)
+        check_store(uri)
     (tmp_path / "folder").mkdir(mode=0o555)
     with pytest.raises(StoreError, match="no folder above it can be written to"):
-        check(f"sqlite:///{tmp_path}/folder/new/mlflow.db")
+        check_store(f"sqlite:///{tmp_path}/folder/new/mlflow.db")
 
 
 @pytest.mark.parametrize("damage", [damaged_text, damaged_half, damaged_empty, damaged_start])
@@ -319,7 +319,7 @@ def test_a_damaged_store_is_not_taken_for_one_that_is_absent(damage, ready_store
     shutil.copy(ready_store_file, database)
     damage(database)
     with pytest.raises(StoreError, match="cannot be read"):
-        if_there(f"sqlite:///{database}", "study")
+        find_store_if_any(f"sqlite:///{database}", "study")
 
 
 def test_looking_makes_no_store_of_a_database_that_is_none(tmp_path: Path):
@@ -327,7 +327,7 @@ def test_looking_makes_no_store_of_a_database_that_is_none(tmp_path: Path):
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("CREATE TABLE diary (day TEXT)")
     before = sha(database)
-    for looks in (if_there, existing):
+    for looks in (find_store_if_any, find_store):
         with pytest.raises(StoreError, match="not an MLflow store"):
             looks(f"sqlite:///{database}", "study")
     assert sha(database) == before

@@ -21,7 +21,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str], dict
 
 def test_a_store_that_does_not_exist_is_not_served(tmp_path: Path, executed):
     with pytest.raises(StoreError, match="there is no store"):
-        ui.serve(f"sqlite:///{tmp_path}/mlflow.db", 5000)
+        ui.serve_ui(f"sqlite:///{tmp_path}/mlflow.db", 5000)
     assert executed == []
     assert [*tmp_path.iterdir()] == []
 
@@ -29,12 +29,12 @@ def test_a_store_that_does_not_exist_is_not_served(tmp_path: Path, executed):
 def test_a_damaged_store_is_not_served(tmp_path: Path, executed):
     (tmp_path / "mlflow.db").write_text("not a store")
     with pytest.raises(StoreError, match="it is not an SQLite database"):
-        ui.serve(f"sqlite:///{tmp_path}/mlflow.db", 5000)
+        ui.serve_ui(f"sqlite:///{tmp_path}/mlflow.db", 5000)
     assert executed == []
 
 
 def test_a_store_is_served_to_this_machine_alone(uri: str, tmp_path: Path, executed):
-    ui.serve(uri, 5123)
+    ui.serve_ui(uri, 5123)
     ((program, line, environment),) = executed
     assert program == line[0] == sys.executable
     given = dict(zip(line[4::2], line[5::2], strict=True))
@@ -49,7 +49,7 @@ def test_the_store_that_is_asked_for_wins_over_that_of_the_environment(
 ):
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "sqlite:///another.db")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
-    ui.serve(uri, 5123)
+    ui.serve_ui(uri, 5123)
     ((_, _, environment),) = executed
     assert environment["MLFLOW_BACKEND_STORE_URI"] == uri
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "false"

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy import event
 
-from nnsweep.tracking import run_rows
+from nnsweep.tracking import rows as run_rows
 from nnsweep.tracking.backend import Backend, RunQuery
 from nnsweep.tracking.client import close_connections
 from nnsweep.tracking.mlflow_backend import ClientBackend

@@ -12,7 +12,7 @@ from nnsweep.results.statistics.examples import (
     mcnemar_test,
     sign_flip_test,
 )
-from nnsweep.tracking.correct import Correct
+from nnsweep.tracking.record import CorrectExamples
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_test_sets_of_different_length_are_refused_by_name(runs, correct):
 
 
 def recorded(correct, digests):
-    return {run_id: Correct(right, 0, digests[run_id]) for run_id, right in correct.items()}
+    return {run_id: CorrectExamples(right, 0, digests[run_id]) for run_id, right in correct.items()}
 
 
 def test_what_runs_have_recorded_is_taken_as_it_is(runs, correct):

@@ -21,13 +21,12 @@ import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray, IntArray
 from nnsweep.mlp.curves import CURVES
-from nnsweep.tracking.backend import LONGEST_DIGEST, RunEntry, RunQuery, artifact_uri, backend
+from nnsweep.tracking.backend import LONGEST_DIGEST, RunEntry, RunQuery, find_backend, make_artifact_uri
 from nnsweep.tracking.backend import LONGEST_TAG as LONGEST_TAG
-from nnsweep.tracking.client import explained
-from nnsweep.tracking.owner import holder
-from nnsweep.tracking.places import local_folder
-from nnsweep.tracking.record import TEXTS, Point, RunRecord, Setting, misleading_texts
-from nnsweep.tracking.store import Store
+from nnsweep.tracking.client import explain_errors
+from nnsweep.tracking.owner import current_owner
+from nnsweep.tracking.record import TEXTS, Point, RunRecord, Setting, find_misleading_texts
+from nnsweep.tracking.store import Store, local_folder
 
 STATUSES = {
     "finished": "FINISHED",
@@ -48,7 +47,7 @@ REQUESTS_AT_ONCE = 8
 _artifact_uris: dict[str, str] = {}  # of runs that were started here: the store need not be asked for them
 
 
-def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
+def start_run(store: Store, name: str, tags: Mapping[str, str]) -> str:
     """Start a run.
 
     Parameters
@@ -70,15 +69,15 @@ def start(store: Store, name: str, tags: Mapping[str, str]) -> str:
     StoreError
         If the store refuses.
     """
-    own = {OWNER: holder().tag(), "mlflow.user": user()}
+    own = {OWNER: current_owner().tag(), "mlflow.user": read_user_name()}
     texts = own | {key: text[:LONGEST_TAG] for key, text in tags.items()}
-    with explained(store.uri):
-        run = backend(store.uri).create_run(store.experiment_id, tags=texts, run_name=name)
+    with explain_errors(store.uri):
+        run = find_backend(store.uri).create_run(store.experiment_id, tags=texts, run_name=name)
         _artifact_uris[run.info.run_id] = run.info.artifact_uri
         return str(run.info.run_id)
 
 
-def begin(store: Store, runs: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
+def start_runs(store: Store, runs: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
     """Start several runs at once.
 
     Parameters
@@ -98,17 +97,17 @@ def begin(store: Store, runs: Sequence[tuple[str, Mapping[str, str]]]) -> list[s
     StoreError
         If the store refuses.
     """
-    own, now = {OWNER: holder().tag(), "mlflow.user": user()}, int(time.time() * 1000)
+    own, now = {OWNER: current_owner().tag(), "mlflow.user": read_user_name()}, int(time.time() * 1000)
     ids = sorted(uuid.uuid4().hex for _ in runs)  # what begins at the same time is listed in the order of the ids
     entries = [
         RunEntry(run_id=run_id, name=name, tags={**own, **tags}, start_time=now, is_new=True)
         for run_id, (name, tags) in zip(ids, runs, strict=True)
     ]
-    with explained(store.uri):
-        asked = backend(store.uri)
+    with explain_errors(store.uri):
+        asked = find_backend(store.uri)
         ids = asked.record_runs(store.experiment_id, entries)
         location = asked.get_experiment(store.experiment_id).artifact_location
-        _artifact_uris.update({run_id: artifact_uri(location, run_id) for run_id in ids})
+        _artifact_uris.update({run_id: make_artifact_uri(location, run_id) for run_id in ids})
     return ids
 
 
@@ -133,7 +132,7 @@ class Ending(NamedTuple):
     dataset: tuple[str, str, str] | None
 
 
-def finish(store: Store, endings: Sequence[Ending]) -> None:
+def finish_runs(store: Store, endings: Sequence[Ending]) -> None:
     """End several runs at once; what is there of them already does no harm.
 
     Raises
@@ -157,8 +156,8 @@ def finish(store: Store, endings: Sequence[Ending]) -> None:
         )
         for record, points, tags, dataset in endings
     ]
-    with explained(store.uri):
-        backend(store.uri).record_runs(store.experiment_id, entries)
+    with explain_errors(store.uri):
+        find_backend(store.uri).record_runs(store.experiment_id, entries)
 
 
 def _told(record: RunRecord, tags: Mapping[str, str]) -> dict[str, str]:
@@ -166,11 +165,11 @@ def _told(record: RunRecord, tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _texts(settings: Mapping[str, Setting]) -> dict[str, str]:
-    misleading = misleading_texts(settings)
+    misleading = find_misleading_texts(settings)
     return {TEXTS: json.dumps(misleading)} if misleading else {}
 
 
-def user() -> str:
+def read_user_name() -> str:
     """Name the user, as MLflow's own client does; ``unknown`` is one whom the system does not know."""
     try:
         return getpass.getuser()
@@ -178,7 +177,7 @@ def user() -> str:
         return "unknown"
 
 
-class Found(NamedTuple):
+class FoundRun(NamedTuple):
     """A run that is in the store already.
 
     Attributes
@@ -193,36 +192,36 @@ class Found(NamedTuple):
     ended: bool
 
 
-def find(store: Store, *, sweep: str, job: int, attempt: int, key: str = "") -> Found | None:
+def find_run(store: Store, *, sweep: str, job: int, attempt: int, key: str = "") -> FoundRun | None:
     """Find a run by what no two runs have in common; one that has ended before one that has not."""
     wanted = {"nnsweep.sweep": sweep, "nnsweep.job": str(job), "nnsweep.attempt": str(attempt)}
     return _found(store, wanted | ({"nnsweep.key": key} if key else {}))
 
 
-def find_sweep(store: Store, sweep: str) -> Found | None:
+def find_sweep_run(store: Store, sweep: str) -> FoundRun | None:
     """Find a sweep's own run."""
     return _found(store, {"nnsweep.kind": "sweep", "nnsweep.sweep": sweep})
 
 
-def _found(store: Store, wanted: Mapping[str, str]) -> Found | None:
-    with explained(store.uri):
-        runs = [*backend(store.uri).find_runs([store.experiment_id], RunQuery(tags=wanted))]
+def _found(store: Store, wanted: Mapping[str, str]) -> FoundRun | None:
+    with explain_errors(store.uri):
+        runs = [*find_backend(store.uri).find_runs([store.experiment_id], RunQuery(tags=wanted))]
     same = [run for run in runs if wanted.items() <= run.data.tags.items()]
     found = [
-        Found(run.info.run_id, run.info.status != "RUNNING" and run.data.tags.get("nnsweep.state") != "lost")
+        FoundRun(run.info.run_id, run.info.status != "RUNNING" and run.data.tags.get("nnsweep.state") != "lost")
         for run in same
     ]
     return max(found, key=lambda run: run.ended, default=None)
 
 
-def steps(store: Store, run_id: str) -> dict[str, set[int]]:
+def read_steps(store: Store, run_id: str) -> dict[str, set[int]]:
     """Give the steps that the store has of each curve of a run."""
-    with explained(store.uri):
-        asked = backend(store.uri)
+    with explain_errors(store.uri):
+        asked = find_backend(store.uri)
         return {name: asked.metric_steps(run_id, name) for name in CURVES}
 
 
-def log(
+def log_values(
     store: Store,
     run_id: str,
     *,
@@ -252,17 +251,17 @@ def log(
     params = {name: str(value) for name, value in (settings or {}).items()}
     all_tags = {**(tags or {}), **_texts(settings or {})}
     texts = {name: text[:LONGEST_TAG] for name, text in all_tags.items()}
-    with explained(store.uri):
-        backend(store.uri).log_batch(run_id, metrics=metrics, params=params, tags=texts)
+    with explain_errors(store.uri):
+        find_backend(store.uri).log_batch(run_id, metrics=metrics, params=params, tags=texts)
 
 
 def log_dataset(store: Store, run_id: str, *, name: str, digest: str, source: str) -> None:
     """Record which data the run saw; MLflow keeps the first 36 characters of the digest."""
-    with explained(store.uri):
-        backend(store.uri).log_inputs(run_id, name=name, digest=digest[:LONGEST_DIGEST], source=source)
+    with explain_errors(store.uri):
+        find_backend(store.uri).log_inputs(run_id, name=name, digest=digest[:LONGEST_DIGEST], source=source)
 
 
-def curves(history: Mapping[str, FloatArray], *, keep: Iterable[int], points: int) -> list[Point]:
+def thin_curves(history: Mapping[str, FloatArray], *, keep: Iterable[int], points: int) -> list[Point]:
     """Thin curves to at most `points` values each; values that are not finite are left out.
 
     Parameters
@@ -280,11 +279,11 @@ def curves(history: Mapping[str, FloatArray], *, keep: Iterable[int], points: in
         Point(name, float(curve[index]), int(epochs[index]))
         for name, curve in history.items()
         if name != "epoch"
-        for index in thinned(np.flatnonzero(np.isfinite(curve)), keep=kept.tolist(), points=points)
+        for index in thin_positions(np.flatnonzero(np.isfinite(curve)), keep=kept.tolist(), points=points)
     ]
 
 
-def thinned(positions: Sequence[int] | IntArray, *, keep: Iterable[int] = (), points: int) -> list[int]:
+def thin_positions(positions: Sequence[int] | IntArray, *, keep: Iterable[int] = (), points: int) -> list[int]:
     """Choose evenly among rising `positions`, always with the first, the last and those of `keep`.
 
     Examples
@@ -301,7 +300,7 @@ def thinned(positions: Sequence[int] | IntArray, *, keep: Iterable[int] = (), po
     return sorted({*even, *kept})
 
 
-def finals(metrics: Mapping[str, float], *, after: int) -> list[Point]:
+def make_final_points(metrics: Mapping[str, float], *, after: int) -> list[Point]:
     """Make points of final metrics: single values, which the UI draws as bars.
 
     Where a curve has the same name (``test_accuracy``), the value closes the curve one step after the last
@@ -310,12 +309,12 @@ def finals(metrics: Mapping[str, float], *, after: int) -> list[Point]:
     return [Point(name, value, after if name in CURVES else 0) for name, value in metrics.items()]
 
 
-def log_files(store: Store, run_id: str, files: Iterable[Path]) -> None:
+def log_artifacts(store: Store, run_id: str, files: Iterable[Path]) -> None:
     """Record files as artifacts, under their own names; they are never written to again."""
-    log_all_files(store, {run_id: [*files]})
+    log_artifacts_of_runs(store, {run_id: [*files]})
 
 
-def log_all_files(store: Store, files: Mapping[str, Sequence[Path]]) -> None:
+def log_artifacts_of_runs(store: Store, files: Mapping[str, Sequence[Path]]) -> None:
     """Record files of several runs, by their ids; where they go over a network, several go at once.
 
     Raises
@@ -324,9 +323,9 @@ def log_all_files(store: Store, files: Mapping[str, Sequence[Path]]) -> None:
         If the store refuses.
     """
     uploads: list[Callable[[], None]] = []
-    with explained(store.uri):
+    with explain_errors(store.uri):
         for run_id, own in files.items():
-            place = _artifact_uris.pop(run_id, None) or backend(store.uri).get_run(run_id).info.artifact_uri
+            place = _artifact_uris.pop(run_id, None) or find_backend(store.uri).get_run(run_id).info.artifact_uri
             folder = local_folder(place)
             log_file = _logger(place, store.uri) if folder is None else functools.partial(link_file, folder)
             calls = [functools.partial(log_file, file) for file in own]
@@ -368,7 +367,7 @@ def _logger(place: str, uri: str) -> Callable[[Path], None]:
     return lambda file: artifacts.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
 
-def end(
+def end_run(
     store: Store,
     record: RunRecord,
     *,
@@ -380,6 +379,6 @@ def end(
 
     Others take a run's results as soon as it tells its end: a backend records the tags last.
     """
-    log(store, record.run_id, points=points, settings=settings, tags=_told(record, tags or {}))
-    with explained(store.uri):
-        backend(store.uri).set_terminated(record.run_id, STATUSES[record.state])
+    log_values(store, record.run_id, points=points, settings=settings, tags=_told(record, tags or {}))
+    with explain_errors(store.uri):
+        find_backend(store.uri).set_terminated(record.run_id, STATUSES[record.state])
