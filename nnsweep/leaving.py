@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nnsweep.data.reading.problems import together
+from nnsweep.data.reading.problems import combine_problems
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import expand_home, temporary_folder, whole_file
 from nnsweep.loading import check_name
@@ -92,7 +92,7 @@ def predicted(
     from nnsweep.data import prepared
     from nnsweep.data.reading.delimited import AS_WRITTEN
     from nnsweep.data.reading.raw import read_table
-    from nnsweep.data.reading.table_columns import features_of
+    from nnsweep.data.reading.table_columns import read_features
 
     data = expand_home(data)
     files = _texts(model, Path(data)) if query is None and os.path.isdir(data) else None
@@ -101,14 +101,14 @@ def predicted(
     marks = model.about["preparation"]["missing"]
     written: Any = {column["name"]: column["written"] for column in model.columns if "written" in column}
     if files is None:
-        table = features_of(read_table(data, query=query, layout=layout, key="DATA"), kinds, written, marks)
+        table = read_features(read_table(data, query=query, layout=layout, key="DATA"), kinds, written, marks)
     else:
         table = files
     warned, refused = prepared.explain_unseen(table, model.about["preparation"])
     for line in warned:
         warn(f"{masked(data)}: {line}")
     if refused:
-        raise together(f"{masked(visible(data))}: {visible(line)}" for line in refused)
+        raise combine_problems(f"{masked(visible(data))}: {visible(line)}" for line in refused)
     try:
         told = predictor.predictions(model, table, prepared.features)
     except ValueError as error:

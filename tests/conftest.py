@@ -12,7 +12,7 @@ import matplotlib as mpl
 import pytest
 
 from nnsweep.app import main
-from nnsweep.data.corpus import CACHE_FILE
+from nnsweep.data.texts import CACHE_FILE
 from tests.outside import Server, serving
 
 mpl.use("Agg")

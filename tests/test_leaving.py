@@ -13,7 +13,7 @@ from nnsweep import leaving
 from nnsweep.app import main
 from nnsweep.data import prepared
 from nnsweep.data.load import load
-from nnsweep.data.preparation import fitted
+from nnsweep.data.preparation import fit_preparation
 from nnsweep.errors import DataError
 from nnsweep.model.predictor import FORMAT, Model, predictions, read
 from nnsweep.results.formats import FORMATS
@@ -183,7 +183,7 @@ def test_a_run_without_weights_or_of_an_earlier_version_is_told(nnsweep, study, 
 
 def reader_of_texts():
     texts = pd.DataFrame({"text": ["good good", "bad bad", "good day", "bad day"]})
-    _, preparation = fitted(texts, {"text": "text"})  # bad, day, good
+    _, preparation = fit_preparation(texts, {"text": "text"})  # bad, day, good
     about = {"format": FORMAT, "classes": ["bad", "good"], "preparation": preparation.values, "example": None}
     about |= {"activation": {"name": "relu"}, "output_activation": {"name": "identity"}, "run": {"run_id": "r"}}
     return Model(about, [(np.array([[9.0, 0], [0, 0], [0, 9.0]]), np.zeros(2))], dict(preparation.arrays))

@@ -14,8 +14,7 @@ import pytest
 from sklearn.datasets import fetch_20newsgroups
 
 from nnsweep import run_sweep
-from nnsweep.data.own_table import table
-from nnsweep.data.own_texts import text
+from nnsweep.data.user_data import table, text
 
 QUICK = ["trainer.epochs=3", "arch.hidden_layer_sizes=[4]", "tracking.pictures=false"]
 TABLE = ["data=table", "data.path=cats.csv", "data.target=breed", *QUICK]

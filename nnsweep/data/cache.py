@@ -27,7 +27,7 @@ SUMS = "sha256.json"
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")
 
 
-def kept(made_of: Mapping[str, Any], make: Callable[[], Dataset], **called: str) -> Dataset:
+def keep_in_cache(made_of: Mapping[str, Any], make: Callable[[], Dataset], **called: str) -> Dataset:
     """Give a prepared data set: from the cache if it is there, else made, and kept if that can be.
 
     Parameters
@@ -90,7 +90,7 @@ def _read(entry: Path, called: Mapping[str, str]) -> Dataset | None:
         with _opened(entry / SUMS) as file:
             sums = json.load(file)
         if sums == _sums(entry):
-            return mapped.read(entry, **called)
+            return mapped.read_mapped(entry, **called)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     _remove(entry)
@@ -122,7 +122,7 @@ def _write(dataset: Dataset, folder: Path, entry: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     remove_left([folder])
     with temporary_folder(folder) as workshop:
-        mapped.write(dataset, workshop / "entry")
+        mapped.write_mapped(dataset, workshop / "entry")
         (workshop / "entry" / SUMS).write_text(json.dumps(_sums(workshop / "entry")), encoding="utf-8")
         for path in (workshop / "entry").iterdir():
             path.chmod(0o600)

@@ -7,14 +7,12 @@ configuration may give it. Nothing is kept: who loads a data set twice gets two.
 from collections.abc import Callable
 from typing import Any
 
-from nnsweep.data.bundled import breast_cancer, digits, iris, wine
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.names import known
+from nnsweep.data.names import require_known
 from nnsweep.data.newsgroups import newsgroups
-from nnsweep.data.own_openml import openml
-from nnsweep.data.own_table import table
-from nnsweep.data.own_texts import text
-from nnsweep.data.synthetic import blobs, moons, spirals
+from nnsweep.data.openml import openml
+from nnsweep.data.sources import blobs, breast_cancer, digits, iris, moons, spirals, wine
+from nnsweep.data.user_data import table, text
 from nnsweep.errors import DataError
 from nnsweep.mlp.choices import Choices
 from nnsweep.mlp.ranges import Fraction
@@ -59,9 +57,9 @@ def load(name: str, *, val_fraction: Fraction, **settings: Any) -> Dataset:
     >>> wines.train.X.shape, wines.val.X.shape, wines.test.X.shape, wines.n_classes
     ((106, 13), (36, 13), (36, 13), 3)
     """
-    factory = DATA_SETS[known("data.name", name, DATA_SETS)]
+    factory = DATA_SETS[require_known("data.name", name, DATA_SETS)]
     for setting in settings:
-        known(f"setting of {name}", setting, DATA_SETS.settings(name))
+        require_known(f"setting of {name}", setting, DATA_SETS.settings(name))
     sizes = {setting: value for setting, value in settings.items() if setting.startswith("n_") and setting != "n_folds"}
     try:
         if max(sizes.values(), default=0) > _MOST:

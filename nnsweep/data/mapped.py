@@ -18,7 +18,7 @@ from nnsweep.mlp.arrays import Examples, Features
 _ABOUT = "dataset.json"
 
 
-def write(dataset: Dataset, folder: Path) -> None:
+def write_mapped(dataset: Dataset, folder: Path) -> None:
     """Write a data set into a folder, which is made."""
     folder.mkdir(parents=True)
     for part, examples in dataset.parts.items():
@@ -43,7 +43,7 @@ def write(dataset: Dataset, folder: Path) -> None:
     (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
-def read(folder: Path, *, name: str | None = None, source: str | None = None) -> Dataset:
+def read_mapped(folder: Path, *, name: str | None = None, source: str | None = None) -> Dataset:
     """Map the data set that was written into a folder.
 
     Parameters

@@ -10,7 +10,7 @@ from nnsweep.errors import DataError
 from nnsweep.messages import nearest
 
 
-def known(key: str, name: str, names: Iterable[str]) -> str:
+def require_known(key: str, name: str, names: Iterable[str]) -> str:
     """`name` itself, if it is one of `names`.
 
     Parameters

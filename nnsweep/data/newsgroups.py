@@ -7,11 +7,11 @@ as in the notebook.
 
 from typing import Literal
 
-from nnsweep.data.cache import content_digest, kept
-from nnsweep.data.corpus import Texts, corpus, corpus_file
+from nnsweep.data.cache import content_digest, keep_in_cache
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset, Example
-from nnsweep.data.names import known
+from nnsweep.data.names import require_known
 from nnsweep.data.split import Labels, Rows, Seed, draw_part
+from nnsweep.data.texts import CorpusTexts, find_corpus_file, load_corpus
 from nnsweep.data.tfidf import weigh_words
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
@@ -88,9 +88,9 @@ def newsgroups(
     DataError
         If a name does not exist, the corpus cannot be had, or a class would be missing from a part.
     """
-    known("data.vectorizer_fit", vectorizer_fit, VECTORIZER_FITS)
+    require_known("data.vectorizer_fit", vectorizer_fit, VECTORIZER_FITS)
     chosen = _categories(categories)
-    cut = tuple(known("data.remove", name, REMOVABLE) for name in remove)
+    cut = tuple(require_known("data.remove", name, REMOVABLE) for name in remove)
     made_of = {
         "factory": "newsgroups",
         "categories": chosen,
@@ -102,18 +102,18 @@ def newsgroups(
     }
 
     def made() -> Dataset:
-        parts = corpus(home, categories=chosen, remove=cut)
+        parts = load_corpus(home, categories=chosen, remove=cut)
         texts = _divided(*parts, val_fraction=val_fraction, split_seed=split_seed)
         return _weighed(texts, max_features=max_features, together=vectorizer_fit == "train_and_test")
 
     try:
-        content = content_digest(corpus_file(home))
+        content = content_digest(find_corpus_file(home))
     except OSError:  # what cannot be read is refused as it is read
         return made()
-    return kept({**made_of, "content": content}, made)
+    return keep_in_cache({**made_of, "content": content}, made)
 
 
-def _weighed(texts: dict[str, Texts], *, max_features: int | None, together: bool) -> Dataset:
+def _weighed(texts: dict[str, CorpusTexts], *, max_features: int | None, together: bool) -> Dataset:
     posts = {name: part.data for name, part in texts.items()}
     features, preparation = weigh_words(posts, TEXT, {"max_features": max_features}, together=together)
     parts = {name: Examples(features[name], part.target) for name, part in texts.items()}
@@ -129,21 +129,21 @@ def _weighed(texts: dict[str, Texts], *, max_features: int | None, together: boo
     )
 
 
-def _divided(train: Texts, test: Texts, *, val_fraction: float, split_seed: int) -> dict[str, Texts]:
+def _divided(train: CorpusTexts, test: CorpusTexts, *, val_fraction: float, split_seed: int) -> dict[str, CorpusTexts]:
     labels = Labels(train.target, train.target_names, unit="sample")
     rest, part = draw_part(labels, val_fraction, split_seed, "data.val_fraction")
     val = {} if part is None else {"val": _take(train, part)}
     return {"train": _take(train, rest), **val, "test": test}
 
 
-def _take(texts: Texts, rows: Rows) -> Texts:
-    return Texts([texts.data[row] for row in rows], texts.target[rows], texts.target_names)
+def _take(texts: CorpusTexts, rows: Rows) -> CorpusTexts:
+    return CorpusTexts([texts.data[row] for row in rows], texts.target[rows], texts.target_names)
 
 
 def _categories(categories: tuple[str, ...] | None) -> list[str]:
     chosen = CATEGORIES if categories is None else categories
     for name in chosen:
-        known("data.categories", name, CATEGORIES)
+        require_known("data.categories", name, CATEGORIES)
     if len(set(chosen)) != len(chosen) or len(chosen) < 2:
         raise DataError(f"data.categories={list(chosen)} must be two or more different newsgroups, or null for all")
     return list(chosen)

@@ -25,7 +25,7 @@ _LEARNING = ("max_features", "min_df", "max_df", "use_idf", "smooth_idf")  # don
 _WIDE = 10  # times more features than cells a row: most of them are zero, and CSR is smaller
 
 
-class Column(NamedTuple):
+class PreparedColumn(NamedTuple):
     """A column that features are made of.
 
     Attributes
@@ -56,9 +56,9 @@ class Preparation:
     arrays: dict[str, NDArray[Any]]
 
     @property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[PreparedColumn, ...]:
         """The columns that features are made of, in the table's order."""
-        return tuple(Column(column["name"], column["kind"]) for column in self.values["columns"])
+        return tuple(PreparedColumn(column["name"], column["kind"]) for column in self.values["columns"])
 
     def told_how(self, written: Mapping[str, Mapping[str, Any]], marks: Sequence[str]) -> "Preparation":
         """Give the same with how the cells of its columns are written, for whoever reads other tables for it.
@@ -99,7 +99,7 @@ class Preparation:
         return prepared.features(frame, self.values, self.arrays)
 
 
-def of_numbers(names: Sequence[str], mean: NDArray[np.float64] | None, scale: NDArray[np.float64]) -> Preparation:
+def prepare_numbers(names: Sequence[str], mean: NDArray[np.float64] | None, scale: NDArray[np.float64]) -> Preparation:
     """Describe numbers that are shifted and scaled: ``(x - mean) / scale``; none is missing.
 
     Parameters
@@ -114,7 +114,7 @@ def of_numbers(names: Sequence[str], mean: NDArray[np.float64] | None, scale: ND
     return _plain([{"name": name, "kind": "number"} for name in names], arrays)
 
 
-def of_texts(name: str, vectorizer: Any, *, fitted_with_all: bool = False) -> Preparation:
+def prepare_words(name: str, vectorizer: Any, *, fitted_with_all: bool = False) -> Preparation:
     """Describe one column of texts whose words a fitted `TfidfVectorizer` weighs.
 
     Parameters
@@ -132,7 +132,7 @@ def of_texts(name: str, vectorizer: Any, *, fitted_with_all: bool = False) -> Pr
     return _plain(columns, arrays, text=_settings(vectorizer), is_sparse=True)
 
 
-def fitted(
+def fit_preparation(
     frame: "pd.DataFrame",
     kinds: Mapping[str, Kind],
     *,
@@ -170,7 +170,7 @@ def fitted(
     policy = missing if isinstance(missing, Policy) else Policy.of(missing)
     _require_values(frame, kinds)
     is_sparse = _is_sparse(frame, kinds)
-    pipeline = transformer(kinds, missing=policy, standardize=standardize, text=text or {}, is_sparse=is_sparse)
+    pipeline = make_transformer(kinds, missing=policy, standardize=standardize, text=text or {}, is_sparse=is_sparse)
     try:
         X = pipeline.fit_transform(frame)
     except ValueError as error:
@@ -186,7 +186,7 @@ def fitted(
     return np.asarray(X), preparation
 
 
-def transformer(
+def make_transformer(
     kinds: Mapping[str, Kind],
     *,
     missing: Missing | Policy | None,

@@ -229,7 +229,7 @@ def draw_part(labels: Labels, fraction: Fraction, seed: Seed, key: str) -> tuple
     return rest, part
 
 
-def take(examples: Examples, rows: Rows) -> Examples:
+def take_rows(examples: Examples, rows: Rows) -> Examples:
     """Take those rows of the examples, in that order."""
     return Examples(examples.X[rows], examples.y[rows])
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset, Example
-from nnsweep.data.preparation import Preparation, fitted, of_numbers
+from nnsweep.data.preparation import Preparation, fit_preparation, prepare_numbers
 from nnsweep.data.prepared import scaled, unseen
 from nnsweep.data.reading.column import LARGEST
 from nnsweep.data.reading.dates import origin
 from nnsweep.data.reading.missing import Policy
-from nnsweep.data.reading.problems import column_kind, listing, named, shown, together
+from nnsweep.data.reading.problems import column_kind, combine_problems, list_first, show_name, show_value
 from nnsweep.data.reading.table_columns import Understood
 from nnsweep.data.split import (
     PART_NAMES,
@@ -33,8 +33,8 @@ from nnsweep.data.split import (
     describe_split,
     split_by_order,
     split_rows,
-    take,
-)  # fmt: skip
+    take_rows,  # fmt: skip
+)
 from nnsweep.data.tfidf import weigh_words
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples, Features
@@ -47,7 +47,7 @@ OTHER = "other"
 """The class of all rare ones together."""
 
 
-def divided(
+def split_table(
     name: str,
     table: Examples,
     *,
@@ -97,7 +97,7 @@ def divided(
     """
     settings = SplitSettings(test_fraction=test_fraction, val_fraction=val_fraction, split_seed=split_seed)
     split = split_rows(Labels(table.y, class_names, unit="sample"), settings)
-    parts = {part: take(table, rows) for part, rows in split.parts.items()}
+    parts = {part: take_rows(table, rows) for part, rows in split.parts.items()}
     preparation = _fit_scale(np.asarray(parts["train"].X), columns, divisor=divisor, standardize=standardize)
     example = Example([*columns], np.asarray(parts["test"].X[:EXAMPLE_ROWS]).tolist())
     if standardize or divisor != 1:
@@ -109,9 +109,9 @@ def _fit_scale(X: NDArray[Any], columns: Sequence[str], *, divisor: int, standar
     from sklearn.preprocessing import StandardScaler
 
     if not standardize:
-        return of_numbers(columns, None, np.full(len(columns), float(divisor)))
+        return prepare_numbers(columns, None, np.full(len(columns), float(divisor)))
     scaler = StandardScaler().fit(X / divisor)
-    return of_numbers(columns, scaler.mean_ * divisor, scaler.scale_ * divisor)  # exact, as it is a power of two
+    return prepare_numbers(columns, scaler.mean_ * divisor, scaler.scale_ * divisor)  # exact, as it is a power of two
 
 
 def prepare_table(
@@ -153,7 +153,7 @@ def prepare_table(
     with _naming(rows.source):
         rows, labels, split = _split(rows, settings)
         train = rows.frame.iloc[split.train]
-        X, preparation = fitted(train, rows.kinds, missing=missing, standardize=standardize, text=text)
+        X, preparation = fit_preparation(train, rows.kinds, missing=missing, standardize=standardize, text=text)
         preparation = preparation.told_how({}, ())  # these rows have been read: no text in them is a missing value
         rows = replace(rows, told=[*rows.told, *_compare_categories(rows.frame, split, preparation)])
     features = {
@@ -202,7 +202,7 @@ def _naming(source: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(*(f"{named(source)}: {problem}" for problem in error.problems)) from error
+        raise DataError(*(f"{show_name(source)}: {problem}" for problem in error.problems)) from error
 
 
 def _split(rows: Understood, settings: SplitSettings) -> tuple[Understood, Labels, Split]:
@@ -228,8 +228,8 @@ def _split_by_order(rows: Understood, settings: SplitSettings) -> Understood:
     for name, word in PART_NAMES.items():
         if len(its := np.flatnonzero(part == name)):
             first, last = its[ranks[its].argmin()], its[ranks[its].argmax()]
-            spans.append(f"{word} {shown(texts[first])} to {shown(texts[last])}")
-    told = f"parts by {named(column)}: {', '.join(spans)}"
+            spans.append(f"{word} {show_value(texts[first])} to {show_value(texts[last])}")
+    told = f"parts by {show_name(column)}: {', '.join(spans)}"
     return replace(rows, part=part, part_key="data.split_by", told=[*rows.told, told])
 
 
@@ -262,7 +262,7 @@ def merge_rare(rows: Understood, settings: SplitSettings) -> Understood:
     if not rare:
         return rows
     is_rare = np.isin(rows.labels, rare)
-    counts = listing((f"{name} {sizes[name]:,}" for name in rare), len(rare))
+    counts = list_first((f"{name} {sizes[name]:,}" for name in rare), len(rare))
     where = " in the training part" if rows.part is not None else ""
     told = f"rare classes, with fewer than {n_fewest} rows{where}: {counts}; "
     if settings.rare == "drop":
@@ -321,18 +321,18 @@ def _compare_categories(frame: "pd.DataFrame", split: Split, preparation: Prepar
     for part in split.parts.keys() - {"train"}:
         its = frame.iloc[split.parts[part]]
         for column, (n_unseen, n_values, words) in unseen(its, preparation.values).items():
-            few = f"{listing(map(shown, words[:3]), len(words[:3]))}{' ...' if len(words) > 3 else ''}"
-            told.append(f"{named(column)} {n_unseen:,} of {n_values:,} {PART_NAMES[part]} values ({few})")
+            few = f"{list_first(map(show_value, words[:3]), len(words[:3]))}{' ...' if len(words) > 3 else ''}"
+            told.append(f"{show_name(column)} {n_unseen:,} of {n_values:,} {PART_NAMES[part]} values ({few})")
             if n_unseen == n_values:
                 problems.append(
-                    f"column {named(column)}: none of the {n_values:,} values of the {PART_NAMES[part]} part is a "
+                    f"column {show_name(column)}: none of the {n_values:,} values of the {PART_NAMES[part]} part is a "
                     f"category of the training part ({few}); {column_kind(column, 'ignore')}, or divide the rows "
                     "otherwise"
                 )
     if problems:
-        raise together(sorted(problems))
+        raise combine_problems(sorted(problems))
     if told:
-        yield f"categories that the training part does not have: {listing(sorted(told), len(told))}"
+        yield f"categories that the training part does not have: {list_first(sorted(told), len(told))}"
 
 
 def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: Understood) -> None:
@@ -342,9 +342,9 @@ def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: Understood) -> No
     block = block if isinstance(block, np.ndarray) else np.asarray(block.toarray())
     wrong = np.argwhere(np.abs(block) > LARGEST)
     if len(wrong) and rows.place is not None:
-        raise together(
+        raise combine_problems(
             f"{rows.place(int(rows.rows[its[row]]), origin(rows.written.get(numbers[column], {}), numbers[column]))}: "
-            f"{shown(rows.frame[numbers[column]].iloc[its[row]])} is beyond what a network can take beside the values "
+            f"{show_value(rows.frame[numbers[column]].iloc[its[row]])} is beyond what a network can take beside the values "
             f"of the training part; mend it, or {column_kind(numbers[column], 'ignore')}"
             for row, column in wrong
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from nnsweep.data.preparation import Preparation, of_texts, without_words
+from nnsweep.data.preparation import Preparation, prepare_words, without_words
 from nnsweep.errors import DataError
 from nnsweep.mlp.ranges import Count, NonNegative, Positive
 
@@ -121,13 +121,13 @@ def weigh_words(
         if not together:
             X = csr_array(vectorizer.fit_transform(parts["train"]))
             others = {part: csr_array(vectorizer.transform(its)) for part, its in parts.items() if part != "train"}
-            return {"train": X, **others}, of_texts(name, vectorizer)
+            return {"train": X, **others}, prepare_words(name, vectorizer)
         # One call for all texts, as in the notebook: `fit` and then `transform` rounds a few weights differently.
         X = csr_array(vectorizer.fit_transform(list(chain.from_iterable(parts.values()))))
     except ValueError as error:
         raise DataError(without_words(error, [name])) from error
     ends = accumulate(map(len, parts.values()), initial=0)
-    preparation = of_texts(name, vectorizer, fitted_with_all=True)
+    preparation = prepare_words(name, vectorizer, fitted_with_all=True)
     return {part: X[start:end] for part, (start, end) in zip(parts, pairwise(ends), strict=True)}, preparation
 
 

@@ -133,7 +133,7 @@ def job_folders(folder: Path) -> Iterator[Finding]:
 
 def corpus() -> Iterator[Finding]:
     """Look for the 20 newsgroups."""
-    from nnsweep.data.corpus import CACHE_FILE
+    from nnsweep.data.texts import CACHE_FILE
 
     file = Path(expand_home(place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data")) / CACHE_FILE
     nearest = nearest_folder(file.parent.absolute())

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from nnsweep.data.part import hash_parts
+from nnsweep.data.dataset import hash_parts
 from nnsweep.messages import explain_scale
 from nnsweep.mlp.arrays import Examples, Features, FloatArray
 from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, forward, inputs

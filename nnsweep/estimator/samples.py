@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from sklearn.utils.multiclass import unique_labels
 
-from nnsweep.data.part import settled
-from nnsweep.data.split import Labels, draw_part, take
+from nnsweep.data.dataset import make_part
+from nnsweep.data.split import Labels, draw_part, take_rows
 from nnsweep.errors import DataError
 from nnsweep.estimator.options import Validation
 from nnsweep.mlp.arrays import Examples, Features, IntArray
@@ -42,7 +42,7 @@ def examples(X: Any, y: ArrayLike, classes: NDArray[Any], *, part: str = "train"
     if unseen := sorted(set(unique_labels(y).tolist()) - set(classes.tolist())):
         raise ValueError(f"label {unseen[0]!r} is none of the classes {classes.tolist()}")
     try:
-        return settled(part, Examples(features(X), np.searchsorted(classes, y)), n_classes=len(classes))
+        return make_part(part, Examples(features(X), np.searchsorted(classes, y)), n_classes=len(classes))
     except DataError as error:
         raise ValueError(str(error)) from error
 
@@ -67,7 +67,7 @@ def divided(whole: Examples, validation: Validation, classes: NDArray[Any]) -> t
         if drawn is None:
             raise ValueError(str(error)) from error
         rest, part = np.setdiff1d(np.arange(whole.n_samples), drawn), drawn
-    return take(whole, rest), None if part is None else take(whole, part)
+    return take_rows(whole, rest), None if part is None else take_rows(whole, part)
 
 
 def _drawn(y: IntArray, fraction: float, seed: int) -> NDArray[np.intp] | None:

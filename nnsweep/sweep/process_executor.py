@@ -116,7 +116,7 @@ def _mapped(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:
         loaded = work.dataset(data)
         folders[data.model_dump_json()] = loaded.folder or folder / str(number)
         if loaded.folder is None:
-            mapped.write(loaded, folder / str(number))
+            mapped.write_mapped(loaded, folder / str(number))
     return folders
 
 

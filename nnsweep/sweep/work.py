@@ -72,7 +72,7 @@ def dataset(data: Part) -> Dataset:
 def _found(name: str) -> Dataset | None:
     """Map a data set that has been left for this process; None if somebody has emptied the cache meanwhile."""
     with contextlib.suppress(OSError, ValueError, KeyError):
-        return mapped.read(_mapped[name])
+        return mapped.read_mapped(_mapped[name])
     return None
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nnsweep.data.bundled import breast_cancer, digits, iris, wine
+from nnsweep.data.sources import breast_cancer, digits, iris, wine
 
 
 @pytest.mark.parametrize(

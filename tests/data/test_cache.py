@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnsweep.data.cache import cache_folder, kept
+from nnsweep.data.cache import cache_folder, keep_in_cache
 from nnsweep.data.load import load
 
 MADE_OF = {"content": "abc", "settings": {"seed": 1}}
@@ -53,7 +53,7 @@ def same(one, other):
 
 def test_the_second_time_nothing_is_made(cache):
     make = Maker()
-    first, second = kept(MADE_OF, make), kept(MADE_OF, make)
+    first, second = keep_in_cache(MADE_OF, make), keep_in_cache(MADE_OF, make)
     assert make.calls == 1
     same(first, second)
     same(second, make())
@@ -61,7 +61,7 @@ def test_the_second_time_nothing_is_made(cache):
 
 
 def test_what_is_kept_is_mapped_at_once(cache):
-    dataset = kept(MADE_OF, Maker())
+    dataset = keep_in_cache(MADE_OF, Maker())
     assert dataset.folder == entry(cache)
     base = dataset.train.X
     while base is not None and not isinstance(base, np.memmap):
@@ -72,23 +72,23 @@ def test_what_is_kept_is_mapped_at_once(cache):
 @pytest.mark.parametrize("other", [{"content": "abd"}, {"settings": {"seed": 2}}, {"more": None}])
 def test_other_content_or_settings_are_another_entry(cache, other):
     make = Maker()
-    kept(MADE_OF, make)
-    kept(MADE_OF | other, make)
+    keep_in_cache(MADE_OF, make)
+    keep_in_cache(MADE_OF | other, make)
     assert make.calls == 2
     assert len([*cache.iterdir()]) == 2
 
 
 def test_a_new_version_of_a_library_is_another_entry(cache, monkeypatch):
     make = Maker()
-    kept(MADE_OF, make)
+    keep_in_cache(MADE_OF, make)
     monkeypatch.setattr("nnsweep.data.cache.version", lambda library: f"99 of {library}")
-    kept(MADE_OF, make)
+    keep_in_cache(MADE_OF, make)
     assert make.calls == 2
 
 
 def test_it_is_called_as_it_is_called_this_time(cache):
-    kept(MADE_OF, Maker(), name="cats", source="cats.csv")
-    found = kept(MADE_OF, Maker(), name="dogs", source="elsewhere/dogs.csv")
+    keep_in_cache(MADE_OF, Maker(), name="cats", source="cats.csv")
+    found = keep_in_cache(MADE_OF, Maker(), name="dogs", source="elsewhere/dogs.csv")
     assert (found.name, found.source) == ("dogs", "elsewhere/dogs.csv")
 
 
@@ -120,21 +120,21 @@ DAMAGES = [Path.unlink, cut, turned, dangling, linked, lambda path: path.write_b
 @pytest.mark.parametrize("file", ["train.X.npy", "test.y.npy", "dataset.json", "sha256.json", "preparation.mean.npy"])
 def test_whatever_is_damaged_is_made_anew_in_silence(cache, damage, file, capfd):
     make = Maker()
-    kept(MADE_OF, make)
+    keep_in_cache(MADE_OF, make)
     damage(entry(cache) / file)
-    again = kept(MADE_OF, make)
+    again = keep_in_cache(MADE_OF, make)
     assert make.calls == 2
     same(again, load("moons", n_samples=60, val_fraction=0.2, split_seed=3, standardize=True))
-    kept(MADE_OF, make)
+    keep_in_cache(MADE_OF, make)
     assert make.calls == 2
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_file_that_is_not_ours_in_an_entry_is_damage(cache):
     make = Maker()
-    kept(MADE_OF, make)
+    keep_in_cache(MADE_OF, make)
     (entry(cache) / "val.X.npy.pickle").write_bytes(b"\x80\x04.")
-    kept(MADE_OF, make)
+    keep_in_cache(MADE_OF, make)
     assert make.calls == 2
 
 
@@ -144,32 +144,32 @@ def test_nothing_is_unpickled(cache, tmp_path):
             return (Path.touch, (tmp_path / "canary",))
 
     make = Maker()
-    kept(MADE_OF, make)
+    keep_in_cache(MADE_OF, make)
     found = entry(cache)
     np.save(found / "train.y.npy", np.array([Canary()], dtype=object), allow_pickle=True)
     from nnsweep.data.cache import _sums
 
     (found / "sha256.json").write_text(json.dumps(_sums(found)))  # as somebody would who knows how
-    kept(MADE_OF, make)
+    keep_in_cache(MADE_OF, make)
     assert make.calls == 2
     assert not (tmp_path / "canary").exists()
 
 
 def test_a_deleted_cache_is_made_anew(cache):
     make = Maker()
-    first = kept(MADE_OF, make)
+    first = keep_in_cache(MADE_OF, make)
     for path in entry(cache).iterdir():
         path.unlink()
     entry(cache).rmdir()
     cache.rmdir()
-    assert first.train.X.sum() == kept(MADE_OF, make).train.X.sum()  # the first is still mapped
+    assert first.train.X.sum() == keep_in_cache(MADE_OF, make).train.X.sum()  # the first is still mapped
     assert make.calls == 2
 
 
 def test_folders_and_files_are_the_users_alone(cache):
     before = os.umask(0)
     try:
-        kept(MADE_OF, Maker())
+        keep_in_cache(MADE_OF, Maker())
     finally:
         os.umask(before)
     assert {stat.S_IMODE(path.stat().st_mode) for path in (cache, entry(cache))} == {0o700}
@@ -180,12 +180,12 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeyp
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "file" / "cache"))
     make = Maker()
-    dataset = kept(MADE_OF, make)
+    dataset = keep_in_cache(MADE_OF, make)
     assert dataset.folder is None
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "file"))
-    assert kept(MADE_OF, make).digest == dataset.digest
+    assert keep_in_cache(MADE_OF, make).digest == dataset.digest
     monkeypatch.setenv("NNSWEEP_CACHE", "a\udcffb" * 200)
-    assert kept(MADE_OF, make).digest == dataset.digest
+    assert keep_in_cache(MADE_OF, make).digest == dataset.digest
     assert make.calls == 3
     assert capfd.readouterr() == ("", "")
     assert (tmp_path / "file").read_text() == ""
@@ -196,7 +196,7 @@ def test_a_full_disk_leaves_nothing_behind(cache, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
-    assert kept(MADE_OF, Maker()).folder is None
+    assert keep_in_cache(MADE_OF, Maker()).folder is None
     assert [*cache.iterdir()] == []
 
 
@@ -204,7 +204,7 @@ def test_somebody_elses_folder_is_not_used(cache, monkeypatch):
     cache.mkdir(parents=True)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert cache_folder() is None
-    assert kept(MADE_OF, Maker()).folder is None
+    assert keep_in_cache(MADE_OF, Maker()).folder is None
     assert [*cache.iterdir()] == []
 
 
@@ -220,7 +220,7 @@ def test_where_it_is(monkeypatch, tmp_path):
 
 
 def at_once(number):
-    return kept({"content": number % 2}, Maker()).digest
+    return keep_in_cache({"content": number % 2}, Maker()).digest
 
 
 def test_several_processes_at_once_leave_whole_entries(cache):
@@ -243,7 +243,7 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(cache):
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     assert len([*cache.iterdir()]) == 1
-    kept(MADE_OF, Maker())
+    keep_in_cache(MADE_OF, Maker())
     assert [path.name[0] == "." for path in cache.iterdir()] == [False]
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import nnsweep.data.corpus
-from nnsweep.data.corpus import CACHE_FILE, corpus
+import nnsweep.data.texts
+from nnsweep.data.texts import CACHE_FILE, load_corpus
 from nnsweep.errors import DataError
 
 
@@ -26,25 +26,25 @@ def closed_address():
 
 
 def test_the_corpus_is_fetched_once_and_then_read(small_home, remote, closed_address):
-    train, test = corpus(small_home)
+    train, test = load_corpus(small_home)
     assert (len(train.data), len(test.data), train.target_names) == (20, 8, ("alt.atheism", "sci.space"))
     assert [path.name for path in Path(small_home).iterdir()] == [CACHE_FILE]
     remote(closed_address)
-    assert corpus(small_home)[0].data == train.data
+    assert load_corpus(small_home)[0].data == train.data
 
 
 def test_the_environment_names_the_folder_and_the_setting_wins(small_home, monkeypatch, tmp_path):
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "environment"))
-    corpus(small_home)
+    load_corpus(small_home)
     assert not (tmp_path / "environment").exists()
-    corpus(None)
+    load_corpus(None)
     assert (tmp_path / "environment" / CACHE_FILE).exists()
 
 
 def test_an_unreachable_corpus_is_told_with_folder_and_way_out(tmp_path, remote, closed_address):
     remote(closed_address)
     with pytest.raises(DataError, match=r"is missing.*data\.home or SCIKIT_LEARN_DATA") as caught:
-        corpus(str(tmp_path / "home"))
+        load_corpus(str(tmp_path / "home"))
     assert str(tmp_path / "home") in str(caught.value)
     assert CACHE_FILE in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -52,11 +52,11 @@ def test_an_unreachable_corpus_is_told_with_folder_and_way_out(tmp_path, remote,
 
 
 def test_a_host_that_never_answers_is_given_up(tmp_path, remote, silent_address, monkeypatch):
-    monkeypatch.setattr(nnsweep.data.corpus, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(nnsweep.data.texts, "ANSWER_SECONDS", 0.2)
     remote(silent_address)
     patience, start = socket.getdefaulttimeout(), time.monotonic()
     with pytest.raises(DataError, match="timed out"):
-        corpus(str(tmp_path))
+        load_corpus(str(tmp_path))
     assert time.monotonic() - start < 5
     assert socket.getdefaulttimeout() == patience
 
@@ -64,13 +64,13 @@ def test_a_host_that_never_answers_is_given_up(tmp_path, remote, silent_address,
 def test_a_folder_that_cannot_be_made_is_told(small_home, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="missing"):
-        corpus(str(tmp_path / "file"))
+        load_corpus(str(tmp_path / "file"))
 
 
 def test_a_folder_with_a_line_end_in_its_name_is_told_in_a_line(tmp_path, remote, closed_address):
     remote(closed_address)
     with pytest.raises(DataError, match=r"a\\nb, and fetching it failed") as caught:
-        corpus(str(tmp_path / "a\nb"))
+        load_corpus(str(tmp_path / "a\nb"))
     assert "\n" not in str(caught.value)
 
 
@@ -82,6 +82,6 @@ def test_a_damaged_cache_is_told_in_silence_and_left_alone(content, small_home, 
     Path(small_home).mkdir()
     (Path(small_home) / CACHE_FILE).write_bytes(content)
     with pytest.raises(DataError, match="damaged or not readable"):
-        corpus(small_home)
+        load_corpus(small_home)
     assert capsys.readouterr() == ("", "")
     assert (Path(small_home) / CACHE_FILE).read_bytes() == content

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from nnsweep.data.folder_of_texts import decode_folder, read_folder
+from nnsweep.data.texts import decode_folder, read_folder
 from nnsweep.errors import DataError
 
 

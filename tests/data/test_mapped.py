@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, random_array
 
 from nnsweep.data.dataset import Dataset, Example
 from nnsweep.data.load import load
-from nnsweep.data.mapped import read, write
+from nnsweep.data.mapped import read_mapped, write_mapped
 from nnsweep.data.split import Leak
 from nnsweep.mlp.arrays import Examples
 
@@ -43,7 +43,7 @@ def sparse(request) -> bool:
 def written(request, sparse, tmp_path: Path) -> tuple[Dataset, Path]:
     """Give a data set and the folder that it was written into."""
     made = dataset(sparse=sparse, validated=request.param)
-    write(made, tmp_path / "new" / "data")
+    write_mapped(made, tmp_path / "new" / "data")
     return made, tmp_path / "new" / "data"
 
 
@@ -54,7 +54,7 @@ def arrays(examples: Examples) -> list[np.ndarray]:
 
 def test_what_is_mapped_equals_what_was_written(written):
     made, folder = written
-    kept = read(folder)
+    kept = read_mapped(folder)
     assert (kept.name, kept.class_names, kept.source) == (made.name, made.class_names, made.source)
     assert kept.parts.keys() == made.parts.keys()
     for part, examples in made.parts.items():
@@ -67,7 +67,7 @@ def test_what_is_mapped_equals_what_was_written(written):
 
 def test_the_digest_is_the_same_and_is_that_of_the_mapped_arrays(written):
     made, folder = written
-    kept = read(folder)
+    kept = read_mapped(folder)
     for name in ("digest", "test_digest"):
         assert getattr(kept, name) == getattr(made, name)
         del vars(kept)[name]
@@ -81,7 +81,7 @@ def mapped_file(array: np.ndarray) -> str:
 
 
 def test_every_array_is_a_map_of_its_file_that_cannot_be_written(written):
-    kept = read(written[1])
+    kept = read_mapped(written[1])
     for part, examples in kept.parts.items():
         for array in arrays(examples):
             assert mapped_file(array).startswith(f"{part}.")
@@ -100,20 +100,20 @@ def test_what_somebody_pickled_is_refused(written):
     folder = written[1]
     np.save(folder / "train.y.npy", np.array([print], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):
-        read(folder)
+        read_mapped(folder)
 
 
 def test_a_data_set_is_not_written_over_another(written):
     made, folder = written
     with pytest.raises(FileExistsError):
-        write(made, folder)
+        write_mapped(made, folder)
 
 
 def test_a_data_set_of_ours_is_mapped_whole(tmp_path: Path):
     loaded = load("iris", val_fraction=0.2, test_fraction=0.2, split_seed=0, standardize=True)
-    write(loaded, tmp_path / "iris")
-    assert read(tmp_path / "iris").digest == loaded.digest
-    np.testing.assert_array_equal(read(tmp_path / "iris").train.X, loaded.train.X)
+    write_mapped(loaded, tmp_path / "iris")
+    assert read_mapped(tmp_path / "iris").digest == loaded.digest
+    np.testing.assert_array_equal(read_mapped(tmp_path / "iris").train.X, loaded.train.X)
 
 
 def test_what_is_known_of_a_data_set_is_mapped_with_it(tmp_path: Path):
@@ -124,8 +124,8 @@ def test_what_is_known_of_a_data_set_is_mapped_with_it(tmp_path: Path):
         told=("4 columns", "WARNING: few rows"),
         leaks={"test": Leak(1, 2, 30)},
     )
-    write(made, tmp_path / "iris")
-    kept = read(tmp_path / "iris", name="flowers", source="elsewhere")
+    write_mapped(made, tmp_path / "iris")
+    kept = read_mapped(tmp_path / "iris", name="flowers", source="elsewhere")
     assert (kept.name, kept.source, kept.folder) == ("flowers", "elsewhere", tmp_path / "iris")
     assert (kept.told, kept.leaks) == (made.told, made.leaks)
     assert kept.example == made.example

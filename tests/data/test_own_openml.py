@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 import sklearn.datasets._openml
 
-from nnsweep.data.own_openml import openml
-from nnsweep.data.own_table import table
+from nnsweep.data.openml import openml
+from nnsweep.data.user_data import table
 from nnsweep.errors import DataError
 
 ROWS = [(age, fur, weight, breed) for age in range(1, 11) for fur, weight, breed in (

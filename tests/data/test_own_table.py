@@ -13,10 +13,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from nnsweep.data import own_table
+from nnsweep.data import user_data
 from nnsweep.data.load import load
-from nnsweep.data.own_table import name_of, table
 from nnsweep.data.reading.raw import read_table
+from nnsweep.data.user_data import name_table, table
 from nnsweep.errors import DataError
 
 WORDS = ("orbit", "rocket", "moon", "belief", "reason", "doubt")
@@ -213,7 +213,7 @@ def test_the_same_content_elsewhere_is_not_prepared_again(cats, made, tmp_path, 
     def never(*_, **__):
         raise AssertionError("it was understood again")
 
-    monkeypatch.setattr(own_table, "understand", never)
+    monkeypatch.setattr(user_data, "understand", never)
     again = table(path=str(tmp_path / "elsewhere" / "pets.csv"), target="breed", **ROLES)
     assert (again.digest, again.folder) == (first.digest, first.folder)
     assert (again.name, again.source) == ("pets", str(tmp_path / "elsewhere" / "pets.csv"))
@@ -250,7 +250,7 @@ def test_a_file_that_changes_while_it_is_read_is_never_kept_under_the_digest_tha
             cats.iloc[::-1].to_csv(path, index=False)
         return read_table(path)
 
-    monkeypatch.setattr(own_table, "read_table", changing)
+    monkeypatch.setattr(user_data, "read_table", changing)
     changed = made(**ROLES)
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "another"))
     assert made(**ROLES).digest == changed.digest
@@ -268,7 +268,7 @@ def test_a_file_that_never_rests_is_refused(cats, made, tmp_path, monkeypatch):
         return read_table(path)
 
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(own_table, "read_table", changing)
+    monkeypatch.setattr(user_data, "read_table", changing)
     with pytest.raises(DataError, match=r"cats\.csv changes while it is read; let whoever writes it finish first"):
         made(**ROLES)
 
@@ -294,7 +294,7 @@ def test_settings_of_words_are_refused_before_the_table_is_read(settings, proble
     [("cats.csv", "cats"), ("a/cats.tar.gz", "cats"), ("sqlite:///b/cats.db", "cats"), (".csv", "table")],
 )
 def test_a_table_is_named_as_its_file(path, name):
-    assert name_of(path) == name
+    assert name_table(path) == name
 
 
 def test_categories_of_other_parts_alone_are_told(cats, made, tmp_path):

@@ -8,7 +8,7 @@ from sklearn.datasets import fetch_20newsgroups
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 
-from nnsweep.data.own_texts import text
+from nnsweep.data.user_data import text
 from nnsweep.errors import DataError
 
 TWO = ("alt.atheism", "sci.space")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from nnsweep.data.part import settled
+from nnsweep.data.dataset import make_part
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 
@@ -17,7 +17,7 @@ def stored(examples):
 
 @pytest.mark.parametrize("features", [X, csr_array(X)])
 def test_the_common_form(features):
-    part = settled("train", Examples(features, Y), n_classes=2)
+    part = make_part("train", Examples(features, Y), n_classes=2)
     assert part.X.dtype == np.float64
     assert part.y.dtype == np.int64
     assert all(array.flags.c_contiguous for array in stored(part))
@@ -29,7 +29,7 @@ def test_the_common_form(features):
 def test_sparse_rows_are_sorted_and_narrow_and_the_original_is_left_alone():
     indices = np.array([2, 0, 1, 1], dtype=np.int64)
     rows = csr_array((np.array([1.0, 2, 3, 4]), indices, np.array([0, 2, 4], dtype=np.int64)), shape=(2, 3))
-    part = settled("train", Examples(rows, Y), n_classes=2)
+    part = make_part("train", Examples(rows, Y), n_classes=2)
     assert part.X.indices.tolist() == [0, 2, 1]
     assert part.X.indices.dtype == part.X.indptr.dtype == np.int32
     assert part.X.toarray().tolist() == [[2, 0, 1], [0, 7, 0]]
@@ -39,7 +39,7 @@ def test_sparse_rows_are_sorted_and_narrow_and_the_original_is_left_alone():
 
 def test_arrays_in_the_common_form_are_shared_and_stay_writable_for_their_owner():
     features = np.ones((2, 3))
-    part = settled("train", Examples(features, Y), n_classes=2)
+    part = make_part("train", Examples(features, Y), n_classes=2)
     assert np.shares_memory(part.X, features)
     assert features.flags.writeable
 
@@ -59,4 +59,4 @@ def test_arrays_in_the_common_form_are_shared_and_stay_writable_for_their_owner(
 )
 def test_what_cannot_be_used_is_refused(features, labels, problem):
     with pytest.raises(DataError, match=f"the val part .*{problem}"):
-        settled("val", Examples(features, np.array(labels)), n_classes=2)
+        make_part("val", Examples(features, np.array(labels)), n_classes=2)

@@ -12,7 +12,7 @@ from sklearn.datasets import fetch_20newsgroups, load_digits
 
 from nnsweep.data.load import DATA_SETS, OWN, load
 from nnsweep.data.newsgroups import NOTEBOOK_CATEGORIES, newsgroups
-from nnsweep.data.preparation import Column, fitted, transformer
+from nnsweep.data.preparation import PreparedColumn, fit_preparation, make_transformer
 from nnsweep.data.prepared import features
 from nnsweep.data.split import Labels, draw_part
 from nnsweep.errors import DataError
@@ -59,8 +59,8 @@ def bits(X):
 def test_other_rows_become_what_the_pipeline_makes_of_them(drawn, standardize, sublinear):
     kinds, train, others, missing = drawn
     text = {"sublinear_tf": sublinear, "ngram_range": (1, 2), "token_pattern": r"\w+"}
-    X, preparation = fitted(train, kinds, missing=missing, standardize=standardize, text=text)
-    pipeline = transformer(kinds, missing=missing, standardize=standardize, text=text, is_sparse=issparse(X))
+    X, preparation = fit_preparation(train, kinds, missing=missing, standardize=standardize, text=text)
+    pipeline = make_transformer(kinds, missing=missing, standardize=standardize, text=text, is_sparse=issparse(X))
     assert bits(pipeline.fit_transform(train)) == bits(X)
     assert bits(pipeline.transform(others)) == bits(preparation.transform(others))
     assert isinstance(preparation.transform(others), csr_array) == issparse(X) == ("text" in kinds.values())
@@ -70,19 +70,19 @@ def test_other_rows_become_what_the_pipeline_makes_of_them(drawn, standardize, s
 @settings(max_examples=20, deadline=None)
 def test_it_survives_json_and_holds_no_objects(drawn):
     kinds, train, others, missing = drawn
-    _, preparation = fitted(train, kinds, missing=missing, text={"token_pattern": r"\w+"})
+    _, preparation = fit_preparation(train, kinds, missing=missing, text={"token_pattern": r"\w+"})
     assert all(array.dtype.kind in "fi" and not array.flags.writeable for array in preparation.arrays.values())
     values = json.loads(json.dumps(preparation.values))
     assert values == preparation.values
     assert bits(features(others, values, preparation.arrays)) == bits(preparation.transform(others))
-    assert preparation.columns == tuple(Column(name, kind) for name, kind in kinds.items())
+    assert preparation.columns == tuple(PreparedColumn(name, kind) for name, kind in kinds.items())
 
 
 @given(tables(), st.randoms())
 @settings(max_examples=20, deadline=None)
 def test_columns_are_found_by_name_whatever_their_order(drawn, random):
     kinds, train, others, missing = drawn
-    _, preparation = fitted(train, kinds, missing=missing, text={"token_pattern": r"\w+"})
+    _, preparation = fit_preparation(train, kinds, missing=missing, text={"token_pattern": r"\w+"})
     order = [*kinds, "another"]
     random.shuffle(order)
     assert bits(preparation.transform(others.assign(another=7)[order])) == bits(preparation.transform(others))
@@ -91,7 +91,7 @@ def test_columns_are_found_by_name_whatever_their_order(drawn, random):
 def test_numbers_come_first_then_categories_then_words():
     kinds = {"post": "text", "colour": "category", "age": "number"}
     train = frame_of([("moon orbit", "red", 1.0), ("moon", "blue", 3.0)], kinds)
-    X, _ = fitted(train, kinds)
+    X, _ = fit_preparation(train, kinds)
     idf = np.log(3 / 2) + 1
     words = np.array([1, idf]) / np.hypot(1, idf)
     np.testing.assert_allclose(X.toarray(), [[-1, 0, 1, *words], [1, 1, 0, 1, 0]])
@@ -102,7 +102,7 @@ def test_a_gap_is_filled_with_what_the_training_part_has():
     train = frame_of([(1.0, "red"), (1.0, "red"), (4.0, "blue"), (float("nan"), None)], kinds)
     gap = frame_of([(float("nan"), None)], kinds)
     for missing, age in (("mean", 2.0), ("most_frequent", 1.0)):
-        _, preparation = fitted(train, kinds, missing=missing, standardize=False)
+        _, preparation = fit_preparation(train, kinds, missing=missing, standardize=False)
         assert preparation.transform(gap).tolist() == [[age, 0, 1]]
 
 
@@ -112,7 +112,7 @@ def test_many_texts_stay_sparse_at_a_hundred_thousand_words():
     generator = np.random.default_rng(0)
     posts = [" ".join(f"w{word}" for word in generator.integers(0, 130_000, 200)) for _ in range(2000)]
     frame = pd.DataFrame({"post": pd.Series(posts, dtype=object), "age": generator.normal(size=2000)})
-    X, preparation = fitted(frame, kinds, text={"max_features": 100_000})
+    X, preparation = fit_preparation(frame, kinds, text={"max_features": 100_000})
     assert X.shape == (2000, 100_001)
     assert isinstance(X, csr_array)
     again = preparation.transform(frame)
@@ -123,7 +123,7 @@ def test_many_texts_stay_sparse_at_a_hundred_thousand_words():
 def test_a_category_of_very_many_values_stays_sparse():
     kinds = {"zip": "category", "age": "number"}
     frame = frame_of([(str(number), float(number)) for number in range(1000)], kinds)
-    X, preparation = fitted(frame, kinds)
+    X, preparation = fit_preparation(frame, kinds)
     assert isinstance(X, csr_array)
     assert bits(preparation.transform(frame)) == bits(X)
 
@@ -139,18 +139,18 @@ def test_a_category_of_very_many_values_stays_sparse():
 def test_texts_without_words_are_refused(text, problem):
     kinds = {"post": "text"}
     with pytest.raises(DataError, match=problem):
-        fitted(frame_of([("moon",), ("moon",)], kinds), kinds, text=text)
+        fit_preparation(frame_of([("moon",), ("moon",)], kinds), kinds, text=text)
 
 
 def test_a_column_without_any_value_is_refused():
     kinds = {"age": "number", "colour": "category"}
     with pytest.raises(DataError, match=r"column 'age' has no value in the training part.*data\.columns\.age=ignore"):
-        fitted(frame_of([(float("nan"), "red")], kinds), kinds, missing="mean")
+        fit_preparation(frame_of([(float("nan"), "red")], kinds), kinds, missing="mean")
 
 
 def test_words_are_weighed_by_the_settings_alone():
     kinds = {"post": "text"}
-    _, preparation = fitted(frame_of([("moon orbit",)], kinds), kinds, text={"use_idf": False, "norm": None})
+    _, preparation = fit_preparation(frame_of([("moon orbit",)], kinds), kinds, text={"use_idf": False, "norm": None})
     assert preparation.transform(pd.DataFrame({"post": ["moon moon"]})).toarray().tolist() == [[2, 0]]
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.data.synthetic import blobs, moons, spirals
+from nnsweep.data.sources import blobs, moons, spirals
 from nnsweep.errors import DataError
 
 FACTORIES = [moons, spirals, blobs]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nnsweep.data.table import divided
+from nnsweep.data.table import split_table
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 
@@ -11,7 +11,7 @@ TABLE = Examples(np.column_stack([np.arange(200.0), GENERATOR.normal(5, 3, 200),
 
 def division(**settings):
     defaults = {"val_fraction": 0.25, "test_fraction": 0.2, "split_seed": 0, "standardize": False}
-    return divided(
+    return split_table(
         "table",
         TABLE,
         columns=["row", "noise", "one"],

@@ -27,7 +27,7 @@ import nnsweep as package
 from nnsweep import NNClassifier, StackedSearchCV
 from nnsweep.conf_tree import conf_dir
 from nnsweep.data.load import load
-from nnsweep.data.split import Labels, draw_part, take
+from nnsweep.data.split import Labels, draw_part, take_rows
 from nnsweep.estimator import fitting
 from nnsweep.estimator.names import ELSEWHERE, MOVED
 from nnsweep.hydra_job import VERSION_BASE
@@ -325,7 +325,7 @@ def test_numbers_of_numpy_are_numbers(iris):
 
 def test_the_part_that_is_set_aside_is_the_split_of_the_data_room(digits):
     rows = draw_part(Labels(digits[1], range(10)), 0.2, 5, "")
-    train, val = (take(Examples(*digits), its) for its in rows)
+    train, val = (take_rows(Examples(*digits), its) for its in rows)
     aside = NNClassifier(early_stopping=True, validation_fraction=0.2, split_seed=5, n_iter_no_change=None, max_iter=8)
     given = NNClassifier(max_iter=8)
     aside.fit(*digits)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.data.preparation import Preparation, fitted
+from nnsweep.data.preparation import Preparation, fit_preparation
 from nnsweep.model.predictor import FORMAT, Model
 
 SETTINGS = {"leaky_relu": {"negative_slope": 0.03}, "elu": {"alpha": 1.7}}
@@ -36,7 +36,7 @@ def texts() -> pd.DataFrame:
 
 @pytest.fixture
 def preparation(cats: pd.DataFrame) -> Preparation:
-    return fitted(cats, KINDS, missing="most_frequent")[1]
+    return fit_preparation(cats, KINDS, missing="most_frequent")[1]
 
 
 @pytest.fixture

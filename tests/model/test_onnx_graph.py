@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nnsweep.data import prepared
-from nnsweep.data.preparation import fitted
+from nnsweep.data.preparation import fit_preparation
 from nnsweep.errors import ConfigError
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.model.graph import Graph
@@ -79,7 +79,7 @@ def test_a_category_that_is_not_known_has_no_indicator(network, preparation, cat
 
 @pytest.mark.parametrize("kinds", [{"age": "number", "weight": "number"}, {"fur": "category"}, {"weight": "number"}])
 def test_any_choice_of_columns_will_do(kinds, network, cats):
-    _, preparation = fitted(cats[[*kinds]], kinds, missing="most_frequent")
+    _, preparation = fit_preparation(cats[[*kinds]], kinds, missing="most_frequent")
     model = network(preparation, "relu")
     _, told = run(model, columns(cats[[*kinds]]))
     ours = predictions(model, cats, prepared.features)
@@ -88,7 +88,7 @@ def test_any_choice_of_columns_will_do(kinds, network, cats):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_with_texts_the_graph_begins_at_the_features_and_says_so(dtype, network, texts):
-    _, preparation = fitted(texts, {"text": "text"})
+    _, preparation = fit_preparation(texts, {"text": "text"})
     model = network(preparation, "swish", dtype)
     session, told = run(model, {"features": preparation.transform(texts).toarray().astype(dtype)})
     ours = predictions(model, texts, prepared.features)

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_array
 
 from nnsweep.data import prepared
-from nnsweep.data.preparation import fitted
+from nnsweep.data.preparation import fit_preparation
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.batches import forward, inputs
 from nnsweep.mlp.network import Layer, Network
@@ -116,7 +116,7 @@ def test_a_file_gives_back_what_was_written(dtype, network, preparation, cats, t
 
 
 def test_texts_go_through_the_file_too(network, texts, tmp_path):
-    _, preparation = fitted(texts, {"text": "text"})
+    _, preparation = fit_preparation(texts, {"text": "text"})
     model = network(preparation)
     with open(tmp_path / "model.npz", "wb") as file:
         write(model, file)

@@ -7,7 +7,7 @@ import pytest
 
 import nnsweep
 from nnsweep.data import prepared
-from nnsweep.data.preparation import fitted
+from nnsweep.data.preparation import fit_preparation
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.model.predictor import predictions, write
 
@@ -49,7 +49,7 @@ def test_it_gives_the_same_probabilities(name, dtype, probabilities, network, pr
 
 @pytest.mark.parametrize("kinds", [{"weight": "number"}, {"fur": "category"}])
 def test_it_reads_tables_of_numbers_alone_and_of_categories_alone(kinds, probabilities, network, cats, tmp_path):
-    model = network(fitted(cats[[*kinds]], kinds, missing="most_frequent")[1], output_activation="tanh")
+    model = network(fit_preparation(cats[[*kinds]], kinds, missing="most_frequent")[1], output_activation="tanh")
     told = probabilities(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in kinds})
     ours = predictions(model, cats, prepared.features).iloc[:, 1:]
     np.testing.assert_allclose(told, ours, rtol=0, atol=1e-13)

@@ -167,7 +167,7 @@ def test_a_data_set_is_left_for_workers_once_and_read_as_it_was(make, tmp_path):
     folders = _mapped(some, tmp_path / "data")
     assert len(folders) == 2
     data = some[0].job.data
-    read, loaded = mapped.read(folders[data.model_dump_json()]), work.dataset(data)
+    read, loaded = mapped.read_mapped(folders[data.model_dump_json()]), work.dataset(data)
     assert not read.train.X.flags.owndata
     assert not read.train.X.flags.writeable
     assert read.digest == loaded.digest

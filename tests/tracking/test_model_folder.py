@@ -12,7 +12,7 @@ import yaml
 from mlflow.exceptions import MlflowException
 
 from nnsweep.data import prepared
-from nnsweep.data.preparation import fitted
+from nnsweep.data.preparation import fit_preparation
 from nnsweep.model.predictor import FORMAT, Model, predictions
 from nnsweep.tracking import models
 from nnsweep.tracking.models import save_model_folder
@@ -43,7 +43,9 @@ def drawn(preparation, n_features):
 
 @pytest.fixture
 def model(cats):
-    _, preparation = fitted(cats[["age", "fur"]], {"age": "number", "fur": "category"}, missing="most_frequent")
+    _, preparation = fit_preparation(
+        cats[["age", "fur"]], {"age": "number", "fur": "category"}, missing="most_frequent"
+    )
     return drawn(preparation, 3)
 
 
@@ -152,7 +154,7 @@ def test_signature_example_and_requirements(model, tmp_path):
 
 def test_texts_need_scikit_learn_too(tmp_path):
     texts = pd.DataFrame({"text": ["a cat", "the dog"]})
-    X, preparation = fitted(texts, {"text": "text"})
+    X, preparation = fit_preparation(texts, {"text": "text"})
     model = drawn(preparation, X.shape[1])
     model.about["example"] = None
     save_model_folder(model, tmp_path / "model")

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from nnsweep.data.reading.cells import Cells, Kind
-from nnsweep.data.reading.header import check_width, repeated_names
-from nnsweep.data.reading.problems import named, shown, together
+from nnsweep.data.reading.header import check_width, find_repeated_names
+from nnsweep.data.reading.problems import combine_problems, show_name, show_value
 from nnsweep.data.reading.table_file import decode
 from nnsweep.errors import DataError
 
@@ -54,13 +54,13 @@ def read_arff(content: bytes, source: str) -> Cells:
     for number, line in lines:
         row = _row(line, attributes)
         if isinstance(row, str):
-            problems.append(f"{named(source)}, line {number}: {row}")
+            problems.append(f"{show_name(source)}, line {number}: {row}")
         numbers.append(number)
         rows.append(row)
     if problems:
-        raise together(problems)
+        raise combine_problems(problems)
     if not rows:
-        raise DataError(f"{named(source)} has a header and no rows after @data")
+        raise DataError(f"{show_name(source)} has a header and no rows after @data")
     frame = pd.DataFrame(rows, columns=[attribute.name for attribute in attributes], dtype=object)
     kinds: Mapping[str, Kind] = {attribute.name: attribute.kind for attribute in attributes if attribute.kind}
     nominal = [attribute.name for attribute in attributes if attribute.values is not None]
@@ -85,21 +85,21 @@ def _header(lines: Iterator[tuple[int, str]], source: str) -> list[_Attribute]:
         if keyword == "@attribute":
             attribute = _attribute(line)
             if isinstance(attribute, str):
-                problems.append(f"{named(source)}, line {number}: {attribute}")
+                problems.append(f"{show_name(source)}, line {number}: {attribute}")
             else:
                 attributes.append(attribute)
         elif keyword != "@relation":
             problems.append(
-                f"{named(source)}, line {number}: {shown(line)} is no ARFF header; write @attribute or @data"
+                f"{show_name(source)}, line {number}: {show_value(line)} is no ARFF header; write @attribute or @data"
             )
     else:
-        problems.append(f"{named(source)} has no @data; the file may be cut off, or be no ARFF")
-    check_width(len(attributes), named(source))
-    problems += repeated_names([attribute.name for attribute in attributes], source)
+        problems.append(f"{show_name(source)} has no @data; the file may be cut off, or be no ARFF")
+    check_width(len(attributes), show_name(source))
+    problems += find_repeated_names([attribute.name for attribute in attributes], source)
     if problems:
-        raise together(problems)
+        raise combine_problems(problems)
     if not attributes:
-        raise DataError(f"{named(source)} declares no @attribute")
+        raise DataError(f"{show_name(source)} declares no @attribute")
     return attributes
 
 
@@ -107,14 +107,14 @@ def _attribute(line: str) -> _Attribute | str:
     """Read a declaration, or say what is wrong with it."""
     match = _ATTRIBUTE.fullmatch(line)
     if not match:
-        return f"{shown(line)} declares no attribute; write @attribute NAME TYPE"
+        return f"{show_value(line)} declares no attribute; write @attribute NAME TYPE"
     name, kind = _unquoted(match[1]), match[2].strip()
     if kind.startswith("{") and kind.endswith("}"):
         return _Attribute(name, "category", frozenset(_cells(kind[1:-1]) or ()))
     word = kind.split(None, 1)[0].lower() if kind else ""
     if word in _KINDS:
         return _Attribute(name, _KINDS[word], None)
-    return f"attribute {named(name)}: the type {shown(kind)} is not read; known: {', '.join(_KINDS)}, {{a,b}}"
+    return f"attribute {show_name(name)}: the type {show_value(kind)} is not read; known: {', '.join(_KINDS)}, {{a,b}}"
 
 
 def _row(line: str, attributes: list[_Attribute]) -> list[str] | str:
@@ -123,12 +123,12 @@ def _row(line: str, attributes: list[_Attribute]) -> list[str] | str:
         return "a sparse row ({index value, ...}); sparse ARFF is not read: save it as dense ARFF or CSV"
     cells = _cells(line)
     if cells is None:
-        return f"a quote is not closed, or something follows one: {shown(line)}; write a quote in a value as \\'"
+        return f"a quote is not closed, or something follows one: {show_value(line)}; write a quote in a value as \\'"
     if len(cells) != len(attributes):
         return f"{len(cells)} cells, the header declares {len(attributes)}; quote values that have a comma in them"
     for cell, attribute in zip(cells, attributes, strict=True):
         if attribute.values is not None and cell not in attribute.values and cell != "?":
-            return f"column {named(attribute.name)}: {shown(cell)} is none of its declared values; declare it"
+            return f"column {show_name(attribute.name)}: {show_value(cell)} is none of its declared values; declare it"
     return cells
 
 

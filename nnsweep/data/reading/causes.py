@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from nnsweep.data.reading.header import NUMBER
 from nnsweep.data.reading.layout import BLANK, SEPARATORS, csv_style, with_tabs
-from nnsweep.data.reading.problems import counted_cells, setting, shown
+from nnsweep.data.reading.problems import counted_cells, show_value, write_setting
 from nnsweep.messages import shortened, visible
 
 Record: TypeAlias = tuple[int, list[str]]
@@ -103,8 +103,10 @@ def _comment_lines(found: _Text) -> str | None:
         if odd and len(others) > 1 and found.width > 1 and others.count(found.width) >= _NEARLY_ALL * len(others):
             line, cells = odd[0]
             more = f" and {len(comments) - 1:,} more" if len(comments) > 1 else ""
-            said = shown(found.separator.join(cells))
-            return f"line {line}{more}: {said} is a comment; {setting('data.comment', mark)} leaves such lines out"
+            said = show_value(found.separator.join(cells))
+            return (
+                f"line {line}{more}: {said} is a comment; {write_setting('data.comment', mark)} leaves such lines out"
+            )
     return None
 
 
@@ -120,10 +122,10 @@ def _title_lines(found: _Text) -> str | None:
     if first == 1 and not (is_named and (is_alone or any(_has_number(cells) for _, cells in found.records[2:]))):
         return None  # a header with other columns
     line, n_lines = found.records[first][0], found.records[first][0] - 1
-    said = shown(found.separator.join(found.header))
-    header = "" if is_named else f", and {setting('data.header', 'false')} since it names no columns"
+    said = show_value(found.separator.join(found.header))
+    header = "" if is_named else f", and {write_setting('data.header', 'false')} since it names no columns"
     what = f"line {found.records[0][0]} ({said}) is" if first == 1 else f"the first {n_lines} lines ({said} ...) are"
-    skip = setting("data.skip_lines", str(n_lines))
+    skip = write_setting("data.skip_lines", str(n_lines))
     return f"{what} no part of the table, which begins at line {line}: {skip} leaves what is above it out{header}"
 
 
@@ -142,7 +144,7 @@ def _end_separators(found: _Text) -> str | None:
     return (
         f"line {found.rows[0][0]}: a {SEPARATORS.get(found.separator, 'separator')} ends each row and not the header "
         f"({found.as_most}, the last one empty, and the header has {len(found.header)}); "
-        f"{setting('data.unnamed', 'last')} leaves that empty cell out"
+        f"{write_setting('data.unnamed', 'last')} leaves that empty cell out"
     )
 
 
@@ -151,9 +153,9 @@ def _row_names(found: _Text) -> str | None:
         return None
     line, cells = found.rows[0]
     return (
-        f"line {line}: rows begin with a name, such as {shown(cells[0])}, that no column of the header is for "
+        f"line {line}: rows begin with a name, such as {show_value(cells[0])}, that no column of the header is for "
         f"({found.as_most}, the header has {len(found.header)}), as R writes tables; "
-        f"{setting('data.unnamed', 'first')} reads it"
+        f"{write_setting('data.unnamed', 'first')} reads it"
     )
 
 
@@ -165,7 +167,7 @@ def _single_quotes(found: _Text) -> str | None:
     if not is_sound:
         return None
     line = next((line for line, cells in found.records if any(cell.startswith("'") for cell in cells)), 1)
-    return f"line {line}: values are in single quotes; {setting('data.quote', 'single')} reads them"
+    return f"line {line}: values are in single quotes; {write_setting('data.quote', 'single')} reads them"
 
 
 def _blanks(found: _Text) -> str | None:
@@ -174,7 +176,9 @@ def _blanks(found: _Text) -> str | None:
     is_better = other is not None and (found.share < 1 or len(found.header) != found.width)
     if not is_sound or not is_better:
         return None
-    return f"line {found.records[0][0]}: cells are divided by blanks; {setting('data.separator', BLANK)} reads them"
+    return (
+        f"line {found.records[0][0]}: cells are divided by blanks; {write_setting('data.separator', BLANK)} reads them"
+    )
 
 
 def _other_separator(found: _Text) -> str | None:
@@ -184,8 +188,8 @@ def _other_separator(found: _Text) -> str | None:
     for character in _RARE_SEPARATORS:
         other = _divided(found.text, character, found.quote) if character in found.header[0] else None
         if other is not None and other.share == 1 and len(other.header) == other.width > 1:
-            place = f"line {found.records[0][0]}: cells are divided by {shown(character)}"
-            return f"{place}; {setting('data.separator', character)} reads them"
+            place = f"line {found.records[0][0]}: cells are divided by {show_value(character)}"
+            return f"{place}; {write_setting('data.separator', character)} reads them"
     return None
 
 
@@ -195,7 +199,7 @@ def _other_header(found: _Text) -> str | None:
     return (
         f"line {found.records[0][0]}: the header has {counted_cells(len(found.header))}, but {found.as_most}: they "
         f"agree with each other and not with the header; mend the header, or leave it out with "
-        f"{setting('data.skip_lines', str(found.records[0][0]))} (and {setting('data.header', 'false')}, "
+        f"{write_setting('data.skip_lines', str(found.records[0][0]))} (and {write_setting('data.header', 'false')}, "
         "if no other line names the columns)"
     )
 
@@ -207,7 +211,7 @@ def find_quotes(rows: Sequence[Sequence[str]]) -> str | None:
         if len(cells) > 1 and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells):
             return (
                 f"column {number + 1}: values are in single quotes, such as {visible(shortened(cells[0]))}; "
-                f"{setting('data.quote', 'single')} reads them, {setting('data.quote', 'double')} keeps the quotes"
+                f"{write_setting('data.quote', 'single')} reads them, {write_setting('data.quote', 'double')} keeps the quotes"
             )
     return None
 
@@ -229,8 +233,8 @@ def find_row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     """
     why = _row_as_header(header, rows)
     return why and (
-        f"looks like a row: {why}; has the file no header? {setting('data.header', 'false')} reads it, its columns are "
-        f"then called 0 to {len(header) - 1}; {setting('data.header', 'true')} takes the line for names"
+        f"looks like a row: {why}; has the file no header? {write_setting('data.header', 'false')} reads it, its columns are "
+        f"then called 0 to {len(header) - 1}; {write_setting('data.header', 'true')} takes the line for names"
     )
 
 
@@ -255,8 +259,8 @@ def _row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str 
                 return None
         elif are_numbers:
             n_like += 1
-            shows = shows or ("" if re.fullmatch(r"[0-9]+", name) else f"{shown(name)} is above numbers")
+            shows = shows or ("" if re.fullmatch(r"[0-9]+", name) else f"{show_value(name)} is above numbers")
         elif name and name in values:
             n_like += 1
-            shows = shows or f"{shown(name)} is a value of column {number + 1}, too"
+            shows = shows or f"{show_value(name)} is a value of column {number + 1}, too"
     return shows if shows and 2 * n_like > len(header) else None

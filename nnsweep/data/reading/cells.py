@@ -105,19 +105,19 @@ class CellTexts(NamedTuple):
         return as_objects(self.trimmed, self.is_missing)
 
 
-def texts_of(series: "pd.Series[Any]", marks: Collection[str] = MISSING) -> NDArray[Any]:
+def read_cell_texts(series: "pd.Series[Any]", marks: Collection[str] = MISSING) -> NDArray[Any]:
     """Give a column's cells as texts without spaces around them, None where no value is, (n_rows,)."""
-    return trimmed_texts(series, marks).objects()
+    return trim_texts(series, marks).objects()
 
 
-def trimmed_texts(series: "pd.Series[Any]", marks: Collection[str] = MISSING) -> CellTexts:
+def trim_texts(series: "pd.Series[Any]", marks: Collection[str] = MISSING) -> CellTexts:
     """Give a column's cells as texts without spaces around them, and where no value is."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if not pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
-        series = series.astype(object).map(written, na_action="ignore").astype(object)
+        series = series.astype(object).map(write_cell, na_action="ignore").astype(object)
     array = pa.array(series, type=pa.large_string(), from_pandas=True)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -126,7 +126,7 @@ def trimmed_texts(series: "pd.Series[Any]", marks: Collection[str] = MISSING) ->
     return CellTexts(trimmed, as_mask(pc.is_in(trimmed, value_set=pa.array(texts, pa.large_string()))))
 
 
-def written(value: object) -> str:
+def write_cell(value: object) -> str:
     """Write a typed value as a text: whole numbers without a fraction.
 
     Examples
@@ -158,7 +158,7 @@ def _mask(mask: NDArray[np.bool_]) -> Any:
     return pa.array(mask)
 
 
-def lacking(values: NDArray[Any]) -> NDArray[np.bool_]:
+def find_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell where there is None or NaN, (n_rows,)."""
     import pandas as pd
 

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.reading.header import NUMBER
-from nnsweep.data.reading.problems import listing, named, shown
+from nnsweep.data.reading.problems import list_first, show_name, show_value
 from nnsweep.errors import DataError
 
 MOST_CLASSES = 10_000
 _FEW_ROWS = 20
 
 
-def class_names(texts: NDArray[Any]) -> NDArray[Any]:
+def name_classes(texts: NDArray[Any]) -> NDArray[Any]:
     """Give labels the names of their classes.
 
     Parameters
@@ -79,10 +79,10 @@ def check_classes(labels: NDArray[Any], *, source: str, target: str, lost: Seque
         If there is one class only, or nearly as many classes as rows.
     """
     sizes = Counter(labels.tolist())
-    place = f"{named(source)}: label {named(target)}"
+    place = f"{show_name(source)}: label {show_name(target)}"
     if len(sizes) == 1:
         raise DataError(
-            f"{place}: all {len(labels):,} rows are {shown(labels[0])}; there must be two classes or more",
+            f"{place}: all {len(labels):,} rows are {show_value(labels[0])}; there must be two classes or more",
             *(f"{place}: {line.removeprefix('WARNING: ')}" for line in lost),
         )
     if len(sizes) > MOST_CLASSES or (len(labels) > _FEW_ROWS and 2 * len(sizes) > len(labels)):
@@ -92,10 +92,12 @@ def check_classes(labels: NDArray[Any], *, source: str, target: str, lost: Seque
         )
     largest = [f"{name} {size:,}" for name, size in sizes.most_common()]
     lonely = [name for name, size in sizes.items() if size == 1]
-    told = [f"label {named(target)}: {len(sizes):,} classes in {len(labels):,} rows ({listing(largest, len(largest))})"]
+    told = [
+        f"label {show_name(target)}: {len(sizes):,} classes in {len(labels):,} rows ({list_first(largest, len(largest))})"
+    ]
     if lonely:
         told.append(
             f"WARNING: {len(lonely):,} classes have one row alone, which cannot be in training and test part both: "
-            f"{listing(lonely, len(lonely))}"
+            f"{list_first(lonely, len(lonely))}"
         )
     return told

@@ -18,9 +18,18 @@ from numpy.typing import NDArray
 
 from nnsweep.data.prepared import whole_number
 from nnsweep.data.reading import dates, numerals
-from nnsweep.data.reading.cells import GAP_WORDS, MISSING, CellFormat, CellTexts, Kind, as_mask, lacking, trimmed_texts
+from nnsweep.data.reading.cells import (
+    GAP_WORDS,
+    MISSING,
+    CellFormat,
+    CellTexts,
+    Kind,
+    as_mask,
+    find_missing,
+    trim_texts,
+)
 from nnsweep.data.reading.numerals import OTHER_KINDS, Notation, Numerals
-from nnsweep.data.reading.problems import column_kind, setting
+from nnsweep.data.reading.problems import column_kind, write_setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +69,7 @@ class Misfit(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
+class TableColumn:
     """A column of which the kind is known.
 
     Attributes
@@ -92,36 +101,36 @@ class Column:
     @property
     def is_missing(self) -> NDArray[np.bool_]:
         """Where no value is, (n_rows,); a cell that does not fit is not missing."""
-        is_missing = lacking(self.values)
+        is_missing = find_missing(self.values)
         is_missing[[misfit.row for misfit in self.misfits]] = False
         return is_missing
 
-    def taken(self, rows: NDArray[np.intp]) -> "Column":
+    def taken(self, rows: NDArray[np.intp]) -> "TableColumn":
         """Give the column in those rows alone, in their order (n_taken,)."""
-        return Column(self.name, self.kind, self.values[rows], self.misfits, self.way_out, self.written)
+        return TableColumn(self.name, self.kind, self.values[rows], self.misfits, self.way_out, self.written)
 
-    def features(self) -> list["Column"]:
+    def features(self) -> list["TableColumn"]:
         """Give the columns that features are made of: a date's parts, and any other column itself."""
         if self.kind != "date":
             return [self]
         form = self.written["format"]
         return [self.part(part) for part in dates.parts_of(self.values, form)]
 
-    def part(self, part: str) -> "Column":
+    def part(self, part: str) -> "TableColumn":
         """Give a number that is made of dates; see `nnsweep.data.reading.dates`."""
         written = {"of": self.name, "part": part, **self.written}
         name = dates.part_name(self.name, part)
-        return Column(name, "number", dates.part_of(self.values, part), written=written)
+        return TableColumn(name, "number", dates.part_of(self.values, part), written=written)
 
 
-def column_of(
+def make_column(
     series: "pd.Series[Any]",
     *,
     asked: Kind | None = None,
     cell_format: CellFormat | None = None,
     marks: Collection[str] = MISSING,
     written: Mapping[str, Any] | None = None,
-) -> Column:
+) -> TableColumn:
     """Find out what a column is.
 
     Parameters
@@ -161,17 +170,17 @@ def column_of(
         asked = "category"
     kind = pd.api.types.infer_dtype(series, skipna=True) if asked != "category" else ""
     if asked == "date" and kind.startswith("date"):
-        return Column(name, "date", dates.typed_dates(series), written={"format": dates.ISO})
+        return TableColumn(name, "date", dates.typed_dates(series), written={"format": dates.ISO})
     if asked in (None, "number", "date") and (rule := _unread_type(series, kind)):
         way_out = (
             f"{column_kind(name, 'date')} makes {_PARTS_OF_DATES}, {OTHER_KINDS}" if kind.startswith("date") else None
         )
         values = np.full(len(series), "", dtype=object)
         row = int(series.notna().to_numpy().argmax())
-        return Column(name, "category", values, [Misfit(row, str(series.iloc[row]), rule)], way_out)
+        return TableColumn(name, "category", values, [Misfit(row, str(series.iloc[row]), rule)], way_out)
     if asked == "text":
         return _prose(name, series)
-    texts = trimmed_texts(series, marks)
+    texts = trim_texts(series, marks)
     if asked == "date":
         return _dates(name, texts, cell_format, written or {})
     if asked != "category":
@@ -180,10 +189,10 @@ def column_of(
         if (misfits := _unasked_dates(texts)) and asked is None:
             parts = "a number of it (hour)" if {misfit.rule for misfit in misfits} == {_TIME} else _PARTS_OF_DATES
             way_out = f"{column_kind(name, 'date')} makes {parts}, {OTHER_KINDS}"
-            return Column(name, "date", texts.objects(), misfits, way_out)
+            return TableColumn(name, "date", texts.objects(), misfits, way_out)
         if _is_prose(texts):
             return _prose(name, series)
-    return Column(name, "category", _alike(texts.objects()))
+    return TableColumn(name, "category", _alike(texts.objects()))
 
 
 def is_numeric(series: "pd.Series[Any]") -> bool:
@@ -224,11 +233,11 @@ def _float(cell: Any) -> float:
         return math.inf
 
 
-def _measured(name: str, values: NDArray[np.float64]) -> Column:
+def _measured(name: str, values: NDArray[np.float64]) -> TableColumn:
     wrong = np.flatnonzero(np.abs(values) > LARGEST)
     rules = ["is infinite" if np.isinf(values[row]) else _BEYOND_32 for row in wrong]
     misfits = [Misfit(int(row), str(values[row]), rule) for row, rule in zip(wrong, rules, strict=True)]
-    return Column(name, "number", values, misfits)
+    return TableColumn(name, "number", values, misfits)
 
 
 class _Cells(NamedTuple):
@@ -261,7 +270,7 @@ class _Cells(NamedTuple):
 
 def _numbers(
     name: str, texts: CellTexts, cell_format: CellFormat, *, asked: bool, written: Mapping[str, Any] | None
-) -> Column | None:
+) -> TableColumn | None:
     """Read a column as numbers; None if it is not meant as such."""
     import pyarrow.compute as pc
 
@@ -286,7 +295,7 @@ def _numbers(
         return _read(name, cells, notation, way_out=way_out, written=written)
     is_plain = numerals.is_plain(cells.different, usual)
     others = cells.numerals.is_numeral & ~is_plain
-    is_readable = [np.isfinite(numerals.values_of(cells.numerals, one)[others]).all() for one in notations]
+    is_readable = [np.isfinite(numerals.read_values(cells.numerals, one)[others]).all() for one in notations]
     way_out = numerals.advise(name, notations, usual) if others.any() and all(is_readable) else None
     return _read(name, cells, usual, way_out=way_out, written=written, only=is_plain)
 
@@ -321,9 +330,9 @@ def _is_meant(cells: _Cells) -> bool:
     return int(is_number.sum()) > _MANY_NUMBERS and not (has_digit & ~is_number).any()
 
 
-def _read_plain(name: str, texts: CellTexts, notation: Notation) -> Column:
+def _read_plain(name: str, texts: CellTexts, notation: Notation) -> TableColumn:
     values = np.full(len(texts.is_missing), np.nan)
-    values[~texts.is_missing] = numerals.plain_values(texts.values(), notation)
+    values[~texts.is_missing] = numerals.read_plain_values(texts.values(), notation)
     column = _measured(name, values)
     misfits = [
         Misfit(row, str(texts.trimmed[row]), _BEYOND_64 if np.isinf(value) else _BEYOND_32)
@@ -340,9 +349,9 @@ def _read(
     written: Mapping[str, Any],
     way_out: str | None = None,
     only: NDArray[np.bool_] | None = None,
-) -> Column:
+) -> TableColumn:
     """Read numbers in a notation, all of them or some of the texts only; what is not read does not fit."""
-    values = numerals.values_of(cells.numerals, notation)
+    values = numerals.read_values(cells.numerals, notation)
     if only is not None:
         values[~only] = np.nan
     n_read = int(cells.counts[np.isfinite(values)].sum())
@@ -352,9 +361,9 @@ def _read(
     for text in np.flatnonzero(~(np.abs(values) <= LARGEST)).tolist():
         rule = _rule(str(cells.different[text]), values[text])
         if rule is None and cells.numerals.is_numeral[text]:
-            rule = numerals.describe(cells.numerals, text, notation, usual)
+            rule = numerals.describe_numerals(cells.numerals, text, notation, usual)
         rules[text] = rule or f"is not a number{others}"
-    return Column(name, "number", cells.texts.spread(values, cells.which), cells.misfits(rules), way_out, written)
+    return TableColumn(name, "number", cells.texts.spread(values, cells.which), cells.misfits(rules), way_out, written)
 
 
 def _rule(cell: str, value: float) -> str | None:
@@ -378,7 +387,7 @@ def _unasked_dates(texts: CellTexts) -> list[Misfit]:
     return [Misfit(int(row), text, kind) for row, text, kind in zip(rows, written, kinds, strict=True)]
 
 
-def _dates(name: str, texts: CellTexts, cell_format: CellFormat, written: Mapping[str, Any]) -> Column:
+def _dates(name: str, texts: CellTexts, cell_format: CellFormat, written: Mapping[str, Any]) -> TableColumn:
     """Read a column as dates, in the format that fits it."""
     different, which = texts.different()
     cells = _Cells(texts, different, which, numerals.take_apart(different))
@@ -389,15 +398,15 @@ def _dates(name: str, texts: CellTexts, cell_format: CellFormat, written: Mappin
         found = dates.read_dates(known, cell_format.date_format)
     rules, way_out = {}, None
     if found.date_format is None:
-        way_out = f"say how the dates are written, such as {setting('data.date_format', '%d.%m.%Y')}"
+        way_out = f"say how the dates are written, such as {write_setting('data.date_format', '%d.%m.%Y')}"
     if found.other is not None:
         rules = {0: "may have its day or its month first"}
-        ways = [setting("data.date_format", str(one)) for one in (found.date_format, found.other)]
+        ways = [write_setting("data.date_format", str(one)) for one in (found.date_format, found.other)]
         way_out = f"say which: {' or '.join(ways)}"
     form = f" that is written as {found.date_format}" if found.date_format else ""
     rules |= {int(text): f"is no date{form}" for text in np.flatnonzero(np.isnan(found.days))}
     values = texts.spread(found.days, which)
-    return Column(name, "date", values, cells.misfits(rules), way_out, {"format": found.date_format or dates.ISO})
+    return TableColumn(name, "date", values, cells.misfits(rules), way_out, {"format": found.date_format or dates.ISO})
 
 
 def _alike(values: NDArray[Any]) -> NDArray[Any]:
@@ -428,9 +437,9 @@ def _is_prose(texts: CellTexts) -> bool:
     return bool(n_words >= _MANY_WORDS and 2 * len(pc.unique(cells)) > len(cells))
 
 
-def _prose(name: str, series: "pd.Series[Any]") -> Column:
+def _prose(name: str, series: "pd.Series[Any]") -> TableColumn:
     """Take texts as they are; only one without any character is missing."""
     cells = series.astype(object).map(str, na_action="ignore").to_numpy(dtype=object, copy=True)
     cells[[not str(cell).strip() for cell in cells]] = None
-    cells[lacking(cells)] = None
-    return Column(name, "text", cells)
+    cells[find_missing(cells)] = None
+    return TableColumn(name, "text", cells)

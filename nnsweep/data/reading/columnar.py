@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.reading.cells import Cells
-from nnsweep.data.reading.header import check_width, repeated_names
-from nnsweep.data.reading.problems import listing, named, shown, together
+from nnsweep.data.reading.header import check_width, find_repeated_names
+from nnsweep.data.reading.problems import combine_problems, list_first, show_name, show_value
 from nnsweep.data.reading.table_file import check_archive
 from nnsweep.errors import DataError
 from nnsweep.messages import is_broken
@@ -63,25 +63,25 @@ def _cells(read: Any, content: bytes, source: str) -> Cells:
         _check(table, source)
         frame = table.to_pandas(ignore_metadata=True, use_threads=False)
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
-        cause = shown(str(error).partition("\n")[0])
-        raise DataError(f"{named(source)} is damaged or cut off ({cause}); copy or write it again") from error
+        cause = show_value(str(error).partition("\n")[0])
+        raise DataError(f"{show_name(source)} is damaged or cut off ({cause}); copy or write it again") from error
     return Cells(frame, typed=True)
 
 
 def _check(table: "pa.Table", source: str) -> None:
     names = table.column_names
-    check_width(len(names), named(source))
-    problems = repeated_names(names, source)
+    check_width(len(names), show_name(source))
+    problems = find_repeated_names(names, source)
     problems += [
-        f"{named(source)}, column {number} ({named(field.name)}): {named(str(field.type))} is a nested type; "
+        f"{show_name(source)}, column {number} ({show_name(field.name)}): {show_name(str(field.type))} is a nested type; "
         "give each of its parts a column"
         for number, field in enumerate(table.schema, start=1)
         if _is_nested(field.type)
     ]
     if problems:
-        raise together(problems)
+        raise combine_problems(problems)
     if not table.num_rows:
-        raise DataError(f"{named(source)} has {len(names)} columns and no rows")
+        raise DataError(f"{show_name(source)} has {len(names)} columns and no rows")
 
 
 def _is_nested(kind: "pa.DataType") -> bool:
@@ -105,14 +105,14 @@ def read_npz(content: bytes, source: str) -> Cells:
     """
     arrays = _arrays(content, source)
     if "X" not in arrays:
-        there = listing(arrays, len(arrays)) or "none"
-        raise DataError(f"{named(source)} has no array X; its arrays: {there}; save features and labels as {_SAVE}")
+        there = list_first(arrays, len(arrays)) or "none"
+        raise DataError(f"{show_name(source)} has no array X; its arrays: {there}; save features and labels as {_SAVE}")
     X, y = arrays["X"], arrays.get(LABELS)
     is_sound = X.ndim == 2 and (y is None or y.shape == X.shape[:1])
     if not is_sound or any(array is not None and array.dtype.kind not in "biufUS" for array in (X, y)):
         labels = "none" if y is None else f"of shape {y.shape} and type {y.dtype}"
         raise DataError(
-            f"{named(source)}: X of shape {X.shape} and type {X.dtype}, y {labels}; they must be numbers or texts, a "
+            f"{show_name(source)}: X of shape {X.shape} and type {X.dtype}, y {labels}; they must be numbers or texts, a "
             f"row of X for each label of y: {_SAVE}"
         )
     return _numbered(X, y, [str(number) for number in range(X.shape[1])], source)
@@ -126,10 +126,12 @@ def _arrays(content: bytes, source: str) -> dict[str, NDArray[Any]]:
     except Exception as error:  # a zip file that is not sound fails in any way it likes
         if isinstance(error, ValueError) and "pickle" in str(error).lower():
             raise DataError(
-                f"{named(source)}: object arrays are not loaded, and nothing is ever unpickled; save arrays of numbers "
+                f"{show_name(source)}: object arrays are not loaded, and nothing is ever unpickled; save arrays of numbers "
                 "or texts"
             ) from error
-        raise DataError(f"{named(source)} is damaged or cut off ({shown(error)}); copy or write it again") from error
+        raise DataError(
+            f"{show_name(source)} is damaged or cut off ({show_value(error)}); copy or write it again"
+        ) from error
 
 
 def read_svmlight(content: bytes, source: str) -> Cells:
@@ -151,17 +153,17 @@ def read_svmlight(content: bytes, source: str) -> Cells:
         X, y = load_svmlight_file(io.BytesIO(content), zero_based=True)
     except (ValueError, OverflowError, IndexError, MemoryError) as error:
         raise DataError(
-            f"{named(source)} is no file of svmlight or libsvm ({shown(error)}); its lines are LABEL NUMBER:VALUE ..., "
+            f"{show_name(source)} is no file of svmlight or libsvm ({show_value(error)}); its lines are LABEL NUMBER:VALUE ..., "
             "such as 1 3:0.5 7:2"
         ) from error
-    check_width(X.shape[1], named(source))
+    check_width(X.shape[1], show_name(source))
     if not X.nnz or not np.isfinite(y).all():
         raise DataError(
-            f"{named(source)} has no value, or a label that is no number; its lines are LABEL NUMBER:VALUE ..."
+            f"{show_name(source)} has no value, or a label that is no number; its lines are LABEL NUMBER:VALUE ..."
         )
     if X.shape[0] * X.shape[1] > _MOST_CELLS:
         raise DataError(
-            f"{named(source)}: {X.shape[0]:,} rows of {X.shape[1]:,} columns are more than {_MOST_CELLS:,} cells; "
+            f"{show_name(source)}: {X.shape[0]:,} rows of {X.shape[1]:,} columns are more than {_MOST_CELLS:,} cells; "
             "leave rows or columns out"
         )
     first = 1 if X.shape[1] and X.indices.size and X.indices.min() > 0 else 0  # libsvm counts from 1
@@ -172,9 +174,9 @@ def read_svmlight(content: bytes, source: str) -> Cells:
 def _numbered(X: Any, y: Any, names: list[str], source: str) -> Cells:
     import pandas as pd
 
-    check_width(X.shape[1], named(source))
+    check_width(X.shape[1], show_name(source))
     if not len(X):
-        raise DataError(f"{named(source)} has {X.shape[1]} columns and no rows")
+        raise DataError(f"{show_name(source)} has {X.shape[1]} columns and no rows")
     frame: pd.DataFrame = pd.DataFrame(_plain(X, source), columns=names)
     if y is not None:
         frame[LABELS] = _plain(y, source)
@@ -188,5 +190,5 @@ def _plain(array: NDArray[Any], source: str) -> NDArray[Any]:
     if array.dtype.kind != "U":
         return array.astype(array.dtype.newbyteorder("="), copy=False)
     if any(map(is_broken, np.unique(array).tolist())):
-        raise DataError(f"{named(source)}: half a character (a lone surrogate) is no text; write the whole one")
+        raise DataError(f"{show_name(source)}: half a character (a lone surrogate) is no text; write the whole one")
     return array.astype(object)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nnsweep.data.reading.causes import Record, find_cause, find_quotes, find_row_as_header
 from nnsweep.data.reading.cells import Cells
-from nnsweep.data.reading.header import are_numbers, check_width, column_names
+from nnsweep.data.reading.header import are_numbers, check_width, name_columns
 from nnsweep.data.reading.layout import SEPARATORS, Layout, csv_style, with_tabs
-from nnsweep.data.reading.problems import counted_cells, named, shown, together
+from nnsweep.data.reading.problems import combine_problems, counted_cells, show_name, show_value
 from nnsweep.data.reading.table_file import decode
 from nnsweep.errors import DataError
 
@@ -40,7 +40,7 @@ class _Text(NamedTuple):
     quote: str
 
     def records(self, source: str = "") -> Iterator[Record]:
-        return records(self.text, self.separator, source, self.quote)
+        return split_records(self.text, self.separator, source, self.quote)
 
     def sample(self) -> list[list[str]]:
         """Give the cells of the first records."""
@@ -80,15 +80,15 @@ def read_delimited(content: bytes, source: str, layout: Layout = AS_WRITTEN, *, 
     text = _divided(layout.unwrapped(decode(content, source)), layout, usual)
     line, written = next(text.records(source), (0, []))
     if not line:
-        raise DataError(f"{named(source)} holds nothing but empty lines; name a file with a header and rows")
+        raise DataError(f"{show_name(source)} holds nothing but empty lines; name a file with a header and rows")
     if layout.header is None and layout.unnamed is None:
         _refuse_other_layout(text, source, line, layout)
-    names = _names(written, layout, f"{named(source)}, line {line}")
+    names = _names(written, layout, f"{show_name(source)}, line {line}")
     frame = _quickly(text, written if layout.header is not False and layout.unnamed is None else None, names, layout)
     if frame is None:
         frame = _checked(text, source, len(names), layout)
     if not len(frame):
-        raise DataError(f"{named(source)} has a header and no rows")
+        raise DataError(f"{show_name(source)} has a header and no rows")
     frame.columns = names
     return Cells(frame, typed=False, lines=lambda: [line for line, _ in text.records()][_n_headers(layout) :])
 
@@ -115,7 +115,7 @@ def _names(written: list[str], layout: Layout, place: str) -> list[str]:
         check_width(len(written), place)
         return [str(number) for number in range(len(written))]
     cells = {"first": ["", *written], "last": [*written, ""], None: written}[layout.unnamed]
-    return column_names(cells, place, sure=layout.header is True)
+    return name_columns(cells, place, sure=layout.header is True)
 
 
 def _refuse_other_layout(text: _Text, source: str, line: int, layout: Layout) -> None:
@@ -123,16 +123,16 @@ def _refuse_other_layout(text: _Text, source: str, line: int, layout: Layout) ->
     rows = text.sample()
     is_title = bool(rows) and sum(1 for cell in rows[0] if cell.strip()) == 1 and len(rows[0]) != 2
     if is_title and (cause := find_cause(*text)):
-        raise DataError(f"{named(source)}, {cause}")
+        raise DataError(f"{show_name(source)}, {cause}")
     if len({*map(len, rows)}) != 1 or are_numbers(rows[0]):
         return
     if layout.quote is None and (said := find_quotes(rows)):
-        raise DataError(f"{named(source)}, {said}")
+        raise DataError(f"{show_name(source)}, {said}")
     if len(rows) > 1 and (said := find_row_as_header(rows[0], rows[1:])):
-        raise DataError(f"{named(source)}, line {line} {said}")
+        raise DataError(f"{show_name(source)}, line {line} {said}")
 
 
-def records(text: str, separator: str, source: str = "", quote: str = '"') -> Iterator[Record]:
+def split_records(text: str, separator: str, source: str = "", quote: str = '"') -> Iterator[Record]:
     r"""Give the records of a text, without empty lines; spaces after a separator are no part of a cell.
 
     Raises
@@ -154,7 +154,7 @@ def records(text: str, separator: str, source: str = "", quote: str = '"') -> It
                     yield line, cells
                 line = reader.line_num + 1
         except csv.Error:
-            raise DataError(_misquoted(text, separator, f"{named(source)}, line {line}", line, quote)) from None
+            raise DataError(_misquoted(text, separator, f"{show_name(source)}, line {line}", line, quote)) from None
 
 
 def _misquoted(text: str, separator: str, place: str, line: int, quote: str) -> str:
@@ -164,7 +164,7 @@ def _misquoted(text: str, separator: str, place: str, line: int, quote: str) -> 
         cells = next(csv.reader([written], **csv_style(separator, quote)))
     return (
         f"{place}, column {len(cells)}: a quote is not closed before the next {_word(separator)} or line end, "
-        f"from {shown(cells[-1])} on; close it, or write a quote inside a quoted value twice"
+        f"from {show_value(cells[-1])} on; close it, or write a quote inside a quoted value twice"
     )
 
 
@@ -238,24 +238,24 @@ def _checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.Da
     last_line = rows[-1][0] if rows else 1
     if ragged := [(line, cells) for line, cells in rows if len(cells) != n_columns]:
         if layout.header is not False and layout.unnamed is None and (cause := find_cause(*text)):
-            raise DataError(f"{named(source)}, {cause}")
+            raise DataError(f"{show_name(source)}, {cause}")
         if layout.unnamed and all(len(cells) == n_columns - 1 for _, cells in rows):
             raise DataError(
-                f"{named(source)}, line {rows[0][0]}: the header names all {n_columns - 1} cells of each row; leave "
+                f"{show_name(source)}, line {rows[0][0]}: the header names all {n_columns - 1} cells of each row; leave "
                 f"data.unnamed={layout.unnamed} out"
             )
         cut_off = ragged[-1][0] == last_line and not text.text.endswith(("\n", "\r"))
         first = "the first row has" if layout.header is False else "the header has"
         hints = (_hint(n_columns, cells, text.separator, cut_off and line == last_line) for line, cells in ragged)
-        raise together(
-            f"{named(source)}, line {line}: {counted_cells(len(cells))}, {first} {n_columns}{hint}"
+        raise combine_problems(
+            f"{show_name(source)}, line {line}: {counted_cells(len(cells))}, {first} {n_columns}{hint}"
             for (line, cells), hint in zip(ragged, hints, strict=True)
         )
     return pd.DataFrame([cells for _, cells in rows], columns=range(n_columns), dtype=object)
 
 
 def _word(separator: str) -> str:
-    return SEPARATORS.get(separator, shown(separator))
+    return SEPARATORS.get(separator, show_value(separator))
 
 
 def _hint(n_columns: int, cells: list[str], separator: str, is_cut_off: bool) -> str:
@@ -263,7 +263,7 @@ def _hint(n_columns: int, cells: list[str], separator: str, is_cut_off: bool) ->
     if is_cut_off and len(cells) < n_columns:
         return "; the file ends here without a line end: it may be cut off"
     if spread := [cell for cell in cells if "\n" in cell or "\r" in cell]:
-        return f"; a quoted value goes on over several lines, {shown(spread[0])}: is a quote not closed?"
+        return f"; a quoted value goes on over several lines, {show_value(spread[0])}: is a quote not closed?"
     for other, name in SEPARATORS.items():
         if other != separator and len(cells) == 1 and cells[0].count(other) == n_columns - 1:
             return f"; it is divided by the {name}, the header by the {_word(separator)}: use one of them"

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading.cells import CellFormat, lacking, written
-from nnsweep.data.reading.column import Column
+from nnsweep.data.reading.cells import CellFormat, find_missing, write_cell
+from nnsweep.data.reading.column import TableColumn
 from nnsweep.data.reading.dates import origin
 from nnsweep.data.reading.header import UNNAMED
 from nnsweep.data.reading.missing import Policy
-from nnsweep.data.reading.problems import MOST_LISTED, column_kind, listing, named, shown
+from nnsweep.data.reading.problems import MOST_LISTED, column_kind, list_first, show_name, show_value
 from nnsweep.data.reading.roles import KINDS, Roles
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _FEWEST_COUNTED, _FEWEST_NAMES = 5, 21
 """Rows from which on it is no accident that numbers count them, or that all texts differ."""
 
 
-def describe_columns(columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> Iterator[str]:
+def describe_columns(columns: Sequence[TableColumn], roles: Roles, unused: Mapping[str, str]) -> Iterator[str]:
     """Tell the features by their kinds, and what is none for which reason."""
     for kind in KINDS:
         if kind == "date":
@@ -42,13 +42,13 @@ def describe_columns(columns: Sequence[Column], roles: Roles, unused: Mapping[st
         else:
             names = [column.name for column in columns if column.kind == kind and "of" not in column.written]
         if names:
-            yield f"{len(names):,} {kind} column{'s' if len(names) > 1 else ''}: {listing(names, len(names))}"
+            yield f"{len(names):,} {kind} column{'s' if len(names) > 1 else ''}: {list_first(names, len(names))}"
     for name, why in list(unused.items())[:MOST_LISTED]:
-        yield f"left out: {named(name)} is {why}"
+        yield f"left out: {show_name(name)} is {why}"
     if len(unused) > MOST_LISTED:
         yield f"left out: {len(unused) - MOST_LISTED:,} more columns for such reasons"
     if roles.ignored:
-        yield f"ignored: {listing(roles.ignored, len(roles.ignored))}"
+        yield f"ignored: {list_first(roles.ignored, len(roles.ignored))}"
 
 
 def describe_missing(n_missing: Mapping[str, int], policy: Policy, n_dropped: int) -> Iterator[str]:
@@ -58,23 +58,23 @@ def describe_missing(n_missing: Mapping[str, int], policy: Policy, n_dropped: in
         dropped = f"; {n_dropped:,} rows are left out" if "drop" in policy else ""
         ways = dict.fromkeys(way for way in policy[:2] if way not in (None, "drop"))
         end = dropped + (f"; filled in: {', '.join(map(str, ways))}" if ways else "")
-        yield f"missing values: {listing(counts, len(counts))}{end}"
+        yield f"missing values: {list_first(counts, len(counts))}{end}"
 
 
-def describe_gaps(columns: Iterable[Column]) -> Iterator[str]:
+def describe_gaps(columns: Iterable[TableColumn]) -> Iterator[str]:
     """Tell the texts among numbers that were taken for missing values."""
     for column in columns:
         if gaps := column.written.get("missing"):
-            words = ", ".join(map(shown, gaps))
+            words = ", ".join(map(show_value, gaps))
             keeps = column_kind(column.name, "category")
-            yield f"taken for missing values among numbers: {words} in {named(column.name)}; {keeps} keeps them"
+            yield f"taken for missing values among numbers: {words} in {show_name(column.name)}; {keeps} keeps them"
 
 
 def warn_of_lost_labels(cells: "pd.Series[Any]", labels: NDArray[Any], cell_format: CellFormat) -> Iterator[str]:
     """Warn if labels (n_rows,) that may be a class were taken for missing ones, and their rows left out."""
-    lost = Counter(str(cell).strip() for cell in cells[lacking(labels)] if isinstance(cell, str) and cell.strip())
+    lost = Counter(str(cell).strip() for cell in cells[find_missing(labels)] if isinstance(cell, str) and cell.strip())
     if lost:
-        counts = ", ".join(f"{shown(text)} in {count:,} rows" for text, count in lost.most_common(MOST_LISTED))
+        counts = ", ".join(f"{show_value(text)} in {count:,} rows" for text, count in lost.most_common(MOST_LISTED))
         yield f"WARNING: taken for missing labels: {counts}; if that is a class: {cell_format.keep(*lost)}"
 
 
@@ -88,12 +88,12 @@ def warn_of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator
         )
 
 
-def warn_of_copies(columns: Iterable[Column], labels: NDArray[Any], target: str) -> Iterator[str]:
+def warn_of_copies(columns: Iterable[TableColumn], labels: NDArray[Any], target: str) -> Iterator[str]:
     """Warn of features that are the label (n_rows,) under another name."""
     for column in columns:
         if _tells_the_label(column.values, labels):
             yield (
-                f"WARNING: {named(column.name)} alone tells the label {named(target)} in every row: it may be the "
+                f"WARNING: {show_name(column.name)} alone tells the label {show_name(target)} in every row: it may be the "
                 f"label under another name; {column_kind(origin(column.written, column.name), 'ignore')} leaves it out"
             )
 
@@ -108,7 +108,7 @@ def _tells_the_label(values: NDArray[Any], labels: NDArray[Any]) -> bool:
     return corresponds(_LOOKED_AT) and corresponds(len(labels))
 
 
-def explain_constant(column: Column) -> str | None:
+def explain_constant(column: TableColumn) -> str | None:
     """Say that a column is constant, apart from missing values; None if it is not.
 
     Examples
@@ -119,10 +119,10 @@ def explain_constant(column: Column) -> str | None:
     values = column.values[~column.is_missing]
     if not len(values):
         return "without any value"
-    return f"constant ({shown(written(values[0]))})" if (values == values[0]).all() else None
+    return f"constant ({show_value(write_cell(values[0]))})" if (values == values[0]).all() else None
 
 
-def explain_index(column: Column) -> str | None:
+def explain_index(column: TableColumn) -> str | None:
     """Say why a column looks like numbers or names of the rows; None if it does not.
 
     Examples
@@ -156,11 +156,11 @@ def _is_first(number: float) -> bool:
     return number in (0, 1) or re.fullmatch("10{1,9}[01]", f"{number:.0f}") is not None
 
 
-def _are_codes(column: Column) -> bool:
+def _are_codes(column: TableColumn) -> bool:
     return all(re.fullmatch(_CODE, text) for text in column.values.tolist())
 
 
-def _are_different(column: Column) -> bool:
+def _are_different(column: TableColumn) -> bool:
     """Tell whether every row has another text or another whole number."""
     import pandas as pd
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from nnsweep.data.reading.problems import named, setting, shown, together
+from nnsweep.data.reading.problems import combine_problems, show_name, show_value, write_setting
 from nnsweep.errors import DataError
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -29,7 +29,7 @@ def check_width(n_columns: int, place: str) -> None:
         )
 
 
-def repeated_names(names: Iterable[str], source: str) -> list[str]:
+def find_repeated_names(names: Iterable[str], source: str) -> list[str]:
     """Tell the names that several columns of a file have, a line each.
 
     Examples
@@ -39,7 +39,9 @@ def repeated_names(names: Iterable[str], source: str) -> list[str]:
     """
     counts = Counter(names).items()
     return [
-        f"{named(source)}: {count} columns are called {named(name)}; rename them" for name, count in counts if count > 1
+        f"{show_name(source)}: {count} columns are called {show_name(name)}; rename them"
+        for name, count in counts
+        if count > 1
     ]
 
 
@@ -48,7 +50,7 @@ def are_numbers(written: Sequence[str]) -> bool:
     return all(re.fullmatch(NUMBER, name.strip()) for name in written)
 
 
-def column_names(written: Sequence[str], place: str, *, sure: bool = False) -> list[str]:
+def name_columns(written: Sequence[str], place: str, *, sure: bool = False) -> list[str]:
     """Make names of a header's cells.
 
     Parameters
@@ -79,17 +81,17 @@ def column_names(written: Sequence[str], place: str, *, sure: bool = False) -> l
     names = [name.strip() or f"{UNNAMED}{number}" for number, name in enumerate(written)]
     if not sure and are_numbers(names):
         raise DataError(
-            f"{place}: the header is all numbers ({shown(', '.join(names[:10]))}), so there is none; "
-            f"write a first line that names every column, or {setting('data.header', 'false')} calls them 0, 1, 2 and "
-            f"so on; {setting('data.header', 'true')} takes the numbers for names"
+            f"{place}: the header is all numbers ({show_value(', '.join(names[:10]))}), so there is none; "
+            f"write a first line that names every column, or {write_setting('data.header', 'false')} calls them 0, 1, 2 and "
+            f"so on; {write_setting('data.header', 'true')} takes the numbers for names"
         )
     numbers: dict[str, list[int]] = {name: [] for name, count in Counter(names).items() if count > 1}
     for number, name in enumerate(names, start=1):
         if name in numbers:
             numbers[name].append(number)
     if numbers:
-        raise together(
-            f"{place}: columns {', '.join(map(str, columns[:10]))} are all called {named(name)}; rename them"
+        raise combine_problems(
+            f"{place}: columns {', '.join(map(str, columns[:10]))} are all called {show_name(name)}; rename them"
             for name, columns in numbers.items()
         )
     return names

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from nnsweep.data.reading.cells import Cells
 from nnsweep.data.reading.header import check_width
-from nnsweep.data.reading.problems import named, shown, together
+from nnsweep.data.reading.problems import combine_problems, show_name, show_value
 from nnsweep.data.reading.table_file import decode
 from nnsweep.errors import DataError
 from nnsweep.messages import is_broken
@@ -45,20 +45,20 @@ def read_json(content: bytes, source: str) -> Cells:
     is_array = text.lstrip()[:1] == "["
     for line, row in _elements(text) if is_array else _rows(text):
         if isinstance(row, str):
-            problems.append(f"{named(source)}, line {line}: {row}")
+            problems.append(f"{show_name(source)}, line {line}: {row}")
         else:
             lines.append(line)
             rows.append(row)
     if problems:
-        raise together(problems)
+        raise combine_problems(problems)
     if not rows:
         empty = "an array of nothing" if is_array else "nothing but empty lines"
-        raise DataError(f"{named(source)} holds {empty}; write one JSON object a line")
+        raise DataError(f"{show_name(source)} holds {empty}; write one JSON object a line")
     names = list(dict.fromkeys(name for row in rows for name in row))
-    check_width(len(names), named(source))
+    check_width(len(names), show_name(source))
     if len(names) * len(rows) > _MOST_EMPTY + 20 * sum(map(len, rows)):
         raise DataError(
-            f"{named(source)}: {len(names):,} columns in {len(rows):,} lines, and nearly all cells missing; "
+            f"{show_name(source)}: {len(names):,} columns in {len(rows):,} lines, and nearly all cells missing; "
             "give every line the same columns"
         )
     frame = pd.DataFrame(rows, columns=names, dtype=object).fillna("")
@@ -84,13 +84,13 @@ def _elements(text: str) -> Iterator[tuple[int, _Row]]:
         place = _skip_space(text, end)
         if text[place : place + 1] not in (",", "]") or not text[place:]:
             line += text.count("\n", counted, place)
-            yield line, f"a comma or ] must follow an object, not {shown(text[place : place + 80])}; mend it"
+            yield line, f"a comma or ] must follow an object, not {show_value(text[place : place + 80])}; mend it"
             return
         if text[place] == ",":
             place = _skip_space(text, place + 1)
     if rest := text[place + 1 :].strip():
         line += text.count("\n", counted, text.index(rest[0], place + 1))
-        yield line, f"{shown(rest[:80])} follows the array; leave it out"
+        yield line, f"{show_value(rest[:80])} follows the array; leave it out"
 
 
 def _skip_space(text: str, place: int) -> int:
@@ -105,22 +105,22 @@ def _row(text: str, place: int, *, alone: bool) -> tuple[_Row, int]:
             raise json.JSONDecodeError("Extra data", text, rest)
     except json.JSONDecodeError as error:
         at, it = ("", "the line") if alone else (f" of line {error.lineno}", "it")
-        cut = shown(text[error.pos : error.pos + 80])
+        cut = show_value(text[error.pos : error.pos + 80])
         return f"no JSON at character {error.colno}{at} ({error.msg}): {cut}; mend {it}", place
     except RecursionError:
         return "values are nested too deeply; give each of their parts a column", place
     except _TwiceError as error:
-        return f"{shown(error)} is there twice; a row has one value a column", place
+        return f"{show_value(error)} is there twice; a row has one value a column", place
     return _checked(members, text[place:end]), end
 
 
 def _checked(members: Any, line: str) -> _Row:
     """Take an object as a row, or say why it is none."""
     if not isinstance(members, dict):
-        return f'{shown(line)} is no object; write {{"column": value, ...}}'
+        return f'{show_value(line)} is no object; write {{"column": value, ...}}'
     for name, value in members.items():
         if isinstance(value, dict | list):
-            return f"column {named(name)} is a nested value; give each of its parts a column"
+            return f"column {show_name(name)} is a nested value; give each of its parts a column"
     row = {name.strip(): "" if value is None else str(value) for name, value in members.items()}
     if "\\ud" in line.lower() and any(is_broken(text) for pair in row.items() for text in pair):
         return "half a character (a lone surrogate such as \\ud800) is no text; write the whole one"

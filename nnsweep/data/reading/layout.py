@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nnsweep.data.reading.problems import shown
+from nnsweep.data.reading.problems import show_value
 from nnsweep.errors import DataError
 from nnsweep.messages import suggest_null
 from nnsweep.mlp.ranges import Index
@@ -65,7 +65,7 @@ class Layout:
         if len(character) != 1 or character in "\0\r\n\"'" or not character.isascii():
             hint = suggest_null("data.separator", given)
             raise DataError(
-                f"data.separator={shown(given)}: must be one character, or comma, semicolon, tab, bar or {BLANK}"
+                f"data.separator={show_value(given)}: must be one character, or comma, semicolon, tab, bar or {BLANK}"
                 f"{hint and f'; {hint}'}"
             )
         return character

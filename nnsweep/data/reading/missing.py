@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args, get
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading.cells import MISSING, CellFormat, lacking
-from nnsweep.data.reading.column import Column
-from nnsweep.data.reading.problems import column_kind, listing, named, shown
+from nnsweep.data.reading.cells import MISSING, CellFormat, find_missing
+from nnsweep.data.reading.column import TableColumn
+from nnsweep.data.reading.problems import column_kind, list_first, show_name, show_value
 from nnsweep.data.reading.raw import Raw
 from nnsweep.errors import DataError
 from nnsweep.messages import quote_argument
@@ -90,9 +90,9 @@ class Policy(NamedTuple):
         return quote_argument(f"data.missing={{{', '.join(f'{kind}: {way}' for kind, way in known.items())}}}")
 
 
-def rows_without(
+def select_rows(
     raw: Raw,
-    columns: Sequence[Column],
+    columns: Sequence[TableColumn],
     special: Mapping[str, NDArray[Any]],
     policy: Policy,
     cell_format: CellFormat | None = None,
@@ -126,7 +126,7 @@ def rows_without(
     dropped: dict[str, NDArray[np.bool_]] = {}
     problems: dict[str, str] = {}
     for name, texts in special.items():
-        is_missing = lacking(texts)
+        is_missing = find_missing(texts)
         if policy.label == "drop":
             dropped[name] = is_missing
         elif is_missing.any():
@@ -140,7 +140,7 @@ def rows_without(
     if problems:
         lines, others = [*problems.values()][:_MOST_COLUMNS], [*problems][_MOST_COLUMNS:]
         more = [
-            f"{named(raw.source)}: values are missing in {len(others):,} more columns: {listing(others, len(others))}"
+            f"{show_name(raw.source)}: values are missing in {len(others):,} more columns: {list_first(others, len(others))}"
         ]
         raise DataError(*lines, *(more if others else []))
     return _complete(raw, dropped)
@@ -154,8 +154,8 @@ def _complete(raw: Raw, is_missing: Mapping[str, NDArray[np.bool_]]) -> NDArray[
     if not len(rows):
         most = max(is_missing, key=lambda name: int(is_missing[name].sum()))
         raise DataError(
-            f"{named(raw.source)}: data.missing=drop leaves no row: each of the {len(raw.frame):,} lacks a value, "
-            f"column {named(most)} in {int(is_missing[most].sum()):,}; ignore such columns, as with "
+            f"{show_name(raw.source)}: data.missing=drop leaves no row: each of the {len(raw.frame):,} lacks a value, "
+            f"column {show_name(most)} in {int(is_missing[most].sum()):,}; ignore such columns, as with "
             f"{column_kind(most, 'ignore')}"
         )
     return rows
@@ -172,19 +172,21 @@ def _problem(
     text, n_missing = (str(written.iloc[0]) if len(written) else ""), int(is_missing.sum())
     ways = [*ways_out]
     if marks:
-        values = f"{shown(text)} is a value" if marks == [text] else f"{', '.join(map(shown, marks))} are values"
+        values = (
+            f"{show_value(text)} is a value" if marks == [text] else f"{', '.join(map(show_value, marks))} are values"
+        )
         ways.append(f"{(cell_format or CellFormat()).keep(*marks)} if {values}")
     place = raw.place(row, name)
-    return f"{place}: {shown(text)} is a missing value, one of {n_missing:,} in the column; {'; or '.join(ways)}"
+    return f"{place}: {show_value(text)} is a missing value, one of {n_missing:,} in the column; {'; or '.join(ways)}"
 
 
 def _ways_out_of_label(policy: Policy) -> list[str]:
     return [f"a label or group cannot be filled in: {policy.setting(label='drop')} leaves its rows out"]
 
 
-def _ways_out(column: Column, policy: Policy) -> list[str]:
+def _ways_out(column: TableColumn, policy: Policy) -> list[str]:
     name, gaps = column.name, [*column.written.get("missing", ())]
-    ways = [f"{column_kind(name, 'category')} if {shown(gaps[0])} is a value"] if gaps else []
+    ways = [f"{column_kind(name, 'category')} if {show_value(gaps[0])} is a value"] if gaps else []
     if policy == Policy():
         ways_of_kind = "mean, median or most_frequent" if column.kind in ("number", "date") else "most_frequent or own"
         return [f"choose data.missing=drop, {ways_of_kind}", *ways, f"ignore it: {column_kind(name, 'ignore')}"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.reading.cells import WORDS, CellFormat, as_mask
-from nnsweep.data.reading.problems import column_kind, setting, shown
+from nnsweep.data.reading.problems import column_kind, show_value, write_setting
 
 _GAP = r"[ \x{a0}\x{2009}\x{202f}]"
 _QUOTE = "['\\x{2019}]"
@@ -214,7 +214,7 @@ def usual_affix(numerals: Numerals, counts: NDArray[np.intp]) -> str:
     return str(affixes.dictionary[int(most)])
 
 
-def values_of(numerals: Numerals, notation: Notation) -> NDArray[np.float64]:
+def read_values(numerals: Numerals, notation: Notation) -> NDArray[np.float64]:
     """Read numerals in a notation; NaN for texts that are none in it, (n_texts,)."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -228,7 +228,7 @@ def values_of(numerals: Numerals, notation: Notation) -> NDArray[np.float64]:
     return values
 
 
-def plain_values(texts: Any, notation: Notation = PLAIN) -> NDArray[np.float64]:
+def read_plain_values(texts: Any, notation: Notation = PLAIN) -> NDArray[np.float64]:
     """Read Arrow's texts that `is_plain` has found, (n_texts,)."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -236,7 +236,7 @@ def plain_values(texts: Any, notation: Notation = PLAIN) -> NDArray[np.float64]:
     return np.asarray(pc.cast(_without_signs(texts, notation), pa.float64()).to_numpy())
 
 
-def describe(numerals: Numerals, text: int, notation: Notation, usual: str) -> str | None:
+def describe_numerals(numerals: Numerals, text: int, notation: Notation, usual: str) -> str | None:
     """Say what a numeral has that a number in a notation, or the others, have not.
 
     Parameters
@@ -257,7 +257,9 @@ def describe(numerals: Numerals, text: int, notation: Notation, usual: str) -> s
     """
     parts, affix = numerals.parts[text].as_py(), str(numerals.affix[text])
     if affix != usual:
-        return f"has {shown(affix) if affix else 'nothing'} where others have {shown(usual)}" if usual else None
+        return (
+            f"has {show_value(affix) if affix else 'nothing'} where others have {show_value(usual)}" if usual else None
+        )
     found = [_TRAITS[name] for name in _traits(parts, affix, notation)]
     return f"has {' and '.join(found)}" if found else "is not written as data.decimal and data.thousands say"
 
@@ -284,15 +286,15 @@ def _traits(parts: Mapping[str, str], affix: str, notation: Notation) -> Iterabl
 def advise(name: str, found: list[Notation], usual: Notation) -> str | None:
     """Say which settings let a column be read in the notations found, beside the usual one; None if none does."""
     if len(found) > 1:
-        thousands, decimal = setting("data.thousands", "comma"), setting("data.decimal", "comma")
+        thousands, decimal = write_setting("data.thousands", "comma"), write_setting("data.decimal", "comma")
         return f"say what the comma is: {thousands} or {decimal}"
     if not found:
         return None
     notation, settings = found[0], []
     if notation.decimal != usual.decimal:
-        settings.append(setting("data.decimal", WORDS[notation.decimal]))
+        settings.append(write_setting("data.decimal", WORDS[notation.decimal]))
     if notation.thousands != usual.thousands:
-        settings.append(setting("data.thousands", WORDS[notation.thousands]))
+        settings.append(write_setting("data.thousands", WORDS[notation.thousands]))
     all_columns = f"{' '.join(settings)} reads all such columns, " if settings and not notation.affix else ""
     return f"{all_columns}{column_kind(name, 'number')} reads it, {OTHER_KINDS}"
 

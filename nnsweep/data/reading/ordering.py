@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading.cells import lacking, texts_of
+from nnsweep.data.reading.cells import find_missing, read_cell_texts
 from nnsweep.data.reading.column import is_numeric
 from nnsweep.data.reading.dates import read_dates
 from nnsweep.data.reading.header import NUMBER
-from nnsweep.data.reading.problems import named, setting, shown, together
+from nnsweep.data.reading.problems import combine_problems, show_name, show_value, write_setting
 from nnsweep.data.reading.raw import Raw
 from nnsweep.errors import DataError
 
@@ -40,7 +40,7 @@ class Ordering(NamedTuple):
         return Ordering(self.column, self.ranks[rows], self.texts[rows])
 
 
-def ordering_of(raw: Raw, column: str, date_format: str | None = None) -> Ordering:
+def find_ordering(raw: Raw, column: str, date_format: str | None = None) -> Ordering:
     """Order the rows of a table by a column of numbers or of dates; rows without a value are among the first.
 
     Parameters
@@ -58,27 +58,27 @@ def ordering_of(raw: Raw, column: str, date_format: str | None = None) -> Orderi
         If a cell is neither a number nor a date such as 2020-12-31; all such cells together. If day and month cannot
         be told apart.
     """
-    texts = texts_of(raw.frame[column])
+    texts = read_cell_texts(raw.frame[column])
     values, other = _values(raw.frame[column], texts, date_format)
     if other is not None and date_format is None:
         first = next(text for text in texts.tolist() if text is not None)
         raise DataError(
-            f"{named(raw.source)}: data.split_by={named(column)}: day and month cannot be told apart, as in "
-            f"{shown(first)}; say which comes first, as in {setting('data.date_format', other)}"
+            f"{show_name(raw.source)}: data.split_by={show_name(column)}: day and month cannot be told apart, as in "
+            f"{show_value(first)}; say which comes first, as in {write_setting('data.date_format', other)}"
         )
-    is_wrong = lacking(values) & ~lacking(texts)
+    is_wrong = find_missing(values) & ~find_missing(texts)
     if is_wrong.any():
-        raise together(
+        raise combine_problems(
             (
-                f"{raw.place(int(row), column)}: {shown(texts[row])} cannot be ordered, it is neither a number nor a "
+                f"{raw.place(int(row), column)}: {show_value(texts[row])} cannot be ordered, it is neither a number nor a "
                 f"date such as 2020-12-31 or 2020-12-31 23:59; mend it, or choose another column than "
-                f"data.split_by={named(column)}"
+                f"data.split_by={show_name(column)}"
                 for row in np.flatnonzero(is_wrong)
             ),
             int(is_wrong.sum()),
         )
     ranks = np.zeros(len(texts), dtype=np.int64)
-    ranks[~lacking(texts)] = np.unique(values[~lacking(texts)], return_inverse=True)[1]
+    ranks[~find_missing(texts)] = np.unique(values[~find_missing(texts)], return_inverse=True)[1]
     return Ordering(column, ranks, texts)
 
 
@@ -90,7 +90,7 @@ def _values(
 
     if is_numeric(series):
         return pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan), None
-    values, there = np.full(len(texts), np.nan), ~lacking(texts)
+    values, there = np.full(len(texts), np.nan), ~find_missing(texts)
     levels, places = np.unique(texts[there].astype(str), return_inverse=True)
     if all(re.fullmatch(NUMBER, level) for level in levels):
         values[there] = levels.astype(np.float64)[places]

@@ -18,7 +18,7 @@ MOST_LISTED = 20
 _LONGEST = 200
 
 
-def shown(value: object) -> str:
+def show_value(value: object) -> str:
     r"""Quote a value of unknown origin: at most 60 characters of it, in one printable line.
 
     Examples
@@ -31,7 +31,7 @@ def shown(value: object) -> str:
     return f"'{visible(shortened(str(value)))}'"
 
 
-def named(name: str) -> str:
+def show_name(name: str) -> str:
     """Show a column's or a file's name without quotes, at most 200 characters of it.
 
     Examples
@@ -42,7 +42,7 @@ def named(name: str) -> str:
     return visible(name if len(name) <= 200 else "..." + name[-197:])
 
 
-def listing(names: Iterable[object], n_names: int) -> str:
+def list_first(names: Iterable[object], n_names: int) -> str:
     """List names, the first twenty of them.
 
     Parameters
@@ -74,7 +74,7 @@ def counted_cells(n_cells: int) -> str:
     return "1 cell" if n_cells == 1 else f"{n_cells} cells"
 
 
-def together(problems: Iterable[str], n_problems: int | None = None) -> DataError:
+def combine_problems(problems: Iterable[str], n_problems: int | None = None) -> DataError:
     """Make one error of all problems of a kind.
 
     Parameters
@@ -100,7 +100,7 @@ def together(problems: Iterable[str], n_problems: int | None = None) -> DataErro
     return DataError(*first, *([f"and {n_more:,} more"] if n_more > 0 else []))
 
 
-def setting(key: str, value: str) -> str:
+def write_setting(key: str, value: str) -> str:
     """Write a setting as an argument for a shell.
 
     Parameters

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nnsweep.data.reading import arff, columnar, delimited, jsonlines, sql, workbook
 from nnsweep.data.reading.cells import Cells, Kind, Reader
 from nnsweep.data.reading.layout import Layout
-from nnsweep.data.reading.problems import named, shown, together
+from nnsweep.data.reading.problems import combine_problems, show_name, show_value
 from nnsweep.data.reading.table_file import read_content, refuse_foreign, suffix_of, unpack
 from nnsweep.errors import DataError
 from nnsweep.messages import nearest
@@ -115,9 +115,9 @@ class Raw:
             return self.test.place(row - self.n_before_test, column)
         where = f"row {row + 1}" if self._lines is None else f"line {self._lines[row]}"
         if column is None:
-            return f"{named(self.source)}, {where}"
+            return f"{show_name(self.source)}, {where}"
         number = list(self.frame.columns).index(column) + 1
-        return f"{named(self.source)}, {where}, column {number} ({named(column)})"
+        return f"{show_name(self.source)}, {where}, column {number} ({show_name(column)})"
 
 
 def read_table(
@@ -150,14 +150,14 @@ def read_table(
         frame, source, digest = sql.ask(path, query)
         return Raw(frame, source, True, digest)
     if query is not None:
-        raise DataError(f"data.query is for databases, and {named(path)} is a file; leave it out")
+        raise DataError(f"data.query is for databases, and {show_name(path)} is a file; leave it out")
     content = read_content(path, key)
     plain, source = unpack(content, path)
     refuse_foreign(plain, source)
     suffix = suffix_of(source)
     if suffix not in READERS and suffix not in LAID_OUT:
         raise DataError(
-            f"{named(source)}: the ending {named(suffix) or '(none)'} names no format that is read; "
+            f"{show_name(source)}: the ending {show_name(suffix) or '(none)'} names no format that is read; "
             f"{nearest(suffix, (*LAID_OUT, *READERS))}, each also with .gz, .bz2, .xz or .zip"
         )
     cells = READERS[suffix](plain, source) if suffix in READERS else LAID_OUT[suffix](plain, source, layout)
@@ -189,20 +189,20 @@ def add_test_part(raw: Raw, test: Raw) -> Raw:
 
     there, others = list(raw.frame.columns), list(test.frame.columns)
     problems = [
-        f"{named(test.source)}: there is no column {shown(name)}, which {named(raw.source)} has"
+        f"{show_name(test.source)}: there is no column {show_value(name)}, which {show_name(raw.source)} has"
         for name in there
         if name not in others and test.absent is None
     ]
     problems += [
-        f"{named(test.source)}: column {shown(name)} is not in {named(raw.source)}"
+        f"{show_name(test.source)}: column {show_value(name)} is not in {show_name(raw.source)}"
         for name in others
         if name not in there and raw.absent is None
     ]
     if problems:
-        raise together(f"{problem}; the test file must have the same columns" for problem in problems)
+        raise combine_problems(f"{problem}; the test file must have the same columns" for problem in problems)
     if raw.typed != test.typed:
         raise DataError(
-            f"{named(test.source)} and {named(raw.source)}: one has typed cells and the other texts; write both in the "
+            f"{show_name(test.source)} and {show_name(raw.source)}: one has typed cells and the other texts; write both in the "
             "same format"
         )
     frame = pd.concat([raw.frame, test.frame], ignore_index=True)

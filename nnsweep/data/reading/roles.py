@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple, TypeAlias
 
 from nnsweep.data.reading.cells import Kind
-from nnsweep.data.reading.problems import named, shown
+from nnsweep.data.reading.problems import show_name, show_value
 from nnsweep.data.reading.raw import Raw
 from nnsweep.messages import nearest, suggest_null
 
@@ -49,7 +49,7 @@ class Roles(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-def roles_of(
+def assign_roles(
     raw: Raw,
     *,
     target: str | None,
@@ -83,20 +83,20 @@ def roles_of(
     target = raw.target if target is None else target
     special = {"data.target": target, "data.group": group, "data.split": split, "data.split_by": split_by}
     given = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
-    wanted = [(f"{key}={shown(name)}", name) for key, name in given.items()]
-    wanted += [(f"data.columns.{named(name)}={shown(kind)}", name) for name, kind in columns.items()]
-    wanted += [(f"data.ignore={shown(name)}", name) for name in ignored]
+    wanted = [(f"{key}={show_value(name)}", name) for key, name in given.items()]
+    wanted += [(f"data.columns.{show_name(name)}={show_value(kind)}", name) for name, kind in columns.items()]
+    wanted += [(f"data.ignore={show_value(name)}", name) for name in ignored]
     problems = [explain_absent(raw, told, name) for told, name in wanted if name not in names]
     by = given.pop("data.split_by", None)
     if by in given.values():
         problems.append(
-            f"column {shown(by)} is named by data.split_by and has another role; it can have one role alone"
+            f"column {show_value(by)} is named by data.split_by and has another role; it can have one role alone"
         )
     problems += _doubled(given, columns, ignored) + _unknown_kinds(columns)
     columns |= dict.fromkeys(ignored, IGNORE)
     if target is None:
         known = _known("", raw)
-        problems.insert(0, f"{named(raw.source)}: data.target names no column; say which has the labels. {known}")
+        problems.insert(0, f"{show_name(raw.source)}: data.target names no column; say which has the labels. {known}")
     kept = tuple(
         name
         for name in names
@@ -135,13 +135,15 @@ def explain_absent(raw: Raw, setting: str, name: str) -> str:
     """
     key = setting.partition("=")[0]
     hint = suggest_null(key, name) if key in _NULLABLE else ""
-    return f"{named(raw.source)}: {setting}: there is no such column; {hint or _known(name, raw)}"
+    return f"{show_name(raw.source)}: {setting}: there is no such column; {hint or _known(name, raw)}"
 
 
 def _known(name: str, raw: Raw) -> str:
     """Say which column is meant, and list at most thirty."""
     names = list(raw.frame.columns)
-    listed = nearest(name, [*map(named, names[:1000])]) if name else f"Known: {', '.join(map(named, names[:30]))}"
+    listed = (
+        nearest(name, [*map(show_name, names[:1000])]) if name else f"Known: {', '.join(map(show_name, names[:30]))}"
+    )
     told, _, known = listed.partition(": ")
     few = ", ".join(known.split(", ")[:30]) + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
     looks_like_data = (
@@ -162,7 +164,7 @@ def _doubled(given: Mapping[str, str], columns: Mapping[str, str], ignored: Sequ
         if name in by_name:
             by_name[name].append("data.ignore")
     return [
-        f"column {shown(name)} is named by {' and '.join(keys)}; it can have one role alone"
+        f"column {show_value(name)} is named by {' and '.join(keys)}; it can have one role alone"
         for name, keys in by_name.items()
         if len(keys) > 1
     ]
@@ -171,7 +173,7 @@ def _doubled(given: Mapping[str, str], columns: Mapping[str, str], ignored: Sequ
 def _unknown_kinds(columns: Mapping[str, str]) -> list[str]:
     allowed = (*KINDS, IGNORE)
     return [
-        f"data.columns.{named(name)}={shown(kind)}: {nearest(str(kind), allowed)}"
+        f"data.columns.{show_name(name)}={show_value(kind)}: {nearest(str(kind), allowed)}"
         for name, kind in columns.items()
         if kind not in allowed
     ]

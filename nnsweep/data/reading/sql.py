@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from nnsweep.data.reading.problems import listing, named, shown
+from nnsweep.data.reading.problems import list_first, show_name, show_value
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
 from nnsweep.masking import masked
@@ -71,12 +71,12 @@ def ask(address: str, query: str | None) -> tuple["pd.DataFrame", str, str]:
     """
     source = masked(unquote_plus(address))
     if re.match(r"(?i)(https?|ftp|s3|gs|file)://", address):
-        raise DataError(f"{named(source)} is no database; download the file and name it with data.path")
+        raise DataError(f"{show_name(source)} is no database; download the file and name it with data.path")
     if re.match(r"(?i)sqlite", address) and not address.startswith(_SQLITE):
-        raise DataError(f"{named(source)}: write sqlite:///FILE; sqlite:////FOLDER/FILE is a path from /")
+        raise DataError(f"{show_name(source)}: write sqlite:///FILE; sqlite:////FOLDER/FILE is a path from /")
     if _has_password(address):
         raise DataError(
-            f"{named(source)}: a password in data.path would be recorded; leave it out and give it in the driver's own "
+            f"{show_name(source)}: a password in data.path would be recorded; leave it out and give it in the driver's own "
             "way, such as PGPASSWORD or ~/.pgpass for PostgreSQL, ~/.my.cnf for MySQL"
         )
     address = expand_home(address)
@@ -102,7 +102,7 @@ def _has_password(address: str) -> bool:
 def _check_file(file: Path, source: str) -> None:
     if not os.path.isfile(file):
         raise DataError(
-            f"{named(source)}: there is no file {named(str(file))}; sqlite:////FOLDER/FILE is a path from /"
+            f"{show_name(source)}: there is no file {show_name(str(file))}; sqlite:////FOLDER/FILE is a path from /"
         )
 
 
@@ -110,13 +110,15 @@ def _checked(query: str | None, source: str, file: Path | None) -> str:
     """Give a query without its closing semicolon, if it is one and only reads."""
     if not query or not query.strip():
         tables = f"; its tables: {_tables(file, source)}" if file else ""
-        raise DataError(f"{named(source)}: data.query is missing; write data.query='SELECT ... FROM ...'{tables}")
+        raise DataError(f"{show_name(source)}: data.query is missing; write data.query='SELECT ... FROM ...'{tables}")
     bare = _UNSAID.sub(" ", query).strip().rstrip("; \n\t")
     if not re.match(r"(?i)(select|with)\b", bare) or ";" in bare:
-        raise DataError(f"{named(source)}: data.query={shown(masked(query))}: must be one SELECT (or WITH ... SELECT)")
+        raise DataError(
+            f"{show_name(source)}: data.query={show_value(masked(query))}: must be one SELECT (or WITH ... SELECT)"
+        )
     if word := _CHANGING.search(bare):
         raise DataError(
-            f"{named(source)}: data.query has the word {word[0]}, and must only read; "
+            f"{show_name(source)}: data.query has the word {word[0]}, and must only read; "
             f'quote it if it is a name ("{word[0]}")'
         )
     return query
@@ -130,7 +132,7 @@ def _tables(file: Path, source: str) -> str:
             ).fetchall()
     except sqlite3.Error as error:
         raise _refused(source, error) from error
-    return listing([name for (name,) in rows], len(rows)) or "none"
+    return list_first([name for (name,) in rows], len(rows)) or "none"
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -147,11 +149,11 @@ def _reach(address: str, source: str) -> "Connection":
     except sqlalchemy.exc.NoSuchModuleError as error:
         scheme = address.partition(":")[0]
         raise DataError(
-            f"{named(source)}: {nearest(scheme, ['sqlite', 'postgresql', 'mysql', 'mssql', 'oracle'])}, "
+            f"{show_name(source)}: {nearest(scheme, ['sqlite', 'postgresql', 'mysql', 'mssql', 'oracle'])}, "
             "and what SQLAlchemy has drivers for"
         ) from error
     except ModuleNotFoundError as error:
-        raise DataError(f"{named(source)}: its driver is not installed: pip install {error.name}") from error
+        raise DataError(f"{show_name(source)}: its driver is not installed: pip install {error.name}") from error
     except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
         raise _refused(source, error) from error
 
@@ -169,13 +171,13 @@ def _answer(connection: "sqlite3.Connection | Connection", query: str, source: s
 
 def _refused(source: str, error: BaseException) -> DataError:
     cause = visible(masked(str(getattr(error, "orig", None) or error).partition("\n")[0]))[:200]
-    return DataError(f"{named(source)}: the database refuses data.query: {cause}; mend the query or the address")
+    return DataError(f"{show_name(source)}: the database refuses data.query: {cause}; mend the query or the address")
 
 
 def _check_result(frame: "pd.DataFrame", source: str) -> None:
     if doubled := sorted({*frame.columns[frame.columns.duplicated()]}):
         raise DataError(
-            f"{named(source)}: columns of the result have one name: {listing(doubled, len(doubled))}; use AS"
+            f"{show_name(source)}: columns of the result have one name: {list_first(doubled, len(doubled))}; use AS"
         )
     if not len(frame):
-        raise DataError(f"{named(source)}: data.query has no rows as its result; ask for others")
+        raise DataError(f"{show_name(source)}: data.query has no rows as its result; ask for others")

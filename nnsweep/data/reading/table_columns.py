@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.reading import dates, findings
-from nnsweep.data.reading.cells import MISSING, CellFormat, Kind, lacking, texts_of
-from nnsweep.data.reading.class_labels import check_classes, class_names
-from nnsweep.data.reading.column import Column, column_of
-from nnsweep.data.reading.missing import Missing, Policy, rows_without
-from nnsweep.data.reading.ordering import Ordering, ordering_of
-from nnsweep.data.reading.problems import column_kind, listing, named, shown, together
+from nnsweep.data.reading.cells import MISSING, CellFormat, Kind, find_missing, read_cell_texts
+from nnsweep.data.reading.class_labels import check_classes, name_classes
+from nnsweep.data.reading.column import TableColumn, make_column
+from nnsweep.data.reading.missing import Missing, Policy, select_rows
+from nnsweep.data.reading.ordering import Ordering, find_ordering
+from nnsweep.data.reading.problems import column_kind, combine_problems, list_first, show_name, show_value
 from nnsweep.data.reading.raw import Raw
-from nnsweep.data.reading.roles import Roles, roles_of
+from nnsweep.data.reading.roles import Roles, assign_roles
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Understood:
     told : list of str
         What was inferred and left out, in lines.
     written : mapping of str to mapping
-        How the cells of features are written, where that is not plain; see `nnsweep.data.reading.column.Column`.
+        How the cells of features are written, where that is not plain; see `nnsweep.data.reading.column.TableColumn`.
     marks : tuple of str
         The texts that stand for a missing value.
     place : callable or None
@@ -134,7 +134,9 @@ def understand(
         on another.
     """
     cell_format, policy = cell_format or CellFormat(), Policy.of(missing)
-    roles = roles_of(raw, target=target, group=group, split=split, split_by=split_by, columns=columns, ignore=ignore)
+    roles = assign_roles(
+        raw, target=target, group=group, split=split, split_by=split_by, columns=columns, ignore=ignore
+    )
     all_columns = [
         _column(raw, name, roles.asked.get(name, raw.kinds.get(name)), cell_format) for name in roles.features
     ]
@@ -144,14 +146,14 @@ def understand(
     with _collecting(problems):
         part = _parts(raw, roles)
     with _collecting(problems):
-        ordering = None if roles.split_by is None else ordering_of(raw, roles.split_by, cell_format.date_format)
+        ordering = None if roles.split_by is None else find_ordering(raw, roles.split_by, cell_format.date_format)
     if roles.target is None:
-        raise together(problems)
+        raise combine_problems(problems)
     unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
     features = [column for column in all_columns if column.name not in unused]
     special = _special_texts(raw, roles, cell_format)
     with _collecting(problems):
-        rows = rows_without(raw, features, special, policy, cell_format)
+        rows = select_rows(raw, features, special, policy, cell_format)
     with _collecting(problems):
         labels, told = _labels(raw, roles.target, special[roles.target], rows, policy, cell_format)
     taken = [part for column in features for part in column.taken(rows).features()] if not problems else features
@@ -160,7 +162,7 @@ def understand(
     with _collecting(problems):
         _refuse_features(raw, taken, roles, unused)
     if problems:
-        raise together(problems)
+        raise combine_problems(problems)
     n_missing = _counts(features, special)
     told += findings.describe_columns(taken, roles, unused)
     told += findings.describe_missing(n_missing, policy, len(raw.frame) - len(rows))
@@ -183,15 +185,15 @@ def understand(
     )
 
 
-def _column(raw: Raw, name: str, asked: Kind | None, cell_format: CellFormat) -> Column:
+def _column(raw: Raw, name: str, asked: Kind | None, cell_format: CellFormat) -> TableColumn:
     marks = cell_format.marks(has_nulls=raw.has_nulls(name))
-    return column_of(raw.frame[name], asked=asked, cell_format=cell_format, marks=marks)
+    return make_column(raw.frame[name], asked=asked, cell_format=cell_format, marks=marks)
 
 
 def _special_texts(raw: Raw, roles: Roles, cell_format: CellFormat) -> dict[str, NDArray[Any]]:
     """Give the cells of the columns that are no features, (n_rows,), None where missing: label, group and order."""
     names = [name for name in (roles.target, roles.group, roles.split_by) if name is not None]
-    return {name: texts_of(raw.frame[name], cell_format.marks(has_nulls=raw.has_nulls(name))) for name in names}
+    return {name: read_cell_texts(raw.frame[name], cell_format.marks(has_nulls=raw.has_nulls(name))) for name in names}
 
 
 def _labels(
@@ -204,11 +206,11 @@ def _labels(
     DataError
         If no classifier can be trained on them.
     """
-    labels = class_names(texts[rows])
+    labels = name_classes(texts[rows])
     lost = [*findings.warn_of_lost_labels(raw.frame[target], texts, cell_format)]
     if lost and policy.label != "drop":  # they are refused, and it is not known yet what the classes are
         return labels, lost
-    told = check_classes(labels[~lacking(labels)], source=raw.source, target=target, lost=lost)
+    told = check_classes(labels[~find_missing(labels)], source=raw.source, target=target, lost=lost)
     return labels, [*told, *findings.warn_of_spellings(raw.frame[target].iloc[rows], labels), *lost]
 
 
@@ -221,7 +223,7 @@ def _collecting(problems: list[str]) -> Iterator[None]:
         problems += error.problems
 
 
-def features_of(
+def read_features(
     raw: Raw,
     kinds: Mapping[str, Kind],
     written: Mapping[str, Mapping[str, Any]] | None = None,
@@ -255,13 +257,13 @@ def features_of(
     if raw.absent is not None:
         known |= dict.fromkeys(origins.values())
     if absent := [name for name in dict.fromkeys(origins.values()) if name not in known]:
-        there = listing(known, len(known))
-        raise together(
-            f"{named(raw.source)}: there is no column {shown(name)}; its columns: {there}" for name in absent
+        there = list_first(known, len(known))
+        raise combine_problems(
+            f"{show_name(raw.source)}: there is no column {show_value(name)}; its columns: {there}" for name in absent
         )
     frame = raw.frame if raw.absent is None else raw.frame.reindex(columns=[*known], fill_value=raw.absent)
     columns = {
-        origin: column_of(
+        origin: make_column(
             frame[origin],
             asked=kinds[name] if origin == name else "date",
             marks=_known_marks(marks, written.get(name, {}), has_nulls=raw.has_nulls(origin)),
@@ -272,7 +274,7 @@ def features_of(
     if problems := _misfits(
         raw, [*columns.values()], lambda column: f"mend it: the model was trained on {column.kind}s"
     ):
-        raise together(problems)
+        raise combine_problems(problems)
     return _frame(
         [
             columns[origin] if origin == name else columns[origin].part(written[name]["part"])
@@ -287,11 +289,11 @@ def _known_marks(marks: Collection[str], written: Mapping[str, Any], *, has_null
     return [mark for mark in (*known, *written.get("missing", ())) if mark not in written.get("values", ())]
 
 
-def _mend(column: Column) -> str:
+def _mend(column: TableColumn) -> str:
     return column.way_out or f"mend it, or {column_kind(column.name, 'category', 'ignore')}"
 
 
-def _misfits(raw: Raw, columns: Sequence[Column], way_out: Callable[[Column], str]) -> list[str]:
+def _misfits(raw: Raw, columns: Sequence[TableColumn], way_out: Callable[[TableColumn], str]) -> list[str]:
     """Tell the cells that do not fit: some of each column, so that no column hides another."""
     wrong = [column for column in columns if column.misfits]
     problems = []
@@ -299,11 +301,13 @@ def _misfits(raw: Raw, columns: Sequence[Column], way_out: Callable[[Column], st
         n_misfits = len(column.misfits)
         n_lines = 1 if len(wrong) > 3 or n_misfits > max(3, len(column.values) // 2) else 3
         for row, value, rule in column.misfits[:n_lines]:
-            problems.append(f"{raw.place(row, column.name)}: {shown(value)} {rule}; {way_out(column)}")
+            problems.append(f"{raw.place(row, column.name)}: {show_value(value)} {rule}; {way_out(column)}")
         if n_misfits > n_lines:
             problems[-1] += f" ({n_misfits:,} cells of the column do not fit)"
     if others := [column.name for column in wrong[_MOST_COLUMNS:]]:
-        problems.append(f"{named(raw.source)}: {len(others):,} more columns do not fit: {listing(others, len(others))}")
+        problems.append(
+            f"{show_name(raw.source)}: {len(others):,} more columns do not fit: {list_first(others, len(others))}"
+        )
     return problems
 
 
@@ -319,41 +323,41 @@ def _parts(raw: Raw, roles: Roles) -> NDArray[Any] | None:
     if raw.test is not None:
         if name is not None:
             raise DataError(
-                f"data.test_path and data.split={shown(name)} both say which rows are tested; leave one out"
+                f"data.test_path and data.split={show_value(name)} both say which rows are tested; leave one out"
             )
         return np.repeat(np.array(["train", "test"], dtype=object), [raw.n_before_test, len(raw.test.frame)])
     if name is None:
         return None
-    texts = texts_of(raw.frame[name])
+    texts = read_cell_texts(raw.frame[name])
     parts = np.array([PARTS.get((text or "").lower()) for text in texts.tolist()], dtype=object)
-    if len(wrong := np.flatnonzero(lacking(parts))):
-        raise together(
-            (f"{raw.place(int(row), name)}: {shown(texts[row] or '')} is no part; write train, val or test"
+    if len(wrong := np.flatnonzero(find_missing(parts))):
+        raise combine_problems(
+            (f"{raw.place(int(row), name)}: {show_value(texts[row] or '')} is no part; write train, val or test"
              for row in wrong),
             len(wrong),
         )  # fmt: skip
     return parts
 
 
-def _unused(column: Column, roles: Roles) -> str | None:
+def _unused(column: TableColumn, roles: Roles) -> str | None:
     """Say why a column is no feature, if it is not; who asks for an index gets it."""
     return findings.explain_constant(column) or (None if column.name in roles.asked else findings.explain_index(column))
 
 
-def _refuse_features(raw: Raw, columns: Sequence[Column], roles: Roles, unused: Mapping[str, str]) -> None:
+def _refuse_features(raw: Raw, columns: Sequence[TableColumn], roles: Roles, unused: Mapping[str, str]) -> None:
     decided = {*roles.asked, *raw.kinds}
     problems = [problem for column in columns if (problem := _too_many_levels(column, column.name in decided))]
     if problems:
-        raise together(f"{named(raw.source)}: column {problem}" for problem in problems)
+        raise combine_problems(f"{show_name(raw.source)}: column {problem}" for problem in problems)
     if not columns:
-        why = "; ".join(f"{named(name)} is {reason}" for name, reason in [*unused.items()][:10])
+        why = "; ".join(f"{show_name(name)} is {reason}" for name, reason in [*unused.items()][:10])
         raise DataError(
-            f"{named(raw.source)}: there is no feature besides the label {named(str(roles.target))}"
+            f"{show_name(raw.source)}: there is no feature besides the label {show_name(str(roles.target))}"
             f"{f' ({why})' if why else ''}; add columns that tell the classes apart"
         )
 
 
-def _too_many_levels(column: Column, is_asked: bool) -> str | None:
+def _too_many_levels(column: TableColumn, is_asked: bool) -> str | None:
     if column.kind != "category":
         return None
     n_levels, n_rows = len(set(column.values.tolist()) - {None}), len(column.values)
@@ -363,15 +367,15 @@ def _too_many_levels(column: Column, is_asked: bool) -> str | None:
     kinds = ("ignore", "text") if is_asked else ("ignore", "text", "category")
     example = next(value for value in column.values.tolist() if value is not None)
     return (
-        f"{named(column.name)} has {n_levels:,} different texts in {n_rows:,} rows (such as {shown(example)}), "
+        f"{show_name(column.name)} has {n_levels:,} different texts in {n_rows:,} rows (such as {show_value(example)}), "
         f"too many for categories; {column_kind(column.name, *kinds)}"
     )
 
 
-def _frame(columns: Sequence[Column]) -> "pd.DataFrame":
+def _frame(columns: Sequence[TableColumn]) -> "pd.DataFrame":
     import pandas as pd
 
-    def cells(column: Column) -> NDArray[Any]:
+    def cells(column: TableColumn) -> NDArray[Any]:
         return np.where(column.is_missing, "", column.values).astype(object) if column.kind == "text" else column.values
 
     return pd.DataFrame(
@@ -382,7 +386,7 @@ def _frame(columns: Sequence[Column]) -> "pd.DataFrame":
     )
 
 
-def _counts(columns: Iterable[Column], special: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+def _counts(columns: Iterable[TableColumn], special: Mapping[str, NDArray[Any]]) -> dict[str, int]:
     counts = {column.name: int(column.is_missing.sum()) for column in columns}
-    counts |= {name: int(lacking(texts).sum()) for name, texts in special.items()}
+    counts |= {name: int(find_missing(texts).sum()) for name, texts in special.items()}
     return {name: count for name, count in counts.items() if count}

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nnsweep.data.reading.problems import listing, named, shown
+from nnsweep.data.reading.problems import list_first, show_name, show_value
 from nnsweep.errors import DataError, machines
 from nnsweep.files import expand_home, is_nameable
 from nnsweep.messages import suggest_null
@@ -107,23 +107,27 @@ def read_content(path: str, key: str = "data.path") -> bytes:
         content = file.read_bytes()
     except OSError as error:
         refusal = machines(error)
-        raise DataError(f"{named(path)} cannot be read: {refusal or error.strerror or error}") from error
+        raise DataError(f"{show_name(path)} cannot be read: {refusal or error.strerror or error}") from error
     if not content:
-        raise DataError(f"{named(path)} is empty; name a file with a header and rows")
+        raise DataError(f"{show_name(path)} is empty; name a file with a header and rows")
     return content
 
 
 def _check_place(file: Path, path: str, key: str) -> None:
     if not is_nameable(file):
-        raise DataError(f"{named(path)}: no file can have this name; name the table with {key}")
+        raise DataError(f"{show_name(path)}: no file can have this name; name the table with {key}")
     try:
         mode = file.stat().st_mode  # a pipe would let an open wait for ever
     except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{named(path)}: there is no such file; {_nearest(file, key)}") from None
+        raise DataError(f"{show_name(path)}: there is no such file; {_nearest(file, key)}") from None
     if stat.S_ISDIR(mode):
-        raise DataError(f"{named(path)} is a folder; name a file (data=text reads a folder with one subfolder a class)")
+        raise DataError(
+            f"{show_name(path)} is a folder; name a file (data=text reads a folder with one subfolder a class)"
+        )
     if not stat.S_ISREG(mode):
-        raise DataError(f"{named(path)} is no ordinary file but a pipe, socket or device; copy its content to a file")
+        raise DataError(
+            f"{show_name(path)} is no ordinary file but a pipe, socket or device; copy its content to a file"
+        )
 
 
 def _nearest(file: Path, key: str) -> str:
@@ -132,9 +136,9 @@ def _nearest(file: Path, key: str) -> str:
     try:
         there = sorted(name for name in os.listdir(file.parent) if suffix_of(name))
     except OSError:
-        return f"there is no folder {named(str(file.parent))} either"
+        return f"there is no folder {show_name(str(file.parent))} either"
     close = difflib.get_close_matches(file.name, there[:1000], n=1, cutoff=0.75)
-    return f"did you mean {shown(close[0])}?" if close else f"name the table with {key}"
+    return f"did you mean {show_value(close[0])}?" if close else f"name the table with {key}"
 
 
 def unpack(content: bytes, source: str) -> tuple[bytes, str]:
@@ -163,7 +167,9 @@ def unpack(content: bytes, source: str) -> tuple[bytes, str]:
     for ending, (magic, packer) in PACKERS.items():
         is_packed = content.startswith(magic) and (ending != ".zip" or source.lower().endswith(".zip"))
         if source.lower().endswith(ending) and not is_packed and not content.startswith(_others(magic)):
-            raise DataError(f"{named(source)} is not packed by {packer}, as its name says; rename it or pack it again")
+            raise DataError(
+                f"{show_name(source)} is not packed by {packer}, as its name says; rename it or pack it again"
+            )
         if is_packed:
             return _unpacked(content, source, packer)
     return content, source
@@ -189,23 +195,25 @@ def _unpacked(content: bytes, source: str, packer: str) -> tuple[bytes, str]:
             with openers[packer](file) as packed:
                 plain = packed.read(most + 1)
     except EOFError as error:
-        raise DataError(f"{named(source)} is cut off: its {packer} stream has no end; copy it again") from error
+        raise DataError(f"{show_name(source)} is cut off: its {packer} stream has no end; copy it again") from error
     except (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise DataError(f"{named(source)} is damaged: {packer} cannot unpack it ({error}); copy it again") from error
+        raise DataError(
+            f"{show_name(source)} is damaged: {packer} cannot unpack it ({error}); copy it again"
+        ) from error
     if len(plain) > most:
-        raise DataError(f"{named(source)} unpacks to more than {most:,} bytes; unpack it yourself if that is meant")
+        raise DataError(f"{show_name(source)} unpacks to more than {most:,} bytes; unpack it yourself if that is meant")
     return plain, name
 
 
 def _only_file(archive: zipfile.ZipFile, source: str) -> zipfile.ZipInfo:
     infos = [info for info in archive.infolist() if not info.is_dir() and not _is_hidden(info.filename)]
     if not infos:
-        raise DataError(f"{named(source)} holds no file; name another")
+        raise DataError(f"{show_name(source)} holds no file; name another")
     if len(infos) > 1:
-        names = listing((info.filename for info in infos), len(infos))
-        raise DataError(f"{named(source)} holds {len(infos):,} files ({names}); unpack it and name one of them")
+        names = list_first((info.filename for info in infos), len(infos))
+        raise DataError(f"{show_name(source)} holds {len(infos):,} files ({names}); unpack it and name one of them")
     if infos[0].flag_bits & 1:
-        raise DataError(f"{named(source)} is encrypted; unpack it and name the table in it")
+        raise DataError(f"{show_name(source)} is encrypted; unpack it and name the table in it")
     return infos[0]
 
 
@@ -225,9 +233,9 @@ def check_archive(content: bytes, source: str) -> None:
     try:
         n_bytes = sum(info.file_size for info in zipfile.ZipFile(io.BytesIO(content)).infolist())
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise DataError(f"{named(source)} is damaged or cut off ({error}); copy or write it again") from error
+        raise DataError(f"{show_name(source)} is damaged or cut off ({error}); copy or write it again") from error
     if n_bytes > most:
-        raise DataError(f"{named(source)} unpacks to more than {most:,} bytes; save it as Parquet if that is meant")
+        raise DataError(f"{show_name(source)} unpacks to more than {most:,} bytes; save it as Parquet if that is meant")
 
 
 def refuse_foreign(content: bytes, source: str) -> None:
@@ -247,12 +255,12 @@ def refuse_foreign(content: bytes, source: str) -> None:
     """
     suffix = suffix_of(source)
     if suffix == ".npy":
-        raise DataError(f"{named(source)} {_array(content)}")
+        raise DataError(f"{show_name(source)} {_array(content)}")
     by_name, by_bytes = _SUFFIXES.get(suffix), [told for magic, told in _MAGIC.items() if content.startswith(magic)]
     for told in by_bytes[:1] if suffix not in _COLUMNAR else _not_columnar(content, suffix, by_bytes):
-        raise DataError(f"{named(source)} {told}")
+        raise DataError(f"{show_name(source)} {told}")
     if by_name:
-        raise DataError(f"{named(source)} {by_name}")
+        raise DataError(f"{show_name(source)} {by_name}")
 
 
 def _not_columnar(content: bytes, suffix: str, by_bytes: list[str]) -> list[str]:
@@ -312,7 +320,7 @@ def decode(content: bytes, source: str) -> str:
 def _misfit(content: bytes, source: str, error: UnicodeDecodeError) -> str:
     line = content.count(b"\n", 0, error.start) + 1
     before = error.start - (content.rfind(b"\n", 0, error.start) + 1)
-    place = f"{named(source)}, line {line}: byte 0x{content[error.start]:02x} after {before} bytes of the line"
+    place = f"{show_name(source)}, line {line}: byte 0x{content[error.start]:02x} after {before} bytes of the line"
     if error.encoding.startswith(("utf-16", "utf-32")) or content[1:4000:2].count(0) > len(content[1:4000:2]) / 2:
         return f"{place} is not {error.encoding.upper()}: the file may be cut off; save it again as UTF-8"
     if b"\0" in content:
@@ -331,7 +339,7 @@ def _fits(content: bytes, encoding: str) -> bool:
 
 def _nul(text: str, source: str) -> str:
     first, n_nul = text.index("\0"), text.count("\0")
-    place = f"{named(source)}, line {text.count(chr(10), 0, first) + 1}: {n_nul:,} NUL characters from here on"
+    place = f"{show_name(source)}, line {text.count(chr(10), 0, first) + 1}: {n_nul:,} NUL characters from here on"
     if n_nul > len(text) / 3:
         return f"{place}, as in UTF-16 without its mark; save it as UTF-8: iconv -f UTF-16LE -t UTF-8 OLD > NEW"
     return f"{place}; no text has them: the file may be damaged or binary"

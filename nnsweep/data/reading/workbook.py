@@ -6,9 +6,9 @@ from zipfile import BadZipFile
 
 from nnsweep.data.reading.causes import find_row_as_header
 from nnsweep.data.reading.cells import Cells
-from nnsweep.data.reading.header import are_numbers, check_width, column_names
+from nnsweep.data.reading.header import are_numbers, check_width, name_columns
 from nnsweep.data.reading.layout import Layout
-from nnsweep.data.reading.problems import listing, named, setting, shown
+from nnsweep.data.reading.problems import list_first, show_name, show_value, write_setting
 from nnsweep.data.reading.table_file import check_archive
 from nnsweep.errors import DataError
 from nnsweep.messages import nearest
@@ -49,11 +49,11 @@ def read_workbook(content: bytes, source: str, layout: Layout) -> Cells:
     numbered = [(line, [*row]) for line, row in enumerate(sheet, start=1)]
     rows = [(line, row) for line, row in numbered if line > (layout.skip_lines or 0) and any(map(_is_there, row))]
     if not rows:
-        raise DataError(f"{named(source)} holds nothing but empty lines; name a file with a header and rows")
+        raise DataError(f"{show_name(source)} holds nothing but empty lines; name a file with a header and rows")
     width = max(number for _, row in rows for number, cell in enumerate(row, start=1) if _is_there(cell))
     rows = [(line, [*row, *[None] * width][:width]) for line, row in rows]
     if layout.header is False:
-        check_width(width, named(source))
+        check_width(width, show_name(source))
         names = [str(number) for number in range(width)]
     else:
         line, header = rows.pop(0)
@@ -61,10 +61,10 @@ def read_workbook(content: bytes, source: str, layout: Layout) -> Cells:
         written = ["" if cell is None else str(cell) for cell in header]
         below = [["" if cell is None else str(cell) for cell in row] for _, row in rows[:_LOOKED_AT]]
         if layout.header is None and not are_numbers(written) and (said := find_row_as_header(written, below)):
-            raise DataError(f"{named(source)}, line {line} {said}")
-        names = column_names(written, f"{named(source)}, line {line}", sure=layout.header is True)
+            raise DataError(f"{show_name(source)}, line {line} {said}")
+        names = name_columns(written, f"{show_name(source)}, line {line}", sure=layout.header is True)
     if not rows:
-        raise DataError(f"{named(source)} has a header and no rows")
+        raise DataError(f"{show_name(source)} has a header and no rows")
     lines = [line for line, _ in rows]
     columns = {name: _column([row[number] for _, row in rows]) for number, name in enumerate(names)}
     return Cells(pd.DataFrame(columns), typed=True, lines=lambda: lines)
@@ -76,26 +76,28 @@ def _opened(content: bytes, source: str) -> "Workbook":
         import openpyxl
     except ImportError as error:
         raise DataError(
-            f"{named(source)}: workbooks are read by openpyxl, which is not installed; pip install 'nnsweep[excel]', "
+            f"{show_name(source)}: workbooks are read by openpyxl, which is not installed; pip install 'nnsweep[excel]', "
             "or save the sheet as CSV"
         ) from error
     try:
         return openpyxl.load_workbook(io.BytesIO(content), data_only=True)
     except (OSError, BadZipFile, ValueError, KeyError, TypeError, SyntaxError, AttributeError, IndexError) as error:
-        cause = shown(str(error).partition("\n")[0])
-        raise DataError(f"{named(source)} is damaged, or no workbook ({cause}); copy or write it again") from error
+        cause = show_value(str(error).partition("\n")[0])
+        raise DataError(f"{show_name(source)} is damaged, or no workbook ({cause}); copy or write it again") from error
 
 
 def _sheet(book: "Workbook", source: str, name: str | None) -> list[tuple[Any, ...]]:
     sheets = {sheet.title: sheet for sheet in book.worksheets}
     if name is not None and name not in sheets:
-        raise DataError(f"{named(source)}: data.sheet={shown(name)}: there is no such sheet; {nearest(name, sheets)}")
+        raise DataError(
+            f"{show_name(source)}: data.sheet={show_value(name)}: there is no such sheet; {nearest(name, sheets)}"
+        )
     cells = {title: [*sheet.values] for title, sheet in sheets.items() if name in (None, title)}
     filled = [title for title, rows in cells.items() if any(_is_there(cell) for row in rows for cell in row)]
     if len(filled) > 1:
         raise DataError(
-            f"{named(source)} has {len(filled)} sheets ({listing(filled, len(filled))}); choose one: "
-            f"{setting('data.sheet', filled[0])}"
+            f"{show_name(source)} has {len(filled)} sheets ({list_first(filled, len(filled))}); choose one: "
+            f"{write_setting('data.sheet', filled[0])}"
         )
     return cells[filled[0]] if filled else []
 
@@ -104,8 +106,8 @@ def _refuse_title(header: list[Any], line: int, source: str) -> None:
     said = [cell for cell in header if _is_there(cell)]
     if len(said) == 1 and len(header) > 2:
         raise DataError(
-            f"{named(source)}, line {line} ({shown(said[0])}) is no part of the table; "
-            f"{setting('data.skip_lines', str(line))} leaves it out"
+            f"{show_name(source)}, line {line} ({show_value(said[0])}) is no part of the table; "
+            f"{write_setting('data.skip_lines', str(line))} leaves it out"
         )
 
 

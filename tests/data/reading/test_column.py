@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnsweep.data.reading.cells import MISSING, CellFormat, texts_of
-from nnsweep.data.reading.column import column_of
+from nnsweep.data.reading.cells import MISSING, CellFormat, read_cell_texts
+from nnsweep.data.reading.column import make_column
 
 
 def column(*cells, asked=None, dtype=object, **settings):
-    return column_of(pd.Series([*cells], name="x", dtype=dtype), asked=asked, cell_format=CellFormat(**settings))
+    return make_column(pd.Series([*cells], name="x", dtype=dtype), asked=asked, cell_format=CellFormat(**settings))
 
 
 @given(
@@ -87,8 +87,8 @@ def test_what_stands_for_a_missing_value(marker):
 
 
 def test_a_minus_beside_a_plus_is_a_value():
-    assert texts_of(pd.Series(["+", "-", "+", "?"])).tolist() == ["+", "-", "+", None]
-    assert texts_of(pd.Series(["a", "-"])).tolist() == ["a", None]
+    assert read_cell_texts(pd.Series(["+", "-", "+", "?"])).tolist() == ["+", "-", "+", None]
+    assert read_cell_texts(pd.Series(["a", "-"])).tolist() == ["a", None]
 
 
 def test_a_text_keeps_its_spaces_and_words_that_would_be_missing():
@@ -137,7 +137,7 @@ def test_every_text_is_some_column(cells):
 
 def test_whole_numbers_are_one_category_however_they_are_written():
     def categories(*cells):
-        return column_of(pd.Series(cells, name="code", dtype=object), asked="category").values.tolist()
+        return make_column(pd.Series(cells, name="code", dtype=object), asked="category").values.tolist()
 
     assert categories("1", "1.0", "+1", "x", "") == ["1", "1", "1", "x", None]
     assert categories("1.0", "2.0", "01", "1.50") == ["1.0", "2.0", "01", "1.50"]
@@ -169,7 +169,7 @@ def test_a_near_number_is_refused_or_read_when_asked(cells, rule, values):
     assert "data.columns.x=number reads it" in unasked.way_out
     asked = column(*cells, asked="number")
     assert (asked.values.tolist(), asked.misfits) == (values, [])
-    again = column_of(pd.Series(cells[:1], name="x"), asked="number", written=asked.written)
+    again = make_column(pd.Series(cells[:1], name="x"), asked="number", written=asked.written)
     assert again.values.tolist() == values[:1]
 
 
@@ -289,9 +289,9 @@ def test_many_numbers_and_some_words_are_no_categories():
 def test_missing_marks_add_and_take_away(marks, values):
     cell_format = CellFormat(missing_marks=marks)
     series = pd.Series(["Mild", "None", "NA", "unknown"], name="x", dtype=object)
-    assert column_of(series, cell_format=cell_format, marks=cell_format.marks()).values.tolist() == values
+    assert make_column(series, cell_format=cell_format, marks=cell_format.marks()).values.tolist() == values
     kept = ["Mild", "None", "NA", None if marks and "unknown" in marks else "unknown"]
-    assert column_of(series, marks=cell_format.marks(has_nulls=True)).values.tolist() == kept
+    assert make_column(series, marks=cell_format.marks(has_nulls=True)).values.tolist() == kept
 
 
 @pytest.mark.parametrize("cell", ["1e300", "-1e39", 1e300, 10**400, 3.5e38])
@@ -305,7 +305,7 @@ def test_a_hundred_thousand_cells_are_understood_in_a_moment():
     generator = np.random.default_rng(0)
     cells = pd.Series(generator.normal(size=10**5).round(4).astype(str), name="x", dtype=object)
     began = time.process_time()
-    column_of(cells)
-    column_of("$" + cells.str.removeprefix("-"), asked="number")
-    column_of(pd.Series(generator.choice(["red", "blue", "unknown"], 10**5), name="x"))
+    make_column(cells)
+    make_column("$" + cells.str.removeprefix("-"), asked="number")
+    make_column(pd.Series(generator.choice(["red", "blue", "unknown"], 10**5), name="x"))
     assert time.process_time() - began < 3

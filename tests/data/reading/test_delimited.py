@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.data.reading import delimited
-from nnsweep.data.reading.delimited import SEPARATORS, read_delimited, records, sniff_separator
+from nnsweep.data.reading.delimited import SEPARATORS, read_delimited, sniff_separator, split_records
 
 characters = st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\0")
 texts = st.text(characters | st.sampled_from('",;\t|\n\r '), max_size=8)
@@ -39,7 +39,7 @@ def test_what_a_writer_has_quoted_is_read_as_it_was(table, separator, line_end, 
 @given(tables(), st.sampled_from(list(SEPARATORS)))
 def test_the_quick_reader_reads_as_the_slow_one_or_not_at_all(table, separator):
     text = text_of(table, delimiter=separator)
-    slow = [cells for _, cells in records(text, separator)]
+    slow = [cells for _, cells in split_records(text, separator)]
     divided = delimited._Text(text, separator, '"')
     quick = delimited._quickly(divided, slow[0], slow[0], delimited.AS_WRITTEN)
     if quick is not None:
@@ -108,5 +108,5 @@ def test_the_usual_separator_decides_between_equals():
 
 def test_the_limit_of_cells_is_as_it_was():
     limit = csv.field_size_limit()
-    assert [len(cells[0]) for _, cells in records("a,b\n" + "x" * 10**6, ",")] == [1, 10**6]
+    assert [len(cells[0]) for _, cells in split_records("a,b\n" + "x" * 10**6, ",")] == [1, 10**6]
     assert csv.field_size_limit() == limit

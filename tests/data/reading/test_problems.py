@@ -4,7 +4,7 @@ import subprocess
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nnsweep.data.reading.problems import column_kind, setting
+from nnsweep.data.reading.problems import column_kind, write_setting
 from nnsweep.messages import is_broken, visible
 from nnsweep.sweep.arguments import read_command_line
 from nnsweep.sweep.written import COLUMNS, column_key, column_name, overrides
@@ -46,5 +46,5 @@ def test_advice_is_one_printable_line_for_any_name(name):
 
 
 def test_advice_on_settings_is_quoted_where_it_must_be():
-    assert setting("data.unnamed", "first") == "data.unnamed=first"
-    assert setting("data.comment", '"') == """'data.comment="\\""'"""
+    assert write_setting("data.unnamed", "first") == "data.unnamed=first"
+    assert write_setting("data.comment", '"') == """'data.comment="\\""'"""

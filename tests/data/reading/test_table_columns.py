@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.data.reading.raw import Raw, read_table
-from nnsweep.data.reading.table_columns import features_of, understand
+from nnsweep.data.reading.table_columns import read_features, understand
 from nnsweep.errors import DataError
 
 N = 12
@@ -243,7 +243,7 @@ def test_a_prediction_reads_near_numbers_and_dates_as_the_training_did():
     )
     understood = understand(given, target="y", columns={"price": "number", "born": "date"}, missing="mean")
     cells = {"price": ["$1,234"], "born": ["1.2.2024"], "weight": ["unknown"], "age": ["3"]}
-    row = features_of(Raw(pd.DataFrame(cells), "one", False, ""), understood.kinds, understood.written)
+    row = read_features(Raw(pd.DataFrame(cells), "one", False, ""), understood.kinds, understood.written)
     assert row.columns.tolist() == ["age", "price", "born (day)", "born (weekday)", "weight"]
     assert row.iloc[0, :4].tolist() == [3, 1234, 19754, 3]
     assert np.isnan(row["weight"][0])
@@ -253,14 +253,14 @@ def test_features_for_a_prediction_are_read_as_those_of_the_training():
     given = table(size=numbers("1", " 2 ", "?"), colour=numbers("red", "NA", " blue "), note=numbers("x", "-"))
     columns = {"note": "text", "age": "category"}
     understood = understand(given, target="y", missing="most_frequent", columns=columns)
-    pd.testing.assert_frame_equal(features_of(given, understood.kinds), understood.frame)
+    pd.testing.assert_frame_equal(read_features(given, understood.kinds), understood.frame)
 
 
 def test_what_a_prediction_cannot_be_made_of_is_told_with_its_place():
     with pytest.raises(DataError, match=r"there is no column 'size'; its columns: age, y"):
-        features_of(table(), {"size": "number", "age": "number"})
+        read_features(table(), {"size": "number", "age": "number"})
     with pytest.raises(DataError, match=r"cats\.csv, line 3, column 2 \(colour\): 'red' is not a number"):
-        features_of(table(colour=numbers(1, "red", 2)), {"colour": "number"})
+        read_features(table(colour=numbers(1, "red", 2)), {"colour": "number"})
 
 
 def test_many_columns_are_understood_in_reasonable_time():

@@ -19,7 +19,7 @@ from sklearn.datasets import dump_svmlight_file
 
 from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.raw import read_table
-from nnsweep.data.reading.table_columns import features_of, understand
+from nnsweep.data.reading.table_columns import read_features, understand
 from nnsweep.errors import DataError
 
 WORDS = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=6).map(
@@ -154,7 +154,7 @@ def test_sparse_rows_are_those_that_scikit_learn_wrote(tmp_path):
         assert table.labels.tolist() == [str(label) for label in y]
         assert set(table.frame) <= set(names)
     (tmp_path / "few.svmlight").write_text("1 1:5\n")
-    assert features_of(read_table(str(tmp_path / "few.svmlight")), table.kinds).to_numpy().tolist() == [
+    assert read_features(read_table(str(tmp_path / "few.svmlight")), table.kinds).to_numpy().tolist() == [
         [5.0 if name == "1" else 0.0 for name in table.frame]
     ]
 

@@ -1,4 +1,4 @@
-"""The data set ``table``: rows of a file or a database, with a column of labels."""
+"""Data of one's own: ``table`` is rows of a file or a database, ``text`` a folder or a column of texts."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -6,19 +6,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+
 from nnsweep.data import cache
+from nnsweep.data import texts as folder_of_texts
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.reading.cells import CellFormat
+from nnsweep.data.reading.cells import CellFormat, Mark
 from nnsweep.data.reading.delimited import AS_WRITTEN
 from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.missing import Missing, Policy
-from nnsweep.data.reading.problems import named
+from nnsweep.data.reading.problems import list_first, show_name, show_value
 from nnsweep.data.reading.raw import Raw, add_test_part, digest_of_both, read_table
-from nnsweep.data.reading.roles import ColumnName
-from nnsweep.data.reading.table_columns import understand
+from nnsweep.data.reading.roles import ColumnName, explain_absent, find_column
+from nnsweep.data.reading.table_columns import Understood, understand
 from nnsweep.data.reading.table_file import suffix_of
 from nnsweep.data.split import SplitSettings
-from nnsweep.data.table import prepare_table
+from nnsweep.data.table import prepare_table, prepare_texts, sort_classes
 from nnsweep.data.tfidf import Weighing
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
@@ -91,17 +94,17 @@ def table(
     DataError
         If the table cannot be had, understood, divided or prepared.
     """
-    how, weighing, layout, cell_format = parted(settings)
+    how, weighing, layout, cell_format = divide_settings(settings)
     words, policy = weighing.settings(), Policy.of(missing)
     roles: dict[str, Any] = {"target": target, "columns": dict(columns or {}), "ignore": ignore, "missing": missing}
     roles |= {"group": group, "split": split, "split_by": split_by}
 
     def made(raw: Raw) -> Dataset:
         rows = understand(raw, **roles, cell_format=cell_format)
-        return prepare_table(name_of(path), rows, how, missing=policy, standardize=standardize, text=words)
+        return prepare_table(name_table(path), rows, how, missing=policy, standardize=standardize, text=words)
 
     made_of = {"factory": "table", **roles, "query": query, "standardize": standardize, "settings": settings}
-    return of_content(Sources(path, test_path, query, layout), made_of, made)
+    return make_from_content(Sources(path, test_path, query, layout), made_of, made)
 
 
 class Sources(NamedTuple):
@@ -136,7 +139,7 @@ class Sources(NamedTuple):
         return digests[0] if len(digests) == 1 else digest_of_both(*digests)
 
 
-def parted(settings: Mapping[str, Any]) -> tuple[SplitSettings, Weighing, Layout, CellFormat]:
+def divide_settings(settings: Mapping[str, Any]) -> tuple[SplitSettings, Weighing, Layout, CellFormat]:
     """Part settings into those of the division, of words, of the layout and of cells."""
 
     def of(record: type[Any]) -> Any:
@@ -146,7 +149,7 @@ def parted(settings: Mapping[str, Any]) -> tuple[SplitSettings, Weighing, Layout
     return of(SplitSettings), of(Weighing), of(Layout), of(CellFormat)
 
 
-def of_content(sources: Sources, made_of: Mapping[str, Any], make: Make) -> Dataset:
+def make_from_content(sources: Sources, made_of: Mapping[str, Any], make: Make) -> Dataset:
     """Make a data set of a table, or take it from the cache if the same has been made of the same content.
 
     Parameters
@@ -170,15 +173,15 @@ def of_content(sources: Sources, made_of: Mapping[str, Any], make: Make) -> Data
         digest = raw.digest if raw else known or ""
         endings = [suffix_of(each) for each in (path, sources.test_path) if each is not None]
         try:
-            return cache.kept(
+            return cache.keep_in_cache(
                 {**made_of, "content": digest, "endings": endings},
                 partial(_made, make, sources, digest, raw),
-                name=name_of(path),
+                name=name_table(path),
                 source=raw.source if raw else path,
             )
         except _Changed:
             continue
-    raise DataError(f"{named(path)} changes while it is read; let whoever writes it finish first")
+    raise DataError(f"{show_name(path)} changes while it is read; let whoever writes it finish first")
 
 
 class _Changed(Exception):
@@ -200,7 +203,7 @@ def _is_file(file: Path) -> bool:
         return False
 
 
-def name_of(path: str) -> str:
+def name_table(path: str) -> str:
     """Name a table as its file is, without its endings.
 
     Examples
@@ -209,3 +212,120 @@ def name_of(path: str) -> str:
     ('cats', 'cats')
     """
     return Path(path).name.partition(".")[0] or "table"
+
+
+COLUMN = "text"
+"""The name of the column that the texts of a folder are in."""
+
+
+@ranged
+@extended(SplitSettings, Weighing, Layout)
+def text(
+    *,
+    path: str,
+    test_path: str | None = None,
+    text: ColumnName | None = None,
+    target: ColumnName | None = None,
+    query: str | None = None,
+    missing: Missing | None = None,
+    missing_marks: tuple[Mark, ...] | None = None,
+    group: ColumnName | None = None,
+    split: ColumnName | None = None,
+    split_by: ColumnName | None = None,
+    vectorizer_fit: Literal["train", "train_and_test"] = "train",
+    **settings: Any,
+) -> Dataset:
+    """Read texts of somebody's own, to be told apart by their words.
+
+    Parameters
+    ----------
+    path : str
+        A folder with one subfolder for each class, or a table as for `nnsweep.data.user_data.table`. It says where to
+        look and does not change the data.
+    test_path : str or None
+        Another table, whose rows are the test part.
+    text : str or None
+        The table's column of texts; ``None`` for a folder.
+    target, query, missing, missing_marks, group, split, split_by
+        As for `nnsweep.data.user_data.table`; for a table alone.
+    vectorizer_fit : {"train", "train_and_test"}
+        Which texts words and their weights are taken from. ``train`` leaves out validation and test part.
+    **settings
+        Those of `nnsweep.data.split.SplitSettings`, `nnsweep.data.tfidf.Weighing` and
+        `nnsweep.data.reading.layout.Layout`.
+
+    Returns
+    -------
+    Dataset
+        CSR features (n_samples, n_words); classes in the order of their names.
+
+    Raises
+    ------
+    DataError
+        If the texts cannot be had, understood or divided, or no word is left.
+    """
+    how, weighing, layout, _ = divide_settings(settings)
+    cell_format = CellFormat(missing_marks=missing_marks)
+    options: dict[str, Any] = {"text": weighing.settings(), "fit_together": vectorizer_fit == "train_and_test"}
+    roles = {"target": target, "missing": missing, "group": group, "split": split, "split_by": split_by}
+    made_of: dict[str, Any] = {"factory": "text", "vectorizer_fit": vectorizer_fit, "settings": settings}
+    if os.path.isdir(expand_home(path)):
+        others = {"text": text, "query": query, "test_path": test_path, "missing_marks": missing_marks}
+        _refuse_roles(others | roles, path)
+        return _of_folder(path, how, made_of, options)
+    if text is None:
+        raise DataError(
+            f"{show_name(path)} is no folder; name one with a subfolder for each class, or a table's column of texts with "
+            "data.text and the one of labels with data.target"
+        )
+
+    def made(raw: Raw) -> Dataset:
+        there = [*raw.frame.columns]
+        if find_column(text, there) not in there:
+            raise DataError(explain_absent(raw, f"data.text={show_value(text)}", text))
+        names = [name for name in (text, target or raw.target, group, split, split_by) if name]
+        used = {find_column(name, there) for name in names}
+        others = {name: "ignore" for name in there if name not in used}
+        rows = understand(raw, columns={**others, text: "text"}, **roles, cell_format=cell_format)  # type: ignore[arg-type]
+        return prepare_texts(name_table(path), rows, how, **options)
+
+    sources = Sources(path, test_path, query, layout)
+    made_of |= {**roles, "missing_marks": missing_marks, "column": text, "query": query}
+    return make_from_content(sources, made_of, made)
+
+
+def _refuse_roles(roles: dict[str, Any], path: str) -> None:
+    for name, value in roles.items():
+        if value is not None:
+            raise DataError(
+                f"data.{name}={value}: is for tables, and {show_name(path)} is a folder of texts; leave it out"
+            )
+
+
+def _of_folder(path: str, how: SplitSettings, made_of: dict[str, Any], options: dict[str, Any]) -> Dataset:
+    found = folder_of_texts.read_folder(path)
+    name = os.path.basename(os.path.normpath(path)) or "text"
+
+    def made() -> Dataset:
+        return prepare_texts(name, _understood(found, path), how, **options)
+
+    return cache.keep_in_cache({**made_of, "content": found.digest}, made, name=name, source=path)
+
+
+def _understood(found: folder_of_texts.FolderOfTexts, path: str) -> Understood:
+    import pandas as pd
+
+    texts = folder_of_texts.decode_folder(found, path)
+    labels = np.array([one.class_name for one in found.texts], dtype=object)
+    sizes = [f"{name} {(labels == name).sum():,}" for name in sort_classes(labels)]
+    return Understood(
+        frame=pd.DataFrame({COLUMN: pd.Series(texts, dtype=object)}),
+        kinds={COLUMN: "text"},
+        labels=labels,
+        groups=None,
+        part=None,
+        rows=np.arange(len(texts)),
+        source=path,
+        n_missing={},
+        told=[f"label: {len(sizes):,} classes in {len(texts):,} texts ({list_first(sizes, len(sizes))})", *found.told],
+    )

@@ -1,18 +1,140 @@
-"""Data sets drawn at random: two moons, spirals, and blobs.
+"""The data sets that need no file: those inside scikit-learn's wheel, and those that are drawn at random.
 
-`sample_seed` decides which samples are drawn, `split_seed` how they are divided; neither is the seed of a
-training. The settings they share are those of `nnsweep.data.table.divided`.
+Each is one function whose keyword-only parameters are its settings; `nnsweep.data.load` registers them.
 """
 
 from typing import Annotated, Any
 
 import numpy as np
 
+from nnsweep.data.cache import keep_in_cache
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.split import OpenFraction, Seed
-from nnsweep.data.table import divided
+from nnsweep.data.table import split_table
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.ranges import Count, Fraction, NonNegative, Positive, Range, ranged
+
+
+@ranged
+def digits(
+    *,
+    val_fraction: Fraction = 0.1,
+    test_fraction: OpenFraction = 0.2,
+    split_seed: Seed = 0,
+    standardize: bool = False,
+) -> Dataset:
+    """Handwritten digits: 1797 images of 8 x 8 pixels, 10 classes.
+
+    The pixels' grey values, 0 to 16, are divided by 16: features lie between 0 and 1, exactly.
+
+    Raises
+    ------
+    DataError
+        If a class would be missing from a part.
+    """
+    return _bundled(
+        "digits",
+        divisor=16,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
+        standardize=standardize,
+    )
+
+
+@ranged
+def iris(
+    *,
+    val_fraction: Fraction = 0.2,
+    test_fraction: OpenFraction = 0.2,
+    split_seed: Seed = 0,
+    standardize: bool = True,
+) -> Dataset:
+    """Three species of iris: 150 flowers, 4 measurements.
+
+    Raises
+    ------
+    DataError
+        If a class would be missing from a part.
+    """
+    return _bundled(
+        "iris",
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
+        standardize=standardize,
+    )
+
+
+@ranged
+def wine(
+    *,
+    val_fraction: Fraction = 0.2,
+    test_fraction: OpenFraction = 0.2,
+    split_seed: Seed = 0,
+    standardize: bool = True,
+) -> Dataset:
+    """Wines of three growers: 178 wines, 13 chemical measurements.
+
+    Raises
+    ------
+    DataError
+        If a class would be missing from a part.
+    """
+    return _bundled(
+        "wine",
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
+        standardize=standardize,
+    )
+
+
+@ranged
+def breast_cancer(
+    *,
+    val_fraction: Fraction = 0.2,
+    test_fraction: OpenFraction = 0.2,
+    split_seed: Seed = 0,
+    standardize: bool = True,
+) -> Dataset:
+    """Malignant and benign tumours: 569 patients, 30 measurements of cell nuclei.
+
+    Raises
+    ------
+    DataError
+        If a class would be missing from a part.
+    """
+    return _bundled(
+        "breast_cancer",
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
+        standardize=standardize,
+    )
+
+
+def _bundled(name: str, **settings: Any) -> Dataset:
+    """Take a data set from the cache, or from scikit-learn, whose import takes longer than a small training."""
+    source = f"sklearn.datasets.load_{name}"
+    return keep_in_cache(
+        {"bundled": name, **settings}, lambda: _made(name, source, **settings), name=name, source=source
+    )
+
+
+def _made(name: str, source: str, **settings: Any) -> Dataset:
+    import sklearn.datasets
+
+    bunch = getattr(sklearn.datasets, f"load_{name}")()
+    return split_table(
+        name,
+        Examples(np.asarray(bunch.data, dtype=np.float64), bunch.target),
+        columns=[str(column) for column in bunch.feature_names],
+        class_names=tuple(str(class_name) for class_name in bunch.target_names),
+        source=source,
+        **settings,
+    )
+
 
 ClassCount = Annotated[int, Range(ge=2)]
 
@@ -124,11 +246,11 @@ def blobs(
 
 
 def _drawn(name: str, table: Examples, n_classes: int, **settings: Any) -> Dataset:
-    return divided(
+    return split_table(
         name,
         table,
         columns=[f"x{number}" for number in range(table.X.shape[1])],
         class_names=tuple(str(number) for number in range(n_classes)),
-        source=f"nnsweep.data.synthetic.{name}",
+        source=f"nnsweep.data.sources.{name}",
         **settings,
     )

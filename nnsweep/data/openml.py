@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from nnsweep.data import cache
-from nnsweep.data.corpus import impatient
 from nnsweep.data.dataset import Dataset
-from nnsweep.data.own_table import ColumnKind, parted
 from nnsweep.data.reading.cells import CellFormat
 from nnsweep.data.reading.missing import Missing, Policy
-from nnsweep.data.reading.problems import named, shown
+from nnsweep.data.reading.problems import show_name, show_value
 from nnsweep.data.reading.raw import Raw
 from nnsweep.data.reading.roles import ColumnName
 from nnsweep.data.reading.table_columns import understand
 from nnsweep.data.split import SplitSettings
 from nnsweep.data.table import prepare_table
+from nnsweep.data.texts import limit_waiting
 from nnsweep.data.tfidf import Weighing
+from nnsweep.data.user_data import ColumnKind, divide_settings
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home, place_of
 from nnsweep.mlp.ranges import Count, extended, ranged
@@ -64,7 +64,7 @@ def openml(
     target : str or None
         The column with the labels; ``None`` for the one that OpenML names.
     columns, ignore, missing, group, split, split_by, standardize, **settings
-        As for `nnsweep.data.own_table.table`.
+        As for `nnsweep.data.user_data.table`.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def openml(
     DataError
         If it is neither there nor to be had, or cannot be used.
     """
-    how, weighing, _, cell_format = parted(settings)
+    how, weighing, _, cell_format = divide_settings(settings)
     words, policy = weighing.settings(), Policy.of(missing)
     raw, usual = _fetched(dataset, version, home)
     roles: dict[str, Any] = {
@@ -92,7 +92,7 @@ def openml(
         return prepare_table(dataset, rows, how, missing=policy, standardize=standardize, text=words)
 
     made_of = {"factory": "openml", **roles, "standardize": standardize, "settings": settings, "content": raw.digest}
-    return cache.kept(made_of, made, name=dataset, source=raw.source)
+    return cache.keep_in_cache(made_of, made, name=dataset, source=raw.source)
 
 
 def _fetched(dataset: str, version: int, home: str | None) -> tuple[Raw, str | None]:
@@ -100,17 +100,17 @@ def _fetched(dataset: str, version: int, home: str | None) -> tuple[Raw, str | N
     from sklearn.datasets import fetch_openml
 
     folder = Path(expand_home(home or place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
-    asked = f"data.dataset={shown(dataset)} data.version={version}"
+    asked = f"data.dataset={show_value(dataset)} data.version={version}"
     if not re.fullmatch(_NAME, dataset):
         raise DataError(f"{asked}: no data set of OpenML's has such a name; look it up at https://www.openml.org")
     try:
-        with _tidy(folder), impatient(), contextlib.redirect_stdout(io.StringIO()):
+        with _tidy(folder), limit_waiting(), contextlib.redirect_stdout(io.StringIO()):
             bunch = fetch_openml(
                 dataset, version=version, data_home=str(folder), as_frame=True, n_retries=1, delay=0.1, parser="auto"
             )
     except (OSError, HTTPException) as error:
         raise DataError(
-            f"{asked}: is not in {named(str(folder / 'openml'))}, and fetching it from OpenML failed ({_said(error)}). "
+            f"{asked}: is not in {show_name(str(folder / 'openml'))}, and fetching it from OpenML failed ({_said(error)}). "
             "Try again with a network, or copy that folder, scikit-learn's cache, from a machine that has it, and name "
             "the one above it with data.home or SCIKIT_LEARN_DATA"
         ) from error
