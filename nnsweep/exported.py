@@ -16,13 +16,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from nnsweep.errors import DataError
 from nnsweep.masking import masked
 from nnsweep.messages import quote_argument
-from nnsweep.results import manifest as manifests
-from nnsweep.results.formats import format_of, to_bytes
-from nnsweep.results.frame import drop_constant, frame
-from nnsweep.results.histories import long_form
-from nnsweep.results.manifest import Manifest
-from nnsweep.results.query import narrowed
-from nnsweep.results.ranking import rank_runs, selection
+from nnsweep.results.frame import drop_constant, frame, long_form
+from nnsweep.results.ranking import narrow_runs, rank_runs, selection
+from nnsweep.results.tables import manifest as manifests
+from nnsweep.results.tables.formats import format_of, to_bytes
+from nnsweep.results.tables.manifest import Manifest
 from nnsweep.sweep.job import WHEREABOUTS
 from nnsweep.tracking import query
 from nnsweep.tracking.artifacts import require_unaltered
@@ -33,7 +31,7 @@ from nnsweep.tracking.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is asked for; see `nnsweep.results.query.narrowed`.
+    """What is asked for; see `nnsweep.results.ranking.narrow_runs`.
 
     Attributes
     ----------
@@ -120,12 +118,12 @@ def choose(records: Sequence[RunRecord], asked: Asked) -> Answer:
         If the filter is no rule or a column is unknown.
     """
     runs = rank_runs(frame(records))
-    chosen = narrowed(runs, filter=asked.filter, columns=asked.columns, sort=asked.sort)
+    chosen = narrow_runs(runs, filter=asked.filter, columns=asked.columns, sort=asked.sort)
     if asked.histories:
-        kept = set(narrowed(runs, filter=asked.filter)["run_id"])
+        kept = set(narrow_runs(runs, filter=asked.filter)["run_id"])
         return Answer(pd.DataFrame(), [record for record in records if record.run_id in kept], "")
     by_id = {record.run_id: record for record in records}
-    order = narrowed(runs, filter=asked.filter, columns=["run_id"], sort=asked.sort)["run_id"]
+    order = narrow_runs(runs, filter=asked.filter, columns=["run_id"], sort=asked.sort)["run_id"]
     table = chosen if asked.columns else drop_constant(chosen)
     return Answer(table, [by_id[run_id] for run_id in order], selection(runs))
 
@@ -140,7 +138,7 @@ def export(store: Store, asked: Asked, path: Path, format: str | None = None) ->
     path : Path
         The table's.
     format : str or None
-        One of `nnsweep.results.formats.FORMATS`; by default told by the file's suffix.
+        One of `nnsweep.results.tables.formats.FORMATS`; by default told by the file's suffix.
 
     Raises
     ------
@@ -155,7 +153,7 @@ def export(store: Store, asked: Asked, path: Path, format: str | None = None) ->
     table, records, caption = answer(store, asked)
     require_unaltered(records)
     content = to_bytes(table, format, caption)
-    runs, shared = manifests.listed(records, *_trained_with(store, records))
+    runs, shared = manifests.list_runs(records, *_trained_with(store, records))
     manifest = Manifest(
         experiment=store.experiment,
         store=address(store.uri),
@@ -165,10 +163,10 @@ def export(store: Store, asked: Asked, path: Path, format: str | None = None) ->
         columns=[str(name) for name in table.columns],
         n_rows=len(table),
         format=format,
-        sha256=manifests.digest(content),
+        sha256=manifests.hash_content(content),
         exported=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
-    manifests.write(path, content, manifest)
+    manifests.write_manifest(path, content, manifest)
 
 
 def _trained_with(store: Store, records: Sequence[RunRecord]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:

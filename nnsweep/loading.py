@@ -9,8 +9,7 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.messages import is_broken, warn
 from nnsweep.results.frame import frame
-from nnsweep.results.query import narrowed
-from nnsweep.results.ranking import rank_runs
+from nnsweep.results.ranking import narrow_runs, rank_runs
 from nnsweep.tracking import artifacts, query
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.query import find_store_of_sweep
@@ -49,7 +48,7 @@ def load_results(
         If the store cannot be used.
     """
     found = records(store_of(experiment, uri), sweep)
-    runs = narrowed(rank_runs(frame(found)), filter=filter)
+    runs = narrow_runs(rank_runs(frame(found)), filter=filter)
     require_unaltered_runs(found, runs)
     return runs
 

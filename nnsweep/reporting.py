@@ -24,15 +24,14 @@ from nnsweep.loading import (
 from nnsweep.masking import masked
 from nnsweep.messages import quote_argument, visible, warn
 from nnsweep.results.frame import frame
-from nnsweep.results.query import narrowed
-from nnsweep.results.ranking import rank_runs
+from nnsweep.results.ranking import narrow_runs, rank_runs
 from nnsweep.results.report.content import Findings
 from nnsweep.results.report.html import html
 from nnsweep.results.report.latex import latex
 from nnsweep.results.report.markdown import markdown
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Origin, Study
-from nnsweep.results.wording import MINUS, NOTHING, listed
+from nnsweep.results.wording import MINUS, NOTHING, join_words
 from nnsweep.sweep.consistency import require_all_consistent
 from nnsweep.tracking.artifacts import combine_errors, gather_artifacts
 from nnsweep.tracking.query import RecordedRun
@@ -102,7 +101,7 @@ def report(
     if output is not None:
         _check(Path(expand_home(output)), pictures)
     found = records(store_of(experiment, uri), sweep)
-    runs = narrowed(rank_runs(frame(found)), filter=filter)
+    runs = narrow_runs(rank_runs(frame(found)), filter=filter)
     require_unaltered_runs(found, runs)
     origin = _origin(experiment, _best_first(found, runs), uri, command)
     asked = Study(
@@ -177,10 +176,10 @@ def _best_first(found: Sequence[RunRecord], runs: pd.DataFrame) -> list[RunRecor
 def _origin(experiment: str, found: Sequence[RunRecord], uri: str | None, command: str) -> Origin:
     """Say where the runs are from, and with which versions the best of them was made."""
     ids, sweeps = sorted(one.run_id for one in found), sorted({one.sweep for one in found})
-    facts = {"Sweeps": listed(sweeps, MOST_SWEEPS)} if sweeps else {}
+    facts = {"Sweeps": join_words(sweeps, MOST_SWEEPS)} if sweeps else {}
     facts["Runs"] = f"{len(ids):,}, their ids together {sha256(' '.join(ids).encode()).hexdigest()[:DIGITS]} (SHA-256)"
     digests = sorted({one.data_digest[:DIGITS] for one in found} - {""})
-    facts |= {"Data": f"{listed(digests)} (SHA-256)"} if digests else {}
+    facts |= {"Data": f"{join_words(digests)} (SHA-256)"} if digests else {}
     environments, _ = gather_artifacts([one.run_id for one in found[:1]], partial(load_environment, uri=uri))
     recorded = next(iter(environments.values()), {})
     packages = recorded.get("packages", {})

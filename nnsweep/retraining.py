@@ -18,11 +18,11 @@ from nnsweep.exported import Asked
 from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import NUMERICS_VERSION, train
-from nnsweep.results import manifest as manifests
-from nnsweep.results.deviation import Difference, differences, unescape
-from nnsweep.results.formats import to_bytes
 from nnsweep.results.frame import frame
-from nnsweep.results.manifest import Listed, Manifest
+from nnsweep.results.tables import manifest as manifests
+from nnsweep.results.tables.deviation import Difference, differences, unescape
+from nnsweep.results.tables.formats import to_bytes
+from nnsweep.results.tables.manifest import Listed, Manifest
 from nnsweep.sweep import describe, work
 from nnsweep.sweep.consistency import job_of
 from nnsweep.sweep.job import Job
@@ -85,7 +85,7 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
         If table or manifest cannot be read, the manifest has no configurations or other numerics, or the data cannot
         be had.
     """
-    manifest = manifests.read(table)
+    manifest = manifests.read_manifest(table)
     shown = visible(str(table))
     asked = Asked.of_plain(manifest.asked)
     if asked.histories:

@@ -16,10 +16,10 @@ from rich.text import Text
 from nnsweep.errors import ConfigError
 from nnsweep.masking import masked, without_credentials
 from nnsweep.messages import quote_argument, visible, warn
-from nnsweep.results.formats import write
 from nnsweep.results.frame import drop_constant, frame, ranking_frame
 from nnsweep.results.ranking import rank_runs, selection
-from nnsweep.results.terminal import table
+from nnsweep.results.tables.formats import write_table
+from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.tracking.artifacts import gather_artifacts
 from nnsweep.tracking.query import read_history
 from nnsweep.tracking.record import RunRecord
@@ -47,7 +47,7 @@ def show(records: Sequence[RunRecord], sweep: str) -> None:
         The sweep's id.
     """
     console = Console(highlight=False)
-    console.print(table(_marked(records, sweep), width=console.width))
+    console.print(make_terminal_table(_marked(records, sweep), width=console.width))
     console.print(f"\n{_counted(records)}")
 
 
@@ -119,7 +119,7 @@ def tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     shown = drop_constant(rank_runs(everything))
     paths = [folder / f"table.{suffix}" for suffix in ("csv", "md", "html")]
     for path in paths:
-        write(shown, path, caption=selection(everything))
+        write_table(shown, path, caption=selection(everything))
     return paths
 
 

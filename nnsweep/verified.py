@@ -18,12 +18,11 @@ from nnsweep.errors import ConfigError, DataError, UserError
 from nnsweep.exported import Answer, Asked, choose
 from nnsweep.masking import HIDDEN, masked
 from nnsweep.messages import quote_argument, shortened, visible
-from nnsweep.results import manifest as manifests
-from nnsweep.results.deviation import Difference, differences, index_rows, other_lines, unescape
-from nnsweep.results.formats import FORMATS, to_bytes
-from nnsweep.results.frame import frame
-from nnsweep.results.histories import long_form
-from nnsweep.results.manifest import Listed, Manifest
+from nnsweep.results.frame import frame, long_form
+from nnsweep.results.tables import manifest as manifests
+from nnsweep.results.tables.deviation import Difference, differences, index_rows, other_lines, unescape
+from nnsweep.results.tables.formats import FORMATS, to_bytes
+from nnsweep.results.tables.manifest import Listed, Manifest
 from nnsweep.sweep.consistency import disagreements, job_of
 from nnsweep.tracking import query
 from nnsweep.tracking.query import read_found_run
@@ -75,7 +74,7 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     StoreError
         If the store cannot be used.
     """
-    manifest = manifests.read(table)
+    manifest = manifests.read_manifest(table)
     asked = Asked.of_plain(manifest.asked)
     identity = VALUE if asked.histories else ROW
     content, found = read_table(table, manifest, identity)
@@ -90,10 +89,10 @@ def verify(table: Path, uri: str | None = None) -> Verified:
         cells = [*other_lines(content, again)]
     of_manifest = [*forged(manifest), *_of_records(manifest.runs, kept)]
     if not cells:
-        digests = {manifests.digest(one) for one in (content, again)}
+        digests = {manifests.hash_content(one) for one in (content, again)}
         of_manifest += _of_the_whole(manifest, len(found), asked, now, digests)
     of_store = [*_of_disagreements(store, runs, asked, cells)]
-    changed = manifests.digest(content) != manifest.sha256
+    changed = manifests.hash_content(content) != manifest.sha256
     cause = "the file was changed after it was exported" if changed else "the store has changed since"
     if of_manifest and not cells:
         cause = "the manifest was changed after the table was exported"

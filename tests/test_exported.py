@@ -7,8 +7,8 @@ import pytest
 import nnsweep as package
 from nnsweep.app import main
 from nnsweep.exported import address
-from nnsweep.results.formats import FORMATS
-from nnsweep.results.manifest import FORMULA_VERSION, beside, digest, read
+from nnsweep.results.tables.formats import FORMATS
+from nnsweep.results.tables.manifest import FORMULA_VERSION, hash_content, place_beside, read_manifest
 from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.store import find_store
 from tests.outside import copy_store
@@ -35,7 +35,7 @@ def test_a_manifest_says_what_the_table_was_made_of(swept):
     nnsweep, study = swept
     question = ("--filter", "seed > 0", "--columns", "name,test_accuracy", "--sort", "-test_accuracy")
     assert nnsweep("export", "nnsweep", *question, "-o", "table.csv").code == 0
-    manifest, table = read(study / "table.csv"), (study / "table.csv").read_bytes()
+    manifest, table = read_manifest(study / "table.csv"), (study / "table.csv").read_bytes()
     runs = {record.run_id: record for record in find_job_runs(find_store(f"sqlite:///{study}/mlflow.db", "nnsweep"))}
     rows = list(csv.DictReader(table.decode().splitlines()))
     assert [run.name for run in manifest.runs] == [row["name"] for row in rows]
@@ -50,7 +50,7 @@ def test_a_manifest_says_what_the_table_was_made_of(swept):
         "histories": False,
     }  # fmt: skip
     assert (manifest.columns, manifest.n_rows, manifest.format) == (["name", "test_accuracy"], 2, "csv")
-    assert manifest.sha256 == digest(table)
+    assert manifest.sha256 == hash_content(table)
     assert (manifest.formula_version, manifest.nnsweep) == (FORMULA_VERSION, package.__version__)
 
 
@@ -66,15 +66,15 @@ def test_every_format_has_one_and_is_known_by_its_hash(swept):
     nnsweep, study = swept
     for format, suffix in ((name, one.suffix) for name, one in FORMATS.items()):
         assert nnsweep("export", "nnsweep", "-o", f"table{suffix}").code == 0
-        manifest = read(study / f"table{suffix}")
-        assert (manifest.format, manifest.sha256) == (format, digest((study / f"table{suffix}").read_bytes()))
+        manifest = read_manifest(study / f"table{suffix}")
+        assert (manifest.format, manifest.sha256) == (format, hash_content((study / f"table{suffix}").read_bytes()))
     nnsweep("export", "nnsweep", "--histories", "-o", "curves.csv")
-    assert read(study / "curves.csv").n_rows == 4 * 5 * 4  # runs, curves and epochs
+    assert read_manifest(study / "curves.csv").n_rows == 4 * 5 * 4  # runs, curves and epochs
 
 
 def test_neither_is_written_where_one_cannot_be(swept):
     nnsweep, study = swept
-    beside(study / "table.csv").mkdir()
+    place_beside(study / "table.csv").mkdir()
     said = nnsweep("export", "nnsweep", "-o", "table.csv")
     assert said.code == 2
     assert said.err.count("\n") == 1
@@ -84,7 +84,7 @@ def test_neither_is_written_where_one_cannot_be(swept):
 def test_the_manifest_beside_a_table_names_no_folder_above_the_working_one(swept):
     nnsweep, study = swept
     nnsweep("export", "nnsweep", "-o", "table.csv")
-    assert str(study) not in beside(study / "table.csv").read_text()
+    assert str(study) not in place_beside(study / "table.csv").read_text()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from nnsweep.app import main
-from nnsweep.results.manifest import beside
+from nnsweep.results.tables.manifest import place_beside
 
 QUICK = ("data=iris", "trainer.epochs=4", "tracking.pictures=false", "tracking.models=none")
 ALONE = ("verify", "reproduce", "predict", "save", "register", "diff", "doctor")
@@ -202,12 +202,12 @@ def test_what_others_add_to_a_run_is_no_forgery(study, capfd):
 
 def forge(study: Study, **changed: object) -> None:
     """Change a manifest as somebody would who knows its digest."""
-    path = beside(study.folder / "table.csv")
+    path = place_beside(study.folder / "table.csv")
     path.write_text(json.dumps({**json.loads(path.read_text()), **changed, "digest": ""}))
 
 
 def runs_with(study: Study, **changed: object) -> list[dict[str, object]]:
-    runs = json.loads(beside(study.folder / "table.csv").read_text())["runs"]
+    runs = json.loads(place_beside(study.folder / "table.csv").read_text())["runs"]
     return [runs[0] | changed, *runs[1:]]
 
 
@@ -234,7 +234,7 @@ def test_a_forged_manifest_is_named(changed, told, study, capfd):
 
 @pytest.mark.parametrize("changed", [{"exported": "1999-01-01T00:00:00Z"}, {"asked": {}}])
 def test_a_manifest_that_was_edited_is_noticed_whatever_it_was(changed, study, capfd):
-    path = beside(study.folder / "table.csv")
+    path = place_beside(study.folder / "table.csv")
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))
     assert main(["verify", "table.csv"]) == 6
     assert "its own digest is another" in capfd.readouterr().out
@@ -249,7 +249,7 @@ def test_a_column_removed_with_its_name_is_told(study, capfd):
 
 
 def test_a_row_removed_with_its_filter_is_told(study, capfd):
-    path, other = beside(study.folder / "table.csv"), f"run_id != '{study.one}'"
+    path, other = place_beside(study.folder / "table.csv"), f"run_id != '{study.one}'"
     assert main(["export", "nnsweep", "--filter", other, "-o", "part.csv"]) == 0
     columns = json.loads(path.read_text())["columns"]
     assert main(["export", "nnsweep", "--filter", other, "--columns", ",".join(columns), "-o", "part.csv"]) == 0

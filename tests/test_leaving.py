@@ -16,7 +16,7 @@ from nnsweep.data.load import load
 from nnsweep.data.preparation import fit_preparation
 from nnsweep.errors import DataError
 from nnsweep.model.predictor import FORMAT, Model, predictions, read
-from nnsweep.results.formats import FORMATS
+from nnsweep.results.tables.formats import FORMATS
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.client import open_client
 from nnsweep.tracking.models import find_logged_model

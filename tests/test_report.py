@@ -18,7 +18,7 @@ import nnsweep
 from nnsweep.app import main
 from nnsweep.errors import ConfigError
 from nnsweep.reporting import print_report
-from nnsweep.results.report.content import Findings, Part
+from nnsweep.results.report.content import Findings, SectionContent
 from nnsweep.results.wording import MINUS, NOTHING
 
 SWEEP = ["-m", "arch=linear,shallow,deep", "seed=0,1,2", "data=digits", "trainer.epochs=8", "tracking.pictures=false"]
@@ -172,5 +172,5 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path):
 def test_a_terminal_without_the_signs_of_print_shows_plain_ones(encoding, shown, monkeypatch):
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding, write_through=True))
-    print_report(Findings(title="a", sections=(Part(name="b", heading="c", sentences=(SIGNS,)),)))
+    print_report(Findings(title="a", sections=(SectionContent(name="b", heading="c", sentences=(SIGNS,)),)))
     assert shown in written.getvalue().decode(encoding)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.app import main
-from nnsweep.results.manifest import beside
+from nnsweep.results.tables.manifest import place_beside
 
 QUICK = ("trainer.epochs=3", "tracking.pictures=false", "tracking.models=none")
 ROWS = "".join(f"{17 * i % 11},{i % 7},{'ab'[i % 2]}\n" for i in range(60))
@@ -74,7 +74,7 @@ def test_a_false_cell_is_named(column, value, work, capfd):
     ],
 )
 def test_a_forged_manifest_is_named(changed, code, told, work, capfd):
-    path = beside(work / "table.csv")
+    path = place_beside(work / "table.csv")
     manifest = json.loads(path.read_text())
     first = manifest["runs"][0]
     first |= changed | {"configuration": first["configuration"] | changed.get("configuration", {})}
@@ -86,7 +86,7 @@ def test_a_forged_manifest_is_named(changed, code, told, work, capfd):
 
 
 def test_the_results_of_a_run_whose_data_are_others_are_not_compared(work, capfd):
-    path = beside(work / "table.csv")
+    path = place_beside(work / "table.csv")
     manifest = json.loads(path.read_text())
     first = manifest["runs"][0]
     first["data_digest"] = "0" * 64
@@ -114,7 +114,7 @@ def test_data_of_ones_own_are_looked_for_and_can_be_named(work, capfd):
     Path("moved.csv").write_text(f"age,size,y\n3,3,a\n{ROWS}")
     assert main(["verify", "own_table.csv", "--retrain", "5", "--data-path", "moved.csv"]) == 6
     assert "its data are others" in capfd.readouterr().out
-    assert str(work) not in beside(work / "own_table.csv").read_text()
+    assert str(work) not in place_beside(work / "own_table.csv").read_text()
 
 
 def test_curves_are_refused_and_so_is_a_place_without_training(work, capfd):

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from nnsweep.app import main
-from nnsweep.results.formats import FORMATS
-from nnsweep.results.manifest import beside, read
+from nnsweep.results.tables.formats import FORMATS
+from nnsweep.results.tables.manifest import place_beside, read_manifest
 from nnsweep.tracking.client import open_client
 from nnsweep.tracking.store import find_store
 from tests.outside import copy_store
@@ -58,7 +58,7 @@ def test_a_table_that_nobody_has_touched_is_what_the_store_says(columns, suffix,
     exported(f"table{suffix}", *columns)
     said = nnsweep("verify", f"table{suffix}")
     assert (said.code, said.err) == (0, "")
-    n_cells = read(study / f"table{suffix}").n_rows * len(read(study / f"table{suffix}").columns)
+    n_cells = read_manifest(study / f"table{suffix}").n_rows * len(read_manifest(study / f"table{suffix}").columns)
     first, *left_out = said.out.splitlines()
     assert first == f"table{suffix}: all {n_cells} cells, of 4 runs, are what the store says"
     assert left_out[0] == "made with --filter 'n_parameters > 0': none of the experiment's 4 runs are left out"
@@ -186,8 +186,8 @@ def test_histories_are_checked_value_by_value(suffix, exported, nnsweep, swept):
 
 def test_another_store_can_be_named(exported, nnsweep, study):
     exported("table.csv")
-    manifest = json.loads(beside(study / "table.csv").read_text())
-    beside(study / "table.csv").write_text(json.dumps(manifest | {"store": "postgresql://***@host/db"}))
+    manifest = json.loads(place_beside(study / "table.csv").read_text())
+    place_beside(study / "table.csv").write_text(json.dumps(manifest | {"store": "postgresql://***@host/db"}))
     said = nnsweep("verify", "table.csv")
     assert (said.code, "name it with --uri" in said.err) == (2, True)
     assert nnsweep("verify", "table.csv", "--uri", "sqlite:///mlflow.db").code == 0

@@ -53,7 +53,7 @@ def export(
     """
     from nnsweep.exported import Asked, answer, export
     from nnsweep.loading import store_of
-    from nnsweep.results.formats import write
+    from nnsweep.results.tables.formats import write_table
     from nnsweep.streams import binary_output
     from nnsweep.tracking.artifacts import require_unaltered
     from nnsweep.tracking.query import find_store_of_sweep
@@ -67,4 +67,4 @@ def export(
     else:
         table, records, caption = answer(store, asked)
         require_unaltered(records)
-        write(table, binary_output(), format_, caption=caption)
+        write_table(table, binary_output(), format_, caption=caption)

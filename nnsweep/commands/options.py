@@ -11,7 +11,7 @@ from nnsweep.completion import stored
 from nnsweep.files import expand_home
 from nnsweep.masking import masked
 from nnsweep.messages import visible
-from nnsweep.results.formats import FORMATS
+from nnsweep.results.tables.formats import FORMATS
 
 store_option = click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
 experiment_argument = click.argument("experiment", shell_complete=stored.experiments)

@@ -42,14 +42,13 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
     from nnsweep.loading import require_unaltered_runs, store_of
     from nnsweep.results.frame import frame
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
-    from nnsweep.results.query import narrowed
-    from nnsweep.results.ranking import rank_runs
+    from nnsweep.results.ranking import narrow_runs, rank_runs
     from nnsweep.tracking import query
     from nnsweep.tracking.artifacts import gather_artifacts, raise_missing
 
     store = store_of(experiment, uri)
     records = records_of(store, sweep)
-    runs = narrowed(rank_runs(frame(records)), filter=filter_)
+    runs = narrow_runs(rank_runs(frame(records)), filter=filter_)
     require_unaltered_runs(records, runs)
     wanted = set(telling_runs(runs))
     in_order = [record.run_id for record in records if record.run_id in wanted]

@@ -33,7 +33,7 @@ def fixed(value: object, places: int) -> str:
     return _real(value, f",.{places}f")
 
 
-def digits(value: object, n: int = 4) -> str:
+def write_digits(value: object, n: int = 4) -> str:
     """Write a number with so many significant digits, and a dash for none.
 
     Examples
@@ -127,7 +127,7 @@ def counted_repeats(row: Mapping[str, object]) -> str:
     return n if n_finished == n_ended else f"{n_finished} of {n_ended}"
 
 
-def listed(names: Sequence[str], most: int = SHOWN) -> str:
+def join_words(names: Sequence[str], most: int = SHOWN) -> str:
     """List names in a sentence; beyond the first few only their number.
 
     Examples

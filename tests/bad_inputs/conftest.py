@@ -61,8 +61,8 @@ def _imported() -> Iterator[None]:
     import sklearn.datasets
     import sklearn.model_selection  # noqa: F401
 
-    import nnsweep.results.formats
-    import nnsweep.results.histories
+    import nnsweep.results.frame
+    import nnsweep.results.tables.formats
     import nnsweep.summary
     import nnsweep.sweep.points
     import nnsweep.sweep.work  # noqa: F401

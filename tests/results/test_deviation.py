@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from nnsweep.errors import DataError
-from nnsweep.results.deviation import Difference, differences, index_rows, other_lines
-from nnsweep.results.formats import FORMATS, to_bytes
+from nnsweep.results.tables.deviation import Difference, differences, index_rows, other_lines
+from nnsweep.results.tables.formats import FORMATS, to_bytes
 from tests.results.conftest import PAYLOADS
 
 NUMBERS = [0.1, -0.5, 1e-300, 5e-324, 123456789.123, -1e22]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from nnsweep.messages import visible
-from nnsweep.results.formats import Csv, Html, Latex, Markdown
+from nnsweep.results.tables.formats import Csv, Html, Latex, Markdown
 
 anything = st.text(st.characters(), max_size=30)
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.formats import FORMATS, write
 from nnsweep.results.frame import frame, plain
+from nnsweep.results.tables.formats import FORMATS, write_table
 from nnsweep.tracking.record import RunRecord
 
 finite = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20)
@@ -24,7 +24,7 @@ texts = st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, 
 
 def written(table, format, **options):
     buffer = io.BytesIO()
-    write(table, buffer, format, **options)
+    write_table(table, buffer, format, **options)
     return buffer.getvalue()
 
 
@@ -165,7 +165,7 @@ def test_parquet_takes_columns_of_mixed_types():
 @pytest.mark.parametrize(("suffix", "format"), [(one.suffix, name) for name, one in FORMATS.items()])
 def test_the_suffix_tells_the_format(tmp_path, runs, suffix, format):
     path = tmp_path / f"table{suffix.upper()}"
-    write(runs, path)
+    write_table(runs, path)
     assert path.read_bytes() == written(runs, format)
     assert list(tmp_path.iterdir()) == [path]
 
@@ -176,14 +176,14 @@ def test_the_suffix_tells_the_format(tmp_path, runs, suffix, format):
 def test_an_unknown_format_is_refused_in_one_line(tmp_path, monkeypatch, runs, target, format):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as refusal:
-        write(runs, target, format)
+        write_table(runs, target, format)
     assert len(str(refusal.value).splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failure_in_mid_writing_leaves_the_old_file(tmp_path, monkeypatch, runs):
     path = tmp_path / "table.csv"
-    write(runs, path)
+    write_table(runs, path)
     before = path.read_bytes()
 
     def failing(runs, caption):
@@ -192,6 +192,6 @@ def test_a_failure_in_mid_writing_leaves_the_old_file(tmp_path, monkeypatch, run
 
     monkeypatch.setattr(FORMATS["csv"], "write", failing)
     with pytest.raises(RuntimeError, match="planted"):
-        write(runs, path)
+        write_table(runs, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

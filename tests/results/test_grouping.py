@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.formats import write
 from nnsweep.results.frame import coded, frame
 from nnsweep.results.grouping import choose_telling, group_runs, varying_settings
+from nnsweep.results.tables.formats import write_table
 from nnsweep.tracking.record import RunRecord
 
 patiently = settings(deadline=None, max_examples=60)
@@ -144,7 +144,7 @@ def test_a_table_read_from_a_file_has_the_same_configurations(tmp_path):
         for arch, schedule in (("wide", "inv"), ("deep", "constant"))
         for seed in (0, 1)
     ]
-    write(frame(records), tmp_path / "table.csv")
+    write_table(frame(records), tmp_path / "table.csv")
     told = [(one.label, one.values) for one in group_runs(frame(records), "test_accuracy")]
     assert [(one.label, one.values) for one in group_runs(pd.read_csv(tmp_path / "table.csv"), "test_accuracy")] == told
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nnsweep.results.histories import long_form
+from nnsweep.results.frame import long_form
 
 
 def test_every_measured_value_has_a_row(history, records):

@@ -6,13 +6,13 @@ import pytest
 from rich.console import Console
 
 from nnsweep.results.frame import frame
-from nnsweep.results.terminal import table
+from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.tracking.record import RunRecord
 
 
 def shown(runs, width=80, **options):
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(table(runs, width=width, **options))
+    console.print(make_terminal_table(runs, width=width, **options))
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 

@@ -9,11 +9,10 @@ from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import drop_constant, frame
-from nnsweep.results.query import narrowed
-from nnsweep.results.ranking import rank_runs
+from nnsweep.results.ranking import narrow_runs, rank_runs
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Study
-from nnsweep.results.terminal import table
+from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.sweep import decision
 from nnsweep.tracking import earlier, query
 from nnsweep.tracking import runs as run
@@ -137,11 +136,11 @@ def added(store: Store, write) -> Any:
 
 
 def test_what_others_have_added_can_be_chosen(added):
-    chosen = narrowed(
+    chosen = narrow_runs(
         added, filter="`my metric` > 0.5 and budget == 5", columns=["name", "dropout kind", "reviewed by", "my metric"]
     )
     assert chosen.to_numpy().tolist() == [["job 1", "a", "Ada", 0.875]]
-    assert len(narrowed(added, filter="`reviewed by` == None")) == 1
+    assert len(narrow_runs(added, filter="`reviewed by` == None")) == 1
 
 
 def test_what_others_have_added_is_no_setting(added):
@@ -182,13 +181,13 @@ def test_text_and_numbers_in_a_column_can_be_filtered(is_recorded: bool, store: 
         "data.target != 'kind'": ["job 1"],
         "data.target in ['kind']": ["job 0"],
     }
-    assert {rule: narrowed(runs, filter=rule)["name"].tolist() for rule in held} == held
+    assert {rule: narrow_runs(runs, filter=rule)["name"].tolist() for rule in held} == held
 
 
 def test_a_number_is_still_no_text(store: Store, write):
     write(0)
     with pytest.raises(ConfigError, match="cannot be compared"):
-        narrowed(frame(query.find_job_runs(store)), filter="seed == '0'")
+        narrow_runs(frame(query.find_job_runs(store)), filter="seed == '0'")
 
 
 # ---- whatever else
@@ -263,8 +262,8 @@ def test_nothing_that_a_store_gives_back_is_a_traceback(served, store: Store, ca
         served(seed)
         runs = rank_runs(frame(query.find_job_runs(store)))
         n_read += len(runs)
-        table(runs)
-        narrowed(runs, filter="" if "seed" not in runs else "seed != None", sort=["job"])
+        make_terminal_table(runs)
+        narrow_runs(runs, filter="" if "seed" not in runs else "seed != None", sort=["job"])
         assert all(decision.decide(found, None) for found in earlier.find_runs_by_key(store, keys).values())
         earlier.find_runs_by_name(store, names)
         earlier.find_running(store)

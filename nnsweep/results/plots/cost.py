@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from nnsweep.palette import COLOURS
 from nnsweep.results.frame import plain
 from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguration, bounds, estimate_configurations
-from nnsweep.results.plots.figure import WIDTH, add_legend, blank, lay_out, nothing, prepare
-from nnsweep.results.plots.lettering import POINTS, inches
+from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, lay_out, measure_inches, nothing, prepare
 from nnsweep.results.ranking import selection
 from nnsweep.results.statistics.tradeoff import mark_pareto_front
 from nnsweep.results.wording import metric_text
@@ -171,7 +170,7 @@ def _number(figure: Figure, axes: Axes, front: Sequence[Priced], priced: Sequenc
     points = {id(one): place for one, place in zip(priced, where, strict=True)}
     taken: list[tuple[float, float, float, float]] = []
     for rank, one in enumerate(front, 1):
-        size = inches(str(rank)) + 0.03, POINTS / 72
+        size = measure_inches(str(rank)) + 0.03, POINTS / 72
         place = points[id(one)]
         centre = _free(place, size, where, taken)
         taken.append((*centre, *size))

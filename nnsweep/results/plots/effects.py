@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from nnsweep.palette import COLOURS
 from nnsweep.results.frame import plain
-from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing, prepare
-from nnsweep.results.plots.lettering import POINTS, fitted
+from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
 from nnsweep.results.repeats import KINDS
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
 from nnsweep.results.wording import short_name
@@ -53,7 +52,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
         axes.annotate(f"{eta:.1%}", (right, place), (6, 0), textcoords="offset points", va="center", fontsize=POINTS)
     names = sorted({name for term, *_ in rows for name in term.split(":")})
     terms = [TIMES.join(short_name(name, names) for name in term.split(":")) for term, *_ in rows]
-    labels = [fitted(term, WIDTH * 0.42) for term in terms]
+    labels = [fit_text(term, WIDTH * 0.42) for term in terms]
     axes.set_yticks(range(len(rows)), labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")

@@ -1,25 +1,71 @@
-"""A figure: panels, a legend and notes under them, and a file whose bytes are always the same.
+"""The lettering of pictures: how wide a text is, and how it is made to fit.
 
-It is as wide as the text of a printed page, and its smallest letters can be read there. Lines differ in colour and in
-stroke, so they can be told apart in print and by colour-blind readers. Nothing here knows what is drawn, and
-matplotlib's global figures (pyplot) are not used.
+Texts that users named are shown as they are and never read as formulas; sizes are those on paper, in points and
+inches.
 """
 
 import math
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
 from nnsweep.messages import visible
 from nnsweep.palette import COLOURS
-from nnsweep.results.plots.lettering import LINE, POINTS, fitted, inches, wrapped
+
+POINTS = 8.0
+"""The size of the smallest letters."""
+LINE = 0.145
+"""Inches from line to line at that size."""
+
+
+@lru_cache(maxsize=4096)
+def measure_inches(text: str, points: float = POINTS) -> float:
+    """Measure how wide a text is on paper."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        width = text_to_path.get_text_width_height_descent(text, FontProperties(size=points), False)[0]
+    return float(width) / 72
+
+
+def fit_text(text: str, room: float, points: float = POINTS) -> str:
+    """Shorten a text in its middle until it is no wider than the room for it, in inches.
+
+    Examples
+    --------
+    >>> fitted("short", 1.0), fitted(20 * "long", 1.0)
+    ('short', 'longlon…onglong')
+    """
+    text = visible(text)[:500]
+    if measure_inches(text, points) <= room:
+        return text
+    fewest, most = 0, len(text)
+    while fewest < most:
+        middle = (fewest + most + 1) // 2
+        fewest, most = (middle, most) if measure_inches(_halved(text, middle), points) <= room else (fewest, middle - 1)
+    return _halved(text, fewest)
+
+
+def wrap_text(notes: Sequence[str], room: float) -> list[str]:
+    """Break sentences into lines no wider than so many inches."""
+    average = measure_inches("The quick brown fox jumps over the lazy dog, 0.1234567890") / 57
+    lines = [line for note in notes if note for line in textwrap.wrap(visible(note), max(20, int(room / average)))]
+    return [fit_text(line, room) for line in lines]
+
+
+def _halved(text: str, kept: int) -> str:
+    return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}" if kept else "…"
+
 
 WIDTH = 7.2
 """Inches: the text of a page."""
@@ -56,7 +102,7 @@ def blank(width: float, height: float, title: str = "") -> Figure:
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(fitted(title, width - 0.3, TITLE_POINTS), parse_math=False, fontsize=TITLE_POINTS)
+        figure.suptitle(fit_text(title, width - 0.3, TITLE_POINTS), parse_math=False, fontsize=TITLE_POINTS)
     return figure
 
 
@@ -65,7 +111,7 @@ def nothing(reason: str, title: str = "") -> Figure:
     figure = blank(NARROW, 1.2, title)
     axes = figure.subplots()
     axes.set_axis_off()
-    axes.text(0.5, 0.5, fitted(reason, NARROW - 0.3), ha="center", va="center", fontsize=POINTS, parse_math=False)
+    axes.text(0.5, 0.5, fit_text(reason, NARROW - 0.3), ha="center", va="center", fontsize=POINTS, parse_math=False)
     return figure
 
 
@@ -126,12 +172,12 @@ def add_legend(
         Sentences.
     """
     width = figure.get_figwidth()
-    lines = wrapped(notes, width - 0.3)
+    lines = wrap_text(notes, width - 0.3)
     if not labels and not lines:
         return
     texts = [_label(label, LONGEST_LABEL) for label in labels]
-    texts = [fitted(text, width - HANDLE - 0.2) for text in texts]
-    entry = HANDLE + max(map(inches, texts), default=0.0)
+    texts = [fit_text(text, width - HANDLE - 0.2) for text in texts]
+    entry = HANDLE + max(map(measure_inches, texts), default=0.0)
     columns = max(1, min(len(texts), int((width - 0.2) // entry)))
     samples = [Line2D([], [], **dict(look)) for look in strokes]  # type: ignore[arg-type]
     legend = figure.legend(

@@ -25,8 +25,17 @@ from nnsweep.results.plots.configurations import (
     ordered,
     sort_key,
 )
-from nnsweep.results.plots.figure import NARROW, TITLE_POINTS, WIDTH, nothing
-from nnsweep.results.plots.lettering import LINE, POINTS, fitted, inches, wrapped
+from nnsweep.results.plots.figure import (
+    LINE,
+    NARROW,
+    POINTS,
+    TITLE_POINTS,
+    WIDTH,
+    fit_text,
+    measure_inches,
+    nothing,
+    wrap_text,
+)
 from nnsweep.results.ranking import selection
 from nnsweep.results.wording import metric_text, short_name, value_text
 
@@ -123,17 +132,17 @@ def plot_grid(
     shown = shown._replace(panels=_best_panels(shown.panels, plan.n_panels))
     width, height = plan.size(shown)
     width = max(width, NARROW)
-    notes = wrapped(_notes(runs, shown, plan, dropped), width - 0.4)
+    notes = wrap_text(_notes(runs, shown, plan, dropped), width - 0.4)
     top = 0.1 + 0.25 * bool(title)
     height += top + LINE * len(notes) + 0.15
     figure = Figure(figsize=(width, height))
     if title:
-        text = fitted(title, width - 0.3, TITLE_POINTS)
+        text = fit_text(title, width - 0.3, TITLE_POINTS)
         figure.suptitle(text, y=1 - 0.08 / height, va="top", fontsize=TITLE_POINTS, parse_math=False)
     colours = colour_scale(_means(shown))
     for place, (name, cells) in enumerate(shown.panels.items()):
         axes = _panel(figure, shown, plan, place=place, top=top)
-        axes.set_title(fitted(name, plan.panel(shown)[0] + GAP - 0.06), fontsize=POINTS, parse_math=False, pad=3)
+        axes.set_title(fit_text(name, plan.panel(shown)[0] + GAP - 0.06), fontsize=POINTS, parse_math=False, pad=3)
         _fill(axes, shown, cells, colours=colours, content=plan.content)
     _add_bar(figure, colours, left=plan.size(shown)[0] - BAR, top=top, height=plan.panel(shown)[1] - NAME)
     figure.text(0.2 / width, 0.08 / height, "\n".join(notes), fontsize=POINTS, va="bottom", parse_math=False)
@@ -171,8 +180,8 @@ def _planned(shown: _Map, title: str) -> _Plan:
 
 
 def _plan_with(shown: _Map, content: str) -> _Plan:
-    left = 0.42 + min(1.3, max(inches(value_text(level)[:24]) for level in shown.rows))
-    ticks = max(inches(value_text(level)[:16]) for level in shown.columns) + 0.08
+    left = 0.42 + min(1.3, max(measure_inches(value_text(level)[:24]) for level in shown.rows))
+    ticks = max(measure_inches(value_text(level)[:16]) for level in shown.columns) + 0.08
     room = (WIDTH - BAR - GAP - left) / len(shown.columns)
     width = max(LEAST_WIDTH[content], min(ticks, room)) if content else min(room, max(0.17, ticks))
     height = 0.07 + 0.13 * _n_lines(shown, content) if content else min(0.17, 7.0 / len(shown.rows))
@@ -220,22 +229,22 @@ def _label_x(axes: Axes, shown: _Map, plan: _Plan, *, shown_here: bool) -> None:
     if not shown_here:
         axes.set_xticks([])
         return
-    texts = [fitted(value_text(level), max(plan.cell[0] - 0.06, 0.4)) for level in shown.columns]
-    every = max(1, math.ceil((max(map(inches, texts)) + 0.05) / plan.cell[0]))
+    texts = [fit_text(value_text(level), max(plan.cell[0] - 0.06, 0.4)) for level in shown.columns]
+    every = max(1, math.ceil((max(map(measure_inches, texts)) + 0.05) / plan.cell[0]))
     axes.set_xticks(range(0, len(texts), every), texts[::every], parse_math=False, fontsize=POINTS)
     name = short_name(shown.axes[0], shown.axes)
-    axes.set_xlabel(fitted(name, max(plan.panel(shown)[0], 0.6)), fontsize=POINTS, parse_math=False, labelpad=2)
+    axes.set_xlabel(fit_text(name, max(plan.panel(shown)[0], 0.6)), fontsize=POINTS, parse_math=False, labelpad=2)
 
 
 def _label_y(axes: Axes, shown: _Map, plan: _Plan, *, shown_here: bool) -> None:
     if not shown_here:
         axes.set_yticks([])
         return
-    texts = [fitted(value_text(level), plan.left - 0.4) for level in shown.rows]
+    texts = [fit_text(value_text(level), plan.left - 0.4) for level in shown.rows]
     every = max(1, math.ceil(LINE / plan.cell[1]))
     axes.set_yticks(range(0, len(texts), every), texts[::every], parse_math=False, fontsize=POINTS)
     name = short_name(shown.axes[1], shown.axes)
-    axes.set_ylabel(fitted(name, max(plan.panel(shown)[1], 0.6)), fontsize=POINTS, parse_math=False, labelpad=2)
+    axes.set_ylabel(fit_text(name, max(plan.panel(shown)[1], 0.6)), fontsize=POINTS, parse_math=False, labelpad=2)
 
 
 def _fill(axes: Axes, shown: _Map, cells: Cells, *, colours: ColourScale, content: str) -> None:

@@ -16,8 +16,7 @@ from nnsweep.palette import COLOURS
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots.colour import ColourScale, colour_scale
 from nnsweep.results.plots.configurations import ACCURACY, choose_axes, estimate_configurations, is_number, ordered
-from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing
-from nnsweep.results.plots.lettering import POINTS, fitted
+from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing
 from nnsweep.results.ranking import selection
 from nnsweep.results.wording import metric_text, short_name, value_text
 
@@ -147,11 +146,13 @@ def _apart(ticks: dict[str, float]) -> dict[str, float]:
 
 def _draw_axis(axes: Axes, place: int, scale: Scale, *, room: float) -> None:
     axes.add_line(Line2D([place, place], [0, 1], color="black", linewidth=0.8, zorder=4))
-    axes.text(place, 1.13, fitted(scale.name, room - 0.05), ha="center", va="center", fontsize=POINTS, parse_math=False)
+    axes.text(
+        place, 1.13, fit_text(scale.name, room - 0.05), ha="center", va="center", fontsize=POINTS, parse_math=False
+    )
     for text, height in scale.ticks.items():
         plate = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}
         axes.annotate(
-            fitted(text, room - 0.15),
+            fit_text(text, room - 0.15),
             (place, height),
             (4, 0),
             textcoords="offset points",

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 
 from nnsweep.palette import COLOURS
 from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguration, bounds, estimate_configurations
-from nnsweep.results.plots.figure import WIDTH, add_legend, blank, nothing, prepare
-from nnsweep.results.plots.lettering import POINTS, fitted
+from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
 from nnsweep.results.ranking import selection
 from nnsweep.results.wording import metric_text
 
@@ -50,7 +49,7 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     rows = np.arange(len(shown))
     for row, group in zip(rows, shown, strict=True):
         _draw(axes, int(row), group, possible=bounds(metric))
-    labels = [fitted(group.label, WIDTH * 0.42) for group in shown]
+    labels = [fit_text(group.label, WIDTH * 0.42) for group in shown]
     axes.set_yticks(rows, labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     _mark_failures(axes, shown)

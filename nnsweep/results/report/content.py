@@ -3,17 +3,20 @@
 All text is plain: whoever renders it escapes it.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 import pandas as pd
 
 from nnsweep.results.frame import plain
+from nnsweep.results.report.study import Study
 from nnsweep.results.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -88,7 +91,7 @@ class Picture(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class SectionContent:
     """A part of the report under one heading.
 
     Attributes
@@ -136,9 +139,42 @@ class Findings:
     """
 
     title: str
-    sections: tuple[Part, ...] = field(default=())
+    sections: tuple[SectionContent, ...] = field(default=())
     missing: tuple[str, ...] = ()
 
-    def section(self, name: str) -> Part | None:
+    def section(self, name: str) -> SectionContent | None:
         """Give the section of a name, if the study has one."""
         return next((section for section in self.sections if section.name == name), None)
+
+
+SECTIONS: list["Section"] = []
+"""The sections in the order in which they are read."""
+Sentences: TypeAlias = Callable[[Study], list[str]]
+"""Gives the sentences of one matter, none where there is nothing to say of it."""
+
+
+class Section(ABC):
+    """A section of the report; a subclass is registered when it is defined.
+
+    Attributes
+    ----------
+    order : int
+        Its place among the sections.
+    answers : sequence of (int, callable)
+        What it says in the answer: the place among all that is said there, and what gives the sentences.
+    """
+
+    order: ClassVar[int]
+    answers: ClassVar[Sequence[tuple[int, Sentences]]] = ()
+
+    def __init_subclass__(cls) -> None:
+        SECTIONS.append(cls())
+        SECTIONS.sort(key=lambda section: section.order)
+
+    @abstractmethod
+    def build(self, study: Study) -> SectionContent | None:
+        """Build what stands under its heading; None where the study has nothing for it."""
+
+    def method_notes(self, study: Study) -> list[str]:
+        """Say how its numbers were computed."""
+        return []

@@ -15,9 +15,9 @@ from importlib import resources
 
 import matplotlib as mpl
 
-from nnsweep.results.formats import Html
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Column, Findings, Part, Picture, Row, Table
+from nnsweep.results.report.content import Column, Findings, Picture, Row, SectionContent, Table
+from nnsweep.results.tables.formats import Html
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -97,7 +97,7 @@ def _file(name: str) -> str:
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
-def _section(section: Part) -> Iterator[str]:
+def _section(section: SectionContent) -> Iterator[str]:
     yield f'<section id="{section.name}" aria-labelledby="{section.name}-heading">'
     yield f'<h2 id="{section.name}-heading">{Html.escape(section.heading)}</h2>'
     if section.sentences:

@@ -7,9 +7,9 @@ part.
 import re
 from collections.abc import Iterator, Mapping
 
-from nnsweep.results.formats import Latex
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Findings, Part, Table
+from nnsweep.results.report.content import Findings, SectionContent, Table
+from nnsweep.results.tables.formats import Latex
 from nnsweep.results.wording import MINUS, NOTHING
 
 MOST_ROWS = 30
@@ -87,7 +87,7 @@ def _code(char: str) -> str:
     return f"(U+{ord(char):04X})"
 
 
-def _section(section: Part, pictures: Mapping[str, str]) -> Iterator[str]:
+def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[str]:
     if section.sentences:
         yield " ".join(map(typeset, section.sentences))
     if section.points:

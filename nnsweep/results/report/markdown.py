@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from nnsweep.messages import visible
-from nnsweep.results.formats import Markdown
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Column, Findings, Part, Row, Table
+from nnsweep.results.report.content import Column, Findings, Row, SectionContent, Table
+from nnsweep.results.tables.formats import Markdown
 
 MOST_ROWS = 30
 
@@ -37,7 +37,7 @@ def markdown(findings: Findings, pictures: Mapping[str, str] | None = None) -> s
     return "\n".join(lines) + "\n"
 
 
-def _section(section: Part, pictures: Mapping[str, str]) -> Iterator[str]:
+def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[str]:
     if section.sentences:
         yield from ("", " ".join(map(Markdown.escape, section.sentences)))
     if section.points:

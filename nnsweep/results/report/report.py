@@ -3,8 +3,7 @@
 from importlib import import_module, resources
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.report.content import Findings
-from nnsweep.results.report.section import SECTIONS
+from nnsweep.results.report.content import SECTIONS, Findings
 from nnsweep.results.report.study import Study
 
 for _file in sorted(file.name for file in resources.files(__package__).iterdir()):

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from nnsweep.messages import quote_argument
 from nnsweep.results.frame import plain
 from nnsweep.results.ranking import take_metric
-from nnsweep.results.report.content import Part
-from nnsweep.results.report.section import SECTIONS, Section
+from nnsweep.results.report.content import SECTIONS, Section, SectionContent
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.summary import configurations
-from nnsweep.results.wording import count, listed, percent, probability, signed, span
+from nnsweep.results.wording import count, join_words, percent, probability, signed, span
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""
 
 
-def answer(study: Study) -> list[str]:
+def describe_answer(study: Study) -> list[str]:
     """Give the answer of a study: what all sections say of it, the most important sentence first."""
     by_place = sorted((pair for section in SECTIONS for pair in section.answers), key=lambda pair: pair[0])
     return [sentence for _, sentences in by_place for sentence in sentences(study)]
@@ -33,7 +32,7 @@ def best(study: Study) -> list[str]:
         return [f"The only configuration{_finished(study)} reached a {study.words} of {value}{sure}."]
     extreme = f"{'lowest' if study.is_cost else 'highest'} {study.words}"
     if len(shared) > 1:
-        holds = f"{listed(shared)} share the {extreme}, {value} ({study.repeated(first['label'])} each)"
+        holds = f"{join_words(shared)} share the {extreme}, {value} ({study.repeated(first['label'])} each)"
     else:
         holds = f"{shared[0]} has the {extreme}, {value}{sure if first['n_units'] > 1 else ''}"
     doubt = _doubt(study)
@@ -51,7 +50,7 @@ def several_data_sets(study: Study) -> list[str]:
         return []
     rule = quote_argument(f"data == {json.dumps(names[0], ensure_ascii=False)}")
     return [
-        f"The runs are on different data ({listed(names)}), so the best is also the one with the easier task: "
+        f"The runs are on different data ({join_words(names)}), so the best is also the one with the easier task: "
         f"report each by itself, with --filter {rule}."
     ]
 
@@ -82,7 +81,7 @@ def rivals(study: Study) -> list[str]:
         return said
     if untold:
         be = "configuration" if n == 1 else "configurations"
-        names = listed(list(map(study.named, untold)))
+        names = join_words(list(map(study.named, untold)))
         return [f"{len(untold):,} of {n:,} other {be} cannot be told from {whom}: {names}.", *said]
     if untested:
         return [f"It can be told from the {count(n - untested, 'other')} that could be tested.", *said]
@@ -240,6 +239,6 @@ class Answer(Section):
         (130, optimistic),
     )
 
-    def build(self, study: Study) -> Part:
-        first, *further = answer(study)
-        return Part(name="answer", heading="The answer", sentences=(first,), points=tuple(further))
+    def build(self, study: Study) -> SectionContent:
+        first, *further = describe_answer(study)
+        return SectionContent(name="answer", heading="The answer", sentences=(first,), points=tuple(further))

@@ -7,15 +7,14 @@ import pandas as pd
 from nnsweep.results.frame import plain
 from nnsweep.results.frame import rows as iterated
 from nnsweep.results.repeats import KINDS
-from nnsweep.results.report.content import Column, Part, Row, Table
-from nnsweep.results.report.section import Section
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.wording import (
     NOTHING,
     as_sentence,
     counted_repeats,
     fixed,
-    listed,
+    join_words,
     percent,
     probability,
     signed,
@@ -43,7 +42,7 @@ class Configurations(Section):
 
     order = 30
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         found = study.configurations
         if len(found) < 2:
             return None
@@ -52,12 +51,14 @@ class Configurations(Section):
         labels = found["label"].tolist()
         sizes = [name for name in SIZES if name in found.columns and found[name].nunique() > 1]
         columns = (
-            text("configuration", "label"),
-            number(study.words, "mean", lambda row: with_half(study.number(row["mean"]), study.number(row["half"]))),
-            number("sd", "std", lambda row: study.number(row["std"]), is_wide=True),
-            number(f"{study.repeats.noun}s", "n", counted_repeats),
-            *(number(_size(name), name, _whole(name), is_wide=name != "n_parameters") for name in sizes),
-            *_if_any(found, "note", text("note", "note", is_wide=True)),
+            format_text("configuration", "label"),
+            format_number(
+                study.words, "mean", lambda row: with_half(study.number(row["mean"]), study.number(row["half"]))
+            ),
+            format_number("sd", "std", lambda row: study.number(row["std"]), is_wide=True),
+            format_number(f"{study.repeats.noun}s", "n", counted_repeats),
+            *(format_number(_size(name), name, _whole(name), is_wide=name != "n_parameters") for name in sizes),
+            *_if_any(found, "note", format_text("note", "note", is_wide=True)),
         )
         told = ""
         if study.configurations["half"].notna().any():
@@ -70,10 +71,10 @@ class Configurations(Section):
             best=frozenset(range(len(study.first))),
             untold=frozenset(place for place, label in enumerate(labels) if label in untold),
         )
-        return Part(name="configurations", heading="The configurations", tables=(table,))
+        return SectionContent(name="configurations", heading="The configurations", tables=(table,))
 
     def method_notes(self, study: Study) -> list[str]:
-        repeats = listed([KINDS[name] for name in study.repeats.axes]) or "number"
+        repeats = join_words([KINDS[name] for name in study.repeats.axes]) or "number"
         notes = [f"A configuration is the settings that vary; runs that differ in their {repeats} are repeats of it."]
         if study.configurations["n_failed"].any():
             notes.append(COUNTING[study.failures])
@@ -85,13 +86,13 @@ class Comparison(Section):
 
     order = 40
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         references = [name for name in ("best", "baseline") if (study.comparison["reference"] == name).any()]
         tested = study.comparison[study.comparison.get("test", pd.Series(dtype="object")) != "none"]
         if not len(tested):
             return None
         tables = tuple(_against(study, name) for name in references)
-        return Part(
+        return SectionContent(
             name="comparison",
             heading="What can be told apart",
             points=tuple(as_sentence(note) for note in study.comparison.attrs["notes"]),
@@ -118,7 +119,7 @@ def _intervals(study: Study) -> list[str]:
     if k > 1:
         said.append(f"All {k:,} hold at once with {of} (Bonferroni), and so does that of the best, picked by its mean.")
     if study.is_averaged:
-        inner = listed([KINDS[name] for name in study.repeats.axes if name not in study.repeats.units])
+        inner = join_words([KINDS[name] for name in study.repeats.axes if name not in study.repeats.units])
         said.append(f"Runs of one {kind} that differ in their {inner} are averaged first.")
     if study.repeats.overlap:
         said.append(
@@ -130,17 +131,17 @@ def _intervals(study: Study) -> list[str]:
     return [*said, f"It says where the mean over all {kind}s would be, on this test set and no other."]
 
 
-def text(heading: str, name: str, *, is_wide: bool = False) -> Column:
+def format_text(heading: str, name: str, *, is_wide: bool = False) -> Column:
     """Make a column of text."""
     return Column(heading, lambda row: str(row[name] or ""), name, is_wide)
 
 
-def configuration(study: Study) -> Column:
+def format_configuration(study: Study) -> Column:
     """Make the column of a configuration's label, with how many of its repeats finished if some failed."""
     return Column("configuration", lambda row: study.named(row["label"]), "label")
 
 
-def number(heading: str, name: str, written: Callable[[Row], str], *, is_wide: bool = False) -> Column:
+def format_number(heading: str, name: str, written: Callable[[Row], str], *, is_wide: bool = False) -> Column:
     """Make a column of numbers."""
     return Column(heading, written, name, is_wide)
 
@@ -149,18 +150,18 @@ def _against(study: Study, reference: str) -> Table:
     rows = study.comparison[study.comparison["reference"] == reference].reset_index(drop=True)
     named = str(rows["reference_label"].iloc[0])
     columns = (
-        configuration(study),
-        number("difference", "difference", lambda row: signed(study.number(row["difference"]))),
-        number(f"own {percent(study.confidence)} interval", "low", lambda row: span(study.number, row)),
-        number("better in", "win_rate", lambda row: _share(row["win_rate"]), is_wide=True),
-        number("effect size", "effect_size", lambda row: fixed(row["effect_size"], 2), is_wide=True),
-        number("p", "p", lambda row: probability(row["p"]), is_wide=True),
-        number("p, corrected", "p_holm", lambda row: probability(row["p_holm"])),
-        text("told apart", "told"),
+        format_configuration(study),
+        format_number("difference", "difference", lambda row: signed(study.number(row["difference"]))),
+        format_number(f"own {percent(study.confidence)} interval", "low", lambda row: span(study.number, row)),
+        format_number("better in", "win_rate", lambda row: _share(row["win_rate"]), is_wide=True),
+        format_number("effect size", "effect_size", lambda row: fixed(row["effect_size"], 2), is_wide=True),
+        format_number("p", "p", lambda row: probability(row["p"]), is_wide=True),
+        format_number("p, corrected", "p_holm", lambda row: probability(row["p_holm"])),
+        format_text("told apart", "told"),
         *_if_known(
-            rows, number(f"more {study.kind}s", "more_seeds", lambda row: whole(row["more_seeds"]), is_wide=True)
+            rows, format_number(f"more {study.kind}s", "more_seeds", lambda row: whole(row["more_seeds"]), is_wide=True)
         ),
-        *_if_any(rows, "note", text("note", "note", is_wide=True)),
+        *_if_any(rows, "note", format_text("note", "note", is_wide=True)),
     )
     rows["told"] = [_told(row) for row in iterated(rows)]
     untold = frozenset(place for place, told in enumerate(rows["told"]) if told == "no")

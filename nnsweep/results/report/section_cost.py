@@ -6,12 +6,11 @@ import pandas as pd
 
 from nnsweep.results.frame import plain, rows
 from nnsweep.results.grouping import ARCHITECTURE
-from nnsweep.results.report.content import Column, Part, Row, Table
-from nnsweep.results.report.section import Section
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.boundary import Boundary, Values, find_boundaries
 from nnsweep.results.statistics.tradeoff import choose_smallest, mark_pareto_front, prices
-from nnsweep.results.wording import NOTHING, digits, fixed, listed, short_name, whole
+from nnsweep.results.wording import NOTHING, fixed, join_words, short_name, whole, write_digits
 
 PARAMETERS = "n_parameters"
 NEARLY = 0.95
@@ -54,7 +53,7 @@ class Cost(Section):
     order = 80
     answers = ((80, small_enough), (90, on_edge))
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         if not study.has_result or len(study.configurations) < 2 or study.is_cost:
             return None
         best = float(study.best["mean"])
@@ -72,7 +71,7 @@ class Cost(Section):
             Column("parameters", lambda row: whole(row[PARAMETERS]), PARAMETERS),
             Column("Mflop an epoch", _millions, "epoch_flops", True),
             Column("epochs", lambda row: fixed(row["epochs"], 0), "epochs", True),
-            Column("seconds", lambda row: digits(row["seconds"], 3), "seconds"),
+            Column("seconds", lambda row: write_digits(row["seconds"], 3), "seconds"),
             Column("worth its cost", lambda row: str(row["front"]), "front"),
         ]
         if target is not None:
@@ -86,17 +85,17 @@ class Cost(Section):
         )
         front = frozenset(place for place, row in enumerate(rows(found)) if row["front"])
         costs = Table(name="cost", caption=caption, frame=found, columns=tuple(shown), best=front)
-        return Part(name="cost", heading="What it costs", tables=(costs,))
+        return SectionContent(name="cost", heading="What it costs", tables=(costs,))
 
 
 def _millions(row: Row) -> str:
     flops = row["epoch_flops"]
-    return digits(flops / 1e6, 3) if isinstance(flops, int | float) else NOTHING
+    return write_digits(flops / 1e6, 3) if isinstance(flops, int | float) else NOTHING
 
 
 def _beyond(found: Sequence[Boundary]) -> str:
     """Warn of the edges at one side."""
-    values = listed([f"{short_name(edge.name)} ({edge.value:g})" for edge in found])
+    values = join_words([f"{short_name(edge.name)} ({edge.value:g})" for edge in found])
     be = "is the" if len(found) == 1 else "are the"
     further = [f"{short_name(edge.name)}={edge.next_value:g}" for edge in found if edge.next_value is not None]
     way_out = f" (try {', '.join(further)})" if further else ""

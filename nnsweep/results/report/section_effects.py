@@ -3,16 +3,25 @@
 import math
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Column, Part, Table
-from nnsweep.results.report.section import Section
+from nnsweep.results.report.content import Column, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
-from nnsweep.results.wording import TIMES, as_sentence, fixed, listed, percent, probability, share, short_name, whole
+from nnsweep.results.wording import (
+    TIMES,
+    as_sentence,
+    fixed,
+    join_words,
+    percent,
+    probability,
+    share,
+    short_name,
+    whole,
+)
 
 LEAST_SHARE = 0.01
 
 
-def sentences(study: Study) -> list[str]:
+def describe_effects(study: Study) -> list[str]:
     """Say what share of the variance each setting explains, and what is left."""
     found = study.effects
     if not len(found):
@@ -30,16 +39,16 @@ def sentences(study: Study) -> list[str]:
     if not large:
         return [f"{first}no setting explains as much as {percent(LEAST_SHARE)}; {left} is {percent(noise)}."]
     seen = [f"{large[0][0]} explains {large[0][1]}", *(f"{name} {part}" for name, part in large[1:])]
-    return [f"{first}{listed(seen)}; {left} is {percent(noise)}{overlap}."]
+    return [f"{first}{join_words(seen)}; {left} is {percent(noise)}{overlap}."]
 
 
 class Effects(Section):
     """The analysis of variance."""
 
     order = 70
-    answers = ((110, sentences),)
+    answers = ((110, describe_effects),)
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         found = study.effects
         if not len(found):
             return None
@@ -58,7 +67,7 @@ class Effects(Section):
         frame = found[found["term"] != TOTAL].reset_index(drop=True)
         table = Table(name="effects", caption=caption, frame=frame, columns=columns)
         notes = tuple(as_sentence(note) for note in found.attrs["notes"])
-        return Part(name="effects", heading="What explains the differences", points=notes, tables=(table,))
+        return SectionContent(name="effects", heading="What explains the differences", points=notes, tables=(table,))
 
     def method_notes(self, study: Study) -> list[str]:
         return ["What explains the differences is an analysis of variance."] if len(study.effects) else []

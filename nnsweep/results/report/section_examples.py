@@ -1,13 +1,12 @@
 """The comparison by test example in a report: it tells two networks apart even where each has one seed."""
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Column, Part, Table
-from nnsweep.results.report.section import Section
+from nnsweep.results.report.content import Column, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
-from nnsweep.results.wording import as_sentence, listed, percent, probability, signed, span, whole
+from nnsweep.results.wording import as_sentence, join_words, percent, probability, signed, span, whole
 
 
-def sentences(study: Study) -> list[str]:
+def describe_examples(study: Study) -> list[str]:
     """Say which configurations cannot be told from the best by the test examples."""
     found = study.by_example
     if found.attrs.get("differ"):
@@ -19,16 +18,16 @@ def sentences(study: Study) -> list[str]:
     n = f"On the {whole(float(tested['n_examples'].iloc[0]))} test examples themselves, "
     if not untold:
         return [f"{n}{'the other one differs' if len(tested) == 1 else f'all {len(tested):,} others differ'} from it."]
-    return [f"{n}{len(untold):,} of {len(tested):,} cannot be told from it: {listed(untold, 2)}."]
+    return [f"{n}{len(untold):,} of {len(tested):,} cannot be told from it: {join_words(untold, 2)}."]
 
 
-class Examples(Section):
+class ByExample(Section):
     """Each configuration against the best on the same test examples."""
 
     order = 50
-    answers = ((60, sentences),)
+    answers = ((60, describe_examples),)
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         found = study.by_example
         if not len(found):
             return None
@@ -56,7 +55,7 @@ class Examples(Section):
             ),
         )
         points = tuple(as_sentence(note) for note in found.attrs["notes"])
-        return Part(name="examples", heading="Example by example", points=points, tables=(table,))
+        return SectionContent(name="examples", heading="Example by example", points=points, tables=(table,))
 
     def method_notes(self, study: Study) -> list[str]:
         if not len(study.by_example):

@@ -3,20 +3,19 @@
 from collections.abc import Callable
 
 from nnsweep.results.frame import plain
-from nnsweep.results.report.content import Column, Part, Row, Table
-from nnsweep.results.report.section import Section
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
-from nnsweep.results.wording import count, listed, percent
+from nnsweep.results.wording import count, join_words, percent
 
 LONGEST_REASON = 200
 
 
-def sentences(study: Study) -> list[str]:
+def describe_missing(study: Study) -> list[str]:
     """Count what has no result, say what it counts as, and name what never finished."""
     lost = [state for state in study.states if state != "finished"]
     parts = []
     if lost:
-        kinds = listed([f"{lost.count(state):,} {state}" for state in dict.fromkeys(sorted(lost))])
+        kinds = join_words([f"{lost.count(state):,} {state}" for state in dict.fromkeys(sorted(lost))])
         parts.append(f"{len(lost):,} of {count(len(study.states), 'run')} did not finish ({kinds})")
     if study.without_value:
         many = f"{len(study.without_value):,}" if lost else count(len(study.without_value), "run")
@@ -27,7 +26,7 @@ def sentences(study: Study) -> list[str]:
     never = study.never_finished
     if never and study.has_result:
         whose = "one configuration" if len(never) == 1 else f"{len(never):,} configurations"
-        said.append(f"No run of {whose} finished: {listed(never)}.")
+        said.append(f"No run of {whose} finished: {join_words(never)}.")
     missing = int(study.best["n_failed"]) if study.has_result else 0
     if missing and study.best["n"] == study.best["n_finished"]:
         whose = count(missing, study.repeats.noun)
@@ -53,9 +52,9 @@ class Failures(Section):
     """What has no result, each with its reason, and the share of runs that finish, with an interval."""
 
     order = 120
-    answers = ((150, sentences),)
+    answers = ((150, describe_missing),)
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         runs = study.runs
         lost = [row for row, state in enumerate(study.states) if state != "finished" or row in study.without_value]
         if not lost:
@@ -72,7 +71,9 @@ class Failures(Section):
             columns=tuple(Column(name, _reason(name), name) for name in columns),
         )
         rates = _success_rates(study)
-        return Part(name="failures", heading="What failed", tables=(table,) if rates is None else (rates, table))
+        return SectionContent(
+            name="failures", heading="What failed", tables=(table,) if rates is None else (rates, table)
+        )
 
 
 def _success_rates(study: Study) -> Table | None:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.grouping import BARE
-from nnsweep.results.report.content import Column, Part, Row, Table
-from nnsweep.results.report.section import Section
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.fairness import FairComparison, fair_comparison
 from nnsweep.results.wording import (
@@ -27,7 +26,7 @@ class Fairness(Section):
 
     order = 60
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         found = _found(study)
         if found is None or not found.tuned or len(found.table) < 2:
             return None
@@ -52,7 +51,7 @@ class Fairness(Section):
             columns=tuple(columns),
         )
         points = tuple(as_sentence(line) for line in (*found.notes, *_warnings(found)))
-        return Part(name="fair", heading="Each at its own best setting", points=points, tables=(table,))
+        return SectionContent(name="fair", heading="Each at its own best setting", points=points, tables=(table,))
 
 
 def _warnings(found: FairComparison) -> list[str]:

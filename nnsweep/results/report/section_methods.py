@@ -1,7 +1,6 @@
 """The end of a report: how to have the same numbers again, and how they were computed."""
 
-from nnsweep.results.report.content import Part
-from nnsweep.results.report.section import SECTIONS, Section
+from nnsweep.results.report.content import SECTIONS, Section, SectionContent
 from nnsweep.results.report.section_question import same
 from nnsweep.results.report.study import Study
 
@@ -11,11 +10,11 @@ class Provenance(Section):
 
     order = 130
 
-    def build(self, study: Study) -> Part:
+    def build(self, study: Study) -> SectionContent:
         origin = study.origin
         lacking = (f"Not in this report: {problem}." for problem in origin.missing)
         facts = (f"{name}: {value}." for name, value in origin.facts.items())
-        return Part(
+        return SectionContent(
             name="origin",
             heading="How to have it again",
             points=(*lacking, *facts, *same(study.runs)),
@@ -28,6 +27,6 @@ class Methods(Section):
 
     order = 140
 
-    def build(self, study: Study) -> Part:
+    def build(self, study: Study) -> SectionContent:
         notes = [note for section in SECTIONS for note in section.method_notes(study)]
-        return Part(name="methods", heading="Notes on the methods", sentences=tuple(notes))
+        return SectionContent(name="methods", heading="Notes on the methods", sentences=tuple(notes))

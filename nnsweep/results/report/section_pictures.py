@@ -1,8 +1,7 @@
 """The pictures of a report, each with a sentence on what is to be seen."""
 
 from nnsweep.results.plots.pictures import pictures
-from nnsweep.results.report.content import Part, Picture
-from nnsweep.results.report.section import Section
+from nnsweep.results.report.content import Picture, Section, SectionContent
 from nnsweep.results.report.study import Study
 
 CAPTIONS = {
@@ -24,10 +23,10 @@ class Pictures(Section):
 
     order = 110
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         drawn = pictures(study.runs, study.histories or None)
         names = [*(name for name in CAPTIONS if name in drawn), *(name for name in drawn if name not in CAPTIONS)]
         if not names:
             return None
         shown = tuple(Picture(name, CAPTIONS.get(name, name.replace("_", " ")), drawn[name]) for name in names)
-        return Part(name="pictures", heading="Pictures", pictures=shown)
+        return SectionContent(name="pictures", heading="Pictures", pictures=shown)

@@ -7,10 +7,9 @@ import pandas as pd
 from nnsweep.results.frame import list_settings, plain
 from nnsweep.results.grouping import ARCHITECTURE
 from nnsweep.results.repeats import KINDS, repeats_of
-from nnsweep.results.report.content import Column, Part, Table
-from nnsweep.results.report.section import Section
+from nnsweep.results.report.content import Column, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
-from nnsweep.results.wording import count, listed
+from nnsweep.results.wording import count, join_words
 
 MANY = 12
 SAMPLES = {"n_train_samples": "training", "n_val_samples": "validation", "n_test_samples": "test"}
@@ -21,8 +20,8 @@ class Question(Section):
 
     order = 10
 
-    def build(self, study: Study) -> Part:
-        return Part(
+    def build(self, study: Study) -> SectionContent:
+        return SectionContent(
             name="question",
             heading="The question",
             sentences=tuple(filter(None, [_extent(study), _data(study), _repeats(study)])),
@@ -44,7 +43,7 @@ def _data(study: Study) -> str:
     alike = len(names) == 1
     sizes = [f"{_span(values)} {kind}" for kind, values in known.items() if values and (alike or len({*values}) == 1)]
     other = f", others in each {study.kind}" if study.repeats.changes_test_set else ""
-    return f"The data: {listed(names)}{f' ({listed(sizes)} examples{other})' if sizes else ''}."
+    return f"The data: {join_words(names)}{f' ({join_words(sizes)} examples{other})' if sizes else ''}."
 
 
 def _span(values: Sequence[float]) -> str:
@@ -66,11 +65,11 @@ def _repeats(study: Study) -> str:
     whole = f"; a configuration has {counts.min():,} to {counts.max():,} {noun}s" if counts.nunique() > 1 else ""
     values = {name: sorted(set(plain(runs[name])), key=lambda value: (isinstance(value, str), value)) for name in axes}
     told = [f"{count(len(found), KINDS[name])} ({_names(found)})" for name, found in values.items()]
-    return f"{listed(told).capitalize()}{whole}."
+    return f"{join_words(told).capitalize()}{whole}."
 
 
 def _names(values: Sequence[object]) -> str:
-    return f"{values[0]} to {values[-1]}" if _is_range(values) else listed([str(value) for value in values], MANY)
+    return f"{values[0]} to {values[-1]}" if _is_range(values) else join_words([str(value) for value in values], MANY)
 
 
 def _is_range(values: Sequence[object]) -> bool:

@@ -5,11 +5,10 @@ import pandas as pd
 from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import plain
 from nnsweep.results.labels import AT_CHANCE, LABELS, STILL_IMPROVING
-from nnsweep.results.report.content import Column, Part, Table
-from nnsweep.results.report.section import Section
+from nnsweep.results.report.content import Column, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.optimism import average_optimism, describe_optimism
-from nnsweep.results.wording import count, listed, signed, whole
+from nnsweep.results.wording import count, join_words, signed, whole
 
 
 def stuck(study: Study) -> list[str]:
@@ -46,7 +45,7 @@ class Outcomes(Section):
     order = 100
     answers = ((100, stuck), (140, unfinished_best))
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         if not study.histories:
             return None
         found = study.outcomes
@@ -56,7 +55,7 @@ class Outcomes(Section):
             {
                 "outcome": known,
                 "runs": [labels.count(label) for label in known],
-                "configurations": [listed(_configurations(study, labels, label), 3) for label in known],
+                "configurations": [join_words(_configurations(study, labels, label), 3) for label in known],
                 "example": [str(found["words"].iloc[labels.index(label)]) for label in known],
             }
         )
@@ -68,7 +67,7 @@ class Outcomes(Section):
         )
         caption = "What became of the trainings, by their curves; mostly: the configurations with the most such runs."
         table = Table(name="outcomes", caption=caption, frame=frame, columns=columns)
-        return Part(name="outcomes", heading="What became of the trainings", tables=(table,))
+        return SectionContent(name="outcomes", heading="What became of the trainings", tables=(table,))
 
 
 class Selection(Section):
@@ -76,7 +75,7 @@ class Selection(Section):
 
     order = 90
 
-    def build(self, study: Study) -> Part | None:
+    def build(self, study: Study) -> SectionContent | None:
         said = describe_optimism(study.runs) if "test_accuracy" in study.runs.columns else ""
         if not said:
             return None
@@ -95,7 +94,7 @@ class Selection(Section):
             columns=tuple(column for column in columns if found[column.key].notna().any()),
         )
         sentence = f"{said[:1].upper()}{said[1:]}."
-        return Part(name="selection", heading="Which epoch counts", sentences=(sentence,), tables=(table,))
+        return SectionContent(name="selection", heading="Which epoch counts", sentences=(sentence,), tables=(table,))
 
 
 def _configurations(study: Study, labels: list[str], label: str) -> list[str]:

@@ -20,7 +20,7 @@ from nnsweep.results.statistics.comparison import compare
 from nnsweep.results.statistics.examples import compare_examples
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
-from nnsweep.results.wording import digits, fixed, metric_words
+from nnsweep.results.wording import fixed, metric_words, write_digits
 
 MOST_PLACES = 5
 
@@ -270,7 +270,7 @@ class Study:
 
     def number(self, value: object) -> str:
         """Write a value of the metric, with as many places as the narrowest interval gives sense to."""
-        return fixed(value, self._places) if self.is_accuracy else digits(value)
+        return fixed(value, self._places) if self.is_accuracy else write_digits(value)
 
     def accuracy(self, value: object) -> str:
         """Write an accuracy that is not the metric."""

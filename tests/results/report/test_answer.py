@@ -7,14 +7,11 @@ import pandas as pd
 import pytest
 
 from nnsweep.results.frame import frame, rows
-from nnsweep.results.report import section_answer as answers
+from nnsweep.results.report import section_answer, section_effects, section_examples, section_failures
 from nnsweep.results.report import section_cost as cost
-from nnsweep.results.report import section_effects as effects
-from nnsweep.results.report import section_examples as examples
-from nnsweep.results.report import section_failures as failures
 from nnsweep.results.report import section_trainings as trainings
 from nnsweep.results.report.report import findings
-from nnsweep.results.report.section_answer import answer
+from nnsweep.results.report.section_answer import describe_answer
 from nnsweep.results.report.study import Study
 
 from .conftest import history, runs_of, spread
@@ -23,7 +20,7 @@ from .conftest import history, runs_of, spread
 def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.900, turn=1)})
     # for two at once: t(9; 0.9875) = 2.685; 2.685 * 0.004 / sqrt(10) = 0.0034
-    assert answers.best(study) == [
+    assert section_answer.best(study) == [
         "20-20 is best: test accuracy 0.964 ± 0.003 (95 %, simultaneous for all 2; 10 seeds)."
     ]
 
@@ -31,82 +28,84 @@ def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
 def test_another_confidence_is_named(study_of):
     study = study_of({"20-20": spread(0.964, size=0.02), "8": spread(0.900, turn=1)}, confidence=0.99)
     # t(9; 0.9975) = 3.690; 3.69 * 0.02 / sqrt(10) = 0.0233
-    assert "± 0.023 (99 %, simultaneous for all 2; 10 seeds)" in answers.best(study)[0]
+    assert "± 0.023 (99 %, simultaneous for all 2; 10 seeds)" in section_answer.best(study)[0]
 
 
 def test_a_cost_is_best_where_it_is_least(study_of):
     study = study_of({"20-20": spread(0.9), "8": spread(0.8, turn=1)}, metric="duration_seconds")
     study.runs["duration_seconds"] = [2.0] * 10 + [1.0] * 10
-    assert answers.best(study) == ["8 is best: duration seconds 1, the same in each of 10 seeds."]
+    assert section_answer.best(study) == ["8 is best: duration seconds 1, the same in each of 10 seeds."]
 
 
 def test_equal_bests_are_named_together(study_of):
     study = study_of({"20-20": [0.9, 0.92], "8": [0.92, 0.9], "20": [0.8, 0.7]})
-    assert answers.best(study) == [
+    assert section_answer.best(study) == [
         "Which configuration is best cannot be told: 20-20 and 8 share the highest test accuracy, 0.910 (2 seeds each)"
         ", but none of the 2 others can be told from 20-20."
     ]
-    assert answers.rivals(study) == []
+    assert section_answer.rivals(study) == []
     assert cost.small_enough(study) == [
         "The smallest network within one standard error of it is 8: 0.910 with 730 parameters instead of 1,930."
     ]
 
 
 def test_one_configuration_is_not_called_the_best(study_of):
-    assert answers.best(study_of({"8": [0.9, 0.92]}))[0].startswith("The only configuration reached a test accuracy of")
-    assert answers.rivals(study_of({"8": [0.9, 0.92]})) == []
+    assert section_answer.best(study_of({"8": [0.9, 0.92]}))[0].startswith(
+        "The only configuration reached a test accuracy of"
+    )
+    assert section_answer.rivals(study_of({"8": [0.9, 0.92]})) == []
 
 
 def test_without_a_result_there_is_no_answer(study_of):
     study = study_of({"8": [None, None], "20": [None]})
-    assert answer(study)[0] == "No run finished with a test accuracy: there is no answer yet."
-    assert "3 of 3 runs did not finish (3 diverged); no mean counts them." in answer(study)
+    assert describe_answer(study)[0] == "No run finished with a test accuracy: there is no answer yet."
+    assert "3 of 3 runs did not finish (3 diverged); no mean counts them." in describe_answer(study)
 
 
 def test_different_data_are_not_compared_without_a_warning():
     runs = [*runs_of({"8": [0.9, 0.91]}), *runs_of({"8": [0.99, 0.98]}, settings={"data": "iris"})]
-    (said,) = answers.several_data_sets(Study(runs=frame(runs)))
+    (said,) = section_answer.several_data_sets(Study(runs=frame(runs)))
     assert said.startswith("The runs are on different data (digits and iris), so the best is also the one with the")
     assert said.endswith("with --filter 'data == \"digits\"'.")
-    assert answers.several_data_sets(Study(runs=frame(runs[:2]))) == []
+    assert section_answer.several_data_sets(Study(runs=frame(runs[:2]))) == []
 
 
 def test_runs_on_different_test_sets_are_not_compared_by_example(study_of):
     right = {"8/0.1/0": np.ones(100, dtype=bool), "20/0.1/0": np.ones(30, dtype=bool)}
-    assert examples.sentences(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == [
+    assert section_examples.describe_examples(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == [
         "The runs were not all tested on the same examples, so they are not compared example by example."
     ]
 
 
 def test_one_seed_is_said_to_prove_nothing(study_of):
     study = study_of({"20-20": [0.96], "8": [0.90]})
-    assert answers.best(study) == [
+    assert section_answer.best(study) == [
         "Which configuration is best cannot be told: 20-20 has the highest test accuracy, 0.9600, but one seed does "
         "not tell whether it would again."
     ]
-    assert answers.single_seed(study) == [
+    assert section_answer.single_seed(study) == [
         "It was run with one seed: how sure that is cannot be told. Run more, such as seed='range(0,10)'."
     ]
-    assert answers.rivals(study) == []
+    assert section_answer.rivals(study) == []
 
 
 def test_what_cannot_be_told_from_the_best_is_listed(study_of):
     close, far = spread(0.963, size=0.02, turn=2), spread(0.8, turn=1)
     study = study_of({"20-20": spread(0.964), "20": close, "8": far})
-    assert answers.rivals(study) == ["1 of 2 other configurations cannot be told from it: 20."]
+    assert section_answer.rivals(study) == ["1 of 2 other configurations cannot be told from it: 20."]
 
 
 def test_a_clear_best_can_be_told_from_all(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.90, turn=2), "8": spread(0.8, turn=1)})
-    assert answers.rivals(study) == ["It can be told from all 2 others."]
-    assert answers.more_seeds(study) == []
+    assert section_answer.rivals(study) == ["It can be told from all 2 others."]
+    assert section_answer.more_seeds(study) == []
     study = study_of({"20-20": spread(0.964), "8": spread(0.8, turn=1)})
-    assert answers.rivals(study) == ["It can be told from the other one."]
+    assert section_answer.rivals(study) == ["It can be told from the other one."]
 
 
 def test_an_interval_that_is_not_known_is_not_told(study_of):
     study = study_of({"20-20": spread(0.96, 4), "20": spread(0.94, 4)})  # every seed differs by the same
-    assert answers.more_seeds(study) == [
+    assert section_answer.more_seeds(study) == [
         "If the true difference to 20 is the observed 0.020, 2 more seeds of each would show it with a probability of "
         "80 %."  # of six seeds all with one sign, 2 / 2**6 < 0.05
     ]
@@ -114,7 +113,7 @@ def test_an_interval_that_is_not_known_is_not_told(study_of):
 
 def test_what_was_not_tested_is_not_called_equal(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.9, turn=2), "8": [0.8]})
-    assert answers.rivals(study) == [
+    assert section_answer.rivals(study) == [
         "It can be told from the 1 other that could be tested.",
         "Of the others, 1 has too few results for a test.",
     ]
@@ -122,7 +121,7 @@ def test_what_was_not_tested_is_not_called_equal(study_of):
 
 def test_seeds_that_would_tell_two_apart_are_counted(study_of):
     study = study_of({"20-20": spread(0.964, 5), "20": spread(0.962, 5, 0.004, turn=2)})
-    assert answers.more_seeds(study) == [
+    assert section_answer.more_seeds(study) == [
         "If the true difference to 20 is the observed 0.002, 92 more seeds of each would show it with a probability "
         "of 80 %; its own 95 % interval, \N{MINUS SIGN}0.011 to +0.007, allows for as few as 1 and for no "
         "difference at all."
@@ -132,7 +131,7 @@ def test_seeds_that_would_tell_two_apart_are_counted(study_of):
 
 def test_two_that_are_all_but_equal_are_not_worth_more_seeds(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.96399, size=0.02, turn=2)})
-    assert answers.more_seeds(study) == [
+    assert section_answer.more_seeds(study) == [
         "The difference to 20 is at most 0.015 (its own 95 % interval): if it is that much, 8 more seeds of each "
         "would show it with a probability of 80 %; if it is less, it takes more."
     ]
@@ -140,50 +139,50 @@ def test_two_that_are_all_but_equal_are_not_worth_more_seeds(study_of):
 
 def test_the_baseline_is_compared_with_the_best(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.944, turn=1)}, baseline="8")
-    (said,) = answers.against_baseline(study)
+    (said,) = section_answer.against_baseline(study)
     assert said.startswith("Against the baseline 8 it makes a difference of +0.020 (95 % interval +0.01")
     assert said.endswith(", p < 0.001.")
-    assert answers.against_baseline(study_of({"20": [0.9, 0.91], "8": [0.8, 0.82]}, baseline="20")) == [
+    assert section_answer.against_baseline(study_of({"20": [0.9, 0.91], "8": [0.8, 0.82]}, baseline="20")) == [
         "The baseline, 20, is the best itself."
     ]
 
 
 def test_a_doubtful_lead_over_the_baseline_is_called_so(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.9635, size=0.02, turn=1)}, baseline="8")
-    assert answers.against_baseline(study)[0].endswith(", which may be chance.")
+    assert section_answer.against_baseline(study)[0].endswith(", which may be chance.")
 
 
 def test_validation_may_choose_another(study_of):
     accuracies = {"20-20": spread(0.964), "8": spread(0.962, turn=1)}
     study = study_of(accuracies)
-    assert answers.by_validation(study) == [
+    assert section_answer.by_validation(study) == [
         "Validation accuracy, which does not look at the test set, chooses the same."
     ]
     study.runs["best_val_accuracy"] = [0.9] * 10 + [0.95] * 10
-    assert answers.by_validation(study) == [
+    assert section_answer.by_validation(study) == [
         "Validation accuracy, which does not look at the test set, chooses 8, whose test accuracy is 0.962."
     ]
 
 
 def test_numbers_selected_on_the_test_set_are_called_optimistic(study_of):
     study = study_of({"20-20": [0.96, 0.97]}, validation=None)
-    assert answers.optimistic(study) == [
+    assert section_answer.optimistic(study) == [
         "There was no validation set: the epoch was selected on the test set itself, so these numbers are optimistic."
     ]
-    assert answers.optimistic(study_of({"20-20": [0.96, 0.97]})) == []
+    assert section_answer.optimistic(study_of({"20-20": [0.96, 0.97]})) == []
     study = study_of({"20-20": [0.96, 0.97]}, metric="max_test_accuracy")
-    assert "optimistic" in answers.optimistic(study)[0]
+    assert "optimistic" in section_answer.optimistic(study)[0]
     mixed = frame([*runs_of({"8": [0.9]}), *runs_of({"20": [0.9, 0.8]}, validation=None)])
-    assert answers.optimistic(Study(runs=mixed))[0].startswith("2 runs had no validation set: ")
+    assert section_answer.optimistic(Study(runs=mixed))[0].startswith("2 runs had no validation set: ")
 
 
 def test_failures_are_counted_by_kind_and_those_of_the_best_named(study_of):
     study = study_of({"20-20": [0.96, 0.97, None], "8": [0.9, None, None]})
-    assert failures.sentences(study) == [
+    assert section_failures.describe_missing(study) == [
         "3 of 6 runs did not finish (3 diverged); no mean counts them.",
         "The best itself lost 1 seed: its mean is that of its luckier ones.",
     ]
-    assert failures.sentences(study_of({"8": [0.9]})) == []
+    assert section_failures.describe_missing(study_of({"8": [0.9]})) == []
 
 
 def with_chance(study, chance=0.1):
@@ -194,21 +193,21 @@ def test_a_best_of_few_survivors_is_not_the_best(study_of):
     """Seven of ten seeds of the one with the highest mean of survivors diverged."""
     accuracies = {"20-20": [*spread(0.972, 3), *[None] * 7], "20": spread(0.95), "8": spread(0.94, turn=1)}
     study = with_chance(study_of(accuracies))
-    assert answers.best(study)[0].startswith("20 is best: test accuracy 0.950 ± 0.004 ")
+    assert section_answer.best(study)[0].startswith("20 is best: test accuracy 0.950 ± 0.004 ")
     assert study.named("20-20") == "20-20 (3 of 10 seeds finished)"
-    assert failures.sentences(study) == [
+    assert section_failures.describe_missing(study) == [
         "7 of 30 runs did not finish (7 diverged); each counts as guessing (0.100) in means, order and tests."
     ]
     ignored = with_chance(study_of(accuracies, failures="ignore"))
-    assert answers.best(ignored)[0].startswith("20-20 (3 of 10 seeds finished) ")
-    assert "no mean counts them" in failures.sentences(ignored)[0]
+    assert section_answer.best(ignored)[0].startswith("20-20 (3 of 10 seeds finished) ")
+    assert "no mean counts them" in section_failures.describe_missing(ignored)[0]
 
 
 def test_what_never_finished_may_not_be_the_best(study_of):
     study = with_chance(study_of({"20-20": [0.96, 0.95], "8": [0.5, 0.95], "20": [None, None]}))
-    assert answers.best(study)[0].endswith("but the other one that finished cannot be told from it.")
+    assert section_answer.best(study)[0].endswith("but the other one that finished cannot be told from it.")
     assert study.untold == ["8"]
-    assert failures.sentences(study)[1] == "No run of one configuration finished: 20."
+    assert section_failures.describe_missing(study)[1] == "No run of one configuration finished: 20."
     (shown,) = findings(study).section("comparison").tables
     assert [
         column.text(row) for row in rows(shown.frame) for column in shown.columns if column.heading == "told apart"
@@ -223,8 +222,8 @@ def test_runs_that_finished_with_nothing_are_failures(study_of):
     table = study.runs.assign(chance_accuracy=0.1)
     table.loc[[5, 6, 7], ["test_accuracy", "best_val_accuracy"]] = np.nan
     told = Study(runs=table)
-    assert "20-20 has the highest" in answers.best(told)[0]
-    assert failures.sentences(told) == [
+    assert "20-20 has the highest" in section_answer.best(told)[0]
+    assert section_failures.describe_missing(told) == [
         "3 runs finished without a real test accuracy; each counts as guessing (0.100) in means, order and tests."
     ]
     assert told.named("8") == "8 (2 of 5 seeds finished)"
@@ -234,7 +233,9 @@ def test_an_interrupted_run_is_no_failure(study_of):
     study = study_of({"20-20": spread(0.9, 5), "8": [*spread(0.95, 4, turn=1), None]})
     told = Study(runs=study.runs.assign(state=["finished"] * 9 + ["interrupted"], chance_accuracy=0.1))
     assert told.named(told.best["label"]) == "8"
-    assert failures.sentences(told) == ["1 of 10 runs did not finish (1 interrupted); no mean counts them."]
+    assert section_failures.describe_missing(told) == [
+        "1 of 10 runs did not finish (1 interrupted); no mean counts them."
+    ]
 
 
 def test_with_one_seed_what_is_left_is_not_the_seeds():
@@ -246,7 +247,7 @@ def test_with_one_seed_what_is_left_is_not_the_seeds():
             {"8": [0.5 + rate / 9], "20": [0.6 + len(name) * rate / 99]}, settings={"activation": name}, rate=rate
         )
     ]
-    (said,) = effects.sentences(Study(runs=frame(runs)))
+    (said,) = section_effects.describe_effects(Study(runs=frame(runs)))
     assert "; what is left (interactions of three settings and more and chance together) is " in said
     assert "seeds" not in said
 
@@ -260,7 +261,7 @@ def test_five_folds_are_five_results_of_one_configuration():
         for record in runs_of({"20-20": [0.9 + fold / 100], "8": [0.8 + fold / 90]})
     ]
     study = Study(runs=frame(folds))
-    assert answers.best(study) == [
+    assert section_answer.best(study) == [
         "20-20 is best: test accuracy 0.920 ± 0.037 (95 %, simultaneous for all 2; 5 folds)."
     ]
     said = " ".join(
@@ -303,13 +304,13 @@ def test_what_explains_the_variance_is_told_largest_first(study_of):
         *runs_of({"8": spread(0.90, 5), "20": spread(0.95, 5, turn=1)}, settings={"activation": "relu"}),
         *runs_of({"8": spread(0.91, 5, turn=2), "20": spread(0.96, 5, turn=3)}, settings={"activation": "tanh"}),
     ]
-    (said,) = effects.sentences(Study(runs=frame(runs)))
+    (said,) = section_effects.describe_effects(Study(runs=frame(runs)))
     # sums of squares: layers 20 * 0.025², activation 20 * 0.005², within 16 * 0.004²: 0.0125, 0.0005, 0.000256
     assert said == (
         "Of the variance of test accuracy between all runs, hidden_layer_sizes explains 94 % and activation 3.8 %; "
         "what seeds differ by is 1.9 %."
     )
-    assert effects.sentences(study_of({"8": [0.9], "20": [0.95]})) == []
+    assert section_effects.describe_effects(study_of({"8": [0.9], "20": [0.95]})) == []
 
 
 def test_the_test_examples_tell_apart_what_one_seed_cannot(study_of):
@@ -317,8 +318,10 @@ def test_the_test_examples_tell_apart_what_one_seed_cannot(study_of):
     right |= {"8/0.1/0": [True] * 50 + [False] * 50}
     correct = {run_id: pd.array(bits, dtype="bool").to_numpy() for run_id, bits in right.items()}
     study = study_of({"20-20": [0.95], "20": [0.94], "8": [0.5]}, correct=correct)
-    assert examples.sentences(study) == ["On the 100 test examples themselves, 1 of 2 cannot be told from it: 20."]
-    assert examples.sentences(study_of({"20-20": [0.95], "20": [0.94]})) == []
+    assert section_examples.describe_examples(study) == [
+        "On the 100 test examples themselves, 1 of 2 cannot be told from it: 20."
+    ]
+    assert section_examples.describe_examples(study_of({"20-20": [0.95], "20": [0.94]})) == []
 
 
 @pytest.mark.parametrize(("n_rising", "begins"), [(1, "1 of its 2 runs were"), (2, "2 of its 2 runs were")])
@@ -332,7 +335,7 @@ def test_a_best_that_was_still_improving_is_told(study_of, n_rising, begins):
 
 
 def test_the_answer_begins_with_the_best_and_ends_with_the_failures(study_of):
-    said = answer(study_of({"20-20": [*spread(0.964), None], "8": [*spread(0.9, turn=1), None]}))
+    said = describe_answer(study_of({"20-20": [*spread(0.964), None], "8": [*spread(0.9, turn=1), None]}))
     assert said[0].startswith("20-20 (10 of 11 seeds finished) is best")
     assert said[-1].startswith("The best itself lost 1 seed")
     assert all(sentence.endswith(".") for sentence in said)
@@ -349,15 +352,17 @@ def test_trainings_that_learned_nothing_are_told_with_their_likely_cause(study_o
         "2 of 4 runs ended no better than guessing; features have means or spreads up to 1.6e+03, which is the likely "
         "cause: standardize them (data.standardize=true)."
     ]
-    assert trainings.stuck(large)[0] in answer(large)
+    assert trainings.stuck(large)[0] in describe_answer(large)
     assert trainings.stuck(study_of({"8": [0.3, 0.3]})) == []
 
 
 def test_no_number_of_seeds_is_named_where_results_are_equal(study_of):
-    assert answers.more_seeds(study_of({"8": [0.5, 0.6], "20": [0.5, 0.6]})) == []
+    assert section_answer.more_seeds(study_of({"8": [0.5, 0.6], "20": [0.5, 0.6]})) == []
 
 
 def test_the_accuracy_of_guessing_may_be_a_whole_number(study_of):
     study = study_of({"8": [0.5, None], "20": [0.5, 0.6]})
     study = replace(study, runs=study.runs.assign(chance_accuracy=0))
-    assert failures.sentences(study)[0].endswith("each counts as guessing (0.000) in means, order and tests.")
+    assert section_failures.describe_missing(study)[0].endswith(
+        "each counts as guessing (0.000) in means, order and tests."
+    )

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from nnsweep.results.report.content import Column, Findings, Part, Picture, Table
+from nnsweep.results.report.content import Column, Findings, Picture, SectionContent, Table
 from nnsweep.results.report.html import html, svg
 from nnsweep.results.report.report import findings
 
@@ -52,7 +52,7 @@ def hostile() -> Findings:
         Column("mean", lambda row: str(row["mean"]), "mean"),
     )
     table = Table(name="hostile", caption=texts[0], frame=frame, columns=columns, best=frozenset({0}))
-    section = Part(
+    section = SectionContent(
         name="answer",
         heading="<h1>",
         sentences=tuple(texts),

@@ -3,7 +3,7 @@
 import pandas as pd
 from markdown_it import MarkdownIt
 
-from nnsweep.results.report.content import Findings, Part
+from nnsweep.results.report.content import Findings, SectionContent
 from nnsweep.results.report.markdown import MOST_ROWS, markdown
 from nnsweep.results.report.report import findings
 
@@ -52,7 +52,7 @@ def test_a_section_of_pictures_is_left_out_if_they_cannot_be_shown(study_of):
 
 
 def test_a_fence_is_longer_than_any_in_the_commands():
-    section = Part(name="origin", heading="Again", commands=("nnsweep report '```'", "````"))
+    section = SectionContent(name="origin", heading="Again", commands=("nnsweep report '```'", "````"))
     (fence,) = [token for token in parsed(markdown(Findings(title="x", sections=(section,)))) if token.type == "fence"]
     assert fence.content == "nnsweep report '```'\n````\n"
 

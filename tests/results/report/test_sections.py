@@ -5,9 +5,8 @@ import pytest
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import frame, rows
-from nnsweep.results.report.content import Part
+from nnsweep.results.report.content import SECTIONS, Section, SectionContent
 from nnsweep.results.report.report import findings
-from nnsweep.results.report.section import SECTIONS, Section
 from nnsweep.results.report.study import Origin, Study
 
 from .conftest import history, runs_of, spread
@@ -64,7 +63,7 @@ def test_a_section_that_is_defined_is_in_its_places(study_of):
         answers = ((15, lambda study: [f"There are {len(study.runs)} seeds."]),)
 
         def build(self, study):
-            return Part(name="seeds", heading="The seeds")
+            return SectionContent(name="seeds", heading="The seeds")
 
         def method_notes(self, study):
             return ["Seeds are counted."]

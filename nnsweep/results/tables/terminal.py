@@ -22,7 +22,7 @@ MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parame
 WIDEST_CELL = 28
 
 
-def table(runs: pd.DataFrame, *, width: int = 80, title: str = "") -> Group:
+def make_terminal_table(runs: pd.DataFrame, *, width: int = 80, title: str = "") -> Group:
     """Make the table of a frame of runs.
 
     Parameters

@@ -75,7 +75,7 @@ class Manifest:
     n_rows : int
         How many rows it has.
     format : str
-        One of `nnsweep.results.formats.FORMATS`.
+        One of `nnsweep.results.tables.formats.FORMATS`.
     sha256 : str
         Of the table's bytes.
     exported : str
@@ -111,10 +111,10 @@ class Manifest:
 
     def own_digest(self) -> str:
         """Compute what `digest` has to be."""
-        return digest(json.dumps(asdict(replace(self, digest="", store="")), sort_keys=True).encode())
+        return hash_content(json.dumps(asdict(replace(self, digest="", store="")), sort_keys=True).encode())
 
 
-def listed(
+def list_runs(
     records: Sequence[RunRecord], numerics: Mapping[str, str], configurations: Mapping[str, dict[str, Any]]
 ) -> tuple[list[Listed], dict[str, Any]]:
     """Give what a manifest says of runs.
@@ -150,17 +150,17 @@ def listed(
     return runs, shared
 
 
-def digest(content: bytes) -> str:
+def hash_content(content: bytes) -> str:
     """Give the SHA-256 of a table's bytes, in hexadecimal."""
     return sha256(content).hexdigest()
 
 
-def beside(table: Path) -> Path:
+def place_beside(table: Path) -> Path:
     """Give the place of a table's manifest: ``table.csv.manifest.json`` beside ``table.csv``."""
     return table.with_name(table.name + SUFFIX)
 
 
-def write(table: Path, content: bytes, manifest: Manifest) -> None:
+def write_manifest(table: Path, content: bytes, manifest: Manifest) -> None:
     """Write a table and its manifest: both, or neither.
 
     Raises
@@ -168,12 +168,12 @@ def write(table: Path, content: bytes, manifest: Manifest) -> None:
     ConfigError
         If one of them cannot be written; what was there before is left.
     """
-    with whole_pair(table, beside(table)) as (file, small):
+    with whole_pair(table, place_beside(table)) as (file, small):
         file.write(content)
         small.write(json.dumps(asdict(replace(manifest, digest=manifest.own_digest())), indent=1).encode())
 
 
-def read(table: Path) -> Manifest:
+def read_manifest(table: Path) -> Manifest:
     """Read the manifest of a table.
 
     Raises
@@ -183,7 +183,7 @@ def read(table: Path) -> Manifest:
     DataError
         If it cannot be read.
     """
-    path = beside(table)
+    path = place_beside(table)
     if not is_nameable(path):
         raise ConfigError(f"{shortened(visible(str(table)))}: no file can have this name; name an exported table")
     try:

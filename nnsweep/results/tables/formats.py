@@ -24,8 +24,9 @@ from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import whole_file
 from nnsweep.messages import shortened, unknown, visible
 
-if TYPE_CHECKING:  # pandas is slow to import, and the command line reads names and suffixes here
+if TYPE_CHECKING:
     import pandas as pd
+
 
 FORMATS: dict[str, TableFormat] = {}
 """The formats by their names, in the order in which they are listed."""
@@ -351,7 +352,9 @@ class Parquet(TableFormat):
         return pd.Series(encodable, index=column.index, dtype="object")
 
 
-def write(runs: pd.DataFrame, target: str | Path | BinaryIO, format: str | None = None, *, caption: str = "") -> None:
+def write_table(
+    runs: pd.DataFrame, target: str | Path | BinaryIO, format: str | None = None, *, caption: str = ""
+) -> None:
     """Write a frame in one of the `FORMATS`; a file is written whole or not at all.
 
     Parameters
@@ -371,16 +374,16 @@ def write(runs: pd.DataFrame, target: str | Path | BinaryIO, format: str | None 
         If the format is unknown or the file cannot be written.
     """
     if isinstance(target, str | Path):
-        chunks = table_format(format or format_of(target)).write(runs, caption)
+        chunks = find_format(format or format_of(target)).write(runs, caption)
         with whole_file(target) as handle:
             handle.writelines(chunks)
     else:
-        target.writelines(table_format(format or Csv.name).write(runs, caption))
+        target.writelines(find_format(format or Csv.name).write(runs, caption))
 
 
 def to_bytes(runs: pd.DataFrame, format: str, caption: str = "") -> bytes:
     """Give what `write` would write in a format, one of `FORMATS`."""
-    return b"".join(table_format(format).write(runs, caption))
+    return b"".join(find_format(format).write(runs, caption))
 
 
 def format_of(path: str | Path) -> str:
@@ -393,7 +396,7 @@ def format_of(path: str | Path) -> str:
     return names[suffix]
 
 
-def table_format(name: str) -> TableFormat:
+def find_format(name: str) -> TableFormat:
     """Find a format by its name.
 
     Raises

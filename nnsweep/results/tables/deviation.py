@@ -51,7 +51,7 @@ def index_rows(table: pd.DataFrame, identity: Sequence[str], order: Sequence[str
     Parameters
     ----------
     table : pandas.DataFrame
-        Its cells, as `nnsweep.results.formats.TableFormat.read` gives them.
+        Its cells, as `nnsweep.results.tables.formats.TableFormat.read` gives them.
     identity : sequence of str
         The columns that identify a row together.
     order : sequence of str
