@@ -13,15 +13,15 @@ from typing import Any
 
 import hydra
 
-from nnsweep import interruption, streams
-from nnsweep.conf_tree import conf_dir
+from nnsweep import streams
 from nnsweep.errors import ConfigError, StoreError, machines
 from nnsweep.files import settle_home
-from nnsweep.hydra_job import VERSION_BASE, run_job
+from nnsweep.jobs import hydra_folder, interrupt
+from nnsweep.jobs.arguments import CommandLine, read_command_line
+from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.hydra_job import VERSION_BASE, run_job
+from nnsweep.jobs.problems import report_error
 from nnsweep.messages import nearest, warn
-from nnsweep.sweep import fresh
-from nnsweep.sweep.arguments import CommandLine, read_command_line
-from nnsweep.sweep.refusals import refused
 
 
 def _hydra(arguments: Sequence[str]) -> None:
@@ -35,21 +35,21 @@ def _hydra(arguments: Sequence[str]) -> None:
     try:
         hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(run_job)()
     finally:
-        fresh.remove()
+        hydra_folder.remove_if_empty()
 
 
 def _swept(line: CommandLine) -> bool:
     """Run a sweep, unless the configuration is one of a single run."""
-    from nnsweep.sweep.multirun import Wanted, multirun
+    from nnsweep.jobs.multirun import HydraRequest, compose_sweep
 
     overrides = [*line.overrides, *(["hydra.mode=MULTIRUN"] if line.options else [])]
-    wanted = Wanted(overrides=overrides, conf=conf_dir(), own=line.own, command_line=True)
+    wanted = HydraRequest(overrides=overrides, conf=conf_dir(), own=line.own, command_line=True)
 
     def run(sweeper: Any, arguments: list[str]) -> bool:
         sweeper.sweep(arguments)
         return True
 
-    return multirun(wanted, run_job, run, **VERSION_BASE) is not None
+    return compose_sweep(wanted, run_job, run, **VERSION_BASE) is not None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _exit_code(given)
         if lost := loss.error():  # what a command prints is its work; a sweep's is in the store
             if code == 0 and _is_command(given):
-                return refused(machines(lost) or StoreError(f"cannot write to standard output: {lost.strerror}"))
+                return report_error(machines(lost) or StoreError(f"cannot write to standard output: {lost.strerror}"))
             warn(f"not everything could be written to standard output: {lost.strerror}")
         return code
 
@@ -87,14 +87,14 @@ def _collect_seldom() -> None:
 
 def _exit_code(given: Sequence[str]) -> int:
     try:
-        with address_kept(), interruption.obeyed():
+        with address_kept(), interrupt.obey_signals():
             _run(given)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt as interrupted:
-        return interruption.exit_code(interrupted)
+        return interrupt.make_exit_code(interrupted)
     except Exception as error:
-        return refused(machines(error) or error)
+        return report_error(machines(error) or error)
     return 0
 
 

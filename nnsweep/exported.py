@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nnsweep.errors import DataError
+from nnsweep.jobs.job import WHEREABOUTS
 from nnsweep.masking import masked
 from nnsweep.messages import quote_argument
 from nnsweep.results.frame import drop_constant, frame, long_form
@@ -21,7 +22,6 @@ from nnsweep.results.ranking import narrow_runs, rank_runs, selection
 from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.formats import format_of, to_bytes
 from nnsweep.results.tables.manifest import Manifest
-from nnsweep.sweep.job import WHEREABOUTS
 from nnsweep.tracking import query
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.record import RunRecord

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nnsweep.data.reading.problems import combine_problems
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import expand_home, temporary_folder, whole_file
+from nnsweep.jobs.consistency import require_consistent
 from nnsweep.loading import check_name
 from nnsweep.masking import masked
 from nnsweep.messages import visible, warn
 from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
-from nnsweep.sweep.consistency import require_consistent
 from nnsweep.tracking import models, query
 from nnsweep.tracking.models import save_model_folder
 from nnsweep.tracking.record import RunRecord, Setting

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from nnsweep.errors import ConfigError
+from nnsweep.jobs.consistency import require_consistent
 from nnsweep.loading import check_name
 from nnsweep.masking import masked
 from nnsweep.messages import visible
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import rank_runs
-from nnsweep.sweep.consistency import require_consistent
 from nnsweep.tracking import models, query
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, follow_store, resolve_uri

@@ -13,6 +13,7 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, whole_file
+from nnsweep.jobs.consistency import require_all_consistent
 from nnsweep.loading import (
     gather_correct,
     gather_histories,
@@ -32,7 +33,6 @@ from nnsweep.results.report.markdown import markdown
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Origin, Study
 from nnsweep.results.wording import MINUS, NOTHING, join_words
-from nnsweep.sweep.consistency import require_all_consistent
 from nnsweep.tracking.artifacts import combine_errors, gather_artifacts
 from nnsweep.tracking.query import RecordedRun
 from nnsweep.tracking.record import RunRecord

@@ -12,9 +12,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nnsweep.conf_tree import conf_dir, groups
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.exported import Asked
+from nnsweep.jobs import names, worker
+from nnsweep.jobs.conf_tree import conf_dir, list_groups
+from nnsweep.jobs.consistency import make_recorded_job
+from nnsweep.jobs.job import Job
+from nnsweep.jobs.job_run import final_metrics
 from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import NUMERICS_VERSION, train
@@ -23,10 +27,6 @@ from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.deviation import Difference, differences, unescape
 from nnsweep.results.tables.formats import to_bytes
 from nnsweep.results.tables.manifest import Listed, Manifest
-from nnsweep.sweep import describe, work
-from nnsweep.sweep.consistency import job_of
-from nnsweep.sweep.job import Job
-from nnsweep.sweep.job_run import final_metrics
 from nnsweep.tracking.record import RunRecord
 from nnsweep.verified import ROW, forged, read_cells, read_table
 
@@ -97,7 +97,7 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
     ended = [run for run in listed if any(_part(rows, [run.run_id], RESULTS).iloc[0])]
     if not ended:
         raise DataError(f"{shown}: none of its rows has a result that training gives; export it with test_accuracy")
-    work.forget()  # files may be others by now
+    worker.forget_datasets()  # files may be others by now
     jobs = {run.run_id: _job(manifest, run, data_path) for run in listed}
     records = {run.run_id: _record(run, jobs[run.run_id]) for run in listed}
     told = [*forged(manifest), *_of_rows(manifest, found)]
@@ -161,19 +161,19 @@ def _job(manifest: Manifest, run: Listed, data_path: str | None) -> Job:
     data = configuration.get("data")
     if data_path is not None and isinstance(data, Mapping) and "path" in data:
         configuration = {**configuration, "data": {**data, "path": data_path}}
-    return job_of(configuration, run.title)
+    return make_recorded_job(configuration, run.title)
 
 
 def _record(run: Listed, job: Job) -> RunRecord:
     """Make the record of a run that is not trained: its settings alone."""
-    chosen = {group: getattr(job, group).name for group in describe.GROUPS}
-    return RunRecord(run_id=run.run_id, name=run.name, state="finished", settings=describe.settings(job, chosen))
+    chosen = {group: getattr(job, group).name for group in names.GROUPS}
+    return RunRecord(run_id=run.run_id, name=run.name, state="finished", settings=names.list_settings(job, chosen))
 
 
 def _trained(record: RunRecord, job: Job, run: Listed) -> RunRecord | Difference:
     """Train a run again; its data must be those that it was trained on."""
     try:
-        examples = work.dataset(job.data)
+        examples = worker.load_dataset(job.data)
     except DataError as error:
         raise DataError(f"{error}; name the data of the table with --data-path") from error
     if examples.digest != run.data_digest:
@@ -187,7 +187,7 @@ def _trained(record: RunRecord, job: Job, run: Listed) -> RunRecord | Difference
         name=record.name,
         state="finished",
         settings=record.settings,
-        metrics=describe.sizes(job, examples) | results,
+        metrics=names.measure_sizes(job, examples) | results,
     )
 
 
@@ -198,5 +198,5 @@ def _part(table: pd.DataFrame, ids: Sequence[str], names: Collection[str]) -> pd
 
 def _is_own_choice(difference: Difference) -> bool:
     """Tell whether a cell names a choice of somebody's own folder, which a configuration knows by another name."""
-    known = groups([Path(conf_dir())]).get(difference.column)
+    known = list_groups([Path(conf_dir())]).get(difference.column)
     return known is not None and difference.found not in known

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nnsweep.jobs.environment import compare_environments
 from nnsweep.mlp.curves import CURVES
-from nnsweep.sweep.environment import differing
 from nnsweep.tracking.query import RecordedRun
 
 
@@ -76,7 +76,7 @@ def _versions(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
     if not one.environment or not other.environment:
         known = ["recorded" if run.environment else "not recorded" for run in (one, other)]
         yield Line("environment", *known)
-    yield from (Line(*each) for each in differing(one.environment, other.environment))
+    yield from (Line(*each) for each in compare_environments(one.environment, other.environment))
     if one.numerics != other.numerics:
         yield Line("numerics version", one.numerics or "none", other.numerics or "none")
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # imported where they are used: `import nnsweep` shall be quick
     import pandas as pd
 
-    from nnsweep.sweep.multirun import Wanted
-    from nnsweep.sweep_result import SweepResult
+    from nnsweep.jobs.multirun import HydraRequest
+    from nnsweep.jobs.outcome import SweepResult
 
 _one = threading.Lock()  # Hydra's state, the environment and signals are those of the process
 
@@ -104,34 +104,35 @@ def sweep(
     (['linear', 'linear', 'shallow', 'shallow'], {'finished'})
     """
     from nnsweep import app, streams
-    from nnsweep.conf_tree import conf_dir
     from nnsweep.files import expand_home
-    from nnsweep.sweep.arguments import read_command_line
-    from nnsweep.sweep.multirun import Wanted
-    from nnsweep.sweep.written import given, override
-    from nnsweep.sweep.written import overrides as written
+    from nnsweep.jobs.arguments import read_command_line
+    from nnsweep.jobs.conf_tree import conf_dir
+    from nnsweep.jobs.multirun import HydraRequest
+    from nnsweep.jobs.overrides import check_overrides, make_override
+    from nnsweep.jobs.overrides import make_overrides as written
 
     with _one, _errors(), streams.lasting(), app.address_kept():
-        lines = [*given(overrides), *written(settings)]
-        lines += [] if uri is None else [override("tracking.uri", uri)]
+        lines = [*check_overrides(overrides), *written(settings)]
+        lines += [] if uri is None else [make_override("tracking.uri", uri)]
         lines += ["dry_run=true"] if dry_run else []
         line = read_command_line([*lines, *([] if config_dir is None else ["--config-dir", os.fspath(config_dir)])])
         place = None if folder is None else Path(expand_home(folder)).absolute()
-        wanted = Wanted(overrides=line.overrides, conf=conf_dir(), own=line.own, folder=place, experiment=experiment)
+        wanted = HydraRequest(
+            overrides=line.overrides, conf=conf_dir(), own=line.own, folder=place, experiment=experiment
+        )
         result = _swept(wanted, progress=progress)
         return _plan(result) if result.plan else _results(result)
 
 
-def _swept(wanted: "Wanted", *, progress: bool) -> "SweepResult":
-    from nnsweep import interruption
-    from nnsweep.display import Display
-    from nnsweep.hydra_job import VERSION_BASE, run_job
-    from nnsweep.sweep import work
-    from nnsweep.sweep.multirun import multirun
+def _swept(wanted: "HydraRequest", *, progress: bool) -> "SweepResult":
+    from nnsweep.jobs import interrupt, worker
+    from nnsweep.jobs.display import Display
+    from nnsweep.jobs.hydra_job import VERSION_BASE, run_job
+    from nnsweep.jobs.multirun import compose_sweep
     from nnsweep.tracking.backend import forget_backends
 
     display = Display(plan=progress, progress="lines" if progress else None, table=False)
-    work.dataset.cache_clear()  # files may be others than at the last call
+    worker.load_dataset.cache_clear()  # files may be others than at the last call
     forget_backends()
 
     def run(sweeper: Any, arguments: list[str]) -> "SweepResult":
@@ -139,13 +140,13 @@ def _swept(wanted: "Wanted", *, progress: bool) -> "SweepResult":
         return result
 
     try:
-        with _logging_kept(), interruption.obeyed():
-            result = multirun(wanted, run_job, run, **VERSION_BASE)
+        with _logging_kept(), interrupt.obey_signals():
+            result = compose_sweep(wanted, run_job, run, **VERSION_BASE)
             assert result is not None
             if result.interruption:
                 raise result.interruption
             return result
-    except interruption.Interrupted as interrupted:
+    except interrupt.Interrupted as interrupted:
         if interrupted.number != signal.SIGINT:
             signal.raise_signal(interrupted.number)  # the runs are closed: it does now what it would have done
         raise KeyboardInterrupt("the sweep was interrupted; the same call goes on") from None
@@ -167,14 +168,14 @@ def _logging_kept() -> Iterator[None]:
 def _errors() -> Iterator[None]:
     """Let whatever the user can mend be an error of ours, in which nothing is secret."""
     from nnsweep.errors import ConfigError, UserError, machines
+    from nnsweep.jobs.problems import explain_error
     from nnsweep.masking import masked
-    from nnsweep.sweep.refusals import problems
 
     try:
         yield
     except Exception as error:
         known = error if isinstance(error, UserError) else machines(error)
-        told = known.problems if known else problems(error)
+        told = known.problems if known else explain_error(error)
         if told is None:
             raise
         raise (type(known) if known else ConfigError)(*map(masked, told)) from None
@@ -198,9 +199,9 @@ def _results(result: "SweepResult") -> "pd.DataFrame":
 
 
 def _plan(result: "SweepResult") -> "pd.DataFrame":
+    from nnsweep.jobs import names
+    from nnsweep.jobs.worker import load_dataset
     from nnsweep.results.frame import frame
-    from nnsweep.sweep import describe
-    from nnsweep.sweep.work import dataset
     from nnsweep.tracking.record import RunRecord
 
     rows = []
@@ -211,8 +212,8 @@ def _plan(result: "SweepResult") -> "pd.DataFrame":
             name=task.place.name,
             state=choice.why,
             reason=choice.holder or ", ".join(choice.changed),
-            settings=describe.settings(task.job, task.place.chosen),
-            metrics=describe.sizes(task.job, dataset(task.job.data)),
+            settings=names.list_settings(task.job, task.place.chosen),
+            metrics=names.measure_sizes(task.job, load_dataset(task.job.data)),
             sweep=earlier.sweep if earlier and choice.action == "reuse" else "",
             job=number,
         )

@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from nnsweep import __version__
 from nnsweep.errors import ConfigError, DataError, UserError
 from nnsweep.exported import Answer, Asked, choose
+from nnsweep.jobs.consistency import find_disagreements, make_recorded_job
 from nnsweep.masking import HIDDEN, masked
 from nnsweep.messages import quote_argument, shortened, visible
 from nnsweep.results.frame import frame, long_form
@@ -23,7 +24,6 @@ from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.deviation import Difference, differences, index_rows, other_lines, unescape
 from nnsweep.results.tables.formats import FORMATS, to_bytes
 from nnsweep.results.tables.manifest import Listed, Manifest
-from nnsweep.sweep.consistency import disagreements, job_of
 from nnsweep.tracking import query
 from nnsweep.tracking.query import read_found_run
 from nnsweep.tracking.record import RunRecord
@@ -191,7 +191,7 @@ def _of_key(manifest: Manifest, run: Listed) -> str:
     if not configuration or not run.numerics.isdigit():
         return ""
     try:
-        job = job_of(configuration, run.title)
+        job = make_recorded_job(configuration, run.title)
     except DataError as error:
         return str(error).partition(": ")[2]
     own = job.key(run.data_digest, int(run.numerics))
@@ -234,7 +234,7 @@ def _of_disagreements(store: Store, runs: list[Any], asked: Asked, cells: Sequen
         if asked.histories and any(what.startswith(title) for what, _ in told):
             continue
         try:
-            for name, said in disagreements(read_found_run(store, run, files=False)).items():
+            for name, said in find_disagreements(read_found_run(store, run, files=False)).items():
                 if (title, name) not in told:
                     yield Difference(title, said)
         except UserError as error:  # a file that is damaged or changed

@@ -22,7 +22,7 @@ hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("nnsweep")
 
 
-ROOMS = ("mlp", "model", "results", "data", "sweep")
+ROOMS = ("mlp", "model", "results", "data", "jobs")
 DEAR = {"ready_store_file", "kept_server", "compose"}
 """Fixtures that are slow to have."""
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from nnsweep.sweep.job import Job
-from nnsweep.sweep.job_run import Draw
-from nnsweep.sweep.place import Place
-from nnsweep.sweep.recorder import Recorder
-from nnsweep.sweep.work import train_stack
+from nnsweep.jobs.job import Job
+from nnsweep.jobs.job_run import Draw
+from nnsweep.jobs.recorder import Recorder
+from nnsweep.jobs.task import Place
+from nnsweep.jobs.worker import train_stack
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 

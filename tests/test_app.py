@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from nnsweep.interruption import NOTICE
+from nnsweep.jobs.interrupt import NOTICE
 from nnsweep.tracking.client import open_client
 from nnsweep.tracking.rows import RowBackend
 from nnsweep.tracking.store import find_store

@@ -72,9 +72,9 @@ def test_a_foreign_library_has_one_door(library, door):
     [
         ("nnsweep.mlp.history", {"sklearn", "pandas", "mlflow", "hydra"}),
         ("nnsweep.app", {"sklearn", "pandas", "mlflow", "matplotlib", "pydantic"}),
-        ("nnsweep.sweep.grid", {"mlflow", "matplotlib", "sklearn"}),
+        ("nnsweep.jobs.tasks", {"mlflow", "matplotlib", "sklearn"}),
         ("nnsweep.commands", {"mlflow", "pandas", "matplotlib"}),
-        ("nnsweep.sweep.worker", {"mlflow", "hydra", "omegaconf", "sqlalchemy", "pandas", "sklearn", "matplotlib"}),
+        ("nnsweep.jobs.worker", {"mlflow", "hydra", "omegaconf", "sqlalchemy", "pandas", "sklearn", "matplotlib"}),
     ],
 )
 def test_heavy_libraries_are_imported_late(module, absent):

@@ -22,7 +22,7 @@ from nnsweep.completion import command_line
 from nnsweep.completion.command_line import candidates
 from nnsweep.completion.overrides import VALUES
 from nnsweep.completion.shells import answer, script, words_of
-from nnsweep.conf_tree import conf_dir, groups
+from nnsweep.jobs.conf_tree import conf_dir, list_groups
 
 TREE = Path(conf_dir())
 
@@ -346,7 +346,7 @@ def fish(folder):
 
 
 def test_fish_offers_the_same(fish):
-    assert fish("nnsweep arch=") == [f"arch={name}" for name in groups([TREE])["arch"]]
+    assert fish("nnsweep arch=") == [f"arch={name}" for name in list_groups([TREE])["arch"]]
     assert fish("nnsweep arch=shallow,wi") == ["arch=shallow,wide"]
     assert fish("nnsweep trainer.ep") == ["trainer.epochs="]
     assert fish('nnsweep --config-dir "own conf" arch=mi') == ["arch=mine"]

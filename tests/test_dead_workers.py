@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep.interruption import NOTICE
+from nnsweep.jobs.interrupt import NOTICE
 from tests.outside import QUICK, Said, begin, ended, kill, n_points, n_unended, rows, run, statuses, wait_until
 
 LAUNCHERS = {"joblib": "joblib", "ray": "ray", "submitit_local": "submitit"}
@@ -23,7 +23,7 @@ from pathlib import Path
 
 class Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name != "nnsweep.sweep.job" or "NNSWEEP_TEST_KILLS" not in os.environ:
+        if name != "nnsweep.jobs.job" or "NNSWEEP_TEST_KILLS" not in os.environ:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

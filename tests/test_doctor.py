@@ -236,7 +236,7 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path, monkeypatch):
 
 
 def test_a_plugin_that_hydra_does_not_find_is_a_problem(monkeypatch):
-    monkeypatch.setattr("nnsweep.sweep.plugins.plugin_names", lambda: ["BasicLauncher", "StackedLauncher"])
+    monkeypatch.setattr("nnsweep.jobs.arguments.list_plugins", lambda: ["BasicLauncher", "StackedLauncher"])
     (told,) = installation.plugins()
     assert (told.state, told.says) == ("problem", "Hydra does not find GridSweeper")
 

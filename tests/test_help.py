@@ -8,7 +8,7 @@ import click
 import pytest
 
 from nnsweep.commands import NAMES, commands, summaries
-from nnsweep.conf_tree import conf_dir
+from nnsweep.jobs.conf_tree import conf_dir
 
 WIDEST = 100
 EXAMPLE = re.compile(r"For example:\s+(nnsweep .*?)(?=\n\s*\n|\Z)", re.DOTALL)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from nnsweep import interruption
-from nnsweep.interruption import Interrupted
+from nnsweep.jobs import interrupt
+from nnsweep.jobs.interrupt import Interrupted
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="these signals are not known here")
 
@@ -110,7 +110,7 @@ def test_the_second_one_ends_the_block_at_once(program, number, code):
     one.expect("in block")
     one.send(signal.SIGINT)
     one.expect("asked")
-    time.sleep(2 * interruption.ECHO_SECONDS)
+    time.sleep(2 * interrupt.ECHO_SECONDS)
     one.send(number)
     assert one.ends() == (code, ["interrupted Interrupted"], [])
 
@@ -120,7 +120,7 @@ def test_two_in_one_moment_are_one_as_some_programs_send_them_to_a_process_and_i
     one.expect("in block")
     one.send(signal.SIGTERM)
     one.send(signal.SIGTERM)
-    time.sleep(5 * interruption.ECHO_SECONDS)
+    time.sleep(5 * interrupt.ECHO_SECONDS)
     one.send(signal.SIGINT)
     code, out, _ = one.ends()
     assert (code, out) == (130, ["interrupted Interrupted"])
@@ -179,9 +179,9 @@ def test_the_first_one_is_announced_and_the_second_is_not(program):
     one.expect("in block")
     one.send(signal.SIGINT)
     one.expect("asked")
-    time.sleep(2 * interruption.ECHO_SECONDS)
+    time.sleep(2 * interrupt.ECHO_SECONDS)
     one.send(signal.SIGINT)
-    assert one.ends() == (130, ["interrupted Interrupted"], [interruption.NOTICE])
+    assert one.ends() == (130, ["interrupted Interrupted"], [interrupt.NOTICE])
 
 
 def test_a_signal_that_is_ignored_stays_ignored(program):
@@ -202,43 +202,43 @@ def test_a_signal_that_is_ignored_stays_ignored(program):
 
 
 def test_handlers_are_as_before_when_the_program_has_ended():
-    before = [signal.getsignal(number) for number in interruption.SIGNALS]
-    with interruption.obeyed():
-        within = [signal.getsignal(number) for number in interruption.SIGNALS]
-    with pytest.raises(KeyError), interruption.obeyed():
+    before = [signal.getsignal(number) for number in interrupt.SIGNALS]
+    with interrupt.obey_signals():
+        within = [signal.getsignal(number) for number in interrupt.SIGNALS]
+    with pytest.raises(KeyError), interrupt.obey_signals():
         raise KeyError
-    assert [signal.getsignal(number) for number in interruption.SIGNALS] == before
+    assert [signal.getsignal(number) for number in interrupt.SIGNALS] == before
     assert within != before
 
 
 def test_a_program_that_was_interrupted_before_begins_anew():
     def interrupted() -> None:
-        with interruption.obeyed():
-            assert not interruption.asked()
+        with interrupt.obey_signals():
+            assert not interrupt.is_interrupted()
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(1)
 
     for _ in range(2):
         with pytest.raises(Interrupted) as raised:
             interrupted()
-        assert interruption.exit_code(raised.value) == 143
+        assert interrupt.make_exit_code(raised.value) == 143
 
 
 def test_an_interruption_that_no_signal_made_counts_as_ctrl_c():
-    with interruption.obeyed():
-        assert interruption.exit_code(KeyboardInterrupt()) == 130
-        assert interruption.exit_code(None) == 130
+    with interrupt.obey_signals():
+        assert interrupt.make_exit_code(KeyboardInterrupt()) == 130
+        assert interrupt.make_exit_code(None) == 130
 
 
 def test_another_thread_than_the_main_one_obeys_no_signals_and_does_not_remember_earlier_ones():
-    handlers = [signal.getsignal(number) for number in interruption.SIGNALS]
-    with pytest.raises(Interrupted), interruption.obeyed():
+    handlers = [signal.getsignal(number) for number in interrupt.SIGNALS]
+    with pytest.raises(Interrupted), interrupt.obey_signals():
         signal.raise_signal(signal.SIGTERM)
     seen = []
 
     def sweep():
-        with interruption.obeyed(), interruption.awaited():
-            seen.append((interruption.asked(), [signal.getsignal(number) for number in interruption.SIGNALS]))
+        with interrupt.obey_signals(), interrupt.await_interruption():
+            seen.append((interrupt.is_interrupted(), [signal.getsignal(number) for number in interrupt.SIGNALS]))
 
     thread = threading.Thread(target=sweep)
     thread.start()

@@ -147,7 +147,7 @@ CALLBACK = "+hydra.callbacks.mine={_target_: hydra.experimental.callbacks.LogJob
 
 @pytest.mark.parametrize("what", ["hydra.job.chdir=true", "+hydra.job.env_set.NNSWEEP_TEST=1", CALLBACK])
 def test_jobs_that_change_their_process_are_run_one_by_one_and_end_in_the_same_table(nnsweep, monkeypatch, what):
-    monkeypatch.delattr("nnsweep.sweep.process_executor.train")
+    monkeypatch.delattr("nnsweep.jobs.executors.train")
     ended = [Ended(nnsweep, *pair, *FEW, what, "sweep.workers=2") for pair in (("one", "basic"), ("two", "stacked"))]
     assert "3 jobs: 3 finished" in ended[0].said.out
     assert_same(*ended)

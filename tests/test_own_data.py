@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import fetch_20newsgroups
 
-from nnsweep import run_sweep
 from nnsweep.data.user_data import table, text
+from nnsweep.jobs import sweep
 
 QUICK = ["trainer.epochs=3", "arch.hidden_layer_sizes=[4]", "tracking.pictures=false"]
 TABLE = ["data=table", "data.path=cats.csv", "data.target=breed", *QUICK]
@@ -178,13 +178,13 @@ def test_a_table_that_has_changed_since_is_other_data_and_the_plan_says_so(nnswe
 
 def changing(monkeypatch) -> None:
     """Let cats.csv change when a sweep has been planned and nothing has run."""
-    write_plan = run_sweep.write_plan
+    write_plan = sweep.write_plan
 
     def changed(*arguments):
         cats(1).to_csv("cats.csv", index=False)
         write_plan(*arguments)
 
-    monkeypatch.setattr(run_sweep, "write_plan", changed)
+    monkeypatch.setattr(sweep, "write_plan", changed)
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -203,13 +203,13 @@ def test_a_table_that_changes_during_a_sweep_is_not_looked_at_again(nnsweep, stu
 
 
 def test_a_cache_that_is_emptied_during_a_sweep_does_no_harm(nnsweep, study, monkeypatch, cache):
-    write_plan = run_sweep.write_plan
+    write_plan = sweep.write_plan
 
     def emptied(*arguments):
         shutil.rmtree(cache)
         write_plan(*arguments)
 
-    monkeypatch.setattr(run_sweep, "write_plan", emptied)
+    monkeypatch.setattr(sweep, "write_plan", emptied)
     said = nnsweep(*FOLDS, "sweep.workers=2")
     assert said.code == 0, said.err
     assert set(runs(study)["nnsweep.state"]) == {"finished"}

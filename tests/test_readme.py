@@ -24,10 +24,11 @@ import click
 import pytest
 
 import nnsweep
-from nnsweep import conf_tree, errors
+from nnsweep import errors
 from nnsweep.app import main
 from nnsweep.commands import NAMES, commands
-from nnsweep.sweep.registry import GROUPS, table_row
+from nnsweep.jobs import conf_tree
+from nnsweep.jobs.registry import GROUPS, table_row
 
 ROOT = Path(nnsweep.__file__).parents[1]
 PAGE = ROOT / "README.md"
@@ -284,7 +285,7 @@ def test_the_rows_of_choices_are_those_of_the_registry():
 @pytest.mark.parametrize("group", ["arch", "experiment", "trainer"])
 def test_the_other_rows_name_every_file(group):
     (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", _page(), re.MULTILINE)
-    names = conf_tree.groups([Path(conf_tree.conf_dir())])[group]
+    names = conf_tree.list_groups([Path(conf_tree.conf_dir())])[group]
     assert {word for word in re.findall(r"`([^`]+)`", row) if "." not in word} == {*names}
 
 
@@ -303,8 +304,10 @@ def test_the_exit_codes_are_those_of_the_errors():
 
 def test_the_settings_that_are_named_are_there():
     tree = Path(conf_tree.conf_dir())
-    groups = conf_tree.groups([tree])
-    settings = conf_tree.settings([tree], {name: choices for name, choices in groups.items() if "/" not in name})
+    groups = conf_tree.list_groups([tree])
+    settings = conf_tree.list_choice_settings(
+        [tree], {name: choices for name, choices in groups.items() if "/" not in name}
+    )
     named = re.findall(r"(?<![\w/.-])([a-z]+(?:\.[a-z_]+)+)(?==|`)", _page())
     known = [name.split(".") for name in named if name.split(".")[0] in settings]
     assert len(known) > 10

@@ -26,10 +26,10 @@ from hydra.core.singleton import Singleton
 from pandas.testing import assert_frame_equal
 
 import nnsweep as package
-from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError, DataError, StoreError
-from nnsweep.hydra_job import VERSION_BASE
-from nnsweep.interruption import SIGNALS
+from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.hydra_job import VERSION_BASE
+from nnsweep.jobs.interrupt import SIGNALS
 from nnsweep.loading import load_results
 from nnsweep.sweeping import sweep
 
@@ -232,7 +232,7 @@ def test_what_is_wrong_is_raised_and_nothing_is_made(overrides, settings, kind, 
 
 
 def test_a_store_that_lacks_something_at_the_end_is_an_error(monkeypatch):
-    monkeypatch.setattr("nnsweep.closing._sent", lambda end: "the store is away. 1 of 1 results wait")
+    monkeypatch.setattr("nnsweep.jobs.summary._send_waiting", lambda end: "the store is away. 1 of 1 results wait")
     with pytest.raises(StoreError, match=r"^the store is away\. 1 of 1 results wait$"):
         sweep(**QUICK)
 
@@ -351,9 +351,9 @@ assert callable(nnsweep.sweep)
 assert nnsweep.sweep.__doc__ == function.__doc__
 plan = nnsweep.sweep(["seed=0,1"], data="iris", dry_run=True)
 assert len(plan) == 2
-import nnsweep.sweep.grid
+import nnsweep.jobs.tasks
 from nnsweep import sweep
-assert nnsweep.sweep.grid.checked
+assert nnsweep.jobs.tasks.checked
 assert callable(sweep)
 assert len(nnsweep.sweep(["seed=0,1"], data="iris", dry_run=True)) == 2
 print("called")
@@ -362,7 +362,7 @@ print("called")
 
 STARTS = [
     "import nnsweep",
-    "import nnsweep.sweep.job, nnsweep",
+    "import nnsweep.jobs.job, nnsweep",
     pytest.param("import nnsweep\nfrom nnsweep.sweep import plan", marks=pytest.mark.soak),
     pytest.param("import nnsweep\nfrom nnsweep import sweep", marks=pytest.mark.soak),
     pytest.param("import nnsweep\nfrom nnsweep import *", marks=pytest.mark.soak),

@@ -54,7 +54,7 @@ def test_a_sweep_runs_from_the_wheel_in_an_empty_folder(installed, tmp_path):
     where = run(
         sys.executable,
         "-c",
-        "from nnsweep.conf_tree import conf_dir; print(conf_dir())",
+        "from nnsweep.jobs.conf_tree import conf_dir; print(conf_dir())",
         cwd=tmp_path,
         PYTHONPATH=str(installed),
     )

@@ -23,18 +23,18 @@ GRID = ("-m", "arch=shallow,wide,deep")
 ENTRANCES = {  # part: the functions that lead into it
     "composing and checking": [
         "hydra._internal.config_loader_impl.ConfigLoaderImpl.load_configuration",
-        "nnsweep.sweep.grid.tasks",
+        "nnsweep.jobs.tasks.make_tasks",
     ],
-    "data": ["nnsweep.sweep.work.load"],
-    "training": ["nnsweep.sweep.work._train"],
+    "data": ["nnsweep.jobs.worker.load"],
+    "training": ["nnsweep.jobs.worker._train"],
     "store": [
         *(f"nnsweep.tracking.store.{name}" for name in ("ready", "existing")),
         *(f"nnsweep.tracking.runs.{name}" for name in ("start", "log", "log_dataset", "log_files", "end")),
-        "nnsweep.summary.histories",
+        "nnsweep.jobs.summary.histories",
         "nnsweep.tracking.sqlite.gather_statistics",
     ],
-    "models": ["nnsweep.closing._keep_models"],
-    "pictures": ["nnsweep.results.plots.job_picture.draw_job", "nnsweep.closing.pictures_of"],
+    "models": ["nnsweep.jobs.summary._keep_models"],
+    "pictures": ["nnsweep.results.plots.job_picture.draw_job", "nnsweep.jobs.summary.pictures_of"],
 }
 
 
@@ -67,10 +67,9 @@ def measured() -> dict[str, float]:
 
     builtins.__import__ = clocked("imports", builtins.__import__)
     import nnsweep.app
-    import nnsweep.closing
-    import nnsweep.summary
-    import nnsweep.sweep.grid
-    import nnsweep.sweep.work
+    import nnsweep.jobs.summary
+    import nnsweep.jobs.tasks
+    import nnsweep.jobs.worker
 
     for part, names in ENTRANCES.items():
         for name in names:

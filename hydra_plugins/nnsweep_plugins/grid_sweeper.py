@@ -1,4 +1,4 @@
-"""The grid sweeper: Hydra's door to `nnsweep.run_sweep`.
+"""The grid sweeper: Hydra's door to `nnsweep.jobs.sweep`.
 
 It takes its settings as Hydra's own basic sweeper does; everything else is nnsweep's.
 """
@@ -22,8 +22,8 @@ class GridSweeper(BasicSweeper):
         arguments : list of str
             Overrides from the command line; they win over those of a preset (``hydra.sweeper.params``).
         """
-        from nnsweep.display import Display
-        from nnsweep.hydra_job import end_command
+        from nnsweep.jobs.display import Display
+        from nnsweep.jobs.hydra_job import end_command
 
         return end_command(self.run(arguments, Display()))
 
@@ -34,19 +34,19 @@ class GridSweeper(BasicSweeper):
         ----------
         arguments : list of str
             As for `sweep`.
-        display : nnsweep.display.Display
+        display : nnsweep.jobs.display.Display
             What is told while the sweep goes on.
         """
         # not above: Hydra loads every plugin's module anew, and with it makes another class of the same name
         from hydra_plugins.nnsweep_plugins.stacked_launcher import StackedLauncher
+        from nnsweep.jobs.compose import Composer
+        from nnsweep.jobs.executors import ProcessExecutor
+        from nnsweep.jobs.grid import check_one_sweep, expand_grid
+        from nnsweep.jobs.hydra_folder import freeze_configurations
+        from nnsweep.jobs.launchers import LauncherExecutor
+        from nnsweep.jobs.sweep import run_sweep
+        from nnsweep.jobs.tasks import make_tasks
         from nnsweep.results.plots.job_picture import draw_job
-        from nnsweep.run_sweep import run_sweep
-        from nnsweep.sweep.compose import Composer
-        from nnsweep.sweep.frozen import freeze
-        from nnsweep.sweep.grid import tasks
-        from nnsweep.sweep.launcher_executor import LauncherExecutor
-        from nnsweep.sweep.points import check_one_sweep, expand_grid
-        from nnsweep.sweep.process_executor import ProcessExecutor
 
         assert self.hydra_context is not None
         assert self.config is not None
@@ -56,9 +56,9 @@ class GridSweeper(BasicSweeper):
         grid = expand_grid(loader, config, preset=self._parse_config(), given=arguments, compose=compose)
         stacked = isinstance(launcher, StackedLauncher) and launcher.can_stack
         if not stacked:
-            freeze(launcher, compose)
+            freeze_configurations(launcher, compose)
         folder = Path(config.hydra.sweep.dir).absolute()  # the sweep's id is made now; the jobs take it over
-        checked = tasks(grid.points, compose, known=grid.problems)
+        checked = make_tasks(grid.points, compose, known=grid.problems)
         check_one_sweep(config, [task.job for task in checked])
         rest = {"folder": folder, "display": display, "configuration": OmegaConf.to_yaml(config), "notes": grid.notes}
         if stacked:

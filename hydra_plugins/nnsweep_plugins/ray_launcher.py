@@ -1,6 +1,6 @@
 """The launcher for Ray: one job a task, on a local cluster or one that is running.
 
-A cluster that does not answer is refused before anything runs. What talks to Ray is `nnsweep.sweep.ray_driver`.
+A cluster that does not answer is refused before anything runs. What talks to Ray is `nnsweep.jobs.ray_driver`.
 """
 
 import importlib.util
@@ -79,24 +79,23 @@ class RayLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs; one whose process dies has failed, and costs no other."""
-        from nnsweep.sweep.one_by_one import loaded
-        from nnsweep.sweep.ray_driver import Driver
-        from nnsweep.sweep.sent_jobs import LauncherGone, pack
+        from nnsweep.jobs.ray_driver import RayDriver
+        from nnsweep.jobs.sent_jobs import LauncherGone, load_outcome, pack_job
 
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.task_function is not None
         if self._driver is None:
             settings: Any = OmegaConf.to_container(self.ray, resolve=True)
-            self._driver = Driver(settings["init"], settings["remote"])
+            self._driver = RayDriver(settings["init"], settings["remote"])
         if not self._driver.is_there and (trouble := self._trouble()):
             raise LauncherGone(f"the Ray cluster at {self._address} is gone ({trouble})")
         jobs = [
-            pack(self.hydra_context, self.task_function, self.config, [*overrides], number)
+            pack_job(self.hydra_context, self.task_function, self.config, [*overrides], number)
             for number, overrides in enumerate(job_overrides, start=initial_job_idx)
         ]
         answers = self._driver.run(jobs, Path(str(self.config.hydra.sweep.dir)))
-        return [loaded(answer, overrides) for answer, overrides in zip(answers, job_overrides, strict=True)]
+        return [load_outcome(answer, overrides) for answer, overrides in zip(answers, job_overrides, strict=True)]
 
     def close(self) -> None:
         """End the cluster that was started for the jobs, or leave the one that was there."""

@@ -1,4 +1,4 @@
-"""The stacked launcher: Hydra's door to `nnsweep.sweep.process_executor`.
+"""The stacked launcher: Hydra's door to `nnsweep.jobs.executors`.
 
 It can launch any program's jobs, each by itself; those of nnsweep it trains together where they allow it.
 """
@@ -38,11 +38,12 @@ class StackedLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs, for any sweeper and any program."""
+        from nnsweep.jobs import sent_jobs
+        from nnsweep.jobs import tasks as grid
+        from nnsweep.jobs.compose import Composer
+        from nnsweep.jobs.executors import ProcessExecutor, make_job_return
+        from nnsweep.jobs.recorder import Recorder
         from nnsweep.results.plots.job_picture import draw_job
-        from nnsweep.sweep import grid, one_by_one
-        from nnsweep.sweep.compose import Composer
-        from nnsweep.sweep.process_executor import ProcessExecutor, returned
-        from nnsweep.sweep.recorder import Recorder
         from nnsweep.tracking.store import prepare_store, resolve_uri
 
         assert self.hydra_context is not None
@@ -52,23 +53,23 @@ class StackedLauncher(Launcher):
         folder = Path(str(self.config.hydra.sweep.dir))
         if not self.can_stack:
             folder.mkdir(parents=True, exist_ok=True)
-            application = one_by_one.Application(self.hydra_context, self.task_function, self.config)
-            return one_by_one.launch(application, job_overrides, initial_job_idx, self._n_workers)
+            application = sent_jobs.Application(self.hydra_context, self.task_function, self.config)
+            return sent_jobs.launch_one_by_one(application, job_overrides, initial_job_idx, self._n_workers)
         compose = Composer(self.hydra_context.config_loader, self.config)
-        tasks = grid.tasks(job_overrides, compose, first=initial_job_idx)
-        grid.refuse_plan(tasks[0].job)
+        tasks = grid.make_tasks(job_overrides, compose, first=initial_job_idx)
+        grid.refuse_dry_run(tasks[0].job)
         folder.mkdir(parents=True, exist_ok=True)
         tracking, executor = tasks[0].job.tracking, ProcessExecutor(tasks, draw_job)
         uri = resolve_uri(tracking.uri, Path.cwd())
         recorder = Recorder(prepare_store(uri, tracking.experiment, tracking.artifact_root))
         for event in executor.run(tasks):
             recorder.take(event)
-        return [returned(task, recorder.ended[task.attempt]) for task in tasks]
+        return [make_job_return(task, recorder.ended[task.attempt]) for task in tasks]
 
     @property
     def can_stack(self) -> bool:
         """Whether the jobs are nnsweep's, leave the process as it is, and log as ours do."""
-        from nnsweep.hydra_job import run_job
+        from nnsweep.jobs.hydra_job import run_job
 
         assert self.config is not None
         hydra = self.config.hydra
@@ -79,8 +80,8 @@ class StackedLauncher(Launcher):
 
     @property
     def _n_workers(self) -> int:
-        from nnsweep.hydra_job import run_job
-        from nnsweep.sweep.workers import physical_cores
+        from nnsweep.jobs.hydra_job import run_job
+        from nnsweep.jobs.process_pool import physical_cores
 
         assert self.config is not None
         chosen = self.config.sweep.workers if self.task_function is run_job else None

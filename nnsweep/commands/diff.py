@@ -22,9 +22,9 @@ def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> No
 
     For example: nnsweep diff newsgroups-20-20-tanh-inv-s0 newsgroups-8-tanh-inv-s0 --experiment notebook
     """
+    from nnsweep.jobs.consistency import find_disagreements
     from nnsweep.loading import check_name
     from nnsweep.side_by_side import in_words, side_by_side
-    from nnsweep.sweep.consistency import disagreements
     from nnsweep.tracking.query import read_run
     from nnsweep.tracking.store import resolve_uri
 
@@ -33,6 +33,6 @@ def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> No
     first, second = (read_run(store, run, experiment) for run in (one, other))
     for line in (first.title, second.title, *in_words(side_by_side(first, second))):
         say(line)
-    told = [f"{run.title}: {said}" for run in (first, second) for said in disagreements(run).values()]
+    told = [f"{run.title}: {said}" for run in (first, second) for said in find_disagreements(run).values()]
     if told:
         raise DifferenceError(*map(visible, told))

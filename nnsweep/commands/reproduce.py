@@ -22,16 +22,16 @@ def reproduce(run: str, *, experiment: str | None, uri: str | None) -> None:
 
     For example: nnsweep reproduce newsgroups-20-20-tanh-inv-s0 --experiment notebook
     """
+    from nnsweep.jobs.consistency import require_consistent
+    from nnsweep.jobs.reproduce import reproduce_run
     from nnsweep.loading import check_name
-    from nnsweep.sweep.consistency import require_consistent
-    from nnsweep.sweep.reproduction import reproduce
     from nnsweep.tracking.query import read_run
     from nnsweep.tracking.store import resolve_uri
 
     check_name(experiment or "")
     one = read_run(resolve_uri(uri, Path.cwd()), run, experiment)
     require_consistent(one)
-    told = reproduce(one)
+    told = reproduce_run(one)
     equal = not told.differences
     if equal:
         say(f"{one.title}: equal in all {told.n_epochs} epochs, bit for bit")

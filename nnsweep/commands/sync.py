@@ -16,12 +16,12 @@ def sync(folder: Path, *, uri: str | None) -> None:
 
     For example: nnsweep sync multirun --uri sqlite:///other.db
     """
-    from nnsweep.sweep.sync import sync
+    from nnsweep.jobs.sync import sync_folders
     from nnsweep.tracking.store import check_store, resolve_uri
 
     store = resolve_uri(uri, Path.cwd())
     check_store(store)
-    told = sync(folder, store)
+    told = sync_folders(folder, store)
     print(told.in_words())
     if told.damaged:
         raise DataError(*told.damaged)

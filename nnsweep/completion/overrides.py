@@ -5,9 +5,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from nnsweep import conf_tree
 from nnsweep.completion.candidate import Candidate, Kind, remark
 from nnsweep.files import expand_home
+from nnsweep.jobs import conf_tree
 
 OWN = ("--config-dir", "-cd")
 """The options that name a folder of one's own configurations."""
@@ -48,16 +48,16 @@ def candidates(before: Sequence[str], word: str) -> Iterator[Candidate]:
         Of a setting its name, one part at a time, and then its values; also those that do not begin with the word.
     """
     folders = [*_own_folders(before), Path(conf_tree.conf_dir())]
-    groups = conf_tree.groups(folders)
+    groups = conf_tree.list_groups(folders)
     groups["hydra/launcher"] = sorted({*groups.get("hydra/launcher", ()), "basic"})
-    choices = conf_tree.chosen(folders, _asked(before, groups))
-    settings = conf_tree.settings(folders, choices)
+    choices = conf_tree.read_chosen(folders, _asked(before, groups))
+    settings = conf_tree.list_choice_settings(folders, choices)
     key, equals, values = word.partition("=")
     name = key.lstrip("+~")
     if not equals:
         sign = key[: len(key) - len(name)]
         yield from _groups(groups, sign, name)
-        yield from _names(settings, sign, name, conf_tree.remarks(folders, choices))
+        yield from _names(settings, sign, name, conf_tree.read_remarks(folders, choices))
     elif name not in groups and (kind := _PATHS.get(name.rpartition(".")[2])):
         yield Candidate(kind, f"{key}=")
     else:

@@ -9,8 +9,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from nnsweep import conf_tree
 from nnsweep.doctor.finding import Finding
+from nnsweep.jobs import conf_tree
 
 FOR_DEVELOPERS = ("dev", "bench")
 """Extras that nobody misses who only uses nnsweep."""
@@ -58,10 +58,12 @@ def configurations() -> Iterator[Finding]:
     broken = []
     for path in sorted(folder.rglob("*.yaml")):
         try:
-            conf_tree.read(path)
+            conf_tree.read_yaml(path)
         except Exception as error:
             broken.append(f"{path.relative_to(folder)} ({' '.join(str(error).split())})")
-    groups = {group: names for group, names in conf_tree.groups([folder]).items() if not group.startswith("hydra/")}
+    groups = {
+        group: names for group, names in conf_tree.list_groups([folder]).items() if not group.startswith("hydra/")
+    }
     if broken:
         yield Finding("configurations", "problem", f"cannot be read: {', '.join(broken)}", _INSTALL)
     else:
@@ -71,9 +73,9 @@ def configurations() -> Iterator[Finding]:
 
 def plugins() -> Iterator[Finding]:
     """See whether Hydra finds the sweeper and the launcher."""
-    from nnsweep.sweep.plugins import plugin_names
+    from nnsweep.jobs.arguments import list_plugins
 
-    names = plugin_names()
+    names = list_plugins()
     lacking = [name for name in WANTED_PLUGINS if name not in names]
     if lacking:
         yield Finding("plugins", "problem", f"Hydra does not find {' and '.join(lacking)}", _INSTALL)

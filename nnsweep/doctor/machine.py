@@ -8,8 +8,8 @@ from pathlib import Path
 from nnsweep.doctor.finding import Finding
 from nnsweep.errors import StoreError
 from nnsweep.files import nearest_folder
+from nnsweep.jobs.memory import measure_memory
 from nnsweep.results.wording import count, size
-from nnsweep.sweep.memory import physical_memory
 
 LITTLE_ROOM, NO_ROOM = 1e9, 1e8
 """Bytes on a disk below which there is a warning, or a problem."""
@@ -21,7 +21,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 def cores() -> Iterator[Finding]:
     """Count the cores, and those of them that may be used."""
-    from nnsweep.sweep.workers import physical_cores
+    from nnsweep.jobs.process_pool import physical_cores
 
     parts = [f"{os.cpu_count()} logical"]
     if hasattr(os, "sched_getaffinity"):
@@ -63,10 +63,10 @@ def blas() -> Iterator[Finding]:
 def memory() -> Iterator[Finding]:
     """Tell how much memory there is, and what this program itself has taken."""
     limit = _memory_limit()
-    says = f"{size(min(physical_memory(), limit or physical_memory()))}{' (a limit)' if limit else ''}"
+    says = f"{size(min(measure_memory(), limit or measure_memory()))}{' (a limit)' if limit else ''}"
     if taken := _taken():
         says += f", of which this program has taken {size(taken)}"
-    if min(physical_memory(), limit or physical_memory()) < LITTLE_MEMORY:
+    if min(measure_memory(), limit or measure_memory()) < LITTLE_MEMORY:
         yield Finding("memory", "warning", says, "set sweep.workers=1 and a small sweep.max_stack_memory")
     else:
         yield Finding("memory", "ok", says)
@@ -77,7 +77,7 @@ def _memory_limit() -> int | None:
         limit = int((_CGROUP / "memory.max").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return limit if limit < physical_memory() else None
+    return limit if limit < measure_memory() else None
 
 
 def _taken() -> int:

@@ -87,7 +87,7 @@ def records(uri: str | None, folder: Path) -> Iterator[Finding]:
     uri, folder
         As for `store`.
     """
-    from nnsweep.sweep.consistency import disagreements
+    from nnsweep.jobs.consistency import find_disagreements
     from nnsweep.tracking import sqlite
     from nnsweep.tracking.query import draw_runs, read_found_run
     from nnsweep.tracking.store import resolve_uri
@@ -104,7 +104,7 @@ def records(uri: str | None, folder: Path) -> Iterator[Finding]:
     for place, run in drawn:
         title = f"{run.info.run_name} ({run.info.run_id})"
         try:
-            wrong += [f"{title}: {one}" for one in disagreements(read_found_run(place, run)).values()]
+            wrong += [f"{title}: {one}" for one in find_disagreements(read_found_run(place, run)).values()]
         except (DataError, DifferenceError) as error:
             wrong += [f"{title}: {problem}" for problem in error.problems]
     looked = f"of {count(n_runs, 'run')} {len(drawn)} were looked at"
@@ -118,7 +118,7 @@ def records(uri: str | None, folder: Path) -> Iterator[Finding]:
 
 def job_folders(folder: Path) -> Iterator[Finding]:
     """Count the records that wait to be sent."""
-    from nnsweep.sweep.folder import RECORD, is_sent
+    from nnsweep.jobs.job_folder import RECORD, is_sent
 
     records = [path for pattern in (f"*/{RECORD}", f"*/*/{RECORD}") for path in (folder / JOBS).glob(pattern)]
     waiting = [path for path in records if not is_sent(path.parent)]

@@ -21,11 +21,11 @@ from sklearn.utils.metaestimators import _safe_split
 
 from nnsweep.estimator.classifier import NNClassifier
 from nnsweep.estimator.fitting import Fit, Parts, trained_together
+from nnsweep.jobs.job import Recipe
+from nnsweep.jobs.stacks import count_in_cache
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.profile import Footprint, footprint
-from nnsweep.sweep.recipe import Recipe
-from nnsweep.sweep.stacks import in_cache
 
 WAVE_BYTES = 2**30
 """What the trained networks that lie ready may take; candidates whose fits would take more come in several waves."""
@@ -140,7 +140,7 @@ def _stacks(wave: Mapping[str, _Wanted], n_workers: int) -> list[list[str]]:
     for kind, keys in groups.items():
         need = needs[kind]
         by_time = math.ceil(need.seconds(len(keys)) * n_workers / total - 1e-9)
-        n_parts = min(len(keys), max(by_time, -(-len(keys) // in_cache(need))))
+        n_parts = min(len(keys), max(by_time, -(-len(keys) // count_in_cache(need))))
         parted += [(need.seconds(len(part)), part) for part in _parts(keys, n_parts)]
     parted.sort(key=lambda stack: -stack[0])
     n_even = len(parted) - len(parted) % n_workers if len(parted) > n_workers else len(parted)

@@ -29,12 +29,12 @@ from nnsweep.estimator.fitting import (
 from nnsweep.estimator.names import ELSEWHERE, hinting, list_choices, move_constants, suggest_option
 from nnsweep.estimator.options import Options, checked, weights_in_order
 from nnsweep.estimator.samples import divided, examples, features
+from nnsweep.jobs.job import Recipe
 from nnsweep.mlp.arrays import Examples, FloatArray
 from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.curves import Row
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer, Layers
-from nnsweep.sweep.recipe import Recipe
 
 
 @list_choices

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from string import Template
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from nnsweep.jobs.registry import list_names, read_defaults
 from nnsweep.messages import nearest
-from nnsweep.sweep.registry import list_names, read_defaults
 
 P = ParamSpec("P")
 Self = TypeVar("Self")

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nnsweep.estimator.names import suggest_value
+from nnsweep.jobs.job import TABLE_WEIGHT_DECAY, Recipe
+from nnsweep.jobs.problems import list_problems
+from nnsweep.jobs.registry import read_defaults
+from nnsweep.jobs.settings import Settings, within
 from nnsweep.messages import visible
 from nnsweep.mlp.ranges import Range
-from nnsweep.sweep.parts import Settings, within
-from nnsweep.sweep.problems import problems
-from nnsweep.sweep.recipe import TABLE_WEIGHT_DECAY, Recipe
-from nnsweep.sweep.registry import read_defaults
 
 _OPTIONS = {
     "arch.hidden_layer_sizes": "hidden_layer_sizes",
@@ -93,7 +93,7 @@ def checked(options: Mapping[str, Any], *, seed: int) -> Options:
         try:
             made.append(model.model_validate_json(json.dumps(values, default=str)))
         except ValidationError as error:
-            found += problems(error, values)
+            found += list_problems(error, values)
     if found:
         raise ValueError("\n".join(visible(_with_hint(_KEY.sub(_option, problem), given)) for problem in found))
     return Options(*made)

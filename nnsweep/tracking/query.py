@@ -345,7 +345,7 @@ class RecordedRun:
     config : dict
         The job's configuration; empty for a run that failed before it had one.
     environment : dict
-        Versions and processor; see `nnsweep.sweep.environment`. Empty where that was not recorded.
+        Versions and processor; see `nnsweep.jobs.environment`. Empty where that was not recorded.
     history : DataFrame
         ``epoch`` and the curves; empty if the run has none.
     correct : Correct or None

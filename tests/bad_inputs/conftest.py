@@ -61,11 +61,6 @@ def _imported() -> Iterator[None]:
     import sklearn.datasets
     import sklearn.model_selection  # noqa: F401
 
-    import nnsweep.results.frame
-    import nnsweep.results.tables.formats
-    import nnsweep.summary
-    import nnsweep.sweep.points
-    import nnsweep.sweep.work  # noqa: F401
     from nnsweep.tracking.client import preload_client
 
     preload_client()

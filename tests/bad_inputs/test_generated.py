@@ -18,7 +18,7 @@ import yaml
 
 from nnsweep.app import main
 from nnsweep.data.load import load
-from nnsweep.sweep.refusals import problems
+from nnsweep.jobs.problems import explain_error
 from nnsweep.verified import verify
 
 MOST, IN_PIECES = 2000, 250
@@ -153,7 +153,7 @@ def complaint(run: Callable[[], object]) -> str:
     try:
         run()
     except Exception as error:
-        told = problems(error)
+        told = explain_error(error)
         if told is None:
             return f"{type(error).__name__}: {error}"[:300]
         return "" if told and all(told) else "refused without a word"

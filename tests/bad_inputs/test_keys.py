@@ -15,13 +15,13 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from nnsweep.conf_tree import conf_dir
 from nnsweep.errors import ConfigError
-from nnsweep.hydra_job import VERSION_BASE
+from nnsweep.jobs import registry
+from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.hydra_job import VERSION_BASE
+from nnsweep.jobs.job import Job
+from nnsweep.jobs.tasks import checked
 from nnsweep.mlp.ranges import Range, interval
-from nnsweep.sweep import registry
-from nnsweep.sweep.grid import checked
-from nnsweep.sweep.job import Job
 
 WHOLE = ["x", "1.5", "true", "''", "[1]", "{a: 1}", "nan", "inf", "1e400", "'\N{ARABIC-INDIC DIGIT ONE}'", "???"]
 NUMBER = ["x", "true", "''", "[1]", "{a: 1}", "nan", "inf", "-inf", "1e400", "'\N{VULGAR FRACTION ONE HALF}'", "???"]

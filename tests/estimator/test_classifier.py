@@ -25,15 +25,15 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import nnsweep as package
 from nnsweep import NNClassifier, StackedSearchCV
-from nnsweep.conf_tree import conf_dir
 from nnsweep.data.load import load
 from nnsweep.data.split import Labels, draw_part, take_rows
 from nnsweep.estimator import fitting
 from nnsweep.estimator.names import ELSEWHERE, MOVED
-from nnsweep.hydra_job import VERSION_BASE
+from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.hydra_job import VERSION_BASE
+from nnsweep.jobs.registry import list_names, read_defaults
+from nnsweep.jobs.tasks import checked
 from nnsweep.mlp.arrays import Examples
-from nnsweep.sweep.grid import checked
-from nnsweep.sweep.registry import list_names, read_defaults
 
 CONFIGURATIONS = [
     NNClassifier(

@@ -10,11 +10,11 @@ import pytest
 from nnsweep.data.dataset import Example
 from nnsweep.data.load import load
 from nnsweep.errors import DataError
+from nnsweep.jobs.result import encode_weights
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer
 from nnsweep.model.packed import PREPARATION, packed, preparation_bytes
 from nnsweep.model.predictor import probabilities, read
-from nnsweep.sweep.result import encode_weights
 
 CONFIG = {"activation": {"name": "elu", "alpha": 1.5}, "output_activation": "identity"}
 

@@ -8,12 +8,12 @@ import pytest
 from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 
 from nnsweep.errors import ConfigError
+from nnsweep.jobs import decision
 from nnsweep.results.frame import drop_constant, frame
 from nnsweep.results.ranking import narrow_runs, rank_runs
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Study
 from nnsweep.results.tables.terminal import make_terminal_table
-from nnsweep.sweep import decision
 from nnsweep.tracking import earlier, query
 from nnsweep.tracking import runs as run
 from nnsweep.tracking.backend import RunQuery, find_backend

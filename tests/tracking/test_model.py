@@ -7,11 +7,11 @@ import pytest
 from nnsweep.data import prepared
 from nnsweep.data.load import load
 from nnsweep.errors import DataError, StoreError
+from nnsweep.jobs.result import encode_config, encode_weights
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer
 from nnsweep.model.packed import preparation_bytes
 from nnsweep.model.predictor import predictions
-from nnsweep.sweep.result import encode_config, encode_weights
 from nnsweep.tracking import models, runs
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.client import open_client

@@ -10,12 +10,12 @@ import mlflow
 from hydra_basic import log_history
 from omegaconf import DictConfig
 
-import nnsweep.hydra_job  # noqa: F401  the functions that the configuration calls (nnsweep_sweep) are made there
-from nnsweep.conf_tree import conf_dir
+import nnsweep.jobs.hydra_job  # noqa: F401  the functions that the configuration calls (nnsweep_sweep) are made there
+from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.tasks import checked
+from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import train
-from nnsweep.sweep.grid import checked
-from nnsweep.sweep.work import dataset
 
 
 @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")
@@ -26,7 +26,7 @@ def main(config: DictConfig) -> None:
     mlflow.set_experiment("hydra_tree")
     with mlflow.start_run():
         mlflow.log_params(job.identity())
-        log_history(collect(train(dataset(job.data), job.network(), [job.member()], job.training()))[0].history())
+        log_history(collect(train(load_dataset(job.data), job.network(), [job.member()], job.training()))[0].history())
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nnsweep.data.reading.problems import column_kind, write_setting
+from nnsweep.jobs.arguments import read_command_line
+from nnsweep.jobs.overrides import COLUMNS, make_column_key, make_overrides, read_column_name
 from nnsweep.messages import is_broken, visible
-from nnsweep.sweep.arguments import read_command_line
-from nnsweep.sweep.written import COLUMNS, column_key, column_name, overrides
 
 SIGNS = st.characters(exclude_characters="\0")  # which no argument of a process can hold
 NAMES = st.text(SIGNS, min_size=1, max_size=12).map(str.strip).filter(lambda name: name and not is_broken(name))
@@ -17,18 +17,18 @@ def read(argument: str) -> tuple[str, str]:
     """Give the name and the kind that an argument leads to."""
     (line,) = read_command_line([argument]).overrides
     key, _, kind = line.partition("=")
-    return column_name(key.removeprefix(f"++{COLUMNS}")), kind
+    return read_column_name(key.removeprefix(f"++{COLUMNS}")), kind
 
 
 @settings(max_examples=300)
 @given(NAMES)
 def test_the_kind_of_any_column_can_be_given(name):
     assert read(f"data.columns.{name}=ignore") == (name, "ignore")
-    key = column_key(name)
+    key = make_column_key(name)
     assert read(f"{key}=ignore") == (name, "ignore")  # what has been prepared stays
-    (line,) = read_command_line(overrides({"data__columns": {name: "category", "other": "text"}})).overrides[:1]
+    (line,) = read_command_line(make_overrides({"data__columns": {name: "category", "other": "text"}})).overrides[:1]
     if "{" not in line:
-        assert column_name(line.removeprefix(f"++{COLUMNS}").partition("=")[0]) == name
+        assert read_column_name(line.removeprefix(f"++{COLUMNS}").partition("=")[0]) == name
 
 
 @settings(max_examples=60)

@@ -1,0 +1,404 @@
+"""Composing quickly: Hydra composes once for each distinct choice of groups, and plain values are set on copies.
+
+What comes out is what Hydra's own `load_sweep_config` gives for the same overrides, its `hydra` node included.
+Whatever is not certain to come out the same is left to Hydra itself, and so is every error.
+"""
+
+import contextlib
+import copy
+import functools
+import pickle
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from types import NoneType
+from typing import Any, NamedTuple, TypeVar
+
+import hydra
+import omegaconf.base
+from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType, ValueType
+from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nnsweep.jobs.overrides import COLUMNS
+
+T = TypeVar("T")
+_WHOLE_NUMBER = re.compile(r"(?P<key>[A-Za-z_]+(\.[A-Za-z_]+)*)=(?P<number>[1-9][0-9]*)", re.ASCII)
+WRITES_DIRNAME = hydra.__version__.startswith("1.3.")  # later it is an interpolation
+
+
+class _Uncertain(Exception):
+    """Only Hydra can tell what an override does."""
+
+
+class Shape(NamedTuple):
+    """The overrides of a job, parted into what other jobs may have too, and values of its own.
+
+    Attributes
+    ----------
+    common : hashable
+        Of two jobs that have the same, Hydra's configurations differ in their values alone.
+    values : mapping of str to object
+        By key: numbers, texts, truth values, null, and lists of them, in which nothing is interpolated.
+    noted : list of (str, str)
+        Keys and texts of the overrides that Hydra notes in its own node.
+    """
+
+    common: Hashable
+    values: Mapping[str, Any]
+    noted: list[tuple[str, str]]
+
+
+class _Parts(NamedTuple):
+    fixed: tuple[str, ...]  # what Hydra composes
+    ordered: bool  # whether the order of its values matters: there are some that we do not set ourselves
+    plain: list[Override]  # what is set on a copy of that
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What Hydra composed, and what must be known of it to go on from there."""
+
+    copy: Callable[[], DictConfig]
+    settled: bool  # nothing that Hydra reads while it composes can depend on a value that is set later
+    named_by_hydra: bool
+    n_task: int  # overrides of the task that were there before those of the job
+
+
+class Composer:
+    """Composes the jobs of a sweep.
+
+    Parameters
+    ----------
+    loader : ConfigLoader
+        Hydra's.
+    config : DictConfig
+        Hydra's configuration of the sweep.
+    """
+
+    def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
+        self._loader, self._config = loader, config
+        self._parser = OverridesParser.create()
+        self._parsed: dict[str, Override] = {}
+        self._groups: dict[str, bool] = {}
+        self._bases: dict[tuple[str, ...], _Base | HydraException] = {}
+        self._copies: dict[tuple[str, ...], Callable[[], DictConfig]] = {}
+        self._errors: dict[tuple[object, ...], HydraException | None] = {}
+        self._left_to_hydra: set[Hashable] = set()
+
+    def __call__(self, overrides: Sequence[str]) -> DictConfig:
+        """Compose one job.
+
+        Parameters
+        ----------
+        overrides : sequence of str
+            The job's overrides, without lists of values.
+
+        Returns
+        -------
+        DictConfig
+            The caller's own: it shares nothing that can be changed with any other.
+
+        Raises
+        ------
+        HydraException
+            Hydra's own, if it cannot be composed.
+        """
+        try:
+            parsed = [self._parse(line) for line in overrides]
+            parts = self._parts(parsed)
+            base = self._base(parts)
+            config = base.copy()
+            for override in parts.plain:
+                self._set(config, override, base, parts.fixed)
+        except _Uncertain:
+            if shape := self.shape(overrides):
+                self._left_to_hydra.add(shape.common)
+            return self._whole(overrides)
+        noted = [(each.key_or_group, str(each.input_line)) for each in parsed if not each.is_hydra_override()]
+        _write_overrides(config, noted, base.n_task)
+        self.refresh(config)
+        return config
+
+    def shape(self, overrides: Sequence[str]) -> Shape | None:
+        """Part a job's overrides; None if jobs like it are left to Hydra."""
+        try:
+            parsed = [self._parse(line) for line in overrides]
+            parts = self._parts(parsed)
+        except _Uncertain:
+            return None
+        kinds: list[Hashable] = []
+        values: dict[str, Any] = {}
+        for override in parts.plain:
+            key, value = override.key_or_group, override.value()
+            is_own = _is_plain(value) and not key.startswith(COLUMNS)  # they get other names when a job is checked
+            kinds.append((override.type, key, isinstance(value, list) if is_own else override.input_line))
+            if is_own:
+                values[key] = value
+        common = (parts.fixed, *kinds)
+        if common in self._left_to_hydra or _meet([override.key_or_group for override in parts.plain]):
+            return None
+        noted = [(each.key_or_group, str(each.input_line)) for each in parsed if not each.is_hydra_override()]
+        return Shape(common, values, noted)
+
+    def refresh(self, config: DictConfig) -> None:
+        """Let a configuration forget what its interpolations were, as one that has just been composed."""
+        OmegaConf.copy_cache(from_config=self._config, to_config=config)
+
+    def parse(self, line: str) -> Override | None:
+        """Read an override; None if it is none."""
+        try:
+            return self._parse(line)
+        except _Uncertain:
+            return None
+
+    def is_choice(self, line: str) -> bool:
+        """Tell whether an override makes a choice of a group, as ``arch=deep`` does."""
+        parsed = self.parse(line)
+        return parsed is not None and self._is_choice(parsed)
+
+    def _hydras(self, overrides: Sequence[str]) -> DictConfig:
+        return self._loader.load_sweep_config(self._config, [*overrides])
+
+    def _whole(self, overrides: Sequence[str]) -> DictConfig:
+        """Compose with Hydra, once for each job: a later change of its files shall not matter."""
+        key = tuple(overrides)
+        if key not in self._copies:
+            self._copies[key] = make_copier(self._hydras(overrides))
+        return self._copies[key]()
+
+    def _parse(self, line: str) -> Override:
+        if line not in self._parsed:
+            if found := _WHOLE_NUMBER.fullmatch(line):  # seeds above all: thousands, which Hydra's grammar reads slowly
+                zero = self._parse(f"{found['key']}=0")
+                self._parsed[line] = replace(zero, _value=int(found["number"]), input_line=line)
+                return self._parsed[line]
+            try:
+                self._parsed[line] = self._parser.parse_override(line)
+            except HydraException:
+                raise _Uncertain from None
+        return self._parsed[line]
+
+    def _parts(self, overrides: Sequence[Override]) -> _Parts:
+        if any(override.key_or_group == "hydra.searchpath" for override in overrides):
+            raise _Uncertain  # it may change which groups there are
+        choices = [self._is_choice(override) for override in overrides]
+        odd = [not choice and not _is_value(override) for choice, override in zip(choices, overrides, strict=True)]
+        first = len(odd) - odd[::-1].index(True) if any(odd) else 0  # of the overrides that can wait for the copy
+        waits = [number >= first and not choice for number, choice in enumerate(choices)]
+        both = [*zip(overrides, waits, strict=True)]
+        fixed = tuple(str(override.input_line) for override, waiting in both if not waiting)
+        return _Parts(fixed, any(odd), [override for override, waiting in both if waiting])
+
+    def _is_choice(self, override: Override) -> bool:
+        key = override.key_or_group
+        if key not in self._groups:
+            own = OmegaConf.to_container(self._config.hydra.overrides.hydra)
+            name = self._config.hydra.job.config_name
+            options = self._loader.get_group_options(key, None, config_name=name, overrides=own)  # type: ignore[arg-type]
+            exists = getattr(getattr(self._loader, "repository", None), "group_exists", None)
+            self._groups[key] = bool(options) or (exists is not None and exists(key))
+        return self._groups[key] and not isinstance(override.value(), dict)
+
+    def _base(self, parts: _Parts) -> _Base:
+        if parts.fixed not in self._bases:
+            try:
+                self._bases[parts.fixed] = _base(self._hydras(parts.fixed), parts.fixed)
+            except HydraException as error:
+                self._bases[parts.fixed] = error
+        base = self._bases[parts.fixed]
+        if isinstance(base, _Base) and base.settled:
+            return base
+        if isinstance(base, _Base) or parts.ordered:
+            raise _Uncertain
+        raise base.with_traceback(None)  # a choice that cannot be composed, whatever the values
+
+    def _set(self, config: DictConfig, override: Override, base: _Base, fixed: tuple[str, ...]) -> None:
+        try:
+            _require_certain(config, override, base)
+            _update(config, override)
+            return
+        except OmegaConfBaseException as problem:
+            error = self._error(override, problem, fixed)
+        raise error.with_traceback(None)
+
+    def _error(self, override: Override, problem: OmegaConfBaseException, fixed: tuple[str, ...]) -> Exception:
+        """Give Hydra's own error, asking it once for each: composing a thousand wrong jobs shall be quick too."""
+        key = (fixed, override.input_line, type(problem), str(problem))
+        if key not in self._errors:
+            self._errors[key] = self._told(override, problem, fixed)
+        return self._errors[key] or _Uncertain()
+
+    def _told(self, override: Override, problem: Exception, fixed: tuple[str, ...]) -> HydraException | None:
+        try:
+            self._hydras([*fixed, str(override.input_line)])
+        except HydraException as error:
+            cause = error.__cause__
+            while cause is not None and not isinstance(cause, OmegaConfBaseException):
+                cause = cause.__cause__
+            return error if str(cause) == str(problem) else None
+        return None
+
+
+def _is_value(override: Override) -> bool:
+    """Tell whether an override sets a value outside of Hydra's own node, and nothing else."""
+    return (
+        override.type in (OverrideType.CHANGE, OverrideType.ADD, OverrideType.FORCE_ADD)
+        and override.value_type == ValueType.ELEMENT
+        and override.package is None
+        and not getattr(override, "is_value_path", False)  # Hydra 1.4
+        and not re.search(r"[/\[\]@:]", override.key_or_group)
+        and override.key_or_group.split(".")[0] != "hydra"
+    )
+
+
+def _base(config: DictConfig, fixed: Sequence[str]) -> _Base:
+    settled = _settled(config)
+    return _Base(
+        copy=make_copier(config),
+        settled=settled,
+        named_by_hydra=settled and config.hydra.job.name == JobRuntime.instance().get("name"),
+        n_task=len(config.hydra.overrides.task) - sum(not line.lstrip("+~").startswith("hydra") for line in fixed),
+    )
+
+
+def _settled(config: DictConfig) -> bool:
+    """Tell whether all that Hydra reads while it composes is written there, and not interpolated."""
+    own = config.hydra
+    read: list[tuple[DictConfig, Any]] = [
+        (config, "hydra"),
+        (own, "overrides"),
+        (own, "runtime"),
+        (own, "job"),
+        (own.overrides, "task"),
+    ]
+    read += [(own.job, "config"), (own.job, "env_copy"), (own.job, "name")]
+    read += [(own.job.env_copy, number) for number in range(len(own.job.env_copy))]
+    return not any(OmegaConf.is_interpolation(node, key) for node, key in read)
+
+
+def make_copier(value: T) -> Callable[[], T]:
+    """Give a function that makes a copy of a value, quickly and any number of times."""
+    try:
+        pickled = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)  # loading it takes half the time of a deep copy
+    except Exception:  # a class of the user's that cannot be pickled
+        return lambda: copy.deepcopy(value)
+    return lambda: pickle.loads(pickled)
+
+
+def _require_certain(config: DictConfig, override: Override, base: _Base) -> None:
+    """Refuse a path through an interpolation: it may lead to Hydra's own node, which Hydra fills last."""
+    *path, last = override.key_or_group.split(".")
+    node: Any = config
+    for part in path:
+        if _has(node, part) and OmegaConf.is_interpolation(node, part):
+            raise _Uncertain
+        node = node.get(part) if _has(node, part) else None
+    if override.is_add() and _has(node, last) and OmegaConf.is_interpolation(node, last):
+        raise _Uncertain  # whether Hydra says that there is such a key depends on other values
+    if base.named_by_hydra and (not _has(node, last) or OmegaConf.is_missing(node, last)):
+        raise _Uncertain  # a name of the job that was waiting for this value can be told only now
+    if isinstance(override.value(), list | dict) and _has(node, last) and "${" in _written(node, last):
+        raise _Uncertain
+
+
+def _has(node: Any, key: str) -> bool:
+    if isinstance(node, ListConfig):
+        raise _Uncertain
+    return isinstance(node, DictConfig) and key in set(node)  # `key in node` would resolve it
+
+
+def _written(node: DictConfig, key: str) -> str:
+    values: Any = OmegaConf.to_container(node, resolve=False)
+    return str(values[key])
+
+
+def _update(config: DictConfig, override: Override) -> None:
+    """Set a value as Hydra sets it."""
+    key, value = override.key_or_group, override.value()
+    literal = not isinstance(value, list | dict)
+    if override.is_add() and literal and OmegaConf.select(config, key, throw_on_missing=False) is not None:
+        raise _Uncertain  # Hydra says that there is such a key already
+    OmegaConf.update(config, key, value, merge=True, force_add=override.type != OverrideType.CHANGE)
+
+
+def _write_overrides(config: DictConfig, noted: Sequence[tuple[str, str]], n_before: int) -> None:
+    """Write into Hydra's own node what it says of a job's overrides."""
+    task, job = config.hydra.overrides.task, config.hydra.job
+    del task[n_before:]
+    for _, text in noted:
+        task.append(text)
+    if WRITES_DIRNAME:
+        job.override_dirname = make_dirname(job.config.override_dirname, noted)
+
+
+def make_dirname(rules: Any, noted: Sequence[tuple[str, str]]) -> str:
+    """Name a folder after overrides, as Hydra does."""
+    named = sorted(text for key, text in noted if key not in rules["exclude_keys"])
+    return re.sub("=", rules["kv_sep"], rules["item_sep"].join(named))
+
+
+def _meet(keys: Sequence[str]) -> bool:
+    """Tell whether one of several keys is, or lies within, another."""
+    ordered = sorted(f"{key}." for key in keys)
+    return any(after.startswith(before) for before, after in pairwise(ordered))
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is list:
+        return all(type(item) is not list and _is_plain(item) for item in value)
+    if type(value) is str:
+        return "${" not in value and value != "???"
+    return type(value) in (bool, int, float, NoneType)
+
+
+_N_PARSED = 10_000
+
+
+@contextlib.contextmanager
+def cache_parsing() -> Iterator[None]:
+    """Let OmegaConf keep what it has parsed as long as the block lasts; it only reads these trees."""
+    module: Any = omegaconf.base
+    before = module.parse
+    module.parse = functools.lru_cache(_N_PARSED)(before)
+    try:
+        yield
+    finally:
+        module.parse = before
+
+
+class ReadOnce(CachingConfigRepository):
+    """Gives what is in the files of a configuration; Hydra may do with it what it likes.
+
+    Parameters
+    ----------
+    delegate : IConfigRepository
+        Hydra's, which reads files.
+    """
+
+    def __init__(self, delegate: IConfigRepository) -> None:
+        super().__init__(delegate)
+        self._read: dict[str, Callable[[], ConfigResult | None]] = {}
+
+    def __deepcopy__(self, _: Any) -> "ReadOnce":
+        """Share what has been read with the copy that Hydra takes for each composition."""
+        return copy.copy(self)
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        """Read from other folders, and forget what was read from those before; copies stay as they are."""
+        self.delegate, self._read = copy.deepcopy(self.delegate), {}
+        self.delegate.initialize_sources(config_search_path)
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        """Give a copy of what a file says; None if there is no such file."""
+        if config_path not in self._read:
+            self._read[config_path] = make_copier(self.delegate.load_config(config_path))
+        return self._read[config_path]()

@@ -1,0 +1,170 @@
+"""Whether what is recorded of a run agrees with itself.
+
+A run says the same thing in several places: its settings are in its params, its configuration and its key; its results
+in its metrics, its history and the examples that it got right. What was changed in one of them is noticed by the
+others, also in runs of earlier versions, which have no seal.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from nnsweep.errors import DataError, DifferenceError
+from nnsweep.jobs import names
+from nnsweep.jobs.job import Job
+from nnsweep.jobs.problems import list_problems
+from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.measurements import COSTS, select_epoch
+from nnsweep.tracking.artifacts import WAY_OUT
+from nnsweep.tracking.query import RecordedRun
+
+
+def make_recorded_job(configuration: Mapping[str, Any], title: str) -> Job:
+    """Make a job of a recorded configuration.
+
+    Parameters
+    ----------
+    configuration : mapping
+        As it was recorded.
+    title : str
+        What to call its run.
+
+    Raises
+    ------
+    DataError
+        If the configuration is none of this version's.
+    """
+    values = {**configuration, "tracking": {}}
+    data = values.get("data")
+    if isinstance(data, dict) and not os.path.isdir(str(data.get("home"))):  # another machine keeps its data elsewhere
+        values["data"] = {name: value for name, value in data.items() if name != "home"}
+    try:
+        return Job.model_validate_json(json.dumps(values, default=str))
+    except ValidationError as error:
+        told = "; ".join(list_problems(error, values))
+        raise DataError(f"run {title}: its configuration is none of this version's ({told})") from error
+
+
+def require_consistent(run: RecordedRun) -> None:
+    """Refuse a run whose record does not agree with itself.
+
+    Raises
+    ------
+    DifferenceError
+        A line for each disagreement.
+    """
+    require_all_consistent([run])
+
+
+def require_all_consistent(runs: Iterable[RecordedRun]) -> None:
+    """Refuse runs whose records do not agree with themselves, all at once; see `require_consistent`."""
+    lines = [f"run {run.title}: {one}" for run in runs for one in find_disagreements(run).values()]
+    if lines:
+        raise DifferenceError(*lines, WAY_OUT)
+
+
+def find_disagreements(run: RecordedRun) -> dict[str, str]:
+    """Compare everything that is recorded of a run with everything else that is.
+
+    Returns
+    -------
+    dict
+        What does not agree, in a line each, by the name of the setting or result; empty if all does.
+    """
+    found = dict(_settings(run))
+    if run.record.state == "finished":
+        found |= dict(_results(run))
+    for name, now in run.record.altered.items():
+        found.setdefault(name, f"{name} is {now}, which is not what was recorded")
+    return found
+
+
+def _settings(run: RecordedRun) -> Iterator[tuple[str, str]]:
+    """Compare params, configuration and key."""
+    params, record = run.record.settings, run.record
+    try:
+        job = make_recorded_job(run.config, run.title) if run.config else None
+    except DataError:  # of an older version, which wrote other settings: nothing can be said
+        job = None
+    if job is None:
+        return
+    chosen = {group: str(params[group]) for group in names.GROUPS if group in params}
+    for name, value in names.list_settings(job, chosen).items():
+        here = params.get(name)
+        if name in params and str(here) != str(value):
+            yield name, f"{name} is {here} in its params, {value} in its configuration"
+        elif name not in params and name.endswith(".name") and name.removesuffix(".name") in params:
+            group = name.removesuffix(".name")
+            yield group, f"{group} is {params[group]} in its params, {value} in its configuration"
+    known = record.key and record.data_digest and run.numerics.isdigit()
+    if known and record.key != job.key(record.data_digest, int(run.numerics)):
+        yield "nnsweep.key", f"its key {record.key[:12]} is not that of its configuration, data digest and numerics"
+
+
+def _results(run: RecordedRun) -> Iterator[tuple[str, str]]:
+    """Compare final metrics, history and right answers."""
+    metrics, history = run.record.metrics, run.history
+    best = int(metrics.get("best_epoch", -1))
+    if not history.empty:
+        if not 0 <= best < len(history):
+            yield "best_epoch", f"best_epoch is {best}, and its history has the epochs 0 to {len(history) - 1}"
+            return
+        for name, value in _of_history(history, best).items():
+            here = metrics.get(name)
+            if here is not None and not _same(here, value):
+                yield name, f"{name} is {here!r} in its metrics, {value!r} by its history"
+        if told := _not_best(run, best):
+            yield "best_epoch", told
+    if run.correct is None or "test_accuracy" not in metrics:
+        return
+    n_right, n_test = int(run.correct.right.sum()), len(run.correct.right)
+    if not math.isclose(metrics["test_accuracy"], n_right / n_test, rel_tol=1e-6):
+        yield (
+            "test_accuracy",
+            f"test_accuracy is {metrics['test_accuracy']!r} in its metrics, and {n_right} of {n_test} examples are "
+            f"right ({n_right / n_test!r})",
+        )
+    if "best_epoch" in metrics and run.correct.epoch != best:
+        yield "best_epoch", f"best_epoch is {best} in its metrics, {run.correct.epoch} beside the right answers"
+
+
+def _of_history(history: pd.DataFrame, best: int) -> dict[str, float]:
+    """Sum a history up as `nnsweep.sweep.runner.final_metrics` does."""
+    last = len(history) - 1
+    places = {"final_train_cost": ("train_cost", last), "final_test_accuracy": ("test_accuracy", last)}
+    places |= {"test_accuracy": ("test_accuracy", best), "best_val_accuracy": ("val_accuracy", best)}
+    values = {name: float(history[curve].iloc[row]) for name, (curve, row) in places.items() if curve in history}
+    if "test_accuracy" in history:
+        values["max_test_accuracy"] = float(np.nanmax(_curve(history, "test_accuracy")))
+    return values | {"epochs_trained": float(last)}
+
+
+def _not_best(run: RecordedRun, best: int) -> str:
+    """Say which epoch should have been the best one, if another should.
+
+    Without costs, as earlier versions left it, ties are not decided; nor is anything then where classes weigh.
+    """
+    curves = {str(name): run.history[name].to_numpy(float) for name in run.history}
+    accuracies = next((curves[name] for name in ("val_accuracy", "test_accuracy") if name in curves), None)
+    if accuracies is None:
+        return ""
+    chosen = select_epoch(curves)
+    if not any(name in curves for name in COSTS) and (
+        run.record.settings.get("trainer.class_weight") is not None or accuracies[chosen] == accuracies[best]
+    ):
+        return ""
+    return "" if chosen == best else f"best_epoch is {best} in its metrics, {chosen} by its history"
+
+
+def _curve(history: pd.DataFrame, name: str) -> FloatArray:
+    return history[name].to_numpy(float)
+
+
+def _same(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))

@@ -1,0 +1,259 @@
+"""The progress of a sweep: jobs done, best so far, and on a terminal the time left.
+
+It watches the sweep's folder for ended jobs, so that it works with every launcher; a bar is shown only where standard
+error is a terminal.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.data.split import describe_leaks
+from nnsweep.jobs import decision, names
+from nnsweep.jobs.decision import Decision, Rerun
+from nnsweep.jobs.executors import Executor
+from nnsweep.jobs.job_folder import RECORD, read_record
+from nnsweep.jobs.plan import Plan
+from nnsweep.jobs.stop_file import keep_watching
+from nnsweep.jobs.task import Task
+from nnsweep.jobs.worker import load_dataset
+from nnsweep.messages import visible, warn
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store
+
+LINE_SECONDS = 2.0
+"""The shortest time between two lines."""
+
+
+@contextmanager
+def show_progress(folder: Path, n_jobs: int, shown: str | None = "bar") -> Iterator[None]:
+    """Show how far a sweep is as long as the block runs.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's folder; each job's folder is in it.
+    n_jobs : int
+        How many jobs there are.
+    shown : {"bar", "lines"} or None
+        How; None for not at all.
+    """
+    console = Console(stderr=True)
+    if shown is None or (shown == "bar" and not console.is_terminal):
+        yield
+        return
+    showing = _bar(console, n_jobs) if shown == "bar" else nullcontext(_line(n_jobs))
+    with showing as tell, keep_watching(partial(_watch, folder, tell)):
+        yield
+
+
+_Tell = Callable[[int, str, bool], None]
+"""Is told how many jobs are done, what the best is, and whether that was all."""
+
+
+@contextmanager
+def _bar(console: Console, n_jobs: int) -> Iterator[_Tell]:
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("jobs", total=n_jobs)
+        yield lambda done, best, _: bar.update(task, completed=done, description=best or "jobs")
+
+
+def _line(n_jobs: int) -> _Tell:
+    told, next_time = -1, 0.0
+
+    def tell(done: int, best: str, last: bool) -> None:
+        nonlocal told, next_time
+        if done == told or (time.monotonic() < next_time and not last):
+            return
+        told, next_time = done, time.monotonic() + LINE_SECONDS
+        print(f"{done} of {n_jobs} jobs run{best and f', {best}'}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _watch(folder: Path, tell: _Tell, stop: threading.Event) -> None:
+    seen: set[Path] = set()
+    best = ("", 0.0)
+    last = False
+    while not last:
+        last = stop.wait(0.3)
+        for path in set(folder.glob(f"*/{RECORD}")) - seen:
+            seen.add(path)
+            record = read_record(path.parent)
+            if record and record.metrics.get("test_accuracy", 0.0) > best[1]:
+                best = (record.name, record.metrics["test_accuracy"])
+        tell(len(seen), f"best so far {best[1]:.4f} ({visible(best[0])})" if best[0] else "", last)
+
+
+_WARNING = "WARNING: "
+_MOST_OTHERS = 8
+"""Lines of further divisions of the same rows, such as the other folds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Display:
+    """What a sweep tells while it goes on, besides warnings.
+
+    Attributes
+    ----------
+    plan : bool
+        What is known already, and what will run.
+    progress : {"bar", "lines"} or None
+        How far it is, on standard error: as a bar, where that is a terminal, or in a line now and then.
+    table : bool
+        The results at its end, and where to look further.
+    """
+
+    plan: bool = True
+    progress: str | None = "bar"
+    table: bool = True
+    told_waits: set[tuple[str, str]] = field(default_factory=set, init=False)
+
+    def show_data(self, tasks: Sequence[Task]) -> None:
+        """Print what is known of somebody's own data, and warn of what is wrong with them."""
+        by_source: dict[str, list[Dataset]] = {}
+        for data in dict.fromkeys(task.job.data for task in tasks):
+            loaded = load_dataset(data)
+            if loaded.told:
+                by_source.setdefault(loaded.source, []).append(loaded)
+        for source, sets in by_source.items():
+            lines = [line for line in _data_lines(sets) if not line.startswith(_WARNING)]
+            _print([f"data: {source}", *(f"  {line}" for line in lines)])
+            for warning in [*_data_warnings(sets), *_batch_warnings(tasks, {one.digest for one in sets})]:
+                warn(f"{source}: {warning}")
+
+    def show_plan(
+        self,
+        made: Plan,
+        tasks: Mapping[int, Task],
+        executor: Executor,
+        *,
+        n_jobs: int,
+        notes: Sequence[str] = (),
+        jobs: bool = False,
+    ) -> None:
+        """Print what a sweep will do, and what is known of earlier ones.
+
+        Parameters
+        ----------
+        made : Plan
+            What was decided.
+        tasks : mapping of int to Task
+            The distinct jobs, by their number.
+        executor : Executor
+            Who does the work, and predicts how long it takes.
+        n_jobs : int
+            How many jobs the grid has, those that are the same counted each.
+        notes : sequence of str
+            Which settings some of the jobs go without.
+        jobs : bool
+            Whether every job is listed.
+        """
+        if not self.plan:
+            return
+        choices = made.choices
+        told = decision.describe_plan([*choices.values()], n_jobs - len(choices))
+        lines = [*made.notes, *told[:1], *(f"  {note}" for note in notes), *told[1:]]
+        to_run = [tasks[number] for number, choice in choices.items() if choice.action == "run"]
+        if to_run:
+            seconds, total = executor.predict(to_run), sum(map(_n_parameters, to_run))
+            lines.append(f"  to train: {total:,} parameters in all, about {_duration(seconds)}")
+        if jobs:
+            lines += [_job_line(tasks[number], choice) for number, choice in choices.items()]
+        _print(lines, end="\n" if jobs else "\n\n")
+
+    def show_waits(self, made: Plan, rerun: Rerun) -> None:
+        """Say for whom the sweep waits, and what has changed of that since it was last told."""
+        lines = decision.describe_waits(made.choices.values(), rerun)
+        if self.plan:
+            _print([lines[key] for key in lines.keys() - self.told_waits])
+        self.told_waits.update(lines)
+
+    def show_progress(self, folder: Path, n_jobs: int) -> AbstractContextManager[None]:
+        """Show how far a sweep is as long as the block runs; see `nnsweep.jobs.display.show_progress`."""
+        return show_progress(folder, n_jobs, self.progress)
+
+    def show_table(self, records: Sequence[RunRecord], sweep: str) -> None:
+        """Print the table, and what became of the jobs."""
+        if self.table:
+            from nnsweep.jobs import summary  # it makes tables: what it imports is not needed before
+
+            summary.print_table(records, sweep)
+
+    def show_places(self, records: Sequence[RunRecord], store: Store, sweep: str, *, has_view: bool) -> None:
+        """Print where to look further."""
+        if self.table:
+            from nnsweep.jobs import summary
+
+            summary.print_places(records, store, sweep, has_view=has_view)
+
+
+def show_end(problem: str, *, interrupted: bool, n_unfinished: int, n_jobs: int) -> None:
+    """Print what the store lacks, and what an interrupted sweep leaves to the same command."""
+    if problem:
+        print(f"nnsweep: error: {visible(problem)}", file=sys.stderr)
+    if interrupted:
+        left = f"{n_unfinished} of {n_jobs} jobs are left"
+        print(f"Interrupted. The same command goes on: {left}.", flush=True)
+
+
+def _print(lines: Sequence[str], end: str = "\n") -> None:
+    if lines:
+        print("\n".join(map(visible, lines)), end=end, flush=True)
+
+
+def _data_lines(sets: Sequence[Dataset]) -> list[str]:
+    """Give the lines of the first data set, and those of the others that say something else."""
+    lines = [*sets[0].told]
+    others = [line for one in sets[1:] for line in one.told if line not in lines]
+    others = [*dict.fromkeys(others)]
+    more = [f"and {len(others) - _MOST_OTHERS} more lines of other divisions"] if len(others) > _MOST_OTHERS else []
+    return lines + others[:_MOST_OTHERS] + more
+
+
+def _data_warnings(sets: Sequence[Dataset]) -> Iterator[str]:
+    for line in dict.fromkeys(line for one in sets for line in one.told if line.startswith(_WARNING)):
+        yield line.removeprefix(_WARNING)
+    leaking = [one.leaks for one in sets if describe_leaks(one.leaks)]
+    if leaking:
+        worst = max(leaking, key=lambda leaks: max(leak.n_leaked for leak in leaks.values()))
+        others = f" (so in {len(leaking)} of {len(sets)} divisions; this is the worst)" if len(sets) > 1 else ""
+        yield f"{describe_leaks(worst)}{others}"
+
+
+def _batch_warnings(tasks: Sequence[Task], digests: set[str]) -> Iterator[str]:
+    """Say where a batch is larger than the training part."""
+    told: dict[int, int] = {}
+    for task in tasks:
+        examples, size = load_dataset(task.job.data), task.job.trainer.settings()["batch_size"]
+        if examples.digest in digests and size is not None and size > examples.train.n_samples:
+            told[size] = examples.train.n_samples
+    for size, n_samples in told.items():
+        yield f"trainer.batch_size={size} is more than the {n_samples} training rows: each epoch is one step with all"
+
+
+def _job_line(task: Task, choice: Decision) -> str:
+    told = {"run": f"run ({choice.why})", "reuse": f"{choice.why} before", "wait": f"held by {choice.holder}"}
+    changed = f": {', '.join(choice.changed)}" if choice.changed else ""
+    number, name = task.place.number, task.place.name
+    return f"  {number:>5}  {name}  {_n_parameters(task):,} parameters  {told[choice.action]}{changed}"
+
+
+def _n_parameters(task: Task) -> int:
+    return int(names.measure_sizes(task.job, load_dataset(task.job.data))["n_parameters"])
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

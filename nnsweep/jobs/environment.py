@@ -1,0 +1,108 @@
+"""The environment a job ran in: versions, processor and the state of the working folder's code."""
+
+import functools
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from typing import Any
+
+import nnsweep
+
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "hydra-core", "omegaconf", "mlflow", "pydantic", "pandas", "pyarrow")
+
+
+@functools.cache
+def describe_environment() -> dict[str, Any]:
+    """Describe this process's environment; the same for all its jobs.
+
+    Returns
+    -------
+    dict
+        JSON values: ``nnsweep``, ``python``, ``platform``, ``processor``, ``blas``, ``packages`` and, where the
+        working folder is under git, ``git_commit`` and ``git_dirty``.
+    """
+    return {
+        "nnsweep": nnsweep.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "blas": _blas(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+    } | _git()
+
+
+def compare_environments(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Compare two environments.
+
+    Parameters
+    ----------
+    one, other : mapping
+        From `environment`, or read back; an empty one differs in nothing, because nothing is known of it.
+
+    Yields
+    ------
+    tuple of str
+        What differs, and both values; ``none`` for what one of them lacks.
+
+    Examples
+    --------
+    >>> list(differing({"python": "3.11", "packages": {"numpy": "2.3"}}, {"python": "3.12"}))
+    [('python', '3.11', '3.12'), ('numpy', '2.3', 'none')]
+    """
+    if not one or not other:
+        return
+    first, second = _flat(one), _flat(other)
+    for name in dict.fromkeys([*first, *second]):
+        here, there = first.get(name, "none"), second.get(name, "none")
+        if here != there:
+            yield name, here, there
+    kinds, others = _libraries(one), _libraries(other)
+    if kinds - others and others - kinds:  # a process that has not loaded one of them yet is no other environment
+        yield "BLAS", ", ".join(sorted(kinds)), ", ".join(sorted(others))
+
+
+def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
+    values = {name: value for name, value in environment.items() if name not in ("packages", "blas")}
+    packages = environment.get("packages")
+    return {name: str(value) for name, value in (values | (packages if isinstance(packages, dict) else {})).items()}
+
+
+def _libraries(environment: Mapping[str, Any]) -> set[str]:
+    pools = environment.get("blas")
+    known = [pool for pool in pools if isinstance(pool, dict)] if isinstance(pools, list) else []
+    return {" ".join(str(pool.get(name)) for name in ("internal_api", "version", "architecture")) for pool in known}
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        if models:
+            return models[0]
+    return platform.processor() or platform.machine()
+
+
+def _blas() -> list[dict[str, Any]]:
+    from threadpoolctl import threadpool_info
+
+    kept = ("internal_api", "version", "architecture")
+    return [{name: pool.get(name) for name in kept} for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def _git() -> dict[str, Any]:
+    commit = _git_says("rev-parse", "HEAD")
+    if not commit:
+        return {}
+    return {"git_commit": commit, "git_dirty": bool(_git_says("status", "--porcelain", "--untracked-files=no"))}
+
+
+def _git_says(*arguments: str) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", *arguments], capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""

@@ -1,0 +1,164 @@
+"""Hydra's side of a job and of a sweep: the function that Hydra runs for a job, and what it must know of us first.
+
+Any process that runs jobs for Hydra imports this module. A job of a sweep hands back what comes of it, and
+`nnsweep.jobs.sweep` records it; a job of another sweeper than ours records itself.
+"""
+
+import contextlib
+import functools
+import secrets
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from nnsweep.errors import StoreError, UserError, machines
+from nnsweep.jobs import interrupt
+from nnsweep.jobs.problems import report_error
+from nnsweep.results.plots.job_picture import draw_job
+
+if TYPE_CHECKING:
+    from nnsweep.jobs.job import Job
+    from nnsweep.jobs.outcome import SweepResult
+    from nnsweep.jobs.result import Event
+    from nnsweep.tracking.record import RunRecord
+
+
+FAILED_JOBS = 3
+
+
+def new_sweep_id() -> str:
+    """Return a name for a sweep: when it began, and four letters that tell it from others of that second."""
+    return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
+
+
+def _physical_cores() -> int:
+    from nnsweep.jobs.process_pool import physical_cores
+
+    return physical_cores()
+
+
+def _commands_told() -> str:
+    from nnsweep.commands import summaries
+
+    return "\n".join(f"  {name:<10}  {said}" for name, said in summaries().items())
+
+
+# Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function
+_NEXT_HYDRA = not hydra.__version__.startswith("1.3.")
+VERSION_BASE: dict[str, Any] = {} if _NEXT_HYDRA else {"version_base": "1.3"}
+"""How Hydra is asked to behave."""
+_register = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register_new_resolver")
+_register("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
+_register("nnsweep_cores", _physical_cores, replace=True)
+_register("nnsweep_commands", _commands_told, replace=True)
+# conf/hydra/launcher/ray.yaml stands before the plugin's configuration of that name: Hydra 1.3 checks ours against it
+# and announces in every process, here and in the workers, that 1.4 will not
+warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that is not there: `_problems` tells it
+warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
+warnings.filterwarnings("ignore", ".*joblib will operate in serial mode")  # without /dev/shm, which nothing here needs
+
+
+def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord] | None":
+    """Run one job: Hydra's task function, called once for each point of the grid, or for the only job.
+
+    Parameters
+    ----------
+    config : DictConfig
+        The composed configuration, without Hydra's own part.
+
+    Returns
+    -------
+    RunRecord or sequence of RunRecord or None
+        What became of it; a sequence, in Hydra's single-run mode. None if it was not begun, because the user had
+        interrupted.
+    """
+    from nnsweep.jobs import checking, tasks, worker
+
+    settings = HydraConfig.get()
+    if settings.mode == RunMode.RUN:
+        return _alone(config)
+    checked = tasks.locate_data(checking.check_configuration(config), Path(settings.runtime.cwd))
+    tasks.refuse_dry_run(checked)
+    place = tasks.read_place(checked, settings)
+    train = functools.partial(worker.train_stack, [(checked, place)], draw_job if checked.tracking.pictures else None)
+    if place.owner:
+        return _hand_back(train, tasks.sweep_folder(settings))
+    return _record(train, checked, Path(settings.runtime.cwd))
+
+
+def _hand_back(train: "Callable[..., Iterator[Event]]", sweep: Path) -> "RunRecord | None":
+    """Train the job of a sweep, and leave what comes of it in the outbox for the sweep's process."""
+    from nnsweep.jobs import stop_file
+    from nnsweep.jobs.outbox import Outbox
+    from nnsweep.jobs.result import Ended
+
+    record, outbox, unwanted = None, Outbox(sweep), stop_file.watch_stop_file(sweep)
+    with contextlib.suppress(KeyboardInterrupt), interrupt.left_to_others():
+        for event in () if unwanted() else train(stopped=lambda: interrupt.is_interrupted() or unwanted()):
+            outbox.put(event)
+            if isinstance(event, Ended):
+                record = event.results[0].kept.record
+    return record
+
+
+def _record(train: "Callable[..., Iterator[Event]]", job: "Job", folder: Path) -> "RunRecord":
+    """Train the job of a sweeper that is not ours, and record it: nobody else does."""
+    from nnsweep.jobs.recorder import Recorder
+    from nnsweep.tracking.holding import hold_runs
+    from nnsweep.tracking.store import prepare_store, resolve_uri
+
+    store = prepare_store(resolve_uri(job.tracking.uri, folder), job.tracking.experiment, job.tracking.artifact_root)
+    recorder = Recorder(store)
+    with interrupt.await_interruption(), hold_runs(store.uri):
+        for event in train(stopped=interrupt.is_interrupted):
+            recorder.take(event)
+    ((_, record),) = recorder.ended.items()
+    assert not isinstance(record, BaseException)
+    return record
+
+
+def _alone(config: DictConfig) -> "Sequence[RunRecord]":
+    """Run the only job of Hydra's single-run mode, which has made its folder and its log, as a sweep of one job."""
+    from nnsweep.jobs import tasks
+    from nnsweep.jobs.display import Display
+    from nnsweep.jobs.executors import ProcessExecutor
+    from nnsweep.jobs.sweep import run_sweep
+
+    try:
+        task = tasks.make_single_task(config, HydraConfig.get())
+        executor = ProcessExecutor([task], draw_job)
+        return end_command(run_sweep([task], executor=executor, folder=task.place.folder, display=Display()))
+    except (UserError, OSError) as error:  # Hydra would print a line of its own
+        refusal = error if isinstance(error, UserError) else machines(error)
+        if refusal is None:
+            raise
+        raise SystemExit(report_error(refusal)) from error
+
+
+def end_command(result: "SweepResult") -> "Sequence[RunRecord]":
+    """Tell on the terminal how a sweep ended, and give its records.
+
+    Raises
+    ------
+    SystemExit
+        With 3 if a job did not finish, 5 if the store does not have everything, 128 and the signal's number if the
+        sweep was interrupted.
+    """
+    from nnsweep.jobs.display import show_end
+
+    n_unfinished, n_jobs = result.n_unfinished, len(result.records)
+    show_end(result.problem, interrupted=bool(result.interruption), n_unfinished=n_unfinished, n_jobs=n_jobs)
+    if result.interruption:
+        raise SystemExit(interrupt.make_exit_code(result.interruption))
+    if result.problem:
+        raise SystemExit(StoreError.exit_code)
+    if n_unfinished:
+        raise SystemExit(FAILED_JOBS)
+    return result.records

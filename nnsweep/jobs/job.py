@@ -1,0 +1,313 @@
+"""A recipe: how one network is made and trained, as plain typed values, whatever the data are.
+
+It is the part of a job that is not about data, records or sweeps: the command line and the scikit-learn estimator make
+their networks here, so that one configuration is one network in both.
+"""
+
+import json
+from collections.abc import Hashable, Mapping
+from hashlib import sha256
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic_core import PydanticCustomError
+
+from nnsweep.data.load import DATA_SETS
+from nnsweep.data.reading.roles import ColumnName
+from nnsweep.jobs.memory import parse_size
+from nnsweep.jobs.settings import Part, Settings, one_choice, one_group, one_of, within
+from nnsweep.mlp.activations import ACTIVATIONS, Activation
+from nnsweep.mlp.initializers import INITIALIZERS
+from nnsweep.mlp.losses import RULE, ClassWeight, is_class_weight
+from nnsweep.mlp.network import Network
+from nnsweep.mlp.optimizers import OPTIMIZERS
+from nnsweep.mlp.plateau import ReduceOnPlateau
+from nnsweep.mlp.ranges import Range
+from nnsweep.mlp.schedules import SCHEDULES, Schedule
+from nnsweep.mlp.stack import Member
+from nnsweep.mlp.train import NUMERICS_VERSION, Training
+
+_PIECES = {name: maker for name, maker in SCHEDULES.signatures.items() if name not in ("join", "reduce_on_plateau")}
+_Piece = Annotated[Part, one_choice(_PIECES, without=SCHEDULES.given)]
+_WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))] | None, None)}
+TABLE_WEIGHT_DECAY = 0.01
+"""What stands for null where a table of one's own is learned, and the estimator's default; see experiments/defaults."""
+
+
+def _class_weight(given: Any) -> Any:
+    if not is_class_weight(given):
+        raise PydanticCustomError("class_weight", RULE)
+    return tuple(map(float, given)) if isinstance(given, list) else given
+
+
+_CLASS_WEIGHT = {ClassWeight: Annotated[ClassWeight, BeforeValidator(_class_weight)]}
+_DROPOUT = {"dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0)}
+
+
+class Arch(Settings):
+    """The hidden layers: their sizes, or how many equal ones (`depth`) of how many units (`width`)."""
+
+    name: str
+    hidden_layer_sizes: tuple[Annotated[int, within(Range(ge=1))], ...] | None = None
+    depth: Annotated[int, within(Range(ge=0, le=1000))] | None = None
+    width: Annotated[int, within(Range(ge=1))] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Arch":
+        absent = (self.hidden_layer_sizes is None, self.depth is None, self.width is None)
+        if absent not in ((False, True, True), (True, False, False)):
+            raise ValueError("give either hidden_layer_sizes, or depth and width")
+        return self
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The hidden layer sizes, in either form."""
+        if self.hidden_layer_sizes is not None:
+            return self.hidden_layer_sizes
+        return (self.width or 0,) * (self.depth or 0)
+
+
+class Recipe(Settings):
+    """How a network is made and trained; the names are those of the configuration."""
+
+    arch: Arch
+    activation: Annotated[Part, one_choice(ACTIVATIONS.signatures)]
+    output_activation: Annotated[str, one_of(ACTIVATIONS)]
+    schedule: Annotated[Part, one_choice(SCHEDULES.signatures, without=SCHEDULES.given, replace={Schedule: _Piece})]
+    optimizer: Annotated[Part, one_choice(OPTIMIZERS.signatures, more=_WEIGHT_DECAY)]
+    init: Annotated[Part, one_choice(INITIALIZERS.signatures)]
+    trainer: Annotated[
+        Settings, one_group("trainer", Training, without={"optimizer"}, more=_DROPOUT, replace=_CLASS_WEIGHT)
+    ]
+    seed: Annotated[int, within(Range(ge=0, lt=2**32))]
+
+    @model_validator(mode="after")
+    def _schedule_fits(self) -> "Recipe":
+        warmup_epochs, epochs = self.schedule.settings().get("warmup_epochs", 0), self.trainer.settings()["epochs"]
+        if warmup_epochs > epochs:
+            raise ValueError(f"schedule.warmup_epochs={warmup_epochs} must not exceed trainer.epochs={epochs}")
+        try:
+            self.rule()
+        except ValueError as error:
+            raise ValueError(f"schedule: {error}") from error
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to other processes as JSON: the classes of the parts have no names to be found by."""
+        return type(self).model_validate_json, (self.model_dump_json(),)
+
+    def kind(self) -> tuple[Hashable, ...]:
+        """Give what networks that are trained together have in common, besides their data."""
+        return self.arch.sizes, self.activation, self.output_activation, self.optimizer.name, self.trainer
+
+    def rule(self) -> Schedule | ReduceOnPlateau:
+        """Return the schedule; raises `ValueError` if its settings contradict each other."""
+        return _schedule(self.schedule, self._learning_rate)
+
+    def network(self) -> Network:
+        """Return what the network shares with others of its stack."""
+        return Network(
+            hidden_layer_sizes=self.arch.sizes,
+            activation=_activation(self.activation.name, self.activation.settings()),
+            output_activation=_activation(self.output_activation, {}),
+            dropout=self.trainer.settings()["dropout"],
+        )
+
+    def member(self) -> Member:
+        """Return what the network has for itself."""
+        constants = self.optimizer.settings()
+        learning_rate, weight_decay = constants.pop("learning_rate"), constants.pop("weight_decay")
+        return Member(
+            seed=self.seed,
+            initializer=INITIALIZERS[self.init.name],
+            schedule=self.rule(),
+            learning_rate=learning_rate,
+            hyperparameters=constants,
+            weight_decay=weight_decay or 0.0,
+        )
+
+    def training(self) -> Training:
+        """Return how it is trained."""
+        values = self.trainer.settings()
+        values.pop("dropout")
+        return Training(optimizer=OPTIMIZERS[self.optimizer.name], **values)
+
+    @property
+    def _learning_rate(self) -> float:
+        return float(self.optimizer.settings()["learning_rate"])
+
+
+def _activation(name: str, settings: dict[str, Any]) -> Activation:
+    return ACTIVATIONS[name](**settings)
+
+
+def _schedule(part: Part, learning_rate: float) -> Schedule | ReduceOnPlateau:
+    settings = part.settings()
+    if "pieces" in settings:
+        settings["pieces"] = tuple(_schedule(piece, learning_rate) for piece in settings["pieces"])
+    schedule: Schedule | ReduceOnPlateau = SCHEDULES[part.name](learning_rate=learning_rate, **settings)
+    return schedule
+
+
+OPERATIONAL = {
+    name: True for name in ("tracking", "sweep", "dry_run", "rerun", "retries", "fail_fast", "checkpoint_every")
+}
+"""The settings that cannot change a job's result; they are the same for all jobs of a sweep."""
+OWN_TABLES = {"table", "openml"}
+"""Data sets whose networks have a weight decay unless another is given."""
+WHEREABOUTS = {"home", "path", "test_path"}
+"""Settings of data that say where they lie: it is the data's digest that identifies them."""
+
+_LAYOUT = ("header", "separator", "skip_lines", "comment", "quote", "unnamed", "sheet")
+_CELLS = ("decimal", "thousands", "date_format", "missing_marks")
+_LATER: dict[str, tuple[str, ...]] = {
+    "trainer": ("class_weight",),
+    "data": ("ignore", "rare", "split_by", *_LAYOUT, *_CELLS),
+}
+"""Settings, by group, that came after the first keys; null is what was done before them."""
+
+Models: TypeAlias = Literal["best", "all", "none"]
+"""Which runs of a sweep get a model that MLflow can load and serve."""
+
+
+def _tidied(place: str | None) -> str | None:
+    return place and place.strip()
+
+
+class Tracking(Settings):
+    """Where a run is recorded, and how much of it."""
+
+    uri: str | None = None
+    experiment: str = "nnsweep"
+    artifact_root: Annotated[str | None, AfterValidator(_tidied)] = None
+    max_points: Annotated[int, within(Range(ge=4))] = 400
+    pictures: bool | None = None
+    models: Models = "best"
+    patience: Annotated[float, within(Range(ge=0))] = 30.0
+
+
+def _grid(given: Any) -> Any:
+    """Write a grid of `sweep.grids` as overrides, in whichever of its two forms it is given."""
+    if isinstance(given, Mapping):
+        if any(isinstance(value, list | Mapping) for value in given.values()):
+            raise ValueError("write values as on the command line: '1,2' is two values, '[1,2]' is one list")
+        return tuple(f"{key}={_written(value)}" for key, value in given.items())
+    return given
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _several(given: Any) -> Any:
+    """Take one text where a list may be, and null for an empty one."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return (given,)
+    return tuple(given) if isinstance(given, list) else given
+
+
+def _steps(given: Any) -> Any:
+    """Take one list of keys where a list of such lists may be."""
+    one = isinstance(given, list) and given and all(isinstance(key, str) for key in given)
+    return (given,) if one else given
+
+
+def _at_least_two(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if len(keys) < 2:
+        raise ValueError("at least two keys can go in step, as in [[seed,trainer.epochs]]")
+    return keys
+
+
+def _size(text: str) -> str:
+    parse_size(text)
+    return text
+
+
+_Several = BeforeValidator(_several)
+_Grid = Annotated[tuple[str, ...], _Several, BeforeValidator(_grid)]
+_Keys = Annotated[tuple[str, ...], _Several, AfterValidator(_at_least_two)]
+
+
+class Sweep(Settings):
+    """Which jobs a grid has, and how they are launched; the same for all of them.
+
+    Attributes
+    ----------
+    grids : tuple of tuples of str
+        The overrides of each grid; several grids follow one another.
+    zip : tuple of tuples of str
+        Keys whose lists of values go in step.
+    exclude : tuple of str
+        Rules; a job that one of them holds for is left out.
+    max_jobs : int
+        A grid with more jobs is refused.
+    workers : int or None
+        Processes of the stacked launcher; None for one a physical core, fewer where there is little to do.
+    max_stack_memory : str
+        What one stack of networks may take, such as ``1GB``.
+    """
+
+    grids: Annotated[tuple[_Grid, ...], _Several] = ()
+    zip: Annotated[tuple[_Keys, ...], _Several, BeforeValidator(_steps)] = ()
+    exclude: Annotated[tuple[str, ...], _Several] = ()
+    max_jobs: Annotated[int, within(Range(ge=1))] = 10_000
+    workers: Annotated[int, within(Range(ge=1))] | None = None
+    max_stack_memory: Annotated[str, AfterValidator(_size)] = "1GB"
+
+
+def _column_name(given: Any) -> Any:
+    """Take a whole number as text: columns may be called by their numbers."""
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+_COLUMN_NAME = {ColumnName: Annotated[str, BeforeValidator(_column_name)]}
+
+
+class Job(Recipe):
+    """One point of the grid; the names are those of the configuration."""
+
+    data: Annotated[Part, one_choice(DATA_SETS.signatures, replace=_COLUMN_NAME)]
+    tracking: Tracking
+    sweep: Sweep = Sweep()
+    dry_run: bool = False
+    rerun: Literal["all", "failed", "none"] | None = None
+    retries: Annotated[int, within(Range(ge=0))] = 0
+    fail_fast: bool = False
+    checkpoint_every: Annotated[int, within(Range(ge=1))] | None = None
+
+    @model_validator(mode="after")
+    def _has_weight_decay(self) -> "Job":
+        """Put a number in the place of null, so that records and keys have what is trained with."""
+        if self.optimizer.settings()["weight_decay"] is None:
+            decay = TABLE_WEIGHT_DECAY if self.data.name in OWN_TABLES else 0.0
+            object.__setattr__(self, "optimizer", self.optimizer.model_copy(update={"weight_decay": decay}))
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Job":
+        patience, data = self.trainer.settings()["patience"], self.data.settings()
+        if patience is not None and not data["val_fraction"] and data.get("split") is None:
+            raise ValueError(f"trainer.patience={patience} needs a validation part: set data.val_fraction above 0")
+        if data.get("fold") is not None and data["fold"] >= data["n_folds"]:
+            raise ValueError(
+                f"data.fold={data['fold']}: must be below data.n_folds={data['n_folds']}; folds count from 0, as in "
+                f"data.fold='range(0,{data['n_folds']})'"
+            )
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that can change the result, as JSON values."""
+        identity = self.model_dump(mode="json", exclude=OPERATIONAL | {"arch": True, "data": WHEREABOUTS})
+        for group, names in _LATER.items():  # keys that are older than a setting stay what they were
+            for name in names:
+                if identity[group].get(name) is None:
+                    identity[group].pop(name, None)
+        return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
+
+    def key(self, data_digest: str, numerics: int | None = None) -> str:
+        """Hash all that can change the result: identity, data and the version of the numerics, by default today's."""
+        version = NUMERICS_VERSION if numerics is None else numerics
+        parts = {"job": self.identity(), "data": data_digest, "numerics": version}
+        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

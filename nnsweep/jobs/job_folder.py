@@ -1,0 +1,237 @@
+"""A job's folder: the full record of a run, written here before anything is sent to the store.
+
+`record.json` comes last and knows the other files by their hashes, so that a folder that has it is complete, and shows
+whether it still is. What has not come into the store yet is marked as waiting.
+"""
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnsweep.errors import DataError
+from nnsweep.files import sync_path, whole_file
+from nnsweep.jobs.result import HISTORY, JobResult, Kept, from_plain, make_hash, make_plain
+from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.checkpoint import Snapshot
+from nnsweep.mlp.history import Trained
+from nnsweep.tracking.record import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+RECORD = "record.json"
+WAITING = "waiting"
+"""The name of an empty file: the store does not have everything of the record that lies beside it."""
+
+
+def read_history(folder: Path) -> dict[str, FloatArray]:
+    """Read the curves of a job: an array of shape (n_epochs + 1,) for each."""
+    from pyarrow import parquet
+
+    table = parquet.read_table(folder / HISTORY)
+    return {name: table[name].to_numpy().astype(float) for name in table.column_names}
+
+
+def make_history_frame(history: Mapping[str, FloatArray]) -> "pd.DataFrame":
+    """Lay curves side by side, with the epoch as a whole number."""
+    import pandas as pd
+
+    return pd.DataFrame(dict(history)).astype({"epoch": "int64"})
+
+
+def write_result(result: JobResult, *, through: bool = True) -> None:
+    """Write what a job came to into its folder, the record last.
+
+    Parameters
+    ----------
+    result : JobResult
+        Its record knows the hashes of its files; see `JobResult.of_run`.
+    through : bool
+        Whether every file is written through to the disk and takes its name at once; not needed where a journal has
+        the same result and restores what a crash has left half written.
+
+    Raises
+    ------
+    OSError, ConfigError
+        If something cannot be written.
+    """
+    write = _write_through if through else _write_anew
+    if not through:
+        (result.folder / RECORD).unlink(missing_ok=True)
+    for name, content in result.contents.items():
+        write(result.folder / name, content)
+    if through:
+        mark_waiting(result.folder)
+    write(result.folder / RECORD, _record_bytes(result.kept))
+    if through:
+        sync_path(result.folder)
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with whole_file(path) as file:
+        file.write(content)
+
+
+def _write_anew(path: Path, content: bytes) -> None:
+    """Write a file that may be there: it is another one then, because the store may have a link to the first."""
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
+        file.write(content)
+
+
+def _record_bytes(kept: Kept) -> bytes:
+    content = make_plain(kept)
+    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in content.items())
+    return f'{{"checksum": "{_checksum(content)}", "content": {{\n{lines}\n}}}}'.encode()
+
+
+def read_kept(folder: Path) -> Kept | None:
+    """Read a folder's record; None if its job has not ended.
+
+    Raises
+    ------
+    DataError
+        If the record is damaged: it never comes out with other values than were written.
+    """
+    try:
+        text = (folder / RECORD).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / RECORD}: cannot be read ({error}); the job has to be run again") from error
+    try:
+        read = json.loads(text)
+        content = read["content"]
+        if read["checksum"] != _checksum(content):
+            raise ValueError("its checksum is another")
+        return from_plain(content)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DataError(f"{folder / RECORD}: is damaged ({error}); the job has to be run again") from error
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """Read what became of a folder's job; None if it has not ended, or its record is damaged."""
+    try:
+        kept = read_kept(folder)
+    except DataError:
+        return None
+    return kept.record if kept else None
+
+
+def check_files(folder: Path, kept: Kept) -> list[Path]:
+    """Give the files that belong to a record.
+
+    Raises
+    ------
+    DataError
+        If one is not there, or is not what was written.
+    """
+    for name, wanted in kept.files.items():
+        path = folder / Path(name).name
+        try:
+            found = make_hash(path.read_bytes())
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}); the job has to be run again") from error
+        if found != wanted:
+            raise DataError(f"{path}: is damaged (its checksum is another); the job has to be run again")
+    return [folder / Path(name).name for name in kept.files]
+
+
+def mark_waiting(folder: Path) -> None:
+    """Note that the store does not have everything of the record, or will not."""
+    (folder / WAITING).touch()
+
+
+def remove_waiting_mark(folder: Path) -> None:
+    """Note that the store has everything of the record."""
+    with contextlib.suppress(OSError):  # a hint: the store knows better
+        (folder / WAITING).unlink(missing_ok=True)
+
+
+def is_sent(folder: Path) -> bool:
+    """Tell whether the store has everything of the record that is there."""
+    return (folder / RECORD).exists() and not (folder / WAITING).exists()
+
+
+def _checksum(content: Any) -> str:
+    return make_hash(json.dumps(content, sort_keys=True).encode())
+
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = "checkpoint.npz"
+_VALUES = "values"
+_HASH_LENGTH = 64
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A job on its way, as far as it must be known to go on.
+
+    Attributes
+    ----------
+    key : str
+        The job's.
+    snapshot : Snapshot
+        Its network.
+    trained : Trained
+        Its curves, and the best parameters so far.
+    seconds : float
+        How long it has been trained.
+    """
+
+    key: str
+    snapshot: Snapshot
+    trained: Trained
+    seconds: float
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint as ``checkpoint.npz``, in the place of an earlier one; the file's last bytes are its hash."""
+    path = folder / CHECKPOINT
+    (arrays, snapshot), (more, trained) = checkpoint.snapshot.plain(), checkpoint.trained.plain()
+    values = {"key": checkpoint.key, "seconds": checkpoint.seconds, "snapshot": snapshot, "trained": trained}
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays, **more, **{_VALUES: np.array(json.dumps(values))})
+    with whole_file(path) as file:
+        file.write(content.getvalue() + make_hash(content.getvalue()).encode())
+    return path
+
+
+def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
+    """Read a job's checkpoint; None if there is none, it is damaged, or another job's."""
+    try:
+        whole = (folder / CHECKPOINT).read_bytes()
+        content, checksum = whole[:-_HASH_LENGTH], whole[-_HASH_LENGTH:]
+        if checksum != make_hash(content).encode():  # the zip's own checksums do not cover everything
+            raise ValueError("its checksum is another")
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if name != _VALUES}
+            values = json.loads(str(file[_VALUES]))
+        if values["key"] != key:
+            raise ValueError("it is another job's")
+        return Checkpoint(
+            key=key,
+            snapshot=Snapshot.of_plain(arrays, values["snapshot"]),
+            trained=Trained.of_plain(arrays, values["trained"]),
+            seconds=float(values["seconds"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s cannot be used (%s); training begins anew", folder / CHECKPOINT, error)
+        return None
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Let go of what is only wanted as long as the job has not ended."""
+    with contextlib.suppress(OSError):  # nobody goes on from it: the job's record is there
+        (folder / CHECKPOINT).unlink(missing_ok=True)

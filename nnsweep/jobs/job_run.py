@@ -1,0 +1,342 @@
+"""A stream of metrics: what the networks of a stack measure while they train is reported a few seconds apart.
+
+It is thinned from the start, so that a curve never has more points in the store than it may have. Where the points go
+from here, and when, is the recorder's to say.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Set
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.errors import DataError, UserError
+from nnsweep.jobs import job_folder, names
+from nnsweep.jobs.environment import describe_environment
+from nnsweep.jobs.job import OPERATIONAL, Job
+from nnsweep.jobs.job_folder import Checkpoint, make_history_frame
+from nnsweep.jobs.result import (
+    CONFIG,
+    ENVIRONMENT,
+    HISTORY,
+    TRACEBACK,
+    JobResult,
+    JobStart,
+    Kept,
+    encode_config,
+    encode_correct,
+    encode_environment,
+    encode_history,
+    encode_traceback,
+    encode_weights,
+    explain_failure,
+)
+from nnsweep.jobs.task import Place
+from nnsweep.messages import STANDARDIZE, explain_scale
+from nnsweep.mlp.batches import LARGE_SCALE
+from nnsweep.mlp.checkpoint import Snapshot
+from nnsweep.mlp.history import Trained
+from nnsweep.mlp.train import NUMERICS_VERSION
+from nnsweep.model.packed import PREPARATION, WEIGHTS, preparation_bytes
+from nnsweep.palette import COLOURS
+from nnsweep.tracking import runs
+from nnsweep.tracking.query import CONFIGURATION
+from nnsweep.tracking.record import CORRECT, Point, RunRecord
+from nnsweep.tracking.runs import LONGEST_TAG, OWNER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+EVERY_SECONDS = 3.0
+RESERVED = 3
+"""Points of a curve that are kept for its end: the best epoch, the last, and the value that closes it."""
+
+
+class MetricStream:
+    """The points that are reported of one job, however often it is begun anew.
+
+    Parameters
+    ----------
+    job : Job
+        How long it trains, and how many points a curve may have.
+
+    Attributes
+    ----------
+    reported : set of int
+        The epochs that have been reported.
+    """
+
+    def __init__(self, job: Job) -> None:
+        trainer = job.trainer.settings()
+        self._points = job.tracking.max_points
+        n_measured = trainer["epochs"] // trainer["evaluate_every"] + 1
+        self._stride = trainer["evaluate_every"] * -(-n_measured // max(1, self._points - RESERVED))
+        self.reported: set[int] = set()
+
+    def due(self, network: Trained) -> list[Point]:
+        """Give the points that can be reported by now and were not yet; they count as reported."""
+        epochs = [epoch for epoch in range(0, len(network.rows), self._stride) if epoch not in self.reported]
+        self.reported.update(epochs)
+        return _points(network, epochs) if epochs else []
+
+    def rest(self, network: Trained) -> list[Point]:
+        """Give the points that a network's curves still lack at its end: always the first, the last and the best."""
+        if not self.reported:
+            return runs.thin_curves(network.history(), keep=[network.best_epoch], points=self._points - 1)
+        wanted = {*range(0, len(network.rows), self._stride), network.best_epoch}
+        return _points(network, wanted, but=self.reported, last=True)
+
+
+class Clock:
+    """Tells when a stack's points are due."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Tell whether enough time has passed since it was told so."""
+        if time.monotonic() - self._last < EVERY_SECONDS:
+            return False
+        self._last = time.monotonic()
+        return True
+
+
+def _points(network: Trained, epochs: Iterable[int], *, but: Set[int] = frozenset(), last: bool = False) -> list[Point]:
+    """Give the points of some epochs, and each curve's last one if asked for."""
+    history = network.history()
+    del history["epoch"]
+    return [
+        Point(name, float(curve[epoch]), epoch)
+        for name, curve in history.items()
+        for measured in [np.flatnonzero(np.isfinite(curve)).tolist()]
+        for epoch in sorted({*epochs, *(measured[-1:] if last else [])}.intersection(measured) - but)
+    ]
+
+
+log = logging.getLogger(__name__)
+
+Draw: TypeAlias = Callable[["pd.DataFrame", str, Path], Path]
+"""Draws a history under a title into a folder, and returns the picture's path."""
+
+
+class JobRun:
+    """A job that is on its way.
+
+    Parameters
+    ----------
+    job, place : Job, Place
+        What is trained, and where it stands.
+    examples : Dataset
+        What it is trained on.
+    """
+
+    def __init__(self, job: Job, place: Place, examples: Dataset) -> None:
+        self.job, self.place, self.examples = job, place, examples
+        self.trained, self.seconds = Trained(), 0.0
+        self.stream = MetricStream(job)
+        self.tags = _tags(job, place, examples)
+        self.contents: dict[str, bytes] = {}
+        self.begun = self.record = RunRecord(
+            run_id="",
+            name=place.name,
+            state="interrupted",
+            reason="interrupted by the user",
+            settings=names.list_settings(job, place.chosen),
+            metrics=names.measure_sizes(job, examples),
+            sweep=place.sweep,
+            job=place.number,
+            key=self.tags["nnsweep.key"],
+            attempt=place.attempt,
+            data_digest=examples.digest,
+        )
+
+    @property
+    def start(self) -> JobStart:
+        """What the recorder is told before the job is trained."""
+        owner = {OWNER: self.place.owner} if self.place.owner else {}
+        return JobStart(record=self.begun, tags=self.tags | owner)
+
+    def require_data(self) -> None:
+        """Refuse to train on other data than the sweep was planned with: the result would stand under a wrong key.
+
+        Raises
+        ------
+        DataError
+            If the data are others by now.
+        """
+        if self.place.key and self.job.key(self.examples.digest) != self.place.key:
+            raise DataError(
+                f"the data have changed since the sweep began: {self.examples.source} is another by now (digest "
+                f"{self.examples.digest[:8]}); start the sweep again, and leave the data alone until it has ended"
+            )
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Give what an earlier attempt has left to go on from, this sweep's before another's."""
+        for place in (self.place.folder, self.place.checkpoint):
+            if place and (found := job_folder.read_checkpoint(place, self.begun.key)):
+                return found
+        return None
+
+    def restart(self, checkpoint: Checkpoint | None) -> Trained:
+        """Begin training; what an earlier attempt has reported is not reported again."""
+        self.record, self.contents = self.begun, {}
+        self.trained, self.seconds = (checkpoint.trained, checkpoint.seconds) if checkpoint else (Trained(), 0.0)
+        return self.trained
+
+    def keep(self, snapshot: Snapshot, seconds: float) -> None:
+        """Leave a checkpoint; a disk that is full costs no more than that."""
+        kept = Checkpoint(key=self.begun.key, snapshot=snapshot, trained=self.trained, seconds=self.seconds + seconds)
+        try:
+            job_folder.write_checkpoint(self.place.folder, kept)
+        except (OSError, UserError) as error:
+            log.warning("no checkpoint: %s", error)
+
+    def tell(self, seconds: float) -> None:
+        """Say how training ended, if it has."""
+        if self.trained.ending is None:
+            return
+        state, reason = _end_of(self.trained, self.examples.feature_scale)
+        metrics = self.record.metrics | {"duration_seconds": self.seconds + seconds}
+        if state == "finished":
+            metrics |= final_metrics(self.trained)
+        self.record = replace(self.record, state=state, reason=reason, metrics=metrics)
+
+    def fail(self, error: BaseException) -> None:
+        """Say why it failed; the exception is being handled."""
+        self.record = replace(self.begun, state="failed", reason=explain_failure(error))
+        self.contents[TRACEBACK] = encode_traceback()
+
+    def result(self, draw: Draw | None) -> JobResult:
+        """Give what the job came to, ready to be recorded.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts; the job is one that was interrupted then.
+        """
+        try:
+            if self.record.state != "failed" and self.trained.rows:
+                self._encode(draw)
+        except (Exception, SystemExit) as error:
+            log.exception("the record could not be written")
+            self.fail(error)
+        return self._result()
+
+    def interrupt(self) -> JobResult:
+        """Give the result of a job that was interrupted after it had been trained."""
+        self.record, self.contents = self.begun, {}
+        return self._result()
+
+    def _encode(self, draw: Draw | None) -> None:
+        """Write the files that belong to the record, as far as there is something to write, into `contents`."""
+        trained, history = self.trained, self.trained.history()
+        self.contents |= {
+            CONFIG: encode_config(self.job.model_dump(mode="json", exclude=OPERATIONAL)),
+            ENVIRONMENT: encode_environment(describe_environment()),
+            HISTORY: encode_history(history),
+        }
+        if trained.layers:
+            self.contents[WEIGHTS] = encode_weights(trained)
+            if (preparation := preparation_bytes(self.examples)) is not None:
+                self.contents[PREPARATION] = preparation
+        if trained.best_right.size:
+            self.contents[CORRECT] = encode_correct(trained, self.examples.test_digest)
+        if draw is not None:
+            picture = draw(make_history_frame(history), self.place.name, self.place.folder)
+            self.contents[picture.name] = picture.read_bytes()
+
+    def _result(self) -> JobResult:
+        """Put together what is known now."""
+        has_history = HISTORY in self.contents
+        kept = Kept(
+            record=self.record,
+            experiment=self.job.tracking.experiment,
+            tags=self.tags | (self._told() if self.trained.ending else {}),
+            data={name: getattr(self.examples, name) for name in ("name", "digest", "source")},
+            axes=_axes(self.record, self.place),
+            best_epoch=self.trained.best_epoch,
+            max_points=self.job.tracking.max_points,
+            n_epochs=len(self.trained.rows) if has_history and self.record.state != "failed" else 0,
+        )
+        return JobResult(folder=self.place.folder, kept=kept, contents=self.contents, points=tuple(self._rest()))
+
+    def _rest(self) -> list[Point]:
+        return self.stream.rest(self.trained) if self.trained.rows else []
+
+    def _told(self) -> dict[str, str]:
+        """Tell what came out, below what the run is."""
+        told = names.describe_outcome(self.trained, "val_accuracy" in self.trained.history())
+        return {"mlflow.note.content": f"{names.describe_job(self.job, self.place.chosen)}\n\n{told}"}
+
+
+def _tags(job: Job, place: Place, examples: Dataset) -> dict[str, str]:
+    tags = {
+        "nnsweep.kind": "job",
+        "nnsweep.sweep": place.sweep,
+        "nnsweep.job": str(place.number),
+        "nnsweep.attempt": str(place.attempt),
+        "nnsweep.key": place.key or job.key(examples.digest),
+        "nnsweep.state": "running",
+        "nnsweep.data_digest": examples.digest,
+        "nnsweep.numerics": str(NUMERICS_VERSION),
+        "nnsweep.folder": str(place.folder),
+        "mlflow.note.content": names.describe_job(job, place.chosen),
+        "mlflow.source.name": "nnsweep",
+        "mlflow.runColor": COLOURS[place.number % len(COLOURS)],
+    }
+    configuration = json.dumps(job.model_dump(mode="json", exclude=OPERATIONAL | {"data": {"home": True}}))
+    if len(configuration) <= LONGEST_TAG:
+        tags |= {CONFIGURATION: configuration}
+    code = describe_environment()
+    if "git_commit" in code:
+        tags |= {"mlflow.source.git.commit": code["git_commit"], "nnsweep.git_dirty": str(code["git_dirty"]).lower()}
+    return tags
+
+
+def _axes(record: RunRecord, place: Place) -> dict[str, float]:
+    """Give the numbers that differ between the jobs: as metrics too they sort as numbers, which params do not."""
+    values = {name: value for name in place.varying if not isinstance(value := record.settings.get(name), bool)}
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+
+def final_metrics(trained: Trained) -> dict[str, float]:
+    """Sum up a finished training.
+
+    Returns
+    -------
+    dict
+        ``test_accuracy`` at the best epoch, ``best_epoch``, ``best_val_accuracy`` (where there is a validation
+        part), ``final_test_accuracy``, ``max_test_accuracy`` (over all epochs, an optimistic number),
+        ``final_train_cost`` and ``epochs_trained``.
+    """
+    history, best = trained.history(), trained.best_epoch
+    test = history["test_accuracy"]
+    metrics = {
+        "best_epoch": float(best),
+        "test_accuracy": float(test[best]),
+        "final_test_accuracy": float(test[-1]),
+        "max_test_accuracy": float(np.nanmax(test)),
+        "final_train_cost": float(history["train_cost"][-1]),
+        "epochs_trained": float(len(trained.rows) - 1),
+    }
+    if "val_accuracy" in history:
+        metrics["best_val_accuracy"] = float(history["val_accuracy"][best])
+    return metrics
+
+
+def _end_of(trained: Trained, scale: float) -> tuple[str, str]:
+    last = len(trained.rows) - 1
+    if trained.ending == "stopped":
+        return "finished", f"stopped early at epoch {last}"
+    if trained.ending == "diverged":
+        finite = [row.train_cost for row in trained.rows if np.isfinite(row.train_cost)]
+        known = f"the last finite cost was {finite[-1]:.4g}" if finite else "no cost was finite"
+        cause = f"; {explain_scale(scale, STANDARDIZE)}" if scale > LARGE_SCALE else ""
+        return "diverged", f"cost or weights were not finite at epoch {last}; {known}{cause}"
+    return "finished", ""

@@ -1,0 +1,272 @@
+"""Hydra's other launchers, each of which runs the jobs of a sweep its own way: joblib's, Ray's, submitit's.
+
+A launcher works in a thread, and returns at its end alone; meanwhile its jobs, in whatever processes they are, hand
+back what happens to them through the sweep's outbox. What a launcher raises when one of these dies ends no sweep: what
+has not ended is launched again, as `nnsweep.jobs.executors` does it with its own workers.
+"""
+
+import itertools
+import logging
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+
+from nnsweep.errors import UserError
+from nnsweep.jobs import process_pool, stop_file, submitit_jobs, worker
+from nnsweep.jobs.interrupt import postpone_signals
+from nnsweep.jobs.outbox import Inbox
+from nnsweep.jobs.process_pool import Deaths, WorkerDied
+from nnsweep.jobs.result import Attempt, Died, Ended, Event, identify_attempt
+from nnsweep.jobs.sent_jobs import LauncherGone
+from nnsweep.jobs.stacks import make_stacks, predict_makespan
+from nnsweep.jobs.task import Task
+from nnsweep.tracking.record import RunRecord
+
+LOOKS_EVERY = 0.2
+"""Seconds between two looks into the outbox."""
+SEEN_SECONDS = 90.0
+"""How long it may take until a file that another machine has written is seen here."""
+_READ = 200  # characters of what a launcher says
+_Again: TypeAlias = Generator[Event, None, list[list[int]]]
+"""Tells what happens, and gives the jobs that shall be launched again, in pieces without gaps."""
+
+
+class LauncherExecutor:
+    """Another launcher of Hydra's, which runs all jobs its own way.
+
+    Parameters
+    ----------
+    launcher : Launcher
+        Hydra's.
+    folder : Path
+        The sweep's, which every job can see.
+    max_batch_size : int or None
+        How many jobs it is given at a time; None for all.
+    """
+
+    def __init__(self, launcher: Launcher, folder: Path, max_batch_size: int | None = None) -> None:
+        self._launcher, self._folder, self._max_batch_size = launcher, folder, max_batch_size
+        self._n_launched = 0
+
+    def refuse(self) -> None:
+        """Let the launcher refuse what it cannot do, if it knows that before it is given jobs."""
+        refuse = getattr(self._launcher, "refuse", None)
+        if refuse is not None:
+            refuse()
+
+    def close(self) -> None:
+        """Let the launcher end what it has started for the jobs, when there are no more."""
+        close = getattr(self._launcher, "close", None)
+        if close is not None:
+            close()
+
+    def predict(self, tasks: Sequence[Task]) -> float:
+        """Tell how many seconds the tasks will take, about, if each core has one."""
+        jobs, cores = [task.job for task in tasks], process_pool.physical_cores()
+        alone = [make_stacks([job], worker.load_dataset, n_workers=1, max_bytes=sys.maxsize)[0] for job in jobs]
+        return predict_makespan(alone, cores)
+
+    def run(self, tasks: Sequence[Task], stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+        """Launch all tasks, batch by batch; see `nnsweep.jobs.executors.Executor`.
+
+        Those whose process died are launched again; one that has cost its process twice has died. What a launcher
+        itself cannot tell apart, because it ends all jobs with one of them, is found out by halves.
+        """
+        stop_file.remove_stop_file(self._folder)
+        inbox = Inbox(self._folder)
+        launch = _Launch(self._launcher, self._folder, tasks, self._n_launched, inbox)
+        self._n_launched += len(tasks)
+        size = self._max_batch_size or len(tasks)
+        pieces = [[*range(first, min(first + size, len(tasks)))] for first in range(0, len(tasks), size)]
+        try:
+            while pieces and not stop():
+                again = yield from launch.run(pieces[0])
+                pieces = [*again, *pieces[1:]]
+        finally:
+            inbox.close()
+        stop_file.remove_stop_file(
+            self._folder
+        )  # after an interruption, jobs may still be on their way, to see it then
+
+
+class _Launch:
+    """The jobs of one launch, and which of them have ended so far.
+
+    Launchers number the jobs that they are given one after the other, from any first number: a job keeps its number,
+    and so its folder, when it is launched again, if its piece has no gaps.
+    """
+
+    def __init__(self, launcher: Launcher, folder: Path, tasks: Sequence[Task], first: int, inbox: Inbox) -> None:
+        self._launcher, self._folder, self._tasks, self._first = launcher, folder, tasks, first
+        self._inbox, self._stopping = inbox, threading.Event()
+        self._deaths, self._is_tried = Deaths(), False
+        self._ended: set[Attempt] = set()
+        self._is_interrupted = False  # as a job has seen it, which may hear of it first
+
+    def run(self, numbers: Sequence[int]) -> _Again:
+        """Launch jobs, each given by its place among the tasks."""
+        try:
+            returns = yield from self._launch(numbers)
+        except UserError:
+            raise
+        except LauncherGone as gone:
+            yield from self._bury(numbers, gone)
+            return []
+        except Exception as error:  # of whatever library, and whatever its jobs have come to
+            return (yield from self._take_apart(numbers, error))
+        told = dict(zip(numbers, returns, strict=True))
+        yield from self._wait_for([number for number in numbers if isinstance(told[number]._return_value, RunRecord)])
+        errors = {number: why for number in self._left(numbers) if (why := _error(told[number])) is not None}
+        dead = [number for number, error in errors.items() if isinstance(error, WorkerDied)]
+        again = [number for number in dead if self._deaths.of([number])]
+        for number in errors.keys() - {*again}:
+            yield from self._bury([number], errors[number])
+        return _without_gaps(again)
+
+    def _launch(self, numbers: Sequence[int]) -> Generator[Event, None, Sequence[JobReturn]]:
+        """Let the launcher run jobs, and tell what they hand back meanwhile; give what it returns."""
+        grid, first = [self._tasks[number].overrides for number in numbers], self._first + numbers[0]
+        if submitit_jobs.is_submitits(self._launcher):
+            call = _Call(lambda: submitit_jobs.launch_submitit(self._launcher, grid, first, self._stopping.is_set))
+        else:
+            call = _Call(lambda: self._launcher.launch(grid, initial_job_idx=first))
+        try:
+            yield from self._look_until(call.is_over)
+            if self._is_interrupted:
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            self._stopping.set()
+            stop_file.ask_to_stop(self._folder)
+            try:
+                yield from self._look_until(call.is_over)
+            except KeyboardInterrupt:
+                stop_file.end_at_once(self._folder)
+            raise
+        returned: Sequence[JobReturn] = call.result()
+        return returned
+
+    def _wait_for(self, numbers: Sequence[int]) -> Iterator[Event]:
+        """Wait until what jobs are known to have handed back is seen here."""
+        until = time.monotonic() + SEEN_SECONDS
+        yield from self._look_until(lambda: not self._left(numbers) or time.monotonic() > until)
+        unseen = WorkerDied("its result was handed back, and cannot be found in the sweep's folder")
+        yield from self._bury(numbers, unseen)
+
+    def _look_until(self, is_over: Callable[[], bool]) -> Iterator[Event]:
+        """Tell what jobs hand back, until that is over; there is one look after it."""
+        while True:
+            over = is_over()
+            for event in self._inbox.take():
+                if isinstance(event, Ended):
+                    records = [result.kept.record for result in event.results]
+                    self._ended.update(map(identify_attempt, records))
+                    self._is_interrupted |= any(record.state == "interrupted" for record in records)
+                with postpone_signals():
+                    yield event
+            if over:
+                return
+            time.sleep(LOOKS_EVERY)
+
+    def _left(self, numbers: Sequence[int]) -> list[int]:
+        return [number for number in numbers if self._tasks[number].attempt not in self._ended]
+
+    def _bury(self, numbers: Sequence[int], error: BaseException) -> Iterator[Event]:
+        """Tell that jobs have died, unless they had ended before."""
+        if left := [self._tasks[number].attempt for number in self._left(numbers)]:
+            yield Died(left, error)
+
+    def _take_apart(self, numbers: Sequence[int], error: Exception) -> _Again:
+        """Find out what is left of jobs that a launcher has ended by an exception."""
+        died, left = explain_launcher_error(error), self._left(numbers)
+        begun = [number for number in left if self._has_begun(number)]
+        if not begun:  # the launcher does not come to its jobs at all, or not in this moment
+            again, self._is_tried = [] if self._is_tried else left, True
+            yield from self._bury(left if not again else (), died)
+            return _without_gaps(again)
+        halves = self._deaths.of(begun)
+        yield from self._bury(begun if not halves else (), died)
+        untouched = [number for number in left if number not in begun]
+        return [piece for part in (*halves, untouched) for piece in _without_gaps(part)]
+
+    def _has_begun(self, number: int) -> bool:
+        """Tell whether a job's folder is there, which is called as the launcher's number if that is what it is for."""
+        place = self._tasks[number].place
+        is_numbered = place.folder.name == str(place.number)
+        folder = place.folder.with_name(str(self._first + number)) if is_numbered else place.folder
+        return Path(folder).exists()
+
+
+class _Call:
+    """A call of a launcher, in a thread whose processes leave Ctrl-C to the sweep; here, if there can be no thread."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call, self._returned = call, None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system lets this user have no more
+            self._run()
+
+    def _run(self) -> None:
+        if hasattr(signal, "pthread_sigmask") and threading.current_thread() is self._thread:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        root = logging.getLogger()
+        before = [*root.handlers]
+        try:
+            self._returned = self._call()
+        except BaseException as error:
+            self._error = error
+        for handler in set(root.handlers).difference(before):  # the log of a job that Hydra ran in this process
+            root.removeHandler(handler)
+            handler.close()
+
+    def is_over(self) -> bool:
+        """Tell whether it has returned, or raised."""
+        return not self._thread.is_alive()
+
+    def result(self) -> Any:
+        """Give what it returned, or raise what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._returned
+
+
+def _without_gaps(numbers: Sequence[int]) -> list[list[int]]:
+    groups = itertools.groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])
+    return [[number for _, number in group] for _, group in groups]
+
+
+def _error(returned: JobReturn) -> BaseException | None:
+    """Give what a job raised, or its launcher for it; None if it has ended, or was never begun."""
+    outcome = returned._return_value  # `return_value` would raise an exception
+    if isinstance(outcome, BaseException):
+        return outcome
+    is_known = outcome is None or isinstance(outcome, RunRecord)
+    return None if is_known else TypeError(f"it returned {type(outcome).__name__}")
+
+
+def explain_launcher_error(error: Exception) -> Exception:
+    """Say in a line what a launcher has raised: that a worker died, with the signal if it names one, or what else.
+
+    Examples
+    --------
+    >>> in_words(ValueError("n_jobs == 0 in Parallel has no meaning"))
+    LauncherGone('its launcher gave up (ValueError: n_jobs == 0 in Parallel has no meaning)')
+    """
+    library, name = type(error).__module__.partition(".")[0], type(error).__name__
+    told = name if library == "builtins" else f"{library}: {name}"
+    said = " ".join(str(error).split())
+    if "Worker" not in name and "Pool" not in name:
+        return LauncherGone(f"its launcher gave up ({told}: {said[:_READ]})")
+    killers = dict.fromkeys(re.findall(r"\bSIG[A-Z0-9]+\b", said))
+    killed = f"was killed by {', '.join(killers)}" if killers else "ended before its work did"
+    return WorkerDied(f"its worker process {killed}{' (out of memory?)' if 'SIGKILL' in killers else ''} ({told})")

@@ -1,0 +1,203 @@
+"""A sweep: Hydra's multirun, with a Hydra of its own; that of a program which asks for a sweep stays as it was.
+
+What the sweep is composed with is not what its jobs are: settings of a choice that is swept over find no place in it.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra import initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
+from hydra.types import HydraContext, RunMode, TaskFunction
+from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from nnsweep.errors import ConfigError
+from nnsweep.files import expand_home
+from nnsweep.jobs import hydra_folder
+from nnsweep.jobs.compose import ReadOnce, cache_parsing
+from nnsweep.jobs.overrides import make_override
+from nnsweep.tracking.sqlite import find_database_file
+from nnsweep.tracking.store import resolve_uri
+
+T = TypeVar("T")
+_GRID = "hydra_plugins.nnsweep_plugins.grid_sweeper.GridSweeper"
+_STATE = (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HydraRequest:
+    """What Hydra is asked for.
+
+    Attributes
+    ----------
+    overrides : sequence of str
+        As on the command line.
+    conf : str
+        nnsweep's folder of configurations.
+    own : str
+        The user's, which wins over it; empty for none.
+    folder : Path or None
+        What stands for the working folder: there the sweep's folder and an SQLite store of relative address are.
+    experiment : str or None
+        The experiment that runs are recorded in; None for that of the configuration.
+    config_name : str
+        The main file.
+    command_line : bool
+        Whether it is the command line that asks: other sweepers may be chosen, and a log is kept as Hydra keeps it.
+    """
+
+    overrides: Sequence[str]
+    conf: str
+    own: str = ""
+    folder: Path | None = None
+    experiment: str | None = None
+    config_name: str = "config"
+    command_line: bool = False
+
+
+def compose_sweep(
+    wanted: HydraRequest, task: TaskFunction, run: Callable[[Any, list[str]], T], **version: Any
+) -> T | None:
+    """Let Hydra compose a sweep, and run its sweeper.
+
+    Parameters
+    ----------
+    wanted : Wanted
+        Which sweep.
+    task : callable
+        Hydra's task function.
+    run : callable
+        Is given the sweeper and its arguments.
+    **version
+        How Hydra is asked to behave.
+
+    Returns
+    -------
+    object or None
+        What `run` returned; None if the configuration asks for Hydra's single-run mode, which is not run here.
+
+    Raises
+    ------
+    ConfigError
+        If another sweeper than the grid sweeper is chosen, or an experiment is given by the name of a preset.
+    """
+    with _hydra(wanted, version) as hydra:
+        config = _composed(hydra, wanted)
+        if config.hydra.mode != RunMode.MULTIRUN:
+            return None
+        callbacks = Callbacks(config)
+        callbacks.on_multirun_start(config=config, config_name=wanted.config_name)
+        context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
+        sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)
+        given: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+        result = run(sweeper, given)
+        callbacks.on_multirun_end(config=config, config_name=wanted.config_name)
+        return result
+
+
+@contextlib.contextmanager
+def _hydra(wanted: HydraRequest, version: Any) -> Iterator[Hydra]:
+    """Have a Hydra of our own as long as the block runs."""
+    known: Any = Singleton._instances
+    before = {kind: known.pop(kind) for kind in _STATE if kind in known}
+    try:
+        with initialize_config_dir(wanted.own or wanted.conf, job_name="app", **version), cache_parsing():
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
+            if wanted.own:
+                path = hydra.config_loader.get_search_path()
+                path.prepend("command-line", f"file://{wanted.conf}", SearchPathQuery(provider="schema"))
+                hydra.config_loader = ConfigLoaderImpl(path)
+            loader: Any = hydra.config_loader
+            loader.repository = ReadOnce(loader.repository)
+            yield hydra
+    finally:
+        hydra_folder.remove_if_empty()
+        for kind in _STATE:
+            known.pop(kind, None)
+        known.update(before)
+
+
+def _composed(hydra: Hydra, wanted: HydraRequest) -> DictConfig:
+    config = _compose(hydra, wanted, wanted.overrides)
+    if wanted.command_line:
+        return config
+    own = config.hydra
+    if own.sweeper.get("_target_") != _GRID:
+        raise ConfigError("hydra/sweeper: only the grid sweeper can be called from Python; leave hydra/sweeper out")
+    if own.mode != RunMode.MULTIRUN:
+        raise ConfigError("hydra.mode: a single job is a grid of one here, too; leave hydra.mode out")
+    _require_no_preset(hydra, wanted)
+    more = [] if wanted.experiment is None else [make_override("tracking.experiment", wanted.experiment)]
+    more += [] if wanted.folder is None else _placed(config, wanted.folder)
+    return _compose(hydra, wanted, [*wanted.overrides, *more]) if more else config
+
+
+def _compose(hydra: Hydra, wanted: HydraRequest, overrides: Sequence[str]) -> DictConfig:
+    """Compose what holds for the whole sweep.
+
+    A setting that only swept choices have (``schedule=step,exp schedule.gamma=0.5``) is left to the jobs, where it is
+    looked up in each one's own choice.
+    """
+    kept = [*overrides]
+    while True:
+        try:
+            config = hydra.compose_config(
+                wanted.config_name, kept, RunMode.MULTIRUN, with_log_configuration=wanted.command_line
+            )
+            break
+        except HydraException as error:
+            left = [line for line in kept if not _is_of_a_choice(hydra, line, str(error))]
+            if len(left) == len(kept):
+                raise
+            kept = left
+    folders: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    if str(folders["dir"]).startswith("~"):
+        return _compose(hydra, wanted, [*overrides, make_override("hydra.sweep.dir", expand_home(folders["dir"]))])
+    if len(kept) < len(overrides):
+        task = [line for line in overrides if line in config.hydra.overrides.task or line not in kept]
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.overrides.task = task
+    return config
+
+
+def _is_of_a_choice(hydra: Hydra, line: str, error: str) -> bool:
+    """Tell whether an override, of which an error speaks, sets something of a choice of a group."""
+    key = line.lstrip("+~").partition("=")[0]
+    group, _, setting = key.partition(".")
+    if not setting or not (f"'{key}'" in error or f" {line}" in error) or group == "hydra":
+        return False
+    return bool(hydra.config_loader.get_group_options(group, None, config_name="config", overrides=[]))
+
+
+def _require_no_preset(hydra: Hydra, wanted: HydraRequest) -> None:
+    """Refuse the name of a preset for an experiment that is not that preset's: it is the preset that was meant."""
+    chosen = any(line.lstrip("+").startswith("experiment=") for line in wanted.overrides)
+    presets = hydra.config_loader.get_group_options("experiment", None, config_name="config", overrides=[])
+    if wanted.experiment in presets and not chosen:
+        name = wanted.experiment
+        way_out = (
+            f"give the override 'experiment={name}' to sweep it, or tracking__experiment={name!r} for its name alone"
+        )
+        raise ConfigError(f"experiment={name!r}: says where runs are recorded, and is the name of a preset; {way_out}")
+
+
+def _placed(config: DictConfig, folder: Path) -> list[str]:
+    """Let what is relative to the working folder be relative to another one."""
+    sweeps: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    lines = [make_override("hydra.sweep.dir", str(folder / str(sweeps["dir"])))]
+    uri = resolve_uri(config.tracking.uri, folder)
+    return [*lines, make_override("tracking.uri", uri)] if find_database_file(uri) else lines

@@ -1,0 +1,276 @@
+"""Names of a job's folders and files: each must be possible, lie inside the sweep's folder, and hold no secret."""
+
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, cast
+
+import numpy as np
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.files import is_nameable
+from nnsweep.jobs.job import OPERATIONAL, Job
+from nnsweep.jobs.overrides import read_column_name
+from nnsweep.jobs.settings import Settings
+from nnsweep.masking import is_secret_name
+from nnsweep.messages import shortened
+from nnsweep.mlp.batches import LARGE_SCALE
+from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import n_parameters
+from nnsweep.mlp.profile import epoch_flops
+from nnsweep.tracking.record import Setting
+
+
+def resolve_folders(config: DictConfig) -> tuple[str, str]:
+    """Resolve the sweep's and the job's folder within it as Hydra does when it launches a job that has a number."""
+    current = HydraConfig.instance()
+    before = current.cfg
+    current.cfg = cast(HydraConf, config)  # for ${hydra:...}; `set_config` would copy it
+    try:
+        return str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
+    finally:
+        current.cfg = before
+
+
+def join_folders(sweep: str, folder: str) -> Path:
+    """Give the job's folder, wherever this process goes."""
+    return Path(os.path.abspath(os.path.join(sweep, folder)))
+
+
+def find_folder_problems(log: str, output: str | None, sweep: str, folder: str, taken: set[str]) -> list[str]:
+    """Say what is wrong with the names of a job's files and folders.
+
+    Parameters
+    ----------
+    log : str
+        What its log is called, without ``.log``.
+    output : str or None
+        Where in its folder Hydra leaves its files.
+    sweep, folder : str
+        The sweep's folder, and the job's own within it.
+    taken : set of str
+        The folders of other jobs; if nothing is wrong, this one is taken from now on.
+    """
+    names = {"hydra.sweep.dir": sweep, "hydra.sweep.subdir": folder, "hydra.output_subdir": output or ""}
+    wrong = [
+        f"{key}={shortened(name)}: no folder can have this name" for key, name in names.items() if not is_nameable(name)
+    ]
+    if not sweep:
+        wrong.append("hydra.sweep.dir=: must name a folder, as multirun/${nnsweep_sweep:} does")
+    if os.sep in log or not is_nameable(f"{log}.log"):
+        wrong.append(f"hydra.job.name={shortened(log)}: no file can have this name; it becomes the log's, NAME.log")
+    return wrong or _folder_problems(sweep, folder, output, taken)
+
+
+def _folder_problems(sweep: str, folder: str, output: str | None, taken: set[str]) -> list[str]:
+    """Say what is wrong with a job's folder within its sweep's; if nothing is, it is taken from now on."""
+    own = os.path.relpath(os.path.join(sweep, folder), sweep)
+    wrong = []
+    if not _inside(own) or own in taken:
+        rule = "must give each job its own folder inside hydra.sweep.dir, as ${hydra.job.num} does"
+        wrong.append(f"hydra.sweep.subdir={folder}: {rule}")
+    taken.add(own)
+    if output is not None and not _inside(os.path.relpath(os.path.join(sweep, own, output), os.path.join(sweep, own))):
+        wrong.append(f"hydra.output_subdir={output}: must be a folder inside the job's own, such as .hydra, or null")
+    return wrong
+
+
+def find_secrets(config: DictConfig) -> list[str]:
+    """Refuse to let Hydra write secrets into the folders of jobs."""
+    own = config.hydra.job
+    named = {f"hydra.job.env_set.{name}": name for name in own.env_set}
+    named |= {f"hydra.job.env_copy={name}": name for name in own.env_copy}
+    rule = "would be written into the job's folder; set it in the environment, which jobs inherit"
+    return [f"{key}: a secret {rule}" for key, name in named.items() if is_secret_name(str(name))]
+
+
+def _inside(path: str) -> bool:
+    """Tell whether a path, which is relative to a folder, leads to another within it."""
+    return path.split(os.sep)[0] not in (os.curdir, os.pardir)
+
+
+GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "data")
+_NAMED = (*GROUPS, "seed")
+_USUAL = "digits"  # data that a run's name does not tell
+_PLACES = ("data.path", "data.dataset")
+_PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
+
+
+def name_choices(chosen: Mapping[str, str | None], overrides: Sequence[str]) -> dict[str, str]:
+    """Name what was chosen in each group; an architecture whose sizes were overridden is ``custom``.
+
+    Parameters
+    ----------
+    chosen : mapping
+        Hydra's runtime choices.
+    overrides : sequence of str
+        The job's overrides.
+    """
+    named = {group: str(chosen.get(group)) for group in GROUPS}
+    if any(override.lstrip("+").startswith("arch.hidden_layer_sizes") for override in overrides):
+        named["arch"] = "custom"
+    return named
+
+
+def name_sizes(sizes: Sequence[int]) -> str:
+    """Write hidden layer sizes as one word.
+
+    Examples
+    --------
+    >>> sizes_name((20, 20)), sizes_name(())
+    ('20-20', 'linear')
+    """
+    return "-".join(map(str, sizes)) or "linear"
+
+
+def measure_extent(sizes: Sequence[int]) -> dict[str, int]:
+    """Give depth and width (of the widest) of hidden layers, by the names that tables have.
+
+    Examples
+    --------
+    >>> extent((20, 8)), extent(())
+    ({'depth': 2, 'width': 20}, {'depth': 0, 'width': 0})
+    """
+    return {"depth": len(sizes), "width": max(sizes, default=0)}
+
+
+def measure_sizes(job: Job, examples: Dataset) -> dict[str, float]:
+    """Give as metrics what is known of a job before it is trained.
+
+    Returns
+    -------
+    dict
+        ``depth``, ``width``, ``n_parameters`` and ``epoch_flops`` of its network, and the `yardstick` of its data.
+    """
+    layers, n_classes = job.arch.sizes, examples.n_classes
+    counts = measure_extent(layers) | {
+        "n_parameters": n_parameters(examples.n_features, layers, n_classes),
+        "epoch_flops": epoch_flops(examples.train.X, layers, n_classes),
+    }
+    return {name: float(count) for name, count in counts.items()} | make_yardstick(examples)
+
+
+def make_yardstick(examples: Dataset) -> dict[str, float]:
+    """Give what an accuracy is measured against.
+
+    Returns
+    -------
+    dict
+        ``chance_accuracy``, the share of the test part's largest class: no network that always says the same gets
+        more; ``n_test_samples`` and, where there is a validation part, ``n_val_samples``; ``feature_scale`` where it is
+        so large that it may keep a network from learning.
+    """
+    largest = np.bincount(examples.test.y).max()
+    measured = {"chance_accuracy": float(largest / examples.test.n_samples)}
+    parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items() if part != "train"}
+    scale = examples.feature_scale
+    return measured | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
+
+
+def make_run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], varying: Collection[str]) -> str:
+    """Name a run so that a person knows it: the same job always gets the same name.
+
+    Parameters
+    ----------
+    job : Job
+        What is run.
+    chosen : mapping of str to str
+        From `choices`.
+    overrides : sequence of str
+        The job's overrides.
+    varying : collection of str
+        Keys that differ between the jobs of the sweep; what the name would not tell yet is added to it.
+
+    Returns
+    -------
+    str
+        Such as ``20-20-tanh-inv-s0`` or ``cats-32-relu-cosine-s0-learning_rate=0.1``. The data come first, unless all
+        jobs have the digits.
+    """
+    data = make_data_name(chosen["data"], job.data.settings())
+    first = "" if data == _USUAL and "data" not in varying else f"{data}-"
+    told = f"{first}{name_sizes(job.arch.sizes)}-{chosen['activation']}-{chosen['schedule']}-s{job.seed}"
+    named = ("arch", "activation", "schedule", "seed", "data", *_PLACES)
+    more = [override.lstrip("+").split("=", 1) for override in overrides if "=" in override]
+    return told + "".join(
+        f"-{read_column_name(key.rpartition('.')[2])}={value[:40]}"
+        for key, value in more
+        if key in varying and key not in named and not key.startswith("arch.")
+    )
+
+
+def make_data_name(chosen: str, given: Mapping[str, Any]) -> str:
+    """Name data: of a table or texts of one's own the file, of OpenML's its name there, of all others the choice.
+
+    Parameters
+    ----------
+    chosen : str
+        What was chosen in the group ``data``.
+    given : mapping
+        Settings of the data, by their names in the group.
+
+    Examples
+    --------
+    >>> data_name("iris", {}), data_name("table", {"path": "mine/my cats.v2.csv.gz"})
+    ('iris', 'my_cats.v2')
+    >>> data_name("text", {"path": "posts/"}), data_name("openml", {"dataset": "credit-g"})
+    ('posts', 'credit_g')
+    """
+    if given.get("path"):
+        file = PurePath(str(given["path"]).partition("?")[0])
+        name = file.with_suffix("").name if file.suffix in _PACKED else file.name
+        name = PurePath(name).stem
+    else:
+        name = str(given.get("dataset") or chosen)
+    return re.sub(r"[^\w.]+", "_", name)[:40] if given.get("path") or given.get("dataset") else name
+
+
+def list_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
+    """Give every scalar of a job by its dotted name, with the names of the choices first.
+
+    Lists are text; layer sizes are one word. The name inside a choice is given where it is another one.
+    """
+    given: dict[str, Setting] = {**chosen, "hidden_layer_sizes": name_sizes(job.arch.sizes)}
+    for name in type(job).model_fields:
+        value = getattr(job, name)
+        if name == "arch" or name in OPERATIONAL:
+            continue
+        given |= _flat(name, value) if isinstance(value, Settings) else {name: value}
+    return {name: value for name, value in given.items() if not _repeats(name, value, chosen)}
+
+
+def _flat(name: str, values: Settings) -> dict[str, Setting]:
+    return {f"{name}.{key}": _scalar(value) for key, value in values.model_dump(mode="json").items()}
+
+
+def _scalar(value: Any) -> Setting:
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def _repeats(name: str, value: Setting, chosen: Mapping[str, str]) -> bool:
+    return name == "data.home" or (name.endswith(".name") and chosen.get(name.removesuffix(".name")) == value)
+
+
+def describe_job(job: Job, chosen: Mapping[str, str]) -> str:
+    """Tell in a sentence what is trained."""
+    trainer, optimizer = job.trainer.settings(), job.optimizer.settings()
+    hidden = f"hidden layers of {', '.join(map(str, job.arch.sizes))} units" if job.arch.sizes else "no hidden layer"
+    batches = "full batch" if trainer["batch_size"] is None else f"minibatches of {trainer['batch_size']}"
+    return (
+        f"A network with {hidden} ({chosen['activation']}), trained on {chosen['data']} for {trainer['epochs']} epochs "
+        f"in {batches} by {chosen['optimizer']}, learning rate {optimizer['learning_rate']:g} with the "
+        f"{chosen['schedule']} schedule, {chosen['init']} initializer, seed {job.seed}, {trainer['dtype']}."
+    )
+
+
+def describe_outcome(trained: Trained, validated: bool) -> str:
+    """Tell in a sentence what came out."""
+    history, best = trained.history(), trained.best_epoch
+    if trained.ending == "diverged":
+        return f"It diverged at epoch {len(trained.rows) - 1}."
+    chosen = "the best validation epoch" if validated else "the best epoch, selected on the test set itself"
+    return f"Test accuracy {history['test_accuracy'][best]:.4f} at epoch {best}, {chosen}."

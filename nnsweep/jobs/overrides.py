@@ -1,0 +1,190 @@
+"""Python values as overrides, written so that Hydra reads the same values from them.
+
+A tuple, or a range, is several values to sweep over; so is a list, unless the setting takes a list itself.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from typing import Any
+
+from nnsweep.errors import ConfigError
+from nnsweep.messages import shortened
+
+COLUMNS = "data.columns."
+"""What stands before the name of a column, which may be any text."""
+_MARK = "$$"
+"""Begins a column's name in the form in which Hydra reads it as one key; other characters are ``$`` and a number."""
+
+_WORD = re.compile(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z_][A-Za-z0-9_-]*", re.IGNORECASE | re.ASCII)
+
+
+def make_override(key: str, value: Any) -> str:
+    """Write a setting as an override.
+
+    Parameters
+    ----------
+    key : str
+        Its key in the configuration.
+    value : None, bool, int, float, str, path, list, dict, tuple or range
+        Its value: lists and dictionaries may hold others. A tuple or a range holds several values to sweep over, each
+        of which may be a list. NumPy's numbers are numbers.
+
+    Returns
+    -------
+    str
+        ``key=value``, or ``key=value,value``. Text that looks like another value is quoted; what is interpolated in a
+        configuration (``${seed}``) is here, too.
+
+    Raises
+    ------
+    ConfigError
+        If there is no value, or a configuration can hold none of its kind.
+
+    Examples
+    --------
+    >>> override("arch.hidden_layer_sizes", [20, 20]), override("arch", ("shallow", "wide"))
+    ('arch.hidden_layer_sizes=[20,20]', 'arch=shallow,wide')
+    >>> override("tracking.experiment", "what, and why?"), override("trainer.patience", None)
+    ("tracking.experiment='what, and why?'", 'trainer.patience=null')
+    """
+    if not isinstance(value, tuple | range):
+        return f"{key}={_written(key, value)}"
+    if not value:
+        raise ConfigError(f"{key}={value!r}: has no values; a tuple holds those to sweep over, a list is one value")
+    return f"{key}=" + ",".join(_written(key, one) for one in value)
+
+
+def _written(key: str, value: Any) -> str:
+    value = _plain(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        from hydra.core.override_parser.types import Quote, QuotedString  # workers, which write none, need no Hydra
+
+        return value if _WORD.fullmatch(value) else QuotedString(value, Quote.single).with_quotes()
+    if isinstance(value, list):
+        return f"[{','.join(_written(key, one) for one in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{_name(key, name)}:{_written(key, one)}' for name, one in value.items())}}}"
+    told = "a tuple within a value; write a list" if isinstance(value, tuple) else f"of the type {type(value).__name__}"
+    raise ConfigError(f"{key}={shortened(repr(value))}: {told}; a configuration holds text, numbers, lists and so on")
+
+
+def _plain(value: Any) -> Any:
+    """Give the Python value of a path, of a number of NumPy's, or of another sequence's elements."""
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        return value.item()
+    return value
+
+
+def _name(key: str, name: object) -> str:
+    if isinstance(name, str) and _WORD.fullmatch(name):
+        return name
+    raise ConfigError(f"{key}={{{name!r}: ...}}: must have names of letters, digits, - and _")
+
+
+def make_overrides(settings: Mapping[str, Any]) -> list[str]:
+    """Write settings as overrides; two underscores in a name stand for a dot.
+
+    Examples
+    --------
+    >>> overrides({"trainer__epochs": 5, "seed": range(3), "arch": ["shallow", "wide"]})
+    ['trainer.epochs=5', 'seed=0,1,2', 'arch=shallow,wide']
+    >>> overrides({"arch__hidden_layer_sizes": [20, 20]}), overrides({"arch__hidden_layer_sizes": [[20], [20, 20]]})
+    (['arch.hidden_layer_sizes=[20,20]'], ['arch.hidden_layer_sizes=[20],[20,20]'])
+
+    Raises
+    ------
+    ConfigError
+        With all values that cannot be written.
+    """
+    lines: list[str] = []
+    wrong: list[str] = []
+    for name, value in settings.items():
+        key = name.replace("__", ".")
+        try:
+            lines += (
+                _of_columns(value)
+                if f"{key}." == COLUMNS and _is_by_name(value)
+                else [make_override(key, _as_grid(key, value))]
+            )
+        except ConfigError as error:
+            wrong += error.problems
+    if wrong:
+        raise ConfigError(*wrong)
+    return lines
+
+
+def _is_by_name(value: Any) -> bool:
+    """Tell whether a value is a mapping with names that a key of Hydra's cannot be."""
+    return isinstance(value, Mapping) and not all(isinstance(name, str) and _WORD.fullmatch(name) for name in value)
+
+
+def _of_columns(kinds: Mapping[Any, Any]) -> list[str]:
+    return [make_override(make_column_key(str(name)), kind) for name, kind in kinds.items()]
+
+
+def make_column_key(name: str) -> str:
+    """Write the key of a column, whatever its name, so that Hydra reads it as one.
+
+    Examples
+    --------
+    >>> column_key("age"), column_key("a.b (cm)")
+    ('++data.columns.age', '++data.columns.$$a$2e$b$20$$28$cm$29$')
+    >>> column_name("$$a$2e$b$20$$28$cm$29$")
+    'a.b (cm)'
+    """
+    if not _WORD.fullmatch(name):
+        name = _MARK + re.sub(r"[^A-Za-z0-9_-]", lambda char: f"${ord(char[0]):x}$", name)
+    return f"++{COLUMNS}{name}"
+
+
+def read_column_name(key: str) -> str:
+    """Read the name of a column that `column_key` has written; any other text is the name itself."""
+    if not is_column_key(key):
+        return key
+    return re.sub(r"\$([0-9a-f]+)\$", lambda code: chr(int(code[1], 16)), key.removeprefix(_MARK))
+
+
+def is_column_key(text: str) -> bool:
+    """Tell whether a text is a name as `column_key` writes it."""
+    return re.fullmatch(r"\$\$(?:[A-Za-z0-9_-]|\$[0-9a-f]{1,6}\$)*", text) is not None
+
+
+def _as_grid(key: str, value: Any) -> Any:
+    """Take a list as the values to sweep over, where a setting takes one value, or lists, and it is a list of these."""
+    from nnsweep.jobs.kinds import find_kind
+
+    known = find_kind(key) if isinstance(value, list) and not key.startswith("sweep.") else None
+    if known is None or (known.depth == 1 and not any(isinstance(one, list | tuple) for one in value)):
+        return value
+    if known.depth > 1:
+        return value
+    return tuple([*one] if isinstance(one, tuple) and known.depth else one for one in value)
+
+
+def check_overrides(lines: str | Sequence[str]) -> list[str]:
+    """Check overrides that are given as text.
+
+    Raises
+    ------
+    ConfigError
+        If one is no text, or an option of the command line.
+    """
+    found = [lines] if isinstance(lines, str) else [*lines]
+    rule = "is no override; they are written key=value"
+    wrong = [
+        f"{shortened(str(line))}: {rule}"
+        for line in found
+        if not isinstance(line, str) or line.startswith("-") or not line
+    ]
+    if wrong:
+        raise ConfigError(*wrong)
+    return found

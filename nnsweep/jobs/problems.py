@@ -1,0 +1,323 @@
+"""What is wrong with a configuration, one line for each problem.
+
+A line names the key, its value, the rule, and where a name is wrong the nearest valid one.
+"""
+
+import errno
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import omegaconf
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from yaml import YAMLError
+
+from nnsweep.errors import UserError
+from nnsweep.jobs.arguments import explain_unreadable
+from nnsweep.jobs.settings import SETTINGS, WORD
+from nnsweep.masking import masked
+from nnsweep.messages import IMPORT, NEVER_IMPORTED, is_broken, nearest, shortened, suggest_null, visible
+
+_KINDS = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "tuple_type": "must be a list, such as [20,20]",
+    "model_type": "must be settings, such as {name: value}",
+    "dict_type": "must be settings, such as {name: value}",
+    "missing": "is missing",
+}
+
+
+def list_problems(error: ValidationError, values: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What checking a job raised.
+    values : mapping
+        The configuration that was checked.
+
+    Returns
+    -------
+    list of str
+        One line a problem, in the order of the configuration.
+    """
+    lines = [f"{key}={_shown(value)}: {NEVER_IMPORTED}" for key, value in _named(values) if _last(key) == IMPORT]
+    for detail in error.errors():
+        if detail["type"] == "json_invalid":
+            return _halves(values)
+        if detail["type"] != "extra_forbidden" or detail["loc"][-1] != IMPORT:
+            lines.append(_line(detail, values))
+    return lines
+
+
+def _named(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Give everything in a configuration by its dotted key, however deep."""
+    pairs = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
+    for name, value in pairs:
+        inner = f"{key}.{name}" if key else str(name)
+        yield inner, value
+        yield from _named(value, inner)
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _halves(values: Any) -> list[str]:
+    """Name the texts that no file can hold: a surrogate is half a character, as undecodable bytes become."""
+    found = [(key, value if isinstance(value, str) else "") for key, value in _named(values)]
+    return [
+        f"{key}={_shown(value)}: holds half a character (a surrogate), which no file can hold"
+        for key, value in found
+        if is_broken(_last(key) + value)
+    ]
+
+
+def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    path = _path(detail["loc"], values)
+    key = ".".join(map(str, path))
+    value = f"{key}={_shown(detail['input'])}"
+    if kind == "value_error":
+        said = str(context["error"])
+        return f"{key}: {said}" if key else said
+    if kind == "extra_forbidden":
+        *parent, name = path
+        known = [str(sibling) for sibling in _at(values, parent) if str(sibling) not in (str(name), "name")]
+        return f"{value}: there is no such key" + (f"; {nearest(str(name), known)}" if known else "")
+    if kind == "union_tag_invalid":
+        tag, known = str(context["tag"]), [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
+        return f"{key}.name={tag}: there is no such name; {nearest(tag, known)}"
+    if kind == "one_of":
+        return f"{value}: there is no such name; {nearest(str(detail['input']), context['known'])}"
+    if kind == "union_tag_not_found":
+        return f"{key}.name: {_KINDS['missing']}"
+    if kind == "missing":
+        return f"{key}: {_KINDS[kind]}"
+    rule = context["expected"] if kind == "literal_error" else ""
+    told = f"must be {rule}" if rule else _KINDS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
+    return f"{value}: {told}{_way_out(key, detail['input'])}"
+
+
+def _way_out(key: str, given: Any) -> str:
+    """Say how a grid, or nothing at all, is written by somebody who has written something else for it."""
+    from nnsweep.jobs.kinds import find_kind
+
+    key = key if find_kind(key) else f"sweep.{key}"  # the settings of a sweep are checked alone
+    known = find_kind(key)
+    if known is None:
+        return ""
+    if isinstance(given, list) and not known.depth:
+        return f"; a grid is written {key}={','.join(map(str, given)) or 'a,b'}"
+    if known.is_nullable and (hint := suggest_null(key, given)):
+        return f"; {hint}"
+    if known.is_text and isinstance(given, bool | int | float):
+        return "; in a file, put it in quotes"
+    return ""
+
+
+def _path(location: Sequence[int | str], values: Any) -> list[int | str]:
+    """Drop from a location what pydantic puts in where a choice begins, or there may be a word or settings."""
+    path: list[int | str] = []
+    entered = False  # a choice, whose name comes next
+    for name in location:
+        if name in (WORD, SETTINGS) or (entered and name == values["name"]):
+            entered = False
+            continue
+        path.append(name)
+        values = _inside(values, name)
+        entered = isinstance(values, Mapping) and "name" in values
+    return path
+
+
+def _at(values: Any, path: Sequence[int | str]) -> Mapping[str, Any]:
+    for name in path:
+        values = _inside(values, name)
+    return values if isinstance(values, Mapping) else {}
+
+
+def _inside(values: Any, name: int | str) -> Any:
+    if isinstance(values, Mapping):
+        return values.get(name)
+    return values[name] if isinstance(values, list) and isinstance(name, int) and name < len(values) else None
+
+
+def _shown(value: Any) -> str:
+    return shortened("null" if value is None else str(value))
+
+
+_EXAMPLES = {"data.path": "cats.csv", "data.dataset": "credit-g"}
+
+
+def explain_hydra_error(error: BaseException) -> str:
+    """Say in one line what is wrong and, for a name, which one was probably meant.
+
+    Parameters
+    ----------
+    error : Exception
+        Raised by Hydra or OmegaConf.
+    """
+    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"{group}={name}: there is no such choice; {nearest(name, sorted(error.options))}"
+    if isinstance(error, OverrideParseException):
+        return f"{visible(error.override)}: {visible(explain_unreadable(error.override))}"
+    cause = error.__cause__
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError):
+        return _unknown_key(cause)
+    if isinstance(error, MissingMandatoryValue):
+        key = str(error.full_key)
+        return f"{key}: must be given, as in {key}={_EXAMPLES.get(key, '...')}"
+    if isinstance(error, InterpolationResolutionError | ConfigAttributeError | ConfigKeyError):
+        return f"{error.full_key}: {_first_line(error)}"
+    if several := re.match(r"In 'hydra/(launcher|sweeper)/(\w+)': .*\n.* is not a subclass of", str(error)):
+        return f"hydra/{several[1]}: a sweep has one {several[1]}; choose one, as in hydra/{several[1]}={several[2]}"
+    if isinstance(error, InstantiationException):
+        return " ".join(str(error).split())
+    said = _first_line(error) if str(error) else _source(error)
+    return f"{said} ({_first_line(cause)})" if isinstance(cause, OmegaConfBaseException | HydraException) else said
+
+
+def explain_foreign_error(error: BaseException) -> str | None:
+    """Say in one line what is wrong if Hydra raised something that is not its own; None if it did not.
+
+    Parameters
+    ----------
+    error : Exception
+        With its traceback: only there is the name of a file that could not be read.
+    """
+    if isinstance(error, RuntimeError) and (
+        plugin := re.match(r"(?:Unknown plugin class :|Invalid plugin) '(.*?)'", str(error))
+    ):
+        return _no_plugin(plugin[1])
+    file = _local(error, "full_path")
+    if file is not None and isinstance(error, YAMLError | OSError | UnicodeError | RecursionError | ValueError):
+        return _unreadable(Path(file), error)
+    named = _local(error, "config_path")
+    if named is not None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return f"{shortened(visible(str(named)))}: no file can have a name of {len(str(named)):,} characters"
+    circle = _local(error, "default") or _local(error, "parent")
+    if isinstance(error, RecursionError) and circle is not None:
+        return f"{getattr(circle, 'path', circle)}: its defaults lead back to itself"
+    return None
+
+
+explain_absent_plugin = explain_foreign_error  # as `nnsweep.app` calls it
+
+
+def _no_plugin(name: str) -> str:
+    launcher = re.match(r"hydra_plugins\.hydra_(\w+)_launcher\.", name)
+    if launcher is None:
+        return f"{name}: is no plugin of Hydra's; a launcher or sweeper is chosen by name, as in hydra/launcher=joblib"
+    return f"hydra/launcher: Hydra's {launcher[1]} launcher is not installed; pip install 'nnsweep[{launcher[1]}]'"
+
+
+def _unreadable(file: Path, error: BaseException) -> str:
+    """Name the file, and the line where it is known."""
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or _first_line(error)
+    if isinstance(error, RecursionError):
+        said = "it is nested too deeply, or within itself"
+    return f"{_place(file)}{f':{mark.line + 1}' if mark else ''}: cannot be read as a configuration in YAML ({said})"
+
+
+def _local(error: BaseException, name: str) -> Any:
+    """Give a variable of that name from where an error was raised, the innermost; None if there is none."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if "hydra" in frame.f_code.co_filename]
+    return next((frame.f_locals[name] for frame in reversed(frames) if frame.f_locals.get(name) is not None), None)
+
+
+def _source(error: BaseException) -> str:
+    """Name the file that could not be composed, where Hydra itself does not."""
+    file = _local(error, "full_path") or getattr(_local(error, "default"), "config_path", None)
+    return f"{_place(Path(file))}: cannot be composed" if file else type(error).__name__
+
+
+def _place(file: Path) -> Path:
+    """Give a path as the user would, below the working folder."""
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+
+
+def _unknown_key(error: OmegaConfBaseException) -> str:
+    key = re.sub(r"\[(\d+)\]", r".\1", str(error.full_key))  # as overrides write the place in a list
+    name = key.rpartition(".")[2]
+    siblings = [str(sibling) for sibling in error.parent_node] if isinstance(error.parent_node, Mapping) else []
+    if name == IMPORT:
+        return f"{key}: {NEVER_IMPORTED}"
+    known = [sibling for sibling in siblings if sibling not in ("hydra", "name", name)]
+    return f"{key}: there is no such key" + (f"; {nearest(name, known)}" if known else "")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return visible(re.sub(r"\s+", " ", lines[0])) if lines else type(error).__name__
+
+
+USAGE = 2
+_LONGEST = 200  # characters of what a library says
+_READERS = {Path(package.__path__[0]) for package in (hydra, omegaconf)}
+_UNREADABLE = (ValueError, TypeError, AssertionError, AttributeError, LookupError, RecursionError, OSError)
+"""What these raise at a command line that they cannot read, and have no word for."""
+
+
+def report_error(error: Exception) -> int:
+    """Tell an error on standard error: a line for each problem of the user's, a traceback for a fault of ours.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    found = explain_error(error)
+    if found is None:
+        print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+        return 1
+    for problem in found:
+        print(f"nnsweep: error: {masked(visible(problem))}", file=sys.stderr)
+    return error.exit_code if isinstance(error, UserError) else USAGE
+
+
+def explain_error(error: Exception) -> tuple[str, ...] | None:
+    """Say in lines what the user can mend; None if the error is nobody's but ours.
+
+    Parameters
+    ----------
+    error : Exception
+        Of ours, of Hydra, OmegaConf or click, or one that they let through.
+    """
+    import click
+
+    if isinstance(error, UserError):
+        return error.problems
+    if isinstance(error, click.ClickException):
+        return (" ".join(error.format_message().split()),)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return (explain_hydra_error(error),)
+    if absent := explain_absent_plugin(error):
+        return (absent,)
+    if isinstance(error, UserWarning) and "hydra.searchpath" in str(error):
+        return (f"hydra.searchpath: {str(error).partition(', ')[2]}",)
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    if isinstance(error, _UNREADABLE) and _READERS & {*Path(raised_in).parents}:
+        said = f"{type(error).__name__}: {error}".removeprefix("ValueError: ").removesuffix(": ")
+        given = masked(" ".join(map(shortened, sys.argv[1:])))  # it does not say which argument it means
+        return (f"{said[:_LONGEST]} (in: {given}); settings are written key=value",)
+    return None

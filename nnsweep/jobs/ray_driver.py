@@ -1,0 +1,154 @@
+"""Ray's driver, in a process of its own: Ray ends its driver when the cluster goes, and says a lot meanwhile.
+
+The sweep sends it jobs and reads what they came to, through pipes. What it prints goes into a file of the sweep's
+folder; where the sweep is gone, it ends when its jobs have ended.
+"""
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nnsweep.jobs.process_pool import WorkerDied
+from nnsweep.jobs.sent_jobs import LauncherGone, run_packed_job
+
+LOG = ".ray.log"
+"""The file in the sweep's folder that has all that Ray says."""
+CLOSING_SECONDS = 20.0
+"""How long a cluster may take to end."""
+_OF_A_CLUSTER = ("NodeDiedError", "LocalRayletDiedError", "RaySystemError", "OwnerDiedError")
+
+
+class RayDriver:
+    """The process, as the sweep sees it; it is started with the first jobs, and anew when it has died.
+
+    Parameters
+    ----------
+    init, remote : mapping
+        The arguments of ``ray.init`` and of ``ray.remote``.
+    """
+
+    def __init__(self, init: Mapping[str, Any], remote: Mapping[str, Any]) -> None:
+        self._settings = (dict(init), dict(remote))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_busy = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has a cluster, as far as is known."""
+        return self._process is not None and self._process.poll() is None
+
+    def run(self, jobs: Sequence[bytes], folder: Path) -> list[bytes | Exception]:
+        """Run jobs; give what each has sent back, or why it has not.
+
+        Parameters
+        ----------
+        jobs : sequence of bytes
+            As `nnsweep.jobs.sent_jobs.pack_job` gives them.
+        folder : Path
+            The sweep's.
+
+        Raises
+        ------
+        LauncherGone
+            If Ray cannot be started.
+        """
+        process = self._process if self._process and self.is_there else self._start(folder)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._is_busy = True
+        try:
+            pickle.dump([*jobs], process.stdin)
+            process.stdin.flush()
+            answers = pickle.load(process.stdout)
+            self._is_busy = False
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            self.close()
+            return [WorkerDied(f"the Ray cluster went away, and its worker process with it (see {LOG})")] * len(jobs)
+        if isinstance(answers, str):
+            raise LauncherGone(answers)
+        if any(isinstance(answer, str) and answer in _OF_A_CLUSTER for answer in answers):
+            self.close()
+        return [answer if isinstance(answer, bytes) else _died(answer) for answer in answers]
+
+    def _start(self, folder: Path) -> "subprocess.Popen[bytes]":
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOG).open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                start_new_session=True,  # a terminal's Ctrl-C is for the sweep, which asks the jobs to stop
+            )
+        assert self._process.stdin is not None
+        pickle.dump(self._settings, self._process.stdin)
+        return self._process
+
+    def close(self) -> None:
+        """Let it end, and its own cluster with it; what it is still at has been asked to stop."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if self._is_busy:
+            process.terminate()
+        self._is_busy = False
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            with contextlib.suppress(OSError):  # it may be dead, and something not sent yet
+                pipe.close()
+        try:
+            process.wait(CLOSING_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _died(name: str) -> WorkerDied:
+    if name in _OF_A_CLUSTER:
+        return WorkerDied(f"the Ray cluster went away, and its worker process with it (ray: {name})")
+    why = " (out of memory)" if name == "OutOfMemoryError" else ""
+    return WorkerDied(f"its worker process was killed{why} (ray: {name})")
+
+
+def _serve() -> None:
+    """Be the driver."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what Ray prints is no answer
+    import ray  # type: ignore[import-not-found, unused-ignore]
+
+    init, remote = pickle.load(sys.stdin.buffer)
+    begin = None
+    while True:
+        try:
+            jobs = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            begin = begin or _begin(ray, init, remote)
+            told: Any = [_answer(ray, one) for one in [begin.remote(job) for job in jobs]]
+        except Exception as error:  # whatever Ray has against its arguments, or its cluster
+            told = f"Ray cannot be started ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        pickle.dump(told, answers)
+        answers.flush()
+
+
+def _begin(ray: Any, init: Mapping[str, Any], remote: Mapping[str, Any]) -> Any:
+    ray.init(**init)
+    return ray.remote(**remote)(run_packed_job)
+
+
+def _answer(ray: Any, one: Any) -> Any:
+    """Give what a job has sent back, or the name of Ray's error."""
+    try:
+        return ray.get(one)
+    except ray.exceptions.RayError as error:
+        return type(error).__name__
+
+
+if __name__ == "__main__":
+    _serve()

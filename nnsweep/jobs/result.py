@@ -1,0 +1,231 @@
+"""A job's result: what became of it, as a record and the contents of the files that belong to it.
+
+A worker makes it and hands it over whole; nothing of it is on disk before the recorder has written it there.
+"""
+
+import io
+import json
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import yaml
+
+from nnsweep.jobs.process_pool import describe_error
+from nnsweep.masking import masked
+from nnsweep.messages import visible
+from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import Layers
+from nnsweep.tracking import record
+from nnsweep.tracking.record import Point, RunRecord
+
+CONFIG = "config.yaml"
+ENVIRONMENT = "environment.json"
+HISTORY = "history.parquet"
+TRACEBACK = "traceback.txt"
+Attempt: TypeAlias = tuple[int, int]
+"""Tells runs of one sweep apart: a job's number, and which of its runs it is."""
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Everything that the store is told of a run, as its folder keeps it.
+
+    Attributes
+    ----------
+    record : RunRecord
+        What became of the job.
+    experiment : str
+        The experiment that it belongs to.
+    tags : dict
+        What else the run is tagged with.
+    data : dict
+        ``name``, ``digest`` and ``source`` of the data set.
+    axes : dict
+        Settings that differ between the jobs of the sweep, which are also recorded as metrics.
+    best_epoch : int
+        The epoch that must be among the points of every curve.
+    max_points : int
+        How many points a curve may have in the store.
+    n_epochs : int
+        Length of the history; 0 if there is none.
+    files : dict
+        SHA-256 of each file of the folder that belongs to the record, by name.
+    """
+
+    record: RunRecord
+    experiment: str
+    tags: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    axes: dict[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    max_points: int = 4
+    n_epochs: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStart:
+    """A job that is about to be trained.
+
+    Attributes
+    ----------
+    record : RunRecord
+        What is known of it now; its state is what it will be if nothing more comes of it.
+    tags : mapping of str to str
+        What its run is tagged with.
+    """
+
+    record: RunRecord
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobResult:
+    """What a job came to.
+
+    Attributes
+    ----------
+    folder : Path
+        The job's.
+    kept : Kept
+        Its record; the recorder adds the run's id.
+    contents : mapping of str to bytes
+        The files that belong to the record, by name.
+    points : tuple of Point
+        What was not reported of the curves while it was trained.
+    """
+
+    folder: Path
+    kept: Kept
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    points: tuple[Point, ...] = ()
+
+    def of_run(self, run_id: str, experiment: str) -> "JobResult":
+        """Give the same result as that of a run of an experiment, with the hashes of its files."""
+        record = replace(self.kept.record, run_id=run_id)
+        hashes = {name: make_hash(content) for name, content in self.contents.items()}
+        return replace(self, kept=replace(self.kept, record=record, experiment=experiment, files=hashes))
+
+    def failed(self, start: JobStart, error: BaseException) -> "JobResult":
+        """Give the result of the same job if it could not be recorded; the exception is being handled."""
+        record = replace(start.record, run_id=self.kept.record.run_id, state="failed", reason=explain_failure(error))
+        kept = replace(self.kept, record=record, best_epoch=0, n_epochs=0, files={})
+        return replace(self, kept=kept, contents={TRACEBACK: encode_traceback()})
+
+
+def identify_attempt(record: RunRecord) -> Attempt:
+    """Tell which run of its sweep a record is of."""
+    return record.job, record.attempt
+
+
+def make_plain(kept: Kept) -> dict[str, Any]:
+    """Give a record as JSON can say it; `read_plain` reads it."""
+    return vars(kept) | {"record": vars(kept.record)}
+
+
+def from_plain(values: Mapping[str, Any]) -> Kept:
+    """Make a record of what `make_plain` gave."""
+    return Kept(**{**values, "record": RunRecord(**values["record"])})
+
+
+def explain_failure(error: BaseException) -> str:
+    """Say why a job failed, in one line without secrets."""
+    return masked(visible(describe_error(error)))
+
+
+def make_hash(content: bytes) -> str:
+    """Give the SHA-256 of a file's content, in hexadecimal."""
+    return sha256(content).hexdigest()
+
+
+def encode_config(config: Mapping[str, Any]) -> bytes:
+    """Write the resolved configuration as YAML."""
+    text: str = yaml.dump(dict(config), Dumper=_Dumper, sort_keys=False)
+    return text.encode()
+
+
+def encode_environment(environment: Mapping[str, Any]) -> bytes:
+    """Write the versions as JSON."""
+    return json.dumps(environment, indent=2).encode()
+
+
+def encode_history(history: Mapping[str, FloatArray]) -> bytes:
+    """Write the curves of every epoch as a Parquet file; NaN where nothing was measured."""
+    import pyarrow
+    from pyarrow import parquet
+
+    def column(name: str, curve: FloatArray) -> pyarrow.Array:
+        values = np.ascontiguousarray(curve, dtype=np.int64 if name == "epoch" else np.float64)
+        kind, memory = pyarrow.from_numpy_dtype(values.dtype), pyarrow.py_buffer(values)
+        return pyarrow.Array.from_buffers(kind, len(values), [None, memory])  # `pyarrow.array` would import pandas
+
+    table = pyarrow.Table.from_arrays([column(name, curve) for name, curve in history.items()], names=[*history])
+    content = io.BytesIO()
+    parquet.write_table(table, content, use_dictionary=False)  # few values of a curve are the same
+    return content.getvalue()
+
+
+def encode_weights(trained: Trained) -> bytes:
+    """Write the parameters as a NumPy archive: ``best_W0``, ``best_b0``, ... and ``final_W0``, ``final_b0``, ....
+
+    The weights have shape (fan_in, fan_out), the biases (fan_out,); ``best_epoch`` is beside them.
+    """
+    arrays = {"best_epoch": np.array(trained.best_epoch)}
+    arrays |= _named("best", trained.best_layers) | _named("final", trained.layers)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)  # weights hardly compress
+    return content.getvalue()
+
+
+def encode_correct(trained: Trained, test_digest: str) -> bytes:
+    """Write which test examples the network got right at its best epoch; see `nnsweep.tracking.record`."""
+    content = io.BytesIO()
+    record.write_correct(record.CorrectExamples(trained.best_right, trained.best_epoch, test_digest), content)
+    return content.getvalue()
+
+
+def encode_traceback() -> bytes:
+    """Write the exception that is being handled as text."""
+    return masked(traceback.format_exc()).encode(errors="backslashreplace")
+
+
+def _named(prefix: str, layers: Layers) -> dict[str, FloatArray]:
+    named: dict[str, FloatArray] = {}
+    for number, (W, b) in enumerate(layers):
+        named |= {f"{prefix}_W{number}": W[0], f"{prefix}_b{number}": b[0, 0]}
+    return named
+
+
+class Started(NamedTuple):
+    """Some jobs are about to be trained."""
+
+    starts: Sequence[JobStart]
+
+
+class Measured(NamedTuple):
+    """Networks have been measured while they train."""
+
+    points: Sequence[tuple[Attempt, Sequence[Point]]]
+
+
+class Ended(NamedTuple):
+    """Some jobs have come to an end, as one stack or one by one."""
+
+    results: Sequence[JobResult]
+
+
+class Died(NamedTuple):
+    """No result will come of some jobs, and why."""
+
+    attempts: Sequence[Attempt]
+    error: BaseException
+
+
+Event: TypeAlias = Started | Measured | Ended | Died

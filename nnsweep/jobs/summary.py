@@ -1,0 +1,391 @@
+"""The summary of a sweep: its table in the terminal, and what its own run in the store holds.
+
+That is the table, pictures and what failed; it has no metric that a job's run has, so that it never stands among the
+jobs in a chart.
+"""
+
+import contextlib
+import functools
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from rich.console import Console
+from rich.text import Text
+
+from nnsweep.errors import ConfigError, FullDiskError, StoreError, UserError
+from nnsweep.files import whole_file
+from nnsweep.jobs import upload
+from nnsweep.jobs.job import Models
+from nnsweep.jobs.job_folder import RECORD
+from nnsweep.jobs.plan import close_lost_runs
+from nnsweep.masking import masked, without_credentials
+from nnsweep.messages import quote_argument, visible, warn
+from nnsweep.results.frame import drop_constant, frame, ranking_frame
+from nnsweep.results.ranking import rank_runs, selection
+from nnsweep.results.tables.formats import write_table
+from nnsweep.results.tables.terminal import make_terminal_table
+from nnsweep.results.ui_view import make_view
+from nnsweep.tracking import models, owner, runs, sqlite, ui
+from nnsweep.tracking.artifacts import gather_artifacts
+from nnsweep.tracking.client import ask_again
+from nnsweep.tracking.owner import Owner
+from nnsweep.tracking.query import PLAN, read_history
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.sqlite import find_database_file
+from nnsweep.tracking.store import Store, resolve_uri
+from nnsweep.tracking.ui import make_chart_link, make_compare_link, make_search_filter
+
+COMPARED = 10
+LINKED = 100
+"""How many runs the address of a chart names one by one."""
+DRAWN = ("learning_curves", "grid", "seeds", "cost", "parallel")
+"""The pictures that are quickly drawn; `nnsweep plot` draws all."""
+SHORT = 12
+"""Characters of a run's id that tell it from all others."""
+
+
+def print_table(records: Sequence[RunRecord], sweep: str) -> None:
+    """Print the table, and what became of the jobs.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        One for each job.
+    sweep : str
+        The sweep's id.
+    """
+    console = Console(highlight=False)
+    console.print(make_terminal_table(_marked(records, sweep), width=console.width))
+    console.print(f"\n{_counted(records)}")
+
+
+def print_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_view: bool) -> None:
+    """Print where to look further.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        One for each job.
+    store : Store
+        Where the runs are.
+    sweep : str
+        The sweep's id.
+    has_view : bool
+        Whether the sweep has a view of its own in MLflow's UI.
+    """
+    database = find_database_file(store.uri)
+    if database is not None and not database.exists():  # deleted meanwhile: there is nowhere to look further
+        return
+    where = make_uri_option(store)
+    ui = without_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
+    best = _best_ids(records)
+    charts = make_chart_link(store, sweep, choose_linked_runs(records, sweep), has_view=has_view)
+    which = f"{quote_argument(store.experiment)} --sweep {quote_argument(sweep)}"
+    lines = [
+        "",
+        f"Browse the curves:  {masked(ui)}",
+        f"  charts   {masked(charts)}",
+        f"  compare  {masked(make_compare_link(store, best[:COMPARED]))}",
+        f"Say what won:       nnsweep report {which} --output report.html{where}",
+        f"Export the table:   nnsweep export {which} --output table.csv{where}",
+    ]
+    if any(record.run_id == best[0] and record.state == "finished" for record in records if best):
+        lines.append(f"Use the best:       nnsweep predict {best[0][:SHORT]} DATA --output predictions.csv{where}")
+    Console(highlight=False).print(Text("\n".join(map(visible, lines))), soft_wrap=True)
+
+
+def choose_linked_runs(records: Sequence[RunRecord], sweep: str) -> list[str]:
+    """Name the runs of a chart, the best first, if earlier sweeps have run any; else they are those of the sweep."""
+    return _best_ids(records)[:LINKED] if any(record.sweep != sweep for record in records) else []
+
+
+def make_uri_option(store: Store) -> str:
+    """Give the option that names a store to a command, if it is not the one that is meant without it."""
+    named = without_credentials(store.uri) if store.uri.startswith("http") else store.uri
+    with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
+        return "" if store.uri == resolve_uri(None, Path.cwd()) else f" --uri {quote_argument(masked(named))}"
+    return f" --uri {quote_argument(masked(named))}"
+
+
+def _marked(records: Sequence[RunRecord], sweep: str) -> pd.DataFrame:
+    """Lay records side by side; those that earlier sweeps have run are marked, if there are any."""
+    runs = frame(records)
+    if any(record.run_id and record.sweep != sweep for record in records):
+        runs["reused"] = ["yes" if record.run_id and record.sweep != sweep else "" for record in records]
+    return runs
+
+
+def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
+    """Write the table into the sweep's folder, in three formats.
+
+    Raises
+    ------
+    ConfigError
+        If they cannot be written there.
+    """
+    everything = frame(records)
+    shown = drop_constant(rank_runs(everything))
+    paths = [folder / f"table.{suffix}" for suffix in ("csv", "md", "html")]
+    for path in paths:
+        write_table(shown, path, caption=selection(everything))
+    return paths
+
+
+def draw_pictures(records: Sequence[RunRecord], store: Store, folder: Path) -> list[Path]:
+    """Draw the curves of the best jobs, and what the table alone is enough for."""
+    from nnsweep.results.plots.curves import learning_curves  # matplotlib takes a while to import
+    from nnsweep.results.plots.pictures import MOST_CURVES, by_name, pictures, save_all
+
+    wanted = set(_best_ids(records)[:MOST_CURVES])
+    in_order = [record.run_id for record in records if record.run_id in wanted]
+    curves, missing = gather_artifacts(in_order, functools.partial(read_history, store))
+    for error in missing:
+        warn(f"{error}. They are not in the picture of the curves")
+    runs, title = frame(records), f"sweep {folder.name}"
+    try:
+        drawn = pictures(runs, curves, title=title, only=DRAWN)
+    except ConfigError:  # two jobs cannot be told apart: there is nothing to gather, but curves there are
+        drawn = {"learning_curves": learning_curves(by_name(runs, curves), title=title)}
+    return save_all(drawn, folder)
+
+
+def _counted(records: Sequence[RunRecord]) -> str:
+    counts = {
+        state: sum(job.state == state for job in records) for state in dict.fromkeys(job.state for job in records)
+    }
+    jobs = "1 job" if len(records) == 1 else f"{len(records)} jobs"
+    return f"{jobs}: " + ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def describe_records(records: Sequence[RunRecord]) -> str:
+    """Say in Markdown what became of the jobs, and why some did not finish."""
+    lines = [_counted(records), "", selection(ranking_frame(records)), ""]
+    lines += [f"- {job.name}: {job.state}, {job.reason}" for job in records if job.state != "finished"]
+    return "\n".join(lines)[:8000]
+
+
+def count_finished(records: Sequence[RunRecord]) -> int:
+    """Count the jobs that finished."""
+    return sum(job.state == "finished" for job in records)
+
+
+def _best_ids(records: Sequence[RunRecord]) -> list[str]:
+    ids: list[str] = rank_runs(ranking_frame([job for job in records if job.run_id]))["run_id"].tolist()
+    return ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepEnd:
+    """A sweep that has come to its end.
+
+    Attributes
+    ----------
+    records : sequence of RunRecord
+        One for each distinct job.
+    store : Store
+        Where the runs are.
+    folder : Path
+        The sweep's folder; its name is the sweep's id.
+    run_id : str
+        The sweep's own run.
+    patience : float
+        Seconds to wait for a store that is away.
+    told_away : bool
+        Whether the user has been told that it is.
+    picture : bool
+        Whether pictures are drawn.
+    interrupted : bool
+        Whether the user has interrupted.
+    models : {"best", "all", "none"}
+        Which runs get a model that MLflow can load and serve.
+    owner : Owner or None
+        The sweep's process.
+    """
+
+    records: Sequence[RunRecord]
+    store: Store
+    folder: Path
+    run_id: str
+    patience: float = 0.0
+    told_away: bool = False
+    picture: bool = True
+    interrupted: bool = False
+    models: Models = "none"
+    owner: Owner | None = None
+
+
+class Closing(NamedTuple):
+    """How the closing of a sweep went.
+
+    Attributes
+    ----------
+    problem : str
+        What the user must know: which records could not be sent. Empty if all were.
+    has_view : bool
+        Whether the sweep has a view of its own in MLflow's UI.
+    """
+
+    problem: str
+    has_view: bool = False
+
+
+def close_sweep(end: SweepEnd) -> Closing:
+    """Send what waits, close what died, and leave the summary in the store and the sweep's folder."""
+    with contextlib.nullcontext() if end.owner is None else owner.own_runs(end.owner):
+        return _close(end)
+
+
+def _close(end: SweepEnd) -> Closing:
+    records = end.records
+    state = "finished" if count_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
+    files, unwritten = _write_files(end, state)  # `nnsweep sync` sends them if it cannot be done here
+    until = time.monotonic() + end.patience
+    while True:
+        if problem := _explain_deleted_store(end) or _send_waiting(end):
+            return Closing(problem)
+        try:
+            _finish(end, state, files)
+        except StoreError as error:
+            if time.monotonic() >= until:
+                return Closing(_explain_waiting(end, 0, error))
+            time.sleep(1.0)
+            ask_again(end.store.uri)
+        else:
+            _keep_models(end)
+            return Closing(unwritten, _write_view(end))
+
+
+def _keep_models(end: SweepEnd) -> None:
+    """Make the models that are wanted; one that cannot be made now can be made later, and costs the sweep nothing."""
+    if end.interrupted or end.models == "none":
+        return
+    finished = [record for record in end.records if record.run_id and record.state == "finished"]
+    run_ids = rank_runs(ranking_frame(finished))["run_id"].tolist()
+    for run_id in run_ids[: 1 if end.models == "best" else None]:
+        try:
+            models.log_model(end.store, run_id)
+        except (UserError, OSError) as error:
+            later = f"nnsweep register {quote_argument(end.folder.name)}{make_uri_option(end.store)}"
+            warn(f"no model was kept: {masked(str(error))}. To make it later: {later}")
+            if isinstance(error, StoreError):
+                return
+
+
+def _finish(end: SweepEnd, state: str, files: Sequence[Path]) -> None:
+    """Close the runs of jobs that died, and the sweep's own."""
+    records, store = end.records, end.store
+    _close_dead_runs(end)
+    own = RunRecord(run_id=end.run_id, name=f"sweep {end.folder.name}", state=state)
+    tags = {
+        "nnsweep.n_jobs": str(len(records)),
+        "nnsweep.n_finished": str(count_finished(records)),
+        "mlflow.note.content": masked(describe_records(records)),
+    }
+    pictures = draw_pictures(records, store, end.folder) if end.picture else []
+    runs.log_artifacts(store, end.run_id, [*files, *pictures])
+    runs.end_run(store, own, tags=tags)
+    if database := sqlite.find_database_file(store.uri):
+        sqlite.gather_statistics(database)
+
+
+def _write_view(end: SweepEnd) -> bool:
+    """Lay out the sweep's page in MLflow's UI; without it the page is MLflow's own, which costs the sweep nothing."""
+    sweep, records = end.folder.name, end.records
+    page = make_view(records, make_search_filter(sweep, choose_linked_runs(records, sweep)))
+    try:
+        return ui.write_view(end.store, sweep, page)
+    except StoreError:
+        return False
+
+
+def _write_files(end: SweepEnd, state: str) -> tuple[list[Path], str]:
+    """Write the tables and the plan; give them, or what is in the way."""
+    try:
+        return [*write_tables(end.records, end.folder), _write_plan(end, state)], ""
+    except ConfigError as error:
+        return [], str(error)
+
+
+def describe_removal(end: SweepEnd) -> str:
+    """Tell of a sweep whose records were removed from its folder meanwhile; empty if they are there."""
+    database = sqlite.find_database_file(end.store.uri)
+    is_lost = database is not None and not database.exists()
+    if any(end.folder.glob(f"**/{RECORD}")) or (end.folder.exists() and not is_lost):
+        return ""
+    more = f", and the store {database} with it: nothing of the sweep is left" if is_lost else ""
+    return (
+        f"what the sweep wrote to {end.folder} was removed while it was under way{more}. "
+        "The same command runs again what is lost; start it in a folder that stays"
+    )
+
+
+def _explain_deleted_store(end: SweepEnd) -> str:
+    """Tell of a store that was deleted meanwhile: SQLite writes on into the file that nobody can find any more."""
+    database = sqlite.find_database_file(end.store.uri)
+    if database is None or database.exists():
+        return ""
+    n_kept = len([*end.folder.glob(f"**/{RECORD}")])
+    return _explain_waiting(end, n_kept, StoreError(f"the store {database} has been deleted"))
+
+
+def _send_waiting(end: SweepEnd) -> str:
+    """Send the records of the sweep that wait in their folders; wait for a store that is away."""
+    until = time.monotonic() + end.patience
+    waited = False
+    while waiting := upload.find_unsent_in_sweep(end.folder):
+        ask_again(end.store.uri)
+        try:
+            sent, damaged = upload.send_records(end.store, waiting)
+        except StoreError as error:
+            if time.monotonic() >= until:
+                return _explain_waiting(end, len(waiting), error)
+            if not waited:
+                away = f"the store is {'still ' if end.told_away else ''}away; waiting up to {end.patience:g} s for it"
+                full = f"there is no room for the store; waiting up to {end.patience:g} s for some"
+                told = full if isinstance(error, FullDiskError) else away
+                print(f"nnsweep: {told}", file=sys.stderr, flush=True)
+            waited = True
+            time.sleep(min(1.0, end.patience))
+            continue
+        if waited or end.told_away:
+            print(f"nnsweep: the store is back; {len(sent)} records were sent", file=sys.stderr, flush=True)
+        return "; ".join(damaged)
+    return ""
+
+
+def _explain_waiting(end: SweepEnd, n_waiting: int, error: StoreError) -> str:
+    sync = f"nnsweep sync {quote_argument(str(_shorten_folder(end.folder)))}{make_uri_option(end.store)}"
+    what = f"{n_waiting} of {len(end.records)} results wait" if n_waiting else "The summary waits"
+    when = "when there is room" if isinstance(error, FullDiskError) else "when it is back"
+    return f"{error}. {what} in {_shorten_folder(end.folder)}; {when}: {sync}"
+
+
+def _shorten_folder(folder: Path) -> Path:
+    with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
+        return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    return folder
+
+
+def _close_dead_runs(end: SweepEnd) -> None:
+    """Close the runs of jobs that died while the store was away."""
+    ends = {job.job: job for job in end.records if job.state != "finished" and job.sweep == end.folder.name}
+    close_lost_runs(end.store, end.folder.name, ends, end.owner)
+
+
+def _write_plan(end: SweepEnd, state: str) -> Path:
+    """Write which jobs there are, and which results are those of earlier sweeps."""
+    records, folder = end.records, end.folder
+    reused = [job.run_id for job in records if job.run_id and job.sweep != folder.name]
+    jobs = [{"number": job.job, "name": job.name, "key": job.key, "run_id": job.run_id} for job in records]
+    experiment = end.store.experiment
+    plan = {"sweep": folder.name, "experiment": experiment, "state": state, "reused": reused, "jobs": jobs}
+    path = folder / PLAN
+    with whole_file(path) as file:
+        file.write(json.dumps(plan, indent=1).encode())
+    return path

@@ -1,0 +1,295 @@
+"""The logs of jobs that are trained together: what is said while they are goes to the log of each."""
+
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from nnsweep.data import mapped
+from nnsweep.data.dataset import Dataset
+from nnsweep.data.load import load
+from nnsweep.jobs import interrupt, process_pool
+from nnsweep.jobs.job import Job
+from nnsweep.jobs.job_folder import Checkpoint
+from nnsweep.jobs.job_run import Clock, Draw, JobRun
+from nnsweep.jobs.result import Attempt, Ended, Event, Measured, Started, identify_attempt
+from nnsweep.jobs.settings import Part
+from nnsweep.jobs.task import Place, Task
+from nnsweep.masking import Masking
+from nnsweep.mlp.checkpoint import Snapshot
+from nnsweep.mlp.history import Trained, add
+from nnsweep.mlp.train import Epoch, train
+from nnsweep.tracking.record import Point
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"  # as conf/hydra/job_logging/file.yaml has it
+
+
+class _Files(logging.Handler):
+    """Appends what is logged to several files."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        super().__init__(logging.INFO)
+        self._paths = paths
+        self.setFormatter(Masking(_FORMAT))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one message."""
+        line = self.format(record) + "\n"
+        for path in self._paths:
+            try:
+                with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                    file.write(line)
+            except OSError:
+                continue  # a disk that is full costs the log, and the terminal belongs to the table
+
+
+@contextmanager
+def log_into_folders(paths: Sequence[Path], logger: str = "") -> Iterator[None]:
+    """Log into the files of some jobs, and nowhere else: the terminal belongs to the table.
+
+    A job has its file even if nothing was said, as Hydra leaves it. Without jobs, logging stays as it is.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The log files.
+    logger : str
+        Whose messages are meant: those of everybody, or of one package.
+    """
+    if not paths:
+        yield
+        return
+    for path in paths:
+        with suppress(OSError):
+            path.touch()
+    meant = logging.getLogger(logger)
+    level, handlers, propagate = meant.level, meant.handlers, meant.propagate
+    meant.handlers, meant.propagate = [_Files(paths)], False
+    meant.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        meant.handlers, meant.propagate = handlers, propagate
+        meant.setLevel(level)
+
+
+log = logging.getLogger(__name__)
+
+_mapped: dict[str, Path] = {}  # where data sets lie: as the parent of a worker has left them, or in the cache
+_maps: dict[str, Dataset] = {}  # those of them that have been looked at: they take no memory of their own
+
+
+def use_mapped(folders: Mapping[str, Path]) -> None:
+    """Let this process map the data sets that lie in folders, by the JSON of their part of the configuration."""
+    if any(_mapped.get(name) != folder for name, folder in folders.items()):
+        forget_datasets()
+    _mapped.update(folders)
+
+
+def forget_datasets() -> None:
+    """Forget all data sets: a new sweep looks at files again, which may be others by now."""
+    _mapped.clear()
+    _maps.clear()
+    load_dataset.cache_clear()
+
+
+@functools.lru_cache(maxsize=4)
+def load_dataset(data: Part) -> Dataset:
+    """Load a data set, once in this process; one that is in the cache stays as it is, whatever becomes of its file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be had.
+    """
+    name = data.model_dump_json()
+    if name in _maps:
+        return _maps[name]
+    loaded = _found(name) or load(data.name, **data.settings())
+    if loaded.folder:
+        _mapped[name], _maps[name] = loaded.folder, loaded
+    return loaded
+
+
+def _found(name: str) -> Dataset | None:
+    """Map a data set that has been left for this process; None if somebody has emptied the cache meanwhile."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return mapped.read_mapped(_mapped[name])
+    return None
+
+
+def train_stack(
+    tasks: Sequence[tuple[Job, Place]],
+    draw: Draw | None = None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    n_threads: int = 1,
+) -> Iterator[Event]:
+    """Train some jobs as one stack; a single job is a stack of one.
+
+    Parameters
+    ----------
+    tasks : sequence of (Job, Place)
+        What to train, and where each stands.
+    draw : callable or None
+        Draws the learning curves of each.
+    stopped : callable
+        Asked after every epoch whether the user has interrupted.
+    n_threads : int
+        How many may share the work of a full batch.
+
+    Yields
+    ------
+    Event
+        That the jobs begin, what their networks measure, and at last one result for each job.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user has interrupted, after the results; jobs that had not ended say so in theirs.
+    """
+    examples = load_dataset(tasks[0][0].data)
+    runs = [JobRun(job, place, examples) for job, place in tasks]
+    yield Started([run.start for run in runs])
+    interrupted = False
+    try:
+        yield from _Training(examples, stopped, n_threads).train(runs)
+    except KeyboardInterrupt:
+        interrupted = True
+    results = []
+    for run in runs:
+        try:
+            results.append(run.result(None if interrupted else draw))
+        except KeyboardInterrupt:
+            interrupted = True
+            results.append(run.interrupt())
+    yield Ended(results)
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+Begun: TypeAlias = tuple[JobRun, Checkpoint | None]
+"""A job's run, and what it goes on from."""
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What jobs are trained with: their data, who may stop them, and how many threads they have."""
+
+    examples: Dataset
+    stopped: Callable[[], bool]
+    n_threads: int
+
+    def train(self, runs: Sequence[JobRun]) -> Iterator[Measured]:
+        """Train a stack; those of its jobs that go on from the same epoch are trained together."""
+        groups: dict[int, list[Begun]] = {}
+        for run in runs:
+            try:
+                run.require_data()
+                checkpoint = run.checkpoint()
+            except (Exception, SystemExit) as error:
+                log.exception("the job failed")
+                run.fail(error)
+                continue
+            groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((run, checkpoint))
+        for begun in groups.values():
+            yield from self._train_group(begun)
+
+    def _train_group(self, begun: Sequence[Begun]) -> Iterator[Measured]:
+        """Train jobs together; if that fails, each alone, so that what is wrong with one costs no other."""
+        try:
+            yield from self._train_together(begun)
+        except (Exception, SystemExit) as error:
+            if len(begun) == 1:
+                log.exception("the job failed")
+                begun[0][0].fail(error)
+                return
+            log.warning("the stack failed (%s: %s); its jobs are trained one by one", type(error).__name__, error)
+            for run, _ in begun:
+                yield from self.train([run])
+
+    def _train_together(self, begun: Sequence[Begun]) -> Iterator[Measured]:
+        runs = [run for run, _ in begun]
+        first, clock, started = runs[0].job, Clock(), time.perf_counter()
+        trained = {number: run.restart(kept) for number, (run, kept) in enumerate(begun)}
+
+        def share() -> float:
+            return (time.perf_counter() - started) / len(runs)
+
+        try:
+            with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
+                for epoch in self._epochs(runs, [kept.snapshot for _, kept in begun if kept]):
+                    add(trained, epoch)
+                    ending = self.stopped()
+                    if first.checkpoint_every and (ending or epoch.epoch % first.checkpoint_every == 0):
+                        _keep(runs, epoch, share())
+                    if ending:
+                        raise KeyboardInterrupt
+                    if clock.is_due() and (due := _due(runs, trained)):
+                        yield Measured(due)
+        finally:  # also those that had ended before the others were interrupted
+            seconds = share()
+            for run in runs:
+                run.tell(seconds)
+
+    def _epochs(self, runs: Sequence[JobRun], snapshots: Sequence[Snapshot]) -> Iterator[Epoch]:
+        first, members = runs[0].job, [run.job.member() for run in runs]
+        # OpenMP's limits hold for one thread each: where BLAS uses it, others would have all cores to themselves
+        is_openmp = any(library.get("threading_layer") == "openmp" for library in threadpool_info())
+        return train(
+            self.examples,
+            first.network(),
+            members,
+            first.training(),
+            resumed=[*snapshots] or None,
+            n_threads=1 if is_openmp else self.n_threads,
+        )
+
+
+def _due(runs: Sequence[JobRun], trained: Mapping[int, Trained]) -> list[tuple[Attempt, list[Point]]]:
+    """Give what was measured since it was last told."""
+    points = [(identify_attempt(run.begun), run.stream.due(trained[number])) for number, run in enumerate(runs)]
+    return [(attempt, due) for attempt, due in points if due]
+
+
+def _keep(runs: Sequence[JobRun], epoch: Epoch, seconds: float) -> None:
+    """Leave a checkpoint of every network that goes on."""
+    for index, number in enumerate(epoch.members):
+        if int(number) not in epoch.endings:
+            runs[int(number)].keep(epoch.snapshot(index), seconds)
+
+
+def train_in_worker(
+    data: Mapping[str, Path], draw: Draw | None, n_threads: int, tasks: Sequence[Task]
+) -> Iterator[Event]:
+    """Train a stack; see `nnsweep.jobs.worker.train_stack`.
+
+    Parameters
+    ----------
+    data : mapping of str to Path
+        Where data sets can be mapped, see `nnsweep.jobs.worker.use_mapped`.
+    draw : callable or None
+        Draws the curves of each job, if it wants that.
+    n_threads : int
+        How many may share the work of a full batch.
+    tasks : sequence of Task
+        Of one stack.
+    """
+    use_mapped(data)
+    with interrupt.await_interruption():
+        for task in tasks:
+            task.make_folder()
+        with log_into_folders([task.log_path for task in tasks if task.log_path]):
+            yield from train_stack(
+                [(task.job, task.place) for task in tasks],
+                draw if tasks[0].job.tracking.pictures else None,
+                stopped=lambda: process_pool.is_stopping() or interrupt.is_interrupted(),
+                n_threads=n_threads,
+            )

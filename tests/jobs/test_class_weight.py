@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nnsweep.data.load import load
+from nnsweep.jobs import worker
+from nnsweep.jobs.checking import find_class_weight_problem, find_class_weight_warning
+from nnsweep.loading import load_results
+from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.losses import is_class_weight
+
+QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
+
+
+@pytest.fixture
+def iris():
+    return load("iris", val_fraction=0.1)
+
+
+@pytest.fixture
+def without_virginica(iris):
+    there = iris.train.y < 2
+    return replace(iris, train=Examples(iris.train.X[there], iris.train.y[there]))
+
+
+@pytest.mark.parametrize("weights", ["null", "balanced", "[1,2,0]"])
+def test_weights_that_fit_are_no_problem(weights, job, iris):
+    assert find_class_weight_problem(job(f"trainer.class_weight={weights}"), iris) == ""
+    assert find_class_weight_warning(job(f"trainer.class_weight={weights}"), iris) == ""
+
+
+def test_a_wrong_number_of_weights_is_told_with_the_classes_in_order(job, iris):
+    assert find_class_weight_problem(job("trainer.class_weight=[1,2.5]"), iris) == (
+        "trainer.class_weight=[1,2.5]: must have one weight for each of the 3 classes of iris, in this order: "
+        "setosa, versicolor, virginica; it has 2"
+    )
+
+
+def test_weights_that_leave_no_sample_are_told(job, without_virginica):
+    assert find_class_weight_problem(job("trainer.class_weight=[0,0,1]"), without_virginica) == (
+        "trainer.class_weight=[0,0,1]: leaves no training sample of iris that counts; classes without: virginica"
+    )
+
+
+def test_a_class_that_cannot_be_balanced_is_told_and_no_problem(job, without_virginica):
+    balanced = job("trainer.class_weight=balanced")
+    assert find_class_weight_problem(balanced, without_virginica) == ""
+    assert find_class_weight_warning(balanced, without_virginica) == (
+        "trainer.class_weight=balanced: of iris no training sample is of these classes, which therefore count nothing: "
+        "virginica"
+    )
+
+
+def test_all_wrong_weights_are_told_before_the_first_job_and_nothing_is_left(nnsweep, study):
+    said = nnsweep("trainer.class_weight=[1,2,3],[1],[1,2]", "data=iris,wine", "trainer.epochs=3")
+    assert said.code == 2
+    assert said.out == ""
+    lines = said.err.splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith("nnsweep: error: trainer.class_weight=[1") for line in lines)
+    assert sum("of iris, in this order: setosa, versicolor, virginica" in line for line in lines) == 2
+    assert sum("of wine, in this order: class_0, class_1, class_2" in line for line in lines) == 2
+    assert not (study / "multirun").exists()
+
+
+def test_what_cannot_be_balanced_is_warned_of_once(nnsweep, study, without_virginica, monkeypatch):
+    monkeypatch.setattr(worker, "load", lambda name, **_: without_virginica)
+    worker.forget_datasets()
+    said = nnsweep("trainer.class_weight=balanced", "seed=0,1", *QUICK)
+    worker.forget_datasets()
+    assert said.code == 0
+    assert said.err.startswith("nnsweep: warning: trainer.class_weight=balanced: of iris no training sample")
+    assert said.err.count("warning") == 1
+
+
+def test_a_setting_that_is_not_given_takes_the_results_of_before_and_one_that_is_makes_its_own(nnsweep):
+    assert nnsweep(*QUICK).code == 0
+    said = nnsweep("trainer.class_weight=null,balanced,[1,1,3]", *QUICK)
+    assert said.code == 0
+    assert "3 jobs: 1 finished before, 2 new" in said.out
+    assert set(load_results("nnsweep")["trainer.class_weight"]) == {None, "balanced", "[1.0, 1.0, 3.0]"}
+    assert "3 finished before" in nnsweep("trainer.class_weight=null,balanced,[1.0,1,3]", *QUICK).out
+
+
+def test_a_run_with_weights_is_reproduced(nnsweep):
+    assert nnsweep("trainer.class_weight=[1,2,0.5]", *QUICK).code == 0
+    (run_id,) = load_results("nnsweep")["run_id"]
+    said = nnsweep("reproduce", run_id)
+    assert said.code == 0, said.err
+
+
+def test_numbers_of_numpy_are_weights():
+    assert is_class_weight(tuple(np.array([0.5, 1.0])))

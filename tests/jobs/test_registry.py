@@ -1,0 +1,60 @@
+"""The registry of choices, and what its files say of the same choices."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.hydra_job import VERSION_BASE
+from nnsweep.jobs.registry import GROUPS, list_names, read_defaults
+from nnsweep.mlp.ranges import interval
+
+FILES = [(group, name) for group in GROUPS for name in list_names(group)]
+BESIDES = {"optimizer": {"weight_decay"}}
+"""Settings, by group, that its functions do not take."""
+
+
+@pytest.mark.parametrize(("group", "name"), FILES)
+def test_a_file_and_its_function_have_the_same_settings_and_defaults(group, name):
+    written = yaml.safe_load(Path(conf_dir(), group, f"{name}.yaml").read_text())
+    own = written.pop("name")
+    known = GROUPS[group].settings(own)
+    assert set(written) == set(known) | BESIDES.get(group, set())
+    for setting, (annotation, default) in known.items():
+        value, allowed = written[setting], interval(annotation)
+        if isinstance(value, int | float) and allowed:
+            assert value in allowed
+        if name == own and default is not inspect.Parameter.empty:
+            assert (tuple(value) if isinstance(value, list) else value) == default, setting
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_function_has_a_file(group):
+    written = {read_defaults(group, name, {"trainer.epochs": 40})["name"] for name in list_names(group)}
+    assert written == {*GROUPS[group]}
+
+
+@pytest.mark.parametrize("group", ["arch", "trainer", *GROUPS])
+def test_defaults_are_what_hydra_composes(group):
+    with initialize_config_dir(conf_dir(), **VERSION_BASE):
+        for file in Path(conf_dir(), group).glob("*.yaml"):
+            config = compose("config", overrides=[f"{group}={file.stem}"])
+            if OmegaConf.missing_keys(config):
+                continue
+            theirs = OmegaConf.to_container(config[group], resolve=True)
+            ours = read_defaults(group, file.stem, {"trainer.epochs": config.trainer.epochs})
+            assert {"name": file.stem} | theirs == {"name": file.stem} | ours
+
+
+def test_defaults_are_new_each_time():
+    read_defaults("schedule", "multistep")["boundaries"].append(7)
+    assert read_defaults("schedule", "multistep")["boundaries"] == [20, 30]
+
+
+@pytest.mark.parametrize("name", ["none_such", "../config", None, 3, ["cosine"]])
+def test_of_a_name_that_no_file_has_the_name_is_left(name):
+    assert read_defaults("schedule", name) == {"name": name}

@@ -1,0 +1,137 @@
+"""Overrides written from Python values are read back by Hydra's own parser as the same values."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, QuotedString
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from nnsweep.errors import ConfigError
+from nnsweep.jobs import overrides as written
+from nnsweep.jobs.overrides import make_override, make_overrides
+
+NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]*", fullmatch=True).filter(
+    lambda name: name.isascii() and name.lower() not in ("true", "false", "null", "inf", "nan")
+)
+TEXTS = st.one_of(
+    st.text(),
+    st.text(alphabet="ab'\"\\ ,=:[]{}()$\n\t#~+@/.-01eE"),
+    st.sampled_from(["true", "NULL", "nan", "-inf", "1", "1.0", "1e3", "", " ", "a b", "'", "\\", "\\'", "a\\",
+                     "${seed}", "a=b", "a,b", "[a]", "{a: b}", "range(0,5)", "\u00fc\u4e2d\U0001f600", "it's",
+                     "\\\\'", "~", "???"]),
+)  # fmt: skip
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
+)
+
+
+def read(line):
+    return OverridesParser.create().parse_override(line)
+
+
+def plain(value):
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    return value
+
+
+def same(one, other):
+    if isinstance(one, dict):
+        return isinstance(other, dict) and [*one] == [*other] and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, list):
+        return isinstance(other, list) and len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float) and math.isnan(one):
+        return isinstance(other, float) and math.isnan(other)
+    return type(one) is type(other) and one == other
+
+
+@pytest.mark.slow
+@settings(max_examples=500)
+@example("a\\'b\\\\")
+@example("\n")
+@example([{"a": ["'", {"b": "\\"}]}])
+@given(VALUES)
+def test_a_value_is_read_back_as_it_was(value):
+    line = make_override("some.key", value)
+    parsed = read(line)
+    assert parsed.key_or_group == "some.key"
+    assert not parsed.is_sweep_override()
+    assert same(plain(parsed.value()), value), line
+    again = read(f"some.key={parsed.get_value_element_as_str()}")  # as the points of a grid are written
+    assert same(plain(again.value()), value), line
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(st.lists(VALUES, min_size=2, max_size=4))
+def test_a_tuple_is_swept_over_value_by_value(values):
+    parsed = read(make_override("key", tuple(values)))
+    assert isinstance(parsed.value(), ChoiceSweep)
+    assert same([plain(one) for one in parsed.value().list], values)
+    each = [read(f"key={text}").value() for text in parsed.sweep_string_iterator()]
+    assert same([plain(one) for one in each], values)
+
+
+def test_a_range_is_swept_over_and_a_tuple_of_one_is_its_value():
+    assert make_override("seed", range(0, 9, 3)) == "seed=0,3,6"
+    assert make_override("seed", (7,)) == make_override("seed", 7) == "seed=7"
+    assert make_override("arch.hidden_layer_sizes", ([20], [20, 20], [])) == "arch.hidden_layer_sizes=[20],[20,20],[]"
+
+
+def test_words_stay_as_a_person_writes_them():
+    assert make_override("arch", "shallow") == "arch=shallow"
+    assert make_override("schedule", ("warmup_cosine", "one-cycle")) == "schedule=warmup_cosine,one-cycle"
+    assert make_override("data", "null") == "data='null'"
+
+
+def test_numbers_of_numpy_and_paths_are_values():
+    given = (np.float64(0.1), np.int64(3), np.bool_(True), np.float32(0.5), np.str_("a b"), Path("a b/c"))
+    assert make_override("key", given) == "key=0.1,3,true,0.5,'a b','a b/c'"
+
+
+@pytest.mark.parametrize("empty", [(), range(0)])
+def test_no_values_are_refused(empty):
+    with pytest.raises(ConfigError, match=r"seed=.*: has no values; a tuple holds those to sweep over, a list is one"):
+        make_override("seed", empty)
+
+
+@pytest.mark.parametrize(
+    "value", [object(), {1, 2}, b"bytes", np.arange(3), [(1, 2)], {"a": (1,)}, {1: 2}, {"a b": 1}, {"true": 1}, {"": 1},
+              ((1, 2), (3, 4)), 1j]
+)  # fmt: skip
+def test_what_no_configuration_can_hold_is_refused_by_its_key(value):
+    with pytest.raises(ConfigError, match=r"^some\.key="):
+        make_override("some.key", value)
+
+
+def test_all_wrong_settings_are_told_together():
+    with pytest.raises(ConfigError) as refused:
+        make_overrides({"seed": (), "trainer__epochs": 5, "trainer__dropout": object()})
+    assert [problem.partition("=")[0] for problem in refused.value.problems] == ["seed", "trainer.dropout"]
+
+
+def test_two_underscores_stand_for_a_dot():
+    assert make_overrides({"trainer__batch_size": None, "output_activation": "tanh", "a__b__c": 1}) == [
+        "trainer.batch_size=null", "output_activation=tanh", "a.b.c=1"
+    ]  # fmt: skip
+
+
+def test_overrides_are_texts():
+    assert (
+        written.check_overrides("seed=1")
+        == written.check_overrides(["seed=1"])
+        == written.check_overrides(("seed=1",))
+        == ["seed=1"]
+    )
+    for wrong in (["-m"], ["--multirun", "seed=1"], [""], [1], [None], [["seed=1"]]):
+        with pytest.raises(ConfigError, match="is no override; they are written key=value"):
+            written.check_overrides(wrong)
