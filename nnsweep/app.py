@@ -21,7 +21,7 @@ from nnsweep.jobs.arguments import CommandLine, read_command_line
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE, run_job
 from nnsweep.jobs.problems import report_error
-from nnsweep.messages import nearest, warn
+from nnsweep.text import suggest_nearest, warn
 
 
 def _hydra(arguments: Sequence[str]) -> None:
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         _collect_seldom()
     given = [*(sys.argv[1:] if arguments is None else arguments)]
-    with streams.lasting() as loss:
+    with streams.keep_printing() as loss:
         code = _exit_code(given)
         if lost := loss.error():  # what a command prints is its work; a sweep's is in the store
             if code == 0 and _is_command(given):
@@ -126,6 +126,6 @@ def _run(given: Sequence[str]) -> None:
     if given and given[0] in ("--version", *NAMES):
         commands.main([*given], prog_name="nnsweep", standalone_mode=False)
     elif given and given[0].isidentifier():
-        raise ConfigError(f"{given[0]}: there is no such command; {nearest(given[0], NAMES)}")
+        raise ConfigError(f"{given[0]}: there is no such command; {suggest_nearest(given[0], NAMES)}")
     else:
         _hydra(given)

@@ -15,13 +15,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nnsweep.errors import DataError
 from nnsweep.jobs.job import WHEREABOUTS
-from nnsweep.masking import masked
-from nnsweep.messages import quote_argument
 from nnsweep.results.frame import drop_constant, frame, long_form
 from nnsweep.results.ranking import narrow_runs, rank_runs, selection
 from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.formats import format_of, to_bytes
 from nnsweep.results.tables.manifest import Manifest
+from nnsweep.text import mask_secrets, quote_argument
 from nnsweep.tracking import query
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.record import RunRecord
@@ -198,4 +197,4 @@ def address(uri: str) -> str:
     file = find_database_file(uri)
     if file is not None and file.is_relative_to(Path.cwd()):
         return f"sqlite:///{file.relative_to(Path.cwd())}"
-    return masked(uri)
+    return mask_secrets(uri)

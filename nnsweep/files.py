@@ -19,9 +19,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from nnsweep import flock, kernel
+from nnsweep import flock
 from nnsweep.errors import ConfigError, remedy
-from nnsweep.messages import visible
+from nnsweep.text import printable
 
 NO_HOME = os.devnull
 """The home folder of who has none: nothing is there, and nothing can be kept there, not even by root."""
@@ -54,7 +54,7 @@ def expand_home(place: str | os.PathLike[str]) -> str:
     scheme = next((start for start in ("sqlite:///", "file://") if text.startswith(f"{start}~")), "")
     path = os.path.expanduser(text[len(scheme) :])
     if path.partition("/")[0] == "~":
-        raise ConfigError(f"{visible(text)}: the home folder is not known; set HOME, or give the whole path")
+        raise ConfigError(f"{printable(text)}: the home folder is not known; set HOME, or give the whole path")
     return scheme + path
 
 
@@ -95,7 +95,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _temporary_file(parent: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """Have a new file, locked, while the block lasts."""
-    temporary, descriptor, _ = flock.made(partial(_new_file, parent))
+    temporary, descriptor, _ = flock.make_locked(partial(_new_file, parent))
     assert descriptor is not None
     try:
         with open(descriptor, "wb") as handle:
@@ -108,7 +108,7 @@ def _temporary_file(parent: Path) -> Iterator[tuple[Path, BinaryIO]]:
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """Have a new folder while the block lasts; `remove_left` removes what a killed process has left of it."""
-    folder, descriptor, _ = flock.made(partial(_new_folder, parent))
+    folder, descriptor, _ = flock.make_locked(partial(_new_folder, parent))
     try:
         yield folder
     finally:
@@ -173,17 +173,17 @@ def whole_pair(path: Path, beside: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
 
 def _mark() -> str:
     """Mark the temporary files of this machine and of this start of it: their locks can be seen from here."""
-    return sha256((kernel.boot() or platform.node()).encode()).hexdigest()[:8]
+    return sha256((flock.boot() or platform.node()).encode()).hexdigest()[:8]
 
 
-def remove_left(folders: Iterable[Path]) -> None:
+def remove_leftovers(folders: Iterable[Path]) -> None:
     """Remove the temporary files and folders there whose makers are gone.
 
     Whoever makes one has it locked. Where locks cannot be seen, as those of another machine, it is left alone until
     nothing has changed in it for `LEFT_SECONDS`.
     """
     for path, name in [found for folder in folders for found in _temporary_in(folder)]:
-        with flock.looked(path) as state:
+        with flock.look_at(path) as state:
             if state == "held":
                 continue
             if (state == "free" and name["mark"] == _mark()) or _age(path) > LEFT_SECONDS:
@@ -279,7 +279,7 @@ def _refusal(target: Path, cause: str) -> ConfigError:
 
 
 def _shown(path: Path) -> str:
-    text = visible(str(path))
+    text = printable(str(path))
     return text if len(text) <= 200 else "..." + text[-197:]
 
 
@@ -313,7 +313,7 @@ def check_place(place: str, named: str) -> None:
     >>> check_place("sqlite:///mlflow.db\r", "MLFLOW_TRACKING_URI")
     """
     if any(unicodedata.category(char) == "Cc" for char in place.strip()):
-        raise ConfigError(f"{named}={visible(place.strip())}: holds a control character; type it anew")
+        raise ConfigError(f"{named}={printable(place.strip())}: holds a control character; type it anew")
 
 
 def place_of(variable: str) -> str:

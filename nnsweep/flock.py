@@ -1,21 +1,41 @@
 """Locks on open files and folders (flock), which the kernel drops with their holder.
 
-Every process of the same kernel sees them, whatever its host name or PID namespace is. On a file system without locks,
-and on Windows, there are none.
+Whoever looks from another machine, or from another start of it, cannot see them: `boot` and `pid_namespace`
+name the kernel and the part of it in which a process lives. On systems without such locks nothing is locked.
 """
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
+
+
+@functools.cache
+def boot() -> str:
+    """Name this start of the machine; empty where the system has no name for it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+@functools.cache
+def pid_namespace() -> str:
+    """Name the PID namespace of this process; empty where there are none, or they cannot be seen."""
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        return ""
+
 
 State: TypeAlias = Literal["held", "free", "absent", "unknown"]
 """Whether somebody holds the lock of a file: ``unknown`` where there are no locks, or the file may not be opened."""
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-class Made(NamedTuple):
+class LockedPath(NamedTuple):
     """A new file or folder, which is open.
 
     Attributes
@@ -33,7 +53,7 @@ class Made(NamedTuple):
     is_locked: bool
 
 
-def take(descriptor: int) -> bool:
+def take_lock(descriptor: int) -> bool:
     """Lock an open file, unless somebody else has; tell whether that was done.
 
     Raises
@@ -44,7 +64,7 @@ def take(descriptor: int) -> bool:
     return _locked(descriptor, shared=False)
 
 
-def made(make: Callable[[], tuple[Path, int | None]]) -> Made:
+def make_locked(make: Callable[[], tuple[Path, int | None]]) -> LockedPath:
     """Make something that is locked from its first moment on, as far as others can tell.
 
     Parameters
@@ -56,21 +76,21 @@ def made(make: Callable[[], tuple[Path, int | None]]) -> Made:
     while True:
         path, descriptor = make()
         if descriptor is None:
-            return Made(path, None, is_locked=False)
+            return LockedPath(path, None, is_locked=False)
         try:
-            if take(descriptor) and os.path.samestat(os.lstat(path), os.fstat(descriptor)):
-                return Made(path, descriptor, is_locked=True)
+            if take_lock(descriptor) and os.path.samestat(os.lstat(path), os.fstat(descriptor)):
+                return LockedPath(path, descriptor, is_locked=True)
         except FileNotFoundError:
             pass
         except OSError:
-            return Made(path, descriptor, is_locked=False)
+            return LockedPath(path, descriptor, is_locked=False)
         os.close(descriptor)
         with contextlib.suppress(OSError):
             path.rmdir() if path.is_dir() else path.unlink()
 
 
 @contextlib.contextmanager
-def looked(path: Path) -> Iterator[State]:
+def look_at(path: Path) -> Iterator[State]:
     """Look whether somebody holds the lock of a file or folder; if nobody does, nobody can take it during the block.
 
     Any number of processes may look at the same time.

@@ -10,10 +10,9 @@ from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import expand_home, temporary_folder, whole_file
 from nnsweep.jobs.consistency import require_consistent
 from nnsweep.loading import check_name
-from nnsweep.masking import masked
-from nnsweep.messages import visible, warn
 from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
+from nnsweep.text import mask_secrets, printable, warn
 from nnsweep.tracking import models, query
 from nnsweep.tracking.models import save_model_folder
 from nnsweep.tracking.record import RunRecord, Setting
@@ -106,13 +105,13 @@ def predicted(
         table = files
     warned, refused = prepared.explain_unseen(table, model.about["preparation"])
     for line in warned:
-        warn(f"{masked(data)}: {line}")
+        warn(f"{mask_secrets(data)}: {line}")
     if refused:
-        raise combine_problems(f"{masked(visible(data))}: {visible(line)}" for line in refused)
+        raise combine_problems(f"{mask_secrets(printable(data))}: {printable(line)}" for line in refused)
     try:
         told = predictor.predictions(model, table, prepared.features)
     except ValueError as error:
-        raise DataError(f"{masked(visible(data))}: {visible(str(error))}") from error
+        raise DataError(f"{mask_secrets(printable(data))}: {printable(str(error))}") from error
     if files is not None:
         told.insert(0, "file", files["file"].tolist())
     return told
@@ -134,18 +133,18 @@ def _texts(model: Model, folder: Path) -> "pd.DataFrame":
 
     wanted = [column["name"] for column in model.columns]
     if len(wanted) != 1 or model.columns[0]["kind"] != "text":
-        listed = visible(", ".join(wanted))
-        raise DataError(f"{visible(str(folder))}: is a folder, and the model wants a table with the columns {listed}")
+        listed = printable(", ".join(wanted))
+        raise DataError(f"{printable(str(folder))}: is a folder, and the model wants a table with the columns {listed}")
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     names = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
     if not names:
-        raise DataError(f"{visible(str(folder))}: has no files to predict")
+        raise DataError(f"{printable(str(folder))}: has no files to predict")
     texts = [_text(folder / name) for name in names]
     return pd.DataFrame({wanted[0]: pd.Series(texts, dtype=object)}).assign(file=[*map(str, names)])
 
 
 def _text(path: Path) -> str:
-    shown = visible(str(path))
+    shown = printable(str(path))
     try:
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -174,7 +173,7 @@ def saved(model: Model, output: Path) -> None:
             predictor.write(model, file)
     elif suffix:
         raise ConfigError(
-            f"--output={visible(str(output))}: must end in .onnx or .npz, or name a new folder, without a suffix"
+            f"--output={printable(str(output))}: must end in .onnx or .npz, or name a new folder, without a suffix"
         )
     else:
         _save_folder(model, output)
@@ -182,11 +181,11 @@ def saved(model: Model, output: Path) -> None:
 
 def _save_folder(model: Model, output: Path) -> None:
     """Write the folder under another name, and give it its own when it is whole."""
-    shown = f"cannot write {visible(str(output))}"
+    shown = f"cannot write {printable(str(output))}"
     if os.path.lexists(output):
         raise ConfigError(f"{shown}: it is there already; choose another folder")
     if not output.parent.is_dir():
-        raise ConfigError(f"{shown}: there is no folder {visible(str(output.parent))}; create it first")
+        raise ConfigError(f"{shown}: there is no folder {printable(str(output.parent))}; create it first")
     try:
         with temporary_folder(output.parent) as temporary:
             save_model_folder(model, temporary / "model", run_id=model.about["run"]["run_id"])

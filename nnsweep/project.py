@@ -10,8 +10,8 @@ from importlib import resources
 from pathlib import Path
 
 from nnsweep.errors import ConfigError
-from nnsweep.files import LONGEST_NAME, is_nameable, remove_left, temporary_folder
-from nnsweep.messages import visible
+from nnsweep.files import LONGEST_NAME, is_nameable, remove_leftovers, temporary_folder
+from nnsweep.text import printable
 
 RUN = "nnsweep --config-dir conf -m experiment=first"
 """What runs the project's first grid, inside its folder."""
@@ -75,7 +75,7 @@ def _check_name(folder: Path) -> None:
     from nnsweep.tracking import sqlite
 
     name = str(folder.absolute())
-    if not is_nameable(folder) or visible(name) != name:
+    if not is_nameable(folder) or printable(name) != name:
         raise _refusal(folder, "no project can have this name; choose another")
     try:
         sqlite.make_sqlite_uri(folder.absolute() / "mlflow.db")
@@ -87,7 +87,7 @@ def _make(folder: Path, target: Path) -> None:
     """Make a folder: beside its place, under another name, and then put into place."""
     if not target.parent.is_dir():
         raise _refusal(folder, f"there is no folder {folder.parent}; create it first")
-    remove_left([target.parent])
+    remove_leftovers([target.parent])
     with temporary_folder(target.parent) as workshop:
         draft = workshop / "project"
         _write_files(draft)
@@ -98,7 +98,7 @@ def _fill(folder: Path, target: Path) -> None:
     """Fill an empty folder, which stays the one it is: somebody's shell may be in it."""
     if not target.is_dir():
         raise _refusal(folder, "it is there, and no folder; choose another name")
-    remove_left([target])
+    remove_leftovers([target])
     if inside := sorted(os.listdir(target)):
         raise _refusal(folder, f"it is not empty ({inside[0]} is in it); name a new folder, or an empty one")
     with temporary_folder(target) as workshop:
@@ -129,5 +129,5 @@ def _write_files(draft: Path) -> None:
 
 
 def _refusal(folder: Path, cause: str) -> ConfigError:
-    name = visible(str(folder))
+    name = printable(str(folder))
     return ConfigError(f"cannot make a project in {name if len(name) <= LONGEST_NAME else name[:200] + '...'}: {cause}")

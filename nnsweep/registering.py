@@ -5,10 +5,9 @@ from pathlib import Path
 from nnsweep.errors import ConfigError
 from nnsweep.jobs.consistency import require_consistent
 from nnsweep.loading import check_name
-from nnsweep.masking import masked
-from nnsweep.messages import visible
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import rank_runs
+from nnsweep.text import mask_secrets, printable
 from nnsweep.tracking import models, query
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, follow_store, resolve_uri
@@ -68,11 +67,11 @@ def _chosen(store: Store, sweep: str, run: str | None) -> RunRecord:
     if run is not None:
         meant = query.make_record(query.find_job_run(store.uri, run, store.experiment)[1])
         if meant.run_id not in records:
-            raise ConfigError(f"--run={visible(run)}: is none of sweep {visible(sweep)}")
+            raise ConfigError(f"--run={printable(run)}: is none of sweep {printable(sweep)}")
         return meant
     first = rank_runs(frame([*records.values()]))["run_id"].tolist()[:1]
     if not first or records[first[0]].state != "finished":
-        raise ConfigError(f"sweep {visible(sweep)} has no run that finished: there is nothing to register")
+        raise ConfigError(f"sweep {printable(sweep)} has no run that finished: there is nothing to register")
     return records[first[0]]
 
 
@@ -101,7 +100,7 @@ def _told(store: Store, record: RunRecord, made: models.RegisteredVersion, alias
     which = f"models:/{made.name}@{alias}" if alias else f"models:/{made.name}/{made.version}"
     known = "" if made.is_new else ", which was there already"
     pointed = f"; {alias} points at it" if alias else ""
-    address = masked(store.uri)
+    address = mask_secrets(store.uri)
     return [
         f"{made.name}, version {made.version}{known}: {record.title}, {_accuracy(record)}{pointed}",
         f"Load it:   mlflow.set_tracking_uri('{address}'); mlflow.pyfunc.load_model('{which}').predict(frame)",

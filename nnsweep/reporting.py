@@ -22,8 +22,6 @@ from nnsweep.loading import (
     require_unaltered_runs,
     store_of,
 )
-from nnsweep.masking import masked
-from nnsweep.messages import quote_argument, visible, warn
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import narrow_runs, rank_runs
 from nnsweep.results.report.content import Findings
@@ -33,6 +31,7 @@ from nnsweep.results.report.markdown import markdown
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Origin, Study
 from nnsweep.results.wording import MINUS, NOTHING, join_words
+from nnsweep.text import mask_secrets, printable, quote_argument, warn
 from nnsweep.tracking.artifacts import combine_errors, gather_artifacts
 from nnsweep.tracking.query import RecordedRun
 from nnsweep.tracking.record import RunRecord
@@ -186,7 +185,7 @@ def _origin(experiment: str, found: Sequence[RunRecord], uri: str | None, comman
     made = [f"{name} {recorded[name]}" for name in ("nnsweep", "python") if name in recorded]
     made += [f"{name} {packages[name]}" for name in ("numpy", "scipy", "mlflow") if name in packages]
     facts |= {"Recorded with": ", ".join([*made, str(recorded.get("processor", ""))])} if made else {}
-    where = "" if uri is None else f" --uri {quote_argument(masked(uri))}"
+    where = "" if uri is None else f" --uri {quote_argument(mask_secrets(uri))}"
     commands = [
         command or f"nnsweep report {quote_argument(experiment)} --output report.html{where}",
         f"nnsweep export {quote_argument(experiment)} --output table.csv{where}",
@@ -199,10 +198,10 @@ def _origin(experiment: str, found: Sequence[RunRecord], uri: str | None, comman
 def _check(path: Path, pictures: bool) -> None:
     if path.suffix.lower() not in WRITERS:
         known = ", ".join(WRITERS)
-        raise ConfigError(f"cannot tell the format of {visible(path.name)!r} from its suffix; use one of {known}")
+        raise ConfigError(f"cannot tell the format of {printable(path.name)!r} from its suffix; use one of {known}")
     if pictures and path.suffix.lower() == ".tex" and not re.fullmatch(r"[\w-]+", path.stem, re.ASCII):
         raise ConfigError(
-            f"LaTeX cannot include pictures named after {visible(path.name)!r}; use letters, digits, - and _ only"
+            f"LaTeX cannot include pictures named after {printable(path.name)!r}; use letters, digits, - and _ only"
         )
 
 

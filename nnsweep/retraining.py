@@ -19,7 +19,6 @@ from nnsweep.jobs.conf_tree import conf_dir, list_groups
 from nnsweep.jobs.consistency import make_recorded_job
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.job_run import final_metrics
-from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import NUMERICS_VERSION, train
 from nnsweep.results.frame import frame
@@ -27,6 +26,7 @@ from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.deviation import Difference, differences, unescape
 from nnsweep.results.tables.formats import to_bytes
 from nnsweep.results.tables.manifest import Listed, Manifest
+from nnsweep.text import printable
 from nnsweep.tracking.record import RunRecord
 from nnsweep.verified import ROW, forged, read_cells, read_table
 
@@ -86,7 +86,7 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
         be had.
     """
     manifest = manifests.read_manifest(table)
-    shown = visible(str(table))
+    shown = printable(str(table))
     asked = Asked.of_plain(manifest.asked)
     if asked.histories:
         raise ConfigError(f"{shown} has curves; --retrain is for tables of results, exported without --histories")
@@ -151,8 +151,8 @@ def _require_trainable(manifest: Manifest, shown: str) -> None:
     others = sorted({run.numerics for run in manifest.runs} - {str(NUMERICS_VERSION)})
     if others:
         raise DataError(
-            f"{shown}: its runs were trained with numerics version {visible(', '.join(others))}, and this nnsweep has "
-            f"{NUMERICS_VERSION}, which may give other numbers; install nnsweep {visible(manifest.nnsweep)}"
+            f"{shown}: its runs were trained with numerics version {printable(', '.join(others))}, and this nnsweep has "
+            f"{NUMERICS_VERSION}, which may give other numbers; install nnsweep {printable(manifest.nnsweep)}"
         )
 
 

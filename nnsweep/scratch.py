@@ -67,7 +67,7 @@ def remove_abandoned() -> None:
                 continue
             lock = os.open(folder / LOCK, os.O_RDWR)  # one without a lock is somebody else's
             try:
-                if flock.take(lock):
+                if flock.take_lock(lock):
                     shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(lock)
@@ -80,7 +80,7 @@ def _made() -> tuple[Path, int | None]:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if flock.take(lock) and os.path.samestat(os.stat(folder / LOCK), os.fstat(lock)):
+            if flock.take_lock(lock) and os.path.samestat(os.stat(folder / LOCK), os.fstat(lock)):
                 return folder, lock
         except FileNotFoundError:
             pass

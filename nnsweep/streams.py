@@ -67,7 +67,7 @@ class Loss:
 
 
 @contextlib.contextmanager
-def lasting() -> Iterator[Loss]:
+def keep_printing() -> Iterator[Loss]:
     """Let printing raise nothing during the block, whatever becomes of standard output and standard error.
 
     Streams that are no files, such as those of a notebook, are left alone.

@@ -111,7 +111,7 @@ def sweep(
     from nnsweep.jobs.overrides import check_overrides, make_override
     from nnsweep.jobs.overrides import make_overrides as written
 
-    with _one, _errors(), streams.lasting(), app.address_kept():
+    with _one, _errors(), streams.keep_printing(), app.address_kept():
         lines = [*check_overrides(overrides), *written(settings)]
         lines += [] if uri is None else [make_override("tracking.uri", uri)]
         lines += ["dry_run=true"] if dry_run else []
@@ -169,7 +169,7 @@ def _errors() -> Iterator[None]:
     """Let whatever the user can mend be an error of ours, in which nothing is secret."""
     from nnsweep.errors import ConfigError, UserError, machines
     from nnsweep.jobs.problems import explain_error
-    from nnsweep.masking import masked
+    from nnsweep.text import mask_secrets
 
     try:
         yield
@@ -178,7 +178,7 @@ def _errors() -> Iterator[None]:
         told = known.problems if known else explain_error(error)
         if told is None:
             raise
-        raise (type(known) if known else ConfigError)(*map(masked, told)) from None
+        raise (type(known) if known else ConfigError)(*map(mask_secrets, told)) from None
 
 
 def _results(result: "SweepResult") -> "pd.DataFrame":
@@ -224,8 +224,8 @@ def _plan(result: "SweepResult") -> "pd.DataFrame":
 
 
 def _named(runs: "pd.DataFrame", result: "SweepResult") -> "pd.DataFrame":
-    from nnsweep.masking import masked
+    from nnsweep.text import mask_secrets
 
-    runs.attrs |= {"sweep": result.sweep, "experiment": result.experiment, "store": masked(result.uri)}
+    runs.attrs |= {"sweep": result.sweep, "experiment": result.experiment, "store": mask_secrets(result.uri)}
     runs.attrs |= {"notes": [*result.notes]} if result.notes else {}
     return runs

@@ -17,13 +17,12 @@ from nnsweep import __version__
 from nnsweep.errors import ConfigError, DataError, UserError
 from nnsweep.exported import Answer, Asked, choose
 from nnsweep.jobs.consistency import find_disagreements, make_recorded_job
-from nnsweep.masking import HIDDEN, masked
-from nnsweep.messages import quote_argument, shortened, visible
 from nnsweep.results.frame import frame, long_form
 from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.deviation import Difference, differences, index_rows, other_lines, unescape
 from nnsweep.results.tables.formats import FORMATS, to_bytes
 from nnsweep.results.tables.manifest import Listed, Manifest
+from nnsweep.text import HIDDEN, mask_secrets, printable, quote_argument, shorten
 from nnsweep.tracking import query
 from nnsweep.tracking.query import read_found_run
 from nnsweep.tracking.record import RunRecord
@@ -110,7 +109,7 @@ def read_table(table: Path, manifest: Manifest, identity: Sequence[str]) -> tupl
     DataError
         If it cannot be read, or its rows cannot be told apart.
     """
-    shown = visible(str(table))
+    shown = printable(str(table))
     try:
         content = table.read_bytes()
     except OSError as error:
@@ -119,20 +118,20 @@ def read_table(table: Path, manifest: Manifest, identity: Sequence[str]) -> tupl
         cells = read_cells(content, manifest.format)
         return content, index_rows(cells, identity, [run.run_id for run in manifest.runs])
     except DataError as error:
-        raise DataError(f"{shown}: {visible(str(error))}; export the table again") from error
+        raise DataError(f"{shown}: {printable(str(error))}; export the table again") from error
 
 
 def read_cells(content: bytes, format: str) -> pd.DataFrame:
     """Read the cells of a table in the format that a manifest names."""
     if format not in FORMATS:
-        raise DataError(f"it cannot be read as {shortened(format)}, which is no format")
+        raise DataError(f"it cannot be read as {shorten(format)}, which is no format")
     return FORMATS[format].read(content)
 
 
 def _address(manifest: Manifest, uri: str | None) -> str:
     if uri is None and HIDDEN in manifest.store:
         uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-        if masked(uri) != manifest.store:
+        if mask_secrets(uri) != manifest.store:
             raise ConfigError(f"the manifest names {manifest.store} without its password; name it with --uri")
     return resolve_uri(uri or manifest.store, Path.cwd())
 

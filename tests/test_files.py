@@ -12,7 +12,7 @@ import pytest
 
 from nnsweep import files
 from nnsweep.errors import ConfigError
-from nnsweep.files import LEFT_SECONDS, remove_left, temporary_folder, whole_file, whole_pair
+from nnsweep.files import LEFT_SECONDS, remove_leftovers, temporary_folder, whole_file, whole_pair
 from tests.outside import own_name, own_pids, wait_until
 
 
@@ -152,12 +152,12 @@ def write(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def test_what_a_process_writes_is_left_alone_until_it_dies(where, write, tmp_path):
     writes, dies = write(*NAMESPACES[where]()), write(*NAMESPACES[where]())
     before = {*tmp_path.iterdir()}
-    remove_left([tmp_path])
+    remove_leftovers([tmp_path])
     assert {*tmp_path.iterdir()} == before
     dies.kill()
 
     def is_removed() -> bool:
-        remove_left([tmp_path])
+        remove_leftovers([tmp_path])
         return len([*tmp_path.iterdir()]) == 2
 
     wait_until(is_removed, "the end of the locks", 10)
@@ -173,7 +173,7 @@ def test_what_others_take_for_left_behind_as_it_is_made_is_made_again(tmp_path, 
         made = new(parent)
         names.append(made[0])
         if len(names) == 1:
-            remove_left([parent])  # between its making and its lock
+            remove_leftovers([parent])  # between its making and its lock
         return made
 
     monkeypatch.setattr(files, "_new_file", removed_at_first)
@@ -193,20 +193,20 @@ def aged(path: Path) -> Path:
 def test_what_another_machine_may_write_is_left_alone_for_a_day(tmp_path):
     name = tmp_path / f".{8 * '0'}.17.{16 * 'a'}.tmp"
     name.touch()
-    remove_left([tmp_path])
+    remove_leftovers([tmp_path])
     assert name.exists()
-    remove_left([aged(name).parent])
+    remove_leftovers([aged(name).parent])
     assert not name.exists()
 
 
 def test_without_locks_what_is_written_is_left_alone_for_a_day(tmp_path, no_locks):
     with temporary_folder(tmp_path) as folder, whole_file(tmp_path / "a") as file:
         file.write(b"all")
-        remove_left([tmp_path])
+        remove_leftovers([tmp_path])
         assert folder.exists()
     assert [*tmp_path.iterdir()] == [tmp_path / "a"]
     folder.mkdir()
-    remove_left([aged(folder).parent])
+    remove_leftovers([aged(folder).parent])
     assert not folder.exists()
 
 
@@ -214,5 +214,5 @@ def test_files_of_other_names_are_nobodys_temporary_files(tmp_path):
     for name in (".mine.tmp", "a.tmp", f".{8 * 'x'}.17.{16 * 'a'}.tmp", f".{8 * '0'}.17.tmp"):
         (tmp_path / name).touch()
         aged(tmp_path / name)
-    remove_left([tmp_path])
+    remove_leftovers([tmp_path])
     assert len([*tmp_path.iterdir()]) == 4

@@ -38,7 +38,7 @@ def hold() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def state(path: Path) -> str:
-    with flock.looked(path) as found:
+    with flock.look_at(path) as found:
         return found
 
 
@@ -60,9 +60,9 @@ def test_the_lock_of_a_process_in_another_pid_namespace_is_seen(hold, tmp_path: 
 
 def test_several_may_look_at_once_and_nobody_takes_it_meanwhile(tmp_path: Path):
     (tmp_path / "a").touch()
-    with flock.looked(tmp_path / "a") as one, flock.looked(tmp_path / "a") as other:
+    with flock.look_at(tmp_path / "a") as one, flock.look_at(tmp_path / "a") as other:
         descriptor = os.open(tmp_path / "a", os.O_RDWR)
-        assert (one, other, flock.take(descriptor)) == ("free", "free", False)
+        assert (one, other, flock.take_lock(descriptor)) == ("free", "free", False)
         os.close(descriptor)
 
 
@@ -75,7 +75,7 @@ def test_without_locks_nothing_is_known(tmp_path: Path, no_locks):
     (tmp_path / "a").touch()
     assert state(tmp_path / "a") == "unknown"
     with pytest.raises(OSError, match="not supported"):
-        flock.take(0)
+        flock.take_lock(0)
 
 
 def make(path: Path) -> tuple[Path, int]:
@@ -83,7 +83,7 @@ def make(path: Path) -> tuple[Path, int]:
 
 
 def test_what_is_made_is_locked(tmp_path: Path):
-    made = flock.made(lambda: make(tmp_path / "a"))
+    made = flock.make_locked(lambda: make(tmp_path / "a"))
     assert (made.path, made.is_locked, state(tmp_path / "a")) == (tmp_path / "a", True, "held")
     os.close(made.descriptor)
     assert state(tmp_path / "a") == "free"
@@ -97,17 +97,17 @@ def test_what_was_taken_for_left_behind_before_it_was_locked_is_made_anew(tmp_pa
         if path.name == "a":
             path.unlink()
         elif path.name == "b":
-            flock.take(os.open(path, os.O_RDWR))  # whoever is about to remove it holds it
+            flock.take_lock(os.open(path, os.O_RDWR))  # whoever is about to remove it holds it
         return path, descriptor
 
-    made = flock.made(removed_twice)
+    made = flock.make_locked(removed_twice)
     assert (made.path, made.is_locked) == (tmp_path / "c", True)
     assert [*tmp_path.iterdir()] == [tmp_path / "c"]
     os.close(made.descriptor)
 
 
 def test_without_locks_things_are_made_all_the_same(tmp_path: Path, no_locks):
-    made = flock.made(lambda: make(tmp_path / "a"))
+    made = flock.make_locked(lambda: make(tmp_path / "a"))
     assert (made.path, made.is_locked) == (tmp_path / "a", False)
     os.close(made.descriptor)
-    assert flock.made(lambda: (tmp_path, None)) == (tmp_path, None, False)
+    assert flock.make_locked(lambda: (tmp_path, None)) == (tmp_path, None, False)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from nnsweep import masking
-from nnsweep.masking import has_credentials, is_secret_name, masked, without_credentials
+from nnsweep import text as masking
+from nnsweep.text import has_credentials, is_secret_name, mask_secrets, strip_credentials
 
 SCHEMES = some.sampled_from(["http", "https", "postgresql", "mysql+pymysql", "mssql+pyodbc"])
 USERS = some.from_regex(r"[a-z_.%+-]{0,12}", fullmatch=True)
@@ -13,20 +13,20 @@ TEXTS = some.text(some.characters(exclude_characters="0123456789", exclude_categ
 
 @given(SCHEMES, USERS, PASSWORDS, TEXTS, TEXTS)
 def test_no_password_survives(scheme: str, user: str, password: str, before: str, after: str):
-    said = masked(f"{before} {scheme}://{user}:{password}@host/db {after}")
+    said = mask_secrets(f"{before} {scheme}://{user}:{password}@host/db {after}")
     assert f"{scheme}://***@host/db" in said
     assert password not in said
 
 
 @given(some.lists(PASSWORDS, min_size=2, max_size=6), some.sampled_from([" ", ", ", "\n", "' '"]))
 def test_no_password_survives_among_many(passwords: list[str], between: str):
-    said = masked(between.join(f"http://me:{password}@host" for password in passwords))
+    said = mask_secrets(between.join(f"http://me:{password}@host" for password in passwords))
     assert said == between.join(["http://***@host"] * len(passwords))
 
 
 def test_no_password_survives_in_a_very_long_message():
     address = "mysql+pymysql://me:p/a:s@s@host/db"
-    said = masked(f"{'a' * 200_000} {f'<p>{address}</p> ' * 2000}")
+    said = mask_secrets(f"{'a' * 200_000} {f'<p>{address}</p> ' * 2000}")
     assert "p/a" not in said
     assert said.count("mysql+pymysql://***@host/db") == 2000
 
@@ -35,17 +35,17 @@ def test_no_password_survives_in_a_very_long_message():
     "name", ["password", "sslpassword", "api_key", "X-Amz-Credential", "Token", "client_secret", "pwd"]
 )
 def test_a_secret_in_a_query_is_hidden(name: str):
-    said = masked(f"postgresql://host/db?a=1&{name}=hush&b=2 and more")
+    said = mask_secrets(f"postgresql://host/db?a=1&{name}=hush&b=2 and more")
     assert said == f"postgresql://host/db?a=1&{name}=***&b=2 and more"
 
 
 def test_an_address_without_its_credentials_leads_to_the_same_place():
-    assert without_credentials("https://me:se@cret@host:80/a?b=c") == "https://host:80/a?b=c"
-    assert without_credentials("http://host/a@b") == "http://host/a@b"
+    assert strip_credentials("https://me:se@cret@host:80/a?b=c") == "https://host:80/a?b=c"
+    assert strip_credentials("http://host/a@b") == "http://host/a@b"
 
 
 def test_a_token_without_a_user_is_hidden():
-    assert masked("https://token@host") == "https://***@host"
+    assert mask_secrets("https://token@host") == "https://***@host"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_token_without_a_user_is_hidden():
     ],
 )
 def test_what_is_not_a_credential_stays(text: str):
-    assert masked(text) == text
+    assert mask_secrets(text) == text
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_is_not_a_credential_stays(text: str):
     ],
 )
 def test_what_is_given_to_a_telling_name_is_hidden(written: str, hidden: str):
-    assert masked(written) == hidden
+    assert mask_secrets(written) == hidden
 
 
 @pytest.mark.parametrize(
@@ -91,26 +91,26 @@ def test_what_is_given_to_a_telling_name_is_hidden(written: str, hidden: str):
     ],
 )
 def test_a_key_in_the_shape_of_a_known_service_is_hidden_wherever_it_stands(key: str):
-    assert masked(f"the service said: {key} is unknown") == "the service said: *** is unknown"
+    assert mask_secrets(f"the service said: {key} is unknown") == "the service said: *** is unknown"
 
 
 def test_the_secrets_of_the_environment_are_hidden_the_longer_one_whole(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SOME_TOKEN", "open-sesame")
     monkeypatch.setenv("SOME_PASSWORD", "open-sesame-twice")
     monkeypatch.setenv("NOT_TELLING", "remains")
-    assert masked("open-sesame-twice, open-sesame, remains") == "***, ***, remains"
+    assert mask_secrets("open-sesame-twice, open-sesame, remains") == "***, ***, remains"
 
 
 def test_a_short_secret_and_the_working_folder_are_not_hidden_in_every_word(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SOME_PASSWORD", "a")
     monkeypatch.setenv("PWD", "/study/folder")
-    assert masked("a table in /study/folder") == "a table in /study/folder"
+    assert mask_secrets("a table in /study/folder") == "a table in /study/folder"
 
 
 @given(SCHEMES, USERS, PASSWORDS, TEXTS)
 def test_masking_twice_is_masking_once(scheme: str, user: str, password: str, text: str):
-    once = masked(f"{text} {scheme}://{user}:{password}@host/db?password={password}")
-    assert masked(once) == once
+    once = mask_secrets(f"{text} {scheme}://{user}:{password}@host/db?password={password}")
+    assert mask_secrets(once) == once
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_secret_is_known_by_its_name(name: str, secret: bool):
 )
 def test_an_address_with_credentials_is_known(address: str, has: bool):
     assert has_credentials(address) is has
-    assert not has or "hush" not in masked(address)
+    assert not has or "hush" not in mask_secrets(address)
 
 
 PIECES = (
@@ -151,4 +151,4 @@ def test_looking_only_where_a_secret_may_be_misses_none(text: str):
     said = masking._USER.sub("://***@", text)
     said = masking._QUERY.sub(r"\1***", said)
     said = masking._TELLING.sub(lambda found: found[1] + "***", said)
-    assert masked(text) == masking._SHAPES.sub("***", said)
+    assert mask_secrets(text) == masking._SHAPES.sub("***", said)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnsweep.messages import quote_argument, visible
+from nnsweep.text import printable, quote_argument
 
 ARGUMENTS = st.binary(max_size=12).filter(lambda content: b"\0" not in content)  # which no argument can hold
 
@@ -17,7 +17,7 @@ ARGUMENTS = st.binary(max_size=12).filter(lambda content: b"\0" not in content) 
 @given(ARGUMENTS | st.text("$'\\\n\x1b07aü", max_size=8).map(os.fsencode))
 def test_a_shell_reads_what_was_quoted_as_one_argument(content):
     quoted = quote_argument(os.fsdecode(content))
-    assert quoted == visible(quoted)  # it can be pasted
+    assert quoted == printable(quoted)  # it can be pasted
     told = subprocess.run(["bash", "-c", f"printf '%s|' {quoted}"], capture_output=True, check=True)
     assert told.stdout == content + b"|"
 

@@ -115,7 +115,7 @@ def printing_to_a_pipe() -> Iterator[tuple[BinaryIO, io.TextIOWrapper]]:
 
 def test_printing_goes_on_after_the_reader_has_gone():
     with printing_to_a_pipe() as (reader, stream):
-        with streams.lasting() as loss:
+        with streams.keep_printing() as loss:
             print("read", flush=True)
             assert reader.read(100) == b"read\n"
             reader.close()
@@ -129,7 +129,7 @@ def test_a_pipe_that_must_not_wait_is_waited_for():
     size = 1_024_000  # a pipe holds 65,536
     with printing_to_a_pipe() as (reader, stream), ThreadPoolExecutor() as pool:
         os.set_blocking(stream.fileno(), False)
-        with streams.lasting() as loss:
+        with streams.keep_printing() as loss:
             read = pool.submit(lambda: sum(len(reader.read(1024)) for _ in range(size // 1024)))
             sys.stdout.write("x" * size)
             assert loss.error() is None
@@ -147,13 +147,13 @@ def test_a_pipe_that_must_not_wait_is_waited_for():
 def test_what_an_encoding_lacks_is_escaped_unless_wished(errors, shown):
     with printing_to_a_pipe() as (reader, stream):
         stream.reconfigure(errors=errors)
-        with streams.lasting():
+        with streams.keep_printing():
             print("Größe 日 ±\udcff")
         assert reader.read(100).decode("latin-1") == shown
 
 
 def test_a_notebooks_stream_is_left_alone():
-    with contextlib.redirect_stdout(io.StringIO()) as stream, streams.lasting() as loss:
+    with contextlib.redirect_stdout(io.StringIO()) as stream, streams.keep_printing() as loss:
         print("日本")
         assert loss.error() is None
     assert stream.getvalue() == "日本\n"

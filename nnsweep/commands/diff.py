@@ -6,7 +6,7 @@ import click
 
 from nnsweep.commands.options import experiment_option, run_argument, say, store_option
 from nnsweep.errors import DifferenceError
-from nnsweep.messages import visible
+from nnsweep.text import printable
 
 
 @click.command()
@@ -35,4 +35,4 @@ def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> No
         say(line)
     told = [f"{run.title}: {said}" for run in (first, second) for said in find_disagreements(run).values()]
     if told:
-        raise DifferenceError(*map(visible, told))
+        raise DifferenceError(*map(printable, told))

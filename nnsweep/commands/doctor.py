@@ -7,7 +7,7 @@ import click
 
 from nnsweep.commands.options import say, store_option
 from nnsweep.errors import ConfigError, DifferenceError, StoreError
-from nnsweep.masking import masked
+from nnsweep.text import mask_secrets
 
 
 @click.command()
@@ -34,7 +34,9 @@ def doctor(*, as_json: bool, uri: str | None) -> None:
     problems = [finding for finding in findings if finding.state == "problem"]
     if as_json:
         told = [{name: value for name, value in one._asdict().items() if name != "error"} for one in findings]
-        print(masked(json.dumps({"nnsweep": __version__, "n_problems": len(problems), "findings": told}, indent=1)))
+        print(
+            mask_secrets(json.dumps({"nnsweep": __version__, "n_problems": len(problems), "findings": told}, indent=1))
+        )
     if problems:
         kinds = {finding.error for finding in problems}
         kind = next((one for one in (StoreError, DifferenceError) if one in kinds), ConfigError)

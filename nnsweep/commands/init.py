@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nnsweep.commands.options import folders, path, say
-from nnsweep.messages import quote_argument
+from nnsweep.text import quote_argument
 
 
 @click.command()

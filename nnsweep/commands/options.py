@@ -9,9 +9,8 @@ from click.shell_completion import CompletionItem
 
 from nnsweep.completion import stored
 from nnsweep.files import expand_home
-from nnsweep.masking import masked
-from nnsweep.messages import visible
 from nnsweep.results.tables.formats import FORMATS
+from nnsweep.text import mask_secrets, printable
 
 store_option = click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
 experiment_argument = click.argument("experiment", shell_complete=stored.experiments)
@@ -62,4 +61,4 @@ def listed(text: str | None) -> tuple[str, ...]:
 
 def say(text: str) -> None:
     """Print one line, without secrets, and without anything that a terminal would obey."""
-    print(masked(visible(text)))
+    print(mask_secrets(printable(text)))

@@ -7,7 +7,7 @@ import click
 
 from nnsweep.commands.options import experiment_argument, filter_option, folders, path, store_option, sweep_option
 from nnsweep.errors import ConfigError
-from nnsweep.messages import visible
+from nnsweep.text import printable
 
 
 @click.command(short_help="Draw the runs of EXPERIMENT: maps, curves, costs.")
@@ -60,5 +60,5 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
             f"experiment '{experiment}' has no run{which} with a result or a curve: there is nothing to draw"
         )
     for written in save_all(drawn, output, ("svg", "png") if format_ == "both" else (format_,)):
-        print(visible(str(written)))
+        print(printable(str(written)))
     raise_missing(missing)

@@ -7,8 +7,7 @@ import click
 from nnsweep.commands.options import experiment_argument, files, filter_option, listed, path, store_option
 from nnsweep.completion import stored
 from nnsweep.errors import StoreError
-from nnsweep.masking import masked
-from nnsweep.messages import quote_argument
+from nnsweep.text import mask_secrets, quote_argument
 
 
 @click.command(short_help="Say what EXPERIMENT has found, and how sure that is.")
@@ -93,4 +92,4 @@ def _command_line() -> str:
         words += [name] if value is True else [
             word for one in (value if isinstance(value, tuple) else [value]) for word in (name, str(one))
         ]  # fmt: skip
-    return masked(" ".join(map(quote_argument, ["nnsweep", str(context.info_name), *words])))
+    return mask_secrets(" ".join(map(quote_argument, ["nnsweep", str(context.info_name), *words])))

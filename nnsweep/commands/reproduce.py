@@ -6,7 +6,7 @@ import click
 
 from nnsweep.commands.options import experiment_option, run_argument, say, store_option
 from nnsweep.errors import DifferenceError
-from nnsweep.messages import visible
+from nnsweep.text import printable
 
 
 @click.command(short_help="Train a recorded RUN again, and compare it bit for bit.")
@@ -44,4 +44,4 @@ def reproduce(run: str, *, experiment: str | None, uri: str | None) -> None:
     if not equal:
         reason = "" if told.circumstances else "; versions, processor, data and configuration are as recorded, "
         reason += "" if told.circumstances else "so the record or the code has been changed"
-        raise DifferenceError(f"{visible(one.title)} was not reproduced: {told.differences[0].what} differs{reason}")
+        raise DifferenceError(f"{printable(one.title)} was not reproduced: {told.differences[0].what} differs{reason}")

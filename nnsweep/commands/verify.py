@@ -6,9 +6,8 @@ import click
 
 from nnsweep.commands.options import files, path, say
 from nnsweep.errors import ConfigError, DifferenceError
-from nnsweep.masking import masked
-from nnsweep.messages import visible
 from nnsweep.results.wording import count
+from nnsweep.text import mask_secrets, printable
 
 MOST_SHOWN = 100
 """Differences that are told one by one."""
@@ -37,7 +36,7 @@ def verify(table: Path, *, uri: str | None, retrain: int | None, data_path: Path
     from nnsweep.verified import verify
 
     told = verify(table, uri)
-    lines = [masked(visible(difference.in_words())) for difference in told.differences]
+    lines = [mask_secrets(printable(difference.in_words())) for difference in told.differences]
     if not lines:
         say(f"{table}: all {told.n_cells} cells, of {told.n_runs} runs, are what the store says")
         for line in told.left_out:
@@ -47,7 +46,7 @@ def verify(table: Path, *, uri: str | None, retrain: int | None, data_path: Path
     more = f", of which the first {MOST_SHOWN} are shown" if len(lines) > MOST_SHOWN else ""
     differences = count(len(lines), "difference")
     way_out = "Export it again, or put back what was changed"
-    raise DifferenceError(f"{visible(str(table))}: {differences} from the store{more}; {told.cause}. {way_out}")
+    raise DifferenceError(f"{printable(str(table))}: {differences} from the store{more}; {told.cause}. {way_out}")
 
 
 def _retrain(table: Path, number: int, data_path: Path | None) -> None:
@@ -61,8 +60,8 @@ def _retrain(table: Path, number: int, data_path: Path | None) -> None:
         if told.question:
             say(f"made with {told.question}: what that left out cannot be told without the store")
         return
-    lines = [masked(visible(one.in_words("when trained again"))) for one in told.differences]
+    lines = [mask_secrets(printable(one.in_words("when trained again"))) for one in told.differences]
     print("\n".join(lines[:MOST_SHOWN]))
     differences = count(len(lines), "difference")
-    trained = f"{visible(names) or 'none'} trained again"
-    raise DifferenceError(f"{visible(str(table))}: {differences} from what training gives ({trained})")
+    trained = f"{printable(names) or 'none'} trained again"
+    raise DifferenceError(f"{printable(str(table))}: {differences} from what training gives ({trained})")

@@ -19,7 +19,7 @@ from nnsweep import __version__
 from nnsweep.data import mapped
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import ConfigError
-from nnsweep.files import expand_home, place_of, remove_left, temporary_folder
+from nnsweep.files import expand_home, place_of, remove_leftovers, temporary_folder
 
 FORMAT = 3
 """Of the entries, and of the way they are prepared: an entry of another one is not looked at."""
@@ -120,7 +120,7 @@ def _remove(entry: Path) -> None:
 def _write(dataset: Dataset, folder: Path, entry: Path) -> None:
     """Write an entry whole: in a folder of its own first, which then takes the entry's name."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    remove_left([folder])
+    remove_leftovers([folder])
     with temporary_folder(folder) as workshop:
         mapped.write_mapped(dataset, workshop / "entry")
         (workshop / "entry" / SUMS).write_text(json.dumps(_sums(workshop / "entry")), encoding="utf-8")

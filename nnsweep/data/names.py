@@ -7,7 +7,7 @@ the whole list, so that the next try can succeed.
 from collections.abc import Iterable
 
 from nnsweep.errors import DataError
-from nnsweep.messages import nearest
+from nnsweep.text import suggest_nearest
 
 
 def require_known(key: str, name: str, names: Iterable[str]) -> str:
@@ -41,4 +41,4 @@ def require_known(key: str, name: str, names: Iterable[str]) -> str:
     allowed = list(names)
     if name in allowed:
         return name
-    raise DataError(f"{key}={name!r} does not exist; {nearest(str(name), allowed)}")
+    raise DataError(f"{key}={name!r} does not exist; {suggest_nearest(str(name), allowed)}")

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.errors import DataError
-from nnsweep.messages import shortened, visible
 from nnsweep.mlp.arrays import Examples, IntArray
 from nnsweep.mlp.ranges import Fraction, Index, Range
+from nnsweep.text import printable, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -394,7 +394,7 @@ def _require_learnable(split: Split, labels: Labels) -> None:
 
 
 def _quoted(name: object) -> str:
-    return f"'{visible(shortened(str(name)))}'"
+    return f"'{printable(shorten(str(name)))}'"
 
 
 class Leak(NamedTuple):

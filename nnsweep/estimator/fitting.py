@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits
 
 from nnsweep.data.dataset import hash_parts
 from nnsweep.jobs.job import Recipe
-from nnsweep.messages import explain_scale
 from nnsweep.mlp.arrays import Examples, Features, FloatArray
 from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, forward, inputs
 from nnsweep.mlp.checkpoint import Snapshot
@@ -26,6 +25,7 @@ from nnsweep.mlp.network import Layer, Layers, Network
 from nnsweep.mlp.plateau import ReduceOnPlateau
 from nnsweep.mlp.stack import Learner, Member
 from nnsweep.mlp.train import Epoch, Training, train
+from nnsweep.text import explain_scale
 
 _ROUNDING = 1e-9  # of sums of class weights
 _OTHER_CAUSES = "another learning_rate_init, more epochs (max_iter) or another init may help"

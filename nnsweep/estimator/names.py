@@ -12,7 +12,7 @@ from string import Template
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from nnsweep.jobs.registry import list_names, read_defaults
-from nnsweep.messages import nearest
+from nnsweep.text import suggest_nearest
 
 P = ParamSpec("P")
 Self = TypeVar("Self")
@@ -57,7 +57,7 @@ def suggest_option(name: str, known: Iterable[str]) -> str:
     >>> suggest_option("max_itr", ["max_iter", "tol"])
     "did you mean 'max_iter'? Known: max_iter, tol"
     """
-    return f"did you mean {ELSEWHERE[name]}?" if name in ELSEWHERE else nearest(name, known)
+    return f"did you mean {ELSEWHERE[name]}?" if name in ELSEWHERE else suggest_nearest(name, known)
 
 
 def suggest_value(option: str, value: object) -> str:

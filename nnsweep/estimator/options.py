@@ -18,8 +18,8 @@ from nnsweep.jobs.job import TABLE_WEIGHT_DECAY, Recipe
 from nnsweep.jobs.problems import list_problems
 from nnsweep.jobs.registry import read_defaults
 from nnsweep.jobs.settings import Settings, within
-from nnsweep.messages import visible
 from nnsweep.mlp.ranges import Range
+from nnsweep.text import printable
 
 _OPTIONS = {
     "arch.hidden_layer_sizes": "hidden_layer_sizes",
@@ -95,7 +95,7 @@ def checked(options: Mapping[str, Any], *, seed: int) -> Options:
         except ValidationError as error:
             found += list_problems(error, values)
     if found:
-        raise ValueError("\n".join(visible(_with_hint(_KEY.sub(_option, problem), given)) for problem in found))
+        raise ValueError("\n".join(printable(_with_hint(_KEY.sub(_option, problem), given)) for problem in found))
     return Options(*made)
 
 

@@ -23,9 +23,8 @@ from hydra.plugins.sweeper import Sweeper
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
-from nnsweep.masking import has_credentials
-from nnsweep.messages import quote_argument as quoted
-from nnsweep.messages import shortened, suggest_null, visible
+from nnsweep.text import has_credentials, printable, shorten, suggest_null
+from nnsweep.text import quote_argument as quoted
 
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,()\[\]{}'"]+""")
 _READ_BY_HYDRA = re.compile(r"[+-]?(?:[\d_.]+(?:e[+-]?\d*)?|inf|nan)|true|false|null", re.IGNORECASE)
@@ -166,7 +165,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     own, rest = _own_configurations(_without_passwords(arguments))
     overrides = _overrides(rest)
     if holding := [key for override in overrides if "\0" in (key := override.partition("=")[0])]:
-        raise ConfigError(*(f"{shortened(visible(key))}: holds a NUL, which no key can have" for key in holding))
+        raise ConfigError(*(f"{shorten(printable(key))}: holds a NUL, which no key can have" for key in holding))
     options = _without(rest, overrides)
     lines = _quoted_rules([quote_text(line) for argument in overrides for line in _added(argument)])
     return CommandLine(own=own, options=options, overrides=lines)

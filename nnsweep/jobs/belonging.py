@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.conf_tree import conf_dir, read_choice_file
 from nnsweep.jobs.overrides import make_override as write_override
-from nnsweep.messages import nearest
+from nnsweep.text import suggest_nearest
 
 PRESETS = "experiment"
 
@@ -138,7 +138,7 @@ class Belonging:
         for key, lacking in self._lacking.items():
             if key not in self._having and len(lacking) > 1:
                 known = {name: None for names in lacking.values() for name in names}
-                meant, _, _ = nearest(key.partition(".")[2], known).partition("? ")
+                meant, _, _ = suggest_nearest(key.partition(".")[2], known).partition("? ")
                 hint = f"{meant}? " if meant.startswith("did you mean") else ""
                 each = "; ".join(
                     f"{choice} has {', '.join(names) or 'no settings'}" for choice, names in lacking.items()

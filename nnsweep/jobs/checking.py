@@ -15,8 +15,8 @@ from nnsweep.jobs.job import Job
 from nnsweep.jobs.kinds import find_kind
 from nnsweep.jobs.overrides import read_column_name
 from nnsweep.jobs.problems import explain_hydra_error, list_problems
-from nnsweep.messages import shortened
 from nnsweep.mlp.losses import ClassWeight, class_weights
+from nnsweep.text import shorten
 
 LONGEST_EXPERIMENT = 500
 """Characters of an experiment's name in MLflow."""
@@ -56,7 +56,7 @@ def make_job(values: Mapping[str, Any]) -> Job:
     except ValidationError as error:
         raise ConfigError(*list_problems(error, values)) from error
     if not 1 <= len(job.tracking.experiment) <= LONGEST_EXPERIMENT:
-        given = f"tracking.experiment={shortened(job.tracking.experiment)}"
+        given = f"tracking.experiment={shorten(job.tracking.experiment)}"
         raise ConfigError(f"{given}: must have 1 to {LONGEST_EXPERIMENT} characters")
     return job
 
@@ -133,4 +133,4 @@ def _names(names: Sequence[str]) -> str:
 
 def _shown(wanted: ClassWeight) -> str:
     weights = wanted if isinstance(wanted, tuple) else ()
-    return "trainer.class_weight=" + shortened(f"[{','.join(f'{weight:g}' for weight in weights)}]")
+    return "trainer.class_weight=" + shorten(f"[{','.join(f'{weight:g}' for weight in weights)}]")

@@ -26,7 +26,7 @@ from nnsweep.jobs.plan import Plan
 from nnsweep.jobs.stop_file import keep_watching
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import load_dataset
-from nnsweep.messages import visible, warn
+from nnsweep.text import printable, warn
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 
@@ -92,7 +92,7 @@ def _watch(folder: Path, tell: _Tell, stop: threading.Event) -> None:
             record = read_record(path.parent)
             if record and record.metrics.get("test_accuracy", 0.0) > best[1]:
                 best = (record.name, record.metrics["test_accuracy"])
-        tell(len(seen), f"best so far {best[1]:.4f} ({visible(best[0])})" if best[0] else "", last)
+        tell(len(seen), f"best so far {best[1]:.4f} ({printable(best[0])})" if best[0] else "", last)
 
 
 _WARNING = "WARNING: "
@@ -201,7 +201,7 @@ class Display:
 def show_end(problem: str, *, interrupted: bool, n_unfinished: int, n_jobs: int) -> None:
     """Print what the store lacks, and what an interrupted sweep leaves to the same command."""
     if problem:
-        print(f"nnsweep: error: {visible(problem)}", file=sys.stderr)
+        print(f"nnsweep: error: {printable(problem)}", file=sys.stderr)
     if interrupted:
         left = f"{n_unfinished} of {n_jobs} jobs are left"
         print(f"Interrupted. The same command goes on: {left}.", flush=True)
@@ -209,7 +209,7 @@ def show_end(problem: str, *, interrupted: bool, n_unfinished: int, n_jobs: int)
 
 def _print(lines: Sequence[str], end: str = "\n") -> None:
     if lines:
-        print("\n".join(map(visible, lines)), end=end, flush=True)
+        print("\n".join(map(printable, lines)), end=end, flush=True)
 
 
 def _data_lines(sets: Sequence[Dataset]) -> list[str]:

@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from nnsweep.errors import ConfigError
+from nnsweep.filters import make_filter
 from nnsweep.jobs import names
 from nnsweep.jobs.arguments import quote_text
 from nnsweep.jobs.belonging import PRESETS, Belonging, Line, Source
@@ -30,7 +31,6 @@ from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.job import Job, Sweep
 from nnsweep.jobs.problems import list_problems
-from nnsweep.rule import rule
 from nnsweep.tracking.record import Setting
 
 Point = list[str]
@@ -299,7 +299,7 @@ def _product(axes: Sequence[_Axis], blocks: Sequence[Sequence[_Axis]]) -> Iterat
 def _left(made: Sequence[Point], texts: Sequence[str], compose: Compose) -> list[Point]:
     """Leave out the points that a rule holds for; those of wrong jobs stay, for what is wrong with them is told."""
     try:
-        rules = [rule(text) for text in texts]
+        rules = [make_filter(text) for text in texts]
         rows = [_values(point, compose) for point in made]
         absent = dict.fromkeys(name for row in rows for name in row or ())
         both = zip(made, rows, strict=True)

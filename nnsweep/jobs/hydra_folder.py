@@ -21,7 +21,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from nnsweep.masking import has_credentials, masked
+from nnsweep.text import has_credentials, mask_secrets
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -247,8 +247,8 @@ class FrozenConfigurations(ConfigLoader):
         own = config.hydra
         if any(map(has_credentials, own.overrides.task)):
             with read_write(own), open_dict(own):
-                own.overrides.task = [masked(override) for override in own.overrides.task]
-                own.job.override_dirname = masked(own.job.override_dirname)
+                own.overrides.task = [mask_secrets(override) for override in own.overrides.task]
+                own.job.override_dirname = mask_secrets(own.job.override_dirname)
         return config
 
     def load_configuration(self, *arguments: Any, **named: Any) -> DictConfig:

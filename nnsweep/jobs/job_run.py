@@ -37,13 +37,13 @@ from nnsweep.jobs.result import (
     explain_failure,
 )
 from nnsweep.jobs.task import Place
-from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.model.packed import PREPARATION, WEIGHTS, preparation_bytes
 from nnsweep.palette import COLOURS
+from nnsweep.text import STANDARDIZE, explain_scale
 from nnsweep.tracking import runs
 from nnsweep.tracking.query import CONFIGURATION
 from nnsweep.tracking.record import CORRECT, Point, RunRecord

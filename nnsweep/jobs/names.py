@@ -16,12 +16,11 @@ from nnsweep.files import is_nameable
 from nnsweep.jobs.job import OPERATIONAL, Job
 from nnsweep.jobs.overrides import read_column_name
 from nnsweep.jobs.settings import Settings
-from nnsweep.masking import is_secret_name
-from nnsweep.messages import shortened
 from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.profile import epoch_flops
+from nnsweep.text import is_secret_name, shorten
 from nnsweep.tracking.record import Setting
 
 
@@ -57,12 +56,12 @@ def find_folder_problems(log: str, output: str | None, sweep: str, folder: str, 
     """
     names = {"hydra.sweep.dir": sweep, "hydra.sweep.subdir": folder, "hydra.output_subdir": output or ""}
     wrong = [
-        f"{key}={shortened(name)}: no folder can have this name" for key, name in names.items() if not is_nameable(name)
+        f"{key}={shorten(name)}: no folder can have this name" for key, name in names.items() if not is_nameable(name)
     ]
     if not sweep:
         wrong.append("hydra.sweep.dir=: must name a folder, as multirun/${nnsweep_sweep:} does")
     if os.sep in log or not is_nameable(f"{log}.log"):
-        wrong.append(f"hydra.job.name={shortened(log)}: no file can have this name; it becomes the log's, NAME.log")
+        wrong.append(f"hydra.job.name={shorten(log)}: no file can have this name; it becomes the log's, NAME.log")
     return wrong or _folder_problems(sweep, folder, output, taken)
 
 

@@ -9,8 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from nnsweep.masking import masked
-from nnsweep.messages import visible
+from nnsweep.text import mask_secrets, printable
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.client import is_full, listen
 
@@ -58,7 +57,7 @@ class Outage:
         else:
             told = "is back; records that wait in their folders are sent at the end of the sweep"
         self.is_away = away
-        print(f"nnsweep: the store {visible(masked(self._uri))} {told}", file=sys.stderr, flush=True)
+        print(f"nnsweep: the store {printable(mask_secrets(self._uri))} {told}", file=sys.stderr, flush=True)
 
     def _cause(self) -> str:
         """Say why nothing can be written to a store in a file; empty if it is somewhere else, and may be away."""
@@ -67,8 +66,8 @@ class Outage:
             return ""
         with contextlib.suppress(OSError):
             if is_full(self._said) or shutil.disk_usage(database.parent).free < NO_ROOM:
-                return f"the disk of {visible(str(database.parent))} is full"
-        return visible(self._said)
+                return f"the disk of {printable(str(database.parent))} is full"
+        return printable(self._said)
 
 
 @contextlib.contextmanager

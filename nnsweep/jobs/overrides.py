@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import shortened
+from nnsweep.text import shorten
 
 COLUMNS = "data.columns."
 """What stands before the name of a column, which may be any text."""
@@ -72,7 +72,7 @@ def _written(key: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{_name(key, name)}:{_written(key, one)}' for name, one in value.items())}}}"
     told = "a tuple within a value; write a list" if isinstance(value, tuple) else f"of the type {type(value).__name__}"
-    raise ConfigError(f"{key}={shortened(repr(value))}: {told}; a configuration holds text, numbers, lists and so on")
+    raise ConfigError(f"{key}={shorten(repr(value))}: {told}; a configuration holds text, numbers, lists and so on")
 
 
 def _plain(value: Any) -> Any:
@@ -181,7 +181,7 @@ def check_overrides(lines: str | Sequence[str]) -> list[str]:
     found = [lines] if isinstance(lines, str) else [*lines]
     rule = "is no override; they are written key=value"
     wrong = [
-        f"{shortened(str(line))}: {rule}"
+        f"{shorten(str(line))}: {rule}"
         for line in found
         if not isinstance(line, str) or line.startswith("-") or not line
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, UserError
-from nnsweep.files import remove_left
+from nnsweep.files import remove_leftovers
 from nnsweep.jobs import checking, decision, names, upload
 from nnsweep.jobs.decision import Decision, DistinctJob, Rerun
 from nnsweep.jobs.job import Job
@@ -13,8 +13,8 @@ from nnsweep.jobs.memory import measure_memory
 from nnsweep.jobs.stacks import predict_memory
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import load_dataset
-from nnsweep.messages import warn
 from nnsweep.mlp.train import NUMERICS_VERSION
+from nnsweep.text import warn
 from nnsweep.tracking import earlier, lock, owner, runs, sqlite
 from nnsweep.tracking.earlier import EarlierRun
 from nnsweep.tracking.holding import make_first_beat, needs_heartbeat
@@ -201,7 +201,7 @@ def _tidied(store: Store, asked: PlanRequest, running: Sequence[EarlierRun]) -> 
     root = asked.folder.parent
     alive = {run.record.sweep for run in running if run.is_sweep and not run.owner_is_gone}  # they send themselves
     if not asked.run_id:
-        remove_left([root, *root.glob("*"), *root.glob("*/*")])
+        remove_leftovers([root, *root.glob("*"), *root.glob("*/*")])
         if database := sqlite.find_database_file(store.uri):
             lock.remove_stale_locks(database)
     unrestored = [] if asked.run_id else _restored(root)

@@ -28,8 +28,16 @@ from yaml import YAMLError
 from nnsweep.errors import UserError
 from nnsweep.jobs.arguments import explain_unreadable
 from nnsweep.jobs.settings import SETTINGS, WORD
-from nnsweep.masking import masked
-from nnsweep.messages import IMPORT, NEVER_IMPORTED, is_broken, nearest, shortened, suggest_null, visible
+from nnsweep.text import (
+    IMPORT,
+    NEVER_IMPORTED,
+    is_broken,
+    mask_secrets,
+    printable,
+    shorten,
+    suggest_nearest,
+    suggest_null,
+)
 
 _KINDS = {
     "int_type": "must be a whole number",
@@ -102,12 +110,12 @@ def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         *parent, name = path
         known = [str(sibling) for sibling in _at(values, parent) if str(sibling) not in (str(name), "name")]
-        return f"{value}: there is no such key" + (f"; {nearest(str(name), known)}" if known else "")
+        return f"{value}: there is no such key" + (f"; {suggest_nearest(str(name), known)}" if known else "")
     if kind == "union_tag_invalid":
         tag, known = str(context["tag"]), [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
-        return f"{key}.name={tag}: there is no such name; {nearest(tag, known)}"
+        return f"{key}.name={tag}: there is no such name; {suggest_nearest(tag, known)}"
     if kind == "one_of":
-        return f"{value}: there is no such name; {nearest(str(detail['input']), context['known'])}"
+        return f"{value}: there is no such name; {suggest_nearest(str(detail['input']), context['known'])}"
     if kind == "union_tag_not_found":
         return f"{key}.name: {_KINDS['missing']}"
     if kind == "missing":
@@ -161,7 +169,7 @@ def _inside(values: Any, name: int | str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return shortened("null" if value is None else str(value))
+    return shorten("null" if value is None else str(value))
 
 
 _EXAMPLES = {"data.path": "cats.csv", "data.dataset": "credit-g"}
@@ -177,9 +185,9 @@ def explain_hydra_error(error: BaseException) -> str:
     """
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"{group}={name}: there is no such choice; {nearest(name, sorted(error.options))}"
+        return f"{group}={name}: there is no such choice; {suggest_nearest(name, sorted(error.options))}"
     if isinstance(error, OverrideParseException):
-        return f"{visible(error.override)}: {visible(explain_unreadable(error.override))}"
+        return f"{printable(error.override)}: {printable(explain_unreadable(error.override))}"
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_key(cause)
@@ -213,7 +221,7 @@ def explain_foreign_error(error: BaseException) -> str | None:
         return _unreadable(Path(file), error)
     named = _local(error, "config_path")
     if named is not None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        return f"{shortened(visible(str(named)))}: no file can have a name of {len(str(named)):,} characters"
+        return f"{shorten(printable(str(named)))}: no file can have a name of {len(str(named)):,} characters"
     circle = _local(error, "default") or _local(error, "parent")
     if isinstance(error, RecursionError) and circle is not None:
         return f"{getattr(circle, 'path', circle)}: its defaults lead back to itself"
@@ -263,12 +271,12 @@ def _unknown_key(error: OmegaConfBaseException) -> str:
     if name == IMPORT:
         return f"{key}: {NEVER_IMPORTED}"
     known = [sibling for sibling in siblings if sibling not in ("hydra", "name", name)]
-    return f"{key}: there is no such key" + (f"; {nearest(name, known)}" if known else "")
+    return f"{key}: there is no such key" + (f"; {suggest_nearest(name, known)}" if known else "")
 
 
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return visible(re.sub(r"\s+", " ", lines[0])) if lines else type(error).__name__
+    return printable(re.sub(r"\s+", " ", lines[0])) if lines else type(error).__name__
 
 
 USAGE = 2
@@ -288,10 +296,10 @@ def report_error(error: Exception) -> int:
     """
     found = explain_error(error)
     if found is None:
-        print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+        print(mask_secrets("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         return 1
     for problem in found:
-        print(f"nnsweep: error: {masked(visible(problem))}", file=sys.stderr)
+        print(f"nnsweep: error: {mask_secrets(printable(problem))}", file=sys.stderr)
     return error.exit_code if isinstance(error, UserError) else USAGE
 
 
@@ -318,6 +326,6 @@ def explain_error(error: Exception) -> tuple[str, ...] | None:
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
     if isinstance(error, _UNREADABLE) and _READERS & {*Path(raised_in).parents}:
         said = f"{type(error).__name__}: {error}".removeprefix("ValueError: ").removesuffix(": ")
-        given = masked(" ".join(map(shortened, sys.argv[1:])))  # it does not say which argument it means
+        given = mask_secrets(" ".join(map(shorten, sys.argv[1:])))  # it does not say which argument it means
         return (f"{said[:_LONGEST]} (in: {given}); settings are written key=value",)
     return None

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from nnsweep import streams
 from nnsweep.jobs.interrupt import SIGNALS, postpone_signals
-from nnsweep.messages import warn
 from nnsweep.scratch import keep_workers_files
+from nnsweep.text import warn
 
 
 class Deaths:
@@ -441,7 +441,7 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Connection, envir
             pipe.send(_NoRoom())
         return
     try:
-        with streams.lasting():
+        with streams.keep_printing():
             while True:
                 _answer(pipe, work, pipe.recv())
     except (EOFError, ConnectionError):

@@ -16,11 +16,10 @@ import numpy as np
 import yaml
 
 from nnsweep.jobs.process_pool import describe_error
-from nnsweep.masking import masked
-from nnsweep.messages import visible
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layers
+from nnsweep.text import mask_secrets, printable
 from nnsweep.tracking import record
 from nnsweep.tracking.record import Point, RunRecord
 
@@ -137,7 +136,7 @@ def from_plain(values: Mapping[str, Any]) -> Kept:
 
 def explain_failure(error: BaseException) -> str:
     """Say why a job failed, in one line without secrets."""
-    return masked(visible(describe_error(error)))
+    return mask_secrets(printable(describe_error(error)))
 
 
 def make_hash(content: bytes) -> str:
@@ -193,7 +192,7 @@ def encode_correct(trained: Trained, test_digest: str) -> bytes:
 
 def encode_traceback() -> bytes:
     """Write the exception that is being handled as text."""
-    return masked(traceback.format_exc()).encode(errors="backslashreplace")
+    return mask_secrets(traceback.format_exc()).encode(errors="backslashreplace")
 
 
 def _named(prefix: str, layers: Layers) -> dict[str, FloatArray]:

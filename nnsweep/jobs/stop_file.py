@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from nnsweep import kernel
+from nnsweep import flock
 from nnsweep.jobs.tasks import PLAN
 from nnsweep.tracking import owner
 from nnsweep.tracking.owner import Owner, Signs
@@ -100,7 +100,7 @@ def _holder(sweep: Path) -> tuple[Owner | None, Path | None]:
 def _can_be_seen(holder: Owner, database: Path | None) -> bool:
     """Tell whether it would be seen here, at once and beyond doubt, that a process has ended."""
     has_lock = bool(holder.lock) and database is not None
-    return owner.is_here(holder) and (has_lock or holder.pids == kernel.pid_namespace())
+    return owner.is_here(holder) and (has_lock or holder.pids == flock.pid_namespace())
 
 
 def _watch(sweep: Path, holder: Owner | None, signs: Signs, stop: threading.Event) -> None:

@@ -24,13 +24,12 @@ from nnsweep.jobs import upload
 from nnsweep.jobs.job import Models
 from nnsweep.jobs.job_folder import RECORD
 from nnsweep.jobs.plan import close_lost_runs
-from nnsweep.masking import masked, without_credentials
-from nnsweep.messages import quote_argument, visible, warn
 from nnsweep.results.frame import drop_constant, frame, ranking_frame
 from nnsweep.results.ranking import rank_runs, selection
 from nnsweep.results.tables.formats import write_table
 from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.results.ui_view import make_view
+from nnsweep.text import mask_secrets, printable, quote_argument, strip_credentials, warn
 from nnsweep.tracking import models, owner, runs, sqlite, ui
 from nnsweep.tracking.artifacts import gather_artifacts
 from nnsweep.tracking.client import ask_again
@@ -83,21 +82,21 @@ def print_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_
     if database is not None and not database.exists():  # deleted meanwhile: there is nowhere to look further
         return
     where = make_uri_option(store)
-    ui = without_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
+    ui = strip_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
     best = _best_ids(records)
     charts = make_chart_link(store, sweep, choose_linked_runs(records, sweep), has_view=has_view)
     which = f"{quote_argument(store.experiment)} --sweep {quote_argument(sweep)}"
     lines = [
         "",
-        f"Browse the curves:  {masked(ui)}",
-        f"  charts   {masked(charts)}",
-        f"  compare  {masked(make_compare_link(store, best[:COMPARED]))}",
+        f"Browse the curves:  {mask_secrets(ui)}",
+        f"  charts   {mask_secrets(charts)}",
+        f"  compare  {mask_secrets(make_compare_link(store, best[:COMPARED]))}",
         f"Say what won:       nnsweep report {which} --output report.html{where}",
         f"Export the table:   nnsweep export {which} --output table.csv{where}",
     ]
     if any(record.run_id == best[0] and record.state == "finished" for record in records if best):
         lines.append(f"Use the best:       nnsweep predict {best[0][:SHORT]} DATA --output predictions.csv{where}")
-    Console(highlight=False).print(Text("\n".join(map(visible, lines))), soft_wrap=True)
+    Console(highlight=False).print(Text("\n".join(map(printable, lines))), soft_wrap=True)
 
 
 def choose_linked_runs(records: Sequence[RunRecord], sweep: str) -> list[str]:
@@ -107,10 +106,10 @@ def choose_linked_runs(records: Sequence[RunRecord], sweep: str) -> list[str]:
 
 def make_uri_option(store: Store) -> str:
     """Give the option that names a store to a command, if it is not the one that is meant without it."""
-    named = without_credentials(store.uri) if store.uri.startswith("http") else store.uri
+    named = strip_credentials(store.uri) if store.uri.startswith("http") else store.uri
     with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
-        return "" if store.uri == resolve_uri(None, Path.cwd()) else f" --uri {quote_argument(masked(named))}"
-    return f" --uri {quote_argument(masked(named))}"
+        return "" if store.uri == resolve_uri(None, Path.cwd()) else f" --uri {quote_argument(mask_secrets(named))}"
+    return f" --uri {quote_argument(mask_secrets(named))}"
 
 
 def _marked(records: Sequence[RunRecord], sweep: str) -> pd.DataFrame:
@@ -272,7 +271,7 @@ def _keep_models(end: SweepEnd) -> None:
             models.log_model(end.store, run_id)
         except (UserError, OSError) as error:
             later = f"nnsweep register {quote_argument(end.folder.name)}{make_uri_option(end.store)}"
-            warn(f"no model was kept: {masked(str(error))}. To make it later: {later}")
+            warn(f"no model was kept: {mask_secrets(str(error))}. To make it later: {later}")
             if isinstance(error, StoreError):
                 return
 
@@ -285,7 +284,7 @@ def _finish(end: SweepEnd, state: str, files: Sequence[Path]) -> None:
     tags = {
         "nnsweep.n_jobs": str(len(records)),
         "nnsweep.n_finished": str(count_finished(records)),
-        "mlflow.note.content": masked(describe_records(records)),
+        "mlflow.note.content": mask_secrets(describe_records(records)),
     }
     pictures = draw_pictures(records, store, end.folder) if end.picture else []
     runs.log_artifacts(store, end.run_id, [*files, *pictures])

@@ -28,8 +28,7 @@ from nnsweep.jobs.result import Died, Ended, Event, identify_attempt
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.tasks import write_plan
 from nnsweep.jobs.worker import forget_datasets, log_into_folders
-from nnsweep.masking import masked
-from nnsweep.messages import warn
+from nnsweep.text import mask_secrets, warn
 from nnsweep.tracking import owner, sqlite
 from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.holding import hold_runs
@@ -135,7 +134,7 @@ def _new_folder(folder: Path, configuration: str | None) -> Iterator[None]:
     try:
         if configuration is not None:
             with whole_file(folder / "multirun.yaml") as file:
-                file.write(masked(configuration).encode())
+                file.write(mask_secrets(configuration).encode())
         yield
     except BaseException:
         for path in made:

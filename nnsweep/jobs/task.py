@@ -9,7 +9,7 @@ from typing import Any
 from nnsweep.jobs.hydra_folder import make_hydra_files
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.result import Attempt
-from nnsweep.masking import masked
+from nnsweep.text import mask_secrets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,4 +109,4 @@ class Task:
             folder = self.place.folder / self.output_subdir
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in make_hydra_files(self.configuration).items():
-                (folder / name).write_bytes(masked(text).encode())
+                (folder / name).write_bytes(mask_secrets(text).encode())

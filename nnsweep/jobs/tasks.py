@@ -30,7 +30,7 @@ from nnsweep.jobs.names import make_run_name, name_choices
 from nnsweep.jobs.problems import explain_hydra_error
 from nnsweep.jobs.task import Place, Task
 from nnsweep.jobs.variants import Variants
-from nnsweep.masking import masked
+from nnsweep.text import mask_secrets
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.store import resolve_uri
 
@@ -171,7 +171,7 @@ def write_plan(folder: Path, tasks: Sequence[Task], owner: Owner, database: Path
             "attempt": task.place.attempt,
             "checkpoint": task.place.checkpoint and str(task.place.checkpoint),
             "key": task.place.key,
-            "overrides": [masked(override) for override in task.overrides],
+            "overrides": [mask_secrets(override) for override in task.overrides],
         }
         for task in tasks
     ]

@@ -22,10 +22,10 @@ from nnsweep.jobs.job_run import Clock, Draw, JobRun
 from nnsweep.jobs.result import Attempt, Ended, Event, Measured, Started, identify_attempt
 from nnsweep.jobs.settings import Part
 from nnsweep.jobs.task import Place, Task
-from nnsweep.masking import Masking
 from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.train import Epoch, train
+from nnsweep.text import Masking
 from nnsweep.tracking.record import Point
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"  # as conf/hydra/job_logging/file.yaml has it

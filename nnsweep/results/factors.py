@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import visible
 from nnsweep.results.frame import coded
 from nnsweep.results.grouping import (
     ARCHITECTURE,
@@ -22,6 +21,7 @@ from nnsweep.results.grouping import (
     is_function_of,
     varying_settings,
 )
+from nnsweep.text import printable
 
 EXTENT = ("depth", "width")
 
@@ -117,5 +117,5 @@ def _told(names: Sequence[str], dropped: Mapping[str, str], codes: Codes) -> lis
         if name in dropped:
             source = dropped[name]
             same = "the same as" if is_function_of(source, [name], codes) else "what follows from"
-            reasons.setdefault(f"left out, saying {same} {visible(source)}: ", []).append(visible(name))
+            reasons.setdefault(f"left out, saying {same} {printable(source)}: ", []).append(printable(name))
     return [reason + ", ".join(columns) for reason, columns in reasons.items()]

@@ -13,10 +13,10 @@ from functools import cached_property
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import unknown, visible
 from nnsweep.results.frame import METRICS, coded, list_settings, plain, varies
 from nnsweep.results.ranking import take_metric
 from nnsweep.results.repeats import KINDS, Repeats, repeats_of
+from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES
 
 FAILURES = ("chance", "ignore")
@@ -177,7 +177,7 @@ def with_failures(runs: pd.DataFrame, failures: str | None) -> pd.DataFrame:
     if failures is None:
         return runs
     if failures not in FAILURES:
-        raise ConfigError(unknown(failures, FAILURES))
+        raise ConfigError(explain_unknown(failures, FAILURES))
     runs = runs.copy(deep=False)
     runs.attrs = runs.attrs | {"failures": failures}
     return runs
@@ -191,7 +191,9 @@ def check_columns(runs: pd.DataFrame, names: Iterable[str]) -> None:
     ConfigError
         With a line for each of them.
     """
-    problems = [unknown(name, map(str, runs.columns)) for name in dict.fromkeys(names) if name not in runs.columns]
+    problems = [
+        explain_unknown(name, map(str, runs.columns)) for name in dict.fromkeys(names) if name not in runs.columns
+    ]
     if problems:
         raise ConfigError(*problems)
 
@@ -261,7 +263,7 @@ def describe_settings(choices: Mapping[str, object], nothing: str = "all runs") 
 def describe_run(runs: pd.DataFrame, row: int) -> str:
     """Name a run for a message: its name and id, as far as it has them, or its row."""
     cells = [plain(runs[name])[row] for name in ("name", "run_id") if name in runs.columns]
-    return visible(" ".join(str(cell) for cell in cells if cell not in (None, ""))) or f"row {row}"
+    return printable(" ".join(str(cell) for cell in cells if cell not in (None, ""))) or f"row {row}"
 
 
 @dataclass(frozen=True)
@@ -366,7 +368,7 @@ def _check_twins(runs: pd.DataFrame, table: _Table, found: Sequence[Configuratio
 
 def _twin(runs: pd.DataFrame, one: Configuration, row: int, other: int) -> str:
     columns = [name for name in varying_settings(runs) if len({coded(runs, name)[row], coded(runs, name)[other]}) > 1]
-    way_out = f"name what they differ in: {', '.join(map(visible, columns))}" if columns else "leave one of them out"
+    way_out = f"name what they differ in: {', '.join(map(printable, columns))}" if columns else "leave one of them out"
     first, second = sorted([describe_run(runs, row), describe_run(runs, other)])
     kinds = " and ".join(f"one {KINDS[name]}" for name in one.repeats.axes)
     return f"the runs {first} and {second} have one configuration ({one.label}) and {kinds}; {way_out}"
@@ -390,8 +392,8 @@ def _bare(name: str, short: str, value: object) -> str:
 
 def _with_missing(name: str, short: str, value: object) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return visible(text if name in BARE and value is not None else f"{short}={text}")
+    return printable(text if name in BARE and value is not None else f"{short}={text}")
 
 
 def _exact(name: str, short: str, value: object) -> str:
-    return visible(f"{name}={value!r}")
+    return printable(f"{name}={value!r}")

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import rows
 from nnsweep.results.statistics.trend import (
     LEAST_POINTS,
@@ -24,6 +23,7 @@ from nnsweep.results.statistics.trend import (
     mark_last,
     smooth,
 )
+from nnsweep.text import STANDARDIZE, explain_scale
 
 DIVERGED = "diverged"
 AT_CHANCE = "at chance"

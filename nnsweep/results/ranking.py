@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import unknown
+from nnsweep.filters import IncomparableError, MixedColumn, make_filter
 from nnsweep.results.frame import plain, rows
-from nnsweep.rule import IncomparableError, Mixed, rule
+from nnsweep.text import explain_unknown
 
 SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds")
 SELECTED_ON_VALIDATION = "test_accuracy: test accuracy at the epoch of best validation accuracy"
@@ -161,13 +161,13 @@ def narrow_runs(
 
 
 def _check_columns(runs: pd.DataFrame, names: Sequence[str]) -> None:
-    problems = [unknown(name, runs.columns) for name in dict.fromkeys(names) if name not in runs.columns]
+    problems = [explain_unknown(name, runs.columns) for name in dict.fromkeys(names) if name not in runs.columns]
     if problems:
         raise ConfigError(*problems)
 
 
 def _filtered(runs: pd.DataFrame, text: str) -> pd.DataFrame:
-    holds = rule(text)
+    holds = make_filter(text)
     holds(dict.fromkeys(runs.columns))  # tells unknown names even if there is no run
     held, incomparable = [], []
     for row in rows(runs):
@@ -175,7 +175,7 @@ def _filtered(runs: pd.DataFrame, text: str) -> pd.DataFrame:
             held.append(holds(row))
         except IncomparableError as error:  # the column may hold text in this run and numbers in others
             incomparable.append(error)
-            held.append(holds(Mixed(row)))
+            held.append(holds(MixedColumn(row)))
     if incomparable and (len(incomparable) == len(runs) or not any(held)):
         raise incomparable[0]
     return runs[pd.Series(held, index=runs.index, dtype=bool)]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from nnsweep.messages import visible
+from nnsweep.text import printable
 
 SHOWN = 5
 MINUS = "\N{MINUS SIGN}"
@@ -159,7 +159,7 @@ def metric_text(metric: str) -> str:
     >>> metric_text("n_parameters"), metric_text("test_accuracy")
     ('parameters', 'test accuracy')
     """
-    return METRICS.get(metric) or visible(metric_words(metric))
+    return METRICS.get(metric) or printable(metric_words(metric))
 
 
 def short_name(name: str, others: Sequence[str] = ()) -> str:
@@ -174,7 +174,7 @@ def short_name(name: str, others: Sequence[str] = ()) -> str:
     """
     last = name.rpartition(".")[2]
     same = [other for other in others if other.rpartition(".")[2] == last]
-    return visible(last if len(same) <= 1 else name)
+    return printable(last if len(same) <= 1 else name)
 
 
 def value_text(value: object) -> str:
@@ -187,7 +187,7 @@ def value_text(value: object) -> str:
     """
     if isinstance(value, float):
         return f"{value:.6g}"
-    return "none" if value is None else visible(str(value))
+    return "none" if value is None else printable(str(value))
 
 
 def size(n_bytes: float) -> str:

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nnsweep.errors import DifferenceError, StoreError
-from nnsweep.masking import masked
-from nnsweep.messages import shortened, visible
 from nnsweep.scratch import scratch_folder
+from nnsweep.text import mask_secrets, printable, shorten
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.backend import Run, find_backend
 from nnsweep.tracking.client import explain_errors
@@ -99,7 +98,7 @@ def require_unaltered(records: Iterable[RunRecord]) -> None:
 
 def describe_alterations(record: RunRecord) -> list[str]:
     """Say what of a record is not what was recorded, a text each."""
-    return [f"{name} is {shortened(now)}, which is not what was recorded" for name, now in record.altered.items()]
+    return [f"{name} is {shorten(now)}, which is not what was recorded" for name, now in record.altered.items()]
 
 
 def list_sealed_files(run: Run) -> list[str]:
@@ -222,7 +221,7 @@ def open_artifact(store: Store, run_id: str, name: str, *, checked: bool = True)
             run = find_backend(store.uri).get_run(run_id)
         found = _local_file(store.uri, run, name) or _fetched(store.uri, run, name, stack)
         if found is None and _must_have(run, name):
-            raise MissingFilesError([f"{visible(run.info.run_name or '')} ({run_id})"], _nowhere(store.uri, run))
+            raise MissingFilesError([f"{printable(run.info.run_name or '')} ({run_id})"], _nowhere(store.uri, run))
         if found is not None and checked:
             check_sealed_file(run, found)
         yield found
@@ -259,7 +258,7 @@ def _must_have(run: Run, name: str) -> bool:
 def _nowhere(store_uri: str, run: Run) -> str:
     folder, database = local_folder(run.info.artifact_uri), sqlite.find_database_file(store_uri)
     if folder is None or database is None:
-        return f"they are not in {masked(os.path.dirname(os.path.dirname(run.info.artifact_uri)))} any more"
+        return f"they are not in {mask_secrets(os.path.dirname(os.path.dirname(run.info.artifact_uri)))} any more"
     root = folder.parent.parent
     beside = database.parent / root.name
     places = f"{root}" if root == beside else f"{root} nor in {beside}, beside the store"

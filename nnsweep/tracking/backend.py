@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from nnsweep.messages import is_broken
+from nnsweep.text import is_broken
 from nnsweep.tracking.client import close_connections, open_client
 from nnsweep.tracking.readonly import are_copies_outdated
 from nnsweep.tracking.record import Point

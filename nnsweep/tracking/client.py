@@ -17,8 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
 
 from nnsweep.errors import FullDiskError, StoreError
-from nnsweep.masking import masked
-from nnsweep.messages import is_broken
+from nnsweep.text import is_broken, mask_secrets
 from nnsweep.tracking.readonly import copy_if_unreadable, forbid_writing
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ def describe_proxy(uri: str) -> str:
         return ""
     variables = (f"{parts.scheme}_proxy", f"{parts.scheme}_proxy".upper())
     named = next((name for name in variables if os.environ.get(name)), "the system's settings")
-    return f"It is asked through the proxy {masked(used)} ({named}); if it needs none, set no_proxy={host}"
+    return f"It is asked through the proxy {mask_secrets(used)} ({named}); if it needs none, set no_proxy={host}"
 
 
 _ENVIRONMENT = {
@@ -266,26 +265,28 @@ def explain_errors(uri: str) -> Iterator[None]:
     """
     until, last = _away.get(uri, (0.0, ""))
     if time.monotonic() < until:
-        raise StoreError(f"the store {masked(uri)} did not answer a moment ago ({last}). {CHECK}")
+        raise StoreError(f"the store {mask_secrets(uri)} did not answer a moment ago ({last}). {CHECK}")
     try:
         yield
         _tell(uri, "")
     except ImportError as error:
         raise StoreError(
-            f"the store {masked(uri)} needs a driver that is not installed ({error.name}): pip install it"
+            f"the store {mask_secrets(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
     except _refusals() as error:
-        said, silent = masked(explain_answer(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)
+        said, silent = mask_secrets(explain_answer(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)
         if silent:
             _away[uri] = time.monotonic() + AWAY_SECONDS, said
         _tell(uri, said if silent else "")
         if "out-of-date database schema" in str(error):
             raise StoreError(
-                f"the store {masked(uri)} was made by an older MLflow. "
-                f"Copy it, then run: mlflow db upgrade {masked(uri)}"
+                f"the store {mask_secrets(uri)} was made by an older MLflow. "
+                f"Copy it, then run: mlflow db upgrade {mask_secrets(uri)}"
             ) from error
         kind = FullDiskError if is_full(str(error)) else StoreError
-        raise kind(f"the store {masked(uri)} cannot be used ({said}). {suggest_remedy(uri, str(error))}") from error
+        raise kind(
+            f"the store {mask_secrets(uri)} cannot be used ({said}). {suggest_remedy(uri, str(error))}"
+        ) from error
 
 
 def make_equality(name: str, text: str) -> list[str]:

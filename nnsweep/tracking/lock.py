@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from nnsweep import flock, kernel
+from nnsweep import flock
 
 LEFT_SECONDS = 24 * 3600.0
 """How long a lock file is left alone that may be another machine's."""
@@ -90,7 +90,7 @@ def hold_lock(database: Path, about: str) -> Iterator[Lock | None]:
 def _taken(folder: Path, about: str) -> tuple[Path, int] | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path, descriptor, is_locked = flock.made(partial(_new, folder))
+        path, descriptor, is_locked = flock.make_locked(partial(_new, folder))
     except OSError:
         return None
     assert descriptor is not None
@@ -122,7 +122,7 @@ def look_at_lock(database: Path, name: str) -> LockState:
     if not _NAME.fullmatch(name):  # somebody has written it by hand
         return LockState("unknown")
     path = database.resolve().parent / name
-    with flock.looked(path) as state:
+    with flock.look_at(path) as state:
         if state == "absent":
             return LockState("absent" if database.exists() else "unknown")
         try:
@@ -134,7 +134,7 @@ def look_at_lock(database: Path, name: str) -> LockState:
 def remove_stale_locks(database: Path) -> None:
     """Remove the lock files beside a store whose holders are gone."""
     for path in database.resolve().parent.glob(_PATTERN):
-        with contextlib.suppress(OSError), flock.looked(path) as state:
+        with contextlib.suppress(OSError), flock.look_at(path) as state:
             if state == "held":
                 continue
             is_old = time.time() - path.lstat().st_mtime > LEFT_SECONDS
@@ -145,7 +145,7 @@ def remove_stale_locks(database: Path) -> None:
 def _is_ours(path: Path) -> bool:
     """Tell whether a lock file is of this kernel, which knows whether it is locked."""
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["boot"] == kernel.boot())
+        return bool(json.loads(path.read_text(encoding="utf-8"))["boot"] == flock.boot())
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 

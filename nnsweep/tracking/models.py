@@ -20,11 +20,11 @@ import yaml
 
 from nnsweep.data import prepared
 from nnsweep.errors import ConfigError, DataError, StoreError
-from nnsweep.messages import shortened, visible
 from nnsweep.model import predictor
 from nnsweep.model.packed import PREPARATION, WEIGHTS, packed
 from nnsweep.model.predictor import Model
 from nnsweep.scratch import scratch_folder
+from nnsweep.text import printable, shorten
 from nnsweep.tracking.artifacts import open_artifact
 from nnsweep.tracking.backend import LoggedModel, find_backend
 from nnsweep.tracking.client import explain_errors, open_client
@@ -154,7 +154,7 @@ def make_model(store: Store, run_id: str) -> Model:
     """
     with explain_errors(store.uri):
         record = make_record(find_backend(store.uri).get_run(run_id))
-    title = f"run {visible(record.name)} ({run_id})"
+    title = f"run {printable(record.name)} ({run_id})"
     with contextlib.ExitStack() as files:
         names = (WEIGHTS, PREPARATION, "config.yaml")
         weights, preparation, config = (files.enter_context(open_artifact(store, run_id, name)) for name in names)
@@ -165,7 +165,7 @@ def make_model(store: Store, run_id: str) -> Model:
         try:
             return packed(preparation, weights, yaml.safe_load(config.read_text(encoding="utf-8")), _about(record))
         except (DataError, yaml.YAMLError, UnicodeError) as error:
-            raise DataError(f"{title}: {visible(str(error))}") from error
+            raise DataError(f"{title}: {printable(str(error))}") from error
 
 
 def _about(record: RunRecord) -> dict[str, Any]:
@@ -274,7 +274,7 @@ def check_model_names(name: str, alias: str | None) -> None:
 
 
 def _shown(text: str) -> str:
-    return repr(shortened(visible(text)))
+    return repr(shorten(printable(text)))
 
 
 def make_model_name(experiment: str) -> str:

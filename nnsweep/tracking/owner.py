@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from nnsweep import kernel
+from nnsweep import flock
 from nnsweep.tracking import lock
 
 LEASE_SECONDS = 24 * 3600.0
@@ -102,7 +102,7 @@ _holders: list[tuple[int, Owner]] = []  # on whose behalf this process works, an
 def this_process() -> Owner:
     """Name the process that asks."""
     pid = os.getpid()
-    return Owner(platform.node(), _boot(), pid, _started(pid), kernel.pid_namespace())
+    return Owner(platform.node(), _boot(), pid, _started(pid), flock.pid_namespace())
 
 
 def current_owner() -> Owner:
@@ -181,7 +181,7 @@ def _by_lock(owner: Owner, database: Path | None) -> Presence | None:
 
 def _by_number(owner: Owner) -> Presence | None:
     """Look at the process itself; None if its number is of another PID namespace, or may be."""
-    is_known = is_here(owner) and owner.start and owner.pids == kernel.pid_namespace()
+    is_known = is_here(owner) and owner.start and owner.pids == flock.pid_namespace()
     return _by_start(owner) if is_known else None
 
 
@@ -235,7 +235,7 @@ def _by_lease(since: float) -> Presence:
 
 
 def _boot() -> str:
-    return kernel.boot()  # elsewhere start times are dates, which no later boot repeats
+    return flock.boot()  # elsewhere start times are dates, which no later boot repeats
 
 
 def _started(pid: int) -> str:

@@ -16,10 +16,9 @@ import pandas as pd
 import yaml
 
 from nnsweep.errors import ConfigError, DataError, StoreError
-from nnsweep.masking import masked
-from nnsweep.messages import shortened, visible, warn
 from nnsweep.mlp.arrays import BoolArray
 from nnsweep.mlp.curves import CURVES
+from nnsweep.text import mask_secrets, printable, shorten, warn
 from nnsweep.tracking.artifacts import (
     find_alterations,
     gather_artifacts,
@@ -183,7 +182,7 @@ def read_mapping(store: Store, run_id: str, name: str) -> dict[str, Any]:
             text = path.read_text(encoding="utf-8")
             read = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-            raise DataError(f"{name} of run {run_id} is damaged ({visible(str(error))})") from error
+            raise DataError(f"{name} of run {run_id} is damaged ({printable(str(error))})") from error
     if not isinstance(read, dict):
         raise DataError(f"{name} of run {run_id} is damaged (it holds no names)")
     return read
@@ -295,7 +294,7 @@ def find_foreign_values(run: Run) -> list[str]:
     """Say what a run has that nnsweep never writes, and that a table or a plan would need."""
     tags = run.data.tags
     found = [
-        f"its tag {name} is {shortened(visible(tags[name]))!r}, which is no whole number"
+        f"its tag {name} is {shorten(printable(tags[name]))!r}, which is no whole number"
         for name in ("nnsweep.job", "nnsweep.attempt")
         if _whole(tags.get(name), 0) is None
     ]
@@ -303,7 +302,7 @@ def find_foreign_values(run: Run) -> list[str]:
     if state is None and run.info.status not in ("RUNNING", "SCHEDULED"):
         found.append("its tag nnsweep.state is missing")
     elif state is not None and state not in (*STATUSES, "running"):
-        found.append(f"its tag nnsweep.state is {shortened(visible(state))!r}, which is none of {', '.join(STATUSES)}")
+        found.append(f"its tag nnsweep.state is {shorten(printable(state))!r}, which is none of {', '.join(STATUSES)}")
     return found
 
 
@@ -324,7 +323,7 @@ def keep_sound_runs(runs: Iterable[Run]) -> Iterator[Run]:
 def _name(run: Run, what: str) -> None:
     if (run.info.run_id, what) not in _named:
         _named.add((run.info.run_id, what))
-        warn(f"run {visible(run.info.run_name or '')} ({run.info.run_id}) {what}")
+        warn(f"run {printable(run.info.run_name or '')} ({run.info.run_id}) {what}")
 
 
 LISTED = 5
@@ -430,8 +429,8 @@ def find_job_run(uri: str, wanted: str, experiment: str | None = None) -> tuple[
     found = _meant(uri, wanted, [*stores])
     if len(found) == 1:
         return stores[found[0].info.experiment_id], found[0]
-    where = f"{masked(uri)}" if experiment is None else f"experiment {experiment} of {masked(uri)}"
-    said = f"'{shortened(visible(wanted))}'"
+    where = f"{mask_secrets(uri)}" if experiment is None else f"experiment {experiment} of {mask_secrets(uri)}"
+    said = f"'{shorten(printable(wanted))}'"
     if not found:
         raise ConfigError(
             f"there is no run {said} in {where}; "
@@ -477,9 +476,9 @@ def find_store_of_sweep(uri: str, sweep: str, experiment: str | None = None) -> 
     for run in find_sweep_runs(uri, [*stores], sweep) if sweep else ():
         if has_run(run):
             return stores[run.info.experiment_id]
-    where = masked(uri) if experiment is None else f"experiment {experiment} of {masked(uri)}"
+    where = mask_secrets(uri) if experiment is None else f"experiment {experiment} of {mask_secrets(uri)}"
     raise ConfigError(
-        f"there is no sweep '{shortened(visible(sweep))}' in {where}; a sweep's id is the name of its folder, "
+        f"there is no sweep '{shorten(printable(sweep))}' in {where}; a sweep's id is the name of its folder, "
         "and nnsweep export EXPERIMENT --columns sweep,name lists those that there are"
     )
 

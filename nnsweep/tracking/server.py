@@ -10,7 +10,7 @@ from threading import Thread
 from typing import TypeVar
 
 from nnsweep.errors import StoreError
-from nnsweep.masking import masked, without_credentials
+from nnsweep.text import mask_secrets, strip_credentials
 from nnsweep.tracking.client import CHECK, explain_errors, open_client, suggest_remedy
 from nnsweep.tracking.tables import has_known_tables
 
@@ -71,7 +71,7 @@ def _answer(uri: str, ask: Callable[[], T], answer: Future[T]) -> None:
 def _require(uri: str) -> None:
     try:
         opener = urllib.request.build_opener()  # urlopen's would know the proxies of its first call
-        with opener.open(f"{without_credentials(uri).rstrip('/')}/health", timeout=5) as health:
+        with opener.open(f"{strip_credentials(uri).rstrip('/')}/health", timeout=5) as health:
             health.read(64)
     except urllib.error.HTTPError:
         return  # somebody answers; what mlflow makes of it is told when it is asked
@@ -87,4 +87,6 @@ def _silent(uri: str, said: str) -> StoreError:
     kind = "server" if is_server(uri) else "database"
     cause = suggest_remedy(uri, said)
     what_to_do = "Start it, or choose another tracking.uri" if cause == CHECK else cause
-    return StoreError(f"the tracking {kind} {masked(uri)} does not answer ({' '.join(said.split())}). {what_to_do}")
+    return StoreError(
+        f"the tracking {kind} {mask_secrets(uri)} does not answer ({' '.join(said.split())}). {what_to_do}"
+    )

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.files import is_nameable, nearest_folder, remove_left, temporary_folder, whole_file
+from nnsweep.files import is_nameable, nearest_folder, remove_leftovers, temporary_folder, whole_file
 from nnsweep.tracking.client import explain_errors, open_client
 from nnsweep.tracking.readonly import connect_readonly, is_read_only
 
@@ -55,7 +55,7 @@ def prepare_database(database: Path) -> None:
     """
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
-        remove_left([database.parent])
+        remove_leftovers([database.parent])
         if not os.path.lexists(database):
             _build(database)
     except OSError as error:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlparse
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import check_place, expand_home, is_nameable, nearest_folder
-from nnsweep.masking import masked
+from nnsweep.text import mask_secrets
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.backend import Experiment, find_backend, forget_backends
 from nnsweep.tracking.client import explain_errors
@@ -188,14 +188,14 @@ def resolve_uri(uri: str | None, folder: Path) -> str:
     """
     named = "tracking.uri" if uri or "MLFLOW_TRACKING_URI" not in os.environ else "MLFLOW_TRACKING_URI"
     given = uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
-    check_place(masked(given), named)
+    check_place(mask_secrets(given), named)
     chosen = expand_home(given.strip() or f"{sqlite.SCHEME}mlflow.db")
     if database := sqlite.find_database_file(chosen):
         return sqlite.make_sqlite_uri(folder / database)
     if re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://\S+$", chosen):
         return chosen
     raise ConfigError(
-        f"{named}={masked(''.join(chosen.split()))}: must be sqlite:///FILE, http(s)://HOST or a database URI "
+        f"{named}={mask_secrets(''.join(chosen.split()))}: must be sqlite:///FILE, http(s)://HOST or a database URI "
         "(MLflow no longer writes to plain folders); leave it out for sqlite:///mlflow.db"
     )
 
@@ -343,7 +343,9 @@ def _artifact_location(uri: str, artifact_root: str | None) -> str | None:
 def _store(uri: str, experiment: str, experiment_id: Callable[[], str]) -> Store:
     found = ask_first(uri, experiment_id)
     if not found:  # some other service that speaks JSON
-        raise StoreError(f"{masked(uri)} is not an MLflow tracking server. Check tracking.uri or MLFLOW_TRACKING_URI")
+        raise StoreError(
+            f"{mask_secrets(uri)} is not an MLflow tracking server. Check tracking.uri or MLFLOW_TRACKING_URI"
+        )
     return Store(uri, experiment, found)
 
 
@@ -351,7 +353,7 @@ def _existing_id(uri: str, name: str) -> str:
     found = find_backend(uri).get_experiment_by_name(name)
     if found is None:
         names = ", ".join(sorted(known.name for known in find_backend(uri).search_experiments()))
-        raise ConfigError(f"there is no experiment '{name}' in {masked(uri)}; it has: {names}")
+        raise ConfigError(f"there is no experiment '{name}' in {mask_secrets(uri)}; it has: {names}")
     return _active_id(found)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from nnsweep.masking import without_credentials
+from nnsweep.text import strip_credentials
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.client import explain_errors, make_equality
@@ -128,4 +128,4 @@ def make_compare_link(store: Store, run_ids: Sequence[str]) -> str:
 
 
 def _base(store: Store) -> str:
-    return without_credentials(store.uri).rstrip("/") if store.uri.startswith("http") else LOCAL_UI
+    return strip_credentials(store.uri).rstrip("/") if store.uri.startswith("http") else LOCAL_UI

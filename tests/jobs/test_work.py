@@ -24,10 +24,10 @@ from nnsweep.jobs.job_run import final_metrics
 from nnsweep.jobs.names import make_run_name, name_choices
 from nnsweep.jobs.task import Place
 from nnsweep.jobs.tasks import checked
-from nnsweep.messages import visible
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.measurements import select_epoch
 from nnsweep.mlp.train import train
+from nnsweep.text import printable
 from nnsweep.tracking.client import open_client
 from nnsweep.tracking.query import find_job_runs, read_correct_examples, read_correct_with_digest, read_history
 from nnsweep.tracking.record import RunRecord
@@ -289,7 +289,7 @@ def test_a_job_that_raises_is_failed_with_its_traceback_and_costs_only_itself(er
     trainer(error)
     record = run()
     assert record.state == "failed"
-    assert record.reason == visible(f"{type(error).__name__}: {error}")
+    assert record.reason == printable(f"{type(error).__name__}: {error}")
     assert the_run(store).info.status == "FAILED"
     assert artifacts(store, record.run_id) == {"traceback.txt"}
     said = (place.folder / "traceback.txt").read_text()

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from nnsweep.messages import visible
 from nnsweep.results.tables.formats import Csv, Html, Latex, Markdown
+from nnsweep.text import printable
 
 anything = st.text(st.characters(), max_size=30)
 
@@ -28,7 +28,7 @@ def test_harmless_text_gets_no_apostrophe(text):
 
 @given(anything)
 def test_visible_text_is_one_printable_line(text):
-    shown = visible(text)
+    shown = printable(text)
     assert shown.isprintable()
     assert Text(shown).plain == shown
     shown.encode()

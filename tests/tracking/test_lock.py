@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep import kernel
+from nnsweep import flock
 from nnsweep.tracking import lock
 from nnsweep.tracking.lock import LEFT_SECONDS, LockState, hold_lock, look_at_lock, remove_stale_locks
 
-ABOUT = json.dumps({"boot": kernel.boot()})
+ABOUT = json.dumps({"boot": flock.boot()})
 HOLD = """
 import sys, time
 from pathlib import Path

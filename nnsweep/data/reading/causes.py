@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from nnsweep.data.reading.header import NUMBER
 from nnsweep.data.reading.layout import BLANK, SEPARATORS, csv_style, with_tabs
 from nnsweep.data.reading.problems import counted_cells, show_value, write_setting
-from nnsweep.messages import shortened, visible
+from nnsweep.text import printable, shorten
 
 Record: TypeAlias = tuple[int, list[str]]
 """The line at which a record begins, and its cells."""
@@ -210,7 +210,7 @@ def find_quotes(rows: Sequence[Sequence[str]]) -> str | None:
         cells = [cells[number].strip() for cells in rows[1:] if number < len(cells) and cells[number].strip()]
         if len(cells) > 1 and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells):
             return (
-                f"column {number + 1}: values are in single quotes, such as {visible(shortened(cells[0]))}; "
+                f"column {number + 1}: values are in single quotes, such as {printable(shorten(cells[0]))}; "
                 f"{write_setting('data.quote', 'single')} reads them, {write_setting('data.quote', 'double')} keeps the quotes"
             )
     return None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.messages import quote_argument
+from nnsweep.text import quote_argument
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from nnsweep.data.reading.header import check_width, find_repeated_names
 from nnsweep.data.reading.problems import combine_problems, list_first, show_name, show_value
 from nnsweep.data.reading.table_file import check_archive
 from nnsweep.errors import DataError
-from nnsweep.messages import is_broken
+from nnsweep.text import is_broken
 
 if TYPE_CHECKING:
     import pyarrow as pa

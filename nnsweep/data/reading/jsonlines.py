@@ -15,7 +15,7 @@ from nnsweep.data.reading.header import check_width
 from nnsweep.data.reading.problems import combine_problems, show_name, show_value
 from nnsweep.data.reading.table_file import decode
 from nnsweep.errors import DataError
-from nnsweep.messages import is_broken
+from nnsweep.text import is_broken
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_EMPTY = 10**7

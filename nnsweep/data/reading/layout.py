@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from nnsweep.data.reading.problems import show_value
 from nnsweep.errors import DataError
-from nnsweep.messages import suggest_null
 from nnsweep.mlp.ranges import Index
+from nnsweep.text import suggest_null
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 BLANK = "blank"

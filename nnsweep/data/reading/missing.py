@@ -14,7 +14,7 @@ from nnsweep.data.reading.column import TableColumn
 from nnsweep.data.reading.problems import column_kind, list_first, show_name, show_value
 from nnsweep.data.reading.raw import Raw
 from nnsweep.errors import DataError
-from nnsweep.messages import quote_argument
+from nnsweep.text import quote_argument
 
 
 class Ways(TypedDict, total=False):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from nnsweep.errors import DataError
-from nnsweep.messages import is_broken, quote_argument, shortened, visible
+from nnsweep.text import is_broken, printable, quote_argument, shorten
 
 MOST_LISTED = 20
 
@@ -28,7 +28,7 @@ def show_value(value: object) -> str:
     >>> len(shown(10**6 * "a"))
     62
     """
-    return f"'{visible(shortened(str(value)))}'"
+    return f"'{printable(shorten(str(value)))}'"
 
 
 def show_name(name: str) -> str:
@@ -39,7 +39,7 @@ def show_name(name: str) -> str:
     >>> named("age"), len(named(10**6 * "a"))
     ('age', 200)
     """
-    return visible(name if len(name) <= 200 else "..." + name[-197:])
+    return printable(name if len(name) <= 200 else "..." + name[-197:])
 
 
 def list_first(names: Iterable[object], n_names: int) -> str:
@@ -60,7 +60,7 @@ def list_first(names: Iterable[object], n_names: int) -> str:
     '17, 18, 19 and 980 others'
     """
     more = f" and {n_names - MOST_LISTED:,} others" if n_names > MOST_LISTED else ""
-    return ", ".join(visible(shortened(str(name))) for name in islice(names, MOST_LISTED)) + more
+    return ", ".join(printable(shorten(str(name))) for name in islice(names, MOST_LISTED)) + more
 
 
 def counted_cells(n_cells: int) -> str:

@@ -15,7 +15,7 @@ from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.problems import combine_problems, show_name, show_value
 from nnsweep.data.reading.table_file import read_content, refuse_foreign, suffix_of, unpack
 from nnsweep.errors import DataError
-from nnsweep.messages import nearest
+from nnsweep.text import suggest_nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +158,7 @@ def read_table(
     if suffix not in READERS and suffix not in LAID_OUT:
         raise DataError(
             f"{show_name(source)}: the ending {show_name(suffix) or '(none)'} names no format that is read; "
-            f"{nearest(suffix, (*LAID_OUT, *READERS))}, each also with .gz, .bz2, .xz or .zip"
+            f"{suggest_nearest(suffix, (*LAID_OUT, *READERS))}, each also with .gz, .bz2, .xz or .zip"
         )
     cells = READERS[suffix](plain, source) if suffix in READERS else LAID_OUT[suffix](plain, source, layout)
     digest = hashlib.sha256(content).hexdigest()

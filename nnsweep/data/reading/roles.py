@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 from nnsweep.data.reading.cells import Kind
 from nnsweep.data.reading.problems import show_name, show_value
 from nnsweep.data.reading.raw import Raw
-from nnsweep.messages import nearest, suggest_null
+from nnsweep.text import suggest_nearest, suggest_null
 
 ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]
 KINDS: tuple[Kind, ...] = ("number", "date", "category", "text")
@@ -142,7 +142,9 @@ def _known(name: str, raw: Raw) -> str:
     """Say which column is meant, and list at most thirty."""
     names = list(raw.frame.columns)
     listed = (
-        nearest(name, [*map(show_name, names[:1000])]) if name else f"Known: {', '.join(map(show_name, names[:30]))}"
+        suggest_nearest(name, [*map(show_name, names[:1000])])
+        if name
+        else f"Known: {', '.join(map(show_name, names[:30]))}"
     )
     told, _, known = listed.partition(": ")
     few = ", ".join(known.split(", ")[:30]) + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
@@ -173,7 +175,7 @@ def _doubled(given: Mapping[str, str], columns: Mapping[str, str], ignored: Sequ
 def _unknown_kinds(columns: Mapping[str, str]) -> list[str]:
     allowed = (*KINDS, IGNORE)
     return [
-        f"data.columns.{show_name(name)}={show_value(kind)}: {nearest(str(kind), allowed)}"
+        f"data.columns.{show_name(name)}={show_value(kind)}: {suggest_nearest(str(kind), allowed)}"
         for name, kind in columns.items()
         if kind not in allowed
     ]

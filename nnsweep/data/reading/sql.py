@@ -17,8 +17,7 @@ from urllib.parse import unquote_plus
 from nnsweep.data.reading.problems import list_first, show_name, show_value
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
-from nnsweep.masking import masked
-from nnsweep.messages import nearest, visible
+from nnsweep.text import mask_secrets, printable, suggest_nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +68,7 @@ def ask(address: str, query: str | None) -> tuple["pd.DataFrame", str, str]:
     DataError
         If the address has a password or names nothing, the query is no query, or the database refuses it.
     """
-    source = masked(unquote_plus(address))
+    source = mask_secrets(unquote_plus(address))
     if re.match(r"(?i)(https?|ftp|s3|gs|file)://", address):
         raise DataError(f"{show_name(source)} is no database; download the file and name it with data.path")
     if re.match(r"(?i)sqlite", address) and not address.startswith(_SQLITE):
@@ -96,7 +95,7 @@ def _has_password(address: str) -> bool:
     scheme, _, rest = address.partition("://")
     user, at, place = rest.rpartition("@") if scheme != "sqlite" else ("", "", rest)
     plain = unquote_plus(f"{scheme}://{place}")
-    return (bool(at) and ":" in user) or masked(plain) != plain
+    return (bool(at) and ":" in user) or mask_secrets(plain) != plain
 
 
 def _check_file(file: Path, source: str) -> None:
@@ -114,7 +113,7 @@ def _checked(query: str | None, source: str, file: Path | None) -> str:
     bare = _UNSAID.sub(" ", query).strip().rstrip("; \n\t")
     if not re.match(r"(?i)(select|with)\b", bare) or ";" in bare:
         raise DataError(
-            f"{show_name(source)}: data.query={show_value(masked(query))}: must be one SELECT (or WITH ... SELECT)"
+            f"{show_name(source)}: data.query={show_value(mask_secrets(query))}: must be one SELECT (or WITH ... SELECT)"
         )
     if word := _CHANGING.search(bare):
         raise DataError(
@@ -149,7 +148,7 @@ def _reach(address: str, source: str) -> "Connection":
     except sqlalchemy.exc.NoSuchModuleError as error:
         scheme = address.partition(":")[0]
         raise DataError(
-            f"{show_name(source)}: {nearest(scheme, ['sqlite', 'postgresql', 'mysql', 'mssql', 'oracle'])}, "
+            f"{show_name(source)}: {suggest_nearest(scheme, ['sqlite', 'postgresql', 'mysql', 'mssql', 'oracle'])}, "
             "and what SQLAlchemy has drivers for"
         ) from error
     except ModuleNotFoundError as error:
@@ -170,7 +169,7 @@ def _answer(connection: "sqlite3.Connection | Connection", query: str, source: s
 
 
 def _refused(source: str, error: BaseException) -> DataError:
-    cause = visible(masked(str(getattr(error, "orig", None) or error).partition("\n")[0]))[:200]
+    cause = printable(mask_secrets(str(getattr(error, "orig", None) or error).partition("\n")[0]))[:200]
     return DataError(f"{show_name(source)}: the database refuses data.query: {cause}; mend the query or the address")
 
 

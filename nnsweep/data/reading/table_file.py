@@ -22,7 +22,7 @@ from typing import Any
 from nnsweep.data.reading.problems import list_first, show_name, show_value
 from nnsweep.errors import DataError, machines
 from nnsweep.files import expand_home, is_nameable
-from nnsweep.messages import suggest_null
+from nnsweep.text import suggest_null
 
 _GZIP, _BZIP2, _XZ, _ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"PK\x03\x04"
 PACKERS = {".gz": (_GZIP, "gzip"), ".bz2": (_BZIP2, "bzip2"), ".xz": (_XZ, "xz"), ".zip": (_ZIP, "zip")}

@@ -11,7 +11,7 @@ from nnsweep.data.reading.layout import Layout
 from nnsweep.data.reading.problems import list_first, show_name, show_value, write_setting
 from nnsweep.data.reading.table_file import check_archive
 from nnsweep.errors import DataError
-from nnsweep.messages import nearest
+from nnsweep.text import suggest_nearest
 
 if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
@@ -90,7 +90,7 @@ def _sheet(book: "Workbook", source: str, name: str | None) -> list[tuple[Any, .
     sheets = {sheet.title: sheet for sheet in book.worksheets}
     if name is not None and name not in sheets:
         raise DataError(
-            f"{show_name(source)}: data.sheet={show_value(name)}: there is no such sheet; {nearest(name, sheets)}"
+            f"{show_name(source)}: data.sheet={show_value(name)}: there is no such sheet; {suggest_nearest(name, sheets)}"
         )
     cells = {title: [*sheet.values] for title, sheet in sheets.items() if name in (None, title)}
     filled = [title for title, rows in cells.items() if any(_is_there(cell) for row in rows for cell in row)]

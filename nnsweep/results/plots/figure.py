@@ -20,8 +20,8 @@ from matplotlib.textpath import text_to_path
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
-from nnsweep.messages import visible
 from nnsweep.palette import COLOURS
+from nnsweep.text import printable
 
 POINTS = 8.0
 """The size of the smallest letters."""
@@ -46,7 +46,7 @@ def fit_text(text: str, room: float, points: float = POINTS) -> str:
     >>> fitted("short", 1.0), fitted(20 * "long", 1.0)
     ('short', 'longlon…onglong')
     """
-    text = visible(text)[:500]
+    text = printable(text)[:500]
     if measure_inches(text, points) <= room:
         return text
     fewest, most = 0, len(text)
@@ -59,7 +59,7 @@ def fit_text(text: str, room: float, points: float = POINTS) -> str:
 def wrap_text(notes: Sequence[str], room: float) -> list[str]:
     """Break sentences into lines no wider than so many inches."""
     average = measure_inches("The quick brown fox jumps over the lazy dog, 0.1234567890") / 57
-    lines = [line for note in notes if note for line in textwrap.wrap(visible(note), max(20, int(room / average)))]
+    lines = [line for note in notes if note for line in textwrap.wrap(printable(note), max(20, int(room / average)))]
     return [fit_text(line, room) for line in lines]
 
 
@@ -223,7 +223,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in METADATA:
-        raise ConfigError(f"a picture is {', '.join(METADATA)}, not {visible(suffix) or 'without suffix'}")
+        raise ConfigError(f"a picture is {', '.join(METADATA)}, not {printable(suffix) or 'without suffix'}")
     with whole_file(path) as file, mpl.rc_context({"svg.hashsalt": "nnsweep"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
         figure.savefig(file, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
@@ -231,6 +231,6 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
 def _label(text: str, longest: int) -> str:
     """Shorten a long name in its middle: both ends of a run's name tell runs apart."""
-    text = visible(text)
+    text = printable(text)
     half = (longest - 1) // 2
     return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"

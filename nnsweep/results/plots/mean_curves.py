@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from nnsweep.messages import visible
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots.configurations import ACCURACY, bounds, estimate_configurations
 from nnsweep.results.plots.curves import GREY, PANELS, scale, take_points
 from nnsweep.results.plots.figure import NAMED, add_legend, panelled, stroke
+from nnsweep.text import printable
 
 LEAST_SEEDS = 3
 """How many seeds an interval of a curve needs; for two the band is from one to the other."""
@@ -119,7 +119,7 @@ def _draw(axes: Axes, one: Band, rank: int, *, possible: tuple[float, float]) ->
 
 
 def _entries(found: Sequence[Configuration]) -> tuple[list[str], list[Mapping[str, object]]]:
-    labels = [f"{visible(one.label)}{_counted(one)}" for one in found[:NAMED]]
+    labels = [f"{printable(one.label)}{_counted(one)}" for one in found[:NAMED]]
     strokes: list[Mapping[str, object]] = [stroke(rank) for rank in range(len(labels))]
     if len(found) > NAMED:
         labels, strokes = [*labels, f"{len(found) - NAMED} others"], [*strokes, GREY]

@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import visible
 from nnsweep.results.frame import plain
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots.configurations import SIZES, choose_axes, estimate_configurations
@@ -21,6 +20,7 @@ from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.schedules import choose_schedule_axes, plot_schedules
 from nnsweep.results.plots.seeds import plot_seeds
 from nnsweep.results.ranking import rank_runs
+from nnsweep.text import printable
 
 Draw: TypeAlias = Callable[[], Figure]
 
@@ -127,7 +127,7 @@ def save_all(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{visible(str(folder))}: cannot be written ({error.strerror}); choose another") from error
+        raise ConfigError(f"{printable(str(folder))}: cannot be written ({error.strerror}); choose another") from error
     paths = [(figure, folder / f"{name}.{suffix}") for name, figure in figures.items() for suffix in formats]
     for figure, path in paths:
         save_figure(figure, path)

@@ -6,10 +6,10 @@ Only the best rows of a long table are there; pictures are files beside it, if t
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from nnsweep.messages import visible
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Findings, Row, SectionContent, Table
 from nnsweep.results.tables.formats import Markdown
+from nnsweep.text import printable
 
 MOST_ROWS = 30
 
@@ -49,7 +49,7 @@ def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[s
         yield from ("", *_table(table))
     if section.commands:
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", " ".join(section.commands))), default=0))
-        yield from ("", fence, *map(visible, section.commands), fence)
+        yield from ("", fence, *map(printable, section.commands), fence)
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -4,13 +4,13 @@ import json
 import math
 from collections.abc import Mapping
 
-from nnsweep.messages import quote_argument
 from nnsweep.results.frame import plain
 from nnsweep.results.ranking import take_metric
 from nnsweep.results.report.content import SECTIONS, Section, SectionContent
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.wording import count, join_words, percent, probability, signed, span
+from nnsweep.text import quote_argument
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from nnsweep.messages import STANDARDIZE, explain_scale
 from nnsweep.results.frame import plain
 from nnsweep.results.labels import AT_CHANCE, LABELS, STILL_IMPROVING
 from nnsweep.results.report.content import Column, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.optimism import average_optimism, describe_optimism
 from nnsweep.results.wording import count, join_words, signed, whole
+from nnsweep.text import STANDARDIZE, explain_scale
 
 
 def stuck(study: Study) -> list[str]:

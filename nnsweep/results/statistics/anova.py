@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import visible
 from nnsweep.results.factors import choose_factors, code_dummies
 from nnsweep.results.frame import SIZES, coded, plain
 from nnsweep.results.grouping import Configuration, check_columns, check_settings, group_runs, varying_settings
 from nnsweep.results.repeats import SEED, repeats_of
 from nnsweep.results.statistics.summary import describe_failures
+from nnsweep.text import printable
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Term: TypeAlias = tuple[str, ...]
@@ -112,7 +112,7 @@ def effects(
     check_settings(factors or ())
     found = group_runs(runs, metric, failures=failures)
     if not any(one.counted for one in found):
-        raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to explain")
+        raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to explain")
     results = _results(runs, found, metric)
     usable, repeats = results.runs, found[0].repeats
     chosen = choose_factors(usable, metric, factors)
@@ -124,7 +124,7 @@ def effects(
     table["term"] = table["term"].replace({SEED: repeats.kind})
     table.attrs["factors"] = chosen.names
     table.attrs["residual"] = _residual_words(repeats.kind, loose, is_repeated=is_repeated)
-    left_out = [f"in the residual, because they are no factors: {', '.join(map(visible, loose))}"] if loose else []
+    left_out = [f"in the residual, because they are no factors: {', '.join(map(printable, loose))}"] if loose else []
     notes = [*_notes(sums, is_repeated=is_repeated, overlap=repeats.overlap), *describe_failures(found, metric)]
     table.attrs["notes"] = [_method(design), *chosen.notes, *left_out, *notes]
     return table
@@ -348,4 +348,4 @@ def _with_residual(found: dict[str, Sum], within: Sum) -> dict[str, Sum]:
 
 
 def _told(term: Term) -> str:
-    return ":".join(map(visible, term))
+    return ":".join(map(printable, term))

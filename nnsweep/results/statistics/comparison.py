@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import visible
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.ranking import smaller_is_better
 from nnsweep.results.statistics.summary import check_confidence, describe_failures, find_configuration, sort_best_first
@@ -21,6 +20,7 @@ from nnsweep.results.statistics.tests import (
     count_pairs,
     count_seeds_needed,
 )
+from nnsweep.text import printable
 
 COLUMNS = {
     "label": "object",
@@ -105,7 +105,7 @@ def compare(
     runs = with_failures(runs, failures)
     found = sort_best_first(group_runs(runs, metric, by=by), metric)
     if not any(one.counted for one in found) and found:
-        raise ConfigError(f"no finished run has a real {visible(metric)}: there is nothing to compare")
+        raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to compare")
     references = {"best": (found[0], count_pairs(len(found)))} if found else {}
     if baseline is not None:
         references["baseline"] = (find_configuration(runs, found, baseline), len(found) - 1)

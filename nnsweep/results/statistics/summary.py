@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import unknown, visible
 from nnsweep.results.frame import SIZES, plain
 from nnsweep.results.grouping import Configuration, check_columns, group_runs
 from nnsweep.results.ranking import smaller_is_better
 from nnsweep.results.statistics.tests import bound_rounding
+from nnsweep.text import explain_unknown, printable
 
 
 class Interval(NamedTuple):
@@ -204,15 +204,15 @@ def find_configuration(
     """
     if isinstance(wanted, str):
         matching = [one for one in found if one.label == wanted]
-        problem = unknown(wanted, [one.label for one in found])
+        problem = explain_unknown(wanted, [one.label for one in found])
     else:
         check_columns(runs, wanted)
         columns = {name: plain(runs[name]) for name in wanted}
         matching = [one for one in found if any(_has(columns, row, wanted) for row in one.rows)]
-        problem = f"no configuration has {visible(str(dict(wanted)))}; known: {', '.join(one.label for one in found)}"
+        problem = f"no configuration has {printable(str(dict(wanted)))}; known: {', '.join(one.label for one in found)}"
     if len(matching) > 1:
         listed = ", ".join(one.label for one in matching)
-        problem = f"{visible(str(wanted))} is several configurations: {listed}; say which"
+        problem = f"{printable(str(wanted))} is several configurations: {listed}; say which"
     if len(matching) != 1:
         raise ConfigError(problem)
     return matching[0]
@@ -230,7 +230,7 @@ def describe_failures(found: Sequence[Configuration], metric: str) -> list[str]:
     if not failed:
         return []
     n_failed, n_stand = sum(one.n_failed for one in failed), sum(len(one.values) - len(one.counted) for one in failed)
-    of = f"{_count(n_failed, 'run')} of {_count(len(failed), 'configuration')} ended without a {visible(metric)}"
+    of = f"{_count(n_failed, 'run')} of {_count(len(failed), 'configuration')} ended without a {printable(metric)}"
     left = n_failed - n_stand
     if not n_stand:
         return [f"{of}: the means are of the others"]

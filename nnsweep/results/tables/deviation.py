@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from nnsweep.errors import DataError
-from nnsweep.messages import shortened
+from nnsweep.text import shorten
 
 
 class Difference(NamedTuple):
@@ -42,7 +42,7 @@ class Difference(NamedTuple):
 
 
 def _shown(text: str) -> str:
-    return shortened(text) if text else "empty"
+    return shorten(text) if text else "empty"
 
 
 def index_rows(table: pd.DataFrame, identity: Sequence[str], order: Sequence[str]) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import whole_file
-from nnsweep.messages import shortened, unknown, visible
+from nnsweep.text import explain_unknown, printable, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ class TableFormat(ABC):
             head, *rows = self._read(content)
         except Exception as error:  # pyarrow and the parsers raise whatever a damaged byte leads them to
             said = " ".join(str(error).split()) or type(error).__name__
-            raise DataError(f"it cannot be read as {self.name} ({shortened(said)})") from error
+            raise DataError(f"it cannot be read as {self.name} ({shorten(said)})") from error
         for number, row in enumerate(rows, 1):
             if len(row) != len(head):
                 raise DataError(f"row {number} has {len(row)} cells, its head {len(head)}")
@@ -159,7 +159,7 @@ class Markdown(TableFormat):
         >>> print(Markdown.escape("a|b <i> test_accuracy: *c* :d:"))
         a\|b \<i\> test_accuracy: \*c\* \:d\:
         """
-        return Markdown.SPECIAL.sub(lambda found: "\\" + found.group(), visible(text))
+        return Markdown.SPECIAL.sub(lambda found: "\\" + found.group(), printable(text))
 
     @staticmethod
     def table(head: Iterable[str], are_numbers: Iterable[bool], rows: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -190,7 +190,7 @@ class Latex(TableFormat):
 
     def _write(self, runs: pd.DataFrame, caption: str) -> Iterator[bytes]:
         if caption:
-            yield _line(f"% {visible(caption)}")
+            yield _line(f"% {printable(caption)}")
         yield _line("% needs \\usepackage{booktabs}")
         alignments = ("r" if number else "l" for number in _numeric(runs))
         cells = _cells(runs, self.escape, self.number)
@@ -211,7 +211,7 @@ class Latex(TableFormat):
         >>> print(Latex.escape("100 % of test_accuracy"))
         100 \% of test\_accuracy
         """
-        return "".join(Latex.SPECIAL.get(char, char) for char in visible(text))
+        return "".join(Latex.SPECIAL.get(char, char) for char in printable(text))
 
     @staticmethod
     def number(text: str) -> str:
@@ -273,7 +273,7 @@ th {{ border-bottom: 1px solid; }}
     @staticmethod
     def escape(text: str) -> str:
         """Escape tags, entities and quotes."""
-        return html.escape(visible(text), quote=True)
+        return html.escape(printable(text), quote=True)
 
     @staticmethod
     def _row(tag: str, kinds: Iterable[str], cells: Iterable[str]) -> str:
@@ -391,7 +391,7 @@ def format_of(path: str | Path) -> str:
     names = {one.suffix: name for name, one in FORMATS.items()}
     suffix = Path(path).suffix.lower()
     if suffix not in names:
-        name = visible(Path(path).name)
+        name = printable(Path(path).name)
         raise ConfigError(f"cannot tell the format of {name!r} from its suffix; use one of {', '.join(names)}")
     return names[suffix]
 
@@ -405,7 +405,7 @@ def find_format(name: str) -> TableFormat:
         If there is none of this name.
     """
     if name not in FORMATS:
-        raise ConfigError(f"format: {unknown(name, FORMATS)}")
+        raise ConfigError(f"format: {explain_unknown(name, FORMATS)}")
     return FORMATS[name]
 
 

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 import nnsweep
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import is_nameable, whole_pair
-from nnsweep.messages import shortened, visible
+from nnsweep.text import printable, shorten
 from nnsweep.tracking.record import RunRecord
 
 SUFFIX = ".manifest.json"
@@ -185,18 +185,18 @@ def read_manifest(table: Path) -> Manifest:
     """
     path = place_beside(table)
     if not is_nameable(path):
-        raise ConfigError(f"{shortened(visible(str(table)))}: no file can have this name; name an exported table")
+        raise ConfigError(f"{shorten(printable(str(table)))}: no file can have this name; name an exported table")
     try:
         return TypeAdapter(Manifest).validate_python(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise ConfigError(
-            f"{visible(str(table))} has no manifest: there is no {visible(path.name)} beside it; "
+            f"{printable(str(table))} has no manifest: there is no {printable(path.name)} beside it; "
             "write the table with nnsweep export EXPERIMENT --output, which leaves one"
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
         said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise DataError(f"{visible(str(path))} is no manifest ({visible(said)}); export the table again") from error
+        raise DataError(f"{printable(str(path))} is no manifest ({printable(said)}); export the table again") from error
     except (OSError, ValueError, RecursionError) as error:
-        said = visible(str(error)) or type(error).__name__
-        raise DataError(f"{visible(str(path))} is no manifest ({said}); export the table again") from error
+        said = printable(str(error)) or type(error).__name__
+        raise DataError(f"{printable(str(path))} is no manifest ({said}); export the table again") from error

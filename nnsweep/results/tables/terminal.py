@@ -14,9 +14,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from nnsweep.messages import visible
 from nnsweep.results.frame import distinct_settings, drop_constant, list_settings, plain
 from nnsweep.results.ranking import rank_runs, selection, take_metric
+from nnsweep.text import printable
 
 MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")
 WIDEST_CELL = 28
@@ -47,7 +47,7 @@ def make_terminal_table(runs: pd.DataFrame, *, width: int = 80, title: str = "")
     numbers = {name for name in columns if pd.api.types.is_numeric_dtype(shown[name])}
     widths = _widths(columns, width)
     result = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    result.title = Text(visible(title)) if title else None
+    result.title = Text(printable(title)) if title else None
     for name in columns:
         _add_column(result, name, is_number=name in numbers, width=widths.get(name))
     rows = zip(*columns.values(), strict=True)
@@ -115,20 +115,20 @@ def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:
 def _notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     """Say under the table how the epoch was selected, why runs did not finish, and what there was no room for."""
     ends = list(zip(plain(runs["name"]), plain(runs["state"]), plain(runs["reason"]), strict=True))
-    reasons = [visible(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
+    reasons = [printable(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
     values = take_metric(runs, "test_accuracy")
     nothing = [
-        visible(f"{name} finished without a real test accuracy")
+        printable(f"{name} finished without a real test accuracy")
         for (name, state, _), value in zip(ends, values, strict=True)
         if state == "finished" and value is None
     ]
-    missing = [f"not shown: {', '.join(map(visible, hidden))}"] if hidden else []
+    missing = [f"not shown: {', '.join(map(printable, hidden))}"] if hidden else []
     return [note for note in (selection(runs), *reasons, *nothing, *missing) if note]
 
 
 def _heading(name: str) -> str:
     """Break the column's name into short lines."""
-    return visible(name).replace(".", ".\n").replace("_", "_\n") if len(name) > 8 else visible(name)
+    return printable(name).replace(".", ".\n").replace("_", "_\n") if len(name) > 8 else printable(name)
 
 
 def _add_column(result: Table, name: str, *, is_number: bool, width: int | None) -> None:
@@ -145,7 +145,7 @@ def _add_column(result: Table, name: str, *, is_number: bool, width: int | None)
 def _cell(name: str, value: object) -> str:
     if isinstance(value, float):
         return _number(name, value)
-    return "" if value is None else visible(str(value))
+    return "" if value is None else printable(str(value))
 
 
 def _number(name: str, value: float) -> str:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nnsweep.data.reading.problems import column_kind, write_setting
 from nnsweep.jobs.arguments import read_command_line
 from nnsweep.jobs.overrides import COLUMNS, make_column_key, make_overrides, read_column_name
-from nnsweep.messages import is_broken, visible
+from nnsweep.text import is_broken, printable
 
 SIGNS = st.characters(exclude_characters="\0")  # which no argument of a process can hold
 NAMES = st.text(SIGNS, min_size=1, max_size=12).map(str.strip).filter(lambda name: name and not is_broken(name))
@@ -35,7 +35,7 @@ def test_the_kind_of_any_column_can_be_given(name):
 @given(NAMES)
 def test_advice_is_one_printable_line_for_any_name(name):
     advice = column_kind(name, "ignore", "text")
-    assert advice == visible(advice)
+    assert advice == printable(advice)
     argument = advice.removesuffix(" (or text)")
     if argument.startswith("$"):
         assume("\0" not in name)

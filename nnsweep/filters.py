@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from nnsweep.errors import ConfigError
-from nnsweep.messages import shortened, unknown
+from nnsweep.text import explain_unknown, shorten
 
 Values: TypeAlias = Mapping[str, object]
 
@@ -35,7 +35,7 @@ _MARKED = re.compile(r"named_x((?:[0-9a-f]{2})+)_")
 """What stands for a name in backquotes while a rule is a Python expression."""
 
 
-class Mixed(dict[str, object]):
+class MixedColumn(dict[str, object]):
     """Values of columns that hold text in some rows and numbers in others: the two are never equal."""
 
 
@@ -51,7 +51,7 @@ class IncomparableError(ConfigError):
     """A rule compares text and a number in these values; it may hold for others."""
 
 
-def rule(text: str) -> Callable[[Values], bool]:
+def make_filter(text: str) -> Callable[[Values], bool]:
     """Turn the text of a condition into a function of named values.
 
     A missing value (``None`` or NaN) compares as false with everything, except that ``== None`` asks whether a
@@ -91,7 +91,7 @@ def rule(text: str) -> Callable[[Values], bool]:
         try:
             for name in names:
                 if name not in values:
-                    raise _Refused(unknown(name, values))
+                    raise _Refused(explain_unknown(name, values))
             return _is_true(_evaluate(tree, values))
         except _Incomparable as problem:
             raise IncomparableError(_error(text, problem)) from None
@@ -102,7 +102,7 @@ def rule(text: str) -> Callable[[Values], bool]:
 
 
 def _error(text: str, problem: _Refused) -> ConfigError:
-    return ConfigError(f"rule {shortened(text)!r}: {problem}")
+    return ConfigError(f"rule {shorten(text)!r}: {problem}")
 
 
 def _parse(text: str) -> ast.expr:
@@ -186,7 +186,7 @@ def _holds(sign: ast.cmpop, left: ast.expr, right: ast.expr, values: Values) -> 
             return not _compare(operator.eq, one, other, left, right)
         return _compare(SIGNS[type(sign)], one, other, left, right)
     except _Incomparable:
-        if not isinstance(values, Mixed):
+        if not isinstance(values, MixedColumn):
             raise
         return isinstance(sign, ast.NotEq | ast.NotIn)
 
@@ -230,7 +230,7 @@ def _source(node: ast.expr) -> str:
         text = ast.unparse(node)
     except RecursionError:
         return "this part"
-    return f"`{shortened(_MARKED.sub(_unmark, text))}`".encode("unicode_escape").decode()
+    return f"`{shorten(_MARKED.sub(_unmark, text))}`".encode("unicode_escape").decode()
 
 
 def _mark(found: re.Match[str]) -> str:
