@@ -13,6 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nnsweep.api.loading import load_correct, load_histories, load_results
+    from nnsweep.api.reporting import report
+    from nnsweep.api.sweeping import sweep
     from nnsweep.estimator.classifier import NNClassifier
     from nnsweep.estimator.search import (
         StackedHalvingRandomSearchCV,
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
         StackedRandomizedSearchCV,
         StackedSearchCV,
     )
-    from nnsweep.loading import load_correct, load_histories, load_results
-    from nnsweep.reporting import report
     from nnsweep.results.labels import outcomes
     from nnsweep.results.plots.cost import plot_cost
     from nnsweep.results.plots.effects import plot_effects
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from nnsweep.results.statistics.optimism import optimism
     from nnsweep.results.statistics.summary import configurations
     from nnsweep.results.statistics.tradeoff import prices
-    from nnsweep.sweeping import sweep
 
 __version__ = "0.1.0"
 __all__ = [

@@ -5,8 +5,8 @@ import csv
 import pytest
 
 import nnsweep as package
+from nnsweep.api.exporting import write_address
 from nnsweep.app import main
-from nnsweep.exported import address
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.results.tables.manifest import FORMULA_VERSION, hash_content, place_beside, read_manifest
 from nnsweep.tracking.query import find_job_runs
@@ -98,4 +98,4 @@ def test_the_manifest_beside_a_table_names_no_folder_above_the_working_one(swept
 )
 def test_a_store_is_named_without_passwords_and_from_the_working_folder(uri, shown, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert address(uri.format(cwd=tmp_path)) == shown
+    assert write_address(uri.format(cwd=tmp_path)) == shown

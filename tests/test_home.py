@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
+from nnsweep.api.loading import load_results
+from nnsweep.api.sweeping import sweep
 from nnsweep.data.cache import cache_folder
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
-from nnsweep.loading import load_results
-from nnsweep.sweeping import sweep
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 
-from nnsweep import leaving
+from nnsweep.api import models
 from nnsweep.app import main
 from nnsweep.data import prepared
 from nnsweep.data.load import load
@@ -193,22 +193,22 @@ def test_a_folder_of_texts_is_predicted_file_by_file(tmp_path):
     for name, text in {"b.txt": "a good one", "a/c": "\ufeffbad", ".hidden": "bad", ".git/x": "bad"}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    told = leaving.predicted(reader_of_texts(), str(tmp_path))
+    told = models.predict(reader_of_texts(), str(tmp_path))
     assert told[["file", "label"]].to_numpy().tolist() == [[os.path.join("a", "c"), "bad"], ["b.txt", "good"]]
 
 
 def test_a_column_of_texts_is_found_by_its_name(tmp_path):
     (tmp_path / "posts.csv").write_text('id,text\n1,"good, very"\n2,bad\n')
-    assert leaving.predicted(reader_of_texts(), str(tmp_path / "posts.csv"))["label"].tolist() == ["good", "bad"]
+    assert models.predict(reader_of_texts(), str(tmp_path / "posts.csv"))["label"].tolist() == ["good", "bad"]
 
 
 def test_a_folder_that_is_none_of_texts_is_refused(tmp_path, study, nnsweep, sweep):
     with pytest.raises(DataError, match="has no files to predict"):
-        leaving.predicted(reader_of_texts(), _empty(tmp_path))
+        models.predict(reader_of_texts(), _empty(tmp_path))
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "one").write_bytes(b"caf\xe9")
     with pytest.raises(DataError, match="byte 4: is no UTF-8"):
-        leaving.predicted(reader_of_texts(), str(tmp_path / "texts"))
+        models.predict(reader_of_texts(), str(tmp_path / "texts"))
     said = nnsweep("predict", GOOD, "texts")
     assert said.code == 4
     assert "is a folder, and the model wants a table with the columns sepal length (cm)" in said.err

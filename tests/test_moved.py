@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from nnsweep.api.loading import load_correct, load_histories, load_results
 from nnsweep.app import main
 from nnsweep.errors import StoreError
-from nnsweep.loading import load_correct, load_histories, load_results
 
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false", "sweep.workers=1")
 

@@ -15,9 +15,9 @@ import pytest
 from matplotlib.figure import Figure
 
 import nnsweep
+from nnsweep.api.reporting import print_report
 from nnsweep.app import main
 from nnsweep.errors import ConfigError
-from nnsweep.reporting import print_report
 from nnsweep.results.report.content import Findings, SectionContent
 from nnsweep.results.wording import MINUS, NOTHING
 

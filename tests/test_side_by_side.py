@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from nnsweep.api.comparing import compare_runs, describe_lines
 from nnsweep.app import main
-from nnsweep.side_by_side import in_words, side_by_side
 from nnsweep.tracking.query import read_run
 from tests.outside import run as run_outside
 
@@ -33,14 +33,14 @@ def two(swept):
 
 
 def told(one, other, section):
-    return {line.what: (line.one, line.other) for line in side_by_side(one, other)[section]}
+    return {line.what: (line.one, line.other) for line in compare_runs(one, other)[section]}
 
 
 def test_a_run_differs_in_nothing_from_itself(two):
-    assert side_by_side(two[0], two[0]) == {
+    assert compare_runs(two[0], two[0]) == {
         section: [] for section in ("settings", "versions", "data", "results", "history", "test examples")
     }
-    assert in_words(side_by_side(two[0], two[0]))[0] == "settings: equal"
+    assert describe_lines(compare_runs(two[0], two[0]))[0] == "settings: equal"
 
 
 def test_only_the_settings_that_differ_are_told(two):
@@ -51,7 +51,7 @@ def test_only_the_settings_that_differ_are_told(two):
 
 def test_results_and_curves_are_told_with_their_differences(two):
     one, other = two
-    differing = {line.what: line for line in side_by_side(one, other)["results"]}
+    differing = {line.what: line for line in compare_runs(one, other)["results"]}
     for name, value in one.record.metrics.items():
         there = other.record.metrics[name]
         assert (name in differing) == (value != there)
@@ -59,7 +59,7 @@ def test_results_and_curves_are_told_with_their_differences(two):
             line = (name, repr(value), repr(there), f"{there - value:+.6g}")
             assert differing[name] == line
     assert differing
-    curves = [line.what for line in side_by_side(one, other)["history"]]
+    curves = [line.what for line in compare_runs(one, other)["history"]]
     assert curves[0] == "learning_rate from epoch 0"
     assert "train_cost from epoch 1" in curves  # the same first weights
 
@@ -70,11 +70,11 @@ def test_test_examples_are_counted_where_the_test_set_is_the_same(two):
     flipped = right.copy()
     flipped[:3] ^= True
     changed = replace(one, correct=one.correct._replace(right=flipped))
-    (line,) = side_by_side(one, changed)["test examples"]
+    (line,) = compare_runs(one, changed)["test examples"]
     lost = int(right[:3].sum())
     assert line == (f"right in this run alone, of {n_test}", str(lost), str(3 - lost), "")
     foreign = replace(changed, correct=changed.correct._replace(test_digest="0" * 64))
-    assert [line.what for line in side_by_side(one, foreign)["test examples"]] == ["they cannot be paired"]
+    assert [line.what for line in compare_runs(one, foreign)["test examples"]] == ["they cannot be paired"]
     assert told(one, foreign, "data") == {"digest of the test set": (one.correct.test_digest[:12], "0" * 12)}
     assert told(one, replace(other, correct=None), "test examples") == {"which are right": ("recorded", "not recorded")}
 
@@ -96,7 +96,7 @@ def test_versions_and_data_are_told(two):
 def test_accuracies_that_were_measured_in_neither_run_are_equal(two):
     history = two[0].history.assign(val_accuracy=[np.nan, 0.5, np.nan, 0.5, 0.5])
     one = replace(two[0], history=history)
-    assert side_by_side(one, one)["history"] == []
+    assert compare_runs(one, one)["history"] == []
 
 
 def test_the_command_shows_both_runs_and_what_differs(nnsweep, swept, two, monkeypatch):

@@ -26,12 +26,12 @@ from hydra.core.singleton import Singleton
 from pandas.testing import assert_frame_equal
 
 import nnsweep as package
+from nnsweep.api.loading import load_results
+from nnsweep.api.sweeping import sweep
 from nnsweep.errors import ConfigError, DataError, StoreError
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.interrupt import SIGNALS
-from nnsweep.loading import load_results
-from nnsweep.sweeping import sweep
 
 QUICK = {"data": "iris", "trainer__epochs": 3, "tracking__pictures": False}
 LINES = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
@@ -346,7 +346,7 @@ for name in ("one", "two"):
 
 
 CALLS = """
-from nnsweep.sweeping import sweep as function
+from nnsweep.api.sweeping import sweep as function
 assert callable(nnsweep.sweep)
 assert nnsweep.sweep.__doc__ == function.__doc__
 plan = nnsweep.sweep(["seed=0,1"], data="iris", dry_run=True)
@@ -386,7 +386,7 @@ def test_help_and_signature_are_the_functions():
 
 
 def test_importing_the_package_imports_nothing_heavy(study):
-    heavy = "{'hydra', 'mlflow', 'pandas', 'numpy', 'nnsweep.sweeping', 'nnsweep.app'}"
+    heavy = "{'hydra', 'mlflow', 'pandas', 'numpy', 'nnsweep.api.sweeping', 'nnsweep.app'}"
     assert ran(study, f"import sys, nnsweep\nprint(sorted({heavy} & set(sys.modules)))") == ["[]"]
 
 

@@ -22,16 +22,16 @@ def diff(one: str, other: str, *, experiment: str | None, uri: str | None) -> No
 
     For example: nnsweep diff newsgroups-20-20-tanh-inv-s0 newsgroups-8-tanh-inv-s0 --experiment notebook
     """
+    from nnsweep.api.comparing import compare_runs, describe_lines
+    from nnsweep.api.loading import check_name
     from nnsweep.jobs.consistency import find_disagreements
-    from nnsweep.loading import check_name
-    from nnsweep.side_by_side import in_words, side_by_side
     from nnsweep.tracking.query import read_run
     from nnsweep.tracking.store import resolve_uri
 
     check_name(experiment or "")
     store = resolve_uri(uri, Path.cwd())
     first, second = (read_run(store, run, experiment) for run in (one, other))
-    for line in (first.title, second.title, *in_words(side_by_side(first, second))):
+    for line in (first.title, second.title, *describe_lines(compare_runs(first, second))):
         say(line)
     told = [f"{run.title}: {said}" for run in (first, second) for said in find_disagreements(run).values()]
     if told:

@@ -51,20 +51,20 @@ def export(
 
     For example: nnsweep export nnsweep --filter "depth > 1" --output table.csv
     """
-    from nnsweep.exported import Asked, answer, export
-    from nnsweep.loading import store_of
+    from nnsweep.api.exporting import Question, answer_question, export_table
+    from nnsweep.api.loading import find_experiment
     from nnsweep.results.tables.formats import write_table
     from nnsweep.streams import binary_output
     from nnsweep.tracking.artifacts import require_unaltered
     from nnsweep.tracking.query import find_store_of_sweep
 
-    store = store_of(experiment, uri)
+    store = find_experiment(experiment, uri)
     if sweep is not None:
         find_store_of_sweep(store.uri, sweep, experiment)  # or tell that there is none
-    asked = Asked(filter=filter_, columns=listed(columns), sort=listed(sort), sweep=sweep, histories=histories)
+    asked = Question(filter=filter_, columns=listed(columns), sort=listed(sort), sweep=sweep, histories=histories)
     if output:
-        export(store, asked, output, format_)
+        export_table(store, asked, output, format_)
     else:
-        table, records, caption = answer(store, asked)
+        table, records, caption = answer_question(store, asked)
         require_unaltered(records)
         write_table(table, binary_output(), format_, caption=caption)

@@ -38,15 +38,15 @@ def plot(experiment: str, *, output: Path, format_: str, filter_: str, sweep: st
 
     For example: nnsweep plot depth_width --output pictures --format svg
     """
-    from nnsweep.loading import records as records_of
-    from nnsweep.loading import require_unaltered_runs, store_of
+    from nnsweep.api.loading import find_experiment, require_unaltered_runs
+    from nnsweep.api.loading import read_records as records_of
     from nnsweep.results.frame import frame
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
     from nnsweep.results.ranking import narrow_runs, rank_runs
     from nnsweep.tracking import query
     from nnsweep.tracking.artifacts import gather_artifacts, raise_missing
 
-    store = store_of(experiment, uri)
+    store = find_experiment(experiment, uri)
     records = records_of(store, sweep)
     runs = narrow_runs(rank_runs(frame(records)), filter=filter_)
     require_unaltered_runs(records, runs)

@@ -40,12 +40,12 @@ def predict(
 
     For example: nnsweep predict newsgroups-20-20-tanh-inv-s0 new.csv --output predictions.csv
     """
-    from nnsweep.leaving import found, predicted
+    from nnsweep.api.models import find_model, predict
     from nnsweep.results.tables.formats import format_of, write_table
     from nnsweep.streams import binary_output
 
     if output:
         format_ = format_ or format_of(output)
-    meant = found(run, experiment, uri)
-    table = predicted(meant.model(), data, query, meant.record.settings)
+    meant = find_model(run, experiment, uri)
+    table = predict(meant.model(), data, query, meant.record.settings)
     write_table(table, output or binary_output(), format_)

@@ -27,7 +27,7 @@ def register(
 
     For example: nnsweep register 20260701-120000-ab12 --name digits --alias champion
     """
-    from nnsweep.registering import registered
+    from nnsweep.api.models import register_best
 
-    for line in registered(sweep, name=name, alias=alias, run=run, experiment=experiment, uri=uri):
+    for line in register_best(sweep, name=name, alias=alias, run=run, experiment=experiment, uri=uri):
         say(line)

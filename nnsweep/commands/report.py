@@ -57,8 +57,8 @@ def report(
 
     For example: nnsweep report depth_width --output report.html --baseline 32
     """
-    from nnsweep.reporting import print_report
-    from nnsweep.reporting import report as reported
+    from nnsweep.api.reporting import print_report
+    from nnsweep.api.reporting import report as reported
 
     found = reported(
         experiment,

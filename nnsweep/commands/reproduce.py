@@ -22,9 +22,9 @@ def reproduce(run: str, *, experiment: str | None, uri: str | None) -> None:
 
     For example: nnsweep reproduce newsgroups-20-20-tanh-inv-s0 --experiment notebook
     """
+    from nnsweep.api.loading import check_name
     from nnsweep.jobs.consistency import require_consistent
     from nnsweep.jobs.reproduce import reproduce_run
-    from nnsweep.loading import check_name
     from nnsweep.tracking.query import read_run
     from nnsweep.tracking.store import resolve_uri
 

@@ -29,8 +29,8 @@ def save(run: str, *, output: Path, experiment: str | None, uri: str | None) -> 
 
     For example: nnsweep save newsgroups-20-20-tanh-inv-s0 --output model.onnx
     """
-    from nnsweep.leaving import found, saved
+    from nnsweep.api.models import find_model, save_model
 
-    found_run = found(run, experiment, uri)
-    saved(found_run.model(), output)
+    found_run = find_model(run, experiment, uri)
+    save_model(found_run.model(), output)
     say(f"{found_run.title}: written to {output}")

@@ -33,9 +33,9 @@ def verify(table: Path, *, uri: str | None, retrain: int | None, data_path: Path
         return _retrain(table, retrain, data_path)
     if data_path is not None:
         raise ConfigError("--data-path is for --retrain: nothing else needs the data")
-    from nnsweep.verified import verify
+    from nnsweep.api.verifying import verify_table
 
-    told = verify(table, uri)
+    told = verify_table(table, uri)
     lines = [mask_secrets(printable(difference.in_words())) for difference in told.differences]
     if not lines:
         say(f"{table}: all {told.n_cells} cells, of {told.n_runs} runs, are what the store says")
@@ -50,9 +50,9 @@ def verify(table: Path, *, uri: str | None, retrain: int | None, data_path: Path
 
 
 def _retrain(table: Path, number: int, data_path: Path | None) -> None:
-    from nnsweep.retraining import retrain
+    from nnsweep.api.retraining import retrain_sample
 
-    told = retrain(table, number, None if data_path is None else str(data_path))
+    told = retrain_sample(table, number, None if data_path is None else str(data_path))
     names = ", ".join(told.names)
     if not told.differences:
         say(f"{table}: {len(told.names)} of {told.n_runs} runs, drawn at random, were trained again: {names}")

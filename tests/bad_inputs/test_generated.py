@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from nnsweep.api.verifying import verify_table
 from nnsweep.app import main
 from nnsweep.data.load import load
 from nnsweep.jobs.problems import explain_error
-from nnsweep.verified import verify
 
 MOST, IN_PIECES = 2000, 250
 COLOURS = ("red", "blue", "None", "ünï", "?", "", "1.5", "a b", "x,y", '"')
@@ -203,7 +203,7 @@ def test_any_exported_table_is_compared_or_refused(sort, first, last, exported, 
         content, beside = (exported / f"table.{suffix}{more}" for more in ("", ".manifest.json"))
         table.write_bytes(mutated(content.read_bytes(), draw) if number % 2 else content.read_bytes())
         manifest.write_bytes(beside.read_bytes() if number % 2 else damaged_manifest(beside.read_bytes(), draw))
-        if said := complaint(lambda table=table: verify(table)):
+        if said := complaint(lambda table=table: verify_table(table)):
             wrong[number, suffix] = said
     assert wrong == {}
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nnsweep.api.loading import load_results
 from nnsweep.data.load import load
 from nnsweep.jobs import worker
 from nnsweep.jobs.checking import find_class_weight_problem, find_class_weight_warning
-from nnsweep.loading import load_results
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.losses import is_class_weight
 

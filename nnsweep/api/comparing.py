@@ -13,7 +13,7 @@ from nnsweep.mlp.curves import CURVES
 from nnsweep.tracking.query import RecordedRun
 
 
-class Line(NamedTuple):
+class ComparedLine(NamedTuple):
     """One thing that differs.
 
     Attributes
@@ -32,7 +32,7 @@ class Line(NamedTuple):
     more: str = ""
 
 
-def side_by_side(one: RecordedRun, other: RecordedRun) -> dict[str, list[Line]]:
+def compare_runs(one: RecordedRun, other: RecordedRun) -> dict[str, list[ComparedLine]]:
     """Compare two runs.
 
     Returns
@@ -51,7 +51,7 @@ def side_by_side(one: RecordedRun, other: RecordedRun) -> dict[str, list[Line]]:
     }
 
 
-def in_words(sections: Mapping[str, list[Line]]) -> list[str]:
+def describe_lines(sections: Mapping[str, list[ComparedLine]]) -> list[str]:
     """Say it, a line each."""
     lines: list[str] = []
     for section, differences in sections.items():
@@ -65,43 +65,45 @@ def in_words(sections: Mapping[str, list[Line]]) -> list[str]:
     return lines
 
 
-def _settings(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
+def _settings(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     first, second = one.record.settings, other.record.settings
     for name in dict.fromkeys([*first, *second]):
         if name not in first or name not in second or repr(first[name]) != repr(second[name]):
-            yield Line(name, *(str(values[name]) if name in values else "not set" for values in (first, second)))
+            yield ComparedLine(
+                name, *(str(values[name]) if name in values else "not set" for values in (first, second))
+            )
 
 
-def _versions(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
+def _versions(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     if not one.environment or not other.environment:
         known = ["recorded" if run.environment else "not recorded" for run in (one, other)]
-        yield Line("environment", *known)
-    yield from (Line(*each) for each in compare_environments(one.environment, other.environment))
+        yield ComparedLine("environment", *known)
+    yield from (ComparedLine(*each) for each in compare_environments(one.environment, other.environment))
     if one.numerics != other.numerics:
-        yield Line("numerics version", one.numerics or "none", other.numerics or "none")
+        yield ComparedLine("numerics version", one.numerics or "none", other.numerics or "none")
 
 
-def _data(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
+def _data(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     digests = [run.record.data_digest for run in (one, other)]
     if digests[0] != digests[1]:
-        yield Line("digest", *(digest[:12] or "none" for digest in digests))
+        yield ComparedLine("digest", *(digest[:12] or "none" for digest in digests))
     if one.correct and other.correct and one.correct.test_digest != other.correct.test_digest:
-        yield Line("digest of the test set", one.correct.test_digest[:12], other.correct.test_digest[:12])
+        yield ComparedLine("digest of the test set", one.correct.test_digest[:12], other.correct.test_digest[:12])
 
 
-def _results(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
+def _results(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     if one.record.state != other.record.state:
-        yield Line("state", one.record.state, other.record.state)
+        yield ComparedLine("state", one.record.state, other.record.state)
     first, second = one.record.metrics, other.record.metrics
     for name in dict.fromkeys([*first, *second]):
         here, there = first.get(name), second.get(name)
         if here is None or there is None:
-            yield Line(name, *("none" if value is None else repr(value) for value in (here, there)))
+            yield ComparedLine(name, *("none" if value is None else repr(value) for value in (here, there)))
         elif here != there:
-            yield Line(name, repr(here), repr(there), f"{there - here:+.6g}")
+            yield ComparedLine(name, repr(here), repr(there), f"{there - here:+.6g}")
 
 
-def _history(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
+def _history(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     """Tell the first epoch that differs in each curve, and how many epochs there are."""
     for name in CURVES:
         curves = [run.history[name].to_numpy(float) if name in run.history else np.empty(0) for run in (one, other)]
@@ -111,20 +113,22 @@ def _history(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
         if differ.any():
             epoch = int(differ.argmax())
             first, second = float(here[epoch]), float(there[epoch])
-            yield Line(f"{name} from epoch {epoch}", repr(first), repr(second), f"{second - first:+.6g}")
+            yield ComparedLine(f"{name} from epoch {epoch}", repr(first), repr(second), f"{second - first:+.6g}")
     if len(one.history) != len(other.history):
-        yield Line("epochs", *(str(max(0, len(run.history) - 1)) for run in (one, other)))
+        yield ComparedLine("epochs", *(str(max(0, len(run.history) - 1)) for run in (one, other)))
 
 
-def _examples(one: RecordedRun, other: RecordedRun) -> Iterator[Line]:
+def _examples(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     """Count the test examples that only one of the runs gets right; they must be of the same test set."""
     if one.correct is None or other.correct is None:
         known = ["not recorded" if run.correct is None else "recorded" for run in (one, other)]
-        yield Line("which are right", *known)
+        yield ComparedLine("which are right", *known)
     elif one.correct.test_digest == other.correct.test_digest:
         first, second = one.correct.right, other.correct.right
         if (first != second).any():
             alone = [str(int((here & ~there).sum())) for here, there in ((first, second), (second, first))]
-            yield Line(f"right in this run alone, of {len(first)}", alone[0], alone[1])
+            yield ComparedLine(f"right in this run alone, of {len(first)}", alone[0], alone[1])
     else:
-        yield Line("they cannot be paired", f"{len(one.correct.right)} examples", f"{len(other.correct.right)} others")
+        yield ComparedLine(
+            "they cannot be paired", f"{len(one.correct.right)} examples", f"{len(other.correct.right)} others"
+        )

@@ -14,8 +14,8 @@ import pandas as pd
 from packaging.version import InvalidVersion, Version
 
 from nnsweep import __version__
+from nnsweep.api.exporting import Question, ResultTable, choose_runs
 from nnsweep.errors import ConfigError, DataError, UserError
-from nnsweep.exported import Answer, Asked, choose
 from nnsweep.jobs.consistency import find_disagreements, make_recorded_job
 from nnsweep.results.frame import frame, long_form
 from nnsweep.results.tables import manifest as manifests
@@ -32,7 +32,7 @@ ROW = ("run_id",)
 VALUE = ("run_id", "metric", "epoch")
 
 
-class Verified(NamedTuple):
+class Verification(NamedTuple):
     """What came of it.
 
     Attributes
@@ -54,7 +54,7 @@ class Verified(NamedTuple):
     left_out: Sequence[str] = ()
 
 
-def verify(table: Path, uri: str | None = None) -> Verified:
+def verify_table(table: Path, uri: str | None = None) -> Verification:
     """Compare a table with the store that it was exported from.
 
     Parameters
@@ -74,11 +74,11 @@ def verify(table: Path, uri: str | None = None) -> Verified:
         If the store cannot be used.
     """
     manifest = manifests.read_manifest(table)
-    asked = Asked.of_plain(manifest.asked)
+    asked = Question.of_plain(manifest.asked)
     identity = VALUE if asked.histories else ROW
     content, found = read_table(table, manifest, identity)
     store = find_store(_address(manifest, uri), manifest.experiment)
-    now = choose(query.find_job_runs(store, asked.sweep), asked)
+    now = choose_runs(query.find_job_runs(store, asked.sweep), asked)
     runs = _still_there(store, manifest.runs)
     kept = [query.make_record(run) for run in runs]
     again = to_bytes(_table(store, asked, kept, manifest), manifest.format, now.caption)
@@ -98,7 +98,7 @@ def verify(table: Path, uri: str | None = None) -> Verified:
     elif of_store and not cells:
         cause = "the store was changed, and does not agree with itself"
     told = [*cells, *of_manifest, *of_store]
-    return Verified(told, found.size, len(kept), cause, _left_out(store, asked, now))
+    return Verification(told, found.size, len(kept), cause, _left_out(store, asked, now))
 
 
 def read_table(table: Path, manifest: Manifest, identity: Sequence[str]) -> tuple[bytes, pd.DataFrame]:
@@ -143,14 +143,14 @@ def _still_there(store: Store, runs: list[Listed]) -> list[Any]:
     return [read[run_id] for run_id in ids if run_id in read]
 
 
-def _table(store: Store, asked: Asked, kept: list[RunRecord], manifest: Manifest) -> pd.DataFrame:
+def _table(store: Store, asked: Question, kept: list[RunRecord], manifest: Manifest) -> pd.DataFrame:
     if asked.histories:
         curves = {record.run_id: query.read_history(store, record.run_id, checked=False) for record in kept}
         return long_form(curves, kept)  # a file that was changed is told by its cells
     return frame(kept).reindex(columns=manifest.columns)
 
 
-def _of_runs(listed: list[Listed], kept: list[RunRecord], now: Answer) -> Iterator[Difference]:
+def _of_runs(listed: list[Listed], kept: list[RunRecord], now: ResultTable) -> Iterator[Difference]:
     """Say which runs are gone, which the question no longer chooses, and which are new."""
     there, chosen, exported = ({run.run_id for run in runs} for runs in (kept, now.records, listed))
     for run in listed:
@@ -210,7 +210,7 @@ def _of_records(listed: list[Listed], kept: list[RunRecord]) -> Iterator[Differe
 
 
 def _of_the_whole(
-    manifest: Manifest, n_rows: int, asked: Asked, now: Answer, digests: set[str]
+    manifest: Manifest, n_rows: int, asked: Question, now: ResultTable, digests: set[str]
 ) -> Iterator[Difference]:
     """Compare the manifest with a table that has the right cells: its rows, columns and bytes."""
     if n_rows != manifest.n_rows:
@@ -225,7 +225,9 @@ def _of_the_whole(
         yield Difference("the manifest", "its SHA-256 of the table is another, and the table is what the store says")
 
 
-def _of_disagreements(store: Store, runs: list[Any], asked: Asked, cells: Sequence[Difference]) -> Iterator[Difference]:
+def _of_disagreements(
+    store: Store, runs: list[Any], asked: Question, cells: Sequence[Difference]
+) -> Iterator[Difference]:
     """Say what of the records themselves does not agree, unless a cell has told it."""
     told = {(difference.what, unescape(difference.column)) for difference in cells}
     for run in runs:
@@ -240,7 +242,7 @@ def _of_disagreements(store: Store, runs: list[Any], asked: Asked, cells: Sequen
             yield from (Difference(title, problem) for problem in error.problems)
 
 
-def _left_out(store: Store, asked: Asked, now: Answer) -> list[str]:
+def _left_out(store: Store, asked: Question, now: ResultTable) -> list[str]:
     """Say what the question of a table has left out."""
     lines = []
     if made := asked.question():

@@ -47,7 +47,7 @@ def load_results(
     StoreError
         If the store cannot be used.
     """
-    found = records(store_of(experiment, uri), sweep)
+    found = read_records(find_experiment(experiment, uri), sweep)
     runs = narrow_runs(rank_runs(frame(found)), filter=filter)
     require_unaltered_runs(found, runs)
     return runs
@@ -131,7 +131,7 @@ def load_environment(run_id: str, *, uri: str | None = None) -> dict[str, Any]:
     return query.read_mapping(Store(resolve_uri(uri, Path.cwd()), "", ""), run_id, "environment.json")
 
 
-def store_of(experiment: str, uri: str | None) -> Store:
+def find_experiment(experiment: str, uri: str | None) -> Store:
     """Find an experiment in its store.
 
     Raises
@@ -157,7 +157,7 @@ def check_name(experiment: str) -> None:
         raise ConfigError(f"there is no experiment '{experiment}': no text can have half a character (a surrogate)")
 
 
-def records(store: Store, sweep: str | Sequence[str] | None = None) -> list[RunRecord]:
+def read_records(store: Store, sweep: str | Sequence[str] | None = None) -> list[RunRecord]:
     """Read the records of an experiment's jobs, or of those of some sweeps.
 
     Raises

@@ -29,7 +29,7 @@ from nnsweep.tracking.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Question:
     """What is asked for; see `nnsweep.results.ranking.narrow_runs`.
 
     Attributes
@@ -58,7 +58,7 @@ class Asked:
         return " ".join(f"{name} {quote_argument(text)}" for name, text in options if text)
 
     @classmethod
-    def of_plain(cls, values: Mapping[str, Any]) -> "Asked":
+    def of_plain(cls, values: Mapping[str, Any]) -> "Question":
         """Make it of what a manifest keeps of it.
 
         Raises
@@ -74,7 +74,7 @@ class Asked:
             raise DataError(f"the manifest's question is damaged ({said}); export the table again") from error
 
 
-class Answer(NamedTuple):
+class ResultTable(NamedTuple):
     """The table that answers.
 
     Attributes
@@ -92,7 +92,7 @@ class Answer(NamedTuple):
     caption: str
 
 
-def answer(store: Store, asked: Asked) -> Answer:
+def answer_question(store: Store, asked: Question) -> ResultTable:
     """Ask a store.
 
     Raises
@@ -102,13 +102,13 @@ def answer(store: Store, asked: Asked) -> Answer:
     StoreError
         If the store refuses.
     """
-    chosen = choose(query.find_job_runs(store, asked.sweep), asked)
+    chosen = choose_runs(query.find_job_runs(store, asked.sweep), asked)
     if asked.histories:
         return chosen._replace(table=long_form(query.read_histories(store, chosen.records), chosen.records))
     return chosen
 
 
-def choose(records: Sequence[RunRecord], asked: Asked) -> Answer:
+def choose_runs(records: Sequence[RunRecord], asked: Question) -> ResultTable:
     """Answer from records alone; of curves, which are in none, there is only an empty table.
 
     Raises
@@ -120,14 +120,14 @@ def choose(records: Sequence[RunRecord], asked: Asked) -> Answer:
     chosen = narrow_runs(runs, filter=asked.filter, columns=asked.columns, sort=asked.sort)
     if asked.histories:
         kept = set(narrow_runs(runs, filter=asked.filter)["run_id"])
-        return Answer(pd.DataFrame(), [record for record in records if record.run_id in kept], "")
+        return ResultTable(pd.DataFrame(), [record for record in records if record.run_id in kept], "")
     by_id = {record.run_id: record for record in records}
     order = narrow_runs(runs, filter=asked.filter, columns=["run_id"], sort=asked.sort)["run_id"]
     table = chosen if asked.columns else drop_constant(chosen)
-    return Answer(table, [by_id[run_id] for run_id in order], selection(runs))
+    return ResultTable(table, [by_id[run_id] for run_id in order], selection(runs))
 
 
-def export(store: Store, asked: Asked, path: Path, format: str | None = None) -> None:
+def export_table(store: Store, asked: Question, path: Path, format: str | None = None) -> None:
     """Write the table that answers into a file, with its manifest beside it: both, or neither.
 
     Parameters
@@ -149,13 +149,13 @@ def export(store: Store, asked: Asked, path: Path, format: str | None = None) ->
         If the store refuses.
     """
     format = format or format_of(path)
-    table, records, caption = answer(store, asked)
+    table, records, caption = answer_question(store, asked)
     require_unaltered(records)
     content = to_bytes(table, format, caption)
     runs, shared = manifests.list_runs(records, *_trained_with(store, records))
     manifest = Manifest(
         experiment=store.experiment,
-        store=address(store.uri),
+        store=write_address(store.uri),
         asked=asdict(asked),
         runs=runs,
         shared=shared,
@@ -192,7 +192,7 @@ def _place(path: Any) -> Any:
     return str(Path(path).relative_to(Path.cwd()) if Path(path).is_relative_to(Path.cwd()) else Path(path).name)
 
 
-def address(uri: str) -> str:
+def write_address(uri: str) -> str:
     """Give a store's address as a manifest may show it: masked, and from the working folder where it is below that."""
     file = find_database_file(uri)
     if file is not None and file.is_relative_to(Path.cwd()):

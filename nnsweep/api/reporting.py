@@ -11,17 +11,17 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from nnsweep.errors import ConfigError
-from nnsweep.files import expand_home, whole_file
-from nnsweep.jobs.consistency import require_all_consistent
-from nnsweep.loading import (
+from nnsweep.api.loading import (
+    find_experiment,
     gather_correct,
     gather_histories,
     load_environment,
-    records,
+    read_records,
     require_unaltered_runs,
-    store_of,
 )
+from nnsweep.errors import ConfigError
+from nnsweep.files import expand_home, whole_file
+from nnsweep.jobs.consistency import require_all_consistent
 from nnsweep.results.frame import frame
 from nnsweep.results.ranking import narrow_runs, rank_runs
 from nnsweep.results.report.content import Findings
@@ -77,7 +77,7 @@ def report(
     metric, baseline, by, confidence, failures
         What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
     sweep, filter, uri
-        Which runs: as `nnsweep.loading.load_results` has them.
+        Which runs: as `nnsweep.api.loading.load_results` has them.
     pictures : bool
         Whether pictures are written beside a Markdown or LaTeX file; an HTML file has them in it.
     command : str
@@ -99,7 +99,7 @@ def report(
     """
     if output is not None:
         _check(Path(expand_home(output)), pictures)
-    found = records(store_of(experiment, uri), sweep)
+    found = read_records(find_experiment(experiment, uri), sweep)
     runs = narrow_runs(rank_runs(frame(found)), filter=filter)
     require_unaltered_runs(found, runs)
     origin = _origin(experiment, _best_first(found, runs), uri, command)

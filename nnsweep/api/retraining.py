@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from nnsweep.api.exporting import Question
+from nnsweep.api.verifying import ROW, forged, read_cells, read_table
 from nnsweep.errors import ConfigError, DataError
-from nnsweep.exported import Asked
 from nnsweep.jobs import names, worker
 from nnsweep.jobs.conf_tree import conf_dir, list_groups
 from nnsweep.jobs.consistency import make_recorded_job
@@ -28,7 +29,6 @@ from nnsweep.results.tables.formats import to_bytes
 from nnsweep.results.tables.manifest import Listed, Manifest
 from nnsweep.text import printable
 from nnsweep.tracking.record import RunRecord
-from nnsweep.verified import ROW, forged, read_cells, read_table
 
 RESULTS = (
     "test_accuracy",
@@ -43,7 +43,7 @@ SEED = 0
 """Of the draw of the runs that are trained again."""
 
 
-class Retrained(NamedTuple):
+class Retraining(NamedTuple):
     """What came of it.
 
     Attributes
@@ -65,7 +65,7 @@ class Retrained(NamedTuple):
     question: str = ""
 
 
-def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained:
+def retrain_sample(table: Path, number: int, data_path: str | None = None) -> Retraining:
     """Train a sample of the runs of an exported table again, and compare.
 
     Parameters
@@ -87,7 +87,7 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
     """
     manifest = manifests.read_manifest(table)
     shown = printable(str(table))
-    asked = Asked.of_plain(manifest.asked)
+    asked = Question.of_plain(manifest.asked)
     if asked.histories:
         raise ConfigError(f"{shown} has curves; --retrain is for tables of results, exported without --histories")
     _, found = read_table(table, manifest, ROW)
@@ -110,7 +110,7 @@ def retrain(table: Path, number: int, data_path: str | None = None) -> Retrained
             records[run.run_id] = result
             trained.append(run)
     different, n_cells = _of_cells(manifest, rows, records, trained)
-    return Retrained(told + different, [run.name for run in trained], len(listed), n_cells, asked.question())
+    return Retraining(told + different, [run.name for run in trained], len(listed), n_cells, asked.question())
 
 
 def _of_rows(manifest: Manifest, table: pd.DataFrame) -> Iterator[Difference]:

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # imported where they are used: `import nnsweep` shall be quick
+if TYPE_CHECKING:
     import pandas as pd
 
     from nnsweep.jobs.multirun import HydraRequest
     from nnsweep.jobs.outcome import SweepResult
+
 
 _one = threading.Lock()  # Hydra's state, the environment and signals are those of the process
 
@@ -183,14 +184,14 @@ def _errors() -> Iterator[None]:
 
 def _results(result: "SweepResult") -> "pd.DataFrame":
     """Read the runs of a sweep; jobs that never became a run are known from the sweep alone."""
+    from nnsweep.api.loading import find_experiment, read_records
     from nnsweep.errors import StoreError
-    from nnsweep.loading import records, store_of
     from nnsweep.results.frame import frame
     from nnsweep.results.ranking import rank_runs
 
     if result.problem:
         raise StoreError(result.problem)
-    there = records(store_of(result.experiment, result.uri), result.sweep)
+    there = read_records(find_experiment(result.experiment, result.uri), result.sweep)
     runs = rank_runs(frame([*there, *(record for record in result.records if not record.run_id)]))
     if unfinished := Counter(state for state in runs["state"] if state != "finished"):
         told = ", ".join(f"{count} {state}" for state, count in unfinished.items())
