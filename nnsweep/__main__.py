@@ -2,7 +2,7 @@
 
 import sys
 
-from nnsweep.app import main
+from nnsweep.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

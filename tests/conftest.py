@@ -11,7 +11,7 @@ import hypothesis
 import matplotlib as mpl
 import pytest
 
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.data.texts import CACHE_FILE
 from tests.outside import Server, serving
 

@@ -71,9 +71,9 @@ def test_a_foreign_library_has_one_door(library, door):
     ("module", "absent"),
     [
         ("nnsweep.mlp.history", {"sklearn", "pandas", "mlflow", "hydra"}),
-        ("nnsweep.app", {"sklearn", "pandas", "mlflow", "matplotlib", "pydantic"}),
+        ("nnsweep.cli.main", {"sklearn", "pandas", "mlflow", "matplotlib", "pydantic"}),
         ("nnsweep.jobs.tasks", {"mlflow", "matplotlib", "sklearn"}),
-        ("nnsweep.commands", {"mlflow", "pandas", "matplotlib"}),
+        ("nnsweep.cli.commands", {"mlflow", "pandas", "matplotlib"}),
         ("nnsweep.jobs.worker", {"mlflow", "hydra", "omegaconf", "sqlalchemy", "pandas", "sklearn", "matplotlib"}),
     ],
 )
@@ -86,7 +86,7 @@ def test_heavy_libraries_are_imported_late(module, absent):
 SLOW = ("mlflow", "sklearn", "scipy.stats", "pandas", "pyarrow", "matplotlib")
 _SWEEP = """
 import sys
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.sweep import work
 
 before, trained = [], work.train

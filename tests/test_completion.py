@@ -17,22 +17,21 @@ from pathlib import Path
 import pytest
 from hydra._internal.utils import get_args_parser
 
-from nnsweep.commands import NAMES
-from nnsweep.completion import command_line
-from nnsweep.completion.command_line import candidates
-from nnsweep.completion.overrides import VALUES
-from nnsweep.completion.shells import answer, script, words_of
+from nnsweep.cli import completion
+from nnsweep.cli.commands import COMMANDS
+from nnsweep.cli.completion import VALUES, complete_command_line
+from nnsweep.cli.shells import answer_shell, make_script, read_words
 from nnsweep.jobs.conf_tree import conf_dir, list_groups
 
 TREE = Path(conf_dir())
 
 
 def texts(*words: str) -> list[str]:
-    return [one.text for one in candidates(words)]
+    return [one.text for one in complete_command_line(words)]
 
 
 def kinds(*words: str) -> list[tuple[str, str]]:
-    return [(one.kind, one.text) for one in candidates(words)]
+    return [(one.kind, one.text) for one in complete_command_line(words)]
 
 
 # ---- what is offered
@@ -40,14 +39,14 @@ def kinds(*words: str) -> list[tuple[str, str]]:
 
 def test_the_first_word_is_a_command_a_group_or_a_setting():
     offered = texts("")
-    assert offered[: len(NAMES)] == [*NAMES]
+    assert offered[: len(COMMANDS)] == [*COMMANDS]
     assert {"arch=", "experiment=", "seed=", "trainer.", "trainer=", "hydra/", "hydra."} < {*offered}
     assert len(offered) == len({*offered})
     assert texts("exp") == ["export", "experiment="]
 
 
 def test_a_second_word_is_no_command():
-    assert not {*NAMES} & {*texts("arch=wide", "")}
+    assert not {*COMMANDS} & {*texts("arch=wide", "")}
 
 
 @pytest.mark.parametrize("group", ["activation", "arch", "data", "init", "optimizer", "schedule", "experiment"])
@@ -73,9 +72,9 @@ def test_the_settings_are_those_of_the_choices_that_are_made():
 
 
 def test_the_comments_of_the_files_are_shown_beside_the_settings():
-    (patience,) = candidates(["trainer.pati"])
+    (patience,) = complete_command_line(["trainer.pati"])
     assert patience.remark.startswith("end when validation accuracy has not risen")
-    assert [one.remark for one in candidates(["trainer.batch"])] == [""]  # it has one in another file
+    assert [one.remark for one in complete_command_line(["trainer.batch"])] == [""]  # it has one in another file
 
 
 def test_values_that_are_words_are_offered_and_of_others_the_default():
@@ -100,7 +99,7 @@ def test_a_folder_of_ones_own_wins_and_one_that_is_broken_is_quiet(tmp_path):
         assert texts(*given, "arch=m") == ["arch=mine"]
         assert texts(*given, "arch=shallow", "arch.") == ["arch.hidden_layer_sizes=", "arch.own="]
     (tmp_path / "config.yaml").write_text("a: [\n")
-    assert answer("zsh", ["--config-dir", str(tmp_path), "trainer."]) == ""
+    assert answer_shell("zsh", ["--config-dir", str(tmp_path), "trainer."]) == ""
     assert texts("--config-dir", str(tmp_path / "none"), "arch=w") == ["arch=wide"]
 
 
@@ -126,9 +125,9 @@ def test_commands_have_their_options_and_what_those_take():
 def test_the_options_of_sweeps_are_hydras():
     known = {option for action in get_args_parser()._actions for option in action.option_strings}
     wanted = {option for option in known if option.startswith("--")}
-    assert wanted - {"--shell-completion", "--config-path", "--experimental-rerun"} == {*command_line.OPTIONS}
+    assert wanted - {"--shell-completion", "--config-path", "--experimental-rerun"} == {*completion.OPTIONS}
     choices = {option: action.choices for action in get_args_parser()._actions for option in action.option_strings}
-    for option, values in command_line.VALUES.items():
+    for option, values in completion.OPTION_VALUES.items():
         assert {*values} == {*choices[option]}
 
 
@@ -185,25 +184,25 @@ def test_no_store_is_made(tmp_path, monkeypatch):
     ],
 )
 def test_a_line_is_parted_as_a_shell_does_though_it_is_not_finished(line, words):
-    assert words_of(line)[0] == words
+    assert read_words(line)[0] == words
 
 
 def test_bash_is_told_what_follows_where_it_parts_words_and_all_of_it_in_quotes():
-    assert answer("bash", ["nnsweep arch=sh", " =:"]).split("\t")[1] == "shallow"
-    assert answer("bash", ["nnsweep 'arch=sh", " =:"]).split("\t")[1] == "arch=shallow"
-    assert answer("bash", ["nnsweep arch=sh", " "]).split("\t")[1] == "arch=shallow"
-    assert answer("bash", ["nnsweep data.path=some/fi", " =:"]) == "file\tsome/fi\t\n"
+    assert answer_shell("bash", ["nnsweep arch=sh", " =:"]).split("\t")[1] == "shallow"
+    assert answer_shell("bash", ["nnsweep 'arch=sh", " =:"]).split("\t")[1] == "arch=shallow"
+    assert answer_shell("bash", ["nnsweep arch=sh", " "]).split("\t")[1] == "arch=shallow"
+    assert answer_shell("bash", ["nnsweep data.path=some/fi", " =:"]) == "file\tsome/fi\t\n"
 
 
 def test_a_word_at_which_a_shell_would_stumble_is_not_offered(tmp_path):
     (tmp_path / "arch").mkdir()
     (tmp_path / "arch" / "two\nlines.yaml").write_text("name: a\n")
-    assert "two" not in answer("zsh", ["--config-dir", str(tmp_path), "arch="])
+    assert "two" not in answer_shell("zsh", ["--config-dir", str(tmp_path), "arch="])
 
 
 def test_the_answer_comes_at_once_and_without_what_is_slow_to_import(tmp_path):
     code = (
-        "import sys; from nnsweep.app import main; "
+        "import sys; from nnsweep.cli.main import main; "
         "main(['completion', 'zsh', '--', *sys.argv[1:]]); "
         "print(*sorted({'mlflow', 'pandas', 'sklearn', 'numpy', 'matplotlib', 'pydantic'} & set(sys.modules)))"
     )
@@ -361,12 +360,14 @@ def test_fish_offers_the_same(fish):
 def test_a_script_is_one_the_shell_can_read(shell, folder):
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")
-    said = subprocess.run([shell, "-n"], input=script(shell), capture_output=True, text=True, env=environment(folder))
+    said = subprocess.run(
+        [shell, "-n"], input=make_script(shell), capture_output=True, text=True, env=environment(folder)
+    )
     assert (said.returncode, said.stderr) == (0, "")
 
 
 def test_bash_of_a_program_that_is_gone_says_nothing(folder):
-    code = f"{script('bash')}\nCOMP_LINE='gone arch='; COMP_POINT=10; COMP_WORDS=(gone arch =); COMP_CWORD=2\n"
+    code = f"{make_script('bash')}\nCOMP_LINE='gone arch='; COMP_POINT=10; COMP_WORDS=(gone arch =); COMP_CWORD=2\n"
     said = subprocess.run(
         ["bash", "--norc", "-c", f"{code}_nnsweep_complete; echo ${{#COMPREPLY[@]}}"],
         capture_output=True, text=True, check=True, env=environment(folder),

@@ -31,7 +31,7 @@ JOBS = ("data=digits", "arch=wide", "trainer.epochs=1500", "sweep.workers=1", QU
 """Seconds of training for each seed."""
 FAST = """
 import sys
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.tracking import heartbeat
 heartbeat.EVERY_SECONDS, heartbeat.MISSED = 0.25, 12
 sys.exit(main(sys.argv[1:]))

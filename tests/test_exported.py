@@ -6,7 +6,7 @@ import pytest
 
 import nnsweep as package
 from nnsweep.api.exporting import write_address
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.results.tables.manifest import FORMULA_VERSION, hash_content, place_beside, read_manifest
 from nnsweep.tracking.query import find_job_runs

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.results.tables.manifest import place_beside
 
 QUICK = ("data=iris", "trainer.epochs=4", "tracking.pictures=false", "tracking.models=none")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from nnsweep.commands import NAMES, commands, summaries
+from nnsweep.cli.commands import COMMANDS, commands, summarize_commands
 from nnsweep.jobs.conf_tree import conf_dir
 
 WIDEST = 100
@@ -21,7 +21,7 @@ def example(name: str) -> list[str]:
     return shlex.split(" ".join(line.split()))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_help_with_an_example(name, nnsweep):
     said = nnsweep(name, "--help")
     assert (said.code, said.err) == (0, "")
@@ -31,7 +31,7 @@ def test_every_command_has_a_help_with_an_example(name, nnsweep):
     assert nnsweep(name, "-h").out == nnsweep("help", name).out == said.out
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_example_is_one_that_the_command_takes(name):
     program, called, *arguments = example(name)
     assert (program, called) == ("nnsweep", name)
@@ -41,7 +41,7 @@ def test_the_example_is_one_that_the_command_takes(name):
     assert bool(given) == bool(arguments)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_mistyped_option_is_told_in_one_line(name, nnsweep):
     said = nnsweep(name, "--hlep")
     assert (said.code, said.out) == (2, "")
@@ -50,7 +50,7 @@ def test_a_mistyped_option_is_told_in_one_line(name, nnsweep):
     assert len(said.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_says_what_it_is_for(name):
     command = commands.get_command(click.Context(commands), name)
     options = [one for one in command.params if isinstance(one, click.Option)]
@@ -66,7 +66,7 @@ def test_the_help_names_all_commands_groups_and_settings(asked, nnsweep, study):
     said = nnsweep(*asked)
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
-    for name, summary in summaries().items():
+    for name, summary in summarize_commands().items():
         assert f"  {name:<10}  {summary}" in lines
     for group in ("activation", "arch", "data", "experiment", "init", "optimizer", "schedule", "trainer"):
         choices = ", ".join(sorted(path.stem for path in (Path(conf_dir()) / group).glob("*.yaml")))
@@ -76,8 +76,8 @@ def test_the_help_names_all_commands_groups_and_settings(asked, nnsweep, study):
 
 
 def test_no_summary_is_cut_off_or_too_wide():
-    assert [text for text in summaries().values() if text.endswith("...") or len(text) > WIDEST - 14] == []
-    assert [*summaries()] == [*NAMES]
+    assert [text for text in summarize_commands().values() if text.endswith("...") or len(text) > WIDEST - 14] == []
+    assert [*summarize_commands()] == [*COMMANDS]
 
 
 def test_the_examples_in_the_help_are_grids_that_can_be_planned(nnsweep, study):

@@ -14,7 +14,7 @@ def unknown(uid):
     raise KeyError(f"getpwuid(): uid not found: {uid}")
 
 pwd.getpwuid = unknown
-from nnsweep.app import main
+from nnsweep.cli.main import main
 codes = [main(arguments.split()) for arguments in sys.argv[1:]]
 print(codes, *sorted(name for name in os.listdir() if "mlflow.db-" not in name))
 """

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nnsweep import project
+from nnsweep.cli import project
 
 FILES = {
     ".gitignore", "README.md", "conf/arch/mine.yaml", "conf/data/mine.yaml", "conf/experiment/first.yaml",
@@ -119,8 +119,8 @@ def test_its_files_have_the_permissions_that_new_files_have(nnsweep, working):
 
 
 def test_its_table_is_fair_and_has_numbers_a_category_and_a_class():
-    rows = [*csv.DictReader(project.files()["data/mine.csv"].splitlines())]
-    target = yaml.safe_load(project.files()["conf/data/mine.yaml"])["target"]
+    rows = [*csv.DictReader(project.list_project_files()["data/mine.csv"].splitlines())]
+    target = yaml.safe_load(project.list_project_files()["conf/data/mine.yaml"])["target"]
     assert len(rows) == 150
     assert [*rows[0]] == ["length", "width", "colour", "kind"]
     assert {*Counter(row[target] for row in rows).values()} == {50}
@@ -131,7 +131,7 @@ def test_its_table_is_fair_and_has_numbers_a_category_and_a_class():
 
 
 def test_its_page_names_every_file():
-    page = project.files()["README.md"]
+    page = project.list_project_files()["README.md"]
     assert all(f"`{name}`" in page for name in FILES - {"README.md"})
     assert f"\n{project.RUN}\n" in page
 
@@ -215,7 +215,7 @@ def test_a_disk_that_takes_no_more_leaves_nothing(there, working):
         (working / "own").mkdir()
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
-        "from nnsweep.app import main; sys.exit(main(['init', 'own']))"
+        "from nnsweep.cli.main import main; sys.exit(main(['init', 'own']))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (said.returncode, said.stdout) == (2, "")
@@ -227,8 +227,8 @@ def test_a_disk_that_takes_no_more_leaves_nothing(there, working):
 @pytest.mark.parametrize("name", ["own", "."])
 def test_a_folder_that_may_not_be_written_to_is_told(name):
     code = (
-        "import os, sys, nnsweep.commands.init, nnsweep.project, nnsweep.tracking.sqlite; "
-        "from nnsweep.app import main; os.geteuid() or os.seteuid(65534); "  # root may write everywhere
+        "import os, sys, nnsweep.cli.setup, nnsweep.cli.project, nnsweep.tracking.sqlite; "
+        "from nnsweep.cli.main import main; os.geteuid() or os.seteuid(65534); "  # root may write everywhere
         f"sys.exit(main(['init', '{name}']))"
     )
     with tempfile.TemporaryDirectory() as closed:  # not below pytest's, where only its owner may look

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.api import models
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.data import prepared
 from nnsweep.data.load import load
 from nnsweep.data.preparation import fit_preparation

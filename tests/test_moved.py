@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.api.loading import load_correct, load_histories, load_results
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.errors import StoreError
 
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false", "sweep.workers=1")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import nnsweep
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.data.load import load
 from nnsweep.mlp.activations import tanh
 from nnsweep.mlp.history import collect

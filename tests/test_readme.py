@@ -25,8 +25,8 @@ import pytest
 
 import nnsweep
 from nnsweep import errors
-from nnsweep.app import main
-from nnsweep.commands import NAMES, commands
+from nnsweep.cli.commands import COMMANDS, commands
+from nnsweep.cli.main import main
 from nnsweep.jobs import conf_tree
 from nnsweep.jobs.registry import GROUPS, table_row
 
@@ -149,10 +149,10 @@ def cheap(words: list[str]) -> list[str]:
     """Make a command cheap, by the table."""
     line = " ".join(words)
     fits = [added for begins, added in ADDED.items() if line.startswith(begins)]
-    if words[0] not in NAMES:
+    if words[0] not in COMMANDS:
         assert len(fits) == 1, f"ADDED has no rule for: {line}"
     added = [*fits[0]] if fits else []
-    if words[0] in NAMES:
+    if words[0] in COMMANDS:
         return words + added
     keys = {word.partition("=")[0] for word in added}
     return [word for word in words if word.partition("=")[0] not in keys] + added
@@ -322,7 +322,7 @@ def test_the_settings_that_are_named_are_there():
 
 def test_the_commands_that_are_named_are_there():
     named = {*re.findall(r"(?:`|bin/)nnsweep ([a-z]+)", _page())}
-    assert {"ui", "sync", "report"} <= named <= {*NAMES, "help"}
+    assert {"ui", "sync", "report"} <= named <= {*COMMANDS, "help"}
 
 
 def test_the_files_that_are_linked_are_there():
@@ -346,6 +346,6 @@ def test_a_command_in_a_docstring_is_one():
         for name in re.findall(
             r"(?:``|`|^\s*\$ |For example: )(?:python -m )?nnsweep ([a-z]+)\b(?!=)", said, re.MULTILINE
         ):
-            assert name in (*NAMES, "help"), f"{file}: {name}"
+            assert name in (*COMMANDS, "help"), f"{file}: {name}"
             found += 1
-    assert found >= len(NAMES)
+    assert found >= len(COMMANDS)

@@ -33,4 +33,4 @@ def test_a_command_in_a_folder_that_is_gone_says_so(tmp_path):
     assert said.err.startswith("nnsweep: error: the working folder is gone; go to one that stays")
 
 
-MAIN = "import sys; from nnsweep.app import main; sys.exit(main(['export', 'study']))"
+MAIN = "import sys; from nnsweep.cli.main import main; sys.exit(main(['export', 'study']))"

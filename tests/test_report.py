@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 import nnsweep
 from nnsweep.api.reporting import print_report
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.errors import ConfigError
 from nnsweep.results.report.content import Findings, SectionContent
 from nnsweep.results.wording import MINUS, NOTHING

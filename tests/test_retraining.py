@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.results.tables.manifest import place_beside
 
 QUICK = ("trainer.epochs=3", "tracking.pictures=false", "tracking.models=none")

@@ -80,7 +80,7 @@ class Measured(NamedTuple):
 
 _MEASURING = """
 import re, sys, time
-from nnsweep.app import main
+from nnsweep.cli.main import main
 code = main(sys.argv[1:])
 with open("/proc/self/status") as status:
     peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", status.read())[1])

@@ -137,7 +137,7 @@ def fail(*_, **__):
     raise RuntimeError(os.environ["SAYS"])
 
 work.train = fail
-from nnsweep.app import main
+from nnsweep.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 _SAYS = "\n".join(

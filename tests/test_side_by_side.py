@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from nnsweep.api.comparing import compare_runs, describe_lines
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.tracking.query import read_run
 from tests.outside import run as run_outside
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import pytest
 
 from nnsweep import streams
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from tests.outside import rows
 
 LOSING = ["optimizer.learning_rate=0.1,1e300", "activation=identity", "trainer.dtype=float64"]  # one of two diverges

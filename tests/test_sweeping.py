@@ -386,7 +386,7 @@ def test_help_and_signature_are_the_functions():
 
 
 def test_importing_the_package_imports_nothing_heavy(study):
-    heavy = "{'hydra', 'mlflow', 'pandas', 'numpy', 'nnsweep.api.sweeping', 'nnsweep.app'}"
+    heavy = "{'hydra', 'mlflow', 'pandas', 'numpy', 'nnsweep.api.sweeping', 'nnsweep.cli.main'}"
     assert ran(study, f"import sys, nnsweep\nprint(sorted({heavy} & set(sys.modules)))") == ["[]"]
 
 

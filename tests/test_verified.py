@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.results.tables.manifest import place_beside, read_manifest
 from nnsweep.tracking.client import open_client

@@ -66,7 +66,7 @@ def measured() -> dict[str, float]:
         return call
 
     builtins.__import__ = clocked("imports", builtins.__import__)
-    import nnsweep.app
+    import nnsweep.cli.main
     import nnsweep.jobs.summary
     import nnsweep.jobs.tasks
     import nnsweep.jobs.worker
@@ -76,7 +76,7 @@ def measured() -> dict[str, float]:
             owner, _, attribute = name.rpartition(".")
             place = functools.reduce(getattr, owner.split(".")[1:], sys.modules[owner.split(".")[0]])
             setattr(place, attribute, clocked(part, getattr(place, attribute)))
-    assert nnsweep.app.main(GRID) == 0
+    assert nnsweep.cli.main.main(GRID) == 0
     switch("end")
     return dict(seconds)
 

@@ -1,6 +1,6 @@
 """A sweep from Python: the same jobs, runs and keys as on the command line, and the results as a frame.
 
-Like `nnsweep.app`, this module joins the rooms; it knows neither a command line nor a terminal.
+Like `nnsweep.cli.main`, this module joins the rooms; it knows neither a command line nor a terminal.
 """
 
 import contextlib
@@ -104,7 +104,8 @@ def sweep(
     >>> sorted(runs["arch"]), set(runs["state"])
     (['linear', 'linear', 'shallow', 'shallow'], {'finished'})
     """
-    from nnsweep import app, streams
+    from nnsweep import streams
+    from nnsweep.cli import main
     from nnsweep.files import expand_home
     from nnsweep.jobs.arguments import read_command_line
     from nnsweep.jobs.conf_tree import conf_dir
@@ -112,7 +113,7 @@ def sweep(
     from nnsweep.jobs.overrides import check_overrides, make_override
     from nnsweep.jobs.overrides import make_overrides as written
 
-    with _one, _errors(), streams.keep_printing(), app.address_kept():
+    with _one, _errors(), streams.keep_printing(), main.address_kept():
         lines = [*check_overrides(overrides), *written(settings)]
         lines += [] if uri is None else [make_override("tracking.uri", uri)]
         lines += ["dry_run=true"] if dry_run else []

@@ -45,9 +45,9 @@ def _physical_cores() -> int:
 
 
 def _commands_told() -> str:
-    from nnsweep.commands import summaries
+    from nnsweep.cli.commands import summarize_commands
 
-    return "\n".join(f"  {name:<10}  {said}" for name, said in summaries().items())
+    return "\n".join(f"  {name:<10}  {said}" for name, said in summarize_commands().items())
 
 
 # Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function

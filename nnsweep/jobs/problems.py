@@ -228,7 +228,7 @@ def explain_foreign_error(error: BaseException) -> str | None:
     return None
 
 
-explain_absent_plugin = explain_foreign_error  # as `nnsweep.app` calls it
+explain_absent_plugin = explain_foreign_error  # as `nnsweep.cli.main` calls it
 
 
 def _no_plugin(name: str) -> str:

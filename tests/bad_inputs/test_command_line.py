@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from nnsweep.commands import NAMES
+from nnsweep.cli.commands import COMMANDS
 
 TAB = {"mine/arch/bad.yaml": "name: bad\n\thidden_layer_sizes: [3]\n"}
 LONG = "x" * 300
@@ -15,7 +15,7 @@ BAD = [
     (
         "a command that does not exist",
         "sweep",
-        f"sweep: there is no such command; known: {', '.join(NAMES)}",
+        f"sweep: there is no such command; known: {', '.join(COMMANDS)}",
     ),
     ("a key without a value", "seed", "seed: there is no such command"),
     ("nothing in quotes", "", "cannot be read"),

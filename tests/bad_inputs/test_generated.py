@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from nnsweep.api.verifying import verify_table
-from nnsweep.app import main
+from nnsweep.cli.main import main
 from nnsweep.data.load import load
 from nnsweep.jobs.problems import explain_error
 

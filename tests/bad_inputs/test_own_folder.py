@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nnsweep.app import main
+from nnsweep.cli.main import main
 
 ARCH, PRESET, MAIN = "mine/arch/bad.yaml", "mine/experiment/bad.yaml", "mine/config.yaml"
 CHOSEN = {ARCH: "arch=bad", PRESET: "experiment=bad", MAIN: "seed=0"}

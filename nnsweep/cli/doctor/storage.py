@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnsweep.doctor.finding import Finding
+from nnsweep.cli.doctor.findings import Finding
 from nnsweep.errors import DataError, DifferenceError, StoreError
 from nnsweep.files import expand_home, nearest_folder, place_of
 from nnsweep.results.wording import count, size
@@ -13,13 +13,14 @@ from nnsweep.results.wording import count, size
 if TYPE_CHECKING:
     from nnsweep.tracking.earlier import StoreCondition
 
+
 SAMPLE = 20
 """Runs that are looked at closely."""
 JOBS = "multirun"
 """The folder of all sweeps' folders."""
 
 
-def store(uri: str | None, folder: Path) -> Iterator[Finding]:
+def examine_store(uri: str | None, folder: Path) -> Iterator[Finding]:
     """Look at the store, without making one.
 
     Parameters
@@ -79,7 +80,7 @@ def _under_way(seen: "StoreCondition") -> Iterator[Finding]:
         yield Finding("sweeps", "ok" if sweep.presence.state == "alive" else "warning", says)
 
 
-def records(uri: str | None, folder: Path) -> Iterator[Finding]:
+def examine_records(uri: str | None, folder: Path) -> Iterator[Finding]:
     """Look whether what is recorded of some runs, drawn at random, agrees with itself.
 
     Parameters
@@ -116,7 +117,7 @@ def records(uri: str | None, folder: Path) -> Iterator[Finding]:
         yield Finding("records", "warning", looked, "nnsweep report looks at all of an experiment")
 
 
-def job_folders(folder: Path) -> Iterator[Finding]:
+def examine_job_folders(folder: Path) -> Iterator[Finding]:
     """Count the records that wait to be sent."""
     from nnsweep.jobs.job_folder import RECORD, is_sent
 
@@ -131,7 +132,7 @@ def job_folders(folder: Path) -> Iterator[Finding]:
         )
 
 
-def corpus() -> Iterator[Finding]:
+def examine_corpus() -> Iterator[Finding]:
     """Look for the 20 newsgroups."""
     from nnsweep.data.texts import CACHE_FILE
 
@@ -148,7 +149,7 @@ def corpus() -> Iterator[Finding]:
         yield Finding("newsgroups", "ok", f"{file} ({size(file.stat().st_size)})")
 
 
-def cache() -> Iterator[Finding]:
+def examine_cache() -> Iterator[Finding]:
     """Look at the folder of prepared data."""
     from nnsweep.data.cache import cache_folder
 

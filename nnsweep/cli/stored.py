@@ -23,17 +23,17 @@ _RUNS = (
 )
 
 
-def experiments(context: Any, parameter: Any, incomplete: str) -> list[str]:
+def complete_experiments(context: Any, parameter: Any, incomplete: str) -> list[str]:
     """Give the experiments; this is how click asks for what an argument may be."""
     return [name for name in _asked(context, _EXPERIMENTS) if name.startswith(incomplete)]
 
 
-def sweeps(context: Any, parameter: Any, incomplete: str) -> list[str]:
+def complete_sweeps(context: Any, parameter: Any, incomplete: str) -> list[str]:
     """Give the ids of the last sweeps."""
     return [name for name in _asked(context, _SWEEPS) if name.startswith(incomplete)]
 
 
-def runs(context: Any, parameter: Any, incomplete: str) -> list[str]:
+def complete_runs(context: Any, parameter: Any, incomplete: str) -> list[str]:
     """Give the names of the last jobs' runs."""
     return _asked(context, _RUNS, begins=incomplete)
 

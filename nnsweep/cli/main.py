@@ -99,9 +99,9 @@ def _exit_code(given: Sequence[str]) -> int:
 
 
 def _is_command(given: Sequence[str]) -> bool:
-    from nnsweep.commands import NAMES
+    from nnsweep.cli.commands import COMMANDS
 
-    return bool(given) and given[0] in NAMES
+    return bool(given) and given[0] in COMMANDS
 
 
 @contextlib.contextmanager
@@ -117,15 +117,15 @@ def address_kept() -> Iterator[None]:
 
 
 def _run(given: Sequence[str]) -> None:
-    from nnsweep.commands import NAMES, commands
+    from nnsweep.cli.commands import COMMANDS, commands
 
     settle_home()
     logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks on the terminal
     if given and given[0] == "help":
         given = ["--help"] if len(given) == 1 else [*given[1:2], "--help"]
-    if given and given[0] in ("--version", *NAMES):
+    if given and given[0] in ("--version", *COMMANDS):
         commands.main([*given], prog_name="nnsweep", standalone_mode=False)
     elif given and given[0].isidentifier():
-        raise ConfigError(f"{given[0]}: there is no such command; {suggest_nearest(given[0], NAMES)}")
+        raise ConfigError(f"{given[0]}: there is no such command; {suggest_nearest(given[0], COMMANDS)}")
     else:
         _hydra(given)

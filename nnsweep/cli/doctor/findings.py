@@ -46,7 +46,7 @@ class Finding(NamedTuple):
 Check: TypeAlias = Callable[[], Iterable[Finding]]
 
 
-def found(what: str, check: Check) -> Iterator[Finding]:
+def run_check(what: str, check: Check) -> Iterator[Finding]:
     """Make a check; one that cannot be made is a finding, too: an installation may be broken in any way.
 
     Parameters

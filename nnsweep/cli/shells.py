@@ -6,7 +6,7 @@ An answer is a line for each candidate: its kind, itself, and a remark, with tab
 import shlex
 from collections.abc import Sequence
 
-from nnsweep.completion.candidate import Candidate
+from nnsweep.cli.completion import Candidate
 
 _BASH = r"""# completion of nnsweep for bash: eval "$(nnsweep completion bash)"
 _nnsweep_complete() {
@@ -84,12 +84,12 @@ complete --command nnsweep --no-files --arguments '(__nnsweep_complete)'
 _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
-def script(shell: str) -> str:
+def make_script(shell: str) -> str:
     """Give what a shell is to read."""
     return _SCRIPTS[shell]
 
 
-def answer(shell: str, words: Sequence[str]) -> str:
+def answer_shell(shell: str, words: Sequence[str]) -> str:
     """Answer a shell that asks for candidates.
 
     Parameters
@@ -105,14 +105,14 @@ def answer(shell: str, words: Sequence[str]) -> str:
     str
         The lines; empty if there is nothing to say, or anything is wrong.
     """
-    from nnsweep.completion.command_line import candidates
+    from nnsweep.cli.completion import complete_command_line
 
     try:
         if shell != "bash":
-            return _lines(candidates(words))
+            return _lines(complete_command_line(words))
         line, breaks = (*words, "")[:2]
-        (_, *typed), quote = words_of(line)
-        return _lines(_as_bash_sees(candidates(typed), typed[-1] if typed else "", "" if quote else breaks))
+        (_, *typed), quote = read_words(line)
+        return _lines(_as_bash_sees(complete_command_line(typed), typed[-1] if typed else "", "" if quote else breaks))
     except Exception:  # a message would be in the middle of what the user types
         return ""
 
@@ -133,7 +133,7 @@ def _as_bash_sees(found: Sequence[Candidate], word: str, breaks: str) -> list[Ca
     ]
 
 
-def words_of(line: str) -> tuple[list[str], str]:
+def read_words(line: str) -> tuple[list[str], str]:
     """Part the beginning of a command line into words, as bash does.
 
     Parameters

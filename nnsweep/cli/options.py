@@ -7,18 +7,18 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from nnsweep.completion import stored
+from nnsweep.cli import stored
 from nnsweep.files import expand_home
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.text import mask_secrets, printable
 
 store_option = click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
-experiment_argument = click.argument("experiment", shell_complete=stored.experiments)
-run_argument = functools.partial(click.argument, shell_complete=stored.runs)
+experiment_argument = click.argument("experiment", shell_complete=stored.complete_experiments)
+run_argument = functools.partial(click.argument, shell_complete=stored.complete_runs)
 experiment_option = click.option(
     "--experiment",
     help="Where to look for runs that are named; all experiments if not given.",
-    shell_complete=stored.experiments,
+    shell_complete=stored.complete_experiments,
 )
 filter_option = click.option(
     "--filter",
@@ -29,25 +29,27 @@ filter_option = click.option(
 format_option = click.option(
     "--format", "format_", help=f"{', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]}; csv on the terminal."
 )
-sweep_option = click.option("--sweep", help="Only the runs of the sweep with this id.", shell_complete=stored.sweeps)
+sweep_option = click.option(
+    "--sweep", help="Only the runs of the sweep with this id.", shell_complete=stored.complete_sweeps
+)
 
 
-def path(text: str) -> Path:
+def read_path(text: str) -> Path:
     """Read a path that is given on the command line; ``~`` is the home folder."""
     return Path(expand_home(text))
 
 
-def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Have the shell complete the names of files; click's own type of paths would trip over names none can have."""
     return [CompletionItem(incomplete, type="file")]
 
 
-def folders(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_folders(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Have the shell complete the names of folders."""
     return [CompletionItem(incomplete, type="dir")]
 
 
-def listed(text: str | None) -> tuple[str, ...]:
+def split_list(text: str | None) -> tuple[str, ...]:
     """Part a list that is written with commas; a name in backquotes may have commas itself.
 
     Examples

@@ -26,7 +26,7 @@ FILES = (
 )
 
 
-def files() -> dict[str, str]:
+def list_project_files() -> dict[str, str]:
     """Give the project's files, which lie in `nnsweep/templates/project` as they are written.
 
     Returns
@@ -39,7 +39,7 @@ def files() -> dict[str, str]:
     return {name: (folder / name.removeprefix(".")).read_text(encoding="utf-8") for name in FILES}
 
 
-def write(folder: Path) -> Path:
+def write_project(folder: Path) -> Path:
     """Write the project.
 
     Parameters
@@ -122,7 +122,7 @@ def _move(draft: Path, target: Path) -> None:
 
 
 def _write_files(draft: Path) -> None:
-    for name, text in files().items():
+    for name, text in list_project_files().items():
         path = draft / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")

@@ -6,7 +6,7 @@ import click
 
 import nnsweep
 
-NAMES = (
+COMMANDS = (
     "init",
     "doctor",
     "completion",
@@ -29,12 +29,12 @@ class _Commands(click.Group):
     """Imports a command when it is wanted: none of them shall pay for the others."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*NAMES]
+        return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in NAMES:
+        if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"nnsweep.commands.{cmd_name}"), cmd_name)
+        command = getattr(import_module(f"nnsweep.cli.commands.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 
@@ -45,7 +45,7 @@ def commands() -> None:
     """Work with the runs that sweeps have recorded."""
 
 
-def summaries() -> dict[str, str]:
+def summarize_commands() -> dict[str, str]:
     """Say in a line what each command does.
 
     Returns
@@ -53,5 +53,5 @@ def summaries() -> dict[str, str]:
     dict
         The first sentence of a command's help, by its name.
     """
-    found = {name: commands.get_command(click.Context(commands), name) for name in NAMES}
+    found = {name: commands.get_command(click.Context(commands), name) for name in COMMANDS}
     return {name: command.get_short_help_str(limit=90) for name, command in found.items() if command}

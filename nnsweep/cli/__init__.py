@@ -1,0 +1,1 @@
+"""The program: its commands, what the Tab key offers, and the doctor."""

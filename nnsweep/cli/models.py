@@ -1,0 +1,116 @@
+"""The commands that take a run's model elsewhere: predictions, files, and the model registry."""
+
+from pathlib import Path
+
+import click
+
+from nnsweep.cli import stored
+from nnsweep.cli.options import (
+    complete_files,
+    experiment_option,
+    format_option,
+    read_path,
+    run_argument,
+    say,
+    store_option,
+)
+
+
+@click.command()
+@run_argument("run")
+@click.argument("data", shell_complete=complete_files)
+@click.option(
+    "--output",
+    "-o",
+    type=read_path,
+    metavar="PATH",
+    help="File to write; its suffix decides the format.",
+    shell_complete=complete_files,
+)
+@format_option
+@click.option("--query", help="What to ask, where DATA is a database: sqlite:///FILE and one SELECT.")
+@experiment_option
+@store_option
+def predict_command(
+    run: str,
+    data: str,
+    *,
+    output: Path | None,
+    format_: str | None,
+    query: str | None,
+    experiment: str | None,
+    uri: str | None,
+) -> None:
+    """Predict the rows of DATA with a RUN: labels, and a probability for each class.
+
+    DATA is a table with the columns that the run was trained on, in any order and among others; for a network that
+    reads texts, a folder of text files will do. RUN is a run's id, the beginning of one, or a name that only one run
+    has.
+
+    For example: nnsweep predict newsgroups-20-20-tanh-inv-s0 new.csv --output predictions.csv
+    """
+    from nnsweep.api.models import find_model, predict
+    from nnsweep.results.tables.formats import format_of, write_table
+    from nnsweep.streams import binary_output
+
+    if output:
+        format_ = format_ or format_of(output)
+    meant = find_model(run, experiment, uri)
+    table = predict(meant.model(), data, query, meant.record.settings)
+    write_table(table, output or binary_output(), format_)
+
+
+@click.command()
+@run_argument("run")
+@click.option(
+    "--output",
+    "-o",
+    type=read_path,
+    required=True,
+    metavar="PATH",
+    help="Where to: .onnx, .npz, or a new folder.",
+    shell_complete=complete_files,
+)
+@experiment_option
+@store_option
+def save_command(run: str, *, output: Path, experiment: str | None, uri: str | None) -> None:
+    """Write the model of a RUN as a file: ONNX, NumPy's .npz, or a folder of MLflow's.
+
+    It has the best weights and the preparation of the data. An .onnx file is for onnxruntime and needs nnsweep[onnx];
+    an .npz file has plain arrays, for any program; a folder is a model that MLflow loads and serves. RUN is a run's id,
+    the beginning of one, or a name that only one run has.
+
+    For example: nnsweep save newsgroups-20-20-tanh-inv-s0 --output model.onnx
+    """
+    from nnsweep.api.models import find_model, save_model
+
+    found_run = find_model(run, experiment, uri)
+    save_model(found_run.model(), output)
+    say(f"{found_run.title}: written to {output}")
+
+
+@click.command()
+@click.argument("sweep", shell_complete=stored.complete_sweeps)
+@click.option("--name", help="What it is registered as; the experiment's name if not given.")
+@click.option("--alias", default="champion", show_default=True, help="Is moved to this version.")
+@click.option("--run", help="Another run of the sweep than its best: its id, the beginning of one, or its name.")
+@click.option(
+    "--experiment",
+    help="Where to look for the sweep; all experiments if not given.",
+    shell_complete=stored.complete_experiments,
+)
+@store_option
+def register_command(
+    sweep: str, *, name: str | None, alias: str, run: str | None, experiment: str | None, uri: str | None
+) -> None:
+    """Put the best run of SWEEP, named by its id, into the model registry.
+
+    The best is the run that stands first in the sweep's table. A run is registered once: the same command again moves
+    the alias only.
+
+    For example: nnsweep register 20260701-120000-ab12 --name digits --alias champion
+    """
+    from nnsweep.api.models import register_best
+
+    for line in register_best(sweep, name=name, alias=alias, run=run, experiment=experiment, uri=uri):
+        say(line)
