@@ -165,9 +165,9 @@ def save_model(model: Model, output: Path) -> None:
     """
     suffix = output.suffix.lower()
     if suffix == ".onnx":
-        from nnsweep.model.onnx_graph import onnx_model
+        from nnsweep.model.onnx import make_onnx_model
 
-        content = onnx_model(model).SerializeToString()
+        content = make_onnx_model(model).SerializeToString()
         with whole_file(output) as file:
             file.write(content)
     elif suffix == ".npz":

@@ -19,16 +19,26 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nnsweep.estimator.fitting import (
     Fit,
     Parts,
-    begun,
+    begin_fit,
+    check_features,
+    compute_logits,
+    divide_samples,
+    encode_examples,
     explain_failure,
     explain_large_features,
-    logits,
-    one_epoch,
-    trained,
+    train_fit,
+    train_one_epoch,
 )
-from nnsweep.estimator.names import ELSEWHERE, hinting, list_choices, move_constants, suggest_option
-from nnsweep.estimator.options import Options, checked, weights_in_order
-from nnsweep.estimator.samples import divided, examples, features
+from nnsweep.estimator.options import (
+    ELSEWHERE,
+    Options,
+    check_options,
+    list_choices,
+    make_hinting,
+    move_constants,
+    order_class_weights,
+    suggest_option,
+)
 from nnsweep.jobs.job import Recipe
 from nnsweep.mlp.arrays import Examples, FloatArray
 from nnsweep.mlp.checkpoint import Snapshot
@@ -168,7 +178,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     _recipe: Recipe
     _snapshot: Snapshot | None
 
-    @hinting
+    @make_hinting
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
@@ -285,7 +295,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If the network has learned nothing: it is right no more often than who always says the commonest class.
         """
         fit = self.prepared(X, y, X_val=X_val, y_val=y_val)
-        network = trained(fit, tell=bool(self.verbose))
+        network = train_fit(fit, tell=bool(self.verbose))
         if network.ending == "diverged":
             raise ValueError(_diverged(network, fit))
         if told := explain_failure(fit, network.best_layers):
@@ -303,11 +313,11 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         options = self._options(classes)
         layers = self._layers_to_begin_with(classes, options) if options.validation.warm_start else None
         self.classes_ = classes
-        train, val = examples(X, y, classes), None
+        train, val = encode_examples(X, y, classes), None
         if X_val is not None or y_val is not None:
             val = self._validation_part(X_val, y_val)
         elif options.validation.early_stopping:
-            train, val = divided(train, options.validation, classes)
+            train, val = divide_samples(train, options.validation, classes)
         return Fit(recipe=options.recipe, parts=Parts(train, val, len(classes)), layers=layers)
 
     def recipe(self, classes: NDArray[Any]) -> Recipe:
@@ -339,12 +349,12 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         begins = _check_partial_fit_first_call(self, classes) and not hasattr(self, "coefs_")
         X, y = self._checked(X, y, reset=begins)
-        parts = Parts(examples(X, y, self.classes_), None, len(self.classes_))
+        parts = Parts(encode_examples(X, y, self.classes_), None, len(self.classes_))
         fit = Fit(recipe=self.recipe(self.classes_), parts=parts)
         snapshot, rows = None, []
         if hasattr(self, "coefs_"):
-            snapshot, rows = self._snapshot or begun(fit, self._layers(), self.n_iter_), self._rows
-        network, snapshot = one_epoch(fit, snapshot)
+            snapshot, rows = self._snapshot or begin_fit(fit, self._layers(), self.n_iter_), self._rows
+        network, snapshot = train_one_epoch(fit, snapshot)
         if snapshot is None:
             raise ValueError(_diverged(network, fit))
         self._keep([*rows, *network.rows], snapshot.layers, fit, snapshot=snapshot)
@@ -380,8 +390,8 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _options(self, classes: NDArray[Any]) -> Options:
         state = self.random_state
         seed = int(state) if isinstance(state, Integral) else int(check_random_state(state).randint(2**31 - 1))
-        weights = {"class_weight": weights_in_order(self.class_weight, classes)}
-        return checked(self.get_params(deep=False) | weights, seed=seed)
+        weights = {"class_weight": order_class_weights(self.class_weight, classes)}
+        return check_options(self.get_params(deep=False) | weights, seed=seed)
 
     def _checked(self, X: Any, y: Any, *, reset: bool = True) -> tuple[Any, Any]:
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), reset=reset)
@@ -391,7 +401,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _validation_part(self, X_val: Any, y_val: Any) -> Examples:
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val must be given together")
-        return examples(*self._checked(X_val, y_val, reset=False), self.classes_, part="val")
+        return encode_examples(*self._checked(X_val, y_val, reset=False), self.classes_, part="val")
 
     def _layers(self) -> Layers:
         return [Layer(W[None], b[None, None]) for W, b in zip(self.coefs_, self.intercepts_, strict=True)]
@@ -424,7 +434,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _logits(self, X: Any) -> FloatArray:
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        return logits(self._recipe.network(), self._layers(), features(X))
+        return compute_logits(self._recipe.network(), self._layers(), check_features(X))
 
 
 def _diverged(network: Trained, fit: Fit) -> str:

@@ -1,22 +1,23 @@
-"""A fit: examples and the recipe of the network that shall learn them, from arrays that are in memory.
-
-What is trained of it is what the command line's trainer makes of the same examples and settings, bit for bit. Fits that
-have been trained already, in a stack with others, are looked up by their fingerprint.
-"""
+"""Samples as scikit-learn's users have them, in the trainer's form: labels become class numbers."""
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
+from sklearn.utils.multiclass import unique_labels
 from threadpoolctl import threadpool_limits
 
-from nnsweep.data.dataset import hash_parts
+from nnsweep.data.dataset import hash_parts, make_part
+from nnsweep.data.split import Labels, draw_part, take_rows
+from nnsweep.errors import DataError
+from nnsweep.estimator.options import Validation
 from nnsweep.jobs.job import Recipe
-from nnsweep.mlp.arrays import Examples, Features, FloatArray
+from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray
 from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, forward, inputs
 from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained, add, collect
@@ -26,6 +27,74 @@ from nnsweep.mlp.plateau import ReduceOnPlateau
 from nnsweep.mlp.stack import Learner, Member
 from nnsweep.mlp.train import Epoch, Training, train
 from nnsweep.text import explain_scale
+
+
+def check_features(X: Any) -> Features:
+    """Take any CSR kind of SciPy as an array of it; dense features stay as they are."""
+    found: Features = csr_array(X) if hasattr(X, "tocsr") else X
+    return found
+
+
+def encode_examples(X: Any, y: ArrayLike, classes: NDArray[Any], *, part: str = "train") -> Examples:
+    """Bring samples into the common form of all parts of a data set.
+
+    Parameters
+    ----------
+    X : ndarray or CSR of shape (n_samples, n_features)
+        Checked features.
+    y : ndarray of shape (n_samples,)
+        Labels.
+    classes : ndarray of shape (n_classes,)
+        All labels that there are, sorted.
+    part : str
+        What to call them in a message.
+
+    Raises
+    ------
+    ValueError
+        If a label is none of the classes, or the samples cannot be used.
+    """
+    if unseen := sorted(set(unique_labels(y).tolist()) - set(classes.tolist())):
+        raise ValueError(f"label {unseen[0]!r} is none of the classes {classes.tolist()}")
+    try:
+        return make_part(part, Examples(check_features(X), np.searchsorted(classes, y)), n_classes=len(classes))
+    except DataError as error:
+        raise ValueError(str(error)) from error
+
+
+def divide_samples(whole: Examples, validation: Validation, classes: NDArray[Any]) -> tuple[Examples, Examples | None]:
+    """Set a validation part aside, with every class in proportion, as the command line does.
+
+    Where a class has too few samples for that, they are drawn whatever their class is, as scikit-learn's
+    `MLPClassifier` does, but one of each class stays in the training part. As there, one of only two classes must not
+    be a single sample.
+
+    Raises
+    ------
+    ValueError
+        If there are too few samples for either.
+    """
+    fraction, seed = validation.validation_fraction, validation.split_seed
+    try:
+        rest, part = draw_part(Labels(whole.y, classes.tolist(), unit="sample"), fraction, seed, "validation_fraction")
+    except DataError as error:
+        drawn = _drawn(whole.y, fraction, seed)
+        if drawn is None:
+            raise ValueError(str(error)) from error
+        rest, part = np.setdiff1d(np.arange(whole.n_samples), drawn), drawn
+    return take_rows(whole, rest), None if part is None else take_rows(whole, part)
+
+
+def _drawn(y: IntArray, fraction: float, seed: int) -> NDArray[np.intp] | None:
+    """Draw rows of any class but one of each; None if there are too few."""
+    rows = np.random.default_rng(seed).permutation(len(y))
+    spare = np.delete(rows, np.unique(y[rows], return_index=True)[1])
+    n_drawn, sizes = int(np.ceil(fraction * len(y))), np.unique(y, return_counts=True)[1]
+    # of large classes a part that is smaller than their number says that the fraction is a slip
+    is_small = n_drawn < len(sizes) and sizes.min() > 2
+    is_lonely = len(sizes) == 2 and sizes.min() == 1
+    return None if is_small or is_lonely or not 2 <= n_drawn <= len(spare) else spare[:n_drawn]
+
 
 _ROUNDING = 1e-9  # of sums of class weights
 _OTHER_CAUSES = "another learning_rate_init, more epochs (max_iter) or another init may help"
@@ -82,7 +151,7 @@ TRAINED: ContextVar[Mapping[str, Trained]] = ContextVar("TRAINED", default=Mappi
 """Fits that have been trained already, by fingerprint."""
 
 
-def trained(fit: Fit, *, tell: bool = False) -> Trained:
+def train_fit(fit: Fit, *, tell: bool = False) -> Trained:
     """Train one network to its end, or find that this has been done.
 
     Parameters
@@ -104,7 +173,7 @@ def trained(fit: Fit, *, tell: bool = False) -> Trained:
     return networks[0]
 
 
-def trained_together(parts: Parts, recipes: Sequence[Recipe]) -> list[Trained]:
+def train_fits_together(parts: Parts, recipes: Sequence[Recipe]) -> list[Trained]:
     """Train a stack of networks that differ only in what the members of a stack may differ in.
 
     Parameters
@@ -125,7 +194,7 @@ def trained_together(parts: Parts, recipes: Sequence[Recipe]) -> list[Trained]:
     return [networks[number] for number in range(len(recipes))]
 
 
-def one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snapshot | None]:
+def train_one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snapshot | None]:
     """Train one epoch of the examples, which may be others than those of the epochs before.
 
     Parameters
@@ -163,7 +232,7 @@ def one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snapshot | 
     raise AssertionError("the epoch that is wanted is never the last")
 
 
-def begun(fit: Fit, layers: Layers, epoch: int) -> Snapshot:
+def begin_fit(fit: Fit, layers: Layers, epoch: int) -> Snapshot:
     """Make a snapshot of layers that were trained for so many epochs; the update rule remembers nothing of them."""
     learner, training = Learner(0, fit.member()), fit.training()
     blank = [Layer(np.zeros_like(W), np.zeros_like(b)) for W, b in layers]
@@ -181,7 +250,7 @@ def begun(fit: Fit, layers: Layers, epoch: int) -> Snapshot:
     )
 
 
-def logits(network: Network, layers: Layers, X: Features) -> FloatArray:
+def compute_logits(network: Network, layers: Layers, X: Features) -> FloatArray:
     """Pass features through a trained network, a few rows at a time.
 
     Parameters
@@ -225,7 +294,7 @@ def explain_failure(fit: Fit, layers: Layers) -> str:
     counts = np.bincount(train.y, minlength=n_classes) * (1.0 if weights is None else weights)
     if np.count_nonzero(counts) < 2:
         return ""
-    right = train.y[logits(fit.recipe.network(), layers, train.X).argmax(axis=1) == train.y]
+    right = train.y[compute_logits(fit.recipe.network(), layers, train.X).argmax(axis=1) == train.y]
     reached = (np.bincount(right, minlength=n_classes) * (1.0 if weights is None else weights)).sum() / counts.sum()
     share = counts.max() / counts.sum()
     if reached > share + _ROUNDING:

@@ -1,14 +1,21 @@
-"""scikit-learn's searches, with the fits of an `NNClassifier` trained in stacks.
+"""Fits of a search that are trained ahead, in stacks, before scikit-learn asks for them one by one.
 
-Candidates, folds, scores, ranks and refit are scikit-learn's own work; only where its fits would train one network
-each, the networks are there already. Results are the same, bit for bit; times in ``cv_results_`` are not, since a fit
-that is trained with others takes none of its own.
+Fits of the same samples whose networks can be trained together form a stack. What is trained lies ready under its
+fingerprint when `NNClassifier.fit` looks for it; whatever cannot be foreseen is simply not there, and is fitted in the
+ordinary way.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+import math
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, Self, TypeAlias
 
+import joblib
+import numpy as np
 from joblib import effective_n_jobs, parallel_config
+from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
     GridSearchCV,
@@ -18,11 +25,210 @@ from sklearn.model_selection import (
     check_cv,
 )
 from sklearn.pipeline import Pipeline
-from sklearn.utils import indexable
+from sklearn.utils import check_random_state, indexable
+from sklearn.utils.metaestimators import _safe_split
 
-from nnsweep.estimator.ahead import Ahead, Candidate, Fold, Folded
 from nnsweep.estimator.classifier import NNClassifier
-from nnsweep.estimator.fitting import TRAINED
+from nnsweep.estimator.fitting import TRAINED, Fit, Parts, train_fits_together
+from nnsweep.jobs.job import Recipe
+from nnsweep.jobs.stacks import count_in_cache
+from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import n_parameters
+from nnsweep.mlp.profile import Footprint, footprint
+
+WAVE_BYTES = 2**30
+"""What the trained networks that lie ready may take; candidates whose fits would take more come in several waves."""
+
+Candidate: TypeAlias = Mapping[str, Any]
+Fold: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+class _Wanted(NamedTuple):
+    """A fit that will be asked for, and what it is alike to others in."""
+
+    fit: Fit
+    kind: Hashable
+
+
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """Samples, parted into folds, and what is fitted to each.
+
+    Attributes
+    ----------
+    estimator : estimator
+        The search's own: an `NNClassifier`, or a pipeline that ends with one.
+    X, y : array-like
+        All samples.
+    folds : sequence of (ndarray, ndarray)
+        Row numbers of each fold's training and test part.
+    """
+
+    estimator: Any
+    X: Any
+    y: Any
+    folds: Sequence[Fold]
+
+
+class Ahead(Mapping[str, Trained]):
+    """Trained fits by fingerprint; a wave of them is trained when the first of it is looked up.
+
+    Parameters
+    ----------
+    folded : Folded
+        What is searched on.
+    candidates : sequence of mappings
+        The parameters of each candidate.
+    n_workers : int
+        Processes that train stacks at once.
+    """
+
+    def __init__(self, folded: Folded, candidates: Sequence[Candidate], n_workers: int) -> None:
+        self._n_workers = n_workers
+        self._waves = [*_waves(_foreseen(folded, candidates))]
+        self._wave_of = {key: number for number, wave in enumerate(self._waves) for key in wave}
+        self._ready: dict[str, Trained] = {}
+
+    def __getitem__(self, key: str) -> Trained:
+        wave = self._waves[self._wave_of[key]]
+        if wave:
+            self._ready = self._trained(wave)
+            self._waves[self._wave_of[key]] = {}
+        return self._ready[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._wave_of)
+
+    def __len__(self) -> int:
+        return len(self._wave_of)
+
+    def _trained(self, wave: Mapping[str, _Wanted]) -> dict[str, Trained]:
+        stacks = _stacks(wave, self._n_workers)
+        tasks = [(wave[keys[0]].fit.parts, [wave[key].fit.recipe for key in keys]) for keys in stacks]
+        if self._n_workers == 1 or len(tasks) == 1:
+            results = [_trained(*task) for task in tasks]
+        else:
+            pool = joblib.Parallel(n_jobs=self._n_workers, backend="loky", pre_dispatch="all", batch_size=1)
+            results = pool(joblib.delayed(_trained)(*task) for task in tasks)
+        pairs = zip(stacks, results, strict=True)
+        return {key: one for keys, networks in pairs for key, one in zip(keys, networks or [], strict=bool(networks))}
+
+
+def _trained(parts: Parts, recipes: Sequence[Recipe]) -> list[Trained] | None:
+    """Train a stack; None if that cannot be done, so that each fit says for itself what is wrong."""
+    try:
+        return train_fits_together(parts, recipes)
+    except (ValueError, ArithmeticError, MemoryError):
+        return None
+
+
+def _waves(foreseen: Iterator[tuple[str, _Wanted]]) -> Iterator[dict[str, _Wanted]]:
+    """Part fits, in the order in which they will be asked for, by the memory of what is trained."""
+    wave: dict[str, _Wanted] = {}
+    n_bytes = 0
+    for key, wanted in foreseen:
+        parts, recipe = wanted.fit.parts, wanted.fit.recipe
+        weights = n_parameters(parts.train.X.shape[1], recipe.arch.sizes, parts.n_classes)
+        n_bytes += 2 * weights * np.dtype(recipe.training().dtype).itemsize  # those of the best epoch, and the last
+        if wave and n_bytes > WAVE_BYTES:
+            yield wave
+            wave, n_bytes = {}, 0
+        wave[key] = wanted
+    if wave:
+        yield wave
+
+
+def _stacks(wave: Mapping[str, _Wanted], n_workers: int) -> list[list[str]]:
+    """Form stacks of keys, the longest first, as evenly as the workers need them."""
+    groups: dict[Hashable, list[str]] = {}
+    for key, wanted in wave.items():
+        groups.setdefault(wanted.kind, []).append(key)
+    needs = {kind: _need(wave[keys[0]].fit) for kind, keys in groups.items()}
+    total = sum(needs[kind].seconds(len(keys)) for kind, keys in groups.items())
+    parted: list[tuple[float, list[str]]] = []
+    for kind, keys in groups.items():
+        need = needs[kind]
+        by_time = math.ceil(need.seconds(len(keys)) * n_workers / total - 1e-9)
+        n_parts = min(len(keys), max(by_time, -(-len(keys) // count_in_cache(need))))
+        parted += [(need.seconds(len(part)), part) for part in _parts(keys, n_parts)]
+    parted.sort(key=lambda stack: -stack[0])
+    n_even = len(parted) - len(parted) % n_workers if len(parted) > n_workers else len(parted)
+    stacks = [keys for _, keys in parted[:n_even]]
+    for _, keys in parted[n_even:]:  # while the others wait, these would keep some workers busy
+        stacks += _parts(keys, min(n_workers, len(keys)))
+    return stacks
+
+
+def _parts(keys: Sequence[str], n_parts: int) -> list[list[str]]:
+    ends = [round(part * len(keys) / n_parts) for part in range(n_parts + 1)]
+    return [list(keys[start:end]) for start, end in pairwise(ends)]
+
+
+def _need(fit: Fit) -> Footprint:
+    return footprint(fit.parts, fit.recipe.network(), fit.training())
+
+
+def _foreseen(folded: Folded, candidates: Sequence[Candidate]) -> Iterator[tuple[str, _Wanted]]:
+    """Give each fit that will be asked for, in that order, by its fingerprint; NumPy's global state stays as it is."""
+    shared = check_random_state(None)
+    state = shared.get_state()  # the fits themselves will draw what is drawn here
+    foresight = _Foresight(folded)
+    try:
+        for candidate in candidates:
+            for number in range(len(folded.folds)):
+                if wanted := foresight.wanted(candidate, number):
+                    yield wanted
+    finally:
+        shared.set_state(state)
+
+
+class _Foresight:
+    """What fits of one search have in common, so that it is prepared once: folds, transformed features, parts."""
+
+    def __init__(self, folded: Folded) -> None:
+        self._folded = folded
+        self._transformed: dict[Hashable, tuple[Any, Any]] = {}
+        self._parts: dict[Hashable, tuple[Parts, str]] = {}
+
+    def wanted(self, candidate: Candidate, fold: int) -> tuple[str, _Wanted] | None:
+        """Say what the fit of a candidate to a fold will train; None if that cannot be trained ahead."""
+        try:
+            return self._wanted(candidate, fold)
+        except Exception:  # whatever is wrong, the ordinary fit tells
+            return None
+
+    def _wanted(self, candidate: Candidate, fold: int) -> tuple[str, _Wanted] | None:
+        estimator = clone(self._folded.estimator).set_params(**clone(dict(candidate), safe=False))
+        network = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+        if type(network) is not NNClassifier or network.verbose:
+            return None
+        source = (fold, _others(estimator, candidate))
+        if source not in self._transformed:
+            self._transformed[source] = self._features(estimator, fold)
+        own = (source, network.early_stopping, network.validation_fraction, network.split_seed)
+        if own not in self._parts:
+            fit = network.prepared(*self._transformed[source])
+            self._parts[own] = fit.parts, fit.parts.digest()
+            recipe = fit.recipe
+        else:
+            recipe = network.recipe(np.unique(self._transformed[source][1]))
+        parts, digest = self._parts[own]
+        fit = Fit(recipe=recipe, parts=parts)
+        return fit.fingerprint(digest), _Wanted(fit, (own, recipe.kind()))
+
+    def _features(self, estimator: Any, fold: int) -> tuple[Any, Any]:
+        X, y = _safe_split(estimator, self._folded.X, self._folded.y, self._folded.folds[fold][0])
+        if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+            X = estimator[:-1].fit_transform(X, y)
+        return X, y
+
+
+def _others(estimator: Any, candidate: Candidate) -> str:
+    """Name the parameters of a pipeline's other steps."""
+    if not isinstance(estimator, Pipeline):
+        return ""
+    own = f"{estimator.steps[-1][0]}__"
+    return str(joblib.hash(sorted((name, value) for name, value in candidate.items() if not name.startswith(own))))
 
 
 class _Folds:

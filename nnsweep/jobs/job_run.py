@@ -41,7 +41,7 @@ from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.train import NUMERICS_VERSION
-from nnsweep.model.packed import PREPARATION, WEIGHTS, preparation_bytes
+from nnsweep.model.packed import PREPARATION, WEIGHTS, pack_preparation
 from nnsweep.palette import COLOURS
 from nnsweep.text import STANDARDIZE, explain_scale
 from nnsweep.tracking import runs
@@ -243,7 +243,7 @@ class JobRun:
         }
         if trained.layers:
             self.contents[WEIGHTS] = encode_weights(trained)
-            if (preparation := preparation_bytes(self.examples)) is not None:
+            if (preparation := pack_preparation(self.examples)) is not None:
                 self.contents[PREPARATION] = preparation
         if trained.best_right.size:
             self.contents[CORRECT] = encode_correct(trained, self.examples.test_digest)

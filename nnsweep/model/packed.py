@@ -25,7 +25,7 @@ _DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFi
 _written: WeakKeyDictionary[Dataset, bytes] = WeakKeyDictionary()  # a thousand jobs may have the same data
 
 
-def preparation_bytes(examples: Dataset) -> bytes | None:
+def pack_preparation(examples: Dataset) -> bytes | None:
     """Give the preparation of a data set as the content of a file; None for data whose preparation is not known."""
     preparation = examples.preparation
     if preparation is None:
@@ -43,7 +43,7 @@ def preparation_bytes(examples: Dataset) -> bytes | None:
     return _written[examples]
 
 
-def packed(preparation: Path, weights: Path, config: Mapping[str, Any], run: Mapping[str, Any]) -> Model:
+def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run: Mapping[str, Any]) -> Model:
     """Make a model of what a run has left.
 
     Parameters

@@ -21,7 +21,7 @@ import yaml
 from nnsweep.data import prepared
 from nnsweep.errors import ConfigError, DataError, StoreError
 from nnsweep.model import predictor
-from nnsweep.model.packed import PREPARATION, WEIGHTS, packed
+from nnsweep.model.packed import PREPARATION, WEIGHTS, pack_model
 from nnsweep.model.predictor import Model
 from nnsweep.scratch import scratch_folder
 from nnsweep.text import printable, shorten
@@ -163,7 +163,7 @@ def make_model(store: Store, run_id: str) -> Model:
         if preparation is None:
             raise DataError(f"{title} has no {PREPARATION}, as an earlier version left it; run it again (rerun=all)")
         try:
-            return packed(preparation, weights, yaml.safe_load(config.read_text(encoding="utf-8")), _about(record))
+            return pack_model(preparation, weights, yaml.safe_load(config.read_text(encoding="utf-8")), _about(record))
         except (DataError, yaml.YAMLError, UnicodeError) as error:
             raise DataError(f"{title}: {printable(str(error))}") from error
 

@@ -28,7 +28,7 @@ from nnsweep import NNClassifier, StackedSearchCV
 from nnsweep.data.load import load
 from nnsweep.data.split import Labels, draw_part, take_rows
 from nnsweep.estimator import fitting
-from nnsweep.estimator.names import ELSEWHERE, MOVED
+from nnsweep.estimator.options import ELSEWHERE, MOVED
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.registry import list_names, read_defaults

@@ -29,7 +29,7 @@ from nnsweep import (
     StackedRandomizedSearchCV,
     StackedSearchCV,
 )
-from nnsweep.estimator import ahead, fitting
+from nnsweep.estimator import fitting, search
 
 pytestmark = pytest.mark.filterwarnings("ignore:the network has learned nothing")  # in so few epochs
 
@@ -223,7 +223,7 @@ def test_a_random_halving_search_is_stacked(both):
 
 
 def test_what_lies_ready_is_bounded(both, monkeypatch):
-    monkeypatch.setattr(ahead, "WAVE_BYTES", 40_000)  # six networks of 610 numbers, twice
+    monkeypatch.setattr(search, "WAVE_BYTES", 40_000)  # six networks of 610 numbers, twice
     _, stacks = both(GridSearchCV, NETWORK, GRID, cv=3)
     assert max(stacks) < 4
     assert sum(stacks) == 13

@@ -8,9 +8,7 @@ from nnsweep.data import prepared
 from nnsweep.data.preparation import fit_preparation
 from nnsweep.errors import ConfigError
 from nnsweep.mlp.activations import ACTIVATIONS
-from nnsweep.model.graph import Graph
-from nnsweep.model.graph_activations import Traced
-from nnsweep.model.onnx_graph import onnx_model
+from nnsweep.model.onnx import Graph, Traced, make_onnx_model
 from nnsweep.model.predictor import predictions
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -19,7 +17,9 @@ TOLERANCE = {"float32": 2e-6, "float64": 1e-13}
 
 
 def run(model, inputs):
-    session = onnxruntime.InferenceSession(onnx_model(model).SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        make_onnx_model(model).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     assert [given.name for given in session.get_inputs()] == [*inputs]
     return session, dict(zip(("label", "probabilities"), session.run(["label", "probabilities"], inputs), strict=True))
 
@@ -116,6 +116,6 @@ def test_many_rows_and_a_single_one(network, preparation, cats):
 
 
 def test_without_onnx_it_is_told_how_to_get_it(network, preparation, monkeypatch):
-    monkeypatch.setattr(sys.modules["nnsweep.model.onnx_graph"], "find_spec", lambda name: None)
+    monkeypatch.setattr(sys.modules["nnsweep.model.onnx"], "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'nnsweep\[onnx\]'"):
-        onnx_model(network(preparation))
+        make_onnx_model(network(preparation))

@@ -13,7 +13,7 @@ from nnsweep.errors import DataError
 from nnsweep.jobs.result import encode_weights
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer
-from nnsweep.model.packed import PREPARATION, packed, preparation_bytes
+from nnsweep.model.packed import PREPARATION, pack_model, pack_preparation
 from nnsweep.model.predictor import probabilities, read
 
 CONFIG = {"activation": {"name": "elu", "alpha": 1.5}, "output_activation": "identity"}
@@ -32,14 +32,14 @@ def left(iris, tmp_path):
     layers += [Layer(random.normal(size=(1, 5, 3)), random.normal(size=(1, 1, 3)))]
     last = [Layer(2 * W, 2 * b) for W, b in layers]
     preparation, weights = tmp_path / PREPARATION, tmp_path / "weights.npz"
-    preparation.write_bytes(preparation_bytes(iris))
+    preparation.write_bytes(pack_preparation(iris))
     weights.write_bytes(encode_weights(Trained(best_layers=layers, layers=last, best_epoch=2)))
     return preparation, weights, layers
 
 
 def test_a_model_has_the_best_weights_and_where_it_comes_from(left, iris):
     preparation, weights, layers = left
-    model = packed(preparation, weights, CONFIG, {"run_id": "r"})
+    model = pack_model(preparation, weights, CONFIG, {"run_id": "r"})
     for (W, b), layer in zip(model.layers, layers, strict=True):
         np.testing.assert_array_equal(W, layer.W[0])
         np.testing.assert_array_equal(b, layer.b[0, 0])
@@ -52,22 +52,22 @@ def test_a_model_has_the_best_weights_and_where_it_comes_from(left, iris):
 
 
 def test_a_preparation_is_written_once_and_kept_with_its_data(iris):
-    assert preparation_bytes(iris) is preparation_bytes(iris)
+    assert pack_preparation(iris) is pack_preparation(iris)
     gone = weakref.ref(iris)
     del iris
     gc.collect()
     other = load("iris", val_fraction=0.1)
-    assert preparation_bytes(other) == preparation_bytes(other)
+    assert pack_preparation(other) == pack_preparation(other)
     assert gone() is not other
 
 
 def test_data_whose_preparation_is_not_known_have_none(iris):
-    assert preparation_bytes(replace(iris, preparation=None)) is None
+    assert pack_preparation(replace(iris, preparation=None)) is None
 
 
 def test_the_example_is_rows_as_json_can_say_them(iris, tmp_path):
     odd = pd.DataFrame({"a": [1, np.nan], "b": pd.Series(["x", None], dtype=object), "c": np.array([2, 3], np.int32)})
-    (tmp_path / PREPARATION).write_bytes(preparation_bytes(replace(iris, example=Example.of_frame(odd))))
+    (tmp_path / PREPARATION).write_bytes(pack_preparation(replace(iris, example=Example.of_frame(odd))))
     about = read(tmp_path / PREPARATION).about
     assert about["example"] == {"columns": ["a", "b", "c"], "data": [[1.0, "x", 2], [None, None, 3]]}
 
@@ -77,10 +77,10 @@ def test_the_example_is_rows_as_json_can_say_them(iris, tmp_path):
 def test_a_damaged_file_is_told(name, content, left, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=r"is damaged .*train the run again"):
-        packed(*left[:2], CONFIG, {})
+        pack_model(*left[:2], CONFIG, {})
 
 
 def test_weights_of_another_network_are_told(left, tmp_path):
     np.savez(tmp_path / "weights.npz", best_W0=np.ones((4, 2)), best_b0=np.ones(2))
     with pytest.raises(DataError, match="not those of a network with 3 classes"):
-        packed(*left[:2], CONFIG, {})
+        pack_model(*left[:2], CONFIG, {})

@@ -10,7 +10,7 @@ from nnsweep.errors import DataError, StoreError
 from nnsweep.jobs.result import encode_config, encode_weights
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer
-from nnsweep.model.packed import preparation_bytes
+from nnsweep.model.packed import pack_preparation
 from nnsweep.model.predictor import predictions
 from nnsweep.tracking import models, runs
 from nnsweep.tracking.backend import find_backend
@@ -27,7 +27,7 @@ def left(job, store, tmp_path):
     layers = [Layer(random.normal(size=(1, 4, 3)), random.normal(size=(1, 1, 3)))]
     trained = Trained(best_layers=layers, layers=layers, best_epoch=2)
     contents = {"config.yaml": encode_config(CONFIG), "weights.npz": encode_weights(trained)}
-    contents["preparation.npz"] = preparation_bytes(iris)
+    contents["preparation.npz"] = pack_preparation(iris)
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     runs.log_artifacts(store, run_id := job(), [tmp_path / name for name in contents])

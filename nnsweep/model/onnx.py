@@ -1,0 +1,303 @@
+"""An ONNX graph that grows node by node."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
+from scipy.special import erfcx, expit
+
+from nnsweep.errors import ConfigError
+from nnsweep.model import predictor
+from nnsweep.model.predictor import Model
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+class Graph:
+    """A graph that grows: each method adds nodes and returns the name of what comes out."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def add(self, operator: str, *inputs: str, output: str | None = None, **settings: Any) -> str:
+        """Add a node."""
+        from onnx import helper
+
+        name = output or f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [name], **settings))
+        return name
+
+    def constant(self, value: Any, dtype: Any = None) -> str:
+        """Add a constant, in the network's precision if no other is named."""
+        from onnx import numpy_helper
+
+        name = f"constant_{len(self.constants)}"
+        array = np.asarray(value, dtype=self.dtype if dtype is None else dtype)
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def cast(self, name: str, dtype: Any) -> str:
+        """Convert to a precision."""
+        from onnx import helper
+
+        return self.add("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+_TERMS = 30  # of the Chebyshev series; the coefficients beyond are below rounding
+_OPERATORS: dict[Callable[..., Any], str] = {
+    np.add: "Add",
+    np.subtract: "Sub",
+    np.multiply: "Mul",
+    np.divide: "Div",
+    np.negative: "Neg",
+    np.absolute: "Abs",
+    np.minimum: "Min",
+    np.maximum: "Max",
+    np.greater: "Greater",
+    np.where: "Where",
+    np.exp: "Exp",
+    np.log: "Log",
+    np.tanh: "Tanh",
+    expit: "Sigmoid",
+}
+
+
+class Traced(NDArrayOperatorsMixin):
+    """An array that notes what is done with it as the nodes of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        What grows.
+    name : str
+        The array's name there.
+    """
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph, self.name = graph, name
+
+    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
+        """Add what a function of one or two arrays gives."""
+        if method != "__call__" or settings:
+            return NotImplemented  # NumPy then says what it cannot do
+        if function is np.expm1:  # ONNX has no such operator, nor the next
+            return self._add(np.subtract, self._add(np.exp, *inputs), 1)
+        if function is np.log1p:
+            return self._add(np.log, self._add(np.add, *inputs, 1))
+        return self._add(function, *inputs)
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, inputs: Any, settings: Any) -> "Traced":
+        """Add what `np.where` gives."""
+        return self._add(function, *inputs)
+
+    def _add(self, function: Callable[..., Any], *inputs: Any) -> "Traced":
+        if function not in _OPERATORS:
+            known = ", ".join(one.__name__ for one in _OPERATORS)
+            raise TypeError(f"{function.__name__}: has no operator in ONNX; write the formula with {known}")
+        names = [one.name if isinstance(one, Traced) else self.graph.constant(one) for one in inputs]
+        return Traced(self.graph, self.graph.add(_OPERATORS[function], *names))
+
+
+def add_activation(graph: Graph, z: str, settings: Mapping[str, Any]) -> str:
+    """Add the value of an activation.
+
+    Parameters
+    ----------
+    graph : Graph
+        What grows.
+    z : str
+        The name of what goes in.
+    settings : mapping
+        The activation's ``name`` and settings, as a model has them.
+
+    Returns
+    -------
+    str
+        The name of what comes out.
+    """
+    given = dict(settings)
+    name = given.pop("name")
+    if name in WRITTEN_OUT:
+        return WRITTEN_OUT[name](graph, z)
+    formula: Callable[..., Any] = predictor.ACTIVATIONS[name]
+    return str(formula(Traced(graph, z), **given).name)
+
+
+def _gelu(graph: Graph, z: str) -> str:
+    return graph.add("Mul", z, _normal(graph, z) if graph.dtype == np.float64 else _normal_by_erf(graph, z))
+
+
+def _normal_by_erf(graph: Graph, z: str) -> str:
+    erf = graph.add("Erf", graph.add("Mul", z, graph.constant(math.sqrt(0.5))))
+    return graph.add("Mul", graph.add("Add", erf, graph.constant(1)), graph.constant(0.5))
+
+
+def _normal(graph: Graph, z: str) -> str:
+    """Add the normal distribution function in double, for which onnxruntime has no error function.
+
+    ``Phi(-u) = erfcx(x) exp(-x**2) / 2`` with ``x = u / sqrt(2)``. ``erfcx(x) / t`` is smooth in ``t = 2 / (2 + x)``,
+    so that a Chebyshev series gives it; it is summed by Clenshaw's recurrence.
+
+    Source: Press, Teukolsky, Vetterling and Flannery, Numerical recipes, 3rd ed., 2007, sections 5.8 and 6.2.
+    """
+    one, half, two = (graph.constant(number) for number in (1.0, 0.5, 2.0))
+    x = graph.add("Mul", graph.add("Abs", z), graph.constant(math.sqrt(0.5)))
+    t = graph.add("Div", two, graph.add("Add", x, two))
+    doubled = graph.add("Sub", graph.add("Mul", t, graph.constant(4.0)), two)
+    before, last = graph.constant(0.0), graph.constant(0.0)
+    coefficients: list[float] = chebyshev.chebinterpolate(_smooth, _TERMS).tolist()
+    for coefficient in reversed(coefficients[1:]):
+        rest = graph.add("Sub", graph.constant(coefficient), before)
+        before, last = last, graph.add("Add", graph.add("Mul", doubled, last), rest)
+    rest = graph.add("Sub", graph.constant(coefficients[0]), before)
+    series = graph.add("Add", graph.add("Mul", graph.add("Mul", doubled, half), last), rest)
+    power = graph.add("Exp", graph.add("Neg", graph.add("Mul", x, x)))
+    tail = graph.add("Mul", graph.add("Mul", graph.add("Mul", series, t), power), half)
+    return graph.add("Where", graph.add("Greater", z, graph.constant(0.0)), graph.add("Sub", one, tail), tail)
+
+
+def _smooth(y: Any) -> Any:
+    """Give ``erfcx(x) / t`` at ``y = 2 t - 1`` in [-1, 1]."""
+    t = (y + 1) / 2
+    return erfcx(2 / t - 2) / t
+
+
+WRITTEN_OUT: dict[str, Callable[[Graph, str], str]] = {"gelu": _gelu}
+"""Activations whose formula looks at single numbers, by their name."""
+
+OPSET = 18
+ML_OPSET = 3
+IR_VERSION = 8
+"""Versions that every onnxruntime since 1.14 reads."""
+FEATURES = "features"
+"""The only input where there is text."""
+
+
+def make_onnx_model(model: Model) -> "ModelProto":
+    """Make the ONNX model.
+
+    Parameters
+    ----------
+    model : Model
+        A trained network with its preparation.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Inputs: a tensor (n_samples, 1) for each column under its name, double for a number (NaN where a value is
+        missing) and string for a category; or ``features`` (n_samples, n_features) in the network's precision where
+        there is text. Outputs: ``label`` (n_samples,), and ``probabilities`` (n_samples, n_classes) in double. A
+        category that the training part had not, and a missing one where nothing fills it, has no indicator.
+
+    Raises
+    ------
+    ConfigError
+        If onnx is not installed.
+    """
+    if find_spec("onnx") is None:
+        raise ConfigError("this needs onnx, which is not installed: pip install 'nnsweep[onnx]'")
+    from onnx import checker, helper
+
+    graph = Graph(model.layers[0][0].dtype)
+    has_text = any(column["kind"] == "text" for column in model.columns)
+    inputs = [_features_input(model)] if has_text else [_column_input(column) for column in model.columns]
+    shares, outputs = _network(graph, FEATURES if has_text else _prepared(graph, model), model)
+    assert shares == "probabilities"
+    made = helper.make_model(
+        helper.make_graph(graph.nodes, "nnsweep", inputs, outputs, graph.constants),
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="nnsweep",
+    )
+    helper.set_model_props(made, _told(model, has_text))
+    checker.check_model(made, full_check=True)
+    return made
+
+
+def _told(model: Model, has_text: bool) -> dict[str, str]:
+    begins = "the features that the preparation makes of the columns, TF-IDF of texts among them: prepare them first"
+    return {
+        "classes": json.dumps(model.classes),
+        "columns": json.dumps([{name: column[name] for name in ("name", "kind")} for column in model.columns]),
+        "begins_at": begins if has_text else "the columns of the table, each as (n_samples, 1)",
+        "run": json.dumps(model.about["run"]),
+    }
+
+
+def _column_input(column: Mapping[str, str]) -> Any:
+    from onnx import TensorProto, helper
+
+    kind = TensorProto.DOUBLE if column["kind"] == "number" else TensorProto.STRING
+    return helper.make_tensor_value_info(column["name"], kind, ["n_samples", 1])
+
+
+def _features_input(model: Model) -> Any:
+    from onnx import helper
+
+    W = model.layers[0][0]
+    return helper.make_tensor_value_info(
+        FEATURES, helper.np_dtype_to_tensor_dtype(W.dtype), ["n_samples", int(W.shape[0])]
+    )
+
+
+def _prepared(graph: Graph, model: Model) -> str:
+    """Add the preparation: numbers, then indicators of categories."""
+    values, arrays = model.about["preparation"], model.preparation
+    numbers = [column["name"] for column in values["columns"] if column["kind"] == "number"]
+    blocks = [_numbers(graph, numbers, arrays)] if numbers else []
+    blocks += [
+        _indicators(graph, column, values["missing"]) for column in values["columns"] if column["kind"] == "category"
+    ]
+    together = graph.add("Concat", *blocks, axis=1) if len(blocks) > 1 else blocks[0]
+    return graph.cast(together, graph.dtype)
+
+
+def _numbers(graph: Graph, names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> str:
+    x = graph.add("Concat", *names, axis=1)
+    if not np.isnan(arrays["fill"]).all():
+        x = graph.add("Where", graph.add("IsNaN", x), graph.constant(arrays["fill"], np.float64), x)
+    moved = graph.add("Sub", x, graph.constant(arrays["mean"], np.float64))
+    return graph.add("Div", moved, graph.constant(arrays["scale"], np.float64))
+
+
+def _indicators(graph: Graph, column: Mapping[str, Any], missing: Sequence[str]) -> str:
+    """Give each category a number and compare it with all of them; what is not known has number -1."""
+    categories = list(column["categories"])
+    places = {category: place for place, category in enumerate(categories)}
+    if column.get("fill") is not None:
+        places = {text: places.get(column["fill"], -1) for text in missing} | places  # the training part had no gap
+    number = graph.add(
+        "LabelEncoder",
+        column["name"],
+        domain="ai.onnx.ml",
+        keys_strings=[*places],
+        values_int64s=[*places.values()],
+        default_int64=-1,
+    )
+    return graph.cast(graph.add("Equal", number, graph.constant(np.arange(len(categories)), np.int64)), np.float64)
+
+
+def _network(graph: Graph, signal: str, model: Model) -> tuple[str, list[Any]]:
+    from onnx import TensorProto, helper, numpy_helper
+
+    for number, (W, b) in enumerate(model.layers):
+        is_last = number == len(model.layers) - 1
+        z = graph.add("Add", graph.add("MatMul", signal, graph.constant(W)), graph.constant(b))
+        signal = add_activation(graph, z, model.about["output_activation" if is_last else "activation"])
+    shares = graph.add("Softmax", graph.cast(signal, np.float64), axis=1, output="probabilities")
+    names = numpy_helper.from_array(np.array(model.classes, dtype=object), "classes")
+    graph.constants.append(names)
+    label = graph.add("Gather", "classes", graph.add("ArgMax", shares, axis=1, keepdims=0), output="label")
+    return shares, [
+        helper.make_tensor_value_info(label, TensorProto.STRING, ["n_samples"]),
+        helper.make_tensor_value_info(shares, TensorProto.DOUBLE, ["n_samples", len(model.classes)]),
+    ]
