@@ -107,7 +107,7 @@ def _temporary_file(parent: Path) -> Iterator[tuple[Path, BinaryIO]]:
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """Have a new folder while the block lasts; `remove_left` removes what a killed process has left of it."""
+    """Have a new folder while the block lasts; `remove_leftovers` removes what a killed process has left of it."""
     folder, descriptor, _ = flock.make_locked(partial(_new_folder, parent))
     try:
         yield folder

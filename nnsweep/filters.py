@@ -77,7 +77,7 @@ def make_filter(text: str) -> Callable[[Values], bool]:
 
     Examples
     --------
-    >>> deep = rule("depth > 3 and schedule.name in ['inv', 'exp']")
+    >>> deep = make_filter("depth > 3 and schedule.name in ['inv', 'exp']")
     >>> deep({"depth": 4, "schedule.name": "inv"}), deep({"depth": None, "schedule.name": "inv"})
     (True, False)
     """

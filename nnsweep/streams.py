@@ -52,7 +52,7 @@ class _Outlet(io.RawIOBase):
 
 
 class Loss:
-    """What became of standard output in a `lasting` block."""
+    """What became of standard output in a `keep_printing` block."""
 
     def __init__(self) -> None:
         self.outlets: list[_Outlet] = []

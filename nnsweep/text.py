@@ -54,9 +54,9 @@ def suggest_nearest(name: str, known: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> nearest("rel", ["relu", "tanh"])
+    >>> suggest_nearest("rel", ["relu", "tanh"])
     "did you mean 'relu'? Known: relu, tanh"
-    >>> nearest("spline", ["relu", "tanh"])
+    >>> suggest_nearest("spline", ["relu", "tanh"])
     'known: relu, tanh'
     """
     names = list(known)
@@ -66,11 +66,11 @@ def suggest_nearest(name: str, known: Iterable[str]) -> str:
 
 
 def explain_unknown(name: str, known: Iterable[str]) -> str:
-    """Say that a name is not known, and `nearest`.
+    """Say that a name is not known, and `suggest_nearest`.
 
     Examples
     --------
-    >>> unknown("deph", ["depth", "width"])
+    >>> explain_unknown("deph", ["depth", "width"])
     "unknown name 'deph'; did you mean 'depth'? Known: depth, width"
     """
     return f"unknown name {reprlib.repr(name)}; {suggest_nearest(name, known)}"
@@ -81,7 +81,7 @@ def shorten(text: str) -> str:
 
     Examples
     --------
-    >>> shortened("a text"), len(shortened(1000 * "long"))
+    >>> shorten("a text"), len(shorten(1000 * "long"))
     ('a text', 60)
     """
     return text if len(text) <= 60 else text[:57] + "..."
@@ -113,7 +113,7 @@ def printable(text: str) -> str:
 
     Examples
     --------
-    >>> visible("two\nlines") == r"two\nlines"
+    >>> printable("two\nlines") == r"two\nlines"
     True
     """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
@@ -194,9 +194,9 @@ def mask_secrets(text: str) -> str:
 
     Examples
     --------
-    >>> masked("cannot reach postgresql://me:hush@host/db?sslpassword=hush")
+    >>> mask_secrets("cannot reach postgresql://me:hush@host/db?sslpassword=hush")
     'cannot reach postgresql://***@host/db?sslpassword=***'
-    >>> masked("db.password=hush: there is no such key")
+    >>> mask_secrets("db.password=hush: there is no such key")
     'db.password=***: there is no such key'
     """
     for value in _known():
@@ -262,7 +262,7 @@ def strip_credentials(address: str) -> str:
 
     Examples
     --------
-    >>> without_credentials("https://me:hush@host:8080/mlflow")
+    >>> strip_credentials("https://me:hush@host:8080/mlflow")
     'https://host:8080/mlflow'
     """
     parts = urlsplit(address)

@@ -41,12 +41,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests are quick, and which share a process under `-n`."""
+    """Say which tests are quick."""
     for item in items:
         module = item.path.relative_to(config.rootpath)
         if _is_quick(item, module):
             item.add_marker(pytest.mark.quick)
-        item.add_marker(pytest.mark.xdist_group(_shared(item, module)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,13 +66,6 @@ def _is_quick(item: pytest.Item, module: Path) -> bool:
         return False
     is_of_room = module.parts[1] in ROOMS and module.parts[2:3] != ("plots",) and module.name != "__init__.py"
     return is_of_room and not DEAR & {*getattr(item, "fixturenames", ())}
-
-
-def _shared(item: pytest.Item, module: Path) -> str:
-    """Name what a test shares with others: servers, or else the fixtures of its module."""
-    if "kept_server" in getattr(item, "fixturenames", ()):
-        return "server"
-    return module.parts[1] if module.parts[1] in ("tracking", "faults") else module.as_posix()
 
 
 @pytest.fixture(scope="session", autouse=True)

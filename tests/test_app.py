@@ -66,7 +66,7 @@ def test_a_view_that_cannot_be_written_costs_the_sweep_nothing(nnsweep, study, m
     assert "viewStateShareKey" not in link
 
 
-def test_what_it_tells_to_do_next_works_also_with_another_store(nnsweep, study, ready_store_file):
+def test_suggested_next_steps_also_work_with_another_store(nnsweep, study, ready_store_file):
     shutil.copy(ready_store_file, study / "other.db")
     said = nnsweep("tracking.uri=sqlite:///other.db", *QUICK)
     assert f"nnsweep ui --uri sqlite:///{study / 'other.db'}" in said.out
@@ -112,7 +112,7 @@ def test_names_tell_what_varies(nnsweep, study):
     assert names == ["iris-32-relu-cosine-s0-learning_rate=0.1", "iris-32-relu-cosine-s0-learning_rate=0.2"]
 
 
-def test_a_jobs_folder_is_as_hydra_users_know_it_and_holds_the_whole_record(nnsweep, study):
+def test_job_folder_looks_like_hydras_and_holds_the_whole_record(nnsweep, study):
     nnsweep("seed=5,6", *QUICK)
     (sweep,) = (study / "multirun").iterdir()
     assert {path.name for path in sweep.iterdir()} >= {"multirun.yaml", "0", "1", "table.csv"}
@@ -137,7 +137,7 @@ def test_a_jobs_folder_is_as_hydra_users_know_it_and_holds_the_whole_record(nnsw
     assert pd.read_parquet(job / "history.parquet")["epoch"].tolist() == [0, 1, 2, 3]
 
 
-def test_a_diverged_job_costs_only_itself_and_the_exit_code_tells_it(nnsweep, study):
+def test_diverged_job_fails_alone_and_sets_the_exit_code(nnsweep, study):
     said = nnsweep("optimizer.learning_rate=0.1,1e300", "activation=identity", "trainer.dtype=float64", *QUICK)
     assert said.code == 3
     assert "2 jobs: 1 finished, 1 diverged" in said.out
@@ -154,7 +154,7 @@ def test_a_users_own_folder_of_configurations_wins(nnsweep, study):
     assert {"iris-3-relu-cosine-s0", "iris-7-relu-cosine-s0"} <= set(said.out.split())
 
 
-def test_a_preset_is_one_grid_that_runs_with_one_word_and_the_command_line_wins(nnsweep, study):
+def test_preset_runs_with_one_word_and_the_command_line_wins(nnsweep, study):
     (study / "mine" / "experiment").mkdir(parents=True)
     (study / "mine" / "experiment" / "two.yaml").write_text(
         "# @package _global_\n"
@@ -202,7 +202,7 @@ REFUSED = [  # command line, exit code, what is told
 @pytest.mark.parametrize(
     ("arguments", "code", "told"), REFUSED, ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else ""
 )
-def test_what_is_wrong_is_told_in_one_line_and_nothing_is_left_behind(arguments, code, told, nnsweep, study):
+def test_mistake_is_reported_in_one_line_and_leaves_nothing(arguments, code, told, nnsweep, study):
     before = contents(study)
     said = nnsweep(*arguments)
     assert said.code == code
@@ -240,7 +240,7 @@ def test_a_command_is_told_the_same_with_m_anywhere(line, told, nnsweep, study):
     assert contents(study) == before
 
 
-def test_all_problems_of_all_jobs_are_told_at_once_and_nothing_runs(nnsweep, study):
+def test_all_problems_of_all_jobs_are_reported_and_nothing_runs(nnsweep, study):
     said = nnsweep("arch=shalow,wide", "seed=0,-1", "optimizer.learning_rate=0.1,0", "trainer.dtype=float16")
     lines = said.err.splitlines()
     assert said.code == 2
@@ -336,7 +336,7 @@ SIGNALS = [
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_signal_closes_the_running_job_and_shows_what_is_finished(number, code, long_sweep, study):
+def test_signal_closes_the_running_job_and_shows_finished_ones(number, code, long_sweep, study):
     os.killpg(long_sweep.pid, number)
     out, err = long_sweep.communicate(timeout=60)
     assert long_sweep.returncode == code

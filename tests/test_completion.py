@@ -55,7 +55,7 @@ def test_a_group_has_all_its_choices(group):
     assert texts(f"{group}=") == [f"{group}={name}" for name in files]
 
 
-def test_a_list_of_choices_goes_on_with_those_that_are_not_in_it():
+def test_list_of_choices_is_completed_with_the_remaining_ones():
     assert texts("arch=shallow,") == [
         f"arch=shallow,{name}" for name in ("custom", "deep", "linear", "uniform", "wide")
     ]
@@ -77,7 +77,7 @@ def test_the_comments_of_the_files_are_shown_beside_the_settings():
     assert [one.remark for one in complete_command_line(["trainer.batch"])] == [""]  # it has one in another file
 
 
-def test_values_that_are_words_are_offered_and_of_others_the_default():
+def test_word_settings_offer_values_and_others_their_default():
     assert texts("dry_run=") == ["dry_run=true", "dry_run=false"]
     assert texts("rerun=f") == ["rerun=failed"]
     assert texts("output_activation=t") == ["output_activation=tanh"]
@@ -91,7 +91,7 @@ def test_hydras_signs_before_a_setting_are_kept():
     assert texts("++trainer.ep") == ["++trainer.epochs="]
 
 
-def test_a_folder_of_ones_own_wins_and_one_that_is_broken_is_quiet(tmp_path):
+def test_own_folder_wins_and_a_broken_one_stays_quiet(tmp_path):
     for name in ("mine", "shallow"):
         (tmp_path / "arch").mkdir(exist_ok=True)
         (tmp_path / "arch" / f"{name}.yaml").write_text(f"defaults: [wide]\nname: {name}\nown: 3 # of mine\n")
@@ -139,7 +139,7 @@ def test_the_words_offered_for_a_setting_are_accepted(key, nnsweep, study):
         assert nnsweep(f"{key}={value}", *given, "dry_run=true").code == 0
 
 
-def test_experiments_sweeps_and_runs_are_those_of_the_working_folders_store(nnsweep, study):
+def test_offered_experiments_and_runs_come_from_the_local_store(nnsweep, study):
     assert nnsweep("data=iris", "trainer.epochs=1", "tracking.experiment=one", "tracking.pictures=false").code == 0
     (sweep,) = (study / "multirun").iterdir()
     assert texts("report", "") == ["one"]
@@ -152,7 +152,7 @@ def test_experiments_sweeps_and_runs_are_those_of_the_working_folders_store(nnsw
 
 
 @pytest.mark.parametrize("content", [b"", b"no database" * 100, None])
-def test_a_store_that_cannot_be_read_offers_nothing_and_is_left_alone(content, tmp_path, monkeypatch):
+def test_unreadable_store_offers_nothing_and_is_left_alone(content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if content is None:
         with closing(sqlite3.connect("mlflow.db")) as other:
@@ -183,11 +183,11 @@ def test_no_store_is_made(tmp_path, monkeypatch):
         ("nnsweep it's", ["nnsweep", "its"]),
     ],
 )
-def test_a_line_is_parted_as_a_shell_does_though_it_is_not_finished(line, words):
+def test_unfinished_line_is_split_as_a_shell_would(line, words):
     assert read_words(line)[0] == words
 
 
-def test_bash_is_told_what_follows_where_it_parts_words_and_all_of_it_in_quotes():
+def test_bash_gets_the_rest_of_a_word_and_quoted_words_whole():
     assert answer_shell("bash", ["nnsweep arch=sh", " =:"]).split("\t")[1] == "shallow"
     assert answer_shell("bash", ["nnsweep 'arch=sh", " =:"]).split("\t")[1] == "arch=shallow"
     assert answer_shell("bash", ["nnsweep arch=sh", " "]).split("\t")[1] == "arch=shallow"
@@ -200,7 +200,7 @@ def test_a_word_at_which_a_shell_would_stumble_is_not_offered(tmp_path):
     assert "two" not in answer_shell("zsh", ["--config-dir", str(tmp_path), "arch="])
 
 
-def test_the_answer_comes_at_once_and_without_what_is_slow_to_import(tmp_path):
+def test_completion_is_quick_and_imports_nothing_slow(tmp_path):
     code = (
         "import sys; from nnsweep.cli.main import main; "
         "main(['completion', 'zsh', '--', *sys.argv[1:]]); "

@@ -32,8 +32,8 @@ JOBS = ("data=digits", "arch=wide", "trainer.epochs=1500", "sweep.workers=1", QU
 FAST = """
 import sys
 from nnsweep.cli.main import main
-from nnsweep.tracking import heartbeat
-heartbeat.EVERY_SECONDS, heartbeat.MISSED = 0.25, 12
+from nnsweep.tracking import lock
+lock.EVERY_SECONDS, lock.MISSED = 0.25, 12
 sys.exit(main(sys.argv[1:]))
 """
 """The program, with a heart that beats faster."""

@@ -119,9 +119,9 @@ def test_an_interruption_leaves_no_run_open(number, code, launcher, study):
     assert {*statuses(study / "mlflow.db")} == {"KILLED"}
 
 
-def test_what_a_killed_sweep_has_not_taken_is_taken_up_by_the_same_command(study):
+def test_results_a_killed_sweep_left_are_taken_by_the_next(study):
     needs("joblib")
-    jobs = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "data=digits", "seed=0,1", "trainer.epochs=300", QUICK)
+    jobs = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "data=digits", "seed=0,1", "trainer.epochs=1500", QUICK)
     sweep = begin(study, *jobs)
     try:
         wait_until(lambda: n_points(study / "mlflow.db") > 0, "the first points")
@@ -154,7 +154,7 @@ def descendants(pid: int, name: str) -> list[int]:
 
 
 @pytest.mark.parametrize(("programs", "number"), [(("gcs_server", "raylet/raylet"), signal.SIGTERM)])
-def test_a_cluster_of_rays_that_is_stopped_is_started_again_once(programs, number, study):
+def test_stopped_ray_cluster_is_started_again_once(programs, number, study):
     needs("ray")
     sweep = begin(study, "hydra/launcher=ray", *(word for word in LONG if "epochs" not in word), "trainer.epochs=400")
     try:
@@ -172,7 +172,7 @@ def test_a_cluster_of_rays_that_is_stopped_is_started_again_once(programs, numbe
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nowhere", "127.0.0.1"])
-def test_a_cluster_of_rays_that_does_not_answer_is_refused(address, study):
+def test_unresponsive_ray_cluster_is_refused(address, study):
     needs("ray")
     said = run(study, "hydra/launcher=ray", f"hydra.launcher.ray.init.address={address}", "data=iris", QUICK)
     assert said.code == 2
@@ -184,7 +184,7 @@ def test_a_cluster_of_rays_that_does_not_answer_is_refused(address, study):
 # ---- submitit's time
 
 
-def test_a_job_that_submitit_ends_for_its_time_says_so(study):
+def test_job_timed_out_by_submitit_says_so(study):
     needs("submitit_local")
     arguments = [word for word in LONG if "seed" not in word]
     said = run(study, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=1", *arguments)

@@ -53,7 +53,7 @@ def empty(tmp_path, monkeypatch):
 # ---- the command
 
 
-def test_a_fresh_installation_is_well_and_an_empty_folder_stays_empty_and_it_is_quick(empty):
+def test_fresh_installation_passes_quickly_and_leaves_no_file(empty):
     began = time.perf_counter()
     said = run(empty, "doctor")
     assert time.perf_counter() - began < 10  # 2 s on an idle machine
@@ -90,7 +90,7 @@ def test_runs_of_processes_that_were_killed_are_told(study):
     assert line_about("runs", run(study, "doctor").out).endswith("all ended")
 
 
-def test_a_sweep_that_gives_no_sign_of_life_is_named_with_what_is_to_be_done(nnsweep, study):
+def test_silent_sweep_is_named_with_what_to_do_about_it(nnsweep, study):
     store = prepare_store(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
     owner = Owner("elsewhere", "b", 7, "t")
     runs.start_run(store, "sweep s1", {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1", runs.OWNER: owner.tag()})
@@ -105,7 +105,7 @@ def test_a_sweep_that_gives_no_sign_of_life_is_named_with_what_is_to_be_done(nns
     )
 
 
-def test_records_that_wait_are_told_with_the_command_that_sends_them(nnsweep, study):
+def test_waiting_records_are_reported_with_the_sync_command(nnsweep, study):
     assert nnsweep(*QUICK).code == 0
     (record,) = study.glob("multirun/*/*/record.json")
     (record.parent / "waiting").touch()
@@ -136,7 +136,7 @@ def _older(database: Path) -> None:
     ("change", "told"),
     [(_damage, "cannot be read"), (_others, "is not an MLflow store"), (_older, "was made by an older MLflow")],
 )
-def test_a_store_that_cannot_be_used_is_a_problem_with_its_exit_code(change, told, study):
+def test_unusable_store_is_a_problem_with_its_own_exit_code(change, told, study):
     change(study / "mlflow.db")
     said = run(study, "doctor")
     assert said.code == 5
@@ -145,7 +145,7 @@ def test_a_store_that_cannot_be_used_is_a_problem_with_its_exit_code(change, tol
     assert said.err == "nnsweep: error: 1 problem: store; see above\n"
 
 
-def test_a_server_that_is_not_there_is_a_problem_and_its_password_is_not_shown(empty):
+def test_unreachable_server_is_a_problem_and_hides_its_password(empty):
     said = run(empty, "doctor", "--json", MLFLOW_TRACKING_URI="http://somebody:canary-01@127.0.0.1:9/?token=canary-02")
     assert said.code == 5
     assert "canary" not in said.out + said.err
@@ -196,7 +196,7 @@ def installed(monkeypatch):
     return be
 
 
-def test_packages_that_are_missing_or_of_another_version_are_named(installed):
+def test_missing_or_mismatched_packages_are_named(installed):
     installed(
         {"numpy": "2.3.1", "scipy": "1.9"}, ["numpy<3,>=2.1", "scipy>=1.14", "pandas>=2", "jax; extra == 'bench'"]
     )
@@ -216,7 +216,7 @@ def test_a_python_that_is_too_old_is_a_problem(installed):
     assert "which is not >=99" in told.says
 
 
-def test_optional_parts_are_never_a_problem_and_those_for_developers_are_not_told(installed):
+def test_missing_extras_are_no_problem_and_dev_ones_are_hidden(installed):
     wanted = ["numpy>=2", "here>=1; extra == 'one'", "there>=1; extra == 'two'", "x; extra == 'dev'"]
     installed({"numpy": "2.1", "here": "1.0"}, wanted, extras=("one", "two", "dev"))
     told = [*machine.examine_extras()]
@@ -248,15 +248,18 @@ def test_a_disk_that_is_nearly_full_is_told(free, state, tmp_path, monkeypatch):
     assert told.state == state
 
 
-def test_a_low_limit_of_open_files_is_told_by_a_process_that_has_it(empty):
-    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)); " \
-        "from nnsweep.cli.doctor.machine import open_files; print(next(iter(open_files())).in_words())"  # fmt: skip
+def test_low_open_file_limit_is_reported_by_its_process(empty):
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)); "
+        "from nnsweep.cli.doctor import machine; "
+        "print(next(iter(machine.examine_open_files())).in_words())"
+    )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "warning  open files: at most 200; allow more: ulimit -n 1024\n"
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] != 200
 
 
-def test_a_machines_limits_are_read_where_its_control_group_has_them(tmp_path, monkeypatch):
+def test_machine_limits_are_read_from_the_control_group(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "_CGROUP", tmp_path)
     assert not any("quota" in one.says for one in machine.examine_cores())
     (tmp_path / "cpu.max").write_text("150000 100000\n")

@@ -81,7 +81,7 @@ def test_neither_is_written_where_one_cannot_be(swept):
     assert not (study / "table.csv").exists()
 
 
-def test_the_manifest_beside_a_table_names_no_folder_above_the_working_one(swept):
+def test_manifest_names_no_folder_above_the_working_folder(swept):
     nnsweep, study = swept
     nnsweep("export", "nnsweep", "-o", "table.csv")
     assert str(study) not in place_beside(study / "table.csv").read_text()
@@ -96,6 +96,6 @@ def test_the_manifest_beside_a_table_names_no_folder_above_the_working_one(swept
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
     ],
 )
-def test_a_store_is_named_without_passwords_and_from_the_working_folder(uri, shown, tmp_path, monkeypatch):
+def test_store_is_named_relatively_and_without_passwords(uri, shown, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert write_address(uri.format(cwd=tmp_path)) == shown

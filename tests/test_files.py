@@ -91,7 +91,7 @@ def test_a_pair_appears_together(tmp_path):
 
 @pytest.mark.parametrize("name", ["a", "b"])
 @pytest.mark.parametrize("old", [{}, {"a": b"old"}, {"b": b"old too"}, {"a": b"old", "b": b"old too"}])
-def test_if_one_of_a_pair_cannot_take_its_place_what_was_there_is_left(old, name, tmp_path, monkeypatch):
+def test_failed_replacement_of_a_pair_leaves_the_old_files(old, name, tmp_path, monkeypatch):
     for each, content in old.items():
         (tmp_path / each).write_bytes(content)
     failing_at(monkeypatch, tmp_path / name)
@@ -166,7 +166,7 @@ def test_what_a_process_writes_is_left_alone_until_it_dies(where, write, tmp_pat
     assert (tmp_path / "a").read_bytes() == b"all"
 
 
-def test_what_others_take_for_left_behind_as_it_is_made_is_made_again(tmp_path, monkeypatch):
+def test_file_removed_as_abandoned_while_being_made_is_remade(tmp_path, monkeypatch):
     new, names = files._new_file, []
 
     def removed_at_first(parent):

@@ -15,7 +15,7 @@ HOLD = """
 import os, sys
 from nnsweep import flock
 descriptor = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
-print(flock.take(descriptor), flush=True)
+print(flock.take_lock(descriptor), flush=True)
 input()
 """
 
@@ -66,7 +66,7 @@ def test_several_may_look_at_once_and_nobody_takes_it_meanwhile(tmp_path: Path):
         os.close(descriptor)
 
 
-def test_what_is_not_there_is_absent_and_what_may_not_be_followed_is_unknown(tmp_path: Path):
+def test_missing_file_is_absent_and_a_link_is_unknown(tmp_path: Path):
     (tmp_path / "link").symlink_to(tmp_path / "a")
     assert (state(tmp_path / "a"), state(tmp_path / "link")) == ("absent", "unknown")
 
@@ -89,7 +89,7 @@ def test_what_is_made_is_locked(tmp_path: Path):
     assert state(tmp_path / "a") == "free"
 
 
-def test_what_was_taken_for_left_behind_before_it_was_locked_is_made_anew(tmp_path: Path):
+def test_file_taken_as_abandoned_before_locking_is_made_anew(tmp_path: Path):
     names = iter("abc")
 
     def removed_twice() -> tuple[Path, int]:

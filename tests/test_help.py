@@ -94,7 +94,7 @@ def test_the_examples_in_the_help_are_grids_that_can_be_planned(nnsweep, study):
         assert re.search(r"\d+ jobs", said.out)
 
 
-def test_help_for_what_is_no_command_names_the_nearest(nnsweep):
+def test_help_for_an_unknown_command_names_the_nearest(nnsweep):
     said = nnsweep("help", "exprt")
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("nnsweep: error: exprt: there is no such command; did you mean 'export'? Known: init, ")
@@ -107,13 +107,13 @@ def test_one_folder_of_ones_own_is_in_the_help(nnsweep, study):
     )
 
 
-def test_the_whole_configuration_can_be_shown_with_all_references_worked_out(nnsweep):
+def test_whole_configuration_can_be_shown_fully_resolved(nnsweep):
     said = nnsweep("--cfg", "all", "--resolve")
     assert said.code == 0, said.err
     assert "nnsweep ui" not in said.err
 
 
-def test_nothing_at_all_runs_one_job_of_the_default_configuration(nnsweep):
+def test_no_arguments_run_one_job_of_the_default_configuration(nnsweep):
     said = nnsweep()
     assert said.code == 0, said.err
     assert "1 job: 1 finished" in said.out

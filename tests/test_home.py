@@ -32,7 +32,7 @@ def home(study, ready_store_file, monkeypatch):
 TABLE = ("data=table", "data.path=~/cats.csv", "data.target=kind", "trainer.epochs=1", "tracking.pictures=false")
 
 
-def test_settings_options_and_the_environment_mean_the_home_folder(nnsweep, study, home, monkeypatch):
+def test_tilde_in_settings_options_and_environment_means_home(nnsweep, study, home, monkeypatch):
     monkeypatch.setenv("NNSWEEP_CACHE", "~/cache")
     places = ("tracking.uri=sqlite:///~/x.db", "tracking.artifact_root=~/files", "hydra.sweep.dir=~/sweeps/one")
     said = nnsweep("--config-dir=~/conf", "arch=tiny", *places, *TABLE)

@@ -65,7 +65,7 @@ def shell_block(text: str) -> list[str]:
 # ---- it runs
 
 
-def test_what_is_told_and_what_its_page_names_works_when_pasted(working, program):
+def test_printed_and_documented_commands_work_when_pasted(working, program):
     told = pasted("nnsweep init 'my flowers'", working, program)
     out = pasted(told.splitlines()[-1], working, program)
     assert "15 jobs: 15 finished" in out
@@ -86,7 +86,7 @@ def test_what_is_told_and_what_its_page_names_works_when_pasted(working, program
     assert {*ignored.stdout.split()} - {"report.html"} == FILES
 
 
-def test_its_architecture_is_a_choice_and_its_preset_a_grid_of_three_by_five(nnsweep, study):
+def test_its_architecture_is_a_choice_and_its_preset_a_grid(nnsweep, study):
     assert nnsweep("init", "own").code == 0
     said = nnsweep("--config-dir", "own/conf", "experiment=first", "data=iris", "trainer.epochs=1", "seed=0,1")
     assert said.code == 0, said.err
@@ -118,7 +118,7 @@ def test_its_files_have_the_permissions_that_new_files_have(nnsweep, working):
     assert (working / "one" / "README.md").stat().st_mode == (working / "plain" / "file").stat().st_mode
 
 
-def test_its_table_is_fair_and_has_numbers_a_category_and_a_class():
+def test_its_table_is_balanced_with_numbers_category_and_class():
     rows = [*csv.DictReader(project.list_project_files()["data/mine.csv"].splitlines())]
     target = yaml.safe_load(project.list_project_files()["conf/data/mine.yaml"])["target"]
     assert len(rows) == 150
@@ -186,7 +186,7 @@ def refused_names(working: Path) -> dict[str, str]:
     }
 
 
-def test_a_name_that_would_be_of_no_use_is_refused_and_nothing_is_made(nnsweep, working):
+def test_useless_name_is_refused_and_nothing_is_made(nnsweep, working):
     names = refused_names(working)
     before = sorted(working.rglob("*"))
     for name, told in names.items():
@@ -241,9 +241,9 @@ def test_a_folder_that_may_not_be_written_to_is_told(name):
 
 def test_one_that_was_killed_leaves_what_the_next_one_removes(nnsweep, working):
     code = (
-        "import os, signal; from pathlib import Path; from nnsweep import project; "
+        "import os, signal; from pathlib import Path; from nnsweep.cli import project; "
         f"project._write_files = lambda draft: (draft.mkdir(), os.kill(os.getpid(), {signal.SIGKILL:d})); "
-        "project.write(Path('own'))"
+        "project.write_project(Path('own'))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
     assert not (working / "own").exists()

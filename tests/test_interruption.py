@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="these sig
 
 FRAME = """
 import contextlib, os, signal, sys, time
-from nnsweep import interruption
+from nnsweep.jobs import interrupt
 
 
 def sleep(seconds):
@@ -32,11 +32,11 @@ def main():
 
 
 try:
-    with interruption.obeyed():
+    with interrupt.obey_signals():
         {before}main()
 except KeyboardInterrupt as error:
     print("interrupted", type(error).__name__, flush=True)
-    sys.exit(interruption.exit_code(error))
+    sys.exit(interrupt.make_exit_code(error))
 """
 
 
@@ -84,20 +84,20 @@ def program() -> Iterator[Callable[..., Program]]:
 
 
 AWAITED = (
-    "with interruption.awaited():",
+    "with interrupt.await_interruption():",
     "    print('in block', flush=True)",
-    "    while not interruption.asked(): sleep(0.01)",
+    "    while not interrupt.is_interrupted(): sleep(0.01)",
     "    print('asked', flush=True)",
     "    sleep(0.5)",
     "    print('end of block', flush=True)",
     "print('never', flush=True)",
 )
-PATIENT = ("with interruption.awaited():", "    print('in block', flush=True)", "    sleep(60)")
+PATIENT = ("with interrupt.await_interruption():", "    print('in block', flush=True)", "    sleep(60)")
 CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 @pytest.mark.parametrize(("number", "code"), CODES)
-def test_the_first_one_waits_for_the_end_of_the_block_and_its_number_tells_the_exit_code(program, number, code):
+def test_first_signal_waits_for_the_block_and_sets_the_exit_code(program, number, code):
     one = program(*AWAITED)
     one.expect("in block")
     one.send(number)
@@ -115,7 +115,7 @@ def test_the_second_one_ends_the_block_at_once(program, number, code):
     assert one.ends() == (code, ["interrupted Interrupted"], [])
 
 
-def test_two_in_one_moment_are_one_as_some_programs_send_them_to_a_process_and_its_group(program):
+def test_simultaneous_signals_to_process_and_group_count_as_one(program):
     one = program(*PATIENT)
     one.expect("in block")
     one.send(signal.SIGTERM)
@@ -127,18 +127,18 @@ def test_two_in_one_moment_are_one_as_some_programs_send_them_to_a_process_and_i
 
 
 @pytest.mark.parametrize(("number", "code"), CODES)
-def test_outside_of_a_block_the_first_one_ends_the_program_at_once(program, number, code):
+def test_outside_a_block_the_first_signal_ends_the_program(program, number, code):
     one = program("sleep(60)")
     one.send(number)
     assert one.ends() == (code, ["interrupted Interrupted"], [])
 
 
 @pytest.mark.parametrize(("number", "code"), CODES)
-def test_what_the_block_itself_raises_when_asked_has_the_number_of_the_signal(program, number, code):
+def test_interrupt_raised_by_the_block_keeps_the_signal_number(program, number, code):
     one = program(
-        "with interruption.awaited():",
+        "with interrupt.await_interruption():",
         "    print('in block', flush=True)",
-        "    while not interruption.asked(): sleep(0.01)",
+        "    while not interrupt.is_interrupted(): sleep(0.01)",
         "    raise KeyboardInterrupt",
     )
     one.expect("in block")
@@ -148,10 +148,10 @@ def test_what_the_block_itself_raises_when_asked_has_the_number_of_the_signal(pr
 
 def test_a_block_within_a_block_does_not_end_the_outer_one(program):
     one = program(
-        "with interruption.awaited():",
-        "    with interruption.awaited():",
+        "with interrupt.await_interruption():",
+        "    with interrupt.await_interruption():",
         "        print('in block', flush=True)",
-        "        while not interruption.asked(): sleep(0.01)",
+        "        while not interrupt.is_interrupted(): sleep(0.01)",
         "    print('still here', flush=True)",
         "print('never', flush=True)",
     )
@@ -160,22 +160,22 @@ def test_a_block_within_a_block_does_not_end_the_outer_one(program):
     assert one.ends() == (130, ["still here", "interrupted Interrupted"], [])
 
 
-def test_after_a_block_that_nobody_interrupted_the_first_one_is_obeyed_at_once(program):
-    one = program("with interruption.awaited(): pass", "print('after', flush=True)", "sleep(60)")
+def test_after_an_undisturbed_block_a_signal_acts_at_once(program):
+    one = program("with interrupt.await_interruption(): pass", "print('after', flush=True)", "sleep(60)")
     one.expect("after")
     one.send(signal.SIGTERM)
     assert one.ends() == (143, ["interrupted Interrupted"], [])
 
 
 def test_an_error_of_the_block_is_not_hidden(program):
-    one = program("with interruption.awaited(): raise ValueError('mine')")
+    one = program("with interrupt.await_interruption(): raise ValueError('mine')")
     code, out, err = one.ends()
     assert (code, out) == (1, [])
     assert err[-1] == "ValueError: mine"
 
 
 def test_the_first_one_is_announced_and_the_second_is_not(program):
-    one = program("with interruption.announced():", *(f"    {line}" for line in AWAITED))
+    one = program("with interrupt.announce_interruption():", *(f"    {line}" for line in AWAITED))
     one.expect("in block")
     one.send(signal.SIGINT)
     one.expect("asked")
@@ -188,10 +188,10 @@ def test_a_signal_that_is_ignored_stays_ignored(program):
     one = program(
         "os.kill(os.getpid(), signal.SIGHUP)",
         "print('still here', flush=True)",
-        "with interruption.awaited():",
+        "with interrupt.await_interruption():",
         "    os.kill(os.getpid(), signal.SIGHUP)",
         "    sleep(0.05)",
-        "print('and here', interruption.asked(), flush=True)",
+        "print('and here', interrupt.is_interrupted(), flush=True)",
         "sleep(60)",
         ignored=signal.SIGHUP,
     )
@@ -230,7 +230,7 @@ def test_an_interruption_that_no_signal_made_counts_as_ctrl_c():
         assert interrupt.make_exit_code(None) == 130
 
 
-def test_another_thread_than_the_main_one_obeys_no_signals_and_does_not_remember_earlier_ones():
+def test_other_threads_handle_no_signals_and_forget_earlier_ones():
     handlers = [signal.getsignal(number) for number in interrupt.SIGNALS]
     with pytest.raises(Interrupted), interrupt.obey_signals():
         signal.raise_signal(signal.SIGTERM)

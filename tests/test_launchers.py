@@ -23,7 +23,7 @@ def launcher(request):
         importlib.import_module("ray").shutdown()
 
 
-def test_every_launcher_ends_in_the_table_and_curves_and_exit_code_of_the_basic_one(nnsweep, launcher):
+def test_every_launcher_gives_the_same_results_as_the_basic_one(nnsweep, launcher):
     tables, curves = [], []
     for study in ("basic", launcher):
         said = nnsweep(f"hydra/launcher={study}", f"tracking.experiment={study}", "tracking.pictures=false", *GRID)
@@ -43,7 +43,7 @@ def test_every_launcher_ends_in_the_table_and_curves_and_exit_code_of_the_basic_
     ("launcher", "extra"),
     [("joblib", "joblib"), ("ray", "ray"), ("submitit_local", "submitit"), ("submitit_slurm", "submitit")],
 )
-def test_a_launcher_that_is_not_installed_is_told_with_the_extra_that_brings_it(nnsweep, launcher, extra):
+def test_uninstalled_launcher_is_refused_with_its_extra_named(nnsweep, launcher, extra):
     absent = f"hydra.launcher._target_=hydra_plugins.hydra_{extra}_launcher.absent.Launcher"
     said = nnsweep(f"hydra/launcher={launcher}", absent)
     assert said.code == 2
@@ -129,7 +129,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(array, expected, err_msg=name)
 
 
-def test_stacked_jobs_leave_what_jobs_leave_that_are_run_one_by_one(nnsweep):
+def test_stacked_jobs_leave_the_same_as_jobs_run_one_by_one(nnsweep):
     one, *others = [
         Ended(nnsweep, name, launcher, f"sweep.workers={n_workers}", *MIXED)
         for name, launcher, n_workers in (("one", "basic", 1), ("here", "stacked", 1), ("elsewhere", "stacked", 2))
@@ -146,8 +146,8 @@ CALLBACK = "+hydra.callbacks.mine={_target_: hydra.experimental.callbacks.LogJob
 
 
 @pytest.mark.parametrize("what", ["hydra.job.chdir=true", "+hydra.job.env_set.NNSWEEP_TEST=1", CALLBACK])
-def test_jobs_that_change_their_process_are_run_one_by_one_and_end_in_the_same_table(nnsweep, monkeypatch, what):
-    monkeypatch.delattr("nnsweep.jobs.executors.train")
+def test_process_changing_jobs_run_singly_with_the_same_table(nnsweep, monkeypatch, what):
+    monkeypatch.delattr("nnsweep.jobs.executors.train_in_worker")
     ended = [Ended(nnsweep, *pair, *FEW, what, "sweep.workers=2") for pair in (("one", "basic"), ("two", "stacked"))]
     assert "3 jobs: 3 finished" in ended[0].said.out
     assert_same(*ended)

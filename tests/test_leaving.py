@@ -312,7 +312,7 @@ def test_a_sweep_ends_with_the_models_that_are_wanted(wanted, kept, nnsweep, sto
     assert len(open_client(store().uri).search_logged_models([store().experiment_id])) == len(kept)
 
 
-def test_a_model_that_cannot_be_made_is_a_warning_and_is_made_later(nnsweep, study, store, monkeypatch):
+def test_failed_model_is_a_warning_and_can_be_made_later(nnsweep, study, store, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device", "model")
 
@@ -339,7 +339,7 @@ def test_how_models_are_kept_is_not_in_a_jobs_key(nnsweep, store):
     assert len(find_job_runs(store())) == 1
 
 
-def test_another_store_than_the_environments_has_its_own_registry(nnsweep, study, ready_store_file):
+def test_store_other_than_the_environments_has_its_own_registry(nnsweep, study, ready_store_file):
     shutil.copy(ready_store_file, study / "other.db")
     where = ("--uri", f"sqlite:///{study}/other.db")
     assert nnsweep(*QUICK, "tracking.uri=sqlite:///other.db").code == 0

@@ -39,7 +39,7 @@ def test_a_secret_in_a_query_is_hidden(name: str):
     assert said == f"postgresql://host/db?a=1&{name}=***&b=2 and more"
 
 
-def test_an_address_without_its_credentials_leads_to_the_same_place():
+def test_address_without_credentials_leads_to_the_same_place():
     assert strip_credentials("https://me:se@cret@host:80/a?b=c") == "https://host:80/a?b=c"
     assert strip_credentials("http://host/a@b") == "http://host/a@b"
 
@@ -90,18 +90,18 @@ def test_what_is_given_to_a_telling_name_is_hidden(written: str, hidden: str):
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
     ],
 )
-def test_a_key_in_the_shape_of_a_known_service_is_hidden_wherever_it_stands(key: str):
+def test_key_shaped_like_a_known_services_is_hidden_anywhere(key: str):
     assert mask_secrets(f"the service said: {key} is unknown") == "the service said: *** is unknown"
 
 
-def test_the_secrets_of_the_environment_are_hidden_the_longer_one_whole(monkeypatch: pytest.MonkeyPatch):
+def test_environment_secrets_are_hidden_and_the_longest_whole(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SOME_TOKEN", "open-sesame")
     monkeypatch.setenv("SOME_PASSWORD", "open-sesame-twice")
     monkeypatch.setenv("NOT_TELLING", "remains")
     assert mask_secrets("open-sesame-twice, open-sesame, remains") == "***, ***, remains"
 
 
-def test_a_short_secret_and_the_working_folder_are_not_hidden_in_every_word(monkeypatch: pytest.MonkeyPatch):
+def test_short_secrets_and_the_working_folder_stay_readable(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SOME_PASSWORD", "a")
     monkeypatch.setenv("PWD", "/study/folder")
     assert mask_secrets("a table in /study/folder") == "a table in /study/folder"

@@ -52,7 +52,7 @@ def exported(corpus_home: str, ready_store_file: Path, tmp_path_factory: pytest.
 
 
 @pytest.mark.parametrize("hidden", FOLLOWS)
-def test_every_printed_accuracy_and_rate_comes_back_out_of_mlflow_digit_for_digit(hidden, printed, exported):
+def test_printed_accuracies_and_rates_match_mlflow_exactly(hidden, printed, exported):
     table = printed[printed["hidden"] == hidden]
     ours = exported.loc[hidden].loc[table["epoch"]]
     assert len(table) == 17
@@ -62,7 +62,7 @@ def test_every_printed_accuracy_and_rate_comes_back_out_of_mlflow_digit_for_digi
     assert ours["learning_rate"][known].tolist() == table["learning_rate_before_update"][known].tolist()
 
 
-def test_the_fourth_table_is_what_its_code_gives_and_not_what_was_printed(printed, exported):
+def test_fourth_table_matches_its_code_rather_than_the_printout(printed, exported):
     ours = exported.loc["4-6-6-4"]
     assert ours["test_accuracy"].loc[0] == 0.2564671101256467
     assert ours["test_accuracy"].loc[2000] == 0.5683665927568367

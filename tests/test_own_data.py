@@ -167,7 +167,7 @@ def test_another_table_is_new_and_no_change_of_settings(nnsweep, study):
     assert "dogs-" in said.out
 
 
-def test_a_table_that_has_changed_since_is_other_data_and_the_plan_says_so(nnsweep, study):
+def test_changed_table_counts_as_other_data_and_the_plan_says_so(nnsweep, study):
     assert nnsweep(*TABLE).code == 0
     cats(1).to_csv("cats.csv", index=False)
     said = nnsweep(*TABLE)
@@ -189,7 +189,7 @@ def changing(monkeypatch) -> None:
 
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("n_workers", [1, 2])
-def test_a_table_that_changes_during_a_sweep_is_not_looked_at_again(nnsweep, study, monkeypatch, kept, n_workers):
+def test_table_changed_during_a_sweep_is_not_read_again(nnsweep, study, monkeypatch, kept, n_workers):
     if not kept:
         monkeypatch.setenv("NNSWEEP_CACHE", str(study / "cats.csv"))
     command = [*FOLDS, f"sweep.workers={n_workers}"]
@@ -215,7 +215,7 @@ def test_a_cache_that_is_emptied_during_a_sweep_does_no_harm(nnsweep, study, mon
     assert set(runs(study)["nnsweep.state"]) == {"finished"}
 
 
-def test_a_launcher_that_loads_other_data_than_were_planned_fails_the_job(nnsweep, study, monkeypatch):
+def test_launcher_loading_data_other_than_planned_fails_the_job(nnsweep, study, monkeypatch):
     planned = table(path="cats.csv", target="breed").digest
     with monkeypatch.context() as patch:
         changing(patch)
@@ -241,7 +241,7 @@ def test_jobs_that_work_in_their_own_folders_find_the_table(nnsweep, study, mode
     assert digest == table(path="cats.csv", target="breed").digest
 
 
-def test_the_same_process_looks_at_the_table_again_for_the_next_sweep(nnsweep, study):
+def test_next_sweep_in_the_same_process_reads_the_table_again(nnsweep, study):
     assert "91 rows" in nnsweep(*TABLE).out
     cats()[:80].to_csv("cats.csv", index=False)
     assert "80 rows" in nnsweep(*TABLE).out

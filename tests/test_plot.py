@@ -11,7 +11,7 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_sweep_leaves_pictures_and_the_command_draws_all_of_them(study, nnsweep):
+def test_sweep_leaves_pictures_and_the_command_draws_them_all(study, nnsweep):
     assert nnsweep(*QUICK, *GRID).code == 0
     (sweep,) = (study / "multirun").iterdir()
     quick = {"learning_curves.png", "grid.png", "seeds.png", "cost.png", "parallel.png"}

@@ -105,7 +105,7 @@ def opened(request, browser, page) -> Callable:
     return browser
 
 
-def test_a_page_asks_for_nothing_says_nothing_wrong_and_fits_its_window(opened, page):
+def test_page_loads_nothing_logs_nothing_and_fits_its_window(opened, page):
     assert opened.get_log("browser") == []
     asked = [entry["message"] for entry in opened.get_log("performance") if 'requestWillBeSent"' in entry["message"]]
     assert [text for text in asked if page.name not in text and '"url":"data:' not in text] == []

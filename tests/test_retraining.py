@@ -85,7 +85,7 @@ def test_a_forged_manifest_is_named(changed, code, told, work, capfd):
     assert "Traceback" not in said.err
 
 
-def test_the_results_of_a_run_whose_data_are_others_are_not_compared(work, capfd):
+def test_results_of_a_run_on_other_data_are_not_compared(work, capfd):
     path = place_beside(work / "table.csv")
     manifest = json.loads(path.read_text())
     first = manifest["runs"][0]

@@ -131,12 +131,12 @@ def test_an_interrupted_sweep_and_its_sync_leak_nothing(server, tmp_path, secret
 
 _FAILING = """
 import os, sys
-from nnsweep.sweep import work
+from nnsweep.jobs import worker
 
 def fail(*_, **__):
     raise RuntimeError(os.environ["SAYS"])
 
-work.train = fail
+worker.train = fail
 from nnsweep.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """

@@ -98,7 +98,7 @@ def ask(address, question):
         return json.load(answer)["predictions"]
 
 
-def test_a_served_model_says_what_nnsweep_predict_says_bit_for_bit(served, told):
+def test_served_model_matches_nnsweep_predict_bit_for_bit(served, told):
     frame, wanted = told
     assert ask(served, {"dataframe_split": frame.to_dict("split")}) == wanted
     assert ask(served, {"dataframe_records": frame.iloc[:, ::-1].to_dict("records")}) == wanted
@@ -111,7 +111,7 @@ def test_a_served_model_says_what_nnsweep_predict_says_bit_for_bit(served, told)
         assert (answer.code, "missing inputs" in json.load(answer)["message"]) == (400, True)
 
 
-def test_a_model_is_loaded_without_nnsweep_by_every_one_of_its_addresses(study, abroad, told):
+def test_model_loads_without_nnsweep_from_each_of_its_addresses(study, abroad, told):
     store = find_store(f"sqlite:///{study}/mlflow.db", "nnsweep")
     (record,) = find_job_runs(store)
     (model,) = (study / "mlartifacts" / "models").iterdir()

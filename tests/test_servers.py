@@ -100,7 +100,7 @@ def test_a_killed_server_that_comes_back_costs_nothing(server, undisturbed, tmp_
 
 @pytest.mark.soak
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_server_that_goes_and_comes_is_told_while_training_goes_on(server, tmp_path, workers):
+def test_server_outage_is_reported_while_training_goes_on(server, tmp_path, workers):
     name = f"told-by-{workers}"
     longer = (f"trainer.epochs={2600 * workers}", f"sweep.workers={workers}")  # twice what the curves wait
     sweep = begin(tmp_path, *on(server, name, *longer))
@@ -173,7 +173,7 @@ def test_a_server_that_hangs_in_mid_sweep_costs_a_few_waits(server, undisturbed,
 
 
 @pytest.mark.soak
-def test_no_curve_has_more_points_than_it_may_after_a_server_was_away(server, tmp_path):
+def test_server_outage_leaves_no_curve_with_too_many_points(server, tmp_path):
     few = ("tracking.max_points=50", "tracking.patience=90", "trainer.epochs=700")
     sweep = begin(tmp_path, *on(server, "few", *few))
     in_the_middle(server, "few")
@@ -255,7 +255,7 @@ def test_answers_that_are_lost_make_no_ghosts_and_no_doubles(server, proxy, undi
 
 @pytest.mark.soak
 @pytest.mark.parametrize("path", ["runs/create", "runs/log-batch", "runs/log-inputs", "runs/update", "/artifacts/"])
-def test_a_lost_answer_of_any_kind_makes_no_ghosts_and_no_doubles(server, proxy, undisturbed, tmp_path, path):
+def test_lost_answer_of_any_kind_leaves_no_ghosts_or_duplicates(server, proxy, undisturbed, tmp_path, path):
     name = path.strip("/").replace("/", "-")
     proxy.path, proxy.first = path, 1
     begun = begin(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", f"tracking.experiment={name}")
@@ -271,7 +271,7 @@ def test_a_lost_answer_of_any_kind_makes_no_ghosts_and_no_doubles(server, proxy,
 
 
 @pytest.mark.soak
-def test_points_whose_receipt_was_lost_long_before_the_end_are_stored_once(server, proxy, tmp_path):
+def test_points_with_a_receipt_lost_early_are_stored_once(server, proxy, tmp_path):
     """Training goes on for longer than a store that did not answer is left alone, and than the curves wait then."""
     epochs = 1600
     longer = (f"trainer.epochs={epochs}", "tracking.max_points=2000", "tracking.experiment=longer")

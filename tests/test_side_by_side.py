@@ -64,7 +64,7 @@ def test_results_and_curves_are_told_with_their_differences(two):
     assert "train_cost from epoch 1" in curves  # the same first weights
 
 
-def test_test_examples_are_counted_where_the_test_set_is_the_same(two):
+def test_test_examples_are_counted_only_on_the_same_test_set(two):
     one, other = two
     right, n_test = one.correct.right, len(one.correct.right)
     flipped = right.copy()
@@ -111,7 +111,7 @@ def test_the_command_shows_both_runs_and_what_differs(nnsweep, swept, two, monke
 
 
 @pytest.mark.skipif(not (X86 and OPENBLAS), reason="needs OpenBLAS's kernels for older processors of this kind")
-def test_in_processes_of_their_own_another_blas_kernel_is_noticed_and_named(study):
+def test_other_blas_kernel_is_noticed_and_named_across_processes(study):
     assert run_outside(study, "data=digits", "trainer.epochs=5", "tracking.pictures=false").code == 0
     assert run_outside(study, "export", "nnsweep", "-o", "table.csv").code == 0
     assert run_outside(study, "verify", "table.csv").code == 0

@@ -17,24 +17,24 @@ SWEEP = ("-m", "nnsweep", "-m", "data=iris", "seed=range(0,16)", "trainer.epochs
 PIECES = """
 import sys
 from pieces import answer
-from nnsweep.sweep import workers
+from nnsweep.jobs import process_pool
 
 if __name__ == "__main__":
     if sys.argv[1] == "warm":
-        workers.warm_up(["pieces"])
-    for number, result in workers.done(answer, [("sleep", 0.3)] * 12, 8):
+        process_pool.warm_up(["pieces"])
+    for number, result in process_pool.run_pieces(answer, [("sleep", 0.3)] * 12, 8):
         print(number, result, flush=True)
 """
 CALL = """
 import operator, os, resource
 from multiprocessing import forkserver
-from nnsweep.sweep import workers
+from nnsweep.jobs import process_pool
 
 if __name__ == "__main__":
-    workers.warm_up(["pieces"])
+    process_pool.warm_up(["pieces"])
     server = forkserver._forkserver._forkserver_pid
     resource.prlimit(server, resource.RLIMIT_NPROC, (4, 4))  # this process, the tracker, the server and one more
-    ((_, pid),) = workers.done(operator.call, [os.getpid], 2)
+    ((_, pid),) = process_pool.run_pieces(operator.call, [os.getpid], 2)
     print(pid == os.getpid())
 """
 SHM = {
@@ -71,7 +71,7 @@ def run(study: Path) -> Run:
             pytest.skip(f"{command[0]} may not be used here as this test does")
         own = {"HOME": str(study), "NNSWEEP_CACHE": str(study / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
         own["OPENBLAS_NUM_THREADS"] = "1"  # with more, NumPy cannot even be imported where there may be no thread
-        path = os.pathsep.join([str(Path(__file__).parent / "sweep"), *filter(None, sys.path)])
+        path = os.pathsep.join([str(Path(__file__).parent / "jobs"), *filter(None, sys.path)])
         return subprocess.run(
             [*command, sys.executable, *arguments],
             cwd=study,
@@ -110,7 +110,7 @@ def test_a_sweep_needs_no_shared_memory(shm, run, study):
 
 @pytest.mark.parametrize("shm", ["absent", *soaked("read-only", "full")])
 def test_cores_are_counted_without_shared_memory(shm, run):
-    code = "from nnsweep import app; from nnsweep.sweep import workers; print(workers.physical_cores())"
+    code = "from nnsweep.cli import main; from nnsweep.jobs import process_pool; print(process_pool.physical_cores())"
     counted = [run(command, "-c", code) for command in (["env"], mounted(SHM[shm]))]
     assert [said.stderr for said in counted] == ["", ""]
     assert counted[0].stdout == counted[1].stdout
@@ -152,7 +152,7 @@ def test_work_goes_on_whoever_has_it_done(most, start, run, study):
     assert "Traceback" not in said.stderr
 
 
-def test_a_worker_that_cannot_have_its_thread_leaves_its_work_to_others(run, study):
+def test_worker_denied_its_thread_leaves_its_work_to_others(run, study):
     (study / "script.py").write_text(CALL)
     said = run(limited(20, study), "script.py")
     assert (said.returncode, said.stdout) == (0, "True\n")

@@ -50,7 +50,7 @@ def test_two_sweeps_at_once_on_one_store_both_finish(study, expected):
 
 
 @pytest.mark.parametrize("n_starts", [4, pytest.param(8, marks=pytest.mark.soak)])
-def test_one_command_started_several_times_at_once_runs_each_job_once(tmp_path, expected, n_starts):
+def test_same_command_started_many_times_runs_each_job_once(tmp_path, expected, n_starts):
     several = [
         begin(tmp_path, *JOBS, "seed=range(0,6)", COLUMNS="200") for _ in range(n_starts)
     ]  # there is no store yet

@@ -82,7 +82,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     pytest.fail("the server does not answer")
 
 
-def test_the_links_of_a_sweep_lead_to_its_runs_curves_and_comparison(server, page):
+def test_sweep_links_lead_to_its_runs_curves_and_comparison(server, page):
     said, port = server
     charts, compare = re.search(r"charts +(\S+)", said)[1], re.search(r"compare +(\S+)", said)[1]
     names = ["iris-linear-relu-cosine-s0", "iris-32-relu-cosine-s0", "iris-64-64-64-relu-cosine-s0"]

@@ -107,7 +107,7 @@ def test_a_cell_of_a_parquet_file_too(exported, nnsweep, study):
     assert f"best_epoch is {epoch} in the table, {epoch - 1} in the store" in said.out
 
 
-def test_a_table_that_was_written_by_another_program_with_the_same_cells_is_as_good(exported, nnsweep, study):
+def test_table_rewritten_with_the_same_cells_is_as_good(exported, nnsweep, study):
     table = exported("table.parquet")
     table.to_parquet(study / "table.parquet", index=False, compression="gzip")
     assert nnsweep("verify", "table.parquet").code == 0
@@ -129,7 +129,7 @@ def test_runs_that_are_new_or_gone_are_told(columns, exported, nnsweep, study):
     ]
 
 
-def test_a_run_that_the_question_no_longer_chooses_is_told(exported, nnsweep, study):
+def test_run_no_longer_selected_by_the_query_is_reported(exported, nnsweep, study):
     run = exported("table.csv").iloc[0]
     metric_is(study, run["run_id"], "n_parameters", -1)
     told = nnsweep("verify", "table.csv").out
@@ -157,7 +157,7 @@ def test_columns_that_were_taken_away_or_added_are_told(exported, nnsweep, study
     assert "column p_value: it was not exported" in told
 
 
-def test_the_order_of_rows_and_the_caption_belong_to_the_table_too(exported, nnsweep, study):
+def test_row_order_and_caption_belong_to_the_table_too(exported, nnsweep, study):
     exported("table.csv")
     head, *rows = (study / "table.csv").read_text().splitlines(keepends=True)
     (study / "table.csv").write_text("".join([head, *reversed(rows)]))
@@ -208,7 +208,7 @@ def test_another_store_can_be_named(exported, nnsweep, study):
         (".parquet", b"PAR1"),
     ],
 )
-def test_a_table_that_is_none_any_more_is_refused_in_a_line(suffix, content, exported, nnsweep, study):
+def test_file_that_is_no_longer_a_table_is_refused_in_one_line(suffix, content, exported, nnsweep, study):
     exported(f"table{suffix}")
     (study / f"table{suffix}").write_bytes(content)
     said = nnsweep("verify", f"table{suffix}")

@@ -26,15 +26,15 @@ ENTRANCES = {  # part: the functions that lead into it
         "nnsweep.jobs.tasks.make_tasks",
     ],
     "data": ["nnsweep.jobs.worker.load"],
-    "training": ["nnsweep.jobs.worker._train"],
+    "training": ["nnsweep.mlp.stack.Stack._look", "nnsweep.mlp.stack.Stack._descent"],
     "store": [
-        *(f"nnsweep.tracking.store.{name}" for name in ("ready", "existing")),
-        *(f"nnsweep.tracking.runs.{name}" for name in ("start", "log", "log_dataset", "log_files", "end")),
-        "nnsweep.jobs.summary.histories",
+        *(f"nnsweep.tracking.store.{name}" for name in ("prepare_store", "find_store")),
+        *(f"nnsweep.tracking.runs.{name}" for name in ("start_runs", "finish_runs", "log_artifacts_of_runs")),
+        "nnsweep.tracking.query.read_histories",
         "nnsweep.tracking.sqlite.gather_statistics",
     ],
     "models": ["nnsweep.jobs.summary._keep_models"],
-    "pictures": ["nnsweep.results.plots.job_picture.draw_job", "nnsweep.jobs.summary.pictures_of"],
+    "pictures": ["nnsweep.results.plots.job_picture.draw_job", "nnsweep.jobs.summary.draw_pictures"],
 }
 
 

@@ -42,7 +42,7 @@ class GridSweeper(BasicSweeper):
         from nnsweep.jobs.compose import Composer
         from nnsweep.jobs.executors import ProcessExecutor
         from nnsweep.jobs.grid import check_one_sweep, expand_grid
-        from nnsweep.jobs.hydra_folder import freeze_configurations
+        from nnsweep.jobs.hydra_callbacks import freeze_configurations
         from nnsweep.jobs.launchers import LauncherExecutor
         from nnsweep.jobs.sweep import run_sweep
         from nnsweep.jobs.tasks import make_tasks

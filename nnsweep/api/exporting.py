@@ -29,7 +29,7 @@ from nnsweep.tracking.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class ExportRequest:
     """What is asked for; see `nnsweep.results.ranking.narrow_runs`.
 
     Attributes
@@ -58,7 +58,7 @@ class Question:
         return " ".join(f"{name} {quote_argument(text)}" for name, text in options if text)
 
     @classmethod
-    def of_plain(cls, values: Mapping[str, Any]) -> "Question":
+    def of_plain(cls, values: Mapping[str, Any]) -> "ExportRequest":
         """Make it of what a manifest keeps of it.
 
         Raises
@@ -92,7 +92,7 @@ class ResultTable(NamedTuple):
     caption: str
 
 
-def answer_question(store: Store, asked: Question) -> ResultTable:
+def answer_question(store: Store, asked: ExportRequest) -> ResultTable:
     """Ask a store.
 
     Raises
@@ -108,7 +108,7 @@ def answer_question(store: Store, asked: Question) -> ResultTable:
     return chosen
 
 
-def choose_runs(records: Sequence[RunRecord], asked: Question) -> ResultTable:
+def choose_runs(records: Sequence[RunRecord], asked: ExportRequest) -> ResultTable:
     """Answer from records alone; of curves, which are in none, there is only an empty table.
 
     Raises
@@ -127,7 +127,7 @@ def choose_runs(records: Sequence[RunRecord], asked: Question) -> ResultTable:
     return ResultTable(table, [by_id[run_id] for run_id in order], selection(runs))
 
 
-def export_table(store: Store, asked: Question, path: Path, format: str | None = None) -> None:
+def export_table(store: Store, asked: ExportRequest, path: Path, format: str | None = None) -> None:
     """Write the table that answers into a file, with its manifest beside it: both, or neither.
 
     Parameters

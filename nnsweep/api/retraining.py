@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nnsweep.api.exporting import Question
-from nnsweep.api.verifying import ROW, forged, read_cells, read_table
+from nnsweep.api.exporting import ExportRequest
+from nnsweep.api.verifying import ROW, forged, read_cells, read_exported_table
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.jobs import names, worker
 from nnsweep.jobs.conf_tree import conf_dir, list_groups
@@ -87,10 +87,10 @@ def retrain_sample(table: Path, number: int, data_path: str | None = None) -> Re
     """
     manifest = manifests.read_manifest(table)
     shown = printable(str(table))
-    asked = Question.of_plain(manifest.asked)
+    asked = ExportRequest.of_plain(manifest.asked)
     if asked.histories:
         raise ConfigError(f"{shown} has curves; --retrain is for tables of results, exported without --histories")
-    _, found = read_table(table, manifest, ROW)
+    _, found = read_exported_table(table, manifest, ROW)
     _require_trainable(manifest, shown)
     rows = found[~found.index.duplicated(keep="last")]
     listed = [run for run in manifest.runs if run.run_id in rows.index]
@@ -134,9 +134,9 @@ def _of_cells(
     settings = {name for record in records.values() for name in record.settings} - {"arch"}
     results = {name for run in trained for name in records[run.run_id].metrics}
     told, n_cells = [], 0
-    for names, ids in ((settings - results, [*records]), (results, [run.run_id for run in trained])):
-        part = _part(table, ids, names)
-        cells = differences(part, _part(wanted, ids, names), titles.__getitem__)
+    for columns, ids in ((settings - results, [*records]), (results, [run.run_id for run in trained])):
+        part = _part(table, ids, columns)
+        cells = differences(part, _part(wanted, ids, columns), titles.__getitem__)
         told += [one for one in cells if not _is_own_choice(one)]
         n_cells += part.size
     return told, n_cells
@@ -151,7 +151,8 @@ def _require_trainable(manifest: Manifest, shown: str) -> None:
     others = sorted({run.numerics for run in manifest.runs} - {str(NUMERICS_VERSION)})
     if others:
         raise DataError(
-            f"{shown}: its runs were trained with numerics version {printable(', '.join(others))}, and this nnsweep has "
+            f"{shown}: its runs were trained with numerics version {printable(', '.join(others))}, and this nnsweep "
+            "has "
             f"{NUMERICS_VERSION}, which may give other numbers; install nnsweep {printable(manifest.nnsweep)}"
         )
 
@@ -167,7 +168,7 @@ def _job(manifest: Manifest, run: Listed, data_path: str | None) -> Job:
 def _record(run: Listed, job: Job) -> RunRecord:
     """Make the record of a run that is not trained: its settings alone."""
     chosen = {group: getattr(job, group).name for group in names.GROUPS}
-    return RunRecord(run_id=run.run_id, name=run.name, state="finished", settings=names.list_settings(job, chosen))
+    return RunRecord(run_id=run.run_id, name=run.name, state="finished", settings=names.flatten_settings(job, chosen))
 
 
 def _trained(record: RunRecord, job: Job, run: Listed) -> RunRecord | Difference:

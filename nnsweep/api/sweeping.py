@@ -105,15 +105,15 @@ def sweep(
     (['linear', 'linear', 'shallow', 'shallow'], {'finished'})
     """
     from nnsweep import streams
-    from nnsweep.cli import main
     from nnsweep.files import expand_home
     from nnsweep.jobs.arguments import read_command_line
     from nnsweep.jobs.conf_tree import conf_dir
+    from nnsweep.jobs.environment import keep_store_address
     from nnsweep.jobs.multirun import HydraRequest
     from nnsweep.jobs.overrides import check_overrides, make_override
     from nnsweep.jobs.overrides import make_overrides as written
 
-    with _one, _errors(), streams.keep_printing(), main.address_kept():
+    with _one, _errors(), streams.keep_printing(), keep_store_address():
         lines = [*check_overrides(overrides), *written(settings)]
         lines += [] if uri is None else [make_override("tracking.uri", uri)]
         lines += ["dry_run=true"] if dry_run else []
@@ -170,7 +170,7 @@ def _logging_kept() -> Iterator[None]:
 def _errors() -> Iterator[None]:
     """Let whatever the user can mend be an error of ours, in which nothing is secret."""
     from nnsweep.errors import ConfigError, UserError, machines
-    from nnsweep.jobs.problems import explain_error
+    from nnsweep.jobs.refusals import explain_error
     from nnsweep.text import mask_secrets
 
     try:
@@ -214,7 +214,7 @@ def _plan(result: "SweepResult") -> "pd.DataFrame":
             name=task.place.name,
             state=choice.why,
             reason=choice.holder or ", ".join(choice.changed),
-            settings=names.list_settings(task.job, task.place.chosen),
+            settings=names.flatten_settings(task.job, task.place.chosen),
             metrics=names.measure_sizes(task.job, load_dataset(task.job.data)),
             sweep=earlier.sweep if earlier and choice.action == "reuse" else "",
             job=number,

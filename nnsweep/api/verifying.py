@@ -14,7 +14,7 @@ import pandas as pd
 from packaging.version import InvalidVersion, Version
 
 from nnsweep import __version__
-from nnsweep.api.exporting import Question, ResultTable, choose_runs
+from nnsweep.api.exporting import ExportRequest, ResultTable, choose_runs
 from nnsweep.errors import ConfigError, DataError, UserError
 from nnsweep.jobs.consistency import find_disagreements, make_recorded_job
 from nnsweep.results.frame import frame, long_form
@@ -74,9 +74,9 @@ def verify_table(table: Path, uri: str | None = None) -> Verification:
         If the store cannot be used.
     """
     manifest = manifests.read_manifest(table)
-    asked = Question.of_plain(manifest.asked)
+    asked = ExportRequest.of_plain(manifest.asked)
     identity = VALUE if asked.histories else ROW
-    content, found = read_table(table, manifest, identity)
+    content, found = read_exported_table(table, manifest, identity)
     store = find_store(_address(manifest, uri), manifest.experiment)
     now = choose_runs(query.find_job_runs(store, asked.sweep), asked)
     runs = _still_there(store, manifest.runs)
@@ -101,7 +101,7 @@ def verify_table(table: Path, uri: str | None = None) -> Verification:
     return Verification(told, found.size, len(kept), cause, _left_out(store, asked, now))
 
 
-def read_table(table: Path, manifest: Manifest, identity: Sequence[str]) -> tuple[bytes, pd.DataFrame]:
+def read_exported_table(table: Path, manifest: Manifest, identity: Sequence[str]) -> tuple[bytes, pd.DataFrame]:
     """Read an exported table, as it lies there and as cells in rows that `identity` tells apart.
 
     Raises
@@ -143,7 +143,7 @@ def _still_there(store: Store, runs: list[Listed]) -> list[Any]:
     return [read[run_id] for run_id in ids if run_id in read]
 
 
-def _table(store: Store, asked: Question, kept: list[RunRecord], manifest: Manifest) -> pd.DataFrame:
+def _table(store: Store, asked: ExportRequest, kept: list[RunRecord], manifest: Manifest) -> pd.DataFrame:
     if asked.histories:
         curves = {record.run_id: query.read_history(store, record.run_id, checked=False) for record in kept}
         return long_form(curves, kept)  # a file that was changed is told by its cells
@@ -210,7 +210,7 @@ def _of_records(listed: list[Listed], kept: list[RunRecord]) -> Iterator[Differe
 
 
 def _of_the_whole(
-    manifest: Manifest, n_rows: int, asked: Question, now: ResultTable, digests: set[str]
+    manifest: Manifest, n_rows: int, asked: ExportRequest, now: ResultTable, digests: set[str]
 ) -> Iterator[Difference]:
     """Compare the manifest with a table that has the right cells: its rows, columns and bytes."""
     if n_rows != manifest.n_rows:
@@ -226,7 +226,7 @@ def _of_the_whole(
 
 
 def _of_disagreements(
-    store: Store, runs: list[Any], asked: Question, cells: Sequence[Difference]
+    store: Store, runs: list[Any], asked: ExportRequest, cells: Sequence[Difference]
 ) -> Iterator[Difference]:
     """Say what of the records themselves does not agree, unless a cell has told it."""
     told = {(difference.what, unescape(difference.column)) for difference in cells}
@@ -242,7 +242,7 @@ def _of_disagreements(
             yield from (Difference(title, problem) for problem in error.problems)
 
 
-def _left_out(store: Store, asked: Question, now: ResultTable) -> list[str]:
+def _left_out(store: Store, asked: ExportRequest, now: ResultTable) -> list[str]:
     """Say what the question of a table has left out."""
     lines = []
     if made := asked.question():

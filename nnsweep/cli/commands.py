@@ -1,4 +1,4 @@
-"""The commands beside the sweep itself, each in a module of its own name that is imported when it is called."""
+"""The commands beside the sweep itself. Each is a function in a module that is imported when it is called."""
 
 from importlib import import_module
 
@@ -6,23 +6,23 @@ import click
 
 import nnsweep
 
-COMMANDS = (
-    "init",
-    "doctor",
-    "completion",
-    "export",
-    "report",
-    "plot",
-    "verify",
-    "reproduce",
-    "diff",
-    "predict",
-    "save",
-    "register",
-    "sync",
-    "ui",
-)
-"""The commands, as `nnsweep --help` should list them."""
+COMMANDS = {
+    "init": "setup",
+    "doctor": "setup",
+    "completion": "setup",
+    "export": "results",
+    "report": "results",
+    "plot": "results",
+    "verify": "results",
+    "reproduce": "results",
+    "diff": "results",
+    "predict": "models",
+    "save": "models",
+    "register": "models",
+    "sync": "setup",
+    "ui": "setup",
+}
+"""The commands as `nnsweep --help` lists them, each with the module of its function, ``NAME_command``."""
 
 
 class _Commands(click.Group):
@@ -34,7 +34,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"nnsweep.cli.commands.{cmd_name}"), cmd_name)
+        command = getattr(import_module(f"nnsweep.cli.{COMMANDS[cmd_name]}"), f"{cmd_name}_command")
         assert isinstance(command, click.Command)
         return command
 

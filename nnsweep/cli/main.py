@@ -3,12 +3,11 @@
 It answers for messages and exit codes.
 """
 
-import contextlib
 import gc
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import hydra
@@ -16,12 +15,22 @@ import hydra
 from nnsweep import streams
 from nnsweep.errors import ConfigError, StoreError, machines
 from nnsweep.files import settle_home
-from nnsweep.jobs import hydra_folder, interrupt
+from nnsweep.jobs import hydra_callbacks, interrupt
 from nnsweep.jobs.arguments import CommandLine, read_command_line
 from nnsweep.jobs.conf_tree import conf_dir
-from nnsweep.jobs.hydra_job import VERSION_BASE, run_job
-from nnsweep.jobs.problems import report_error
+from nnsweep.jobs.environment import keep_store_address
+from nnsweep.jobs.hydra_job import VERSION_BASE, register_resolver, run_job
+from nnsweep.jobs.refusals import report_error
 from nnsweep.text import suggest_nearest, warn
+
+
+def _list_commands() -> str:
+    from nnsweep.cli.commands import summarize_commands
+
+    return "\n".join(f"  {name:<10}  {said}" for name, said in summarize_commands().items())
+
+
+register_resolver("nnsweep_commands", _list_commands, replace=True)  # for Hydra's `--help`
 
 
 def _hydra(arguments: Sequence[str]) -> None:
@@ -35,7 +44,7 @@ def _hydra(arguments: Sequence[str]) -> None:
     try:
         hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(run_job)()
     finally:
-        hydra_folder.remove_if_empty()
+        hydra_callbacks.remove_if_empty()
 
 
 def _swept(line: CommandLine) -> bool:
@@ -87,7 +96,7 @@ def _collect_seldom() -> None:
 
 def _exit_code(given: Sequence[str]) -> int:
     try:
-        with address_kept(), interrupt.obey_signals():
+        with keep_store_address(), interrupt.obey_signals():
             _run(given)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -102,18 +111,6 @@ def _is_command(given: Sequence[str]) -> bool:
     from nnsweep.cli.commands import COMMANDS
 
     return bool(given) and given[0] in COMMANDS
-
-
-@contextlib.contextmanager
-def address_kept() -> Iterator[None]:
-    """Leave the environment's store as it was: addresses with passwords are there only as long as the program runs."""
-    before = os.environ.get("MLFLOW_TRACKING_URI")
-    try:
-        yield
-    finally:
-        os.environ.pop("MLFLOW_TRACKING_URI", None)
-        if before is not None:
-            os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 def _run(given: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from nnsweep.cli.options import (
 )
 
 
-@click.command()
+@click.command("predict")
 @run_argument("run")
 @click.argument("data", shell_complete=complete_files)
 @click.option(
@@ -60,7 +60,7 @@ def predict_command(
     write_table(table, output or binary_output(), format_)
 
 
-@click.command()
+@click.command("save")
 @run_argument("run")
 @click.option(
     "--output",
@@ -89,7 +89,7 @@ def save_command(run: str, *, output: Path, experiment: str | None, uri: str | N
     say(f"{found_run.title}: written to {output}")
 
 
-@click.command()
+@click.command("register")
 @click.argument("sweep", shell_complete=stored.complete_sweeps)
 @click.option("--name", help="What it is registered as; the experiment's name if not given.")
 @click.option("--alias", default="champion", show_default=True, help="Is moved to this version.")

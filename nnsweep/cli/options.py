@@ -54,7 +54,7 @@ def split_list(text: str | None) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> listed("name, `a, b`,-`my metric`")
+    >>> split_list("name, `a, b`,-`my metric`")
     ('name', 'a, b', '-my metric')
     """
     parts = re.split(r",(?=(?:[^`]*`[^`]*`)*[^`]*$)", text) if text else []

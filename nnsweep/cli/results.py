@@ -25,7 +25,7 @@ from nnsweep.results.wording import count
 from nnsweep.text import mask_secrets, printable, quote_argument
 
 
-@click.command()
+@click.command("export")
 @experiment_argument
 @click.option(
     "--output",
@@ -60,7 +60,7 @@ def export_command(
 
     For example: nnsweep export nnsweep --filter "depth > 1" --output table.csv
     """
-    from nnsweep.api.exporting import Question, answer_question, export_table
+    from nnsweep.api.exporting import ExportRequest, answer_question, export_table
     from nnsweep.api.loading import find_experiment
     from nnsweep.results.tables.formats import write_table
     from nnsweep.streams import binary_output
@@ -70,7 +70,7 @@ def export_command(
     store = find_experiment(experiment, uri)
     if sweep is not None:
         find_store_of_sweep(store.uri, sweep, experiment)  # or tell that there is none
-    asked = Question(
+    asked = ExportRequest(
         filter=filter_, columns=split_list(columns), sort=split_list(sort), sweep=sweep, histories=histories
     )
     if output:
@@ -81,7 +81,7 @@ def export_command(
         write_table(table, binary_output(), format_, caption=caption)
 
 
-@click.command(short_help="Say what EXPERIMENT has found, and how sure that is.")
+@click.command("report", short_help="Say what EXPERIMENT has found, and how sure that is.")
 @experiment_argument
 @click.option(
     "--output",
@@ -171,7 +171,7 @@ def _command_line() -> str:
     return mask_secrets(" ".join(map(quote_argument, ["nnsweep", str(context.info_name), *words])))
 
 
-@click.command(short_help="Draw the runs of EXPERIMENT: maps, curves, costs.")
+@click.command("plot", short_help="Draw the runs of EXPERIMENT: maps, curves, costs.")
 @experiment_argument
 @click.option(
     "--output",
@@ -231,7 +231,7 @@ MOST_SHOWN = 100
 """Differences that are told one by one."""
 
 
-@click.command()
+@click.command("verify")
 @click.argument("table", type=read_path, shell_complete=complete_files)
 @click.option("--uri", help="The store; the one that the table's manifest names if not given.")
 @click.option("--retrain", type=click.IntRange(min=1), metavar="N", help="Train N runs again; no store is needed.")
@@ -288,7 +288,7 @@ def _retrain(table: Path, number: int, data_path: Path | None) -> None:
     raise DifferenceError(f"{printable(str(table))}: {differences} from what training gives ({trained})")
 
 
-@click.command()
+@click.command("diff")
 @run_argument("one", metavar="RUN")
 @run_argument("other", metavar="RUN")
 @experiment_option
@@ -317,7 +317,7 @@ def diff_command(one: str, other: str, *, experiment: str | None, uri: str | Non
         raise DifferenceError(*map(printable, told))
 
 
-@click.command(short_help="Train a recorded RUN again, and compare it bit for bit.")
+@click.command("reproduce", short_help="Train a recorded RUN again, and compare it bit for bit.")
 @run_argument("run")
 @experiment_option
 @store_option

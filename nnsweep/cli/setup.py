@@ -13,7 +13,7 @@ from nnsweep.errors import ConfigError, DataError, DifferenceError, StoreError
 from nnsweep.text import mask_secrets, quote_argument
 
 
-@click.command()
+@click.command("init")
 @click.argument("folder", type=read_path, shell_complete=complete_folders)
 def init_command(folder: Path) -> None:
     """Write a small project of your own into FOLDER: it runs at once.
@@ -46,7 +46,7 @@ def _program() -> str:
     return f"{quote_argument(sys.executable)} -m nnsweep"
 
 
-@click.command()
+@click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 @store_option
 def doctor_command(*, as_json: bool, uri: str | None) -> None:
@@ -80,7 +80,7 @@ def doctor_command(*, as_json: bool, uri: str | None) -> None:
         raise kind(f"{count(len(problems), 'problem')}: {names}; see above")
 
 
-@click.command()
+@click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.argument("words", nargs=-1, metavar="")
 def completion_command(shell: str, *, words: tuple[str, ...]) -> None:
@@ -104,7 +104,7 @@ def completion_command(shell: str, *, words: tuple[str, ...]) -> None:
     print(answer_shell(shell, words) if words else make_script(shell), end="")
 
 
-@click.command(short_help="Send to the store what waits in job folders.")
+@click.command("sync", short_help="Send to the store what waits in job folders.")
 @click.argument("folder", default="multirun", type=read_path, shell_complete=complete_folders)
 @store_option
 def sync_command(folder: Path, *, uri: str | None) -> None:
@@ -123,7 +123,7 @@ def sync_command(folder: Path, *, uri: str | None) -> None:
         raise DataError(*told.damaged)
 
 
-@click.command()
+@click.command("ui")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
 @store_option
 def ui_command(*, port: int, uri: str | None) -> None:

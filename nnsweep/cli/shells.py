@@ -150,11 +150,11 @@ def read_words(line: str) -> tuple[list[str], str]:
 
     Examples
     --------
-    >>> words_of("nnsweep 'arch.depth=range(1,6)' act")
+    >>> read_words("nnsweep 'arch.depth=range(1,6)' act")
     (['nnsweep', 'arch.depth=range(1,6)', 'act'], '')
-    >>> words_of('nnsweep "arch=')
+    >>> read_words('nnsweep "arch=')
     (['nnsweep', 'arch='], '"')
-    >>> words_of("nnsweep ")
+    >>> read_words("nnsweep ")
     (['nnsweep', ''], '')
     """
     for quote in ("", "'", '"'):

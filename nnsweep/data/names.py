@@ -34,7 +34,7 @@ def require_known(key: str, name: str, names: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> known("data.name", "irsi", ["digits", "iris"])
+    >>> require_known("data.name", "irsi", ["digits", "iris"])
     Traceback (most recent call last):
     nnsweep.errors.DataError: data.name='irsi' does not exist; did you mean 'iris'? Known: digits, iris
     """

@@ -110,7 +110,8 @@ def _fetched(dataset: str, version: int, home: str | None) -> tuple[Raw, str | N
             )
     except (OSError, HTTPException) as error:
         raise DataError(
-            f"{asked}: is not in {show_name(str(folder / 'openml'))}, and fetching it from OpenML failed ({_said(error)}). "
+            f"{asked}: is not in {show_name(str(folder / 'openml'))}, and fetching it from OpenML failed "
+            f"({_said(error)}). "
             "Try again with a network, or copy that folder, scikit-learn's cache, from a machine that has it, and name "
             "the one above it with data.home or SCIKIT_LEARN_DATA"
         ) from error

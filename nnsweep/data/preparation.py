@@ -194,7 +194,7 @@ def make_transformer(
     text: Mapping[str, Any],
     is_sparse: bool,
 ) -> Any:
-    """Make the pipeline that `fitted` fits, a `sklearn.compose.ColumnTransformer`; see there."""
+    """Make the pipeline that `fit_preparation` fits, a `sklearn.compose.ColumnTransformer`; see there."""
     from sklearn.compose import ColumnTransformer
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.impute import SimpleImputer

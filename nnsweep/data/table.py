@@ -1,8 +1,8 @@
 """A table becomes a data set: its rows are split, and what prepares them is fitted to the training part alone.
 
-There is one way for tables of numbers that ship with scikit-learn or are drawn at random (`divided`), one for tables of
-somebody's own (`prepare_table`) and one for texts (`prepare_texts`). All split first; leaks are counted in the rows as
-they are.
+There is one way for tables of numbers that ship with scikit-learn or are drawn at random (`split_table`), one for
+tables of somebody's own (`prepare_table`) and one for texts (`prepare_texts`). All split first; leaks are counted in
+the rows as they are.
 """
 
 import contextlib
@@ -344,7 +344,8 @@ def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: Understood) -> No
     if len(wrong) and rows.place is not None:
         raise combine_problems(
             f"{rows.place(int(rows.rows[its[row]]), origin(rows.written.get(numbers[column], {}), numbers[column]))}: "
-            f"{show_value(rows.frame[numbers[column]].iloc[its[row]])} is beyond what a network can take beside the values "
+            f"{show_value(rows.frame[numbers[column]].iloc[its[row]])} is beyond what a network can take beside the "
+            "values "
             f"of the training part; mend it, or {column_kind(numbers[column], 'ignore')}"
             for row, column in wrong
         )

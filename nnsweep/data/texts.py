@@ -1,4 +1,4 @@
-"""Texts on disk: the 20-newsgroups corpus where scikit-learn keeps it, and folders with one subfolder for each class."""
+"""Texts on disk: the 20-newsgroups corpus as scikit-learn keeps it, and folders with a subfolder for each class."""
 
 import contextlib
 import hashlib
@@ -70,7 +70,7 @@ def find_corpus_file(home: str | None) -> Path:
     Parameters
     ----------
     home : str or None
-        As for `corpus`.
+        As for `load_corpus`.
 
     Raises
     ------
@@ -207,7 +207,8 @@ def read_folder(path: str) -> FolderOfTexts:
         raise combine_problems(unread)
     if empty:
         raise DataError(
-            f"{show_name(path)}: there is no text in {list_first(empty, len(empty))}; each subfolder of data.path is a class, "
+            f"{show_name(path)}: there is no text in {list_first(empty, len(empty))}; each subfolder of data.path is "
+            "a class, "
             "and the files right in it are its texts"
         )
     told = [f"left out: {list_first(others, len(others))}, which is no file of a class"] if others else []

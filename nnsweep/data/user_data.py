@@ -208,7 +208,7 @@ def name_table(path: str) -> str:
 
     Examples
     --------
-    >>> name_of("data/cats.csv.gz"), name_of("sqlite:///cats.db")
+    >>> name_table("data/cats.csv.gz"), name_table("sqlite:///cats.db")
     ('cats', 'cats')
     """
     return Path(path).name.partition(".")[0] or "table"
@@ -275,7 +275,8 @@ def text(
         return _of_folder(path, how, made_of, options)
     if text is None:
         raise DataError(
-            f"{show_name(path)} is no folder; name one with a subfolder for each class, or a table's column of texts with "
+            f"{show_name(path)} is no folder; name one with a subfolder for each class, or a table's column of texts "
+            "with "
             "data.text and the one of labels with data.target"
         )
 

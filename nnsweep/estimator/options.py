@@ -243,7 +243,7 @@ def order_class_weights(class_weight: Any, classes: NDArray[Any]) -> Any:
 
     Examples
     --------
-    >>> weights_in_order({"dog": 3}, np.array(["cat", "dog"]))
+    >>> order_class_weights({"dog": 3}, np.array(["cat", "dog"]))
     [1.0, 3]
     """
     if not isinstance(class_weight, Mapping):

@@ -38,9 +38,9 @@ def quote_text(line: str) -> str:
 
     Examples
     --------
-    >>> as_typed("tracking.experiment=2024"), as_typed("data.target=1e3,b"), as_typed("data.path=~/cats.csv")
+    >>> quote_text("tracking.experiment=2024"), quote_text("data.target=1e3,b"), quote_text("data.path=~/cats.csv")
     ("tracking.experiment='2024'", "data.target='1e3',b", "data.path='~/cats.csv'")
-    >>> as_typed("data.target=null"), as_typed("seed=3")
+    >>> quote_text("data.target=null"), quote_text("seed=3")
     ('data.target=null', 'seed=3')
     """
     written, _, value = line.partition("=")

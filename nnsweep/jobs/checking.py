@@ -14,7 +14,8 @@ from nnsweep.errors import ConfigError
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.kinds import find_kind
 from nnsweep.jobs.overrides import read_column_name
-from nnsweep.jobs.problems import explain_hydra_error, list_problems
+from nnsweep.jobs.problems import list_problems
+from nnsweep.jobs.refusals import explain_hydra_error
 from nnsweep.mlp.losses import ClassWeight, class_weights
 from nnsweep.text import shorten
 
@@ -50,7 +51,7 @@ def resolve_values(config: DictConfig) -> dict[str, Any]:
 
 
 def make_job(values: Mapping[str, Any]) -> Job:
-    """Make a job of its values; see `checked`."""
+    """Make a job of its values; see `check_configuration`."""
     try:
         job = Job.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:

@@ -95,7 +95,7 @@ def _settings(run: RecordedRun) -> Iterator[tuple[str, str]]:
     if job is None:
         return
     chosen = {group: str(params[group]) for group in names.GROUPS if group in params}
-    for name, value in names.list_settings(job, chosen).items():
+    for name, value in names.flatten_settings(job, chosen).items():
         here = params.get(name)
         if name in params and str(here) != str(value):
             yield name, f"{name} is {here} in its params, {value} in its configuration"
@@ -135,7 +135,7 @@ def _results(run: RecordedRun) -> Iterator[tuple[str, str]]:
 
 
 def _of_history(history: pd.DataFrame, best: int) -> dict[str, float]:
-    """Sum a history up as `nnsweep.sweep.runner.final_metrics` does."""
+    """Sum a history up as `nnsweep.jobs.job_run` does."""
     last = len(history) - 1
     places = {"final_train_cost": ("train_cost", last), "final_test_accuracy": ("test_accuracy", last)}
     places |= {"test_accuracy": ("test_accuracy", best), "best_val_accuracy": ("val_accuracy", best)}

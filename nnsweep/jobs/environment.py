@@ -1,6 +1,8 @@
 """The environment a job ran in: versions, processor and the state of the working folder's code."""
 
+import contextlib
 import functools
+import os
 import platform
 import subprocess
 import sys
@@ -39,7 +41,7 @@ def compare_environments(one: Mapping[str, Any], other: Mapping[str, Any]) -> It
     Parameters
     ----------
     one, other : mapping
-        From `environment`, or read back; an empty one differs in nothing, because nothing is known of it.
+        From `describe_environment`, or read back; an empty one differs in nothing, because nothing is known of it.
 
     Yields
     ------
@@ -48,7 +50,7 @@ def compare_environments(one: Mapping[str, Any], other: Mapping[str, Any]) -> It
 
     Examples
     --------
-    >>> list(differing({"python": "3.11", "packages": {"numpy": "2.3"}}, {"python": "3.12"}))
+    >>> list(compare_environments({"python": "3.11", "packages": {"numpy": "2.3"}}, {"python": "3.12"}))
     [('python', '3.11', '3.12'), ('numpy', '2.3', 'none')]
     """
     if not one or not other:
@@ -106,3 +108,15 @@ def _git_says(*arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+@contextlib.contextmanager
+def keep_store_address() -> Iterator[None]:
+    """Leave the environment's store as it was: addresses with passwords are there only as long as the program runs."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    try:
+        yield
+    finally:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before

@@ -172,7 +172,7 @@ def quote_rule(argument: str) -> str:
 
     Examples
     --------
-    >>> quoted("sweep.exclude=depth > 3"), quoted("sweep.exclude=[]")
+    >>> quote_rule("sweep.exclude=depth > 3"), quote_rule("sweep.exclude=[]")
     ("sweep.exclude='depth > 3'", 'sweep.exclude=[]')
     """
     try:
@@ -318,5 +318,5 @@ def _values(point: Point, compose: Compose) -> dict[str, Setting] | None:
         job = check_configuration(config)
     except (ConfigError, HydraException, OmegaConfBaseException):
         return None
-    named = names.list_settings(job, names.name_choices(config.hydra.runtime.choices, point))
+    named = names.flatten_settings(job, names.name_choices(config.hydra.runtime.choices, point))
     return named | names.measure_extent(job.arch.sizes)

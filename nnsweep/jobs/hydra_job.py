@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnsweep.errors import StoreError, UserError, machines
 from nnsweep.jobs import interrupt
-from nnsweep.jobs.problems import report_error
+from nnsweep.jobs.refusals import report_error
 from nnsweep.results.plots.job_picture import draw_job
 
 if TYPE_CHECKING:
@@ -44,20 +44,13 @@ def _physical_cores() -> int:
     return physical_cores()
 
 
-def _commands_told() -> str:
-    from nnsweep.cli.commands import summarize_commands
-
-    return "\n".join(f"  {name:<10}  {said}" for name, said in summarize_commands().items())
-
-
 # Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function
 _NEXT_HYDRA = not hydra.__version__.startswith("1.3.")
 VERSION_BASE: dict[str, Any] = {} if _NEXT_HYDRA else {"version_base": "1.3"}
 """How Hydra is asked to behave."""
-_register = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register_new_resolver")
-_register("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
-_register("nnsweep_cores", _physical_cores, replace=True)
-_register("nnsweep_commands", _commands_told, replace=True)
+register_resolver = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register_new_resolver")
+register_resolver("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
+register_resolver("nnsweep_cores", _physical_cores, replace=True)
 # conf/hydra/launcher/ray.yaml stands before the plugin's configuration of that name: Hydra 1.3 checks ours against it
 # and announces in every process, here and in the workers, that 1.4 will not
 warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that is not there: `_problems` tells it

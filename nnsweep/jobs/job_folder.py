@@ -32,7 +32,7 @@ WAITING = "waiting"
 """The name of an empty file: the store does not have everything of the record that lies beside it."""
 
 
-def read_history(folder: Path) -> dict[str, FloatArray]:
+def read_history_file(folder: Path) -> dict[str, FloatArray]:
     """Read the curves of a job: an array of shape (n_epochs + 1,) for each."""
     from pyarrow import parquet
 

@@ -34,7 +34,7 @@ from nnsweep.jobs.result import (
     encode_history,
     encode_traceback,
     encode_weights,
-    explain_failure,
+    explain_job_failure,
 )
 from nnsweep.jobs.task import Place
 from nnsweep.mlp.batches import LARGE_SCALE
@@ -147,7 +147,7 @@ class JobRun:
             name=place.name,
             state="interrupted",
             reason="interrupted by the user",
-            settings=names.list_settings(job, place.chosen),
+            settings=names.flatten_settings(job, place.chosen),
             metrics=names.measure_sizes(job, examples),
             sweep=place.sweep,
             job=place.number,
@@ -209,7 +209,7 @@ class JobRun:
 
     def fail(self, error: BaseException) -> None:
         """Say why it failed; the exception is being handled."""
-        self.record = replace(self.begun, state="failed", reason=explain_failure(error))
+        self.record = replace(self.begun, state="failed", reason=explain_job_failure(error))
         self.contents[TRACEBACK] = encode_traceback()
 
     def result(self, draw: Draw | None) -> JobResult:

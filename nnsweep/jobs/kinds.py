@@ -38,9 +38,9 @@ def find_kind(key: str) -> Kind | None:
 
     Examples
     --------
-    >>> kind("trainer.patience"), kind("data.categories")
+    >>> find_kind("trainer.patience"), find_kind("data.categories")
     (Kind(depth=0, is_text=False, is_nullable=True), Kind(depth=1, is_text=True, is_nullable=True))
-    >>> kind("arch").depth, kind("arch.hidden_layer_sizes").depth, kind("trainer.epohcs")
+    >>> find_kind("arch").depth, find_kind("arch.hidden_layer_sizes").depth, find_kind("trainer.epohcs")
     (0, 1, None)
     """
     group, _, name = key.partition(".")

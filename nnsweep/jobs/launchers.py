@@ -259,7 +259,7 @@ def explain_launcher_error(error: Exception) -> Exception:
 
     Examples
     --------
-    >>> in_words(ValueError("n_jobs == 0 in Parallel has no meaning"))
+    >>> explain_launcher_error(ValueError("n_jobs == 0 in Parallel has no meaning"))
     LauncherGone('its launcher gave up (ValueError: n_jobs == 0 in Parallel has no meaning)')
     """
     library, name = type(error).__module__.partition(".")[0], type(error).__name__

@@ -30,7 +30,7 @@ def parse_size(text: str) -> int:
 
     Examples
     --------
-    >>> size_in_bytes("1.5GB"), size_in_bytes("64 MiB")
+    >>> parse_size("1.5GB"), parse_size("64 MiB")
     (1500000000, 67108864)
     """
     parts = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)\s*", text)

@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
-from nnsweep.jobs import hydra_folder
+from nnsweep.jobs import hydra_callbacks
 from nnsweep.jobs.compose import ReadOnce, cache_parsing
 from nnsweep.jobs.overrides import make_override
 from nnsweep.tracking.sqlite import find_database_file
@@ -125,7 +125,7 @@ def _hydra(wanted: HydraRequest, version: Any) -> Iterator[Hydra]:
             loader.repository = ReadOnce(loader.repository)
             yield hydra
     finally:
-        hydra_folder.remove_if_empty()
+        hydra_callbacks.remove_if_empty()
         for kind in _STATE:
             known.pop(kind, None)
         known.update(before)

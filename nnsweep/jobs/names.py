@@ -1,18 +1,13 @@
-"""Names of a job's folders and files: each must be possible, lie inside the sweep's folder, and hold no secret."""
+"""The names of runs and data, the settings that a record has, and its outcome in a line."""
 
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path, PurePath
-from typing import Any, cast
+from pathlib import PurePath
+from typing import Any
 
 import numpy as np
-from hydra.conf import HydraConf
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from nnsweep.data.dataset import Dataset
-from nnsweep.files import is_nameable
 from nnsweep.jobs.job import OPERATIONAL, Job
 from nnsweep.jobs.overrides import read_column_name
 from nnsweep.jobs.settings import Settings
@@ -20,77 +15,7 @@ from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.profile import epoch_flops
-from nnsweep.text import is_secret_name, shorten
 from nnsweep.tracking.record import Setting
-
-
-def resolve_folders(config: DictConfig) -> tuple[str, str]:
-    """Resolve the sweep's and the job's folder within it as Hydra does when it launches a job that has a number."""
-    current = HydraConfig.instance()
-    before = current.cfg
-    current.cfg = cast(HydraConf, config)  # for ${hydra:...}; `set_config` would copy it
-    try:
-        return str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
-    finally:
-        current.cfg = before
-
-
-def join_folders(sweep: str, folder: str) -> Path:
-    """Give the job's folder, wherever this process goes."""
-    return Path(os.path.abspath(os.path.join(sweep, folder)))
-
-
-def find_folder_problems(log: str, output: str | None, sweep: str, folder: str, taken: set[str]) -> list[str]:
-    """Say what is wrong with the names of a job's files and folders.
-
-    Parameters
-    ----------
-    log : str
-        What its log is called, without ``.log``.
-    output : str or None
-        Where in its folder Hydra leaves its files.
-    sweep, folder : str
-        The sweep's folder, and the job's own within it.
-    taken : set of str
-        The folders of other jobs; if nothing is wrong, this one is taken from now on.
-    """
-    names = {"hydra.sweep.dir": sweep, "hydra.sweep.subdir": folder, "hydra.output_subdir": output or ""}
-    wrong = [
-        f"{key}={shorten(name)}: no folder can have this name" for key, name in names.items() if not is_nameable(name)
-    ]
-    if not sweep:
-        wrong.append("hydra.sweep.dir=: must name a folder, as multirun/${nnsweep_sweep:} does")
-    if os.sep in log or not is_nameable(f"{log}.log"):
-        wrong.append(f"hydra.job.name={shorten(log)}: no file can have this name; it becomes the log's, NAME.log")
-    return wrong or _folder_problems(sweep, folder, output, taken)
-
-
-def _folder_problems(sweep: str, folder: str, output: str | None, taken: set[str]) -> list[str]:
-    """Say what is wrong with a job's folder within its sweep's; if nothing is, it is taken from now on."""
-    own = os.path.relpath(os.path.join(sweep, folder), sweep)
-    wrong = []
-    if not _inside(own) or own in taken:
-        rule = "must give each job its own folder inside hydra.sweep.dir, as ${hydra.job.num} does"
-        wrong.append(f"hydra.sweep.subdir={folder}: {rule}")
-    taken.add(own)
-    if output is not None and not _inside(os.path.relpath(os.path.join(sweep, own, output), os.path.join(sweep, own))):
-        wrong.append(f"hydra.output_subdir={output}: must be a folder inside the job's own, such as .hydra, or null")
-    return wrong
-
-
-def find_secrets(config: DictConfig) -> list[str]:
-    """Refuse to let Hydra write secrets into the folders of jobs."""
-    own = config.hydra.job
-    named = {f"hydra.job.env_set.{name}": name for name in own.env_set}
-    named |= {f"hydra.job.env_copy={name}": name for name in own.env_copy}
-    rule = "would be written into the job's folder; set it in the environment, which jobs inherit"
-    return [f"{key}: a secret {rule}" for key, name in named.items() if is_secret_name(str(name))]
-
-
-def _inside(path: str) -> bool:
-    """Tell whether a path, which is relative to a folder, leads to another within it."""
-    return path.split(os.sep)[0] not in (os.curdir, os.pardir)
-
 
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "data")
 _NAMED = (*GROUPS, "seed")
@@ -120,7 +45,7 @@ def name_sizes(sizes: Sequence[int]) -> str:
 
     Examples
     --------
-    >>> sizes_name((20, 20)), sizes_name(())
+    >>> name_sizes((20, 20)), name_sizes(())
     ('20-20', 'linear')
     """
     return "-".join(map(str, sizes)) or "linear"
@@ -131,7 +56,7 @@ def measure_extent(sizes: Sequence[int]) -> dict[str, int]:
 
     Examples
     --------
-    >>> extent((20, 8)), extent(())
+    >>> measure_extent((20, 8)), measure_extent(())
     ({'depth': 2, 'width': 20}, {'depth': 0, 'width': 0})
     """
     return {"depth": len(sizes), "width": max(sizes, default=0)}
@@ -143,7 +68,7 @@ def measure_sizes(job: Job, examples: Dataset) -> dict[str, float]:
     Returns
     -------
     dict
-        ``depth``, ``width``, ``n_parameters`` and ``epoch_flops`` of its network, and the `yardstick` of its data.
+        ``depth``, ``width``, ``n_parameters`` and ``epoch_flops`` of its network, and the `make_yardstick` of its data.
     """
     layers, n_classes = job.arch.sizes, examples.n_classes
     counts = measure_extent(layers) | {
@@ -178,7 +103,7 @@ def make_run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str],
     job : Job
         What is run.
     chosen : mapping of str to str
-        From `choices`.
+        From `name_choices`.
     overrides : sequence of str
         The job's overrides.
     varying : collection of str
@@ -214,9 +139,9 @@ def make_data_name(chosen: str, given: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> data_name("iris", {}), data_name("table", {"path": "mine/my cats.v2.csv.gz"})
+    >>> make_data_name("iris", {}), make_data_name("table", {"path": "mine/my cats.v2.csv.gz"})
     ('iris', 'my_cats.v2')
-    >>> data_name("text", {"path": "posts/"}), data_name("openml", {"dataset": "credit-g"})
+    >>> make_data_name("text", {"path": "posts/"}), make_data_name("openml", {"dataset": "credit-g"})
     ('posts', 'credit_g')
     """
     if given.get("path"):
@@ -228,7 +153,7 @@ def make_data_name(chosen: str, given: Mapping[str, Any]) -> str:
     return re.sub(r"[^\w.]+", "_", name)[:40] if given.get("path") or given.get("dataset") else name
 
 
-def list_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
+def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
     """Give every scalar of a job by its dotted name, with the names of the choices first.
 
     Lists are text; layer sizes are one word. The name inside a choice is given where it is another one.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from nnsweep.jobs import names
-from nnsweep.jobs.result import Attempt, explain_failure
+from nnsweep.jobs.result import Attempt, explain_job_failure
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.tracking.record import RunRecord
@@ -98,8 +98,8 @@ def _unended(task: Task, error: BaseException | None) -> RunRecord:
         run_id="",
         name=task.place.name,
         state="interrupted" if error is None else "failed",
-        reason="it did not come to its end" if error is None else explain_failure(error),
-        settings=names.list_settings(task.job, task.place.chosen),
+        reason="it did not come to its end" if error is None else explain_job_failure(error),
+        settings=names.flatten_settings(task.job, task.place.chosen),
         metrics=names.measure_sizes(task.job, examples),
         key=task.job.key(examples.digest),
         sweep=task.place.sweep,

@@ -43,9 +43,9 @@ def make_override(key: str, value: Any) -> str:
 
     Examples
     --------
-    >>> override("arch.hidden_layer_sizes", [20, 20]), override("arch", ("shallow", "wide"))
+    >>> make_override("arch.hidden_layer_sizes", [20, 20]), make_override("arch", ("shallow", "wide"))
     ('arch.hidden_layer_sizes=[20,20]', 'arch=shallow,wide')
-    >>> override("tracking.experiment", "what, and why?"), override("trainer.patience", None)
+    >>> make_override("tracking.experiment", "what, and why?"), make_override("trainer.patience", None)
     ("tracking.experiment='what, and why?'", 'trainer.patience=null')
     """
     if not isinstance(value, tuple | range):
@@ -95,10 +95,12 @@ def make_overrides(settings: Mapping[str, Any]) -> list[str]:
 
     Examples
     --------
-    >>> overrides({"trainer__epochs": 5, "seed": range(3), "arch": ["shallow", "wide"]})
+    >>> make_overrides({"trainer__epochs": 5, "seed": range(3), "arch": ["shallow", "wide"]})
     ['trainer.epochs=5', 'seed=0,1,2', 'arch=shallow,wide']
-    >>> overrides({"arch__hidden_layer_sizes": [20, 20]}), overrides({"arch__hidden_layer_sizes": [[20], [20, 20]]})
-    (['arch.hidden_layer_sizes=[20,20]'], ['arch.hidden_layer_sizes=[20],[20,20]'])
+    >>> make_overrides({"arch__hidden_layer_sizes": [20, 20]})
+    ['arch.hidden_layer_sizes=[20,20]']
+    >>> make_overrides({"arch__hidden_layer_sizes": [[20], [20, 20]]})
+    ['arch.hidden_layer_sizes=[20],[20,20]']
 
     Raises
     ------
@@ -136,9 +138,9 @@ def make_column_key(name: str) -> str:
 
     Examples
     --------
-    >>> column_key("age"), column_key("a.b (cm)")
+    >>> make_column_key("age"), make_column_key("a.b (cm)")
     ('++data.columns.age', '++data.columns.$$a$2e$b$20$$28$cm$29$')
-    >>> column_name("$$a$2e$b$20$$28$cm$29$")
+    >>> read_column_name("$$a$2e$b$20$$28$cm$29$")
     'a.b (cm)'
     """
     if not _WORD.fullmatch(name):
@@ -147,14 +149,14 @@ def make_column_key(name: str) -> str:
 
 
 def read_column_name(key: str) -> str:
-    """Read the name of a column that `column_key` has written; any other text is the name itself."""
+    """Read the name of a column that `make_column_key` has written; any other text is the name itself."""
     if not is_column_key(key):
         return key
     return re.sub(r"\$([0-9a-f]+)\$", lambda code: chr(int(code[1], 16)), key.removeprefix(_MARK))
 
 
 def is_column_key(text: str) -> bool:
-    """Tell whether a text is a name as `column_key` writes it."""
+    """Tell whether a text is a name as `make_column_key` writes it."""
     return re.fullmatch(r"\$\$(?:[A-Za-z0-9_-]|\$[0-9a-f]{1,6}\$)*", text) is not None
 
 

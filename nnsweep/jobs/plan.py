@@ -54,7 +54,7 @@ def find_distinct_jobs(checked: Sequence[Task]) -> list[DistinctJob]:
                 number=number,
                 key=key,
                 name=task.place.name,
-                settings=names.list_settings(task.job, task.place.chosen),
+                settings=names.flatten_settings(task.job, task.place.chosen),
                 data_digest=digest,
                 numerics=str(NUMERICS_VERSION),
             )

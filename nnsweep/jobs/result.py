@@ -114,7 +114,9 @@ class JobResult:
 
     def failed(self, start: JobStart, error: BaseException) -> "JobResult":
         """Give the result of the same job if it could not be recorded; the exception is being handled."""
-        record = replace(start.record, run_id=self.kept.record.run_id, state="failed", reason=explain_failure(error))
+        record = replace(
+            start.record, run_id=self.kept.record.run_id, state="failed", reason=explain_job_failure(error)
+        )
         kept = replace(self.kept, record=record, best_epoch=0, n_epochs=0, files={})
         return replace(self, kept=kept, contents={TRACEBACK: encode_traceback()})
 
@@ -125,7 +127,7 @@ def identify_attempt(record: RunRecord) -> Attempt:
 
 
 def make_plain(kept: Kept) -> dict[str, Any]:
-    """Give a record as JSON can say it; `read_plain` reads it."""
+    """Give a record as JSON can say it; `from_plain` reads it."""
     return vars(kept) | {"record": vars(kept.record)}
 
 
@@ -134,7 +136,7 @@ def from_plain(values: Mapping[str, Any]) -> Kept:
     return Kept(**{**values, "record": RunRecord(**values["record"])})
 
 
-def explain_failure(error: BaseException) -> str:
+def explain_job_failure(error: BaseException) -> str:
     """Say why a job failed, in one line without secrets."""
     return mask_secrets(printable(describe_error(error)))
 

@@ -130,7 +130,7 @@ def run_packed_job(whole: bytes, job_id: str = "") -> bytes:
     Parameters
     ----------
     whole : bytes
-        As `pack` gives it.
+        As `pack_job` gives it.
     job_id : str
         How whoever runs it calls it; its number if nothing is given.
     """

@@ -125,7 +125,7 @@ def one_group(
 ) -> GetPydanticSchema:
     """Make the metadata that lets a field of type `Settings` hold the settings of one function or record.
 
-    See `choice` for the parameters.
+    See `one_choice` for the parameters.
     """
     model = _model(name, Settings, _fields(maker, without, replace or {}) | (more or {}))
     return _schema(model, [model])

@@ -97,7 +97,7 @@ def choose_threads(
     formed : sequence of Stack
         All that are to be trained.
     jobs, splits, n_workers, max_bytes : sequence of Job, callable, int, int
-        As for `stacks`; threads need memory of their own.
+        As for `make_stacks`; threads need memory of their own.
     n_cores : int
         How many cores may be used.
     """
@@ -120,7 +120,7 @@ def predict_makespan(formed: Sequence[JobStack], n_workers: int) -> float:
 
     Examples
     --------
-    >>> makespan([Stack((0,), 3.0), Stack((1,), 2.0), Stack((2,), 2.0)], n_workers=2)
+    >>> predict_makespan([JobStack((0,), 3.0), JobStack((1,), 2.0), JobStack((2,), 2.0)], n_workers=2)
     4.0
     """
     ends = [0.0] * n_workers

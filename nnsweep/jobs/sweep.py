@@ -278,7 +278,7 @@ def _is_awaited(plan: Plan, job: DistinctJob) -> bool:
 
 def _taken_over(task: Task, record: RunRecord) -> RunRecord:
     """Let the record of an earlier run be told as this sweep tells its jobs."""
-    settings = names.list_settings(task.job, task.place.chosen)
+    settings = names.flatten_settings(task.job, task.place.chosen)
     return replace(record, job=task.place.number, name=task.place.name, settings=settings)
 
 

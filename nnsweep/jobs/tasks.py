@@ -20,14 +20,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
-from nnsweep.jobs import names
+from nnsweep.jobs import folder_names
 from nnsweep.jobs.arguments import quote_for_shell
 from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.hydra_folder import make_plain_configuration
 from nnsweep.jobs.job import OPERATIONAL, WHEREABOUTS, Job
 from nnsweep.jobs.names import make_run_name, name_choices
-from nnsweep.jobs.problems import explain_hydra_error
+from nnsweep.jobs.refusals import explain_hydra_error
 from nnsweep.jobs.task import Place, Task
 from nnsweep.jobs.variants import Variants
 from nnsweep.text import mask_secrets
@@ -81,11 +81,11 @@ def make_tasks(
             try:
                 config = compose(overrides)
                 _number(config, number)
-                sweep, folder = names.resolve_folders(config)
+                sweep, folder = folder_names.resolve_folders(config)
                 log, output = str(config.hydra.job.name), config.hydra.output_subdir
-                wrong |= dict.fromkeys(names.find_folder_problems(log, output, sweep, folder, folders))
-                wrong |= dict.fromkeys(names.find_secrets(config))
-                found.append(_task(config, tuple(overrides), names.join_folders(sweep, folder), differing))
+                wrong |= dict.fromkeys(folder_names.find_folder_problems(log, output, sweep, folder, folders))
+                wrong |= dict.fromkeys(folder_names.find_secrets(config))
+                found.append(_task(config, tuple(overrides), folder_names.join_folders(sweep, folder), differing))
                 if quick:
                     quick.keep(found[-1])
             except ConfigError as error:

@@ -153,7 +153,7 @@ def find_lacking_points(folder: Path, kept: Kept, present: Present | None = None
     """Give the points that a store lacks of all curves of a record; with those it has, they are as many as may be."""
     if not kept.n_epochs:
         return []
-    history = job_folder.read_history(folder)
+    history = job_folder.read_history_file(folder)
     if not present or not any(present.get(name) for name in CURVES):
         return runs.thin_curves(history, keep=[kept.best_epoch], points=kept.max_points - 1)
     epochs = history.pop("epoch").astype(int)

@@ -38,7 +38,7 @@ def write_digits(value: object, n: int = 4) -> str:
 
     Examples
     --------
-    >>> digits(1234567), digits(0.00012345)
+    >>> write_digits(1234567), write_digits(0.00012345)
     ('1.235e+06', '0.0001234')
     """
     return _real(value, f".{n}g")
@@ -71,7 +71,7 @@ def span(write: Callable[[object], str], row: Mapping[str, object]) -> str:
 
     Examples
     --------
-    >>> span(str, {"low": 0.01, "high": 0.03}), span(digits, {"low": None, "high": None}) == NOTHING
+    >>> span(str, {"low": 0.01, "high": 0.03}), span(write_digits, {"low": None, "high": None}) == NOTHING
     ('+0.01 to +0.03', True)
     """
     low, high = signed(write(row["low"])), signed(write(row["high"]))
@@ -132,7 +132,7 @@ def join_words(names: Sequence[str], most: int = SHOWN) -> str:
 
     Examples
     --------
-    >>> listed(["a"]), listed(["a", "b", "c"]), listed(["a", "b", "c"], most=1)
+    >>> join_words(["a"]), join_words(["a", "b", "c"]), join_words(["a", "b", "c"], most=1)
     ('a', 'a, b and c', 'a and 2 others')
     """
     if len(names) > most + 1:

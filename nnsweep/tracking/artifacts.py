@@ -52,7 +52,7 @@ def make_seal(
 
     Examples
     --------
-    >>> seal({"seed": 0}, {"test_accuracy": 0.5}, {}, {})
+    >>> make_seal({"seed": 0}, {"test_accuracy": 0.5}, {}, {})
     '{"params":{"seed":"5feceb66ff"},"metrics":{"test_accuracy":"d2cbad71ff"},"tags":{},"files":{}}'
     """
     parts = {
@@ -198,7 +198,7 @@ def gather_artifacts(run_ids: Iterable[str], read: Callable[[str], T]) -> tuple[
 
 
 def raise_missing(missing: Sequence[MissingFilesError]) -> None:
-    """Raise what `gather` has found missing, if anything."""
+    """Raise what `gather_artifacts` has found missing, if anything."""
     if missing:
         raise StoreError(*map(str, missing))
 

@@ -14,9 +14,9 @@ from typing import Protocol
 
 from nnsweep.text import is_broken
 from nnsweep.tracking.client import close_connections, open_client
+from nnsweep.tracking.engine import has_known_tables
 from nnsweep.tracking.readonly import are_copies_outdated
 from nnsweep.tracking.record import Point
-from nnsweep.tracking.tables import has_known_tables
 
 MODEL_TYPE = "nnsweep"
 TOLD_LAST = ("nnsweep.state", "nnsweep.reason", "nnsweep.seal")
@@ -158,7 +158,7 @@ def make_artifact_uri(location: str, run_id: str) -> str:
 
 
 class Backend(Protocol):
-    """What is asked of a store; every method raises what `nnsweep.tracking.client.explain_errors` turns into one line."""
+    """What is asked of a store; `nnsweep.tracking.client.explain_errors` makes one line of what a method raises."""
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """Give an experiment."""

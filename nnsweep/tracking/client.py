@@ -70,7 +70,7 @@ def explain_answer(said: str) -> str:
 
     Examples
     --------
-    >>> in_words("API request to endpoint /x failed with error code 401 != 200. Response body: 'Who are you?'")
+    >>> explain_answer("API request to endpoint /x failed with error code 401 != 200. Response body: 'Who are you?'")
     'it answers 401 Unauthorized: Who are you?'
     """
     found = _STATUS.search(said)
@@ -296,7 +296,7 @@ def make_equality(name: str, text: str) -> list[str]:
 
     Examples
     --------
-    >>> equal("tags.a", "b c"), equal("tags.a", f"{chr(39)}{chr(34)}")
+    >>> make_equality("tags.a", "b c"), make_equality("tags.a", f"{chr(39)}{chr(34)}")
     (["tags.a = 'b c'"], [])
     """
     quote = next((quote for quote in "'\"" if quote not in text), "")

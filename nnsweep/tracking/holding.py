@@ -63,8 +63,8 @@ def hold_runs(uri: str, *, beats: bool = False) -> Iterator[RunHolder]:
     uri : str
         Of the store, which need not be there yet.
     beats : bool
-        Whether the process has a run that a heartbeat can be in: it begins that with the tag of `first`, and names it
-        to `Holding.beat_in`.
+        Whether the process has a run that a heartbeat can be in: it begins that with the tag of `make_first_beat`, and
+        names it to `RunHolder.beat_in`.
     """
     database = sqlite.find_database_file(uri)
     with contextlib.ExitStack() as stack:

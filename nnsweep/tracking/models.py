@@ -282,7 +282,7 @@ def make_model_name(experiment: str) -> str:
 
     Examples
     --------
-    >>> model_name("depth/width: digits")
+    >>> make_model_name("depth/width: digits")
     'depth-width- digits'
     """
     return re.sub(r"[/:%]", "-", experiment)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yaml
 
 from nnsweep.errors import ConfigError, DataError, StoreError
@@ -53,7 +52,7 @@ _named: set[tuple[str, str]] = set()  # what the user was told of runs
 
 
 def find_job_runs(store: Store, sweep: str | None = None) -> list[RunRecord]:
-    """Read the runs of an experiment's jobs, oldest first, the one that counts of each key; see `counting`.
+    """Read the runs of an experiment's jobs, oldest first, the one that counts of each key; see `keep_counting_runs`.
 
     Parameters
     ----------
@@ -216,7 +215,7 @@ def read_correct_examples(store: Store, run_id: str) -> BoolArray | None:
     -------
     ndarray of bool, shape (n_test,), or None
         Its mean is the run's ``test_accuracy``. None for a run that has none: it failed, or an earlier version has
-        recorded it. Two runs' are of the same examples if `correct_of_test_set` tells the same digest.
+        recorded it. Two runs' are of the same examples if `read_correct_with_digest` tells the same digest.
 
     Raises
     ------
@@ -249,7 +248,7 @@ def read_histories(store: Store, records: Sequence[RunRecord]) -> "dict[str, pd.
 
 
 def make_record(run: Run) -> RunRecord:
-    """Make the record of a run that was read; what `problems` names in it is left out."""
+    """Make the record of a run that was read; what `find_foreign_values` names in it is left out."""
     tags, params = run.data.tags, run.data.params
     state = tags.get("nnsweep.state", "running")
     texts = _texts(tags.get(TEXTS, "[]"))
@@ -356,7 +355,7 @@ class RecordedRun:
     numerics: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
-    history: pd.DataFrame
+    history: "pd.DataFrame"
     correct: CorrectExamples | None = None
 
     @property
@@ -406,7 +405,7 @@ def read_found_run(store: Store, run: Run, *, files: bool = True) -> RecordedRun
     DifferenceError
         If a file is not what was recorded.
     DataError, StoreError
-        As for `recorded`.
+        As for `read_run`.
     """
     run_id = run.info.run_id
     for name in list_sealed_files(run) if files else ():
@@ -424,7 +423,7 @@ def read_found_run(store: Store, run: Run, *, files: bool = True) -> RecordedRun
 
 
 def find_job_run(uri: str, wanted: str, experiment: str | None = None) -> tuple[Store, Run]:
-    """Find the one run of a job that is meant; see `recorded`."""
+    """Find the one run of a job that is meant; see `read_run`."""
     stores = _stores(uri, experiment)
     found = _meant(uri, wanted, [*stores])
     if len(found) == 1:

@@ -51,7 +51,7 @@ def write_correct(correct: CorrectExamples, file: BinaryIO) -> None:
 
 
 def read_correct(path: Path) -> CorrectExamples:
-    """Read what `write` wrote.
+    """Read what `write_correct` wrote.
 
     Raises
     ------
@@ -125,8 +125,10 @@ def parse_setting(name: str, text: str) -> Setting:
 
     Examples
     --------
-    >>> setting("schedule.gamma", "0.05"), setting("trainer.batch_size", "None"), setting("hidden_layer_sizes", "8")
-    (0.05, None, '8')
+    >>> parse_setting("schedule.gamma", "0.05"), parse_setting("trainer.batch_size", "None")
+    (0.05, None)
+    >>> parse_setting("hidden_layer_sizes", "8")
+    '8'
     """
     if name in CHOICES:
         return text
@@ -144,11 +146,11 @@ def parse_setting(name: str, text: str) -> Setting:
 
 
 def find_misleading_texts(settings: Mapping[str, Setting]) -> list[str]:
-    """Name the settings that are text although `setting` would read them as something else.
+    """Name the settings that are text although `parse_setting` would read them as something else.
 
     Examples
     --------
-    >>> misleading_texts({"data.target": "2024", "data.path": "cats.csv", "seed": 2024})
+    >>> find_misleading_texts({"data.target": "2024", "data.path": "cats.csv", "seed": 2024})
     ['data.target']
     """
     return [name for name, value in settings.items() if isinstance(value, str) and parse_setting(name, value) != value]

@@ -32,6 +32,7 @@ from nnsweep.tracking.backend import (
     make_artifact_uri,
 )
 from nnsweep.tracking.client import open_client
+from nnsweep.tracking.engine import is_deadlock, make_engine
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.store import local_folder
 from nnsweep.tracking.tables import (
@@ -55,8 +56,6 @@ from nnsweep.tracking.tables import (
     SET_TAGS,
     TAGS,
     insert_rows,
-    is_deadlock,
-    make_engine,
 )
 
 RUN_NAME = "mlflow.runName"

@@ -85,7 +85,7 @@ def start_runs(store: Store, runs: Sequence[tuple[str, Mapping[str, str]]]) -> l
     store : Store
         Where.
     runs : sequence of (str, mapping of str to str)
-        Name and tags of each; see `start`.
+        Name and tags of each; see `start_run`.
 
     Returns
     -------
@@ -288,7 +288,7 @@ def thin_positions(positions: Sequence[int] | IntArray, *, keep: Iterable[int] =
 
     Examples
     --------
-    >>> thinned(range(11), keep=(7,), points=5)
+    >>> thin_positions(range(11), keep=(7,), points=5)
     [0, 3, 7, 10]
     """
     if len(positions) <= points:
@@ -375,7 +375,7 @@ def end_run(
     settings: Mapping[str, Setting] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """End a run in the state of its record, with the reason and whatever else is still to be recorded; see `log`.
+    """End a run in the state of its record, with the reason and what else is still to be recorded; see `log_values`.
 
     Others take a run's results as soon as it tells its end: a backend records the tags last.
     """

@@ -12,7 +12,7 @@ from typing import TypeVar
 from nnsweep.errors import StoreError
 from nnsweep.text import mask_secrets, strip_credentials
 from nnsweep.tracking.client import CHECK, explain_errors, open_client, suggest_remedy
-from nnsweep.tracking.tables import has_known_tables
+from nnsweep.tracking.engine import has_known_tables
 
 ANSWER_SECONDS = 9.0
 """How long a server may take before the first job; mlflow's own retries would take minutes."""

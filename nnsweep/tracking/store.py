@@ -183,7 +183,7 @@ def resolve_uri(uri: str | None, folder: Path) -> str:
 
     Examples
     --------
-    >>> resolved_uri("sqlite:///runs/mlflow.db", Path("/study"))
+    >>> resolve_uri("sqlite:///runs/mlflow.db", Path("/study"))
     'sqlite:////study/runs/mlflow.db'
     """
     named = "tracking.uri" if uri or "MLFLOW_TRACKING_URI" not in os.environ else "MLFLOW_TRACKING_URI"
@@ -206,7 +206,7 @@ def prepare_store(uri: str, experiment: str, artifact_root: str | None = None) -
     Parameters
     ----------
     uri : str
-        From `resolved_uri`.
+        From `resolve_uri`.
     experiment : str
         Made if it does not exist.
     artifact_root : str or None

@@ -100,6 +100,6 @@ def test_bad_data_are_refused(bad, refused):
     refused(bad)
 
 
-def test_the_home_that_the_environment_names_is_told_too(refused, bad_input, monkeypatch):
+def test_home_named_by_the_environment_is_reported_too(refused, bad_input, monkeypatch):
     monkeypatch.setenv("SCIKIT_LEARN_DATA", "elsewhere")
     refused(bad_input("environment", "data=newsgroups", ["in elsewhere", "SCIKIT_LEARN_DATA"], 4))

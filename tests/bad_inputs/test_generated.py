@@ -19,7 +19,7 @@ import yaml
 from nnsweep.api.verifying import verify_table
 from nnsweep.cli.main import main
 from nnsweep.data.load import load
-from nnsweep.jobs.problems import explain_error
+from nnsweep.jobs.refusals import explain_error
 
 MOST, IN_PIECES = 2000, 250
 COLOURS = ("red", "blue", "None", "ünï", "?", "", "1.5", "a b", "x,y", '"')
@@ -234,7 +234,7 @@ def test_any_command_line_is_planned_or_refused(sort, first, last, study, monkey
 
 
 @pieces("tree", 15)
-def test_any_configuration_of_ones_own_is_planned_or_refused(sort, first, last, study, monkeypatch, capfd):
+def test_any_user_configuration_is_planned_or_refused(sort, first, last, study, monkeypatch, capfd):
     file = study / "mine" / "arch" / "odd.yaml"
     file.parent.mkdir(parents=True)
     wrong = {}

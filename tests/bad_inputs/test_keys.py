@@ -17,10 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnsweep.errors import ConfigError
 from nnsweep.jobs import registry
+from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.job import Job
-from nnsweep.jobs.tasks import checked
 from nnsweep.mlp.ranges import Range, interval
 
 WHOLE = ["x", "1.5", "true", "''", "[1]", "{a: 1}", "nan", "inf", "1e400", "'\N{ARABIC-INDIC DIGIT ONE}'", "???"]
@@ -306,7 +306,7 @@ def test_a_misspelt_key_that_is_added_is_refused(group, composed):
         config = composed(key.chosen)
         OmegaConf.update(config, misspelt(key.name), 1, force_add=True)
         with pytest.raises(ConfigError) as refused:
-            checked(config)
+            check_configuration(config)
         assert [is_offered(key, line) for line in refused.value.problems] == [True], key.name
 
 
@@ -332,7 +332,7 @@ def composed() -> Callable[[list[str]], DictConfig]:
 
 def settled(config: DictConfig, key: str, value: str) -> Any:
     OmegaConf.update(config, key, OmegaConf.create(f"value: {value}").value)
-    return checked(config)
+    return check_configuration(config)
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -75,7 +75,7 @@ def test_an_odd_name_of_an_experiment_is_stored_exactly(name, study):
 
 
 @pytest.mark.parametrize("name", SWEPT, ids=repr)
-def test_a_sweep_with_an_odd_name_runs_and_leaves_nothing_elsewhere(name, nnsweep, study):
+def test_sweep_with_an_odd_name_runs_and_leaves_no_stray_files(name, nnsweep, study):
     said = nnsweep(f"tracking.experiment={quoted(name)}", *QUICK)
     assert said.code == 0, said.err
     assert names(study) == {"Default", name}
@@ -83,7 +83,7 @@ def test_a_sweep_with_an_odd_name_runs_and_leaves_nothing_elsewhere(name, nnswee
     assert nnsweep("export", name, "--columns", "state").out == "state\nfinished\n"
 
 
-def test_an_odd_value_makes_an_odd_name_of_a_run_that_is_stored_exactly(nnsweep, study):
+def test_odd_value_gives_an_odd_run_name_that_is_stored_exactly(nnsweep, study):
     (study / "mine" / "activation").mkdir(parents=True)
     (study / "mine" / "activation" / "re lu🔥.yaml").write_text("name: relu\n")
     said = nnsweep("--config-dir", "mine", "activation='re lu🔥',tanh", *QUICK)

@@ -232,7 +232,7 @@ def test_a_server_that_fails_is_refused(name, refused_by, monkeypatch):
     refused_by(RETRIED[name])
 
 
-def test_a_server_that_is_too_busy_is_given_up_within_ten_seconds(refused_by):
+def test_busy_server_is_given_up_on_within_ten_seconds(refused_by):
     refused_by(RETRIED["says 503"])
 
 

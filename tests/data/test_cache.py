@@ -236,10 +236,10 @@ def test_several_processes_at_once_leave_whole_entries(cache):
 def test_what_a_killed_process_leaves_is_removed_by_the_next(cache):
     code = (
         "import os, numpy\n"
-        "from nnsweep.data.cache import kept\n"
+        "from nnsweep.data.cache import keep_in_cache\n"
         "from nnsweep.data.load import load\n"
         "numpy.save = lambda *_, **__: os._exit(9)\n"
-        "kept({'content': 1}, lambda: load('iris', val_fraction=0.2))"
+        "keep_in_cache({'content': 1}, lambda: load('iris', val_fraction=0.2))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     assert len([*cache.iterdir()]) == 1

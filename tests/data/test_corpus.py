@@ -41,7 +41,7 @@ def test_the_environment_names_the_folder_and_the_setting_wins(small_home, monke
     assert (tmp_path / "environment" / CACHE_FILE).exists()
 
 
-def test_an_unreachable_corpus_is_told_with_folder_and_way_out(tmp_path, remote, closed_address):
+def test_unreachable_corpus_is_reported_with_folder_and_remedy(tmp_path, remote, closed_address):
     remote(closed_address)
     with pytest.raises(DataError, match=r"is missing.*data\.home or SCIKIT_LEARN_DATA") as caught:
         load_corpus(str(tmp_path / "home"))
@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_made_is_told(small_home, tmp_path):
         load_corpus(str(tmp_path / "file"))
 
 
-def test_a_folder_with_a_line_end_in_its_name_is_told_in_a_line(tmp_path, remote, closed_address):
+def test_folder_with_a_newline_in_its_name_is_told_in_one_line(tmp_path, remote, closed_address):
     remote(closed_address)
     with pytest.raises(DataError, match=r"a\\nb, and fetching it failed") as caught:
         load_corpus(str(tmp_path / "a\nb"))

@@ -65,7 +65,7 @@ def test_one_sample_less_changes_the_digest(data, part):
 
 
 @given(datasets())
-def test_neither_memory_order_nor_label_width_nor_byte_order_changes_the_digest(data):
+def test_digest_ignores_memory_order_label_width_and_byte_order(data):
     def relaid(part):
         X = part.X if isinstance(part.X, csr_array) else np.asfortranarray(part.X).astype(">f8")
         return Examples(X, part.y.astype(np.int16))
@@ -73,7 +73,7 @@ def test_neither_memory_order_nor_label_width_nor_byte_order_changes_the_digest(
     assert replace(data, **{name: relaid(part) for name, part in data.parts.items()}).digest == data.digest
 
 
-def test_the_order_in_which_a_sparse_row_is_stored_does_not_change_the_digest():
+def test_digest_ignores_the_storage_order_of_a_sparse_row():
     def part(data, indices):
         return Examples(csr_array((data, indices, [0, 2]), shape=(1, 3)), np.array([0]))
 
@@ -113,7 +113,7 @@ def test_the_test_digest_knows_the_test_part_alone_and_its_order(data):
     assert with_part(data, "test", X[1:], y[1:]).test_digest != data.test_digest
 
 
-def test_the_order_of_the_test_examples_belongs_to_the_test_digest():
+def test_order_of_test_examples_changes_the_test_digest():
     part = Examples(np.arange(6.0).reshape(2, 3), np.array([2, 0]))
     data = dataset(part, None, part)
     assert replace(data, test=Examples(part.X[::-1], part.y[::-1])).test_digest != data.test_digest

@@ -42,7 +42,7 @@ def test_what_is_no_text_is_told_or_nobodys(tmp_path):
     assert found.told == ["left out: README, b/deep, which is no file of a class"]
 
 
-def test_its_digest_knows_classes_names_and_contents_and_not_the_place(tmp_path):
+def test_digest_covers_classes_names_contents_but_not_location(tmp_path):
     files = {"a/1": "x", "a/2": "y", "b/1": "z"}
     variants = [
         files,
@@ -71,7 +71,7 @@ def test_a_folder_of_another_kind_is_refused(tmp_path, files, problem):
         read_folder(lay(tmp_path, files))
 
 
-def test_what_is_no_utf8_is_told_with_file_byte_and_line_all_together(tmp_path):
+def test_all_invalid_utf8_is_reported_with_file_byte_and_line(tmp_path):
     path = lay(tmp_path / "posts", {"a/1": "größe", "a/2": b"ok\n\xe4rger", "b/1": b"\xff\xfeh\0", "b/2": b"cut \xc3"})
     with pytest.raises(DataError) as caught:
         decode_folder(read_folder(path), path)

@@ -25,7 +25,7 @@ def test_no_validation_fraction_no_validation_part(name):
 
 
 @pytest.mark.parametrize("name", DATA_SETS)
-def test_every_number_has_a_range_and_every_setting_a_default_unless_nobody_can_know_it(name):
+def test_numbers_have_ranges_and_optional_settings_have_defaults(name):
     known = settings(DATA_SETS[name])
     required = {setting for setting, (_, default) in known.items() if default is inspect.Parameter.empty}
     assert required == REQUIRED.get(name, set())

@@ -80,7 +80,7 @@ def mapped_file(array: np.ndarray) -> str:
     return "" if array is None else Path(array.filename).name
 
 
-def test_every_array_is_a_map_of_its_file_that_cannot_be_written(written):
+def test_every_array_is_a_read_only_map_of_its_file(written):
     kept = read_mapped(written[1])
     for part, examples in kept.parts.items():
         for array in arrays(examples):

@@ -8,7 +8,7 @@ def test_a_known_name_is_itself():
     assert require_known("data.name", "iris", ["digits", "iris"]) == "iris"
 
 
-def test_an_unknown_name_is_answered_with_key_value_nearest_and_all_names():
+def test_unknown_name_is_refused_with_the_nearest_and_all_names():
     with pytest.raises(DataError, match=r"data\.name='igits' .*did you mean 'digits'\? Known: digits, iris"):
         require_known("data.name", "igits", ["digits", "iris"])
 

@@ -94,7 +94,7 @@ def test_labels_follow_the_posts_through_the_split(small_home, vectorizer_fit):
         ({"vectorizer_fit": "test"}, r"data\.vectorizer_fit='test'"),
     ],
 )
-def test_names_that_do_not_exist_are_refused_before_anything_is_read(settings, problem, tmp_path):
+def test_nonexistent_names_are_refused_before_anything_is_read(settings, problem, tmp_path):
     with pytest.raises(DataError, match=problem):
         newsgroups(home=str(tmp_path), **settings)
     assert not any(tmp_path.iterdir())

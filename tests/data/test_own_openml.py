@@ -134,7 +134,7 @@ def test_it_is_fetched_once(server, fetch, monkeypatch):
     assert len(server) == n_asked
 
 
-def test_without_a_network_it_is_told_at_once_and_nothing_is_left(fetch, tmp_path, monkeypatch):
+def test_missing_network_is_reported_at_once_and_leaves_nothing(fetch, tmp_path, monkeypatch):
     def nobody(*_, **__):
         raise URLError("nobody is there")
 

@@ -153,7 +153,7 @@ def test_rows_in_two_parts_are_counted(cats, made, tmp_path):
     assert (leak.n_same, leak.n_contrary, leak.n_rows) == (2, 1, 30)
 
 
-def test_a_number_that_overflows_beside_the_training_part_is_refused_with_its_place(cats, made, tmp_path):
+def test_value_that_overflows_outside_training_data_is_refused(cats, made, tmp_path):
     cats["part"] = np.where(np.arange(120) < 30, "test", "train")
     cats["weight"] = [1e35, *np.linspace(1, 2, 119) * 1e-9]
     cats.to_csv(tmp_path / "cats.csv", index=False)
@@ -161,7 +161,7 @@ def test_a_number_that_overflows_beside_the_training_part_is_refused_with_its_pl
         made(**ROLES, split="part")
 
 
-def test_a_date_and_a_unit_become_features_and_are_told_to_the_model(cats, made, tmp_path):
+def test_date_and_unit_become_features_that_the_model_knows(cats, made, tmp_path):
     cats["born"] = [f"{day % 28 + 1}.{day % 12 + 1}.2024" for day in range(120)]
     cats["weight"] = [f"{weight} kg" for weight in cats["weight"]]
     cats.to_csv(tmp_path / "cats.csv", index=False)
@@ -238,9 +238,7 @@ def test_a_mark_that_is_a_value_may_be_in_the_test_part_alone(missing, tmp_path)
     assert any("'?'" in line for line in data.told)
 
 
-def test_a_file_that_changes_while_it_is_read_is_never_kept_under_the_digest_that_it_had(
-    cats, made, tmp_path, monkeypatch
-):
+def test_file_changed_during_reading_never_keeps_its_old_digest(cats, made, tmp_path, monkeypatch):
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
     changes = []
 
@@ -363,7 +361,7 @@ def test_a_test_file_that_does_not_fit_is_refused(change, settings, told, cats, 
     ("path", "told"),
     [("none", "write data.test_path=null for none"), ("pigs.csv", "name the table with data.test_path")],
 )
-def test_a_test_file_that_is_not_there_is_told_with_its_own_setting(path, told, cats, made):
+def test_missing_test_file_is_reported_with_its_own_setting(path, told, cats, made):
     with pytest.raises(DataError, match=f"^{path}: there is no such file; {told}"):
         made(test_path=path, columns={"note": "text"})
 

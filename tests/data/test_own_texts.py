@@ -45,7 +45,7 @@ SETTINGS = {
 }
 
 
-def test_a_folder_of_real_posts_is_what_scikit_learn_gives_by_hand(posts):
+def test_folder_of_real_posts_matches_scikit_learn_by_hand(posts):
     folder, texts, y = posts
     data = text(path=str(folder), test_fraction=0.25, val_fraction=0.1, split_seed=1, **SETTINGS)
     by_hand = TfidfVectorizer(**(SETTINGS | {"stop_words": "english"}))
@@ -117,7 +117,7 @@ def test_a_path_that_is_no_folder_needs_a_column(tmp_path):
         text(path="nowhere")
 
 
-def test_a_column_of_texts_that_is_not_there_is_told_with_its_own_setting(tmp_path):
+def test_missing_text_column_is_reported_with_its_own_setting(tmp_path):
     pd.DataFrame({"post": ["a b", "c d"], "y": ["k", "l"]}).to_csv(tmp_path / "posts.csv", index=False)
     with pytest.raises(DataError, match=r"posts.csv: data\.text='pots': there is no such column; did you mean 'post'"):
         text(path=str(tmp_path / "posts.csv"), text="pots", target="y")

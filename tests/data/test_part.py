@@ -26,7 +26,7 @@ def test_the_common_form(features):
             array[...] = 0
 
 
-def test_sparse_rows_are_sorted_and_narrow_and_the_original_is_left_alone():
+def test_sparse_rows_are_sorted_and_narrowed_in_a_copy():
     indices = np.array([2, 0, 1, 1], dtype=np.int64)
     rows = csr_array((np.array([1.0, 2, 3, 4]), indices, np.array([0, 2, 4], dtype=np.int64)), shape=(2, 3))
     part = make_part("train", Examples(rows, Y), n_classes=2)
@@ -37,7 +37,7 @@ def test_sparse_rows_are_sorted_and_narrow_and_the_original_is_left_alone():
     assert rows.data.flags.writeable
 
 
-def test_arrays_in_the_common_form_are_shared_and_stay_writable_for_their_owner():
+def test_arrays_in_common_form_are_shared_and_stay_writable():
     features = np.ones((2, 3))
     part = make_part("train", Examples(features, Y), n_classes=2)
     assert np.shares_memory(part.X, features)

@@ -56,7 +56,7 @@ def bits(X):
 @pytest.mark.slow
 @given(tables(), st.booleans(), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_other_rows_become_what_the_pipeline_makes_of_them(drawn, standardize, sublinear):
+def test_other_rows_are_transformed_as_by_the_pipeline(drawn, standardize, sublinear):
     kinds, train, others, missing = drawn
     text = {"sublinear_tf": sublinear, "ngram_range": (1, 2), "token_pattern": r"\w+"}
     X, preparation = fit_preparation(train, kinds, missing=missing, standardize=standardize, text=text)
@@ -159,7 +159,7 @@ TABLES = sorted(set(DATA_SETS) - {"newsgroups", *OWN})
 
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("standardize", [False, True])
-def test_the_test_part_of_a_built_in_set_comes_of_its_preparation(name, standardize):
+def test_preparation_reproduces_the_test_part_of_a_built_in_set(name, standardize):
     data = load(name, val_fraction=0.2, standardize=standardize)
     examples = data.preparation.transform(data.example.frame())
     assert examples.tobytes() == data.test.X[: len(data.example.rows)].tobytes()

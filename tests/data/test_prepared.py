@@ -90,7 +90,7 @@ def test_another_version_of_the_plain_form_is_refused():
         prepared.features(pd.DataFrame(), {"version": 2}, {})
 
 
-def test_the_file_works_alone_and_without_scikit_learn_where_there_is_no_text(tmp_path):
+def test_file_works_alone_and_needs_scikit_learn_only_for_text(tmp_path):
     kinds = {"age": "number", "colour": "category"}
     X, preparation = fit_preparation(frame_of([(1.0, "red"), (2.0, "blue")], kinds), kinds)
     (tmp_path / "prepared.py").write_text(Path(prepared.__file__).read_text())

@@ -64,7 +64,7 @@ def test_without_groups_the_parts_are_those_of_scikit_learn(fraction, seed):
 
 
 @pytest.mark.parametrize("groups", [None, PATIENTS], ids=["rows", "groups"])
-def test_folds_are_those_of_scikit_learn_and_cover_the_table_once(groups):
+def test_folds_match_scikit_learn_and_cover_the_table_once(groups):
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     splits = [*kind(4, shuffle=True, random_state=7).split(Y, Y, groups)]
     tests = []
@@ -76,7 +76,7 @@ def test_folds_are_those_of_scikit_learn_and_cover_the_table_once(groups):
     assert sorted(tests) == list(range(300))
 
 
-def test_groups_leave_classes_and_sizes_nearly_as_wished():
+def test_groups_keep_classes_and_sizes_nearly_as_requested():
     found = split_rows(labels(groups=PATIENTS), SplitSettings(test_fraction=0.15, val_fraction=0.25))
     assert abs(len(found.test) / 300 - 0.15) < 0.03
     assert abs(len(found.val) / (300 - len(found.test)) - 0.25) < 0.04
@@ -84,7 +84,7 @@ def test_groups_leave_classes_and_sizes_nearly_as_wished():
         assert abs(np.bincount(Y[rows]) / len(rows) - 1 / 3).max() < 0.1
 
 
-def test_the_test_part_does_not_depend_on_the_validation_fraction():
+def test_validation_fraction_does_not_change_the_test_part():
     for groups in (None, PATIENTS):
         parts = [split_rows(labels(groups=groups), SplitSettings(val_fraction=fraction)).test for fraction in (0, 0.5)]
         assert parts[0].tolist() == parts[1].tolist()
@@ -96,7 +96,7 @@ def test_the_table_may_say_itself_what_is_what():
     assert [rows.tolist() for rows in found.parts.values()] == [[0, 1, 3, 5], [2], [4]]
 
 
-def test_a_table_that_names_no_validation_rows_has_them_drawn_of_the_training_rows():
+def test_unnamed_validation_rows_come_from_the_training_rows():
     part = np.array(["test"] * 30 + ["train"] * 270, dtype=object)
     found = split_rows(labels(), SplitSettings(val_fraction=0.1), part=part)
     assert found.test.tolist() == list(range(30))

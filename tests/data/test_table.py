@@ -32,11 +32,11 @@ def test_the_parts_are_disjoint_and_cover_the_table():
     assert all(np.array_equal(TABLE.y[rows(part)], part.y) for part in data.parts.values())
 
 
-def test_the_test_part_does_not_depend_on_the_validation_fraction():
+def test_validation_fraction_does_not_change_the_test_part():
     assert rows(division(val_fraction=0).test) == rows(division(val_fraction=0.5).test)
 
 
-def test_without_a_validation_fraction_there_is_no_validation_part():
+def test_zero_validation_fraction_gives_no_validation_part():
     assert division(val_fraction=0).val is None
     assert division(val_fraction=0, standardize=True).val is None
 

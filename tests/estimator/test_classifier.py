@@ -29,10 +29,10 @@ from nnsweep.data.load import load
 from nnsweep.data.split import Labels, draw_part, take_rows
 from nnsweep.estimator import fitting
 from nnsweep.estimator.options import ELSEWHERE, MOVED
+from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.registry import list_names, read_defaults
-from nnsweep.jobs.tasks import checked
 from nnsweep.mlp.arrays import Examples
 
 CONFIGURATIONS = [
@@ -102,7 +102,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("overrides", "options"), CHANGES, ids=["defaults", "patience", "full-batch"])
-def test_the_same_configuration_gives_the_command_lines_numbers_bit_for_bit(overrides, options, nnsweep, study):
+def test_same_configuration_matches_the_command_line_bit_for_bit(overrides, options, nnsweep, study):
     assert nnsweep(*overrides).code == 0
     (folder,) = (file.parent for file in Path(study).glob("multirun/*/*/weights.npz"))
     data = load("digits", val_fraction=0.1)
@@ -129,7 +129,7 @@ def recipe_of():
     def build(*given):
         overrides = ("data=table", "data.path=cats.csv", *given)
         with initialize_config_dir(conf_dir(), **VERSION_BASE):
-            job = checked(compose("config", overrides=[*overrides], return_hydra_config=True))
+            job = check_configuration(compose("config", overrides=[*overrides], return_hydra_config=True))
         return plain(job)
 
     return build
@@ -149,7 +149,7 @@ def test_every_choice_has_the_settings_of_the_command_line(group, name, recipe_o
     assert plain(ours) == recipe_of(f"{group}={name}", "trainer.epochs=17")
 
 
-def test_some_settings_of_a_choice_can_be_given_and_the_others_stay(recipe_of):
+def test_choice_given_in_part_keeps_its_other_settings(recipe_of):
     ours = NNClassifier(
         learning_rate={"name": "step", "gamma": 0.3}, activation={"name": "elu", "alpha": 0.5},
         solver={"name": "adam", "beta_2": 0.98},
@@ -288,7 +288,7 @@ def test_a_name_from_elsewhere_is_told_with_ours(name, meant):
         NNClassifier().set_params(**{name: 1})
 
 
-def test_every_option_of_scikit_learns_network_is_ours_or_told():
+def test_every_scikit_learn_option_is_supported_or_reported():
     ours = {*NNClassifier().get_params()}
     theirs = {*MLPClassifier().get_params()} - {*MOVED}
     assert theirs - ours == {*ELSEWHERE} & theirs
@@ -323,7 +323,7 @@ def test_numbers_of_numpy_are_numbers(iris):
     )
 
 
-def test_the_part_that_is_set_aside_is_the_split_of_the_data_room(digits):
+def test_held_out_part_matches_the_split_of_the_data_package(digits):
     rows = draw_part(Labels(digits[1], range(10)), 0.2, 5, "")
     train, val = (take_rows(Examples(*digits), its) for its in rows)
     aside = NNClassifier(early_stopping=True, validation_fraction=0.2, split_seed=5, n_iter_no_change=None, max_iter=8)
@@ -337,7 +337,7 @@ def test_the_part_that_is_set_aside_is_the_split_of_the_data_room(digits):
 
 
 @pytest.mark.parametrize("counts", [[50, 50, 1], [50, 50, 2], [50, 2], [30, 30, 2, 1], [2] * 10], ids=str)
-def test_a_class_of_few_rows_is_set_aside_from_as_scikit_learn_does(counts):
+def test_rare_class_is_held_out_as_in_scikit_learn(counts):
     y = np.repeat([f"c{number}" for number in range(len(counts))], counts)
     X = np.random.default_rng(0).normal(size=(len(y), 3))
     how = {"early_stopping": True, "max_iter": 3}
@@ -406,7 +406,7 @@ def test_a_partial_fit_goes_on_from_the_weights_of_a_fit(digits):
     assert ours.fit(X, y).n_iter_ == 5
 
 
-def test_a_partial_fit_wants_to_know_the_classes_first_and_takes_no_others(iris):
+def test_partial_fit_needs_classes_first_and_accepts_no_others(iris):
     X, y = iris
     with pytest.raises(ValueError, match="classes"):
         NNClassifier().partial_fit(X, y)
@@ -430,7 +430,7 @@ def test_a_warm_start_begins_with_the_weights_of_the_fit_before(batch_size, iris
 
 
 @pytest.mark.parametrize("kind", [csr_array, csr_matrix])
-def test_csr_features_are_as_good_as_dense_ones_whatever_their_indices_are(kind, iris):
+def test_csr_features_match_dense_ones_for_any_index_type(kind, iris):
     X, y = iris
     sparse = kind(X)
     sparse.indices, sparse.indptr = sparse.indices.astype(np.int64), sparse.indptr.astype(np.int64)
@@ -465,7 +465,7 @@ def test_probabilities_and_their_logarithms_and_labels_agree(digits):
     assert np.isfinite(ours.predict_log_proba(X * 1e4)).all()
 
 
-def test_a_prediction_does_not_depend_on_how_the_rows_are_parted(digits, monkeypatch):
+def test_prediction_does_not_depend_on_how_rows_are_split(digits, monkeypatch):
     ours, X = NNClassifier(max_iter=2).fit(*digits), digits[0]
     whole = ours.predict_proba(X)
     monkeypatch.setattr(fitting, "LOGIT_BYTES", 8 * 106 * 7)
@@ -491,7 +491,7 @@ def test_class_weights_are_those_of_the_trainer(iris):
 
 
 @pytest.mark.filterwarnings("ignore:the network has learned nothing")
-def test_an_int_is_the_seed_and_anything_else_is_asked_for_one(iris):
+def test_int_is_the_seed_and_other_random_states_draw_one(iris):
     def fitted(state):
         return NNClassifier((3,), max_iter=1, random_state=state).fit(*iris)
 
@@ -503,7 +503,7 @@ def test_an_int_is_the_seed_and_anything_else_is_asked_for_one(iris):
     assert same_weights(fitted(4), fitted(np.int64(4)))
 
 
-def test_a_training_that_diverges_is_an_error_that_names_the_way_out(iris):
+def test_divergence_raises_an_error_that_suggests_a_remedy(iris):
     X, y = iris
     with pytest.raises(ValueError, match=r"diverged in epoch \d+: .* lower learning_rate_init=1e\+30, or limit"):
         NNClassifier(learning_rate_init=1e30, max_iter=5).fit(X, y)
@@ -512,7 +512,7 @@ def test_a_training_that_diverges_is_an_error_that_names_the_way_out(iris):
 
 
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
-def test_a_network_that_has_learned_nothing_warns_and_names_the_cause(sparse):
+def test_network_that_learned_nothing_warns_and_names_the_cause(sparse):
     X, y = load_digits(return_X_y=True)
     X = csr_array(X) if sparse else X
     with pytest.warns(
@@ -521,7 +521,7 @@ def test_a_network_that_has_learned_nothing_warns_and_names_the_cause(sparse):
         assert NNClassifier(max_iter=5).fit(X, y).score(X, y) < 0.11
 
 
-def test_what_has_not_learned_from_good_features_is_not_told_to_scale_them(digits):
+def test_failing_on_good_features_does_not_suggest_scaling(digits):
     with pytest.warns(ConvergenceWarning, match="learned nothing.*; another learning_rate_init") as told:
         NNClassifier(learning_rate_init=1e-12, max_iter=1).fit(digits[0], np.r_[0, [1] * (len(digits[1]) - 1)])
     assert "Scaler" not in str(told[0].message)
@@ -549,7 +549,7 @@ def test_attributes_have_the_meanings_of_scikit_learns(iris):
     assert (ours.t_, ours.n_iter_) == (7 * 150 + 10, 8)
 
 
-def test_the_decision_function_is_the_logits_or_of_two_classes_the_log_odds(iris):
+def test_decision_function_gives_logits_or_binary_log_odds(iris):
     X, y = iris
     three, two = NNClassifier(max_iter=5).fit(X, y), NNClassifier(max_iter=5).fit(X, y > 0)
     np.testing.assert_allclose(softmax(three.decision_function(X), axis=1), three.predict_proba(X))

@@ -155,7 +155,7 @@ def test_samples_may_be_of_any_kind(kind, both, digits):
 
 
 @pytest.mark.parametrize("error_score", [np.nan, -7])
-def test_candidates_that_diverge_or_are_wrong_fail_as_ever_and_cost_no_other(error_score, both):
+def test_failing_candidates_fail_as_usual_and_spare_the_others(error_score, both):
     grid = {"learning_rate_init": [0.1, 1e30, -1, 0.01]}
     ours, stacks = both(GridSearchCV, NETWORK, grid, cv=3, error_score=error_score)
     np.testing.assert_equal(ours.cv_results_["mean_test_score"][1:3], [error_score] * 2)
@@ -167,7 +167,7 @@ def test_an_error_is_raised_if_that_is_asked_for(digits):
         StackedSearchCV(NETWORK, {"learning_rate_init": [1e30]}, error_score="raise").fit(*digits)
 
 
-def test_candidates_of_a_pipeline_share_the_features_of_its_other_steps(both):
+def test_pipeline_candidates_share_features_of_earlier_steps(both):
     grid = {"standardscaler__with_mean": [True, False], "nnclassifier__solver": momenta(0.5, 0.7, 0.9)}
     ours, stacks = both(GridSearchCV, make_pipeline(StandardScaler(), NETWORK), grid, cv=3)
     assert stacks == [3] * 6 + [1]
@@ -190,7 +190,7 @@ def test_networks_of_different_kinds_are_stacks_of_their_own(both):
     assert both(GridSearchCV, NETWORK, grid, cv=3)[1] == [3] * 6 + [1]
 
 
-def test_fits_with_parameters_of_their_own_and_folds_of_an_iterator_are_ordinary(both, digits):
+def test_fit_parameters_and_iterator_folds_give_ordinary_fits(both, digits):
     X, y = digits
     assert set(both(GridSearchCV, NETWORK, GRID, cv=3, fit={"X_val": X[:50], "y_val": y[:50]})[1]) == {1}
     ours = StackedSearchCV(NETWORK, GRID, cv=iter(KFold(3).split(X))).fit(X, y)

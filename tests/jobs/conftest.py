@@ -12,12 +12,12 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.names import name_choices
 from nnsweep.jobs.task import Place
-from nnsweep.jobs.tasks import checked
 from nnsweep.tracking import runs
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.client import open_client
@@ -38,7 +38,7 @@ def compose() -> Iterator[Callable[..., DictConfig]]:
 @pytest.fixture
 def job(compose) -> Callable[..., Job]:
     """Make a job from overrides."""
-    return lambda *overrides: checked(compose(overrides))
+    return lambda *overrides: check_configuration(compose(overrides))
 
 
 @pytest.fixture

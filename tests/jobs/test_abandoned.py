@@ -47,7 +47,7 @@ def test_a_run_whose_process_may_live_is_left_alone(owner, begun, store):
     assert [run.record.state for run in find_running(store)] == ["running"]
 
 
-def test_a_run_is_left_alone_as_long_as_its_process_lives_and_no_longer(begun, store):
+def test_run_is_left_alone_exactly_while_its_process_lives(begun, store):
     tell = "from nnsweep.tracking.owner import this_process; print(this_process().tag(), flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", tell], stdin=-1, stdout=-1, text=True) as process:
         from nnsweep.tracking.owner import read_owner
@@ -60,7 +60,7 @@ def test_a_run_is_left_alone_as_long_as_its_process_lives_and_no_longer(begun, s
 
 
 @pytest.mark.parametrize("request_", ["link_file", "end"])
-def test_a_run_whose_folder_has_the_whole_record_is_finished_from_it_once(
+def test_run_with_a_whole_record_in_its_folder_is_finished_once(
     request_, done, store, refusing, orphaned, contents, all_runs
 ):
     control = done(number=1).record
@@ -86,7 +86,7 @@ def test_a_damaged_record_does_not_count(name, done, store, refusing, orphaned):
     assert not job_folder.is_sent(folder)
 
 
-def test_a_run_that_had_told_its_end_is_closed_as_that_though_its_folder_is_gone(done, store, orphaned, contents):
+def test_ended_run_is_closed_as_such_even_without_its_folder(done, store, orphaned, contents):
     control = done(number=1).record
     folder, record = done()
     open_client(store.uri).update_run(record.run_id, "RUNNING")  # MLflow's client ends a run with a request of its own
@@ -107,9 +107,7 @@ def test_the_record_of_another_run_does_not_count(other, begun, done, store):
 
 
 @pytest.mark.parametrize("n_before", [0, 1])
-def test_of_two_runs_of_one_attempt_one_has_the_record_and_none_stays_open(
-    n_before, begun, done, store, refusing, orphaned
-):
+def test_two_runs_of_one_attempt_are_recorded_once_and_closed(n_before, begun, done, store, refusing, orphaned):
     before = [begun(job="0") for _ in range(n_before)]  # a worker died, and another one did the job
     with refusing("end"):
         _, record = done()
@@ -154,7 +152,7 @@ def test_a_sweep_closes_its_own_runs_and_tells_whether_some_live(begun, store):
     assert sorted(run.record.sweep for run in find_running(store)) == ["s1", "s2"]
 
 
-def test_what_a_sweep_has_open_when_its_work_is_over_died_with_a_worker(begun, store):
+def test_runs_left_open_after_a_sweep_died_with_a_worker(begun, store):
     mine = this_process()
     begun(sweep="s1", owner=mine)
     begun(sweep="s1", kind="sweep", key="", owner=mine)

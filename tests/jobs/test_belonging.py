@@ -163,7 +163,7 @@ def test_a_presets_settings_of_whatever_is_chosen_stay(grid):
 
 
 @pytest.mark.usefixtures("study")
-def test_a_mixture_is_swept_the_same_from_python_and_said_in_the_plan(nnsweep):
+def test_mixture_sweeps_alike_from_python_and_is_in_the_plan(nnsweep):
     quick = {"data": "iris", "trainer__epochs": 1, "tracking__pictures": False}
     plan = sweep(arch=("uniform", "linear"), arch__depth=(1, 2), dry_run=True, **quick)
     assert plan["hidden_layer_sizes"].tolist() == ["32", "32-32", "linear"]

@@ -30,7 +30,7 @@ def test_weights_that_fit_are_no_problem(weights, job, iris):
     assert find_class_weight_warning(job(f"trainer.class_weight={weights}"), iris) == ""
 
 
-def test_a_wrong_number_of_weights_is_told_with_the_classes_in_order(job, iris):
+def test_wrong_weight_count_is_reported_with_classes_in_order(job, iris):
     assert find_class_weight_problem(job("trainer.class_weight=[1,2.5]"), iris) == (
         "trainer.class_weight=[1,2.5]: must have one weight for each of the 3 classes of iris, in this order: "
         "setosa, versicolor, virginica; it has 2"
@@ -52,7 +52,7 @@ def test_a_class_that_cannot_be_balanced_is_told_and_no_problem(job, without_vir
     )
 
 
-def test_all_wrong_weights_are_told_before_the_first_job_and_nothing_is_left(nnsweep, study):
+def test_all_wrong_weights_are_reported_before_the_first_job(nnsweep, study):
     said = nnsweep("trainer.class_weight=[1,2,3],[1],[1,2]", "data=iris,wine", "trainer.epochs=3")
     assert said.code == 2
     assert said.out == ""
@@ -74,7 +74,7 @@ def test_what_cannot_be_balanced_is_warned_of_once(nnsweep, study, without_virgi
     assert said.err.count("warning") == 1
 
 
-def test_a_setting_that_is_not_given_takes_the_results_of_before_and_one_that_is_makes_its_own(nnsweep):
+def test_unset_weights_reuse_results_and_set_ones_make_their_own(nnsweep):
     assert nnsweep(*QUICK).code == 0
     said = nnsweep("trainer.class_weight=null,balanced,[1,1,3]", *QUICK)
     assert said.code == 0

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, ListConfig, open_dict, read_write
 
 from nnsweep.jobs.compose import Composer, ReadOnce, cache_parsing
 from nnsweep.jobs.conf_tree import conf_dir
-from nnsweep.jobs.problems import explain_hydra_error
+from nnsweep.jobs.refusals import explain_hydra_error
 
 pytestmark = pytest.mark.slow
 
@@ -192,11 +192,11 @@ def test_a_job_of_ours_is_composed_as_hydra_composes_it(ours, our_composer, over
 @example(["hydra.job.name=${missing}", "missing=5"])
 @example(["none=${deep}", "none.c=1"])
 @example(["db=lite", "port=2", "db.host=x", "extra=both", "url=null"])
-def test_nested_groups_packages_and_interpolations_come_out_as_hydras(small, small_composer, overrides):
+def test_nested_groups_and_interpolations_compose_as_in_hydra(small, small_composer, overrides):
     assert outcome(small_composer, overrides) == outcome(hydras(small), overrides)
 
 
-def test_a_job_that_is_given_twice_comes_out_the_same_and_shares_nothing(ours, our_composer):
+def test_job_composed_twice_is_equal_and_shares_nothing(ours, our_composer):
     overrides = ["arch=wide", "seed=3", "trainer.epochs=7"]
     first, second = our_composer(overrides), our_composer(overrides)
     with read_write(first), open_dict(first):
@@ -232,7 +232,7 @@ def test_hydra_composes_once_for_each_choice_of_groups(ours):
 
 
 @pytest.mark.parametrize("wrong", ["trainer.epohcs=1", "arch=shalow"])
-def test_a_grid_that_is_wrong_everywhere_asks_hydra_once_for_its_error(ours, wrong):
+def test_entirely_wrong_grid_asks_hydra_for_its_error_once(ours, wrong):
     loader = Counting(ours.loader)
     compose = Composer(loader, ours.config)
     said = set()

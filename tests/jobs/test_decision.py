@@ -67,7 +67,7 @@ def test_what_is_done_with_a_job_that_has_been_run_before(state, rerun, claimed,
 
 
 @pytest.mark.parametrize(("state", "rerun"), [*product(("finished", "failed", "diverged"), RERUNS)], ids=str)
-def test_what_a_sweep_that_is_waited_for_has_made_is_taken_and_not_what_was_there_before_it(state, rerun):
+def test_only_new_results_of_an_awaited_sweep_are_taken(state, rerun):
     before, after = (earlier(state, since=CLAIM.since + seconds) for seconds in (-9, 9))
     taken_anyway = state in REUSED[rerun]
     waited = {"rerun": rerun, "waited_since": CLAIM.since}
@@ -81,7 +81,7 @@ def test_what_a_sweep_that_is_waited_for_has_made_is_taken_and_not_what_was_ther
 
 
 @pytest.mark.parametrize(("rerun", "claimed", "waited"), [*product(RERUNS, (False, True), (False, True))], ids=str)
-def test_a_run_that_is_under_way_is_waited_for_whatever_is_wanted(rerun, claimed, waited):
+def test_running_job_is_waited_for_whatever_is_requested(rerun, claimed, waited):
     runs = [earlier("finished"), earlier("running", owner=this_process(), number=2, since=7.0)]
     made = decide(runs, CLAIM if claimed else None, rerun=rerun, waited_since=0.0 if waited else None)
     assert (made.action, made.why, made.holder) == ("wait", "running", str(this_process()))
@@ -105,7 +105,7 @@ def test_a_job_that_nobody_knows_is_new(rerun):
     assert decide([], CLAIM, rerun=rerun).action == "wait"
 
 
-def test_of_several_runs_the_one_that_finished_counts_and_else_the_last():
+def test_finished_run_counts_among_several_or_else_the_last():
     one, two, three = (earlier(state, number=n) for n, state in enumerate(("failed", "finished", "failed"), start=1))
     assert decide([one, two, three], None).record == two.record
     assert decide([one, two, three], None, rerun="failed").record == two.record
@@ -120,7 +120,7 @@ def test_an_attempt_has_the_number_after_the_highest():
     assert decide([], None).attempt == 1
 
 
-def test_the_newest_checkpoint_that_is_there_is_gone_on_from(tmp_path: Path):
+def test_training_resumes_from_the_newest_checkpoint_present(tmp_path: Path):
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
     for name in ("a", "b"):
@@ -164,7 +164,7 @@ def test_what_has_changed_is_named(other, expected):
     assert explain_changes(JOB, [other]) == expected
 
 
-def test_the_nearest_run_is_told_and_of_equally_near_ones_the_last():
+def test_nearest_run_is_named_and_the_last_of_equally_near_ones():
     far, near, last = (before(settings={"seed": seed, "rate": rate}) for seed, rate in ((5, 0.5), (0, 0.3), (0, 0.2)))
     assert explain_changes(JOB, [far, near, last]) == ("rate 0.2 -> 0.1",)
     assert explain_changes(JOB, [near, last, far]) == ("rate 0.2 -> 0.1",)
@@ -232,7 +232,7 @@ def test_every_known_end_is_either_taken_or_run_again():
     assert {state for again in decision._AGAIN.values() for state in again} <= {*ENDS}
 
 
-def test_a_wait_is_told_with_who_holds_the_jobs_and_how_it_ends():
+def test_wait_is_reported_with_its_holder_and_how_it_ends():
     alive, unseen = Presence("alive", "its lock is held"), Presence("unseen", "its last heartbeat came 40 s ago")
     held = [replace(HELD, presence=alive), replace(HELD, presence=alive), replace(HELD, holder="b", presence=unseen)]
     assert describe_waits([NEW, *held]) == {
@@ -249,7 +249,7 @@ def test_a_wait_is_told_with_who_holds_the_jobs_and_how_it_ends():
     assert describe_waits([NEW, DONE]) == {}
 
 
-def test_who_holds_a_job_is_told_with_how_that_is_seen():
+def test_holder_of_a_job_is_reported_with_the_evidence():
     made = decide([earlier("running", owner=this_process(), since=time.time())], None)
     assert made.presence == ("alive", "it is at work on this machine")
     assert decide([], CLAIM).presence is not None

@@ -80,7 +80,7 @@ def test_choices_are_hydras_without_its_own(compose):
 
 
 def test_settings_are_scalars_by_dotted_name(job):
-    told = names.list_settings(
+    told = names.flatten_settings(
         job("arch=deep", "schedule=multistep"), CHOSEN | {"arch": "deep", "schedule": "multistep"}
     )
     assert all(isinstance(value, bool | int | float | str | None) for value in told.values())
@@ -92,20 +92,20 @@ def test_settings_are_scalars_by_dotted_name(job):
 
 
 def test_settings_leave_out_where_the_corpus_lies(job):
-    told = names.list_settings(job("data=newsgroups", "data.home=somewhere"), CHOSEN | {"data": "newsgroups"})
+    told = names.flatten_settings(job("data=newsgroups", "data.home=somewhere"), CHOSEN | {"data": "newsgroups"})
     assert "data.home" not in told
     assert "somewhere" not in told.values()
     assert told["data.categories"].startswith("['alt.atheism',")
 
 
 def test_a_choice_that_has_another_name_inside_tells_both(job):
-    told = names.list_settings(job("schedule=warmup_cosine"), CHOSEN | {"schedule": "warmup_cosine"})
+    told = names.flatten_settings(job("schedule=warmup_cosine"), CHOSEN | {"schedule": "warmup_cosine"})
     assert (told["schedule"], told["schedule.name"]) == ("warmup_cosine", "join")
 
 
 def test_settings_tell_everything_that_makes_the_key(job):
     made = job()
-    told = names.list_settings(made, CHOSEN)
+    told = names.flatten_settings(made, CHOSEN)
     for name, value in made.identity().items():
         for key in value if isinstance(value, dict) else ():
             assert f"{name}.{key}" in told or key == "name"
@@ -136,7 +136,7 @@ def test_an_outcome_is_a_sentence(ending, validated, said):
     assert names.describe_outcome(trained, validated) == said
 
 
-def test_a_job_knows_its_sizes_and_what_its_accuracy_is_measured_against(job):
+def test_job_knows_its_sizes_and_its_chance_accuracy(job):
     X, y = np.zeros((6, 5)), np.array([0, 1, 2, 0, 1, 2])
     test = Examples(np.zeros((5, 5)), np.array([2, 1, 1, 1, 0]))
     parts = {"train": Examples(X, y), "val": Examples(X[:3], y[:3]), "test": test}

@@ -187,7 +187,7 @@ def test_both_ways_of_writing_leave_the_same_record(whole, tmp_path):
 def test_a_history_is_read_as_it_was_written(through, result, tmp_path):
     contents = {"history.parquet": encode_history(HISTORY)}
     job_folder.write_result(dataclasses.replace(result, contents=contents), through=through)
-    read = job_folder.read_history(tmp_path)
+    read = job_folder.read_history_file(tmp_path)
     assert {name: curve.tobytes() for name, curve in read.items()} == {
         name: curve.tobytes() for name, curve in HISTORY.items()
     }

@@ -38,7 +38,7 @@ def test_what_somebody_else_has_put_there_meanwhile_stays(nnsweep, study, theirs
         (study / theirs).write_text("theirs")
         raise ConfigError("planted")
 
-    monkeypatch.setattr("nnsweep.jobs.tasks.checked", checked)
+    monkeypatch.setattr("nnsweep.jobs.tasks.check_configuration", checked)
     said = nnsweep(*REFUSED)
     assert (said.code, said.err) == (2, "nnsweep: error: planted\n")
     assert (study / theirs).read_text() == "theirs"

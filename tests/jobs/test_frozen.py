@@ -16,7 +16,8 @@ from omegaconf import open_dict, read_write
 
 from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.conf_tree import conf_dir
-from nnsweep.jobs.hydra_folder import FrozenConfigurations, make_hydra_files, make_plain_configuration
+from nnsweep.jobs.hydra_callbacks import FrozenConfigurations
+from nnsweep.jobs.hydra_folder import make_hydra_files, make_plain_configuration
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.job_folder import read_record
 
@@ -53,7 +54,7 @@ CHANGES = {"edited": edit, "deleted": delete}
 SLOW = """
 import os, time
 from pathlib import Path
-from nnsweep.sweep import job_run
+from nnsweep.jobs import job_run
 _begin = job_run.JobRun.checkpoint
 def waiting(self):
     folder = Path(os.environ["NNSWEEP_TEST_FOLDER"])

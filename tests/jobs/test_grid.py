@@ -77,7 +77,7 @@ def test_hydras_ways_to_name_a_folder_still_work(subdir, compose):
     assert len(grid.make_tasks([[f"hydra.sweep.subdir='{subdir}'", f"seed={seed}"] for seed in (5, 6)], compose)) == 2
 
 
-def test_a_folder_that_cannot_be_named_is_told_with_the_other_problems(compose):
+def test_unnameable_folder_is_reported_with_the_other_problems(compose):
     found = problems([["hydra.sweep.subdir=${hydra.job.nothing}"], ["seed=-1", "hydra.sweep.subdir=.."]], compose)
     assert found == (
         "hydra.sweep.subdir: Interpolation key 'hydra.job.nothing' not found",
@@ -114,7 +114,7 @@ def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
         config.hydra.job.num = 1
         config.hydra.runtime.output_dir = str(tmp_path / "1")
         config.hydra.overrides.task = overrides
-    place = grid.read_place(grid.checked(config), config.hydra)
+    place = grid.read_place(grid.check_configuration(config), config.hydra)
     assert (place.folder, place.sweep, place.number) == (tmp_path / "1", tmp_path.name, 1)
     assert (place.attempt, place.checkpoint) == (3, tmp_path / "before" / "1")
     assert place.varying == ["optimizer.learning_rate"]
@@ -122,7 +122,7 @@ def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
     assert place.chosen["data"] == "digits"
 
 
-def test_a_plan_is_found_by_a_process_that_was_left_in_another_folder(tmp_path: Path, compose, monkeypatch):
+def test_plan_is_found_by_a_process_left_in_another_folder(tmp_path: Path, compose, monkeypatch):
     task = grid.make_tasks([["seed=7"]], compose)[0]
     (tmp_path / "sweeps").mkdir()
     planned = replace(task, place=replace(task.place, key="known"))
@@ -132,20 +132,20 @@ def test_a_plan_is_found_by_a_process_that_was_left_in_another_folder(tmp_path: 
         config.hydra.job.num = 0
         config.hydra.runtime.cwd, config.hydra.runtime.output_dir = str(tmp_path), str(tmp_path / "sweeps" / "0")
     monkeypatch.chdir(tmp_path / "sweeps")
-    assert grid.read_place(grid.checked(config), config.hydra).key == "known"
+    assert grid.read_place(grid.check_configuration(config), config.hydra).key == "known"
 
 
 def test_a_job_alone_has_a_place_without_a_plan(tmp_path: Path, compose):
     config = compose(["seed=7", f"hydra.sweep.dir='{tmp_path}'"])
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.runtime.output_dir = str(tmp_path)
-    place = grid.read_place(grid.checked(config), config.hydra)
+    place = grid.read_place(grid.check_configuration(config), config.hydra)
     assert (place.number, place.name) == (0, "32-relu-cosine-s7")
 
 
 def test_a_job_is_made_of_resolved_values(compose):
-    assert grid.checked(compose(["trainer.epochs=7"])).schedule.settings()["decay_epochs"] == 7
-    assert grid.checked(OmegaConf.create(OmegaConf.to_container(compose(), resolve=False))).seed == 0
+    assert grid.check_configuration(compose(["trainer.epochs=7"])).schedule.settings()["decay_epochs"] == 7
+    assert grid.check_configuration(OmegaConf.create(OmegaConf.to_container(compose(), resolve=False))).seed == 0
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_every_operational_setting_is_tried_above():
     assert wanted == {override.split("=")[0] for override in ELSEWHERE} - {"data.home", "arch.name"}
 
 
-def test_the_settings_that_leave_the_key_alone_are_these_and_no_others():
+def test_exactly_these_settings_leave_the_job_key_alone():
     """Any other one at the top belongs to the result: whoever adds one must decide."""
     parts = {"arch", "activation", "output_activation", "schedule", "optimizer", "init", "data", "trainer", "seed"}
     assert Job.model_fields.keys() - OPERATIONAL == parts
@@ -219,7 +219,7 @@ def _at(values, path):
     ],
     ids=str,
 )
-def test_a_table_of_ones_own_has_a_weight_decay_unless_it_is_given(given, decay, job):
+def test_own_table_has_a_weight_decay_unless_one_is_given(given, decay, job):
     made = job(*given)
     assert made.member().weight_decay == decay
     assert made.identity()["optimizer"]["weight_decay"] == decay
@@ -243,7 +243,7 @@ def test_earlier_keys_stay_valid(given, job, monkeypatch):
     assert job(*given).key("d") == GOLDEN_KEYS[given]
 
 
-def test_a_configuration_from_before_class_weights_makes_the_same_job(values, job):
+def test_configuration_without_class_weights_makes_the_same_job(values, job):
     given = values()
     del given["trainer"]["class_weight"]
     assert job_of(given) == job()
@@ -311,7 +311,7 @@ def test_a_truth_value_is_nothing_else(wrong, values):
 
 
 @pytest.mark.parametrize("wrong", ["true", "null", "", 1, 0, []])
-def test_pictures_are_wanted_or_not_or_left_to_the_size_of_the_sweep(wrong, values):
+def test_pictures_are_on_off_or_left_to_the_size_of_the_sweep(wrong, values):
     for value in (True, False, None):
         assert job_of(replaced(values(), ("tracking", "pictures"), value)).tracking.pictures is value
     with pytest.raises(ValidationError):

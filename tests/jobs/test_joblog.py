@@ -25,7 +25,7 @@ def test_what_is_said_is_in_the_log_of_every_job(paths):
         logging.getLogger("other").warning("two")
     for path in paths:
         first, second = path.read_text().splitlines()
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO nnsweep\.sweep\.work: one 1", first)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO nnsweep\.jobs\.worker: one 1", first)
         assert second.endswith(" WARNING other: two")
 
 

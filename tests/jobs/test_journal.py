@@ -116,7 +116,7 @@ def test_where_there_is_no_journal_there_are_no_results(sweep):
 # ---- a journal that is not whole
 
 
-def test_cut_off_anywhere_it_gives_what_is_whole_before(written, sweep, results):
+def test_journal_cut_off_anywhere_gives_what_is_whole_before(written, sweep, results):
     whole_at = ends(sweep, results)
     assert whole_at[-1] == written.stat().st_size
     for length in range(whole_at[-1], -1, -1):

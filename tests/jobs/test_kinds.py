@@ -36,7 +36,7 @@ GRIDS = [  # what is given from Python, the override
 
 
 @pytest.mark.parametrize(("settings", "line"), GRIDS)
-def test_a_list_from_python_is_a_grid_unless_the_setting_takes_one(settings, line):
+def test_python_list_is_a_grid_unless_its_setting_takes_lists(settings, line):
     assert make_overrides(settings) == [line]
 
 

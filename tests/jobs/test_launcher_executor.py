@@ -109,7 +109,7 @@ def completed(seed):
 DEAD = repr(WorkerDied("its worker process was killed by SIGKILL (out of memory?) (joblib: TerminatedWorkerError)"))
 
 
-def test_the_job_that_kills_its_worker_is_found_and_the_others_finish(ends, tmp_path):
+def test_job_that_kills_its_worker_is_found_and_the_rest_finish(ends, tmp_path):
     pool = Pool(tmp_path / "s1", {3: 9})
     told = ends(pool)
     assert pool.launched == [[0, 1, 2, 3, 4, 5, 6, 7], [3], [4], [5, 6, 7]]
@@ -148,7 +148,7 @@ class Raising:
         raise self.error
 
 
-def test_a_launcher_that_comes_to_no_job_is_asked_twice(ends):
+def test_launcher_that_reaches_no_job_is_asked_twice(ends):
     launcher = Raising(ValueError("n_jobs == 0 has no meaning"))
     told = ends(launcher)
     assert launcher.launched == [8, 8]
@@ -163,7 +163,7 @@ def test_a_launcher_that_says_it_is_gone_is_asked_once(ends):
 
 
 @pytest.mark.parametrize("error", [ConfigError("hydra.launcher.x=1: no"), KeyboardInterrupt()])
-def test_what_is_the_users_to_mend_or_wish_ends_the_launch(error, ends):
+def test_user_errors_and_interruptions_end_the_launch(error, ends):
     with pytest.raises(type(error)):
         ends(Raising(error))
 
@@ -219,7 +219,7 @@ def test_a_job_that_raised_has_died_of_it(made, ends):
     assert ends(Returning(failed(ValueError("no luck"))), made[:1]) == {0: "ValueError('no luck')"}
 
 
-def test_a_job_that_raised_after_its_result_was_handed_back_has_ended(made, ends, tmp_path):
+def test_job_that_raised_after_handing_back_its_result_ended(made, ends, tmp_path):
     launcher = Returning(failed(ValueError("no luck")), work=lambda seed: hand_back(tmp_path / "s1", seed))
     assert ends(launcher, made[:1]) == {0: "finished"}
 
@@ -265,7 +265,7 @@ def test_what_jobs_hand_back_is_told_while_the_launcher_runs(made, tmp_path):
     assert not (tmp_path / "s1" / OUTBOX).exists()
 
 
-def test_the_first_interruption_asks_the_jobs_to_stop_and_waits_for_what_they_hand_back(made, tmp_path):
+def test_first_interruption_lets_jobs_stop_and_hand_back(made, tmp_path):
     folder, told = tmp_path / "s1", []
 
     def work(seed):
@@ -304,7 +304,7 @@ def test_a_second_interruption_waits_for_nobody(made, tmp_path):
     is_over.set()
 
 
-def test_a_jobs_log_is_closed_that_hydra_leaves_open_in_this_process(made, ends, tmp_path):
+def test_job_log_that_hydra_leaves_open_here_is_closed(made, ends, tmp_path):
     handlers = []
 
     def work(seed):
@@ -317,7 +317,7 @@ def test_a_jobs_log_is_closed_that_hydra_leaves_open_in_this_process(made, ends,
     assert handlers[0].stream is None
 
 
-def test_where_no_thread_can_be_started_the_jobs_are_run_all_the_same(made, ends, tmp_path, monkeypatch):
+def test_jobs_run_even_where_no_thread_can_be_started(made, ends, tmp_path, monkeypatch):
     def refused(thread):
         raise RuntimeError("can't start new thread")
 

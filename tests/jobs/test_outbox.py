@@ -114,7 +114,7 @@ def test_a_job_whose_worker_died_may_begin_again(sweep):
     assert kinds([*inbox.take()]) == [Started, Measured, Ended]
 
 
-def test_an_outbox_is_removed_at_the_end_unless_a_result_has_come(sweep):
+def test_outbox_is_removed_at_the_end_unless_a_result_came(sweep):
     inbox = Inbox(sweep)
     Outbox(sweep).put(started(0))
     inbox.close()

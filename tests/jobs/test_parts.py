@@ -35,7 +35,7 @@ def drawing(shape, pen=None, **more):
     return Drawing.model_validate({"shape": shape, "pen": pen or {"radius": 1.0}, **more})
 
 
-def test_a_choice_has_the_settings_of_its_function_and_their_defaults():
+def test_choice_has_the_settings_and_defaults_of_its_function():
     shape = drawing({"name": "circle", "radius": 2.0}).shape
     assert shape.name == "circle"
     assert shape.settings() == {"radius": 2.0, "turns": 3, "colour": "red"}
@@ -94,7 +94,7 @@ def test_an_annotation_can_stand_for_another():
     assert Pair.model_validate({"part": {"name": "circle", "radius": -1.0}}).part.settings()["radius"] == -1.0
 
 
-def test_a_mapping_is_looked_up_whatever_its_order_and_comes_back_as_it_was():
+def test_mapping_is_matched_in_any_order_and_returned_unchanged():
     one, other = (drawing({"name": "filled", "colours": dict(pairs)}) for pairs in (PAIRS, PAIRS[::-1]))
     assert one == other
     assert hash(one.shape) == hash(other.shape)

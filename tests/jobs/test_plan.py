@@ -57,7 +57,7 @@ def test_new_jobs_are_claimed_by_the_run_of_the_sweep(ask, store):
     assert settled.notes == []
 
 
-def test_what_another_sweep_has_claimed_is_waited_for_and_the_rest_is_run(ask):
+def test_jobs_claimed_elsewhere_are_waited_for_and_the_rest_run(ask):
     make_plan(ask("a" * 64, sweep="theirs"))
     settled = make_plan(ask("a" * 64, "b" * 64))
     assert actions(settled) == [("wait", "claimed"), ("run", "new")]
@@ -114,16 +114,14 @@ def test_a_record_that_waits_is_sent_and_its_job_done(ask, done, refusing, store
     assert make_plan(ask(waiting.key, sweep="later")).notes == []
 
 
-def test_a_record_that_waits_in_the_folder_of_the_sweep_itself_is_sent(ask, done, refusing, store):
+def test_record_waiting_in_the_sweeps_own_folder_is_sent(ask, done, refusing, store):
     with refusing("start"):
         _, waiting = done(sweep="now")
     assert actions(make_plan(ask(waiting.key, sweep="now"))) == [("reuse", "finished")]
     assert [record.key for record in find_job_runs(store)] == [waiting.key]
 
 
-def test_a_record_that_waits_with_an_abandoned_run_is_sent_once_and_told_once(
-    ask, done, refusing, orphaned, all_runs, store
-):
+def test_record_waiting_with_an_abandoned_run_is_sent_once(ask, done, refusing, orphaned, all_runs, store):
     with refusing("end"):
         record = done().record
     orphaned(record.run_id)
@@ -143,7 +141,7 @@ def test_a_damaged_record_is_told_and_its_job_run_again(ask, done, refusing):
     assert "weights.npz: cannot be read" in settled.notes[0]
 
 
-def test_an_earlier_run_of_the_name_explains_why_it_is_not_the_jobs_result(ask, done):
+def test_earlier_run_of_the_name_explains_why_it_does_not_count(ask, done):
     done()
     settled = make_plan(ask("a" * 64))
     assert "seed 0 -> null" in settled.choices[0].changed
@@ -172,9 +170,7 @@ def test_who_has_waited_takes_over_what_was_left(ask, orphaned, store):
     assert earlier.find_claims([sweep], ["a" * 64]).keys() == {"a" * 64}
 
 
-def test_who_has_waited_for_one_that_died_before_its_turn_runs_a_job_that_had_failed_before(
-    ask, begun, orphaned, store
-):
+def test_waiter_on_a_dead_sweep_runs_a_job_that_failed_before(ask, begun, orphaned, store):
     failed = begun(key="a" * 64)
     runs.end_run(store, RunRecord(run_id=failed, name="n0", state="failed"))
     theirs = make_plan(ask("a" * 64, sweep="theirs"))
@@ -194,7 +190,7 @@ def test_many_claims_are_all_known(ask, store):
 # ---- signs of life
 
 
-def test_a_sweep_whose_lock_is_held_is_waited_for_wherever_it_is_and_run_when_it_is_free(ask, store, tmp_path):
+def test_locked_sweep_is_waited_for_anywhere_and_run_when_free(ask, store, tmp_path):
     elsewhere = replace(this_process(), pids="another", start="0")
     with hold_lock(tmp_path / "mlflow.db", elsewhere.tag()) as held:
         make_plan(ask("a" * 64, sweep="theirs", owner=replace(elsewhere, lock=held.name)))
@@ -204,7 +200,7 @@ def test_a_sweep_whose_lock_is_held_is_waited_for_wherever_it_is_and_run_when_it
     assert actions(make_plan(ask("a" * 64, run_id=settled.run_id))) == [("run", "new")]
 
 
-def test_a_heartbeat_is_watched_by_one_settling_after_another_wherever_each_is_done(ask, store, monkeypatch):
+def test_heartbeat_is_watched_across_settlements_and_processes(ask, store, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
     elsewhere = replace(this_process(), pids="another", every=5.0)

@@ -62,7 +62,7 @@ def refused(grid, *given: str, **settings: Any) -> str:
         ["data={name: x},{name: y}", "seed=${trainer.epochs},1e-3"],
     ],
 )
-def test_a_product_has_the_jobs_of_hydras_own_sweeper_in_its_order(grid, loader, given):
+def test_product_has_the_jobs_of_hydras_own_sweeper_in_order(grid, loader, given):
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
     assert [grid(*given)] == BasicSweeper.split_arguments(overrides, None)
 
@@ -77,14 +77,14 @@ def test_a_shuffled_list_has_all_its_values_once(grid):
     assert len({*seeds}) == len(seeds) == 50
 
 
-def test_the_command_line_wins_over_the_grids_and_these_over_a_preset(grid):
+def test_command_line_overrides_grids_and_grids_override_presets(grid):
     grids = ("sweep.grids=[{arch: wide, seed: '1,2'}]",)
     preset = ("arch=deep", "data=iris,wine")
     made = grid("seed=9", preset=preset, sweep=grids)
     assert made == [["arch=wide", f"data={data}", "seed=9"] for data in ("iris", "wine")]
 
 
-def test_grids_follow_one_another_each_multiplied_with_the_command_line(grid):
+def test_grids_run_in_turn_each_crossed_with_the_command_line(grid):
     grids = "sweep.grids=[{arch: deep, trainer.epochs: '1,2'},['arch=wide','trainer.epochs=3','++seed=4']]"
     assert grid("data=iris,wine", sweep=(grids,)) == [
         *(["arch=deep", f"trainer.epochs={n}", f"data={d}"] for n, d in itertools.product((1, 2), ("iris", "wine"))),
@@ -123,7 +123,7 @@ def test_lists_that_cannot_go_in_step_are_told(grid, keys, given, told):
     assert told in refused(grid, *given, sweep=(f"sweep.zip={keys}",))
 
 
-def test_a_key_in_step_is_needed_in_every_grid_that_has_the_other(grid):
+def test_zipped_key_is_needed_in_every_grid_with_its_partner(grid):
     grids = "sweep.grids=[{seed: '1,2', trainer.epochs: '3,4'},{arch: deep},{seed: '1,2'}]"
     told = refused(grid, sweep=(grids, "sweep.zip=[[seed,trainer.epochs]]"))
     assert told.startswith("sweep.zip: seed needs trainer.epochs beside it in each grid")
@@ -137,7 +137,7 @@ def test_jobs_that_a_rule_holds_for_are_left_out(grid):
     ]
 
 
-def test_rules_speak_of_choices_and_of_settings_that_not_every_job_has(grid):
+def test_rules_may_name_choices_and_settings_only_some_jobs_have(grid):
     rules = """sweep.exclude=["schedule.gamma > 0", "activation == 'tanh' and seed in [1, 2]"]"""
     kept = grid("schedule=exp,cosine", "activation=tanh,relu", "seed=0,1", sweep=(rules,))
     assert [point[1:] for point in kept] == [
@@ -191,7 +191,7 @@ def test_a_grid_that_is_too_large_is_counted_but_not_made(grid, given, n_jobs):
     assert told == expected
 
 
-def test_a_grid_of_the_largest_size_is_made_and_what_goes_in_step_counts_once(grid):
+def test_largest_grid_is_made_and_zipped_keys_count_once(grid):
     given = ("seed=range(0,6)", "trainer.epochs=range(1,7)")
     limit = "sweep.max_jobs=6"
     assert len(grid(*given, sweep=(limit, "sweep.zip=[[seed,trainer.epochs]]"))) == 6
@@ -227,11 +227,11 @@ def test_lists_that_are_none_are_told_with_their_key(grid, override, told):
         ("+sweep.grid=[]", "sweep.grid=[]: there is no such key; did you mean 'grids'?"),
     ],
 )
-def test_settings_of_the_sweep_that_are_wrong_are_told_with_their_key(grid, setting, told):
+def test_wrong_sweep_settings_are_reported_with_their_key(grid, setting, told):
     assert refused(grid, "seed=1,2", sweep=(setting,)).startswith(told)
 
 
-def test_a_preset_sets_no_settings_of_the_sweep_as_if_they_were_a_jobs(grid):
+def test_preset_cannot_set_sweep_settings_as_job_settings(grid):
     assert "set once" in refused(grid, preset=("sweep.max_jobs=3",))
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from nnsweep.errors import ConfigError
+from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.registry import GROUPS
-from nnsweep.jobs.tasks import checked
 
 ACTIVATIONS = ", ".join(GROUPS["activation"])
 PIECES = ", ".join(name for name in GROUPS["schedule"] if name not in ("join", "reduce_on_plateau"))
@@ -70,13 +70,15 @@ GOLDEN = [  # overrides, the line
 @pytest.mark.parametrize(("overrides", "line"), GOLDEN, ids=lambda value: " ".join(value) if len(value) < 4 else None)
 def test_each_kind_of_problem_has_its_line(overrides, line, compose):
     with pytest.raises(ConfigError) as refused:
-        checked(compose(overrides))
+        check_configuration(compose(overrides))
     assert refused.value.problems == (line,)
 
 
 def test_problems_come_in_the_order_of_a_job_and_all_at_once(compose):
     with pytest.raises(ConfigError) as refused:
-        checked(compose(["seed=-1", "optimizer.momentum=1", "arch.hidden_layer_sizes=[0,0]", "data.val_fraction=2"]))
+        check_configuration(
+            compose(["seed=-1", "optimizer.momentum=1", "arch.hidden_layer_sizes=[0,0]", "data.val_fraction=2"])
+        )
     assert [problem.partition("=")[0] for problem in refused.value.problems] == [
         "arch.hidden_layer_sizes.0",
         "arch.hidden_layer_sizes.1",
@@ -88,5 +90,5 @@ def test_problems_come_in_the_order_of_a_job_and_all_at_once(compose):
 
 def test_a_long_value_is_cut(compose):
     with pytest.raises(ConfigError) as refused:
-        checked(compose(["seed=" + "x" * 1000]))
+        check_configuration(compose(["seed=" + "x" * 1000]))
     assert refused.value.problems == ("seed=" + "x" * 57 + "...: must be a whole number",)

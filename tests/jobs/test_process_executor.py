@@ -68,7 +68,7 @@ def launch(monkeypatch) -> Callable[..., dict[int, Any]]:
         def trained(data: Any, draw: Any, n_threads: int, tasks: Sequence[Task]) -> Iterator[Ended]:
             yield Ended([result_of(record) for record in train(tasks)])
 
-        monkeypatch.setattr(executors, "train", trained)
+        monkeypatch.setattr(executors, "train_in_worker", trained)
         return ends_of(ProcessExecutor(some), some)
 
     return run
@@ -113,7 +113,7 @@ def test_chosen_workers_are_taken_even_for_little_work(make, crew):
 @pytest.fixture
 def n_threads_of(monkeypatch) -> Callable[[Sequence[Task]], list[int]]:
     """Give a function that launches tasks and tells how many threads each could have."""
-    monkeypatch.setattr(executors, "train", lambda data, draw, n_threads, tasks: [n_threads] * len(tasks))
+    monkeypatch.setattr(executors, "train_in_worker", lambda data, draw, n_threads, tasks: [n_threads] * len(tasks))
     monkeypatch.setattr(
         process_pool, "run_pieces", lambda work, pieces, *_, **__: ((0, n) for piece in pieces for n in work(piece))
     )
@@ -237,7 +237,7 @@ def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         grid = [[f"seed={seed}", *where, *how] for seed in order]
         made = make_tasks(grid, lambda given: hydra_compose("config", [*given], return_hydra_config=True))
         (folder / "s1").mkdir()
-        patch.setattr(executors, "train", pieces.faulty)
+        patch.setattr(executors, "train_in_worker", pieces.faulty)
         recorder = Recorder(store, Journal(folder / "s1"))
         for event in ProcessExecutor(made).run(made):
             recorder.take(event)
@@ -252,7 +252,7 @@ def fallen(ready_store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_a_job_dies_of_costs_that_job_alone_and_is_no_success(fault, fallen):
+def test_job_death_of_any_kind_fails_that_job_alone(fault, fallen):
     number = 1 + [*FAULTS].index(fault)
     record = fallen.records[number]
     assert (record.state, record.job) == ("failed", number)
@@ -306,7 +306,7 @@ def finished(some: Sequence[Task]) -> list[RunRecord]:
     return [RunRecord(run_id="", name="", state="finished", job=task.place.number) for task in some]
 
 
-def test_a_stack_whose_worker_died_is_halved_until_the_culprit_is_alone(make, monkeypatch, launch):
+def test_stack_of_a_dead_worker_is_halved_to_find_the_culprit(make, monkeypatch, launch):
     run = dying(monkeypatch, {4})
     told = launch(make("sweep.workers=1", seeds=6), finished)
     assert run == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [3, 4, 5], [3], [4, 5], [4], [5]]
@@ -321,7 +321,7 @@ def test_a_job_alone_is_tried_a_second_time(make, monkeypatch, launch):
     assert repr(told[0]) == "WorkerDied('killed by SIGKILL')"
 
 
-def test_with_fail_fast_a_worker_that_died_is_no_failure_until_its_job_is_known(make, monkeypatch, launch):
+def test_fail_fast_ignores_a_dead_worker_until_its_job_is_known(make, monkeypatch, launch):
     run = dying(monkeypatch, {3})
     told = launch(make("sweep.workers=1", "fail_fast=true", seeds=6), finished)
     assert run == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [3, 4, 5], [3]]
@@ -329,7 +329,7 @@ def test_with_fail_fast_a_worker_that_died_is_no_failure_until_its_job_is_known(
     assert isinstance(told[3], process_pool.WorkerDied)
 
 
-def test_with_fail_fast_no_stack_is_begun_after_one_with_a_failed_job(make, launch):
+def test_fail_fast_starts_no_stack_after_one_with_a_failed_job(make, launch):
     run = []
 
     def one(some: Sequence[Task]) -> list[Any]:
@@ -354,7 +354,7 @@ class Numbers:
     ("max_batch_size", "batches"),
     [(None, [(0, 5)] * 5), (2, [(0, 2)] * 2 + [(2, 2)] * 2 + [(4, 1)]), (9, [(0, 5)] * 5)],
 )
-def test_another_launcher_is_given_no_more_jobs_at_a_time_than_it_may(max_batch_size, batches, make, tmp_path):
+def test_other_launchers_get_no_more_jobs_at_once_than_allowed(max_batch_size, batches, make, tmp_path):
     (tmp_path / "sweep").mkdir()
     told = ends_of(LauncherExecutor(Numbers(), tmp_path / "sweep", max_batch_size), make(seeds=5))
     assert {number: outcome.args for number, outcome in told.items()} == dict(enumerate(batches))

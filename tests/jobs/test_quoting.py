@@ -108,7 +108,7 @@ def test_several_texts_are_swept_over_as_typed():
 @pytest.mark.parametrize(
     "key", ["trainer.patience", "trainer.batch_size", "data.max_features", "rerun", "sweep.workers"]
 )
-def test_what_people_write_for_nothing_is_refused_with_null(none, key, nnsweep):
+def test_stand_ins_for_null_are_refused_suggesting_null(none, key, nnsweep):
     if (key, none) == ("rerun", "none"):
         return  # a value of its own
     said = nnsweep(f"{key}={none}", "data=newsgroups")

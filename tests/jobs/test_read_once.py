@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_file_that_changes_is_what_it_was_and_one_that_was_not_read_is_what_it_is(folder):
+def test_changed_file_stays_as_read_and_an_unread_one_is_current(folder):
     with initialize_config_dir(str(folder / "conf"), job_name="job", **BASE):
         loader = GlobalHydra.instance().config_loader()
         loader.repository = ReadOnce(loader.repository)
@@ -34,7 +34,7 @@ def test_a_file_that_changes_is_what_it_was_and_one_that_was_not_read_is_what_it
         assert loader.load_configuration("config", ["db=late"], RunMode.RUN).db.host == "late"
 
 
-def test_another_search_path_is_read_for_itself_and_leaves_the_first_as_it_was(folder):
+def test_other_search_path_is_read_without_affecting_the_first(folder):
     with initialize_config_dir(str(folder / "conf"), job_name="job", **BASE):
         loader = GlobalHydra.instance().config_loader()
         plain = anatomy(loader.load_configuration("config", [], RunMode.RUN))
@@ -45,7 +45,7 @@ def test_another_search_path_is_read_for_itself_and_leaves_the_first_as_it_was(f
         assert anatomy(loader.load_configuration("config", [], RunMode.RUN)) == plain
 
 
-def test_interpolations_that_are_parsed_once_are_resolved_wherever_they_stand():
+def test_interpolations_parsed_once_are_resolved_everywhere():
     with cache_parsing():
         several = [OmegaConf.create({"a": number, "b": "x${a}", "c": {"d": "${..b}"}}) for number in range(3)]
         assert [one.c.d for one in several] == ["x0", "x1", "x2"]

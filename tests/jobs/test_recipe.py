@@ -36,7 +36,7 @@ def test_a_recipe_is_that_of_a_job_without_its_data(values, job):
     np.testing.assert_array_equal(ours.layers[0].W, theirs.layers[0].W)
 
 
-def test_networks_that_differ_in_what_members_may_differ_in_are_of_one_kind(values):
+def test_member_level_differences_leave_networks_of_one_kind(values):
     other = values | {"seed": 3, "schedule": {"name": "constant"}, "init": {"name": "he_normal"}}
     other["optimizer"] = values["optimizer"] | {"learning_rate": 0.3, "momentum": 0.5, "weight_decay": 0.1}
     assert made({**other}).kind() == made({**values}).kind()

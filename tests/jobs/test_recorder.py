@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 
 from nnsweep.errors import StoreError
 from nnsweep.jobs import job_run, recorder
+from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.job import Job, Tracking
@@ -21,7 +22,6 @@ from nnsweep.jobs.names import name_choices
 from nnsweep.jobs.recorder import Recorder
 from nnsweep.jobs.result import JobStart
 from nnsweep.jobs.task import Place
-from nnsweep.jobs.tasks import checked
 from nnsweep.mlp.curves import Row
 from nnsweep.mlp.history import Trained
 from nnsweep.tracking import runs
@@ -41,7 +41,7 @@ CURVES = ("learning_rate", "train_cost", "val_accuracy", "test_accuracy")
 def make() -> Iterator[Callable[..., Job]]:
     """Give a function that makes a job of overrides."""
     with hydra.initialize_config_dir(conf_dir(), **VERSION_BASE):
-        yield lambda *overrides: checked(hydra.compose("config", [*QUICK, *overrides]))
+        yield lambda *overrides: check_configuration(hydra.compose("config", [*QUICK, *overrides]))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def steps(store: Store, run_id: str, name: str) -> list[int]:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_points_and_settings_are_in_the_store_while_a_stack_trains(stack, store):
+def test_points_and_settings_are_stored_while_a_stack_trains(stack, store):
     seen = []
 
     def look(epoch: int) -> None:
@@ -179,9 +179,7 @@ LENGTHS = [
 
 @pytest.mark.parametrize(("often", "points"), [(True, 9), (False, 4)], ids=["live", "at the end"])
 @pytest.mark.parametrize("length", LENGTHS, ids=str)
-def test_a_curve_has_its_first_last_and_best_epoch_and_never_more_points_than_it_may(
-    length, points, often, stack, store, request
-):
+def test_curve_keeps_first_last_and_best_within_its_point_limit(length, points, often, stack, store, request):
     if often:
         request.getfixturevalue("at_once")
     for record in stack(*length, f"tracking.max_points={points}"):
@@ -209,7 +207,7 @@ def test_a_curve_has_its_first_last_and_best_epoch_and_never_more_points_than_it
 )
 @example(epochs=400, every=1, points=4, ended=400, looks={*range(400)}, best=399)
 @example(epochs=400, every=7, points=5, ended=399, looks={1}, best=398)
-def test_whenever_points_are_sent_they_are_few_and_each_is_sent_once(base, epochs, every, points, ended, looks, best):
+def test_points_sent_at_any_time_are_few_and_sent_once(base, epochs, every, points, ended, looks, best):
     job = base.model_copy(update={"tracking": Tracking(max_points=points), "trainer": base.trainer.model_copy(
         update={"epochs": epochs, "evaluate_every": every})})  # fmt: skip
     kept: list[runs.Point] = []
@@ -231,9 +229,7 @@ def test_whenever_points_are_sent_they_are_few_and_each_is_sent_once(base, epoch
 
 
 @pytest.mark.usefixtures("at_once")
-def test_a_store_that_refuses_does_not_stop_training_and_the_folder_has_the_whole_record(
-    stack, refusing, tmp_path, caplog
-):
+def test_refusing_store_leaves_training_and_record_complete(stack, refusing, tmp_path, caplog):
     with refusing("log_batch", after=5), refusing("end"):
         records = stack("trainer.epochs=30")
     assert caplog.text.count("the curves wait") >= 1
@@ -255,7 +251,7 @@ def test_a_store_that_refuses_does_not_stop_training_and_the_folder_has_the_whol
 
 
 @pytest.mark.usefixtures("at_once")
-def test_a_run_that_is_deleted_while_it_trains_has_its_record_in_another(stack, store):
+def test_run_deleted_while_training_is_recorded_in_another(stack, store):
     deleted = []
 
     def look(epoch: int) -> None:
@@ -301,7 +297,7 @@ def test_what_a_dead_worker_had_sent_is_not_sent_again(recording, monkeypatch):
     assert [one.step for one in sent] == [0, 1, 2]
 
 
-def test_a_run_that_could_not_be_started_sends_nothing_while_it_trains(recording, monkeypatch):
+def test_run_that_could_not_start_sends_nothing_while_training(recording, monkeypatch):
     asked = []
     monkeypatch.setattr(runs, "log_values", lambda *_, **__: asked.append(1))
     made = recording("")
@@ -311,7 +307,7 @@ def test_a_run_that_could_not_be_started_sends_nothing_while_it_trains(recording
 
 
 @pytest.mark.usefixtures("at_once")
-def test_a_store_that_refuses_for_a_while_has_all_points_at_the_end(stack, store):
+def test_temporarily_refusing_store_has_all_points_at_the_end(stack, store):
     def look(epoch: int) -> None:
         mlflow = open_client(store.uri)
         if epoch == 4:

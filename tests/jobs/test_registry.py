@@ -19,7 +19,7 @@ BESIDES = {"optimizer": {"weight_decay"}}
 
 
 @pytest.mark.parametrize(("group", "name"), FILES)
-def test_a_file_and_its_function_have_the_same_settings_and_defaults(group, name):
+def test_file_and_function_have_the_same_settings_and_defaults(group, name):
     written = yaml.safe_load(Path(conf_dir(), group, f"{name}.yaml").read_text())
     own = written.pop("name")
     known = GROUPS[group].settings(own)

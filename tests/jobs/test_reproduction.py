@@ -44,7 +44,7 @@ def test_what_was_recorded_is_reproduced_bit_for_bit(kind, done, read):
     assert reproduce_run(run) == (len(run.history), [], [])
 
 
-def test_a_network_that_was_trained_in_a_stack_is_reproduced_alone(nnsweep, study):
+def test_network_trained_in_a_stack_is_reproduced_alone(nnsweep, study):
     assert nnsweep("seed=0,1,2", "data=iris", "trainer.epochs=3", "tracking.pictures=false").code == 0
     for seed in range(3):
         said = nnsweep("reproduce", f"iris-32-relu-cosine-s{seed}")
@@ -104,7 +104,7 @@ def test_a_bit_of_what_was_right_is_noticed(done, read):
     assert difference.what == "which test examples are right"
 
 
-def test_a_history_that_is_shorter_or_longer_than_training_is_noticed(done, read):
+def test_too_short_or_too_long_history_is_noticed(done, read):
     run = read(done())
     told = reproduce_run(replace(run, history=run.history.iloc[:3])).differences
     assert told == [Change("the end of training", "finished", "it goes on")]
@@ -113,7 +113,7 @@ def test_a_history_that_is_shorter_or_longer_than_training_is_noticed(done, read
     assert told == [Change("the end of training", "epoch 4", "epoch 3, finished")]
 
 
-def test_a_curve_that_is_missing_is_excused_by_other_numerics_alone(done, read):
+def test_missing_curve_is_excused_only_by_other_numerics(done, read):
     run = read(done())
     assert np.isfinite(run.history["val_cost"]).all()
     shorter = replace(run, history=run.history.drop(columns="val_cost"))
@@ -152,7 +152,7 @@ def test_a_configuration_that_was_changed_is_told_by_the_key(done, read):
 @pytest.mark.parametrize(
     ("config", "told"), [({}, "has no configuration"), ({"seed": -1}, "seed=-1: must be >= 0"), ({"sed": 1}, "sed")]
 )
-def test_a_configuration_that_cannot_be_trained_is_refused_in_a_line(config, told, done, read):
+def test_untrainable_configuration_is_refused_in_one_line(config, told, done, read):
     run = read(done())
     with pytest.raises(DataError, match=told) as refusal:
         reproduce_run(replace(run, config=run.config | config if config else {}))
@@ -166,7 +166,7 @@ def test_a_failed_run_has_nothing_to_be_reproduced(done, read, monkeypatch):
         reproduce_run(run)
 
 
-def test_the_command_tells_what_differs_and_why_and_leaves_the_store_alone(nnsweep, study, monkeypatch):
+def test_reproduce_explains_differences_and_spares_the_store(nnsweep, study, monkeypatch):
     nnsweep("data=iris", "trainer.epochs=3", "tracking.pictures=false")
 
     def dump() -> list[str]:
@@ -183,14 +183,14 @@ def test_the_command_tells_what_differs_and_why_and_leaves_the_store_alone(nnswe
     assert "so the record or the code has been changed" in said.err
     assert len(said.err.splitlines()) == 1
     now = {"python": "4.0", "packages": {}}
-    monkeypatch.setattr(reproduction, "environment", lambda: now)
+    monkeypatch.setattr(reproduction, "describe_environment", lambda: now)
     said = nnsweep("reproduce", "iris-32-relu-cosine-s0")
     assert "which may be because these have changed:\n" in said.out
     assert " at the time, 4.0 now\n" in said.out
     assert (dump(), sorted(study.glob("m*/**/*"))) == before
 
 
-def test_a_run_is_found_by_id_beginning_or_name_if_only_one_can_be_meant(done, store):
+def test_run_is_found_by_unambiguous_id_prefix_or_name(done, store):
     first, second, again = done(number=0), done(number=1), done(sweep="s2", number=1)
     run_id = first.record.run_id
     for wanted in (run_id, run_id[:12], "n0"):

@@ -105,7 +105,7 @@ def test_a_password_is_neither_in_a_traceback_nor_in_a_reason():
     try:
         raise OSError("no http://me:hush@host")
     except OSError as error:
-        told = result.encode_traceback().decode(), result.explain_failure(error)
+        told = result.encode_traceback().decode(), result.explain_job_failure(error)
     assert "hush" not in "".join(told)
     assert all(each.rstrip().endswith("OSError: no http://***@host") for each in told)
 
@@ -150,7 +150,7 @@ def test_what_could_not_be_recorded_has_failed_with_its_reason(failed):
     assert failed.folder == Path("4")
 
 
-def test_what_could_not_be_recorded_has_but_its_traceback(failed):
+def test_unrecordable_job_leaves_only_its_traceback(failed):
     assert [*failed.contents] == ["traceback.txt"]
     assert failed.contents["traceback.txt"].endswith(b"DataError: no room\n")
     assert (failed.kept.files, failed.kept.n_epochs, failed.kept.best_epoch) == ({}, 0, 0)

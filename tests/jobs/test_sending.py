@@ -35,9 +35,7 @@ def resent(store, folder):
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("lost", [False, True], ids=["refused", "answer lost"])
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_a_run_that_was_refused_anywhere_is_completed_as_if_it_had_not_been(
-    request_, lost, end, done, store, refusing, contents, all_runs
-):
+def test_run_refused_at_any_request_is_completed_later(request_, lost, end, done, store, refusing, contents, all_runs):
     _, control = done(*ENDS[end], number=1)
     assert control.state == end
     with refusing(request_, lost=lost):
@@ -60,9 +58,7 @@ def at_once(monkeypatch):
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(("points", "after"), [(400, 5), (12, 1), (12, 4), (12, 9), (4, 1), (5, 2)])
-def test_a_run_that_was_half_sent_while_it_trained_is_completed_and_no_point_is_there_twice(
-    points, after, done, store, refusing
-):
+def test_half_sent_run_is_completed_without_duplicate_points(points, after, done, store, refusing):
     with refusing("log_batch", after=after):
         folder, record = done("trainer.epochs=40", f"tracking.max_points={points}")
     assert open_client(store.uri).get_metric_history(record.run_id, "train_cost")
@@ -84,9 +80,7 @@ def test_a_run_that_was_half_sent_while_it_trained_is_completed_and_no_point_is_
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_a_receipt_that_is_lost_when_a_record_is_sent_again_doubles_nothing(
-    request_, done, store, refusing, contents, all_runs
-):
+def test_lost_receipt_of_a_resent_record_duplicates_nothing(request_, done, store, refusing, contents, all_runs):
     _, control = done(number=1)
     with refusing("start"):
         folder, _ = done()
@@ -127,7 +121,7 @@ def test_a_batch_that_was_stored_in_part_is_completed(done, store, monkeypatch, 
     assert contents(store, record.run_id) == contents(store, control.run_id)
 
 
-def test_a_record_is_sent_to_another_store_with_all_that_the_first_has(done, store, another_store, contents, all_runs):
+def test_record_sent_to_another_store_is_complete_there(done, store, another_store, contents, all_runs):
     folder, record = done()
     again = resent(another_store, folder)
     assert again == replace(record, run_id=again.run_id)
@@ -150,7 +144,7 @@ def test_two_attempts_of_a_job_are_two_runs(done, store, refusing, all_runs):
 
 
 @pytest.mark.parametrize("name", ["history.parquet", "weights.npz", "correct.npz", "config.yaml"])
-def test_a_record_whose_file_is_damaged_is_not_sent_and_starts_no_run(name, done, store, refusing, all_runs):
+def test_record_with_a_damaged_file_is_not_sent_and_makes_no_run(name, done, store, refusing, all_runs):
     with refusing("start"):
         folder, _ = done()
     content = bytearray((folder / name).read_bytes())
@@ -170,7 +164,7 @@ def test_a_store_that_still_refuses_is_told_and_the_record_waits(request_, done,
     assert not is_sent(folder)
 
 
-def test_all_that_waits_is_found_in_a_sweep_and_below_the_folder_of_sweeps(done, refusing):
+def test_waiting_records_are_found_in_one_sweep_or_in_all(done, refusing):
     with refusing("end"):
         places = [done(sweep=sweep, number=number).folder for sweep in ("s1", "s2") for number in (0, 1)]
     root = places[0].parents[1]
@@ -182,7 +176,7 @@ def test_all_that_waits_is_found_in_a_sweep_and_below_the_folder_of_sweeps(done,
     assert upload.find_unsent(root) == places[1:]
 
 
-def test_of_several_records_those_that_can_be_sent_are_and_the_others_are_told(done, store, refusing):
+def test_sendable_records_are_sent_and_the_others_reported(done, store, refusing):
     other = prepare_store(store.uri, "other")
     with refusing("end"):
         good, damaged, elsewhere = (

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.stacks import JobStack, choose_threads, find_common_part, make_stacks
-from nnsweep.jobs.tasks import checked
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.profile import footprint
 
@@ -23,7 +23,7 @@ PLENTY = 2**40
 @cache
 def job(*overrides: str) -> Job:
     with hydra.initialize_config_dir(conf_dir(), **VERSION_BASE):
-        return checked(hydra.compose("config", overrides=["data=iris", "trainer.epochs=20", *overrides]))
+        return check_configuration(hydra.compose("config", overrides=["data=iris", "trainer.epochs=20", *overrides]))
 
 
 def formed(jobs: list[Job], n_workers: int = 1, max_bytes: int = PLENTY) -> list[JobStack]:
@@ -74,7 +74,7 @@ APART = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("overrides", TOGETHER, ids=" ".join)
-def test_what_each_network_has_for_itself_parts_no_stack(overrides):
+def test_settings_of_a_single_network_split_no_stack(overrides):
     assert job(*overrides) != job()
     assert [stack.numbers for stack in formed([job(), job(*overrides)])] == [(0, 1)]
 
@@ -135,7 +135,7 @@ def test_workers_have_work_while_there_is_any(grid, n_workers):
     assert len(found) <= n_workers + len({find_common_part(one) for one in jobs})
 
 
-def test_the_longest_stack_comes_first_and_equal_ones_in_the_order_of_the_grid():
+def test_longest_stack_comes_first_and_ties_keep_grid_order():
     jobs = [job("trainer.epochs=5"), job("seed=1", "trainer.epochs=500"), job("seed=2", "trainer.epochs=50")]
     assert [stack.numbers for stack in formed(jobs)] == [(1,), (2,), (0,)]
     assert [stack.numbers for stack in formed([job(f"seed={seed}") for seed in range(4)], 4)] == [
@@ -146,14 +146,14 @@ def test_the_longest_stack_comes_first_and_equal_ones_in_the_order_of_the_grid()
     ]
 
 
-def test_stacks_are_parted_so_that_workers_end_together():
+def test_stacks_are_split_so_that_workers_end_together():
     jobs = [job(f"seed={seed}", "trainer.epochs=2000") for seed in range(12)] + [job("arch=linear")]
     found = formed(jobs, 3)
     assert sorted(len(stack.numbers) for stack in found) == [1, 4, 4, 4]
     assert math.isclose(found[0].seconds, found[2].seconds)
 
 
-def test_a_network_that_takes_too_much_by_itself_is_trained_alone():
+def test_network_too_large_for_any_stack_is_trained_alone():
     jobs = [job(f"seed={seed}") for seed in range(3)]
     assert [stack.numbers for stack in formed(jobs, max_bytes=1)] == [(0,), (1,), (2,)]
 
@@ -173,7 +173,7 @@ def sharing(jobs: list[Job], n_workers: int, n_cores: int, max_bytes: int = PLEN
     ("n_jobs", "n_workers", "n_cores", "n_sharing"),
     [(1, 1, 1, 1), (1, 1, 4, 4), (6, 1, 4, 4), (2, 2, 4, 2), (3, 3, 8, 2), (4, 4, 4, 1), (9, 8, 4, 1)],
 )
-def test_cores_without_a_stack_are_shared_among_those_there_are(n_jobs, n_workers, n_cores, n_sharing):
+def test_spare_cores_are_shared_among_the_existing_stacks(n_jobs, n_workers, n_cores, n_sharing):
     jobs = [job(f"seed={seed}", "trainer.batch_size=null") for seed in range(n_jobs)]
     assert sharing(jobs, n_workers, n_cores) == n_sharing
 

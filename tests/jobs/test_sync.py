@@ -70,7 +70,7 @@ def test_damaged_records_are_told_and_the_others_sent(waiting, store):
     assert sync_folders(waiting[2], store.uri).in_words() == "0 records sent, 1 were there already"
 
 
-def test_a_run_that_was_given_up_for_lost_is_finished_from_its_folder(done, store, refusing, contents):
+def test_run_given_up_as_lost_is_finished_from_its_folder(done, store, refusing, contents):
     control = done(number=1).record
     with refusing("log_batch"):
         folder, record = done()

@@ -30,9 +30,9 @@ input()
 _LOCKED = """
 import json, sys
 from pathlib import Path
-from nnsweep.tracking.holding import holding
+from nnsweep.tracking.holding import hold_runs
 plan = Path(sys.argv[1])
-with holding(f"sqlite:///{plan.parent}/mlflow.db") as held:
+with hold_runs(f"sqlite:///{plan.parent}/mlflow.db") as held:
     plan.write_text(json.dumps({"owner": held.owner.tag(), "database": f"{plan.parent}/mlflow.db"}))
     print("begun", flush=True)
     input()
@@ -40,8 +40,8 @@ with holding(f"sqlite:///{plan.parent}/mlflow.db") as held:
 _JOB = """
 import sys, time
 from pathlib import Path
-from nnsweep.sweep import wish
-stopped = wish.watch(Path(sys.argv[1]))
+from nnsweep.jobs import stop_file
+stopped = stop_file.watch_stop_file(Path(sys.argv[1]))
 print("begun", flush=True)
 while not stopped():
     time.sleep(0.02)
@@ -92,7 +92,7 @@ def test_a_job_ends_when_the_process_of_its_sweep_is_killed(start, tmp_path):
     assert job.stdout.read() == ""
 
 
-def test_a_job_ends_with_its_sweep_though_that_counts_processes_for_itself(start, tmp_path):
+def test_job_ends_with_its_sweep_across_pid_namespaces(start, tmp_path):
     (tmp_path / "mlflow.db").touch()
     sweep = start(_LOCKED, tmp_path / PLAN, *own_pids())
     job = start(_JOB, tmp_path)
@@ -136,7 +136,7 @@ UNSEEN = {
 
 
 @pytest.mark.parametrize("plan", UNSEEN.values(), ids=UNSEEN)
-def test_a_job_far_from_its_sweep_lives_until_it_is_asked_to_stop(plan, tmp_path):
+def test_job_away_from_its_sweep_lives_until_asked_to_stop(plan, tmp_path):
     (tmp_path / PLAN).write_text(plan)
     stopped = stop_file.watch_stop_file(tmp_path)
     time.sleep(2 * stop_file.LOOKS_EVERY)
@@ -146,7 +146,7 @@ def test_a_job_far_from_its_sweep_lives_until_it_is_asked_to_stop(plan, tmp_path
     assert stopped()
 
 
-def test_a_job_that_comes_late_knows_at_once_that_it_shall_stop(tmp_path):
+def test_late_job_knows_at_once_that_it_must_stop(tmp_path):
     (tmp_path / PLAN).write_text(UNSEEN["another machine"])
     stop_file.ask_to_stop(tmp_path)
     assert stop_file.watch_stop_file(tmp_path)()

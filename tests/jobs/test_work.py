@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.jobs import job_run, recorder, worker
+from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.job import Job
@@ -23,7 +24,6 @@ from nnsweep.jobs.job_folder import is_sent, read_kept, read_record
 from nnsweep.jobs.job_run import final_metrics
 from nnsweep.jobs.names import make_run_name, name_choices
 from nnsweep.jobs.task import Place
-from nnsweep.jobs.tasks import checked
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.measurements import select_epoch
 from nnsweep.mlp.train import train
@@ -44,7 +44,7 @@ COMMON = ("trainer.epochs=500", "activation=identity", "trainer.dtype=float64")
 def make() -> Iterator[Callable[..., Job]]:
     """Give a function that makes a job of overrides."""
     with hydra.initialize_config_dir(conf_dir(), **VERSION_BASE):
-        yield lambda *overrides: checked(hydra.compose("config", [*QUICK, *overrides]))
+        yield lambda *overrides: check_configuration(hydra.compose("config", [*QUICK, *overrides]))
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def artifacts(store: Store, run_id: str) -> set[str]:
     return {file.path for file in open_client(store.uri).list_artifacts(run_id)}
 
 
-def test_a_finished_job_reads_back_as_it_was_returned_and_written(run, store, place):
+def test_finished_job_reads_back_as_returned_and_written(run, store, place):
     record = run()
     assert (record.state, record.reason, record.sweep, record.job) == ("finished", "", "s1", 7)
     assert find_job_runs(store) == [record]
@@ -177,7 +177,7 @@ def test_final_metrics_agree_with_the_curves(run, store):
 
 
 @pytest.mark.parametrize("overrides", [(), ("data.val_fraction=0",), ("trainer.evaluate_every=2",), ("seed=3",)])
-def test_what_was_right_at_the_best_epoch_is_the_test_accuracy_example_by_example(overrides, make, run, store):
+def test_right_answers_at_the_best_epoch_make_the_test_accuracy(overrides, make, run, store):
     record = run(*overrides)
     read, examples = read_correct_with_digest(store, record.run_id), worker.load_dataset(make(*overrides).data)
     assert read.right.mean() == record.metrics["test_accuracy"]
@@ -186,14 +186,14 @@ def test_what_was_right_at_the_best_epoch_is_the_test_accuracy_example_by_exampl
     assert read_correct_examples(store, record.run_id).tolist() == read.right.tolist()
 
 
-def test_without_validation_part_the_best_epoch_is_that_of_the_test_accuracy(run, store):
+def test_without_validation_test_accuracy_picks_the_best_epoch(run, store):
     record = run("data.val_fraction=0")
     assert "best_val_accuracy" not in record.metrics
     assert record.metrics["test_accuracy"] == record.metrics["max_test_accuracy"]
     assert "selected on the test set itself" in the_run(store).data.tags["mlflow.note.content"]
 
 
-def test_the_store_holds_the_curves_with_first_last_and_best_epoch(run, store):
+def test_stored_curves_have_the_first_last_and_best_epoch(run, store):
     record = run("trainer.epochs=60", "tracking.max_points=5")
     curves = read_history(store, record.run_id)
     kept = {
@@ -237,7 +237,7 @@ def test_the_run_tells_what_it_is_and_where_it_came_from(run, store, place, make
 
 
 def test_the_commit_of_the_working_folder_is_kept(run, store, monkeypatch):
-    monkeypatch.setattr(job_run, "environment", lambda: {"git_commit": "abc", "git_dirty": True})
+    monkeypatch.setattr(job_run, "describe_environment", lambda: {"git_commit": "abc", "git_dirty": True})
     run()
     tags = the_run(store).data.tags
     assert (tags["mlflow.source.git.commit"], tags["nnsweep.git_dirty"]) == ("abc", "true")
@@ -264,7 +264,7 @@ def test_early_stopping_is_a_finish_with_a_reason(run):
     assert record.metrics["epochs_trained"] < 500
 
 
-def test_a_diverging_job_has_a_reason_and_its_curve_but_no_accuracy(run, store):
+def test_diverging_job_has_a_reason_and_a_curve_but_no_accuracy(run, store):
     record = run(*DIVERGING)
     assert record.state == "diverged"
     assert record.reason.startswith("cost or weights were not finite at epoch ")
@@ -285,7 +285,7 @@ def test_a_diverging_job_has_a_reason_and_its_curve_but_no_accuracy(run, store):
     [RuntimeError("no\nluck"), SystemExit(0), MemoryError(), ValueError("\udcff")],
     ids=lambda error: repr(error),
 )
-def test_a_job_that_raises_is_failed_with_its_traceback_and_costs_only_itself(error, run, store, trainer, place):
+def test_raising_job_fails_alone_with_its_traceback(error, run, store, trainer, place):
     trainer(error)
     record = run()
     assert record.state == "failed"
@@ -297,7 +297,7 @@ def test_a_job_that_raises_is_failed_with_its_traceback_and_costs_only_itself(er
     assert type(error).__name__ in said
 
 
-def test_numbers_that_vary_in_the_sweep_are_metrics_too_so_that_the_ui_sorts_them(make, store, place):
+def test_varying_numbers_are_also_metrics_so_the_ui_sorts_them(make, store, place):
     varying = ("trainer.epochs", "seed", "activation", "trainer.batch_size")
     (record,) = train_and_record([(make(), replace(place, varying=varying))], store)
     stored = the_run(store).data.metrics
@@ -318,7 +318,7 @@ def test_a_failure_is_told_in_the_jobs_log(run, trainer, caplog):
     assert "no luck" in caplog.text
 
 
-def test_a_picture_that_cannot_be_drawn_fails_the_job_and_keeps_its_curves(run, store, place):
+def test_undrawable_picture_fails_its_job_but_keeps_its_curves(run, store, place):
     def draw(*_: Any) -> Path:
         raise RuntimeError("no ink")
 
@@ -357,7 +357,7 @@ WHOLE = {
 }
 
 
-def test_a_job_is_trained_and_recorded_where_the_store_refuses_to_start_the_run(run, store, place):
+def test_job_is_trained_and_recorded_where_no_run_can_start(run, store, place):
     open_client(store.uri).delete_experiment(store.experiment_id)
     record = run()
     assert (record.state, record.run_id, record.metrics["epochs_trained"]) == ("finished", "", 3)
@@ -367,7 +367,7 @@ def test_a_job_is_trained_and_recorded_where_the_store_refuses_to_start_the_run(
     assert kept.files.keys() == WHOLE - {"record.json"}
 
 
-def test_a_run_that_was_deleted_meanwhile_has_its_record_in_another(run, store, place):
+def test_run_deleted_meanwhile_is_recorded_in_another(run, store, place):
     record = run(draw=deleting(store))
     assert record.state == "finished"
     assert {path.name for path in place.folder.iterdir()} == WHOLE | {"curves.txt"}
@@ -376,7 +376,7 @@ def test_a_run_that_was_deleted_meanwhile_has_its_record_in_another(run, store, 
 
 
 @pytest.mark.parametrize("request_", ["link_file", "end"])
-def test_whatever_the_store_refuses_at_the_end_the_record_waits_whole(request_, run, store, place, refusing):
+def test_whole_record_waits_whatever_the_store_refuses(request_, run, store, place, refusing):
     with refusing(request_):
         record = run()
     assert record.state == "finished"
@@ -422,7 +422,7 @@ MEMBERS = [
 ]
 
 
-def test_the_runs_of_a_stack_are_each_recorded_as_their_own_with_the_histories_they_have_alone(stack, run, store):
+def test_runs_of_a_stack_are_recorded_as_if_trained_alone(stack, run, store):
     together = stack(*MEMBERS)
     assert sorted(find_job_runs(store), key=lambda record: record.job) == together
     assert [(record.job, record.name, record.settings["seed"]) for record in together] == [
@@ -440,7 +440,7 @@ def test_the_runs_of_a_stack_are_each_recorded_as_their_own_with_the_histories_t
         assert tags["nnsweep.key"] == open_client(store.uri).get_run(alone.run_id).data.tags["nnsweep.key"]
 
 
-def test_the_networks_of_a_stack_leave_their_weights_in_their_own_folders(stack, place):
+def test_networks_of_a_stack_save_weights_in_their_own_folders(stack, place):
     stack(("seed=1",), ("seed=2",))
     first, second = (np.load(place.folder.parent / name / "weights.npz", allow_pickle=False) for name in ("s0", "s1"))
     assert first["final_W0"].shape == second["final_W0"].shape == (4, 4)
@@ -471,7 +471,7 @@ def test_a_member_that_goes_wrong_costs_only_itself(spoilt, stack, run, store):
 
 
 @pytest.mark.usefixtures("unlucky")
-def test_a_member_that_raises_is_told_with_its_own_traceback_and_no_other_has_one(stack, store, place):
+def test_only_the_raising_member_of_a_stack_has_a_traceback(stack, store, place):
     _, wrong, _ = stack(("seed=1",), RAISING, ("seed=3",))
     assert wrong.reason == "RuntimeError: no luck"
     assert [folder.name for folder in place.folder.parent.iterdir() if (folder / "traceback.txt").exists()] == ["s1"]
@@ -479,7 +479,7 @@ def test_a_member_that_raises_is_told_with_its_own_traceback_and_no_other_has_on
 
 
 @pytest.mark.usefixtures("unlucky")
-def test_a_member_that_is_trained_again_by_itself_has_each_point_once(stack, store, monkeypatch):
+def test_member_retrained_alone_has_each_point_once(stack, store, monkeypatch):
     monkeypatch.setattr(job_run, "EVERY_SECONDS", 0.0)
     monkeypatch.setattr(recorder, "LARGEST_SHARE", np.inf)
     limits = ("trainer.epochs=40", "tracking.max_points=10")
@@ -530,7 +530,7 @@ def test_a_run_that_the_store_refuses_costs_only_its_job(stack, store, place):
 
 
 @pytest.mark.parametrize(("times", "come"), [(1, True), (9, False)])
-def test_a_run_that_cannot_be_started_is_made_at_its_end_or_waits(times, come, run, store, place, refusing):
+def test_run_that_cannot_start_is_made_at_its_end_or_waits(times, come, run, store, place, refusing):
     with refusing(*(["record_runs"] if come else ["start"]), times=times):
         record = run()
     assert record.state == "finished"
@@ -541,7 +541,7 @@ def test_a_run_that_cannot_be_started_is_made_at_its_end_or_waits(times, come, r
 
 
 @pytest.mark.parametrize("after", [0, 5])
-def test_a_stack_that_shall_stop_ends_after_the_epoch_with_its_curves_so_far(after, stack, store, place):
+def test_stopped_stack_ends_after_the_epoch_with_its_curves(after, stack, store, place):
     asked = iter(range(1000))
     with pytest.raises(KeyboardInterrupt):
         stack(*(("trainer.epochs=500", f"seed={seed}") for seed in range(3)), stopped=lambda: next(asked) == after)
@@ -554,7 +554,7 @@ def test_a_stack_that_shall_stop_ends_after_the_epoch_with_its_curves_so_far(aft
         assert read_record(place.folder.parent / f"s{record.job}") == record
 
 
-def test_a_member_that_had_ended_is_finished_though_the_others_are_interrupted(stack, store, place):
+def test_ended_member_is_finished_though_others_are_interrupted(stack, store, place):
     asked = iter(range(1000))
     with pytest.raises(KeyboardInterrupt):
         stack(
@@ -574,7 +574,7 @@ def test_an_interrupted_run_does_not_tell_an_outcome(stack, store):
     assert "Test accuracy" not in the_run(store).data.tags["mlflow.note.content"]
 
 
-def test_an_interruption_while_one_is_written_ends_the_others_too(stack, store):
+def test_interruption_while_writing_one_ends_the_others_too(stack, store):
     def draw(_: pd.DataFrame, name: str, folder: Path) -> Path:
         if name == "n1":
             raise KeyboardInterrupt
@@ -646,7 +646,7 @@ def result(folder: Path) -> Any:
     ("kind", "every", "killed"),
     [*product(["minibatch"], [1, 2, 3], [False, True]), ("adam", 2, True), ("full batch", 2, True)],
 )
-def test_a_job_that_stopped_at_any_epoch_ends_as_if_it_had_not(kind, every, killed, begin, tmp_path, monkeypatch):
+def test_job_stopped_at_any_epoch_ends_as_if_uninterrupted(kind, every, killed, begin, tmp_path, monkeypatch):
     begun_at = []
     train = worker.train
 
@@ -685,7 +685,7 @@ def test_the_members_of_a_stack_go_on_from_different_epochs(begin, tmp_path):
         assert result(tmp_path / name) == result(tmp_path / f"never{name}")
 
 
-def test_a_stack_that_is_stopped_twice_ends_as_if_it_had_not(begin, tmp_path):
+def test_stack_stopped_twice_ends_as_if_uninterrupted(begin, tmp_path):
     members = {f"m{seed}": (*SIX, f"seed={seed}", "checkpoint_every=2") for seed in range(3)}
     begin({f"never{name}": overrides for name, overrides in members.items()})
     begin({"m0": members["m0"]}, stop=2)
@@ -697,7 +697,7 @@ def test_a_stack_that_is_stopped_twice_ends_as_if_it_had_not(begin, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut off", "a bit", "empty", "another job's"])
-def test_with_a_damaged_checkpoint_training_begins_anew_with_the_same_result(damage, begin, tmp_path, caplog):
+def test_damaged_checkpoint_restarts_training_to_the_same_result(damage, begin, tmp_path, caplog):
     job = (*SIX, "checkpoint_every=1")
     begin({"never": job})
     begin({"one": job}, stop=3)
@@ -714,7 +714,7 @@ def test_with_a_damaged_checkpoint_training_begins_anew_with_the_same_result(dam
     assert result(tmp_path / "one") == result(tmp_path / "never")
 
 
-def test_a_checkpoint_of_another_sweep_is_gone_on_from(make, store, begin, tmp_path):
+def test_training_resumes_from_another_sweeps_checkpoint(make, store, begin, tmp_path):
     job = (*SIX, "checkpoint_every=2")
     begin({"never": job})
     begin({"before": job}, stop=4)
@@ -761,7 +761,7 @@ def test_without_checkpoints_none_is_left(begin, tmp_path):
     assert not (tmp_path / "one" / "checkpoint.npz").exists()
 
 
-def test_a_checkpoint_that_cannot_be_written_costs_no_more_than_that(begin, tmp_path, monkeypatch, caplog):
+def test_unwritable_checkpoint_costs_nothing_else(begin, tmp_path, monkeypatch, caplog):
     def full(*_: Any) -> None:
         raise OSError("no space left on device")
 

@@ -37,7 +37,7 @@ def mean_cost(stack, part, number, class_weights=None):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("class_weights", [None, np.array([1.0, 0.25, 0.0])], ids=["alike", "weighted"])
 @pytest.mark.parametrize("val", [False, True])
-def test_the_cost_is_that_of_the_part_that_epochs_are_chosen_by(
+def test_cost_is_measured_on_the_part_that_selects_epochs(
     val, class_weights, dtype, tile_bytes, network, parts, member, stack_of, draw_layers, monkeypatch
 ):
     monkeypatch.setattr("nnsweep.mlp.batches.TILE_BYTES", tile_bytes)

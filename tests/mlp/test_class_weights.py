@@ -202,9 +202,7 @@ def test_a_network_in_a_stack_trains_as_it_does_alone(
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "csr"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_a_training_that_goes_on_from_a_snapshot_ends_in_the_same_bits(
-    batch_size, dtype, sparse, network, uneven, differing
-):
+def test_training_resumed_from_a_snapshot_ends_bit_identical(batch_size, dtype, sparse, network, uneven, differing):
     net, data, members = network((5, 4), dropout=0.3), uneven(sparse=sparse), differing("adam")
     training = Training(
         optimizer=OPTIMIZERS["adam"], epochs=6, batch_size=batch_size, dtype=dtype, class_weight="balanced"
@@ -222,7 +220,7 @@ def test_a_training_that_goes_on_from_a_snapshot_ends_in_the_same_bits(
 
 
 @pytest.mark.parametrize("weights", [(1.0, 0.001, 0.001), "balanced"], ids=str)
-def test_the_best_epoch_is_chosen_by_accuracy_that_is_weighted_as_the_cost_is(weights, network, parts, member, run):
+def test_best_epoch_is_chosen_by_accuracy_weighted_like_the_cost(weights, network, parts, member, run):
     data, net = parts(n=(60, 40, 30)), network(())
     keep = (data.train.y < 2) | (np.arange(60) % 4 == 0)  # the third class is rare
     data.train = Examples(data.train.X[keep], data.train.y[keep])

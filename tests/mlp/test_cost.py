@@ -70,7 +70,7 @@ def test_the_cost_is_logsumexp_less_the_logit_of_the_label(z, y):
 
 
 @for_all(arrays(float, (5, 4), elements=st.floats(-30, 30)), arrays(np.int64, 5, elements=st.integers(0, 3)))
-def test_the_notebooks_softmax_and_loss_agree_where_they_do_not_overflow(Z, y):
+def test_notebook_softmax_and_loss_agree_where_nothing_overflows(Z, y):
     exp_scores = np.exp(Z)
     probs = exp_scores / np.sum(exp_scores, axis=1, keepdims=True)
     loss = 1.0 / 5 * np.sum(-np.log(probs[range(5), y]))
@@ -79,13 +79,13 @@ def test_the_notebooks_softmax_and_loss_agree_where_they_do_not_overflow(Z, y):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10, 1000])
-def test_the_cost_of_equal_logits_is_the_logarithm_of_the_number_of_classes(n_classes):
+def test_equal_logits_cost_the_logarithm_of_the_class_count(n_classes):
     cost, _ = cross_entropy(np.zeros((1, 7, n_classes)), np.zeros(7, dtype=int))
     np.testing.assert_allclose(cost, np.log(n_classes), rtol=1e-15)
 
 
 @for_all(logits, labels)
-def test_the_derivatives_of_a_sample_sum_to_0_and_its_probabilities_to_1(z, y):
+def test_derivatives_sum_to_0_and_probabilities_to_1_per_sample(z, y):
     _, delta = cross_entropy(z, y)
     np.testing.assert_array_less(np.abs(delta.sum(axis=2)), 4 * ULP)
     np.testing.assert_array_less(np.abs(softmax(z).sum(axis=2) - 1), 4 * ULP)
@@ -123,7 +123,7 @@ def test_each_network_may_have_labels_of_its_own():
         np.testing.assert_array_equal(delta[network], its_delta[0])
 
 
-def test_logits_that_lie_class_by_class_give_the_same_in_a_place_that_is_given():
+def test_class_major_logits_give_the_same_in_a_given_array():
     z, y = np.random.default_rng(0).normal(size=(3, 5, 4)), np.random.default_rng(1).integers(4, size=(3, 5))
     by_class = np.ascontiguousarray(z.swapaxes(1, 2)).swapaxes(1, 2)
     out = np.empty_like(by_class)

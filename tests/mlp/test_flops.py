@@ -63,7 +63,7 @@ def test_an_epoch_takes_the_same_in_batches_of_any_size(network, member, counted
     assert spent[1] - spent[0] == epoch_flops(DENSE, (7, 5), 4)
 
 
-def test_a_network_costs_six_operations_a_weight_and_sample_but_for_its_features():
+def test_flops_are_six_per_weight_and_sample_except_for_inputs():
     n_weights = 64 * 64 + 64 * 64 + 64 * 10
     assert epoch_flops(np.zeros((1000, 64)), (64, 64), 10) == 1000 * (6 * n_weights - 2 * 64 * 64)
 
@@ -73,5 +73,5 @@ def test_sparse_features_count_by_their_entries():
     assert epoch_flops(SPARSE, (), 4) == 4 * SPARSE.nnz * 4
 
 
-def test_sparse_features_that_are_trained_as_dense_ones_count_as_these():
+def test_sparse_features_trained_as_dense_count_as_dense():
     assert epoch_flops(csr_array(DENSE), (7,), 4) == epoch_flops(DENSE, (7,), 4)

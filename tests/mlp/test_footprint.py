@@ -44,7 +44,7 @@ def assert_rise(values: Sequence[float]) -> None:
     assert all(0 < less < more for less, more in pairwise(values)), values
 
 
-def test_more_networks_epochs_samples_features_and_units_take_longer(need):
+def test_more_networks_epochs_samples_or_units_take_longer(need):
     assert_rise([need().seconds(n_networks) for n_networks in (1, 2, 10)])
     assert_rise([need(epochs=epochs).seconds(3) for epochs in (1, 2, 100)])
     assert_rise([need(data(n_train)).seconds(3) for n_train in (50, 500, 5000)])

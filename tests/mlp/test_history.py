@@ -21,9 +21,7 @@ def share_right(network, layers, part) -> float:
 
 @pytest.mark.parametrize("val", [True, False])
 @pytest.mark.parametrize("evaluate_every", [1, 3])
-def test_the_best_accuracy_is_the_largest_recorded_and_that_of_the_layers_kept(
-    val, evaluate_every, network, parts, member, run
-):
+def test_kept_layers_have_the_largest_recorded_accuracy(val, evaluate_every, network, parts, member, run):
     net, data = network((5, 4)), parts(val=val)
     members = [member(seed=seed) for seed in range(4)]
     for trained in run(data, net, members, epochs=20, batch_size=8, evaluate_every=evaluate_every).values():
@@ -81,12 +79,12 @@ def test_of_equal_accuracies_the_lower_cost_is_the_best(part, costs, best, epoch
 
 
 @pytest.mark.parametrize(("costs", "best"), [((0.5, math.nan), 0), ((math.nan, math.nan), 1)])
-def test_an_epoch_whose_cost_is_not_a_number_is_the_best_only_among_its_like(costs, best, epoch):
+def test_epoch_with_nan_cost_is_best_only_among_others_like_it(costs, best, epoch):
     trained = collect([epoch(0, 0.2, val_cost=costs[0]), epoch(1, 0.9, val_cost=costs[1], ending="finished")])[7]
     assert trained.best_epoch == best == select_epoch(trained.history())
 
 
-def test_the_test_accuracy_decides_only_without_a_validation_part(epoch):
+def test_test_accuracy_decides_only_without_a_validation_part(epoch):
     assert collect([epoch(0, 0.9, 0.1), epoch(1, 0.1, 0.9)])[7].best_epoch == 0
     assert collect([epoch(0, None, 0.1), epoch(1, None, 0.9)])[7].best_epoch == 1
 
@@ -129,9 +127,7 @@ def test_networks_are_told_apart_by_number(network, parts, member, run):
 
 @pytest.mark.parametrize("val", [True, False])
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_without_a_test_part_nothing_is_measured_of_it_and_all_else_is_the_same(
-    val, batch_size, network, parts, member, run
-):
+def test_missing_test_part_removes_only_its_own_measurements(val, batch_size, network, parts, member, run):
     net, data, members = network((5, 4)), parts(val=val), [member(seed=seed) for seed in range(2)]
     how = {"epochs": 6, "batch_size": batch_size}
     whole = run(data, net, members, **how)
@@ -146,6 +142,6 @@ def test_without_a_test_part_nothing_is_measured_of_it_and_all_else_is_the_same(
         assert trained.best_epoch == (whole[number].best_epoch if val else 6)
 
 
-def test_what_diverges_with_nothing_to_choose_an_epoch_by_has_no_best_layers(epoch):
+def test_divergence_without_selectable_epochs_has_no_best_layers(epoch):
     trained = collect([epoch(0), epoch(1, ending="diverged")])[7]
     assert (trained.best_layers, trained.ending) == ([], "diverged")

@@ -32,7 +32,7 @@ def test_normal_weights_have_normal_tails(name):
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_a_generator_draws_the_same_again_only_from_the_same_state(name):
+def test_generator_repeats_its_draw_only_from_the_same_state(name):
     draw, random = INITIALIZERS[name], np.random.default_rng(3)
     first = draw(random, 4, 5)
     assert (first == draw(np.random.default_rng(3), 4, 5)).all()

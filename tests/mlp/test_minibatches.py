@@ -31,7 +31,7 @@ def epoch():
 @pytest.mark.parametrize(
     ("batch_size", "sizes"), [(1, [1] * 10), (3, [3, 3, 3, 1]), (5, [5, 5]), (10, [10]), (11, [10]), (10**9, [10])]
 )
-def test_every_sample_is_seen_once_an_epoch_and_the_last_batch_may_be_shorter(batch_size, sizes, epoch):
+def test_epoch_sees_each_sample_once_even_in_a_short_last_batch(batch_size, sizes, epoch):
     batches = epoch(batch_size)
     assert [y.shape[1] for _, y in batches] == sizes
     seen = np.concatenate([y for _, y in batches], axis=1)
@@ -64,7 +64,7 @@ def test_sparse_features_stay_sparse_and_are_the_same(epoch):
 
 
 @pytest.mark.parametrize("gathered", [1, 100, 200, 10**6])
-def test_however_many_batches_are_gathered_at_once_they_are_the_same(gathered, epoch, monkeypatch):
+def test_number_of_batches_gathered_at_once_changes_nothing(gathered, epoch, monkeypatch):
     expected = epoch(3)
     monkeypatch.setattr(batches, "GATHERED_BYTES", gathered)
     for (X, y), (its_X, its_y) in zip(epoch(3), expected, strict=True):

@@ -135,9 +135,7 @@ def norm(array) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradients_agree_with_central_differences_for_every_activation_depth_and_regularization(
-    activation, cases, gate_a
-):
+def test_gradients_match_central_differences_for_every_network(activation, cases, gate_a):
     # 4 depths * 3 numbers of classes * 3 batches * 3 regularizations = 108 nets
     checks = [(case, gate_a(case)) for depth in DEPTHS for case in cases(activation, depth)]
     assert [(case.names, error) for case, (passes, error, _, _) in checks if not passes] == []
@@ -197,7 +195,7 @@ def test_gradients_agree_with_complex_steps(activation, cases, analytic, flat, u
     assert {where: error for where, error in errors.items() if error > 1e-12} == {}
 
 
-def test_a_sparse_product_equals_the_dense_one_forward_and_backward(network, draw_layers, flat):
+def test_sparse_and_dense_products_agree_forward_and_backward(network, draw_layers, flat):
     random = np.random.default_rng(3)
     X = random.normal(size=(9, 7)) * (random.random((9, 7)) < 0.4)
     net, layers, y = network((4, 4)), draw_layers(random, (7, 4, 4, 3), n_networks=3), np.arange(9) % 3

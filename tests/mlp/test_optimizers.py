@@ -112,7 +112,7 @@ def test_without_momentum_it_is_plain_gradient_descent(follow):
         np.testing.assert_allclose(follow(name, learning_rate=0.1, momentum=0.0), descent, rtol=0, atol=1e-14)
 
 
-def test_adams_first_step_is_the_learning_rate_whatever_the_size_of_the_gradient():
+def test_first_adam_step_is_the_learning_rate_for_any_gradient():
     for size in (1e-4, 1.0, 1e4):
         w = np.zeros((1, 1, 1))
         slots = [np.zeros_like(w) for _ in range(OPTIMIZERS["adam"].n_slots)]

@@ -44,7 +44,7 @@ def test_features_decide_how_the_first_weights_lie():
     assert first(BY_FEATURE).swapaxes(0, 1).flags.c_contiguous
 
 
-def test_networks_that_leave_are_gone_and_the_rest_are_as_they_were(drawn, order, flat):
+def test_removed_networks_are_gone_and_the_rest_are_unchanged(drawn, order, flat):
     before = flat(drawn.layers)
     drawn.keep(np.array([True, False, True]))
     assert drawn.n_networks == 2
@@ -55,7 +55,7 @@ def test_networks_that_leave_are_gone_and_the_rest_are_as_they_were(drawn, order
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
-def test_one_number_that_is_not_finite_is_told_of_its_network_alone(drawn, odd):
+def test_non_finite_number_is_reported_for_its_network_alone(drawn, odd):
     assert drawn.finite().all()
     drawn.layers[0].W[0, 1, 2] = odd
     drawn.layers[1].b[2, 0, 1] = odd

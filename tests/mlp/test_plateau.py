@@ -10,12 +10,12 @@ def rates(rule, costs):
     return [plateau.learning_rate for plateau in seen]
 
 
-def test_a_plateau_longer_than_patience_lowers_the_rate_and_the_wait_begins_anew():
+def test_plateau_beyond_patience_lowers_the_rate_and_starts_over():
     rule = reduce_on_plateau(learning_rate=1.0, factor=0.5, patience=2)
     assert rates(rule, [3.0] * 8) == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]
 
 
-def test_a_falling_cost_keeps_the_rate_unless_it_falls_by_less_than_the_threshold():
+def test_rate_is_kept_while_the_cost_falls_beyond_the_threshold():
     rule = reduce_on_plateau(learning_rate=1.0, factor=0.5, patience=0, threshold=0.1)
     assert rates(rule, [10, 8.9, 8.0, 7.1]) == [1, 1, 1, 1, 1]
     assert rates(rule, [10, 9.1, 8.9]) == [1, 1, 0.5, 0.5]

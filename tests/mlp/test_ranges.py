@@ -70,7 +70,7 @@ def test_a_factory_takes_what_is_within_its_ranges():
         ({"size": math.nan}, "`size` must be >= 1, got nan"),
     ],
 )
-def test_a_factory_refuses_the_rest_naming_parameter_rule_and_value(values, message):
+def test_factory_error_names_the_parameter_rule_and_value(values, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         maker(**values)
 

@@ -65,7 +65,7 @@ def test_rates_are_those_of_the_closed_form(maker, settings, rates):
 
 
 @pytest.mark.parametrize(("maker", "settings", "rates"), CLOSED_FORMS)
-def test_an_epoch_has_the_same_rate_in_whatever_order_epochs_are_asked_for(maker, settings, rates):
+def test_rate_of_an_epoch_does_not_depend_on_the_order_of_calls(maker, settings, rates):
     one, other = maker(learning_rate=0.5, **settings), maker(learning_rate=0.5, **settings)
     assert [one(epoch) for epoch in range(30)] == [other(epoch) for epoch in reversed(range(30))][::-1]
 
@@ -114,7 +114,7 @@ def test_the_notebooks_printed_rates_come_out_digit_for_digit():
     assert tuple(schedule(epoch) for epoch in range(99, 1500, 100)) == PRINTED
 
 
-def test_a_rate_that_falls_for_ever_stays_within_0_and_the_base_rate():
+def test_ever_falling_rate_stays_between_0_and_the_base_rate():
     for maker, settings, _ in CLOSED_FORMS:
         if settings.get("gamma", 0) <= 1 and settings.get("power", 0) >= 0:
             rates = [maker(learning_rate=0.5, **settings)(epoch) for epoch in (*range(100), 10**5)]

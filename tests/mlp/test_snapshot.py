@@ -113,9 +113,7 @@ def test_a_rate_that_waits_for_the_cost_goes_on_waiting(batch_size, network, par
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("min_delta", [0.0, 0.06])
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_patience_ends_a_resumed_network_when_it_would_have_ended(
-    batch_size, min_delta, every, network, parts, differing
-):
+def test_patience_stops_a_resumed_network_at_the_same_epoch(batch_size, min_delta, every, network, parts, differing):
     training = how(batch_size=batch_size, epochs=14, patience=4, min_delta=min_delta, evaluate_every=every)
     members = differing("momentum")
     members[0] = dataclasses.replace(members[0], schedule=lambda epoch: 0.0, weight_decay=0.0)
@@ -123,9 +121,7 @@ def test_patience_ends_a_resumed_network_when_it_would_have_ended(
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_a_resumed_network_diverges_when_it_would_have_diverged_and_its_mates_go_on(
-    batch_size, network, parts, differing
-):
+def test_resumed_network_diverges_at_the_same_epoch_and_alone(batch_size, network, parts, differing):
     members = differing("adam")
     for number, last in ((0, 2), (2, 4)):
         wild = lambda epoch, last=last: 1e6 if epoch < last else math.inf  # noqa: E731
@@ -152,7 +148,7 @@ def test_a_network_may_be_resumed_alone_or_with_other_mates(batch_size, dropout,
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("batch_size", [None, 32])
 @pytest.mark.parametrize("hidden", [(64, 64), (300,)], ids=str)
-def test_large_products_and_sums_in_tiles_are_resumed_to_the_last_bit(hidden, batch_size, dtype, network, member):
+def test_large_products_and_tiled_sums_resume_to_the_last_bit(hidden, batch_size, dtype, network, member):
     data, net = load("digits", val_fraction=0.1), network(hidden, "relu")
     members = [member(seed=seed, initializer=INITIALIZERS["he_uniform"], learning_rate=0.02) for seed in range(6)]
     training = how("gradient_descent", batch_size=batch_size, dtype=dtype, epochs=2)
@@ -164,9 +160,7 @@ def test_large_products_and_sums_in_tiles_are_resumed_to_the_last_bit(hidden, ba
 
 @pytest.mark.parametrize("batch_size", [None, 8])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_snapshot_of_a_resumed_training_is_that_of_one_that_never_stopped(
-    optimizer, batch_size, network, parts, differing
-):
+def test_snapshot_after_resuming_matches_the_uninterrupted_one(optimizer, batch_size, network, parts, differing):
     what = (parts(), network(dropout=0.3), differing(optimizer), how(optimizer, batch_size=batch_size, patience=9))
     _, stops = uninterrupted(*what)
     snapshots = [stop.snapshot for stop in stops[1].values()]
@@ -247,7 +241,7 @@ def stop(network, parts, differing):
     return stops[2][1]
 
 
-def test_arrays_are_named_by_what_they_are_and_have_no_axis_of_networks(stop):
+def test_arrays_are_named_by_meaning_and_have_no_network_axis(stop):
     shapes = {"W0": (6, 5), "b0": (5,), "W1": (5, 3), "b1": (3,)}
     arrays, _ = stop.snapshot.plain()
     assert {name: array.shape for name, array in arrays.items()} == {
@@ -280,7 +274,7 @@ def test_both_may_lie_in_one_file_of_arrays(stop):
 
 
 @pytest.mark.parametrize("part", ["snapshot", "trained"])
-def test_arrays_and_values_that_do_not_fit_each_other_are_refused_by_name(part, stop):
+def test_mismatched_arrays_and_values_are_refused_by_name(part, stop):
     whole = getattr(stop, part)
     arrays, values = whole.plain()
     for name, array in arrays.items():
@@ -326,7 +320,7 @@ def changed(**values):
         (lambda snapshots: snapshots[::-1], "network 1 cannot be resumed: having a plateau must be True, got False"),
     ],
 )
-def test_snapshots_that_are_not_one_for_each_member_and_of_one_epoch_are_refused(change, message, resuming):
+def test_snapshots_must_be_one_per_member_and_from_one_epoch(change, message, resuming):
     with pytest.raises(ValueError, match=message):
         resuming(change)
 

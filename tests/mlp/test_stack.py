@@ -107,7 +107,7 @@ def small(network, draw_layers, parts):
 
 
 @pytest.mark.parametrize("clip_norm", [0.01, 0.3, 10.0])
-def test_a_step_is_never_longer_than_the_clipped_gradient_and_keeps_its_direction(clip_norm, small, member, stack_of):
+def test_clipped_step_is_bounded_and_keeps_its_direction(clip_norm, small, member, stack_of):
     net, layers, examples = small
     members = [member(learning_rate=1.0)] * 3
     before, free = descent(stack_of(net, layers, members), examples)
@@ -124,13 +124,13 @@ def test_a_gradient_of_0_can_be_clipped(network, member, stack_of):
     assert (before == after).all()
 
 
-def test_a_gradient_too_long_to_measure_ends_its_network_instead_of_freezing_it(network, member, stack_of):
+def test_gradient_too_long_to_measure_ends_its_network(network, member, stack_of):
     stack = stack_of(network(()), [Layer(np.zeros((1, 2, 2)), np.zeros((1, 1, 2)))], [member()], clip_norm=1.0)
     descent(stack, Examples(np.array([[1e200, 0], [0, 1]]), np.array([0, 1])))
     assert not stack.finite().any()
 
 
-def test_weight_decay_adds_half_the_squared_weights_to_the_cost_but_not_the_biases(small, member, stack_of):
+def test_weight_decay_adds_half_the_squared_weights_to_the_cost(small, member, stack_of):
     net, layers, examples = small
     plain = next(stack_of(net, layers, [member()] * 3).train_costs(examples, None))
     decays = (0.0, 0.1, 2.0)
@@ -139,9 +139,7 @@ def test_weight_decay_adds_half_the_squared_weights_to_the_cost_but_not_the_bias
     np.testing.assert_allclose(decayed, plain + 0.5 * np.array(decays) * squares, rtol=1e-14)
 
 
-def test_decoupled_weight_decay_shrinks_the_weights_and_is_no_part_of_the_cost(
-    small, member, stack_of, hyperparameters
-):
+def test_decoupled_decay_shrinks_weights_but_leaves_the_cost(small, member, stack_of, hyperparameters):
     net, layers, examples = small
     constants = hyperparameters["adamw"]
     plain = [member(hyperparameters=constants)] * 3
@@ -157,7 +155,7 @@ def test_decoupled_weight_decay_shrinks_the_weights_and_is_no_part_of_the_cost(
 
 
 @pytest.mark.parametrize("dropout", [0.2, 0.5, 0.9])
-def test_dropout_leaves_out_its_share_of_units_and_keeps_the_mean(dropout, network, member, stack_of):
+def test_dropout_omits_its_share_of_units_and_keeps_the_mean(dropout, network, member, stack_of):
     # identity, weights 1, no bias, one feature that is 1: logit 0 less logit 1 is the mean of the masks
     width, n_samples = 500, 40
     last = np.zeros((1, width, 2))
@@ -191,7 +189,7 @@ def test_float32_is_computed_in_float32(dropout, batch_size, sparse, network, pa
     assert trained[0].layers[0].W.dtype == np.float32
 
 
-def test_the_first_weights_the_order_and_dropout_have_streams_of_their_own(small, member, stack_of):
+def test_initial_weights_order_and_dropout_have_separate_streams(small, member, stack_of):
     net, layers, _ = small
     learners = [stack_of(net, layers, [member(seed=5)] * 3).learners[0] for _ in range(2)]
     learners[0].first_weights.random(100)
@@ -210,7 +208,7 @@ def test_members_that_are_let_go_are_gone(small, member, stack_of):
     assert next(stack.train_costs(examples, None)).shape == (2,)
 
 
-def test_parameters_that_are_not_finite_are_noticed_although_the_cost_is(small, member, stack_of):
+def test_non_finite_parameters_are_noticed_despite_a_finite_cost(small, member, stack_of):
     net, layers, _ = small
     stack = stack_of(net, layers, [member()] * 3)
     stack.layers[0].W[1, 0, 0] = np.inf
@@ -219,9 +217,7 @@ def test_parameters_that_are_not_finite_are_noticed_although_the_cost_is(small, 
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_a_network_that_has_layers_begins_with_them_and_changes_no_bit_of_its_neighbours(
-    batch_size, network, parts, differing, run
-):
+def test_given_layers_start_a_network_without_affecting_others(batch_size, network, parts, differing, run):
     data, net, members = parts(), network((5, 4)), differing("momentum")
     how = {"optimizer": "momentum", "batch_size": batch_size, "epochs": 3}
     drawn = run(data, net, members, **how)

@@ -18,7 +18,7 @@ def test_every_sample_is_in_one_tile_in_order(bytes_a_sample):
 
 
 @pytest.mark.parametrize("bytes_a_sample", [10**4, 10**5])
-def test_a_tile_takes_no_more_than_it_may_unless_it_is_of_the_shortest(bytes_a_sample):
+def test_tile_exceeds_its_memory_only_at_the_shortest_length(bytes_a_sample):
     lengths = {X.n_samples for X, _ in tiles(EXAMPLES, bytes_a_sample=bytes_a_sample)}
     assert max(lengths) <= max(SHORTEST, TILE_BYTES // bytes_a_sample)
     assert max(lengths) > 1

@@ -36,7 +36,7 @@ def same_bits(one, other) -> bool:
 
 @pytest.mark.parametrize("batch_size", [None, 8])
 @pytest.mark.parametrize("epochs", [1, 2, 7])
-def test_there_is_a_record_before_training_and_one_after_every_epoch(epochs, batch_size, epochs_of):
+def test_records_come_before_training_and_after_every_epoch(epochs, batch_size, epochs_of):
     records = list(epochs_of(epochs=epochs, batch_size=batch_size))
     assert [record.epoch for record in records] == list(range(epochs + 1))
     assert [record.endings for record in records] == [{}] * epochs + [{0: "finished"}]
@@ -69,12 +69,12 @@ def test_accuracy_is_measured_as_often_as_asked_and_at_both_ends(every, epochs_o
     assert [record.test_accuracy is not None for record in records] == due
 
 
-def test_how_often_accuracy_is_measured_does_not_change_the_training(network, parts, member, run):
+def test_how_often_accuracy_is_measured_changes_no_training(network, parts, member, run):
     often, seldom = (run(parts(), network(), [member()], batch_size=8, evaluate_every=every)[0] for every in (1, 3))
     assert (often.history()["train_cost"] == seldom.history()["train_cost"]).all()
 
 
-def test_accuracy_is_the_share_of_samples_whose_class_has_the_largest_logit(epochs_of, parts, network):
+def test_accuracy_is_the_share_of_correct_largest_logits(epochs_of, parts, network):
     data = parts()
     for record in epochs_of(data, epochs=3):
         for part, accuracy in ((data.val, record.val_accuracy), (data.test, record.test_accuracy)):
@@ -118,9 +118,7 @@ def constant_accuracy(random_parts):
 
 
 @pytest.mark.parametrize(("patience", "every", "last"), [(1, 1, 1), (3, 1, 3), (3, 2, 4), (5, 4, 8), (50, 1, 10)])
-def test_a_network_is_stopped_when_its_accuracy_has_not_risen_for_patience_epochs(
-    patience, every, last, epochs_of, parts
-):
+def test_network_stops_after_patience_epochs_without_a_rise(patience, every, last, epochs_of, parts):
     records = list(epochs_of(constant_accuracy(parts()), epochs=10, patience=patience, evaluate_every=every))
     assert records[-1].epoch == last
     assert records[-1].endings == {0: "finished" if last == 10 else "stopped"}
@@ -155,7 +153,7 @@ def test_patience_without_a_validation_part_is_refused(epochs_of, parts):
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_a_seed_decides_everything_and_another_seed_gives_something_else(batch_size, network, parts, member, run):
+def test_equal_seeds_train_alike_and_different_seeds_do_not(batch_size, network, parts, member, run):
     def trained(seed):
         return run(parts(), network(dropout=0.3), [member(seed=seed)], batch_size=batch_size)[0]
 
@@ -235,9 +233,7 @@ def test_sparse_features_stay_sparse(network, parts, member, run, monkeypatch):
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_csr_features_with_many_entries_are_multiplied_as_dense_ones(
-    batch_size, network, parts, member, run, monkeypatch
-):
+def test_csr_features_with_many_entries_are_multiplied_densely(batch_size, network, parts, member, run, monkeypatch):
     monkeypatch.setattr("nnsweep.mlp.train.DENSEST", 0.15)
     monkeypatch.setattr(csr_array, "__matmul__", None)
     data = parts(sparse=True)
@@ -306,9 +302,7 @@ def test_a_rate_that_grows_without_bound_ends_as_diverged(
 
 
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_weights_that_are_not_finite_end_the_network_even_where_the_cost_is(
-    batch_size, network, parts, member, run, given
-):
+def test_non_finite_weights_end_a_network_despite_a_finite_cost(batch_size, network, parts, member, run, given):
     # minus infinity is the rectifier's 0
     weights = [np.zeros((6, 5)), np.ones((5, 3))]
     weights[0][0, 0] = -np.inf
@@ -320,12 +314,12 @@ def test_weights_that_are_not_finite_end_the_network_even_where_the_cost_is(
     assert np.isfinite(trained.history()["train_cost"]).tolist() == [True]
 
 
-def test_the_cost_of_an_epoch_of_minibatches_is_the_mean_over_its_samples(network, parts, member, run):
+def test_minibatch_epoch_cost_is_the_mean_over_its_samples(network, parts, member, run):
     costs = run(parts(), network(), [member(schedule=lambda epoch: 0.0)], batch_size=8)[0].history()["train_cost"]
     np.testing.assert_allclose(costs, costs[0], rtol=1e-14)
 
 
-def test_a_training_part_of_one_sample_one_feature_or_equal_rows_can_be_trained_on(network, member, run):
+def test_tiny_or_constant_training_parts_can_be_trained_on(network, member, run):
     for X, y in [
         (np.ones((1, 4)), [1]),
         (np.arange(5.0).reshape(5, 1), [0, 1, 2, 0, 1]),

@@ -48,7 +48,7 @@ def test_it_gives_the_same_probabilities(name, dtype, probabilities, network, pr
 
 
 @pytest.mark.parametrize("kinds", [{"weight": "number"}, {"fur": "category"}])
-def test_it_reads_tables_of_numbers_alone_and_of_categories_alone(kinds, probabilities, network, cats, tmp_path):
+def test_it_reads_purely_numeric_and_purely_categorical_tables(kinds, probabilities, network, cats, tmp_path):
     model = network(fit_preparation(cats[[*kinds]], kinds, missing="most_frequent")[1], output_activation="tanh")
     told = probabilities(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in kinds})
     ours = predictions(model, cats, prepared.features).iloc[:, 1:]

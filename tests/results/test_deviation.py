@@ -43,7 +43,7 @@ def test_no_text_however_hostile_moves_a_cell(where, format):
 
 @pytest.mark.parametrize("format", FORMATS)
 @given(texts=some.lists(TEXTS, min_size=1, max_size=4))
-def test_a_table_is_equal_to_itself_and_a_changed_text_is_noticed(format, texts):
+def test_table_equals_itself_and_a_changed_text_is_noticed(format, texts):
     table = pd.DataFrame({"run_id": [f"id{number}" for number in range(len(texts))], "text": texts})
     changed = table.assign(text=[*texts[:-1], texts[-1] + "x"])
     one, other = (index_rows(FORMATS[format].read(to_bytes(each, format)), ["run_id"], []) for each in (table, changed))
@@ -90,7 +90,7 @@ def test_anything_else_is_not(one, other):
     assert told == [Difference("K", column="a", found=one, wanted=other)]
 
 
-def test_rows_without_an_id_are_matched_by_their_order_if_none_is_missing():
+def test_rows_without_an_id_match_by_order_if_none_is_missing():
     table = pd.DataFrame({"name": ["a", "b"]})
     assert index_rows(table, ["run_id"], ["1", "2"]).index.tolist() == ["1", "2"]
     with pytest.raises(DataError, match="it has 2 rows where 3 were exported, and no column run_id"):

@@ -15,7 +15,7 @@ anything = st.text(st.characters(), max_size=30)
 
 
 @given(anything)
-def test_a_spreadsheet_sees_no_formula_and_the_text_can_be_had_back(text):
+def test_spreadsheet_sees_no_formula_and_text_is_recoverable(text):
     _, cell = next(csv.reader(io.StringIO(f"first,{Csv.escape(text)}", newline="")))
     assert cell.strip()[:1] not in tuple("=+-@＝＋－＠")  # noqa: RUF001
     assert cell.removeprefix("'") == text.encode(errors="backslashreplace").decode()

@@ -54,7 +54,7 @@ def test_parquet_gives_everything_back(values, names):
 
 
 @given(texts)
-def test_csv_gives_every_text_back_after_one_apostrophe_is_taken_away(names):
+def test_csv_restores_every_text_after_removing_one_apostrophe(names):
     text = written(pd.DataFrame({"name": pd.Series(names, dtype="object")}), "csv").decode()
     cells = [row[0] if row else "" for row in csv.reader(io.StringIO(text, newline=""))][1:]
     assert [cell.removeprefix("'") for cell in cells] == names
@@ -69,7 +69,7 @@ def test_numbers_are_no_formulas(runs):
     assert written(pd.DataFrame({"x": [-0.5, 1e-300]}), "csv") == b"x\n-0.5\n1e-300\n"
 
 
-def test_csv_has_empty_cells_for_missing_values_and_inf_for_infinity():
+def test_csv_leaves_missing_cells_empty_and_writes_inf():
     table = pd.DataFrame({"x": [math.nan, math.inf, -math.inf], "n": pd.array([1, None, 3], dtype="Int64")})
     assert written(table, "csv") == b"x,n\n,1\ninf,\n-inf,3\n"
 

@@ -46,7 +46,7 @@ def test_what_another_column_says_already_is_not_repeated():
     ) == ["a", "b"]
 
 
-def test_layer_sizes_stand_for_architectures_that_do_not_tell_them():
+def test_layer_sizes_stand_in_for_ambiguous_architectures():
     sizes = ("8", "8-8", "64")
     assert labels(*(run(arch="custom" if "8" in name else "wide", hidden_layer_sizes=name) for name in sizes)) == [
         "64",
@@ -55,14 +55,14 @@ def test_layer_sizes_stand_for_architectures_that_do_not_tell_them():
     ]
 
 
-def test_missing_settings_are_silent_unless_they_are_all_that_tells():
+def test_missing_settings_are_silent_unless_they_alone_differ():
     assert labels(
         run(schedule="constant"), run(schedule="inv", schedule__gamma=0.1), run(schedule="inv", schedule__gamma=0.2)
     ) == ["constant", "inv gamma=0.1", "inv gamma=0.2"]
     assert labels(run(trainer__batch_size=None), run(trainer__batch_size=32)) == ["batch_size=32", "batch_size=None"]
 
 
-def test_labels_differ_where_the_values_differ_only_in_the_last_digits():
+def test_labels_differ_if_values_differ_only_in_the_last_digits():
     assert len(set(labels(run(rate=0.1), run(rate=0.1 + 1e-12)))) == 2
 
 
@@ -149,7 +149,7 @@ def test_a_table_read_from_a_file_has_the_same_configurations(tmp_path):
     assert [(one.label, one.values) for one in group_runs(pd.read_csv(tmp_path / "table.csv"), "test_accuracy")] == told
 
 
-def test_depth_and_width_make_configurations_where_nothing_else_tells_the_layers():
+def test_depth_and_width_form_configurations_without_layer_sizes():
     table = pd.DataFrame({"depth": [1, 1, 2], "width": [8, 9, 8], "test_accuracy": 0.5})
     assert [one.label for one in group_runs(table, "test_accuracy")] == [
         "depth=1 width=8",
@@ -184,7 +184,7 @@ def test_what_follows_from_other_settings_tells_nothing():
     assert choose_telling({name: codes[name] for name in ("seed", "arch", "rate")}, known=["seed", "arch"]) == []
 
 
-def test_a_known_metric_that_no_run_has_counts_for_none_and_an_unknown_one_is_told():
+def test_absent_metrics_are_empty_but_unknown_ones_are_refused():
     runs = pd.DataFrame({"arch": ["a", "b"], "seed": [0, 0]})
     assert [one.values for one in group_runs(runs, "test_accuracy")] == [{}, {}]
     with pytest.raises(ConfigError, match="unknown name 'accuracy'"):

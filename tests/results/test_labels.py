@@ -66,7 +66,7 @@ def test_a_curve_has_the_label_that_a_person_gives_it(name):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_noise_hides_neither_that_a_network_overfits_nor_since_when(seed):
+def test_noise_hides_neither_overfitting_nor_its_first_epoch(seed):
     falling = shaky(SATURATING - 0.004 * np.maximum(0, EPOCHS - 25), seed=seed)
     found = label(history(falling, FALLING_COST), chance=0.1, n_samples=1000)
     assert found.name == OVERFITTING
@@ -87,13 +87,13 @@ def test_the_words_tell_the_numbers():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_cost_that_is_not_finite_is_a_divergence_since_its_first(bad):
+def test_non_finite_cost_means_divergence_from_its_first_epoch(bad):
     cost = np.array([2.3, 2.0, bad, bad])
     assert label(history(np.full(4, 0.9), cost))[:2] == (DIVERGED, 2)
     assert label(history(np.full(4, 0.9), cost), "diverged")[:2] == (DIVERGED, 2)
 
 
-def test_weights_that_are_not_finite_are_a_divergence_at_the_last_epoch():
+def test_non_finite_weights_mean_divergence_at_the_last_epoch():
     assert label(history(np.full(4, 0.9)), "diverged")[:2] == (DIVERGED, 3)
     assert label(pd.DataFrame({"epoch": []}), "diverged")[:2] == (DIVERGED, None)
 

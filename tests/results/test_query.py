@@ -55,6 +55,6 @@ def test_an_unknown_name_is_told_even_without_runs():
         narrow_runs(frame([]), filter="nme == 'a'")
 
 
-def test_a_filter_of_no_runs_gives_no_runs_with_all_their_columns():
+def test_filtering_no_runs_keeps_all_their_columns():
     nothing = frame([])
     assert list(narrow_runs(nothing, filter="name == 'x'").columns) == list(nothing.columns)

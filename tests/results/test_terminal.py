@@ -33,7 +33,7 @@ def test_the_table_of_a_small_sweep_at_80_columns(runs):
     assert shown(runs) + "\n" == GOLDEN
 
 
-def test_the_best_run_comes_first_also_where_all_finished_and_no_state_is_shown():
+def test_best_run_comes_first_even_where_no_state_is_shown():
     runs = [
         RunRecord(run_id=name, name=name, state="finished", metrics={"test_accuracy": accuracy})
         for name, accuracy in (("low", 0.5), ("high", 0.7), ("mid", 0.6))
@@ -42,12 +42,12 @@ def test_the_best_run_comes_first_also_where_all_finished_and_no_state_is_shown(
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
-def test_letters_that_rich_must_measure_change_no_other_part_of_the_table(width, runs):
+def test_letters_rich_must_measure_change_no_other_part(width, runs):
     accented = runs.assign(name=runs["name"].str.replace("a", "á"))
     assert shown(accented, width).replace("á", "a") == shown(runs, width)
 
 
-def test_without_validation_set_the_table_says_that_its_accuracies_are_optimistic():
+def test_table_without_a_validation_set_warns_of_optimism():
     runs = frame([RunRecord(run_id="a", name="a", state="finished", metrics={"test_accuracy": 0.97222})])
     text = shown(runs)
     assert "0.9722\n" in text

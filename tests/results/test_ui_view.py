@@ -36,7 +36,7 @@ def test_the_view_is_made_of_plain_values():
     assert json.loads(json.dumps(state)) == state
 
 
-def test_the_page_begins_with_the_accuracies_and_folds_what_is_no_answer():
+def test_page_begins_with_the_accuracies_and_folds_the_rest():
     state = make_view(grid(), SEARCH)
     sections = [(section["name"], section["display"]) for section in state["compareRunSections"]]
     assert sections == [("Answer", True), ("Curves", True), ("Everything else", False)]
@@ -85,7 +85,7 @@ def test_without_validation_the_test_accuracy_is_what_orders():
         ([{}, {}], None),
     ],
 )
-def test_the_axes_are_the_settings_that_vary_and_that_all_runs_have(settings, axes):
+def test_axes_are_the_varying_settings_that_all_runs_have(settings, axes):
     state = make_view([record(number, **given) for number, given in enumerate(settings)], SEARCH)
     parallel = [chart for chart in charts(state, "Answer") if chart["type"] == "PARALLEL"]
     assert [chart["selectedParams"] for chart in parallel] == ([] if axes is None else [axes])
@@ -93,7 +93,7 @@ def test_the_axes_are_the_settings_that_vary_and_that_all_runs_have(settings, ax
     assert {f"params.`{name}`" for name in axes or []} <= {*state["selectedColumns"]}
 
 
-def test_a_number_that_varies_has_a_chart_also_where_another_setting_says_the_same():
+def test_varying_number_has_a_chart_even_if_it_is_redundant():
     settings = [{"arch": arch, "arch.depth": depth} for arch, depth in (("wide", 1), ("deep", 3))]
     state = make_view([record(**given) for given in settings], SEARCH)
     assert ("BAR", "arch.depth") in drawn(state, "Everything else")
@@ -120,7 +120,7 @@ def test_of_many_runs_the_best_are_drawn(n_runs, shown):
     assert make_view([record(seed=seed) for seed in range(n_runs)], SEARCH)["runsHiddenMode"] == shown
 
 
-def test_a_sweep_of_which_nothing_has_come_has_a_page_too():
+def test_sweep_without_any_results_has_a_page_too():
     state = make_view([record(metrics={})], SEARCH)
     assert drawn(state, "Answer") == []
     assert state["orderByKey"] == "metrics.`test_accuracy`"

@@ -17,15 +17,15 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from nnsweep.errors import StoreError
 from nnsweep.tracking import backend as backends
+from nnsweep.tracking import engine
 from nnsweep.tracking import rows as run_rows
-from nnsweep.tracking import tables
 from nnsweep.tracking.backend import Backend, RunQuery, find_backend
 from nnsweep.tracking.client import close_connections
+from nnsweep.tracking.engine import has_known_tables
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.rows import RowBackend
 from nnsweep.tracking.store import prepare_store
-from nnsweep.tracking.tables import has_known_tables
 from tests.databases import DatabaseServer
 from tests.outside import free_port
 from tests.tracking.stores import CURVE, MAKES, PLACE, contents, rows, unused, write
@@ -61,7 +61,7 @@ def test_the_same_is_read_whoever_reads_it(database: str):
     assert mine.metric_steps(run_id, "train_cost") == mlflows.metric_steps(run_id, "train_cost") == {*range(5)}
 
 
-def test_an_experiment_is_made_once_and_found_also_when_it_was_deleted(asked: Backend, seen: MlflowClient):
+def test_experiment_is_made_once_and_found_even_when_deleted(asked: Backend, seen: MlflowClient):
     before, name = [each.name for each in asked.search_experiments()], unused("a b")
     first, again = (asked.create_experiment(name, PLACE) for _ in range(2))
     assert first == again
@@ -224,7 +224,7 @@ def test_a_database_whose_tables_are_known_is_read_by_its_rows(database: str):
 
 
 def test_any_other_store_is_asked_through_mlflow(database: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tables, "REVISIONS", {})
+    monkeypatch.setattr(engine, "REVISIONS", {})
     find_backend.cache_clear()
     assert not has_known_tables(database)
     assert isinstance(find_backend(database), ClientBackend)
@@ -233,7 +233,7 @@ def test_any_other_store_is_asked_through_mlflow(database: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("driver", ["nosuch", "pg8000"])
-def test_a_driver_that_is_absent_or_was_not_tried_is_left_to_mlflow(driver: str):
+def test_missing_or_untried_driver_is_left_to_mlflow(driver: str):
     assert not has_known_tables(f"postgresql+{driver}://me@127.0.0.1:9/db")
 
 
@@ -254,7 +254,7 @@ def test_a_database_server_that_does_not_answer_is_told():
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "psycopg", "mariadb"])
-def test_a_database_server_that_starts_again_is_asked_on(
+def test_restarted_database_server_is_used_again(
     kind: str, place: Callable[[str], str], request: pytest.FixtureRequest
 ):
     asked = rows(place(kind))
@@ -273,14 +273,14 @@ def test_a_database_server_that_starts_again_is_asked_on(
 _ORDINARY = """
 import sys
 from pathlib import Path
-from nnsweep.tracking import run
+from nnsweep.tracking import runs
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import ready
+from nnsweep.tracking.store import prepare_store
 
-store = ready(sys.argv[1], "study")
-run_id = run.start(store, "one", {"nnsweep.kind": "job"})
-run.log_dataset(store, run_id, name="digits", digest="d", source="wheel")
-run.end(store, RunRecord(run_id=run_id, name="one", state="finished"))
+store = prepare_store(sys.argv[1], "study")
+run_id = runs.start_run(store, "one", {"nnsweep.kind": "job"})
+runs.log_dataset(store, run_id, name="digits", digest="d", source="wheel")
+runs.end_run(store, RunRecord(run_id=run_id, name="one", state="finished"))
 print(*sorted({name.partition(".")[0] for name in sys.modules} & {"mlflow", "alembic", "fastapi"}))
 """
 

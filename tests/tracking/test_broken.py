@@ -38,8 +38,12 @@ def write(store: Store) -> Callable[..., str]:
         }
         run_id = run.start_run(store, f"job {number}", tags)
         values = {**SETTINGS, "seed": number, **settings}
-        run.end_run(store, RunRecord(run_id=run_id, name="", state="finished"), points=run.make_final_points(METRICS, after=4),
-                settings=values)  # fmt: skip
+        run.end_run(
+            store,
+            RunRecord(run_id=run_id, name="", state="finished"),
+            points=run.make_final_points(METRICS, after=4),
+            settings=values,
+        )
         return run_id
 
     return write

@@ -17,12 +17,12 @@ from nnsweep.tracking.store import Store
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nnsweep.tracking.earlier import alone
+from nnsweep.tracking.earlier import look_alone
 from nnsweep.tracking.store import Store
 
 uri, log, name = sys.argv[1:]
 for _ in range(15):
-    with alone(Store(uri, "study", "1")):
+    with look_alone(Store(uri, "study", "1")):
         with open(log, "a") as file:
             print(name, "in", file=file, flush=True)
             time.sleep(0.01)
@@ -30,10 +30,10 @@ for _ in range(15):
 """
 HANGING = """
 import sys, time
-from nnsweep.tracking.earlier import alone
+from nnsweep.tracking.earlier import look_alone
 from nnsweep.tracking.store import Store
 
-with alone(Store(sys.argv[1], "study", "1")):
+with look_alone(Store(sys.argv[1], "study", "1")):
     print("in", flush=True)
     time.sleep(60)
 """
@@ -59,7 +59,7 @@ def held(store: Store, wanted: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("number", [0, 1, 499, 500, 501, 1000, 10_000])
-def test_as_many_claims_as_there_are_jobs_are_read_as_they_were_written(number: int, store: Store):
+def test_any_number_of_claims_reads_back_as_written(number: int, store: Store):
     wanted, others = keys(number), keys(100, "another ")
     texts = earlier.make_claim_tags(wanted)
     assert all(len(text) <= runs.LONGEST_TAG == 8000 for text in texts.values())
@@ -70,7 +70,7 @@ def test_as_many_claims_as_there_are_jobs_are_read_as_they_were_written(number: 
 @pytest.mark.parametrize(
     ("before", "after"), [(1200, 3), (1200, 0), (1200, 500), (1200, 501), (3, 0), (0, 3), (3, 1200)]
 )
-def test_new_claims_of_a_sweep_take_the_place_of_all_its_former_ones(before: int, after: int, store: Store):
+def test_new_claims_of_a_sweep_replace_all_its_former_ones(before: int, after: int, store: Store):
     wanted = keys(before + after)
     run_id = sweep(store, wanted[:before])
     runs.log_values(store, run_id, tags=earlier.make_claim_tags(wanted[before:]))

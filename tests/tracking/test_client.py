@@ -98,7 +98,7 @@ def raised(error: Exception, uri: str = URI) -> None:
 
 
 @pytest.mark.parametrize("error", SILENT, ids=lambda error: type(error).__name__)
-def test_a_store_that_did_not_answer_is_not_asked_again_for_a_while(error: Exception, monkeypatch: pytest.MonkeyPatch):
+def test_silent_store_is_not_asked_again_for_a_while(error: Exception, monkeypatch: pytest.MonkeyPatch):
     raised(error)
     asked = []
     silent = r"^the store .*@host/db did not answer a moment ago \(.*\)\. Check"
@@ -133,7 +133,7 @@ def test_a_store_that_says_no_has_answered(error: Exception):
         pass
 
 
-def test_whoever_listens_hears_of_every_question_whether_it_was_answered():
+def test_listener_hears_of_every_question_answered_or_not():
     news: list[tuple[str, str]] = []
     with listen(lambda *told: news.append(told)):
         with explain_errors(URI):
@@ -167,12 +167,12 @@ def test_what_the_user_set_is_kept(uri: str, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_importing_the_room_does_not_import_mlflow():
-    modules = "claims, client, earlier, links, owner, reading, record, run, server, sqlite, store, ui"
+    modules = "client, earlier, lock, owner, query, record, runs, server, sqlite, store, ui"
     program = f"import sys; from nnsweep.tracking import {modules}; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_a_store_that_was_replaced_by_another_file_is_opened_anew(tmp_path, ready_store_file):
+def test_store_replaced_by_another_file_is_reopened(tmp_path, ready_store_file):
     database = tmp_path / "mlflow.db"
     uri = f"sqlite:///{database}"
     for name in ("first", "second"):

@@ -58,7 +58,7 @@ def test_the_runs_of_any_number_of_keys_are_found(number: int, asked: str, store
     assert ids(earlier.find_runs_by_key(store, wanted)) == present
 
 
-def test_the_runs_of_a_key_come_oldest_first_with_all_that_is_known(asked: str, store: Store, begin, end):
+def test_runs_of_a_key_come_oldest_first_with_all_details(asked: str, store: Store, begin, end):
     first = begin("k", data_digest="d1", numerics="2", folder="there", attempt="1")
     end(first, "failed")
     second = begin("k", data_digest="d2", numerics="3", attempt="2")
@@ -135,7 +135,7 @@ def test_a_run_has_nobody_when_its_process_is_gone(store: Store, begin):
     assert not replace(one, owner=None).owner_is_gone  # somebody else's, of whom nothing is known
 
 
-def test_a_run_of_another_machine_has_nobody_when_its_lease_has_ended(store: Store, begin):
+def test_run_of_another_machine_is_ownerless_after_its_lease(store: Store, begin):
     begin("k", owner=Owner("elsewhere", "b", 1, "1").tag())
     (one,) = earlier.find_running(store)
     assert not one.owner_is_gone

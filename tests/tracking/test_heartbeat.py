@@ -56,7 +56,7 @@ def test_without_a_thread_there_is_no_heartbeat(monkeypatch: pytest.MonkeyPatch)
         assert not is_beating
 
 
-def test_how_long_nothing_has_changed_is_watched_for_each_by_itself(monkeypatch: pytest.MonkeyPatch):
+def test_time_without_change_is_tracked_for_each_separately(monkeypatch: pytest.MonkeyPatch):
     now = [100.0]
     monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
     assert watch_heartbeat("a", "1") == 0

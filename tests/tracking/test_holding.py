@@ -19,20 +19,21 @@ from tests.outside import begin_python, kill, own_pids, wait_until
 
 HOLD = """
 import sys, time
-from nnsweep.tracking import heartbeat, run
-from nnsweep.tracking.holding import first, holding, needs_heartbeat
-from nnsweep.tracking.store import ready
-heartbeat.EVERY_SECONDS = 0.1
+from nnsweep.tracking import lock, runs
+from nnsweep.tracking.holding import hold_runs, make_first_beat, needs_heartbeat
+from nnsweep.tracking.store import prepare_store
+lock.EVERY_SECONDS = 0.1
 if sys.argv[2:]:
     import fcntl
     def refuse(*_):
         raise OSError("no locks")
     fcntl.flock = refuse
-with holding(sys.argv[1], beats=True) as held:
-    store = ready(sys.argv[1], "study")
-    texts = {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1"} | (first() if needs_heartbeat(held.owner) else {})
-    held.beat_in(store, run.start(store, "sweep", texts))
-    run.start(store, "job", {"nnsweep.kind": "job", "nnsweep.key": "k"})
+with hold_runs(sys.argv[1], beats=True) as held:
+    store = prepare_store(sys.argv[1], "study")
+    beat = make_first_beat() if needs_heartbeat(held.owner) else {}
+    texts = {"nnsweep.kind": "sweep", "nnsweep.sweep": "s1"} | beat
+    held.beat_in(store, runs.start_run(store, "sweep", texts))
+    runs.start_run(store, "job", {"nnsweep.kind": "job", "nnsweep.key": "k"})
     print("begun", flush=True)
     time.sleep(60)
 """
@@ -64,7 +65,7 @@ def are_gone(store: Store) -> list[bool]:
     return [run.owner_is_gone for run in (*earlier.find_running(store), *earlier.find_runs_by_key(store, ["k"])["k"])]
 
 
-def test_a_process_with_numbers_of_its_own_is_there_as_long_as_its_lock_is_held(store: Store, hold):
+def test_namespaced_process_is_present_while_its_lock_is_held(store: Store, hold):
     process = hold()
     assert are_gone(store) == [False] * 3
     assert {run.presence for run in earlier.find_running(store)} == {("alive", "its lock is held")}
@@ -72,7 +73,7 @@ def test_a_process_with_numbers_of_its_own_is_there_as_long_as_its_lock_is_held(
     wait_until(lambda: are_gone(store) == [True] * 3, "the end of the lock", 10)
 
 
-def test_a_process_with_numbers_of_its_own_is_there_as_long_as_its_heart_beats(store: Store, hold):
+def test_namespaced_process_is_present_while_its_heart_beats(store: Store, hold):
     process = hold("without locks")
     for _ in range(20):
         assert are_gone(store) == [False] * 3
@@ -84,7 +85,7 @@ def test_a_process_with_numbers_of_its_own_is_there_as_long_as_its_heart_beats(s
     assert time.monotonic() - began > lock.MISSED * 0.1 / 2
 
 
-def test_the_lock_of_a_process_is_named_by_the_runs_that_it_starts(store: Store, tmp_path: Path):
+def test_runs_name_the_lock_of_the_process_that_starts_them(store: Store, tmp_path: Path):
     with hold_runs(store.uri) as held:
         runs.start_run(store, "job", {"nnsweep.kind": "job", "nnsweep.key": "k"})
         (found,) = earlier.find_running(store)

@@ -26,7 +26,7 @@ def test_the_chart_link_shows_one_sweeps_jobs():
     }
 
 
-def test_the_chart_link_names_the_view_and_nothing_that_would_overrule_it():
+def test_chart_link_names_the_view_and_nothing_overriding_it():
     store = Store("sqlite:////study/mlflow.db", "study", "7")
     _, page, query = asked(make_chart_link(store, "a 'b'", ["r1"], has_view=True))
     assert page == "/experiments/7/runs"
@@ -50,13 +50,13 @@ def test_links_lead_to_the_server_that_has_the_runs(uri: str):
         assert link.startswith("https://track.example.org/base/#/")
 
 
-def test_links_lead_to_this_machine_where_the_store_is_a_database():
+def test_links_lead_to_this_machine_for_a_database_store():
     assert make_chart_link(Store("postgresql://me:secret@host/db", "study", "7"), "s").startswith(
         "http://127.0.0.1:5000/#/"
     )
 
 
-def test_links_have_no_blanks_or_quotes_that_a_terminal_would_stop_at():
+def test_links_have_no_blanks_or_quotes_that_stop_a_terminal():
     store = Store("sqlite:////study/mlflow.db", "study", "7")
     for link in (make_chart_link(store, "s"), make_compare_link(store, ["r1", "r2"])):
         assert not set(link) & set(" '\"`<>[]()")

@@ -17,8 +17,8 @@ ABOUT = json.dumps({"boot": flock.boot()})
 HOLD = """
 import sys, time
 from pathlib import Path
-from nnsweep.tracking.lock import locked
-with locked(Path(sys.argv[1]), sys.argv[2]) as held:
+from nnsweep.tracking.lock import hold_lock
+with hold_lock(Path(sys.argv[1]), sys.argv[2]) as held:
     print(held.name, flush=True)
     time.sleep(60)
 """
@@ -134,7 +134,7 @@ def locks(database: Path) -> list[str]:
     return [path.name for path in database.parent.glob(lock._PATTERN)]
 
 
-def test_the_lock_files_of_another_machine_are_removed_after_a_day(database: Path, dead):
+def test_lock_files_of_another_machine_are_removed_after_a_day(database: Path, dead):
     path = database.parent / dead(json.dumps({"boot": "of another machine"}))
     os.utime(path, (time.time() - LEFT_SECONDS + 60,) * 2)
     remove_stale_locks(database)

@@ -84,7 +84,7 @@ def test_a_model_that_could_not_be_written_is_given_up(left, store, monkeypatch)
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(models, "save", full)
+        patch.setattr(models, "save_model_folder", full)
         with pytest.raises(OSError, match="No space left"):
             models.log_model(store, left)
     assert [one.status for one in open_client(store.uri).search_logged_models([store.experiment_id])] == ["FAILED"]

@@ -40,7 +40,7 @@ def test_this_process_is_not_gone():
     assert not is_gone(this_process(), now())
 
 
-def test_however_long_it_has_had_a_run_a_living_process_is_not_gone():
+def test_living_process_is_never_gone_however_old_its_run():
     assert not is_gone(this_process(), now() - 1000 * LEASE_SECONDS)
 
 
@@ -70,13 +70,13 @@ def test_a_process_of_which_only_the_corpse_is_left_is_gone(other):
     assert is_gone(named, now())
 
 
-def test_the_number_of_a_dead_process_may_be_that_of_a_living_one(other):
+def test_reused_process_number_does_not_revive_a_dead_process(other):
     process, named = other
     assert is_gone(replace(named, start=named.start + "0"), now())
     assert is_gone(replace(this_process(), pid=process.pid), now())
 
 
-def test_a_process_of_another_start_of_the_machine_is_gone():
+def test_process_from_before_a_reboot_is_gone():
     assert is_gone(replace(this_process(), boot="00000000-0000-0000-0000-000000000000"), now())
 
 
@@ -85,12 +85,12 @@ def test_a_number_that_no_process_has_is_gone(pid):
     assert is_gone(replace(this_process(), pid=pid), now())
 
 
-def test_a_process_whose_start_could_not_be_seen_has_its_lease_too():
+def test_process_with_an_unknown_start_has_its_lease_too():
     assert not is_gone(replace(this_process(), start=""), now())
     assert is_gone(replace(this_process(), start=""), now() - LEASE_SECONDS - 60)
 
 
-def test_a_process_of_another_machine_is_left_alone_until_its_lease_ends():
+def test_process_elsewhere_is_left_alone_until_its_lease_ends():
     elsewhere = Owner(host="elsewhere", boot="b", pid=1, start="1")
     assert not is_gone(elsewhere, now())
     assert not is_gone(elsewhere, now() - LEASE_SECONDS + 60)
@@ -101,7 +101,9 @@ def test_a_process_of_another_machine_is_left_alone_until_its_lease_ends():
 def test_a_program_may_have_any_name(tmp_path):
     odd = tmp_path / "a) Z (1 2 3"
     odd.symlink_to(sys.executable)
-    with subprocess.Popen([odd, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    path = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # under that name it has no environment
+    pipe = subprocess.PIPE
+    with subprocess.Popen([odd, "-c", PROGRAM], stdin=pipe, stdout=pipe, text=True, env=path) as process:
         named = read_owner(process.stdout.readline())
         assert named is not None
         assert named.start.isdigit() or not os.path.exists("/proc/self/stat")
@@ -123,7 +125,7 @@ def test_a_tag_that_is_something_else_names_nobody(tag):
     assert read_owner(tag) is None
 
 
-def test_without_the_machines_own_count_ps_tells_when_a_process_started(monkeypatch, other):
+def test_without_a_boot_id_ps_tells_when_a_process_started(monkeypatch, other):
     process, named = other
     monkeypatch.setattr(owner, "_boot", lambda: "")
     seen = replace(named, boot="", start=owner._started(process.pid))
@@ -143,7 +145,7 @@ def test_what_ps_tells_does_not_depend_on_who_asks(monkeypatch):
     assert not is_gone(before, now())
 
 
-def test_where_nothing_tells_a_living_process_apart_it_is_not_taken_for_gone(monkeypatch):
+def test_unidentifiable_living_process_is_not_taken_for_gone(monkeypatch):
     monkeypatch.setattr(owner, "_boot", lambda: "")
     monkeypatch.setenv("PATH", "")
     assert not is_gone(this_process(), now())
@@ -164,7 +166,7 @@ def contained() -> Iterator[Owner]:
         process.kill()
 
 
-def test_the_number_of_a_process_in_another_pid_namespace_says_nothing(contained):
+def test_process_number_in_another_pid_namespace_says_nothing(contained):
     assert contained.boot == this_process().boot
     assert contained.pids != this_process().pids
     seen = presence(contained, now())
@@ -173,7 +175,7 @@ def test_the_number_of_a_process_in_another_pid_namespace_says_nothing(contained
     assert is_gone(contained, now() - LEASE_SECONDS - 60)
 
 
-def test_what_an_earlier_version_has_written_is_judged_as_it_was_then():
+def test_owner_from_an_earlier_version_is_judged_as_before():
     known = {name: getattr(this_process(), name) for name in ("host", "boot", "pid", "start")}
     before = Owner(**known)
     assert read_owner(json.dumps(known)) == before
@@ -233,7 +235,7 @@ def test_of_another_machine_the_time_of_the_lock_file_is_watched(database, clock
     assert is_gone(elsewhere, 0.0, Signs(database))
 
 
-def test_without_locks_a_heartbeat_is_watched_whatever_time_it_tells(clock):
+def test_lockless_heartbeat_is_watched_whatever_its_clock_says(clock):
     elsewhere = Owner("elsewhere", "b", 7, "t", "p", every=5.0)
     for skew in (-600, 0, 600, 7200):
         told = Signs(heartbeat=str(now() + skew))
@@ -245,7 +247,7 @@ def test_without_locks_a_heartbeat_is_watched_whatever_time_it_tells(clock):
     assert is_gone(elsewhere, 0.0, Signs(heartbeat=str(now() - lock.LONG_SECONDS - 60)))
 
 
-def test_a_heartbeat_is_told_with_its_age_and_how_long_it_is_waited_for(clock):
+def test_heartbeat_is_reported_with_its_age_and_waiting_time(clock):
     elsewhere = Owner("elsewhere", "b", 7, "t", "p", every=5.0)
     assert presence(elsewhere, 0.0, Signs(heartbeat=str(now() - 3))) == ("alive", "its heartbeat came 3 s ago")
     seen = presence(elsewhere, 0.0, Signs(heartbeat=str(now() - 600)))

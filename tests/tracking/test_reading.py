@@ -11,8 +11,8 @@ from hypothesis import strategies as some
 from nnsweep.errors import StoreError
 from nnsweep.tracking import rows, runs
 from nnsweep.tracking.client import open_client
-from nnsweep.tracking.query import PLAN, find_job_runs, keep_counting_runs, read_histories, read_history, setting
-from nnsweep.tracking.record import CHOICES, RunRecord
+from nnsweep.tracking.query import PLAN, find_job_runs, keep_counting_runs, read_histories, read_history
+from nnsweep.tracking.record import CHOICES, RunRecord, parse_setting
 from nnsweep.tracking.store import Store, find_store
 
 SETTINGS = {
@@ -74,7 +74,7 @@ def test_what_is_read_is_what_was_written(state: str, reason: str, store: Store,
     }
 
 
-def test_the_accuracies_of_a_run_that_did_not_finish_are_left_to_its_curve(store: Store, job):
+def test_unfinished_run_leaves_its_accuracies_to_its_curve(store: Store, job):
     written(store, job(), state="diverged")
     assert find_job_runs(store)[0].metrics == {"depth": 2.0}
 
@@ -113,7 +113,7 @@ def test_another_experiment_is_another_study(store: Store, job):
 @example(-0.0)
 @example(1e22)
 def test_a_value_comes_back_from_its_text(value):
-    read = setting("schedule.gamma", str(value))
+    read = parse_setting("schedule.gamma", str(value))
     assert type(read) is type(value)
     assert read == value
     assert not isinstance(value, float) or math.copysign(1, read) == math.copysign(1, value)
@@ -127,12 +127,12 @@ def test_a_value_comes_back_from_its_text(value):
 @example("1_000")
 @example("[1, 2]")
 def test_a_text_is_read_as_text_or_as_the_value_that_it_writes(text):
-    assert str(setting("data.remove", text)) == text
+    assert str(parse_setting("data.remove", text)) == text
 
 
 @given(some.sampled_from(CHOICES), some.sampled_from(["8", "None", "True", "1e-05", "20-20", ""]))
 def test_the_name_of_a_choice_is_text_whatever_it_looks_like(name, text):
-    assert setting(name, text) == text
+    assert parse_setting(name, text) == text
 
 
 def test_full_curves_come_back_to_the_last_bit(store: Store, job, tmp_path):
@@ -173,12 +173,12 @@ def test_where_none_finished_the_last_of_all_counts():
     assert counted(one("1", state="failed"), one("2", state="diverged"), one("3", state="lost")) == ["3"]
 
 
-def test_runs_without_a_key_all_count_and_so_do_those_of_other_keys():
+def test_runs_without_a_key_or_with_distinct_keys_all_count():
     assert counted(one("1", ""), one("2", ""), one("3", "a"), one("4", "b")) == ["1", "2", "3", "4"]
 
 
 @given(some.lists(some.tuples(some.sampled_from("abc"), some.sampled_from(STATES))))
-def test_every_key_counts_once_and_never_as_unfinished_if_it_finished(runs):
+def test_each_key_counts_once_and_as_finished_if_it_finished(runs):
     records = [one(str(number), key, state) for number, (key, state) in enumerate(runs)]
     chosen = keep_counting_runs(records)
     assert sorted(record.key for record in chosen) == sorted({key for key, _ in runs})

@@ -19,13 +19,13 @@ from nnsweep.tracking.store import Store
 LOOK = """
 import sys
 from nnsweep.errors import StoreError
-from nnsweep.tracking import reading, run, sqlite
-from nnsweep.tracking.store import check, existing
+from nnsweep.tracking import query, runs, sqlite
+from nnsweep.tracking.store import check_store, find_store
 from pathlib import Path
 uri = sys.argv[1]
-store = existing(uri, "study")
-print(sorted(record.name for record in reading.job_runs(store)))
-for write in (lambda: run.start(store, "mine", {}), lambda: check(uri)):
+store = find_store(uri, "study")
+print(sorted(record.name for record in query.find_job_runs(store)))
+for write in (lambda: runs.start_run(store, "mine", {}), lambda: check_store(uri)):
     try:
         write()
     except StoreError as error:

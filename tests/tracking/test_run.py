@@ -79,7 +79,7 @@ def test_a_curve_of_nothing_finite_is_left_out():
     assert runs.thin_curves({"epoch": EPOCHS, "train_cost": np.full(5, np.nan)}, keep=(), points=3) == []
 
 
-def test_the_steps_of_a_curve_are_its_epochs_and_the_best_is_among_them(store: Store, job):
+def test_curve_steps_are_its_epochs_and_include_the_best(store: Store, job):
     epochs = np.arange(1001.0)
     curve = runs.thin_curves({"epoch": epochs, "val_accuracy": epochs / 7}, keep=(123,), points=20)
     runs.log_values(store, run_id := job(), points=curve)
@@ -97,7 +97,7 @@ def test_a_long_curve_is_sent_whole_where_it_may_be(store: Store, job):
     assert len(points(store, run_id, "train_cost")) == 2501
 
 
-def test_a_final_value_closes_the_curve_of_its_name_and_others_stand_alone(store: Store, job):
+def test_final_value_closes_its_own_curve_and_others_stand_alone(store: Store, job):
     curve = runs.thin_curves({"epoch": EPOCHS, "test_accuracy": EPOCHS}, keep=(), points=9)
     runs.log_values(
         store, run_id := job(), points=[*curve, *runs.make_final_points({"test_accuracy": 3.0, "depth": 2}, after=5)]
@@ -126,7 +126,7 @@ def test_every_state_has_its_status(state: str, status: str, store: Store, job, 
 
 
 @pytest.mark.parametrize("length", [7999, 8000, 8001, 100_000])
-def test_a_reason_of_any_length_is_kept_as_far_as_mlflow_keeps_it(length: int, store: Store, job, finished):
+def test_reason_of_any_length_is_kept_as_far_as_mlflow_allows(length: int, store: Store, job, finished):
     finished(run_id := job(), "failed", "é" * length)
     assert open_client(store.uri).get_run(run_id).data.tags["nnsweep.reason"] == "é" * min(length, 8000)
 
@@ -162,7 +162,7 @@ def test_a_run_ends_with_whatever_is_still_to_be_recorded(store: Store, job):
 def answering(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """Let a store be answered for by its rows, or by MLflow's client."""
     asked = RowBackend(store.uri) if request.param == "rows" else ClientBackend(open_client(store.uri))
-    monkeypatch.setattr(runs, "backend", lambda _: asked)
+    monkeypatch.setattr(runs, "find_backend", lambda _: asked)
     return asked
 
 
@@ -199,7 +199,7 @@ def test_nobody_sees_the_end_of_a_run_before_all_of_its_results(
     assert all(one == ({"test_accuracy": 0.75, "depth": 2.0}, n_settings) for one in told)
 
 
-def test_all_that_is_recorded_together_arrives_however_much_it_is(store: Store, job):
+def test_everything_recorded_together_arrives_in_any_amount(store: Store, job):
     values = [runs.Point("train_cost", float(step), step) for step in range(2100)]
     numbers = {str(number): number for number in range(250)}
     runs.log_values(store, run_id := job(), points=values, settings=numbers, tags={name: name for name in numbers})
@@ -222,7 +222,7 @@ def test_files_are_kept_under_their_own_names(store: Store, job, tmp_path: Path)
     assert kept.read_bytes() == bytes(range(256))
 
 
-def test_the_epoch_that_is_kept_is_meant_whichever_place_it_has_in_the_curve():
+def test_epochs_to_keep_are_numbers_and_not_places_in_the_curve():
     epochs = np.arange(0, 1000, 10.0)
     kept = runs.thin_curves({"epoch": epochs, "val_accuracy": epochs}, keep=(70,), points=4)
     assert {0, 70, 990} <= {point.step for point in kept}
@@ -281,7 +281,7 @@ def test_a_run_is_found_by_sweep_job_and_attempt_alone(store: Store, attempt, fi
     assert runs.find_run(store, sweep="s1", job=1, attempt=3) is None
 
 
-def test_of_runs_that_a_lost_answer_has_doubled_the_one_that_ended_is_found(store: Store, attempt, finished):
+def test_ended_run_is_found_among_lost_answer_duplicates(store: Store, attempt, finished):
     ended = attempt()
     attempt()
     finished(ended, "interrupted")
@@ -311,7 +311,7 @@ def test_the_steps_that_are_there_are_told_by_curve(store: Store, job):
     assert "depth" not in told
 
 
-def test_a_run_belongs_to_the_process_that_starts_it_or_to_whom_its_tags_say(store: Store, job):
+def test_run_belongs_to_its_starter_or_to_the_owner_in_its_tags(store: Store, job):
     other = Owner("elsewhere", "b", 1, "1")
     mine, theirs = job(), runs.start_run(store, "job", {runs.OWNER: other.tag()})
     owners = [owner.read_owner(open_client(store.uri).get_run(one).data.tags[runs.OWNER]) for one in (mine, theirs)]

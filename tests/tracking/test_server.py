@@ -95,7 +95,7 @@ def refusal(address: str, ask: Callable[..., object]) -> tuple[str, float]:
     return problem, time.monotonic() - begin
 
 
-def test_what_is_no_tracking_server_is_told_in_one_line_within_ten_seconds(start, nobody: str, monkeypatch):
+def test_wrong_server_is_refused_in_one_line_in_ten_seconds(start, nobody: str, monkeypatch):
     most = 10.5 - server.ANSWER_SECONDS  # what all else may take
     assert most > 1
     monkeypatch.setattr(server, "ANSWER_SECONDS", 2.0)
@@ -119,7 +119,7 @@ def test_a_hanging_server_is_given_up(start, monkeypatch: pytest.MonkeyPatch):
     assert seconds < 5
 
 
-def test_a_server_that_is_there_is_asked_for_nothing_more_than_its_health(start):
+def test_present_server_is_asked_only_for_its_health(start):
     require_store(start(page))
 
 

@@ -21,13 +21,13 @@ from nnsweep.tracking.store import Store, check_store, find_store, find_store_if
 EIGHT = """
 import multiprocessing, os, sys
 import mlflow.tracking
-from nnsweep.tracking import run
-from nnsweep.tracking.store import ready
+from nnsweep.tracking import runs
+from nnsweep.tracking.store import prepare_store
 
 def work(barrier, uri):
     barrier.wait()
-    store = ready(uri, "study")
-    run_id = run.start(store, "job", {"nnsweep.kind": "job"})
+    store = prepare_store(uri, "study")
+    run_id = runs.start_run(store, "job", {"nnsweep.kind": "job"})
     os.write(1, f"{store.experiment_id} {run_id}\\n".encode())  # whole lines, of eight processes at once
 
 fork = multiprocessing.get_context("fork")
@@ -46,10 +46,11 @@ import multiprocessing, os, signal, sys, time
 from pathlib import Path
 from random import Random
 import mlflow.tracking
-from nnsweep.tracking.store import ready
+from nnsweep.tracking.store import prepare_store
 
 folder = Path(sys.argv[1])
-process = multiprocessing.get_context("fork").Process(target=ready, args=(f"sqlite:///{folder}/mlflow.db", "study"))
+given = (f"sqlite:///{folder}/mlflow.db", "study")
+process = multiprocessing.get_context("fork").Process(target=prepare_store, args=given)
 process.start()
 while not any(file.stat().st_size > int(sys.argv[3]) for file in folder.glob(sys.argv[2])):
     assert process.exitcode is None
@@ -89,7 +90,7 @@ def test_eight_processes_at_once_share_a_new_store(program, tmp_path: Path):
     [(".*.tmp", 0), (".*.tmp/draft.db", 100_000), (".*.tmp/whole.db", 0)],
 )
 @pytest.mark.usefixtures("no_template")
-def test_a_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, program, tmp_path: Path):
+def test_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, program, tmp_path: Path):
     process = program(KILLED, tmp_path, file, size)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
@@ -139,7 +140,7 @@ def test_a_copied_store_is_the_one_that_mlflow_would_have_made(tmp_path: Path, m
 
 
 def test_a_copied_store_needs_no_mlflow(kept: Path, program, tmp_path: Path):
-    source = "import sys; from nnsweep.tracking.store import ready; ready(sys.argv[1], 'study')"
+    source = "import sys; from nnsweep.tracking.store import prepare_store; prepare_store(sys.argv[1], 'study')"
     out, said = program(f"{source}; print('mlflow' in sys.modules)", f"sqlite:///{tmp_path}/mlflow.db").communicate(
         timeout=60
     )

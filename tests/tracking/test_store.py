@@ -42,7 +42,7 @@ def test_a_uri_becomes_absolute(uri: str | None, absolute: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("path", ["what?.db", "a%20b/mlflow.db"])
-def test_a_path_that_a_uri_would_read_otherwise_is_refused(path: str):
+def test_path_that_a_uri_would_misread_is_refused(path: str):
     with pytest.raises(ConfigError, match="which a URI reads otherwise"):
         resolve_uri(f"sqlite:///{path}", Path("/study"))
 
@@ -161,7 +161,7 @@ def test_an_experiment_is_found_if_it_is_there(store: Store, tmp_path: Path):
     assert {one.name for one in open_client(store.uri).search_experiments()} == {"Default", "study"}
 
 
-def test_an_experiment_that_is_deleted_is_told_before_it_would_be_refused(store: Store):
+def test_deleted_experiment_is_reported_before_being_refused(store: Store):
     open_client(store.uri).delete_experiment(store.experiment_id)
     with pytest.raises(ConfigError, match=f"mlflow experiments restore --experiment-id {store.experiment_id}$"):
         find_store_if_any(store.uri, "study")

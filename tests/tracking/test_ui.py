@@ -44,9 +44,7 @@ def test_a_store_is_served_to_this_machine_alone(uri: str, tmp_path: Path, execu
     assert given["--default-artifact-root"] == str(tmp_path / "mlartifacts")
 
 
-def test_the_store_that_is_asked_for_wins_over_that_of_the_environment(
-    uri: str, executed, monkeypatch: pytest.MonkeyPatch
-):
+def test_requested_store_wins_over_the_environments(uri: str, executed, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "sqlite:///another.db")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
     ui.serve_ui(uri, 5123)

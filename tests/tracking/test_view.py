@@ -27,7 +27,7 @@ def test_what_mlflow_unpacks_is_the_view():
     assert unpacked(encode_view(VIEW)) == VIEW
 
 
-def test_the_key_of_a_sweep_is_its_own_and_can_stand_in_an_address():
+def test_sweep_key_is_unique_and_safe_in_an_address():
     keys = [make_view_key(sweep) for sweep in ("20261130-090146-1b34", "20261130-090146-1b35", "a 'b' ü", "a\udcff")]
     assert len({*keys}) == 4
     assert all(key.isalnum() and key.isascii() for key in keys)

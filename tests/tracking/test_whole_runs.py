@@ -23,7 +23,7 @@ from nnsweep.tracking.rows import RowBackend
 from tests.tracking.stores import CURVE, MAKES, PLACE, RUN_NAME, TAGS, contents, entry, expected, rows, unused
 
 
-def test_whole_runs_are_read_as_if_mlflows_client_had_written_them(asked: Backend, experiment: str, seen: MlflowClient):
+def test_whole_runs_read_as_if_written_by_mlflows_client(asked: Backend, experiment: str, seen: MlflowClient):
     new = entry()
     begun = asked.create_run(experiment, tags=TAGS, run_name="begun").info.run_id
     live = entry("other", run_id=begun, is_new=False)
@@ -94,7 +94,7 @@ def test_what_is_recorded_again_does_no_harm(asked: Backend, experiment: str, se
     assert len(seen.search_runs([experiment])) == 2
 
 
-def test_new_runs_whose_recording_was_not_confirmed_can_be_recorded_again_as_rows(database: str):
+def test_unconfirmed_new_runs_can_be_recorded_again_as_rows(database: str):
     asked, seen = rows(database), MlflowClient(database)
     experiment = asked.create_experiment(unused("study"), PLACE)
     asked.record_runs(experiment, [one := entry()])
@@ -103,9 +103,7 @@ def test_new_runs_whose_recording_was_not_confirmed_can_be_recorded_again_as_row
     assert len(seen.search_runs([experiment])) == 2
 
 
-def test_values_that_came_live_are_there_once_and_the_last_one_counts(
-    asked: Backend, experiment: str, seen: MlflowClient
-):
+def test_live_values_are_stored_once_and_the_last_one_counts(asked: Backend, experiment: str, seen: MlflowClient):
     run_id = asked.create_run(experiment, tags=TAGS, run_name="whole").info.run_id
     asked.log_batch(run_id, metrics=[*CURVE[:3], Point("ahead", 0.5, 99)], params={"seed": "0"}, tags={})
     values = [*CURVE, Point("ahead", 0.25, 5), Point("test_accuracy", 0.5)]
@@ -122,7 +120,7 @@ def test_values_that_are_not_finite_are_left_out_of_whole_runs(asked: Backend, e
     assert contents(seen, run_id)["curves"] == {"d": [(0, 1.0)]}
 
 
-def test_of_whole_runs_none_is_recorded_as_rows_if_one_is_refused(database: str):
+def test_one_refused_whole_run_keeps_all_from_being_recorded(database: str):
     asked, seen = rows(database), MlflowClient(database)
     experiment = asked.create_experiment(unused("study"), PLACE)
     known, gone = asked.record_runs(experiment, [entry(), entry()])
@@ -161,7 +159,7 @@ def test_more_runs_than_one_question_names_are_recorded(database: str, monkeypat
     assert {len(asked.metric_steps(run.info.run_id, "train_cost")) for run in read} == {len(CURVE)}
 
 
-def test_several_may_record_the_same_runs_and_data_at_the_same_time(database: str):
+def test_same_runs_and_data_may_be_recorded_concurrently(database: str):
     first = rows(database)
     experiment = first.create_experiment(unused("study"), PLACE)
     shared = [entry(str(number)) for number in range(10)]
@@ -228,7 +226,7 @@ def test_a_server_that_is_away_is_not_asked_for_each_run(monkeypatch: pytest.Mon
     assert len(asked) < 100
 
 
-def test_a_request_that_a_server_refuses_leaves_the_others_recorded(place: Callable[[str], str]):
+def test_request_refused_by_a_server_leaves_others_recorded(place: Callable[[str], str]):
     uri = place("mlflow")
     asked, seen = MAKES["client"](uri), MlflowClient(uri)
     experiment = asked.create_experiment(unused("study"), PLACE)

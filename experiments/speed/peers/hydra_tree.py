@@ -11,8 +11,8 @@ from hydra_basic import log_history
 from omegaconf import DictConfig
 
 import nnsweep.jobs.hydra_job  # noqa: F401  the functions that the configuration calls (nnsweep_sweep) are made there
+from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
-from nnsweep.jobs.tasks import checked
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import train
@@ -21,7 +21,7 @@ from nnsweep.mlp.train import train
 @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")
 def main(config: DictConfig) -> None:
     """Do one job."""
-    job = checked(config)
+    job = check_configuration(config)
     mlflow.set_tracking_uri("sqlite:///mlflow.db")
     mlflow.set_experiment("hydra_tree")
     with mlflow.start_run():

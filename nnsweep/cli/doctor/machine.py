@@ -1,4 +1,4 @@
-"""The installation and the machine: Python, packages, configurations, plugins; cores, BLAS, memory, disk, open files."""
+"""The installation and the machine: Python, packages, configurations, plugins; cores, memory, disk, open files."""
 
 import os
 import platform

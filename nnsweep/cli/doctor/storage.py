@@ -86,7 +86,7 @@ def examine_records(uri: str | None, folder: Path) -> Iterator[Finding]:
     Parameters
     ----------
     uri, folder
-        As for `store`.
+        As for `examine_store`.
     """
     from nnsweep.jobs.consistency import find_disagreements
     from nnsweep.tracking import sqlite

@@ -211,7 +211,8 @@ def find_quotes(rows: Sequence[Sequence[str]]) -> str | None:
         if len(cells) > 1 and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells):
             return (
                 f"column {number + 1}: values are in single quotes, such as {printable(shorten(cells[0]))}; "
-                f"{write_setting('data.quote', 'single')} reads them, {write_setting('data.quote', 'double')} keeps the quotes"
+                f"{write_setting('data.quote', 'single')} reads them, {write_setting('data.quote', 'double')} keeps "
+                "the quotes"
             )
     return None
 
@@ -233,7 +234,8 @@ def find_row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     """
     why = _row_as_header(header, rows)
     return why and (
-        f"looks like a row: {why}; has the file no header? {write_setting('data.header', 'false')} reads it, its columns are "
+        f"looks like a row: {why}; has the file no header? {write_setting('data.header', 'false')} reads it, its "
+        "columns are "
         f"then called 0 to {len(header) - 1}; {write_setting('data.header', 'true')} takes the line for names"
     )
 

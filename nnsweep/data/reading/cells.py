@@ -131,7 +131,7 @@ def write_cell(value: object) -> str:
 
     Examples
     --------
-    >>> written(1.0), written(0.5), written(True), written("1.0")
+    >>> write_cell(1.0), write_cell(0.5), write_cell(True), write_cell("1.0")
     ('1', '0.5', 'True', '1.0')
     """
     if isinstance(value, float | np.floating) and abs(float(value)) < 2**53 and float(value).is_integer():

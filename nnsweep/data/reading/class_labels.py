@@ -33,9 +33,9 @@ def name_classes(texts: NDArray[Any]) -> NDArray[Any]:
 
     Examples
     --------
-    >>> class_names(np.array(["0.0", "1.0", "1"], dtype=object)).tolist()
+    >>> name_classes(np.array(["0.0", "1.0", "1"], dtype=object)).tolist()
     ['0', '1', '1']
-    >>> class_names(np.array(["0.0", "many"], dtype=object)).tolist()
+    >>> name_classes(np.array(["0.0", "many"], dtype=object)).tolist()
     ['0.0', 'many']
     """
     levels = [level for level in dict.fromkeys(texts.tolist()) if level is not None]
@@ -93,7 +93,8 @@ def check_classes(labels: NDArray[Any], *, source: str, target: str, lost: Seque
     largest = [f"{name} {size:,}" for name, size in sizes.most_common()]
     lonely = [name for name, size in sizes.items() if size == 1]
     told = [
-        f"label {show_name(target)}: {len(sizes):,} classes in {len(labels):,} rows ({list_first(largest, len(largest))})"
+        f"label {show_name(target)}: {len(sizes):,} classes in {len(labels):,} rows "
+        f"({list_first(largest, len(largest))})"
     ]
     if lonely:
         told.append(

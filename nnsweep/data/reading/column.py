@@ -154,11 +154,11 @@ def make_column(
     Examples
     --------
     >>> import pandas as pd
-    >>> column_of(pd.Series(["1.5", "", "2"], name="age")).values
+    >>> make_column(pd.Series(["1.5", "", "2"], name="age")).values
     array([1.5, nan, 2. ])
-    >>> column_of(pd.Series(["red", "NA", "blue"], name="colour")).values
+    >>> make_column(pd.Series(["red", "NA", "blue"], name="colour")).values
     array(['red', None, 'blue'], dtype=object)
-    >>> column_of(pd.Series(["$1,234.50", "$3"], name="price"), asked="number").values
+    >>> make_column(pd.Series(["$1,234.50", "$3"], name="price"), asked="number").values
     array([1234.5,    3. ])
     """
     import pandas as pd

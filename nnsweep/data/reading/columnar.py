@@ -73,7 +73,8 @@ def _check(table: "pa.Table", source: str) -> None:
     check_width(len(names), show_name(source))
     problems = find_repeated_names(names, source)
     problems += [
-        f"{show_name(source)}, column {number} ({show_name(field.name)}): {show_name(str(field.type))} is a nested type; "
+        f"{show_name(source)}, column {number} ({show_name(field.name)}): {show_name(str(field.type))} is a nested "
+        "type; "
         "give each of its parts a column"
         for number, field in enumerate(table.schema, start=1)
         if _is_nested(field.type)
@@ -112,7 +113,8 @@ def read_npz(content: bytes, source: str) -> Cells:
     if not is_sound or any(array is not None and array.dtype.kind not in "biufUS" for array in (X, y)):
         labels = "none" if y is None else f"of shape {y.shape} and type {y.dtype}"
         raise DataError(
-            f"{show_name(source)}: X of shape {X.shape} and type {X.dtype}, y {labels}; they must be numbers or texts, a "
+            f"{show_name(source)}: X of shape {X.shape} and type {X.dtype}, y {labels}; they must be numbers or "
+            "texts, a "
             f"row of X for each label of y: {_SAVE}"
         )
     return _numbered(X, y, [str(number) for number in range(X.shape[1])], source)
@@ -126,7 +128,8 @@ def _arrays(content: bytes, source: str) -> dict[str, NDArray[Any]]:
     except Exception as error:  # a zip file that is not sound fails in any way it likes
         if isinstance(error, ValueError) and "pickle" in str(error).lower():
             raise DataError(
-                f"{show_name(source)}: object arrays are not loaded, and nothing is ever unpickled; save arrays of numbers "
+                f"{show_name(source)}: object arrays are not loaded, and nothing is ever unpickled; save arrays of "
+                "numbers "
                 "or texts"
             ) from error
         raise DataError(
@@ -153,7 +156,8 @@ def read_svmlight(content: bytes, source: str) -> Cells:
         X, y = load_svmlight_file(io.BytesIO(content), zero_based=True)
     except (ValueError, OverflowError, IndexError, MemoryError) as error:
         raise DataError(
-            f"{show_name(source)} is no file of svmlight or libsvm ({show_value(error)}); its lines are LABEL NUMBER:VALUE ..., "
+            f"{show_name(source)} is no file of svmlight or libsvm ({show_value(error)}); its lines are LABEL "
+            "NUMBER:VALUE ..., "
             "such as 1 3:0.5 7:2"
         ) from error
     check_width(X.shape[1], show_name(source))

@@ -142,7 +142,7 @@ def split_records(text: str, separator: str, source: str = "", quote: str = '"')
 
     Examples
     --------
-    >>> list(records('age,note\n17,"two\nlines"\n\n18,', ","))
+    >>> list(split_records('age,note\n17,"two\nlines"\n\n18,', ","))
     [(1, ['age', 'note']), (2, ['17', 'two\nlines']), (5, ['18', ''])]
     """
     line = 1
@@ -241,7 +241,8 @@ def _checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.Da
             raise DataError(f"{show_name(source)}, {cause}")
         if layout.unnamed and all(len(cells) == n_columns - 1 for _, cells in rows):
             raise DataError(
-                f"{show_name(source)}, line {rows[0][0]}: the header names all {n_columns - 1} cells of each row; leave "
+                f"{show_name(source)}, line {rows[0][0]}: the header names all {n_columns - 1} cells of each row; "
+                "leave "
                 f"data.unnamed={layout.unnamed} out"
             )
         cut_off = ragged[-1][0] == last_line and not text.text.endswith(("\n", "\r"))

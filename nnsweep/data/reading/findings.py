@@ -93,7 +93,8 @@ def warn_of_copies(columns: Iterable[TableColumn], labels: NDArray[Any], target:
     for column in columns:
         if _tells_the_label(column.values, labels):
             yield (
-                f"WARNING: {show_name(column.name)} alone tells the label {show_name(target)} in every row: it may be the "
+                f"WARNING: {show_name(column.name)} alone tells the label {show_name(target)} in every row: it may be "
+                "the "
                 f"label under another name; {column_kind(origin(column.written, column.name), 'ignore')} leaves it out"
             )
 
@@ -113,7 +114,7 @@ def explain_constant(column: TableColumn) -> str | None:
 
     Examples
     --------
-    >>> explain_constant(Column("age", "number", np.array([5.0, np.nan, 5.0])))
+    >>> explain_constant(TableColumn("age", "number", np.array([5.0, np.nan, 5.0])))
     "constant ('5')"
     """
     values = column.values[~column.is_missing]
@@ -127,11 +128,11 @@ def explain_index(column: TableColumn) -> str | None:
 
     Examples
     --------
-    >>> explain_index(Column("Unnamed: 0", "number", np.array([3.0, 4.0, 9.0])))
+    >>> explain_index(TableColumn("Unnamed: 0", "number", np.array([3.0, 4.0, 9.0])))
     'an index'
-    >>> explain_index(Column("row", "number", np.arange(1.0, 100)))
+    >>> explain_index(TableColumn("row", "number", np.arange(1.0, 100)))
     'an index: it counts the rows from 1'
-    >>> explain_index(Column("age", "number", np.array([3.0, 4.0, 9.0])))
+    >>> explain_index(TableColumn("age", "number", np.array([3.0, 4.0, 9.0])))
     """
     if re.fullmatch(_WRITERS_OWN, column.name):
         return "an index"

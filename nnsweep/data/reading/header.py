@@ -34,7 +34,7 @@ def find_repeated_names(names: Iterable[str], source: str) -> list[str]:
 
     Examples
     --------
-    >>> repeated_names(["age", "fur", "age"], "cats.arff")
+    >>> find_repeated_names(["age", "fur", "age"], "cats.arff")
     ['cats.arff: 2 columns are called age; rename them']
     """
     counts = Counter(names).items()
@@ -74,7 +74,7 @@ def name_columns(written: Sequence[str], place: str, *, sure: bool = False) -> l
 
     Examples
     --------
-    >>> column_names(["", "age", " species "], "cats.csv, line 1")
+    >>> name_columns(["", "age", " species "], "cats.csv, line 1")
     ['Unnamed: 0', 'age', 'species']
     """
     check_width(len(written), place)
@@ -82,7 +82,8 @@ def name_columns(written: Sequence[str], place: str, *, sure: bool = False) -> l
     if not sure and are_numbers(names):
         raise DataError(
             f"{place}: the header is all numbers ({show_value(', '.join(names[:10]))}), so there is none; "
-            f"write a first line that names every column, or {write_setting('data.header', 'false')} calls them 0, 1, 2 and "
+            f"write a first line that names every column, or {write_setting('data.header', 'false')} calls them 0, 1, "
+            "2 and "
             f"so on; {write_setting('data.header', 'true')} takes the numbers for names"
         )
     numbers: dict[str, list[int]] = {name: [] for name, count in Counter(names).items() if count > 1}

@@ -140,7 +140,8 @@ def select_rows(
     if problems:
         lines, others = [*problems.values()][:_MOST_COLUMNS], [*problems][_MOST_COLUMNS:]
         more = [
-            f"{show_name(raw.source)}: values are missing in {len(others):,} more columns: {list_first(others, len(others))}"
+            f"{show_name(raw.source)}: values are missing in {len(others):,} more columns: "
+            f"{list_first(others, len(others))}"
         ]
         raise DataError(*lines, *(more if others else []))
     return _complete(raw, dropped)

@@ -23,9 +23,9 @@ def show_value(value: object) -> str:
 
     Examples
     --------
-    >>> shown("two\nlines") == r"'two\nlines'"
+    >>> show_value("two\nlines") == r"'two\nlines'"
     True
-    >>> len(shown(10**6 * "a"))
+    >>> len(show_value(10**6 * "a"))
     62
     """
     return f"'{printable(shorten(str(value)))}'"
@@ -36,7 +36,7 @@ def show_name(name: str) -> str:
 
     Examples
     --------
-    >>> named("age"), len(named(10**6 * "a"))
+    >>> show_name("age"), len(show_name(10**6 * "a"))
     ('age', 200)
     """
     return printable(name if len(name) <= 200 else "..." + name[-197:])
@@ -54,9 +54,9 @@ def list_first(names: Iterable[object], n_names: int) -> str:
 
     Examples
     --------
-    >>> listing(["age", "size"], 2)
+    >>> list_first(["age", "size"], 2)
     'age, size'
-    >>> listing(range(1000), 1000)[-25:]
+    >>> list_first(range(1000), 1000)[-25:]
     '17, 18, 19 and 980 others'
     """
     more = f" and {n_names - MOST_LISTED:,} others" if n_names > MOST_LISTED else ""
@@ -91,7 +91,7 @@ def combine_problems(problems: Iterable[str], n_problems: int | None = None) -> 
 
     Examples
     --------
-    >>> together(f"line {number} is wrong" for number in range(2, 135)).problems[-2:]
+    >>> combine_problems(f"line {number} is wrong" for number in range(2, 135)).problems[-2:]
     ('line 21 is wrong', 'and 113 more')
     """
     iterator = iter(problems)
@@ -117,7 +117,7 @@ def write_setting(key: str, value: str) -> str:
 
     Examples
     --------
-    >>> print(setting("data.skip_lines", "3"), setting("data.comment", "#"))
+    >>> print(write_setting("data.skip_lines", "3"), write_setting("data.comment", "#"))
     data.skip_lines=3 'data.comment="#"'
     """
     is_plain = re.fullmatch(r"[A-Za-z0-9_.+-]+", value)

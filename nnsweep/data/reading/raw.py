@@ -202,7 +202,8 @@ def add_test_part(raw: Raw, test: Raw) -> Raw:
         raise combine_problems(f"{problem}; the test file must have the same columns" for problem in problems)
     if raw.typed != test.typed:
         raise DataError(
-            f"{show_name(test.source)} and {show_name(raw.source)}: one has typed cells and the other texts; write both in the "
+            f"{show_name(test.source)} and {show_name(raw.source)}: one has typed cells and the other texts; write "
+            "both in the "
             "same format"
         )
     frame = pd.concat([raw.frame, test.frame], ignore_index=True)

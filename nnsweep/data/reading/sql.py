@@ -75,7 +75,8 @@ def ask(address: str, query: str | None) -> tuple["pd.DataFrame", str, str]:
         raise DataError(f"{show_name(source)}: write sqlite:///FILE; sqlite:////FOLDER/FILE is a path from /")
     if _has_password(address):
         raise DataError(
-            f"{show_name(source)}: a password in data.path would be recorded; leave it out and give it in the driver's own "
+            f"{show_name(source)}: a password in data.path would be recorded; leave it out and give it in the "
+            "driver's own "
             "way, such as PGPASSWORD or ~/.pgpass for PostgreSQL, ~/.my.cnf for MySQL"
         )
     address = expand_home(address)
@@ -113,7 +114,8 @@ def _checked(query: str | None, source: str, file: Path | None) -> str:
     bare = _UNSAID.sub(" ", query).strip().rstrip("; \n\t")
     if not re.match(r"(?i)(select|with)\b", bare) or ";" in bare:
         raise DataError(
-            f"{show_name(source)}: data.query={show_value(mask_secrets(query))}: must be one SELECT (or WITH ... SELECT)"
+            f"{show_name(source)}: data.query={show_value(mask_secrets(query))}: must be one SELECT (or WITH ... "
+            "SELECT)"
         )
     if word := _CHANGING.search(bare):
         raise DataError(

@@ -367,7 +367,8 @@ def _too_many_levels(column: TableColumn, is_asked: bool) -> str | None:
     kinds = ("ignore", "text") if is_asked else ("ignore", "text", "category")
     example = next(value for value in column.values.tolist() if value is not None)
     return (
-        f"{show_name(column.name)} has {n_levels:,} different texts in {n_rows:,} rows (such as {show_value(example)}), "
+        f"{show_name(column.name)} has {n_levels:,} different texts in {n_rows:,} rows (such as "
+        f"{show_value(example)}), "
         f"too many for categories; {column_kind(column.name, *kinds)}"
     )
 

@@ -76,7 +76,8 @@ def _opened(content: bytes, source: str) -> "Workbook":
         import openpyxl
     except ImportError as error:
         raise DataError(
-            f"{show_name(source)}: workbooks are read by openpyxl, which is not installed; pip install 'nnsweep[excel]', "
+            f"{show_name(source)}: workbooks are read by openpyxl, which is not installed; pip install "
+            "'nnsweep[excel]', "
             "or save the sheet as CSV"
         ) from error
     try:
@@ -90,7 +91,8 @@ def _sheet(book: "Workbook", source: str, name: str | None) -> list[tuple[Any, .
     sheets = {sheet.title: sheet for sheet in book.worksheets}
     if name is not None and name not in sheets:
         raise DataError(
-            f"{show_name(source)}: data.sheet={show_value(name)}: there is no such sheet; {suggest_nearest(name, sheets)}"
+            f"{show_name(source)}: data.sheet={show_value(name)}: there is no such sheet; "
+            f"{suggest_nearest(name, sheets)}"
         )
     cells = {title: [*sheet.values] for title, sheet in sheets.items() if name in (None, title)}
     filled = [title for title, rows in cells.items() if any(_is_there(cell) for row in rows for cell in row)]

@@ -43,7 +43,7 @@ def fit_text(text: str, room: float, points: float = POINTS) -> str:
 
     Examples
     --------
-    >>> fitted("short", 1.0), fitted(20 * "long", 1.0)
+    >>> fit_text("short", 1.0), fit_text(20 * "long", 1.0)
     ('short', 'longlon…onglong')
     """
     text = printable(text)[:500]

@@ -10,7 +10,7 @@ from nnsweep.results.wording import count, join_words, percent
 LONGEST_REASON = 200
 
 
-def describe_missing(study: Study) -> list[str]:
+def describe_unfinished(study: Study) -> list[str]:
     """Count what has no result, say what it counts as, and name what never finished."""
     lost = [state for state in study.states if state != "finished"]
     parts = []
@@ -52,7 +52,7 @@ class Failures(Section):
     """What has no result, each with its reason, and the share of runs that finish, with an interval."""
 
     order = 120
-    answers = ((150, describe_missing),)
+    answers = ((150, describe_unfinished),)
 
     def build(self, study: Study) -> SectionContent | None:
         runs = study.runs

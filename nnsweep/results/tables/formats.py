@@ -382,7 +382,7 @@ def write_table(
 
 
 def to_bytes(runs: pd.DataFrame, format: str, caption: str = "") -> bytes:
-    """Give what `write` would write in a format, one of `FORMATS`."""
+    """Give what `write_table` would write in a format, one of `FORMATS`."""
     return b"".join(find_format(format).write(runs, caption))
 
 

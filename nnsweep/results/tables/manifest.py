@@ -110,7 +110,7 @@ class Manifest:
         return {**self.shared, **run.configuration}
 
     def own_digest(self) -> str:
-        """Compute what `digest` has to be."""
+        """Compute what `hash_content` has to be."""
         return hash_content(json.dumps(asdict(replace(self, digest="", store="")), sort_keys=True).encode())
 
 

@@ -53,7 +53,7 @@ def test_the_same_as_scipy_reads():
     assert [name.encode() for name in table.labels] == rows["y"].tolist()
 
 
-def test_declared_numbers_and_categories_are_what_they_are_declared():
+def test_declared_numbers_and_categories_keep_their_kinds():
     content = b"@attribute zip {1,2,3}\n@attribute age real\n@attribute y string\n@data\n1,5,a\n2,6,'b c'\n3,7,a\n"
     cells = read_arff(content, "cats.arff")
     table = understand(Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds), target="y")
@@ -61,7 +61,7 @@ def test_declared_numbers_and_categories_are_what_they_are_declared():
     assert table.labels.tolist() == ["a", "b c", "a"]
 
 
-def test_a_declared_number_that_counts_the_rows_is_an_index_unless_somebody_asks_for_it():
+def test_declared_row_counter_is_an_index_unless_asked_for():
     rows = "".join(f"{row + 1},{row % 7},{'ab'[row % 2]}\n" for row in range(20))
     cells = read_arff(
         f"@attribute row numeric\n@attribute age real\n@attribute y {{a,b}}\n@data\n{rows}".encode(), "cats.arff"
@@ -73,7 +73,7 @@ def test_a_declared_number_that_counts_the_rows_is_an_index_unless_somebody_asks
     assert understand(raw, target="y", columns={"row": "number"}).kinds == {"row": "number", "age": "number"}
 
 
-def test_declared_dates_are_read_as_dates_of_other_tables_are():
+def test_declared_dates_are_read_like_those_of_other_tables():
     days = "'1970-01-02T12:00:00',a\n?,b\n'1970-02-01T00:00:00',a\n'1971-02-01T00:00:00',b\n"
     content = f"@attribute born date \"yyyy-MM-dd'T'HH:mm:ss\"\n@attribute y {{a,b}}\n@data\n{days}".encode()
     cells = read_arff(content, "cats.arff")

@@ -75,7 +75,7 @@ def test_categories_of_every_type_are_texts(dtype):
     assert (read.kind, read.values.tolist()) == ("category", ["red", None, None, "blue"])
 
 
-def test_numbers_that_are_declared_categories_are_named_as_whole_numbers():
+def test_declared_category_numbers_are_named_as_whole_numbers():
     assert column(1.0, 2.0, np.nan, asked="category").values.tolist() == ["1", "2", None]
     assert column(1, 2, dtype="category").kind == "category"
 
@@ -91,7 +91,7 @@ def test_a_minus_beside_a_plus_is_a_value():
     assert read_cell_texts(pd.Series(["a", "-"])).tolist() == ["a", None]
 
 
-def test_a_text_keeps_its_spaces_and_words_that_would_be_missing():
+def test_text_keeps_its_spaces_and_words_that_look_missing():
     assert column(" NA ", "-", "", None, "  ", asked="text").values.tolist() == [" NA ", "-", None, None, None]
 
 
@@ -106,7 +106,7 @@ def test_a_text_keeps_its_spaces_and_words_that_would_be_missing():
         ("12 years", "is not a number, as 9 other cells"),
     ],
 )
-def test_a_slip_among_numbers_is_told_and_makes_no_categories(cell, rule):
+def test_typo_among_numbers_is_reported_and_makes_no_categories(cell, rule):
     read = column(*"123456789", cell)
     assert read.kind == "number"
     [misfit] = read.misfits

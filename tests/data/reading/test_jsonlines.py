@@ -14,7 +14,7 @@ def test_cells_are_as_they_are_written():
     }
 
 
-def test_columns_come_in_the_order_of_their_first_line_and_may_be_missing():
+def test_columns_follow_first_appearance_and_may_be_missing():
     assert columns('{"b": "x"}\n{"a": 2, "b": "y"}\n') == {"b": ["x", "y"], "a": ["", "2"]}
 
 
@@ -23,5 +23,5 @@ def test_empty_lines_count():
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1" * 10**5])
-def test_numbers_of_every_kind_are_left_to_whoever_asks_for_numbers(number):
+def test_numbers_stay_as_written_until_numbers_are_asked_for(number):
     assert columns(f'{{"a": {number}}}') == {"a": [number]}

@@ -67,7 +67,7 @@ def test_the_digest_is_that_of_the_cells():
         "/* ; drop */ select age, y from cats where colour <> 'it''s; insert into'",
     ],
 )
-def test_words_and_semicolons_in_quotes_and_comments_are_harmless(query):
+def test_words_and_semicolons_in_quotes_or_comments_are_harmless(query):
     assert len(read_table(ADDRESS, query=query).frame) > 3
 
 
@@ -196,7 +196,7 @@ def test_a_database_that_writes_ahead_is_read(database):
         assert read_table(ADDRESS, query=ALL).frame["age"].tolist() == [5] * 12
 
 
-def test_another_database_is_asked_through_sqlalchemy_and_what_it_did_is_taken_back(database):
+def test_other_databases_go_through_sqlalchemy_and_roll_back(database):
     def answer(query):
         return sql._answer(sql._reach(ADDRESS, "cats"), query, "cats")
 

@@ -68,7 +68,7 @@ def test_what_is_inferred_can_be_overruled():
         ("PassengerId", [str(row**3) for row in range(N)], "PassengerId is an identifier"),
     ],
 )
-def test_columns_that_tell_nothing_are_left_out_and_told(name, values, why):
+def test_uninformative_columns_are_left_out_and_reported(name, values, why):
     understood = understand(table(**{name: values}), target="y")
     assert list(understood.kinds) == ["age"]
     assert any(why in line for line in understood.told)
@@ -191,12 +191,12 @@ def test_spellings_of_one_class_are_told():
         ("id", [row / 7 + 0.01 for row in range(30)]),
     ],
 )
-def test_a_measurement_is_no_identifier_though_all_its_values_differ(name, values):
+def test_measurement_with_all_distinct_values_is_no_identifier(name, values):
     given = pd.DataFrame({name: [*map(str, values)], "y": ["a", "b"] * 15})
     assert understand(Raw(given, "cats.csv", typed=False, digest=""), target="y").kinds == {name: "number"}
 
 
-def test_names_of_things_are_no_identifier_whether_or_not_one_repeats():
+def test_names_of_things_are_no_identifier_even_if_all_differ():
     for cars in ([f"car {row}a" for row in range(30)], [f"car {row % 29}a" for row in range(30)]):
         given = pd.DataFrame({"make": cars, "y": ["a", "b"] * 15})
         with pytest.raises(DataError, match="different texts in 30 rows"):
@@ -235,7 +235,7 @@ def test_a_format_with_types_says_itself_what_is_missing(ending, tmp_path):
     assert understood.labels.tolist() == ["None", "b"] * 3
 
 
-def test_a_prediction_reads_near_numbers_and_dates_as_the_training_did():
+def test_prediction_reads_numbers_and_dates_as_training_did():
     given = table(
         price=numbers("$1,100.50", "$7", "$12"),
         born=[f"{row + 13}.1.2024" for row in range(N)],
@@ -249,14 +249,14 @@ def test_a_prediction_reads_near_numbers_and_dates_as_the_training_did():
     assert np.isnan(row["weight"][0])
 
 
-def test_features_for_a_prediction_are_read_as_those_of_the_training():
+def test_prediction_features_are_read_like_training_features():
     given = table(size=numbers("1", " 2 ", "?"), colour=numbers("red", "NA", " blue "), note=numbers("x", "-"))
     columns = {"note": "text", "age": "category"}
     understood = understand(given, target="y", missing="most_frequent", columns=columns)
     pd.testing.assert_frame_equal(read_features(given, understood.kinds), understood.frame)
 
 
-def test_what_a_prediction_cannot_be_made_of_is_told_with_its_place():
+def test_unusable_prediction_input_is_reported_with_its_place():
     with pytest.raises(DataError, match=r"there is no column 'size'; its columns: age, y"):
         read_features(table(), {"size": "number", "age": "number"})
     with pytest.raises(DataError, match=r"cats\.csv, line 3, column 2 \(colour\): 'red' is not a number"):

@@ -137,7 +137,7 @@ def test_arrays_have_columns_by_number(tmp_path):
     assert list(table.frame) == ["0", "1"]
 
 
-def test_arrays_may_come_from_a_machine_with_another_order_of_bytes(tmp_path):
+def test_arrays_with_foreign_byte_order_are_read_correctly(tmp_path):
     X, y = np.arange(40.0).reshape(20, 2) % 7, np.arange(20) % 2
     np.savez(tmp_path / "cats.npz", X=X.astype(">f8"), y=y.astype(">i4"))
     table = understand(read_table(str(tmp_path / "cats.npz")), target=None)

@@ -12,7 +12,7 @@ def rows(figure):
     return [label.get_text() for label in figure.axes[0].get_yticklabels()]
 
 
-def test_bars_are_the_shares_the_largest_first_and_the_noise_last(sweep):
+def test_bars_show_the_shares_largest_first_and_noise_last(sweep):
     table = effects(sweep[0]).set_index("term")
     figure = plot_effects(effects(sweep[0]))
     widths = [bar.get_width() for bar in figure.axes[0].patches]

@@ -109,7 +109,7 @@ def test_any_two_settings_are_axes(sweep):
         (40, "more panels"),
     ],
 )
-def test_many_panels_fit_on_a_page_with_fewer_numbers_and_then_fewer_panels(made, words, n_choices, content):
+def test_many_panels_fit_by_dropping_numbers_and_then_panels(made, words, n_choices, content):
     choices = [f"choice{number}" for number in range(n_choices)]
     many, _ = made(depths=range(1, 6), widths=(8, 16, 32, 64, 128), activations=choices, schedules="a", n_seeds=2)
     figure = plot_grid(many)

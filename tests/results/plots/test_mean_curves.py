@@ -36,7 +36,7 @@ def test_the_mean_goes_as_far_as_all_seeds_went():
     assert early.mean == pytest.approx([0.2])
 
 
-def test_ten_configurations_have_bands_and_names_and_the_others_are_grey(sweep, words):
+def test_ten_configurations_have_bands_and_names_others_are_grey(sweep, words):
     figure = plot_learning_curves(*sweep)
     assert [axes.get_title() for axes in figure.axes] == ["training cost", "validation accuracy", "test accuracy"]
     assert len(figure.axes[1].collections) == 10
@@ -73,7 +73,7 @@ def test_each_schedule_is_drawn_once_and_under_its_name(sweep):
     assert falling == pytest.approx(0.1 * 0.9 ** np.arange(11))
 
 
-def test_the_only_schedule_has_its_name_and_a_rate_that_varies_is_told(made):
+def test_only_schedule_is_named_and_a_varying_rate_is_shown(made):
     runs, histories = made(schedules=["exp"], depths=[1])
     assert legend(plot_schedules(runs, histories)) == ["exp"]
     rates = runs.assign(**{"optimizer.learning_rate": [0.1 if width == 8 else 0.2 for width in runs["width"]]})

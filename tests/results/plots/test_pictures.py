@@ -13,7 +13,7 @@ ALL = ["learning_curves", "mean_curves", "schedules", "grid", "seeds", "cost", "
 
 
 @pytest.mark.parametrize("kind", ["sweep", "holey", "odd"])
-def test_no_letters_of_any_picture_are_cut_off_or_over_others_or_too_small(request, readable, kind):
+def test_no_picture_has_cut_off_overlapping_or_tiny_text(request, readable, kind):
     for figure in pictures(*request.getfixturevalue(kind), title="a $title_ " * 20).values():
         readable(figure)
 
@@ -52,7 +52,7 @@ def test_what_tells_nothing_is_not_drawn(made):
     assert "grid" not in pictures(*made(**(one | {"widths": [8, 16]})))
 
 
-def test_without_histories_there_are_no_curves_and_without_results_nothing_but_curves(made):
+def test_curves_need_histories_and_other_pictures_need_results(made):
     runs, histories = made(failing=lambda settings: True)
     assert list(pictures(runs)) == []
     assert list(pictures(runs, histories)) == ["learning_curves", "schedules"]
@@ -71,7 +71,7 @@ def test_two_runs_of_one_configuration_and_seed_are_refused(sweep):
         pictures(twice)
 
 
-def test_few_histories_are_enough_and_every_schedule_and_seed_of_the_best_is_among_them(made):
+def test_few_histories_cover_every_schedule_and_the_best_seeds(made):
     runs, _ = made(schedules="abcdef")
     chosen = runs[runs["run_id"].isin(telling_runs(runs, most=60))]
     assert len(chosen) <= 60
@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, sweep):
         save_all(pictures(*sweep, only=["seeds"]), tmp_path / "file")
 
 
-def test_a_setting_with_many_long_names_is_written_beside_the_map(made):
+def test_many_long_setting_names_are_written_beside_the_map(made):
     runs, _ = made(depths=[1], widths=[8], schedules=[f"a_long_name_{number}" for number in range(9)])
     axes = pictures(runs)["grid"].axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["relu", "tanh"]

@@ -176,13 +176,13 @@ def test_numbers_selected_on_the_test_set_are_called_optimistic(study_of):
     assert section_answer.optimistic(Study(runs=mixed))[0].startswith("2 runs had no validation set: ")
 
 
-def test_failures_are_counted_by_kind_and_those_of_the_best_named(study_of):
+def test_failures_are_counted_by_kind_and_named_for_the_best(study_of):
     study = study_of({"20-20": [0.96, 0.97, None], "8": [0.9, None, None]})
-    assert section_failures.describe_missing(study) == [
+    assert section_failures.describe_unfinished(study) == [
         "3 of 6 runs did not finish (3 diverged); no mean counts them.",
         "The best itself lost 1 seed: its mean is that of its luckier ones.",
     ]
-    assert section_failures.describe_missing(study_of({"8": [0.9]})) == []
+    assert section_failures.describe_unfinished(study_of({"8": [0.9]})) == []
 
 
 def with_chance(study, chance=0.1):
@@ -195,19 +195,19 @@ def test_a_best_of_few_survivors_is_not_the_best(study_of):
     study = with_chance(study_of(accuracies))
     assert section_answer.best(study)[0].startswith("20 is best: test accuracy 0.950 ± 0.004 ")
     assert study.named("20-20") == "20-20 (3 of 10 seeds finished)"
-    assert section_failures.describe_missing(study) == [
+    assert section_failures.describe_unfinished(study) == [
         "7 of 30 runs did not finish (7 diverged); each counts as guessing (0.100) in means, order and tests."
     ]
     ignored = with_chance(study_of(accuracies, failures="ignore"))
     assert section_answer.best(ignored)[0].startswith("20-20 (3 of 10 seeds finished) ")
-    assert "no mean counts them" in section_failures.describe_missing(ignored)[0]
+    assert "no mean counts them" in section_failures.describe_unfinished(ignored)[0]
 
 
 def test_what_never_finished_may_not_be_the_best(study_of):
     study = with_chance(study_of({"20-20": [0.96, 0.95], "8": [0.5, 0.95], "20": [None, None]}))
     assert section_answer.best(study)[0].endswith("but the other one that finished cannot be told from it.")
     assert study.untold == ["8"]
-    assert section_failures.describe_missing(study)[1] == "No run of one configuration finished: 20."
+    assert section_failures.describe_unfinished(study)[1] == "No run of one configuration finished: 20."
     (shown,) = findings(study).section("comparison").tables
     assert [
         column.text(row) for row in rows(shown.frame) for column in shown.columns if column.heading == "told apart"
@@ -223,7 +223,7 @@ def test_runs_that_finished_with_nothing_are_failures(study_of):
     table.loc[[5, 6, 7], ["test_accuracy", "best_val_accuracy"]] = np.nan
     told = Study(runs=table)
     assert "20-20 has the highest" in section_answer.best(told)[0]
-    assert section_failures.describe_missing(told) == [
+    assert section_failures.describe_unfinished(told) == [
         "3 runs finished without a real test accuracy; each counts as guessing (0.100) in means, order and tests."
     ]
     assert told.named("8") == "8 (2 of 5 seeds finished)"
@@ -233,7 +233,7 @@ def test_an_interrupted_run_is_no_failure(study_of):
     study = study_of({"20-20": spread(0.9, 5), "8": [*spread(0.95, 4, turn=1), None]})
     told = Study(runs=study.runs.assign(state=["finished"] * 9 + ["interrupted"], chance_accuracy=0.1))
     assert told.named(told.best["label"]) == "8"
-    assert section_failures.describe_missing(told) == [
+    assert section_failures.describe_unfinished(told) == [
         "1 of 10 runs did not finish (1 interrupted); no mean counts them."
     ]
 
@@ -334,14 +334,14 @@ def test_a_best_that_was_still_improving_is_told(study_of, n_rising, begins):
     assert trainings.unfinished_best(study_of({"8": [0.92, 0.93]})) == []
 
 
-def test_the_answer_begins_with_the_best_and_ends_with_the_failures(study_of):
+def test_answer_begins_with_the_best_and_ends_with_the_failures(study_of):
     said = describe_answer(study_of({"20-20": [*spread(0.964), None], "8": [*spread(0.9, turn=1), None]}))
     assert said[0].startswith("20-20 (10 of 11 seeds finished) is best")
     assert said[-1].startswith("The best itself lost 1 seed")
     assert all(sentence.endswith(".") for sentence in said)
 
 
-def test_trainings_that_learned_nothing_are_told_with_their_likely_cause(study_of):
+def test_trainings_that_learned_nothing_get_a_likely_cause(study_of):
     still = history().assign(val_accuracy=0.3, test_accuracy=0.3)
     curves = {f"8/0.1/{seed}": still for seed in (0, 1)} | {f"20/0.1/{seed}": history() for seed in (0, 1)}
     study = study_of({"8": [0.3, 0.3], "20": [0.92, 0.93]}, histories=curves)
@@ -363,6 +363,6 @@ def test_no_number_of_seeds_is_named_where_results_are_equal(study_of):
 def test_the_accuracy_of_guessing_may_be_a_whole_number(study_of):
     study = study_of({"8": [0.5, None], "20": [0.5, 0.6]})
     study = replace(study, runs=study.runs.assign(chance_accuracy=0))
-    assert section_failures.describe_missing(study)[0].endswith(
+    assert section_failures.describe_unfinished(study)[0].endswith(
         "each counts as guessing (0.000) in means, order and tests."
     )

@@ -15,7 +15,7 @@ def parsed(text: str):
     return MarkdownIt("commonmark").enable("table").parse(text)
 
 
-def test_the_best_is_bold_and_what_cannot_be_told_from_it_is_marked(study_of):
+def test_best_is_bold_and_indistinguishable_rows_are_marked(study_of):
     close = spread(0.963, size=0.02, turn=2)
     text = markdown(findings(study_of({"20-20": spread(0.964), "20": close, "8": spread(0.8, turn=1)})))
     assert "| **20-20** | **0.964 ± 0.004** | **10** | **1,930** |" in text
@@ -45,7 +45,7 @@ def test_pictures_are_linked_if_they_are_there():
     assert [image.attrs["src"] for image in images if image.type == "image"] == ["report-one.svg"]
 
 
-def test_a_section_of_pictures_is_left_out_if_they_cannot_be_shown(study_of):
+def test_picture_section_is_omitted_if_none_can_be_shown(study_of):
     found = findings(study_of({"20-20": spread(0.964), "8": spread(0.8, turn=1)}))
     assert "## Pictures" not in markdown(found)
     assert "## Pictures" in markdown(found, {"seeds": "seeds.svg"})

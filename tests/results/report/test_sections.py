@@ -124,7 +124,7 @@ def test_the_question_says_what_varied_and_how_often(full):
     assert table(full, "question", "varied")["values"].tolist() == ["8, 20-20", "0.01, 0.1, 1"]
 
 
-def test_the_table_of_configurations_has_the_best_in_bold_and_marks_what_cannot_be_told_from_it(study_of):
+def test_configuration_table_marks_the_best_and_its_close_rivals(study_of):
     close = {"20-20": spread(0.964), "20": spread(0.963, size=0.02, turn=2), "8": [*spread(0.8, 9, turn=1), None]}
     study = study_of(close)
     (shown,) = findings(study).section("configurations").tables

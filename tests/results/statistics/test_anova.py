@@ -116,7 +116,7 @@ def test_three_factors_are_statsmodels_type_ii(ragged):
     assert column(found, "p")["higher-order interactions"] == pytest.approx(0.005200508449038903, rel=1e-10)
 
 
-def test_a_missing_cell_costs_the_interaction_a_degree_of_freedom(batteries):
+def test_missing_cell_costs_the_interaction_a_degree_of_freedom(batteries):
     """statsmodels 0.15: differences of the residual sums of squares of nested models."""
     found = effects(batteries.drop([0, 1, 2, 3]), "life").set_index("term")
     assert found["sum_of_squares"].to_dict() == pytest.approx(
@@ -188,7 +188,7 @@ def test_one_run_a_cell_leaves_no_residual_and_says_so():
     assert column(found, "eta_squared")["a"] > 0
 
 
-def test_without_repeats_the_higher_interactions_are_the_residual():
+def test_without_repeats_higher_interactions_are_the_residual():
     found = effects(full((2, 3, 3, 1), 0)).set_index("term")
     assert found["df"]["residual"] == 1 * 2 * 2
     assert "higher-order interactions" not in found.index

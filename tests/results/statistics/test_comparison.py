@@ -34,7 +34,7 @@ def three():
     return table({"best": best, "near": near, "far": far})
 
 
-def test_every_other_configuration_is_compared_with_both_references(three):
+def test_every_configuration_is_compared_with_both_references(three):
     found = compare(three, baseline="far")
     assert list(found.columns) == list(COLUMNS)
     assert found[["label", "reference", "reference_label"]].values.tolist() == [
@@ -57,7 +57,7 @@ def test_values_are_scipys_and_corrected_for_all_pairs(three):
     assert "all 3 pairs" in compare(three).attrs["notes"][0]
 
 
-def test_a_named_baseline_is_corrected_for_its_own_comparisons_only(three):
+def test_named_baseline_is_corrected_only_for_its_comparisons(three):
     found = compare(three, baseline={"arch": "best"})
     best, named = (found[found["reference"] == name].set_index("label") for name in ("best", "baseline"))
     assert named["p"].equals(best["p"])
@@ -174,7 +174,7 @@ def test_the_order_of_the_rows_changes_nothing(values, random):
 
 @patiently
 @given(groups)
-def test_what_is_told_needs_no_more_seeds_and_what_is_not_needs_some(values):
+def test_only_undecided_comparisons_need_more_seeds(values):
     found = compare(table({f"a{i}": results for i, results in enumerate(values)})).query("test != 'none'")
     assert ((found["more_seeds"] == 0) == found["distinguishable"]).all()
 

@@ -41,7 +41,7 @@ def test_sign_flips_are_all_of_them(seed, n_first, n_second):
     assert sign_flip_test(second, first) == pytest.approx(sign_flip_test(first, second), abs=1e-15)
 
 
-def test_beyond_what_can_be_counted_the_normal_distribution_is_near(monkeypatch):
+def test_normal_approximation_is_close_beyond_exact_counting(monkeypatch):
     generator = np.random.default_rng(0)
     first, second = generator.random((5, 400)) < 0.8, generator.random((5, 400)) < 0.77
     exact = sign_flip_test(first, second)

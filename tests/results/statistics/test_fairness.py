@@ -120,7 +120,7 @@ def test_a_subject_without_a_finished_run_is_named():
     assert len(found.table) == 2
 
 
-def test_without_a_setting_that_all_have_tried_there_is_none_for_all():
+def test_without_a_shared_setting_there_is_no_common_result():
     found = fair_comparison(frame([run("deep", 0.1, 0.5, 0.5), run("wide", 0.2, 0.5, 0.5), run("wide", 0.3, 0.4, 0.5)]))
     assert found.same is None
     assert found.table["same_mean"].isna().all()
@@ -162,14 +162,14 @@ def test_what_would_be_mixed_is_refused():
     assert fair_comparison(mixed, subject=["arch", "activation"]).subject == ("arch", "activation")
 
 
-def test_an_unknown_column_and_a_comparison_of_nothing_are_refused():
+def test_unknown_columns_and_empty_comparisons_are_refused():
     with pytest.raises(ConfigError, match="'arhc'; did you mean 'arch'"):
         fair_comparison(frame(GRID), subject=["arhc"])
     with pytest.raises(ConfigError, match="nothing varies that could be compared"):
         fair_comparison(frame([run("deep", 0.1, 0.5, 0.5, seed=seed) for seed in (0, 1)]))
 
 
-def test_where_nothing_finished_the_table_is_empty_with_its_columns():
+def test_table_without_finished_runs_is_empty_with_its_columns():
     found = fair_comparison(frame([run(arch, rate, state="failed") for arch in "ab" for rate in (0.1, 0.2)]))
     assert len(found.table) == 0
     assert {"arch", "label", RATE, "setting", "mean", "same_mean", "gain", "on_edge"} <= set(found.table.columns)

@@ -20,7 +20,7 @@ VALIDATED = {"best_val_accuracy": 0.95, "test_accuracy": 0.9, "final_test_accura
 UNVALIDATED = {"test_accuracy": 0.92, "final_test_accuracy": 0.88, "max_test_accuracy": 0.92}
 
 
-def test_optimism_is_what_the_maximum_has_over_the_selected_epoch():
+def test_optimism_is_the_maximum_minus_the_selected_epoch():
     (row,) = optimism(frame([run(0, **VALIDATED)])).to_dict("records")
     assert row == {
         "name": "0",

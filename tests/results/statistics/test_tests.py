@@ -133,7 +133,7 @@ def test_it_is_rs_p_adjust():
 
 
 @given(p_values)
-def test_a_larger_family_corrects_more_but_never_more_than_bonferroni(raw):
+def test_larger_family_corrects_more_but_at_most_as_bonferroni(raw):
     wider = correct_by_holm(raw, len(raw) + 3)
     assert (wider >= correct_by_holm(raw)).all()
     bonferroni = np.minimum(1, np.array(raw) * (len(raw) + 3))
@@ -142,7 +142,7 @@ def test_a_larger_family_corrects_more_but_never_more_than_bonferroni(raw):
 
 
 @given(p_values, st.integers(1, 20))
-def test_a_part_of_a_family_gets_no_less_than_it_would_with_the_whole(raw, n):
+def test_subset_of_a_family_is_corrected_at_least_as_much(raw, n):
     picked = raw[:n]
     assert (correct_by_holm(picked, len(raw)) >= correct_by_holm(raw)[:n] - 1e-15).all()
 

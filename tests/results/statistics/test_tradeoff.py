@@ -40,7 +40,7 @@ def runs():
     )
 
 
-def test_a_configuration_has_its_sizes_and_the_means_of_what_finished(runs):
+def test_configuration_has_its_sizes_and_means_of_finished_runs(runs):
     table = prices(runs)
     assert list(table.columns) == [
         *("arch", "label", "n", "n_parameters", "epoch_flops", "epochs", "seconds", "mean", "std"),

@@ -1,0 +1,31 @@
+"""The public names of nnsweep, and where each comes from: `nnsweep.__init__` imports one when it is first used."""
+
+from .api.loading import load_correct as load_correct
+from .api.loading import load_histories as load_histories
+from .api.loading import load_results as load_results
+from .api.reporting import report as report
+from .api.sweeping import sweep as sweep
+from .estimator.classifier import NNClassifier as NNClassifier
+from .estimator.search import StackedHalvingRandomSearchCV as StackedHalvingRandomSearchCV
+from .estimator.search import StackedHalvingSearchCV as StackedHalvingSearchCV
+from .estimator.search import StackedRandomizedSearchCV as StackedRandomizedSearchCV
+from .estimator.search import StackedSearchCV as StackedSearchCV
+from .results.labels import outcomes as outcomes
+from .results.plots.cost import plot_cost as plot_cost
+from .results.plots.effects import plot_effects as plot_effects
+from .results.plots.grid import plot_grid as plot_grid
+from .results.plots.mean_curves import plot_learning_curves as plot_learning_curves
+from .results.plots.parallel import plot_parallel as plot_parallel
+from .results.plots.pictures import pictures as pictures
+from .results.plots.schedules import plot_schedules as plot_schedules
+from .results.plots.seeds import plot_seeds as plot_seeds
+from .results.statistics.anova import effects as effects
+from .results.statistics.comparison import compare as compare
+from .results.statistics.comparison import indistinguishable as indistinguishable
+from .results.statistics.examples import compare_examples as compare_examples
+from .results.statistics.fairness import fair_comparison as fair_comparison
+from .results.statistics.optimism import optimism as optimism
+from .results.statistics.summary import configurations as configurations
+from .results.statistics.tradeoff import prices as prices
+
+__version__: str
