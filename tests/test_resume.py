@@ -16,14 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep import interruption
 from nnsweep.errors import StoreError
-from nnsweep.sweep import work
-from nnsweep.tracking import run as tracking
-from nnsweep.tracking.client import client
+from nnsweep.jobs import interrupt, worker
+from nnsweep.tracking import runs as tracking
+from nnsweep.tracking.client import open_client
 from nnsweep.tracking.owner import this_process
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import existing, ready
+from nnsweep.tracking.store import find_store, prepare_store
 
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
 SEEDS = ("seed=0,1,2", *QUICK)
@@ -35,9 +34,9 @@ MIXED = (  # finishes, fails (where that is planted), diverges
 
 def runs(study: Path, experiment: str = "nnsweep", kind: str = "job", database: str = "mlflow.db") -> list:
     """Give all runs of an experiment, oldest first."""
-    store = existing(f"sqlite:///{study / database}", experiment)
+    store = find_store(f"sqlite:///{study / database}", experiment)
     wanted = f"tags.`nnsweep.kind` = '{kind}'"
-    return client(store.uri).search_runs([store.experiment_id], wanted, order_by=["attributes.start_time ASC"])
+    return open_client(store.uri).search_runs([store.experiment_id], wanted, order_by=["attributes.start_time ASC"])
 
 
 def seeds(found: list) -> list[int]:
@@ -62,7 +61,7 @@ def exported(nnsweep, *arguments: str) -> pd.DataFrame:
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch):
     """Give a function that lets jobs fail from now on, by their seeds: as often as is said."""
-    train = work.train
+    train = worker.train
 
     def plant(times: dict[int, int]) -> None:
         left = dict(times)
@@ -74,7 +73,7 @@ def failing(monkeypatch: pytest.MonkeyPatch):
                     raise ValueError(f"planted in {member.seed}")
             return train(examples, network, members, training, **more)
 
-        monkeypatch.setattr(work, "train", planted)
+        monkeypatch.setattr(worker, "train", planted)
 
     return plant
 
@@ -91,7 +90,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch):
                 left[0] -= 1
             return left[0] is not None and left[0] < 0
 
-        monkeypatch.setattr(interruption, "asked", asked)
+        monkeypatch.setattr(interrupt, "is_interrupted", asked)
 
     return plant
 
@@ -99,7 +98,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch):
 # ---- what is done is done
 
 
-def test_the_same_command_runs_nothing_twice_and_shows_the_same_table(nnsweep, study):
+def test_same_command_repeats_no_job_and_shows_the_same_table(nnsweep, study):
     first = nnsweep(*SEEDS)
     before = runs(study)
     table = exported(nnsweep)
@@ -152,7 +151,7 @@ def test_jobs_that_are_the_same_run_once_and_that_is_told(nnsweep, study):
     assert seeds(runs(study)) == [1, 2]
 
 
-def test_a_job_is_known_by_its_sizes_whatever_its_architecture_is_called(nnsweep, study):
+def test_job_is_known_by_its_sizes_not_by_its_architecture_name(nnsweep, study):
     (study / "mine" / "arch").mkdir(parents=True)
     (study / "mine" / "arch" / "mine.yaml").write_text("name: mine\ndepth: 1\nwidth: 32\n")
     nnsweep("arch=shallow", *QUICK)
@@ -162,7 +161,7 @@ def test_a_job_is_known_by_its_sizes_whatever_its_architecture_is_called(nnsweep
     assert "mine" in said.out
 
 
-def test_where_results_are_recorded_and_how_jobs_are_launched_changes_no_job(nnsweep, study):
+def test_tracking_and_launch_settings_change_no_job(nnsweep, study):
     nnsweep(*SEEDS)
     for changed in ("tracking.max_points=7", "hydra/launcher=basic", "sweep.workers=2", "retries=1", "fail_fast=true"):
         assert "3 jobs: 3 finished before" in nnsweep(*SEEDS, changed).out
@@ -177,7 +176,7 @@ def test_another_experiment_is_another_study(nnsweep, study):
 def test_a_run_that_was_deleted_is_run_again_and_only_that(nnsweep, study):
     nnsweep(*SEEDS)
     (gone,) = [run for run in runs(study) if run.data.params["seed"] == "1"]
-    client(f"sqlite:///{study / 'mlflow.db'}").delete_run(gone.info.run_id)
+    open_client(f"sqlite:///{study / 'mlflow.db'}").delete_run(gone.info.run_id)
     assert "3 jobs: 2 finished before, 1 new" in nnsweep(*SEEDS).out
     assert seeds(runs(study)) == [0, 1, 2]
 
@@ -194,7 +193,7 @@ def test_all_of_a_resumed_sweep_is_in_its_table_files_and_curves(nnsweep, study)
     nnsweep("export", "nnsweep", "--sweep", sweep_id(said), "--histories", "-o", "curves.parquet")
     assert pd.read_parquet("curves.parquet")["run_id"].nunique() == 3
     (key,) = re.findall(r"charts +\S+viewStateShareKey=(\w+)", said.out)
-    tags = client(f"sqlite:///{study / 'mlflow.db'}").get_experiment_by_name("nnsweep").tags
+    tags = open_client(f"sqlite:///{study / 'mlflow.db'}").get_experiment_by_name("nnsweep").tags
     view = zlib.decompress(base64.b64decode(tags[f"mlflow.sharedViewState.{key}"].partition(";")[2])).decode()
     assert all(run.info.run_id in view for run in runs(study))
 
@@ -240,7 +239,7 @@ def test_an_interrupted_job_is_run_whatever_is_chosen(rerun, nnsweep, study, int
     assert len(exported(nnsweep)) == len(exported(nnsweep, "--sweep", sweep_id(said))) == 3
 
 
-def test_a_resumed_job_goes_on_from_its_checkpoint_to_the_same_curve(nnsweep, study, interrupting):
+def test_resumed_job_continues_its_checkpoint_to_the_same_curve(nnsweep, study, interrupting):
     given = (*SEEDS, "trainer.epochs=6", "trainer.dtype=float64", "checkpoint_every=1")
     interrupting(3)
     assert nnsweep(*given).code == 130
@@ -320,7 +319,7 @@ def test_a_diverged_job_is_not_tried_again(nnsweep, study):
 
 
 @pytest.mark.parametrize("launcher", ["stacked", "basic"])
-def test_with_fail_fast_the_first_failure_ends_the_sweep_until_the_same_command(launcher, nnsweep, study, failing):
+def test_fail_fast_ends_the_sweep_at_the_first_failure(launcher, nnsweep, study, failing):
     given = ("arch=deep,shallow,linear", "seed=7", f"hydra/launcher={launcher}", *QUICK)
     failing({7: 1})
     batch = ("hydra.sweeper.max_batch_size=1",) if launcher == "basic" else ()
@@ -340,7 +339,7 @@ def test_with_fail_fast_the_first_failure_ends_the_sweep_until_the_same_command(
 def test_a_dry_run_changes_nothing_and_tells_of_every_job(nnsweep, study, failing):
     failing({1: 1})
     nnsweep(*MIXED)
-    client(f"sqlite:///{study / 'mlflow.db'}")
+    open_client(f"sqlite:///{study / 'mlflow.db'}")
     with closing(sqlite3.connect(study / "mlflow.db")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = everything(study)
@@ -405,7 +404,7 @@ def test_a_changed_file_of_the_user_is_told_by_setting(nnsweep, study):
 
 def test_another_version_of_the_numerics_is_told(nnsweep, study, monkeypatch):
     nnsweep(*SEEDS)
-    for module in ("distinct", "sweep.job", "sweep.job_run"):
+    for module in ("jobs.plan", "jobs.job", "jobs.job_run"):
         monkeypatch.setattr(f"nnsweep.{module}.NUMERICS_VERSION", 1000)
     said = nnsweep(*SEEDS)
     assert re.search(r"^  3 not as an earlier run of the name: numerics version \d+ -> 1000$", said.out, re.M)
@@ -416,19 +415,19 @@ def test_another_version_of_the_numerics_is_told(nnsweep, study, monkeypatch):
 def test_other_data_of_the_same_name_are_told(nnsweep, study, monkeypatch):
     nnsweep(*SEEDS)
     (digest,) = {run.data.tags["nnsweep.data_digest"] for run in runs(study)}
-    load = work.load
+    load = worker.load
 
     def other(name: str, **settings):
         data = dataclasses.replace(load(name, **settings))
         vars(data)["digest"] = "f" * 64
         return data
 
-    monkeypatch.setattr(work, "load", other)
-    work.forget()
+    monkeypatch.setattr(worker, "load", other)
+    worker.forget_datasets()
     try:
         said = nnsweep(*SEEDS)
     finally:
-        work.forget()
+        worker.forget_datasets()
     assert f"  3 not as an earlier run of the name: data digest {digest[:8]} -> ffffffff" in said.out.splitlines()
     assert len(runs(study)) == 6
 
@@ -502,9 +501,9 @@ def held(nnsweep, study):
     """Let a process that lives be at work on the job of seed 1, as the store has it; give its run."""
     nnsweep(*SEEDS, "tracking.experiment=elsewhere")
     (run,) = [run for run in runs(study, "elsewhere") if run.data.params["seed"] == "1"]
-    store = ready(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
+    store = prepare_store(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
     tags = {"nnsweep.kind": "job", "nnsweep.key": run.data.tags["nnsweep.key"], "nnsweep.sweep": "theirs"}
-    return store, tracking.start(store, "theirs", tags)
+    return store, tracking.start_run(store, "theirs", tags)
 
 
 def test_who_is_at_work_on_a_job_is_told(nnsweep, held):
@@ -516,14 +515,14 @@ def test_who_is_at_work_on_a_job_is_told(nnsweep, held):
 
 
 @pytest.mark.parametrize(("state", "code"), [("finished", 0), ("failed", 3), ("diverged", 3)])
-def test_a_job_that_somebody_else_is_at_work_on_is_waited_for_and_taken(state, code, nnsweep, study, held, monkeypatch):
+def test_job_running_elsewhere_is_awaited_and_its_result_taken(state, code, nnsweep, study, held, monkeypatch):
     store, run_id = held
 
     def slept(_: float) -> None:
         assert len(runs(study)) == 3  # all others are done
-        tracking.end(store, RunRecord(run_id=run_id, name="theirs", state=state))
+        tracking.end_run(store, RunRecord(run_id=run_id, name="theirs", state=state))
 
-    monkeypatch.setattr("nnsweep.run_sweep.time.sleep", slept)
+    monkeypatch.setattr("nnsweep.jobs.sweep.time.sleep", slept)
     said = nnsweep(*SEEDS)
     assert said.code == code
     assert f"3 jobs: {3 - (code > 0)} finished" in said.out
@@ -534,7 +533,7 @@ def test_a_job_that_somebody_else_is_at_work_on_is_waited_for_and_taken(state, c
 def test_a_job_that_somebody_else_gives_up_is_run(nnsweep, study, held, monkeypatch):
     store, run_id = held
     ended = RunRecord(run_id=run_id, name="theirs", state="interrupted")
-    monkeypatch.setattr("nnsweep.run_sweep.time.sleep", lambda _: tracking.end(store, ended))
+    monkeypatch.setattr("nnsweep.jobs.sweep.time.sleep", lambda _: tracking.end_run(store, ended))
     said = nnsweep(*SEEDS)
     assert said.code == 0
     assert "3 jobs: 3 finished" in said.out
@@ -546,7 +545,7 @@ def test_a_job_that_somebody_else_gives_up_is_run(nnsweep, study, held, monkeypa
 AGAIN = ("hydra.sweep.dir=multirun/again", "hydra/launcher=basic", *QUICK)
 
 
-def test_an_interrupted_sweep_shows_no_result_of_an_earlier_one_in_its_folder(nnsweep, interrupting):
+def test_interrupted_sweep_shows_no_older_result_in_its_folder(nnsweep, interrupting):
     assert nnsweep("seed=0,1", *AGAIN).code == 0
     interrupting(0)
     said = nnsweep("seed=5,6", *AGAIN)
@@ -555,9 +554,9 @@ def test_an_interrupted_sweep_shows_no_result_of_an_earlier_one_in_its_folder(nn
     assert "iris-32-relu-cosine-s1" not in said.out
 
 
-def test_a_result_that_waited_is_sent_though_an_earlier_sweep_has_used_its_folder(nnsweep, study, monkeypatch):
+def test_waiting_result_is_sent_even_from_a_reused_folder(nnsweep, study, monkeypatch):
     assert nnsweep("seed=0,1", *AGAIN).code == 0
-    away = "nnsweep.sweep.recorder.Recorder._start"  # when jobs begin
+    away = "nnsweep.jobs.recorder.Recorder._start"  # when jobs begin
     monkeypatch.setattr(away, lambda _, starts: [""] * len(starts))
     assert nnsweep("seed=5,6", *AGAIN).code == 0
     assert seeds(runs(study)) == [0, 1, 5, 6]
@@ -585,7 +584,7 @@ def test_a_single_run_is_not_run_twice(nnsweep, study):
     assert sweep_id(first) != sweep_id(second)
 
 
-def test_a_single_run_and_a_sweep_take_over_what_the_other_has_finished(nnsweep, study):
+def test_single_run_and_sweep_reuse_each_others_results(nnsweep, study):
     assert nnsweep(*ALONE, "seed=1").code == 0
     assert nnsweep(*SEEDS).out.startswith("3 jobs: 1 finished before, 2 new\n")
     assert nnsweep(*ALONE, "seed=2").out.startswith("1 job: 1 finished before\n")
@@ -606,7 +605,7 @@ def test_what_the_machine_refuses_a_single_run_is_one_line(nnsweep, study, monke
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "sweep.json")
 
-    monkeypatch.setattr("nnsweep.run_sweep.write_plan", full)
+    monkeypatch.setattr("nnsweep.jobs.sweep.write_plan", full)
     said = nnsweep(*ALONE)
     assert said.code == 5
     assert said.err.startswith("nnsweep: error: sweep.json: No space left on device; ")
@@ -623,14 +622,14 @@ def test_a_single_run_that_is_interrupted_tells_how_to_go_on(nnsweep, study, int
     assert sorted(run.info.status for run in runs(study)) == ["FINISHED", "KILLED"]
 
 
-def test_a_single_run_that_changes_its_folder_records_where_it_was_started(nnsweep, study):
+def test_single_run_that_changes_folder_records_where_it_began(nnsweep, study):
     for told in ("1 job: 1 new\n", "1 job: 1 finished before\n"):
         assert nnsweep(*ALONE, "hydra.job.chdir=true").out.startswith(told)
     assert len(runs(study)) == 1
     assert [*study.glob("multirun/**/*.db")] == []
 
 
-def test_a_single_run_has_its_files_in_one_folder_from_which_it_can_be_sent_again(nnsweep, study, ready_store_file):
+def test_single_runs_files_share_a_folder_and_can_be_resent(nnsweep, study, ready_store_file):
     said = nnsweep("hydra.mode=RUN", "hydra.run.dir=out/alone", *QUICK, "tracking.pictures=true")
     assert (said.code, sweep_id(said)) == (0, "alone")
     written = {str(path.relative_to(study / "out/alone")) for path in (study / "out/alone").rglob("*.*")}
@@ -642,14 +641,14 @@ def test_a_single_run_has_its_files_in_one_folder_from_which_it_can_be_sent_agai
     assert [run.info.status for run in runs(study, kind="sweep", database="other.db")] == ["FINISHED"]
 
 
-def test_a_resumed_sweep_whose_end_the_store_missed_has_all_rows_after_a_sync(nnsweep, study, monkeypatch):
+def test_resumed_sweep_with_an_unsent_end_is_whole_after_a_sync(nnsweep, study, monkeypatch):
     assert nnsweep("seed=0,1", *QUICK).code == 0
     with monkeypatch.context() as away:
 
         def refuse(*_: object) -> None:
             raise StoreError("the store is away")
 
-        away.setattr("nnsweep.tracking.run.finish", refuse)
+        away.setattr("nnsweep.tracking.runs.finish_runs", refuse)
         said = nnsweep(*SEEDS, "tracking.patience=0")
     assert said.code == 5
     assert nnsweep("sync").code == 0

@@ -61,20 +61,20 @@ def _one_after_the_other(trial, arguments) -> Campaign:
     return Campaign([trial(argument) for argument in arguments], time.monotonic() - started)
 
 
-def test_a_store_whose_making_was_killed_is_made_by_the_next_command(studies, held):
+def test_store_killed_in_the_making_is_made_by_the_next_command(studies, held):
     held(campaign(lambda at: _killed(studies, at), range(3, _creation(studies), 290)))
 
 
-def test_processes_that_make_a_store_at_once_all_leave_their_runs(studies, held):
+def test_concurrent_creators_of_a_store_all_leave_their_runs(studies, held):
     held(_one_after_the_other(lambda number: _at_once(studies, number), [5]))
 
 
 @pytest.mark.soak
-def test_a_store_whose_making_was_killed_anywhere_is_made_by_the_next_command(studies, held):
+def test_store_killed_anywhere_in_the_making_is_made_next_time(studies, held):
     held(campaign(lambda at: _killed(studies, at), range(1, _creation(studies), 9)))
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("ten", range(5))
-def test_sixteen_processes_at_once_on_a_fresh_store_all_leave_their_runs(ten, studies, held):
+def test_sixteen_processes_on_a_fresh_store_all_leave_their_runs(ten, studies, held):
     held(_one_after_the_other(lambda number: _at_once(studies, number), [16] * 10))

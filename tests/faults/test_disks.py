@@ -91,17 +91,17 @@ def _points(studies, every: int) -> list[tuple[str, int, bool]]:
     return [(error, at, forever) for error, forever in kinds for at in range(chance.randint(1, every), most, every)]
 
 
-def test_a_write_that_is_refused_is_told_and_the_same_command_goes_on(studies, held):
+def test_refused_write_is_reported_and_the_same_command_resumes(studies, held):
     held(campaign(lambda point: _refused(studies, point), _points(studies, 160)))
 
 
-def test_files_that_may_not_grow_are_told_and_the_same_command_goes_on(studies, held):
+def test_file_size_limit_is_reported_and_the_command_resumes(studies, held):
     sizes = [KILOBYTE, 16 * KILOBYTE, studies.store_bytes + 20 * KILOBYTE]
     held(campaign(lambda size: _limited(studies, size), sizes))
 
 
 @pytest.mark.usefixtures("own_disks")
-def test_a_full_disk_is_told_and_the_same_command_goes_on_with_space(studies, held):
+def test_full_disk_is_reported_and_the_same_command_resumes(studies, held):
     held(campaign(lambda size: _full(studies, size * KILOBYTE), [0, 40, 120, 200]))
 
 
@@ -122,17 +122,17 @@ def test_a_read_only_disk_is_told_before_the_first_job(studies, held):
 
 
 @pytest.mark.soak
-def test_every_write_that_is_refused_is_told_and_the_same_command_goes_on(studies, held):
+def test_every_refused_write_is_reported_and_the_command_resumes(studies, held):
     held(campaign(lambda point: _refused(studies, point), _points(studies, 8)))
 
 
 @pytest.mark.soak
-def test_files_of_any_largest_size_are_told_and_the_same_command_goes_on(studies, held):
+def test_any_file_size_limit_is_reported_and_the_command_resumes(studies, held):
     sizes = [*range(KILOBYTE, studies.store_bytes + 200 * KILOBYTE, 24 * KILOBYTE)]
     held(campaign(lambda size: _limited(studies, size), sizes))
 
 
-def test_too_few_open_files_are_told_and_the_same_command_goes_on(studies, held):
+def test_open_file_limit_is_reported_and_the_command_resumes(studies, held):
     held(campaign(lambda number: _few_files(studies, number), [16, 18]))
 
 
@@ -143,5 +143,5 @@ def test_few_open_files_are_told_and_the_same_command_goes_on(studies, held):
 
 @pytest.mark.soak
 @pytest.mark.usefixtures("own_disks")
-def test_a_disk_that_is_full_at_any_size_is_told_and_the_same_command_goes_on_with_space(studies, held):
+def test_disk_full_at_any_size_is_reported_and_the_sweep_resumes(studies, held):
     held(campaign(lambda size: _full(studies, size * KILOBYTE), range(0, 400, 8)))

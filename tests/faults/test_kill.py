@@ -61,7 +61,7 @@ def _worker_points(studies) -> list[Any]:
     return [(role, at) for role in sorted(counts) if role != "program" for at in range(1, counts[role] + 1)]
 
 
-def test_a_program_killed_at_any_fifth_boundary_goes_on_with_the_same_command(studies, held):
+def test_program_killed_at_every_fifth_boundary_resumes(studies, held):
     held(campaign(lambda at: _parent_killed(studies, at), _program_points(studies)[::EVERY]))
 
 
@@ -69,12 +69,12 @@ def test_a_worker_killed_at_a_boundary_costs_no_job(studies, held):
     held(campaign(lambda point: _worker_killed(studies, point), _worker_points(studies)[:: 6 * EVERY]))
 
 
-def test_what_is_killed_while_it_goes_on_goes_on_again(studies, held):
+def test_sweep_killed_while_resuming_resumes_again(studies, held):
     held(campaign(lambda seed: _killed_again_and_again(studies, seed), range(3)))
 
 
 @pytest.mark.soak
-def test_a_program_killed_at_any_boundary_goes_on_with_the_same_command(studies, held):
+def test_program_killed_at_any_boundary_resumes(studies, held):
     held(campaign(lambda at: _parent_killed(studies, at), _program_points(studies)))
 
 
@@ -84,16 +84,16 @@ def test_a_worker_killed_at_any_boundary_costs_no_job(studies, held):
 
 
 @pytest.mark.soak
-def test_a_program_with_workers_killed_at_any_boundary_leaves_no_orphan(studies, held):
+def test_program_with_workers_killed_anywhere_leaves_no_orphan(studies, held):
     most = studies.undisturbed(WORKERS)[0].counts()["program"]
     held(campaign(lambda at: _parent_of_workers_killed(studies, at), range(1, most + 1)))
 
 
 @pytest.mark.soak
-def test_what_is_killed_at_random_again_and_again_ends_as_if_it_had_not_been(studies, held):
+def test_repeated_random_kills_do_not_change_the_outcome(studies, held):
     held(campaign(lambda seed: _killed_again_and_again(studies, seed), range(150)))
 
 
 @pytest.mark.soak
-def test_programs_and_workers_killed_at_random_end_as_if_they_had_not_been(studies, held):
+def test_random_kills_of_program_and_workers_change_no_outcome(studies, held):
     held(campaign(lambda seed: _killed_at_random(studies, seed), range(150)))

@@ -31,7 +31,7 @@ def _killed_and_given_again(studies, *labels: str):
     return folder
 
 
-def test_a_record_that_was_sent_in_part_has_no_point_twice(studies):
+def test_partly_sent_record_has_no_duplicate_points(studies):
     folder = _killed_and_given_again(studies, "sql INSERT INTO inputs", "sql INSERT INTO tags", "sql COMMIT")
     assert oracle.differences(oracle.table(folder), studies.undisturbed(QUICK)[1]) == []
 
@@ -45,13 +45,13 @@ def test_no_temporary_file_stays_among_artifacts(studies):
 
 
 @pytest.mark.parametrize("role", ["worker1", "worker4"])
-def test_a_worker_that_dies_while_the_store_is_looked_at_is_told_in_a_line(studies, role):
+def test_worker_death_during_a_store_check_leaves_no_traceback(studies, role):
     ended = studies.programs.run(studies.new(), WORKERS, fault=Fault(role=role, at=3))
     assert "Traceback" not in ended.err
     assert ended.code in (0, 3, 5)
 
 
-def test_a_sweep_that_was_killed_between_its_state_and_its_end_is_closed_by_the_next(studies):
+def test_sweep_killed_just_before_its_end_is_closed_by_the_next(studies):
     labels = [text for _, _, _, text in studies.undisturbed(QUICK)[0].boundaries]
     at = 1 + max(number for number, text in enumerate(labels) if text.startswith("sql UPDATE runs"))
     folder = studies.new()
@@ -81,7 +81,7 @@ def test_a_disk_that_fills_up_is_named_in_the_last_line(studies):
     assert any("disk is full" in line or "No space left" in line for line in lines)
 
 
-def test_a_disk_without_a_byte_left_is_not_told_as_a_damaged_store(studies, tmp_path):
+def test_completely_full_disk_is_not_called_a_damaged_store(studies, tmp_path):
     if reason := why_not(tmp_path):
         pytest.skip(reason)
     folder = studies.new(ready=False)

@@ -16,8 +16,8 @@ from harness.programs import orphans
 from harness.recording import Named, Recording, Synced, Written, record, tree, why_not
 
 from nnsweep.errors import DataError
-from nnsweep.sweep.folder import check_files, read_kept
-from nnsweep.sweep.journal import JOURNAL, read_journal
+from nnsweep.jobs.job_folder import check_files, read_kept
+from nnsweep.jobs.journal import JOURNAL, read_journal
 from nnsweep.tracking.record import RunRecord
 
 COMMAND = [

@@ -113,7 +113,7 @@ def _ways(studies, seeds):
     ]
 
 
-def test_a_signal_once_or_twice_ends_a_sweep_soon_and_the_same_command_goes_on(studies, held):
+def test_one_or_two_signals_end_a_sweep_soon_and_it_resumes(studies, held):
     held(_all(_ways(studies, [0])[::5]))
 
 
@@ -121,12 +121,12 @@ def test_nothing_outlives_a_parent_that_was_killed(studies, held):
     held(_all([lambda seed=seed: _parent_killed(studies, seed) for seed in range(1)]))
 
 
-def test_a_sweep_that_is_stopped_for_a_while_loses_nothing_and_nothing_runs_twice(studies, held):
+def test_briefly_paused_sweep_loses_and_repeats_nothing(studies, held):
     held(_all([lambda: _stopped(studies, 0, 3.0)]))
 
 
 @pytest.mark.soak
-def test_signals_at_random_moments_end_a_sweep_soon_and_the_same_command_goes_on(studies, held):
+def test_signals_at_random_moments_end_a_sweep_and_it_resumes(studies, held):
     held(_all(_ways(studies, range(1, 5))))
 
 
@@ -136,5 +136,5 @@ def test_nothing_outlives_any_parent_that_was_killed(studies, held):
 
 
 @pytest.mark.soak
-def test_a_sweep_that_is_stopped_for_a_minute_loses_nothing_and_nothing_runs_twice(studies, held):
+def test_sweep_paused_for_a_minute_loses_and_repeats_nothing(studies, held):
     held(_all([lambda: _stopped(studies, 1, 60.0)]))

@@ -61,21 +61,16 @@ def _preload() -> None:
     import pyarrow.parquet  # noqa: F401
     import sklearn.datasets  # noqa: F401
 
-    import nnsweep.commands
-    import nnsweep.results.plots.curves
-    import nnsweep.run_sweep
-    import nnsweep.sweep.worker  # noqa: F401
-
     with tempfile.TemporaryDirectory() as folder:
         _warm_up(folder)
 
 
 def _warm_up(folder: str) -> None:
     """Run a sweep here, so that whatever is imported late is there; forget what it has opened."""
-    from nnsweep.app import main as program
-    from nnsweep.sweep.work import forget
-    from nnsweep.tracking.backend import backend
-    from nnsweep.tracking.client import client
+    from nnsweep.cli.main import main as program
+    from nnsweep.jobs.worker import forget_datasets
+    from nnsweep.tracking.backend import find_backend
+    from nnsweep.tracking.client import open_client
 
     here = os.getcwd()
     os.chdir(folder)
@@ -84,9 +79,9 @@ def _warm_up(folder: str) -> None:
         code = program(["-m", "data=iris", "seed=0,1", "trainer.epochs=1", "tracking.pictures=false"])
     os.chdir(here)
     assert code == 0
-    client.cache_clear()
-    backend.cache_clear()
-    forget()  # a mapped file closes its descriptor, whose number may be another's in a server of workers
+    open_client.cache_clear()
+    find_backend.cache_clear()
+    forget_datasets()  # a mapped file closes its descriptor, whose number may be another's in a server of workers
     gc.collect()
     gc.freeze()
 
@@ -135,7 +130,7 @@ def _called(request: dict[str, Any]) -> int:
     if request["log"]:
         injector = Injector(Fault(**request["fault"]), request["folder"], request["log"])
     _fork_servers(injector)
-    from nnsweep.app import main as program
+    from nnsweep.cli.main import main as program
 
     sys.argv = ["nnsweep"]
     if request["boot"]:
@@ -151,9 +146,9 @@ def _called(request: dict[str, Any]) -> int:
 
 def _start_anew(boot: str) -> None:
     """Believe that the machine has been started anew since; whatever was started before is gone."""
-    from nnsweep import kernel
+    from nnsweep import flock
 
-    kernel.boot = lambda: boot
+    flock.boot = lambda: boot
 
 
 def _wait_at(barrier: str) -> None:
