@@ -1,4 +1,7 @@
-"""A candidate: one way in which the last word of a command line may go on."""
+"""Completion: how the last word of a command line may go on, be it a command, an option or an override.
+
+A candidate: one way in which the last word of a command line may go on.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise

@@ -1,4 +1,6 @@
-"""One part of a data set, in the one form that every part has, and the hash of all parts.
+"""A data set: its parts in one common form, and the digests that identify them.
+
+One part of a data set, in the one form that every part has, and the hash of all parts.
 
 Features are float32 or float64, C-contiguous or CSR with sorted 32-bit indices; labels are int64 class
 numbers. None of the arrays can be written to, so that a job cannot spoil the data of the next.

@@ -1,4 +1,7 @@
-"""Samples as scikit-learn's users have them, in the trainer's form: labels become class numbers."""
+"""A fit: scikit-learn's samples in the trainer's form, and the training of one network or of several.
+
+Samples as scikit-learn's users have them, in the trainer's form: labels become class numbers.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar

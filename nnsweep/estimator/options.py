@@ -1,4 +1,6 @@
-"""Names that users of scikit-learn's `MLPClassifier` or of the command line know, and what has their part here.
+"""The options of the estimator, the recipe that they stand for, and the names under which others know them.
+
+Names that users of scikit-learn's `MLPClassifier` or of the command line know, and what has their part here.
 
 The options' documentation is completed here, too, with the names that the registry has.
 """

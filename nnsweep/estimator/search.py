@@ -1,4 +1,6 @@
-"""Fits of a search that are trained ahead, in stacks, before scikit-learn asks for them one by one.
+"""Searches whose fits are trained ahead, in stacks, before scikit-learn asks for them one by one.
+
+Fits of a search that are trained ahead, in stacks, before scikit-learn asks for them one by one.
 
 Fits of the same samples whose networks can be trained together form a stack. What is trained lies ready under its
 fingerprint when `NNClassifier.fit` looks for it; whatever cannot be foreseen is simply not there, and is fitted in the

@@ -1,4 +1,6 @@
-"""Text as it was typed: what a setting takes as text is no number, and no truth value, because it looks like one.
+"""The command line: its overrides and options, and texts that are taken as they were typed.
+
+Text as it was typed: what a setting takes as text is no number, and no truth value, because it looks like one.
 
 Hydra reads ``tracking.experiment=2024`` as a number, and cannot read some signs without quotes. Here such text is put
 in quotes before Hydra reads it; where a person has to write them, those are shown that a shell leaves in place.

@@ -1,4 +1,7 @@
-"""From a composed configuration to a checked job, or to a list of what is wrong with it."""
+"""From a composed configuration to a checked job, or to a list of what is wrong with it; class weights included.
+
+From a composed configuration to a checked job, or to a list of what is wrong with it.
+"""
 
 import json
 from collections.abc import Mapping, Sequence

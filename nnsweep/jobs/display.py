@@ -1,4 +1,6 @@
-"""The progress of a sweep: jobs done, best so far, and on a terminal the time left.
+"""The display: all that is printed of a sweep, from its data and plan to its progress and its end.
+
+The progress of a sweep: jobs done, best so far, and on a terminal the time left.
 
 It watches the sweep's folder for ended jobs, so that it works with every launcher; a bar is shown only where standard
 error is a terminal.

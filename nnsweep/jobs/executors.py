@@ -1,4 +1,7 @@
-"""An executor: whoever trains the jobs of a sweep, be it processes of this machine or a launcher of Hydra's."""
+"""Executors: what every one has in common, and the one that trains in processes of this machine.
+
+An executor: whoever trains the jobs of a sweep, be it processes of this machine or a launcher of Hydra's.
+"""
 
 import functools
 import os

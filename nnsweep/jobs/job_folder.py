@@ -1,4 +1,6 @@
-"""A job's folder: the full record of a run, written here before anything is sent to the store.
+"""The folder of a job: the record of its run, its checkpoint, and the mark that it waits for the store.
+
+A job's folder: the full record of a run, written here before anything is sent to the store.
 
 `record.json` comes last and knows the other files by their hashes, so that a folder that has it is complete, and shows
 whether it still is. What has not come into the store yet is marked as waiting.

@@ -1,4 +1,6 @@
-"""A stream of metrics: what the networks of a stack measure while they train is reported a few seconds apart.
+"""A job while it is trained: the metrics that it reports, its checkpoints, and the result that it ends with.
+
+A stream of metrics: what the networks of a stack measure while they train is reported a few seconds apart.
 
 It is thinned from the start, so that a curve never has more points in the store than it may have. Where the points go
 from here, and when, is the recorder's to say.

@@ -1,4 +1,7 @@
-"""The distinct jobs of a sweep: each has a key, and fits its data and this machine."""
+"""The plan of a sweep: its distinct jobs, and for each whether it is reused, run or waited for, and why.
+
+The distinct jobs of a sweep: each has a key, and fits its data and this machine.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace

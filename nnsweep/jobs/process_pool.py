@@ -1,4 +1,6 @@
-"""Deaths of workers: which jobs are run again, and which one a worker has died of.
+"""A pool of processes that may die: each piece of work ends with a result, or with the death of its worker.
+
+Deaths of workers: which jobs are run again, and which one a worker has died of.
 
 A job may have cost its worker only if it does so again when it is alone; its neighbours were innocent.
 """

@@ -1,4 +1,6 @@
-"""A job's result: what became of it, as a record and the contents of the files that belong to it.
+"""A job's result, and the events that an executor tells of a job on the way to it.
+
+A job's result: what became of it, as a record and the contents of the files that belong to it.
 
 A worker makes it and hands it over whole; nothing of it is on disk before the recorder has written it there.
 """

@@ -1,4 +1,6 @@
-"""Jobs that are run one by one, by Hydra's own hand, in worker processes.
+"""Jobs that are sent to another process one by one, and what comes back of them.
+
+Jobs that are run one by one, by Hydra's own hand, in worker processes.
 
 Those are the jobs of any other program, and jobs of nnsweep that cannot share a process's state with others: they
 change the working folder or the environment, call back, or log their own way.

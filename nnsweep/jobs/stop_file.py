@@ -1,4 +1,7 @@
-"""Watchers: threads that look at something from time to time as long as a block runs."""
+"""The stop file of a sweep's folder, by which jobs in other processes are asked to end, and who watches it.
+
+Watchers: threads that look at something from time to time as long as a block runs.
+"""
 
 import contextlib
 import json

@@ -1,4 +1,6 @@
-"""The summary of a sweep: its table in the terminal, and what its own run in the store holds.
+"""The end of a sweep: its table in the terminal, and what its own run in the store is left with.
+
+The summary of a sweep: its table in the terminal, and what its own run in the store holds.
 
 That is the table, pictures and what failed; it has no metric that a job's run has, so that it never stands among the
 jobs in a chart.

@@ -1,4 +1,7 @@
-"""A job's place: its folder, its number and name, and what it must know of the sweep it belongs to."""
+"""A task: a job with its place, which is its number, its name and its folder.
+
+A job's place: its folder, its number and name, and what it must know of the sweep it belongs to.
+"""
 
 import errno
 from collections.abc import Mapping, Sequence

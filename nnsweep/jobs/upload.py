@@ -1,4 +1,6 @@
-"""Sending: what a job's folder keeps of its run goes to the store, once.
+"""Upload: what the folders of jobs keep goes to the store, once, and runs of dead processes are closed.
+
+Sending: what a job's folder keeps of its run goes to the store, once.
 
 The store is asked first what it has: a run that has ended there is left alone, one that was begun or given up for lost
 is finished, and one that is not there is made. So a record can be sent again after any failure.

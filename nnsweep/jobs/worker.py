@@ -1,4 +1,7 @@
-"""The logs of jobs that are trained together: what is said while they are goes to the log of each."""
+"""A worker: it trains the jobs of a stack with the data that it maps, and keeps their logs apart.
+
+The logs of jobs that are trained together: what is said while they are goes to the log of each.
+"""
 
 import contextlib
 import functools

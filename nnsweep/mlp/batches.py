@@ -1,4 +1,6 @@
-"""What enters the first layer: features that all networks of a stack share, or each network's own; dense or CSR.
+"""Batches: what a step of training works on, from whole minibatches to tiles and the buffers that they share.
+
+What enters the first layer: features that all networks of a stack share, or each network's own; dense or CSR.
 
 Every kind knows the same two products over all networks at once, each into an array that is there already:
 with the weights, on the way forward, and with a derivative, on the way back.

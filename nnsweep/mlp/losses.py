@@ -1,4 +1,6 @@
-"""Class weights: how much the samples of each class count in the cost.
+"""The loss: the cross-entropy of the softmax with its derivative, and the weights of classes in it.
+
+Class weights: how much the samples of each class count in the cost.
 
 Only their ratios matter, since the cost is the weighted mean of the samples' cross-entropies.
 """

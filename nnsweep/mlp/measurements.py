@@ -1,4 +1,6 @@
-"""Accuracy: the share of samples whose class has the largest logit, on the validation and the test part.
+"""Measurements: the accuracy of networks after an epoch, and the choice of the epoch that counts.
+
+Accuracy: the share of samples whose class has the largest logit, on the validation and the test part.
 
 Both parts go through the networks together, in one pass. The cost is measured as well, from the same logits, on the
 part by which the best epoch is chosen; see `nnsweep.mlp.measurements`.

@@ -1,4 +1,6 @@
-"""Floating-point operations: what an epoch of training asks for, whatever machine does it.
+"""The profile of a training: how many operations an epoch asks for, and how much memory and time it takes.
+
+Floating-point operations: what an epoch of training asks for, whatever machine does it.
 
 Only the products with weights are counted, a multiplication and an addition as two operations: biases, activations,
 the update and the measuring of accuracy are small beside them. Unlike seconds, the number is the same everywhere.

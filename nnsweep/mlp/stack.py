@@ -1,4 +1,6 @@
-"""A learner: one network's own share of a stack.
+"""A stack: K networks that are trained as one array computation, and each network's own share of it.
+
+A learner: one network's own share of a stack.
 
 That is what it was given (its member's seed, schedule and constants), its random streams, and the learning rate that
 it has come to.

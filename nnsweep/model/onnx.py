@@ -1,4 +1,7 @@
-"""An ONNX graph that grows node by node."""
+"""A model as an ONNX graph: the preparation, the network, the softmax and the name of the class.
+
+An ONNX graph that grows node by node.
+"""
 
 import json
 import math

@@ -1,4 +1,6 @@
-"""A seal: what a run said of itself when it was recorded, beside what the store says of it now.
+"""Artifacts: the files of runs, and the seal that tells whether they and the record are what was written.
+
+A seal: what a run said of itself when it was recorded, beside what the store says of it now.
 
 It is a tag: a digest of each param, each final metric and each tag that a result depends on, and the SHA-256 of each
 artifact. Params, metrics and artifacts can be changed one by one, by hand or by accident; the seal tells which of them

@@ -1,4 +1,7 @@
-"""Causes: why a store does not do what it is asked, in its own words, and what is to be done about it."""
+"""MLflow's client: how it is opened and asked, and why a store does not do what it is asked.
+
+Causes: why a store does not do what it is asked, in its own words, and what is to be done about it.
+"""
 
 import contextlib
 import functools

@@ -1,4 +1,6 @@
-"""Earlier runs: what the store already knows of the jobs of a sweep, and who is at work on them.
+"""Earlier runs: what a store knows of the jobs of a sweep, who claims them, and which sweeps are under way.
+
+Earlier runs: what the store already knows of the jobs of a sweep, and who is at work on them.
 
 Every question is asked once for all jobs. A database is asked for the keys directly, because MLflow's own search knows
 no list of tags and would read every run of the experiment.

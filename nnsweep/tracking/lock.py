@@ -1,4 +1,6 @@
-"""The lock of a process that has runs in an SQLite store: a file beside the store, locked as long as the process lives.
+"""Signs of life: a lock beside an SQLite store, and a heartbeat where no lock can be seen.
+
+The lock of a process that has runs in an SQLite store: a file beside the store, locked as long as the process lives.
 
 It is named relative to the store, which may be moved with its folder. A copy of the folder has the file and not its
 lock, so that whatever was under way in the original is nobody's in the copy.

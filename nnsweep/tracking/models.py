@@ -1,4 +1,6 @@
-"""A model as a folder that MLflow loads and serves without nnsweep: code, an `.npz` file, and what MLflow is told.
+"""Models: a run's network as a folder that MLflow loads, as a logged model, and in the model registry.
+
+A model as a folder that MLflow loads and serves without nnsweep: code, an `.npz` file, and what MLflow is told.
 
 It is written file by file. MLflow's own way looks through every installed package to find out what a model needs, which
 takes longer than everything else, and notes paths of this machine. Nothing in the folder has to be unpickled.

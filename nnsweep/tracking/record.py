@@ -1,4 +1,6 @@
-"""Which test examples a run got right: what pairs two runs example by example, even where each has one seed.
+"""The record of a run: what became of a job, with the test examples that it got right.
+
+Which test examples a run got right: what pairs two runs example by example, even where each has one seed.
 
 In a file it is ``correct.npz``: the bits packed eight to a byte, how many there are, the epoch that they belong to, and
 the digest of the test set, since only runs that saw the same examples in the same order can be paired.

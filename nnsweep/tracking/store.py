@@ -1,4 +1,6 @@
-"""Places: where the files beside a store are, also after its folder was moved or copied.
+"""The store of a sweep: its address and experiment, and where the files beside it are.
+
+Places: where the files beside a store are, also after its folder was moved or copied.
 
 MLflow records absolute paths. Files of an SQLite store are looked for first under the folder that the store is in now,
 then at their recorded place: so a folder can be moved, and a copy reads its own files.

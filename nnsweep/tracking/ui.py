@@ -1,4 +1,7 @@
-"""The MLflow UI on a store, for this machine's own browser only."""
+"""The MLflow UI: the server on a store, the links that open it, and the view that it shows.
+
+The MLflow UI on a store, for this machine's own browser only.
+"""
 
 import base64
 import hashlib

@@ -1,4 +1,6 @@
-"""The lettering of pictures: how wide a text is, and how it is made to fit.
+"""A figure: panels, a legend, letters that fit, and a file whose bytes are always the same.
+
+The lettering of pictures: how wide a text is, and how it is made to fit.
 
 Texts that users named are shown as they are and never read as formulas; sizes are those on paper, in points and
 inches.
