@@ -110,11 +110,10 @@ def sweep(
     from nnsweep.jobs.conf_tree import conf_dir
     from nnsweep.jobs.environment import keep_store_address
     from nnsweep.jobs.multirun import HydraRequest
-    from nnsweep.jobs.overrides import check_overrides, make_override
-    from nnsweep.jobs.overrides import make_overrides as written
+    from nnsweep.jobs.overrides import check_overrides, make_override, make_overrides
 
     with _one, _errors(), streams.keep_printing(), keep_store_address():
-        lines = [*check_overrides(overrides), *written(settings)]
+        lines = [*check_overrides(overrides), *make_overrides(settings)]
         lines += [] if uri is None else [make_override("tracking.uri", uri)]
         lines += ["dry_run=true"] if dry_run else []
         line = read_command_line([*lines, *([] if config_dir is None else ["--config-dir", os.fspath(config_dir)])])

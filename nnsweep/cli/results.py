@@ -133,10 +133,9 @@ def report_command(
 
     For example: nnsweep report depth_width --output report.html --baseline 32
     """
-    from nnsweep.api.reporting import print_report
-    from nnsweep.api.reporting import report as reported
+    from nnsweep.api.reporting import print_report, report
 
-    found = reported(
+    found = report(
         experiment,
         output,
         metric=metric,
@@ -201,8 +200,7 @@ def plot_command(
 
     For example: nnsweep plot depth_width --output pictures --format svg
     """
-    from nnsweep.api.loading import find_experiment, require_unaltered_runs
-    from nnsweep.api.loading import read_records as records_of
+    from nnsweep.api.loading import find_experiment, read_records, require_unaltered_runs
     from nnsweep.results.frame import frame
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
     from nnsweep.results.ranking import narrow_runs, rank_runs
@@ -210,7 +208,7 @@ def plot_command(
     from nnsweep.tracking.artifacts import gather_artifacts, raise_missing
 
     store = find_experiment(experiment, uri)
-    records = records_of(store, sweep)
+    records = read_records(store, sweep)
     runs = narrow_runs(rank_runs(frame(records)), filter=filter_)
     require_unaltered_runs(records, runs)
     wanted = set(telling_runs(runs))

@@ -25,8 +25,7 @@ from hydra.plugins.sweeper import Sweeper
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
-from nnsweep.text import has_credentials, printable, shorten, suggest_null
-from nnsweep.text import quote_argument as quoted
+from nnsweep.text import has_credentials, printable, quote_argument, shorten, suggest_null
 
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,()\[\]{}'"]+""")
 _READ_BY_HYDRA = re.compile(r"[+-]?(?:[\d_.]+(?:e[+-]?\d*)?|inf|nan)|true|false|null", re.IGNORECASE)
@@ -92,9 +91,9 @@ def quote_for_shell(key: str, value: str) -> str:
     $'data.path="a\012b.csv"'
     """
     if _is_read(f"{key}={value}", value):
-        return quoted(f"{key}={value}")
+        return quote_argument(f"{key}={value}")
     ways = [f"{key}={QuotedString(value, quote).with_quotes()}" for quote in (Quote.double, Quote.single)]
-    return min(map(quoted, ways), key=len)
+    return min(map(quote_argument, ways), key=len)
 
 
 def _is_read(line: str, value: str) -> bool:

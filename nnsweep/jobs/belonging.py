@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.conf_tree import conf_dir, read_choice_file
-from nnsweep.jobs.overrides import make_override as write_override
+from nnsweep.jobs.overrides import make_override
 from nnsweep.text import suggest_nearest
 
 PRESETS = "experiment"
@@ -253,8 +253,8 @@ class Belonging:
             return f"~{group}.{name}"
         values: Any = OmegaConf.to_container(alone[group], resolve=False)
         if group == "arch":  # else the run would be called one of custom sizes
-            return write_override(group, {name: values[name]})
-        return write_override(f"{group}.{name}", values[name])
+            return make_override(group, {name: values[name]})
+        return make_override(f"{group}.{name}", values[name])
 
     def _choice_alone(self, group: str, choice: str) -> DictConfig | None:
         """Compose one choice of a group, and nothing else."""
