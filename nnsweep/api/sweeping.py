@@ -169,7 +169,7 @@ def _logging_kept() -> Iterator[None]:
 def _errors() -> Iterator[None]:
     """Let whatever the user can mend be an error of ours, in which nothing is secret."""
     from nnsweep.errors import ConfigError, UserError, machines
-    from nnsweep.jobs.refusals import explain_error
+    from nnsweep.jobs.problems import explain_error
     from nnsweep.text import mask_secrets
 
     try:

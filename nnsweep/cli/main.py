@@ -20,7 +20,7 @@ from nnsweep.jobs.arguments import CommandLine, read_command_line
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.environment import keep_store_address
 from nnsweep.jobs.hydra_job import VERSION_BASE, register_resolver, run_job
-from nnsweep.jobs.refusals import report_error
+from nnsweep.jobs.problems import report_error
 from nnsweep.text import suggest_nearest, warn
 
 

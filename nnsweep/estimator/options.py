@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nnsweep.jobs.job import TABLE_WEIGHT_DECAY, Recipe
-from nnsweep.jobs.problems import list_problems
 from nnsweep.jobs.registry import list_names, read_defaults
 from nnsweep.jobs.settings import Settings, within
 from nnsweep.mlp.ranges import Range
@@ -218,6 +217,8 @@ def check_options(options: Mapping[str, Any], *, seed: int) -> Options:
         try:
             made.append(model.model_validate_json(json.dumps(values, default=str)))
         except ValidationError as error:
+            from nnsweep.jobs.problems import list_problems  # it imports Hydra, which an estimator has no other use for
+
             found += list_problems(error, values)
     if found:
         raise ValueError("\n".join(printable(_with_hint(_KEY.sub(_option, problem), given)) for problem in found))

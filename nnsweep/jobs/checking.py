@@ -17,8 +17,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.kinds import find_kind
 from nnsweep.jobs.overrides import read_column_name
-from nnsweep.jobs.problems import list_problems
-from nnsweep.jobs.refusals import explain_hydra_error
+from nnsweep.jobs.problems import explain_hydra_error, list_problems
 from nnsweep.mlp.losses import ClassWeight, class_weights
 from nnsweep.text import shorten
 

@@ -20,12 +20,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.split import describe_leaks
-from nnsweep.jobs import decision, names
-from nnsweep.jobs.decision import Decision, Rerun
+from nnsweep.jobs import names
+from nnsweep.jobs import plan as decision
 from nnsweep.jobs.executors import Executor
 from nnsweep.jobs.job_folder import RECORD, read_record
-from nnsweep.jobs.plan import Plan
-from nnsweep.jobs.stop_file import keep_watching
+from nnsweep.jobs.plan import Decision, Plan, Rerun
+from nnsweep.jobs.sweep_folder import keep_watching
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.text import printable, warn

@@ -16,7 +16,7 @@ from nnsweep.data import mapped
 from nnsweep.jobs import process_pool, worker
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.job_run import Draw
-from nnsweep.jobs.memory import parse_size
+from nnsweep.jobs.machine import parse_size
 from nnsweep.jobs.outcome import Outcome
 from nnsweep.jobs.process_pool import Deaths
 from nnsweep.jobs.result import Died, Event

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnsweep.errors import StoreError, UserError, machines
 from nnsweep.jobs import interrupt
-from nnsweep.jobs.refusals import report_error
+from nnsweep.jobs.problems import report_error
 from nnsweep.results.plots.job_picture import draw_job
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord] | None":
 
 def _hand_back(train: "Callable[..., Iterator[Event]]", sweep: Path) -> "RunRecord | None":
     """Train the job of a sweep, and leave what comes of it in the outbox for the sweep's process."""
-    from nnsweep.jobs import stop_file
-    from nnsweep.jobs.outbox import Outbox
+    from nnsweep.jobs import sweep_folder
     from nnsweep.jobs.result import Ended
+    from nnsweep.jobs.sweep_folder import Outbox
 
-    record, outbox, unwanted = None, Outbox(sweep), stop_file.watch_stop_file(sweep)
+    record, outbox, unwanted = None, Outbox(sweep), sweep_folder.watch_stop_file(sweep)
     with contextlib.suppress(KeyboardInterrupt), interrupt.left_to_others():
         for event in () if unwanted() else train(stopped=lambda: interrupt.is_interrupted() or unwanted()):
             outbox.put(event)

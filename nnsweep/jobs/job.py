@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from nnsweep.data.load import DATA_SETS
 from nnsweep.data.reading.roles import ColumnName
-from nnsweep.jobs.memory import parse_size
+from nnsweep.jobs.machine import parse_size
 from nnsweep.jobs.settings import Part, Settings, one_choice, one_group, one_of, within
 from nnsweep.mlp.activations import ACTIVATIONS, Activation
 from nnsweep.mlp.initializers import INITIALIZERS

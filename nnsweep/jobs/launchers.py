@@ -20,13 +20,13 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
 from nnsweep.errors import UserError
-from nnsweep.jobs import process_pool, stop_file, submitit_jobs, worker
+from nnsweep.jobs import process_pool, sent_jobs, sweep_folder, worker
 from nnsweep.jobs.interrupt import postpone_signals
-from nnsweep.jobs.outbox import Inbox
 from nnsweep.jobs.process_pool import Deaths, WorkerDied
 from nnsweep.jobs.result import Attempt, Died, Ended, Event, identify_attempt
 from nnsweep.jobs.sent_jobs import LauncherGone
 from nnsweep.jobs.stacks import make_stacks, predict_makespan
+from nnsweep.jobs.sweep_folder import Inbox
 from nnsweep.jobs.task import Task
 from nnsweep.tracking.record import RunRecord
 
@@ -80,7 +80,7 @@ class LauncherExecutor:
         Those whose process died are launched again; one that has cost its process twice has died. What a launcher
         itself cannot tell apart, because it ends all jobs with one of them, is found out by halves.
         """
-        stop_file.remove_stop_file(self._folder)
+        sweep_folder.remove_stop_file(self._folder)
         inbox = Inbox(self._folder)
         launch = _Launch(self._launcher, self._folder, tasks, self._n_launched, inbox)
         self._n_launched += len(tasks)
@@ -92,7 +92,7 @@ class LauncherExecutor:
                 pieces = [*again, *pieces[1:]]
         finally:
             inbox.close()
-        stop_file.remove_stop_file(
+        sweep_folder.remove_stop_file(
             self._folder
         )  # after an interruption, jobs may still be on their way, to see it then
 
@@ -134,8 +134,8 @@ class _Launch:
     def _launch(self, numbers: Sequence[int]) -> Generator[Event, None, Sequence[JobReturn]]:
         """Let the launcher run jobs, and tell what they hand back meanwhile; give what it returns."""
         grid, first = [self._tasks[number].overrides for number in numbers], self._first + numbers[0]
-        if submitit_jobs.is_submitits(self._launcher):
-            call = _Call(lambda: submitit_jobs.launch_submitit(self._launcher, grid, first, self._stopping.is_set))
+        if sent_jobs.is_submitits(self._launcher):
+            call = _Call(lambda: sent_jobs.launch_submitit(self._launcher, grid, first, self._stopping.is_set))
         else:
             call = _Call(lambda: self._launcher.launch(grid, initial_job_idx=first))
         try:
@@ -144,11 +144,11 @@ class _Launch:
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
             self._stopping.set()
-            stop_file.ask_to_stop(self._folder)
+            sweep_folder.ask_to_stop(self._folder)
             try:
                 yield from self._look_until(call.is_over)
             except KeyboardInterrupt:
-                stop_file.end_at_once(self._folder)
+                sweep_folder.end_at_once(self._folder)
             raise
         returned: Sequence[JobReturn] = call.result()
         return returned

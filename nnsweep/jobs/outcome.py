@@ -11,7 +11,7 @@ from nnsweep.jobs.worker import load_dataset
 from nnsweep.tracking.record import RunRecord
 
 if TYPE_CHECKING:
-    from nnsweep.jobs.decision import Decision
+    from nnsweep.jobs.plan import Decision
     from nnsweep.jobs.task import Task
     from nnsweep.tracking.record import RunRecord
 

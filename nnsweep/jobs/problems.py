@@ -1,18 +1,53 @@
-"""What is wrong with a configuration, one line for each problem.
+"""Problems: whatever a user can get wrong, in one line each, and the exit code that goes with it.
 
-A line names the key, its value, the rule, and where a name is wrong the nearest valid one.
+A line names the key, its value, the rule, and where a name is wrong the nearest valid one. Hydra, OmegaConf, click and
+pydantic raise errors of their own for such things; they are put into the same words as ours.
 """
 
+import errno
+import re
+import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+import hydra
+import omegaconf
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
+from yaml import YAMLError
 
-from nnsweep.jobs.settings import SETTINGS, WORD
-from nnsweep.text import IMPORT, NEVER_IMPORTED, is_broken, shorten, suggest_nearest, suggest_null
+from nnsweep.errors import UserError
+from nnsweep.jobs.arguments import explain_unreadable
+from nnsweep.text import (
+    IMPORT,
+    NEVER_IMPORTED,
+    is_broken,
+    mask_secrets,
+    printable,
+    shorten,
+    suggest_nearest,
+    suggest_null,
+)
 
-_KINDS = {
+if TYPE_CHECKING:  # the command line reports errors with this module, and must not wait for pydantic
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+USAGE = 2
+_MAX_LENGTH = 200  # characters of what a library says
+_LIBRARIES = {Path(package.__path__[0]) for package in (hydra, omegaconf)}
+_UNREADABLE = (ValueError, TypeError, AssertionError, AttributeError, LookupError, RecursionError, OSError)
+"""What these libraries raise at a command line that they cannot read, and have no error of their own for."""
+_EXAMPLES = {"data.path": "cats.csv", "data.dataset": "credit-g"}
+_RULES = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
@@ -21,125 +56,254 @@ _KINDS = {
     "tuple_type": "must be a list, such as [20,20]",
     "model_type": "must be settings, such as {name: value}",
     "dict_type": "must be settings, such as {name: value}",
-    "missing": "is missing",
 }
+"""By pydantic's type of an error."""
 
 
-def list_problems(error: ValidationError, values: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong.
+def report_error(error: Exception) -> int:
+    """Print an error to standard error: a line for each problem of the user's, a traceback for a fault of ours.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    problems = explain_error(error)
+    if problems is None:
+        print(mask_secrets("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+        return 1
+    for problem in problems:
+        print(f"nnsweep: error: {mask_secrets(printable(problem))}", file=sys.stderr)
+    return error.exit_code if isinstance(error, UserError) else USAGE
+
+
+def explain_error(error: Exception) -> tuple[str, ...] | None:
+    """Say in lines what the user can put right; None if the error is a fault of ours.
+
+    Parameters
+    ----------
+    error : Exception
+        Of ours, of Hydra, OmegaConf or click, or one that they let through.
+    """
+    import click
+
+    if isinstance(error, UserError):
+        return error.problems
+    if isinstance(error, click.ClickException):
+        return (" ".join(error.format_message().split()),)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return (explain_hydra_error(error),)
+    if line := _explain_foreign_error(error):
+        return (line,)
+    if isinstance(error, UserWarning) and "hydra.searchpath" in str(error):
+        return (f"hydra.searchpath: {str(error).partition(', ')[2]}",)
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    if isinstance(error, _UNREADABLE) and _LIBRARIES & {*Path(raised_in).parents}:
+        message = f"{type(error).__name__}: {error}".removeprefix("ValueError: ").removesuffix(": ")
+        arguments = mask_secrets(" ".join(map(shorten, sys.argv[1:])))  # it does not say which one it means
+        return (f"{message[:_MAX_LENGTH]} (in: {arguments}); settings are written key=value",)
+    return None
+
+
+def explain_hydra_error(error: BaseException) -> str:
+    """Say in one line what is wrong and, for a name, which one was probably meant.
+
+    Parameters
+    ----------
+    error : Exception
+        Raised by Hydra or OmegaConf.
+    """
+    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"{group}={name}: there is no such choice; {suggest_nearest(name, sorted(error.options))}"
+    if isinstance(error, OverrideParseException):
+        return f"{printable(error.override)}: {printable(explain_unreadable(error.override))}"
+    cause = error.__cause__
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError):
+        return _explain_unknown_key(cause)
+    if isinstance(error, MissingMandatoryValue):
+        key = str(error.full_key)
+        return f"{key}: must be given, as in {key}={_EXAMPLES.get(key, '...')}"
+    if isinstance(error, InterpolationResolutionError | ConfigAttributeError | ConfigKeyError):
+        return f"{error.full_key}: {_first_line(error)}"
+    if several := re.match(r"In 'hydra/(launcher|sweeper)/(\w+)': .*\n.* is not a subclass of", str(error)):
+        return f"hydra/{several[1]}: a sweep has one {several[1]}; choose one, as in hydra/{several[1]}={several[2]}"
+    if isinstance(error, InstantiationException):
+        return " ".join(str(error).split())
+    if str(error):
+        message = _first_line(error)
+    else:  # a file could not be composed, which Hydra itself does not name
+        file = _find_local(error, "full_path") or getattr(_find_local(error, "default"), "config_path", None)
+        message = f"{_relative(Path(file))}: cannot be composed" if file else type(error).__name__
+    is_explained = isinstance(cause, OmegaConfBaseException | HydraException)
+    return f"{message} ({_first_line(cause)})" if is_explained and cause else message
+
+
+def _explain_foreign_error(error: BaseException) -> str | None:
+    """Say in one line what is wrong if Hydra lets through an error that is not its own; None if it is no such error.
+
+    What it was about stands nowhere but in the local variables of Hydra's functions, by way of the traceback.
+    """
+    plugin = re.match(r"(?:Unknown plugin class :|Invalid plugin) '(.*?)'", str(error))
+    if isinstance(error, RuntimeError) and plugin:
+        if launcher := re.match(r"hydra_plugins\.hydra_(\w+)_launcher\.", plugin[1]):
+            name = launcher[1]
+            return f"hydra/launcher: Hydra's {name} launcher is not installed; pip install 'nnsweep[{name}]'"
+        rule = "is no plugin of Hydra's; a launcher or sweeper is chosen by name, as in hydra/launcher=joblib"
+        return f"{plugin[1]}: {rule}"
+    file = _find_local(error, "full_path")
+    if file is not None and isinstance(error, YAMLError | OSError | UnicodeError | RecursionError | ValueError):
+        mark = getattr(error, "problem_mark", None)
+        message = getattr(error, "problem", None) or _first_line(error)
+        if isinstance(error, RecursionError):
+            message = "it is nested too deeply, or within itself"
+        line = f":{mark.line + 1}" if mark else ""
+        return f"{_relative(Path(file))}{line}: cannot be read as a configuration in YAML ({message})"
+    name = _find_local(error, "config_path")
+    if name is not None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return f"{shorten(printable(str(name)))}: no file can have a name of {len(str(name)):,} characters"
+    circle = _find_local(error, "default") or _find_local(error, "parent")
+    if isinstance(error, RecursionError) and circle is not None:
+        return f"{getattr(circle, 'path', circle)}: its defaults lead back to itself"
+    return None
+
+
+def _find_local(error: BaseException, name: str) -> Any:
+    """Give a local variable of the innermost of Hydra's functions that has it, where an error was raised, or None."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if "hydra" in frame.f_code.co_filename]
+    return next((frame.f_locals[name] for frame in reversed(frames) if frame.f_locals.get(name) is not None), None)
+
+
+def _relative(file: Path) -> Path:
+    """Give a path as the user would, below the working folder."""
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+
+
+def _explain_unknown_key(error: OmegaConfBaseException) -> str:
+    key = re.sub(r"\[(\d+)\]", r".\1", str(error.full_key))  # as overrides write the place in a list
+    name = key.rpartition(".")[2]
+    siblings = [str(sibling) for sibling in error.parent_node] if isinstance(error.parent_node, Mapping) else []
+    if name == IMPORT:
+        return f"{key}: {NEVER_IMPORTED}"
+    return f"{key}: {_no_such_key(name, [sibling for sibling in siblings if sibling not in ('hydra', 'name', name)])}"
+
+
+def _no_such_key(name: str, siblings: Sequence[str]) -> str:
+    return "there is no such key" + (f"; {suggest_nearest(name, siblings)}" if siblings else "")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return printable(re.sub(r"\s+", " ", lines[0])) if lines else type(error).__name__
+
+
+def list_problems(error: "ValidationError", values: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with a configuration.
 
     Parameters
     ----------
     error : ValidationError
-        What checking a job raised.
+        What checking it raised.
     values : mapping
-        The configuration that was checked.
+        The configuration.
 
     Returns
     -------
     list of str
         One line a problem, in the order of the configuration.
     """
-    lines = [f"{key}={_shown(value)}: {NEVER_IMPORTED}" for key, value in _named(values) if _last(key) == IMPORT]
+    everything = [(key, key.rpartition(".")[2], value) for key, value in _walk(values)]
+    lines = [f"{key}={_show(value)}: {NEVER_IMPORTED}" for key, name, value in everything if name == IMPORT]
     for detail in error.errors():
-        if detail["type"] == "json_invalid":
-            return _halves(values)
+        if detail["type"] == "json_invalid":  # a surrogate is half a character, as undecodable bytes become
+            return [
+                f"{key}={_show(value)}: holds half a character (a surrogate), which no file can hold"
+                for key, name, value in everything
+                if is_broken(name) or (isinstance(value, str) and is_broken(value))
+            ]
         if detail["type"] != "extra_forbidden" or detail["loc"][-1] != IMPORT:
-            lines.append(_line(detail, values))
+            lines.append(_explain_detail(detail, values))
     return lines
 
 
-def _named(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def _walk(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Give everything in a configuration by its dotted key, however deep."""
     pairs = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
     for name, value in pairs:
         inner = f"{key}.{name}" if key else str(name)
         yield inner, value
-        yield from _named(value, inner)
+        yield from _walk(value, inner)
 
 
-def _last(key: str) -> str:
-    return key.rpartition(".")[2]
-
-
-def _halves(values: Any) -> list[str]:
-    """Name the texts that no file can hold: a surrogate is half a character, as undecodable bytes become."""
-    found = [(key, value if isinstance(value, str) else "") for key, value in _named(values)]
-    return [
-        f"{key}={_shown(value)}: holds half a character (a surrogate), which no file can hold"
-        for key, value in found
-        if is_broken(_last(key) + value)
-    ]
-
-
-def _line(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
-    kind, context = detail["type"], detail.get("ctx", {})
-    path = _path(detail["loc"], values)
+def _explain_detail(detail: "ErrorDetails", values: Mapping[str, Any]) -> str:
+    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
+    path, group = _find_place(detail["loc"], values)
     key = ".".join(map(str, path))
-    value = f"{key}={_shown(detail['input'])}"
-    if kind == "value_error":
-        said = str(context["error"])
-        return f"{key}: {said}" if key else said
-    if kind == "extra_forbidden":
-        *parent, name = path
-        known = [str(sibling) for sibling in _at(values, parent) if str(sibling) not in (str(name), "name")]
-        return f"{value}: there is no such key" + (f"; {suggest_nearest(str(name), known)}" if known else "")
-    if kind == "union_tag_invalid":
-        tag, known = str(context["tag"]), [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
-        return f"{key}.name={tag}: there is no such name; {suggest_nearest(tag, known)}"
-    if kind == "one_of":
-        return f"{value}: there is no such name; {suggest_nearest(str(detail['input']), context['known'])}"
-    if kind == "union_tag_not_found":
-        return f"{key}.name: {_KINDS['missing']}"
-    if kind == "missing":
-        return f"{key}: {_KINDS[kind]}"
-    rule = context["expected"] if kind == "literal_error" else ""
-    told = f"must be {rule}" if rule else _KINDS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
-    return f"{value}: {told}{_way_out(key, detail['input'])}"
+    match kind:
+        case "value_error":
+            message = str(context["error"])
+            return f"{key}: {message}" if key else message
+        case "extra_forbidden":
+            name = str(path[-1])
+            return f"{key}={_show(value)}: {_no_such_key(name, [key for key in group if key not in (name, 'name')])}"
+        case "union_tag_invalid":
+            tag, names = str(context["tag"]), [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
+            return f"{key}.name={tag}: there is no such name; {suggest_nearest(tag, names)}"
+        case "one_of":
+            return f"{key}={_show(value)}: there is no such name; {suggest_nearest(str(value), context['known'])}"
+        case "union_tag_not_found":
+            return f"{key}.name: is missing"
+        case "missing":
+            return f"{key}: is missing"
+        case "literal_error":
+            rule = f"must be {context['expected']}"
+        case _:
+            rule = _RULES.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
+    return f"{key}={_show(value)}: {rule}{_suggest_spelling(key, value)}"
 
 
-def _way_out(key: str, given: Any) -> str:
-    """Say how a grid, or nothing at all, is written by somebody who has written something else for it."""
+def _suggest_spelling(key: str, value: Any) -> str:
+    """Say how a grid, or no value at all, is written, to somebody who has written something else for it."""
     from nnsweep.jobs.kinds import find_kind
 
     key = key if find_kind(key) else f"sweep.{key}"  # the settings of a sweep are checked alone
-    known = find_kind(key)
-    if known is None:
+    kind = find_kind(key)
+    if kind is None:
         return ""
-    if isinstance(given, list) and not known.depth:
-        return f"; a grid is written {key}={','.join(map(str, given)) or 'a,b'}"
-    if known.is_nullable and (hint := suggest_null(key, given)):
+    if isinstance(value, list) and not kind.depth:
+        return f"; a grid is written {key}={','.join(map(str, value)) or 'a,b'}"
+    if kind.is_nullable and (hint := suggest_null(key, value)):
         return f"; {hint}"
-    if known.is_text and isinstance(given, bool | int | float):
+    if kind.is_text and isinstance(value, bool | int | float):
         return "; in a file, put it in quotes"
     return ""
 
 
-def _path(location: Sequence[int | str], values: Any) -> list[int | str]:
-    """Drop from a location what pydantic puts in where a choice begins, or there may be a word or settings."""
+def _find_place(location: Sequence[int | str], values: Any) -> tuple[list[int | str], list[str]]:
+    """Give the path that pydantic's location stands for, and the keys of the group that its last name is in.
+
+    A location has additional names, which are left out: one where a choice begins, and one where there may be either a
+    word or settings.
+    """
+    from nnsweep.jobs.settings import SETTINGS, WORD
+
     path: list[int | str] = []
-    entered = False  # a choice, whose name comes next
+    group: Any = {}
+    is_choice = False  # the next name is that of the choice
     for name in location:
-        if name in (WORD, SETTINGS) or (entered and name == values["name"]):
-            entered = False
+        if name in (WORD, SETTINGS) or (is_choice and name == values["name"]):
+            is_choice = False
             continue
         path.append(name)
-        values = _inside(values, name)
-        entered = isinstance(values, Mapping) and "name" in values
-    return path
+        group = values
+        if isinstance(values, Mapping):
+            values = values.get(name)
+        else:
+            is_item = isinstance(values, list) and isinstance(name, int) and name < len(values)
+            values = values[name] if is_item else None
+        is_choice = isinstance(values, Mapping) and "name" in values
+    return path, [str(key) for key in group] if isinstance(group, Mapping) else []
 
 
-def _at(values: Any, path: Sequence[int | str]) -> Mapping[str, Any]:
-    for name in path:
-        values = _inside(values, name)
-    return values if isinstance(values, Mapping) else {}
-
-
-def _inside(values: Any, name: int | str) -> Any:
-    if isinstance(values, Mapping):
-        return values.get(name)
-    return values[name] if isinstance(values, list) and isinstance(name, int) and name < len(values) else None
-
-
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     return shorten("null" if value is None else str(value))

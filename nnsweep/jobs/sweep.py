@@ -15,14 +15,13 @@ from nnsweep.data.load import OWN
 from nnsweep.errors import ConfigError, StoreError, UserError, machines
 from nnsweep.files import whole_file
 from nnsweep.jobs import interrupt, names
-from nnsweep.jobs.decision import Decision, DistinctJob
 from nnsweep.jobs.display import Display
 from nnsweep.jobs.executors import Executor
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.journal import Journal
 from nnsweep.jobs.outage import told_outages
 from nnsweep.jobs.outcome import SweepResult, collect_records, has_failed, make_unrun_record
-from nnsweep.jobs.plan import Plan, PlanRequest, find_distinct_jobs, make_plan
+from nnsweep.jobs.plan import Decision, DistinctJob, Plan, PlanRequest, find_distinct_jobs, make_plan
 from nnsweep.jobs.recorder import Recorder
 from nnsweep.jobs.result import Died, Ended, Event, identify_attempt
 from nnsweep.jobs.task import Task

@@ -11,8 +11,8 @@ from pathlib import Path
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.jobs import job_folder, upload
 from nnsweep.jobs.journal import JOURNAL
-from nnsweep.jobs.outbox import OUTBOX
 from nnsweep.jobs.result import Kept
+from nnsweep.jobs.sweep_folder import OUTBOX
 from nnsweep.tracking import earlier, runs
 from nnsweep.tracking.holding import hold_runs
 from nnsweep.tracking.query import PLAN

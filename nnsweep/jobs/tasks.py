@@ -27,7 +27,7 @@ from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.hydra_folder import make_plain_configuration
 from nnsweep.jobs.job import OPERATIONAL, WHEREABOUTS, Job
 from nnsweep.jobs.names import make_run_name, name_choices
-from nnsweep.jobs.refusals import explain_hydra_error
+from nnsweep.jobs.problems import explain_hydra_error
 from nnsweep.jobs.task import Place, Task
 from nnsweep.jobs.variants import Variants
 from nnsweep.text import mask_secrets

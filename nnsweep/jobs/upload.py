@@ -18,8 +18,8 @@ from nnsweep.errors import DataError
 from nnsweep.files import nearest_folder, sync_disk
 from nnsweep.jobs import job_folder
 from nnsweep.jobs.journal import JOURNAL, Journal, read_journal, take_over_journal
-from nnsweep.jobs.outbox import OUTBOX, read_results, remove_outbox
 from nnsweep.jobs.result import JobResult, Kept, make_hash
+from nnsweep.jobs.sweep_folder import OUTBOX, read_results, remove_outbox
 from nnsweep.mlp.curves import CURVES
 from nnsweep.tracking import runs, sqlite
 from nnsweep.tracking.artifacts import TAG, make_seal

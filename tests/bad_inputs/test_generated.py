@@ -19,7 +19,7 @@ import yaml
 from nnsweep.api.verifying import verify_table
 from nnsweep.cli.main import main
 from nnsweep.data.load import load
-from nnsweep.jobs.refusals import explain_error
+from nnsweep.jobs.problems import explain_error
 
 MOST, IN_PIECES = 2000, 250
 COLOURS = ("red", "blue", "None", "ünï", "?", "", "1.5", "a b", "x,y", '"')

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, ListConfig, open_dict, read_write
 
 from nnsweep.jobs.compose import Composer, ReadOnce, cache_parsing
 from nnsweep.jobs.conf_tree import conf_dir
-from nnsweep.jobs.refusals import explain_hydra_error
+from nnsweep.jobs.problems import explain_hydra_error
 
 pytestmark = pytest.mark.slow
 

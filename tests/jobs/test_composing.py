@@ -3,7 +3,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nnsweep.jobs.refusals import explain_hydra_error
+from nnsweep.jobs.problems import explain_hydra_error
 
 SIZES = "arch.hidden_layer_sizes"
 FIELDS = (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep.jobs import decision
-from nnsweep.jobs.decision import Decision, DistinctJob, decide, describe_plan, describe_waits, explain_changes
+from nnsweep.jobs import plan
 from nnsweep.jobs.job_folder import CHECKPOINT
+from nnsweep.jobs.plan import Decision, DistinctJob, decide, describe_plan, describe_waits, explain_changes
 from nnsweep.tracking.earlier import EarlierRun
 from nnsweep.tracking.owner import LEASE_SECONDS, Owner, Presence, this_process
 from nnsweep.tracking.record import RunRecord
@@ -228,8 +228,8 @@ def test_a_plan_in_words(choices, n_duplicates, lines):
 
 
 def test_every_known_end_is_either_taken_or_run_again():
-    assert {*decision._AGAIN} == {*RERUNS}
-    assert {state for again in decision._AGAIN.values() for state in again} <= {*ENDS}
+    assert {*plan._AGAIN} == {*RERUNS}
+    assert {state for again in plan._AGAIN.values() for state in again} <= {*ENDS}
 
 
 def test_wait_is_reported_with_its_holder_and_how_it_ends():

@@ -11,13 +11,13 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from nnsweep.errors import ConfigError
-from nnsweep.jobs import launchers, stop_file
+from nnsweep.jobs import launchers, sweep_folder
 from nnsweep.jobs.launchers import LauncherExecutor, explain_launcher_error
-from nnsweep.jobs.outbox import OUTBOX, Outbox
 from nnsweep.jobs.outcome import has_failed
 from nnsweep.jobs.process_pool import WorkerDied
 from nnsweep.jobs.result import Died, Ended, JobResult, JobStart, Kept, Measured, Started
 from nnsweep.jobs.sent_jobs import LauncherGone
+from nnsweep.jobs.sweep_folder import OUTBOX, Outbox
 from nnsweep.jobs.tasks import make_tasks
 from nnsweep.tracking.record import Point, RunRecord
 
@@ -269,7 +269,7 @@ def test_first_interruption_lets_jobs_stop_and_hand_back(made, tmp_path):
     folder, told = tmp_path / "s1", []
 
     def work(seed):
-        while not (folder / stop_file.STOP).exists():
+        while not (folder / sweep_folder.STOP).exists():
             time.sleep(0.01)
         time.sleep(0.1)
         hand_back(folder, seed)
@@ -278,7 +278,7 @@ def test_first_interruption_lets_jobs_stop_and_hand_back(made, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         told.extend(LauncherExecutor(Returning(completed(0), work=work), folder).run(made[:1]))
     assert [type(event) for event in told] == [Started, Ended]
-    assert (folder / stop_file.STOP).exists()
+    assert (folder / sweep_folder.STOP).exists()
 
 
 def test_a_job_that_was_interrupted_interrupts_the_sweep(made, tmp_path):
@@ -300,7 +300,7 @@ def test_a_second_interruption_waits_for_nobody(made, tmp_path):
         threading.Timer(after, os.kill, [os.getpid(), signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
         [*LauncherExecutor(Returning(JobReturn(), work=lambda seed: is_over.wait(30)), folder).run(made[:1])]
-    assert (folder / stop_file.END).exists()
+    assert (folder / sweep_folder.END).exists()
     is_over.set()
 
 

@@ -8,8 +8,8 @@ import pytest
 from nnsweep.errors import ConfigError
 from nnsweep.jobs import job_folder, upload
 from nnsweep.jobs.journal import Journal
-from nnsweep.jobs.outbox import OUTBOX, Inbox, Outbox, read_results
 from nnsweep.jobs.result import Ended, Event, JobResult, JobStart, Kept, Measured, Started
+from nnsweep.jobs.sweep_folder import OUTBOX, Inbox, Outbox, read_results
 from nnsweep.tracking.record import Point, RunRecord
 
 CONTENTS = {"history.parquet": b"\x00PAR1" * 40, "empty.txt": b""}

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nnsweep.jobs import job_folder
-from nnsweep.jobs.decision import DistinctJob
-from nnsweep.jobs.plan import PlanRequest, make_plan
+from nnsweep.jobs.plan import DistinctJob, PlanRequest, make_plan
 from nnsweep.tracking import earlier, lock, runs
 from nnsweep.tracking.client import open_client
 from nnsweep.tracking.earlier import find_running

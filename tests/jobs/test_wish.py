@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from nnsweep.jobs import stop_file
+from nnsweep.jobs import sweep_folder
 from nnsweep.jobs.tasks import PLAN
 from nnsweep.tracking.owner import Owner, read_owner, this_process
 from tests.outside import own_pids
@@ -85,7 +85,7 @@ def start():
 def test_a_job_ends_when_the_process_of_its_sweep_is_killed(start, tmp_path):
     sweep = start(_SWEEP, tmp_path / PLAN)
     job = start(_JOB, tmp_path)
-    time.sleep(2 * stop_file.LOOKS_EVERY)
+    time.sleep(2 * sweep_folder.LOOKS_EVERY)
     assert job.poll() is None
     os.kill(sweep.pid, signal.SIGKILL)
     assert job.wait(10) == 1
@@ -96,7 +96,7 @@ def test_job_ends_with_its_sweep_across_pid_namespaces(start, tmp_path):
     (tmp_path / "mlflow.db").touch()
     sweep = start(_LOCKED, tmp_path / PLAN, *own_pids())
     job = start(_JOB, tmp_path)
-    time.sleep(2 * stop_file.LOOKS_EVERY)
+    time.sleep(2 * sweep_folder.LOOKS_EVERY)
     assert job.poll() is None
     sweep.kill()
     assert job.wait(10) == 1
@@ -105,17 +105,17 @@ def test_job_ends_with_its_sweep_across_pid_namespaces(start, tmp_path):
 def test_a_job_stops_when_the_sweep_asks_it_to(start, tmp_path):
     start(_SWEEP, tmp_path / PLAN)
     job = start(_JOB, tmp_path)
-    stop_file.ask_to_stop(tmp_path)
+    sweep_folder.ask_to_stop(tmp_path)
     assert job.wait(10) == 0
     assert job.stdout.read() == "stopped\n"
 
 
 def test_what_is_asked_can_be_taken_back(tmp_path):
-    stop_file.remove_stop_file(tmp_path)
-    stop_file.ask_to_stop(tmp_path)
-    stop_file.end_at_once(tmp_path)
-    assert (tmp_path / stop_file.STOP).exists()
-    stop_file.remove_stop_file(tmp_path)
+    sweep_folder.remove_stop_file(tmp_path)
+    sweep_folder.ask_to_stop(tmp_path)
+    sweep_folder.end_at_once(tmp_path)
+    assert (tmp_path / sweep_folder.STOP).exists()
+    sweep_folder.remove_stop_file(tmp_path)
     assert [*tmp_path.iterdir()] == []
 
 
@@ -138,41 +138,41 @@ UNSEEN = {
 @pytest.mark.parametrize("plan", UNSEEN.values(), ids=UNSEEN)
 def test_job_away_from_its_sweep_lives_until_asked_to_stop(plan, tmp_path):
     (tmp_path / PLAN).write_text(plan)
-    stopped = stop_file.watch_stop_file(tmp_path)
-    time.sleep(2 * stop_file.LOOKS_EVERY)
+    stopped = sweep_folder.watch_stop_file(tmp_path)
+    time.sleep(2 * sweep_folder.LOOKS_EVERY)
     assert not stopped()
-    stop_file.ask_to_stop(tmp_path)
-    time.sleep(3 * stop_file.LOOKS_EVERY)
+    sweep_folder.ask_to_stop(tmp_path)
+    time.sleep(3 * sweep_folder.LOOKS_EVERY)
     assert stopped()
 
 
 def test_late_job_knows_at_once_that_it_must_stop(tmp_path):
     (tmp_path / PLAN).write_text(UNSEEN["another machine"])
-    stop_file.ask_to_stop(tmp_path)
-    assert stop_file.watch_stop_file(tmp_path)()
+    sweep_folder.ask_to_stop(tmp_path)
+    assert sweep_folder.watch_stop_file(tmp_path)()
 
 
 def test_a_job_that_does_not_stop_when_asked_is_ended(start, tmp_path):
     start(_SWEEP, tmp_path / PLAN)
     job = start(_JOB.replace("not stopped()", "True"), tmp_path)
-    stop_file.ask_to_stop(tmp_path)
-    time.sleep(2 * stop_file.LOOKS_EVERY)
+    sweep_folder.ask_to_stop(tmp_path)
+    time.sleep(2 * sweep_folder.LOOKS_EVERY)
     assert job.poll() is None
-    stop_file.end_at_once(tmp_path)
+    sweep_folder.end_at_once(tmp_path)
     assert job.wait(10) == 1
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_where_there_is_nobody_to_watch_the_job_goes_on(plan, tmp_path):
     (tmp_path / PLAN).write_text(plan, errors="surrogateescape")
-    stopped = stop_file.watch_stop_file(tmp_path)
-    stop_file.ask_to_stop(tmp_path)
+    stopped = sweep_folder.watch_stop_file(tmp_path)
+    sweep_folder.ask_to_stop(tmp_path)
     time.sleep(0.05)
     assert not stopped()
 
 
 def test_without_a_plan_the_job_goes_on(tmp_path):
-    assert not stop_file.watch_stop_file(tmp_path)()
+    assert not sweep_folder.watch_stop_file(tmp_path)()
 
 
 def test_a_process_number_that_is_given_again_is_another_process():

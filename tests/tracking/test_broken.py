@@ -8,7 +8,7 @@ import pytest
 from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 
 from nnsweep.errors import ConfigError
-from nnsweep.jobs import decision
+from nnsweep.jobs import plan
 from nnsweep.results.frame import drop_constant, frame
 from nnsweep.results.ranking import narrow_runs, rank_runs
 from nnsweep.results.report.report import findings
@@ -268,7 +268,7 @@ def test_nothing_that_a_store_gives_back_is_a_traceback(served, store: Store, ca
         n_read += len(runs)
         make_terminal_table(runs)
         narrow_runs(runs, filter="" if "seed" not in runs else "seed != None", sort=["job"])
-        assert all(decision.decide(found, None) for found in earlier.find_runs_by_key(store, keys).values())
+        assert all(plan.decide(found, None) for found in earlier.find_runs_by_key(store, keys).values())
         earlier.find_runs_by_name(store, names)
         earlier.find_running(store)
         if seed % 30 == 0 and len(runs):

@@ -15,7 +15,7 @@ from nnsweep.cli.doctor.findings import Finding
 from nnsweep.errors import StoreError
 from nnsweep.files import nearest_folder
 from nnsweep.jobs import conf_tree
-from nnsweep.jobs.memory import measure_memory
+from nnsweep.jobs.machine import measure_memory
 from nnsweep.results.wording import count, size
 
 FOR_DEVELOPERS = ("dev", "bench")

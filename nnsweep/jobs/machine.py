@@ -1,4 +1,4 @@
-"""Sizes of memory as a person writes them: ``512MB``, ``2GiB``."""
+"""The machine: how much memory it has, and how many cores and processes it lets this user have."""
 
 import os
 import re
