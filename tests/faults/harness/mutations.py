@@ -85,7 +85,7 @@ PLANTED = [
     ),
     Planted(
         "an interrupted job counts as finished",
-        "jobs/decision.py",
+        "jobs/plan.py",
         '_ENDED = ("finished", "failed", "diverged")',
         '_ENDED = ("finished", "failed", "diverged", "interrupted")',
         "tests/jobs/test_decision.py",
