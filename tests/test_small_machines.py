@@ -110,7 +110,7 @@ def test_a_sweep_needs_no_shared_memory(shm, run, study):
 
 @pytest.mark.parametrize("shm", ["absent", *soaked("read-only", "full")])
 def test_cores_are_counted_without_shared_memory(shm, run):
-    code = "from nnsweep.cli import main; from nnsweep.jobs import process_pool; print(process_pool.physical_cores())"
+    code = "from nnsweep.cli import main; from nnsweep.jobs import machine; print(machine.count_physical_cores())"
     counted = [run(command, "-c", code) for command in (["env"], mounted(SHM[shm]))]
     assert [said.stderr for said in counted] == ["", ""]
     assert counted[0].stdout == counted[1].stdout

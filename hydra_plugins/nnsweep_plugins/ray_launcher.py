@@ -80,22 +80,17 @@ class RayLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs; one whose process dies has failed, and costs no other."""
         from nnsweep.jobs.ray_driver import RayDriver
-        from nnsweep.jobs.sent_jobs import LauncherGone, load_outcome, pack_job
+        from nnsweep.jobs.sent_jobs import LauncherGone, load_answer, pack_jobs
 
         assert self.config is not None
-        assert self.hydra_context is not None
-        assert self.task_function is not None
         if self._driver is None:
             settings: Any = OmegaConf.to_container(self.ray, resolve=True)
             self._driver = RayDriver(settings["init"], settings["remote"])
         if not self._driver.is_there and (trouble := self._trouble()):
             raise LauncherGone(f"the Ray cluster at {self._address} is gone ({trouble})")
-        jobs = [
-            pack_job(self.hydra_context, self.task_function, self.config, [*overrides], number)
-            for number, overrides in enumerate(job_overrides, start=initial_job_idx)
-        ]
+        jobs = pack_jobs(self, job_overrides, initial_job_idx)
         answers = self._driver.run(jobs, Path(str(self.config.hydra.sweep.dir)))
-        return [load_outcome(answer, overrides) for answer, overrides in zip(answers, job_overrides, strict=True)]
+        return [load_answer(answer, overrides) for answer, overrides in zip(answers, job_overrides, strict=True)]
 
     def close(self) -> None:
         """End the cluster that was started for the jobs, or leave the one that was there."""

@@ -41,7 +41,7 @@ class StackedLauncher(Launcher):
         from nnsweep.jobs import sent_jobs
         from nnsweep.jobs import tasks as grid
         from nnsweep.jobs.compose import Composer
-        from nnsweep.jobs.executors import ProcessExecutor, make_job_return
+        from nnsweep.jobs.executors import ProcessExecutor
         from nnsweep.jobs.recorder import Recorder
         from nnsweep.results.plots.job_picture import draw_job
         from nnsweep.tracking.store import prepare_store, resolve_uri
@@ -53,8 +53,7 @@ class StackedLauncher(Launcher):
         folder = Path(str(self.config.hydra.sweep.dir))
         if not self.can_stack:
             folder.mkdir(parents=True, exist_ok=True)
-            application = sent_jobs.Application(self.hydra_context, self.task_function, self.config)
-            return sent_jobs.launch_one_by_one(application, job_overrides, initial_job_idx, self._n_workers)
+            return sent_jobs.launch_one_by_one(self, job_overrides, initial_job_idx, self._n_workers)
         compose = Composer(self.hydra_context.config_loader, self.config)
         tasks = grid.make_tasks(job_overrides, compose, first=initial_job_idx)
         grid.refuse_dry_run(tasks[0].job)
@@ -64,7 +63,7 @@ class StackedLauncher(Launcher):
         recorder = Recorder(prepare_store(uri, tracking.experiment, tracking.artifact_root))
         for event in executor.run(tasks):
             recorder.take(event)
-        return [make_job_return(task, recorder.ended[task.attempt]) for task in tasks]
+        return [sent_jobs.make_job_return(task, recorder.ended[task.attempt]) for task in tasks]
 
     @property
     def can_stack(self) -> bool:
@@ -81,8 +80,8 @@ class StackedLauncher(Launcher):
     @property
     def _n_workers(self) -> int:
         from nnsweep.jobs.hydra_job import run_job
-        from nnsweep.jobs.process_pool import physical_cores
+        from nnsweep.jobs.machine import count_physical_cores
 
         assert self.config is not None
         chosen = self.config.sweep.workers if self.task_function is run_job else None
-        return chosen or physical_cores()
+        return chosen or count_physical_cores()

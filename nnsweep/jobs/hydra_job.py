@@ -39,9 +39,9 @@ def new_sweep_id() -> str:
 
 
 def _physical_cores() -> int:
-    from nnsweep.jobs.process_pool import physical_cores
+    from nnsweep.jobs.machine import count_physical_cores
 
-    return physical_cores()
+    return count_physical_cores()
 
 
 # Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function

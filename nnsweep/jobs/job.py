@@ -1,22 +1,23 @@
-"""A recipe: how one network is made and trained, as plain typed values, whatever the data are.
+"""A job: all that is composed for one point of a grid, as checked values, and the key that identifies its result.
 
-It is the part of a job that is not about data, records or sweeps: the command line and the scikit-learn estimator make
-their networks here, so that one configuration is one network in both.
+Its recipe is the part that says how one network is made and trained, whatever the data are. The command line and the
+scikit-learn estimator make their networks of recipes, so that one configuration is one network in both.
 """
 
 import json
+import re
 from collections.abc import Hashable, Mapping
+from decimal import Decimal
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nnsweep.data.load import DATA_SETS
 from nnsweep.data.reading.roles import ColumnName
-from nnsweep.jobs.machine import parse_size
 from nnsweep.jobs.settings import Part, Settings, one_choice, one_group, one_of, within
-from nnsweep.mlp.activations import ACTIVATIONS, Activation
+from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.losses import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.network import Network
@@ -34,13 +35,13 @@ TABLE_WEIGHT_DECAY = 0.01
 """What stands for null where a table of one's own is learned, and the estimator's default; see experiments/defaults."""
 
 
-def _class_weight(given: Any) -> Any:
-    if not is_class_weight(given):
+def _check_class_weight(value: Any) -> Any:
+    if not is_class_weight(value):
         raise PydanticCustomError("class_weight", RULE)
-    return tuple(map(float, given)) if isinstance(given, list) else given
+    return tuple(map(float, value)) if isinstance(value, list) else value
 
 
-_CLASS_WEIGHT = {ClassWeight: Annotated[ClassWeight, BeforeValidator(_class_weight)]}
+_CLASS_WEIGHT = {ClassWeight: Annotated[ClassWeight, BeforeValidator(_check_class_weight)]}
 _DROPOUT = {"dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0)}
 
 
@@ -102,14 +103,14 @@ class Recipe(Settings):
 
     def rule(self) -> Schedule | ReduceOnPlateau:
         """Return the schedule; raises `ValueError` if its settings contradict each other."""
-        return _schedule(self.schedule, self._learning_rate)
+        return _make_schedule(self.schedule, float(self.optimizer.settings()["learning_rate"]))
 
     def network(self) -> Network:
         """Return what the network shares with others of its stack."""
         return Network(
             hidden_layer_sizes=self.arch.sizes,
-            activation=_activation(self.activation.name, self.activation.settings()),
-            output_activation=_activation(self.output_activation, {}),
+            activation=ACTIVATIONS[self.activation.name](**self.activation.settings()),
+            output_activation=ACTIVATIONS[self.output_activation](),
             dropout=self.trainer.settings()["dropout"],
         )
 
@@ -132,19 +133,11 @@ class Recipe(Settings):
         values.pop("dropout")
         return Training(optimizer=OPTIMIZERS[self.optimizer.name], **values)
 
-    @property
-    def _learning_rate(self) -> float:
-        return float(self.optimizer.settings()["learning_rate"])
 
-
-def _activation(name: str, settings: dict[str, Any]) -> Activation:
-    return ACTIVATIONS[name](**settings)
-
-
-def _schedule(part: Part, learning_rate: float) -> Schedule | ReduceOnPlateau:
+def _make_schedule(part: Part, learning_rate: float) -> Schedule | ReduceOnPlateau:
     settings = part.settings()
     if "pieces" in settings:
-        settings["pieces"] = tuple(_schedule(piece, learning_rate) for piece in settings["pieces"])
+        settings["pieces"] = tuple(_make_schedule(piece, learning_rate) for piece in settings["pieces"])
     schedule: Schedule | ReduceOnPlateau = SCHEDULES[part.name](learning_rate=learning_rate, **settings)
     return schedule
 
@@ -170,64 +163,77 @@ Models: TypeAlias = Literal["best", "all", "none"]
 """Which runs of a sweep get a model that MLflow can load and serve."""
 
 
-def _tidied(place: str | None) -> str | None:
-    return place and place.strip()
-
-
 class Tracking(Settings):
     """Where a run is recorded, and how much of it."""
 
     uri: str | None = None
     experiment: str = "nnsweep"
-    artifact_root: Annotated[str | None, AfterValidator(_tidied)] = None
+    artifact_root: str | None = None
     max_points: Annotated[int, within(Range(ge=4))] = 400
     pictures: bool | None = None
     models: Models = "best"
     patience: Annotated[float, within(Range(ge=0))] = 30.0
 
-
-def _grid(given: Any) -> Any:
-    """Write a grid of `sweep.grids` as overrides, in whichever of its two forms it is given."""
-    if isinstance(given, Mapping):
-        if any(isinstance(value, list | Mapping) for value in given.values()):
-            raise ValueError("write values as on the command line: '1,2' is two values, '[1,2]' is one list")
-        return tuple(f"{key}={_written(value)}" for key, value in given.items())
-    return given
+    @field_validator("artifact_root")
+    @classmethod
+    def _strip(cls, root: str | None) -> str | None:
+        return root and root.strip()
 
 
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+_BYTES = {"": 1, "B": 1} | {
+    f"{letter}{kind}": base**power
+    for power, letter in enumerate("KMGT", start=1)
+    for kind, base in (("B", 1000), ("iB", 1024))
+}
 
 
-def _several(given: Any) -> Any:
+def parse_size(text: str) -> int:
+    """Read a size of memory as a person writes it, in bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or not above 0.
+
+    Examples
+    --------
+    >>> parse_size("1.5GB"), parse_size("64 MiB")
+    (1500000000, 67108864)
+    """
+    parts = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)\s*", text)
+    size = int(Decimal(parts[1]) * _BYTES.get(parts[2], 0)) if parts else 0
+    if size < 1:
+        raise ValueError("must be a size above 0, such as 512MB or 2GiB")
+    return size
+
+
+def _write_as_overrides(grid: Any) -> Any:
+    """Write a grid of `sweep.grids` that is a mapping as overrides."""
+    if not isinstance(grid, Mapping):
+        return grid
+    if any(isinstance(value, list | Mapping) for value in grid.values()):
+        raise ValueError("write values as on the command line: '1,2' is two values, '[1,2]' is one list")
+    return tuple(f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in grid.items())
+
+
+def _listed(value: Any) -> Any:
     """Take one text where a list may be, and null for an empty one."""
-    if given is None:
+    if value is None:
         return ()
-    if isinstance(given, str):
-        return (given,)
-    return tuple(given) if isinstance(given, list) else given
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
-def _steps(given: Any) -> Any:
-    """Take one list of keys where a list of such lists may be."""
-    one = isinstance(given, list) and given and all(isinstance(key, str) for key in given)
-    return (given,) if one else given
-
-
-def _at_least_two(keys: tuple[str, ...]) -> tuple[str, ...]:
+def _require_two(keys: tuple[str, ...]) -> tuple[str, ...]:
     if len(keys) < 2:
         raise ValueError("at least two keys can go in step, as in [[seed,trainer.epochs]]")
     return keys
 
 
-def _size(text: str) -> str:
-    parse_size(text)
-    return text
-
-
-_Several = BeforeValidator(_several)
-_Grid = Annotated[tuple[str, ...], _Several, BeforeValidator(_grid)]
-_Keys = Annotated[tuple[str, ...], _Several, AfterValidator(_at_least_two)]
+_Listed = BeforeValidator(_listed)
+_Grid = Annotated[tuple[str, ...], _Listed, BeforeValidator(_write_as_overrides)]
+_Keys = Annotated[tuple[str, ...], _Listed, AfterValidator(_require_two)]
 
 
 class Sweep(Settings):
@@ -249,20 +255,34 @@ class Sweep(Settings):
         What one stack of networks may take, such as ``1GB``.
     """
 
-    grids: Annotated[tuple[_Grid, ...], _Several] = ()
-    zip: Annotated[tuple[_Keys, ...], _Several, BeforeValidator(_steps)] = ()
-    exclude: Annotated[tuple[str, ...], _Several] = ()
+    grids: Annotated[tuple[_Grid, ...], _Listed] = ()
+    zip: Annotated[tuple[_Keys, ...], _Listed] = ()
+    exclude: Annotated[tuple[str, ...], _Listed] = ()
     max_jobs: Annotated[int, within(Range(ge=1))] = 10_000
     workers: Annotated[int, within(Range(ge=1))] | None = None
-    max_stack_memory: Annotated[str, AfterValidator(_size)] = "1GB"
+    max_stack_memory: str = "1GB"
+
+    @field_validator("zip", mode="before")
+    @classmethod
+    def _list_keys(cls, value: Any) -> Any:
+        """Take one list of keys where a list of such lists may be."""
+        is_one = isinstance(value, list) and value and all(isinstance(key, str) for key in value)
+        return (value,) if is_one else value
+
+    @field_validator("max_stack_memory")
+    @classmethod
+    def _check_size(cls, text: str) -> str:
+        parse_size(text)
+        return text
+
+    @property
+    def max_stack_bytes(self) -> int:
+        """How many bytes one stack of networks may take."""
+        return parse_size(self.max_stack_memory)
 
 
-def _column_name(given: Any) -> Any:
-    """Take a whole number as text: columns may be called by their numbers."""
-    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
-
-
-_COLUMN_NAME = {ColumnName: Annotated[str, BeforeValidator(_column_name)]}
+# columns may be called by their numbers
+_COLUMN_NAME = {ColumnName: Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]}
 
 
 class Job(Recipe):

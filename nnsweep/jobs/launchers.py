@@ -20,9 +20,10 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
 from nnsweep.errors import UserError
-from nnsweep.jobs import process_pool, sent_jobs, sweep_folder, worker
+from nnsweep.jobs import machine, sent_jobs, sweep_folder, worker
+from nnsweep.jobs.executors import Deaths
 from nnsweep.jobs.interrupt import postpone_signals
-from nnsweep.jobs.process_pool import Deaths, WorkerDied
+from nnsweep.jobs.process_pool import WorkerDied
 from nnsweep.jobs.result import Attempt, Died, Ended, Event, identify_attempt
 from nnsweep.jobs.sent_jobs import LauncherGone
 from nnsweep.jobs.stacks import make_stacks, predict_makespan
@@ -70,7 +71,7 @@ class LauncherExecutor:
 
     def predict(self, tasks: Sequence[Task]) -> float:
         """Tell how many seconds the tasks will take, about, if each core has one."""
-        jobs, cores = [task.job for task in tasks], process_pool.physical_cores()
+        jobs, cores = [task.job for task in tasks], machine.count_physical_cores()
         alone = [make_stacks([job], worker.load_dataset, n_workers=1, max_bytes=sys.maxsize)[0] for job in jobs]
         return predict_makespan(alone, cores)
 
@@ -126,7 +127,7 @@ class _Launch:
         yield from self._wait_for([number for number in numbers if isinstance(told[number]._return_value, RunRecord)])
         errors = {number: why for number in self._left(numbers) if (why := _error(told[number])) is not None}
         dead = [number for number, error in errors.items() if isinstance(error, WorkerDied)]
-        again = [number for number in dead if self._deaths.of([number])]
+        again = [number for number in dead if self._deaths.add([number])]
         for number in errors.keys() - {*again}:
             yield from self._bury([number], errors[number])
         return _without_gaps(again)
@@ -134,7 +135,7 @@ class _Launch:
     def _launch(self, numbers: Sequence[int]) -> Generator[Event, None, Sequence[JobReturn]]:
         """Let the launcher run jobs, and tell what they hand back meanwhile; give what it returns."""
         grid, first = [self._tasks[number].overrides for number in numbers], self._first + numbers[0]
-        if sent_jobs.is_submitits(self._launcher):
+        if sent_jobs.is_submitit(self._launcher):
             call = _Call(lambda: sent_jobs.launch_submitit(self._launcher, grid, first, self._stopping.is_set))
         else:
             call = _Call(lambda: self._launcher.launch(grid, initial_job_idx=first))
@@ -191,7 +192,7 @@ class _Launch:
             again, self._is_tried = [] if self._is_tried else left, True
             yield from self._bury(left if not again else (), died)
             return _without_gaps(again)
-        halves = self._deaths.of(begun)
+        halves = self._deaths.add(begun)
         yield from self._bury(begun if not halves else (), died)
         untouched = [number for number in left if number not in begun]
         return [piece for part in (*halves, untouched) for piece in _without_gaps(part)]

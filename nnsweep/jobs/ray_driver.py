@@ -48,7 +48,7 @@ class RayDriver:
         Parameters
         ----------
         jobs : sequence of bytes
-            As `nnsweep.jobs.sent_jobs.pack_job` gives them.
+            As `nnsweep.jobs.sent_jobs.pack_jobs` gives them.
         folder : Path
             The sweep's.
 

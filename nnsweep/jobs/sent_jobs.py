@@ -10,8 +10,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,129 +19,51 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
-from nnsweep.jobs import process_pool
+from nnsweep.jobs import machine, process_pool
+from nnsweep.jobs.outcome import Outcome
 from nnsweep.jobs.process_pool import WorkerDied, WorkFailed
-
-
-@dataclass(frozen=True)
-class Application:
-    """What Hydra gives a launcher: its own state, the program's task function, and the sweep's configuration."""
-
-    hydra_context: HydraContext
-    task_function: TaskFunction
-    config: DictConfig
-
-
-def launch_one_by_one(
-    application: Application, grid: Sequence[Sequence[str]], first: int, n_workers: int
-) -> list[JobReturn]:
-    """Run every job by itself with Hydra's own `run_job`, in worker processes; one worker is this process.
-
-    Parameters
-    ----------
-    application : Application
-        Of any program that uses Hydra.
-    grid : sequence of sequences of str
-        The overrides of each job.
-    first : int
-        The number of the first job.
-    n_workers : int
-        How many jobs may run at once.
-    """
-    n_workers = process_pool.count_affordable(min(n_workers, len(grid)))
-    if n_workers <= 1:
-        basic = BasicLauncher()
-        basic.setup(**vars(application))
-        return [*basic.launch(grid, first)]
-    process_pool.warm_up([__name__])
-    state = cloudpickle.dumps((Singleton.get_state(), application))
-    pieces = [(state, first + number, [*overrides]) for number, overrides in enumerate(grid)]
-    returns = dict(process_pool.run_pieces(_run_one, pieces, n_workers))
-    return [load_outcome(returns[number], overrides) for number, overrides in enumerate(grid)]
-
-
-def _run_one(piece: tuple[bytes, int, list[str]]) -> bytes:
-    """Run one job of any program; the answer is pickled here, where its classes are known."""
-    state, number, overrides = piece
-    setup_globals()
-    singletons, application = cloudpickle.loads(state)
-    Singleton.set_state(singletons)
-    config = application.hydra_context.config_loader.load_sweep_config(application.config, overrides)
-    with read_write(config.hydra), open_dict(config.hydra):
-        config.hydra.job.id, config.hydra.job.num = str(number), number
-    returned = run_job(
-        hydra_context=application.hydra_context,
-        task_function=application.task_function,
-        config=config,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-    )
-    return pickle_outcome(returned)
-
-
-def pickle_outcome(returned: JobReturn) -> bytes:
-    """Pickle what a job returned, or else why it cannot go to another process."""
-    try:
-        answer: bytes = cloudpickle.dumps(returned)
-        cloudpickle.loads(answer)
-    except Exception as error:  # what the job returned or raised cannot go to another process
-        outcome = returned._return_value
-        told = process_pool.describe_error(outcome if isinstance(outcome, BaseException) else error)
-        returned.status, returned.return_value = JobStatus.FAILED, process_pool.WorkFailed(told)
-        answer = cloudpickle.dumps(returned)
-    return answer
-
-
-def load_outcome(answer: bytes | BaseException, overrides: Sequence[str]) -> JobReturn:
-    """Read what a job returned, or tell that it failed."""
-    if isinstance(answer, bytes):
-        returned: JobReturn = cloudpickle.loads(answer)
-        return returned
-    failed = JobReturn(overrides=[*overrides], status=JobStatus.FAILED)
-    failed.return_value = answer
-    return failed
+from nnsweep.jobs.task import Task
 
 
 class LauncherGone(Exception):
     """What should run the jobs is gone, and will run none of them."""
 
 
-def pack_job(
-    context: HydraContext, task_function: TaskFunction, config: DictConfig, overrides: list[str], number: int
-) -> bytes:
-    """Compose a job and pickle it with all that Hydra needs to run it.
+def pack_jobs(launcher: Any, grid: Sequence[Sequence[str]], first: int) -> list[bytes]:
+    """Compose jobs and pickle each with all that Hydra needs to run it.
 
     Parameters
     ----------
-    context, task_function, config : HydraContext, callable, DictConfig
-        What a launcher is set up with.
-    overrides : list of str
-        The job's.
-    number : int
-        Hydra's number of the job.
+    launcher : Launcher
+        Hydra's, set up.
+    grid : sequence of sequences of str
+        The overrides of each job.
+    first : int
+        Hydra's number of the first job.
     """
-    composed = context.config_loader.load_sweep_config(config, overrides)
-    with read_write(composed.hydra), open_dict(composed.hydra):
-        composed.hydra.job.id, composed.hydra.job.num = str(number), number
-    whole: bytes = cloudpickle.dumps((Singleton.get_state(), context, task_function, composed))
-    return whole
+    context, jobs = launcher.hydra_context, []
+    for number, overrides in enumerate(grid, start=first):
+        config = context.config_loader.load_sweep_config(launcher.config, [*overrides])
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.job.id, config.hydra.job.num = str(number), number
+        jobs.append(cloudpickle.dumps((Singleton.get_state(), context, launcher.task_function, config)))
+    return jobs
 
 
-def run_packed_job(whole: bytes, job_id: str = "") -> bytes:
-    """Run a job that was sent here; the answer is pickled here, where its classes are known.
+def run_packed_job(packed: bytes, job_id: str = "") -> bytes:
+    """Run a job that was sent here, and pickle what it returns here, where the classes of that are known.
 
     Parameters
     ----------
-    whole : bytes
-        As `pack_job` gives it.
+    packed : bytes
+        As `pack_jobs` gives it.
     job_id : str
-        How whoever runs it calls it; its number if nothing is given.
+        What the job is called by whoever runs it; its number if nothing is given.
     """
     setup_globals()
-    singletons, context, task_function, config = cloudpickle.loads(whole)
+    singletons, context, task_function, config = cloudpickle.loads(packed)
     Singleton.set_state(singletons)
     with contextlib.suppress(OSError):  # on another machine, it may not be there
         os.chdir(config.hydra.runtime.cwd)
@@ -158,11 +78,68 @@ def run_packed_job(whole: bytes, job_id: str = "") -> bytes:
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
-    return pickle_outcome(returned)
+    try:
+        answer: bytes = cloudpickle.dumps(returned)
+        cloudpickle.loads(answer)
+    except Exception as error:  # what the job returned or raised cannot go to another process
+        outcome = returned._return_value
+        described = process_pool.describe_error(outcome if isinstance(outcome, BaseException) else error)
+        returned.status, returned.return_value = JobStatus.FAILED, WorkFailed(described)
+        answer = cloudpickle.dumps(returned)
+    return answer
+
+
+def load_answer(answer: bytes | BaseException, overrides: Sequence[str]) -> JobReturn:
+    """Read what `run_packed_job` has sent back, or make the return of a job that has sent nothing and so failed."""
+    if isinstance(answer, bytes):
+        returned: JobReturn = cloudpickle.loads(answer)
+        return returned
+    failed = JobReturn(overrides=[*overrides], status=JobStatus.FAILED)
+    failed.return_value = answer
+    return failed
+
+
+def make_job_return(task: Task, outcome: Outcome) -> JobReturn:
+    """Give what Hydra's own launchers return of a job, for one that was trained together with others."""
+    failed = isinstance(outcome, BaseException)
+    folder = None
+    with contextlib.suppress(FileNotFoundError):  # somebody has removed it
+        folder = os.getcwd()
+    returned = JobReturn(working_dir=folder, task_name=task.log.removesuffix(".log"))
+    returned.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
+    returned.return_value = outcome
+    returned.overrides = [*task.configuration["hydra"]["overrides"]["task"]]
+    returned.cfg = DictConfig({key: value for key, value in task.configuration.items() if key != "hydra"})
+    returned.hydra_cfg = DictConfig({"hydra": task.configuration["hydra"]})
+    return returned
+
+
+def launch_one_by_one(launcher: Any, grid: Sequence[Sequence[str]], first: int, n_workers: int) -> list[JobReturn]:
+    """Run every job by itself with Hydra's own `run_job`, in worker processes; one worker is this process.
+
+    Parameters
+    ----------
+    launcher : Launcher
+        Of any program that uses Hydra, set up.
+    grid : sequence of sequences of str
+        The overrides of each job.
+    first : int
+        The number of the first job.
+    n_workers : int
+        How many jobs may run at once.
+    """
+    n_workers = machine.choose_n_workers(min(n_workers, len(grid)))
+    if n_workers <= 1:
+        basic = BasicLauncher()
+        basic.setup(hydra_context=launcher.hydra_context, task_function=launcher.task_function, config=launcher.config)
+        return [*basic.launch(grid, first)]
+    process_pool.warm_up([__name__])
+    answers = dict(process_pool.run_pieces(run_packed_job, pack_jobs(launcher, grid, first), n_workers))
+    return [load_answer(answers[number], overrides) for number, overrides in enumerate(grid)]
 
 
 LOOKS_EVERY = 0.5
-"""Seconds."""
+"""Seconds between two looks at submitit's jobs."""
 _SHARED = {"timeout_min", "cpus_per_task", "gpus_per_node", "tasks_per_node", "mem_gb", "nodes", "name"}
 _SHARED |= {"stderr_to_stdout"}  # settings that submitit knows without the name of what runs the jobs
 
@@ -171,7 +148,7 @@ class OutOfTime(Exception):
     """A job took longer than submitit was told that it may."""
 
 
-def is_submitits(launcher: Launcher) -> bool:
+def is_submitit(launcher: Launcher) -> bool:
     """Tell whether a launcher is one of Hydra's for submitit."""
     return type(launcher).__module__.startswith("hydra_plugins.hydra_submitit_launcher.")
 
@@ -179,7 +156,10 @@ def is_submitits(launcher: Launcher) -> bool:
 def launch_submitit(
     launcher: Any, grid: Sequence[Sequence[str]], first: int, stopped: Callable[[], bool] = lambda: False
 ) -> list[JobReturn]:
-    """Run jobs as Hydra's launcher would, and wait for all of them.
+    """Run jobs as Hydra's submitit launcher would, on this machine or on Slurm, and wait for all of them.
+
+    Hydra's launcher gives up at the first job that fails, while the others go on. Here its settings stay what they are,
+    and every job ends in one of three ways: by itself, with its process, or because its time is over.
 
     Parameters
     ----------
@@ -192,35 +172,30 @@ def launch_submitit(
     stopped : callable
         Tells whether the user has interrupted: Slurm's jobs are cancelled then, those of this machine see it.
     """
-    whole = [
-        pack_job(launcher.hydra_context, launcher.task_function, launcher.config, [*overrides], number)
-        for number, overrides in enumerate(grid, start=first)
-    ]
-    jobs, ended = _submit(launcher, whole), dict[int, float]()
+    executor = _make_submitit_executor(launcher)
+    run = functools.partial(run_in_time, launcher.params.get("timeout_min"))
+    packed = pack_jobs(launcher, grid, first)
+    # Slurm gets all as one array; those of this machine are submitted one by one, so that each has a time of its own
+    parts = [[one] for one in packed] if launcher._EXECUTOR == "local" else [packed]
+    jobs: list[tuple[Any, float]] = []  # each with the time at which it was submitted
+    for part in parts:
+        jobs += [(job, time.time()) for job in executor.map_array(run, part)]
+    ended: dict[int, float] = {}
     is_cancelled = False
     while len(ended) < len(jobs):
         ended |= {n: time.time() for n, (job, _) in enumerate(jobs) if n not in ended and job.done()}
         if stopped() and not is_cancelled:
-            _cancel([job for number, (job, _) in enumerate(jobs) if number not in ended])
+            for n, (job, _) in enumerate(jobs):
+                if n not in ended and not hasattr(job, "_process"):  # those of this machine see the sweep's stop file
+                    with contextlib.suppress(Exception):  # the user wants to go, whatever Slurm says
+                        job.cancel(check=False)
             is_cancelled = True
         time.sleep(LOOKS_EVERY)
-    answers = [_answer(job, ended[n] - begun, launcher.params) for n, (job, begun) in enumerate(jobs)]
-    return [load_outcome(answer, overrides) for answer, overrides in zip(answers, grid, strict=True)]
+    answers = [_receive(job, ended[n] - begun, launcher.params) for n, (job, begun) in enumerate(jobs)]
+    return [load_answer(answer, overrides) for answer, overrides in zip(answers, grid, strict=True)]
 
 
-def _submit(launcher: Any, whole: Sequence[bytes]) -> list[tuple[Any, float]]:
-    """Submit jobs; give each with the time at which that was done."""
-    executor = _executor(launcher)
-    run = functools.partial(run_in_time, launcher.params.get("timeout_min"))
-    # Slurm gets all as one array; when this machine has begun each is known one by one
-    parts = [[one] for one in whole] if launcher._EXECUTOR == "local" else [whole]
-    jobs: list[tuple[Any, float]] = []
-    for part in parts:
-        jobs += [(job, time.time()) for job in executor.map_array(run, part)]
-    return jobs
-
-
-def _executor(launcher: Any) -> Any:
+def _make_submitit_executor(launcher: Any) -> Any:
     """Make submitit's executor, with the settings that Hydra's launcher would give it."""
     import submitit  # type: ignore[import-not-found, unused-ignore]
 
@@ -238,16 +213,8 @@ def _executor(launcher: Any) -> Any:
     return executor
 
 
-def _cancel(jobs: Sequence[Any]) -> None:
-    """Take jobs that nobody wants any more from Slurm's queue; those of this machine heed the sweep's wish."""
-    for job in jobs:
-        if not hasattr(job, "_process"):
-            with suppress(Exception):  # the user wants to go, whatever Slurm says
-                job.cancel(check=False)
-
-
-def _answer(job: Any, seconds: float, settings: Any) -> bytes | BaseException:
-    """Give what a job has sent back, or else what became of it."""
+def _receive(job: Any, seconds: float, settings: Any) -> bytes | BaseException:
+    """Give what a job of submitit's has sent back, or an exception that says how it ended."""
     from submitit.core.utils import FailedJobError, UncompletedJobError  # type: ignore[import-not-found, unused-ignore]
 
     is_here, minutes = hasattr(job, "_process"), settings.get("timeout_min")
@@ -260,41 +227,45 @@ def _answer(job: Any, seconds: float, settings: Any) -> bytes | BaseException:
     except FailedJobError:
         return WorkFailed(f"submitit could not run it; see {job.paths.stderr}")
     except (UncompletedJobError, OSError):
+        if is_out_of_time:
+            return OutOfTime(explain_out_of_time(minutes))
         state = "" if is_here else f", Slurm's state {job.state}"
-        said = f"its worker process was killed or ended without a result (submitit{state}; see {job.paths.stderr})"
-        return OutOfTime(explain_out_of_time(minutes)) if is_out_of_time else WorkerDied(said)
+        cause = "its worker process was killed or ended without a result"
+        return WorkerDied(f"{cause} (submitit{state}; see {job.paths.stderr})")
 
 
 def explain_out_of_time(minutes: float | None) -> str:
-    """Say that a job was ended for its time."""
+    """Say that a job was ended because its time was over."""
     return f"submitit ended it for its time (timeout_min={minutes})"
 
 
-def run_in_time(minutes: float | None, whole: bytes) -> bytes:
-    """Run a job in a process of submitit's, which tells it by a signal when its time is over.
+def run_in_time(minutes: float | None, packed: bytes) -> bytes:
+    """Run a job in a process of submitit's, to which that sends a signal when the job's time is over.
+
+    The job fails then, unless submitit wants to have it started again: in that case nothing is recorded, and the next
+    process goes on from the checkpoint.
 
     Parameters
     ----------
     minutes : float or None
         How long it may take.
-    whole : bytes
-        The job, as `nnsweep.jobs.sent_jobs.pack_job` gives it.
+    packed : bytes
+        The job, as `nnsweep.jobs.sent_jobs.pack_jobs` gives it.
     """
     import submitit
+    from submitit.core.utils import UncompletedJobError
 
     environment = submitit.JobEnvironment()
     number = environment._usr_sig()
-    signal.signal(number, functools.partial(_end_in_time, minutes, signal.getsignal(number)))
-    return run_packed_job(whole, environment.job_id)
+    handler: Any = signal.getsignal(number)  # submitit's own
 
+    def end(number: int, frame: Any) -> None:
+        try:
+            handler(number, frame)
+        except SystemExit as requeued:
+            os._exit(requeued.code if isinstance(requeued.code, int) else 1)
+        except UncompletedJobError:
+            raise OutOfTime(explain_out_of_time(minutes)) from None
 
-def _end_in_time(minutes: float | None, theirs: Any, number: int, frame: Any) -> None:
-    """Fail, unless submitit wants to have the job started again: then nothing is recorded, and a checkpoint goes on."""
-    from submitit.core.utils import UncompletedJobError
-
-    try:
-        theirs(number, frame)
-    except SystemExit as requeued:
-        os._exit(requeued.code if isinstance(requeued.code, int) else 1)
-    except UncompletedJobError:
-        raise OutOfTime(explain_out_of_time(minutes)) from None
+    signal.signal(number, end)
+    return run_packed_job(packed, environment.job_id)

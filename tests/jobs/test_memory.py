@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from nnsweep.jobs.machine import parse_size
+from nnsweep.jobs.job import parse_size
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from nnsweep.data import mapped
-from nnsweep.jobs import executors, process_pool, worker
+from nnsweep.jobs import executors, machine, process_pool, worker
 from nnsweep.jobs.conf_tree import conf_dir
-from nnsweep.jobs.executors import ProcessExecutor, _mapped, make_job_return
+from nnsweep.jobs.executors import ProcessExecutor, _map_datasets
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.journal import Journal
 from nnsweep.jobs.launchers import LauncherExecutor
@@ -26,6 +26,7 @@ from nnsweep.jobs.outcome import collect_records, has_failed
 from nnsweep.jobs.plan import close_lost_runs
 from nnsweep.jobs.recorder import Recorder
 from nnsweep.jobs.result import Died, Ended, JobResult, Kept
+from nnsweep.jobs.sent_jobs import make_job_return
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.tasks import make_tasks
 from nnsweep.tracking.earlier import EarlierRun, find_running, find_runs_by_key
@@ -51,7 +52,7 @@ def make(compose, tmp_path: Path) -> Callable[..., list[Task]]:
 @pytest.fixture
 def crew(monkeypatch) -> type[ProcessExecutor]:
     """Give the executor of a machine with two cores, on which nothing is started."""
-    monkeypatch.setattr(process_pool, "physical_cores", lambda: 2)
+    monkeypatch.setattr(machine, "count_physical_cores", lambda: 2)
     monkeypatch.setattr(process_pool, "warm_up", lambda modules: None)
 
     return ProcessExecutor
@@ -95,13 +96,13 @@ def ends_of(executor: Any, some: Sequence[Task]) -> dict[int, Any]:
 def test_little_work_is_done_in_this_process(make, crew):
     begun = crew(make())
     assert begun.n_workers == 1
-    assert [stack.numbers for stack in begun.plan(make())] == [(0, 1, 2)]
+    assert [stack.numbers for stack in begun.form_stacks(make())] == [(0, 1, 2)]
 
 
 def test_much_work_is_shared_by_all_cores(make, crew):
     begun = crew(make("trainer.epochs=100000"))
     assert begun.n_workers == 2
-    assert sorted(len(stack.numbers) for stack in begun.plan(make("trainer.epochs=100000"))) == [1, 2]
+    assert sorted(len(stack.numbers) for stack in begun.form_stacks(make("trainer.epochs=100000"))) == [1, 2]
 
 
 def test_chosen_workers_are_taken_even_for_little_work(make, crew):
@@ -134,21 +135,21 @@ def n_threads_of(monkeypatch) -> Callable[[Sequence[Task]], list[int]]:
 def test_cores_without_a_worker_share_a_full_batch(
     overrides, seeds, n_cores, n_threads, make, n_threads_of, monkeypatch
 ):
-    monkeypatch.setattr(process_pool, "physical_cores", lambda: n_cores)
+    monkeypatch.setattr(machine, "count_physical_cores", lambda: n_cores)
     some = make("trainer.batch_size=null", *overrides, seeds=seeds)
     assert n_threads_of(some) == [n_threads] * seeds
 
 
 def test_where_few_processes_are_allowed_each_has_one_thread(make, n_threads_of, monkeypatch):
-    monkeypatch.setattr(process_pool, "physical_cores", lambda: 4)
-    monkeypatch.setattr(process_pool, "count_affordable", lambda n_workers: 1)
+    monkeypatch.setattr(machine, "count_physical_cores", lambda: 4)
+    monkeypatch.setattr(machine, "choose_n_workers", lambda n_workers: 1)
     some = make("trainer.batch_size=null", "trainer.epochs=100000")
     assert n_threads_of(some) == [1] * 3
 
 
 def test_stacks_take_no_more_memory_than_they_may(make, crew):
     some = make("sweep.workers=1", "sweep.max_stack_memory=1KB")
-    assert [stack.numbers for stack in crew(some).plan(some)] == [(0,), (1,), (2,)]
+    assert [stack.numbers for stack in crew(some).form_stacks(some)] == [(0,), (1,), (2,)]
 
 
 def test_what_ends_a_stack_is_told_of_each_of_its_jobs(make, launch):
@@ -163,7 +164,7 @@ def test_what_ends_a_stack_is_told_of_each_of_its_jobs(make, launch):
 
 def test_a_data_set_is_left_for_workers_once_and_read_as_it_was(make, tmp_path):
     some = make() + make("data.split_seed=1")
-    folders = _mapped(some, tmp_path / "data")
+    folders = _map_datasets(some, tmp_path / "data")
     assert len(folders) == 2
     data = some[0].job.data
     read, loaded = mapped.read_mapped(folders[data.model_dump_json()]), worker.load_dataset(data)

@@ -15,7 +15,7 @@ from nnsweep.cli.doctor.findings import Finding
 from nnsweep.errors import StoreError
 from nnsweep.files import nearest_folder
 from nnsweep.jobs import conf_tree
-from nnsweep.jobs.machine import measure_memory
+from nnsweep.jobs.machine import count_physical_cores, measure_memory
 from nnsweep.results.wording import count, size
 
 FOR_DEVELOPERS = ("dev", "bench")
@@ -118,14 +118,12 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 def examine_cores() -> Iterator[Finding]:
     """Count the cores, and those of them that may be used."""
-    from nnsweep.jobs.process_pool import physical_cores
-
     parts = [f"{os.cpu_count()} logical"]
     if hasattr(os, "sched_getaffinity"):
         parts.append(f"{len(os.sched_getaffinity(0))} by affinity")
     if quota := _quota():
         parts.append(f"{quota:g} by the control group's quota")
-    n_cores = physical_cores()
+    n_cores = count_physical_cores()
     yield Finding("cores", "ok", f"sweeps use {n_cores} of them, a worker on each physical one ({', '.join(parts)})")
 
 
