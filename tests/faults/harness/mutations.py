@@ -120,9 +120,9 @@ PLANTED = [
     ),
     Planted(
         "the death of a worker counts as success",
-        "jobs/executors.py",
-        "failed = isinstance(outcome, BaseException)\n    told",
-        "failed = False\n    told",
+        "jobs/sent_jobs.py",
+        "failed = isinstance(outcome, BaseException)\n",
+        "failed = False\n",
         "tests/jobs/test_process_executor.py",
     ),
     Planted(
@@ -191,7 +191,7 @@ PLANTED = [
     Planted(
         "workers outlive their parent",
         "jobs/process_pool.py",
-        "        threading.Thread(target=_heed, args=(parent, stop), daemon=True).start()\n",
+        "        threading.Thread(target=_watch_parent, args=(parent, stop), daemon=True).start()\n",
         "        pass\n",
         "tests/jobs/test_workers.py",
     ),
