@@ -1,6 +1,7 @@
-"""From a composed configuration to a checked job, or to a list of what is wrong with it; class weights included.
+"""Checks of jobs before the first one starts: each configuration by itself, and each job against its data.
 
-From a composed configuration to a checked job, or to a list of what is wrong with it.
+A composed configuration becomes a checked job, or a list of what is wrong with it. Once the data are loaded, it shows
+whether the job fits them, and this machine.
 """
 
 import json
@@ -16,13 +17,19 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.errors import ConfigError
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.kinds import find_kind
+from nnsweep.jobs.machine import measure_memory
+from nnsweep.jobs.names import name_sizes
 from nnsweep.jobs.overrides import read_column_name
 from nnsweep.jobs.problems import explain_hydra_error, list_problems
+from nnsweep.jobs.stacks import predict_memory
+from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.losses import ClassWeight, class_weights
-from nnsweep.text import shorten
+from nnsweep.text import shorten, warn
 
 LONGEST_EXPERIMENT = 500
 """Characters of an experiment's name in MLflow."""
+MOST_NAMES = 100
+"""Classes that are named in a message."""
 
 
 def check_configuration(config: DictConfig) -> Job:
@@ -44,11 +51,18 @@ def resolve_values(config: DictConfig) -> dict[str, Any]:
     ConfigError
         If one is missing, or cannot be resolved.
     """
+    values: dict[str, Any] = {}
     try:
-        values = {str(key): keep_text(str(key), _plain(config[key])) for key in config if key != "hydra"}
-        _name_columns(values.get("data"))
+        for key in (str(key) for key in config if key != "hydra"):
+            value = config[key]
+            if OmegaConf.is_config(value):
+                value = OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+            values[key] = keep_text(key, value)
     except OmegaConfBaseException as error:
         raise ConfigError(explain_hydra_error(error)) from error
+    data = values.get("data")
+    if isinstance(data, dict) and isinstance(data.get("columns"), dict):  # Hydra was given other names for them
+        data["columns"] = {read_column_name(str(name)): kind for name, kind in data["columns"].items()}
     return values
 
 
@@ -58,20 +72,11 @@ def make_job(values: Mapping[str, Any]) -> Job:
         job = Job.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
         raise ConfigError(*list_problems(error, values)) from error
-    if not 1 <= len(job.tracking.experiment) <= LONGEST_EXPERIMENT:
-        given = f"tracking.experiment={shorten(job.tracking.experiment)}"
-        raise ConfigError(f"{given}: must have 1 to {LONGEST_EXPERIMENT} characters")
+    experiment = job.tracking.experiment
+    if not 1 <= len(experiment) <= LONGEST_EXPERIMENT:
+        rule = f"must have 1 to {LONGEST_EXPERIMENT} characters"
+        raise ConfigError(f"tracking.experiment={shorten(experiment)}: {rule}")
     return job
-
-
-def _plain(value: Any) -> Any:
-    return OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
-
-
-def _name_columns(data: Any) -> None:
-    """Give columns the names that they have in the table: Hydra was told others."""
-    if isinstance(data, dict) and isinstance(data.get("columns"), dict):
-        data["columns"] = {read_column_name(str(key)): kind for key, kind in data["columns"].items()}
 
 
 def keep_text(key: str, value: Any) -> Any:
@@ -80,13 +85,49 @@ def keep_text(key: str, value: Any) -> Any:
         return {name: keep_text(f"{key}.{name}", inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [keep_text(key, inner) for inner in value]
-    if isinstance(value, int) and not isinstance(value, bool) and (known := find_kind(key)) and known.is_text:
+    if isinstance(value, int) and not isinstance(value, bool) and (kind := find_kind(key)) and kind.is_text:
         return str(value)
     return value
 
 
-MOST_NAMES = 100
-"""Classes that are named in a message."""
+def require_fit(jobs: Sequence[Job]) -> None:
+    """Refuse jobs that do not fit this machine or their data, and warn of what is odd; the data sets are loaded.
+
+    Raises
+    ------
+    ConfigError
+        With all problems of all jobs, each once.
+    """
+    problems: dict[str, None] = {}
+    warnings: dict[str, None] = {}
+    for job in jobs:
+        data = load_dataset(job.data)
+        problems |= dict.fromkeys(
+            (_find_memory_problem(job), find_class_weight_problem(job, data), _find_patience_problem(job, data))
+        )
+        warnings[find_class_weight_warning(job, data)] = None
+    if found := [problem for problem in problems if problem]:
+        raise ConfigError(*found)
+    for warning in filter(None, warnings):
+        warn(warning)
+
+
+def _find_memory_problem(job: Job) -> str:
+    """Say if this machine could not even hold the network."""
+    n_bytes, memory = predict_memory(job, load_dataset), measure_memory()
+    if n_bytes <= memory:
+        return ""
+    rule = f"needs {n_bytes / 2**30:.0f} GiB to train, and there are {memory / 2**30:.0f}; make it smaller"
+    return f"arch.hidden_layer_sizes={name_sizes(job.arch.sizes)[:60]}: {rule}"
+
+
+def _find_patience_problem(job: Job, data: Dataset) -> str:
+    """Say if early stopping has nothing to look at: the table itself names the parts, and none for validation."""
+    patience = job.trainer.settings()["patience"]
+    if patience is None or data.val is not None:
+        return ""
+    rule = "needs a validation part, and data.split names none: set data.val_fraction above 0"
+    return f"trainer.patience={patience} {rule}"
 
 
 def find_class_weight_problem(job: Job, data: Dataset) -> str:
@@ -99,41 +140,32 @@ def find_class_weight_problem(job: Job, data: Dataset) -> str:
     data : Dataset
         The classes, in their order, and how many training samples each has.
     """
-    wanted = _wanted(job)
-    if isinstance(wanted, tuple) and len(wanted) != data.n_classes:
+    weights: ClassWeight = job.trainer.settings()["class_weight"]
+    listed = weights if isinstance(weights, tuple) else ()
+    setting = "trainer.class_weight=" + shorten(f"[{','.join(f'{weight:g}' for weight in listed)}]")
+    if isinstance(weights, tuple) and len(weights) != data.n_classes:
         rule = f"must have one weight for each of the {data.n_classes} classes of {data.name}, in this order"
-        return f"{_shown(wanted)}: {rule}: {_names(data.class_names)}; it has {len(wanted)}"
+        return f"{setting}: {rule}: {_list_names(data.class_names)}; it has {len(weights)}"
     try:
-        class_weights(wanted, data.train.y, data.n_classes)
+        class_weights(weights, data.train.y, data.n_classes)
     except ValueError:
-        return (
-            f"{_shown(wanted)}: leaves no training sample of {data.name} that counts; classes without: {_absent(data)}"
-        )
+        rule = f"leaves no training sample of {data.name} that counts; classes without"
+        return f"{setting}: {rule}: {_list_absent(data)}"
     return ""
 
 
 def find_class_weight_warning(job: Job, data: Dataset) -> str:
     """Say which classes balanced weights cannot balance, for want of training samples; empty if there are none."""
-    absent = _absent(data) if _wanted(job) == "balanced" else ""
+    absent = _list_absent(data) if job.trainer.settings()["class_weight"] == "balanced" else ""
     rule = "no training sample is of these classes, which therefore count nothing"
     return f"trainer.class_weight=balanced: of {data.name} {rule}: {absent}" if absent else ""
 
 
-def _wanted(job: Job) -> ClassWeight:
-    wanted: ClassWeight = job.trainer.settings()["class_weight"]
-    return wanted
-
-
-def _absent(data: Dataset) -> str:
+def _list_absent(data: Dataset) -> str:
     counts = np.bincount(data.train.y, minlength=data.n_classes)
-    return _names([name for name, count in zip(data.class_names, counts, strict=True) if not count])
+    return _list_names([name for name, count in zip(data.class_names, counts, strict=True) if not count])
 
 
-def _names(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(map(str, names[:MOST_NAMES])) + more
-
-
-def _shown(wanted: ClassWeight) -> str:
-    weights = wanted if isinstance(wanted, tuple) else ()
-    return "trainer.class_weight=" + shorten(f"[{','.join(f'{weight:g}' for weight in weights)}]")

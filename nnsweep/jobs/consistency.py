@@ -5,20 +5,17 @@ in its metrics, its history and the examples that it got right. What was changed
 others, also in runs of earlier versions, which have no seal.
 """
 
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from pydantic import ValidationError
 
-from nnsweep.errors import DataError, DifferenceError
+from nnsweep.errors import ConfigError, DataError, DifferenceError
 from nnsweep.jobs import names
+from nnsweep.jobs.checking import make_job
 from nnsweep.jobs.job import Job
-from nnsweep.jobs.problems import list_problems
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.measurements import COSTS, select_epoch
 from nnsweep.tracking.artifacts import WAY_OUT
@@ -45,10 +42,10 @@ def make_recorded_job(configuration: Mapping[str, Any], title: str) -> Job:
     if isinstance(data, dict) and not os.path.isdir(str(data.get("home"))):  # another machine keeps its data elsewhere
         values["data"] = {name: value for name, value in data.items() if name != "home"}
     try:
-        return Job.model_validate_json(json.dumps(values, default=str))
-    except ValidationError as error:
-        told = "; ".join(list_problems(error, values))
-        raise DataError(f"run {title}: its configuration is none of this version's ({told})") from error
+        return make_job(values)
+    except ConfigError as error:
+        problems = "; ".join(error.problems)
+        raise DataError(f"run {title}: its configuration is none of this version's ({problems})") from error
 
 
 def require_consistent(run: RecordedRun) -> None:
@@ -77,15 +74,15 @@ def find_disagreements(run: RecordedRun) -> dict[str, str]:
     dict
         What does not agree, in a line each, by the name of the setting or result; empty if all does.
     """
-    found = dict(_settings(run))
+    found = dict(_compare_settings(run))
     if run.record.state == "finished":
-        found |= dict(_results(run))
+        found |= dict(_compare_results(run))
     for name, now in run.record.altered.items():
         found.setdefault(name, f"{name} is {now}, which is not what was recorded")
     return found
 
 
-def _settings(run: RecordedRun) -> Iterator[tuple[str, str]]:
+def _compare_settings(run: RecordedRun) -> Iterator[tuple[str, str]]:
     """Compare params, configuration and key."""
     params, record = run.record.settings, run.record
     try:
@@ -107,7 +104,7 @@ def _settings(run: RecordedRun) -> Iterator[tuple[str, str]]:
         yield "nnsweep.key", f"its key {record.key[:12]} is not that of its configuration, data digest and numerics"
 
 
-def _results(run: RecordedRun) -> Iterator[tuple[str, str]]:
+def _compare_results(run: RecordedRun) -> Iterator[tuple[str, str]]:
     """Compare final metrics, history and right answers."""
     metrics, history = run.record.metrics, run.history
     best = int(metrics.get("best_epoch", -1))
@@ -115,12 +112,20 @@ def _results(run: RecordedRun) -> Iterator[tuple[str, str]]:
         if not 0 <= best < len(history):
             yield "best_epoch", f"best_epoch is {best}, and its history has the epochs 0 to {len(history) - 1}"
             return
-        for name, value in _of_history(history, best).items():
+        curves = {str(name): history[name].to_numpy(float) for name in history}
+        last = len(history) - 1
+        places = {"final_train_cost": ("train_cost", last), "final_test_accuracy": ("test_accuracy", last)}
+        places |= {"test_accuracy": ("test_accuracy", best), "best_val_accuracy": ("val_accuracy", best)}
+        values = {name: float(curves[curve][epoch]) for name, (curve, epoch) in places.items() if curve in curves}
+        if "test_accuracy" in curves:
+            values["max_test_accuracy"] = float(np.nanmax(curves["test_accuracy"]))
+        values["epochs_trained"] = float(last)
+        for name, value in values.items():
             here = metrics.get(name)
-            if here is not None and not _same(here, value):
+            if here is not None and here != value and not (math.isnan(here) and math.isnan(value)):
                 yield name, f"{name} is {here!r} in its metrics, {value!r} by its history"
-        if told := _not_best(run, best):
-            yield "best_epoch", told
+        if problem := _find_better_epoch(run, curves, best):
+            yield "best_epoch", problem
     if run.correct is None or "test_accuracy" not in metrics:
         return
     n_right, n_test = int(run.correct.right.sum()), len(run.correct.right)
@@ -134,23 +139,11 @@ def _results(run: RecordedRun) -> Iterator[tuple[str, str]]:
         yield "best_epoch", f"best_epoch is {best} in its metrics, {run.correct.epoch} beside the right answers"
 
 
-def _of_history(history: pd.DataFrame, best: int) -> dict[str, float]:
-    """Sum a history up as `nnsweep.jobs.job_run` does."""
-    last = len(history) - 1
-    places = {"final_train_cost": ("train_cost", last), "final_test_accuracy": ("test_accuracy", last)}
-    places |= {"test_accuracy": ("test_accuracy", best), "best_val_accuracy": ("val_accuracy", best)}
-    values = {name: float(history[curve].iloc[row]) for name, (curve, row) in places.items() if curve in history}
-    if "test_accuracy" in history:
-        values["max_test_accuracy"] = float(np.nanmax(_curve(history, "test_accuracy")))
-    return values | {"epochs_trained": float(last)}
-
-
-def _not_best(run: RecordedRun, best: int) -> str:
+def _find_better_epoch(run: RecordedRun, curves: Mapping[str, FloatArray], best: int) -> str:
     """Say which epoch should have been the best one, if another should.
 
     Without costs, as earlier versions left it, ties are not decided; nor is anything then where classes weigh.
     """
-    curves = {str(name): run.history[name].to_numpy(float) for name in run.history}
     accuracies = next((curves[name] for name in ("val_accuracy", "test_accuracy") if name in curves), None)
     if accuracies is None:
         return ""
@@ -160,11 +153,3 @@ def _not_best(run: RecordedRun, best: int) -> str:
     ):
         return ""
     return "" if chosen == best else f"best_epoch is {best} in its metrics, {chosen} by its history"
-
-
-def _curve(history: pd.DataFrame, name: str) -> FloatArray:
-    return history[name].to_numpy(float)
-
-
-def _same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))

@@ -21,11 +21,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.split import describe_leaks
 from nnsweep.jobs import names
-from nnsweep.jobs import plan as decision
 from nnsweep.jobs.executors import Executor
 from nnsweep.jobs.job_folder import RECORD, read_record
-from nnsweep.jobs.plan import Decision, Plan, Rerun
-from nnsweep.jobs.sweep_folder import keep_watching
+from nnsweep.jobs.plan import Decision, Plan, Rerun, describe_plan, describe_waits
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.text import printable, warn
@@ -54,7 +52,7 @@ def show_progress(folder: Path, n_jobs: int, shown: str | None = "bar") -> Itera
         yield
         return
     showing = _bar(console, n_jobs) if shown == "bar" else nullcontext(_line(n_jobs))
-    with showing as tell, keep_watching(partial(_watch, folder, tell)):
+    with showing as tell, _keep_watching(partial(_watch, folder, tell)):
         yield
 
 
@@ -81,6 +79,29 @@ def _line(n_jobs: int) -> _Tell:
         print(f"{done} of {n_jobs} jobs run{best and f', {best}'}", file=sys.stderr, flush=True)
 
     return tell
+
+
+@contextmanager
+def _keep_watching(watch: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Let a thread watch during the block, unless the system lets this user have no more threads.
+
+    Parameters
+    ----------
+    watch : callable
+        Returns soon after the event that it is given has been set.
+    """
+    over = threading.Event()
+    watcher = threading.Thread(target=watch, args=(over,), daemon=True)
+    try:
+        watcher.start()
+    except RuntimeError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _watch(folder: Path, tell: _Tell, stop: threading.Event) -> None:
@@ -163,8 +184,8 @@ class Display:
         """
         if not self.plan:
             return
-        choices = made.choices
-        told = decision.describe_plan([*choices.values()], n_jobs - len(choices))
+        choices = made.decisions
+        told = describe_plan([*choices.values()], n_jobs - len(choices))
         lines = [*made.notes, *told[:1], *(f"  {note}" for note in notes), *told[1:]]
         to_run = [tasks[number] for number, choice in choices.items() if choice.action == "run"]
         if to_run:
@@ -176,7 +197,7 @@ class Display:
 
     def show_waits(self, made: Plan, rerun: Rerun) -> None:
         """Say for whom the sweep waits, and what has changed of that since it was last told."""
-        lines = decision.describe_waits(made.choices.values(), rerun)
+        lines = describe_waits(made.decisions.values(), rerun)
         if self.plan:
             _print([lines[key] for key in lines.keys() - self.told_waits])
         self.told_waits.update(lines)

@@ -105,7 +105,7 @@ class ProcessExecutor:
 
     @functools.cached_property
     def _n_useful_workers(self) -> int:
-        """How many workers the jobs are worth; little work is not even worth counting the cores, which takes a while."""
+        """How many workers the jobs are worth; for little work the cores are not even counted, which takes a while."""
         n_epochs = sum(job.trainer.settings()["epochs"] for job in self._jobs)
         n_workers = self._jobs[0].sweep.workers
         return min(len(self._jobs), n_workers or (machine.count_physical_cores() if n_epochs > LITTLE_EPOCHS else 1))

@@ -82,7 +82,7 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord] | None":
     place = tasks.read_place(checked, settings)
     train = functools.partial(worker.train_stack, [(checked, place)], draw_job if checked.tracking.pictures else None)
     if place.owner:
-        return _hand_back(train, tasks.sweep_folder(settings))
+        return _hand_back(train, tasks.find_sweep_folder(settings))
     return _record(train, checked, Path(settings.runtime.cwd))
 
 
@@ -93,7 +93,7 @@ def _hand_back(train: "Callable[..., Iterator[Event]]", sweep: Path) -> "RunReco
     from nnsweep.jobs.sweep_folder import Outbox
 
     record, outbox, unwanted = None, Outbox(sweep), sweep_folder.watch_stop_file(sweep)
-    with contextlib.suppress(KeyboardInterrupt), interrupt.left_to_others():
+    with contextlib.suppress(KeyboardInterrupt), interrupt.leave_to_sweep():
         for event in () if unwanted() else train(stopped=lambda: interrupt.is_interrupted() or unwanted()):
             outbox.put(event)
             if isinstance(event, Ended):

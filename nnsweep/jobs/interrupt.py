@@ -14,32 +14,32 @@ from types import FrameType
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 ECHO_SECONDS = 0.1
-"""Some programs send a signal to a process and then to its group, which is one interruption and not two."""
+"""A signal that comes so soon after another is the same interruption: some programs send to a process and its group."""
 NOTICE = "nnsweep: stopping after the current epoch; interrupt again to stop at once"
 
 
 class Interrupted(KeyboardInterrupt):
-    """The program shall end, because of a signal."""
+    """The program is to end, because of a signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
 
 
-class _Course:
-    """How far this process is with being interrupted."""
+class _State:
+    """Whether this process is interrupted, and what the first signal does."""
 
-    asked = 0  # the number of the signal
+    number = 0  # of the first signal; 0 if none has come
     since = 0.0  # when it came
-    patient = False  # whether somebody looks at `asked`, so that nothing need be broken off
-    announced = False  # whether the user is told what the first one does
+    is_awaited = False  # whether a block asks for it, so that nothing need be broken off
+    is_announced = False  # whether the user is told what it does
 
 
-_course = _Course()
+_state = _State()
 
 
 def make_exit_code(error: KeyboardInterrupt | None) -> int:
-    """Give the exit code of a program that was interrupted, as shells tell it: 128 and the signal's number."""
+    """Give the exit code of an interrupted program, by the convention of shells: 128 and the signal's number."""
     return 128 + (error.number if isinstance(error, Interrupted) else int(signal.SIGINT))
 
 
@@ -49,53 +49,67 @@ def obey_signals() -> Iterator[None]:
 
     In another thread than the main one, which alone can receive signals, nothing interrupts the block.
     """
-    _course.asked, _course.patient = 0, False
+    _state.number, _state.is_awaited = 0, False
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    kept = {number for number, handler in before.items() if handler in (signal.SIG_IGN, None)}  # nohup's wish
+    # a signal that is ignored stays so: that is how nohup works
+    before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     try:
-        for number in set(before) - kept:
+        for number in before:
             signal.signal(number, _handle)
         yield
     finally:
-        for number in set(before) - kept:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handle(number: int, _: FrameType | None) -> None:
+    first = not _state.number
+    if first:
+        _state.number, _state.since = number, time.monotonic()
+    elif time.monotonic() - _state.since < ECHO_SECONDS:
+        return
+    if first and _state.is_announced:
+        print(NOTICE, file=sys.stderr, flush=True)
+    if first and _state.is_awaited:
+        return
+    raise Interrupted(number)
 
 
 @contextmanager
 def announce_interruption() -> Iterator[None]:
-    """Let the first interruption during the block tell that training comes to the end of its epoch."""
-    _course.announced = True
+    """Tell the user, at the first interruption during the block, that training stops after the current epoch."""
+    _state.is_announced = True
     try:
         yield
     finally:
-        _course.announced = False
+        _state.is_announced = False
 
 
 @contextmanager
 def await_interruption() -> Iterator[None]:
     """Let the first interruption wait until the block asks for it, or ends."""
-    if _course.patient:
+    if _state.is_awaited:
         yield
         return
-    _course.patient = True
+    _state.is_awaited = True
     try:
         yield
-    except KeyboardInterrupt as raised:  # the block has asked, and ends itself: it does not know by which signal
-        if isinstance(raised, Interrupted) or not _course.asked:
+    except KeyboardInterrupt as raised:  # the block ends itself, and does not know which signal it was
+        if isinstance(raised, Interrupted) or not _state.number:
             raise
-        raise Interrupted(_course.asked) from raised
+        raise Interrupted(_state.number) from raised
     finally:
-        _course.patient = False
-    if _course.asked:
-        raise Interrupted(_course.asked)
+        _state.is_awaited = False
+    if _state.number:
+        raise Interrupted(_state.number)
 
 
 @contextmanager
 def postpone_signals() -> Iterator[None]:
-    """Let a signal that comes in the block take effect at its end, so that what is half begun is begun.
+    """Let a signal that comes in the block take effect at its end, so that nothing is left half done.
 
     To block signals is not enough: one that another thread receives, of a BLAS library say, is raised in the main
     thread all the same.
@@ -103,25 +117,25 @@ def postpone_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
+    numbers: list[int] = []
     before = {number: signal.getsignal(number) for number in SIGNALS}
     before = {number: handler for number, handler in before.items() if callable(handler)}
     try:
         for number in before:
-            signal.signal(number, lambda number, _: came.append(number))
+            signal.signal(number, lambda number, _: numbers.append(number))
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in came:
+        for number in numbers:
             signal.raise_signal(number)
 
 
 @contextmanager
-def left_to_others() -> Iterator[None]:
-    """Let Ctrl-C do nothing in a process during the block: another one hears it too, and tells what is to be done.
+def leave_to_sweep() -> Iterator[None]:
+    """Ignore Ctrl-C in a job's process during the block: the sweep's process receives it too, and asks jobs to stop.
 
-    Where the signals are this program's own to obey, or the thread is not the main one, they stay as they are.
+    Where this program itself obeys the signals, or the thread is not the main one, they stay as they are.
     """
     is_ours = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     if is_ours or threading.current_thread() is not threading.main_thread():
@@ -136,17 +150,4 @@ def left_to_others() -> Iterator[None]:
 
 def is_interrupted() -> bool:
     """Tell whether an interruption waits."""
-    return bool(_course.asked)
-
-
-def _handle(number: int, _: FrameType | None) -> None:
-    first = not _course.asked
-    if first:
-        _course.asked, _course.since = number, time.monotonic()
-    elif time.monotonic() - _course.since < ECHO_SECONDS:
-        return
-    if first and _course.announced:
-        print(NOTICE, file=sys.stderr, flush=True)
-    if first and _course.patient:
-        return
-    raise Interrupted(number)
+    return bool(_state.number)

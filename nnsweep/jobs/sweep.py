@@ -1,10 +1,12 @@
-"""A sweep, from its jobs to its table: the one way that the command line, Hydra and Python go.
+"""A sweep, from its jobs to its table: the one recipe of the command line, Hydra and Python, with every launcher.
 
-It is the same for every launcher, and goes on from wherever an earlier sweep with the same jobs was left.
+It goes on from wherever an earlier sweep with the same jobs was left. While it runs, the user is told when the store
+goes away and comes back.
 """
 
 import contextlib
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,24 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnsweep.data.load import OWN
-from nnsweep.errors import ConfigError, StoreError, UserError, machines
-from nnsweep.files import whole_file
+from nnsweep.errors import StoreError, UserError, machines
 from nnsweep.jobs import interrupt, names
 from nnsweep.jobs.display import Display
 from nnsweep.jobs.executors import Executor
-from nnsweep.jobs.job import Job
 from nnsweep.jobs.journal import Journal
-from nnsweep.jobs.outage import told_outages
 from nnsweep.jobs.outcome import SweepResult, collect_records, has_failed, make_unrun_record
-from nnsweep.jobs.plan import Decision, DistinctJob, Plan, PlanRequest, find_distinct_jobs, make_plan
+from nnsweep.jobs.plan import Plan, PlanRequest, find_distinct_jobs, make_plan
 from nnsweep.jobs.recorder import Recorder
 from nnsweep.jobs.result import Died, Ended, Event, identify_attempt
+from nnsweep.jobs.sweep_folder import make_sweep_folder, write_plan
 from nnsweep.jobs.task import Task
-from nnsweep.jobs.tasks import write_plan
 from nnsweep.jobs.worker import forget_datasets, log_into_folders
-from nnsweep.text import mask_secrets, warn
+from nnsweep.text import mask_secrets, printable, warn
 from nnsweep.tracking import owner, sqlite
-from nnsweep.tracking.client import ask_again
+from nnsweep.tracking.client import ask_again, is_full, listen
 from nnsweep.tracking.holding import hold_runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import check_store, resolve_uri
@@ -39,7 +38,11 @@ if TYPE_CHECKING:
 
 
 LOOKS_EVERY = 1.0
-"""Seconds between two looks at what somebody else is at work on."""
+"""Seconds between two looks at the jobs of others that are waited for."""
+NO_ROOM = 65536
+"""Bytes: with fewer, a disk is called full."""
+TOLD_EVERY = 60.0
+"""Seconds between two lines about a store that goes away again and again."""
 
 
 def run_sweep(
@@ -51,22 +54,22 @@ def run_sweep(
     configuration: str | None = None,
     notes: Sequence[str] = (),
 ) -> SweepResult:
-    """Train every job that has no result yet, and say what won.
+    """Train every job that has no result yet, and show what won.
 
     Parameters
     ----------
     tasks : sequence of Task
         All jobs of a grid, checked.
     executor : Executor
-        Who does the work.
+        What trains them.
     folder : Path
         The sweep's folder; its name is the sweep's id.
     display : Display
-        What is told while it goes on.
+        What is printed while the sweep runs.
     configuration : str or None
-        Hydra's configuration of the sweep, to be left in the folder; None if Hydra has left what there is.
+        Hydra's configuration of the sweep, to be left in the folder; None if Hydra has left its own.
     notes : sequence of str
-        What the plan says of the grid, besides what becomes of its jobs.
+        What is printed of the grid with the plan.
 
     Returns
     -------
@@ -78,33 +81,33 @@ def run_sweep(
     UserError
         Before the first job, if the data or the store cannot be used.
     """
-    asked = _ask(tasks, folder)
-    distinct_tasks = {job.number: tasks[job.number] for job in asked.jobs}
-    told = SweepResult(sweep=folder.name, uri=asked.uri, experiment=asked.experiment, tasks=distinct_tasks, notes=notes)
+    request = _make_request(tasks, folder)
+    distinct = {job.number: tasks[job.number] for job in request.jobs}
+    result = SweepResult(sweep=folder.name, uri=request.uri, experiment=request.experiment, tasks=distinct, notes=notes)
     display.show_data(tasks)
-    if asked.look_only:
-        plan = make_plan(asked)
-        display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes, jobs=True)
-        return replace(told, plan=plan.choices)
-    with hold_runs(asked.uri, beats=True) as held, Journal(folder) as journal:
-        asked = replace(asked, owner=held.owner)
-        with _new_folder(folder, configuration):
-            plan = make_plan(asked)
+    if request.look_only:
+        plan = make_plan(request)
+        display.show_plan(plan, distinct, executor, n_jobs=len(tasks), notes=notes, jobs=True)
+        return replace(result, plan=plan.decisions)
+    with hold_runs(request.uri, beats=True) as held, Journal(folder) as journal:
+        request = replace(request, owner=held.owner)
+        with make_sweep_folder(folder, configuration):
+            plan = make_plan(request)
         assert plan.store is not None
         recorder = Recorder(plan.store, journal)
-        training = _Training(distinct_tasks, replace(asked, run_id=plan.run_id), executor, recorder)
         held.beat_in(plan.store, plan.run_id)
-        display.show_plan(plan, distinct_tasks, executor, n_jobs=len(tasks), notes=notes)
-        with display.show_progress(folder, len(distinct_tasks)), told_outages(asked.uri) as outage:
+        display.show_plan(plan, distinct, executor, n_jobs=len(tasks), notes=notes)
+        training = _Training(distinct, replace(request, run_id=plan.run_id), executor, recorder)
+        with display.show_progress(folder, len(distinct)), report_outages(request.uri) as outage:
             training.run(plan, display)
-        display.show_table(training.ended, folder.name)
-        summary = training.record_summary(told_away=outage.is_away)
-    display.show_places(training.ended, plan.store, folder.name, has_view=summary.has_view)
-    return replace(told, records=training.ended, problem=summary.problem, interruption=training.interruption)
+        display.show_table(training.records, folder.name)
+        summary = training.record_summary(is_away=outage.is_away)
+    display.show_places(training.records, plan.store, folder.name, has_view=summary.has_view)
+    return replace(result, records=training.records, problem=summary.problem, interruption=training.interruption)
 
 
-def _ask(tasks: Sequence[Task], folder: Path) -> PlanRequest:
-    """Load all data, and say what has to be planned."""
+def _make_request(tasks: Sequence[Task], folder: Path) -> PlanRequest:
+    """Load all data, and say for what a plan is to be made."""
     job = tasks[0].job
     uri = resolve_uri(job.tracking.uri, Path.cwd())
     check_store(uri, job.tracking.artifact_root)
@@ -122,181 +125,203 @@ def _ask(tasks: Sequence[Task], folder: Path) -> PlanRequest:
     )
 
 
-@contextlib.contextmanager
-def _new_folder(folder: Path, configuration: str | None) -> Iterator[None]:
-    """Make the sweep's folder for the block; if that does not succeed, leave nothing behind."""
-    made = [path for path in (folder, *folder.parents) if not path.exists()][-1:]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"hydra.sweep.dir={folder}: cannot be written ({error.strerror}); choose another") from error
-    try:
-        if configuration is not None:
-            with whole_file(folder / "multirun.yaml") as file:
-                file.write(mask_secrets(configuration).encode())
-        yield
-    except BaseException:
-        for path in made:
-            shutil.rmtree(path, ignore_errors=True)
-        raise
-
-
 class _Training:
-    """The jobs of a plan on their way: launched, tried again, and waited for where others are at them."""
+    """The jobs of a sweep from its plan to their records: launched, tried again, and waited for if they are others'."""
 
-    def __init__(
-        self,
-        tasks: Mapping[int, Task],
-        asked: PlanRequest,
-        executor: Executor,
-        recorder: Recorder,
-    ) -> None:
-        self._tasks, self._asked, self._executor, self._recorder = tasks, asked, executor, recorder
+    def __init__(self, tasks: Mapping[int, Task], request: PlanRequest, executor: Executor, recorder: Recorder) -> None:
+        self._tasks, self._request, self._executor, self._recorder = tasks, request, executor, recorder
+        self._job = next(iter(tasks.values())).job  # its operational settings are those of all
         self._launched: list[Task] = []
         self._records: dict[int, RunRecord] = {}
-        self._broken_off = False
+        self._is_broken_off = False
         self.interruption: KeyboardInterrupt | None = None
 
     @property
-    def ended(self) -> list[RunRecord]:
+    def records(self) -> list[RunRecord]:
         """What became of each job, in the order of the grid."""
         return [self._records.get(number) or make_unrun_record(task) for number, task in self._tasks.items()]
 
-    def run(self, plan: Plan, display: Display) -> None:
-        """Run what is this sweep's to run; then wait for what is others', and run what they leave."""
-        while True:
-            for number, choice in plan.choices.items():
-                if choice.action == "reuse" and choice.record:
-                    self._records[number] = _taken_over(self._tasks[number], choice.record)
-            self._launch(self._to_run(plan))
-            waiting = [job for job in self._asked.jobs if _is_awaited(plan, job)]
-            if not waiting or self.interruption or self._broken_off:
+    def run(self, plan: Plan | None, display: Display) -> None:
+        """Run the jobs that are this sweep's; then wait for those of others, and run what they leave."""
+        while plan is not None:
+            self._launch(self._follow(plan))
+            decisions = plan.decisions
+            waiting = [job for job in self._request.jobs if decisions[job.number].action == "wait"]
+            if not waiting or self._has_ended:
                 return
-            display.show_waits(plan, self._asked.rerun)
-            since = {job.key: plan.choices[job.number].since for job in waiting}
-            self._asked = replace(self._asked, jobs=waiting, waited={**since, **self._asked.waited})
-            plan = self._look_again()
+            display.show_waits(plan, self._request.rerun)
+            since = {job.key: decisions[job.number].since for job in waiting}
+            self._request = replace(self._request, jobs=waiting, waited={**since, **self._request.waited})
+            plan = self._plan_again()
 
-    def _look_again(self) -> Plan:
-        """Wait for a while, and make_plan what is left."""
-        until = time.monotonic() + next(iter(self._tasks.values())).job.tracking.patience
+    @property
+    def _has_ended(self) -> bool:
+        return self._is_broken_off or self.interruption is not None
+
+    def _follow(self, plan: Plan) -> list[Task]:
+        """Take over the records that are reused; give the jobs that are this sweep's to run."""
+        keys = {job.number: job.key for job in self._request.jobs}
+        to_run = []
+        for number, decision in plan.decisions.items():
+            job, place = self._tasks[number].job, self._tasks[number].place
+            if decision.action == "reuse" and decision.record:  # it gets the job's number and name in this sweep
+                settings = names.flatten_settings(job, place.chosen)
+                self._records[number] = replace(decision.record, job=number, name=place.name, settings=settings)
+            elif decision.action == "run":
+                place = replace(
+                    place,
+                    attempt=decision.attempt,
+                    checkpoint=decision.checkpoint,
+                    key=keys[number],
+                    owner=self._request.owner.tag(),
+                )
+                to_run.append(replace(self._tasks[number], place=place))
+        return to_run
+
+    def _plan_again(self) -> Plan | None:
+        """Wait for a while, and plan what is left; None if the user interrupts, or the store stays away."""
+        until = time.monotonic() + self._job.tracking.patience
         try:
             while True:
                 time.sleep(LOOKS_EVERY)
                 try:
-                    return make_plan(self._asked)
+                    return make_plan(self._request)
                 except StoreError as error:
                     if time.monotonic() > until:
                         warn(str(error))
-                        return Plan(store=None, choices={})
-                    ask_again(self._asked.uri)
-        except KeyboardInterrupt as interrupted:
-            self.interruption = interrupted
-            return Plan(store=None, choices={})
-
-    def _to_run(self, plan: Plan) -> list[Task]:
-        """Give the jobs that are this sweep's to run, with all that was decided of them."""
-        keys = {job.number: job.key for job in self._asked.jobs}
-        return [
-            _placed(self._tasks[number], choice, keys[number], owner=self._asked.owner.tag())
-            for number, choice in plan.choices.items()
-            if choice.action == "run"
-        ]
+                        return None
+                    ask_again(self._request.uri)
+        except KeyboardInterrupt as interruption:
+            self.interruption = interruption
+            return None
 
     def _launch(self, to_run: Sequence[Task]) -> None:
-        """Launch jobs, and those that fail again as often as is wanted."""
-        for retry in range(1 + (to_run[0].job.retries if to_run else 0)):
-            self._launch_once(to_run)
-            failed = [task for task in to_run if self._records[task.place.number].state == "failed"]
-            if not failed or self.interruption or self._broken_off:
+        """Launch jobs, and those that fail again, as often as is wanted."""
+        request, retries = self._request, self._job.retries
+        for retry in range(1, retries + 2):
+            if not to_run:
                 return
-            to_run = _again(failed, self._records, retry + 1)
+            self._launched += to_run
+            write_plan(request.folder, self._launched, request.owner, sqlite.find_database_file(request.uri))
+            self._recorder.hold()
+            try:
+                with interrupt.announce_interruption():
+                    for event in self._executor.run(to_run, lambda: self._is_broken_off):
+                        self._record(event)
+            except KeyboardInterrupt as interruption:
+                self.interruption = interruption
+            self._records |= self._recorder.give_up(collect_records(to_run, self._recorder.ended))
+            if self._has_ended or retry > retries:
+                return
+            failed = [task for task in to_run if self._records[task.place.number].state == "failed"]
+            for task in failed:
+                record = self._records[task.place.number]
+                again = f"trying again, {retry} of {retries}"
+                warn(f"job {record.job} ({record.name}) failed: {record.reason}; {again}")
+            to_run = [replace(task, place=replace(task.place, attempt=task.place.attempt + 1)) for task in failed]
 
-    def _launch_once(self, to_run: Sequence[Task]) -> None:
-        if not to_run:
-            return
-        self._launched += to_run
-        write_plan(self._asked.folder, self._launched, self._asked.owner, sqlite.find_database_file(self._asked.uri))
-        self._recorder.hold()
-        try:
-            with interrupt.announce_interruption():
-                for event in self._executor.run(to_run, lambda: self._broken_off):
-                    self._take(event)
-        except KeyboardInterrupt as interrupted:
-            self.interruption = interrupted
-        self._records |= self._recorder.give_up(collect_records(to_run, self._recorder.ended))
-
-    def _take(self, event: Event) -> None:
-        """Record what has happened, and break off after the first failure if that is wanted."""
+    def _record(self, event: Event) -> None:
+        """Record an event; after the first failure, break off if that is wanted."""
         results = event.results if isinstance(event, Ended) else ()
         tasks = [self._tasks[result.kept.record.job] for result in results]
         logs = [result.folder / task.log for result, task in zip(results, tasks, strict=True) if not task.has_own_log]
         with log_into_folders(logs, "nnsweep"):
             self._recorder.take(event)
-        ended = (
-            event.attempts if isinstance(event, Died) else [identify_attempt(result.kept.record) for result in results]
-        )
-        failed = any(has_failed(self._recorder.ended[attempt]) for attempt in ended)
-        self._broken_off |= failed and self._launched[0].job.fail_fast
+        attempts = [identify_attempt(result.kept.record) for result in results]
+        if isinstance(event, Died):
+            attempts += event.attempts
+        has_failure = any(has_failed(self._recorder.ended[attempt]) for attempt in attempts)
+        self._is_broken_off |= has_failure and self._job.fail_fast
 
-    def _draws_new(self, job: Job) -> bool:
-        """Tell whether there is anything to draw that no earlier sweep has drawn, unless that is not wanted."""
-        return job.tracking.pictures is None and bool(self._launched)
-
-    def record_summary(self, *, told_away: bool) -> "summary.Closing":
+    def record_summary(self, *, is_away: bool) -> "summary.Closing":
         """Leave the summary in the store, and tell how that went."""
         from nnsweep.jobs import summary  # it makes tables: what it imports is not needed before
 
-        job, folder = next(iter(self._tasks.values())).job, self._asked.folder
-        apart = all(task.place.folder != folder for task in self._tasks.values())  # else the job's picture is there
+        job, folder = self._job, self._request.folder
+        # no pictures unless there is a new run to draw, nor where the sweep's folder is the job's, which has its own
+        has_own_folder = all(task.place.folder != folder for task in self._tasks.values())
+        draws = bool(self._launched) if job.tracking.pictures is None else job.tracking.pictures
         end = summary.SweepEnd(
-            records=self.ended,
+            records=self.records,
             store=self._recorder.store,
             folder=folder,
-            run_id=self._asked.run_id,
+            run_id=self._request.run_id,
             patience=0.0 if self.interruption else job.tracking.patience,
-            told_away=told_away,
-            picture=apart and not self.interruption and (job.tracking.pictures or self._draws_new(job)),
+            told_away=is_away,
+            picture=has_own_folder and not self.interruption and draws,
             interrupted=self.interruption is not None,
             models=job.tracking.models,
-            owner=self._asked.owner,
+            owner=self._request.owner,
         )
         if removed := summary.describe_removal(end):
             return summary.Closing(removed)
         try:
-            closed = summary.close_sweep(end)
+            closing = summary.close_sweep(end)
             self._recorder.close()
-            return closed
+            return closing
         except (UserError, OSError) as error:
             return summary.Closing(str(machines(error) or error))
 
 
-def _is_awaited(plan: Plan, job: DistinctJob) -> bool:
-    return job.number in plan.choices and plan.choices[job.number].action == "wait"
+class Outage:
+    """Reports in a line that a store is away, and in another that it is back.
+
+    The sweep's process alone asks the store, so it knows of every question whether it was answered.
+
+    Parameters
+    ----------
+    uri : str
+        The store.
+
+    Attributes
+    ----------
+    is_away : bool
+        Whether the last line said that it is away.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._error = ""  # what there was instead of the last answer
+        self._next = 0.0  # when the next line may be printed
+        self.is_away = False
+
+    def hear(self, uri: str, error: str) -> None:
+        """Take note that a store has answered, or of the error that there was instead of an answer."""
+        if uri == self._uri:
+            self._error = error
+            self.report()
+
+    def report(self) -> None:
+        """Print what has changed; that the store is away once in `TOLD_EVERY` seconds at most."""
+        is_away = bool(self._error)
+        if is_away == self.is_away or (is_away and time.monotonic() < self._next):
+            return
+        if is_away:
+            self._next = time.monotonic() + TOLD_EVERY
+            why = f"cannot be written: {cause}" if (cause := self._find_cause()) else "is away"
+            line = f"{why}; the sweep goes on, and records are kept in the jobs' folders"
+        else:
+            line = "is back; records that wait in their folders are sent at the end of the sweep"
+        self.is_away = is_away
+        print(f"nnsweep: the store {printable(mask_secrets(self._uri))} {line}", file=sys.stderr, flush=True)
+
+    def _find_cause(self) -> str:
+        """Say why nothing can be written to a store in a file; empty for any other store, which may be away."""
+        database = sqlite.find_database_file(self._uri)
+        if database is None:
+            return ""
+        with contextlib.suppress(OSError):
+            if is_full(self._error) or shutil.disk_usage(database.parent).free < NO_ROOM:
+                return f"the disk of {printable(str(database.parent))} is full"
+        return printable(self._error)
 
 
-def _taken_over(task: Task, record: RunRecord) -> RunRecord:
-    """Let the record of an earlier run be told as this sweep tells its jobs."""
-    settings = names.flatten_settings(task.job, task.place.chosen)
-    return replace(record, job=task.place.number, name=task.place.name, settings=settings)
-
-
-def _placed(task: Task, choice: Decision, key: str, *, owner: str) -> Task:
-    place = replace(
-        task.place,
-        attempt=choice.attempt,
-        checkpoint=choice.checkpoint,
-        key=key,
-        owner=owner,
-    )
-    return replace(task, place=place)
-
-
-def _again(failed: Sequence[Task], records: Mapping[int, RunRecord], retry: int) -> list[Task]:
-    if retry > failed[0].job.retries:
-        return []
-    for task in failed:
-        record = records[task.place.number]
-        again = f"trying again, {retry} of {task.job.retries}"
-        warn(f"job {record.job} ({record.name}) failed: {record.reason}; {again}")
-    return [replace(task, place=replace(task.place, attempt=task.place.attempt + 1)) for task in failed]
+@contextlib.contextmanager
+def report_outages(uri: str) -> Iterator[Outage]:
+    """Tell the user, during the block, when a store goes away and comes back."""
+    outage = Outage(uri)
+    try:
+        with listen(outage.hear):
+            yield outage
+    finally:
+        outage.report()

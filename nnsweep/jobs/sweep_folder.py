@@ -1,4 +1,4 @@
-"""The files of a sweep's folder by which its process and its jobs talk, wherever these run.
+"""The files of a sweep's folder by which its process and its jobs talk to each other, wherever these run.
 
 Launchers return at their end alone, and a job may run on another machine. All that both sides need is this folder.
 ``sweep.json`` says whose sweep it is, and what each job must know of it. A job leaves what happens to it in the
@@ -11,29 +11,101 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nnsweep import flock
+from nnsweep.errors import ConfigError
 from nnsweep.files import sync_path, whole_file
 from nnsweep.jobs.journal import pack_result, unpack_results
 from nnsweep.jobs.result import Attempt, Ended, Event, JobResult, JobStart, Measured, Started, identify_attempt
-from nnsweep.jobs.tasks import PLAN
+from nnsweep.jobs.task import Task
+from nnsweep.text import mask_secrets
 from nnsweep.tracking import owner
 from nnsweep.tracking.owner import Owner, Signs
 from nnsweep.tracking.record import Point, RunRecord
 
+PLAN = "sweep.json"
 OUTBOX = ".outbox"
+STOP, END = ".stop", ".end"
+LOOKS_EVERY = 0.3
+"""Seconds between two looks of a job for the stop file."""
 _STARTED, _MEASURED, _ENDED = ".started", ".measured", ".ended"
 
 
+@contextlib.contextmanager
+def make_sweep_folder(folder: Path, configuration: str | None) -> Iterator[None]:
+    """Make a sweep's folder for the block; if the block raises, remove what was made.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's.
+    configuration : str or None
+        Hydra's configuration of the sweep, to be left in the folder as ``multirun.yaml``.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be made.
+    """
+    new = [path for path in (folder, *folder.parents) if not path.exists()][-1:]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"hydra.sweep.dir={folder}: cannot be written ({error.strerror}); choose another") from error
+    try:
+        if configuration is not None:
+            with whole_file(folder / "multirun.yaml") as file:
+                file.write(mask_secrets(configuration).encode())
+        yield
+    except BaseException:
+        for path in new:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def write_plan(folder: Path, tasks: Sequence[Task], process: Owner, database: Path | None) -> None:
+    """Write what every job must know of its sweep into the sweep's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's.
+    tasks : sequence of Task
+        All that have been or will be launched, in that order: Hydra's launchers number jobs so.
+    process : Owner
+        The process that launches them.
+    database : Path or None
+        The SQLite store beside which its lock is.
+    """
+    jobs = [
+        {
+            "number": task.place.number,
+            "attempt": task.place.attempt,
+            "checkpoint": task.place.checkpoint and str(task.place.checkpoint),
+            "key": task.place.key,
+            "overrides": [mask_secrets(override) for override in task.overrides],
+        }
+        for task in tasks
+    ]
+    plan = {
+        "varying": tasks[0].place.varying,
+        "owner": process.tag(),
+        "database": database and str(database),
+        "jobs": jobs,
+    }
+    with whole_file(folder / PLAN) as file:
+        file.write(json.dumps(plan).encode())
+
+
 class Outbox:
-    """The outbox as one job sees it.
+    """The outbox as one job sees it: each event becomes a file.
 
     Parameters
     ----------
@@ -43,10 +115,10 @@ class Outbox:
 
     def __init__(self, sweep: Path) -> None:
         self._sweep, self._folder = sweep, sweep / OUTBOX
-        self._writer, self._count = secrets.token_hex(4), 0  # a job whose worker died may be written anew
+        self._writer, self._count = secrets.token_hex(4), 0  # a job whose worker died may write its events again
 
     def put(self, event: Event) -> None:
-        """Leave an event there; a result counts when this returns, because the disk has it.
+        """Leave an event there; when this returns, a result is on the disk.
 
         Raises
         ------
@@ -72,7 +144,7 @@ class Outbox:
 
 
 class Inbox:
-    """The same folder as the sweep's process sees it.
+    """The outbox as the sweep's process sees it.
 
     Parameters
     ----------
@@ -83,58 +155,46 @@ class Inbox:
     def __init__(self, sweep: Path) -> None:
         self._sweep, self._folder = sweep, sweep / OUTBOX
         self._folder.mkdir(exist_ok=True)
-        self._open: set[Attempt] = set()  # what has begun and not ended
+        self._open: set[Attempt] = set()  # jobs that have begun and not ended
 
     def take(self) -> Iterator[Event]:
-        """Give what has come, kind by kind; each file is removed when the caller asks for the next event.
+        """Yield the new events, kind by kind; the files of one are removed when the caller asks for the next.
 
-        A network may show what was written last before what was written first: a result waits for its job's start.
+        A network file system may show the last file before the first: a result waits for its job's start.
         """
         names = sorted(os.listdir(self._folder))
-        yield from self._take(names, _STARTED, self._read_starts, Started)
-        yield from self._take(names, _MEASURED, self._read_points, Measured)
-        yield from self._take(names, _ENDED, self._read_results, Ended)
+        for kind, make in ((_STARTED, Started), (_MEASURED, Measured), (_ENDED, Ended)):
+            taken, contents = [], list[Any]()
+            for path in [self._folder / name for name in names if name.endswith(kind)]:
+                with contextlib.suppress(OSError, ValueError, LookupError):  # the next look reads it again
+                    contents += self._read(kind, path.read_bytes())
+                    taken.append(path)
+            if contents:
+                yield make(contents)
+            for path in taken:
+                path.unlink(missing_ok=True)
 
-    def _take(
-        self,
-        names: Sequence[str],
-        kind: str,
-        read: Callable[[bytes], list[Any]],
-        make: Callable[[list[Any]], Event],
-    ) -> Iterator[Event]:
-        taken, found = [], []
-        for path in [self._folder / name for name in names if name.endswith(kind)]:
-            with contextlib.suppress(OSError, ValueError, LookupError):  # it is looked at again
-                found += read(path.read_bytes())
-                taken.append(path)
-        if found:
-            yield make(found)
-        for path in taken:
-            path.unlink(missing_ok=True)
-
-    def _read_starts(self, content: bytes) -> list[JobStart]:
-        starts = [JobStart(record=RunRecord(**one["record"]), tags=one["tags"]) for one in json.loads(content)]
-        self._open.update(identify_attempt(start.record) for start in starts)
-        return starts
-
-    def _read_points(self, content: bytes) -> list[tuple[Attempt, list[Point]]]:
-        told = [((job, attempt), [Point(*point) for point in points]) for (job, attempt), points in json.loads(content)]
-        if not self._open.issuperset(attempt for attempt, _ in told):
-            raise LookupError("it has not begun yet, or has ended")
-        return told
-
-    def _read_results(self, content: bytes) -> list[JobResult]:
+    def _read(self, kind: str, content: bytes) -> Sequence[Any]:
+        if kind == _STARTED:
+            starts = [JobStart(record=RunRecord(**one["record"]), tags=one["tags"]) for one in json.loads(content)]
+            self._open.update(identify_attempt(start.record) for start in starts)
+            return starts
+        if kind == _MEASURED:
+            curves = [((job, run), [Point(*one) for one in points]) for (job, run), points in json.loads(content)]
+            if not self._open.issuperset(attempt for attempt, _ in curves):
+                raise LookupError("the job has not begun yet, or has ended")
+            return curves
         (result,) = unpack_results(content, self._sweep)
         self._open.remove(identify_attempt(result.kept.record))
         return [result]
 
     def close(self) -> None:
-        """Remove the folder, unless a result has come that nobody waits for."""
+        """Remove the folder, unless it has a result that was not taken."""
         remove_outbox(self._sweep)
 
 
 def read_results(sweep: Path) -> list[JobResult]:
-    """Give the results in an outbox that nobody has taken."""
+    """Read the results in an outbox that were not taken."""
     results: list[JobResult] = []
     for path in sorted((sweep / OUTBOX).glob(f"*{_ENDED}")):
         with contextlib.suppress(OSError):
@@ -143,7 +203,7 @@ def read_results(sweep: Path) -> list[JobResult]:
 
 
 def remove_outbox(sweep: Path, *, results: bool = False) -> None:
-    """Remove an outbox; one with results stays, unless these have come to their place."""
+    """Remove an outbox; one with results stays, unless these are said to be recorded (`results`)."""
     folder = sweep / OUTBOX
     with contextlib.suppress(OSError):  # somebody has removed it, or left another file in it
         for name in os.listdir(folder):
@@ -152,49 +212,21 @@ def remove_outbox(sweep: Path, *, results: bool = False) -> None:
         folder.rmdir()
 
 
-@contextmanager
-def keep_watching(watch: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Let a thread watch during the block, unless the system lets this user have no more: the block needs none.
-
-    Parameters
-    ----------
-    watch : callable
-        Returns soon after the event that it is given has been set.
-    """
-    over = threading.Event()
-    watcher = threading.Thread(target=watch, args=(over,), daemon=True)
-    try:
-        watcher.start()
-    except RuntimeError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-
-
-STOP, END = ".stop", ".end"
-LOOKS_EVERY = 0.3
-"""Seconds."""
-
-
 def ask_to_stop(sweep: Path) -> None:
-    """Ask the jobs of a sweep to come to an end."""
+    """Ask the jobs of a sweep to end after their current epoch."""
     with contextlib.suppress(OSError):
         (sweep / STOP).touch()
 
 
 def end_at_once(sweep: Path) -> None:
-    """End what jobs of a sweep have not come to an end, and give them the time to see it."""
+    """Let the jobs of a sweep that still run end where they are, and wait until they have seen it."""
     with contextlib.suppress(OSError):
         (sweep / END).touch()
     time.sleep(2 * LOOKS_EVERY)
 
 
 def remove_stop_file(sweep: Path) -> None:
-    """Take all that back, when nobody is left whom it concerns."""
+    """Remove the stop file, so that later jobs run."""
     with contextlib.suppress(OSError):
         for name in (STOP, END):
             (sweep / name).unlink(missing_ok=True)
@@ -211,46 +243,33 @@ def watch_stop_file(sweep: Path) -> Callable[[], bool]:
     Returns
     -------
     callable
-        Tells whether the job shall come to an end; one that is late, before it has begun.
+        Tells whether the job is to stop; a job that comes late is to stop before it begins.
     """
-    holder, database = _holder(sweep)
-    if holder is None:
-        return lambda: False
-    stop, seen = threading.Event(), holder if _can_be_seen(holder, database) else None
-    _look(sweep, stop)
-    threading.Thread(target=_watch, args=(sweep, seen, Signs(database), stop), daemon=True).start()
-    return stop.is_set
-
-
-def _holder(sweep: Path) -> tuple[Owner | None, Path | None]:
-    """Name the process of a sweep, unless it is this one, and the SQLite store beside which it has its lock."""
     try:
         plan = json.loads((sweep / PLAN).read_text(encoding="utf-8"))
         holder, database = owner.read_owner(plan["owner"]), plan.get("database")
     except (OSError, ValueError, KeyError, TypeError):
-        return None, None
-    is_another = holder and replace(holder, lock="", every=0.0) != owner.this_process()
-    return holder if is_another else None, Path(database) if database else None
-
-
-def _can_be_seen(holder: Owner, database: Path | None) -> bool:
-    """Tell whether it would be seen here, at once and beyond doubt, that a process has ended."""
-    has_lock = bool(holder.lock) and database is not None
-    return owner.is_here(holder) and (has_lock or holder.pids == flock.pid_namespace())
+        return lambda: False
+    if holder is None or replace(holder, lock="", every=0.0) == owner.this_process():
+        return lambda: False
+    # the end of that process must be seen here at once and beyond doubt, else only the files are watched
+    is_visible = owner.is_here(holder) and ((holder.lock and database) or holder.pids == flock.pid_namespace())
+    stop = threading.Event()
+    if (sweep / STOP).exists():
+        stop.set()
+    watched = (sweep, holder if is_visible else None, Signs(Path(database) if database else None), stop)
+    threading.Thread(target=_watch, args=watched, daemon=True).start()
+    return stop.is_set
 
 
 def _watch(sweep: Path, holder: Owner | None, signs: Signs, stop: threading.Event) -> None:
-    """Look for what the sweep wishes, and whether its process is there, if that can be seen."""
-    # nobody tells a job of a heartbeat in the store
-    seen = holder if holder is None or holder.lock else replace(holder, every=0.0)
-    while not (sweep / END).exists() and not (seen and owner.is_gone(seen, time.time(), signs)):
-        if seen is None and not sweep.exists():
-            return  # there is nothing left to be told by
-        _look(sweep, stop)
+    """Look for the stop file, and whether the sweep's process is there, if that can be seen; end with it."""
+    if holder is not None and not holder.lock:
+        holder = replace(holder, every=0.0)  # its heartbeat is in the store, which a job does not open
+    while not (sweep / END).exists() and not (holder and owner.is_gone(holder, time.time(), signs)):
+        if holder is None and not sweep.exists():
+            return  # nobody can ask the job for anything any more
+        if (sweep / STOP).exists():
+            stop.set()
         time.sleep(LOOKS_EVERY)
     os._exit(1)
-
-
-def _look(sweep: Path, stop: threading.Event) -> None:
-    if (sweep / STOP).exists():
-        stop.set()

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from nnsweep.errors import StoreError
-from nnsweep.jobs.outage import Outage, told_outages
+from nnsweep.jobs.sweep import Outage, report_outages
 from nnsweep.tracking.client import ask_again, explain_errors
 
 URI = "postgresql://me:hush@host/db"
@@ -36,7 +36,7 @@ def meet_an_answer(uri):
 
 
 def test_a_store_that_goes_and_comes_is_told_once_each(lines):
-    with told_outages(URI) as outage:
+    with report_outages(URI) as outage:
         for _ in range(2):
             meet_silence(URI)
         assert (lines(), outage.is_away) == (["away"], True)
@@ -60,7 +60,7 @@ def test_a_store_that_goes_again_and_again_is_told_once_a_minute(lines, monkeypa
 def test_what_came_last_is_told_at_the_end(lines, monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    with told_outages(URI) as outage:
+    with report_outages(URI) as outage:
         for said in ("gone", "", "gone"):
             outage.hear(URI, said)
         assert lines() == ["away", "back"]
@@ -69,14 +69,14 @@ def test_what_came_last_is_told_at_the_end(lines, monkeypatch):
 
 
 def test_nothing_is_told_of_a_store_that_answers_or_of_another(lines):
-    with told_outages(URI):
+    with report_outages(URI):
         meet_an_answer(URI)
         meet_silence("postgresql://other/db")
     assert lines() == []
 
 
 def test_nothing_is_heard_when_the_sweep_is_over(lines):
-    with told_outages(URI):
+    with report_outages(URI):
         pass
     meet_silence(URI)
     assert lines() == []

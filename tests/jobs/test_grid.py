@@ -6,7 +6,9 @@ import pytest
 from omegaconf import OmegaConf, open_dict, read_write
 
 from nnsweep.errors import ConfigError
+from nnsweep.jobs import sweep_folder
 from nnsweep.jobs import tasks as grid
+from nnsweep.jobs.checking import check_configuration
 from nnsweep.tracking.owner import Owner, read_owner
 
 OWN_FOLDER = "must give each job its own folder inside hydra.sweep.dir, as ${hydra.job.num} does"
@@ -105,8 +107,8 @@ def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
     tasks = grid.make_tasks([["seed=7", f"optimizer.learning_rate={rate}"] for rate in (0.5, 0.25, 0.125)], compose)
     again = replace(tasks[1].place, attempt=3, checkpoint=tmp_path / "before" / "1")
     owner = Owner("host", "boot", 17, "then")
-    grid.write_plan(tmp_path, [tasks[0], replace(tasks[1], place=again)], owner, tmp_path / "mlflow.db")
-    written = json.loads((tmp_path / grid.PLAN).read_text())
+    sweep_folder.write_plan(tmp_path, [tasks[0], replace(tasks[1], place=again)], owner, tmp_path / "mlflow.db")
+    written = json.loads((tmp_path / sweep_folder.PLAN).read_text())
     assert written["jobs"][1]["overrides"] == overrides
     assert (read_owner(written["owner"]), written["database"]) == (owner, f"{tmp_path}/mlflow.db")
     config = compose([*overrides, f"hydra.sweep.dir='{tmp_path}'"])
@@ -114,7 +116,7 @@ def test_a_plan_is_found_by_the_jobs_place(tmp_path: Path, compose):
         config.hydra.job.num = 1
         config.hydra.runtime.output_dir = str(tmp_path / "1")
         config.hydra.overrides.task = overrides
-    place = grid.read_place(grid.check_configuration(config), config.hydra)
+    place = grid.read_place(check_configuration(config), config.hydra)
     assert (place.folder, place.sweep, place.number) == (tmp_path / "1", tmp_path.name, 1)
     assert (place.attempt, place.checkpoint) == (3, tmp_path / "before" / "1")
     assert place.varying == ["optimizer.learning_rate"]
@@ -126,26 +128,26 @@ def test_plan_is_found_by_a_process_left_in_another_folder(tmp_path: Path, compo
     task = grid.make_tasks([["seed=7"]], compose)[0]
     (tmp_path / "sweeps").mkdir()
     planned = replace(task, place=replace(task.place, key="known"))
-    grid.write_plan(tmp_path / "sweeps", [planned], Owner("host", "boot", 17, "then"), None)
+    sweep_folder.write_plan(tmp_path / "sweeps", [planned], Owner("host", "boot", 17, "then"), None)
     config = compose(["seed=7", "hydra.sweep.dir=sweeps"])
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.num = 0
         config.hydra.runtime.cwd, config.hydra.runtime.output_dir = str(tmp_path), str(tmp_path / "sweeps" / "0")
     monkeypatch.chdir(tmp_path / "sweeps")
-    assert grid.read_place(grid.check_configuration(config), config.hydra).key == "known"
+    assert grid.read_place(check_configuration(config), config.hydra).key == "known"
 
 
 def test_a_job_alone_has_a_place_without_a_plan(tmp_path: Path, compose):
     config = compose(["seed=7", f"hydra.sweep.dir='{tmp_path}'"])
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.runtime.output_dir = str(tmp_path)
-    place = grid.read_place(grid.check_configuration(config), config.hydra)
+    place = grid.read_place(check_configuration(config), config.hydra)
     assert (place.number, place.name) == (0, "32-relu-cosine-s7")
 
 
 def test_a_job_is_made_of_resolved_values(compose):
-    assert grid.check_configuration(compose(["trainer.epochs=7"])).schedule.settings()["decay_epochs"] == 7
-    assert grid.check_configuration(OmegaConf.create(OmegaConf.to_container(compose(), resolve=False))).seed == 0
+    assert check_configuration(compose(["trainer.epochs=7"])).schedule.settings()["decay_epochs"] == 7
+    assert check_configuration(OmegaConf.create(OmegaConf.to_container(compose(), resolve=False))).seed == 0
 
 
 @pytest.mark.parametrize(

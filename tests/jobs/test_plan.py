@@ -44,7 +44,7 @@ def ask(store, tmp_path):
 
 
 def actions(settled):
-    return [(choice.action, choice.why) for choice in settled.choices.values()]
+    return [(choice.action, choice.why) for choice in settled.decisions.values()]
 
 
 def test_new_jobs_are_claimed_by_the_run_of_the_sweep(ask, store):
@@ -60,7 +60,7 @@ def test_jobs_claimed_elsewhere_are_waited_for_and_the_rest_run(ask):
     make_plan(ask("a" * 64, sweep="theirs"))
     settled = make_plan(ask("a" * 64, "b" * 64))
     assert actions(settled) == [("wait", "claimed"), ("run", "new")]
-    assert "theirs" in settled.choices[0].holder
+    assert "theirs" in settled.decisions[0].holder
 
 
 def test_what_a_sweep_has_claimed_that_is_gone_is_run(ask, orphaned, store):
@@ -82,7 +82,7 @@ def test_of_sweeps_that_settle_at_once_each_job_is_run_by_one(ask):
         thread.start()
     for thread in threads:
         thread.join()
-    run = [number for each in settled.values() for number, choice in each.choices.items() if choice.action == "run"]
+    run = [number for each in settled.values() for number, choice in each.decisions.items() if choice.action == "run"]
     assert sorted(run) == [*range(6)]
 
 
@@ -90,14 +90,14 @@ def test_the_same_job_is_taken_from_the_run_that_has_finished(ask, done):
     record = done().record
     settled = make_plan(ask(record.key))
     assert actions(settled) == [("reuse", "finished")]
-    assert settled.choices[0].record == record
+    assert settled.decisions[0].record == record
 
 
 def test_a_run_that_was_abandoned_is_closed_and_run_again(ask, begun, store):
     run_id = begun(key="a" * 64)
     settled = make_plan(ask("a" * 64))
     assert actions(settled) == [("run", "lost")]
-    assert settled.choices[0].attempt == 2
+    assert settled.decisions[0].attempt == 2
     assert settled.notes == ["1 runs were left by a process that is gone; they are closed as lost"]
     assert open_client(store.uri).get_run(run_id).info.status == "KILLED"
 
@@ -143,7 +143,7 @@ def test_a_damaged_record_is_told_and_its_job_run_again(ask, done, refusing):
 def test_earlier_run_of_the_name_explains_why_it_does_not_count(ask, done):
     done()
     settled = make_plan(ask("a" * 64))
-    assert "seed 0 -> null" in settled.choices[0].changed
+    assert "seed 0 -> null" in settled.decisions[0].changed
 
 
 def test_a_look_changes_nothing(ask, begun, store, all_runs, tmp_path):
@@ -160,7 +160,7 @@ def test_a_look_changes_nothing(ask, begun, store, all_runs, tmp_path):
 def test_who_has_waited_takes_over_what_was_left(ask, orphaned, store):
     theirs = make_plan(ask("a" * 64, sweep="theirs"))
     mine = make_plan(ask("a" * 64, "b" * 64))
-    asked = ask("a" * 64, run_id=mine.run_id, waited={"a" * 64: mine.choices[0].since})
+    asked = ask("a" * 64, run_id=mine.run_id, waited={"a" * 64: mine.decisions[0].since})
     assert actions(make_plan(asked)) == [("wait", "claimed")]
     orphaned(theirs.run_id)
     settled = make_plan(asked)
@@ -176,7 +176,7 @@ def test_waiter_on_a_dead_sweep_runs_a_job_that_failed_before(ask, begun, orphan
     mine = make_plan(ask("a" * 64, "b" * 64))
     assert actions(mine) == [("wait", "claimed"), ("run", "new")]
     orphaned(theirs.run_id)
-    settled = make_plan(ask("a" * 64, run_id=mine.run_id, waited={"a" * 64: mine.choices[0].since}))
+    settled = make_plan(ask("a" * 64, run_id=mine.run_id, waited={"a" * 64: mine.decisions[0].since}))
     assert actions(settled) == [("run", "failed")]
 
 
@@ -195,11 +195,11 @@ def test_locked_sweep_is_waited_for_anywhere_and_run_when_free(ask, store, tmp_p
         make_plan(ask("a" * 64, sweep="theirs", owner=replace(elsewhere, lock=held.name)))
         settled = make_plan(ask("a" * 64))
         assert actions(settled) == [("wait", "claimed")]
-        assert settled.choices[0].presence == ("alive", "its lock is held")
+        assert settled.decisions[0].presence == ("alive", "its lock is held")
     assert actions(make_plan(ask("a" * 64, run_id=settled.run_id))) == [("run", "new")]
 
 
-def test_heartbeat_is_watched_across_settlements_and_processes(ask, store, monkeypatch):
+def test_heartbeat_is_watched_from_one_plan_to_the_next(ask, store, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
     elsewhere = replace(this_process(), pids="another", every=5.0)
@@ -208,9 +208,8 @@ def test_heartbeat_is_watched_across_settlements_and_processes(ask, store, monke
     assert abs(float(theirs.signs.heartbeat) - time.time()) < 60
     settled = make_plan(ask("a" * 64))
     for seconds, wanted in ((40, ("wait", "claimed")), (40, ("run", "new"))):
-        monkeypatch.setattr(lock, "_watched", {})  # another process
         now[0] += seconds
-        settled = make_plan(ask("a" * 64, run_id=settled.run_id, watched=settled.watched))
+        settled = make_plan(ask("a" * 64, run_id=settled.run_id))
         assert actions(settled) == [wanted]
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from nnsweep.jobs import sweep_folder
-from nnsweep.jobs.tasks import PLAN
+from nnsweep.jobs.sweep_folder import PLAN
 from nnsweep.tracking.owner import Owner, read_owner, this_process
 from tests.outside import own_pids
 
@@ -40,8 +40,8 @@ with hold_runs(f"sqlite:///{plan.parent}/mlflow.db") as held:
 _JOB = """
 import sys, time
 from pathlib import Path
-from nnsweep.jobs import stop_file
-stopped = stop_file.watch_stop_file(Path(sys.argv[1]))
+from nnsweep.jobs import sweep_folder
+stopped = sweep_folder.watch_stop_file(Path(sys.argv[1]))
 print("begun", flush=True)
 while not stopped():
     time.sleep(0.02)
