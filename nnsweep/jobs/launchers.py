@@ -1,8 +1,8 @@
-"""Hydra's other launchers, each of which runs the jobs of a sweep its own way: joblib's, Ray's, submitit's.
+"""The executor for Hydra's other launchers, each of which runs the jobs of a sweep its own way: joblib, Ray, submitit.
 
-A launcher works in a thread, and returns at its end alone; meanwhile its jobs, in whatever processes they are, hand
-back what happens to them through the sweep's outbox. What a launcher raises when one of these dies ends no sweep: what
-has not ended is launched again, as `nnsweep.jobs.executors` does it with its own workers.
+A launcher works in a thread, and returns only when all its jobs have ended; meanwhile the jobs, in whatever processes
+they are, hand back what happens to them through the sweep's outbox. An exception of a launcher ends no sweep: what has
+not ended is launched again, as `nnsweep.jobs.executors` does it with its own workers.
 """
 
 import itertools
@@ -35,13 +35,13 @@ LOOKS_EVERY = 0.2
 """Seconds between two looks into the outbox."""
 SEEN_SECONDS = 90.0
 """How long it may take until a file that another machine has written is seen here."""
-_READ = 200  # characters of what a launcher says
-_Again: TypeAlias = Generator[Event, None, list[list[int]]]
-"""Tells what happens, and gives the jobs that shall be launched again, in pieces without gaps."""
+_MAX_LENGTH = 200  # characters of what a launcher says
+_Launching: TypeAlias = Generator[Event, None, list[list[int]]]
+"""Yields what happens, and returns the jobs that are to be launched again, in pieces without gaps."""
 
 
 class LauncherExecutor:
-    """Another launcher of Hydra's, which runs all jobs its own way.
+    """Trains with another launcher of Hydra's.
 
     Parameters
     ----------
@@ -58,28 +58,23 @@ class LauncherExecutor:
         self._n_launched = 0
 
     def refuse(self) -> None:
-        """Let the launcher refuse what it cannot do, if it knows that before it is given jobs."""
-        refuse = getattr(self._launcher, "refuse", None)
-        if refuse is not None:
-            refuse()
+        """Let the launcher refuse what it cannot do, if it can tell before it is given jobs."""
+        getattr(self._launcher, "refuse", lambda: None)()
 
     def close(self) -> None:
-        """Let the launcher end what it has started for the jobs, when there are no more."""
-        close = getattr(self._launcher, "close", None)
-        if close is not None:
-            close()
+        """Let the launcher end what it has started for the jobs."""
+        getattr(self._launcher, "close", lambda: None)()
 
     def predict(self, tasks: Sequence[Task]) -> float:
-        """Tell how many seconds the tasks will take, about, if each core has one."""
-        jobs, cores = [task.job for task in tasks], machine.count_physical_cores()
-        alone = [make_stacks([job], worker.load_dataset, n_workers=1, max_bytes=sys.maxsize)[0] for job in jobs]
-        return predict_makespan(alone, cores)
+        """Predict how many seconds the tasks will take, if each core trains one at a time."""
+        stacks = [make_stacks([task.job], worker.load_dataset, n_workers=1, max_bytes=sys.maxsize)[0] for task in tasks]
+        return predict_makespan(stacks, machine.count_physical_cores())
 
     def run(self, tasks: Sequence[Task], stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Launch all tasks, batch by batch; see `nnsweep.jobs.executors.Executor`.
 
-        Those whose process died are launched again; one that has cost its process twice has died. What a launcher
-        itself cannot tell apart, because it ends all jobs with one of them, is found out by halves.
+        Jobs whose process died are launched again; one that has cost its process twice has died. If the launcher ends
+        all its jobs with one of them, which one that is comes out by launching halves.
         """
         sweep_folder.remove_stop_file(self._folder)
         inbox = Inbox(self._folder)
@@ -93,13 +88,12 @@ class LauncherExecutor:
                 pieces = [*again, *pieces[1:]]
         finally:
             inbox.close()
-        sweep_folder.remove_stop_file(
-            self._folder
-        )  # after an interruption, jobs may still be on their way, to see it then
+        # not after an interruption: jobs may still be on their way, and see it then
+        sweep_folder.remove_stop_file(self._folder)
 
 
 class _Launch:
-    """The jobs of one launch, and which of them have ended so far.
+    """The jobs of one launch, and which of them have ended so far; numbers are places among its tasks.
 
     Launchers number the jobs that they are given one after the other, from any first number: a job keeps its number,
     and so its folder, when it is launched again, if its piece has no gaps.
@@ -110,10 +104,10 @@ class _Launch:
         self._inbox, self._stopping = inbox, threading.Event()
         self._deaths, self._is_tried = Deaths(), False
         self._ended: set[Attempt] = set()
-        self._is_interrupted = False  # as a job has seen it, which may hear of it first
+        self._is_interrupted = False  # as a job reports it, which may notice before this process
 
-    def run(self, numbers: Sequence[int]) -> _Again:
-        """Launch jobs, each given by its place among the tasks."""
+    def run(self, numbers: Sequence[int]) -> _Launching:
+        """Launch jobs, and find out what became of each."""
         try:
             returns = yield from self._launch(numbers)
         except UserError:
@@ -123,46 +117,45 @@ class _Launch:
             return []
         except Exception as error:  # of whatever library, and whatever its jobs have come to
             return (yield from self._take_apart(numbers, error))
-        told = dict(zip(numbers, returns, strict=True))
-        yield from self._wait_for([number for number in numbers if isinstance(told[number]._return_value, RunRecord)])
-        errors = {number: why for number in self._left(numbers) if (why := _error(told[number])) is not None}
+        returned = dict(zip(numbers, returns, strict=True))
+        # a network file system may show only later what jobs have handed back
+        ended = [number for number in numbers if isinstance(returned[number]._return_value, RunRecord)]
+        until = time.monotonic() + SEEN_SECONDS
+        yield from self._take_until(lambda: not self._left(ended) or time.monotonic() > until)
+        unseen = WorkerDied("its result was handed back, and cannot be found in the sweep's folder")
+        yield from self._bury(ended, unseen)
+        left = self._left(numbers)
+        errors = {number: why for number in left if (why := _get_error(returned[number])) is not None}
         dead = [number for number, error in errors.items() if isinstance(error, WorkerDied)]
         again = [number for number in dead if self._deaths.add([number])]
         for number in errors.keys() - {*again}:
             yield from self._bury([number], errors[number])
-        return _without_gaps(again)
+        return _group(again)
 
     def _launch(self, numbers: Sequence[int]) -> Generator[Event, None, Sequence[JobReturn]]:
-        """Let the launcher run jobs, and tell what they hand back meanwhile; give what it returns."""
+        """Let the launcher run jobs, and yield what they hand back meanwhile; return what it returns."""
         grid, first = [self._tasks[number].overrides for number in numbers], self._first + numbers[0]
         if sent_jobs.is_submitit(self._launcher):
             call = _Call(lambda: sent_jobs.launch_submitit(self._launcher, grid, first, self._stopping.is_set))
         else:
             call = _Call(lambda: self._launcher.launch(grid, initial_job_idx=first))
         try:
-            yield from self._look_until(call.is_over)
+            yield from self._take_until(call.is_over)
             if self._is_interrupted:
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
             self._stopping.set()
             sweep_folder.ask_to_stop(self._folder)
             try:
-                yield from self._look_until(call.is_over)
+                yield from self._take_until(call.is_over)
             except KeyboardInterrupt:
                 sweep_folder.end_at_once(self._folder)
             raise
         returned: Sequence[JobReturn] = call.result()
         return returned
 
-    def _wait_for(self, numbers: Sequence[int]) -> Iterator[Event]:
-        """Wait until what jobs are known to have handed back is seen here."""
-        until = time.monotonic() + SEEN_SECONDS
-        yield from self._look_until(lambda: not self._left(numbers) or time.monotonic() > until)
-        unseen = WorkerDied("its result was handed back, and cannot be found in the sweep's folder")
-        yield from self._bury(numbers, unseen)
-
-    def _look_until(self, is_over: Callable[[], bool]) -> Iterator[Event]:
-        """Tell what jobs hand back, until that is over; there is one look after it."""
+    def _take_until(self, is_over: Callable[[], bool]) -> Iterator[Event]:
+        """Yield what jobs hand back until something is over, and what has come by then."""
         while True:
             over = is_over()
             for event in self._inbox.take():
@@ -180,33 +173,34 @@ class _Launch:
         return [number for number in numbers if self._tasks[number].attempt not in self._ended]
 
     def _bury(self, numbers: Sequence[int], error: BaseException) -> Iterator[Event]:
-        """Tell that jobs have died, unless they had ended before."""
+        """Yield that jobs have died, unless they had ended before."""
         if left := [self._tasks[number].attempt for number in self._left(numbers)]:
             yield Died(left, error)
 
-    def _take_apart(self, numbers: Sequence[int], error: Exception) -> _Again:
+    def _take_apart(self, numbers: Sequence[int], error: Exception) -> _Launching:
         """Find out what is left of jobs that a launcher has ended by an exception."""
         died, left = explain_launcher_error(error), self._left(numbers)
-        begun = [number for number in left if self._has_begun(number)]
-        if not begun:  # the launcher does not come to its jobs at all, or not in this moment
-            again, self._is_tried = [] if self._is_tried else left, True
-            yield from self._bury(left if not again else (), died)
-            return _without_gaps(again)
+        begun = [number for number in left if self._has_folder(number)]
+        if not begun:  # the launcher does not get as far as its jobs, or not at the moment: it has a second chance
+            is_second, self._is_tried = self._is_tried, True
+            if is_second:
+                yield from self._bury(left, died)
+            return [] if is_second else _group(left)
         halves = self._deaths.add(begun)
-        yield from self._bury(begun if not halves else (), died)
+        if not halves:
+            yield from self._bury(begun, died)
         untouched = [number for number in left if number not in begun]
-        return [piece for part in (*halves, untouched) for piece in _without_gaps(part)]
+        return [piece for part in (*halves, untouched) for piece in _group(part)]
 
-    def _has_begun(self, number: int) -> bool:
-        """Tell whether a job's folder is there, which is called as the launcher's number if that is what it is for."""
+    def _has_folder(self, number: int) -> bool:
+        """Tell whether a job's folder is there; if it has a number for a name, that is the launcher's."""
         place = self._tasks[number].place
         is_numbered = place.folder.name == str(place.number)
-        folder = place.folder.with_name(str(self._first + number)) if is_numbered else place.folder
-        return Path(folder).exists()
+        return (place.folder.with_name(str(self._first + number)) if is_numbered else place.folder).exists()
 
 
 class _Call:
-    """A call of a launcher, in a thread whose processes leave Ctrl-C to the sweep; here, if there can be no thread."""
+    """A call of a launcher, in a thread whose processes leave Ctrl-C to the sweep; here, if none can be started."""
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self._call, self._returned = call, None
@@ -226,7 +220,7 @@ class _Call:
             self._returned = self._call()
         except BaseException as error:
             self._error = error
-        for handler in set(root.handlers).difference(before):  # the log of a job that Hydra ran in this process
+        for handler in set(root.handlers).difference(before):  # of the log of a job that Hydra ran in this process
             root.removeHandler(handler)
             handler.close()
 
@@ -241,13 +235,14 @@ class _Call:
         return self._returned
 
 
-def _without_gaps(numbers: Sequence[int]) -> list[list[int]]:
+def _group(numbers: Sequence[int]) -> list[list[int]]:
+    """Group numbers that follow one another."""
     groups = itertools.groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])
     return [[number for _, number in group] for _, group in groups]
 
 
-def _error(returned: JobReturn) -> BaseException | None:
-    """Give what a job raised, or its launcher for it; None if it has ended, or was never begun."""
+def _get_error(returned: JobReturn) -> BaseException | None:
+    """Give what a job raised, or its launcher for it; None if it has ended, or never began."""
     outcome = returned._return_value  # `return_value` would raise an exception
     if isinstance(outcome, BaseException):
         return outcome
@@ -256,7 +251,7 @@ def _error(returned: JobReturn) -> BaseException | None:
 
 
 def explain_launcher_error(error: Exception) -> Exception:
-    """Say in a line what a launcher has raised: that a worker died, with the signal if it names one, or what else.
+    """Make an exception that says in a line what a launcher has raised: that a worker died, if so by which signal.
 
     Examples
     --------
@@ -264,10 +259,10 @@ def explain_launcher_error(error: Exception) -> Exception:
     LauncherGone('its launcher gave up (ValueError: n_jobs == 0 in Parallel has no meaning)')
     """
     library, name = type(error).__module__.partition(".")[0], type(error).__name__
-    told = name if library == "builtins" else f"{library}: {name}"
-    said = " ".join(str(error).split())
-    if "Worker" not in name and "Pool" not in name:
-        return LauncherGone(f"its launcher gave up ({told}: {said[:_READ]})")
-    killers = dict.fromkeys(re.findall(r"\bSIG[A-Z0-9]+\b", said))
+    source = name if library == "builtins" else f"{library}: {name}"
+    message = " ".join(str(error).split())
+    if "Worker" not in name and "Pool" not in name:  # joblib's TerminatedWorkerError, Python's BrokenProcessPool
+        return LauncherGone(f"its launcher gave up ({source}: {message[:_MAX_LENGTH]})")
+    killers = dict.fromkeys(re.findall(r"\bSIG[A-Z0-9]+\b", message))
     killed = f"was killed by {', '.join(killers)}" if killers else "ended before its work did"
-    return WorkerDied(f"its worker process {killed}{' (out of memory?)' if 'SIGKILL' in killers else ''} ({told})")
+    return WorkerDied(f"its worker process {killed}{' (out of memory?)' if 'SIGKILL' in killers else ''} ({source})")

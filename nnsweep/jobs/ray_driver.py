@@ -1,7 +1,7 @@
-"""Ray's driver, in a process of its own: Ray ends its driver when the cluster goes, and says a lot meanwhile.
+"""Ray's driver, in a process of its own: Ray ends its driver when the cluster goes, and prints a lot meanwhile.
 
-The sweep sends it jobs and reads what they came to, through pipes. What it prints goes into a file of the sweep's
-folder; where the sweep is gone, it ends when its jobs have ended.
+The sweep sends it jobs and reads their answers, through pipes. What it prints goes into a file of the sweep's folder.
+When the sweep is gone, it ends as soon as its jobs have ended.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from nnsweep.jobs.process_pool import WorkerDied
 from nnsweep.jobs.sent_jobs import LauncherGone, run_packed_job
 
 LOG = ".ray.log"
-"""The file in the sweep's folder that has all that Ray says."""
+"""The file in the sweep's folder that has all that Ray prints."""
 CLOSING_SECONDS = 20.0
 """How long a cluster may take to end."""
 _OF_A_CLUSTER = ("NodeDiedError", "LocalRayletDiedError", "RaySystemError", "OwnerDiedError")
 
 
 class RayDriver:
-    """The process, as the sweep sees it; it is started with the first jobs, and anew when it has died.
+    """The driver as the sweep sees it; it is started with the first jobs, and again when it has died.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class RayDriver:
 
     @property
     def is_there(self) -> bool:
-        """Whether it has a cluster, as far as is known."""
+        """Whether the driver runs, and so has a cluster as far as is known."""
         return self._process is not None and self._process.poll() is None
 
     def run(self, jobs: Sequence[bytes], folder: Path) -> list[bytes | Exception]:
-        """Run jobs; give what each has sent back, or why it has not.
+        """Run jobs; give what each has sent back, or an exception that says why it has not.
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class RayDriver:
             raise LauncherGone(answers)
         if any(isinstance(answer, str) and answer in _OF_A_CLUSTER for answer in answers):
             self.close()
-        return [answer if isinstance(answer, bytes) else _died(answer) for answer in answers]
+        return [answer if isinstance(answer, bytes) else _explain_death(answer) for answer in answers]
 
     def _start(self, folder: Path) -> "subprocess.Popen[bytes]":
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ class RayDriver:
         return self._process
 
     def close(self) -> None:
-        """Let it end, and its own cluster with it; what it is still at has been asked to stop."""
+        """Let it end, and its own cluster with it; jobs that still run have been asked to stop."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -99,7 +99,7 @@ class RayDriver:
             process.terminate()
         self._is_busy = False
         for pipe in filter(None, (process.stdin, process.stdout)):
-            with contextlib.suppress(OSError):  # it may be dead, and something not sent yet
+            with contextlib.suppress(OSError):  # it may be dead, and something still to be sent
                 pipe.close()
         try:
             process.wait(CLOSING_SECONDS)
@@ -108,7 +108,7 @@ class RayDriver:
             process.wait()
 
 
-def _died(name: str) -> WorkerDied:
+def _explain_death(name: str) -> WorkerDied:
     if name in _OF_A_CLUSTER:
         return WorkerDied(f"the Ray cluster went away, and its worker process with it (ray: {name})")
     why = " (out of memory)" if name == "OutOfMemoryError" else ""
@@ -116,38 +116,32 @@ def _died(name: str) -> WorkerDied:
 
 
 def _serve() -> None:
-    """Be the driver."""
+    """Be the driver: read jobs from the sweep, and write their answers."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what Ray prints is no answer
+    os.dup2(2, 1)  # what Ray prints must not get among the answers
     import ray  # type: ignore[import-not-found, unused-ignore]
 
     init, remote = pickle.load(sys.stdin.buffer)
-    begin = None
+    run_remotely = None
     while True:
         try:
             jobs = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         try:
-            begin = begin or _begin(ray, init, remote)
-            told: Any = [_answer(ray, one) for one in [begin.remote(job) for job in jobs]]
-        except Exception as error:  # whatever Ray has against its arguments, or its cluster
-            told = f"Ray cannot be started ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
-        pickle.dump(told, answers)
+            if run_remotely is None:
+                ray.init(**init)
+                run_remotely = ray.remote(**remote)(run_packed_job)
+            reply: Any = []  # what each job has sent back, or the name of Ray's error
+            for one in [run_remotely.remote(job) for job in jobs]:
+                try:
+                    reply.append(ray.get(one))
+                except ray.exceptions.RayError as error:
+                    reply.append(type(error).__name__)
+        except Exception as error:  # whatever is wrong with its arguments, or its cluster
+            reply = f"Ray cannot be started ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        pickle.dump(reply, answers)
         answers.flush()
-
-
-def _begin(ray: Any, init: Mapping[str, Any], remote: Mapping[str, Any]) -> Any:
-    ray.init(**init)
-    return ray.remote(**remote)(run_packed_job)
-
-
-def _answer(ray: Any, one: Any) -> Any:
-    """Give what a job has sent back, or the name of Ray's error."""
-    try:
-        return ray.get(one)
-    except ray.exceptions.RayError as error:
-        return type(error).__name__
 
 
 if __name__ == "__main__":

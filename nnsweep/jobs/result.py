@@ -1,8 +1,7 @@
-"""A job's result, and the events that an executor tells of a job on the way to it.
+"""A job's result, and the events by which an executor reports what happens to jobs.
 
-A job's result: what became of it, as a record and the contents of the files that belong to it.
-
-A worker makes it and hands it over whole; nothing of it is on disk before the recorder has written it there.
+A result is what became of a job: a record, and the contents of the files that belong to it. A worker makes it and hands
+it over whole; nothing of it is on disk before the recorder has written it there.
 """
 
 import io
@@ -20,7 +19,6 @@ import yaml
 from nnsweep.jobs.process_pool import describe_error
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.history import Trained
-from nnsweep.mlp.network import Layers
 from nnsweep.text import mask_secrets, printable
 from nnsweep.tracking import record
 from nnsweep.tracking.record import Point, RunRecord
@@ -30,13 +28,13 @@ ENVIRONMENT = "environment.json"
 HISTORY = "history.parquet"
 TRACEBACK = "traceback.txt"
 Attempt: TypeAlias = tuple[int, int]
-"""Tells runs of one sweep apart: a job's number, and which of its runs it is."""
+"""Identifies a run of a sweep: a job's number, and which of its runs it is."""
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """Everything that the store is told of a run, as its folder keeps it.
+    """Everything that goes to the store of a run, as its folder has it.
 
     Attributes
     ----------
@@ -78,7 +76,7 @@ class JobStart:
     Attributes
     ----------
     record : RunRecord
-        What is known of it now; its state is what it will be if nothing more comes of it.
+        What is known of it now; its state is what it will be if there is no result.
     tags : mapping of str to str
         What its run is tagged with.
     """
@@ -89,7 +87,7 @@ class JobStart:
 
 @dataclass(frozen=True, kw_only=True)
 class JobResult:
-    """What a job came to.
+    """What became of a job.
 
     Attributes
     ----------
@@ -100,7 +98,7 @@ class JobResult:
     contents : mapping of str to bytes
         The files that belong to the record, by name.
     points : tuple of Point
-        What was not reported of the curves while it was trained.
+        The points of its curves that were not reported while it was trained.
     """
 
     folder: Path
@@ -109,13 +107,13 @@ class JobResult:
     points: tuple[Point, ...] = ()
 
     def of_run(self, run_id: str, experiment: str) -> "JobResult":
-        """Give the same result as that of a run of an experiment, with the hashes of its files."""
+        """Give the same result with its run, its experiment and the hashes of its files."""
         record = replace(self.kept.record, run_id=run_id)
         hashes = {name: make_hash(content) for name, content in self.contents.items()}
         return replace(self, kept=replace(self.kept, record=record, experiment=experiment, files=hashes))
 
     def failed(self, start: JobStart, error: BaseException) -> "JobResult":
-        """Give the result of the same job if it could not be recorded; the exception is being handled."""
+        """Give the result of the same job after the exception, being handled, that kept it from being recorded."""
         record = replace(
             start.record, run_id=self.kept.record.run_id, state="failed", reason=explain_job_failure(error)
         )
@@ -129,12 +127,12 @@ def identify_attempt(record: RunRecord) -> Attempt:
 
 
 def make_plain(kept: Kept) -> dict[str, Any]:
-    """Give a record as JSON can say it; `from_plain` reads it."""
+    """Make plain values of a record, for JSON; `from_plain` reads them."""
     return vars(kept) | {"record": vars(kept.record)}
 
 
 def from_plain(values: Mapping[str, Any]) -> Kept:
-    """Make a record of what `make_plain` gave."""
+    """Make a record of the values that `make_plain` gives."""
     return Kept(**{**values, "record": RunRecord(**values["record"])})
 
 
@@ -181,7 +179,9 @@ def encode_weights(trained: Trained) -> bytes:
     The weights have shape (fan_in, fan_out), the biases (fan_out,); ``best_epoch`` is beside them.
     """
     arrays = {"best_epoch": np.array(trained.best_epoch)}
-    arrays |= _named("best", trained.best_layers) | _named("final", trained.layers)
+    for prefix, layers in (("best", trained.best_layers), ("final", trained.layers)):
+        for number, (W, b) in enumerate(layers):
+            arrays |= {f"{prefix}_W{number}": W[0], f"{prefix}_b{number}": b[0, 0]}
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)  # weights hardly compress
     return content.getvalue()
@@ -199,15 +199,8 @@ def encode_traceback() -> bytes:
     return mask_secrets(traceback.format_exc()).encode(errors="backslashreplace")
 
 
-def _named(prefix: str, layers: Layers) -> dict[str, FloatArray]:
-    named: dict[str, FloatArray] = {}
-    for number, (W, b) in enumerate(layers):
-        named |= {f"{prefix}_W{number}": W[0], f"{prefix}_b{number}": b[0, 0]}
-    return named
-
-
 class Started(NamedTuple):
-    """Some jobs are about to be trained."""
+    """Jobs are about to be trained."""
 
     starts: Sequence[JobStart]
 
@@ -219,13 +212,13 @@ class Measured(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Some jobs have come to an end, as one stack or one by one."""
+    """Jobs have come to an end, as one stack or one by one."""
 
     results: Sequence[JobResult]
 
 
 class Died(NamedTuple):
-    """No result will come of some jobs, and why."""
+    """There will be no result of some jobs, because of an error."""
 
     attempts: Sequence[Attempt]
     error: BaseException

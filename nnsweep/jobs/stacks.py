@@ -16,11 +16,11 @@ from nnsweep.mlp.profile import Footprint, footprint
 from nnsweep.mlp.train import Splits
 
 RECORD_SECONDS = 0.04
-"""What it takes to record one run."""
+"""How long it takes to record one run."""
 CACHE_BYTES = 2**24
-"""Of a stack that a processor's last cache holds with others: larger ones train no quicker, but slower."""
+"""Bytes of a stack that a processor's last cache holds beside others: larger stacks train more slowly."""
 FEWEST = 8
-"""Networks that are worth training together whatever they take."""
+"""Networks that are worth training together, however much memory they take."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class JobStack:
 
 
 def find_common_part(job: Job) -> Hashable:
-    """Give what the jobs of a stack have in common."""
+    """Give all that the jobs of a stack have in common."""
     return job.data, *job.kind(), job.tracking
 
 
@@ -56,33 +56,36 @@ def make_stacks(
     splits : callable
         Gives a data set by its part of the configuration.
     n_workers : int
-        How many stacks can be trained at once: a stack is parted if others would wait for it.
+        How many stacks can be trained at once: a stack is split if workers would have none.
     max_bytes : int
         How much memory a stack may take; a network that takes more by itself is trained alone.
 
     Returns
     -------
-    list of Stack
+    list of JobStack
         The longest first; every job is in exactly one.
     """
     groups: dict[Hashable, list[int]] = {}
     for number, job in enumerate(jobs):
         groups.setdefault(find_common_part(job), []).append(number)
-    needs = {kind: _needs(jobs[numbers[0]], splits) for kind, numbers in groups.items()}
-    total = sum(_seconds(needs[kind], len(numbers)) for kind, numbers in groups.items())
-    formed: list[JobStack] = []
+    needs = {kind: _measure(jobs[numbers[0]], splits) for kind, numbers in groups.items()}
+    total = sum(_predict_seconds(needs[kind], len(numbers)) for kind, numbers in groups.items())
+    stacks: list[JobStack] = []
     for kind, numbers in groups.items():
         need = needs[kind]
         fitting = max(1, min(count_in_cache(need), (max_bytes - need.bytes_for_all) // need.bytes_a_network))
         by_memory = -(-len(numbers) // fitting)
-        by_time = math.ceil(_seconds(need, len(numbers)) * n_workers / total - 1e-9)  # at least one for every worker
+        share = _predict_seconds(need, len(numbers)) / total
+        by_time = math.ceil(share * n_workers - 1e-9)  # at least one for every worker, but for rounding
         n_parts = min(len(numbers), max(by_memory, by_time))
-        formed += [JobStack(part, _seconds(need, len(part))) for part in _parted(numbers, n_parts)]
-    return sorted(formed, key=lambda stack: -stack.seconds)
+        ends = [round(part * len(numbers) / n_parts) for part in range(n_parts + 1)]
+        parts = [tuple(numbers[start:end]) for start, end in pairwise(ends)]
+        stacks += [JobStack(part, _predict_seconds(need, len(part))) for part in parts]
+    return sorted(stacks, key=lambda stack: -stack.seconds)
 
 
 def choose_threads(
-    formed: Sequence[JobStack],
+    stacks: Sequence[JobStack],
     jobs: Sequence[Job],
     splits: Callable[[Part], Splits],
     *,
@@ -90,32 +93,31 @@ def choose_threads(
     n_cores: int,
     max_bytes: int,
 ) -> int:
-    """Say how many threads may share each stack's full batch: more than one where cores would have no stack.
+    """Choose how many threads share each stack's full batch: more than one where cores would have no stack.
 
     Parameters
     ----------
-    formed : sequence of Stack
+    stacks : sequence of JobStack
         All that are to be trained.
     jobs, splits, n_workers, max_bytes : sequence of Job, callable, int, int
         As for `make_stacks`; threads need memory of their own.
     n_cores : int
         How many cores may be used.
     """
-    n_sharing = max(1, n_cores // min(len(formed), n_workers))
-    for stack in formed:
+    n_sharing = max(1, n_cores // min(len(stacks), n_workers))
+    for stack in stacks:
         first = jobs[stack.numbers[0]]
-        while n_sharing > 1 and _needs(first, splits, n_sharing).n_bytes(len(stack.numbers)) > max_bytes:
+        while n_sharing > 1 and _measure(first, splits, n_sharing).n_bytes(len(stack.numbers)) > max_bytes:
             n_sharing -= 1
     return n_sharing
 
 
 def predict_memory(job: Job, splits: Callable[[Part], Splits]) -> int:
     """Predict how many bytes a job takes that is trained alone."""
-    need = _needs(job, splits)
-    return need.n_bytes(1)
+    return _measure(job, splits).n_bytes(1)
 
 
-def predict_makespan(formed: Sequence[JobStack], n_workers: int) -> float:
+def predict_makespan(stacks: Sequence[JobStack], n_workers: int) -> float:
     """Predict how many seconds some stacks take, each given to the first worker that is free.
 
     Examples
@@ -124,25 +126,19 @@ def predict_makespan(formed: Sequence[JobStack], n_workers: int) -> float:
     4.0
     """
     ends = [0.0] * n_workers
-    for stack in formed:
+    for stack in stacks:
         heapq.heapreplace(ends, ends[0] + stack.seconds)
     return max(ends)
 
 
 def count_in_cache(need: Footprint) -> int:
-    """Say how many networks train no slower together for their memory."""
+    """Count the networks whose memory a processor's cache holds, so that they do not train more slowly together."""
     return max(FEWEST, CACHE_BYTES // need.bytes_a_network)
 
 
-def _needs(job: Job, splits: Callable[[Part], Splits], n_threads: int = 1) -> Footprint:
+def _measure(job: Job, splits: Callable[[Part], Splits], n_threads: int = 1) -> Footprint:
     return footprint(splits(job.data), job.network(), job.training(), n_threads)
 
 
-def _seconds(need: Footprint, n_jobs: int) -> float:
+def _predict_seconds(need: Footprint, n_jobs: int) -> float:
     return need.seconds(n_jobs) + n_jobs * RECORD_SECONDS
-
-
-def _parted(numbers: Sequence[int], n_parts: int) -> list[tuple[int, ...]]:
-    """Part into tuples of nearly equal length, in order."""
-    ends = [round(part * len(numbers) / n_parts) for part in range(n_parts + 1)]
-    return [tuple(numbers[start:end]) for start, end in pairwise(ends)]

@@ -1,6 +1,6 @@
-"""A task: a job with its place, which is its number, its name and its folder.
+"""A task: a job with its place in the sweep, which is its number, its name and its folder.
 
-A job's place: its folder, its number and name, and what it must know of the sweep it belongs to.
+Tasks go to worker processes, which import nothing of Hydra's; `nnsweep.jobs.tasks` makes them.
 """
 
 import errno
@@ -38,10 +38,10 @@ class Place:
     checkpoint : Path or None
         The folder of an earlier attempt that left a checkpoint to go on from.
     key : str
-        The job's key, where that was decided; a folder may hold records of other jobs.
+        The job's key, once the data are known; a folder may hold records of other jobs.
     owner : str
         The sweep's process, which holds the job's run, as `nnsweep.tracking.owner.Owner.tag` writes it; empty if
-        nobody has said who that is.
+        the job records itself.
     """
 
     folder: Path
@@ -58,7 +58,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One job of a sweep, ready to be run.
+    """One job of a sweep, ready to run.
 
     Attributes
     ----------
@@ -67,15 +67,15 @@ class Task:
     place : Place
         Where it stands; its folder may not exist yet.
     overrides : tuple of str
-        What it was composed of.
+        The overrides that it was composed of.
     configuration : mapping
-        As composed, Hydra's own part included.
+        As composed, with Hydra's own part.
     output_subdir : str or None
-        Where in the job's folder Hydra leaves it; None for nowhere.
+        Where in the job's folder Hydra writes it; None for nowhere.
     log : str
         The name of its log file.
     has_own_log : bool
-        Whether somebody else writes that already, as Hydra does in its single-run mode.
+        Whether Hydra writes that itself, as in its single-run mode.
     """
 
     job: Job
@@ -88,12 +88,12 @@ class Task:
 
     @property
     def log_path(self) -> Path | None:
-        """The log file that is ours to write."""
+        """The log file that nnsweep writes; None if Hydra does."""
         return None if self.has_own_log else self.place.folder / self.log
 
     @property
     def attempt(self) -> Attempt:
-        """What tells its run apart from the sweep's others."""
+        """What identifies its run in the sweep."""
         return self.place.number, self.place.attempt
 
     def make_folder(self) -> None:
@@ -102,7 +102,7 @@ class Task:
         Raises
         ------
         FileNotFoundError
-            If somebody has removed the sweep's folder: what is written to one that takes its place is soon lost, too.
+            If somebody has removed the sweep's folder: another one in its place would soon be removed, too.
         """
         sweep = next((folder for folder in self.place.folder.parents if folder.name == self.place.sweep), None)
         if sweep is not None and not sweep.is_dir():
