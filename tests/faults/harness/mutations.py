@@ -198,8 +198,8 @@ PLANTED = [
     Planted(
         "a second signal is not obeyed",
         "jobs/interrupt.py",
-        "    if first and _course.patient:\n        return\n",
-        "    if _course.patient:\n        return\n",
+        "    if first and _state.is_awaited:\n        return\n",
+        "    if _state.is_awaited:\n        return\n",
         "tests/test_interruption.py",
     ),
     Planted(
