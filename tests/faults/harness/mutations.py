@@ -123,7 +123,7 @@ PLANTED = [
         "jobs/sent_jobs.py",
         "failed = isinstance(outcome, BaseException)\n",
         "failed = False\n",
-        "tests/jobs/test_process_executor.py",
+        "tests/jobs/test_executors.py",
     ),
     Planted(
         "a failed job leaves exit code 0",
@@ -193,7 +193,7 @@ PLANTED = [
         "jobs/process_pool.py",
         "        threading.Thread(target=_watch_parent, args=(parent, stop), daemon=True).start()\n",
         "        pass\n",
-        "tests/jobs/test_workers.py",
+        "tests/jobs/test_process_pool.py",
     ),
     Planted(
         "a second signal is not obeyed",
