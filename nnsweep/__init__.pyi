@@ -12,12 +12,12 @@ from .estimator.search import StackedRandomizedSearchCV as StackedRandomizedSear
 from .estimator.search import StackedSearchCV as StackedSearchCV
 from .results.labels import outcomes as outcomes
 from .results.plots.cost import plot_cost as plot_cost
+from .results.plots.curves import plot_learning_curves as plot_learning_curves
+from .results.plots.curves import plot_schedules as plot_schedules
 from .results.plots.effects import plot_effects as plot_effects
 from .results.plots.grid import plot_grid as plot_grid
-from .results.plots.mean_curves import plot_learning_curves as plot_learning_curves
 from .results.plots.parallel import plot_parallel as plot_parallel
 from .results.plots.pictures import pictures as pictures
-from .results.plots.schedules import plot_schedules as plot_schedules
 from .results.plots.seeds import plot_seeds as plot_seeds
 from .results.statistics.anova import effects as effects
 from .results.statistics.comparison import compare as compare

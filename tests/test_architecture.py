@@ -12,7 +12,7 @@ import pytest
 import nnsweep
 
 PACKAGE = Path(nnsweep.__file__).parent
-LEAVES = {"errors", "files", "filters", "flock", "palette", "scratch", "streams", "text"}
+LEAVES = {"errors", "files", "filters", "flock", "scratch", "streams", "text"}
 KNOWS = {  # room: the rooms that it may import
     "mlp": {"mlp"},
     "data": {"data", "mlp", *LEAVES},

@@ -34,7 +34,7 @@ ENTRANCES = {  # part: the functions that lead into it
         "nnsweep.tracking.sqlite.gather_statistics",
     ],
     "models": ["nnsweep.jobs.summary._keep_models"],
-    "pictures": ["nnsweep.results.plots.job_picture.draw_job", "nnsweep.jobs.summary.draw_pictures"],
+    "pictures": ["nnsweep.results.plots.draw_job", "nnsweep.jobs.summary.draw_pictures"],
 }
 
 

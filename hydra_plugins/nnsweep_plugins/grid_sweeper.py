@@ -46,7 +46,7 @@ class GridSweeper(BasicSweeper):
         from nnsweep.jobs.launchers import LauncherExecutor
         from nnsweep.jobs.sweep import run_sweep
         from nnsweep.jobs.tasks import make_tasks
-        from nnsweep.results.plots.job_picture import draw_job
+        from nnsweep.results.plots import draw_job
 
         assert self.hydra_context is not None
         assert self.config is not None

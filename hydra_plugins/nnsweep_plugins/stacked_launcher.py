@@ -43,7 +43,7 @@ class StackedLauncher(Launcher):
         from nnsweep.jobs.compose import Composer
         from nnsweep.jobs.executors import ProcessExecutor
         from nnsweep.jobs.recorder import Recorder
-        from nnsweep.results.plots.job_picture import draw_job
+        from nnsweep.results.plots import draw_job
         from nnsweep.tracking.store import prepare_store, resolve_uri
 
         assert self.hydra_context is not None

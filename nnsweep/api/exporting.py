@@ -15,8 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nnsweep.errors import DataError
 from nnsweep.jobs.job import WHEREABOUTS
-from nnsweep.results.frame import drop_constant, frame, long_form
-from nnsweep.results.ranking import narrow_runs, rank_runs, selection
+from nnsweep.results.frame import drop_constant, frame, long_form, narrow_runs, rank_runs, selection
 from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.formats import format_of, to_bytes
 from nnsweep.results.tables.manifest import Manifest
@@ -30,7 +29,7 @@ from nnsweep.tracking.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """What is asked for; see `nnsweep.results.ranking.narrow_runs`.
+    """What is asked for; see `nnsweep.results.frame.narrow_runs`.
 
     Attributes
     ----------

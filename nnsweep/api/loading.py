@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import frame
-from nnsweep.results.ranking import narrow_runs, rank_runs
+from nnsweep.results.frame import frame, narrow_runs, rank_runs
 from nnsweep.text import is_broken, warn
 from nnsweep.tracking import artifacts, query
 from nnsweep.tracking.artifacts import require_unaltered

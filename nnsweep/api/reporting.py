@@ -22,8 +22,7 @@ from nnsweep.api.loading import (
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, whole_file
 from nnsweep.jobs.consistency import require_all_consistent
-from nnsweep.results.frame import frame
-from nnsweep.results.ranking import narrow_runs, rank_runs
+from nnsweep.results.frame import frame, narrow_runs, rank_runs
 from nnsweep.results.report.content import Findings
 from nnsweep.results.report.html import html
 from nnsweep.results.report.latex import latex

@@ -201,9 +201,8 @@ def plot_command(
     For example: nnsweep plot depth_width --output pictures --format svg
     """
     from nnsweep.api.loading import find_experiment, read_records, require_unaltered_runs
-    from nnsweep.results.frame import frame
+    from nnsweep.results.frame import frame, narrow_runs, rank_runs
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
-    from nnsweep.results.ranking import narrow_runs, rank_runs
     from nnsweep.tracking import query
     from nnsweep.tracking.artifacts import gather_artifacts, raise_missing
 

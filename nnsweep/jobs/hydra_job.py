@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from nnsweep.errors import StoreError, UserError, machines
 from nnsweep.jobs import interrupt
 from nnsweep.jobs.problems import report_error
-from nnsweep.results.plots.job_picture import draw_job
+from nnsweep.results.plots import draw_job
 
 if TYPE_CHECKING:
     from nnsweep.jobs.job import Job

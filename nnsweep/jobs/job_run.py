@@ -44,7 +44,7 @@ from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.model.packed import PREPARATION, WEIGHTS, pack_preparation
-from nnsweep.palette import COLOURS
+from nnsweep.results.plots import COLOURS
 from nnsweep.text import STANDARDIZE, explain_scale
 from nnsweep.tracking import runs
 from nnsweep.tracking.query import CONFIGURATION

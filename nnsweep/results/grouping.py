@@ -13,8 +13,7 @@ from functools import cached_property
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import METRICS, coded, list_settings, plain, varies
-from nnsweep.results.ranking import take_metric
+from nnsweep.results.frame import METRICS, coded, list_settings, plain, take_metric, varies
 from nnsweep.results.repeats import KINDS, Repeats, repeats_of
 from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES
@@ -111,7 +110,7 @@ def group_runs(
         A frame of runs. Without a column that tells repeats apart, the runs of a configuration are repeats that
         nothing pairs.
     metric : str
-        The column that a run must have a value of to count (`nnsweep.results.ranking.take_metric`). Where no run has
+        The column that a run must have a value of to count (`nnsweep.results.frame.take_metric`). Where no run has
         finished, no run has a metric: a known one may be absent, and then none counts.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.

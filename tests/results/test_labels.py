@@ -21,10 +21,10 @@ from nnsweep.results.labels import (
     STILL_IMPROVING,
     UNCLEAR,
     bound_guessing,
+    find_selecting_curve,
     label,
     outcomes,
 )
-from nnsweep.results.statistics.trend import find_selecting_curve
 from nnsweep.tracking.record import RunRecord
 
 EPOCHS = np.arange(61.0)

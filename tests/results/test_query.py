@@ -5,8 +5,7 @@ import math
 import pytest
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import frame
-from nnsweep.results.ranking import narrow_runs
+from nnsweep.results.frame import frame, narrow_runs
 from nnsweep.tracking.record import RunRecord
 
 

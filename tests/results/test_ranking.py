@@ -5,8 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.frame import frame
-from nnsweep.results.ranking import rank_runs, selection, smaller_is_better, take_metric
+from nnsweep.results.frame import frame, rank_runs, selection, smaller_is_better, take_metric
 from nnsweep.tracking.record import RunRecord
 
 accuracies = st.floats(0, 1)

@@ -10,11 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nnsweep.palette import COLOURS
-from nnsweep.results.frame import plain
+from nnsweep.results.frame import plain, selection
+from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguration, bounds, estimate_configurations
 from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, lay_out, measure_inches, nothing, prepare
-from nnsweep.results.ranking import selection
 from nnsweep.results.statistics.tradeoff import mark_pareto_front
 from nnsweep.results.wording import metric_text
 

@@ -1,12 +1,13 @@
-"""Learning curves: pictures of what happened epoch by epoch, for one job or for a sweep.
+"""Curves over epochs: those of one job, of the runs of a sweep, of its configurations, and of its learning rates.
 
 A history is a frame with the columns ``epoch``, ``train_cost``, ``learning_rate`` and, where it was evaluated,
 ``val_accuracy`` and ``test_accuracy``, with the cost of that part by which the best epoch is chosen (``val_cost`` or
-``test_cost``); what is not finite is not drawn.
+``test_cost``). What is not finite is not drawn.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,23 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from nnsweep.results.plots.figure import NAMED, TITLE_POINTS, add_legend, panelled, stroke
-from nnsweep.results.statistics.trend import SELECTING
+from nnsweep.results.grouping import Configuration
+from nnsweep.results.labels import SELECTING
+from nnsweep.results.plots.configurations import ACCURACY, bounds, choose_axes, estimate_configurations, sort_key
+from nnsweep.results.plots.figure import (
+    NAMED,
+    TITLE_POINTS,
+    WIDTH,
+    add_legend,
+    blank,
+    nothing,
+    panelled,
+    prepare,
+    stroke,
+)
+from nnsweep.results.repeats import KINDS
 from nnsweep.results.wording import metric_text
+from nnsweep.text import printable
 
 PANELS = ("train_cost", "val_cost", "test_cost", "val_accuracy", "test_accuracy", "learning_rate")
 COSTS = tuple(name for name in PANELS if name.endswith("_cost"))
@@ -50,11 +65,11 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], *, title: str = "") -
     figure, panels = panelled([name for name in PANELS if is_present(name, histories)], title)
     for metric, axes in panels.items():
         for name in reversed(order):
-            _draw(axes, histories[name], metric, styles.get(name, GREY))
+            _draw_curve(axes, histories[name], metric, styles.get(name, GREY))
         scale(axes, metric, [take_points(history, metric)[1] for history in histories.values()])
     for name in histories if "train_cost" in panels else ():
         _mark_end(panels["train_cost"], histories[name], styles.get(name, GREY))
-    add_legend(figure, *_entries(styles, list(histories.values())))
+    add_legend(figure, *_list_runs(styles, list(histories.values())))
     return figure
 
 
@@ -79,7 +94,7 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
     figure, panels = panelled([name for name, metrics in drawn.items() if metrics], title)
     for name, axes in panels.items():
         for metric in drawn[name]:
-            _draw(axes, history, metric, styles.get(metric, stroke(0)))
+            _draw_curve(axes, history, metric, styles.get(metric, stroke(0)))
         scale(axes, drawn[name][0], [take_points(history, metric)[1] for metric in drawn[name]])
         if len(drawn[name]) > 1:
             axes.set_title(name, fontsize=TITLE_POINTS - 1)
@@ -127,7 +142,7 @@ def is_present(metric: str, histories: Mapping[str, pd.DataFrame]) -> bool:
     return any(len(take_points(history, metric)[0]) for history in histories.values())
 
 
-def _draw(axes: Axes, history: pd.DataFrame, metric: str, style: Mapping[str, object]) -> None:
+def _draw_curve(axes: Axes, history: pd.DataFrame, metric: str, style: Mapping[str, object]) -> None:
     epochs, values = take_points(history, metric)
     marker = "o" if len(values) == 1 else None
     axes.add_line(Line2D(epochs, values, marker=marker, markersize=4, **dict(style)))  # type: ignore[arg-type]
@@ -168,7 +183,7 @@ def _limit_cost(axes: Axes, values: NDArray[np.float64], first: Sequence[float])
         axes.set_ylim(0.7 * float(positive.min()), top)
 
 
-def _entries(
+def _list_runs(
     styles: Mapping[str, Mapping[str, object]], histories: Sequence[pd.DataFrame]
 ) -> tuple[list[str], list[Mapping[str, object]]]:
     """Give the legend's labels and strokes: the named runs, the grey ones together, what a cross means."""
@@ -180,3 +195,219 @@ def _entries(
         labels.append("diverged")
         strokes.append(CROSS | {"linestyle": "none", "color": "black"})
     return labels, strokes
+
+
+LEAST_SEEDS = 3
+"""How many seeds an interval of a curve needs; for two the band is from one to the other."""
+
+
+class Band(NamedTuple):
+    """A mean over seeds by epoch; arrays of shape (n_epochs,)."""
+
+    epochs: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def plot_learning_curves(
+    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *, metric: str = ACCURACY, title: str = ""
+) -> Figure:
+    """Draw costs and accuracies over the epochs, a line for each configuration.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    histories : mapping
+        ``{run_id: history}``; runs without one are left out.
+    metric : str
+        What orders the configurations.
+    title : str
+        A line above the panels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The ten best have colour and band and are named in the legend, the others are grey. A band is the 95 % interval
+        of the mean, point by point, for three or more seeds, and from the lowest to the highest one for two, and for
+        folds and splits, which are not independent.
+    """
+    found = estimate_configurations(runs, metric)
+    run_ids = [str(run_id) for run_id in runs["run_id"]]
+    curves = [
+        (group, [histories[run_ids[row]] for row in group.counted.values() if run_ids[row] in histories])
+        for group in found
+    ]
+    drawn = [(group, members) for group, members in curves if members]
+    known = [name for name in PANELS if name != "learning_rate"]
+    shown = [name for name in known if any(len(take_points(one, name)[0]) for _, members in drawn for one in members)]
+    figure, panels = panelled(shown, title)
+    for name, axes in panels.items():
+        bands = [band(members, name, are_independent=group.kind == "seed") for group, members in drawn]
+        for rank, one in reversed([*enumerate(bands)]):
+            _draw_band(axes, one, rank, possible=bounds(name))
+        scale(axes, name, [one.mean for one in bands])
+    labels, strokes = _list_configurations([group for group, _ in drawn])
+    add_legend(figure, labels, strokes, notes=_notes(found, drawn) if shown else ())
+    return figure
+
+
+def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: bool = True) -> Band:
+    """Average histories at the epochs at which every one of them was evaluated.
+
+    Parameters
+    ----------
+    histories : sequence of pandas.DataFrame
+        One for each seed.
+    metric : str
+        A column.
+    are_independent : bool
+        Whether they may have an interval.
+
+    Returns
+    -------
+    Band
+        Around the mean the interval ``mean ± t(0.975, n - 1) · std / √n`` for three seeds or more, the lower and the
+        higher value for two; for one seed its curve alone.
+    """
+    curves = [dict(zip(*take_points(history, metric), strict=True)) for history in histories]
+    common = sorted(set.intersection(*(set(curve) for curve in curves)))
+    values = np.array([[curve[epoch] for epoch in common] for curve in curves]).reshape(len(curves), len(common))
+    mean = values.mean(axis=0)
+    low, high = values.min(axis=0), values.max(axis=0)
+    if len(curves) >= LEAST_SEEDS and are_independent:
+        from scipy import special  # its import takes longer than a picture that needs none of it
+
+        half = special.stdtrit(len(curves) - 1, 0.975) * values.std(axis=0, ddof=1) / np.sqrt(len(curves))
+        low, high = mean - half, mean + half
+    return Band(np.array(common), mean, low, high)
+
+
+def _draw_band(axes: Axes, one: Band, rank: int, *, possible: tuple[float, float]) -> None:
+    look = stroke(rank) if rank < NAMED else GREY
+    marker = "o" if len(one.epochs) == 1 else None
+    axes.add_line(Line2D(one.epochs, one.mean, marker=marker, markersize=4, **look))  # type: ignore[arg-type]
+    if rank < NAMED and (one.high > one.low).any():
+        low, high = one.low.clip(*possible), one.high.clip(*possible)
+        if one.mean.min() > 0:  # a logarithm has no place for what is below
+            low = np.maximum(low, one.mean.min() / 10)
+        axes.fill_between(one.epochs, low, high, color=str(look["color"]), alpha=0.15, linewidth=0, zorder=1.5)
+
+
+def _list_configurations(found: Sequence[Configuration]) -> tuple[list[str], list[Mapping[str, object]]]:
+    labels = [f"{printable(one.label)}{_counted(one)}" for one in found[:NAMED]]
+    strokes: list[Mapping[str, object]] = [stroke(rank) for rank in range(len(labels))]
+    if len(found) > NAMED:
+        labels, strokes = [*labels, f"{len(found) - NAMED} others"], [*strokes, GREY]
+    return labels, strokes
+
+
+def _counted(one: Configuration) -> str:
+    return f" ({one.n_failed} of {one.n_failed + len(one.finished)} failed)" if one.n_failed else ""
+
+
+def _notes(found: Sequence[Configuration], drawn: Sequence[tuple[Configuration, Sequence[pd.DataFrame]]]) -> list[str]:
+    counts = sorted({len(members) for _, members in drawn[:NAMED]})
+    notes = []
+    if counts[-1] > 1 and found[0].kind != "seed":
+        notes.append(f"Bands: from the lowest to the highest {found[0].kind}.")
+    elif counts[-1] >= LEAST_SEEDS:
+        notes.append(f"Bands: 95 % interval of each mean over seeds by itself (n = {_range(counts)}).")
+    if 2 in counts and found[0].kind == "seed":
+        notes.append("Where there are two seeds: from the lower to the higher one.")
+    if any(_stops_early(members) for _, members in drawn[:NAMED]):
+        notes.append("A line ends with the run that stopped first.")
+    if n_absent := sum(not group.finished for group in found):
+        notes.append(f"{n_absent} without any result are not drawn.")
+    return [" ".join(notes)]
+
+
+def _range(counts: Sequence[int]) -> str:
+    several = [count for count in counts if count >= LEAST_SEEDS]
+    return f"{several[0]}" if len(several) == 1 else f"{several[0]} to {several[-1]}"
+
+
+def _stops_early(members: Sequence[pd.DataFrame]) -> bool:
+    return len({float(history["epoch"].max()) for history in members}) > 1
+
+
+RATE = "learning_rate"
+ANY = " any"
+"""A column of the same number for every run, which they are only gathered by."""
+
+
+def plot_schedules(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *, title: str = "") -> Figure:
+    """Draw the learning rate over the epochs, once for each schedule.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    histories : mapping
+        ``{run_id: history}``; runs without one are left out.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Ten schedules are named, further ones grey. One that depends on how training goes has a line for each course
+        it took.
+    """
+    courses = _courses(runs, histories)
+    if not courses:
+        return nothing("no learning rate was recorded", title)
+    figure = blank(WIDTH, 3.2 + 0.25 * bool(title), title)
+    axes = figure.subplots()
+    prepare(axes, "epoch")
+    styles = {label: stroke(rank) for rank, label in enumerate(list(courses)[:NAMED])}
+    for label, lines in reversed(courses.items()):
+        for history in lines:
+            epochs, rates = take_points(history, RATE)
+            look = styles.get(label, GREY) | ({"marker": "o", "markersize": 4} if len(rates) == 1 else {})
+            axes.add_line(Line2D(epochs, rates, **look))  # type: ignore[arg-type]
+    scale(axes, RATE, [take_points(history, RATE)[1] for lines in courses.values() for history in lines])
+    strokes = {_told(label, len(courses[label])): look for label, look in styles.items()}
+    if len(courses) > len(styles):
+        strokes[f"{len(courses) - len(styles)} others"] = GREY
+    add_legend(figure, list(strokes), list(strokes.values()))
+    return figure
+
+
+def choose_schedule_axes(runs: pd.DataFrame) -> list[str]:
+    """Name the settings that make a schedule and that vary."""
+    first = [name for name in ("schedule", "optimizer.learning_rate", RATE) if name in runs.columns]
+    return [name for name in choose_axes(runs, first=first) if name in first or name.startswith("schedule.")]
+
+
+def _courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    """Give the different courses of each schedule; one that only stopped earlier is not another one."""
+    ended = runs.drop(columns=[*KINDS, "state"], errors="ignore").assign(**{ANY: 1.0})
+    found = estimate_configurations(ended, ANY, by=choose_schedule_axes(runs))
+    courses: dict[str, list[pd.DataFrame]] = {}
+    for group in sorted(found, key=lambda group: [sort_key(level) for level in group.levels]):
+        run_ids = runs["run_id"].iloc[list(group.counted.values())]
+        longest = _longest([histories[run_id] for run_id in run_ids if run_id in histories])
+        if longest:
+            courses[_name(runs, group.label)] = longest
+    return courses
+
+
+def _longest(known: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Leave out the histories whose rates are only the beginning of another one's."""
+    longest: dict[bytes, pd.DataFrame] = {}
+    for history in sorted(known, key=lambda one: -len(take_points(one, RATE)[0])):
+        rates = take_points(history, RATE)[1].tobytes()
+        if rates and not any(other.startswith(rates) for other in longest):
+            longest[rates] = history
+    return list(longest.values())
+
+
+def _name(runs: pd.DataFrame, label: str) -> str:
+    """Name the only schedule of all."""
+    return str(runs["schedule"].iloc[0]) if label == "all runs" and "schedule" in runs.columns else label
+
+
+def _told(label: str, n_courses: int) -> str:
+    return f"{label} ({n_courses} courses)" if n_courses > 1 else label

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nnsweep.palette import COLOURS
 from nnsweep.results.frame import plain
+from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
 from nnsweep.results.repeats import KINDS
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL

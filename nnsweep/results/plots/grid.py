@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nnsweep.palette import COLOURS
-from nnsweep.results.frame import plain
-from nnsweep.results.plots.colour import ColourScale, colour_scale, letters_on
+from nnsweep.results.frame import plain, selection
+from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.configurations import (
     ACCURACY,
     EstimatedConfiguration,
@@ -31,12 +30,14 @@ from nnsweep.results.plots.figure import (
     POINTS,
     TITLE_POINTS,
     WIDTH,
+    ColourScale,
+    colour_scale,
     fit_text,
+    letters_on,
     measure_inches,
     nothing,
     wrap_text,
 )
-from nnsweep.results.ranking import selection
 from nnsweep.results.wording import metric_text, short_name, value_text
 
 PAGE = 9.7

@@ -12,12 +12,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nnsweep.palette import COLOURS
+from nnsweep.results.frame import selection
 from nnsweep.results.grouping import Configuration
-from nnsweep.results.plots.colour import ColourScale, colour_scale
+from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.configurations import ACCURACY, choose_axes, estimate_configurations, is_number, ordered
-from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing
-from nnsweep.results.ranking import selection
+from nnsweep.results.plots.figure import POINTS, WIDTH, ColourScale, add_legend, blank, colour_scale, fit_text, nothing
 from nnsweep.results.wording import metric_text, short_name, value_text
 
 MOST_AXES = 8

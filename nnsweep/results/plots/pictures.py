@@ -8,18 +8,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import plain
+from nnsweep.results.frame import plain, rank_runs
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots.configurations import SIZES, choose_axes, estimate_configurations
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
-from nnsweep.results.plots.curves import learning_curves
+from nnsweep.results.plots.curves import choose_schedule_axes, learning_curves, plot_learning_curves, plot_schedules
 from nnsweep.results.plots.figure import NAMED, save_figure
 from nnsweep.results.plots.grid import plot_grid
-from nnsweep.results.plots.mean_curves import plot_learning_curves
 from nnsweep.results.plots.parallel import plot_parallel
-from nnsweep.results.plots.schedules import choose_schedule_axes, plot_schedules
 from nnsweep.results.plots.seeds import plot_seeds
-from nnsweep.results.ranking import rank_runs
 from nnsweep.text import printable
 
 Draw: TypeAlias = Callable[[], Figure]

@@ -4,8 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 
-from nnsweep.results.frame import plain
-from nnsweep.results.ranking import take_metric
+from nnsweep.results.frame import plain, take_metric
 from nnsweep.results.report.content import SECTIONS, Section, SectionContent
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.summary import configurations

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.errors import DataError
-from nnsweep.results.frame import plain, rows
+from nnsweep.results.frame import plain, rows, smaller_is_better, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
-from nnsweep.results.ranking import smaller_is_better, take_metric
 from nnsweep.results.repeats import Repeats, repeats_of
 from nnsweep.results.statistics.anova import RESIDUAL, effects
 from nnsweep.results.statistics.comparison import compare

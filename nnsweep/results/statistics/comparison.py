@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from nnsweep.errors import ConfigError
+from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
-from nnsweep.results.ranking import smaller_is_better
 from nnsweep.results.statistics.summary import check_confidence, describe_failures, find_configuration, sort_best_first
 from nnsweep.results.statistics.tests import (
     MeanDifference,
@@ -74,7 +74,7 @@ def compare(
     runs : pandas.DataFrame
         A frame of runs.
     metric : str
-        The column to compare; of costs and seconds (`nnsweep.results.ranking.smaller_is_better`) less is better.
+        The column to compare; of costs and seconds (`nnsweep.results.frame.smaller_is_better`) less is better.
     baseline : str or mapping, optional
         A label, or settings that only one configuration has.
     by : sequence of str, optional

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import coded
+from nnsweep.results.frame import coded, take_metric
 from nnsweep.results.grouping import (
     Configuration,
     check_columns,
@@ -23,7 +23,6 @@ from nnsweep.results.grouping import (
     varying_settings,
     with_failures,
 )
-from nnsweep.results.ranking import take_metric
 from nnsweep.results.repeats import repeats_of
 from nnsweep.results.statistics.boundary import Values, find_boundaries
 from nnsweep.results.statistics.summary import correct_confidence, summarize

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from nnsweep.results.frame import take_metric
 from nnsweep.results.grouping import describe_settings, group_runs
-from nnsweep.results.ranking import take_metric
 from nnsweep.results.statistics.summary import Interval, estimate_mean
 
 ACCURACIES = ("test_accuracy", "final_test_accuracy", "max_test_accuracy")

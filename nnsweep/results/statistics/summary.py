@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import SIZES, plain
+from nnsweep.results.frame import SIZES, plain, smaller_is_better
 from nnsweep.results.grouping import Configuration, check_columns, group_runs
-from nnsweep.results.ranking import smaller_is_better
 from nnsweep.results.statistics.tests import bound_rounding
 from nnsweep.text import explain_unknown, printable
 

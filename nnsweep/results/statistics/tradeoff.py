@@ -11,11 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from nnsweep.results.frame import plain
+from nnsweep.results.frame import plain, take_metric
 from nnsweep.results.grouping import Configuration, describe_settings, group_runs
-from nnsweep.results.ranking import take_metric
+from nnsweep.results.labels import find_selecting_curve
 from nnsweep.results.statistics.summary import estimate_mean
-from nnsweep.results.statistics.trend import find_selecting_curve
 
 SIZES = ("n_parameters", "epoch_flops")
 MEANS = {"epochs": "epochs_trained", "seconds": "duration_seconds"}

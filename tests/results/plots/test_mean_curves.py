@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.results.plots.mean_curves import band, plot_learning_curves
-from nnsweep.results.plots.schedules import plot_schedules
+from nnsweep.results.plots.curves import band, plot_learning_curves, plot_schedules
 from nnsweep.results.statistics.summary import estimate_mean
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.signal import medfilt
 
-from nnsweep.results.statistics.trend import (
+from nnsweep.results.labels import (
     LEAST_POINTS,
     bound_noise,
     count_neighbours,
