@@ -22,8 +22,8 @@ from nnsweep.errors import ConfigError
 
 ROUNDING = 1e-12
 """Differences that are equal up to this part of the values are equal: 0.9 - 0.8 and 0.8 - 0.7."""
-TINIEST = 1e-150
-"""Nor is anything told from less than this, whose square is no number any more."""
+TINIEST = 1e-75
+"""Nor is anything told apart by less than this, whose fourth power, in Welch's degrees of freedom, is rounded to 0."""
 MOST_SEEDS = 10_000_000
 """More seeds than this are as good as infinitely many."""
 
