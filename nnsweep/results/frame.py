@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from nnsweep.errors import ConfigError
 from nnsweep.filters import IncomparableError, MixedColumn, make_filter
@@ -36,6 +35,9 @@ METRICS = (
 )
 LAST = ("run_id", "sweep", "job")
 COUNTS = (*SIZES, "best_epoch", "epoch_flops", "n_val_samples", "n_test_samples")
+SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds")
+SELECTED_ON_VALIDATION = "test_accuracy: test accuracy at the epoch of best validation accuracy"
+SELECTED_ON_TEST = "no validation set: the epoch was selected on the test set, so these accuracies are optimistic"
 
 
 def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
@@ -56,27 +58,38 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
         added, which ``attrs["others"]`` names; run id, sweep and job.
     """
     identity = {*FIRST, *LAST}
-    added = {name for record in records for name in record.others} - identity
-    metrics = _ordered({name for record in records for name in record.metrics} - identity, METRICS)
-    settings = {name for record in records for name in record.settings} - identity
-    shown = _ordered(settings - set(metrics), (*CHOICES, "seed"))
-    columns = {name: _column([getattr(record, name) for record in records]) for name in FIRST}
-    columns |= {name: _column([record.settings.get(name) for record in records]) for name in shown}
-    columns |= {name: _metric(name, records) for name in metrics}
-    others = sorted(added - columns.keys())
-    columns |= {name: _column([record.others.get(name) for record in records]) for name in others}
-    columns |= {name: _column([getattr(record, name) for record in records]) for name in LAST}
-    table = pd.DataFrame(columns)
-    table.attrs["settings"], table.attrs["others"] = shown, others
+    sources = ("metrics", "settings", "others")
+    names = {one: {name for record in records for name in getattr(record, one)} - identity for one in sources}
+    metrics = _order(names["metrics"], METRICS)
+    settings = _order(names["settings"] - set(metrics), (*CHOICES, "seed"))
+    columns: dict[str, list[Any]] = {name: [getattr(record, name) for record in records] for name in FIRST}
+    columns |= {name: [record.settings.get(name) for record in records] for name in settings}
+    for name in metrics:
+        values = [record.metrics.get(name, record.settings.get(name)) for record in records]
+        if name in COUNTS and all(value is None or _is_whole(value) for value in values):
+            values = [None if value is None else int(value) for value in values]
+        columns[name] = values
+    others = sorted(names["others"] - columns.keys())
+    columns |= {name: [record.others.get(name) for record in records] for name in others}
+    columns |= {name: [getattr(record, name) for record in records] for name in LAST}
+    table = pd.DataFrame({name: pd.Series(values, dtype=_choose_dtype(values)) for name, values in columns.items()})
+    table.attrs["settings"], table.attrs["others"] = settings, others
     return table
 
 
 def ranking_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """Lay only that of records side by side which ranks them: the whole frame of 10,000 runs takes a second."""
+    """Make a frame of what ranks the runs alone: the whole frame of 10,000 runs takes a second."""
     accuracies = ("best_val_accuracy", "test_accuracy")
-    short = [{name: record.metrics[name] for name in accuracies if name in record.metrics} for record in records]
     return frame(
-        [replace(record, settings={}, metrics=ones, others={}) for record, ones in zip(records, short, strict=True)]
+        [
+            replace(
+                record,
+                settings={},
+                metrics={name: record.metrics[name] for name in accuracies if name in record.metrics},
+                others={},
+            )
+            for record in records
+        ]
     )
 
 
@@ -87,39 +100,9 @@ def list_settings(runs: pd.DataFrame) -> list[str]:
     return [name for name in runs.columns if name in set(known)]
 
 
-def drop_constant(runs: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the settings, and what was known of network and data before training, that are the same in all runs.
-
-    Params and tags that others have added are left out, too: they are there for those who name them.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        A frame of runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The same rows with fewer columns. A missing value counts as a value.
-    """
-    candidates = [*list_settings(runs), *(name for name in (*SIZES, *KNOWN_BEFORE) if name in runs.columns)]
-    same = [name for name in candidates if not varies(runs, name)]
-    added = [name for name in runs.attrs.get("others", []) if name in runs.columns]
-    return runs.drop(columns=[*same, *added])
-
-
 def varies(runs: pd.DataFrame, name: str) -> bool:
     """Tell whether a column has several values; a missing one is a value."""
     return len({*coded(runs, name)}) > 1
-
-
-def distinct_settings(runs: pd.DataFrame) -> list[str]:
-    """Name the settings; of those that tell the same runs apart, the first alone."""
-    first: dict[tuple[int, ...], str] = {}
-    for name in list_settings(runs):
-        numbers, _ = pd.factorize(pd.Series(coded(runs, name), dtype="object"))
-        first.setdefault(tuple(numbers.tolist()), name)
-    return [*first.values()]
 
 
 def plain(column: "pd.Series[Any]") -> list[object]:
@@ -135,6 +118,25 @@ def coded(runs: pd.DataFrame, name: str) -> list[Hashable]:
     ]
 
 
+def take_numbers(table: pd.DataFrame, name: str, default: float = math.nan) -> list[float]:
+    """Give a column's numbers, and the default for what is none or where there is no such column."""
+    values = plain(table[name]) if name in table.columns else [None] * len(table)
+    return [float(value) if isinstance(value, int | float) else default for value in values]
+
+
+def check_columns(runs: pd.DataFrame, names: Iterable[str]) -> None:
+    """Refuse the names that no column has.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each of them.
+    """
+    columns = list(map(str, runs.columns))
+    if problems := [explain_unknown(name, columns) for name in dict.fromkeys(names) if name not in columns]:
+        raise ConfigError(*problems)
+
+
 def rows(runs: pd.DataFrame) -> Iterable[Mapping[str, object]]:
     """Give the rows one after the other, each a dictionary of ordinary Python values."""
     names = list(runs.columns)
@@ -142,27 +144,15 @@ def rows(runs: pd.DataFrame) -> Iterable[Mapping[str, object]]:
         yield dict(zip(names, values, strict=True))
 
 
-def _ordered(names: set[str], known: Sequence[str]) -> list[str]:
+def _order(names: set[str], known: Sequence[str]) -> list[str]:
     return [name for name in known if name in names] + sorted(names - set(known))
-
-
-def _metric(name: str, records: Sequence[RunRecord]) -> "pd.Series[Any]":
-    values = [record.metrics[name] if name in record.metrics else record.settings.get(name) for record in records]
-    if name in COUNTS and all(value is None or _is_whole(value) for value in values):
-        return _column([None if value is None else int(value) for value in values])
-    return _column(values)
 
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
-def _column(values: Sequence[Any]) -> "pd.Series[Any]":
-    column: pd.Series[Any] = pd.Series(list(values), dtype=_dtype(values))
-    return column
-
-
-def _dtype(values: Sequence[object]) -> Any:
+def _choose_dtype(values: Sequence[object]) -> Any:
     kinds = {type(value) for value in values if value is not None}
     complete = None not in values
     if kinds == {bool}:
@@ -190,38 +180,25 @@ def long_form(histories: Mapping[str, pd.DataFrame], records: Sequence[RunRecord
         Columns ``run_id, name, epoch, metric, value``: one run after the other, in it one metric after the other,
         by epoch. NaN, which means *not evaluated*, has no row.
     """
-    curves = [
-        (record.run_id, record.name, metric, *_evaluated(histories[record.run_id], metric))
-        for record in records
-        if record.run_id in histories
-        for metric in histories[record.run_id].columns
-        if metric != "epoch"
-    ]
-    lengths = [len(epochs) for *_, epochs, _ in curves]
-    columns = {
-        "run_id": _repeated([run_id for run_id, *_ in curves], lengths),
-        "name": _repeated([name for _, name, *_ in curves], lengths),
-        "epoch": np.concatenate([np.empty(0, dtype=np.int64), *(epochs for *_, epochs, _ in curves)]),
-        "metric": _repeated([metric for _, _, metric, *_ in curves], lengths),
-        "value": np.concatenate([np.empty(0), *(values for *_, values in curves)]),
-    }
-    return pd.DataFrame(columns)
-
-
-def _evaluated(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    values = history[metric].to_numpy(dtype=np.float64, na_value=np.nan)
-    there = ~np.isnan(values)
-    return history["epoch"].to_numpy(dtype=np.int64)[there], values[there]
-
-
-def _repeated(texts: Sequence[str], lengths: Sequence[int]) -> "pd.Series[Any]":
-    column: pd.Series[Any] = pd.Series(np.repeat(np.array(texts, dtype=object), lengths), dtype="object")
-    return column
-
-
-SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds")
-SELECTED_ON_VALIDATION = "test_accuracy: test accuracy at the epoch of best validation accuracy"
-SELECTED_ON_TEST = "no validation set: the epoch was selected on the test set, so these accuracies are optimistic"
+    run_ids, names, metrics = [], [], []
+    epochs, values = [np.empty(0, dtype=np.int64)], [np.empty(0)]
+    for record in records:
+        if record.run_id not in histories:
+            continue
+        history = histories[record.run_id]
+        for metric in history.columns.drop("epoch"):
+            curve = history[metric].to_numpy(dtype=np.float64, na_value=np.nan)
+            measured = ~np.isnan(curve)
+            n_points = int(measured.sum())
+            run_ids += [record.run_id] * n_points
+            names += [record.name] * n_points
+            metrics += [metric] * n_points
+            epochs.append(history["epoch"].to_numpy(dtype=np.int64)[measured])
+            values.append(curve[measured])
+    texts = {"run_id": run_ids, "name": names, "metric": metrics}
+    table = pd.DataFrame({name: pd.Series(column, dtype="object") for name, column in texts.items()})
+    table.insert(2, "epoch", np.concatenate(epochs))
+    return table.assign(value=np.concatenate(values))
 
 
 def rank_runs(runs: pd.DataFrame) -> pd.DataFrame:
@@ -240,9 +217,7 @@ def rank_runs(runs: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows in a new order, numbered from 0.
     """
-    keys = list(
-        zip(_tiers(runs), _selected(runs), _texts(runs, "name"), _numbers(runs, "job", default=0.0), strict=True)
-    )
+    keys = list(zip(_rank(runs), _texts(runs, "name"), take_numbers(runs, "job", default=0.0), strict=True))
     order = sorted(range(len(runs)), key=keys.__getitem__)
     return runs.iloc[order].reset_index(drop=True)
 
@@ -262,9 +237,13 @@ def take_metric(runs: pd.DataFrame, metric: str) -> list[float | None]:
     list of float or None
         One for each row; ``None`` for a run that does not count.
     """
-    values = _accuracies(runs, metric) if metric.endswith("_accuracy") else _finite(runs, metric)
+    low, high = (0.0, 1.0) if metric.endswith("_accuracy") else (-math.inf, math.inf)
+    numbers = take_numbers(runs, metric)
     states = _texts(runs, "state") if "state" in runs.columns else ["finished"] * len(runs)
-    return [value if state == "finished" else None for value, state in zip(values, states, strict=True)]
+    return [
+        number if state == "finished" and low <= number <= high and math.isfinite(number) else None
+        for number, state in zip(numbers, states, strict=True)
+    ]
 
 
 def smaller_is_better(metric: str) -> bool:
@@ -291,7 +270,7 @@ def selection(runs: pd.DataFrame) -> str:
     str
         One line; empty if no run has an accuracy.
     """
-    tiers = _tiers(runs)
+    tiers = [tier for tier, _ in _rank(runs)]
     validated, unvalidated = tiers.count(0), tiers.count(1)
     if validated and unvalidated:
         return f"{SELECTED_ON_VALIDATION}; {unvalidated} of {validated + unvalidated} runs have {SELECTED_ON_TEST}"
@@ -300,33 +279,20 @@ def selection(runs: pd.DataFrame) -> str:
     return SELECTED_ON_TEST if unvalidated else ""
 
 
-def _tiers(runs: pd.DataFrame) -> list[int]:
-    """0: selected on validation, 1: selected on the test set, 2: finished without accuracy, 3: not finished."""
-    validation, test = _accuracies(runs, "best_val_accuracy"), _accuracies(runs, "test_accuracy")
+def _rank(runs: pd.DataFrame) -> list[tuple[int, float]]:
+    """Give the tier of each run and minus the accuracy that ranks it there, so that the best comes first.
+
+    Tier 0: selected on validation, 1: selected on the test set, 2: finished without accuracy, 3: not finished.
+    """
+    columns = _texts(runs, "state"), _accuracies(runs, "best_val_accuracy"), _accuracies(runs, "test_accuracy")
     return [
-        3 if state != "finished" else 0 if val is not None else 1 if accuracy is not None else 2
-        for state, val, accuracy in zip(_texts(runs, "state"), validation, test, strict=True)
+        (3, 0.0) if state != "finished" else (0, -val) if val is not None else (2, 0.0) if test is None else (1, -test)
+        for state, val, test in zip(*columns, strict=True)
     ]
 
 
-def _selected(runs: pd.DataFrame) -> list[float]:
-    """Give what sorts the best run of a tier first: minus its selecting accuracy."""
-    accuracies = {0: _accuracies(runs, "best_val_accuracy"), 1: _accuracies(runs, "test_accuracy")}
-    return [-(accuracies[tier][row] or 0.0) if tier in accuracies else 0.0 for row, tier in enumerate(_tiers(runs))]
-
-
 def _accuracies(runs: pd.DataFrame, name: str) -> list[float | None]:
-    numbers = _numbers(runs, name, default=-1.0)
-    return [number if 0 <= number <= 1 else None for number in numbers]
-
-
-def _finite(runs: pd.DataFrame, name: str) -> list[float | None]:
-    return [number if math.isfinite(number) else None for number in _numbers(runs, name, default=math.nan)]
-
-
-def _numbers(runs: pd.DataFrame, name: str, *, default: float) -> list[float]:
-    values = plain(runs[name]) if name in runs.columns else [None] * len(runs)
-    return [float(value) if isinstance(value, int | float) else default for value in values]
+    return [number if 0 <= number <= 1 else None for number in take_numbers(runs, name)]
 
 
 def _texts(runs: pd.DataFrame, name: str) -> list[str]:
@@ -361,45 +327,36 @@ def narrow_runs(
         If the rule is none, or a column is unknown.
     """
     keys = [(key.removeprefix("-"), key.startswith("-")) for key in sort]
-    _check_columns(runs, [*columns, *(name for name, _ in keys)])
-    chosen = _filtered(runs, filter) if filter.strip() else runs
+    check_columns(runs, [*columns, *(name for name, _ in keys)])
+    chosen = _filter(runs, filter) if filter.strip() else runs
     for name, descending in reversed(keys):
-        chosen = _sorted(chosen, name, descending=descending)
-    wanted = list(dict.fromkeys(columns)) or list(runs.columns)
-    return chosen[wanted].reset_index(drop=True)
+        chosen = _sort(chosen, name, descending=descending)
+    return chosen[list(dict.fromkeys(columns)) or list(runs.columns)].reset_index(drop=True)
 
 
-def _check_columns(runs: pd.DataFrame, names: Sequence[str]) -> None:
-    problems = [explain_unknown(name, runs.columns) for name in dict.fromkeys(names) if name not in runs.columns]
-    if problems:
-        raise ConfigError(*problems)
-
-
-def _filtered(runs: pd.DataFrame, text: str) -> pd.DataFrame:
+def _filter(runs: pd.DataFrame, text: str) -> pd.DataFrame:
     holds = make_filter(text)
-    holds(dict.fromkeys(runs.columns))  # tells unknown names even if there is no run
-    held, incomparable = [], []
+    holds(dict.fromkeys(runs.columns))  # refuses unknown names even where there is no run
+    matches: list[bool] = []
+    incomparable = []
     for row in rows(runs):
         try:
-            held.append(holds(row))
+            matches.append(holds(row))
         except IncomparableError as error:  # the column may hold text in this run and numbers in others
             incomparable.append(error)
-            held.append(holds(MixedColumn(row)))
-    if incomparable and (len(incomparable) == len(runs) or not any(held)):
+            matches.append(holds(MixedColumn(row)))
+    if incomparable and (len(incomparable) == len(runs) or not any(matches)):
         raise incomparable[0]
-    return runs[pd.Series(held, index=runs.index, dtype=bool)]
+    return runs[pd.Series(matches, index=runs.index, dtype=bool)]
 
 
-def _sorted(runs: pd.DataFrame, name: str, *, descending: bool) -> pd.DataFrame:
-    keys = [_sort_key(value) for value in plain(runs[name])]
-    present = [row for row, key in enumerate(keys) if key is not None]
-    absent = [row for row, key in enumerate(keys) if key is None]
-    present.sort(key=lambda row: keys[row] or (0, 0.0, ""), reverse=descending)
-    return runs.iloc[present + absent]
-
-
-def _sort_key(value: object) -> tuple[int, float, str] | None:
-    """Numbers by size, before text by alphabet; nothing for what has no place in an order."""
-    if isinstance(value, int | float):
-        return (0, value, "") if isinstance(value, int) or math.isfinite(value) else None
-    return None if value is None else (1, 0.0, str(value))
+def _sort(runs: pd.DataFrame, name: str, *, descending: bool) -> pd.DataFrame:
+    """Sort by a column: numbers by size, before text by alphabet; what has no place in an order comes last."""
+    places: dict[int, tuple[int, float, str]] = {}
+    for row, value in enumerate(plain(runs[name])):
+        if not isinstance(value, int | float | None):
+            places[row] = 1, 0.0, str(value)
+        elif value is not None and (isinstance(value, int) or math.isfinite(value)):
+            places[row] = 0, value, ""
+    absent = [row for row in range(len(runs)) if row not in places]
+    return runs.iloc[[*sorted(places, key=places.__getitem__, reverse=descending), *absent]]

@@ -1,20 +1,28 @@
 """A grouping: the runs of a frame put together by configuration, one run a repeat in each.
 
-A configuration is what a run was asked for besides what makes it a repeat (`nnsweep.results.repeats`): the settings
-that vary in the frame. Statistics over repeats, over examples and of effects all start from here, so that they agree
-on what is compared, which runs count, and what stands for a run that failed.
+A configuration is what a run was asked for besides what makes it a repeat: the settings that vary in the frame.
+Statistics over repeats, over examples and of effects all start from here, so that they agree on what is compared, which
+runs count, and what stands for a run that failed.
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import METRICS, coded, list_settings, plain, take_metric, varies
-from nnsweep.results.repeats import KINDS, Repeats, repeats_of
+from nnsweep.results.factors import (
+    KINDS,
+    Repeats,
+    check_settings,
+    choose_distinguishing,
+    find_repeats,
+    varying_settings,
+)
+from nnsweep.results.frame import METRICS, check_columns, coded, plain, take_metric, take_numbers
 from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES
 
@@ -22,11 +30,9 @@ FAILURES = ("chance", "ignore")
 """What a failed run's accuracy counts as: that of guessing, or nothing."""
 FAILED = ("failed", "diverged")
 VALIDATED = ("best_val_accuracy", "val_accuracy")
-ARCHITECTURE = ("arch", "hidden_layer_sizes")
 BARE = tuple(name for name in CHOICES if name != "output_activation")
-SHOWN_PROBLEMS = 5
-
-Codes = Mapping[str, Sequence[Hashable]]
+"""Settings whose values say by themselves what they are of."""
+MOST_TWINS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,37 +138,18 @@ def group_runs(
     runs = with_failures(runs, failures)
     check_columns(runs, [*([] if metric in METRICS else [metric]), *(by or ())])
     check_settings(by or ())
-    names = list(by) if by is not None else varying_settings(runs, metric)
-    codes = {name: coded(runs, name) for name in names}
-    told = names if by is not None else choose_telling(codes)
+    codes = {name: coded(runs, name) for name in (varying_settings(runs, metric) if by is None else by)}
+    names = choose_distinguishing(codes) if by is None else list(by)
     members: dict[tuple[Hashable, ...], list[int]] = {}
     for row in range(len(runs)):
-        members.setdefault(tuple(codes[name][row] for name in told), []).append(row)
-    columns = {name: plain(runs[name]) for name in told}
-    choices = [{name: columns[name][rows[0]] for name in told} for rows in members.values()]
-    table = _table(runs, metric, runs.attrs.get("failures", FAILURES[0]))
-    labelled = zip(_labels(choices), choices, members.values(), strict=True)
-    found = [_configuration(table, label, chosen, rows) for label, chosen, rows in labelled]
-    _check_twins(runs, table, found)
-    return sorted(found, key=lambda one: one.label)
-
-
-def check_settings(names: Iterable[str]) -> None:
-    """Refuse to take for a setting what makes repeats.
-
-    Raises
-    ------
-    ConfigError
-        With a line for each of them.
-    """
-    problems = [
-        f"{name}: runs that differ in their {KINDS[name]} are repeats and are averaged, so it makes no configuration; "
-        "leave it out"
-        for name in names
-        if name in KINDS
-    ]
-    if problems:
-        raise ConfigError(*problems)
+        members.setdefault(tuple(codes[name][row] for name in names), []).append(row)
+    columns = {name: plain(runs[name]) for name in names}
+    settings = [{name: columns[name][rows[0]] for name in names} for rows in members.values()]
+    results = _take_results(runs, metric)
+    groups = zip(_make_labels(settings), settings, members.values(), strict=True)
+    configurations = [_make_configuration(results, *group) for group in groups]
+    _refuse_twins(runs, results, configurations)
+    return sorted(configurations, key=lambda one: one.label)
 
 
 def with_failures(runs: pd.DataFrame, failures: str | None) -> pd.DataFrame:
@@ -182,67 +169,6 @@ def with_failures(runs: pd.DataFrame, failures: str | None) -> pd.DataFrame:
     return runs
 
 
-def check_columns(runs: pd.DataFrame, names: Iterable[str]) -> None:
-    """Refuse the names that no column has.
-
-    Raises
-    ------
-    ConfigError
-        With a line for each of them.
-    """
-    problems = [
-        explain_unknown(name, map(str, runs.columns)) for name in dict.fromkeys(names) if name not in runs.columns
-    ]
-    if problems:
-        raise ConfigError(*problems)
-
-
-def varying_settings(runs: pd.DataFrame, metric: str = "") -> list[str]:
-    """Name the settings that make the configurations: those with several values, without what makes repeats.
-
-    Where no column tells the layers, depth and width do.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        A frame of runs.
-    metric : str
-        A column that is no setting, which a table read from a file may not show.
-
-    Returns
-    -------
-    list of str
-        Columns, in their order.
-    """
-    names = [name for name in list_settings(runs) if name not in KINDS and name != metric]
-    if not set(ARCHITECTURE) & set(runs.columns):
-        names += [name for name in ("depth", "width") if name in runs.columns and name not in (*names, metric)]
-    return [name for name in names if varies(runs, name)]
-
-
-def is_function_of(name: str, others: Sequence[str], codes: Codes) -> bool:
-    """Tell whether a column is a function of others: where they are equal, it is."""
-    return count_combinations(others, codes) == count_combinations([*others, name], codes)
-
-
-def count_combinations(names: Sequence[str], codes: Codes) -> int:
-    """Count the different combinations of values that columns have."""
-    return len(set(zip(*(codes[name] for name in names), strict=True))) if names else 1
-
-
-def choose_telling(codes: Codes, known: Sequence[str] = ()) -> list[str]:
-    """Choose columns that tell all combinations apart, each adding to the `known` ones and to those before it.
-
-    The layers' sizes take the place of the architecture's name where they tell more.
-    """
-    names = [name for name in codes if name not in known and (name != "arch" or not _are_finer_sizes(codes))]
-    kept: list[str] = []
-    for name in names:
-        if not is_function_of(name, [*known, *kept], codes):
-            kept.append(name)
-    return kept
-
-
 def describe_settings(choices: Mapping[str, object], nothing: str = "all runs") -> str:
     """Write what makes a configuration with all its names; one without any is `nothing`.
 
@@ -251,12 +177,12 @@ def describe_settings(choices: Mapping[str, object], nothing: str = "all runs") 
     >>> describe_settings({"arch": "deep", "optimizer.learning_rate": 0.1}), describe_settings({})
     ('arch=deep, optimizer.learning_rate=0.1', 'all runs')
     """
-    told = (
+    parts = (
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in choices.items()
         if value is not None
     )
-    return ", ".join(told) or nothing
+    return ", ".join(parts) or nothing
 
 
 def describe_run(runs: pd.DataFrame, row: int) -> str:
@@ -265,134 +191,120 @@ def describe_run(runs: pd.DataFrame, row: int) -> str:
     return printable(" ".join(str(cell) for cell in cells if cell not in (None, ""))) or f"row {row}"
 
 
-@dataclass(frozen=True)
-class _Table:
-    """The runs of a frame, column by column.
+class _Results(NamedTuple):
+    """What the runs of a frame came to, row by row.
 
     Attributes
     ----------
+    keys : sequence of hashable
+        Which repeat a run is.
     values : sequence of float or None
-        What counts.
-    stands : sequence of float or None
-        What stands for a run that failed.
+        The metric of those that finished with one.
+    counts : sequence of float or None
+        What a run counts as: its metric, or what stands for it if it failed.
     is_failure : sequence of bool
         Whether a run failed, whatever it counts as.
-    failures : str
-        One of `FAILURES`.
+    ignore_failures : bool
+        Whether failures count as nothing.
     """
 
     repeats: Repeats
     keys: Sequence[Hashable]
     values: Sequence[float | None]
-    stands: Sequence[float | None]
+    counts: Sequence[float | None]
     is_failure: Sequence[bool]
-    failures: str
+    ignore_failures: bool
+
+    def place(self, row: int) -> tuple[list[tuple[bool, float, str]], float]:
+        """Order rows by repeat, numbers before text; by value where nothing tells repeats apart."""
+        key = self.keys[row]
+        parts = () if not self.repeats.axes else key if isinstance(key, tuple) else (key,)
+        places = [(False, part, "") if isinstance(part, int | float) else (True, 0.0, str(part)) for part in parts]
+        return places, self.counts[row] or 0.0
 
 
-def _table(runs: pd.DataFrame, metric: str, failures: str) -> _Table:
-    repeats = repeats_of(runs)
+def _take_results(runs: pd.DataFrame, metric: str) -> _Results:
+    repeats, ignore_failures = find_repeats(runs), runs.attrs.get("failures") == "ignore"
     states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
-    values, tested = take_metric(runs, metric), take_metric(runs, "test_accuracy")
+    values, accuracies = take_metric(runs, metric), take_metric(runs, "test_accuracy")
     may_lack = metric in VALIDATED  # without a validation part no run has it, and that is no failure
     is_failure = [
         state in FAILED or (state == "finished" and value is None and not (may_lack and accuracy is not None))
-        for state, value, accuracy in zip(states, values, tested, strict=True)
+        for state, value, accuracy in zip(states, values, accuracies, strict=True)
     ]
-    counts = metric.endswith("_accuracy") and failures != "ignore"
-    chance = _chance(runs) if counts else [None] * len(runs)
-    stands = [value if failed else None for value, failed in zip(chance, is_failure, strict=True)]
-    return _Table(repeats, repeats.keys(runs), values, stands, is_failure, failures)
+    counts = values
+    if metric.endswith("_accuracy") and not ignore_failures:
+        chances = [None if math.isnan(chance) else chance for chance in take_numbers(runs, "chance_accuracy")]
+        different = {*chances} - {None}
+        common = different.pop() if len(different) == 1 else None  # also of runs that failed before theirs was known
+        counts = [
+            (common if chance is None else chance) if failed else value
+            for value, chance, failed in zip(values, chances, is_failure, strict=True)
+        ]
+    return _Results(repeats, repeats.keys(runs), values, counts, is_failure, ignore_failures)
 
 
-def _chance(runs: pd.DataFrame) -> list[float | None]:
-    """Give the accuracy of guessing for each run; one that failed before it was known has that of the others."""
-    column = plain(runs["chance_accuracy"]) if "chance_accuracy" in runs.columns else [None] * len(runs)
-    known = [float(value) if isinstance(value, int | float) else None for value in column]
-    several = {value for value in known if value is not None}
-    common = several.pop() if len(several) == 1 else None
-    return [common if value is None else value for value in known]
-
-
-def _configuration(table: _Table, label: str, chosen: dict[str, object], rows: Sequence[int]) -> Configuration:
-    usable = sorted((row for row in rows if table.values[row] is not None), key=lambda row: _order(table, row))
-    by_key = {table.keys[row]: row for row in usable}
-    failed = {table.keys[row]: row for row in rows if table.is_failure[row] and table.keys[row] not in by_key}
-    standing = {key: row for key, row in failed.items() if table.stands[row] is not None}
-    sources = dict(sorted((by_key | standing).items(), key=lambda pair: _order(table, pair[1])))
+def _make_configuration(
+    results: _Results, label: str, settings: dict[str, object], rows: Sequence[int]
+) -> Configuration:
+    usable = sorted((row for row in rows if results.values[row] is not None), key=results.place)
+    counted = {results.keys[row]: row for row in usable}
+    failed = {results.keys[row]: row for row in rows if results.is_failure[row] and results.keys[row] not in counted}
+    replaced = {key: row for key, row in failed.items() if results.counts[row] is not None}
+    sources = dict(sorted((counted | replaced).items(), key=lambda pair: results.place(pair[1])))
     return Configuration(
         label=label,
-        settings=chosen,
+        settings=settings,
         rows=tuple(rows),
-        counted=by_key,
-        values={key: _first(table.values[row], table.stands[row]) for key, row in sources.items()},
+        counted=counted,
+        values={key: results.counts[row] or 0.0 for key, row in sources.items()},
         sources=sources,
         n_failed=len(failed),
-        is_whole=table.failures == "ignore" or len(standing) == len(failed),
-        repeats=table.repeats,
+        is_whole=results.ignore_failures or len(replaced) == len(failed),
+        repeats=results.repeats,
     )
 
 
-def _first(value: float | None, otherwise: float | None) -> float:
-    return value if value is not None else otherwise or 0.0
-
-
-def _order(table: _Table, row: int) -> tuple[list[tuple[bool, float, str]], float]:
-    """By repeat, numbers before text; by value where nothing tells repeats apart."""
-    key = table.keys[row]
-    parts = () if not table.repeats.axes else key if isinstance(key, tuple) else (key,)
-    places = [(False, part, "") if isinstance(part, int | float) else (True, 0.0, str(part)) for part in parts]
-    return places, _first(table.values[row], table.stands[row])
-
-
-def _are_finer_sizes(codes: Codes) -> bool:
-    arch, sizes = ARCHITECTURE
-    if not {arch, sizes} <= set(codes):
-        return False
-    return is_function_of(arch, [sizes], codes) and not is_function_of(sizes, [arch], codes)
-
-
-def _check_twins(runs: pd.DataFrame, table: _Table, found: Sequence[Configuration]) -> None:
+def _refuse_twins(runs: pd.DataFrame, results: _Results, configurations: Sequence[Configuration]) -> None:
     twins = [
-        (one, row)
-        for one in found
+        (one, row, one.counted[results.keys[row]])
+        for one in configurations
         for row in one.rows
-        if table.values[row] is not None and one.counted[table.keys[row]] != row
+        if results.values[row] is not None and one.counted[results.keys[row]] != row
     ]
-    problems = [_twin(runs, one, row, one.counted[table.keys[row]]) for one, row in twins[:SHOWN_PROBLEMS]]
-    if len(twins) > SHOWN_PROBLEMS:
-        problems.append(f"and {len(twins) - SHOWN_PROBLEMS} more such pairs")
-    if problems:
-        raise ConfigError(*problems)
+    if not twins:
+        return
+    codes = {name: coded(runs, name) for name in varying_settings(runs)}
+    problems = []
+    for one, row, other in twins[:MOST_TWINS]:
+        different = [printable(name) for name, code in codes.items() if code[row] != code[other]]
+        way_out = f"name what they differ in: {', '.join(different)}" if different else "leave one of them out"
+        first, second = sorted([describe_run(runs, row), describe_run(runs, other)])
+        kinds = " and ".join(f"one {KINDS[name]}" for name in one.repeats.axes)
+        problems.append(f"the runs {first} and {second} have one configuration ({one.label}) and {kinds}; {way_out}")
+    if len(twins) > MOST_TWINS:
+        problems.append(f"and {len(twins) - MOST_TWINS} more such pairs")
+    raise ConfigError(*problems)
 
 
-def _twin(runs: pd.DataFrame, one: Configuration, row: int, other: int) -> str:
-    columns = [name for name in varying_settings(runs) if len({coded(runs, name)[row], coded(runs, name)[other]}) > 1]
-    way_out = f"name what they differ in: {', '.join(map(printable, columns))}" if columns else "leave one of them out"
-    first, second = sorted([describe_run(runs, row), describe_run(runs, other)])
-    kinds = " and ".join(f"one {KINDS[name]}" for name in one.repeats.axes)
-    return f"the runs {first} and {second} have one configuration ({one.label}) and {kinds}; {way_out}"
-
-
-def _labels(choices: Sequence[Mapping[str, object]]) -> list[str]:
+def _make_labels(configurations: Sequence[Mapping[str, object]]) -> list[str]:
     """Write each configuration as short as leaves all of them different."""
-    names = list(choices[0]) if choices else []
+    names = list(configurations[0]) if configurations else []
     last = [name.rpartition(".")[2] for name in names]
     short = {name: end if last.count(end) == 1 else name for name, end in zip(names, last, strict=True)}
-    for style in (_bare, _with_missing, _exact):
-        labels = [" ".join(filter(None, (style(name, short[name], one[name]) for name in names))) for one in choices]
+
+    def briefly(name: str, value: object) -> str:
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)
+        return printable(text if name in BARE and value is not None else f"{short[name]}={text}")
+
+    styles: list[Callable[[str, object], str]] = [
+        lambda name, value: "" if value is None else briefly(name, value),
+        briefly,
+        lambda name, value: printable(f"{name}={value!r}"),
+    ]
+    labels: list[str] = []
+    for style in styles:
+        labels = [" ".join(filter(None, (style(name, one[name]) for name in names))) for one in configurations]
         if len(set(labels)) == len(labels) and (all(labels) or len(labels) == 1):
             break
-    return [label or "all runs" for label in labels] if choices else []
-
-
-def _bare(name: str, short: str, value: object) -> str:
-    return "" if value is None else _with_missing(name, short, value)
-
-
-def _with_missing(name: str, short: str, value: object) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return printable(text if name in BARE and value is not None else f"{short}={text}")
-
-
-def _exact(name: str, short: str, value: object) -> str:
-    return printable(f"{name}={value!r}")
+    return [label or "all runs" for label in labels]

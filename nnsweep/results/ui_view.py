@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from nnsweep.results.frame import distinct_settings, drop_constant, frame, list_settings, plain
-from nnsweep.results.repeats import KINDS
+from nnsweep.results.factors import KINDS, distinct_settings, drop_constant
+from nnsweep.results.frame import frame, list_settings, plain
 from nnsweep.tracking.record import CURVES, RunRecord
 
 ACCURACIES = ("best_val_accuracy", "test_accuracy")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.frame import drop_constant, frame, list_settings, plain, rows
+from nnsweep.results.factors import drop_constant
+from nnsweep.results.frame import frame, list_settings, plain, rows
 from nnsweep.tracking.record import RunRecord
 
 

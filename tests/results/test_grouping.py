@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnsweep.errors import ConfigError
+from nnsweep.results.factors import choose_distinguishing, varying_settings
 from nnsweep.results.frame import coded, frame
-from nnsweep.results.grouping import choose_telling, group_runs, varying_settings
+from nnsweep.results.grouping import group_runs
 from nnsweep.results.tables.formats import write_table
 from nnsweep.tracking.record import RunRecord
 
@@ -180,8 +181,11 @@ def test_what_follows_from_other_settings_tells_nothing():
         {"arch": ["a", "a", "b"], "hidden_layer_sizes": ["64", "64", "8"], "rate": [1, 2, 2], "seed": [0, 1, 0]}
     )
     codes = {name: coded(runs, name) for name in runs.columns}
-    assert choose_telling({name: codes[name] for name in ("arch", "hidden_layer_sizes", "rate")}) == ["arch", "rate"]
-    assert choose_telling({name: codes[name] for name in ("seed", "arch", "rate")}, known=["seed", "arch"]) == []
+    assert choose_distinguishing({name: codes[name] for name in ("arch", "hidden_layer_sizes", "rate")}) == [
+        "arch",
+        "rate",
+    ]
+    assert choose_distinguishing({name: codes[name] for name in ("seed", "arch", "rate")}, known=["seed", "arch"]) == []
 
 
 def test_absent_metrics_are_empty_but_unknown_ones_are_refused():

@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from nnsweep.errors import ConfigError
+from nnsweep.results.factors import find_repeats
 from nnsweep.results.grouping import group_runs
-from nnsweep.results.repeats import repeats_of
 from nnsweep.results.statistics.anova import effects
 from nnsweep.results.statistics.comparison import compare
 from nnsweep.results.statistics.summary import configurations
@@ -43,7 +43,7 @@ def folds_of_two(seeds=1, **columns):
     ],
 )
 def test_overlap_is_what_test_and_training_part_have(columns, overlap):
-    assert repeats_of(crossed(**columns)).overlap == pytest.approx(overlap)
+    assert find_repeats(crossed(**columns)).overlap == pytest.approx(overlap)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 
 from nnsweep.errors import ConfigError
 from nnsweep.jobs import plan
-from nnsweep.results.frame import drop_constant, frame, narrow_runs, rank_runs
+from nnsweep.results.factors import drop_constant
+from nnsweep.results.frame import frame, narrow_runs, rank_runs
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Study
 from nnsweep.results.tables.terminal import make_terminal_table

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.frame import plain, selection
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguration, bounds, estimate_configurations
 from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, lay_out, measure_inches, nothing, prepare
+from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, bound_metric, estimate_configurations
 from nnsweep.results.statistics.tradeoff import mark_pareto_front
 from nnsweep.results.wording import metric_text
 
@@ -69,7 +69,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
     for one, place in zip(priced, places, strict=True):
         on_front = one in front
         if on_front or len(priced) <= INTERVALS:
-            _draw_interval(axes, one, place, on_front=on_front, possible=bounds(metric))
+            _draw_interval(axes, one, place, on_front=on_front, possible=bound_metric(metric))
         axes.plot([place], [one.group.mean], **(FRONT if on_front else OTHER))  # type: ignore[arg-type]
     _limit(axes, [one.group.mean for one in priced])
     left, right = axes.get_xlim()

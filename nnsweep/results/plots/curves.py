@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from nnsweep.results.factors import KINDS, choose_axes, place_level
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.labels import SELECTING
-from nnsweep.results.plots.configurations import ACCURACY, bounds, choose_axes, estimate_configurations, sort_key
 from nnsweep.results.plots.figure import (
     NAMED,
     TITLE_POINTS,
@@ -30,7 +30,7 @@ from nnsweep.results.plots.figure import (
     prepare,
     stroke,
 )
-from nnsweep.results.repeats import KINDS
+from nnsweep.results.statistics.summary import ACCURACY, bound_metric, estimate_configurations
 from nnsweep.results.wording import metric_text
 from nnsweep.text import printable
 
@@ -246,7 +246,7 @@ def plot_learning_curves(
     for name, axes in panels.items():
         bands = [band(members, name, are_independent=group.kind == "seed") for group, members in drawn]
         for rank, one in reversed([*enumerate(bands)]):
-            _draw_band(axes, one, rank, possible=bounds(name))
+            _draw_band(axes, one, rank, possible=bound_metric(name))
         scale(axes, name, [one.mean for one in bands])
     labels, strokes = _list_configurations([group for group, _ in drawn])
     add_legend(figure, labels, strokes, notes=_notes(found, drawn) if shown else ())
@@ -386,7 +386,7 @@ def _courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[
     ended = runs.drop(columns=[*KINDS, "state"], errors="ignore").assign(**{ANY: 1.0})
     found = estimate_configurations(ended, ANY, by=choose_schedule_axes(runs))
     courses: dict[str, list[pd.DataFrame]] = {}
-    for group in sorted(found, key=lambda group: [sort_key(level) for level in group.levels]):
+    for group in sorted(found, key=lambda group: [place_level(level) for level in group.levels]):
         run_ids = runs["run_id"].iloc[list(group.counted.values())]
         longest = _longest([histories[run_id] for run_id in run_ids if run_id in histories])
         if longest:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import plain
 from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
-from nnsweep.results.repeats import KINDS
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
 from nnsweep.results.wording import short_name
 

@@ -14,16 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from nnsweep.results.factors import choose_axes, place_level, sort_levels
 from nnsweep.results.frame import plain, selection
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.configurations import (
-    ACCURACY,
-    EstimatedConfiguration,
-    choose_axes,
-    estimate_configurations,
-    ordered,
-    sort_key,
-)
 from nnsweep.results.plots.figure import (
     LINE,
     NARROW,
@@ -38,6 +31,7 @@ from nnsweep.results.plots.figure import (
     nothing,
     wrap_text,
 )
+from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.wording import metric_text, short_name, value_text
 
 PAGE = 9.7
@@ -155,12 +149,14 @@ def _gathered(runs: pd.DataFrame, *, x: str, y: str, metric: str) -> _Map:
     panels: dict[str, dict[tuple[str, str], EstimatedConfiguration]] = {}
     found = estimate_configurations(runs, metric, by=[*others, y, x])
     best = found[0]
-    for group in sorted(found, key=lambda group: [sort_key(level) for level in group.levels]):
+    for group in sorted(found, key=lambda group: [place_level(level) for level in group.levels]):
         name = ", ".join(_panel_text(*pair, others) for pair in zip(others, group.levels, strict=False))
         panels.setdefault(name, {})[repr(group.levels[-2]), repr(group.levels[-1])] = group
     n_failed = sum(group.n_failed for group in found)
     n_alike = len({repr(group.levels[-3]) for group in found}) if others else 1
-    return _Map((x, y), ordered(plain(runs[y])), ordered(plain(runs[x])), panels, metric, best, n_failed, n_alike)
+    return _Map(
+        (x, y), sort_levels(plain(runs[y])), sort_levels(plain(runs[x])), panels, metric, best, n_failed, n_alike
+    )
 
 
 def _panel_text(name: str, level: object, names: Sequence[str]) -> str:

@@ -12,11 +12,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nnsweep.results.factors import choose_axes, is_number, sort_levels
 from nnsweep.results.frame import selection
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.configurations import ACCURACY, choose_axes, estimate_configurations, is_number, ordered
 from nnsweep.results.plots.figure import POINTS, WIDTH, ColourScale, add_legend, blank, colour_scale, fit_text, nothing
+from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.results.wording import metric_text, short_name, value_text
 
 MOST_AXES = 8
@@ -96,7 +97,7 @@ def _legend(
 
 def _scale(name: str, place: int, found: Sequence[Configuration]) -> Scale:
     levels = [group.levels[place] for group in found]
-    known = ordered(levels)
+    known = sort_levels(levels)
     numbers = [float(level) for level in known if is_number(level)]  # type: ignore[arg-type]
     if len(numbers) < len(known) or len(numbers) < 2:
         return _named_scale(name, levels, known)

@@ -8,15 +8,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nnsweep.errors import ConfigError
+from nnsweep.results.factors import EXTENT, choose_axes
 from nnsweep.results.frame import plain, rank_runs
 from nnsweep.results.grouping import Configuration
-from nnsweep.results.plots.configurations import SIZES, choose_axes, estimate_configurations
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import choose_schedule_axes, learning_curves, plot_learning_curves, plot_schedules
 from nnsweep.results.plots.figure import NAMED, save_figure
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.seeds import plot_seeds
+from nnsweep.results.statistics.summary import estimate_configurations
 from nnsweep.text import printable
 
 Draw: TypeAlias = Callable[[], Figure]
@@ -183,7 +184,7 @@ def _draw_effects(runs: pd.DataFrame, title: str) -> Figure:
 
 def _axes(runs: pd.DataFrame) -> tuple[str, str] | None:
     """Choose the columns of a map, x and y: width and depth if they make a grid, else the two with most values."""
-    if len(_sizes(runs)) == 2 and _filled(runs, SIZES) > HALF:
+    if len(_sizes(runs)) == 2 and _filled(runs, EXTENT) > HALF:
         return "width", "depth"
     names = choose_axes(runs)
     names.sort(key=lambda name: -runs[name].map(repr).nunique())
@@ -198,7 +199,7 @@ def _letters(runs: pd.DataFrame, name: str) -> int:
 
 
 def _sizes(runs: pd.DataFrame) -> list[str]:
-    return [name for name in SIZES if _differs(runs, name)]
+    return [name for name in EXTENT if _differs(runs, name)]
 
 
 def _filled(runs: pd.DataFrame, names: Sequence[str]) -> float:

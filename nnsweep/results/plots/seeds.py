@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.frame import selection
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.configurations import ACCURACY, EstimatedConfiguration, bounds, estimate_configurations
 from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
+from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, bound_metric, estimate_configurations
 from nnsweep.results.wording import metric_text
 
 MOST = 30
@@ -48,7 +48,7 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     prepare(axes, metric_text(metric))
     rows = np.arange(len(shown))
     for row, group in zip(rows, shown, strict=True):
-        _draw(axes, int(row), group, possible=bounds(metric))
+        _draw(axes, int(row), group, possible=bound_metric(metric))
     labels = [fit_text(group.label, WIDTH * 0.42) for group in shown]
     axes.set_yticks(rows, labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(shown) - 0.4, -0.6)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import plain
 from nnsweep.results.frame import rows as iterated
-from nnsweep.results.repeats import KINDS
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.wording import (

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from nnsweep.results.factors import ARCHITECTURE
 from nnsweep.results.frame import plain, rows
-from nnsweep.results.grouping import ARCHITECTURE
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.boundary import Boundary, Values, find_boundaries

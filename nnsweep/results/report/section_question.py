@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from nnsweep.results.factors import ARCHITECTURE, KINDS, find_repeats
 from nnsweep.results.frame import list_settings, plain
-from nnsweep.results.grouping import ARCHITECTURE
-from nnsweep.results.repeats import KINDS, repeats_of
 from nnsweep.results.report.content import Column, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.wording import count, join_words
@@ -93,7 +92,7 @@ def _varied(study: Study) -> tuple[Table, ...]:
 
 def same(runs: pd.DataFrame) -> tuple[str, ...]:
     """List the settings that all runs have in common."""
-    found = {name: _values(runs, name) for name in list_settings(runs) if name not in repeats_of(runs).axes}
+    found = {name: _values(runs, name) for name in list_settings(runs) if name not in find_repeats(runs).axes}
     alike = [f"{name}={values[0]}" for name, values in found.items() if len(values) == 1]
     return (f"The same in all runs: {', '.join(alike)}.",) if alike else ()
 

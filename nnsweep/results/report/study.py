@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.errors import DataError
+from nnsweep.results.factors import Repeats, find_repeats
 from nnsweep.results.frame import plain, rows, smaller_is_better, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
-from nnsweep.results.repeats import Repeats, repeats_of
 from nnsweep.results.statistics.anova import RESIDUAL, effects
 from nnsweep.results.statistics.comparison import compare
 from nnsweep.results.statistics.examples import compare_examples
@@ -96,7 +96,7 @@ class Study:
     @cached_property
     def repeats(self) -> Repeats:
         """How runs repeat each other."""
-        return repeats_of(self.runs)
+        return find_repeats(self.runs)
 
     @property
     def is_averaged(self) -> bool:

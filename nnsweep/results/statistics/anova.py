@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.factors import choose_factors, code_dummies
-from nnsweep.results.frame import SIZES, coded, plain
-from nnsweep.results.grouping import Configuration, check_columns, check_settings, group_runs, varying_settings
-from nnsweep.results.repeats import SEED, repeats_of
+from nnsweep.results.factors import SEED, check_settings, choose_factors, code_dummies, find_repeats, varying_settings
+from nnsweep.results.frame import SIZES, check_columns, coded, plain
+from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.statistics.summary import describe_failures
 from nnsweep.text import printable
 
@@ -58,7 +57,7 @@ def effects(
 
     The model has a mean for each cell, a combination of settings. Its sum of squares is divided into main effects,
     interactions of two settings, and those of more together; what results differ by within a cell is the residual. A
-    result is a run, or the mean of the seeds of a fold or split (`nnsweep.results.repeats`). In a
+    result is a run, or the mean of the seeds of a fold or split (`nnsweep.results.factors`). In a
     complete grid with equally many runs in each cell the sums come from the marginal means (Montgomery, Design and
     Analysis of Experiments, chapter 5) and add up to the total. Otherwise they are of type II by least squares on
     dummy coding (Langsrud, Statistics and Computing 13, 2003): each term against all terms that do not contain it,
@@ -108,7 +107,7 @@ def effects(
         If a column is unknown, a factor is a repeat (which `blocks` is for), no run counts, two runs are twins, or
         `blocks` has no column ``seed``.
     """
-    check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks and not repeats_of(runs).axes else [])])
+    check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks and not find_repeats(runs).axes else [])])
     check_settings(factors or ())
     found = group_runs(runs, metric, failures=failures)
     if not any(one.counted for one in found):

@@ -55,7 +55,7 @@ def compare(
 ) -> pd.DataFrame:
     """Compare each configuration with the best one and, if there is one, with a baseline.
 
-    Comparisons are paired by unit (`nnsweep.results.repeats`: seeds; folds or splits, of which each is the mean of its
+    Comparisons are paired by unit (`nnsweep.results.factors`: seeds; folds or splits, of which each is the mean of its
     seeds) where two units or more are shared (`nnsweep.results.statistics.tests`). ``p_holm`` is corrected by Holm's
     method, separately for the two references:
 

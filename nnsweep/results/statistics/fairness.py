@@ -13,17 +13,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import coded, take_metric
-from nnsweep.results.grouping import (
-    Configuration,
-    check_columns,
-    choose_telling,
-    describe_settings,
-    group_runs,
-    varying_settings,
-    with_failures,
-)
-from nnsweep.results.repeats import repeats_of
+from nnsweep.results.factors import choose_distinguishing, find_repeats, varying_settings
+from nnsweep.results.frame import check_columns, coded, take_metric
+from nnsweep.results.grouping import Configuration, describe_settings, group_runs, with_failures
 from nnsweep.results.statistics.boundary import Values, find_boundaries
 from nnsweep.results.statistics.summary import correct_confidence, summarize
 from nnsweep.results.statistics.tests import compare_means, count_pairs
@@ -224,7 +216,7 @@ def _roles(
     codes = {name: coded(runs, name) for name in dict.fromkeys([*names, *(subject or ()), *tunable])}
 
     def tell(some: Sequence[str], known: Sequence[str] = ()) -> list[str]:
-        return choose_telling({name: codes[name] for name in [*known, *some]}, known)
+        return choose_distinguishing({name: codes[name] for name in [*known, *some]}, known)
 
     if subject is None:
         subject = tell([name for name in names if name not in tunable])
@@ -249,7 +241,7 @@ def _chosen_by(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, 
     if not with_it:
         return reported, f"{selecting} is not known: settings were chosen by {reported} itself, which flatters them all"
     left_out = f"; runs without it do not count: {with_result - with_it}" if with_result > with_it else ""
-    kind = repeats_of(runs).kind
+    kind = find_repeats(runs).kind
     return selecting, f"settings were chosen by the mean of {selecting} over {kind}s{left_out}"
 
 

@@ -6,16 +6,20 @@ nothing of what another test set would give. Folds and splits tell of that, too.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import SIZES, plain, smaller_is_better
-from nnsweep.results.grouping import Configuration, check_columns, group_runs
+from nnsweep.results.frame import SIZES, check_columns, plain, smaller_is_better
+from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.statistics.tests import bound_rounding
+from nnsweep.results.wording import count
 from nnsweep.text import explain_unknown, printable
+
+ACCURACY = "test_accuracy"
 
 
 class Interval(NamedTuple):
@@ -32,7 +36,7 @@ NUMBERS = (*Interval._fields, "standard_error", "low_simultaneous", "high_simult
 
 def configurations(
     runs: pd.DataFrame,
-    metric: str = "test_accuracy",
+    metric: str = ACCURACY,
     *,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
@@ -41,7 +45,7 @@ def configurations(
     """Give one row for each configuration: how many repeats it has, their mean, and how sure that mean is.
 
     A configuration is the settings that vary in the frame, without seed, fold, split and sample: these are repeats
-    (`nnsweep.results.repeats`). A run that failed, diverged or finished without a real accuracy counts as guessing.
+    (`nnsweep.results.factors`). A run that failed, diverged or finished without a real accuracy counts as guessing.
     Where the accuracy of guessing was not recorded, or the metric is none, the mean is that of the luckier repeats,
     and configurations that lost any come after those that lost none.
 
@@ -76,45 +80,114 @@ def configurations(
         If a column is unknown, or two runs that count are the same repeat of one configuration.
     """
     check_confidence(confidence)
-    found = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
-    names = list(found[0].settings) if found else []
+    ranked = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
+    names = list(ranked[0].settings) if ranked else []
     sizes = [name for name in SIZES if name in runs.columns and name not in names]
-    columns: dict[str, list[object]] = {"label": [one.label for one in found]}
-    columns |= {name: [one.settings[name] for one in found] for name in names}
-    columns |= {name: _sizes(runs, name, found) for name in sizes}
-    summaries, at_once = summarize(found, confidence), summarize(found, correct_confidence(found, confidence))
-    columns |= {"n": [len(one.values) for one in found], "n_units": [len(one.units) for one in found]}
-    columns |= {name: [getattr(one, name) for one in summaries] for name in Interval._fields}
-    errors = [
-        summary.std * math.sqrt(1 / max(1, len(one.units)) + one.repeats.overlap)
-        for one, summary in zip(found, summaries, strict=True)
+    intervals, at_once = summarize(ranked, confidence), summarize(ranked, correct_confidence(ranked, confidence))
+    columns: dict[str, Sequence[object]] = {"label": [one.label for one in ranked]}
+    columns |= {name: [one.settings[name] for one in ranked] for name in names}
+    columns |= {name: find_sizes(runs, name, ranked) for name in sizes}
+    columns |= {"n": [len(one.values) for one in ranked], "n_units": [len(one.units) for one in ranked]}
+    columns |= {name: [getattr(one, name) for one in intervals] for name in Interval._fields}
+    columns["standard_error"] = [
+        interval.std * math.sqrt(1 / max(1, len(one.units)) + one.repeats.overlap)
+        for one, interval in zip(ranked, intervals, strict=True)
     ]
-    columns["standard_error"] = [*errors]
     columns |= {f"{name}_simultaneous": [getattr(one, name) for one in at_once] for name in ("low", "high")}
-    columns |= {"n_finished": [len(one.counted) for one in found], "n_failed": [one.n_failed for one in found]}
-    columns |= {"note": list(map(_note, found, summaries))}
+    columns |= {"n_finished": [len(one.counted) for one in ranked], "n_failed": [one.n_failed for one in ranked]}
+    columns |= {"note": list(map(_note, ranked, intervals))}
     table = pd.DataFrame(columns).astype({name: "float64" for name in columns if name in NUMBERS})
-    table.attrs["settings"], table.attrs["n_simultaneous"] = names, count_with_interval(found)
+    table.attrs["settings"], table.attrs["n_simultaneous"] = names, count_with_interval(ranked)
     return table
 
 
-def correct_confidence(found: Sequence[Configuration], confidence: float) -> float:
+def find_sizes(runs: pd.DataFrame, name: str, configurations: Sequence[Configuration]) -> list[object]:
+    """Find a size of each configuration's network in any of its runs: those that failed early may not have it."""
+    column = plain(runs[name]) if name in runs.columns else [None] * len(runs)
+    return [next((column[row] for row in one.rows if column[row] is not None), None) for one in configurations]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimatedConfiguration(Configuration):
+    """A configuration and how sure its mean is.
+
+    Attributes
+    ----------
+    half_width : float
+        Half of the simultaneous 95 % interval of the mean, which holds for all configurations at once; NaN for fewer
+        than two repeats.
+    """
+
+    half_width: float
+
+    @property
+    def has_no_interval(self) -> bool:
+        """Whether it has a result, but only one."""
+        return len(self.finished) > 0 and math.isnan(self.half_width)
+
+
+def estimate_configurations(
+    runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | None = None
+) -> list[EstimatedConfiguration]:
+    """Group the runs of a frame and estimate the mean of each configuration.
+
+    The intervals hold at once by Bonferroni's inequality (`correct_confidence`).
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs; it need not have the metric.
+    metric : str
+        What came out.
+    by : sequence of str or None
+        The settings that make a configuration; all that vary if not given.
+
+    Returns
+    -------
+    list of EstimatedConfiguration
+        The best first, those without any result last.
+
+    Raises
+    ------
+    ConfigError
+        If two runs are the same repeat of one configuration.
+    """
+    if metric not in runs.columns:
+        runs = runs.assign(**{metric: math.nan})
+    ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
+    low, high = bound_metric(metric)
+    widest = high - low  # beyond that an interval says no more
+    return [
+        EstimatedConfiguration(
+            **{field.name: getattr(one, field.name) for field in fields(one)},
+            half_width=min((interval.high - interval.low) / 2, widest),
+        )
+        for one, interval in zip(ranked, summarize(ranked, correct_confidence(ranked, 0.95)), strict=True)
+    ]
+
+
+def bound_metric(metric: str) -> tuple[float, float]:
+    """Say between what a metric lies, though Student's interval may reach further: 0 and 1 for an accuracy."""
+    return (0.0, 1.0) if metric.endswith("_accuracy") else (-math.inf, math.inf)
+
+
+def correct_confidence(configurations: Sequence[Configuration], confidence: float) -> float:
     """Give the confidence of each interval at which those of all k that have one hold at once.
 
     It is ``1 - (1 - confidence) / k`` by Bonferroni's inequality, whatever the results depend on (Dunn, Journal of the
     American Statistical Association 56, 1961).
     """
-    return 1 - (1 - confidence) / max(1, count_with_interval(found))
+    return 1 - (1 - confidence) / max(1, count_with_interval(configurations))
 
 
-def count_with_interval(found: Sequence[Configuration]) -> int:
+def count_with_interval(configurations: Sequence[Configuration]) -> int:
     """Count the configurations that have an interval and may be the best: of which a run finished."""
-    return sum(len(one.units) > 1 and len(one.counted) > 0 for one in found)
+    return sum(len(one.units) > 1 and len(one.counted) > 0 for one in configurations)
 
 
-def summarize(found: Sequence[Configuration], confidence: float = 0.95) -> list[Interval]:
+def summarize(configurations: Sequence[Configuration], confidence: float = 0.95) -> list[Interval]:
     """Give the interval of each configuration's mean over its units."""
-    return [estimate_mean(list(one.units.values()), confidence, overlap=one.repeats.overlap) for one in found]
+    return [estimate_mean(list(one.units.values()), confidence, overlap=one.repeats.overlap) for one in configurations]
 
 
 def estimate_mean(values: Sequence[float], confidence: float = 0.95, *, overlap: float = 0.0) -> Interval:
@@ -163,7 +236,7 @@ def estimate_mean(values: Sequence[float], confidence: float = 0.95, *, overlap:
     return Interval(mean, std, mean - half, mean + half)
 
 
-def sort_best_first(found: Sequence[Configuration], metric: str) -> list[Configuration]:
+def sort_best_first(configurations: Sequence[Configuration], metric: str) -> list[Configuration]:
     """Order configurations by their means, the best first; by label where that is equal.
 
     Where nothing can stand for a failed repeat, since no accuracy of guessing is known or the metric is none, those
@@ -174,11 +247,11 @@ def sort_best_first(found: Sequence[Configuration], metric: str) -> list[Configu
     def place(one: Configuration) -> tuple[bool, bool, float, str]:
         return not one.values, not one.is_whole, sign * one.mean if one.values else 0.0, one.label
 
-    return sorted(found, key=place)
+    return sorted(configurations, key=place)
 
 
 def find_configuration(
-    runs: pd.DataFrame, found: Sequence[Configuration], wanted: str | Mapping[str, object]
+    runs: pd.DataFrame, configurations: Sequence[Configuration], wanted: str | Mapping[str, object]
 ) -> Configuration:
     """Find the configuration that a label or some of its settings name.
 
@@ -186,7 +259,7 @@ def find_configuration(
     ----------
     runs : pandas.DataFrame
         The frame that the configurations are of.
-    found : sequence of Configuration
+    configurations : sequence of Configuration
         From `nnsweep.results.grouping.group_runs`.
     wanted : str or mapping
         A label, or values of columns; numbers may be given as text.
@@ -201,17 +274,23 @@ def find_configuration(
     ConfigError
         If there is none or several.
     """
+    labels = [one.label for one in configurations]
     if isinstance(wanted, str):
-        matching = [one for one in found if one.label == wanted]
-        problem = explain_unknown(wanted, [one.label for one in found])
+        matching = [one for one in configurations if one.label == wanted]
+        problem = explain_unknown(wanted, labels)
     else:
         check_columns(runs, wanted)
         columns = {name: plain(runs[name]) for name in wanted}
-        matching = [one for one in found if any(_has(columns, row, wanted) for row in one.rows)]
-        problem = f"no configuration has {printable(str(dict(wanted)))}; known: {', '.join(one.label for one in found)}"
+        rows = {
+            row
+            for row in range(len(runs))
+            if all(_is_same(columns[name][row], value) for name, value in wanted.items())
+        }
+        matching = [one for one in configurations if rows.intersection(one.rows)]
+        problem = f"no configuration has {printable(str(dict(wanted)))}; known: {', '.join(labels)}"
     if len(matching) > 1:
-        listed = ", ".join(one.label for one in matching)
-        problem = f"{printable(str(wanted))} is several configurations: {listed}; say which"
+        several = ", ".join(one.label for one in matching)
+        problem = f"{printable(str(wanted))} is several configurations: {several}; say which"
     if len(matching) != 1:
         raise ConfigError(problem)
     return matching[0]
@@ -223,13 +302,13 @@ def check_confidence(confidence: float) -> None:
         raise ConfigError(f"confidence={confidence} is not between 0 and 1; 0.95 is usual")
 
 
-def describe_failures(found: Sequence[Configuration], metric: str) -> list[str]:
+def describe_failures(configurations: Sequence[Configuration], metric: str) -> list[str]:
     """Say of how many runs there is no result, and what they count as."""
-    failed = [one for one in found if one.n_failed]
+    failed = [one for one in configurations if one.n_failed]
     if not failed:
         return []
     n_failed, n_stand = sum(one.n_failed for one in failed), sum(len(one.values) - len(one.counted) for one in failed)
-    of = f"{_count(n_failed, 'run')} of {_count(len(failed), 'configuration')} ended without a {printable(metric)}"
+    of = f"{count(n_failed, 'run')} of {count(len(failed), 'configuration')} ended without a {printable(metric)}"
     left = n_failed - n_stand
     if not n_stand:
         return [f"{of}: the means are of the others"]
@@ -237,12 +316,8 @@ def describe_failures(found: Sequence[Configuration], metric: str) -> list[str]:
     return [f"{of}: {n_stand:,} {counts} as guessing (chance_accuracy)" + f", {left:,} not at all" * (left > 0)]
 
 
-def _has(columns: Mapping[str, Sequence[object]], row: int, wanted: Mapping[str, object]) -> bool:
-    return all(_same(columns[name][row], value) for name, value in wanted.items())
-
-
-def _same(value: object, wanted: object) -> bool:
-    """Tell whether a value is the wanted one, which may be written as text."""
+def _is_same(value: object, wanted: object) -> bool:
+    """Tell whether two values are equal, of which the second may be written as text."""
     if value == wanted or str(value) == str(wanted):
         return True
     try:
@@ -251,24 +326,10 @@ def _same(value: object, wanted: object) -> bool:
         return False
 
 
-def _sizes(runs: pd.DataFrame, name: str, found: Sequence[Configuration]) -> list[object]:
-    """Give a size of each configuration, which runs that failed early may not have."""
-    column = plain(runs[name])
-    return [next((column[row] for row in one.rows if column[row] is not None), None) for one in found]
-
-
-def _note(one: Configuration, summary: Interval) -> str:
+def _note(one: Configuration, interval: Interval) -> str:
     kind = one.repeats.kind
     if not one.counted:
         return f"no {kind} finished"
     failed = f"{len(one.counted):,} of {one.n_ended:,} finished" if one.n_failed else ""
-    spread = (
-        f"one {kind}: no interval"
-        if len(one.units) < 2
-        else (f"all {kind}s gave the same: an interval without width" * (summary.std == 0))
-    )
-    return "; ".join(filter(None, [failed, spread]))
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'s' * (n != 1)}"
+    same = f"all {kind}s gave the same: an interval without width" if interval.std == 0 else ""
+    return "; ".join(filter(None, [failed, same if len(one.units) > 1 else f"one {kind}: no interval"]))

@@ -14,15 +14,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from nnsweep.results.frame import (
-    distinct_settings,
-    drop_constant,
-    list_settings,
-    plain,
-    rank_runs,
-    selection,
-    take_metric,
-)
+from nnsweep.results.factors import distinct_settings, drop_constant
+from nnsweep.results.frame import list_settings, plain, rank_runs, selection, take_metric
 from nnsweep.text import printable
 
 MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")

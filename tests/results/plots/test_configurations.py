@@ -1,6 +1,7 @@
 """What tells the configurations of a picture apart."""
 
-from nnsweep.results.plots.configurations import choose_axes, estimate_configurations, ordered
+from nnsweep.results.factors import choose_axes, sort_levels
+from nnsweep.results.statistics.summary import estimate_configurations
 
 
 def test_settings_that_repeat_others_are_no_factors(sweep):
@@ -21,4 +22,12 @@ def test_factors_tell_all_configurations_apart(holey):
 
 
 def test_values_are_in_the_order_that_a_reader_expects():
-    assert ordered(["16-16", "8-8", "8", None, 2, 0.5, "linear", 2]) == [0.5, 2, "8", "8-8", "16-16", "linear", None]
+    assert sort_levels(["16-16", "8-8", "8", None, 2, 0.5, "linear", 2]) == [
+        0.5,
+        2,
+        "8",
+        "8-8",
+        "16-16",
+        "linear",
+        None,
+    ]

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnsweep.results.plots.configurations import EstimatedConfiguration
+from nnsweep.results.factors import Repeats
 from nnsweep.results.plots.cost import Priced, order_front, plot_cost
-from nnsweep.results.repeats import Repeats
+from nnsweep.results.statistics.summary import EstimatedConfiguration
 
 OTHERWISE = {
     **{"label": "", "settings": {}, "rows": (0,), "counted": {0: 0}, "sources": {0: 0}, "n_failed": 0},
