@@ -12,7 +12,7 @@ import matplotlib as mpl
 import pytest
 
 from nnsweep.cli.main import main
-from nnsweep.data.texts import CACHE_FILE
+from nnsweep.data.downloads import CACHE_FILE
 from tests.outside import Server, serving
 
 mpl.use("Agg")

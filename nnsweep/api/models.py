@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nnsweep.api.loading import check_name
-from nnsweep.data.reading.problems import combine_problems
+from nnsweep.data.problems import combine_problems
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import expand_home, temporary_folder, whole_file
 from nnsweep.jobs.consistency import require_consistent
@@ -22,7 +22,7 @@ from nnsweep.tracking.store import Store, follow_store, resolve_uri
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nnsweep.data.reading.layout import Layout
+    from nnsweep.data.table_settings import Layout
 
 
 class FoundModel(NamedTuple):
@@ -74,7 +74,7 @@ def predict(
     model : Model
         The network.
     data, query : str
-        Any table that `nnsweep.data.reading.raw.read_table` reads, or a folder.
+        Any table that `nnsweep.data.reading.read.read_table` reads, or a folder.
     settings : mapping, optional
         The run's, by dotted name: a text is laid out as the one that the network was trained on.
 
@@ -90,9 +90,9 @@ def predict(
         column without any that it has is refused.
     """
     from nnsweep.data import prepared
-    from nnsweep.data.reading.delimited import AS_WRITTEN
-    from nnsweep.data.reading.raw import read_table
+    from nnsweep.data.reading.read import read_table
     from nnsweep.data.reading.table_columns import read_features
+    from nnsweep.data.table_settings import AS_WRITTEN
 
     data = expand_home(data)
     files = _texts(model, Path(data)) if query is None and os.path.isdir(data) else None
@@ -120,7 +120,7 @@ def predict(
 
 def _layout(settings: Mapping[str, Setting]) -> "Layout":
     """Give the layout of the table that a run was trained on."""
-    from nnsweep.data.reading.layout import Layout
+    from nnsweep.data.table_settings import Layout
 
     given = {name: settings.get(f"data.{name}") for name in vars(Layout())}
     plain: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

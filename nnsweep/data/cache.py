@@ -1,7 +1,8 @@
-"""The cache: prepared data sets on disk, by what they were made of, for the next sweep and for all workers of this one.
+"""Data sets on disk: arrays that several processes map into their memory, and the cache of prepared data sets.
 
-An entry is a folder that is there whole or not at all. It is looked at before it is believed: what is damaged is made
-anew. Arrays and JSON, never a pickle; safe to delete; where it cannot be written, all that is lost is time.
+Only arrays and JSON are written, and nothing is ever unpickled. An entry of the cache is a folder that is there whole
+or not at all, named by what it was made of; it is checked before it is used, and one that is damaged is made anew. It
+is safe to delete; where it cannot be written, all that is lost is time.
 """
 
 import contextlib
@@ -15,11 +16,98 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nnsweep import __version__
-from nnsweep.data import mapped
-from nnsweep.data.dataset import Dataset
+from nnsweep.data.dataset import Dataset, Example, Leak
+from nnsweep.data.preparation import Preparation
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, place_of, remove_leftovers, temporary_folder
+from nnsweep.mlp.arrays import Examples, Features
+
+_ABOUT = "dataset.json"
+
+
+def write_mapped(dataset: Dataset, folder: Path) -> None:
+    """Write a data set into a folder, which is made."""
+    folder.mkdir(parents=True)
+    for part, examples in dataset.parts.items():
+        np.save(folder / f"{part}.y.npy", examples.y, allow_pickle=False)
+        for field, array in _fields(examples.X).items():
+            np.save(folder / f"{part}.{field}.npy", array, allow_pickle=False)
+    preparation = dataset.preparation
+    for field, array in (preparation.arrays if preparation else {}).items():
+        np.save(folder / f"preparation.{field}.npy", array, allow_pickle=False)
+    about = {
+        "name": dataset.name,
+        "class_names": dataset.class_names,
+        "source": dataset.source,
+        "digest": dataset.digest,
+        "test_digest": dataset.test_digest,
+        "shapes": {part: examples.X.shape for part, examples in dataset.parts.items()},
+        "preparation": preparation and {"values": preparation.values, "arrays": [*preparation.arrays]},
+        "example": dataset.example,
+        "told": dataset.told,
+        "leaks": dataset.leaks,
+    }
+    (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+
+def read_mapped(folder: Path, *, name: str | None = None, source: str | None = None) -> Dataset:
+    """Map the data set that was written into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    name, source : str or None
+        What it is called and where it comes from now, if not as it was then.
+    """
+    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    parts = {part: _map_examples(folder, part, shape) for part, shape in about["shapes"].items()}
+    dataset = Dataset(
+        name=about["name"] if name is None else name,
+        train=parts["train"],
+        val=parts.get("val"),
+        test=parts["test"],
+        class_names=tuple(about["class_names"]),
+        source=about["source"] if source is None else source,
+        preparation=_map_preparation(folder, about["preparation"]),
+        example=about["example"] and Example(*about["example"]),
+        told=tuple(about["told"]),
+        leaks={part: Leak(*counts) for part, counts in about["leaks"].items()},
+        folder=folder,
+    )
+    vars(dataset).update({name: about[name] for name in ("digest", "test_digest")})  # to compute them takes all arrays
+    return dataset
+
+
+def _fields(X: Features) -> dict[str, Any]:
+    if not isinstance(X, np.ndarray):
+        return {"data": X.data, "indices": X.indices, "indptr": X.indptr}
+    return {"X": X}
+
+
+def _map_examples(folder: Path, part: str, shape: tuple[int, int]) -> Examples:
+    def array(field: str) -> Any:
+        return np.load(folder / f"{part}.{field}.npy", mmap_mode="r", allow_pickle=False)
+
+    if (folder / f"{part}.X.npy").exists():
+        return Examples(array("X"), array("y"))
+    from scipy.sparse import csr_array  # not above: dense features need none of it
+
+    X = csr_array((array("data"), array("indices"), array("indptr")), shape=(shape[0], shape[1]))
+    return Examples(X, array("y"))
+
+
+def _map_preparation(folder: Path, about: Mapping[str, Any] | None) -> Preparation | None:
+    if about is None:
+        return None
+    arrays = {
+        name: np.load(folder / f"preparation.{name}.npy", mmap_mode="r", allow_pickle=False) for name in about["arrays"]
+    }
+    return Preparation(about["values"], arrays)
+
 
 FORMAT = 3
 """Of the entries, and of the way they are prepared: an entry of another one is not looked at."""
@@ -90,7 +178,7 @@ def _read(entry: Path, called: Mapping[str, str]) -> Dataset | None:
         with _opened(entry / SUMS) as file:
             sums = json.load(file)
         if sums == _sums(entry):
-            return mapped.read_mapped(entry, **called)
+            return read_mapped(entry, **called)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     _remove(entry)
@@ -122,7 +210,7 @@ def _write(dataset: Dataset, folder: Path, entry: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     remove_leftovers([folder])
     with temporary_folder(folder) as workshop:
-        mapped.write_mapped(dataset, workshop / "entry")
+        write_mapped(dataset, workshop / "entry")
         (workshop / "entry" / SUMS).write_text(json.dumps(_sums(workshop / "entry")), encoding="utf-8")
         for path in (workshop / "entry").iterdir():
             path.chmod(0o600)

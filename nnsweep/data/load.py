@@ -4,22 +4,16 @@ Each name stands for a factory whose keyword-only parameters, with their ranges,
 configuration may give it. Nothing is kept: who loads a data set twice gets two.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from nnsweep.data.dataset import Dataset
-from nnsweep.data.names import require_known
-from nnsweep.data.newsgroups import newsgroups
-from nnsweep.data.openml import openml
-from nnsweep.data.sources import blobs, breast_cancer, digits, iris, moons, spirals, wine
-from nnsweep.data.user_data import table, text
+from nnsweep.data import sources, user_data, downloads  # isort: skip  # noqa: F401  # they register, in this order
+from nnsweep.data.dataset import DATA_SETS, Dataset
+from nnsweep.data.problems import require_known
 from nnsweep.errors import DataError
-from nnsweep.mlp.choices import Choices
 from nnsweep.mlp.ranges import Fraction
 
-DATA_SETS: Choices[Callable[..., Dataset]] = Choices("data")
-for _factory in (digits, iris, wine, breast_cancer, moons, spirals, blobs, newsgroups, table, text, openml):
-    DATA_SETS.add(_factory.__name__, _factory, _factory)
+__all__ = ["DATA_SETS", "OWN", "load"]
+
 OWN = ("table", "text", "openml")
 """Those that are read from somebody's own files, or fetched: they may be others the next time."""
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data import prepared
-from nnsweep.data.reading.cells import MISSING, Kind
-from nnsweep.data.reading.missing import OWN, Missing, Policy
-from nnsweep.data.reading.problems import column_kind
+from nnsweep.data.problems import column_kind
+from nnsweep.data.table_settings import MISSING, OWN, Kind, Missing, Policy
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Features
 

@@ -1,176 +1,83 @@
 """The data sets that need no file: those inside scikit-learn's wheel, and those that are drawn at random.
 
-Each is one function whose keyword-only parameters are its settings; `nnsweep.data.load` registers them.
+Each is one function whose keyword-only parameters, with those of `ArraySettings`, are its settings; all of them refuse
+a split in which a class would be missing from a part.
 """
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnsweep.data.cache import keep_in_cache
-from nnsweep.data.dataset import Dataset
-from nnsweep.data.split import OpenFraction, Seed
-from nnsweep.data.table import split_table
+from nnsweep.data.dataset import DATA_SETS, EXAMPLE_ROWS, Dataset, Example
+from nnsweep.data.preparation import prepare_numbers
+from nnsweep.data.prepared import scaled
+from nnsweep.data.split import Labels, PartSettings, Seed, SplitSettings, split_rows, take_rows
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.ranges import Count, Fraction, NonNegative, Positive, Range, ranged
-
-
-@ranged
-def digits(
-    *,
-    val_fraction: Fraction = 0.1,
-    test_fraction: OpenFraction = 0.2,
-    split_seed: Seed = 0,
-    standardize: bool = False,
-) -> Dataset:
-    """Handwritten digits: 1797 images of 8 x 8 pixels, 10 classes.
-
-    The pixels' grey values, 0 to 16, are divided by 16: features lie between 0 and 1, exactly.
-
-    Raises
-    ------
-    DataError
-        If a class would be missing from a part.
-    """
-    return _bundled(
-        "digits",
-        divisor=16,
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        split_seed=split_seed,
-        standardize=standardize,
-    )
-
-
-@ranged
-def iris(
-    *,
-    val_fraction: Fraction = 0.2,
-    test_fraction: OpenFraction = 0.2,
-    split_seed: Seed = 0,
-    standardize: bool = True,
-) -> Dataset:
-    """Three species of iris: 150 flowers, 4 measurements.
-
-    Raises
-    ------
-    DataError
-        If a class would be missing from a part.
-    """
-    return _bundled(
-        "iris",
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        split_seed=split_seed,
-        standardize=standardize,
-    )
-
-
-@ranged
-def wine(
-    *,
-    val_fraction: Fraction = 0.2,
-    test_fraction: OpenFraction = 0.2,
-    split_seed: Seed = 0,
-    standardize: bool = True,
-) -> Dataset:
-    """Wines of three growers: 178 wines, 13 chemical measurements.
-
-    Raises
-    ------
-    DataError
-        If a class would be missing from a part.
-    """
-    return _bundled(
-        "wine",
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        split_seed=split_seed,
-        standardize=standardize,
-    )
-
-
-@ranged
-def breast_cancer(
-    *,
-    val_fraction: Fraction = 0.2,
-    test_fraction: OpenFraction = 0.2,
-    split_seed: Seed = 0,
-    standardize: bool = True,
-) -> Dataset:
-    """Malignant and benign tumours: 569 patients, 30 measurements of cell nuclei.
-
-    Raises
-    ------
-    DataError
-        If a class would be missing from a part.
-    """
-    return _bundled(
-        "breast_cancer",
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        split_seed=split_seed,
-        standardize=standardize,
-    )
-
-
-def _bundled(name: str, **settings: Any) -> Dataset:
-    """Take a data set from the cache, or from scikit-learn, whose import takes longer than a small training."""
-    source = f"sklearn.datasets.load_{name}"
-    return keep_in_cache(
-        {"bundled": name, **settings}, lambda: _made(name, source, **settings), name=name, source=source
-    )
-
-
-def _made(name: str, source: str, **settings: Any) -> Dataset:
-    import sklearn.datasets
-
-    bunch = getattr(sklearn.datasets, f"load_{name}")()
-    return split_table(
-        name,
-        Examples(np.asarray(bunch.data, dtype=np.float64), bunch.target),
-        columns=[str(column) for column in bunch.feature_names],
-        class_names=tuple(str(class_name) for class_name in bunch.target_names),
-        source=source,
-        **settings,
-    )
-
+from nnsweep.mlp.ranges import Count, Fraction, NonNegative, Positive, Range, extended
 
 ClassCount = Annotated[int, Range(ge=2)]
 
 
-@ranged
-def moons(
-    *,
-    n_samples: Count = 1000,
-    noise: NonNegative = 0.2,
-    sample_seed: Seed = 0,
-    val_fraction: Fraction = 0.2,
-    test_fraction: OpenFraction = 0.2,
-    split_seed: Seed = 0,
-    standardize: bool = False,
-) -> Dataset:
-    """Draw two interleaved half circles in the plane, with normal noise of standard deviation `noise`.
+@dataclass(frozen=True, kw_only=True)
+class ArraySettings(PartSettings):
+    """How arrays of features and labels become a data set.
 
-    Raises
-    ------
-    DataError
-        If a class would be missing from a part.
+    Attributes
+    ----------
+    standardize : bool
+        Bring every feature to mean 0 and variance 1 over the training part.
     """
+
+    standardize: bool = False
+
+
+@DATA_SETS.register
+@extended(ArraySettings)
+def digits(*, val_fraction: Fraction = 0.1, **settings: Any) -> Dataset:
+    """Handwritten digits: 1797 images of 8 x 8 pixels, 10 classes.
+
+    The pixels' grey values, 0 to 16, are divided by 16: features lie between 0 and 1, exactly.
+    """
+    return _load_bundled("digits", ArraySettings(val_fraction=val_fraction, **settings), divisor=16)
+
+
+@DATA_SETS.register
+@extended(ArraySettings)
+def iris(*, standardize: bool = True, **settings: Any) -> Dataset:
+    """Three species of iris: 150 flowers, 4 measurements."""
+    return _load_bundled("iris", ArraySettings(standardize=standardize, **settings))
+
+
+@DATA_SETS.register
+@extended(ArraySettings)
+def wine(*, standardize: bool = True, **settings: Any) -> Dataset:
+    """Wines of three growers: 178 wines, 13 chemical measurements."""
+    return _load_bundled("wine", ArraySettings(standardize=standardize, **settings))
+
+
+@DATA_SETS.register
+@extended(ArraySettings)
+def breast_cancer(*, standardize: bool = True, **settings: Any) -> Dataset:
+    """Malignant and benign tumours: 569 patients, 30 measurements of cell nuclei."""
+    return _load_bundled("breast_cancer", ArraySettings(standardize=standardize, **settings))
+
+
+@DATA_SETS.register
+@extended(ArraySettings)
+def moons(*, n_samples: Count = 1000, noise: NonNegative = 0.2, sample_seed: Seed = 0, **settings: Any) -> Dataset:
+    """Draw two interleaved half circles in the plane, with normal noise of standard deviation `noise`."""
     from sklearn.datasets import make_moons
 
-    return _drawn(
-        "moons",
-        Examples(*make_moons(n_samples=n_samples, noise=noise, random_state=sample_seed)),
-        2,
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        split_seed=split_seed,
-        standardize=standardize,
-    )
+    X, y = make_moons(n_samples, noise=noise, random_state=sample_seed)
+    return split_drawn("moons", X, y, 2, **settings)
 
 
-@ranged
+@DATA_SETS.register
+@extended(ArraySettings)
 def spirals(
     *,
     n_samples: Count = 1000,
@@ -178,40 +85,25 @@ def spirals(
     turns: Positive = 0.75,
     noise: NonNegative = 0.03,
     sample_seed: Seed = 0,
-    val_fraction: Fraction = 0.2,
-    test_fraction: OpenFraction = 0.2,
-    split_seed: Seed = 0,
-    standardize: bool = False,
+    **settings: Any,
 ) -> Dataset:
     """Draw spirals in the unit disc, one arm a class, each winding `turns` times around the origin.
 
     A sample at distance r along its arm has radius r and angle ``2 pi (turns r + arm / n_classes)``;
     normal noise of standard deviation `noise` is added to both coordinates.
-
-    Raises
-    ------
-    DataError
-        If a class would be missing from a part.
     """
     generator = np.random.default_rng(sample_seed)
     arm = np.arange(n_samples) % n_classes
     radius = generator.uniform(size=n_samples)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told of the data set
+    with np.errstate(over="ignore", invalid="ignore"):  # the data set refuses features that are not finite
         angle = 2 * np.pi * (turns * radius + arm / n_classes)
         arms = radius[:, np.newaxis] * np.column_stack([np.cos(angle), np.sin(angle)])
         X = arms + noise * generator.standard_normal((n_samples, 2))
-    return _drawn(
-        "spirals",
-        Examples(X, arm),
-        n_classes,
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        split_seed=split_seed,
-        standardize=standardize,
-    )
+    return split_drawn("spirals", X, arm, n_classes, **settings)
 
 
-@ranged
+@DATA_SETS.register
+@extended(ArraySettings)
 def blobs(
     *,
     n_samples: Count = 1000,
@@ -219,38 +111,100 @@ def blobs(
     n_classes: ClassCount = 3,
     cluster_std: Positive = 1.0,
     sample_seed: Seed = 0,
-    val_fraction: Fraction = 0.2,
-    test_fraction: OpenFraction = 0.2,
-    split_seed: Seed = 0,
-    standardize: bool = False,
+    **settings: Any,
 ) -> Dataset:
-    """Draw normal clusters of standard deviation `cluster_std` around random centres, one a class.
+    """Draw normal clusters of standard deviation `cluster_std` around random centres, one a class."""
+    from sklearn.datasets import make_blobs
+
+    X, y = make_blobs(n_samples, n_features, centers=n_classes, cluster_std=cluster_std, random_state=sample_seed)
+    return split_drawn("blobs", X, y, n_classes, **settings)
+
+
+def _load_bundled(name: str, settings: ArraySettings, *, divisor: int = 1) -> Dataset:
+    """Take a data set from the cache, or from scikit-learn, whose import takes longer than a small training."""
+    source = f"sklearn.datasets.load_{name}"
+
+    def make() -> Dataset:
+        import sklearn.datasets
+
+        bunch = getattr(sklearn.datasets, f"load_{name}")()
+        return split_table(
+            name,
+            Examples(np.asarray(bunch.data, dtype=np.float64), bunch.target),
+            settings,
+            columns=[str(column) for column in bunch.feature_names],
+            class_names=tuple(str(class_name) for class_name in bunch.target_names),
+            source=source,
+            divisor=divisor,
+        )
+
+    made_of = {"bundled": name, "divisor": divisor, **asdict(settings)}
+    return keep_in_cache(made_of, make, name=name, source=source)
+
+
+def split_drawn(name: str, X: NDArray[np.float64], y: NDArray[Any], n_classes: int, **settings: Any) -> Dataset:
+    """Split examples that were drawn at random: features (n_samples, n_features), labels (n_samples,)."""
+    return split_table(
+        name,
+        Examples(X, y),
+        ArraySettings(**settings),
+        columns=[f"x{number}" for number in range(X.shape[1])],
+        class_names=tuple(str(number) for number in range(n_classes)),
+        source=f"nnsweep.data.sources.{name}",
+    )
+
+
+def split_table(
+    name: str,
+    table: Examples,
+    settings: ArraySettings,
+    *,
+    columns: Sequence[str],
+    class_names: tuple[str, ...],
+    source: str,
+    divisor: int = 1,
+) -> Dataset:
+    """Split a table of numbers and make a data set of its parts.
+
+    Parameters
+    ----------
+    name : str
+        The data set's name.
+    table : Examples
+        Dense features (n_samples, n_features) and labels (n_samples,).
+    settings : ArraySettings
+        How the table is split, and whether features are standardized.
+    columns : sequence of str
+        The name of each feature.
+    class_names : tuple of str
+        The name of each class number.
+    source : str
+        Where the table comes from.
+    divisor : int
+        A power of two that every feature is divided by first.
+
+    Returns
+    -------
+    Dataset
+        Its parts together are the whole table.
 
     Raises
     ------
     DataError
         If a class would be missing from a part.
     """
-    from sklearn.datasets import make_blobs
+    fractions = asdict(settings)
+    standardize = fractions.pop("standardize")
+    split = split_rows(Labels(table.y, class_names, unit="sample"), SplitSettings(**fractions))
+    parts = {part: take_rows(table, rows) for part, rows in split.parts.items()}
+    mean, scale = None, np.full(len(columns), float(divisor))
+    if standardize:
+        from sklearn.preprocessing import StandardScaler
 
-    X, y = make_blobs(n_samples, n_features, centers=n_classes, cluster_std=cluster_std, random_state=sample_seed)
-    return _drawn(
-        "blobs",
-        Examples(X, y),
-        n_classes,
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        split_seed=split_seed,
-        standardize=standardize,
-    )
-
-
-def _drawn(name: str, table: Examples, n_classes: int, **settings: Any) -> Dataset:
-    return split_table(
-        name,
-        table,
-        columns=[f"x{number}" for number in range(table.X.shape[1])],
-        class_names=tuple(str(number) for number in range(n_classes)),
-        source=f"nnsweep.data.sources.{name}",
-        **settings,
-    )
+        scaler = StandardScaler().fit(np.asarray(parts["train"].X) / divisor)
+        mean, scale = scaler.mean_ * divisor, scaler.scale_ * divisor  # exact, as it is a power of two
+    preparation = prepare_numbers(columns, mean, scale)
+    example = Example([*columns], np.asarray(parts["test"].X[:EXAMPLE_ROWS]).tolist())
+    if standardize or divisor != 1:
+        parts = {part: Examples(scaled(np.asarray(its.X), preparation.arrays), its.y) for part, its in parts.items()}
+    return Dataset(name, parts["train"], parts.get("val"), parts["test"], class_names, source, preparation, example)

@@ -1,14 +1,14 @@
-"""A split: which rows of a data set are for training, validation and test, and which of them leak into another part.
+"""A split: which rows of a data set are for training, which for validation and which for the test.
 
-The parts are drawn by class with a seed of their own, or one of several folds is tested, or the table says itself which
-row is of which part; rows of one group stay together. A split depends on the labels, never on the features nor on a
-training seed, so all jobs of a sweep see the same parts. scikit-learn is imported where it is used: reading the
+The parts are drawn by class with a seed of their own, or one of several folds is tested, or the table says itself
+which row is of which part; rows of one group stay together. A split depends on the labels, never on the features nor
+on a training seed, so all jobs of a sweep see the same parts. scikit-learn is imported where it is used: reading the
 configuration must not cost the seconds of its import.
 """
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction as Ratio
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
@@ -22,32 +22,44 @@ from nnsweep.mlp.ranges import Fraction, Index, Range
 from nnsweep.text import printable, shorten
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
+
 
 OpenFraction = Annotated[float, Range(gt=0, lt=1)]
 Seed = Annotated[int, Range(ge=0, lt=2**32)]
 FoldCount = Annotated[int, Range(ge=2, le=1000)]
 Rows: TypeAlias = NDArray[np.intp]
-
 PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 """The parts, and what to call them in a sentence."""
-
 _MOST_PIECES = 20
 """Groups are dealt into at most so many pieces, of which some become a part: fractions are kept to a twentieth."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplitSettings:
-    """How a data set is split.
+class PartSettings:
+    """How large the parts of a data set are.
 
     Attributes
     ----------
     test_fraction : float
-        Part of all rows that becomes the test part, if it is neither a fold nor written in the table.
+        Part of all rows that becomes the test part.
     val_fraction : float
         Part of the other rows that becomes the validation part; 0 for none.
     split_seed : int
         Which of the possible splits, the same for every training seed.
+    """
+
+    test_fraction: OpenFraction = 0.2
+    val_fraction: Fraction = 0.2
+    split_seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSettings(PartSettings):
+    """How a table is split; `test_fraction` counts if the test part is neither a fold nor written in the table.
+
+    Attributes
+    ----------
     fold : int or None
         The test part is this one of `n_folds` parts, from 0; None for `test_fraction`.
     n_folds : int
@@ -56,9 +68,6 @@ class SplitSettings:
         What becomes of classes that have too few rows for that; None to refuse them, too.
     """
 
-    test_fraction: OpenFraction = 0.2
-    val_fraction: Fraction = 0.2
-    split_seed: Seed = 0
     fold: Index | None = None
     n_folds: FoldCount = 5
     rare: Literal["refuse", "drop", "other"] | None = None
@@ -395,85 +404,3 @@ def _require_learnable(split: Split, labels: Labels) -> None:
 
 def _quoted(name: object) -> str:
     return f"'{printable(shorten(str(name)))}'"
-
-
-class Leak(NamedTuple):
-    """How many rows of a part are in the training part, too.
-
-    Attributes
-    ----------
-    n_same : int
-        With the same label.
-    n_contrary : int
-        With other labels only.
-    n_rows : int
-        Of all rows of the part.
-    """
-
-    n_same: int
-    n_contrary: int
-    n_rows: int
-
-    @property
-    def n_leaked(self) -> int:
-        """How many, whatever their label."""
-        return self.n_same + self.n_contrary
-
-
-def count_leaks(frame: "pd.DataFrame", y: IntArray, parts: Mapping[str, Rows]) -> dict[str, Leak]:
-    """Count the rows of each part that are, the same in every feature, in the training part, too.
-
-    A network that has learned them by heart is measured too well. Rows are compared by hashes of 64 bits, so that a
-    million rows take a second; two different rows are taken for equal once in 10^7 such tables.
-
-    Parameters
-    ----------
-    frame : DataFrame of n_rows rows
-        Features before preparation; two gaps are the same.
-    y : ndarray of shape (n_rows,)
-        Class numbers.
-    parts : mapping of str to ndarray
-        Row numbers by part; ``train`` is one of them.
-
-    Returns
-    -------
-    dict
-        By the other parts.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> table = pd.DataFrame({"x": [1.0, 2.0, 1.0, 2.0, 3.0]})
-    >>> count_leaks(table, np.array([0, 1, 0, 0, 1]), {"train": np.array([0, 1]), "test": np.array([2, 3, 4])})
-    {'test': Leak(n_same=1, n_contrary=1, n_rows=3)}
-    """
-    from pandas.util import hash_pandas_object
-
-    rows = hash_pandas_object(frame, index=False).to_numpy()
-    # an odd factor: no class is lost when the product wraps around
-    labelled = rows + (y.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    train = parts["train"]
-    found = {}
-    for name, its in parts.items():
-        if name != "train":
-            same = np.isin(labelled[its], labelled[train])
-            contrary = np.isin(rows[its], rows[train]) & ~same
-            found[name] = Leak(int(same.sum()), int(contrary.sum()), len(its))
-    return found
-
-
-def describe_leaks(leaks: Mapping[str, Leak]) -> str:
-    """Say in a line what leaks; nothing if nothing does.
-
-    Examples
-    --------
-    >>> describe_leaks({"test": Leak(n_same=2, n_contrary=1, n_rows=30)})
-    'in the training part too: 3 of 30 test rows (1 with another label); accuracies may be too good'
-    """
-    said = [
-        f"{leak.n_leaked:,} of {leak.n_rows:,} {PART_NAMES[part]} rows"
-        + (f" ({leak.n_contrary:,} with another label)" if leak.n_contrary else "")
-        for part, leak in leaks.items()
-        if leak.n_leaked
-    ]
-    return f"in the training part too: {', '.join(said)}; accuracies may be too good" if said else ""

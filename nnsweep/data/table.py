@@ -1,117 +1,45 @@
-"""A table becomes a data set: its rows are split, and what prepares them is fitted to the training part alone.
+"""How a table becomes a data set: its rows are split, and a preparation is fitted to the training part.
 
-There is one way for tables of numbers that ship with scikit-learn or are drawn at random (`split_table`), one for
-tables of somebody's own (`prepare_table`) and one for texts (`prepare_texts`). All split first; leaks are counted in
-the rows as they are.
+`prepare_table` is for columns of any kind, `prepare_texts` for one column of texts. Both split first; leaks are
+counted in the rows as they are.
 """
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.dataset import EXAMPLE_ROWS, Dataset, Example
-from nnsweep.data.preparation import Preparation, fit_preparation, prepare_numbers
-from nnsweep.data.prepared import scaled, unseen
+from nnsweep.data.dataset import Dataset, Example, count_leaks
+from nnsweep.data.preparation import Preparation, fit_preparation
+from nnsweep.data.prepared import unseen
+from nnsweep.data.problems import column_kind, combine_problems, list_first, show_name, show_value
 from nnsweep.data.reading.column import LARGEST
 from nnsweep.data.reading.dates import origin
-from nnsweep.data.reading.missing import Policy
-from nnsweep.data.reading.problems import column_kind, combine_problems, list_first, show_name, show_value
 from nnsweep.data.reading.table_columns import Understood
 from nnsweep.data.split import (
     PART_NAMES,
     Labels,
-    OpenFraction,
-    Seed,
     Split,
     SplitSettings,
-    count_leaks,
     describe_split,
     split_by_order,
     split_rows,
-    take_rows,  # fmt: skip
 )
-from nnsweep.data.tfidf import weigh_words
+from nnsweep.data.table_settings import Policy
+from nnsweep.data.texts import weigh_words
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples, Features
-from nnsweep.mlp.ranges import Fraction
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
 OTHER = "other"
 """The class of all rare ones together."""
-
-
-def split_table(
-    name: str,
-    table: Examples,
-    *,
-    columns: Sequence[str],
-    class_names: tuple[str, ...],
-    source: str,
-    divisor: int = 1,
-    val_fraction: Fraction,
-    test_fraction: OpenFraction,
-    split_seed: Seed,
-    standardize: bool,
-) -> Dataset:
-    """Split a table of numbers and make a data set of its parts.
-
-    Parameters
-    ----------
-    name : str
-        The data set's name.
-    table : Examples
-        Dense features (n_samples, n_features) and labels (n_samples,).
-    columns : sequence of str
-        The name of each feature.
-    class_names : tuple of str
-        The name of each class number.
-    source : str
-        Where the table comes from.
-    divisor : int
-        A power of two that every feature is divided by first.
-    val_fraction : float
-        Part of the training samples that becomes the validation part; 0 for none.
-    test_fraction : float
-        Part of all samples that becomes the test part; it does not depend on `val_fraction`.
-    split_seed : int
-        Which of the possible splits, the same for every training seed.
-    standardize : bool
-        Bring every feature to mean 0 and variance 1 over the training part.
-
-    Returns
-    -------
-    Dataset
-        Its parts together are the whole table.
-
-    Raises
-    ------
-    DataError
-        If a class would be missing from a part.
-    """
-    settings = SplitSettings(test_fraction=test_fraction, val_fraction=val_fraction, split_seed=split_seed)
-    split = split_rows(Labels(table.y, class_names, unit="sample"), settings)
-    parts = {part: take_rows(table, rows) for part, rows in split.parts.items()}
-    preparation = _fit_scale(np.asarray(parts["train"].X), columns, divisor=divisor, standardize=standardize)
-    example = Example([*columns], np.asarray(parts["test"].X[:EXAMPLE_ROWS]).tolist())
-    if standardize or divisor != 1:
-        parts = {part: Examples(scaled(np.asarray(its.X), preparation.arrays), its.y) for part, its in parts.items()}
-    return Dataset(name, parts["train"], parts.get("val"), parts["test"], class_names, source, preparation, example)
-
-
-def _fit_scale(X: NDArray[Any], columns: Sequence[str], *, divisor: int, standardize: bool) -> Preparation:
-    from sklearn.preprocessing import StandardScaler
-
-    if not standardize:
-        return prepare_numbers(columns, None, np.full(len(columns), float(divisor)))
-    scaler = StandardScaler().fit(X / divisor)
-    return prepare_numbers(columns, scaler.mean_ * divisor, scaler.scale_ * divisor)  # exact, as it is a power of two
 
 
 def prepare_table(

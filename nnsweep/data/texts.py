@@ -1,138 +1,27 @@
-"""Texts on disk: the 20-newsgroups corpus as scikit-learn keeps it, and folders with a subfolder for each class."""
+"""Texts as data: folders with a subfolder for each class, and the weights of the words of texts (TF-IDF).
 
-import contextlib
+A word counts as often as it is in a text, and the more the fewer texts have it: ``tf (1 + log((1 + n) / (1 + df)))``,
+each text's weights scaled to length 1 (Salton and Buckley, Information Processing & Management 24, 1988). The settings
+are those of scikit-learn.
+"""
+
 import hashlib
-import io
 import os
-import shutil
-import socket
-import tempfile
-import warnings
-from collections.abc import Iterator
-from http.client import HTTPException
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from nnsweep.data.reading.problems import combine_problems, list_first, show_name
+from nnsweep.data.preparation import Preparation, prepare_words, without_words
+from nnsweep.data.problems import combine_problems, list_first, show_name
 from nnsweep.errors import DataError
-from nnsweep.files import expand_home, place_of
-from nnsweep.mlp.arrays import IntArray
-from nnsweep.scratch import scratch_folder
+from nnsweep.files import expand_home
+from nnsweep.mlp.ranges import Count, NonNegative, Positive
 
-CACHE_FILE = "20news-bydate_py3.pkz"
-
-
-class CorpusTexts(NamedTuple):
-    """Texts and class numbers of the same posts, and the name of each class.
-
-    Attributes
-    ----------
-    data : list of str
-        The posts, n_samples of them.
-    target : ndarray of shape (n_samples,)
-        The class numbers, from 0.
-    target_names : tuple of str
-        The classes' names.
-    """
-
-    data: list[str]
-    target: IntArray
-    target_names: tuple[str, ...]
-
-
-def load_corpus(home: str | None, **settings: Any) -> tuple[CorpusTexts, CorpusTexts]:
-    """Train and test part of the corpus, as its authors divided it by date.
-
-    Parameters
-    ----------
-    home : str or None
-        The cache's folder; if ``None``, the one that ``SCIKIT_LEARN_DATA`` names, else scikit-learn's own.
-    **settings
-        ``categories`` and ``remove``, passed on to `sklearn.datasets.fetch_20newsgroups`.
-
-    Returns
-    -------
-    train, test : Texts
-        In the order that scikit-learn's fixed shuffle gives them.
-
-    Raises
-    ------
-    DataError
-        If the corpus is neither there nor to be had, or its file is damaged.
-    """
-    folder = find_corpus_file(home).parent
-    return _read(folder, "train", settings), _read(folder, "test", settings)
-
-
-def find_corpus_file(home: str | None) -> Path:
-    """Give the file that the corpus is in; it is fetched if it is not there.
-
-    Parameters
-    ----------
-    home : str or None
-        As for `load_corpus`.
-
-    Raises
-    ------
-    DataError
-        If it is neither there nor to be had.
-    """
-    folder = Path(expand_home(home or place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
-    if not os.path.exists(folder / CACHE_FILE):
-        _download(folder)
-    return folder / CACHE_FILE
-
-
-def _read(folder: Path, subset: str, settings: dict[str, Any]) -> CorpusTexts:
-    from sklearn.datasets import fetch_20newsgroups
-
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # scikit-learn prints what is wrong with a cache
-            bunch = fetch_20newsgroups(data_home=str(folder), subset=subset, download_if_missing=False, **settings)
-        return CorpusTexts(bunch.data, bunch.target, tuple(bunch.target_names))
-    except Exception as error:  # a pickle that is not the corpus fails in any way it likes
-        raise DataError(
-            f"{show_name(str(folder / CACHE_FILE))} is damaged or not readable. "
-            "Remove it to have it downloaded again, or name a folder with a sound copy with data.home"
-        ) from error
-
-
-def _download(folder: Path) -> None:
-    from sklearn.datasets import fetch_20newsgroups
-
-    try:
-        with scratch_folder() as workshop, limit_waiting():
-            fetch_20newsgroups(data_home=str(workshop), n_retries=1, delay=0.1)
-            _put(workshop / CACHE_FILE, folder)
-    except (OSError, HTTPException) as error:
-        raise DataError(
-            f"the 20-newsgroups corpus is missing: there is no {CACHE_FILE} in {show_name(str(folder))}, "
-            f"and fetching it failed ({error}). Copy that file, scikit-learn's cache, from a machine that has it "
-            "into a folder and name the folder with data.home or SCIKIT_LEARN_DATA"
-        ) from error
-
-
-def _put(file: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as shelf:
-        shutil.copyfile(file, Path(shelf) / file.name)
-        os.replace(Path(shelf) / file.name, folder / file.name)
-
-
-ANSWER_SECONDS = 3.0
-
-
-@contextlib.contextmanager
-def limit_waiting() -> Iterator[None]:
-    """Within it, a socket that hears nothing for a while gives up, and scikit-learn retries in silence."""
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(ANSWER_SECONDS)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        socket.setdefaulttimeout(patience)
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 class FolderText(NamedTuple):
@@ -275,3 +164,133 @@ def _digest(texts: list[FolderText]) -> str:
             sha.update(len(part).to_bytes(8, "little"))
             sha.update(part)
     return sha.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighing:
+    r"""How texts become weights.
+
+    Attributes
+    ----------
+    max_features : int or None
+        Keep this many words, the most frequent; ``None`` for all.
+    min_df : float
+        Leave out words that fewer texts have: a number of texts, or below 1 a share of them.
+    max_df : float
+        Leave out words that more texts have: a share of the texts, or above 1 a number of them.
+    ngram_range : tuple of two int
+        How many words in a row count as one: the fewest and the most.
+    analyzer : {"word", "char", "char_wb"}
+        Whether words are counted, or characters (within words alone: ``char_wb``).
+    lowercase : bool
+        Whether ``Moon`` is ``moon``.
+    strip_accents : {"ascii", "unicode"} or None
+        Whether accents are left out, and of which characters.
+    stop_words : tuple of str or None
+        Words that never count; ``english`` alone stands for scikit-learn's list.
+    token_pattern : str
+        What a word is, as a regular expression.
+    sublinear_tf : bool
+        Whether a word that is there tf times counts ``1 + log(tf)`` instead of tf.
+    """
+
+    max_features: Count | None = 10_000
+    min_df: NonNegative = 1
+    max_df: Positive = 1
+    ngram_range: tuple[Count, ...] = (1, 1)
+    analyzer: Literal["word", "char", "char_wb"] = "word"
+    lowercase: bool = True
+    strip_accents: Literal["ascii", "unicode"] | None = None
+    stop_words: tuple[str, ...] | None = None
+    token_pattern: str = r"(?u)\b\w\w+\b"
+    sublinear_tf: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """Give them as `sklearn.feature_extraction.text.TfidfVectorizer` takes them.
+
+        Raises
+        ------
+        DataError
+            Naming the one that cannot be.
+        """
+        if len(self.ngram_range) != 2 or self.ngram_range[0] > self.ngram_range[1]:
+            raise DataError(
+                f"data.ngram_range={list(self.ngram_range)}: must be the fewest and the most words in a row, as [1,2]"
+            )
+        _require_pattern(self.token_pattern)
+        words = self.stop_words
+        return {
+            "max_features": self.max_features,
+            "min_df": _count_or_share("data.min_df", self.min_df, share=self.min_df < 1),
+            "max_df": _count_or_share("data.max_df", self.max_df, share=self.max_df <= 1),
+            "ngram_range": self.ngram_range,
+            "analyzer": self.analyzer,
+            "lowercase": self.lowercase,
+            "strip_accents": self.strip_accents,
+            "stop_words": "english" if words == ("english",) else None if words is None else [*words],
+            "token_pattern": self.token_pattern,
+            "sublinear_tf": self.sublinear_tf,
+        }
+
+
+def weigh_words(
+    parts: Mapping[str, list[str]], name: str, settings: dict[str, Any], *, together: bool
+) -> "tuple[dict[str, csr_array], Preparation]":
+    """Weigh the words of texts.
+
+    Parameters
+    ----------
+    parts : mapping of str to list of str
+        The texts of each part; ``train`` is one of them.
+    name : str
+        What to call the column that they are in.
+    settings : dict
+        Of `sklearn.feature_extraction.text.TfidfVectorizer`.
+    together : bool
+        Whether words and their weights come from all parts, and not from ``train`` alone.
+
+    Returns
+    -------
+    parts : dict of str to csr_array
+        Features of each part, (n_texts, n_words).
+    preparation : Preparation
+        It does the same to other texts.
+
+    Raises
+    ------
+    DataError
+        If no word is left.
+    """
+    from scipy.sparse import csr_array
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(**settings)
+    try:
+        if not together:
+            X = csr_array(vectorizer.fit_transform(parts["train"]))
+            others = {part: csr_array(vectorizer.transform(its)) for part, its in parts.items() if part != "train"}
+            return {"train": X, **others}, prepare_words(name, vectorizer)
+        # One call for all texts, as in the notebook: `fit` and then `transform` rounds a few weights differently.
+        X = csr_array(vectorizer.fit_transform(list(chain.from_iterable(parts.values()))))
+    except ValueError as error:
+        raise DataError(without_words(error, [name])) from error
+    ends = accumulate(map(len, parts.values()), initial=0)
+    preparation = prepare_words(name, vectorizer, fitted_with_all=True)
+    return {part: X[start:end] for part, (start, end) in zip(parts, pairwise(ends), strict=True)}, preparation
+
+
+def _count_or_share(key: str, value: float, *, share: bool) -> int | float:
+    if share:
+        return float(value)
+    if not float(value).is_integer():
+        raise DataError(f"{key}={value:g}: must be a share of the texts, up to 1, or a whole number of texts")
+    return round(value)
+
+
+def _require_pattern(pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise DataError(f"data.token_pattern={pattern}: is no regular expression ({error})") from error
+    if groups > 1:
+        raise DataError(f"data.token_pattern={pattern}: must have one group at most; write (?:...) for the others")

@@ -10,30 +10,26 @@ import numpy as np
 
 from nnsweep.data import cache
 from nnsweep.data import texts as folder_of_texts
-from nnsweep.data.dataset import Dataset
-from nnsweep.data.reading.cells import CellFormat, Mark
-from nnsweep.data.reading.delimited import AS_WRITTEN
-from nnsweep.data.reading.layout import Layout
-from nnsweep.data.reading.missing import Missing, Policy
-from nnsweep.data.reading.problems import list_first, show_name, show_value
-from nnsweep.data.reading.raw import Raw, add_test_part, digest_of_both, read_table
-from nnsweep.data.reading.roles import ColumnName, explain_absent, find_column
+from nnsweep.data.dataset import DATA_SETS, Dataset
+from nnsweep.data.problems import list_first, show_name, show_value
+from nnsweep.data.reading.read import Raw, add_test_part, digest_of_both, read_table
+from nnsweep.data.reading.roles import explain_absent, find_column
 from nnsweep.data.reading.table_columns import Understood, understand
 from nnsweep.data.reading.table_file import suffix_of
 from nnsweep.data.split import SplitSettings
 from nnsweep.data.table import prepare_table, prepare_texts, sort_classes
-from nnsweep.data.tfidf import Weighing
+from nnsweep.data.table_settings import AS_WRITTEN, CellFormat, ColumnKind, ColumnName, Layout, Mark, Missing, Policy
+from nnsweep.data.texts import Weighing
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
-from nnsweep.mlp.ranges import extended, ranged
+from nnsweep.mlp.ranges import extended
 from nnsweep.mlp.ranges import settings as settings_of
 
 Make: TypeAlias = Callable[[Raw], Dataset]
-ColumnKind = Literal["number", "date", "category", "text", "ignore"]
 _TRIES = 3
 
 
-@ranged
+@DATA_SETS.register
 @extended(SplitSettings, Weighing, Layout, CellFormat)
 def table(
     *,
@@ -81,8 +77,8 @@ def table(
     standardize : bool
         Bring every number to mean 0 and variance 1 over the training part.
     **settings
-        Those of `nnsweep.data.split.SplitSettings`, of `nnsweep.data.tfidf.Weighing` for columns of texts, of
-        `nnsweep.data.reading.layout.Layout` and of `nnsweep.data.reading.cells.CellFormat`.
+        Those of `nnsweep.data.split.SplitSettings`, of `nnsweep.data.texts.Weighing` for columns of texts, of
+        `nnsweep.data.table_settings.Layout` and of `nnsweep.data.table_settings.CellFormat`.
 
     Returns
     -------
@@ -218,7 +214,7 @@ COLUMN = "text"
 """The name of the column that the texts of a folder are in."""
 
 
-@ranged
+@DATA_SETS.register
 @extended(SplitSettings, Weighing, Layout)
 def text(
     *,
@@ -251,8 +247,8 @@ def text(
     vectorizer_fit : {"train", "train_and_test"}
         Which texts words and their weights are taken from. ``train`` leaves out validation and test part.
     **settings
-        Those of `nnsweep.data.split.SplitSettings`, `nnsweep.data.tfidf.Weighing` and
-        `nnsweep.data.reading.layout.Layout`.
+        Those of `nnsweep.data.split.SplitSettings`, `nnsweep.data.texts.Weighing` and
+        `nnsweep.data.table_settings.Layout`.
 
     Returns
     -------

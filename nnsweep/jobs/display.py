@@ -18,8 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nnsweep.data.dataset import Dataset
-from nnsweep.data.split import describe_leaks
+from nnsweep.data.dataset import Dataset, describe_leaks
 from nnsweep.jobs import names
 from nnsweep.jobs.executors import Executor
 from nnsweep.jobs.job_folder import RECORD, read_record

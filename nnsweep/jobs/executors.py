@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from nnsweep.data import mapped
+from nnsweep.data import cache
 from nnsweep.jobs import machine, process_pool, worker
 from nnsweep.jobs.job_run import Draw
 from nnsweep.jobs.result import Died, Event
@@ -173,5 +173,5 @@ def _map_datasets(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:
         examples = worker.load_dataset(data)
         folders[data.model_dump_json()] = examples.folder or folder / str(number)
         if examples.folder is None:
-            mapped.write_mapped(examples, folder / str(number))
+            cache.write_mapped(examples, folder / str(number))
     return folders

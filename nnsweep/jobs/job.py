@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, field_validator, model_val
 from pydantic_core import PydanticCustomError
 
 from nnsweep.data.load import DATA_SETS
-from nnsweep.data.reading.roles import ColumnName
+from nnsweep.data.table_settings import ColumnName
 from nnsweep.jobs.settings import Part, Settings, one_choice, one_group, one_of, within
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.initializers import INITIALIZERS

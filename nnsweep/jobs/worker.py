@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nnsweep.data import mapped
+from nnsweep.data import cache
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.load import load
 from nnsweep.jobs import interrupt, process_pool
@@ -124,7 +124,7 @@ def load_dataset(data: Part) -> Dataset:
 def _found(name: str) -> Dataset | None:
     """Map a data set that has been left for this process; None if somebody has emptied the cache meanwhile."""
     with contextlib.suppress(OSError, ValueError, KeyError):
-        return mapped.read_mapped(_mapped[name])
+        return cache.read_mapped(_mapped[name])
     return None
 
 

@@ -152,7 +152,8 @@ def extended(*others: Callable[..., Any]) -> Callable[[Callable[P, T]], Callable
     Returns
     -------
     callable
-        A decorator; what it returns has the parameters of all in its signature.
+        A decorator; what it returns has the parameters of all in its signature. Where the factory has one of theirs
+        itself, its own default holds.
 
     Examples
     --------
@@ -165,7 +166,7 @@ def extended(*others: Callable[..., Any]) -> Callable[[Callable[P, T]], Callable
 
     def extend(factory: Callable[P, T]) -> Callable[..., T]:
         own = settings(factory)
-        known = own | {name: setting for other in others for name, setting in settings(other).items()}
+        known = own | {name: setting for other in others for name, setting in settings(other).items()} | own
 
         @functools.wraps(factory)
         def passing(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -8,7 +8,7 @@ from urllib.error import URLError
 
 import pytest
 
-from nnsweep.data.texts import CACHE_FILE
+from nnsweep.data.downloads import CACHE_FILE
 
 CACHE = f"home/{CACHE_FILE}"
 NEWS = ["data=newsgroups", "data.home=home"]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array, issparse
 from sklearn.datasets import fetch_20newsgroups, load_digits
 
+from nnsweep.data.downloads import NOTEBOOK_CATEGORIES, newsgroups
 from nnsweep.data.load import DATA_SETS, OWN, load
-from nnsweep.data.newsgroups import NOTEBOOK_CATEGORIES, newsgroups
 from nnsweep.data.preparation import PreparedColumn, fit_preparation, make_transformer
 from nnsweep.data.prepared import features
 from nnsweep.data.split import Labels, draw_part

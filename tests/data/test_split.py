@@ -10,16 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
-from nnsweep.data.split import (
-    Labels,
-    Leak,
-    SplitSettings,
-    count_leaks,
-    describe_leaks,
-    describe_split,
-    draw_part,
-    split_rows,
-)
+from nnsweep.data.dataset import Leak, count_leaks, describe_leaks
+from nnsweep.data.split import Labels, SplitSettings, describe_split, draw_part, split_rows
 from nnsweep.errors import DataError
 
 NAMES = ("a", "b", "c")

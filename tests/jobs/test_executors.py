@@ -15,7 +15,7 @@ from hydra import initialize_config_dir
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from nnsweep.data import mapped
+from nnsweep.data import cache
 from nnsweep.jobs import executors, machine, process_pool, worker
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.executors import ProcessExecutor, _map_datasets
@@ -167,7 +167,7 @@ def test_a_data_set_is_left_for_workers_once_and_read_as_it_was(make, tmp_path):
     folders = _map_datasets(some, tmp_path / "data")
     assert len(folders) == 2
     data = some[0].job.data
-    read, loaded = mapped.read_mapped(folders[data.model_dump_json()]), worker.load_dataset(data)
+    read, loaded = cache.read_mapped(folders[data.model_dump_json()]), worker.load_dataset(data)
     assert not read.train.X.flags.owndata
     assert not read.train.X.flags.writeable
     assert read.digest == loaded.digest

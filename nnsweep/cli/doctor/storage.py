@@ -134,7 +134,7 @@ def examine_job_folders(folder: Path) -> Iterator[Finding]:
 
 def examine_corpus() -> Iterator[Finding]:
     """Look for the 20 newsgroups."""
-    from nnsweep.data.texts import CACHE_FILE
+    from nnsweep.data.downloads import CACHE_FILE
 
     file = Path(expand_home(place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data")) / CACHE_FILE
     nearest = nearest_folder(file.parent.absolute())

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from nnsweep.data.reading.cells import Cells, Kind
-from nnsweep.data.reading.header import check_width, find_repeated_names
-from nnsweep.data.reading.problems import combine_problems, show_name, show_value
+from nnsweep.data.problems import combine_problems, show_name, show_value
+from nnsweep.data.reading.cells import Cells, check_width, find_repeated_names
 from nnsweep.data.reading.table_file import decode
+from nnsweep.data.table_settings import Kind
 from nnsweep.errors import DataError
 
 _TOKEN = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}'"][^,\s{}]*"""

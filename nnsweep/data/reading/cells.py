@@ -1,24 +1,24 @@
-"""The cells of a table: what a reader of one format hands over, how cells may be written, and their texts.
+"""What a reader of one format hands over: the cells of a table, the names of its columns, and the texts of a column.
 
-A reader's `Cells` are texts as they are written, or typed; nobody has asked yet what they mean. `CellFormat` is what
-somebody says of decimals, thousands, dates and gaps; `CellTexts` are the texts of a column, whatever its type, and
-where there are none.
+A reader's `Cells` are texts as they are written, or typed; nothing is inferred yet. `CellTexts` are the texts of a
+column, whatever its type, and where there are none.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.text import quote_argument
+from nnsweep.data.problems import combine_problems, show_name, show_value, write_setting
+from nnsweep.data.table_settings import MISSING, Kind
+from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Kind: TypeAlias = Literal["number", "date", "category", "text"]
 
 
 class Cells(NamedTuple):
@@ -53,14 +53,6 @@ class Cells(NamedTuple):
 
 Reader: TypeAlias = Callable[[bytes, str], Cells]
 """Reads a file's content, unpacked, whose name is for messages; raises `DataError` with all problems of a kind."""
-
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "-")
-"""What stands for a missing value in a text; a ``-`` is none where there is a ``+`` as well."""
-GAP_WORDS = frozenset(
-    {".", "..", "...", "-", "--", "---", "*", "?", "na", "n.a.", "n/a", "nan", "nil", "none", "null", "missing"}
-    | {"unknown", "undefined", "empty", "blank", "k.a.", "not available", "not known", "no data"}
-)
-"""What stands for a missing value among numbers, in lower case; elsewhere it may be a value."""
 
 
 class CellTexts(NamedTuple):
@@ -165,81 +157,92 @@ def find_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(pd.isna(values))
 
 
-Decimal: TypeAlias = Literal["point", "comma", ".", ","]
-Thousands: TypeAlias = Literal["comma", "point", "apostrophe", "blank", ",", ".", "'", " "]
-Mark: TypeAlias = str | int | float | None
-
-SIGNS: Mapping[str, str] = {"point": ".", "comma": ",", "apostrophe": "'", "blank": " "}
-"""What separates digits, by the word for it, which no shell and no grammar of overrides takes for anything else."""
-WORDS: Mapping[str, str] = {sign: word for word, sign in SIGNS.items()}
-_NOT = "not "
+NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+MOST_COLUMNS = 100_000
+"""More are a table lying on its side, or no table."""
+UNNAMED = "Unnamed: "
+"""What pandas calls a column without a name, its number following."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CellFormat:
-    """How cells are written.
+def check_width(n_columns: int, place: str) -> None:
+    """Refuse a table of too many columns.
 
-    Attributes
-    ----------
-    decimal : {"point", "comma", ".", ","} or None
-        What stands before the decimals of numbers; None for a point.
-    thousands : {"comma", "point", "apostrophe", "blank", ",", ".", "'", " "} or None
-        What stands between the thousands of numbers; None for nothing.
-    date_format : str or None
-        How dates are written, as `datetime.strptime` has it, where that is not seen in them.
-    missing_marks : tuple of str or number, or None
-        More texts that stand for a missing value; ``not X`` takes the usual mark X away.
+    Raises
+    ------
+    DataError
+        If there are more than `MOST_COLUMNS`.
     """
-
-    decimal: Decimal | None = None
-    thousands: Thousands | None = None
-    date_format: str | None = None
-    missing_marks: tuple[Mark, ...] | None = None
-
-    @property
-    def decimal_sign(self) -> str | None:
-        """The sign before decimals; None if nobody has named it."""
-        return None if self.decimal is None else SIGNS.get(self.decimal, self.decimal)
-
-    @property
-    def thousands_sign(self) -> str | None:
-        """The sign between thousands; None if nobody has named it."""
-        return None if self.thousands is None else SIGNS.get(self.thousands, self.thousands)
-
-    def marks(self, *, has_nulls: bool = False) -> tuple[str, ...]:
-        """Give the texts that stand for a missing value.
-
-        Parameters
-        ----------
-        has_nulls : bool
-            Whether the format has a way of its own to say that there is no value, as Parquet and JSON have: then every
-            text but an empty one is a value.
-
-        Examples
-        --------
-        >>> CellFormat(missing_marks=(-999, "not None")).marks()[-2:]
-        ('-', '-999')
-        >>> CellFormat(missing_marks=("unknown",)).marks(has_nulls=True)
-        ('', 'unknown')
-        """
-        usual = ("",) if has_nulls else MISSING
-        given = ["null" if mark is None else str(mark) for mark in self.missing_marks or ()]
-        kept = self.values
-        return (*(mark for mark in usual if mark not in kept), *(mark for mark in given if not _is_value(mark)))
-
-    def keep(self, *marks: str) -> str:
-        """Write the setting, for a shell, that makes values of usual marks."""
-        given = ["null" if one is None else str(one) for one in self.missing_marks or ()]
-        texts = ", ".join(f'"{text}"' for text in (*given, *(f"{_NOT}{mark}" for mark in marks)))
-        return quote_argument(f"data.missing_marks=[{texts}]")
-
-    @property
-    def values(self) -> frozenset[str]:
-        """The usual marks that are values here."""
-        return frozenset(str(mark)[len(_NOT) :] for mark in self.missing_marks or () if _is_value(str(mark)))
+    if n_columns > MOST_COLUMNS:
+        raise DataError(
+            f"{place}: {n_columns:,} columns, at most {MOST_COLUMNS:,} are read; "
+            "write samples as rows, or the features as one text column"
+        )
 
 
-def _is_value(mark: str) -> bool:
-    """Tell whether an entry takes a usual mark away; ``not available`` is a mark like others."""
-    text = mark[len(_NOT) :]
-    return mark.startswith(_NOT) and (text in MISSING or text.lower() in GAP_WORDS)
+def find_repeated_names(names: Iterable[str], source: str) -> list[str]:
+    """Tell the names that several columns of a file have, a line each.
+
+    Examples
+    --------
+    >>> find_repeated_names(["age", "fur", "age"], "cats.arff")
+    ['cats.arff: 2 columns are called age; rename them']
+    """
+    counts = Counter(names).items()
+    return [
+        f"{show_name(source)}: {count} columns are called {show_name(name)}; rename them"
+        for name, count in counts
+        if count > 1
+    ]
+
+
+def are_numbers(written: Sequence[str]) -> bool:
+    """Tell whether the cells of a first line are all numbers, and hardly names."""
+    return all(re.fullmatch(NUMBER, name.strip()) for name in written)
+
+
+def name_columns(written: Sequence[str], place: str, *, sure: bool = False) -> list[str]:
+    """Make names of a header's cells.
+
+    Parameters
+    ----------
+    written : sequence of str
+        The cells.
+    place : str
+        Where the header is, for messages.
+    sure : bool
+        Whether numbers may be names, because somebody has said that this is a header.
+
+    Returns
+    -------
+    list of str
+        All different, without spaces around them; a column without a name is called as pandas does.
+
+    Raises
+    ------
+    DataError
+        If there are too many, names are there twice, or all of them are numbers: then the file has no header.
+
+    Examples
+    --------
+    >>> name_columns(["", "age", " species "], "cats.csv, line 1")
+    ['Unnamed: 0', 'age', 'species']
+    """
+    check_width(len(written), place)
+    names = [name.strip() or f"{UNNAMED}{number}" for number, name in enumerate(written)]
+    if not sure and are_numbers(names):
+        raise DataError(
+            f"{place}: the header is all numbers ({show_value(', '.join(names[:10]))}), so there is none; "
+            f"write a first line that names every column, or {write_setting('data.header', 'false')} calls them 0, 1, "
+            "2 and "
+            f"so on; {write_setting('data.header', 'true')} takes the numbers for names"
+        )
+    numbers: dict[str, list[int]] = {name: [] for name, count in Counter(names).items() if count > 1}
+    for number, name in enumerate(names, start=1):
+        if name in numbers:
+            numbers[name].append(number)
+    if numbers:
+        raise combine_problems(
+            f"{place}: columns {', '.join(map(str, columns[:10]))} are all called {show_name(name)}; rename them"
+            for name, columns in numbers.items()
+        )
+    return names

@@ -17,19 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.prepared import whole_number
+from nnsweep.data.problems import column_kind, write_setting
 from nnsweep.data.reading import dates, numerals
-from nnsweep.data.reading.cells import (
-    GAP_WORDS,
-    MISSING,
-    CellFormat,
-    CellTexts,
-    Kind,
-    as_mask,
-    find_missing,
-    trim_texts,
-)
+from nnsweep.data.reading.cells import CellTexts, as_mask, find_missing, trim_texts
 from nnsweep.data.reading.numerals import OTHER_KINDS, Notation, Numerals
-from nnsweep.data.reading.problems import column_kind, write_setting
+from nnsweep.data.table_settings import GAP_WORDS, MISSING, CellFormat, Kind
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,8 +1,8 @@
 """Tables as text with a separator: CSV and its relatives, as RFC 4180 has them.
 
 The separator is the one of comma, semicolon, tab and bar that divides the first lines best, or blanks where none does.
-A sound file is read by Arrow in one go; a file that Arrow refuses is read again by Python's own reader, whose only task
-is to say where and why. Line numbers are found when they are asked for.
+A sound file is read by Arrow in one go; a file that Arrow refuses is read again by Python's own reader, whose only
+task is to say where and why. Line numbers are found when they are asked for.
 """
 
 import csv
@@ -12,19 +12,24 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from nnsweep.data.reading.causes import Record, find_cause, find_quotes, find_row_as_header
-from nnsweep.data.reading.cells import Cells
-from nnsweep.data.reading.header import are_numbers, check_width, name_columns
-from nnsweep.data.reading.layout import SEPARATORS, Layout, csv_style, with_tabs
-from nnsweep.data.reading.problems import combine_problems, counted_cells, show_name, show_value
+from nnsweep.data.problems import combine_problems, counted_cells, show_name, show_value
+from nnsweep.data.reading.cells import Cells, are_numbers, check_width, name_columns
+from nnsweep.data.reading.layout import (
+    Record,
+    apply_layout,
+    csv_style,
+    find_cause,
+    find_quotes,
+    find_row_as_header,
+    with_tabs,
+)
 from nnsweep.data.reading.table_file import decode
+from nnsweep.data.table_settings import AS_WRITTEN, SEPARATORS, Layout
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-AS_WRITTEN = Layout()
-"""A layout that a text shows of itself."""
 
 _SAMPLE_CHARACTERS = 2**16
 _SAMPLE_RECORDS = 50
@@ -77,7 +82,7 @@ def read_delimited(content: bytes, source: str, layout: Layout = AS_WRITTEN, *, 
         If the file is not sound: its header, a quote that is never closed, rows of other lengths than the header. One
         cause of many wrong lines is told once, with the setting that reads the file.
     """
-    text = _divided(layout.unwrapped(decode(content, source)), layout, usual)
+    text = _divided(apply_layout(decode(content, source), layout), layout, usual)
     line, written = next(text.records(source), (0, []))
     if not line:
         raise DataError(f"{show_name(source)} holds nothing but empty lines; name a file with a header and rows")

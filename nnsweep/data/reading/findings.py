@@ -1,9 +1,10 @@
-"""What was made of a table, in lines for whoever reads them: kinds, what is left out and why, what is suspicious.
+"""What was found in a table's columns: missing values, what is left out and why, and what is suspicious.
 
-Left out are columns that are no features: constants, and numbers or names of rows that a table's writer has left in it.
-From a constant nothing can be learnt; an index would be learnt by heart, and is kept if somebody asks for its column.
-That all values differ makes no index: a measurement's do, too. It has to count the rows, or to consist of codes, or to
-be called like one.
+Missing values are refused unless somebody has decided what to do about them: to leave rows out, or to fill in a mean,
+changes the question that is asked. Columns are left out that are no features: constants, and numbers or names of rows
+that a table's writer has left in it. From a constant nothing can be learnt; an index would be learnt by heart, and is
+kept if somebody asks for its column. That all values differ makes no index: a measurement's do, too. It has to count
+the rows, or to consist of codes, or to be called like one.
 """
 
 import re
@@ -14,16 +15,136 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading.cells import CellFormat, find_missing, write_cell
+from nnsweep.data.problems import MOST_LISTED, column_kind, list_first, show_name, show_value
+from nnsweep.data.reading.cells import UNNAMED, find_missing, write_cell
 from nnsweep.data.reading.column import TableColumn
 from nnsweep.data.reading.dates import origin
-from nnsweep.data.reading.header import UNNAMED
-from nnsweep.data.reading.missing import Policy
-from nnsweep.data.reading.problems import MOST_LISTED, column_kind, list_first, show_name, show_value
-from nnsweep.data.reading.roles import KINDS, Roles
+from nnsweep.data.reading.read import Raw
+from nnsweep.data.reading.roles import Roles
+from nnsweep.data.table_settings import KINDS, MISSING, CellFormat, Policy
+from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_MOST_COLUMNS = 8
+_MOST_MARKS = 5
+
+
+def select_rows(
+    raw: Raw,
+    columns: Sequence[TableColumn],
+    special: Mapping[str, NDArray[Any]],
+    policy: Policy,
+    cell_format: CellFormat | None = None,
+) -> NDArray[np.intp]:
+    """Give the rows that stay.
+
+    Parameters
+    ----------
+    raw : Raw
+        The table, for places.
+    columns : sequence of Column
+        The features.
+    special : mapping of str to ndarray of shape (n_rows,)
+        Texts of label and group, None where missing, by column: they cannot be filled in.
+    policy : Policy
+        What to do about missing values.
+    cell_format : CellFormat, optional
+        What stands for them.
+
+    Returns
+    -------
+    ndarray of shape (n_kept,)
+        Row numbers, all of them unless `policy` leaves some out.
+
+    Raises
+    ------
+    DataError
+        If there are missing values that the policy does not cover; all such columns together. If no row is left.
+    """
+    cell_format = cell_format or CellFormat()
+    dropped: dict[str, NDArray[np.bool_]] = {}
+    problems: dict[str, str] = {}
+    for name, texts in special.items():
+        is_missing = find_missing(texts)
+        if policy.label == "drop":
+            dropped[name] = is_missing
+        elif is_missing.any():
+            problems[name] = _describe_gap(raw, name, is_missing, _ways_out_of_label(policy), cell_format)
+    for column in columns:
+        is_missing, way = column.is_missing, policy.way(column.kind)
+        if way == "drop":
+            dropped[column.name] = is_missing
+        elif way is None and is_missing.any():
+            problems[column.name] = _describe_gap(raw, column.name, is_missing, _ways_out(column, policy), cell_format)
+    if problems:
+        lines, others = [*problems.values()][:_MOST_COLUMNS], [*problems][_MOST_COLUMNS:]
+        more = [
+            f"{show_name(raw.source)}: values are missing in {len(others):,} more columns: "
+            f"{list_first(others, len(others))}"
+        ]
+        raise DataError(*lines, *(more if others else []))
+    return _complete(raw, dropped)
+
+
+def _complete(raw: Raw, is_missing: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.intp]:
+    is_incomplete = np.zeros(len(raw.frame), dtype=bool)
+    for one in is_missing.values():
+        is_incomplete |= one
+    rows = np.flatnonzero(~is_incomplete)
+    if not len(rows):
+        most = max(is_missing, key=lambda name: int(is_missing[name].sum()))
+        raise DataError(
+            f"{show_name(raw.source)}: data.missing=drop leaves no row: each of the {len(raw.frame):,} lacks a value, "
+            f"column {show_name(most)} in {int(is_missing[most].sum()):,}; ignore such columns, as with "
+            f"{column_kind(most, 'ignore')}"
+        )
+    return rows
+
+
+def _describe_gap(
+    raw: Raw, name: str, is_missing: NDArray[np.bool_], ways_out: Sequence[str], cell_format: CellFormat | None
+) -> str:
+    """Tell of a column's missing values; of those that are written out, as they may be values."""
+    texts = raw.frame[name][is_missing].map(lambda cell: "" if cell is None or cell != cell else str(cell).strip())
+    written = texts[texts != ""]
+    marks = [text for text in dict.fromkeys(written.tolist()) if text in MISSING][:_MOST_MARKS]
+    row = int(written.index[0] if len(written) else texts.index[0])
+    text, n_missing = (str(written.iloc[0]) if len(written) else ""), int(is_missing.sum())
+    ways = [*ways_out]
+    if marks:
+        values = (
+            f"{show_value(text)} is a value" if marks == [text] else f"{', '.join(map(show_value, marks))} are values"
+        )
+        ways.append(f"{(cell_format or CellFormat()).keep(*marks)} if {values}")
+    place = raw.place(row, name)
+    return f"{place}: {show_value(text)} is a missing value, one of {n_missing:,} in the column; {'; or '.join(ways)}"
+
+
+def _ways_out_of_label(policy: Policy) -> list[str]:
+    return [f"a label or group cannot be filled in: {policy.setting(label='drop')} leaves its rows out"]
+
+
+def _ways_out(column: TableColumn, policy: Policy) -> list[str]:
+    name, gaps = column.name, [*column.written.get("missing", ())]
+    ways = [f"{column_kind(name, 'category')} if {show_value(gaps[0])} is a value"] if gaps else []
+    if policy == Policy():
+        ways_of_kind = "mean, median or most_frequent" if column.kind in ("number", "date") else "most_frequent or own"
+        return [f"choose data.missing=drop, {ways_of_kind}", *ways, f"ignore it: {column_kind(name, 'ignore')}"]
+    if column.kind == "category":
+        why = (
+            f"categories have no {policy.number}" if policy.number in ("mean", "median") else _says_nothing("category")
+        )
+        return [f"{why}: {policy.setting(category='most_frequent')} (or own, drop)"]
+    why = "numbers are no categories" if policy.category == "own" else _says_nothing("number")
+    return [f"{why}: {policy.setting(number='median')} (or mean, most_frequent, drop)", *ways]
+
+
+def _says_nothing(kind: str) -> str:
+    return f"data.missing says nothing of kind {kind}"
+
 
 _LOOKED_AT = 1000
 _WRITERS_OWN = rf"{UNNAMED}[0-9]+|__index_level_[0-9]+__"

@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from nnsweep.data.reading.cells import Cells
-from nnsweep.data.reading.header import check_width
-from nnsweep.data.reading.problems import combine_problems, show_name, show_value
+from nnsweep.data.problems import combine_problems, show_name, show_value
+from nnsweep.data.reading.cells import Cells, check_width
 from nnsweep.data.reading.table_file import decode
 from nnsweep.errors import DataError
 from nnsweep.text import is_broken

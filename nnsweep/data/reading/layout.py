@@ -1,104 +1,46 @@
-"""How a text is laid out as a table, where its file does not show that: settings, and what they make of the text."""
+"""How a text is laid out as a table: what divides its cells, which lines are none of it, and what is odd about it.
+
+Where a text is no table as it stands, many lines are wrong for one cause, which is told once with the setting that
+reads it. Cells are compared by their number: where nearly all records agree with each other, the first line is the odd
+one.
+"""
 
 import csv
 import io
 import re
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, TypeAlias
 
-from nnsweep.data.reading.problems import show_value
+from nnsweep.data.problems import counted_cells, show_value, write_setting
+from nnsweep.data.reading.cells import NUMBER
+from nnsweep.data.table_settings import BLANK, SEPARATORS, Layout
 from nnsweep.errors import DataError
-from nnsweep.mlp.ranges import Index
-from nnsweep.text import suggest_null
-
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-BLANK = "blank"
-"""The separator that is any number of blanks or tabs."""
-QUOTES = {"double": '"', "single": "'", "none": ""}
+from nnsweep.text import printable, shorten
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """How a text is laid out; None for what the text itself shows.
+def apply_layout(text: str, layout: Layout) -> str:
+    """Empty the lines that a layout leaves out, and make one tab of the blanks between cells; no line moves.
 
-    Attributes
-    ----------
-    header : bool or None
-        Whether the first line names the columns; without one they are called 0, 1, 2 and so on.
-    separator : str or None
-        What stands between cells: a character, or comma, semicolon, tab, bar or blank (any number of blanks).
-    skip_lines : int or None
-        Lines at the top that are left out.
-    comment : str or None
-        What lines begin with that are left out, such as ``#``.
-    quote : {"double", "single", "none"} or None
-        What stands around cells that have a separator in them; None for double quotes.
-    unnamed : {"first", "last"} or None
-        Which cell of each row has no name in the header: the first (names of rows, as R writes them), or the last
-        (a separator at the end of each row).
-    sheet : str or None
-        The sheet of a workbook that has several.
+    Raises
+    ------
+    DataError
+        If a comment's mark is empty.
     """
-
-    header: bool | None = None
-    separator: str | None = None
-    skip_lines: Index | None = None
-    comment: str | None = None
-    quote: Literal["double", "single", "none"] | None = None
-    unnamed: Literal["first", "last"] | None = None
-    sheet: str | None = None
-
-    @property
-    def character(self) -> str | None:
-        """The separator as a character, a tab for blanks; None if it is to be found.
-
-        Raises
-        ------
-        DataError
-            If it is neither one character nor a known word.
-        """
-        given = self.separator
-        if given is None:
-            return None
-        known = {word: character for character, word in SEPARATORS.items()} | {BLANK: "\t", " ": "\t", "\\t": "\t"}
-        character = known.get(given, given)
-        if len(character) != 1 or character in "\0\r\n\"'" or not character.isascii():
-            hint = suggest_null("data.separator", given)
-            raise DataError(
-                f"data.separator={show_value(given)}: must be one character, or comma, semicolon, tab, bar or {BLANK}"
-                f"{hint and f'; {hint}'}"
-            )
-        return character
-
-    @property
-    def quote_character(self) -> str:
-        """What stands around cells; empty for nothing."""
-        return QUOTES[self.quote or "double"]
-
-    def unwrapped(self, text: str) -> str:
-        """Empty the lines that are left out, and make one tab of the blanks between cells; no line moves.
-
-        Raises
-        ------
-        DataError
-            If a comment's mark is empty.
-        """
-        if self.comment == "":
-            raise DataError("data.comment='': must be what comment lines begin with, such as '#'")
-        if self.skip_lines or self.comment:
-            text = "".join(_without_lines(text, self.skip_lines or 0, self.comment, self.quote_character))
-        return with_tabs(text, self.quote_character) if self.separator in (BLANK, " ") else text
-
-
-def _without_lines(text: str, n_skipped: int, comment: str | None, quote: str) -> list[str]:
-    lines = io.StringIO(text, newline="").readlines()
-    is_quoted = False
-    for number, line in enumerate(lines):
-        if number < n_skipped or (comment and not is_quoted and line.lstrip(" \t").startswith(comment)):
-            lines[number] = line[len(line.rstrip("\r\n")) :]
-        elif quote and line.count(quote) % 2:
-            is_quoted = not is_quoted  # a value goes on over several lines
-    return lines
+    n_skipped, comment, quote = layout.skip_lines or 0, layout.comment, layout.quote_character
+    if comment == "":
+        raise DataError("data.comment='': must be what comment lines begin with, such as '#'")
+    if n_skipped or comment:
+        lines = io.StringIO(text, newline="").readlines()
+        is_quoted = False
+        for number, line in enumerate(lines):
+            if number < n_skipped or (comment and not is_quoted and line.lstrip(" \t").startswith(comment)):
+                lines[number] = line[len(line.rstrip("\r\n")) :]
+            elif quote and line.count(quote) % 2:
+                is_quoted = not is_quoted  # a value goes on over several lines
+        text = "".join(lines)
+    return with_tabs(text, quote) if layout.separator in (BLANK, " ") else text
 
 
 def csv_style(separator: str, quote: str) -> dict[str, Any]:
@@ -124,3 +66,259 @@ def with_tabs(text: str, quote: str) -> str:
     else:
         text = re.sub(r"[ \t]+", "\t", text)
     return re.sub(r"^\t|\t(?=[\r\n]|\Z)", "", text, flags=re.MULTILINE)
+
+
+Record: TypeAlias = tuple[int, list[str]]
+"""The line at which a record begins, and its cells."""
+_NEARLY_ALL = 0.9
+_MOST_TITLE_LINES = 10
+_LOOKED_AT = 1000
+_COMMENTS = ("#", "%", "//")
+_RARE_SEPARATORS = ":^~/&!"
+
+
+class _Divided(NamedTuple):
+    """A text as it is divided: its first record, the others, and how many cells most of these have."""
+
+    text: str
+    separator: str
+    quote: str
+    records: list[Record]
+    width: int
+    share: float
+
+    @property
+    def header(self) -> list[str]:
+        return self.records[0][1]
+
+    @property
+    def rows(self) -> list[Record]:
+        return self.records[1:]
+
+    @property
+    def as_most(self) -> str:
+        n_equal = sum(len(cells) == self.width for _, cells in self.rows)
+        return f"{n_equal:,} of {len(self.rows):,} rows have {counted_cells(self.width)}"
+
+
+def find_cause(text: str, separator: str, quote: str) -> str | None:
+    """Find the one cause for which a text is no table.
+
+    Parameters
+    ----------
+    text : str
+        The whole text.
+    separator, quote : str
+        The characters that it was to be read with.
+
+    Returns
+    -------
+    str or None
+        What was seen, beginning with the line where it is known, and the setting to type; None if each wrong
+        line has a cause of its own.
+    """
+    found = _divided(text, separator, quote)
+    if found is None:
+        return None
+    if len(found.header) == 1:
+        others = [_divided(text, other, quote) for other in (separator, *SEPARATORS)]
+        dividing = [one for one in others if one is not None and one.width > 1]
+        found = max(dividing, key=lambda one: one.share, default=found)
+    explanations: list[Callable[[_Divided], str | None]] = [
+        _comment_lines,
+        _single_quotes,
+        _title_lines,
+        _end_separators,
+    ]
+    explanations += [_row_names, _blanks, _other_separator, _other_header]
+    return next((said for explain in explanations if (said := explain(found))), None)
+
+
+def _divided(text: str, separator: str, quote: str) -> _Divided | None:
+    """Divide the first thousand records without refusing any; None if there are fewer than two."""
+    reader = csv.reader(io.StringIO(text, newline=""), **csv_style(separator, quote))
+    records, line = [], 1
+    try:
+        for cells in islice(reader, _LOOKED_AT):
+            if cells:
+                records.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error:  # a cell of enormous length
+        return None
+    if len(records) < 2:
+        return None
+    width, count = Counter(len(cells) for _, cells in records[1:]).most_common(1)[0]
+    return _Divided(text, separator, quote, records, width, count / (len(records) - 1))
+
+
+def _comment_lines(found: _Divided) -> str | None:
+    for mark in _COMMENTS:
+        comments = [(line, cells) for line, cells in found.records if cells[0].startswith(mark)]
+        others = [len(cells) for _, cells in found.records if not cells[0].startswith(mark)]
+        odd = [record for record in comments if len(record[1]) != found.width]
+        if odd and len(others) > 1 and found.width > 1 and others.count(found.width) >= _NEARLY_ALL * len(others):
+            line, cells = odd[0]
+            more = f" and {len(comments) - 1:,} more" if len(comments) > 1 else ""
+            said = show_value(found.separator.join(cells))
+            return (
+                f"line {line}{more}: {said} is a comment; {write_setting('data.comment', mark)} leaves such lines out"
+            )
+    return None
+
+
+def _title_lines(found: _Divided) -> str | None:
+    """Find lines above the header that are no part of the table."""
+    first = next((number for number, (_, cells) in enumerate(found.records) if _is_full(cells, found.width)), 0)
+    if not first or found.width < 2 or found.share < _NEARLY_ALL - first / len(found.records):
+        return None
+    if sum(1 for _, cells in found.records[:first] if sum(map(bool, cells)) > 1) > _MOST_TITLE_LINES:
+        return None  # a table that goes on in another form
+    is_named = not _has_number(found.records[first][1])
+    is_alone = sum(1 for cell in found.header if cell.strip()) == 1
+    if first == 1 and not (is_named and (is_alone or any(_has_number(cells) for _, cells in found.records[2:]))):
+        return None  # a header with other columns
+    line, n_lines = found.records[first][0], found.records[first][0] - 1
+    said = show_value(found.separator.join(found.header))
+    header = "" if is_named else f", and {write_setting('data.header', 'false')} since it names no columns"
+    what = f"line {found.records[0][0]} ({said}) is" if first == 1 else f"the first {n_lines} lines ({said} ...) are"
+    skip = write_setting("data.skip_lines", str(n_lines))
+    return f"{what} no part of the table, which begins at line {line}: {skip} leaves what is above it out{header}"
+
+
+def _is_full(cells: list[str], width: int) -> bool:
+    return len(cells) == width and (width < 3 or sum(1 for cell in cells if cell.strip()) > 1)
+
+
+def _has_number(cells: list[str]) -> bool:
+    return any(re.fullmatch(NUMBER, cell.strip()) for cell in cells)
+
+
+def _end_separators(found: _Divided) -> str | None:
+    ends = [not cells[-1].strip() for _, cells in found.rows if len(cells) == found.width]
+    if len(found.header) != found.width - 1 or found.share < _NEARLY_ALL or not all(ends):
+        return None
+    return (
+        f"line {found.rows[0][0]}: a {SEPARATORS.get(found.separator, 'separator')} ends each row and not the header "
+        f"({found.as_most}, the last one empty, and the header has {len(found.header)}); "
+        f"{write_setting('data.unnamed', 'last')} leaves that empty cell out"
+    )
+
+
+def _row_names(found: _Divided) -> str | None:
+    if len(found.header) != found.width - 1 or found.share < _NEARLY_ALL:
+        return None
+    line, cells = found.rows[0]
+    return (
+        f"line {line}: rows begin with a name, such as {show_value(cells[0])}, that no column of the header is for "
+        f"({found.as_most}, the header has {len(found.header)}), as R writes tables; "
+        f"{write_setting('data.unnamed', 'first')} reads it"
+    )
+
+
+def _single_quotes(found: _Divided) -> str | None:
+    if found.quote == "'" or "'" not in found.text:
+        return None
+    other = _divided(found.text, found.separator, "'")
+    is_sound = other is not None and other.share == 1 and len(other.header) == other.width > 1
+    if not is_sound:
+        return None
+    line = next((line for line, cells in found.records if any(cell.startswith("'") for cell in cells)), 1)
+    return f"line {line}: values are in single quotes; {write_setting('data.quote', 'single')} reads them"
+
+
+def _blanks(found: _Divided) -> str | None:
+    other = _divided(with_tabs(found.text, found.quote), "\t", found.quote)
+    is_sound = other is not None and other.share == 1 and len(other.header) == other.width > 1
+    is_better = other is not None and (found.share < 1 or len(found.header) != found.width)
+    if not is_sound or not is_better:
+        return None
+    return (
+        f"line {found.records[0][0]}: cells are divided by blanks; {write_setting('data.separator', BLANK)} reads them"
+    )
+
+
+def _other_separator(found: _Divided) -> str | None:
+    """Find a separator that is none of the usual ones."""
+    if found.width > 1 or len(found.header) > 1:
+        return None
+    for character in _RARE_SEPARATORS:
+        other = _divided(found.text, character, found.quote) if character in found.header[0] else None
+        if other is not None and other.share == 1 and len(other.header) == other.width > 1:
+            place = f"line {found.records[0][0]}: cells are divided by {show_value(character)}"
+            return f"{place}; {write_setting('data.separator', character)} reads them"
+    return None
+
+
+def _other_header(found: _Divided) -> str | None:
+    if len(found.header) == found.width or found.share < _NEARLY_ALL or len(found.rows) < 2:
+        return None
+    return (
+        f"line {found.records[0][0]}: the header has {counted_cells(len(found.header))}, but {found.as_most}: they "
+        f"agree with each other and not with the header; mend the header, or leave it out with "
+        f"{write_setting('data.skip_lines', str(found.records[0][0]))} (and {write_setting('data.header', 'false')}, "
+        "if no other line names the columns)"
+    )
+
+
+def find_quotes(rows: Sequence[Sequence[str]]) -> str | None:
+    """Find single quotes around all cells of a column that are there; None if there are none, or others."""
+    for number in range(len(rows[0])):
+        cells = [cells[number].strip() for cells in rows[1:] if number < len(cells) and cells[number].strip()]
+        if len(cells) > 1 and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells):
+            return (
+                f"column {number + 1}: values are in single quotes, such as {printable(shorten(cells[0]))}; "
+                f"{write_setting('data.quote', 'single')} reads them, {write_setting('data.quote', 'double')} keeps "
+                "the quotes"
+            )
+    return None
+
+
+def find_row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | None:
+    """Find that what stands in the place of a header is a row like the others.
+
+    Parameters
+    ----------
+    header : sequence of str
+        The cells of the first line.
+    rows : sequence of sequences of str
+        Those of some lines below.
+
+    Returns
+    -------
+    str or None
+        What shows it, and the settings to type; None if the header may be one.
+    """
+    why = _row_as_header(header, rows)
+    return why and (
+        f"looks like a row: {why}; has the file no header? {write_setting('data.header', 'false')} reads it, its "
+        "columns are "
+        f"then called 0 to {len(header) - 1}; {write_setting('data.header', 'true')} takes the line for names"
+    )
+
+
+def _row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | None:
+    """Say what shows that a header is a row.
+
+    A year above numbers may be a name, 5.1 is none, nor is a text that its own column has as a value.
+
+    Examples
+    --------
+    >>> _row_as_header(["5.1", "setosa"], [["4.9", "setosa"], ["6.0", "virginica"]])
+    "'5.1' is above numbers"
+    >>> _row_as_header(["2019", "kind"], [["4.9", "setosa"], ["6.0", "virginica"]])
+    """
+    n_like, shows = 0, ""
+    for number, name in enumerate(cell.strip() for cell in header):
+        below = [cells[number].strip() for cells in rows if number < len(cells)]
+        values = [cell for cell in below if cell]
+        are_numbers = bool(values) and all(re.fullmatch(NUMBER, cell) for cell in values)
+        if are_numbers and not re.fullmatch(NUMBER, name):
+            if name and name not in ("?", "NA", "nan", "NaN"):
+                return None
+        elif are_numbers:
+            n_like += 1
+            shows = shows or ("" if re.fullmatch(r"[0-9]+", name) else f"{show_value(name)} is above numbers")
+        elif name and name in values:
+            n_like += 1
+            shows = shows or f"{show_value(name)} is a value of column {number + 1}, too"
+    return shows if shows and 2 * n_like > len(header) else None

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.reading.cells import WORDS, CellFormat, as_mask
-from nnsweep.data.reading.problems import column_kind, show_value, write_setting
+from nnsweep.data.problems import column_kind, show_value, write_setting
+from nnsweep.data.reading.cells import as_mask
+from nnsweep.data.table_settings import WORDS, CellFormat
 
 _GAP = r"[ \x{a0}\x{2009}\x{202f}]"
 _QUOTE = "['\\x{2019}]"

@@ -1,17 +1,31 @@
-"""The roles of a table's columns: which is the label, the group or the part, and which are features, of what kind."""
+"""The roles of a table's columns: which is the label, the group, the part or the order, and which are features.
 
+The columns with a role of their own are read here: labels become names of classes, parts become train, val and test,
+and an order becomes ranks.
+"""
+
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nnsweep.data.reading.cells import Kind
-from nnsweep.data.reading.problems import show_name, show_value
-from nnsweep.data.reading.raw import Raw
+import numpy as np
+from numpy.typing import NDArray
+
+from nnsweep.data.problems import combine_problems, list_first, show_name, show_value, write_setting
+from nnsweep.data.reading.cells import NUMBER, find_missing, read_cell_texts
+from nnsweep.data.reading.column import is_numeric
+from nnsweep.data.reading.dates import read_dates
+from nnsweep.data.reading.read import Raw
+from nnsweep.data.table_settings import IGNORE, KINDS, Kind
+from nnsweep.errors import DataError
 from nnsweep.text import suggest_nearest, suggest_null
 
-ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]
-KINDS: tuple[Kind, ...] = ("number", "date", "category", "text")
-IGNORE = "ignore"
+if TYPE_CHECKING:
+    import pandas as pd
+
+
 _NULLABLE = ("data.group", "data.split", "data.split_by")
 """Settings that need not name a column."""
 
@@ -95,7 +109,7 @@ def assign_roles(
     problems += _doubled(given, columns, ignored) + _unknown_kinds(columns)
     columns |= dict.fromkeys(ignored, IGNORE)
     if target is None:
-        known = _known("", raw)
+        known = _list_columns("", raw)
         problems.insert(0, f"{show_name(raw.source)}: data.target names no column; say which has the labels. {known}")
     kept = tuple(
         name
@@ -135,10 +149,10 @@ def explain_absent(raw: Raw, setting: str, name: str) -> str:
     """
     key = setting.partition("=")[0]
     hint = suggest_null(key, name) if key in _NULLABLE else ""
-    return f"{show_name(raw.source)}: {setting}: there is no such column; {hint or _known(name, raw)}"
+    return f"{show_name(raw.source)}: {setting}: there is no such column; {hint or _list_columns(name, raw)}"
 
 
-def _known(name: str, raw: Raw) -> str:
+def _list_columns(name: str, raw: Raw) -> str:
     """Say which column is meant, and list at most thirty."""
     names = list(raw.frame.columns)
     listed = (
@@ -179,3 +193,210 @@ def _unknown_kinds(columns: Mapping[str, str]) -> list[str]:
         for name, kind in columns.items()
         if kind not in allowed
     ]
+
+
+PARTS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
+"""What a fixed split column may say, and the part it means."""
+
+
+def read_parts(raw: Raw, roles: Roles) -> NDArray[Any] | None:
+    """Give each row's part, where the table says so or has a file of its own for one."""
+    name = roles.split
+    if roles.split_by is not None and (name is not None or raw.test is not None):
+        raise DataError(f"{part_key(raw)} and data.split_by both say which rows are tested; leave one of them out")
+    if raw.test is not None:
+        if name is not None:
+            raise DataError(
+                f"data.test_path and data.split={show_value(name)} both say which rows are tested; leave one out"
+            )
+        return np.repeat(np.array(["train", "test"], dtype=object), [raw.n_before_test, len(raw.test.frame)])
+    if name is None:
+        return None
+    texts = read_cell_texts(raw.frame[name])
+    parts = np.array([PARTS.get((text or "").lower()) for text in texts.tolist()], dtype=object)
+    if len(wrong := np.flatnonzero(find_missing(parts))):
+        raise combine_problems(
+            (f"{raw.place(int(row), name)}: {show_value(texts[row] or '')} is no part; write train, val or test"
+             for row in wrong),
+            len(wrong),
+        )  # fmt: skip
+    return parts
+
+
+def part_key(raw: Raw) -> str:
+    """Name the setting that says which rows are tested."""
+    return "data.split" if raw.test is None else "data.test_path"
+
+
+MOST_CLASSES = 10_000
+_FEW_ROWS = 20
+
+
+def name_classes(texts: NDArray[Any]) -> NDArray[Any]:
+    """Give labels the names of their classes.
+
+    Parameters
+    ----------
+    texts : ndarray of shape (n_rows,)
+        Labels as they are written, None where missing.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        If all are whole numbers, their fractions of zero are left out: 1, 1.0 and +1 are one class. Numbers
+        such as 007 are codes and stay as they are.
+
+    Examples
+    --------
+    >>> name_classes(np.array(["0.0", "1.0", "1"], dtype=object)).tolist()
+    ['0', '1', '1']
+    >>> name_classes(np.array(["0.0", "many"], dtype=object)).tolist()
+    ['0.0', 'many']
+    """
+    levels = [level for level in dict.fromkeys(texts.tolist()) if level is not None]
+    is_code = any(re.match(r"[+-]?0[0-9]", level) for level in levels)
+    if is_code or not all(re.fullmatch(NUMBER, level) for level in levels):
+        return texts
+    names = {level: _number_name(level) for level in levels} | {None: None}
+    return np.array([names[text] for text in texts.tolist()], dtype=object)
+
+
+def _number_name(level: str) -> str:
+    whole = re.fullmatch(r"\+?(-?[0-9]+)(?:\.0*)?", level)
+    if whole:
+        return "0" if whole[1] == "-0" else whole[1]
+    value = float(level)
+    if not math.isfinite(value):
+        return level
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
+def check_classes(labels: NDArray[Any], *, source: str, target: str, lost: Sequence[str] = ()) -> list[str]:
+    """Check that there is something to tell apart, and say what there is.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+        Names of classes.
+    source, target : str
+        What table and column to call them by.
+    lost : sequence of str
+        Lines about labels that were taken for missing ones, to be told if too few classes are left.
+
+    Returns
+    -------
+    list of str
+        Lines to tell: how many classes, of what sizes; which have one row alone.
+
+    Raises
+    ------
+    DataError
+        If there is one class only, or nearly as many classes as rows.
+    """
+    sizes = Counter(labels.tolist())
+    place = f"{show_name(source)}: label {show_name(target)}"
+    if len(sizes) == 1:
+        raise DataError(
+            f"{place}: all {len(labels):,} rows are {show_value(labels[0])}; there must be two classes or more",
+            *(f"{place}: {line.removeprefix('WARNING: ')}" for line in lost),
+        )
+    if len(sizes) > MOST_CLASSES or (len(labels) > _FEW_ROWS and 2 * len(sizes) > len(labels)):
+        raise DataError(
+            f"{place}: {len(sizes):,} different values in {len(labels):,} rows are no classes (at "
+            f"most {MOST_CLASSES:,}, and two rows of each on average); choose another data.target, or group the values"
+        )
+    largest = [f"{name} {size:,}" for name, size in sizes.most_common()]
+    lonely = [name for name, size in sizes.items() if size == 1]
+    told = [
+        f"label {show_name(target)}: {len(sizes):,} classes in {len(labels):,} rows "
+        f"({list_first(largest, len(largest))})"
+    ]
+    if lonely:
+        told.append(
+            f"WARNING: {len(lonely):,} classes have one row alone, which cannot be in training and test part both: "
+            f"{list_first(lonely, len(lonely))}"
+        )
+    return told
+
+
+class Ordering(NamedTuple):
+    """Where rows stand in an order.
+
+    Attributes
+    ----------
+    column : str
+        The column that orders them.
+    ranks : ndarray of shape (n_rows,)
+        Whole numbers from 0; rows with equal values have the same.
+    texts : ndarray of shape (n_rows,)
+        What is written in the column.
+    """
+
+    column: str
+    ranks: NDArray[np.int64]
+    texts: NDArray[Any]
+
+    def of(self, rows: NDArray[np.intp]) -> "Ordering":
+        """Give that of some rows."""
+        return Ordering(self.column, self.ranks[rows], self.texts[rows])
+
+
+def find_ordering(raw: Raw, column: str, date_format: str | None = None) -> Ordering:
+    """Order the rows of a table by a column of numbers or of dates; rows without a value are among the first.
+
+    Parameters
+    ----------
+    raw : Raw
+        The table.
+    column : str
+        The column.
+    date_format : str, optional
+        How dates are written, where they do not show that themselves.
+
+    Raises
+    ------
+    DataError
+        If a cell is neither a number nor a date such as 2020-12-31; all such cells together. If day and month cannot
+        be told apart.
+    """
+    texts = read_cell_texts(raw.frame[column])
+    values, other = _read_ranks(raw.frame[column], texts, date_format)
+    if other is not None and date_format is None:
+        first = next(text for text in texts.tolist() if text is not None)
+        raise DataError(
+            f"{show_name(raw.source)}: data.split_by={show_name(column)}: day and month cannot be told apart, as in "
+            f"{show_value(first)}; say which comes first, as in {write_setting('data.date_format', other)}"
+        )
+    is_wrong = find_missing(values) & ~find_missing(texts)
+    if is_wrong.any():
+        raise combine_problems(
+            (
+                f"{raw.place(int(row), column)}: {show_value(texts[row])} cannot be ordered, it is neither a number "
+                "nor a "
+                f"date such as 2020-12-31 or 2020-12-31 23:59; mend it, or choose another column than "
+                f"data.split_by={show_name(column)}"
+                for row in np.flatnonzero(is_wrong)
+            ),
+            int(is_wrong.sum()),
+        )
+    ranks = np.zeros(len(texts), dtype=np.int64)
+    ranks[~find_missing(texts)] = np.unique(values[~find_missing(texts)], return_inverse=True)[1]
+    return Ordering(column, ranks, texts)
+
+
+def _read_ranks(
+    series: "pd.Series[Any]", texts: NDArray[Any], date_format: str | None
+) -> tuple[NDArray[np.float64], str | None]:
+    """Give numbers, or days, (n_rows,), NaN for what is neither; and how else dates could be read."""
+    import pandas as pd
+
+    if is_numeric(series):
+        return pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan), None
+    values, there = np.full(len(texts), np.nan), ~find_missing(texts)
+    levels, places = np.unique(texts[there].astype(str), return_inverse=True)
+    if all(re.fullmatch(NUMBER, level) for level in levels):
+        values[there] = levels.astype(np.float64)[places]
+        return values, None
+    dates = read_dates(levels.tolist(), date_format)
+    values[there] = dates.days[places]
+    return values, dates.other

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from nnsweep.data.reading.problems import list_first, show_name, show_value
+from nnsweep.data.problems import list_first, show_name, show_value
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
 from nnsweep.text import mask_secrets, printable, suggest_nearest

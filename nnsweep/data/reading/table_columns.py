@@ -1,6 +1,6 @@
-"""A table whose columns have kinds: features, labels, groups and parts, and lines that tell what was made of it.
+"""A table whose columns have kinds: features, labels, groups and parts, and lines that say what was made of it.
 
-What is inferred is told and can be overruled; what is left out is told; what cannot be meant is refused.
+What is inferred is said and can be overruled; what is left out is said; what cannot be meant is refused.
 """
 
 import contextlib
@@ -11,22 +11,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnsweep.data.problems import column_kind, combine_problems, list_first, show_name, show_value
 from nnsweep.data.reading import dates, findings
-from nnsweep.data.reading.cells import MISSING, CellFormat, Kind, find_missing, read_cell_texts
-from nnsweep.data.reading.class_labels import check_classes, name_classes
+from nnsweep.data.reading.cells import find_missing, read_cell_texts
 from nnsweep.data.reading.column import TableColumn, make_column
-from nnsweep.data.reading.missing import Missing, Policy, select_rows
-from nnsweep.data.reading.ordering import Ordering, find_ordering
-from nnsweep.data.reading.problems import column_kind, combine_problems, list_first, show_name, show_value
-from nnsweep.data.reading.raw import Raw
-from nnsweep.data.reading.roles import Roles, assign_roles
+from nnsweep.data.reading.findings import select_rows
+from nnsweep.data.reading.read import Raw
+from nnsweep.data.reading.roles import (
+    Ordering,
+    Roles,
+    assign_roles,
+    check_classes,
+    find_ordering,
+    name_classes,
+    part_key,
+    read_parts,
+)
+from nnsweep.data.table_settings import MISSING, CellFormat, Kind, Missing, Policy
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
-"""What a fixed split column may say, and the part it means."""
 
 _MOST_LEVELS, _MOST_LEVELS_ASKED, _FEW_LEVELS = 1000, 10_000, 20
 _MOST_COLUMNS = 10
@@ -144,7 +150,7 @@ def understand(
     part, ordering, rows, labels = None, None, np.arange(len(raw.frame)), np.empty(0)
     told: list[str] = []
     with _collecting(problems):
-        part = _parts(raw, roles)
+        part = read_parts(raw, roles)
     with _collecting(problems):
         ordering = None if roles.split_by is None else find_ordering(raw, roles.split_by, cell_format.date_format)
     if roles.target is None:
@@ -177,7 +183,7 @@ def understand(
         source=raw.source,
         n_missing=n_missing,
         told=told,
-        part_key=_part_key(raw),
+        part_key=part_key(raw),
         ordering=None if ordering is None else ordering.of(rows),
         written={column.name: column.written for column in taken if column.written},
         marks=cell_format.marks(),
@@ -309,34 +315,6 @@ def _misfits(raw: Raw, columns: Sequence[TableColumn], way_out: Callable[[TableC
             f"{show_name(raw.source)}: {len(others):,} more columns do not fit: {list_first(others, len(others))}"
         )
     return problems
-
-
-def _part_key(raw: Raw) -> str:
-    return "data.split" if raw.test is None else "data.test_path"
-
-
-def _parts(raw: Raw, roles: Roles) -> NDArray[Any] | None:
-    """Give each row's part, where the table says so or has a file of its own for one."""
-    name = roles.split
-    if roles.split_by is not None and (name is not None or raw.test is not None):
-        raise DataError(f"{_part_key(raw)} and data.split_by both say which rows are tested; leave one of them out")
-    if raw.test is not None:
-        if name is not None:
-            raise DataError(
-                f"data.test_path and data.split={show_value(name)} both say which rows are tested; leave one out"
-            )
-        return np.repeat(np.array(["train", "test"], dtype=object), [raw.n_before_test, len(raw.test.frame)])
-    if name is None:
-        return None
-    texts = read_cell_texts(raw.frame[name])
-    parts = np.array([PARTS.get((text or "").lower()) for text in texts.tolist()], dtype=object)
-    if len(wrong := np.flatnonzero(find_missing(parts))):
-        raise combine_problems(
-            (f"{raw.place(int(row), name)}: {show_value(texts[row] or '')} is no part; write train, val or test"
-             for row in wrong),
-            len(wrong),
-        )  # fmt: skip
-    return parts
 
 
 def _unused(column: TableColumn, roles: Roles) -> str | None:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nnsweep.data.reading.problems import list_first, show_name, show_value
+from nnsweep.data.problems import list_first, show_name, show_value
 from nnsweep.errors import DataError, machines
 from nnsweep.files import expand_home, is_nameable
 from nnsweep.text import suggest_null

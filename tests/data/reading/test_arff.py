@@ -6,7 +6,7 @@ import pytest
 from scipy.io import arff as scipy_arff
 
 from nnsweep.data.reading.arff import _cells, read_arff
-from nnsweep.data.reading.raw import Raw
+from nnsweep.data.reading.read import Raw
 from nnsweep.data.reading.table_columns import understand
 
 WEIGHTS = np.random.default_rng(0).normal(size=20).tolist()

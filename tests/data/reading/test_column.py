@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnsweep.data.reading.cells import MISSING, CellFormat, read_cell_texts
+from nnsweep.data.reading.cells import read_cell_texts
 from nnsweep.data.reading.column import make_column
+from nnsweep.data.table_settings import MISSING, CellFormat
 
 
 def column(*cells, asked=None, dtype=object, **settings):

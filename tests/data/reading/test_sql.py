@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.data.reading import sql
-from nnsweep.data.reading.raw import read_table
+from nnsweep.data.reading.read import read_table
 from nnsweep.data.reading.table_columns import understand
 from nnsweep.errors import DataError
 

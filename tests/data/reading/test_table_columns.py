@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.data.reading.raw import Raw, read_table
+from nnsweep.data.reading.read import Raw, read_table
 from nnsweep.data.reading.table_columns import read_features, understand
 from nnsweep.errors import DataError
 

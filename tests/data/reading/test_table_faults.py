@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather
 
-from nnsweep.data.reading.raw import read_table
+from nnsweep.data.reading.read import read_table
 from nnsweep.data.reading.table_columns import Understood, understand
 from nnsweep.errors import DataError
 

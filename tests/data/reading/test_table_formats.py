@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import dump_svmlight_file
 
-from nnsweep.data.reading.layout import Layout
-from nnsweep.data.reading.raw import read_table
+from nnsweep.data.reading.read import read_table
 from nnsweep.data.reading.table_columns import read_features, understand
+from nnsweep.data.table_settings import Layout
 from nnsweep.errors import DataError
 
 WORDS = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=6).map(

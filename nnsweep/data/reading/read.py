@@ -9,37 +9,37 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from nnsweep.data.reading import arff, columnar, delimited, jsonlines, sql, workbook
-from nnsweep.data.reading.cells import Cells, Kind, Reader
-from nnsweep.data.reading.layout import Layout
-from nnsweep.data.reading.problems import combine_problems, show_name, show_value
+from nnsweep.data.problems import combine_problems, show_name, show_value
+from nnsweep.data.reading import arff, delimited, jsonlines, sql, typed_formats
+from nnsweep.data.reading.cells import Cells, Reader
 from nnsweep.data.reading.table_file import read_content, refuse_foreign, suffix_of, unpack
+from nnsweep.data.table_settings import AS_WRITTEN, Kind, Layout
 from nnsweep.errors import DataError
 from nnsweep.text import suggest_nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
 READERS: dict[str, Reader] = {
-    ".parquet": columnar.read_parquet,
-    ".pq": columnar.read_parquet,
-    ".feather": columnar.read_feather,
-    ".arrow": columnar.read_feather,
+    ".parquet": typed_formats.read_parquet,
+    ".pq": typed_formats.read_parquet,
+    ".feather": typed_formats.read_feather,
+    ".arrow": typed_formats.read_feather,
     ".arff": arff.read_arff,
     ".jsonl": jsonlines.read_json,
     ".ndjson": jsonlines.read_json,
     ".json": jsonlines.read_json,
-    ".npz": columnar.read_npz,
-    ".svmlight": columnar.read_svmlight,
-    ".libsvm": columnar.read_svmlight,
-    ".svm": columnar.read_svmlight,
+    ".npz": typed_formats.read_npz,
+    ".svmlight": typed_formats.read_svmlight,
+    ".libsvm": typed_formats.read_svmlight,
+    ".svm": typed_formats.read_svmlight,
 }
 """What reads a file's content, by the ending of its name."""
-
 LAID_OUT: dict[str, Callable[[bytes, str, Layout], Cells]] = {
     **dict.fromkeys((".csv", ".txt", ".data", ".dat"), delimited.read_delimited),
     **dict.fromkeys((".tsv", ".tab"), partial(delimited.read_delimited, usual="\t")),
-    **dict.fromkeys((".xlsx", ".xlsm"), workbook.read_workbook),
+    **dict.fromkeys((".xlsx", ".xlsm"), typed_formats.read_workbook),
 }
 """What reads formats that do not tell how they are laid out."""
 
@@ -120,9 +120,7 @@ class Raw:
         return f"{show_name(self.source)}, {where}, column {number} ({show_name(column)})"
 
 
-def read_table(
-    path: str, *, query: str | None = None, layout: Layout = delimited.AS_WRITTEN, key: str = "data.path"
-) -> Raw:
+def read_table(path: str, *, query: str | None = None, layout: Layout = AS_WRITTEN, key: str = "data.path") -> Raw:
     """Read a table.
 
     Parameters

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nnsweep.data.reading.raw import LAID_OUT, READERS, Raw, read_table
+from nnsweep.data.reading.read import LAID_OUT, READERS, Raw, read_table
 from nnsweep.errors import DataError
 
 
@@ -100,6 +100,6 @@ def test_no_format_takes_long_over_one_long_line(suffix, tmp_path):
 
 
 def test_what_reads_imports_no_heavy_library():
-    modules = "nnsweep.data.reading.raw, nnsweep.data.reading.table_columns"
+    modules = "nnsweep.data.reading.read, nnsweep.data.reading.table_columns"
     code = f"import sys, {modules}; print(*sorted({{'pandas', 'pyarrow', 'sklearn', 'sqlalchemy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []

@@ -1,10 +1,12 @@
 import shlex
 import subprocess
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nnsweep.data.reading.problems import column_kind, write_setting
+from nnsweep.data.problems import column_kind, require_known, write_setting
+from nnsweep.errors import DataError
 from nnsweep.jobs.arguments import read_command_line
 from nnsweep.jobs.overrides import COLUMNS, make_column_key, make_overrides, read_column_name
 from nnsweep.text import is_broken, printable
@@ -48,3 +50,17 @@ def test_advice_is_one_printable_line_for_any_name(name):
 def test_advice_on_settings_is_quoted_where_it_must_be():
     assert write_setting("data.unnamed", "first") == "data.unnamed=first"
     assert write_setting("data.comment", '"') == """'data.comment="\\""'"""
+
+
+def test_a_known_name_is_itself():
+    assert require_known("data.name", "iris", ["digits", "iris"]) == "iris"
+
+
+def test_unknown_name_is_refused_with_the_nearest_and_all_names():
+    with pytest.raises(DataError, match=r"data\.name='igits' .*did you mean 'digits'\? Known: digits, iris"):
+        require_known("data.name", "igits", ["digits", "iris"])
+
+
+def test_a_name_like_none_of_them_gets_the_list_alone():
+    with pytest.raises(DataError, match=r"^data\.name='zzz' does not exist; known: digits, iris$"):
+        require_known("data.name", "zzz", ["digits", "iris"])

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnsweep.data.reading.causes import find_row_as_header
 from nnsweep.data.reading.delimited import read_delimited
-from nnsweep.data.reading.layout import Layout
+from nnsweep.data.reading.layout import find_row_as_header
+from nnsweep.data.table_settings import Layout
 from nnsweep.errors import DataError
 
 CELLS = [(i % 7 + 0.5, i % 11, "red" if i % 3 else "blue", "ab"[i % 2]) for i in range(30)]

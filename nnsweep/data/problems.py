@@ -1,7 +1,7 @@
-"""What is wrong with a table: all problems of a kind together, in lines that name place, value and way out.
+"""What is wrong with data, in lines that name place, value and way out.
 
-A file of somebody's own may be wrong in a million places: the first twenty are told and the others counted. A way out
-is a setting as a shell and the command line read it. A column's name stands in it exactly as in the table, between
+A file of somebody's own may be wrong in a million places: the first twenty are listed and the others counted. A way
+out is a setting as a shell and the command line read it. A column's name stands in it exactly as in the table, between
 ``data.columns.`` and the last ``=``.
 """
 
@@ -10,11 +10,9 @@ from collections.abc import Iterable
 from itertools import islice
 
 from nnsweep.errors import DataError
-from nnsweep.text import is_broken, printable, quote_argument, shorten
+from nnsweep.text import is_broken, printable, quote_argument, shorten, suggest_nearest
 
 MOST_LISTED = 20
-
-
 _LONGEST = 200
 
 
@@ -159,3 +157,37 @@ def _hydra_text(value: str) -> str:
     escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
     trailing = len(escaped) - len(escaped.rstrip("\\"))
     return f'"{escaped}{trailing * chr(92)}"'
+
+
+def require_known(key: str, name: str, names: Iterable[str]) -> str:
+    """`name` itself, if it is one of `names`.
+
+    Parameters
+    ----------
+    key : str
+        The setting that `name` was given for, such as ``data.categories``.
+    name : str
+        The name to look up.
+    names : iterable of str
+        The names that exist.
+
+    Returns
+    -------
+    str
+        The name.
+
+    Raises
+    ------
+    DataError
+        If it does not exist.
+
+    Examples
+    --------
+    >>> require_known("data.name", "irsi", ["digits", "iris"])
+    Traceback (most recent call last):
+    nnsweep.errors.DataError: data.name='irsi' does not exist; did you mean 'iris'? Known: digits, iris
+    """
+    allowed = list(names)
+    if name in allowed:
+        return name
+    raise DataError(f"{key}={name!r} does not exist; {suggest_nearest(str(name), allowed)}")

@@ -1,0 +1,401 @@
+"""The data sets that are downloaded once: 20 newsgroups, and any table of OpenML's.
+
+Both are kept where scikit-learn keeps what it fetches. OpenML (https://www.openml.org) has thousands of data sets,
+each with a name and a version. The posts of the newsgroups become TF-IDF vectors, in the corpus's own division by
+date; the validation part is split off the training posts as text, before any word is counted.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+import re
+import shutil
+import socket
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from nnsweep.data import cache
+from nnsweep.data.cache import content_digest, keep_in_cache
+from nnsweep.data.dataset import DATA_SETS, EXAMPLE_ROWS, Dataset, Example
+from nnsweep.data.problems import require_known, show_name, show_value
+from nnsweep.data.reading.read import Raw
+from nnsweep.data.reading.table_columns import understand
+from nnsweep.data.split import Labels, Rows, Seed, SplitSettings, draw_part
+from nnsweep.data.table import prepare_table
+from nnsweep.data.table_settings import CellFormat, ColumnKind, ColumnName, Missing, Policy
+from nnsweep.data.texts import Weighing, weigh_words
+from nnsweep.data.user_data import divide_settings
+from nnsweep.errors import DataError
+from nnsweep.files import expand_home, place_of
+from nnsweep.mlp.arrays import Examples, IntArray
+from nnsweep.mlp.ranges import Count, Fraction, extended
+from nnsweep.scratch import scratch_folder
+
+CACHE_FILE = "20news-bydate_py3.pkz"
+ANSWER_SECONDS = 3.0
+
+
+@contextlib.contextmanager
+def limit_waiting() -> Iterator[None]:
+    """Within it, a socket that hears nothing for a while gives up, and scikit-learn retries in silence."""
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(ANSWER_SECONDS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        socket.setdefaulttimeout(patience)
+
+
+class CorpusTexts(NamedTuple):
+    """Texts and class numbers of the same posts, and the name of each class.
+
+    Attributes
+    ----------
+    data : list of str
+        The posts, n_samples of them.
+    target : ndarray of shape (n_samples,)
+        The class numbers, from 0.
+    target_names : tuple of str
+        The classes' names.
+    """
+
+    data: list[str]
+    target: IntArray
+    target_names: tuple[str, ...]
+
+
+def load_corpus(home: str | None, **settings: Any) -> tuple[CorpusTexts, CorpusTexts]:
+    """Train and test part of the corpus, as its authors divided it by date.
+
+    Parameters
+    ----------
+    home : str or None
+        The cache's folder; if ``None``, the one that ``SCIKIT_LEARN_DATA`` names, else scikit-learn's own.
+    **settings
+        ``categories`` and ``remove``, passed on to `sklearn.datasets.fetch_20newsgroups`.
+
+    Returns
+    -------
+    train, test : Texts
+        In the order that scikit-learn's fixed shuffle gives them.
+
+    Raises
+    ------
+    DataError
+        If the corpus is neither there nor to be had, or its file is damaged.
+    """
+    folder = find_corpus_file(home).parent
+    return _read(folder, "train", settings), _read(folder, "test", settings)
+
+
+def find_corpus_file(home: str | None) -> Path:
+    """Give the file that the corpus is in; it is fetched if it is not there.
+
+    Parameters
+    ----------
+    home : str or None
+        As for `load_corpus`.
+
+    Raises
+    ------
+    DataError
+        If it is neither there nor to be had.
+    """
+    folder = Path(expand_home(home or place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
+    if not os.path.exists(folder / CACHE_FILE):
+        _download(folder)
+    return folder / CACHE_FILE
+
+
+def _read(folder: Path, subset: str, settings: dict[str, Any]) -> CorpusTexts:
+    from sklearn.datasets import fetch_20newsgroups
+
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # scikit-learn prints what is wrong with a cache
+            bunch = fetch_20newsgroups(data_home=str(folder), subset=subset, download_if_missing=False, **settings)
+        return CorpusTexts(bunch.data, bunch.target, tuple(bunch.target_names))
+    except Exception as error:  # a pickle that is not the corpus fails in any way it likes
+        raise DataError(
+            f"{show_name(str(folder / CACHE_FILE))} is damaged or not readable. "
+            "Remove it to have it downloaded again, or name a folder with a sound copy with data.home"
+        ) from error
+
+
+def _download(folder: Path) -> None:
+    from sklearn.datasets import fetch_20newsgroups
+
+    try:
+        with scratch_folder() as workshop, limit_waiting():
+            fetch_20newsgroups(data_home=str(workshop), n_retries=1, delay=0.1)
+            _put(workshop / CACHE_FILE, folder)
+    except (OSError, HTTPException) as error:
+        raise DataError(
+            f"the 20-newsgroups corpus is missing: there is no {CACHE_FILE} in {show_name(str(folder))}, "
+            f"and fetching it failed ({error}). Copy that file, scikit-learn's cache, from a machine that has it "
+            "into a folder and name the folder with data.home or SCIKIT_LEARN_DATA"
+        ) from error
+
+
+def _put(file: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as shelf:
+        shutil.copyfile(file, Path(shelf) / file.name)
+        os.replace(Path(shelf) / file.name, folder / file.name)
+
+
+NOTEBOOK_CATEGORIES = ("alt.atheism", "talk.religion.misc", "comp.graphics", "sci.space")
+CATEGORIES = (
+    "alt.atheism",
+    "comp.graphics",
+    "comp.os.ms-windows.misc",
+    "comp.sys.ibm.pc.hardware",
+    "comp.sys.mac.hardware",
+    "comp.windows.x",
+    "misc.forsale",
+    "rec.autos",
+    "rec.motorcycles",
+    "rec.sport.baseball",
+    "rec.sport.hockey",
+    "sci.crypt",
+    "sci.electronics",
+    "sci.med",
+    "sci.space",
+    "soc.religion.christian",
+    "talk.politics.guns",
+    "talk.politics.mideast",
+    "talk.politics.misc",
+    "talk.religion.misc",
+)
+REMOVABLE = ("headers", "footers", "quotes")
+TEXT = "text"
+"""The name of the column that posts are in."""
+VECTORIZER_FITS = ("train", "train_and_test")
+
+
+@DATA_SETS.register
+def newsgroups(
+    *,
+    home: str | None = None,
+    categories: tuple[str, ...] | None = NOTEBOOK_CATEGORIES,
+    max_features: Count | None = 10_000,
+    remove: tuple[str, ...] = (),
+    vectorizer_fit: Literal["train", "train_and_test"] = "train",
+    val_fraction: Fraction = 0.1,
+    split_seed: Seed = 0,
+) -> Dataset:
+    """Load posts of some newsgroups, to be told apart by their words.
+
+    Parameters
+    ----------
+    home : str or None
+        Folder of scikit-learn's cache; ``None`` for ``SCIKIT_LEARN_DATA`` or scikit-learn's own folder.
+        It says where to look and does not change the data.
+    categories : tuple of str or None
+        The newsgroups, at least two; ``None`` for all twenty.
+    max_features : int or None
+        Keep this many words, the most frequent; ``None`` for all.
+    remove : tuple of str
+        What to cut from each post: any of ``headers``, ``footers``, ``quotes``.
+    vectorizer_fit : {"train", "train_and_test"}
+        Which posts vocabulary and inverse document frequencies are taken from. ``train`` leaves out the
+        validation part; ``train_and_test`` is every post there is, the validation part too.
+    val_fraction : float
+        Part of the training posts that becomes the validation part; 0 for none.
+    split_seed : int
+        Which of the possible splits.
+
+    Returns
+    -------
+    Dataset
+        CSR features (n_samples, n_words); classes in alphabetical order of their names.
+
+    Raises
+    ------
+    DataError
+        If a name does not exist, the corpus cannot be had, or a class would be missing from a part.
+    """
+    require_known("data.vectorizer_fit", vectorizer_fit, VECTORIZER_FITS)
+    chosen = _categories(categories)
+    cut = tuple(require_known("data.remove", name, REMOVABLE) for name in remove)
+    made_of = {
+        "factory": "newsgroups",
+        "categories": chosen,
+        "max_features": max_features,
+        "remove": cut,
+        "vectorizer_fit": vectorizer_fit,
+        "val_fraction": val_fraction,
+        "split_seed": split_seed,
+    }
+
+    def made() -> Dataset:
+        parts = load_corpus(home, categories=chosen, remove=cut)
+        texts = _divided(*parts, val_fraction=val_fraction, split_seed=split_seed)
+        return _weighed(texts, max_features=max_features, together=vectorizer_fit == "train_and_test")
+
+    try:
+        content = content_digest(find_corpus_file(home))
+    except OSError:  # what cannot be read is refused as it is read
+        return made()
+    return keep_in_cache({**made_of, "content": content}, made)
+
+
+def _weighed(texts: dict[str, CorpusTexts], *, max_features: int | None, together: bool) -> Dataset:
+    posts = {name: part.data for name, part in texts.items()}
+    features, preparation = weigh_words(posts, TEXT, {"max_features": max_features}, together=together)
+    parts = {name: Examples(features[name], part.target) for name, part in texts.items()}
+    return Dataset(
+        "newsgroups",
+        parts["train"],
+        parts.get("val"),
+        parts["test"],
+        texts["train"].target_names,
+        "sklearn.datasets.fetch_20newsgroups",
+        preparation,
+        Example([TEXT], [[post] for post in texts["test"].data[:EXAMPLE_ROWS]]),
+    )
+
+
+def _divided(train: CorpusTexts, test: CorpusTexts, *, val_fraction: float, split_seed: int) -> dict[str, CorpusTexts]:
+    labels = Labels(train.target, train.target_names, unit="sample")
+    rest, part = draw_part(labels, val_fraction, split_seed, "data.val_fraction")
+    val = {} if part is None else {"val": _take(train, part)}
+    return {"train": _take(train, rest), **val, "test": test}
+
+
+def _take(texts: CorpusTexts, rows: Rows) -> CorpusTexts:
+    return CorpusTexts([texts.data[row] for row in rows], texts.target[rows], texts.target_names)
+
+
+def _categories(categories: tuple[str, ...] | None) -> list[str]:
+    chosen = CATEGORIES if categories is None else categories
+    for name in chosen:
+        require_known("data.categories", name, CATEGORIES)
+    if len(set(chosen)) != len(chosen) or len(chosen) < 2:
+        raise DataError(f"data.categories={list(chosen)} must be two or more different newsgroups, or null for all")
+    return list(chosen)
+
+
+_NAME = r"(?!\.)[\w.,()+-]{1,200}"  # it becomes a part of an address, and of a file's path
+
+
+@DATA_SETS.register
+@extended(SplitSettings, Weighing, CellFormat)
+def openml(
+    *,
+    dataset: str,
+    version: Count = 1,
+    home: str | None = None,
+    target: ColumnName | None = None,
+    columns: Mapping[str, ColumnKind] | None = None,
+    ignore: tuple[ColumnName, ...] | None = None,
+    missing: Missing | None = None,
+    group: ColumnName | None = None,
+    split: ColumnName | None = None,
+    split_by: ColumnName | None = None,
+    standardize: bool = True,
+    **settings: Any,
+) -> Dataset:
+    """Fetch a table of OpenML's.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name there, such as ``credit-g``.
+    version : int
+        Which of the data sets of that name.
+    home : str or None
+        Folder of scikit-learn's cache; ``None`` for ``SCIKIT_LEARN_DATA`` or scikit-learn's own folder. It says where
+        to look and does not change the data.
+    target : str or None
+        The column with the labels; ``None`` for the one that OpenML names.
+    columns, ignore, missing, group, split, split_by, standardize, **settings
+        As for `nnsweep.data.user_data.table`.
+
+    Returns
+    -------
+    Dataset
+        As from a table.
+
+    Raises
+    ------
+    DataError
+        If it is neither there nor to be had, or cannot be used.
+    """
+    how, weighing, _, cell_format = divide_settings(settings)
+    words, policy = weighing.settings(), Policy.of(missing)
+    raw, usual = _fetched(dataset, version, home)
+    roles: dict[str, Any] = {
+        "target": target or usual,
+        "columns": dict(columns or {}),
+        "ignore": ignore,
+        "missing": missing,
+    }
+    roles |= {"group": group, "split": split, "split_by": split_by}
+
+    def made() -> Dataset:
+        rows = understand(raw, **roles, cell_format=cell_format)
+        return prepare_table(dataset, rows, how, missing=policy, standardize=standardize, text=words)
+
+    made_of = {"factory": "openml", **roles, "standardize": standardize, "settings": settings, "content": raw.digest}
+    return cache.keep_in_cache(made_of, made, name=dataset, source=raw.source)
+
+
+def _fetched(dataset: str, version: int, home: str | None) -> tuple[Raw, str | None]:
+    """Fetch a table, or take it from scikit-learn's cache; give the column of labels, too, if there is one."""
+    from sklearn.datasets import fetch_openml
+
+    folder = Path(expand_home(home or place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
+    asked = f"data.dataset={show_value(dataset)} data.version={version}"
+    if not re.fullmatch(_NAME, dataset):
+        raise DataError(f"{asked}: no data set of OpenML's has such a name; look it up at https://www.openml.org")
+    try:
+        with _tidy(folder), limit_waiting(), contextlib.redirect_stdout(io.StringIO()):
+            bunch = fetch_openml(
+                dataset, version=version, data_home=str(folder), as_frame=True, n_retries=1, delay=0.1, parser="auto"
+            )
+    except (OSError, HTTPException) as error:
+        raise DataError(
+            f"{asked}: is not in {show_name(str(folder / 'openml'))}, and fetching it from OpenML failed "
+            f"({_said(error)}). "
+            "Try again with a network, or copy that folder, scikit-learn's cache, from a machine that has it, and name "
+            "the one above it with data.home or SCIKIT_LEARN_DATA"
+        ) from error
+    except Exception as error:  # what OpenML answers, or a cache holds, may be wrong in any way
+        raise DataError(f"{asked}: cannot be had from OpenML ({_said(error)}); look up its name and version") from error
+    frame = bunch.frame.rename(columns=str)
+    names = [*bunch.target_names] if bunch.target is not None else []
+    source = f"openml.org: {dataset}, version {version}"
+    return Raw(frame, source, True, _hash_frame(frame)), str(names[0]) if len(names) == 1 else None
+
+
+@contextlib.contextmanager
+def _tidy(folder: Path) -> Iterator[None]:
+    """Leave no empty folder behind where there was none, if what is done within it fails."""
+    absent = [path for path in (folder / "openml", folder, *folder.parents) if not os.path.lexists(path)]
+    try:
+        yield
+    except BaseException:
+        made = absent[0].rglob("*") if absent else []
+        for path in [*sorted(made, reverse=True), *absent]:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _said(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _hash_frame(frame: Any) -> str:
+    from pandas.util import hash_pandas_object
+
+    sha = hashlib.sha256(repr([*zip(frame.columns, map(str, frame.dtypes), strict=True)]).encode())
+    sha.update(hash_pandas_object(frame.astype(object), index=False).to_numpy().tobytes())
+    return sha.hexdigest()
