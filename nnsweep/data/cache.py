@@ -23,21 +23,23 @@ from nnsweep.data.dataset import Dataset, Example, Leak
 from nnsweep.data.preparation import Preparation
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, place_of, remove_leftovers, temporary_folder
-from nnsweep.mlp.arrays import Examples, Features
+from nnsweep.mlp.arrays import Examples
 
 _ABOUT = "dataset.json"
+_SPARSE = ("data", "indices", "indptr")  # the arrays that a CSR matrix consists of
 
 
 def write_mapped(dataset: Dataset, folder: Path) -> None:
     """Write a data set into a folder, which is made."""
     folder.mkdir(parents=True)
-    for part, examples in dataset.parts.items():
-        np.save(folder / f"{part}.y.npy", examples.y, allow_pickle=False)
-        for field, array in _fields(examples.X).items():
-            np.save(folder / f"{part}.{field}.npy", array, allow_pickle=False)
     preparation = dataset.preparation
-    for field, array in (preparation.arrays if preparation else {}).items():
-        np.save(folder / f"preparation.{field}.npy", array, allow_pickle=False)
+    arrays = {f"preparation.{name}": array for name, array in (preparation.arrays if preparation else {}).items()}
+    for part, examples in dataset.parts.items():
+        X = examples.X
+        fields = {"X": X} if isinstance(X, np.ndarray) else {name: getattr(X, name) for name in _SPARSE}
+        arrays |= {f"{part}.{name}": array for name, array in fields.items()} | {f"{part}.y": examples.y}
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
     about = {
         "name": dataset.name,
         "class_names": dataset.class_names,
@@ -47,7 +49,7 @@ def write_mapped(dataset: Dataset, folder: Path) -> None:
         "shapes": {part: examples.X.shape for part, examples in dataset.parts.items()},
         "preparation": preparation and {"values": preparation.values, "arrays": [*preparation.arrays]},
         "example": dataset.example,
-        "told": dataset.told,
+        "notes": dataset.notes,
         "leaks": dataset.leaks,
     }
     (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
@@ -63,8 +65,24 @@ def read_mapped(folder: Path, *, name: str | None = None, source: str | None = N
     name, source : str or None
         What it is called and where it comes from now, if not as it was then.
     """
+
+    def map_array(name: str) -> Any:
+        return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
     about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-    parts = {part: _map_examples(folder, part, shape) for part, shape in about["shapes"].items()}
+    parts = {}
+    for part, (n_samples, n_features) in about["shapes"].items():
+        if (folder / f"{part}.X.npy").exists():
+            X = map_array(f"{part}.X")
+        else:
+            from scipy.sparse import csr_array  # not above: dense features need none of it
+
+            X = csr_array(tuple(map_array(f"{part}.{name}") for name in _SPARSE), shape=(n_samples, n_features))
+        parts[part] = Examples(X, map_array(f"{part}.y"))
+    preparation = about["preparation"]
+    if preparation is not None:
+        arrays = {name: map_array(f"preparation.{name}") for name in preparation["arrays"]}
+        preparation = Preparation(preparation["values"], arrays)
     dataset = Dataset(
         name=about["name"] if name is None else name,
         train=parts["train"],
@@ -72,9 +90,9 @@ def read_mapped(folder: Path, *, name: str | None = None, source: str | None = N
         test=parts["test"],
         class_names=tuple(about["class_names"]),
         source=about["source"] if source is None else source,
-        preparation=_map_preparation(folder, about["preparation"]),
+        preparation=preparation,
         example=about["example"] and Example(*about["example"]),
-        told=tuple(about["told"]),
+        notes=tuple(about["notes"]),
         leaks={part: Leak(*counts) for part, counts in about["leaks"].items()},
         folder=folder,
     )
@@ -82,34 +100,7 @@ def read_mapped(folder: Path, *, name: str | None = None, source: str | None = N
     return dataset
 
 
-def _fields(X: Features) -> dict[str, Any]:
-    if not isinstance(X, np.ndarray):
-        return {"data": X.data, "indices": X.indices, "indptr": X.indptr}
-    return {"X": X}
-
-
-def _map_examples(folder: Path, part: str, shape: tuple[int, int]) -> Examples:
-    def array(field: str) -> Any:
-        return np.load(folder / f"{part}.{field}.npy", mmap_mode="r", allow_pickle=False)
-
-    if (folder / f"{part}.X.npy").exists():
-        return Examples(array("X"), array("y"))
-    from scipy.sparse import csr_array  # not above: dense features need none of it
-
-    X = csr_array((array("data"), array("indices"), array("indptr")), shape=(shape[0], shape[1]))
-    return Examples(X, array("y"))
-
-
-def _map_preparation(folder: Path, about: Mapping[str, Any] | None) -> Preparation | None:
-    if about is None:
-        return None
-    arrays = {
-        name: np.load(folder / f"preparation.{name}.npy", mmap_mode="r", allow_pickle=False) for name in about["arrays"]
-    }
-    return Preparation(about["values"], arrays)
-
-
-FORMAT = 3
+FORMAT = 4
 """Of the entries, and of the way they are prepared: an entry of another one is not looked at."""
 SUMS = "sha256.json"
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")
@@ -136,9 +127,9 @@ def keep_in_cache(made_of: Mapping[str, Any], make: Callable[[], Dataset], **cal
     if folder is None:
         return make()
     entry = folder / _name(made_of)
-    found = _read(entry, called)
-    if found is not None:
-        return found
+    cached = _read(entry, called)
+    if cached is not None:
+        return cached
     dataset = make()
     try:
         _write(dataset, folder, entry)
@@ -175,9 +166,9 @@ def _read(entry: Path, called: Mapping[str, str]) -> Dataset | None:
     if not os.path.isdir(entry):
         return None
     try:
-        with _opened(entry / SUMS) as file:
+        with _open_own(entry / SUMS) as file:
             sums = json.load(file)
-        if sums == _sums(entry):
+        if sums == _hash_files(entry):
             return read_mapped(entry, **called)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
@@ -185,17 +176,17 @@ def _read(entry: Path, called: Mapping[str, str]) -> Dataset | None:
     return None
 
 
-def _sums(entry: Path) -> dict[str, str]:
+def _hash_files(entry: Path) -> dict[str, str]:
     """Give the SHA-256 of every file of an entry but the one that lists them."""
-    return {path.name: _sum(path) for path in sorted(entry.iterdir()) if path.name != SUMS}
+    sums = {}
+    for path in sorted(entry.iterdir()):
+        if path.name != SUMS:
+            with _open_own(path) as file:
+                sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
 
 
-def _sum(path: Path) -> str:
-    with _opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _opened(path: Path) -> BufferedReader:
+def _open_own(path: Path) -> BufferedReader:
     """Open a file of an entry; a link, which we never write, is not followed."""
     return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
 
@@ -210,20 +201,17 @@ def _write(dataset: Dataset, folder: Path, entry: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     remove_leftovers([folder])
     with temporary_folder(folder) as workshop:
-        write_mapped(dataset, workshop / "entry")
-        (workshop / "entry" / SUMS).write_text(json.dumps(_sums(workshop / "entry")), encoding="utf-8")
-        for path in (workshop / "entry").iterdir():
+        made = workshop / "entry"
+        write_mapped(dataset, made)
+        (made / SUMS).write_text(json.dumps(_hash_files(made)), encoding="utf-8")
+        for path in made.iterdir():
             path.chmod(0o600)
-        (workshop / "entry").chmod(0o700)
-        _place(workshop / "entry", entry)
-
-
-def _place(made: Path, entry: Path) -> None:
-    try:
-        os.rename(made, entry)
-    except OSError:
-        if not os.path.isdir(entry):  # else another process was faster
-            raise
+        made.chmod(0o700)
+        try:
+            os.rename(made, entry)
+        except OSError:
+            if not os.path.isdir(entry):  # else another process was faster
+                raise
 
 
 def content_digest(path: Path) -> str:

@@ -258,7 +258,7 @@ class Dataset:
         What made features of the columns; ``None`` if that is not known.
     example : Example or None
         A few rows of the test part as they were before.
-    told : tuple of str
+    notes : tuple of str
         Lines for whoever uses the data set: what was inferred, left out and divided.
     leaks : mapping of str to Leak
         By part, how many of its rows are in the training part too; empty where nobody has counted.
@@ -274,7 +274,7 @@ class Dataset:
     source: str
     preparation: Preparation | None = None
     example: Example | None = None
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     leaks: Mapping[str, Leak] = with_default(default_factory=dict)
     folder: Path | None = None
 

@@ -14,27 +14,27 @@ import shutil
 import socket
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from nnsweep.data import cache
 from nnsweep.data.cache import content_digest, keep_in_cache
 from nnsweep.data.dataset import DATA_SETS, EXAMPLE_ROWS, Dataset, Example
 from nnsweep.data.problems import require_known, show_name, show_value
-from nnsweep.data.reading.read import Raw
-from nnsweep.data.reading.table_columns import understand
 from nnsweep.data.split import Labels, Rows, Seed, SplitSettings, draw_part
-from nnsweep.data.table import prepare_table
-from nnsweep.data.table_settings import CellFormat, ColumnKind, ColumnName, Missing, Policy
+from nnsweep.data.table_settings import CellFormat, ColumnSettings
 from nnsweep.data.texts import Weighing, weigh_words
-from nnsweep.data.user_data import divide_settings
+from nnsweep.data.user_data import plan_table
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home, place_of
 from nnsweep.mlp.arrays import Examples, IntArray
 from nnsweep.mlp.ranges import Count, Fraction, extended
 from nnsweep.scratch import scratch_folder
+
+if TYPE_CHECKING:
+    from nnsweep.data.reading.read import RawTable
 
 CACHE_FILE = "20news-bydate_py3.pkz"
 ANSWER_SECONDS = 3.0
@@ -53,6 +53,11 @@ def limit_waiting() -> Iterator[None]:
         socket.setdefaulttimeout(patience)
 
 
+def _find_home(home: str | None) -> Path:
+    """Give the folder that scikit-learn keeps what it fetches in."""
+    return Path(expand_home(home or place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
+
+
 class CorpusTexts(NamedTuple):
     """Texts and class numbers of the same posts, and the name of each class.
 
@@ -69,6 +74,10 @@ class CorpusTexts(NamedTuple):
     data: list[str]
     target: IntArray
     target_names: tuple[str, ...]
+
+    def take(self, rows: Rows) -> "CorpusTexts":
+        """Take those texts, in that order."""
+        return self._replace(data=[self.data[row] for row in rows], target=self.target[rows])
 
 
 def load_corpus(home: str | None, **settings: Any) -> tuple[CorpusTexts, CorpusTexts]:
@@ -91,8 +100,24 @@ def load_corpus(home: str | None, **settings: Any) -> tuple[CorpusTexts, CorpusT
     DataError
         If the corpus is neither there nor to be had, or its file is damaged.
     """
-    folder = find_corpus_file(home).parent
-    return _read(folder, "train", settings), _read(folder, "test", settings)
+    from sklearn.datasets import fetch_20newsgroups
+
+    file = find_corpus_file(home)
+    parts = []
+    for subset in ("train", "test"):
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):  # scikit-learn prints what is wrong with a cache
+                bunch = fetch_20newsgroups(
+                    data_home=str(file.parent), subset=subset, download_if_missing=False, **settings
+                )
+            parts.append(CorpusTexts(bunch.data, bunch.target, tuple(bunch.target_names)))
+        except Exception as error:  # a pickle that is not the corpus fails in any way it likes
+            raise DataError(
+                f"{show_name(str(file))} is damaged or not readable. "
+                "Remove it to have it downloaded again, or name a folder with a sound copy with data.home"
+            ) from error
+    train, test = parts
+    return train, test
 
 
 def find_corpus_file(home: str | None) -> Path:
@@ -108,46 +133,25 @@ def find_corpus_file(home: str | None) -> Path:
     DataError
         If it is neither there nor to be had.
     """
-    folder = Path(expand_home(home or place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
-    if not os.path.exists(folder / CACHE_FILE):
-        _download(folder)
-    return folder / CACHE_FILE
-
-
-def _read(folder: Path, subset: str, settings: dict[str, Any]) -> CorpusTexts:
-    from sklearn.datasets import fetch_20newsgroups
-
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # scikit-learn prints what is wrong with a cache
-            bunch = fetch_20newsgroups(data_home=str(folder), subset=subset, download_if_missing=False, **settings)
-        return CorpusTexts(bunch.data, bunch.target, tuple(bunch.target_names))
-    except Exception as error:  # a pickle that is not the corpus fails in any way it likes
-        raise DataError(
-            f"{show_name(str(folder / CACHE_FILE))} is damaged or not readable. "
-            "Remove it to have it downloaded again, or name a folder with a sound copy with data.home"
-        ) from error
-
-
-def _download(folder: Path) -> None:
+    file = _find_home(home) / CACHE_FILE
+    if os.path.exists(file):
+        return file
     from sklearn.datasets import fetch_20newsgroups
 
     try:
         with scratch_folder() as workshop, limit_waiting():
             fetch_20newsgroups(data_home=str(workshop), n_retries=1, delay=0.1)
-            _put(workshop / CACHE_FILE, folder)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=file.parent) as shelf:  # a copy that is cut off never has the name
+                shutil.copyfile(workshop / CACHE_FILE, Path(shelf) / CACHE_FILE)
+                os.replace(Path(shelf) / CACHE_FILE, file)
     except (OSError, HTTPException) as error:
         raise DataError(
-            f"the 20-newsgroups corpus is missing: there is no {CACHE_FILE} in {show_name(str(folder))}, "
+            f"the 20-newsgroups corpus is missing: there is no {CACHE_FILE} in {show_name(str(file.parent))}, "
             f"and fetching it failed ({error}). Copy that file, scikit-learn's cache, from a machine that has it "
             "into a folder and name the folder with data.home or SCIKIT_LEARN_DATA"
         ) from error
-
-
-def _put(file: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as shelf:
-        shutil.copyfile(file, Path(shelf) / file.name)
-        os.replace(Path(shelf) / file.name, folder / file.name)
+    return file
 
 
 NOTEBOOK_CATEGORIES = ("alt.atheism", "talk.religion.misc", "comp.graphics", "sci.space")
@@ -174,8 +178,6 @@ CATEGORIES = (
     "talk.religion.misc",
 )
 REMOVABLE = ("headers", "footers", "quotes")
-TEXT = "text"
-"""The name of the column that posts are in."""
 VECTORIZER_FITS = ("train", "train_and_test")
 
 
@@ -222,7 +224,9 @@ def newsgroups(
         If a name does not exist, the corpus cannot be had, or a class would be missing from a part.
     """
     require_known("data.vectorizer_fit", vectorizer_fit, VECTORIZER_FITS)
-    chosen = _categories(categories)
+    chosen = [require_known("data.categories", name, CATEGORIES) for name in categories or CATEGORIES]
+    if categories is not None and (len(set(categories)) != len(categories) or len(categories) < 2):
+        raise DataError(f"data.categories={list(categories)} must be two or more different newsgroups, or null for all")
     cut = tuple(require_known("data.remove", name, REMOVABLE) for name in remove)
     made_of = {
         "factory": "newsgroups",
@@ -234,74 +238,39 @@ def newsgroups(
         "split_seed": split_seed,
     }
 
-    def made() -> Dataset:
-        parts = load_corpus(home, categories=chosen, remove=cut)
-        texts = _divided(*parts, val_fraction=val_fraction, split_seed=split_seed)
-        return _weighed(texts, max_features=max_features, together=vectorizer_fit == "train_and_test")
+    def make() -> Dataset:
+        whole, test = load_corpus(home, categories=chosen, remove=cut)
+        labels = Labels(whole.target, whole.target_names, unit="sample")
+        rest, part = draw_part(labels, val_fraction, split_seed, "data.val_fraction")
+        texts = {"train": whole.take(rest), **({} if part is None else {"val": whole.take(part)}), "test": test}
+        posts = {name: its.data for name, its in texts.items()}
+        together = vectorizer_fit == "train_and_test"
+        X, preparation = weigh_words(posts, "text", {"max_features": max_features}, together=together)
+        parts = {name: Examples(X[name], its.target) for name, its in texts.items()}
+        return Dataset(
+            "newsgroups",
+            parts["train"],
+            parts.get("val"),
+            parts["test"],
+            whole.target_names,
+            "sklearn.datasets.fetch_20newsgroups",
+            preparation,
+            Example(["text"], [[post] for post in test.data[:EXAMPLE_ROWS]]),
+        )
 
     try:
         content = content_digest(find_corpus_file(home))
     except OSError:  # what cannot be read is refused as it is read
-        return made()
-    return keep_in_cache({**made_of, "content": content}, made)
-
-
-def _weighed(texts: dict[str, CorpusTexts], *, max_features: int | None, together: bool) -> Dataset:
-    posts = {name: part.data for name, part in texts.items()}
-    features, preparation = weigh_words(posts, TEXT, {"max_features": max_features}, together=together)
-    parts = {name: Examples(features[name], part.target) for name, part in texts.items()}
-    return Dataset(
-        "newsgroups",
-        parts["train"],
-        parts.get("val"),
-        parts["test"],
-        texts["train"].target_names,
-        "sklearn.datasets.fetch_20newsgroups",
-        preparation,
-        Example([TEXT], [[post] for post in texts["test"].data[:EXAMPLE_ROWS]]),
-    )
-
-
-def _divided(train: CorpusTexts, test: CorpusTexts, *, val_fraction: float, split_seed: int) -> dict[str, CorpusTexts]:
-    labels = Labels(train.target, train.target_names, unit="sample")
-    rest, part = draw_part(labels, val_fraction, split_seed, "data.val_fraction")
-    val = {} if part is None else {"val": _take(train, part)}
-    return {"train": _take(train, rest), **val, "test": test}
-
-
-def _take(texts: CorpusTexts, rows: Rows) -> CorpusTexts:
-    return CorpusTexts([texts.data[row] for row in rows], texts.target[rows], texts.target_names)
-
-
-def _categories(categories: tuple[str, ...] | None) -> list[str]:
-    chosen = CATEGORIES if categories is None else categories
-    for name in chosen:
-        require_known("data.categories", name, CATEGORIES)
-    if len(set(chosen)) != len(chosen) or len(chosen) < 2:
-        raise DataError(f"data.categories={list(chosen)} must be two or more different newsgroups, or null for all")
-    return list(chosen)
+        return make()
+    return keep_in_cache({**made_of, "content": content}, make)
 
 
 _NAME = r"(?!\.)[\w.,()+-]{1,200}"  # it becomes a part of an address, and of a file's path
 
 
 @DATA_SETS.register
-@extended(SplitSettings, Weighing, CellFormat)
-def openml(
-    *,
-    dataset: str,
-    version: Count = 1,
-    home: str | None = None,
-    target: ColumnName | None = None,
-    columns: Mapping[str, ColumnKind] | None = None,
-    ignore: tuple[ColumnName, ...] | None = None,
-    missing: Missing | None = None,
-    group: ColumnName | None = None,
-    split: ColumnName | None = None,
-    split_by: ColumnName | None = None,
-    standardize: bool = True,
-    **settings: Any,
-) -> Dataset:
+@extended(ColumnSettings, SplitSettings, Weighing, CellFormat)
+def openml(*, dataset: str, version: Count = 1, home: str | None = None, **settings: Any) -> Dataset:
     """Fetch a table of OpenML's.
 
     Parameters
@@ -313,10 +282,8 @@ def openml(
     home : str or None
         Folder of scikit-learn's cache; ``None`` for ``SCIKIT_LEARN_DATA`` or scikit-learn's own folder. It says where
         to look and does not change the data.
-    target : str or None
-        The column with the labels; ``None`` for the one that OpenML names.
-    columns, ignore, missing, group, split, split_by, standardize, **settings
-        As for `nnsweep.data.user_data.table`.
+    **settings
+        As for `nnsweep.data.user_data.table`, without a layout; the target is the one that OpenML names if no other is.
 
     Returns
     -------
@@ -328,57 +295,45 @@ def openml(
     DataError
         If it is neither there nor to be had, or cannot be used.
     """
-    how, weighing, _, cell_format = divide_settings(settings)
-    words, policy = weighing.settings(), Policy.of(missing)
-    raw, usual = _fetched(dataset, version, home)
-    roles: dict[str, Any] = {
-        "target": target or usual,
-        "columns": dict(columns or {}),
-        "ignore": ignore,
-        "missing": missing,
-    }
-    roles |= {"group": group, "split": split, "split_by": split_by}
-
-    def made() -> Dataset:
-        rows = understand(raw, **roles, cell_format=cell_format)
-        return prepare_table(dataset, rows, how, missing=policy, standardize=standardize, text=words)
-
-    made_of = {"factory": "openml", **roles, "standardize": standardize, "settings": settings, "content": raw.digest}
-    return cache.keep_in_cache(made_of, made, name=dataset, source=raw.source)
+    make = plan_table(settings)
+    raw = _fetch_openml(dataset, version, _find_home(home))
+    made_of = {"factory": "openml", "settings": settings, "target": raw.target, "content": raw.digest}
+    return keep_in_cache(made_of, partial(make, dataset, raw), name=dataset, source=raw.source)
 
 
-def _fetched(dataset: str, version: int, home: str | None) -> tuple[Raw, str | None]:
-    """Fetch a table, or take it from scikit-learn's cache; give the column of labels, too, if there is one."""
+def _fetch_openml(dataset: str, version: int, home: Path) -> "RawTable":
+    """Fetch a table, or take it from scikit-learn's cache; its target is the column that OpenML names, if it is one."""
     from sklearn.datasets import fetch_openml
 
-    folder = Path(expand_home(home or place_of("SCIKIT_LEARN_DATA") or "~/scikit_learn_data"))
+    from nnsweep.data.reading.read import RawTable
+
     asked = f"data.dataset={show_value(dataset)} data.version={version}"
     if not re.fullmatch(_NAME, dataset):
         raise DataError(f"{asked}: no data set of OpenML's has such a name; look it up at https://www.openml.org")
     try:
-        with _tidy(folder), limit_waiting(), contextlib.redirect_stdout(io.StringIO()):
+        with _remove_empty_folders(home), limit_waiting(), contextlib.redirect_stdout(io.StringIO()):
             bunch = fetch_openml(
-                dataset, version=version, data_home=str(folder), as_frame=True, n_retries=1, delay=0.1, parser="auto"
+                dataset, version=version, data_home=str(home), as_frame=True, n_retries=1, delay=0.1, parser="auto"
             )
-    except (OSError, HTTPException) as error:
+    except Exception as error:  # what OpenML answers, or a cache holds, may be wrong in any way
+        cause = " ".join(str(error).split())[:200] or type(error).__name__
+        if not isinstance(error, (OSError, HTTPException)):
+            raise DataError(f"{asked}: cannot be had from OpenML ({cause}); look up its name and version") from error
         raise DataError(
-            f"{asked}: is not in {show_name(str(folder / 'openml'))}, and fetching it from OpenML failed "
-            f"({_said(error)}). "
+            f"{asked}: is not in {show_name(str(home / 'openml'))}, and fetching it from OpenML failed ({cause}). "
             "Try again with a network, or copy that folder, scikit-learn's cache, from a machine that has it, and name "
             "the one above it with data.home or SCIKIT_LEARN_DATA"
         ) from error
-    except Exception as error:  # what OpenML answers, or a cache holds, may be wrong in any way
-        raise DataError(f"{asked}: cannot be had from OpenML ({_said(error)}); look up its name and version") from error
     frame = bunch.frame.rename(columns=str)
-    names = [*bunch.target_names] if bunch.target is not None else []
-    source = f"openml.org: {dataset}, version {version}"
-    return Raw(frame, source, True, _hash_frame(frame)), str(names[0]) if len(names) == 1 else None
+    targets = [*bunch.target_names] if bunch.target is not None else []
+    target = str(targets[0]) if len(targets) == 1 else None
+    return RawTable(frame, f"openml.org: {dataset}, version {version}", True, _hash_frame(frame), target=target)
 
 
 @contextlib.contextmanager
-def _tidy(folder: Path) -> Iterator[None]:
+def _remove_empty_folders(home: Path) -> Iterator[None]:
     """Leave no empty folder behind where there was none, if what is done within it fails."""
-    absent = [path for path in (folder / "openml", folder, *folder.parents) if not os.path.lexists(path)]
+    absent = [path for path in (home / "openml", home, *home.parents) if not os.path.lexists(path)]
     try:
         yield
     except BaseException:
@@ -387,10 +342,6 @@ def _tidy(folder: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
-
-
-def _said(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _hash_frame(frame: Any) -> str:

@@ -59,22 +59,22 @@ class Preparation:
         """The columns that features are made of, in the table's order."""
         return tuple(PreparedColumn(column["name"], column["kind"]) for column in self.values["columns"])
 
-    def told_how(self, written: Mapping[str, Mapping[str, Any]], marks: Sequence[str]) -> "Preparation":
+    def with_notation(self, written: Mapping[str, Mapping[str, Any]], marks: Sequence[str]) -> "Preparation":
         """Give the same with how the cells of its columns are written, for whoever reads other tables for it.
 
         Parameters
         ----------
         written : mapping of str to mapping
-            By column, as in `nnsweep.data.reading.table_columns.Understood`.
+            By column, as in `nnsweep.data.reading.table_columns.TypedTable`.
         marks : sequence of str
             The texts that stand for a missing value.
         """
         columns = []
         for column in self.values["columns"]:
-            how = dict(written.get(column["name"], {}))
+            notation = dict(written.get(column["name"], {}))
             if values := [category for category in column.get("categories", ()) if category in marks]:
-                how["values"] = values
-            columns.append(column | ({"written": how} if how else {}))
+                notation["values"] = values
+            columns.append(column | ({"written": notation} if notation else {}))
         return Preparation({**self.values, "missing": [*marks], "columns": columns}, self.arrays)
 
     def transform(self, frame: "pd.DataFrame") -> Features:
@@ -110,7 +110,7 @@ def prepare_numbers(names: Sequence[str], mean: NDArray[np.float64] | None, scal
     """
     shift = np.zeros(len(names)) if mean is None else mean
     arrays = {"fill": np.full(len(names), np.nan), "mean": shift, "scale": scale}
-    return _plain([{"name": name, "kind": "number"} for name in names], arrays)
+    return _make_plain([{"name": name, "kind": "number"} for name in names], arrays)
 
 
 def prepare_words(name: str, vectorizer: Any, *, fitted_with_all: bool = False) -> Preparation:
@@ -126,9 +126,9 @@ def prepare_words(name: str, vectorizer: Any, *, fitted_with_all: bool = False) 
         Whether the features of all texts came from `fit_transform`, which adds up a row's squares in the order in which
         words were first met and not in that of the columns: the last bit of a weight depends on it.
     """
-    words, arrays = _weighed(vectorizer, 0, as_met=fitted_with_all)
+    words, arrays = _list_words(vectorizer, 0, as_met=fitted_with_all)
     columns = [{"name": name, "kind": "text", "words": words}]
-    return _plain(columns, arrays, text=_settings(vectorizer), is_sparse=True)
+    return _make_plain(columns, arrays, text=_list_settings(vectorizer), is_sparse=True)
 
 
 def fit_preparation(
@@ -167,14 +167,21 @@ def fit_preparation(
         If a column has no value at all, or no word is left of a text.
     """
     policy = missing if isinstance(missing, Policy) else Policy.of(missing)
-    _require_values(frame, kinds)
-    is_sparse = _is_sparse(frame, kinds)
+    if empty := [name for name in kinds if frame[name].isna().all()]:
+        more = f", nor have {len(empty) - 1} more columns" if len(empty) > 1 else ""
+        raise DataError(
+            f"column {empty[0]!r} has no value in the training part{more}; leave it out with "
+            f"{column_kind(empty[0], 'ignore')}"
+        )
+    n_features = sum(frame[name].nunique() if kind == "category" else 1 for name, kind in kinds.items())
+    # features of texts are CSR always, those of categories where there are very many values
+    is_sparse = "text" in kinds.values() or n_features > _WIDE * max(len(kinds), _WIDE)
     pipeline = make_transformer(kinds, missing=policy, standardize=standardize, text=text or {}, is_sparse=is_sparse)
     try:
         X = pipeline.fit_transform(frame)
     except ValueError as error:
         raise DataError(without_words(error, [name for name, kind in kinds.items() if kind == "text"])) from error
-    preparation = _described(pipeline, kinds, is_sparse=is_sparse)
+    preparation = _describe_pipeline(pipeline, kinds, is_sparse=is_sparse)
     if policy.text == "empty":  # scikit-learn would not know what to do about a missing text; an empty one has no words
         for column in preparation.values["columns"]:
             column |= {"fill": ""} if column["kind"] == "text" else {}
@@ -222,71 +229,47 @@ def make_transformer(
     return ColumnTransformer(steps, sparse_threshold=1.0 if is_sparse else 0.0)
 
 
-def _require_values(frame: "pd.DataFrame", kinds: Mapping[str, Kind]) -> None:
-    empty = [name for name in kinds if frame[name].isna().all()]
-    if empty:
-        more = f", nor have {len(empty) - 1} more columns" if len(empty) > 1 else ""
-        raise DataError(
-            f"column {empty[0]!r} has no value in the training part{more}; leave it out with "
-            f"{column_kind(empty[0], 'ignore')}"
-        )
-
-
-def _is_sparse(frame: "pd.DataFrame", kinds: Mapping[str, Kind]) -> bool:
-    """Tell whether features are to be CSR: those of texts always, and those of categories with very many values."""
-    if "text" in kinds.values():
-        return True
-    n_features = sum(frame[name].nunique() if kind == "category" else 1 for name, kind in kinds.items())
-    return n_features > _WIDE * max(len(kinds), _WIDE)
-
-
-def _described(pipeline: Any, kinds: Mapping[str, Kind], *, is_sparse: bool) -> Preparation:
+def _describe_pipeline(pipeline: Any, kinds: Mapping[str, Kind], *, is_sparse: bool) -> Preparation:
     """Bring a fitted pipeline into plain form."""
-    numbers = pipeline.named_transformers_.get("numbers")
+    fitted = pipeline.named_transformers_
+    numbers = fitted["numbers"].named_steps if "numbers" in fitted else {}
     n_numbers = sum(kind == "number" for kind in kinds.values())
-    arrays: dict[str, NDArray[Any]] = _learned(numbers, n_numbers)
+    imputer, scaler = numbers.get("impute"), numbers.get("scale")
+    arrays: dict[str, NDArray[Any]] = {
+        "fill": np.full(n_numbers, np.nan) if imputer is None else np.asarray(imputer.statistics_, np.float64),
+        "mean": np.asarray(getattr(scaler, "mean_", np.zeros(n_numbers)), np.float64),
+        "scale": np.asarray(getattr(scaler, "scale_", np.ones(n_numbers)), np.float64),
+    }
     columns: list[dict[str, Any]] = []
     text: dict[str, Any] = {}
-    n_met = {"number": 0, "category": 0, "text": 0}
+    n_before = {"number": 0, "category": 0, "text": 0}  # columns of the same kind before this one
     for place, (name, kind) in enumerate(kinds.items()):
         column: dict[str, Any] = {"name": name, "kind": kind}
         if kind == "category":
-            column |= _categories(pipeline.named_transformers_["categories"], n_met[kind])
+            steps = fitted["categories"].named_steps
+            column["categories"] = [str(category) for category in steps["encode"].categories_[n_before[kind]]]
+            if "impute" in steps:
+                column["fill"] = str(steps["impute"].statistics_[n_before[kind]])
         elif kind == "text":
-            vectorizer = pipeline.named_transformers_[f"text {n_met[kind]}"]
-            words, weights = _weighed(vectorizer, place)
-            column["words"], text = words, _settings(vectorizer)
+            vectorizer = fitted[f"text {n_before[kind]}"]
+            column["words"], weights = _list_words(vectorizer, place)
+            text = _list_settings(vectorizer)
             arrays |= weights
-        n_met[kind] += 1
+        n_before[kind] += 1
         columns.append(column)
-    return _plain(columns, arrays, text=text, is_sparse=is_sparse)
+    return _make_plain(columns, arrays, text=text, is_sparse=is_sparse)
 
 
-def _learned(numbers: Any, n_numbers: int) -> dict[str, NDArray[Any]]:
-    """Give what fills gaps, and mean and scale."""
-    steps = {} if numbers is None else numbers.named_steps
-    imputer, scaler = steps.get("impute"), steps.get("scale")
-    fill = np.full(n_numbers, np.nan) if imputer is None else imputer.statistics_
-    mean, scale = getattr(scaler, "mean_", np.zeros(n_numbers)), getattr(scaler, "scale_", np.ones(n_numbers))
-    return {name: np.asarray(array, np.float64) for name, array in (("fill", fill), ("mean", mean), ("scale", scale))}
-
-
-def _categories(categories: Any, place: int) -> dict[str, Any]:
-    steps = categories.named_steps
-    known = {"categories": [str(category) for category in steps["encode"].categories_[place]]}
-    return known | ({"fill": str(steps["impute"].statistics_[place])} if "impute" in steps else {})
-
-
-def _weighed(vectorizer: Any, place: int, *, as_met: bool = False) -> tuple[list[str], dict[str, NDArray[Any]]]:
+def _list_words(vectorizer: Any, place: int, *, as_met: bool = False) -> tuple[list[str], dict[str, NDArray[Any]]]:
     """Give a vectorizer's words, in the order of its features or as they were first met, with weights and places."""
-    known = vectorizer.vocabulary_  # keeps the order in which words were met
-    words = [*known] if as_met else sorted(known, key=known.__getitem__)
-    places = np.array([known[word] for word in words], dtype=np.int32)
+    vocabulary = vectorizer.vocabulary_  # keeps the order in which words were met
+    words = [*vocabulary] if as_met else sorted(vocabulary, key=vocabulary.__getitem__)
+    places = np.array([vocabulary[word] for word in words], dtype=np.int32)
     idf = vectorizer.idf_[places] if vectorizer.use_idf else np.ones(len(words))
     return words, {f"idf_{place}": idf, f"places_{place}": places}
 
 
-def _settings(vectorizer: Any) -> dict[str, Any]:
+def _list_settings(vectorizer: Any) -> dict[str, Any]:
     """Give the settings by which words are found and weighed, as JSON values, without those that are the default."""
     default = type(vectorizer)().get_params()
     given = {name: value for name, value in vectorizer.get_params().items() if name not in _LEARNING}
@@ -297,7 +280,7 @@ def _settings(vectorizer: Any) -> dict[str, Any]:
     }
 
 
-def _plain(
+def _make_plain(
     columns: list[dict[str, Any]],
     arrays: Mapping[str, NDArray[Any]],
     *,
@@ -326,12 +309,12 @@ def without_words(error: ValueError, texts: Sequence[str]) -> str:
     texts : sequence of str
         The columns of texts.
     """
-    said = str(error)
+    cause = str(error)
     where = f"no word is left of the texts in {', '.join(texts)}" if texts else "the columns cannot be prepared"
-    if "max_df corresponds to" in said:
+    if "max_df corresponds to" in cause:
         return f"{where}: data.max_df and data.min_df leave nothing between them; raise max_df or lower min_df"
-    if "no terms remain" in said:
+    if "no terms remain" in cause:
         return f"{where}: each is rarer than data.min_df or commoner than data.max_df; lower min_df or raise max_df"
-    if "empty vocabulary" in said:
+    if "empty vocabulary" in cause:
         return f"{where}: data.token_pattern and data.stop_words leave nothing; change one of them"
-    return f"{where}: {said}"
+    return f"{where}: {cause}"

@@ -166,20 +166,26 @@ def split_rows(
         If a part or a class would be missing where it is needed.
     """
     if part is not None:
-        found = _read_parts(part, labels, settings, part_key)
+        split = _read_parts(part, labels, settings, part_key)
     elif settings.fold is not None:
-        found = _take_fold(labels, settings)
+        if settings.fold >= settings.n_folds:
+            raise DataError(
+                f"data.fold={settings.fold}: must be below data.n_folds={settings.n_folds}; folds count from 0"
+            )
+        _require_members(labels, settings.n_folds, f"data.n_folds={settings.n_folds}")
+        folds = _deal(labels, settings.n_folds, settings.split_seed)
+        split = Split(np.flatnonzero(folds != settings.fold), None, np.flatnonzero(folds == settings.fold))
     else:
         rest, test = draw_part(labels, settings.test_fraction, settings.split_seed, "data.test_fraction")
         assert test is not None, "test_fraction is positive"
-        found = Split(rest, None, test)
-    _require_learnable(found, labels)
-    if found.val is None and settings.val_fraction:
-        rest = found.train
+        split = Split(rest, None, test)
+    _require_learnable(split, labels)
+    if split.val is None and settings.val_fraction:
+        rest = split.train
         train, val = draw_part(labels.take(rest), settings.val_fraction, settings.split_seed, "data.val_fraction")
-        found = found._replace(train=rest[train], val=rest[val])
-        _require_learnable(found, labels)
-    return found
+        split = split._replace(train=rest[train], val=rest[val])
+        _require_learnable(split, labels)
+    return split
 
 
 def draw_part(labels: Labels, fraction: Fraction, seed: Seed, key: str) -> tuple[Rows, Rows | None]:
@@ -347,15 +353,6 @@ def _refuse_fold(settings: SplitSettings, key: str) -> None:
         raise DataError(f"data.fold={settings.fold}: {key} names the test rows already; leave one of them out")
 
 
-def _take_fold(labels: Labels, settings: SplitSettings) -> Split:
-    assert settings.fold is not None, "it is asked for"
-    if settings.fold >= settings.n_folds:
-        raise DataError(f"data.fold={settings.fold}: must be below data.n_folds={settings.n_folds}; folds count from 0")
-    _require_members(labels, settings.n_folds, f"data.n_folds={settings.n_folds}")
-    folds = _deal(labels, settings.n_folds, settings.split_seed)
-    return Split(np.flatnonzero(folds != settings.fold), None, np.flatnonzero(folds == settings.fold))
-
-
 def _deal(labels: Labels, n_folds: int, seed: int) -> Rows:
     """Deal all rows into folds by class, whole groups where there are any; give the number of each row's, (n_rows,)."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -370,7 +367,7 @@ def _deal(labels: Labels, n_folds: int, seed: int) -> Rows:
     return folds
 
 
-def _require_members(labels: Labels, n_members: int, asked: str) -> None:
+def _require_members(labels: Labels, n_members: int, setting: str) -> None:
     """Refuse classes with fewer rows, and tables with fewer groups, than a split needs."""
     counts = labels.count_classes()
     few = [number for number in np.argsort(counts, kind="stable").tolist() if 0 < counts[number] < n_members]
@@ -378,11 +375,11 @@ def _require_members(labels: Labels, n_members: int, asked: str) -> None:
         there = f"one {labels.unit}" if counts[few[0]] == 1 else f"{counts[few[0]]} {labels.unit}s"
         more = f" (others have too few, {len(few)} classes in all)" if len(few) > 1 else ""
         way_out = "take more samples" if labels.unit == "sample" else "add rows, or choose data.rare=drop or other"
-        raise DataError(f"{asked}: class {labels.quote(few[0])} has {there}, this needs {n_members}{more}; {way_out}")
+        raise DataError(f"{setting}: class {labels.quote(few[0])} has {there}, this needs {n_members}{more}; {way_out}")
     n_groups = n_members if labels.groups is None else len(set(labels.groups.tolist()))
     if n_groups < n_members:
         there = "one group" if n_groups == 1 else f"{n_groups} groups"
-        raise DataError(f"{asked}: data.group names {there}, this needs {n_members}; choose another column")
+        raise DataError(f"{setting}: data.group names {there}, this needs {n_members}; choose another column")
 
 
 def _require_learnable(split: Split, labels: Labels) -> None:

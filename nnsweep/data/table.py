@@ -19,7 +19,7 @@ from nnsweep.data.prepared import unseen
 from nnsweep.data.problems import column_kind, combine_problems, list_first, show_name, show_value
 from nnsweep.data.reading.column import LARGEST
 from nnsweep.data.reading.dates import origin
-from nnsweep.data.reading.table_columns import Understood
+from nnsweep.data.reading.table_columns import TypedTable
 from nnsweep.data.split import (
     PART_NAMES,
     Labels,
@@ -44,7 +44,7 @@ OTHER = "other"
 
 def prepare_table(
     name: str,
-    rows: Understood,
+    rows: TypedTable,
     settings: SplitSettings,
     *,
     missing: Policy,
@@ -57,7 +57,7 @@ def prepare_table(
     ----------
     name : str
         The data set's name.
-    rows : Understood
+    rows : TypedTable
         What it is made of.
     settings : SplitSettings
         How they are split.
@@ -82,19 +82,19 @@ def prepare_table(
         rows, labels, split = _split(rows, settings)
         train = rows.frame.iloc[split.train]
         X, preparation = fit_preparation(train, rows.kinds, missing=missing, standardize=standardize, text=text)
-        preparation = preparation.told_how({}, ())  # these rows have been read: no text in them is a missing value
-        rows = replace(rows, told=[*rows.told, *_compare_categories(rows.frame, split, preparation)])
+        preparation = preparation.with_notation({}, ())  # these rows have been read: no text in them is a missing value
+        rows = replace(rows, notes=[*rows.notes, *_compare_categories(rows.frame, split, preparation)])
     features = {
         part: X if part == "train" else preparation.transform(rows.frame.iloc[its]) for part, its in split.parts.items()
     }
     for part, its in split.parts.items():
         _refuse_overflow(features[part], its, rows)
-    preparation = preparation.told_how(rows.written, rows.marks)  # others are read by it as they are written
+    preparation = preparation.with_notation(rows.written, rows.marks)  # others are read by it as they are written
     return _assemble(name, rows, labels, split, settings, features, preparation)
 
 
 def prepare_texts(
-    name: str, rows: Understood, settings: SplitSettings, *, text: dict[str, Any], fit_together: bool
+    name: str, rows: TypedTable, settings: SplitSettings, *, text: dict[str, Any], fit_together: bool
 ) -> Dataset:
     """Make a data set of texts, the only column of rows.
 
@@ -133,10 +133,18 @@ def _naming(source: str) -> Iterator[None]:
         raise DataError(*(f"{show_name(source)}: {problem}" for problem in error.problems)) from error
 
 
-def _split(rows: Understood, settings: SplitSettings) -> tuple[Understood, Labels, Split]:
+def _split(rows: TypedTable, settings: SplitSettings) -> tuple[TypedTable, Labels, Split]:
     """Split rows, by their order if they have one, without those of rare classes if that is asked for."""
     if rows.ordering is not None:
-        rows = _split_by_order(rows, settings)
+        column, ranks, texts = rows.ordering
+        part = split_by_order(ranks, settings)
+        spans = []
+        for name, word in PART_NAMES.items():
+            if len(its := np.flatnonzero(part == name)):
+                first, last = its[ranks[its].argmin()], its[ranks[its].argmax()]
+                spans.append(f"{word} {show_value(texts[first])} to {show_value(texts[last])}")
+        note = f"parts by {show_name(column)}: {', '.join(spans)}"
+        rows = replace(rows, part=part, part_key="data.split_by", notes=[*rows.notes, note])
     rows = merge_rare(rows, settings)
     class_names = sort_classes(rows.labels)
     if len(class_names) < 2:
@@ -147,34 +155,20 @@ def _split(rows: Understood, settings: SplitSettings) -> tuple[Understood, Label
     return rows, labels, split_rows(labels, settings, part=rows.part, part_key=rows.part_key)
 
 
-def _split_by_order(rows: Understood, settings: SplitSettings) -> Understood:
-    """Give rows their parts by their order, and say where each part begins and ends."""
-    assert rows.ordering is not None, "they have one"
-    column, ranks, texts = rows.ordering
-    part = split_by_order(ranks, settings)
-    spans = []
-    for name, word in PART_NAMES.items():
-        if len(its := np.flatnonzero(part == name)):
-            first, last = its[ranks[its].argmin()], its[ranks[its].argmax()]
-            spans.append(f"{word} {show_value(texts[first])} to {show_value(texts[last])}")
-    told = f"parts by {show_name(column)}: {', '.join(spans)}"
-    return replace(rows, part=part, part_key="data.split_by", told=[*rows.told, told])
-
-
-def merge_rare(rows: Understood, settings: SplitSettings) -> Understood:
+def merge_rare(rows: TypedTable, settings: SplitSettings) -> TypedTable:
     """Leave out the rows of rare classes, or give them one class together, as `SplitSettings.rare` has it.
 
     Parameters
     ----------
-    rows : Understood
+    rows : TypedTable
         A table.
     settings : SplitSettings
         How it will be split.
 
     Returns
     -------
-    Understood
-        With a line that tells what was done.
+    TypedTable
+        With a note on what was done.
 
     Raises
     ------
@@ -192,9 +186,9 @@ def merge_rare(rows: Understood, settings: SplitSettings) -> Understood:
     is_rare = np.isin(rows.labels, rare)
     counts = list_first((f"{name} {sizes[name]:,}" for name in rare), len(rare))
     where = " in the training part" if rows.part is not None else ""
-    told = f"rare classes, with fewer than {n_fewest} rows{where}: {counts}; "
+    note = f"rare classes, with fewer than {n_fewest} rows{where}: {counts}; "
     if settings.rare == "drop":
-        return _keep(rows, ~is_rare, told + f"their {int(is_rare.sum()):,} rows are left out")
+        return _keep(rows, ~is_rare, note + f"their {int(is_rare.sum()):,} rows are left out")
     # a class that is called "other" already takes the rare ones in
     if (size := counted[OTHER] * (OTHER not in rare) + sum(sizes[name] for name in rare)) < n_fewest:
         raise DataError(
@@ -202,10 +196,10 @@ def merge_rare(rows: Understood, settings: SplitSettings) -> Understood:
             "data.rare=drop leaves them out"
         )
     labels = np.where(is_rare, OTHER, rows.labels)
-    return replace(rows, labels=labels, told=[*rows.told, told + f"they are one class, {OTHER!r}"])
+    return replace(rows, labels=labels, notes=[*rows.notes, note + f"they are one class, {OTHER!r}"])
 
 
-def _keep(rows: Understood, keep: NDArray[np.bool_], told: str) -> Understood:
+def _keep(rows: TypedTable, keep: NDArray[np.bool_], note: str) -> TypedTable:
     return replace(
         rows,
         frame=rows.frame[keep].reset_index(drop=True),
@@ -213,7 +207,7 @@ def _keep(rows: Understood, keep: NDArray[np.bool_], told: str) -> Understood:
         groups=None if rows.groups is None else rows.groups[keep],
         part=None if rows.part is None else rows.part[keep],
         rows=rows.rows[keep],
-        told=[*rows.told, told],
+        notes=[*rows.notes, note],
     )
 
 
@@ -238,19 +232,19 @@ def sort_classes(labels: NDArray[Any]) -> tuple[str, ...]:
 
 
 def _compare_categories(frame: "pd.DataFrame", split: Split, preparation: Preparation) -> Iterator[str]:
-    """Tell of the categories of other parts that the training part does not have; refuse columns with no other.
+    """Note the categories of other parts that the training part does not have; refuse columns with no other.
 
     Raises
     ------
     DataError
         Naming all such columns.
     """
-    told, problems = [], []
+    notes, problems = [], []
     for part in split.parts.keys() - {"train"}:
         its = frame.iloc[split.parts[part]]
         for column, (n_unseen, n_values, words) in unseen(its, preparation.values).items():
             few = f"{list_first(map(show_value, words[:3]), len(words[:3]))}{' ...' if len(words) > 3 else ''}"
-            told.append(f"{show_name(column)} {n_unseen:,} of {n_values:,} {PART_NAMES[part]} values ({few})")
+            notes.append(f"{show_name(column)} {n_unseen:,} of {n_values:,} {PART_NAMES[part]} values ({few})")
             if n_unseen == n_values:
                 problems.append(
                     f"column {show_name(column)}: none of the {n_values:,} values of the {PART_NAMES[part]} part is a "
@@ -259,11 +253,11 @@ def _compare_categories(frame: "pd.DataFrame", split: Split, preparation: Prepar
                 )
     if problems:
         raise combine_problems(sorted(problems))
-    if told:
-        yield f"categories that the training part does not have: {list_first(sorted(told), len(told))}"
+    if notes:
+        yield f"categories that the training part does not have: {list_first(sorted(notes), len(notes))}"
 
 
-def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: Understood) -> None:
+def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: TypedTable) -> None:
     """Refuse numbers of a part (n_samples, n_features) that standardising has brought beyond those of a network."""
     numbers = [name for name, kind in rows.kinds.items() if kind == "number"]
     block = X[:, : len(numbers)]
@@ -281,7 +275,7 @@ def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: Understood) -> No
 
 def _assemble(
     name: str,
-    rows: Understood,
+    rows: TypedTable,
     labels: Labels,
     split: Split,
     settings: SplitSettings,
@@ -299,6 +293,6 @@ def _assemble(
         rows.source,
         preparation,
         Example.of_frame(rows.frame.iloc[split.test]),
-        (*rows.told, n_features, *describe_split(split, labels, settings)),
+        (*rows.notes, n_features, *describe_split(split, labels, settings)),
         count_leaks(rows.frame, labels.y, split.parts),
     )

@@ -1,4 +1,4 @@
-"""The settings of tables: how a file is laid out, how its cells are written, and what is done about missing values.
+"""The settings of tables: what columns are, how a file is laid out and its cells are written, what fills gaps.
 
 They are records and types without any code that reads a table, so that a sweep can be checked without importing a
 reader.
@@ -6,22 +6,83 @@ reader.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias, TypedDict, get_args, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar, get_args, get_type_hints
 
 from nnsweep.data.problems import show_value
 from nnsweep.errors import DataError
 from nnsweep.mlp.ranges import Index
+from nnsweep.mlp.ranges import settings as get_settings
 from nnsweep.text import quote_argument, suggest_null
 
-if TYPE_CHECKING:
-    pass
-
+T = TypeVar("T")
 
 Kind: TypeAlias = Literal["number", "date", "category", "text"]
 ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]
-KINDS: tuple[Kind, ...] = ("number", "date", "category", "text")
+ColumnKind: TypeAlias = Literal["number", "date", "category", "text", "ignore"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 IGNORE = "ignore"
-ColumnKind = Literal["number", "date", "category", "text", "ignore"]
+
+
+class Ways(TypedDict, total=False):
+    """What is done about missing values of each kind."""
+
+    number: Literal["drop", "mean", "median", "most_frequent"]
+    category: Literal["drop", "most_frequent", "own"]
+    label: Literal["drop"]
+
+
+Missing: TypeAlias = Literal["drop", "mean", "median", "most_frequent", "own"] | Ways
+OWN = "(missing)"
+"""The category that missing ones are of with ``own``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleSettings:
+    """Which columns of a table are no features.
+
+    Attributes
+    ----------
+    target : str or None
+        The column with the labels; None for the one that the format itself names.
+    missing : {"drop", "mean", "median", "most_frequent", "own"}, mapping of kinds to them, or None
+        What to do about missing values, of every kind or of ``number``, ``category`` and ``label``; ``own`` makes a
+        category of them. None to refuse them.
+    group : str or None
+        The column whose equal values stay in one part.
+    split : str or None
+        The column that says which part a row is of: train, val or validation, test.
+    split_by : str or None
+        A column of numbers or dates: the last rows by its order are the test part, those before them the validation
+        part.
+    """
+
+    target: ColumnName | None = None
+    missing: Missing | None = None
+    group: ColumnName | None = None
+    split: ColumnName | None = None
+    split_by: ColumnName | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnSettings(RoleSettings):
+    """What the columns of a table are.
+
+    Attributes
+    ----------
+    columns : mapping of str to {"number", "date", "category", "text", "ignore"} or None
+        Kinds by column, where they shall not be inferred. A number may have a currency, a percent sign, a unit, or
+        signs between its thousands; a date becomes the numbers of `nnsweep.data.reading.dates`.
+    ignore : tuple of str or None
+        More columns that are no features.
+    standardize : bool
+        Bring every number to mean 0 and variance 1 over the training part.
+    """
+
+    columns: Mapping[str, ColumnKind] | None = None
+    ignore: tuple[ColumnName, ...] | None = None
+    standardize: bool = True
+
+
 Decimal: TypeAlias = Literal["point", "comma", ".", ","]
 Thousands: TypeAlias = Literal["comma", "point", "apostrophe", "blank", ",", ".", "'", " "]
 Mark: TypeAlias = str | int | float | None
@@ -177,17 +238,6 @@ AS_WRITTEN = Layout()
 """A layout that a text shows of itself."""
 
 
-class Ways(TypedDict, total=False):
-    """What is done about missing values of each kind."""
-
-    number: Literal["drop", "mean", "median", "most_frequent"]
-    category: Literal["drop", "most_frequent", "own"]
-    label: Literal["drop"]
-
-
-Missing: TypeAlias = Literal["drop", "mean", "median", "most_frequent", "own"] | Ways
-OWN = "(missing)"
-"""The category that missing ones are of with ``own``."""
 _WAYS: Mapping[str, tuple[str, ...]] = {kind: get_args(ways) for kind, ways in get_type_hints(Ways).items()}
 
 
@@ -244,3 +294,14 @@ class Policy(NamedTuple):
         if set(known.values()) == {"drop"}:
             return "data.missing=drop"
         return quote_argument(f"data.missing={{{', '.join(f'{kind}: {way}' for kind, way in known.items())}}}")
+
+
+def pick_settings(record: type[T], settings: Mapping[str, Any]) -> T:
+    """Make a record of those settings that are its own.
+
+    Examples
+    --------
+    >>> pick_settings(CellFormat, {"decimal": "comma", "path": "cats.csv"}).decimal_sign
+    ','
+    """
+    return record(**{name: settings[name] for name in get_settings(record) if name in settings})

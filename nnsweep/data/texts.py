@@ -51,13 +51,13 @@ class FolderOfTexts(NamedTuple):
         By class and name of the file.
     digest : str
         SHA-256, in hexadecimal, of all names and contents.
-    told : list of str
+    notes : list of str
         What was left out.
     """
 
     texts: list[FolderText]
     digest: str
-    told: list[str]
+    notes: list[str]
 
 
 def read_folder(path: str) -> FolderOfTexts:
@@ -79,12 +79,12 @@ def read_folder(path: str) -> FolderOfTexts:
         If there are no such subfolders, or a file cannot be read.
     """
     folder = Path(expand_home(path))
-    classes, others = _subfolders(folder, path)
+    classes, others = _list_classes(folder, path)
     texts: list[FolderText] = []
     unread: list[str] = []
     empty: list[str] = []
     for name in classes:
-        files, inner = _files(folder / name)
+        files, inner = _list_files(folder / name)
         others += [f"{name}/{one}" for one in inner]
         empty += [] if files else [name]
         for file in files:
@@ -97,11 +97,15 @@ def read_folder(path: str) -> FolderOfTexts:
     if empty:
         raise DataError(
             f"{show_name(path)}: there is no text in {list_first(empty, len(empty))}; each subfolder of data.path is "
-            "a class, "
-            "and the files right in it are its texts"
+            "a class, and the files right in it are its texts"
         )
-    told = [f"left out: {list_first(others, len(others))}, which is no file of a class"] if others else []
-    return FolderOfTexts(texts, _digest(texts), told)
+    notes = [f"left out: {list_first(others, len(others))}, which is no file of a class"] if others else []
+    sha = hashlib.sha256()
+    for text in texts:
+        for part in (os.fsencode(text.class_name), os.fsencode(text.file), text.content):
+            sha.update(len(part).to_bytes(8, "little"))
+            sha.update(part)
+    return FolderOfTexts(texts, sha.hexdigest(), notes)
 
 
 def decode_folder(texts: FolderOfTexts, path: str) -> list[str]:
@@ -129,41 +133,32 @@ def decode_folder(texts: FolderOfTexts, path: str) -> list[str]:
     return read
 
 
-def _subfolders(folder: Path, path: str) -> tuple[list[str], list[str]]:
+def _list_classes(folder: Path, path: str) -> tuple[list[str], list[str]]:
     """List the classes, and what else is there."""
     try:
-        there = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or str(error)
+        cause = getattr(error, "strerror", None) or str(error)
         raise DataError(
-            f"{show_name(path)}: the folder cannot be read ({said}); name a folder with data.path"
+            f"{show_name(path)}: the folder cannot be read ({cause}); name a folder with data.path"
         ) from error
-    classes = [name for name in there if (folder / name).is_dir()]
+    classes = [name for name in names if (folder / name).is_dir()]
     if len(classes) < 2:
-        found = f"only {show_name(classes[0])}" if classes else "none"
+        there = f"only {show_name(classes[0])}" if classes else "none"
         raise DataError(
             f"{show_name(path)}: data=text wants a folder with one subfolder for each class, two or more, and there is "
-            f"{found}; or name a table's column of texts with data.text and data.target"
+            f"{there}; or name a table's column of texts with data.text and data.target"
         )
-    return classes, [name for name in there if name not in set(classes)]
+    return classes, [name for name in names if name not in set(classes)]
 
 
-def _files(folder: Path) -> tuple[list[str], list[str]]:
+def _list_files(folder: Path) -> tuple[list[str], list[str]]:
     try:
-        there = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except OSError as error:
         raise DataError(f"{show_name(str(folder))}: the folder cannot be read ({error.strerror})") from error
-    files = [name for name in there if (folder / name).is_file()]
-    return files, [name for name in there if name not in set(files)]
-
-
-def _digest(texts: list[FolderText]) -> str:
-    sha = hashlib.sha256()
-    for text in texts:
-        for part in (os.fsencode(text.class_name), os.fsencode(text.file), text.content):
-            sha.update(len(part).to_bytes(8, "little"))
-            sha.update(part)
-    return sha.hexdigest()
+    files = [name for name in names if (folder / name).is_file()]
+    return files, [name for name in names if name not in set(files)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,8 +212,13 @@ class Weighing:
             raise DataError(
                 f"data.ngram_range={list(self.ngram_range)}: must be the fewest and the most words in a row, as [1,2]"
             )
-        _require_pattern(self.token_pattern)
-        words = self.stop_words
+        pattern, words = self.token_pattern, self.stop_words
+        try:
+            n_groups = re.compile(pattern).groups
+        except re.error as error:
+            raise DataError(f"data.token_pattern={pattern}: is no regular expression ({error})") from error
+        if n_groups > 1:
+            raise DataError(f"data.token_pattern={pattern}: must have one group at most; write (?:...) for the others")
         return {
             "max_features": self.max_features,
             "min_df": _count_or_share("data.min_df", self.min_df, share=self.min_df < 1),
@@ -285,12 +285,3 @@ def _count_or_share(key: str, value: float, *, share: bool) -> int | float:
     if not float(value).is_integer():
         raise DataError(f"{key}={value:g}: must be a share of the texts, up to 1, or a whole number of texts")
     return round(value)
-
-
-def _require_pattern(pattern: str) -> None:
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as error:
-        raise DataError(f"data.token_pattern={pattern}: is no regular expression ({error})") from error
-    if groups > 1:
-        raise DataError(f"data.token_pattern={pattern}: must have one group at most; write (?:...) for the others")

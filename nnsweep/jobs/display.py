@@ -146,7 +146,7 @@ class Display:
         by_source: dict[str, list[Dataset]] = {}
         for data in dict.fromkeys(task.job.data for task in tasks):
             loaded = load_dataset(data)
-            if loaded.told:
+            if loaded.notes:
                 by_source.setdefault(loaded.source, []).append(loaded)
         for source, sets in by_source.items():
             lines = [line for line in _data_lines(sets) if not line.startswith(_WARNING)]
@@ -236,15 +236,15 @@ def _print(lines: Sequence[str], end: str = "\n") -> None:
 
 def _data_lines(sets: Sequence[Dataset]) -> list[str]:
     """Give the lines of the first data set, and those of the others that say something else."""
-    lines = [*sets[0].told]
-    others = [line for one in sets[1:] for line in one.told if line not in lines]
+    lines = [*sets[0].notes]
+    others = [line for one in sets[1:] for line in one.notes if line not in lines]
     others = [*dict.fromkeys(others)]
     more = [f"and {len(others) - _MOST_OTHERS} more lines of other divisions"] if len(others) > _MOST_OTHERS else []
     return lines + others[:_MOST_OTHERS] + more
 
 
 def _data_warnings(sets: Sequence[Dataset]) -> Iterator[str]:
-    for line in dict.fromkeys(line for one in sets for line in one.told if line.startswith(_WARNING)):
+    for line in dict.fromkeys(line for one in sets for line in one.notes if line.startswith(_WARNING)):
         yield line.removeprefix(_WARNING)
     leaking = [one.leaks for one in sets if describe_leaks(one.leaks)]
     if leaking:

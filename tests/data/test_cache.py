@@ -127,13 +127,13 @@ def test_what_is_known_of_a_data_set_is_mapped_with_it(tmp_path: Path):
     made = replace(
         load("iris", val_fraction=0.2),
         example=Example.of_frame(frame),
-        told=("4 columns", "WARNING: few rows"),
+        notes=("4 columns", "WARNING: few rows"),
         leaks={"test": Leak(1, 2, 30)},
     )
     write_mapped(made, tmp_path / "iris")
     kept = read_mapped(tmp_path / "iris", name="flowers", source="elsewhere")
     assert (kept.name, kept.source, kept.folder) == ("flowers", "elsewhere", tmp_path / "iris")
-    assert (kept.told, kept.leaks) == (made.told, made.leaks)
+    assert (kept.notes, kept.leaks) == (made.notes, made.leaks)
     assert kept.example == made.example
     assert kept.example.rows == [[1.5, "red", "a\0b"], [None, None, "größe"]]
     assert kept.example.frame()["age"].dtype == float
@@ -273,9 +273,9 @@ def test_nothing_is_unpickled(cache, tmp_path):
     keep_in_cache(MADE_OF, make)
     found = entry(cache)
     np.save(found / "train.y.npy", np.array([Canary()], dtype=object), allow_pickle=True)
-    from nnsweep.data.cache import _sums
+    from nnsweep.data.cache import _hash_files
 
-    (found / "sha256.json").write_text(json.dumps(_sums(found)))  # as somebody would who knows how
+    (found / "sha256.json").write_text(json.dumps(_hash_files(found)))  # as somebody would who knows how
     keep_in_cache(MADE_OF, make)
     assert make.calls == 2
     assert not (tmp_path / "canary").exists()

@@ -25,7 +25,7 @@ def test_subfolders_are_classes_and_their_files_texts(tmp_path):
         ("sci", "2"),
     ]
     assert decode_folder(found, path) == ["", "a\r\nb", "größe", "moon"]
-    assert found.told == []
+    assert found.notes == []
 
 
 def test_what_is_no_text_is_told_or_nobodys(tmp_path):
@@ -39,7 +39,7 @@ def test_what_is_no_text_is_told_or_nobodys(tmp_path):
     }
     found = read_folder(lay(tmp_path, files))
     assert [text.content for text in found.texts] == [b"x", b"y"]
-    assert found.told == ["left out: README, b/deep, which is no file of a class"]
+    assert found.notes == ["left out: README, b/deep, which is no file of a class"]
 
 
 def test_digest_covers_classes_names_contents_but_not_location(tmp_path):
@@ -101,4 +101,4 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path):
 def test_a_pipe_is_no_text_and_nobody_waits_for_it(tmp_path):
     path = lay(tmp_path, {"a/1": "x", "b/1": "y"})
     os.mkfifo(tmp_path / "b" / "pipe")
-    assert read_folder(path).told == ["left out: b/pipe, which is no file of a class"]
+    assert read_folder(path).notes == ["left out: b/pipe, which is no file of a class"]

@@ -13,8 +13,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from nnsweep.data import user_data
 from nnsweep.data.load import load
+from nnsweep.data.reading import read, table_columns
 from nnsweep.data.reading.read import read_table
 from nnsweep.data.user_data import name_table, table, text
 from nnsweep.errors import DataError
@@ -131,7 +131,7 @@ def test_groups_stay_together_in_every_fold(cats, made):
             for rows in ages
         ]
         assert sum(map(len, owners)) == cats["owner"].nunique()
-        assert f"{cats['owner'].nunique()} groups kept together" in data.told[-1]
+        assert f"{cats['owner'].nunique()} groups kept together" in data.notes[-1]
         tests += ages[-1]
     assert sorted(map(tuple, tests)) == sorted(map(tuple, cats[["age", "weight"]].astype(float).to_numpy().tolist()))
 
@@ -213,7 +213,7 @@ def test_the_same_content_elsewhere_is_not_prepared_again(cats, made, tmp_path, 
     def never(*_, **__):
         raise AssertionError("it was understood again")
 
-    monkeypatch.setattr(user_data, "understand", never)
+    monkeypatch.setattr(table_columns, "infer_columns", never)
     again = table(path=str(tmp_path / "elsewhere" / "pets.csv"), target="breed", **ROLES)
     assert (again.digest, again.folder) == (first.digest, first.folder)
     assert (again.name, again.source) == ("pets", str(tmp_path / "elsewhere" / "pets.csv"))
@@ -235,7 +235,7 @@ def test_a_mark_that_is_a_value_may_be_in_the_test_part_alone(missing, tmp_path)
         ["blue", "grey", "red"]
     ]
     assert data.test.X.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0], [0, 0, 0]]
-    assert any("'?'" in line for line in data.told)
+    assert any("'?'" in line for line in data.notes)
 
 
 def test_file_changed_during_reading_never_keeps_its_old_digest(cats, made, tmp_path, monkeypatch):
@@ -248,7 +248,7 @@ def test_file_changed_during_reading_never_keeps_its_old_digest(cats, made, tmp_
             cats.iloc[::-1].to_csv(path, index=False)
         return read_table(path)
 
-    monkeypatch.setattr(user_data, "read_table", changing)
+    monkeypatch.setattr(read, "read_table", changing)
     changed = made(**ROLES)
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "another"))
     assert made(**ROLES).digest == changed.digest
@@ -266,7 +266,7 @@ def test_a_file_that_never_rests_is_refused(cats, made, tmp_path, monkeypatch):
         return read_table(path)
 
     monkeypatch.setenv("NNSWEEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(user_data, "read_table", changing)
+    monkeypatch.setattr(read, "read_table", changing)
     with pytest.raises(DataError, match=r"cats\.csv changes while it is read; let whoever writes it finish first"):
         made(**ROLES)
 
@@ -301,7 +301,7 @@ def test_categories_of_other_parts_alone_are_told(cats, made, tmp_path):
         tmp_path / "cats.csv", index=False
     )
     data = made(split="part", **ROLES)
-    assert [line for line in data.told if line.startswith("categories")] == [
+    assert [line for line in data.notes if line.startswith("categories")] == [
         "categories that the training part does not have: fur 10 of 20 validation values ('bald'), "
         "fur 20 of 40 test values ('none')"
     ]
@@ -394,7 +394,7 @@ def test_the_last_rows_by_time_are_tested(form, columns, visits, tmp_path):
     assert {part: len(its) for part, its in days.items()} == {"train": 6, "val": 2, "test": 2}
     assert max(days["train"]) < min(days["val"]) <= max(days["val"]) < min(days["test"])
     assert [column.name for column in data.preparation.columns] == ["age"]
-    assert [line.partition(":")[0] for line in data.told if "by when" in line] == ["parts by when"]
+    assert [line.partition(":")[0] for line in data.notes if "by when" in line] == ["parts by when"]
 
 
 def test_a_column_that_divides_is_a_feature_if_asked(visits, tmp_path):
@@ -441,8 +441,8 @@ def test_rare_classes_are_refused_dropped_or_one_class(rare, made):
     assert other.class_names == ("birman", "other", "ragdoll", "siamese")
     assert sum((part.y == 1).sum() for part in other.parts.values()) == 3
     told = "rare classes, with fewer than 3 rows: sphynx 1, manx 2; "
-    assert f"{told}their 3 rows are left out" in dropped.told
-    assert f"{told}they are one class, 'other'" in other.told
+    assert f"{told}their 3 rows are left out" in dropped.notes
+    assert f"{told}they are one class, 'other'" in other.notes
 
 
 def test_rare_is_what_a_division_cannot_divide(rare, made, cats, tmp_path):
@@ -452,7 +452,7 @@ def test_rare_is_what_a_division_cannot_divide(rare, made, cats, tmp_path):
     data = made(**ROLES, split="part", rare="drop")
     assert (
         "rare classes, with fewer than 2 rows in the training part: manx 0, sphynx 0; their 3 rows are left out"
-        in data.told
+        in data.notes
     )
     with pytest.raises(DataError, match=r"have 0 rows together in the training part, this needs 2; data.rare=drop"):
         made(**ROLES, split="part", rare="other")
@@ -503,7 +503,7 @@ def test_folder_of_real_posts_matches_scikit_learn_by_hand(posts):
     for part, rows in parts(y).items():
         assert np.array_equal(data.parts[part].X.toarray(), X[part].toarray())
         assert np.array_equal(data.parts[part].y, y[rows])
-    assert data.told[0] == "label: 2 classes in 1,073 texts (alt.atheism 480, sci.space 593)"
+    assert data.notes[0] == "label: 2 classes in 1,073 texts (alt.atheism 480, sci.space 593)"
     assert data.example.frame()["text"].tolist() == taken["test"][:3]
 
 

@@ -97,7 +97,7 @@ class TableColumn:
         is_missing[[misfit.row for misfit in self.misfits]] = False
         return is_missing
 
-    def taken(self, rows: NDArray[np.intp]) -> "TableColumn":
+    def take(self, rows: NDArray[np.intp]) -> "TableColumn":
         """Give the column in those rows alone, in their order (n_taken,)."""
         return TableColumn(self.name, self.kind, self.values[rows], self.misfits, self.way_out, self.written)
 

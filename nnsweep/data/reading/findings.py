@@ -19,7 +19,7 @@ from nnsweep.data.problems import MOST_LISTED, column_kind, list_first, show_nam
 from nnsweep.data.reading.cells import UNNAMED, find_missing, write_cell
 from nnsweep.data.reading.column import TableColumn
 from nnsweep.data.reading.dates import origin
-from nnsweep.data.reading.read import Raw
+from nnsweep.data.reading.read import RawTable
 from nnsweep.data.reading.roles import Roles
 from nnsweep.data.table_settings import KINDS, MISSING, CellFormat, Policy
 from nnsweep.errors import DataError
@@ -33,25 +33,25 @@ _MOST_MARKS = 5
 
 
 def select_rows(
-    raw: Raw,
+    raw: RawTable,
     columns: Sequence[TableColumn],
     special: Mapping[str, NDArray[Any]],
     policy: Policy,
-    cell_format: CellFormat | None = None,
+    cell_format: CellFormat,
 ) -> NDArray[np.intp]:
     """Give the rows that stay.
 
     Parameters
     ----------
-    raw : Raw
+    raw : RawTable
         The table, for places.
-    columns : sequence of Column
+    columns : sequence of TableColumn
         The features.
     special : mapping of str to ndarray of shape (n_rows,)
         Texts of label and group, None where missing, by column: they cannot be filled in.
     policy : Policy
         What to do about missing values.
-    cell_format : CellFormat, optional
+    cell_format : CellFormat
         What stands for them.
 
     Returns
@@ -64,86 +64,74 @@ def select_rows(
     DataError
         If there are missing values that the policy does not cover; all such columns together. If no row is left.
     """
-    cell_format = cell_format or CellFormat()
-    dropped: dict[str, NDArray[np.bool_]] = {}
+    incomplete: dict[str, NDArray[np.bool_]] = {}
     problems: dict[str, str] = {}
     for name, texts in special.items():
         is_missing = find_missing(texts)
         if policy.label == "drop":
-            dropped[name] = is_missing
+            incomplete[name] = is_missing
         elif is_missing.any():
-            problems[name] = _describe_gap(raw, name, is_missing, _ways_out_of_label(policy), cell_format)
+            drop = policy.setting(label="drop")
+            ways_out = [f"a label or group cannot be filled in: {drop} leaves its rows out"]
+            problems[name] = _describe_gap(raw, name, is_missing, ways_out, cell_format)
     for column in columns:
         is_missing, way = column.is_missing, policy.way(column.kind)
         if way == "drop":
-            dropped[column.name] = is_missing
+            incomplete[column.name] = is_missing
         elif way is None and is_missing.any():
-            problems[column.name] = _describe_gap(raw, column.name, is_missing, _ways_out(column, policy), cell_format)
+            ways_out = _list_ways_out(column, policy)
+            problems[column.name] = _describe_gap(raw, column.name, is_missing, ways_out, cell_format)
     if problems:
         lines, others = [*problems.values()][:_MOST_COLUMNS], [*problems][_MOST_COLUMNS:]
-        more = [
-            f"{show_name(raw.source)}: values are missing in {len(others):,} more columns: "
-            f"{list_first(others, len(others))}"
-        ]
-        raise DataError(*lines, *(more if others else []))
-    return _complete(raw, dropped)
-
-
-def _complete(raw: Raw, is_missing: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.intp]:
-    is_incomplete = np.zeros(len(raw.frame), dtype=bool)
-    for one in is_missing.values():
-        is_incomplete |= one
-    rows = np.flatnonzero(~is_incomplete)
-    if not len(rows):
-        most = max(is_missing, key=lambda name: int(is_missing[name].sum()))
+        if others:
+            names = list_first(others, len(others))
+            lines.append(f"{show_name(raw.source)}: values are missing in {len(others):,} more columns: {names}")
+        raise DataError(*lines)
+    is_complete = np.ones(len(raw.frame), dtype=bool)
+    for is_missing in incomplete.values():
+        is_complete &= ~is_missing
+    if not is_complete.any():
+        most = max(incomplete, key=lambda name: int(incomplete[name].sum()))
         raise DataError(
             f"{show_name(raw.source)}: data.missing=drop leaves no row: each of the {len(raw.frame):,} lacks a value, "
-            f"column {show_name(most)} in {int(is_missing[most].sum()):,}; ignore such columns, as with "
+            f"column {show_name(most)} in {int(incomplete[most].sum()):,}; ignore such columns, as with "
             f"{column_kind(most, 'ignore')}"
         )
-    return rows
+    return np.flatnonzero(is_complete)
 
 
 def _describe_gap(
-    raw: Raw, name: str, is_missing: NDArray[np.bool_], ways_out: Sequence[str], cell_format: CellFormat | None
+    raw: RawTable, name: str, is_missing: NDArray[np.bool_], ways_out: Sequence[str], cell_format: CellFormat
 ) -> str:
-    """Tell of a column's missing values; of those that are written out, as they may be values."""
+    """Describe a column's missing values; one that is written out comes first, as it may be a value."""
     texts = raw.frame[name][is_missing].map(lambda cell: "" if cell is None or cell != cell else str(cell).strip())
     written = texts[texts != ""]
     marks = [text for text in dict.fromkeys(written.tolist()) if text in MISSING][:_MOST_MARKS]
-    row = int(written.index[0] if len(written) else texts.index[0])
-    text, n_missing = (str(written.iloc[0]) if len(written) else ""), int(is_missing.sum())
-    ways = [*ways_out]
+    first = written if len(written) else texts
+    row, text, ways = int(first.index[0]), str(first.iloc[0]), [*ways_out]
     if marks:
         values = (
             f"{show_value(text)} is a value" if marks == [text] else f"{', '.join(map(show_value, marks))} are values"
         )
-        ways.append(f"{(cell_format or CellFormat()).keep(*marks)} if {values}")
-    place = raw.place(row, name)
-    return f"{place}: {show_value(text)} is a missing value, one of {n_missing:,} in the column; {'; or '.join(ways)}"
+        ways.append(f"{cell_format.keep(*marks)} if {values}")
+    count = f"one of {int(is_missing.sum()):,} in the column"
+    return f"{raw.place(row, name)}: {show_value(text)} is a missing value, {count}; {'; or '.join(ways)}"
 
 
-def _ways_out_of_label(policy: Policy) -> list[str]:
-    return [f"a label or group cannot be filled in: {policy.setting(label='drop')} leaves its rows out"]
-
-
-def _ways_out(column: TableColumn, policy: Policy) -> list[str]:
+def _list_ways_out(column: TableColumn, policy: Policy) -> list[str]:
+    """List the settings that say what becomes of a column's missing values."""
     name, gaps = column.name, [*column.written.get("missing", ())]
     ways = [f"{column_kind(name, 'category')} if {show_value(gaps[0])} is a value"] if gaps else []
     if policy == Policy():
         ways_of_kind = "mean, median or most_frequent" if column.kind in ("number", "date") else "most_frequent or own"
         return [f"choose data.missing=drop, {ways_of_kind}", *ways, f"ignore it: {column_kind(name, 'ignore')}"]
-    if column.kind == "category":
-        why = (
-            f"categories have no {policy.number}" if policy.number in ("mean", "median") else _says_nothing("category")
-        )
+    kind = "category" if column.kind == "category" else "number"
+    why = f"data.missing says nothing of kind {kind}"
+    if kind == "category":
+        why = f"categories have no {policy.number}" if policy.number in ("mean", "median") else why
         return [f"{why}: {policy.setting(category='most_frequent')} (or own, drop)"]
-    why = "numbers are no categories" if policy.category == "own" else _says_nothing("number")
+    why = "numbers are no categories" if policy.category == "own" else why
     return [f"{why}: {policy.setting(number='median')} (or mean, most_frequent, drop)", *ways]
-
-
-def _says_nothing(kind: str) -> str:
-    return f"data.missing says nothing of kind {kind}"
 
 
 _LOOKED_AT = 1000
@@ -156,7 +144,7 @@ _FEWEST_COUNTED, _FEWEST_NAMES = 5, 21
 
 
 def describe_columns(columns: Sequence[TableColumn], roles: Roles, unused: Mapping[str, str]) -> Iterator[str]:
-    """Tell the features by their kinds, and what is none for which reason."""
+    """List the features by their kinds, and what is left out for which reason."""
     for kind in KINDS:
         if kind == "date":
             names = [*dict.fromkeys(column.written["of"] for column in columns if "of" in column.written)]
@@ -173,7 +161,7 @@ def describe_columns(columns: Sequence[TableColumn], roles: Roles, unused: Mappi
 
 
 def describe_missing(n_missing: Mapping[str, int], policy: Policy, n_dropped: int) -> Iterator[str]:
-    """Tell how many values are missing in which column, and what becomes of them."""
+    """Say how many values are missing in which column, and what becomes of them."""
     if n_missing:
         counts = [f"{name} {count:,}" for name, count in n_missing.items()]
         dropped = f"; {n_dropped:,} rows are left out" if "drop" in policy else ""
@@ -183,7 +171,7 @@ def describe_missing(n_missing: Mapping[str, int], policy: Policy, n_dropped: in
 
 
 def describe_gaps(columns: Iterable[TableColumn]) -> Iterator[str]:
-    """Tell the texts among numbers that were taken for missing values."""
+    """List the texts among numbers that were taken for missing values."""
     for column in columns:
         if gaps := column.written.get("missing"):
             words = ", ".join(map(show_value, gaps))
@@ -210,24 +198,25 @@ def warn_of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator
 
 
 def warn_of_copies(columns: Iterable[TableColumn], labels: NDArray[Any], target: str) -> Iterator[str]:
-    """Warn of features that are the label (n_rows,) under another name."""
+    """Warn of features that are the label (n_rows,) under another name: the two correspond one to one."""
+    import pandas as pd
+
+    def corresponds(values: NDArray[Any], n_rows: int) -> bool:
+        return np.array_equal(pd.factorize(values[:n_rows])[0], pd.factorize(labels[:n_rows])[0])
+
     for column in columns:
-        if _tells_the_label(column.values, labels):
+        # nearly all differ among the first rows already
+        if corresponds(column.values, _LOOKED_AT) and corresponds(column.values, len(labels)):
+            leave_out = column_kind(origin(column.written, column.name), "ignore")
             yield (
                 f"WARNING: {show_name(column.name)} alone tells the label {show_name(target)} in every row: it may be "
-                "the "
-                f"label under another name; {column_kind(origin(column.written, column.name), 'ignore')} leaves it out"
+                f"the label under another name; {leave_out} leaves it out"
             )
 
 
-def _tells_the_label(values: NDArray[Any], labels: NDArray[Any]) -> bool:
-    """Tell whether values and labels correspond one to one."""
-    import pandas as pd
-
-    def corresponds(n_rows: int) -> bool:
-        return np.array_equal(pd.factorize(values[:n_rows])[0], pd.factorize(labels[:n_rows])[0])
-
-    return corresponds(_LOOKED_AT) and corresponds(len(labels))
+def explain_unused(column: TableColumn, roles: Roles) -> str | None:
+    """Say why a column is no feature, if it is not; who asks for an index gets it."""
+    return explain_constant(column) or (None if column.name in roles.asked else explain_index(column))
 
 
 def explain_constant(column: TableColumn) -> str | None:
@@ -257,29 +246,22 @@ def explain_index(column: TableColumn) -> str | None:
     """
     if re.fullmatch(_WRITERS_OWN, column.name):
         return "an index"
+    n_rows = len(column.values)
     if column.kind not in ("number", "category") or column.is_missing.any() or not _are_different(column):
         return None
     is_named = re.fullmatch(_IDENTIFIER, column.name) is not None
+    why = "it is called like one" if is_named else None
     if column.kind == "category":
-        why = "it is called like one" if is_named else "its texts look like codes" if _are_codes(column) else None
-        return (
-            f"an identifier: every row has another, and {why}" if why and len(column.values) >= _FEWEST_NAMES else None
-        )
-    if len(column.values) < _FEWEST_COUNTED:
-        return None
-    first = column.values.min()
-    if _is_first(first) and column.values.max() == first + len(column.values) - 1:
-        return f"an index: it counts the rows from {first:.0f}"
-    return "an identifier: every row has another, and it is called like one" if is_named else None
-
-
-def _is_first(number: float) -> bool:
-    """Tell whether somebody would begin to count there: at 0, 1, 100, 101, 1000 and so on; a year is none."""
-    return number in (0, 1) or re.fullmatch("10{1,9}[01]", f"{number:.0f}") is not None
-
-
-def _are_codes(column: TableColumn) -> bool:
-    return all(re.fullmatch(_CODE, text) for text in column.values.tolist())
+        is_code = all(re.fullmatch(_CODE, text) for text in column.values.tolist())
+        why = why or ("its texts look like codes" if is_code else None)
+    else:
+        first = column.values.min()
+        # somebody would begin to count at 0, 1, 100, 101, 1000 and so on; a year is no such number
+        is_first = first in (0, 1) or re.fullmatch("10{1,9}[01]", f"{first:.0f}") is not None
+        if n_rows >= _FEWEST_COUNTED and is_first and column.values.max() == first + n_rows - 1:
+            return f"an index: it counts the rows from {first:.0f}"
+    fewest = _FEWEST_NAMES if column.kind == "category" else _FEWEST_COUNTED
+    return f"an identifier: every row has another, and {why}" if why and n_rows >= fewest else None
 
 
 def _are_different(column: TableColumn) -> bool:

@@ -45,7 +45,7 @@ LAID_OUT: dict[str, Callable[[bytes, str, Layout], Cells]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Raw:
+class RawTable:
     """A table as its file has it.
 
     Attributes
@@ -66,7 +66,7 @@ class Raw:
         The column with the labels, if the format has one.
     absent : float, optional
         What the cells of columns are that the file does not have, as in sparse formats.
-    test : Raw, optional
+    test : RawTable, optional
         The table whose rows are the last ones of this one, and its test part.
     nulls : frozenset of str
         Columns of texts in which the format itself says where no value is.
@@ -81,12 +81,17 @@ class Raw:
     target: str | None = None
     absent: float | None = None
     nulls: frozenset[str] = frozenset()
-    test: "Raw | None" = None
+    test: "RawTable | None" = None
 
     @property
     def n_before_test(self) -> int:
         """How many rows come before those of `test`."""
         return len(self.frame) - (0 if self.test is None else len(self.test.frame))
+
+    @property
+    def part_key(self) -> str:
+        """The setting that says which rows are tested."""
+        return "data.split" if self.test is None else "data.test_path"
 
     def has_nulls(self, column: str) -> bool:
         """Tell whether the format itself says where a column has no value, so that no text stands for one."""
@@ -120,7 +125,7 @@ class Raw:
         return f"{show_name(self.source)}, {where}, column {number} ({show_name(column)})"
 
 
-def read_table(path: str, *, query: str | None = None, layout: Layout = AS_WRITTEN, key: str = "data.path") -> Raw:
+def read_table(path: str, *, query: str | None = None, layout: Layout = AS_WRITTEN, key: str = "data.path") -> RawTable:
     """Read a table.
 
     Parameters
@@ -136,7 +141,7 @@ def read_table(path: str, *, query: str | None = None, layout: Layout = AS_WRITT
 
     Returns
     -------
-    Raw
+    RawTable
         Its cells, at least one row.
 
     Raises
@@ -146,7 +151,7 @@ def read_table(path: str, *, query: str | None = None, layout: Layout = AS_WRITT
     """
     if sql.is_address(path):
         frame, source, digest = sql.ask(path, query)
-        return Raw(frame, source, True, digest)
+        return RawTable(frame, source, True, digest)
     if query is not None:
         raise DataError(f"data.query is for databases, and {show_name(path)} is a file; leave it out")
     content = read_content(path, key)
@@ -160,22 +165,22 @@ def read_table(path: str, *, query: str | None = None, layout: Layout = AS_WRITT
         )
     cells = READERS[suffix](plain, source) if suffix in READERS else LAID_OUT[suffix](plain, source, layout)
     digest = hashlib.sha256(content).hexdigest()
-    return Raw(
+    return RawTable(
         cells.frame, path, cells.typed, digest, cells.lines, cells.kinds, cells.target, cells.absent, cells.nulls
     )
 
 
-def add_test_part(raw: Raw, test: Raw) -> Raw:
+def add_test_part(raw: RawTable, test: RawTable) -> RawTable:
     """Put two tables into one, of which the second is the test part.
 
     Parameters
     ----------
-    raw, test : Raw
+    raw, test : RawTable
         Tables with the same columns, in any order.
 
     Returns
     -------
-    Raw
+    RawTable
         The rows of `raw`, then those of `test`.
 
     Raises

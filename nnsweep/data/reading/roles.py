@@ -17,8 +17,8 @@ from nnsweep.data.problems import combine_problems, list_first, show_name, show_
 from nnsweep.data.reading.cells import NUMBER, find_missing, read_cell_texts
 from nnsweep.data.reading.column import is_numeric
 from nnsweep.data.reading.dates import read_dates
-from nnsweep.data.reading.read import Raw
-from nnsweep.data.table_settings import IGNORE, KINDS, Kind
+from nnsweep.data.reading.read import RawTable
+from nnsweep.data.table_settings import IGNORE, KINDS, ColumnSettings, Kind
 from nnsweep.errors import DataError
 from nnsweep.text import suggest_nearest, suggest_null
 
@@ -63,28 +63,15 @@ class Roles(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-def assign_roles(
-    raw: Raw,
-    *,
-    target: str | None,
-    group: str | None,
-    split: str | None,
-    columns: Mapping[str, str] | None,
-    split_by: str | None = None,
-    ignore: Sequence[str] | None = None,
-) -> Roles:
-    """Find the columns that somebody names.
+def assign_roles(raw: RawTable, settings: ColumnSettings) -> Roles:
+    """Find the columns that settings name.
 
     Parameters
     ----------
-    raw : Raw
-        The table.
-    target, group, split, split_by : str or None
-        Names of columns, or their numbers. Without a target, it is the one that the format has.
-    columns : mapping of str to str or None
-        Kinds, or ``ignore``, by column.
-    ignore : sequence of str or None
-        More columns to ignore.
+    raw : RawTable
+        The table. Where no target is named, it is the one that the format has.
+    settings : ColumnSettings
+        Names of columns, or their numbers.
 
     Returns
     -------
@@ -92,35 +79,39 @@ def assign_roles(
         What each column is there for, as far as it is known, and all that is wrong with the names.
     """
     names = list(raw.frame.columns)
-    columns = {find_column(str(name), names): kind for name, kind in (columns or {}).items()}
-    ignored = tuple(dict.fromkeys(find_column(str(name), names) for name in ignore or ()))
-    target = raw.target if target is None else target
-    special = {"data.target": target, "data.group": group, "data.split": split, "data.split_by": split_by}
+    columns: dict[str, str] = {find_column(str(name), names): kind for name, kind in (settings.columns or {}).items()}
+    ignored = tuple(dict.fromkeys(find_column(str(name), names) for name in settings.ignore or ()))
+    target = raw.target if settings.target is None else settings.target
+    special = {"data.target": target, "data.group": settings.group, "data.split": settings.split}
+    special["data.split_by"] = settings.split_by
     given = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
-    wanted = [(f"{key}={show_value(name)}", name) for key, name in given.items()]
-    wanted += [(f"data.columns.{show_name(name)}={show_value(kind)}", name) for name, kind in columns.items()]
-    wanted += [(f"data.ignore={show_value(name)}", name) for name in ignored]
-    problems = [explain_absent(raw, told, name) for told, name in wanted if name not in names]
-    by = given.pop("data.split_by", None)
-    if by in given.values():
-        problems.append(
-            f"column {show_value(by)} is named by data.split_by and has another role; it can have one role alone"
-        )
-    problems += _doubled(given, columns, ignored) + _unknown_kinds(columns)
-    columns |= dict.fromkeys(ignored, IGNORE)
+    entries = [(f"{key}={show_value(name)}", name) for key, name in given.items()]
+    entries += [(f"data.columns.{show_name(name)}={show_value(kind)}", name) for name, kind in columns.items()]
+    entries += [(f"data.ignore={show_value(name)}", name) for name in ignored]
+    problems = [explain_absent(raw, entry, name) for entry, name in entries if name not in names]
+    problems += _find_conflicts(given, columns, ignored)
+    problems += [
+        f"data.columns.{show_name(name)}={show_value(kind)}: {suggest_nearest(str(kind), (*KINDS, IGNORE))}"
+        for name, kind in columns.items()
+        if kind not in (*KINDS, IGNORE)
+    ]
     if target is None:
-        known = _list_columns("", raw)
-        problems.insert(0, f"{show_name(raw.source)}: data.target names no column; say which has the labels. {known}")
-    kept = tuple(
-        name
-        for name in names
-        if name not in given.values() and columns.get(name) != IGNORE and (name != by or name in columns)
+        listed = _list_columns("", raw)
+        problems.insert(0, f"{show_name(raw.source)}: data.target names no column; say which has the labels. {listed}")
+    columns |= dict.fromkeys(ignored, IGNORE)
+    # a column that orders rows is a feature if somebody says of what kind
+    no_features = {name for key, name in given.items() if key != "data.split_by" or name not in columns}
+    target, group, split, by = (name if (name := given.get(key)) in names else None for key in special)
+    return Roles(
+        target,
+        group,
+        split,
+        by,
+        features=tuple(name for name in names if name not in no_features and columns.get(name) != IGNORE),
+        asked={name: kind for name, kind in columns.items() if kind in KINDS},
+        ignored=tuple(name for name, kind in columns.items() if kind == IGNORE),
+        problems=tuple(problems),
     )
-    asked = {name: kind for name, kind in columns.items() if kind in KINDS}
-    left_out = tuple(name for name, kind in columns.items() if kind == IGNORE)
-    there = {"data.split_by": by, **given}
-    roles = [there.get(key) if there.get(key) in names else None for key in special]
-    return Roles(roles[0], roles[1], roles[2], roles[3], kept, asked, left_out, tuple(problems))
 
 
 def find_column(name: str, names: Sequence[str]) -> str:
@@ -135,12 +126,12 @@ def find_column(name: str, names: Sequence[str]) -> str:
     return names[int(name)] if is_number and -len(names) <= int(name) < len(names) else name
 
 
-def explain_absent(raw: Raw, setting: str, name: str) -> str:
+def explain_absent(raw: RawTable, setting: str, name: str) -> str:
     """Say that a setting names a column that is not there, and what may be meant.
 
     Parameters
     ----------
-    raw : Raw
+    raw : RawTable
         The table.
     setting : str
         The setting, as it was given.
@@ -152,26 +143,28 @@ def explain_absent(raw: Raw, setting: str, name: str) -> str:
     return f"{show_name(raw.source)}: {setting}: there is no such column; {hint or _list_columns(name, raw)}"
 
 
-def _list_columns(name: str, raw: Raw) -> str:
+def _list_columns(name: str, raw: RawTable) -> str:
     """Say which column is meant, and list at most thirty."""
     names = list(raw.frame.columns)
-    listed = (
-        suggest_nearest(name, [*map(show_name, names[:1000])])
-        if name
-        else f"Known: {', '.join(map(show_name, names[:30]))}"
-    )
-    told, _, known = listed.partition(": ")
-    few = ", ".join(known.split(", ")[:30]) + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
-    looks_like_data = (
-        not raw.typed and sum(name[:1].isdigit() or name.startswith("-") for name in names) > len(names) / 2
-    )
-    hint = "; the first line looks like data: has the file no header?" if looks_like_data else ""
-    return f"{told}: {few}{hint}"
+    shown = [*map(show_name, names[:1000])]
+    hint, _, listed = (suggest_nearest(name, shown) if name else f"Known: {', '.join(shown)}").partition(": ")
+    few = ", ".join(listed.split(", ")[:30]) + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
+    n_like_data = sum(name[:1].isdigit() or name.startswith("-") for name in names)
+    is_data = not raw.typed and n_like_data > len(names) / 2
+    return f"{hint}: {few}{'; the first line looks like data: has the file no header?' if is_data else ''}"
 
 
-def _doubled(given: Mapping[str, str], columns: Mapping[str, str], ignored: Sequence[str]) -> list[str]:
+def _find_conflicts(given: Mapping[str, str], columns: Mapping[str, str], ignored: Sequence[str]) -> list[str]:
+    """Say which columns are named by several settings; one that orders rows may have a kind besides."""
+    by = given.get("data.split_by")
+    roles = {key: name for key, name in given.items() if key != "data.split_by"}
+    problems = []
+    if by in roles.values():
+        problems.append(
+            f"column {show_value(by)} is named by data.split_by and has another role; it can have one role alone"
+        )
     by_name: dict[str, list[str]] = {}
-    for key, name in given.items():
+    for key, name in roles.items():
         by_name.setdefault(name, []).append(key)
     for name, kind in columns.items():
         if name in by_name or (name in ignored and kind != IGNORE):
@@ -179,19 +172,10 @@ def _doubled(given: Mapping[str, str], columns: Mapping[str, str], ignored: Sequ
     for name in ignored:
         if name in by_name:
             by_name[name].append("data.ignore")
-    return [
+    return problems + [
         f"column {show_value(name)} is named by {' and '.join(keys)}; it can have one role alone"
         for name, keys in by_name.items()
         if len(keys) > 1
-    ]
-
-
-def _unknown_kinds(columns: Mapping[str, str]) -> list[str]:
-    allowed = (*KINDS, IGNORE)
-    return [
-        f"data.columns.{show_name(name)}={show_value(kind)}: {suggest_nearest(str(kind), allowed)}"
-        for name, kind in columns.items()
-        if kind not in allowed
     ]
 
 
@@ -199,11 +183,11 @@ PARTS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 """What a fixed split column may say, and the part it means."""
 
 
-def read_parts(raw: Raw, roles: Roles) -> NDArray[Any] | None:
+def read_parts(raw: RawTable, roles: Roles) -> NDArray[Any] | None:
     """Give each row's part, where the table says so or has a file of its own for one."""
     name = roles.split
     if roles.split_by is not None and (name is not None or raw.test is not None):
-        raise DataError(f"{part_key(raw)} and data.split_by both say which rows are tested; leave one of them out")
+        raise DataError(f"{raw.part_key} and data.split_by both say which rows are tested; leave one of them out")
     if raw.test is not None:
         if name is not None:
             raise DataError(
@@ -221,11 +205,6 @@ def read_parts(raw: Raw, roles: Roles) -> NDArray[Any] | None:
             len(wrong),
         )  # fmt: skip
     return parts
-
-
-def part_key(raw: Raw) -> str:
-    """Name the setting that says which rows are tested."""
-    return "data.split" if raw.test is None else "data.test_path"
 
 
 MOST_CLASSES = 10_000
@@ -336,17 +315,17 @@ class Ordering(NamedTuple):
     ranks: NDArray[np.int64]
     texts: NDArray[Any]
 
-    def of(self, rows: NDArray[np.intp]) -> "Ordering":
+    def take(self, rows: NDArray[np.intp]) -> "Ordering":
         """Give that of some rows."""
         return Ordering(self.column, self.ranks[rows], self.texts[rows])
 
 
-def find_ordering(raw: Raw, column: str, date_format: str | None = None) -> Ordering:
+def find_ordering(raw: RawTable, column: str, date_format: str | None = None) -> Ordering:
     """Order the rows of a table by a column of numbers or of dates; rows without a value are among the first.
 
     Parameters
     ----------
-    raw : Raw
+    raw : RawTable
         The table.
     column : str
         The column.

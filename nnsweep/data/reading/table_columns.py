@@ -4,7 +4,7 @@ What is inferred is said and can be overruled; what is left out is said; what ca
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,7 @@ from nnsweep.data.problems import column_kind, combine_problems, list_first, sho
 from nnsweep.data.reading import dates, findings
 from nnsweep.data.reading.cells import find_missing, read_cell_texts
 from nnsweep.data.reading.column import TableColumn, make_column
-from nnsweep.data.reading.findings import select_rows
-from nnsweep.data.reading.read import Raw
+from nnsweep.data.reading.read import RawTable
 from nnsweep.data.reading.roles import (
     Ordering,
     Roles,
@@ -24,10 +23,9 @@ from nnsweep.data.reading.roles import (
     check_classes,
     find_ordering,
     name_classes,
-    part_key,
     read_parts,
 )
-from nnsweep.data.table_settings import MISSING, CellFormat, Kind, Missing, Policy
+from nnsweep.data.table_settings import MISSING, CellFormat, ColumnSettings, Kind, Policy
 from nnsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ _MOST_COLUMNS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Understood:
+class TypedTable:
     """A table whose columns have kinds.
 
     Attributes
@@ -66,7 +64,7 @@ class Understood:
         What to call the table.
     n_missing : dict of str to int
         How many values are missing in each column that lacks some, before rows are left out.
-    told : list of str
+    notes : list of str
         What was inferred and left out, in lines.
     written : mapping of str to mapping
         How the cells of features are written, where that is not plain; see `nnsweep.data.reading.column.TableColumn`.
@@ -84,7 +82,7 @@ class Understood:
     rows: NDArray[np.intp]
     source: str
     n_missing: dict[str, int]
-    told: list[str]
+    notes: list[str]
     part_key: str = "data.split"
     ordering: Ordering | None = None
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -92,45 +90,22 @@ class Understood:
     place: Callable[[int, str], str] | None = None
 
 
-def understand(
-    raw: Raw,
-    *,
-    target: str | None,
-    columns: Mapping[str, str] | None = None,
-    ignore: Sequence[str] | None = None,
-    missing: Missing | None = None,
-    group: str | None = None,
-    split: str | None = None,
-    split_by: str | None = None,
-    cell_format: CellFormat | None = None,
-) -> Understood:
+def infer_columns(raw: RawTable, settings: ColumnSettings, cell_format: CellFormat | None = None) -> TypedTable:
     """Find out what the columns of a table are.
 
     Parameters
     ----------
-    raw : Raw
+    raw : RawTable
         The table.
-    target : str or None
-        The column with the labels.
-    columns : mapping of str to str, optional
-        ``number``, ``date``, ``category``, ``text`` or ``ignore``, by column, for what shall not be inferred.
-    ignore : sequence of str, optional
-        More columns that are no features.
-    missing : {"drop", "mean", "median", "most_frequent", "own"} or mapping of kinds to them, optional
-        What to do about missing values: leave their rows out here, or leave them in for a preparation that fills
-        them in. None refuses them.
-    group : str, optional
-        The column whose equal values stay in one part.
-    split : str, optional
-        The column that says which part a row belongs to: train, val or validation, test.
-    split_by : str, optional
-        The column by whose order rows are divided.
+    settings : ColumnSettings
+        What somebody says of its columns. Rows with missing values are left out here, or left in for a preparation that
+        fills them in.
     cell_format : CellFormat, optional
         How cells are written, as far as somebody says so.
 
     Returns
     -------
-    Understood
+    TypedTable
         Features, labels, groups and parts of the rows that stay.
 
     Raises
@@ -139,73 +114,80 @@ def understand(
         All problems together, names, cells that do not fit, missing values and classes, so far as one does not depend
         on another.
     """
-    cell_format, policy = cell_format or CellFormat(), Policy.of(missing)
-    roles = assign_roles(
-        raw, target=target, group=group, split=split, split_by=split_by, columns=columns, ignore=ignore
-    )
-    all_columns = [
-        _column(raw, name, roles.asked.get(name, raw.kinds.get(name)), cell_format) for name in roles.features
+    cell_format, policy = cell_format or CellFormat(), Policy.of(settings.missing)
+    roles = assign_roles(raw, settings)
+    marks = {name: cell_format.marks(has_nulls=raw.has_nulls(name)) for name in raw.frame.columns}
+    asked = {**raw.kinds, **roles.asked}
+    columns = [
+        make_column(raw.frame[name], asked=asked.get(name), cell_format=cell_format, marks=marks[name])
+        for name in roles.features
     ]
-    problems = [*roles.problems, *_misfits(raw, all_columns, _mend)]
+    problems = [*roles.problems, *_describe_misfits(raw, columns)]
     part, ordering, rows, labels = None, None, np.arange(len(raw.frame)), np.empty(0)
-    told: list[str] = []
-    with _collecting(problems):
+    notes: list[str] = []
+    with _collect(problems):
         part = read_parts(raw, roles)
-    with _collecting(problems):
+    with _collect(problems):
         ordering = None if roles.split_by is None else find_ordering(raw, roles.split_by, cell_format.date_format)
     if roles.target is None:
         raise combine_problems(problems)
-    unused = {column.name: why for column in all_columns if (why := _unused(column, roles))}
-    features = [column for column in all_columns if column.name not in unused]
-    special = _special_texts(raw, roles, cell_format)
-    with _collecting(problems):
-        rows = select_rows(raw, features, special, policy, cell_format)
-    with _collecting(problems):
-        labels, told = _labels(raw, roles.target, special[roles.target], rows, policy, cell_format)
-    taken = [part for column in features for part in column.taken(rows).features()] if not problems else features
-    unused |= {column.name: why for column in taken if (why := findings.explain_constant(column))}
-    taken = [column for column in taken if column.name not in unused]
-    with _collecting(problems):
-        _refuse_features(raw, taken, roles, unused)
+    unused = {column.name: why for column in columns if (why := findings.explain_unused(column, roles))}
+    columns = [column for column in columns if column.name not in unused]
+    names = [name for name in (roles.target, roles.group, roles.split_by) if name is not None]
+    special = {name: read_cell_texts(raw.frame[name], marks[name]) for name in names}
+    with _collect(problems):
+        rows = findings.select_rows(raw, columns, special, policy, cell_format)
+    with _collect(problems):
+        labels, notes = _name_labels(raw, roles.target, special[roles.target], rows, policy, cell_format)
+    features = [part for column in columns for part in column.take(rows).features()] if not problems else columns
+    unused |= {column.name: why for column in features if (why := findings.explain_constant(column))}
+    features = [column for column in features if column.name not in unused]
+    with _collect(problems):
+        _refuse_features(raw, features, roles, unused)
     if problems:
         raise combine_problems(problems)
-    n_missing = _counts(features, special)
-    told += findings.describe_columns(taken, roles, unused)
-    told += findings.describe_missing(n_missing, policy, len(raw.frame) - len(rows))
-    told += [*findings.describe_gaps(features), *findings.warn_of_copies(taken, labels, roles.target)]
-    return Understood(
-        frame=_frame(taken),
-        kinds={column.name: column.kind for column in taken},
+    counts = {column.name: int(column.is_missing.sum()) for column in columns}
+    counts |= {name: int(find_missing(texts).sum()) for name, texts in special.items()}
+    n_missing = {name: count for name, count in counts.items() if count}
+    notes += findings.describe_columns(features, roles, unused)
+    notes += findings.describe_missing(n_missing, policy, len(raw.frame) - len(rows))
+    notes += [*findings.describe_gaps(columns), *findings.warn_of_copies(features, labels, roles.target)]
+    return TypedTable(
+        frame=_make_frame(features),
+        kinds={column.name: column.kind for column in features},
         labels=labels,
         groups=None if roles.group is None else special[roles.group][rows],
         part=None if part is None else part[rows],
         rows=rows,
         source=raw.source,
         n_missing=n_missing,
-        told=told,
-        part_key=part_key(raw),
-        ordering=None if ordering is None else ordering.of(rows),
-        written={column.name: column.written for column in taken if column.written},
+        notes=notes,
+        part_key=raw.part_key,
+        ordering=None if ordering is None else ordering.take(rows),
+        written={column.name: column.written for column in features if column.written},
         marks=cell_format.marks(),
         place=raw.place,
     )
 
 
-def _column(raw: Raw, name: str, asked: Kind | None, cell_format: CellFormat) -> TableColumn:
-    marks = cell_format.marks(has_nulls=raw.has_nulls(name))
-    return make_column(raw.frame[name], asked=asked, cell_format=cell_format, marks=marks)
+@contextlib.contextmanager
+def _collect(problems: list[str]) -> Iterator[None]:
+    """Keep what is wrong within for later, when all of it is raised at once."""
+    try:
+        yield
+    except DataError as error:
+        problems += error.problems
 
 
-def _special_texts(raw: Raw, roles: Roles, cell_format: CellFormat) -> dict[str, NDArray[Any]]:
-    """Give the cells of the columns that are no features, (n_rows,), None where missing: label, group and order."""
-    names = [name for name in (roles.target, roles.group, roles.split_by) if name is not None]
-    return {name: read_cell_texts(raw.frame[name], cell_format.marks(has_nulls=raw.has_nulls(name))) for name in names}
-
-
-def _labels(
-    raw: Raw, target: str, texts: NDArray[Any], rows: NDArray[np.intp], policy: Policy, cell_format: CellFormat
+def _name_labels(
+    raw: RawTable,
+    target: str,
+    texts: NDArray[Any],
+    rows: NDArray[np.intp],
+    policy: Policy,
+    cell_format: CellFormat,
 ) -> tuple[NDArray[Any], list[str]]:
-    """Give the classes of the rows that stay, (n_kept,), and what is to be told of them.
+    """Give the classes of the rows that stay, (n_kept,), and notes on them.
 
     Raises
     ------
@@ -216,98 +198,21 @@ def _labels(
     lost = [*findings.warn_of_lost_labels(raw.frame[target], texts, cell_format)]
     if lost and policy.label != "drop":  # they are refused, and it is not known yet what the classes are
         return labels, lost
-    told = check_classes(labels[~find_missing(labels)], source=raw.source, target=target, lost=lost)
-    return labels, [*told, *findings.warn_of_spellings(raw.frame[target].iloc[rows], labels), *lost]
+    notes = check_classes(labels[~find_missing(labels)], source=raw.source, target=target, lost=lost)
+    return labels, [*notes, *findings.warn_of_spellings(raw.frame[target].iloc[rows], labels), *lost]
 
 
-@contextlib.contextmanager
-def _collecting(problems: list[str]) -> Iterator[None]:
-    """Keep what is wrong within for later, when all of it is told at once."""
-    try:
-        yield
-    except DataError as error:
-        problems += error.problems
-
-
-def read_features(
-    raw: Raw,
-    kinds: Mapping[str, Kind],
-    written: Mapping[str, Mapping[str, Any]] | None = None,
-    marks: Collection[str] = MISSING,
-) -> "pd.DataFrame":
-    """Read features of known kinds from a table, as they were understood for a training.
-
-    Parameters
-    ----------
-    raw : Raw
-        The table, which may have other columns too.
-    kinds : mapping of str to str
-        The wanted columns' kinds.
-    written : mapping of str to mapping, optional
-        How their cells are written, as in `Understood`; a category has ``values``, its usual marks that are values.
-    marks : collection of str
-        The texts that stand for a missing value.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As in `Understood`, with those columns in that order; missing values are left in.
-
-    Raises
-    ------
-    DataError
-        If columns are not there, or cells do not fit their kinds; all such problems together.
-    """
-    known, written = dict.fromkeys(raw.frame.columns), written or {}
-    origins = {name: dates.origin(written.get(name, {}), name) for name in kinds}
-    if raw.absent is not None:
-        known |= dict.fromkeys(origins.values())
-    if absent := [name for name in dict.fromkeys(origins.values()) if name not in known]:
-        there = list_first(known, len(known))
-        raise combine_problems(
-            f"{show_name(raw.source)}: there is no column {show_value(name)}; its columns: {there}" for name in absent
-        )
-    frame = raw.frame if raw.absent is None else raw.frame.reindex(columns=[*known], fill_value=raw.absent)
-    columns = {
-        origin: make_column(
-            frame[origin],
-            asked=kinds[name] if origin == name else "date",
-            marks=_known_marks(marks, written.get(name, {}), has_nulls=raw.has_nulls(origin)),
-            written=written.get(name, {}),
-        )
-        for name, origin in origins.items()
-    }
-    if problems := _misfits(
-        raw, [*columns.values()], lambda column: f"mend it: the model was trained on {column.kind}s"
-    ):
-        raise combine_problems(problems)
-    return _frame(
-        [
-            columns[origin] if origin == name else columns[origin].part(written[name]["part"])
-            for name, origin in origins.items()
-        ]
-    )
-
-
-def _known_marks(marks: Collection[str], written: Mapping[str, Any], *, has_nulls: bool) -> list[str]:
-    """Give the marks of a column that a model knows; in a format with nulls, only those that somebody has added."""
-    known = [mark for mark in marks if not has_nulls or mark == "" or mark not in MISSING]
-    return [mark for mark in (*known, *written.get("missing", ())) if mark not in written.get("values", ())]
-
-
-def _mend(column: TableColumn) -> str:
-    return column.way_out or f"mend it, or {column_kind(column.name, 'category', 'ignore')}"
-
-
-def _misfits(raw: Raw, columns: Sequence[TableColumn], way_out: Callable[[TableColumn], str]) -> list[str]:
-    """Tell the cells that do not fit: some of each column, so that no column hides another."""
+def _describe_misfits(raw: RawTable, columns: Sequence[TableColumn], *, is_trained: bool = False) -> list[str]:
+    """Describe the cells that do not fit: some of each column, so that no column hides another."""
     wrong = [column for column in columns if column.misfits]
     problems = []
     for column in wrong[:_MOST_COLUMNS]:
+        way_out = column.way_out or f"mend it, or {column_kind(column.name, 'category', 'ignore')}"
+        way_out = f"mend it: the model was trained on {column.kind}s" if is_trained else way_out
         n_misfits = len(column.misfits)
         n_lines = 1 if len(wrong) > 3 or n_misfits > max(3, len(column.values) // 2) else 3
         for row, value, rule in column.misfits[:n_lines]:
-            problems.append(f"{raw.place(row, column.name)}: {show_value(value)} {rule}; {way_out(column)}")
+            problems.append(f"{raw.place(row, column.name)}: {show_value(value)} {rule}; {way_out}")
         if n_misfits > n_lines:
             problems[-1] += f" ({n_misfits:,} cells of the column do not fit)"
     if others := [column.name for column in wrong[_MOST_COLUMNS:]]:
@@ -317,16 +222,26 @@ def _misfits(raw: Raw, columns: Sequence[TableColumn], way_out: Callable[[TableC
     return problems
 
 
-def _unused(column: TableColumn, roles: Roles) -> str | None:
-    """Say why a column is no feature, if it is not; who asks for an index gets it."""
-    return findings.explain_constant(column) or (None if column.name in roles.asked else findings.explain_index(column))
-
-
-def _refuse_features(raw: Raw, columns: Sequence[TableColumn], roles: Roles, unused: Mapping[str, str]) -> None:
-    decided = {*roles.asked, *raw.kinds}
-    problems = [problem for column in columns if (problem := _too_many_levels(column, column.name in decided))]
+def _refuse_features(raw: RawTable, columns: Sequence[TableColumn], roles: Roles, unused: Mapping[str, str]) -> None:
+    """Refuse categories with too many values, and a table without any feature."""
+    problems = []
+    for column in columns:
+        if column.kind != "category":
+            continue
+        levels = [*dict.fromkeys(value for value in column.values.tolist() if value is not None)]
+        n_levels, n_rows = len(levels), len(column.values)
+        is_asked = column.name in roles.asked or column.name in raw.kinds
+        is_unique = n_levels > _FEW_LEVELS and 2 * n_levels > n_rows and not is_asked
+        most = _MOST_LEVELS_ASKED if is_asked else _MOST_LEVELS
+        if is_unique or n_levels > most:
+            kinds = ("ignore", "text") if is_asked else ("ignore", "text", "category")
+            problems.append(
+                f"{show_name(raw.source)}: column {show_name(column.name)} has {n_levels:,} different texts in "
+                f"{n_rows:,} rows (such as {show_value(levels[0])}), too many for categories; "
+                f"{column_kind(column.name, *kinds)}"
+            )
     if problems:
-        raise combine_problems(f"{show_name(raw.source)}: column {problem}" for problem in problems)
+        raise combine_problems(problems)
     if not columns:
         why = "; ".join(f"{show_name(name)} is {reason}" for name, reason in [*unused.items()][:10])
         raise DataError(
@@ -335,23 +250,7 @@ def _refuse_features(raw: Raw, columns: Sequence[TableColumn], roles: Roles, unu
         )
 
 
-def _too_many_levels(column: TableColumn, is_asked: bool) -> str | None:
-    if column.kind != "category":
-        return None
-    n_levels, n_rows = len(set(column.values.tolist()) - {None}), len(column.values)
-    is_unique = n_levels > _FEW_LEVELS and 2 * n_levels > n_rows and not is_asked
-    if not is_unique and n_levels <= (_MOST_LEVELS_ASKED if is_asked else _MOST_LEVELS):
-        return None
-    kinds = ("ignore", "text") if is_asked else ("ignore", "text", "category")
-    example = next(value for value in column.values.tolist() if value is not None)
-    return (
-        f"{show_name(column.name)} has {n_levels:,} different texts in {n_rows:,} rows (such as "
-        f"{show_value(example)}), "
-        f"too many for categories; {column_kind(column.name, *kinds)}"
-    )
-
-
-def _frame(columns: Sequence[TableColumn]) -> "pd.DataFrame":
+def _make_frame(columns: Sequence[TableColumn]) -> "pd.DataFrame":
     import pandas as pd
 
     def cells(column: TableColumn) -> NDArray[Any]:
@@ -365,7 +264,61 @@ def _frame(columns: Sequence[TableColumn]) -> "pd.DataFrame":
     )
 
 
-def _counts(columns: Iterable[TableColumn], special: Mapping[str, NDArray[Any]]) -> dict[str, int]:
-    counts = {column.name: int(column.is_missing.sum()) for column in columns}
-    counts |= {name: int(find_missing(texts).sum()) for name, texts in special.items()}
-    return {name: count for name, count in counts.items() if count}
+def read_features(
+    raw: RawTable,
+    kinds: Mapping[str, Kind],
+    written: Mapping[str, Mapping[str, Any]] | None = None,
+    marks: Collection[str] = MISSING,
+) -> "pd.DataFrame":
+    """Read features of known kinds from a table, as they were understood for a training.
+
+    Parameters
+    ----------
+    raw : RawTable
+        The table, which may have other columns too.
+    kinds : mapping of str to str
+        The wanted columns' kinds.
+    written : mapping of str to mapping, optional
+        How their cells are written, as in `TypedTable`; a category has ``values``, its usual marks that are values.
+    marks : collection of str
+        The texts that stand for a missing value.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As in `TypedTable`, with those columns in that order; missing values are left in.
+
+    Raises
+    ------
+    DataError
+        If columns are not there, or cells do not fit their kinds; all such problems together.
+    """
+    names, written = dict.fromkeys(raw.frame.columns), written or {}
+    origins = {name: dates.origin(written.get(name, {}), name) for name in kinds}
+    frame = raw.frame
+    if raw.absent is not None:
+        names |= dict.fromkeys(origins.values())
+        frame = frame.reindex(columns=[*names], fill_value=raw.absent)
+    if absent := [name for name in dict.fromkeys(origins.values()) if name not in names]:
+        there = list_first(names, len(names))
+        raise combine_problems(
+            f"{show_name(raw.source)}: there is no column {show_value(name)}; its columns: {there}" for name in absent
+        )
+    columns = {}
+    for name, origin in origins.items():
+        how = written.get(name, {})
+        usual = [mark for mark in marks if not raw.has_nulls(origin) or mark == "" or mark not in MISSING]
+        columns[origin] = make_column(
+            frame[origin],
+            asked=kinds[name] if origin == name else "date",
+            marks=[mark for mark in (*usual, *how.get("missing", ())) if mark not in how.get("values", ())],
+            written=how,
+        )
+    if problems := _describe_misfits(raw, [*columns.values()], is_trained=True):
+        raise combine_problems(problems)
+    return _make_frame(
+        [
+            columns[origin] if origin == name else columns[origin].part(written[name]["part"])
+            for name, origin in origins.items()
+        ]
+    )

@@ -6,8 +6,9 @@ import pytest
 from scipy.io import arff as scipy_arff
 
 from nnsweep.data.reading.arff import _cells, read_arff
-from nnsweep.data.reading.read import Raw
-from nnsweep.data.reading.table_columns import understand
+from nnsweep.data.reading.read import RawTable
+from nnsweep.data.reading.table_columns import infer_columns
+from nnsweep.data.table_settings import ColumnSettings
 
 WEIGHTS = np.random.default_rng(0).normal(size=20).tolist()
 CATS = """% Cats and
@@ -45,8 +46,8 @@ def test_the_same_as_scipy_reads():
     plain += "".join(f"{weight!r},{'red' if weight > 0 else 'blue'},{row % 2}\n" for row, weight in enumerate(WEIGHTS))
     rows, about = scipy_arff.loadarff(io.StringIO(plain + "?,?,1\n"))
     cells = read_arff((plain + "?,?,1\n").encode(), "cats.arff")
-    raw = Raw(cells.frame, "cats.arff", typed=False, digest="", kinds=cells.kinds)
-    table = understand(raw, target="y", missing="most_frequent")
+    raw = RawTable(cells.frame, "cats.arff", typed=False, digest="", kinds=cells.kinds)
+    table = infer_columns(raw, ColumnSettings(target="y", missing="most_frequent"))
     assert [*table.frame.columns, "y"] == about.names()
     np.testing.assert_array_equal(table.frame["the weight"], rows["the weight"])
     assert [(name or "?").encode() for name in table.frame["c"]] == rows["c"].tolist()
@@ -56,7 +57,9 @@ def test_the_same_as_scipy_reads():
 def test_declared_numbers_and_categories_keep_their_kinds():
     content = b"@attribute zip {1,2,3}\n@attribute age real\n@attribute y string\n@data\n1,5,a\n2,6,'b c'\n3,7,a\n"
     cells = read_arff(content, "cats.arff")
-    table = understand(Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds), target="y")
+    table = infer_columns(
+        RawTable(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds), ColumnSettings(target="y")
+    )
     assert table.kinds == {"zip": "category", "age": "number"}
     assert table.labels.tolist() == ["a", "b c", "a"]
 
@@ -66,29 +69,33 @@ def test_declared_row_counter_is_an_index_unless_asked_for():
     cells = read_arff(
         f"@attribute row numeric\n@attribute age real\n@attribute y {{a,b}}\n@data\n{rows}".encode(), "cats.arff"
     )
-    raw = Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds)
-    table = understand(raw, target="y")
+    raw = RawTable(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds)
+    table = infer_columns(raw, ColumnSettings(target="y"))
     assert table.kinds == {"age": "number"}
-    assert "left out: row is an index: it counts the rows from 1" in table.told
-    assert understand(raw, target="y", columns={"row": "number"}).kinds == {"row": "number", "age": "number"}
+    assert "left out: row is an index: it counts the rows from 1" in table.notes
+    assert infer_columns(raw, ColumnSettings(target="y", columns={"row": "number"})).kinds == {
+        "row": "number",
+        "age": "number",
+    }
 
 
 def test_declared_dates_are_read_like_those_of_other_tables():
     days = "'1970-01-02T12:00:00',a\n?,b\n'1970-02-01T00:00:00',a\n'1971-02-01T00:00:00',b\n"
     content = f"@attribute born date \"yyyy-MM-dd'T'HH:mm:ss\"\n@attribute y {{a,b}}\n@data\n{days}".encode()
     cells = read_arff(content, "cats.arff")
-    table = understand(Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds), target="y", missing="drop")
+    table = infer_columns(
+        RawTable(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds),
+        ColumnSettings(target="y", missing="drop"),
+    )
     assert table.frame.to_dict("list") == {
         "born (day)": [1.5, 31.0, 396.0],
         "born (month)": [1.0, 2.0, 2.0],
         "born (weekday)": [4.0, 6.0, 0.0],
         "born (hour)": [12.0, 0.0, 0.0],
     }
-    texts = understand(
-        Raw(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds),
-        target="y",
-        missing="drop",
-        columns={"born": "category"},
+    texts = infer_columns(
+        RawTable(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds),
+        ColumnSettings(target="y", missing="drop", columns={"born": "category"}),
     )
     assert texts.kinds == {"born": "category"}
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nnsweep.data.reading.read import LAID_OUT, READERS, Raw, read_table
+from nnsweep.data.reading.read import LAID_OUT, READERS, RawTable, read_table
 from nnsweep.errors import DataError
 
 
@@ -23,7 +23,7 @@ def test_a_place_is_a_line_and_a_column(cats):
 
 
 def test_a_place_without_lines_is_a_row(cats):
-    assert Raw(cats.frame, "sqlite:///cats.db", typed=True, digest="").place(0, "age") == (
+    assert RawTable(cats.frame, "sqlite:///cats.db", typed=True, digest="").place(0, "age") == (
         "sqlite:///cats.db, row 1, column 1 (age)"
     )
 

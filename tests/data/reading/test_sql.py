@@ -7,7 +7,8 @@ import pytest
 
 from nnsweep.data.reading import sql
 from nnsweep.data.reading.read import read_table
-from nnsweep.data.reading.table_columns import understand
+from nnsweep.data.reading.table_columns import infer_columns
+from nnsweep.data.table_settings import ColumnSettings
 from nnsweep.errors import DataError
 
 ADDRESS = "sqlite:///cats.db"
@@ -41,7 +42,7 @@ def test_a_query_is_a_table():
     assert raw.typed
     assert list(raw.frame.columns) == ["age", "colour", "y"]
     assert raw.frame["age"].tolist()[:3] == [0, 6, 1]
-    table = understand(raw, target="y", missing="mean")
+    table = infer_columns(raw, ColumnSettings(target="y", missing="mean"))
     assert table.kinds == {"age": "number", "colour": "category"}
     assert table.labels.tolist() == ["0", "1"] * 6
     assert table.n_missing == {"age": 1}
@@ -49,7 +50,7 @@ def test_a_query_is_a_table():
 
 def test_a_place_in_a_result_is_its_row():
     with pytest.raises(DataError, match=r"sqlite:///cats\.db, row 5, column 1 \(age\): '' is a missing value"):
-        understand(read_table(ADDRESS, query=ALL), target="y")
+        infer_columns(read_table(ADDRESS, query=ALL), ColumnSettings(target="y"))
 
 
 def test_the_digest_is_that_of_the_cells():
@@ -141,7 +142,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path):
 
 def test_pictures_are_no_features():
     with pytest.raises(DataError, match=r"column 1 \(photo\): .* is of a type that is not read \(bytes\)"):
-        understand(read_table(ADDRESS, query="SELECT photo, y FROM cats"), target="y")
+        infer_columns(read_table(ADDRESS, query="SELECT photo, y FROM cats"), ColumnSettings(target="y"))
 
 
 @pytest.mark.parametrize(

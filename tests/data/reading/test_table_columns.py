@@ -2,15 +2,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.data.reading.read import Raw, read_table
-from nnsweep.data.reading.table_columns import read_features, understand
+from nnsweep.data.reading.read import RawTable, read_table
+from nnsweep.data.reading.table_columns import infer_columns, read_features
+from nnsweep.data.table_settings import ColumnSettings
 from nnsweep.errors import DataError
 
 N = 12
 
 
 def raw(**columns):
-    return Raw(pd.DataFrame(columns, dtype=object), "cats.csv", typed=False, digest="", lines=lambda: range(2, N + 2))
+    return RawTable(
+        pd.DataFrame(columns, dtype=object), "cats.csv", typed=False, digest="", lines=lambda: range(2, N + 2)
+    )
 
 
 def table(**columns):
@@ -30,9 +33,9 @@ def test_kinds_are_inferred_and_told(tmp_path):
             for row in range(N)
         )
     )
-    understood = understand(read_table(str(tmp_path / "cats.csv")), target="y")
+    understood = infer_columns(read_table(str(tmp_path / "cats.csv")), ColumnSettings(target="y"))
     assert understood.kinds == {"age": "number", "colour": "category", "note": "text"}
-    assert understood.told == [
+    assert understood.notes == [
         "label y: 2 classes in 12 rows (a 6, b 6)",
         "1 number column: age",
         "1 category column: colour",
@@ -49,9 +52,9 @@ def test_kinds_are_inferred_and_told(tmp_path):
 def test_what_is_inferred_can_be_overruled():
     columns = {"zip": "category", "age": "category", "note": "text", "other": "ignore"}
     given = table(zip=numbers(1, 2, 3), note=numbers("x", "y"), other=numbers(1, 2), id=[str(row) for row in range(N)])
-    understood = understand(given, target="y", columns={**columns, "id": "number"})
+    understood = infer_columns(given, ColumnSettings(target="y", columns={**columns, "id": "number"}))
     assert understood.kinds == {"age": "category", "zip": "category", "note": "text", "id": "number"}
-    assert "ignored: other" in understood.told
+    assert "ignored: other" in understood.notes
 
 
 @pytest.mark.parametrize(
@@ -69,22 +72,22 @@ def test_what_is_inferred_can_be_overruled():
     ],
 )
 def test_uninformative_columns_are_left_out_and_reported(name, values, why):
-    understood = understand(table(**{name: values}), target="y")
+    understood = infer_columns(table(**{name: values}), ColumnSettings(target="y"))
     assert list(understood.kinds) == ["age"]
-    assert any(why in line for line in understood.told)
+    assert any(why in line for line in understood.notes)
 
 
 def test_names_of_rows_are_left_out():
     names = [f"row{row}" for row in range(30)]
     given = pd.DataFrame({"name": names, "x": [f"{row % 7}" for row in range(30)], "y": ["a", "b"] * 15})
-    understood = understand(Raw(given, "cats.csv", typed=False, digest=""), target="y")
+    understood = infer_columns(RawTable(given, "cats.csv", typed=False, digest=""), ColumnSettings(target="y"))
     assert understood.kinds == {"x": "number"}
-    assert "left out: name is an identifier: every row has another, and it is called like one" in understood.told
+    assert "left out: name is an identifier: every row has another, and it is called like one" in understood.notes
 
 
 def test_an_index_from_a_frame_written_with_it_is_left_out(tmp_path):
     pd.DataFrame({"x": [3, 1, 4, 1, 5, 9], "y": list("ababab")}).to_csv(tmp_path / "cats.csv")
-    assert list(understand(read_table(str(tmp_path / "cats.csv")), target="y").kinds) == ["x"]
+    assert list(infer_columns(read_table(str(tmp_path / "cats.csv")), ColumnSettings(target="y")).kinds) == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +95,8 @@ def test_an_index_from_a_frame_written_with_it_is_left_out(tmp_path):
     [(["u", "v", "w"], True), (["2", "0", "1"], True), (["u", "v", "v"], False), (["u", "v", "w", "u"], False)],
 )
 def test_a_label_under_another_name_is_warned_of(values, warned):
-    understood = understand(table(copy=numbers(*values)), target="y")
-    assert any(line.startswith("WARNING: copy alone tells the label y") for line in understood.told) == warned
+    understood = infer_columns(table(copy=numbers(*values)), ColumnSettings(target="y"))
+    assert any(line.startswith("WARNING: copy alone tells the label y") for line in understood.notes) == warned
 
 
 @pytest.mark.parametrize(
@@ -119,11 +122,11 @@ def test_labels_of_any_type_are_class_names(labels, names):
     given = raw(age=[str(17 * row % 11) for row in range(N)], y=numbers(*labels))
     if names is None:
         with pytest.raises(Exception, match="all 12 rows are '10'"):
-            understand(given, target="y")
+            infer_columns(given, ColumnSettings(target="y"))
     else:
-        understood = understand(given, target="y")
+        understood = infer_columns(given, ColumnSettings(target="y"))
         assert understood.labels.tolist() == [names[row % len(names)] for row in range(N)]
-        assert all(line.isprintable() for line in understood.told)
+        assert all(line.isprintable() for line in understood.notes)
 
 
 @pytest.mark.parametrize(
@@ -137,30 +140,36 @@ def test_labels_of_any_type_are_class_names(labels, names):
 )
 def test_typed_labels_are_class_names(labels, names):
     frame = pd.DataFrame({"x": [float(17 * row % 11) for row in range(N)], "y": [labels[row % 2] for row in range(N)]})
-    assert understand(Raw(frame, "cats.parquet", typed=True, digest=""), target="y").labels.tolist() == names * 6
+    assert (
+        infer_columns(
+            RawTable(frame, "cats.parquet", typed=True, digest=""), ColumnSettings(target="y")
+        ).labels.tolist()
+        == names * 6
+    )
 
 
 def test_a_class_with_one_row_is_warned_of():
     given = raw(age=[str(17 * row % 11) for row in range(N)], y=["a"] * 6 + ["b"] * 5 + ["c"])
-    [warning] = [line for line in understand(given, target="y").told if line.startswith("WARNING")]
+    [warning] = [line for line in infer_columns(given, ColumnSettings(target="y")).notes if line.startswith("WARNING")]
     assert "one row alone" in warning
     assert warning.endswith(": c")
 
 
 def test_rows_with_missing_values_are_dropped_and_counted():
     size = ["1", "", "3", "?", *["5"] * 8]
-    understood = understand(
-        table(size=size, other=["7", *["NA"] * 11]), target="y", missing="drop", columns={"other": "ignore"}
+    understood = infer_columns(
+        table(size=size, other=["7", *["NA"] * 11]),
+        ColumnSettings(target="y", missing="drop", columns={"other": "ignore"}),
     )
     assert understood.rows.tolist() == [0, 2, *range(4, 12)]
     assert understood.n_missing == {"size": 2}
     assert understood.frame["size"].tolist() == [1, 3, *[5] * 8]
-    assert "missing values: size 2; 2 rows are left out" in understood.told
+    assert "missing values: size 2; 2 rows are left out" in understood.notes
 
 
 def test_missing_values_that_are_filled_in_later_stay():
     given = table(size=numbers("1", "", "3"), colour=numbers("red", "", "blue"), note=numbers("x", "", "y"))
-    understood = understand(given, target="y", missing="most_frequent", columns={"note": "text"})
+    understood = infer_columns(given, ColumnSettings(target="y", missing="most_frequent", columns={"note": "text"}))
     assert np.isnan(understood.frame["size"].to_numpy()[1::3]).all()
     assert understood.frame["colour"].tolist() == ["red", None, "blue"] * 4
     assert understood.frame["note"].tolist() == ["x", "", "y"] * 4
@@ -169,8 +178,8 @@ def test_missing_values_that_are_filled_in_later_stay():
 
 def test_groups_and_parts_are_no_features():
     parts = ["train", " Validation ", "test", "VAL"]
-    understood = understand(
-        table(owner=numbers(1, 2, 3, 4), part=numbers(*parts)), target="y", group="owner", split="part"
+    understood = infer_columns(
+        table(owner=numbers(1, 2, 3, 4), part=numbers(*parts)), ColumnSettings(target="y", group="owner", split="part")
     )
     assert list(understood.kinds) == ["age"]
     assert understood.groups.tolist() == numbers(1, 2, 3, 4)
@@ -179,7 +188,8 @@ def test_groups_and_parts_are_no_features():
 
 def test_spellings_of_one_class_are_told():
     given = raw(age=[str(17 * row % 11) for row in range(N)], y=numbers("a", " a", "b"))
-    assert "WARNING: 3 spellings of the label are 2 classes" in understand(given, target="y").told[1]
+    notes = infer_columns(given, ColumnSettings(target="y")).notes
+    assert "WARNING: 3 spellings of the label are 2 classes" in notes[1]
 
 
 @pytest.mark.parametrize(
@@ -193,28 +203,30 @@ def test_spellings_of_one_class_are_told():
 )
 def test_measurement_with_all_distinct_values_is_no_identifier(name, values):
     given = pd.DataFrame({name: [*map(str, values)], "y": ["a", "b"] * 15})
-    assert understand(Raw(given, "cats.csv", typed=False, digest=""), target="y").kinds == {name: "number"}
+    assert infer_columns(RawTable(given, "cats.csv", typed=False, digest=""), ColumnSettings(target="y")).kinds == {
+        name: "number"
+    }
 
 
 def test_names_of_things_are_no_identifier_even_if_all_differ():
     for cars in ([f"car {row}a" for row in range(30)], [f"car {row % 29}a" for row in range(30)]):
         given = pd.DataFrame({"make": cars, "y": ["a", "b"] * 15})
         with pytest.raises(DataError, match="different texts in 30 rows"):
-            understand(Raw(given, "cats.csv", typed=False, digest=""), target="y")
+            infer_columns(RawTable(given, "cats.csv", typed=False, digest=""), ColumnSettings(target="y"))
 
 
 def test_missing_values_are_treated_by_kind():
     given = table(size=numbers("1", "", "3"), colour=numbers("red", "", "blue"))
-    understood = understand(given, target="y", missing={"number": "median", "category": "own"})
+    understood = infer_columns(given, ColumnSettings(target="y", missing={"number": "median", "category": "own"}))
     assert len(understood.rows) == N
-    assert "missing values: size 4, colour 4; filled in: median, own" in understood.told
-    dropped = understand(given, target="y", missing={"number": "drop", "category": "own"})
+    assert "missing values: size 4, colour 4; filled in: median, own" in understood.notes
+    dropped = infer_columns(given, ColumnSettings(target="y", missing={"number": "drop", "category": "own"}))
     assert len(dropped.rows) == N - 4
 
 
 def test_a_lost_class_is_warned_of():
     given = raw(age=[str(17 * row % 11) for row in range(N)], y=numbers("None", "a", "b"))
-    told = "\n".join(understand(given, target="y", missing="drop").told)
+    told = "\n".join(infer_columns(given, ColumnSettings(target="y", missing="drop")).notes)
     assert "WARNING: taken for missing labels: 'None' in 4 rows; if that is a class: 'data.missing_marks=[" in told
 
 
@@ -230,7 +242,7 @@ def test_a_format_with_types_says_itself_what_is_missing(ending, tmp_path):
         path.write_text(f"@attribute severity {{None,NA,-,Mild}}\n@attribute y {{None,b}}\n@data\n{rows}")
     else:
         getattr(frame, f"to_{ending}")(path)
-    understood = understand(read_table(str(path)), target="y", missing="own")
+    understood = infer_columns(read_table(str(path)), ColumnSettings(target="y", missing="own"))
     assert understood.frame["severity"].tolist() == severity
     assert understood.labels.tolist() == ["None", "b"] * 3
 
@@ -241,9 +253,11 @@ def test_prediction_reads_numbers_and_dates_as_training_did():
         born=[f"{row + 13}.1.2024" for row in range(N)],
         weight=["unknown" if row % 3 else f"{row}.5" for row in range(N)],
     )
-    understood = understand(given, target="y", columns={"price": "number", "born": "date"}, missing="mean")
+    understood = infer_columns(
+        given, ColumnSettings(target="y", columns={"price": "number", "born": "date"}, missing="mean")
+    )
     cells = {"price": ["$1,234"], "born": ["1.2.2024"], "weight": ["unknown"], "age": ["3"]}
-    row = read_features(Raw(pd.DataFrame(cells), "one", False, ""), understood.kinds, understood.written)
+    row = read_features(RawTable(pd.DataFrame(cells), "one", False, ""), understood.kinds, understood.written)
     assert row.columns.tolist() == ["age", "price", "born (day)", "born (weekday)", "weight"]
     assert row.iloc[0, :4].tolist() == [3, 1234, 19754, 3]
     assert np.isnan(row["weight"][0])
@@ -252,7 +266,7 @@ def test_prediction_reads_numbers_and_dates_as_training_did():
 def test_prediction_features_are_read_like_training_features():
     given = table(size=numbers("1", " 2 ", "?"), colour=numbers("red", "NA", " blue "), note=numbers("x", "-"))
     columns = {"note": "text", "age": "category"}
-    understood = understand(given, target="y", missing="most_frequent", columns=columns)
+    understood = infer_columns(given, ColumnSettings(target="y", missing="most_frequent", columns=columns))
     pd.testing.assert_frame_equal(read_features(given, understood.kinds), understood.frame)
 
 
@@ -266,6 +280,8 @@ def test_unusable_prediction_input_is_reported_with_its_place():
 def test_many_columns_are_understood_in_reasonable_time():
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(generator.normal(size=(20, 2000)), columns=[f"x{number}" for number in range(2000)])
-    understood = understand(Raw(frame.assign(y=list("ab") * 10), "wide", typed=True, digest=""), target="y")
+    understood = infer_columns(
+        RawTable(frame.assign(y=list("ab") * 10), "wide", typed=True, digest=""), ColumnSettings(target="y")
+    )
     assert len(understood.kinds) == 2000
-    assert understood.told[1].endswith(", x18, x19 and 1,980 others")
+    assert understood.notes[1].endswith(", x18, x19 and 1,980 others")

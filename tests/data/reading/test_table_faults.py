@@ -20,7 +20,8 @@ import pytest
 from pyarrow import feather
 
 from nnsweep.data.reading.read import read_table
-from nnsweep.data.reading.table_columns import Understood, understand
+from nnsweep.data.reading.table_columns import TypedTable, infer_columns
+from nnsweep.data.table_settings import ColumnSettings
 from nnsweep.errors import DataError
 
 GOOD = "age,colour,y\n" + "".join(f"{17 * i % 11},{'red' if i % 3 else 'blue'},{'ab'[i % 2]}\n" for i in range(12))
@@ -606,9 +607,9 @@ def put(path: Path, content: str | bytes | Callable[[Path], object]) -> None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def understood(fault: Fault) -> Understood:
+def understood(fault: Fault) -> TypedTable:
     put(Path(fault.file), fault.content)
-    return understand(read_table(fault.file), **{"target": "y", **fault.settings})
+    return infer_columns(read_table(fault.file), ColumnSettings(**{"target": "y", **fault.settings}))
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import dump_svmlight_file
 
 from nnsweep.data.reading.read import read_table
-from nnsweep.data.reading.table_columns import read_features, understand
-from nnsweep.data.table_settings import Layout
+from nnsweep.data.reading.table_columns import infer_columns, read_features
+from nnsweep.data.table_settings import ColumnSettings, Layout
 from nnsweep.errors import DataError
 
 WORDS = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=6).map(
@@ -82,7 +82,7 @@ def test_a_table_is_understood_alike_in_every_format(name, frame, tmp_path):
     FORMATS[name](frame, path)
     raw = read_table(f"sqlite:///{path}", query="SELECT * FROM cats") if name == "cats.db" else read_table(str(path))
     columns = {name: "number" for name in ("number", "zéro")} | ({"flag": "category"} if name == "cats.db" else {})
-    table = understand(raw, target="label", columns=columns)
+    table = infer_columns(raw, ColumnSettings(target="label", columns=columns))
     n_different = frame.drop(columns="label").nunique()
     expected = {"number": "number", "zéro": "number", "colour, or not": "category", "flag": "category"}
     assert table.kinds == {name: kind for name, kind in expected.items() if n_different[name] > 1}
@@ -131,7 +131,7 @@ def test_an_array_has_the_lines_of_its_objects(tmp_path):
 def test_arrays_have_columns_by_number(tmp_path):
     X, y = np.arange(40.0).reshape(20, 2) % 7, np.array(["a", "b"] * 10)
     np.savez(tmp_path / "cats.npz", X=X, y=y)
-    table = understand(read_table(str(tmp_path / "cats.npz")), target=None)
+    table = infer_columns(read_table(str(tmp_path / "cats.npz")), ColumnSettings(target=None))
     assert table.labels.tolist() == y.tolist()
     assert table.frame.to_numpy().tolist() == X.tolist()
     assert list(table.frame) == ["0", "1"]
@@ -140,7 +140,7 @@ def test_arrays_have_columns_by_number(tmp_path):
 def test_arrays_with_foreign_byte_order_are_read_correctly(tmp_path):
     X, y = np.arange(40.0).reshape(20, 2) % 7, np.arange(20) % 2
     np.savez(tmp_path / "cats.npz", X=X.astype(">f8"), y=y.astype(">i4"))
-    table = understand(read_table(str(tmp_path / "cats.npz")), target=None)
+    table = infer_columns(read_table(str(tmp_path / "cats.npz")), ColumnSettings(target=None))
     assert (table.labels.tolist(), table.frame.to_numpy().tolist()) == ([str(label) for label in y], X.tolist())
 
 
@@ -149,7 +149,7 @@ def test_sparse_rows_are_those_that_scikit_learn_wrote(tmp_path):
     for zero_based, names in ((True, ["0", "1", "2"]), (False, ["1", "2", "3"])):
         dump_svmlight_file(X, y, str(tmp_path / "cats.svmlight"), zero_based=zero_based)
         raw = read_table(str(tmp_path / "cats.svmlight"))
-        table = understand(raw, target=None)
+        table = infer_columns(raw, ColumnSettings(target=None))
         assert table.frame.to_numpy().tolist() == X[:, X.any(axis=0)].tolist()
         assert table.labels.tolist() == [str(label) for label in y]
         assert set(table.frame) <= set(names)
@@ -164,9 +164,11 @@ def test_columns_are_found_by_number_unless_one_is_called_so(tmp_path):
         "1,fur,y\n" + "".join(f"{i % 5},{'ab'[i % 2]},{'cd'[i % 2]}\n" for i in range(9))
     )
     raw = read_table(str(tmp_path / "cats.csv"))
-    assert understand(raw, target="-1").labels[0] == "c"
-    assert list(understand(raw, target="2", ignore=["1"]).frame) == ["fur"]  # called 1, though fur is column 1
-    assert list(understand(raw, target="2", columns={"-2": "ignore"}).frame) == ["1"]
+    assert infer_columns(raw, ColumnSettings(target="-1")).labels[0] == "c"
+    assert list(infer_columns(raw, ColumnSettings(target="2", ignore=["1"])).frame) == [
+        "fur"
+    ]  # called 1, though fur is column 1
+    assert list(infer_columns(raw, ColumnSettings(target="2", columns={"-2": "ignore"})).frame) == ["1"]
 
 
 def test_a_workbook_may_have_titles_and_no_header(tmp_path):
