@@ -1,10 +1,10 @@
 """The public names of nnsweep, and where each comes from: `nnsweep.__init__` imports one when it is first used."""
 
-from .api.loading import load_correct as load_correct
-from .api.loading import load_histories as load_histories
-from .api.loading import load_results as load_results
-from .api.reporting import report as report
-from .api.sweeping import sweep as sweep
+from .api.load import load_correct as load_correct
+from .api.load import load_histories as load_histories
+from .api.load import load_results as load_results
+from .api.report import report as report
+from .api.sweep import sweep as sweep
 from .estimator.classifier import NNClassifier as NNClassifier
 from .estimator.search import StackedHalvingRandomSearchCV as StackedHalvingRandomSearchCV
 from .estimator.search import StackedHalvingSearchCV as StackedHalvingSearchCV

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 import nnsweep as package
-from nnsweep.api.exporting import write_address
+from nnsweep.api.export import write_address
 from nnsweep.cli.main import main
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.results.tables.manifest import FORMULA_VERSION, hash_content, place_beside, read_manifest

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from nnsweep.api.loading import load_results
-from nnsweep.api.sweeping import sweep
+from nnsweep.api.load import load_results
+from nnsweep.api.sweep import sweep
 from nnsweep.data.cache import cache_folder
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nnsweep.api.loading import load_correct, load_histories, load_results
+from nnsweep.api.load import load_correct, load_histories, load_results
 from nnsweep.cli.main import main
 from nnsweep.errors import StoreError
 

@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import nnsweep
-from nnsweep.api.reporting import print_report
+from nnsweep.api.report import print_report
 from nnsweep.cli.main import main
 from nnsweep.errors import ConfigError
 from nnsweep.results.report.content import Findings, SectionContent

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.api.reporting import write_report
+from nnsweep.api.report import write_report
 from nnsweep.results.frame import frame
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Origin, Study

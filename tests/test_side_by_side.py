@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from nnsweep.api.comparing import compare_runs, describe_lines
+from nnsweep.api.diff import compare_runs, describe_sections
 from nnsweep.cli.main import main
 from nnsweep.tracking.query import read_run
 from tests.outside import run as run_outside
@@ -40,7 +40,7 @@ def test_a_run_differs_in_nothing_from_itself(two):
     assert compare_runs(two[0], two[0]) == {
         section: [] for section in ("settings", "versions", "data", "results", "history", "test examples")
     }
-    assert describe_lines(compare_runs(two[0], two[0]))[0] == "settings: equal"
+    assert describe_sections(compare_runs(two[0], two[0]))[0] == "settings: equal"
 
 
 def test_only_the_settings_that_differ_are_told(two):

@@ -25,8 +25,8 @@ from hydra.core.singleton import Singleton
 from pandas.testing import assert_frame_equal
 
 import nnsweep as package
-from nnsweep.api.loading import load_results
-from nnsweep.api.sweeping import sweep
+from nnsweep.api.load import load_results
+from nnsweep.api.sweep import sweep
 from nnsweep.errors import ConfigError, DataError, StoreError
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
@@ -351,7 +351,7 @@ def test_the_package_has_the_function_and_its_help():
 
 
 def test_importing_the_package_imports_nothing_heavy(study):
-    heavy = "{'hydra', 'mlflow', 'pandas', 'numpy', 'nnsweep.api.sweeping', 'nnsweep.cli.main'}"
+    heavy = "{'hydra', 'mlflow', 'pandas', 'numpy', 'nnsweep.api.sweep', 'nnsweep.cli.main'}"
     assert ran(study, f"import sys, nnsweep\nprint(sorted({heavy} & set(sys.modules)))") == ["[]"]
 
 

@@ -60,8 +60,8 @@ def export_command(
 
     For example: nnsweep export nnsweep --filter "depth > 1" --output table.csv
     """
-    from nnsweep.api.exporting import ExportRequest, answer_question, export_table
-    from nnsweep.api.loading import find_experiment
+    from nnsweep.api.export import ExportRequest, answer_question, export_table
+    from nnsweep.api.load import find_experiment
     from nnsweep.results.tables.formats import write_table
     from nnsweep.streams import binary_output
     from nnsweep.tracking.artifacts import require_unaltered
@@ -133,7 +133,7 @@ def report_command(
 
     For example: nnsweep report depth_width --output report.html --baseline 32
     """
-    from nnsweep.api.reporting import print_report, report
+    from nnsweep.api.report import print_report, report
 
     found = report(
         experiment,
@@ -200,7 +200,7 @@ def plot_command(
 
     For example: nnsweep plot depth_width --output pictures --format svg
     """
-    from nnsweep.api.loading import find_experiment, read_records, require_unaltered_runs
+    from nnsweep.api.load import find_experiment, read_records, require_unaltered_runs
     from nnsweep.results.frame import frame, narrow_runs, rank_runs
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
     from nnsweep.tracking import query
@@ -251,7 +251,7 @@ def verify_command(table: Path, *, uri: str | None, retrain: int | None, data_pa
         return _retrain(table, retrain, data_path)
     if data_path is not None:
         raise ConfigError("--data-path is for --retrain: nothing else needs the data")
-    from nnsweep.api.verifying import verify_table
+    from nnsweep.api.verify import verify_table
 
     told = verify_table(table, uri)
     lines = [mask_secrets(printable(difference.in_words())) for difference in told.differences]
@@ -268,7 +268,7 @@ def verify_command(table: Path, *, uri: str | None, retrain: int | None, data_pa
 
 
 def _retrain(table: Path, number: int, data_path: Path | None) -> None:
-    from nnsweep.api.retraining import retrain_sample
+    from nnsweep.api.retrain import retrain_sample
 
     told = retrain_sample(table, number, None if data_path is None else str(data_path))
     names = ", ".join(told.names)
@@ -298,8 +298,8 @@ def diff_command(one: str, other: str, *, experiment: str | None, uri: str | Non
 
     For example: nnsweep diff newsgroups-20-20-tanh-inv-s0 newsgroups-8-tanh-inv-s0 --experiment notebook
     """
-    from nnsweep.api.comparing import compare_runs, describe_lines
-    from nnsweep.api.loading import check_name
+    from nnsweep.api.diff import compare_runs, describe_sections
+    from nnsweep.api.load import check_name
     from nnsweep.jobs.consistency import find_disagreements
     from nnsweep.tracking.query import read_run
     from nnsweep.tracking.store import resolve_uri
@@ -307,7 +307,7 @@ def diff_command(one: str, other: str, *, experiment: str | None, uri: str | Non
     check_name(experiment or "")
     store = resolve_uri(uri, Path.cwd())
     first, second = (read_run(store, run, experiment) for run in (one, other))
-    for line in (first.title, second.title, *describe_lines(compare_runs(first, second))):
+    for line in (first.title, second.title, *describe_sections(compare_runs(first, second))):
         say(line)
     told = [f"{run.title}: {said}" for run in (first, second) for said in find_disagreements(run).values()]
     if told:
@@ -327,7 +327,7 @@ def reproduce_command(run: str, *, experiment: str | None, uri: str | None) -> N
 
     For example: nnsweep reproduce newsgroups-20-20-tanh-inv-s0 --experiment notebook
     """
-    from nnsweep.api.loading import check_name
+    from nnsweep.api.load import check_name
     from nnsweep.jobs.consistency import require_consistent
     from nnsweep.jobs.reproduce import reproduce_run
     from nnsweep.tracking.query import read_run

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from nnsweep.api.verifying import verify_table
+from nnsweep.api.verify import verify_table
 from nnsweep.cli.main import main
 from nnsweep.data.load import load
 from nnsweep.jobs.problems import explain_error

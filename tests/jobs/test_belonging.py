@@ -9,7 +9,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from nnsweep.api.sweeping import sweep
+from nnsweep.api.sweep import sweep
 from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.grid import Grid, expand_grid

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nnsweep.api.loading import load_results
+from nnsweep.api.load import load_results
 from nnsweep.data.load import load
 from nnsweep.jobs import worker
 from nnsweep.jobs.checking import find_class_weight_problem, find_class_weight_warning

@@ -6,13 +6,20 @@ from dataclasses import asdict
 import pytest
 
 from nnsweep.errors import ConfigError, DataError
-from nnsweep.results.tables.manifest import Listed, Manifest, hash_content, place_beside, read_manifest, write_manifest
+from nnsweep.results.tables.manifest import (
+    ListedRun,
+    Manifest,
+    hash_content,
+    place_beside,
+    read_manifest,
+    write_manifest,
+)
 
 MADE = Manifest(
     experiment="Größe \ud800",
     store="sqlite:///mlflow.db",
     asked={"filter": "depth > 1", "columns": ["name"], "sort": [], "sweep": None, "histories": False},
-    runs=[Listed(run_id="ab", name="20-20-tanh-inv-s0", key="k", data_digest="d")],
+    runs=[ListedRun(run_id="ab", name="20-20-tanh-inv-s0", key="k", data_digest="d")],
     columns=["name"],
     n_rows=1,
     format="csv",

@@ -26,7 +26,7 @@ FORMULA_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class ListedRun:
     """A run of a table.
 
     Attributes
@@ -94,7 +94,7 @@ class Manifest:
     experiment: str
     store: str
     asked: dict[str, Any]
-    runs: list[Listed]
+    runs: list[ListedRun]
     columns: list[str]
     n_rows: int
     format: str
@@ -105,7 +105,7 @@ class Manifest:
     shared: dict[str, Any] = field(default_factory=dict)
     digest: str = field(default="", compare=False)
 
-    def configuration(self, run: Listed) -> dict[str, Any]:
+    def configuration(self, run: ListedRun) -> dict[str, Any]:
         """Give the whole configuration of a run; empty where it is not known."""
         return {**self.shared, **run.configuration}
 
@@ -116,7 +116,7 @@ class Manifest:
 
 def list_runs(
     records: Sequence[RunRecord], numerics: Mapping[str, str], configurations: Mapping[str, dict[str, Any]]
-) -> tuple[list[Listed], dict[str, Any]]:
+) -> tuple[list[ListedRun], dict[str, Any]]:
     """Give what a manifest says of runs.
 
     Parameters
@@ -137,7 +137,7 @@ def list_runs(
     first = whole[0] if whole else {}
     shared = {name: value for name, value in first.items() if all(name in one and one[name] == value for one in whole)}
     runs = [
-        Listed(
+        ListedRun(
             run_id=record.run_id,
             name=record.name,
             key=record.key,

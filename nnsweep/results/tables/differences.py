@@ -62,7 +62,7 @@ def index_rows(table: pd.DataFrame, identity: Sequence[str], order: Sequence[str
     DataError
         If it has not these columns, nor as many rows.
     """
-    names = [unescape(name) for name in table.columns]
+    names = [unescape_name(name) for name in table.columns]
     if set(identity) <= set(names):
         cells = table.iloc[:, [names.index(name) for name in identity]].to_numpy()
         return table.set_axis(pd.Index(["/".join(row) for row in cells], dtype="object"), axis="index")
@@ -74,12 +74,12 @@ def index_rows(table: pd.DataFrame, identity: Sequence[str], order: Sequence[str
     return table.set_axis(pd.Index(list(order), dtype="object"), axis="index")
 
 
-def unescape(name: str) -> str:
+def unescape_name(name: str) -> str:
     r"""Give a column's name without what a format escapes in it: LaTeX has ``run\_id``."""
     return name.replace("\\", "")
 
 
-def differences(found: pd.DataFrame, wanted: pd.DataFrame, named: Callable[[str], str]) -> Iterator[Difference]:
+def compare_cells(found: pd.DataFrame, wanted: pd.DataFrame, named: Callable[[str], str]) -> Iterator[Difference]:
     """Compare a table with what it should be.
 
     Parameters
@@ -123,7 +123,7 @@ def _is_same_number(one: str, other: str) -> bool:
         return False
 
 
-def other_lines(found: bytes, wanted: bytes) -> Iterator[Difference]:
+def compare_lines(found: bytes, wanted: bytes) -> Iterator[Difference]:
     """Compare what is around the cells, line by line: a caption, how columns are aligned, the order of rows."""
     if found == wanted:
         return

@@ -51,7 +51,7 @@ def compare_runs(one: RecordedRun, other: RecordedRun) -> dict[str, list[Compare
     }
 
 
-def describe_lines(sections: Mapping[str, list[ComparedLine]]) -> list[str]:
+def describe_sections(sections: Mapping[str, list[ComparedLine]]) -> list[str]:
     """Say it, a line each."""
     lines: list[str] = []
     for section, differences in sections.items():

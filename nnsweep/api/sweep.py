@@ -184,7 +184,7 @@ def _errors() -> Iterator[None]:
 
 def _results(result: "SweepResult") -> "pd.DataFrame":
     """Read the runs of a sweep; jobs that never became a run are known from the sweep alone."""
-    from nnsweep.api.loading import find_experiment, read_records
+    from nnsweep.api.load import find_experiment, read_records
     from nnsweep.errors import StoreError
     from nnsweep.results.frame import frame, rank_runs
 

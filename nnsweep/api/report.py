@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from nnsweep.api.loading import (
+from nnsweep.api.load import (
     find_experiment,
     gather_correct,
     gather_histories,
@@ -76,7 +76,7 @@ def report(
     metric, baseline, by, confidence, failures
         What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
     sweep, filter, uri
-        Which runs: as `nnsweep.api.loading.load_results` has them.
+        Which runs: as `nnsweep.api.load.load_results` has them.
     pictures : bool
         Whether pictures are written beside a Markdown or LaTeX file; an HTML file has them in it.
     command : str

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from nnsweep.errors import DataError
-from nnsweep.results.tables.deviation import Difference, differences, index_rows, other_lines
+from nnsweep.results.tables.differences import Difference, compare_cells, compare_lines, index_rows
 from nnsweep.results.tables.formats import FORMATS, to_bytes
 from tests.results.conftest import PAYLOADS
 
@@ -48,8 +48,8 @@ def test_table_equals_itself_and_a_changed_text_is_noticed(format, texts):
     changed = table.assign(text=[*texts[:-1], texts[-1] + "x"])
     one, other = (index_rows(FORMATS[format].read(to_bytes(each, format)), ["run_id"], []) for each in (table, changed))
     assert one.index.tolist() == table["run_id"].tolist()
-    assert list(differences(one, one, str.upper)) == []
-    (told,) = differences(one, other, str.upper)
+    assert list(compare_cells(one, one, str.upper)) == []
+    (told,) = compare_cells(one, other, str.upper)
     assert (told.what, told.column) == (one.index[-1].upper(), "text")
 
 
@@ -81,12 +81,12 @@ def test_parquet_with_bytes_cut_out_is_refused(start):
 
 @pytest.mark.parametrize(("one", "other"), [("1.0", "1"), ("1e3", "1000.0"), ("", ""), ("inf", "inf")])
 def test_the_same_number_is_equal_however_it_is_written(one, other):
-    assert list(differences(*(pd.DataFrame({"a": [cell]}, **KEYED) for cell in (one, other)), str.upper)) == []
+    assert list(compare_cells(*(pd.DataFrame({"a": [cell]}, **KEYED) for cell in (one, other)), str.upper)) == []
 
 
 @pytest.mark.parametrize(("one", "other"), [("0.1", "0.10000000000000002"), ("", "0"), ("nan", ""), ("a", "A")])
 def test_anything_else_is_not(one, other):
-    told = list(differences(*(pd.DataFrame({"a": [cell]}, **KEYED) for cell in (one, other)), str.upper))
+    told = list(compare_cells(*(pd.DataFrame({"a": [cell]}, **KEYED) for cell in (one, other)), str.upper))
     assert told == [Difference("K", column="a", found=one, wanted=other)]
 
 
@@ -98,8 +98,8 @@ def test_rows_without_an_id_match_by_order_if_none_is_missing():
 
 
 def test_lines_around_the_cells_are_compared_too():
-    assert list(other_lines(b"a\nb\n", b"a\nb\n")) == []
-    (told,) = other_lines(b"a\nb\n", b"a\nc\n")
+    assert list(compare_lines(b"a\nb\n", b"a\nb\n")) == []
+    (told,) = compare_lines(b"a\nb\n", b"a\nc\n")
     assert told.in_words() == "line 2: it is b in the table, c in the store"
-    (told,) = other_lines(b"a\r\nb\r\n", b"a\nb\n")
+    (told,) = compare_lines(b"a\r\nb\r\n", b"a\nb\n")
     assert "its lines end otherwise" in told.in_words()

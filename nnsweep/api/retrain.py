@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nnsweep.api.exporting import ExportRequest
-from nnsweep.api.verifying import ROW, forged, read_cells, read_exported_table
+from nnsweep.api.export import ExportRequest
+from nnsweep.api.verify import ROW, forged, read_cells, read_exported_table
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.jobs import names, worker
 from nnsweep.jobs.conf_tree import conf_dir, list_groups
@@ -24,9 +24,9 @@ from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import NUMERICS_VERSION, train
 from nnsweep.results.frame import frame
 from nnsweep.results.tables import manifest as manifests
-from nnsweep.results.tables.deviation import Difference, differences, unescape
+from nnsweep.results.tables.differences import Difference, compare_cells, unescape_name
 from nnsweep.results.tables.formats import to_bytes
-from nnsweep.results.tables.manifest import Listed, Manifest
+from nnsweep.results.tables.manifest import ListedRun, Manifest
 from nnsweep.text import printable
 from nnsweep.tracking.record import RunRecord
 
@@ -125,7 +125,7 @@ def _of_rows(manifest: Manifest, table: pd.DataFrame) -> Iterator[Difference]:
 
 
 def _of_cells(
-    manifest: Manifest, table: pd.DataFrame, records: Mapping[str, RunRecord], trained: Sequence[Listed]
+    manifest: Manifest, table: pd.DataFrame, records: Mapping[str, RunRecord], trained: Sequence[ListedRun]
 ) -> tuple[list[Difference], int]:
     """Compare the settings of all runs, and the results of those that were trained; tell how many cells these are."""
     again = frame([*records.values()]).reindex(columns=manifest.columns)
@@ -136,7 +136,7 @@ def _of_cells(
     told, n_cells = [], 0
     for columns, ids in ((settings - results, [*records]), (results, [run.run_id for run in trained])):
         part = _part(table, ids, columns)
-        cells = differences(part, _part(wanted, ids, columns), titles.__getitem__)
+        cells = compare_cells(part, _part(wanted, ids, columns), titles.__getitem__)
         told += [one for one in cells if not _is_own_choice(one)]
         n_cells += part.size
     return told, n_cells
@@ -157,7 +157,7 @@ def _require_trainable(manifest: Manifest, shown: str) -> None:
         )
 
 
-def _job(manifest: Manifest, run: Listed, data_path: str | None) -> Job:
+def _job(manifest: Manifest, run: ListedRun, data_path: str | None) -> Job:
     configuration: dict[str, Any] = manifest.configuration(run)
     data = configuration.get("data")
     if data_path is not None and isinstance(data, Mapping) and "path" in data:
@@ -165,13 +165,13 @@ def _job(manifest: Manifest, run: Listed, data_path: str | None) -> Job:
     return make_recorded_job(configuration, run.title)
 
 
-def _record(run: Listed, job: Job) -> RunRecord:
+def _record(run: ListedRun, job: Job) -> RunRecord:
     """Make the record of a run that is not trained: its settings alone."""
     chosen = {group: getattr(job, group).name for group in names.GROUPS}
     return RunRecord(run_id=run.run_id, name=run.name, state="finished", settings=names.flatten_settings(job, chosen))
 
 
-def _trained(record: RunRecord, job: Job, run: Listed) -> RunRecord | Difference:
+def _trained(record: RunRecord, job: Job, run: ListedRun) -> RunRecord | Difference:
     """Train a run again; its data must be those that it was trained on."""
     try:
         examples = worker.load_dataset(job.data)
@@ -194,7 +194,7 @@ def _trained(record: RunRecord, job: Job, run: Listed) -> RunRecord | Difference
 
 def _part(table: pd.DataFrame, ids: Sequence[str], names: Collection[str]) -> pd.DataFrame:
     """Take some columns of some rows."""
-    return table.loc[[*ids]].loc[:, [unescape(name) in names for name in table.columns]]
+    return table.loc[[*ids]].loc[:, [unescape_name(name) in names for name in table.columns]]
 
 
 def _is_own_choice(difference: Difference) -> bool:

@@ -14,14 +14,14 @@ import pandas as pd
 from packaging.version import InvalidVersion, Version
 
 from nnsweep import __version__
-from nnsweep.api.exporting import ExportRequest, ResultTable, choose_runs
+from nnsweep.api.export import ExportRequest, ResultTable, choose_runs
 from nnsweep.errors import ConfigError, DataError, UserError
 from nnsweep.jobs.consistency import find_disagreements, make_recorded_job
 from nnsweep.results.frame import frame, long_form
 from nnsweep.results.tables import manifest as manifests
-from nnsweep.results.tables.deviation import Difference, differences, index_rows, other_lines, unescape
+from nnsweep.results.tables.differences import Difference, compare_cells, compare_lines, index_rows, unescape_name
 from nnsweep.results.tables.formats import FORMATS, to_bytes
-from nnsweep.results.tables.manifest import Listed, Manifest
+from nnsweep.results.tables.manifest import ListedRun, Manifest
 from nnsweep.text import HIDDEN, mask_secrets, printable, quote_argument, shorten
 from nnsweep.tracking import query
 from nnsweep.tracking.query import read_found_run
@@ -85,7 +85,7 @@ def verify_table(table: Path, uri: str | None = None) -> Verification:
     wanted = index_rows(read_cells(again, manifest.format), identity, [record.run_id for record in kept])
     cells = [*_of_runs(manifest.runs, kept, now), *_of_cells(manifest.runs, kept, found, wanted)]
     if not cells and FORMATS[manifest.format].is_reproducible:
-        cells = [*other_lines(content, again)]
+        cells = [*compare_lines(content, again)]
     of_manifest = [*forged(manifest), *_of_records(manifest.runs, kept)]
     if not cells:
         digests = {manifests.hash_content(one) for one in (content, again)}
@@ -136,7 +136,7 @@ def _address(manifest: Manifest, uri: str | None) -> str:
     return resolve_uri(uri or manifest.store, Path.cwd())
 
 
-def _still_there(store: Store, runs: list[Listed]) -> list[Any]:
+def _still_there(store: Store, runs: list[ListedRun]) -> list[Any]:
     """Read those runs of a table that the store still has, in the order of the table."""
     ids = [run.run_id for run in runs if run.run_id.isalnum()]  # a quote would end the text of MLflow's filter
     read = {run.info.run_id: run for run in query.keep_sound_runs(query.find_runs_by_id(store, ids))}
@@ -150,7 +150,7 @@ def _table(store: Store, asked: ExportRequest, kept: list[RunRecord], manifest: 
     return frame(kept).reindex(columns=manifest.columns)
 
 
-def _of_runs(listed: list[Listed], kept: list[RunRecord], now: ResultTable) -> Iterator[Difference]:
+def _of_runs(listed: list[ListedRun], kept: list[RunRecord], now: ResultTable) -> Iterator[Difference]:
     """Say which runs are gone, which the question no longer chooses, and which are new."""
     there, chosen, exported = ({run.run_id for run in runs} for runs in (kept, now.records, listed))
     for run in listed:
@@ -184,7 +184,7 @@ def _is_later(version: str) -> bool:
         return True
 
 
-def _of_key(manifest: Manifest, run: Listed) -> str:
+def _of_key(manifest: Manifest, run: ListedRun) -> str:
     """Say what is wrong with the key of a run of which the manifest has the configuration."""
     configuration = manifest.configuration(run)
     if not configuration or not run.numerics.isdigit():
@@ -197,7 +197,7 @@ def _of_key(manifest: Manifest, run: Listed) -> str:
     return "" if own == run.key else f"its key is {run.key[:12]} in the manifest, {own[:12]} by its configuration there"
 
 
-def _of_records(listed: list[Listed], kept: list[RunRecord]) -> Iterator[Difference]:
+def _of_records(listed: list[ListedRun], kept: list[RunRecord]) -> Iterator[Difference]:
     """Compare what a manifest says of runs with what the store says."""
     there = {record.run_id: record for record in kept}
     for run in listed:
@@ -229,7 +229,7 @@ def _of_disagreements(
     store: Store, runs: list[Any], asked: ExportRequest, cells: Sequence[Difference]
 ) -> Iterator[Difference]:
     """Say what of the records themselves does not agree, unless a cell has told it."""
-    told = {(difference.what, unescape(difference.column)) for difference in cells}
+    told = {(difference.what, unescape_name(difference.column)) for difference in cells}
     for run in runs:
         title = f"{run.info.run_name} ({run.info.run_id})"
         if asked.histories and any(what.startswith(title) for what, _ in told):
@@ -256,7 +256,7 @@ def _left_out(store: Store, asked: ExportRequest, now: ResultTable) -> list[str]
 
 
 def _of_cells(
-    listed: list[Listed], kept: list[RunRecord], found: pd.DataFrame, wanted: pd.DataFrame
+    listed: list[ListedRun], kept: list[RunRecord], found: pd.DataFrame, wanted: pd.DataFrame
 ) -> Iterator[Difference]:
     """Compare the cells of all runs but those that are gone, which is told once a run."""
     titles = {run.run_id: run.title for run in listed}
@@ -266,4 +266,4 @@ def _of_cells(
         run_id, *rest = key.split("/")
         return ", ".join([titles.get(run_id, f"unknown run ({run_id})"), *rest])
 
-    return differences(found[[key.partition("/")[0] not in gone for key in found.index]], wanted, named)
+    return compare_cells(found[[key.partition("/")[0] not in gone for key in found.index]], wanted, named)
