@@ -18,7 +18,8 @@ import nnsweep
 from nnsweep.api.report import print_report
 from nnsweep.cli.main import main
 from nnsweep.errors import ConfigError
-from nnsweep.results.report.content import Findings, SectionContent
+from nnsweep.results.report.content import SectionContent
+from nnsweep.results.report.report import Findings
 from nnsweep.results.wording import MINUS, NOTHING
 
 SWEEP = ["-m", "arch=linear,shallow,deep", "seed=0,1,2", "data=digits", "trainer.epochs=8", "tracking.pictures=false"]

@@ -23,11 +23,10 @@ from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, whole_file
 from nnsweep.jobs.consistency import require_all_consistent
 from nnsweep.results.frame import frame, narrow_runs, rank_runs
-from nnsweep.results.report.content import Findings
 from nnsweep.results.report.html import html
 from nnsweep.results.report.latex import latex
 from nnsweep.results.report.markdown import markdown
-from nnsweep.results.report.report import findings
+from nnsweep.results.report.report import Findings, findings
 from nnsweep.results.report.study import Origin, Study
 from nnsweep.results.wording import MINUS, NOTHING, join_words
 from nnsweep.text import mask_secrets, printable, quote_argument, warn

@@ -1,12 +1,13 @@
 """The content of a report: sections of sentences, tables and pictures, before anybody decides how they look.
 
-All text is plain: whoever renders it escapes it.
+A section is a class in a file named ``section_NAME.py``, by which it is found. All text is plain: whoever renders it
+escapes it.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 
 Row: TypeAlias = Mapping[str, object]
+Sentences: TypeAlias = Callable[[Study], list[str]]
+"""Gives the sentences of one matter, none where there is nothing to say of it."""
+
+
+def write_text(value: object) -> str:
+    """Write a value as it is; nothing for none."""
+    return "" if value is None else str(value)
 
 
 class Column(NamedTuple):
@@ -28,18 +36,30 @@ class Column(NamedTuple):
     ----------
     heading : str
         Its name for a reader.
-    text : callable
-        Writes its cell, given the row.
     key : str
-        The column of the frame that it is sorted by.
+        The column of the frame that it shows and is sorted by.
+    write : callable
+        Writes a cell, given its value.
     is_wide : bool
         Whether only a screen has room for it.
+    needs_row : bool
+        Whether `write` is given the whole row, because a cell says more than one value.
     """
 
     heading: str
-    text: Callable[[Row], str]
     key: str
+    write: Callable[[Any], str] = write_text
     is_wide: bool = False
+    needs_row: bool = False
+
+    def text(self, row: Row) -> str:
+        """Write the cell of a row."""
+        return self.write(row if self.needs_row else row[self.key])
+
+
+def drop_empty(frame: pd.DataFrame, *columns: Column) -> tuple[Column, ...]:
+    """Leave out the columns in which no row has anything."""
+    return tuple(column for column in columns if any(value not in (None, "") for value in plain(frame[column.key])))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +78,7 @@ class Table:
         What is shown.
     best : frozenset of int
         Positions of the rows to be set in bold.
-    untold : frozenset of int
+    indistinguishable : frozenset of int
         Positions of the rows that cannot be told from the best.
     """
 
@@ -67,14 +87,19 @@ class Table:
     frame: pd.DataFrame
     columns: tuple[Column, ...]
     best: frozenset[int] = frozenset()
-    untold: frozenset[int] = frozenset()
+    indistinguishable: frozenset[int] = frozenset()
 
     def notes(self, n_shown: int) -> str:
         """Say what is to be seen, what the mark means and how many rows are left out if only the first are shown."""
         n_left = len(self.frame) - n_shown
-        marked = ["† cannot be told from the best."] if self.untold else []
+        marked = ["† cannot be told from the best."] if self.indistinguishable else []
         left_out = [f"{count(n_left, 'further row')} not shown."] if n_left > 0 else []
         return " ".join([self.caption, *marked, *left_out])
+
+    @property
+    def narrow_columns(self) -> list[Column]:
+        """The columns that paper has room for."""
+        return [column for column in self.columns if not column.is_wide]
 
     def is_number(self, column: Column) -> bool:
         """Tell whether a column is of numbers."""
@@ -124,33 +149,8 @@ class SectionContent:
         return not (shown or self.sentences or self.points or self.tables or self.commands)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Findings:
-    """What a study has found.
-
-    Attributes
-    ----------
-    title : str
-        The question.
-    sections : tuple of Part
-        In the order in which they are read.
-    missing : tuple of str
-        Which files of the runs could not be read, so that the report lacks what needs them.
-    """
-
-    title: str
-    sections: tuple[SectionContent, ...] = field(default=())
-    missing: tuple[str, ...] = ()
-
-    def section(self, name: str) -> SectionContent | None:
-        """Give the section of a name, if the study has one."""
-        return next((section for section in self.sections if section.name == name), None)
-
-
 SECTIONS: list["Section"] = []
 """The sections in the order in which they are read."""
-Sentences: TypeAlias = Callable[[Study], list[str]]
-"""Gives the sentences of one matter, none where there is nothing to say of it."""
 
 
 class Section(ABC):

@@ -16,7 +16,8 @@ from importlib import resources
 import matplotlib as mpl
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Column, Findings, Picture, Row, SectionContent, Table
+from nnsweep.results.report.content import Column, Picture, Row, SectionContent, Table
+from nnsweep.results.report.report import Findings
 from nnsweep.results.tables.formats import Html
 
 PAGE = """<!DOCTYPE html>
@@ -67,12 +68,13 @@ def html(findings: Findings) -> str:
     str
         The page.
     """
-    script = _file("sorting.js")
+    folder = resources.files(__package__)
+    script, style = ((folder / name).read_text(encoding="utf-8") for name in ("sorting.js", "page.css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return PAGE.format(
         policy=POLICY.format(digest=digest),
         title=Html.escape(findings.title),
-        style=_file("page.css"),
+        style=style,
         links="\n".join(f'<li><a href="#{one.name}">{Html.escape(one.heading)}</a></li>' for one in findings.sections),
         sections="\n".join(line for section in findings.sections for line in _section(section)),
         script=script,
@@ -86,15 +88,11 @@ def svg(picture: Picture) -> str:
         warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
         picture.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     drawn = _UNWANTED.sub("", buffer.getvalue()).strip().replace("*{stroke", ".picture svg *{stroke")
-    drawn = _ID.sub(lambda found: f"{found.group()}{picture.name}-", drawn)
+    drawn = _ID.sub(lambda match: f"{match[0]}{picture.name}-", drawn)
     title = f'<title id="{picture.name}-title">{Html.escape(picture.caption)}</title>'
     labelled = f'<svg role="img" aria-labelledby="{picture.name}-title" '
     head, _, rest = drawn.partition(">")
     return f"{head.replace('<svg ', labelled, 1)}>{title}{rest}"
-
-
-def _file(name: str) -> str:
-    return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
 def _section(section: SectionContent) -> Iterator[str]:
@@ -126,23 +124,19 @@ def _table(table: Table) -> Iterator[str]:
     )
     yield f"<thead><tr>{heads}</tr></thead><tbody>"
     for place, row in enumerate(rows(table.frame)):
-        cells = (
-            _cell(table, place, column, row, is_number=kind) for column, kind in zip(table.columns, kinds, strict=True)
-        )
+        cells = (_cell(table, place, *kind, row) for kind in zip(table.columns, kinds, strict=True))
         yield f"<tr{_class('best' * (place in table.best))}>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
 
 
-def _cell(table: Table, place: int, column: Column, row: Row, *, is_number: bool) -> str:
-    written = Html.escape(column.text(row))
-    if column is not table.columns[0]:
-        value = row[column.key]
-        key = (
-            f' data-value="{value!r}"' if is_number and isinstance(value, int | float) and math.isfinite(value) else ""
-        )
-        return f"<td{_class('number' if is_number else 'long' * (len(written) > LONG))}{key}>{written}</td>"
-    mark = '<abbr title="cannot be told from the best">†</abbr>' if place in table.untold else ""
-    return f'<th scope="row">{written}{mark}</th>'
+def _cell(table: Table, place: int, column: Column, is_number: bool, row: Row) -> str:
+    text, value = Html.escape(column.text(row)), row[column.key]
+    if column is table.columns[0]:
+        mark = '<abbr title="cannot be told from the best">†</abbr>' if place in table.indistinguishable else ""
+        return f'<th scope="row">{text}{mark}</th>'
+    is_sortable = is_number and isinstance(value, int | float) and math.isfinite(value)
+    key = f' data-value="{value!r}"' if is_sortable else ""
+    return f"<td{_class('number' if is_number else 'long' * (len(text) > LONG))}{key}>{text}</td>"
 
 
 def _class(name: str) -> str:

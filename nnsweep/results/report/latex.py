@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Findings, SectionContent, Table
+from nnsweep.results.report.content import SectionContent, Table
+from nnsweep.results.report.report import Findings
 from nnsweep.results.tables.formats import Latex
 from nnsweep.results.wording import MINUS, NOTHING
 
@@ -76,15 +77,9 @@ def typeset(text: str) -> str:
     >>> print(typeset("0.96 ± 0.01 & 中"))
     0.96 $\pm$ 0.01 \& (U+4E2D)
     """
-    return "".join(SYMBOLS.get(char) or (Latex.escape(char) if _LATIN.match(char) else _code(char)) for char in text)
-
-
-def _breakable(command: str) -> str:
-    return re.sub(r"\{-\}|/|\\_", lambda found: found.group() + r"\allowbreak{}", typeset(command))
-
-
-def _code(char: str) -> str:
-    return f"(U+{ord(char):04X})"
+    return "".join(
+        SYMBOLS.get(char) or (Latex.escape(char) if _LATIN.match(char) else f"(U+{ord(char):04X})") for char in text
+    )
 
 
 def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[str]:
@@ -106,35 +101,34 @@ def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[s
         yield from _table(table)
     if section.commands:
         yield r"\begin{quote}\ttfamily\raggedright"
-        yield from (rf"{_breakable(command)}\par" for command in section.commands)
+        for command in map(typeset, section.commands):  # long ones may be broken after a hyphen, slash or underscore
+            yield re.sub(r"\{-\}|/|\\_", lambda match: match[0] + r"\allowbreak{}", command) + r"\par"
         yield r"\end{quote}"
 
 
 def _table(table: Table) -> Iterator[str]:
-    columns = [column for column in table.columns if not column.is_wide]
-    shown = [[column.text(row) for column in columns] for row in rows(table.frame)][:MOST_ROWS]
+    r"""Write a table whose numbers are aligned at the right; text that is too long for a line may be broken."""
+    columns = table.narrow_columns
+    cells = [[column.text(row) for column in columns] for row in rows(table.frame)][:MOST_ROWS]
+    widths = [max((len(row[place]) for row in cells), default=0) for place in range(len(columns))]
+    alignments = []
+    for column, width in zip(columns, widths, strict=True):
+        share = min(0.6, max(0.15, 0.9 * width / max(sum(widths), 1)))
+        is_broken = sum(widths) > 85 and width > 25
+        text = rf"p{{{share:.2f}\textwidth}}" if is_broken else "l"
+        alignments.append("r" if table.is_number(column) else text)
     yield f"% table: {table.name}"
     yield r"\begin{table}[!htbp]\centering\small"
     yield rf"\caption{{{typeset(table.notes(MOST_ROWS))}}}"
     yield from Latex.table(
         (typeset(column.heading) for column in columns),
-        _alignments(table, shown),
-        (_row(table, place, cells) for place, cells in enumerate(shown)),
+        alignments,
+        (_row(table, place, row) for place, row in enumerate(cells)),
     )
     yield r"\end{table}"
 
 
 def _row(table: Table, place: int, cells: list[str]) -> Iterator[str]:
     for column, cell in enumerate(cells):
-        written = typeset(cell) + (r"$^\dagger$" if place in table.untold and not column else "")
+        written = typeset(cell) + (r"$^\dagger$" if place in table.indistinguishable and not column else "")
         yield rf"\textbf{{\boldmath {written}}}" if place in table.best and written else written
-
-
-def _alignments(table: Table, shown: list[list[str]]) -> Iterator[str]:
-    r"""Align numbers at the right; let text that is too long for a line be broken."""
-    columns = [column for column in table.columns if not column.is_wide]
-    widths = [max((len(cells[place]) for cells in shown), default=0) for place in range(len(columns))]
-    for column, width in zip(columns, widths, strict=True):
-        share = min(0.6, max(0.15, 0.9 * width / max(sum(widths), 1)))
-        is_broken = not table.is_number(column) and sum(widths) > 85 and width > 25
-        yield "r" if table.is_number(column) else rf"p{{{share:.2f}\textwidth}}" if is_broken else "l"

@@ -4,10 +4,11 @@ Only the best rows of a long table are there; pictures are files beside it, if t
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import Column, Findings, Row, SectionContent, Table
+from nnsweep.results.report.content import SectionContent, Table
+from nnsweep.results.report.report import Findings
 from nnsweep.results.tables.formats import Markdown
 from nnsweep.text import printable
 
@@ -53,16 +54,12 @@ def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[s
 
 
 def _table(table: Table) -> Iterator[str]:
-    columns = [column for column in table.columns if not column.is_wide]
+    columns, lines = table.narrow_columns, []
+    for place, row in zip(range(MOST_ROWS), rows(table.frame), strict=False):
+        first, *others = (Markdown.escape(column.text(row)) for column in columns)
+        cells = [first + " †" * (place in table.indistinguishable), *others]
+        lines.append([f"**{cell}**" if cell and place in table.best else cell for cell in cells])
     yield from (Markdown.escape(table.notes(MOST_ROWS)), "")
     yield from Markdown.table(
-        (Markdown.escape(column.heading) for column in columns),
-        map(table.is_number, columns),
-        (_row(table, place, columns, row) for place, row in zip(range(MOST_ROWS), rows(table.frame), strict=False)),
+        (Markdown.escape(column.heading) for column in columns), map(table.is_number, columns), lines
     )
-
-
-def _row(table: Table, place: int, columns: Sequence[Column], row: Row) -> list[str]:
-    cells = [Markdown.escape(column.text(row)) for column in columns]
-    cells[0] += " †" if place in table.untold else ""
-    return [f"**{cell}**" if cell and place in table.best else cell for cell in cells]

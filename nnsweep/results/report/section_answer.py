@@ -21,28 +21,28 @@ def describe_answer(study: Study) -> list[str]:
     return [sentence for _, sentences in by_place for sentence in sentences(study)]
 
 
-def best(study: Study) -> list[str]:
+def name_best(study: Study) -> list[str]:
     """Name the configuration with the best mean, and say whether it can be told to be the best."""
     if not study.has_result:
         return [f"No run finished with a {study.words}: there is no answer yet."]
     first, shared = study.best, list(map(study.named, study.first))
-    value, sure = study.number(first["mean"]), _sureness(study, first)
+    value, sure = study.number(first["mean"]), _describe_sureness(study, first)
     if len(study.configurations) == 1:
-        return [f"The only configuration{_finished(study)} reached a {study.words} of {value}{sure}."]
+        n_finished = study.named(first["label"]).removeprefix(first["label"])  # in brackets, if some failed
+        return [f"The only configuration{n_finished} reached a {study.words} of {value}{sure}."]
     extreme = f"{'lowest' if study.is_cost else 'highest'} {study.words}"
     if len(shared) > 1:
         holds = f"{join_words(shared)} share the {extreme}, {value} ({study.repeated(first['label'])} each)"
     else:
         holds = f"{shared[0]} has the {extreme}, {value}{sure if first['n_units'] > 1 else ''}"
-    doubt = _doubt(study)
-    if doubt:
+    if doubt := _explain_doubt(study):
         return [f"Which configuration is best cannot be told: {holds}{doubt}."]
-    if len(shared) > 1 or study.untold or study.untested:
+    if len(shared) > 1 or study.indistinguishable or study.untested:
         return [f"{holds}."]
     return [f"{shared[0]} is best: {study.words} {value}{sure}."]
 
 
-def several_data_sets(study: Study) -> list[str]:
+def warn_of_several_data_sets(study: Study) -> list[str]:
     """Warn of accuracies on different data, of which the easier one has the best."""
     names = sorted({str(name) for name in plain(study.runs["data"])}) if "data" in study.runs.columns else []
     if len(names) < 2:
@@ -54,7 +54,7 @@ def several_data_sets(study: Study) -> list[str]:
     ]
 
 
-def single_seed(study: Study) -> list[str]:
+def describe_single_seed(study: Study) -> list[str]:
     """Say what one repeat cannot tell."""
     if not study.has_result or study.best["n_units"] != 1:
         return []
@@ -65,31 +65,31 @@ def single_seed(study: Study) -> list[str]:
     return ["It was run with one seed: how sure that is cannot be told. Run more, such as seed='range(0,10)'."]
 
 
-def rivals(study: Study) -> list[str]:
+def list_rivals(study: Study) -> list[str]:
     """Say which configurations cannot be told from the best, and which were not tested."""
     others = study.with_best
     if not len(others):
         return []
-    untold, untested, n = study.untold, len(study.untested), len(study.configurations) - 1
+    indistinguishable, untested, n = study.indistinguishable, len(study.untested), len(study.configurations) - 1
     if untested == n:
         return []
     few = "has" if untested == 1 else "have"
-    said = [f"Of the others, {untested:,} {few} too few results for a test."] if untested else []
+    caveat = [f"Of the others, {untested:,} {few} too few results for a test."] if untested else []
     whom = study.best["label"] if len(study.first) > 1 else "it"
-    if _doubt(study):
-        return said
-    if untold:
+    if _explain_doubt(study):
+        return caveat
+    if indistinguishable:
         be = "configuration" if n == 1 else "configurations"
-        names = join_words(list(map(study.named, untold)))
-        return [f"{len(untold):,} of {n:,} other {be} cannot be told from {whom}: {names}.", *said]
+        names = join_words(list(map(study.named, indistinguishable)))
+        return [f"{len(indistinguishable):,} of {n:,} other {be} cannot be told from {whom}: {names}.", *caveat]
     if untested:
-        return [f"It can be told from the {count(n - untested, 'other')} that could be tested.", *said]
+        return [f"It can be told from the {count(n - untested, 'other')} that could be tested.", *caveat]
     return ["It can be told from the other one." if n == 1 else f"It can be told from all {n:,} others."]
 
 
-def more_seeds(study: Study) -> list[str]:
+def plan_more_seeds(study: Study) -> list[str]:
     """Say how many seeds would tell the nearest rival apart, on which condition, and what else is possible."""
-    rows = study.with_best[study.with_best["label"].isin(study.untold)] if study.untold else study.with_best[:0]
+    rows = study.with_best[study.with_best["label"].isin(study.indistinguishable)]
     if not len(rows) or study.kind != "seed":
         return []
     row = rows.iloc[0]
@@ -119,7 +119,7 @@ def more_seeds(study: Study) -> list[str]:
     ]
 
 
-def against_baseline(study: Study) -> list[str]:
+def compare_with_baseline(study: Study) -> list[str]:
     """Compare the best with the baseline, if one was named."""
     rows = study.comparison[study.comparison["reference"] == "baseline"]
     if not len(rows):
@@ -132,7 +132,7 @@ def against_baseline(study: Study) -> list[str]:
     apart, low, high = (signed(study.number(value)) for value in (row["difference"], found.low, found.high))
     simultaneous = "" if family == 1 else "simultaneous "
     between = "" if math.isnan(found.low) else f" ({simultaneous}{percent(study.confidence)} interval {low} to {high})"
-    p = "not tested" if math.isnan(row["p_holm"]) else f"p {_equals(row['p_holm'])}"
+    p = "not tested" if math.isnan(row["p_holm"]) else f"p = {probability(row['p_holm'])}".replace("= <", "<")
     doubt = "" if row["distinguishable"] else ", which may be chance"
     return [
         f"Against the baseline {study.named(row['reference_label'])} it makes a difference of "
@@ -140,12 +140,12 @@ def against_baseline(study: Study) -> list[str]:
     ]
 
 
-def by_validation(study: Study) -> list[str]:
+def compare_with_validation(study: Study) -> list[str]:
     """Say what would have been chosen without looking at the test set."""
     if study.metric != "test_accuracy" or len(study.configurations) < 2 or not study.has_result:
         return []
     validation = (
-        [value is not None for value in take_metric(study.runs, "best_val_accuracy")] if _validated(study) else []
+        [value is not None for value in take_metric(study.runs, "best_val_accuracy")] if _is_validated(study) else []
     )
     if validation != [value is not None for value in take_metric(study.runs, study.metric)]:
         return []
@@ -159,7 +159,7 @@ def by_validation(study: Study) -> list[str]:
     ]
 
 
-def optimistic(study: Study) -> list[str]:
+def warn_of_optimism(study: Study) -> list[str]:
     """Warn of accuracies that were selected on the test set."""
     values = take_metric(study.runs, study.metric)
     if "test_accuracy" not in study.metric or not any(value is not None for value in values):
@@ -168,7 +168,7 @@ def optimistic(study: Study) -> list[str]:
         return ["It is the maximum over epochs of accuracy on the test set, and so an optimistic number."]
     if study.metric == "final_test_accuracy":
         return []
-    validation = take_metric(study.runs, "best_val_accuracy") if _validated(study) else [None] * len(values)
+    validation = take_metric(study.runs, "best_val_accuracy") if _is_validated(study) else [None] * len(values)
     without = sum(mine is not None and none is None for mine, none in zip(values, validation, strict=True))
     if not without:
         return []
@@ -178,7 +178,7 @@ def optimistic(study: Study) -> list[str]:
     return [f"{whose}: the epoch was selected on the test set itself, so these numbers are optimistic."]
 
 
-def _sureness(study: Study, row: Mapping[str, object]) -> str:
+def _describe_sureness(study: Study, row: Mapping[str, object]) -> str:
     """Say how sure a mean is; the interval holds for all configurations at once, so for one picked by its mean, too."""
     n, label = int(str(row["n_units"])), row["label"]
     if n < 2:
@@ -190,13 +190,13 @@ def _sureness(study: Study, row: Mapping[str, object]) -> str:
     return f" ± {study.number(row['half'])} ({percent(study.confidence)}{at_once}; {study.repeated(label)})"
 
 
-def _doubt(study: Study) -> str:
+def _explain_doubt(study: Study) -> str:
     """Say why nobody can be told to be the best, if nothing that finished can be told from the first."""
     never = len(study.never_finished)
     rivals = len(study.configurations) - 1 - never
-    if not rivals or len(study.untold) + len(study.untested) < rivals:
+    if not rivals or len(study.indistinguishable) + len(study.untested) < rivals:
         return ""
-    if not study.untold:
+    if not study.indistinguishable:
         if study.best["n_units"] == 1:
             return f", but one {study.kind} does not tell whether it would again"
         return ", but no other has enough results for a test"
@@ -207,17 +207,7 @@ def _doubt(study: Study) -> str:
     return f", but none of the {rivals:,} others{that_finished} can be told from {whom}"
 
 
-def _finished(study: Study) -> str:
-    """Give what a name of the best would have in brackets."""
-    return study.named(study.best["label"]).removeprefix(str(study.best["label"]))
-
-
-def _equals(p: float) -> str:
-    text = probability(p)
-    return text if text.startswith("<") else f"= {text}"
-
-
-def _validated(study: Study) -> bool:
+def _is_validated(study: Study) -> bool:
     return "best_val_accuracy" in study.runs.columns and any(
         value is not None for value in plain(study.runs["best_val_accuracy"])
     )
@@ -228,14 +218,14 @@ class Answer(Section):
 
     order = 20
     answers = (
-        (10, best),
-        (20, several_data_sets),
-        (30, single_seed),
-        (40, rivals),
-        (50, more_seeds),
-        (70, against_baseline),
-        (120, by_validation),
-        (130, optimistic),
+        (10, name_best),
+        (20, warn_of_several_data_sets),
+        (30, describe_single_seed),
+        (40, list_rivals),
+        (50, plan_more_seeds),
+        (70, compare_with_baseline),
+        (120, compare_with_validation),
+        (130, warn_of_optimism),
     )
 
     def build(self, study: Study) -> SectionContent:

@@ -1,13 +1,14 @@
-"""The tables of a report: the configurations, and each of them against the best and a baseline."""
+"""The configurations of a report, and each of them against the best and a baseline.
 
-from collections.abc import Callable
+They are compared over their repeats, and example by example on the same test set, which tells two networks apart even
+where each has one seed.
+"""
 
 import pandas as pd
 
 from nnsweep.results.factors import KINDS
-from nnsweep.results.frame import plain
-from nnsweep.results.frame import rows as iterated
-from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
+from nnsweep.results.frame import rows
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.study import Study
 from nnsweep.results.wording import (
     NOTHING,
@@ -43,42 +44,67 @@ class Configurations(Section):
     order = 30
 
     def build(self, study: Study) -> SectionContent | None:
-        found = study.configurations
-        if len(found) < 2:
+        table = study.configurations
+        if len(table) < 2:
             return None
-        found = found.assign(n_ended=found["n_finished"] + found["n_failed"])
-        untold = {*study.untold}
-        labels = found["label"].tolist()
-        sizes = [name for name in SIZES if name in found.columns and found[name].nunique() > 1]
+        table = table.assign(n_ended=table["n_finished"] + table["n_failed"])
+        sizes = [name for name in SIZES if name in table.columns and table[name].nunique() > 1]
         columns = (
-            format_text("configuration", "label"),
-            format_number(
-                study.words, "mean", lambda row: with_half(study.number(row["mean"]), study.number(row["half"]))
-            ),
-            format_number("sd", "std", lambda row: study.number(row["std"]), is_wide=True),
-            format_number(f"{study.repeats.noun}s", "n", counted_repeats),
-            *(format_number(_size(name), name, _whole(name), is_wide=name != "n_parameters") for name in sizes),
-            *_if_any(found, "note", format_text("note", "note", is_wide=True)),
+            Column("configuration", "label"),
+            Column(study.words, "mean", lambda row: _mean(study, row), needs_row=True),
+            Column("sd", "std", study.number, is_wide=True),
+            Column(f"{study.repeats.noun}s", "n", counted_repeats, needs_row=True),
+            *(Column(name.removeprefix("n_"), name, whole, is_wide=name != "n_parameters") for name in sizes),
+            *drop_empty(table, Column("note", "note", is_wide=True)),
         )
-        told = ""
-        if study.configurations["half"].notna().any():
-            told = f" ± half of its {percent(study.confidence)} interval (simultaneous: all of them hold at once)"
-        table = Table(
+        interval = ""
+        if table["half"].notna().any():
+            interval = f" ± half of its {percent(study.confidence)} interval (simultaneous: all of them hold at once)"
+        shown = Table(
             name="configurations",
-            caption=f"Each configuration's mean over its {study.kind}s{told}, the best first; sd: standard deviation.",
-            frame=found,
+            caption=f"Each configuration's mean over its {study.kind}s{interval}, the best first; "
+            "sd: standard deviation.",
+            frame=table,
             columns=columns,
             best=frozenset(range(len(study.first))),
-            untold=frozenset(place for place, label in enumerate(labels) if label in untold),
+            indistinguishable=frozenset(
+                place for place, label in enumerate(table["label"]) if label in study.indistinguishable
+            ),
         )
-        return SectionContent(name="configurations", heading="The configurations", tables=(table,))
+        return SectionContent(name="configurations", heading="The configurations", tables=(shown,))
 
     def method_notes(self, study: Study) -> list[str]:
         repeats = join_words([KINDS[name] for name in study.repeats.axes]) or "number"
         notes = [f"A configuration is the settings that vary; runs that differ in their {repeats} are repeats of it."]
         if study.configurations["n_failed"].any():
             notes.append(COUNTING[study.failures])
-        return [*notes, *_intervals(study)] if study.configurations["half"].notna().any() else notes
+        return [*notes, *_explain_intervals(study)] if study.configurations["half"].notna().any() else notes
+
+
+def _mean(study: Study, row: Row) -> str:
+    return with_half(study.number(row["mean"]), study.number(row["half"]))
+
+
+def _explain_intervals(study: Study) -> list[str]:
+    """Say what the interval of a mean is, and of what it speaks."""
+    k, kind, of = int(study.configurations.attrs["n_simultaneous"]), study.kind, percent(study.confidence)
+    level = f" at {100 * (1 - (1 - study.confidence) / k):.4g} %" if k > 1 else ""
+    notes = [f"The {of} interval of a mean is Student's{level}, from one value for each {kind}."]
+    if k > 1:
+        notes.append(
+            f"All {k:,} hold at once with {of} (Bonferroni), and so does that of the best, picked by its mean."
+        )
+    if study.is_averaged:
+        inner = join_words([KINDS[name] for name in study.repeats.axes if name not in study.repeats.units])
+        notes.append(f"Runs of one {kind} that differ in their {inner} are averaged first.")
+    if study.repeats.overlap:
+        notes.append(
+            f"The training parts of the {kind}s overlap, so the variance of a mean of J is taken 1/J + "
+            f"{study.repeats.overlap:.3g} times that of one (Nadeau and Bengio, 2003; n_test / n_train)."
+        )
+    if study.repeats.changes_test_set:
+        return [*notes, f"It says where the mean over all {kind}s would be: test examples differ, too."]
+    return [*notes, f"It says where the mean over all {kind}s would be, on this test set and no other."]
 
 
 class Comparison(Section):
@@ -87,16 +113,15 @@ class Comparison(Section):
     order = 40
 
     def build(self, study: Study) -> SectionContent | None:
-        references = [name for name in ("best", "baseline") if (study.comparison["reference"] == name).any()]
-        tested = study.comparison[study.comparison.get("test", pd.Series(dtype="object")) != "none"]
-        if not len(tested):
+        comparison = study.comparison
+        if not (comparison.get("test", pd.Series(dtype="object")) != "none").any():
             return None
-        tables = tuple(_against(study, name) for name in references)
+        references = [name for name in ("best", "baseline") if (comparison["reference"] == name).any()]
         return SectionContent(
             name="comparison",
             heading="What can be told apart",
-            points=tuple(as_sentence(note) for note in study.comparison.attrs["notes"]),
-            tables=tables,
+            points=tuple(as_sentence(note) for note in comparison.attrs["notes"]),
+            tables=tuple(_compare_with(study, name) for name in references),
         )
 
     def method_notes(self, study: Study) -> list[str]:
@@ -111,89 +136,95 @@ class Comparison(Section):
         ]
 
 
-def _intervals(study: Study) -> list[str]:
-    """Say what the interval of a mean is, and of what it speaks."""
-    k, kind, of = int(study.configurations.attrs["n_simultaneous"]), study.kind, percent(study.confidence)
-    level = f" at {100 * (1 - (1 - study.confidence) / k):.4g} %" if k > 1 else ""
-    said = [f"The {of} interval of a mean is Student's{level}, from one value for each {kind}."]
-    if k > 1:
-        said.append(f"All {k:,} hold at once with {of} (Bonferroni), and so does that of the best, picked by its mean.")
-    if study.is_averaged:
-        inner = join_words([KINDS[name] for name in study.repeats.axes if name not in study.repeats.units])
-        said.append(f"Runs of one {kind} that differ in their {inner} are averaged first.")
-    if study.repeats.overlap:
-        said.append(
-            f"The training parts of the {kind}s overlap, so the variance of a mean of J is taken 1/J + "
-            f"{study.repeats.overlap:.3g} times that of one (Nadeau and Bengio, 2003; n_test / n_train)."
-        )
-    if study.repeats.changes_test_set:
-        return [*said, f"It says where the mean over all {kind}s would be: test examples differ, too."]
-    return [*said, f"It says where the mean over all {kind}s would be, on this test set and no other."]
-
-
-def format_text(heading: str, name: str, *, is_wide: bool = False) -> Column:
-    """Make a column of text."""
-    return Column(heading, lambda row: str(row[name] or ""), name, is_wide)
-
-
-def format_configuration(study: Study) -> Column:
-    """Make the column of a configuration's label, with how many of its repeats finished if some failed."""
-    return Column("configuration", lambda row: study.named(row["label"]), "label")
-
-
-def format_number(heading: str, name: str, written: Callable[[Row], str], *, is_wide: bool = False) -> Column:
-    """Make a column of numbers."""
-    return Column(heading, written, name, is_wide)
-
-
-def _against(study: Study, reference: str) -> Table:
-    rows = study.comparison[study.comparison["reference"] == reference].reset_index(drop=True)
-    named = str(rows["reference_label"].iloc[0])
+def _compare_with(study: Study, reference: str) -> Table:
+    """Make the table of all configurations against the best or the baseline."""
+    table = study.comparison[study.comparison["reference"] == reference].reset_index(drop=True)
+    table["told"] = [_is_told_apart(row) for row in rows(table)]
     columns = (
-        format_configuration(study),
-        format_number("difference", "difference", lambda row: signed(study.number(row["difference"]))),
-        format_number(f"own {percent(study.confidence)} interval", "low", lambda row: span(study.number, row)),
-        format_number("better in", "win_rate", lambda row: _share(row["win_rate"]), is_wide=True),
-        format_number("effect size", "effect_size", lambda row: fixed(row["effect_size"], 2), is_wide=True),
-        format_number("p", "p", lambda row: probability(row["p"]), is_wide=True),
-        format_number("p, corrected", "p_holm", lambda row: probability(row["p_holm"])),
-        format_text("told apart", "told"),
-        *_if_known(
-            rows, format_number(f"more {study.kind}s", "more_seeds", lambda row: whole(row["more_seeds"]), is_wide=True)
-        ),
-        *_if_any(rows, "note", format_text("note", "note", is_wide=True)),
+        Column("configuration", "label", study.named),
+        Column("difference", "difference", lambda value: signed(study.number(value))),
+        Column(f"own {percent(study.confidence)} interval", "low", lambda row: span(study.number, row), needs_row=True),
+        Column("better in", "win_rate", lambda rate: NOTHING if rate is None else percent(rate), is_wide=True),
+        Column("effect size", "effect_size", lambda value: fixed(value, 2), is_wide=True),
+        Column("p", "p", probability, is_wide=True),
+        Column("p, corrected", "p_holm", probability),
+        Column("told apart", "told"),
+        *drop_empty(table, Column(f"more {study.kind}s", "more_seeds", whole, is_wide=True)),
+        *drop_empty(table, Column("note", "note", is_wide=True)),
     )
-    rows["told"] = [_told(row) for row in iterated(rows)]
-    untold = frozenset(place for place, told in enumerate(rows["told"]) if told == "no")
-    caption = (
-        f"Each configuration minus the {reference}, {study.named(named)}; an own interval holds for one row alone."
+    name = study.named(table["reference_label"].iloc[0])
+    return Table(
+        name=f"against_{reference}",
+        caption=f"Each configuration minus the {reference}, {name}; an own interval holds for one row alone.",
+        frame=table,
+        columns=columns,
+        indistinguishable=frozenset(place for place, told in enumerate(table["told"]) if told == "no"),
     )
-    return Table(name=f"against_{reference}", caption=caption, frame=rows, columns=columns, untold=untold)
 
 
-def _told(row: Row) -> str:
+def _is_told_apart(row: Row) -> str:
     if not row["n_finished"]:
         return "never finished"
     return "not tested" if row["test"] == "none" else "yes" if row["distinguishable"] else "no"
 
 
-def _share(value: object) -> str:
-    return percent(value) if isinstance(value, float) and value == value else NOTHING
+def describe_examples(study: Study) -> list[str]:
+    """Say which configurations cannot be told from the best by the test examples."""
+    found = study.by_example
+    if found.attrs.get("differ"):
+        return ["The runs were not all tested on the same examples, so they are not compared example by example."]
+    tested = found[found["test"] != "none"]
+    if not len(tested):
+        return []
+    names = [study.named(label) for label in tested["label"][~tested["distinguishable"]]]
+    where = f"On the {whole(float(tested['n_examples'].iloc[0]))} test examples themselves, "
+    if not names:
+        differ = "the other one differs" if len(tested) == 1 else f"all {len(tested):,} others differ"
+        return [f"{where}{differ} from it."]
+    return [f"{where}{len(names):,} of {len(tested):,} cannot be told from it: {join_words(names, 2)}."]
 
 
-def _whole(name: str) -> Callable[[Row], str]:
-    return lambda row: whole(row[name])
+class ByExample(Section):
+    """Each configuration against the best on the same test examples."""
 
+    order = 50
+    answers = ((60, describe_examples),)
 
-def _size(name: str) -> str:
-    return "parameters" if name == "n_parameters" else name
+    def build(self, study: Study) -> SectionContent | None:
+        found = study.by_example
+        if not len(found):
+            return None
+        interval = f"own {percent(study.confidence)} interval"
+        columns = (
+            Column("configuration", "label", study.named),
+            Column("difference", "difference", lambda value: signed(study.accuracy(value))),
+            Column(interval, "low", lambda row: span(study.accuracy, row), needs_row=True),
+            *drop_empty(
+                found, Column("only this right", "b", whole, True), Column("only the best right", "c", whole, True)
+            ),
+            Column("test", "test", is_wide=True),
+            Column("p", "p", probability, is_wide=True),
+            Column("p, corrected", "p_holm", probability),
+        )
+        table = Table(
+            name="examples",
+            caption=f"Each configuration minus the best, {found['reference_label'].iloc[0]}, on the same test "
+            "examples: the networks that finished.",
+            frame=found,
+            columns=columns,
+            indistinguishable=frozenset(
+                place for place, row in enumerate(rows(found)) if row["test"] != "none" and not row["distinguishable"]
+            ),
+        )
+        points = tuple(as_sentence(note) for note in found.attrs["notes"])
+        return SectionContent(name="examples", heading="Example by example", points=points, tables=(table,))
 
-
-def _if_known(frame: pd.DataFrame, column: Column) -> list[Column]:
-    """Give a column only if some row has a number in it."""
-    return [column] if frame[column.key].notna().any() else []
-
-
-def _if_any(frame: pd.DataFrame, name: str, column: Column) -> list[Column]:
-    """Give a column only if some row has something in it."""
-    return [column] if any(value not in (None, "", 0) for value in plain(frame[name])) else []
+    def method_notes(self, study: Study) -> list[str]:
+        if not len(study.by_example):
+            return []
+        return [
+            "Example by example it is McNemar's exact test, or with several seeds the sign-flip test on each example's "
+            "share of right answers, and the bootstrap over examples: it speaks for these trained networks on further "
+            "examples"
+            + (", as the tests over seeds speak for further seeds on these examples." if study.tests else ".")
+        ]

@@ -1,16 +1,16 @@
-"""The question: what was compared with what, on which data, how many times, and with all else alike."""
+"""The frame of a report: at its beginning what was compared on which data, at its end how to have the numbers again."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from nnsweep.results.factors import ARCHITECTURE, KINDS, find_repeats
+from nnsweep.results.factors import ARCHITECTURE, KINDS
 from nnsweep.results.frame import list_settings, plain
-from nnsweep.results.report.content import Column, Section, SectionContent, Table
+from nnsweep.results.report.content import SECTIONS, Column, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.wording import count, join_words
 
-MANY = 12
+MOST_VALUES = 12
 SAMPLES = {"n_train_samples": "training", "n_val_samples": "validation", "n_test_samples": "test"}
 
 
@@ -20,96 +20,91 @@ class Question(Section):
     order = 10
 
     def build(self, study: Study) -> SectionContent:
+        of = f" of the experiment {study.origin.experiment}" if study.origin.experiment else ""
+        extent = f"{count(len(study.runs), 'run')}{of}, of {count(len(study.configurations), 'configuration')}."
+        runs, names = study.runs, study.settings
+        if set(names) & set(ARCHITECTURE):  # layer sizes are read more easily with their depth and width
+            names += [name for name in ("depth", "width") if name in runs.columns and len(_values(runs, name)) > 1]
+        frame = pd.DataFrame({"setting": names, "values": [", ".join(_values(runs, name)) for name in names]})
+        columns = (Column("setting", "setting"), Column("values", "values"))
+        varied = Table(name="varied", caption="What varied.", frame=frame, columns=columns)
         return SectionContent(
             name="question",
             heading="The question",
-            sentences=tuple(filter(None, [_extent(study), _data(study), _repeats(study)])),
-            tables=_varied(study),
+            sentences=tuple(filter(None, [extent, _describe_data(study), _describe_repeats(study)])),
+            tables=(varied,) if names else (),
         )
 
 
-def _extent(study: Study) -> str:
-    of = f" of the experiment {study.origin.experiment}" if study.origin.experiment else ""
-    return f"{count(len(study.runs), 'run')}{of}, of {count(len(study.configurations), 'configuration')}."
+class Provenance(Section):
+    """How to have the same numbers again."""
+
+    order = 130
+
+    def build(self, study: Study) -> SectionContent:
+        origin, runs = study.origin, study.runs
+        settings = {name: _values(runs, name) for name in list_settings(runs) if name not in study.repeats.axes}
+        same = [f"{name}={values[0]}" for name, values in settings.items() if len(values) == 1]
+        points = [f"Not in this report: {problem}." for problem in origin.missing]
+        points += [f"{name}: {value}." for name, value in origin.facts.items()]
+        points += [f"The same in all runs: {', '.join(same)}."] if same else []
+        return SectionContent(
+            name="origin", heading="How to have it again", points=tuple(points), commands=origin.commands
+        )
 
 
-def _data(study: Study) -> str:
+class Methods(Section):
+    """Which interval, which test and which correction, as each section says it."""
+
+    order = 140
+
+    def build(self, study: Study) -> SectionContent:
+        notes = [note for section in SECTIONS for note in section.method_notes(study)]
+        return SectionContent(name="methods", heading="Notes on the methods", sentences=tuple(notes))
+
+
+def _describe_data(study: Study) -> str:
+    """Name the data sets, with the numbers of examples where these are the same in all of them."""
     runs = study.runs
     names = _values(runs, "data") if "data" in runs.columns else []
     if not names:
         return ""
-    known = {kind: [*map(float, _numbers(runs, name))] for name, kind in SAMPLES.items() if name in runs.columns}
-    alike = len(names) == 1
-    sizes = [f"{_span(values)} {kind}" for kind, values in known.items() if values and (alike or len({*values}) == 1)]
-    other = f", others in each {study.kind}" if study.repeats.changes_test_set else ""
-    return f"The data: {join_words(names)}{f' ({join_words(sizes)} examples{other})' if sizes else ''}."
+    sizes = []
+    for name, part in SAMPLES.items():
+        numbers = plain(runs[name]) if name in runs.columns else []
+        counts = [int(number) for number in numbers if isinstance(number, int | float)]
+        if counts and (len(names) == 1 or len({*counts}) == 1):
+            sizes.append(" to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)})) + f" {part}")
+    others = f", others in each {study.kind}" if study.repeats.changes_test_set else ""
+    return f"The data: {join_words(names)}{f' ({join_words(sizes)} examples{others})' if sizes else ''}."
 
 
-def _span(values: Sequence[float]) -> str:
-    low, high = (f"{int(end):,}" for end in (min(values), max(values)))
-    return low if low == high else f"{low} to {high}"
-
-
-def _numbers(runs: pd.DataFrame, name: str) -> list[float]:
-    return [value for value in plain(runs[name]) if isinstance(value, int | float)]
-
-
-def _repeats(study: Study) -> str:
+def _describe_repeats(study: Study) -> str:
     """Say by what configurations are repeated, and how often."""
-    axes, runs = study.repeats.axes, study.runs
-    if not axes:
+    if not study.repeats.axes:
         return "The runs have no seeds."
+    parts = []
+    for name in study.repeats.axes:
+        values = sorted(set(plain(study.runs[name])), key=lambda value: (isinstance(value, str), value))
+        parts.append(f"{count(len(values), KINDS[name])} ({_list_values(values)})")
     counts = study.configurations["n_finished"] + study.configurations["n_failed"]
     noun = study.repeats.noun
-    whole = f"; a configuration has {counts.min():,} to {counts.max():,} {noun}s" if counts.nunique() > 1 else ""
-    values = {name: sorted(set(plain(runs[name])), key=lambda value: (isinstance(value, str), value)) for name in axes}
-    told = [f"{count(len(found), KINDS[name])} ({_names(found)})" for name, found in values.items()]
-    return f"{join_words(told).capitalize()}{whole}."
+    each = f"; a configuration has {counts.min():,} to {counts.max():,} {noun}s" if counts.nunique() > 1 else ""
+    return f"{join_words(parts).capitalize()}{each}."
 
 
-def _names(values: Sequence[object]) -> str:
-    return f"{values[0]} to {values[-1]}" if _is_range(values) else join_words([str(value) for value in values], MANY)
-
-
-def _is_range(values: Sequence[object]) -> bool:
+def _list_values(values: Sequence[object]) -> str:
     first = values[0]
-    return len(values) > 2 and isinstance(first, int) and values == list(range(first, first + len(values)))
-
-
-def _varied(study: Study) -> tuple[Table, ...]:
-    """List what tells the configurations apart; what follows from it, such as a schedule's constants, says no more."""
-    runs, names = study.runs, study.settings
-    if set(names) & set(ARCHITECTURE):
-        names += [name for name in ("depth", "width") if name in runs.columns and len(_values(runs, name)) > 1]
-    values = [", ".join(_values(runs, name)) for name in names]
-    frame = pd.DataFrame({"setting": names, "values": values})
-    columns = (
-        Column("setting", lambda row: str(row["setting"]), "setting"),
-        Column("values", lambda row: str(row["values"]), "values"),
-    )
-    return (Table(name="varied", caption="What varied.", frame=frame, columns=columns),) if names else ()
-
-
-def same(runs: pd.DataFrame) -> tuple[str, ...]:
-    """List the settings that all runs have in common."""
-    found = {name: _values(runs, name) for name in list_settings(runs) if name not in find_repeats(runs).axes}
-    alike = [f"{name}={values[0]}" for name, values in found.items() if len(values) == 1]
-    return (f"The same in all runs: {', '.join(alike)}.",) if alike else ()
+    if len(values) > 2 and isinstance(first, int) and values == list(range(first, first + len(values))):
+        return f"{first} to {values[-1]}"
+    return join_words([str(value) for value in values], MOST_VALUES)
 
 
 def _values(runs: pd.DataFrame, name: str) -> list[str]:
-    """Give a column's different values in words, numbers by size before names."""
-    found = {(isinstance(value, str), value) for value in plain(runs[name]) if value is not None}
-    numbers = sorted(value for is_text, value in found if not is_text)  # type: ignore[type-var]
-    texts = [value for is_text, value in found if is_text]
+    """Write a column's different values: numbers by size, then names, layer sizes among them by their numbers."""
+    values = {(isinstance(value, str), value) for value in plain(runs[name]) if value is not None}
+    numbers = sorted(value for is_text, value in values if not is_text)  # type: ignore[type-var]
+    texts = [str(value) for is_text, value in values if is_text]
+    texts.sort(key=lambda text: ([int(part) for part in text.split("-") if part.isdecimal()], text))
     missing = ["none"] if None in plain(runs[name]) else []
-    return [
-        *(f"{value:g}" if isinstance(value, float) else str(value) for value in numbers),
-        *_ordered(texts),
-        *missing,
-    ]
-
-
-def _ordered(texts: Sequence[object]) -> list[str]:
-    """Order names; layer sizes by their numbers."""
-    return sorted(map(str, texts), key=lambda text: ([int(part) for part in text.split("-") if part.isdecimal()], text))
+    return [*(f"{value:g}" if isinstance(value, float) else str(value) for value in numbers), *texts, *missing]

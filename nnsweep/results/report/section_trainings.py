@@ -1,17 +1,19 @@
-"""What became of the trainings: their labels, and how the epoch that counts was chosen."""
+"""What became of the trainings: how their curves ended, which epoch counts, and which runs have no result."""
 
 import pandas as pd
 
 from nnsweep.results.frame import plain
 from nnsweep.results.labels import AT_CHANCE, LABELS, STILL_IMPROVING
-from nnsweep.results.report.content import Column, Section, SectionContent, Table
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.optimism import average_optimism, describe_optimism
-from nnsweep.results.wording import count, join_words, signed, whole
+from nnsweep.results.wording import count, join_words, percent, signed, whole
 from nnsweep.text import STANDARDIZE, explain_scale
 
+LONGEST_REASON = 200
 
-def stuck(study: Study) -> list[str]:
+
+def warn_of_stuck_runs(study: Study) -> list[str]:
     """Warn of trainings that ended no better than guessing, with the likely cause where it is known."""
     if not study.histories:
         return []
@@ -26,7 +28,7 @@ def stuck(study: Study) -> list[str]:
     return [f"{whose} ended no better than guessing{cause}."]
 
 
-def unfinished_best(study: Study) -> list[str]:
+def warn_of_unfinished_best(study: Study) -> list[str]:
     """Warn if runs of the best were still improving when they ended."""
     if not study.has_result or not study.histories:
         return []
@@ -43,31 +45,40 @@ class Outcomes(Section):
     """How many trainings came to what end."""
 
     order = 100
-    answers = ((100, stuck), (140, unfinished_best))
+    answers = ((100, warn_of_stuck_runs), (140, warn_of_unfinished_best))
 
     def build(self, study: Study) -> SectionContent | None:
         if not study.histories:
             return None
-        found = study.outcomes
-        labels = [str(label) for label in plain(found["outcome"])]
-        known = [label for label in (*LABELS, *sorted(set(labels) - set(LABELS))) if label in labels]
+        outcomes = study.outcomes
+        labels = [str(label) for label in plain(outcomes["outcome"])]
+        names = [label for label in (*LABELS, *sorted(set(labels) - set(LABELS))) if label in labels]
         frame = pd.DataFrame(
             {
-                "outcome": known,
-                "runs": [labels.count(label) for label in known],
-                "configurations": [join_words(_configurations(study, labels, label), 3) for label in known],
-                "example": [str(found["words"].iloc[labels.index(label)]) for label in known],
+                "outcome": names,
+                "runs": [labels.count(label) for label in names],
+                "configurations": [_list_configurations(study, labels, label) for label in names],
+                "example": [str(outcomes["words"].iloc[labels.index(label)]) for label in names],
             }
         )
         columns = (
-            Column("outcome", lambda row: str(row["outcome"]), "outcome"),
-            Column("runs", lambda row: whole(row["runs"]), "runs"),
-            Column("mostly", lambda row: str(row["configurations"]), "configurations"),
-            Column("for example", lambda row: str(row["example"]), "example", True),
+            Column("outcome", "outcome"),
+            Column("runs", "runs", whole),
+            Column("mostly", "configurations"),
+            Column("for example", "example", is_wide=True),
         )
         caption = "What became of the trainings, by their curves; mostly: the configurations with the most such runs."
         table = Table(name="outcomes", caption=caption, frame=frame, columns=columns)
         return SectionContent(name="outcomes", heading="What became of the trainings", tables=(table,))
+
+
+def _list_configurations(study: Study, labels: list[str], label: str) -> str:
+    """Name configurations with runs of a label, those with most first."""
+    counts = {
+        study.named(name): sum(labels[row] == label for row in study.rows_of(str(name)))
+        for name in study.configurations["label"]
+    }
+    return join_words(sorted((name for name, n in counts.items() if n), key=lambda name: -counts[name]), 3)
 
 
 class Selection(Section):
@@ -76,31 +87,135 @@ class Selection(Section):
     order = 90
 
     def build(self, study: Study) -> SectionContent | None:
-        said = describe_optimism(study.runs) if "test_accuracy" in study.runs.columns else ""
-        if not said:
+        sentence = describe_optimism(study.runs) if "test_accuracy" in study.runs.columns else ""
+        if not sentence:
             return None
-        found = study.labelled(average_optimism(study.runs, by=study.settings))
-        columns = [
-            Column("configuration", lambda row: study.named(row["label"]), "label"),
-            Column("selected epoch", lambda row: study.accuracy(row["test_accuracy"]), "test_accuracy"),
-            Column("last epoch", lambda row: study.accuracy(row["final_test_accuracy"]), "final_test_accuracy"),
-            Column("best of all epochs", lambda row: study.accuracy(row["max_test_accuracy"]), "max_test_accuracy"),
-            Column("optimism", lambda row: signed(study.accuracy(row["optimism"])), "optimism"),
-        ]
-        table = Table(
-            name="selection",
-            caption="Test accuracy by how its epoch is chosen (means of the runs that finished).",
-            frame=found,
-            columns=tuple(column for column in columns if found[column.key].notna().any()),
+        table = study.labelled(average_optimism(study.runs, by=study.settings))
+        columns = drop_empty(
+            table,
+            Column("configuration", "label", study.named),
+            Column("selected epoch", "test_accuracy", study.accuracy),
+            Column("last epoch", "final_test_accuracy", study.accuracy),
+            Column("best of all epochs", "max_test_accuracy", study.accuracy),
+            Column("optimism", "optimism", lambda value: signed(study.accuracy(value))),
         )
-        sentence = f"{said[:1].upper()}{said[1:]}."
-        return SectionContent(name="selection", heading="Which epoch counts", sentences=(sentence,), tables=(table,))
+        caption = "Test accuracy by how its epoch is chosen (means of the runs that finished)."
+        return SectionContent(
+            name="selection",
+            heading="Which epoch counts",
+            sentences=(f"{sentence[:1].upper()}{sentence[1:]}.",),
+            tables=(Table(name="selection", caption=caption, frame=table, columns=columns),),
+        )
 
 
-def _configurations(study: Study, labels: list[str], label: str) -> list[str]:
-    """Name configurations with runs of a label, those with most first."""
-    counts = {
-        study.named(name): sum(labels[row] == label for row in study.rows_of(str(name)))
-        for name in study.configurations["label"]
-    }
-    return sorted((name for name, many in counts.items() if many), key=lambda name: -counts[name])
+def describe_unfinished(study: Study) -> list[str]:
+    """Count what has no result, say what it counts as, and name what never finished."""
+    lost = [state for state in study.states if state != "finished"]
+    parts = []
+    if lost:
+        kinds = join_words([f"{lost.count(state):,} {state}" for state in dict.fromkeys(sorted(lost))])
+        parts.append(f"{len(lost):,} of {count(len(study.states), 'run')} did not finish ({kinds})")
+    if study.without_value:
+        many = f"{len(study.without_value):,}" if lost else count(len(study.without_value), "run")
+        parts.append(f"{many} finished without a real {study.words}")
+    if not parts:
+        return []
+    sentences = [f"{' and '.join(parts)}; {_explain_counting(study)}."]
+    never = study.never_finished
+    if never and study.has_result:
+        whose = "one configuration" if len(never) == 1 else f"{len(never):,} configurations"
+        sentences.append(f"No run of {whose} finished: {join_words(never)}.")
+    missing = int(study.best["n_failed"]) if study.has_result else 0
+    if missing and study.best["n"] == study.best["n_finished"]:
+        whose = count(missing, study.repeats.noun)
+        sentences.append(f"The best itself lost {whose}: its mean is that of its luckier ones.")
+    return sentences
+
+
+def _explain_counting(study: Study) -> str:
+    """Say what the runs without a result count as."""
+    table = study.configurations
+    n_stand, n_failed = int((table["n"] - table["n_finished"]).sum()), int(table["n_failed"].sum())
+    if not n_stand:
+        return "no mean counts them"
+    chance = [value for value in plain(study.runs["chance_accuracy"]) if isinstance(value, int | float)]
+    n_lost = len(study.states) - int(table["n_finished"].sum())
+    guessing = " to ".join(dict.fromkeys(map(study.number, (min(chance), max(chance)))))
+    others = "" if n_stand == n_failed == n_lost else ", the others not at all"
+    whose = "each" if not others else f"{n_stand:,} of them"
+    verb = "counts" if not others or n_stand == 1 else "count"
+    return f"{whose} {verb} as guessing ({guessing}) in means, order and tests{others}"
+
+
+class Failures(Section):
+    """What has no result, each with its reason, and the share of runs that finish, with an interval."""
+
+    order = 120
+    answers = ((150, describe_unfinished),)
+
+    def build(self, study: Study) -> SectionContent | None:
+        lost = [row for row, state in enumerate(study.states) if state != "finished" or row in study.without_value]
+        if not lost:
+            return None
+        frame = study.runs.iloc[lost][["name", "state", "reason"]].reset_index(drop=True)
+        without = [f"no real {study.words}" if row in study.without_value else "" for row in lost]
+        reasons = [str(reason or other) for reason, other in zip(plain(frame["reason"]), without, strict=True)]
+        table = Table(
+            name="failures",
+            caption=f"The {'run' if len(lost) == 1 else count(len(lost), 'run')} without a result.",
+            frame=frame.assign(reason=reasons),
+            columns=tuple(Column(name, name, _shorten) for name in frame.columns),
+        )
+        return SectionContent(name="failures", heading="What failed", tables=(*_success_rates(study), table))
+
+
+def _success_rates(study: Study) -> list[Table]:
+    """Make the table of the configurations that lost runs, each with the share of its repeats that finished."""
+    table = study.configurations[study.configurations["n_failed"] > 0].reset_index(drop=True)
+    if not len(table):
+        return []
+    table["n_ended"] = table["n_finished"] + table["n_failed"]
+    table["rate"] = table["n_finished"] / table["n_ended"]
+    counts = zip(table["n_finished"], table["n_ended"], strict=True)
+    table["rate_low"], table["rate_high"] = zip(
+        *(success_interval(*pair, study.confidence) for pair in counts), strict=True
+    )
+
+    def write_interval(row: Row) -> str:
+        return " to ".join(percent(float(str(row[name]))) for name in ("rate_low", "rate_high"))
+
+    columns = (
+        Column("configuration", "label"),
+        Column("finished", "n_finished", lambda row: f"{row['n_finished']:,} of {row['n_ended']:,}", needs_row=True),
+        Column("share", "rate", percent),
+        Column(f"{percent(study.confidence)} interval", "rate_low", write_interval, needs_row=True),
+    )
+    caption = "The share of runs that finish, with the exact binomial interval (Clopper and Pearson) of each by itself."
+    return [Table(name="success", caption=caption, frame=table, columns=columns)]
+
+
+def success_interval(n_finished: int, n_ended: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Give the exact interval of a share (Clopper and Pearson, Biometrika 26, 1934).
+
+    Parameters
+    ----------
+    n_finished, n_ended : int
+        How many runs finished, of how many.
+    confidence : float
+        Of the interval.
+
+    Examples
+    --------
+    >>> low, high = success_interval(3, 10)
+    >>> f"{low:.3f} {high:.3f}"
+    '0.067 0.652'
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(int(n_finished), int(n_ended)).proportion_ci(confidence, method="exact")
+    return float(found.low), float(found.high)
+
+
+def _shorten(reason: object) -> str:
+    text = str(reason or "")
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"

@@ -143,7 +143,7 @@ class Study:
         return {str(test) for test in plain(self.with_best["test"])} - {"none"} if len(self.with_best) else set()
 
     @cached_property
-    def untold(self) -> list[str]:
+    def indistinguishable(self) -> list[str]:
         """The labels of what was tested and cannot be told from the best; what never finished is not the best."""
         if not len(self.with_best):
             return []

@@ -7,9 +7,13 @@ import pandas as pd
 import pytest
 
 from nnsweep.results.frame import frame, rows
-from nnsweep.results.report import section_answer, section_effects, section_examples, section_failures
-from nnsweep.results.report import section_cost as cost
-from nnsweep.results.report import section_trainings as trainings
+from nnsweep.results.report import (
+    section_answer,
+    section_configurations,
+    section_cost,
+    section_settings,
+    section_trainings,
+)
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.section_answer import describe_answer
 from nnsweep.results.report.study import Study
@@ -20,7 +24,7 @@ from .conftest import history, runs_of, spread
 def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.900, turn=1)})
     # for two at once: t(9; 0.9875) = 2.685; 2.685 * 0.004 / sqrt(10) = 0.0034
-    assert section_answer.best(study) == [
+    assert section_answer.name_best(study) == [
         "20-20 is best: test accuracy 0.964 ± 0.003 (95 %, simultaneous for all 2; 10 seeds)."
     ]
 
@@ -28,32 +32,32 @@ def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
 def test_another_confidence_is_named(study_of):
     study = study_of({"20-20": spread(0.964, size=0.02), "8": spread(0.900, turn=1)}, confidence=0.99)
     # t(9; 0.9975) = 3.690; 3.69 * 0.02 / sqrt(10) = 0.0233
-    assert "± 0.023 (99 %, simultaneous for all 2; 10 seeds)" in section_answer.best(study)[0]
+    assert "± 0.023 (99 %, simultaneous for all 2; 10 seeds)" in section_answer.name_best(study)[0]
 
 
 def test_a_cost_is_best_where_it_is_least(study_of):
     study = study_of({"20-20": spread(0.9), "8": spread(0.8, turn=1)}, metric="duration_seconds")
     study.runs["duration_seconds"] = [2.0] * 10 + [1.0] * 10
-    assert section_answer.best(study) == ["8 is best: duration seconds 1, the same in each of 10 seeds."]
+    assert section_answer.name_best(study) == ["8 is best: duration seconds 1, the same in each of 10 seeds."]
 
 
 def test_equal_bests_are_named_together(study_of):
     study = study_of({"20-20": [0.9, 0.92], "8": [0.92, 0.9], "20": [0.8, 0.7]})
-    assert section_answer.best(study) == [
+    assert section_answer.name_best(study) == [
         "Which configuration is best cannot be told: 20-20 and 8 share the highest test accuracy, 0.910 (2 seeds each)"
         ", but none of the 2 others can be told from 20-20."
     ]
-    assert section_answer.rivals(study) == []
-    assert cost.small_enough(study) == [
+    assert section_answer.list_rivals(study) == []
+    assert section_cost.name_smallest(study) == [
         "The smallest network within one standard error of it is 8: 0.910 with 730 parameters instead of 1,930."
     ]
 
 
 def test_one_configuration_is_not_called_the_best(study_of):
-    assert section_answer.best(study_of({"8": [0.9, 0.92]}))[0].startswith(
+    assert section_answer.name_best(study_of({"8": [0.9, 0.92]}))[0].startswith(
         "The only configuration reached a test accuracy of"
     )
-    assert section_answer.rivals(study_of({"8": [0.9, 0.92]})) == []
+    assert section_answer.list_rivals(study_of({"8": [0.9, 0.92]})) == []
 
 
 def test_without_a_result_there_is_no_answer(study_of):
@@ -64,48 +68,48 @@ def test_without_a_result_there_is_no_answer(study_of):
 
 def test_different_data_are_not_compared_without_a_warning():
     runs = [*runs_of({"8": [0.9, 0.91]}), *runs_of({"8": [0.99, 0.98]}, settings={"data": "iris"})]
-    (said,) = section_answer.several_data_sets(Study(runs=frame(runs)))
+    (said,) = section_answer.warn_of_several_data_sets(Study(runs=frame(runs)))
     assert said.startswith("The runs are on different data (digits and iris), so the best is also the one with the")
     assert said.endswith("with --filter 'data == \"digits\"'.")
-    assert section_answer.several_data_sets(Study(runs=frame(runs[:2]))) == []
+    assert section_answer.warn_of_several_data_sets(Study(runs=frame(runs[:2]))) == []
 
 
 def test_runs_on_different_test_sets_are_not_compared_by_example(study_of):
     right = {"8/0.1/0": np.ones(100, dtype=bool), "20/0.1/0": np.ones(30, dtype=bool)}
-    assert section_examples.describe_examples(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == [
+    assert section_configurations.describe_examples(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == [
         "The runs were not all tested on the same examples, so they are not compared example by example."
     ]
 
 
 def test_one_seed_is_said_to_prove_nothing(study_of):
     study = study_of({"20-20": [0.96], "8": [0.90]})
-    assert section_answer.best(study) == [
+    assert section_answer.name_best(study) == [
         "Which configuration is best cannot be told: 20-20 has the highest test accuracy, 0.9600, but one seed does "
         "not tell whether it would again."
     ]
-    assert section_answer.single_seed(study) == [
+    assert section_answer.describe_single_seed(study) == [
         "It was run with one seed: how sure that is cannot be told. Run more, such as seed='range(0,10)'."
     ]
-    assert section_answer.rivals(study) == []
+    assert section_answer.list_rivals(study) == []
 
 
 def test_what_cannot_be_told_from_the_best_is_listed(study_of):
     close, far = spread(0.963, size=0.02, turn=2), spread(0.8, turn=1)
     study = study_of({"20-20": spread(0.964), "20": close, "8": far})
-    assert section_answer.rivals(study) == ["1 of 2 other configurations cannot be told from it: 20."]
+    assert section_answer.list_rivals(study) == ["1 of 2 other configurations cannot be told from it: 20."]
 
 
 def test_a_clear_best_can_be_told_from_all(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.90, turn=2), "8": spread(0.8, turn=1)})
-    assert section_answer.rivals(study) == ["It can be told from all 2 others."]
-    assert section_answer.more_seeds(study) == []
+    assert section_answer.list_rivals(study) == ["It can be told from all 2 others."]
+    assert section_answer.plan_more_seeds(study) == []
     study = study_of({"20-20": spread(0.964), "8": spread(0.8, turn=1)})
-    assert section_answer.rivals(study) == ["It can be told from the other one."]
+    assert section_answer.list_rivals(study) == ["It can be told from the other one."]
 
 
 def test_an_interval_that_is_not_known_is_not_told(study_of):
     study = study_of({"20-20": spread(0.96, 4), "20": spread(0.94, 4)})  # every seed differs by the same
-    assert section_answer.more_seeds(study) == [
+    assert section_answer.plan_more_seeds(study) == [
         "If the true difference to 20 is the observed 0.020, 2 more seeds of each would show it with a probability of "
         "80 %."  # of six seeds all with one sign, 2 / 2**6 < 0.05
     ]
@@ -113,7 +117,7 @@ def test_an_interval_that_is_not_known_is_not_told(study_of):
 
 def test_what_was_not_tested_is_not_called_equal(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.9, turn=2), "8": [0.8]})
-    assert section_answer.rivals(study) == [
+    assert section_answer.list_rivals(study) == [
         "It can be told from the 1 other that could be tested.",
         "Of the others, 1 has too few results for a test.",
     ]
@@ -121,7 +125,7 @@ def test_what_was_not_tested_is_not_called_equal(study_of):
 
 def test_seeds_that_would_tell_two_apart_are_counted(study_of):
     study = study_of({"20-20": spread(0.964, 5), "20": spread(0.962, 5, 0.004, turn=2)})
-    assert section_answer.more_seeds(study) == [
+    assert section_answer.plan_more_seeds(study) == [
         "If the true difference to 20 is the observed 0.002, 92 more seeds of each would show it with a probability "
         "of 80 %; its own 95 % interval, \N{MINUS SIGN}0.011 to +0.007, allows for as few as 1 and for no "
         "difference at all."
@@ -131,7 +135,7 @@ def test_seeds_that_would_tell_two_apart_are_counted(study_of):
 
 def test_two_that_are_all_but_equal_are_not_worth_more_seeds(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.96399, size=0.02, turn=2)})
-    assert section_answer.more_seeds(study) == [
+    assert section_answer.plan_more_seeds(study) == [
         "The difference to 20 is at most 0.015 (its own 95 % interval): if it is that much, 8 more seeds of each "
         "would show it with a probability of 80 %; if it is less, it takes more."
     ]
@@ -139,50 +143,50 @@ def test_two_that_are_all_but_equal_are_not_worth_more_seeds(study_of):
 
 def test_the_baseline_is_compared_with_the_best(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.944, turn=1)}, baseline="8")
-    (said,) = section_answer.against_baseline(study)
+    (said,) = section_answer.compare_with_baseline(study)
     assert said.startswith("Against the baseline 8 it makes a difference of +0.020 (95 % interval +0.01")
     assert said.endswith(", p < 0.001.")
-    assert section_answer.against_baseline(study_of({"20": [0.9, 0.91], "8": [0.8, 0.82]}, baseline="20")) == [
+    assert section_answer.compare_with_baseline(study_of({"20": [0.9, 0.91], "8": [0.8, 0.82]}, baseline="20")) == [
         "The baseline, 20, is the best itself."
     ]
 
 
 def test_a_doubtful_lead_over_the_baseline_is_called_so(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.9635, size=0.02, turn=1)}, baseline="8")
-    assert section_answer.against_baseline(study)[0].endswith(", which may be chance.")
+    assert section_answer.compare_with_baseline(study)[0].endswith(", which may be chance.")
 
 
 def test_validation_may_choose_another(study_of):
     accuracies = {"20-20": spread(0.964), "8": spread(0.962, turn=1)}
     study = study_of(accuracies)
-    assert section_answer.by_validation(study) == [
+    assert section_answer.compare_with_validation(study) == [
         "Validation accuracy, which does not look at the test set, chooses the same."
     ]
     study.runs["best_val_accuracy"] = [0.9] * 10 + [0.95] * 10
-    assert section_answer.by_validation(study) == [
+    assert section_answer.compare_with_validation(study) == [
         "Validation accuracy, which does not look at the test set, chooses 8, whose test accuracy is 0.962."
     ]
 
 
 def test_numbers_selected_on_the_test_set_are_called_optimistic(study_of):
     study = study_of({"20-20": [0.96, 0.97]}, validation=None)
-    assert section_answer.optimistic(study) == [
+    assert section_answer.warn_of_optimism(study) == [
         "There was no validation set: the epoch was selected on the test set itself, so these numbers are optimistic."
     ]
-    assert section_answer.optimistic(study_of({"20-20": [0.96, 0.97]})) == []
+    assert section_answer.warn_of_optimism(study_of({"20-20": [0.96, 0.97]})) == []
     study = study_of({"20-20": [0.96, 0.97]}, metric="max_test_accuracy")
-    assert "optimistic" in section_answer.optimistic(study)[0]
+    assert "optimistic" in section_answer.warn_of_optimism(study)[0]
     mixed = frame([*runs_of({"8": [0.9]}), *runs_of({"20": [0.9, 0.8]}, validation=None)])
-    assert section_answer.optimistic(Study(runs=mixed))[0].startswith("2 runs had no validation set: ")
+    assert section_answer.warn_of_optimism(Study(runs=mixed))[0].startswith("2 runs had no validation set: ")
 
 
 def test_failures_are_counted_by_kind_and_named_for_the_best(study_of):
     study = study_of({"20-20": [0.96, 0.97, None], "8": [0.9, None, None]})
-    assert section_failures.describe_unfinished(study) == [
+    assert section_trainings.describe_unfinished(study) == [
         "3 of 6 runs did not finish (3 diverged); no mean counts them.",
         "The best itself lost 1 seed: its mean is that of its luckier ones.",
     ]
-    assert section_failures.describe_unfinished(study_of({"8": [0.9]})) == []
+    assert section_trainings.describe_unfinished(study_of({"8": [0.9]})) == []
 
 
 def with_chance(study, chance=0.1):
@@ -193,21 +197,21 @@ def test_a_best_of_few_survivors_is_not_the_best(study_of):
     """Seven of ten seeds of the one with the highest mean of survivors diverged."""
     accuracies = {"20-20": [*spread(0.972, 3), *[None] * 7], "20": spread(0.95), "8": spread(0.94, turn=1)}
     study = with_chance(study_of(accuracies))
-    assert section_answer.best(study)[0].startswith("20 is best: test accuracy 0.950 ± 0.004 ")
+    assert section_answer.name_best(study)[0].startswith("20 is best: test accuracy 0.950 ± 0.004 ")
     assert study.named("20-20") == "20-20 (3 of 10 seeds finished)"
-    assert section_failures.describe_unfinished(study) == [
+    assert section_trainings.describe_unfinished(study) == [
         "7 of 30 runs did not finish (7 diverged); each counts as guessing (0.100) in means, order and tests."
     ]
     ignored = with_chance(study_of(accuracies, failures="ignore"))
-    assert section_answer.best(ignored)[0].startswith("20-20 (3 of 10 seeds finished) ")
-    assert "no mean counts them" in section_failures.describe_unfinished(ignored)[0]
+    assert section_answer.name_best(ignored)[0].startswith("20-20 (3 of 10 seeds finished) ")
+    assert "no mean counts them" in section_trainings.describe_unfinished(ignored)[0]
 
 
 def test_what_never_finished_may_not_be_the_best(study_of):
     study = with_chance(study_of({"20-20": [0.96, 0.95], "8": [0.5, 0.95], "20": [None, None]}))
-    assert section_answer.best(study)[0].endswith("but the other one that finished cannot be told from it.")
-    assert study.untold == ["8"]
-    assert section_failures.describe_unfinished(study)[1] == "No run of one configuration finished: 20."
+    assert section_answer.name_best(study)[0].endswith("but the other one that finished cannot be told from it.")
+    assert study.indistinguishable == ["8"]
+    assert section_trainings.describe_unfinished(study)[1] == "No run of one configuration finished: 20."
     (shown,) = findings(study).section("comparison").tables
     assert [
         column.text(row) for row in rows(shown.frame) for column in shown.columns if column.heading == "told apart"
@@ -222,8 +226,8 @@ def test_runs_that_finished_with_nothing_are_failures(study_of):
     table = study.runs.assign(chance_accuracy=0.1)
     table.loc[[5, 6, 7], ["test_accuracy", "best_val_accuracy"]] = np.nan
     told = Study(runs=table)
-    assert "20-20 has the highest" in section_answer.best(told)[0]
-    assert section_failures.describe_unfinished(told) == [
+    assert "20-20 has the highest" in section_answer.name_best(told)[0]
+    assert section_trainings.describe_unfinished(told) == [
         "3 runs finished without a real test accuracy; each counts as guessing (0.100) in means, order and tests."
     ]
     assert told.named("8") == "8 (2 of 5 seeds finished)"
@@ -233,7 +237,7 @@ def test_an_interrupted_run_is_no_failure(study_of):
     study = study_of({"20-20": spread(0.9, 5), "8": [*spread(0.95, 4, turn=1), None]})
     told = Study(runs=study.runs.assign(state=["finished"] * 9 + ["interrupted"], chance_accuracy=0.1))
     assert told.named(told.best["label"]) == "8"
-    assert section_failures.describe_unfinished(told) == [
+    assert section_trainings.describe_unfinished(told) == [
         "1 of 10 runs did not finish (1 interrupted); no mean counts them."
     ]
 
@@ -247,7 +251,7 @@ def test_with_one_seed_what_is_left_is_not_the_seeds():
             {"8": [0.5 + rate / 9], "20": [0.6 + len(name) * rate / 99]}, settings={"activation": name}, rate=rate
         )
     ]
-    (said,) = section_effects.describe_effects(Study(runs=frame(runs)))
+    (said,) = section_settings.describe_effects(Study(runs=frame(runs)))
     assert "; what is left (interactions of three settings and more and chance together) is " in said
     assert "seeds" not in said
 
@@ -261,7 +265,7 @@ def test_five_folds_are_five_results_of_one_configuration():
         for record in runs_of({"20-20": [0.9 + fold / 100], "8": [0.8 + fold / 90]})
     ]
     study = Study(runs=frame(folds))
-    assert section_answer.best(study) == [
+    assert section_answer.name_best(study) == [
         "20-20 is best: test accuracy 0.920 ± 0.037 (95 %, simultaneous for all 2; 5 folds)."
     ]
     said = " ".join(
@@ -276,27 +280,27 @@ def test_five_folds_are_five_results_of_one_configuration():
 def test_the_smallest_network_as_good_as_the_best_is_named(study_of):
     # one standard error of the best is 0.004 / sqrt(10) = 0.00126
     study = study_of({"64-64": spread(0.964), "20": spread(0.9635, turn=1), "8": spread(0.9, turn=2)})
-    assert cost.small_enough(study) == [
+    assert section_cost.name_smallest(study) == [
         "The smallest network within one standard error of it is 20: 0.964 with 1,510 parameters instead of 9,000."
     ]
     study = study_of({"20": spread(0.964), "8": spread(0.9, turn=2)})
-    assert cost.small_enough(study) == ["No smaller network comes within one standard error of it."]
+    assert section_cost.name_smallest(study) == ["No smaller network comes within one standard error of it."]
 
 
 def test_a_best_on_the_edge_is_pointed_out():
     rates = [(0.01, 0.90), (0.03, 0.92), (0.1, 0.95)]
     runs = [record for rate, mean in rates for record in runs_of({"8": spread(mean, turn=int(1 / rate))}, rate=rate)]
-    assert cost.on_edge(Study(runs=frame(runs))) == [
+    assert section_settings.warn_of_edges(Study(runs=frame(runs))) == [
         "Its learning_rate (0.1) is the largest tried, and the result can be told from that of the next value: a "
         "better one may lie beyond (try learning_rate=0.3)."
     ]
-    assert cost.on_edge(Study(runs=frame([*runs, *runs_of({"8": spread(0.8)}, rate=0.3)]))) == []
+    assert section_settings.warn_of_edges(Study(runs=frame([*runs, *runs_of({"8": spread(0.8)}, rate=0.3)]))) == []
 
 
 def test_an_edge_without_a_trend_towards_it_is_none():
     rates = [(0.01, 0.90), (0.03, 0.9499), (0.1, 0.95)]
     runs = [record for rate, mean in rates for record in runs_of({"8": spread(mean, turn=int(1 / rate))}, rate=rate)]
-    assert cost.on_edge(Study(runs=frame(runs))) == []
+    assert section_settings.warn_of_edges(Study(runs=frame(runs))) == []
 
 
 def test_what_explains_the_variance_is_told_largest_first(study_of):
@@ -304,13 +308,13 @@ def test_what_explains_the_variance_is_told_largest_first(study_of):
         *runs_of({"8": spread(0.90, 5), "20": spread(0.95, 5, turn=1)}, settings={"activation": "relu"}),
         *runs_of({"8": spread(0.91, 5, turn=2), "20": spread(0.96, 5, turn=3)}, settings={"activation": "tanh"}),
     ]
-    (said,) = section_effects.describe_effects(Study(runs=frame(runs)))
+    (said,) = section_settings.describe_effects(Study(runs=frame(runs)))
     # sums of squares: layers 20 * 0.025², activation 20 * 0.005², within 16 * 0.004²: 0.0125, 0.0005, 0.000256
     assert said == (
         "Of the variance of test accuracy between all runs, hidden_layer_sizes explains 94 % and activation 3.8 %; "
         "what seeds differ by is 1.9 %."
     )
-    assert section_effects.describe_effects(study_of({"8": [0.9], "20": [0.95]})) == []
+    assert section_settings.describe_effects(study_of({"8": [0.9], "20": [0.95]})) == []
 
 
 def test_the_test_examples_tell_apart_what_one_seed_cannot(study_of):
@@ -318,10 +322,10 @@ def test_the_test_examples_tell_apart_what_one_seed_cannot(study_of):
     right |= {"8/0.1/0": [True] * 50 + [False] * 50}
     correct = {run_id: pd.array(bits, dtype="bool").to_numpy() for run_id, bits in right.items()}
     study = study_of({"20-20": [0.95], "20": [0.94], "8": [0.5]}, correct=correct)
-    assert section_examples.describe_examples(study) == [
+    assert section_configurations.describe_examples(study) == [
         "On the 100 test examples themselves, 1 of 2 cannot be told from it: 20."
     ]
-    assert section_examples.describe_examples(study_of({"20-20": [0.95], "20": [0.94]})) == []
+    assert section_configurations.describe_examples(study_of({"20-20": [0.95], "20": [0.94]})) == []
 
 
 @pytest.mark.parametrize(("n_rising", "begins"), [(1, "1 of its 2 runs were"), (2, "2 of its 2 runs were")])
@@ -329,9 +333,9 @@ def test_a_best_that_was_still_improving_is_told(study_of, n_rising, begins):
     rising = history().assign(val_accuracy=lambda table: 0.5 + 0.007 * table["epoch"])
     curves = {f"8/0.1/{seed}": rising if seed < n_rising else history() for seed in (0, 1)}
     study = study_of({"8": [0.92, 0.93]}, histories=curves)
-    (said,) = trainings.unfinished_best(study)
+    (said,) = section_trainings.warn_of_unfinished_best(study)
     assert said.startswith(f"{begins} still improving when the training ended")
-    assert trainings.unfinished_best(study_of({"8": [0.92, 0.93]})) == []
+    assert section_trainings.warn_of_unfinished_best(study_of({"8": [0.92, 0.93]})) == []
 
 
 def test_answer_begins_with_the_best_and_ends_with_the_failures(study_of):
@@ -346,23 +350,23 @@ def test_trainings_that_learned_nothing_get_a_likely_cause(study_of):
     curves = {f"8/0.1/{seed}": still for seed in (0, 1)} | {f"20/0.1/{seed}": history() for seed in (0, 1)}
     study = study_of({"8": [0.3, 0.3], "20": [0.92, 0.93]}, histories=curves)
     study = replace(study, runs=study.runs.assign(chance_accuracy=0.3))
-    assert trainings.stuck(study) == ["2 of 4 runs ended no better than guessing."]
+    assert section_trainings.warn_of_stuck_runs(study) == ["2 of 4 runs ended no better than guessing."]
     large = replace(study, runs=study.runs.assign(feature_scale=1600.25))
-    assert trainings.stuck(large) == [
+    assert section_trainings.warn_of_stuck_runs(large) == [
         "2 of 4 runs ended no better than guessing; features have means or spreads up to 1.6e+03, which is the likely "
         "cause: standardize them (data.standardize=true)."
     ]
-    assert trainings.stuck(large)[0] in describe_answer(large)
-    assert trainings.stuck(study_of({"8": [0.3, 0.3]})) == []
+    assert section_trainings.warn_of_stuck_runs(large)[0] in describe_answer(large)
+    assert section_trainings.warn_of_stuck_runs(study_of({"8": [0.3, 0.3]})) == []
 
 
 def test_no_number_of_seeds_is_named_where_results_are_equal(study_of):
-    assert section_answer.more_seeds(study_of({"8": [0.5, 0.6], "20": [0.5, 0.6]})) == []
+    assert section_answer.plan_more_seeds(study_of({"8": [0.5, 0.6], "20": [0.5, 0.6]})) == []
 
 
 def test_the_accuracy_of_guessing_may_be_a_whole_number(study_of):
     study = study_of({"8": [0.5, None], "20": [0.5, 0.6]})
     study = replace(study, runs=study.runs.assign(chance_accuracy=0))
-    assert section_failures.describe_unfinished(study)[0].endswith(
+    assert section_trainings.describe_unfinished(study)[0].endswith(
         "each counts as guessing (0.000) in means, order and tests."
     )

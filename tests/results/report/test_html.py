@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from nnsweep.results.report.content import Column, Findings, Picture, SectionContent, Table
+from nnsweep.results.report.content import Column, Picture, SectionContent, Table
 from nnsweep.results.report.html import html, svg
-from nnsweep.results.report.report import findings
+from nnsweep.results.report.report import Findings, findings
 
 from ..conftest import PAYLOADS
 
@@ -48,8 +48,8 @@ def hostile() -> Findings:
     texts = [text for text in PAYLOADS if text and text.isprintable()]
     frame = pd.DataFrame({"label": texts, "mean": [0.5] * len(texts)})
     columns = (
-        Column("<i>heading</i>", lambda row: str(row["label"]), "label"),
-        Column("mean", lambda row: str(row["mean"]), "mean"),
+        Column("<i>heading</i>", "label"),
+        Column("mean", "mean"),
     )
     table = Table(name="hostile", caption=texts[0], frame=frame, columns=columns, best=frozenset({0}))
     section = SectionContent(

@@ -3,9 +3,9 @@
 import pandas as pd
 from markdown_it import MarkdownIt
 
-from nnsweep.results.report.content import Findings, SectionContent
+from nnsweep.results.report.content import SectionContent
 from nnsweep.results.report.markdown import MOST_ROWS, markdown
-from nnsweep.results.report.report import findings
+from nnsweep.results.report.report import Findings, findings
 
 from .conftest import spread
 from .test_html import hostile

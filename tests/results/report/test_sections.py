@@ -128,7 +128,7 @@ def test_configuration_table_marks_the_best_and_its_close_rivals(study_of):
     close = {"20-20": spread(0.964), "20": spread(0.963, size=0.02, turn=2), "8": [*spread(0.8, 9, turn=1), None]}
     study = study_of(close)
     (shown,) = findings(study).section("configurations").tables
-    assert (shown.best, shown.untold) == ({0}, {1})
+    assert (shown.best, shown.indistinguishable) == ({0}, {1})
     cells = table(study, "configurations")
     # for three at once: t(9; 0.99167) = 2.934, t(8; 0.99167) = 3.016
     assert cells["test accuracy"].tolist() == ["0.964 ± 0.004", "0.963 ± 0.019", "0.800 ± 0.004"]

@@ -1,0 +1,197 @@
+"""What the settings do: how much each explains, which is best for each network, and where a better one may lie."""
+
+import math
+from collections.abc import Sequence
+
+from nnsweep.errors import ConfigError
+from nnsweep.results.frame import plain, rows
+from nnsweep.results.grouping import ARCHITECTURE, BARE
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
+from nnsweep.results.report.study import Study
+from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
+from nnsweep.results.statistics.boundary import Boundary, Values, find_boundaries
+from nnsweep.results.statistics.fairness import fair_comparison
+from nnsweep.results.wording import (
+    TIMES,
+    as_sentence,
+    counted_repeats,
+    fixed,
+    join_words,
+    metric_words,
+    percent,
+    probability,
+    share,
+    short_name,
+    signed,
+    whole,
+    with_half,
+)
+
+LEAST_SHARE = 0.01
+MOST_WARNINGS = 3
+
+
+def describe_effects(study: Study) -> list[str]:
+    """Say what share of the variance each setting explains, and what is left."""
+    found = study.effects
+    if not len(found):
+        return []
+    shares = {str(row["term"]): row["eta_squared"] for row in rows(found) if isinstance(row["eta_squared"], float)}
+    noise = shares.pop(RESIDUAL, 0.0)
+    explained = sorted(((term, part) for term, part in shares.items() if term != TOTAL), key=lambda pair: -pair[1])
+    large = [(write_term(term), percent(part)) for term, part in explained if part >= LEAST_SHARE]
+    means = f"the means of all {study.kind}s" if study.is_averaged else "all runs"
+    first = f"Of the variance of {study.words} between {means}, "
+    residual = str(found.attrs["residual"])
+    left = f"what {residual} differ by" if residual == f"{study.kind}s" else f"what is left ({residual})"
+    overlapping = math.fsum([noise, *(part for _, part in explained)]) > 1 + LEAST_SHARE
+    overlap = " (the grid is not complete: shares overlap and add up to more than all)" * overlapping
+    if not large:
+        return [f"{first}no setting explains as much as {percent(LEAST_SHARE)}; {left} is {percent(noise)}."]
+    seen = [f"{large[0][0]} explains {large[0][1]}", *(f"{name} {part}" for name, part in large[1:])]
+    return [f"{first}{join_words(seen)}; {left} is {percent(noise)}{overlap}."]
+
+
+def warn_of_edges(study: Study) -> list[str]:
+    """Warn if results rise beyond chance towards a number of the best that is the smallest or the largest tried."""
+    if not study.has_result or not study.is_accuracy or len(study.first) > 1:
+        return []
+    boundaries = _find_edges(study)
+    warnings = []
+    for side in dict.fromkeys(edge.side for edge in boundaries):
+        edges = [edge for edge in boundaries if edge.side == side]
+        values = join_words([f"{short_name(edge.name)} ({edge.value:g})" for edge in edges])
+        further = [f"{short_name(edge.name)}={edge.next_value:g}" for edge in edges if edge.next_value is not None]
+        way_out = f" (try {', '.join(further)})" if further else ""
+        warnings.append(
+            f"Its {values} {'is' if len(edges) == 1 else 'are'} the {side} tried, and the result can be told from that "
+            f"of the next value: a better one may lie beyond{way_out}."
+        )
+    return warnings
+
+
+def _find_edges(study: Study) -> list[Boundary]:
+    """Find edges among the numbers of the settings, and in depth and width where they vary."""
+    table, names = study.configurations, study.settings
+    distinguishable = {*study.with_best["label"][study.with_best["distinguishable"]]}
+    differs = [label in distinguishable for label in table["label"]]
+
+    def find(names: Sequence[str], n_numbers: int) -> list[Boundary]:
+        """Find them; only the first so many columns may have edges."""
+        columns = [plain(table[name]) for name in names]
+        tried: list[Values] = [
+            tuple(column[row] if place < n_numbers else str(column[row]) for place, column in enumerate(columns))
+            for row in range(len(table))
+        ]
+        return find_boundaries(tried, names, tried[0], differs=dict(zip(tried, differs, strict=True)).__getitem__)
+
+    edges = find(names, len(names))
+    if not set(names) & set(ARCHITECTURE) or not {"depth", "width"} <= set(table.columns):
+        return edges
+    sizes = ["depth", "width"]
+    return [*edges, *find([*sizes, *(name for name in names if name not in ARCHITECTURE)], len(sizes))]
+
+
+class Effects(Section):
+    """The analysis of variance."""
+
+    order = 70
+    answers = ((90, warn_of_edges), (110, describe_effects))
+
+    def build(self, study: Study) -> SectionContent | None:
+        found = study.effects
+        if not len(found):
+            return None
+        residual = str(found.attrs["residual"])
+        columns = (
+            Column("term", "term", lambda term: write_term(term, residual)),
+            Column("share (η²)", "eta_squared", share),
+            Column("without bias (ω²)", "omega_squared", share),
+            Column("degrees of freedom", "df", whole, is_wide=True),
+            Column("F", "f", lambda value: fixed(value, 1), is_wide=True),
+            Column("p", "p", probability),
+        )
+        caption = (
+            f"Shares of the variance of {study.words}: settings, pairs of them ({TIMES}), and what is left: {residual}."
+        )
+        frame = found[found["term"] != TOTAL].reset_index(drop=True)
+        table = Table(name="effects", caption=caption, frame=frame, columns=columns)
+        notes = tuple(as_sentence(note) for note in found.attrs["notes"])
+        return SectionContent(name="effects", heading="What explains the differences", points=notes, tables=(table,))
+
+    def method_notes(self, study: Study) -> list[str]:
+        return ["What explains the differences is an analysis of variance."] if len(study.effects) else []
+
+
+def write_term(term: str, residual: str = "seeds") -> str:
+    """Name a term of an analysis of variance for a reader.
+
+    Examples
+    --------
+    >>> write_term("optimizer.learning_rate"), write_term("residual")
+    ('learning_rate', 'seeds (residual)')
+    """
+    if term == RESIDUAL:
+        return f"{residual} (residual)"
+    return f" {TIMES} ".join(short_name(part) for part in term.split(":"))
+
+
+class Fairness(Section):
+    """Each network at its own best setting; nothing where no setting was tuned."""
+
+    order = 60
+
+    def build(self, study: Study) -> SectionContent | None:
+        if not study.has_result or not study.is_accuracy or study.by is not None:
+            return None
+        try:
+            found = fair_comparison(study.runs, reported=study.metric, confidence=study.confidence)
+        except ConfigError:  # nothing varies that can be compared, or something else does
+            return None
+        if not found.tuned or len(found.table) < 2:
+            return None
+        table, same = found.table, f"at {_write_settings(found.same, found.tuned)}" if found.same else ""
+        is_incomplete = bool((table["n_finished"] < table["n_ended"]).any())
+        compared_at_same = (
+            Column(same, "same_mean", study.number),
+            Column("gain", "gain", lambda gain: signed(study.number(gain))),
+        )
+        columns = (
+            Column("compared", "label", lambda row: _write_subject(row, found.subject), needs_row=True),
+            Column("own best setting", "setting", lambda row: _write_settings(row, found.tuned), needs_row=True),
+            Column(metric_words(found.reported), "mean", lambda row: _write_mean(study, row), needs_row=True),
+            Column(f"{study.repeats.noun}s", "n", counted_repeats, is_wide=not is_incomplete, needs_row=True),
+            *(compared_at_same if found.same is not None else ()),
+            Column("settings tried", "n_settings", whole, is_wide=True),
+        )
+        warnings: Sequence[str] = found.warnings
+        if len(warnings) > MOST_WARNINGS:
+            n_on_edge = f"{int(table['on_edge'].sum()):,} of {len(table):,}"
+            warnings = [f"for {n_on_edge} the best setting is on the edge of those tried, such as {warnings[0]}"]
+        shown = Table(
+            name="fair",
+            caption=f"Each one where it is best, beside all at one setting; ± half of the {percent(study.confidence)} "
+            "intervals, simultaneous for all that were tried.",
+            frame=table,
+            columns=columns,
+        )
+        points = tuple(as_sentence(line) for line in (*found.notes, *warnings))
+        return SectionContent(name="fair", heading="Each at its own best setting", points=points, tables=(shown,))
+
+
+def _write_subject(row: Row, names: Sequence[str]) -> str:
+    return " ".join(
+        str(row[name]) if name in BARE else _write_settings(row, [name]) for name in names if row[name] is not None
+    )
+
+
+def _write_settings(row: Row, names: Sequence[str]) -> str:
+    values = [(short_name(name), row[name]) for name in names if row[name] is not None]
+    return " ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in values)
+
+
+def _write_mean(study: Study, row: Row) -> str:
+    half = row["half"]
+    if isinstance(half, float):
+        half = min(half, 1.0)  # beyond that it says no more of an accuracy
+    return with_half(study.number(row["mean"]), study.number(half))
