@@ -16,7 +16,7 @@ LEAVES = {"errors", "files", "filters", "flock", "scratch", "streams", "text"}
 KNOWS = {  # room: the rooms that it may import
     "mlp": {"mlp"},
     "data": {"data", "mlp", *LEAVES},
-    "model": {"model", "data", *LEAVES},
+    "model": {"model", "data", "mlp", *LEAVES},
     "tracking": {"tracking", "model", "data", "mlp", *LEAVES},
     "results": {"results", "tracking", *LEAVES},
     "jobs": {"jobs", "results", "tracking", "model", "data", "mlp", *LEAVES},

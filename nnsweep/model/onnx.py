@@ -1,6 +1,6 @@
 """A model as an ONNX graph: the preparation, the network, the softmax and the name of the class.
 
-An ONNX graph that grows node by node.
+An activation is traced: its formula, the trainer's own, is called with an array that notes each operation as a node.
 """
 
 import json
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import erfcx, expit
 
 from nnsweep.errors import ConfigError
-from nnsweep.model import predictor
+from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.model.predictor import Model
 
 if TYPE_CHECKING:
@@ -131,8 +131,12 @@ def add_activation(graph: Graph, z: str, settings: Mapping[str, Any]) -> str:
     name = given.pop("name")
     if name in WRITTEN_OUT:
         return WRITTEN_OUT[name](graph, z)
-    formula: Callable[..., Any] = predictor.ACTIVATIONS[name]
-    return str(formula(Traced(graph, z), **given).name)
+    formula: Callable[..., Any] = ACTIVATIONS[name](**given).value
+    return str(formula(Traced(graph, z)).name)
+
+
+def _relu(graph: Graph, z: str) -> str:
+    return graph.add("Max", z, graph.constant(0))
 
 
 def _gelu(graph: Graph, z: str) -> str:
@@ -174,8 +178,8 @@ def _smooth(y: Any) -> Any:
     return erfcx(2 / t - 2) / t
 
 
-WRITTEN_OUT: dict[str, Callable[[Graph, str], str]] = {"gelu": _gelu}
-"""Activations whose formula looks at single numbers, by their name."""
+WRITTEN_OUT: dict[str, Callable[[Graph, str], str]] = {"relu": _relu, "gelu": _gelu}
+"""Activations whose formula looks at parts of its array, by their name."""
 
 OPSET = 18
 ML_OPSET = 3

@@ -1,14 +1,16 @@
-"""Packing: what a run has left, its weights and the preparation of its data, becomes one model.
+"""Packing: what a run has left, its weights and the preparation of its data, becomes one model; its code, one file.
 
 The preparation is the same for all jobs of a data set. Each job's folder has it as `preparation.npz`, a model file
 without a network, so that no large weights are kept twice.
 """
 
+import ast
 import io
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,10 +18,24 @@ import numpy as np
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError
+from nnsweep.mlp import activations
+from nnsweep.model import predictor
 from nnsweep.model.predictor import FORMAT, Model, read, write
 
 PREPARATION = "preparation.npz"
 WEIGHTS = "weights.npz"
+
+_REGISTRY = '''
+class Choices(dict):
+    """The activations by name, without nnsweep's checks of their settings."""
+
+    def __init__(self, group):
+        super().__init__()
+
+    def register(self, maker):
+        self[maker.__name__] = maker
+        return maker
+'''
 
 _DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 _written: WeakKeyDictionary[Dataset, bytes] = WeakKeyDictionary()  # a thousand jobs may have the same data
@@ -79,3 +95,28 @@ def _best_layers(path: Path) -> list[tuple[Any, Any]]:
     with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
         numbers = range(sum(name.startswith("best_W") for name in file.files))
         return [(file[f"best_W{number}"], file[f"best_b{number}"]) for number in numbers]
+
+
+def bundle_predictor() -> str:
+    """Give the code that goes with a model: `nnsweep.model.predictor` and the activations as one file.
+
+    It needs NumPy, and SciPy for some of the activations, and nothing of nnsweep. The annotations, which name nnsweep's
+    ranges, are never evaluated there.
+    """
+    parts = [
+        "from __future__ import annotations\n",
+        _REGISTRY,
+        _without_nnsweep(activations),
+        _without_nnsweep(predictor),
+    ]
+    return f'"""{predictor.__doc__}"""\n\n' + "\n".join(parts)
+
+
+def _without_nnsweep(module: ModuleType) -> str:
+    """Give a module's code without its docstring and its imports of nnsweep."""
+    lines = Path(str(module.__file__)).read_text(encoding="utf-8").splitlines(keepends=True)
+    head, *statements = ast.parse("".join(lines)).body
+    for node in reversed(statements):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("nnsweep."):
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "".join(lines[head.end_lineno :])

@@ -1,18 +1,19 @@
 """A model file is read here and gives probabilities: the best weights of a run, and the preparation of its data.
 
 The file is an `.npz` of plain arrays, of which one is JSON; nothing is ever unpickled. This module imports nothing of
-nnsweep, because it is also the code that goes with every model: what nnsweep itself predicts, and what a model does
-that was copied to another machine, come from the same lines.
+nnsweep but the activations, because it goes with every model, together with them (`bundle_predictor`): nnsweep itself
+and a model that was copied to another machine predict by the same lines.
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnsweep.mlp.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,49 +156,6 @@ def output_columns(model: Model) -> list[str]:
     return ["label", *(f"probability_{name}" for name in model.classes)]
 
 
-def _activation(settings: Mapping[str, Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def _activation(settings: Mapping[str, Any]) -> Callable[..., NDArray[Any]]:
     given = dict(settings)
-    function = ACTIVATIONS[given.pop("name")]
-    return lambda z: function(z, **given)
-
-
-def _sigmoid(z: NDArray[Any]) -> NDArray[Any]:
-    from scipy.special import expit  # here and below: its import takes as long as NumPy's, and is seldom needed
-
-    value: NDArray[Any] = expit(z)  # as it is: ONNX graphs are traced through this formula
-    return value
-
-
-def _gelu(z: NDArray[Any]) -> NDArray[Any]:
-    """``z * Phi(z)``; `ndtr` loses digits far below 0, where exp magnifies the rounding error of z * z."""
-    from scipy.special import erfcx, ndtr
-
-    distribution = np.asarray(ndtr(z))
-    far = (z < -5) & (z > -40)  # it is 0 in float64 below
-    t = z[far]
-    coarse = np.trunc(16 * t) / 16  # few digits: its square is exact
-    powers = np.exp(-0.5 * coarse * coarse) * np.exp(-0.5 * (t - coarse) * (t + coarse))
-    distribution[far] = powers * erfcx(-t / math.sqrt(2)) / 2
-    return np.asarray(z * distribution)
-
-
-def _leaky_relu(z: NDArray[Any], negative_slope: float) -> NDArray[Any]:
-    return np.where(z > 0, z, negative_slope * np.minimum(z, 0))
-
-
-def _elu(z: NDArray[Any], alpha: float) -> NDArray[Any]:
-    return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
-
-
-ACTIVATIONS: dict[str, Callable[..., NDArray[Any]]] = {
-    "identity": lambda z: z,
-    "tanh": np.tanh,
-    "sigmoid": _sigmoid,
-    "relu": lambda z: np.maximum(z, 0),
-    "leaky_relu": _leaky_relu,
-    "elu": _elu,
-    "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
-    "gelu": _gelu,
-    "swish": lambda z: z * _sigmoid(z),
-}
-"""The value of each activation, by the name that the configuration has for it."""
+    return ACTIVATIONS[given.pop("name")](**given).value

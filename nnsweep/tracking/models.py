@@ -23,7 +23,7 @@ import yaml
 from nnsweep.data import prepared
 from nnsweep.errors import ConfigError, DataError, StoreError
 from nnsweep.model import predictor
-from nnsweep.model.packed import PREPARATION, WEIGHTS, pack_model
+from nnsweep.model.packed import PREPARATION, WEIGHTS, bundle_predictor, pack_model
 from nnsweep.model.predictor import Model
 from nnsweep.scratch import scratch_folder
 from nnsweep.text import printable, shorten
@@ -113,8 +113,8 @@ def _write_example(example: dict[str, Any] | None, folder: Path) -> dict[str, st
 
 def _write_parts(model: Model, folder: Path) -> None:
     shutil.copyfile(CODE, folder / CODE.name)
-    for module, name in ((predictor, "predictor"), (prepared, "prepared")):
-        shutil.copyfile(str(module.__file__), folder / "artifacts" / _PARTS[name])
+    shutil.copyfile(str(prepared.__file__), folder / "artifacts" / _PARTS["prepared"])
+    (folder / "artifacts" / _PARTS["predictor"]).write_text(bundle_predictor(), encoding="utf-8")
     with open(folder / "artifacts" / _PARTS["model"], "wb") as file:
         predictor.write(model, file)
 

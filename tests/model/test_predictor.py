@@ -18,6 +18,7 @@ from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.batches import forward, inputs
 from nnsweep.mlp.network import Layer, Network
 from nnsweep.model import predictor
+from nnsweep.model.packed import bundle_predictor
 from nnsweep.model.predictor import ABOUT, FORMAT, predictions, probabilities, read, write
 
 SETTINGS = {"leaky_relu": {"negative_slope": 0.03}, "elu": {"alpha": 1.7}}
@@ -26,18 +27,24 @@ SPREAD = np.concatenate(
 )
 
 
+@pytest.fixture(scope="module")
+def bundle():
+    """Give the names of the code that goes with a model, which is run without nnsweep."""
+    names = {"__name__": "bundle"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "nnsweep", None)
+        exec(bundle_predictor(), names)
+    return names
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_an_activation_is_that_of_the_trainer_bit_for_bit(name, dtype):
+def test_a_model_takes_the_trainers_activations_with_it(name, dtype, bundle):
     with np.errstate(all="ignore"):
         z, settings = SPREAD.astype(dtype), SETTINGS.get(name, {})
-        ours, theirs = ACTIVATIONS[name](**settings).value(z.copy()), predictor.ACTIVATIONS[name](z, **settings)
+        ours, theirs = (choices[name](**settings).value(z.copy()) for choices in (ACTIVATIONS, bundle["ACTIVATIONS"]))
     assert theirs.dtype == ours.dtype == dtype
     np.testing.assert_array_equal(theirs, ours)
-
-
-def test_no_activation_is_forgotten():
-    assert predictor.ACTIVATIONS.keys() == ACTIVATIONS.keys()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -150,7 +157,8 @@ def test_a_later_layout_and_another_file_are_refused(tmp_path):
 
 @pytest.mark.parametrize("module", ["model/predictor.py", "data/prepared.py", "tracking/served.py"])
 def test_what_goes_with_a_model_needs_nothing_of_nnsweep(module):
-    tree = ast.parse((Path(predictor.__file__).parents[1] / module).read_text())
+    code = (Path(predictor.__file__).parents[1] / module).read_text()
+    tree = ast.parse(bundle_predictor() if module == "model/predictor.py" else code)
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     known = {"numpy", "scipy", "pandas", "sklearn"} | ({"mlflow"} if "tracking" in module else set())
