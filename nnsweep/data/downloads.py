@@ -30,7 +30,7 @@ from nnsweep.data.user_data import plan_table
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home, place_of
 from nnsweep.mlp.arrays import Examples, IntArray
-from nnsweep.mlp.ranges import Count, Fraction, extended
+from nnsweep.mlp.choices import Count, Fraction, extended
 from nnsweep.scratch import scratch_folder
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from nnsweep.data import sources, user_data, downloads  # isort: skip  # noqa: F
 from nnsweep.data.dataset import DATA_SETS, Dataset
 from nnsweep.data.problems import require_known
 from nnsweep.errors import DataError
-from nnsweep.mlp.ranges import Fraction
+from nnsweep.mlp.choices import Fraction
 
 __all__ = ["DATA_SETS", "OWN", "load"]
 

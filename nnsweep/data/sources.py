@@ -17,7 +17,7 @@ from nnsweep.data.preparation import prepare_numbers
 from nnsweep.data.prepared import scaled
 from nnsweep.data.split import Labels, PartSettings, Seed, SplitSettings, split_rows, take_rows
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.ranges import Count, Fraction, NonNegative, Positive, Range, extended
+from nnsweep.mlp.choices import Count, Fraction, NonNegative, Positive, Range, extended
 
 ClassCount = Annotated[int, Range(ge=2)]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples, IntArray
-from nnsweep.mlp.ranges import Fraction, Index, Range
+from nnsweep.mlp.choices import Fraction, Index, Range
 from nnsweep.text import printable, shorten
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypedDict, Ty
 
 from nnsweep.data.problems import show_value
 from nnsweep.errors import DataError
-from nnsweep.mlp.ranges import Index
-from nnsweep.mlp.ranges import settings as get_settings
+from nnsweep.mlp.choices import Index
+from nnsweep.mlp.choices import settings as get_settings
 from nnsweep.text import quote_argument, suggest_null
 
 T = TypeVar("T")

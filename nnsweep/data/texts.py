@@ -18,7 +18,7 @@ from nnsweep.data.preparation import Preparation, prepare_words, without_words
 from nnsweep.data.problems import combine_problems, list_first, show_name
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
-from nnsweep.mlp.ranges import Count, NonNegative, Positive
+from nnsweep.mlp.choices import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

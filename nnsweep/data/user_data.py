@@ -29,7 +29,7 @@ from nnsweep.data.table_settings import (
 from nnsweep.data.texts import Weighing, decode_folder, read_folder
 from nnsweep.errors import DataError
 from nnsweep.files import expand_home
-from nnsweep.mlp.ranges import extended
+from nnsweep.mlp.choices import extended
 
 if TYPE_CHECKING:
     from nnsweep.data.reading.read import RawTable

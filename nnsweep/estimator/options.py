@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from nnsweep.jobs.job import TABLE_WEIGHT_DECAY, Recipe
 from nnsweep.jobs.registry import list_names, read_defaults
 from nnsweep.jobs.settings import Settings, within
-from nnsweep.mlp.ranges import Range
+from nnsweep.mlp.choices import Range
 from nnsweep.text import printable, suggest_nearest
 
 P = ParamSpec("P")

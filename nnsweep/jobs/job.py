@@ -18,13 +18,12 @@ from nnsweep.data.load import DATA_SETS
 from nnsweep.data.table_settings import ColumnName
 from nnsweep.jobs.settings import Part, Settings, one_choice, one_group, one_of, within
 from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.choices import Range
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.losses import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.plateau import ReduceOnPlateau
-from nnsweep.mlp.ranges import Range
-from nnsweep.mlp.schedules import SCHEDULES, Schedule
+from nnsweep.mlp.schedules import SCHEDULES, ReduceOnPlateau, Schedule
 from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
 

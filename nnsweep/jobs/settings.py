@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from nnsweep.mlp.ranges import Range, settings
+from nnsweep.mlp.choices import Range, settings
 
 Fields = dict[str, Any]
 WORD, SETTINGS = "a word", "settings"

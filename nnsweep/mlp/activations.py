@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.mlp.choices import Choices
-from nnsweep.mlp.ranges import Finite, NonNegative
+from nnsweep.mlp.choices import Choices, Finite, NonNegative
 
 
 class Activation(NamedTuple):

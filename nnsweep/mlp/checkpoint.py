@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.network import Layer, Layers
-from nnsweep.mlp.plateau import Plateau
+from nnsweep.mlp.schedules import Plateau
 
 Plain: TypeAlias = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 """Arrays by name, and values that JSON can say."""

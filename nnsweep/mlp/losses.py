@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray, IntArray
-from nnsweep.mlp.ranges import NonNegative, Range
+from nnsweep.mlp.choices import NonNegative, Range
 
 ClassWeight: TypeAlias = Literal["balanced"] | tuple[NonNegative, ...] | None
 """``balanced``, one weight a class in the order of the classes, or None where all samples count the same."""

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.batches import Room, SharedInputs, forward, room, tiles
+from nnsweep.mlp.batches import SharedInputs, tiles
 from nnsweep.mlp.losses import sample_costs
+from nnsweep.mlp.network import Room, forward, room
 from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.threads import Threads
 

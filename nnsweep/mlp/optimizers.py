@@ -12,8 +12,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.mlp.choices import Choices
-from nnsweep.mlp.ranges import Fraction, Positive
+from nnsweep.mlp.choices import Choices, Fraction, Positive
 
 Slots: TypeAlias = Sequence[FloatArray]
 

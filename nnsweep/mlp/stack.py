@@ -14,8 +14,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.batches import Inputs, Minibatches, Room, backward, forward, tiles
-from nnsweep.mlp.batches import room as make_room
+from nnsweep.mlp.batches import Inputs, Minibatches, tiles
 from nnsweep.mlp.checkpoint import Snapshot, sizes_of
 from nnsweep.mlp.initializers import Initializer
 from nnsweep.mlp.losses import cross_entropy
@@ -27,13 +26,16 @@ from nnsweep.mlp.network import (
     Network,
     Order,
     Parameters,
+    Room,
+    backward,
     first_layers,
+    forward,
     of_network,
     sums_of_squares,
 )
+from nnsweep.mlp.network import room as make_room
 from nnsweep.mlp.optimizers import Optimizer
-from nnsweep.mlp.plateau import Plateau, ReduceOnPlateau
-from nnsweep.mlp.schedules import Schedule
+from nnsweep.mlp.schedules import Plateau, ReduceOnPlateau, Schedule
 from nnsweep.mlp.threads import Threads
 
 

@@ -21,7 +21,7 @@ from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.job import Job
-from nnsweep.mlp.ranges import Range, interval
+from nnsweep.mlp.choices import Range, interval
 
 WHOLE = ["x", "1.5", "true", "''", "[1]", "{a: 1}", "nan", "inf", "1e400", "'\N{ARABIC-INDIC DIGIT ONE}'", "???"]
 NUMBER = ["x", "true", "''", "[1]", "{a: 1}", "nan", "inf", "-inf", "1e400", "'\N{VULGAR FRACTION ONE HALF}'", "???"]

@@ -6,7 +6,7 @@ import pytest
 
 from nnsweep.data.load import DATA_SETS, OWN, load
 from nnsweep.errors import DataError
-from nnsweep.mlp.ranges import interval, settings
+from nnsweep.mlp.choices import interval, settings
 
 TABLES = sorted(set(DATA_SETS) - {"newsgroups", *OWN})
 REQUIRED = {"table": {"path"}, "text": {"path"}, "openml": {"dataset"}}

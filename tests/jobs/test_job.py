@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.job import OPERATIONAL, Job, Sweep, Tracking, parse_size
+from nnsweep.mlp.choices import settings
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.ranges import settings
 from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
 

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from nnsweep.jobs.settings import Part, Settings, one_choice, one_group, one_of, within
-from nnsweep.mlp.ranges import Count, Finite, Positive, Range
+from nnsweep.mlp.choices import Count, Finite, Positive, Range
 
 
 def circle(*, radius: Positive, turns: Count = 3):

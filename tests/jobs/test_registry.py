@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.registry import GROUPS, list_names, read_defaults
-from nnsweep.mlp.ranges import interval
+from nnsweep.mlp.choices import interval
 
 FILES = [(group, name) for group in GROUPS for name in list_names(group)]
 BESIDES = {"optimizer": {"weight_decay"}}

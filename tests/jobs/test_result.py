@@ -15,9 +15,9 @@ from nnsweep.errors import DataError
 from nnsweep.jobs import result
 from nnsweep.jobs.result import JobResult, JobStart, Kept
 from nnsweep.jobs.worker import load_dataset
-from nnsweep.mlp.batches import forward, inputs
+from nnsweep.mlp.batches import inputs
 from nnsweep.mlp.history import collect
-from nnsweep.mlp.network import Layer
+from nnsweep.mlp.network import Layer, forward
 from nnsweep.mlp.train import train
 from nnsweep.tracking import record
 from nnsweep.tracking.record import Point, RunRecord

@@ -16,8 +16,7 @@ from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.initializers import INITIALIZERS, glorot_uniform
 from nnsweep.mlp.network import Layer, Layers, Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.plateau import reduce_on_plateau
-from nnsweep.mlp.schedules import constant, exp
+from nnsweep.mlp.schedules import constant, exp, reduce_on_plateau
 from nnsweep.mlp.stack import Member, Stack
 from nnsweep.mlp.train import Training, train
 

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import forward, inputs
+from nnsweep.mlp.batches import inputs
 from nnsweep.mlp.losses import class_weights, is_class_weight
+from nnsweep.mlp.network import forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.train import Training, train
 from tests.covering import pairwise

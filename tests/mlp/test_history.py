@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from nnsweep.mlp.batches import forward, inputs
+from nnsweep.mlp.batches import inputs
 from nnsweep.mlp.curves import MEASURED, Row
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.measurements import select_epoch
-from nnsweep.mlp.network import Layer
+from nnsweep.mlp.network import Layer, forward
 from nnsweep.mlp.train import Epoch
 
 

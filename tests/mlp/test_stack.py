@@ -7,9 +7,9 @@ import pytest
 from nnsweep.data.load import load
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import forward, inputs
+from nnsweep.mlp.batches import inputs
 from nnsweep.mlp.initializers import INITIALIZERS
-from nnsweep.mlp.network import Layer
+from nnsweep.mlp.network import Layer, forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from tests.covering import pairwise
 

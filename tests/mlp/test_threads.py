@@ -15,11 +15,11 @@ from nnsweep.mlp import batches
 from nnsweep.mlp import stack as stack_module
 from nnsweep.mlp import threads as threads_module
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import backward, forward, inputs, tiles
+from nnsweep.mlp.batches import inputs, tiles
 from nnsweep.mlp.history import add, collect
-from nnsweep.mlp.network import Layer
+from nnsweep.mlp.network import Layer, backward, forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.plateau import reduce_on_plateau
+from nnsweep.mlp.schedules import reduce_on_plateau
 from nnsweep.mlp.threads import Threads
 from nnsweep.mlp.train import Training, train
 

@@ -9,10 +9,10 @@ from scipy.sparse import csr_array
 
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import forward, inputs
+from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.network import forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.plateau import reduce_on_plateau
-from nnsweep.mlp.schedules import exp, inv
+from nnsweep.mlp.schedules import exp, inv, reduce_on_plateau
 from nnsweep.mlp.train import Training, train
 from tests.covering import pairwise
 

@@ -15,8 +15,8 @@ from scipy.sparse import csr_array
 from nnsweep.data import prepared
 from nnsweep.data.preparation import fit_preparation
 from nnsweep.mlp.activations import ACTIVATIONS
-from nnsweep.mlp.batches import forward, inputs
-from nnsweep.mlp.network import Layer, Network
+from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.network import Layer, Network, forward
 from nnsweep.model import predictor
 from nnsweep.model.packed import bundle_predictor
 from nnsweep.model.predictor import ABOUT, FORMAT, predictions, probabilities, read, write

@@ -95,7 +95,7 @@ PLANTED = [
         "mlp/checkpoint.py",
         '"n_slots": len(self.slots),',
         '"n_slots": 0,',
-        "tests/mlp/test_snapshot.py",
+        "tests/mlp/test_checkpoint.py",
     ),
     Planted(
         "a record's checksum is not compared",

@@ -8,8 +8,8 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.choices import Count, Fraction, Positive, Range, extended, interval, ranged, settings
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.ranges import Count, Fraction, Positive, Range, extended, interval, ranged, settings
 from nnsweep.mlp.schedules import SCHEDULES
 
 

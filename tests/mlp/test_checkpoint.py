@@ -12,7 +12,7 @@ from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.plateau import reduce_on_plateau
+from nnsweep.mlp.schedules import reduce_on_plateau
 from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.train import Training, train
 from tests.covering import pairwise
