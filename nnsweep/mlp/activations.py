@@ -41,15 +41,15 @@ ACTIVATIONS: Choices[Callable[..., Activation]] = Choices("activation")
 
 def _value(function: Callable[[FloatArray], FloatArray]) -> Callable[..., FloatArray]:
     """Let a function of `z` write into `out`."""
-    return lambda z, out=None: _written(function(z), out)
+    return lambda z, out=None: _write(function(z), out)
 
 
 def _slope(function: Callable[[FloatArray, FloatArray], FloatArray]) -> Callable[..., FloatArray]:
     """Let a function of `z` and `a` write into `out`."""
-    return lambda z, a, out=None: _written(function(z, a), out)
+    return lambda z, a, out=None: _write(function(z, a), out)
 
 
-def _written(result: FloatArray, out: FloatArray | None) -> FloatArray:
+def _write(result: FloatArray, out: FloatArray | None) -> FloatArray:
     if out is None:
         return result
     np.copyto(out, result)
@@ -77,12 +77,12 @@ def tanh() -> Activation:
     >>> tanh().value(np.array([0.0, 1.0])).round(4)
     array([0.    , 0.7616])
     """
-    return Activation(np.tanh, _tanh_slope, needs_z=False)
 
+    def slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        squares = np.multiply(a, a, out=out)
+        return np.subtract(1, squares, out=squares)
 
-def _tanh_slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    slope = np.multiply(a, a, out=out)
-    return np.subtract(1, slope, out=slope)
+    return Activation(np.tanh, slope, needs_z=False)
 
 
 @ACTIVATIONS.register
@@ -96,13 +96,12 @@ def sigmoid() -> Activation:
     """
     from scipy.special import expit  # here and below: its import takes as long as NumPy's, and is seldom needed
 
-    return Activation(expit, _sigmoid_slope, needs_z=False)
+    def slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        rest = np.subtract(1, a, out=out)
+        rest *= a
+        return rest
 
-
-def _sigmoid_slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    slope = np.subtract(1, a, out=out)
-    slope *= a
-    return slope
+    return Activation(expit, slope, needs_z=False)
 
 
 @ACTIVATIONS.register
@@ -114,14 +113,15 @@ def relu() -> Activation:
     >>> relu().value(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
-    return Activation(
-        _relu, lambda z, a, out=None: np.greater(a, 0, out=np.empty_like(a) if out is None else out), False
-    )
 
+    def value(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        # NumPy compares two arrays three times as quickly as an array and a number
+        return np.maximum(z, np.zeros_like(z[:1]), out=out)
 
-def _relu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    # NumPy compares two arrays three times as quickly as an array and a number
-    return np.maximum(z, np.zeros_like(z[:1]), out=out)
+    def slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        return np.greater(a, 0, out=np.empty_like(a) if out is None else out)
+
+    return Activation(value, slope, needs_z=False)
 
 
 @ACTIVATIONS.register
@@ -175,28 +175,6 @@ def softplus() -> Activation:
     )
 
 
-def _normal_distribution(z: FloatArray) -> FloatArray:
-    """Return `ndtr`, also where it loses digits: far below 0 exp magnifies the rounding error of z * z."""
-    from scipy.special import erfcx, ndtr
-
-    distribution: FloatArray = np.asarray(ndtr(z))
-    far = (z < -5) & (z > -40)  # it is 0 in float64 below
-    t = z[far]
-    coarse = np.trunc(16 * t) / 16  # few digits: its square is exact
-    powers = np.exp(-0.5 * coarse * coarse) * np.exp(-0.5 * (t - coarse) * (t + coarse))
-    distribution[far] = powers * erfcx(-t / math.sqrt(2)) / 2
-    return distribution
-
-
-def _gelu_slope(z: FloatArray, a: FloatArray) -> FloatArray:
-    from scipy.special import ndtr
-
-    near = np.clip(z, -40, 40)  # the density is 0 in float64 beyond 39, and z * z may overflow
-    density = np.exp(-0.5 * near * near) / math.sqrt(2 * math.pi)
-    slope: FloatArray = ndtr(z) + near * density
-    return slope
-
-
 @ACTIVATIONS.register
 def gelu() -> Activation:
     """Gaussian error linear unit, ``z * Phi(z)`` with the normal distribution function ``Phi``.
@@ -208,7 +186,24 @@ def gelu() -> Activation:
     >>> gelu().value(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
-    return Activation(_value(lambda z: z * _normal_distribution(z)), _slope(_gelu_slope))
+    from scipy.special import erfcx, ndtr
+
+    def value(z: FloatArray) -> FloatArray:
+        distribution = np.asarray(ndtr(z))
+        # far below 0 `ndtr` loses digits: exp magnifies the rounding error of z * z; below -40 it is 0 in float64
+        far = (z < -5) & (z > -40)
+        t = z[far]
+        coarse = np.trunc(16 * t) / 16  # few digits: its square is exact
+        powers = np.exp(-0.5 * coarse * coarse) * np.exp(-0.5 * (t - coarse) * (t + coarse))
+        distribution[far] = powers * erfcx(-t / math.sqrt(2)) / 2
+        return z * distribution
+
+    def slope(z: FloatArray, a: FloatArray) -> FloatArray:
+        near = np.clip(z, -40, 40)  # the density is 0 in float64 beyond 39, and z * z may overflow
+        density = np.exp(-0.5 * near * near) / math.sqrt(2 * math.pi)
+        return np.asarray(ndtr(z) + near * density)
+
+    return Activation(_value(value), _slope(slope))
 
 
 @ACTIVATIONS.register

@@ -127,6 +127,18 @@ class OwnSparse:
     X: "csr_array"
     n_networks: int
 
+    @classmethod
+    def of_rows(cls, X: "csr_array", chosen: IntArray) -> "OwnSparse":
+        """Put rows of shared features, by their numbers (K, n_samples), into columns of each network's own."""
+        from scipy.sparse import csr_array
+
+        n_networks, n_features = len(chosen), X.shape[1]
+        rows = csr_array(X[chosen.ravel()])
+        per_network = np.diff(rows.indptr[:: chosen.shape[1]])
+        columns = rows.indices.astype(np.int64) + np.repeat(np.arange(n_networks) * n_features, per_network)
+        shape = (len(rows.indptr) - 1, n_networks * n_features)
+        return cls(csr_array((rows.data, columns, rows.indptr), shape=shape), n_networks)
+
     @property
     def n_samples(self) -> int:
         """How many samples each network sees."""
@@ -260,46 +272,26 @@ class Minibatches:
         y : ndarray of shape (K, batch_size)
             Class numbers.
         """
-        orders = np.stack([random.permutation(self.examples.n_samples) for random in randoms])
+        X, n_samples, size = self.examples.X, self.examples.n_samples, self.batch_size
+        orders = np.stack([random.permutation(n_samples) for random in randoms])
         y = self.examples.y[orders]
-        for start, stop, X in self._gathered(orders):
-            for first in range(start, stop, self.batch_size):
-                last = min(first + self.batch_size, stop)
-                yield _rows(X, first - start, last - start, orders[:, first:last]), y[:, first:last]
-
-    def _gathered(self, orders: IntArray) -> Iterator[tuple[int, int, Features]]:
-        """Yield the features of several whole batches; dense ones as (K, n, n_features), in the same place again."""
-        X = self.examples.X
-        n_networks, n_samples = orders.shape
         if not isinstance(X, np.ndarray):
-            yield 0, n_samples, X
+            for first in range(0, n_samples, size):
+                batch = slice(first, first + size)
+                yield OwnSparse.of_rows(X, orders[:, batch]), y[:, batch]
             return
-        batch_bytes = n_networks * self.batch_size * X.shape[1] * X.itemsize
-        step = self.batch_size * max(1, GATHERED_BYTES // max(1, batch_bytes))
+        batch_bytes = len(orders) * size * X.shape[1] * X.itemsize
+        step = size * max(1, GATHERED_BYTES // max(1, batch_bytes))
         for start in range(0, n_samples, step):
-            chosen = orders[:, start : start + step]
-            rows = self._room(chosen.shape)
-            np.take(X, chosen, axis=0, out=rows, mode="clip")  # any other mode would go through a copy
-            yield start, start + chosen.shape[1], rows
+            rows = self._gather(X, orders[:, start : start + step])
+            for first in range(0, rows.shape[1], size):
+                yield Own(rows[:, first : first + size]), y[:, start + first : start + first + size]
 
-    def _room(self, shape: tuple[int, ...]) -> FloatArray:
-        wanted = (*shape, self.examples.X.shape[1])
-        if self._memory.size < np.prod(wanted):
-            self._memory = np.empty(np.prod(wanted), self.examples.X.dtype)
-        return self._memory[: np.prod(wanted)].reshape(wanted)
-
-
-def _rows(X: Features, start: int, stop: int, chosen: IntArray) -> Inputs:
-    return Own(X[:, start:stop]) if isinstance(X, np.ndarray) else _own_sparse(X, chosen)
-
-
-def _own_sparse(X: "csr_array", chosen: IntArray) -> OwnSparse:
-    """Put the chosen rows of each network into columns of their own."""
-    from scipy.sparse import csr_array
-
-    n_networks, n_features = len(chosen), X.shape[1]
-    rows = csr_array(X[chosen.ravel()])
-    per_network = np.diff(rows.indptr[:: chosen.shape[1]])
-    columns = rows.indices.astype(np.int64) + np.repeat(np.arange(n_networks) * n_features, per_network)
-    shape = (len(rows.indptr) - 1, n_networks * n_features)
-    return OwnSparse(csr_array((rows.data, columns, rows.indptr), shape=shape), n_networks)
+    def _gather(self, X: FloatArray, chosen: IntArray) -> FloatArray:
+        """Copy the chosen rows of each network, (K, n, n_features), to the same place in memory each time."""
+        shape = (*chosen.shape, X.shape[1])
+        if self._memory.size < np.prod(shape):
+            self._memory = np.empty(np.prod(shape), X.dtype)
+        rows = self._memory[: np.prod(shape)].reshape(shape)
+        np.take(X, chosen, axis=0, out=rows, mode="clip")  # any other mode would go through a copy
+        return rows

@@ -1,7 +1,7 @@
 """A snapshot: everything that one network of a stack must know to go on after an epoch.
 
-It comes apart into named arrays and into values that JSON can say, and is put together from them again, so that
-whoever owns a file can write it down. What is resumed from it ends as if it had never stopped, bit for bit.
+It can be taken apart into named arrays and values that JSON can hold, and put together from them again, so that whoever
+has a file can save it. A training resumed from a snapshot ends as if it had never stopped, bit for bit.
 """
 
 import math
@@ -101,7 +101,7 @@ class Snapshot:
         """
         require_names(cls.__dataclass_fields__.keys() - {"layers", "slots", "gradient"}, values)
         require_names(("sizes", "n_slots", "has_gradient"), values)
-        sizes = values["sizes"]
+        sizes, plateau = values["sizes"], values["plateau"]
         return cls(
             epoch=values["epoch"],
             steps=values["steps"],
@@ -109,17 +109,13 @@ class Snapshot:
             slots=[named_layers(f"slot{number}", sizes, arrays) for number in range(values["n_slots"])],
             gradient=named_layers("gradient", sizes, arrays) if values["has_gradient"] else [],
             learning_rate=float(values["learning_rate"]),
-            plateau=_plateau(*values["plateau"]) if values["plateau"] else None,
+            plateau=Plateau(float(plateau[0]), float(plateau[1]), plateau[2]) if plateau else None,
             order=values["order"],
             dropout=values["dropout"],
             best_accuracy=float(values["best_accuracy"]),
             best_cost=float(values["best_cost"]),
             best_epoch=values["best_epoch"],
         )
-
-
-def _plateau(learning_rate: float | str, best: float | str, stale: int) -> Plateau:
-    return Plateau(float(learning_rate), float(best), stale)
 
 
 def sizes_of(layers: Layers) -> list[int]:
@@ -181,7 +177,7 @@ def named_array(name: str, shape: tuple[int | None, ...], arrays: Mapping[str, N
     require_names((name,), arrays)
     array = arrays[name]
     if len(array.shape) != len(shape) or any(
-        wanted not in (None, n) for wanted, n in zip(shape, array.shape, strict=True)
+        length not in (None, n) for length, n in zip(shape, array.shape, strict=True)
     ):
         raise ValueError(f"`{name}` must have shape {shape}, got {array.shape}")
     return array

@@ -127,18 +127,16 @@ def add(trained: dict[int, Trained], epoch: Epoch) -> None:
     scores = score(vars(epoch))
     for index, number in enumerate(epoch.members):
         network = trained.setdefault(int(number), Trained())
-        network.rows.append(_row(epoch, index))
+        measured = (getattr(epoch, name) for name in CURVES)
+        network.rows.append(
+            Row(epoch.epoch, *(np.nan if values is None else float(values[index]) for values in measured))
+        )
         network.ending = epoch.endings.get(int(number))
         _choose(network, epoch, index, scores)
 
 
-def _row(epoch: Epoch, index: int) -> Row:
-    measured = (getattr(epoch, name) for name in CURVES)
-    return Row(epoch.epoch, *(np.nan if values is None else float(values[index]) for values in measured))
-
-
 def _choose(network: Trained, epoch: Epoch, index: int, scores: Score | None) -> None:
-    """Keep what is wanted of a network's epoch if it is the best so far, or the last."""
+    """Keep the layers of a network's epoch if it is the best so far, or the last."""
     one = None if scores is None else Score(scores.accuracy[index], scores.cost[index])
     best = Score(network.best_accuracy, network.best_cost)
     if one is not None and network.ending != "diverged" and is_better(one, best):

@@ -1,9 +1,7 @@
 """Measurements: the accuracy of networks after an epoch, and the choice of the epoch that counts.
 
-Accuracy: the share of samples whose class has the largest logit, on the validation and the test part.
-
-Both parts go through the networks together, in one pass. The cost is measured as well, from the same logits, on the
-part by which the best epoch is chosen; see `nnsweep.mlp.measurements`.
+Accuracy is the share of samples whose class has the largest logit. The validation and the test part go through the
+networks together, in one pass. The cost is measured from the same logits, on the part that decides which epoch is best.
 """
 
 from collections.abc import Mapping
@@ -73,7 +71,7 @@ class Accuracy:
         self._has_test = test is not None
         self._selecting = "val" if val is not None else "test"
         self._n_selecting = self._n_val or (0 if test is None else test.n_samples)
-        self._examples = _joined(val, test)
+        self._examples = _join(val, test)
         self._tiles: list[tuple[SharedInputs, IntArray]] = []
         self._rooms: dict[tuple[int, int], Room] = {}
         self._n_networks = 0
@@ -88,13 +86,15 @@ class Accuracy:
 
         Returns
         -------
-        Measured
+        Measurement
             Of equal logits the first wins.
         """
         if self._examples is None:
             return NOT_MEASURED
         if len(stack.learners) != self._n_networks:
-            self._prepare(stack, self._examples)
+            self._n_networks = len(stack.learners)
+            self._tiles = tiles(self._examples, bytes_a_sample=stack.bytes_a_sample)
+            self._rooms.clear()
         right, costs = self._pass(stack)
         on_val, on_test = right[:, : self._n_val], right[:, self._n_val :]
         measured: dict[str, Any] = {}
@@ -102,9 +102,11 @@ class Accuracy:
             measured["val_accuracy"] = on_val.mean(axis=1)
         if self._has_test:
             measured |= {"test_accuracy": on_test.mean(axis=1), "test_right": on_test}
-        class_weights, weights = stack.class_weights, None
+        class_weights = stack.class_weights
+        weights: FloatArray | None = None
         if class_weights is not None and (class_weights != class_weights[0]).any():
-            weights = self._weights(class_weights)
+            weights = class_weights[np.concatenate([y for _, y in self._tiles])[: self._n_selecting]]
+            weights = weights if weights.any() else None  # where none weighs anything, all samples count alike
             measured[f"{self._selecting}_weighted_accuracy"] = _mean(right[:, : self._n_selecting], weights)
         measured[f"{self._selecting}_cost"] = _mean(costs, weights)
         return Measurement(**measured)
@@ -115,30 +117,20 @@ class Accuracy:
         right: list[BoolArray] = []
         costs: list[FloatArray] = []
 
-        def look_at(thread: int, number: int) -> tuple[BoolArray, FloatArray]:
+        def measure(thread: int, number: int) -> tuple[BoolArray, FloatArray]:
             X, y = self._tiles[number]
             logits = self._logits(stack, X, thread)
             n_costs = max(0, min(X.n_samples, self._n_selecting - int(starts[number])))
             is_right: BoolArray = logits.argmax(axis=2) == y
             return is_right, sample_costs(logits[:, :n_costs], y[:n_costs])
 
-        def take(thread: int, number: int, seen: tuple[BoolArray, FloatArray]) -> None:
-            right.append(seen[0])
-            costs.append(seen[1])
+        def take(thread: int, number: int, measured: tuple[BoolArray, FloatArray]) -> None:
+            right.append(measured[0])
+            costs.append(measured[1])
 
         n_products = stack.products_a_sample * int(starts[1])
-        self._threads.in_order(len(self._tiles), look_at, take, n_products=n_products)
+        self._threads.in_order(len(self._tiles), measure, take, n_products=n_products)
         return np.concatenate(right, axis=1), np.concatenate(costs, axis=1)
-
-    def _weights(self, class_weights: FloatArray) -> FloatArray | None:
-        """Weigh the samples that the best epoch is chosen by; None where none weighs anything: all count alike."""
-        weights = class_weights[np.concatenate([y for _, y in self._tiles])[: self._n_selecting]]
-        return weights if weights.any() else None
-
-    def _prepare(self, stack: Stack, examples: Examples) -> None:
-        self._n_networks = len(stack.learners)
-        self._tiles = tiles(examples, bytes_a_sample=stack.bytes_a_sample)
-        self._rooms.clear()
 
     @np.errstate(over="ignore", invalid="ignore")
     def _logits(self, stack: Stack, X: SharedInputs, thread: int) -> FloatArray:
@@ -155,7 +147,7 @@ def _mean(values: FloatArray | BoolArray, weights: FloatArray | None) -> FloatAr
     return np.asarray(values.mean(axis=1) if weights is None else (values * weights).sum(axis=1) / weights.sum())
 
 
-def _joined(one: Examples | None, other: Examples | None) -> Examples | None:
+def _join(one: Examples | None, other: Examples | None) -> Examples | None:
     if one is None or other is None:
         return other if one is None else one
     y = np.concatenate([one.y, other.y])
@@ -240,10 +232,10 @@ def select_epoch(history: Mapping[str, FloatArray]) -> int:
     1
     """
     epochs = np.asarray(history["epoch"])
-    if (found := score(history)) is None:
+    if (scores := score(history)) is None:
         return int(epochs[-1])
     measured = np.flatnonzero(~np.isnan(next(history[name] for name in ACCURACIES if name in history)))
-    order = np.lexsort((epochs[measured], -found.cost[measured], found.accuracy[measured]))
+    order = np.lexsort((epochs[measured], -scores.cost[measured], scores.accuracy[measured]))
     return int(epochs[measured][order[-1]])
 
 
@@ -276,12 +268,12 @@ class Patience:
 
     def is_exhausted(self, members: IntArray, epoch: int, measured: Mapping[str, Any]) -> BoolArray:
         """Tell which of the `members` have waited long enough; the answer comes when accuracy is measured."""
-        if self._patience is None or (found := score(measured)) is None:
+        if self._patience is None or (scores := score(measured)) is None:
             return np.zeros(len(members), dtype=bool)
         accuracy, cost = self._best.accuracy[members], self._best.cost[members]
-        rises = found.accuracy > accuracy + self._min_delta
-        rises |= (found.accuracy == accuracy) & (found.cost < cost)
-        self._best.accuracy[members[rises]] = found.accuracy[rises]
-        self._best.cost[members[rises]] = found.cost[rises]
+        rises = scores.accuracy > accuracy + self._min_delta
+        rises |= (scores.accuracy == accuracy) & (scores.cost < cost)
+        self._best.accuracy[members[rises]] = scores.accuracy[rises]
+        self._best.cost[members[rises]] = scores.cost[rises]
         self._best_epoch[members[rises]] = epoch
         return np.asarray(epoch - self._best_epoch[members] >= self._patience)

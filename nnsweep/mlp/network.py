@@ -90,12 +90,11 @@ def first_layers(sizes: Sequence[int], initializers: Sequence[Initializer], rand
     list of Layer
         In float64, with zero biases.
     """
-
-    def drawn(fan_in: int, fan_out: int) -> Layer:
+    layers = []
+    for fan_in, fan_out in pairwise(sizes):
         W = [draw(random, fan_in, fan_out) for draw, random in zip(initializers, randoms, strict=True)]
-        return Layer(np.stack(W), np.zeros((len(W), 1, fan_out)))
-
-    return [drawn(fan_in, fan_out) for fan_in, fan_out in pairwise(sizes)]
+        layers.append(Layer(np.stack(W), np.zeros((len(W), 1, fan_out))))
+    return layers
 
 
 def of_network(layers: Layers, index: int) -> Layers:

@@ -1,9 +1,8 @@
-"""The profile of a training: how many operations an epoch asks for, and how much memory and time it takes.
+"""The profile of a training: how many operations an epoch takes, and how much memory and time.
 
-Floating-point operations: what an epoch of training asks for, whatever machine does it.
-
-Only the products with weights are counted, a multiplication and an addition as two operations: biases, activations,
-the update and the measuring of accuracy are small beside them. Unlike seconds, the number is the same everywhere.
+Of the operations only the products with weights are counted, a multiplication and an addition as two: biases,
+activations, the update and the measuring of accuracy are small beside them. Unlike seconds, the number is the same on
+every machine.
 """
 
 from collections.abc import Sequence
@@ -47,18 +46,12 @@ def epoch_flops(X: Features, hidden_layer_sizes: Sequence[int], n_classes: int) 
     >>> epoch_flops(np.zeros((1000, 64)), (32,), 10)  # 1000 samples: 4 * 64 * 32 + 6 * 32 * 10 each
     10112000
     """
-    first, *others = _products(X, hidden_layer_sizes, n_classes)
-    return 4 * first + 6 * sum(others)
-
-
-def _products(X: Features, hidden_layer_sizes: Sequence[int], n_classes: int) -> list[int]:
-    """Count the multiplications of each layer's product with its inputs."""
     n_samples, n_features = (int(length) for length in X.shape)
     entries = n_samples * n_features
     if not isinstance(X, np.ndarray) and X.nnz <= DENSEST * entries:
         entries = int(X.nnz)
     first, *others = pairwise((n_features, *hidden_layer_sizes, n_classes))
-    return [entries * first[1], *(n_samples * fan_in * fan_out for fan_in, fan_out in others)]
+    return 4 * entries * first[1] + 6 * n_samples * sum(fan_in * fan_out for fan_in, fan_out in others)
 
 
 CALL_SECONDS = 3e-6

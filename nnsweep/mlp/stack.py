@@ -1,9 +1,7 @@
-"""A stack: K networks that are trained as one array computation, and each network's own share of it.
+"""A stack: K networks that are trained as one array computation.
 
-A learner: one network's own share of a stack.
-
-That is what it was given (its member's seed, schedule and constants), its random streams, and the learning rate that
-it has come to.
+What a network has for itself is a `Member`, as it is asked for: seed, schedule, constants. Its share of the stack is a
+`Learner`: the member, its random streams, and the learning rate that it has come to.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -231,8 +229,8 @@ class Stack:
         for index, (learner, snapshot) in enumerate(zip(self.learners, snapshots, strict=True)):
             self._require_fit(learner, snapshot)
             learner.resume(snapshot)
-            kept = [snapshot.layers, *snapshot.slots, *([snapshot.gradient] if snapshot.gradient else [])]
-            for parameters, layers in zip(self._lasting(), kept, strict=True):
+            lasting = [snapshot.layers, *snapshot.slots, *([snapshot.gradient] if snapshot.gradient else [])]
+            for parameters, layers in zip(self._lasting(), lasting, strict=True):
                 parameters.assign(layers, slice(index, index + 1))
         self.epoch, self.steps = snapshots[0].epoch, snapshots[0].steps
 
@@ -244,9 +242,9 @@ class Stack:
             ("having a gradient", bool(snapshot.gradient), self.full_batch),
             ("having a plateau", snapshot.plateau is not None, learner.plateau is not None),
         ]
-        for name, found, wanted in facts:
-            if found != wanted:
-                raise ValueError(f"network {learner.number} cannot be resumed: {name} must be {wanted}, got {found}")
+        for name, got, expected in facts:
+            if got != expected:
+                raise ValueError(f"network {learner.number} cannot be resumed: {name} must be {expected}, got {got}")
 
     @_quietly
     def finite(self) -> BoolArray:
@@ -301,7 +299,8 @@ class Stack:
         else:
             yield self._look(parts, threads)  # the gradient, too: its networks may leave with the rest of them
         while True:
-            self._descend_quietly(self._rates())
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._descend(self._rates())
             self.epoch += 1
             yield self._look(parts, threads)
 
@@ -314,20 +313,15 @@ class Stack:
             self.rooms.clear()
         batches = Minibatches(examples, batch_size)
         while True:
-            total = self._descent(batches)
+            rates, total = self._rates(), np.zeros(len(self.learners))
+            with np.errstate(over="ignore", invalid="ignore"):
+                for X, y in batches.epoch([learner.order for learner in self.learners]):
+                    weight = self._weight(y)
+                    penalty = self._penalty() * np.asarray(weight, self.dtype)
+                    total += self._look_at(X, y, self._masks(X.n_samples), weight, into=self.gradient) + penalty
+                    self._descend(rates)
             self.epoch += 1
             yield total / self._weight(examples.y)
-
-    @_quietly
-    def _descent(self, batches: Minibatches) -> FloatArray:
-        """Follow one epoch of minibatches; return the sum of the costs of all samples: (K,)."""
-        rates, total = self._rates(), np.zeros(len(self.learners))
-        for X, y in batches.epoch([learner.order for learner in self.learners]):
-            weight = self._weight(y)
-            penalty = self._penalty() * np.asarray(weight, self.dtype)
-            total += self._look_at(X, y, self._masks(X.n_samples), weight, into=self.gradient) + penalty
-            self._descend(rates)
-        return total
 
     @property
     def bytes_a_sample(self) -> int:
@@ -433,22 +427,18 @@ class Stack:
             for width in self.network.hidden_layer_sizes
         ]
 
-    @_quietly
-    def _descend_quietly(self, rates: FloatArray) -> None:
-        self._descend(rates)
-
     def _descend(self, rates: FloatArray) -> None:
         """Follow the gradient, which is not kept."""
-        self._decay(rates)
-        self._clip()
+        if self.decays:
+            self._decay(rates)
+        if self.clip_norm is not None:
+            self._clip(self.clip_norm)
         self.steps += 1
         for number, (block, gradient) in enumerate(zip(self.parameters.blocks, self.gradient.blocks, strict=True)):
             slots = [slot.blocks[number] for slot in self.slots]
             self.optimizer.update(block, gradient, slots, self.steps, learning_rate=rates, **self.hyperparameters)
 
     def _decay(self, rates: FloatArray) -> None:
-        if not self.decays:
-            return
         for (W, _), (W_gradient, _), (spare, _) in zip(
             self.layers, self.gradient.layers, self.spare().layers, strict=True
         ):
@@ -457,13 +447,11 @@ class Stack:
             else:
                 W_gradient += np.multiply(W, self.weight_decay, out=spare)
 
-    def _clip(self) -> None:
-        if self.clip_norm is None:
-            return
+    def _clip(self, clip_norm: float) -> None:
         blocks = self.gradient.blocks
         squares = np.sum([sums_of_squares(block, np.dtype(np.float64)) for block in blocks], axis=0)
         norms = np.sqrt(squares)[:, np.newaxis, np.newaxis]
         # a gradient that is too long to be measured must not become one of length 0: its network diverges
-        shrink = np.where(np.isfinite(norms), self.clip_norm / np.maximum(norms, self.clip_norm), np.nan)
+        shrink = np.where(np.isfinite(norms), clip_norm / np.maximum(norms, clip_norm), np.nan)
         for block in blocks:
             block *= shrink.astype(self.dtype)

@@ -126,8 +126,11 @@ class _Pass(Generic[T]):
         try:
             while (piece := self._begin()) is not None:
                 computed = self._compute(thread, piece)
-                if not self._is_turn_of(piece):
-                    return
+                with self._changed:  # wait until all pieces before this one have been taken
+                    while self._n_taken != piece and self._raised is None:
+                        self._changed.wait()
+                    if self._raised is not None:
+                        return
                 self._take(thread, piece, computed)
                 with self._changed:
                     self._n_taken += 1
@@ -157,9 +160,3 @@ class _Pass(Generic[T]):
                 return None
             self._n_begun += 1
             return self._n_begun - 1
-
-    def _is_turn_of(self, piece: int) -> bool:
-        """Wait until all pieces before one have been taken; False if they never will be."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._n_taken == piece or self._raised is not None)
-            return self._raised is None

@@ -11,7 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
-from nnsweep.mlp.arrays import BoolArray, Examples, Features, FloatArray, IntArray
+from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.choices import Count, Fraction, Positive, require
 from nnsweep.mlp.losses import RULE, ClassWeight, class_weights, is_class_weight
@@ -177,17 +177,19 @@ def train(
         raise ValueError("`patience` needs a validation part, got none")
     if resumed is not None:
         _require_one_epoch(resumed, len(members), training.epochs)
-    learned, val, test = _prepared(splits, np.dtype(training.dtype))
+    learned, val, test = _prepare(splits, np.dtype(training.dtype))
     stack = _stack(network, members, training, learned=learned, n_classes=splits.n_classes)
-    patience = _patience(len(members), training, resumed or ())
+    patience = Patience(len(members), training.patience, training.min_delta)
+    for number, one in enumerate(resumed or ()):
+        patience.resume(number, one.best_accuracy, one.best_cost, one.best_epoch)
     with Threads(n_threads if training.batch_size is None else min(n_threads, 1)) as threads:
         accuracy = Accuracy(val, test, threads)
         for train_cost in stack.train_costs(learned, training.batch_size, resumed or (), threads):
             last = stack.epoch == training.epochs
             measured = last or stack.epoch % training.evaluate_every == 0
-            seen = accuracy(stack) if measured else NOT_MEASURED
+            measurement = accuracy(stack) if measured else NOT_MEASURED
             diverged = ~(np.isfinite(train_cost) & stack.finite())
-            stopped = patience.is_exhausted(stack.numbers, stack.epoch, vars(seen))
+            stopped = patience.is_exhausted(stack.numbers, stack.epoch, vars(measurement))
             endings = _endings(stack.numbers, last=last, diverged=diverged, stopped=stopped)
             stack.observe(train_cost)
             yield Epoch(
@@ -195,7 +197,7 @@ def train(
                 members=stack.numbers,
                 learning_rate=stack.learning_rates,
                 train_cost=train_cost,
-                **vars(seen),
+                **vars(measurement),
                 layers=stack.layers,
                 endings=endings,
                 snapshot=_snapshots(stack, patience, endings),
@@ -209,9 +211,9 @@ def train(
 def _require_one_epoch(resumed: Sequence[Snapshot], n_members: int, n_epochs: int) -> None:
     if len(resumed) != n_members:
         raise ValueError(f"a snapshot for each of {n_members} members is needed, got {len(resumed)}")
-    for name, found in (("epoch", {one.epoch for one in resumed}), ("step", {one.steps for one in resumed})):
-        if len(found) > 1:
-            raise ValueError(f"the snapshots must be of one {name}, got {', '.join(map(str, sorted(found)))}")
+    for name, numbers in (("epoch", {one.epoch for one in resumed}), ("step", {one.steps for one in resumed})):
+        if len(numbers) > 1:
+            raise ValueError(f"the snapshots must be of one {name}, got {', '.join(map(str, sorted(numbers)))}")
     if resumed[0].epoch >= n_epochs:
         raise ValueError(f"after epoch {resumed[0].epoch} nothing is left of {n_epochs} epochs")
 
@@ -228,13 +230,6 @@ def _stack(
         clip_norm=training.clip_norm,
         class_weights=class_weights(training.class_weight, learned.y, n_classes),
     )
-
-
-def _patience(n_members: int, training: Training, resumed: Sequence[Snapshot]) -> Patience:
-    patience = Patience(n_members, training.patience, training.min_delta)
-    for number, one in enumerate(resumed):
-        patience.resume(number, one.best_accuracy, one.best_cost, one.best_epoch)
-    return patience
 
 
 def _endings(numbers: IntArray, *, last: bool, diverged: BoolArray, stopped: BoolArray) -> dict[int, Ending]:
@@ -265,17 +260,14 @@ def _snapshots(stack: Stack, patience: Patience, endings: dict[int, Ending]) -> 
     return snapshot
 
 
-def _prepared(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | None, Examples | None]:
+def _prepare(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | None, Examples | None]:
     """Return the three parts in the precision of the training, made dense where that is quicker."""
-    dense = _is_full(splits.train.X)
+    X_train = splits.train.X
+    is_full = not isinstance(X_train, np.ndarray) and X_train.nnz > DENSEST * np.prod(X_train.shape)
 
-    def prepared(examples: Examples) -> Examples:
-        X = examples.X.toarray() if dense and not isinstance(examples.X, np.ndarray) else examples.X
-        return Examples(X.astype(dtype, copy=False), examples.y)
+    def convert(part: Examples) -> Examples:
+        X = part.X.toarray() if is_full and not isinstance(part.X, np.ndarray) else part.X
+        return Examples(X.astype(dtype, copy=False), part.y)
 
-    val, test = (None if part is None else prepared(part) for part in (splits.val, splits.test))
-    return prepared(splits.train), val, test
-
-
-def _is_full(X: Features) -> bool:
-    return not isinstance(X, np.ndarray) and bool(X.nnz > DENSEST * np.prod(X.shape))
+    val, test = (None if part is None else convert(part) for part in (splits.val, splits.test))
+    return convert(splits.train), val, test
