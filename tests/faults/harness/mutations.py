@@ -137,7 +137,7 @@ PLANTED = [
         "tracking/client.py",
         'said, silent = mask_secrets(explain_answer(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)',
         'said, silent = explain_answer(_said(error))[:_SAID].rstrip("."), _did_not_answer(error)',
-        "tests/tracking/test_client.py",
+        "tests/tracking/test_answers.py",
     ),
     Planted(
         "a record is marked as sent before it is",

@@ -70,7 +70,7 @@ def _warm_up(folder: str) -> None:
     from nnsweep.cli.main import main as program
     from nnsweep.jobs.worker import forget_datasets
     from nnsweep.tracking.backend import find_backend
-    from nnsweep.tracking.client import open_client
+    from nnsweep.tracking.connection import open_client
 
     here = os.getcwd()
     os.chdir(folder)
