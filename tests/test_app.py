@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from nnsweep.jobs.interrupt import NOTICE
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.rows import RowBackend
 from nnsweep.tracking.store import find_store
 

@@ -18,7 +18,7 @@ from nnsweep.errors import DataError
 from nnsweep.model.predictor import FORMAT, Model, predictions, read
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.tracking.backend import find_backend
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.models import find_logged_model
 from nnsweep.tracking.query import find_job_runs, read_correct_examples
 from nnsweep.tracking.store import find_store

@@ -19,7 +19,7 @@ import pytest
 from nnsweep.errors import StoreError
 from nnsweep.jobs import interrupt, worker
 from nnsweep.tracking import runs as tracking
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.owner import this_process
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import find_store, prepare_store

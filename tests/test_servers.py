@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from tests.outside import (
     QUICK,
     Server,

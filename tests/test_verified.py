@@ -11,7 +11,7 @@ import pytest
 from nnsweep.cli.main import main
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.results.tables.manifest import place_beside, read_manifest
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.store import find_store
 from tests.outside import copy_store
 

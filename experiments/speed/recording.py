@@ -14,7 +14,7 @@ from pathlib import Path
 from mlflow.entities import Metric, Param
 
 from nnsweep.tracking.backend import RunEntry, find_backend
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.store import prepare_store
 

@@ -104,7 +104,7 @@ def _hand_back(train: "Callable[..., Iterator[Event]]", sweep: Path) -> "RunReco
 def _record(train: "Callable[..., Iterator[Event]]", job: "Job", folder: Path) -> "RunRecord":
     """Train the job of a sweeper that is not ours, and record it: nobody else does."""
     from nnsweep.jobs.recorder import Recorder
-    from nnsweep.tracking.holding import hold_runs
+    from nnsweep.tracking.owner import hold_runs
     from nnsweep.tracking.store import prepare_store, resolve_uri
 
     store = prepare_store(resolve_uri(job.tracking.uri, folder), job.tracking.experiment, job.tracking.artifact_root)

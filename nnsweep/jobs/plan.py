@@ -19,8 +19,7 @@ from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.tracking import earlier, lock, owner, runs, sqlite
 from nnsweep.tracking.earlier import EarlierRun
-from nnsweep.tracking.holding import make_first_beat, needs_heartbeat
-from nnsweep.tracking.owner import Owner, Presence
+from nnsweep.tracking.owner import Owner, Presence, make_first_beat, needs_heartbeat
 from nnsweep.tracking.query import keep_counting_runs
 from nnsweep.tracking.record import RunRecord, Setting
 from nnsweep.tracking.store import Store, find_store_if_any, prepare_store

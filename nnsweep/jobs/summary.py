@@ -33,8 +33,8 @@ from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.results.ui_view import make_view
 from nnsweep.text import mask_secrets, printable, quote_argument, strip_credentials, warn
 from nnsweep.tracking import models, owner, runs, sqlite, ui
+from nnsweep.tracking.answers import ask_again
 from nnsweep.tracking.artifacts import gather_artifacts
-from nnsweep.tracking.client import ask_again
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.query import PLAN, read_history
 from nnsweep.tracking.record import RunRecord

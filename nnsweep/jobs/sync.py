@@ -14,7 +14,7 @@ from nnsweep.jobs.journal import JOURNAL
 from nnsweep.jobs.result import Kept
 from nnsweep.jobs.sweep_folder import OUTBOX
 from nnsweep.tracking import earlier, runs
-from nnsweep.tracking.holding import hold_runs
+from nnsweep.tracking.owner import hold_runs
 from nnsweep.tracking.query import PLAN
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, prepare_store

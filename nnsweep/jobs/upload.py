@@ -22,9 +22,9 @@ from nnsweep.jobs.result import JobResult, Kept, make_hash
 from nnsweep.jobs.sweep_folder import OUTBOX, read_results, remove_outbox
 from nnsweep.mlp.curves import CURVES
 from nnsweep.tracking import runs, sqlite
+from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.artifacts import TAG, make_seal
 from nnsweep.tracking.backend import Run, find_backend
-from nnsweep.tracking.client import explain_errors
 from nnsweep.tracking.earlier import EarlierRun
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.query import find_runs_by_id, make_record

@@ -20,8 +20,8 @@ from nnsweep.errors import DifferenceError, StoreError
 from nnsweep.scratch import scratch_folder
 from nnsweep.text import mask_secrets, printable, shorten
 from nnsweep.tracking import sqlite
+from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.backend import Run, find_backend
-from nnsweep.tracking.client import explain_errors
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, local_folder, locate
 

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nnsweep.text import is_broken
-from nnsweep.tracking.client import close_connections, open_client
-from nnsweep.tracking.engine import has_known_tables
-from nnsweep.tracking.readonly import are_copies_outdated
+from nnsweep.tracking.connection import are_copies_outdated, close_connections, has_known_tables, open_client
 from nnsweep.tracking.record import Point
 
 MODEL_TYPE = "nnsweep"
@@ -158,7 +156,7 @@ def make_artifact_uri(location: str, run_id: str) -> str:
 
 
 class Backend(Protocol):
-    """What is asked of a store; `nnsweep.tracking.client.explain_errors` makes one line of what a method raises."""
+    """What is asked of a store; `nnsweep.tracking.answers.explain_errors` makes one line of what a method raises."""
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """Give an experiment."""

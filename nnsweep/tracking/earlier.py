@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nnsweep.tracking import owner, runs, sqlite
+from nnsweep.tracking.answers import ask_first, explain_errors, is_server
 from nnsweep.tracking.backend import Run, RunQuery, find_backend
-from nnsweep.tracking.client import explain_errors, readable_uri
-from nnsweep.tracking.owner import NOWHERE, Owner, Presence, Signs
+from nnsweep.tracking.connection import readable_uri
+from nnsweep.tracking.owner import HEARTBEAT, NOWHERE, Owner, Presence, Signs
 from nnsweep.tracking.query import find_runs_by_id, keep_sound_runs, make_record, search_runs
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.runs import HEARTBEAT, OWNER
-from nnsweep.tracking.server import ask_first, is_server
+from nnsweep.tracking.runs import OWNER
 from nnsweep.tracking.store import Store, local_folder, locate, require_store
 
 CLAIMS = "nnsweep.claims."

@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nnsweep.text import is_broken
+from nnsweep.tracking.answers import is_server
 from nnsweep.tracking.backend import (
     AT_ONCE,
     LONGEST_DIGEST,
@@ -26,9 +28,7 @@ from nnsweep.tracking.backend import (
     RunInfo,
     RunQuery,
 )
-from nnsweep.tracking.client import make_equality
 from nnsweep.tracking.record import Point
-from nnsweep.tracking.server import is_server
 
 if TYPE_CHECKING:
     from mlflow import entities
@@ -281,6 +281,21 @@ def _conditions(query: RunQuery) -> list[str]:
     pieces = (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
     named = (", ".join(f"'{run_id}'" for run_id in piece) for piece in pieces)
     return [" and ".join([*held, f"attributes.run_id IN ({listed})"]) for listed in named]
+
+
+def make_equality(name: str, text: str) -> list[str]:
+    """Ask, in the language of MLflow's filters, for what has a text; nothing where the language cannot say it.
+
+    Whoever asks must compare what was found: some databases compare text without regard to case.
+
+    Examples
+    --------
+    >>> make_equality("tags.a", "b c"), make_equality("tags.a", f"{chr(39)}{chr(34)}")
+    (["tags.a = 'b c'"], [])
+    """
+    quote = next((quote for quote in "'\"" if quote not in text), "")
+    is_sayable = bool(quote) and f"\\{quote}" not in f"{text}{quote}" and not is_broken(text)
+    return [f"{name} = {quote}{text}{quote}"] if is_sayable else []
 
 
 def _view(query: RunQuery) -> Any:

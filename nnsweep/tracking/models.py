@@ -27,9 +27,10 @@ from nnsweep.model.packed import PREPARATION, WEIGHTS, bundle_predictor, pack_mo
 from nnsweep.model.predictor import Model
 from nnsweep.scratch import scratch_folder
 from nnsweep.text import printable, shorten
+from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.artifacts import open_artifact
 from nnsweep.tracking.backend import LoggedModel, find_backend
-from nnsweep.tracking.client import explain_errors, open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import make_record
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store

@@ -1,8 +1,8 @@
 """The owner of a run: the process that holds it, told apart from every other one that ever had its number.
 
 A run whose owner is gone will never be ended by it. Who holds a run must be seen by all who share the store, whatever
-their host names and PID namespaces are: by a lock beside the store (`nnsweep.tracking.lock`), or else by a heartbeat in
-it (`nnsweep.tracking.lock`). The number of a process is believed in its own PID namespace alone.
+their host names and PID namespaces are. So a process that holds runs has a lock beside an SQLite store, or renews a
+heartbeat in any other (`nnsweep.tracking.lock`). The number of a process is believed in its own PID namespace alone.
 """
 
 import contextlib
@@ -12,12 +12,14 @@ import platform
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from nnsweep import flock
-from nnsweep.tracking import lock
+from nnsweep.tracking import lock, sqlite
+from nnsweep.tracking.backend import find_backend
+from nnsweep.tracking.store import Store
 
 LEASE_SECONDS = 24 * 3600.0
 """How long a run is left alone of whose owner nothing can be seen."""
@@ -260,3 +262,77 @@ def _said_by_ps(pid: int) -> str:
     except OSError:
         return ""
     return said.stdout.strip()
+
+
+HEARTBEAT = "nnsweep.heartbeat"
+"""The tag of a sweep's run that its process renews."""
+
+
+class RunHolder:
+    """A process that holds runs.
+
+    Parameters
+    ----------
+    held : Lock or None
+        Its lock, if it has one.
+
+    Attributes
+    ----------
+    owner : Owner
+        The process, with the signs of life that it gives.
+    """
+
+    def __init__(self, held: lock.Lock | None) -> None:
+        self._lock = held
+        self._run: tuple[Store, str] | None = None
+        self.owner = replace(this_process(), lock=held.name if held else "")
+
+    def beat_in(self, store: Store, run_id: str) -> None:
+        """Let the heartbeat be in this run from now on, if there is no lock."""
+        self._run = (store, run_id)
+
+    def beat(self) -> None:
+        """Give a sign of life.
+
+        Raises
+        ------
+        Exception
+            Whatever the store raises that is asked: it is not noted as away for that.
+        """
+        if self._lock:
+            self._lock.touch()
+        elif self._run:
+            store, run_id = self._run
+            find_backend(store.uri).log_batch(run_id, metrics=[], params={}, tags=make_first_beat())
+
+
+@contextlib.contextmanager
+def hold_runs(uri: str, *, beats: bool = False) -> Iterator[RunHolder]:
+    """Hold the runs that this process starts in a store during the block.
+
+    Parameters
+    ----------
+    uri : str
+        Of the store, which need not be there yet.
+    beats : bool
+        Whether the process has a run that a heartbeat can be in: it begins that with the tag of `make_first_beat`, and
+        names it to `RunHolder.beat_in`.
+    """
+    database = sqlite.find_database_file(uri)
+    with contextlib.ExitStack() as stack:
+        held = stack.enter_context(lock.hold_lock(database, this_process().tag())) if database else None
+        one = RunHolder(held)
+        if (held or beats) and stack.enter_context(lock.keep_beating(one.beat)):
+            one.owner = replace(one.owner, every=lock.EVERY_SECONDS)
+        stack.enter_context(own_runs(one.owner))
+        yield one
+
+
+def make_first_beat() -> dict[str, str]:
+    """Give the tag of a heartbeat of this moment."""
+    return {HEARTBEAT: f"{time.time():.3f}"}
+
+
+def needs_heartbeat(holder: Owner) -> bool:
+    """Tell whether the run of a sweep must have the heartbeat of its process."""
+    return holder.every > 0 and not holder.lock

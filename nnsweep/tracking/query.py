@@ -18,6 +18,7 @@ from nnsweep.errors import ConfigError, DataError, StoreError
 from nnsweep.mlp.arrays import BoolArray
 from nnsweep.mlp.curves import CURVES
 from nnsweep.text import mask_secrets, printable, shorten, warn
+from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.artifacts import (
     find_alterations,
     gather_artifacts,
@@ -26,7 +27,6 @@ from nnsweep.tracking.artifacts import (
     raise_missing,
 )
 from nnsweep.tracking.backend import Run, RunQuery, find_backend
-from nnsweep.tracking.client import explain_errors
 from nnsweep.tracking.record import (
     CORRECT,
     TEXTS,

@@ -31,8 +31,7 @@ from nnsweep.tracking.backend import (
     RunQuery,
     make_artifact_uri,
 )
-from nnsweep.tracking.client import open_client
-from nnsweep.tracking.engine import is_deadlock, make_engine
+from nnsweep.tracking.connection import is_deadlock, make_engine, open_client
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.store import local_folder
 from nnsweep.tracking.tables import (

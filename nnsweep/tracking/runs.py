@@ -21,9 +21,9 @@ import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray, IntArray
 from nnsweep.mlp.curves import CURVES
+from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.backend import LONGEST_DIGEST, RunEntry, RunQuery, find_backend, make_artifact_uri
 from nnsweep.tracking.backend import LONGEST_TAG as LONGEST_TAG
-from nnsweep.tracking.client import explain_errors
 from nnsweep.tracking.owner import current_owner
 from nnsweep.tracking.record import TEXTS, Point, RunRecord, Setting, find_misleading_texts
 from nnsweep.tracking.store import Store, local_folder
@@ -38,8 +38,6 @@ STATUSES = {
 """MLflow's status for each of our states."""
 OWNER = "nnsweep.owner"
 """The tag that names the process a run belongs to."""
-HEARTBEAT = "nnsweep.heartbeat"
-"""The tag of a sweep's run that its process renews; see `nnsweep.tracking.holding`."""
 
 REQUESTS_AT_ONCE = 8
 """How many files are sent to a server at a time."""

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import is_nameable, nearest_folder, remove_leftovers, temporary_folder, whole_file
-from nnsweep.tracking.client import explain_errors, open_client
-from nnsweep.tracking.readonly import connect_readonly, is_read_only
+from nnsweep.tracking.answers import explain_errors
+from nnsweep.tracking.connection import connect_readonly, is_read_only, open_client
 
 SCHEME = "sqlite:///"
 _SMALLEST = 512  # bytes: SQLite's smallest page

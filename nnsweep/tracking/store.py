@@ -17,10 +17,9 @@ from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import check_place, expand_home, is_nameable, nearest_folder
 from nnsweep.text import mask_secrets
 from nnsweep.tracking import sqlite
+from nnsweep.tracking.answers import ask_first, explain_errors, is_server
 from nnsweep.tracking.backend import Experiment, find_backend, forget_backends
-from nnsweep.tracking.client import explain_errors
-from nnsweep.tracking.readonly import is_read_only
-from nnsweep.tracking.server import ask_first, is_server
+from nnsweep.tracking.connection import is_read_only
 
 FOLDER = "mlartifacts"
 """The folder beside an SQLite store that has the artifacts."""

@@ -15,8 +15,9 @@ from urllib.parse import quote, urlencode
 
 from nnsweep.text import strip_credentials
 from nnsweep.tracking import sqlite
+from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.backend import find_backend
-from nnsweep.tracking.client import explain_errors, make_equality
+from nnsweep.tracking.mlflow_backend import make_equality
 from nnsweep.tracking.store import Store, require_store
 
 

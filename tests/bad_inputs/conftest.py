@@ -61,7 +61,7 @@ def _imported() -> Iterator[None]:
     import sklearn.datasets
     import sklearn.model_selection  # noqa: F401
 
-    from nnsweep.tracking.client import preload_client
+    from nnsweep.tracking.connection import preload_client
 
     preload_client()
     gc.collect()

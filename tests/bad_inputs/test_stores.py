@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep.tracking import server
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking import answers as server
+from nnsweep.tracking.connection import open_client
 from tests.outside import Answer, answering
 
 SECRET = "hunter2"

@@ -20,7 +20,7 @@ from nnsweep.jobs.names import name_choices
 from nnsweep.jobs.task import Place
 from nnsweep.tracking import runs
 from nnsweep.tracking.backend import find_backend
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.owner import Owner, this_process
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.runs import OWNER

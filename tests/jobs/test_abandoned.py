@@ -12,7 +12,7 @@ import pytest
 from nnsweep.jobs import job_folder
 from nnsweep.jobs.plan import close_lost_runs
 from nnsweep.jobs.upload import close_abandoned_runs
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.earlier import find_running
 from nnsweep.tracking.owner import Owner, this_process
 from nnsweep.tracking.query import find_job_runs

@@ -9,7 +9,7 @@ import pytest
 from nnsweep.jobs import job_folder
 from nnsweep.jobs.plan import DistinctJob, PlanRequest, make_plan
 from nnsweep.tracking import earlier, lock, runs
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.earlier import find_running
 from nnsweep.tracking.lock import hold_lock
 from nnsweep.tracking.owner import this_process

@@ -26,7 +26,7 @@ from nnsweep.mlp.curves import Row
 from nnsweep.mlp.history import Trained
 from nnsweep.tracking import runs
 from nnsweep.tracking.backend import find_backend
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import find_job_runs, read_history
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store

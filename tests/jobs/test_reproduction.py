@@ -17,7 +17,7 @@ from nnsweep.jobs.reproduce import Change, reproduce_run
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.train import NUMERICS_VERSION
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import RecordedRun, find_job_run, read_run
 
 KINDS: dict[str, tuple[str, ...]] = {

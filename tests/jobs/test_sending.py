@@ -17,7 +17,7 @@ from nnsweep.errors import DataError, StoreError
 from nnsweep.jobs import job_folder, job_run, recorder, upload
 from nnsweep.jobs.job_folder import is_sent, read_kept
 from nnsweep.tracking.backend import find_backend
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import find_job_runs, read_history
 from nnsweep.tracking.store import prepare_store
 

@@ -30,7 +30,7 @@ input()
 _LOCKED = """
 import json, sys
 from pathlib import Path
-from nnsweep.tracking.holding import hold_runs
+from nnsweep.tracking.owner import hold_runs
 plan = Path(sys.argv[1])
 with hold_runs(f"sqlite:///{plan.parent}/mlflow.db") as held:
     plan.write_text(json.dumps({"owner": held.owner.tag(), "database": f"{plan.parent}/mlflow.db"}))

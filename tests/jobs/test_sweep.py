@@ -6,7 +6,7 @@ import pytest
 
 from nnsweep.errors import StoreError
 from nnsweep.jobs.sweep import Outage, report_outages
-from nnsweep.tracking.client import ask_again, explain_errors
+from nnsweep.tracking.answers import ask_again, explain_errors
 
 URI = "postgresql://me:hush@host/db"
 SHOWN = "postgresql://***@host/db"

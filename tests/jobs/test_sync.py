@@ -8,7 +8,7 @@ import pytest
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.jobs import job_folder
 from nnsweep.jobs.sync import SyncResult, sync_folders
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.earlier import find_running
 from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.store import find_store, prepare_store

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from nnsweep.tracking import runs
 from nnsweep.tracking.backend import Backend
-from nnsweep.tracking.client import close_connections, open_client
+from nnsweep.tracking.connection import close_connections, open_client
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, prepare_store
 from tests.databases import DatabaseServer, mariadb, postgresql

@@ -17,7 +17,7 @@ from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.tracking import earlier, query
 from nnsweep.tracking import runs as run
 from nnsweep.tracking.backend import RunQuery, find_backend
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, find_store
 

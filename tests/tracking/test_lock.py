@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,17 @@ import pytest
 
 from nnsweep import flock
 from nnsweep.tracking import lock
-from nnsweep.tracking.lock import LEFT_SECONDS, LockState, hold_lock, look_at_lock, remove_stale_locks
+from nnsweep.tracking.lock import (
+    LEFT_SECONDS,
+    LockState,
+    export_watched,
+    hold_lock,
+    import_watched,
+    keep_beating,
+    look_at_lock,
+    remove_stale_locks,
+    watch_heartbeat,
+)
 
 ABOUT = json.dumps({"boot": flock.boot()})
 HOLD = """
@@ -142,3 +153,73 @@ def test_lock_files_of_another_machine_are_removed_after_a_day(database: Path, d
     os.utime(path, (time.time() - LEFT_SECONDS - 60,) * 2)
     remove_stale_locks(database)
     assert not path.exists()
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(lock, "_watched", {})
+
+
+def test_it_beats_as_long_as_the_block_lasts():
+    beats = []
+    with keep_beating(lambda: beats.append(1)) as is_beating:
+        assert is_beating
+        time.sleep(0.5)
+    n_beats = len(beats)
+    assert n_beats > 2
+    time.sleep(0.2)
+    assert len(beats) == n_beats
+
+
+def test_a_beat_that_fails_is_followed_by_others():
+    beats = []
+
+    def beat() -> None:
+        beats.append(1)
+        raise OSError("the store is away")
+
+    with keep_beating(beat):
+        time.sleep(0.5)
+    assert len(beats) > 2
+
+
+def test_a_beat_that_hangs_keeps_nobody_from_ending():
+    released = threading.Event()
+    began = time.monotonic()
+    with keep_beating(lambda: released.wait(10)):
+        time.sleep(0.2)
+    assert time.monotonic() - began < 5
+    released.set()
+
+
+def test_without_a_thread_there_is_no_heartbeat(monkeypatch: pytest.MonkeyPatch):
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with keep_beating(lambda: None) as is_beating:
+        assert not is_beating
+
+
+def test_time_without_change_is_tracked_for_each_separately(monkeypatch: pytest.MonkeyPatch):
+    now = [100.0]
+    monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
+    assert watch_heartbeat("a", "1") == 0
+    now[0] += 7
+    assert (watch_heartbeat("a", "1"), watch_heartbeat("b", "1")) == (7, 0)
+    now[0] += 2
+    assert (watch_heartbeat("a", "2"), watch_heartbeat("b", "1")) == (0, 2)
+    now[0] += 3
+    assert watch_heartbeat("a", "2") == 3
+
+
+def test_another_process_goes_on_watching(monkeypatch: pytest.MonkeyPatch):
+    now = [100.0]
+    monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
+    watch_heartbeat("a", "1")
+    known = export_watched()
+    monkeypatch.setattr(lock, "_watched", {})
+    now[0] += 5
+    import_watched(known)
+    assert watch_heartbeat("a", "1") == 5

@@ -14,7 +14,7 @@ from nnsweep.model.packed import pack_preparation
 from nnsweep.model.predictor import predictions
 from nnsweep.tracking import models, runs
 from nnsweep.tracking.backend import find_backend
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.record import RunRecord
 
 CONFIG = {"activation": {"name": "tanh"}, "output_activation": "identity"}

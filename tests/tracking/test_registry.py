@@ -2,7 +2,7 @@ import pytest
 
 from nnsweep.errors import ConfigError
 from nnsweep.tracking import models
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from nnsweep.errors import StoreError
 from nnsweep.mlp.curves import CURVES
 from nnsweep.tracking import owner, runs
 from nnsweep.tracking.backend import Backend
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.record import RunRecord

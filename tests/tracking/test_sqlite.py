@@ -14,7 +14,7 @@ from mlflow.entities import ViewType
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.tracking import runs, sqlite
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import find_job_runs, read_history
 from nnsweep.tracking.store import Store, check_store, find_store, find_store_if_any, prepare_store, require_store
 

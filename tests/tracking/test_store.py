@@ -7,7 +7,7 @@ import pytest
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.tracking import runs
-from nnsweep.tracking.client import open_client
+from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.store import (
     Store,

@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 from nnsweep.tracking import rows as run_rows
 from nnsweep.tracking.backend import Backend, RunQuery
-from nnsweep.tracking.client import close_connections
+from nnsweep.tracking.connection import close_connections
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
 from nnsweep.tracking.rows import RowBackend

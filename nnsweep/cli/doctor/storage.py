@@ -31,8 +31,8 @@ def examine_store(uri: str | None, folder: Path) -> Iterator[Finding]:
         The working folder.
     """
     from nnsweep.tracking import sqlite
+    from nnsweep.tracking.connection import is_read_only
     from nnsweep.tracking.earlier import inspect_store
-    from nnsweep.tracking.readonly import is_read_only
     from nnsweep.tracking.store import check_store, resolve_uri
 
     chosen = resolve_uri(uri, folder)

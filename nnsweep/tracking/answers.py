@@ -1,31 +1,32 @@
-"""MLflow's client: how it is opened and asked, and why a store does not do what it is asked.
+"""What a store answers: why it does not do what it is asked, in its own words, and what is to be done about it.
 
-Causes: why a store does not do what it is asked, in its own words, and what is to be done about it.
+It may be gone, slow or something else entirely, and is never waited for long: not for its first answer, and not again
+for a while when it has not answered.
 """
 
 import contextlib
-import functools
-import logging
 import os
 import re
-import sqlite3
+import ssl
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from http import HTTPStatus
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from http.client import HTTPException
+from threading import Thread
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
-from weakref import WeakSet
 
 from nnsweep.errors import FullDiskError, StoreError
-from nnsweep.text import is_broken, mask_secrets
-from nnsweep.tracking.readonly import copy_if_unreadable, forbid_writing
+from nnsweep.text import mask_secrets, strip_credentials
+from nnsweep.tracking.connection import has_known_tables, open_client
 
 if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
-    from sqlalchemy import Engine
+    pass
 
 
 CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
@@ -164,15 +165,6 @@ def describe_proxy(uri: str) -> str:
     return f"It is asked through the proxy {mask_secrets(used)} ({named}); if it needs none, set no_proxy={host}"
 
 
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a request sent twice can make a run twice; job folders lose nothing
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # with user and password
-    "GIT_PYTHON_REFRESH": "quiet",
-    "PGCONNECT_TIMEOUT": "10",
-}
 _SAID = 300
 AWAY_SECONDS = 5.0
 """How long a store that did not answer is not asked again: every call would wait for it."""
@@ -180,81 +172,8 @@ AWAY_SECONDS = 5.0
 Listener: TypeAlias = Callable[[str, str], None]
 """Is told the URI of a store that was asked, and what was said in the place of an answer; nothing if it answered."""
 
-_engines: "WeakSet[Engine]" = WeakSet()  # which SQLAlchemy has opened in this process
 _away: dict[str, tuple[float, str]] = {}  # until when, and what was said, by URI
 _listeners: list[Listener] = []
-
-
-def readable_uri(uri: str) -> str:
-    """Give the URI by which a store can be opened: its own, or that of a copy where it may only be read."""
-    scheme = "sqlite:///"
-    copy = copy_if_unreadable(Path(uri.removeprefix(scheme))) if uri.startswith(scheme) else None
-    return f"{scheme}{copy}" if copy else uri
-
-
-@functools.cache
-def open_client(uri: str) -> "MlflowClient":
-    """Open the store at `uri`; the same client is returned for the same URI.
-
-    Parameters
-    ----------
-    uri : str
-        A tracking URI as `nnsweep.tracking.store.resolve_uri` gives it.
-
-    Returns
-    -------
-    mlflow.tracking.MlflowClient
-        Nothing has been asked of the store yet.
-    """
-    settle_environment()
-    from mlflow.tracking import MlflowClient
-
-    watch_connections()
-    for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # they print the tracebacks of what they also raise
-    return MlflowClient(tracking_uri=readable_uri(uri), registry_uri=readable_uri(uri))
-
-
-@functools.cache
-def watch_connections() -> None:
-    """Let every connection to a database be as a sweep needs it, and be known to `close_connections`."""
-    from sqlalchemy import Engine, event
-
-    event.listen(Engine, "connect", _wait_less)
-    event.listen(Engine, "engine_connect", lambda connection: _engines.add(connection.engine))
-
-
-def close_connections() -> None:
-    """Close the connections that lie ready: a file may have been deleted meanwhile, or replaced by another.
-
-    SQLite would go on with the file that nobody can find any more.
-    """
-    for engine in [*_engines]:
-        engine.dispose()
-
-
-def _wait_less(connection: Any, _: Any) -> None:
-    """Let SQLite not wait for the disk at every commit.
-
-    With its log (WAL), a power failure can then cost the last rows, never the store; job folders have them.
-    """
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute("PRAGMA synchronous=NORMAL")
-        forbid_writing(connection)
-
-
-def preload_client() -> None:
-    """Import now what the first use of a store would import, and wait for."""
-    settle_environment()
-    import mlflow.store.tracking.sqlalchemy_store
-    import mlflow.tracking  # noqa: F401
-
-
-def settle_environment() -> None:
-    """Set what mlflow, and the clients of databases, are to do where the user has not decided otherwise."""
-    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
 
 
 @contextlib.contextmanager
@@ -290,21 +209,6 @@ def explain_errors(uri: str) -> Iterator[None]:
         raise kind(
             f"the store {mask_secrets(uri)} cannot be used ({said}). {suggest_remedy(uri, str(error))}"
         ) from error
-
-
-def make_equality(name: str, text: str) -> list[str]:
-    """Ask, in the language of MLflow's filters, for what has a text; nothing where the language cannot say it.
-
-    Whoever asks must compare what was found: some databases compare text without regard to case.
-
-    Examples
-    --------
-    >>> make_equality("tags.a", "b c"), make_equality("tags.a", f"{chr(39)}{chr(34)}")
-    (["tags.a = 'b c'"], [])
-    """
-    quote = next((quote for quote in "'\"" if quote not in text), "")
-    is_sayable = bool(quote) and f"\\{quote}" not in f"{text}{quote}" and not is_broken(text)
-    return [f"{name} = {quote}{text}{quote}"] if is_sayable else []
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -353,3 +257,81 @@ def _did_not_answer(error: Exception) -> bool:
 def _is_about_a_file(error: Exception) -> bool:
     """Tell whether an error is about one file, such as an artifact that is gone, and tells nothing of the store."""
     return isinstance(error, OSError) and error.filename is not None
+
+
+ANSWER_SECONDS = 9.0
+"""How long a server may take before the first job; mlflow's own retries would take minutes."""
+
+T = TypeVar("T")
+
+
+def is_server(uri: str) -> bool:
+    """Tell whether a store is reached over HTTP."""
+    return uri.startswith(("http://", "https://"))
+
+
+def ask_first(uri: str, ask: Callable[[], T]) -> T:
+    """Ask a store, for the first time.
+
+    Parameters
+    ----------
+    uri : str
+        The store; only an SQLite file may take its time.
+    ask : callable
+        What is done with it; it goes on in the background if it takes too long.
+
+    Raises
+    ------
+    StoreError
+        If it is not there, refuses, or has not answered after `ANSWER_SECONDS`.
+    """
+    if uri.startswith("sqlite:"):
+        with explain_errors(uri):
+            return ask()
+    if is_server(uri) or not _in_time(uri, lambda: has_known_tables(uri)):
+        with explain_errors(uri):
+            open_client(uri)  # imports mlflow, which is not the server's time
+    return _in_time(uri, ask)
+
+
+def _in_time(uri: str, ask: Callable[[], T]) -> T:
+    answer: Future[T] = Future()
+    Thread(target=_answer, args=(uri, ask, answer), daemon=True).start()
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except TimeoutError as error:
+        raise _silent(uri, f"nothing came within {ANSWER_SECONDS:g} seconds") from error
+
+
+def _answer(uri: str, ask: Callable[[], T], answer: Future[T]) -> None:
+    try:
+        if is_server(uri):
+            _require(uri)
+        with explain_errors(uri):
+            answer.set_result(ask())
+    except BaseException as error:
+        answer.set_exception(error)
+
+
+def _require(uri: str) -> None:
+    try:
+        opener = urllib.request.build_opener()  # urlopen's would know the proxies of its first call
+        with opener.open(f"{strip_credentials(uri).rstrip('/')}/health", timeout=5) as health:
+            health.read(64)
+    except urllib.error.HTTPError:
+        return  # somebody answers; what mlflow makes of it is told when it is asked
+    except (OSError, ValueError, HTTPException) as error:
+        if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
+            return  # mlflow has settings of its own for that
+        raise _silent(
+            uri, f"{type(error).__name__}: {error}" if isinstance(error, HTTPException) else str(error)
+        ) from error
+
+
+def _silent(uri: str, said: str) -> StoreError:
+    kind = "server" if is_server(uri) else "database"
+    cause = suggest_remedy(uri, said)
+    what_to_do = "Start it, or choose another tracking.uri" if cause == CHECK else cause
+    return StoreError(
+        f"the tracking {kind} {mask_secrets(uri)} does not answer ({' '.join(said.split())}). {what_to_do}"
+    )

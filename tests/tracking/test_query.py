@@ -1,6 +1,9 @@
+import contextlib
+import io
 import json
 import math
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,11 +11,27 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from nnsweep.errors import StoreError
+from nnsweep.errors import DataError, StoreError
 from nnsweep.tracking import rows, runs
-from nnsweep.tracking.client import open_client
-from nnsweep.tracking.query import PLAN, find_job_runs, keep_counting_runs, read_histories, read_history
-from nnsweep.tracking.record import CHOICES, RunRecord, parse_setting
+from nnsweep.tracking.connection import open_client
+from nnsweep.tracking.query import (
+    PLAN,
+    find_job_runs,
+    keep_counting_runs,
+    read_correct_examples,
+    read_correct_with_digest,
+    read_histories,
+    read_history,
+)
+from nnsweep.tracking.record import (
+    CHOICES,
+    CORRECT,
+    CorrectExamples,
+    RunRecord,
+    parse_setting,
+    read_correct,
+    write_correct,
+)
 from nnsweep.tracking.store import Store, find_store
 
 SETTINGS = {
@@ -272,3 +291,53 @@ def test_a_damaged_plan_is_told_and_never_a_traceback(plan: str, store: Store, k
     with pytest.raises(StoreError) as error:
         find_job_runs(store, "s2")
     assert len(str(error.value).splitlines()) == 1
+
+
+DIGEST = "0123456789abcdef" * 4
+SEVEN = CorrectExamples(np.array([True, False, True, True, False, False, True, True, True]), 7, DIGEST)
+
+
+def packed(correct: CorrectExamples) -> bytes:
+    file = io.BytesIO()
+    write_correct(correct, file)
+    return file.getvalue()
+
+
+@given(some.lists(some.booleans(), min_size=1, max_size=70), some.integers(0, 2**40))
+def test_every_bit_comes_back_and_their_mean_is_the_accuracy(tmp_path_factory, answers, epoch):
+    path = tmp_path_factory.getbasetemp() / "bits.npz"
+    path.write_bytes(packed(CorrectExamples(np.array(answers), epoch, DIGEST)))
+    again = read_correct(path)
+    assert again.right.dtype == bool
+    assert (again.right.tolist(), again.epoch, again.test_digest) == (answers, epoch, DIGEST)
+    assert again.right.mean() == sum(answers) / len(answers)
+
+
+def test_a_damaged_file_is_told_or_gives_the_same_bits(tmp_path):
+    whole, path = packed(SEVEN), tmp_path / CORRECT
+    given = []
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        with contextlib.suppress(DataError):
+            given.append(read_correct(path).right.tolist())
+    assert len(given) < len(whole) / 2
+    assert all(right == SEVEN.right.tolist() for right in given)
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError):
+            read_correct(path)
+
+
+def test_bits_that_are_not_as_many_as_the_file_says_are_refused(tmp_path):
+    np.savez(tmp_path / CORRECT, bits=np.packbits(SEVEN.right), n_test=17, epoch=7, test_digest=DIGEST)
+    with pytest.raises(DataError, match="are not 17 bits"):
+        read_correct(tmp_path / CORRECT)
+
+
+def test_a_store_gives_them_back_and_none_for_a_run_without(store, job, tmp_path: Path):
+    with_bits, without = job(), job()
+    (tmp_path / CORRECT).write_bytes(packed(SEVEN))
+    runs.log_artifacts(store, with_bits, [tmp_path / CORRECT])
+    assert read_correct_examples(store, with_bits).tolist() == SEVEN.right.tolist()
+    assert read_correct_with_digest(store, with_bits)[1:] == (7, DIGEST)
+    assert read_correct_examples(store, without) is None

@@ -1,0 +1,272 @@
+"""How a store is opened: by MLflow's client or SQLAlchemy's engine, and as a copy where it may only be read.
+
+A database is read and written as rows only through drivers that were tried, and only if its tables are of a version
+that was; any other store is left to MLflow's client.
+
+Beside an SQLite store with a log (WAL) SQLite keeps two files, which it cannot make where the store may only be read.
+Such a store is copied, with its log, and the copy is opened for reading only. To read the file itself as one that never
+changes (``immutable=1``) would be wrong as soon as its owner's next sweep writes to it.
+"""
+
+import functools
+import logging
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from nnsweep.scratch import keep_scratch_folder
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+    from sqlalchemy import Engine
+    from sqlalchemy.exc import DBAPIError
+
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a request sent twice can make a run twice; job folders lose nothing
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # with user and password
+    "GIT_PYTHON_REFRESH": "quiet",
+    "PGCONNECT_TIMEOUT": "10",
+}
+_engines: "WeakSet[Engine]" = WeakSet()  # which SQLAlchemy has opened in this process
+
+
+def readable_uri(uri: str) -> str:
+    """Give the URI by which a store can be opened: its own, or that of a copy where it may only be read."""
+    scheme = "sqlite:///"
+    copy = copy_if_unreadable(Path(uri.removeprefix(scheme))) if uri.startswith(scheme) else None
+    return f"{scheme}{copy}" if copy else uri
+
+
+@functools.cache
+def open_client(uri: str) -> "MlflowClient":
+    """Open the store at `uri`; the same client is returned for the same URI.
+
+    Parameters
+    ----------
+    uri : str
+        A tracking URI as `nnsweep.tracking.store.resolve_uri` gives it.
+
+    Returns
+    -------
+    mlflow.tracking.MlflowClient
+        Nothing has been asked of the store yet.
+    """
+    settle_environment()
+    from mlflow.tracking import MlflowClient
+
+    watch_connections()
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # they print the tracebacks of what they also raise
+    return MlflowClient(tracking_uri=readable_uri(uri), registry_uri=readable_uri(uri))
+
+
+@functools.cache
+def watch_connections() -> None:
+    """Let every connection to a database be as a sweep needs it, and be known to `close_connections`."""
+    from sqlalchemy import Engine, event
+
+    event.listen(Engine, "connect", _wait_less)
+    event.listen(Engine, "engine_connect", lambda connection: _engines.add(connection.engine))
+
+
+def close_connections() -> None:
+    """Close the connections that lie ready: a file may have been deleted meanwhile, or replaced by another.
+
+    SQLite would go on with the file that nobody can find any more.
+    """
+    for engine in [*_engines]:
+        engine.dispose()
+
+
+def _wait_less(connection: Any, _: Any) -> None:
+    """Let SQLite not wait for the disk at every commit.
+
+    With its log (WAL), a power failure can then cost the last rows, never the store; job folders have them.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=NORMAL")
+        forbid_writing(connection)
+
+
+def preload_client() -> None:
+    """Import now what the first use of a store would import, and wait for."""
+    settle_environment()
+    import mlflow.store.tracking.sqlalchemy_store
+    import mlflow.tracking  # noqa: F401
+
+
+def settle_environment() -> None:
+    """Set what mlflow, and the clients of databases, are to do where the user has not decided otherwise."""
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5"}
+"""The version of a database's tables by that of the MLflow that makes them, for those that were tried."""
+_LOCKED_SECONDS = 20
+"""How long a locked file is waited for."""
+_LOST = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""When PostgreSQL's client takes a connection for lost of which it hears nothing, in seconds."""
+_DEADLOCKS = {"40P01", "40001"}
+_ARGUMENTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("sqlite", "pysqlite"): {"connect_args": {"timeout": _LOCKED_SECONDS}},
+    ("postgresql", "psycopg2"): {"pool_pre_ping": True, "connect_args": _LOST},
+    ("postgresql", "psycopg"): {"pool_pre_ping": True, "connect_args": _LOST},
+    # MariaDB would else show a transaction only what was there when it began to read
+    ("mysql", "pymysql"): {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"},
+}
+"""How databases are opened, by name and driver; a server may restart, and its connections then be dead."""
+
+
+def make_engine(uri: str) -> "Engine":
+    """Open the database at `uri`; nothing has been asked of it yet."""
+    import sqlalchemy as sql
+
+    settle_environment()
+    watch_connections()
+    url = sql.make_url(readable_uri(uri))
+    return sql.create_engine(url, **_ARGUMENTS[url.get_backend_name(), url.get_driver_name()])
+
+
+def has_known_tables(uri: str) -> bool:
+    """Tell whether a store is a database whose tables are those that the installed MLflow makes, and were tried.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it is a file that cannot be read.
+    sqlalchemy.exc.SQLAlchemyError
+        If it does not answer, or refuses.
+    """
+    known = REVISIONS.get(".".join(version("mlflow").split(".")[:2]))
+    if known is None or uri.startswith(("http:", "https:")):
+        return False
+    scheme, _, path = readable_uri(uri).partition(":///")
+    return known == (_revision_of_file(Path(path)) if scheme == "sqlite" else _revision(uri))
+
+
+def _revision_of_file(database: Path) -> str | None:
+    address = f"{database.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True, timeout=_LOCKED_SECONDS)) as connection:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(found[0]) if found else None
+
+
+def _revision(uri: str) -> str | None:
+    """Read which version a database's tables are of; None if it has none, or cannot be opened here."""
+    import sqlalchemy as sql
+    from sqlalchemy.exc import ArgumentError, ProgrammingError
+
+    try:
+        url = sql.make_url(uri)
+        if (url.get_backend_name(), url.get_driver_name()) not in _ARGUMENTS:
+            return None
+        asked = make_engine(uri)
+    except (ImportError, ArgumentError):  # there is no such driver, which is told by MLflow's client
+        return None
+    try:
+        with asked.connect() as connection:
+            is_mysql = connection.dialect.name == "mysql" and not getattr(connection.dialect, "is_mariadb", False)
+            if is_mysql:  # which was not tried
+                return None
+            return connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar()
+    except ProgrammingError:  # a new database
+        return None
+    finally:
+        asked.dispose()
+
+
+def is_deadlock(error: "DBAPIError") -> bool:
+    """Tell whether a database has ended a transaction because it and another one waited for each other."""
+    told = {getattr(error.orig, name, None) for name in ("pgcode", "sqlstate")}
+    return not told.isdisjoint(_DEADLOCKS) or (error.orig is not None and error.orig.args[:1] == (1213,))
+
+
+_copies: dict[Path, tuple[tuple[object, ...], Path]] = {}  # what the files were when they were copied, and the copy
+
+
+def is_read_only(database: Path) -> bool:
+    """Tell whether a store may only be read."""
+    return database.is_file() and not all(os.access(path, os.W_OK) for path in (database, database.parent))
+
+
+def copy_if_unreadable(database: Path) -> Path | None:
+    """Give a copy of a store that cannot be opened itself; None if it can be.
+
+    Raises
+    ------
+    OSError
+        If it cannot be copied.
+    """
+    if not is_read_only(database) or _can_be_opened(database):
+        return None
+    known, copy = _copies.get(database, ((), None))
+    if known == (now := _signature(database)):
+        return copy
+    copy = _copied(database)
+    _copies[database] = now, copy
+    return copy
+
+
+def are_copies_outdated() -> bool:
+    """Tell whether a store is another by now than when it was copied."""
+    return any(known != _signature(database) for database, (known, _) in _copies.items())
+
+
+def connect_readonly(database: Path) -> sqlite3.Connection:
+    """Open a store, or its copy, to look into it."""
+    path = copy_if_unreadable(database) or database.absolute()
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)
+
+
+def forbid_writing(connection: sqlite3.Connection) -> None:
+    """Let nothing be written to a copy: it would be lost without a word."""
+    (_, _, file), *_ = connection.execute("PRAGMA database_list").fetchall()
+    if any(Path(file) == copy for _, copy in _copies.values()):
+        connection.execute("PRAGMA query_only=ON")
+
+
+def _can_be_opened(database: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        return not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
+    except sqlite3.Error:  # it is damaged, which is told when it is looked at
+        return True
+    return True
+
+
+def _log(database: Path) -> Path:
+    return database.with_name(f"{database.name}-wal")
+
+
+def _signature(database: Path) -> tuple[object, ...]:
+    stats = [path.stat() if path.exists() else None for path in (database, _log(database))]
+    return tuple(stat and (stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+
+
+def _copied(database: Path) -> Path:
+    """Copy a store and its log, until both have stayed the same meanwhile; leave the copy without a log."""
+    folder = keep_scratch_folder().resolve()
+    copy = folder / "mlflow.db"
+    for _ in range(5):
+        before = _signature(database)
+        shutil.copyfile(database, copy)
+        _log(copy).unlink(missing_ok=True)
+        if _log(database).exists():
+            shutil.copyfile(_log(database), _log(copy))
+        if before == _signature(database):
+            break
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    return copy
