@@ -28,7 +28,7 @@ from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import forget_datasets, log_into_folders
 from nnsweep.text import mask_secrets, printable, warn
 from nnsweep.tracking import owner, sqlite
-from nnsweep.tracking.answers import ask_again
+from nnsweep.tracking.answers import ask_again, is_full, listen
 from nnsweep.tracking.owner import hold_runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import check_store, resolve_uri
