@@ -18,6 +18,34 @@ from nnsweep.text import STANDARDIZE, explain_scale
 
 Floats = NDArray[np.float64]
 
+DIVERGED = "diverged"
+AT_CHANCE = "at chance"
+STILL_IMPROVING = "still improving"
+OVERFITTING = "overfitting"
+COLLAPSED = "collapsed"
+PLATEAUED = "plateaued"
+UNCLEAR = "unclear"
+LABELS = (DIVERGED, COLLAPSED, AT_CHANCE, STILL_IMPROVING, OVERFITTING, PLATEAUED, UNCLEAR)
+"""From what failed to what went well; a run that did not come to its end has its state for a label."""
+
+SURPRISE = 0.001
+"""How improbable an accuracy must be by chance alone to be more than that."""
+CHANCE_MARGIN = 0.05
+"""How far above chance that is where the number of examples is not known."""
+SIGNIFICANCE = 0.01
+"""How improbable the rise of a last stretch must be without a trend."""
+LEAST_CHANGE = 0.01
+"""The least difference of accuracy that matters."""
+SEEN_EXAMPLES = 2
+"""The least difference that matters, in examples."""
+FALLEN_EXAMPLES = 5
+"""The least fall in examples: if so many change, all for the worse, the sign test's one-sided p is 1/32."""
+NOISES = 2.5
+"""The least difference in standard deviations of the curve's noise; see `bound_noise`."""
+SLOW = 0.01
+"""The share of its highest learning rate at which a training goes no further."""
+SLOWED = "; its learning rate has run out: try a longer schedule"
+
 SELECTING = ("val_accuracy", "test_accuracy")
 LAST_SHARE = 0.2
 """The share of the epochs that is the end of a curve."""
@@ -25,6 +53,8 @@ LEAST_POINTS = 5
 """Measurements without which a curve has no trend."""
 SMOOTHED_SHARE = 0.05
 """The share of the points that a running median goes over, of which there are at least 3."""
+NOTHING = pd.DataFrame({"epoch": [], "train_cost": []})
+"""The history of a run that left none."""
 
 
 class Curve(NamedTuple):
@@ -48,6 +78,200 @@ class Curve(NamedTuple):
     costs: Floats
 
 
+class Outcome(NamedTuple):
+    """What became of a training.
+
+    Attributes
+    ----------
+    name : str
+        One of `LABELS`, or the state of a run that did not come to its end.
+    epoch : int or None
+        The epoch at which it happened, or since which it is so; None if it has none.
+    words : str
+        The same in a sentence, with its numbers.
+    """
+
+    name: str
+    epoch: int | None
+    words: str
+
+
+def label(
+    history: pd.DataFrame,
+    state: str = "finished",
+    *,
+    chance: float | None = None,
+    n_samples: float | None = None,
+    scale: float | None = None,
+) -> Outcome:
+    """Label a training: the first that holds of diverged, not finished, at chance, still improving, fallen, plateaued.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        ``epoch``, ``train_cost`` and accuracies, NaN where they were not measured.
+    state : str
+        The run's state.
+    chance : float, optional
+        The accuracy of who always says the same; by default that of the untrained network, at epoch 0.
+    n_samples : float, optional
+        How many examples the accuracy is measured on.
+    scale : float, optional
+        How large the features are, if that is too large: the likely cause of a training that diverged or is stuck.
+
+    Returns
+    -------
+    Outcome
+        The label; `UNCLEAR` if there are fewer than `LEAST_POINTS` measurements.
+    """
+    cause = "" if scale is None else f"; {explain_scale(scale, STANDARDIZE)}"
+    if (found := label_divergence(history, state)) is not None:
+        return found._replace(words=found.words + cause)
+    if state != "finished":
+        return Outcome(state, None, f"{state}: it did not come to its end")
+    curve = find_selecting_curve(history)
+    limit = bound_guessing(curve, chance=chance, n_samples=n_samples)
+    if (found := label_chance(curve, limit)) is not None:
+        return found._replace(words=found.words + cause)
+    if len(curve.values) < LEAST_POINTS:
+        return Outcome(UNCLEAR, None, f"too few measurements of accuracy to tell: {len(curve.values)}")
+    examples, far = n_samples or math.inf, bound_noise(curve.values, NOISES)
+    found = (
+        label_improvement(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples))
+        or label_fall(curve, least=max(LEAST_CHANGE, FALLEN_EXAMPLES / examples, far), guessing=limit)
+        or label_plateau(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples, far))
+    )
+    return found._replace(words=found.words + SLOWED) if _has_run_out(found, curve, history) else found
+
+
+def outcomes(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Label the runs of a frame.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs; ``chance_accuracy``, ``n_val_samples``, ``n_test_samples`` and ``feature_scale`` are used where
+        there are any.
+    histories : mapping
+        ``{run_id: history}``; a run without one is told by its state.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run, in the same order and with the same index: ``name, run_id, outcome, outcome_epoch, words``.
+    """
+    labels = []
+    for row in rows(runs):
+        history = histories.get(str(row["run_id"]), NOTHING)
+        n_samples = "n_test_samples" if find_selecting_curve(history).metric == "test_accuracy" else "n_val_samples"
+        columns = {"chance": "chance_accuracy", "n_samples": n_samples, "scale": "feature_scale"}
+        values = {name: row.get(column) for name, column in columns.items()}
+        numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+        labels.append(label(history, str(row["state"]), **numbers))
+    table = pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"]}, index=runs.index)
+    table["outcome"] = [one.name for one in labels]
+    table["outcome_epoch"] = pd.array([one.epoch for one in labels], dtype="Int64")
+    return table.assign(words=[one.words for one in labels])
+
+
+def label_divergence(history: pd.DataFrame, state: str = "finished") -> Outcome | None:
+    """Tell a training whose state says so or whose last cost is not finite, since the first epoch that is not."""
+    costs = history["train_cost"].to_numpy(dtype=np.float64) if len(history) else np.empty(0)
+    if state != DIVERGED and (not len(costs) or math.isfinite(costs[-1])):
+        return None
+    if not len(costs):
+        return Outcome(DIVERGED, None, DIVERGED)
+    place = len(costs) - 1 if math.isfinite(costs[-1]) else int(np.argmin(np.isfinite(costs)))
+    epoch = int(history["epoch"].iloc[place])
+    return Outcome(DIVERGED, epoch, f"diverged at epoch {epoch}")
+
+
+def bound_guessing(
+    curve: Curve, *, chance: float | None = None, n_samples: float | None = None, surprise: float = SURPRISE
+) -> float | None:
+    """Give the highest accuracy that is no more than guessing.
+
+    Who guesses n examples is right so often, or less, with probability ``1 - surprise``: the quantile of the binomial
+    distribution with n trials of probability `chance`. Without n it is `CHANCE_MARGIN` above chance; without `chance`,
+    the untrained network's accuracy stands for it, and if that was not measured either, the limit is not known.
+    """
+    if chance is None:
+        if len(curve.values) < 2 or curve.epochs[0] != 0:
+            return None
+        chance = float(curve.values[0])
+    if not n_samples:
+        return chance + CHANCE_MARGIN
+    from scipy import stats  # its import takes longer than most of what needs results
+
+    return float(stats.binom.ppf(1 - surprise, n_samples, chance) / n_samples)
+
+
+def label_chance(curve: Curve, limit: float | None) -> Outcome | None:
+    """Tell a training whose best accuracy is not above the bound of `bound_guessing`."""
+    if limit is None or not len(curve.values) or curve.values.max() > limit:
+        return None
+    best = f"its best {_name_curve(curve)}, {curve.values.max():.3f}"
+    return Outcome(AT_CHANCE, None, f"stuck at chance: {best}, is no more than guessing (up to {limit:.3f})")
+
+
+def label_improvement(curve: Curve, *, significance: float = SIGNIFICANCE, least: float = 0.0) -> Outcome | None:
+    """Tell a training whose accuracy rises over its last stretch: beyond noise, by `least`, to where it never was."""
+    last = mark_last(curve.epochs)
+    line = fit_rise(curve.epochs[last], curve.values[last])
+    earlier = smooth(curve.values)[~last]
+    if line.p >= significance or line.gain < least or (len(earlier) and line.end <= earlier.max()):
+        return None
+    span = f"the last {int(np.ptp(curve.epochs[last]))} epochs"
+    return Outcome(STILL_IMPROVING, None, f"still improving: {_name_curve(curve)} rose by {line.gain:.3f} over {span}")
+
+
+def label_fall(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | None = None) -> Outcome | None:
+    """Tell a training whose accuracy ends below its best by more than `least`, since the epoch of the best.
+
+    Both are medians: the best of the running ones, and that of the last stretch. If the training cost fell on
+    meanwhile, it is overfitting; if it did not, or if nothing is left above `guessing`, the training collapsed. In
+    that last case the best is the highest single accuracy, since a network may be good for one epoch only.
+    """
+    last = mark_last(curve.epochs)
+    end, after = float(np.median(curve.values[last])), float(np.median(curve.costs[last]))
+    is_lost = guessing is not None and end <= guessing
+    place, best = (int(curve.values.argmax()), float(curve.values.max())) if is_lost else find_peak(curve.values)
+    if best - end <= least:
+        return None
+    epoch, before = int(curve.epochs[place]), float(curve.costs[place])
+    fell = f"{_name_curve(curve)} fell from {best:.3f} to {end:.3f}"
+    if after < before and not is_lost:
+        meanwhile = f"while training cost fell on from {before:.3g} to {after:.3g}"
+        return Outcome(OVERFITTING, epoch, f"overfitting since epoch {epoch}: {fell} {meanwhile}")
+    return Outcome(COLLAPSED, epoch, f"collapsed after epoch {epoch}: {fell}")
+
+
+def label_plateau(curve: Curve, *, least: float = LEAST_CHANGE) -> Outcome:
+    """Tell since when the running median of an accuracy has stayed within `least` of where it ends.
+
+    Where it ends is the median of its last stretch, all of which belongs to the plateau.
+    """
+    last = mark_last(curve.epochs)
+    level = float(np.median(curve.values[last]))
+    outside = np.flatnonzero((np.abs(smooth(curve.values) - level) > least) & ~last)
+    place = int(outside[-1]) + 1 if len(outside) else 0
+    epoch, stays = int(curve.epochs[place]), f"stays at {level:.3f} (sd {estimate_noise(curve.values):.3f})"
+    return Outcome(PLATEAUED, epoch, f"plateaued since epoch {epoch}: {_name_curve(curve)} {stays}")
+
+
+def _has_run_out(outcome: Outcome, curve: Curve, history: pd.DataFrame) -> bool:
+    """Tell whether a training might have gone on rising, had its learning rate not come down to nothing."""
+    late = outcome.epoch is None or outcome.epoch >= curve.epochs[mark_last(curve.epochs)][0]
+    if outcome.name not in (STILL_IMPROVING, PLATEAUED) or not late or "learning_rate" not in history.columns:
+        return False
+    rates = history["learning_rate"].dropna()
+    return len(rates) > 0 and bool(rates.iloc[-1] <= SLOW * rates.max())
+
+
+def _name_curve(curve: Curve) -> str:
+    return "validation accuracy" if curve.metric == "val_accuracy" else "test accuracy"
+
+
 def find_selecting_curve(history: pd.DataFrame) -> Curve:
     """Take from a run's history the accuracy that its epoch is selected by.
 
@@ -56,7 +280,7 @@ def find_selecting_curve(history: pd.DataFrame) -> Curve:
     history : pandas.DataFrame
         ``epoch``, ``train_cost``, and ``val_accuracy`` or ``test_accuracy``, NaN where they were not measured.
     """
-    columns = {name: _numbers(history, name) for name in ("epoch", "train_cost", *SELECTING)}
+    columns = {name: take_column(history, name) for name in ("epoch", "train_cost", *SELECTING)}
     metric = next((name for name in SELECTING if np.isfinite(columns[name]).any()), "")
     measured = np.isfinite(columns[metric]) if metric else np.zeros(len(history), dtype=bool)
     values = columns[metric or "epoch"][measured]
@@ -171,234 +395,8 @@ def fit_rise(epochs: Floats, values: Floats) -> Rise:
     return Rise(float(line.slope * np.ptp(epochs)), float(end), float(line.pvalue))
 
 
-def _numbers(history: pd.DataFrame, name: str) -> Floats:
+def take_column(history: pd.DataFrame, name: str) -> Floats:
+    """Give a column of a history, NaN where nothing was measured."""
     if name not in history.columns:
         return np.full(len(history), np.nan)
     return history[name].to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-DIVERGED = "diverged"
-AT_CHANCE = "at chance"
-STILL_IMPROVING = "still improving"
-OVERFITTING = "overfitting"
-COLLAPSED = "collapsed"
-PLATEAUED = "plateaued"
-UNCLEAR = "unclear"
-LABELS = (DIVERGED, COLLAPSED, AT_CHANCE, STILL_IMPROVING, OVERFITTING, PLATEAUED, UNCLEAR)
-"""From what failed to what went well; a run that did not come to its end has its state for a label."""
-
-SURPRISE = 0.001
-"""How improbable an accuracy must be by chance alone to be more than that."""
-CHANCE_MARGIN = 0.05
-"""How far above chance that is where the number of examples is not known."""
-SIGNIFICANCE = 0.01
-"""How improbable the rise of a last stretch must be without a trend."""
-LEAST_CHANGE = 0.01
-"""The least difference of accuracy that matters."""
-SEEN_EXAMPLES = 2
-"""The least difference that matters, in examples."""
-FALLEN_EXAMPLES = 5
-"""The least fall in examples: if so many change, all for the worse, the sign test's one-sided p is 1/32."""
-NOISES = 2.5
-"""The least difference in standard deviations of the curve's noise; see `statistics.trend.beyond_noise`."""
-SLOW = 0.01
-"""The share of its highest learning rate at which a training goes no further."""
-SLOWED = "; its learning rate has run out: try a longer schedule"
-
-
-class Outcome(NamedTuple):
-    """What became of a training.
-
-    Attributes
-    ----------
-    name : str
-        One of `LABELS`, or the state of a run that did not come to its end.
-    epoch : int or None
-        The epoch at which it happened, or since which it is so; None if it has none.
-    words : str
-        The same in a sentence, with its numbers.
-    """
-
-    name: str
-    epoch: int | None
-    words: str
-
-
-def label(
-    history: pd.DataFrame,
-    state: str = "finished",
-    *,
-    chance: float | None = None,
-    n_samples: float | None = None,
-    scale: float | None = None,
-) -> Outcome:
-    """Label a training: the first that holds of diverged, not finished, at chance, still improving, fallen, plateaued.
-
-    Parameters
-    ----------
-    history : pandas.DataFrame
-        ``epoch``, ``train_cost`` and accuracies, NaN where they were not measured.
-    state : str
-        The run's state.
-    chance : float, optional
-        The accuracy of who always says the same; by default that of the untrained network, at epoch 0.
-    n_samples : float, optional
-        How many examples the accuracy is measured on.
-    scale : float, optional
-        How large the features are, if that is too large: the likely cause of a training that diverged or is stuck.
-
-    Returns
-    -------
-    Outcome
-        The label; `UNCLEAR` if there are fewer than `LEAST_POINTS` measurements.
-    """
-    cause = "" if scale is None else f"; {explain_scale(scale, STANDARDIZE)}"
-    if (found := label_divergence(history, state)) is not None:
-        return found._replace(words=found.words + cause)
-    if state != "finished":
-        return Outcome(state, None, f"{state}: it did not come to its end")
-    curve = find_selecting_curve(history)
-    limit = bound_guessing(curve, chance=chance, n_samples=n_samples)
-    if (found := label_chance(curve, limit)) is not None:
-        return found._replace(words=found.words + cause)
-    if len(curve.values) < LEAST_POINTS:
-        return Outcome(UNCLEAR, None, f"too few measurements of accuracy to tell: {len(curve.values)}")
-    examples, far = n_samples or math.inf, bound_noise(curve.values, NOISES)
-    found = (
-        label_improvement(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples))
-        or label_fall(curve, least=max(LEAST_CHANGE, FALLEN_EXAMPLES / examples, far), guessing=limit)
-        or label_plateau(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples, far))
-    )
-    return found._replace(words=found.words + SLOWED) if _ran_out(found, curve, history) else found
-
-
-def outcomes(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Label the runs of a frame.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        A frame of runs; ``chance_accuracy``, ``n_val_samples``, ``n_test_samples`` and ``feature_scale`` are used where
-        there are any.
-    histories : mapping
-        ``{run_id: history}``; a run without one is told by its state.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a run, in the same order and with the same index: ``name, run_id, outcome, outcome_epoch, words``.
-    """
-    found = [_of_run(row, histories.get(str(row["run_id"]), NOTHING)) for row in rows(runs)]
-    epochs = pd.array([outcome.epoch for outcome in found], dtype="Int64")
-    columns = {"outcome": [outcome.name for outcome in found], "outcome_epoch": epochs}
-    words = [outcome.words for outcome in found]
-    return pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"], **columns, "words": words}, index=runs.index)
-
-
-def label_divergence(history: pd.DataFrame, state: str = "finished") -> Outcome | None:
-    """Tell a training whose state says so or whose last cost is not finite, since the first epoch that is not."""
-    costs = history["train_cost"].to_numpy(dtype=np.float64) if len(history) else np.empty(0)
-    if state != DIVERGED and (not len(costs) or math.isfinite(costs[-1])):
-        return None
-    if not len(costs):
-        return Outcome(DIVERGED, None, DIVERGED)
-    place = len(costs) - 1 if math.isfinite(costs[-1]) else int(np.argmin(np.isfinite(costs)))
-    epoch = int(history["epoch"].iloc[place])
-    return Outcome(DIVERGED, epoch, f"diverged at epoch {epoch}")
-
-
-def bound_guessing(
-    curve: Curve, *, chance: float | None = None, n_samples: float | None = None, surprise: float = SURPRISE
-) -> float | None:
-    """Give the highest accuracy that is no more than guessing.
-
-    Who guesses n examples is right so often, or less, with probability ``1 - surprise``: the quantile of the binomial
-    distribution with n trials of probability `chance`. Without n it is `CHANCE_MARGIN` above chance; without `chance`,
-    the untrained network's accuracy stands for it, and if that was not measured either, the limit is not known.
-    """
-    if chance is None:
-        if len(curve.values) < 2 or curve.epochs[0] != 0:
-            return None
-        chance = float(curve.values[0])
-    if not n_samples:
-        return chance + CHANCE_MARGIN
-    from scipy import stats  # its import takes longer than most of what needs results
-
-    return float(stats.binom.ppf(1 - surprise, n_samples, chance) / n_samples)
-
-
-def label_chance(curve: Curve, limit: float | None) -> Outcome | None:
-    """Tell a training whose best accuracy is not above the bound of `bound_guessing`."""
-    if limit is None or not len(curve.values) or curve.values.max() > limit:
-        return None
-    best = f"its best {_named(curve)}, {curve.values.max():.3f}"
-    return Outcome(AT_CHANCE, None, f"stuck at chance: {best}, is no more than guessing (up to {limit:.3f})")
-
-
-def label_improvement(curve: Curve, *, significance: float = SIGNIFICANCE, least: float = 0.0) -> Outcome | None:
-    """Tell a training whose accuracy rises over its last stretch: beyond noise, by `least`, to where it never was."""
-    last = mark_last(curve.epochs)
-    line = fit_rise(curve.epochs[last], curve.values[last])
-    earlier = smooth(curve.values)[~last]
-    if line.p >= significance or line.gain < least or (len(earlier) and line.end <= earlier.max()):
-        return None
-    span = f"the last {int(np.ptp(curve.epochs[last]))} epochs"
-    return Outcome(STILL_IMPROVING, None, f"still improving: {_named(curve)} rose by {line.gain:.3f} over {span}")
-
-
-def label_fall(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | None = None) -> Outcome | None:
-    """Tell a training whose accuracy ends below its best by more than `least`, since the epoch of the best.
-
-    Both are medians: the best of the running ones, and that of the last stretch. If the training cost fell on
-    meanwhile, it is overfitting; if it did not, or if nothing is left above `guessing`, the training collapsed. In
-    that last case the best is the highest single accuracy, since a network may be good for one epoch only.
-    """
-    last = mark_last(curve.epochs)
-    end, after = float(np.median(curve.values[last])), float(np.median(curve.costs[last]))
-    is_lost = guessing is not None and end <= guessing
-    place, best = (int(curve.values.argmax()), float(curve.values.max())) if is_lost else find_peak(curve.values)
-    if best - end <= least:
-        return None
-    epoch, before = int(curve.epochs[place]), float(curve.costs[place])
-    fell = f"{_named(curve)} fell from {best:.3f} to {end:.3f}"
-    if after < before and not is_lost:
-        meanwhile = f"while training cost fell on from {before:.3g} to {after:.3g}"
-        return Outcome(OVERFITTING, epoch, f"overfitting since epoch {epoch}: {fell} {meanwhile}")
-    return Outcome(COLLAPSED, epoch, f"collapsed after epoch {epoch}: {fell}")
-
-
-def label_plateau(curve: Curve, *, least: float = LEAST_CHANGE) -> Outcome:
-    """Tell since when the running median of an accuracy has stayed within `least` of where it ends.
-
-    Where it ends is the median of its last stretch, all of which belongs to the plateau.
-    """
-    last = mark_last(curve.epochs)
-    level = float(np.median(curve.values[last]))
-    outside = np.flatnonzero((np.abs(smooth(curve.values) - level) > least) & ~last)
-    place = int(outside[-1]) + 1 if len(outside) else 0
-    epoch, stays = int(curve.epochs[place]), f"stays at {level:.3f} (sd {estimate_noise(curve.values):.3f})"
-    return Outcome(PLATEAUED, epoch, f"plateaued since epoch {epoch}: {_named(curve)} {stays}")
-
-
-NOTHING = pd.DataFrame({"epoch": [], "train_cost": []})
-
-
-def _of_run(row: Mapping[str, object], history: pd.DataFrame) -> Outcome:
-    n_samples = "n_test_samples" if find_selecting_curve(history).metric == "test_accuracy" else "n_val_samples"
-    names = {"chance": "chance_accuracy", "n_samples": n_samples, "scale": "feature_scale"}
-    known = {name: row.get(column) for name, column in names.items()}
-    numbers = {name: float(value) for name, value in known.items() if isinstance(value, int | float)}
-    return label(history, str(row["state"]), **numbers)
-
-
-def _ran_out(outcome: Outcome, curve: Curve, history: pd.DataFrame) -> bool:
-    """Tell whether a training might have gone on rising, had its learning rate not come down to nothing."""
-    late = outcome.epoch is None or outcome.epoch >= curve.epochs[mark_last(curve.epochs)][0]
-    if outcome.name not in (STILL_IMPROVING, PLATEAUED) or not late or "learning_rate" not in history.columns:
-        return False
-    rates = history["learning_rate"].dropna()
-    return len(rates) > 0 and bool(rates.iloc[-1] <= SLOW * rates.max())
-
-
-def _named(curve: Curve) -> str:
-    return "validation accuracy" if curve.metric == "val_accuracy" else "test accuracy"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from nnsweep.results.factors import KINDS, distinct_settings, drop_constant
+from nnsweep.results.factors import KINDS, distinct_settings, drop_constant, is_number
 from nnsweep.results.frame import frame, list_settings, plain
 from nnsweep.tracking.record import CURVES, RunRecord
 
@@ -51,12 +51,12 @@ def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
         What MLflow's UI has as the state of its page.
     """
     runs = drop_constant(frame(records))
-    telling = distinct_settings(runs)
+    names = distinct_settings(runs)
     accuracies = [name for name in ACCURACIES if any(name in record.metrics for record in records)]
-    columns = [f"params.`{name}`" for name in telling]
+    columns = [f"params.`{name}`" for name in names]
     columns += [f"metrics.`{name}`" for name in (*accuracies, "n_parameters")]
     sections = {
-        "Answer": [*map(_draw_bars, accuracies), *_draw_parallel(records, telling, accuracies)],
+        "Answer": [*map(_draw_bars, accuracies), *_draw_parallel(records, names, accuracies)],
         "Curves": [_draw_lines(name, records) for name in DRAWN],
         FOLDED: _draw_others(records, runs),
     }
@@ -73,19 +73,18 @@ def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
 
 def _place_charts(sections: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
     """Give the part of the page's state that says which charts there are and where each stands."""
+    size = {"columns": 2, "cardHeight": 280}
+    untouched = {"isReordered": False, "deleted": False, "isGenerated": False}
     return {
-        "compareRunSections": [_make_section(name, is_open=name != FOLDED) for name in sections],
+        "compareRunSections": [
+            {"uuid": name, "name": name, "display": name != FOLDED, **size, **untouched} for name in sections
+        ],
         "compareRunCharts": [
             {**chart, "uuid": f"{name} {number}", "metricSectionId": name}
             for name, charts in sections.items()
             for number, chart in enumerate(charts)
         ],
     }
-
-
-def _make_section(name: str, *, is_open: bool) -> dict[str, Any]:
-    own = {"uuid": name, "name": name, "display": is_open}
-    return {**own, "columns": 2, "cardHeight": 280, "isReordered": False, "deleted": False, "isGenerated": False}
 
 
 def _make_chart(kind: str, **more: object) -> dict[str, Any]:
@@ -107,11 +106,11 @@ def _draw_lines(name: str, records: Iterable[RunRecord]) -> dict[str, Any]:
 
 
 def _draw_parallel(
-    records: Sequence[RunRecord], telling: Sequence[str], accuracies: Sequence[str]
+    records: Sequence[RunRecord], names: Sequence[str], accuracies: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Draw a line for each run over what varies; MLflow would leave out a run that has no value on some axis."""
     # in a frame a setting that a run lacks looks like one that is null, which MLflow keeps as the text None
-    shared = [name for name in telling if all(name in record.settings for record in records)]
+    shared = [name for name in names if all(name in record.settings for record in records)]
     axes = [name for name in shared if name not in KINDS] or shared  # one of repeats would only tangle the lines
     whole = {"selectedParams": axes[:MOST_AXES], "selectedMetrics": accuracies, "showAllRuns": True}
     return [_make_chart("PARALLEL", **whole)] if axes and accuracies else []
@@ -120,10 +119,6 @@ def _draw_parallel(
 def _draw_others(records: Sequence[RunRecord], runs: pd.DataFrame) -> list[dict[str, Any]]:
     """Draw every other metric: MLflow puts those that have no chart in any section before all sections."""
     measured = {name for record in records for name in record.metrics}
-    numbers = {name for name in list_settings(runs) if any(map(_is_number, plain(runs[name])))}  # they are metrics, too
+    numbers = {name for name in list_settings(runs) if any(map(is_number, plain(runs[name])))}  # they are metrics, too
     others = sorted((measured | numbers) - {*ACCURACIES, *CURVES})
     return [*(_draw_lines(name, records) for name in CURVES if name not in DRAWN), *map(_draw_bars, others)]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nnsweep.results.frame import plain, selection
+from nnsweep.results.frame import selection, take_numbers
 from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, lay_out, measure_inches, nothing, prepare
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, bound_metric, estimate_configurations
@@ -55,36 +55,25 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
         A line of steps joins the front: the configurations than which no other one is better at the same cost or
         less. They are numbered from the cheapest, and named in the legend.
     """
-    priced = _priced(runs, cost, metric)
+    priced = []
+    costs_of = take_numbers(runs, cost)
+    for group in estimate_configurations(runs, metric):
+        of_group = [costs_of[row] for row in group.counted.values()]
+        if of_group and math.isfinite(mean := sum(of_group) / len(of_group)):
+            priced.append(Priced(group, mean))
     if not priced:
         return nothing(f"no result with a cost ({metric_text(cost)})", title)
     front = order_front(priced)
     figure = blank(WIDTH, 4.2 + 0.25 * bool(title), title)
     axes = figure.subplots()
     prepare(axes, metric_text(cost), metric_text(metric))
-    costs = [one.cost for one in priced]
-    logarithmic = min(costs) > 0 and max(costs) / min(costs) > SPAN
-    axes.set_xscale("log" if logarithmic else "linear")
-    places = _side_by_side(priced, front, logarithmic=logarithmic)
-    for one, place in zip(priced, places, strict=True):
-        on_front = one in front
-        if on_front or len(priced) <= INTERVALS:
-            _draw_interval(axes, one, place, on_front=on_front, possible=bound_metric(metric))
-        axes.plot([place], [one.group.mean], **(FRONT if on_front else OTHER))  # type: ignore[arg-type]
-    _limit(axes, [one.group.mean for one in priced])
-    left, right = axes.get_xlim()
-    steps = [*((one.cost, one.group.mean) for one in front), (right, front[-1].group.mean)]
-    axes.step(*zip(*steps, strict=True), where="post", **STEP)  # type: ignore[arg-type]
-    axes.set_xlim(left, right)
+    _draw(axes, priced, front, bound_metric(metric))
     labels = [f"{rank}  {one.group.label}: {one.group.mean:.3f}" for rank, one in enumerate(front, 1)]
-    strokes = [FRONT | STEP | {"marker": "o"}, OTHER]
-    names = ["on the front", "others"] if len(priced) > len(front) else ["on the front"]
-    add_legend(
-        figure,
-        [*names, *labels],
-        [*strokes[: len(names)], *([NUMBER] * len(labels))],
-        notes=_notes(runs, priced, metric),
-    )
+    kinds: dict[str, Mapping[str, object]] = {"on the front": FRONT | STEP | {"marker": "o"}}
+    if len(priced) > len(front):
+        kinds["others"] = OTHER
+    strokes = [*kinds.values(), *([NUMBER] * len(labels))]
+    add_legend(figure, [*kinds, *labels], strokes, notes=_notes(runs, priced, metric))
     _number(figure, axes, front, priced)
     return figure
 
@@ -103,22 +92,34 @@ def order_front(priced: Sequence[Priced]) -> list[Priced]:
     return [front[cost, mean] for cost, mean in points.itertuples(index=False)]
 
 
-def _priced(runs: pd.DataFrame, cost: str, metric: str) -> list[Priced]:
-    if cost not in runs.columns:
-        return []
-    column = [float(value) if isinstance(value, int | float) else math.nan for value in plain(runs[cost])]
-    priced = [
-        Priced(group, sum(column[row] for row in group.counted.values()) / len(group.counted))
-        for group in estimate_configurations(runs, metric)
-        if group.counted
-    ]
-    return [one for one in priced if math.isfinite(one.cost)]
+def _draw(axes: Axes, priced: Sequence[Priced], front: Sequence[Priced], possible: tuple[float, float]) -> None:
+    """Draw a point and an interval for each configuration, and the steps of the front."""
+    costs, means = [one.cost for one in priced], [one.group.mean for one in priced]
+    is_logarithmic = min(costs) > 0 and max(costs) / min(costs) > SPAN
+    axes.set_xscale("log" if is_logarithmic else "linear")
+    for one, place in zip(priced, _move_apart(priced, front, is_logarithmic=is_logarithmic), strict=True):
+        is_on_front, half = one in front, one.group.half_width
+        if (is_on_front or len(priced) <= INTERVALS) and not math.isnan(half):
+            ends = np.clip([one.group.mean - half, one.group.mean + half], *possible)
+            colour, rank = (COLOURS[0], 3) if is_on_front else ("#BBBBBB", 1)
+            axes.plot([place, place], ends, color=colour, linewidth=1.0, zorder=rank)
+        axes.plot([place], [one.group.mean], **(FRONT if is_on_front else OTHER))  # type: ignore[arg-type]
+    axes.margins(0.06, 0.06)
+    axes.autoscale_view()
+    low, high = axes.get_ylim()
+    spread = max(means) - min(means)
+    if spread > 0 and np.isfinite(high - low):  # a long interval leaves the panel instead of flattening all others
+        axes.set_ylim(max(low, min(means) - 0.5 * spread), min(high, max(means) + 0.5 * spread))
+    left, right = axes.get_xlim()
+    steps = [*((one.cost, one.group.mean) for one in front), (right, front[-1].group.mean)]
+    axes.step(*zip(*steps, strict=True), where="post", **STEP)  # type: ignore[arg-type]
+    axes.set_xlim(left, right)
 
 
-def _side_by_side(priced: Sequence[Priced], front: Sequence[Priced], *, logarithmic: bool) -> list[float]:
+def _move_apart(priced: Sequence[Priced], front: Sequence[Priced], *, is_logarithmic: bool) -> list[float]:
     """Move configurations of one cost a little apart, so that each can be seen; the front stays where it is."""
     costs = np.array([one.cost for one in priced])
-    where = np.log(costs) if logarithmic else costs
+    where = np.log(costs) if is_logarithmic else costs
     step = 0.006 * float(np.ptp(where))
     seen: Counter[float] = Counter()
     for place, one in enumerate(priced):
@@ -126,27 +127,8 @@ def _side_by_side(priced: Sequence[Priced], front: Sequence[Priced], *, logarith
             seen[one.cost] += 1
             aside = (seen[one.cost] + 1) // 2 * (1 if seen[one.cost] % 2 else -1)
             where[place] += step * float(np.clip(aside, -4, 4))
-    moved: list[float] = (np.exp(where) if logarithmic else where).tolist()
-    return moved
-
-
-def _limit(axes: Axes, means: Sequence[float]) -> None:
-    """Let a long interval leave the panel instead of flattening all others."""
-    axes.margins(0.06, 0.06)
-    axes.autoscale_view()
-    low, high = axes.get_ylim()
-    spread = max(means) - min(means)
-    if spread > 0 and np.isfinite(high - low):
-        axes.set_ylim(max(low, min(means) - 0.5 * spread), min(high, max(means) + 0.5 * spread))
-
-
-def _draw_interval(axes: Axes, one: Priced, place: float, *, on_front: bool, possible: tuple[float, float]) -> None:
-    half = one.group.half_width
-    if math.isnan(half):
-        return
-    ends = np.clip([one.group.mean - half, one.group.mean + half], *possible)
-    colour, rank = (COLOURS[0], 3) if on_front else ("#BBBBBB", 1)
-    axes.plot([place, place], ends, color=colour, linewidth=1.0, zorder=rank)
+    places: list[float] = (np.exp(where) if is_logarithmic else where).tolist()
+    return places
 
 
 def _notes(runs: pd.DataFrame, priced: Sequence[Priced], metric: str) -> list[str]:

@@ -6,7 +6,7 @@ A history is a frame with the columns ``epoch``, ``train_cost``, ``learning_rate
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from nnsweep.results.factors import KINDS, choose_axes, place_level
-from nnsweep.results.grouping import Configuration
-from nnsweep.results.labels import SELECTING
+from nnsweep.results.labels import SELECTING, take_column
 from nnsweep.results.plots.figure import (
     NAMED,
     TITLE_POINTS,
@@ -41,6 +40,11 @@ PARTS = {"train": "training", "val": "validation", "test": "test"}
 LOGARITHMIC = {**dict.fromkeys(COSTS, 10), "learning_rate": 50}  # drawn so if it spans more than this ratio
 CROSS = {"marker": "x", "markersize": 7, "zorder": 3, "clip_on": False}
 GREY = {"color": "#BBBBBB", "linewidth": 0.6, "zorder": 1}
+LEAST_SEEDS = 3
+"""How many seeds an interval of a curve needs; for two the band is from one to the other."""
+RATE = "learning_rate"
+ANY = " any"
+"""A column of the same number for every run, which they are only gathered by."""
 HIGHEST = 1e30  # what a panel can still place on its axis without overflow
 
 
@@ -61,15 +65,20 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], *, title: str = "") -
         the best down; further ones are grey. A cross marks the last cost of a run that diverged.
     """
     order = sorted(histories, key=lambda name: -_score(histories[name]))
-    styles = {name: stroke(rank) for rank, name in enumerate(order[:NAMED])}
-    figure, panels = panelled([name for name in PANELS if is_present(name, histories)], title)
+    styles: dict[str, Mapping[str, object]] = {name: stroke(rank) for rank, name in enumerate(order[:NAMED])}
+    figure, panels = panelled([name for name in PANELS if is_present(name, histories.values())], title)
     for metric, axes in panels.items():
         for name in reversed(order):
             _draw_curve(axes, histories[name], metric, styles.get(name, GREY))
         scale(axes, metric, [take_points(history, metric)[1] for history in histories.values()])
     for name in histories if "train_cost" in panels else ():
         _mark_end(panels["train_cost"], histories[name], styles.get(name, GREY))
-    add_legend(figure, *_list_runs(styles, list(histories.values())))
+    legend = [*styles.items()]
+    if len(order) > NAMED:
+        legend.append((f"{len(order) - NAMED} others", GREY))
+    if any(map(has_diverged, histories.values())):
+        legend.append(("diverged", CROSS | {"linestyle": "none", "color": "black"}))
+    add_legend(figure, [label for label, _ in legend], [look for _, look in legend])
     return figure
 
 
@@ -89,18 +98,18 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
         One line a quantity.
     """
     together = {"cost": COSTS, "accuracy": ACCURACIES, "learning rate": ("learning_rate",)}
-    drawn = {name: [one for one in metrics if is_present(one, {"": history})] for name, metrics in together.items()}
+    present = {name: [one for one in metrics if is_present(one, [history])] for name, metrics in together.items()}
     styles = {f"{part}_{name}": stroke(rank) for rank, part in enumerate(PARTS) for name in ("cost", "accuracy")}
-    figure, panels = panelled([name for name, metrics in drawn.items() if metrics], title)
+    figure, panels = panelled([name for name, metrics in present.items() if metrics], title)
     for name, axes in panels.items():
-        for metric in drawn[name]:
+        for metric in present[name]:
             _draw_curve(axes, history, metric, styles.get(metric, stroke(0)))
-        scale(axes, drawn[name][0], [take_points(history, metric)[1] for metric in drawn[name]])
-        if len(drawn[name]) > 1:
+        scale(axes, present[name][0], [take_points(history, metric)[1] for metric in present[name]])
+        if len(present[name]) > 1:
             axes.set_title(name, fontsize=TITLE_POINTS - 1)
-    if "train_cost" in drawn["cost"]:
+    if "train_cost" in present["cost"]:
         _mark_end(panels["cost"], history, stroke(0))
-    parts = [part for part in PARTS if any(f"{part}_{name}" in drawn[name] for name in ("cost", "accuracy"))]
+    parts = [part for part in PARTS if any(f"{part}_{name}" in present[name] for name in ("cost", "accuracy"))]
     add_legend(figure, [PARTS[part] for part in parts], [styles[f"{part}_cost"] for part in parts])
     return figure
 
@@ -118,28 +127,21 @@ def _score(history: pd.DataFrame) -> float:
 
 def has_diverged(history: pd.DataFrame) -> bool:
     """Tell whether a run ended with a cost that is not finite."""
-    costs = _values(history, "train_cost")
-    return len(costs) > 0 and not math.isfinite(costs[-1])
-
-
-def _values(history: pd.DataFrame, metric: str) -> NDArray[np.float64]:
-    if metric not in history.columns:
-        return np.empty(0)
-    return history[metric].to_numpy(dtype=np.float64, na_value=np.nan)
+    if "train_cost" not in history.columns or not len(history):
+        return False
+    return not math.isfinite(take_column(history, "train_cost")[-1])
 
 
 def take_points(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the epochs at which a metric was evaluated, and its finite values there, none beyond `HIGHEST`."""
-    values = _values(history, metric)
+    values = take_column(history, metric)
     evaluated = np.isfinite(values)
-    if not len(values):
-        return values, values
-    return _values(history, "epoch")[evaluated], values[evaluated].clip(-HIGHEST, HIGHEST)
+    return take_column(history, "epoch")[evaluated], values[evaluated].clip(-HIGHEST, HIGHEST)
 
 
-def is_present(metric: str, histories: Mapping[str, pd.DataFrame]) -> bool:
+def is_present(metric: str, histories: Iterable[pd.DataFrame]) -> bool:
     """Tell whether any run has a value of a metric."""
-    return any(len(take_points(history, metric)[0]) for history in histories.values())
+    return any(len(take_points(history, metric)[0]) for history in histories)
 
 
 def _draw_curve(axes: Axes, history: pd.DataFrame, metric: str, style: Mapping[str, object]) -> None:
@@ -161,44 +163,14 @@ def scale(axes: Axes, metric: str, curves: Sequence[NDArray[np.float64]]) -> Non
     """Name a panel, and choose the scale on which all its curves can be read."""
     axes.set_title(metric_text(metric), fontsize=TITLE_POINTS - 1)
     values = np.concatenate([*curves, np.empty(0)])
-    if _wants_logarithm(metric, values):
+    positive = values[values > 0]
+    may_be_logarithmic = metric in LOGARITHMIC and len(positive) > 0 and not (values < 0).any()
+    if may_be_logarithmic and positive.max() / LOGARITHMIC[metric] > positive.min():
         axes.set_yscale("log", nonpositive="mask")
     axes.autoscale_view()
-    if metric in COSTS:
-        _limit_cost(axes, values, [curve[0] for curve in curves if len(curve)])
-
-
-def _wants_logarithm(metric: str, values: NDArray[np.float64]) -> bool:
-    positive = values[values > 0]
-    if not len(positive) or (values < 0).any():
-        return False
-    return metric in LOGARITHMIC and bool(positive.max() / LOGARITHMIC[metric] > positive.min())
-
-
-def _limit_cost(axes: Axes, values: NDArray[np.float64], first: Sequence[float]) -> None:
-    """Let a cost that explodes leave the panel at the top instead of flattening all others."""
-    top = 10 * max(first, default=0.0)
-    positive = values[values > 0]
-    if 0 < top < axes.get_ylim()[1] and len(positive):
-        axes.set_ylim(0.7 * float(positive.min()), top)
-
-
-def _list_runs(
-    styles: Mapping[str, Mapping[str, object]], histories: Sequence[pd.DataFrame]
-) -> tuple[list[str], list[Mapping[str, object]]]:
-    """Give the legend's labels and strokes: the named runs, the grey ones together, what a cross means."""
-    labels, strokes = list(styles), list(styles.values())
-    if len(histories) > len(styles):
-        labels.append(f"{len(histories) - len(styles)} others")
-        strokes.append(GREY)
-    if any(map(has_diverged, histories)):
-        labels.append("diverged")
-        strokes.append(CROSS | {"linestyle": "none", "color": "black"})
-    return labels, strokes
-
-
-LEAST_SEEDS = 3
-"""How many seeds an interval of a curve needs; for two the band is from one to the other."""
+    top = 10 * max((float(curve[0]) for curve in curves if len(curve)), default=0.0)
+    if metric in COSTS and len(positive) and 0 < top < axes.get_ylim()[1]:
+        axes.set_ylim(0.7 * float(positive.min()), top)  # a cost that explodes leaves the panel: others stay readable
 
 
 class Band(NamedTuple):
@@ -233,23 +205,29 @@ def plot_learning_curves(
         of the mean, point by point, for three or more seeds, and from the lowest to the highest one for two, and for
         folds and splits, which are not independent.
     """
-    found = estimate_configurations(runs, metric)
+    groups = estimate_configurations(runs, metric)
     run_ids = [str(run_id) for run_id in runs["run_id"]]
-    curves = [
-        (group, [histories[run_ids[row]] for row in group.counted.values() if run_ids[row] in histories])
-        for group in found
+    members = [
+        [histories[run_ids[row]] for row in group.counted.values() if run_ids[row] in histories] for group in groups
     ]
-    drawn = [(group, members) for group, members in curves if members]
-    known = [name for name in PANELS if name != "learning_rate"]
-    shown = [name for name in known if any(len(take_points(one, name)[0]) for _, members in drawn for one in members)]
-    figure, panels = panelled(shown, title)
+    drawn = [(group, own) for group, own in zip(groups, members, strict=True) if own]
+    metrics = [name for name in PANELS if name != RATE and is_present(name, [one for _, own in drawn for one in own])]
+    figure, panels = panelled(metrics, title)
     for name, axes in panels.items():
-        bands = [band(members, name, are_independent=group.kind == "seed") for group, members in drawn]
+        bands = [band(own, name, are_independent=group.kind == "seed") for group, own in drawn]
         for rank, one in reversed([*enumerate(bands)]):
             _draw_band(axes, one, rank, possible=bound_metric(name))
         scale(axes, name, [one.mean for one in bands])
-    labels, strokes = _list_configurations([group for group, _ in drawn])
-    add_legend(figure, labels, strokes, notes=_notes(found, drawn) if shown else ())
+    labels = []
+    for group, _ in drawn[:NAMED]:
+        failed = f" ({group.n_failed} of {group.n_failed + len(group.finished)} failed)" if group.n_failed else ""
+        labels.append(f"{printable(group.label)}{failed}")
+    strokes = [stroke(rank) for rank in range(len(labels))]
+    if len(drawn) > NAMED:
+        labels, strokes = [*labels, f"{len(drawn) - NAMED} others"], [*strokes, GREY]
+    n_absent = sum(not group.finished for group in groups)
+    notes = [_describe_bands(groups[0].kind, [own for _, own in drawn[:NAMED]], n_absent)] if metrics else []
+    add_legend(figure, labels, strokes, notes=notes)
     return figure
 
 
@@ -295,46 +273,23 @@ def _draw_band(axes: Axes, one: Band, rank: int, *, possible: tuple[float, float
         axes.fill_between(one.epochs, low, high, color=str(look["color"]), alpha=0.15, linewidth=0, zorder=1.5)
 
 
-def _list_configurations(found: Sequence[Configuration]) -> tuple[list[str], list[Mapping[str, object]]]:
-    labels = [f"{printable(one.label)}{_counted(one)}" for one in found[:NAMED]]
-    strokes: list[Mapping[str, object]] = [stroke(rank) for rank in range(len(labels))]
-    if len(found) > NAMED:
-        labels, strokes = [*labels, f"{len(found) - NAMED} others"], [*strokes, GREY]
-    return labels, strokes
-
-
-def _counted(one: Configuration) -> str:
-    return f" ({one.n_failed} of {one.n_failed + len(one.finished)} failed)" if one.n_failed else ""
-
-
-def _notes(found: Sequence[Configuration], drawn: Sequence[tuple[Configuration, Sequence[pd.DataFrame]]]) -> list[str]:
-    counts = sorted({len(members) for _, members in drawn[:NAMED]})
-    notes = []
-    if counts[-1] > 1 and found[0].kind != "seed":
-        notes.append(f"Bands: from the lowest to the highest {found[0].kind}.")
-    elif counts[-1] >= LEAST_SEEDS:
-        notes.append(f"Bands: 95 % interval of each mean over seeds by itself (n = {_range(counts)}).")
-    if 2 in counts and found[0].kind == "seed":
-        notes.append("Where there are two seeds: from the lower to the higher one.")
-    if any(_stops_early(members) for _, members in drawn[:NAMED]):
-        notes.append("A line ends with the run that stopped first.")
-    if n_absent := sum(not group.finished for group in found):
-        notes.append(f"{n_absent} without any result are not drawn.")
-    return [" ".join(notes)]
-
-
-def _range(counts: Sequence[int]) -> str:
+def _describe_bands(kind: str, members: Sequence[Sequence[pd.DataFrame]], n_absent: int) -> str:
+    """Say what the bands of the named configurations are, given the histories of each."""
+    counts = sorted(set(map(len, members)))
     several = [count for count in counts if count >= LEAST_SEEDS]
-    return f"{several[0]}" if len(several) == 1 else f"{several[0]} to {several[-1]}"
-
-
-def _stops_early(members: Sequence[pd.DataFrame]) -> bool:
-    return len({float(history["epoch"].max()) for history in members}) > 1
-
-
-RATE = "learning_rate"
-ANY = " any"
-"""A column of the same number for every run, which they are only gathered by."""
+    notes = []
+    if counts[-1] > 1 and kind != "seed":
+        notes.append(f"Bands: from the lowest to the highest {kind}.")
+    elif several:
+        span = f"{several[0]}" if len(several) == 1 else f"{several[0]} to {several[-1]}"
+        notes.append(f"Bands: 95 % interval of each mean over seeds by itself (n = {span}).")
+    if 2 in counts and kind == "seed":
+        notes.append("Where there are two seeds: from the lower to the higher one.")
+    if any(len({float(history["epoch"].max()) for history in histories}) > 1 for histories in members):
+        notes.append("A line ends with the run that stopped first.")
+    if n_absent:
+        notes.append(f"{n_absent} without any result are not drawn.")
+    return " ".join(notes)
 
 
 def plot_schedules(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *, title: str = "") -> Figure:
@@ -355,7 +310,7 @@ def plot_schedules(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *,
         Ten schedules are named, further ones grey. One that depends on how training goes has a line for each course
         it took.
     """
-    courses = _courses(runs, histories)
+    courses = _find_courses(runs, histories)
     if not courses:
         return nothing("no learning rate was recorded", title)
     figure = blank(WIDTH, 3.2 + 0.25 * bool(title), title)
@@ -368,7 +323,10 @@ def plot_schedules(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *,
             look = styles.get(label, GREY) | ({"marker": "o", "markersize": 4} if len(rates) == 1 else {})
             axes.add_line(Line2D(epochs, rates, **look))  # type: ignore[arg-type]
     scale(axes, RATE, [take_points(history, RATE)[1] for lines in courses.values() for history in lines])
-    strokes = {_told(label, len(courses[label])): look for label, look in styles.items()}
+    strokes = {
+        f"{label} ({len(courses[label])} courses)" if len(courses[label]) > 1 else label: look
+        for label, look in styles.items()
+    }
     if len(courses) > len(styles):
         strokes[f"{len(courses) - len(styles)} others"] = GREY
     add_legend(figure, list(strokes), list(strokes.values()))
@@ -381,33 +339,20 @@ def choose_schedule_axes(runs: pd.DataFrame) -> list[str]:
     return [name for name in choose_axes(runs, first=first) if name in first or name.startswith("schedule.")]
 
 
-def _courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+def _find_courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """Give the different courses of each schedule; one that only stopped earlier is not another one."""
     ended = runs.drop(columns=[*KINDS, "state"], errors="ignore").assign(**{ANY: 1.0})
-    found = estimate_configurations(ended, ANY, by=choose_schedule_axes(runs))
+    groups = estimate_configurations(ended, ANY, by=choose_schedule_axes(runs))
     courses: dict[str, list[pd.DataFrame]] = {}
-    for group in sorted(found, key=lambda group: [place_level(level) for level in group.levels]):
+    for group in sorted(groups, key=lambda group: [place_level(level) for level in group.levels]):
         run_ids = runs["run_id"].iloc[list(group.counted.values())]
-        longest = _longest([histories[run_id] for run_id in run_ids if run_id in histories])
+        known = [histories[run_id] for run_id in run_ids if run_id in histories]
+        longest: dict[bytes, pd.DataFrame] = {}
+        for history in sorted(known, key=lambda one: -len(take_points(one, RATE)[0])):
+            rates = take_points(history, RATE)[1].tobytes()
+            if rates and not any(other.startswith(rates) for other in longest):
+                longest[rates] = history
+        is_only = group.label == "all runs" and "schedule" in runs.columns
         if longest:
-            courses[_name(runs, group.label)] = longest
+            courses[str(runs["schedule"].iloc[0]) if is_only else group.label] = [*longest.values()]
     return courses
-
-
-def _longest(known: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Leave out the histories whose rates are only the beginning of another one's."""
-    longest: dict[bytes, pd.DataFrame] = {}
-    for history in sorted(known, key=lambda one: -len(take_points(one, RATE)[0])):
-        rates = take_points(history, RATE)[1].tobytes()
-        if rates and not any(other.startswith(rates) for other in longest):
-            longest[rates] = history
-    return list(longest.values())
-
-
-def _name(runs: pd.DataFrame, label: str) -> str:
-    """Name the only schedule of all."""
-    return str(runs["schedule"].iloc[0]) if label == "all runs" and "schedule" in runs.columns else label
-
-
-def _told(label: str, n_courses: int) -> str:
-    return f"{label} ({n_courses} courses)" if n_courses > 1 else label

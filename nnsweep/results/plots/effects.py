@@ -2,12 +2,11 @@
 
 import math
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from nnsweep.results.factors import KINDS
-from nnsweep.results.frame import plain
+from nnsweep.results.frame import plain, take_numbers
 from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
@@ -37,15 +36,15 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
     matplotlib.figure.Figure
         A bar for each term, the largest first and the noise last; beyond twenty the others are one bar.
     """
-    known = effects[np.isfinite(_numbers(effects, "eta_squared")) & (effects["term"] != TOTAL)]
-    if not len(known):
+    rows = _make_rows(effects)
+    if not rows:
         return nothing("no effect could be estimated", title)
-    rows = _rows(known)
+    omegas = [omega for *_, omega in rows if math.isfinite(omega)]
     figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.24 * len(rows), title)
     axes = figure.subplots()
     prepare(axes, "share of variance")
     for place, (term, eta, omega) in enumerate(rows):
-        axes.barh(place, eta, height=0.65, color=(GREY if _is_noise(term) else BAR)["color"])
+        axes.barh(place, eta, height=0.65, color=(GREY if term in NOISE else BAR)["color"])
         if math.isfinite(omega):
             axes.plot([omega], [place], **MARK)  # type: ignore[arg-type]
         right = max(eta, omega if math.isfinite(omega) else 0.0)
@@ -56,44 +55,31 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
     axes.set_yticks(range(len(rows)), labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlim(_left(rows), _right(rows))
+    right = 1.12 * max(1e-6, *(eta for _, eta, _ in rows), *omegas)  # room for the numbers beside the bars
+    lowest = min(omegas, default=0.0)  # the estimate of a small share may be negative
+    axes.set_xlim(lowest - 0.02 * right if lowest < 0.01 * right else 0.0, right)
     strokes = {"η², this sample's share": BAR}
-    if any(math.isfinite(omega) for *_, omega in rows):
+    if omegas:
         strokes["ω², the estimate without its bias"] = MARK
-    if any(_is_noise(term) for term, *_ in rows):
+    if any(term in NOISE for term, *_ in rows):
         strokes[str(effects.attrs.get("residual", "seeds"))] = GREY
     notes = ["; ".join(effects.attrs.get("notes", ()))]
     add_legend(figure, list(strokes), list(strokes.values()), notes=notes)
     return figure
 
 
-def _rows(effects: pd.DataFrame) -> list[tuple[str, float, float]]:
-    terms = [str(term) for term in plain(effects["term"])]
-    rows = list(zip(terms, _numbers(effects, "eta_squared"), _numbers(effects, "omega_squared"), strict=True))
-    rows.sort(key=lambda row: (_is_noise(row[0]), -row[1]))
-    real = [row for row in rows if not _is_noise(row[0])]
+def _make_rows(effects: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """Give term, η² and ω² of what is drawn: the largest first, the noise last, beyond `MOST` the others together."""
+    columns = take_numbers(effects, "eta_squared"), take_numbers(effects, "omega_squared")
+    rows = [
+        (str(term), eta, omega)
+        for term, eta, omega in zip(plain(effects["term"]), *columns, strict=True)
+        if math.isfinite(eta) and term != TOTAL
+    ]
+    rows.sort(key=lambda row: (row[0] in NOISE, -row[1]))
+    real = [row for row in rows if row[0] not in NOISE]
     if len(real) <= MOST:
         return rows
     others = real[MOST - 1 :]
     rest = (f"{len(others)} smaller ones together", sum(row[1] for row in others), math.nan)
     return [*real[: MOST - 1], rest, *rows[len(real) :]]
-
-
-def _right(rows: list[tuple[str, float, float]]) -> float:
-    """Leave room for the numbers beside the bars."""
-    return 1.12 * max(1e-6, *(value for _, *values in rows for value in values if math.isfinite(value)), 1e-6)
-
-
-def _left(rows: list[tuple[str, float, float]]) -> float:
-    """Leave room for marks below zero: an estimate of a small share may be negative."""
-    lowest = min([omega for *_, omega in rows if math.isfinite(omega)], default=0.0)
-    return lowest - 0.02 * _right(rows) if lowest < 0.01 * _right(rows) else 0.0
-
-
-def _is_noise(term: str) -> bool:
-    return term in NOISE
-
-
-def _numbers(effects: pd.DataFrame, name: str) -> list[float]:
-    values = plain(effects[name]) if name in effects.columns else [None] * len(effects)
-    return [float(value) if isinstance(value, int | float) else math.nan for value in values]

@@ -179,7 +179,11 @@ def add_legend(
     lines = wrap_text(notes, width - 0.3)
     if not labels and not lines:
         return
-    texts = [_label(label, LONGEST_LABEL) for label in labels]
+    half = (LONGEST_LABEL - 1) // 2
+    texts = [
+        text if len(text) <= LONGEST_LABEL else f"{text[:half]}…{text[-half:]}"  # both ends of a name tell runs apart
+        for text in map(printable, labels)
+    ]
     texts = [fit_text(text, width - HANDLE - 0.2) for text in texts]
     entry = HANDLE + max(map(measure_inches, texts), default=0.0)
     columns = max(1, min(len(texts), int((width - 0.2) // entry)))
@@ -231,13 +235,6 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     with whole_file(path) as file, mpl.rc_context({"svg.hashsalt": "nnsweep"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
         figure.savefig(file, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
-
-
-def _label(text: str, longest: int) -> str:
-    """Shorten a long name in its middle: both ends of a run's name tell runs apart."""
-    text = printable(text)
-    half = (longest - 1) // 2
-    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
 
 
 COLOUR_MAP = "viridis"

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -68,13 +69,13 @@ class _Plan(NamedTuple):
     n_columns: int
     n_panels: int
 
-    def panel(self, shown: "_Map") -> tuple[float, float]:
+    def panel(self, chart: "_Map") -> tuple[float, float]:
         """Give the size of a panel with its name above."""
-        return self.cell[0] * len(shown.columns), self.cell[1] * len(shown.rows) + NAME
+        return self.cell[0] * len(chart.columns), self.cell[1] * len(chart.rows) + NAME
 
-    def size(self, shown: "_Map") -> tuple[float, float]:
+    def size(self, chart: "_Map") -> tuple[float, float]:
         """Give the size of all panels with the lettering of their axes and the scale of colours."""
-        width, height = self.panel(shown)
+        width, height = self.panel(chart)
         rows = math.ceil(self.n_panels / self.n_columns)
         return self.left + self.n_columns * (width + GAP) + BAR, rows * (height + GAP) + BELOW
 
@@ -119,134 +120,120 @@ def plot_grid(
     absent = [name for name in (x, y) if name not in runs.columns]
     if absent or not len(runs):
         return nothing("no runs" if not absent else f"no column {', '.join(absent)}", title)
-    shown = _gathered(runs, x=x, y=y, metric=metric)
-    if not shown.best.finished:
+    chart = _gather(runs, x=x, y=y, metric=metric)
+    if not chart.best.finished:
         return nothing("no run has a result", title)
-    plan = _planned(shown, title)
-    dropped = len(shown.panels) - plan.n_panels
-    shown = shown._replace(panels=_best_panels(shown.panels, plan.n_panels))
-    width, height = plan.size(shown)
+    plan = _choose_plan(chart, title)
+    n_hidden = len(chart.panels) - plan.n_panels
+    worth = {
+        name: max([cell.mean for cell in cells.values() if cell.finished], default=-math.inf)
+        for name, cells in chart.panels.items()
+    }
+    best = sorted(worth, key=lambda name: (-worth[name], name))[: plan.n_panels]
+    chart = chart._replace(panels={name: cells for name, cells in chart.panels.items() if name in best})
+    width, height = plan.size(chart)
     width = max(width, NARROW)
-    notes = wrap_text(_notes(runs, shown, plan, dropped), width - 0.4)
+    notes = wrap_text(_notes(runs, chart, plan, n_hidden), width - 0.4)
     top = 0.1 + 0.25 * bool(title)
     height += top + LINE * len(notes) + 0.15
     figure = Figure(figsize=(width, height))
     if title:
         text = fit_text(title, width - 0.3, TITLE_POINTS)
         figure.suptitle(text, y=1 - 0.08 / height, va="top", fontsize=TITLE_POINTS, parse_math=False)
-    colours = colour_scale(_means(shown))
-    for place, (name, cells) in enumerate(shown.panels.items()):
-        axes = _panel(figure, shown, plan, place=place, top=top)
-        axes.set_title(fit_text(name, plan.panel(shown)[0] + GAP - 0.06), fontsize=POINTS, parse_math=False, pad=3)
-        _fill(axes, shown, cells, colours=colours, content=plan.content)
-    _add_bar(figure, colours, left=plan.size(shown)[0] - BAR, top=top, height=plan.panel(shown)[1] - NAME)
+    colours = colour_scale([cell.mean for cells in chart.panels.values() for cell in cells.values() if cell.finished])
+    for place, (name, cells) in enumerate(chart.panels.items()):
+        axes = _add_panel(figure, chart, plan, place=place, top=top)
+        axes.set_title(fit_text(name, plan.panel(chart)[0] + GAP - 0.06), fontsize=POINTS, parse_math=False, pad=3)
+        _fill(axes, chart, cells, colours=colours, content=plan.content)
+    _add_bar(figure, colours, left=plan.size(chart)[0] - BAR, top=top, height=plan.panel(chart)[1] - NAME)
     figure.text(0.2 / width, 0.08 / height, "\n".join(notes), fontsize=POINTS, va="bottom", parse_math=False)
     return figure
 
 
-def _gathered(runs: pd.DataFrame, *, x: str, y: str, metric: str) -> _Map:
+def _gather(runs: pd.DataFrame, *, x: str, y: str, metric: str) -> _Map:
     others = [name for name in choose_axes(runs, first=(y, x)) if name not in (x, y)]
+    groups = estimate_configurations(runs, metric, by=[*others, y, x])
     panels: dict[str, dict[tuple[str, str], EstimatedConfiguration]] = {}
-    found = estimate_configurations(runs, metric, by=[*others, y, x])
-    best = found[0]
-    for group in sorted(found, key=lambda group: [place_level(level) for level in group.levels]):
-        name = ", ".join(_panel_text(*pair, others) for pair in zip(others, group.levels, strict=False))
+    for group in sorted(groups, key=lambda group: [place_level(level) for level in group.levels]):
+        name = ", ".join(
+            value_text(level) if isinstance(level, str) else f"{short_name(setting, others)} {value_text(level)}"
+            for setting, level in zip(others, group.levels, strict=False)
+        )
         panels.setdefault(name, {})[repr(group.levels[-2]), repr(group.levels[-1])] = group
-    n_failed = sum(group.n_failed for group in found)
-    n_alike = len({repr(group.levels[-3]) for group in found}) if others else 1
     return _Map(
-        (x, y), sort_levels(plain(runs[y])), sort_levels(plain(runs[x])), panels, metric, best, n_failed, n_alike
+        axes=(x, y),
+        rows=sort_levels(plain(runs[y])),
+        columns=sort_levels(plain(runs[x])),
+        panels=panels,
+        metric=metric,
+        best=groups[0],
+        n_failed=sum(group.n_failed for group in groups),
+        n_alike=len({repr(group.levels[-3]) for group in groups}) if others else 1,
     )
 
 
-def _panel_text(name: str, level: object, names: Sequence[str]) -> str:
-    return value_text(level) if isinstance(level, str) else f"{short_name(name, names)} {value_text(level)}"
-
-
-def _planned(shown: _Map, title: str) -> _Plan:
+def _choose_plan(chart: _Map, title: str) -> _Plan:
     """Find the most numbers a cell that still let all panels stand on a page; else as many panels as it holds."""
     room = PAGE - 0.25 * bool(title) - 0.25 - 5 * LINE
-    plans = [_plan_with(shown, content) for content in CONTENTS]
+    plans = [_make_plan(chart, content) for content in CONTENTS]
     for plan in plans:
-        width, height = plan.size(shown)
+        width, height = plan.size(chart)
         if width <= WIDTH + 0.001 and height <= room:
             return plan
-    last = next((plan for plan in plans[2:] if plan.size(shown)[0] <= WIDTH + 0.001), plans[-1])
-    rows = max(1, int((room - BELOW) // (last.panel(shown)[1] + GAP)))
+    last = next((plan for plan in plans[2:] if plan.size(chart)[0] <= WIDTH + 0.001), plans[-1])
+    rows = max(1, int((room - BELOW) // (last.panel(chart)[1] + GAP)))
     return last._replace(n_panels=min(last.n_panels, rows * last.n_columns))
 
 
-def _plan_with(shown: _Map, content: str) -> _Plan:
-    left = 0.42 + min(1.3, max(measure_inches(value_text(level)[:24]) for level in shown.rows))
-    ticks = max(measure_inches(value_text(level)[:16]) for level in shown.columns) + 0.08
-    room = (WIDTH - BAR - GAP - left) / len(shown.columns)
-    width = max(LEAST_WIDTH[content], min(ticks, room)) if content else min(room, max(0.17, ticks))
-    height = 0.07 + 0.13 * _n_lines(shown, content) if content else min(0.17, 7.0 / len(shown.rows))
-    panel = width * len(shown.columns) + GAP
-    n_columns = max(1, min(len(shown.panels), int((WIDTH - BAR - left + 0.001) / panel)))
-    if shown.n_alike <= n_columns:
-        n_columns -= n_columns % shown.n_alike
-    return _Plan(content, (width, height), left, n_columns, len(shown.panels))
+def _make_plan(chart: _Map, content: str) -> _Plan:
+    left = 0.42 + min(1.3, max(measure_inches(value_text(level)[:24]) for level in chart.rows))
+    ticks = max(measure_inches(value_text(level)[:16]) for level in chart.columns) + 0.08
+    room = (WIDTH - BAR - GAP - left) / len(chart.columns)
+    width, height = min(room, max(0.17, ticks)), min(0.17, 7.0 / len(chart.rows))
+    if content:
+        # failed runs have a line of their own where there is no count of seeds
+        n_lines = len(content.split()) + ("count" not in content and chart.n_failed > 0)
+        width, height = max(LEAST_WIDTH[content], min(ticks, room)), 0.07 + 0.13 * n_lines
+    panel = width * len(chart.columns) + GAP
+    n_columns = max(1, min(len(chart.panels), int((WIDTH - BAR - left + 0.001) / panel)))
+    if chart.n_alike <= n_columns:
+        n_columns -= n_columns % chart.n_alike
+    return _Plan(content, (width, height), left, n_columns, len(chart.panels))
 
 
-def _n_lines(shown: _Map, content: str) -> int:
-    """Count the lines of a cell; failed runs have one of their own where there is no count of seeds."""
-    return len(content.split()) + ("count" not in content and shown.n_failed > 0)
-
-
-def _best_panels(panels: Panels, kept: int) -> Panels:
-    first = list(dict.fromkeys(name for _, name in sorted((_worth(cells), name) for name, cells in panels.items())))
-    return {name: cells for name, cells in panels.items() if name in first[:kept]}
-
-
-def _worth(cells: Cells) -> float:
-    return -max([cell.mean for cell in cells.values() if cell.finished], default=-math.inf)
-
-
-def _means(shown: _Map) -> list[float]:
-    return [cell.mean for cells in shown.panels.values() for cell in cells.values() if cell.finished]
-
-
-def _panel(figure: Figure, shown: _Map, plan: _Plan, *, place: int, top: float) -> Axes:
+def _add_panel(figure: Figure, chart: _Map, plan: _Plan, *, place: int, top: float) -> Axes:
     width, height = figure.get_size_inches()
     row, column = divmod(place, plan.n_columns)
-    across, down = plan.panel(shown)
+    across, down = plan.panel(chart)
     left, lower = plan.left + column * (across + GAP), top + row * (down + GAP) + down
     axes = figure.add_axes((left / width, 1 - lower / height, across / width, (down - NAME) / height))
-    axes.set_xlim(-0.5, len(shown.columns) - 0.5)
-    axes.set_ylim(-0.5, len(shown.rows) - 0.5)
-    _label_x(axes, shown, plan, shown_here=place + plan.n_columns >= plan.n_panels)
-    _label_y(axes, shown, plan, shown_here=column == 0)
+    axes.set_xlim(-0.5, len(chart.columns) - 0.5)
+    axes.set_ylim(-0.5, len(chart.rows) - 0.5)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if place + plan.n_columns >= plan.n_panels:
+        texts = [fit_text(value_text(level), max(plan.cell[0] - 0.06, 0.4)) for level in chart.columns]
+        every = math.ceil((max(map(measure_inches, texts)) + 0.05) / plan.cell[0])
+        _label(axes.xaxis, texts, every, short_name(chart.axes[0], chart.axes), room=across)
+    if column == 0:
+        texts = [fit_text(value_text(level), plan.left - 0.4) for level in chart.rows]
+        every = math.ceil(LINE / plan.cell[1])
+        _label(axes.yaxis, texts, every, short_name(chart.axes[1], chart.axes), room=down)
     axes.tick_params(length=0, labelsize=POINTS)
     axes.spines[:].set_visible(False)
     return axes
 
 
-def _label_x(axes: Axes, shown: _Map, plan: _Plan, *, shown_here: bool) -> None:
-    if not shown_here:
-        axes.set_xticks([])
-        return
-    texts = [fit_text(value_text(level), max(plan.cell[0] - 0.06, 0.4)) for level in shown.columns]
-    every = max(1, math.ceil((max(map(measure_inches, texts)) + 0.05) / plan.cell[0]))
-    axes.set_xticks(range(0, len(texts), every), texts[::every], parse_math=False, fontsize=POINTS)
-    name = short_name(shown.axes[0], shown.axes)
-    axes.set_xlabel(fit_text(name, max(plan.panel(shown)[0], 0.6)), fontsize=POINTS, parse_math=False, labelpad=2)
+def _label(axis: Axis, texts: Sequence[str], every: int, name: str, *, room: float) -> None:
+    """Write the values below or beside a panel, as many as there is room for, and the name of their setting."""
+    axis.set_ticks(range(0, len(texts), max(1, every)), texts[:: max(1, every)], parse_math=False, fontsize=POINTS)
+    axis.labelpad = 2
+    axis.set_label_text(fit_text(name, max(room, 0.6)), fontsize=POINTS, parse_math=False)
 
 
-def _label_y(axes: Axes, shown: _Map, plan: _Plan, *, shown_here: bool) -> None:
-    if not shown_here:
-        axes.set_yticks([])
-        return
-    texts = [fit_text(value_text(level), plan.left - 0.4) for level in shown.rows]
-    every = max(1, math.ceil(LINE / plan.cell[1]))
-    axes.set_yticks(range(0, len(texts), every), texts[::every], parse_math=False, fontsize=POINTS)
-    name = short_name(shown.axes[1], shown.axes)
-    axes.set_ylabel(fit_text(name, max(plan.panel(shown)[1], 0.6)), fontsize=POINTS, parse_math=False, labelpad=2)
-
-
-def _fill(axes: Axes, shown: _Map, cells: Cells, *, colours: ColourScale, content: str) -> None:
-    for row, y in enumerate(shown.rows):
-        for column, x in enumerate(shown.columns):
+def _fill(axes: Axes, chart: _Map, cells: Cells, *, colours: ColourScale, content: str) -> None:
+    for row, y in enumerate(chart.rows):
+        for column, x in enumerate(chart.columns):
             cell = cells.get((repr(y), repr(x)))
             if cell is None or not cell.finished:
                 hatched = {"facecolor": "white", "edgecolor": "#BBBBBB", "linewidth": 0, "hatch": "////"}
@@ -256,7 +243,7 @@ def _fill(axes: Axes, shown: _Map, cells: Cells, *, colours: ColourScale, conten
                 axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **colour))  # type: ignore[arg-type]
             if cell is not None and content:
                 _write(axes, (column, row), cell, colours=colours, content=content)
-            if cell is shown.best:
+            if cell is chart.best:
                 frame = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2, "zorder": 4}
                 axes.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, **frame))  # type: ignore[arg-type]
 
@@ -276,37 +263,29 @@ def _write(
 
 def _lines(cell: EstimatedConfiguration, content: str) -> list[str]:
     failed = f"{cell.n_failed}{FAILED}" if cell.n_failed else ""
-    told = {
+    half = cell.half_width
+    interval = f"±{_three(half)}" if _three(half).strip("0.") else f"±{half:.1g}"  # three decimals may make it nothing
+    if half == 0:  # an interval without width is none, and says no more than that the results are alike
+        interval = ALIKE
+    numbers = {
         "mean": _three(cell.mean),
-        "interval": _format_interval(cell.half_width),
+        "interval": "± ?" if math.isnan(half) else interval,
         "count": f"n={len(cell.finished)} {failed}".strip(),
     }
-    lines = [told[word] for word in content.split()]
+    lines = [numbers[word] for word in content.split()]
     return lines if "count" in content or not failed else [*lines, failed]
-
-
-def _format_interval(half: float) -> str:
-    """Write half of an interval; one without width is none, and says no more than that the results are alike."""
-    if math.isnan(half):
-        return "± ?"
-    if half == 0:
-        return ALIKE
-    written = _three(half)
-    if not written.strip("0."):  # three decimals would make it nothing
-        written = f"{half:.1g}"
-    return f"±{written}"
 
 
 def _three(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
 
 
-def _notes(runs: pd.DataFrame, shown: _Map, plan: _Plan, dropped: int) -> list[str]:
-    cells = [cell for panel in shown.panels.values() for cell in panel.values()]
-    kind = shown.best.kind
+def _notes(runs: pd.DataFrame, chart: _Map, plan: _Plan, n_hidden: int) -> list[str]:
+    cells = [cell for panel in chart.panels.values() for cell in panel.values()]
+    kind = chart.best.kind
     notes = [
-        CONTENTS[plan.content].format(metric_text(shown.metric), kind),
-        f"Framed: the best mean, {_three(shown.best.mean)}.",
+        CONTENTS[plan.content].format(metric_text(chart.metric), kind),
+        f"Framed: the best mean, {_three(chart.best.mean)}.",
     ]
     if "interval" in plan.content and any(cell.has_no_interval for cell in cells):
         notes.append(f"± ?: one {kind} has no interval.")
@@ -315,12 +294,12 @@ def _notes(runs: pd.DataFrame, shown: _Map, plan: _Plan, dropped: int) -> list[s
     if n_failed := sum(cell.n_failed for cell in cells):
         guessing = "; they count as guessing" * any(len(cell.values) > len(cell.finished) > 0 for cell in cells)
         notes.append(f"{FAILED}: runs without a result, {n_failed} in all{guessing}.")
-    n_empty = len(shown.rows) * len(shown.columns) * len(shown.panels) - len(cells)
+    n_empty = len(chart.rows) * len(chart.columns) * len(chart.panels) - len(cells)
     if n_empty or not all(cell.finished for cell in cells):
         notes.append("Hatched: no result" + (f"; {n_empty} cells were not run." if n_empty else "."))
-    if dropped:
-        notes.append(f"{dropped} more panels, with lower best cells, are not shown.")
-    return [" ".join(notes), selection(runs) if shown.metric == ACCURACY else ""]
+    if n_hidden:
+        notes.append(f"{n_hidden} more panels, with lower best cells, are not shown.")
+    return [" ".join(notes), selection(runs) if chart.metric == ACCURACY else ""]
 
 
 def _add_bar(figure: Figure, colours: ColourScale, *, left: float, top: float, height: float) -> None:

@@ -59,60 +59,50 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
         the lines through one are spread by what they came to. Eight settings at most.
     """
     settings = choose_axes(runs, first=[name for name in ("depth", "width") if name in runs.columns])
-    found = estimate_configurations(runs, metric, by=settings)
-    results = [group for group in found if group.finished]
+    groups = estimate_configurations(runs, metric, by=settings)
+    results = [group for group in groups if group.finished]
     if not results or not settings:
         return nothing("no setting varies" if results else "no run has a result", title)
-    shown = settings[:MOST_AXES]
-    scales = [_scale(short_name(name, settings), place, found) for place, name in enumerate(shown)]
-    scales.append(_result_scale(metric, found))
+    hidden = settings[MOST_AXES:]
+    scales = [_make_scale(short_name(name, settings), place, groups) for place, name in enumerate(settings[:MOST_AXES])]
+    scales.append(_make_result_scale(metric, groups))
     figure = blank(WIDTH, 3.6 + 0.25 * bool(title), title)
     axes = figure.subplots()
     for place, scale in enumerate(scales):
         _draw_axis(axes, place, scale, room=(WIDTH - 1.0) / len(scales))
-    colours = colour_scale([group.mean for group in results])
-    _draw_lines(axes, scales, found, colours)
+    _draw_lines(axes, scales, groups, colour_scale([group.mean for group in results]))
     axes.set_xlim(-0.25, len(scales) - 0.55)
     axes.set_ylim(-0.06, 1.16)
     axes.set_axis_off()
-    _legend(figure, runs, metric, found, hidden=settings[MOST_AXES:])
-    return figure
-
-
-def _legend(
-    figure: Figure, runs: pd.DataFrame, metric: str, found: Sequence[Configuration], *, hidden: Sequence[str]
-) -> None:
-    strokes = {f"best: {found[0].label}": BEST}
-    if not all(group.finished for group in found):
-        strokes["no result"] = NO_RESULT
-    n_failed = sum(group.n_failed for group in found)
+    strokes = {f"best: {groups[0].label}": BEST} | ({} if len(results) == len(groups) else {"no result": NO_RESULT})
+    n_failed = sum(group.n_failed for group in groups)
     notes = [
-        f"Each line is the mean over the {found[0].kind}s of one of {len(found)} configurations"
+        f"Each line is the mean over the {groups[0].kind}s of one of {len(groups)} configurations"
         + (f"; runs without a result: {n_failed}." if n_failed else "."),
         f"Not shown: {', '.join(hidden)}." if hidden else "",
         selection(runs) if metric == ACCURACY else "",
     ]
     add_legend(figure, list(strokes), list(strokes.values()), notes=notes)
+    return figure
 
 
-def _scale(name: str, place: int, found: Sequence[Configuration]) -> Scale:
-    levels = [group.levels[place] for group in found]
-    known = sort_levels(levels)
-    numbers = [float(level) for level in known if is_number(level)]  # type: ignore[arg-type]
-    if len(numbers) < len(known) or len(numbers) < 2:
-        return _named_scale(name, levels, known)
-    logarithmic = numbers[0] > 0 and numbers[-1] / numbers[0] > SPAN
-    heights = np.log(numbers) if logarithmic else np.array(numbers)
-    heights = (heights - heights[0]) / (heights[-1] - heights[0])
-    by_level = {repr(level): float(height) for level, height in zip(known, heights, strict=True)}
-    ticks = {value_text(level): by_level[repr(level)] for level in known}
-    return Scale(name=name, ticks=_apart(ticks), places=_spread(levels, by_level, NUMBERS_SPREAD))
-
-
-def _named_scale(name: str, levels: Sequence[object], known: Sequence[object]) -> Scale:
-    by_level = {repr(level): (rank + 0.5) / len(known) for rank, level in enumerate(known)}
-    ticks = {value_text(level): by_level[repr(level)] for level in known}
-    return Scale(name=name, ticks=_apart(ticks), places=_spread(levels, by_level, NAMES_SPREAD / len(known)))
+def _make_scale(name: str, place: int, groups: Sequence[Configuration]) -> Scale:
+    levels = [group.levels[place] for group in groups]
+    different = sort_levels(levels)
+    numbers = [float(level) for level in different if is_number(level)]  # type: ignore[arg-type]
+    if len(numbers) == len(different) > 1:
+        is_logarithmic = numbers[0] > 0 and numbers[-1] / numbers[0] > SPAN
+        heights, room = np.log(numbers) if is_logarithmic else np.array(numbers), NUMBERS_SPREAD
+        heights = (heights - heights[0]) / (heights[-1] - heights[0])
+    else:
+        heights, room = (np.arange(len(different)) + 0.5) / len(different), NAMES_SPREAD / len(different)
+    by_level = {repr(level): float(height) for level, height in zip(different, heights, strict=True)}
+    texts = {value_text(level): by_level[repr(level)] for level in different}
+    ticks: dict[str, float] = {}
+    for text, height in sorted(texts.items(), key=lambda item: item[1]):
+        if not ticks or height - max(ticks.values()) >= 1 / MOST_NAMES:  # else it would cover the one below
+            ticks[text] = height
+    return Scale(name=name, ticks=ticks, places=_spread(levels, by_level, room))
 
 
 def _spread(levels: Sequence[object], heights: Mapping[str, float], room: float) -> tuple[float, ...]:
@@ -127,21 +117,12 @@ def _spread(levels: Sequence[object], heights: Mapping[str, float], room: float)
     return tuple(places)
 
 
-def _result_scale(metric: str, found: Sequence[Configuration]) -> Scale:
-    means = [group.mean for group in found if group.finished]
+def _make_result_scale(metric: str, groups: Sequence[Configuration]) -> Scale:
+    means = [group.mean for group in groups if group.finished]
     low, high = colour_scale(means)
     ticks = {f"{low + share * (high - low):.3f}": share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
-    places = [(group.mean - low) / (high - low) if group.finished else math.nan for group in found]
+    places = [(group.mean - low) / (high - low) if group.finished else math.nan for group in groups]
     return Scale(name=metric_text(metric), ticks=ticks, places=tuple(places))
-
-
-def _apart(ticks: dict[str, float]) -> dict[str, float]:
-    """Leave out ticks that would cover the one below."""
-    kept: dict[str, float] = {}
-    for text, height in sorted(ticks.items(), key=lambda item: item[1]):
-        if not kept or height - max(kept.values()) >= 1 / MOST_NAMES:
-            kept[text] = height
-    return kept
 
 
 def _draw_axis(axes: Axes, place: int, scale: Scale, *, room: float) -> None:
@@ -164,13 +145,13 @@ def _draw_axis(axes: Axes, place: int, scale: Scale, *, room: float) -> None:
         )
 
 
-def _draw_lines(axes: Axes, scales: Sequence[Scale], found: Sequence[Configuration], colours: ColourScale) -> None:
+def _draw_lines(axes: Axes, scales: Sequence[Scale], groups: Sequence[Configuration], colours: ColourScale) -> None:
     paths = np.array([scale.places for scale in scales]).T
     across = np.arange(len(scales))
-    for group, path in zip(found, paths, strict=True):
+    for group, path in zip(groups, paths, strict=True):
         if not group.finished:
             axes.add_line(Line2D(across[:-1], path[:-1], zorder=1, **NO_RESULT))  # type: ignore[arg-type]
-    good = [(group, path) for group, path in zip(found, paths, strict=True) if group.finished][::-1]
+    good = [(group, path) for group, path in zip(groups, paths, strict=True) if group.finished][::-1]
     lines = [np.column_stack([across, path]) for _, path in good]
     shades = [colours.shade(group.mean) for group, _ in good]
     width = 1.6 if len(good) <= 40 else 0.9

@@ -66,10 +66,10 @@ def pictures(
     ConfigError
         If two runs are the same repeat of one configuration.
     """
-    found = [group for group in estimate_configurations(runs) if group.finished]
-    drawn = _curves(runs, histories, found, title) if histories else {}
-    drawn |= _results(runs, found, title)
-    return {name: draw() for name, draw in drawn.items() if only is None or name in only}
+    groups = [group for group in estimate_configurations(runs) if group.finished]
+    plan = _plan_curves(runs, histories, groups, title) if histories else {}
+    plan |= _plan_results(runs, groups, title)
+    return {name: draw() for name, draw in plan.items() if only is None or name in only}
 
 
 def telling_runs(runs: pd.DataFrame, *, most: int = 300) -> list[str]:
@@ -143,67 +143,61 @@ def by_name(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[s
     return named
 
 
-def _curves(
-    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], found: Sequence[Configuration], title: str
+def _plan_curves(
+    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], groups: Sequence[Configuration], title: str
 ) -> dict[str, Draw]:
     best = rank_runs(runs).iloc[:MOST_CURVES]
-    told = f": the best {MOST_CURVES} of {len(runs)} runs" if len(runs) > MOST_CURVES else ""
-    heading = f"{title}{told}".removeprefix(": ")
-    drawn: dict[str, Draw] = {"learning_curves": lambda: learning_curves(by_name(best, histories), title=heading)}
-    if any(len(group.finished) > 1 for group in found[:NAMED]):
-        drawn["mean_curves"] = lambda: plot_learning_curves(runs, histories, title=title)
+    part = f": the best {MOST_CURVES} of {len(runs)} runs" if len(runs) > MOST_CURVES else ""
+    heading = f"{title}{part}".removeprefix(": ")
+    plan: dict[str, Draw] = {"learning_curves": lambda: learning_curves(by_name(best, histories), title=heading)}
+    if any(len(group.finished) > 1 for group in groups[:NAMED]):
+        plan["mean_curves"] = lambda: plot_learning_curves(runs, histories, title=title)
     if any("learning_rate" in history.columns for history in histories.values()):
-        drawn["schedules"] = lambda: plot_schedules(runs, histories, title=title)
-    return drawn
+        plan["schedules"] = lambda: plot_schedules(runs, histories, title=title)
+    return plan
 
 
-def _results(runs: pd.DataFrame, found: Sequence[Configuration], title: str) -> dict[str, Draw]:
-    if not found:
+def _plan_results(runs: pd.DataFrame, groups: Sequence[Configuration], title: str) -> dict[str, Draw]:
+    if not groups:
         return {}
-    drawn: dict[str, Draw] = {}
-    if axes := _axes(runs):
-        drawn["grid"] = lambda: plot_grid(runs, x=axes[0], y=axes[1], title=title)
-    drawn["seeds"] = lambda: plot_seeds(runs, title=title)
-    if len(found) >= LEAST_LINES and _differs(runs, PARAMETERS):
-        drawn["cost"] = lambda: plot_cost(runs, title=title)
-    if len(found) >= LEAST_LINES and _differs(runs, SECONDS):
-        drawn["cost_seconds"] = lambda: plot_cost(runs, cost=SECONDS, title=title)
-    if len(found) >= LEAST_LINES and len(choose_axes(runs, first=_sizes(runs))) > 1:
-        drawn["parallel"] = lambda: plot_parallel(runs, title=title)
-    if len(found) > 1 and any(len(group.finished) > 1 for group in found):
-        drawn["effects"] = lambda: _draw_effects(runs, title)
-    return drawn
+    extent = [name for name in EXTENT if _differs(runs, name)]
+    plan: dict[str, Draw] = {}
+    if axes := _choose_map(runs, extent):
+        plan["grid"] = lambda: plot_grid(runs, x=axes[0], y=axes[1], title=title)
+    plan["seeds"] = lambda: plot_seeds(runs, title=title)
+    if len(groups) >= LEAST_LINES:
+        if _differs(runs, PARAMETERS):
+            plan["cost"] = lambda: plot_cost(runs, title=title)
+        if _differs(runs, SECONDS):
+            plan["cost_seconds"] = lambda: plot_cost(runs, cost=SECONDS, title=title)
+        if len(choose_axes(runs, first=extent)) > 1:
+            plan["parallel"] = lambda: plot_parallel(runs, title=title)
+
+    def draw_effects() -> Figure:
+        from nnsweep.results.plots.effects import plot_effects
+        from nnsweep.results.statistics.anova import effects  # with it comes SciPy, and a sweep draws no effects
+
+        return plot_effects(effects(runs), title=title)
+
+    if len(groups) > 1 and any(len(group.finished) > 1 for group in groups):
+        plan["effects"] = draw_effects
+    return plan
 
 
-def _draw_effects(runs: pd.DataFrame, title: str) -> Figure:
-    from nnsweep.results.plots.effects import plot_effects
-    from nnsweep.results.statistics.anova import effects  # with it comes SciPy, and a sweep draws no effects
-
-    return plot_effects(effects(runs), title=title)
-
-
-def _axes(runs: pd.DataFrame) -> tuple[str, str] | None:
+def _choose_map(runs: pd.DataFrame, extent: Sequence[str]) -> tuple[str, str] | None:
     """Choose the columns of a map, x and y: width and depth if they make a grid, else the two with most values."""
-    if len(_sizes(runs)) == 2 and _filled(runs, EXTENT) > HALF:
+    if len(extent) == 2 and _measure_filling(runs, EXTENT) > HALF:
         return "width", "depth"
     names = choose_axes(runs)
     names.sort(key=lambda name: -runs[name].map(repr).nunique())
-    if len(names) < 2 or _filled(runs, names[:2]) <= HALF:
+    if len(names) < 2 or _measure_filling(runs, names[:2]) <= HALF:
         return None
-    return (names[1], names[0]) if _letters(runs, names[0]) > ROOM else (names[0], names[1])
+    n_letters = sum(len(str(value)) for value in runs[names[0]].unique())
+    return (names[1], names[0]) if n_letters > ROOM else (names[0], names[1])
 
 
-def _letters(runs: pd.DataFrame, name: str) -> int:
-    """Count the letters of a setting's values side by side."""
-    return sum(len(str(value)) for value in runs[name].unique())
-
-
-def _sizes(runs: pd.DataFrame) -> list[str]:
-    return [name for name in EXTENT if _differs(runs, name)]
-
-
-def _filled(runs: pd.DataFrame, names: Sequence[str]) -> float:
-    """Say which part of a map's cells has runs."""
+def _measure_filling(runs: pd.DataFrame, names: Sequence[str]) -> float:
+    """Give the share of a map's cells that have runs."""
     cells = {tuple(map(repr, cell)) for cell in zip(*(plain(runs[name]) for name in names), strict=True)}
     rows, columns = ({cell[place] for cell in cells} for place in (0, 1))
     return len(cells) / (len(rows) * len(columns))

@@ -39,28 +39,25 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     matplotlib.figure.Figure
         The highest mean at the top. A cross at the left edge, with their number, stands for runs without a result.
     """
-    found = estimate_configurations(runs, metric)
-    if not found:
+    groups = estimate_configurations(runs, metric)
+    if not groups:
         return nothing("no runs", title)
-    shown = found[:most]
+    shown = groups[:most]
     figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.2 * len(shown), title)
     axes = figure.subplots()
     prepare(axes, metric_text(metric))
-    rows = np.arange(len(shown))
-    for row, group in zip(rows, shown, strict=True):
-        _draw(axes, int(row), group, possible=bound_metric(metric))
+    _draw(axes, shown, bound_metric(metric))
     labels = [fit_text(group.label, WIDTH * 0.42) for group in shown]
-    axes.set_yticks(rows, labels, fontsize=POINTS, parse_math=False)
+    axes.set_yticks(np.arange(len(shown)), labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    _mark_failures(axes, shown)
-    kind = shown[0].kind
     strokes = {"mean and simultaneous 95 % interval": MEAN, "one run": DOT}
     if any(group.n_failed for group in shown):
         strokes["runs without a result"] = FAILED
-    hidden = len(found) - len(shown)
+        _mark_failures(axes, shown)
+    n_hidden = len(groups) - len(shown)
     notes = [
-        f"The best {len(shown)} of {len(found)}; {hidden} are not shown." if hidden else "",
-        f"One {kind} has no interval." if any(group.has_no_interval for group in shown) else "",
+        f"The best {len(shown)} of {len(groups)}; {n_hidden} are not shown." if n_hidden else "",
+        f"One {shown[0].kind} has no interval." if any(group.has_no_interval for group in shown) else "",
         "A failed run counts as guessing in its mean."
         if any(len(group.values) > len(group.finished) > 0 for group in shown)
         else "",
@@ -70,27 +67,25 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     return figure
 
 
-def _draw(axes: Axes, row: int, group: EstimatedConfiguration, *, possible: tuple[float, float]) -> None:
-    axes.plot(group.finished, np.full(len(group.finished), row), **DOT)  # type: ignore[arg-type]
-    if not group.finished:
-        return
-    if not math.isnan(group.half_width):
-        ends = np.clip([group.mean - group.half_width, group.mean + group.half_width], *possible)
-        axes.plot(ends, [row, row], color=MEAN["color"], linewidth=1.5, zorder=3)
-    axes.plot([group.mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
-
-
-def _mark_failures(axes: Axes, shown: Sequence[EstimatedConfiguration]) -> None:
-    """Keep a strip at the left edge free for the crosses."""
-    values = np.concatenate([group.finished for group in shown])
-    if not len(values):
+def _draw(axes: Axes, groups: Sequence[EstimatedConfiguration], possible: tuple[float, float]) -> None:
+    for row, group in enumerate(groups):
+        axes.plot(group.finished, np.full(len(group.finished), row), **DOT)  # type: ignore[arg-type]
+        if not group.finished:
+            continue
+        if not math.isnan(group.half_width):
+            ends = np.clip([group.mean - group.half_width, group.mean + group.half_width], *possible)
+            axes.plot(ends, [row, row], color=MEAN["color"], linewidth=1.5, zorder=3)
+        axes.plot([group.mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
+    if not any(group.finished for group in groups):
         axes.set_xlim(0, 1)
-    if not any(group.n_failed for group in shown):
-        return
+
+
+def _mark_failures(axes: Axes, groups: Sequence[EstimatedConfiguration]) -> None:
+    """Put a cross and a number for runs without a result into a strip at the left edge, which is kept free."""
     low, high = axes.get_xlim()
     axes.set_xlim(low - 0.1 * (high - low), high)
     strip = axes.get_yaxis_transform()
-    for row, group in enumerate(shown):
+    for row, group in enumerate(groups):
         if group.n_failed:
             axes.plot([0.02], [row], transform=strip, **FAILED)  # type: ignore[arg-type]
             axes.text(0.04, row, str(group.n_failed), transform=strip, va="center", fontsize=POINTS)
