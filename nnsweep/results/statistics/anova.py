@@ -19,7 +19,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import SEED, check_settings, choose_factors, code_dummies, find_repeats, varying_settings
 from nnsweep.results.frame import SIZES, check_columns, coded, plain
 from nnsweep.results.grouping import Configuration, group_runs
-from nnsweep.results.statistics.summary import describe_failures
+from nnsweep.results.statistics.summary import describe_failures, find_sizes
 from nnsweep.text import printable
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -109,69 +109,66 @@ def effects(
     """
     check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks and not find_repeats(runs).axes else [])])
     check_settings(factors or ())
-    found = group_runs(runs, metric, failures=failures)
-    if not any(one.counted for one in found):
+    groups = group_runs(runs, metric, failures=failures)
+    if not any(one.counted for one in groups):
         raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to explain")
-    results = _results(runs, found, metric)
-    usable, repeats = results.runs, found[0].repeats
-    chosen = choose_factors(usable, metric, factors)
-    design = _design(results, chosen.names, blocks=blocks)
-    sums, loose = partition_squares(design), _loose(usable, metric, chosen.names)
+    usable, units, values = _take_units(runs, groups)
+    repeats, chosen = groups[0].repeats, choose_factors(usable, metric, factors)
+    design = _make_design(usable, units, values, chosen.names, blocks=blocks)
+    sums, loose = partition_squares(design), _find_loose(usable, metric, chosen.names)
     n_cells = len(set(zip(*(numbers.tolist() for numbers in design.levels.values()), strict=True))) or 1
-    is_repeated = len(design.y) > n_cells
-    table = _table(sums, float(np.sum(design.y**2)), 1 + len(design.y) / n_cells * repeats.overlap)
+    table = _make_table(sums, float(np.sum(design.y**2)), 1 + len(design.y) / n_cells * repeats.overlap)
     table["term"] = table["term"].replace({SEED: repeats.kind})
     table.attrs["factors"] = chosen.names
-    table.attrs["residual"] = _residual_words(repeats.kind, loose, is_repeated=is_repeated)
+    table.attrs["residual"] = " and ".join([f"{repeats.kind}s", *(name.rpartition(".")[2] for name in loose)])
+    if len(design.y) == n_cells:
+        table.attrs["residual"] = "interactions of three settings and more and chance together"
+    method, *notes = _describe_method(design, sums, repeats.overlap, is_repeated=len(design.y) > n_cells)
     left_out = [f"in the residual, because they are no factors: {', '.join(map(printable, loose))}"] if loose else []
-    notes = [*_notes(sums, is_repeated=is_repeated, overlap=repeats.overlap), *describe_failures(found, metric)]
-    table.attrs["notes"] = [_method(design), *chosen.notes, *left_out, *notes]
+    table.attrs["notes"] = [method, *chosen.notes, *left_out, *notes, *describe_failures(groups, metric)]
     return table
 
 
-class _Results(NamedTuple):
-    """The results: a run that has the settings of each, its unit, and its value."""
+def _take_units(
+    runs: pd.DataFrame, configurations: Sequence[Configuration]
+) -> tuple[pd.DataFrame, list[Hashable], list[float]]:
+    """Give a run that has the settings of each unit, the unit and its value, in the order of the runs.
 
-    runs: pd.DataFrame
-    units: list[Hashable]
-    values: list[float]
-
-
-def _results(runs: pd.DataFrame, found: Sequence[Configuration], metric: str) -> _Results:
-    """Give a row for each unit of a configuration, in the order of the runs; failed ones get their network's size."""
+    Runs that failed early have the size of their configuration's network.
+    """
+    sizes = {name: find_sizes(runs, name, configurations) for name in SIZES if name in runs.columns}
+    columns = {name: plain(runs[name]) for name in sizes}
     of_each: list[tuple[int, Hashable, float]] = []
-    sizes = {name: plain(runs[name]) for name in SIZES if name in runs.columns}
-    for one in found:
+    for place, one in enumerate(configurations):
         first = {one.repeats.unit(key): row for key, row in reversed(one.sources.items())}
         of_each += [(row, unit, one.units[unit]) for unit, row in first.items()]
-        for column in sizes.values():
-            known = next((column[row] for row in one.rows if column[row] is not None), None)
+        for name, column in columns.items():
             for row in one.rows:
-                column[row] = known if column[row] is None else column[row]
+                column[row] = sizes[name][place] if column[row] is None else column[row]
     of_each.sort(key=lambda result: result[0])
-    known_runs = runs.assign(**{name: pd.Series(column, index=runs.index) for name, column in sizes.items()})
-    usable = known_runs.iloc[[row for row, _, _ in of_each]]
-    return _Results(usable, [unit for _, unit, _ in of_each], [value for _, _, value in of_each])
+    complete = runs.assign(**{name: pd.Series(column, index=runs.index) for name, column in columns.items()})
+    usable = complete.iloc[[row for row, _, _ in of_each]]
+    return usable, [unit for _, unit, _ in of_each], [value for _, _, value in of_each]
 
 
-def _design(results: _Results, names: Sequence[str], *, blocks: bool) -> Design:
+def _make_design(
+    runs: pd.DataFrame, units: Sequence[Hashable], values: Sequence[float], names: Sequence[str], *, blocks: bool
+) -> Design:
     """Give each level a number and sort the runs: their order in the frame changes nothing, not even rounding."""
-    usable, values = results.runs, results.values
-    levels = {name: _numbered(coded(usable, name)) for name in names}
-    seeds = _numbered(results.units) if blocks else None
+    levels = {name: _number_levels(coded(runs, name)) for name in names}
+    seeds = _number_levels(units) if blocks else None
     y = np.asarray(values, dtype=np.float64)
-    keys = [y, *([] if seeds is None else [seeds]), *reversed(list(levels.values()))]
-    order = np.lexsort(keys)
+    order = np.lexsort([y, *([] if seeds is None else [seeds]), *reversed(levels.values())])
     ordered = {name: numbers[order] for name, numbers in levels.items()}
     return Design(y[order], ordered, None if seeds is None else seeds[order])
 
 
-def _numbered(codes: Sequence[Hashable]) -> NDArray[np.int64]:
+def _number_levels(codes: Sequence[Hashable]) -> NDArray[np.int64]:
     places = {code: place for place, code in enumerate(sorted(set(codes), key=repr))}
     return np.array([places[code] for code in codes], dtype=np.int64)
 
 
-def _table(sums: dict[str, Sum], scale: float, correlation: float) -> pd.DataFrame:
+def _make_table(sums: dict[str, Sum], scale: float, correlation: float) -> pd.DataFrame:
     rounding = ROUNDING * scale
     clean = {name: one if one.squares > rounding else Sum(0.0, one.df) for name, one in sums.items()}
     rows = [_row(name, one, clean[RESIDUAL], clean[TOTAL], correlation) for name, one in clean.items()]
@@ -200,27 +197,17 @@ def _row(name: str, one: Sum, residual: Sum, total: Sum, correlation: float) -> 
     return row | {"f": f, "p": float(special.fdtrc(one.df, residual.df, f)), "omega_squared": omega_squared}
 
 
-def _method(design: Design) -> str:
-    if make_cube(design) is not None:
-        return "balanced: sums of squares from marginal means, which add up to the total"
-    return "not balanced: sums of squares of type II by least squares, which need not add up to the total"
-
-
-def _loose(usable: pd.DataFrame, metric: str, names: Sequence[str]) -> list[str]:
+def _find_loose(runs: pd.DataFrame, metric: str, names: Sequence[str]) -> list[str]:
     """Name the settings that vary within cells: they are part of the residual."""
-    codes = {name: coded(usable, name) for name in {*names, *varying_settings(usable, metric)}}
-    cells = list(zip(*(codes[name] for name in names), strict=True)) if names else [()] * len(usable)
+    codes = {name: coded(runs, name) for name in {*names, *varying_settings(runs, metric)}}
+    cells = list(zip(*(codes[name] for name in names), strict=True)) if names else [()] * len(runs)
     return [name for name in sorted(codes) if len(set(zip(cells, codes[name], strict=True))) > len(set(cells))]
 
 
-def _residual_words(kind: str, loose: Sequence[str], *, is_repeated: bool) -> str:
-    if not is_repeated:
-        return "interactions of three settings and more and chance together"
-    return " and ".join([f"{kind}s", *(name.rpartition(".")[2] for name in loose)])
-
-
-def _notes(sums: dict[str, Sum], *, is_repeated: bool, overlap: float) -> list[str]:
-    notes = []
+def _describe_method(design: Design, sums: dict[str, Sum], overlap: float, *, is_repeated: bool) -> list[str]:
+    notes = ["not balanced: sums of squares of type II by least squares, which need not add up to the total"]
+    if make_cube(design) is not None:
+        notes = ["balanced: sums of squares from marginal means, which add up to the total"]
     if not sums[RESIDUAL].df:
         notes.append("every cell has one run: nothing tells chance from the interactions, so there is no F and no p")
     elif not is_repeated:
@@ -253,8 +240,8 @@ def partition_squares(design: Design) -> dict[str, Sum]:
     """
     total = Sum(float(np.sum((design.y - design.y.mean()) ** 2)), len(design.y) - 1)
     cube = make_cube(design)
-    found = _least_squares(design) if cube is None else _balanced(cube, design)
-    return {**found, TOTAL: total}
+    parts = _least_squares(design) if cube is None else _balanced(cube, design)
+    return {**parts, TOTAL: total}
 
 
 def make_cube(design: Design) -> FloatArray | None:
@@ -275,7 +262,7 @@ def _balanced(cube: FloatArray, design: Design) -> dict[str, Sum]:
     """Take the sums of squares from marginal means, each without the effects that it contains."""
     axes = {name: axis for axis, name in enumerate(design.levels)}
     centred = cube - cube.mean()
-    found = {_told(term): _marginal(centred, [axes[name] for name in term]) for term in _terms(list(axes))}
+    found = {_write_term(term): _marginal(centred, [axes[name] for name in term]) for term in _terms(list(axes))}
     cells = centred.mean(axis=-1, keepdims=True)
     n, n_cells = cube.shape[-1], cube.size // cube.shape[-1]
     within = Sum(float(np.sum((centred - cells) ** 2)), (n - 1) * n_cells)
@@ -312,7 +299,7 @@ def _least_squares(design: Design) -> dict[str, Sum]:
     for term, columns in terms.items():
         others = [block for other, block in terms.items() if not set(term) <= set(other)] + seeds
         larger = with_all if len(term) == 2 else _residual(design.y, [*others, columns])
-        found[_told(term)] = _gain(_residual(design.y, others), larger)
+        found[_write_term(term)] = _gain(_residual(design.y, others), larger)
     if seeds:
         found[SEED] = _gain(_residual(design.y, [cells]), within)
     if len(design.levels) > 2:
@@ -346,5 +333,5 @@ def _with_residual(found: dict[str, Sum], within: Sum) -> dict[str, Sum]:
     return {name: one for name, one in found.items() if name != HIGHER or one.df > 0} | {RESIDUAL: within}
 
 
-def _told(term: Term) -> str:
+def _write_term(term: Term) -> str:
     return ":".join(map(printable, term))

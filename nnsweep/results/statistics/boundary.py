@@ -4,7 +4,7 @@ That it is on the edge says nothing by itself: of two values one always is. A be
 if results still rise towards the edge.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 Values: TypeAlias = tuple[object, ...]
@@ -68,25 +68,27 @@ def find_boundaries(
         Whether the best can be told from a setting. Only an edge counts at which it can be told from the next value
         inside, all else alike; where there is no such setting nothing is known of a rise.
     """
-    alike = [setting for setting in tried if _choices(setting, best) == _choices(best, best)]
-    found = []
+    choices = [place for place, value in enumerate(best) if _number(value) is None]
+    alike = [setting for setting in tried if all(setting[place] == best[place] for place in choices)]
+    boundaries = []
     for place, (name, value) in enumerate(zip(names, best, strict=True)):
         values = sorted({number for setting in alike if (number := _number(setting[place])) is not None})
         number = _number(value)
-        if (
-            number is None
-            or len(values) < 2
-            or number not in (values[0], values[-1])
-            or _is_limit(name, number, values)
-        ):
+        if number is None or len(values) < 2 or number not in (values[0], values[-1]):
+            continue
+        if number == 0 or (number == 1 and _is_share(name, values)):
             continue
         side = "largest" if number == values[-1] else "smallest"
         inside = values[-2] if side == "largest" else values[1]
-        beside = next((setting for setting in alike if _is_beside(setting, best, place, inside)), None)
-        if beside is None or not differs(beside):
-            continue
-        found.append(Boundary(name, number, side, suggest_next_value(name, values, side)))
-    return found
+        elsewhere = best[:place], best[place + 1 :]
+        beside = [
+            setting
+            for setting in alike
+            if _number(setting[place]) == inside and (setting[:place], setting[place + 1 :]) == elsewhere
+        ]
+        if beside and differs(beside[0]):
+            boundaries.append(Boundary(name, number, side, suggest_next_value(name, values, side)))
+    return boundaries
 
 
 def suggest_next_value(name: str, values: Sequence[float], side: str) -> float | None:
@@ -119,42 +121,21 @@ def suggest_next_value(name: str, values: Sequence[float], side: str) -> float |
     if last <= 0 or before < 0:
         return None
     is_share = _is_share(name, values)
-    exact = _share_beyond(last, before) if is_share and side == "largest" else _beyond(last, before)
+    if not is_share or side != "largest":
+        exact = last * last / before if before else last * STEP
+    elif last >= 0.5 or not before:
+        exact = 1 - (1 - last) ** 2 / (1 - before)
+    else:
+        odds = (last / (1 - last)) ** 2 / (before / (1 - before))
+        exact = odds / (1 + odds)
     if all(float(value).is_integer() for value in values):
         exact = float(max(1, round(exact)))
-    return next((value for value in _rounded(exact, is_share) if (value - last) * (exact - last) > 0), None)
-
-
-def _beyond(last: float, before: float) -> float:
-    return last * last / before if before else last * STEP
-
-
-def _share_beyond(last: float, before: float) -> float:
-    if last >= 0.5 or not before:
-        return 1 - (1 - last) ** 2 / (1 - before)
-    odds = _odds(last) ** 2 / _odds(before)
-    return odds / (1 + odds)
-
-
-def _rounded(exact: float, is_share: bool) -> Iterator[float]:
-    """Give ever finer roundings; of a share beyond a half, of what it lacks to 1."""
-    for digits in range(DIGITS):
-        if is_share and exact > 0.5:
-            yield round(1 - float(f"{1 - exact:.{digits}e}"), 12)
-        else:
-            yield float(f"{exact:.{digits}e}")
-
-
-def _choices(setting: Values, best: Values) -> list[object]:
-    """Give the values of what is a choice, and no number, in the best setting."""
-    return [value for value, chosen in zip(setting, best, strict=True) if _number(chosen) is None]
-
-
-def _is_beside(setting: Values, best: Values, place: int, inside: float) -> bool:
-    """Tell whether a setting has another number at one place and is the best everywhere else."""
-    return _number(setting[place]) == inside and all(
-        value == of_best for at, (value, of_best) in enumerate(zip(setting, best, strict=True)) if at != place
-    )
+    for digits in range(DIGITS):  # ever finer roundings; of a share beyond a half, of what it lacks to 1
+        lacks = is_share and exact > 0.5
+        value = round(1 - float(f"{1 - exact:.{digits}e}"), 12) if lacks else float(f"{exact:.{digits}e}")
+        if (value - last) * (exact - last) > 0:
+            return value
+    return None
 
 
 def _number(value: object) -> float | None:
@@ -163,11 +144,3 @@ def _number(value: object) -> float | None:
 
 def _is_share(name: str, values: Sequence[float]) -> bool:
     return name.rpartition(".")[2] not in UNBOUNDED and values[0] >= 0 and values[-1] <= 1
-
-
-def _is_limit(name: str, number: float, values: Sequence[float]) -> bool:
-    return number == 0 or (number == 1 and _is_share(name, values))
-
-
-def _odds(share: float) -> float:
-    return share / (1 - share)

@@ -14,7 +14,6 @@ from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.statistics.summary import check_confidence, describe_failures, find_configuration, sort_best_first
 from nnsweep.results.statistics.tests import (
-    MeanDifference,
     compare_means,
     correct_by_holm,
     count_pairs,
@@ -103,20 +102,20 @@ def compare(
     """
     check_confidence(confidence)
     runs = with_failures(runs, failures)
-    found = sort_best_first(group_runs(runs, metric, by=by), metric)
-    if not any(one.counted for one in found) and found:
+    ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
+    if ranked and not any(one.counted for one in ranked):
         raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to compare")
-    references = {"best": (found[0], count_pairs(len(found)))} if found else {}
+    references = {"best": (ranked[0], count_pairs(len(ranked)))} if ranked else {}
     if baseline is not None:
-        references["baseline"] = (find_configuration(runs, found, baseline), len(found) - 1)
+        references["baseline"] = (find_configuration(runs, ranked, baseline), len(ranked) - 1)
     sign = -1 if smaller_is_better(metric) else 1
     parts = [
-        _against(reference, found, family, confidence=confidence, sign=sign).assign(reference=name)
+        _compare_with(reference, ranked, family, confidence=confidence, sign=sign).assign(reference=name)
         for name, (reference, family) in references.items()
     ]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-    table = table[list(COLUMNS)].astype(COLUMNS)
-    table.attrs["notes"] = _notes(found, metric, has_baseline=baseline is not None)
+    table = table.astype(COLUMNS)
+    table.attrs["notes"] = _notes(ranked, metric, has_baseline=baseline is not None)
     return table
 
 
@@ -145,65 +144,53 @@ def indistinguishable(
         Labels, the best itself first.
     """
     table = compare(runs, metric, by=by, confidence=confidence, failures=failures)
-    found = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
-    untold = ~table["distinguishable"] & (table["n_finished"] > 0)
-    return [*(one.label for one in found[:1]), *table["label"][untold].tolist()]
+    ranked = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
+    remaining = ~table["distinguishable"] & (table["n_finished"] > 0)
+    return [*(one.label for one in ranked[:1]), *table["label"][remaining].tolist()]
 
 
-def _against(
-    reference: Configuration, found: Sequence[Configuration], family: int, *, confidence: float, sign: int
+def _compare_with(
+    reference: Configuration, ranked: Sequence[Configuration], family: int, *, confidence: float, sign: int
 ) -> pd.DataFrame:
-    others = [one for one in found if one is not reference]
-    repeats = reference.repeats
-    asked = {"confidence": confidence, "overlap": repeats.overlap}
-    differences = [compare_means(one.units, reference.units, kind=repeats.kind, **asked) for one in others]
-    part = pd.DataFrame(differences, columns=list(MeanDifference._fields))
-    part["label"], part["reference_label"] = [one.label for one in others], reference.label
-    part["win_rate"] = [_win_rate(one, reference, sign) for one in others]
-    part["p_holm"] = correct_by_holm(part["p"].to_numpy(dtype=float), family)
-    part["distinguishable"] = part["p_holm"] < 1 - confidence
-    alpha = (1 - confidence) / max(family, 1)
-    sizes = [min(len(one.units), len(reference.units)) for one in others]
-    rows = list(zip(differences, part["distinguishable"], sizes, strict=True))
-    far = [one._replace(difference=max(abs(one.low), abs(one.high))) for one in differences]
-    if repeats.overlap:
-        part["more_seeds"] = part["fewest_more_seeds"] = math.nan
-    else:
-        part["more_seeds"] = [0.0 if told else _more_seeds(one, size, alpha) for one, told, size in rows]
-        part["fewest_more_seeds"] = [
-            0.0 if told else _more_seeds(one, size, alpha) for one, (_, told, size) in zip(far, rows, strict=True)
-        ]
-    part["n_finished"] = [len(one.counted) for one in others]
-    part["n_ended"] = [one.n_ended for one in others]
-    return part
+    repeats, alpha = reference.repeats, (1 - confidence) / max(family, 1)
+    options = {"confidence": confidence, "overlap": repeats.overlap}
+    others = [one for one in ranked if one is not reference]
+    differences = [compare_means(one.units, reference.units, kind=repeats.kind, **options) for one in others]
+    p_holm = correct_by_holm([found.p for found in differences], family).tolist()
+    rows = []
+    for one, found, p in zip(others, differences, p_holm, strict=True):
+        row = found._asdict() | {"label": one.label, "reference_label": reference.label}
+        row |= {"p_holm": p, "distinguishable": p < 1 - confidence}
+        row |= {"n_finished": len(one.counted), "n_ended": one.n_ended}
+        leads = [sign * (value - reference.units[unit]) for unit, value in one.units.items() if unit in reference.units]
+        points = sum(1.0 if lead > 0 else 0.5 if lead == 0 else 0.0 for lead in leads)
+        row["win_rate"] = points / len(leads) if leads else math.nan
+        if row["distinguishable"] and not repeats.overlap:
+            row |= {"more_seeds": 0.0, "fewest_more_seeds": 0.0}
+        elif found.test != "none" and not repeats.overlap:
+            is_paired = found.test not in ("Welch", "permutation")
+            present = found.n_pairs if is_paired else min(len(one.units), len(reference.units))
+            ends = {"more_seeds": found.difference, "fewest_more_seeds": max(abs(found.low), abs(found.high))}
+            for name, difference in ends.items():
+                needed = count_seeds_needed(difference, found.std, alpha=alpha, power=max(0.8, 2 * alpha))
+                row[name] = max(0.0, needed - present)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _more_seeds(found: MeanDifference, n: int, alpha: float) -> float:
-    if found.test == "none":
-        return math.nan
-    present = n if found.test in ("Welch", "permutation") else found.n_pairs
-    return max(0.0, count_seeds_needed(found.difference, found.std, alpha=alpha, power=max(0.8, 2 * alpha)) - present)
-
-
-def _win_rate(one: Configuration, reference: Configuration, sign: int) -> float:
-    leads = [sign * (value - reference.units[unit]) for unit, value in one.units.items() if unit in reference.units]
-    points = [1.0 if lead > 0 else 0.5 if lead == 0 else 0.0 for lead in leads]
-    return sum(points) / len(points) if points else math.nan
-
-
-def _notes(found: Sequence[Configuration], metric: str, *, has_baseline: bool) -> list[str]:
-    k = len(found)
+def _notes(ranked: Sequence[Configuration], metric: str, *, has_baseline: bool) -> list[str]:
+    k = len(ranked)
     notes = []
     if k > 1:
         pairs = f"so p is corrected for all {count_pairs(k)} pairs (Holm)" if k > 2 else "but there is one pair only"
         notes.append(f"best of {k}: found by looking, {pairs}")
         notes += [f"baseline: named beforehand, so p is corrected for {k - 1} comparisons (Holm)"] * has_baseline
-    if found and found[0].repeats.overlap:
+    if ranked and ranked[0].repeats.overlap:
         notes.append(
-            f"the {found[0].repeats.kind}s share training examples, so variances are corrected by n_test / n_train = "
-            f"{found[0].repeats.overlap:.3g} (Nadeau and Bengio)"
+            f"the {ranked[0].repeats.kind}s share training examples, so variances are corrected by n_test / n_train = "
+            f"{ranked[0].repeats.overlap:.3g} (Nadeau and Bengio)"
         )
-    notes += describe_failures(found, metric)
-    if any(one.counted and not one.is_whole for one in found):
+    notes += describe_failures(ranked, metric)
+    if any(one.counted and not one.is_whole for one in ranked):
         notes.append("configurations with a failed run that counts as nothing come last")
     return notes

@@ -144,7 +144,10 @@ def sign_flip_test(first: ArrayLike, second: ArrayLike) -> float:
         return float(2 * stats.norm.sf(observed / math.sqrt(float(np.square(apart, dtype=float).sum()))))
     chances = np.ones(1)
     for size, count in zip(sizes.tolist(), repeats.tolist(), strict=True):
-        chances = _convolved(chances, stats.binom.pmf(np.arange(count + 1), count, 0.5), size)
+        wider = np.zeros(len(chances) + size * count)  # the distribution of a sum with so many more summands, 0 or size
+        for n, chance in enumerate(stats.binom.pmf(np.arange(count + 1), count, 0.5).tolist()):
+            wider[n * size : n * size + len(chances)] += chance * chances
+        chances = wider
     sums = 2 * np.arange(total + 1) - total
     return min(1.0, float(chances[np.abs(sums) >= observed].sum()))
 
@@ -188,8 +191,8 @@ def bootstrap_difference(
     apart, unit = _steps(first, second)
     sizes, counts = np.unique(apart, return_counts=True)
     generator = np.random.default_rng(random_state)
-    drawn = generator.multinomial(len(apart), counts / len(apart), size=n_resamples) @ sizes
-    low, high = _bca(drawn, apart, confidence) if len(sizes) > 1 else (apart.sum(), apart.sum())
+    resamples = generator.multinomial(len(apart), counts / len(apart), size=n_resamples) @ sizes
+    low, high = _bca(resamples, apart, confidence) if len(sizes) > 1 else (apart.sum(), apart.sum())
     scale = unit * len(apart)
     return Bootstrap(float(apart.sum() / scale), float(low / scale), float(high / scale))
 
@@ -203,24 +206,16 @@ def _steps(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.int64], int]
     return one.sum(axis=0) * (unit // len(one)) - other.sum(axis=0) * (unit // len(other)), unit
 
 
-def _convolved(chances: FloatArray, added: FloatArray, size: int) -> FloatArray:
-    """Add to a sum a number of equal summands, each 0 or `size`: the distribution of the new sum."""
-    wider = np.zeros(len(chances) + size * (len(added) - 1))
-    for many, chance in enumerate(added.tolist()):
-        wider[many * size : many * size + len(chances)] += chance * chances
-    return wider
-
-
-def _bca(drawn: NDArray[np.int64], apart: NDArray[np.int64], confidence: float) -> tuple[float, float]:
+def _bca(resamples: NDArray[np.int64], apart: NDArray[np.int64], confidence: float) -> tuple[float, float]:
     """Give the bounds of a sum, from its resamples and the values summed."""
     from scipy import stats
 
     observed, centred = apart.sum(), apart - apart.mean()
-    below = (np.mean(drawn < observed) + np.mean(drawn <= observed)) / 2
-    bias = stats.norm.ppf(np.clip(below, 1 / (2 * len(drawn)), 1 - 1 / (2 * len(drawn))))
+    below = (np.mean(resamples < observed) + np.mean(resamples <= observed)) / 2
+    bias = stats.norm.ppf(np.clip(below, 1 / (2 * len(resamples)), 1 - 1 / (2 * len(resamples))))
     acceleration = np.sum(centred**3) / (6 * np.sum(centred**2) ** 1.5)
     ends = bias + stats.norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
-    low, high = np.quantile(drawn, stats.norm.cdf(bias + ends / (1 - acceleration * ends)))
+    low, high = np.quantile(resamples, stats.norm.cdf(bias + ends / (1 - acceleration * ends)))
     return float(low), float(high)
 
 
@@ -286,22 +281,22 @@ def compare_examples(
         If there is no column ``run_id``, the reference has no run with examples, a column or the baseline is unknown,
         or two runs are twins.
     """
-    found = sort_best_first(group_runs(runs, metric, by=by), metric)
-    if not found:
+    ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
+    if not ranked:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     check_columns(runs, ["run_id"])
     ids = runs["run_id"].astype(str).tolist()
-    kept = {one.label: [row for row in one.counted.values() if ids[row] in correct] for one in found}
-    known = {row: _tested(runs, row, correct[ids[row]]) for rows in kept.values() for row in rows}
-    _check_same_test_set(runs, known)
-    arrays = {label: np.stack([known[row].right for row in rows]) for label, rows in kept.items() if rows}
-    reference = found[0] if baseline is None else find_configuration(runs, found, baseline)
+    members = {one.label: [row for row in one.counted.values() if ids[row] in correct] for one in ranked}
+    records = {row: _take_record(runs, row, correct[ids[row]]) for rows in members.values() for row in rows}
+    _check_same_test_set(runs, records)
+    arrays = {label: np.stack([records[row].right for row in rows]) for label, rows in members.items() if rows}
+    reference = ranked[0] if baseline is None else find_configuration(runs, ranked, baseline)
     if reference.label not in arrays:
         raise ConfigError(f"{reference.label}: none of its runs says which test examples it got right")
-    settings = {"n_resamples": n_resamples, "confidence": confidence, "random_state": random_state}
-    others = [one for one in found if one is not reference]
-    table = pd.DataFrame([_row(one, reference, arrays, settings) for one in others], columns=list(COLUMNS))
-    family = count_pairs(len(found)) if baseline is None else len(others)
+    options = {"n_resamples": n_resamples, "confidence": confidence, "random_state": random_state}
+    others = [one for one in ranked if one is not reference]
+    table = pd.DataFrame([_row(one, reference, arrays, options) for one in others], columns=list(COLUMNS))
+    family = count_pairs(len(ranked)) if baseline is None else len(others)
     table["p_holm"] = correct_by_holm(table["p"].to_numpy(dtype=float), family)
     table["distinguishable"] = table["p_holm"] < 1 - confidence
     table.attrs["notes"] = [f"p is corrected for {family} comparisons (Holm)"] if others else []
@@ -309,7 +304,7 @@ def compare_examples(
 
 
 def _row(
-    one: Configuration, reference: Configuration, arrays: Mapping[str, Right], settings: Mapping[str, float]
+    one: Configuration, reference: Configuration, arrays: Mapping[str, Right], options: Mapping[str, float]
 ) -> dict[str, object]:
     there = arrays[reference.label]
     row: dict[str, object] = {"label": one.label, "reference_label": reference.label, "n_examples": there.shape[1]}
@@ -318,22 +313,22 @@ def _row(
         return row | {"note": "no run says which test examples it got right"}
     here = arrays[one.label]
     row |= {"n_runs": len(here), "accuracy": here.mean(), "note": ""}
-    row |= bootstrap_difference(here, there, **settings)._asdict()  # type: ignore[arg-type]
+    row |= bootstrap_difference(here, there, **options)._asdict()  # type: ignore[arg-type]
     if len(here) == len(there) == 1:
         exact = mcnemar_test(here[0], there[0])
         return row | {"test": "McNemar", "p": exact.p, "b": exact.b, "c": exact.c}
     return row | {"test": "sign flip", "p": sign_flip_test(here, there)}
 
 
-class _Tested(NamedTuple):
+class _Record(NamedTuple):
     right: Right
     test_digest: str = ""
 
 
-def _tested(runs: pd.DataFrame, row: int, given: ExampleResults | ArrayLike) -> _Tested:
+def _take_record(runs: pd.DataFrame, row: int, record: ExampleResults | ArrayLike) -> _Record:
     """Take what a run has recorded, or an array, which has no digest."""
     try:
-        right = np.asarray(getattr(given, "right", given), dtype=bool)
+        right = np.asarray(getattr(record, "right", record), dtype=bool)
     except ValueError:  # rows of different lengths
         right = np.empty((0, 0), dtype=bool)
     if right.ndim != 1 or not len(right):
@@ -341,21 +336,21 @@ def _tested(runs: pd.DataFrame, row: int, given: ExampleResults | ArrayLike) -> 
             f"the run {describe_run(runs, row)}: which test examples it got right must be an array of bool of shape "
             "(n_test,), with an example at least; load_correct(runs) gives it"
         )
-    return _Tested(right, str(getattr(given, "test_digest", "")))
+    return _Record(right, str(getattr(record, "test_digest", "")))
 
 
-def _check_same_test_set(runs: pd.DataFrame, known: Mapping[int, _Tested]) -> None:
+def _check_same_test_set(runs: pd.DataFrame, records: Mapping[int, _Record]) -> None:
     """Refuse test sets of different sizes or digests; an array has no digest."""
-    first = next(iter(known), 0)
-    with_digest = next((row for row, one in known.items() if one.test_digest), first)
-    for row, one in known.items():
-        n, expected = len(one.right), len(known[first].right)
+    first = next(iter(records), 0)
+    with_digest = next((row for row, one in records.items() if one.test_digest), first)
+    for row, one in records.items():
+        n, expected = len(one.right), len(records[first].right)
         if n != expected:
             raise DataError(
                 f"{_two(runs, first, row)} have different test sets, of {expected} and {n} examples; "
                 "compare only one of them"
             )
-        if one.test_digest and one.test_digest != known[with_digest].test_digest:
+        if one.test_digest and one.test_digest != records[with_digest].test_digest:
             raise DataError(
                 f"{_two(runs, with_digest, row)} have different test sets of {n} examples; compare only one of them"
             )

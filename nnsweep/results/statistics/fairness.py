@@ -61,45 +61,17 @@ class FairComparison(NamedTuple):
     warnings: tuple[str, ...]
 
 
-class Spread(NamedTuple):
-    """How many repeats of a number there are, their mean, and their standard deviation (from n - 1)."""
-
-    n: int
-    mean: float
-    std: float
-
-
 class Cell(NamedTuple):
     """A subject at one setting.
 
     Attributes
     ----------
-    chosen_by, told : Configuration
+    selecting, reported : Configuration
         Its runs with the selecting and with the reported metric.
     """
 
-    chosen_by: Configuration
-    told: Configuration
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether no failed run is left out; a setting that lost one is chosen only if there is no other."""
-        return self.chosen_by.is_whole
-
-    @property
-    def selecting(self) -> float:
-        """The mean of what selects."""
-        return self.chosen_by.mean
-
-    @property
-    def reported(self) -> Spread:
-        """What is reported."""
-        (values,) = summarize([self.told])
-        return Spread(len(self.told.values), values.mean, values.std)
-
-
-Cells = Mapping[Values, Mapping[Values, Cell]]
-"""By the subject's values and by those of the setting; only cells with a finished run."""
+    selecting: Configuration
+    reported: Configuration
 
 
 def fair_comparison(
@@ -146,35 +118,35 @@ def fair_comparison(
         If a column is unknown, nothing varies, or something varies that is neither compared nor tuned.
     """
     runs = with_failures(runs, failures)
-    subjects, tuned_names = _roles(runs, subject, tuned)
-    chosen_by, note = _chosen_by(runs, selecting, reported)
-    tried = _tried(runs, subjects, tuned_names, (chosen_by, reported))
-    cells = {who: own for who, all_of_it in tried.items() if (own := _finished_cells(all_of_it))}
-    best = {who: _best(own) for who, own in cells.items()}
-    same = _best_for_all(cells)
-    on_edge = {
-        who: find_boundaries(list(tried[who]), tuned_names, setting, differs=_differs(tried[who], setting))
-        for who, setting in best.items()
+    subject, tuned = _choose_roles(runs, subject, tuned)
+    selecting, note = _choose_selecting(runs, selecting, reported)
+    cells = _make_cells(runs, subject, tuned, selecting, reported)
+    names = {who: describe_settings(_pair(subject, who)) for who in cells}
+    finished = {
+        who: {setting: cell for setting, cell in own.items() if cell.selecting.counted} for who, own in cells.items()
     }
-    sure = correct_confidence([cell.told for all_of_it in tried.values() for cell in all_of_it.values()], confidence)
-    rows = [
-        (
-            *(*who, _told(subjects, who), *setting, _setting_told(tuned_names, setting)),
-            *(cells[who][setting].selecting, *_reported(cells[who], setting, same, sure)),
-            *(len(tried[who]), bool(on_edge[who])),
-        )
-        for who, setting in best.items()
-    ]
-    table = pd.DataFrame(rows, columns=[*subjects, "label", *tuned_names, "setting", *NUMBERS])
+    finished = {who: own for who, own in finished.items() if own}
+    same = _find_best([*finished.values()])
+    simultaneous = correct_confidence([cell.reported for own in cells.values() for cell in own.values()], confidence)
+    rows, warnings = [], []
+    for who, own in finished.items():
+        setting = _find_best([own])
+        assert setting is not None  # some run has finished
+        edges = find_boundaries(list(cells[who]), tuned, setting, differs=_make_test(cells[who], setting))
+        warnings += [f"{names[who]}: {edge.words}" for edge in edges]
+        labels = (*who, names[who], *setting, describe_settings(_pair(tuned, setting), nothing="as it is"))
+        numbers = own[setting].selecting.mean, *_report(own, setting, same, simultaneous)
+        rows.append((*labels, *numbers, len(cells[who]), bool(edges)))
+    table = pd.DataFrame(rows, columns=[*subject, "label", *tuned, "setting", *NUMBERS])
     return FairComparison(
         table=table.sort_values("mean", ascending=False, kind="stable", ignore_index=True),
-        subject=tuple(subjects),
-        tuned=tuple(tuned_names),
-        selecting=chosen_by,
+        subject=tuple(subject),
+        tuned=tuple(tuned),
+        selecting=selecting,
         reported=reported,
-        same=None if same is None else _pairs(tuned_names, same),
-        notes=(note, *(f"{_told(subjects, who)}: no run finished" for who in tried if who not in cells)),
-        warnings=tuple(f"{_told(subjects, who)}: {edge.words}" for who, found in on_edge.items() for edge in found),
+        same=None if same is None else _pair(tuned, same),
+        notes=(note, *(f"{names[who]}: no run finished" for who in cells if who not in finished)),
+        warnings=tuple(warnings),
     )
 
 
@@ -185,47 +157,49 @@ NUMBERS = (
 )
 
 
-def _reported(own: Mapping[Values, Cell], setting: Values, same: Values | None, confidence: float) -> tuple[float, ...]:
+def _report(own: Mapping[Values, Cell], setting: Values, same: Values | None, confidence: float) -> tuple[float, ...]:
     """Give the reported metric at the subject's own best setting, at that of all, and the difference of the means."""
-    best, at_same = own[setting], Spread(0, math.nan, math.nan) if same is None else own[same].reported
-    (found,) = summarize([best.told], confidence)
-    n, mean, std = best.reported
-    half = found.high - mean
-    return n, mean, std, half, len(best.told.counted), best.told.n_ended, *at_same, mean - at_same.mean
+    best, at_same = own[setting].reported, None if same is None else own[same].reported
+    (interval,) = summarize([best], confidence)
+    n_same, same_mean, same_std = 0, math.nan, math.nan
+    if at_same is not None:
+        ((same_mean, same_std, *_),) = summarize([at_same])
+        n_same = len(at_same.values)
+    numbers = len(best.values), interval.mean, interval.std, interval.high - interval.mean
+    return (*numbers, len(best.counted), best.n_ended, n_same, same_mean, same_std, interval.mean - same_mean)
 
 
-def _differs(tried: Mapping[Values, Cell], setting: Values) -> Callable[[Values], bool]:
+def _make_test(cells: Mapping[Values, Cell], best: Values) -> Callable[[Values], bool]:
     """Tell the best from another setting, with a p that is corrected for all pairs of those tried (Bonferroni)."""
-    best, family = tried[setting].chosen_by, count_pairs(len(tried))
+    runs, family = cells[best].selecting, count_pairs(len(cells))
 
     def differs(other: Values) -> bool:
-        there = tried[other].chosen_by
-        found = compare_means(best.units, there.units, overlap=best.repeats.overlap)
-        return found.p * family < SIGNIFICANCE
+        difference = compare_means(runs.units, cells[other].selecting.units, overlap=runs.repeats.overlap)
+        return difference.p * family < SIGNIFICANCE
 
     return differs
 
 
-def _roles(
+def _choose_roles(
     runs: pd.DataFrame, subject: Sequence[str] | None, tuned: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
-    """Say which columns are compared and which are tuned, and refuse what would be mixed without a word."""
+    """Say which columns are compared and which are tuned, and refuse what would be averaged silently."""
     check_columns(runs, [*(subject or ()), *(tuned or ())])
     names = varying_settings(runs)
     tunable = [name for name in names if name.partition(".")[0] in TUNED] if tuned is None else list(tuned)
     codes = {name: coded(runs, name) for name in dict.fromkeys([*names, *(subject or ()), *tunable])}
 
-    def tell(some: Sequence[str], known: Sequence[str] = ()) -> list[str]:
+    def reduce(some: Sequence[str], known: Sequence[str] = ()) -> list[str]:
         return choose_distinguishing({name: codes[name] for name in [*known, *some]}, known)
 
     if subject is None:
-        subject = tell([name for name in names if name not in tunable])
-        subject = subject or (tell([name for name in TUNED if name in names]) if tuned is None else [])
+        subject = reduce([name for name in names if name not in tunable])
+        subject = subject or (reduce([name for name in TUNED if name in names]) if tuned is None else [])
     if not subject:
         raise ConfigError("nothing varies that could be compared; name it: subject=[...]")
     if tuned is None:
-        tuned = tell([name for name in tunable if name not in subject], subject)
-    if mixed := tell([name for name in names if name not in (*subject, *tuned)], [*subject, *tuned]):
+        tuned = reduce([name for name in tunable if name not in subject], subject)
+    if mixed := reduce([name for name in names if name not in (*subject, *tuned)], [*subject, *tuned]):
         raise ConfigError(
             f"{', '.join(mixed)}: varies too, and runs that differ in it would be averaged; add it to subject or to "
             "tuned, or choose the runs that have one value of it"
@@ -233,11 +207,9 @@ def _roles(
     return list(subject), list(tuned)
 
 
-def _chosen_by(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, str]:
+def _choose_selecting(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, str]:
     """Say by which metric settings are chosen, and that in words."""
-    with_it, with_result = (
-        sum(value is not None for value in take_metric(runs, name)) for name in (selecting, reported)
-    )
+    with_it, with_result = (len(runs) - take_metric(runs, name).count(None) for name in (selecting, reported))
     if not with_it:
         return reported, f"{selecting} is not known: settings were chosen by {reported} itself, which flatters them all"
     left_out = f"; runs without it do not count: {with_result - with_it}" if with_result > with_it else ""
@@ -245,55 +217,40 @@ def _chosen_by(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, 
     return selecting, f"settings were chosen by the mean of {selecting} over {kind}s{left_out}"
 
 
-def _tried(
-    runs: pd.DataFrame, subject: Sequence[str], tuned: Sequence[str], metrics: tuple[str, str]
+def _make_cells(
+    runs: pd.DataFrame, subject: Sequence[str], tuned: Sequence[str], selecting: str, reported: str
 ) -> dict[Values, dict[Values, Cell]]:
-    selecting, reported = metrics
+    """Give each subject's cells by setting; what is reported is of the runs that have the selecting metric."""
     results = zip(take_metric(runs, selecting), take_metric(runs, reported), strict=True)
-    both = runs[[chosen_by is not None or told is None for chosen_by, told in results]]  # what is reported is of these
+    both = runs[[value is not None or result is None for value, result in results]]
     by = [*subject, *tuned]
-    told = {tuple(one.settings.values()): one for one in group_runs(both, reported, by=by)}
-    tried: dict[Values, dict[Values, Cell]] = {}
+    reported_by = {tuple(one.settings.values()): one for one in group_runs(both, reported, by=by)}
+    cells: dict[Values, dict[Values, Cell]] = {}
     for one in sorted(group_runs(runs, selecting, by=by), key=lambda one: one.rows):
         values = tuple(one.settings.values())
-        cell = Cell(one, told.get(values, replace(one, counted={}, values={}, sources={})))
-        tried.setdefault(values[: len(subject)], {})[values[len(subject) :]] = cell
-    return tried
+        cell = Cell(one, reported_by.get(values, replace(one, counted={}, values={}, sources={})))
+        cells.setdefault(values[: len(subject)], {})[values[len(subject) :]] = cell
+    return cells
 
 
-def _told(names: Sequence[str], values: Values) -> str:
-    return describe_settings(_pairs(names, values))
-
-
-def _setting_told(names: Sequence[str], values: Values) -> str:
-    return describe_settings(_pairs(names, values), nothing="as it is")
-
-
-def _pairs(names: Sequence[str], values: Values) -> dict[str, object]:
+def _pair(names: Sequence[str], values: Values) -> dict[str, object]:
     return dict(zip(names, values, strict=True))
 
 
-def _finished_cells(tried: Mapping[Values, Cell]) -> dict[Values, Cell]:
-    return {setting: cell for setting, cell in tried.items() if cell.chosen_by.counted}
+def _find_best(cells: Sequence[Mapping[Values, Cell]]) -> Values | None:
+    """Find the setting with the best mean over some subjects, among those that all of them have tried.
 
-
-def _best(cells: Mapping[Values, Cell]) -> Values:
-    return min(cells, key=lambda setting: (not cells[setting].is_whole, -cells[setting].selecting, _order(setting)))
-
-
-def _best_for_all(cells: Cells) -> Values | None:
-    """Choose the setting with the best mean over the subjects, among those that every subject has tried."""
-    common = [setting for setting in next(iter(cells.values()), {}) if all(setting in own for own in cells.values())]
+    One that lost a failed run is chosen only if there is no other; of equal ones the first in order.
+    """
+    common = [setting for setting in next(iter(cells), {}) if all(setting in own for own in cells)]
 
     def rank(setting: Values) -> tuple[bool, float, list[tuple[bool, float, str]]]:
-        row = [own[setting] for own in cells.values()]
-        return not all(cell.is_whole for cell in row), -fmean(cell.selecting for cell in row), _order(setting)
+        row = [own[setting].selecting for own in cells]
+        # numbers before texts, so that ties do not depend on the order of the runs
+        order = [
+            (False, float(value), "") if isinstance(value, int | float) else (True, 0.0, str(value))
+            for value in setting
+        ]
+        return not all(one.is_whole for one in row), -fmean(one.mean for one in row), order
 
     return min(common, key=rank, default=None)
-
-
-def _order(setting: Values) -> list[tuple[bool, float, str]]:
-    """Order settings: by numbers before texts, so that ties do not depend on the order of the runs."""
-    return [
-        (False, float(value), "") if isinstance(value, int | float) else (True, 0.0, str(value)) for value in setting
-    ]

@@ -1,7 +1,6 @@
-"""Optimism: by how much the best test accuracy of all epochs is above the one that an honest choice of epoch gives.
+"""Optimism: how far the best test accuracy of all epochs is above that of the epoch that validation accuracy selects.
 
-The epoch is honestly chosen if validation accuracy chooses it. Where there is no validation part the test part has
-chosen, both numbers are the same, and how optimistic they are cannot be known.
+Without a validation part the test part has selected the epoch, and how optimistic its accuracy is cannot be known.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,8 @@ import pandas as pd
 
 from nnsweep.results.frame import take_metric
 from nnsweep.results.grouping import describe_settings, group_runs
-from nnsweep.results.statistics.summary import Interval, estimate_mean
+from nnsweep.results.statistics.summary import estimate_mean
+from nnsweep.results.wording import count
 
 ACCURACIES = ("test_accuracy", "final_test_accuracy", "max_test_accuracy")
 DIFFERENCES = {
@@ -39,16 +39,12 @@ def optimism(runs: pd.DataFrame) -> pd.DataFrame:
         ``max_test_accuracy``; ``optimism``, which is max - selected, and ``val_test_gap``, best validation - selected
         (both missing without validation).
     """
-    known = pd.DataFrame(
-        {
-            name: pd.Series(take_metric(runs, name), runs.index, dtype=float)
-            for name in ("best_val_accuracy", *ACCURACIES)
-        }
-    )
+    names = ("best_val_accuracy", *ACCURACIES)
+    known = pd.DataFrame({name: take_metric(runs, name) for name in names}, index=runs.index, dtype=float)
     validated = known["best_val_accuracy"].notna()
     table = pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"]}, index=runs.index)
-    by_what = pd.Series("test", runs.index, dtype=object).mask(validated, "validation")
-    table["selected_on"] = by_what.where(known["test_accuracy"].notna(), None)
+    selected_on = pd.Series("test", runs.index, dtype=object).mask(validated, "validation")
+    table["selected_on"] = selected_on.where(known["test_accuracy"].notna(), None)
     for name in ACCURACIES:
         table[name] = known[name]
     for name, (high, low) in DIFFERENCES.items():
@@ -80,29 +76,22 @@ def average_optimism(runs: pd.DataFrame, by: Sequence[str] | None = None) -> pd.
     each, averaged = optimism(runs), (*ACCURACIES, *DIFFERENCES)
     table = []
     for one in sorted(group_runs(runs, ACCURACIES[0], by=by), key=lambda one: one.rows):
-        spreads = {name: _spread(each[name].iloc[list(one.counted.values())]) for name in averaged}
-        means = {name: spread.mean for name, spread in spreads.items()}
-        told = one.settings | {"label": describe_settings(one.settings), "n": len(one.counted)}
-        table.append(told | means | {"optimism_std": spreads["optimism"].std})
+        counted = each.iloc[list(one.counted.values())]
+        intervals = {name: estimate_mean(counted[name].dropna().tolist()) for name in averaged}
+        row = one.settings | {"label": describe_settings(one.settings), "n": len(one.counted)}
+        row |= {name: interval.mean for name, interval in intervals.items()}
+        table.append(row | {"optimism_std": intervals["optimism"].std})
     return pd.DataFrame(table, columns=None if table else [*(by or ()), "label", "n", *averaged, "optimism_std"])
 
 
 def describe_optimism(runs: pd.DataFrame) -> str:
     """Say in a sentence how optimistic the best test accuracies of a frame of runs are; empty without any."""
     each = optimism(runs)
-    of_all, n = int(each["test_accuracy"].notna().sum()), int(each["optimism"].notna().sum())
-    if not n:
-        return UNKNOWN if of_all else ""
-    unknown = of_all - n
-    how_many = f"mean of {_runs(n)}, {each['optimism'].max():.4f} at most" if n > 1 else _runs(n)
-    without = f"; it cannot be known of {_runs(unknown)} without validation set" if unknown else ""
-    above = f"{_spread(each['optimism']).mean:.4f} above that at the best validation epoch"
+    known = each["optimism"].dropna().tolist()
+    unknown = int(each["test_accuracy"].notna().sum()) - len(known)
+    if not known:
+        return UNKNOWN if unknown else ""
+    how_many = f"mean of {count(len(known), 'run')}, {max(known):.4f} at most" if len(known) > 1 else "1 run"
+    without = f"; it cannot be known of {count(unknown, 'run')} without validation set" if unknown else ""
+    above = f"{estimate_mean(known).mean:.4f} above that at the best validation epoch"
     return f"the best test accuracy of all epochs is {above} ({how_many}){without}"
-
-
-def _spread(values: "pd.Series[float]") -> Interval:
-    return estimate_mean(values.dropna().tolist())
-
-
-def _runs(number: int) -> str:
-    return f"{number} run{'s' * (number != 1)}"

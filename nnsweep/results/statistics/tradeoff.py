@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.results.frame import plain, take_metric
-from nnsweep.results.grouping import Configuration, describe_settings, group_runs
+from nnsweep.results.grouping import describe_settings, group_runs
 from nnsweep.results.labels import find_selecting_curve
 from nnsweep.results.statistics.summary import estimate_mean
 
@@ -101,10 +101,9 @@ def choose_smallest(
     threshold = float(columns[mean][best] - one_error)
     enough = known[columns[mean][known] >= threshold]
     smallest = enough[np.lexsort((-columns[mean][enough], columns[size][enough]))[0]]
-    told = f"the smallest with a mean of at least {threshold:.4f}, the best's {columns[mean][best]:.4f} less one"
     words = (
-        f"{told} standard error ({one_error:.4f}), has "
-        f"{columns[size][smallest]:g} for {columns[size][best]:g} of {size}"
+        f"the smallest with a mean of at least {threshold:.4f}, the best's {columns[mean][best]:.4f} less one standard "
+        f"error ({one_error:.4f}), has {columns[size][smallest]:g} for {columns[size][best]:g} of {size}"
     )
     return SmallEnough(table.index[best], table.index[smallest], threshold, words)
 
@@ -145,14 +144,16 @@ def prices(
     ConfigError
         If there is no such column, or two runs that count are the same repeat of one configuration.
     """
-    found = sorted(group_runs(runs, metric, by=by), key=lambda one: one.rows)
-    rows = [
-        one.settings
-        | {"label": describe_settings(one.settings)}
-        | _price(runs, one)
-        | ({} if target is None else _pace(runs.iloc[list(one.rows)], histories or {}, target))
-        for one in found
-    ]
+    rows = []
+    for one in sorted(group_runs(runs, metric, by=by), key=lambda one: one.rows):
+        all_runs, counted = runs.iloc[list(one.rows)], runs.iloc[list(one.counted.values())]
+        row = one.settings | {"label": describe_settings(one.settings), "n": len(counted)}
+        row |= {name: _find_size(all_runs, name) for name in SIZES}
+        for name, source in MEANS.items():
+            row[name] = estimate_mean([value for value in take_metric(counted, source) if value is not None]).mean
+        reached = estimate_mean(list(one.units.values()), overlap=one.repeats.overlap)
+        row |= {"mean": reached.mean, "std": reached.std}
+        rows.append(row if target is None else row | _measure_pace(all_runs, histories or {}, target))
     table = pd.DataFrame(rows, columns=None if rows else [*(by or ()), "label", "n", *SIZES, *MEANS, "mean", "std"])
     return table.astype({name: "Int64" for name in SIZES if rows})
 
@@ -174,35 +175,23 @@ def count_epochs_to_target(histories: Sequence[pd.DataFrame], target: float) -> 
     return median if math.isfinite(median) else None
 
 
-def _price(runs: pd.DataFrame, one: Configuration) -> dict[str, object]:
-    reached = estimate_mean(list(one.units.values()), overlap=one.repeats.overlap)
-    all_of_it, counting = runs.iloc[list(one.rows)], runs.iloc[list(one.counted.values())]
-    means = {name: _mean(counting, source) for name, source in MEANS.items()}
-    sizes = {name: _known(all_of_it, name) for name in SIZES}
-    return {"n": len(one.counted), **sizes, **means, "mean": reached.mean, "std": reached.std}
-
-
-def _mean(repetitions: pd.DataFrame, name: str) -> float:
-    return estimate_mean([value for value in take_metric(repetitions, name) if value is not None]).mean
-
-
-def _pace(repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], target: float) -> dict[str, object]:
+def _measure_pace(repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], target: float) -> dict[str, object]:
     """Count a run that diverged as one that never gets there, and one that failed or was interrupted not at all."""
     ends = zip(plain(repetitions["run_id"]), plain(repetitions["state"]), strict=True)
-    seen = [
+    curves = [
         histories[str(run_id)] if state == "finished" else pd.DataFrame({"epoch": []})
         for run_id, state in ends
         if str(run_id) in histories and state in ("finished", "diverged")
     ]
-    epochs, flops = count_epochs_to_target(seen, target), _known(repetitions, "epoch_flops")
+    epochs, flops = count_epochs_to_target(curves, target), _find_size(repetitions, "epoch_flops")
     return {
         "epochs_to_target": math.nan if epochs is None else epochs,
-        "n_reached": sum(find_first_epoch(history, target) is not None for history in seen),
+        "n_reached": sum(find_first_epoch(history, target) is not None for history in curves),
         "flops_to_target": math.nan if epochs is None or flops is None else epochs * flops,
     }
 
 
-def _known(repetitions: pd.DataFrame, name: str) -> int | None:
+def _find_size(repetitions: pd.DataFrame, name: str) -> int | None:
     """Give a size that all repetitions share, if any of them has it."""
     values = plain(repetitions[name]) if name in repetitions.columns else []
     return next((int(value) for value in values if isinstance(value, int | float) and math.isfinite(value)), None)
