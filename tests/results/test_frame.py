@@ -7,8 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnsweep.errors import ConfigError
 from nnsweep.results.factors import drop_constant
-from nnsweep.results.frame import frame, list_settings, plain, rows
+from nnsweep.results.frame import (
+    frame,
+    list_settings,
+    long_form,
+    narrow_runs,
+    plain,
+    rank_runs,
+    rows,
+    selection,
+    smaller_is_better,
+    take_metric,
+)
 from nnsweep.tracking.record import RunRecord
 
 
@@ -126,3 +138,176 @@ def test_rows_hold_ordinary_values(runs):
     last = list(rows(runs))[-1]
     assert last["test_accuracy"] is None
     assert type(last["seed"]) is int
+
+
+accuracies = st.floats(0, 1)
+nonsense = st.sampled_from([math.nan, math.inf, -math.inf, 1.797e308, -0.1])
+
+
+def ranked(name, state="finished", job=0, **metrics):
+    return RunRecord(run_id=name, name=name, state=state, metrics=metrics, job=job)
+
+
+def names(records):
+    return list(rank_runs(frame(records))["name"])
+
+
+broken = st.builds(
+    ranked,
+    st.text("xyz", min_size=1),
+    st.sampled_from(["failed", "diverged", "interrupted", "running", "lost"]),
+    best_val_accuracy=accuracies | nonsense,
+    test_accuracy=accuracies | nonsense,
+)
+without_accuracy = st.builds(ranked, st.text("xyz", min_size=1), best_val_accuracy=nonsense, test_accuracy=nonsense)
+
+
+@given(
+    st.lists(st.tuples(accuracies, accuracies), min_size=1, max_size=5),
+    st.lists(broken | without_accuracy, max_size=6),
+    st.booleans(),
+)
+def test_broken_runs_never_change_who_is_best(results, others, validated):
+    finished = [
+        ranked(f"a{i}", job=i, test_accuracy=test, **({"best_val_accuracy": val} if validated else {}))
+        for i, (val, test) in enumerate(results)
+    ]
+    assert names([*others, *finished])[: len(finished)] == names(finished)
+
+
+def test_validation_accuracy_decides():
+    first = ranked("a", best_val_accuracy=0.8, test_accuracy=0.99)
+    second = ranked("b", best_val_accuracy=0.9, test_accuracy=0.7)
+    assert names([first, second]) == ["b", "a"]
+
+
+def test_without_validation_set_the_test_accuracy_decides():
+    assert names([ranked("a", test_accuracy=0.5), ranked("b", test_accuracy=0.6)]) == ["b", "a"]
+
+
+def test_ties_go_by_name_then_by_job_and_never_by_the_test_set():
+    tied = [
+        ranked("b", best_val_accuracy=0.9, test_accuracy=1.0),
+        ranked("a", best_val_accuracy=0.9, test_accuracy=0.1),
+    ]
+    assert names(tied) == ["a", "b"]
+    twins = frame([ranked("a", job=1, test_accuracy=0.5), ranked("a", job=0, test_accuracy=0.5)])
+    assert list(rank_runs(twins)["job"]) == [0, 1]
+
+
+def test_what_did_not_finish_comes_last(runs):
+    assert list(rank_runs(runs)["state"]) == ["finished", "finished", "diverged"]
+
+
+def test_ranking_nothing_gives_nothing():
+    assert len(rank_runs(frame([]))) == 0
+
+
+def test_the_sentence_tells_how_the_epoch_was_selected(runs):
+    assert selection(runs) == "test_accuracy: test accuracy at the epoch of best validation accuracy"
+    unvalidated = frame([ranked("a", test_accuracy=0.5)])
+    assert selection(unvalidated).startswith("no validation set: the epoch was selected on the test set")
+    assert selection(frame([ranked("a", "failed")])) == ""
+
+
+def test_the_sentence_counts_the_runs_without_validation_set():
+    mixed = frame([ranked("a", test_accuracy=0.5, best_val_accuracy=0.5), ranked("b", test_accuracy=0.5)])
+    assert "1 of 2 runs have no validation set" in selection(mixed)
+
+
+@given(st.lists(broken | without_accuracy, max_size=6))
+def test_what_never_ranks_never_counts(others):
+    assert take_metric(frame([*others, ranked("a", test_accuracy=0.5)]), "test_accuracy") == [None] * len(others) + [
+        0.5
+    ]
+
+
+def test_a_metric_that_is_no_accuracy_may_be_any_finite_number():
+    runs = frame([ranked("a", final_train_cost=value) for value in (2.5, -1.0, math.inf, math.nan)])
+    assert take_metric(runs, "final_train_cost") == [2.5, -1.0, None, None]
+
+
+def test_a_table_without_states_is_of_finished_runs():
+    assert take_metric(frame([ranked("a", "failed", test_accuracy=0.5)]).drop(columns="state"), "test_accuracy") == [
+        0.5
+    ]
+
+
+def test_less_is_better_of_what_is_paid():
+    names = ["final_train_cost", "duration_seconds", "test_accuracy", "best_epoch"]
+    assert [name for name in names if smaller_is_better(name)] == ["final_train_cost", "duration_seconds"]
+
+
+def test_nothing_asked_gives_everything(runs):
+    assert narrow_runs(runs).equals(runs)
+
+
+def test_a_filter_keeps_the_runs_it_holds_for(runs):
+    assert list(narrow_runs(runs, filter="test_accuracy > 0.97")["seed"]) == [0]
+
+
+def test_a_missing_metric_matches_no_comparison(runs):
+    assert "diverged" not in set(narrow_runs(runs, filter="test_accuracy < 1")["state"])
+
+
+def test_columns_come_in_the_order_asked_for_and_once(runs):
+    assert list(narrow_runs(runs, columns=["seed", "name", "seed"]).columns) == ["seed", "name"]
+
+
+def test_filter_and_sort_may_use_columns_that_are_not_kept(runs):
+    chosen = narrow_runs(runs, filter="seed >= 0", columns=["name"], sort=["-seed"])
+    assert list(chosen["name"]) == [f"20-20-tanh-inv-s{seed}" for seed in (2, 1, 0)]
+
+
+@pytest.mark.parametrize("key", ["test_accuracy", "-test_accuracy"])
+def test_missing_and_infinite_values_sort_last(key):
+    metrics = [{"test_accuracy": math.inf}, {}, {"test_accuracy": 0.5}, {"test_accuracy": math.nan}]
+    runs = frame([RunRecord(run_id=str(i), name=str(i), state="finished", metrics=m) for i, m in enumerate(metrics)])
+    assert list(narrow_runs(runs, sort=[key])["name"]) == ["2", "0", "1", "3"]
+
+
+def test_several_keys_sort_the_most_important_first(runs):
+    assert list(narrow_runs(runs, sort=["-state", "-seed"])["seed"]) == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"columns": ["test_acuracy"]}, {"sort": ["-test_acuracy"]}, {"filter": "test_acuracy > 1"}]
+)
+def test_an_unknown_column_is_told_with_the_nearest_one(runs, asked):
+    with pytest.raises(ConfigError, match="'test_acuracy'; did you mean 'test_accuracy'"):
+        narrow_runs(runs, **asked)
+
+
+def test_an_unknown_name_is_told_even_without_runs():
+    with pytest.raises(ConfigError, match="unknown name 'nme'"):
+        narrow_runs(frame([]), filter="nme == 'a'")
+
+
+def test_filtering_no_runs_keeps_all_their_columns():
+    nothing = frame([])
+    assert list(narrow_runs(nothing, filter="name == 'x'").columns) == list(nothing.columns)
+
+
+def test_every_measured_value_has_a_row(history, records):
+    table = long_form({"id0": history}, records)
+    assert list(table.columns) == ["run_id", "name", "epoch", "metric", "value"]
+    assert table["metric"].value_counts().to_dict() == {"learning_rate": 11, "train_cost": 11, "test_accuracy": 3}
+    assert set(table["name"]) == {"20-20-tanh-inv-s0"}
+
+
+def test_values_are_exact(history, records):
+    table = long_form({"id0": history}, records)
+    costs = table[table["metric"] == "train_cost"]
+    assert list(costs["value"]) == list(history["train_cost"])
+    assert list(costs["epoch"]) == list(history["epoch"])
+
+
+def test_runs_come_in_the_order_of_the_records(history, records):
+    table = long_form({"id0": history, "id2": history, "other": history}, records[::-1])
+    assert list(table["run_id"].unique()) == ["id2", "id0"]
+
+
+def test_no_history_gives_an_empty_table_with_its_columns(records):
+    assert list(long_form({}, records).columns) == list(
+        long_form({"id0": pd.DataFrame({"epoch": []})}, records).columns
+    )
