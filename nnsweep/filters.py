@@ -1,8 +1,8 @@
-"""A rule: a condition on named values that a person writes on the command line, such as ``depth > 3 and width > 64``.
+"""A filter: a condition on named values that a user writes on the command line, such as ``depth > 3 and width > 64``.
 
-The text is parsed as a Python expression but never executed: comparisons, ``and``, ``or``, ``not``, names and
-literals are understood and everything else is refused. A name is looked up among the given values, whole
-(``schedule.decay_rate`` is one name); no attribute is ever read.
+The text is parsed as a Python expression and never executed: comparisons, ``and``, ``or``, ``not``, names and literals
+are evaluated here, everything else is refused. A dotted name such as ``schedule.decay_rate`` is one name; no attribute
+is ever read.
 """
 
 import ast
@@ -40,7 +40,7 @@ class MixedColumn(dict[str, object]):
 
 
 class _Refused(Exception):
-    """What is wrong with a rule; told to the user together with the rule's text."""
+    """What is wrong with a rule; shown to the user together with the rule's text."""
 
 
 class _Incomparable(_Refused):
@@ -135,7 +135,9 @@ def _names(node: ast.expr, depth: int = 0) -> Iterator[str]:
             pass
         case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=part):
             parts = [part]
-        case ast.Compare(left=left, ops=signs, comparators=others) if not any(map(_is_identity, signs)):
+        case ast.Compare(left=left, ops=signs, comparators=others) if not any(
+            isinstance(sign, ast.Is | ast.IsNot) for sign in signs
+        ):
             parts = [left, *others]
         case _:
             raise _Refused(
@@ -159,19 +161,16 @@ def _evaluate(node: ast.expr, values: Values) -> object:
         case ast.UnaryOp(op=ast.Not(), operand=part):
             return not _is_true(_evaluate(part, values))
         case ast.UnaryOp(operand=part):
-            return _negate(part, _evaluate(part, values))
+            value = _evaluate(part, values)
+            if _is_missing(value):
+                return None
+            if not isinstance(value, int | float):
+                raise _Refused(f"{_source(part)} is {_kind(value)}, it has no negative")
+            return -value
         case ast.Compare(left=left, ops=signs, comparators=others):
             links = zip(signs, [left, *others], others, strict=False)
             return all(_holds(sign, one, other, values) for sign, one, other in links)
     return values[_dotted(node)]
-
-
-def _negate(node: ast.expr, value: object) -> object:
-    if _is_missing(value):
-        return None
-    if not isinstance(value, int | float):
-        raise _Refused(f"{_source(node)} is {_kind(value)}, it has no negative")
-    return -value
 
 
 def _holds(sign: ast.cmpop, left: ast.expr, right: ast.expr, values: Values) -> bool:
@@ -239,10 +238,6 @@ def _mark(found: re.Match[str]) -> str:
 
 def _unmark(marked: re.Match[str]) -> str:
     return bytes.fromhex(marked[1]).decode()
-
-
-def _is_identity(sign: ast.cmpop) -> bool:
-    return isinstance(sign, ast.Is | ast.IsNot)
 
 
 def _is_none(node: ast.expr) -> bool:

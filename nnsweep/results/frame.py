@@ -41,7 +41,7 @@ SELECTED_ON_TEST = "no validation set: the epoch was selected on the test set, s
 
 
 def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """Lay records side by side, one row a run, in the order given.
+    """Make the frame of some records, one row a run, in their order.
 
     Numbers stay numbers: whole ones are integers also where some runs have none, and nothing is rounded. Where a
     setting and a metric have one name (``depth``), the column holds the metric.
@@ -96,8 +96,8 @@ def ranking_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
 def list_settings(runs: pd.DataFrame) -> list[str]:
     """Name the columns that hold settings; for a table read from a file, all that are nothing else."""
     others = {*FIRST, *METRICS, *LAST}
-    known = runs.attrs.get("settings", [name for name in runs.columns if name not in others])
-    return [name for name in runs.columns if name in set(known)]
+    settings = runs.attrs.get("settings", [name for name in runs.columns if name not in others])
+    return [name for name in runs.columns if name in set(settings)]
 
 
 def varies(runs: pd.DataFrame, name: str) -> bool:
@@ -144,8 +144,8 @@ def rows(runs: pd.DataFrame) -> Iterable[Mapping[str, object]]:
         yield dict(zip(names, values, strict=True))
 
 
-def _order(names: set[str], known: Sequence[str]) -> list[str]:
-    return [name for name in known if name in names] + sorted(names - set(known))
+def _order(names: set[str], first: Sequence[str]) -> list[str]:
+    return [name for name in first if name in names] + sorted(names - set(first))
 
 
 def _is_whole(value: object) -> bool:
@@ -165,7 +165,7 @@ def _choose_dtype(values: Sequence[object]) -> Any:
 
 
 def long_form(histories: Mapping[str, pd.DataFrame], records: Sequence[RunRecord]) -> pd.DataFrame:
-    """Put the histories of the given runs into one table with a value a row.
+    """Put the histories of some runs into one table with a value a row.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def label(
     state : str
         The run's state.
     chance : float, optional
-        The accuracy of who always says the same; by default that of the untrained network, at epoch 0.
+        The accuracy of always predicting the commonest class; by default that of the untrained network, at epoch 0.
     n_samples : float, optional
         How many examples the accuracy is measured on.
     scale : float, optional
@@ -125,23 +125,23 @@ def label(
         The label; `UNCLEAR` if there are fewer than `LEAST_POINTS` measurements.
     """
     cause = "" if scale is None else f"; {explain_scale(scale, STANDARDIZE)}"
-    if (found := label_divergence(history, state)) is not None:
-        return found._replace(words=found.words + cause)
+    if (outcome := label_divergence(history, state)) is not None:
+        return outcome._replace(words=outcome.words + cause)
     if state != "finished":
         return Outcome(state, None, f"{state}: it did not come to its end")
     curve = find_selecting_curve(history)
     limit = bound_guessing(curve, chance=chance, n_samples=n_samples)
-    if (found := label_chance(curve, limit)) is not None:
-        return found._replace(words=found.words + cause)
+    if (outcome := label_chance(curve, limit)) is not None:
+        return outcome._replace(words=outcome.words + cause)
     if len(curve.values) < LEAST_POINTS:
         return Outcome(UNCLEAR, None, f"too few measurements of accuracy to tell: {len(curve.values)}")
     examples, far = n_samples or math.inf, bound_noise(curve.values, NOISES)
-    found = (
+    outcome = (
         label_improvement(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples))
         or label_fall(curve, least=max(LEAST_CHANGE, FALLEN_EXAMPLES / examples, far), guessing=limit)
         or label_plateau(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples, far))
     )
-    return found._replace(words=found.words + SLOWED) if _has_run_out(found, curve, history) else found
+    return outcome._replace(words=outcome.words + SLOWED) if _has_run_out(outcome, curve, history) else outcome
 
 
 def outcomes(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -153,7 +153,7 @@ def outcomes(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> pd.Da
         A frame of runs; ``chance_accuracy``, ``n_val_samples``, ``n_test_samples`` and ``feature_scale`` are used where
         there are any.
     histories : mapping
-        ``{run_id: history}``; a run without one is told by its state.
+        ``{run_id: history}``; a run without one is labelled by its state.
 
     Returns
     -------

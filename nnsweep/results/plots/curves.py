@@ -210,23 +210,23 @@ def plot_learning_curves(
     members = [
         [histories[run_ids[row]] for row in group.counted.values() if run_ids[row] in histories] for group in groups
     ]
-    drawn = [(group, own) for group, own in zip(groups, members, strict=True) if own]
-    metrics = [name for name in PANELS if name != RATE and is_present(name, [one for _, own in drawn for one in own])]
+    pairs = [(group, own) for group, own in zip(groups, members, strict=True) if own]
+    metrics = [name for name in PANELS if name != RATE and is_present(name, [one for _, own in pairs for one in own])]
     figure, panels = panelled(metrics, title)
     for name, axes in panels.items():
-        bands = [band(own, name, are_independent=group.kind == "seed") for group, own in drawn]
+        bands = [band(own, name, are_independent=group.kind == "seed") for group, own in pairs]
         for rank, one in reversed([*enumerate(bands)]):
             _draw_band(axes, one, rank, possible=bound_metric(name))
         scale(axes, name, [one.mean for one in bands])
     labels = []
-    for group, _ in drawn[:NAMED]:
+    for group, _ in pairs[:NAMED]:
         failed = f" ({group.n_failed} of {group.n_failed + len(group.finished)} failed)" if group.n_failed else ""
         labels.append(f"{printable(group.label)}{failed}")
     strokes = [stroke(rank) for rank in range(len(labels))]
-    if len(drawn) > NAMED:
-        labels, strokes = [*labels, f"{len(drawn) - NAMED} others"], [*strokes, GREY]
+    if len(pairs) > NAMED:
+        labels, strokes = [*labels, f"{len(pairs) - NAMED} others"], [*strokes, GREY]
     n_absent = sum(not group.finished for group in groups)
-    notes = [_describe_bands(groups[0].kind, [own for _, own in drawn[:NAMED]], n_absent)] if metrics else []
+    notes = [_describe_bands(groups[0].kind, [own for _, own in pairs[:NAMED]], n_absent)] if metrics else []
     add_legend(figure, labels, strokes, notes=notes)
     return figure
 
@@ -346,9 +346,9 @@ def _find_courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> 
     courses: dict[str, list[pd.DataFrame]] = {}
     for group in sorted(groups, key=lambda group: [place_level(level) for level in group.levels]):
         run_ids = runs["run_id"].iloc[list(group.counted.values())]
-        known = [histories[run_id] for run_id in run_ids if run_id in histories]
+        of_group = [histories[run_id] for run_id in run_ids if run_id in histories]
         longest: dict[bytes, pd.DataFrame] = {}
-        for history in sorted(known, key=lambda one: -len(take_points(one, RATE)[0])):
+        for history in sorted(of_group, key=lambda one: -len(take_points(one, RATE)[0])):
             rates = take_points(history, RATE)[1].tobytes()
             if rates and not any(other.startswith(rates) for other in longest):
                 longest[rates] = history

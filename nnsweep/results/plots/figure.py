@@ -56,8 +56,10 @@ def fit_text(text: str, room: float, points: float = POINTS) -> str:
     fewest, most = 0, len(text)
     while fewest < most:
         middle = (fewest + most + 1) // 2
-        fewest, most = (middle, most) if measure_inches(_halved(text, middle), points) <= room else (fewest, middle - 1)
-    return _halved(text, fewest)
+        fewest, most = (
+            (middle, most) if measure_inches(_cut_middle(text, middle), points) <= room else (fewest, middle - 1)
+        )
+    return _cut_middle(text, fewest)
 
 
 def wrap_text(notes: Sequence[str], room: float) -> list[str]:
@@ -67,8 +69,8 @@ def wrap_text(notes: Sequence[str], room: float) -> list[str]:
     return [fit_text(line, room) for line in lines]
 
 
-def _halved(text: str, kept: int) -> str:
-    return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}" if kept else "…"
+def _cut_middle(text: str, n_letters: int) -> str:
+    return f"{text[: (n_letters + 1) // 2]}…{text[len(text) - n_letters // 2 :]}" if n_letters else "…"
 
 
 WIDTH = 7.2

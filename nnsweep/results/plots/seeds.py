@@ -42,24 +42,24 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     groups = estimate_configurations(runs, metric)
     if not groups:
         return nothing("no runs", title)
-    shown = groups[:most]
-    figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.2 * len(shown), title)
+    best = groups[:most]
+    figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.2 * len(best), title)
     axes = figure.subplots()
     prepare(axes, metric_text(metric))
-    _draw(axes, shown, bound_metric(metric))
-    labels = [fit_text(group.label, WIDTH * 0.42) for group in shown]
-    axes.set_yticks(np.arange(len(shown)), labels, fontsize=POINTS, parse_math=False)
-    axes.set_ylim(len(shown) - 0.4, -0.6)
+    _draw(axes, best, bound_metric(metric))
+    labels = [fit_text(group.label, WIDTH * 0.42) for group in best]
+    axes.set_yticks(np.arange(len(best)), labels, fontsize=POINTS, parse_math=False)
+    axes.set_ylim(len(best) - 0.4, -0.6)
     strokes = {"mean and simultaneous 95 % interval": MEAN, "one run": DOT}
-    if any(group.n_failed for group in shown):
+    if any(group.n_failed for group in best):
         strokes["runs without a result"] = FAILED
-        _mark_failures(axes, shown)
-    n_hidden = len(groups) - len(shown)
+        _mark_failures(axes, best)
+    n_hidden = len(groups) - len(best)
     notes = [
-        f"The best {len(shown)} of {len(groups)}; {n_hidden} are not shown." if n_hidden else "",
-        f"One {shown[0].kind} has no interval." if any(group.has_no_interval for group in shown) else "",
+        f"The best {len(best)} of {len(groups)}; {n_hidden} are not shown." if n_hidden else "",
+        f"One {best[0].kind} has no interval." if any(group.has_no_interval for group in best) else "",
         "A failed run counts as guessing in its mean."
-        if any(len(group.values) > len(group.finished) > 0 for group in shown)
+        if any(len(group.values) > len(group.finished) > 0 for group in best)
         else "",
         selection(runs) if metric == ACCURACY else "",
     ]

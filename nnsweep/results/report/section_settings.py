@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import plain, rows
 from nnsweep.results.factors import ARCHITECTURE
+from nnsweep.results.frame import plain, rows
 from nnsweep.results.grouping import BARE
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study

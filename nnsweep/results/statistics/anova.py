@@ -262,16 +262,16 @@ def _balanced(cube: FloatArray, design: Design) -> dict[str, Sum]:
     """Take the sums of squares from marginal means, each without the effects that it contains."""
     axes = {name: axis for axis, name in enumerate(design.levels)}
     centred = cube - cube.mean()
-    found = {_write_term(term): _marginal(centred, [axes[name] for name in term]) for term in _terms(list(axes))}
+    sums = {_write_term(term): _marginal(centred, [axes[name] for name in term]) for term in _terms(list(axes))}
     cells = centred.mean(axis=-1, keepdims=True)
     n, n_cells = cube.shape[-1], cube.size // cube.shape[-1]
     within = Sum(float(np.sum((centred - cells) ** 2)), (n - 1) * n_cells)
     if design.seeds is not None:
-        found[SEED] = _marginal(centred, [cube.ndim - 1])
+        sums[SEED] = _marginal(centred, [cube.ndim - 1])
     if len(axes) > 2:
         rest = Sum(float(np.sum(cells**2)) * n, n_cells - 1)
-        found[HIGHER] = _less(rest, [one for name, one in found.items() if name != SEED])
-    return _with_residual(found, _less(within, [found[SEED]] if SEED in found else []))
+        sums[HIGHER] = _less(rest, [one for name, one in sums.items() if name != SEED])
+    return _with_residual(sums, _less(within, [sums[SEED]] if SEED in sums else []))
 
 
 def _marginal(centred: FloatArray, axes: Sequence[int]) -> Sum:
@@ -295,16 +295,16 @@ def _least_squares(design: Design) -> dict[str, Sum]:
     cells = _cells(list(design.levels.values()))
     terms = {term: _cells([design.levels[name] for name in term]) for term in _terms(list(design.levels))}
     with_all, within = _residual(design.y, [*terms.values(), *seeds]), _residual(design.y, [cells, *seeds])
-    found = {}
+    sums = {}
     for term, columns in terms.items():
         others = [block for other, block in terms.items() if not set(term) <= set(other)] + seeds
         larger = with_all if len(term) == 2 else _residual(design.y, [*others, columns])
-        found[_write_term(term)] = _gain(_residual(design.y, others), larger)
+        sums[_write_term(term)] = _gain(_residual(design.y, others), larger)
     if seeds:
-        found[SEED] = _gain(_residual(design.y, [cells]), within)
+        sums[SEED] = _gain(_residual(design.y, [cells]), within)
     if len(design.levels) > 2:
-        found[HIGHER] = _gain(with_all, within)
-    return _with_residual(found, within)
+        sums[HIGHER] = _gain(with_all, within)
+    return _with_residual(sums, within)
 
 
 def _cells(levels: Sequence[NDArray[np.int64]]) -> FloatArray:
@@ -326,11 +326,11 @@ def _residual(y: FloatArray, columns: Sequence[FloatArray]) -> Sum:
     return Sum(float(np.sum((centred - matrix @ solution) ** 2)), len(y) - int(rank))
 
 
-def _with_residual(found: dict[str, Sum], within: Sum) -> dict[str, Sum]:
+def _with_residual(sums: dict[str, Sum], within: Sum) -> dict[str, Sum]:
     """Put the residual last; where every cell has one run, interactions of three settings and more are the residual."""
-    if within.df == 0 and HIGHER in found:
-        within = found.pop(HIGHER)
-    return {name: one for name, one in found.items() if name != HIGHER or one.df > 0} | {RESIDUAL: within}
+    if within.df == 0 and HIGHER in sums:
+        within = sums.pop(HIGHER)
+    return {name: one for name, one in sums.items() if name != HIGHER or one.df > 0} | {RESIDUAL: within}
 
 
 def _write_term(term: Term) -> str:

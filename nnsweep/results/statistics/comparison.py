@@ -156,10 +156,10 @@ def _compare_with(
     options = {"confidence": confidence, "overlap": repeats.overlap}
     others = [one for one in ranked if one is not reference]
     differences = [compare_means(one.units, reference.units, kind=repeats.kind, **options) for one in others]
-    p_holm = correct_by_holm([found.p for found in differences], family).tolist()
+    p_holm = correct_by_holm([result.p for result in differences], family).tolist()
     rows = []
-    for one, found, p in zip(others, differences, p_holm, strict=True):
-        row = found._asdict() | {"label": one.label, "reference_label": reference.label}
+    for one, result, p in zip(others, differences, p_holm, strict=True):
+        row = result._asdict() | {"label": one.label, "reference_label": reference.label}
         row |= {"p_holm": p, "distinguishable": p < 1 - confidence}
         row |= {"n_finished": len(one.counted), "n_ended": one.n_ended}
         leads = [sign * (value - reference.units[unit]) for unit, value in one.units.items() if unit in reference.units]
@@ -167,12 +167,12 @@ def _compare_with(
         row["win_rate"] = points / len(leads) if leads else math.nan
         if row["distinguishable"] and not repeats.overlap:
             row |= {"more_seeds": 0.0, "fewest_more_seeds": 0.0}
-        elif found.test != "none" and not repeats.overlap:
-            is_paired = found.test not in ("Welch", "permutation")
-            present = found.n_pairs if is_paired else min(len(one.units), len(reference.units))
-            ends = {"more_seeds": found.difference, "fewest_more_seeds": max(abs(found.low), abs(found.high))}
+        elif result.test != "none" and not repeats.overlap:
+            is_paired = result.test not in ("Welch", "permutation")
+            present = result.n_pairs if is_paired else min(len(one.units), len(reference.units))
+            ends = {"more_seeds": result.difference, "fewest_more_seeds": max(abs(result.low), abs(result.high))}
             for name, difference in ends.items():
-                needed = count_seeds_needed(difference, found.std, alpha=alpha, power=max(0.8, 2 * alpha))
+                needed = count_seeds_needed(difference, result.std, alpha=alpha, power=max(0.8, 2 * alpha))
                 row[name] = max(0.0, needed - present)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))

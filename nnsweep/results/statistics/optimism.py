@@ -24,7 +24,7 @@ UNKNOWN = (
 
 
 def optimism(runs: pd.DataFrame) -> pd.DataFrame:
-    """Set a run's honest accuracy beside the optimistic one.
+    """Give each run's test accuracy at the selected epoch beside the highest of all epochs.
 
     Parameters
     ----------
@@ -40,15 +40,15 @@ def optimism(runs: pd.DataFrame) -> pd.DataFrame:
         (both missing without validation).
     """
     names = ("best_val_accuracy", *ACCURACIES)
-    known = pd.DataFrame({name: take_metric(runs, name) for name in names}, index=runs.index, dtype=float)
-    validated = known["best_val_accuracy"].notna()
+    accuracies = pd.DataFrame({name: take_metric(runs, name) for name in names}, index=runs.index, dtype=float)
+    validated = accuracies["best_val_accuracy"].notna()
     table = pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"]}, index=runs.index)
     selected_on = pd.Series("test", runs.index, dtype=object).mask(validated, "validation")
-    table["selected_on"] = selected_on.where(known["test_accuracy"].notna(), None)
+    table["selected_on"] = selected_on.where(accuracies["test_accuracy"].notna(), None)
     for name in ACCURACIES:
-        table[name] = known[name]
+        table[name] = accuracies[name]
     for name, (high, low) in DIFFERENCES.items():
-        table[name] = (known[high] - known[low]).where(validated)
+        table[name] = (accuracies[high] - accuracies[low]).where(validated)
     return table
 
 
@@ -87,11 +87,11 @@ def average_optimism(runs: pd.DataFrame, by: Sequence[str] | None = None) -> pd.
 def describe_optimism(runs: pd.DataFrame) -> str:
     """Say in a sentence how optimistic the best test accuracies of a frame of runs are; empty without any."""
     each = optimism(runs)
-    known = each["optimism"].dropna().tolist()
-    unknown = int(each["test_accuracy"].notna().sum()) - len(known)
-    if not known:
-        return UNKNOWN if unknown else ""
-    how_many = f"mean of {count(len(known), 'run')}, {max(known):.4f} at most" if len(known) > 1 else "1 run"
-    without = f"; it cannot be known of {count(unknown, 'run')} without validation set" if unknown else ""
-    above = f"{estimate_mean(known).mean:.4f} above that at the best validation epoch"
+    values = each["optimism"].dropna().tolist()
+    n_unknown = int(each["test_accuracy"].notna().sum()) - len(values)
+    if not values:
+        return UNKNOWN if n_unknown else ""
+    how_many = f"mean of {count(len(values), 'run')}, {max(values):.4f} at most" if len(values) > 1 else "1 run"
+    without = f"; it cannot be known of {count(n_unknown, 'run')} without validation set" if n_unknown else ""
+    above = f"{estimate_mean(values).mean:.4f} above that at the best validation epoch"
     return f"the best test accuracy of all epochs is {above} ({how_many}){without}"

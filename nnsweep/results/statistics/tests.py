@@ -73,7 +73,7 @@ def compare_means(
     """Compare two sets of results given by unit.
 
     With two shared units or more it is `paired_t_test`, otherwise `welch_t_test` if both have two or more, otherwise
-    only the difference is told.
+    only the difference is given.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def compare_means(
 
     Returns
     -------
-    Difference
+    MeanDifference
         Of first minus second.
     """
     shared = [unit for unit in first if unit in second]
@@ -98,8 +98,8 @@ def compare_means(
         return paired_t_test(*values, confidence=confidence, overlap=overlap, kind=kind)
     if min(len(first), len(second)) > 1:
         note = f"only one shared {kind}: not paired" if shared else f"no shared {kind}s: not paired"
-        found = welch_t_test(list(first.values()), list(second.values()), confidence=confidence, overlap=overlap)
-        return found._replace(n_pairs=len(shared), note="; ".join(filter(None, [note, found.note])))
+        result = welch_t_test(list(first.values()), list(second.values()), confidence=confidence, overlap=overlap)
+        return result._replace(n_pairs=len(shared), note="; ".join(filter(None, [note, result.note])))
     if not first or not second:
         return MeanDifference("none", 0, math.nan, note=f"no {kind} finished")
     apart = [first[shared[0]] - second[shared[0]]] if shared else [fmean(first.values()), -fmean(second.values())]
@@ -131,17 +131,17 @@ def paired_t_test(
 
     Returns
     -------
-    Difference
+    MeanDifference
         Of first minus second.
     """
     apart = np.subtract(first, second)
     n, rounding = len(apart), bound_rounding([*first, *second])
-    mean = _snapped(fmean(apart.tolist()), rounding)
+    mean = _snap(fmean(apart.tolist()), rounding)
     if np.ptp(apart) <= rounding:
         return _without_spread(mean, n, kind=kind)
     std = float(np.std(apart, ddof=1))
-    told = _by_t(mean, std * math.sqrt(1 / n + overlap), n - 1, confidence)
-    return MeanDifference("paired t", n, mean, std, *told, effect_size=mean / std)
+    interval_and_p = _infer_by_t(mean, std * math.sqrt(1 / n + overlap), n - 1, confidence)
+    return MeanDifference("paired t", n, mean, std, *interval_and_p, effect_size=mean / std)
 
 
 def welch_t_test(
@@ -163,22 +163,22 @@ def welch_t_test(
 
     Returns
     -------
-    Difference
+    MeanDifference
         Of first minus second; ``std`` is ``√(std₁² + std₂²)``.
     """
     rounding = bound_rounding([*first, *second])
-    mean = _snapped(fmean(first) - fmean(second), rounding)
+    mean = _snap(fmean(first) - fmean(second), rounding)
     if max(np.ptp(first), np.ptp(second)) <= rounding:
         return _without_spread(mean, len(first), n_second=len(second))
     variances = [float(np.var(values, ddof=1)) for values in (first, second)]
     parts = [var * (1 / len(values) + overlap) for var, values in zip(variances, (first, second), strict=True)]
     degrees = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (first, second), strict=True))
     std = math.sqrt(sum(variances))
-    told = _by_t(mean, math.sqrt(sum(parts)), degrees, confidence)
-    return MeanDifference("Welch", 0, mean, std, *told, effect_size=mean / std * math.sqrt(2))
+    interval_and_p = _infer_by_t(mean, math.sqrt(sum(parts)), degrees, confidence)
+    return MeanDifference("Welch", 0, mean, std, *interval_and_p, effect_size=mean / std * math.sqrt(2))
 
 
-def _by_t(mean: float, error: float, degrees: float, confidence: float) -> tuple[float, float, float]:
+def _infer_by_t(mean: float, error: float, degrees: float, confidence: float) -> tuple[float, float, float]:
     """Give the interval and the two-sided p of a mean whose standard error has so many degrees of freedom."""
     half = -float(special.stdtrit(degrees, (1 - confidence) / 2)) * error
     return mean - half, mean + half, float(2 * special.stdtr(degrees, -abs(mean) / error))
@@ -198,7 +198,7 @@ def _without_spread(mean: float, n: int, *, n_second: int | None = None, kind: s
     return MeanDifference("permutation", 0, mean, 0.0, p=extreme / math.comb(n + n_second, n), note=note)
 
 
-def _snapped(value: float, rounding: float) -> float:
+def _snap(value: float, rounding: float) -> float:
     """Give 0 for what is nothing but rounding."""
     return 0.0 if abs(value) <= rounding else value
 

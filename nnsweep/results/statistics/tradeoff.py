@@ -38,10 +38,10 @@ def mark_pareto_front(table: pd.DataFrame, cost: str, metric: str) -> "pd.Series
         With the table's index. Equal rows are on the front together or not at all; what is not finite never is.
     """
     columns = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (cost, metric)}
-    known = pd.DataFrame(columns)[np.isfinite([*columns.values()]).all(axis=0)]
-    best = known.groupby(cost)[metric].max()
+    finite = pd.DataFrame(columns)[np.isfinite([*columns.values()]).all(axis=0)]
+    best = finite.groupby(cost)[metric].max()
     front = best[best > best.cummax().shift(fill_value=-math.inf)]
-    on_front = known.index[known[metric] == known[cost].map(front)]
+    on_front = finite.index[finite[metric] == finite[cost].map(front)]
     return pd.Series(np.isin(np.arange(len(table)), on_front), index=table.index, dtype=bool)
 
 
@@ -89,17 +89,17 @@ def choose_smallest(
         nothing is chosen.
     """
     columns = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (size, mean, error)}
-    known = np.flatnonzero(np.isfinite(columns[mean]) & np.isfinite(columns[size]))
-    if not len(known):
+    finite = np.flatnonzero(np.isfinite(columns[mean]) & np.isfinite(columns[size]))
+    if not len(finite):
         return SmallEnough(None, None, math.nan, "no configuration has a result")
-    best = known[np.lexsort((columns[size][known], -columns[mean][known]))[0]]
+    best = finite[np.lexsort((columns[size][finite], -columns[mean][finite]))[0]]
     one_error = float(columns[error][best])
     if not math.isfinite(one_error):
         return SmallEnough(
             table.index[best], None, math.nan, "one run has no standard error: repeat it with more seeds"
         )
     threshold = float(columns[mean][best] - one_error)
-    enough = known[columns[mean][known] >= threshold]
+    enough = finite[columns[mean][finite] >= threshold]
     smallest = enough[np.lexsort((-columns[mean][enough], columns[size][enough]))[0]]
     words = (
         f"the smallest with a mean of at least {threshold:.4f}, the best's {columns[mean][best]:.4f} less one standard "
