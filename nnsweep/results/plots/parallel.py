@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,12 +65,16 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
         return nothing("no setting varies" if results else "no run has a result", title)
     hidden = settings[MOST_AXES:]
     scales = [_make_scale(short_name(name, settings), place, groups) for place, name in enumerate(settings[:MOST_AXES])]
-    scales.append(_make_result_scale(metric, groups))
+    colours = colour_scale([group.mean for group in results])
+    low, high = colours
+    ticks = {f"{low + share * (high - low):.3f}": share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
+    heights = tuple((group.mean - low) / (high - low) if group.finished else math.nan for group in groups)
+    scales.append(Scale(name=metric_text(metric), ticks=ticks, places=heights))
     figure = blank(WIDTH, 3.6 + 0.25 * bool(title), title)
     axes = figure.subplots()
     for place, scale in enumerate(scales):
         _draw_axis(axes, place, scale, room=(WIDTH - 1.0) / len(scales))
-    _draw_lines(axes, scales, groups, colour_scale([group.mean for group in results]))
+    _draw_lines(axes, scales, groups, colours)
     axes.set_xlim(-0.25, len(scales) - 0.55)
     axes.set_ylim(-0.06, 1.16)
     axes.set_axis_off()
@@ -102,27 +106,14 @@ def _make_scale(name: str, place: int, groups: Sequence[Configuration]) -> Scale
     for text, height in sorted(texts.items(), key=lambda item: item[1]):
         if not ticks or height - max(ticks.values()) >= 1 / MOST_NAMES:  # else it would cover the one below
             ticks[text] = height
-    return Scale(name=name, ticks=ticks, places=_spread(levels, by_level, room))
-
-
-def _spread(levels: Sequence[object], heights: Mapping[str, float], room: float) -> tuple[float, ...]:
-    """Let the lines through one tick stand apart, the best uppermost: they come best first."""
     ranks: Counter[str] = Counter()
     counts = Counter(map(repr, levels))
     places = []
-    for level in map(repr, levels):
+    for level in map(repr, levels):  # lines through one tick stand apart, the best uppermost: they come best first
         share = 0.5 - ranks[level] / (counts[level] - 1) if counts[level] > 1 else 0.0
-        places.append(heights[level] + share * min(room, 0.02 * counts[level]))
+        places.append(by_level[level] + share * min(room, 0.02 * counts[level]))
         ranks[level] += 1
-    return tuple(places)
-
-
-def _make_result_scale(metric: str, groups: Sequence[Configuration]) -> Scale:
-    means = [group.mean for group in groups if group.finished]
-    low, high = colour_scale(means)
-    ticks = {f"{low + share * (high - low):.3f}": share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
-    places = [(group.mean - low) / (high - low) if group.finished else math.nan for group in groups]
-    return Scale(name=metric_text(metric), ticks=ticks, places=tuple(places))
+    return Scale(name=name, ticks=ticks, places=tuple(places))
 
 
 def _draw_axis(axes: Axes, place: int, scale: Scale, *, room: float) -> None:

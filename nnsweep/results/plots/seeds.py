@@ -53,7 +53,6 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     strokes = {"mean and simultaneous 95 % interval": MEAN, "one run": DOT}
     if any(group.n_failed for group in best):
         strokes["runs without a result"] = FAILED
-        _mark_failures(axes, best)
     n_hidden = len(groups) - len(best)
     notes = [
         f"The best {len(best)} of {len(groups)}; {n_hidden} are not shown." if n_hidden else "",
@@ -68,6 +67,7 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
 
 
 def _draw(axes: Axes, groups: Sequence[EstimatedConfiguration], possible: tuple[float, float]) -> None:
+    """Draw a row for each configuration; a strip at the left edge is kept free for those with failed runs."""
     for row, group in enumerate(groups):
         axes.plot(group.finished, np.full(len(group.finished), row), **DOT)  # type: ignore[arg-type]
         if not group.finished:
@@ -78,10 +78,8 @@ def _draw(axes: Axes, groups: Sequence[EstimatedConfiguration], possible: tuple[
         axes.plot([group.mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
     if not any(group.finished for group in groups):
         axes.set_xlim(0, 1)
-
-
-def _mark_failures(axes: Axes, groups: Sequence[EstimatedConfiguration]) -> None:
-    """Put a cross and a number for runs without a result into a strip at the left edge, which is kept free."""
+    if not any(group.n_failed for group in groups):
+        return
     low, high = axes.get_xlim()
     axes.set_xlim(low - 0.1 * (high - low), high)
     strip = axes.get_yaxis_transform()
