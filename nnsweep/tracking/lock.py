@@ -13,10 +13,10 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from nnsweep import flock
 
@@ -159,9 +159,8 @@ MISSED = 12
 LONG_SECONDS = 3600.0
 """A heartbeat that tells a time so long ago has ended, whatever the clocks are."""
 
-WatchedHeartbeat: TypeAlias = Mapping[str, tuple[str, float]]
-"""By whose heartbeat it is: what it was, and since when (`time.monotonic`) it has been that."""
 _watched: dict[str, tuple[str, float]] = {}
+"""By whose heartbeat it is: what it was, and since when (`time.monotonic`) it has been that."""
 
 
 @contextlib.contextmanager
@@ -212,13 +211,3 @@ def watch_heartbeat(whose: str, mark: str) -> float:
     last, since = _watched.get(whose, ("", now))
     _watched[whose] = (mark, since if last == mark else now)
     return now - _watched[whose][1]
-
-
-def export_watched() -> WatchedHeartbeat:
-    """Give what this process has watched, for another one of this machine that will go on with it."""
-    return dict(_watched)
-
-
-def import_watched(watched: WatchedHeartbeat) -> None:
-    """Go on with what another process of this machine has watched."""
-    _watched.update(watched)

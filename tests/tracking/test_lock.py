@@ -15,9 +15,7 @@ from nnsweep.tracking import lock
 from nnsweep.tracking.lock import (
     LEFT_SECONDS,
     LockState,
-    export_watched,
     hold_lock,
-    import_watched,
     keep_beating,
     look_at_lock,
     remove_stale_locks,
@@ -212,14 +210,3 @@ def test_time_without_change_is_tracked_for_each_separately(monkeypatch: pytest.
     assert (watch_heartbeat("a", "2"), watch_heartbeat("b", "1")) == (0, 2)
     now[0] += 3
     assert watch_heartbeat("a", "2") == 3
-
-
-def test_another_process_goes_on_watching(monkeypatch: pytest.MonkeyPatch):
-    now = [100.0]
-    monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
-    watch_heartbeat("a", "1")
-    known = export_watched()
-    monkeypatch.setattr(lock, "_watched", {})
-    now[0] += 5
-    import_watched(known)
-    assert watch_heartbeat("a", "1") == 5
