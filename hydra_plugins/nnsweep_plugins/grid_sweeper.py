@@ -58,7 +58,7 @@ class GridSweeper(BasicSweeper):
         if not stacked:
             freeze_configurations(launcher, compose)
         folder = Path(config.hydra.sweep.dir).absolute()  # the sweep's id is made now; the jobs take it over
-        checked = make_tasks(grid.points, compose, known=grid.problems)
+        checked = make_tasks(grid.points, compose, problems=grid.problems)
         check_one_sweep(config, [task.job for task in checked])
         rest = {"folder": folder, "display": display, "configuration": OmegaConf.to_yaml(config), "notes": grid.notes}
         if stacked:

@@ -106,8 +106,8 @@ def require_fit(jobs: Sequence[Job]) -> None:
             (_find_memory_problem(job), find_class_weight_problem(job, data), _find_patience_problem(job, data))
         )
         warnings[find_class_weight_warning(job, data)] = None
-    if found := [problem for problem in problems if problem]:
-        raise ConfigError(*found)
+    if lines := [problem for problem in problems if problem]:
+        raise ConfigError(*lines)
     for warning in filter(None, warnings):
         warn(warning)
 

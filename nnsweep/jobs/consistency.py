@@ -74,12 +74,12 @@ def find_disagreements(run: RecordedRun) -> dict[str, str]:
     dict
         What does not agree, in a line each, by the name of the setting or result; empty if all does.
     """
-    found = dict(_compare_settings(run))
+    lines = dict(_compare_settings(run))
     if run.record.state == "finished":
-        found |= dict(_compare_results(run))
+        lines |= dict(_compare_results(run))
     for name, now in run.record.altered.items():
-        found.setdefault(name, f"{name} is {now}, which is not what was recorded")
-    return found
+        lines.setdefault(name, f"{name} is {now}, which is not what was recorded")
+    return lines
 
 
 def _compare_settings(run: RecordedRun) -> Iterator[tuple[str, str]]:
@@ -87,7 +87,7 @@ def _compare_settings(run: RecordedRun) -> Iterator[tuple[str, str]]:
     params, record = run.record.settings, run.record
     try:
         job = make_recorded_job(run.config, run.title) if run.config else None
-    except DataError:  # of an older version, which wrote other settings: nothing can be said
+    except DataError:  # an older version wrote other settings, which cannot be compared
         job = None
     if job is None:
         return
@@ -99,8 +99,8 @@ def _compare_settings(run: RecordedRun) -> Iterator[tuple[str, str]]:
         elif name not in params and name.endswith(".name") and name.removesuffix(".name") in params:
             group = name.removesuffix(".name")
             yield group, f"{group} is {params[group]} in its params, {value} in its configuration"
-    known = record.key and record.data_digest and run.numerics.isdigit()
-    if known and record.key != job.key(record.data_digest, int(run.numerics)):
+    has_parts = record.key and record.data_digest and run.numerics.isdigit()
+    if has_parts and record.key != job.key(record.data_digest, int(run.numerics)):
         yield "nnsweep.key", f"its key {record.key[:12]} is not that of its configuration, data digest and numerics"
 
 

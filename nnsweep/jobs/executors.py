@@ -33,7 +33,7 @@ class Executor(Protocol):
         tasks : sequence of Task
             What to train.
         stop : callable
-            Asked after each event whether no further job shall begin.
+            Asked after each event whether no further job is to begin.
 
         Yields
         ------

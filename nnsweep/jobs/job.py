@@ -1,6 +1,6 @@
 """A job: all that is composed for one point of a grid, as checked values, and the key that identifies its result.
 
-Its recipe is the part that says how one network is made and trained, whatever the data are. The command line and the
+Its recipe is the part that says how one network is made and trained, whatever the data. The command line and the
 scikit-learn estimator make their networks of recipes, so that one configuration is one network in both.
 """
 
@@ -93,7 +93,7 @@ class Recipe(Settings):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Go to other processes as JSON: the classes of the parts have no names to be found by."""
+        """Go to other processes as JSON: the classes of the parts cannot be imported there by their names."""
         return type(self).model_validate_json, (self.model_dump_json(),)
 
     def kind(self) -> tuple[Hashable, ...]:

@@ -284,11 +284,11 @@ def make_plan(request: PlanRequest) -> Plan:
         If the experiment has been deleted.
     """
     if request.look_only:
-        found = find_store_if_any(request.uri, request.experiment)
-        if found is None:
+        existing = find_store_if_any(request.uri, request.experiment)
+        if existing is None:
             return Plan(store=None, decisions={job.number: Decision(action="run", why="new") for job in request.jobs})
-        alive = [run for run in earlier.find_running(found) if not run.owner_is_gone]
-        return Plan(store=found, decisions=_decide_all(found, request, alive))
+        alive = [run for run in earlier.find_running(existing) if not run.owner_is_gone]
+        return Plan(store=existing, decisions=_decide_all(existing, request, alive))
     store = prepare_store(request.uri, request.experiment, request.artifact_root)
     with earlier.look_alone(store), owner.own_runs(request.owner):
         running = earlier.find_running(store)

@@ -36,6 +36,10 @@ class WorkerDied(Exception):
     """A worker ended before its work did: killed, out of memory, or crashed."""
 
 
+class WorkFailed(Exception):
+    """Stands for the outcome of a piece of work that cannot itself be sent to another process."""
+
+
 class _NoRoom:
     """A worker's answer if the system lets it start no thread: it has not begun."""
 
@@ -48,10 +52,6 @@ class _Part(NamedTuple):
 
 class _Over:
     """A worker's answer at the end of a piece of work that has yielded all its values."""
-
-
-class WorkFailed(Exception):
-    """Stands for the outcome of a piece of work that cannot itself be sent to another process."""
 
 
 def warm_up(modules: Sequence[str]) -> None:
@@ -137,7 +137,7 @@ def run_pieces(
     n_workers : int
         How many processes, at most.
     stop : callable
-        Asked after each result whether no further work shall begin, and the work under way come to an end.
+        Asked after each result whether no further work is to begin, and the work under way to come to an end.
 
     Yields
     ------
@@ -226,7 +226,7 @@ class _Worker:
         code = self.process.exitcode
         if code is None or code >= 0:
             return WorkerDied(f"its worker process ended in the middle of it, with exit code {code}")
-        name = next((known.name for known in signal.Signals if known == -code), str(-code))
+        name = next((each.name for each in signal.Signals if each == -code), str(-code))
         guess = " (out of memory?)" if name == "SIGKILL" else ""
         return WorkerDied(f"its worker process was killed by {name}{guess}")
 

@@ -145,7 +145,7 @@ _SHARED |= {"stderr_to_stdout"}  # settings that submitit knows without the name
 
 
 class OutOfTime(Exception):
-    """A job took longer than submitit was told that it may."""
+    """A job took longer than submitit allows."""
 
 
 def is_submitit(launcher: Launcher) -> bool:

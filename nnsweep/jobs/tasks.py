@@ -40,7 +40,7 @@ def make_tasks(
     compose: Callable[[Sequence[str]], DictConfig],
     *,
     first: int = 0,
-    known: Sequence[str] = (),
+    problems: Sequence[str] = (),
 ) -> list[Task]:
     """Compose and check every job of a grid.
 
@@ -52,7 +52,7 @@ def make_tasks(
         Hydra's composition of one job.
     first : int
         The number of the first job.
-    known : sequence of str
+    problems : sequence of str
         Problems of the grid itself.
 
     Returns
@@ -66,7 +66,7 @@ def make_tasks(
         With all problems of all jobs, each once.
     """
     tasks: list[Task] = []
-    problems = dict.fromkeys(known)
+    lines = dict.fromkeys(problems)
     folders: set[str] = set()
     varying = find_varying_keys(grid)
     variants = Variants(compose) if isinstance(compose, Composer) else None
@@ -81,17 +81,17 @@ def make_tasks(
                     config.hydra.job.num, config.hydra.job.id = number, str(number)
                 sweep, folder = folder_names.resolve_folders(config)
                 log, output = str(config.hydra.job.name), config.hydra.output_subdir
-                problems |= dict.fromkeys(folder_names.find_folder_problems(log, output, sweep, folder, folders))
-                problems |= dict.fromkeys(folder_names.find_secrets(config))
+                lines |= dict.fromkeys(folder_names.find_folder_problems(log, output, sweep, folder, folders))
+                lines |= dict.fromkeys(folder_names.find_secrets(config))
                 tasks.append(_make_task(config, tuple(overrides), folder_names.join_folders(sweep, folder), varying))
                 if variants:
                     variants.keep(tasks[-1])
             except ConfigError as error:
-                problems |= dict.fromkeys(error.problems)
+                lines |= dict.fromkeys(error.problems)
             except (HydraException, OmegaConfBaseException) as error:
-                problems[explain_hydra_error(error)] = None
-    if problems:
-        raise ConfigError(*problems)
+                lines[explain_hydra_error(error)] = None
+    if lines:
+        raise ConfigError(*lines)
     _require_one_sweep(tasks)
     return tasks
 
