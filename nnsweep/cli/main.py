@@ -27,38 +27,37 @@ from nnsweep.text import suggest_nearest, warn
 def _list_commands() -> str:
     from nnsweep.cli.commands import summarize_commands
 
-    return "\n".join(f"  {name:<10}  {said}" for name, said in summarize_commands().items())
+    return "\n".join(f"  {name:<10}  {summary}" for name, summary in summarize_commands().items())
 
 
 register_resolver("nnsweep_commands", _list_commands, replace=True)  # for Hydra's `--help`
 
 
-def _hydra(arguments: Sequence[str]) -> None:
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which tells them in one line
+def _run_hydra(arguments: Sequence[str]) -> None:
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which puts them into one line
     line = read_command_line(arguments)
-    own = line.own
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
-    sys.argv = ["nnsweep", *line.options, *line.overrides, *(["--config-dir", conf_dir()] if own else [])]
-    if line.is_sweep and _swept(line):
+    sys.argv = ["nnsweep", *line.options, *line.overrides, *(["--config-dir", conf_dir()] if line.own else [])]
+    if line.is_sweep and _run_as_sweep(line):
         return
     try:
-        hydra.main(config_path=own or conf_dir(), config_name="config", **VERSION_BASE)(run_job)()
+        hydra.main(config_path=line.own or conf_dir(), config_name="config", **VERSION_BASE)(run_job)()
     finally:
         hydra_callbacks.remove_if_empty()
 
 
-def _swept(line: CommandLine) -> bool:
-    """Run a sweep, unless the configuration is one of a single run."""
+def _run_as_sweep(line: CommandLine) -> bool:
+    """Run a sweep, unless the configuration is one of a single run; tell whether it was run."""
     from nnsweep.jobs.multirun import HydraRequest, compose_sweep
 
     overrides = [*line.overrides, *(["hydra.mode=MULTIRUN"] if line.options else [])]
-    wanted = HydraRequest(overrides=overrides, conf=conf_dir(), own=line.own, command_line=True)
+    request = HydraRequest(overrides=overrides, conf=conf_dir(), own=line.own, command_line=True)
 
     def run(sweeper: Any, arguments: list[str]) -> bool:
         sweeper.sweep(arguments)
         return True
 
-    return compose_sweep(wanted, run_job, run, **VERSION_BASE) is not None
+    return compose_sweep(request, run_job, run, **VERSION_BASE) is not None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,26 +77,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         _collect_seldom()
-    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    arguments = [*(sys.argv[1:] if arguments is None else arguments)]
     with streams.keep_printing() as loss:
-        code = _exit_code(given)
+        code = _run_for_exit_code(arguments)
         if lost := loss.error():  # what a command prints is its work; a sweep's is in the store
-            if code == 0 and _is_command(given):
+            from nnsweep.cli.commands import COMMANDS
+
+            if code == 0 and arguments and arguments[0] in COMMANDS:
                 return report_error(machines(lost) or StoreError(f"cannot write to standard output: {lost.strerror}"))
             warn(f"not everything could be written to standard output: {lost.strerror}")
         return code
 
 
 def _collect_seldom() -> None:
-    """Look for garbage seldom: what was imported stays, and looking through it takes a tenth of a short sweep."""
+    """Collect garbage seldom: what was imported stays, and looking through it takes a tenth of a short sweep."""
     gc.freeze()
     gc.set_threshold(50_000, 10, 10)
 
 
-def _exit_code(given: Sequence[str]) -> int:
+def _run_for_exit_code(arguments: Sequence[str]) -> int:
     try:
         with keep_store_address(), interrupt.obey_signals():
-            _run(given)
+            _run(arguments)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt as interrupted:
@@ -107,22 +108,16 @@ def _exit_code(given: Sequence[str]) -> int:
     return 0
 
 
-def _is_command(given: Sequence[str]) -> bool:
-    from nnsweep.cli.commands import COMMANDS
-
-    return bool(given) and given[0] in COMMANDS
-
-
-def _run(given: Sequence[str]) -> None:
+def _run(arguments: Sequence[str]) -> None:
     from nnsweep.cli.commands import COMMANDS, commands
 
     settle_home()
     logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks on the terminal
-    if given and given[0] == "help":
-        given = ["--help"] if len(given) == 1 else [*given[1:2], "--help"]
-    if given and given[0] in ("--version", *COMMANDS):
-        commands.main([*given], prog_name="nnsweep", standalone_mode=False)
-    elif given and given[0].isidentifier():
-        raise ConfigError(f"{given[0]}: there is no such command; {suggest_nearest(given[0], COMMANDS)}")
+    if arguments and arguments[0] == "help":
+        arguments = ["--help"] if len(arguments) == 1 else [*arguments[1:2], "--help"]
+    if arguments and arguments[0] in ("--version", *COMMANDS):
+        commands.main([*arguments], prog_name="nnsweep", standalone_mode=False)
+    elif arguments and arguments[0].isidentifier():
+        raise ConfigError(f"{arguments[0]}: there is no such command; {suggest_nearest(arguments[0], COMMANDS)}")
     else:
-        _hydra(given)
+        _run_hydra(arguments)

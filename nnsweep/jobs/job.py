@@ -215,7 +215,7 @@ def _write_as_overrides(grid: Any) -> Any:
     return tuple(f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in grid.items())
 
 
-def _listed(value: Any) -> Any:
+def _make_tuple(value: Any) -> Any:
     """Take one text where a list may be, and null for an empty one."""
     if value is None:
         return ()
@@ -230,9 +230,9 @@ def _require_two(keys: tuple[str, ...]) -> tuple[str, ...]:
     return keys
 
 
-_Listed = BeforeValidator(_listed)
-_Grid = Annotated[tuple[str, ...], _Listed, BeforeValidator(_write_as_overrides)]
-_Keys = Annotated[tuple[str, ...], _Listed, AfterValidator(_require_two)]
+_Tuple = BeforeValidator(_make_tuple)
+_Grid = Annotated[tuple[str, ...], _Tuple, BeforeValidator(_write_as_overrides)]
+_Keys = Annotated[tuple[str, ...], _Tuple, AfterValidator(_require_two)]
 
 
 class Sweep(Settings):
@@ -245,7 +245,7 @@ class Sweep(Settings):
     zip : tuple of tuples of str
         Keys whose lists of values go in step.
     exclude : tuple of str
-        Rules; a job that one of them holds for is left out.
+        Filters; a job that one of them holds for is left out.
     max_jobs : int
         A grid with more jobs is refused.
     workers : int or None
@@ -254,9 +254,9 @@ class Sweep(Settings):
         What one stack of networks may take, such as ``1GB``.
     """
 
-    grids: Annotated[tuple[_Grid, ...], _Listed] = ()
-    zip: Annotated[tuple[_Keys, ...], _Listed] = ()
-    exclude: Annotated[tuple[str, ...], _Listed] = ()
+    grids: Annotated[tuple[_Grid, ...], _Tuple] = ()
+    zip: Annotated[tuple[_Keys, ...], _Tuple] = ()
+    exclude: Annotated[tuple[str, ...], _Tuple] = ()
     max_jobs: Annotated[int, within(Range(ge=1))] = 10_000
     workers: Annotated[int, within(Range(ge=1))] | None = None
     max_stack_memory: str = "1GB"
