@@ -124,8 +124,13 @@ class _Launch:
         yield from self._take_until(lambda: not self._left(ended) or time.monotonic() > until)
         unseen = WorkerDied("its result was handed back, and cannot be found in the sweep's folder")
         yield from self._bury(ended, unseen)
-        left = self._left(numbers)
-        errors = {number: why for number in left if (why := _get_error(returned[number])) is not None}
+        errors: dict[int, BaseException] = {}
+        for number in self._left(numbers):
+            outcome = returned[number]._return_value  # `return_value` would raise an exception
+            if isinstance(outcome, BaseException):
+                errors[number] = outcome
+            elif outcome is not None and not isinstance(outcome, RunRecord):  # None if it never began
+                errors[number] = TypeError(f"it returned {type(outcome).__name__}")
         dead = [number for number, error in errors.items() if isinstance(error, WorkerDied)]
         again = [number for number in dead if self._deaths.add([number])]
         for number in errors.keys() - {*again}:
@@ -239,15 +244,6 @@ def _group(numbers: Sequence[int]) -> list[list[int]]:
     """Group numbers that follow one another."""
     groups = itertools.groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])
     return [[number for _, number in group] for _, group in groups]
-
-
-def _get_error(returned: JobReturn) -> BaseException | None:
-    """Give what a job raised, or its launcher for it; None if it has ended, or never began."""
-    outcome = returned._return_value  # `return_value` would raise an exception
-    if isinstance(outcome, BaseException):
-        return outcome
-    is_known = outcome is None or isinstance(outcome, RunRecord)
-    return None if is_known else TypeError(f"it returned {type(outcome).__name__}")
 
 
 def explain_launcher_error(error: Exception) -> Exception:
