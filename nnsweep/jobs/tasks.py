@@ -123,11 +123,11 @@ def _make_task(config: DictConfig, overrides: tuple[str, ...], folder: Path, var
 
 def _require_one_sweep(tasks: Sequence[Task]) -> None:
     """Refuse jobs that differ in settings of the sweep, and show how a name with commas is written."""
-    experiments = [*dict.fromkeys(task.job.tracking.experiment for task in tasks)]
-    quoted = quote_for_shell("tracking.experiment", ",".join(experiments))
-    hint = f"; for one name with commas write, in a shell, {quoted}" if len(experiments) > 1 else ""
     for name in OPERATIONAL:
         if len({getattr(task.job, name) for task in tasks}) > 1:
+            experiments = dict.fromkeys(task.job.tracking.experiment for task in tasks)
+            quoted = quote_for_shell("tracking.experiment", ",".join(experiments))
+            hint = f"; for one name with commas write, in a shell, {quoted}" if len(experiments) > 1 else ""
             raise ConfigError(f"{name} must be the same for all jobs of a sweep; start one sweep for each{hint}")
 
 
