@@ -134,7 +134,7 @@ PLANTED = [
     ),
     Planted(
         "what a store says is not masked",
-        "tracking/client.py",
+        "tracking/answers.py",
         'said, silent = mask_secrets(explain_answer(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)',
         'said, silent = explain_answer(_said(error))[:_SAID].rstrip("."), _did_not_answer(error)',
         "tests/tracking/test_answers.py",
