@@ -267,8 +267,7 @@ def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: TypedTable) -> No
         raise combine_problems(
             f"{rows.place(int(rows.rows[its[row]]), origin(rows.written.get(numbers[column], {}), numbers[column]))}: "
             f"{show_value(rows.frame[numbers[column]].iloc[its[row]])} is beyond what a network can take beside the "
-            "values "
-            f"of the training part; mend it, or {column_kind(numbers[column], 'ignore')}"
+            f"values of the training part; mend it, or {column_kind(numbers[column], 'ignore')}"
             for row, column in wrong
         )
 

@@ -229,6 +229,11 @@ class Layout:
         return character
 
     @property
+    def n_headers(self) -> int:
+        """How many lines name the columns: none or one."""
+        return 0 if self.header is False else 1
+
+    @property
     def quote_character(self) -> str:
         """What stands around cells; empty for nothing."""
         return QUOTES[self.quote or "double"]

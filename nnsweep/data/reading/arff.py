@@ -48,11 +48,11 @@ def read_arff(content: bytes, source: str) -> Cells:
     """
     import pandas as pd
 
-    lines = _lines(decode(content, source))
-    attributes = _header(lines, source)
+    lines = _iterate_lines(decode(content, source))
+    attributes = _read_header(lines, source)
     numbers, rows, problems = [], [], []
     for number, line in lines:
-        row = _row(line, attributes)
+        row = _read_row(line, attributes)
         if isinstance(row, str):
             problems.append(f"{show_name(source)}, line {number}: {row}")
         numbers.append(number)
@@ -68,14 +68,14 @@ def read_arff(content: bytes, source: str) -> Cells:
     return Cells(frame, typed=False, lines=lambda: numbers, kinds=kinds, nulls=frozenset(nominal))
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def _iterate_lines(text: str) -> Iterator[tuple[int, str]]:
     """Give the lines that say something, with their numbers: neither empty nor comments."""
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
-        if (said := line.strip()) and not said.startswith("%"):
-            yield number, said
+        if (content := line.strip()) and not content.startswith("%"):
+            yield number, content
 
 
-def _header(lines: Iterator[tuple[int, str]], source: str) -> list[_Attribute]:
+def _read_header(lines: Iterator[tuple[int, str]], source: str) -> list[_Attribute]:
     attributes: list[_Attribute] = []
     problems: list[str] = []
     for number, line in lines:
@@ -83,7 +83,7 @@ def _header(lines: Iterator[tuple[int, str]], source: str) -> list[_Attribute]:
         if keyword == "@data":
             break
         if keyword == "@attribute":
-            attribute = _attribute(line)
+            attribute = _read_attribute(line)
             if isinstance(attribute, str):
                 problems.append(f"{show_name(source)}, line {number}: {attribute}")
             else:
@@ -103,25 +103,25 @@ def _header(lines: Iterator[tuple[int, str]], source: str) -> list[_Attribute]:
     return attributes
 
 
-def _attribute(line: str) -> _Attribute | str:
+def _read_attribute(line: str) -> _Attribute | str:
     """Read a declaration, or say what is wrong with it."""
     match = _ATTRIBUTE.fullmatch(line)
     if not match:
         return f"{show_value(line)} declares no attribute; write @attribute NAME TYPE"
-    name, kind = _unquoted(match[1]), match[2].strip()
+    name, kind = _unquote(match[1]), match[2].strip()
     if kind.startswith("{") and kind.endswith("}"):
-        return _Attribute(name, "category", frozenset(_cells(kind[1:-1]) or ()))
+        return _Attribute(name, "category", frozenset(_split_cells(kind[1:-1]) or ()))
     word = kind.split(None, 1)[0].lower() if kind else ""
     if word in _KINDS:
         return _Attribute(name, _KINDS[word], None)
     return f"attribute {show_name(name)}: the type {show_value(kind)} is not read; known: {', '.join(_KINDS)}, {{a,b}}"
 
 
-def _row(line: str, attributes: list[_Attribute]) -> list[str] | str:
+def _read_row(line: str, attributes: list[_Attribute]) -> list[str] | str:
     """Read a row, or say what is wrong with it."""
     if line.startswith("{"):
         return "a sparse row ({index value, ...}); sparse ARFF is not read: save it as dense ARFF or CSV"
-    cells = _cells(line)
+    cells = _split_cells(line)
     if cells is None:
         return f"a quote is not closed, or something follows one: {show_value(line)}; write a quote in a value as \\'"
     if len(cells) != len(attributes):
@@ -132,14 +132,14 @@ def _row(line: str, attributes: list[_Attribute]) -> list[str] | str:
     return cells
 
 
-def _cells(line: str) -> list[str] | None:
+def _split_cells(line: str) -> list[str] | None:
     """Divide a line at its commas; None if a quote is not closed."""
     cells, at = [], 0
     while True:
         match = _CELL.match(line, at)
         if not match or (match[1][:1] in ("'", '"') and not _is_quoted(match[1])):
             return None
-        cells.append(_unquoted(match[1].strip()))
+        cells.append(_unquote(match[1].strip()))
         if not match[2]:
             return cells
         at = match.end()
@@ -149,5 +149,5 @@ def _is_quoted(token: str) -> bool:
     return len(token) > 1 and token[0] == token[-1] and token[0] in "'\""
 
 
-def _unquoted(token: str) -> str:
+def _unquote(token: str) -> str:
     return re.sub(r"\\(.)", r"\1", token[1:-1], flags=re.DOTALL) if _is_quoted(token) else token

@@ -233,8 +233,7 @@ def name_columns(written: Sequence[str], place: str, *, sure: bool = False) -> l
         raise DataError(
             f"{place}: the header is all numbers ({show_value(', '.join(names[:10]))}), so there is none; "
             f"write a first line that names every column, or {write_setting('data.header', 'false')} calls them 0, 1, "
-            "2 and "
-            f"so on; {write_setting('data.header', 'true')} takes the numbers for names"
+            f"2 and so on; {write_setting('data.header', 'true')} takes the numbers for names"
         )
     numbers: dict[str, list[int]] = {name: [] for name, count in Counter(names).items() if count > 1}
     for number, name in enumerate(names, start=1):

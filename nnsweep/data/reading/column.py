@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -136,11 +136,11 @@ def make_column(
     marks : collection of str
         The texts that stand for a missing value.
     written : mapping, optional
-        How the cells of the same column were written before, as `Column.written`: other ways are not looked for.
+        How the cells of the same column were written before, as `TableColumn.written`: other ways are not looked for.
 
     Returns
     -------
-    Column
+    TableColumn
         Its values, and what does not fit.
 
     Examples
@@ -157,13 +157,13 @@ def make_column(
 
     name, cell_format = str(series.name), cell_format or CellFormat()
     if is_numeric(series) and asked in (None, "number"):
-        return _measured(name, _floats(series))
+        return _make_number_column(name, _convert_numbers(series))
     if asked is None and isinstance(series.dtype, pd.CategoricalDtype):
         asked = "category"
     kind = pd.api.types.infer_dtype(series, skipna=True) if asked != "category" else ""
     if asked == "date" and kind.startswith("date"):
         return TableColumn(name, "date", dates.typed_dates(series), written={"format": dates.ISO})
-    if asked in (None, "number", "date") and (rule := _unread_type(series, kind)):
+    if asked in (None, "number", "date") and (rule := _explain_type(series, kind)):
         way_out = (
             f"{column_kind(name, 'date')} makes {_PARTS_OF_DATES}, {OTHER_KINDS}" if kind.startswith("date") else None
         )
@@ -171,20 +171,20 @@ def make_column(
         row = int(series.notna().to_numpy().argmax())
         return TableColumn(name, "category", values, [Misfit(row, str(series.iloc[row]), rule)], way_out)
     if asked == "text":
-        return _prose(name, series)
+        return _make_text_column(name, series)
     texts = trim_texts(series, marks)
     if asked == "date":
-        return _dates(name, texts, cell_format, written or {})
+        return _read_dates(name, texts, cell_format, written or {})
     if asked != "category":
-        if numbers := _numbers(name, texts, cell_format, asked=asked == "number", written=written):
+        if numbers := _read_numbers(name, texts, cell_format, asked=asked == "number", written=written):
             return numbers
-        if (misfits := _unasked_dates(texts)) and asked is None:
+        if (misfits := _find_dates(texts)) and asked is None:
             parts = "a number of it (hour)" if {misfit.rule for misfit in misfits} == {_TIME} else _PARTS_OF_DATES
             way_out = f"{column_kind(name, 'date')} makes {parts}, {OTHER_KINDS}"
             return TableColumn(name, "date", texts.objects(), misfits, way_out)
-        if _is_prose(texts):
-            return _prose(name, series)
-    return TableColumn(name, "category", _alike(texts.objects()))
+        if _is_text(texts):
+            return _make_text_column(name, series)
+    return TableColumn(name, "category", _unify_whole_numbers(texts.objects()))
 
 
 def is_numeric(series: "pd.Series[Any]") -> bool:
@@ -199,7 +199,7 @@ def is_numeric(series: "pd.Series[Any]") -> bool:
     return series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) in numbers
 
 
-def _unread_type(series: "pd.Series[Any]", kind: str) -> str | None:
+def _explain_type(series: "pd.Series[Any]", kind: str) -> str | None:
     """Say why cells of a type cannot be read: dates that nobody has asked for, bytes and nested values."""
     if kind.startswith(("date", "time", "period", "interval", "bytes", "complex")):
         return f"is of a type that is not read ({kind}): turn it into numbers or texts"
@@ -208,28 +208,32 @@ def _unread_type(series: "pd.Series[Any]", kind: str) -> str | None:
     return None
 
 
-def _floats(series: "pd.Series[Any]") -> NDArray[np.float64]:
+def _convert_numbers(series: "pd.Series[Any]") -> NDArray[np.float64]:
     """Give typed numbers; infinity for a whole number beyond all floats."""
     import pandas as pd
+
+    def convert(cell: Any) -> float:
+        try:
+            return math.nan if pd.isna(cell) else float(cell)
+        except OverflowError:
+            return math.inf
 
     try:
         return np.asarray(pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan))
     except OverflowError:
-        return np.array([math.nan if pd.isna(cell) else _float(cell) for cell in series])
+        return np.array([convert(cell) for cell in series])
 
 
-def _float(cell: Any) -> float:
-    try:
-        return float(cell)
-    except OverflowError:
-        return math.inf
-
-
-def _measured(name: str, values: NDArray[np.float64]) -> TableColumn:
-    wrong = np.flatnonzero(np.abs(values) > LARGEST)
-    rules = ["is infinite" if np.isinf(values[row]) else _BEYOND_32 for row in wrong]
-    misfits = [Misfit(int(row), str(values[row]), rule) for row, rule in zip(wrong, rules, strict=True)]
-    return TableColumn(name, "number", values, misfits)
+def _make_number_column(
+    name: str, values: NDArray[np.float64], written: Mapping[str, Any] | None = None, texts: Any = None
+) -> TableColumn:
+    """Make a column of numbers; those that are too large do not fit, and are shown as they are in Arrow's texts."""
+    misfits = []
+    for row in np.flatnonzero(np.abs(values) > LARGEST).tolist():
+        beyond = "is infinite" if texts is None else _BEYOND_64
+        cell = str(values[row] if texts is None else texts[row])
+        misfits.append(Misfit(row, cell, beyond if np.isinf(values[row]) else _BEYOND_32))
+    return TableColumn(name, "number", values, misfits, written=written or {})
 
 
 class _Cells(NamedTuple):
@@ -260,7 +264,7 @@ class _Cells(NamedTuple):
         ]
 
 
-def _numbers(
+def _read_numbers(
     name: str, texts: CellTexts, cell_format: CellFormat, *, asked: bool, written: Mapping[str, Any] | None
 ) -> TableColumn | None:
     """Read a column as numbers; None if it is not meant as such."""
@@ -269,13 +273,15 @@ def _numbers(
     usual = Notation.of(cell_format)
     if written is not None:
         notation = Notation(**{key: written[key] for key in Notation._fields if key in written})
-        return _read(name, _Cells.of(texts, notation.affix), notation, written=written)
+        return _read_notation(name, _Cells.of(texts, notation.affix), notation, written=written)
     plain = numerals.is_plain(texts.trimmed, usual)
     is_code = not asked and pc.any(pc.match_substring_regex(texts.trimmed, f"^{_LEADING_ZERO}")).as_py()
     if plain.any() and not is_code and (plain | texts.is_missing).all():
-        return _read_plain(name, texts, usual)
+        values = np.full(len(texts.is_missing), np.nan)
+        values[~texts.is_missing] = numerals.read_plain_values(texts.values(), usual)
+        return _make_number_column(name, values, usual.written(), texts.trimmed)
     cells = _Cells.of(texts)
-    gaps = [] if is_code else _gaps(cells, cell_format)
+    gaps = [] if is_code else _find_gaps(cells, cell_format)
     cells = _Cells.of(texts.without(gaps)) if gaps else cells
     if not asked and (is_code or not _is_meant(cells)):
         return None
@@ -284,15 +290,15 @@ def _numbers(
     written = notation.written() | ({"missing": gaps} if gaps else {})
     if asked:
         way_out = numerals.advise(name, notations, usual) if len(notations) > 1 else None
-        return _read(name, cells, notation, way_out=way_out, written=written)
+        return _read_notation(name, cells, notation, way_out=way_out, written=written)
     is_plain = numerals.is_plain(cells.different, usual)
     others = cells.numerals.is_numeral & ~is_plain
     is_readable = [np.isfinite(numerals.read_values(cells.numerals, one)[others]).all() for one in notations]
     way_out = numerals.advise(name, notations, usual) if others.any() and all(is_readable) else None
-    return _read(name, cells, usual, way_out=way_out, written=written, only=is_plain)
+    return _read_notation(name, cells, usual, way_out=way_out, written=written, only=is_plain)
 
 
-def _gaps(cells: _Cells, cell_format: CellFormat) -> list[str]:
+def _find_gaps(cells: _Cells, cell_format: CellFormat) -> list[str]:
     """Find the texts that stand for a missing value among numbers: known ones, and the only other one that repeats."""
     is_number = cells.numerals.is_numeral
     others = np.flatnonzero(~is_number)
@@ -300,14 +306,14 @@ def _gaps(cells: _Cells, cell_format: CellFormat) -> list[str]:
         return []
     words = {int(text): str(cells.different[int(text)]) for text in others}
     words = {text: word for text, word in words.items() if not re.fullmatch(_INFINITE, word)}
-    kept = {value.lower() for value in cell_format.values}
-    known = [word for word in words.values() if word.lower() in GAP_WORDS - kept]
-    unknown = {text: word for text, word in words.items() if word not in known}
+    values = {value.lower() for value in cell_format.values}
+    gaps = [word for word in words.values() if word.lower() in GAP_WORDS - values]
+    unknown = [(text, word) for text, word in words.items() if word not in gaps]
     if len(unknown) == 1 and int(is_number.sum()) >= _FEWEST_NUMBERS:
-        ((text, word),) = unknown.items()
-        if cells.counts[text] > 1 and not re.search("[0-9]", word) and word.lower() not in kept:
-            known.append(word)
-    return known
+        ((text, word),) = unknown
+        if cells.counts[text] > 1 and not re.search("[0-9]", word) and word.lower() not in values:
+            gaps.append(word)
+    return gaps
 
 
 def _is_meant(cells: _Cells) -> bool:
@@ -322,18 +328,7 @@ def _is_meant(cells: _Cells) -> bool:
     return int(is_number.sum()) > _MANY_NUMBERS and not (has_digit & ~is_number).any()
 
 
-def _read_plain(name: str, texts: CellTexts, notation: Notation) -> TableColumn:
-    values = np.full(len(texts.is_missing), np.nan)
-    values[~texts.is_missing] = numerals.read_plain_values(texts.values(), notation)
-    column = _measured(name, values)
-    misfits = [
-        Misfit(row, str(texts.trimmed[row]), _BEYOND_64 if np.isinf(value) else _BEYOND_32)
-        for row, value in ((misfit.row, values[misfit.row]) for misfit in column.misfits)
-    ]
-    return replace(column, misfits=misfits, written=notation.written())
-
-
-def _read(
+def _read_notation(
     name: str,
     cells: _Cells,
     notation: Notation,
@@ -351,21 +346,18 @@ def _read(
     others = f", as {n_read:,} other cells of the column are" if n_read > 1 else ""
     rules: dict[int, str] = {}
     for text in np.flatnonzero(~(np.abs(values) <= LARGEST)).tolist():
-        rule = _rule(str(cells.different[text]), values[text])
-        if rule is None and cells.numerals.is_numeral[text]:
-            rule = numerals.describe_numerals(cells.numerals, text, notation, usual)
-        rules[text] = rule or f"is not a number{others}"
+        rule = f"is not a number{others}"
+        if not np.isnan(values[text]):
+            rule = _BEYOND_64 if np.isinf(values[text]) else _BEYOND_32
+        elif re.fullmatch(_INFINITE, str(cells.different[text])):
+            rule = "is infinite"
+        elif cells.numerals.is_numeral[text]:
+            rule = numerals.describe_numerals(cells.numerals, text, notation, usual) or rule
+        rules[text] = rule
     return TableColumn(name, "number", cells.texts.spread(values, cells.which), cells.misfits(rules), way_out, written)
 
 
-def _rule(cell: str, value: float) -> str | None:
-    """Say why a number is none of ours; None if it is no number."""
-    if not np.isnan(value):
-        return _BEYOND_64 if np.isinf(value) else _BEYOND_32
-    return "is infinite" if re.fullmatch(_INFINITE, cell) else None
-
-
-def _unasked_dates(texts: CellTexts) -> list[Misfit]:
+def _find_dates(texts: CellTexts) -> list[Misfit]:
     """List the dates and times of a column that consists of them."""
     import pyarrow.compute as pc
 
@@ -379,15 +371,14 @@ def _unasked_dates(texts: CellTexts) -> list[Misfit]:
     return [Misfit(int(row), text, kind) for row, text, kind in zip(rows, written, kinds, strict=True)]
 
 
-def _dates(name: str, texts: CellTexts, cell_format: CellFormat, written: Mapping[str, Any]) -> TableColumn:
+def _read_dates(name: str, texts: CellTexts, cell_format: CellFormat, written: Mapping[str, Any]) -> TableColumn:
     """Read a column as dates, in the format that fits it."""
-    different, which = texts.different()
-    cells = _Cells(texts, different, which, numerals.take_apart(different))
-    known = different.to_pylist()
+    cells = _Cells.of(texts)
+    different = cells.different.to_pylist()
     if "format" in written:
-        found = dates.Dates(dates.parse_dates(known, written["format"]), written["format"])
+        found = dates.Dates(dates.parse_dates(different, written["format"]), written["format"])
     else:
-        found = dates.read_dates(known, cell_format.date_format)
+        found = dates.read_dates(different, cell_format.date_format)
     rules, way_out = {}, None
     if found.date_format is None:
         way_out = f"say how the dates are written, such as {write_setting('data.date_format', '%d.%m.%Y')}"
@@ -397,11 +388,11 @@ def _dates(name: str, texts: CellTexts, cell_format: CellFormat, written: Mappin
         way_out = f"say which: {' or '.join(ways)}"
     form = f" that is written as {found.date_format}" if found.date_format else ""
     rules |= {int(text): f"is no date{form}" for text in np.flatnonzero(np.isnan(found.days))}
-    values = texts.spread(found.days, which)
+    values = texts.spread(found.days, cells.which)
     return TableColumn(name, "date", values, cells.misfits(rules), way_out, {"format": found.date_format or dates.ISO})
 
 
-def _alike(values: NDArray[Any]) -> NDArray[Any]:
+def _unify_whole_numbers(values: NDArray[Any]) -> NDArray[Any]:
     """Make one category of whole numbers that are written differently, as labels have it: 1.0 is 1, 01 is not."""
     levels = [level for level in dict.fromkeys(values.tolist()) if level is not None]
     numbers = {level: number for level in levels if (number := whole_number(level)) is not None}
@@ -418,7 +409,7 @@ def _matches(array: Any, pattern: str) -> Any:
     return pc.match_substring_regex(array, f"^(?:{pattern})$")
 
 
-def _is_prose(texts: CellTexts) -> bool:
+def _is_text(texts: CellTexts) -> bool:
     """Tell whether the cells are long texts of many words, most of them different."""
     import pyarrow.compute as pc
 
@@ -429,7 +420,7 @@ def _is_prose(texts: CellTexts) -> bool:
     return bool(n_words >= _MANY_WORDS and 2 * len(pc.unique(cells)) > len(cells))
 
 
-def _prose(name: str, series: "pd.Series[Any]") -> TableColumn:
+def _make_text_column(name: str, series: "pd.Series[Any]") -> TableColumn:
     """Take texts as they are; only one without any character is missing."""
     cells = series.astype(object).map(str, na_action="ignore").to_numpy(dtype=object, copy=True)
     cells[[not str(cell).strip() for cell in cells]] = None

@@ -8,7 +8,7 @@ task is to say where and why. Line numbers are found when they are asked for.
 import csv
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -82,45 +82,38 @@ def read_delimited(content: bytes, source: str, layout: Layout = AS_WRITTEN, *, 
         If the file is not sound: its header, a quote that is never closed, rows of other lengths than the header. One
         cause of many wrong lines is told once, with the setting that reads the file.
     """
-    text = _divided(apply_layout(decode(content, source), layout), layout, usual)
-    line, written = next(text.records(source), (0, []))
+    text = _divide(apply_layout(decode(content, source), layout), layout, usual)
+    line, header = next(text.records(source), (0, []))
     if not line:
         raise DataError(f"{show_name(source)} holds nothing but empty lines; name a file with a header and rows")
     if layout.header is None and layout.unnamed is None:
         _refuse_other_layout(text, source, line, layout)
-    names = _names(written, layout, f"{show_name(source)}, line {line}")
-    frame = _quickly(text, written if layout.header is not False and layout.unnamed is None else None, names, layout)
+    place = f"{show_name(source)}, line {line}"
+    if layout.n_headers:
+        cells = {"first": ["", *header], "last": [*header, ""], None: header}[layout.unnamed]
+        names = name_columns(cells, place, sure=layout.header is True)
+    else:
+        check_width(len(header), place)
+        names = [str(number) for number in range(len(header))]
+    frame = _read_with_arrow(text, header if layout.n_headers and layout.unnamed is None else None, names, layout)
     if frame is None:
-        frame = _checked(text, source, len(names), layout)
+        frame = _read_checked(text, source, len(names), layout)
     if not len(frame):
         raise DataError(f"{show_name(source)} has a header and no rows")
     frame.columns = names
-    return Cells(frame, typed=False, lines=lambda: [line for line, _ in text.records()][_n_headers(layout) :])
+    return Cells(frame, typed=False, lines=lambda: [line for line, _ in text.records()][layout.n_headers :])
 
 
-def _n_headers(layout: Layout) -> int:
-    return 0 if layout.header is False else 1
-
-
-def _divided(text: str, layout: Layout, usual: str) -> _Text:
+def _divide(text: str, layout: Layout, usual: str) -> _Text:
     """Find out what divides the cells of a text; blanks become tabs."""
-    given, quote = layout.character, layout.quote_character
-    found = _Text(text, given or sniff_separator(text, usual, quote), quote)
-    if given is None and [len(cells) for cells in found.sample()[:1]] in ([1], []):
+    separator, quote = layout.character, layout.quote_character
+    divided = _Text(text, separator or sniff_separator(text, usual, quote), quote)
+    if separator is None and [len(cells) for cells in divided.sample()[:1]] in ([1], []):
         tabs = _Text(with_tabs(text, quote), "\t", quote)
         first, *widths = [len(cells) for cells in tabs.sample()] or [0]
         if widths and first > 1 and {*widths} in ({first}, {first + 1}):  # one more: names of rows
             return tabs
-    return found
-
-
-def _names(written: list[str], layout: Layout, place: str) -> list[str]:
-    """Name the columns: as the header does, or by number where there is none."""
-    if layout.header is False:
-        check_width(len(written), place)
-        return [str(number) for number in range(len(written))]
-    cells = {"first": ["", *written], "last": [*written, ""], None: written}[layout.unnamed]
-    return name_columns(cells, place, sure=layout.header is True)
+    return divided
 
 
 def _refuse_other_layout(text: _Text, source: str, line: int, layout: Layout) -> None:
@@ -131,10 +124,10 @@ def _refuse_other_layout(text: _Text, source: str, line: int, layout: Layout) ->
         raise DataError(f"{show_name(source)}, {cause}")
     if len({*map(len, rows)}) != 1 or are_numbers(rows[0]):
         return
-    if layout.quote is None and (said := find_quotes(rows)):
-        raise DataError(f"{show_name(source)}, {said}")
-    if len(rows) > 1 and (said := find_row_as_header(rows[0], rows[1:])):
-        raise DataError(f"{show_name(source)}, line {line} {said}")
+    if layout.quote is None and (cause := find_quotes(rows)):
+        raise DataError(f"{show_name(source)}, {cause}")
+    if len(rows) > 1 and (cause := find_row_as_header(rows[0], rows[1:])):
+        raise DataError(f"{show_name(source)}, line {line} {cause}")
 
 
 def split_records(text: str, separator: str, source: str = "", quote: str = '"') -> Iterator[Record]:
@@ -150,34 +143,22 @@ def split_records(text: str, separator: str, source: str = "", quote: str = '"')
     >>> list(split_records('age,note\n17,"two\nlines"\n\n18,', ","))
     [(1, ['age', 'note']), (2, ['17', 'two\nlines']), (5, ['18', ''])]
     """
-    line = 1
-    with _long_cells():
-        reader = csv.reader(io.StringIO(text, newline=""), **csv_style(separator, quote), strict=True)
-        try:
-            for cells in reader:
-                if cells:
-                    yield line, cells
-                line = reader.line_num + 1
-        except csv.Error:
-            raise DataError(_misquoted(text, separator, f"{show_name(source)}, line {line}", line, quote)) from None
-
-
-def _misquoted(text: str, separator: str, place: str, line: int, quote: str) -> str:
-    """Say what is wrong with the quotes of a record that begins at a line."""
-    with _long_cells():
-        written = next(islice(io.StringIO(text, newline=""), line - 1, None))
-        cells = next(csv.reader([written], **csv_style(separator, quote)))
-    return (
-        f"{place}, column {len(cells)}: a quote is not closed before the next {_word(separator)} or line end, "
-        f"from {show_value(cells[-1])} on; close it, or write a quote inside a quoted value twice"
-    )
-
-
-@contextmanager
-def _long_cells() -> Iterator[None]:
+    line, style = 1, csv_style(separator, quote)
     limit = csv.field_size_limit(_LONGEST_CELL)
     try:
-        yield
+        reader = csv.reader(io.StringIO(text, newline=""), **style, strict=True)
+        for cells in reader:
+            if cells:
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error:
+        begin = next(islice(io.StringIO(text, newline=""), line - 1, None))
+        cells = next(csv.reader([begin], **style))
+        raise DataError(
+            f"{show_name(source)}, line {line}, column {len(cells)}: a quote is not closed before the next "
+            f"{_name_separator(separator)} or line end, from {show_value(cells[-1])} on; close it, or write a quote "
+            "inside a quoted value twice"
+        ) from None
     finally:
         csv.field_size_limit(limit)
 
@@ -199,15 +180,15 @@ def sniff_separator(text: str, usual: str = ",", quote: str = '"') -> str:
     return max(dict.fromkeys([usual, *SEPARATORS]), key=merit)
 
 
-def _quickly(text: _Text, written: list[str] | None, names: list[str], layout: Layout) -> "pd.DataFrame | None":
-    """Read a sound file; None if it is not, or not certain to be."""
+def _read_with_arrow(text: _Text, header: list[str] | None, names: list[str], layout: Layout) -> "pd.DataFrame | None":
+    """Read a sound file, whose header is None if its names are given; None if it is not certain to be sound."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     content = text.text.encode()
     if text.quote and not _is_quoted_soundly(content, text.separator, text.quote):
         return None
-    own = {} if written else {"column_names": names, "skip_rows_after_names": _n_headers(layout)}
+    own = {} if header else {"column_names": names, "skip_rows_after_names": layout.n_headers}
     quotes = bool(text.quote) and text.quote in text.text
     try:
         table = arrow_csv.read_csv(
@@ -216,11 +197,11 @@ def _quickly(text: _Text, written: list[str] | None, names: list[str], layout: L
             parse_options=arrow_csv.ParseOptions(
                 delimiter=text.separator, quote_char=text.quote or False, newlines_in_values=quotes
             ),
-            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(written or names, pa.string())),
+            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(header or names, pa.string())),
         )
     except pa.ArrowInvalid:
         return None
-    return table.to_pandas() if table.column_names == (written or names) else None
+    return table.to_pandas() if table.column_names == (header or names) else None
 
 
 def _is_quoted_soundly(content: bytes, separator: str, quote: str) -> bool:
@@ -235,11 +216,11 @@ def _is_quoted_soundly(content: bytes, separator: str, quote: str) -> bool:
     return bool(np.isin(around, [ord(border) for border in f"{separator}\r\n{quote}"]).all())
 
 
-def _checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.DataFrame":
+def _read_checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.DataFrame":
     """Read a file record by record, and say what is wrong with it."""
     import pandas as pd
 
-    rows = [*text.records(source)][_n_headers(layout) :]
+    rows = [*text.records(source)][layout.n_headers :]
     last_line = rows[-1][0] if rows else 1
     if ragged := [(line, cells) for line, cells in rows if len(cells) != n_columns]:
         if layout.header is not False and layout.unnamed is None and (cause := find_cause(*text)):
@@ -247,12 +228,13 @@ def _checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.Da
         if layout.unnamed and all(len(cells) == n_columns - 1 for _, cells in rows):
             raise DataError(
                 f"{show_name(source)}, line {rows[0][0]}: the header names all {n_columns - 1} cells of each row; "
-                "leave "
-                f"data.unnamed={layout.unnamed} out"
+                f"leave data.unnamed={layout.unnamed} out"
             )
         cut_off = ragged[-1][0] == last_line and not text.text.endswith(("\n", "\r"))
         first = "the first row has" if layout.header is False else "the header has"
-        hints = (_hint(n_columns, cells, text.separator, cut_off and line == last_line) for line, cells in ragged)
+        hints = (
+            _explain_width(n_columns, cells, text.separator, cut_off and line == last_line) for line, cells in ragged
+        )
         raise combine_problems(
             f"{show_name(source)}, line {line}: {counted_cells(len(cells))}, {first} {n_columns}{hint}"
             for (line, cells), hint in zip(ragged, hints, strict=True)
@@ -260,11 +242,11 @@ def _checked(text: _Text, source: str, n_columns: int, layout: Layout) -> "pd.Da
     return pd.DataFrame([cells for _, cells in rows], columns=range(n_columns), dtype=object)
 
 
-def _word(separator: str) -> str:
+def _name_separator(separator: str) -> str:
     return SEPARATORS.get(separator, show_value(separator))
 
 
-def _hint(n_columns: int, cells: list[str], separator: str, is_cut_off: bool) -> str:
+def _explain_width(n_columns: int, cells: list[str], separator: str, is_cut_off: bool) -> str:
     """Say what may have been meant by a record that is longer or shorter than the header."""
     if is_cut_off and len(cells) < n_columns:
         return "; the file ends here without a line end: it may be cut off"
@@ -272,5 +254,9 @@ def _hint(n_columns: int, cells: list[str], separator: str, is_cut_off: bool) ->
         return f"; a quoted value goes on over several lines, {show_value(spread[0])}: is a quote not closed?"
     for other, name in SEPARATORS.items():
         if other != separator and len(cells) == 1 and cells[0].count(other) == n_columns - 1:
-            return f"; it is divided by the {name}, the header by the {_word(separator)}: use one of them"
-    return f"; quote a value that has a {_word(separator)} in it" if len(cells) > n_columns else "; add what is missing"
+            return f"; it is divided by the {name}, the header by the {_name_separator(separator)}: use one of them"
+    return (
+        f"; quote a value that has a {_name_separator(separator)} in it"
+        if len(cells) > n_columns
+        else "; add what is missing"
+    )

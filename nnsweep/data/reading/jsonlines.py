@@ -42,7 +42,7 @@ def read_json(content: bytes, source: str) -> Cells:
     text = decode(content, source)
     lines, rows, problems = [], [], []
     is_array = text.lstrip()[:1] == "["
-    for line, row in _elements(text) if is_array else _rows(text):
+    for line, row in _iterate_array(text) if is_array else _iterate_lines(text):
         if isinstance(row, str):
             problems.append(f"{show_name(source)}, line {line}: {row}")
         else:
@@ -64,19 +64,19 @@ def read_json(content: bytes, source: str) -> Cells:
     return Cells(frame, typed=False, lines=lambda: lines, nulls=frozenset(names))
 
 
-def _rows(text: str) -> Iterator[tuple[int, _Row]]:
+def _iterate_lines(text: str) -> Iterator[tuple[int, _Row]]:
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
-        if said := line.strip():
-            yield number, _row(said, 0, alone=True)[0]
+        if content := line.strip():
+            yield number, _read_object(content, 0, alone=True)[0]
 
 
-def _elements(text: str) -> Iterator[tuple[int, _Row]]:
+def _iterate_array(text: str) -> Iterator[tuple[int, _Row]]:
     """Give the elements of an array, each with the line at which it begins; what cannot be read is the last."""
     place = _skip_space(text, text.index("[") + 1)
     line, counted = 1, 0
     while text[place : place + 1] != "]":
         line, counted = line + text.count("\n", counted, place), place
-        row, end = _row(text, place, alone=False)
+        row, end = _read_object(text, place, alone=False)
         yield line, row
         if isinstance(row, str):
             return
@@ -96,7 +96,7 @@ def _skip_space(text: str, place: int) -> int:
     return _SPACE.match(text, place).end()  # type: ignore[union-attr]
 
 
-def _row(text: str, place: int, *, alone: bool) -> tuple[_Row, int]:
+def _read_object(text: str, place: int, *, alone: bool) -> tuple[_Row, int]:
     """Read the object at a place, which may be alone in the text, and give the place behind it."""
     try:
         members, end = _DECODER.raw_decode(text, place)
@@ -110,10 +110,10 @@ def _row(text: str, place: int, *, alone: bool) -> tuple[_Row, int]:
         return "values are nested too deeply; give each of their parts a column", place
     except _TwiceError as error:
         return f"{show_value(error)} is there twice; a row has one value a column", place
-    return _checked(members, text[place:end]), end
+    return _check_object(members, text[place:end]), end
 
 
-def _checked(members: Any, line: str) -> _Row:
+def _check_object(members: Any, line: str) -> _Row:
     """Take an object as a row, or say why it is none."""
     if not isinstance(members, dict):
         return f'{show_value(line)} is no object; write {{"column": value, ...}}'
@@ -130,11 +130,13 @@ class _TwiceError(Exception):
     """A name stands twice in an object."""
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _make_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         raise _TwiceError(Counter(name for name, _ in pairs).most_common(1)[0][0])
     return members
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=str, parse_float=str, parse_constant=str, strict=True)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_make_members, parse_int=str, parse_float=str, parse_constant=str, strict=True
+)

@@ -78,7 +78,7 @@ _RARE_SEPARATORS = ":^~/&!"
 
 
 class _Divided(NamedTuple):
-    """A text as it is divided: its first record, the others, and how many cells most of these have."""
+    """A text as it is divided: its records, and how many cells most of those after the first have."""
 
     text: str
     separator: str
@@ -96,7 +96,11 @@ class _Divided(NamedTuple):
         return self.records[1:]
 
     @property
-    def as_most(self) -> str:
+    def is_sound(self) -> bool:
+        return self.share == 1 and len(self.header) == self.width > 1
+
+    @property
+    def majority(self) -> str:
         n_equal = sum(len(cells) == self.width for _, cells in self.rows)
         return f"{n_equal:,} of {len(self.rows):,} rows have {counted_cells(self.width)}"
 
@@ -117,24 +121,29 @@ def find_cause(text: str, separator: str, quote: str) -> str | None:
         What was seen, beginning with the line where it is known, and the setting to type; None if each wrong
         line has a cause of its own.
     """
-    found = _divided(text, separator, quote)
-    if found is None:
+    divided = _divide(text, separator, quote)
+    if divided is None:
         return None
-    if len(found.header) == 1:
-        others = [_divided(text, other, quote) for other in (separator, *SEPARATORS)]
-        dividing = [one for one in others if one is not None and one.width > 1]
-        found = max(dividing, key=lambda one: one.share, default=found)
-    explanations: list[Callable[[_Divided], str | None]] = [
-        _comment_lines,
-        _single_quotes,
-        _title_lines,
-        _end_separators,
-    ]
-    explanations += [_row_names, _blanks, _other_separator, _other_header]
-    return next((said for explain in explanations if (said := explain(found))), None)
+    if len(divided.header) == 1:
+        others = [_divide(text, other, quote) for other in (separator, *SEPARATORS)]
+        dividing = [other for other in others if other is not None and other.width > 1]
+        divided = max(dividing, key=lambda other: other.share, default=divided)
+    causes: list[Callable[[_Divided], str | None]] = [_find_comments, _find_single_quotes, _find_title]
+    causes += [_find_extra_cell, _find_separator]
+    if cause := next((cause for find in causes if (cause := find(divided))), None):
+        return cause
+    if len(divided.header) == divided.width or divided.share < _NEARLY_ALL or len(divided.rows) < 2:
+        return None
+    line = divided.records[0][0]
+    return (
+        f"line {line}: the header has {counted_cells(len(divided.header))}, but {divided.majority}: they agree with "
+        f"each other and not with the header; mend the header, or leave it out with "
+        f"{write_setting('data.skip_lines', str(line))} (and {write_setting('data.header', 'false')}, "
+        "if no other line names the columns)"
+    )
 
 
-def _divided(text: str, separator: str, quote: str) -> _Divided | None:
+def _divide(text: str, separator: str, quote: str) -> _Divided | None:
     """Divide the first thousand records without refusing any; None if there are fewer than two."""
     reader = csv.reader(io.StringIO(text, newline=""), **csv_style(separator, quote))
     records, line = [], 1
@@ -151,113 +160,90 @@ def _divided(text: str, separator: str, quote: str) -> _Divided | None:
     return _Divided(text, separator, quote, records, width, count / (len(records) - 1))
 
 
-def _comment_lines(found: _Divided) -> str | None:
+def _find_comments(divided: _Divided) -> str | None:
+    width = divided.width
     for mark in _COMMENTS:
-        comments = [(line, cells) for line, cells in found.records if cells[0].startswith(mark)]
-        others = [len(cells) for _, cells in found.records if not cells[0].startswith(mark)]
-        odd = [record for record in comments if len(record[1]) != found.width]
-        if odd and len(others) > 1 and found.width > 1 and others.count(found.width) >= _NEARLY_ALL * len(others):
+        comments = [(line, cells) for line, cells in divided.records if cells[0].startswith(mark)]
+        others = [len(cells) for _, cells in divided.records if not cells[0].startswith(mark)]
+        odd = [record for record in comments if len(record[1]) != width]
+        if odd and len(others) > 1 and width > 1 and others.count(width) >= _NEARLY_ALL * len(others):
             line, cells = odd[0]
             more = f" and {len(comments) - 1:,} more" if len(comments) > 1 else ""
-            said = show_value(found.separator.join(cells))
-            return (
-                f"line {line}{more}: {said} is a comment; {write_setting('data.comment', mark)} leaves such lines out"
-            )
+            comment, setting = show_value(divided.separator.join(cells)), write_setting("data.comment", mark)
+            return f"line {line}{more}: {comment} is a comment; {setting} leaves such lines out"
     return None
 
 
-def _title_lines(found: _Divided) -> str | None:
-    """Find lines above the header that are no part of the table."""
-    first = next((number for number, (_, cells) in enumerate(found.records) if _is_full(cells, found.width)), 0)
-    if not first or found.width < 2 or found.share < _NEARLY_ALL - first / len(found.records):
+def _find_single_quotes(divided: _Divided) -> str | None:
+    if divided.quote == "'" or "'" not in divided.text:
         return None
-    if sum(1 for _, cells in found.records[:first] if sum(map(bool, cells)) > 1) > _MOST_TITLE_LINES:
+    other = _divide(divided.text, divided.separator, "'")
+    if other is None or not other.is_sound:
+        return None
+    line = next((line for line, cells in divided.records if any(cell.startswith("'") for cell in cells)), 1)
+    return f"line {line}: values are in single quotes; {write_setting('data.quote', 'single')} reads them"
+
+
+def _find_title(divided: _Divided) -> str | None:
+    """Find lines above the header that are no part of the table."""
+
+    def is_full(cells: list[str]) -> bool:
+        return len(cells) == width and (width < 3 or sum(1 for cell in cells if cell.strip()) > 1)
+
+    def has_number(cells: list[str]) -> bool:
+        return any(re.fullmatch(NUMBER, cell.strip()) for cell in cells)
+
+    width, records = divided.width, divided.records
+    first = next((number for number, (_, cells) in enumerate(records) if is_full(cells)), 0)
+    if not first or width < 2 or divided.share < _NEARLY_ALL - first / len(records):
+        return None
+    if sum(1 for _, cells in records[:first] if sum(map(bool, cells)) > 1) > _MOST_TITLE_LINES:
         return None  # a table that goes on in another form
-    is_named = not _has_number(found.records[first][1])
-    is_alone = sum(1 for cell in found.header if cell.strip()) == 1
-    if first == 1 and not (is_named and (is_alone or any(_has_number(cells) for _, cells in found.records[2:]))):
+    is_named = not has_number(records[first][1])
+    is_alone = sum(1 for cell in divided.header if cell.strip()) == 1
+    if first == 1 and not (is_named and (is_alone or any(has_number(cells) for _, cells in records[2:]))):
         return None  # a header with other columns
-    line, n_lines = found.records[first][0], found.records[first][0] - 1
-    said = show_value(found.separator.join(found.header))
+    line, n_lines = records[first][0], records[first][0] - 1
+    title = show_value(divided.separator.join(divided.header))
     header = "" if is_named else f", and {write_setting('data.header', 'false')} since it names no columns"
-    what = f"line {found.records[0][0]} ({said}) is" if first == 1 else f"the first {n_lines} lines ({said} ...) are"
+    what = f"line {records[0][0]} ({title}) is" if first == 1 else f"the first {n_lines} lines ({title} ...) are"
     skip = write_setting("data.skip_lines", str(n_lines))
     return f"{what} no part of the table, which begins at line {line}: {skip} leaves what is above it out{header}"
 
 
-def _is_full(cells: list[str], width: int) -> bool:
-    return len(cells) == width and (width < 3 or sum(1 for cell in cells if cell.strip()) > 1)
-
-
-def _has_number(cells: list[str]) -> bool:
-    return any(re.fullmatch(NUMBER, cell.strip()) for cell in cells)
-
-
-def _end_separators(found: _Divided) -> str | None:
-    ends = [not cells[-1].strip() for _, cells in found.rows if len(cells) == found.width]
-    if len(found.header) != found.width - 1 or found.share < _NEARLY_ALL or not all(ends):
+def _find_extra_cell(divided: _Divided) -> str | None:
+    """Find a separator at the end of each row and not of the header, or names of rows that it does not name."""
+    if len(divided.header) != divided.width - 1 or divided.share < _NEARLY_ALL:
         return None
-    return (
-        f"line {found.rows[0][0]}: a {SEPARATORS.get(found.separator, 'separator')} ends each row and not the header "
-        f"({found.as_most}, the last one empty, and the header has {len(found.header)}); "
-        f"{write_setting('data.unnamed', 'last')} leaves that empty cell out"
-    )
-
-
-def _row_names(found: _Divided) -> str | None:
-    if len(found.header) != found.width - 1 or found.share < _NEARLY_ALL:
-        return None
-    line, cells = found.rows[0]
+    line, cells = divided.rows[0]
+    if all(not its[-1].strip() for _, its in divided.rows if len(its) == divided.width):
+        return (
+            f"line {line}: a {SEPARATORS.get(divided.separator, 'separator')} ends each row and not the header "
+            f"({divided.majority}, the last one empty, and the header has {len(divided.header)}); "
+            f"{write_setting('data.unnamed', 'last')} leaves that empty cell out"
+        )
     return (
         f"line {line}: rows begin with a name, such as {show_value(cells[0])}, that no column of the header is for "
-        f"({found.as_most}, the header has {len(found.header)}), as R writes tables; "
+        f"({divided.majority}, the header has {len(divided.header)}), as R writes tables; "
         f"{write_setting('data.unnamed', 'first')} reads it"
     )
 
 
-def _single_quotes(found: _Divided) -> str | None:
-    if found.quote == "'" or "'" not in found.text:
-        return None
-    other = _divided(found.text, found.separator, "'")
-    is_sound = other is not None and other.share == 1 and len(other.header) == other.width > 1
-    if not is_sound:
-        return None
-    line = next((line for line, cells in found.records if any(cell.startswith("'") for cell in cells)), 1)
-    return f"line {line}: values are in single quotes; {write_setting('data.quote', 'single')} reads them"
-
-
-def _blanks(found: _Divided) -> str | None:
-    other = _divided(with_tabs(found.text, found.quote), "\t", found.quote)
-    is_sound = other is not None and other.share == 1 and len(other.header) == other.width > 1
-    is_better = other is not None and (found.share < 1 or len(found.header) != found.width)
-    if not is_sound or not is_better:
-        return None
-    return (
-        f"line {found.records[0][0]}: cells are divided by blanks; {write_setting('data.separator', BLANK)} reads them"
-    )
-
-
-def _other_separator(found: _Divided) -> str | None:
-    """Find a separator that is none of the usual ones."""
-    if found.width > 1 or len(found.header) > 1:
+def _find_separator(divided: _Divided) -> str | None:
+    """Find that blanks divide the cells better, or a separator that is none of the usual ones."""
+    line = divided.records[0][0]
+    other = _divide(with_tabs(divided.text, divided.quote), "\t", divided.quote)
+    is_better = divided.share < 1 or len(divided.header) != divided.width
+    if other is not None and other.is_sound and is_better:
+        return f"line {line}: cells are divided by blanks; {write_setting('data.separator', BLANK)} reads them"
+    if divided.width > 1 or len(divided.header) > 1:
         return None
     for character in _RARE_SEPARATORS:
-        other = _divided(found.text, character, found.quote) if character in found.header[0] else None
-        if other is not None and other.share == 1 and len(other.header) == other.width > 1:
-            place = f"line {found.records[0][0]}: cells are divided by {show_value(character)}"
-            return f"{place}; {write_setting('data.separator', character)} reads them"
+        other = _divide(divided.text, character, divided.quote) if character in divided.header[0] else None
+        if other is not None and other.is_sound:
+            setting = write_setting("data.separator", character)
+            return f"line {line}: cells are divided by {show_value(character)}; {setting} reads them"
     return None
-
-
-def _other_header(found: _Divided) -> str | None:
-    if len(found.header) == found.width or found.share < _NEARLY_ALL or len(found.rows) < 2:
-        return None
-    return (
-        f"line {found.records[0][0]}: the header has {counted_cells(len(found.header))}, but {found.as_most}: they "
-        f"agree with each other and not with the header; mend the header, or leave it out with "
-        f"{write_setting('data.skip_lines', str(found.records[0][0]))} (and {write_setting('data.header', 'false')}, "
-        "if no other line names the columns)"
-    )
 
 
 def find_quotes(rows: Sequence[Sequence[str]]) -> str | None:
@@ -286,26 +272,14 @@ def find_row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     Returns
     -------
     str or None
-        What shows it, and the settings to type; None if the header may be one.
-    """
-    why = _row_as_header(header, rows)
-    return why and (
-        f"looks like a row: {why}; has the file no header? {write_setting('data.header', 'false')} reads it, its "
-        "columns are "
-        f"then called 0 to {len(header) - 1}; {write_setting('data.header', 'true')} takes the line for names"
-    )
-
-
-def _row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | None:
-    """Say what shows that a header is a row.
-
-    A year above numbers may be a name, 5.1 is none, nor is a text that its own column has as a value.
+        What shows it, and the settings to type; None if the header may be one: a year above numbers may be a name, 5.1
+        is none, nor is a text that its own column has as a value.
 
     Examples
     --------
-    >>> _row_as_header(["5.1", "setosa"], [["4.9", "setosa"], ["6.0", "virginica"]])
-    "'5.1' is above numbers"
-    >>> _row_as_header(["2019", "kind"], [["4.9", "setosa"], ["6.0", "virginica"]])
+    >>> find_row_as_header(["5.1", "setosa"], [["4.9", "setosa"], ["6.0", "virginica"]]).partition(";")[0]
+    "looks like a row: '5.1' is above numbers"
+    >>> find_row_as_header(["2019", "kind"], [["4.9", "setosa"], ["6.0", "virginica"]])
     """
     n_like, shows = 0, ""
     for number, name in enumerate(cell.strip() for cell in header):
@@ -321,4 +295,10 @@ def _row_as_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str 
         elif name and name in values:
             n_like += 1
             shows = shows or f"{show_value(name)} is a value of column {number + 1}, too"
-    return shows if shows and 2 * n_like > len(header) else None
+    if not shows or 2 * n_like <= len(header):
+        return None
+    return (
+        f"looks like a row: {shows}; has the file no header? {write_setting('data.header', 'false')} reads it, its "
+        f"columns are then called 0 to {len(header) - 1}; {write_setting('data.header', 'true')} takes the line for "
+        "names"
+    )

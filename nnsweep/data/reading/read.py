@@ -206,8 +206,7 @@ def add_test_part(raw: RawTable, test: RawTable) -> RawTable:
     if raw.typed != test.typed:
         raise DataError(
             f"{show_name(test.source)} and {show_name(raw.source)}: one has typed cells and the other texts; write "
-            "both in the "
-            "same format"
+            "both in the same format"
         )
     frame = pd.concat([raw.frame, test.frame], ignore_index=True)
     if raw.absent is not None:

@@ -351,8 +351,7 @@ def find_ordering(raw: RawTable, column: str, date_format: str | None = None) ->
         raise combine_problems(
             (
                 f"{raw.place(int(row), column)}: {show_value(texts[row])} cannot be ordered, it is neither a number "
-                "nor a "
-                f"date such as 2020-12-31 or 2020-12-31 23:59; mend it, or choose another column than "
+                f"nor a date such as 2020-12-31 or 2020-12-31 23:59; mend it, or choose another column than "
                 f"data.split_by={show_name(column)}"
                 for row in np.flatnonzero(is_wrong)
             ),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _SQLITE = "sqlite:///"
-_UNSAID = re.compile(
+_QUOTED = re.compile(
     r"'(?:[^']|'')*(?:'|\Z)|\"(?:[^\"]|\"\")*(?:\"|\Z)|`[^`]*(?:`|\Z)|--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL
 )
 _CHANGING = re.compile(
@@ -76,16 +76,22 @@ def ask(address: str, query: str | None) -> tuple["pd.DataFrame", str, str]:
     if _has_password(address):
         raise DataError(
             f"{show_name(source)}: a password in data.path would be recorded; leave it out and give it in the "
-            "driver's own "
-            "way, such as PGPASSWORD or ~/.pgpass for PostgreSQL, ~/.my.cnf for MySQL"
+            "driver's own way, such as PGPASSWORD or ~/.pgpass for PostgreSQL, ~/.my.cnf for MySQL"
         )
     address = expand_home(address)
     file = Path(address[len(_SQLITE) :].partition("?")[0]) if address.startswith(_SQLITE) else None
-    if file is not None:
-        _check_file(file, source)
-    said = _checked(query, source, file)
-    frame = _answer(_reach(address, source) if file is None else _open(file), said, source)
-    _check_result(frame, source)
+    if file is not None and not os.path.isfile(file):
+        raise DataError(
+            f"{show_name(source)}: there is no file {show_name(str(file))}; sqlite:////FOLDER/FILE is a path from /"
+        )
+    query = _check_query(query, source, file)
+    frame = _answer(_connect(address, source) if file is None else _open(file), query, source)
+    if repeated := sorted({*frame.columns[frame.columns.duplicated()]}):
+        raise DataError(
+            f"{show_name(source)}: columns of the result have one name: {list_first(repeated, len(repeated))}; use AS"
+        )
+    if not len(frame):
+        raise DataError(f"{show_name(source)}: data.query has no rows as its result; ask for others")
     sha = hashlib.sha256(repr([*zip(frame.columns, frame.dtypes, strict=True)]).encode(errors="backslashreplace"))
     for row in frame.itertuples(index=False, name=None):
         sha.update(repr(row).encode(errors="backslashreplace"))
@@ -99,19 +105,12 @@ def _has_password(address: str) -> bool:
     return (bool(at) and ":" in user) or mask_secrets(plain) != plain
 
 
-def _check_file(file: Path, source: str) -> None:
-    if not os.path.isfile(file):
-        raise DataError(
-            f"{show_name(source)}: there is no file {show_name(str(file))}; sqlite:////FOLDER/FILE is a path from /"
-        )
-
-
-def _checked(query: str | None, source: str, file: Path | None) -> str:
+def _check_query(query: str | None, source: str, file: Path | None) -> str:
     """Give a query without its closing semicolon, if it is one and only reads."""
     if not query or not query.strip():
-        tables = f"; its tables: {_tables(file, source)}" if file else ""
+        tables = f"; its tables: {_list_tables(file, source)}" if file else ""
         raise DataError(f"{show_name(source)}: data.query is missing; write data.query='SELECT ... FROM ...'{tables}")
-    bare = _UNSAID.sub(" ", query).strip().rstrip("; \n\t")
+    bare = _QUOTED.sub(" ", query).strip().rstrip("; \n\t")
     if not re.match(r"(?i)(select|with)\b", bare) or ";" in bare:
         raise DataError(
             f"{show_name(source)}: data.query={show_value(mask_secrets(query))}: must be one SELECT (or WITH ... "
@@ -125,14 +124,14 @@ def _checked(query: str | None, source: str, file: Path | None) -> str:
     return query
 
 
-def _tables(file: Path, source: str) -> str:
+def _list_tables(file: Path, source: str) -> str:
     try:
         with closing(_open(file)) as database:
             rows = database.execute(
                 "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1"
             ).fetchall()
     except sqlite3.Error as error:
-        raise _refused(source, error) from error
+        raise _make_error(source, error) from error
     return list_first([name for (name,) in rows], len(rows)) or "none"
 
 
@@ -142,7 +141,7 @@ def _open(file: Path) -> sqlite3.Connection:
     return database
 
 
-def _reach(address: str, source: str) -> "Connection":
+def _connect(address: str, source: str) -> "Connection":
     import sqlalchemy
 
     try:
@@ -156,7 +155,7 @@ def _reach(address: str, source: str) -> "Connection":
     except ModuleNotFoundError as error:
         raise DataError(f"{show_name(source)}: its driver is not installed: pip install {error.name}") from error
     except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
-        raise _refused(source, error) from error
+        raise _make_error(source, error) from error
 
 
 def _answer(connection: "sqlite3.Connection | Connection", query: str, source: str) -> "pd.DataFrame":
@@ -167,18 +166,9 @@ def _answer(connection: "sqlite3.Connection | Connection", query: str, source: s
         try:
             return pd.read_sql_query(query, connection, coerce_float=False)
         except Exception as error:  # every driver fails in its own way; pandas repeats the query before the cause
-            raise _refused(source, error.__cause__ or error) from error
+            raise _make_error(source, error.__cause__ or error) from error
 
 
-def _refused(source: str, error: BaseException) -> DataError:
+def _make_error(source: str, error: BaseException) -> DataError:
     cause = printable(mask_secrets(str(getattr(error, "orig", None) or error).partition("\n")[0]))[:200]
     return DataError(f"{show_name(source)}: the database refuses data.query: {cause}; mend the query or the address")
-
-
-def _check_result(frame: "pd.DataFrame", source: str) -> None:
-    if doubled := sorted({*frame.columns[frame.columns.duplicated()]}):
-        raise DataError(
-            f"{show_name(source)}: columns of the result have one name: {list_first(doubled, len(doubled))}; use AS"
-        )
-    if not len(frame):
-        raise DataError(f"{show_name(source)}: data.query has no rows as its result; ask for others")

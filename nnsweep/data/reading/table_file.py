@@ -103,7 +103,7 @@ def read_content(path: str, key: str = "data.path") -> bytes:
     """
     file = Path(expand_home(path))
     try:
-        _check_place(file, path, key)
+        _require_file(file, path, key)
         content = file.read_bytes()
     except OSError as error:
         refusal = machines(error)
@@ -113,13 +113,13 @@ def read_content(path: str, key: str = "data.path") -> bytes:
     return content
 
 
-def _check_place(file: Path, path: str, key: str) -> None:
+def _require_file(file: Path, path: str, key: str) -> None:
     if not is_nameable(file):
         raise DataError(f"{show_name(path)}: no file can have this name; name the table with {key}")
     try:
         mode = file.stat().st_mode  # a pipe would let an open wait for ever
     except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{show_name(path)}: there is no such file; {_nearest(file, key)}") from None
+        raise DataError(f"{show_name(path)}: there is no such file; {_suggest_file(file, key)}") from None
     if stat.S_ISDIR(mode):
         raise DataError(
             f"{show_name(path)} is a folder; name a file (data=text reads a folder with one subfolder a class)"
@@ -130,7 +130,7 @@ def _check_place(file: Path, path: str, key: str) -> None:
         )
 
 
-def _nearest(file: Path, key: str) -> str:
+def _suggest_file(file: Path, key: str) -> str:
     if key == "data.test_path" and (hint := suggest_null(key, file.name)):  # the others must name a table
         return hint
     try:
@@ -166,30 +166,27 @@ def unpack(content: bytes, source: str) -> tuple[bytes, str]:
     """
     for ending, (magic, packer) in PACKERS.items():
         is_packed = content.startswith(magic) and (ending != ".zip" or source.lower().endswith(".zip"))
-        if source.lower().endswith(ending) and not is_packed and not content.startswith(_others(magic)):
+        others = tuple(other for other, _ in PACKERS.values() if other not in (magic, _ZIP))
+        if source.lower().endswith(ending) and not is_packed and not content.startswith(others):
             raise DataError(
                 f"{show_name(source)} is not packed by {packer}, as its name says; rename it or pack it again"
             )
         if is_packed:
-            return _unpacked(content, source, packer)
+            return _unpack_with(packer, content, source)
     return content, source
 
 
-def _others(magic: bytes) -> tuple[bytes, ...]:
-    return tuple(other for other, _ in PACKERS.values() if other not in (magic, _ZIP))
-
-
-def _unpacked(content: bytes, source: str, packer: str) -> tuple[bytes, str]:
+def _unpack_with(packer: str, content: bytes, source: str) -> tuple[bytes, str]:
     most = max(_MOST_UNPACKED, _MOST_TIMES * len(content))
     file = io.BytesIO(content)
     name = source
     try:
         if packer == "zip":
             archive = zipfile.ZipFile(file)
-            info = _only_file(archive, source)
+            info = _choose_file(archive, source)
             name = f"{source}/{info.filename}"
-            with archive.open(info) as opened:
-                plain = opened.read(most + 1)
+            with archive.open(info) as member:
+                plain = member.read(most + 1)
         else:
             openers: dict[str, Callable[[io.BytesIO], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
             with openers[packer](file) as packed:
@@ -205,8 +202,12 @@ def _unpacked(content: bytes, source: str, packer: str) -> tuple[bytes, str]:
     return plain, name
 
 
-def _only_file(archive: zipfile.ZipFile, source: str) -> zipfile.ZipInfo:
-    infos = [info for info in archive.infolist() if not info.is_dir() and not _is_hidden(info.filename)]
+def _choose_file(archive: zipfile.ZipFile, source: str) -> zipfile.ZipInfo:
+    infos = [
+        info
+        for info in archive.infolist()
+        if not info.is_dir() and not info.filename.startswith("__MACOSX/") and Path(info.filename).name[:1] != "."
+    ]
     if not infos:
         raise DataError(f"{show_name(source)} holds no file; name another")
     if len(infos) > 1:
@@ -215,10 +216,6 @@ def _only_file(archive: zipfile.ZipFile, source: str) -> zipfile.ZipInfo:
     if infos[0].flag_bits & 1:
         raise DataError(f"{show_name(source)} is encrypted; unpack it and name the table in it")
     return infos[0]
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith("__MACOSX/") or Path(name).name.startswith(".")
 
 
 def check_archive(content: bytes, source: str) -> None:
@@ -255,21 +252,17 @@ def refuse_foreign(content: bytes, source: str) -> None:
     """
     suffix = suffix_of(source)
     if suffix == ".npy":
-        raise DataError(f"{show_name(source)} {_array(content)}")
-    by_name, by_bytes = _SUFFIXES.get(suffix), [told for magic, told in _MAGIC.items() if content.startswith(magic)]
-    for told in by_bytes[:1] if suffix not in _COLUMNAR else _not_columnar(content, suffix, by_bytes):
-        raise DataError(f"{show_name(source)} {told}")
-    if by_name:
-        raise DataError(f"{show_name(source)} {by_name}")
+        raise DataError(f"{show_name(source)} {_explain_array(content)}")
+    problems = [problem for magic, problem in _MAGIC.items() if content.startswith(magic)]
+    if suffix in _COLUMNAR:
+        wrong = f"is no {suffix[1:]} file, as its first bytes tell; rename it, or copy it again"
+        problems = [] if content.startswith(_COLUMNAR[suffix]) else [*problems, wrong]
+    for problem in (*problems, _SUFFIXES.get(suffix)):
+        if problem:
+            raise DataError(f"{show_name(source)} {problem}")
 
 
-def _not_columnar(content: bytes, suffix: str, by_bytes: list[str]) -> list[str]:
-    if content.startswith(_COLUMNAR[suffix]):
-        return []
-    return by_bytes[:1] or [f"is no {suffix[1:]} file, as its first bytes tell; rename it, or copy it again"]
-
-
-def _array(content: bytes) -> str:
+def _explain_array(content: bytes) -> str:
     """Say what is wrong with NumPy's own files as tables; their headers are read and nothing else."""
     import numpy as np
 
@@ -311,13 +304,19 @@ def decode(content: bytes, source: str) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DataError(_misfit(content, source, error)) from error
+        raise DataError(_explain_byte(content, source, error)) from error
     if "\0" in text:
-        raise DataError(_nul(text, source))
+        n_nul, line = text.count("\0"), text.count("\n", 0, text.index("\0")) + 1
+        place = f"{show_name(source)}, line {line}: {n_nul:,} NUL characters from here on"
+        if n_nul > len(text) / 3:
+            raise DataError(
+                f"{place}, as in UTF-16 without its mark; save it as UTF-8: iconv -f UTF-16LE -t UTF-8 OLD > NEW"
+            )
+        raise DataError(f"{place}; no text has them: the file may be damaged or binary")
     return text
 
 
-def _misfit(content: bytes, source: str, error: UnicodeDecodeError) -> str:
+def _explain_byte(content: bytes, source: str, error: UnicodeDecodeError) -> str:
     line = content.count(b"\n", 0, error.start) + 1
     before = error.start - (content.rfind(b"\n", 0, error.start) + 1)
     place = f"{show_name(source)}, line {line}: byte 0x{content[error.start]:02x} after {before} bytes of the line"
@@ -325,21 +324,10 @@ def _misfit(content: bytes, source: str, error: UnicodeDecodeError) -> str:
         return f"{place} is not {error.encoding.upper()}: the file may be cut off; save it again as UTF-8"
     if b"\0" in content:
         return f"{place} is not UTF-8, and there are NUL bytes: the file is no text; name a table"
-    fits = "cp1252" if _fits(content, "cp1252") else "latin-1"
-    return f"{place} is not UTF-8; {fits} would fit: iconv -f {fits.upper()} -t UTF-8 OLD > NEW"
-
-
-def _fits(content: bytes, encoding: str) -> bool:
     try:
-        content.decode(encoding)
+        content.decode("cp1252")
     except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _nul(text: str, source: str) -> str:
-    first, n_nul = text.index("\0"), text.count("\0")
-    place = f"{show_name(source)}, line {text.count(chr(10), 0, first) + 1}: {n_nul:,} NUL characters from here on"
-    if n_nul > len(text) / 3:
-        return f"{place}, as in UTF-16 without its mark; save it as UTF-8: iconv -f UTF-16LE -t UTF-8 OLD > NEW"
-    return f"{place}; no text has them: the file may be damaged or binary"
+        fits = "latin-1"
+    else:
+        fits = "cp1252"
+    return f"{place} is not UTF-8; {fits} would fit: iconv -f {fits.upper()} -t UTF-8 OLD > NEW"

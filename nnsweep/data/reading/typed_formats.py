@@ -6,6 +6,7 @@ extra ``excel``).
 """
 
 import io
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
@@ -32,13 +33,9 @@ _SAVE = "numpy.savez('table.npz', X=X, y=y)"
 
 def read_parquet(content: bytes, source: str) -> Cells:
     """Read a Parquet file's content; errors as in `read_feather`."""
+    import pyarrow.parquet as pq
 
-    def read(file: Any) -> "pa.Table":
-        import pyarrow.parquet as pq
-
-        return pq.ParquetFile(file).read(use_threads=False)
-
-    return _read_arrow(read, content, source)
+    return _read_arrow(lambda file: pq.ParquetFile(file).read(use_threads=False), content, source)
 
 
 def read_feather(content: bytes, source: str) -> Cells:
@@ -49,50 +46,35 @@ def read_feather(content: bytes, source: str) -> Cells:
     DataError
         If it is damaged or cut off, has nested columns, equal names or no rows.
     """
+    from pyarrow import feather
 
-    def read(file: Any) -> "pa.Table":
-        from pyarrow import feather
-
-        return feather.read_table(file, use_threads=False)
-
-    return _read_arrow(read, content, source)
+    return _read_arrow(lambda file: feather.read_table(file, use_threads=False), content, source)
 
 
-def _read_arrow(read: Any, content: bytes, source: str) -> Cells:
+def _read_arrow(read: "Callable[[Any], pa.Table]", content: bytes, source: str) -> Cells:
     import pyarrow as pa
 
     try:
         table = read(pa.BufferReader(content))
         table.validate(full=True)  # offsets of a damaged file lead out of its memory
-        _check_arrow(table, source)
+        names = table.column_names
+        check_width(len(names), show_name(source))
+        problems = find_repeated_names(names, source)
+        problems += [
+            f"{show_name(source)}, column {number} ({show_name(field.name)}): {show_name(str(field.type))} is a nested "
+            "type; give each of its parts a column"
+            for number, field in enumerate(table.schema, start=1)
+            if pa.types.is_nested(field.type)
+        ]
+        if problems:
+            raise combine_problems(problems)
+        if not table.num_rows:
+            raise DataError(f"{show_name(source)} has {len(names)} columns and no rows")
         frame = table.to_pandas(ignore_metadata=True, use_threads=False)
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
         cause = show_value(str(error).partition("\n")[0])
         raise DataError(f"{show_name(source)} is damaged or cut off ({cause}); copy or write it again") from error
     return Cells(frame, typed=True)
-
-
-def _check_arrow(table: "pa.Table", source: str) -> None:
-    names = table.column_names
-    check_width(len(names), show_name(source))
-    problems = find_repeated_names(names, source)
-    problems += [
-        f"{show_name(source)}, column {number} ({show_name(field.name)}): {show_name(str(field.type))} is a nested "
-        "type; "
-        "give each of its parts a column"
-        for number, field in enumerate(table.schema, start=1)
-        if _is_nested(field.type)
-    ]
-    if problems:
-        raise combine_problems(problems)
-    if not table.num_rows:
-        raise DataError(f"{show_name(source)} has {len(names)} columns and no rows")
-
-
-def _is_nested(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_nested(kind))
 
 
 def read_npz(content: bytes, source: str) -> Cells:
@@ -108,7 +90,7 @@ def read_npz(content: bytes, source: str) -> Cells:
     DataError
         If the file is damaged, the arrays are not there, do not fit each other, or hold objects.
     """
-    arrays = _arrays(content, source)
+    arrays = _load_arrays(content, source)
     if "X" not in arrays:
         there = list_first(arrays, len(arrays)) or "none"
         raise DataError(f"{show_name(source)} has no array X; its arrays: {there}; save features and labels as {_SAVE}")
@@ -118,13 +100,12 @@ def read_npz(content: bytes, source: str) -> Cells:
         labels = "none" if y is None else f"of shape {y.shape} and type {y.dtype}"
         raise DataError(
             f"{show_name(source)}: X of shape {X.shape} and type {X.dtype}, y {labels}; they must be numbers or "
-            "texts, a "
-            f"row of X for each label of y: {_SAVE}"
+            f"texts, a row of X for each label of y: {_SAVE}"
         )
-    return _numbered(X, y, [str(number) for number in range(X.shape[1])], source)
+    return _make_cells(X, y, [str(number) for number in range(X.shape[1])], source)
 
 
-def _arrays(content: bytes, source: str) -> dict[str, NDArray[Any]]:
+def _load_arrays(content: bytes, source: str) -> dict[str, NDArray[Any]]:
     check_archive(content, source)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
@@ -133,8 +114,7 @@ def _arrays(content: bytes, source: str) -> dict[str, NDArray[Any]]:
         if isinstance(error, ValueError) and "pickle" in str(error).lower():
             raise DataError(
                 f"{show_name(source)}: object arrays are not loaded, and nothing is ever unpickled; save arrays of "
-                "numbers "
-                "or texts"
+                "numbers or texts"
             ) from error
         raise DataError(
             f"{show_name(source)} is damaged or cut off ({show_value(error)}); copy or write it again"
@@ -161,8 +141,7 @@ def read_svmlight(content: bytes, source: str) -> Cells:
     except (ValueError, OverflowError, IndexError, MemoryError) as error:
         raise DataError(
             f"{show_name(source)} is no file of svmlight or libsvm ({show_value(error)}); its lines are LABEL "
-            "NUMBER:VALUE ..., "
-            "such as 1 3:0.5 7:2"
+            "NUMBER:VALUE ..., such as 1 3:0.5 7:2"
         ) from error
     check_width(X.shape[1], show_name(source))
     if not X.nnz or not np.isfinite(y).all():
@@ -176,22 +155,22 @@ def read_svmlight(content: bytes, source: str) -> Cells:
         )
     first = 1 if X.shape[1] and X.indices.size and X.indices.min() > 0 else 0  # libsvm counts from 1
     numbers = [str(number) for number in range(first, X.shape[1])]
-    return _numbered(X[:, first:].toarray(), y, numbers, source)._replace(absent=0.0)
+    return _make_cells(X[:, first:].toarray(), y, numbers, source)._replace(absent=0.0)
 
 
-def _numbered(X: Any, y: Any, names: list[str], source: str) -> Cells:
+def _make_cells(X: Any, y: Any, names: list[str], source: str) -> Cells:
     import pandas as pd
 
     check_width(X.shape[1], show_name(source))
     if not len(X):
         raise DataError(f"{show_name(source)} has {X.shape[1]} columns and no rows")
-    frame: pd.DataFrame = pd.DataFrame(_plain(X, source), columns=names)
+    frame: pd.DataFrame = pd.DataFrame(_make_plain(X, source), columns=names)
     if y is not None:
-        frame[LABELS] = _plain(y, source)
+        frame[LABELS] = _make_plain(y, source)
     return Cells(frame, typed=True, target=None if y is None else LABELS)
 
 
-def _plain(array: NDArray[Any], source: str) -> NDArray[Any]:
+def _make_plain(array: NDArray[Any], source: str) -> NDArray[Any]:
     """Give bytes as texts, texts as objects, and numbers with the bytes in this machine's order, as pandas wants."""
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "backslashreplace")
@@ -229,30 +208,44 @@ def read_workbook(content: bytes, source: str, layout: Layout) -> Cells:
     """
     import pandas as pd
 
-    book = _open_workbook(content, source)
-    sheet = _sheet(book, source, layout.sheet)
+    sheet = _choose_sheet(_open_workbook(content, source), source, layout.sheet)
     numbered = [(line, [*row]) for line, row in enumerate(sheet, start=1)]
     rows = [(line, row) for line, row in numbered if line > (layout.skip_lines or 0) and any(map(_is_there, row))]
     if not rows:
         raise DataError(f"{show_name(source)} holds nothing but empty lines; name a file with a header and rows")
     width = max(number for _, row in rows for number, cell in enumerate(row, start=1) if _is_there(cell))
     rows = [(line, [*row, *[None] * width][:width]) for line, row in rows]
-    if layout.header is False:
+    if layout.n_headers:
+        names = _read_header(rows, source, layout)
+        rows = rows[1:]
+    else:
         check_width(width, show_name(source))
         names = [str(number) for number in range(width)]
-    else:
-        line, header = rows.pop(0)
-        _refuse_title(header, line, source)
-        written = ["" if cell is None else str(cell) for cell in header]
-        below = [["" if cell is None else str(cell) for cell in row] for _, row in rows[:_LOOKED_AT]]
-        if layout.header is None and not are_numbers(written) and (said := find_row_as_header(written, below)):
-            raise DataError(f"{show_name(source)}, line {line} {said}")
-        names = name_columns(written, f"{show_name(source)}, line {line}", sure=layout.header is True)
     if not rows:
         raise DataError(f"{show_name(source)} has a header and no rows")
     lines = [line for line, _ in rows]
-    columns = {name: _make_series([row[number] for _, row in rows]) for number, name in enumerate(names)}
+    columns = {
+        # truth values and numbers that are mixed with texts stay objects, and are texts, too
+        name: pd.Series([row[number] for _, row in rows], dtype=object).infer_objects()
+        for number, name in enumerate(names)
+    }
     return Cells(pd.DataFrame(columns), typed=True, lines=lambda: lines)
+
+
+def _read_header(rows: list[tuple[int, list[Any]]], source: str, layout: Layout) -> list[str]:
+    """Make names of the first row, unless it looks like a title, or like a row."""
+    line, header = rows[0]
+    place = f"{show_name(source)}, line {line}"
+    filled = [cell for cell in header if _is_there(cell)]
+    if len(filled) == 1 and len(header) > 2:
+        raise DataError(
+            f"{place} ({show_value(filled[0])}) is no part of the table; "
+            f"{write_setting('data.skip_lines', str(line))} leaves it out"
+        )
+    names, *below = [["" if cell is None else str(cell) for cell in row] for _, row in rows[: 1 + _LOOKED_AT]]
+    if layout.header is None and not are_numbers(names) and (cause := find_row_as_header(names, below)):
+        raise DataError(f"{place} {cause}")
+    return name_columns(names, place, sure=layout.header is True)
 
 
 def _open_workbook(content: bytes, source: str) -> "Workbook":
@@ -262,8 +255,7 @@ def _open_workbook(content: bytes, source: str) -> "Workbook":
     except ImportError as error:
         raise DataError(
             f"{show_name(source)}: workbooks are read by openpyxl, which is not installed; pip install "
-            "'nnsweep[excel]', "
-            "or save the sheet as CSV"
+            "'nnsweep[excel]', or save the sheet as CSV"
         ) from error
     try:
         return openpyxl.load_workbook(io.BytesIO(content), data_only=True)
@@ -272,7 +264,7 @@ def _open_workbook(content: bytes, source: str) -> "Workbook":
         raise DataError(f"{show_name(source)} is damaged, or no workbook ({cause}); copy or write it again") from error
 
 
-def _sheet(book: "Workbook", source: str, name: str | None) -> list[tuple[Any, ...]]:
+def _choose_sheet(book: "Workbook", source: str, name: str | None) -> list[tuple[Any, ...]]:
     sheets = {sheet.title: sheet for sheet in book.worksheets}
     if name is not None and name not in sheets:
         raise DataError(
@@ -289,21 +281,5 @@ def _sheet(book: "Workbook", source: str, name: str | None) -> list[tuple[Any, .
     return cells[filled[0]] if filled else []
 
 
-def _refuse_title(header: list[Any], line: int, source: str) -> None:
-    said = [cell for cell in header if _is_there(cell)]
-    if len(said) == 1 and len(header) > 2:
-        raise DataError(
-            f"{show_name(source)}, line {line} ({show_value(said[0])}) is no part of the table; "
-            f"{write_setting('data.skip_lines', str(line))} leaves it out"
-        )
-
-
 def _is_there(cell: object) -> bool:
     return cell is not None and cell != ""
-
-
-def _make_series(cells: list[Any]) -> Any:
-    """Make a column of cells; truth values and numbers that are mixed with texts are texts, too."""
-    import pandas as pd
-
-    return pd.Series(cells, dtype=object).infer_objects()

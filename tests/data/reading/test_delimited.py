@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnsweep.data.reading import delimited
-from nnsweep.data.reading.delimited import SEPARATORS, read_delimited, sniff_separator, split_records
+from nnsweep.data.reading.delimited import read_delimited, sniff_separator, split_records
+from nnsweep.data.table_settings import AS_WRITTEN, SEPARATORS
 
 characters = st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\0")
 texts = st.text(characters | st.sampled_from('",;\t|\n\r '), max_size=8)
@@ -41,7 +42,7 @@ def test_the_quick_reader_reads_as_the_slow_one_or_not_at_all(table, separator):
     text = text_of(table, delimiter=separator)
     slow = [cells for _, cells in split_records(text, separator)]
     divided = delimited._Text(text, separator, '"')
-    quick = delimited._quickly(divided, slow[0], slow[0], delimited.AS_WRITTEN)
+    quick = delimited._read_with_arrow(divided, slow[0], slow[0], AS_WRITTEN)
     if quick is not None:
         assert [[cell.lstrip(" ") for cell in row] for row in quick.to_numpy().tolist()] == [
             [cell.lstrip(" ") for cell in row] for row in slow[1:]

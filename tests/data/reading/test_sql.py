@@ -97,7 +97,7 @@ def test_only_one_select_is_taken(query, database):
 
 
 def test_the_database_itself_is_opened_read_only(database, monkeypatch):
-    monkeypatch.setattr("nnsweep.data.reading.sql._checked", lambda query, *_: query)
+    monkeypatch.setattr("nnsweep.data.reading.sql._check_query", lambda query, *_: query)
     before = database.read_bytes()
     assert "readonly" in refusal(ADDRESS, "DELETE FROM cats")
     assert database.read_bytes() == before
@@ -199,7 +199,7 @@ def test_a_database_that_writes_ahead_is_read(database):
 
 def test_other_databases_go_through_sqlalchemy_and_roll_back(database):
     def answer(query):
-        return sql._answer(sql._reach(ADDRESS, "cats"), query, "cats")
+        return sql._answer(sql._connect(ADDRESS, "cats"), query, "cats")
 
     pd.testing.assert_frame_equal(answer(ALL), sql._answer(sql._open(database), ALL, "cats"))
     before = read_table(ADDRESS, query=ALL).digest
