@@ -6,7 +6,7 @@ of the arrays can be written to, so that a job cannot spoil the data of the next
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as with_default
 from functools import cached_property
@@ -182,22 +182,18 @@ def hash_parts(parts: Mapping[str, Examples]) -> str:
         little-endian order, so that the hash is the same on every machine.
     """
     sha = hashlib.sha256()
-    for part, examples in parts.items():
-        for field, array in _arrays(examples):
+    for part, (X, y) in parts.items():
+        arrays: dict[str, NDArray[Any]]
+        if isinstance(X, np.ndarray):
+            arrays = {"X": X, "y": y}
+        else:
+            arrays = {"X.shape": np.array(X.shape, dtype=np.int64), "X.data": X.data, "X.indices": X.indices}
+            arrays |= {"X.indptr": X.indptr, "y": y}
+        for field, array in arrays.items():
             little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
             sha.update(f"{part}.{field} {array.shape} {little_endian.dtype.str}\n".encode())
             sha.update(little_endian.data)
     return sha.hexdigest()
-
-
-def _arrays(examples: Examples) -> Iterator[tuple[str, NDArray[Any]]]:
-    X = examples.X
-    if isinstance(X, np.ndarray):
-        yield "X", X
-    else:
-        yield "X.shape", np.array(X.shape, dtype=np.int64)
-        yield from (("X.data", X.data), ("X.indices", X.indices), ("X.indptr", X.indptr))
-    yield "y", examples.y
 
 
 EXAMPLE_ROWS = 3
@@ -221,19 +217,19 @@ class Example(NamedTuple):
     @classmethod
     def of_frame(cls, frame: "pd.DataFrame") -> Self:
         """Take them from the first rows of a frame."""
+
+        def make_plain(cell: Any) -> Any:
+            plain = cell.item() if isinstance(cell, np.generic) else cell
+            return None if isinstance(plain, float) and math.isnan(plain) else plain
+
         cells = frame.iloc[:EXAMPLE_ROWS].astype(object).to_numpy().tolist()
-        return cls([*map(str, frame.columns)], [[_in_json(cell) for cell in row] for row in cells])
+        return cls([*map(str, frame.columns)], [[make_plain(cell) for cell in row] for row in cells])
 
     def frame(self) -> "pd.DataFrame":
         """Give them as a frame."""
         import pandas as pd
 
         return pd.DataFrame(self.rows, columns=self.columns)
-
-
-def _in_json(cell: Any) -> Any:
-    plain = cell.item() if isinstance(cell, np.generic) else cell
-    return None if plain is None or (isinstance(plain, float) and math.isnan(plain)) else plain
 
 
 @dataclass(frozen=True, eq=False)

@@ -276,21 +276,17 @@ def _words(
 
     if not texts:
         return sparse.csr_array((0, len(column["words"])))
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     idf, places = weights
-    X = sparse.csr_array(_vectorizer(column["words"], settings, idf).transform(texts))
+    vocabulary = {word: place for place, word in enumerate(column["words"])}
+    plain = {name: tuple(value) if name == "ngram_range" else value for name, value in settings.items()}
+    vectorizer = TfidfVectorizer(vocabulary=vocabulary, **plain)
+    vectorizer.idf_ = idf
+    X = sparse.csr_array(vectorizer.transform(texts))
     X = sparse.csr_array((X.data, places[X.indices], X.indptr), shape=X.shape)
     X.sort_indices()
     return X
-
-
-def _vectorizer(words: Sequence[str], settings: Mapping[str, Any], idf: NDArray[np.float64]) -> Any:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vocabulary = {word: place for place, word in enumerate(words)}
-    given = {name: tuple(value) if name == "ngram_range" else value for name, value in settings.items()}
-    vectorizer = TfidfVectorizer(vocabulary=vocabulary, **given)
-    vectorizer.idf_ = idf
-    return vectorizer
 
 
 def _refused(name: str, rows: Sequence[int] | NDArray[np.intp], rule: str) -> ValueError:

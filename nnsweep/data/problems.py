@@ -118,8 +118,12 @@ def write_setting(key: str, value: str) -> str:
     >>> print(write_setting("data.skip_lines", "3"), write_setting("data.comment", "#"))
     data.skip_lines=3 'data.comment="#"'
     """
-    is_plain = re.fullmatch(r"[A-Za-z0-9_.+-]+", value)
-    return quote_argument(f"{key}={value}" if is_plain else f"{key}={_hydra_text(value)}")
+    if not re.fullmatch(r"[A-Za-z0-9_.+-]+", value):
+        # Hydra takes a backslash for itself but before a quote
+        escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
+        trailing = len(escaped) - len(escaped.rstrip("\\"))
+        value = f'"{escaped}{trailing * chr(92)}"'
+    return quote_argument(f"{key}={value}")
 
 
 def column_kind(name: str, kind: str, *others: str) -> str:
@@ -151,12 +155,6 @@ def column_kind(name: str, kind: str, *others: str) -> str:
     if is_broken(name) or len(name) > _LONGEST:
         return f"data.columns.NAME={kind}{more}, with the column's name"
     return quote_argument(f"data.columns.{name}={kind}") + more
-
-
-def _hydra_text(value: str) -> str:
-    escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
-    trailing = len(escaped) - len(escaped.rstrip("\\"))
-    return f'"{escaped}{trailing * chr(92)}"'
 
 
 def require_known(key: str, name: str, names: Iterable[str]) -> str:

@@ -84,8 +84,13 @@ def read_folder(path: str) -> FolderOfTexts:
     unread: list[str] = []
     empty: list[str] = []
     for name in classes:
-        files, inner = _list_files(folder / name)
-        others += [f"{name}/{one}" for one in inner]
+        try:
+            inner = sorted(file for file in os.listdir(folder / name) if not file.startswith("."))
+        except OSError as error:
+            where = show_name(str(folder / name))
+            raise DataError(f"{where}: the folder cannot be read ({error.strerror})") from error
+        files = [file for file in inner if (folder / name / file).is_file()]
+        others += [f"{name}/{file}" for file in inner if file not in set(files)]
         empty += [] if files else [name]
         for file in files:
             try:
@@ -150,15 +155,6 @@ def _list_classes(folder: Path, path: str) -> tuple[list[str], list[str]]:
             f"{there}; or name a table's column of texts with data.text and data.target"
         )
     return classes, [name for name in names if name not in set(classes)]
-
-
-def _list_files(folder: Path) -> tuple[list[str], list[str]]:
-    try:
-        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{show_name(str(folder))}: the folder cannot be read ({error.strerror})") from error
-    files = [name for name in names if (folder / name).is_file()]
-    return files, [name for name in names if name not in set(files)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,7 +71,7 @@ class CellTexts(NamedTuple):
 
     def values(self) -> Any:
         """Give Arrow's texts that are values, (n_values,)."""
-        return self.trimmed.filter(_mask(~self.is_missing))
+        return self.trimmed.filter(~self.is_missing)
 
     def different(self) -> tuple[Any, NDArray[np.intp]]:
         """Give the different values (n_different,), and which of them each value is, (n_values,)."""
@@ -83,8 +83,8 @@ class CellTexts(NamedTuple):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        found = as_mask(pc.is_in(self.trimmed, value_set=pa.array([*marks], pa.large_string())))
-        return self._replace(is_missing=self.is_missing | found)
+        is_mark = as_mask(pc.is_in(self.trimmed, value_set=pa.array([*marks], pa.large_string())))
+        return self._replace(is_missing=self.is_missing | is_mark)
 
     def spread(self, numbers: NDArray[np.float64], which: NDArray[np.intp]) -> NDArray[np.float64]:
         """Give every cell the number of its text, NaN where it is missing, (n_rows,)."""
@@ -93,8 +93,11 @@ class CellTexts(NamedTuple):
         return spread
 
     def objects(self) -> NDArray[Any]:
-        """Give the cells to NumPy, None where missing, (n_rows,)."""
-        return as_objects(self.trimmed, self.is_missing)
+        """Give the cells to NumPy, equal ones as one object, None where missing, (n_rows,)."""
+        encoded = self.trimmed.dictionary_encode()
+        values: NDArray[Any] = np.array(encoded.dictionary.to_pylist(), dtype=object)[encoded.indices.to_numpy()]
+        values[self.is_missing] = None
+        return values
 
 
 def read_cell_texts(series: "pd.Series[Any]", marks: Collection[str] = MISSING) -> NDArray[Any]:
@@ -136,18 +139,11 @@ def as_mask(array: Any) -> NDArray[np.bool_]:
     return np.asarray(array.to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def as_objects(array: Any, is_missing: NDArray[np.bool_]) -> NDArray[Any]:
-    """Give an Arrow array of texts to NumPy, equal ones as one object, None where missing, (n_rows,)."""
-    encoded = array.dictionary_encode()
-    values: NDArray[Any] = np.array(encoded.dictionary.to_pylist(), dtype=object)[encoded.indices.to_numpy()]
-    values[is_missing] = None
-    return values
+def matches(texts: Any, pattern: str) -> NDArray[np.bool_]:
+    """Tell which of Arrow's texts match a regular expression of RE2 as a whole, (n_texts,)."""
+    import pyarrow.compute as pc
 
-
-def _mask(mask: NDArray[np.bool_]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(mask)
+    return as_mask(pc.match_substring_regex(texts, f"^(?:{pattern})$"))
 
 
 def find_missing(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nnsweep.data.prepared import whole_number
 from nnsweep.data.problems import column_kind, write_setting
 from nnsweep.data.reading import dates, numerals
-from nnsweep.data.reading.cells import CellTexts, as_mask, find_missing, trim_texts
+from nnsweep.data.reading.cells import CellTexts, find_missing, matches, trim_texts
 from nnsweep.data.reading.numerals import OTHER_KINDS, Notation, Numerals
 from nnsweep.data.table_settings import GAP_WORDS, MISSING, CellFormat, Kind
 
@@ -162,7 +162,7 @@ def make_column(
         asked = "category"
     kind = pd.api.types.infer_dtype(series, skipna=True) if asked != "category" else ""
     if asked == "date" and kind.startswith("date"):
-        return TableColumn(name, "date", dates.typed_dates(series), written={"format": dates.ISO})
+        return TableColumn(name, "date", dates.convert_dates(series), written={"format": dates.ISO})
     if asked in (None, "number", "date") and (rule := _explain_type(series, kind)):
         way_out = (
             f"{column_kind(name, 'date')} makes {_PARTS_OF_DATES}, {OTHER_KINDS}" if kind.startswith("date") else None
@@ -318,13 +318,13 @@ def _find_gaps(cells: _Cells, cell_format: CellFormat) -> list[str]:
 
 def _is_meant(cells: _Cells) -> bool:
     """Tell whether a column that nobody has decided on is meant as numbers."""
-    is_number = cells.numerals.is_numeral | as_mask(_matches(cells.different, _INFINITE))
+    is_number = cells.numerals.is_numeral | matches(cells.different, _INFINITE)
     n_meant, n_values = int(cells.counts[is_number].sum()), int(cells.counts.sum())
     if not n_meant or n_meant < _MORE_THAN_HALF * n_values:
         return False
     if n_meant >= _MEANT_AS_NUMBERS * n_values:
         return True
-    has_digit = as_mask(_matches(cells.different, ".*[0-9].*"))
+    has_digit = matches(cells.different, ".*[0-9].*")
     return int(is_number.sum()) > _MANY_NUMBERS and not (has_digit & ~is_number).any()
 
 
@@ -361,8 +361,8 @@ def _find_dates(texts: CellTexts) -> list[Misfit]:
     """List the dates and times of a column that consists of them."""
     import pyarrow.compute as pc
 
-    is_time = as_mask(_matches(texts.trimmed, dates.TIME)) & ~texts.is_missing
-    is_date = (as_mask(_matches(texts.trimmed, dates.PATTERN)) & ~texts.is_missing) | is_time
+    is_time = matches(texts.trimmed, dates.TIME) & ~texts.is_missing
+    is_date = (matches(texts.trimmed, dates.PATTERN) & ~texts.is_missing) | is_time
     if not is_date.any() or is_date.sum() < _MEANT_AS_NUMBERS * (~texts.is_missing).sum():
         return []
     rows = np.flatnonzero(is_date)
@@ -401,12 +401,6 @@ def _unify_whole_numbers(values: NDArray[Any]) -> NDArray[Any]:
     counts = Counter(numbers.values())
     names = {level: number for level, number in numbers.items() if counts[number] > 1}
     return np.array([names.get(value, value) for value in values.tolist()], dtype=object)
-
-
-def _matches(array: Any, pattern: str) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.match_substring_regex(array, f"^(?:{pattern})$")
 
 
 def _is_text(texts: CellTexts) -> bool:

@@ -90,7 +90,7 @@ def read_dates(texts: Sequence[str], given: str | None = None) -> Dates:
     """
     if not texts:
         return Dates(np.empty(0), given or ISO)
-    candidates = [given] if given and np.isfinite(parse_dates(texts[:1000], given)).any() else _candidates(texts)
+    candidates = [given] if given and np.isfinite(parse_dates(texts[:1000], given)).any() else _find_candidates(texts)
     found = [Dates(parse_dates(texts, one), one) for one in candidates]
     if not found:
         return Dates(np.full(len(texts), np.nan), None)
@@ -117,15 +117,15 @@ def parse_dates(texts: Any, date_format: str) -> NDArray[np.float64]:
             times = pd.to_datetime(pd.Series(texts, dtype=object), format=date_format, errors="coerce", utc=True)
         except (ValueError, TypeError, OverflowError):  # no format at all
             return np.full(len(texts), np.nan)
-    days = _days_of(times)
+    days = _count_days(times)
     return days - np.floor(days) if _is_clock(date_format) else days
 
 
-def typed_dates(series: Any) -> NDArray[np.float64]:
+def convert_dates(series: Any) -> NDArray[np.float64]:
     """Give typed dates as `Dates.days`, (n_rows,)."""
     import pandas as pd
 
-    return _days_of(pd.to_datetime(series, errors="coerce", utc=True))
+    return _count_days(pd.to_datetime(series, errors="coerce", utc=True))
 
 
 def parts_of(days: NDArray[np.float64], date_format: str) -> tuple[str, ...]:
@@ -168,30 +168,25 @@ def origin(written: Mapping[str, Any], name: str) -> str:
     return str(written.get("of", name))
 
 
-def _candidates(texts: Sequence[str]) -> list[str]:
-    """Find the formats that fit some of the first texts, those that fit more of them first."""
+def _find_candidates(texts: Sequence[str]) -> list[str]:
+    """Find the formats that fit the most of the first texts, of those that have no sign that the texts do not have."""
+
+    def list_signs(text: str) -> frozenset[str]:
+        return frozenset(char for char in text if char in "-/.:,T ")
+
     sample = [*dict.fromkeys(texts[:: max(1, len(texts) // 20)])][:20]
-    fits = {one: int(np.isfinite(parse_dates(sample, one)).sum()) for one in _likely(sample)}
-    most = max(fits.values(), default=0)
-    return [one for one, n_fits in fits.items() if n_fits == most > 0]
-
-
-def _likely(sample: Sequence[str]) -> list[str]:
-    """Leave out the formats whose signs the texts do not have."""
-    signs = {frozenset(char for char in text if char in "-/.:,T ") for text in sample}
-    return [one for one in _FORMATS if one == ISO or any(_signs(one) <= its for its in signs)]
-
-
-def _signs(date_format: str) -> frozenset[str]:
-    plain = date_format.replace("%", "").replace("z", "")
-    return frozenset(char for char in plain if char in "-/.:,T ")
+    seen = {list_signs(text) for text in sample}
+    likely = [one for one in _FORMATS if one == ISO or any(list_signs(one) <= signs for signs in seen)]
+    n_fits = {one: int(np.isfinite(parse_dates(sample, one)).sum()) for one in likely}
+    most = max(n_fits.values(), default=0)
+    return [one for one, n in n_fits.items() if n == most > 0]
 
 
 def _is_clock(date_format: str) -> bool:
     return date_format != ISO and not any(code in date_format for code in ("%d", "%m", "%b", "%B", "%Y", "%y", "%j"))
 
 
-def _days_of(times: Any) -> NDArray[np.float64]:
+def _count_days(times: Any) -> NDArray[np.float64]:
     seconds = times.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
     known = ~np.isnat(seconds)
     days = np.full(len(seconds), np.nan)

@@ -5,14 +5,13 @@ read where somebody has asked for it and told otherwise. Everything is done to t
 """
 
 import re
-from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data.problems import column_kind, show_value, write_setting
-from nnsweep.data.reading.cells import as_mask
+from nnsweep.data.reading.cells import as_mask, matches
 from nnsweep.data.table_settings import WORDS, CellFormat
 
 _GAP = r"[ \x{a0}\x{2009}\x{202f}]"
@@ -48,19 +47,6 @@ _FEW = 5
 OTHER_KINDS = "category keeps its texts, ignore leaves it out"
 """What else may be done with a column that is not read, for the end of an advice."""
 
-# What of a numeral is more than a plain number, and how it is said.
-_TRAITS: Mapping[str, str] = {
-    "currency": "a currency",
-    "percent": "a percent sign",
-    "unit": "a unit",
-    "minus": "a minus sign of its own (U+2212)",
-    "brackets": "brackets for a minus",
-    "blank": "blanks between its thousands",
-    "apostrophe": "apostrophes between its thousands",
-    "points": "points between its thousands",
-    "comma": "a comma",
-}
-
 
 class Notation(NamedTuple):
     """How the numbers of a column are written.
@@ -84,7 +70,7 @@ class Notation(NamedTuple):
         """What digits and signs may be, as a regular expression."""
         point, groups = re.escape(self.decimal), ""
         if self.thousands:
-            sign = {" ": _GAP, "'": _QUOTE}.get(self.thousands, re.escape(self.thousands))
+            sign = _match_sign(self.thousands)
             inner = rf"(?:{sign}[0-9]{{2,3}})*" if self.thousands == "," else rf"(?:{sign}[0-9]{{3}})*"
             groups = rf"|[0-9]{{1,3}}{inner}{sign}[0-9]{{3}}"
         return rf"(?:(?:[0-9]+{groups})(?:{point}[0-9]*)?|{point}[0-9]+){_EXPONENT}"
@@ -123,7 +109,7 @@ class Numerals(NamedTuple):
 
 def is_plain(texts: Any, notation: Notation = PLAIN) -> NDArray[np.bool_]:
     """Tell which of Arrow's texts are numbers in a notation, with nothing around them, (n_texts,)."""
-    return _matches(texts, rf"[+-]?{notation.pattern}")
+    return matches(texts, rf"[+-]?{notation.pattern}")
 
 
 def take_apart(texts: Any, unit: str = "") -> Numerals:
@@ -150,19 +136,18 @@ def take_apart(texts: Any, unit: str = "") -> Numerals:
     is_numeral &= as_mask(pc.equal(_field(parts, "open"), pc.replace_substring(_field(parts, "close"), ")", "(")))
     is_numeral &= as_mask(pc.or_(pc.equal(before, ""), pc.equal(after, "")))
     is_numeral &= as_mask(pc.or_(pc.equal(_field(parts, "sign"), ""), pc.equal(_field(parts, "inner"), "")))
-    has_unit = is_numeral & ~_matches(after, rf"(?:%|‰|{_CURRENCY}|{re.escape(unit)})?")
-    if has_unit.any() and not _are_units(pc.unique(after.filter(_arrow(has_unit))).to_pylist(), int(has_unit.sum())):
-        is_numeral &= ~has_unit
+    has_unit = is_numeral & ~matches(after, rf"(?:%|‰|{_CURRENCY}|{re.escape(unit)})?")
+    if has_unit.any():
+        units = {unit.strip().rstrip(".").lower() for unit in pc.unique(after.filter(has_unit)).to_pylist()}
+        known = {*_UNITS.split()}
+        if units & known and units <= known | {*"gmlshwvak"}:
+            are_units = len(units) <= _FEW
+        else:
+            are_units = len(units) == 1 and int(has_unit.sum()) >= _FEW
+        if not are_units:
+            is_numeral &= ~has_unit
     affix = pc.binary_join_element_wise(before, after, pa.scalar("", before.type))
     return Numerals(is_numeral, _field(parts, "body"), pc.utf8_trim_whitespace(affix), parts)
-
-
-def _are_units(found: Iterable[str], n_numbers: int) -> bool:
-    units = {unit.strip().rstrip(".").lower() for unit in found}
-    known = {*_UNITS.split()}
-    if units & known and units <= known | {*"gmlshwvak"}:
-        return len(units) <= _FEW
-    return len(units) == 1 and n_numbers >= _FEW
 
 
 def infer(numerals: Numerals, counts: NDArray[np.intp], cell_format: CellFormat) -> list[Notation]:
@@ -189,26 +174,22 @@ def infer(numerals: Numerals, counts: NDArray[np.intp], cell_format: CellFormat)
         return []
     affix = usual_affix(numerals, counts)
     at = numerals.is_numeral & as_mask(pc.equal(numerals.affix, affix))
-    bodies = numerals.body.filter(_arrow(at))
-    there = [sign for sign in (",", ".", " ", "'") if _has(bodies, sign)]
+    bodies = numerals.body.filter(at)
+    there = [sign for sign in (",", ".", " ", "'") if matches(bodies, f".*{_match_sign(sign)}.*").any()]
     decimal, thousands = cell_format.decimal_sign, cell_format.thousands_sign
-    found = []
-    for point in [decimal] if decimal else [".", ","]:
-        for sign in [thousands] if thousands else ["", *there]:
-            notation = Notation(point, sign, affix)
-            if (
-                sign != point
-                and (point in there or point == (decimal or ".") or sign == ".")
-                and _fits(bodies, notation)
-            ):
-                found.append(notation)
-    plainest = [one for one in found if one[:2] == PLAIN[:2]]
-    return plainest or found
+    notations = [
+        Notation(point, sign, affix)
+        for point in ([decimal] if decimal else [".", ","])
+        for sign in ([thousands] if thousands else ["", *there])
+        if sign != point and (point in there or point == (decimal or ".") or sign == ".")
+    ]
+    fitting = [notation for notation in notations if matches(bodies, notation.pattern).all()]
+    return [notation for notation in fitting if notation[:2] == PLAIN[:2]] or fitting
 
 
 def usual_affix(numerals: Numerals, counts: NDArray[np.intp]) -> str:
     """Give what stands around most of a column's numerals, of which there are counts (n_texts,)."""
-    affixes = numerals.affix.filter(_arrow(numerals.is_numeral)).dictionary_encode()
+    affixes = numerals.affix.filter(numerals.is_numeral).dictionary_encode()
     if not len(affixes):
         return ""
     most = np.bincount(affixes.indices.to_numpy(), weights=counts[numerals.is_numeral]).argmax()
@@ -221,11 +202,13 @@ def read_values(numerals: Numerals, notation: Notation) -> NDArray[np.float64]:
     import pyarrow.compute as pc
 
     fits = numerals.is_numeral & as_mask(pc.equal(numerals.affix, notation.affix))
-    fits &= _matches(numerals.body, notation.pattern)
+    fits &= matches(numerals.body, notation.pattern)
     values = np.full(len(fits), np.nan)
-    at = _arrow(fits)
-    magnitude = pc.cast(_without_signs(numerals.body.filter(at), notation), pa.float64()).to_numpy()
-    values[fits] = np.where(_is_negative(numerals.parts)[fits], -magnitude, magnitude)
+    magnitude = pc.cast(_remove_signs(numerals.body.filter(fits), notation), pa.float64()).to_numpy()
+    minus = r"[\-\x{2212}]"
+    is_negative = matches(_field(numerals.parts, "sign"), minus) | matches(_field(numerals.parts, "inner"), minus)
+    is_negative ^= ~matches(_field(numerals.parts, "open"), "")  # brackets are a minus of their own
+    values[fits] = np.where(is_negative[fits], -magnitude, magnitude)
     return values
 
 
@@ -234,7 +217,7 @@ def read_plain_values(texts: Any, notation: Notation = PLAIN) -> NDArray[np.floa
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return np.asarray(pc.cast(_without_signs(texts, notation), pa.float64()).to_numpy())
+    return np.asarray(pc.cast(_remove_signs(texts, notation), pa.float64()).to_numpy())
 
 
 def describe_numerals(numerals: Numerals, text: int, notation: Notation, usual: str) -> str | None:
@@ -261,27 +244,20 @@ def describe_numerals(numerals: Numerals, text: int, notation: Notation, usual: 
         return (
             f"has {show_value(affix) if affix else 'nothing'} where others have {show_value(usual)}" if usual else None
         )
-    found = [_TRAITS[name] for name in _traits(parts, affix, notation)]
-    return f"has {' and '.join(found)}" if found else "is not written as data.decimal and data.thousands say"
-
-
-def _traits(parts: Mapping[str, str], affix: str, notation: Notation) -> Iterable[str]:
-    if affix and affix != notation.affix:
-        is_unit = not parts["before"] and affix[0].isalpha() and affix not in (*_CURRENCIES.split(), "kr", "Rs")
-        yield "percent" if affix in ("%", "‰") else "unit" if is_unit else "currency"
-    if "\u2212" in (parts["sign"], parts["inner"]):
-        yield "minus"
-    if parts["open"]:
-        yield "brackets"
-    body = parts["body"]
-    if re.search("[ \xa0\u2009\u202f]", body) and notation.thousands != " ":
-        yield "blank"
-    if re.search("['\u2019]", body) and notation.thousands != "'":
-        yield "apostrophe"
-    if notation.thousands != "." and (body.count(".") > 1 or re.search(r"\..*,", body)):
-        yield "points"
-    if "," in body and "," not in notation[:2]:
-        yield "comma"
+    body, other_affix = parts["body"], affix if affix != notation.affix else ""
+    is_percent = other_affix in ("%", "‰")
+    is_currency = parts["before"] or not other_affix[:1].isalpha() or other_affix in (*_CURRENCIES.split(), "kr", "Rs")
+    traits = {
+        "a percent sign" if is_percent else "a currency" if is_currency else "a unit": other_affix,
+        "a minus sign of its own (U+2212)": "\u2212" in (parts["sign"], parts["inner"]),
+        "brackets for a minus": parts["open"],
+        "blanks between its thousands": notation.thousands != " " and re.search("[ \xa0\u2009\u202f]", body),
+        "apostrophes between its thousands": notation.thousands != "'" and re.search("['\u2019]", body),
+        "points between its thousands": notation.thousands != "." and re.search(r"\..*[.,]", body),
+        "a comma": "," in body and "," not in notation[:2],
+    }
+    present = [trait for trait, is_present in traits.items() if is_present]
+    return f"has {' and '.join(present)}" if present else "is not written as data.decimal and data.thousands say"
 
 
 def advise(name: str, found: list[Notation], usual: Notation) -> str | None:
@@ -306,39 +282,15 @@ def _field(parts: Any, name: str) -> Any:
     return pc.fill_null(pc.struct_field(parts, name), "")
 
 
-def _matches(texts: Any, pattern: str) -> NDArray[np.bool_]:
-    import pyarrow.compute as pc
-
-    return as_mask(pc.match_substring_regex(texts, f"^(?:{pattern})$"))
-
-
-def _arrow(mask: NDArray[np.bool_]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(mask)
+def _match_sign(sign: str) -> str:
+    """Give the regular expression of a sign between thousands: blanks and apostrophes have several forms."""
+    return {" ": _GAP, "'": _QUOTE}.get(sign, re.escape(sign))
 
 
-def _has(bodies: Any, sign: str) -> bool:
-    import pyarrow.compute as pc
-
-    pattern = {" ": _GAP, "'": _QUOTE}.get(sign, re.escape(sign))
-    return bool(pc.any(pc.match_substring_regex(bodies, pattern)).as_py())
-
-
-def _fits(bodies: Any, notation: Notation) -> bool:
-    return bool(_matches(bodies, notation.pattern).all())
-
-
-def _without_signs(bodies: Any, notation: Notation) -> Any:
+def _remove_signs(bodies: Any, notation: Notation) -> Any:
     """Write numbers with a point and nothing between thousands."""
     import pyarrow.compute as pc
 
     if notation.thousands:
-        sign = {" ": _GAP, "'": _QUOTE}.get(notation.thousands, re.escape(notation.thousands))
-        bodies = pc.replace_substring_regex(bodies, sign, "")
+        bodies = pc.replace_substring_regex(bodies, _match_sign(notation.thousands), "")
     return bodies if notation.decimal == "." else pc.replace_substring(bodies, notation.decimal, ".")
-
-
-def _is_negative(parts: Any) -> NDArray[np.bool_]:
-    minus = _matches(_field(parts, "sign"), r"[\-\x{2212}]") | _matches(_field(parts, "inner"), r"[\-\x{2212}]")
-    return np.asarray(minus ^ ~_matches(_field(parts, "open"), ""))

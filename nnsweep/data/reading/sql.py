@@ -73,7 +73,10 @@ def ask(address: str, query: str | None) -> tuple["pd.DataFrame", str, str]:
         raise DataError(f"{show_name(source)} is no database; download the file and name it with data.path")
     if re.match(r"(?i)sqlite", address) and not address.startswith(_SQLITE):
         raise DataError(f"{show_name(source)}: write sqlite:///FILE; sqlite:////FOLDER/FILE is a path from /")
-    if _has_password(address):
+    scheme, _, rest = address.partition("://")
+    user, _, place = rest.rpartition("@") if scheme != "sqlite" else ("", "", rest)
+    plain = unquote_plus(f"{scheme}://{place}")
+    if ":" in user or mask_secrets(plain) != plain:
         raise DataError(
             f"{show_name(source)}: a password in data.path would be recorded; leave it out and give it in the "
             "driver's own way, such as PGPASSWORD or ~/.pgpass for PostgreSQL, ~/.my.cnf for MySQL"
@@ -96,13 +99,6 @@ def ask(address: str, query: str | None) -> tuple["pd.DataFrame", str, str]:
     for row in frame.itertuples(index=False, name=None):
         sha.update(repr(row).encode(errors="backslashreplace"))
     return frame, source, sha.hexdigest()
-
-
-def _has_password(address: str) -> bool:
-    scheme, _, rest = address.partition("://")
-    user, at, place = rest.rpartition("@") if scheme != "sqlite" else ("", "", rest)
-    plain = unquote_plus(f"{scheme}://{place}")
-    return (bool(at) and ":" in user) or mask_secrets(plain) != plain
 
 
 def _check_query(query: str | None, source: str, file: Path | None) -> str:

@@ -102,9 +102,21 @@ def read_content(path: str, key: str = "data.path") -> bytes:
         If there is no such file, it cannot be read, is empty, or is no ordinary file.
     """
     file = Path(expand_home(path))
+    if not is_nameable(file):
+        raise DataError(f"{show_name(path)}: no file can have this name; name the table with {key}")
     try:
-        _require_file(file, path, key)
+        mode = file.stat().st_mode  # a pipe would let an open wait for ever
+        if stat.S_ISDIR(mode):
+            raise DataError(
+                f"{show_name(path)} is a folder; name a file (data=text reads a folder with one subfolder a class)"
+            )
+        if not stat.S_ISREG(mode):
+            raise DataError(
+                f"{show_name(path)} is no ordinary file but a pipe, socket or device; copy its content to a file"
+            )
         content = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"{show_name(path)}: there is no such file; {_suggest_file(file, key)}") from None
     except OSError as error:
         refusal = machines(error)
         raise DataError(f"{show_name(path)} cannot be read: {refusal or error.strerror or error}") from error
@@ -113,31 +125,14 @@ def read_content(path: str, key: str = "data.path") -> bytes:
     return content
 
 
-def _require_file(file: Path, path: str, key: str) -> None:
-    if not is_nameable(file):
-        raise DataError(f"{show_name(path)}: no file can have this name; name the table with {key}")
-    try:
-        mode = file.stat().st_mode  # a pipe would let an open wait for ever
-    except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{show_name(path)}: there is no such file; {_suggest_file(file, key)}") from None
-    if stat.S_ISDIR(mode):
-        raise DataError(
-            f"{show_name(path)} is a folder; name a file (data=text reads a folder with one subfolder a class)"
-        )
-    if not stat.S_ISREG(mode):
-        raise DataError(
-            f"{show_name(path)} is no ordinary file but a pipe, socket or device; copy its content to a file"
-        )
-
-
 def _suggest_file(file: Path, key: str) -> str:
     if key == "data.test_path" and (hint := suggest_null(key, file.name)):  # the others must name a table
         return hint
     try:
-        there = sorted(name for name in os.listdir(file.parent) if suffix_of(name))
+        names = sorted(name for name in os.listdir(file.parent) if suffix_of(name))
     except OSError:
         return f"there is no folder {show_name(str(file.parent))} either"
-    close = difflib.get_close_matches(file.name, there[:1000], n=1, cutoff=0.75)
+    close = difflib.get_close_matches(file.name, names[:1000], n=1, cutoff=0.75)
     return f"did you mean {show_value(close[0])}?" if close else f"name the table with {key}"
 
 
