@@ -83,13 +83,13 @@ def count_leaks(frame: "pd.DataFrame", y: IntArray, parts: Mapping[str, Rows]) -
     # an odd factor: no class is lost when the product wraps around
     labelled = rows + (y.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     train = parts["train"]
-    found = {}
+    leaks = {}
     for name, its in parts.items():
         if name != "train":
             same = np.isin(labelled[its], labelled[train])
             contrary = np.isin(rows[its], rows[train]) & ~same
-            found[name] = Leak(int(same.sum()), int(contrary.sum()), len(its))
-    return found
+            leaks[name] = Leak(int(same.sum()), int(contrary.sum()), len(its))
+    return leaks
 
 
 def describe_leaks(leaks: Mapping[str, Leak]) -> str:
@@ -100,13 +100,13 @@ def describe_leaks(leaks: Mapping[str, Leak]) -> str:
     >>> describe_leaks({"test": Leak(n_same=2, n_contrary=1, n_rows=30)})
     'in the training part too: 3 of 30 test rows (1 with another label); accuracies may be too good'
     """
-    said = [
+    counts = [
         f"{leak.n_leaked:,} of {leak.n_rows:,} {PART_NAMES[part]} rows"
         + (f" ({leak.n_contrary:,} with another label)" if leak.n_contrary else "")
         for part, leak in leaks.items()
         if leak.n_leaked
     ]
-    return f"in the training part too: {', '.join(said)}; accuracies may be too good" if said else ""
+    return f"in the training part too: {', '.join(counts)}; accuracies may be too good" if counts else ""
 
 
 def make_part(part: str, examples: Examples, *, n_classes: int) -> Examples:

@@ -192,7 +192,7 @@ def newsgroups(
     val_fraction: Fraction = 0.1,
     split_seed: Seed = 0,
 ) -> Dataset:
-    """Load posts of some newsgroups, to be told apart by their words.
+    """Load posts of some newsgroups, to be classified by their words.
 
     Parameters
     ----------
@@ -307,9 +307,9 @@ def _fetch_openml(dataset: str, version: int, home: Path) -> "RawTable":
 
     from nnsweep.data.reading.read import RawTable
 
-    asked = f"data.dataset={show_value(dataset)} data.version={version}"
+    setting = f"data.dataset={show_value(dataset)} data.version={version}"
     if not re.fullmatch(_NAME, dataset):
-        raise DataError(f"{asked}: no data set of OpenML's has such a name; look it up at https://www.openml.org")
+        raise DataError(f"{setting}: no data set of OpenML's has such a name; look it up at https://www.openml.org")
     try:
         with _remove_empty_folders(home), limit_waiting(), contextlib.redirect_stdout(io.StringIO()):
             bunch = fetch_openml(
@@ -318,9 +318,9 @@ def _fetch_openml(dataset: str, version: int, home: Path) -> "RawTable":
     except Exception as error:  # what OpenML answers, or a cache holds, may be wrong in any way
         cause = " ".join(str(error).split())[:200] or type(error).__name__
         if not isinstance(error, (OSError, HTTPException)):
-            raise DataError(f"{asked}: cannot be had from OpenML ({cause}); look up its name and version") from error
+            raise DataError(f"{setting}: cannot be had from OpenML ({cause}); look up its name and version") from error
         raise DataError(
-            f"{asked}: is not in {show_name(str(home / 'openml'))}, and fetching it from OpenML failed ({cause}). "
+            f"{setting}: is not in {show_name(str(home / 'openml'))}, and fetching it from OpenML failed ({cause}). "
             "Try again with a network, or copy that folder, scikit-learn's cache, from a machine that has it, and name "
             "the one above it with data.home or SCIKIT_LEARN_DATA"
         ) from error

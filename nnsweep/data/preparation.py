@@ -272,10 +272,10 @@ def _list_words(vectorizer: Any, place: int, *, as_met: bool = False) -> tuple[l
 def _list_settings(vectorizer: Any) -> dict[str, Any]:
     """Give the settings by which words are found and weighed, as JSON values, without those that are the default."""
     default = type(vectorizer)().get_params()
-    given = {name: value for name, value in vectorizer.get_params().items() if name not in _LEARNING}
+    settings = {name: value for name, value in vectorizer.get_params().items() if name not in _LEARNING}
     return {
         name: list(value) if isinstance(value, tuple) else value
-        for name, value in given.items()
+        for name, value in settings.items()
         if value != default[name]
     }
 

@@ -100,8 +100,8 @@ def _require_columns(frame: "pd.DataFrame", names: Sequence[str]) -> None:
     absent = [name for name in names if name not in there]
     if absent:
         more = f" (nor {len(absent) - 1} more)" if len(absent) > 1 else ""
-        shown = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
-        raise ValueError(f"the table has no column {absent[0]!r}{more}; it has: {shown}")
+        first = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
+        raise ValueError(f"the table has no column {absent[0]!r}{more}; it has: {first}")
     twice = [name for name in names if there.count(name) > 1]
     if twice:
         raise ValueError(f"the table has more than one column {twice[0]!r}")
@@ -151,10 +151,10 @@ def _indicators(
     gaps = [row for row, cell in enumerate(cells) if cell is None]
     if gaps and column.get("fill") is None:
         raise _refused(column["name"], gaps, "there is no value, and the training part has no gaps")
-    found = [_place(column.get("fill") if cell is None else cell, places) for cell in cells]
-    known = [row for row, place in enumerate(found) if place >= 0]
-    shape, ones = (len(cells), len(column["categories"])), np.ones(len(known))
-    where = (np.array(known, dtype=np.intp), np.array([found[row] for row in known], dtype=np.intp))
+    indices = np.array([_place(column.get("fill") if cell is None else cell, places) for cell in cells], dtype=np.intp)
+    rows = np.flatnonzero(indices >= 0)
+    shape, ones = (len(cells), len(column["categories"])), np.ones(len(rows))
+    where = (rows, indices[rows])
     if is_sparse:
         from scipy import sparse
 
@@ -184,8 +184,8 @@ def whole_number(text: str) -> str | None:
     >>> whole_number("1.0"), whole_number("+1"), whole_number("01"), whole_number("1.5")
     ('1', '1', None, None)
     """
-    found = re.fullmatch(r"([+-]?)(0|[1-9][0-9]*)(?:\.0*)?", text)
-    return found and (found[2] if found[1] != "-" or found[2] == "0" else f"-{found[2]}")
+    match = re.fullmatch(r"([+-]?)(0|[1-9][0-9]*)(?:\.0*)?", text)
+    return match and (match[2] if match[1] != "-" or match[2] == "0" else f"-{match[2]}")
 
 
 def unseen(frame: "pd.DataFrame", values: Mapping[str, Any]) -> dict[str, tuple[int, int, list[str]]]:
@@ -204,15 +204,15 @@ def unseen(frame: "pd.DataFrame", values: Mapping[str, Any]) -> dict[str, tuple[
         By column, if there are any: how many cells have such a category, of how many that have one, and the different
         ones in the order in which they come.
     """
-    found = {}
+    counts = {}
     for column in values["columns"]:
         if column["kind"] == "category":
             places = _places(column["categories"])
             cells = [*_cells(frame[column["name"]], frozenset(values["missing"]).difference(places))]
             words = [_word(cell) for cell in cells if cell is not None]
             if others := [word for word in words if _place(word, places) < 0]:
-                found[column["name"]] = len(others), len(words), list(dict.fromkeys(others))
-    return found
+                counts[column["name"]] = len(others), len(words), list(dict.fromkeys(others))
+    return counts
 
 
 def explain_unseen(frame: "pd.DataFrame", values: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -224,20 +224,20 @@ def explain_unseen(frame: "pd.DataFrame", values: Mapping[str, Any]) -> tuple[li
         A line for each column of which some values are such, which are none of its categories; and for each column of
         which all are, so that whatever a model says of it would be a guess.
     """
-    known = {column["name"]: column.get("categories", ()) for column in values["columns"]}
+    categories = {column["name"]: column.get("categories", ()) for column in values["columns"]}
     warned, refused = [], []
     for name, (n_unseen, n_values, words) in unseen(frame, values).items():
         others = _listed(words, _MOST_UNSEEN)
         if n_unseen < n_values:
             warned.append(
                 f"column {name}: {n_unseen:,} of {n_values:,} values are categories that the model has never seen "
-                f"({others}); for it they are none of its {len(known[name]):,}"
+                f"({others}); for it they are none of its {len(categories[name]):,}"
             )
         else:
             none = "its value is no" if n_values == 1 else f"none of its {n_values:,} values is a"
             refused.append(
                 f"column {name}: {none} category that the model has seen ({others}); it knows "
-                f"{_listed(known[name], _MOST_KNOWN)}: write the column as it was in training"
+                f"{_listed(categories[name], _MOST_KNOWN)}: write the column as it was in training"
             )
     return warned, refused
 

@@ -136,7 +136,7 @@ def column_kind(name: str, kind: str, *others: str) -> str:
     kind : str
         ``ignore``, ``number``, ``category`` and so on.
     *others : str
-        Kinds that would do as well; they are told after it.
+        Kinds that would do as well; they are listed after it.
 
     Returns
     -------

@@ -146,21 +146,22 @@ class CellFormat:
         >>> CellFormat(missing_marks=("unknown",)).marks(has_nulls=True)
         ('', 'unknown')
         """
-        usual = ("",) if has_nulls else MISSING
-        given = ["null" if mark is None else str(mark) for mark in self.missing_marks or ()]
-        kept = self.values
-        return (*(mark for mark in usual if mark not in kept), *(mark for mark in given if not _is_value(mark)))
+        usual = [mark for mark in (("",) if has_nulls else MISSING) if mark not in self.values]
+        return (*usual, *(mark for mark in self._entries if not _is_value(mark)))
 
     def keep(self, *marks: str) -> str:
         """Write the setting, for a shell, that makes values of usual marks."""
-        given = ["null" if one is None else str(one) for one in self.missing_marks or ()]
-        texts = ", ".join(f'"{text}"' for text in (*given, *(f"{_NOT}{mark}" for mark in marks)))
+        texts = ", ".join(f'"{text}"' for text in (*self._entries, *(f"{_NOT}{mark}" for mark in marks)))
         return quote_argument(f"data.missing_marks=[{texts}]")
 
     @property
     def values(self) -> frozenset[str]:
         """The usual marks that are values here."""
-        return frozenset(str(mark)[len(_NOT) :] for mark in self.missing_marks or () if _is_value(str(mark)))
+        return frozenset(mark[len(_NOT) :] for mark in self._entries if _is_value(mark))
+
+    @property
+    def _entries(self) -> list[str]:
+        return ["null" if mark is None else str(mark) for mark in self.missing_marks or ()]
 
 
 def _is_value(mark: str) -> bool:
@@ -208,23 +209,22 @@ class Layout:
 
     @property
     def character(self) -> str | None:
-        """The separator as a character, a tab for blanks; None if it is to be found.
+        """The separator as a character, a tab for blanks; None if the text has to show it.
 
         Raises
         ------
         DataError
-            If it is neither one character nor a known word.
+            If it is neither one character nor one of the words.
         """
-        given = self.separator
-        if given is None:
+        if self.separator is None:
             return None
-        known = {word: character for character, word in SEPARATORS.items()} | {BLANK: "\t", " ": "\t", "\\t": "\t"}
-        character = known.get(given, given)
+        words = {word: character for character, word in SEPARATORS.items()} | {BLANK: "\t", " ": "\t", "\\t": "\t"}
+        character = words.get(self.separator, self.separator)
         if len(character) != 1 or character in "\0\r\n\"'" or not character.isascii():
-            hint = suggest_null("data.separator", given)
+            hint = suggest_null("data.separator", self.separator)
             raise DataError(
-                f"data.separator={show_value(given)}: must be one character, or comma, semicolon, tab, bar or {BLANK}"
-                f"{hint and f'; {hint}'}"
+                f"data.separator={show_value(self.separator)}: must be one character, or comma, semicolon, tab, bar or "
+                f"{BLANK}{hint and f'; {hint}'}"
             )
         return character
 
@@ -283,7 +283,7 @@ class Policy(NamedTuple):
         if missing is None:
             return cls()
         if isinstance(missing, str):
-            ways: dict[str, str] = {kind: missing for kind, known in _WAYS.items() if missing in known}
+            ways: dict[str, str] = {kind: missing for kind, allowed in _WAYS.items() if missing in allowed}
             return cls(**ways, text="drop" if missing == "drop" else "empty")
         ways = {str(kind): str(way) for kind, way in dict(missing).items()}
         return cls(**ways, text="empty")
@@ -295,10 +295,10 @@ class Policy(NamedTuple):
 
     def setting(self, **ways: str) -> str:
         """Write the setting with more ways in it, for a shell."""
-        known = {kind: way for kind, way in self._asdict().items() if way is not None and kind != "text"} | ways
-        if set(known.values()) == {"drop"}:
+        by_kind = {kind: way for kind, way in self._asdict().items() if way is not None and kind != "text"} | ways
+        if set(by_kind.values()) == {"drop"}:
             return "data.missing=drop"
-        return quote_argument(f"data.missing={{{', '.join(f'{kind}: {way}' for kind, way in known.items())}}}")
+        return quote_argument(f"data.missing={{{', '.join(f'{kind}: {way}' for kind, way in by_kind.items())}}}")
 
 
 def pick_settings(record: type[T], settings: Mapping[str, Any]) -> T:

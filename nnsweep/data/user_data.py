@@ -209,7 +209,7 @@ def text(
     vectorizer_fit: Literal["train", "train_and_test"] = "train",
     **settings: Any,
 ) -> Dataset:
-    """Read texts of somebody's own, to be told apart by their words.
+    """Read texts of somebody's own, to be classified by their words.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ class TableColumn:
     misfits : sequence of Misfit
         The cells that do not fit.
     way_out : str or None
-        What lets the column be read all the same, with COLUMN for its name; None for the usual.
+        What lets the column be read all the same; None for the usual.
     written : mapping
         How its cells are written, as JSON values, where that is not plain: ``decimal``, ``thousands`` and ``affix``
         of numbers, ``format`` of dates, and ``missing``, texts that stand for a missing value in it alone. A number
@@ -376,20 +376,22 @@ def _read_dates(name: str, texts: CellTexts, cell_format: CellFormat, written: M
     cells = _Cells.of(texts)
     different = cells.different.to_pylist()
     if "format" in written:
-        found = dates.Dates(dates.parse_dates(different, written["format"]), written["format"])
+        reading = dates.Dates(dates.parse_dates(different, written["format"]), written["format"])
     else:
-        found = dates.read_dates(different, cell_format.date_format)
+        reading = dates.read_dates(different, cell_format.date_format)
     rules, way_out = {}, None
-    if found.date_format is None:
+    if reading.date_format is None:
         way_out = f"say how the dates are written, such as {write_setting('data.date_format', '%d.%m.%Y')}"
-    if found.other is not None:
+    if reading.other is not None:
         rules = {0: "may have its day or its month first"}
-        ways = [write_setting("data.date_format", str(one)) for one in (found.date_format, found.other)]
+        ways = [write_setting("data.date_format", str(one)) for one in (reading.date_format, reading.other)]
         way_out = f"say which: {' or '.join(ways)}"
-    form = f" that is written as {found.date_format}" if found.date_format else ""
-    rules |= {int(text): f"is no date{form}" for text in np.flatnonzero(np.isnan(found.days))}
-    values = texts.spread(found.days, cells.which)
-    return TableColumn(name, "date", values, cells.misfits(rules), way_out, {"format": found.date_format or dates.ISO})
+    form = f" that is written as {reading.date_format}" if reading.date_format else ""
+    rules |= {int(text): f"is no date{form}" for text in np.flatnonzero(np.isnan(reading.days))}
+    values = texts.spread(reading.days, cells.which)
+    return TableColumn(
+        name, "date", values, cells.misfits(rules), way_out, {"format": reading.date_format or dates.ISO}
+    )
 
 
 def _unify_whole_numbers(values: NDArray[Any]) -> NDArray[Any]:

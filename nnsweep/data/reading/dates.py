@@ -1,4 +1,4 @@
-"""Dates and times: how they are told from other texts, how they are written, and the numbers that are made of them.
+"""Dates and times: what they look like, how they are written, and the numbers that are made of them.
 
 A date becomes three numbers: ``NAME (day)``, the days since 1970-01-01 with the time as a fraction; ``NAME (month)``, 1
 to 12; and ``NAME (weekday)``, 0 for Monday to 6. Where there are times, ``NAME (hour)`` is added, 0 to 24; a time alone
@@ -66,14 +66,14 @@ class Dates(NamedTuple):
     other: str | None = None
 
 
-def read_dates(texts: Sequence[str], given: str | None = None) -> Dates:
+def read_dates(texts: Sequence[str], date_format: str | None = None) -> Dates:
     """Find out how dates are written, and read them.
 
     Parameters
     ----------
     texts : sequence of str
         Different texts.
-    given : str, optional
+    date_format : str, optional
         How they may be written, as `datetime.strptime` has it; it is tried first.
 
     Returns
@@ -89,19 +89,21 @@ def read_dates(texts: Sequence[str], given: str | None = None) -> Dates:
     '%m/%d/%Y'
     """
     if not texts:
-        return Dates(np.empty(0), given or ISO)
-    candidates = [given] if given and np.isfinite(parse_dates(texts[:1000], given)).any() else _find_candidates(texts)
-    found = [Dates(parse_dates(texts, one), one) for one in candidates]
-    if not found:
+        return Dates(np.empty(0), date_format or ISO)
+    candidates = _find_candidates(texts)
+    if date_format and np.isfinite(parse_dates(texts[:1000], date_format)).any():
+        candidates = [date_format]
+    readings = [Dates(parse_dates(texts, candidate), candidate) for candidate in candidates]
+    if not readings:
         return Dates(np.full(len(texts), np.nan), None)
-    best = max(found, key=lambda one: int(np.isfinite(one.days).sum()))
+    best = max(readings, key=lambda reading: int(np.isfinite(reading.days).sum()))
     rivals = [
-        one.date_format
-        for one in found
-        if one.date_format is not None
-        and np.isfinite(one.days).all()
-        and not np.array_equal(one.days, best.days)
-        and "%m/%d" in one.date_format.replace("-", "/")
+        reading.date_format
+        for reading in readings
+        if reading.date_format is not None
+        and np.isfinite(reading.days).all()
+        and not np.array_equal(reading.days, best.days)
+        and "%m/%d" in reading.date_format.replace("-", "/")
     ]
     return best._replace(other=rivals[0] if rivals else None)
 
@@ -132,8 +134,8 @@ def parts_of(days: NDArray[np.float64], date_format: str) -> tuple[str, ...]:
     """Name the numbers that dates (n_rows,) become."""
     if _is_clock(date_format):
         return ("hour",)
-    known = days[np.isfinite(days)]
-    return (*_PARTS, "hour") if (known != np.floor(known)).any() else _PARTS
+    finite = days[np.isfinite(days)]
+    return (*_PARTS, "hour") if (finite != np.floor(finite)).any() else _PARTS
 
 
 def part_of(days: NDArray[np.float64], part: str) -> NDArray[np.float64]:
@@ -188,7 +190,7 @@ def _is_clock(date_format: str) -> bool:
 
 def _count_days(times: Any) -> NDArray[np.float64]:
     seconds = times.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-    known = ~np.isnat(seconds)
+    is_time = ~np.isnat(seconds)
     days = np.full(len(seconds), np.nan)
-    days[known] = seconds[known].astype(np.int64) / (_SECONDS * 1_000_000)
+    days[is_time] = seconds[is_time].astype(np.int64) / (_SECONDS * 1_000_000)
     return days

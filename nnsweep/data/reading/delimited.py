@@ -2,7 +2,7 @@
 
 The separator is the one of comma, semicolon, tab and bar that divides the first lines best, or blanks where none does.
 A sound file is read by Arrow in one go; a file that Arrow refuses is read again by Python's own reader, whose only
-task is to say where and why. Line numbers are found when they are asked for.
+task is to say where and why. Line numbers are counted when somebody needs them.
 """
 
 import csv
@@ -80,7 +80,7 @@ def read_delimited(content: bytes, source: str, layout: Layout = AS_WRITTEN, *, 
     ------
     DataError
         If the file is not sound: its header, a quote that is never closed, rows of other lengths than the header. One
-        cause of many wrong lines is told once, with the setting that reads the file.
+        cause of many wrong lines is reported once, with the setting that reads the file.
     """
     text = _divide(apply_layout(decode(content, source), layout), layout, usual)
     line, header = next(text.records(source), (0, []))

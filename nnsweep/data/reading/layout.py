@@ -1,6 +1,6 @@
 """How a text is laid out as a table: what divides its cells, which lines are none of it, and what is odd about it.
 
-Where a text is no table as it stands, many lines are wrong for one cause, which is told once with the setting that
+Where a text is no table as it stands, many lines are wrong for one cause, which is reported once with the setting that
 reads it. Cells are compared by their number: where nearly all records agree with each other, the first line is the odd
 one.
 """
@@ -60,7 +60,7 @@ def with_tabs(text: str, quote: str) -> str:
     if quote and quote in text:
         text = re.sub(
             rf"(?<![^ \t\r\n]){quote}[^{quote}\r\n]*{quote}(?![^ \t\r\n])|[ \t]+",
-            lambda found: found[0] if found[0][0] == quote else "\t",
+            lambda match: match[0] if match[0][0] == quote else "\t",
             text,
         )
     else:

@@ -1,7 +1,8 @@
 """Numbers as people write them: with a currency, a unit or a percent sign, a decimal comma, signs between thousands.
 
 Such a cell is nearly a number. What it means is plain in most columns, but not in all (1,234 may be either), so it is
-read where somebody has asked for it and told otherwise. Everything is done to the different texts of a column at once.
+read where somebody has asked for it, and refused with a way out elsewhere. Everything is done to the different texts
+of a column at once.
 """
 
 import re
@@ -260,14 +261,14 @@ def describe_numerals(numerals: Numerals, text: int, notation: Notation, usual: 
     return f"has {' and '.join(present)}" if present else "is not written as data.decimal and data.thousands say"
 
 
-def advise(name: str, found: list[Notation], usual: Notation) -> str | None:
-    """Say which settings let a column be read in the notations found, beside the usual one; None if none does."""
-    if len(found) > 1:
+def advise(name: str, notations: list[Notation], usual: Notation) -> str | None:
+    """Say which settings let a column be read in some notations, beside the usual one; None if none does."""
+    if len(notations) > 1:
         thousands, decimal = write_setting("data.thousands", "comma"), write_setting("data.decimal", "comma")
         return f"say what the comma is: {thousands} or {decimal}"
-    if not found:
+    if not notations:
         return None
-    notation, settings = found[0], []
+    notation, settings = notations[0], []
     if notation.decimal != usual.decimal:
         settings.append(write_setting("data.decimal", WORDS[notation.decimal]))
     if notation.thousands != usual.thousands:

@@ -1,6 +1,6 @@
 """A table as its file has it, in any of the formats that are read: nothing is guessed yet, nothing lost.
 
-Texts stay texts, as they are written, so that whatever is wrong later can be told with its line and column.
+Texts stay texts, as they are written, so that whatever is wrong later can be reported with its line and column.
 """
 
 import hashlib

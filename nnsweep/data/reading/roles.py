@@ -84,12 +84,12 @@ def assign_roles(raw: RawTable, settings: ColumnSettings) -> Roles:
     target = raw.target if settings.target is None else settings.target
     special = {"data.target": target, "data.group": settings.group, "data.split": settings.split}
     special["data.split_by"] = settings.split_by
-    given = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
-    entries = [(f"{key}={show_value(name)}", name) for key, name in given.items()]
+    named = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
+    entries = [(f"{key}={show_value(name)}", name) for key, name in named.items()]
     entries += [(f"data.columns.{show_name(name)}={show_value(kind)}", name) for name, kind in columns.items()]
     entries += [(f"data.ignore={show_value(name)}", name) for name in ignored]
     problems = [explain_absent(raw, entry, name) for entry, name in entries if name not in names]
-    problems += _find_conflicts(given, columns, ignored)
+    problems += _find_conflicts(named, columns, ignored)
     problems += [
         f"data.columns.{show_name(name)}={show_value(kind)}: {suggest_nearest(str(kind), (*KINDS, IGNORE))}"
         for name, kind in columns.items()
@@ -100,8 +100,8 @@ def assign_roles(raw: RawTable, settings: ColumnSettings) -> Roles:
         problems.insert(0, f"{show_name(raw.source)}: data.target names no column; say which has the labels. {listed}")
     columns |= dict.fromkeys(ignored, IGNORE)
     # a column that orders rows is a feature if somebody says of what kind
-    no_features = {name for key, name in given.items() if key != "data.split_by" or name not in columns}
-    target, group, split, by = (name if (name := given.get(key)) in names else None for key in special)
+    no_features = {name for key, name in named.items() if key != "data.split_by" or name not in columns}
+    target, group, split, by = (name if (name := named.get(key)) in names else None for key in special)
     return Roles(
         target,
         group,
@@ -134,7 +134,7 @@ def explain_absent(raw: RawTable, setting: str, name: str) -> str:
     raw : RawTable
         The table.
     setting : str
-        The setting, as it was given.
+        The setting, as somebody has written it.
     name : str
         The column's name.
     """
@@ -146,18 +146,18 @@ def explain_absent(raw: RawTable, setting: str, name: str) -> str:
 def _list_columns(name: str, raw: RawTable) -> str:
     """Say which column is meant, and list at most thirty."""
     names = list(raw.frame.columns)
-    shown = [*map(show_name, names[:1000])]
-    hint, _, listed = (suggest_nearest(name, shown) if name else f"Known: {', '.join(shown)}").partition(": ")
+    safe = [*map(show_name, names[:1000])]
+    hint, _, listed = (suggest_nearest(name, safe) if name else f"Known: {', '.join(safe)}").partition(": ")
     few = ", ".join(listed.split(", ")[:30]) + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
     n_like_data = sum(name[:1].isdigit() or name.startswith("-") for name in names)
     is_data = not raw.typed and n_like_data > len(names) / 2
     return f"{hint}: {few}{'; the first line looks like data: has the file no header?' if is_data else ''}"
 
 
-def _find_conflicts(given: Mapping[str, str], columns: Mapping[str, str], ignored: Sequence[str]) -> list[str]:
+def _find_conflicts(named: Mapping[str, str], columns: Mapping[str, str], ignored: Sequence[str]) -> list[str]:
     """Say which columns are named by several settings; one that orders rows may have a kind besides."""
-    by = given.get("data.split_by")
-    roles = {key: name for key, name in given.items() if key != "data.split_by"}
+    by = named.get("data.split_by")
+    roles = {key: name for key, name in named.items() if key != "data.split_by"}
     problems = []
     if by in roles.values():
         problems.append(
@@ -260,12 +260,12 @@ def check_classes(labels: NDArray[Any], *, source: str, target: str, lost: Seque
     source, target : str
         What table and column to call them by.
     lost : sequence of str
-        Lines about labels that were taken for missing ones, to be told if too few classes are left.
+        Lines about labels that were taken for missing ones, for the error if too few classes are left.
 
     Returns
     -------
     list of str
-        Lines to tell: how many classes, of what sizes; which have one row alone.
+        How many classes there are, of what sizes; which have one row alone.
 
     Raises
     ------
@@ -286,16 +286,16 @@ def check_classes(labels: NDArray[Any], *, source: str, target: str, lost: Seque
         )
     largest = [f"{name} {size:,}" for name, size in sizes.most_common()]
     lonely = [name for name, size in sizes.items() if size == 1]
-    told = [
+    notes = [
         f"label {show_name(target)}: {len(sizes):,} classes in {len(labels):,} rows "
         f"({list_first(largest, len(largest))})"
     ]
     if lonely:
-        told.append(
+        notes.append(
             f"WARNING: {len(lonely):,} classes have one row alone, which cannot be in training and test part both: "
             f"{list_first(lonely, len(lonely))}"
         )
-    return told
+    return notes
 
 
 class Ordering(NamedTuple):
@@ -336,7 +336,7 @@ def find_ordering(raw: RawTable, column: str, date_format: str | None = None) ->
     ------
     DataError
         If a cell is neither a number nor a date such as 2020-12-31; all such cells together. If day and month cannot
-        be told apart.
+        be distinguished.
     """
     texts = read_cell_texts(raw.frame[column])
     values, other = _read_ranks(raw.frame[column], texts, date_format)

@@ -1,6 +1,6 @@
 """A table whose columns have kinds: features, labels, groups and parts, and lines that say what was made of it.
 
-What is inferred is said and can be overruled; what is left out is said; what cannot be meant is refused.
+What is inferred is noted and can be overruled; so is what is left out. What cannot be meant is refused.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _MOST_LEVELS, _MOST_LEVELS_ASKED, _FEW_LEVELS = 1000, 10_000, 20
 _MOST_COLUMNS = 10
-"""Columns of which some cells that do not fit are told; of more, their names."""
+"""Columns of which cells that do not fit are listed; of more, their names."""
 
 
 @dataclass(frozen=True, eq=False)

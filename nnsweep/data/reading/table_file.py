@@ -1,8 +1,8 @@
 """The content of a file that somebody names as a table: its bytes, unpacked, and its text.
 
-Nothing is ever unpickled: a pickle, whatever its name, is told by its first bytes and refused. A text is in UTF-8, or
-in what a byte order mark names; the refusal of any other names the first byte that does not fit and the encoding that
-would: a guess would turn names into others.
+Nothing is ever unpickled: a pickle, whatever its name, is recognized by its first bytes and refused. A text is in
+UTF-8, or in what a byte order mark names; the refusal of any other names the first byte that does not fit and the
+encoding that would: a guess would turn names into others.
 """
 
 import bz2
