@@ -19,6 +19,11 @@ def test_a_data_set_answers_to_its_name(name):
     assert data.digest == DATA_SETS[name](val_fraction=0.1, test_fraction=0.3, split_seed=5).digest
 
 
+def test_no_reader_is_imported_before_a_table_is_read():
+    code = "import sys, nnsweep.data.load; print(*(name for name in sys.modules if 'data.reading' in name))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_no_validation_fraction_no_validation_part(name):
     assert load(name, val_fraction=0).val is None

@@ -79,7 +79,8 @@ def assign_roles(raw: RawTable, settings: ColumnSettings) -> Roles:
         What each column is there for, as far as it is known, and all that is wrong with the names.
     """
     names = list(raw.frame.columns)
-    columns: dict[str, str] = {find_column(str(name), names): kind for name, kind in (settings.columns or {}).items()}
+    kinds = dict(settings.columns or {})  # a job has them as pairs, which nobody can change
+    columns: dict[str, str] = {find_column(str(name), names): kind for name, kind in kinds.items()}
     ignored = tuple(dict.fromkeys(find_column(str(name), names) for name in settings.ignore or ()))
     target = raw.target if settings.target is None else settings.target
     special = {"data.target": target, "data.group": settings.group, "data.split": settings.split}

@@ -285,3 +285,8 @@ def test_many_columns_are_understood_in_reasonable_time():
     )
     assert len(understood.kinds) == 2000
     assert understood.notes[1].endswith(", x18, x19 and 1,980 others")
+
+
+def test_kinds_may_be_pairs_as_a_job_has_them():
+    settings = ColumnSettings(target="y", columns=(("age", "category"),))
+    assert infer_columns(raw(age=numbers(1, 2, 3), y=numbers("a", "b")), settings).kinds == {"age": "category"}
