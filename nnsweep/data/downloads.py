@@ -303,6 +303,7 @@ def openml(*, dataset: str, version: Count = 1, home: str | None = None, **setti
 
 def _fetch_openml(dataset: str, version: int, home: Path) -> "RawTable":
     """Fetch a table, or take it from scikit-learn's cache; its target is the column that OpenML names, if it is one."""
+    from pandas.util import hash_pandas_object
     from sklearn.datasets import fetch_openml
 
     from nnsweep.data.reading.read import RawTable
@@ -327,7 +328,9 @@ def _fetch_openml(dataset: str, version: int, home: Path) -> "RawTable":
     frame = bunch.frame.rename(columns=str)
     targets = [*bunch.target_names] if bunch.target is not None else []
     target = str(targets[0]) if len(targets) == 1 else None
-    return RawTable(frame, f"openml.org: {dataset}, version {version}", True, _hash_frame(frame), target=target)
+    sha = hashlib.sha256(repr([*zip(frame.columns, map(str, frame.dtypes), strict=True)]).encode())
+    sha.update(hash_pandas_object(frame.astype(object), index=False).to_numpy().tobytes())
+    return RawTable(frame, f"openml.org: {dataset}, version {version}", True, sha.hexdigest(), target=target)
 
 
 @contextlib.contextmanager
@@ -342,11 +345,3 @@ def _remove_empty_folders(home: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
-
-
-def _hash_frame(frame: Any) -> str:
-    from pandas.util import hash_pandas_object
-
-    sha = hashlib.sha256(repr([*zip(frame.columns, map(str, frame.dtypes), strict=True)]).encode())
-    sha.update(hash_pandas_object(frame.astype(object), index=False).to_numpy().tobytes())
-    return sha.hexdigest()

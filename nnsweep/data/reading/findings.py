@@ -244,30 +244,27 @@ def explain_index(column: TableColumn) -> str | None:
     'an index: it counts the rows from 1'
     >>> explain_index(TableColumn("age", "number", np.array([3.0, 4.0, 9.0])))
     """
+    import pandas as pd
+
     if re.fullmatch(_WRITERS_OWN, column.name):
         return "an index"
-    n_rows = len(column.values)
-    if column.kind not in ("number", "category") or column.is_missing.any() or not _are_different(column):
+    values, n_rows = column.values, len(column.values)
+    if column.kind not in ("number", "category") or column.is_missing.any():
+        return None
+    if column.kind == "number" and (values != np.floor(values)).any():
+        return None
+    if len(pd.unique(values)) < n_rows:
         return None
     is_named = re.fullmatch(_IDENTIFIER, column.name) is not None
     why = "it is called like one" if is_named else None
     if column.kind == "category":
-        is_code = all(re.fullmatch(_CODE, text) for text in column.values.tolist())
+        is_code = all(re.fullmatch(_CODE, text) for text in values.tolist())
         why = why or ("its texts look like codes" if is_code else None)
     else:
-        first = column.values.min()
+        first = values.min()
         # somebody would begin to count at 0, 1, 100, 101, 1000 and so on; a year is no such number
         is_first = first in (0, 1) or re.fullmatch("10{1,9}[01]", f"{first:.0f}") is not None
-        if n_rows >= _FEWEST_COUNTED and is_first and column.values.max() == first + n_rows - 1:
+        if n_rows >= _FEWEST_COUNTED and is_first and values.max() == first + n_rows - 1:
             return f"an index: it counts the rows from {first:.0f}"
     fewest = _FEWEST_NAMES if column.kind == "category" else _FEWEST_COUNTED
     return f"an identifier: every row has another, and {why}" if why and n_rows >= fewest else None
-
-
-def _are_different(column: TableColumn) -> bool:
-    """Tell whether every row has another text or another whole number."""
-    import pandas as pd
-
-    if column.kind == "number" and (column.values != np.floor(column.values)).any():
-        return False
-    return len(pd.unique(column.values)) == len(column.values)

@@ -90,7 +90,19 @@ def read_npz(content: bytes, source: str) -> Cells:
     DataError
         If the file is damaged, the arrays are not there, do not fit each other, or hold objects.
     """
-    arrays = _load_arrays(content, source)
+    check_archive(content, source)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except Exception as error:  # a zip file that is not sound fails in any way it likes
+        if isinstance(error, ValueError) and "pickle" in str(error).lower():
+            raise DataError(
+                f"{show_name(source)}: object arrays are not loaded, and nothing is ever unpickled; save arrays of "
+                "numbers or texts"
+            ) from error
+        raise DataError(
+            f"{show_name(source)} is damaged or cut off ({show_value(error)}); copy or write it again"
+        ) from error
     if "X" not in arrays:
         there = list_first(arrays, len(arrays)) or "none"
         raise DataError(f"{show_name(source)} has no array X; its arrays: {there}; save features and labels as {_SAVE}")
@@ -103,22 +115,6 @@ def read_npz(content: bytes, source: str) -> Cells:
             f"texts, a row of X for each label of y: {_SAVE}"
         )
     return _make_cells(X, y, [str(number) for number in range(X.shape[1])], source)
-
-
-def _load_arrays(content: bytes, source: str) -> dict[str, NDArray[Any]]:
-    check_archive(content, source)
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except Exception as error:  # a zip file that is not sound fails in any way it likes
-        if isinstance(error, ValueError) and "pickle" in str(error).lower():
-            raise DataError(
-                f"{show_name(source)}: object arrays are not loaded, and nothing is ever unpickled; save arrays of "
-                "numbers or texts"
-            ) from error
-        raise DataError(
-            f"{show_name(source)} is damaged or cut off ({show_value(error)}); copy or write it again"
-        ) from error
 
 
 def read_svmlight(content: bytes, source: str) -> Cells:
