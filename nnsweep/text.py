@@ -12,7 +12,7 @@ import re
 import reprlib
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 IMPORT = "_target_"
@@ -227,8 +227,15 @@ def _is_kind(found: re.Match[str]) -> bool:
     return value in _KINDS and _COLUMNS in found.string[max(0, found.start() - _LONGEST_NAME) : found.end(1)]
 
 
-def _known() -> list[str]:
+def _known() -> Sequence[str]:
     """Give the secrets of this process's environment, the longest first."""
+    # `os.environ` would decode every name and value again for every text; what it wraps is compared as it is
+    return _find_secrets(tuple(getattr(os.environ, "_data", os.environ).items()))
+
+
+@functools.lru_cache(maxsize=1)
+def _find_secrets(_: tuple[tuple[object, object], ...]) -> Sequence[str]:
+    """Find the secrets of this process's environment; they stay the same as long as its variables do."""
     names = [name for name in os.environ if is_secret_name(name) and name not in _NO_SECRETS]
     values = {value for name in names if len(value := os.environ.get(name, "")) >= _SHORTEST}
     return sorted(values, key=len, reverse=True)
