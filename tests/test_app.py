@@ -118,7 +118,7 @@ def test_job_folder_looks_like_hydras_and_holds_the_whole_record(nnsweep, study)
     assert {path.name for path in sweep.iterdir()} >= {"multirun.yaml", "0", "1", "table.csv"}
     job = sweep / "1"
     assert {path.name for path in job.iterdir()} == {
-        ".hydra", "config.yaml", "correct.npz", "environment.json", "history.parquet", "nnsweep.log", "record.json",
+        ".hydra", "config.yaml", "correct.npz", "environment.json", "history.parquet", "record.json",
         "preparation.npz", "weights.npz",
     }  # fmt: skip
     assert "seed=6" in yaml.safe_load((job / ".hydra" / "overrides.yaml").read_text())

@@ -137,7 +137,7 @@ def test_a_folder_stands_for_the_working_folder(study, ready_store_file, nnsweep
     shutil.copy(ready_store_file, project / "mlflow.db")
     runs = sweep(folder=project, **QUICK)
     assert runs.attrs["store"] == f"sqlite:///{project / 'mlflow.db'}"
-    assert (project / "multirun" / runs.attrs["sweep"] / "0" / "nnsweep.log").exists()
+    assert (project / "multirun" / runs.attrs["sweep"] / "0" / "record.json").exists()
     assert not (study / "multirun").exists()
     monkeypatch.chdir(project)
     assert "1 finished before" in nnsweep(*LINES).out
@@ -397,7 +397,7 @@ def slow(study):
         )
         started.append(one)
         until = time.monotonic() + 90
-        while not [*study.glob("multirun/*/*/nnsweep.log")]:
+        while not [*study.glob("multirun/*/*/.hydra/overrides.yaml")]:
             assert one.poll() is None, one.stderr.read()
             assert time.monotonic() < until
             time.sleep(0.1)

@@ -8,7 +8,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -57,7 +57,7 @@ class _Files(logging.Handler):
 def log_into_folders(paths: Sequence[Path], logger: str = "") -> Iterator[None]:
     """Log into the files of some jobs, and nowhere else: the terminal belongs to the table.
 
-    A job has its file even if nothing was said, as Hydra leaves it. Without jobs, logging stays as it is.
+    A job has no file before there is something to say. Without jobs, logging stays as it is.
 
     Parameters
     ----------
@@ -69,9 +69,6 @@ def log_into_folders(paths: Sequence[Path], logger: str = "") -> Iterator[None]:
     if not paths:
         yield
         return
-    for path in paths:
-        with suppress(OSError):
-            path.touch()
     meant = logging.getLogger(logger)
     level, handlers, propagate = meant.level, meant.handlers, meant.propagate
     meant.handlers, meant.propagate = [_Files(paths)], False

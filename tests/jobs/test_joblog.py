@@ -40,10 +40,12 @@ def test_a_traceback_is_kept_whole(paths):
         assert path.read_text().endswith("RuntimeError: no luck\n")
 
 
-def test_a_job_has_its_log_even_if_nothing_is_said(paths):
+def test_a_job_has_no_log_before_something_is_said(paths):
     with log_into_folders(paths):
         log.debug("too little")
-    assert [path.read_text() for path in paths] == ["", ""]
+        assert not any(path.exists() for path in paths)
+        log.info("enough")
+    assert all(path.read_text().endswith(": enough\n") for path in paths)
 
 
 def test_without_jobs_logging_stays_as_it_is(caplog):
@@ -92,7 +94,6 @@ def test_what_cannot_be_encoded_is_still_said(paths):
 def test_a_log_that_cannot_be_written_costs_no_other(paths, monkeypatch):
     monkeypatch.setattr(logging, "raiseExceptions", False)
     with log_into_folders(paths):
-        paths[0].unlink()
         paths[0].mkdir()
         log.info("still there")
     assert "still there" in paths[1].read_text()
