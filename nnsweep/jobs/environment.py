@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import platform
 import subprocess
@@ -33,6 +34,12 @@ def describe_environment() -> dict[str, Any]:
         "blas": _blas(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
     } | _git()
+
+
+@functools.cache
+def encode_environment() -> bytes:
+    """Write the description of this process's environment as JSON."""
+    return json.dumps(describe_environment(), indent=2).encode()
 
 
 def compare_environments(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

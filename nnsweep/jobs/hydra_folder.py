@@ -42,13 +42,25 @@ def make_hydra_files(configuration: Mapping[str, Any]) -> dict[str, str]:
     dict
         Texts for ``config.yaml``, ``hydra.yaml`` and ``overrides.yaml``.
     """
-    task = configuration["hydra"]["overrides"]["task"]
-    ours = {key: value for key, value in configuration.items() if key != "hydra"}
+    hydra = configuration["hydra"]
+    task = hydra["overrides"]["task"]
     return {
-        "config.yaml": "".join(_entry(key, value) for key, value in ours.items()) or _text(ours),
-        "hydra.yaml": _entry("hydra", configuration["hydra"]),
+        "config.yaml": write_yaml({key: value for key, value in configuration.items() if key != "hydra"}),
+        "hydra.yaml": "hydra:\n" + "".join(_same_entry(pickle.dumps(each), 1) for each in hydra.items()),
         "overrides.yaml": _items(task) or _text(task),
     }
+
+
+def write_yaml(values: Mapping[str, Any]) -> str:
+    """Write plain values as OmegaConf does."""
+    return "".join(_same_entry(pickle.dumps(each)) for each in values.items()) or _text(values)
+
+
+@functools.lru_cache(maxsize=1000)
+def _same_entry(pickled: bytes, depth: int = 0) -> str:
+    """Write an entry, given as its pickle; most are the same for all jobs of a sweep."""
+    key, value = pickle.loads(pickled)
+    return _entry(key, value, depth)
 
 
 def _entry(key: Any, value: Any, depth: int = 0) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 from nnsweep.errors import DataError
 from nnsweep.files import sync_path, whole_file
 from nnsweep.jobs.result import HISTORY, JobResult, Kept, from_plain, make_hash, make_plain
-from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.arrays import FloatArray, pack_arrays
 from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained
 from nnsweep.tracking.record import RunRecord
@@ -49,7 +50,7 @@ def make_history_frame(history: Mapping[str, FloatArray]) -> "pd.DataFrame":
     return pd.DataFrame(dict(history)).astype({"epoch": "int64"})
 
 
-def write_result(result: JobResult, *, through: bool = True) -> None:
+def write_result(result: JobResult, *, through: bool = True, latest: dict[str, tuple[str, Path]] | None = None) -> None:
     """Write what a job came to into its folder, the record last.
 
     Parameters
@@ -59,17 +60,25 @@ def write_result(result: JobResult, *, through: bool = True) -> None:
     through : bool
         Whether every file is written through to the disk and takes its name at once; not needed where a journal has
         the same result and restores what a crash has left half written.
+    latest : dict or None
+        SHA-256 and path of the latest file of each name that was written for a sweep. A file with the same content,
+        as the environment and the preparation of the data mostly are, becomes a link to it. What is written is noted.
 
     Raises
     ------
     OSError, ConfigError
         If something cannot be written.
     """
+    latest = {} if latest is None else latest
     write = _write_through if through else _write_anew
     if not through:
         (result.folder / RECORD).unlink(missing_ok=True)
     for name, content in result.contents.items():
-        write(result.folder / name, content)
+        path, checksum = result.folder / name, result.kept.files.get(name, "")
+        known, twin = latest.get(name, ("", path))
+        if through or known != checksum or not _link(twin, path):
+            write(path, content)
+            latest[name] = checksum, path
     if through:
         mark_waiting(result.folder)
     write(result.folder / RECORD, _record_bytes(result.kept))
@@ -83,10 +92,23 @@ def _write_through(path: Path, content: bytes) -> None:
 
 
 def _write_anew(path: Path, content: bytes) -> None:
-    """Write a file that may be there: it is another one then, because the store may have a link to the first."""
-    path.unlink(missing_ok=True)
-    with path.open("xb") as file:
+    """Write a file that may be there: it is another one then, because the first may have links to it."""
+    try:
+        file = path.open("xb")
+    except FileExistsError:
+        path.unlink()
+        file = path.open("xb")
+    with file:
         file.write(content)
+
+
+def _link(file: Path, path: Path) -> bool:
+    """Give a file another name, if that is free and the disk allows it."""
+    try:
+        os.link(file, path)
+    except OSError:
+        return False
+    return True
 
 
 def _record_bytes(kept: Kept) -> bytes:
@@ -201,10 +223,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     path = folder / CHECKPOINT
     (arrays, snapshot), (more, trained) = checkpoint.snapshot.plain(), checkpoint.trained.plain()
     values = {"key": checkpoint.key, "seconds": checkpoint.seconds, "snapshot": snapshot, "trained": trained}
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays, **more, **{_VALUES: np.array(json.dumps(values))})
+    content = pack_arrays({**arrays, **more, _VALUES: np.array(json.dumps(values))})
     with whole_file(path) as file:
-        file.write(content.getvalue() + make_hash(content.getvalue()).encode())
+        file.write(content + make_hash(content).encode())
     return path
 
 

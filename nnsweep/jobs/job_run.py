@@ -9,17 +9,17 @@ from here, and when, is the recorder's to say.
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError, UserError
 from nnsweep.jobs import job_folder, names
-from nnsweep.jobs.environment import describe_environment
+from nnsweep.jobs.environment import describe_environment, encode_environment
 from nnsweep.jobs.job import OPERATIONAL, Job
 from nnsweep.jobs.job_folder import Checkpoint, make_history_frame
 from nnsweep.jobs.result import (
@@ -32,7 +32,6 @@ from nnsweep.jobs.result import (
     Kept,
     encode_config,
     encode_correct,
-    encode_environment,
     encode_history,
     encode_traceback,
     encode_weights,
@@ -142,7 +141,8 @@ class JobRun:
         self.job, self.place, self.examples = job, place, examples
         self.trained, self.seconds = Trained(), 0.0
         self.stream = MetricStream(job)
-        self.tags = _tags(job, place, examples)
+        self._configuration = job.model_dump(mode="json", exclude=OPERATIONAL)
+        self.tags = _tags(job, place, examples, self._configuration)
         self.contents: dict[str, bytes] = {}
         self.begun = self.record = RunRecord(
             run_id="",
@@ -239,8 +239,8 @@ class JobRun:
         """Write the files that belong to the record, as far as there is something to write, into `contents`."""
         trained, history = self.trained, self.trained.history()
         self.contents |= {
-            CONFIG: encode_config(self.job.model_dump(mode="json", exclude=OPERATIONAL)),
-            ENVIRONMENT: encode_environment(describe_environment()),
+            CONFIG: encode_config(self._configuration),
+            ENVIRONMENT: encode_environment(),
             HISTORY: encode_history(history),
         }
         if trained.layers:
@@ -277,7 +277,9 @@ class JobRun:
         return {"mlflow.note.content": f"{names.describe_job(self.job, self.place.chosen)}\n\n{told}"}
 
 
-def _tags(job: Job, place: Place, examples: Dataset) -> dict[str, str]:
+def _tags(job: Job, place: Place, examples: Dataset, configuration: Mapping[str, Any]) -> dict[str, str]:
+    named = {name: value for name, value in configuration["data"].items() if name != "home"}
+    text = json.dumps({**configuration, "data": named})
     tags = {
         "nnsweep.kind": "job",
         "nnsweep.sweep": place.sweep,
@@ -292,9 +294,8 @@ def _tags(job: Job, place: Place, examples: Dataset) -> dict[str, str]:
         "mlflow.source.name": "nnsweep",
         "mlflow.runColor": COLOURS[place.number % len(COLOURS)],
     }
-    configuration = json.dumps(job.model_dump(mode="json", exclude=OPERATIONAL | {"data": {"home": True}}))
-    if len(configuration) <= LONGEST_TAG:
-        tags |= {CONFIGURATION: configuration}
+    if len(text) <= LONGEST_TAG:
+        tags |= {CONFIGURATION: text}
     code = describe_environment()
     if "git_commit" in code:
         tags |= {"mlflow.source.git.commit": code["git_commit"], "nnsweep.git_dirty": str(code["git_dirty"]).lower()}

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from nnsweep.errors import StoreError, UserError
 from nnsweep.jobs import job_folder, upload
@@ -58,6 +59,7 @@ class Recorder:
         self.store, self._journal = store, journal
         self.ended: dict[Attempt, Outcome] = {}
         self._begun: dict[Attempt, _Begun] = {}
+        self._latest: dict[str, tuple[str, Path]] = {}  # see `job_folder.write_result`
         self._next_live = 0.0
         self._needs_journal = False  # because something waits that is not marked
 
@@ -157,7 +159,7 @@ class Recorder:
     def _write(self, result: JobResult, *, through: bool) -> JobResult:
         """Write a job's folder; one whose folder cannot be written has failed."""
         try:
-            job_folder.write_result(result, through=through)
+            job_folder.write_result(result, through=through, latest=self._latest)
             if result.kept.record.state != "interrupted":
                 job_folder.remove_checkpoint(result.folder)
         except (OSError, UserError) as error:

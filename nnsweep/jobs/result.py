@@ -5,7 +5,6 @@ it over whole; nothing of it is on disk before the recorder has written it there
 """
 
 import io
-import json
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import yaml
 
+from nnsweep.jobs.hydra_folder import write_yaml
 from nnsweep.jobs.process_pool import describe_error
-from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.arrays import FloatArray, pack_arrays
 from nnsweep.mlp.history import Trained
 from nnsweep.text import mask_secrets, printable
 from nnsweep.tracking import record
@@ -29,7 +28,6 @@ HISTORY = "history.parquet"
 TRACEBACK = "traceback.txt"
 Attempt: TypeAlias = tuple[int, int]
 """Identifies a run of a sweep: a job's number, and which of its runs it is."""
-_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,13 +146,7 @@ def make_hash(content: bytes) -> str:
 
 def encode_config(config: Mapping[str, Any]) -> bytes:
     """Write the resolved configuration as YAML."""
-    text: str = yaml.dump(dict(config), Dumper=_Dumper, sort_keys=False)
-    return text.encode()
-
-
-def encode_environment(environment: Mapping[str, Any]) -> bytes:
-    """Write the versions as JSON."""
-    return json.dumps(environment, indent=2).encode()
+    return write_yaml(config).encode()
 
 
 def encode_history(history: Mapping[str, FloatArray]) -> bytes:
@@ -182,16 +174,12 @@ def encode_weights(trained: Trained) -> bytes:
     for prefix, layers in (("best", trained.best_layers), ("final", trained.layers)):
         for number, (W, b) in enumerate(layers):
             arrays |= {f"{prefix}_W{number}": W[0], f"{prefix}_b{number}": b[0, 0]}
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)  # weights hardly compress
-    return content.getvalue()
+    return pack_arrays(arrays)  # weights hardly compress
 
 
 def encode_correct(trained: Trained, test_digest: str) -> bytes:
     """Write which test examples the network got right at its best epoch; see `nnsweep.tracking.record`."""
-    content = io.BytesIO()
-    record.write_correct(record.CorrectExamples(trained.best_right, trained.best_epoch, test_digest), content)
-    return content.getvalue()
+    return record.pack_correct(record.CorrectExamples(trained.best_right, trained.best_epoch, test_digest))
 
 
 def encode_traceback() -> bytes:

@@ -8,6 +8,7 @@ were. Runs of earlier versions have none, and what others add to a run is not in
 """
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -137,6 +138,7 @@ def _read(run: Run) -> dict[str, dict[str, str]] | None:
         return None
 
 
+@functools.lru_cache(maxsize=1000)  # most settings are the same for all jobs of a sweep
 def _digest(text: str) -> str:
     return sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
 

@@ -10,12 +10,12 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from nnsweep.errors import DataError
-from nnsweep.mlp.arrays import BoolArray
+from nnsweep.mlp.arrays import BoolArray, pack_arrays
 from nnsweep.mlp.curves import CURVES as CURVES  # the results look no further than a record
 
 CORRECT = "correct.npz"
@@ -40,20 +40,20 @@ class CorrectExamples(NamedTuple):
     test_digest: str
 
 
-def write_correct(correct: CorrectExamples, file: BinaryIO) -> None:
-    """Write it into a file; nothing in it needs to be unpickled."""
-    np.savez(
-        file,
-        allow_pickle=False,
-        bits=np.packbits(correct.right),
-        n_test=np.array(len(correct.right)),
-        epoch=np.array(correct.epoch),
-        test_digest=np.array(correct.test_digest),
+def pack_correct(correct: CorrectExamples) -> bytes:
+    """Give it as the content of a file; nothing in it needs to be unpickled."""
+    return pack_arrays(
+        {
+            "bits": np.packbits(correct.right),
+            "n_test": np.array(len(correct.right)),
+            "epoch": np.array(correct.epoch),
+            "test_digest": np.array(correct.test_digest),
+        }
     )
 
 
 def read_correct(path: Path) -> CorrectExamples:
-    """Read what `write_correct` wrote.
+    """Read what `pack_correct` wrote.
 
     Raises
     ------

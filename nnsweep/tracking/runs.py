@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnsweep.mlp.arrays import FloatArray, IntArray
+from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.curves import CURVES
 from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.backend import LONGEST_DIGEST, RunEntry, RunQuery, find_backend, make_artifact_uri
@@ -271,17 +271,17 @@ def thin_curves(history: Mapping[str, FloatArray], *, keep: Iterable[int], point
     points : int
         How many points a curve may have.
     """
-    epochs = history["epoch"].astype(int)
-    kept = np.flatnonzero(np.isin(epochs, [*keep]))
+    epochs, wanted = history["epoch"].astype(int).tolist(), {*keep}
+    kept = [position for position, epoch in enumerate(epochs) if epoch in wanted]
     return [
-        Point(name, float(curve[index]), int(epochs[index]))
+        Point(name, float(curve[index]), epochs[index])
         for name, curve in history.items()
         if name != "epoch"
-        for index in thin_positions(np.flatnonzero(np.isfinite(curve)), keep=kept.tolist(), points=points)
+        for index in thin_positions(np.flatnonzero(np.isfinite(curve)).tolist(), keep=kept, points=points)
     ]
 
 
-def thin_positions(positions: Sequence[int] | IntArray, *, keep: Iterable[int] = (), points: int) -> list[int]:
+def thin_positions(positions: Sequence[int], *, keep: Iterable[int] = (), points: int) -> list[int]:
     """Choose evenly among rising `positions`, always with the first, the last and those of `keep`.
 
     Examples
@@ -290,11 +290,10 @@ def thin_positions(positions: Sequence[int] | IntArray, *, keep: Iterable[int] =
     [0, 3, 7, 10]
     """
     if len(positions) <= points:
-        return [int(position) for position in positions]
-    present = {int(position) for position in positions}
-    kept = present.intersection(keep)
+        return [*positions]
+    kept = {*positions}.intersection(keep)
     spread = max(2, points - len(kept))
-    even = (int(positions[round(index)]) for index in np.linspace(0, len(positions) - 1, spread))
+    even = (positions[round(index)] for index in np.linspace(0, len(positions) - 1, spread))
     return sorted({*even, *kept})
 
 
@@ -325,13 +324,13 @@ def log_artifacts_of_runs(store: Store, files: Mapping[str, Sequence[Path]]) -> 
         for run_id, own in files.items():
             place = _artifact_uris.pop(run_id, None) or find_backend(store.uri).get_run(run_id).info.artifact_uri
             folder = local_folder(place)
-            log_file = _logger(place, store.uri) if folder is None else functools.partial(link_file, folder)
-            calls = [functools.partial(log_file, file) for file in own]
             if folder is None:
-                uploads += calls
-            else:
-                for call in calls:
-                    call()
+                log_file = _logger(place, store.uri)
+                uploads += [functools.partial(log_file, file) for file in own]
+            elif own:
+                folder.mkdir(parents=True, exist_ok=True)
+                for file in own:
+                    link_file(folder, file)
         if uploads:
             _call_together(uploads)
 
@@ -348,13 +347,16 @@ def _call_together(calls: Sequence[Callable[[], None]]) -> None:
 
 
 def link_file(folder: Path, file: Path) -> None:
-    """Let a file be in another folder, too: the same one where the disk allows that, else a copy."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Let a file be in another folder, too, replacing one of its name: linked, or copied where links cannot be."""
     target = folder / file.name
-    target.unlink(missing_ok=True)
     try:
-        os.link(file, target)
+        try:
+            os.link(file, target)
+        except FileExistsError:
+            target.unlink()
+            os.link(file, target)
     except OSError:
+        target.unlink(missing_ok=True)  # what is there may be a link: it must not be written into
         shutil.copy2(file, target)
 
 

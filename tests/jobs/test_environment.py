@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from nnsweep.jobs.environment import describe_environment
+from nnsweep.jobs.environment import describe_environment, encode_environment
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is absent")
 
@@ -87,3 +87,4 @@ def test_changed_code_is_dirty(staged, repository):
 
 def test_a_process_asks_once():
     assert describe_environment() is describe_environment()
+    assert json.loads(encode_environment()) == describe_environment()

@@ -253,6 +253,54 @@ def test_a_file_that_the_store_has_a_link_to_stays_what_it_was(through, earlier,
     assert before.items() > earlier.contents.items()
 
 
+def jobs(whole, tmp_path, *contents):
+    """Give results of several jobs with their own folders."""
+    results = []
+    for number, each in enumerate(contents):
+        (folder := tmp_path / str(number)).mkdir()
+        results.append(dataclasses.replace(whole, folder=folder, contents=each).of_run(str(number), "study"))
+    return results
+
+
+def test_what_two_jobs_in_a_row_have_is_one_file_with_two_names(whole, tmp_path):
+    names, latest = ["history.parquet", "weights.npz"], {}
+    results = jobs(whole, tmp_path, CONTENTS, CONTENTS | {"weights.npz": b"others"}, CONTENTS)
+    for result in results:
+        job_folder.write_result(result, through=False, latest=latest)
+    nodes = [[(result.folder / name).stat().st_ino for result in results] for name in names]
+    assert [len({*same}) for same in nodes] == [1, 3]
+    for result in results:
+        assert {name: (result.folder / name).read_bytes() for name in names} == result.contents
+        job_folder.check_files(result.folder, job_folder.read_kept(result.folder))
+
+
+@pytest.mark.parametrize("obstacle", ["no links", "the first is gone", "an earlier attempt", "an earlier link"])
+def test_where_no_link_can_be_the_file_is_written(obstacle, through, whole, earlier, tmp_path, monkeypatch):
+    first, second = jobs(whole, tmp_path, CONTENTS, CONTENTS)
+    latest = {}
+    job_folder.write_result(first, through=False, latest=latest)
+    match obstacle:
+        case "no links":
+            monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError()))
+        case "the first is gone":
+            for name in CONTENTS:
+                (first.folder / name).unlink()
+        case "an earlier attempt":
+            job_folder.write_result(dataclasses.replace(earlier, folder=second.folder), through=through)
+        case "an earlier link":
+            second = first
+    job_folder.write_result(second, through=through, latest=latest)
+    assert {name: (second.folder / name).read_bytes() for name in CONTENTS} == CONTENTS
+
+
+def test_writing_one_job_anew_leaves_the_others_with_a_link_as_they_are(through, whole, earlier, tmp_path):
+    (first, second), latest = jobs(whole, tmp_path, CONTENTS, CONTENTS), {}
+    for result in (first, second):
+        job_folder.write_result(result, through=False, latest=latest)
+    job_folder.write_result(dataclasses.replace(earlier, folder=first.folder), through=through, latest=latest)
+    job_folder.check_files(second.folder, job_folder.read_kept(second.folder))
+
+
 @pytest.mark.parametrize("name", CONTENTS)
 def test_there_is_no_record_before_all_of_its_files(name, through, whole, tmp_path):
     (tmp_path / name).mkdir()  # no file can be written there

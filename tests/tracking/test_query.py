@@ -1,5 +1,4 @@
 import contextlib
-import io
 import json
 import math
 import time
@@ -28,9 +27,9 @@ from nnsweep.tracking.record import (
     CORRECT,
     CorrectExamples,
     RunRecord,
+    pack_correct,
     parse_setting,
     read_correct,
-    write_correct,
 )
 from nnsweep.tracking.store import Store, find_store
 
@@ -297,16 +296,10 @@ DIGEST = "0123456789abcdef" * 4
 SEVEN = CorrectExamples(np.array([True, False, True, True, False, False, True, True, True]), 7, DIGEST)
 
 
-def packed(correct: CorrectExamples) -> bytes:
-    file = io.BytesIO()
-    write_correct(correct, file)
-    return file.getvalue()
-
-
 @given(some.lists(some.booleans(), min_size=1, max_size=70), some.integers(0, 2**40))
 def test_every_bit_comes_back_and_their_mean_is_the_accuracy(tmp_path_factory, answers, epoch):
     path = tmp_path_factory.getbasetemp() / "bits.npz"
-    path.write_bytes(packed(CorrectExamples(np.array(answers), epoch, DIGEST)))
+    path.write_bytes(pack_correct(CorrectExamples(np.array(answers), epoch, DIGEST)))
     again = read_correct(path)
     assert again.right.dtype == bool
     assert (again.right.tolist(), again.epoch, again.test_digest) == (answers, epoch, DIGEST)
@@ -314,7 +307,7 @@ def test_every_bit_comes_back_and_their_mean_is_the_accuracy(tmp_path_factory, a
 
 
 def test_a_damaged_file_is_told_or_gives_the_same_bits(tmp_path):
-    whole, path = packed(SEVEN), tmp_path / CORRECT
+    whole, path = pack_correct(SEVEN), tmp_path / CORRECT
     given = []
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
@@ -336,7 +329,7 @@ def test_bits_that_are_not_as_many_as_the_file_says_are_refused(tmp_path):
 
 def test_a_store_gives_them_back_and_none_for_a_run_without(store, job, tmp_path: Path):
     with_bits, without = job(), job()
-    (tmp_path / CORRECT).write_bytes(packed(SEVEN))
+    (tmp_path / CORRECT).write_bytes(pack_correct(SEVEN))
     runs.log_artifacts(store, with_bits, [tmp_path / CORRECT])
     assert read_correct_examples(store, with_bits).tolist() == SEVEN.right.tolist()
     assert read_correct_with_digest(store, with_bits)[1:] == (7, DIGEST)
