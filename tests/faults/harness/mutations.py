@@ -30,7 +30,7 @@ PLANTED = [
     Planted(
         "the record is not written before it is sent",
         "jobs/recorder.py",
-        "            job_folder.write_result(result, through=through)\n",
+        "            job_folder.write_result(result, through=through, latest=self._latest)\n",
         "            pass\n",
         "tests/jobs/test_work.py",
     ),
