@@ -273,7 +273,7 @@ class JobRun:
 
     def _told(self) -> dict[str, str]:
         """Tell what came out, below what the run is."""
-        told = names.describe_outcome(self.trained, "val_accuracy" in self.trained.history())
+        told = names.describe_outcome(self.trained, "val" in self.examples.parts)
         return {"mlflow.note.content": f"{names.describe_job(self.job, self.place.chosen)}\n\n{told}"}
 
 

@@ -193,8 +193,8 @@ def describe_job(job: Job, chosen: Mapping[str, str]) -> str:
 
 def describe_outcome(trained: Trained, validated: bool) -> str:
     """Tell in a sentence what came out."""
-    history, best = trained.history(), trained.best_epoch
+    best = trained.best_epoch
     if trained.ending == "diverged":
         return f"It diverged at epoch {len(trained.rows) - 1}."
     chosen = "the best validation epoch" if validated else "the best epoch, selected on the test set itself"
-    return f"Test accuracy {history['test_accuracy'][best]:.4f} at epoch {best}, {chosen}."
+    return f"Test accuracy {trained.rows[best].test_accuracy:.4f} at epoch {best}, {chosen}."
