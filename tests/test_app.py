@@ -19,7 +19,7 @@ import yaml
 
 from nnsweep.jobs.interrupt import NOTICE
 from nnsweep.tracking.connection import open_client
-from nnsweep.tracking.rows import RowBackend
+from nnsweep.tracking.row_backend import RowBackend
 from nnsweep.tracking.store import find_store
 
 PICTURES = [("null", False, True), ("true", True, True), ("false", False, False)]

@@ -1,6 +1,6 @@
 """The backend of a store: whoever answers the requests that nnsweep makes of it while a sweep runs.
 
-A database whose tables are known is read and written as rows (`nnsweep.tracking.rows`); any other one, and every
+A database whose tables are known is read and written as rows (`nnsweep.tracking.row_backend`); any other one, and every
 server, is asked through MLflow's own client (`nnsweep.tracking.mlflow_backend`). Both answer alike, with the same
 entities.
 """
@@ -244,7 +244,7 @@ def find_backend(uri: str) -> Backend:
         from nnsweep.tracking.mlflow_backend import ClientBackend
 
         return ClientBackend(open_client(uri))
-    from nnsweep.tracking.rows import RowBackend
+    from nnsweep.tracking.row_backend import RowBackend
 
     return RowBackend(uri)
 

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from nnsweep.tracking.backend import Backend, RunEntry
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
-from nnsweep.tracking.rows import RowBackend
+from nnsweep.tracking.row_backend import RowBackend
 
 Make = Callable[[str], Backend]
 PLACE, RUN_NAME = "/somewhere/mlartifacts", "mlflow.runName"

@@ -23,7 +23,7 @@ from nnsweep.tracking.backend import Backend, RunQuery, find_backend
 from nnsweep.tracking.connection import close_connections, has_known_tables
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
-from nnsweep.tracking.rows import RowBackend
+from nnsweep.tracking.row_backend import RowBackend
 from nnsweep.tracking.store import prepare_store
 from tests.databases import DatabaseServer
 from tests.outside import free_port

@@ -18,7 +18,7 @@ from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.owner import Owner
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.rows import RowBackend
+from nnsweep.tracking.row_backend import RowBackend
 from nnsweep.tracking.store import Store
 
 EPOCHS = np.arange(5.0)

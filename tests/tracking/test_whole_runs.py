@@ -19,7 +19,7 @@ from nnsweep.tracking.backend import Backend, RunQuery
 from nnsweep.tracking.connection import close_connections
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
-from nnsweep.tracking.rows import RowBackend
+from nnsweep.tracking.row_backend import RowBackend
 from tests.tracking.stores import CURVE, MAKES, PLACE, RUN_NAME, TAGS, contents, entry, expected, rows, unused
 
 
