@@ -1,4 +1,7 @@
-"""The environment a job ran in: versions, processor and the state of the working folder's code."""
+"""The environment of a job: versions, processor, and the state of the working folder's code.
+
+A run records it, so that a later one that gives other numbers can be told what is different.
+"""
 
 import contextlib
 import functools
@@ -14,6 +17,8 @@ from typing import Any
 import nnsweep
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "hydra-core", "omegaconf", "mlflow", "pydantic", "pandas", "pyarrow")
+_BLAS = ("internal_api", "version", "architecture")
+"""What is recorded of a BLAS library, by threadpoolctl's names."""
 
 
 @functools.cache
@@ -26,14 +31,16 @@ def describe_environment() -> dict[str, Any]:
         JSON values: ``nnsweep``, ``python``, ``platform``, ``processor``, ``blas``, ``packages`` and, where the
         working folder is under git, ``git_commit`` and ``git_dirty``.
     """
+    commit = _ask_git("rev-parse", "HEAD")
+    is_dirty = bool(commit and _ask_git("status", "--porcelain", "--untracked-files=no"))
     return {
         "nnsweep": nnsweep.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": _processor(),
-        "blas": _blas(),
+        "processor": _read_processor(),
+        "blas": _list_blas(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
-    } | _git()
+    } | ({"git_commit": commit, "git_dirty": is_dirty} if commit else {})
 
 
 @functools.cache
@@ -62,29 +69,29 @@ def compare_environments(one: Mapping[str, Any], other: Mapping[str, Any]) -> It
     """
     if not one or not other:
         return
-    first, second = _flat(one), _flat(other)
+    first, second = _flatten(one), _flatten(other)
     for name in dict.fromkeys([*first, *second]):
         here, there = first.get(name, "none"), second.get(name, "none")
         if here != there:
             yield name, here, there
-    kinds, others = _libraries(one), _libraries(other)
+    kinds, others = _name_libraries(one), _name_libraries(other)
     if kinds - others and others - kinds:  # a process that has not loaded one of them yet is no other environment
         yield "BLAS", ", ".join(sorted(kinds)), ", ".join(sorted(others))
 
 
-def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
+def _flatten(environment: Mapping[str, Any]) -> dict[str, str]:
     values = {name: value for name, value in environment.items() if name not in ("packages", "blas")}
     packages = environment.get("packages")
     return {name: str(value) for name, value in (values | (packages if isinstance(packages, dict) else {})).items()}
 
 
-def _libraries(environment: Mapping[str, Any]) -> set[str]:
+def _name_libraries(environment: Mapping[str, Any]) -> set[str]:
     pools = environment.get("blas")
-    known = [pool for pool in pools if isinstance(pool, dict)] if isinstance(pools, list) else []
-    return {" ".join(str(pool.get(name)) for name in ("internal_api", "version", "architecture")) for pool in known}
+    entries = [pool for pool in pools if isinstance(pool, dict)] if isinstance(pools, list) else []
+    return {" ".join(str(pool.get(name)) for name in _BLAS) for pool in entries}
 
 
-def _processor() -> str:
+def _read_processor() -> str:
     if sys.platform == "linux":
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
             models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -93,21 +100,13 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _blas() -> list[dict[str, Any]]:
+def _list_blas() -> list[dict[str, Any]]:
     from threadpoolctl import threadpool_info
 
-    kept = ("internal_api", "version", "architecture")
-    return [{name: pool.get(name) for name in kept} for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return [{name: pool.get(name) for name in _BLAS} for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
-def _git() -> dict[str, Any]:
-    commit = _git_says("rev-parse", "HEAD")
-    if not commit:
-        return {}
-    return {"git_commit": commit, "git_dirty": bool(_git_says("status", "--porcelain", "--untracked-files=no"))}
-
-
-def _git_says(*arguments: str) -> str:
+def _ask_git(*arguments: str) -> str:
     try:
         answer = subprocess.run(
             ["git", *arguments], capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=False

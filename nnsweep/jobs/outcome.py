@@ -1,4 +1,7 @@
-"""The result of a sweep: what became of its jobs, or what would, as a value that every caller tells in its own way."""
+"""The outcome of jobs: a record or an error for each of them, and for all of them the result of their sweep.
+
+A job that nobody came to the end of gets a record, too, so that a sweep has one for every job of its grid.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +15,6 @@ from nnsweep.tracking.record import RunRecord
 
 if TYPE_CHECKING:
     from nnsweep.jobs.plan import Decision
-    from nnsweep.jobs.task import Task
-    from nnsweep.tracking.record import RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +44,12 @@ class SweepResult:
     sweep: str
     uri: str
     experiment: str
-    tasks: "Mapping[int, Task]"
-    records: "Sequence[RunRecord]" = ()
+    tasks: Mapping[int, Task]
+    records: Sequence[RunRecord] = ()
     plan: "Mapping[int, Decision]" = field(default_factory=dict)
     problem: str = ""
     interruption: KeyboardInterrupt | None = None
-    notes: "Sequence[str]" = ()
+    notes: Sequence[str] = ()
 
     @property
     def n_unfinished(self) -> int:
@@ -73,26 +74,22 @@ def collect_records(tasks: Sequence[Task], ended: Mapping[Attempt, Outcome]) -> 
     tasks : sequence of Task
         The jobs.
     ended : mapping of Attempt to RunRecord or BaseException
-        What became of those that have come to an end.
+        The outcome of those that have come to an end.
 
     Returns
     -------
     dict
         By the jobs' numbers.
     """
-    return {task.place.number: _record(task, ended.get(task.attempt)) for task in tasks}
+    outcomes = {task.place.number: (task, ended.get(task.attempt)) for task in tasks}
+    return {
+        number: outcome if isinstance(outcome, RunRecord) else make_unrun_record(task, outcome)
+        for number, (task, outcome) in outcomes.items()
+    }
 
 
-def _record(task: Task, outcome: Outcome | None) -> RunRecord:
-    return outcome if isinstance(outcome, RunRecord) else _unended(task, outcome)
-
-
-def make_unrun_record(task: Task) -> RunRecord:
-    """Give the record of a job that nobody came to."""
-    return _unended(task, None)
-
-
-def _unended(task: Task, error: BaseException | None) -> RunRecord:
+def make_unrun_record(task: Task, error: BaseException | None = None) -> RunRecord:
+    """Give the record of a job that left none: nobody came to its end, or it raised an error."""
     examples = load_dataset(task.job.data)
     return RunRecord(
         run_id="",

@@ -1,6 +1,7 @@
-"""A worker: it trains the jobs of a stack with the data that it maps, and keeps their logs apart.
+"""A worker: it trains the jobs of one stack, reports what happens to them as events, and writes nothing but their logs.
 
-The logs of jobs that are trained together: what is said while they are goes to the log of each.
+It maps the data sets that its parent has left for it. What is logged while jobs are trained together goes to the log
+of each of them.
 """
 
 import contextlib
@@ -34,7 +35,7 @@ from nnsweep.tracking.record import Point
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"  # as conf/hydra/job_logging/file.yaml has it
 
 
-class _Files(logging.Handler):
+class _LogFiles(logging.Handler):
     """Appends what is logged to several files."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -64,20 +65,20 @@ def log_into_folders(paths: Sequence[Path], logger: str = "") -> Iterator[None]:
     paths : sequence of Path
         The log files.
     logger : str
-        Whose messages are meant: those of everybody, or of one package.
+        Whose messages: everybody's, or those of one package.
     """
     if not paths:
         yield
         return
-    meant = logging.getLogger(logger)
-    level, handlers, propagate = meant.level, meant.handlers, meant.propagate
-    meant.handlers, meant.propagate = [_Files(paths)], False
-    meant.setLevel(logging.INFO)
+    target = logging.getLogger(logger)
+    level, handlers, propagate = target.level, target.handlers, target.propagate
+    target.handlers, target.propagate = [_LogFiles(paths)], False
+    target.setLevel(logging.INFO)
     try:
         yield
     finally:
-        meant.handlers, meant.propagate = handlers, propagate
-        meant.setLevel(level)
+        target.handlers, target.propagate = handlers, propagate
+        target.setLevel(level)
 
 
 log = logging.getLogger(__name__)
@@ -112,14 +113,14 @@ def load_dataset(data: Part) -> Dataset:
     name = data.model_dump_json()
     if name in _maps:
         return _maps[name]
-    loaded = _found(name) or load(data.name, **data.settings())
+    loaded = _map_dataset(name) or load(data.name, **data.settings())
     if loaded.folder:
         _mapped[name], _maps[name] = loaded.folder, loaded
     return loaded
 
 
-def _found(name: str) -> Dataset | None:
-    """Map a data set that has been left for this process; None if somebody has emptied the cache meanwhile."""
+def _map_dataset(name: str) -> Dataset | None:
+    """Map a data set that was left for this process; None if there is none, or somebody has emptied the cache."""
     with contextlib.suppress(OSError, ValueError, KeyError):
         return cache.read_mapped(_mapped[name])
     return None
@@ -175,8 +176,8 @@ def train_stack(
         raise KeyboardInterrupt
 
 
-Begun: TypeAlias = tuple[JobRun, Checkpoint | None]
-"""A job's run, and what it goes on from."""
+Resumable: TypeAlias = tuple[JobRun, Checkpoint | None]
+"""A job's run, and the checkpoint that it goes on from, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ class _Training:
 
     def train(self, runs: Sequence[JobRun]) -> Iterator[Measured]:
         """Train a stack; those of its jobs that go on from the same epoch are trained together."""
-        groups: dict[int, list[Begun]] = {}
+        groups: dict[int, list[Resumable]] = {}
         for run in runs:
             try:
                 run.require_data()
@@ -199,41 +200,42 @@ class _Training:
                 run.fail(error)
                 continue
             groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((run, checkpoint))
-        for begun in groups.values():
-            yield from self._train_group(begun)
+        for group in groups.values():
+            yield from self._train_group(group)
 
-    def _train_group(self, begun: Sequence[Begun]) -> Iterator[Measured]:
+    def _train_group(self, group: Sequence[Resumable]) -> Iterator[Measured]:
         """Train jobs together; if that fails, each alone, so that what is wrong with one costs no other."""
         try:
-            yield from self._train_together(begun)
+            yield from self._train_together(group)
         except (Exception, SystemExit) as error:
-            if len(begun) == 1:
+            if len(group) == 1:
                 log.exception("the job failed")
-                begun[0][0].fail(error)
+                group[0][0].fail(error)
                 return
             log.warning("the stack failed (%s: %s); its jobs are trained one by one", type(error).__name__, error)
-            for run, _ in begun:
+            for run, _ in group:
                 yield from self.train([run])
 
-    def _train_together(self, begun: Sequence[Begun]) -> Iterator[Measured]:
-        runs = [run for run, _ in begun]
+    def _train_together(self, group: Sequence[Resumable]) -> Iterator[Measured]:
+        runs = [run for run, _ in group]
         first, clock, started = runs[0].job, Clock(), time.perf_counter()
-        trained = {number: run.restart(kept) for number, (run, kept) in enumerate(begun)}
+        trained = {number: run.restart(checkpoint) for number, (run, checkpoint) in enumerate(group)}
+        snapshots = [checkpoint.snapshot for _, checkpoint in group if checkpoint]
 
         def share() -> float:
             return (time.perf_counter() - started) / len(runs)
 
         try:
             with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
-                for epoch in self._epochs(runs, [kept.snapshot for _, kept in begun if kept]):
+                for epoch in self._epochs(runs, snapshots):
                     add(trained, epoch)
                     ending = self.stopped()
                     if first.checkpoint_every and (ending or epoch.epoch % first.checkpoint_every == 0):
-                        _keep(runs, epoch, share())
+                        _write_checkpoints(runs, epoch, share())
                     if ending:
                         raise KeyboardInterrupt
-                    if clock.is_due() and (due := _due(runs, trained)):
-                        yield Measured(due)
+                    if clock.is_due() and (points := _collect_points(runs, trained)):
+                        yield Measured(points)
         finally:  # also those that had ended before the others were interrupted
             seconds = share()
             for run in runs:
@@ -253,13 +255,13 @@ class _Training:
         )
 
 
-def _due(runs: Sequence[JobRun], trained: Mapping[int, Trained]) -> list[tuple[Attempt, list[Point]]]:
-    """Give what was measured since it was last told."""
+def _collect_points(runs: Sequence[JobRun], trained: Mapping[int, Trained]) -> list[tuple[Attempt, list[Point]]]:
+    """Give what was measured since points were last reported."""
     points = [(identify_attempt(run.begun), run.stream.due(trained[number])) for number, run in enumerate(runs)]
     return [(attempt, due) for attempt, due in points if due]
 
 
-def _keep(runs: Sequence[JobRun], epoch: Epoch, seconds: float) -> None:
+def _write_checkpoints(runs: Sequence[JobRun], epoch: Epoch, seconds: float) -> None:
     """Leave a checkpoint of every network that goes on."""
     for index, number in enumerate(epoch.members):
         if int(number) not in epoch.endings:
