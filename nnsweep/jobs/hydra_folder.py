@@ -1,6 +1,7 @@
-"""What Hydra leaves in a job's folder: its configuration, as composed, and Hydra's own, under ``.hydra``.
+"""The files that Hydra leaves in a job's folder, under ``.hydra``: the configuration as composed, and Hydra's own.
 
-Hydra writes these files job by job when it runs one; a stacked job gets the same files, byte for byte, from here.
+Hydra writes them when it runs a job; a stacked job gets the same files, byte for byte, from here. PyYAML would take
+longer than a short training does, so what is simple is written directly, and what jobs have in common only once.
 """
 
 import functools
@@ -35,7 +36,7 @@ def make_hydra_files(configuration: Mapping[str, Any]) -> dict[str, str]:
     Parameters
     ----------
     configuration : mapping
-        From `configuration`.
+        From `make_plain_configuration`.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def _same_entry(pickled: bytes, depth: int = 0) -> str:
 
 
 def _entry(key: Any, value: Any, depth: int = 0) -> str:
-    """Write one entry of a mapping: what is simple directly, for Hydra writes this of every job, and PyYAML is slow."""
+    """Write one entry of a mapping."""
     name, margin = _word(key), depth * _MARGIN
     if name and isinstance(value, dict) and value:
         return f"{margin}{name}:\n" + "".join(_entry(inner, each, depth + 1) for inner, each in value.items())
@@ -107,11 +108,12 @@ def _other(pickled: bytes, depth: int) -> str:
 
 
 def _text(values: Mapping[str, Any] | list[Any]) -> str:
-    quick = _write_yaml(values, _Quick)
-    return quick if _written_alike(quick) else _write_yaml(values, _Exact)
+    quick = _dump(values, _Quick)
+    # libyaml and PyYAML differ in what they escape, and in odd keys
+    return quick if quick.isascii() and not _ODD.search(quick) else _dump(values, _Exact)
 
 
-def _write_yaml(values: Mapping[str, Any] | list[Any], dumper: type) -> str:
+def _dump(values: Mapping[str, Any] | list[Any], dumper: type) -> str:
     text: str = yaml.dump(values, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=dumper)
     return text
 
@@ -124,12 +126,7 @@ class _Quick(getattr(yaml, "CDumper", yaml.Dumper)):  # type: ignore[misc]
     """Writes several times quicker, where PyYAML has libyaml."""
 
 
-def _written_alike(text: str) -> bool:
-    """Tell whether PyYAML would write what libyaml wrote: they differ in what they escape, and in odd keys."""
-    return text.isascii() and not _ODD.search(text)
-
-
-def _string(dumper: Any, text: str) -> Any:
+def _represent_text(dumper: Any, text: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _reads_as_another(text) else None)
 
 
@@ -153,5 +150,5 @@ _TRUTH_VALUES = {
     for word in ("y", "yes", "n", "no", "true", "false", "on", "off")
     for written in (word, word.capitalize(), word.upper())
 }
-_Exact.add_representer(str, _string)
-_Quick.add_representer(str, _string)
+_Exact.add_representer(str, _represent_text)
+_Quick.add_representer(str, _represent_text)

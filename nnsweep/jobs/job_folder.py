@@ -1,9 +1,7 @@
-"""The folder of a job: the record of its run, its checkpoint, and the mark that it waits for the store.
-
-A job's folder: the full record of a run, written here before anything is sent to the store.
+"""The folder of a job: the full record of its run, written here before anything is sent to the store.
 
 `record.json` comes last and knows the other files by their hashes, so that a folder that has it is complete, and shows
-whether it still is. What has not come into the store yet is marked as waiting.
+whether it still is. What the store does not have yet is marked as waiting. A job that has not ended has a checkpoint.
 """
 
 import contextlib
@@ -30,9 +28,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+log = logging.getLogger(__name__)
+
 RECORD = "record.json"
+CHECKPOINT = "checkpoint.npz"
 WAITING = "waiting"
 """The name of an empty file: the store does not have everything of the record that lies beside it."""
+_VALUES = "values"
+_HASH_LENGTH = 64
 
 
 def read_history_file(folder: Path) -> dict[str, FloatArray]:
@@ -189,13 +192,6 @@ def _checksum(content: Any) -> str:
     return make_hash(json.dumps(content, sort_keys=True).encode())
 
 
-log = logging.getLogger(__name__)
-
-CHECKPOINT = "checkpoint.npz"
-_VALUES = "values"
-_HASH_LENGTH = 64
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
     """A job on its way, as far as it must be known to go on.
@@ -255,6 +251,6 @@ def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Let go of what is only wanted as long as the job has not ended."""
+    """Remove the checkpoint of a job that has ended."""
     with contextlib.suppress(OSError):  # nobody goes on from it: the job's record is there
         (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -1,9 +1,7 @@
 """A job while it is trained: the metrics that it reports, its checkpoints, and the result that it ends with.
 
-A stream of metrics: what the networks of a stack measure while they train is reported a few seconds apart.
-
-It is thinned from the start, so that a curve never has more points in the store than it may have. Where the points go
-from here, and when, is the recorder's to say.
+What its network measures is reported a few seconds apart, thinned from the start, so that a curve never has more points
+in the store than it may have. Where points and result go from here, and when, is up to the recorder.
 """
 
 import json
@@ -54,7 +52,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+log = logging.getLogger(__name__)
+
+Draw: TypeAlias = Callable[["pd.DataFrame", str, Path], Path]
+"""Draws a history under a title into a folder, and returns the picture's path."""
 EVERY_SECONDS = 3.0
+"""How often what a stack measures is reported."""
 RESERVED = 3
 """Points of a curve that are kept for its end: the best epoch, the last, and the value that closes it."""
 
@@ -84,14 +87,14 @@ class MetricStream:
         """Give the points that can be reported by now and were not yet; they count as reported."""
         epochs = [epoch for epoch in range(0, len(network.rows), self._stride) if epoch not in self.reported]
         self.reported.update(epochs)
-        return _points(network, epochs) if epochs else []
+        return _make_points(network, epochs) if epochs else []
 
     def rest(self, network: Trained) -> list[Point]:
         """Give the points that a network's curves still lack at its end: always the first, the last and the best."""
         if not self.reported:
             return runs.thin_curves(network.history(), keep=[network.best_epoch], points=self._points - 1)
-        wanted = {*range(0, len(network.rows), self._stride), network.best_epoch}
-        return _points(network, wanted, but=self.reported, last=True)
+        epochs = {*range(0, len(network.rows), self._stride), network.best_epoch}
+        return _make_points(network, epochs, but=self.reported, last=True)
 
 
 class Clock:
@@ -108,7 +111,9 @@ class Clock:
         return True
 
 
-def _points(network: Trained, epochs: Iterable[int], *, but: Set[int] = frozenset(), last: bool = False) -> list[Point]:
+def _make_points(
+    network: Trained, epochs: Iterable[int], *, but: Set[int] = frozenset(), last: bool = False
+) -> list[Point]:
     """Give the points of some epochs, and each curve's last one if asked for."""
     history = network.history()
     del history["epoch"]
@@ -118,12 +123,6 @@ def _points(network: Trained, epochs: Iterable[int], *, but: Set[int] = frozense
         for measured in [np.flatnonzero(np.isfinite(curve)).tolist()]
         for epoch in sorted({*epochs, *(measured[-1:] if last else [])}.intersection(measured) - but)
     ]
-
-
-log = logging.getLogger(__name__)
-
-Draw: TypeAlias = Callable[["pd.DataFrame", str, Path], Path]
-"""Draws a history under a title into a folder, and returns the picture's path."""
 
 
 class JobRun:
@@ -142,7 +141,7 @@ class JobRun:
         self.trained, self.seconds = Trained(), 0.0
         self.stream = MetricStream(job)
         self._configuration = job.model_dump(mode="json", exclude=OPERATIONAL)
-        self.tags = _tags(job, place, examples, self._configuration)
+        self.tags = _make_tags(job, place, examples, self._configuration)
         self.contents: dict[str, bytes] = {}
         self.begun = self.record = RunRecord(
             run_id="",
@@ -160,7 +159,7 @@ class JobRun:
 
     @property
     def start(self) -> JobStart:
-        """What the recorder is told before the job is trained."""
+        """What the recorder must know before the job is trained."""
         owner = {OWNER: self.place.owner} if self.place.owner else {}
         return JobStart(record=self.begun, tags=self.tags | owner)
 
@@ -181,8 +180,8 @@ class JobRun:
     def checkpoint(self) -> Checkpoint | None:
         """Give what an earlier attempt has left to go on from, this sweep's before another's."""
         for place in (self.place.folder, self.place.checkpoint):
-            if place and (found := job_folder.read_checkpoint(place, self.begun.key)):
-                return found
+            if place and (checkpoint := job_folder.read_checkpoint(place, self.begun.key)):
+                return checkpoint
         return None
 
     def restart(self, checkpoint: Checkpoint | None) -> Trained:
@@ -193,9 +192,10 @@ class JobRun:
 
     def keep(self, snapshot: Snapshot, seconds: float) -> None:
         """Leave a checkpoint; a disk that is full costs no more than that."""
-        kept = Checkpoint(key=self.begun.key, snapshot=snapshot, trained=self.trained, seconds=self.seconds + seconds)
+        seconds += self.seconds
+        checkpoint = Checkpoint(key=self.begun.key, snapshot=snapshot, trained=self.trained, seconds=seconds)
         try:
-            job_folder.write_checkpoint(self.place.folder, kept)
+            job_folder.write_checkpoint(self.place.folder, checkpoint)
         except (OSError, UserError) as error:
             log.warning("no checkpoint: %s", error)
 
@@ -203,7 +203,7 @@ class JobRun:
         """Say how training ended, if it has."""
         if self.trained.ending is None:
             return
-        state, reason = _end_of(self.trained, self.examples.feature_scale)
+        state, reason = _explain_ending(self.trained, self.examples.feature_scale)
         metrics = self.record.metrics | {"duration_seconds": self.seconds + seconds}
         if state == "finished":
             metrics |= final_metrics(self.trained)
@@ -228,12 +228,12 @@ class JobRun:
         except (Exception, SystemExit) as error:
             log.exception("the record could not be written")
             self.fail(error)
-        return self._result()
+        return self._make_result()
 
     def interrupt(self) -> JobResult:
         """Give the result of a job that was interrupted after it had been trained."""
         self.record, self.contents = self.begun, {}
-        return self._result()
+        return self._make_result()
 
     def _encode(self, draw: Draw | None) -> None:
         """Write the files that belong to the record, as far as there is something to write, into `contents`."""
@@ -253,31 +253,29 @@ class JobRun:
             picture = draw(make_history_frame(history), self.place.name, self.place.folder)
             self.contents[picture.name] = picture.read_bytes()
 
-    def _result(self) -> JobResult:
+    def _make_result(self) -> JobResult:
         """Put together what is known now."""
         has_history = HISTORY in self.contents
         kept = Kept(
             record=self.record,
             experiment=self.job.tracking.experiment,
-            tags=self.tags | (self._told() if self.trained.ending else {}),
+            tags=self.tags | (self._describe_outcome() if self.trained.ending else {}),
             data={name: getattr(self.examples, name) for name in ("name", "digest", "source")},
-            axes=_axes(self.record, self.place),
+            axes=_find_axes(self.record, self.place),
             best_epoch=self.trained.best_epoch,
             max_points=self.job.tracking.max_points,
             n_epochs=len(self.trained.rows) if has_history and self.record.state != "failed" else 0,
         )
-        return JobResult(folder=self.place.folder, kept=kept, contents=self.contents, points=tuple(self._rest()))
+        points = tuple(self.stream.rest(self.trained)) if self.trained.rows else ()
+        return JobResult(folder=self.place.folder, kept=kept, contents=self.contents, points=points)
 
-    def _rest(self) -> list[Point]:
-        return self.stream.rest(self.trained) if self.trained.rows else []
-
-    def _told(self) -> dict[str, str]:
-        """Tell what came out, below what the run is."""
-        told = names.describe_outcome(self.trained, "val" in self.examples.parts)
-        return {"mlflow.note.content": f"{names.describe_job(self.job, self.place.chosen)}\n\n{told}"}
+    def _describe_outcome(self) -> dict[str, str]:
+        """Say what came out, below what the run is."""
+        outcome = names.describe_outcome(self.trained, "val" in self.examples.parts)
+        return {"mlflow.note.content": f"{names.describe_job(self.job, self.place.chosen)}\n\n{outcome}"}
 
 
-def _tags(job: Job, place: Place, examples: Dataset, configuration: Mapping[str, Any]) -> dict[str, str]:
+def _make_tags(job: Job, place: Place, examples: Dataset, configuration: Mapping[str, Any]) -> dict[str, str]:
     named = {name: value for name, value in configuration["data"].items() if name != "home"}
     text = json.dumps({**configuration, "data": named})
     tags = {
@@ -302,7 +300,7 @@ def _tags(job: Job, place: Place, examples: Dataset, configuration: Mapping[str,
     return tags
 
 
-def _axes(record: RunRecord, place: Place) -> dict[str, float]:
+def _find_axes(record: RunRecord, place: Place) -> dict[str, float]:
     """Give the numbers that differ between the jobs: as metrics too they sort as numbers, which params do not."""
     values = {name: value for name in place.varying if not isinstance(value := record.settings.get(name), bool)}
     return {name: value for name, value in values.items() if isinstance(value, int | float)}
@@ -333,13 +331,13 @@ def final_metrics(trained: Trained) -> dict[str, float]:
     return metrics
 
 
-def _end_of(trained: Trained, scale: float) -> tuple[str, str]:
+def _explain_ending(trained: Trained, scale: float) -> tuple[str, str]:
     last = len(trained.rows) - 1
     if trained.ending == "stopped":
         return "finished", f"stopped early at epoch {last}"
     if trained.ending == "diverged":
         finite = [row.train_cost for row in trained.rows if np.isfinite(row.train_cost)]
-        known = f"the last finite cost was {finite[-1]:.4g}" if finite else "no cost was finite"
+        cost = f"the last finite cost was {finite[-1]:.4g}" if finite else "no cost was finite"
         cause = f"; {explain_scale(scale, STANDARDIZE)}" if scale > LARGE_SCALE else ""
-        return "diverged", f"cost or weights were not finite at epoch {last}; {known}{cause}"
+        return "diverged", f"cost or weights were not finite at epoch {last}; {cost}{cause}"
     return "finished", ""

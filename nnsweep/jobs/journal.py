@@ -39,7 +39,7 @@ class Journal:
         self.folder = folder
         self._path = folder / JOURNAL
         self._end = 0  # of the last whole entry
-        self._let_go: weakref.finalize[Any, Any] | None = None
+        self._release: weakref.finalize[Any, Any] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +56,7 @@ class Journal:
             If it cannot be written; what was written of it counts for nothing.
         """
         self.hold()
-        content = memoryview(b"".join(_framed(_encode(result, self.folder)) for result in results))
+        content = memoryview(b"".join(_frame(_encode(result, self.folder)) for result in results))
         os.ftruncate(self._descriptor, self._end)  # a crash, or an append that failed, may have left something
         try:
             written = 0
@@ -79,12 +79,12 @@ class Journal:
         OSError
             If it cannot be made.
         """
-        if self._let_go:
+        if self._release:
             return
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        self._let_go = weakref.finalize(self, os.close, self._descriptor)
+        self._release = weakref.finalize(self, os.close, self._descriptor)
         lock_file(self._descriptor)
-        self._end = max((end for _, end in _entries(self._path.read_bytes())), default=0)
+        self._end = max((end for _, end in _find_entries(self._path.read_bytes())), default=0)
 
     def close(self, *also: Path) -> None:
         """Remove the journal, when the disk has everything else that was written; `also` may be on other disks.
@@ -102,9 +102,9 @@ class Journal:
 
     def leave(self) -> None:
         """Give the journal up to whoever looks after what is in it."""
-        if self._let_go:
-            self._let_go()
-        self._let_go = None
+        if self._release:
+            self._release()
+        self._release = None
 
 
 @contextlib.contextmanager
@@ -158,16 +158,16 @@ def read_journal(folder: Path) -> Iterator[JobResult]:
 
 def pack_result(result: JobResult, folder: Path) -> bytes:
     """Write a result and its points as one entry; `unpack_results` reads it, given the same sweep's folder."""
-    return _framed(_encode(result, folder, result.points))
+    return _frame(_encode(result, folder, result.points))
 
 
 def unpack_results(content: bytes, folder: Path) -> Iterator[JobResult]:
     """Give the results of all whole entries."""
-    for start, end in _entries(content):
+    for start, end in _find_entries(content):
         yield _decode(content[start:end], folder)
 
 
-def _entries(content: bytes) -> Iterator[tuple[int, int]]:
+def _find_entries(content: bytes) -> Iterator[tuple[int, int]]:
     """Give where each whole entry begins and ends; what a crash has cut off, or damage has spoilt, is passed over."""
     start = content.find(_MARK)
     while start >= 0 and start + _HEAD.size <= len(content):
@@ -180,7 +180,7 @@ def _entries(content: bytes) -> Iterator[tuple[int, int]]:
             start = content.find(_MARK, start + 1)
 
 
-def _framed(entry: bytes) -> bytes:
+def _frame(entry: bytes) -> bytes:
     return _HEAD.pack(_MARK, len(entry), sha256(entry).digest()) + entry
 
 

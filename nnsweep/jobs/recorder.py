@@ -112,16 +112,16 @@ class Recorder:
         except StoreError as refused:
             log.warning("the curves wait: %s", refused)
             pause = SELDOM_SECONDS
-        taken = time.monotonic() - started
-        self._next_live = time.monotonic() + max(pause, taken / LARGEST_SHARE)
+        duration = time.monotonic() - started
+        self._next_live = time.monotonic() + max(pause, duration / LARGEST_SHARE)
 
     def _send_live(self, run: _Begun) -> None:
         if not run.pending or not run.run_id:
             return
         points = run.pending
         if run.is_unsure:
-            there = runs.read_steps(self.store, run.run_id)
-            points = [point for point in points if point.step not in there.get(point.name, ())]
+            steps = runs.read_steps(self.store, run.run_id)
+            points = [point for point in points if point.step not in steps.get(point.name, ())]
         run.is_unsure = True
         settings = None if run.has_settings else run.start.record.settings
         runs.log_values(self.store, run.run_id, points=points, settings=settings)
@@ -137,17 +137,17 @@ class Recorder:
             As they are in their folders; that of a job whose result could not be written says so.
         """
         with postpone_signals():
-            owned = [self._own(result) for result in results]
-            through = not self._is_journaled(owned)
+            owned = [
+                result.of_run(self._begun[identify_attempt(result.kept.record)].run_id, self.store.experiment)
+                for result in results
+            ]
+            through = not self._write_journal(owned)
             records = self._send([self._write(result, through=through) for result in owned])
             self.ended |= {identify_attempt(record): record for record in records}
             return records
 
-    def _own(self, result: JobResult) -> JobResult:
-        return result.of_run(self._begun[identify_attempt(result.kept.record)].run_id, self.store.experiment)
-
-    def _is_journaled(self, results: Sequence[JobResult]) -> bool:
-        """Let the disk have results, all at once; where that cannot be, each job's folder must do by itself."""
+    def _write_journal(self, results: Sequence[JobResult]) -> bool:
+        """Let the disk have results, all at once; False where each job's folder must be written through by itself."""
         try:
             if self._journal is not None:
                 self._journal.append(results)
@@ -173,7 +173,7 @@ class Recorder:
         try:
             job_folder.write_result(result.of_run(result.kept.record.run_id, self.store.experiment))
         except (OSError, UserError):
-            self._needs_journal |= self._is_journaled([result])
+            self._needs_journal |= self._write_journal([result])
 
     def _send(self, results: Sequence[JobResult]) -> list[RunRecord]:
         """Let the store have results, all at once; where it refuses, one by one, and what is refused then waits."""
@@ -201,15 +201,12 @@ class Recorder:
             return upload.resend(self.store, result.folder, result.kept)
         except (StoreError, UserError, OSError) as refused:
             log.warning("the record waits in its folder: %s", refused)
-            self._mark_waiting(result)
-            return result.kept.record
-
-    def _mark_waiting(self, result: JobResult) -> None:
         try:
             job_folder.mark_waiting(result.folder)
         except OSError as error:
             log.warning("that it waits can be seen from the journal alone: %s", error)
             self._needs_journal = True
+        return result.kept.record
 
     def give_up(self, records: Mapping[int, RunRecord]) -> dict[int, RunRecord]:
         """End the runs of jobs of which no result came: their worker died, or nobody came to their end.
@@ -224,9 +221,9 @@ class Recorder:
         dict of int to RunRecord
             The same, with the ids of the runs that were ended.
         """
-        return {number: self._given_up(record) for number, record in records.items()}
+        return {number: self._end_run(record) for number, record in records.items()}
 
-    def _given_up(self, record: RunRecord) -> RunRecord:
+    def _end_run(self, record: RunRecord) -> RunRecord:
         run = self._begun.pop(identify_attempt(record), None)
         if run is None or not run.run_id:
             return record

@@ -24,7 +24,7 @@ _SUMMARY = (PLAN, "table.csv", "table.md", "table.html")
 
 @dataclass
 class SyncResult:
-    """What came of it.
+    """What came of a synchronisation.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ def sync_folders(root: Path, uri: str) -> SyncResult:
     """
     if not root.is_dir():
         raise ConfigError(f"{root}: there is no such folder; name the folder of a sweep, or of several")
-    told = SyncResult()
+    result = SyncResult()
     for folder in sorted({path.parent for name in (JOURNAL, OUTBOX) for path in root.absolute().glob(f"**/{name}")}):
         upload.restore_folders(folder)
     read: dict[str, list[tuple[Path, Kept]]] = {}
@@ -72,15 +72,15 @@ def sync_folders(root: Path, uri: str) -> SyncResult:
             if kept := job_folder.read_kept(path.parent):
                 read.setdefault(kept.experiment, []).append((path.parent, kept))
         except DataError as error:
-            told.damaged += error.problems
+            result.damaged += error.problems
     for experiment, records in read.items():
         store = prepare_store(uri, experiment)
         with hold_runs(uri), earlier.look_alone(store):
-            _send(store, records, told)
+            _send(store, records, result)
             upload.close_abandoned_runs(store, earlier.find_running(store))
             for folder in sorted({folder for place, _ in records for folder in (place, place.parent)}):
                 _send_summary(store, folder)
-    return told
+    return result
 
 
 def _send_summary(store: Store, folder: Path) -> None:
@@ -91,29 +91,29 @@ def _send_summary(store: Store, folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return  # not the folder of a sweep that has come to its end
     tags = {"nnsweep.kind": "sweep", "nnsweep.sweep": folder.name, "nnsweep.state": "running"}
-    found = runs.find_sweep_run(store, folder.name)
-    if found and found.ended:
+    run = runs.find_sweep_run(store, folder.name)
+    if run and run.ended:
         return
-    run_id = found.run_id if found else runs.start_run(store, f"sweep {folder.name}", tags)
+    run_id = run.run_id if run else runs.start_run(store, f"sweep {folder.name}", tags)
     runs.log_artifacts(store, run_id, [path for name in _SUMMARY if (path := folder / name).is_file()])
     runs.end_run(store, RunRecord(run_id=run_id, name=folder.name, state=state if state in runs.STATUSES else "lost"))
 
 
-def _send(store: Store, records: Sequence[tuple[Path, Kept]], told: SyncResult) -> None:
-    known = earlier.find_runs_by_key(store, {kept.record.key for _, kept in records})
-    still_open = {run.record.run_id for run in earlier.find_running(store)}  # though its state may be told already
+def _send(store: Store, records: Sequence[tuple[Path, Kept]], result: SyncResult) -> None:
+    runs_by_key = earlier.find_runs_by_key(store, {kept.record.key for _, kept in records})
+    still_open = {run.record.run_id for run in earlier.find_running(store)}  # though it may have its state already
     ended = {
         (run.record.key, run.record.sweep, run.record.job, run.record.attempt)
-        for runs in known.values()
-        for run in runs
+        for same in runs_by_key.values()
+        for run in same
         if run.record.state not in ("running", "lost") and run.record.run_id not in still_open
     }
     for place, kept in records:
         if (kept.record.key, kept.record.sweep, kept.record.job, kept.record.attempt) in ended:
-            told.present += 1
+            result.present += 1
             continue
         try:
             upload.resend(store, place, kept)
-            told.sent += 1
+            result.sent += 1
         except DataError as error:
-            told.damaged += error.problems
+            result.damaged += error.problems

@@ -1,6 +1,4 @@
-"""Upload: what the folders of jobs keep goes to the store, once, and runs of dead processes are closed.
-
-Sending: what a job's folder keeps of its run goes to the store, once.
+"""The upload: what the folders of jobs keep of their runs goes to the store, once, and abandoned runs are closed.
 
 The store is asked first what it has: a run that has ended there is left alone, one that was begun or given up for lost
 is finished, and one that is not there is made. So a record can be sent again after any failure.
@@ -31,13 +29,14 @@ from nnsweep.tracking.query import find_runs_by_id, make_record
 from nnsweep.tracking.record import Point, RunRecord
 from nnsweep.tracking.store import Store, local_folder, locate
 
-_TOLD_LAST = ("mlflow.note.content",)
+_TAGGED_LAST = ("mlflow.note.content",)
+"""Tags that are other ones at the end of a run than at its start."""
 Present: TypeAlias = Mapping[str, Collection[int]]
 """The steps that a store has of each metric of a run."""
 
 
 def make_ending(kept: Kept, points: Sequence[Point]) -> runs.Ending:
-    """Give all that the store is told at the end of a run that was started.
+    """Give all that is recorded at the end of a run that was started.
 
     Parameters
     ----------
@@ -48,13 +47,13 @@ def make_ending(kept: Kept, points: Sequence[Point]) -> runs.Ending:
     """
     record = kept.record
     finals = runs.make_final_points(kept.axes | record.metrics, after=kept.n_epochs)
-    told = {name: kept.tags[name] for name in _TOLD_LAST if name in kept.tags}  # it was started with the others
-    sealed = make_seal(
+    tags = {name: kept.tags[name] for name in _TAGGED_LAST if name in kept.tags}  # it was started with the others
+    seal = make_seal(
         record.settings, kept.axes | record.metrics, kept.tags | {"nnsweep.state": record.state}, kept.files
     )
-    told |= {TAG: sealed} if len(sealed) <= runs.LONGEST_TAG else {}
+    tags |= {TAG: seal} if len(seal) <= runs.LONGEST_TAG else {}
     data = kept.data and (kept.data["name"], kept.data["digest"], kept.data["source"])
-    return runs.Ending(record=record, points=[*points, *finals], tags=told, dataset=data or None)
+    return runs.Ending(record=record, points=[*points, *finals], tags=tags, dataset=data or None)
 
 
 def list_files(folder: Path, kept: Kept) -> tuple[str, list[Path]]:
@@ -84,14 +83,14 @@ def resend(store: Store, folder: Path, kept: Kept) -> RunRecord:
     DataError
         If a file that belongs to the record is damaged.
     """
-    record = _sent(store, folder, kept)
+    record = _send(store, folder, kept)
     mark_sent(store, [folder])
     return record
 
 
-def _sent(store: Store, folder: Path, kept: Kept) -> RunRecord:
+def _send(store: Store, folder: Path, kept: Kept) -> RunRecord:
     job_folder.check_files(folder, kept)
-    found = _found(store, kept.record)
+    found = _find_run(store, kept.record)
     run_id = found.info.run_id if found else runs.start_run(store, kept.record.name, kept.tags)
     kept = replace(kept, record=replace(kept.record, run_id=run_id))
     if found and make_record(found).state not in ("running", "lost") and found.info.status != "RUNNING":
@@ -142,13 +141,12 @@ def find_disks(store: Store) -> list[Path]:
     return [nearest_folder(place) for place in (database and database.parent, files) if place]
 
 
-def _found(store: Store, record: RunRecord) -> Run | None:
+def _find_run(store: Store, record: RunRecord) -> Run | None:
     """Find the run of a record, by its id or else by what no two runs have in common."""
-    own = next(iter(find_runs_by_id(store, [record.run_id] if record.run_id else [])), None)
-    if own is not None:
-        return own
-    found = runs.find_run(store, sweep=record.sweep, job=record.job, attempt=record.attempt, key=record.key)
-    return next(iter(find_runs_by_id(store, [found.run_id])), None) if found else None
+    for run in find_runs_by_id(store, [record.run_id] if record.run_id else []):
+        return run
+    same = runs.find_run(store, sweep=record.sweep, job=record.job, attempt=record.attempt, key=record.key)
+    return next(iter(find_runs_by_id(store, [same.run_id])), None) if same else None
 
 
 def find_lacking_points(folder: Path, kept: Kept, present: Present | None = None) -> list[Point]:
@@ -162,11 +160,11 @@ def find_lacking_points(folder: Path, kept: Kept, present: Present | None = None
     return [
         Point(name, float(curve[index]), int(epochs[index]))
         for name, curve in history.items()
-        for index in _added(np.flatnonzero(np.isfinite(curve)).tolist(), kept, present.get(name, ()))
+        for index in _choose_more(np.flatnonzero(np.isfinite(curve)).tolist(), kept, present.get(name, ()))
     ]
 
 
-def _added(measured: Sequence[int], kept: Kept, present: Collection[int]) -> Iterator[int]:
+def _choose_more(measured: Sequence[int], kept: Kept, present: Collection[int]) -> Iterator[int]:
     """Choose what is added to those epochs of a curve that are there: its ends, the best one, and some between."""
     there = set(present).intersection(measured)
     ends = {*measured[:1], *measured[-1:], kept.best_epoch}.intersection(measured) - there
@@ -178,15 +176,15 @@ def _added(measured: Sequence[int], kept: Kept, present: Collection[int]) -> Ite
 def find_unsent(root: Path) -> list[Path]:
     """Find the jobs' folders, below a folder of sweeps, that are marked as waiting for the store."""
     marks = itertools.chain(root.glob(f"*/{job_folder.WAITING}"), root.glob(f"*/*/{job_folder.WAITING}"))
-    return _with_records(marks)
+    return _keep_recorded(marks)
 
 
 def find_unsent_in_sweep(sweep: Path) -> list[Path]:
     """Find the same in one sweep's folder."""
-    return _with_records(sweep.glob(f"**/{job_folder.WAITING}"))
+    return _keep_recorded(sweep.glob(f"**/{job_folder.WAITING}"))
 
 
-def _with_records(marks: Iterable[Path]) -> list[Path]:
+def _keep_recorded(marks: Iterable[Path]) -> list[Path]:
     return sorted(path.parent for path in marks if (path.parent / job_folder.RECORD).exists())
 
 
@@ -214,7 +212,7 @@ def restore_folders(sweep: Path) -> None:
     with take_over_journal(sweep, make=(sweep / OUTBOX).exists()) as is_ours:
         if not is_ours:
             return
-        for result in _ended(sweep):
+        for result in _read_last_results(sweep):
             result.folder.mkdir(parents=True, exist_ok=True)
             if _is_whole(result):
                 job_folder.mark_waiting(result.folder)
@@ -224,14 +222,14 @@ def restore_folders(sweep: Path) -> None:
         remove_outbox(sweep, results=True)
 
 
-def _ended(sweep: Path) -> list[JobResult]:
+def _read_last_results(sweep: Path) -> list[JobResult]:
     """Give the last result of each folder; of one attempt, what the journal says, because it names the run."""
-    ended = {result.folder: result for result in read_journal(sweep)}
+    latest = {result.folder: result for result in read_journal(sweep)}
     for result in read_results(sweep):
-        known = ended.get(result.folder)
-        if known is None or known.kept.record.attempt < result.kept.record.attempt:
-            ended[result.folder] = result
-    return [*ended.values()]
+        journaled = latest.get(result.folder)
+        if journaled is None or journaled.kept.record.attempt < result.kept.record.attempt:
+            latest[result.folder] = result
+    return [*latest.values()]
 
 
 def _is_whole(result: JobResult) -> bool:
@@ -269,7 +267,7 @@ def send_records(store: Store, places: Sequence[Path]) -> tuple[list[Path], list
             kept = job_folder.read_kept(place)
             if kept is None or kept.experiment != store.experiment:
                 continue
-            _sent(store, place, kept)
+            _send(store, place, kept)
         except DataError as error:
             damaged += error.problems
         else:
@@ -308,15 +306,15 @@ def close_abandoned_runs(
         If the store refuses.
     """
     return [
-        _has_ended(store, run, (ends or {}).get(run.record.job), who="its worker" if is_over else str(run.owner))
+        _close_run(store, run, (ends or {}).get(run.record.job), who="its worker" if is_over else str(run.owner))
         for run in found
         if (is_over := over is not None and run.owner == over and not run.is_sweep) or run.owner_is_gone
     ]
 
 
-def _has_ended(store: Store, run: EarlierRun, end: RunRecord | None, who: str) -> RunRecord:
-    _remove_halves(run.artifact_uri)
-    if not run.is_sweep and (recorded := _recorded(store, run)):
+def _close_run(store: Store, run: EarlierRun, end: RunRecord | None, who: str) -> RunRecord:
+    _remove_partial_files(run.artifact_uri)
+    if not run.is_sweep and (recorded := _finish_from_folder(store, run)):
         return recorded
     record = run.record
     if record.state not in runs.STATUSES:
@@ -327,7 +325,7 @@ def _has_ended(store: Store, run: EarlierRun, end: RunRecord | None, who: str) -
     return record
 
 
-def _remove_halves(artifact_uri: str) -> None:
+def _remove_partial_files(artifact_uri: str) -> None:
     """Remove what MLflow had begun to write among the artifacts of a run, where these are on this machine."""
     folder = Path(artifact_uri.removeprefix("file://"))
     if artifact_uri and folder.is_absolute():
@@ -335,14 +333,14 @@ def _remove_halves(artifact_uri: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _recorded(store: Store, run: EarlierRun) -> RunRecord | None:
+def _finish_from_folder(store: Store, run: EarlierRun) -> RunRecord | None:
     """Finish a run from its job's folder, if that has the whole record of this very run."""
     folder = Path(run.folder)
     if not run.folder or not folder.is_dir():
         return None
     try:
         kept = job_folder.read_kept(folder)
-        if kept is None or kept.record.run_id not in ("", run.record.run_id) or not _same(kept.record, run.record):
+        if kept is None or kept.record.run_id not in ("", run.record.run_id) or not _is_same(kept.record, run.record):
             return None
         sent = resend(store, folder, kept)
     except DataError:
@@ -350,6 +348,6 @@ def _recorded(store: Store, run: EarlierRun) -> RunRecord | None:
     return sent if sent.run_id == run.record.run_id else None  # else it was sent to another run of this attempt
 
 
-def _same(one: RunRecord, other: RunRecord) -> bool:
+def _is_same(one: RunRecord, other: RunRecord) -> bool:
     same = all(getattr(one, name) == getattr(other, name) for name in ("sweep", "job", "attempt"))
     return same and other.key in ("", one.key)

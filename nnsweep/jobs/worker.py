@@ -32,6 +32,8 @@ from nnsweep.mlp.train import Epoch, train
 from nnsweep.text import Masking
 from nnsweep.tracking.record import Point
 
+log = logging.getLogger(__name__)
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"  # as conf/hydra/job_logging/file.yaml has it
 
 
@@ -80,8 +82,6 @@ def log_into_folders(paths: Sequence[Path], logger: str = "") -> Iterator[None]:
         target.handlers, target.propagate = handlers, propagate
         target.setLevel(level)
 
-
-log = logging.getLogger(__name__)
 
 _mapped: dict[str, Path] = {}  # where data sets lie: as the parent of a worker has left them, or in the cache
 _maps: dict[str, Dataset] = {}  # those of them that have been looked at: they take no memory of their own

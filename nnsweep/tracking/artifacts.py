@@ -1,10 +1,8 @@
-"""Artifacts: the files of runs, and the seal that tells whether they and the record are what was written.
+"""Artifacts: the files of runs, and the seal that tells whether files and record are still what was written.
 
-A seal: what a run said of itself when it was recorded, beside what the store says of it now.
-
-It is a tag: a digest of each param, each final metric and each tag that a result depends on, and the SHA-256 of each
-artifact. Params, metrics and artifacts can be changed one by one, by hand or by accident; the seal tells which of them
-were. Runs of earlier versions have none, and what others add to a run is not in it.
+The seal is a tag: a digest of each param, each final metric and each tag that a result depends on, and the SHA-256 of
+each artifact. All of these can be changed one by one, by hand or by accident; the seal tells which of them were. Runs
+of earlier versions have none, and what others add to a run is not in it.
 """
 
 import contextlib
@@ -75,14 +73,14 @@ def find_alterations(run: Run) -> dict[str, str]:
         "metrics": metrics,
         "tags": run.data.tags,
     }
-    sealed = _read(run)
+    sealed = _read_seal(run)
     if sealed is None:
         return {TAG: "no seal"}
     return {
         name: texts.get(name, "gone")
         for part, texts in now.items()
-        for name, wanted in sealed.get(part, {}).items()
-        if name not in texts or _digest(texts[name]) != wanted
+        for name, digest in sealed.get(part, {}).items()
+        if name not in texts or _digest(texts[name]) != digest
     }
 
 
@@ -94,7 +92,7 @@ def require_unaltered(records: Iterable[RunRecord]) -> None:
     DifferenceError
         A line for each of them.
     """
-    lines = [f"{record.title}: {told}" for record in records for told in describe_alterations(record)]
+    lines = [f"{record.title}: {line}" for record in records for line in describe_alterations(record)]
     if lines:
         raise DifferenceError(*lines, WAY_OUT)
 
@@ -106,7 +104,7 @@ def describe_alterations(record: RunRecord) -> list[str]:
 
 def list_sealed_files(run: Run) -> list[str]:
     """Name the artifacts of which a run has recorded digests."""
-    return [*_part(run, "files")]
+    return [*_read_file_digests(run)]
 
 
 def check_sealed_file(run: Run, path: Path) -> None:
@@ -117,19 +115,19 @@ def check_sealed_file(run: Run, path: Path) -> None:
     DifferenceError
         If it is another.
     """
-    wanted = _part(run, "files").get(path.name)
-    if wanted is not None and sha256(path.read_bytes()).hexdigest() != wanted:
+    digest = _read_file_digests(run).get(path.name)
+    if digest is not None and sha256(path.read_bytes()).hexdigest() != digest:
         raise DifferenceError(
             f"{path.name} of run {run.info.run_name} ({run.info.run_id}) is not what was recorded (its SHA-256 is "
             "another): it was damaged or changed; put it back from a copy, or run the job again (rerun=all)"
         )
 
 
-def _part(run: Run, name: str) -> Mapping[str, str]:
-    return (_read(run) or {}).get(name, {})
+def _read_file_digests(run: Run) -> Mapping[str, str]:
+    return (_read_seal(run) or {}).get("files", {})
 
 
-def _read(run: Run) -> dict[str, dict[str, str]] | None:
+def _read_seal(run: Run) -> dict[str, dict[str, str]] | None:
     """Read the seal: nothing of a run that has none, None of one that somebody has edited."""
     try:
         sealed: Any = json.loads(run.data.tags.get(TAG, "{}"))
@@ -191,14 +189,14 @@ def gather_artifacts(run_ids: Iterable[str], read: Callable[[str], T]) -> tuple[
     dict, list of MissingFilesError
         What was read, by run id, and what is to be told of the others.
     """
-    found: dict[str, T] = {}
+    contents: dict[str, T] = {}
     missing: list[MissingFilesError] = []
     for run_id in run_ids:
         try:
-            found[run_id] = read(run_id)
+            contents[run_id] = read(run_id)
         except MissingFilesError as error:
             missing.append(error)
-    return found, combine_errors(missing)
+    return contents, combine_errors(missing)
 
 
 def raise_missing(missing: Sequence[MissingFilesError]) -> None:
@@ -223,27 +221,23 @@ def open_artifact(store: Store, run_id: str, name: str, *, checked: bool = True)
     with contextlib.ExitStack() as stack:
         with explain_errors(store.uri):
             run = find_backend(store.uri).get_run(run_id)
-        found = _local_file(store.uri, run, name) or _fetched(store.uri, run, name, stack)
-        if found is None and _must_have(run, name):
-            raise MissingFilesError([f"{printable(run.info.run_name or '')} ({run_id})"], _nowhere(store.uri, run))
-        if found is not None and checked:
-            check_sealed_file(run, found)
-        yield found
+        folder = local_folder(run.info.artifact_uri)
+        if folder is None:
+            file = _fetch(store.uri, run, name, stack.enter_context(scratch_folder()))
+        else:
+            place = locate(store.uri, folder / name)
+            file = place if place.is_file() else None
+        if file is None and _must_have(run, name):
+            raise MissingFilesError([f"{printable(run.info.run_name or '')} ({run_id})"], _explain_loss(store.uri, run))
+        if file is not None and checked:
+            check_sealed_file(run, file)
+        yield file
 
 
-def _local_file(store_uri: str, run: Run, name: str) -> Path | None:
-    folder = local_folder(run.info.artifact_uri)
-    file = folder and locate(store_uri, folder / name)
-    return file if file and file.is_file() else None
-
-
-def _fetched(store_uri: str, run: Run, name: str, stack: contextlib.ExitStack) -> Path | None:
-    """Fetch a file that is kept elsewhere than on this machine's disks."""
+def _fetch(store_uri: str, run: Run, name: str, folder: Path) -> Path | None:
+    """Fetch a file that is kept elsewhere than on this machine's disks; None if there is none."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    if local_folder(run.info.artifact_uri) is not None:
-        return None
-    folder = stack.enter_context(scratch_folder())
     with explain_errors(store_uri):
         files = get_artifact_repository(run.info.artifact_uri, tracking_uri=store_uri)
         there = name in [file.path for file in files.list_artifacts()]
@@ -259,7 +253,7 @@ def _must_have(run: Run, name: str) -> bool:
     return trained and (name in (*_ALWAYS, *list_sealed_files(run)) or (folder is not None and not folder.is_dir()))
 
 
-def _nowhere(store_uri: str, run: Run) -> str:
+def _explain_loss(store_uri: str, run: Run) -> str:
     folder, database = local_folder(run.info.artifact_uri), sqlite.find_database_file(store_uri)
     if folder is None or database is None:
         return f"they are not in {mask_secrets(os.path.dirname(os.path.dirname(run.info.artifact_uri)))} any more"

@@ -1,9 +1,7 @@
-"""The record of a run: what became of a job, with the test examples that it got right.
+"""The record of a run: its settings, its final metrics, what became of it, and which test examples it got right.
 
-Which test examples a run got right: what pairs two runs example by example, even where each has one seed.
-
-In a file it is ``correct.npz``: the bits packed eight to a byte, how many there are, the epoch that they belong to, and
-the digest of the test set, since only runs that saw the same examples in the same order can be paired.
+A store keeps settings as text; here they become values again. The examples that a run got right are in a file of their
+own, ``correct.npz``, since they pair two runs example by example, even where each has one seed.
 """
 
 import io
@@ -25,6 +23,8 @@ _FIELDS = {"bits", "n_test", "epoch", "test_digest"}
 class CorrectExamples(NamedTuple):
     """What a run got right at its best epoch.
 
+    In a file the bits are packed eight to a byte, beside their number, the epoch, and the digest of the test set.
+
     Attributes
     ----------
     right : ndarray of bool, shape (n_test,)
@@ -41,7 +41,7 @@ class CorrectExamples(NamedTuple):
 
 
 def pack_correct(correct: CorrectExamples) -> bytes:
-    """Give it as the content of a file; nothing in it needs to be unpickled."""
+    """Write it as the content of ``correct.npz``; nothing in it needs to be unpickled."""
     return pack_arrays(
         {
             "bits": np.packbits(correct.right),
@@ -134,9 +134,9 @@ def parse_setting(name: str, text: str) -> Setting:
     """
     if name in CHOICES:
         return text
-    for known in (None, True, False):
-        if text == str(known):
-            return known
+    for constant in (None, True, False):
+        if text == str(constant):
+            return constant
     for kind in (int, float):
         try:
             value = kind(text)

@@ -102,9 +102,9 @@ def start_runs(store: Store, runs: Sequence[tuple[str, Mapping[str, str]]]) -> l
         for run_id, (name, tags) in zip(ids, runs, strict=True)
     ]
     with explain_errors(store.uri):
-        asked = find_backend(store.uri)
-        ids = asked.record_runs(store.experiment_id, entries)
-        location = asked.get_experiment(store.experiment_id).artifact_location
+        backend = find_backend(store.uri)
+        ids = backend.record_runs(store.experiment_id, entries)
+        location = backend.get_experiment(store.experiment_id).artifact_location
         _artifact_uris.update({run_id: make_artifact_uri(location, run_id) for run_id in ids})
     return ids
 
@@ -143,7 +143,7 @@ def finish_runs(store: Store, endings: Sequence[Ending]) -> None:
         RunEntry(
             run_id=record.run_id,
             name=record.name,
-            tags=_told(record, tags) | _texts(record.settings),
+            tags=_tag_ending(record, tags) | _tag_texts(record.settings),
             params={name: str(value) for name, value in record.settings.items()},
             metrics=points,
             dataset=dataset,
@@ -158,11 +158,11 @@ def finish_runs(store: Store, endings: Sequence[Ending]) -> None:
         find_backend(store.uri).record_runs(store.experiment_id, entries)
 
 
-def _told(record: RunRecord, tags: Mapping[str, str]) -> dict[str, str]:
+def _tag_ending(record: RunRecord, tags: Mapping[str, str]) -> dict[str, str]:
     return {**tags, "nnsweep.state": record.state, "nnsweep.reason": record.reason}
 
 
-def _texts(settings: Mapping[str, Setting]) -> dict[str, str]:
+def _tag_texts(settings: Mapping[str, Setting]) -> dict[str, str]:
     misleading = find_misleading_texts(settings)
     return {TEXTS: json.dumps(misleading)} if misleading else {}
 
@@ -192,31 +192,31 @@ class FoundRun(NamedTuple):
 
 def find_run(store: Store, *, sweep: str, job: int, attempt: int, key: str = "") -> FoundRun | None:
     """Find a run by what no two runs have in common; one that has ended before one that has not."""
-    wanted = {"nnsweep.sweep": sweep, "nnsweep.job": str(job), "nnsweep.attempt": str(attempt)}
-    return _found(store, wanted | ({"nnsweep.key": key} if key else {}))
+    tags = {"nnsweep.sweep": sweep, "nnsweep.job": str(job), "nnsweep.attempt": str(attempt)}
+    return _find_tagged(store, tags | ({"nnsweep.key": key} if key else {}))
 
 
 def find_sweep_run(store: Store, sweep: str) -> FoundRun | None:
     """Find a sweep's own run."""
-    return _found(store, {"nnsweep.kind": "sweep", "nnsweep.sweep": sweep})
+    return _find_tagged(store, {"nnsweep.kind": "sweep", "nnsweep.sweep": sweep})
 
 
-def _found(store: Store, wanted: Mapping[str, str]) -> FoundRun | None:
+def _find_tagged(store: Store, tags: Mapping[str, str]) -> FoundRun | None:
     with explain_errors(store.uri):
-        runs = [*find_backend(store.uri).find_runs([store.experiment_id], RunQuery(tags=wanted))]
-    same = [run for run in runs if wanted.items() <= run.data.tags.items()]
-    found = [
+        runs = [*find_backend(store.uri).find_runs([store.experiment_id], RunQuery(tags=tags))]
+    matches = [
         FoundRun(run.info.run_id, run.info.status != "RUNNING" and run.data.tags.get("nnsweep.state") != "lost")
-        for run in same
+        for run in runs
+        if tags.items() <= run.data.tags.items()  # some databases compare text more loosely
     ]
-    return max(found, key=lambda run: run.ended, default=None)
+    return max(matches, key=lambda run: run.ended, default=None)
 
 
 def read_steps(store: Store, run_id: str) -> dict[str, set[int]]:
     """Give the steps that the store has of each curve of a run."""
     with explain_errors(store.uri):
-        asked = find_backend(store.uri)
-        return {name: asked.metric_steps(run_id, name) for name in CURVES}
+        backend = find_backend(store.uri)
+        return {name: backend.metric_steps(run_id, name) for name in CURVES}
 
 
 def log_values(
@@ -247,7 +247,7 @@ def log_values(
     """
     metrics = [Point(name, float(value), step) for name, value, step in points if math.isfinite(value)]
     params = {name: str(value) for name, value in (settings or {}).items()}
-    all_tags = {**(tags or {}), **_texts(settings or {})}
+    all_tags = {**(tags or {}), **_tag_texts(settings or {})}
     texts = {name: text[:LONGEST_TAG] for name, text in all_tags.items()}
     with explain_errors(store.uri):
         find_backend(store.uri).log_batch(run_id, metrics=metrics, params=params, tags=texts)
@@ -322,10 +322,10 @@ def log_artifacts_of_runs(store: Store, files: Mapping[str, Sequence[Path]]) -> 
     uploads: list[Callable[[], None]] = []
     with explain_errors(store.uri):
         for run_id, own in files.items():
-            place = _artifact_uris.pop(run_id, None) or find_backend(store.uri).get_run(run_id).info.artifact_uri
-            folder = local_folder(place)
+            uri = _artifact_uris.pop(run_id, None) or find_backend(store.uri).get_run(run_id).info.artifact_uri
+            folder = local_folder(uri)
             if folder is None:
-                log_file = _logger(place, store.uri)
+                log_file = _make_uploader(uri, store.uri)
                 uploads += [functools.partial(log_file, file) for file in own]
             elif own:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -338,12 +338,12 @@ def log_artifacts_of_runs(store: Store, files: Mapping[str, Sequence[Path]]) -> 
 def _call_together(calls: Sequence[Callable[[], None]]) -> None:
     """Make calls side by side; after the first that fails no other is begun."""
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        made = [threads.submit(call) for call in calls]
-        wait(made, return_when=FIRST_EXCEPTION)
+        futures = [threads.submit(call) for call in calls]
+        wait(futures, return_when=FIRST_EXCEPTION)
         threads.shutdown(cancel_futures=True)
-    for one in made:
-        if not one.cancelled():
-            one.result()
+    for future in futures:
+        if not future.cancelled():
+            future.result()
 
 
 def link_file(folder: Path, file: Path) -> None:
@@ -360,10 +360,10 @@ def link_file(folder: Path, file: Path) -> None:
         shutil.copy2(file, target)
 
 
-def _logger(place: str, uri: str) -> Callable[[Path], None]:
+def _make_uploader(artifact_uri: str, store_uri: str) -> Callable[[Path], None]:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    artifacts = get_artifact_repository(place, tracking_uri=uri)
+    artifacts = get_artifact_repository(artifact_uri, tracking_uri=store_uri)
     return lambda file: artifacts.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
 
@@ -379,6 +379,6 @@ def end_run(
 
     Others take a run's results as soon as it tells its end: a backend records the tags last.
     """
-    log_values(store, record.run_id, points=points, settings=settings, tags=_told(record, tags or {}))
+    log_values(store, record.run_id, points=points, settings=settings, tags=_tag_ending(record, tags or {}))
     with explain_errors(store.uri):
         find_backend(store.uri).set_terminated(record.run_id, STATUSES[record.state])
