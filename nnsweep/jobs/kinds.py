@@ -57,7 +57,7 @@ def find_kind(key: str) -> Kind | None:
 
 
 def _models(group: str) -> list[Any]:
-    return [model for mark in Job.model_fields[group].metadata if isinstance(mark, Models) for model in mark.models]
+    return [model for mark in Job.model_fields[group].metadata if isinstance(mark, Models) for model in mark.models()]
 
 
 def _annotations(group: str, name: str) -> Iterator[Any]:

@@ -282,17 +282,14 @@ def _suggest_spelling(key: str, value: Any) -> str:
 def _find_place(location: Sequence[int | str], values: Any) -> tuple[list[int | str], list[str]]:
     """Give the path that pydantic's location stands for, and the keys of the group that its last name is in.
 
-    A location has additional names, which are left out: one where a choice begins, and one where there may be either a
-    word or settings.
+    A location has an additional name, which is left out, where there may be either a word or settings.
     """
     from nnsweep.jobs.settings import SETTINGS, WORD
 
     path: list[int | str] = []
     group: Any = {}
-    is_choice = False  # the next name is that of the choice
     for name in location:
-        if name in (WORD, SETTINGS) or (is_choice and name == values["name"]):
-            is_choice = False
+        if name in (WORD, SETTINGS):
             continue
         path.append(name)
         group = values
@@ -301,7 +298,6 @@ def _find_place(location: Sequence[int | str], values: Any) -> tuple[list[int | 
         else:
             is_item = isinstance(values, list) and isinstance(name, int) and name < len(values)
             values = values[name] if is_item else None
-        is_choice = isinstance(values, Mapping) and "name" in values
     return path, [str(key) for key in group] if isinstance(group, Mapping) else []
 
 

@@ -4,8 +4,8 @@ The models are made from the signatures of what the names stand for, so that a s
 written once, where they are used.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial, reduce
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial, reduce
 from inspect import Parameter
 from operator import or_
 from types import NoneType, UnionType
@@ -14,16 +14,18 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
-    Field,
+    GetCoreSchemaHandler,
     GetPydanticSchema,
     PlainSerializer,
     Tag,
     create_model,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
+from pydantic_core.core_schema import no_info_plain_validator_function
 
 from nnsweep.mlp.choices import Range, settings
 
@@ -35,7 +37,8 @@ WORD, SETTINGS = "a word", "settings"
 class Settings(BaseModel):
     """Values that are checked when they are made, and never changed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # a model is built when the first value is checked: most are only ever parts of another
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     @field_validator("*", mode="after")
     @classmethod
@@ -72,6 +75,11 @@ def _pairs(given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(given.items()))
 
 
+def _tuple(given: Any) -> Any:
+    """Take the list that JSON has for a tuple."""
+    return tuple(given) if isinstance(given, list) else given
+
+
 def one_of(known: Collection[str]) -> AfterValidator:
     """Make the metadata that holds a text to one of some names."""
 
@@ -83,13 +91,67 @@ def one_of(known: Collection[str]) -> AfterValidator:
     return AfterValidator(require)
 
 
+class Models(GetPydanticSchema):
+    """The metadata of a field that holds settings, which knows the models that they may be of.
+
+    Parameters
+    ----------
+    schema : callable
+        Gives pydantic's schema of the field.
+    models : callable
+        Gives the models.
+    """
+
+    def __init__(
+        self, schema: Callable[[Any, GetCoreSchemaHandler], CoreSchema], models: Callable[[], Iterable[type[Settings]]]
+    ) -> None:
+        super().__init__(schema)
+        self.models = models
+
+
+class _Choice:
+    """One of several choices. The model of each is made when it is first needed.
+
+    Pydantic's own discriminated union would make all of them before it checks the first value: most jobs have one
+    optimizer of many.
+    """
+
+    def __init__(
+        self, makers: Mapping[str, Callable[..., Any]], fields: Callable[[Callable[..., Any]], Fields]
+    ) -> None:
+        self._makers = makers
+        self._model = cache(lambda name: _make_part(name, fields(makers[name])))
+
+    def models(self) -> Iterator[type[Settings]]:
+        return map(self._model, self._makers)
+
+    def check(self, value: Any) -> Part:
+        if isinstance(value, Part):
+            return value
+        if not isinstance(value, dict):
+            raise PydanticKnownError("dict_type")
+        if "name" not in value:
+            raise PydanticKnownError("union_tag_not_found", {"discriminator": "'name'"})
+        name = value["name"]
+        if not isinstance(name, str) or name not in self._makers:
+            tags = {"tag": str(name), "expected_tags": ", ".join(map(repr, self._makers))}
+            raise PydanticKnownError("union_tag_invalid", {"discriminator": "'name'", **tags})
+        part: Part = self._model(name).model_validate(value)
+        return part
+
+
+def _make_part(name: str, fields: Fields) -> type[Part]:
+    known: Fields = {"name": (Literal[name], ...), **fields}
+    return create_model(name, __base__=Part, **known)
+
+
 def one_choice(
     makers: Mapping[str, Callable[..., Any]],
     *,
     without: Collection[str] = (),
     more: Fields | None = None,
     replace: Mapping[Any, Any] | None = None,
-) -> GetPydanticSchema:
+) -> Models:
     """Make the metadata that lets a field of type `Part` hold any of the named choices.
 
     Parameters
@@ -105,14 +167,11 @@ def one_choice(
 
     Returns
     -------
-    GetPydanticSchema
-        To be used as ``Annotated[Part, choice(...)]``.
+    Models
+        To be used as ``Annotated[Part, one_choice(...)]``.
     """
-    models = [
-        _model(name, Part, {"name": (Literal[name], ...)} | _fields(maker, without, replace or {}) | (more or {}))
-        for name, maker in makers.items()
-    ]
-    return _schema(Annotated[reduce(or_, models), Field(discriminator="name")], models)
+    choice = _Choice(makers, lambda maker: _fields(maker, without, replace or {}) | (more or {}))
+    return Models(lambda *_: no_info_plain_validator_function(choice.check), choice.models)
 
 
 def one_group(
@@ -122,29 +181,13 @@ def one_group(
     without: Collection[str] = (),
     more: Fields | None = None,
     replace: Mapping[Any, Any] | None = None,
-) -> GetPydanticSchema:
+) -> Models:
     """Make the metadata that lets a field of type `Settings` hold the settings of one function or record.
 
     See `one_choice` for the parameters.
     """
-    model = _model(name, Settings, _fields(maker, without, replace or {}) | (more or {}))
-    return _schema(model, [model])
-
-
-def _model(name: str, base: type[Settings], fields: Fields) -> Any:
-    return create_model(name, __base__=base, **fields)
-
-
-class Models(GetPydanticSchema):
-    """The metadata of a part, which knows its models."""
-
-    models: Sequence[type[Settings]]
-
-
-def _schema(model: Any, models: Sequence[type[Settings]]) -> Models:
-    made = Models(lambda _, handler: handler(model))
-    made.models = models
-    return made
+    model: Any = create_model(name, __base__=Settings, **_fields(maker, without, replace or {}), **(more or {}))
+    return Models(lambda _, handler: handler(model), lambda: [model])
 
 
 def _fields(maker: Callable[..., Any], without: Collection[str], replace: Mapping[Any, Any]) -> Fields:
@@ -160,7 +203,7 @@ def _word_or_settings(kinds: Sequence[Any]) -> Any:
     word: Any
     word, settings = sorted(kinds, key=is_typeddict)
     fields: Fields = {name: (kind | None, None) for name, kind in get_type_hints(settings).items()}
-    model: Any = _model(settings.__name__, Settings, fields)
+    model: Any = create_model(settings.__name__, __base__=Settings, **fields)
     pairs: Any = Annotated[model, AfterValidator(lambda given: _pairs(given.model_dump(exclude_none=True)))]
     either: Any = Annotated[word, Tag(WORD)] | Annotated[pairs, PlainSerializer(dict), Tag(SETTINGS)]
     return Annotated[either, Discriminator(lambda given: WORD if isinstance(given, str) else SETTINGS)]
@@ -183,5 +226,5 @@ def _checked(annotation: Any, replace: Mapping[Any, Any]) -> Any:
         return Annotated[mapping, AfterValidator(_pairs), PlainSerializer(dict)]
     if origin is tuple:
         kinds: Any = tuple(kind if kind is Ellipsis else _checked(kind, replace) for kind in inner)
-        return tuple[kinds]
+        return Annotated[tuple[kinds], BeforeValidator(_tuple)]
     return annotation
