@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.frame import selection, take_numbers
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, lay_out, measure_inches, nothing, prepare
+from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, measure_inches, nothing, prepare, run_layout
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, bound_metric, estimate_configurations
 from nnsweep.results.statistics.tradeoff import mark_pareto_front
 from nnsweep.results.wording import metric_text
@@ -146,7 +146,7 @@ def _notes(runs: pd.DataFrame, priced: Sequence[Priced], metric: str) -> list[st
 
 def _number(figure: Figure, axes: Axes, front: Sequence[Priced], priced: Sequence[Priced]) -> None:
     """Put a number beside each point of the front, where it covers neither another one nor a point."""
-    lay_out(figure)
+    run_layout(figure)
     where = axes.transData.transform([(one.cost, one.group.mean) for one in priced]) / figure.dpi
     points = {id(one): place for one, place in zip(priced, where, strict=True)}
     taken: list[tuple[float, float, float, float]] = []

@@ -10,11 +10,12 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import IO, NamedTuple, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
@@ -73,6 +74,7 @@ def _cut_middle(text: str, n_letters: int) -> str:
     return f"{text[: (n_letters + 1) // 2]}…{text[len(text) - n_letters // 2 :]}" if n_letters else "…"
 
 
+DPI = 150
 WIDTH = 7.2
 """Inches: the text of a page."""
 NARROW = 4.4
@@ -216,6 +218,14 @@ def lay_out(figure: Figure) -> None:
         figure.draw_without_rendering()
 
 
+def run_layout(figure: Figure) -> None:
+    """Let the panels and legends of a figure find their places, without a first drawing of what is in them."""
+    if engine := figure.get_layout_engine():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph")
+            engine.execute(figure)
+
+
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a picture as PNG, SVG or PDF; equal pictures give equal bytes.
 
@@ -236,7 +246,21 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         raise ConfigError(f"a picture is {', '.join(METADATA)}, not {printable(suffix) or 'without suffix'}")
     with whole_file(path) as file, mpl.rc_context({"svg.hashsalt": "nnsweep"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
-        figure.savefig(file, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
+        if suffix == ".png":
+            _write_png(figure, file)
+        else:
+            figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=METADATA[suffix])
+
+
+def _write_png(figure: Figure, file: IO[bytes]) -> None:
+    """Draw a figure once: `savefig` would draw all of it a first time only to lay it out."""
+    dpi, engine = figure.get_dpi(), figure.get_layout_engine()
+    figure.set_dpi(DPI)
+    run_layout(figure)
+    figure.set_layout_engine("none")
+    FigureCanvasAgg(figure).print_png(file, metadata=METADATA[".png"])  # type: ignore[no-untyped-call]
+    figure.set_layout_engine(engine)
+    figure.set_dpi(dpi)
 
 
 COLOUR_MAP = "viridis"

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from nnsweep.errors import ConfigError
 
@@ -180,6 +179,8 @@ def welch_t_test(
 
 def _infer_by_t(mean: float, error: float, degrees: float, confidence: float) -> tuple[float, float, float]:
     """Give the interval and the two-sided p of a mean whose standard error has so many degrees of freedom."""
+    from scipy import special  # its import takes longer than a picture that needs none of it
+
     half = -float(special.stdtrit(degrees, (1 - confidence) / 2)) * error
     return mean - half, mean + half, float(2 * special.stdtr(degrees, -abs(mean) / error))
 
@@ -311,6 +312,8 @@ def compute_power(effect: float, n: int, alpha: float) -> float:
     t gives NaN (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions 2, 1995, chapters 30 and 31).
     Beyond 100,000 pairs it is the normal distribution.
     """
+    from scipy import special
+
     noncentrality = n * effect**2
     if n > 100_000:
         return float(special.ndtr(effect * math.sqrt(n) + special.ndtri(alpha / 2)))
