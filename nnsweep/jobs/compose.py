@@ -17,15 +17,17 @@ from typing import Any, NamedTuple, TypeVar
 
 import hydra
 import omegaconf.base
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
 from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep.jobs.overrides import COLUMNS
@@ -73,6 +75,14 @@ class _Base:
     n_task: int  # overrides of the task that were there before those of the job
 
 
+class _Composed(NamedTuple):
+    """What Hydra composed for some choices, from which other choices of the same groups may be had."""
+
+    base: _Base
+    names: Mapping[str, str]  # of the choices, by group
+    defaults: Sequence[Any]  # Hydra's final list of the files that it merged
+
+
 class Composer:
     """Composes the jobs of a sweep.
 
@@ -90,6 +100,7 @@ class Composer:
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
         self._bases: dict[tuple[str, ...], _Base | HydraException] = {}
+        self._composed: dict[tuple[str, ...], _Composed] = {}
         self._copies: dict[tuple[str, ...], Callable[[], DictConfig]] = {}
         self._errors: dict[tuple[object, ...], HydraException | None] = {}
         self._left_to_hydra: set[Hashable] = set()
@@ -211,7 +222,7 @@ class Composer:
     def _base(self, parts: _Parts) -> _Base:
         if parts.fixed not in self._bases:
             try:
-                self._bases[parts.fixed] = _base(self._hydras(parts.fixed), parts.fixed)
+                self._bases[parts.fixed] = self._make_base(parts)
             except HydraException as error:
                 self._bases[parts.fixed] = error
         base = self._bases[parts.fixed]
@@ -220,6 +231,62 @@ class Composer:
         if isinstance(base, _Base) or parts.ordered:
             raise _Uncertain
         raise base.with_traceback(None)  # a choice that cannot be composed, whatever the values
+
+    def _make_base(self, parts: _Parts) -> _Base:
+        """Let Hydra compose, unless choices of the same groups were composed before and nothing but they differs."""
+        names = None if parts.ordered else self._name_choices(parts.fixed)
+        groups = tuple(names or ())
+        if names and groups in self._composed:
+            before = self._composed[groups]
+            changed = {group: name for group, name in names.items() if name != before.names[group]}
+            if all(self._can_exchange(before, group, name) for group, name in changed.items()):
+                return replace(before.base, copy=make_copier(self._exchange(before.base.copy(), changed)))
+        base = _base(self._hydras(parts.fixed), parts.fixed)
+        defaults = getattr(self._loader, "merged", None)
+        if names and defaults and base.settled:
+            self._composed.setdefault(groups, _Composed(base, names, defaults))
+        return base
+
+    def _name_choices(self, fixed: Sequence[str]) -> dict[str, str] | None:
+        """Give the choices that overrides make, by group; None if they are or do anything else."""
+        names: dict[str, str] = {}
+        for override in map(self._parse, fixed):
+            group, name = override.key_or_group, override.value()
+            is_plain = override.type == OverrideType.CHANGE and override.package is None and type(name) is str
+            if not is_plain or not group.isidentifier() or group == "hydra" or group in names:
+                return None
+            names[group] = str(name)
+        return names
+
+    def _can_exchange(self, before: _Composed, group: str, name: str) -> bool:
+        """Tell whether the node of a group is all that another choice changes: no other file speaks of it."""
+        repository = self._loader.repository  # type: ignore[attr-defined]
+        old = f"{group}/{before.names[group]}"
+        for path in (old, f"{group}/{name}"):
+            file = repository.load_config(path)
+            if file is None or file.defaults_list or file.header["package"] is not None or "/" in name:
+                return False
+            if not OmegaConf.is_dict(file.config) or repository.get_schema_source().is_config(path):
+                return False
+        places = []
+        for default in before.defaults:
+            file = repository.load_config(default.config_path)
+            if any("${" in str(vars(each)) for each in file.defaults_list or ()):
+                return False  # which files there are depends on choices
+            package = file.header["package"] if default.package is None else default.package
+            if default.config_path != old:
+                places += [package.split(".")[0]] if package else [str(key) for key in file.config]
+            elif package != group:
+                return False
+        return group not in places
+
+    def _exchange(self, config: DictConfig, names: Mapping[str, str]) -> DictConfig:
+        for group, name in names.items():
+            node = self._loader.repository.load_config(f"{group}/{name}").config  # type: ignore[attr-defined]
+            with open_dict(config):
+                OmegaConf.update(config, group, node, merge=False)
+            config.hydra.runtime.choices[group] = name
+        return config
 
     def _set(self, config: DictConfig, override: Override, base: _Base, fixed: tuple[str, ...]) -> None:
         try:
@@ -402,3 +469,17 @@ class ReadOnce(CachingConfigRepository):
         if config_path not in self._read:
             self._read[config_path] = make_copier(self.delegate.load_config(config_path))
         return self._read[config_path]()
+
+
+class NotingLoader(ConfigLoaderImpl):
+    """Hydra's loader, which reads each file once and keeps the list of the files that it merged last."""
+
+    merged: Sequence[ResultDefault] = ()
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self.repository = ReadOnce(self.repository)  # type: ignore[assignment]
+
+    def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        self.merged = defaults
+        return super()._compose_config_from_defaults_list(defaults, repo)

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from hydra import initialize_config_dir
 from hydra._internal.callbacks import Callbacks
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
@@ -27,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
 from nnsweep.jobs import hydra_callbacks
-from nnsweep.jobs.compose import ReadOnce, cache_parsing
+from nnsweep.jobs.compose import NotingLoader, cache_parsing
 from nnsweep.jobs.overrides import make_override
 from nnsweep.tracking.sqlite import find_database_file
 from nnsweep.tracking.store import resolve_uri
@@ -117,12 +116,10 @@ def _hydra(wanted: HydraRequest, version: Any) -> Iterator[Hydra]:
         with initialize_config_dir(wanted.own or wanted.conf, job_name="app", **version), cache_parsing():
             hydra = GlobalHydra.instance().hydra
             assert hydra is not None
+            path = hydra.config_loader.get_search_path()
             if wanted.own:
-                path = hydra.config_loader.get_search_path()
                 path.prepend("command-line", f"file://{wanted.conf}", SearchPathQuery(provider="schema"))
-                hydra.config_loader = ConfigLoaderImpl(path)
-            loader: Any = hydra.config_loader
-            loader.repository = ReadOnce(loader.repository)
+            hydra.config_loader = NotingLoader(path)
             yield hydra
     finally:
         hydra_callbacks.remove_if_empty()

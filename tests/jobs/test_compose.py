@@ -1,6 +1,5 @@
 """Composing quickly gives what Hydra gives, for whatever overrides."""
 
-import copy
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, ListConfig, open_dict, read_write
 
-from nnsweep.jobs.compose import Composer, ReadOnce, cache_parsing
+from nnsweep.jobs.compose import Composer, NotingLoader, cache_parsing
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.problems import explain_hydra_error
 
@@ -146,9 +145,7 @@ def hydras(given: Hydras) -> Any:
 
 def reading_once(given: Hydras) -> Hydras:
     """Let Hydra's loader read once, as a sweep does."""
-    loader = copy.copy(given.loader)
-    loader.repository = ReadOnce(loader.repository)
-    return Hydras(loader, given.config)
+    return Hydras(NotingLoader(given.loader.get_search_path()), given.config)
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +225,23 @@ def test_hydra_composes_once_for_each_choice_of_groups(ours):
     for arch in ("wide", "deep"):
         for seed in range(20):
             compose([f"arch={arch}", f"seed={seed}", f"++trainer.epochs={seed}", f"+more.less={seed}"])
+    assert loader.n == 2
+
+
+def test_each_choice_of_a_group_is_composed_as_in_hydra(ours):
+    loader = Counting(reading_once(ours).loader)
+    compose = Composer(loader, ours.config)
+    for arch, activation in (("wide", "relu"), ("deep", "tanh"), ("custom", "leaky_relu"), ("wide", "elu")):
+        overrides = [f"arch={arch}", f"activation={activation}", "seed=3", "schedule=step", "data=table"]
+        assert outcome(compose, overrides) == outcome(hydras(ours), overrides)
+    assert loader.n == 1
+
+
+def test_a_choice_that_more_than_its_node_depends_on_is_left_to_hydra(small):
+    loader = Counting(reading_once(small).loader)
+    compose = Composer(loader, small.config)
+    for db in ("mysql", "lite"):  # another group's node lies in this one's
+        assert outcome(compose, [f"db={db}", "port=2"]) == outcome(hydras(small), [f"db={db}", "port=2"])
     assert loader.n == 2
 
 
