@@ -40,9 +40,9 @@ class GridSweeper(BasicSweeper):
         # not above: Hydra loads every plugin's module anew, and with it makes another class of the same name
         from hydra_plugins.nnsweep_plugins.stacked_launcher import StackedLauncher
         from nnsweep.jobs.compose import Composer
+        from nnsweep.jobs.config_loader import freeze_configurations
         from nnsweep.jobs.executors import ProcessExecutor
         from nnsweep.jobs.grid import check_one_sweep, expand_grid
-        from nnsweep.jobs.hydra_callbacks import freeze_configurations
         from nnsweep.jobs.launchers import LauncherExecutor
         from nnsweep.jobs.sweep import run_sweep
         from nnsweep.jobs.tasks import make_tasks

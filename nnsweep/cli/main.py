@@ -15,7 +15,7 @@ import hydra
 from nnsweep import streams
 from nnsweep.errors import ConfigError, StoreError, machines
 from nnsweep.files import settle_home
-from nnsweep.jobs import hydra_callbacks, interrupt
+from nnsweep.jobs import folders, interrupt
 from nnsweep.jobs.arguments import CommandLine, read_command_line
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.environment import keep_store_address
@@ -43,7 +43,7 @@ def _run_hydra(arguments: Sequence[str]) -> None:
     try:
         hydra.main(config_path=line.own or conf_dir(), config_name="config", **VERSION_BASE)(run_job)()
     finally:
-        hydra_callbacks.remove_if_empty()
+        folders.remove_if_empty()
 
 
 def _run_as_sweep(line: CommandLine) -> bool:

@@ -4,35 +4,25 @@ What comes out is what Hydra's own `load_sweep_config` gives for the same overri
 Whatever is not certain to come out the same is left to Hydra itself, and so is every error.
 """
 
-import contextlib
-import copy
-import functools
-import pickle
 import re
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import NoneType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import hydra
-import omegaconf.base
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
 from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from nnsweep.jobs.config_loader import make_copier
 from nnsweep.jobs.overrides import COLUMNS
 
-T = TypeVar("T")
 _WHOLE_NUMBER = re.compile(r"(?P<key>[A-Za-z_]+(\.[A-Za-z_]+)*)=(?P<number>[1-9][0-9]*)", re.ASCII)
 WRITES_DIRNAME = hydra.__version__.startswith("1.3.")  # later it is an interpolation
 
@@ -352,15 +342,6 @@ def _settled(config: DictConfig) -> bool:
     return not any(OmegaConf.is_interpolation(node, key) for node, key in read)
 
 
-def make_copier(value: T) -> Callable[[], T]:
-    """Give a function that makes a copy of a value, quickly and any number of times."""
-    try:
-        pickled = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)  # loading it takes half the time of a deep copy
-    except Exception:  # a class of the user's that cannot be pickled
-        return lambda: copy.deepcopy(value)
-    return lambda: pickle.loads(pickled)
-
-
 def _require_certain(config: DictConfig, override: Override, base: _Base) -> None:
     """Refuse a path through an interpolation: it may lead to Hydra's own node, which Hydra fills last."""
     *path, last = override.key_or_group.split(".")
@@ -425,61 +406,3 @@ def _is_plain(value: Any) -> bool:
     if type(value) is str:
         return "${" not in value and value != "???"
     return type(value) in (bool, int, float, NoneType)
-
-
-_N_PARSED = 10_000
-
-
-@contextlib.contextmanager
-def cache_parsing() -> Iterator[None]:
-    """Let OmegaConf keep what it has parsed as long as the block lasts; it only reads these trees."""
-    module: Any = omegaconf.base
-    before = module.parse
-    module.parse = functools.lru_cache(_N_PARSED)(before)
-    try:
-        yield
-    finally:
-        module.parse = before
-
-
-class ReadOnce(CachingConfigRepository):
-    """Gives what is in the files of a configuration; Hydra may do with it what it likes.
-
-    Parameters
-    ----------
-    delegate : IConfigRepository
-        Hydra's, which reads files.
-    """
-
-    def __init__(self, delegate: IConfigRepository) -> None:
-        super().__init__(delegate)
-        self._read: dict[str, Callable[[], ConfigResult | None]] = {}
-
-    def __deepcopy__(self, _: Any) -> "ReadOnce":
-        """Share what has been read with the copy that Hydra takes for each composition."""
-        return copy.copy(self)
-
-    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
-        """Read from other folders, and forget what was read from those before; copies stay as they are."""
-        self.delegate, self._read = copy.deepcopy(self.delegate), {}
-        self.delegate.initialize_sources(config_search_path)
-
-    def load_config(self, config_path: str) -> ConfigResult | None:
-        """Give a copy of what a file says; None if there is no such file."""
-        if config_path not in self._read:
-            self._read[config_path] = make_copier(self.delegate.load_config(config_path))
-        return self._read[config_path]()
-
-
-class NotingLoader(ConfigLoaderImpl):
-    """Hydra's loader, which reads each file once and keeps the list of the files that it merged last."""
-
-    merged: Sequence[ResultDefault] = ()
-
-    def __init__(self, config_search_path: ConfigSearchPath) -> None:
-        super().__init__(config_search_path)
-        self.repository = ReadOnce(self.repository)  # type: ignore[assignment]
-
-    def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
-        self.merged = defaults
-        return super()._compose_config_from_defaults_list(defaults, repo)

@@ -25,11 +25,11 @@ from pydantic import ValidationError
 from nnsweep.errors import ConfigError
 from nnsweep.filters import make_filter
 from nnsweep.jobs import names
-from nnsweep.jobs.arguments import quote_text
 from nnsweep.jobs.belonging import PRESETS, Belonging, Line, Source
 from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.job import Job, Sweep
+from nnsweep.jobs.overrides import quote_text
 from nnsweep.jobs.problems import list_problems
 from nnsweep.tracking.record import Setting
 

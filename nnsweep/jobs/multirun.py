@@ -25,8 +25,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
-from nnsweep.jobs import hydra_callbacks
-from nnsweep.jobs.compose import NotingLoader, cache_parsing
+from nnsweep.jobs import folders
+from nnsweep.jobs.config_loader import NotingLoader, cache_parsing
 from nnsweep.jobs.overrides import make_override
 from nnsweep.tracking.sqlite import find_database_file
 from nnsweep.tracking.store import resolve_uri
@@ -122,7 +122,7 @@ def _hydra(wanted: HydraRequest, version: Any) -> Iterator[Hydra]:
             hydra.config_loader = NotingLoader(path)
             yield hydra
     finally:
-        hydra_callbacks.remove_if_empty()
+        folders.remove_if_empty()
         for kind in _STATE:
             known.pop(kind, None)
         known.update(before)

@@ -1,15 +1,19 @@
-"""Python values as overrides, written so that Hydra reads the same values from them.
+"""Overrides as text: written from Python values, and put in quotes where Hydra would read something else.
 
-A tuple, or a range, is several values to sweep over; so is a list, unless the setting takes a list itself.
+Of Python values, a tuple or a range is several values to sweep over; so is a list, unless the setting takes a list
+itself. What somebody typed is text where the setting takes text: Hydra reads ``tracking.experiment=2024`` as a number,
+and cannot read some signs without quotes. Workers import this module, and no Hydra with it.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
 from nnsweep.errors import ConfigError
-from nnsweep.text import shorten
+from nnsweep.files import expand_home
+from nnsweep.text import quote_argument, shorten, suggest_null
 
 COLUMNS = "data.columns."
 """What stands before the name of a column, which may be any text."""
@@ -17,6 +21,11 @@ _MARK = "$$"
 """Begins a column's name in the form in which Hydra reads it as one key; other characters are ``$`` and a number."""
 
 _WORD = re.compile(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z_][A-Za-z0-9_-]*", re.IGNORECASE | re.ASCII)
+_TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,()\[\]{}'"]+""")
+_READ_BY_HYDRA = re.compile(r"[+-]?(?:[\d_.]+(?:e[+-]?\d*)?|inf|nan)|true|false|null", re.IGNORECASE)
+_FUNCTIONS = re.compile(r"\s*(?:choice|sort|shuffle|tag|glob|str)\(")
+_DATA_PATHS = ("data.path", "data.test_path", "data.home")
+_PATHS = (*_DATA_PATHS, "tracking.uri", "tracking.artifact_root", "hydra.sweep.dir", "hydra.run.dir")
 
 
 def make_override(key: str, value: Any) -> str:
@@ -162,7 +171,7 @@ def is_column_key(text: str) -> bool:
 
 def _as_grid(key: str, value: Any) -> Any:
     """Take a list as the values to sweep over, where a setting takes one value, or lists, and it is a list of these."""
-    from nnsweep.jobs.kinds import find_kind
+    from nnsweep.jobs.registry import find_kind
 
     known = find_kind(key) if isinstance(value, list) and not key.startswith("sweep.") else None
     if known is None or (known.depth == 1 and not any(isinstance(one, list | tuple) for one in value)):
@@ -190,3 +199,77 @@ def check_overrides(lines: str | Sequence[str]) -> list[str]:
     if wrong:
         raise ConfigError(*wrong)
     return found
+
+
+def quote_text(line: str) -> str:
+    """Put in quotes what an override gives as text and Hydra would read as something else.
+
+    Examples
+    --------
+    >>> quote_text("tracking.experiment=2024"), quote_text("data.target=1e3,b"), quote_text("data.path=~/cats.csv")
+    ("tracking.experiment='2024'", "data.target='1e3',b", "data.path='~/cats.csv'")
+    >>> quote_text("data.target=null"), quote_text("seed=3")
+    ('data.target=null', 'seed=3')
+    """
+    start, _, value = line.partition("=")
+    key = start.lstrip("+")
+    is_path = key in _PATHS and "~" in value
+    if not is_path and not any(_READ_BY_HYDRA.fullmatch(token.strip()) for token in _TOKEN.findall(value)):
+        return line
+    from nnsweep.jobs.registry import find_kind  # it imports the models of a job, which most command lines need later
+
+    kind = find_kind(key)
+    takes_text = kind is not None and kind.is_text and not key.startswith("sweep.")  # grids and rules are languages
+    if not is_path and (not takes_text or ("(" in value and not _FUNCTIONS.match(value))):
+        return line
+    keeps_null = kind is not None and kind.is_nullable and not value.lstrip().startswith("[")
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    def quote(match: re.Match[str]) -> str:
+        token = match[0].strip()
+        if token == "null" and keeps_null:
+            return match[0]
+        if key.startswith("hydra.") and token.startswith("~"):  # Hydra itself makes these folders
+            token = expand_home(token)
+            return QuotedString(token, Quote.single).with_quotes()
+        is_misread = _READ_BY_HYDRA.fullmatch(token) or (is_path and "~" in token and token[0] not in "'\"")
+        return QuotedString(token, Quote.single).with_quotes() if is_misread else match[0]
+
+    return f"{start}={_TOKEN.sub(quote, value)}"
+
+
+def quote_for_shell(key: str, value: str) -> str:
+    r"""Write an override as a shell takes it, so that its value is one text.
+
+    Examples
+    --------
+    >>> print(quote_for_shell("tracking.experiment", "a=b"), quote_for_shell("tracking.experiment", "a"))
+    'tracking.experiment="a=b"' tracking.experiment=a
+    >>> print(quote_for_shell("data.path", "a\nb.csv"))
+    $'data.path="a\012b.csv"'
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Quote, QuotedString
+    from hydra.errors import HydraException
+
+    with contextlib.suppress(HydraException):
+        if OverridesParser.create().parse_override(f"{key}={value}").value() == value:
+            return quote_argument(f"{key}={value}")
+    ways = [f"{key}={QuotedString(value, quote).with_quotes()}" for quote in (Quote.double, Quote.single)]
+    return min(map(quote_argument, ways), key=len)
+
+
+def explain_unreadable(line: str) -> str:
+    """Say in one line what is wrong with an override that Hydra cannot read, and what can be written instead."""
+    from nnsweep.jobs.registry import find_kind
+
+    start, equals, value = line.partition("=")
+    key = start.lstrip("+~")
+    if not equals or not re.fullmatch(r"[+~]*[\w./@:$\[\]-]+", start):
+        return "cannot be read; settings are written key=value"
+    kind = find_kind(key)
+    if kind and kind.is_nullable and (hint := suggest_null(start, value)):
+        return f"cannot be read; {hint}"
+    if kind and not kind.is_text:
+        return f"cannot be read as a value; several are written {key}=a,b or, of numbers, {key}='range(0,5)'"
+    return f"cannot be read; text with such signs needs quotes, in a shell {quote_for_shell(start, value)}"

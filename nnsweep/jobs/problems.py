@@ -25,7 +25,7 @@ from omegaconf.errors import (
 from yaml import YAMLError
 
 from nnsweep.errors import UserError
-from nnsweep.jobs.arguments import explain_unreadable
+from nnsweep.jobs.overrides import explain_unreadable
 from nnsweep.text import (
     IMPORT,
     NEVER_IMPORTED,
@@ -264,7 +264,7 @@ def _explain_detail(detail: "ErrorDetails", values: Mapping[str, Any]) -> str:
 
 def _suggest_spelling(key: str, value: Any) -> str:
     """Say how a grid, or no value at all, is written, to somebody who has written something else for it."""
-    from nnsweep.jobs.kinds import find_kind
+    from nnsweep.jobs.registry import find_kind
 
     key = key if find_kind(key) else f"sweep.{key}"  # the settings of a sweep are checked alone
     kind = find_kind(key)

@@ -1,17 +1,20 @@
-"""The registry of choices, beside their files: which names a group of the configuration has, and their defaults.
+"""What can be set: the names that each group has, their defaults, and what kind of value a setting takes.
 
-The functions are in `GROUPS`, the defaults in ``conf/GROUP/NAME.yaml``: who asks from Python gets what the command line
-would have.
+The functions that the names stand for are in `GROUPS`, the defaults in ``conf/GROUP/NAME.yaml``: a caller from Python
+gets what the command line would have. Kinds are read off the models that check a job.
 """
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from nnsweep.data.load import DATA_SETS
 from nnsweep.jobs.conf_tree import conf_dir, list_groups, read_choice_file
+from nnsweep.jobs.job import Job
+from nnsweep.jobs.settings import Models
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.choices import Choices
 from nnsweep.mlp.initializers import INITIALIZERS
@@ -92,3 +95,79 @@ def _resolved(value: Any, values: Mapping[str, Any]) -> Any:
         return [_resolved(inner, values) for inner in value]
     reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
     return values[reference[1]] if reference else value
+
+
+class Kind(NamedTuple):
+    """What a setting takes.
+
+    Attributes
+    ----------
+    depth : int
+        How deep its lists are: 0 for one value, 1 for a list of values.
+    is_text : bool
+        Whether it, or what is in its list, is any text.
+    is_nullable : bool
+        Whether it may be null.
+    """
+
+    depth: int
+    is_text: bool
+    is_nullable: bool
+
+
+@functools.cache
+def find_kind(key: str) -> Kind | None:
+    """Give the kind of a setting; None if there is no such setting.
+
+    Parameters
+    ----------
+    key : str
+        Its key in the configuration.
+
+    Examples
+    --------
+    >>> find_kind("trainer.patience"), find_kind("data.categories")
+    (Kind(depth=0, is_text=False, is_nullable=True), Kind(depth=1, is_text=True, is_nullable=True))
+    >>> find_kind("arch").depth, find_kind("arch.hidden_layer_sizes").depth, find_kind("trainer.epohcs")
+    (0, 1, None)
+    """
+    group, _, name = key.partition(".")
+    if group not in Job.model_fields:
+        return None
+    if not name and (_models(group) or hasattr(Job.model_fields[group].annotation, "model_fields")):
+        return Kind(0, False, False)
+    kinds = [*map(_kind, _annotations(group, name))]
+    if not kinds:
+        return None
+    return Kind(
+        max(one.depth for one in kinds), any(one.is_text for one in kinds), all(one.is_nullable for one in kinds)
+    )
+
+
+def _models(group: str) -> list[Any]:
+    return [model for mark in Job.model_fields[group].metadata if isinstance(mark, Models) for model in mark.models()]
+
+
+def _annotations(group: str, name: str) -> Iterator[Any]:
+    own = Job.model_fields[group].annotation
+    if not name:
+        yield own
+        return
+    for model in _models(group) or [own]:
+        if field := getattr(model, "model_fields", {}).get(name):
+            yield field.annotation
+
+
+def _kind(annotation: Any) -> Kind:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _kind(inner[0])
+    if origin in (Union, UnionType):
+        kinds = [_kind(each) for each in inner]
+        return Kind(max(one.depth for one in kinds), any(one.is_text for one in kinds), type(None) in inner)
+    if origin is tuple:
+        item = _kind(inner[0])
+        return Kind(1 + item.depth, item.is_text, False)
+    if origin is dict or origin is Literal:
+        return Kind(0, False, False)
+    return Kind(0, annotation is str, False)

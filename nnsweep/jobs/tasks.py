@@ -19,13 +19,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep.errors import ConfigError
-from nnsweep.jobs import folder_names
-from nnsweep.jobs.arguments import quote_for_shell
+from nnsweep.jobs import folders as folder_names
 from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.hydra_folder import make_plain_configuration
 from nnsweep.jobs.job import OPERATIONAL, WHEREABOUTS, Job
 from nnsweep.jobs.names import make_run_name, name_choices
+from nnsweep.jobs.overrides import quote_for_shell
 from nnsweep.jobs.problems import explain_hydra_error
 from nnsweep.jobs.sweep_folder import PLAN
 from nnsweep.jobs.task import Place, Task

@@ -15,7 +15,7 @@ from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep.errors import ConfigError
-from nnsweep.jobs import folder_names
+from nnsweep.jobs import folders
 from nnsweep.jobs.checking import keep_text, make_job, resolve_values
 from nnsweep.jobs.compose import WRITES_DIRNAME, Composer, Shape, make_dirname
 from nnsweep.jobs.job import Job
@@ -169,8 +169,8 @@ class _First:
         written = _with(self._written, changes)
         job = make_job(_with(self._values, self._resolved(changes, written)))
         sweep, name = self._folders(written)
-        folder, found = folder_names.join_folders(sweep, name), set[str]()
-        wrong = folder_names.find_folder_problems(
+        folder, found = folders.join_folders(sweep, name), set[str]()
+        wrong = folders.find_folder_problems(
             self._task.log.removesuffix(".log"), self._task.output_subdir, sweep, name, found
         )
         _require(not wrong and not found & taken and "${" not in str(folder))
@@ -190,7 +190,7 @@ class _First:
     def _folders(self, written: Mapping[str, Any]) -> tuple[str, str]:
         """Give the folders of the sweep and the job."""
         name = _at(written, self._subdir) if self._sweep and self._subdir else None
-        return folder_names.resolve_folders(self.config) if name is None else (self._sweep, str(name))
+        return folders.resolve_folders(self.config) if name is None else (self._sweep, str(name))
 
     def _place(self, job: Job, sweep: str, folder: Path, changes: Mapping[_Path, Any]) -> Place:
         lines = changes["hydra", "overrides", "task"]

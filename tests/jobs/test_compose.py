@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, ListConfig, open_dict, read_write
 
-from nnsweep.jobs.compose import Composer, NotingLoader, cache_parsing
+from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.config_loader import NotingLoader, cache_parsing
 from nnsweep.jobs.problems import explain_hydra_error
 
 pytestmark = pytest.mark.slow
@@ -237,7 +238,7 @@ def test_each_choice_of_a_group_is_composed_as_in_hydra(ours):
     assert loader.n == 1
 
 
-def test_a_choice_that_more_than_its_node_depends_on_is_left_to_hydra(small):
+def test_a_choice_with_more_than_its_node_is_left_to_hydra(small):
     loader = Counting(reading_once(small).loader)
     compose = Composer(loader, small.config)
     for db in ("mysql", "lite"):  # another group's node lies in this one's

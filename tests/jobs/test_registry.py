@@ -1,4 +1,4 @@
-"""The registry of choices, and what its files say of the same choices."""
+"""What can be set: the names of a group, their defaults, and settings that take one value or a list."""
 
 import inspect
 from pathlib import Path
@@ -8,9 +8,11 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from nnsweep.errors import ConfigError
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
-from nnsweep.jobs.registry import GROUPS, list_names, read_defaults
+from nnsweep.jobs.overrides import make_overrides
+from nnsweep.jobs.registry import GROUPS, find_kind, list_names, read_defaults
 from nnsweep.mlp.choices import interval
 
 FILES = [(group, name) for group in GROUPS for name in list_names(group)]
@@ -58,3 +60,43 @@ def test_defaults_are_new_each_time():
 @pytest.mark.parametrize("name", ["none_such", "../config", None, 3, ["cosine"]])
 def test_of_a_name_that_no_file_has_the_name_is_left(name):
     assert read_defaults("schedule", name) == {"name": name}
+
+
+ONE = ["seed", "arch", "data", "output_activation", "trainer.epochs", "data.path", "tracking.experiment", "arch.depth"]
+LISTS = ["arch.hidden_layer_sizes", "data.categories", "data.stop_words", "schedule.boundaries", "trainer.class_weight"]
+
+
+@pytest.mark.parametrize(("key", "depth"), [*((key, 0) for key in ONE), *((key, 1) for key in LISTS)])
+def test_a_setting_takes_one_value_or_a_list(key, depth):
+    assert find_kind(key).depth == depth
+
+
+def test_there_is_no_kind_of_what_is_no_setting():
+    assert find_kind("nosuch") is find_kind("trainer.epohcs") is find_kind("data.columns.zip") is None
+
+
+GRIDS = [  # what is given from Python, the override
+    ({"arch": ["shallow", "wide"]}, "arch=shallow,wide"),
+    ({"seed": range(2)}, "seed=0,1"),
+    ({"seed": [0, 1]}, "seed=0,1"),
+    ({"trainer__epochs": (5, 10)}, "trainer.epochs=5,10"),
+    ({"arch__hidden_layer_sizes": [20, 20]}, "arch.hidden_layer_sizes=[20,20]"),
+    ({"arch__hidden_layer_sizes": [[20], [20, 20]]}, "arch.hidden_layer_sizes=[20],[20,20]"),
+    ({"arch__hidden_layer_sizes": [(20,), ()]}, "arch.hidden_layer_sizes=[20],[]"),
+    ({"trainer__class_weight": [None, [1, 2]]}, "trainer.class_weight=null,[1,2]"),
+    ({"data__categories": ["sci.med", "sci.space"]}, "data.categories=['sci.med','sci.space']"),
+    ({"sweep__zip": [["seed", "arch"]]}, "sweep.zip=[[seed,arch]]"),
+    ({"data__stop_words": ["a"]}, "data.stop_words=[a]"),
+    ({"data": ["iris"]}, "data=iris"),
+]
+
+
+@pytest.mark.parametrize(("settings", "line"), GRIDS)
+def test_python_list_is_a_grid_unless_its_setting_takes_lists(settings, line):
+    assert make_overrides(settings) == [line]
+
+
+def test_an_empty_list_has_no_values_to_sweep_over():
+    with pytest.raises(ConfigError, match=r"seed=.*: has no values"):
+        make_overrides({"seed": []})
+    assert make_overrides({"arch__hidden_layer_sizes": []}) == ["arch.hidden_layer_sizes=[]"]

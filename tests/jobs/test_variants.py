@@ -12,8 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnsweep.errors import ConfigError
 from nnsweep.jobs import tasks as grid
-from nnsweep.jobs.compose import Composer, cache_parsing
+from nnsweep.jobs.compose import Composer
 from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.config_loader import cache_parsing
 from nnsweep.jobs.hydra_folder import make_hydra_files
 from nnsweep.jobs.task import Task
 from tests.jobs.test_compose import Hydras, opened, quick, reading_once
