@@ -107,7 +107,8 @@ class Belonging:
         list of lists of str
             The overrides of the jobs that are left.
         """
-        parted = [(job, self._choices_of(job)) for job in jobs]
+        is_choice = self._compose.is_choice
+        parted = [(job, tuple(line.text for line in job if is_choice(line.text))) for job in jobs]
         distinct = dict.fromkeys((choices, line) for job, choices in parted for line in job)  # few, also of many jobs
         for choices, line in distinct:
             self._look(line, self._mixture(choices))
@@ -149,9 +150,6 @@ class Belonging:
     def _key(self, text: str) -> str:
         parsed = self._compose.parse(text)
         return parsed.key_or_group if parsed else text
-
-    def _choices_of(self, job: Sequence[Line]) -> tuple[str, ...]:
-        return tuple(line.text for line in job if self._compose.is_choice(line.text))
 
     def _mixture(self, choices: tuple[str, ...]) -> _Mixture:
         if choices not in self._mixtures:

@@ -291,10 +291,11 @@ class Composer:
         """Give Hydra's own error, asking it once for each: composing a thousand wrong jobs shall be quick too."""
         key = (fixed, override.input_line, type(problem), str(problem))
         if key not in self._errors:
-            self._errors[key] = self._told(override, problem, fixed)
+            self._errors[key] = self._ask_hydra(override, problem, fixed)
         return self._errors[key] or _Uncertain()
 
-    def _told(self, override: Override, problem: Exception, fixed: tuple[str, ...]) -> HydraException | None:
+    def _ask_hydra(self, override: Override, problem: Exception, fixed: tuple[str, ...]) -> HydraException | None:
+        """Give Hydra's error for an override; None if it has another cause, or none."""
         try:
             self._hydras([*fixed, str(override.input_line)])
         except HydraException as error:

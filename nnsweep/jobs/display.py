@@ -1,9 +1,7 @@
-"""The display: all that is printed of a sweep, from its data and plan to its progress and its end.
+"""The display: all that is printed of a sweep, from its data and its plan to its progress and its end.
 
-The progress of a sweep: jobs done, best so far, and on a terminal the time left.
-
-It watches the sweep's folder for ended jobs, so that it works with every launcher; a bar is shown only where standard
-error is a terminal.
+Progress is read off the sweep's folder, so that it works with every launcher: jobs done, the best so far and, on a
+terminal, the time left.
 """
 
 import sys
@@ -14,9 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from nnsweep.data.dataset import Dataset, describe_leaks
 from nnsweep.jobs import names
@@ -28,6 +24,9 @@ from nnsweep.jobs.worker import load_dataset
 from nnsweep.text import printable, warn
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LINE_SECONDS = 2.0
 """The shortest time between two lines."""
@@ -46,6 +45,8 @@ def show_progress(folder: Path, n_jobs: int, shown: str | None = "bar") -> Itera
     shown : {"bar", "lines"} or None
         How; None for not at all.
     """
+    from rich.console import Console  # a plan shows no progress
+
     console = Console(stderr=True)
     if shown is None or (shown == "bar" and not console.is_terminal):
         yield
@@ -60,7 +61,9 @@ _Tell = Callable[[int, str, bool], None]
 
 
 @contextmanager
-def _bar(console: Console, n_jobs: int) -> Iterator[_Tell]:
+def _bar(console: "Console", n_jobs: int) -> Iterator[_Tell]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("jobs", total=n_jobs)
@@ -68,13 +71,13 @@ def _bar(console: Console, n_jobs: int) -> Iterator[_Tell]:
 
 
 def _line(n_jobs: int) -> _Tell:
-    told, next_time = -1, 0.0
+    n_printed, next_time = -1, 0.0
 
     def tell(done: int, best: str, last: bool) -> None:
-        nonlocal told, next_time
-        if done == told or (time.monotonic() < next_time and not last):
+        nonlocal n_printed, next_time
+        if done == n_printed or (time.monotonic() < next_time and not last):
             return
-        told, next_time = done, time.monotonic() + LINE_SECONDS
+        n_printed, next_time = done, time.monotonic() + LINE_SECONDS
         print(f"{done} of {n_jobs} jobs run{best and f', {best}'}", file=sys.stderr, flush=True)
 
     return tell
@@ -255,20 +258,20 @@ def _data_warnings(sets: Sequence[Dataset]) -> Iterator[str]:
 
 def _batch_warnings(tasks: Sequence[Task], digests: set[str]) -> Iterator[str]:
     """Say where a batch is larger than the training part."""
-    told: dict[int, int] = {}
+    n_rows: dict[int, int] = {}
     for task in tasks:
         examples, size = load_dataset(task.job.data), task.job.trainer.settings()["batch_size"]
         if examples.digest in digests and size is not None and size > examples.train.n_samples:
-            told[size] = examples.train.n_samples
-    for size, n_samples in told.items():
+            n_rows[size] = examples.train.n_samples
+    for size, n_samples in n_rows.items():
         yield f"trainer.batch_size={size} is more than the {n_samples} training rows: each epoch is one step with all"
 
 
 def _job_line(task: Task, choice: Decision) -> str:
-    told = {"run": f"run ({choice.why})", "reuse": f"{choice.why} before", "wait": f"held by {choice.holder}"}
+    actions = {"run": f"run ({choice.why})", "reuse": f"{choice.why} before", "wait": f"held by {choice.holder}"}
     changed = f": {', '.join(choice.changed)}" if choice.changed else ""
     number, name = task.place.number, task.place.name
-    return f"  {number:>5}  {name}  {_n_parameters(task):,} parameters  {told[choice.action]}{changed}"
+    return f"  {number:>5}  {name}  {_n_parameters(task):,} parameters  {actions[choice.action]}{changed}"
 
 
 def _n_parameters(task: Task) -> int:

@@ -126,7 +126,8 @@ def remove_if_empty() -> None:
     """Remove the noted folders that have come to nothing, with the folders above them that were made for them."""
     while _fresh:
         noted = _fresh.pop()
-        if not _came_to_nothing(noted):
+        # it may never have been made, perhaps because nothing can have its name
+        if os.path.isdir(noted.folder) and not all(_is_hydras(path, noted) for path in _files(noted.folder)):
             continue
         shutil.rmtree(noted.folder, ignore_errors=True)
         for path in noted.folder.parents:
@@ -134,13 +135,6 @@ def remove_if_empty() -> None:
                 break
             with contextlib.suppress(OSError):  # somebody else's things are in it
                 path.rmdir()
-
-
-def _came_to_nothing(noted: _Fresh) -> bool:
-    """Tell whether a folder holds only what Hydra writes by itself: configurations, and logs in which nothing is."""
-    if not os.path.isdir(noted.folder):  # it was never made, perhaps because nothing can have its name
-        return True
-    return all(_is_hydras(path, noted) for path in _files(noted.folder))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -151,6 +145,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _is_hydras(path: Path, noted: _Fresh) -> bool:
+    """Tell whether a file is one that Hydra writes by itself: a configuration, or a log in which nothing is."""
     if path.is_symlink():
         return False
     configuration = path.name in _LEFT_BY_HYDRA and path.parent.name == Path(noted.output_subdir).name

@@ -123,7 +123,7 @@ def expand_grid(
         for grid in grids or [[]]
     ]
     blocks = _blocks(axes, sweep.zip)
-    _check_size(sum(_size(each) for each in blocks), sweep.max_jobs)
+    _check_size(sum(math.prod(block[0].length for block in each) for each in blocks), sweep.max_jobs)
     jobs = [point for along, each in zip(axes, blocks, strict=True) for point in _product(along, each)]
     made = belonging.fit(jobs)
     left = _left(made, sweep.exclude, compose) if sweep.exclude else made
@@ -274,10 +274,6 @@ def _check_in_step(keys: Sequence[str], block: Sequence[_Axis]) -> None:
         if axis.length != first.length:
             lengths = f"{first.name} has {first.length:,} values and {axis.name} has {axis.length:,}"
             raise ConfigError(f"sweep.zip: {lengths}; lists that go in step must be equally long")
-
-
-def _size(blocks: Sequence[Sequence[_Axis]]) -> int:
-    return math.prod(block[0].length for block in blocks)
 
 
 def _check_size(n_jobs: int, most: int) -> None:

@@ -68,13 +68,13 @@ class HydraRequest:
 
 
 def compose_sweep(
-    wanted: HydraRequest, task: TaskFunction, run: Callable[[Any, list[str]], T], **version: Any
+    request: HydraRequest, task: TaskFunction, run: Callable[[Any, list[str]], T], **version: Any
 ) -> T | None:
     """Let Hydra compose a sweep, and run its sweeper.
 
     Parameters
     ----------
-    wanted : Wanted
+    request : HydraRequest
         Which sweep.
     task : callable
         Hydra's task function.
@@ -93,79 +93,79 @@ def compose_sweep(
     ConfigError
         If another sweeper than the grid sweeper is chosen, or an experiment is given by the name of a preset.
     """
-    with _hydra(wanted, version) as hydra:
-        config = _composed(hydra, wanted)
+    with _hydra(request, version) as hydra:
+        config = _compose_checked(hydra, request)
         if config.hydra.mode != RunMode.MULTIRUN:
             return None
         callbacks = Callbacks(config)
-        callbacks.on_multirun_start(config=config, config_name=wanted.config_name)
+        callbacks.on_multirun_start(config=config, config_name=request.config_name)
         context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
         sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)
-        given: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-        result = run(sweeper, given)
-        callbacks.on_multirun_end(config=config, config_name=wanted.config_name)
+        arguments: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+        result = run(sweeper, arguments)
+        callbacks.on_multirun_end(config=config, config_name=request.config_name)
         return result
 
 
 @contextlib.contextmanager
-def _hydra(wanted: HydraRequest, version: Any) -> Iterator[Hydra]:
+def _hydra(request: HydraRequest, version: Any) -> Iterator[Hydra]:
     """Have a Hydra of our own as long as the block runs."""
-    known: Any = Singleton._instances
-    before = {kind: known.pop(kind) for kind in _STATE if kind in known}
+    instances: Any = Singleton._instances
+    before = {kind: instances.pop(kind) for kind in _STATE if kind in instances}
     try:
-        with initialize_config_dir(wanted.own or wanted.conf, job_name="app", **version), cache_parsing():
+        with initialize_config_dir(request.own or request.conf, job_name="app", **version), cache_parsing():
             hydra = GlobalHydra.instance().hydra
             assert hydra is not None
             path = hydra.config_loader.get_search_path()
-            if wanted.own:
-                path.prepend("command-line", f"file://{wanted.conf}", SearchPathQuery(provider="schema"))
+            if request.own:
+                path.prepend("command-line", f"file://{request.conf}", SearchPathQuery(provider="schema"))
             hydra.config_loader = NotingLoader(path)
             yield hydra
     finally:
         folders.remove_if_empty()
         for kind in _STATE:
-            known.pop(kind, None)
-        known.update(before)
+            instances.pop(kind, None)
+        instances.update(before)
 
 
-def _composed(hydra: Hydra, wanted: HydraRequest) -> DictConfig:
-    config = _compose(hydra, wanted, wanted.overrides)
-    if wanted.command_line:
+def _compose_checked(hydra: Hydra, request: HydraRequest) -> DictConfig:
+    config = _compose(hydra, request, request.overrides)
+    if request.command_line:
         return config
     own = config.hydra
     if own.sweeper.get("_target_") != _GRID:
         raise ConfigError("hydra/sweeper: only the grid sweeper can be called from Python; leave hydra/sweeper out")
     if own.mode != RunMode.MULTIRUN:
         raise ConfigError("hydra.mode: a single job is a grid of one here, too; leave hydra.mode out")
-    _require_no_preset(hydra, wanted)
-    more = [] if wanted.experiment is None else [make_override("tracking.experiment", wanted.experiment)]
-    more += [] if wanted.folder is None else _placed(config, wanted.folder)
-    return _compose(hydra, wanted, [*wanted.overrides, *more]) if more else config
+    _require_no_preset(hydra, request)
+    more = [] if request.experiment is None else [make_override("tracking.experiment", request.experiment)]
+    more += [] if request.folder is None else _move_to(config, request.folder)
+    return _compose(hydra, request, [*request.overrides, *more]) if more else config
 
 
-def _compose(hydra: Hydra, wanted: HydraRequest, overrides: Sequence[str]) -> DictConfig:
+def _compose(hydra: Hydra, request: HydraRequest, overrides: Sequence[str]) -> DictConfig:
     """Compose what holds for the whole sweep.
 
     A setting that only swept choices have (``schedule=step,exp schedule.gamma=0.5``) is left to the jobs, where it is
     looked up in each one's own choice.
     """
-    kept = [*overrides]
+    common = [*overrides]
     while True:
         try:
             config = hydra.compose_config(
-                wanted.config_name, kept, RunMode.MULTIRUN, with_log_configuration=wanted.command_line
+                request.config_name, common, RunMode.MULTIRUN, with_log_configuration=request.command_line
             )
             break
         except HydraException as error:
-            left = [line for line in kept if not _is_of_a_choice(hydra, line, str(error))]
-            if len(left) == len(kept):
+            left = [line for line in common if not _is_of_a_choice(hydra, line, str(error))]
+            if len(left) == len(common):
                 raise
-            kept = left
+            common = left
     folders: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
     if str(folders["dir"]).startswith("~"):
-        return _compose(hydra, wanted, [*overrides, make_override("hydra.sweep.dir", expand_home(folders["dir"]))])
-    if len(kept) < len(overrides):
-        task = [line for line in overrides if line in config.hydra.overrides.task or line not in kept]
+        return _compose(hydra, request, [*overrides, make_override("hydra.sweep.dir", expand_home(folders["dir"]))])
+    if len(common) < len(overrides):
+        task = [line for line in overrides if line in config.hydra.overrides.task or line not in common]
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.overrides.task = task
     return config
@@ -180,19 +180,19 @@ def _is_of_a_choice(hydra: Hydra, line: str, error: str) -> bool:
     return bool(hydra.config_loader.get_group_options(group, None, config_name="config", overrides=[]))
 
 
-def _require_no_preset(hydra: Hydra, wanted: HydraRequest) -> None:
+def _require_no_preset(hydra: Hydra, request: HydraRequest) -> None:
     """Refuse the name of a preset for an experiment that is not that preset's: it is the preset that was meant."""
-    chosen = any(line.lstrip("+").startswith("experiment=") for line in wanted.overrides)
+    chosen = any(line.lstrip("+").startswith("experiment=") for line in request.overrides)
     presets = hydra.config_loader.get_group_options("experiment", None, config_name="config", overrides=[])
-    if wanted.experiment in presets and not chosen:
-        name = wanted.experiment
+    if request.experiment in presets and not chosen:
+        name = request.experiment
         way_out = (
             f"give the override 'experiment={name}' to sweep it, or tracking__experiment={name!r} for its name alone"
         )
         raise ConfigError(f"experiment={name!r}: says where runs are recorded, and is the name of a preset; {way_out}")
 
 
-def _placed(config: DictConfig, folder: Path) -> list[str]:
+def _move_to(config: DictConfig, folder: Path) -> list[str]:
     """Let what is relative to the working folder be relative to another one."""
     sweeps: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
     lines = [make_override("hydra.sweep.dir", str(folder / str(sweeps["dir"])))]

@@ -117,10 +117,10 @@ def make_run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str],
     """
     data = make_data_name(chosen["data"], job.data.settings())
     first = "" if data == _USUAL and "data" not in varying else f"{data}-"
-    told = f"{first}{name_sizes(job.arch.sizes)}-{chosen['activation']}-{chosen['schedule']}-s{job.seed}"
+    base = f"{first}{name_sizes(job.arch.sizes)}-{chosen['activation']}-{chosen['schedule']}-s{job.seed}"
     named = ("arch", "activation", "schedule", "seed", "data", *_PLACES)
     more = [override.lstrip("+").split("=", 1) for override in overrides if "=" in override]
-    return told + "".join(
+    return base + "".join(
         f"-{read_column_name(key.rpartition('.')[2])}={value[:40]}"
         for key, value in more
         if key in varying and key not in named and not key.startswith("arch.")
@@ -158,21 +158,17 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
 
     Lists are text; layer sizes are one word. The name inside a choice is given where it is another one.
     """
-    given: dict[str, Setting] = {**chosen, "hidden_layer_sizes": name_sizes(job.arch.sizes)}
+    flat: dict[str, Setting] = {**chosen, "hidden_layer_sizes": name_sizes(job.arch.sizes)}
     for name in type(job).model_fields:
         value = getattr(job, name)
         if name == "arch" or name in OPERATIONAL:
             continue
-        given |= _flat(name, value) if isinstance(value, Settings) else {name: value}
-    return {name: value for name, value in given.items() if not _repeats(name, value, chosen)}
-
-
-def _flat(name: str, values: Settings) -> dict[str, Setting]:
-    return {f"{name}.{key}": _scalar(value) for key, value in values.model_dump(mode="json").items()}
-
-
-def _scalar(value: Any) -> Setting:
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
+        if not isinstance(value, Settings):
+            flat[name] = value
+            continue
+        for key, inner in value.model_dump(mode="json").items():
+            flat[f"{name}.{key}"] = inner if isinstance(inner, bool | int | float | str | None) else str(inner)
+    return {name: value for name, value in flat.items() if not _repeats(name, value, chosen)}
 
 
 def _repeats(name: str, value: Setting, chosen: Mapping[str, str]) -> bool:

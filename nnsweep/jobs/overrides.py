@@ -80,8 +80,8 @@ def _written(key: str, value: Any) -> str:
         return f"[{','.join(_written(key, one) for one in value)}]"
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{_name(key, name)}:{_written(key, one)}' for name, one in value.items())}}}"
-    told = "a tuple within a value; write a list" if isinstance(value, tuple) else f"of the type {type(value).__name__}"
-    raise ConfigError(f"{key}={shorten(repr(value))}: {told}; a configuration holds text, numbers, lists and so on")
+    why = "a tuple within a value; write a list" if isinstance(value, tuple) else f"of the type {type(value).__name__}"
+    raise ConfigError(f"{key}={shorten(repr(value))}: {why}; a configuration holds text, numbers, lists and so on")
 
 
 def _plain(value: Any) -> Any:
@@ -122,7 +122,7 @@ def make_overrides(settings: Mapping[str, Any]) -> list[str]:
         key = name.replace("__", ".")
         try:
             lines += (
-                _of_columns(value)
+                [make_override(make_column_key(str(column)), kind) for column, kind in value.items()]
                 if f"{key}." == COLUMNS and _is_by_name(value)
                 else [make_override(key, _as_grid(key, value))]
             )
@@ -136,10 +136,6 @@ def make_overrides(settings: Mapping[str, Any]) -> list[str]:
 def _is_by_name(value: Any) -> bool:
     """Tell whether a value is a mapping with names that a key of Hydra's cannot be."""
     return isinstance(value, Mapping) and not all(isinstance(name, str) and _WORD.fullmatch(name) for name in value)
-
-
-def _of_columns(kinds: Mapping[Any, Any]) -> list[str]:
-    return [make_override(make_column_key(str(name)), kind) for name, kind in kinds.items()]
 
 
 def make_column_key(name: str) -> str:
@@ -173,12 +169,12 @@ def _as_grid(key: str, value: Any) -> Any:
     """Take a list as the values to sweep over, where a setting takes one value, or lists, and it is a list of these."""
     from nnsweep.jobs.registry import find_kind
 
-    known = find_kind(key) if isinstance(value, list) and not key.startswith("sweep.") else None
-    if known is None or (known.depth == 1 and not any(isinstance(one, list | tuple) for one in value)):
+    kind = find_kind(key) if isinstance(value, list) and not key.startswith("sweep.") else None
+    if kind is None or kind.depth > 1:
         return value
-    if known.depth > 1:
+    if kind.depth == 1 and not any(isinstance(one, list | tuple) for one in value):
         return value
-    return tuple([*one] if isinstance(one, tuple) and known.depth else one for one in value)
+    return tuple([*one] if isinstance(one, tuple) and kind.depth else one for one in value)
 
 
 def check_overrides(lines: str | Sequence[str]) -> list[str]:

@@ -1,9 +1,7 @@
-"""The end of a sweep: its table in the terminal, and what its own run in the store is left with.
+"""The summary of a sweep: its table in the terminal, and what its folder and its own run in the store hold at the end.
 
-The summary of a sweep: its table in the terminal, and what its own run in the store holds.
-
-That is the table, pictures and what failed; it has no metric that a job's run has, so that it never stands among the
-jobs in a chart.
+The run holds the table, pictures and what failed. It has no metric that a job's run has, so that it never stands among
+the jobs in a chart.
 """
 
 import contextlib
