@@ -15,8 +15,12 @@ EXTRAS = ["joblib,submitit,onnx,excel,ray,dev", "bench"]  # what can be installe
 
 
 def pip(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Let pip resolve, and install nothing; of most packages it reads no more than what they require."""
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--use-feature=fast-deps"]
+    """Let pip resolve, and install nothing.
+
+    A package that is installed with the version it is held to is not looked up again: what it requires stands in the
+    environment. Of the others pip reads no more than what they require.
+    """
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--use-feature=fast-deps"]
     command += ["--quiet", "--disable-pip-version-check", *map(str, arguments)]
     return subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False)
 
