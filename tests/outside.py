@@ -34,6 +34,21 @@ def begin(folder: Path, *arguments: str, within: Sequence[str] = (), **environme
     return begin_python(folder, "-m", "nnsweep", *arguments, within=within, **environment)
 
 
+EAGER = """
+import sys
+from nnsweep.cli.main import main
+from nnsweep.jobs import job_run
+job_run.EVERY_SECONDS = 0.3
+sys.exit(main(sys.argv[1:]))
+"""
+"""The program, which sends the points of its curves soon: a sweep to be disturbed in its middle may then be short."""
+
+
+def begin_eager(folder: Path, *arguments: str, within: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
+    """Start the program in the same way, but so that the first points of its curves soon reach the store."""
+    return begin_python(folder, "-c", EAGER, *arguments, within=within, **environment)
+
+
 def own_pids() -> list[str]:
     """Give the words before a command that let it count processes for itself, as containers do; it dies with them."""
     return _permitted("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")

@@ -14,7 +14,7 @@ from tests.outside import (
     QUICK,
     Server,
     Table,
-    begin,
+    begin_eager,
     ended,
     n_points,
     n_unended,
@@ -24,9 +24,9 @@ from tests.outside import (
     wait_until,
 )
 
-N_JOBS = 6
-SWEEP = (f"seed=range(0,{N_JOBS})", "arch=wide", "trainer.epochs=390", "sweep.workers=1", QUICK)
-"""Ten seconds of training; every point of its curves is kept."""
+N_JOBS = 3
+SWEEP = (f"seed=range(0,{N_JOBS})", "arch=wide", "trainer.epochs=250", "sweep.workers=1", QUICK)
+"""A few seconds of training; every point of its curves is kept."""
 AN_ANSWER = 10.0
 """Seconds that one call may wait for a server."""
 START = 30.0
@@ -82,7 +82,7 @@ def soaked(*values: float) -> list:
 @pytest.mark.parametrize("seconds", [0, *soaked(5, 20, 30, 60)])
 def test_a_killed_server_that_comes_back_costs_nothing(server, undisturbed, tmp_path, seconds):
     name = f"back-after-{seconds}"
-    sweep = begin(tmp_path, *on(server, name, "tracking.patience=90"))
+    sweep = begin_eager(tmp_path, *on(server, name, "tracking.patience=90"))
     in_the_middle(server, name)
     server.kill()
     time.sleep(seconds)
@@ -102,8 +102,8 @@ def test_a_killed_server_that_comes_back_costs_nothing(server, undisturbed, tmp_
 @pytest.mark.parametrize("workers", [1, 2])
 def test_server_outage_is_reported_while_training_goes_on(server, tmp_path, workers):
     name = f"told-by-{workers}"
-    longer = (f"trainer.epochs={2600 * workers}", f"sweep.workers={workers}")  # twice what the curves wait
-    sweep = begin(tmp_path, *on(server, name, *longer))
+    longer = (f"trainer.epochs={5200 * workers}", f"sweep.workers={workers}")  # twice what the curves wait
+    sweep = begin_eager(tmp_path, *on(server, name, *longer))
     in_the_middle(server, name)
     assert sweep.stderr is not None
     server.kill()
@@ -120,7 +120,7 @@ def test_server_outage_is_reported_while_training_goes_on(server, tmp_path, work
 
 def test_results_of_a_server_that_is_gone_wait_and_are_sent_once(server, undisturbed, tmp_path):
     began = time.monotonic()
-    sweep = begin(tmp_path, *on(server, "gone", "tracking.patience=1"))
+    sweep = begin_eager(tmp_path, *on(server, "gone", "tracking.patience=1"))
     in_the_middle(server, "gone")
     server.kill()
     said = ended(sweep)
@@ -157,7 +157,7 @@ def test_a_server_that_hangs_is_given_up_in_time(server, tmp_path):
 
 @pytest.mark.soak
 def test_a_server_that_hangs_in_mid_sweep_costs_a_few_waits(server, undisturbed, tmp_path):
-    sweep = begin(tmp_path, *on(server, "hanging", "tracking.patience=1"))
+    sweep = begin_eager(tmp_path, *on(server, "hanging", "tracking.patience=1"))
     in_the_middle(server, "hanging")
     server.send(signal.SIGSTOP)
     began = time.monotonic()
@@ -175,7 +175,7 @@ def test_a_server_that_hangs_in_mid_sweep_costs_a_few_waits(server, undisturbed,
 @pytest.mark.soak
 def test_server_outage_leaves_no_curve_with_too_many_points(server, tmp_path):
     few = ("tracking.max_points=50", "tracking.patience=90", "trainer.epochs=700")
-    sweep = begin(tmp_path, *on(server, "few", *few))
+    sweep = begin_eager(tmp_path, *on(server, "few", *few))
     in_the_middle(server, "few")
     server.kill()
     server.start()
@@ -240,7 +240,7 @@ def proxy(server) -> Iterator[type[_Proxy]]:
 
 
 def test_answers_that_are_lost_make_no_ghosts_and_no_doubles(server, proxy, undisturbed, tmp_path):
-    begun = begin(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", "tracking.experiment=lossy")
+    begun = begin_eager(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", "tracking.experiment=lossy")
     wait_until(lambda: any(tmp_path.glob("multirun/*/sweep.json")), "the plan")
     proxy.losing.set()
     said = ended(begun)
@@ -258,7 +258,7 @@ def test_answers_that_are_lost_make_no_ghosts_and_no_doubles(server, proxy, undi
 def test_lost_answer_of_any_kind_leaves_no_ghosts_or_duplicates(server, proxy, undisturbed, tmp_path, path):
     name = path.strip("/").replace("/", "-")
     proxy.path, proxy.first = path, 1
-    begun = begin(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", f"tracking.experiment={name}")
+    begun = begin_eager(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", f"tracking.experiment={name}")
     wait_until(lambda: any(tmp_path.glob("multirun/*/sweep.json")), "the plan")
     proxy.losing.set()
     said = ended(begun)
@@ -273,10 +273,10 @@ def test_lost_answer_of_any_kind_leaves_no_ghosts_or_duplicates(server, proxy, u
 @pytest.mark.soak
 def test_points_with_a_receipt_lost_early_are_stored_once(server, proxy, tmp_path):
     """Training goes on for longer than a store that did not answer is left alone, and than the curves wait then."""
-    epochs = 1600
-    longer = (f"trainer.epochs={epochs}", "tracking.max_points=2000", "tracking.experiment=longer")
+    epochs = 3200
+    longer = (f"trainer.epochs={epochs}", "tracking.max_points=4000", "tracking.experiment=longer")
     proxy.path, proxy.first = "runs/log-batch", 1
-    begun = begin(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", *longer)
+    begun = begin_eager(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", *longer)
     wait_until(lambda: any(tmp_path.glob("multirun/*/sweep.json")), "the plan")
     proxy.losing.set()
     wait_until(lambda: proxy.lost > 0, "a batch of points")

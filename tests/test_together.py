@@ -12,10 +12,23 @@ from subprocess import Popen
 
 import pytest
 
-from tests.outside import QUICK, Said, begin, ended, kill, n_points, n_unended, rows, run, statuses, table, wait_until
+from tests.outside import (
+    QUICK,
+    Said,
+    begin_eager,
+    ended,
+    kill,
+    n_points,
+    n_unended,
+    rows,
+    run,
+    statuses,
+    table,
+    wait_until,
+)
 
-JOBS = ("data=digits", "arch=wide", "trainer.epochs=390", "sweep.workers=1", QUICK)
-"""Seconds of training for each seed; every point of its curves is kept."""
+JOBS = ("data=digits", "arch=wide", "trainer.epochs=200", "sweep.workers=1", QUICK)
+"""A second of training for each seed; every point of its curves is kept."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +55,7 @@ def results(said: str) -> list[list[str]]:
 
 
 def test_two_sweeps_at_once_on_one_store_both_finish(study, expected):
-    both = [begin(study, *JOBS, f"seed={seeds}") for seeds in ("range(0,3)", "range(3,6)")]
+    both = [begin_eager(study, *JOBS, f"seed={seeds}") for seeds in ("range(0,3)", "range(3,6)")]
     assert [ended(one).code for one in both] == [0, 0]
     assert table(study / "mlflow.db") == expected
     assert statuses(study / "mlflow.db") == ["FINISHED"] * 6
@@ -52,7 +65,7 @@ def test_two_sweeps_at_once_on_one_store_both_finish(study, expected):
 @pytest.mark.parametrize("n_starts", [4, pytest.param(8, marks=pytest.mark.soak)])
 def test_same_command_started_many_times_runs_each_job_once(tmp_path, expected, n_starts):
     several = [
-        begin(tmp_path, *JOBS, "seed=range(0,6)", COLUMNS="200") for _ in range(n_starts)
+        begin_eager(tmp_path, *JOBS, "seed=range(0,6)", COLUMNS="200") for _ in range(n_starts)
     ]  # there is no store yet
     said = [ended(one) for one in several]
     assert [(one.code, one.err) for one in said] == [(0, "")] * n_starts
@@ -90,10 +103,10 @@ def stopped(sweep: Popen[str], database: Path) -> Iterator[None]:
 
 
 def test_a_sweep_takes_over_the_jobs_of_a_killed_neighbour(study, expected):
-    victim = begin(study, *JOBS, "seed=range(0,3)")
+    victim = begin_eager(study, *JOBS, "seed=range(0,3)")
     in_the_middle(study)
     with stopped(victim, study / "mlflow.db"):
-        survivor = begin(study, *JOBS, "seed=range(0,6)")
+        survivor = begin_eager(study, *JOBS, "seed=range(0,6)")
         wait_until(lambda: len(list(study.glob("multirun/*/sweep.json"))) == 2, "the survivor's plan")
     said = ended(survivor)
     assert said.code == 0
@@ -114,7 +127,7 @@ def locked(database: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.soak)])
 def test_a_locked_store_gets_every_row_in_the_end(study, expected, seconds):
-    sweep = begin(study, *JOBS, "seed=range(0,6)", "tracking.patience=60")
+    sweep = begin_eager(study, *JOBS, "seed=range(0,6)", "tracking.patience=60")
     in_the_middle(study)
     with locked(study / "mlflow.db"):
         time.sleep(seconds)
@@ -126,7 +139,7 @@ def test_a_locked_store_gets_every_row_in_the_end(study, expected, seconds):
 
 @pytest.mark.soak
 def test_training_goes_on_while_a_store_is_locked(study):
-    sweep = begin(study, *JOBS, "seed=range(0,6)", "tracking.patience=1")
+    sweep = begin_eager(study, *JOBS, "seed=range(0,6)", "tracking.patience=1")
     in_the_middle(study)
     with locked(study / "mlflow.db"):
         wait_until(lambda: len(list(study.glob("multirun/*/*/record.json"))) == 6, "the end of training", 90)
@@ -139,7 +152,7 @@ def test_training_goes_on_while_a_store_is_locked(study):
 def vanished(tmp_path_factory) -> tuple[Path, Said]:
     """Sweep into a store that is deleted in the middle."""
     folder = tmp_path_factory.mktemp("vanished")
-    sweep = begin(folder, *JOBS, "seed=range(0,6)", "tracking.patience=1")
+    sweep = begin_eager(folder, *JOBS, "seed=range(0,6)", "tracking.patience=1")
     in_the_middle(folder)
     for path in folder.glob("mlflow.db*"):
         path.unlink()
