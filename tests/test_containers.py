@@ -12,9 +12,10 @@ from subprocess import Popen
 import pytest
 
 from tests.outside import (
+    EAGER,
     QUICK,
     Server,
-    begin,
+    begin_eager,
     begin_python,
     ended,
     kill,
@@ -27,16 +28,10 @@ from tests.outside import (
     wait_until,
 )
 
-JOBS = ("data=digits", "arch=wide", "trainer.epochs=1500", "sweep.workers=1", QUICK)
-"""Seconds of training for each seed."""
-FAST = """
-import sys
-from nnsweep.cli.main import main
-from nnsweep.tracking import lock
-lock.EVERY_SECONDS, lock.MISSED = 0.25, 12
-sys.exit(main(sys.argv[1:]))
-"""
-"""The program, with a heart that beats faster."""
+JOBS = ("data=digits", "arch=wide", "trainer.epochs=500", "sweep.workers=1", QUICK)
+"""Two seconds of training for each seed."""
+FAST = f"from nnsweep.tracking import lock\nlock.EVERY_SECONDS, lock.MISSED = 0.25, 12\n{EAGER}"
+"""The program, with a heart that beats faster, too."""
 
 
 def in_the_middle(database: Path) -> None:
@@ -56,10 +51,10 @@ def both_end(one: Popen[str], other: Popen[str]) -> list[str]:
 
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.soak), 2])
 def test_two_sweeps_with_own_process_numbers_do_each_job_once(study, workers):
-    command = (*JOBS, "seed=range(0,8)", "trainer.epochs=800", f"sweep.workers={workers}")
-    first = begin(study, *command, within=own_pids())
+    command = (*JOBS, "seed=range(0,8)", "trainer.epochs=400", f"sweep.workers={workers}")
+    first = begin_eager(study, *command, within=own_pids())
     in_the_middle(study / "mlflow.db")
-    _, said = both_end(first, begin(study, *command, within=own_pids()))
+    _, said = both_end(first, begin_eager(study, *command, within=own_pids()))
     assert re.search(r"^Waiting until it ends for \d jobs? held by process \d+ on .*: its lock is held\. ", said, re.M)
     assert statuses(study / "mlflow.db") == ["FINISHED"] * 8
     assert locks(study) == []
@@ -68,7 +63,7 @@ def test_two_sweeps_with_own_process_numbers_do_each_job_once(study, workers):
 @pytest.mark.parametrize("more", [(), ("rerun=all",)], ids=["", "all again"])
 def test_what_was_killed_under_another_host_name_goes_on(study, more):
     command = (*JOBS, "seed=0,1", "checkpoint_every=5")
-    first = begin(study, *command, within=own_name("c1"))
+    first = begin_eager(study, *command, within=own_name("c1"))
     in_the_middle(study / "mlflow.db")
     kill(first)
     assert len(locks(study)) == 1
@@ -85,19 +80,20 @@ def test_what_was_killed_under_another_host_name_goes_on(study, more):
 
 
 def test_a_wait_tells_what_becomes_of_the_results(study):
-    command = (*JOBS, "seed=0", "trainer.epochs=1000000", "sweep.workers=2")
-    first = begin(study, *command, within=own_pids())
+    command = (*JOBS, "seed=0", "trainer.epochs=20000", "sweep.workers=2")
+    first = begin_eager(study, *command, within=own_pids())
     in_the_middle(study / "mlflow.db")
     told = run(study, "doctor", within=own_name("c2"))
     assert re.search(r"^ok +runs: 2 are open, and their processes at work$", told.out, re.M)
     assert re.search(r"^ok +sweeps: \S+ is under way, held by process \d+ on .*: its lock is held$", told.out, re.M)
-    other = begin(study, *command, "rerun=all")
-    time.sleep(8)
+    other = begin_eager(study, *command, "rerun=all", PYTHONUNBUFFERED="1")
+    assert other.stdout is not None
+    waits = next(line for line in other.stdout if "Ctrl-C ends the wait" in line)
     kill(first)  # the lock ends with the sweep's process, whatever becomes of its workers
     wait_until(lambda: "KILLED" in statuses(study / "mlflow.db"), "that the other goes on", 20)
     other.terminate()
-    said = ended(other)
-    assert "Ctrl-C ends the wait. Its results are taken, with rerun=all too." in said.out
+    ended(other)
+    assert "Ctrl-C ends the wait. Its results are taken, with rerun=all too." in waits
 
 
 def on(server: Server, name: str, *more: str) -> tuple[str, ...]:
