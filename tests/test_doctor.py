@@ -77,17 +77,17 @@ def test_a_store_is_looked_at_and_not_changed(nnsweep, study):
     assert after == {name: text for name, text in before.items() if not name.endswith(("-shm", "-wal"))}
 
 
-def test_runs_of_processes_that_were_killed_are_told(study):
+def test_runs_of_processes_that_were_killed_are_told(nnsweep, study):
     process = begin(study, "data=iris", "trainer.epochs=100000000", "sweep.workers=1", "tracking.pictures=false")
     wait_until(lambda: n_unended(study / "mlflow.db") >= 2, "a run")
-    alive = run(study, "doctor")
+    alive = nnsweep("doctor")
     kill(process)
-    said = run(study, "doctor")
+    said = nnsweep("doctor")
     assert "and their processes at work" in line_about("runs", alive.out)
     assert line_about("runs", said.out).startswith("warning  runs: 2 are open though their processes are gone (")
     assert said.code == 0
-    assert run(study, *QUICK).code == 0
-    assert line_about("runs", run(study, "doctor").out).endswith("all ended")
+    assert nnsweep(*QUICK).code == 0
+    assert line_about("runs", nnsweep("doctor").out).endswith("all ended")
 
 
 def test_silent_sweep_is_named_with_what_to_do_about_it(nnsweep, study):

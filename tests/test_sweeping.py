@@ -372,7 +372,8 @@ def later(number, frame):
 signal.signal(signal.SIGTERM, later if "handler" in sys.argv else signal.SIG_DFL)
 print("begun", flush=True)
 try:
-    nnsweep.sweep("seed=range(0,4)", trainer__epochs=100_000, sweep__workers=int(sys.argv[1]), schedule="constant")
+    quick = {"tracking__pictures": False, "sweep__workers": int(sys.argv[1])}
+    nnsweep.sweep("seed=range(0,4)", trainer__epochs=100_000, schedule="constant", **quick)
 except KeyboardInterrupt as error:
     print(type(error).__name__, error, flush=True)
     runs = nnsweep.load_results("nnsweep")
