@@ -4,9 +4,10 @@ import gc
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import hypothesis
 import matplotlib as mpl
@@ -18,7 +19,8 @@ from tests.outside import Server, serving
 
 mpl.use("Agg")
 # how long an example takes says more of what else the machine does than of the code
-hypothesis.settings.register_profile("nnsweep", deadline=None)
+hypothesis.settings.register_profile("nnsweep", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("nnsweep")
 
@@ -26,6 +28,11 @@ hypothesis.settings.load_profile("nnsweep")
 ROOMS = ("mlp", "model", "results", "data", "jobs")
 DEAR = {"ready_store_file", "kept_server", "compose"}
 """Fixtures that are slow to have."""
+LONGEST = [
+    *("test_servers.py", "test_resume.py", "test_containers.py", "test_sweeping.py", "test_power.py", "test_kill.py"),
+    *("test_together.py", "test_constraints.py", "test_recipes.py", "test_report.py", "test_app.py", "test_ui.py"),
+]
+"""Modules that take longest, those that wait beside those that compute: they come first, the shortest last."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,11 +50,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests are quick."""
+    """Say which tests are quick; where several processes share the tests, give out the longest modules first."""
     for item in items:
         module = item.path.relative_to(config.rootpath)
         if _is_quick(item, module):
             item.add_marker(pytest.mark.quick)
+    if hasattr(config, "workerinput"):
+        n_tests = Counter(item.path for item in items)
+        ranks = {name: rank for rank, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: (ranks.get(item.path.name, len(ranks)), -n_tests[item.path], str(item.path)))
 
 
 def pytest_collection_finish() -> None:
@@ -81,6 +92,29 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep prepared data away from the user's own cache, and the other way round."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNSWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parsed_once() -> Iterator[None]:
+    """Parse equal texts of configuration files once: each program in this process reads all of `conf/`."""
+    from omegaconf import OmegaConf
+
+    parse: Callable[[Any], Any] = OmegaConf.load
+    known: dict[str, Any] = {}
+
+    def load(file: Any) -> Any:
+        if not hasattr(file, "read"):
+            return parse(file)
+        begin = file.tell()
+        text = file.read()
+        if text not in known:
+            file.seek(begin)
+            known[text] = OmegaConf.to_container(parse(file))
+        return OmegaConf.create(known[text])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", staticmethod(load))
         yield
 
 

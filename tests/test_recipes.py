@@ -45,6 +45,7 @@ def test_a_recipe_is_complete(name, package, study):
     commands = [line for block in blocks(recipe, "sh") for line in block.splitlines()]
     for command in commands:
         words = [sys.executable, *shlex.split(command)[1:]]
+        words += ["tracking.pictures=false"] if "trainer.epochs" in command else []  # no recipe is about pictures
         told = subprocess.run(
             words, cwd=study, env=os.environ | {"PYTHONPATH": str(package)}, capture_output=True, text=True, check=False
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.outside import QUICK, Said, begin, begin_python, ended, free_port, n_points, run, wait_until
+from tests.outside import QUICK, Said, begin_eager, begin_python, ended, free_port, n_points, run, wait_until
 
 JOB = ("data=iris", "trainer.epochs=5", "sweep.workers=1", QUICK)
 LONG = ("data=iris", "trainer.epochs=10000000", "sweep.workers=1", QUICK)
@@ -115,7 +115,7 @@ def test_a_sweep_and_what_is_made_of_it_leak_nothing(server, nnsweep, study, sec
 
 def test_an_interrupted_sweep_and_its_sync_leak_nothing(server, tmp_path, secret_environment):
     address = with_user(server.uri)
-    sweep = begin(tmp_path, *LONG, f"tracking.uri={address}", "tracking.experiment=interrupted")
+    sweep = begin_eager(tmp_path, *LONG, f"tracking.uri={address}", "tracking.experiment=interrupted")
     wait_until(lambda: n_points(server.database, "interrupted") > 0, "the first points")
     os.killpg(sweep.pid, signal.SIGINT)
     said = ended(sweep)
