@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import nnsweep
+from tests.conftest import LONGEST
 
 PACKAGE = Path(nnsweep.__file__).parent
 LEAVES = {"errors", "files", "filters", "flock", "scratch", "streams", "text"}
@@ -172,3 +173,7 @@ def test_the_name_of_a_test_is_at_most_60_letters():
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
     assert [name for name in names if len(name) > 60] == []
+
+
+def test_the_modules_that_are_given_out_first_are_there():
+    assert {*LONGEST} <= {file.name for file in Path(__file__).parent.rglob("test_*.py")}
