@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep.tracking import answers as server
 from nnsweep.tracking.connection import open_client
 from tests.outside import Answer, answering
 
@@ -238,7 +237,7 @@ def test_busy_server_is_given_up_on_within_ten_seconds(refused_by):
 
 @pytest.mark.parametrize("name", SILENT)
 def test_a_silent_server_is_given_up(name, refused_by, monkeypatch):
-    monkeypatch.setattr(server, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("nnsweep.tracking.answers.ANSWER_SECONDS", 0.5)
     refused_by(SILENT[name], told="nothing came within 0.5 seconds")
 
 
