@@ -135,8 +135,8 @@ PLANTED = [
     Planted(
         "what a store says is not masked",
         "tracking/answers.py",
-        'said, silent = mask_secrets(explain_answer(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)',
-        'said, silent = explain_answer(_said(error))[:_SAID].rstrip("."), _did_not_answer(error)',
+        "mask_secrets(explain_answer(_first_line(error)))[:_LONGEST]",
+        "explain_answer(_first_line(error))[:_LONGEST]",
         "tests/tracking/test_answers.py",
     ),
     Planted(
