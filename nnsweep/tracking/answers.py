@@ -77,10 +77,10 @@ def explain_answer(said: str) -> str:
     >>> explain_answer("API request to endpoint /x failed with error code 401 != 200. Response body: 'Who are you?'")
     'it answers 401 Unauthorized: Who are you?'
     """
-    found = _STATUS.search(said)
-    if found is None:
+    match = _STATUS.search(said)
+    if match is None:
         return said
-    status, body = _status(found), " ".join((found["body"] or "").split())
+    status, body = _status(match), " ".join((match["body"] or "").split())
     phrase = HTTPStatus(status).phrase if status in [*HTTPStatus] else ""
     return f"it answers {status} {phrase}".strip() + (f": {body}" if body and not body.startswith("<") else "")
 
@@ -101,27 +101,23 @@ def suggest_remedy(uri: str, said: str) -> str:
         A sentence or two, without the last full stop.
     """
     if is_full(said):
-        return _room(uri, said)
-    if found := _STATUS.search(said):
-        return _after(_status(found), uri, said)
+        if "file too large" in said.lower():
+            return "Allow larger files: ulimit -f unlimited"
+        folder = os.path.dirname(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else ""
+        return f"The disk of {folder or 'the store'} is full: make room there, or choose another tracking.uri"
+    if match := _STATUS.search(said):
+        return _suggest_by_status(_status(match), uri, said)
     if way := describe_proxy(uri):
         return f"{way}, or choose another tracking.uri"
     fitting = (way for pattern, way in _ANSWERED.items() if re.search(pattern, said, re.IGNORECASE))
     return next(fitting, CHECK)
 
 
-def _status(found: re.Match[str]) -> int:
-    return int(found["status"] or found["repeated"])
+def _status(match: re.Match[str]) -> int:
+    return int(match["status"] or match["repeated"])
 
 
-def _room(uri: str, said: str) -> str:
-    if "file too large" in said.lower():
-        return "Allow larger files: ulimit -f unlimited"
-    folder = os.path.dirname(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else ""
-    return f"The disk of {folder or 'the store'} is full: make room there, or choose another tracking.uri"
-
-
-def _after(status: int, uri: str, said: str) -> str:
+def _suggest_by_status(status: int, uri: str, said: str) -> str:
     """Say what is to be done after a server's refusal."""
     if "Invalid Host header" in said:
         return "The server does not know itself by this name: start it with --allowed-hosts, or change tracking.uri"
@@ -165,7 +161,8 @@ def describe_proxy(uri: str) -> str:
     return f"It is asked through the proxy {mask_secrets(used)} ({named}); if it needs none, set no_proxy={host}"
 
 
-_SAID = 300
+_LONGEST = 300
+"""How many characters are shown of what a store said."""
 AWAY_SECONDS = 5.0
 """How long a store that did not answer is not asked again: every call would wait for it."""
 
@@ -190,16 +187,16 @@ def explain_errors(uri: str) -> Iterator[None]:
         raise StoreError(f"the store {mask_secrets(uri)} did not answer a moment ago ({last}). {CHECK}")
     try:
         yield
-        _tell(uri, "")
+        _notify(uri, "")
     except ImportError as error:
         raise StoreError(
             f"the store {mask_secrets(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
     except _refusals() as error:
-        said, silent = mask_secrets(explain_answer(_said(error)))[:_SAID].rstrip("."), _did_not_answer(error)
+        said, silent = mask_secrets(explain_answer(_first_line(error)))[:_LONGEST].rstrip("."), _is_silence(error)
         if silent:
             _away[uri] = time.monotonic() + AWAY_SECONDS, said
-        _tell(uri, said if silent else "")
+        _notify(uri, said if silent else "")
         if "out-of-date database schema" in str(error):
             raise StoreError(
                 f"the store {mask_secrets(uri)} was made by an older MLflow. "
@@ -220,7 +217,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     return (*own, SQLAlchemyError, OSError, ValueError)  # ValueError: an answer that is not JSON
 
 
-def _tell(uri: str, said: str) -> None:
+def _notify(uri: str, said: str) -> None:
     for listener in _listeners:
         listener(uri, said)
 
@@ -240,23 +237,21 @@ def ask_again(uri: str) -> None:
     _away.pop(uri, None)
 
 
-def _said(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """Give the first line of an error that tells the cause, and not when SQLAlchemy met it."""
     lines = [line for line in str(error).strip().splitlines() if not line.startswith("(raised as a result of")]
     return next(iter(lines), type(error).__name__)
 
 
-def _did_not_answer(error: Exception) -> bool:
+def _is_silence(error: Exception) -> bool:
+    """Tell whether a store did not answer at all."""
     from sqlalchemy.exc import OperationalError
 
-    causes = (error, error.__cause__)
-    silent = any(isinstance(cause, OperationalError | OSError) and not _is_about_a_file(cause) for cause in causes)
-    return silent or "API request to" in str(error)
-
-
-def _is_about_a_file(error: Exception) -> bool:
-    """Tell whether an error is about one file, such as an artifact that is gone, and tells nothing of the store."""
-    return isinstance(error, OSError) and error.filename is not None
+    for cause in (error, error.__cause__):
+        # an error about one file, such as an artifact that is gone, tells nothing of the store
+        if isinstance(cause, OperationalError) or (isinstance(cause, OSError) and cause.filename is None):
+            return True
+    return "API request to" in str(error)
 
 
 ANSWER_SECONDS = 9.0
@@ -288,32 +283,32 @@ def ask_first(uri: str, ask: Callable[[], T]) -> T:
     if uri.startswith("sqlite:"):
         with explain_errors(uri):
             return ask()
-    if is_server(uri) or not _in_time(uri, lambda: has_known_tables(uri)):
+    if is_server(uri) or not _ask_in_time(uri, lambda: has_known_tables(uri)):
         with explain_errors(uri):
             open_client(uri)  # imports mlflow, which is not the server's time
-    return _in_time(uri, ask)
+    return _ask_in_time(uri, ask)
 
 
-def _in_time(uri: str, ask: Callable[[], T]) -> T:
+def _ask_in_time(uri: str, ask: Callable[[], T]) -> T:
     answer: Future[T] = Future()
-    Thread(target=_answer, args=(uri, ask, answer), daemon=True).start()
+
+    def fetch_answer() -> None:
+        try:
+            if is_server(uri):
+                _require_server(uri)
+            with explain_errors(uri):
+                answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    Thread(target=fetch_answer, daemon=True).start()
     try:
         return answer.result(ANSWER_SECONDS)
     except TimeoutError as error:
-        raise _silent(uri, f"nothing came within {ANSWER_SECONDS:g} seconds") from error
+        raise _silence(uri, f"nothing came within {ANSWER_SECONDS:g} seconds") from error
 
 
-def _answer(uri: str, ask: Callable[[], T], answer: Future[T]) -> None:
-    try:
-        if is_server(uri):
-            _require(uri)
-        with explain_errors(uri):
-            answer.set_result(ask())
-    except BaseException as error:
-        answer.set_exception(error)
-
-
-def _require(uri: str) -> None:
+def _require_server(uri: str) -> None:
     try:
         opener = urllib.request.build_opener()  # urlopen's would know the proxies of its first call
         with opener.open(f"{strip_credentials(uri).rstrip('/')}/health", timeout=5) as health:
@@ -323,12 +318,12 @@ def _require(uri: str) -> None:
     except (OSError, ValueError, HTTPException) as error:
         if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
             return  # mlflow has settings of its own for that
-        raise _silent(
+        raise _silence(
             uri, f"{type(error).__name__}: {error}" if isinstance(error, HTTPException) else str(error)
         ) from error
 
 
-def _silent(uri: str, said: str) -> StoreError:
+def _silence(uri: str, said: str) -> StoreError:
     kind = "server" if is_server(uri) else "database"
     cause = suggest_remedy(uri, said)
     what_to_do = "Start it, or choose another tracking.uri" if cause == CHECK else cause

@@ -73,7 +73,14 @@ def watch_connections() -> None:
     """Let every connection to a database be as a sweep needs it, and be known to `close_connections`."""
     from sqlalchemy import Engine, event
 
-    event.listen(Engine, "connect", _wait_less)
+    def settle_connection(connection: Any, _: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            # not waiting for the disk at every commit: with its log (WAL), a power failure can then cost the last rows,
+            # never the store; job folders have them
+            connection.execute("PRAGMA synchronous=NORMAL")
+            forbid_writing(connection)
+
+    event.listen(Engine, "connect", settle_connection)
     event.listen(Engine, "engine_connect", lambda connection: _engines.add(connection.engine))
 
 
@@ -84,16 +91,6 @@ def close_connections() -> None:
     """
     for engine in [*_engines]:
         engine.dispose()
-
-
-def _wait_less(connection: Any, _: Any) -> None:
-    """Let SQLite not wait for the disk at every commit.
-
-    With its log (WAL), a power failure can then cost the last rows, never the store; job folders have them.
-    """
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute("PRAGMA synchronous=NORMAL")
-        forbid_writing(connection)
 
 
 def preload_client() -> None:
@@ -151,17 +148,13 @@ def has_known_tables(uri: str) -> bool:
     if known is None or uri.startswith(("http:", "https:")):
         return False
     scheme, _, path = readable_uri(uri).partition(":///")
-    return known == (_revision_of_file(Path(path)) if scheme == "sqlite" else _revision(uri))
+    if scheme != "sqlite":
+        return known == _read_revision(uri)
+    with closing(_open_file(Path(path))) as connection:  # SQLAlchemy takes long to import, and a file needs none of it
+        return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone() == (known,))
 
 
-def _revision_of_file(database: Path) -> str | None:
-    address = f"{database.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True, timeout=_LOCKED_SECONDS)) as connection:
-        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return str(found[0]) if found else None
-
-
-def _revision(uri: str) -> str | None:
+def _read_revision(uri: str) -> str | None:
     """Read which version a database's tables are of; None if it has none, or cannot be opened here."""
     import sqlalchemy as sql
     from sqlalchemy.exc import ArgumentError, ProgrammingError
@@ -170,11 +163,11 @@ def _revision(uri: str) -> str | None:
         url = sql.make_url(uri)
         if (url.get_backend_name(), url.get_driver_name()) not in _ARGUMENTS:
             return None
-        asked = make_engine(uri)
-    except (ImportError, ArgumentError):  # there is no such driver, which is told by MLflow's client
+        engine = make_engine(uri)
+    except (ImportError, ArgumentError):  # there is no such driver, as MLflow's client will say
         return None
     try:
-        with asked.connect() as connection:
+        with engine.connect() as connection:
             is_mysql = connection.dialect.name == "mysql" and not getattr(connection.dialect, "is_mariadb", False)
             if is_mysql:  # which was not tried
                 return None
@@ -182,13 +175,13 @@ def _revision(uri: str) -> str | None:
     except ProgrammingError:  # a new database
         return None
     finally:
-        asked.dispose()
+        engine.dispose()
 
 
 def is_deadlock(error: "DBAPIError") -> bool:
     """Tell whether a database has ended a transaction because it and another one waited for each other."""
-    told = {getattr(error.orig, name, None) for name in ("pgcode", "sqlstate")}
-    return not told.isdisjoint(_DEADLOCKS) or (error.orig is not None and error.orig.args[:1] == (1213,))
+    codes = {getattr(error.orig, name, None) for name in ("pgcode", "sqlstate")}
+    return not codes.isdisjoint(_DEADLOCKS) or (error.orig is not None and error.orig.args[:1] == (1213,))
 
 
 _copies: dict[Path, tuple[tuple[object, ...], Path]] = {}  # what the files were when they were copied, and the copy
@@ -209,11 +202,10 @@ def copy_if_unreadable(database: Path) -> Path | None:
     """
     if not is_read_only(database) or _can_be_opened(database):
         return None
-    known, copy = _copies.get(database, ((), None))
-    if known == (now := _signature(database)):
-        return copy
-    copy = _copied(database)
-    _copies[database] = now, copy
+    signature, copy = _copies.get(database, ((), None))
+    if copy is None or signature != _signature(database):
+        signature, copy = _signature(database), _copy(database)
+        _copies[database] = signature, copy
     return copy
 
 
@@ -224,8 +216,7 @@ def are_copies_outdated() -> bool:
 
 def connect_readonly(database: Path) -> sqlite3.Connection:
     """Open a store, or its copy, to look into it."""
-    path = copy_if_unreadable(database) or database.absolute()
-    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)
+    return _open_file(copy_if_unreadable(database) or database)
 
 
 def forbid_writing(connection: sqlite3.Connection) -> None:
@@ -235,13 +226,17 @@ def forbid_writing(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA query_only=ON")
 
 
+def _open_file(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCKED_SECONDS)
+
+
 def _can_be_opened(database: Path) -> bool:
     try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
+        with closing(_open_file(database)) as connection:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         return not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
-    except sqlite3.Error:  # it is damaged, which is told when it is looked at
+    except sqlite3.Error:  # it is damaged, as `nnsweep.tracking.sqlite` will say
         return True
     return True
 
@@ -255,7 +250,7 @@ def _signature(database: Path) -> tuple[object, ...]:
     return tuple(stat and (stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
 
 
-def _copied(database: Path) -> Path:
+def _copy(database: Path) -> Path:
     """Copy a store and its log, until both have stayed the same meanwhile; leave the copy without a log."""
     folder = keep_scratch_folder().resolve()
     copy = folder / "mlflow.db"

@@ -1,6 +1,4 @@
-"""Earlier runs: what a store knows of the jobs of a sweep, who claims them, and which sweeps are under way.
-
-Earlier runs: what the store already knows of the jobs of a sweep, and who is at work on them.
+"""Earlier runs: what a store already knows of the jobs of a sweep, who claims them, and which sweeps are under way.
 
 Every question is asked once for all jobs. A database is asked for the keys directly, because MLflow's own search knows
 no list of tags and would read every run of the experiment.
@@ -15,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from nnsweep.tracking import owner, runs, sqlite
+from nnsweep.tracking import owner, sqlite
 from nnsweep.tracking.answers import ask_first, explain_errors, is_server
-from nnsweep.tracking.backend import Run, RunQuery, find_backend
+from nnsweep.tracking.backend import LONGEST_TAG, Run, RunQuery, find_backend
 from nnsweep.tracking.connection import readable_uri
 from nnsweep.tracking.owner import HEARTBEAT, NOWHERE, Owner, Presence, Signs
 from nnsweep.tracking.query import find_runs_by_id, keep_sound_runs, make_record, search_runs
@@ -87,84 +85,70 @@ def find_runs_by_key(store: Store, keys: Collection[str]) -> dict[str, list[Earl
     StoreError
         If the store refuses.
     """
-    wanted = set(keys)
-    runs = _asked(store, wanted) if is_server(store.uri) else find_runs_by_id(store, _ids(store, wanted))
-    found: dict[str, list[EarlierRun]] = {}
-    for run in keep_sound_runs(runs):
-        one = _earlier(store, run)
-        if one.record.key in wanted and not one.is_sweep:
-            found.setdefault(one.record.key, []).append(one)
-    heartbeats = _heartbeats(store) if any(map(_needs_heartbeat, itertools.chain(*found.values()))) else {}
+    keys = set(keys)
+    by_key: dict[str, list[EarlierRun]] = {}
+    for run in keep_sound_runs(_search_keys(store, keys)):
+        one = _make_earlier_run(store, run)
+        if one.record.key in keys and not one.is_sweep:
+            by_key.setdefault(one.record.key, []).append(one)
+    heartbeats: dict[Owner, str] = {}
+    running = (one for one in itertools.chain(*by_key.values()) if one.record.state == "running")
+    if any(one.owner is not None and owner.needs_heartbeat(one.owner) for one in running):
+        # those of sweeps are in their own runs
+        sweeps = search_runs(store, RunQuery(status="RUNNING", tags={"nnsweep.kind": "sweep"}))
+        heartbeats = _heartbeats([_make_earlier_run(store, run) for run in keep_sound_runs(sweeps)])
     return {
-        key: sorted((_heard(one, heartbeats) for one in several), key=lambda one: one.since)
-        for key, several in found.items()
+        key: sorted((_add_heartbeat(one, heartbeats) for one in several), key=lambda one: one.since)
+        for key, several in by_key.items()
     }
 
 
 def find_runs_by_name(store: Store, names: Collection[str]) -> list[EarlierRun]:
     """Find finished runs by their names, as far as that can be asked in few questions."""
-    wanted = set(names)
+    names = set(names)
     if not is_server(store.uri):
-        runs = find_runs_by_id(store, _ids_named(store, wanted))
-    elif len(wanted) <= FEW:
-        runs = (run for name in sorted(wanted) for run in search_runs(store, RunQuery(name=name)))
+        asked = "SELECT run_uuid, name FROM runs WHERE experiment_id = :experiment"
+        runs = find_runs_by_id(store, _select_ids(store, asked, names))
+    elif len(names) <= FEW:
+        runs = (run for name in sorted(names) for run in search_runs(store, RunQuery(name=name)))
     else:
         return []
-    return [
-        one
-        for run in keep_sound_runs(runs)
-        if (one := _earlier(store, run)).record.state == "finished" and not one.is_sweep
-    ]
+    earlier = (_make_earlier_run(store, run) for run in keep_sound_runs(runs))
+    return [one for one in earlier if one.record.state == "finished" and not one.is_sweep]
 
 
 def find_running(store: Store) -> list[EarlierRun]:
     """Find all runs, of jobs and of sweeps, that have not ended."""
-    runs = [_earlier(store, run) for run in keep_sound_runs(search_runs(store, RunQuery(status="RUNNING")))]
-    heartbeats = _by_owner(runs)
-    return [_heard(run, heartbeats) for run in runs if run.record.key or run.is_sweep]
+    runs = [_make_earlier_run(store, run) for run in keep_sound_runs(search_runs(store, RunQuery(status="RUNNING")))]
+    heartbeats = _heartbeats(runs)
+    return [_add_heartbeat(run, heartbeats) for run in runs if run.record.key or run.is_sweep]
 
 
-def _heartbeats(store: Store) -> dict[Owner, str]:
-    """Give the heartbeats that the store has, by whose they are: those of sweeps are in their own runs."""
-    wanted = RunQuery(status="RUNNING", tags={"nnsweep.kind": "sweep"})
-    return _by_owner([_earlier(store, run) for run in keep_sound_runs(search_runs(store, wanted))])
-
-
-def _by_owner(runs: Iterable[EarlierRun]) -> dict[Owner, str]:
+def _heartbeats(runs: Iterable[EarlierRun]) -> dict[Owner, str]:
     return {run.owner: run.signs.heartbeat for run in runs if run.owner and run.is_sweep}
 
 
-def _needs_heartbeat(run: EarlierRun) -> bool:
-    return run.record.state == "running" and run.owner is not None and run.owner.every > 0 and not run.owner.lock
-
-
-def _heard(run: EarlierRun, heartbeats: Mapping[Owner, str]) -> EarlierRun:
+def _add_heartbeat(run: EarlierRun, heartbeats: Mapping[Owner, str]) -> EarlierRun:
     """Add to what is known of a run the heartbeat of its owner."""
-    heard = heartbeats.get(run.owner) if run.owner else None
-    return replace(run, signs=run.signs._replace(heartbeat=heard)) if heard else run
+    heartbeat = heartbeats.get(run.owner) if run.owner else None
+    return replace(run, signs=run.signs._replace(heartbeat=heartbeat)) if heartbeat else run
 
 
-def _asked(store: Store, keys: Collection[str]) -> Iterable[Run]:
+def _search_keys(store: Store, keys: Collection[str]) -> Iterable[Run]:
+    """Search the runs of an experiment that have one of the keys; there may be others among them."""
+    if not is_server(store.uri):
+        asked = (
+            "SELECT runs.run_uuid, tags.value FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid "
+            "WHERE tags.key = 'nnsweep.key' AND runs.experiment_id = :experiment"
+        )
+        return find_runs_by_id(store, _select_ids(store, asked, keys))
     if len(keys) > FEW:
         return search_runs(store, RunQuery(tags={"nnsweep.kind": "job"}))
     return (run for key in sorted(keys) for run in search_runs(store, RunQuery(tags={"nnsweep.key": key})))
 
 
-def _ids(store: Store, keys: Collection[str]) -> list[str]:
-    """Ask a database for the runs of an experiment that have one of the keys."""
-    asked = (
-        "SELECT runs.run_uuid, tags.value FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid "
-        "WHERE tags.key = 'nnsweep.key' AND runs.experiment_id = :experiment"
-    )
-    return _with_one_of(store, asked, keys)
-
-
-def _ids_named(store: Store, names: Collection[str]) -> list[str]:
-    """Ask a database for the runs of an experiment that have one of the names."""
-    return _with_one_of(store, "SELECT run_uuid, name FROM runs WHERE experiment_id = :experiment", names)
-
-
-def _with_one_of(store: Store, asked: str, values: Collection[str]) -> list[str]:
+def _select_ids(store: Store, asked: str, values: Collection[str]) -> list[str]:
+    """Ask a database for pairs of a run's id and a value; give the ids of those with one of the values."""
     import sqlalchemy as sql
 
     if not values:
@@ -176,31 +160,31 @@ def _with_one_of(store: Store, asked: str, values: Collection[str]) -> list[str]
             return [str(run_id) for run_id, value in rows if value in values]
 
 
-def _located(store: Store, place: str) -> str:
+def _locate_folder(store: Store, place: str) -> str:
     """Give where a folder is now, if it is on this machine: the store's may have been moved or copied."""
     folder = local_folder(place)
     return str(locate(store.uri, folder)) if folder and folder.is_absolute() else place
 
 
-def _earlier(store: Store, run: Run) -> EarlierRun:
+def _make_earlier_run(store: Store, run: Run) -> EarlierRun:
     tags = run.data.tags
     return EarlierRun(
         record=make_record(run),
         data_digest=tags.get("nnsweep.data_digest", ""),
         numerics=tags.get("nnsweep.numerics", ""),
-        folder=_located(store, tags.get("nnsweep.folder", "")),
+        folder=_locate_folder(store, tags.get("nnsweep.folder", "")),
         owner=owner.read_owner(tags.get(OWNER)),
         since=(run.info.start_time or 0) / 1000,
         is_sweep=tags.get("nnsweep.kind") == "sweep",
-        artifact_uri=_located(store, run.info.artifact_uri or ""),
+        artifact_uri=_locate_folder(store, run.info.artifact_uri or ""),
         signs=Signs(sqlite.find_database_file(store.uri), tags.get(HEARTBEAT, "")),
         claims="".join(itertools.takewhile(bool, (tags[name] for name in sorted(tags) if name.startswith(CLAIMS)))),
     )
 
 
-KEPT = 16
+DIGITS = 16
 """Digits of a key that are enough to tell it from others."""
-_A_TAG = runs.LONGEST_TAG // KEPT * KEPT
+_TAG_LENGTH = LONGEST_TAG // DIGITS * DIGITS
 
 
 @contextlib.contextmanager
@@ -216,7 +200,10 @@ def look_alone(store: Store) -> Iterator[None]:
         yield
         return
     database = sqlite.find_database_file(store.uri)
-    descriptor = os.open(database.parent if database else _own_folder(), os.O_RDONLY)
+    folder = database.parent if database else Path("~").expanduser()
+    if not database and not (os.access(folder, os.R_OK | os.X_OK) and folder.is_dir()):  # as in some containers
+        folder = Path(tempfile.gettempdir())
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -225,29 +212,22 @@ def look_alone(store: Store) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _own_folder() -> Path:
-    """Give the user's folder; where there is none, as in some containers, that of temporary files."""
-    home = Path("~").expanduser()
-    return home if os.access(home, os.R_OK | os.X_OK) and home.is_dir() else Path(tempfile.gettempdir())
-
-
 def make_claim_tags(keys: Sequence[str]) -> dict[str, str]:
     """Write claims as tags; the last one is empty, so that nothing counts that was claimed before in more of them."""
-    text = "".join(key[:KEPT] for key in keys)
-    parts = [text[start : start + _A_TAG] for start in range(0, len(text), _A_TAG)]
+    text = "".join(key[:DIGITS] for key in keys)
+    parts = [text[start : start + _TAG_LENGTH] for start in range(0, len(text), _TAG_LENGTH)]
     return {f"{CLAIMS}{number:04}": part for number, part in enumerate([*parts, ""])}
 
 
 def find_claims(sweeps: Sequence[EarlierRun], keys: Collection[str]) -> dict[str, EarlierRun]:
     """Tell which of some jobs are claimed by sweeps that are under way, and by which."""
-    wanted = {key[:KEPT]: key for key in keys}
-    held: dict[str, EarlierRun] = {}
+    by_digits = {key[:DIGITS]: key for key in keys}
+    claims: dict[str, EarlierRun] = {}
     for sweep in sweeps:
-        text = sweep.claims
-        for start in range(0, len(text), KEPT):
-            if key := wanted.get(text[start : start + KEPT]):
-                held.setdefault(key, sweep)
-    return held
+        for start in range(0, len(sweep.claims), DIGITS):
+            if key := by_digits.get(sweep.claims[start : start + DIGITS]):
+                claims.setdefault(key, sweep)
+    return claims
 
 
 @dataclass(frozen=True)
@@ -268,7 +248,7 @@ class StoreCondition:
         Of these, those whose processes are gone.
     unseen : list of str
         Of these, those whose processes may live, though they give no sign of life.
-    under_way : list of UnderWay
+    under_way : list of ActiveSweep
         The sweeps that have not ended and whose processes may live.
     """
 
@@ -313,32 +293,27 @@ def inspect_store(uri: str) -> StoreCondition:
         If it is not there, cannot be used, or is of another version of MLflow.
     """
     require_store(uri)
-    found = ask_first(uri, lambda: find_backend(uri).search_experiments())
-    runs = [run for one in found for run in find_running(Store(uri, one.name, str(one.experiment_id)))]
-    seen = [(run, run.presence) for run in runs]
+    experiments = ask_first(uri, lambda: find_backend(uri).search_experiments())
+    runs = [run for one in experiments for run in find_running(Store(uri, one.name, str(one.experiment_id)))]
+    presences = [(run, run.presence) for run in runs]
     database = sqlite.find_database_file(uri)
+    files = (database, database.with_name(f"{database.name}-wal")) if database else ()
     return StoreCondition(
-        n_experiments=len(found),
-        n_bytes=_n_bytes(database) if database else None,
-        schema="" if is_server(uri) else _schema(uri),
+        n_experiments=len(experiments),
+        n_bytes=sum(file.stat().st_size for file in files if file.is_file()) if files else None,
+        schema="" if is_server(uri) else _read_schema(uri),
         running=[run.record.name for run in runs],
-        forsaken=[run.record.name for run, there in seen if there.state == "gone"],
-        unseen=[run.record.name for run, there in seen if there.state == "unseen"],
+        forsaken=[run.record.name for run, presence in presences if presence.state == "gone"],
+        unseen=[run.record.name for run, presence in presences if presence.state == "unseen"],
         under_way=[
-            ActiveSweep(run.record.sweep or run.record.name, str(run.owner or "an unknown process"), there)
-            for run, there in seen
-            if run.is_sweep and there.state != "gone"
+            ActiveSweep(run.record.sweep or run.record.name, str(run.owner or "an unknown process"), presence)
+            for run, presence in presences
+            if run.is_sweep and presence.state != "gone"
         ],
     )
 
 
-def _n_bytes(database: Path) -> int:
-    """Add up the file and its log."""
-    files = (database, database.with_name(f"{database.name}-wal"))
-    return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _schema(uri: str) -> str:
+def _read_schema(uri: str) -> str:
     import sqlalchemy as sql
 
     with explain_errors(uri):

@@ -1,7 +1,6 @@
 """Signs of life: a lock beside an SQLite store, and a heartbeat where no lock can be seen.
 
-The lock of a process that has runs in an SQLite store: a file beside the store, locked as long as the process lives.
-
+The lock of a process that has runs in an SQLite store is a file beside the store, locked as long as the process lives.
 It is named relative to the store, which may be moved with its folder. A copy of the folder has the file and not its
 lock, so that whatever was under way in the original is nobody's in the copy.
 """
@@ -14,7 +13,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,11 +74,11 @@ def hold_lock(database: Path, about: str) -> Iterator[Lock | None]:
     Lock or None
         None where there are no locks, or no file can be made.
     """
-    taken = _taken(database.resolve().parent, about)
-    if taken is None:
+    made = _make_lock(database.resolve().parent, about)
+    if made is None:
         yield None
         return
-    path, descriptor = taken
+    path, descriptor = made
     try:
         yield Lock(path.name, descriptor)
     finally:
@@ -89,10 +87,14 @@ def hold_lock(database: Path, about: str) -> Iterator[Lock | None]:
         os.close(descriptor)
 
 
-def _taken(folder: Path, about: str) -> tuple[Path, int] | None:
+def _make_lock(folder: Path, about: str) -> tuple[Path, int] | None:
+    def make_file() -> tuple[Path, int]:
+        path = folder / f".nnsweep-{secrets.token_hex(8)}.lock"
+        return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path, descriptor, is_locked = flock.make_locked(partial(_new, folder))
+        path, descriptor, is_locked = flock.make_locked(make_file)
     except OSError:
         return None
     assert descriptor is not None
@@ -104,11 +106,6 @@ def _taken(folder: Path, about: str) -> tuple[Path, int] | None:
     with contextlib.suppress(OSError):
         path.unlink()
     return None
-
-
-def _new(folder: Path) -> tuple[Path, int]:
-    path = folder / f".nnsweep-{secrets.token_hex(8)}.lock"
-    return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
 
 def look_at_lock(database: Path, name: str) -> LockState:
@@ -165,7 +162,7 @@ _watched: dict[str, tuple[str, float]] = {}
 
 @contextlib.contextmanager
 def keep_beating(beat: Callable[[], None]) -> Iterator[bool]:
-    """Let a thread beat as long as the block lasts; what goes wrong in a beat is the next one's affair.
+    """Let a thread beat as long as the block lasts; a beat that fails is left to the next one.
 
     Parameters
     ----------
@@ -178,7 +175,13 @@ def keep_beating(beat: Callable[[], None]) -> Iterator[bool]:
         False if the system lets this user have no more threads.
     """
     over = threading.Event()
-    thread = threading.Thread(target=_beat, args=(beat, over), daemon=True)
+
+    def beat_until_over() -> None:
+        while not over.wait(EVERY_SECONDS):
+            with contextlib.suppress(Exception):
+                beat()
+
+    thread = threading.Thread(target=beat_until_over, daemon=True)
     try:
         thread.start()
     except RuntimeError:
@@ -189,12 +192,6 @@ def keep_beating(beat: Callable[[], None]) -> Iterator[bool]:
     finally:
         over.set()
         thread.join(EVERY_SECONDS)  # a server that hangs keeps nobody from ending
-
-
-def _beat(beat: Callable[[], None], over: threading.Event) -> None:
-    while not over.wait(EVERY_SECONDS):
-        with contextlib.suppress(Exception):
-            beat()
 
 
 def watch_heartbeat(whose: str, mark: str) -> float:

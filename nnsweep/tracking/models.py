@@ -1,9 +1,8 @@
 """Models: a run's network as a folder that MLflow loads, as a logged model, and in the model registry.
 
-A model as a folder that MLflow loads and serves without nnsweep: code, an `.npz` file, and what MLflow is told.
-
-It is written file by file. MLflow's own way looks through every installed package to find out what a model needs, which
-takes longer than everything else, and notes paths of this machine. Nothing in the folder has to be unpickled.
+MLflow loads and serves the folder without nnsweep: it holds code, an `.npz` file, and a description for MLflow. It is
+written file by file. MLflow's own way looks through every installed package to find out what a model needs, which takes
+longer than everything else, and notes paths of this machine. Nothing in the folder has to be unpickled.
 """
 
 import contextlib
@@ -32,13 +31,12 @@ from nnsweep.tracking.artifacts import open_artifact
 from nnsweep.tracking.backend import LoggedModel, find_backend
 from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import make_record
-from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 
 CODE = Path(__file__).with_name("served.py")
 _PARTS = {"model": "model.npz", "predictor": "predictor.py", "prepared": "prepared.py"}
 _TYPES = {"number": "double", "category": "string", "text": "string"}
-_EXAMPLE, _ASKED = "input_example.json", "serving_input_example.json"
+_EXAMPLE, _REQUEST = "input_example.json", "serving_input_example.json"
 
 
 def save_model_folder(model: Model, folder: Path, *, run_id: str | None = None, model_id: str | None = None) -> None:
@@ -54,12 +52,20 @@ def save_model_folder(model: Model, folder: Path, *, run_id: str | None = None, 
         What the folder says of the run that it comes from, and of itself.
     """
     (folder / "artifacts").mkdir(parents=True)
-    known = {name: value for name, value in model.about["run"].items() if value is not None}
+    origin = {name: value for name, value in model.about["run"].items() if value is not None}
     example = _write_example(model.about.get("example"), folder)
+    flavor = {
+        "artifacts": {name: {"path": f"artifacts/{file}", "uri": f"artifacts/{file}"} for name, file in _PARTS.items()},
+        "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+        "loader_module": "mlflow.pyfunc.loaders.code_model",
+        "model_code_path": CODE.name,
+        "python_version": platform.python_version(),
+        "streamable": False,
+    }
     description = {
-        "flavors": {"python_function": _flavor()},
+        "flavors": {"python_function": flavor},
         "is_signature_from_type_hint": False,
-        "metadata": {"nnsweep": known},
+        "metadata": {"nnsweep": origin},
         "mlflow_version": metadata.version("mlflow"),
         "model_id": model_id,
         "model_uuid": uuid.uuid4().hex,
@@ -70,20 +76,13 @@ def save_model_folder(model: Model, folder: Path, *, run_id: str | None = None, 
         "type_hint_from_example": False,
         "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
     }
-    _write_parts(model, folder)
+    shutil.copyfile(CODE, folder / CODE.name)
+    shutil.copyfile(str(prepared.__file__), folder / "artifacts" / _PARTS["prepared"])
+    (folder / "artifacts" / _PARTS["predictor"]).write_text(bundle_predictor(), encoding="utf-8")
+    with open(folder / "artifacts" / _PARTS["model"], "wb") as file:
+        predictor.write(model, file)
     _write_environment(model, folder)
     (folder / "MLmodel").write_text(yaml.safe_dump(description), encoding="utf-8")
-
-
-def _flavor() -> dict[str, Any]:
-    return {
-        "artifacts": {name: {"path": f"artifacts/{file}", "uri": f"artifacts/{file}"} for name, file in _PARTS.items()},
-        "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
-        "loader_module": "mlflow.pyfunc.loaders.code_model",
-        "model_code_path": CODE.name,
-        "python_version": platform.python_version(),
-        "streamable": False,
-    }
 
 
 def _signature(model: Model) -> dict[str, str | None]:
@@ -99,25 +98,17 @@ def _columns(columns: Iterable[tuple[str, str]]) -> str:
 
 
 def _write_example(example: dict[str, Any] | None, folder: Path) -> dict[str, str] | None:
-    """Write some rows, and the request that asks for them; return what MLflow is told of that."""
+    """Write some rows, and a request to predict them; return how MLflow describes the two files."""
     if example is None:
         return None
     (folder / _EXAMPLE).write_text(json.dumps(example), encoding="utf-8")
-    (folder / _ASKED).write_text(json.dumps({"dataframe_split": example}, indent=2), encoding="utf-8")
+    (folder / _REQUEST).write_text(json.dumps({"dataframe_split": example}, indent=2), encoding="utf-8")
     return {
         "artifact_path": _EXAMPLE,
         "pandas_orient": "split",
-        "serving_input_path": _ASKED,
+        "serving_input_path": _REQUEST,
         "type": "dataframe",
     }
-
-
-def _write_parts(model: Model, folder: Path) -> None:
-    shutil.copyfile(CODE, folder / CODE.name)
-    shutil.copyfile(str(prepared.__file__), folder / "artifacts" / _PARTS["prepared"])
-    (folder / "artifacts" / _PARTS["predictor"]).write_text(bundle_predictor(), encoding="utf-8")
-    with open(folder / "artifacts" / _PARTS["model"], "wb") as file:
-        predictor.write(model, file)
 
 
 def _write_environment(model: Model, folder: Path) -> None:
@@ -158,21 +149,7 @@ def make_model(store: Store, run_id: str) -> Model:
     with explain_errors(store.uri):
         record = make_record(find_backend(store.uri).get_run(run_id))
     title = f"run {printable(record.name)} ({run_id})"
-    with contextlib.ExitStack() as files:
-        names = (WEIGHTS, PREPARATION, "config.yaml")
-        weights, preparation, config = (files.enter_context(open_artifact(store, run_id, name)) for name in names)
-        if weights is None or config is None:
-            raise DataError(f"{title} has no weights (it is {record.state}); choose a run that has finished")
-        if preparation is None:
-            raise DataError(f"{title} has no {PREPARATION}, as an earlier version left it; run it again (rerun=all)")
-        try:
-            return pack_model(preparation, weights, yaml.safe_load(config.read_text(encoding="utf-8")), _about(record))
-        except (DataError, yaml.YAMLError, UnicodeError) as error:
-            raise DataError(f"{title}: {printable(str(error))}") from error
-
-
-def _about(record: RunRecord) -> dict[str, Any]:
-    return {
+    origin = {
         "run_id": record.run_id,
         "name": record.name,
         "key": record.key,
@@ -181,6 +158,17 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "test_accuracy": record.metrics.get("test_accuracy"),
         "best_epoch": record.metrics.get("best_epoch"),
     }
+    with contextlib.ExitStack() as files:
+        names = (WEIGHTS, PREPARATION, "config.yaml")
+        weights, preparation, config = (files.enter_context(open_artifact(store, run_id, name)) for name in names)
+        if weights is None or config is None:
+            raise DataError(f"{title} has no weights (it is {record.state}); choose a run that has finished")
+        if preparation is None:
+            raise DataError(f"{title} has no {PREPARATION}, as an earlier version left it; run it again (rerun=all)")
+        try:
+            return pack_model(preparation, weights, yaml.safe_load(config.read_text(encoding="utf-8")), origin)
+        except (DataError, yaml.YAMLError, UnicodeError) as error:
+            raise DataError(f"{title}: {printable(str(error))}") from error
 
 
 def find_logged_model(store: Store, run_id: str) -> str | None:
@@ -207,39 +195,33 @@ def log_model(store: Store, run_id: str) -> str:
     model_id = find_logged_model(store, run_id)
     if model_id is None:
         model = make_model(store, run_id)
-        with _begun(store, run_id, model) as begun, scratch_folder() as temporary:
-            model_id, folder = begun.model_id, temporary / NAME
+        with _create_logged_model(store, run_id, model) as logged, scratch_folder() as temporary:
+            model_id, folder = logged.model_id, temporary / NAME
             save_model_folder(model, folder, run_id=run_id, model_id=model_id)
             with explain_errors(store.uri):
-                find_backend(store.uri).log_model_artifacts(begun, folder)
-    _link(store, run_id, model_id)
+                find_backend(store.uri).log_model_artifacts(logged, folder)
+    with explain_errors(store.uri):  # let MLflow show the model as what came out of the run
+        backend = find_backend(store.uri)
+        backend.log_outputs(run_id, model_id, int(make_record(backend.get_run(run_id)).metrics.get("best_epoch", 0)))
     return model_id
 
 
 @contextlib.contextmanager
-def _begun(store: Store, run_id: str, model: Model) -> Iterator[LoggedModel]:
-    """Begin a model in the store; it is ready when the block ends, or else given up."""
+def _create_logged_model(store: Store, run_id: str, model: Model) -> Iterator[LoggedModel]:
+    """Begin a model in the store: it is ready when the block ends, and has failed when the block raises."""
     about = {name: str(value) for name, value in model.about["run"].items() if value not in (None, "")}
     tags = {f"nnsweep.{name}": text for name, text in about.items() if name not in ("run_id", "name")}
     with explain_errors(store.uri):
-        asked = find_backend(store.uri)
-        begun = asked.create_logged_model(store.experiment_id, name=NAME, source_run_id=run_id, tags=tags)
+        backend = find_backend(store.uri)
+        logged = backend.create_logged_model(store.experiment_id, name=NAME, source_run_id=run_id, tags=tags)
     try:
-        yield begun
+        yield logged
     except BaseException:
         with contextlib.suppress(StoreError), explain_errors(store.uri):
-            asked.finalize_logged_model(begun.model_id, "FAILED")
+            backend.finalize_logged_model(logged.model_id, "FAILED")
         raise
     with explain_errors(store.uri):
-        asked.finalize_logged_model(begun.model_id, "READY")
-
-
-def _link(store: Store, run_id: str, model_id: str) -> None:
-    """Let the run name the model as what came out of it, as MLflow shows it."""
-    with explain_errors(store.uri):
-        asked = find_backend(store.uri)
-        step = int(make_record(asked.get_run(run_id)).metrics.get("best_epoch", 0))
-        asked.log_outputs(run_id, model_id, step)
+        backend.finalize_logged_model(logged.model_id, "READY")
 
 
 class RegisteredVersion(NamedTuple):
@@ -322,14 +304,15 @@ def register_model(
         If the store refuses.
     """
     with explain_errors(store.uri):
-        known = [one for one in _versions(store, run_id) if one.name == name]
-        if known:
-            version = str(max(int(one.version) for one in known))
+        client = open_client(store.uri)
+        versions = [one for one in client.search_model_versions(f"run_id = '{run_id}'") if one.name == name]
+        if versions:
+            version = str(max(int(one.version) for one in versions))
         else:
             _make_name(store, name)
             # a source "models:/ID" would be looked for in the store of the environment, which may be another
-            source = open_client(store.uri).get_logged_model(model_id).artifact_location
-            made = open_client(store.uri).create_model_version(
+            source = client.get_logged_model(model_id).artifact_location
+            created = client.create_model_version(
                 name,
                 source=source,
                 run_id=run_id,
@@ -337,14 +320,10 @@ def register_model(
                 description=description,
                 model_id=model_id,
             )
-            version = str(made.version)
+            version = str(created.version)
         if alias is not None:
-            open_client(store.uri).set_registered_model_alias(name, alias, version)
-    return RegisteredVersion(name, version, not known)
-
-
-def _versions(store: Store, run_id: str) -> list[Any]:
-    return [*open_client(store.uri).search_model_versions(f"run_id = '{run_id}'")]
+            client.set_registered_model_alias(name, alias, version)
+    return RegisteredVersion(name, version, is_new=not versions)
 
 
 def _make_name(store: Store, name: str) -> None:

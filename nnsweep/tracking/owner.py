@@ -98,7 +98,7 @@ class Presence(NamedTuple):
 
 
 _GONE = Presence("gone", "it is gone")
-_holders: list[tuple[int, Owner]] = []  # on whose behalf this process works, and who has said so: a fork has not
+_holders: list[tuple[int, Owner]] = []  # for whom this process, and no fork of it, works
 
 
 def this_process() -> Owner:
@@ -109,19 +109,19 @@ def this_process() -> Owner:
 
 def current_owner() -> Owner:
     """Name the owner of the runs that this process starts."""
-    said = [owner for pid, owner in _holders if pid == os.getpid()]
-    return said[-1] if said else this_process()
+    owners = [owner for pid, owner in _holders if pid == os.getpid()]
+    return owners[-1] if owners else this_process()
 
 
 @contextlib.contextmanager
 def own_runs(owner: Owner) -> Iterator[None]:
     """Let the runs that this process starts during the block have this owner."""
-    said = (os.getpid(), owner)
-    _holders.append(said)
+    holder = (os.getpid(), owner)
+    _holders.append(holder)
     try:
         yield
     finally:
-        _holders.remove(said)
+        _holders.remove(holder)
 
 
 def read_owner(tag: str | None) -> Owner | None:
@@ -160,9 +160,11 @@ def presence(owner: Owner | None, since: float, signs: Signs = NOWHERE) -> Prese
     """
     if owner is None:
         return _by_lease(since)
+    # in another PID namespace, or one that may be another, somebody else may have the number
+    is_known_number = is_here(owner) and owner.start and owner.pids == flock.pid_namespace()
     return (
         _by_lock(owner, signs.database)
-        or _by_number(owner)
+        or (_by_start(owner) if is_known_number else None)
         or _by_heartbeat(owner, signs.heartbeat, since)
         or _by_host(owner)
         or _by_lease(since)
@@ -178,13 +180,7 @@ def _by_lock(owner: Owner, database: Path | None) -> Presence | None:
         return Presence("alive", "its lock is held")
     if state == "absent" or (state == "free" and is_here(owner)):
         return _GONE
-    return None if touched is None or not owner.every else _heard(owner, str(touched), touched)
-
-
-def _by_number(owner: Owner) -> Presence | None:
-    """Look at the process itself; None if its number is of another PID namespace, or may be."""
-    is_known = is_here(owner) and owner.start and owner.pids == flock.pid_namespace()
-    return _by_start(owner) if is_known else None
+    return None if touched is None or not owner.every else _judge_heartbeat(owner, str(touched), touched)
 
 
 def _by_start(owner: Owner) -> Presence:
@@ -196,15 +192,15 @@ def _by_heartbeat(owner: Owner, text: str, since: float) -> Presence | None:
     if owner.lock or not owner.every:
         return None
     try:
-        told = float(text)
+        when = float(text)
     except ValueError:
-        told = since
-    return _heard(owner, text, told)
+        when = since
+    return _judge_heartbeat(owner, text, when)
 
 
-def _heard(owner: Owner, mark: str, told: float) -> Presence:
-    """Judge by a heartbeat: what it is, and the time that it tells."""
-    age, most = max(0.0, time.time() - told), lock.MISSED * owner.every
+def _judge_heartbeat(owner: Owner, mark: str, when: float) -> Presence:
+    """Judge by a heartbeat: what it is, and when it came."""
+    age, most = max(0.0, time.time() - when), lock.MISSED * owner.every
     silence = lock.watch_heartbeat(owner.tag(), mark)
     if silence > most or age > lock.LONG_SECONDS:
         return _GONE
@@ -243,7 +239,7 @@ def _boot() -> str:
 def _started(pid: int) -> str:
     """Tell when a process started; empty if there is none, or only its corpse."""
     if not _boot():
-        return _said_by_ps(pid)
+        return _ask_ps(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
@@ -252,16 +248,16 @@ def _started(pid: int) -> str:
     return "" if state in "ZX" else fields[18]
 
 
-def _said_by_ps(pid: int) -> str:
-    same_for_all = os.environ | {"LC_ALL": "C", "TZ": "UTC"}  # as it is written, it depends on who asks
-    asked = ["ps", "-o", "lstart=", "-p", str(pid)]
+def _ask_ps(pid: int) -> str:
+    command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    environment = os.environ | {"LC_ALL": "C", "TZ": "UTC"}  # the date must not depend on who asks
     try:
-        said = subprocess.run(
-            asked, env=same_for_all, capture_output=True, encoding="utf-8", errors="replace", check=False
+        answer = subprocess.run(
+            command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
     except OSError:
         return ""
-    return said.stdout.strip()
+    return answer.stdout.strip()
 
 
 HEARTBEAT = "nnsweep.heartbeat"
@@ -321,11 +317,11 @@ def hold_runs(uri: str, *, beats: bool = False) -> Iterator[RunHolder]:
     database = sqlite.find_database_file(uri)
     with contextlib.ExitStack() as stack:
         held = stack.enter_context(lock.hold_lock(database, this_process().tag())) if database else None
-        one = RunHolder(held)
-        if (held or beats) and stack.enter_context(lock.keep_beating(one.beat)):
-            one.owner = replace(one.owner, every=lock.EVERY_SECONDS)
-        stack.enter_context(own_runs(one.owner))
-        yield one
+        holder = RunHolder(held)
+        if (held or beats) and stack.enter_context(lock.keep_beating(holder.beat)):
+            holder.owner = replace(holder.owner, every=lock.EVERY_SECONDS)
+        stack.enter_context(own_runs(holder.owner))
+        yield holder
 
 
 def make_first_beat() -> dict[str, str]:

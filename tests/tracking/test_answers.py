@@ -184,7 +184,7 @@ def test_what_the_user_set_is_kept(uri: str, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_importing_the_room_does_not_import_mlflow():
-    modules = "client, earlier, lock, owner, query, record, runs, server, sqlite, store, ui"
+    modules = "answers, connection, earlier, lock, owner, query, record, runs, sqlite, store, ui"
     program = f"import sys; from nnsweep.tracking import {modules}; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
