@@ -20,7 +20,8 @@ from nnsweep.results.tables.formats import FORMATS
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.models import find_logged_model
-from nnsweep.tracking.query import find_job_runs, read_correct_examples
+from nnsweep.tracking.query import find_job_runs
+from nnsweep.tracking.recorded_run import read_correct_examples
 from nnsweep.tracking.store import find_store
 from tests.outside import copy_store
 

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info
 
 from nnsweep.api.diff import compare_runs, describe_sections
 from nnsweep.cli.main import main
-from nnsweep.tracking.query import read_run
+from nnsweep.tracking.recorded_run import read_run
 from tests.outside import run as run_outside
 
 QUICK = ("data=iris", "trainer.epochs=4", "tracking.pictures=false")

@@ -30,7 +30,7 @@ ENTRANCES = {  # part: the functions that lead into it
     "store": [
         *(f"nnsweep.tracking.store.{name}" for name in ("prepare_store", "find_store")),
         *(f"nnsweep.tracking.runs.{name}" for name in ("start_runs", "finish_runs", "log_artifacts_of_runs")),
-        "nnsweep.tracking.query.read_histories",
+        "nnsweep.tracking.recorded_run.read_histories",
         "nnsweep.tracking.sqlite.gather_statistics",
     ],
     "models": ["nnsweep.jobs.summary._keep_models"],

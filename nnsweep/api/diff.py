@@ -10,7 +10,7 @@ import numpy as np
 
 from nnsweep.jobs.environment import compare_environments
 from nnsweep.mlp.curves import CURVES
-from nnsweep.tracking.query import RecordedRun
+from nnsweep.tracking.recorded_run import RecordedRun
 
 
 class ComparedLine(NamedTuple):

@@ -21,7 +21,7 @@ from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.formats import format_of, to_bytes
 from nnsweep.results.tables.manifest import Manifest
 from nnsweep.text import mask_secrets, quote_argument
-from nnsweep.tracking import query
+from nnsweep.tracking import query, recorded_run
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.sqlite import find_database_file
@@ -104,7 +104,7 @@ def answer_question(store: Store, asked: ExportRequest) -> ResultTable:
     """
     chosen = choose_runs(query.find_job_runs(store, asked.sweep), asked)
     if asked.histories:
-        return chosen._replace(table=long_form(query.read_histories(store, chosen.records), chosen.records))
+        return chosen._replace(table=long_form(recorded_run.read_histories(store, chosen.records), chosen.records))
     return chosen
 
 
@@ -171,7 +171,7 @@ def export_table(store: Store, asked: ExportRequest, path: Path, format: str | N
 def _trained_with(store: Store, records: Sequence[RunRecord]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
     """Give the versions of the numerics and the configurations of runs, as a manifest may show them."""
     numerics, configurations = {}, {}
-    for run_id, (version, configuration) in query.read_configurations(store, records).items():
+    for run_id, (version, configuration) in recorded_run.read_configurations(store, records).items():
         numerics[run_id], configurations[run_id] = version, _without_places(configuration)
     return numerics, configurations
 

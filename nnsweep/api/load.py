@@ -9,7 +9,7 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import frame, narrow_runs, rank_runs
 from nnsweep.text import is_broken, warn
-from nnsweep.tracking import artifacts, query
+from nnsweep.tracking import artifacts, query, recorded_run
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.query import find_store_of_sweep
 from nnsweep.tracking.record import CorrectExamples, RunRecord
@@ -84,7 +84,7 @@ def gather_histories(
 ) -> tuple[dict[str, pd.DataFrame], list[artifacts.MissingFilesError]]:
     """Load what there is of the curves of the runs of a frame, and tell what is gone; see `load_histories`."""
     store, run_ids = _by_id(runs, uri)
-    return artifacts.gather_artifacts(run_ids, lambda run_id: query.read_history(store, run_id))
+    return artifacts.gather_artifacts(run_ids, lambda run_id: recorded_run.read_history(store, run_id))
 
 
 def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, CorrectExamples]:
@@ -121,13 +121,15 @@ def gather_correct(
 ) -> tuple[dict[str, CorrectExamples], list[artifacts.MissingFilesError]]:
     """Load what there is of what runs got right, and tell what is gone; see `load_correct`."""
     store, run_ids = _by_id(runs, uri)
-    found, missing = artifacts.gather_artifacts(run_ids, lambda run_id: query.read_correct_with_digest(store, run_id))
+    found, missing = artifacts.gather_artifacts(
+        run_ids, lambda run_id: recorded_run.read_correct_with_digest(store, run_id)
+    )
     return {run_id: correct for run_id, correct in found.items() if correct is not None}, missing
 
 
 def load_environment(run_id: str, *, uri: str | None = None) -> dict[str, Any]:
     """Load the versions that a run was made with; empty if it has none."""
-    return query.read_mapping(Store(resolve_uri(uri, Path.cwd()), "", ""), run_id, "environment.json")
+    return recorded_run.read_mapping(Store(resolve_uri(uri, Path.cwd()), "", ""), run_id, "environment.json")
 
 
 def find_experiment(experiment: str, uri: str | None) -> Store:

@@ -14,7 +14,7 @@ from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
 from nnsweep.results.frame import frame, rank_runs
 from nnsweep.text import mask_secrets, printable, warn
-from nnsweep.tracking import models, query
+from nnsweep.tracking import models, query, recorded_run
 from nnsweep.tracking.models import save_model_folder
 from nnsweep.tracking.record import RunRecord, Setting
 from nnsweep.tracking.store import Store, follow_store, resolve_uri
@@ -59,7 +59,7 @@ def find_model(run: str, experiment: str | None, uri: str | None) -> FoundModel:
     """
     check_name(experiment or "")
     store, meant = query.find_job_run(resolve_uri(uri, Path.cwd()), run, experiment)
-    whole = query.read_found_run(store, meant)
+    whole = recorded_run.read_found_run(store, meant)
     require_consistent(whole)
     return FoundModel(store, whole.record)
 
@@ -231,7 +231,7 @@ def register_best(
     name = name or models.make_model_name(store.experiment)
     models.check_model_names(name, alias)
     record = _chosen(store, sweep, run)
-    require_consistent(query.read_run(store.uri, record.run_id, store.experiment))
+    require_consistent(recorded_run.read_run(store.uri, record.run_id, store.experiment))
     made = models.register_model(
         store,
         record.run_id,

@@ -31,8 +31,8 @@ from nnsweep.results.report.study import Origin, Study
 from nnsweep.results.wording import MINUS, NOTHING, join_words
 from nnsweep.text import mask_secrets, printable, quote_argument, warn
 from nnsweep.tracking.artifacts import combine_errors, gather_artifacts
-from nnsweep.tracking.query import RecordedRun
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.recorded_run import RecordedRun
 
 WRITERS: dict[str, Callable[[Findings, Mapping[str, str]], str]] = {
     ".html": lambda found, _: html(found),

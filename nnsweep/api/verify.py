@@ -24,8 +24,8 @@ from nnsweep.results.tables.formats import FORMATS, to_bytes
 from nnsweep.results.tables.manifest import ListedRun, Manifest
 from nnsweep.text import HIDDEN, mask_secrets, printable, quote_argument, shorten
 from nnsweep.tracking import query
-from nnsweep.tracking.query import read_found_run
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.recorded_run import read_found_run, read_history
 from nnsweep.tracking.store import Store, find_store, resolve_uri
 
 ROW = ("run_id",)
@@ -145,7 +145,7 @@ def _still_there(store: Store, runs: list[ListedRun]) -> list[Any]:
 
 def _table(store: Store, asked: ExportRequest, kept: list[RunRecord], manifest: Manifest) -> pd.DataFrame:
     if asked.histories:
-        curves = {record.run_id: query.read_history(store, record.run_id, checked=False) for record in kept}
+        curves = {record.run_id: read_history(store, record.run_id, checked=False) for record in kept}
         return long_form(curves, kept)  # a file that was changed is told by its cells
     return frame(kept).reindex(columns=manifest.columns)
 

@@ -203,7 +203,7 @@ def plot_command(
     from nnsweep.api.load import find_experiment, read_records, require_unaltered_runs
     from nnsweep.results.frame import frame, narrow_runs, rank_runs
     from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
-    from nnsweep.tracking import query
+    from nnsweep.tracking import recorded_run
     from nnsweep.tracking.artifacts import gather_artifacts, raise_missing
 
     store = find_experiment(experiment, uri)
@@ -212,7 +212,7 @@ def plot_command(
     require_unaltered_runs(records, runs)
     wanted = set(telling_runs(runs))
     in_order = [record.run_id for record in records if record.run_id in wanted]
-    histories, missing = gather_artifacts(in_order, partial(query.read_history, store))
+    histories, missing = gather_artifacts(in_order, partial(recorded_run.read_history, store))
     drawn = pictures(runs, histories, title=f"sweep {sweep}" if sweep else experiment)
     if not drawn:
         which = f" of sweep {sweep}" if sweep else ""
@@ -301,7 +301,7 @@ def diff_command(one: str, other: str, *, experiment: str | None, uri: str | Non
     from nnsweep.api.diff import compare_runs, describe_sections
     from nnsweep.api.load import check_name
     from nnsweep.jobs.consistency import find_disagreements
-    from nnsweep.tracking.query import read_run
+    from nnsweep.tracking.recorded_run import read_run
     from nnsweep.tracking.store import resolve_uri
 
     check_name(experiment or "")
@@ -330,7 +330,7 @@ def reproduce_command(run: str, *, experiment: str | None, uri: str | None) -> N
     from nnsweep.api.load import check_name
     from nnsweep.jobs.consistency import require_consistent
     from nnsweep.jobs.reproduce import reproduce_run
-    from nnsweep.tracking.query import read_run
+    from nnsweep.tracking.recorded_run import read_run
     from nnsweep.tracking.store import resolve_uri
 
     check_name(experiment or "")

@@ -19,7 +19,7 @@ from nnsweep.jobs.job import Job
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.measurements import COSTS, select_epoch
 from nnsweep.tracking.artifacts import WAY_OUT
-from nnsweep.tracking.query import RecordedRun
+from nnsweep.tracking.recorded_run import RecordedRun
 
 
 def make_recorded_job(configuration: Mapping[str, Any], title: str) -> Job:

@@ -44,8 +44,8 @@ from nnsweep.model.packed import PREPARATION, WEIGHTS, pack_preparation
 from nnsweep.results.plots import COLOURS
 from nnsweep.text import STANDARDIZE, explain_scale
 from nnsweep.tracking import runs
-from nnsweep.tracking.query import CONFIGURATION
 from nnsweep.tracking.record import CORRECT, Point, RunRecord
+from nnsweep.tracking.recorded_run import CONFIGURATION
 from nnsweep.tracking.runs import LONGEST_TAG, OWNER
 
 if TYPE_CHECKING:

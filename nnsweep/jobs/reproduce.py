@@ -20,7 +20,7 @@ from nnsweep.jobs.job_run import final_metrics
 from nnsweep.mlp.curves import Row
 from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.train import NUMERICS_VERSION, train
-from nnsweep.tracking.query import RecordedRun
+from nnsweep.tracking.recorded_run import RecordedRun
 
 
 class Change(NamedTuple):

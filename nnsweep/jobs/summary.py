@@ -34,8 +34,9 @@ from nnsweep.tracking import models, owner, runs, sqlite, ui
 from nnsweep.tracking.answers import ask_again
 from nnsweep.tracking.artifacts import gather_artifacts
 from nnsweep.tracking.owner import Owner
-from nnsweep.tracking.query import PLAN, read_history
+from nnsweep.tracking.query import PLAN
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.recorded_run import read_history
 from nnsweep.tracking.sqlite import find_database_file
 from nnsweep.tracking.store import Store, resolve_uri
 from nnsweep.tracking.ui import make_chart_link, make_compare_link, make_search_filter

@@ -59,7 +59,7 @@ def prepare_database(database: Path) -> None:
         if not os.path.lexists(database):
             _build(database)
     except OSError as error:
-        raise _cannot_be_made(database, error.strerror or str(error)) from error
+        raise _not_made(database, error.strerror or str(error)) from error
     _require_writable(database)
     require_mlflow_database(database)
 
@@ -76,7 +76,7 @@ def check_database(database: Path) -> None:
         _require_writable(database)
         require_mlflow_database(database)
     elif not os.access(nearest_folder(database.parent), os.W_OK | os.X_OK):
-        raise _cannot_be_made(database, "no folder above it can be written to")
+        raise _not_made(database, "no folder above it can be written to")
 
 
 def require_mlflow_database(database: Path) -> None:
@@ -87,13 +87,18 @@ def require_mlflow_database(database: Path) -> None:
     StoreError
         Saying which.
     """
-    _require_sound(database)
     try:
+        if (problem := _check_integrity(database)) != "ok":
+            raise _damaged(database, problem)
         with closing(connect_readonly(database)) as connection:
-            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone()
-    except sqlite3.OperationalError as error:
-        raise _closed_to_us(database, error) from error
-    if not found:
+            is_mlflows = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone()
+    except sqlite3.OperationalError as error:  # what is around it, and not the file, is wrong
+        raise StoreError(
+            f"the store {database} cannot be opened ({error}): its disk is full, read-only or broken"
+        ) from error
+    except (OSError, sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the last from damaged names in its message
+        raise _damaged(database, str(error)) from error
+    if not is_mlflows:
         raise StoreError(f"{database} is not an MLflow store. Name another one")
 
 
@@ -103,7 +108,7 @@ def gather_statistics(database: Path) -> None:
         connection.execute("ANALYZE")
 
 
-def _cannot_be_made(database: Path, cause: str) -> StoreError:
+def _not_made(database: Path, cause: str) -> StoreError:
     return StoreError(
         f"the store {database} cannot be made ({cause}). "
         "Choose a folder you may write to: tracking.uri=sqlite:///FOLDER/mlflow.db"
@@ -121,7 +126,13 @@ def _build(database: Path) -> None:
         if not _copy_template(whole):
             whole.unlink(missing_ok=True)
             _make(folder / "draft.db", whole)
-            _keep_template(whole)
+            with contextlib.suppress(
+                OSError, ConfigError
+            ):  # where it cannot be kept for the next store, only time is lost
+                if (template := find_template()) is not None:
+                    template.parent.mkdir(parents=True, exist_ok=True)
+                    with whole_file(template) as file:
+                        file.write(whole.read_bytes())
         try:
             os.link(whole, database)
         except FileExistsError:
@@ -151,11 +162,11 @@ def find_template() -> Path | None:
 
 def _copy_template(whole: Path) -> bool:
     """Copy the new store that is in the cache, and let it be one of this folder; tell whether that could be done."""
-    kept = find_template()
+    template = find_template()
     try:
-        if kept is None or not kept.is_file():
+        if template is None or not template.is_file():
             return False
-        shutil.copyfile(kept, whole)
+        shutil.copyfile(template, whole)
         with closing(sqlite3.connect(whole)) as connection, connection:
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 return False
@@ -170,32 +181,8 @@ def _copy_template(whole: Path) -> bool:
         return False
 
 
-def _keep_template(whole: Path) -> None:
-    """Keep a new store for the next one; where that cannot be, all that is lost is time."""
-    kept = find_template()
-    with contextlib.suppress(OSError, ConfigError):
-        if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(kept) as file:
-                file.write(whole.read_bytes())
-
-
-def _require_sound(database: Path) -> None:
-    try:
-        said = _soundness(database)
-    except sqlite3.OperationalError as error:  # what is around it, and not the file, is wrong
-        raise _closed_to_us(database, error) from error
-    except (OSError, sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the last from damaged names in its message
-        raise StoreError(_damaged(database, str(error))) from error
-    if said != "ok":
-        raise StoreError(_damaged(database, said))
-
-
-def _closed_to_us(database: Path, error: Exception) -> StoreError:
-    return StoreError(f"the store {database} cannot be opened ({error}): its disk is full, read-only or broken")
-
-
-def _soundness(database: Path) -> str:
+def _check_integrity(database: Path) -> str:
+    """Say what is wrong with a file, or that it is ``ok``."""
     if not database.is_file():
         return "it is not a file"
     # not opened here: closing a file gives up all locks that this process has on it, and with them SQLite's on a store
@@ -206,8 +193,8 @@ def _soundness(database: Path) -> str:
         return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
 
 
-def _damaged(database: Path, said: str) -> str:
-    return (
-        f"the store {database} cannot be read ({said}); nothing was changed. "
+def _damaged(database: Path, problem: str) -> StoreError:
+    return StoreError(
+        f"the store {database} cannot be read ({problem}); nothing was changed. "
         "Restore a backup, or start a new one: tracking.uri=sqlite:///other.db"
     )

@@ -1,9 +1,7 @@
 """The store of a sweep: its address and experiment, and where the files beside it are.
 
-Places: where the files beside a store are, also after its folder was moved or copied.
-
 MLflow records absolute paths. Files of an SQLite store are looked for first under the folder that the store is in now,
-then at their recorded place: so a folder can be moved, and a copy reads its own files.
+then at their recorded place. So a folder can be moved, and a copy of it reads its own files.
 """
 
 import os
@@ -71,7 +69,7 @@ def locate(store_uri: str, recorded: Path, *, shortest: int = 2) -> Path:
     return next((Path(path) for path in beside if os.path.exists(path)), recorded)
 
 
-def follow_artifacts(database: Path, location: str, wanted: str) -> None:
+def follow_artifacts(database: Path, location: str, new_location: str) -> None:
     """Let a moved or copied store keep what is new beside itself, and know its own files again.
 
     The store's rows that name places below the old folder are changed to the one beside the store, where that has the
@@ -83,11 +81,11 @@ def follow_artifacts(database: Path, location: str, wanted: str) -> None:
         The store.
     location : str
         Where an experiment keeps its artifacts, as it is recorded.
-    wanted : str
+    new_location : str
         Where a new experiment would keep its artifacts.
     """
     old = local_folder(location)
-    new = old and _new_root(database, old, local_folder(wanted) or old)
+    new = old and _new_root(database, old, local_folder(new_location) or old)
     if old is None or new is None:
         return
     import sqlalchemy as sql
@@ -95,35 +93,35 @@ def follow_artifacts(database: Path, location: str, wanted: str) -> None:
     engine = sql.create_engine(sqlite.make_sqlite_uri(database), poolclass=sql.NullPool)
     with engine.begin() as connection:
         for table, column, is_open in _COLUMNS:
-            named = connection.execute(
+            rows = connection.execute(
                 sql.text(f"SELECT rowid, {column}, {is_open} FROM {table} WHERE {column} IS NOT NULL")
             )
-            places = ((row, _moved(text, old, new, written=bool(written))) for row, text, written in named)
-            moved = [{"row": row, "place": str(place)} for row, place in places if place]
-            if moved:
-                connection.execute(sql.text(f"UPDATE {table} SET {column} = :place WHERE rowid = :row"), moved)
+            places = ((row, _move(text, old, new, will_be_written=bool(is_open))) for row, text, is_open in rows)
+            changes = [{"row": row, "place": str(place)} for row, place in places if place]
+            if changes:
+                connection.execute(sql.text(f"UPDATE {table} SET {column} = :place WHERE rowid = :row"), changes)
 
 
-def _new_root(database: Path, old: Path, wanted: Path) -> Path | None:
+def _new_root(database: Path, old: Path, default: Path) -> Path | None:
     """Decide where the artifacts of a store belong that has another folder than it was made in; None: where they are.
 
     A folder that is there, and that is not beside a store, was chosen: it stays.
     """
     new = locate(sqlite.make_sqlite_uri(database), old, shortest=1)
-    if new == old and old.name == wanted.name:
-        new = wanted
+    if new == old and old.name == default.name:
+        new = default
     if new == old or (old.exists() and new.exists() and new.samefile(old)):
         return None
     return new if not old.exists() or any(old.parent.glob("*.db")) else None
 
 
-def _moved(text: str, old: Path, new: Path, *, written: bool) -> Path | None:
+def _move(text: str, old: Path, new: Path, *, will_be_written: bool) -> Path | None:
     """Give the new place of what a row names, if it is there, or is still to be written; else None."""
     place = local_folder(text)
     if place is None or not place.is_relative_to(old):
         return None
     moved = new / place.relative_to(old)
-    return moved if written or moved.exists() else None
+    return moved if will_be_written or moved.exists() else None
 
 
 _ARTIFACT_SCHEMES = (
@@ -187,16 +185,16 @@ def resolve_uri(uri: str | None, folder: Path) -> str:
     >>> resolve_uri("sqlite:///runs/mlflow.db", Path("/study"))
     'sqlite:////study/runs/mlflow.db'
     """
-    named = "tracking.uri" if uri or "MLFLOW_TRACKING_URI" not in os.environ else "MLFLOW_TRACKING_URI"
+    key = "tracking.uri" if uri or "MLFLOW_TRACKING_URI" not in os.environ else "MLFLOW_TRACKING_URI"
     given = uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
-    check_place(mask_secrets(given), named)
-    chosen = expand_home(given.strip() or f"{sqlite.SCHEME}mlflow.db")
-    if database := sqlite.find_database_file(chosen):
+    check_place(mask_secrets(given), key)
+    address = expand_home(given.strip() or f"{sqlite.SCHEME}mlflow.db")
+    if database := sqlite.find_database_file(address):
         return sqlite.make_sqlite_uri(folder / database)
-    if re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://\S+$", chosen):
-        return chosen
+    if re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://\S+$", address):
+        return address
     raise ConfigError(
-        f"{named}={mask_secrets(''.join(chosen.split()))}: must be sqlite:///FILE, http(s)://HOST or a database URI "
+        f"{key}={mask_secrets(''.join(address.split()))}: must be sqlite:///FILE, http(s)://HOST or a database URI "
         "(MLflow no longer writes to plain folders); leave it out for sqlite:///mlflow.db"
     )
 
@@ -229,7 +227,13 @@ def prepare_store(uri: str, experiment: str, artifact_root: str | None = None) -
     if database := sqlite.find_database_file(uri):
         sqlite.prepare_database(database)
     location = _artifact_location(uri, artifact_root)
-    store = _store(uri, experiment, lambda: _experiment_id(uri, experiment, location))
+
+    def find_or_create() -> str:
+        backend = find_backend(uri)
+        found = backend.get_experiment_by_name(experiment)
+        return _active_id(found) if found else backend.create_experiment(experiment, location)
+
+    store = _ask_for_store(uri, experiment, find_or_create)
     follow_store(store, artifact_root)
     return store
 
@@ -262,7 +266,16 @@ def find_store(uri: str, experiment: str) -> Store:
     if not is_server(uri):
         require_store(uri)
     forget_backends()
-    return _store(uri, experiment, lambda: _existing_id(uri, experiment))
+
+    def find_id() -> str:
+        backend = find_backend(uri)
+        found = backend.get_experiment_by_name(experiment)
+        if found is None:
+            names = ", ".join(sorted(one.name for one in backend.search_experiments()))
+            raise ConfigError(f"there is no experiment '{experiment}' in {mask_secrets(uri)}; it has: {names}")
+        return _active_id(found)
+
+    return _ask_for_store(uri, experiment, find_id)
 
 
 def find_store_if_any(uri: str, experiment: str) -> Store | None:
@@ -281,7 +294,7 @@ def find_store_if_any(uri: str, experiment: str) -> Store | None:
     if database:
         sqlite.require_mlflow_database(database)
     found = ask_first(uri, lambda: find_backend(uri).get_experiment_by_name(experiment))
-    return None if found is None else _store(uri, experiment, lambda: _active_id(found))
+    return None if found is None else _ask_for_store(uri, experiment, lambda: _active_id(found))
 
 
 def check_store(uri: str, artifact_root: str | None = None) -> None:
@@ -341,32 +354,19 @@ def _artifact_location(uri: str, artifact_root: str | None) -> str | None:
     return str((database.parent if database else Path.cwd()) / FOLDER)
 
 
-def _store(uri: str, experiment: str, experiment_id: Callable[[], str]) -> Store:
-    found = ask_first(uri, experiment_id)
-    if not found:  # some other service that speaks JSON
+def _ask_for_store(uri: str, experiment: str, find_id: Callable[[], str]) -> Store:
+    experiment_id = ask_first(uri, find_id)
+    if not experiment_id:  # some other service that speaks JSON
         raise StoreError(
             f"{mask_secrets(uri)} is not an MLflow tracking server. Check tracking.uri or MLFLOW_TRACKING_URI"
         )
-    return Store(uri, experiment, found)
+    return Store(uri, experiment, experiment_id)
 
 
-def _existing_id(uri: str, name: str) -> str:
-    found = find_backend(uri).get_experiment_by_name(name)
-    if found is None:
-        names = ", ".join(sorted(known.name for known in find_backend(uri).search_experiments()))
-        raise ConfigError(f"there is no experiment '{name}' in {mask_secrets(uri)}; it has: {names}")
-    return _active_id(found)
-
-
-def _experiment_id(uri: str, name: str, artifact_location: str | None) -> str:
-    found = find_backend(uri).get_experiment_by_name(name)
-    return _active_id(found) if found else find_backend(uri).create_experiment(name, artifact_location)
-
-
-def _active_id(found: Experiment) -> str:
-    if found.lifecycle_stage == "deleted":
+def _active_id(experiment: Experiment) -> str:
+    if experiment.lifecycle_stage == "deleted":
         raise ConfigError(
-            f"tracking.experiment={found.name}: this experiment is deleted. Choose another name, or run: "
-            f"mlflow experiments restore --experiment-id {found.experiment_id}"
+            f"tracking.experiment={experiment.name}: this experiment is deleted. Choose another name, or run: "
+            f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
         )
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)

@@ -1,7 +1,4 @@
-"""The MLflow UI: the server on a store, the links that open it, and the view that it shows.
-
-The MLflow UI on a store, for this machine's own browser only.
-"""
+"""The MLflow UI on a store: its server, for this machine's browser only, the links that open it, and what it shows."""
 
 import base64
 import hashlib

@@ -27,8 +27,9 @@ from nnsweep.mlp.history import Trained
 from nnsweep.tracking import runs
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.connection import open_client
-from nnsweep.tracking.query import find_job_runs, read_history
+from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.recorded_run import read_history
 from nnsweep.tracking.store import Store
 from tests.recording import train_and_record
 

@@ -18,7 +18,8 @@ from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.tracking.connection import open_client
-from nnsweep.tracking.query import RecordedRun, find_job_run, read_run
+from nnsweep.tracking.query import find_job_run
+from nnsweep.tracking.recorded_run import RecordedRun, read_run
 
 KINDS: dict[str, tuple[str, ...]] = {
     "minibatches": (),

@@ -18,7 +18,8 @@ from nnsweep.jobs import job_folder, job_run, recorder, upload
 from nnsweep.jobs.job_folder import is_sent, read_kept
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.connection import open_client
-from nnsweep.tracking.query import find_job_runs, read_history
+from nnsweep.tracking.query import find_job_runs
+from nnsweep.tracking.recorded_run import read_history
 from nnsweep.tracking.store import prepare_store
 
 REQUESTS = ("start", "link_file", "end")

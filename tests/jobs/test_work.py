@@ -29,8 +29,9 @@ from nnsweep.mlp.measurements import select_epoch
 from nnsweep.mlp.train import train
 from nnsweep.text import printable
 from nnsweep.tracking.connection import open_client
-from nnsweep.tracking.query import find_job_runs, read_correct_examples, read_correct_with_digest, read_history
+from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.recorded_run import read_correct_examples, read_correct_with_digest, read_history
 from nnsweep.tracking.store import Store
 from tests.recording import train_and_record
 

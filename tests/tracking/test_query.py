@@ -13,15 +13,7 @@ from hypothesis import strategies as some
 from nnsweep.errors import DataError, StoreError
 from nnsweep.tracking import rows, runs
 from nnsweep.tracking.connection import open_client
-from nnsweep.tracking.query import (
-    PLAN,
-    find_job_runs,
-    keep_counting_runs,
-    read_correct_examples,
-    read_correct_with_digest,
-    read_histories,
-    read_history,
-)
+from nnsweep.tracking.query import PLAN, find_job_runs, keep_counting_runs
 from nnsweep.tracking.record import (
     CHOICES,
     CORRECT,
@@ -31,6 +23,7 @@ from nnsweep.tracking.record import (
     parse_setting,
     read_correct,
 )
+from nnsweep.tracking.recorded_run import read_correct_examples, read_correct_with_digest, read_histories, read_history
 from nnsweep.tracking.store import Store, find_store
 
 SETTINGS = {

@@ -15,7 +15,8 @@ from mlflow.entities import ViewType
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.tracking import runs, sqlite
 from nnsweep.tracking.connection import open_client
-from nnsweep.tracking.query import find_job_runs, read_history
+from nnsweep.tracking.query import find_job_runs
+from nnsweep.tracking.recorded_run import read_history
 from nnsweep.tracking.store import Store, check_store, find_store, find_store_if_any, prepare_store, require_store
 
 EIGHT = """

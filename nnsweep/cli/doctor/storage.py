@@ -90,7 +90,8 @@ def examine_records(uri: str | None, folder: Path) -> Iterator[Finding]:
     """
     from nnsweep.jobs.consistency import find_disagreements
     from nnsweep.tracking import sqlite
-    from nnsweep.tracking.query import draw_runs, read_found_run
+    from nnsweep.tracking.query import draw_runs
+    from nnsweep.tracking.recorded_run import read_found_run
     from nnsweep.tracking.store import resolve_uri
 
     chosen = resolve_uri(uri, folder)
