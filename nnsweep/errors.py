@@ -69,13 +69,6 @@ def remedy(error: OSError) -> str | None:
     return _REFUSALS.get(error.errno or 0)
 
 
-def _has_working_folder() -> bool:
-    try:
-        return bool(os.getcwd())
-    except FileNotFoundError:
-        return False
-
-
 def machines(error: BaseException) -> StoreError | None:
     """Say what the machine refuses: room, files, or its disk; None if an error is anything else.
 
@@ -90,8 +83,11 @@ def machines(error: BaseException) -> StoreError | None:
     multirun: Too many open files; allow more open files: ulimit -n 1024. The same command goes on where this one ended
     >>> machines(OSError(errno.ENOENT, "No such file or directory"))
     """
-    if isinstance(error, FileNotFoundError) and not _has_working_folder():
-        return StoreError("the working folder is gone; go to one that stays, and run the same command again")
+    if isinstance(error, FileNotFoundError):
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            return StoreError("the working folder is gone; go to one that stays, and run the same command again")
     way_out = remedy(error) if isinstance(error, OSError) else None
     if not isinstance(error, OSError) or way_out is None:
         return None

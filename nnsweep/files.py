@@ -1,6 +1,7 @@
-"""A file that is there whole or not at all: what is written goes to a temporary neighbour that then takes its name.
+"""Files and folders: names and places that can be, files that are whole or not there, and what outlives a power cut.
 
-A reader, or a crash, meets the old file or the new one and never a half.
+What is written goes to a temporary neighbour that then takes the file's name: a reader, or a crash, meets the old file
+or the new one and never a half.
 """
 
 import contextlib
@@ -14,7 +15,6 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -86,7 +86,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             os.fsync(handle.fileno())
             if os.name == "nt":  # where an open file cannot be renamed
                 handle.close()
-            os.replace(temporary, target)  # while it is locked: `remove_left` would take it for left behind
+            os.replace(temporary, target)  # while it is locked: `remove_leftovers` would take it for left behind
     except OSError as error:
         way_out = remedy(error) or "choose another file"
         raise _refusal(target, f"{error.strerror or type(error).__name__}; {way_out}") from error
@@ -95,7 +95,12 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _temporary_file(parent: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """Have a new file, locked, while the block lasts."""
-    temporary, descriptor, _ = flock.make_locked(partial(_new_file, parent))
+
+    def make() -> tuple[Path, int]:
+        path = _temporary_name(parent)
+        return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+
+    temporary, descriptor, _ = flock.make_locked(make)
     assert descriptor is not None
     try:
         with open(descriptor, "wb") as handle:
@@ -108,27 +113,22 @@ def _temporary_file(parent: Path) -> Iterator[tuple[Path, BinaryIO]]:
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """Have a new folder while the block lasts; `remove_leftovers` removes what a killed process has left of it."""
-    folder, descriptor, _ = flock.make_locked(partial(_new_folder, parent))
+
+    def make() -> tuple[Path, int | None]:
+        path = _temporary_name(parent)
+        path.mkdir(mode=0o700)
+        try:
+            return path, os.open(path, os.O_RDONLY)
+        except OSError:  # Windows opens no folders
+            return path, None
+
+    folder, descriptor, _ = flock.make_locked(make)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if descriptor is not None:
             os.close(descriptor)
-
-
-def _new_file(parent: Path) -> tuple[Path, int]:
-    path = _temporary_name(parent)
-    return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-
-
-def _new_folder(parent: Path) -> tuple[Path, int | None]:
-    path = _temporary_name(parent)
-    path.mkdir(mode=0o700)
-    try:
-        return path, os.open(path, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
-        return path, None
 
 
 def _temporary_name(parent: Path) -> Path:
@@ -155,17 +155,17 @@ def whole_pair(path: Path, beside: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         If one of them cannot be written there.
     """
     before: bytes | None = None
-    placed = False
+    is_beside_written = False
     try:
         with whole_file(path) as file:
             with whole_file(beside) as small:
                 before = beside.read_bytes() if beside.exists() else None
                 yield file, small
-            placed = True
+            is_beside_written = True
     except BaseException:
-        if placed and before is None:
+        if is_beside_written and before is None:
             beside.unlink(missing_ok=True)
-        elif placed and before is not None:
+        elif is_beside_written and before is not None:
             with whole_file(beside) as small:
                 small.write(before)
         raise
@@ -182,29 +182,17 @@ def remove_leftovers(folders: Iterable[Path]) -> None:
     Whoever makes one has it locked. Where locks cannot be seen, as those of another machine, it is left alone until
     nothing has changed in it for `LEFT_SECONDS`.
     """
-    for path, name in [found for folder in folders for found in _temporary_in(folder)]:
-        with flock.look_at(path) as state:
-            if state == "held":
-                continue
-            if (state == "free" and name["mark"] == _mark()) or _age(path) > LEFT_SECONDS:
-                _remove(path)
-
-
-def _temporary_in(folder: Path) -> list[tuple[Path, re.Match[str]]]:
-    """Find the temporary files and folders right in a folder; none if there is no such folder, or it cannot be read."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    return [(folder / name, found) for name in names if (found := _TEMPORARY.fullmatch(name))]
-
-
-def _age(path: Path) -> float:
-    """Give the seconds since something has changed in a file or folder."""
-    try:
-        return time.time() - path.lstat().st_mtime
-    except OSError:
-        return 0.0
+    for folder in folders:
+        try:
+            names = os.listdir(folder)
+        except OSError:  # there is none, or it cannot be read
+            continue
+        for match in filter(None, map(_TEMPORARY.fullmatch, names)):
+            path = folder / match.string
+            with contextlib.suppress(FileNotFoundError), flock.look_at(path) as state:
+                is_ours = state == "free" and match["mark"] == _mark()
+                if state != "held" and (is_ours or time.time() - path.lstat().st_mtime > LEFT_SECONDS):
+                    _remove(path)
 
 
 def _remove(path: Path) -> None:
@@ -256,7 +244,7 @@ def _check_target(target: Path) -> None:
     if os.path.isdir(target):
         raise _refusal(target, "it is a folder; name a file")
     if not os.path.isdir(target.parent):
-        raise _refusal(target, f"there is no folder {_shown(target.parent)}; create it first")
+        raise _refusal(target, f"there is no folder {_show_path(target.parent)}; create it first")
 
 
 def is_nameable(path: str | Path) -> bool:
@@ -275,10 +263,10 @@ def is_nameable(path: str | Path) -> bool:
 
 
 def _refusal(target: Path, cause: str) -> ConfigError:
-    return ConfigError(f"cannot write {_shown(target)}: {cause}")
+    return ConfigError(f"cannot write {_show_path(target)}: {cause}")
 
 
-def _shown(path: Path) -> str:
+def _show_path(path: Path) -> str:
     text = printable(str(path))
     return text if len(text) <= 200 else "..." + text[-197:]
 
@@ -291,7 +279,7 @@ def settle_home() -> None:
         os.environ["HOME"] = NO_HOME
 
 
-def check_place(place: str, named: str) -> None:
+def check_place(place: str, key: str) -> None:
     r"""Refuse a place with a control character in it, which the name of a file or folder can have and none should.
 
     White space around it, such as the carriage return that a Windows file leaves in a variable, is none of it.
@@ -300,7 +288,7 @@ def check_place(place: str, named: str) -> None:
     ----------
     place : str
         An address, or the path of a file or folder.
-    named : str
+    key : str
         The setting or variable that names it.
 
     Raises
@@ -313,7 +301,7 @@ def check_place(place: str, named: str) -> None:
     >>> check_place("sqlite:///mlflow.db\r", "MLFLOW_TRACKING_URI")
     """
     if any(unicodedata.category(char) == "Cc" for char in place.strip()):
-        raise ConfigError(f"{named}={printable(place.strip())}: holds a control character; type it anew")
+        raise ConfigError(f"{key}={printable(place.strip())}: holds a control character; type it anew")
 
 
 def place_of(variable: str) -> str:

@@ -61,7 +61,7 @@ def take_lock(descriptor: int) -> bool:
     OSError
         If there are no locks.
     """
-    return _locked(descriptor, shared=False)
+    return _try_lock(descriptor, shared=False)
 
 
 def make_locked(make: Callable[[], tuple[Path, int | None]]) -> LockedPath:
@@ -104,19 +104,16 @@ def look_at(path: Path) -> Iterator[State]:
         yield "unknown"
         return
     try:
-        yield _state(descriptor)
+        state: State = "free" if _try_lock(descriptor, shared=True) else "held"
+    except OSError:
+        state = "unknown"
+    try:
+        yield state
     finally:
         os.close(descriptor)
 
 
-def _state(descriptor: int) -> State:
-    try:
-        return "free" if _locked(descriptor, shared=True) else "held"
-    except OSError:
-        return "unknown"
-
-
-def _locked(descriptor: int, *, shared: bool) -> bool:
+def _try_lock(descriptor: int, *, shared: bool) -> bool:
     try:
         import fcntl
     except ImportError as error:  # Windows

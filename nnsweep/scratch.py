@@ -22,24 +22,24 @@ LONGEST = 60
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
     """Have a new folder while the block lasts; those of processes that are gone are removed first."""
-    folder, lock = _made()
+    folder, lock = _make_folder()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        _give_up(lock)
+        _release(lock)
 
 
 def keep_scratch_folder() -> Path:
     """Make a folder that lasts as long as this process."""
     from multiprocessing.util import Finalize
 
-    folder, lock = _made()
+    folder, lock = _make_folder()
 
     def remove(owner: int) -> None:
         if os.getpid() == owner:  # a process that was forked meanwhile does not own it
             shutil.rmtree(folder, ignore_errors=True)
-            _give_up(lock)
+            _release(lock)
 
     Finalize(None, remove, args=(os.getpid(),), exitpriority=-101)  # after multiprocessing's own folders
     return folder
@@ -73,7 +73,7 @@ def remove_abandoned() -> None:
                 os.close(lock)
 
 
-def _made() -> tuple[Path, int | None]:
+def _make_folder() -> tuple[Path, int | None]:
     """Make a folder and lock it; one that was taken for abandoned before it was locked is gone, and made anew."""
     remove_abandoned()
     while True:
@@ -91,6 +91,6 @@ def _made() -> tuple[Path, int | None]:
         os.close(lock)
 
 
-def _give_up(lock: int | None) -> None:
+def _release(lock: int | None) -> None:
     if lock is not None:
         os.close(lock)

@@ -77,10 +77,10 @@ def keep_printing() -> Iterator[Loss]:
     Loss
         Tells, at the end, whether standard output has been written.
     """
-    _occupy()
+    _occupy_standard_descriptors()
     before, loss = (sys.stdout, sys.stderr), Loss()
-    sys.stdout = _lasting(sys.stdout, loss.outlets)
-    sys.stderr = _lasting(sys.stderr, [])
+    sys.stdout = _wrap(sys.stdout, loss.outlets)
+    sys.stderr = _wrap(sys.stderr, [])
     try:
         yield loss
     finally:
@@ -107,7 +107,7 @@ class _Shown(io.BytesIO):
         return len(data)
 
 
-def _occupy() -> None:
+def _occupy_standard_descriptors() -> None:
     """Let no file that is opened later be taken for standard input, output or error where those are closed."""
     for descriptor in range(3):
         try:
@@ -116,11 +116,12 @@ def _occupy() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
-def _lasting(stream: TextIO | None, outlets: list[_Outlet]) -> TextIO:
+def _wrap(stream: TextIO | None, outlets: list[_Outlet]) -> TextIO:
+    """Give a stream that writes as long as the other end takes it; note its outlet."""
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)
     if stream is None:  # it was closed when Python started
-        return _text(_Outlet(NOWHERE, BrokenPipeError()), encoding="utf-8")
+        return _open_text(_Outlet(NOWHERE, BrokenPipeError()), encoding="utf-8")
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
         return stream
     outlets.append(_Outlet(raw.fileno()))
@@ -128,7 +129,7 @@ def _lasting(stream: TextIO | None, outlets: list[_Outlet]) -> TextIO:
         stream.flush()
     except OSError as error:
         outlets[-1].error = error
-    return _text(
+    return _open_text(
         outlets[-1],
         encoding=stream.encoding,
         errors=SHOWN_INSTEAD if stream.errors in (None, *_PYTHONS_OWN) else stream.errors,
@@ -137,7 +138,7 @@ def _lasting(stream: TextIO | None, outlets: list[_Outlet]) -> TextIO:
     )
 
 
-def _text(
+def _open_text(
     outlet: Any, *, encoding: str, errors: str = SHOWN_INSTEAD, line_buffering: bool = False, buffered: bool = True
 ) -> TextIO:
     buffer = io.BufferedWriter(outlet) if buffered else outlet

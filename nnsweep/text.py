@@ -20,8 +20,6 @@ IMPORT = "_target_"
 STANDARDIZE = "standardize them (data.standardize=true)"
 """What helps on the command line if features are large; see `explain_scale`."""
 NEVER_IMPORTED = "a configuration names parts and never imports them; leave it out"
-
-
 NONE = ("none", "nil", "~", "nothing", "off", "nan")
 """What people write for null."""
 
@@ -155,9 +153,9 @@ def explain_scale(scale: float, remedy: str) -> str:
     return f"features have means or spreads up to {scale:.3g}, which is the likely cause: {remedy}"
 
 
-def warn(told: str) -> None:
-    """Tell the user, on standard error, of something that is odd and stops nothing."""
-    print(f"nnsweep: warning: {printable(told)}", file=sys.stderr, flush=True)
+def warn(message: str) -> None:
+    """Warn the user, on standard error, of something that is odd and stops nothing."""
+    print(f"nnsweep: warning: {printable(message)}", file=sys.stderr, flush=True)
 
 
 HIDDEN = "***"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nnsweep import files
+from nnsweep import files, flock
 from nnsweep.errors import ConfigError
 from nnsweep.files import LEFT_SECONDS, remove_leftovers, temporary_folder, whole_file, whole_pair
 from tests.outside import own_name, own_pids, wait_until
@@ -167,16 +167,15 @@ def test_what_a_process_writes_is_left_alone_until_it_dies(where, write, tmp_pat
 
 
 def test_file_removed_as_abandoned_while_being_made_is_remade(tmp_path, monkeypatch):
-    new, names = files._new_file, []
+    take_lock, names = flock.take_lock, []
 
-    def removed_at_first(parent):
-        made = new(parent)
-        names.append(made[0])
+    def take_late(descriptor):
+        names.extend(tmp_path.iterdir())
         if len(names) == 1:
-            remove_leftovers([parent])  # between its making and its lock
-        return made
+            remove_leftovers([tmp_path])  # between its making and its lock
+        return take_lock(descriptor)
 
-    monkeypatch.setattr(files, "_new_file", removed_at_first)
+    monkeypatch.setattr(flock, "take_lock", take_late)
     with whole_file(tmp_path / "a") as file:
         file.write(b"all")
     assert len(names) == 2

@@ -40,7 +40,7 @@ from nnsweep.estimator.options import (
     suggest_option,
 )
 from nnsweep.jobs.job import Recipe
-from nnsweep.mlp.arrays import Examples, FloatArray
+from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.curves import Row
 from nnsweep.mlp.history import Trained
@@ -308,14 +308,17 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def prepared(self, X: Any, y: ArrayLike, *, X_val: Any = None, y_val: ArrayLike | None = None) -> Fit:
         """Check data and options as `fit` does, and return what it would train; parameters as for `fit`."""
-        X, y = self._checked(X, y)
+        X, y = self._check_arrays(X, y)
         classes = np.unique(y)
         options = self._options(classes)
-        layers = self._layers_to_begin_with(classes, options) if options.validation.warm_start else None
+        layers = self._initial_layers(classes, options) if options.validation.warm_start else None
         self.classes_ = classes
         train, val = encode_examples(X, y, classes), None
         if X_val is not None or y_val is not None:
-            val = self._validation_part(X_val, y_val)
+            if X_val is None or y_val is None:
+                raise ValueError("X_val and y_val must be given together")
+            X_val, y_val = self._check_arrays(X_val, y_val, reset=False)
+            val = encode_examples(X_val, y_val, self.classes_, part="val")
         elif options.validation.early_stopping:
             train, val = divide_samples(train, options.validation, classes)
         return Fit(recipe=options.recipe, parts=Parts(train, val, len(classes)), layers=layers)
@@ -348,7 +351,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If an option, a label or the data are wrong, or the training diverges.
         """
         begins = _check_partial_fit_first_call(self, classes) and not hasattr(self, "coefs_")
-        X, y = self._checked(X, y, reset=begins)
+        X, y = self._check_arrays(X, y, reset=begins)
         parts = Parts(encode_examples(X, y, self.classes_), None, len(self.classes_))
         fit = Fit(recipe=self.recipe(self.classes_), parts=parts)
         snapshot, rows = None, []
@@ -393,20 +396,15 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights = {"class_weight": order_class_weights(self.class_weight, classes)}
         return check_options(self.get_params(deep=False) | weights, seed=seed)
 
-    def _checked(self, X: Any, y: Any, *, reset: bool = True) -> tuple[Any, Any]:
+    def _check_arrays(self, X: Any, y: Any, *, reset: bool = True) -> tuple[Any, Any]:
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), reset=reset)
         check_classification_targets(y)
         return X, y
 
-    def _validation_part(self, X_val: Any, y_val: Any) -> Examples:
-        if X_val is None or y_val is None:
-            raise ValueError("X_val and y_val must be given together")
-        return encode_examples(*self._checked(X_val, y_val, reset=False), self.classes_, part="val")
-
     def _layers(self) -> Layers:
         return [Layer(W[None], b[None, None]) for W, b in zip(self.coefs_, self.intercepts_, strict=True)]
 
-    def _layers_to_begin_with(self, classes: NDArray[Any], options: Options) -> Layers | None:
+    def _initial_layers(self, classes: NDArray[Any], options: Options) -> Layers | None:
         if not hasattr(self, "coefs_"):
             return None
         sizes = [self.n_features_in_, *options.recipe.arch.sizes, len(classes)]

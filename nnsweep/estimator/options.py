@@ -11,7 +11,7 @@ import json
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from string import Template
 from typing import Annotated, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -110,8 +110,8 @@ def move_constants(options: Mapping[str, Any], solver: Any) -> dict[str, Any]:
     chosen = dict(solver) if isinstance(solver, Mapping) else {"name": solver}
     own = {name: value for name, value in moved.items() if name in read_defaults("optimizer", chosen.get("name"))}
     solver = chosen | own if own else solver
-    told = f"set {' and '.join(moved)} in `solver`, where the rule's settings are now: solver={solver!r}"
-    warnings.warn(told, FutureWarning, stacklevel=3)
+    message = f"set {' and '.join(moved)} in `solver`, where the rule's settings are now: solver={solver!r}"
+    warnings.warn(message, FutureWarning, stacklevel=3)
     return {name: value for name, value in options.items() if name not in moved} | {"solver": solver}
 
 
@@ -125,8 +125,8 @@ def make_hinting(init: Callable[Concatenate[Self, P], None]) -> Callable[Concate
         options: Any = move_constants(kwargs, parameters["solver"].default)
         for name in options:
             if name not in known:
-                told = f"{type(self).__name__}() got an unexpected keyword argument {name!r}"
-                raise TypeError(f"{told}; {suggest_option(name, known)}")
+                message = f"{type(self).__name__}() got an unexpected keyword argument {name!r}"
+                raise TypeError(f"{message}; {suggest_option(name, known)}")
         init(self, *args, **options)
 
     return hinted
@@ -134,15 +134,12 @@ def make_hinting(init: Callable[Concatenate[Self, P], None]) -> Callable[Concate
 
 def list_choices(documented: Documented) -> Documented:
     """Put the names of the choices of a group into a class's documentation, where it says ``$group``."""
-    groups = ("activation", "schedule", "optimizer", "init")
-    names = {group: _in_words(list_names(group)) for group in groups}
-    documented.__doc__ = Template(documented.__doc__ or "").substitute(names)
+    lists = {}
+    for group in ("activation", "schedule", "optimizer", "init"):
+        *others, last = list_names(group)
+        lists[group] = textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")
+    documented.__doc__ = Template(documented.__doc__ or "").substitute(lists)
     return documented
-
-
-def _in_words(names: Iterable[str]) -> str:
-    *others, last = names
-    return textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")
 
 
 _OPTIONS = {
@@ -208,30 +205,31 @@ def check_options(options: Mapping[str, Any], *, seed: int) -> Options:
         With a line for each option that is wrong.
     """
     given = {name: _plain(value) for name, value in options.items()}
-    made: list[Any] = []
-    found = [*_given_twice(given["solver"])]
+    solver = given["solver"]
+    problems = [
+        f"solver.{name}={solver[name]}: is an option of its own; write {option}={solver[name]}"
+        for name, option in _BESIDE_SOLVER.items()
+        if isinstance(solver, Mapping) and name in solver
+    ]
+    parts: list[Any] = []
     for model, values in (
         (Recipe, _configuration(given, seed)),
         (Validation, {name: given[name] for name in Validation.model_fields}),
     ):
         try:
-            made.append(model.model_validate_json(json.dumps(values, default=str)))
+            parts.append(model.model_validate_json(json.dumps(values, default=str)))
         except ValidationError as error:
             from nnsweep.jobs.problems import list_problems  # it imports Hydra, which an estimator has no other use for
 
-            found += list_problems(error, values)
-    if found:
-        raise ValueError("\n".join(printable(_with_hint(_KEY.sub(_option, problem), given)) for problem in found))
-    return Options(*made)
+            problems += list_problems(error, values)
+    if problems:
+        raise ValueError("\n".join(printable(_explain(problem, given)) for problem in problems))
+    return Options(*parts)
 
 
-def _given_twice(solver: Any) -> Iterator[str]:
-    for name, option in _BESIDE_SOLVER.items():
-        if isinstance(solver, Mapping) and name in solver:
-            yield f"solver.{name}={solver[name]}: is an option of its own; write {option}={solver[name]}"
-
-
-def _with_hint(problem: str, given: Mapping[str, Any]) -> str:
+def _explain(problem: str, given: Mapping[str, Any]) -> str:
+    """Name the options in place of the configuration's keys, and add a hint if there is one."""
+    problem = _KEY.sub(_name_option, problem)
     hint = suggest_value(option := problem.partition("=")[0], given.get(option))
     return f"{problem}; {hint}" if hint else problem
 
@@ -313,7 +311,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _option(key: re.Match[str]) -> str:
+def _name_option(key: re.Match[str]) -> str:
     name = key[0]
     if name in _OPTIONS:
         return _OPTIONS[name]

@@ -1,7 +1,5 @@
 """Searches whose fits are trained ahead, in stacks, before scikit-learn asks for them one by one.
 
-Fits of a search that are trained ahead, in stacks, before scikit-learn asks for them one by one.
-
 Fits of the same samples whose networks can be trained together form a stack. What is trained lies ready under its
 fingerprint when `NNClassifier.fit` looks for it; whatever cannot be foreseen is simply not there, and is fitted in the
 ordinary way.
@@ -45,8 +43,8 @@ Candidate: TypeAlias = Mapping[str, Any]
 Fold: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-class _Wanted(NamedTuple):
-    """A fit that will be asked for, and what it is alike to others in."""
+class _ForeseenFit(NamedTuple):
+    """A fit that will be asked for, and its kind: fits of one kind can be trained together."""
 
     fit: Fit
     kind: Hashable
@@ -87,14 +85,14 @@ class Ahead(Mapping[str, Trained]):
 
     def __init__(self, folded: Folded, candidates: Sequence[Candidate], n_workers: int) -> None:
         self._n_workers = n_workers
-        self._waves = [*_waves(_foreseen(folded, candidates))]
+        self._waves = [*_part_waves(_foresee_fits(folded, candidates))]
         self._wave_of = {key: number for number, wave in enumerate(self._waves) for key in wave}
         self._ready: dict[str, Trained] = {}
 
     def __getitem__(self, key: str) -> Trained:
         wave = self._waves[self._wave_of[key]]
         if wave:
-            self._ready = self._trained(wave)
+            self._ready = self._train(wave)
             self._waves[self._wave_of[key]] = {}
         return self._ready[key]
 
@@ -104,19 +102,19 @@ class Ahead(Mapping[str, Trained]):
     def __len__(self) -> int:
         return len(self._wave_of)
 
-    def _trained(self, wave: Mapping[str, _Wanted]) -> dict[str, Trained]:
-        stacks = _stacks(wave, self._n_workers)
+    def _train(self, wave: Mapping[str, _ForeseenFit]) -> dict[str, Trained]:
+        stacks = _form_stacks(wave, self._n_workers)
         tasks = [(wave[keys[0]].fit.parts, [wave[key].fit.recipe for key in keys]) for keys in stacks]
         if self._n_workers == 1 or len(tasks) == 1:
-            results = [_trained(*task) for task in tasks]
+            results = [_train_stack(*task) for task in tasks]
         else:
             pool = joblib.Parallel(n_jobs=self._n_workers, backend="loky", pre_dispatch="all", batch_size=1)
-            results = pool(joblib.delayed(_trained)(*task) for task in tasks)
+            results = pool(joblib.delayed(_train_stack)(*task) for task in tasks)
         pairs = zip(stacks, results, strict=True)
         return {key: one for keys, networks in pairs for key, one in zip(keys, networks or [], strict=bool(networks))}
 
 
-def _trained(parts: Parts, recipes: Sequence[Recipe]) -> list[Trained] | None:
+def _train_stack(parts: Parts, recipes: Sequence[Recipe]) -> list[Trained] | None:
     """Train a stack; None if that cannot be done, so that each fit says for itself what is wrong."""
     try:
         return train_fits_together(parts, recipes)
@@ -124,53 +122,52 @@ def _trained(parts: Parts, recipes: Sequence[Recipe]) -> list[Trained] | None:
         return None
 
 
-def _waves(foreseen: Iterator[tuple[str, _Wanted]]) -> Iterator[dict[str, _Wanted]]:
+def _part_waves(fits: Iterator[tuple[str, _ForeseenFit]]) -> Iterator[dict[str, _ForeseenFit]]:
     """Part fits, in the order in which they will be asked for, by the memory of what is trained."""
-    wave: dict[str, _Wanted] = {}
+    wave: dict[str, _ForeseenFit] = {}
     n_bytes = 0
-    for key, wanted in foreseen:
-        parts, recipe = wanted.fit.parts, wanted.fit.recipe
+    for key, foreseen in fits:
+        parts, recipe = foreseen.fit.parts, foreseen.fit.recipe
         weights = n_parameters(parts.train.X.shape[1], recipe.arch.sizes, parts.n_classes)
         n_bytes += 2 * weights * np.dtype(recipe.training().dtype).itemsize  # those of the best epoch, and the last
         if wave and n_bytes > WAVE_BYTES:
             yield wave
             wave, n_bytes = {}, 0
-        wave[key] = wanted
+        wave[key] = foreseen
     if wave:
         yield wave
 
 
-def _stacks(wave: Mapping[str, _Wanted], n_workers: int) -> list[list[str]]:
+def _form_stacks(wave: Mapping[str, _ForeseenFit], n_workers: int) -> list[list[str]]:
     """Form stacks of keys, the longest first, as evenly as the workers need them."""
     groups: dict[Hashable, list[str]] = {}
-    for key, wanted in wave.items():
-        groups.setdefault(wanted.kind, []).append(key)
-    needs = {kind: _need(wave[keys[0]].fit) for kind, keys in groups.items()}
+    for key, foreseen in wave.items():
+        groups.setdefault(foreseen.kind, []).append(key)
+    needs: dict[Hashable, Footprint] = {}
+    for kind, keys in groups.items():
+        fit = wave[keys[0]].fit
+        needs[kind] = footprint(fit.parts, fit.recipe.network(), fit.training())
     total = sum(needs[kind].seconds(len(keys)) for kind, keys in groups.items())
-    parted: list[tuple[float, list[str]]] = []
+    timed: list[tuple[float, list[str]]] = []
     for kind, keys in groups.items():
         need = needs[kind]
         by_time = math.ceil(need.seconds(len(keys)) * n_workers / total - 1e-9)
         n_parts = min(len(keys), max(by_time, -(-len(keys) // count_in_cache(need))))
-        parted += [(need.seconds(len(part)), part) for part in _parts(keys, n_parts)]
-    parted.sort(key=lambda stack: -stack[0])
-    n_even = len(parted) - len(parted) % n_workers if len(parted) > n_workers else len(parted)
-    stacks = [keys for _, keys in parted[:n_even]]
-    for _, keys in parted[n_even:]:  # while the others wait, these would keep some workers busy
-        stacks += _parts(keys, min(n_workers, len(keys)))
+        timed += [(need.seconds(len(part)), part) for part in _split_evenly(keys, n_parts)]
+    timed.sort(key=lambda stack: -stack[0])
+    n_even = len(timed) - len(timed) % n_workers if len(timed) > n_workers else len(timed)
+    stacks = [keys for _, keys in timed[:n_even]]
+    for _, keys in timed[n_even:]:  # while the others wait, these would keep some workers busy
+        stacks += _split_evenly(keys, min(n_workers, len(keys)))
     return stacks
 
 
-def _parts(keys: Sequence[str], n_parts: int) -> list[list[str]]:
+def _split_evenly(keys: Sequence[str], n_parts: int) -> list[list[str]]:
     ends = [round(part * len(keys) / n_parts) for part in range(n_parts + 1)]
     return [list(keys[start:end]) for start, end in pairwise(ends)]
 
 
-def _need(fit: Fit) -> Footprint:
-    return footprint(fit.parts, fit.recipe.network(), fit.training())
-
-
-def _foreseen(folded: Folded, candidates: Sequence[Candidate]) -> Iterator[tuple[str, _Wanted]]:
+def _foresee_fits(folded: Folded, candidates: Sequence[Candidate]) -> Iterator[tuple[str, _ForeseenFit]]:
     """Give each fit that will be asked for, in that order, by its fingerprint; NumPy's global state stays as it is."""
     shared = check_random_state(None)
     state = shared.get_state()  # the fits themselves will draw what is drawn here
@@ -178,8 +175,8 @@ def _foreseen(folded: Folded, candidates: Sequence[Candidate]) -> Iterator[tuple
     try:
         for candidate in candidates:
             for number in range(len(folded.folds)):
-                if wanted := foresight.wanted(candidate, number):
-                    yield wanted
+                if foreseen := foresight.foresee(candidate, number):
+                    yield foreseen
     finally:
         shared.set_state(state)
 
@@ -192,16 +189,16 @@ class _Foresight:
         self._transformed: dict[Hashable, tuple[Any, Any]] = {}
         self._parts: dict[Hashable, tuple[Parts, str]] = {}
 
-    def wanted(self, candidate: Candidate, fold: int) -> tuple[str, _Wanted] | None:
+    def foresee(self, candidate: Candidate, fold: int) -> tuple[str, _ForeseenFit] | None:
         """Say what the fit of a candidate to a fold will train; None if that cannot be trained ahead."""
         try:
-            return self._wanted(candidate, fold)
-        except Exception:  # whatever is wrong, the ordinary fit tells
+            return self._foresee(candidate, fold)
+        except Exception:  # whatever is wrong, the ordinary fit will say
             return None
 
-    def _wanted(self, candidate: Candidate, fold: int) -> tuple[str, _Wanted] | None:
+    def _foresee(self, candidate: Candidate, fold: int) -> tuple[str, _ForeseenFit] | None:
         estimator = clone(self._folded.estimator).set_params(**clone(dict(candidate), safe=False))
-        network = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+        network = _last(estimator)
         if type(network) is not NNClassifier or network.verbose:
             return None
         source = (fold, _others(estimator, candidate))
@@ -216,7 +213,7 @@ class _Foresight:
             recipe = network.recipe(np.unique(self._transformed[source][1]))
         parts, digest = self._parts[own]
         fit = Fit(recipe=recipe, parts=parts)
-        return fit.fingerprint(digest), _Wanted(fit, (own, recipe.kind()))
+        return fit.fingerprint(digest), _ForeseenFit(fit, (own, recipe.kind()))
 
     def _features(self, estimator: Any, fold: int) -> tuple[Any, Any]:
         X, y = _safe_split(estimator, self._folded.X, self._folded.y, self._folded.folds[fold][0])
@@ -299,7 +296,11 @@ class _Stacked:
         def evaluate(candidate_params: Any, cv: Any = None, **more: Any) -> Any:
             candidates = list(candidate_params)
             folds = self._folds(cv)
-            token = TRAINED.set(self._ahead(candidates, folds))
+            searched = self._searched
+            ahead: Mapping[str, Any] = {}
+            if not self._routed().estimator.fit:  # fits with parameters of their own are ordinary ones
+                ahead = Ahead(Folded(self.estimator, searched.X, searched.y, folds), candidates, searched.n_workers)
+            token = TRAINED.set(ahead)
             try:
                 return evaluate_candidates(candidates, _Folds(folds), **more)
             finally:
@@ -311,12 +312,6 @@ class _Stacked:
         X, y = self._searched.X, self._searched.y
         splitter = cv or check_cv(self.cv, y, classifier=True)
         return [*splitter.split(X, y, **self._routed().splitter.split)]
-
-    def _ahead(self, candidates: Sequence[Candidate], folds: Sequence[Fold]) -> Mapping[str, Any]:
-        searched = self._searched
-        if self._routed().estimator.fit:
-            return {}
-        return Ahead(Folded(self.estimator, searched.X, searched.y, folds), candidates, searched.n_workers)
 
     def _routed(self) -> Any:
         search: Any = self

@@ -140,12 +140,10 @@ def _relu(graph: Graph, z: str) -> str:
 
 
 def _gelu(graph: Graph, z: str) -> str:
-    return graph.add("Mul", z, _normal(graph, z) if graph.dtype == np.float64 else _normal_by_erf(graph, z))
-
-
-def _normal_by_erf(graph: Graph, z: str) -> str:
+    if graph.dtype == np.float64:
+        return graph.add("Mul", z, _normal(graph, z))
     erf = graph.add("Erf", graph.add("Mul", z, graph.constant(math.sqrt(0.5))))
-    return graph.add("Mul", graph.add("Add", erf, graph.constant(1)), graph.constant(0.5))
+    return graph.add("Mul", z, graph.add("Mul", graph.add("Add", erf, graph.constant(1)), graph.constant(0.5)))
 
 
 def _normal(graph: Graph, z: str) -> str:
@@ -161,7 +159,12 @@ def _normal(graph: Graph, z: str) -> str:
     t = graph.add("Div", two, graph.add("Add", x, two))
     doubled = graph.add("Sub", graph.add("Mul", t, graph.constant(4.0)), two)
     before, last = graph.constant(0.0), graph.constant(0.0)
-    coefficients: list[float] = chebyshev.chebinterpolate(_smooth, _TERMS).tolist()
+
+    def quotient(y: Any) -> Any:  # at y = 2 t - 1 in [-1, 1]
+        t = (y + 1) / 2
+        return erfcx(2 / t - 2) / t
+
+    coefficients: list[float] = chebyshev.chebinterpolate(quotient, _TERMS).tolist()
     for coefficient in reversed(coefficients[1:]):
         rest = graph.add("Sub", graph.constant(coefficient), before)
         before, last = last, graph.add("Add", graph.add("Mul", doubled, last), rest)
@@ -170,12 +173,6 @@ def _normal(graph: Graph, z: str) -> str:
     power = graph.add("Exp", graph.add("Neg", graph.add("Mul", x, x)))
     tail = graph.add("Mul", graph.add("Mul", graph.add("Mul", series, t), power), half)
     return graph.add("Where", graph.add("Greater", z, graph.constant(0.0)), graph.add("Sub", one, tail), tail)
-
-
-def _smooth(y: Any) -> Any:
-    """Give ``erfcx(x) / t`` at ``y = 2 t - 1`` in [-1, 1]."""
-    t = (y + 1) / 2
-    return erfcx(2 / t - 2) / t
 
 
 WRITTEN_OUT: dict[str, Callable[[Graph, str], str]] = {"relu": _relu, "gelu": _gelu}
@@ -216,59 +213,50 @@ def make_onnx_model(model: Model) -> "ModelProto":
 
     graph = Graph(model.layers[0][0].dtype)
     has_text = any(column["kind"] == "text" for column in model.columns)
-    inputs = [_features_input(model)] if has_text else [_column_input(column) for column in model.columns]
-    shares, outputs = _network(graph, FEATURES if has_text else _prepared(graph, model), model)
-    assert shares == "probabilities"
-    made = helper.make_model(
+    if has_text:
+        n_features = int(model.layers[0][0].shape[0])
+        inputs = [_tensor(FEATURES, graph.dtype, ["n_samples", n_features])]
+    else:
+        kinds = {column["name"]: np.float64 if column["kind"] == "number" else object for column in model.columns}
+        inputs = [_tensor(name, kind, ["n_samples", 1]) for name, kind in kinds.items()]
+    outputs = _add_network(graph, FEATURES if has_text else _add_preparation(graph, model), model)
+    onnx_model = helper.make_model(
         helper.make_graph(graph.nodes, "nnsweep", inputs, outputs, graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
         ir_version=IR_VERSION,
         producer_name="nnsweep",
     )
-    helper.set_model_props(made, _told(model, has_text))
-    checker.check_model(made, full_check=True)
-    return made
-
-
-def _told(model: Model, has_text: bool) -> dict[str, str]:
     begins = "the features that the preparation makes of the columns, TF-IDF of texts among them: prepare them first"
-    return {
+    metadata = {
         "classes": json.dumps(model.classes),
         "columns": json.dumps([{name: column[name] for name in ("name", "kind")} for column in model.columns]),
         "begins_at": begins if has_text else "the columns of the table, each as (n_samples, 1)",
         "run": json.dumps(model.about["run"]),
     }
+    helper.set_model_props(onnx_model, metadata)
+    checker.check_model(onnx_model, full_check=True)
+    return onnx_model
 
 
-def _column_input(column: Mapping[str, str]) -> Any:
-    from onnx import TensorProto, helper
-
-    kind = TensorProto.DOUBLE if column["kind"] == "number" else TensorProto.STRING
-    return helper.make_tensor_value_info(column["name"], kind, ["n_samples", 1])
-
-
-def _features_input(model: Model) -> Any:
+def _tensor(name: str, dtype: Any, shape: Sequence[int | str]) -> Any:
+    """Describe an input or an output."""
     from onnx import helper
 
-    W = model.layers[0][0]
-    return helper.make_tensor_value_info(
-        FEATURES, helper.np_dtype_to_tensor_dtype(W.dtype), ["n_samples", int(W.shape[0])]
-    )
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
 
 
-def _prepared(graph: Graph, model: Model) -> str:
+def _add_preparation(graph: Graph, model: Model) -> str:
     """Add the preparation: numbers, then indicators of categories."""
     values, arrays = model.about["preparation"], model.preparation
     numbers = [column["name"] for column in values["columns"] if column["kind"] == "number"]
-    blocks = [_numbers(graph, numbers, arrays)] if numbers else []
-    blocks += [
-        _indicators(graph, column, values["missing"]) for column in values["columns"] if column["kind"] == "category"
-    ]
+    categories = [column for column in values["columns"] if column["kind"] == "category"]
+    blocks = [_add_numbers(graph, numbers, arrays)] if numbers else []
+    blocks += [_add_indicators(graph, column, values["missing"]) for column in categories]
     together = graph.add("Concat", *blocks, axis=1) if len(blocks) > 1 else blocks[0]
     return graph.cast(together, graph.dtype)
 
 
-def _numbers(graph: Graph, names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> str:
+def _add_numbers(graph: Graph, names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> str:
     x = graph.add("Concat", *names, axis=1)
     if not np.isnan(arrays["fill"]).all():
         x = graph.add("Where", graph.add("IsNaN", x), graph.constant(arrays["fill"], np.float64), x)
@@ -276,8 +264,8 @@ def _numbers(graph: Graph, names: Sequence[str], arrays: Mapping[str, NDArray[An
     return graph.add("Div", moved, graph.constant(arrays["scale"], np.float64))
 
 
-def _indicators(graph: Graph, column: Mapping[str, Any], missing: Sequence[str]) -> str:
-    """Give each category a number and compare it with all of them; what is not known has number -1."""
+def _add_indicators(graph: Graph, column: Mapping[str, Any], missing: Sequence[str]) -> str:
+    """Give each category a number and compare it with all of them; an unknown one has number -1."""
     categories = list(column["categories"])
     places = {category: place for place, category in enumerate(categories)}
     if column.get("fill") is not None:
@@ -293,8 +281,9 @@ def _indicators(graph: Graph, column: Mapping[str, Any], missing: Sequence[str])
     return graph.cast(graph.add("Equal", number, graph.constant(np.arange(len(categories)), np.int64)), np.float64)
 
 
-def _network(graph: Graph, signal: str, model: Model) -> tuple[str, list[Any]]:
-    from onnx import TensorProto, helper, numpy_helper
+def _add_network(graph: Graph, signal: str, model: Model) -> list[Any]:
+    """Add the layers and what comes out of them; return the outputs."""
+    from onnx import numpy_helper
 
     for number, (W, b) in enumerate(model.layers):
         is_last = number == len(model.layers) - 1
@@ -304,7 +293,7 @@ def _network(graph: Graph, signal: str, model: Model) -> tuple[str, list[Any]]:
     names = numpy_helper.from_array(np.array(model.classes, dtype=object), "classes")
     graph.constants.append(names)
     label = graph.add("Gather", "classes", graph.add("ArgMax", shares, axis=1, keepdims=0), output="label")
-    return shares, [
-        helper.make_tensor_value_info(label, TensorProto.STRING, ["n_samples"]),
-        helper.make_tensor_value_info(shares, TensorProto.DOUBLE, ["n_samples", len(model.classes)]),
+    return [
+        _tensor(label, object, ["n_samples"]),
+        _tensor(shares, np.float64, ["n_samples", len(model.classes)]),
     ]

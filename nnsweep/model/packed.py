@@ -38,7 +38,7 @@ class Choices(dict):
 '''
 
 _DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
-_written: WeakKeyDictionary[Dataset, bytes] = WeakKeyDictionary()  # a thousand jobs may have the same data
+_packed: WeakKeyDictionary[Dataset, bytes] = WeakKeyDictionary()  # a thousand jobs may have the same data
 
 
 def pack_preparation(examples: Dataset) -> bytes | None:
@@ -46,7 +46,7 @@ def pack_preparation(examples: Dataset) -> bytes | None:
     preparation = examples.preparation
     if preparation is None:
         return None
-    if examples not in _written:
+    if examples not in _packed:
         about = {
             "format": FORMAT,
             "classes": [*examples.class_names],
@@ -55,8 +55,8 @@ def pack_preparation(examples: Dataset) -> bytes | None:
         }
         content = io.BytesIO()
         write(Model(about, [], dict(preparation.arrays)), content)
-        _written[examples] = content.getvalue()
-    return _written[examples]
+        _packed[examples] = content.getvalue()
+    return _packed[examples]
 
 
 def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run: Mapping[str, Any]) -> Model:
@@ -78,7 +78,9 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
     """
     try:
         model = read(preparation)
-        layers = _best_layers(weights)
+        with open(weights, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            numbers = range(sum(name.startswith("best_W") for name in file.files))
+            layers = [(file[f"best_W{number}"], file[f"best_b{number}"]) for number in numbers]
         about = model.about | {
             "activation": dict(config["activation"]),
             "output_activation": {"name": str(config["output_activation"])},
@@ -89,12 +91,6 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
     except _DAMAGES as error:
         raise DataError(f"{weights.name} or {preparation.name} is damaged ({error}); train the run again") from error
     return model._replace(about=about, layers=layers)
-
-
-def _best_layers(path: Path) -> list[tuple[Any, Any]]:
-    with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-        numbers = range(sum(name.startswith("best_W") for name in file.files))
-        return [(file[f"best_W{number}"], file[f"best_b{number}"]) for number in numbers]
 
 
 def bundle_predictor() -> str:

@@ -126,9 +126,7 @@ def _build(database: Path) -> None:
         if not _copy_template(whole):
             whole.unlink(missing_ok=True)
             _make(folder / "draft.db", whole)
-            with contextlib.suppress(
-                OSError, ConfigError
-            ):  # where it cannot be kept for the next store, only time is lost
+            with contextlib.suppress(OSError, ConfigError):  # the template only saves the next store time
                 if (template := find_template()) is not None:
                     template.parent.mkdir(parents=True, exist_ok=True)
                     with whole_file(template) as file:
