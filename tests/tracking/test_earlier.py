@@ -26,7 +26,7 @@ def asked(request, monkeypatch: pytest.MonkeyPatch) -> str:
     """Name how the store is asked: directly, or as a server, by MLflow's searches alone."""
     if request.param == "server":
         monkeypatch.setattr(earlier, "is_server", lambda uri: True)
-        monkeypatch.delattr(earlier, "_with_one_of")
+        monkeypatch.delattr(earlier, "_select_ids")
     return request.param
 
 
