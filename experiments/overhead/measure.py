@@ -26,7 +26,7 @@ ENTRANCES = {  # part: the functions that lead into it
         "nnsweep.jobs.tasks.make_tasks",
     ],
     "data": ["nnsweep.jobs.worker.load"],
-    "training": ["nnsweep.mlp.stack.Stack._look", "nnsweep.mlp.stack.Stack._descent"],
+    "training": ["nnsweep.mlp.stack.Stack._full_batch", "nnsweep.mlp.stack.Stack._minibatches"],
     "store": [
         *(f"nnsweep.tracking.store.{name}" for name in ("prepare_store", "find_store")),
         *(f"nnsweep.tracking.runs.{name}" for name in ("start_runs", "finish_runs", "log_artifacts_of_runs")),
