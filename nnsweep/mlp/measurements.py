@@ -13,7 +13,7 @@ import numpy as np
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.batches import SharedInputs, tiles
 from nnsweep.mlp.losses import sample_costs
-from nnsweep.mlp.network import Room, forward, room
+from nnsweep.mlp.network import Buffers, forward, make_buffers
 from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.threads import Threads
 
@@ -73,7 +73,7 @@ class Accuracy:
         self._n_selecting = self._n_val or (0 if test is None else test.n_samples)
         self._examples = _join(val, test)
         self._tiles: list[tuple[SharedInputs, IntArray]] = []
-        self._rooms: dict[tuple[int, int], Room] = {}
+        self._buffers: dict[tuple[int, int], Buffers] = {}
         self._n_networks = 0
 
     def __call__(self, stack: Stack) -> Measurement:
@@ -94,7 +94,7 @@ class Accuracy:
         if len(stack.learners) != self._n_networks:
             self._n_networks = len(stack.learners)
             self._tiles = tiles(self._examples, bytes_a_sample=stack.bytes_a_sample)
-            self._rooms.clear()
+            self._buffers.clear()
         right, costs = self._pass(stack)
         on_val, on_test = right[:, : self._n_val], right[:, self._n_val :]
         measured: dict[str, Any] = {}
@@ -135,9 +135,11 @@ class Accuracy:
     @np.errstate(over="ignore", invalid="ignore")
     def _logits(self, stack: Stack, X: SharedInputs, thread: int) -> FloatArray:
         key = thread, X.n_samples
-        if key not in self._rooms:
-            self._rooms[key] = room(stack.network, stack.layers, X.n_samples, by_unit=stack.full_batch, back=False)
-        return forward(stack.network, stack.layers, X, into=self._rooms[key]).a[-1]
+        if key not in self._buffers:
+            self._buffers[key] = make_buffers(
+                stack.network, stack.layers, X.n_samples, by_unit=stack.full_batch, back=False
+            )
+        return forward(stack.network, stack.layers, X, into=self._buffers[key]).a[-1]
 
 
 @np.errstate(over="ignore", invalid="ignore")

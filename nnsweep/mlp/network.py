@@ -192,7 +192,7 @@ def sums_of_squares(numbers: FloatArray, dtype: np.dtype) -> FloatArray:
     return sums
 
 
-class Room(NamedTuple):
+class Buffers(NamedTuple):
     """Where the passes over n samples are written; each list has one array (K, n, fan_out) a layer.
 
     Attributes
@@ -222,9 +222,9 @@ class Room(NamedTuple):
     places: IntArray
 
 
-def room(
+def make_buffers(
     network: Network, layers: Layers, n_samples: int, *, by_unit: bool = False, in_place: bool = True, back: bool = True
-) -> Room:
+) -> Buffers:
     """Allocate what the passes over some samples need.
 
     Parameters
@@ -260,20 +260,20 @@ def room(
     memory = np.empty(max(math.prod(shape) for shape in shapes) if back else 0, dtype)
     # OpenBLAS is quickest with derivatives that lie unit by unit, but for the first layer's, which go no further back
     deltas = [empty(number, by_unit=by_unit or number > 0) for number in range(len(a))] if back else []
-    slopes = [_like(memory, values) for values in a] if back else []
-    return Room(z, a, signals, deltas, slopes, np.ones((1, n_samples), dtype), first_places(a[-1]))
 
+    def view_like(array: FloatArray) -> FloatArray:
+        """View the start of the shared memory as an array of the same shape and order as another."""
+        if array.flags.c_contiguous:
+            return memory[: array.size].reshape(array.shape)
+        return memory[: array.size].reshape(array.swapaxes(1, 2).shape).swapaxes(1, 2)
 
-def _like(memory: FloatArray, array: FloatArray) -> FloatArray:
-    """View the start of some memory as an array of the same shape and order as another."""
-    if array.flags.c_contiguous:
-        return memory[: array.size].reshape(array.shape)
-    return memory[: array.size].reshape(array.swapaxes(1, 2).shape).swapaxes(1, 2)
+    slopes = [view_like(values) for values in a] if back else []
+    return Buffers(z, a, signals, deltas, slopes, np.ones((1, n_samples), dtype), first_places(a[-1]))
 
 
 def forward(
-    network: Network, layers: Layers, X: Inputs, masks: Sequence[FloatArray] = (), *, into: Room | None = None
-) -> Room:
+    network: Network, layers: Layers, X: Inputs, masks: Sequence[FloatArray] = (), *, into: Buffers | None = None
+) -> Buffers:
     """Pass features through all layers.
 
     Parameters
@@ -286,45 +286,45 @@ def forward(
         Features, shared by all networks or each one's own.
     masks : sequence of ndarray of shape (K, n_samples, fan_out)
         What dropout multiplies the hidden values by; empty for none.
-    into : Room or None
-        Where to write; None for new arrays, in which `z` is kept.
+    into : Buffers or None
+        Where to write; None for new arrays, in which `z` is buffers.
 
     Returns
     -------
-    Room
+    Buffers
         ``a[-1]``, of shape (K, n_samples, n_classes), holds the logits.
     """
-    kept = into or room(network, layers, X.n_samples, in_place=False)
+    buffers = into or make_buffers(network, layers, X.n_samples, in_place=False)
     for number, (W, b) in enumerate(layers):
-        z, a = kept.z[number], kept.a[number]
+        z, a = buffers.z[number], buffers.a[number]
         if number:
-            np.matmul(kept.signals[number - 1], W, out=z)
+            np.matmul(buffers.signals[number - 1], W, out=z)
         else:
             X.times(W, z)
         z += b
         if not (network.activation_of(number).is_identity and a is z):
             network.activation_of(number).value(z, a)
-        if number < len(kept.signals) and kept.signals[number] is not a:
-            np.multiply(a, masks[number] if masks else 1, out=kept.signals[number])
-    return kept
+        if number < len(buffers.signals) and buffers.signals[number] is not a:
+            np.multiply(a, masks[number] if masks else 1, out=buffers.signals[number])
+    return buffers
 
 
 def backward(
     network: Network,
     layers: Layers,
     X: Inputs,
-    kept: Room,
+    buffers: Buffers,
     *,
     masks: Sequence[FloatArray] = (),
     into: Layers | None = None,
 ) -> Layers:
-    """Carry the derivative by the logits, which lies in ``kept.deltas[-1]``, back to every parameter.
+    """Carry the derivative by the logits, which lies in ``buffers.deltas[-1]``, back to every parameter.
 
     Parameters
     ----------
     network, layers, X, masks : Network, list of Layer, Inputs, sequence of ndarray
         As for `forward`.
-    kept : Room
+    buffers : Buffers
         What `forward` returned; its `deltas` are overwritten.
     into : list of Layer or None
         Where to write; None for new arrays.
@@ -336,15 +336,15 @@ def backward(
     """
     gradients = into or [Layer(np.empty_like(W), np.empty_like(b)) for W, b in layers]
     for number in reversed(range(len(layers))):
-        activation, delta, gradient = network.activation_of(number), kept.deltas[number], gradients[number]
+        activation, delta, gradient = network.activation_of(number), buffers.deltas[number], gradients[number]
         if not activation.is_identity:
-            delta *= activation.slope(kept.z[number], kept.a[number], kept.slopes[number])
-        np.matmul(kept.ones, delta, out=gradient.b)
+            delta *= activation.slope(buffers.z[number], buffers.a[number], buffers.slopes[number])
+        np.matmul(buffers.ones, delta, out=gradient.b)
         if not number:
             X.transposed_times(delta, gradient.W)
             break
-        np.matmul(kept.signals[number - 1].swapaxes(1, 2), delta, out=gradient.W)
-        np.matmul(delta, layers[number].W.swapaxes(1, 2), out=kept.deltas[number - 1])
+        np.matmul(buffers.signals[number - 1].swapaxes(1, 2), delta, out=gradient.W)
+        np.matmul(delta, layers[number].W.swapaxes(1, 2), out=buffers.deltas[number - 1])
         if masks:
-            kept.deltas[number - 1] *= masks[number - 1]
+            buffers.deltas[number - 1] *= masks[number - 1]
     return gradients

@@ -20,18 +20,18 @@ from nnsweep.mlp.network import (
     BY_FEATURE,
     BY_NETWORK,
     BY_UNIT,
+    Buffers,
     Layers,
     Network,
     Order,
     Parameters,
-    Room,
     backward,
     first_layers,
     forward,
+    make_buffers,
     of_network,
     sums_of_squares,
 )
-from nnsweep.mlp.network import room as make_room
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.schedules import Plateau, ReduceOnPlateau, Schedule
 from nnsweep.mlp.threads import Threads
@@ -153,13 +153,13 @@ class Stack:
         self._begin(BY_NETWORK, full_batch=False)
 
     def _begin(self, order: Order, *, full_batch: bool) -> None:
-        """Lay the parameters in memory as the products that are to come want them, and make room."""
+        """Lay the parameters in memory as the coming products want them, and all else beside them."""
         self.epoch = self.steps = 0
         self.parameters, self.full_batch = self.parameters.arranged(order), full_batch
         self.gradient = self.parameters.like()
         self.spares = {0: self.parameters.like()}  # by thread
         self.slots = [self.parameters.like() for _ in range(self.optimizer.n_slots)]
-        self.rooms: dict[tuple[int, int], Room] = {}
+        self.buffers_by_size: dict[tuple[int, int], Buffers] = {}
         self._constants()
 
     def _constants(self) -> None:
@@ -197,7 +197,7 @@ class Stack:
         self.learners = [learner for learner, stays in zip(self.learners, keep, strict=True) if stays]
         for parameters in (self.parameters, self.gradient, *self.spares.values(), *self.slots):
             parameters.keep(keep)
-        self.rooms.clear()
+        self.buffers_by_size.clear()
         self._constants()
 
     def observe(self, train_cost: FloatArray) -> None:
@@ -310,7 +310,7 @@ class Stack:
             self._resume(resumed)
         else:
             yield self._look(tiles(examples, bytes_a_sample=self.bytes_a_sample), Threads(), back=False)
-            self.rooms.clear()
+            self.buffers_by_size.clear()
         batches = Minibatches(examples, batch_size)
         while True:
             rates, total = self._rates(), np.zeros(len(self.learners))
@@ -374,12 +374,12 @@ class Stack:
 
         Their gradient is written where it is wanted.
         """
-        room = forward(self.network, self.layers, X, masks, into=self.room(X.n_samples, thread))
-        costs, delta = cross_entropy(room.a[-1], y, out=room.deltas[-1], places=room.places)
+        buffers = forward(self.network, self.layers, X, masks, into=self.buffers(X.n_samples, thread))
+        costs, delta = cross_entropy(buffers.a[-1], y, out=buffers.deltas[-1], places=buffers.places)
         share = self._share(costs, y, weight)
         if into is not None:
             delta *= share
-            backward(self.network, self.layers, X, room, masks=masks, into=into.layers)
+            backward(self.network, self.layers, X, buffers, masks=masks, into=into.layers)
         return np.asarray(np.add.reduce(costs, axis=1))
 
     def _weight(self, y: IntArray) -> Weight:
@@ -397,15 +397,15 @@ class Stack:
         parts = np.divide(1, weight, out=np.zeros(np.shape(weight)), where=np.asarray(weight) > 0)
         return np.asarray((weights * parts[..., np.newaxis])[..., np.newaxis], self.dtype)
 
-    def room(self, n_samples: int, thread: int = 0) -> Room:
-        """Return a thread's room for passes over so many samples; it is made once."""
+    def buffers(self, n_samples: int, thread: int = 0) -> Buffers:
+        """Return a thread's buffers for passes over so many samples; they are made once."""
         key = thread, n_samples
-        if key not in self.rooms:
-            self.rooms[key] = make_room(self.network, self.layers, n_samples, by_unit=self.full_batch)
-        return self.rooms[key]
+        if key not in self.buffers_by_size:
+            self.buffers_by_size[key] = make_buffers(self.network, self.layers, n_samples, by_unit=self.full_batch)
+        return self.buffers_by_size[key]
 
     def spare(self, thread: int = 0) -> Parameters:
-        """Return a thread's room to compute in, laid out as the gradient is; it is made once."""
+        """Return a thread's own parameters to compute in, laid out as the gradient is; they are made once."""
         if thread not in self.spares:
             self.spares[thread] = self.gradient.like()
         return self.spares[thread]

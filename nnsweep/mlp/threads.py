@@ -56,8 +56,8 @@ class Threads:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for _, given in self._helpers:
-            given.put(None)
+        for _, tasks in self._helpers:
+            tasks.put(None)
         for helper, _ in self._helpers:
             helper.join()
         self._helpers.clear()
@@ -87,17 +87,17 @@ class Threads:
         n_helpers = max(0, min(self._most, n_pieces) - 1) if n_products >= SMALLEST else 0
         self._start(n_helpers)
         work = _Pass(n_pieces, compute, take)
-        for number, (_, given) in enumerate(self._helpers[:n_helpers], start=1):
+        for number, (_, tasks) in enumerate(self._helpers[:n_helpers], start=1):
             work.n_helping += 1
-            given.put(partial(contextvars.copy_context().run, work.help, number))
+            tasks.put(partial(contextvars.copy_context().run, work.help, number))
         work.share(0)
         work.end()
 
     def _start(self, n_helpers: int) -> None:
         while len(self._helpers) < n_helpers:
-            given: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-            helper = threading.Thread(target=_help, args=(given,), name="nnsweep-tiles", daemon=True)
-            self._helpers.append((helper, given))
+            tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+            helper = threading.Thread(target=_work_off, args=(tasks,), name="nnsweep-tiles", daemon=True)
+            self._helpers.append((helper, tasks))
             try:
                 helper.start()
             except RuntimeError:  # no more can be started
@@ -106,10 +106,10 @@ class Threads:
                 return
 
 
-def _help(given: "SimpleQueue[Callable[[], None] | None]") -> None:
-    while (work := given.get()) is not None:
-        work()
-        del work  # and what it holds, which others may let go before there is more to do
+def _work_off(tasks: "SimpleQueue[Callable[[], None] | None]") -> None:
+    while (task := tasks.get()) is not None:
+        task()
+        del task  # and what it holds, which others may let go before there is more to do
 
 
 class _Pass(Generic[T]):

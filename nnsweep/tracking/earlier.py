@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nnsweep.tracking import owner, sqlite
 from nnsweep.tracking.answers import ask_first, explain_errors, is_server
@@ -25,6 +25,7 @@ from nnsweep.tracking.store import Store, local_folder, locate, require_store
 
 CLAIMS = "nnsweep.claims."
 """How the tags of claims begin; the first empty one ends them."""
+_SCHEMA = "SELECT version_num FROM alembic_version"
 FEW = 40
 """Keys that a server is asked for one by one; beyond that it is asked for all runs."""
 
@@ -147,17 +148,20 @@ def _search_keys(store: Store, keys: Collection[str]) -> Iterable[Run]:
     return (run for key in sorted(keys) for run in search_runs(store, RunQuery(tags={"nnsweep.key": key})))
 
 
-def _select_ids(store: Store, asked: str, values: Collection[str]) -> list[str]:
+def _select_ids(store: Store, statement: str, values: Collection[str]) -> list[str]:
     """Ask a database for pairs of a run's id and a value; give the ids of those with one of the values."""
+    rows = _query(store.uri, statement, experiment=int(store.experiment_id)) if values else []
+    return [str(run_id) for run_id, value in rows if value in values]
+
+
+def _query(uri: str, statement: str, **parameters: int) -> list[Any]:
+    """Ask a database; give the rows that it answers."""
     import sqlalchemy as sql
 
-    if not values:
-        return []
-    with explain_errors(store.uri):
-        engine = sql.create_engine(readable_uri(store.uri), poolclass=sql.NullPool)
+    with explain_errors(uri):
+        engine = sql.create_engine(readable_uri(uri), poolclass=sql.NullPool)
         with engine.connect() as connection:
-            rows = connection.execute(sql.text(asked), {"experiment": int(store.experiment_id)})
-            return [str(run_id) for run_id, value in rows if value in values]
+            return [*connection.execute(sql.text(statement), parameters)]
 
 
 def _locate_folder(store: Store, place: str) -> str:
@@ -301,7 +305,7 @@ def inspect_store(uri: str) -> StoreCondition:
     return StoreCondition(
         n_experiments=len(experiments),
         n_bytes=sum(file.stat().st_size for file in files if file.is_file()) if files else None,
-        schema="" if is_server(uri) else _read_schema(uri),
+        schema="" if is_server(uri) else "".join(row[0] for row in _query(uri, _SCHEMA)),
         running=[run.record.name for run in runs],
         forsaken=[run.record.name for run, presence in presences if presence.state == "gone"],
         unseen=[run.record.name for run, presence in presences if presence.state == "unseen"],
@@ -311,12 +315,3 @@ def inspect_store(uri: str) -> StoreCondition:
             if run.is_sweep and presence.state != "gone"
         ],
     )
-
-
-def _read_schema(uri: str) -> str:
-    import sqlalchemy as sql
-
-    with explain_errors(uri):
-        engine = sql.create_engine(readable_uri(uri), poolclass=sql.NullPool)
-        with engine.connect() as connection:
-            return str(connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar())

@@ -46,12 +46,12 @@ class ClientBackend:
 
     Parameters
     ----------
-    asked : MlflowClient
+    client : MlflowClient
         Who is asked.
     """
 
-    def __init__(self, asked: "MlflowClient") -> None:
-        self._client = asked
+    def __init__(self, client: "MlflowClient") -> None:
+        self._client = client
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """Give an experiment."""
@@ -64,14 +64,14 @@ class ClientBackend:
 
     def search_experiments(self) -> Sequence[Experiment]:
         """Give all experiments that were not deleted."""
-        found: list[Experiment] = []
+        experiments: list[Experiment] = []
         token = None
         while True:
             page = self._client.search_experiments(page_token=token)
-            found += map(_experiment, page)
+            experiments += map(_experiment, page)
             token = page.token
             if not token:
-                return found
+                return experiments
 
     def create_experiment(self, name: str, artifact_location: str | None) -> str:
         """Make an experiment; another process may do so at the same time."""
@@ -117,10 +117,10 @@ class ClientBackend:
     def latest_runs(self, experiment_ids: Sequence[str], query: RunQuery, limit: int) -> Sequence[Run]:
         """Find the latest runs, the newest first."""
         (condition,) = _conditions(query)
-        found = self._client.search_runs(
+        runs = self._client.search_runs(
             [*experiment_ids], filter_string=condition, run_view_type=_view(query), max_results=limit
         )
-        return [_run(run) for run in found]
+        return [_run(run) for run in runs]
 
     def metric_steps(self, run_id: str, name: str) -> set[int]:
         """Give the steps that a metric of a run has values of."""
@@ -151,10 +151,10 @@ class ClientBackend:
         settings = deque(Param(key, value[:LONGEST_PARAM]) for key, value in params.items())
         texts = deque(RunTag(key, value[:LONGEST_TAG]) for key, value in tags.items())
         while values or settings or texts:
-            some_settings = _taken(settings, MOST_TEXTS)
-            some_values = _taken(values, MOST_TOGETHER - len(some_settings))
+            some_settings = _take(settings, MOST_TEXTS)
+            some_values = _take(values, MOST_TOGETHER - len(some_settings))
             room = 0 if values or settings else MOST_TOGETHER - len(some_settings) - len(some_values)
-            some_texts = _taken(texts, min(MOST_TEXTS, room))
+            some_texts = _take(texts, min(MOST_TEXTS, room))
             self._client.log_batch(run_id, metrics=some_values, params=some_settings, tags=some_texts)
 
     def log_inputs(self, run_id: str, *, name: str, digest: str, source: str) -> None:
@@ -200,7 +200,7 @@ class ClientBackend:
             run = self._client.create_run(experiment_id, start_time=entry.start_time, tags=first, run_name=entry.name)
             run_id, tags = str(run.info.run_id), {key: text for key, text in tags.items() if key not in first}
         else:
-            values = self._lacking(entry)
+            values = self._select_new(entry)
         if entry.dataset:
             name, digest, source = entry.dataset
             self.log_inputs(run_id, name=name, digest=digest[:LONGEST_DIGEST], source=source)
@@ -211,21 +211,20 @@ class ClientBackend:
             self._client.update_run(run_id, entry.status)
         return run_id
 
-    def _lacking(self, entry: RunEntry) -> list[Point]:
-        """Give those of a run's values that it has not yet, whenever these were recorded."""
-        known = self._client.get_run(entry.run_id).data.metrics
-        shared = known.keys() & {point.name for point in entry.metrics}
-        found = {
+    def _select_new(self, entry: RunEntry) -> list[Point]:
+        """Select the values that a run does not have yet, whenever the others were recorded."""
+        metrics = self._client.get_run(entry.run_id).data.metrics
+        recorded = {
             Point(name, one.value, one.step)
-            for name in shared
+            for name in metrics.keys() & {point.name for point in entry.metrics}
             for one in self._client.get_metric_history(entry.run_id, name)
         }
-        return [point for point in entry.finite if point not in found]
+        return [point for point in entry.finite if point not in recorded]
 
     def find_logged_model(self, experiment_id: str, run_id: str, name: str) -> str | None:
         """Give the id of a whole model of a run, if there is one of that name."""
-        found = self._client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
-        return next((str(one.model_id) for one in found if one.name == name and one.status == "READY"), None)
+        models = self._client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
+        return next((str(one.model_id) for one in models if one.name == name and one.status == "READY"), None)
 
     def create_logged_model(
         self, experiment_id: str, *, name: str, source_run_id: str, tags: Mapping[str, str]
@@ -253,40 +252,39 @@ class ClientBackend:
             self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=step)])
 
 
-def _taken(left: "deque[T]", most: int) -> list[T]:
-    """Take the first few of what is left."""
-    return [left.popleft() for _ in range(min(most, len(left)))]
+def _take(queue: "deque[T]", most: int) -> list[T]:
+    """Take the first few out of a queue."""
+    return [queue.popleft() for _ in range(min(most, len(queue)))]
 
 
-def _experiment(found: "entities.Experiment") -> Experiment:
-    return Experiment(str(found.experiment_id), found.name, found.artifact_location, found.lifecycle_stage)
+def _experiment(entity: "entities.Experiment") -> Experiment:
+    return Experiment(str(entity.experiment_id), entity.name, entity.artifact_location, entity.lifecycle_stage)
 
 
-def _run(found: "entities.Run") -> Run:
-    info = RunInfo(*(getattr(found.info, name) for name in RunInfo.__slots__))
-    return Run(info, RunData(found.data.params, found.data.tags, found.data.metrics))
+def _run(entity: "entities.Run") -> Run:
+    info = RunInfo(*(getattr(entity.info, name) for name in RunInfo.__slots__))
+    return Run(info, RunData(entity.data.params, entity.data.tags, entity.data.metrics))
 
 
 def _conditions(query: RunQuery) -> list[str]:
-    """Say in the language of MLflow's filters what is wanted, in several pieces if it names many runs."""
+    """Write a query in the language of MLflow's filters, in several pieces if it names many runs."""
     if not query.is_sayable:
         return []
-    held = [condition for name, text in query.tags.items() for condition in make_equality(f"tags.`{name}`", text)]
-    held += [f"attributes.status = '{query.status}'"] if query.status else []
-    held += make_equality("attributes.run_name", query.name) if query.name else []
-    held += [f"attributes.run_id LIKE '{query.id_start}%'"] if query.id_start else []
+    conditions = [one for name, text in query.tags.items() for one in make_equality(f"tags.`{name}`", text)]
+    conditions += [f"attributes.status = '{query.status}'"] if query.status else []
+    conditions += make_equality("attributes.run_name", query.name) if query.name else []
+    conditions += [f"attributes.run_id LIKE '{query.id_start}%'"] if query.id_start else []
     if query.run_ids is None:
-        return [" and ".join(held)]
-    ids = [*query.run_ids]
-    pieces = (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
-    named = (", ".join(f"'{run_id}'" for run_id in piece) for piece in pieces)
-    return [" and ".join([*held, f"attributes.run_id IN ({listed})"]) for listed in named]
+        return [" and ".join(conditions)]
+    ids = [f"'{run_id}'" for run_id in query.run_ids]
+    pieces = (", ".join(ids[start : start + AT_ONCE]) for start in range(0, len(ids), AT_ONCE))
+    return [" and ".join([*conditions, f"attributes.run_id IN ({piece})"]) for piece in pieces]
 
 
 def make_equality(name: str, text: str) -> list[str]:
-    """Ask, in the language of MLflow's filters, for what has a text; nothing where the language cannot say it.
+    """Write in the language of MLflow's filters that something equals a text; nothing where it cannot be written.
 
-    Whoever asks must compare what was found: some databases compare text without regard to case.
+    The caller must compare what it gets: some databases compare text without regard to case.
 
     Examples
     --------

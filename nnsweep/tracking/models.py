@@ -303,13 +303,19 @@ def register_model(
     StoreError
         If the store refuses.
     """
+    from mlflow.exceptions import MlflowException
+
     with explain_errors(store.uri):
         client = open_client(store.uri)
         versions = [one for one in client.search_model_versions(f"run_id = '{run_id}'") if one.name == name]
         if versions:
             version = str(max(int(one.version) for one in versions))
         else:
-            _make_name(store, name)
+            try:
+                client.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
             # a source "models:/ID" would be looked for in the store of the environment, which may be another
             source = client.get_logged_model(model_id).artifact_location
             created = client.create_model_version(
@@ -324,13 +330,3 @@ def register_model(
         if alias is not None:
             client.set_registered_model_alias(name, alias, version)
     return RegisteredVersion(name, version, is_new=not versions)
-
-
-def _make_name(store: Store, name: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        open_client(store.uri).create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise

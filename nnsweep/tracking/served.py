@@ -32,15 +32,15 @@ class Served(PythonModel):
         cells that are none of their kind: with an `MlflowException`, whose message a server hands on.
         """
         try:
-            told: pd.DataFrame = self.predictor.predictions(self.model, model_input, self.prepared.features)
-            warned, refused = self.prepared.explain_unseen(model_input, self.model.about["preparation"])
-            if refused:
-                raise ValueError("\n".join(refused))
+            answer: pd.DataFrame = self.predictor.predictions(self.model, model_input, self.prepared.features)
+            warnings_, refusals = self.prepared.explain_unseen(model_input, self.model.about["preparation"])
+            if refusals:
+                raise ValueError("\n".join(refusals))
         except ValueError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
-        for line in warned:
+        for line in warnings_:
             warnings.warn(line, stacklevel=2)
-        return told
+        return answer
 
 
 def _module(name: str, path: str) -> ModuleType:

@@ -101,7 +101,7 @@ LOCAL_UI = "http://127.0.0.1:5000"
 
 
 def make_search_filter(sweep: str, run_ids: Sequence[str] = ()) -> str:
-    """Say in the language of MLflow's filters which runs are meant: the jobs of one sweep, or some runs."""
+    """Write in the language of MLflow's filters which runs are meant: the jobs of one sweep, or some runs."""
     if run_ids:
         return f"attributes.run_id IN ({', '.join(repr(run_id) for run_id in run_ids)})"
     return " AND ".join(["tags.`nnsweep.kind` = 'job'", *make_equality("tags.`nnsweep.sweep`", sweep)])
@@ -110,22 +110,21 @@ def make_search_filter(sweep: str, run_ids: Sequence[str] = ()) -> str:
 def make_chart_link(store: Store, sweep: str, run_ids: Sequence[str] = (), *, has_view: bool = False) -> str:
     """Return the address of the chart view with the jobs of one sweep, or with some runs, and nothing else in it.
 
-    A view of the sweep (`nnsweep.tracking.ui`) says itself which runs are meant: MLflow's UI ignores a view where
-    the address says it, too.
+    A view of the sweep (`write_view`) says itself which runs are meant: MLflow's UI ignores a view where the address
+    says it, too.
     """
-    which = (
-        {"viewStateShareKey": make_view_key(sweep)}
-        if has_view
-        else {"searchFilter": make_search_filter(sweep, run_ids)}
-    )
-    asked = {"compareRunsMode": "CHART", "workflowType": "machine_learning", **which}
-    return f"{_base(store)}/#/experiments/{store.experiment_id}/runs?{urlencode(asked, quote_via=quote)}"
+    parameters = {"compareRunsMode": "CHART", "workflowType": "machine_learning"}
+    if has_view:
+        parameters["viewStateShareKey"] = make_view_key(sweep)
+    else:
+        parameters["searchFilter"] = make_search_filter(sweep, run_ids)
+    return f"{_base(store)}/#/experiments/{store.experiment_id}/runs?{urlencode(parameters, quote_via=quote)}"
 
 
 def make_compare_link(store: Store, run_ids: Sequence[str]) -> str:
     """Return the address of the page that compares runs."""
-    chosen = {"runs": json.dumps([*run_ids]), "experiments": json.dumps([store.experiment_id])}
-    return f"{_base(store)}/#/compare-runs?" + urlencode(chosen, quote_via=quote)
+    parameters = {"runs": json.dumps([*run_ids]), "experiments": json.dumps([store.experiment_id])}
+    return f"{_base(store)}/#/compare-runs?" + urlencode(parameters, quote_via=quote)
 
 
 def _base(store: Store) -> str:

@@ -17,10 +17,10 @@ from nnsweep.mlp.network import (
     BY_FEATURE,
     BY_NETWORK,
     BY_UNIT,
+    Buffers,
     Layers,
     Network,
     Parameters,
-    Room,
     backward,
     forward,
     n_parameters,
@@ -132,7 +132,7 @@ def gate_a(flat, unflat, analytic, numeric):
     return check
 
 
-def looked_at(case: Case) -> tuple[Any, Layers, Room]:
+def looked_at(case: Case) -> tuple[Any, Layers, Buffers]:
     """Mean cost, its gradient and the forward pass, without weight decay."""
     X = inputs(case.X)
     kept = forward(case.network, case.layers, X, case.masks)

@@ -271,10 +271,10 @@ def test_the_gradient_is_the_sum_over_the_tiles_in_order(uneven, parts, network,
         next(stack.train_costs(examples, None, threads=threads))
     sums = None
     for X, y in tiles(examples, bytes_a_sample=1):
-        room = forward(net, stack.layers, inputs(X.X), into=stack.room(X.n_samples))
-        stack_module.cross_entropy(room.a[-1], y, out=room.deltas[-1])
-        room.deltas[-1][...] *= 1 / examples.n_samples
-        tile = [Layer(*map(np.copy, layer)) for layer in backward(net, stack.layers, X, room)]
+        buffers = forward(net, stack.layers, inputs(X.X), into=stack.buffers(X.n_samples))
+        stack_module.cross_entropy(buffers.a[-1], y, out=buffers.deltas[-1])
+        buffers.deltas[-1][...] *= 1 / examples.n_samples
+        tile = [Layer(*map(np.copy, layer)) for layer in backward(net, stack.layers, X, buffers)]
         sums = tile if sums is None else [Layer(W + V, b + c) for (W, b), (V, c) in zip(sums, tile, strict=True)]
     for layer, its in zip(stack.gradient.layers, sums, strict=True):
         assert all((a == b).all() for a, b in zip(layer, its, strict=True))
