@@ -21,7 +21,7 @@ from nnsweep.errors import DataError
 from nnsweep.estimator.options import Validation
 from nnsweep.jobs.job import Recipe
 from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray
-from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, inputs
+from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, prepare_inputs
 from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained, add, collect
 from nnsweep.mlp.losses import class_weights
@@ -274,7 +274,7 @@ def compute_logits(network: Network, layers: Layers, X: Features) -> FloatArray:
     step = max(1, LOGIT_BYTES // (8 * (widths + (0 if isinstance(X, csr_array) else X.shape[1]))))
     blocks = [X[start : start + step].astype(np.float64, copy=False) for start in range(0, X.shape[0], step)]
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.concatenate([forward(network, doubled, inputs(block)).a[-1][0] for block in blocks])
+        return np.concatenate([forward(network, doubled, prepare_inputs(block)).a[-1][0] for block in blocks])
 
 
 def explain_failure(fit: Fit, layers: Layers) -> str:

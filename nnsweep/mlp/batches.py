@@ -184,19 +184,19 @@ def feature_scale(X: Features) -> float:
         return float(max(np.abs(means).max(initial=0.0), deviations.max(initial=0.0)))
 
 
-def shared(X: Features) -> SharedInputs:
+def share_features(X: Features) -> SharedInputs:
     """Prepare features that all networks share for both products; the transposed ones are a copy."""
     if not isinstance(X, np.ndarray):
         return SharedSparse(X, X.T.tocsr())
     return Shared(np.ascontiguousarray(X), np.ascontiguousarray(X.T))
 
 
-def inputs(X: "Features | Sequence[csr_array]") -> Inputs:
+def prepare_inputs(X: "Features | Sequence[csr_array]") -> Inputs:
     """Prepare features: (n_samples, n_features) shared, (K, n_samples, n_features), or one CSR array a network."""
     if isinstance(X, np.ndarray):
-        return shared(X) if X.ndim == 2 else Own(X)
+        return share_features(X) if X.ndim == 2 else Own(X)
     if not isinstance(X, Sequence):
-        return shared(X)
+        return share_features(X)
     from scipy.sparse import block_diag, csr_array
 
     return OwnSparse(csr_array(block_diag(X, format="csr")), len(X))
@@ -212,7 +212,7 @@ TILE_BYTES = 2**20
 SHORTEST = 64
 
 
-def tiles(examples: Examples, *, bytes_a_sample: int) -> list[tuple[SharedInputs, IntArray]]:
+def cut_tiles(examples: Examples, *, bytes_a_sample: int) -> list[tuple[SharedInputs, IntArray]]:
     """Part examples into tiles of nearly equal length.
 
     Parameters
@@ -227,7 +227,7 @@ def tiles(examples: Examples, *, bytes_a_sample: int) -> list[tuple[SharedInputs
     list of (Inputs, ndarray)
         Features and class numbers. CSR features stay in one piece: their product takes longer than what follows.
     """
-    X, n_samples = shared(examples.X), examples.n_samples
+    X, n_samples = share_features(examples.X), examples.n_samples
     if not isinstance(X, Shared):
         return [(X, examples.y)]
     n_tiles = -(-n_samples // max(SHORTEST, TILE_BYTES // bytes_a_sample))

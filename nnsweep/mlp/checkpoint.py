@@ -72,21 +72,21 @@ class Snapshot:
         values : dict
             All else, as JSON can say it.
         """
-        arrays = named_arrays("layer", self.layers) | named_arrays("gradient", self.gradient)
+        arrays = name_arrays("layer", self.layers) | name_arrays("gradient", self.gradient)
         for number, slot in enumerate(self.slots):
-            arrays |= named_arrays(f"slot{number}", slot)
+            arrays |= name_arrays(f"slot{number}", slot)
         return arrays, {
             "epoch": self.epoch,
             "steps": self.steps,
-            "sizes": sizes_of(self.layers),
+            "sizes": list_sizes(self.layers),
             "n_slots": len(self.slots),
             "has_gradient": bool(self.gradient),
-            "learning_rate": sayable(self.learning_rate),
-            "plateau": self.plateau and [sayable(number) for number in self.plateau],
+            "learning_rate": to_json(self.learning_rate),
+            "plateau": self.plateau and [to_json(number) for number in self.plateau],
             "order": self.order,
             "dropout": self.dropout,
-            "best_accuracy": sayable(self.best_accuracy),
-            "best_cost": sayable(self.best_cost),
+            "best_accuracy": to_json(self.best_accuracy),
+            "best_cost": to_json(self.best_cost),
             "best_epoch": self.best_epoch,
         }
 
@@ -105,9 +105,9 @@ class Snapshot:
         return cls(
             epoch=values["epoch"],
             steps=values["steps"],
-            layers=named_layers("layer", sizes, arrays),
-            slots=[named_layers(f"slot{number}", sizes, arrays) for number in range(values["n_slots"])],
-            gradient=named_layers("gradient", sizes, arrays) if values["has_gradient"] else [],
+            layers=find_layers("layer", sizes, arrays),
+            slots=[find_layers(f"slot{number}", sizes, arrays) for number in range(values["n_slots"])],
+            gradient=find_layers("gradient", sizes, arrays) if values["has_gradient"] else [],
             learning_rate=float(values["learning_rate"]),
             plateau=Plateau(float(plateau[0]), float(plateau[1]), plateau[2]) if plateau else None,
             order=values["order"],
@@ -118,12 +118,12 @@ class Snapshot:
         )
 
 
-def sizes_of(layers: Layers) -> list[int]:
+def list_sizes(layers: Layers) -> list[int]:
     """Return n_features, the hidden sizes, n_classes; nothing of no layers."""
     return [W.shape[1] for W, _ in layers[:1]] + [W.shape[2] for W, _ in layers]
 
 
-def named_arrays(name: str, layers: Layers) -> dict[str, FloatArray]:
+def name_arrays(name: str, layers: Layers) -> dict[str, FloatArray]:
     """Name the arrays of one network's layers: ``name_W0`` (fan_in, fan_out), ``name_b0`` (fan_out,), ..."""
     arrays = {}
     for number, (W, b) in enumerate(layers):
@@ -131,7 +131,7 @@ def named_arrays(name: str, layers: Layers) -> dict[str, FloatArray]:
     return arrays
 
 
-def named_layers(name: str, sizes: Collection[int], arrays: Mapping[str, FloatArray]) -> Layers:
+def find_layers(name: str, sizes: Collection[int], arrays: Mapping[str, FloatArray]) -> Layers:
     """Find the layers of one network, with K = 1, among named arrays.
 
     Parameters
@@ -150,14 +150,14 @@ def named_layers(name: str, sizes: Collection[int], arrays: Mapping[str, FloatAr
     """
     return [
         Layer(
-            named_array(f"{name}_W{number}", (fan_in, fan_out), arrays)[None],
-            named_array(f"{name}_b{number}", (fan_out,), arrays)[None, None],
+            find_array(f"{name}_W{number}", (fan_in, fan_out), arrays)[None],
+            find_array(f"{name}_b{number}", (fan_out,), arrays)[None, None],
         )
         for number, (fan_in, fan_out) in enumerate(pairwise(sizes))
     ]
 
 
-def named_array(name: str, shape: tuple[int | None, ...], arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+def find_array(name: str, shape: tuple[int | None, ...], arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """Return the array of that name.
 
     Parameters
@@ -196,7 +196,7 @@ def require_names(names: Collection[str], mapping: Mapping[str, Any]) -> None:
         raise ValueError(f"`{'`, `'.join(missing)}` missing")
 
 
-def sayable(number: float) -> float | str:
+def to_json(number: float) -> float | str:
     """Return a number as JSON can say it; `float` undoes that.
 
     Examples

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.mlp.arrays import BoolArray, FloatArray
-from nnsweep.mlp.checkpoint import Plain, named_array, named_arrays, named_layers, require_names, sayable, sizes_of
+from nnsweep.mlp.checkpoint import Plain, find_array, find_layers, list_sizes, name_arrays, require_names, to_json
 from nnsweep.mlp.curves import CURVES, Row
 from nnsweep.mlp.measurements import Score, is_better, score
-from nnsweep.mlp.network import Layers, of_network
+from nnsweep.mlp.network import Layers, copy_network
 from nnsweep.mlp.train import Ending, Epoch
 
 
@@ -74,11 +74,11 @@ class Trained:
         if self.ending:
             raise ValueError(f"a training that has {self.ending} does not go on")
         rows = np.array(self.rows, dtype=float).reshape(-1, len(Row._fields))
-        return {"rows": rows, "best_right": self.best_right, **named_arrays("best", self.best_layers)}, {
+        return {"rows": rows, "best_right": self.best_right, **name_arrays("best", self.best_layers)}, {
             "best_epoch": self.best_epoch,
-            "best_accuracy": sayable(self.best_accuracy),
-            "best_cost": sayable(self.best_cost),
-            "best_sizes": sizes_of(self.best_layers),
+            "best_accuracy": to_json(self.best_accuracy),
+            "best_cost": to_json(self.best_cost),
+            "best_sizes": list_sizes(self.best_layers),
             "n_test": len(self.best_right),
         }
 
@@ -92,14 +92,14 @@ class Trained:
             If an array or a value is missing, or an array has not the shape that the values say.
         """
         require_names(("best_epoch", "best_accuracy", "best_cost", "best_sizes", "n_test"), values)
-        rows = named_array("rows", (None, len(Row._fields)), arrays)
+        rows = find_array("rows", (None, len(Row._fields)), arrays)
         return cls(
             rows=[Row(int(epoch), *others) for epoch, *others in rows.tolist()],
             best_epoch=values["best_epoch"],
             best_accuracy=float(values["best_accuracy"]),
             best_cost=float(values["best_cost"]),
-            best_layers=named_layers("best", values["best_sizes"], arrays),
-            best_right=named_array("best_right", (values["n_test"],), arrays).astype(bool),
+            best_layers=find_layers("best", values["best_sizes"], arrays),
+            best_right=find_array("best_right", (values["n_test"],), arrays).astype(bool),
         )
 
 
@@ -141,10 +141,10 @@ def _choose(network: Trained, epoch: Epoch, index: int, scores: Score | None) ->
     best = Score(network.best_accuracy, network.best_cost)
     if one is not None and network.ending != "diverged" and is_better(one, best):
         network.best_accuracy, network.best_cost = float(one.accuracy), float(one.cost)
-        network.best_epoch, network.best_layers = epoch.epoch, of_network(epoch.layers, index)
+        network.best_epoch, network.best_layers = epoch.epoch, copy_network(epoch.layers, index)
         if epoch.test_right is not None:
             network.best_right = epoch.test_right[index].copy()  # a view would hold those of the whole stack
     if network.ending:
-        network.layers = of_network(epoch.layers, index)
+        network.layers = copy_network(epoch.layers, index)
         if not network.best_layers and network.ending != "diverged":
             network.best_epoch, network.best_layers = epoch.epoch, network.layers

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.batches import SharedInputs, tiles
+from nnsweep.mlp.batches import SharedInputs, cut_tiles
 from nnsweep.mlp.losses import sample_costs
 from nnsweep.mlp.network import Buffers, forward, make_buffers
 from nnsweep.mlp.stack import Stack
@@ -93,7 +93,7 @@ class Accuracy:
             return NOT_MEASURED
         if len(stack.learners) != self._n_networks:
             self._n_networks = len(stack.learners)
-            self._tiles = tiles(self._examples, bytes_a_sample=stack.bytes_a_sample)
+            self._tiles = cut_tiles(self._examples, bytes_a_sample=stack.bytes_a_sample)
             self._buffers.clear()
         right, costs = self._pass(stack)
         on_val, on_test = right[:, : self._n_val], right[:, self._n_val :]

@@ -75,7 +75,9 @@ def n_parameters(n_features: int, hidden_layer_sizes: Sequence[int], n_classes: 
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise((n_features, *hidden_layer_sizes, n_classes)))
 
 
-def first_layers(sizes: Sequence[int], initializers: Sequence[Initializer], randoms: Sequence[Generator]) -> Layers:
+def draw_first_layers(
+    sizes: Sequence[int], initializers: Sequence[Initializer], randoms: Sequence[Generator]
+) -> Layers:
     """Draw the first weights of K networks.
 
     Parameters
@@ -97,7 +99,7 @@ def first_layers(sizes: Sequence[int], initializers: Sequence[Initializer], rand
     return layers
 
 
-def of_network(layers: Layers, index: int) -> Layers:
+def copy_network(layers: Layers, index: int) -> Layers:
     """Copy one network out of the stack, keeping a leading axis of 1."""
     return [Layer(W[index : index + 1].copy(), b[index : index + 1].copy()) for W, b in layers]
 
@@ -159,11 +161,11 @@ class Parameters:
         """How many networks there are: K."""
         return len(self.blocks[-1])
 
-    def like(self) -> "Parameters":
+    def zeros_like(self) -> "Parameters":
         """Return as many zeros, laid in memory in the same way."""
         return Parameters(self.sizes, self.n_networks, self.blocks[0].dtype, self.order)
 
-    def arranged(self, order: Order) -> "Parameters":
+    def arrange(self, order: Order) -> "Parameters":
         """Return the same numbers, laid in memory in another way."""
         other = Parameters(self.sizes, self.n_networks, self.blocks[0].dtype, order)
         other.assign(self.layers)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.batches import Inputs, Minibatches, tiles
-from nnsweep.mlp.checkpoint import Snapshot, sizes_of
+from nnsweep.mlp.batches import Inputs, Minibatches, cut_tiles
+from nnsweep.mlp.checkpoint import Snapshot, list_sizes
 from nnsweep.mlp.initializers import Initializer
 from nnsweep.mlp.losses import cross_entropy
 from nnsweep.mlp.network import (
@@ -26,10 +26,10 @@ from nnsweep.mlp.network import (
     Order,
     Parameters,
     backward,
-    first_layers,
+    copy_network,
+    draw_first_layers,
     forward,
     make_buffers,
-    of_network,
     sums_of_squares,
 )
 from nnsweep.mlp.optimizers import Optimizer
@@ -146,7 +146,9 @@ class Stack:
         self.learners = [Learner(number, member) for number, member in enumerate(members)]
         initializers = [member.initializer for member in members]
         self.parameters = Parameters(sizes, len(members), dtype)
-        self.parameters.assign(first_layers(sizes, initializers, [learner.first_weights for learner in self.learners]))
+        self.parameters.assign(
+            draw_first_layers(sizes, initializers, [learner.first_weights for learner in self.learners])
+        )
         for number, member in enumerate(members):
             if member.layers is not None:
                 self.parameters.assign(member.layers, slice(number, number + 1))
@@ -155,14 +157,14 @@ class Stack:
     def _begin(self, order: Order, *, full_batch: bool) -> None:
         """Lay the parameters in memory as the coming products want them, and all else beside them."""
         self.epoch = self.steps = 0
-        self.parameters, self.full_batch = self.parameters.arranged(order), full_batch
-        self.gradient = self.parameters.like()
-        self.spares = {0: self.parameters.like()}  # by thread
-        self.slots = [self.parameters.like() for _ in range(self.optimizer.n_slots)]
+        self.parameters, self.full_batch = self.parameters.arrange(order), full_batch
+        self.gradient = self.parameters.zeros_like()
+        self.spares = {0: self.parameters.zeros_like()}  # by thread
+        self.slots = [self.parameters.zeros_like() for _ in range(self.optimizer.n_slots)]
         self.buffers_by_size: dict[tuple[int, int], Buffers] = {}
-        self._constants()
+        self._set_constants()
 
-    def _constants(self) -> None:
+    def _set_constants(self) -> None:
         members = [learner.member for learner in self.learners]
         self.hyperparameters = {
             name: self._column([member.hyperparameters[name] for member in members])
@@ -198,7 +200,7 @@ class Stack:
         for parameters in (self.parameters, self.gradient, *self.spares.values(), *self.slots):
             parameters.keep(keep)
         self.buffers_by_size.clear()
-        self._constants()
+        self._set_constants()
 
     def observe(self, train_cost: FloatArray) -> None:
         """Tell the networks whose rate depends on it what their cost, of shape (K,), is."""
@@ -208,7 +210,7 @@ class Stack:
     def snapshot(self, index: int) -> Snapshot:
         """Copy all that the network at an index needs to go on after the epoch whose cost was yielded last."""
         learner = self.learners[index]
-        layers, *others = (of_network(parameters.layers, index) for parameters in self._lasting())
+        layers, *others = (copy_network(parameters.layers, index) for parameters in self._lasting())
         return Snapshot(
             epoch=self.epoch,
             steps=self.steps,
@@ -236,7 +238,7 @@ class Stack:
 
     def _require_fit(self, learner: Learner, snapshot: Snapshot) -> None:
         facts: list[tuple[str, object, object]] = [  # name, of the snapshot, of this stack
-            ("layer sizes", tuple(sizes_of(snapshot.layers)), self.parameters.sizes),
+            ("layer sizes", tuple(list_sizes(snapshot.layers)), self.parameters.sizes),
             ("dtype", snapshot.layers[0].W.dtype, self.dtype),
             ("number of slots", len(snapshot.slots), self.optimizer.n_slots),
             ("having a gradient", bool(snapshot.gradient), self.full_batch),
@@ -293,7 +295,7 @@ class Stack:
 
     def _full_batch(self, examples: Examples, resumed: Sequence[Snapshot], threads: Threads) -> Iterator[FloatArray]:
         self._begin(BY_UNIT if isinstance(examples.X, np.ndarray) else BY_FEATURE, full_batch=True)
-        parts = tiles(examples, bytes_a_sample=self.bytes_a_sample)
+        parts = cut_tiles(examples, bytes_a_sample=self.bytes_a_sample)
         if resumed:
             self._resume(resumed)
         else:
@@ -309,7 +311,7 @@ class Stack:
         if resumed:
             self._resume(resumed)
         else:
-            yield self._look(tiles(examples, bytes_a_sample=self.bytes_a_sample), Threads(), back=False)
+            yield self._look(cut_tiles(examples, bytes_a_sample=self.bytes_a_sample), Threads(), back=False)
             self.buffers_by_size.clear()
         batches = Minibatches(examples, batch_size)
         while True:
@@ -318,7 +320,7 @@ class Stack:
                 for X, y in batches.epoch([learner.order for learner in self.learners]):
                     weight = self._weight(y)
                     penalty = self._penalty() * np.asarray(weight, self.dtype)
-                    total += self._look_at(X, y, self._masks(X.n_samples), weight, into=self.gradient) + penalty
+                    total += self._look_at(X, y, self._draw_masks(X.n_samples), weight, into=self.gradient) + penalty
                     self._descend(rates)
             self.epoch += 1
             yield total / self._weight(examples.y)
@@ -341,7 +343,7 @@ class Stack:
     def _look(self, parts: Sequence[tuple[Inputs, IntArray]], threads: Threads, *, back: bool = True) -> FloatArray:
         """Pass all parts forward, and back to leave the gradient of the mean cost; return that cost: (K,)."""
         starts = np.cumsum([0, *(X.n_samples for X, _ in parts)])
-        masks = self._masks(int(starts[-1]))
+        masks = self._draw_masks(int(starts[-1]))
         weight = sum(self._weight(y) for _, y in parts)
         total = np.zeros(len(self.learners))
 
@@ -407,7 +409,7 @@ class Stack:
     def spare(self, thread: int = 0) -> Parameters:
         """Return a thread's own parameters to compute in, laid out as the gradient is; they are made once."""
         if thread not in self.spares:
-            self.spares[thread] = self.gradient.like()
+            self.spares[thread] = self.gradient.zeros_like()
         return self.spares[thread]
 
     def _penalty(self) -> FloatArray | float:
@@ -416,8 +418,8 @@ class Stack:
         squares = np.sum([sums_of_squares(W, self.dtype) for W, _ in self.layers], axis=0)
         return np.asarray(0.5 * self.weight_decay[:, 0, 0] * squares)
 
-    def _masks(self, n_samples: int) -> list[FloatArray]:
-        """Inverted dropout: 0 or ``1 / (1 - dropout)`` for each hidden unit and sample."""
+    def _draw_masks(self, n_samples: int) -> list[FloatArray]:
+        """Draw inverted dropout: 0 or ``1 / (1 - dropout)`` for each hidden unit and sample."""
         if not self.network.dropout:
             return []
         stays = 1 - self.network.dropout

@@ -14,7 +14,7 @@ from nnsweep.errors import DataError
 from nnsweep.jobs import result
 from nnsweep.jobs.result import JobResult, JobStart, Kept
 from nnsweep.jobs.worker import load_dataset
-from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.network import Layer, forward
 from nnsweep.mlp.train import train
@@ -55,7 +55,7 @@ def test_weights_give_the_measured_accuracies_again(part, made, trained):
     with archive(result.encode_weights(trained)) as read:
         for prefix, epoch in (("best", trained.best_epoch), ("final", 6)):
             layers = [Layer(read[f"{prefix}_W{n}"][None], read[f"{prefix}_b{n}"][None, None]) for n in range(3)]
-            logits = forward(made.network(), layers, inputs(examples.X.astype(np.float32))).a[-1][0]
+            logits = forward(made.network(), layers, prepare_inputs(examples.X.astype(np.float32))).a[-1][0]
             assert (logits.argmax(axis=1) == examples.y).mean() == measured[epoch]
 
 

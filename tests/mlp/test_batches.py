@@ -4,7 +4,16 @@ from scipy.sparse import csr_array
 
 from nnsweep.mlp import batches
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import SHORTEST, TILE_BYTES, Minibatches, Own, OwnSparse, feature_scale, inputs, tiles
+from nnsweep.mlp.batches import (
+    SHORTEST,
+    TILE_BYTES,
+    Minibatches,
+    Own,
+    OwnSparse,
+    cut_tiles,
+    feature_scale,
+    prepare_inputs,
+)
 from nnsweep.mlp.network import BY_FEATURE, BY_NETWORK, BY_UNIT, Parameters
 
 K, N, F, H = 3, 7, 5, 4
@@ -27,7 +36,7 @@ def empty(by_unit: bool):
 @pytest.mark.parametrize("by_unit", [False, True])
 @pytest.mark.parametrize(("given", "dense"), KINDS.values(), ids=KINDS)
 def test_both_products_are_those_of_each_network(given, dense, by_unit, order):
-    entering, out, delta = inputs(given), empty(by_unit), empty(by_unit)
+    entering, out, delta = prepare_inputs(given), empty(by_unit), empty(by_unit)
     weights, gradient = (Parameters((F, H), K, np.dtype(float), order).layers[0].W for _ in range(2))
     weights[...], delta[...] = random.normal(size=(K, F, H)), random.normal(size=(K, N, H))
     entering.times(weights, out)
@@ -40,7 +49,7 @@ def test_both_products_are_those_of_each_network(given, dense, by_unit, order):
 @pytest.mark.parametrize("kind", ["shared", "shared CSR"])
 def test_rows_of_shared_features_are_shared_features(kind):
     given, dense = KINDS[kind]
-    part, out, weights = inputs(given).rows(2, 5), np.empty((1, 3, H)), random.normal(size=(1, F, H))
+    part, out, weights = prepare_inputs(given).rows(2, 5), np.empty((1, 3, H)), random.normal(size=(1, F, H))
     part.times(weights, out)
     np.testing.assert_allclose(out[0], dense[2:5] @ weights[0], rtol=0, atol=1e-14)
 
@@ -132,20 +141,20 @@ EXAMPLES = Examples(np.arange(2.0 * N_TILED).reshape(N_TILED, 2), np.arange(N_TI
 
 @pytest.mark.parametrize("bytes_a_sample", [1, 10**4, 10**5, 10**9])
 def test_every_sample_is_in_one_tile_in_order(bytes_a_sample):
-    parts = tiles(EXAMPLES, bytes_a_sample=bytes_a_sample)
+    parts = cut_tiles(EXAMPLES, bytes_a_sample=bytes_a_sample)
     np.testing.assert_array_equal(np.concatenate([X.X for X, _ in parts]), EXAMPLES.X)
     np.testing.assert_array_equal(np.concatenate([y for _, y in parts]), EXAMPLES.y)
 
 
 @pytest.mark.parametrize("bytes_a_sample", [10**4, 10**5])
 def test_tile_exceeds_its_memory_only_at_the_shortest_length(bytes_a_sample):
-    lengths = {X.n_samples for X, _ in tiles(EXAMPLES, bytes_a_sample=bytes_a_sample)}
+    lengths = {X.n_samples for X, _ in cut_tiles(EXAMPLES, bytes_a_sample=bytes_a_sample)}
     assert max(lengths) <= max(SHORTEST, TILE_BYTES // bytes_a_sample)
     assert max(lengths) > 1
 
 
 def test_csr_features_stay_in_one_piece():
-    assert len(tiles(Examples(csr_array(EXAMPLES.X), EXAMPLES.y), bytes_a_sample=10**9)) == 1
+    assert len(cut_tiles(Examples(csr_array(EXAMPLES.X), EXAMPLES.y), bytes_a_sample=10**9)) == 1
 
 
 @pytest.mark.parametrize("batch_size", [None, 50])

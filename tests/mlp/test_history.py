@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.curves import MEASURED, Row
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.measurements import select_epoch
@@ -12,7 +12,7 @@ from nnsweep.mlp.train import Epoch
 
 
 def which_right(network, layers, part) -> list[bool]:
-    return (forward(network, layers, inputs(part.X)).a[-1][0].argmax(axis=1) == part.y).tolist()
+    return (forward(network, layers, prepare_inputs(part.X)).a[-1][0].argmax(axis=1) == part.y).tolist()
 
 
 def share_right(network, layers, part) -> float:

@@ -5,13 +5,13 @@ import pytest
 from scipy.special import logsumexp
 
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.measurements import Accuracy, Patience, select_epoch
 from nnsweep.mlp.network import Layer, forward
 
 
 def share(stack, part, number):
-    logits = forward(stack.network, stack.layers, inputs(part.X)).a[-1][number]
+    logits = forward(stack.network, stack.layers, prepare_inputs(part.X)).a[-1][number]
     return float((logits.argmax(axis=1) == part.y).mean())
 
 
@@ -30,7 +30,7 @@ def test_both_parts_are_measured_as_each_alone(val, sparse, network, parts, memb
 
 
 def mean_cost(stack, part, number, class_weights=None):
-    logits = forward(stack.network, stack.layers, inputs(part.X)).a[-1][number].astype(float)
+    logits = forward(stack.network, stack.layers, prepare_inputs(part.X)).a[-1][number].astype(float)
     weights = np.ones(part.n_samples) if class_weights is None else class_weights[part.y]
     return np.average(logsumexp(logits, axis=1) - logits[range(part.n_samples), part.y], weights=weights)
 

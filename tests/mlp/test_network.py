@@ -11,7 +11,7 @@ from scipy.special import erf
 
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.losses import cross_entropy
 from nnsweep.mlp.network import (
     BY_FEATURE,
@@ -22,9 +22,9 @@ from nnsweep.mlp.network import (
     Network,
     Parameters,
     backward,
+    copy_network,
     forward,
     n_parameters,
-    of_network,
 )
 
 KINKED = ("relu", "leaky_relu")
@@ -90,7 +90,7 @@ def numeric(member, stack_of, flat, unflat):
         point = flat(case.layers)
         steps = H * np.eye(point.shape[1])
         layers = unflat(np.concatenate([point + steps, point - steps]), case.layers)
-        kept = forward(case.network, layers, inputs(case.X), case.masks)
+        kept = forward(case.network, layers, prepare_inputs(case.X), case.masks)
         if case.weight_decay:
             stack = stack_of(case.network, layers, [member(weight_decay=case.weight_decay)] * len(layers[0].W))
             costs = next(stack.train_costs(Examples(case.X, case.y), None))
@@ -134,7 +134,7 @@ def gate_a(flat, unflat, analytic, numeric):
 
 def looked_at(case: Case) -> tuple[Any, Layers, Buffers]:
     """Mean cost, its gradient and the forward pass, without weight decay."""
-    X = inputs(case.X)
+    X = prepare_inputs(case.X)
     kept = forward(case.network, case.layers, X, case.masks)
     costs, kept.deltas[-1][...] = cross_entropy(kept.a[-1], case.y)
     kept.deltas[-1][...] /= X.n_samples
@@ -256,7 +256,7 @@ def with_hidden(layers: Layers, order) -> Layers:
 
 
 def test_a_stack_computes_what_its_networks_compute_alone(case, looked):
-    alone = [looked(replace(case, layers=of_network(case.layers, index))) for index in range(3)]
+    alone = [looked(replace(case, layers=copy_network(case.layers, index))) for index in range(3)]
     assert equal(looked(case), [np.concatenate(parts) for parts in zip(*alone, strict=True)])
 
 
@@ -343,7 +343,7 @@ def test_blocks_are_the_same_numbers_and_hold_each_once(drawn, flat):
 
 @pytest.mark.parametrize("other", ORDERS.values(), ids=ORDERS)
 def test_another_order_in_memory_has_the_same_numbers(drawn, other, flat):
-    np.testing.assert_array_equal(flat(drawn.arranged(other).layers), flat(drawn.layers))
+    np.testing.assert_array_equal(flat(drawn.arrange(other).layers), flat(drawn.layers))
 
 
 def test_features_decide_how_the_first_weights_lie():

@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.network import Layer, backward, forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.profile import Footprint, epoch_flops, footprint
@@ -48,10 +48,10 @@ def layers_of(*sizes: int) -> list[Layer]:
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 5), (9, 9, 9)])
 def test_the_passes_do_the_operations_that_are_counted(network, counted, hidden):
     layers = layers_of(12, *hidden, 4)
-    kept = forward(network(hidden), layers, inputs(DENSE))
+    kept = forward(network(hidden), layers, prepare_inputs(DENSE))
     assert counted.flops == 2 * len(DENSE) * sum(fan_in * fan_out for fan_in, fan_out in pairwise((12, *hidden, 4)))
     kept.deltas[-1][:] = 1
-    backward(network(hidden), layers, inputs(DENSE), kept)
+    backward(network(hidden), layers, prepare_inputs(DENSE), kept)
     assert counted.flops == epoch_flops(DENSE, hidden, 4)
 
 

@@ -7,7 +7,7 @@ import pytest
 from nnsweep.data.load import load
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.network import Layer, forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
@@ -167,7 +167,7 @@ def test_dropout_omits_its_share_of_units_and_keeps_the_mean(dropout, network, m
     means = -np.log(np.expm1(costs))  # of the difference of the logits, nearly
     assert abs(means.mean() - 1) < 4 * np.sqrt(dropout / (1 - dropout) / (width * n_samples * 20)) + 0.01
     assert len(set(costs)) == 20
-    assert (forward(stack.network, stack.layers, inputs(examples.X)).a[-1][0, :, 0].round(12) == 1).all()
+    assert (forward(stack.network, stack.layers, prepare_inputs(examples.X)).a[-1][0, :, 0].round(12) == 1).all()
 
 
 @pytest.mark.parametrize("dropout", [0, 0.5])

@@ -15,7 +15,7 @@ from nnsweep.mlp import batches
 from nnsweep.mlp import stack as stack_module
 from nnsweep.mlp import threads as threads_module
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import inputs, tiles
+from nnsweep.mlp.batches import cut_tiles, prepare_inputs
 from nnsweep.mlp.history import add, collect
 from nnsweep.mlp.network import Layer, backward, forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
@@ -270,8 +270,8 @@ def test_the_gradient_is_the_sum_over_the_tiles_in_order(uneven, parts, network,
     with Threads(3) as threads:
         next(stack.train_costs(examples, None, threads=threads))
     sums = None
-    for X, y in tiles(examples, bytes_a_sample=1):
-        buffers = forward(net, stack.layers, inputs(X.X), into=stack.buffers(X.n_samples))
+    for X, y in cut_tiles(examples, bytes_a_sample=1):
+        buffers = forward(net, stack.layers, prepare_inputs(X.X), into=stack.buffers(X.n_samples))
         stack_module.cross_entropy(buffers.a[-1], y, out=buffers.deltas[-1])
         buffers.deltas[-1][...] *= 1 / examples.n_samples
         tile = [Layer(*map(np.copy, layer)) for layer in backward(net, stack.layers, X, buffers)]

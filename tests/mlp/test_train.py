@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.network import forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import exp, inv, reduce_on_plateau
@@ -78,7 +78,7 @@ def test_accuracy_is_the_share_of_correct_largest_logits(epochs_of, parts, netwo
     data = parts()
     for record in epochs_of(data, epochs=3):
         for part, accuracy in ((data.val, record.val_accuracy), (data.test, record.test_accuracy)):
-            logits = forward(network(), record.layers, inputs(part.X)).a[-1][0]
+            logits = forward(network(), record.layers, prepare_inputs(part.X)).a[-1][0]
             assert accuracy.tolist() == [
                 np.mean([row.argmax() == label for row, label in zip(logits, part.y, strict=True)])
             ]

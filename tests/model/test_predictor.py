@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from nnsweep.data import prepared
 from nnsweep.data.preparation import fit_preparation
 from nnsweep.mlp.activations import ACTIVATIONS
-from nnsweep.mlp.batches import inputs
+from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.network import Layer, Network, forward
 from nnsweep.model import predictor
 from nnsweep.model.packed import bundle_predictor
@@ -54,7 +54,7 @@ def test_probabilities_are_the_softmax_of_the_trainers_logits(name, dtype, netwo
     hidden = ACTIVATIONS[name](**SETTINGS.get(name, {}))
     trained = Network(hidden_layer_sizes=(7, 5), activation=hidden, output_activation=ACTIVATIONS["identity"]())
     layers = [Layer(W[None], b[None, None]) for W, b in model.layers]
-    logits = forward(trained, layers, inputs(X)).a[-1][0].astype(np.float64)
+    logits = forward(trained, layers, prepare_inputs(X)).a[-1][0].astype(np.float64)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     told = probabilities(model, X)
     tolerance = {"float32": 1e-6, "float64": 1e-14}[dtype]  # products of another order of summation
