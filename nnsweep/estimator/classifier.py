@@ -298,8 +298,8 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         network = train_fit(fit, tell=bool(self.verbose))
         if network.ending == "diverged":
             raise ValueError(_diverged(network, fit))
-        if told := explain_failure(fit, network.best_layers):
-            warnings.warn(told, ConvergenceWarning, stacklevel=2)
+        if message := explain_failure(fit, network.best_layers):
+            warnings.warn(message, ConvergenceWarning, stacklevel=2)
         self._keep(network.rows, network.best_layers, fit, snapshot=None)
         self.t_ = self.n_iter_ * fit.parts.train.n_samples
         self.best_epoch_ = network.best_epoch
@@ -376,8 +376,8 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return the logits, (n_samples, n_classes); of two classes the log-odds of the second one, (n_samples,)."""
-        found = self._logits(X)
-        scores: FloatArray = found[:, 1] - found[:, 0] if len(self.classes_) == 2 else found
+        logits = self._logits(X)
+        scores: FloatArray = logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
         return scores
 
     def predict_proba(self, X: Any) -> FloatArray:
@@ -408,11 +408,11 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not hasattr(self, "coefs_"):
             return None
         sizes = [self.n_features_in_, *options.recipe.arch.sizes, len(classes)]
-        known = [len(W) for W in self.coefs_] + [self.coefs_[-1].shape[1]]
-        if sizes != known or not np.array_equal(classes, self.classes_):
+        known_sizes = [len(W) for W in self.coefs_] + [self.coefs_[-1].shape[1]]
+        if sizes != known_sizes or not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"warm_start=True: features, hidden layers and classes must be those of the fit before, whose layer "
-                f"sizes were {known} and classes {self.classes_.tolist()}; got {sizes} and {classes.tolist()}"
+                f"sizes were {known_sizes} and classes {self.classes_.tolist()}; got {sizes} and {classes.tolist()}"
             )
         return self._layers()
 

@@ -164,9 +164,9 @@ def train_fit(fit: Fit, *, tell: bool = False) -> Trained:
     tell : bool
         Print a line an epoch.
     """
-    known = TRAINED.get()
-    if known and not fit.layers and (found := known.get(fit.fingerprint())):
-        return found
+    ahead = TRAINED.get()
+    if ahead and not fit.layers and (trained := ahead.get(fit.fingerprint())):
+        return trained
     networks: dict[int, Trained] = {}
     with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
         for epoch in train(fit.parts, fit.recipe.network(), [fit.member()], fit.training()):
@@ -214,9 +214,9 @@ def train_one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snaps
     Snapshot or None
         What is gone on from next; None if the network has diverged.
     """
-    wanted = snapshot.epoch + 1 if snapshot else 1
+    next_epoch = snapshot.epoch + 1 if snapshot else 1
     batch_size = fit.training().batch_size or fit.parts.train.n_samples
-    training = replace(fit.training(), epochs=wanted + 1, batch_size=batch_size, patience=None)
+    training = replace(fit.training(), epochs=next_epoch + 1, batch_size=batch_size, patience=None)
     networks: dict[int, Trained] = {}
     with threadpool_limits(1):
         epochs = train(
@@ -230,9 +230,9 @@ def train_one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snaps
             add(networks, epoch)
             if epoch.endings:
                 return networks[0], None
-            if epoch.epoch == wanted:
+            if epoch.epoch == next_epoch:
                 return networks[0], epoch.snapshot(0)
-    raise AssertionError("the epoch that is wanted is never the last")
+    raise AssertionError("the next epoch is never the last")
 
 
 def begin_fit(fit: Fit, layers: Layers, epoch: int) -> Snapshot:

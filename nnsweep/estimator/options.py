@@ -204,8 +204,8 @@ def check_options(options: Mapping[str, Any], *, seed: int) -> Options:
     ValueError
         With a line for each option that is wrong.
     """
-    given = {name: _plain(value) for name, value in options.items()}
-    solver = given["solver"]
+    options = {name: _plain(value) for name, value in options.items()}
+    solver = options["solver"]
     problems = [
         f"solver.{name}={solver[name]}: is an option of its own; write {option}={solver[name]}"
         for name, option in _BESIDE_SOLVER.items()
@@ -213,8 +213,8 @@ def check_options(options: Mapping[str, Any], *, seed: int) -> Options:
     ]
     parts: list[Any] = []
     for model, values in (
-        (Recipe, _configuration(given, seed)),
-        (Validation, {name: given[name] for name in Validation.model_fields}),
+        (Recipe, _configuration(options, seed)),
+        (Validation, {name: options[name] for name in Validation.model_fields}),
     ):
         try:
             parts.append(model.model_validate_json(json.dumps(values, default=str)))
@@ -223,14 +223,14 @@ def check_options(options: Mapping[str, Any], *, seed: int) -> Options:
 
             problems += list_problems(error, values)
     if problems:
-        raise ValueError("\n".join(printable(_explain(problem, given)) for problem in problems))
+        raise ValueError("\n".join(printable(_explain(problem, options)) for problem in problems))
     return Options(*parts)
 
 
-def _explain(problem: str, given: Mapping[str, Any]) -> str:
+def _explain(problem: str, options: Mapping[str, Any]) -> str:
     """Name the options in place of the configuration's keys, and add a hint if there is one."""
     problem = _KEY.sub(_name_option, problem)
-    hint = suggest_value(option := problem.partition("=")[0], given.get(option))
+    hint = suggest_value(option := problem.partition("=")[0], options.get(option))
     return f"{problem}; {hint}" if hint else problem
 
 
@@ -257,47 +257,47 @@ def order_class_weights(class_weight: Any, classes: NDArray[Any]) -> Any:
     return [class_weight.get(label, 1.0) for label in labels]
 
 
-def _configuration(given: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def _configuration(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Write the options as the command line's configuration has them."""
-    optimizer = _choice("optimizer", given["solver"])
-    own = {"learning_rate": given["learning_rate_init"], "weight_decay": given["weight_decay"]}
+    optimizer = _choice("optimizer", options["solver"])
+    own = {"learning_rate": options["learning_rate_init"], "weight_decay": options["weight_decay"]}
     optimizer |= {name: value for name, value in own.items() if value is not None}
     if optimizer.get("weight_decay", 0.0) is None:
         optimizer["weight_decay"] = TABLE_WEIGHT_DECAY
     return {
-        "arch": {"name": "custom", "hidden_layer_sizes": _sizes(given["hidden_layer_sizes"])},
-        "activation": _choice("activation", given["activation"]),
-        "output_activation": given["output_activation"],
-        "schedule": _choice("schedule", given["learning_rate"], {"trainer.epochs": given["max_iter"]}),
+        "arch": {"name": "custom", "hidden_layer_sizes": _sizes(options["hidden_layer_sizes"])},
+        "activation": _choice("activation", options["activation"]),
+        "output_activation": options["output_activation"],
+        "schedule": _choice("schedule", options["learning_rate"], {"trainer.epochs": options["max_iter"]}),
         "optimizer": optimizer,
-        "init": {"name": given["init"]},
+        "init": {"name": options["init"]},
         "trainer": {
-            "epochs": given["max_iter"],
-            "batch_size": given["batch_size"],
-            "dtype": given["dtype"],
-            "evaluate_every": given["evaluate_every"],
-            "patience": given["n_iter_no_change"] if given["early_stopping"] is True else None,
-            "min_delta": given["tol"],
-            "dropout": given["dropout"],
-            "clip_norm": given["clip_norm"],
-            "class_weight": given["class_weight"],
+            "epochs": options["max_iter"],
+            "batch_size": options["batch_size"],
+            "dtype": options["dtype"],
+            "evaluate_every": options["evaluate_every"],
+            "patience": options["n_iter_no_change"] if options["early_stopping"] is True else None,
+            "min_delta": options["tol"],
+            "dropout": options["dropout"],
+            "clip_norm": options["clip_norm"],
+            "class_weight": options["class_weight"],
         },
         "seed": seed,
     }
 
 
-def _sizes(given: Any) -> Any:
-    if isinstance(given, int):
-        return [given]
-    return "null" if given is None else given  # in the configuration, null is the other form of an architecture
+def _sizes(sizes: Any) -> Any:
+    if isinstance(sizes, int):
+        return [sizes]
+    return "null" if sizes is None else sizes  # in the configuration, null is the other form of an architecture
 
 
-def _choice(group: str, given: Any, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _choice(group: str, choice: Any, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Give a choice by its name, or by its name and some of its settings; the others are the command line's."""
-    if not isinstance(given, Mapping):
-        return read_defaults(group, given, values)
-    chosen = read_defaults(group, given.get("name"), values)
-    return chosen | {name: value for name, value in given.items() if name != "name"}
+    if not isinstance(choice, Mapping):
+        return read_defaults(group, choice, values)
+    defaults = read_defaults(group, choice.get("name"), values)
+    return defaults | {name: value for name, value in choice.items() if name != "name"}
 
 
 def _plain(value: Any) -> Any:

@@ -201,7 +201,7 @@ def to_json(number: float) -> float | str:
 
     Examples
     --------
-    >>> sayable(0.1), sayable(-math.inf)
+    >>> to_json(0.1), to_json(-math.inf)
     (0.1, '-inf')
     """
     return number if math.isfinite(number) else str(number)

@@ -33,7 +33,7 @@ def is_class_weight(value: object) -> bool:
     return numbers and all(weight in _ALLOWED for weight in value) and any(value)
 
 
-def class_weights(wanted: ClassWeight, y: IntArray, n_classes: int) -> FloatArray | None:
+def class_weights(class_weight: ClassWeight, y: IntArray, n_classes: int) -> FloatArray | None:
     """Give the weight of each class.
 
     ``balanced`` weighs a class by ``n_samples / (n_classes * n_samples_of_class)``, as
@@ -42,7 +42,7 @@ def class_weights(wanted: ClassWeight, y: IntArray, n_classes: int) -> FloatArra
 
     Parameters
     ----------
-    wanted : "balanced", tuple of float, or None
+    class_weight : "balanced", tuple of float, or None
         What is asked for.
     y : ndarray of shape (n_samples,)
         The class numbers of the training part.
@@ -64,16 +64,18 @@ def class_weights(wanted: ClassWeight, y: IntArray, n_classes: int) -> FloatArra
     >>> class_weights("balanced", np.array([0, 0, 0, 1]), 2).tolist()
     [0.6666666666666666, 2.0]
     """
-    if wanted is None:
+    if class_weight is None:
         return None
     counts = np.bincount(y, minlength=n_classes)
-    if wanted == "balanced":
+    if class_weight == "balanced":
         return np.divide(len(y), n_classes * counts, out=np.zeros(n_classes), where=counts > 0)
-    if len(wanted) != n_classes:
-        raise ValueError(f"`class_weight` must have one weight for each of {n_classes} classes, got {len(wanted)}")
-    weights = np.array(wanted, dtype=np.float64)
+    if len(class_weight) != n_classes:
+        raise ValueError(
+            f"`class_weight` must have one weight for each of {n_classes} classes, got {len(class_weight)}"
+        )
+    weights = np.array(class_weight, dtype=np.float64)
     if not weights[counts > 0].any():
-        raise ValueError(f"`class_weight` must be above 0 for a class that training samples are of, got {wanted}")
+        raise ValueError(f"`class_weight` must be above 0 for a class that training samples are of, got {class_weight}")
     return weights
 
 

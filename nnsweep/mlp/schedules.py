@@ -73,10 +73,10 @@ def reduce_on_plateau(
     Examples
     --------
     >>> rule = reduce_on_plateau(learning_rate=1.0, factor=0.5, patience=1)
-    >>> seen = [rule.start()]
+    >>> states = [rule.start()]
     >>> for train_cost in (2.0, 1.0, 1.0, 1.0, 0.9):
-    ...     seen.append(rule.observe(seen[-1], train_cost))
-    >>> [plateau.learning_rate for plateau in seen]
+    ...     states.append(rule.observe(states[-1], train_cost))
+    >>> [plateau.learning_rate for plateau in states]
     [1.0, 1.0, 1.0, 1.0, 0.5, 0.5]
     """
     return ReduceOnPlateau(

@@ -127,11 +127,11 @@ def add_activation(graph: Graph, z: str, settings: Mapping[str, Any]) -> str:
     str
         The name of what comes out.
     """
-    given = dict(settings)
-    name = given.pop("name")
+    constants = dict(settings)
+    name = constants.pop("name")
     if name in WRITTEN_OUT:
         return WRITTEN_OUT[name](graph, z)
-    formula: Callable[..., Any] = ACTIVATIONS[name](**given).value
+    formula: Callable[..., Any] = ACTIVATIONS[name](**constants).value
     return str(formula(Traced(graph, z)).name)
 
 

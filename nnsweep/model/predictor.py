@@ -157,5 +157,5 @@ def output_columns(model: Model) -> list[str]:
 
 
 def _activation(settings: Mapping[str, Any]) -> Callable[..., NDArray[Any]]:
-    given = dict(settings)
-    return ACTIVATIONS[given.pop("name")](**given).value
+    constants = dict(settings)
+    return ACTIVATIONS[constants.pop("name")](**constants).value

@@ -69,7 +69,7 @@ def is_full(error: BaseException | str) -> bool:
     return _FULL.search(str(error)) is not None
 
 
-def explain_answer(said: str) -> str:
+def explain_answer(message: str) -> str:
     """Say in words what a server has answered; other words are left as they are.
 
     Examples
@@ -77,22 +77,22 @@ def explain_answer(said: str) -> str:
     >>> explain_answer("API request to endpoint /x failed with error code 401 != 200. Response body: 'Who are you?'")
     'it answers 401 Unauthorized: Who are you?'
     """
-    match = _STATUS.search(said)
+    match = _STATUS.search(message)
     if match is None:
-        return said
+        return message
     status, body = _status(match), " ".join((match["body"] or "").split())
     phrase = HTTPStatus(status).phrase if status in [*HTTPStatus] else ""
     return f"it answers {status} {phrase}".strip() + (f": {body}" if body and not body.startswith("<") else "")
 
 
-def suggest_remedy(uri: str, said: str) -> str:
+def suggest_remedy(uri: str, message: str) -> str:
     """Say what is to be done about what a store has said, or what was said in its place.
 
     Parameters
     ----------
     uri : str
         The store's address.
-    said : str
+    message : str
         All of it.
 
     Returns
@@ -100,16 +100,16 @@ def suggest_remedy(uri: str, said: str) -> str:
     str
         A sentence or two, without the last full stop.
     """
-    if is_full(said):
-        if "file too large" in said.lower():
+    if is_full(message):
+        if "file too large" in message.lower():
             return "Allow larger files: ulimit -f unlimited"
         folder = os.path.dirname(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else ""
         return f"The disk of {folder or 'the store'} is full: make room there, or choose another tracking.uri"
-    if match := _STATUS.search(said):
-        return _suggest_by_status(_status(match), uri, said)
+    if match := _STATUS.search(message):
+        return _suggest_by_status(_status(match), uri, message)
     if way := describe_proxy(uri):
         return f"{way}, or choose another tracking.uri"
-    fitting = (way for pattern, way in _ANSWERED.items() if re.search(pattern, said, re.IGNORECASE))
+    fitting = (way for pattern, way in _ANSWERED.items() if re.search(pattern, message, re.IGNORECASE))
     return next(fitting, CHECK)
 
 
@@ -117,9 +117,9 @@ def _status(match: re.Match[str]) -> int:
     return int(match["status"] or match["repeated"])
 
 
-def _suggest_by_status(status: int, uri: str, said: str) -> str:
+def _suggest_by_status(status: int, uri: str, message: str) -> str:
     """Say what is to be done after a server's refusal."""
-    if "Invalid Host header" in said:
+    if "Invalid Host header" in message:
         return "The server does not know itself by this name: start it with --allowed-hosts, or change tracking.uri"
     if status == HTTPStatus.UNAUTHORIZED:
         is_given = urlsplit(uri).username is not None or all(map(os.environ.get, _CREDENTIALS))  # one alone is not sent
@@ -193,10 +193,10 @@ def explain_errors(uri: str) -> Iterator[None]:
             f"the store {mask_secrets(uri)} needs a driver that is not installed ({error.name}): pip install it"
         ) from error
     except _refusals() as error:
-        said, silent = mask_secrets(explain_answer(_first_line(error)))[:_LONGEST].rstrip("."), _is_silence(error)
+        message, silent = mask_secrets(explain_answer(_first_line(error)))[:_LONGEST].rstrip("."), _is_silence(error)
         if silent:
-            _away[uri] = time.monotonic() + AWAY_SECONDS, said
-        _notify(uri, said if silent else "")
+            _away[uri] = time.monotonic() + AWAY_SECONDS, message
+        _notify(uri, message if silent else "")
         if "out-of-date database schema" in str(error):
             raise StoreError(
                 f"the store {mask_secrets(uri)} was made by an older MLflow. "
@@ -204,7 +204,7 @@ def explain_errors(uri: str) -> Iterator[None]:
             ) from error
         kind = FullDiskError if is_full(str(error)) else StoreError
         raise kind(
-            f"the store {mask_secrets(uri)} cannot be used ({said}). {suggest_remedy(uri, str(error))}"
+            f"the store {mask_secrets(uri)} cannot be used ({message}). {suggest_remedy(uri, str(error))}"
         ) from error
 
 
@@ -217,9 +217,9 @@ def _refusals() -> tuple[type[Exception], ...]:
     return (*own, SQLAlchemyError, OSError, ValueError)  # ValueError: an answer that is not JSON
 
 
-def _notify(uri: str, said: str) -> None:
+def _notify(uri: str, message: str) -> None:
     for listener in _listeners:
-        listener(uri, said)
+        listener(uri, message)
 
 
 @contextlib.contextmanager
@@ -323,10 +323,10 @@ def _require_server(uri: str) -> None:
         ) from error
 
 
-def _silence(uri: str, said: str) -> StoreError:
+def _silence(uri: str, message: str) -> StoreError:
     kind = "server" if is_server(uri) else "database"
-    cause = suggest_remedy(uri, said)
+    cause = suggest_remedy(uri, message)
     what_to_do = "Start it, or choose another tracking.uri" if cause == CHECK else cause
     return StoreError(
-        f"the tracking {kind} {mask_secrets(uri)} does not answer ({' '.join(said.split())}). {what_to_do}"
+        f"the tracking {kind} {mask_secrets(uri)} does not answer ({' '.join(message.split())}). {what_to_do}"
     )

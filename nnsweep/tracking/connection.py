@@ -144,14 +144,14 @@ def has_known_tables(uri: str) -> bool:
     sqlalchemy.exc.SQLAlchemyError
         If it does not answer, or refuses.
     """
-    known = REVISIONS.get(".".join(version("mlflow").split(".")[:2]))
-    if known is None or uri.startswith(("http:", "https:")):
+    revision = REVISIONS.get(".".join(version("mlflow").split(".")[:2]))
+    if revision is None or uri.startswith(("http:", "https:")):
         return False
     scheme, _, path = readable_uri(uri).partition(":///")
     if scheme != "sqlite":
-        return known == _read_revision(uri)
+        return revision == _read_revision(uri)
     with closing(_open_file(Path(path))) as connection:  # SQLAlchemy takes long to import, and a file needs none of it
-        return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone() == (known,))
+        return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,))
 
 
 def _read_revision(uri: str) -> str | None:
@@ -211,7 +211,7 @@ def copy_if_unreadable(database: Path) -> Path | None:
 
 def are_copies_outdated() -> bool:
     """Tell whether a store is another by now than when it was copied."""
-    return any(known != _signature(database) for database, (known, _) in _copies.items())
+    return any(signature != _signature(database) for database, (signature, _) in _copies.items())
 
 
 def connect_readonly(database: Path) -> sqlite3.Connection:

@@ -108,8 +108,8 @@ def find_runs_by_name(store: Store, names: Collection[str]) -> list[EarlierRun]:
     """Find finished runs by their names, as far as that can be asked in few questions."""
     names = set(names)
     if not is_server(store.uri):
-        asked = "SELECT run_uuid, name FROM runs WHERE experiment_id = :experiment"
-        runs = find_runs_by_id(store, _select_ids(store, asked, names))
+        statement = "SELECT run_uuid, name FROM runs WHERE experiment_id = :experiment"
+        runs = find_runs_by_id(store, _select_ids(store, statement, names))
     elif len(names) <= FEW:
         runs = (run for name in sorted(names) for run in search_runs(store, RunQuery(name=name)))
     else:
@@ -138,11 +138,11 @@ def _add_heartbeat(run: EarlierRun, heartbeats: Mapping[Owner, str]) -> EarlierR
 def _search_keys(store: Store, keys: Collection[str]) -> Iterable[Run]:
     """Search the runs of an experiment that have one of the keys; there may be others among them."""
     if not is_server(store.uri):
-        asked = (
+        statement = (
             "SELECT runs.run_uuid, tags.value FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid "
             "WHERE tags.key = 'nnsweep.key' AND runs.experiment_id = :experiment"
         )
-        return find_runs_by_id(store, _select_ids(store, asked, keys))
+        return find_runs_by_id(store, _select_ids(store, statement, keys))
     if len(keys) > FEW:
         return search_runs(store, RunQuery(tags={"nnsweep.kind": "job"}))
     return (run for key in sorted(keys) for run in search_runs(store, RunQuery(tags={"nnsweep.key": key})))

@@ -74,11 +74,11 @@ def hold_lock(database: Path, about: str) -> Iterator[Lock | None]:
     Lock or None
         None where there are no locks, or no file can be made.
     """
-    made = _make_lock(database.resolve().parent, about)
-    if made is None:
+    locked = _make_lock(database.resolve().parent, about)
+    if locked is None:
         yield None
         return
-    path, descriptor = made
+    path, descriptor = locked
     try:
         yield Lock(path.name, descriptor)
     finally:

@@ -59,8 +59,8 @@ class ClientBackend:
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         """Find an experiment, also one that was deleted."""
-        found = self._client.get_experiment_by_name(name)
-        return _experiment(found) if found else None
+        experiment = self._client.get_experiment_by_name(name)
+        return _experiment(experiment) if experiment else None
 
     def search_experiments(self) -> Sequence[Experiment]:
         """Give all experiments that were not deleted."""
@@ -80,10 +80,10 @@ class ClientBackend:
         try:
             return self._client.create_experiment(name, artifact_location=artifact_location)
         except MlflowException:
-            found = self._client.get_experiment_by_name(name)
-            if found is None:
+            experiment = self._client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-            return str(found.experiment_id)
+            return str(experiment.experiment_id)
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         """Give an experiment a tag, or the tag another value."""

@@ -278,10 +278,10 @@ class RunHolder:
         The process, with the signs of life that it gives.
     """
 
-    def __init__(self, held: lock.Lock | None) -> None:
-        self._lock = held
+    def __init__(self, own_lock: lock.Lock | None) -> None:
+        self._lock = own_lock
         self._run: tuple[Store, str] | None = None
-        self.owner = replace(this_process(), lock=held.name if held else "")
+        self.owner = replace(this_process(), lock=own_lock.name if own_lock else "")
 
     def beat_in(self, store: Store, run_id: str) -> None:
         """Let the heartbeat be in this run from now on, if there is no lock."""
@@ -316,9 +316,9 @@ def hold_runs(uri: str, *, beats: bool = False) -> Iterator[RunHolder]:
     """
     database = sqlite.find_database_file(uri)
     with contextlib.ExitStack() as stack:
-        held = stack.enter_context(lock.hold_lock(database, this_process().tag())) if database else None
-        holder = RunHolder(held)
-        if (held or beats) and stack.enter_context(lock.keep_beating(holder.beat)):
+        own_lock = stack.enter_context(lock.hold_lock(database, this_process().tag())) if database else None
+        holder = RunHolder(own_lock)
+        if (own_lock or beats) and stack.enter_context(lock.keep_beating(holder.beat)):
             holder.owner = replace(holder.owner, every=lock.EVERY_SECONDS)
         stack.enter_context(own_runs(holder.owner))
         yield holder

@@ -230,8 +230,8 @@ def prepare_store(uri: str, experiment: str, artifact_root: str | None = None) -
 
     def find_or_create() -> str:
         backend = find_backend(uri)
-        found = backend.get_experiment_by_name(experiment)
-        return _active_id(found) if found else backend.create_experiment(experiment, location)
+        existing = backend.get_experiment_by_name(experiment)
+        return _active_id(existing) if existing else backend.create_experiment(experiment, location)
 
     store = _ask_for_store(uri, experiment, find_or_create)
     follow_store(store, artifact_root)
@@ -269,11 +269,11 @@ def find_store(uri: str, experiment: str) -> Store:
 
     def find_id() -> str:
         backend = find_backend(uri)
-        found = backend.get_experiment_by_name(experiment)
-        if found is None:
+        existing = backend.get_experiment_by_name(experiment)
+        if existing is None:
             names = ", ".join(sorted(one.name for one in backend.search_experiments()))
             raise ConfigError(f"there is no experiment '{experiment}' in {mask_secrets(uri)}; it has: {names}")
-        return _active_id(found)
+        return _active_id(existing)
 
     return _ask_for_store(uri, experiment, find_id)
 
