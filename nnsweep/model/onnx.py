@@ -135,10 +135,6 @@ def add_activation(graph: Graph, z: str, settings: Mapping[str, Any]) -> str:
     return str(formula(Traced(graph, z)).name)
 
 
-def _relu(graph: Graph, z: str) -> str:
-    return graph.add("Max", z, graph.constant(0))
-
-
 def _gelu(graph: Graph, z: str) -> str:
     if graph.dtype == np.float64:
         return graph.add("Mul", z, _normal(graph, z))
@@ -175,7 +171,10 @@ def _normal(graph: Graph, z: str) -> str:
     return graph.add("Where", graph.add("Greater", z, graph.constant(0.0)), graph.add("Sub", one, tail), tail)
 
 
-WRITTEN_OUT: dict[str, Callable[[Graph, str], str]] = {"relu": _relu, "gelu": _gelu}
+WRITTEN_OUT: dict[str, Callable[[Graph, str], str]] = {
+    "relu": lambda graph, z: graph.add("Max", z, graph.constant(0)),
+    "gelu": _gelu,
+}
 """Activations whose formula looks at parts of its array, by their name."""
 
 OPSET = 18
