@@ -750,7 +750,7 @@ def test_what_goes_wrong_before_training_begins_no_run(begin, store, monkeypatch
             raise RuntimeError("no luck")
         return {"nnsweep.kind": "job", "nnsweep.key": "k"}
 
-    monkeypatch.setattr(job_run, "_tags", wrong)
+    monkeypatch.setattr(job_run, "_make_tags", wrong)
     with pytest.raises(RuntimeError, match="no luck"):
         begin({"zero": SIX, "one": SIX})
     assert [read_record(tmp_path / name) for name in ("zero", "one")] == [None, None]
