@@ -293,7 +293,7 @@ def test_where_no_link_can_be_the_file_is_written(obstacle, through, whole, earl
     assert {name: (second.folder / name).read_bytes() for name in CONTENTS} == CONTENTS
 
 
-def test_writing_one_job_anew_leaves_the_others_with_a_link_as_they_are(through, whole, earlier, tmp_path):
+def test_rewriting_a_job_leaves_jobs_with_links_as_they_are(through, whole, earlier, tmp_path):
     (first, second), latest = jobs(whole, tmp_path, CONTENTS, CONTENTS), {}
     for result in (first, second):
         job_folder.write_result(result, through=False, latest=latest)
