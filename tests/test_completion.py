@@ -19,8 +19,7 @@ from hydra._internal.utils import get_args_parser
 
 from nnsweep.cli import completion
 from nnsweep.cli.commands import COMMANDS
-from nnsweep.cli.completion import VALUES, complete_command_line
-from nnsweep.cli.shells import answer_shell, make_script, read_words
+from nnsweep.cli.completion import VALUES, answer_shell, complete_command_line, read_script, read_words
 from nnsweep.jobs.conf_tree import conf_dir, list_groups
 
 TREE = Path(conf_dir())
@@ -361,13 +360,13 @@ def test_a_script_is_one_the_shell_can_read(shell, folder):
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")
     said = subprocess.run(
-        [shell, "-n"], input=make_script(shell), capture_output=True, text=True, env=environment(folder)
+        [shell, "-n"], input=read_script(shell), capture_output=True, text=True, env=environment(folder)
     )
     assert (said.returncode, said.stderr) == (0, "")
 
 
 def test_bash_of_a_program_that_is_gone_says_nothing(folder):
-    code = f"{make_script('bash')}\nCOMP_LINE='gone arch='; COMP_POINT=10; COMP_WORDS=(gone arch =); COMP_CWORD=2\n"
+    code = f"{read_script('bash')}\nCOMP_LINE='gone arch='; COMP_POINT=10; COMP_WORDS=(gone arch =); COMP_CWORD=2\n"
     said = subprocess.run(
         ["bash", "--norc", "-c", f"{code}_nnsweep_complete; echo ${{#COMPREPLY[@]}}"],
         capture_output=True, text=True, check=True, env=environment(folder),

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from nnsweep.cli.doctor import machine, storage
-from nnsweep.cli.doctor.findings import Finding, run_check
+from nnsweep.cli import doctor
+from nnsweep.cli.doctor import Finding, run_check
 from nnsweep.errors import StoreError
 from nnsweep.tracking import runs
 from nnsweep.tracking.owner import Owner
@@ -200,18 +200,18 @@ def test_missing_or_mismatched_packages_are_named(installed):
     installed(
         {"numpy": "2.3.1", "scipy": "1.9"}, ["numpy<3,>=2.1", "scipy>=1.14", "pandas>=2", "jax; extra == 'bench'"]
     )
-    told = [*machine.examine_packages()]
+    told = [*doctor.examine_packages()]
     assert [(one.state, one.says) for one in told] == [
         ("problem", "scipy is 1.9, and must be >=1.14"),
         ("problem", "pandas is missing"),
     ]
     installed({"numpy": "2.3.1"}, ["numpy<3,>=2.1"])
-    assert [one.state for one in machine.examine_packages()] == ["ok"]
+    assert [one.state for one in doctor.examine_packages()] == ["ok"]
 
 
 def test_a_python_that_is_too_old_is_a_problem(installed):
     installed({}, [], python=">=99")
-    (told,) = machine.examine_python()
+    (told,) = doctor.examine_python()
     assert told.state == "problem"
     assert "which is not >=99" in told.says
 
@@ -219,40 +219,40 @@ def test_a_python_that_is_too_old_is_a_problem(installed):
 def test_missing_extras_are_no_problem_and_dev_ones_are_hidden(installed):
     wanted = ["numpy>=2", "here>=1; extra == 'one'", "there>=1; extra == 'two'", "x; extra == 'dev'"]
     installed({"numpy": "2.1", "here": "1.0"}, wanted, extras=("one", "two", "dev"))
-    told = [*machine.examine_extras()]
+    told = [*doctor.examine_extras()]
     assert [(one.what, one.state) for one in told] == [("optional: one", "ok"), ("optional: two", "ok")]
     assert told[0].says == "installed"
     assert "there is missing" in told[1].says
 
 
 def test_a_configuration_that_cannot_be_read_is_named(tmp_path, monkeypatch):
-    shutil.copytree(machine.conf_tree.conf_dir(), tmp_path / "conf")
-    monkeypatch.setattr(machine.conf_tree, "conf_dir", lambda: str(tmp_path / "conf"))
-    assert [one.state for one in machine.examine_configurations()] == ["ok"]
+    shutil.copytree(doctor.conf_tree.conf_dir(), tmp_path / "conf")
+    monkeypatch.setattr(doctor.conf_tree, "conf_dir", lambda: str(tmp_path / "conf"))
+    assert [one.state for one in doctor.examine_configurations()] == ["ok"]
     (tmp_path / "conf" / "arch" / "deep.yaml").write_text("a: [\n")
-    (told,) = machine.examine_configurations()
+    (told,) = doctor.examine_configurations()
     assert told.state == "problem"
     assert "arch/deep.yaml" in told.says
 
 
 def test_a_plugin_that_hydra_does_not_find_is_a_problem(monkeypatch):
     monkeypatch.setattr("nnsweep.jobs.arguments.list_plugins", lambda: ["BasicLauncher", "StackedLauncher"])
-    (told,) = machine.examine_plugins()
+    (told,) = doctor.examine_plugins()
     assert (told.state, told.says) == ("problem", "Hydra does not find GridSweeper")
 
 
 @pytest.mark.parametrize(("free", "state"), [(5e7, "problem"), (5e8, "warning"), (5e9, "ok")])
 def test_a_disk_that_is_nearly_full_is_told(free, state, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    (told,) = machine.examine_disk(tmp_path / "not" / "there")
+    (told,) = doctor.examine_disk(tmp_path / "not" / "there")
     assert told.state == state
 
 
 def test_low_open_file_limit_is_reported_by_its_process(empty):
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)); "
-        "from nnsweep.cli.doctor import machine; "
-        "print(next(iter(machine.examine_open_files())).in_words())"
+        "from nnsweep.cli import doctor; "
+        "print(next(iter(doctor.examine_open_files())).in_words())"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "warning  open files: at most 200; allow more: ulimit -n 1024\n"
@@ -260,25 +260,25 @@ def test_low_open_file_limit_is_reported_by_its_process(empty):
 
 
 def test_machine_limits_are_read_from_the_control_group(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
-    assert not any("quota" in one.says for one in machine.examine_cores())
+    monkeypatch.setattr(doctor, "_CGROUP", tmp_path)
+    assert not any("quota" in one.says for one in doctor.examine_cores())
     (tmp_path / "cpu.max").write_text("150000 100000\n")
     (tmp_path / "memory.max").write_text("500000000\n")
-    assert any("1.5 by the control group's quota" in one.says for one in machine.examine_cores())
-    (told,) = machine.examine_memory()
+    assert any("1.5 by the control group's quota" in one.says for one in doctor.examine_cores())
+    (told,) = doctor.examine_memory()
     assert told.state == "warning"
     assert told.says.startswith("500 MB (a limit)")
 
 
 def test_the_caches_of_data_are_told_and_none_is_made(empty, monkeypatch):
-    assert [one.state for one in (*storage.examine_corpus(), *storage.examine_cache())] == ["ok", "ok"]
+    assert [one.state for one in (*doctor.examine_corpus(), *doctor.examine_cache())] == ["ok", "ok"]
     assert [*empty.iterdir()] == []
     (empty / "scikit_learn_data").mkdir()
     (empty / "scikit_learn_data" / "20news-bydate_py3.pkz").write_bytes(b"1234")
     monkeypatch.setenv("XDG_CACHE_HOME", str(empty / "caches"))
     (empty / "caches" / "nnsweep").mkdir(parents=True)
     (empty / "caches" / "nnsweep" / "a.npy").write_bytes(b"123456")
-    assert "(4 B)" in next(iter(storage.examine_corpus())).says
-    assert next(iter(storage.examine_cache())).says.startswith(f"6 B in {empty / 'caches' / 'nnsweep'}")
+    assert "(4 B)" in next(iter(doctor.examine_corpus())).says
+    assert next(iter(doctor.examine_cache())).says.startswith(f"6 B in {empty / 'caches' / 'nnsweep'}")
     monkeypatch.setenv("NNSWEEP_CACHE", os.devnull)
-    assert next(iter(storage.examine_cache())).state == "warning"
+    assert next(iter(doctor.examine_cache())).state == "warning"

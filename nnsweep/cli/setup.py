@@ -27,23 +27,14 @@ def init_command(folder: Path) -> None:
 
     write_project(folder)
     say(f"{folder}: {', '.join(list_project_files())}")
-    inside = os.path.samefile(folder, os.curdir)
-    enter = "" if inside else f"cd {quote_argument(_not_an_option(str(folder)))} && "
+    path = f"./{folder}" if str(folder).startswith("-") else str(folder)  # or cd would take it for an option
+    enter = "" if os.path.samefile(folder, os.curdir) else f"cd {quote_argument(path)} && "
+    program, found = f"{quote_argument(sys.executable)} -m nnsweep", shutil.which("nnsweep")
+    if found and Path(found).absolute().parent == Path(sys.executable).absolute().parent:
+        program = "nnsweep"  # the one that a shell finds is this one
     print()
     say("Run its first grid:")
-    say(f"  {enter}{_program()}{RUN.removeprefix('nnsweep')}")
-
-
-def _not_an_option(path: str) -> str:
-    return f"./{path}" if path.startswith("-") else path
-
-
-def _program() -> str:
-    """Name this program as a shell finds it: by its name, if the one that is found is this one."""
-    found = shutil.which("nnsweep")
-    if found and Path(found).absolute().parent == Path(sys.executable).absolute().parent:
-        return "nnsweep"
-    return f"{quote_argument(sys.executable)} -m nnsweep"
+    say(f"  {enter}{program}{RUN.removeprefix('nnsweep')}")
 
 
 @click.command("doctor")
@@ -59,7 +50,7 @@ def doctor_command(*, as_json: bool, uri: str | None) -> None:
     For example: nnsweep doctor --uri sqlite:///mlflow.db
     """
     from nnsweep import __version__
-    from nnsweep.cli.doctor.examination import examine
+    from nnsweep.cli.doctor import examine
     from nnsweep.results.wording import count
 
     findings = []
@@ -69,10 +60,9 @@ def doctor_command(*, as_json: bool, uri: str | None) -> None:
             say(finding.in_words())
     problems = [finding for finding in findings if finding.state == "problem"]
     if as_json:
-        told = [{name: value for name, value in one._asdict().items() if name != "error"} for one in findings]
-        print(
-            mask_secrets(json.dumps({"nnsweep": __version__, "n_problems": len(problems), "findings": told}, indent=1))
-        )
+        rows = [{name: value for name, value in one._asdict().items() if name != "error"} for one in findings]
+        answer = {"nnsweep": __version__, "n_problems": len(problems), "findings": rows}
+        print(mask_secrets(json.dumps(answer, indent=1)))
     if problems:
         kinds = {finding.error for finding in problems}
         kind = next((one for one in (StoreError, DifferenceError) if one in kinds), ConfigError)
@@ -99,9 +89,9 @@ def completion_command(shell: str, *, words: tuple[str, ...]) -> None:
 
     For example: nnsweep completion bash
     """  # noqa: D301
-    from nnsweep.cli.shells import answer_shell, make_script
+    from nnsweep.cli.completion import answer_shell, read_script
 
-    print(answer_shell(shell, words) if words else make_script(shell), end="")
+    print(answer_shell(shell, words) if words else read_script(shell), end="")
 
 
 @click.command("sync", short_help="Send to the store what waits in job folders.")
@@ -117,10 +107,10 @@ def sync_command(folder: Path, *, uri: str | None) -> None:
 
     store = resolve_uri(uri, Path.cwd())
     check_store(store)
-    told = sync_folders(folder, store)
-    print(told.in_words())
-    if told.damaged:
-        raise DataError(*told.damaged)
+    synced = sync_folders(folder, store)
+    print(synced.in_words())
+    if synced.damaged:
+        raise DataError(*synced.damaged)
 
 
 @click.command("ui")
