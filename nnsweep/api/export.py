@@ -1,4 +1,4 @@
-"""An export: what is asked of the runs of an experiment, and the table that answers.
+"""A question to the runs of an experiment, and the table that answers it, in a file.
 
 The same question asked again gives the same table as long as the store has the same runs; the manifest beside an
 exported table keeps the question.
@@ -69,9 +69,8 @@ class ExportRequest:
         try:
             return TypeAdapter(cls).validate_python(dict(values))
         except ValidationError as error:
-            first = error.errors()[0]
-            said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            raise DataError(f"the manifest's question is damaged ({said}); export the table again") from error
+            problem = manifests.explain_validation(error)
+            raise DataError(f"the manifest's question is damaged ({problem}); export the table again") from error
 
 
 class ResultTable(NamedTuple):
@@ -92,7 +91,7 @@ class ResultTable(NamedTuple):
     caption: str
 
 
-def answer_question(store: Store, asked: ExportRequest) -> ResultTable:
+def answer_question(store: Store, request: ExportRequest) -> ResultTable:
     """Ask a store.
 
     Raises
@@ -102,13 +101,13 @@ def answer_question(store: Store, asked: ExportRequest) -> ResultTable:
     StoreError
         If the store refuses.
     """
-    chosen = choose_runs(query.find_job_runs(store, asked.sweep), asked)
-    if asked.histories:
+    chosen = choose_runs(query.find_job_runs(store, request.sweep), request)
+    if request.histories:
         return chosen._replace(table=long_form(recorded_run.read_histories(store, chosen.records), chosen.records))
     return chosen
 
 
-def choose_runs(records: Sequence[RunRecord], asked: ExportRequest) -> ResultTable:
+def choose_runs(records: Sequence[RunRecord], request: ExportRequest) -> ResultTable:
     """Answer from records alone; of curves, which are in none, there is only an empty table.
 
     Raises
@@ -117,22 +116,22 @@ def choose_runs(records: Sequence[RunRecord], asked: ExportRequest) -> ResultTab
         If the filter is no rule or a column is unknown.
     """
     runs = rank_runs(frame(records))
-    chosen = narrow_runs(runs, filter=asked.filter, columns=asked.columns, sort=asked.sort)
-    if asked.histories:
-        kept = set(narrow_runs(runs, filter=asked.filter)["run_id"])
+    chosen = narrow_runs(runs, filter=request.filter, columns=request.columns, sort=request.sort)
+    if request.histories:
+        kept = set(narrow_runs(runs, filter=request.filter)["run_id"])
         return ResultTable(pd.DataFrame(), [record for record in records if record.run_id in kept], "")
     by_id = {record.run_id: record for record in records}
-    order = narrow_runs(runs, filter=asked.filter, columns=["run_id"], sort=asked.sort)["run_id"]
-    table = chosen if asked.columns else drop_constant(chosen)
+    order = narrow_runs(runs, filter=request.filter, columns=["run_id"], sort=request.sort)["run_id"]
+    table = chosen if request.columns else drop_constant(chosen)
     return ResultTable(table, [by_id[run_id] for run_id in order], selection(runs))
 
 
-def export_table(store: Store, asked: ExportRequest, path: Path, format: str | None = None) -> None:
+def export_table(store: Store, request: ExportRequest, path: Path, format: str | None = None) -> None:
     """Write the table that answers into a file, with its manifest beside it: both, or neither.
 
     Parameters
     ----------
-    store, asked : Store, Asked
+    store, request : Store, ExportRequest
         Who is asked for what.
     path : Path
         The table's.
@@ -149,14 +148,16 @@ def export_table(store: Store, asked: ExportRequest, path: Path, format: str | N
         If the store refuses.
     """
     format = format or format_of(path)
-    table, records, caption = answer_question(store, asked)
+    table, records, caption = answer_question(store, request)
     require_unaltered(records)
     content = to_bytes(table, format, caption)
-    runs, shared = manifests.list_runs(records, *_trained_with(store, records))
+    configurations = recorded_run.read_configurations(store, records)
+    trainings = {run_id: (version, _hide_folders(settings)) for run_id, (version, settings) in configurations.items()}
+    runs, shared = manifests.list_runs(records, trainings)
     manifest = Manifest(
         experiment=store.experiment,
         store=write_address(store.uri),
-        asked=asdict(asked),
+        asked=asdict(request),
         runs=runs,
         shared=shared,
         columns=[str(name) for name in table.columns],
@@ -168,28 +169,20 @@ def export_table(store: Store, asked: ExportRequest, path: Path, format: str | N
     manifests.write_manifest(path, content, manifest)
 
 
-def _trained_with(store: Store, records: Sequence[RunRecord]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
-    """Give the versions of the numerics and the configurations of runs, as a manifest may show them."""
-    numerics, configurations = {}, {}
-    for run_id, (version, configuration) in recorded_run.read_configurations(store, records).items():
-        numerics[run_id], configurations[run_id] = version, _without_places(configuration)
-    return numerics, configurations
+def _hide_folders(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the folders of this machine out of a configuration: a table that is published shall not tell them.
 
-
-def _without_places(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the folders of this machine out of a configuration: a table that is published shall not tell them."""
+    A file is named from the working folder, or by its name alone where it is not below that.
+    """
     data = configuration.get("data")
     if not isinstance(data, dict):
         return dict(configuration)
-    kept = {name: _place(value) if name in WHEREABOUTS else value for name, value in data.items() if name != "home"}
-    return {**configuration, "data": kept}
-
-
-def _place(path: Any) -> Any:
-    """Name a file from the working folder, or by its name alone where it is not below that."""
-    if not isinstance(path, str) or "://" in path:
-        return path
-    return str(Path(path).relative_to(Path.cwd()) if Path(path).is_relative_to(Path.cwd()) else Path(path).name)
+    here, hidden = Path.cwd(), {name: value for name, value in data.items() if name != "home"}
+    for name in WHEREABOUTS & hidden.keys():
+        path = hidden[name]
+        if isinstance(path, str) and "://" not in path:
+            hidden[name] = str(Path(path).relative_to(here) if Path(path).is_relative_to(here) else Path(path).name)
+    return {**configuration, "data": hidden}
 
 
 def write_address(uri: str) -> str:

@@ -1,4 +1,4 @@
-"""Loading: a finished study as a frame of runs, and the curves of its runs, from the store they were recorded in."""
+"""A finished study from its store: the frame of its runs, their curves, and which test examples they got right."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +13,7 @@ from nnsweep.tracking import artifacts, query, recorded_run
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.query import find_store_of_sweep
 from nnsweep.tracking.record import CorrectExamples, RunRecord
+from nnsweep.tracking.recorded_run import RecordedRun
 from nnsweep.tracking.store import Store, find_store, require_store, resolve_uri
 
 
@@ -46,10 +47,22 @@ def load_results(
     StoreError
         If the store cannot be used.
     """
-    found = read_records(find_experiment(experiment, uri), sweep)
-    runs = narrow_runs(rank_runs(frame(found)), filter=filter)
-    require_unaltered_runs(found, runs)
-    return runs
+    return find_runs(experiment, sweep, filter, uri)[2]
+
+
+def find_runs(
+    experiment: str, sweep: str | Sequence[str] | None, filter: str, uri: str | None
+) -> tuple[Store, list[RunRecord], pd.DataFrame]:
+    """Find the runs of an experiment: its store, all records, and the frame of those that are asked for.
+
+    Parameters and errors are those of `load_results`.
+    """
+    store = find_experiment(experiment, uri)
+    records = read_records(store, sweep)
+    runs = narrow_runs(rank_runs(frame(records)), filter=filter)
+    chosen = set(runs["run_id"])
+    require_unaltered(record for record in records if record.run_id in chosen)
+    return store, records, runs
 
 
 def load_histories(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, pd.DataFrame]:
@@ -83,7 +96,7 @@ def gather_histories(
     runs: pd.DataFrame, uri: str | None = None
 ) -> tuple[dict[str, pd.DataFrame], list[artifacts.MissingFilesError]]:
     """Load what there is of the curves of the runs of a frame, and tell what is gone; see `load_histories`."""
-    store, run_ids = _by_id(runs, uri)
+    store, run_ids = _find_run_ids(runs, uri)
     return artifacts.gather_artifacts(run_ids, lambda run_id: recorded_run.read_history(store, run_id))
 
 
@@ -120,7 +133,7 @@ def gather_correct(
     runs: pd.DataFrame, uri: str | None = None
 ) -> tuple[dict[str, CorrectExamples], list[artifacts.MissingFilesError]]:
     """Load what there is of what runs got right, and tell what is gone; see `load_correct`."""
-    store, run_ids = _by_id(runs, uri)
+    store, run_ids = _find_run_ids(runs, uri)
     found, missing = artifacts.gather_artifacts(
         run_ids, lambda run_id: recorded_run.read_correct_with_digest(store, run_id)
     )
@@ -130,6 +143,20 @@ def gather_correct(
 def load_environment(run_id: str, *, uri: str | None = None) -> dict[str, Any]:
     """Load the versions that a run was made with; empty if it has none."""
     return recorded_run.read_mapping(Store(resolve_uri(uri, Path.cwd()), "", ""), run_id, "environment.json")
+
+
+def load_run(run: str, experiment: str | None = None, uri: str | None = None) -> RecordedRun:
+    """Load all that is recorded of a run, found by its id, the beginning of its id, or its name.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such run, or several.
+    StoreError
+        If the store cannot be used.
+    """
+    check_name(experiment or "")
+    return recorded_run.read_run(resolve_uri(uri, Path.cwd()), run, experiment)
 
 
 def find_experiment(experiment: str, uri: str | None) -> Store:
@@ -187,19 +214,7 @@ def read_records(store: Store, sweep: str | Sequence[str] | None = None) -> list
     return query.keep_counting_runs(found.values())
 
 
-def require_unaltered_runs(records: Sequence[RunRecord], runs: pd.DataFrame) -> None:
-    """Refuse chosen runs of which the store says something otherwise than when they were recorded.
-
-    Raises
-    ------
-    DifferenceError
-        A line for each of them.
-    """
-    chosen = set(runs["run_id"])
-    require_unaltered(record for record in records if record.run_id in chosen)
-
-
-def _by_id(runs: pd.DataFrame, uri: str | None) -> tuple[Store, list[str]]:
+def _find_run_ids(runs: pd.DataFrame, uri: str | None) -> tuple[Store, list[str]]:
     """Give the store, where a run is found by its id alone, and the ids of a frame's runs."""
     if "run_id" not in runs.columns:
         raise ConfigError("the table has no column run_id, by which runs are found; use one with all its columns")

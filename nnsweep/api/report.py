@@ -1,4 +1,4 @@
-"""Reporting: the report of an experiment, from its store to a file."""
+"""The report of an experiment, from its store to a file or the terminal."""
 
 import re
 import sys
@@ -9,20 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-import pandas as pd
-
-from nnsweep.api.load import (
-    find_experiment,
-    gather_correct,
-    gather_histories,
-    load_environment,
-    read_records,
-    require_unaltered_runs,
-)
+from nnsweep.api.load import find_runs, gather_correct, gather_histories, load_environment
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, whole_file
 from nnsweep.jobs.consistency import require_all_consistent
-from nnsweep.results.frame import frame, narrow_runs, rank_runs
 from nnsweep.results.report.html import html
 from nnsweep.results.report.latex import latex
 from nnsweep.results.report.markdown import markdown
@@ -96,38 +86,37 @@ def report(
         If the store cannot be used.
     """
     if output is not None:
-        _check(Path(expand_home(output)), pictures)
-    found = read_records(find_experiment(experiment, uri), sweep)
-    runs = narrow_runs(rank_runs(frame(found)), filter=filter)
-    require_unaltered_runs(found, runs)
-    origin = _origin(experiment, _best_first(found, runs), uri, command)
-    asked = Study(
-        runs=runs, metric=metric, baseline=baseline, by=by, confidence=confidence, failures=failures, origin=origin
-    )
-    said = findings(_with_files(asked, found, uri), title)
-    for problem in said.missing:
-        warn(problem)
-    if output is not None:
-        write_report(said, output, pictures=pictures)
-    return said
-
-
-def _with_files(study: Study, found: Sequence[RunRecord], uri: str | None) -> Study:
-    """Add what is not in the table of runs: their curves, and which test examples they got right."""
-    correct, without_correct = gather_correct(study.runs, uri)
-    histories, without_histories = gather_histories(study.runs, uri)
+        _check_output(Path(expand_home(output)), pictures)
+    _, records, runs = find_runs(experiment, sweep, filter, uri)
+    correct, without_correct = gather_correct(runs, uri)
+    histories, without_histories = gather_histories(runs, uri)
     require_all_consistent(
-        RecordedRun(record=one, experiment="", history=histories[one.run_id], correct=correct.get(one.run_id))
-        for one in found
-        if one.run_id in histories
+        RecordedRun(record=record, experiment="", history=histories[record.run_id], correct=correct.get(record.run_id))
+        for record in records
+        if record.run_id in histories
     )
-    missing = tuple(str(error) for error in combine_errors([*without_correct, *without_histories]))
-    return replace(
-        study,
-        origin=replace(study.origin, missing=missing),
+    by_id = {record.run_id: record for record in records}
+    origin = replace(
+        _describe_origin(experiment, [by_id[run_id] for run_id in runs["run_id"]], uri, command),
+        missing=tuple(str(error) for error in combine_errors([*without_correct, *without_histories])),
+    )
+    study = Study(
+        runs=runs,
+        metric=metric,
         histories=histories,
         correct=correct,
+        baseline=baseline,
+        by=by,
+        confidence=confidence,
+        failures=failures,
+        origin=origin,
     )
+    content = findings(study, title)
+    for problem in content.missing:
+        warn(problem)
+    if output is not None:
+        write_report(content, output, pictures=pictures)
+    return content
 
 
 def write_report(found: Findings, output: str | Path, *, pictures: bool = False) -> None:
@@ -148,11 +137,29 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False)
         If it has another suffix or cannot be written.
     """
     path = Path(expand_home(output))
-    _check(path, pictures)
-    links = _pictures(found, path) if pictures and path.suffix.lower() in PICTURES else {}
-    text = WRITERS[path.suffix.lower()](found, links)
+    _check_output(path, pictures)
+    suffix, links = path.suffix.lower(), {}
+    if pictures and suffix in PICTURES:
+        from nnsweep.results.plots.figure import save_figure
+
+        for picture in (picture for section in found.sections for picture in section.pictures):
+            place = path.with_name(f"{path.stem}-{picture.name}{PICTURES[suffix]}")
+            save_figure(picture.figure, place)
+            links[picture.name] = quote(place.name)
+    text = WRITERS[suffix](found, links)
     with whole_file(path) as file:
         file.write(text.encode())
+
+
+def _check_output(path: Path, pictures: bool) -> None:
+    """Refuse a file whose format cannot be told, or beside which pictures cannot be named."""
+    if path.suffix.lower() not in WRITERS:
+        suffixes = ", ".join(WRITERS)
+        raise ConfigError(f"cannot tell the format of {printable(path.name)!r} from its suffix; use one of {suffixes}")
+    if pictures and path.suffix.lower() == ".tex" and not re.fullmatch(r"[\w-]+", path.stem, re.ASCII):
+        raise ConfigError(
+            f"LaTeX cannot include pictures named after {printable(path.name)!r}; use letters, digits, - and _ only"
+        )
 
 
 def print_report(found: Findings) -> None:
@@ -165,50 +172,26 @@ def print_report(found: Findings) -> None:
     sys.stdout.write(text)
 
 
-def _best_first(found: Sequence[RunRecord], runs: pd.DataFrame) -> list[RunRecord]:
-    by_id = {one.run_id: one for one in found}
-    return [by_id[run_id] for run_id in runs["run_id"]]
-
-
-def _origin(experiment: str, found: Sequence[RunRecord], uri: str | None, command: str) -> Origin:
-    """Say where the runs are from, and with which versions the best of them was made."""
-    ids, sweeps = sorted(one.run_id for one in found), sorted({one.sweep for one in found})
+def _describe_origin(experiment: str, records: Sequence[RunRecord], uri: str | None, command: str) -> Origin:
+    """Say where the runs are from, the best first, and with which versions the best of them was made."""
+    best = records[:1]
+    ids, sweeps = sorted(record.run_id for record in records), sorted({record.sweep for record in records})
     facts = {"Sweeps": join_words(sweeps, MOST_SWEEPS)} if sweeps else {}
     facts["Runs"] = f"{len(ids):,}, their ids together {sha256(' '.join(ids).encode()).hexdigest()[:DIGITS]} (SHA-256)"
-    digests = sorted({one.data_digest[:DIGITS] for one in found} - {""})
+    digests = sorted({record.data_digest[:DIGITS] for record in records} - {""})
     facts |= {"Data": f"{join_words(digests)} (SHA-256)"} if digests else {}
-    environments, _ = gather_artifacts([one.run_id for one in found[:1]], partial(load_environment, uri=uri))
-    recorded = next(iter(environments.values()), {})
-    packages = recorded.get("packages", {})
-    made = [f"{name} {recorded[name]}" for name in ("nnsweep", "python") if name in recorded]
-    made += [f"{name} {packages[name]}" for name in ("numpy", "scipy", "mlflow") if name in packages]
-    facts |= {"Recorded with": ", ".join([*made, str(recorded.get("processor", ""))])} if made else {}
+    environments, _ = gather_artifacts([record.run_id for record in best], partial(load_environment, uri=uri))
+    environment = next(iter(environments.values()), {})
+    packages = environment.get("packages", {})
+    versions = [f"{name} {environment[name]}" for name in ("nnsweep", "python") if name in environment]
+    versions += [f"{name} {packages[name]}" for name in ("numpy", "scipy", "mlflow") if name in packages]
+    if versions:
+        facts["Recorded with"] = ", ".join([*versions, str(environment.get("processor", ""))])
     where = "" if uri is None else f" --uri {quote_argument(mask_secrets(uri))}"
     commands = [
         command or f"nnsweep report {quote_argument(experiment)} --output report.html{where}",
         f"nnsweep export {quote_argument(experiment)} --output table.csv{where}",
         f"nnsweep verify table.csv{where}",
-        *(f"nnsweep reproduce {one.run_id}{where}" for one in found[:1] if one.state == "finished"),
+        *(f"nnsweep reproduce {record.run_id}{where}" for record in best if record.state == "finished"),
     ]
     return Origin(experiment=experiment, commands=tuple(commands), facts=facts)
-
-
-def _check(path: Path, pictures: bool) -> None:
-    if path.suffix.lower() not in WRITERS:
-        known = ", ".join(WRITERS)
-        raise ConfigError(f"cannot tell the format of {printable(path.name)!r} from its suffix; use one of {known}")
-    if pictures and path.suffix.lower() == ".tex" and not re.fullmatch(r"[\w-]+", path.stem, re.ASCII):
-        raise ConfigError(
-            f"LaTeX cannot include pictures named after {printable(path.name)!r}; use letters, digits, - and _ only"
-        )
-
-
-def _pictures(found: Findings, path: Path) -> dict[str, str]:
-    from nnsweep.results.plots.figure import save_figure
-
-    links = {}
-    for picture in (picture for section in found.sections for picture in section.pictures):
-        file = path.with_name(f"{path.stem}-{picture.name}{PICTURES[path.suffix.lower()]}")
-        save_figure(picture.figure, file)
-        links[picture.name] = quote(file.name)
-    return links

@@ -1,19 +1,19 @@
-"""Retraining: a published table is verified without its store, by training some of its runs again.
+"""A published table is verified without its store, by training some of its runs again.
 
 The manifest beside the table has each run's configuration, key and data digest. Configurations must have these keys,
 all settings in the table must be those of the configurations, and the results of a sample of runs must come out again.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nnsweep.api.export import ExportRequest
-from nnsweep.api.verify import ROW, forged, read_cells, read_exported_table
+from nnsweep.api.verify import Verification, check_manifest, read_cells, read_exported_table
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.jobs import names, worker
 from nnsweep.jobs.conf_tree import conf_dir, list_groups
@@ -43,35 +43,13 @@ SEED = 0
 """Of the draw of the runs that are trained again."""
 
 
-class Retraining(NamedTuple):
-    """What came of it.
-
-    Attributes
-    ----------
-    differences : list of Difference
-        None of them if the table is what training gives.
-    names : list of str
-        The runs that were trained again.
-    n_runs, n_cells : int
-        How many runs the table has, and how many cells were compared.
-    question : str
-        The options that chose the runs of the table; empty if it has all of them.
-    """
-
-    differences: list[Difference]
-    names: list[str]
-    n_runs: int
-    n_cells: int
-    question: str = ""
-
-
-def retrain_sample(table: Path, number: int, data_path: str | None = None) -> Retraining:
+def retrain_sample(path: Path, number: int, data_path: str | None = None) -> Verification:
     """Train a sample of the runs of an exported table again, and compare.
 
     Parameters
     ----------
-    table : Path
-        The file; its manifest lies beside it.
+    path : Path
+        The table; its manifest lies beside it.
     number : int
         How many runs to train; all of them if there are no more.
     data_path : str or None
@@ -85,64 +63,47 @@ def retrain_sample(table: Path, number: int, data_path: str | None = None) -> Re
         If table or manifest cannot be read, the manifest has no configurations or other numerics, or the data cannot
         be had.
     """
-    manifest = manifests.read_manifest(table)
-    shown = printable(str(table))
-    asked = ExportRequest.of_plain(manifest.asked)
-    if asked.histories:
+    manifest = manifests.read_manifest(path)
+    shown = printable(str(path))
+    request = ExportRequest.of_plain(manifest.asked)
+    if request.histories:
         raise ConfigError(f"{shown} has curves; --retrain is for tables of results, exported without --histories")
-    _, found = read_exported_table(table, manifest, ROW)
+    _, table = read_exported_table(path, manifest, request)
     _require_trainable(manifest, shown)
-    rows = found[~found.index.duplicated(keep="last")]
+    rows = table[~table.index.duplicated(keep="last")]
     listed = [run for run in manifest.runs if run.run_id in rows.index]
-    ended = [run for run in listed if any(_part(rows, [run.run_id], RESULTS).iloc[0])]
-    if not ended:
+    finished = [run for run in listed if any(_select(rows, [run.run_id], RESULTS).iloc[0])]
+    if not finished:
         raise DataError(f"{shown}: none of its rows has a result that training gives; export it with test_accuracy")
     worker.forget_datasets()  # files may be others by now
-    jobs = {run.run_id: _job(manifest, run, data_path) for run in listed}
-    records = {run.run_id: _record(run, jobs[run.run_id]) for run in listed}
-    told = [*forged(manifest), *_of_rows(manifest, found)]
+    jobs = {run.run_id: _make_job(manifest, run, data_path) for run in listed}
+    records = {run.run_id: _make_record(run, jobs[run.run_id]) for run in listed}
+    differences = [*check_manifest(manifest), *_compare_ids(manifest, table)]
     trained = []
-    for run in Random(SEED).sample(ended, min(number, len(ended))):
-        result = _trained(records[run.run_id], jobs[run.run_id], run)
-        if isinstance(result, Difference):
-            told.append(result)
+    for run in Random(SEED).sample(finished, min(number, len(finished))):
+        metrics = _train_again(jobs[run.run_id], run)
+        if isinstance(metrics, Difference):
+            differences.append(metrics)
         else:
-            records[run.run_id] = result
+            records[run.run_id] = replace(records[run.run_id], metrics=metrics)
             trained.append(run)
-    different, n_cells = _of_cells(manifest, rows, records, trained)
-    return Retraining(told + different, [run.name for run in trained], len(listed), n_cells, asked.question())
-
-
-def _of_rows(manifest: Manifest, table: pd.DataFrame) -> Iterator[Difference]:
-    """Say which runs are in the table alone, in the manifest alone, or twice in the table."""
-    ids, shown = {run.run_id for run in manifest.runs}, set(table.index)
-    for run_id in sorted(shown - ids):
-        yield Difference(f"run {run_id}", "the manifest does not have it")
-    for run_id in sorted(ids - shown):
-        yield Difference(f"run {run_id}", "the table does not have it")
-    if len(table) != len(shown):
-        yield Difference("the table", f"it has {len(table)} rows of {len(shown)} runs")
-
-
-def _of_cells(
-    manifest: Manifest, table: pd.DataFrame, records: Mapping[str, RunRecord], trained: Sequence[ListedRun]
-) -> tuple[list[Difference], int]:
-    """Compare the settings of all runs, and the results of those that were trained; tell how many cells these are."""
-    again = frame([*records.values()]).reindex(columns=manifest.columns)
-    wanted = read_cells(to_bytes(again, manifest.format), manifest.format).set_axis([*records], axis="index")
-    titles = {run.run_id: run.title for run in manifest.runs}
-    settings = {name for record in records.values() for name in record.settings} - {"arch"}
-    results = {name for run in trained for name in records[run.run_id].metrics}
-    told, n_cells = [], 0
-    for columns, ids in ((settings - results, [*records]), (results, [run.run_id for run in trained])):
-        part = _part(table, ids, columns)
-        cells = compare_cells(part, _part(wanted, ids, columns), titles.__getitem__)
-        told += [one for one in cells if not _is_own_choice(one)]
-        n_cells += part.size
-    return told, n_cells
+    of_cells, n_cells = _compare_results(manifest, request, rows, records, [run.run_id for run in trained])
+    trained_names = ", ".join(run.name for run in trained)
+    question = request.question()
+    return Verification(
+        differences=[difference.in_words("when trained again") for difference in differences + of_cells],
+        confirmation=[
+            f"{path}: {len(trained)} of {len(listed)} runs, drawn at random, were trained again: {trained_names}",
+            f"all {n_cells} cells of their results, and of all runs' settings, are the same, bit for bit",
+            *([f"made with {question}: what that left out cannot be told without the store"] if question else []),
+        ],
+        reference="what training gives",
+        conclusion=f" ({printable(trained_names) or 'none'} trained again)",
+    )
 
 
 def _require_trainable(manifest: Manifest, shown: str) -> None:
+    """Refuse a manifest by which its runs cannot be trained as they were."""
     if not all(manifest.configuration(run) and run.numerics for run in manifest.runs):
         raise DataError(
             f"{shown}: its manifest does not say how its runs were trained, as an earlier version left it; "
@@ -152,52 +113,75 @@ def _require_trainable(manifest: Manifest, shown: str) -> None:
     if others:
         raise DataError(
             f"{shown}: its runs were trained with numerics version {printable(', '.join(others))}, and this nnsweep "
-            "has "
-            f"{NUMERICS_VERSION}, which may give other numbers; install nnsweep {printable(manifest.nnsweep)}"
+            f"has {NUMERICS_VERSION}, which may give other numbers; install nnsweep {printable(manifest.nnsweep)}"
         )
 
 
-def _job(manifest: Manifest, run: ListedRun, data_path: str | None) -> Job:
-    configuration: dict[str, Any] = manifest.configuration(run)
+def _make_job(manifest: Manifest, run: ListedRun, data_path: str | None) -> Job:
+    configuration = manifest.configuration(run)
     data = configuration.get("data")
     if data_path is not None and isinstance(data, Mapping) and "path" in data:
         configuration = {**configuration, "data": {**data, "path": data_path}}
     return make_recorded_job(configuration, run.title)
 
 
-def _record(run: ListedRun, job: Job) -> RunRecord:
+def _make_record(run: ListedRun, job: Job) -> RunRecord:
     """Make the record of a run that is not trained: its settings alone."""
     chosen = {group: getattr(job, group).name for group in names.GROUPS}
     return RunRecord(run_id=run.run_id, name=run.name, state="finished", settings=names.flatten_settings(job, chosen))
 
 
-def _trained(record: RunRecord, job: Job, run: ListedRun) -> RunRecord | Difference:
-    """Train a run again; its data must be those that it was trained on."""
+def _compare_ids(manifest: Manifest, table: pd.DataFrame) -> Iterator[Difference]:
+    """Say which runs are in the table alone, in the manifest alone, or twice in the table."""
+    listed, shown = {run.run_id for run in manifest.runs}, set(table.index)
+    for run_id in sorted(shown - listed):
+        yield Difference(f"run {run_id}", "the manifest does not have it")
+    for run_id in sorted(listed - shown):
+        yield Difference(f"run {run_id}", "the table does not have it")
+    if len(table) != len(shown):
+        yield Difference("the table", f"it has {len(table)} rows of {len(shown)} runs")
+
+
+def _train_again(job: Job, run: ListedRun) -> dict[str, float] | Difference:
+    """Train a run again and give its metrics; its data must be those that it was trained on."""
     try:
         examples = worker.load_dataset(job.data)
     except DataError as error:
         raise DataError(f"{error}; name the data of the table with --data-path") from error
     if examples.digest != run.data_digest:
-        said = f"its data are others: digest {run.data_digest[:12]} in the manifest, {examples.digest[:12]} here"
-        return Difference(run.title, said)
+        digests = f"digest {run.data_digest[:12]} in the manifest, {examples.digest[:12]} here"
+        return Difference(run.title, f"its data are others: {digests}")
     with threadpool_limits(1):  # as it was then
-        trained = collect(train(examples, job.network(), [job.member()], job.training()))[0]
-    results = final_metrics(trained) if trained.ending in ("finished", "stopped") else {}
-    return RunRecord(
-        run_id=record.run_id,
-        name=record.name,
-        state="finished",
-        settings=record.settings,
-        metrics=names.measure_sizes(job, examples) | results,
-    )
+        history = collect(train(examples, job.network(), [job.member()], job.training()))[0]
+    results = final_metrics(history) if history.ending in ("finished", "stopped") else {}
+    return names.measure_sizes(job, examples) | results
 
 
-def _part(table: pd.DataFrame, ids: Sequence[str], names: Collection[str]) -> pd.DataFrame:
+def _compare_results(
+    manifest: Manifest,
+    request: ExportRequest,
+    table: pd.DataFrame,
+    records: Mapping[str, RunRecord],
+    trained: Sequence[str],
+) -> tuple[list[Difference], int]:
+    """Compare the settings of all runs, and the results of those that were trained; tell how many cells these are."""
+    again = to_bytes(frame([*records.values()]).reindex(columns=manifest.columns), manifest.format)
+    expected = read_cells(again, manifest.format, request, [*records])
+    titles = {run.run_id: run.title for run in manifest.runs}
+    settings = {name for record in records.values() for name in record.settings} - {"arch"}
+    results = {name for run_id in trained for name in records[run_id].metrics}
+    differences, n_cells = [], 0
+    choices = list_groups([Path(conf_dir())])
+    for columns, run_ids in ((settings - results, [*records]), (results, trained)):
+        part = _select(table, run_ids, columns)
+        n_cells += part.size
+        for difference in compare_cells(part, _select(expected, run_ids, columns), titles.__getitem__):
+            # a choice of somebody's own folder is known to a configuration by another name
+            if difference.value in choices.get(difference.column, [difference.value]):
+                differences.append(difference)
+    return differences, n_cells
+
+
+def _select(table: pd.DataFrame, run_ids: Sequence[str], names: Collection[str]) -> pd.DataFrame:
     """Take some columns of some rows."""
-    return table.loc[[*ids]].loc[:, [unescape_name(name) in names for name in table.columns]]
-
-
-def _is_own_choice(difference: Difference) -> bool:
-    """Tell whether a cell names a choice of somebody's own folder, which a configuration knows by another name."""
-    known = list_groups([Path(conf_dir())]).get(difference.column)
-    return known is not None and difference.found not in known
+    return table.loc[[*run_ids]].loc[:, [unescape_name(name) in names for name in table.columns]]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nnsweep.jobs.outcome import SweepResult
 
 
-_one = threading.Lock()  # Hydra's state, the environment and signals are those of the process
+_lock = threading.Lock()  # Hydra's state, the environment and signals are those of the process
 
 
 def sweep(
@@ -112,20 +112,22 @@ def sweep(
     from nnsweep.jobs.multirun import HydraRequest
     from nnsweep.jobs.overrides import check_overrides, make_override, make_overrides
 
-    with _one, _errors(), streams.keep_printing(), keep_store_address():
-        lines = [*check_overrides(overrides), *make_overrides(settings)]
-        lines += [] if uri is None else [make_override("tracking.uri", uri)]
-        lines += ["dry_run=true"] if dry_run else []
-        line = read_command_line([*lines, *([] if config_dir is None else ["--config-dir", os.fspath(config_dir)])])
+    with _lock, _translate_errors(), streams.keep_printing(), keep_store_address():
+        words = [*check_overrides(overrides), *make_overrides(settings)]
+        words += [] if uri is None else [make_override("tracking.uri", uri)]
+        words += ["dry_run=true"] if dry_run else []
+        words += [] if config_dir is None else ["--config-dir", os.fspath(config_dir)]
+        line = read_command_line(words)
         place = None if folder is None else Path(expand_home(folder)).absolute()
-        wanted = HydraRequest(
+        request = HydraRequest(
             overrides=line.overrides, conf=conf_dir(), own=line.own, folder=place, experiment=experiment
         )
-        result = _swept(wanted, progress=progress)
-        return _plan(result) if result.plan else _results(result)
+        result = _run_request(request, progress=progress)
+        return _frame_plan(result) if result.plan else _load_results(result)
 
 
-def _swept(wanted: "HydraRequest", *, progress: bool) -> "SweepResult":
+def _run_request(request: "HydraRequest", *, progress: bool) -> "SweepResult":
+    """Run a sweep, and let what interrupts it do to the process what it would have done."""
     from nnsweep.jobs import interrupt, worker
     from nnsweep.jobs.display import Display
     from nnsweep.jobs.hydra_job import VERSION_BASE, run_job
@@ -141,8 +143,8 @@ def _swept(wanted: "HydraRequest", *, progress: bool) -> "SweepResult":
         return result
 
     try:
-        with _logging_kept(), interrupt.obey_signals():
-            result = compose_sweep(wanted, run_job, run, **VERSION_BASE)
+        with _restore_logging(), interrupt.obey_signals():
+            result = compose_sweep(request, run_job, run, **VERSION_BASE)
             assert result is not None
             if result.interruption:
                 raise result.interruption
@@ -154,7 +156,7 @@ def _swept(wanted: "HydraRequest", *, progress: bool) -> "SweepResult":
 
 
 @contextlib.contextmanager
-def _logging_kept() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     """Leave the root logger as it was: launchers give it to their jobs."""
     root = logging.getLogger()
     level, handlers = root.level, [*root.handlers]
@@ -166,7 +168,7 @@ def _logging_kept() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Let whatever the user can mend be an error of ours, in which nothing is secret."""
     from nnsweep.errors import ConfigError, UserError, machines
     from nnsweep.jobs.problems import explain_error
@@ -175,14 +177,14 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        known = error if isinstance(error, UserError) else machines(error)
-        told = known.problems if known else explain_error(error)
-        if told is None:
+        own = error if isinstance(error, UserError) else machines(error)
+        problems = own.problems if own else explain_error(error)
+        if problems is None:
             raise
-        raise (type(known) if known else ConfigError)(*map(mask_secrets, told)) from None
+        raise (type(own) if own else ConfigError)(*map(mask_secrets, problems)) from None
 
 
-def _results(result: "SweepResult") -> "pd.DataFrame":
+def _load_results(result: "SweepResult") -> "pd.DataFrame":
     """Read the runs of a sweep; jobs that never became a run are known from the sweep alone."""
     from nnsweep.api.load import find_experiment, read_records
     from nnsweep.errors import StoreError
@@ -190,21 +192,22 @@ def _results(result: "SweepResult") -> "pd.DataFrame":
 
     if result.problem:
         raise StoreError(result.problem)
-    there = read_records(find_experiment(result.experiment, result.uri), result.sweep)
-    runs = rank_runs(frame([*there, *(record for record in result.records if not record.run_id)]))
+    recorded = read_records(find_experiment(result.experiment, result.uri), result.sweep)
+    runs = rank_runs(frame([*recorded, *(record for record in result.records if not record.run_id)]))
     if unfinished := Counter(state for state in runs["state"] if state != "finished"):
-        told = ", ".join(f"{count} {state}" for state, count in unfinished.items())
-        warnings.warn(f"{unfinished.total()} of {len(runs)} jobs did not finish: {told}", stacklevel=3)
-    return _named(runs, result)
+        states = ", ".join(f"{count} {state}" for state, count in unfinished.items())
+        warnings.warn(f"{unfinished.total()} of {len(runs)} jobs did not finish: {states}", stacklevel=3)
+    return _add_origin(runs, result)
 
 
-def _plan(result: "SweepResult") -> "pd.DataFrame":
+def _frame_plan(result: "SweepResult") -> "pd.DataFrame":
+    """Lay the plan out as a frame, a row for each job."""
     from nnsweep.jobs import names
     from nnsweep.jobs.worker import load_dataset
     from nnsweep.results.frame import frame
     from nnsweep.tracking.record import RunRecord
 
-    rows = []
+    records = []
     for number, choice in result.plan.items():
         task, earlier = result.tasks[number], choice.record
         record = RunRecord(
@@ -217,13 +220,14 @@ def _plan(result: "SweepResult") -> "pd.DataFrame":
             sweep=earlier.sweep if earlier and choice.action == "reuse" else "",
             job=number,
         )
-        rows.append(record)
-    plan = frame(rows)
+        records.append(record)
+    plan = frame(records)
     plan.insert(1, "action", [choice.action for choice in result.plan.values()])
-    return _named(plan, result)
+    return _add_origin(plan, result)
 
 
-def _named(runs: "pd.DataFrame", result: "SweepResult") -> "pd.DataFrame":
+def _add_origin(runs: "pd.DataFrame", result: "SweepResult") -> "pd.DataFrame":
+    """Say in a frame's attributes which sweep it is of."""
     from nnsweep.text import mask_secrets
 
     runs.attrs |= {"sweep": result.sweep, "experiment": result.experiment, "store": mask_secrets(result.uri)}

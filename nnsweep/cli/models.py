@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from nnsweep.cli import stored
 from nnsweep.cli.options import (
     complete_files,
+    complete_sweeps,
     experiment_option,
     format_option,
-    read_path,
+    output_option,
     run_argument,
     say,
     store_option,
@@ -19,17 +19,10 @@ from nnsweep.cli.options import (
 @click.command("predict")
 @run_argument("run")
 @click.argument("data", shell_complete=complete_files)
-@click.option(
-    "--output",
-    "-o",
-    type=read_path,
-    metavar="PATH",
-    help="File to write; its suffix decides the format.",
-    shell_complete=complete_files,
-)
+@output_option(help="File to write; its suffix decides the format.")
 @format_option
 @click.option("--query", help="What to ask, where DATA is a database: sqlite:///FILE and one SELECT.")
-@experiment_option
+@experiment_option()
 @store_option
 def predict_command(
     run: str,
@@ -62,16 +55,8 @@ def predict_command(
 
 @click.command("save")
 @run_argument("run")
-@click.option(
-    "--output",
-    "-o",
-    type=read_path,
-    required=True,
-    metavar="PATH",
-    help="Where to: .onnx, .npz, or a new folder.",
-    shell_complete=complete_files,
-)
-@experiment_option
+@output_option(required=True, help="Where to: .onnx, .npz, or a new folder.")
+@experiment_option()
 @store_option
 def save_command(run: str, *, output: Path, experiment: str | None, uri: str | None) -> None:
     """Write the model of a RUN as a file: ONNX, NumPy's .npz, or a folder of MLflow's.
@@ -90,15 +75,11 @@ def save_command(run: str, *, output: Path, experiment: str | None, uri: str | N
 
 
 @click.command("register")
-@click.argument("sweep", shell_complete=stored.complete_sweeps)
+@click.argument("sweep", shell_complete=complete_sweeps)
 @click.option("--name", help="What it is registered as; the experiment's name if not given.")
 @click.option("--alias", default="champion", show_default=True, help="Is moved to this version.")
 @click.option("--run", help="Another run of the sweep than its best: its id, the beginning of one, or its name.")
-@click.option(
-    "--experiment",
-    help="Where to look for the sweep; all experiments if not given.",
-    shell_complete=stored.complete_experiments,
-)
+@experiment_option(help="Where to look for the sweep; all experiments if not given.")
 @store_option
 def register_command(
     sweep: str, *, name: str | None, alias: str, run: str | None, experiment: str | None, uri: str | None

@@ -1,42 +1,64 @@
-"""What several commands have in common: how the store is named, lists are written, and lines are said."""
+"""The arguments and options that several commands share, and what the Tab key offers for them.
+
+Experiments, sweeps and runs are looked up in the working folder's store if it is an SQLite file; whatever goes
+wrong, none are offered.
+"""
 
 import functools
+import os
 import re
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
 
-from nnsweep.cli import stored
 from nnsweep.files import expand_home
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.text import mask_secrets, printable
 
-store_option = click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
-experiment_argument = click.argument("experiment", shell_complete=stored.complete_experiments)
-run_argument = functools.partial(click.argument, shell_complete=stored.complete_runs)
-experiment_option = click.option(
-    "--experiment",
-    help="Where to look for runs that are named; all experiments if not given.",
-    shell_complete=stored.complete_experiments,
-)
-filter_option = click.option(
-    "--filter",
-    "filter_",
-    default="",
-    help="Which runs, such as \"depth > 2 and activation == 'tanh'\"; any name can be written in `backquotes`.",
-)
-format_option = click.option(
-    "--format", "format_", help=f"{', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]}; csv on the terminal."
-)
-sweep_option = click.option(
-    "--sweep", help="Only the runs of the sweep with this id.", shell_complete=stored.complete_sweeps
-)
+SECONDS = 0.2
+"""How long a store may take; a person is waiting who has pressed a key."""
+Complete: TypeAlias = Callable[[click.Context, click.Parameter, str], list[str]]
+"""How click asks for what an argument may be, given its beginning."""
 
 
-def read_path(text: str) -> Path:
-    """Read a path that is given on the command line; ``~`` is the home folder."""
-    return Path(expand_home(text))
+def _complete_from_store(query: str) -> Complete:
+    """Make a function that completes a name by asking the store with SQL, in which ``:begins`` is its beginning."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        uri = expand_home(context.params.get("uri") or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db")
+        database = Path.cwd() / uri.removeprefix("sqlite:///")
+        if not uri.startswith("sqlite:///") or not database.is_file() or not database.stat().st_size:
+            return []
+        until = time.monotonic() + SECONDS
+        try:
+            with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=SECONDS)) as connection:
+                connection.set_progress_handler(lambda: int(time.monotonic() > until), 10_000)
+                names = [str(text) for (text,) in connection.execute(query, {"begins": incomplete})]
+        except (OSError, sqlite3.Error):
+            return []
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
+complete_experiments = _complete_from_store(
+    "SELECT name FROM experiments WHERE lifecycle_stage = 'active' AND name <> 'Default' ORDER BY name"
+)
+complete_sweeps = _complete_from_store(
+    "SELECT DISTINCT value FROM tags JOIN runs USING (run_uuid) "
+    "WHERE key = 'nnsweep.sweep' AND lifecycle_stage = 'active' ORDER BY value DESC LIMIT 50"
+)
+complete_runs = _complete_from_store(
+    "SELECT DISTINCT runs.name FROM runs JOIN tags USING (run_uuid) WHERE key = 'nnsweep.kind' AND value = 'job' "
+    "AND lifecycle_stage = 'active' AND substr(runs.name, 1, length(:begins)) = :begins "
+    "ORDER BY start_time DESC LIMIT 200"
+)
 
 
 def complete_files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -49,8 +71,38 @@ def complete_folders(context: click.Context, parameter: click.Parameter, incompl
     return [CompletionItem(incomplete, type="dir")]
 
 
+def read_path(text: str) -> Path:
+    """Read a path that is given on the command line; ``~`` is the home folder."""
+    return Path(expand_home(text))
+
+
+experiment_argument = click.argument("experiment", shell_complete=complete_experiments)
+run_argument = functools.partial(click.argument, shell_complete=complete_runs)
+file_option = functools.partial(click.option, type=read_path, shell_complete=complete_files)
+output_option = functools.partial(file_option, "--output", "-o", metavar="PATH")
+store_option = click.option("--uri", help="The store; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if not given.")
+sweep_option = functools.partial(
+    click.option, "--sweep", help="Only the runs of the sweep with this id.", shell_complete=complete_sweeps
+)
+experiment_option = functools.partial(
+    click.option,
+    "--experiment",
+    help="Where to look for runs that are named; all experiments if not given.",
+    shell_complete=complete_experiments,
+)
+filter_option = click.option(
+    "--filter",
+    "filter_",
+    default="",
+    help="Which runs, such as \"depth > 2 and activation == 'tanh'\"; any name can be written in `backquotes`.",
+)
+format_option = click.option(
+    "--format", "format_", help=f"{', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]}; csv on the terminal."
+)
+
+
 def split_list(text: str | None) -> tuple[str, ...]:
-    """Part a list that is written with commas; a name in backquotes may have commas itself.
+    """Split a list that is written with commas; a name in backquotes may have commas itself.
 
     Examples
     --------

@@ -50,7 +50,7 @@ def test_table_equals_itself_and_a_changed_text_is_noticed(format, texts):
     assert one.index.tolist() == table["run_id"].tolist()
     assert list(compare_cells(one, one, str.upper)) == []
     (told,) = compare_cells(one, other, str.upper)
-    assert (told.what, told.column) == (one.index[-1].upper(), "text")
+    assert (told.subject, told.column) == (one.index[-1].upper(), "text")
 
 
 @given(TEXTS)
@@ -87,7 +87,7 @@ def test_the_same_number_is_equal_however_it_is_written(one, other):
 @pytest.mark.parametrize(("one", "other"), [("0.1", "0.10000000000000002"), ("", "0"), ("nan", ""), ("a", "A")])
 def test_anything_else_is_not(one, other):
     told = list(compare_cells(*(pd.DataFrame({"a": [cell]}, **KEYED) for cell in (one, other)), str.upper))
-    assert told == [Difference("K", column="a", found=one, wanted=other)]
+    assert told == [Difference("K", column="a", value=one, expected=other)]
 
 
 def test_rows_without_an_id_match_by_order_if_none_is_missing():

@@ -1,7 +1,7 @@
-"""A deviation: what differs between a table and what it should be, row by row and cell by cell.
+"""What differs between a table and what it should be, row by row and cell by cell.
 
 Rows are matched by what identifies them and not by their place, so that a table that was sorted, cut or added to is
-told as just that.
+reported as just that.
 """
 
 from collections import Counter
@@ -20,29 +20,26 @@ class Difference(NamedTuple):
 
     Attributes
     ----------
-    what : str
+    subject : str
         The row, or whatever else it is about.
-    told : str
+    problem : str
         What is wrong with it; empty for a cell.
-    column, found, wanted : str
+    column, value, expected : str
         The cell's column, what is in the table and what should be; empty for all else.
     """
 
-    what: str
-    told: str = ""
+    subject: str
+    problem: str = ""
     column: str = ""
-    found: str = ""
-    wanted: str = ""
+    value: str = ""
+    expected: str = ""
 
     def in_words(self, elsewhere: str = "in the store") -> str:
         """Say it in a line, and where else the cell was looked for."""
-        if self.told:
-            return f"{self.what}: {self.told}"
-        return f"{self.what}: {self.column} is {_shown(self.found)} in the table, {_shown(self.wanted)} {elsewhere}"
-
-
-def _shown(text: str) -> str:
-    return shorten(text) if text else "empty"
+        if self.problem:
+            return f"{self.subject}: {self.problem}"
+        value, expected = (shorten(text) or "empty" for text in (self.value, self.expected))
+        return f"{self.subject}: {self.column} is {value} in the table, {expected} {elsewhere}"
 
 
 def index_rows(table: pd.DataFrame, identity: Sequence[str], order: Sequence[str]) -> pd.DataFrame:
@@ -65,8 +62,8 @@ def index_rows(table: pd.DataFrame, identity: Sequence[str], order: Sequence[str
     names = [unescape_name(name) for name in table.columns]
     if set(identity) <= set(names):
         cells = table.iloc[:, [names.index(name) for name in identity]].to_numpy()
-        return table.set_axis(pd.Index(["/".join(row) for row in cells], dtype="object"), axis="index")
-    if len(table) != len(order):
+        order = ["/".join(row) for row in cells]
+    elif len(table) != len(order):
         raise DataError(
             f"it has {len(table)} rows where {len(order)} were exported, and no column {identity[0]} "
             "that would tell which"
@@ -79,41 +76,40 @@ def unescape_name(name: str) -> str:
     return name.replace("\\", "")
 
 
-def compare_cells(found: pd.DataFrame, wanted: pd.DataFrame, named: Callable[[str], str]) -> Iterator[Difference]:
+def compare_cells(table: pd.DataFrame, expected: pd.DataFrame, title: Callable[[str], str]) -> Iterator[Difference]:
     """Compare a table with what it should be.
 
     Parameters
     ----------
-    found, wanted : pandas.DataFrame
+    table, expected : pandas.DataFrame
         The table, and what it should be; see `index_rows`.
-    named : callable
-        What to call the row with an index.
+    title : callable
+        Gives what to call the row with an index.
 
     Yields
     ------
     Difference
         None where every cell is equal; a number is equal to the same number, however it is written.
     """
-    for name in wanted.columns.difference(found.columns, sort=False):
+    for name in expected.columns.difference(table.columns, sort=False):
         yield Difference(f"column {name}", "it is not in the table")
-    for name in found.columns.difference(wanted.columns, sort=False):
+    for name in table.columns.difference(expected.columns, sort=False):
         yield Difference(f"column {name}", "it was not exported")
-    for key, count in Counter(found.index).items():
+    for key, count in Counter(table.index).items():
         if count > 1:
-            yield Difference(named(key), f"the table has it {count} times")
-        if key not in wanted.index:
-            yield Difference(named(key), "the table has it, the store has not")
-    there = wanted[[name for name in wanted.columns if name in found.columns]]
-    here = found.loc[~found.index.duplicated(keep="last"), ~found.columns.duplicated()].reindex_like(there)
-    for key, is_there, ours, theirs in zip(
-        wanted.index, wanted.index.isin(found.index), here.to_numpy(), there.to_numpy(), strict=True
-    ):
-        if not is_there:
-            yield Difference(named(key), "the store has it, the table has not")
+            yield Difference(title(key), f"the table has it {count} times")
+        if key not in expected.index:
+            yield Difference(title(key), "the table has it, the store has not")
+    common = expected[[name for name in expected.columns if name in table.columns]]
+    own = table.loc[~table.index.duplicated(keep="last"), ~table.columns.duplicated()].reindex_like(common)
+    is_there = expected.index.isin(table.index)
+    for key, there, ours, theirs in zip(expected.index, is_there, own.to_numpy(), common.to_numpy(), strict=True):
+        if not there:
+            yield Difference(title(key), "the store has it, the table has not")
             continue
-        for name, one, other in zip(there.columns, ours, theirs, strict=True):
+        for name, one, other in zip(common.columns, ours, theirs, strict=True):
             if one != other and not _is_same_number(one, other):
-                yield Difference(named(key), column=name, found=one, wanted=other)
+                yield Difference(title(key), column=name, value=one, expected=other)
 
 
 def _is_same_number(one: str, other: str) -> bool:
@@ -123,13 +119,13 @@ def _is_same_number(one: str, other: str) -> bool:
         return False
 
 
-def compare_lines(found: bytes, wanted: bytes) -> Iterator[Difference]:
+def compare_lines(content: bytes, expected: bytes) -> Iterator[Difference]:
     """Compare what is around the cells, line by line: a caption, how columns are aligned, the order of rows."""
-    if found == wanted:
+    if content == expected:
         return
-    lines = [content.decode(errors="backslashreplace").splitlines() for content in (found, wanted)]
-    if lines[0] == lines[1]:
+    ours, theirs = (each.decode(errors="backslashreplace").splitlines() for each in (content, expected))
+    if ours == theirs:
         yield Difference("the table", "its lines end otherwise than they were exported")
-    for number, (one, other) in enumerate(zip_longest(*lines, fillvalue=""), 1):
+    for number, (one, other) in enumerate(zip_longest(ours, theirs, fillvalue=""), 1):
         if one != other:
-            yield Difference(f"line {number}", column="it", found=one, wanted=other)
+            yield Difference(f"line {number}", column="it", value=one, expected=other)

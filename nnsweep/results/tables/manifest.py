@@ -1,8 +1,8 @@
 """A manifest: what an exported table was made of, in a file beside it.
 
-It names the store, the runs and the question that the table answers, and knows the table by its hash, so that it can be
-told later whether the table is still what the store says. It also has what each run was trained with, so that somebody
-who has the table and not the store can train it again.
+It names the store, the runs and the question that the table answers, and has the table's hash, so that the table can be
+compared with the store later. It also has what each run was trained with, so that somebody who has the table and not
+the store can train it again.
 """
 
 import json
@@ -27,7 +27,7 @@ FORMULA_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ListedRun:
-    """A run of a table.
+    """A run as a manifest lists it.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class Manifest:
 
 
 def list_runs(
-    records: Sequence[RunRecord], numerics: Mapping[str, str], configurations: Mapping[str, dict[str, Any]]
+    records: Sequence[RunRecord], trainings: Mapping[str, tuple[str, dict[str, Any]]]
 ) -> tuple[list[ListedRun], dict[str, Any]]:
     """Give what a manifest says of runs.
 
@@ -123,8 +123,8 @@ def list_runs(
     ----------
     records : sequence of RunRecord
         The runs.
-    numerics, configurations : mapping
-        What each was trained with, by run id.
+    trainings : mapping
+        ``{run_id: (version of the numerics, configuration)}``, as far as they are known.
 
     Returns
     -------
@@ -133,19 +133,21 @@ def list_runs(
     shared : dict
         Those parts of the configurations that are the same in all of them.
     """
-    whole = [configurations.get(record.run_id, {}) for record in records]
-    first = whole[0] if whole else {}
-    shared = {name: value for name, value in first.items() if all(name in one and one[name] == value for one in whole)}
+    known = [trainings.get(record.run_id, ("", {})) for record in records]
+    _, first = known[0] if known else ("", {})
+    shared = {
+        name: value for name, value in first.items() if all(name in own and own[name] == value for _, own in known)
+    }
     runs = [
         ListedRun(
             run_id=record.run_id,
             name=record.name,
             key=record.key,
             data_digest=record.data_digest,
-            numerics=numerics.get(record.run_id, ""),
+            numerics=numerics,
             configuration={name: value for name, value in own.items() if name not in shared},
         )
-        for record, own in zip(records, whole, strict=True)
+        for record, (numerics, own) in zip(records, known, strict=True)
     ]
     return runs, shared
 
@@ -193,10 +195,16 @@ def read_manifest(table: Path) -> Manifest:
             f"{printable(str(table))} has no manifest: there is no {printable(path.name)} beside it; "
             "write the table with nnsweep export EXPERIMENT --output, which leaves one"
         ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise DataError(f"{printable(str(path))} is no manifest ({printable(said)}); export the table again") from error
     except (OSError, ValueError, RecursionError) as error:
-        said = printable(str(error)) or type(error).__name__
-        raise DataError(f"{printable(str(path))} is no manifest ({said}); export the table again") from error
+        problem = str(error) or type(error).__name__
+        if isinstance(error, ValidationError):
+            problem = explain_validation(error)
+        raise DataError(
+            f"{printable(str(path))} is no manifest ({printable(problem)}); export the table again"
+        ) from error
+
+
+def explain_validation(error: ValidationError) -> str:
+    """Say which field of a manifest is wrong, and why."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
