@@ -58,10 +58,10 @@ def find_model(run: str, experiment: str | None, uri: str | None) -> FoundModel:
         If what is recorded of it does not agree with itself.
     """
     check_name(experiment or "")
-    store, meant = query.find_job_run(resolve_uri(uri, Path.cwd()), run, experiment)
-    whole = recorded_run.read_found_run(store, meant)
-    require_consistent(whole)
-    return FoundModel(store, whole.record)
+    store, found = query.find_job_run(resolve_uri(uri, Path.cwd()), run, experiment)
+    recorded = recorded_run.read_found_run(store, found)
+    require_consistent(recorded)
+    return FoundModel(store, recorded.record)
 
 
 def predict(
@@ -95,56 +95,57 @@ def predict(
     from nnsweep.data.table_settings import AS_WRITTEN
 
     data = expand_home(data)
-    files = _texts(model, Path(data)) if query is None and os.path.isdir(data) else None
-    kinds: Any = {column["name"]: column["kind"] for column in model.columns}
-    layout = _layout(settings or {}) if query is None else AS_WRITTEN
-    marks = model.about["preparation"]["missing"]
-    written: Any = {column["name"]: column["written"] for column in model.columns if "written" in column}
-    if files is None:
-        table = read_features(read_table(data, query=query, layout=layout, key="DATA"), kinds, written, marks)
+    shown = mask_secrets(printable(data))
+    is_folder = query is None and os.path.isdir(data)
+    if is_folder:
+        table = _read_texts(model, Path(data))
     else:
-        table = files
-    warned, refused = prepared.explain_unseen(table, model.about["preparation"])
-    for line in warned:
+        kinds: Any = {column["name"]: column["kind"] for column in model.columns}
+        written: Any = {column["name"]: column["written"] for column in model.columns if "written" in column}
+        layout = _restore_layout(settings or {}) if query is None else AS_WRITTEN
+        raw = read_table(data, query=query, layout=layout, key="DATA")
+        table = read_features(raw, kinds, written, model.about["preparation"]["missing"])
+    warnings, problems = prepared.explain_unseen(table, model.about["preparation"])
+    for line in warnings:
         warn(f"{mask_secrets(data)}: {line}")
-    if refused:
-        raise combine_problems(f"{mask_secrets(printable(data))}: {printable(line)}" for line in refused)
+    if problems:
+        raise combine_problems(f"{shown}: {printable(line)}" for line in problems)
     try:
-        told = predictor.predictions(model, table, prepared.features)
+        predictions = predictor.predictions(model, table, prepared.features)
     except ValueError as error:
-        raise DataError(f"{mask_secrets(printable(data))}: {printable(str(error))}") from error
-    if files is not None:
-        told.insert(0, "file", files["file"].tolist())
-    return told
+        raise DataError(f"{shown}: {printable(str(error))}") from error
+    if is_folder:
+        predictions.insert(0, "file", table["file"].tolist())
+    return predictions
 
 
-def _layout(settings: Mapping[str, Setting]) -> "Layout":
+def _restore_layout(settings: Mapping[str, Setting]) -> "Layout":
     """Give the layout of the table that a run was trained on."""
     from nnsweep.data.table_settings import Layout
 
-    given = {name: settings.get(f"data.{name}") for name in vars(Layout())}
-    plain: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    texts = {name: str(value) for name, value in plain.items() if name not in ("header", "skip_lines")}
-    return Layout(**plain | texts)
+    values: dict[str, Any] = {name: settings.get(f"data.{name}") for name in vars(Layout())}
+    values = {name: value for name, value in values.items() if value is not None}
+    texts = {name: str(value) for name, value in values.items() if name not in ("header", "skip_lines")}
+    return Layout(**values | texts)
 
 
-def _texts(model: Model, folder: Path) -> "pd.DataFrame":
+def _read_texts(model: Model, folder: Path) -> "pd.DataFrame":
     """Read the files of a folder and of those in it, in the order of their names."""
     import pandas as pd
 
-    wanted = [column["name"] for column in model.columns]
-    if len(wanted) != 1 or model.columns[0]["kind"] != "text":
-        listed = printable(", ".join(wanted))
+    columns = [column["name"] for column in model.columns]
+    if len(columns) != 1 or model.columns[0]["kind"] != "text":
+        listed = printable(", ".join(columns))
         raise DataError(f"{printable(str(folder))}: is a folder, and the model wants a table with the columns {listed}")
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     names = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
     if not names:
         raise DataError(f"{printable(str(folder))}: has no files to predict")
-    texts = [_text(folder / name) for name in names]
-    return pd.DataFrame({wanted[0]: pd.Series(texts, dtype=object)}).assign(file=[*map(str, names)])
+    texts = [_read_text(folder / name) for name in names]
+    return pd.DataFrame({columns[0]: pd.Series(texts, dtype=object)}).assign(file=[*map(str, names)])
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     shown = printable(str(path))
     try:
         return path.read_bytes().decode("utf-8-sig")
@@ -177,22 +178,17 @@ def save_model(model: Model, output: Path) -> None:
             f"--output={printable(str(output))}: must end in .onnx or .npz, or name a new folder, without a suffix"
         )
     else:
-        _save_folder(model, output)
-
-
-def _save_folder(model: Model, output: Path) -> None:
-    """Write the folder under another name, and give it its own when it is whole."""
-    shown = f"cannot write {printable(str(output))}"
-    if os.path.lexists(output):
-        raise ConfigError(f"{shown}: it is there already; choose another folder")
-    if not output.parent.is_dir():
-        raise ConfigError(f"{shown}: there is no folder {printable(str(output.parent))}; create it first")
-    try:
-        with temporary_folder(output.parent) as temporary:
-            save_model_folder(model, temporary / "model", run_id=model.about["run"]["run_id"])
-            os.rename(temporary / "model", output)
-    except OSError as error:
-        raise ConfigError(f"{shown}: {error.strerror or error}; choose another folder") from error
+        shown = f"cannot write {printable(str(output))}"
+        if os.path.lexists(output):
+            raise ConfigError(f"{shown}: it is there already; choose another folder")
+        if not output.parent.is_dir():
+            raise ConfigError(f"{shown}: there is no folder {printable(str(output.parent))}; create it first")
+        try:
+            with temporary_folder(output.parent) as temporary:  # it gets its own name when it is whole
+                save_model_folder(model, temporary / "model", run_id=model.about["run"]["run_id"])
+                os.rename(temporary / "model", output)
+        except OSError as error:
+            raise ConfigError(f"{shown}: {error.strerror or error}; choose another folder") from error
 
 
 def register_best(
@@ -230,61 +226,47 @@ def register_best(
     follow_store(store)
     name = name or models.make_model_name(store.experiment)
     models.check_model_names(name, alias)
-    record = _chosen(store, sweep, run)
+    record = _choose_run(store, sweep, run)
     require_consistent(recorded_run.read_run(store.uri, record.run_id, store.experiment))
-    made = models.register_model(
-        store,
-        record.run_id,
-        models.log_model(store, record.run_id),
-        name=name,
-        alias=alias,
-        description=_described(record, sweep),
-        tags=_tags(record, sweep),
-    )
-    return _told(store, record, made, alias)
-
-
-def _chosen(store: Store, sweep: str, run: str | None) -> RunRecord:
-    records = {record.run_id: record for record in query.find_job_runs(store, sweep)}
-    if run is not None:
-        meant = query.make_record(query.find_job_run(store.uri, run, store.experiment)[1])
-        if meant.run_id not in records:
-            raise ConfigError(f"--run={printable(run)}: is none of sweep {printable(sweep)}")
-        return meant
-    first = rank_runs(frame([*records.values()]))["run_id"].tolist()[:1]
-    if not first or records[first[0]].state != "finished":
-        raise ConfigError(f"sweep {printable(sweep)} has no run that finished: there is nothing to register")
-    return records[first[0]]
-
-
-def _described(record: RunRecord, sweep: str) -> str:
-    settings = ", ".join(f"{key}={record.settings[key]}" for key in ("data", "activation") if key in record.settings)
-    return f"{record.name} of sweep {sweep} ({settings}): {_accuracy(record)}"
-
-
-def _accuracy(record: RunRecord) -> str:
     accuracy = record.metrics.get("test_accuracy")
-    return "no test accuracy" if accuracy is None else f"test accuracy {accuracy:.4f}"
-
-
-def _tags(record: RunRecord, sweep: str) -> dict[str, str]:
+    result = "no test accuracy" if accuracy is None else f"test accuracy {accuracy:.4f}"
+    settings = ", ".join(f"{key}={record.settings[key]}" for key in ("data", "activation") if key in record.settings)
     tags = {
         "run_id": record.run_id,
         "sweep": sweep,
         "key": record.key,
         "data_digest": record.data_digest,
-        "test_accuracy": repr(record.metrics["test_accuracy"]) if "test_accuracy" in record.metrics else "",
+        "test_accuracy": "" if accuracy is None else repr(accuracy),
     }
-    return {f"nnsweep.{key}": text for key, text in tags.items() if text}
-
-
-def _told(store: Store, record: RunRecord, made: models.RegisteredVersion, alias: str | None) -> list[str]:
-    which = f"models:/{made.name}@{alias}" if alias else f"models:/{made.name}/{made.version}"
-    known = "" if made.is_new else ", which was there already"
-    pointed = f"; {alias} points at it" if alias else ""
+    version = models.register_model(
+        store,
+        record.run_id,
+        models.log_model(store, record.run_id),
+        name=name,
+        alias=alias,
+        description=f"{record.name} of sweep {sweep} ({settings}): {result}",
+        tags={f"nnsweep.{key}": text for key, text in tags.items() if text},
+    )
     address = mask_secrets(store.uri)
+    model_uri = f"models:/{version.name}@{alias}" if alias else f"models:/{version.name}/{version.version}"
+    is_old = "" if version.is_new else ", which was there already"
+    pointer = f"; {alias} points at it" if alias else ""
     return [
-        f"{made.name}, version {made.version}{known}: {record.title}, {_accuracy(record)}{pointed}",
-        f"Load it:   mlflow.set_tracking_uri('{address}'); mlflow.pyfunc.load_model('{which}').predict(frame)",
-        f"Serve it:  MLFLOW_TRACKING_URI='{address}' mlflow models serve --model-uri '{which}' --env-manager local",
+        f"{version.name}, version {version.version}{is_old}: {record.title}, {result}{pointer}",
+        f"Load it:   mlflow.set_tracking_uri('{address}'); mlflow.pyfunc.load_model('{model_uri}').predict(frame)",
+        f"Serve it:  MLFLOW_TRACKING_URI='{address}' mlflow models serve --model-uri '{model_uri}' --env-manager local",
     ]
+
+
+def _choose_run(store: Store, sweep: str, run: str | None) -> RunRecord:
+    """Give the run of a sweep that is asked for, or its best."""
+    records = {record.run_id: record for record in query.find_job_runs(store, sweep)}
+    if run is not None:
+        record = query.make_record(query.find_job_run(store.uri, run, store.experiment)[1])
+        if record.run_id not in records:
+            raise ConfigError(f"--run={printable(run)}: is none of sweep {printable(sweep)}")
+        return record
+    best = rank_runs(frame([*records.values()]))["run_id"].tolist()[:1]
+    if not best or records[best[0]].state != "finished":
+        raise ConfigError(f"sweep {printable(sweep)} has no run that finished: there is nothing to register")
+    return records[best[0]]
