@@ -51,8 +51,8 @@ class TableFormat(ABC):
         FORMATS[cls.name] = cls()
 
     @abstractmethod
-    def _write(self, runs: pd.DataFrame, caption: str) -> Iterator[bytes]:
-        """Write a table in pieces."""
+    def write(self, runs: pd.DataFrame, caption: str = "") -> Iterator[bytes]:
+        """Write a table in pieces; a format that has no place for a caption leaves it out."""
 
     @abstractmethod
     def _read(self, content: bytes) -> Sequence[Sequence[str]]:
@@ -62,10 +62,6 @@ class TableFormat(ABC):
     def escape(text: str) -> str:
         """Make text inert; a format in which text is nothing but text leaves it as it is."""
         return text
-
-    def write(self, runs: pd.DataFrame, caption: str = "") -> Iterator[bytes]:
-        """Write a table in pieces; a format that has no place for a caption leaves it out."""
-        return self._write(runs, caption)
 
     def read(self, content: bytes) -> pd.DataFrame:
         """Read the cells of a table.
@@ -90,8 +86,8 @@ class TableFormat(ABC):
         try:
             head, *rows = self._read(content)
         except Exception as error:  # pyarrow and the parsers raise whatever a damaged byte leads them to
-            said = " ".join(str(error).split()) or type(error).__name__
-            raise DataError(f"it cannot be read as {self.name} ({shorten(said)})") from error
+            problem = " ".join(str(error).split()) or type(error).__name__
+            raise DataError(f"it cannot be read as {self.name} ({shorten(problem)})") from error
         for number, row in enumerate(rows, 1):
             if len(row) != len(head):
                 raise DataError(f"row {number} has {len(row)} cells, its head {len(head)}")
@@ -110,7 +106,7 @@ class Csv(TableFormat):
     FORMULA = re.compile(r"[\t\r\n]|[\s\u200b-\u200f\u2060\ufeff\x00-\x1f]*[=+\-@＝＋－＠]|'")  # noqa: RUF001
     LONGEST_CELL = 2**31 - 1
 
-    def _write(self, runs: pd.DataFrame, caption: str) -> Iterator[bytes]:
+    def write(self, runs: pd.DataFrame, caption: str = "") -> Iterator[bytes]:
         yield _line(",".join(map(self.escape, runs.columns)))
         for cells in _cells(runs, self.escape):
             yield _line(",".join(cells))
@@ -140,8 +136,8 @@ class Markdown(TableFormat):
     name, suffix = "markdown", ".md"
     SPECIAL = re.compile(r"[\\`*\[\]<>|~&$@#!]|:(?! )|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=www)\.", re.IGNORECASE)
 
-    def _write(self, runs: pd.DataFrame, caption: str) -> Iterator[bytes]:
-        yield from map(_line, self.table(map(self.escape, runs.columns), _numeric(runs), _cells(runs, self.escape)))
+    def write(self, runs: pd.DataFrame, caption: str = "") -> Iterator[bytes]:
+        yield from map(_line, self.table(map(self.escape, runs.columns), _are_numbers(runs), _cells(runs, self.escape)))
         if caption:
             yield _line("\n" + self.escape(caption))
 
@@ -188,11 +184,11 @@ class Latex(TableFormat):
         "*": "{*}",
     } | {special: "\\" + special for special in "{}$&#_%"}
 
-    def _write(self, runs: pd.DataFrame, caption: str) -> Iterator[bytes]:
+    def write(self, runs: pd.DataFrame, caption: str = "") -> Iterator[bytes]:
         if caption:
             yield _line(f"% {printable(caption)}")
         yield _line("% needs \\usepackage{booktabs}")
-        alignments = ("r" if number else "l" for number in _numeric(runs))
+        alignments = ("r" if number else "l" for number in _are_numbers(runs))
         cells = _cells(runs, self.escape, self.number)
         yield from map(_line, self.table(map(self.escape, runs.columns), alignments, cells))
 
@@ -256,8 +252,8 @@ th {{ border-bottom: 1px solid; }}
 <caption>{caption}</caption>
 """
 
-    def _write(self, runs: pd.DataFrame, caption: str) -> Iterator[bytes]:
-        kinds = [' class="number"' if number else "" for number in _numeric(runs)]
+    def write(self, runs: pd.DataFrame, caption: str = "") -> Iterator[bytes]:
+        kinds = [' class="number"' if number else "" for number in _are_numbers(runs)]
         yield self.PAGE.format(caption=self.escape(caption)).encode()
         yield _line(f"<thead>\n{self._row('th', kinds, map(self.escape, runs.columns))}\n</thead>\n<tbody>")
         for cells in _cells(runs, self.escape):
@@ -282,6 +278,8 @@ th {{ border-bottom: 1px solid; }}
 
 
 class _Cells(HTMLParser):
+    """Collects the cells of a page's table."""
+
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[list[str]] = []
@@ -307,18 +305,18 @@ class Json(TableFormat):
 
     name, suffix = "json", ".json"
 
-    def _write(self, runs: pd.DataFrame, caption: str) -> Iterator[bytes]:
+    def write(self, runs: pd.DataFrame, caption: str = "") -> Iterator[bytes]:
         from nnsweep.results.frame import rows
 
         between = "[\n"
-        for row in rows(runs):
-            finite = {name: None if _is_infinite(value) else value for name, value in row.items()}
+        for row in rows(runs):  # of which NaN is None already
+            finite = {name: None if value in (math.inf, -math.inf) else value for name, value in row.items()}
             yield (between + json.dumps(finite, allow_nan=False)).encode()
             between = ",\n"
         yield b"[]\n" if between == "[\n" else b"\n]\n"
 
     def _read(self, content: bytes) -> Sequence[Sequence[str]]:
-        return _of_records(json.loads(content), [])
+        return _read_records(json.loads(content))
 
 
 class Parquet(TableFormat):
@@ -327,7 +325,7 @@ class Parquet(TableFormat):
     name, suffix = "parquet", ".parquet"
     is_reproducible = False  # the file names the library that wrote it
 
-    def _write(self, runs: pd.DataFrame, caption: str) -> Iterator[bytes]:
+    def write(self, runs: pd.DataFrame, caption: str = "") -> Iterator[bytes]:
         buffer = io.BytesIO()
         mixed = {str(name): self._texts(runs[name]) for name in runs.columns if runs[name].dtype.kind == "O"}
         runs.assign(**mixed).to_parquet(buffer, engine="pyarrow", index=False)
@@ -338,7 +336,7 @@ class Parquet(TableFormat):
 
         table = parquet.read_table(io.BytesIO(content))
         table.validate(full=True)
-        return _of_records(table.to_pylist(), table.column_names)
+        return _read_records(table.to_pylist(), table.column_names)
 
     @staticmethod
     def _texts(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -374,9 +372,9 @@ def write_table(
         If the format is unknown or the file cannot be written.
     """
     if isinstance(target, str | Path):
-        chunks = find_format(format or format_of(target)).write(runs, caption)
-        with whole_file(target) as handle:
-            handle.writelines(chunks)
+        pieces = find_format(format or format_of(target)).write(runs, caption)
+        with whole_file(target) as file:
+            file.writelines(pieces)
     else:
         target.writelines(find_format(format or Csv.name).write(runs, caption))
 
@@ -414,34 +412,27 @@ def _cells(runs: pd.DataFrame, escape: Callable[[str], str], number: Callable[[s
     from nnsweep.results.frame import plain
 
     for values in zip(*(plain(runs[name]) for name in runs.columns), strict=True):
-        yield [escape(value) if isinstance(value, str) else number(_number(value)) for value in values]
+        yield [escape(value) if isinstance(value, str) else number(_write_value(value)) for value in values]
 
 
-def _number(value: object) -> str:
-    """All digits of a number; nothing for none."""
-    return "" if value is None else repr(value)
-
-
-def _numeric(runs: pd.DataFrame) -> list[bool]:
+def _are_numbers(runs: pd.DataFrame) -> list[bool]:
     """Tell which columns are of numbers."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     return [is_numeric_dtype(runs[name]) and not is_bool_dtype(runs[name]) for name in runs.columns]
 
 
-def _of_records(records: Sequence[Mapping[str, object]], columns: Sequence[str]) -> list[list[str]]:
+def _read_records(records: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) -> list[list[str]]:
+    """Give head and rows of a table that was read as a mapping for each row."""
     names = [*dict.fromkeys([*columns, *(name for record in records for name in record)])]
-    rows = [[_text(record[name]) if name in record else "(none)" for name in names] for record in records]
+    rows = [[_write_value(record[name]) if name in record else "(none)" for name in names] for record in records]
     return [names, *rows]
 
 
-def _text(value: object) -> str:
-    missing = value is None or value != value
-    return "" if missing else value if isinstance(value, str) else repr(value)
-
-
-def _is_infinite(value: object) -> bool:
-    return isinstance(value, float) and math.isinf(value)
+def _write_value(value: object) -> str:
+    """Write a text as it is, and a number with all its digits; nothing for none and NaN."""
+    is_missing = value is None or value != value
+    return "" if is_missing else value if isinstance(value, str) else repr(value)
 
 
 def _line(text: str) -> bytes:

@@ -1,7 +1,7 @@
 """The table of a sweep as the terminal shows it: what varies, what came out, and the best first.
 
-It takes as many columns as fit into the terminal, the most telling ones first. Everything that users named is shown
-as plain text: it can neither colour the terminal nor move its cursor.
+It takes as many columns as fit into the terminal, the most important first. Everything that users named is shown as
+plain text: it can neither colour the terminal nor move its cursor.
 """
 
 import math
@@ -40,29 +40,34 @@ def make_terminal_table(runs: pd.DataFrame, *, width: int = 80, title: str = "")
         The table, best run first and those that did not finish last; under it how the epoch was selected, the
         reason of each run that did not finish, and what there was no room for.
     """
-    shown = _without_idle(drop_constant(rank_runs(runs)))
-    cells = {name: [_cell(name, value) for value in plain(shown[name])] for name in _candidates(shown)}
-    fitting = _fitting(cells, width)
+    shown = drop_constant(rank_runs(runs))
+    if set(plain(shown["state"])) <= {"finished"}:
+        shown = shown.drop(columns="state")
+    cells = {name: [_write_cell(name, value) for value in plain(shown[name])] for name in _list_candidates(shown)}
+    fitting = _choose_columns(cells, width)
     columns = {name: cells[name] for name in shown.columns if name in fitting}
     numbers = {name for name in columns if pd.api.types.is_numeric_dtype(shown[name])}
-    widths = _widths(columns, width)
-    result = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    result.title = Text(printable(title)) if title else None
+    widths = _measure_plain_columns(columns, width)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    table.title = Text(printable(title)) if title else None
     for name in columns:
-        _add_column(result, name, is_number=name in numbers, width=widths.get(name))
-    rows = zip(*columns.values(), strict=True)
-    if widths:
-        pads = [str.rjust if name in numbers else str.ljust for name in columns]
-        lines = [
-            "  ".join(pad(cell, wide) for pad, cell, wide in zip(pads, row, widths.values(), strict=True))
-            for row in rows
-        ]
-    else:
-        lines = []
-        for row in rows:
-            result.add_row(*map(Text, row))
-    notes = _notes(rank_runs(runs), [name for name in cells if name not in fitting])
-    return Group(result, _Lines(lines), *(Text(note, style="dim", overflow="fold") for note in notes))
+        table.add_column(
+            Text(_break_heading(name)),
+            justify="right" if name in numbers else "left",
+            overflow="fold",
+            width=widths.get(name),
+            max_width=WIDEST_CELL,
+            vertical="top",
+        )
+    lines = []
+    for row in zip(*columns.values(), strict=True):
+        if widths:
+            pads = [str.rjust if name in numbers else str.ljust for name in columns]
+            lines.append("  ".join(pad(cell, n) for pad, cell, n in zip(pads, row, widths.values(), strict=True)))
+        else:
+            table.add_row(*map(Text, row))
+    notes = _list_notes(rank_runs(runs), [name for name in cells if name not in fitting])
+    return Group(table, _Lines(lines), *(Text(note, style="dim", overflow="fold") for note in notes))
 
 
 class _Lines:
@@ -77,42 +82,37 @@ class _Lines:
             yield Segment.line()
 
 
-def _widths(columns: Mapping[str, Sequence[str]], width: int) -> dict[str, int]:
+def _measure_plain_columns(columns: Mapping[str, Sequence[str]], width: int) -> dict[str, int]:
     """Give the width of each column where every cell is one line of plain letters; nothing if rich must fold some."""
     widths = {}
     for name, column in columns.items():
-        texts = [*_heading(name).split("\n"), *column]
+        texts = [*_break_heading(name).split("\n"), *column]
         widths[name] = max(map(len, texts))
         if widths[name] > WIDEST_CELL or not all(text.isascii() and text.isprintable() for text in texts):
             return {}
     return widths if sum(widths.values()) + 2 * (len(widths) - 1) <= width else {}
 
 
-def _without_idle(runs: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the state if every run finished."""
-    return runs.drop(columns="state") if set(plain(runs["state"])) <= {"finished"} else runs
-
-
-def _candidates(runs: pd.DataFrame) -> list[str]:
+def _list_candidates(runs: pd.DataFrame) -> list[str]:
     """Name the columns worth showing, the most telling first."""
-    told = distinct_settings(runs)
-    repeated = [name for name in list_settings(runs) if name not in told]
-    by_weight = ("name", "test_accuracy", "state", "reused", "best_val_accuracy", *told, *MORE_RESULTS, *repeated)
+    distinct = distinct_settings(runs)
+    repeated = [name for name in list_settings(runs) if name not in distinct]
+    by_weight = ("name", "test_accuracy", "state", "reused", "best_val_accuracy", *distinct, *MORE_RESULTS, *repeated)
     return [name for name in dict.fromkeys(by_weight) if name in runs.columns]
 
 
-def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:
-    """As many columns as there is room for; name and accuracy always."""
+def _choose_columns(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
+    """Choose name and accuracy always, and as many other columns as there is room for."""
     fitting: list[str] = []
     for name, column in cells.items():
-        needed = min(WIDEST_CELL, max(map(len, [*_heading(name).split("\n"), *column]))) + 2
+        needed = min(WIDEST_CELL, max(map(len, [*_break_heading(name).split("\n"), *column]))) + 2
         if len(fitting) < 2 or needed <= width:
             fitting.append(name)
             width -= needed
     return fitting
 
 
-def _notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
+def _list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     """Say under the table how the epoch was selected, why runs did not finish, and what there was no room for."""
     ends = list(zip(plain(runs["name"]), plain(runs["state"]), plain(runs["reason"]), strict=True))
     reasons = [printable(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
@@ -126,29 +126,18 @@ def _notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     return [note for note in (selection(runs), *reasons, *nothing, *missing) if note]
 
 
-def _heading(name: str) -> str:
+def _break_heading(name: str) -> str:
     """Break the column's name into short lines."""
     return printable(name).replace(".", ".\n").replace("_", "_\n") if len(name) > 8 else printable(name)
 
 
-def _add_column(result: Table, name: str, *, is_number: bool, width: int | None) -> None:
-    result.add_column(
-        Text(_heading(name)),
-        justify="right" if is_number else "left",
-        overflow="fold",
-        width=width,
-        max_width=WIDEST_CELL,
-        vertical="top",
-    )
-
-
-def _cell(name: str, value: object) -> str:
+def _write_cell(name: str, value: object) -> str:
     if isinstance(value, float):
-        return _number(name, value)
+        return _write_number(name, value)
     return "" if value is None else printable(str(value))
 
 
-def _number(name: str, value: float) -> str:
+def _write_number(name: str, value: float) -> str:
     if not math.isfinite(value):
         return str(value)
     if name.endswith("_accuracy"):
