@@ -242,7 +242,8 @@ def test_a_folder_that_may_not_be_written_to_is_told(name):
 def test_one_that_was_killed_leaves_what_the_next_one_removes(nnsweep, working):
     code = (
         "import os, signal; from pathlib import Path; from nnsweep.cli import project; "
-        f"project._write_files = lambda draft: (draft.mkdir(), os.kill(os.getpid(), {signal.SIGKILL:d})); "
+        "project._write_files = lambda workshop: "
+        f"((workshop / 'project').mkdir(), os.kill(os.getpid(), {signal.SIGKILL:d})); "
         "project.write_project(Path('own'))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL

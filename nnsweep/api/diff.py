@@ -1,6 +1,6 @@
 """Two runs side by side: what differs in settings, versions, data and results.
 
-What is equal is left out, but that it was compared is said.
+What is equal is left out; that it was compared is told.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,17 +42,17 @@ def compare_runs(one: RecordedRun, other: RecordedRun) -> dict[str, list[Compare
         ``test examples``. A section without lines has no difference.
     """
     return {
-        "settings": [*_settings(one, other)],
-        "versions": [*_versions(one, other)],
-        "data": [*_data(one, other)],
-        "results": [*_results(one, other)],
-        "history": [*_history(one, other)],
-        "test examples": [*_examples(one, other)],
+        "settings": [*_compare_settings(one, other)],
+        "versions": [*_compare_versions(one, other)],
+        "data": [*_compare_data(one, other)],
+        "results": [*_compare_results(one, other)],
+        "history": [*_compare_history(one, other)],
+        "test examples": [*_compare_examples(one, other)],
     }
 
 
 def describe_sections(sections: Mapping[str, list[ComparedLine]]) -> list[str]:
-    """Say it, a line each."""
+    """Write the sections of a comparison, a line for each difference."""
     lines: list[str] = []
     for section, differences in sections.items():
         lines.append(f"{section}:" if differences else f"{section}: equal")
@@ -65,7 +65,7 @@ def describe_sections(sections: Mapping[str, list[ComparedLine]]) -> list[str]:
     return lines
 
 
-def _settings(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
+def _compare_settings(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     first, second = one.record.settings, other.record.settings
     for name in dict.fromkeys([*first, *second]):
         if name not in first or name not in second or repr(first[name]) != repr(second[name]):
@@ -74,16 +74,16 @@ def _settings(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
             )
 
 
-def _versions(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
+def _compare_versions(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     if not one.environment or not other.environment:
-        known = ["recorded" if run.environment else "not recorded" for run in (one, other)]
-        yield ComparedLine("environment", *known)
+        states = ["recorded" if run.environment else "not recorded" for run in (one, other)]
+        yield ComparedLine("environment", *states)
     yield from (ComparedLine(*each) for each in compare_environments(one.environment, other.environment))
     if one.numerics != other.numerics:
         yield ComparedLine("numerics version", one.numerics or "none", other.numerics or "none")
 
 
-def _data(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
+def _compare_data(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     digests = [run.record.data_digest for run in (one, other)]
     if digests[0] != digests[1]:
         yield ComparedLine("digest", *(digest[:12] or "none" for digest in digests))
@@ -91,7 +91,7 @@ def _data(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
         yield ComparedLine("digest of the test set", one.correct.test_digest[:12], other.correct.test_digest[:12])
 
 
-def _results(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
+def _compare_results(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     if one.record.state != other.record.state:
         yield ComparedLine("state", one.record.state, other.record.state)
     first, second = one.record.metrics, other.record.metrics
@@ -103,8 +103,8 @@ def _results(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
             yield ComparedLine(name, repr(here), repr(there), f"{there - here:+.6g}")
 
 
-def _history(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
-    """Tell the first epoch that differs in each curve, and how many epochs there are."""
+def _compare_history(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
+    """Give the first epoch that differs in each curve, and how many epochs there are."""
     for name in CURVES:
         curves = [run.history[name].to_numpy(float) if name in run.history else np.empty(0) for run in (one, other)]
         n_common = min(map(len, curves))
@@ -118,11 +118,11 @@ def _history(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
         yield ComparedLine("epochs", *(str(max(0, len(run.history) - 1)) for run in (one, other)))
 
 
-def _examples(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
+def _compare_examples(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     """Count the test examples that only one of the runs gets right; they must be of the same test set."""
     if one.correct is None or other.correct is None:
-        known = ["not recorded" if run.correct is None else "recorded" for run in (one, other)]
-        yield ComparedLine("which are right", *known)
+        states = ["not recorded" if run.correct is None else "recorded" for run in (one, other)]
+        yield ComparedLine("which are right", *states)
     elif one.correct.test_digest == other.correct.test_digest:
         first, second = one.correct.right, other.correct.right
         if (first != second).any():

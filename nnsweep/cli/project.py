@@ -45,7 +45,7 @@ def write_project(folder: Path) -> Path:
     Parameters
     ----------
     folder : Path
-        Where it shall be: a folder that is not there yet, in one that is, or an empty folder.
+        Where it goes: a folder that is not there yet, in one that is, or an empty folder.
 
     Returns
     -------
@@ -64,9 +64,9 @@ def write_project(folder: Path) -> Path:
         if os.path.lexists(target):
             _fill(folder, target)
         else:
-            _make(folder, target)
+            _create(folder, target)
     except OSError as error:
-        raise _refusal(folder, f"{error.strerror or type(error).__name__}; choose another folder") from error
+        raise _refuse(folder, f"{error.strerror or type(error).__name__}; choose another folder") from error
     return target
 
 
@@ -76,58 +76,52 @@ def _check_name(folder: Path) -> None:
 
     name = str(folder.absolute())
     if not is_nameable(folder) or printable(name) != name:
-        raise _refusal(folder, "no project can have this name; choose another")
+        raise _refuse(folder, "no project can have this name; choose another")
     try:
         sqlite.make_sqlite_uri(folder.absolute() / "mlflow.db")
     except ConfigError as error:
-        raise _refusal(folder, "its path holds `?` or `%` with two digits, which the store's address cannot") from error
+        raise _refuse(folder, "its path holds `?` or `%` with two digits, which the store's address cannot") from error
 
 
-def _make(folder: Path, target: Path) -> None:
-    """Make a folder: beside its place, under another name, and then put into place."""
+def _create(folder: Path, target: Path) -> None:
+    """Create the project's folder beside its place, under another name, and then put it into place."""
     if not target.parent.is_dir():
-        raise _refusal(folder, f"there is no folder {folder.parent}; create it first")
+        raise _refuse(folder, f"there is no folder {folder.parent}; create it first")
     remove_leftovers([target.parent])
     with temporary_folder(target.parent) as workshop:
-        draft = workshop / "project"
-        _write_files(draft)
-        os.rename(draft, target)
+        os.rename(_write_files(workshop), target)
 
 
 def _fill(folder: Path, target: Path) -> None:
-    """Fill an empty folder, which stays the one it is: somebody's shell may be in it."""
+    """Fill an empty folder, which stays the one it is, as somebody's shell may be in it: with all files, or none."""
     if not target.is_dir():
-        raise _refusal(folder, "it is there, and no folder; choose another name")
+        raise _refuse(folder, "it is there, and no folder; choose another name")
     remove_leftovers([target])
     if inside := sorted(os.listdir(target)):
-        raise _refusal(folder, f"it is not empty ({inside[0]} is in it); name a new folder, or an empty one")
+        raise _refuse(folder, f"it is not empty ({inside[0]} is in it); name a new folder, or an empty one")
     with temporary_folder(target) as workshop:
-        draft = workshop / "project"
-        _write_files(draft)
-        _move(draft, target)
+        draft, moved = _write_files(workshop), []
+        try:
+            for name in sorted(os.listdir(draft)):
+                os.rename(draft / name, target / name)
+                moved.append(name)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                for name in moved:
+                    os.rename(target / name, draft / name)
+            raise
 
 
-def _move(draft: Path, target: Path) -> None:
-    """Move what is in a folder to another one; all of it, or nothing."""
-    moved = []
-    try:
-        for name in sorted(os.listdir(draft)):
-            os.rename(draft / name, target / name)
-            moved.append(name)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            for name in moved:
-                os.rename(target / name, draft / name)
-        raise
-
-
-def _write_files(draft: Path) -> None:
+def _write_files(workshop: Path) -> Path:
+    """Write the project's files into a new folder, and give it."""
+    draft = workshop / "project"
     for name, text in list_project_files().items():
         path = draft / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
+    return draft
 
 
-def _refusal(folder: Path, cause: str) -> ConfigError:
+def _refuse(folder: Path, cause: str) -> ConfigError:
     name = printable(str(folder))
     return ConfigError(f"cannot make a project in {name if len(name) <= LONGEST_NAME else name[:200] + '...'}: {cause}")
