@@ -25,14 +25,14 @@ def name_best(study: Study) -> list[str]:
     """Name the configuration with the best mean, and say whether it can be told to be the best."""
     if not study.has_result:
         return [f"No run finished with a {study.words}: there is no answer yet."]
-    first, shared = study.best, list(map(study.named, study.first))
-    value, sure = study.number(first["mean"]), _describe_sureness(study, first)
+    first, shared = study.best, list(map(study.name, study.leaders))
+    value, sure = study.write(first["mean"]), _describe_sureness(study, first)
     if len(study.configurations) == 1:
-        n_finished = study.named(first["label"]).removeprefix(first["label"])  # in brackets, if some failed
+        n_finished = study.name(first["label"]).removeprefix(first["label"])  # in brackets, if some failed
         return [f"The only configuration{n_finished} reached a {study.words} of {value}{sure}."]
     extreme = f"{'lowest' if study.is_cost else 'highest'} {study.words}"
     if len(shared) > 1:
-        holds = f"{join_words(shared)} share the {extreme}, {value} ({study.repeated(first['label'])} each)"
+        holds = f"{join_words(shared)} share the {extreme}, {value} ({study.describe_repeats(first['label'])} each)"
     else:
         holds = f"{shared[0]} has the {extreme}, {value}{sure if first['n_units'] > 1 else ''}"
     if doubt := _explain_doubt(study):
@@ -67,7 +67,7 @@ def describe_single_seed(study: Study) -> list[str]:
 
 def list_rivals(study: Study) -> list[str]:
     """Say which configurations cannot be told from the best, and which were not tested."""
-    others = study.with_best
+    others = study.against_best
     if not len(others):
         return []
     indistinguishable, untested, n = study.indistinguishable, len(study.untested), len(study.configurations) - 1
@@ -75,12 +75,12 @@ def list_rivals(study: Study) -> list[str]:
         return []
     few = "has" if untested == 1 else "have"
     caveat = [f"Of the others, {untested:,} {few} too few results for a test."] if untested else []
-    whom = study.best["label"] if len(study.first) > 1 else "it"
+    whom = study.best["label"] if len(study.leaders) > 1 else "it"
     if _explain_doubt(study):
         return caveat
     if indistinguishable:
         be = "configuration" if n == 1 else "configurations"
-        names = join_words(list(map(study.named, indistinguishable)))
+        names = join_words(list(map(study.name, indistinguishable)))
         return [f"{len(indistinguishable):,} of {n:,} other {be} cannot be told from {whom}: {names}.", *caveat]
     if untested:
         return [f"It can be told from the {count(n - untested, 'other')} that could be tested.", *caveat]
@@ -89,7 +89,7 @@ def list_rivals(study: Study) -> list[str]:
 
 def plan_more_seeds(study: Study) -> list[str]:
     """Say how many seeds would tell the nearest rival apart, on which condition, and what else is possible."""
-    rows = study.with_best[study.with_best["label"].isin(study.indistinguishable)]
+    rows = study.against_best[study.against_best["label"].isin(study.indistinguishable)]
     if not len(rows) or study.kind != "seed":
         return []
     row = rows.iloc[0]
@@ -97,8 +97,8 @@ def plan_more_seeds(study: Study) -> list[str]:
     farthest = max(abs(row["low"]), abs(row["high"]))
     if math.isnan(fewest) or farthest == 0:  # where they are equal with every seed, no number of seeds is enough
         return []
-    far, own = study.number(farthest), f"own {percent(study.confidence)} interval"
-    chance, rival = "with a probability of 80 %", study.named(row["label"])
+    far, own = study.write(farthest), f"own {percent(study.confidence)} interval"
+    chance, rival = "with a probability of 80 %", study.name(row["label"])
     is_known = not math.isnan(farthest)  # where all differ by the same, there is a test and no interval
     if needed > MANY_SEEDS:
         if not is_known:
@@ -111,10 +111,10 @@ def plan_more_seeds(study: Study) -> list[str]:
     none = " and for no difference at all" if row["low"] < 0 < row["high"] else ""
     allows = ""
     if is_known and fewest < needed:
-        ends = span(study.number, {end: row[end] for end in ("low", "high")})
+        ends = span(study.write, {end: row[end] for end in ("low", "high")})
         allows = f"; its {own}, {ends}, allows for as few as {int(fewest):,}{none}"
     return [
-        f"If the true difference to {rival} is the observed {study.number(abs(row['difference']))}, "
+        f"If the true difference to {rival} is the observed {study.write(abs(row['difference']))}, "
         f"{count(int(needed), 'more seed')} of each would show it {chance}{allows}."
     ]
 
@@ -129,13 +129,13 @@ def compare_with_baseline(study: Study) -> list[str]:
         return [f"The baseline, {row['reference_label']}, is the best itself."]
     family = len(study.configurations) - 1  # the best was picked among as many: an interval for all of them at once
     found = study.difference(row["label"], row["reference_label"], 1 - (1 - study.confidence) / family)
-    apart, low, high = (signed(study.number(value)) for value in (row["difference"], found.low, found.high))
+    apart, low, high = (signed(study.write(value)) for value in (row["difference"], found.low, found.high))
     simultaneous = "" if family == 1 else "simultaneous "
     between = "" if math.isnan(found.low) else f" ({simultaneous}{percent(study.confidence)} interval {low} to {high})"
     p = "not tested" if math.isnan(row["p_holm"]) else f"p = {probability(row['p_holm'])}".replace("= <", "<")
     doubt = "" if row["distinguishable"] else ", which may be chance"
     return [
-        f"Against the baseline {study.named(row['reference_label'])} it makes a difference of "
+        f"Against the baseline {study.name(row['reference_label'])} it makes a difference of "
         f"{apart}{between}, {p}{doubt}."
     ]
 
@@ -154,8 +154,8 @@ def compare_with_validation(study: Study) -> list[str]:
         return ["Validation accuracy, which does not look at the test set, chooses the same."]
     row = study.configurations[study.configurations["label"] == chosen].iloc[0]
     return [
-        f"Validation accuracy, which does not look at the test set, chooses {study.named(chosen)}, whose {study.words} "
-        f"is {study.number(row['mean'])}."
+        f"Validation accuracy, which does not look at the test set, chooses {study.name(chosen)}, whose {study.words} "
+        f"is {study.write(row['mean'])}."
     ]
 
 
@@ -184,10 +184,10 @@ def _describe_sureness(study: Study, row: Mapping[str, object]) -> str:
     if n < 2:
         return f", one {study.kind}"
     if row["std"] == 0:
-        return f", the same in each of {study.repeated(label)}"
+        return f", the same in each of {study.describe_repeats(label)}"
     k = int(study.configurations.attrs["n_simultaneous"])
     at_once = f", simultaneous for all {k:,}" if k > 1 else ""
-    return f" ± {study.number(row['half'])} ({percent(study.confidence)}{at_once}; {study.repeated(label)})"
+    return f" ± {study.write(row['half'])} ({percent(study.confidence)}{at_once}; {study.describe_repeats(label)})"
 
 
 def _explain_doubt(study: Study) -> str:
@@ -200,7 +200,7 @@ def _explain_doubt(study: Study) -> str:
         if study.best["n_units"] == 1:
             return f", but one {study.kind} does not tell whether it would again"
         return ", but no other has enough results for a test"
-    whom = study.best["label"] if len(study.first) > 1 else "it"
+    whom = study.best["label"] if len(study.leaders) > 1 else "it"
     that_finished = " that finished" * (never > 0)
     if rivals == 1:
         return f", but the other one{that_finished} cannot be told from {whom}"

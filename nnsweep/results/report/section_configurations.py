@@ -52,7 +52,7 @@ class Configurations(Section):
         columns = (
             Column("configuration", "label"),
             Column(study.words, "mean", lambda row: _mean(study, row), needs_row=True),
-            Column("sd", "std", study.number, is_wide=True),
+            Column("sd", "std", study.write, is_wide=True),
             Column(f"{study.repeats.noun}s", "n", counted_repeats, needs_row=True),
             *(Column(name.removeprefix("n_"), name, whole, is_wide=name != "n_parameters") for name in sizes),
             *drop_empty(table, Column("note", "note", is_wide=True)),
@@ -66,7 +66,7 @@ class Configurations(Section):
             "sd: standard deviation.",
             frame=table,
             columns=columns,
-            best=frozenset(range(len(study.first))),
+            best=frozenset(range(len(study.leaders))),
             indistinguishable=frozenset(
                 place for place, label in enumerate(table["label"]) if label in study.indistinguishable
             ),
@@ -82,7 +82,7 @@ class Configurations(Section):
 
 
 def _mean(study: Study, row: Row) -> str:
-    return with_half(study.number(row["mean"]), study.number(row["half"]))
+    return with_half(study.write(row["mean"]), study.write(row["half"]))
 
 
 def _explain_intervals(study: Study) -> list[str]:
@@ -141,9 +141,14 @@ def _compare_with(study: Study, reference: str) -> Table:
     table = study.comparison[study.comparison["reference"] == reference].reset_index(drop=True)
     table["told"] = [_is_told_apart(row) for row in rows(table)]
     columns = (
-        Column("configuration", "label", study.named),
-        Column("difference", "difference", lambda value: signed(study.number(value))),
-        Column(f"own {percent(study.confidence)} interval", "low", lambda row: span(study.number, row), needs_row=True),
+        Column("configuration", "label", study.name),
+        Column("difference", "difference", lambda value: signed(study.write(value))),
+        Column(
+            f"own {percent(study.confidence)} interval",
+            "low",
+            lambda row: span(study.write, row),
+            needs_row=True,
+        ),
         Column("better in", "win_rate", lambda rate: NOTHING if rate is None else percent(rate), is_wide=True),
         Column("effect size", "effect_size", lambda value: fixed(value, 2), is_wide=True),
         Column("p", "p", probability, is_wide=True),
@@ -152,7 +157,7 @@ def _compare_with(study: Study, reference: str) -> Table:
         *drop_empty(table, Column(f"more {study.kind}s", "more_seeds", whole, is_wide=True)),
         *drop_empty(table, Column("note", "note", is_wide=True)),
     )
-    name = study.named(table["reference_label"].iloc[0])
+    name = study.name(table["reference_label"].iloc[0])
     return Table(
         name=f"against_{reference}",
         caption=f"Each configuration minus the {reference}, {name}; an own interval holds for one row alone.",
@@ -176,7 +181,7 @@ def describe_examples(study: Study) -> list[str]:
     tested = found[found["test"] != "none"]
     if not len(tested):
         return []
-    names = [study.named(label) for label in tested["label"][~tested["distinguishable"]]]
+    names = [study.name(label) for label in tested["label"][~tested["distinguishable"]]]
     where = f"On the {whole(float(tested['n_examples'].iloc[0]))} test examples themselves, "
     if not names:
         differ = "the other one differs" if len(tested) == 1 else f"all {len(tested):,} others differ"
@@ -196,9 +201,9 @@ class ByExample(Section):
             return None
         interval = f"own {percent(study.confidence)} interval"
         columns = (
-            Column("configuration", "label", study.named),
-            Column("difference", "difference", lambda value: signed(study.accuracy(value))),
-            Column(interval, "low", lambda row: span(study.accuracy, row), needs_row=True),
+            Column("configuration", "label", study.name),
+            Column("difference", "difference", lambda value: signed(study.write_accuracy(value))),
+            Column(interval, "low", lambda row: span(study.write_accuracy, row), needs_row=True),
             *drop_empty(
                 found, Column("only this right", "b", whole, True), Column("only the best right", "c", whole, True)
             ),

@@ -22,9 +22,9 @@ def name_smallest(study: Study) -> list[str]:
     best, small = study.best, next(iter(rows(table.loc[[chosen.smallest]])))
     if best[PARAMETERS] == small[PARAMETERS]:
         return ["No smaller network comes within one standard error of it."]
-    value = study.number(small["mean"])
+    value = study.write(small["mean"])
     return [
-        f"The smallest network within one standard error of it is {study.named(small['label'])}: {value} with "
+        f"The smallest network within one standard error of it is {study.name(small['label'])}: {value} with "
         f"{whole(small[PARAMETERS])} parameters instead of {whole(best[PARAMETERS])}."
     ]
 
@@ -40,9 +40,7 @@ class Cost(Section):
             return None
         best = float(study.best["mean"])
         target = round(NEARLY * best, 2) if study.is_accuracy and study.histories else None
-        table = study.labelled(
-            prices(study.runs, study.histories, by=study.settings, metric=study.metric, target=target)
-        )
+        table = study.align(prices(study.runs, study.histories, by=study.settings, metric=study.metric, target=target))
         price = next((name for name in (PARAMETERS, "seconds") if table[name].nunique() > 1), None)
         if price is None:
             return None
@@ -50,8 +48,8 @@ class Cost(Section):
         table["front"] = ["yes" if on else "" for on in is_worth_it]
         to_target = () if target is None else (Column(f"epochs to {target:g}", "epochs_to_target", whole),)
         columns = (
-            Column("configuration", "label", study.named),
-            Column(study.words, "mean", study.number),
+            Column("configuration", "label", study.name),
+            Column(study.words, "mean", study.write),
             Column("parameters", PARAMETERS, whole),
             Column("Mflop an epoch", "epoch_flops", _write_millions, is_wide=True),
             Column("epochs", "epochs", lambda value: fixed(value, 0), is_wide=True),

@@ -55,7 +55,7 @@ def describe_effects(study: Study) -> list[str]:
 
 def warn_of_edges(study: Study) -> list[str]:
     """Warn if results rise beyond chance towards a number of the best that is the smallest or the largest tried."""
-    if not study.has_result or not study.is_accuracy or len(study.first) > 1:
+    if not study.has_result or not study.is_accuracy or len(study.leaders) > 1:
         return []
     boundaries = _find_edges(study)
     warnings = []
@@ -74,7 +74,7 @@ def warn_of_edges(study: Study) -> list[str]:
 def _find_edges(study: Study) -> list[Boundary]:
     """Find edges among the numbers of the settings, and in depth and width where they vary."""
     table, names = study.configurations, study.settings
-    distinguishable = {*study.with_best["label"][study.with_best["distinguishable"]]}
+    distinguishable = {*study.against_best["label"][study.against_best["distinguishable"]]}
     differs = [label in distinguishable for label in table["label"]]
 
     def find(names: Sequence[str], n_numbers: int) -> list[Boundary]:
@@ -154,8 +154,8 @@ class Fairness(Section):
         table, same = found.table, f"at {_write_settings(found.same, found.tuned)}" if found.same else ""
         is_incomplete = bool((table["n_finished"] < table["n_ended"]).any())
         compared_at_same = (
-            Column(same, "same_mean", study.number),
-            Column("gain", "gain", lambda gain: signed(study.number(gain))),
+            Column(same, "same_mean", study.write),
+            Column("gain", "gain", lambda gain: signed(study.write(gain))),
         )
         columns = (
             Column("compared", "label", lambda row: _write_subject(row, found.subject), needs_row=True),
@@ -195,4 +195,4 @@ def _write_mean(study: Study, row: Row) -> str:
     half = row["half"]
     if isinstance(half, float):
         half = min(half, 1.0)  # beyond that it says no more of an accuracy
-    return with_half(study.number(row["mean"]), study.number(half))
+    return with_half(study.write(row["mean"]), study.write(half))

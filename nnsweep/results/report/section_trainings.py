@@ -32,7 +32,7 @@ def warn_of_unfinished_best(study: Study) -> list[str]:
     """Warn if runs of the best were still improving when they ended."""
     if not study.has_result or not study.histories:
         return []
-    rows = set(study.rows_of(str(study.best["label"])))
+    rows = set(study.find_rows(str(study.best["label"])))
     labels = [label for row, label in enumerate(plain(study.outcomes["outcome"])) if row in rows]
     improving = labels.count(STILL_IMPROVING)
     if not improving:
@@ -75,7 +75,7 @@ class Outcomes(Section):
 def _list_configurations(study: Study, labels: list[str], label: str) -> str:
     """Name configurations with runs of a label, those with most first."""
     counts = {
-        study.named(name): sum(labels[row] == label for row in study.rows_of(str(name)))
+        study.name(name): sum(labels[row] == label for row in study.find_rows(str(name)))
         for name in study.configurations["label"]
     }
     return join_words(sorted((name for name, n in counts.items() if n), key=lambda name: -counts[name]), 3)
@@ -90,14 +90,14 @@ class Selection(Section):
         sentence = describe_optimism(study.runs) if "test_accuracy" in study.runs.columns else ""
         if not sentence:
             return None
-        table = study.labelled(average_optimism(study.runs, by=study.settings))
+        table = study.align(average_optimism(study.runs, by=study.settings))
         columns = drop_empty(
             table,
-            Column("configuration", "label", study.named),
-            Column("selected epoch", "test_accuracy", study.accuracy),
-            Column("last epoch", "final_test_accuracy", study.accuracy),
-            Column("best of all epochs", "max_test_accuracy", study.accuracy),
-            Column("optimism", "optimism", lambda value: signed(study.accuracy(value))),
+            Column("configuration", "label", study.name),
+            Column("selected epoch", "test_accuracy", study.write_accuracy),
+            Column("last epoch", "final_test_accuracy", study.write_accuracy),
+            Column("best of all epochs", "max_test_accuracy", study.write_accuracy),
+            Column("optimism", "optimism", lambda value: signed(study.write_accuracy(value))),
         )
         caption = "Test accuracy by how its epoch is chosen (means of the runs that finished)."
         return SectionContent(
@@ -140,7 +140,7 @@ def _explain_counting(study: Study) -> str:
         return "no mean counts them"
     chance = [value for value in plain(study.runs["chance_accuracy"]) if isinstance(value, int | float)]
     n_lost = len(study.states) - int(table["n_finished"].sum())
-    guessing = " to ".join(dict.fromkeys(map(study.number, (min(chance), max(chance)))))
+    guessing = " to ".join(dict.fromkeys(map(study.write, (min(chance), max(chance)))))
     others = "" if n_stand == n_failed == n_lost else ", the others not at all"
     whose = "each" if not others else f"{n_stand:,} of them"
     verb = "counts" if not others or n_stand == 1 else "count"

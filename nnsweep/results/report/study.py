@@ -84,7 +84,11 @@ class Study:
     origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "runs", with_failures(_complete(self.runs), self.failures))
+        names = [f"row {row}" for row in range(len(self.runs))]
+        defaults: dict[str, Any] = {"name": names, "state": "finished", "reason": "", "run_id": names}
+        missing = {name: value for name, value in defaults.items() if name not in self.runs.columns}
+        # a table from elsewhere may lack columns; `runs` is set in the way of a frozen dataclass
+        object.__setattr__(self, "runs", with_failures(self.runs.assign(**missing), self.failures))
 
     @cached_property
     def configurations(self) -> pd.DataFrame:
@@ -108,7 +112,7 @@ class Study:
         """What one independent result is called: seed, fold, split."""
         return self.repeats.kind
 
-    def named(self, label: object) -> str:
+    def name(self, label: object) -> str:
         """Name a configuration, with how many of its repeats finished if some failed."""
         one = self._by_label.get(str(label))
         if one is None or not one.n_failed:
@@ -116,7 +120,7 @@ class Study:
         nouns = f"{one.repeats.noun}{'s' * (one.n_ended != 1)}"
         return f"{label} ({len(one.counted):,} of {one.n_ended:,} {nouns} finished)"
 
-    def repeated(self, label: object) -> str:
+    def describe_repeats(self, label: object) -> str:
         """Say how often a configuration was repeated."""
         return self.repeats.describe([*self._by_label[str(label)].values])
 
@@ -133,31 +137,31 @@ class Study:
         return compare(self.runs, self.metric, baseline=self.baseline, by=self.by, confidence=self.confidence)
 
     @property
-    def with_best(self) -> pd.DataFrame:
+    def against_best(self) -> pd.DataFrame:
         """The comparisons with the best."""
         return self.comparison[self.comparison["reference"] == "best"]
 
     @property
     def tests(self) -> set[str]:
         """Which tests have compared others with the best."""
-        return {str(test) for test in plain(self.with_best["test"])} - {"none"} if len(self.with_best) else set()
+        return {str(test) for test in plain(self.against_best["test"])} - {"none"} if len(self.against_best) else set()
 
     @cached_property
     def indistinguishable(self) -> list[str]:
         """The labels of what was tested and cannot be told from the best; what never finished is not the best."""
-        if not len(self.with_best):
+        if not len(self.against_best):
             return []
-        tested = (self.with_best["test"] != "none") & (self.with_best["n_finished"] > 0)
-        labels: list[str] = self.with_best["label"][tested & ~self.with_best["distinguishable"]].tolist()
+        tested = (self.against_best["test"] != "none") & (self.against_best["n_finished"] > 0)
+        labels: list[str] = self.against_best["label"][tested & ~self.against_best["distinguishable"]].tolist()
         return labels
 
     @property
     def untested(self) -> list[str]:
         """The labels of what finished and has too few results for a test."""
-        if not len(self.with_best):
+        if not len(self.against_best):
             return []
-        few = (self.with_best["test"] == "none") & (self.with_best["n_finished"] > 0)
-        labels: list[str] = self.with_best["label"][few].tolist()
+        few = (self.against_best["test"] == "none") & (self.against_best["n_finished"] > 0)
+        labels: list[str] = self.against_best["label"][few].tolist()
         return labels
 
     @property
@@ -184,7 +188,7 @@ class Study:
 
         ``attrs["differ"]`` tells whether they do.
         """
-        known = self.correct and self.has_result and set(self._ids) & set(self.correct)
+        known = self.correct and self.has_result and set(self._best_run_ids) & set(self.correct)
         if self.metric != "test_accuracy" or not known or len(self.configurations) < 2:
             return pd.DataFrame({"test": []})
         try:
@@ -195,7 +199,7 @@ class Study:
             return nothing
 
     @property
-    def _ids(self) -> list[str]:
+    def _best_run_ids(self) -> list[str]:
         """The ids of the best configuration's runs that count."""
         ids = plain(self.runs["run_id"])
         return [str(ids[row]) for row in self._by_label[str(self.best["label"])].counted.values()]
@@ -210,13 +214,13 @@ class Study:
         """The columns that tell the configurations apart."""
         return list(self.configurations.attrs["settings"])
 
-    def labelled(self, table: pd.DataFrame) -> pd.DataFrame:
+    def align(self, table: pd.DataFrame) -> pd.DataFrame:
         """Bring a table with a row a configuration into our order and under our labels."""
         places = {values: place for place, values in enumerate(_tuples(table, self.settings))}
         order = [places[values] for values in _tuples(self.configurations, self.settings)]
         return table.iloc[order].reset_index(drop=True).assign(label=self.configurations["label"])
 
-    def rows_of(self, label: str) -> tuple[int, ...]:
+    def find_rows(self, label: str) -> tuple[int, ...]:
         """Give the positions of a configuration's runs."""
         return self._by_label[label].rows
 
@@ -246,7 +250,7 @@ class Study:
         return dict(next(iter(rows(self.configurations))))
 
     @property
-    def first(self) -> list[str]:
+    def leaders(self) -> list[str]:
         """The labels of the configurations that share the best mean: almost always one."""
         means = self.configurations["mean"]
         labels: list[str] = self.configurations["label"][(means - means.iloc[0]).abs() <= 1e-12].tolist()
@@ -267,28 +271,21 @@ class Study:
         """The state of each run."""
         return [str(state) for state in plain(self.runs["state"])]
 
-    def number(self, value: object) -> str:
+    def write(self, value: object) -> str:
         """Write a value of the metric, with as many places as the narrowest interval gives sense to."""
-        return fixed(value, self._places) if self.is_accuracy else write_digits(value)
+        return fixed(value, self._n_places) if self.is_accuracy else write_digits(value)
 
-    def accuracy(self, value: object) -> str:
+    def write_accuracy(self, value: object) -> str:
         """Write an accuracy that is not the metric."""
-        return fixed(value, self._places if self.is_accuracy else 4)
+        return fixed(value, self._n_places if self.is_accuracy else 4)
 
     @cached_property
-    def _places(self) -> int:
+    def _n_places(self) -> int:
         halves = self.configurations["half"].to_numpy(dtype=float)
         spread = halves[np.isfinite(halves) & (halves > 0)]
         if not len(spread):
             return 4
         return min(MOST_PLACES, max(3, -math.floor(math.log10(float(np.median(spread))))))
-
-
-def _complete(runs: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns that a table from elsewhere may lack."""
-    names = [f"row {row}" for row in range(len(runs))]
-    columns: dict[str, Any] = {"name": names, "state": "finished", "reason": "", "run_id": names}
-    return runs.assign(**{name: value for name, value in columns.items() if name not in runs.columns})
 
 
 def _tuples(table: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -130,7 +130,7 @@ def test_seeds_that_would_tell_two_apart_are_counted(study_of):
         "of 80 %; its own 95 % interval, \N{MINUS SIGN}0.011 to +0.007, allows for as few as 1 and for no "
         "difference at all."
     ]
-    assert study.with_best[["more_seeds", "fewest_more_seeds"]].values.tolist() == [[92, 1]]
+    assert study.against_best[["more_seeds", "fewest_more_seeds"]].values.tolist() == [[92, 1]]
 
 
 def test_two_that_are_all_but_equal_are_not_worth_more_seeds(study_of):
@@ -198,7 +198,7 @@ def test_a_best_of_few_survivors_is_not_the_best(study_of):
     accuracies = {"20-20": [*spread(0.972, 3), *[None] * 7], "20": spread(0.95), "8": spread(0.94, turn=1)}
     study = with_chance(study_of(accuracies))
     assert section_answer.name_best(study)[0].startswith("20 is best: test accuracy 0.950 ± 0.004 ")
-    assert study.named("20-20") == "20-20 (3 of 10 seeds finished)"
+    assert study.name("20-20") == "20-20 (3 of 10 seeds finished)"
     assert section_trainings.describe_unfinished(study) == [
         "7 of 30 runs did not finish (7 diverged); each counts as guessing (0.100) in means, order and tests."
     ]
@@ -230,13 +230,13 @@ def test_runs_that_finished_with_nothing_are_failures(study_of):
     assert section_trainings.describe_unfinished(told) == [
         "3 runs finished without a real test accuracy; each counts as guessing (0.100) in means, order and tests."
     ]
-    assert told.named("8") == "8 (2 of 5 seeds finished)"
+    assert told.name("8") == "8 (2 of 5 seeds finished)"
 
 
 def test_an_interrupted_run_is_no_failure(study_of):
     study = study_of({"20-20": spread(0.9, 5), "8": [*spread(0.95, 4, turn=1), None]})
     told = Study(runs=study.runs.assign(state=["finished"] * 9 + ["interrupted"], chance_accuracy=0.1))
-    assert told.named(told.best["label"]) == "8"
+    assert told.name(told.best["label"]) == "8"
     assert section_trainings.describe_unfinished(told) == [
         "1 of 10 runs did not finish (1 interrupted); no mean counts them."
     ]
