@@ -139,7 +139,13 @@ class Comparison(Section):
 def _compare_with(study: Study, reference: str) -> Table:
     """Make the table of all configurations against the best or the baseline."""
     table = study.comparison[study.comparison["reference"] == reference].reset_index(drop=True)
-    table["told"] = [_is_told_apart(row) for row in rows(table)]
+    table["told"] = [
+        "never finished" if not row["n_finished"]
+        else "not tested" if row["test"] == "none"
+        else "yes" if row["distinguishable"]
+        else "no"
+        for row in rows(table)
+    ]  # fmt: skip
     columns = (
         Column("configuration", "label", study.name),
         Column("difference", "difference", lambda value: signed(study.write(value))),
@@ -165,12 +171,6 @@ def _compare_with(study: Study, reference: str) -> Table:
         columns=columns,
         indistinguishable=frozenset(place for place, told in enumerate(table["told"]) if told == "no"),
     )
-
-
-def _is_told_apart(row: Row) -> str:
-    if not row["n_finished"]:
-        return "never finished"
-    return "not tested" if row["test"] == "none" else "yes" if row["distinguishable"] else "no"
 
 
 def describe_examples(study: Study) -> list[str]:

@@ -4,7 +4,7 @@ from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.tradeoff import choose_smallest, mark_pareto_front, prices
-from nnsweep.results.wording import NOTHING, fixed, whole, write_digits
+from nnsweep.results.wording import fixed, whole, write_digits
 
 PARAMETERS = "n_parameters"
 NEARLY = 0.95
@@ -51,7 +51,7 @@ class Cost(Section):
             Column("configuration", "label", study.name),
             Column(study.words, "mean", study.write),
             Column("parameters", PARAMETERS, whole),
-            Column("Mflop an epoch", "epoch_flops", _write_millions, is_wide=True),
+            Column("Mflop an epoch", "epoch_flops", lambda n: write_digits(n and n / 1e6, 3), is_wide=True),
             Column("epochs", "epochs", lambda value: fixed(value, 0), is_wide=True),
             Column("seconds", "seconds", lambda value: write_digits(value, 3)),
             *to_target,
@@ -66,7 +66,3 @@ class Cost(Section):
             best=frozenset(place for place, on in enumerate(is_worth_it) if on),
         )
         return SectionContent(name="cost", heading="What it costs", tables=(costs,))
-
-
-def _write_millions(flops: object) -> str:
-    return write_digits(flops / 1e6, 3) if isinstance(flops, int | float) else NOTHING

@@ -1,7 +1,5 @@
 """The frame of a report: at its beginning what was compared on which data, at its end how to have the numbers again."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from nnsweep.results.factors import ARCHITECTURE, KINDS
@@ -86,18 +84,14 @@ def _describe_repeats(study: Study) -> str:
     parts = []
     for name in study.repeats.axes:
         values = sorted(set(plain(study.runs[name])), key=lambda value: (isinstance(value, str), value))
-        parts.append(f"{count(len(values), KINDS[name])} ({_list_values(values)})")
+        first, n = values[0], len(values)
+        is_range = n > 2 and isinstance(first, int) and values == list(range(first, first + n))
+        listed = f"{first} to {values[-1]}" if is_range else join_words([*map(str, values)], MOST_VALUES)
+        parts.append(f"{count(n, KINDS[name])} ({listed})")
     counts = study.configurations["n_finished"] + study.configurations["n_failed"]
     noun = study.repeats.noun
     each = f"; a configuration has {counts.min():,} to {counts.max():,} {noun}s" if counts.nunique() > 1 else ""
     return f"{join_words(parts).capitalize()}{each}."
-
-
-def _list_values(values: Sequence[object]) -> str:
-    first = values[0]
-    if len(values) > 2 and isinstance(first, int) and values == list(range(first, first + len(values))):
-        return f"{first} to {values[-1]}"
-    return join_words([str(value) for value in values], MOST_VALUES)
 
 
 def _values(runs: pd.DataFrame, name: str) -> list[str]:

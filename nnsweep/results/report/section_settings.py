@@ -153,6 +153,12 @@ class Fairness(Section):
             return None
         table, same = found.table, f"at {_write_settings(found.same, found.tuned)}" if found.same else ""
         is_incomplete = bool((table["n_finished"] < table["n_ended"]).any())
+
+        def write_mean(row: Row) -> str:
+            half = row["half"]  # beyond 1 it says no more of an accuracy
+            half = min(half, 1.0) if isinstance(half, float) else half
+            return with_half(study.write(row["mean"]), study.write(half))
+
         compared_at_same = (
             Column(same, "same_mean", study.write),
             Column("gain", "gain", lambda gain: signed(study.write(gain))),
@@ -160,7 +166,7 @@ class Fairness(Section):
         columns = (
             Column("compared", "label", lambda row: _write_subject(row, found.subject), needs_row=True),
             Column("own best setting", "setting", lambda row: _write_settings(row, found.tuned), needs_row=True),
-            Column(metric_words(found.reported), "mean", lambda row: _write_mean(study, row), needs_row=True),
+            Column(metric_words(found.reported), "mean", write_mean, needs_row=True),
             Column(f"{study.repeats.noun}s", "n", counted_repeats, is_wide=not is_incomplete, needs_row=True),
             *(compared_at_same if found.same is not None else ()),
             Column("settings tried", "n_settings", whole, is_wide=True),
@@ -189,10 +195,3 @@ def _write_subject(row: Row, names: Sequence[str]) -> str:
 def _write_settings(row: Row, names: Sequence[str]) -> str:
     values = [(short_name(name), row[name]) for name in names if row[name] is not None]
     return " ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in values)
-
-
-def _write_mean(study: Study, row: Row) -> str:
-    half = row["half"]
-    if isinstance(half, float):
-        half = min(half, 1.0)  # beyond that it says no more of an accuracy
-    return with_half(study.write(row["mean"]), study.write(half))

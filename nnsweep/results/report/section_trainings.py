@@ -160,11 +160,15 @@ class Failures(Section):
         frame = study.runs.iloc[lost][["name", "state", "reason"]].reset_index(drop=True)
         without = [f"no real {study.words}" if row in study.without_value else "" for row in lost]
         reasons = [str(reason or other) for reason, other in zip(plain(frame["reason"]), without, strict=True)]
+
+        def shorten(reason: str) -> str:
+            return reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
+
         table = Table(
             name="failures",
             caption=f"The {'run' if len(lost) == 1 else count(len(lost), 'run')} without a result.",
             frame=frame.assign(reason=reasons),
-            columns=tuple(Column(name, name, _shorten) for name in frame.columns),
+            columns=(Column("name", "name"), Column("state", "state"), Column("reason", "reason", shorten)),
         )
         return SectionContent(name="failures", heading="What failed", tables=(*_success_rates(study), table))
 
@@ -214,8 +218,3 @@ def success_interval(n_finished: int, n_ended: int, confidence: float = 0.95) ->
 
     found = binomtest(int(n_finished), int(n_ended)).proportion_ci(confidence, method="exact")
     return float(found.low), float(found.high)
-
-
-def _shorten(reason: object) -> str:
-    text = str(reason or "")
-    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"

@@ -132,12 +132,8 @@ def _break_heading(name: str) -> str:
 
 
 def _write_cell(name: str, value: object) -> str:
-    if isinstance(value, float):
-        return _write_number(name, value)
-    return "" if value is None else printable(str(value))
-
-
-def _write_number(name: str, value: float) -> str:
+    if not isinstance(value, float):
+        return "" if value is None else printable(str(value))
     if not math.isfinite(value):
         return str(value)
     if name.endswith("_accuracy"):
