@@ -77,7 +77,11 @@ def retrain_sample(path: Path, number: int, data_path: str | None = None) -> Ver
         raise DataError(f"{shown}: none of its rows has a result that training gives; export it with test_accuracy")
     worker.forget_datasets()  # files may be others by now
     jobs = {run.run_id: _make_job(manifest, run, data_path) for run in listed}
-    records = {run.run_id: _make_record(run, jobs[run.run_id]) for run in listed}
+    records = {}
+    for run in listed:
+        job = jobs[run.run_id]
+        settings = names.flatten_settings(job, {group: getattr(job, group).name for group in names.GROUPS})
+        records[run.run_id] = RunRecord(run_id=run.run_id, name=run.name, state="finished", settings=settings)
     differences = [*check_manifest(manifest), *_compare_ids(manifest, table)]
     trained = []
     for run in Random(SEED).sample(finished, min(number, len(finished))):
@@ -123,12 +127,6 @@ def _make_job(manifest: Manifest, run: ListedRun, data_path: str | None) -> Job:
     if data_path is not None and isinstance(data, Mapping) and "path" in data:
         configuration = {**configuration, "data": {**data, "path": data_path}}
     return make_recorded_job(configuration, run.title)
-
-
-def _make_record(run: ListedRun, job: Job) -> RunRecord:
-    """Make the record of a run that is not trained: its settings alone."""
-    chosen = {group: getattr(job, group).name for group in names.GROUPS}
-    return RunRecord(run_id=run.run_id, name=run.name, state="finished", settings=names.flatten_settings(job, chosen))
 
 
 def _compare_ids(manifest: Manifest, table: pd.DataFrame) -> Iterator[Difference]:

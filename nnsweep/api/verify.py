@@ -84,7 +84,7 @@ def verify_table(path: Path, uri: str | None = None) -> Verification:
     else:
         again = to_bytes(frame(records).reindex(columns=manifest.columns), manifest.format, answer.caption)
     expected = read_cells(again, manifest.format, request, [record.run_id for record in records])
-    of_table = [*_compare_runs(manifest.runs, records, answer), *_compare_rows(manifest.runs, records, table, expected)]
+    of_table = [*_compare_table(manifest.runs, records, answer, table, expected)]
     if not of_table and FORMATS[manifest.format].is_reproducible:
         of_table = [*compare_lines(content, again)]
     of_manifest = [*check_manifest(manifest), *_compare_manifest(manifest, records)]
@@ -178,33 +178,31 @@ def _resolve_store(manifest: Manifest, uri: str | None) -> str:
     return resolve_uri(uri or manifest.store, Path.cwd())
 
 
-def _compare_runs(
-    listed: Sequence[ListedRun], records: Sequence[RunRecord], answer: ResultTable
+def _compare_table(
+    listed: Sequence[ListedRun],
+    records: Sequence[RunRecord],
+    answer: ResultTable,
+    table: pd.DataFrame,
+    expected: pd.DataFrame,
 ) -> Iterator[Difference]:
-    """Say which runs are gone, which the question no longer chooses, and which are new."""
-    there, chosen, exported = ({run.run_id for run in runs} for runs in (records, answer.records, listed))
-    for run in listed:
-        if run.run_id not in there:
-            yield Difference(run.title, "the store has this run no longer")
-        elif run.run_id not in chosen:
-            yield Difference(run.title, "the table would not have this run any more")
-    for record in answer.records:
-        if record.run_id not in exported:
-            yield Difference(record.title, "this run is new, the table would have it")
-
-
-def _compare_rows(
-    listed: Sequence[ListedRun], records: Sequence[RunRecord], table: pd.DataFrame, expected: pd.DataFrame
-) -> Iterator[Difference]:
-    """Compare the cells of all runs but those that are gone, which is told once a run."""
+    """Say which runs are gone, no longer chosen or new, and compare the cells of all that are not gone."""
+    there, chosen = ({run.run_id for run in runs} for runs in (records, answer.records))
     titles = {run.run_id: run.title for run in listed}
-    gone = titles.keys() - {record.run_id for record in records}
+    for run_id, title in titles.items():
+        if run_id not in there:
+            yield Difference(title, "the store has this run no longer")
+        elif run_id not in chosen:
+            yield Difference(title, "the table would not have this run any more")
+    for record in answer.records:
+        if record.run_id not in titles:
+            yield Difference(record.title, "this run is new, the table would have it")
+    gone = titles.keys() - there
 
-    def title(key: str) -> str:
+    def name_row(key: str) -> str:
         run_id, *rest = key.split("/")
         return ", ".join([titles.get(run_id, f"unknown run ({run_id})"), *rest])
 
-    return compare_cells(table[[key.partition("/")[0] not in gone for key in table.index]], expected, title)
+    yield from compare_cells(table[[key.partition("/")[0] not in gone for key in table.index]], expected, name_row)
 
 
 def _compare_manifest(manifest: Manifest, records: Sequence[RunRecord]) -> Iterator[Difference]:
