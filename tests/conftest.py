@@ -29,7 +29,7 @@ ROOMS = ("mlp", "model", "results", "data", "jobs")
 DEAR = {"ready_store_file", "kept_server", "compose"}
 """Fixtures that are slow to have."""
 LONGEST = [
-    *("test_servers.py", "test_resume.py", "test_containers.py", "test_sweeping.py", "test_power.py", "test_kill.py"),
+    *("test_servers.py", "test_resume.py", "test_containers.py", "test_sweep.py", "test_power.py", "test_kill.py"),
     *("test_together.py", "test_constraints.py", "test_recipes.py", "test_report.py", "test_app.py", "test_ui.py"),
 ]
 """Modules that take longest, those that wait beside those that compute: they come first, the shortest last."""
