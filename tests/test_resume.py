@@ -633,7 +633,7 @@ def test_single_runs_files_share_a_folder_and_can_be_resent(nnsweep, study, read
     said = nnsweep("hydra.mode=RUN", "hydra.run.dir=out/alone", *QUICK, "tracking.pictures=true")
     assert (said.code, sweep_id(said)) == (0, "alone")
     written = {str(path.relative_to(study / "out/alone")) for path in (study / "out/alone").rglob("*.*")}
-    assert {"record.json", "learning_curves.png", "table.csv", "nnsweep.log", ".hydra/config.yaml"} <= written
+    assert {"record.json", "learning_curves.png", "table.csv", ".hydra/config.yaml"} <= written
     assert "multirun.yaml" not in written
     shutil.copy(ready_store_file, study / "other.db")
     said = nnsweep("sync", "out", "--uri", "sqlite:///other.db")
