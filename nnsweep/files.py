@@ -1,7 +1,7 @@
-"""Files and folders: names and places that can be, files that are whole or not there, and what outlives a power cut.
+"""Files and folders: valid names and places, atomic writes, and what outlives a power cut.
 
-What is written goes to a temporary neighbour that then takes the file's name: a reader, or a crash, meets the old file
-or the new one and never a half.
+A file is written to a temporary neighbour, which then takes the file's name: a reader, or a crash, finds the old file
+or the new one and nothing in between.
 """
 
 import contextlib

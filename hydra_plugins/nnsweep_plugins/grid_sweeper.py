@@ -1,4 +1,4 @@
-"""The grid sweeper: Hydra's door to `nnsweep.jobs.sweep`.
+"""The grid sweeper: Hydra's entry point to `nnsweep.jobs.sweep`.
 
 It takes its settings as Hydra's own basic sweeper does; everything else is nnsweep's.
 """

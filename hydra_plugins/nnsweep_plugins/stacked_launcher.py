@@ -1,4 +1,4 @@
-"""The stacked launcher: Hydra's door to `nnsweep.jobs.executors`.
+"""The stacked launcher: Hydra's entry point to `nnsweep.jobs.executors`.
 
 It can launch any program's jobs, each by itself; those of nnsweep it trains together where they allow it.
 """

@@ -1,6 +1,6 @@
 """Two runs side by side: what differs in settings, versions, data and results.
 
-What is equal is left out; that it was compared is told.
+Equal values are left out, but the output names everything that was compared.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
 """A sweep from Python: the same jobs, runs and keys as on the command line, and the results as a frame.
 
-Like `nnsweep.cli.main`, this module joins the rooms; it knows neither a command line nor a terminal.
+Like `nnsweep.cli.main`, this module ties the packages together; it knows neither a command line nor a terminal.
 """
 
 import contextlib

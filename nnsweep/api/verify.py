@@ -1,8 +1,8 @@
-"""An exported table is made again from the store, and what differs is named.
+"""Verification: an exported table is made again from the store, and every difference is named.
 
 The manifest beside the table says which store, which runs and which question. Runs that have come since, or gone, are
 differences too, and so is a manifest that says of a run what the store does not, or a run whose record does not agree
-with itself. What was left out by the question is told: a row that is removed together with its filter is no secret.
+with itself. The rows that the question left out are listed, so that removing a row with its filter stays visible.
 """
 
 import os

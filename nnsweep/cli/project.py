@@ -1,7 +1,7 @@
-"""A project of one's own to begin with: configurations, a small table, and a page that says what they are.
+"""A project to begin with: configurations, a small table, and a page that explains them.
 
 It is the same, byte for byte, wherever it is written, and names no place of the machine: its folder can be moved,
-copied and put under version control. It appears whole or not at all.
+copied and put under version control. It is written atomically.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Data sets on disk: arrays that several processes map into their memory, and the cache of prepared data sets.
 
-Only arrays and JSON are written, and nothing is ever unpickled. An entry of the cache is a folder that is there whole
-or not at all, named by what it was made of; it is checked before it is used, and one that is damaged is made anew. It
-is safe to delete; where it cannot be written, all that is lost is time.
+Only arrays and JSON are written, and nothing is ever unpickled. An entry of the cache is a folder that
+appears atomically and is named by what it was made of; it is checked before it is used, and made anew if it is damaged.
+The cache is safe to delete, and where it cannot be written, only time is lost.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """A split: which rows of a data set are for training, which for validation and which for the test.
 
-The parts are drawn by class with a seed of their own, or one of several folds is tested, or the table says itself
-which row is of which part; rows of one group stay together. A split depends on the labels, never on the features nor
+The parts are drawn by class with a seed of their own, or one of several folds is the test part, or the table itself
+assigns each row to a part; rows of one group stay together. A split depends on the labels, never on the features nor
 on a training seed, so all jobs of a sweep see the same parts. scikit-learn is imported where it is used: reading the
 configuration must not cost the seconds of its import.
 """
@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction as Ratio
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,6 @@ from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples, IntArray
 from nnsweep.mlp.choices import Fraction, Index, Range
 from nnsweep.text import printable, shorten
-
-if TYPE_CHECKING:
-    pass
-
 
 OpenFraction = Annotated[float, Range(gt=0, lt=1)]
 Seed = Annotated[int, Range(ge=0, lt=2**32)]

@@ -1,6 +1,6 @@
 """A fit: scikit-learn's samples in the trainer's form, and the training of one network or of several.
 
-Samples as scikit-learn's users have them, in the trainer's form: labels become class numbers.
+Labels become class numbers, and features become arrays that the trainer takes.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,7 @@
-"""The options of the estimator, the recipe that they stand for, and the names under which others know them.
+"""The estimator's options: the recipe that they stand for, and their equivalents elsewhere.
 
-Names that users of scikit-learn's `MLPClassifier` or of the command line know, and what has their part here.
-
-The options' documentation is completed here, too, with the names that the registry has.
+Users of scikit-learn's `MLPClassifier` and of the command line know some of them by other names, which an error
+translates. The options' documentation is completed here with the choices that are registered.
 """
 
 import functools

@@ -1,7 +1,7 @@
-"""A snapshot: everything that one network of a stack must know to go on after an epoch.
+"""A snapshot: everything needed to resume the training of one network of a stack after an epoch.
 
-It can be taken apart into named arrays and values that JSON can hold, and put together from them again, so that whoever
-has a file can save it. A training resumed from a snapshot ends as if it had never stopped, bit for bit.
+It can be taken apart into named arrays and values that JSON can hold, and put together again, so that its caller can
+save it in a file. A training resumed from a snapshot ends as if it had never stopped, bit for bit.
 """
 
 import math

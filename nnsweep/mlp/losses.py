@@ -1,8 +1,7 @@
-"""The loss: the cross-entropy of the softmax with its derivative, and the weights of classes in it.
+"""The loss: softmax cross-entropy, its derivative, and class weights.
 
-Class weights: how much the samples of each class count in the cost.
-
-Only their ratios matter, since the cost is the weighted mean of the samples' cross-entropies.
+A class weight says how much the samples of a class count. Only the ratios of the weights matter, since the cost is the
+weighted mean of the samples' cross-entropies.
 """
 
 from typing import Literal, TypeAlias

@@ -1,1 +1,1 @@
-"""What leaves: a trained network with its preparation, as files that need nothing of nnsweep to be used."""
+"""Exported models: a trained network with its preparation, as files that can be used without nnsweep."""

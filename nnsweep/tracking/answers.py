@@ -1,7 +1,7 @@
-"""What a store answers: why it does not do what it is asked, in its own words, and what is to be done about it.
+"""What a store answers: errors and silence, each with the cause in the store's words and a remedy.
 
-It may be gone, slow or something else entirely, and is never waited for long: not for its first answer, and not again
-for a while when it has not answered.
+A store may be gone, slow or something else entirely. Nobody waits long for its first answer, and one that has not
+answered is not asked again for a while.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """How a store is opened: by MLflow's client or SQLAlchemy's engine, and as a copy where it may only be read.
 
-A database is read and written as rows only through drivers that were tried, and only if its tables are of a version
-that was; any other store is left to MLflow's client.
+A database is read and written as rows only through tested drivers, and only if its tables have a tested version; any
+other store is left to MLflow's client.
 
 Beside an SQLite store with a log (WAL) SQLite keeps two files, which it cannot make where the store may only be read.
 Such a store is copied, with its log, and the copy is opened for reading only. To read the file itself as one that never

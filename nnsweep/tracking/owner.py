@@ -1,8 +1,8 @@
-"""The owner of a run: the process that holds it, told apart from every other one that ever had its number.
+"""The owner of a run: the process that holds it, identified by more than its process number, which is used again.
 
-A run whose owner is gone will never be ended by it. Who holds a run must be seen by all who share the store, whatever
+A run whose owner has died will never be ended by it. Everybody who shares the store must see who holds a run, whatever
 their host names and PID namespaces are. So a process that holds runs has a lock beside an SQLite store, or renews a
-heartbeat in any other (`nnsweep.tracking.lock`). The number of a process is believed in its own PID namespace alone.
+heartbeat in any other store (`nnsweep.tracking.lock`). A process number is trusted only within its own PID namespace.
 """
 
 import contextlib
@@ -269,7 +269,7 @@ class RunHolder:
 
     Parameters
     ----------
-    held : Lock or None
+    own_lock : Lock or None
         Its lock, if it has one.
 
     Attributes

@@ -1,4 +1,4 @@
-"""SQLite stores: one file, made whole or not at all, and looked at without harm before MLflow opens it.
+"""SQLite stores: one file, created atomically, and examined without harm before MLflow opens it.
 
 A new file is built beside its place under another name and then linked into place, so that a killed process leaves no
 half-made store and two processes that start together cannot spoil each other's.

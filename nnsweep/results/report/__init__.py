@@ -1,4 +1,4 @@
 """The report of a study: the answer in words with its uncertainty, the tables and pictures it rests on, in a file.
 
-What is said (`findings`) is apart from how it looks (`html`, `markdown`, `latex`).
+`content` and the modules `section_*` decide what it says; `html`, `markdown` and `latex` decide how it looks.
 """

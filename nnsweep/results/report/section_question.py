@@ -1,4 +1,4 @@
-"""The frame of a report: at its beginning what was compared on which data, at its end how to have the numbers again."""
+"""The opening and the closing sections: what was compared on which data, and how to reproduce the numbers."""
 
 import pandas as pd
 
