@@ -71,8 +71,14 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep what a test has printed fit for UTF-8, in which `-n` sends it: some print half a character."""
     report = yield
-    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    report.sections = [(name, _escape_halves(text)) for name, text in report.sections]
+    if report.failed and _escape_halves(report.longreprtext) != report.longreprtext:
+        report.longrepr = _escape_halves(report.longreprtext)
     return report
+
+
+def _escape_halves(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _is_quick_wanted(config: pytest.Config) -> bool:

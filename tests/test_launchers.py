@@ -116,7 +116,8 @@ class Ended:
         """Give the history and the weights of each job."""
         for job in sorted(self.folder.glob("*/record.json")):
             yield from dict(pd.read_parquet(job.parent / "history.parquet")).items()
-            yield from np.load(job.parent / "weights.npz").items()
+            with np.load(job.parent / "weights.npz") as weights:
+                yield from weights.items()
 
 
 def assert_same(one, other):

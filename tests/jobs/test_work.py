@@ -213,11 +213,10 @@ def test_all_files_are_sent_and_the_weights_load_without_pickle(run, store, plac
     assert artifacts(store, record.run_id) == files
     assert {path.name for path in place.folder.iterdir()} == {*files, "record.json"}
     assert read_kept(place.folder).files.keys() == files
-    weights = np.load(place.folder / "weights.npz", allow_pickle=False)
-    shapes = {"W0": (4, 4), "b0": (4,), "W1": (4, 3), "b1": (3,)}
-    assert {name: weights[name].shape for name in weights if name != "best_epoch"} == {
-        f"{when}_{name}": shape for when in ("best", "final") for name, shape in shapes.items()
-    }
+    with np.load(place.folder / "weights.npz", allow_pickle=False) as weights:
+        shapes = {name: weights[name].shape for name in weights if name != "best_epoch"}
+    layers = {"W0": (4, 4), "b0": (4,), "W1": (4, 3), "b1": (3,)}
+    assert shapes == {f"{when}_{name}": shape for when in ("best", "final") for name, shape in layers.items()}
 
 
 def test_the_run_tells_what_it_is_and_where_it_came_from(run, store, place, make):
@@ -443,9 +442,12 @@ def test_runs_of_a_stack_are_recorded_as_if_trained_alone(stack, run, store):
 
 def test_networks_of_a_stack_save_weights_in_their_own_folders(stack, place):
     stack(("seed=1",), ("seed=2",))
-    first, second = (np.load(place.folder.parent / name / "weights.npz", allow_pickle=False) for name in ("s0", "s1"))
-    assert first["final_W0"].shape == second["final_W0"].shape == (4, 4)
-    assert not np.array_equal(first["final_W0"], second["final_W0"])
+    weights = []
+    for name in ("s0", "s1"):
+        with np.load(place.folder.parent / name / "weights.npz", allow_pickle=False) as file:
+            weights.append(file["final_W0"])
+    assert weights[0].shape == weights[1].shape == (4, 4)
+    assert not np.array_equal(*weights)
 
 
 def test_the_time_of_a_stack_is_shared_equally(stack):
