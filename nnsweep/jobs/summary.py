@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
@@ -51,7 +50,7 @@ SHORT = 12
 
 
 def print_table(records: Sequence[RunRecord], sweep: str) -> None:
-    """Print the table, and what became of the jobs.
+    """Print the table, in which the runs of earlier sweeps are marked, and how many jobs ended in which state.
 
     Parameters
     ----------
@@ -60,9 +59,13 @@ def print_table(records: Sequence[RunRecord], sweep: str) -> None:
     sweep : str
         The sweep's id.
     """
+    table = frame(records)
+    reused = [bool(record.run_id) and record.sweep != sweep for record in records]
+    if any(reused):
+        table["reused"] = ["yes" if is_reused else "" for is_reused in reused]
     console = Console(highlight=False)
-    console.print(make_terminal_table(_marked(records, sweep), width=console.width))
-    console.print(f"\n{_counted(records)}")
+    console.print(make_terminal_table(table, width=console.width))
+    console.print(f"\n{_count_states(records)}")
 
 
 def print_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_view: bool) -> None:
@@ -84,7 +87,7 @@ def print_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_
         return
     where = make_uri_option(store)
     ui = strip_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
-    best = _best_ids(records)
+    best = _rank_run_ids(records)
     charts = make_chart_link(store, sweep, choose_linked_runs(records, sweep), has_view=has_view)
     which = f"{quote_argument(store.experiment)} --sweep {quote_argument(sweep)}"
     lines = [
@@ -101,24 +104,16 @@ def print_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_
 
 
 def choose_linked_runs(records: Sequence[RunRecord], sweep: str) -> list[str]:
-    """Name the runs of a chart, the best first, if earlier sweeps have run any; else they are those of the sweep."""
-    return _best_ids(records)[:LINKED] if any(record.sweep != sweep for record in records) else []
+    """Name the runs of a chart, the best first, if some are an earlier sweep's; else the sweep alone selects them."""
+    return _rank_run_ids(records)[:LINKED] if any(record.sweep != sweep for record in records) else []
 
 
 def make_uri_option(store: Store) -> str:
-    """Give the option that names a store to a command, if it is not the one that is meant without it."""
+    """Give the option that names a store to a command; empty for the default store."""
     named = strip_credentials(store.uri) if store.uri.startswith("http") else store.uri
     with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
         return "" if store.uri == resolve_uri(None, Path.cwd()) else f" --uri {quote_argument(mask_secrets(named))}"
     return f" --uri {quote_argument(mask_secrets(named))}"
-
-
-def _marked(records: Sequence[RunRecord], sweep: str) -> pd.DataFrame:
-    """Lay records side by side; those that earlier sweeps have run are marked, if there are any."""
-    runs = frame(records)
-    if any(record.run_id and record.sweep != sweep for record in records):
-        runs["reused"] = ["yes" if record.run_id and record.sweep != sweep else "" for record in records]
-    return runs
 
 
 def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
@@ -129,33 +124,33 @@ def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     ConfigError
         If they cannot be written there.
     """
-    everything = frame(records)
-    shown = drop_constant(rank_runs(everything))
+    runs = frame(records)
+    table = drop_constant(rank_runs(runs))
     paths = [folder / f"table.{suffix}" for suffix in ("csv", "md", "html")]
     for path in paths:
-        write_table(shown, path, caption=selection(everything))
+        write_table(table, path, caption=selection(runs))
     return paths
 
 
 def draw_pictures(records: Sequence[RunRecord], store: Store, folder: Path) -> list[Path]:
-    """Draw the curves of the best jobs, and what the table alone is enough for."""
+    """Draw the curves of the best jobs, and the pictures that need only the table."""
     from nnsweep.results.plots.curves import learning_curves  # matplotlib takes a while to import
     from nnsweep.results.plots.pictures import MOST_CURVES, by_name, pictures, save_all
 
-    wanted = set(_best_ids(records)[:MOST_CURVES])
-    in_order = [record.run_id for record in records if record.run_id in wanted]
-    curves, missing = gather_artifacts(in_order, functools.partial(read_history, store))
-    for error in missing:
+    best = set(_rank_run_ids(records)[:MOST_CURVES])
+    in_order = [record.run_id for record in records if record.run_id in best]
+    curves, errors = gather_artifacts(in_order, functools.partial(read_history, store))
+    for error in errors:
         warn(f"{error}. They are not in the picture of the curves")
     runs, title = frame(records), f"sweep {folder.name}"
     try:
-        drawn = pictures(runs, curves, title=title, only=DRAWN)
-    except ConfigError:  # two jobs cannot be told apart: there is nothing to gather, but curves there are
-        drawn = {"learning_curves": learning_curves(by_name(runs, curves), title=title)}
-    return save_all(drawn, folder)
+        figures = pictures(runs, curves, title=title, only=DRAWN)
+    except ConfigError:  # two jobs cannot be told apart, so only their curves can be drawn
+        figures = {"learning_curves": learning_curves(by_name(runs, curves), title=title)}
+    return save_all(figures, folder)
 
 
-def _counted(records: Sequence[RunRecord]) -> str:
+def _count_states(records: Sequence[RunRecord]) -> str:
     counts = {
         state: sum(job.state == state for job in records) for state in dict.fromkeys(job.state for job in records)
     }
@@ -165,7 +160,7 @@ def _counted(records: Sequence[RunRecord]) -> str:
 
 def describe_records(records: Sequence[RunRecord]) -> str:
     """Say in Markdown what became of the jobs, and why some did not finish."""
-    lines = [_counted(records), "", selection(ranking_frame(records)), ""]
+    lines = [_count_states(records), "", selection(ranking_frame(records)), ""]
     lines += [f"- {job.name}: {job.state}, {job.reason}" for job in records if job.state != "finished"]
     return "\n".join(lines)[:8000]
 
@@ -175,7 +170,7 @@ def count_finished(records: Sequence[RunRecord]) -> int:
     return sum(job.state == "finished" for job in records)
 
 
-def _best_ids(records: Sequence[RunRecord]) -> list[str]:
+def _rank_run_ids(records: Sequence[RunRecord]) -> list[str]:
     ids: list[str] = rank_runs(ranking_frame([job for job in records if job.run_id]))["run_id"].tolist()
     return ids
 
@@ -238,31 +233,27 @@ class Closing(NamedTuple):
 def close_sweep(end: SweepEnd) -> Closing:
     """Send what waits, close what died, and leave the summary in the store and the sweep's folder."""
     with contextlib.nullcontext() if end.owner is None else owner.own_runs(end.owner):
-        return _close(end)
-
-
-def _close(end: SweepEnd) -> Closing:
-    records = end.records
-    state = "finished" if count_finished(records) == len(records) else "interrupted" if end.interrupted else "failed"
-    files, unwritten = _write_files(end, state)  # `nnsweep sync` sends them if it cannot be done here
-    until = time.monotonic() + end.patience
-    while True:
-        if problem := _explain_deleted_store(end) or _send_waiting(end):
-            return Closing(problem)
-        try:
-            _finish(end, state, files)
-        except StoreError as error:
-            if time.monotonic() >= until:
-                return Closing(_explain_waiting(end, 0, error))
-            time.sleep(1.0)
-            ask_again(end.store.uri)
-        else:
-            _keep_models(end)
-            return Closing(unwritten, _write_view(end))
+        is_finished = count_finished(end.records) == len(end.records)
+        state = "finished" if is_finished else "interrupted" if end.interrupted else "failed"
+        files, problem = _write_files(end, state)  # `nnsweep sync` sends them if it cannot be done here
+        until = time.monotonic() + end.patience
+        while True:
+            if waiting := _explain_deleted_store(end) or _send_waiting(end):
+                return Closing(waiting)
+            try:
+                _finish(end, state, files)
+            except StoreError as error:
+                if time.monotonic() >= until:
+                    return Closing(_explain_waiting(end, 0, error))
+                time.sleep(1.0)
+                ask_again(end.store.uri)
+            else:
+                _keep_models(end)
+                return Closing(problem, _write_view(end))
 
 
 def _keep_models(end: SweepEnd) -> None:
-    """Make the models that are wanted; one that cannot be made now can be made later, and costs the sweep nothing."""
+    """Log the models that the sweep asks for; one that fails now can be made later, and does not fail the sweep."""
     if end.interrupted or end.models == "none":
         return
     finished = [record for record in end.records if record.run_id and record.state == "finished"]
@@ -280,7 +271,8 @@ def _keep_models(end: SweepEnd) -> None:
 def _finish(end: SweepEnd, state: str, files: Sequence[Path]) -> None:
     """Close the runs of jobs that died, and the sweep's own."""
     records, store = end.records, end.store
-    _close_dead_runs(end)
+    unfinished = {job.job: job for job in records if job.state != "finished" and job.sweep == end.folder.name}
+    close_lost_runs(store, end.folder.name, unfinished, end.owner)  # of jobs that died while the store was away
     own = RunRecord(run_id=end.run_id, name=f"sweep {end.folder.name}", state=state)
     tags = {
         "nnsweep.n_jobs": str(len(records)),
@@ -295,7 +287,7 @@ def _finish(end: SweepEnd, state: str, files: Sequence[Path]) -> None:
 
 
 def _write_view(end: SweepEnd) -> bool:
-    """Lay out the sweep's page in MLflow's UI; without it the page is MLflow's own, which costs the sweep nothing."""
+    """Lay out the sweep's page in MLflow's UI; if that fails, the page is MLflow's default."""
     sweep, records = end.folder.name, end.records
     page = make_view(records, make_search_filter(sweep, choose_linked_runs(records, sweep)))
     try:
@@ -305,15 +297,23 @@ def _write_view(end: SweepEnd) -> bool:
 
 
 def _write_files(end: SweepEnd, state: str) -> tuple[list[Path], str]:
-    """Write the tables and the plan; give them, or what is in the way."""
+    """Write the tables and the list of the jobs; return the files, or the error that prevented them."""
+    records, folder = end.records, end.folder
+    reused = [job.run_id for job in records if job.run_id and job.sweep != folder.name]
+    jobs = [{"number": job.job, "name": job.name, "key": job.key, "run_id": job.run_id} for job in records]
+    experiment = end.store.experiment
+    plan = {"sweep": folder.name, "experiment": experiment, "state": state, "reused": reused, "jobs": jobs}
     try:
-        return [*write_tables(end.records, end.folder), _write_plan(end, state)], ""
+        tables = write_tables(records, folder)
+        with whole_file(folder / PLAN) as file:
+            file.write(json.dumps(plan, indent=1).encode())
     except ConfigError as error:
         return [], str(error)
+    return [*tables, folder / PLAN], ""
 
 
 def describe_removal(end: SweepEnd) -> str:
-    """Tell of a sweep whose records were removed from its folder meanwhile; empty if they are there."""
+    """Explain that a sweep's records were removed from its folder while it ran; empty if they are there."""
     database = sqlite.find_database_file(end.store.uri)
     is_lost = database is not None and not database.exists()
     if any(end.folder.glob(f"**/{RECORD}")) or (end.folder.exists() and not is_lost):
@@ -326,7 +326,7 @@ def describe_removal(end: SweepEnd) -> str:
 
 
 def _explain_deleted_store(end: SweepEnd) -> str:
-    """Tell of a store that was deleted meanwhile: SQLite writes on into the file that nobody can find any more."""
+    """Explain that the store was deleted during the sweep: SQLite goes on writing to the unlinked file unnoticed."""
     database = sqlite.find_database_file(end.store.uri)
     if database is None or database.exists():
         return ""
@@ -348,8 +348,8 @@ def _send_waiting(end: SweepEnd) -> str:
             if not waited:
                 away = f"the store is {'still ' if end.told_away else ''}away; waiting up to {end.patience:g} s for it"
                 full = f"there is no room for the store; waiting up to {end.patience:g} s for some"
-                told = full if isinstance(error, FullDiskError) else away
-                print(f"nnsweep: {told}", file=sys.stderr, flush=True)
+                notice = full if isinstance(error, FullDiskError) else away
+                print(f"nnsweep: {notice}", file=sys.stderr, flush=True)
             waited = True
             time.sleep(min(1.0, end.patience))
             continue
@@ -370,22 +370,3 @@ def _shorten_folder(folder: Path) -> Path:
     with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
         return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     return folder
-
-
-def _close_dead_runs(end: SweepEnd) -> None:
-    """Close the runs of jobs that died while the store was away."""
-    ends = {job.job: job for job in end.records if job.state != "finished" and job.sweep == end.folder.name}
-    close_lost_runs(end.store, end.folder.name, ends, end.owner)
-
-
-def _write_plan(end: SweepEnd, state: str) -> Path:
-    """Write which jobs there are, and which results are those of earlier sweeps."""
-    records, folder = end.records, end.folder
-    reused = [job.run_id for job in records if job.run_id and job.sweep != folder.name]
-    jobs = [{"number": job.job, "name": job.name, "key": job.key, "run_id": job.run_id} for job in records]
-    experiment = end.store.experiment
-    plan = {"sweep": folder.name, "experiment": experiment, "state": state, "reused": reused, "jobs": jobs}
-    path = folder / PLAN
-    with whole_file(path) as file:
-        file.write(json.dumps(plan, indent=1).encode())
-    return path

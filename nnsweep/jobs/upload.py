@@ -30,7 +30,7 @@ from nnsweep.tracking.record import Point, RunRecord
 from nnsweep.tracking.store import Store, local_folder, locate
 
 _TAGGED_LAST = ("mlflow.note.content",)
-"""Tags that are other ones at the end of a run than at its start."""
+"""Tags whose values change between a run's start and its end."""
 Present: TypeAlias = Mapping[str, Collection[int]]
 """The steps that a store has of each metric of a run."""
 
@@ -103,18 +103,18 @@ def _send(store: Store, folder: Path, kept: Kept) -> RunRecord:
     return kept.record
 
 
-def _has_files(store: Store, found: Run, folder: Path, kept: Kept) -> bool:
-    """Tell whether a run that has ended has its files: of those on a disk, a power cut may have left half.
+def _has_files(store: Store, run: Run, folder: Path, kept: Kept) -> bool:
+    """Check whether a run that has ended has its files whole: a power cut may have left half of those on a disk.
 
-    The files of the job's folder are whole, and may be the same ones.
+    The files of the job's folder are known to be whole, and may be hard links to the same ones.
     """
-    place = local_folder(found.info.artifact_uri)
-    if place is None:  # whoever keeps them has said that they have come
+    place = local_folder(run.info.artifact_uri)
+    if place is None:  # a server that keeps them has confirmed their arrival
         return True
-    for name, wanted in kept.files.items():
+    for name, checksum in kept.files.items():
         file = locate(store.uri, place / name)
         try:
-            if not file.samefile(folder / name) and make_hash(file.read_bytes()) != wanted:
+            if not file.samefile(folder / name) and make_hash(file.read_bytes()) != checksum:
                 return False
         except OSError:
             return False
@@ -122,12 +122,12 @@ def _has_files(store: Store, found: Run, folder: Path, kept: Kept) -> bool:
 
 
 def mark_sent(store: Store, places: Iterable[Path]) -> None:
-    """Note in jobs' folders that a store has their records, once its disks have: a power cut takes the latest rows."""
+    """Mark records as sent once they are on the store's disks: a power cut would lose its latest rows."""
     marked = [place for place in places if (place / job_folder.WAITING).exists()]
     try:
         for disk in find_disks(store) if marked else ():
             sync_disk(disk)
-    except OSError:  # they are sent once more
+    except OSError:  # they stay marked as waiting, and are sent once more
         return
     for place in marked:
         job_folder.remove_waiting_mark(place)
@@ -142,7 +142,7 @@ def find_disks(store: Store) -> list[Path]:
 
 
 def _find_run(store: Store, record: RunRecord) -> Run | None:
-    """Find the run of a record, by its id or else by what no two runs have in common."""
+    """Find the run of a record, by its id or else by its sweep, job, attempt and key, which are unique together."""
     for run in find_runs_by_id(store, [record.run_id] if record.run_id else []):
         return run
     same = runs.find_run(store, sweep=record.sweep, job=record.job, attempt=record.attempt, key=record.key)
@@ -150,7 +150,7 @@ def _find_run(store: Store, record: RunRecord) -> Run | None:
 
 
 def find_lacking_points(folder: Path, kept: Kept, present: Present | None = None) -> list[Point]:
-    """Give the points that a store lacks of all curves of a record; with those it has, they are as many as may be."""
+    """Give the points of a record's curves that a store lacks, as many as its limit still allows."""
     if not kept.n_epochs:
         return []
     history = job_folder.read_history_file(folder)
@@ -160,12 +160,12 @@ def find_lacking_points(folder: Path, kept: Kept, present: Present | None = None
     return [
         Point(name, float(curve[index]), int(epochs[index]))
         for name, curve in history.items()
-        for index in _choose_more(np.flatnonzero(np.isfinite(curve)).tolist(), kept, present.get(name, ()))
+        for index in _choose_further_epochs(np.flatnonzero(np.isfinite(curve)).tolist(), kept, present.get(name, ()))
     ]
 
 
-def _choose_more(measured: Sequence[int], kept: Kept, present: Collection[int]) -> Iterator[int]:
-    """Choose what is added to those epochs of a curve that are there: its ends, the best one, and some between."""
+def _choose_further_epochs(measured: Sequence[int], kept: Kept, present: Collection[int]) -> Iterator[int]:
+    """Choose which epochs to add to those that the store has of a curve: its ends, the best one, and some between."""
     there = set(present).intersection(measured)
     ends = {*measured[:1], *measured[-1:], kept.best_epoch}.intersection(measured) - there
     others = [epoch for epoch in measured if epoch not in there | ends]
@@ -180,7 +180,7 @@ def find_unsent(root: Path) -> list[Path]:
 
 
 def find_unsent_in_sweep(sweep: Path) -> list[Path]:
-    """Find the same in one sweep's folder."""
+    """Find the jobs' folders in one sweep's folder that are marked as waiting for the store."""
     return _keep_recorded(sweep.glob(f"**/{job_folder.WAITING}"))
 
 
@@ -189,20 +189,20 @@ def _keep_recorded(marks: Iterable[Path]) -> list[Path]:
 
 
 def find_journaled(root: Path) -> list[Path]:
-    """Find the folders of sweeps that came to no end of their own: they have a journal, or an outbox."""
+    """Find the folders of sweeps that were cut short: they still have a journal or an outbox."""
     left = itertools.chain.from_iterable(root.glob(place + name) for place in ("", "*/") for name in (JOURNAL, OUTBOX))
     return sorted({path.parent for path in left})
 
 
 def restore_folders(sweep: Path) -> None:
-    """Write the jobs' folders anew that a crash has left half written, and let all that had ended be sent.
+    """Rewrite the jobs' folders that a crash has left half written, and mark all jobs that had ended as waiting.
 
-    That is what the journal has, and what jobs on other machines have left in the outbox since.
+    The results come from the journal, and from the outbox, where jobs on other machines have left theirs since.
 
     Parameters
     ----------
     sweep : Path
-        The folder of a sweep; while somebody is at work in it, nothing is done.
+        The folder of a sweep; nothing is done while a process holds its journal.
 
     Raises
     ------
@@ -212,9 +212,14 @@ def restore_folders(sweep: Path) -> None:
     with take_over_journal(sweep, make=(sweep / OUTBOX).exists()) as is_ours:
         if not is_ours:
             return
-        for result in _read_last_results(sweep):
+        latest = {result.folder: result for result in read_journal(sweep)}
+        for result in read_results(sweep):
+            journaled = latest.get(result.folder)  # of the same attempt it is the better one, because it names the run
+            if journaled is None or journaled.kept.record.attempt < result.kept.record.attempt:
+                latest[result.folder] = result
+        for result in latest.values():
             result.folder.mkdir(parents=True, exist_ok=True)
-            if _is_whole(result):
+            if _has_result(result):
                 job_folder.mark_waiting(result.folder)
             else:
                 job_folder.write_result(result)
@@ -222,18 +227,8 @@ def restore_folders(sweep: Path) -> None:
         remove_outbox(sweep, results=True)
 
 
-def _read_last_results(sweep: Path) -> list[JobResult]:
-    """Give the last result of each folder; of one attempt, what the journal says, because it names the run."""
-    latest = {result.folder: result for result in read_journal(sweep)}
-    for result in read_results(sweep):
-        journaled = latest.get(result.folder)
-        if journaled is None or journaled.kept.record.attempt < result.kept.record.attempt:
-            latest[result.folder] = result
-    return [*latest.values()]
-
-
-def _is_whole(result: JobResult) -> bool:
-    """Tell whether a job's folder has a result, or that of a later attempt."""
+def _has_result(result: JobResult) -> bool:
+    """Check whether a job's folder holds a result undamaged, or that of a later attempt."""
     try:
         kept = job_folder.read_kept(result.folder)
         if kept is None:
@@ -260,7 +255,7 @@ def send_records(store: Store, places: Sequence[Path]) -> tuple[list[Path], list
     StoreError
         If the store refuses.
     """
-    done: list[Path] = []
+    sent: list[Path] = []
     damaged: list[str] = []
     for place in places:
         try:
@@ -271,29 +266,29 @@ def send_records(store: Store, places: Sequence[Path]) -> tuple[list[Path], list
         except DataError as error:
             damaged += error.problems
         else:
-            done.append(place)
-    mark_sent(store, done)
-    return done, damaged
+            sent.append(place)
+    mark_sent(store, sent)
+    return sent, damaged
 
 
 def close_abandoned_runs(
     store: Store,
-    found: Iterable[EarlierRun],
+    open_runs: Iterable[EarlierRun],
     ends: Mapping[int, RunRecord] | None = None,
     over: Owner | None = None,
 ) -> list[RunRecord]:
-    """End those of some runs that are abandoned.
+    """End the abandoned ones among some open runs.
 
     Parameters
     ----------
     store : Store
         Where they are.
-    found : iterable of Earlier
+    open_runs : iterable of EarlierRun
         Runs that have not ended.
     ends : mapping of int to RunRecord or None
         What is known of their ends, by the jobs' numbers.
     over : Owner or None
-        A sweep's process that is there, and whose work is over: the jobs that it still has open died with a worker.
+        A sweep's process that still runs but has no work left: the jobs that it has open died with a worker.
 
     Returns
     -------
@@ -307,13 +302,16 @@ def close_abandoned_runs(
     """
     return [
         _close_run(store, run, (ends or {}).get(run.record.job), who="its worker" if is_over else str(run.owner))
-        for run in found
+        for run in open_runs
         if (is_over := over is not None and run.owner == over and not run.is_sweep) or run.owner_is_gone
     ]
 
 
 def _close_run(store: Store, run: EarlierRun, end: RunRecord | None, who: str) -> RunRecord:
-    _remove_partial_files(run.artifact_uri)
+    artifacts = Path(run.artifact_uri.removeprefix("file://"))
+    if run.artifact_uri and artifacts.is_absolute():  # they are on this machine
+        for path in artifacts.glob(".artifact.uploading.*"):  # what MLflow had begun to write
+            path.unlink(missing_ok=True)
     if not run.is_sweep and (recorded := _finish_from_folder(store, run)):
         return recorded
     record = run.record
@@ -325,16 +323,8 @@ def _close_run(store: Store, run: EarlierRun, end: RunRecord | None, who: str) -
     return record
 
 
-def _remove_partial_files(artifact_uri: str) -> None:
-    """Remove what MLflow had begun to write among the artifacts of a run, where these are on this machine."""
-    folder = Path(artifact_uri.removeprefix("file://"))
-    if artifact_uri and folder.is_absolute():
-        for path in folder.glob(".artifact.uploading.*"):
-            path.unlink(missing_ok=True)
-
-
 def _finish_from_folder(store: Store, run: EarlierRun) -> RunRecord | None:
-    """Finish a run from its job's folder, if that has the whole record of this very run."""
+    """Finish a run from its job's folder, if that has this very run's record undamaged; else return None."""
     folder = Path(run.folder)
     if not run.folder or not folder.is_dir():
         return None

@@ -23,14 +23,13 @@ from nnsweep.jobs import interrupt, process_pool
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.job_folder import Checkpoint
 from nnsweep.jobs.job_run import Clock, Draw, JobRun
-from nnsweep.jobs.result import Attempt, Ended, Event, Measured, Started, identify_attempt
+from nnsweep.jobs.result import Ended, Event, Measured, Started, identify_attempt
 from nnsweep.jobs.settings import Part
 from nnsweep.jobs.task import Place, Task
 from nnsweep.mlp.checkpoint import Snapshot
-from nnsweep.mlp.history import Trained, add
+from nnsweep.mlp.history import add
 from nnsweep.mlp.train import Epoch, train
 from nnsweep.text import Masking
-from nnsweep.tracking.record import Point
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +94,7 @@ def use_mapped(folders: Mapping[str, Path]) -> None:
 
 
 def forget_datasets() -> None:
-    """Forget all data sets: a new sweep looks at files again, which may be others by now."""
+    """Forget all data sets: a new sweep reads the files again, which may have changed."""
     _mapped.clear()
     _maps.clear()
     load_dataset.cache_clear()
@@ -103,27 +102,23 @@ def forget_datasets() -> None:
 
 @functools.lru_cache(maxsize=4)
 def load_dataset(data: Part) -> Dataset:
-    """Load a data set, once in this process; one that is in the cache stays as it is, whatever becomes of its file.
+    """Load a data set once in this process; one in the cache stays as it is, even if its file changes.
 
     Raises
     ------
     DataError
-        If it cannot be had.
+        If it cannot be loaded.
     """
     name = data.model_dump_json()
     if name in _maps:
         return _maps[name]
-    loaded = _map_dataset(name) or load(data.name, **data.settings())
-    if loaded.folder:
-        _mapped[name], _maps[name] = loaded.folder, loaded
-    return loaded
-
-
-def _map_dataset(name: str) -> Dataset | None:
-    """Map a data set that was left for this process; None if there is none, or somebody has emptied the cache."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        return cache.read_mapped(_mapped[name])
-    return None
+    examples = None
+    with contextlib.suppress(OSError, ValueError, KeyError):  # there is none to map, or the cache has been emptied
+        examples = cache.read_mapped(_mapped[name])
+    examples = examples or load(data.name, **data.settings())
+    if examples.folder:
+        _mapped[name], _maps[name] = examples.folder, examples
+    return examples
 
 
 def train_stack(
@@ -138,11 +133,11 @@ def train_stack(
     Parameters
     ----------
     tasks : sequence of (Job, Place)
-        What to train, and where each stands.
+        What to train, and the place of each in its sweep.
     draw : callable or None
         Draws the learning curves of each.
     stopped : callable
-        Asked after every epoch whether the user has interrupted.
+        Called after every epoch; tells whether the user has interrupted.
     n_threads : int
         How many may share the work of a full batch.
 
@@ -177,12 +172,12 @@ def train_stack(
 
 
 Resumable: TypeAlias = tuple[JobRun, Checkpoint | None]
-"""A job's run, and the checkpoint that it goes on from, if there is one."""
+"""A job's run, and the checkpoint that it resumes from, if there is one."""
 
 
 @dataclass(frozen=True)
 class _Training:
-    """What jobs are trained with: their data, who may stop them, and how many threads they have."""
+    """What jobs are trained with: their data, the test for an interruption, and the number of threads."""
 
     examples: Dataset
     stopped: Callable[[], bool]
@@ -201,20 +196,16 @@ class _Training:
                 continue
             groups.setdefault(checkpoint.snapshot.epoch if checkpoint else 0, []).append((run, checkpoint))
         for group in groups.values():
-            yield from self._train_group(group)
-
-    def _train_group(self, group: Sequence[Resumable]) -> Iterator[Measured]:
-        """Train jobs together; if that fails, each alone, so that what is wrong with one costs no other."""
-        try:
-            yield from self._train_together(group)
-        except (Exception, SystemExit) as error:
-            if len(group) == 1:
-                log.exception("the job failed")
-                group[0][0].fail(error)
-                return
-            log.warning("the stack failed (%s: %s); its jobs are trained one by one", type(error).__name__, error)
-            for run, _ in group:
-                yield from self.train([run])
+            try:
+                yield from self._train_together(group)
+            except (Exception, SystemExit) as error:
+                if len(group) == 1:
+                    log.exception("the job failed")
+                    group[0][0].fail(error)
+                    continue
+                log.warning("the stack failed (%s: %s); its jobs are trained one by one", type(error).__name__, error)
+                for run, _ in group:  # so that one faulty job does not fail the others
+                    yield from self.train([run])
 
     def _train_together(self, group: Sequence[Resumable]) -> Iterator[Measured]:
         runs = [run for run, _ in group]
@@ -227,21 +218,27 @@ class _Training:
 
         try:
             with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
-                for epoch in self._epochs(runs, snapshots):
+                for epoch in self._train_epochs(runs, snapshots):
                     add(trained, epoch)
                     ending = self.stopped()
                     if first.checkpoint_every and (ending or epoch.epoch % first.checkpoint_every == 0):
                         _write_checkpoints(runs, epoch, share())
                     if ending:
                         raise KeyboardInterrupt
-                    if clock.is_due() and (points := _collect_points(runs, trained)):
-                        yield Measured(points)
-        finally:  # also those that had ended before the others were interrupted
+                    if clock.is_due():
+                        fresh = [
+                            (identify_attempt(run.begun), points)
+                            for number, run in enumerate(runs)
+                            if (points := run.stream.due(trained[number]))
+                        ]
+                        if fresh:
+                            yield Measured(fresh)
+        finally:  # also for those that had ended before the others were interrupted
             seconds = share()
             for run in runs:
                 run.tell(seconds)
 
-    def _epochs(self, runs: Sequence[JobRun], snapshots: Sequence[Snapshot]) -> Iterator[Epoch]:
+    def _train_epochs(self, runs: Sequence[JobRun], snapshots: Sequence[Snapshot]) -> Iterator[Epoch]:
         first, members = runs[0].job, [run.job.member() for run in runs]
         # OpenMP's limits hold for one thread each: where BLAS uses it, others would have all cores to themselves
         is_openmp = any(library.get("threading_layer") == "openmp" for library in threadpool_info())
@@ -255,14 +252,8 @@ class _Training:
         )
 
 
-def _collect_points(runs: Sequence[JobRun], trained: Mapping[int, Trained]) -> list[tuple[Attempt, list[Point]]]:
-    """Give what was measured since points were last reported."""
-    points = [(identify_attempt(run.begun), run.stream.due(trained[number])) for number, run in enumerate(runs)]
-    return [(attempt, due) for attempt, due in points if due]
-
-
 def _write_checkpoints(runs: Sequence[JobRun], epoch: Epoch, seconds: float) -> None:
-    """Leave a checkpoint of every network that goes on."""
+    """Write a checkpoint of every network that has not ended."""
     for index, number in enumerate(epoch.members):
         if int(number) not in epoch.endings:
             runs[int(number)].keep(epoch.snapshot(index), seconds)
@@ -271,7 +262,7 @@ def _write_checkpoints(runs: Sequence[JobRun], epoch: Epoch, seconds: float) -> 
 def train_in_worker(
     data: Mapping[str, Path], draw: Draw | None, n_threads: int, tasks: Sequence[Task]
 ) -> Iterator[Event]:
-    """Train a stack; see `nnsweep.jobs.worker.train_stack`.
+    """Train a stack in a worker process; see `nnsweep.jobs.worker.train_stack`.
 
     Parameters
     ----------
