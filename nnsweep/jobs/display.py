@@ -51,17 +51,17 @@ def show_progress(folder: Path, n_jobs: int, shown: str | None = "bar") -> Itera
     if shown is None or (shown == "bar" and not console.is_terminal):
         yield
         return
-    showing = _bar(console, n_jobs) if shown == "bar" else nullcontext(_line(n_jobs))
-    with showing as tell, _keep_watching(partial(_watch, folder, tell)):
+    display = _show_bar(console, n_jobs) if shown == "bar" else nullcontext(_make_line_printer(n_jobs))
+    with display as update, _keep_watching(partial(_watch, folder, update)):
         yield
 
 
-_Tell = Callable[[int, str, bool], None]
-"""Is told how many jobs are done, what the best is, and whether that was all."""
+_Update = Callable[[int, str, bool], None]
+"""Takes the number of jobs that are done, a description of the best one, and whether this is the last update."""
 
 
 @contextmanager
-def _bar(console: "Console", n_jobs: int) -> Iterator[_Tell]:
+def _show_bar(console: "Console", n_jobs: int) -> Iterator[_Update]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
@@ -70,27 +70,27 @@ def _bar(console: "Console", n_jobs: int) -> Iterator[_Tell]:
         yield lambda done, best, _: bar.update(task, completed=done, description=best or "jobs")
 
 
-def _line(n_jobs: int) -> _Tell:
+def _make_line_printer(n_jobs: int) -> _Update:
     n_printed, next_time = -1, 0.0
 
-    def tell(done: int, best: str, last: bool) -> None:
+    def print_line(done: int, best: str, last: bool) -> None:
         nonlocal n_printed, next_time
         if done == n_printed or (time.monotonic() < next_time and not last):
             return
         n_printed, next_time = done, time.monotonic() + LINE_SECONDS
         print(f"{done} of {n_jobs} jobs run{best and f', {best}'}", file=sys.stderr, flush=True)
 
-    return tell
+    return print_line
 
 
 @contextmanager
 def _keep_watching(watch: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Let a thread watch during the block, unless the system lets this user have no more threads.
+    """Let a thread watch during the block, unless the system allows this user no further thread.
 
     Parameters
     ----------
     watch : callable
-        Returns soon after the event that it is given has been set.
+        Returns soon after the event that is its argument has been set.
     """
     over = threading.Event()
     watcher = threading.Thread(target=watch, args=(over,), daemon=True)
@@ -106,7 +106,7 @@ def _keep_watching(watch: Callable[[threading.Event], None]) -> Iterator[None]:
         watcher.join()
 
 
-def _watch(folder: Path, tell: _Tell, stop: threading.Event) -> None:
+def _watch(folder: Path, update: _Update, stop: threading.Event) -> None:
     seen: set[Path] = set()
     best = ("", 0.0)
     last = False
@@ -117,7 +117,7 @@ def _watch(folder: Path, tell: _Tell, stop: threading.Event) -> None:
             record = read_record(path.parent)
             if record and record.metrics.get("test_accuracy", 0.0) > best[1]:
                 best = (record.name, record.metrics["test_accuracy"])
-        tell(len(seen), f"best so far {best[1]:.4f} ({printable(best[0])})" if best[0] else "", last)
+        update(len(seen), f"best so far {best[1]:.4f} ({printable(best[0])})" if best[0] else "", last)
 
 
 _WARNING = "WARNING: "
@@ -127,12 +127,12 @@ _MOST_OTHERS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Display:
-    """What a sweep tells while it goes on, besides warnings.
+    """What a sweep prints while it runs, besides warnings.
 
     Attributes
     ----------
     plan : bool
-        What is known already, and what will run.
+        Which results there are already, and what will run.
     progress : {"bar", "lines"} or None
         How far it is, on standard error: as a bar, where that is a terminal, or in a line now and then.
     table : bool
@@ -142,24 +142,28 @@ class Display:
     plan: bool = True
     progress: str | None = "bar"
     table: bool = True
-    told_waits: set[tuple[str, str]] = field(default_factory=set, init=False)
+    shown_waits: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     def show_data(self, tasks: Sequence[Task]) -> None:
-        """Print what is known of somebody's own data, and warn of what is wrong with them."""
+        """Print the notes on the user's own data, and warn of what is wrong with them."""
         by_source: dict[str, list[Dataset]] = {}
         for data in dict.fromkeys(task.job.data for task in tasks):
             loaded = load_dataset(data)
             if loaded.notes:
                 by_source.setdefault(loaded.source, []).append(loaded)
         for source, sets in by_source.items():
-            lines = [line for line in _data_lines(sets) if not line.startswith(_WARNING)]
-            _print([f"data: {source}", *(f"  {line}" for line in lines)])
-            for warning in [*_data_warnings(sets), *_batch_warnings(tasks, {one.digest for one in sets})]:
+            lines = [*sets[0].notes]
+            others = [*dict.fromkeys(line for one in sets[1:] for line in one.notes if line not in lines)]
+            lines += others[:_MOST_OTHERS]
+            if len(others) > _MOST_OTHERS:
+                lines.append(f"and {len(others) - _MOST_OTHERS} more lines of other divisions")
+            _print([f"data: {source}", *(f"  {line}" for line in lines if not line.startswith(_WARNING))])
+            for warning in _find_data_warnings(sets, tasks):
                 warn(f"{source}: {warning}")
 
     def show_plan(
         self,
-        made: Plan,
+        plan: Plan,
         tasks: Mapping[int, Task],
         executor: Executor,
         *,
@@ -167,18 +171,18 @@ class Display:
         notes: Sequence[str] = (),
         jobs: bool = False,
     ) -> None:
-        """Print what a sweep will do, and what is known of earlier ones.
+        """Print what a sweep will do, and which results of earlier ones it reuses.
 
         Parameters
         ----------
-        made : Plan
+        plan : Plan
             What was decided.
         tasks : mapping of int to Task
             The distinct jobs, by their number.
         executor : Executor
-            Who does the work, and predicts how long it takes.
+            Trains the jobs, and predicts how long that takes.
         n_jobs : int
-            How many jobs the grid has, those that are the same counted each.
+            How many jobs the grid has, duplicates included.
         notes : sequence of str
             Which settings some of the jobs go without.
         jobs : bool
@@ -186,23 +190,23 @@ class Display:
         """
         if not self.plan:
             return
-        choices = made.decisions
-        told = describe_plan([*choices.values()], n_jobs - len(choices))
-        lines = [*made.notes, *told[:1], *(f"  {note}" for note in notes), *told[1:]]
-        to_run = [tasks[number] for number, choice in choices.items() if choice.action == "run"]
+        decisions = plan.decisions
+        headline, *details = describe_plan([*decisions.values()], n_jobs - len(decisions))
+        lines = [*plan.notes, headline, *(f"  {note}" for note in notes), *details]
+        to_run = [tasks[number] for number, decision in decisions.items() if decision.action == "run"]
         if to_run:
-            seconds, total = executor.predict(to_run), sum(map(_n_parameters, to_run))
-            lines.append(f"  to train: {total:,} parameters in all, about {_duration(seconds)}")
+            seconds, total = executor.predict(to_run), sum(map(_count_parameters, to_run))
+            lines.append(f"  to train: {total:,} parameters in all, about {_format_duration(seconds)}")
         if jobs:
-            lines += [_job_line(tasks[number], choice) for number, choice in choices.items()]
+            lines += [_describe_job(tasks[number], decision) for number, decision in decisions.items()]
         _print(lines, end="\n" if jobs else "\n\n")
 
-    def show_waits(self, made: Plan, rerun: Rerun) -> None:
-        """Say for whom the sweep waits, and what has changed of that since it was last told."""
-        lines = describe_waits(made.decisions.values(), rerun)
+    def show_waits(self, plan: Plan, rerun: Rerun) -> None:
+        """Print for whom the sweep waits, unless the same line has been printed before."""
+        lines = describe_waits(plan.decisions.values(), rerun)
         if self.plan:
-            _print([lines[key] for key in lines.keys() - self.told_waits])
-        self.told_waits.update(lines)
+            _print([lines[key] for key in lines.keys() - self.shown_waits])
+        self.shown_waits.update(lines)
 
     def show_progress(self, folder: Path, n_jobs: int) -> AbstractContextManager[None]:
         """Show how far a sweep is as long as the block runs; see `nnsweep.jobs.display.show_progress`."""
@@ -224,7 +228,7 @@ class Display:
 
 
 def show_end(problem: str, *, interrupted: bool, n_unfinished: int, n_jobs: int) -> None:
-    """Print what the store lacks, and what an interrupted sweep leaves to the same command."""
+    """Print what the store lacks and, after an interruption, how many jobs the same command would still run."""
     if problem:
         print(f"nnsweep: error: {printable(problem)}", file=sys.stderr)
     if interrupted:
@@ -237,16 +241,8 @@ def _print(lines: Sequence[str], end: str = "\n") -> None:
         print("\n".join(map(printable, lines)), end=end, flush=True)
 
 
-def _data_lines(sets: Sequence[Dataset]) -> list[str]:
-    """Give the lines of the first data set, and those of the others that say something else."""
-    lines = [*sets[0].notes]
-    others = [line for one in sets[1:] for line in one.notes if line not in lines]
-    others = [*dict.fromkeys(others)]
-    more = [f"and {len(others) - _MOST_OTHERS} more lines of other divisions"] if len(others) > _MOST_OTHERS else []
-    return lines + others[:_MOST_OTHERS] + more
-
-
-def _data_warnings(sets: Sequence[Dataset]) -> Iterator[str]:
+def _find_data_warnings(sets: Sequence[Dataset], tasks: Sequence[Task]) -> Iterator[str]:
+    """Give the warnings of some data sets, the worst leak between parts, and batches larger than the training part."""
     for line in dict.fromkeys(line for one in sets for line in one.notes if line.startswith(_WARNING)):
         yield line.removeprefix(_WARNING)
     leaking = [one.leaks for one in sets if describe_leaks(one.leaks)]
@@ -254,11 +250,8 @@ def _data_warnings(sets: Sequence[Dataset]) -> Iterator[str]:
         worst = max(leaking, key=lambda leaks: max(leak.n_leaked for leak in leaks.values()))
         others = f" (so in {len(leaking)} of {len(sets)} divisions; this is the worst)" if len(sets) > 1 else ""
         yield f"{describe_leaks(worst)}{others}"
-
-
-def _batch_warnings(tasks: Sequence[Task], digests: set[str]) -> Iterator[str]:
-    """Say where a batch is larger than the training part."""
-    n_rows: dict[int, int] = {}
+    digests = {one.digest for one in sets}
+    n_rows: dict[int, int] = {}  # of the training part, by batch size
     for task in tasks:
         examples, size = load_dataset(task.job.data), task.job.trainer.settings()["batch_size"]
         if examples.digest in digests and size is not None and size > examples.train.n_samples:
@@ -267,18 +260,18 @@ def _batch_warnings(tasks: Sequence[Task], digests: set[str]) -> Iterator[str]:
         yield f"trainer.batch_size={size} is more than the {n_samples} training rows: each epoch is one step with all"
 
 
-def _job_line(task: Task, choice: Decision) -> str:
-    actions = {"run": f"run ({choice.why})", "reuse": f"{choice.why} before", "wait": f"held by {choice.holder}"}
-    changed = f": {', '.join(choice.changed)}" if choice.changed else ""
+def _describe_job(task: Task, decision: Decision) -> str:
+    actions = {"run": f"run ({decision.why})", "reuse": f"{decision.why} before", "wait": f"held by {decision.holder}"}
+    changed = f": {', '.join(decision.changed)}" if decision.changed else ""
     number, name = task.place.number, task.place.name
-    return f"  {number:>5}  {name}  {_n_parameters(task):,} parameters  {actions[choice.action]}{changed}"
+    return f"  {number:>5}  {name}  {_count_parameters(task):,} parameters  {actions[decision.action]}{changed}"
 
 
-def _n_parameters(task: Task) -> int:
+def _count_parameters(task: Task) -> int:
     return int(names.measure_sizes(task.job, load_dataset(task.job.data))["n_parameters"])
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
