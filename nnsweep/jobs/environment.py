@@ -31,6 +31,8 @@ def describe_environment() -> dict[str, Any]:
         JSON values: ``nnsweep``, ``python``, ``platform``, ``processor``, ``blas``, ``packages`` and, where the
         working folder is under git, ``git_commit`` and ``git_dirty``.
     """
+    from threadpoolctl import threadpool_info
+
     commit = _ask_git("rev-parse", "HEAD")
     is_dirty = bool(commit and _ask_git("status", "--porcelain", "--untracked-files=no"))
     return {
@@ -38,7 +40,7 @@ def describe_environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _read_processor(),
-        "blas": _list_blas(),
+        "blas": [{name: pool.get(name) for name in _BLAS} for pool in threadpool_info() if pool["user_api"] == "blas"],
         "packages": {name: metadata.version(name) for name in _PACKAGES},
     } | ({"git_commit": commit, "git_dirty": is_dirty} if commit else {})
 
@@ -55,7 +57,7 @@ def compare_environments(one: Mapping[str, Any], other: Mapping[str, Any]) -> It
     Parameters
     ----------
     one, other : mapping
-        From `describe_environment`, or read back; an empty one differs in nothing, because nothing is known of it.
+        From `describe_environment`, or read back; an empty one is unknown, and differs in nothing.
 
     Yields
     ------
@@ -75,7 +77,7 @@ def compare_environments(one: Mapping[str, Any], other: Mapping[str, Any]) -> It
         if here != there:
             yield name, here, there
     kinds, others = _name_libraries(one), _name_libraries(other)
-    if kinds - others and others - kinds:  # a process that has not loaded one of them yet is no other environment
+    if kinds - others and others - kinds:  # a process may only not have loaded one of them yet
         yield "BLAS", ", ".join(sorted(kinds)), ", ".join(sorted(others))
 
 
@@ -100,12 +102,6 @@ def _read_processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _list_blas() -> list[dict[str, Any]]:
-    from threadpoolctl import threadpool_info
-
-    return [{name: pool.get(name) for name in _BLAS} for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-
 def _ask_git(*arguments: str) -> str:
     try:
         answer = subprocess.run(
@@ -118,7 +114,7 @@ def _ask_git(*arguments: str) -> str:
 
 @contextlib.contextmanager
 def keep_store_address() -> Iterator[None]:
-    """Leave the environment's store as it was: addresses with passwords are there only as long as the program runs."""
+    """Restore the store's address in the environment after the block: one with a password must not stay there."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     try:
         yield

@@ -64,8 +64,8 @@ def write_result(result: JobResult, *, through: bool = True, latest: dict[str, t
         Whether every file is written through to the disk and takes its name at once; not needed where a journal has
         the same result and restores what a crash has left half written.
     latest : dict or None
-        SHA-256 and path of the latest file of each name that was written for a sweep. A file with the same content,
-        as the environment and the preparation of the data mostly are, becomes a link to it. What is written is noted.
+        SHA-256 and path of the latest file of each name that was written for a sweep; updated here. A file with the
+        same content, as the environment and the preparation of the data mostly have, becomes a hard link to it.
 
     Raises
     ------
@@ -78,13 +78,16 @@ def write_result(result: JobResult, *, through: bool = True, latest: dict[str, t
         (result.folder / RECORD).unlink(missing_ok=True)
     for name, content in result.contents.items():
         path, checksum = result.folder / name, result.kept.files.get(name, "")
-        known, twin = latest.get(name, ("", path))
-        if through or known != checksum or not _link(twin, path):
+        latest_checksum, twin = latest.get(name, ("", path))
+        if through or latest_checksum != checksum or not _link(twin, path):
             write(path, content)
             latest[name] = checksum, path
     if through:
         mark_waiting(result.folder)
-    write(result.folder / RECORD, _record_bytes(result.kept))
+    values = make_plain(result.kept)
+    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in values.items())
+    text = f'{{"checksum": "{_checksum(values)}", "content": {{\n{lines}\n}}}}'
+    write(result.folder / RECORD, text.encode())
     if through:
         sync_path(result.folder)
 
@@ -95,7 +98,7 @@ def _write_through(path: Path, content: bytes) -> None:
 
 
 def _write_anew(path: Path, content: bytes) -> None:
-    """Write a file that may be there: it is another one then, because the first may have links to it."""
+    """Write a file, replacing any that is there: an old one may have links, and must not be written into."""
     try:
         file = path.open("xb")
     except FileExistsError:
@@ -106,18 +109,12 @@ def _write_anew(path: Path, content: bytes) -> None:
 
 
 def _link(file: Path, path: Path) -> bool:
-    """Give a file another name, if that is free and the disk allows it."""
+    """Hard-link a file under another name; return whether that worked."""
     try:
         os.link(file, path)
     except OSError:
         return False
     return True
-
-
-def _record_bytes(kept: Kept) -> bytes:
-    content = make_plain(kept)
-    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in content.items())
-    return f'{{"checksum": "{_checksum(content)}", "content": {{\n{lines}\n}}}}'.encode()
 
 
 def read_kept(folder: Path) -> Kept | None:
@@ -154,12 +151,12 @@ def read_record(folder: Path) -> RunRecord | None:
 
 
 def check_files(folder: Path, kept: Kept) -> list[Path]:
-    """Give the files that belong to a record.
+    """Check the files that belong to a record, and return their paths.
 
     Raises
     ------
     DataError
-        If one is not there, or is not what was written.
+        If one is missing, or is not what was written.
     """
     for name, wanted in kept.files.items():
         path = folder / Path(name).name
@@ -173,18 +170,18 @@ def check_files(folder: Path, kept: Kept) -> list[Path]:
 
 
 def mark_waiting(folder: Path) -> None:
-    """Note that the store does not have everything of the record, or will not."""
+    """Mark a folder's record as not yet in the store, or not completely."""
     (folder / WAITING).touch()
 
 
 def remove_waiting_mark(folder: Path) -> None:
-    """Note that the store has everything of the record."""
-    with contextlib.suppress(OSError):  # a hint: the store knows better
+    """Remove the mark of a folder whose record is in the store completely."""
+    with contextlib.suppress(OSError):  # the mark is a hint: the store is asked before anything is sent
         (folder / WAITING).unlink(missing_ok=True)
 
 
 def is_sent(folder: Path) -> bool:
-    """Tell whether the store has everything of the record that is there."""
+    """Check whether a folder has a record that is in the store completely."""
     return (folder / RECORD).exists() and not (folder / WAITING).exists()
 
 
@@ -194,7 +191,7 @@ def _checksum(content: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
-    """A job on its way, as far as it must be known to go on.
+    """All that is needed to resume the training of a job.
 
     Attributes
     ----------
@@ -205,7 +202,7 @@ class Checkpoint:
     trained : Trained
         Its curves, and the best parameters so far.
     seconds : float
-        How long it has been trained.
+        How long it has been trained so far.
     """
 
     key: str
@@ -226,7 +223,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
-    """Read a job's checkpoint; None if there is none, it is damaged, or another job's."""
+    """Read a job's checkpoint; None if there is none, or it is damaged or another job's."""
     try:
         whole = (folder / CHECKPOINT).read_bytes()
         content, checksum = whole[:-_HASH_LENGTH], whole[-_HASH_LENGTH:]
@@ -252,5 +249,5 @@ def read_checkpoint(folder: Path, key: str) -> Checkpoint | None:
 
 def remove_checkpoint(folder: Path) -> None:
     """Remove the checkpoint of a job that has ended."""
-    with contextlib.suppress(OSError):  # nobody goes on from it: the job's record is there
+    with contextlib.suppress(OSError):  # it would do no harm: with a record, no job resumes from it
         (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -114,7 +114,7 @@ class Clock:
 def _make_points(
     network: Trained, epochs: Iterable[int], *, but: Set[int] = frozenset(), last: bool = False
 ) -> list[Point]:
-    """Give the points of some epochs, and each curve's last one if asked for."""
+    """Give the points of some epochs and, with `last`, each curve's last one."""
     history = network.history()
     del history["epoch"]
     return [
@@ -126,12 +126,12 @@ def _make_points(
 
 
 class JobRun:
-    """A job that is on its way.
+    """A job that is being trained.
 
     Parameters
     ----------
     job, place : Job, Place
-        What is trained, and where it stands.
+        What is trained, and its place in the sweep.
     examples : Dataset
         What it is trained on.
     """
@@ -164,12 +164,12 @@ class JobRun:
         return JobStart(record=self.begun, tags=self.tags | owner)
 
     def require_data(self) -> None:
-        """Refuse to train on other data than the sweep was planned with: the result would stand under a wrong key.
+        """Refuse to train on other data than the sweep was planned with: the result would have a wrong key.
 
         Raises
         ------
         DataError
-            If the data are others by now.
+            If the data have changed.
         """
         if self.place.key and self.job.key(self.examples.digest) != self.place.key:
             raise DataError(
@@ -178,20 +178,20 @@ class JobRun:
             )
 
     def checkpoint(self) -> Checkpoint | None:
-        """Give what an earlier attempt has left to go on from, this sweep's before another's."""
+        """Read the checkpoint of an earlier attempt, in this sweep or else in another; None if there is none."""
         for place in (self.place.folder, self.place.checkpoint):
             if place and (checkpoint := job_folder.read_checkpoint(place, self.begun.key)):
                 return checkpoint
         return None
 
     def restart(self, checkpoint: Checkpoint | None) -> Trained:
-        """Begin training; what an earlier attempt has reported is not reported again."""
+        """Begin training anew or from a checkpoint; what an earlier attempt has reported is not reported again."""
         self.record, self.contents = self.begun, {}
         self.trained, self.seconds = (checkpoint.trained, checkpoint.seconds) if checkpoint else (Trained(), 0.0)
         return self.trained
 
     def keep(self, snapshot: Snapshot, seconds: float) -> None:
-        """Leave a checkpoint; a disk that is full costs no more than that."""
+        """Write a checkpoint; if the disk is full, the job goes on without one."""
         seconds += self.seconds
         checkpoint = Checkpoint(key=self.begun.key, snapshot=snapshot, trained=self.trained, seconds=seconds)
         try:
@@ -200,7 +200,7 @@ class JobRun:
             log.warning("no checkpoint: %s", error)
 
     def tell(self, seconds: float) -> None:
-        """Say how training ended, if it has."""
+        """Record how training ended, if it has."""
         if self.trained.ending is None:
             return
         state, reason = _explain_ending(self.trained, self.examples.feature_scale)
@@ -210,17 +210,17 @@ class JobRun:
         self.record = replace(self.record, state=state, reason=reason, metrics=metrics)
 
     def fail(self, error: BaseException) -> None:
-        """Say why it failed; the exception is being handled."""
+        """Record why the job failed; called while the exception is being handled."""
         self.record = replace(self.begun, state="failed", reason=explain_job_failure(error))
         self.contents[TRACEBACK] = encode_traceback()
 
     def result(self, draw: Draw | None) -> JobResult:
-        """Give what the job came to, ready to be recorded.
+        """Give the result of the job, ready to be recorded.
 
         Raises
         ------
         KeyboardInterrupt
-            If the user interrupts; the job is one that was interrupted then.
+            If the user interrupts; the job counts as interrupted then.
         """
         try:
             if self.record.state != "failed" and self.trained.rows:
@@ -236,7 +236,7 @@ class JobRun:
         return self._make_result()
 
     def _encode(self, draw: Draw | None) -> None:
-        """Write the files that belong to the record, as far as there is something to write, into `contents`."""
+        """Encode the files that belong to the record into `contents`; those without content are left out."""
         trained, history = self.trained, self.trained.history()
         self.contents |= {
             CONFIG: encode_config(self._configuration),
@@ -254,14 +254,20 @@ class JobRun:
             self.contents[picture.name] = picture.read_bytes()
 
     def _make_result(self) -> JobResult:
-        """Put together what is known now."""
+        """Put the result together, from the state of the job as it is now."""
         has_history = HISTORY in self.contents
+        tags = self.tags
+        if self.trained.ending:
+            outcome = names.describe_outcome(self.trained, "val" in self.examples.parts)
+            tags = tags | {"mlflow.note.content": f"{names.describe_job(self.job, self.place.chosen)}\n\n{outcome}"}
+        values = {name: self.record.settings.get(name) for name in self.place.varying}
         kept = Kept(
             record=self.record,
             experiment=self.job.tracking.experiment,
-            tags=self.tags | (self._describe_outcome() if self.trained.ending else {}),
+            tags=tags,
             data={name: getattr(self.examples, name) for name in ("name", "digest", "source")},
-            axes=_find_axes(self.record, self.place),
+            # numbers that differ between the jobs are recorded as metrics too: params are sorted as text
+            axes={name: n for name, n in values.items() if isinstance(n, int | float) and not isinstance(n, bool)},
             best_epoch=self.trained.best_epoch,
             max_points=self.job.tracking.max_points,
             n_epochs=len(self.trained.rows) if has_history and self.record.state != "failed" else 0,
@@ -269,15 +275,10 @@ class JobRun:
         points = tuple(self.stream.rest(self.trained)) if self.trained.rows else ()
         return JobResult(folder=self.place.folder, kept=kept, contents=self.contents, points=points)
 
-    def _describe_outcome(self) -> dict[str, str]:
-        """Say what came out, below what the run is."""
-        outcome = names.describe_outcome(self.trained, "val" in self.examples.parts)
-        return {"mlflow.note.content": f"{names.describe_job(self.job, self.place.chosen)}\n\n{outcome}"}
-
 
 def _make_tags(job: Job, place: Place, examples: Dataset, configuration: Mapping[str, Any]) -> dict[str, str]:
-    named = {name: value for name, value in configuration["data"].items() if name != "home"}
-    text = json.dumps({**configuration, "data": named})
+    data = {name: value for name, value in configuration["data"].items() if name != "home"}
+    text = json.dumps({**configuration, "data": data})
     tags = {
         "nnsweep.kind": "job",
         "nnsweep.sweep": place.sweep,
@@ -298,12 +299,6 @@ def _make_tags(job: Job, place: Place, examples: Dataset, configuration: Mapping
     if "git_commit" in code:
         tags |= {"mlflow.source.git.commit": code["git_commit"], "nnsweep.git_dirty": str(code["git_dirty"]).lower()}
     return tags
-
-
-def _find_axes(record: RunRecord, place: Place) -> dict[str, float]:
-    """Give the numbers that differ between the jobs: as metrics too they sort as numbers, which params do not."""
-    values = {name: value for name in place.varying if not isinstance(value := record.settings.get(name), bool)}
-    return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
 
 def final_metrics(trained: Trained) -> dict[str, float]:

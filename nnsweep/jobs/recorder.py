@@ -30,13 +30,13 @@ LARGEST_SHARE = 0.05
 
 @dataclass
 class _Begun:
-    """A run that has begun, as far as the store is known to have it."""
+    """A run that has begun, and how much of it the store has."""
 
     start: JobStart
     run_id: str  # empty where the store was away
     pending: list[Point] = field(default_factory=list)
     has_settings: bool = False
-    is_unsure: bool = False  # whether points may have arrived that are sent again
+    is_unsure: bool = False  # whether points that are sent again may have arrived already
 
 
 class Recorder:
@@ -47,12 +47,12 @@ class Recorder:
     store : Store
         Where the runs are.
     journal : Journal or None
-        What makes results last; without one every file of a job's folder is written through by itself.
+        Makes results durable; without one, every file of a job's folder is written through by itself.
 
     Attributes
     ----------
     ended : dict
-        What has become of jobs that came to an end: a record, or why there is none.
+        The outcome of each job that came to an end: a record, or why there is none.
     """
 
     def __init__(self, store: Store, journal: Journal | None = None) -> None:
@@ -64,8 +64,8 @@ class Recorder:
         self._needs_journal = False  # because something waits that is not marked
 
     def hold(self) -> None:
-        """Let everybody who sees the sweep's folder know that it is under way."""
-        with contextlib.suppress(OSError):  # it is told when there is something to write
+        """Lock the journal, so that everybody who sees the sweep's folder knows that the sweep is under way."""
+        with contextlib.suppress(OSError):  # it is reported when there is something to write
             if self._journal is not None:
                 self._journal.hold()
 
@@ -82,10 +82,10 @@ class Recorder:
                 self.ended |= dict.fromkeys(event.attempts, event.error)
 
     def begin(self, starts: Sequence[JobStart]) -> None:
-        """Start the runs of some jobs, unless they were started before; a store may refuse, for now."""
+        """Start the runs of some jobs, unless they were started before; if the store refuses, they go without."""
         new = []
         for start in starts:
-            if run := self._begun.get(identify_attempt(start.record)):  # its worker has died, and all comes again
+            if run := self._begun.get(identify_attempt(start.record)):  # its worker has died, and its events come again
                 run.pending, run.is_unsure = [], run.is_unsure or run.has_settings
             else:
                 new.append(start)
@@ -100,7 +100,7 @@ class Recorder:
             return [""] * len(starts)
 
     def report(self, points: Sequence[tuple[Attempt, Sequence[Point]]]) -> None:
-        """Send what networks have measured, the more seldom the longer it takes; what waits is sent with the rest."""
+        """Send what networks have measured, less often the longer sending takes; the rest follows with the result."""
         for attempt, measured in points:
             self._begun[attempt].pending += measured
         if time.monotonic() < self._next_live:
@@ -108,16 +108,15 @@ class Recorder:
         started, pause = time.monotonic(), 0.0
         try:
             for run in self._begun.values():
-                self._send_live(run)
+                if run.pending and run.run_id:
+                    self._send_pending(run)
         except StoreError as refused:
             log.warning("the curves wait: %s", refused)
             pause = SELDOM_SECONDS
         duration = time.monotonic() - started
         self._next_live = time.monotonic() + max(pause, duration / LARGEST_SHARE)
 
-    def _send_live(self, run: _Begun) -> None:
-        if not run.pending or not run.run_id:
-            return
+    def _send_pending(self, run: _Begun) -> None:
         points = run.pending
         if run.is_unsure:
             steps = runs.read_steps(self.store, run.run_id)
@@ -147,7 +146,7 @@ class Recorder:
             return records
 
     def _write_journal(self, results: Sequence[JobResult]) -> bool:
-        """Let the disk have results, all at once; False where each job's folder must be written through by itself."""
+        """Write results to the journal at once; False if each job's folder must be written through instead."""
         try:
             if self._journal is not None:
                 self._journal.append(results)
@@ -165,24 +164,20 @@ class Recorder:
         except (OSError, UserError) as error:
             log.exception("the record could not be written")
             result = result.failed(self._begun[identify_attempt(result.kept.record)].start, error)
-            self._write_failure(result)
+            try:  # the record of the failure is smaller, and may fit
+                job_folder.write_result(result.of_run(result.kept.record.run_id, self.store.experiment))
+            except (OSError, UserError):
+                self._needs_journal |= self._write_journal([result])
         return result
 
-    def _write_failure(self, result: JobResult) -> None:
-        """Let the record of a job whose folder could not be written be there all the same, if that can be."""
-        try:
-            job_folder.write_result(result.of_run(result.kept.record.run_id, self.store.experiment))
-        except (OSError, UserError):
-            self._needs_journal |= self._write_journal([result])
-
     def _send(self, results: Sequence[JobResult]) -> list[RunRecord]:
-        """Let the store have results, all at once; where it refuses, one by one, and what is refused then waits."""
+        """Send results to the store at once; if it refuses, one by one, and what it still refuses waits."""
         begun = [(result, self._begun.pop(identify_attempt(result.kept.record))) for result in results]
-        sent = self._send_together([pair for pair in begun if pair[1].run_id])
-        return [result.kept.record if sent and run.run_id else self._resend(result) for result, run in begun]
+        is_sent = self._send_together([pair for pair in begun if pair[1].run_id])
+        return [result.kept.record if is_sent and run.run_id else self._resend(result) for result, run in begun]
 
     def _send_together(self, begun: Sequence[tuple[JobResult, _Begun]]) -> bool:
-        """Send results of runs that have begun; tell whether the store has them all."""
+        """Send results of runs that have begun; return whether the store has them all."""
         try:
             runs.log_artifacts_of_runs(
                 self.store, dict(upload.list_files(result.folder, result.kept) for result, _ in begun)
@@ -196,7 +191,7 @@ class Recorder:
         return True
 
     def _resend(self, result: JobResult) -> RunRecord:
-        """Let the store have a result in whatever run it finds for it; else it waits."""
+        """Send a result to the run that the store has of it, or to a new one; if that fails, the result waits."""
         try:
             return upload.resend(self.store, result.folder, result.kept)
         except (StoreError, UserError, OSError) as refused:
@@ -209,34 +204,33 @@ class Recorder:
         return result.kept.record
 
     def give_up(self, records: Mapping[int, RunRecord]) -> dict[int, RunRecord]:
-        """End the runs of jobs of which no result came: their worker died, or nobody came to their end.
+        """End the runs of jobs that left no result, because their worker died or the sweep was broken off.
 
         Parameters
         ----------
         records : mapping of int to RunRecord
-            What is known of some jobs, by whatever number; those that were recorded are left alone.
+            The last record of some jobs, by any number; those whose result was recorded are left alone.
 
         Returns
         -------
         dict of int to RunRecord
             The same, with the ids of the runs that were ended.
         """
-        return {number: self._end_run(record) for number, record in records.items()}
-
-    def _end_run(self, record: RunRecord) -> RunRecord:
-        run = self._begun.pop(identify_attempt(record), None)
-        if run is None or not run.run_id:
-            return record
-        record = replace(record, run_id=run.run_id)
-        try:
-            runs.end_run(self.store, record, settings=record.settings)
-        except StoreError as refused:
-            log.warning("the run stays open: %s", refused)
-        return record
+        ended = dict(records)
+        for number, record in records.items():
+            run = self._begun.pop(identify_attempt(record), None)
+            if run is None or not run.run_id:
+                continue
+            ended[number] = replace(record, run_id=run.run_id)
+            try:
+                runs.end_run(self.store, ended[number], settings=record.settings)
+            except StoreError as error:
+                log.warning("the run stays open: %s", error)
+        return ended
 
     def close(self) -> None:
-        """Remove the journal, if all that is in it has come to its place."""
+        """Remove the journal, if everything in it has reached the jobs' folders."""
         if self._journal is None or self._needs_journal:
             return
-        with contextlib.suppress(OSError, StoreError):  # it stays then, and whoever finds it looks at what is there
+        with contextlib.suppress(OSError, StoreError):  # the journal stays then, and the next sweep restores from it
             self._journal.close(*upload.find_disks(self.store))
