@@ -113,19 +113,19 @@ class _Launch:
         except UserError:
             raise
         except LauncherGone as gone:
-            yield from self._bury(numbers, gone)
+            yield from self._report_dead(numbers, gone)
             return []
         except Exception as error:  # of whatever library, and whatever its jobs have come to
-            return (yield from self._take_apart(numbers, error))
+            return (yield from self._regroup(numbers, error))
         returned = dict(zip(numbers, returns, strict=True))
         # a network file system may show only later what jobs have handed back
         ended = [number for number in numbers if isinstance(returned[number]._return_value, RunRecord)]
         until = time.monotonic() + SEEN_SECONDS
-        yield from self._take_until(lambda: not self._left(ended) or time.monotonic() > until)
+        yield from self._take_until(lambda: not self._find_unended(ended) or time.monotonic() > until)
         unseen = WorkerDied("its result was handed back, and cannot be found in the sweep's folder")
-        yield from self._bury(ended, unseen)
+        yield from self._report_dead(ended, unseen)
         errors: dict[int, BaseException] = {}
-        for number in self._left(numbers):
+        for number in self._find_unended(numbers):
             outcome = returned[number]._return_value  # `return_value` would raise an exception
             if isinstance(outcome, BaseException):
                 errors[number] = outcome
@@ -134,7 +134,7 @@ class _Launch:
         dead = [number for number, error in errors.items() if isinstance(error, WorkerDied)]
         again = [number for number in dead if self._deaths.add([number])]
         for number in errors.keys() - {*again}:
-            yield from self._bury([number], errors[number])
+            yield from self._report_dead([number], errors[number])
         return _group(again)
 
     def _launch(self, numbers: Sequence[int]) -> Generator[Event, None, Sequence[JobReturn]]:
@@ -174,38 +174,38 @@ class _Launch:
                 return
             time.sleep(LOOKS_EVERY)
 
-    def _left(self, numbers: Sequence[int]) -> list[int]:
+    def _find_unended(self, numbers: Sequence[int]) -> list[int]:
         return [number for number in numbers if self._tasks[number].attempt not in self._ended]
 
-    def _bury(self, numbers: Sequence[int], error: BaseException) -> Iterator[Event]:
+    def _report_dead(self, numbers: Sequence[int], error: BaseException) -> Iterator[Event]:
         """Yield that jobs have died, unless they had ended before."""
-        if left := [self._tasks[number].attempt for number in self._left(numbers)]:
+        if left := [self._tasks[number].attempt for number in self._find_unended(numbers)]:
             yield Died(left, error)
 
-    def _take_apart(self, numbers: Sequence[int], error: Exception) -> _Launching:
-        """Find out what is left of jobs that a launcher has ended by an exception."""
-        died, left = explain_launcher_error(error), self._left(numbers)
+    def _regroup(self, numbers: Sequence[int], error: Exception) -> _Launching:
+        """Choose which jobs to launch again after a launcher has ended by an exception, in which pieces."""
+        died, left = explain_launcher_error(error), self._find_unended(numbers)
         begun = [number for number in left if self._has_folder(number)]
-        if not begun:  # the launcher does not get as far as its jobs, or not at the moment: it has a second chance
+        if not begun:  # the launcher did not get as far as its jobs, perhaps by chance: it gets a second try
             is_second, self._is_tried = self._is_tried, True
             if is_second:
-                yield from self._bury(left, died)
+                yield from self._report_dead(left, died)
             return [] if is_second else _group(left)
         halves = self._deaths.add(begun)
         if not halves:
-            yield from self._bury(begun, died)
+            yield from self._report_dead(begun, died)
         untouched = [number for number in left if number not in begun]
         return [piece for part in (*halves, untouched) for piece in _group(part)]
 
     def _has_folder(self, number: int) -> bool:
-        """Tell whether a job's folder is there; if it has a number for a name, that is the launcher's."""
+        """Check whether a job's folder is there; one that is named by a number has the launcher's number."""
         place = self._tasks[number].place
         is_numbered = place.folder.name == str(place.number)
         return (place.folder.with_name(str(self._first + number)) if is_numbered else place.folder).exists()
 
 
 class _Call:
-    """A call of a launcher, in a thread whose processes leave Ctrl-C to the sweep; here, if none can be started."""
+    """A call of a launcher, in a thread whose processes ignore Ctrl-C; in this thread, if none can be started."""
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self._call, self._returned = call, None
@@ -230,7 +230,7 @@ class _Call:
             handler.close()
 
     def is_over(self) -> bool:
-        """Tell whether it has returned, or raised."""
+        """Check whether it has returned or raised."""
         return not self._thread.is_alive()
 
     def result(self) -> Any:
@@ -247,7 +247,7 @@ def _group(numbers: Sequence[int]) -> list[list[int]]:
 
 
 def explain_launcher_error(error: Exception) -> Exception:
-    """Make an exception that says in a line what a launcher has raised: that a worker died, if so by which signal.
+    """Make an exception that says in a line why a launcher failed: if a worker was killed, by which signal.
 
     Examples
     --------

@@ -146,14 +146,14 @@ def decide(
     """
     for run in earlier:
         if run.record.state == "running" and (presence := run.presence).state != "gone":
-            return Decision(action="wait", why="running", holder=_name(run), presence=presence, since=run.since)
+            return Decision(action="wait", why="running", holder=_name_owner(run), presence=presence, since=run.since)
     begun = claim.since if claim else waited_since
     theirs = [run for run in earlier if waited_since is not None and begun is not None and run.since >= begun]
     record = _find_result(earlier, _AGAIN[rerun]) or _find_result(theirs, ())
     if record is not None:
         return Decision(action="reuse", why=record.state, record=record, attempt=record.attempt)
     if claim is not None:
-        holder = f"{_name(claim)} ({claim.record.sweep})"
+        holder = f"{_name_owner(claim)} ({claim.record.sweep})"
         return Decision(action="wait", why="claimed", holder=holder, presence=claim.presence, since=claim.since)
     last = earlier[-1].record if earlier else None
     folders = [Path(run.folder) for run in reversed(earlier) if run.folder]
@@ -166,20 +166,20 @@ def decide(
     )
 
 
-def _name(run: EarlierRun) -> str:
+def _name_owner(run: EarlierRun) -> str:
     return str(run.owner or "an unknown process")
 
 
 def _find_result(earlier: Sequence[EarlierRun], again: Collection[str]) -> RunRecord | None:
-    """Find the first run that has ended, but for the states that are run again."""
+    """Find the first run that has ended, passing over the states that are run again."""
     counting = keep_counting_runs([run.record for run in earlier])
     return next((record for record in counting if record.state in _ENDED and record.state not in again), None)
 
 
 def explain_changes(job: DistinctJob, others: Sequence[EarlierRun]) -> tuple[str, ...]:
-    """Say why none of the finished runs of a job's name is its result: what differs from the nearest of them.
+    """Say why no finished run of a job's name is its result: how the job differs from the most similar of them.
 
-    Runs on other data are no earlier ones of the job, whatever they are called.
+    Runs on other data do not count as earlier runs of the job, even under the same name.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def _name_data(settings: Mapping[str, Setting]) -> str:
 def _list_differences(job: DistinctJob, run: EarlierRun) -> tuple[str, ...]:
     before, now = run.record.settings, job.settings
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    lines = [f"{name} {_show(before.get(name))} -> {_show(now.get(name))}" for name in changed]
+    lines = [f"{name} {_format_setting(before.get(name))} -> {_format_setting(now.get(name))}" for name in changed]
     if run.data_digest != job.data_digest:
         lines.append(f"data digest {run.data_digest[:8]} -> {job.data_digest[:8]}")
     if run.numerics != job.numerics:
@@ -209,7 +209,7 @@ def _list_differences(job: DistinctJob, run: EarlierRun) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _show(value: Setting) -> str:
+def _format_setting(value: Setting) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -234,9 +234,9 @@ class PlanRequest:
     run_id : str
         The sweep's own run; empty before it is there.
     waited : mapping of str to float
-        By the keys of jobs that others were waited for, when these had begun, in seconds since the epoch.
+        For jobs that other sweeps held, by key: when the claim was made, in seconds since the epoch.
     look_only : bool
-        Whether nothing may be changed, or made.
+        Whether the plan is only looked at: nothing is changed or created then.
     """
 
     uri: str
@@ -274,7 +274,7 @@ class Plan:
 
 
 def make_plan(request: PlanRequest) -> Plan:
-    """Decide what a sweep will do, and let other sweeps know.
+    """Decide what a sweep will do, and claim its jobs so that other sweeps wait for them.
 
     Raises
     ------
@@ -292,15 +292,15 @@ def make_plan(request: PlanRequest) -> Plan:
     store = prepare_store(request.uri, request.experiment, request.artifact_root)
     with earlier.look_alone(store), owner.own_runs(request.owner):
         running = earlier.find_running(store)
-        notes = _tidy(store, request, running)
+        notes = _tidy_up(store, request, running)
         alive = [run for run in running if not run.owner_is_gone]
         decisions = _decide_all(store, request, alive)
         keys = [job.key for job in request.jobs if decisions[job.number].action == "run"]
-        return Plan(store=store, decisions=decisions, run_id=_claim(store, request, keys, alive), notes=notes)
+        return Plan(store=store, decisions=decisions, run_id=_claim_jobs(store, request, keys, alive), notes=notes)
 
 
-def _tidy(store: Store, request: PlanRequest, running: Sequence[EarlierRun]) -> list[str]:
-    """Close the runs of processes that are gone, send records that wait, and say what was done."""
+def _tidy_up(store: Store, request: PlanRequest, running: Sequence[EarlierRun]) -> list[str]:
+    """Close the runs of processes that are gone, send the records that wait, and return notes on what was done."""
     problems, unsent = [], []
     if not request.run_id:  # once a sweep
         root = request.folder.parent
@@ -327,7 +327,7 @@ def _tidy(store: Store, request: PlanRequest, running: Sequence[EarlierRun]) -> 
 
 
 def _decide_all(store: Store, request: PlanRequest, alive: Sequence[EarlierRun]) -> dict[int, Decision]:
-    """Decide on each job, given the runs that processes are at work on."""
+    """Decide on each job, given the runs whose processes are alive."""
     keys = {job.key for job in request.jobs}
     known = earlier.find_runs_by_key(store, keys)
     held = earlier.find_claims([run for run in alive if run.is_sweep and not _is_own(run, request)], keys)
@@ -348,8 +348,8 @@ def _decide_all(store: Store, request: PlanRequest, alive: Sequence[EarlierRun])
     return decisions
 
 
-def _claim(store: Store, request: PlanRequest, keys: Sequence[str], alive: Sequence[EarlierRun]) -> str:
-    """Let the sweep's own run say which jobs it will do; the run is started if it is not there yet."""
+def _claim_jobs(store: Store, request: PlanRequest, keys: Sequence[str], alive: Sequence[EarlierRun]) -> str:
+    """Claim jobs by tags of the sweep's own run, which is started if it is not there yet."""
     tags = earlier.make_claim_tags(keys)
     sweep = request.folder.name
     if own := next((run for run in alive if _is_own(run, request)), None):
@@ -373,7 +373,7 @@ def _is_own(run: EarlierRun, request: PlanRequest) -> bool:
 
 
 def close_lost_runs(store: Store, sweep: str, ends: Mapping[int, RunRecord], over: Owner | None = None) -> bool:
-    """Close the runs of a sweep's jobs that no process is at work on any more; tell if some are left open.
+    """Close the runs of a sweep's jobs that no process works on any more; return whether some stay open.
 
     Parameters
     ----------
@@ -387,7 +387,7 @@ def close_lost_runs(store: Store, sweep: str, ends: Mapping[int, RunRecord], ove
 
 
 def describe_plan(decisions: Sequence[Decision], n_duplicates: int = 0) -> list[str]:
-    """Say in lines what a plan comes to.
+    """Summarize a plan in lines.
 
     Parameters
     ----------
@@ -414,7 +414,7 @@ def describe_plan(decisions: Sequence[Decision], n_duplicates: int = 0) -> list[
 
 
 def describe_waits(decisions: Iterable[Decision], rerun: Rerun = None) -> dict[tuple[str, str], str]:
-    """Say for whom a sweep waits, how that can be seen, how long that may take at most, and how to end it.
+    """Say for whom a sweep waits, on what evidence, for how long at most, and how to end the wait.
 
     Parameters
     ----------
@@ -426,17 +426,17 @@ def describe_waits(decisions: Iterable[Decision], rerun: Rerun = None) -> dict[t
     Returns
     -------
     dict
-        A line for each holder and state of it, which are its key: a line that was printed need not be printed again.
+        A line by its holder and the holder's state, so that the caller need not print a line twice.
     """
     presences = [(one.holder, *one.presence) for one in decisions if one.action == "wait" and one.presence]
-    says = {(holder, state): how for holder, state, how in presences}
+    evidence = {(holder, state): how for holder, state, how in presences}
     lines: dict[tuple[str, str], str] = {}
     for (holder, state), number in Counter((holder, state) for holder, state, _ in presences).items():
         until = " until it ends" if state == "alive" else ""
         taken = " Its results are taken, with rerun=all too." if rerun == "all" else ""
         dead = "" if state == "alive" else " If you know that it is dead, delete its runs in MLflow."
         lines[holder, state] = (
-            f"Waiting{until} for {_count_jobs(number)} held by {holder}: {says[holder, state]}. "
+            f"Waiting{until} for {_count_jobs(number)} held by {holder}: {evidence[holder, state]}. "
             f"Ctrl-C ends the wait.{taken}{dead}"
         )
     return lines

@@ -41,7 +41,7 @@ LOOKS_EVERY = 1.0
 """Seconds between two looks at the jobs of others that are waited for."""
 NO_ROOM = 65536
 """Bytes: with fewer, a disk is called full."""
-TOLD_EVERY = 60.0
+NOTICE_SECONDS = 60.0
 """Seconds between two lines about a store that goes away again and again."""
 
 
@@ -69,12 +69,12 @@ def run_sweep(
     configuration : str or None
         Hydra's configuration of the sweep, to be left in the folder; None if Hydra has left its own.
     notes : sequence of str
-        What is printed of the grid with the plan.
+        Remarks on the grid, which are printed with the plan.
 
     Returns
     -------
     SweepResult
-        Also if jobs failed, if the sweep was interrupted, or if the store does not have everything.
+        Returned even if jobs failed, the sweep was interrupted, or the store lacks some records.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def run_sweep(
 
 
 def _make_request(tasks: Sequence[Task], folder: Path) -> PlanRequest:
-    """Load all data, and say for what a plan is to be made."""
+    """Check the store, load all data, and collect what a plan is made for."""
     job = tasks[0].job
     uri = resolve_uri(job.tracking.uri, Path.cwd())
     check_store(uri, job.tracking.artifact_root)
@@ -126,7 +126,7 @@ def _make_request(tasks: Sequence[Task], folder: Path) -> PlanRequest:
 
 
 class _Training:
-    """The jobs of a sweep from its plan to their records: launched, tried again, and waited for if they are others'."""
+    """The jobs of a sweep from its plan to their records: launched, retried, and awaited if another sweep runs them."""
 
     def __init__(self, tasks: Mapping[int, Task], request: PlanRequest, executor: Executor, recorder: Recorder) -> None:
         self._tasks, self._request, self._executor, self._recorder = tasks, request, executor, recorder
@@ -142,9 +142,9 @@ class _Training:
         return [self._records.get(number) or make_unrun_record(task) for number, task in self._tasks.items()]
 
     def run(self, plan: Plan | None, display: Display) -> None:
-        """Run the jobs that are this sweep's; then wait for those of others, and run what they leave."""
+        """Run this sweep's jobs; then wait for those that other sweeps hold, and run what these leave unfinished."""
         while plan is not None:
-            self._launch(self._follow(plan))
+            self._launch(self._take_over(plan))
             decisions = plan.decisions
             waiting = [job for job in self._request.jobs if decisions[job.number].action == "wait"]
             if not waiting or self._has_ended:
@@ -158,8 +158,8 @@ class _Training:
     def _has_ended(self) -> bool:
         return self._is_broken_off or self.interruption is not None
 
-    def _follow(self, plan: Plan) -> list[Task]:
-        """Take over the records that are reused; give the jobs that are this sweep's to run."""
+    def _take_over(self, plan: Plan) -> list[Task]:
+        """Take over the records that are reused, and return the jobs that this sweep runs."""
         keys = {job.number: job.key for job in self._request.jobs}
         to_run = []
         for number, decision in plan.decisions.items():
@@ -179,7 +179,7 @@ class _Training:
         return to_run
 
     def _plan_again(self) -> Plan | None:
-        """Wait for a while, and plan what is left; None if the user interrupts, or the store stays away."""
+        """Wait, and plan again for the jobs that are left; None if the user interrupts or the store stays away."""
         until = time.monotonic() + self._job.tracking.patience
         try:
             while True:
@@ -196,7 +196,7 @@ class _Training:
             return None
 
     def _launch(self, to_run: Sequence[Task]) -> None:
-        """Launch jobs, and those that fail again, as often as is wanted."""
+        """Launch jobs, and retry those that fail, as often as `retries` allows."""
         request, retries = self._request, self._job.retries
         for retry in range(1, retries + 2):
             if not to_run:
@@ -221,7 +221,7 @@ class _Training:
             to_run = [replace(task, place=replace(task.place, attempt=task.place.attempt + 1)) for task in failed]
 
     def _record(self, event: Event) -> None:
-        """Record an event; after the first failure, break off if that is wanted."""
+        """Record an event; after the first failure, break off if the sweep is set to fail fast."""
         results = event.results if isinstance(event, Ended) else ()
         tasks = [self._tasks[result.kept.record.job] for result in results]
         logs = [result.folder / task.log for result, task in zip(results, tasks, strict=True) if not task.has_own_log]
@@ -234,8 +234,8 @@ class _Training:
         self._is_broken_off |= has_failure and self._job.fail_fast
 
     def record_summary(self, *, is_away: bool) -> "summary.Closing":
-        """Leave the summary in the store, and tell how that went."""
-        from nnsweep.jobs import summary  # it makes tables: what it imports is not needed before
+        """Write the summary to the store and the sweep's folder, and return how that went."""
+        from nnsweep.jobs import summary  # it imports pandas, which only tables need
 
         job, folder = self._job, self._request.folder
         # no pictures unless there is a new run to draw, nor where the sweep's folder is the job's, which has its own
@@ -253,8 +253,8 @@ class _Training:
             models=job.tracking.models,
             owner=self._request.owner,
         )
-        if removed := summary.describe_removal(end):
-            return summary.Closing(removed)
+        if problem := summary.describe_removal(end):
+            return summary.Closing(problem)
         try:
             closing = summary.close_sweep(end)
             self._recorder.close()
@@ -264,9 +264,9 @@ class _Training:
 
 
 class Outage:
-    """Reports in a line that a store is away, and in another that it is back.
+    """Prints a line when a store goes away, and another when it is back.
 
-    The sweep's process alone asks the store, so it knows of every question whether it was answered.
+    Only the sweep's process talks to the store, so it learns of every call whether the store answered.
 
     Parameters
     ----------
@@ -286,18 +286,18 @@ class Outage:
         self.is_away = False
 
     def hear(self, uri: str, error: str) -> None:
-        """Take note that a store has answered, or of the error that there was instead of an answer."""
+        """Note that a store has answered, or with which error it failed to."""
         if uri == self._uri:
             self._error = error
             self.report()
 
     def report(self) -> None:
-        """Print what has changed; that the store is away once in `TOLD_EVERY` seconds at most."""
+        """Print what has changed; that the store is away at most once in `NOTICE_SECONDS`."""
         is_away = bool(self._error)
         if is_away == self.is_away or (is_away and time.monotonic() < self._next):
             return
         if is_away:
-            self._next = time.monotonic() + TOLD_EVERY
+            self._next = time.monotonic() + NOTICE_SECONDS
             why = f"cannot be written: {cause}" if (cause := self._find_cause()) else "is away"
             line = f"{why}; the sweep goes on, and records are kept in the jobs' folders"
         else:
@@ -306,7 +306,7 @@ class Outage:
         print(f"nnsweep: the store {printable(mask_secrets(self._uri))} {line}", file=sys.stderr, flush=True)
 
     def _find_cause(self) -> str:
-        """Say why nothing can be written to a store in a file; empty for any other store, which may be away."""
+        """Say why a store in a file cannot be written; empty for any other store, which may simply be away."""
         database = sqlite.find_database_file(self._uri)
         if database is None:
             return ""
