@@ -80,7 +80,7 @@ def make_job(values: Mapping[str, Any]) -> Job:
 
 
 def keep_text(key: str, value: Any) -> Any:
-    """Write whole numbers as text where a setting takes text: a file that names the experiment 2024 means its name."""
+    """Turn whole numbers into text where a setting takes text, so that a file can call an experiment 2024."""
     if isinstance(value, dict):
         return {name: keep_text(f"{key}.{name}", inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -113,7 +113,7 @@ def require_fit(jobs: Sequence[Job]) -> None:
 
 
 def _find_memory_problem(job: Job) -> str:
-    """Say if this machine could not even hold the network."""
+    """Say if training needs more memory than the machine has; empty if not."""
     n_bytes, memory = predict_memory(job, load_dataset), measure_memory()
     if n_bytes <= memory:
         return ""
@@ -122,7 +122,7 @@ def _find_memory_problem(job: Job) -> str:
 
 
 def _find_patience_problem(job: Job, data: Dataset) -> str:
-    """Say if early stopping has nothing to look at: the table itself names the parts, and none for validation."""
+    """Say if early stopping has no validation part, because the table itself names the parts; empty if it has."""
     patience = job.trainer.settings()["patience"]
     if patience is None or data.val is not None:
         return ""
@@ -155,7 +155,7 @@ def find_class_weight_problem(job: Job, data: Dataset) -> str:
 
 
 def find_class_weight_warning(job: Job, data: Dataset) -> str:
-    """Say which classes balanced weights cannot balance, for want of training samples; empty if there are none."""
+    """Say which classes balanced weights cannot balance, for lack of training samples; empty if there are none."""
     absent = _list_absent(data) if job.trainer.settings()["class_weight"] == "balanced" else ""
     rule = "no training sample is of these classes, which therefore count nothing"
     return f"trainer.class_weight=balanced: of {data.name} {rule}: {absent}" if absent else ""

@@ -140,9 +140,9 @@ def _compare_results(run: RecordedRun) -> Iterator[tuple[str, str]]:
 
 
 def _find_better_epoch(run: RecordedRun, curves: Mapping[str, FloatArray], best: int) -> str:
-    """Say which epoch should have been the best one, if another should.
+    """Say which epoch should have been recorded as the best, if another one; empty if not.
 
-    Without costs, as earlier versions left it, ties are not decided; nor is anything then where classes weigh.
+    Earlier versions recorded no costs: ties cannot be decided then, nor anything at all if classes have weights.
     """
     accuracies = next((curves[name] for name in ("val_accuracy", "test_accuracy") if name in curves), None)
     if accuracies is None:

@@ -58,14 +58,14 @@ def obey_signals() -> Iterator[None]:
     before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     try:
         for number in before:
-            signal.signal(number, _handle)
+            signal.signal(number, _handle_signal)
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _handle(number: int, _: FrameType | None) -> None:
+def _handle_signal(number: int, _: FrameType | None) -> None:
     first = not _state.number
     if first:
         _state.number, _state.since = number, time.monotonic()

@@ -72,7 +72,7 @@ class Journal:
         self._end += written
 
     def hold(self) -> None:
-        """Make the journal, and lock it, unless that has been done.
+        """Create and lock the journal, unless that has been done.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Journal:
         self._end = max((end for _, end in _find_entries(self._path.read_bytes())), default=0)
 
     def close(self, *also: Path) -> None:
-        """Remove the journal, when the disk has everything else that was written; `also` may be on other disks.
+        """Remove the journal, once the disk has everything else that was written; `also` may be on other disks.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class Journal:
         self.leave()
 
     def leave(self) -> None:
-        """Give the journal up to whoever looks after what is in it."""
+        """Close and unlock the journal, so that another process can take it over."""
         if self._release:
             self._release()
         self._release = None
@@ -135,7 +135,7 @@ def take_over_journal(folder: Path, *, make: bool = False) -> Iterator[bool]:
 
 
 def lock_file(descriptor: int) -> bool:
-    """Lock an open file, unless somebody else has; where there are no locks, nobody has."""
+    """Lock an open file; False if another process holds the lock, and True where there are no locks."""
     try:
         import fcntl
 
@@ -148,7 +148,7 @@ def lock_file(descriptor: int) -> bool:
 
 
 def read_journal(folder: Path) -> Iterator[JobResult]:
-    """Give the results in a sweep's journal that are whole; nothing, if there is none."""
+    """Yield the results in a sweep's journal that are whole; none if there is no journal."""
     try:
         content = (folder / JOURNAL).read_bytes()
     except FileNotFoundError:
@@ -162,13 +162,13 @@ def pack_result(result: JobResult, folder: Path) -> bytes:
 
 
 def unpack_results(content: bytes, folder: Path) -> Iterator[JobResult]:
-    """Give the results of all whole entries."""
+    """Yield the results of all whole entries."""
     for start, end in _find_entries(content):
         yield _decode(content[start:end], folder)
 
 
 def _find_entries(content: bytes) -> Iterator[tuple[int, int]]:
-    """Give where each whole entry begins and ends; what a crash has cut off, or damage has spoilt, is passed over."""
+    """Find where each whole entry begins and ends, skipping entries that are cut off or damaged."""
     start = content.find(_MARK)
     while start >= 0 and start + _HEAD.size <= len(content):
         _, length, digest = _HEAD.unpack_from(content, start)

@@ -1,6 +1,6 @@
 """The outcome of jobs: a record or an error for each of them, and for all of them the result of their sweep.
 
-A job that nobody came to the end of gets a record, too, so that a sweep has one for every job of its grid.
+A job that was not run to its end gets a record too, so that a sweep has one for every job of its grid.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepResult:
-    """What a sweep came to.
+    """The result of a sweep.
 
     Attributes
     ----------
@@ -30,11 +30,11 @@ class SweepResult:
     tasks : mapping of int to Task
         The distinct jobs, by their number in the grid.
     records : sequence of RunRecord
-        One for each of them, in the order of the grid; none if only the plan was wanted.
+        One for each of them, in the order of the grid; none after a dry run.
     plan : mapping of int to Decision
-        What would be done with each job, if only that was wanted.
+        What would be done with each job; only after a dry run.
     problem : str
-        Why the store does not have everything; empty if it has.
+        Why the store lacks some records; empty if it has all.
     interruption : KeyboardInterrupt or None
         What the sweep was interrupted by.
     notes : sequence of str
@@ -67,7 +67,7 @@ def has_failed(outcome: Outcome) -> bool:
 
 
 def collect_records(tasks: Sequence[Task], ended: Mapping[Attempt, Outcome]) -> dict[int, RunRecord]:
-    """Give a record for every job that was launched.
+    """Collect a record for every job that was launched.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def collect_records(tasks: Sequence[Task], ended: Mapping[Attempt, Outcome]) -> 
 
 
 def make_unrun_record(task: Task, error: BaseException | None = None) -> RunRecord:
-    """Give the record of a job that left none: nobody came to its end, or it raised an error."""
+    """Make the record of a job that left none, because it was not run to its end or raised an error."""
     examples = load_dataset(task.job.data)
     return RunRecord(
         run_id="",

@@ -61,7 +61,7 @@ _RULES = {
 
 
 def report_error(error: Exception) -> int:
-    """Print an error to standard error: a line for each problem of the user's, a traceback for a fault of ours.
+    """Print an error to standard error: a line for each problem of the user's, a traceback for a bug of nnsweep's.
 
     Returns
     -------
@@ -78,12 +78,12 @@ def report_error(error: Exception) -> int:
 
 
 def explain_error(error: Exception) -> tuple[str, ...] | None:
-    """Say in lines what the user can put right; None if the error is a fault of ours.
+    """Say in lines what the user can correct; None if the error is a fault of nnsweep's.
 
     Parameters
     ----------
     error : Exception
-        Of ours, of Hydra, OmegaConf or click, or one that they let through.
+        Raised by nnsweep, Hydra, OmegaConf or click, or an error that these let through.
     """
     import click
 
@@ -106,7 +106,7 @@ def explain_error(error: Exception) -> tuple[str, ...] | None:
 
 
 def explain_hydra_error(error: BaseException) -> str:
-    """Say in one line what is wrong and, for a name, which one was probably meant.
+    """Say in one line what is wrong and, for an unknown name, which one was probably meant.
 
     Parameters
     ----------
@@ -134,15 +134,15 @@ def explain_hydra_error(error: BaseException) -> str:
         message = _first_line(error)
     else:  # a file could not be composed, which Hydra itself does not name
         file = _find_local(error, "full_path") or getattr(_find_local(error, "default"), "config_path", None)
-        message = f"{_relative(Path(file))}: cannot be composed" if file else type(error).__name__
+        message = f"{_shorten_path(Path(file))}: cannot be composed" if file else type(error).__name__
     is_explained = isinstance(cause, OmegaConfBaseException | HydraException)
     return f"{message} ({_first_line(cause)})" if is_explained and cause else message
 
 
 def _explain_foreign_error(error: BaseException) -> str | None:
-    """Say in one line what is wrong if Hydra lets through an error that is not its own; None if it is no such error.
+    """Say in one line what is wrong if Hydra lets an error of a library through; None for any other error.
 
-    What it was about stands nowhere but in the local variables of Hydra's functions, by way of the traceback.
+    Which file or plugin it is about is only found in the local variables of Hydra's functions, in the traceback.
     """
     plugin = re.match(r"(?:Unknown plugin class :|Invalid plugin) '(.*?)'", str(error))
     if isinstance(error, RuntimeError) and plugin:
@@ -158,7 +158,7 @@ def _explain_foreign_error(error: BaseException) -> str | None:
         if isinstance(error, RecursionError):
             message = "it is nested too deeply, or within itself"
         line = f":{mark.line + 1}" if mark else ""
-        return f"{_relative(Path(file))}{line}: cannot be read as a configuration in YAML ({message})"
+        return f"{_shorten_path(Path(file))}{line}: cannot be read as a configuration in YAML ({message})"
     name = _find_local(error, "config_path")
     if name is not None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return f"{shorten(printable(str(name)))}: no file can have a name of {len(str(name)):,} characters"
@@ -169,26 +169,26 @@ def _explain_foreign_error(error: BaseException) -> str | None:
 
 
 def _find_local(error: BaseException, name: str) -> Any:
-    """Give a local variable of the innermost of Hydra's functions that has it, where an error was raised, or None."""
+    """Get a local variable of Hydra's innermost function in a traceback that has it, or None."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if "hydra" in frame.f_code.co_filename]
     return next((frame.f_locals[name] for frame in reversed(frames) if frame.f_locals.get(name) is not None), None)
 
 
-def _relative(file: Path) -> Path:
-    """Give a path as the user would, below the working folder."""
+def _shorten_path(file: Path) -> Path:
+    """Shorten a path in the working folder to the relative one."""
     return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
 def _explain_unknown_key(error: OmegaConfBaseException) -> str:
     key = re.sub(r"\[(\d+)\]", r".\1", str(error.full_key))  # as overrides write the place in a list
     name = key.rpartition(".")[2]
-    siblings = [str(sibling) for sibling in error.parent_node] if isinstance(error.parent_node, Mapping) else []
     if name == IMPORT:
         return f"{key}: {NEVER_IMPORTED}"
-    return f"{key}: {_no_such_key(name, [sibling for sibling in siblings if sibling not in ('hydra', 'name', name)])}"
+    siblings = map(str, error.parent_node) if isinstance(error.parent_node, Mapping) else ()
+    return f"{key}: {_explain_no_key(name, [one for one in siblings if one not in ('hydra', 'name', name)])}"
 
 
-def _no_such_key(name: str, siblings: Sequence[str]) -> str:
+def _explain_no_key(name: str, siblings: Sequence[str]) -> str:
     return "there is no such key" + (f"; {suggest_nearest(name, siblings)}" if siblings else "")
 
 
@@ -212,13 +212,13 @@ def list_problems(error: "ValidationError", values: Mapping[str, Any]) -> list[s
     list of str
         One line a problem, in the order of the configuration.
     """
-    everything = [(key, key.rpartition(".")[2], value) for key, value in _walk(values)]
-    lines = [f"{key}={_show(value)}: {NEVER_IMPORTED}" for key, name, value in everything if name == IMPORT]
+    entries = [(key, key.rpartition(".")[2], value) for key, value in _walk(values)]
+    lines = [f"{key}={_show_value(value)}: {NEVER_IMPORTED}" for key, name, value in entries if name == IMPORT]
     for detail in error.errors():
         if detail["type"] == "json_invalid":  # a surrogate is half a character, as undecodable bytes become
             return [
-                f"{key}={_show(value)}: holds half a character (a surrogate), which no file can hold"
-                for key, name, value in everything
+                f"{key}={_show_value(value)}: holds half a character (a surrogate), which no file can hold"
+                for key, name, value in entries
                 if is_broken(name) or (isinstance(value, str) and is_broken(value))
             ]
         if detail["type"] != "extra_forbidden" or detail["loc"][-1] != IMPORT:
@@ -227,7 +227,7 @@ def list_problems(error: "ValidationError", values: Mapping[str, Any]) -> list[s
 
 
 def _walk(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Give everything in a configuration by its dotted key, however deep."""
+    """Yield every value of a configuration with its dotted key, at any depth."""
     pairs = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
     for name, value in pairs:
         inner = f"{key}.{name}" if key else str(name)
@@ -245,12 +245,13 @@ def _explain_detail(detail: "ErrorDetails", values: Mapping[str, Any]) -> str:
             return f"{key}: {message}" if key else message
         case "extra_forbidden":
             name = str(path[-1])
-            return f"{key}={_show(value)}: {_no_such_key(name, [key for key in group if key not in (name, 'name')])}"
+            siblings = [sibling for sibling in group if sibling not in (name, "name")]
+            return f"{key}={_show_value(value)}: {_explain_no_key(name, siblings)}"
         case "union_tag_invalid":
             tag, names = str(context["tag"]), [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
             return f"{key}.name={tag}: there is no such name; {suggest_nearest(tag, names)}"
         case "one_of":
-            return f"{key}={_show(value)}: there is no such name; {suggest_nearest(str(value), context['known'])}"
+            return f"{key}={_show_value(value)}: there is no such name; {suggest_nearest(str(value), context['known'])}"
         case "union_tag_not_found":
             return f"{key}.name: is missing"
         case "missing":
@@ -259,14 +260,14 @@ def _explain_detail(detail: "ErrorDetails", values: Mapping[str, Any]) -> str:
             rule = f"must be {context['expected']}"
         case _:
             rule = _RULES.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
-    return f"{key}={_show(value)}: {rule}{_suggest_spelling(key, value)}"
+    return f"{key}={_show_value(value)}: {rule}{_suggest_spelling(key, value)}"
 
 
 def _suggest_spelling(key: str, value: Any) -> str:
-    """Say how a grid, or no value at all, is written, to somebody who has written something else for it."""
+    """Suggest how a grid, null or quoted text is written, if the value looks as if that was meant."""
     from nnsweep.jobs.registry import find_kind
 
-    key = key if find_kind(key) else f"sweep.{key}"  # the settings of a sweep are checked alone
+    key = key if find_kind(key) else f"sweep.{key}"  # a sweep's settings are checked without their prefix
     kind = find_kind(key)
     if kind is None:
         return ""
@@ -280,9 +281,9 @@ def _suggest_spelling(key: str, value: Any) -> str:
 
 
 def _find_place(location: Sequence[int | str], values: Any) -> tuple[list[int | str], list[str]]:
-    """Give the path that pydantic's location stands for, and the keys of the group that its last name is in.
+    """Translate pydantic's location into the path of the key, and list the keys of the group that it is in.
 
-    A location has an additional name, which is left out, where there may be either a word or settings.
+    Where a setting may be either a word or settings, a location has an additional name, which is left out.
     """
     from nnsweep.jobs.settings import SETTINGS, WORD
 
@@ -301,5 +302,5 @@ def _find_place(location: Sequence[int | str], values: Any) -> tuple[list[int | 
     return path, [str(key) for key in group] if isinstance(group, Mapping) else []
 
 
-def _show(value: Any) -> str:
+def _show_value(value: Any) -> str:
     return shorten("null" if value is None else str(value))

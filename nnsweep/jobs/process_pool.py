@@ -77,13 +77,13 @@ def _choose_context() -> BaseContext:
 
 @contextmanager
 def _prepare_start() -> Iterator[None]:
-    """Let processes that are started in the block use one BLAS thread, and leave Ctrl-C to this one from the first."""
+    """Let processes that are started in the block use one BLAS thread, and block Ctrl-C in them from the start."""
     keep_workers_files()
     can_mask = hasattr(signal, "pthread_sigmask")
     if can_mask:
-        _ensure_resource_tracker()  # when it starts, it lets signals through again: so it must not be started later
+        _ensure_resource_tracker()  # its start unblocks signals, so it must be running before they are blocked
     main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")  # a worker would run the user's script again to have its names
+    sys.modules["__main__"] = ModuleType("__main__")  # else a worker would run the user's script again
     before = {name: os.environ.get(name) for name in _BLAS_THREADS}
     os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) if can_mask else None
@@ -101,7 +101,7 @@ def _prepare_start() -> Iterator[None]:
 
 
 def _ensure_resource_tracker() -> None:
-    """Start Python's resource tracker so that it outlives a terminal that closes, which it would not by itself."""
+    """Start Python's resource tracker so that it ignores SIGHUP, and thus survives when the terminal is closed."""
     from multiprocessing import resource_tracker
 
     if threading.current_thread() is not threading.main_thread():
@@ -115,7 +115,7 @@ def _ensure_resource_tracker() -> None:
 
 
 def is_stopping() -> bool:
-    """Tell whether this process is a worker that is to stop."""
+    """Check whether this process is a worker that has been asked to stop."""
     return _is_stopping
 
 
@@ -131,24 +131,24 @@ def run_pieces(
     Parameters
     ----------
     work : callable
-        Of one piece; it and all pieces must be picklable, unless there is one worker: then it is called here.
+        Does one piece; it and all pieces must be picklable, unless there is one worker: then it is called here.
     pieces : sequence
-        What to do.
+        The pieces of work, each an argument of `work`.
     n_workers : int
         How many processes, at most.
     stop : callable
-        Asked after each result whether no further work is to begin, and the work under way to come to an end.
+        Called after each result; True if no further work is to begin, and the work under way is to end.
 
     Yields
     ------
     number, result : int, object
         The number of a piece and what its work returned, each value that it yielded if it is a generator, or the
-        exception that it raised, as they come. Signals wait meanwhile.
+        exception that it raised, as they come. Signals wait while the caller handles a result.
 
     Raises
     ------
     KeyboardInterrupt
-        If the user interrupts: after the workers have stopped, and all their results were yielded.
+        If the user interrupts; raised after the workers have stopped and all their results were yielded.
     """
     if n_workers == 1:
         for number, piece in enumerate(pieces):
@@ -177,7 +177,7 @@ def run_pieces(
 
 
 def _do_piece(work: Callable[[Any], Any], piece: Any) -> Iterator[Any]:
-    """Give what a piece of work returns, yields and raises."""
+    """Yield what a piece of work returns, yields or raises."""
     try:
         result = work(piece)
         if isinstance(result, Generator):
@@ -194,12 +194,12 @@ class _Worker:
     def __init__(self, context: Any, work: Callable[[Any], Any], stop: Any) -> None:
         self._context = context
         self.pipe, self._far_end = context.Pipe()
-        # the server that it is forked from may be of an earlier sweep, and have the environment of that
+        # the fork server may have been started by an earlier sweep, with the environment of that time
         environment = {name: value for name, value in os.environ.items() if name not in _BLAS_THREADS}
         self.process = context.Process(target=_serve, args=(self._far_end, work, stop, environment))
 
     def start(self) -> None:
-        """Start the process, though the server that it is forked from may have died of what it was to import."""
+        """Start the process, again and again if the fork server has died of an import, then without that import."""
         end = time.monotonic() + PATIENCE
         while self.process.pid is None:
             try:
@@ -209,11 +209,11 @@ class _Worker:
                 if time.monotonic() > end:
                     raise
                 self._context.set_forkserver_preload([])
-                time.sleep(0.05)  # until it can be seen that it has died
+                time.sleep(0.05)  # until the server's death can be seen
         self._far_end.close()
 
     def give(self, piece: Any) -> None:
-        """Send a piece of work; whether the worker is still there shows when its answer is awaited."""
+        """Send a piece of work; if the worker has died, that shows when its answer is awaited."""
         with suppress(BrokenPipeError):
             self.pipe.send(piece)
 
@@ -231,18 +231,18 @@ class _Worker:
         return WorkerDied(f"its worker process was killed by {name}{guess}")
 
     def dismiss(self) -> None:
-        """Let it end when it has no work."""
+        """Let the worker end as soon as it has no work."""
         self.pipe.close()
         self._far_end.close()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the worker."""
         if self.process.pid is not None:
             self.process.kill()
 
 
 class _Pool:
-    """Some workers, and which piece of work each of them is at."""
+    """Some workers, and the piece of work that each of them is busy with."""
 
     def __init__(self, work: Callable[[Any], Any], n_workers: int) -> None:
         _ensure_server()
@@ -284,7 +284,7 @@ class _Pool:
                     yield number, answer
 
     def _find_idle(self) -> _Worker | None:
-        """Give a worker without work; None if no further one can be started."""
+        """Find or start a worker without work; None if no further one can be started."""
         if self._idle:
             return self._idle.pop()
         worker = _Worker(self._context, self._work, self._stop_reader)
@@ -297,7 +297,7 @@ class _Pool:
         return worker
 
     def _reduce(self) -> None:
-        """Make do with the workers that there are."""
+        """Go on with only as many workers as have been started."""
         n_workers = len(self._busy) + len(self._idle)
         machine.warn_of_fewer_workers(n_workers, self._n_workers)
         self._n_workers = n_workers
@@ -308,7 +308,7 @@ class _Pool:
         return [worker for worker in self._busy if worker.pipe in ready or worker.process.sentinel in ready]
 
     def stop(self) -> Iterator[Result]:
-        """Let all workers come to an end, and yield their last results; if interrupted again, kill them."""
+        """Ask all workers to stop, and yield their last results; kill them if interrupted again."""
         self._stop.send_bytes(b"stop")
         try:
             while self._busy:
@@ -341,7 +341,7 @@ class _Pool:
 
 
 def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Connection, environment: Mapping[str, str]) -> None:
-    """Be a worker."""
+    """Serve as a worker: do pieces of work until the parent closes the pipe."""
     for name in os.environ.keys() - environment.keys() - {*_BLAS_THREADS}:
         del os.environ[name]
     os.environ.update(environment)
@@ -363,7 +363,7 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], stop: Connection, envir
 
 
 def _watch_parent(parent: Any, stop: Connection) -> None:
-    """Stop when there is something in a pipe, and end with the parent."""
+    """Note when the parent asks to stop, and exit when the parent has gone."""
     global _is_stopping
     wait([parent.sentinel, stop])
     _is_stopping = True
@@ -372,7 +372,7 @@ def _watch_parent(parent: Any, stop: Connection) -> None:
 
 
 def _answer(pipe: Connection, work: Callable[[Any], Any], piece: Any) -> None:
-    """Do a piece of work, and send what comes of it."""
+    """Do a piece of work, and send what it yields, returns or raises."""
     try:
         result = work(piece)
         if isinstance(result, Generator):
@@ -389,7 +389,7 @@ def _answer(pipe: Connection, work: Callable[[Any], Any], piece: Any) -> None:
 
 
 def describe_error(error: BaseException) -> str:
-    """Give an error's type and its message, as far as it has one and a person reads on."""
+    """Give an error's type and its message, cut to a readable length."""
     try:
         message = str(error)
     except Exception:

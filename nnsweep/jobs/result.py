@@ -1,7 +1,7 @@
 """A job's result, and the events by which an executor reports what happens to jobs.
 
 A result is what became of a job: a record, and the contents of the files that belong to it. A worker makes it and hands
-it over whole; nothing of it is on disk before the recorder has written it there.
+it over whole; nothing of it is on disk before the recorder writes it there.
 """
 
 import traceback
@@ -73,7 +73,7 @@ class JobStart:
     Attributes
     ----------
     record : RunRecord
-        What is known of it now; its state is what it will be if there is no result.
+        Its record so far; the state is the one that it keeps if there is no result.
     tags : mapping of str to str
         What its run is tagged with.
     """
@@ -119,7 +119,7 @@ class JobResult:
 
 
 def identify_attempt(record: RunRecord) -> Attempt:
-    """Tell which run of its sweep a record is of."""
+    """Identify the run of its sweep that a record belongs to."""
     return record.job, record.attempt
 
 

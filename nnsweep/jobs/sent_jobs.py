@@ -53,14 +53,14 @@ def pack_jobs(launcher: Any, grid: Sequence[Sequence[str]], first: int) -> list[
 
 
 def run_packed_job(packed: bytes, job_id: str = "") -> bytes:
-    """Run a job that was sent here, and pickle what it returns here, where the classes of that are known.
+    """Run a job that was sent here, and pickle its return in this process, where the classes in it are known.
 
     Parameters
     ----------
     packed : bytes
         As `pack_jobs` gives it.
     job_id : str
-        What the job is called by whoever runs it; its number if nothing is given.
+        The launcher's name for the job; the job's number if empty.
     """
     setup_globals()
     singletons, context, task_function, config = cloudpickle.loads(packed)
@@ -90,7 +90,7 @@ def run_packed_job(packed: bytes, job_id: str = "") -> bytes:
 
 
 def load_answer(answer: bytes | BaseException, overrides: Sequence[str]) -> JobReturn:
-    """Read what `run_packed_job` has sent back, or make the return of a job that has sent nothing and so failed."""
+    """Read what `run_packed_job` has sent back, or make the return of a job that failed without an answer."""
     if isinstance(answer, bytes):
         returned: JobReturn = cloudpickle.loads(answer)
         return returned
@@ -100,7 +100,7 @@ def load_answer(answer: bytes | BaseException, overrides: Sequence[str]) -> JobR
 
 
 def make_job_return(task: Task, outcome: Outcome) -> JobReturn:
-    """Give what Hydra's own launchers return of a job, for one that was trained together with others."""
+    """Make what Hydra's own launchers return for a job, for one that was trained together with others."""
     failed = isinstance(outcome, BaseException)
     folder = None
     with contextlib.suppress(FileNotFoundError):  # somebody has removed it
@@ -158,8 +158,8 @@ def launch_submitit(
 ) -> list[JobReturn]:
     """Run jobs as Hydra's submitit launcher would, on this machine or on Slurm, and wait for all of them.
 
-    Hydra's launcher gives up at the first job that fails, while the others go on. Here its settings stay what they are,
-    and every job ends in one of three ways: by itself, with its process, or because its time is over.
+    Hydra's launcher gives up at the first job that fails, while the others go on. With the same settings, every job
+    ends here in one of three ways: by itself, because its process dies, or because its time is over.
 
     Parameters
     ----------
@@ -170,12 +170,12 @@ def launch_submitit(
     first : int
         The number of the first job.
     stopped : callable
-        Tells whether the user has interrupted: Slurm's jobs are cancelled then, those of this machine see it.
+        Tells whether the user has interrupted: Slurm's jobs are cancelled then; those on this machine notice alone.
     """
     executor = _make_submitit_executor(launcher)
     run = functools.partial(run_in_time, launcher.params.get("timeout_min"))
     packed = pack_jobs(launcher, grid, first)
-    # Slurm gets all as one array; those of this machine are submitted one by one, so that each has a time of its own
+    # Slurm gets all as one array; on this machine each is submitted by itself, so that its time is counted alone
     parts = [[one] for one in packed] if launcher._EXECUTOR == "local" else [packed]
     jobs: list[tuple[Any, float]] = []  # each with the time at which it was submitted
     for part in parts:
@@ -186,7 +186,7 @@ def launch_submitit(
         ended |= {n: time.time() for n, (job, _) in enumerate(jobs) if n not in ended and job.done()}
         if stopped() and not is_cancelled:
             for n, (job, _) in enumerate(jobs):
-                if n not in ended and not hasattr(job, "_process"):  # those of this machine see the sweep's stop file
+                if n not in ended and not hasattr(job, "_process"):  # those on this machine see the sweep's stop file
                     with contextlib.suppress(Exception):  # the user wants to go, whatever Slurm says
                         job.cancel(check=False)
             is_cancelled = True
@@ -214,7 +214,7 @@ def _make_submitit_executor(launcher: Any) -> Any:
 
 
 def _receive(job: Any, seconds: float, settings: Any) -> bytes | BaseException:
-    """Give what a job of submitit's has sent back, or an exception that says how it ended."""
+    """Get what submitit's job has sent back, or an exception that says how it ended."""
     from submitit.core.utils import FailedJobError, UncompletedJobError  # type: ignore[import-not-found, unused-ignore]
 
     is_here, minutes = hasattr(job, "_process"), settings.get("timeout_min")
@@ -235,15 +235,15 @@ def _receive(job: Any, seconds: float, settings: Any) -> bytes | BaseException:
 
 
 def explain_out_of_time(minutes: float | None) -> str:
-    """Say that a job was ended because its time was over."""
+    """Say that a job was ended because its time limit was reached."""
     return f"submitit ended it for its time (timeout_min={minutes})"
 
 
 def run_in_time(minutes: float | None, packed: bytes) -> bytes:
-    """Run a job in a process of submitit's, to which that sends a signal when the job's time is over.
+    """Run a job in submitit's process, which gets a signal when the job's time is over.
 
-    The job fails then, unless submitit wants to have it started again: in that case nothing is recorded, and the next
-    process goes on from the checkpoint.
+    The job fails then, unless submitit requeues it: in that case nothing is recorded, and the next process resumes
+    from the checkpoint.
 
     Parameters
     ----------

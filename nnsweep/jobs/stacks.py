@@ -40,7 +40,7 @@ class JobStack:
 
 
 def find_common_part(job: Job) -> Hashable:
-    """Give all that the jobs of a stack have in common."""
+    """Give what all jobs of a stack must have in common."""
     return job.data, *job.kind(), job.tracking
 
 
@@ -56,7 +56,7 @@ def make_stacks(
     splits : callable
         Gives a data set by its part of the configuration.
     n_workers : int
-        How many stacks can be trained at once: a stack is split if workers would have none.
+        How many stacks can be trained at once: a stack is split if workers would be idle.
     max_bytes : int
         How much memory a stack may take; a network that takes more by itself is trained alone.
 
@@ -113,7 +113,7 @@ def choose_threads(
 
 
 def predict_memory(job: Job, splits: Callable[[Part], Splits]) -> int:
-    """Predict how many bytes a job takes that is trained alone."""
+    """Predict how many bytes a job takes when it is trained alone."""
     return _measure(job, splits).n_bytes(1)
 
 
@@ -132,7 +132,7 @@ def predict_makespan(stacks: Sequence[JobStack], n_workers: int) -> float:
 
 
 def count_in_cache(need: Footprint) -> int:
-    """Count the networks whose memory a processor's cache holds, so that they do not train more slowly together."""
+    """Count the networks that fit into a processor's cache, so that training them together is no slower."""
     return max(FEWEST, CACHE_BYTES // need.bytes_a_network)
 
 

@@ -1,6 +1,6 @@
 """The files of a sweep's folder by which its process and its jobs talk to each other, wherever these run.
 
-Launchers return at their end alone, and a job may run on another machine. All that both sides need is this folder.
+Launchers return only at their end, and a job may run on another machine. This folder is all that both sides need.
 ``sweep.json`` says whose sweep it is, and what each job must know of it. A job leaves what happens to it in the
 outbox, as files that are whole as soon as they have their names; the sweep's process takes each away when it is
 recorded, and what a sweep that died has not taken is taken up by the next command, as its journal is. The stop file
@@ -71,7 +71,7 @@ def make_sweep_folder(folder: Path, configuration: str | None) -> Iterator[None]
 
 
 def write_plan(folder: Path, tasks: Sequence[Task], process: Owner, database: Path | None) -> None:
-    """Write what every job must know of its sweep into the sweep's folder.
+    """Write what every job needs from its sweep into the sweep's folder.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ class Inbox:
 
 
 def read_results(sweep: Path) -> list[JobResult]:
-    """Read the results in an outbox that were not taken."""
+    """Read the results in an outbox that the sweep's process has not taken."""
     results: list[JobResult] = []
     for path in sorted((sweep / OUTBOX).glob(f"*{_ENDED}")):
         with contextlib.suppress(OSError):
@@ -203,7 +203,7 @@ def read_results(sweep: Path) -> list[JobResult]:
 
 
 def remove_outbox(sweep: Path, *, results: bool = False) -> None:
-    """Remove an outbox; one with results stays, unless these are said to be recorded (`results`)."""
+    """Remove an outbox; one with results stays, unless `results` says that these are recorded."""
     folder = sweep / OUTBOX
     with contextlib.suppress(OSError):  # somebody has removed it, or left another file in it
         for name in os.listdir(folder):
@@ -219,7 +219,7 @@ def ask_to_stop(sweep: Path) -> None:
 
 
 def end_at_once(sweep: Path) -> None:
-    """Let the jobs of a sweep that still run end where they are, and wait until they have seen it."""
+    """Make the jobs of a sweep that still run exit at once, and wait until they have noticed."""
     with contextlib.suppress(OSError):
         (sweep / END).touch()
     time.sleep(2 * LOOKS_EVERY)
@@ -243,7 +243,7 @@ def watch_stop_file(sweep: Path) -> Callable[[], bool]:
     Returns
     -------
     callable
-        Tells whether the job is to stop; a job that comes late is to stop before it begins.
+        Tells whether the job is to stop; a job that starts late is to stop before it begins.
     """
     try:
         plan = json.loads((sweep / PLAN).read_text(encoding="utf-8"))
@@ -263,12 +263,12 @@ def watch_stop_file(sweep: Path) -> Callable[[], bool]:
 
 
 def _watch(sweep: Path, holder: Owner | None, signs: Signs, stop: threading.Event) -> None:
-    """Look for the stop file, and whether the sweep's process is there, if that can be seen; end with it."""
+    """Look for the stop file and, if it can be observed, for the sweep's process; exit when that is gone."""
     if holder is not None and not holder.lock:
         holder = replace(holder, every=0.0)  # its heartbeat is in the store, which a job does not open
     while not (sweep / END).exists() and not (holder and owner.is_gone(holder, time.time(), signs)):
         if holder is None and not sweep.exists():
-            return  # nobody can ask the job for anything any more
+            return  # without the folder, nobody can ask the job to stop
         if (sweep / STOP).exists():
             stop.set()
         time.sleep(LOOKS_EVERY)

@@ -39,27 +39,27 @@ class SyncResult:
     damaged: list[str] = field(default_factory=list)
 
     def in_words(self) -> str:
-        """Say it in a line."""
+        """Describe the result in a line."""
         damaged = f", {len(self.damaged)} damaged" if self.damaged else ""
         return f"{self.sent} records sent, {self.present} were there already{damaged}"
 
 
 def sync_folders(root: Path, uri: str) -> SyncResult:
-    """Send all records below a folder that a store has not.
+    """Send all records below a folder that a store lacks.
 
     Parameters
     ----------
     root : Path
         A job's folder, a sweep's, or the folder of many sweeps.
     uri : str
-        The store; made if it is not there.
+        The store; created if it does not exist.
 
     Raises
     ------
     ConfigError
         If there is no such folder.
     StoreError
-        If the store refuses; what has been sent is there.
+        If the store refuses; what was sent before stays there.
     """
     if not root.is_dir():
         raise ConfigError(f"{root}: there is no such folder; name the folder of a sweep, or of several")
@@ -84,7 +84,7 @@ def sync_folders(root: Path, uri: str) -> SyncResult:
 
 
 def _send_summary(store: Store, folder: Path) -> None:
-    """End a sweep's own run with what its folder has, unless that has been done."""
+    """End a sweep's own run with the summary in its folder, unless it has ended."""
     try:
         plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
         state = str(plan["state"])
@@ -101,7 +101,7 @@ def _send_summary(store: Store, folder: Path) -> None:
 
 def _send(store: Store, records: Sequence[tuple[Path, Kept]], result: SyncResult) -> None:
     runs_by_key = earlier.find_runs_by_key(store, {kept.record.key for _, kept in records})
-    still_open = {run.record.run_id for run in earlier.find_running(store)}  # though it may have its state already
+    still_open = {run.record.run_id for run in earlier.find_running(store)}  # whatever its state says
     ended = {
         (run.record.key, run.record.sweep, run.record.job, run.record.attempt)
         for same in runs_by_key.values()

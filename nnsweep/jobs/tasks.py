@@ -122,7 +122,7 @@ def _make_task(config: DictConfig, overrides: tuple[str, ...], folder: Path, var
 
 
 def _require_one_sweep(tasks: Sequence[Task]) -> None:
-    """Refuse jobs that differ in settings of the sweep, and show how a name with commas is written."""
+    """Refuse jobs that differ in settings of the sweep; suggest how a name with commas is quoted."""
     for name in OPERATIONAL:
         if len({getattr(task.job, name) for task in tasks}) > 1:
             experiments = dict.fromkeys(task.job.tracking.experiment for task in tasks)
@@ -207,7 +207,7 @@ def make_single_task(config: DictConfig, hydra: HydraConf) -> Task:
 
 
 def locate_data(job: Job, folder: Path) -> Job:
-    """Let a job find its data, whose paths start from the folder in which the program was started.
+    """Make the paths of a job's data, which are relative to the folder of the program's start, absolute.
 
     Parameters
     ----------
@@ -219,12 +219,12 @@ def locate_data(job: Job, folder: Path) -> Job:
     Returns
     -------
     Job
-        The same if this process is still there.
+        The same if this process is still in that folder.
     """
     if Path.cwd() == folder:
         return job
     places = {name: str(place) for name in WHEREABOUTS if (place := getattr(job.data, name, None))}
-    for name, place in places.items():  # an address of another kind, or one in a home, stays as it is
+    for name, place in places.items():  # addresses of other kinds, and paths in a home, stay as they are
         if place.startswith(_SQLITE):
             places[name] = _SQLITE + os.path.join(folder, place.removeprefix(_SQLITE))
         elif "://" not in place and not place.startswith("~"):
