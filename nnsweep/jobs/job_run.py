@@ -63,7 +63,7 @@ RESERVED = 3
 
 
 class MetricStream:
-    """The points that are reported of one job, however often it is begun anew.
+    """The points of one job that are reported live; each is reported once, even if training starts over.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class MetricStream:
         self.reported: set[int] = set()
 
     def due(self, network: Trained) -> list[Point]:
-        """Give the points that can be reported by now and were not yet; they count as reported."""
+        """Take the points that are due and have not been reported yet; they count as reported from now on."""
         epochs = [epoch for epoch in range(0, len(network.rows), self._stride) if epoch not in self.reported]
         self.reported.update(epochs)
         return _make_points(network, epochs) if epochs else []
@@ -98,13 +98,13 @@ class MetricStream:
 
 
 class Clock:
-    """Tells when a stack's points are due."""
+    """Decides when a stack's points are due."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
 
     def is_due(self) -> bool:
-        """Tell whether enough time has passed since it was told so."""
+        """Check whether enough time has passed since this last returned True."""
         if time.monotonic() - self._last < EVERY_SECONDS:
             return False
         self._last = time.monotonic()
@@ -190,7 +190,7 @@ class JobRun:
         self.trained, self.seconds = (checkpoint.trained, checkpoint.seconds) if checkpoint else (Trained(), 0.0)
         return self.trained
 
-    def keep(self, snapshot: Snapshot, seconds: float) -> None:
+    def write_checkpoint(self, snapshot: Snapshot, seconds: float) -> None:
         """Write a checkpoint; if the disk is full, the job goes on without one."""
         seconds += self.seconds
         checkpoint = Checkpoint(key=self.begun.key, snapshot=snapshot, trained=self.trained, seconds=seconds)
@@ -199,7 +199,7 @@ class JobRun:
         except (OSError, UserError) as error:
             log.warning("no checkpoint: %s", error)
 
-    def tell(self, seconds: float) -> None:
+    def finish(self, seconds: float) -> None:
         """Record how training ended, if it has."""
         if self.trained.ending is None:
             return

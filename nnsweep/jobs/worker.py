@@ -1,7 +1,7 @@
 """A worker: it trains the jobs of one stack, reports what happens to them as events, and writes nothing but their logs.
 
-It maps the data sets that its parent has left for it. What is logged while jobs are trained together goes to the log
-of each of them.
+It maps the data sets that its parent has prepared. Messages that are logged while jobs are trained together go to the
+log of each of them.
 """
 
 import contextlib
@@ -52,21 +52,21 @@ class _LogFiles(logging.Handler):
                 with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                     file.write(line)
             except OSError:
-                continue  # a disk that is full costs the log, and the terminal belongs to the table
+                continue  # with a full disk the message is lost: the terminal is for the table
 
 
 @contextmanager
 def log_into_folders(paths: Sequence[Path], logger: str = "") -> Iterator[None]:
-    """Log into the files of some jobs, and nowhere else: the terminal belongs to the table.
+    """Log into the files of some jobs only: the terminal is for the table.
 
-    A job has no file before there is something to say. Without jobs, logging stays as it is.
+    A file is created with its first message. Without paths, logging stays as it is.
 
     Parameters
     ----------
     paths : sequence of Path
         The log files.
     logger : str
-        Whose messages: everybody's, or those of one package.
+        The logger whose messages are meant; empty for the root logger.
     """
     if not paths:
         yield
@@ -82,12 +82,12 @@ def log_into_folders(paths: Sequence[Path], logger: str = "") -> Iterator[None]:
         target.setLevel(level)
 
 
-_mapped: dict[str, Path] = {}  # where data sets lie: as the parent of a worker has left them, or in the cache
-_maps: dict[str, Dataset] = {}  # those of them that have been looked at: they take no memory of their own
+_mapped: dict[str, Path] = {}  # the folder of each data set that can be mapped: from a worker's parent, or in the cache
+_maps: dict[str, Dataset] = {}  # those that are mapped already: they take no memory of their own
 
 
 def use_mapped(folders: Mapping[str, Path]) -> None:
-    """Let this process map the data sets that lie in folders, by the JSON of their part of the configuration."""
+    """Let this process map data sets from folders, keyed by the JSON of their part of the configuration."""
     if any(_mapped.get(name) != folder for name, folder in folders.items()):
         forget_datasets()
     _mapped.update(folders)
@@ -236,7 +236,7 @@ class _Training:
         finally:  # also for those that had ended before the others were interrupted
             seconds = share()
             for run in runs:
-                run.tell(seconds)
+                run.finish(seconds)
 
     def _train_epochs(self, runs: Sequence[JobRun], snapshots: Sequence[Snapshot]) -> Iterator[Epoch]:
         first, members = runs[0].job, [run.job.member() for run in runs]
@@ -256,7 +256,7 @@ def _write_checkpoints(runs: Sequence[JobRun], epoch: Epoch, seconds: float) -> 
     """Write a checkpoint of every network that has not ended."""
     for index, number in enumerate(epoch.members):
         if int(number) not in epoch.endings:
-            runs[int(number)].keep(epoch.snapshot(index), seconds)
+            runs[int(number)].write_checkpoint(epoch.snapshot(index), seconds)
 
 
 def train_in_worker(
