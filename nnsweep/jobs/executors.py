@@ -1,6 +1,6 @@
-"""Executors: what all of them have in common, and the one that trains in processes of this machine.
+"""Executors train the jobs of a sweep; here are their interface and the one that uses processes on this machine.
 
-An executor trains the jobs of a sweep. The other executor is any launcher of Hydra's, see `nnsweep.jobs.launchers`.
+The other one lets any launcher of Hydra's train the jobs, see `nnsweep.jobs.launchers`.
 """
 
 import functools
@@ -33,7 +33,7 @@ class Executor(Protocol):
         tasks : sequence of Task
             What to train.
         stop : callable
-            Asked after each event whether no further job is to begin.
+            Called after each event; True if no further job is to begin.
 
         Yields
         ------
@@ -44,26 +44,26 @@ class Executor(Protocol):
         Raises
         ------
         KeyboardInterrupt
-            If the user interrupts; after an event for all that had come to an end.
+            If the user interrupts; raised after the events of all jobs that had ended.
         """
 
 
 class Deaths:
     """How often each job of a launch was with a worker that died.
 
-    A job may have cost its worker only if it does so again when it is alone; its neighbours were innocent.
+    A job counts as the cause only if its worker dies again when the job is alone; until then, any of them may be.
     """
 
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
 
     def add(self, numbers: Sequence[int]) -> list[list[int]]:
-        """Count a death, and give the jobs that are to be run again, each part by itself.
+        """Count a death, and return the jobs to run again, in parts that each get their own worker.
 
         Parameters
         ----------
         numbers : sequence of int
-            The jobs of the worker, one of which it may have died of.
+            The jobs of the worker, one of which may be the cause of its death.
 
         Returns
         -------
@@ -84,7 +84,7 @@ class Deaths:
 
 
 LITTLE_EPOCHS = 500
-"""Of all jobs together: with fewer, other processes cost more than they save."""
+"""Epochs of all jobs together: with fewer, starting worker processes costs more than it saves."""
 
 
 class ProcessExecutor:
@@ -105,7 +105,7 @@ class ProcessExecutor:
 
     @functools.cached_property
     def _n_useful_workers(self) -> int:
-        """How many workers the jobs are worth; for little work the cores are not even counted, which takes a while."""
+        """How many workers are worth starting; for little work the cores are not even counted, which takes a while."""
         n_epochs = sum(job.trainer.settings()["epochs"] for job in self._jobs)
         n_workers = self._jobs[0].sweep.workers
         return min(len(self._jobs), n_workers or (machine.count_physical_cores() if n_epochs > LITTLE_EPOCHS else 1))
@@ -135,8 +135,8 @@ class ProcessExecutor:
     def run(self, tasks: Sequence[Task], stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Train all tasks, stack by stack; see `nnsweep.jobs.executors.Executor`.
 
-        A stack whose worker died is halved and run again, until the job that it died of is alone: that one has died,
-        if it has cost a worker twice.
+        A stack whose worker died is halved and run again, until the job that caused it is alone; a job whose worker
+        dies again when it is alone counts as dead.
         """
         if self.n_workers > 1:
             process_pool.warm_up(["nnsweep.jobs.worker"])
@@ -167,7 +167,7 @@ class ProcessExecutor:
 
 
 def _map_datasets(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:
-    """Write every data set where workers can map it, unless it is in the cache and so there already."""
+    """Write every data set into a folder from which workers can map it, unless the cache has it already."""
     folders = {}
     for number, data in enumerate(dict.fromkeys(task.job.data for task in tasks)):
         examples = worker.load_dataset(data)

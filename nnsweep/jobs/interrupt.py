@@ -1,7 +1,7 @@
-"""An interruption: the user's Ctrl-C, or a signal to end, and how soon it is obeyed.
+"""An interruption: the user's Ctrl-C or a signal to terminate, and how soon it is obeyed.
 
-The first one lets training come to the end of its epoch, so that every run is closed; the second one ends the program
-where it is.
+After the first one, training goes on to the end of its epoch, so that every run is closed; the second one ends the
+program at once.
 """
 
 import signal
@@ -19,7 +19,7 @@ NOTICE = "nnsweep: stopping after the current epoch; interrupt again to stop at 
 
 
 class Interrupted(KeyboardInterrupt):
-    """The program is to end, because of a signal."""
+    """A signal asks the program to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -31,8 +31,8 @@ class _State:
 
     number = 0  # of the first signal; 0 if none has come
     since = 0.0  # when it came
-    is_awaited = False  # whether a block asks for it, so that nothing need be broken off
-    is_announced = False  # whether the user is told what it does
+    is_awaited = False  # whether a block polls for it, so that no exception is raised
+    is_announced = False  # whether a notice is printed when it comes
 
 
 _state = _State()
@@ -90,14 +90,14 @@ def announce_interruption() -> Iterator[None]:
 
 @contextmanager
 def await_interruption() -> Iterator[None]:
-    """Let the first interruption wait until the block asks for it, or ends."""
+    """Hold the first interruption back until the block polls for it or ends."""
     if _state.is_awaited:
         yield
         return
     _state.is_awaited = True
     try:
         yield
-    except KeyboardInterrupt as raised:  # the block ends itself, and does not know which signal it was
+    except KeyboardInterrupt as raised:  # the block polled for the signal, and does not know its number
         if isinstance(raised, Interrupted) or not _state.number:
             raise
         raise Interrupted(_state.number) from raised
@@ -111,8 +111,8 @@ def await_interruption() -> Iterator[None]:
 def postpone_signals() -> Iterator[None]:
     """Let a signal that comes in the block take effect at its end, so that nothing is left half done.
 
-    To block signals is not enough: one that another thread receives, of a BLAS library say, is raised in the main
-    thread all the same.
+    Blocking the signals would not be enough: another thread, for example of a BLAS library, may receive one, and Python
+    would still run its handler in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -135,7 +135,7 @@ def postpone_signals() -> Iterator[None]:
 def leave_to_sweep() -> Iterator[None]:
     """Ignore Ctrl-C in a job's process during the block: the sweep's process receives it too, and asks jobs to stop.
 
-    Where this program itself obeys the signals, or the thread is not the main one, they stay as they are.
+    Where this program obeys the signals itself, or the thread is not the main one, nothing changes.
     """
     is_ours = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     if is_ours or threading.current_thread() is not threading.main_thread():
@@ -149,5 +149,5 @@ def leave_to_sweep() -> Iterator[None]:
 
 
 def is_interrupted() -> bool:
-    """Tell whether an interruption waits."""
+    """Check whether an interruption is pending."""
     return bool(_state.number)

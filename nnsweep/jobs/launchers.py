@@ -1,8 +1,8 @@
 """The executor for Hydra's other launchers, each of which runs the jobs of a sweep its own way: joblib, Ray, submitit.
 
-A launcher works in a thread, and returns only when all its jobs have ended; meanwhile the jobs, in whatever processes
-they are, hand back what happens to them through the sweep's outbox. An exception of a launcher ends no sweep: what has
-not ended is launched again, as `nnsweep.jobs.executors` does it with its own workers.
+A launcher works in a thread, and returns only when all its jobs have ended; meanwhile the jobs report their events
+through the sweep's outbox, from whatever processes they run in. An exception of a launcher does not end the sweep: jobs
+that have not ended are launched again, as `nnsweep.jobs.executors` does with its own workers.
 """
 
 import itertools
@@ -34,7 +34,7 @@ from nnsweep.tracking.record import RunRecord
 LOOKS_EVERY = 0.2
 """Seconds between two looks into the outbox."""
 SEEN_SECONDS = 90.0
-"""How long it may take until a file that another machine has written is seen here."""
+"""How long a file that another machine has written may take to become visible here."""
 _MAX_LENGTH = 200  # characters of what a launcher says
 _Launching: TypeAlias = Generator[Event, None, list[list[int]]]
 """Yields what happens, and returns the jobs that are to be launched again, in pieces without gaps."""
@@ -58,11 +58,11 @@ class LauncherExecutor:
         self._n_launched = 0
 
     def refuse(self) -> None:
-        """Let the launcher refuse what it cannot do, if it can tell before it is given jobs."""
+        """Let the launcher raise an error for what it cannot do, if it has such a check."""
         getattr(self._launcher, "refuse", lambda: None)()
 
     def close(self) -> None:
-        """Let the launcher end what it has started for the jobs."""
+        """Let the launcher end the processes that it has started for the jobs."""
         getattr(self._launcher, "close", lambda: None)()
 
     def predict(self, tasks: Sequence[Task]) -> float:
@@ -73,8 +73,8 @@ class LauncherExecutor:
     def run(self, tasks: Sequence[Task], stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Launch all tasks, batch by batch; see `nnsweep.jobs.executors.Executor`.
 
-        Jobs whose process died are launched again; one that has cost its process twice has died. If the launcher ends
-        all its jobs with one of them, which one that is comes out by launching halves.
+        Jobs whose process died are launched again; one whose process dies twice counts as dead. If one job makes the
+        launcher end all of them, it is found by launching halves.
         """
         sweep_folder.remove_stop_file(self._folder)
         inbox = Inbox(self._folder)
@@ -88,15 +88,15 @@ class LauncherExecutor:
                 pieces = [*again, *pieces[1:]]
         finally:
             inbox.close()
-        # not after an interruption: jobs may still be on their way, and see it then
+        # not after an interruption: jobs that start late must still see the file
         sweep_folder.remove_stop_file(self._folder)
 
 
 class _Launch:
     """The jobs of one launch, and which of them have ended so far; numbers are places among its tasks.
 
-    Launchers number the jobs that they are given one after the other, from any first number: a job keeps its number,
-    and so its folder, when it is launched again, if its piece has no gaps.
+    Launchers number their jobs consecutively from any first number: a job that is launched again keeps its number, and
+    thus its folder, if its piece has no gaps.
     """
 
     def __init__(self, launcher: Launcher, folder: Path, tasks: Sequence[Task], first: int, inbox: Inbox) -> None:
@@ -104,10 +104,10 @@ class _Launch:
         self._inbox, self._stopping = inbox, threading.Event()
         self._deaths, self._is_tried = Deaths(), False
         self._ended: set[Attempt] = set()
-        self._is_interrupted = False  # as a job reports it, which may notice before this process
+        self._is_interrupted = False  # as jobs report, which may notice before this process does
 
     def run(self, numbers: Sequence[int]) -> _Launching:
-        """Launch jobs, and find out what became of each."""
+        """Launch jobs, and determine the outcome of each."""
         try:
             returns = yield from self._launch(numbers)
         except UserError:
@@ -115,7 +115,7 @@ class _Launch:
         except LauncherGone as gone:
             yield from self._report_dead(numbers, gone)
             return []
-        except Exception as error:  # of whatever library, and whatever its jobs have come to
+        except Exception as error:  # from any library, whatever state its jobs are in
             return (yield from self._regroup(numbers, error))
         returned = dict(zip(numbers, returns, strict=True))
         # a network file system may show only later what jobs have handed back

@@ -1,7 +1,7 @@
 """The plan of a sweep: what will be done with each of its distinct jobs, and why.
 
-A job whose key has a finished run is reused; one that somebody else is at work on is waited for; all others are run. So
-the same command resumes a sweep, a wider grid extends it, and whatever changes a key is seen.
+A job whose key has a finished run is reused, one that another sweep is running is waited for, and all others are run.
+So the same command resumes a sweep, a wider grid extends it, and whatever changes a key has the job run again.
 """
 
 from collections import Counter
@@ -31,18 +31,18 @@ _AGAIN: dict[Rerun, tuple[str, ...]] = {None: ("failed",), "failed": _ENDED[1:],
 
 @dataclass(frozen=True, kw_only=True)
 class DistinctJob:
-    """A job, as far as a plan must know it.
+    """What a plan needs to know of a job.
 
     Attributes
     ----------
     number : int
         Its place in the grid.
     key, name : str
-        What identifies its result, and what people call it.
+        What identifies its result, and its readable name.
     settings : mapping
         As a run's record has them.
     data_digest, numerics : str
-        What its result depends on besides.
+        The data and the version of the numerics, on which its result depends too.
     """
 
     number: int
@@ -54,7 +54,7 @@ class DistinctJob:
 
 
 def find_distinct_jobs(tasks: Sequence[Task]) -> list[DistinctJob]:
-    """Keep one of jobs that are the same; every data set is loaded, so that what is wrong with one is reported now.
+    """Drop duplicate jobs; every data set is loaded, so that errors in the data are reported now.
 
     Parameters
     ----------
@@ -97,21 +97,21 @@ class Decision:
     Attributes
     ----------
     action : {"run", "reuse", "wait"}
-        Run it, take the result of an earlier run, or wait for the run of somebody else.
+        Run it, take the result of an earlier run, or wait for the run of another sweep.
     why : str
         ``new``, or the state of the earlier run.
     record : RunRecord or None
         Of the earlier run.
     attempt : int
-        How many runs with this key there are when it has been run.
+        The number of this run among those with its key, from 1.
     checkpoint : Path or None
         The folder of an earlier attempt that left a checkpoint.
     holder : str
-        Who is at work on it.
+        Which process and sweep run it.
     presence : Presence or None
-        Whether that one is there, and how that can be seen.
+        Whether the holder is alive, and on what evidence.
     since : float
-        When that one began, in seconds since the epoch.
+        When the holder began, in seconds since the epoch.
     changed : tuple of str
         Why an earlier run of the same name is not its result.
     """
@@ -137,12 +137,12 @@ def decide(
     earlier : sequence of EarlierRun
         The runs with its key, oldest first.
     claim : EarlierRun or None
-        The run of another sweep that will do it.
+        The run of another sweep that has claimed the job.
     rerun : {"all", "failed", "none"} or None
         Which ended jobs are run again; None for failed ones, ``failed`` for those that diverged, too.
     waited_since : float or None
-        When the run began that this sweep has waited for, in seconds since the epoch; None if it has not waited. Runs
-        that are not older than that, or than the claim if there is one, are taken, whatever became of them.
+        When the run began that this sweep has waited for, in seconds since the epoch; None if it has not waited. The
+        result of a run that is no older than that, or than the claim if there is one, is taken whatever its state.
     """
     for run in earlier:
         if run.record.state == "running" and (presence := run.presence).state != "gone":

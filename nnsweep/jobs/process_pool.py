@@ -1,7 +1,7 @@
 """A pool of processes that may die: each piece of work ends with a result, or with the death of its worker.
 
-The pools of joblib and `concurrent.futures` break as a whole when one of their processes dies; here the others go on.
-Workers are forked from a server that has imported what they need, use one BLAS thread each, and end with their parent.
+The pools of joblib and `concurrent.futures` break when one of their processes dies; here the other workers go on.
+They are forked from a server that has imported what they need, use one BLAS thread each, and end with their parent.
 """
 
 import multiprocessing
@@ -26,14 +26,14 @@ from nnsweep.scratch import keep_workers_files
 
 Result: TypeAlias = tuple[int, Any]
 PATIENCE = 5.0
-"""Seconds that a worker without work has to end."""
+"""Seconds that an idle worker may take to end."""
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MAX_LENGTH = 2000  # characters of a message
 _is_stopping = False  # whether this process is a worker that is to stop
 
 
 class WorkerDied(Exception):
-    """A worker ended before its work did: killed, out of memory, or crashed."""
+    """A worker was killed, ran out of memory or crashed before its work was done."""
 
 
 class WorkFailed(Exception):
@@ -41,7 +41,7 @@ class WorkFailed(Exception):
 
 
 class _NoRoom:
-    """A worker's answer if the system lets it start no thread: it has not begun."""
+    """A worker's answer if the system allows it no thread; it has not begun its work then."""
 
 
 class _Part(NamedTuple):
@@ -55,7 +55,7 @@ class _Over:
 
 
 def warm_up(modules: Sequence[str]) -> None:
-    """Start the server that workers are forked from; it imports the modules while this process goes on."""
+    """Start the server that workers are forked from; it imports the modules in the background."""
     _choose_context().set_forkserver_preload([*modules])
     _ensure_server()
 
@@ -65,7 +65,7 @@ def _ensure_server() -> None:
         return
     from multiprocessing import forkserver
 
-    # where no process can be started, that shows when the workers are
+    # if no process can be started, that shows when the workers are started
     with suppress(BlockingIOError), postpone_signals(), _prepare_start():
         forkserver.ensure_running()
 

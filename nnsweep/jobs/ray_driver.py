@@ -1,7 +1,7 @@
-"""Ray's driver, in a process of its own: Ray ends its driver when the cluster goes, and prints a lot meanwhile.
+"""Ray's driver in a process of its own, because Ray kills its driver with the cluster, and prints a lot before.
 
-The sweep sends it jobs and reads their answers, through pipes. What it prints goes into a file of the sweep's folder.
-When the sweep is gone, it ends as soon as its jobs have ended.
+The sweep sends it jobs and reads their answers through pipes. What it prints goes into a file in the sweep's folder. If
+the sweep's process dies, the driver ends as soon as its jobs have ended.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from nnsweep.jobs.process_pool import WorkerDied
 from nnsweep.jobs.sent_jobs import LauncherGone, run_packed_job
 
 LOG = ".ray.log"
-"""The file in the sweep's folder that has all that Ray prints."""
+"""The file in the sweep's folder to which Ray's output goes."""
 CLOSING_SECONDS = 20.0
 """How long a cluster may take to end."""
 _OF_A_CLUSTER = ("NodeDiedError", "LocalRayletDiedError", "RaySystemError", "OwnerDiedError")
 
 
 class RayDriver:
-    """The driver as the sweep sees it; it is started with the first jobs, and again when it has died.
+    """The driver as the sweep sees it; it is started for the first jobs, and again after it has died.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class RayDriver:
 
     @property
     def is_there(self) -> bool:
-        """Whether the driver runs, and so has a cluster as far as is known."""
+        """Whether the driver runs, and thus presumably has a cluster."""
         return self._process is not None and self._process.poll() is None
 
     def run(self, jobs: Sequence[bytes], folder: Path) -> list[bytes | Exception]:
-        """Run jobs; give what each has sent back, or an exception that says why it has not.
+        """Run jobs; return what each has sent back, or an exception that says why it has not.
 
         Parameters
         ----------
@@ -91,7 +91,7 @@ class RayDriver:
         return self._process
 
     def close(self) -> None:
-        """Let it end, and its own cluster with it; jobs that still run have been asked to stop."""
+        """Let the driver end, and its own cluster with it; jobs that still run have been asked to stop."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -99,7 +99,7 @@ class RayDriver:
             process.terminate()
         self._is_busy = False
         for pipe in filter(None, (process.stdin, process.stdout)):
-            with contextlib.suppress(OSError):  # it may be dead, and something still to be sent
+            with contextlib.suppress(OSError):  # the process may be dead while data is still in the buffer
                 pipe.close()
         try:
             process.wait(CLOSING_SECONDS)
@@ -116,9 +116,9 @@ def _explain_death(name: str) -> WorkerDied:
 
 
 def _serve() -> None:
-    """Be the driver: read jobs from the sweep, and write their answers."""
+    """Serve as the driver: read jobs from the sweep, and write their answers."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what Ray prints must not get among the answers
+    os.dup2(2, 1)  # Ray's output must not get between the answers
     import ray  # type: ignore[import-not-found, unused-ignore]
 
     init, remote = pickle.load(sys.stdin.buffer)
@@ -138,7 +138,7 @@ def _serve() -> None:
                     reply.append(ray.get(one))
                 except ray.exceptions.RayError as error:
                     reply.append(type(error).__name__)
-        except Exception as error:  # whatever is wrong with its arguments, or its cluster
+        except Exception as error:  # any error in its arguments or its cluster
             reply = f"Ray cannot be started ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
         pickle.dump(reply, answers)
         answers.flush()

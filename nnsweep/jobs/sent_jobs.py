@@ -1,7 +1,8 @@
 """Jobs that are sent to other processes, each by itself, and what comes back of them.
 
-They are the jobs of Hydra's Ray and submitit launchers, the jobs of any other program, and jobs of nnsweep that cannot
-share a process's state with others: they change the working folder or the environment, call back, or log their own way.
+Among them are the jobs of Hydra's Ray and submitit launchers, those of any other program, and jobs of nnsweep that
+cannot share a process with others, because they change the working folder or the environment, have callbacks, or log
+their own way.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ from nnsweep.jobs.task import Task
 
 
 class LauncherGone(Exception):
-    """What should run the jobs is gone, and will run none of them."""
+    """The launcher that should run the jobs is gone, and will run none of them."""
 
 
 def pack_jobs(launcher: Any, grid: Sequence[Sequence[str]], first: int) -> list[bytes]:
@@ -149,7 +150,7 @@ class OutOfTime(Exception):
 
 
 def is_submitit(launcher: Launcher) -> bool:
-    """Tell whether a launcher is one of Hydra's for submitit."""
+    """Check whether a launcher is one of Hydra's for submitit."""
     return type(launcher).__module__.startswith("hydra_plugins.hydra_submitit_launcher.")
 
 

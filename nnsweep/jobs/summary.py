@@ -1,7 +1,7 @@
 """The summary of a sweep: its table in the terminal, and what its folder and its own run in the store hold at the end.
 
-The run holds the table, pictures and what failed. It has no metric that a job's run has, so that it never stands among
-the jobs in a chart.
+The run holds the table, the pictures and the failures. It has none of the metrics of jobs, so that it never appears
+among them in a chart.
 """
 
 import contextlib
@@ -42,11 +42,11 @@ from nnsweep.tracking.ui import make_chart_link, make_compare_link, make_search_
 
 COMPARED = 10
 LINKED = 100
-"""How many runs the address of a chart names one by one."""
+"""The most runs that the link to a chart names one by one."""
 DRAWN = ("learning_curves", "grid", "seeds", "cost", "parallel")
-"""The pictures that are quickly drawn; `nnsweep plot` draws all."""
+"""The pictures that are drawn quickly; `nnsweep plot` draws all."""
 SHORT = 12
-"""Characters of a run's id that tell it from all others."""
+"""Characters of a run's id that identify it."""
 
 
 def print_table(records: Sequence[RunRecord], sweep: str) -> None:

@@ -1,7 +1,7 @@
-"""A sweep, from its jobs to its table: the one recipe of the command line, Hydra and Python, with every launcher.
+"""A sweep, from its jobs to its table, in one way for the command line, Hydra and Python, and for every launcher.
 
-It goes on from wherever an earlier sweep with the same jobs was left. While it runs, the user is told when the store
-goes away and comes back.
+It resumes wherever an earlier sweep with the same jobs was left. While it runs, a line is printed when the store goes
+away and when it is back.
 """
 
 import contextlib
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 
 LOOKS_EVERY = 1.0
-"""Seconds between two looks at the jobs of others that are waited for."""
+"""Seconds between two looks at the jobs of other sweeps that this one waits for."""
 NO_ROOM = 65536
-"""Bytes: with fewer, a disk is called full."""
+"""Bytes; a disk with less free space is reported as full."""
 NOTICE_SECONDS = 60.0
-"""Seconds between two lines about a store that goes away again and again."""
+"""Seconds between two lines about a store that keeps going away."""
 
 
 def run_sweep(
