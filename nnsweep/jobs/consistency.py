@@ -17,7 +17,7 @@ from nnsweep.jobs import names
 from nnsweep.jobs.checking import make_job
 from nnsweep.jobs.job import Job
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.mlp.measurements import COSTS, select_epoch
+from nnsweep.mlp.early_stopping import COSTS, select_epoch
 from nnsweep.tracking.artifacts import WAY_OUT
 from nnsweep.tracking.recorded_run import RecordedRun
 

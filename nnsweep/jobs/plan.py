@@ -17,7 +17,7 @@ from nnsweep.jobs.job_folder import CHECKPOINT
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.train import NUMERICS_VERSION
-from nnsweep.tracking import earlier, lock, owner, runs, sqlite
+from nnsweep.tracking import claims, earlier, lock, owner, runs, sqlite
 from nnsweep.tracking.earlier import EarlierRun
 from nnsweep.tracking.owner import Owner, Presence, make_first_beat, needs_heartbeat
 from nnsweep.tracking.query import keep_counting_runs
@@ -290,7 +290,7 @@ def make_plan(request: PlanRequest) -> Plan:
         alive = [run for run in earlier.find_running(existing) if not run.owner_is_gone]
         return Plan(store=existing, decisions=_decide_all(existing, request, alive))
     store = prepare_store(request.uri, request.experiment, request.artifact_root)
-    with earlier.look_alone(store), owner.own_runs(request.owner):
+    with claims.look_alone(store), owner.own_runs(request.owner):
         running = earlier.find_running(store)
         notes = _tidy_up(store, request, running)
         alive = [run for run in running if not run.owner_is_gone]
@@ -330,7 +330,7 @@ def _decide_all(store: Store, request: PlanRequest, alive: Sequence[EarlierRun])
     """Decide on each job, given the runs whose processes are alive."""
     keys = {job.key for job in request.jobs}
     known = earlier.find_runs_by_key(store, keys)
-    held = earlier.find_claims([run for run in alive if run.is_sweep and not _is_own(run, request)], keys)
+    held = claims.find_claims([run for run in alive if run.is_sweep and not _is_own(run, request)], keys)
     decisions = {
         job.number: decide(
             known.get(job.key, []), held.get(job.key), rerun=request.rerun, waited_since=request.waited.get(job.key)
@@ -350,7 +350,7 @@ def _decide_all(store: Store, request: PlanRequest, alive: Sequence[EarlierRun])
 
 def _claim_jobs(store: Store, request: PlanRequest, keys: Sequence[str], alive: Sequence[EarlierRun]) -> str:
     """Claim jobs by tags of the sweep's own run, which is started if it is not there yet."""
-    tags = earlier.make_claim_tags(keys)
+    tags = claims.make_claim_tags(keys)
     sweep = request.folder.name
     if own := next((run for run in alive if _is_own(run, request)), None):
         runs.log_values(store, own.record.run_id, tags=tags)

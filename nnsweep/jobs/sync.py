@@ -13,7 +13,7 @@ from nnsweep.jobs import job_folder, upload
 from nnsweep.jobs.journal import JOURNAL
 from nnsweep.jobs.result import Kept
 from nnsweep.jobs.sweep_folder import OUTBOX
-from nnsweep.tracking import earlier, runs
+from nnsweep.tracking import claims, earlier, runs
 from nnsweep.tracking.owner import hold_runs
 from nnsweep.tracking.query import PLAN
 from nnsweep.tracking.record import RunRecord
@@ -75,7 +75,7 @@ def sync_folders(root: Path, uri: str) -> SyncResult:
             result.damaged += error.problems
     for experiment, records in read.items():
         store = prepare_store(uri, experiment)
-        with hold_runs(uri), earlier.look_alone(store):
+        with hold_runs(uri), claims.look_alone(store):
             _send(store, records, result)
             upload.close_abandoned_runs(store, earlier.find_running(store))
             for folder in sorted({folder for place, _ in records for folder in (place, place.parent)}):

@@ -1,21 +1,17 @@
-"""Earlier runs: what a store already knows of the jobs of a sweep, who claims them, and which sweeps are under way.
+"""Earlier runs: what a store already knows of the jobs of a sweep, and which sweeps are under way.
 
 Every question is asked once for all jobs. A database is asked for the keys directly, because MLflow's own search knows
 no list of tags and would read every run of the experiment.
 """
 
-import contextlib
 import itertools
-import os
-import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from nnsweep.tracking import owner, sqlite
 from nnsweep.tracking.answers import ask_first, explain_errors, is_server
-from nnsweep.tracking.backend import LONGEST_TAG, Run, RunQuery, find_backend
+from nnsweep.tracking.backend import Run, RunQuery, find_backend
 from nnsweep.tracking.connection import readable_uri
 from nnsweep.tracking.owner import HEARTBEAT, NOWHERE, Owner, Presence, Signs
 from nnsweep.tracking.query import find_runs_by_id, keep_sound_runs, make_record, search_runs
@@ -51,7 +47,7 @@ class EarlierRun:
     artifact_uri : str
         Where its files are.
     claims : str
-        What a sweep's run says it will do; see `nnsweep.tracking.earlier`.
+        What a sweep's run says it will do; see `nnsweep.tracking.claims`.
     signs : Signs
         Where signs of life of the owner are to be looked for.
     """
@@ -184,54 +180,6 @@ def _make_earlier_run(store: Store, run: Run) -> EarlierRun:
         signs=Signs(sqlite.find_database_file(store.uri), tags.get(HEARTBEAT, "")),
         claims="".join(itertools.takewhile(bool, (tags[name] for name in sorted(tags) if name.startswith(CLAIMS)))),
     )
-
-
-DIGITS = 16
-"""Digits of a key that are enough to tell it from others."""
-_TAG_LENGTH = LONGEST_TAG // DIGITS * DIGITS
-
-
-@contextlib.contextmanager
-def look_alone(store: Store) -> Iterator[None]:
-    """Let no other process of this machine look and claim meanwhile.
-
-    The lock is on a folder, which is there already: that of an SQLite store, or else the user's own. On a file system
-    without locks there is none.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    database = sqlite.find_database_file(store.uri)
-    folder = database.parent if database else Path("~").expanduser()
-    if not database and not (os.access(folder, os.R_OK | os.X_OK) and folder.is_dir()):  # as in some containers
-        folder = Path(tempfile.gettempdir())
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def make_claim_tags(keys: Sequence[str]) -> dict[str, str]:
-    """Write claims as tags; the last one is empty, so that nothing counts that was claimed before in more of them."""
-    text = "".join(key[:DIGITS] for key in keys)
-    parts = [text[start : start + _TAG_LENGTH] for start in range(0, len(text), _TAG_LENGTH)]
-    return {f"{CLAIMS}{number:04}": part for number, part in enumerate([*parts, ""])}
-
-
-def find_claims(sweeps: Sequence[EarlierRun], keys: Collection[str]) -> dict[str, EarlierRun]:
-    """Tell which of some jobs are claimed by sweeps that are under way, and by which."""
-    by_digits = {key[:DIGITS]: key for key in keys}
-    claims: dict[str, EarlierRun] = {}
-    for sweep in sweeps:
-        for start in range(0, len(sweep.claims), DIGITS):
-            if key := by_digits.get(sweep.claims[start : start + DIGITS]):
-                claims.setdefault(key, sweep)
-    return claims
 
 
 @dataclass(frozen=True)

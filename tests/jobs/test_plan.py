@@ -8,7 +8,7 @@ import pytest
 
 from nnsweep.jobs import job_folder
 from nnsweep.jobs.plan import DistinctJob, PlanRequest, make_plan
-from nnsweep.tracking import earlier, lock, runs
+from nnsweep.tracking import claims, lock, runs
 from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.earlier import find_running
 from nnsweep.tracking.lock import hold_lock
@@ -52,7 +52,7 @@ def test_new_jobs_are_claimed_by_the_run_of_the_sweep(ask, store):
     assert actions(settled) == [("run", "new")] * 2
     (sweep,) = find_running(store)
     assert (sweep.is_sweep, sweep.record.run_id, sweep.owner) == (True, settled.run_id, this_process())
-    assert earlier.find_claims([sweep], ["a" * 64, "b" * 64, "c" * 64]).keys() == {"a" * 64, "b" * 64}
+    assert claims.find_claims([sweep], ["a" * 64, "b" * 64, "c" * 64]).keys() == {"a" * 64, "b" * 64}
     assert settled.notes == []
 
 
@@ -166,7 +166,7 @@ def test_who_has_waited_takes_over_what_was_left(ask, orphaned, store):
     settled = make_plan(asked)
     assert (actions(settled), settled.run_id) == ([("run", "new")], mine.run_id)
     (sweep,) = find_running(store)
-    assert earlier.find_claims([sweep], ["a" * 64]).keys() == {"a" * 64}
+    assert claims.find_claims([sweep], ["a" * 64]).keys() == {"a" * 64}
 
 
 def test_waiter_on_a_dead_sweep_runs_a_job_that_failed_before(ask, begun, orphaned, store):
@@ -183,7 +183,7 @@ def test_waiter_on_a_dead_sweep_runs_a_job_that_failed_before(ask, begun, orphan
 def test_many_claims_are_all_known(ask, store):
     keys = [f"{number:064x}"[::-1] for number in range(1200)]
     make_plan(ask(*keys))
-    assert earlier.find_claims(find_running(store), keys).keys() == {*keys}
+    assert claims.find_claims(find_running(store), keys).keys() == {*keys}
 
 
 # ---- signs of life

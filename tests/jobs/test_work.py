@@ -24,8 +24,8 @@ from nnsweep.jobs.job_folder import is_sent, read_kept, read_record
 from nnsweep.jobs.job_run import final_metrics
 from nnsweep.jobs.names import make_run_name, name_choices
 from nnsweep.jobs.task import Place
+from nnsweep.mlp.early_stopping import select_epoch
 from nnsweep.mlp.history import collect
-from nnsweep.mlp.measurements import select_epoch
 from nnsweep.mlp.train import train
 from nnsweep.text import printable
 from nnsweep.tracking.connection import open_client

@@ -5,8 +5,8 @@ import pytest
 
 from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.curves import MEASURED, Row
+from nnsweep.mlp.early_stopping import select_epoch
 from nnsweep.mlp.history import Trained, collect
-from nnsweep.mlp.measurements import select_epoch
 from nnsweep.mlp.network import Layer, forward
 from nnsweep.mlp.train import Epoch
 
