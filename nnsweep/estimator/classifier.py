@@ -41,10 +41,10 @@ from nnsweep.estimator.options import (
 )
 from nnsweep.jobs.job import Recipe
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.curves import Row
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer, Layers
+from nnsweep.mlp.snapshot import Snapshot
 
 
 @list_choices

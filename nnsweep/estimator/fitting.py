@@ -22,11 +22,11 @@ from nnsweep.estimator.options import Validation
 from nnsweep.jobs.job import Recipe
 from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray
 from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, prepare_inputs
-from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained, add, collect
 from nnsweep.mlp.losses import class_weights
 from nnsweep.mlp.network import Layer, Layers, Network, forward
 from nnsweep.mlp.schedules import ReduceOnPlateau
+from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Learner, Member
 from nnsweep.mlp.train import Epoch, Training, train
 from nnsweep.text import explain_scale

@@ -20,8 +20,8 @@ from nnsweep.errors import DataError
 from nnsweep.files import sync_path, whole_file
 from nnsweep.jobs.result import HISTORY, JobResult, Kept, from_plain, make_hash, make_plain
 from nnsweep.mlp.arrays import FloatArray, pack_arrays
-from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.tracking.record import RunRecord
 
 if TYPE_CHECKING:

@@ -37,8 +37,8 @@ from nnsweep.jobs.result import (
 )
 from nnsweep.jobs.task import Place
 from nnsweep.mlp.batches import LARGE_SCALE
-from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.model.packed import PREPARATION, WEIGHTS, pack_preparation
 from nnsweep.results.plots import COLOURS

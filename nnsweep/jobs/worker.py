@@ -26,8 +26,8 @@ from nnsweep.jobs.job_run import Clock, Draw, JobRun
 from nnsweep.jobs.result import Ended, Event, Measured, Started, identify_attempt
 from nnsweep.jobs.settings import Part
 from nnsweep.jobs.task import Place, Task
-from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import add
+from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import Epoch, train
 from nnsweep.text import Masking
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.mlp.arrays import BoolArray, FloatArray
-from nnsweep.mlp.checkpoint import Plain, find_array, find_layers, list_sizes, name_arrays, require_names, to_json
 from nnsweep.mlp.curves import CURVES, Row
 from nnsweep.mlp.early_stopping import Score, is_better, score
 from nnsweep.mlp.network import Layers, copy_network
+from nnsweep.mlp.snapshot import Plain, find_array, find_layers, list_sizes, name_arrays, require_names, to_json
 from nnsweep.mlp.train import Ending, Epoch
 
 

@@ -13,7 +13,6 @@ from numpy.random import Generator, SeedSequence, default_rng
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.batches import Inputs, Minibatches, cut_tiles
-from nnsweep.mlp.checkpoint import Snapshot, list_sizes
 from nnsweep.mlp.initializers import Initializer
 from nnsweep.mlp.losses import cross_entropy
 from nnsweep.mlp.network import (
@@ -34,6 +33,7 @@ from nnsweep.mlp.network import (
 )
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.schedules import Plateau, ReduceOnPlateau, Schedule
+from nnsweep.mlp.snapshot import Snapshot, list_sizes
 from nnsweep.mlp.threads import Threads
 
 

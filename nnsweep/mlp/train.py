@@ -12,13 +12,13 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.choices import Count, Fraction, Positive, require
 from nnsweep.mlp.early_stopping import Patience
 from nnsweep.mlp.losses import RULE, ClassWeight, class_weights, is_class_weight
 from nnsweep.mlp.measurements import NOT_MEASURED, Accuracy, Measurement
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
+from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Member, Stack
 from nnsweep.mlp.threads import Threads
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from nnsweep.data.load import load
-from nnsweep.mlp.checkpoint import Snapshot
 from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import reduce_on_plateau
+from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.train import Training, train
 from tests.covering import pairwise
