@@ -92,10 +92,10 @@ PLANTED = [
     ),
     Planted(
         "a checkpoint lacks the optimizer's memory",
-        "mlp/checkpoint.py",
+        "mlp/snapshot.py",
         '"n_slots": len(self.slots),',
         '"n_slots": 0,',
-        "tests/mlp/test_checkpoint.py",
+        "tests/mlp/test_snapshot.py",
     ),
     Planted(
         "a record's checksum is not compared",
