@@ -1,7 +1,7 @@
 """The configuration tree as files: its groups, their choices, and what can be set in each; read as YAML, without Hydra.
 
-Composing a configuration takes longer than a shell may wait for an answer. What is read here is what a person sees who
-looks into the folders, and suffices to complete a command line or to look for files that are broken.
+Composing a configuration takes too long for a shell that waits for completions. This module reads what a person would
+see in the folders, which is enough to complete a command line or to look for broken files.
 """
 
 import re
@@ -39,13 +39,13 @@ def list_groups(folders: Iterable[Path]) -> dict[str, list[str]]:
     dict
         The names of the choices, sorted, by group.
     """
-    found: dict[str, set[str]] = {}
+    choices: dict[str, set[str]] = {}
     for folder in folders:
         for path in folder.rglob("*.yaml"):
             group = path.parent.relative_to(folder).as_posix()
             if group != ".":
-                found.setdefault(group, set()).add(path.stem)
-    return {group: sorted(found[group]) for group in sorted(found)}
+                choices.setdefault(group, set()).add(path.stem)
+    return {group: sorted(choices[group]) for group in sorted(choices)}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -65,12 +65,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_choice_file(folders: Sequence[Path], group: str, name: str) -> dict[str, Any]:
-    """Read what a choice of a group sets, with what it takes over from other choices of the group.
+    """Read what a choice of a group sets, including what it inherits from other choices of the group.
 
     Parameters
     ----------
     folders : sequence of Path
-        The trees; what the first one has wins.
+        The trees; where several have a file, the first one's is read.
     group, name : str
         The choice.
 
@@ -79,57 +79,57 @@ def read_choice_file(folders: Sequence[Path], group: str, name: str) -> dict[str
     dict
         Its settings; empty if there is no such choice.
     """
-    return _with_inherited(folders, group, name, frozenset())
+    return _read_with_inherited(folders, group, name, frozenset())
 
 
-def _with_inherited(folders: Sequence[Path], group: str, name: str, heirs: frozenset[str]) -> dict[str, Any]:
-    path = _file(folders, f"{group}/{name}")
+def _read_with_inherited(folders: Sequence[Path], group: str, name: str, heirs: frozenset[str]) -> dict[str, Any]:
+    path = _find_file(folders, f"{group}/{name}")
     if path is None or name in heirs:
         return {}
     own = read_yaml(path)
     inherited: dict[str, Any] = {}
-    for default in _defaults(own):
+    for default in _pop_defaults(own):
         if isinstance(default, str) and default != "_self_":
-            inherited |= _with_inherited(folders, group, default, heirs | {name})
+            inherited |= _read_with_inherited(folders, group, default, heirs | {name})
     return inherited | own
 
 
-def _file(folders: Iterable[Path], name: str) -> Path | None:
+def _find_file(folders: Iterable[Path], name: str) -> Path | None:
     return next((path for folder in folders if (path := folder / f"{name}.yaml").is_file()), None)
 
 
-def _defaults(values: dict[str, Any]) -> list[Any]:
-    """Take the list of defaults out of a file's settings."""
+def _pop_defaults(values: dict[str, Any]) -> list[Any]:
+    """Take the list of defaults out of a file's settings; empty if the file has none."""
     defaults = values.pop("defaults", [])
     return defaults if isinstance(defaults, list) else []
 
 
-def read_chosen(folders: Sequence[Path], asked: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Tell which choice is made of each group: by the main file, a preset, or somebody who asks.
+def read_chosen(folders: Sequence[Path], overrides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Find the choice that is made of each group: by the main file, a preset, or the user.
 
     Parameters
     ----------
     folders : sequence of Path
-        The trees; what the first one has wins.
-    asked : mapping of str to sequence of str
-        The choices that are asked for of some groups, possibly several.
+        The trees; where several have a file, the first one's is read.
+    overrides : mapping of str to sequence of str
+        The choices that the user makes, by group; one group may have several.
 
     Returns
     -------
     dict
-        Names by group; without Hydra's own groups, and presets.
+        Names by group, without Hydra's own groups and without presets.
     """
-    presets = [path for name in asked.get(PRESETS, ()) if (path := _file(folders, f"{PRESETS}/{name}"))]
-    main = _file(folders, MAIN)
+    presets = [path for name in overrides.get(PRESETS, ()) if (path := _find_file(folders, f"{PRESETS}/{name}"))]
+    main = _find_file(folders, MAIN)
     choices: dict[str, list[str]] = {}
     for file in [*([main] if main else []), *presets]:
-        choices |= {group: [name] for group, name in _entries(_defaults(read_yaml(file)))}
-    choices |= {group: [*names] for group, names in asked.items()}
+        choices |= {group: [name] for group, name in _list_choices(_pop_defaults(read_yaml(file)))}
+    choices |= {group: [*names] for group, names in overrides.items()}
     return {group: names for group, names in choices.items() if group != PRESETS and not group.startswith("hydra/")}
 
 
-def _entries(defaults: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """Give group and choice of each entry of a list of defaults that has both."""
+def _list_choices(defaults: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Iterate over the groups and choices in a list of defaults; other entries are skipped."""
     for entry in defaults:
         for group, name in entry.items() if isinstance(entry, dict) else ():
             if isinstance(name, str):
@@ -137,23 +137,23 @@ def _entries(defaults: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 
 def list_choice_settings(folders: Sequence[Path], choices: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Give all that can be set: the main file's own settings and, group by group, those of some choices.
+    """List all that can be set: the main file's own settings and, by group, those of some choices.
 
     Returns
     -------
     dict
         Nested settings with their values.
     """
-    main = _file(folders, MAIN)
+    main = _find_file(folders, MAIN)
     merged = read_yaml(main) if main else {}
-    _defaults(merged)
+    _pop_defaults(merged)
     for group, names in choices.items():
         merged[group] = {key: value for name in names for key, value in read_choice_file(folders, group, name).items()}
     return merged
 
 
 def read_remarks(folders: Sequence[Path], choices: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Collect what the main file and some choices say of single settings, in the comments behind them.
+    """Collect the remarks on settings: the comments at the ends of their lines in the main file and some choices.
 
     Returns
     -------
@@ -161,20 +161,14 @@ def read_remarks(folders: Sequence[Path], choices: Mapping[str, Sequence[str]]) 
         Texts by the settings' full names, such as ``trainer.patience``.
     """
     named = [(MAIN, ""), *((f"{group}/{name}", f"{group}.") for group, names in choices.items() for name in names)]
-    found: dict[str, str] = {}
+    remarks: dict[str, str] = {}
     for name, start in named:
-        if path := _file(folders, name):
-            found |= {f"{start}{key}": said for key, said in _remarks(path.read_text(encoding="utf-8"))}
-    return found
-
-
-def _remarks(text: str) -> Iterator[tuple[str, str]]:
-    above: list[tuple[int, str]] = []
-    for line in text.splitlines():
-        key = re.match(r"(\s*)([\w.]+):", line)
-        if key is None:
-            continue
-        indent = len(key[1])
-        above = [(depth, name) for depth, name in above if depth < indent] + [(indent, key[2])]
-        if said := _COMMENT.match(line):
-            yield ".".join(name for _, name in above), said[1]
+        path = _find_file(folders, name)
+        parents: list[tuple[int, str]] = []  # indents and keys of the nodes that a line is in, and of its own
+        for line in path.read_text(encoding="utf-8").splitlines() if path else ():
+            if key := re.match(r"(\s*)([\w.]+):", line):
+                indent = len(key[1])
+                parents = [(depth, parent) for depth, parent in parents if depth < indent] + [(indent, key[2])]
+                if comment := _COMMENT.match(line):
+                    remarks[start + ".".join(parent for _, parent in parents)] = comment[1]
+    return remarks

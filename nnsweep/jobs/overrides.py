@@ -1,8 +1,8 @@
 """Overrides as text: written from Python values, and put in quotes where Hydra would read something else.
 
-Of Python values, a tuple or a range is several values to sweep over; so is a list, unless the setting takes a list
-itself. What somebody typed is text where the setting takes text: Hydra reads ``tracking.experiment=2024`` as a number,
-and cannot read some signs without quotes. Workers import this module, and no Hydra with it.
+A tuple or a range from Python holds several values to sweep over; so does a list, unless the setting itself takes a
+list. What the user typed stays text where the setting takes text: Hydra would read ``tracking.experiment=2024`` as a
+number, and cannot read some characters without quotes. Workers import this module without importing Hydra.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from nnsweep.files import expand_home
 from nnsweep.text import quote_argument, shorten, suggest_null
 
 COLUMNS = "data.columns."
-"""What stands before the name of a column, which may be any text."""
+"""What comes before the name of a column in its key; the name may be any text."""
 _MARK = "$$"
-"""Begins a column's name in the form in which Hydra reads it as one key; other characters are ``$`` and a number."""
+"""Starts a column's name that is written so that Hydra reads it as one key, with ``$20$`` for a space."""
 
 _WORD = re.compile(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z_][A-Za-z0-9_-]*", re.IGNORECASE | re.ASCII)
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,()\[\]{}'"]+""")
@@ -36,19 +36,19 @@ def make_override(key: str, value: Any) -> str:
     key : str
         Its key in the configuration.
     value : None, bool, int, float, str, path, list, dict, tuple or range
-        Its value: lists and dictionaries may hold others. A tuple or a range holds several values to sweep over, each
-        of which may be a list. NumPy's numbers are numbers.
+        Its value; lists and dictionaries may be nested. A tuple or a range holds several values to sweep over, each of
+        which may be a list. NumPy's scalars count as numbers.
 
     Returns
     -------
     str
-        ``key=value``, or ``key=value,value``. Text that looks like another value is quoted; what is interpolated in a
-        configuration (``${seed}``) is here, too.
+        ``key=value``, or ``key=value,value``. Text that looks like another kind of value is quoted; interpolations
+        (``${seed}``) work as they do in a configuration.
 
     Raises
     ------
     ConfigError
-        If there is no value, or a configuration can hold none of its kind.
+        If there is no value, or it is of a kind that a configuration cannot hold.
 
     Examples
     --------
@@ -58,14 +58,14 @@ def make_override(key: str, value: Any) -> str:
     ("tracking.experiment='what, and why?'", 'trainer.patience=null')
     """
     if not isinstance(value, tuple | range):
-        return f"{key}={_written(key, value)}"
+        return f"{key}={_write_value(key, value)}"
     if not value:
         raise ConfigError(f"{key}={value!r}: has no values; a tuple holds those to sweep over, a list is one value")
-    return f"{key}=" + ",".join(_written(key, one) for one in value)
+    return f"{key}=" + ",".join(_write_value(key, one) for one in value)
 
 
-def _written(key: str, value: Any) -> str:
-    value = _plain(value)
+def _write_value(key: str, value: Any) -> str:
+    value = _convert_to_python(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -73,19 +73,19 @@ def _written(key: str, value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, str):
-        from hydra.core.override_parser.types import Quote, QuotedString  # workers, which write none, need no Hydra
+        from hydra.core.override_parser.types import Quote, QuotedString  # workers, which never get here, need no Hydra
 
         return value if _WORD.fullmatch(value) else QuotedString(value, Quote.single).with_quotes()
     if isinstance(value, list):
-        return f"[{','.join(_written(key, one) for one in value)}]"
+        return f"[{','.join(_write_value(key, one) for one in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{','.join(f'{_name(key, name)}:{_written(key, one)}' for name, one in value.items())}}}"
+        return f"{{{','.join(f'{_check_name(key, name)}:{_write_value(key, one)}' for name, one in value.items())}}}"
     why = "a tuple within a value; write a list" if isinstance(value, tuple) else f"of the type {type(value).__name__}"
     raise ConfigError(f"{key}={shorten(repr(value))}: {why}; a configuration holds text, numbers, lists and so on")
 
 
-def _plain(value: Any) -> Any:
-    """Give the Python value of a path, of a number of NumPy's, or of another sequence's elements."""
+def _convert_to_python(value: Any) -> Any:
+    """Convert a path to its text and a NumPy scalar to a number; anything else stays as it is."""
     if isinstance(value, PathLike):
         return fspath(value)
     if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
@@ -93,10 +93,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _name(key: str, name: object) -> str:
-    if isinstance(name, str) and _WORD.fullmatch(name):
-        return name
-    raise ConfigError(f"{key}={{{name!r}: ...}}: must have names of letters, digits, - and _")
+def _check_name(key: str, name: object) -> str:
+    if not _is_word(name):
+        raise ConfigError(f"{key}={{{name!r}: ...}}: must have names of letters, digits, - and _")
+    return str(name)
+
+
+def _is_word(name: object) -> bool:
+    """Tell whether a name can stand in a mapping or a key of Hydra's without quotes."""
+    return isinstance(name, str) and _WORD.fullmatch(name) is not None
 
 
 def make_overrides(settings: Mapping[str, Any]) -> list[str]:
@@ -123,19 +128,14 @@ def make_overrides(settings: Mapping[str, Any]) -> list[str]:
         try:
             lines += (
                 [make_override(make_column_key(str(column)), kind) for column, kind in value.items()]
-                if f"{key}." == COLUMNS and _is_by_name(value)
-                else [make_override(key, _as_grid(key, value))]
+                if f"{key}." == COLUMNS and isinstance(value, Mapping) and not all(map(_is_word, value))
+                else [make_override(key, _split_list(key, value))]
             )
         except ConfigError as error:
             wrong += error.problems
     if wrong:
         raise ConfigError(*wrong)
     return lines
-
-
-def _is_by_name(value: Any) -> bool:
-    """Tell whether a value is a mapping with names that a key of Hydra's cannot be."""
-    return isinstance(value, Mapping) and not all(isinstance(name, str) and _WORD.fullmatch(name) for name in value)
 
 
 def make_column_key(name: str) -> str:
@@ -165,8 +165,8 @@ def is_column_key(text: str) -> bool:
     return re.fullmatch(r"\$\$(?:[A-Za-z0-9_-]|\$[0-9a-f]{1,6}\$)*", text) is not None
 
 
-def _as_grid(key: str, value: Any) -> Any:
-    """Take a list as the values to sweep over, where a setting takes one value, or lists, and it is a list of these."""
+def _split_list(key: str, value: Any) -> Any:
+    """Make a tuple, which is swept over, of a list whose items are each a value of the setting."""
     from nnsweep.jobs.registry import find_kind
 
     kind = find_kind(key) if isinstance(value, list) and not key.startswith("sweep.") else None
@@ -178,27 +178,27 @@ def _as_grid(key: str, value: Any) -> Any:
 
 
 def check_overrides(lines: str | Sequence[str]) -> list[str]:
-    """Check overrides that are given as text.
+    """Check that overrides are text and look like overrides.
 
     Raises
     ------
     ConfigError
-        If one is no text, or an option of the command line.
+        If one is not text, is empty, or is an option of the command line.
     """
-    found = [lines] if isinstance(lines, str) else [*lines]
+    overrides = [lines] if isinstance(lines, str) else [*lines]
     rule = "is no override; they are written key=value"
     wrong = [
         f"{shorten(str(line))}: {rule}"
-        for line in found
+        for line in overrides
         if not isinstance(line, str) or line.startswith("-") or not line
     ]
     if wrong:
         raise ConfigError(*wrong)
-    return found
+    return overrides
 
 
 def quote_text(line: str) -> str:
-    """Put in quotes what an override gives as text and Hydra would read as something else.
+    """Put quotes around text in an override that Hydra would read as something else.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def quote_text(line: str) -> str:
     is_path = key in _PATHS and "~" in value
     if not is_path and not any(_READ_BY_HYDRA.fullmatch(token.strip()) for token in _TOKEN.findall(value)):
         return line
-    from nnsweep.jobs.registry import find_kind  # it imports the models of a job, which most command lines need later
+    from nnsweep.jobs.registry import find_kind  # it imports the models of a job: only where they are needed
 
     kind = find_kind(key)
     takes_text = kind is not None and kind.is_text and not key.startswith("sweep.")  # grids and rules are languages
