@@ -1,7 +1,7 @@
 """Composing quickly: Hydra composes once for each distinct choice of groups, and plain values are set on copies.
 
-What comes out is what Hydra's own `load_sweep_config` gives for the same overrides, its `hydra` node included.
-Whatever is not certain to come out the same is left to Hydra itself, and so is every error.
+The result is what Hydra's own `load_sweep_config` gives for the same overrides, the `hydra` node included. Whatever is
+not certain to come out the same is left to Hydra itself, and so is every error.
 """
 
 import re
@@ -32,41 +32,41 @@ class _Uncertain(Exception):
 
 
 class Shape(NamedTuple):
-    """The overrides of a job, parted into what other jobs may have too, and values of its own.
+    """The overrides of a job, split into what other jobs may have too and values of its own.
 
     Attributes
     ----------
     common : hashable
-        Of two jobs that have the same, Hydra's configurations differ in their values alone.
+        The configurations of two jobs with the same `common` differ in their values alone.
     values : mapping of str to object
-        By key: numbers, texts, truth values, null, and lists of them, in which nothing is interpolated.
-    noted : list of (str, str)
-        Keys and texts of the overrides that Hydra notes in its own node.
+        By key: numbers, texts, truth values, null, and lists of them, without interpolations.
+    task : list of (str, str)
+        Keys and texts of the overrides that Hydra lists in its own node as those of the task.
     """
 
     common: Hashable
     values: Mapping[str, Any]
-    noted: list[tuple[str, str]]
+    task: list[tuple[str, str]]
 
 
 class _Parts(NamedTuple):
     fixed: tuple[str, ...]  # what Hydra composes
-    ordered: bool  # whether the order of its values matters: there are some that we do not set ourselves
-    plain: list[Override]  # what is set on a copy of that
+    ordered: bool  # whether the order of its values matters: some cannot be set on a copy
+    plain: list[Override]  # the values that are set on a copy of that
 
 
 @dataclass(frozen=True)
 class _Base:
-    """What Hydra composed, and what must be known of it to go on from there."""
+    """A configuration that Hydra composed, with what is needed to set values on copies of it."""
 
     copy: Callable[[], DictConfig]
-    settled: bool  # nothing that Hydra reads while it composes can depend on a value that is set later
-    named_by_hydra: bool
-    n_task: int  # overrides of the task that were there before those of the job
+    independent: bool  # nothing that Hydra reads while it composes can depend on a value that is set later
+    named_by_hydra: bool  # the job's name is Hydra's default, not one of the configuration's
+    n_task: int  # how many overrides of the task come before those of the job
 
 
 class _Composed(NamedTuple):
-    """What Hydra composed for some choices, from which other choices of the same groups may be had."""
+    """What Hydra composed for some choices, in which other choices of the same groups may replace them."""
 
     base: _Base
     names: Mapping[str, str]  # of the choices, by group
@@ -115,25 +115,33 @@ class Composer:
         """
         try:
             parsed = [self._parse(line) for line in overrides]
-            parts = self._parts(parsed)
-            base = self._base(parts)
+            parts = self._split(parsed)
+            base = self._find_base(parts)
             config = base.copy()
             for override in parts.plain:
                 self._set(config, override, base, parts.fixed)
         except _Uncertain:
             if shape := self.shape(overrides):
                 self._left_to_hydra.add(shape.common)
-            return self._whole(overrides)
-        noted = [(each.key_or_group, str(each.input_line)) for each in parsed if not each.is_hydra_override()]
-        _write_overrides(config, noted, base.n_task)
+            key = tuple(overrides)
+            if key not in self._copies:  # each job is composed once: later changes of the files must not matter
+                self._copies[key] = make_copier(self._ask_hydra(overrides))
+            return self._copies[key]()
+        lines = _list_task(parsed)
+        task, job = config.hydra.overrides.task, config.hydra.job
+        del task[base.n_task :]
+        for _, text in lines:
+            task.append(text)
+        if WRITES_DIRNAME:
+            job.override_dirname = make_dirname(job.config.override_dirname, lines)
         self.refresh(config)
         return config
 
     def shape(self, overrides: Sequence[str]) -> Shape | None:
-        """Part a job's overrides; None if jobs like it are left to Hydra."""
+        """Split a job's overrides; None if jobs like it are left to Hydra."""
         try:
             parsed = [self._parse(line) for line in overrides]
-            parts = self._parts(parsed)
+            parts = self._split(parsed)
         except _Uncertain:
             return None
         kinds: list[Hashable] = []
@@ -145,17 +153,18 @@ class Composer:
             if is_own:
                 values[key] = value
         common = (parts.fixed, *kinds)
-        if common in self._left_to_hydra or _meet([override.key_or_group for override in parts.plain]):
+        keys = sorted(f"{override.key_or_group}." for override in parts.plain)
+        overlap = any(after.startswith(before) for before, after in pairwise(keys))  # one key is, or is within, another
+        if common in self._left_to_hydra or overlap:
             return None
-        noted = [(each.key_or_group, str(each.input_line)) for each in parsed if not each.is_hydra_override()]
-        return Shape(common, values, noted)
+        return Shape(common, values, _list_task(parsed))
 
     def refresh(self, config: DictConfig) -> None:
-        """Let a configuration forget what its interpolations were, as one that has just been composed."""
+        """Reset a configuration's cache of interpolations to that of one that has just been composed."""
         OmegaConf.copy_cache(from_config=self._config, to_config=config)
 
     def parse(self, line: str) -> Override | None:
-        """Read an override; None if it is none."""
+        """Parse an override; None if Hydra cannot."""
         try:
             return self._parse(line)
         except _Uncertain:
@@ -166,21 +175,15 @@ class Composer:
         parsed = self.parse(line)
         return parsed is not None and self._is_choice(parsed)
 
-    def _hydras(self, overrides: Sequence[str]) -> DictConfig:
+    def _ask_hydra(self, overrides: Sequence[str]) -> DictConfig:
         return self._loader.load_sweep_config(self._config, [*overrides])
-
-    def _whole(self, overrides: Sequence[str]) -> DictConfig:
-        """Compose with Hydra, once for each job: a later change of its files shall not matter."""
-        key = tuple(overrides)
-        if key not in self._copies:
-            self._copies[key] = make_copier(self._hydras(overrides))
-        return self._copies[key]()
 
     def _parse(self, line: str) -> Override:
         if line not in self._parsed:
-            if found := _WHOLE_NUMBER.fullmatch(line):  # seeds above all: thousands, which Hydra's grammar reads slowly
-                zero = self._parse(f"{found['key']}=0")
-                self._parsed[line] = replace(zero, _value=int(found["number"]), input_line=line)
+            # there may be thousands of seeds, and Hydra's grammar is slow
+            if match := _WHOLE_NUMBER.fullmatch(line):
+                zero = self._parse(f"{match['key']}=0")
+                self._parsed[line] = replace(zero, _value=int(match["number"]), input_line=line)
                 return self._parsed[line]
             try:
                 self._parsed[line] = self._parser.parse_override(line)
@@ -188,12 +191,12 @@ class Composer:
                 raise _Uncertain from None
         return self._parsed[line]
 
-    def _parts(self, overrides: Sequence[Override]) -> _Parts:
+    def _split(self, overrides: Sequence[Override]) -> _Parts:
         if any(override.key_or_group == "hydra.searchpath" for override in overrides):
-            raise _Uncertain  # it may change which groups there are
+            raise _Uncertain  # the search path may change which groups there are
         choices = [self._is_choice(override) for override in overrides]
         odd = [not choice and not _is_value(override) for choice, override in zip(choices, overrides, strict=True)]
-        first = len(odd) - odd[::-1].index(True) if any(odd) else 0  # of the overrides that can wait for the copy
+        first = len(odd) - odd[::-1].index(True) if any(odd) else 0  # of the overrides that can be set on a copy
         waits = [number >= first and not choice for number, choice in enumerate(choices)]
         both = [*zip(overrides, waits, strict=True)]
         fixed = tuple(str(override.input_line) for override, waiting in both if not waiting)
@@ -209,36 +212,42 @@ class Composer:
             self._groups[key] = bool(options) or (exists is not None and exists(key))
         return self._groups[key] and not isinstance(override.value(), dict)
 
-    def _base(self, parts: _Parts) -> _Base:
+    def _find_base(self, parts: _Parts) -> _Base:
         if parts.fixed not in self._bases:
             try:
                 self._bases[parts.fixed] = self._make_base(parts)
             except HydraException as error:
                 self._bases[parts.fixed] = error
         base = self._bases[parts.fixed]
-        if isinstance(base, _Base) and base.settled:
+        if isinstance(base, _Base) and base.independent:
             return base
         if isinstance(base, _Base) or parts.ordered:
             raise _Uncertain
         raise base.with_traceback(None)  # a choice that cannot be composed, whatever the values
 
     def _make_base(self, parts: _Parts) -> _Base:
-        """Let Hydra compose, unless choices of the same groups were composed before and nothing but they differs."""
+        """Have Hydra compose, unless it did for the same groups and only the nodes of these differ."""
         names = None if parts.ordered else self._name_choices(parts.fixed)
         groups = tuple(names or ())
         if names and groups in self._composed:
             before = self._composed[groups]
             changed = {group: name for group, name in names.items() if name != before.names[group]}
             if all(self._can_exchange(before, group, name) for group, name in changed.items()):
-                return replace(before.base, copy=make_copier(self._exchange(before.base.copy(), changed)))
-        base = _base(self._hydras(parts.fixed), parts.fixed)
+                config = before.base.copy()
+                for group, name in changed.items():
+                    node = self._loader.repository.load_config(f"{group}/{name}").config  # type: ignore[attr-defined]
+                    with open_dict(config):
+                        OmegaConf.update(config, group, node, merge=False)
+                    config.hydra.runtime.choices[group] = name
+                return replace(before.base, copy=make_copier(config))
+        base = _describe_base(self._ask_hydra(parts.fixed), parts.fixed)
         defaults = getattr(self._loader, "merged", None)
-        if names and defaults and base.settled:
+        if names and defaults and base.independent:
             self._composed.setdefault(groups, _Composed(base, names, defaults))
         return base
 
     def _name_choices(self, fixed: Sequence[str]) -> dict[str, str] | None:
-        """Give the choices that overrides make, by group; None if they are or do anything else."""
+        """Read the choices that overrides make, by group; None if one of them is anything but a plain choice."""
         names: dict[str, str] = {}
         for override in map(self._parse, fixed):
             group, name = override.key_or_group, override.value()
@@ -249,7 +258,7 @@ class Composer:
         return names
 
     def _can_exchange(self, before: _Composed, group: str, name: str) -> bool:
-        """Tell whether the node of a group is all that another choice changes: no other file speaks of it."""
+        """Tell whether another choice changes only the node of its group: no other file sets anything there."""
         repository = self._loader.repository  # type: ignore[attr-defined]
         old = f"{group}/{before.names[group]}"
         for path in (old, f"{group}/{name}"):
@@ -262,7 +271,7 @@ class Composer:
         for default in before.defaults:
             file = repository.load_config(default.config_path)
             if any("${" in str(vars(each)) for each in file.defaults_list or ()):
-                return False  # which files there are depends on choices
+                return False  # which files are merged depends on choices
             package = file.header["package"] if default.package is None else default.package
             if default.config_path != old:
                 places += [package.split(".")[0]] if package else [str(key) for key in file.config]
@@ -270,40 +279,40 @@ class Composer:
                 return False
         return group not in places
 
-    def _exchange(self, config: DictConfig, names: Mapping[str, str]) -> DictConfig:
-        for group, name in names.items():
-            node = self._loader.repository.load_config(f"{group}/{name}").config  # type: ignore[attr-defined]
-            with open_dict(config):
-                OmegaConf.update(config, group, node, merge=False)
-            config.hydra.runtime.choices[group] = name
-        return config
-
     def _set(self, config: DictConfig, override: Override, base: _Base, fixed: tuple[str, ...]) -> None:
+        """Set a value as Hydra sets it, or raise what Hydra raises."""
+        key, value = override.key_or_group, override.value()
+        is_scalar = not isinstance(value, list | dict)
         try:
             _require_certain(config, override, base)
-            _update(config, override)
+            if override.is_add() and is_scalar and OmegaConf.select(config, key, throw_on_missing=False) is not None:
+                raise _Uncertain  # Hydra refuses to add a key that exists already
+            OmegaConf.update(config, key, value, merge=True, force_add=override.type != OverrideType.CHANGE)
             return
         except OmegaConfBaseException as problem:
-            error = self._error(override, problem, fixed)
+            error = self._find_error(override, problem, fixed)
         raise error.with_traceback(None)
 
-    def _error(self, override: Override, problem: OmegaConfBaseException, fixed: tuple[str, ...]) -> Exception:
-        """Give Hydra's own error, asking it once for each: composing a thousand wrong jobs shall be quick too."""
+    def _find_error(self, override: Override, problem: OmegaConfBaseException, fixed: tuple[str, ...]) -> Exception:
+        """Find Hydra's own error for a problem, asking once for each: a grid may have a thousand wrong jobs."""
         key = (fixed, override.input_line, type(problem), str(problem))
         if key not in self._errors:
-            self._errors[key] = self._ask_hydra(override, problem, fixed)
+            answer = None
+            try:
+                self._ask_hydra([*fixed, str(override.input_line)])
+            except HydraException as error:
+                cause = error.__cause__
+                while cause is not None and not isinstance(cause, OmegaConfBaseException):
+                    cause = cause.__cause__
+                if str(cause) == str(problem):
+                    answer = error
+            self._errors[key] = answer
         return self._errors[key] or _Uncertain()
 
-    def _ask_hydra(self, override: Override, problem: Exception, fixed: tuple[str, ...]) -> HydraException | None:
-        """Give Hydra's error for an override; None if it has another cause, or none."""
-        try:
-            self._hydras([*fixed, str(override.input_line)])
-        except HydraException as error:
-            cause = error.__cause__
-            while cause is not None and not isinstance(cause, OmegaConfBaseException):
-                cause = cause.__cause__
-            return error if str(cause) == str(problem) else None
-        return None
+
+def _list_task(overrides: Sequence[Override]) -> list[tuple[str, str]]:
+    """List keys and texts of the overrides that Hydra counts as the task's own."""
+    return [(each.key_or_group, str(each.input_line)) for each in overrides if not each.is_hydra_override()]
 
 
 def _is_value(override: Override) -> bool:
@@ -318,29 +327,23 @@ def _is_value(override: Override) -> bool:
     )
 
 
-def _base(config: DictConfig, fixed: Sequence[str]) -> _Base:
-    settled = _settled(config)
+def _describe_base(config: DictConfig, fixed: Sequence[str]) -> _Base:
+    own = config.hydra
+    # all that Hydra reads while it composes
+    nodes: list[tuple[DictConfig, Any]] = [
+        (config, "hydra"),
+        *((own, name) for name in ("overrides", "runtime", "job")),
+        (own.overrides, "task"),
+        *((own.job, name) for name in ("config", "env_copy", "name")),
+        *((own.job.env_copy, number) for number in range(len(own.job.env_copy))),
+    ]
+    independent = not any(OmegaConf.is_interpolation(node, key) for node, key in nodes)
     return _Base(
         copy=make_copier(config),
-        settled=settled,
-        named_by_hydra=settled and config.hydra.job.name == JobRuntime.instance().get("name"),
-        n_task=len(config.hydra.overrides.task) - sum(not line.lstrip("+~").startswith("hydra") for line in fixed),
+        independent=independent,
+        named_by_hydra=independent and own.job.name == JobRuntime.instance().get("name"),
+        n_task=len(own.overrides.task) - sum(not line.lstrip("+~").startswith("hydra") for line in fixed),
     )
-
-
-def _settled(config: DictConfig) -> bool:
-    """Tell whether all that Hydra reads while it composes is written there, and not interpolated."""
-    own = config.hydra
-    read: list[tuple[DictConfig, Any]] = [
-        (config, "hydra"),
-        (own, "overrides"),
-        (own, "runtime"),
-        (own, "job"),
-        (own.overrides, "task"),
-    ]
-    read += [(own.job, "config"), (own.job, "env_copy"), (own.job, "name")]
-    read += [(own.job.env_copy, number) for number in range(len(own.job.env_copy))]
-    return not any(OmegaConf.is_interpolation(node, key) for node, key in read)
 
 
 def _require_certain(config: DictConfig, override: Override, base: _Base) -> None:
@@ -348,60 +351,36 @@ def _require_certain(config: DictConfig, override: Override, base: _Base) -> Non
     *path, last = override.key_or_group.split(".")
     node: Any = config
     for part in path:
-        if _has(node, part) and OmegaConf.is_interpolation(node, part):
+        if _has_key(node, part) and OmegaConf.is_interpolation(node, part):
             raise _Uncertain
-        node = node.get(part) if _has(node, part) else None
-    if override.is_add() and _has(node, last) and OmegaConf.is_interpolation(node, last):
-        raise _Uncertain  # whether Hydra says that there is such a key depends on other values
-    if base.named_by_hydra and (not _has(node, last) or OmegaConf.is_missing(node, last)):
-        raise _Uncertain  # a name of the job that was waiting for this value can be told only now
-    if isinstance(override.value(), list | dict) and _has(node, last) and "${" in _written(node, last):
+        node = node.get(part) if _has_key(node, part) else None
+    if override.is_add() and _has_key(node, last) and OmegaConf.is_interpolation(node, last):
+        raise _Uncertain  # whether the key exists already depends on other values
+    if base.named_by_hydra and (not _has_key(node, last) or OmegaConf.is_missing(node, last)):
+        raise _Uncertain  # the job's name may be an interpolation of this value, resolved only now
+    if isinstance(override.value(), list | dict) and _has_key(node, last) and "${" in _write_node(node, last):
         raise _Uncertain
 
 
-def _has(node: Any, key: str) -> bool:
+def _has_key(node: Any, key: str) -> bool:
     if isinstance(node, ListConfig):
         raise _Uncertain
     return isinstance(node, DictConfig) and key in set(node)  # `key in node` would resolve it
 
 
-def _written(node: DictConfig, key: str) -> str:
+def _write_node(node: DictConfig, key: str) -> str:
     values: Any = OmegaConf.to_container(node, resolve=False)
     return str(values[key])
 
 
-def _update(config: DictConfig, override: Override) -> None:
-    """Set a value as Hydra sets it."""
-    key, value = override.key_or_group, override.value()
-    literal = not isinstance(value, list | dict)
-    if override.is_add() and literal and OmegaConf.select(config, key, throw_on_missing=False) is not None:
-        raise _Uncertain  # Hydra says that there is such a key already
-    OmegaConf.update(config, key, value, merge=True, force_add=override.type != OverrideType.CHANGE)
-
-
-def _write_overrides(config: DictConfig, noted: Sequence[tuple[str, str]], n_before: int) -> None:
-    """Write into Hydra's own node what it says of a job's overrides."""
-    task, job = config.hydra.overrides.task, config.hydra.job
-    del task[n_before:]
-    for _, text in noted:
-        task.append(text)
-    if WRITES_DIRNAME:
-        job.override_dirname = make_dirname(job.config.override_dirname, noted)
-
-
-def make_dirname(rules: Any, noted: Sequence[tuple[str, str]]) -> str:
-    """Name a folder after overrides, as Hydra does."""
-    named = sorted(text for key, text in noted if key not in rules["exclude_keys"])
-    return re.sub("=", rules["kv_sep"], rules["item_sep"].join(named))
-
-
-def _meet(keys: Sequence[str]) -> bool:
-    """Tell whether one of several keys is, or lies within, another."""
-    ordered = sorted(f"{key}." for key in keys)
-    return any(after.startswith(before) for before, after in pairwise(ordered))
+def make_dirname(rules: Any, task: Sequence[tuple[str, str]]) -> str:
+    """Name a folder after the task's overrides, as Hydra does."""
+    lines = sorted(text for key, text in task if key not in rules["exclude_keys"])
+    return re.sub("=", rules["kv_sep"], rules["item_sep"].join(lines))
 
 
 def _is_plain(value: Any) -> bool:
+    """Tell whether a value is a scalar, or a list of scalars, without interpolations."""
     if type(value) is list:
         return all(type(item) is not list and _is_plain(item) for item in value)
     if type(value) is str:

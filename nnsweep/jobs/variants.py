@@ -1,8 +1,8 @@
-"""Jobs that differ in plain values alone: Hydra's configuration of the first is made, and the others follow from it.
+"""Jobs that differ in plain values alone: the first is composed, and the others are derived from its configuration.
 
-What such a value can change is known: the value itself, what is interpolated, and what Hydra notes of the job. All else
-is shared. Whatever is not certain to come out as if the job had been composed by itself is left to that way, and so is
-every error.
+Such a value can change only itself, the interpolations, and what Hydra notes about the job; everything else is shared.
+Whatever is not certain to come out as if the job had been composed by itself is composed by itself, and so is every job
+with an error.
 """
 
 import re
@@ -23,11 +23,11 @@ from nnsweep.jobs.names import make_run_name
 from nnsweep.jobs.task import Place, Task
 
 _KEPT = 100
-"""Jobs that others follow from: those of a grid that are alike come one after another, or in turn."""
+"""How many jobs are kept to derive others from: similar jobs of a grid come one after another, or in turn."""
 
 _SWEEP = "${nnsweep_sweep:}"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}", re.ASCII)
-_COLUMNS = ("data", "columns")  # they get other names when a job is checked
+_COLUMNS = ("data", "columns")  # columns get other names when a job is checked
 
 _Path: TypeAlias = tuple[Any, ...]
 
@@ -37,12 +37,12 @@ class _Uncertain(Exception):
 
 
 class Variants:
-    """Makes the tasks of jobs that are like an earlier one.
+    """Makes the tasks of jobs that are similar to an earlier one.
 
     Parameters
     ----------
     compose : Composer
-        Composes the others.
+        Composes a job from its overrides.
     """
 
     def __init__(self, compose: Composer) -> None:
@@ -64,10 +64,10 @@ class Variants:
         Returns
         -------
         Task or None
-            None if the job must be composed: no job like it is kept, or something is wrong with it.
+            None if the job must be composed: no similar job is kept, or there is something wrong with it.
         """
         shape = self._compose.shape(overrides)
-        if shape is None or (first := self._first(shape)) is None:
+        if shape is None or (first := self._find_first(shape)) is None:
             return None
         self._compose.refresh(first.config)
         try:
@@ -76,7 +76,7 @@ class Variants:
             return None
 
     def keep(self, task: Task) -> None:
-        """Keep a job that nothing is wrong with, for those like it."""
+        """Keep a correct job, to derive similar ones from."""
         shape = self._compose.shape(task.overrides)
         if shape is None or shape.common in self._kept:
             return
@@ -84,9 +84,9 @@ class Variants:
             self._kept.pop(next(iter(self._kept)))
         self._kept[shape.common] = task
 
-    def _first(self, shape: Shape) -> "_First | None":
+    def _find_first(self, shape: Shape) -> "_First | None":
         kept = self._kept.get(shape.common)
-        if isinstance(kept, Task):  # the second job of its kind: there may be many
+        if isinstance(kept, Task):  # the second job of this shape: more may follow
             own = self._compose.shape(kept.overrides)
             try:
                 kept = _First(self._compose(kept.overrides), kept, own) if own else None
@@ -97,54 +97,54 @@ class Variants:
 
 
 class _First:
-    """A job that others follow from; its configuration becomes theirs, one after another."""
+    """A job that others are derived from; its configuration is changed into theirs, one after another."""
 
     def __init__(self, config: DictConfig, task: Task, shape: Shape) -> None:
         self.config, self._task = config, task
-        self._written = dict(task.configuration)
-        own = self._written["hydra"]
-        self._noted = _node(config, ("hydra", "overrides", "task"))
-        self._before: list[str] = own["overrides"]["task"][: len(self._noted._content) - len(shape.noted)]
-        self._leaves = {_parted(key): self._leaf(_parted(key), value) for key, value in shape.values.items()}
+        self._configuration = dict(task.configuration)
+        own = self._configuration["hydra"]
+        self._lines = _find_node(config, ("hydra", "overrides", "task"))
+        self._before: list[str] = own["overrides"]["task"][: len(self._lines._content) - len(shape.task)]
+        self._leaves = {_split_key(key): self._find_leaf(_split_key(key), value) for key, value in shape.values.items()}
         self.become(shape, task.place.number)
         self._values = resolve_values(config)
-        ours = {name: value for name, value in self._written.items() if name != "hydra"}
-        self._interpolated = {path: self._named(path) for path in _interpolations(ours)}
+        ours = {name: value for name, value in self._configuration.items() if name != "hydra"}
+        self._targets = {path: self._find_target(path) for path in _find_interpolations(ours)}
         lasting = {name: value for name, value in own["job"].items() if name != "override_dirname"}
-        _require(not any(_interpolations([lasting, own["runtime"], own["output_subdir"]])))
-        _require(all(isinstance(own["sweep"][name], str) for name in ("dir", "subdir")))
-        _require("hydra:" not in own["sweep"]["dir"])  # what the sweep is called does not depend on its jobs
-        self._subdir = self._named(("hydra", "sweep", "subdir"))
+        _require_certain(not any(_find_interpolations([lasting, own["runtime"], own["output_subdir"]])))
+        _require_certain(all(isinstance(own["sweep"][name], str) for name in ("dir", "subdir")))
+        _require_certain("hydra:" not in own["sweep"]["dir"])  # else the sweep's name would depend on its jobs
+        self._subdir = self._find_target(("hydra", "sweep", "subdir"))
         self._sweep = "" if "${" in own["sweep"]["dir"].replace(_SWEEP, "") else str(config.hydra.sweep.dir)
 
-    def _named(self, path: _Path) -> _Path:
-        """Give the path of the value that is all that an interpolation names; nothing if OmegaConf must resolve it."""
-        _require(path[:2] != _COLUMNS and all(isinstance(part, str) for part in path))
-        found, node = _REFERENCE.fullmatch(_at(self._written, path)), _node(self.config, path)
-        if found is None or type(node) not in (AnyNode, StringNode):
+    def _find_target(self, path: _Path) -> _Path:
+        """Find the path that an interpolation refers to; empty if OmegaConf must resolve it for each job."""
+        _require_certain(path[:2] != _COLUMNS and all(isinstance(part, str) for part in path))
+        reference, node = _REFERENCE.fullmatch(_get(self._configuration, path)), _find_node(self.config, path)
+        if reference is None or type(node) not in (AnyNode, StringNode):
             return ()
-        target = _parted(found[1])
+        target = _split_key(reference[1])
         try:
-            value = _at(self._written, target)
+            value = _get(self._configuration, target)
         except (KeyError, TypeError):
             return ()
-        resolved = _node(self.config, path[:-1])[path[-1]]
+        resolved = _find_node(self.config, path[:-1])[path[-1]]
         same = repr(resolved) == repr(value) or (type(node) is StringNode and resolved == str(value))
         return target if same and not isinstance(value, dict | list) else ()
 
-    def _leaf(self, path: _Path, value: Any) -> Any:
-        """Find the node that has one of the job's own values."""
-        node: Any = _node(self.config, path)
+    def _find_leaf(self, path: _Path, value: Any) -> Any:
+        """Find the node that holds one of the job's own values."""
+        node: Any = _find_node(self.config, path)
         items: Any = node._content if isinstance(node, ListConfig) else [node]
-        _require(all(type(item) is AnyNode for item in items))
-        _require(not isinstance(node, ListConfig) or node._metadata.element_type is Any)
-        _require(repr(_at(self._written, path)) == repr(value))
+        _require_certain(all(type(item) is AnyNode for item in items))
+        _require_certain(not isinstance(node, ListConfig) or node._metadata.element_type is Any)
+        _require_certain(repr(_get(self._configuration, path)) == repr(value))
         return node
 
     def become(self, shape: Shape, number: int) -> dict[_Path, Any]:
-        """Put what another job has of its own into the configuration; give it by its paths."""
-        lines = [*self._before, *(text for _, text in shape.noted)]
-        own = {_parted(key): value for key, value in shape.values.items()}
+        """Put another job's own values into the configuration, and return them by their paths."""
+        lines = [*self._before, *(text for _, text in shape.task)]
+        own = {_split_key(key): value for key, value in shape.values.items()}
         for path, value in own.items():
             node = self._leaves[path]
             if isinstance(value, list):
@@ -152,47 +152,42 @@ class _First:
                 node.__dict__["_content"] = items
             else:
                 node._val = value
-        for node, line in zip(self._noted._content, lines, strict=True):
+        for node, line in zip(self._lines._content, lines, strict=True):
             node._val = line
-        noted = {"num": number, "id": str(number)}
+        job = {"num": number, "id": str(number)}
         if WRITES_DIRNAME:
-            noted["override_dirname"] = make_dirname(
-                self._written["hydra"]["job"]["config"]["override_dirname"], shape.noted
-            )
-        for name, value in noted.items():
-            _node(self.config, ("hydra", "job", name))._val = value
-        hydra = {("hydra", "job", name): value for name, value in noted.items()}
+            rules = self._configuration["hydra"]["job"]["config"]["override_dirname"]
+            job["override_dirname"] = make_dirname(rules, shape.task)
+        for name, value in job.items():
+            _find_node(self.config, ("hydra", "job", name))._val = value
+        hydra = {("hydra", "job", name): value for name, value in job.items()}
         return own | hydra | {("hydra", "overrides", "task"): lines}
 
     def task(self, overrides: tuple[str, ...], changes: Mapping[_Path, Any], taken: set[str]) -> Task:
-        """Make the task of the job that this one has become."""
-        written = _with(self._written, changes)
-        job = make_job(_with(self._values, self._resolved(changes, written)))
-        sweep, name = self._folders(written)
-        folder, found = folders.join_folders(sweep, name), set[str]()
-        wrong = folders.find_folder_problems(
-            self._task.log.removesuffix(".log"), self._task.output_subdir, sweep, name, found
+        """Make the task of the job that this one has become; its folder is taken from now on."""
+        configuration = _merge(self._configuration, changes)
+        job = make_job(_merge(self._values, self._resolve(changes, configuration)))
+        name = _get(configuration, self._subdir) if self._sweep and self._subdir else None
+        sweep, name = folders.resolve_folders(self.config) if name is None else (self._sweep, str(name))
+        folder, new = folders.join_folders(sweep, name), set[str]()  # a set of its own: a refused job takes no folder
+        problems = folders.find_folder_problems(
+            self._task.log.removesuffix(".log"), self._task.output_subdir, sweep, name, new
         )
-        _require(not wrong and not found & taken and "${" not in str(folder))
-        taken |= found
-        written["hydra"]["runtime"] = {**written["hydra"]["runtime"], "output_dir": str(folder)}
-        place = self._place(job, sweep, folder, changes)
-        return replace(self._task, job=job, place=place, overrides=overrides, configuration=written)
+        _require_certain(not problems and not new & taken and "${" not in str(folder))
+        taken |= new
+        configuration["hydra"]["runtime"] = {**configuration["hydra"]["runtime"], "output_dir": str(folder)}
+        place = self._make_place(job, sweep, folder, changes)
+        return replace(self._task, job=job, place=place, overrides=overrides, configuration=configuration)
 
-    def _resolved(self, changes: Mapping[_Path, Any], written: Mapping[str, Any]) -> dict[_Path, Any]:
-        """Give the values of a job that may differ from those of others, resolved."""
-        given = {path: value for path, value in changes.items() if path[0] != "hydra"}
-        for path, target in self._interpolated.items():
-            given[path] = _at(written, target) if target else _at(self.config, path)
-            _require(not isinstance(given[path], dict | list) and not OmegaConf.is_config(given[path]))
-        return {path: keep_text(".".join(path), value) for path, value in given.items()}
+    def _resolve(self, changes: Mapping[_Path, Any], configuration: Mapping[str, Any]) -> dict[_Path, Any]:
+        """Resolve the values of a job that may differ from those of others."""
+        values = {path: value for path, value in changes.items() if path[0] != "hydra"}
+        for path, target in self._targets.items():
+            values[path] = _get(configuration, target) if target else _get(self.config, path)
+            _require_certain(not isinstance(values[path], dict | list) and not OmegaConf.is_config(values[path]))
+        return {path: keep_text(".".join(path), value) for path, value in values.items()}
 
-    def _folders(self, written: Mapping[str, Any]) -> tuple[str, str]:
-        """Give the folders of the sweep and the job."""
-        name = _at(written, self._subdir) if self._sweep and self._subdir else None
-        return folders.resolve_folders(self.config) if name is None else (self._sweep, str(name))
-
-    def _place(self, job: Job, sweep: str, folder: Path, changes: Mapping[_Path, Any]) -> Place:
+    def _make_place(self, job: Job, sweep: str, folder: Path, changes: Mapping[_Path, Any]) -> Place:
         lines = changes["hydra", "overrides", "task"]
         if any("${" in line for line in lines):
             lines = [str(line) for line in self.config.hydra.overrides.task]
@@ -200,55 +195,55 @@ class _First:
         return replace(
             before,
             folder=folder,
-            sweep=Path(self._written["hydra"]["runtime"]["cwd"], sweep).name,
+            sweep=Path(self._configuration["hydra"]["runtime"]["cwd"], sweep).name,
             number=changes["hydra", "job", "num"],
             name=make_run_name(job, before.chosen, lines, before.varying),
         )
 
 
-def _require(certain: bool) -> None:
+def _require_certain(certain: bool) -> None:
     if not certain:
         raise _Uncertain
 
 
-def _parted(key: str) -> _Path:
+def _split_key(key: str) -> _Path:
     return (*key.split("."),)
 
 
-def _node(config: DictConfig, path: _Path) -> Any:
-    """Give a node as it is, an interpolation too."""
+def _find_node(config: DictConfig, path: _Path) -> Any:
+    """Find a node without resolving it if it is an interpolation."""
     node: Any = config
     for part in path:
-        _require(isinstance(node, DictConfig) and isinstance(node._content, dict) and part in node._content)
+        _require_certain(isinstance(node, DictConfig) and isinstance(node._content, dict) and part in node._content)
         node = node._content[part]
     return node
 
 
-def _at(values: Any, path: _Path) -> Any:
+def _get(values: Any, path: _Path) -> Any:
     for part in path:
         values = values[part]
     return values
 
 
-def _interpolations(values: Any, path: _Path = ()) -> Iterator[_Path]:
-    """Give the paths of all that is interpolated, however deep."""
+def _find_interpolations(values: Any, path: _Path = ()) -> Iterator[_Path]:
+    """Iterate over the paths of all interpolations, however deep."""
     if isinstance(values, str) and "${" in values:
         yield path
     pairs = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
     for name, value in pairs:
-        yield from _interpolations(value, (*path, name))
+        yield from _find_interpolations(value, (*path, name))
 
 
-def _with(values: Mapping[str, Any], changes: Mapping[_Path, Any]) -> dict[str, Any]:
-    """Give values with changes; what is not on the way to one is shared."""
-    made = dict(values)
-    copied: dict[_Path, Any] = {(): made}
+def _merge(values: Mapping[str, Any], changes: Mapping[_Path, Any]) -> dict[str, Any]:
+    """Copy nested values with changes; the copy shares with them whatever has no change in it."""
+    result = dict(values)
+    copies: dict[_Path, Any] = {(): result}
     for (*path, last), value in changes.items():
-        place = made
+        place = result
         for end, part in enumerate(path, start=1):
             within = (*path[:end],)
-            if within not in copied:
-                copied[within] = place[part] = dict(place[part])
-            place = copied[within]
+            if within not in copies:
+                copies[within] = place[part] = dict(place[part])
+            place = copies[within]
         place[last] = value
-    return made
+    return result
