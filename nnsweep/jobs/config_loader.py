@@ -1,7 +1,7 @@
-"""Hydra's loader of configurations, as a sweep has it: each file is read once, and each job is composed once.
+"""Hydra's loader of configurations, adapted to sweeps: each file is read once, and each job is composed once.
 
 A sweep of thousands of jobs reads a few dozen files. Hydra's own launchers compose each job again when its turn comes;
-they get what was composed when the sweep was checked, whatever its files say by then.
+they get what was composed when the sweep was checked, even if the files have changed since.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _N_PARSED = 10_000
 
 
 def make_copier(value: T) -> Callable[[], T]:
-    """Give a function that makes a copy of a value, quickly and any number of times."""
+    """Make a function that copies a value quickly, as often as it is called."""
     try:
         pickled = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)  # loading it takes half the time of a deep copy
     except Exception:  # a class of the user's that cannot be pickled
@@ -39,7 +39,7 @@ def make_copier(value: T) -> Callable[[], T]:
 
 @contextlib.contextmanager
 def cache_parsing() -> Iterator[None]:
-    """Let OmegaConf keep what it has parsed as long as the block lasts; it only reads these trees."""
+    """Let OmegaConf cache the interpolations that it parses within the block; it only reads these trees."""
     module: Any = omegaconf.base
     before = module.parse
     module.parse = functools.lru_cache(_N_PARSED)(before)
@@ -50,12 +50,12 @@ def cache_parsing() -> Iterator[None]:
 
 
 class ReadOnce(CachingConfigRepository):
-    """Gives what is in the files of a configuration; Hydra may do with it what it likes.
+    """A repository of configuration files that reads each of them once; Hydra gets copies, which it may change.
 
     Parameters
     ----------
     delegate : IConfigRepository
-        Hydra's, which reads files.
+        Hydra's own, which reads the files.
     """
 
     def __init__(self, delegate: IConfigRepository) -> None:
@@ -63,16 +63,16 @@ class ReadOnce(CachingConfigRepository):
         self._read: dict[str, Callable[[], ConfigResult | None]] = {}
 
     def __deepcopy__(self, _: Any) -> "ReadOnce":
-        """Share what has been read with the copy that Hydra takes for each composition."""
+        """Share the files that were read with the copies that Hydra makes, one for each composition."""
         return copy.copy(self)
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
-        """Read from other folders, and forget what was read from those before; copies stay as they are."""
+        """Read from other folders, and forget the files of the previous ones; earlier copies keep them."""
         self.delegate, self._read = copy.deepcopy(self.delegate), {}
         self.delegate.initialize_sources(config_search_path)
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """Give a copy of what a file says; None if there is no such file."""
+        """Return a copy of a file's configuration; None if there is no such file."""
         if config_path not in self._read:
             self._read[config_path] = make_copier(self.delegate.load_config(config_path))
         return self._read[config_path]()
@@ -88,26 +88,26 @@ class NotingLoader(ConfigLoaderImpl):
         self.repository = ReadOnce(self.repository)  # type: ignore[assignment]
 
     def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
-        self.merged = defaults
+        self.merged = defaults  # Hydra calls this for each composition; the list is not kept elsewhere
         return super()._compose_config_from_defaults_list(defaults, repo)
 
 
 class FrozenConfigurations(ConfigLoader):
-    """Gives the configurations of jobs as they were composed once; for all else there is Hydra's own loader.
+    """Returns the configurations of jobs as they were composed first; everything else is left to Hydra's own loader.
 
     Parameters
     ----------
     loader : ConfigLoader
-        Hydra's.
+        Hydra's own.
     compose : callable
-        Composes one job from its overrides, and has composed it before.
+        Composes a job from its overrides; it has composed every job before.
     """
 
     def __init__(self, loader: ConfigLoader, compose: Callable[[Sequence[str]], DictConfig]) -> None:
         self._loader, self._compose = loader, compose
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        """Give a job's configuration, without the password of its store: jobs have that from the environment."""
+        """Return a job's configuration without the store's password, which jobs get from the environment."""
         config = self._compose(sweep_overrides)
         if has_credentials(str(config.tracking.uri)):
             with open_dict(config):
@@ -145,7 +145,7 @@ class FrozenConfigurations(ConfigLoader):
 
 
 def freeze_configurations(launcher: Launcher, compose: Callable[[Sequence[str]], DictConfig]) -> None:
-    """Let a launcher of Hydra's have frozen configurations."""
+    """Give one of Hydra's launchers frozen configurations."""
     context: HydraContext = launcher.hydra_context  # type: ignore[attr-defined]
     loader = FrozenConfigurations(context.config_loader, compose)
     launcher.hydra_context = HydraContext(config_loader=loader, callbacks=context.callbacks)  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""A sweep: Hydra's multirun, with a Hydra of its own; that of a program which asks for a sweep stays as it was.
+"""A sweep: Hydra's multirun, run by a Hydra of its own, so that the calling program's Hydra stays as it was.
 
-What the sweep is composed with is not what its jobs are: settings of a choice that is swept over find no place in it.
+The sweep's own configuration is not that of its jobs: it has no place for settings of choices that are swept over.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ _STATE = (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
 
 @dataclass(frozen=True, kw_only=True)
 class HydraRequest:
-    """What Hydra is asked for.
+    """What Hydra is asked to run.
 
     Attributes
     ----------
@@ -47,15 +47,15 @@ class HydraRequest:
     conf : str
         nnsweep's folder of configurations.
     own : str
-        The user's, which wins over it; empty for none.
+        The user's folder of configurations, which takes precedence; empty for none.
     folder : Path or None
-        What stands for the working folder: there the sweep's folder and an SQLite store of relative address are.
+        Used in place of the working folder, for the sweep's folder and an SQLite store with a relative address.
     experiment : str or None
         The experiment that runs are recorded in; None for that of the configuration.
     config_name : str
         The main file.
     command_line : bool
-        Whether it is the command line that asks: other sweepers may be chosen, and a log is kept as Hydra keeps it.
+        Whether the request comes from the command line: any sweeper may be chosen, and Hydra sets up logging.
     """
 
     overrides: Sequence[str]
@@ -70,7 +70,7 @@ class HydraRequest:
 def compose_sweep(
     request: HydraRequest, task: TaskFunction, run: Callable[[Any, list[str]], T], **version: Any
 ) -> T | None:
-    """Let Hydra compose a sweep, and run its sweeper.
+    """Have Hydra compose a sweep, and run its sweeper.
 
     Parameters
     ----------
@@ -79,22 +79,22 @@ def compose_sweep(
     task : callable
         Hydra's task function.
     run : callable
-        Is given the sweeper and its arguments.
+        Called with the sweeper and its arguments.
     **version
-        How Hydra is asked to behave.
+        Which version's behaviour Hydra shall have.
 
     Returns
     -------
     object or None
-        What `run` returned; None if the configuration asks for Hydra's single-run mode, which is not run here.
+        What `run` returned; None if the configuration sets Hydra's single-run mode, which is not run here.
 
     Raises
     ------
     ConfigError
-        If another sweeper than the grid sweeper is chosen, or an experiment is given by the name of a preset.
+        If a sweeper other than the grid sweeper is chosen, or the experiment has the name of a preset.
     """
-    with _hydra(request, version) as hydra:
-        config = _compose_checked(hydra, request)
+    with _open_hydra(request, version) as hydra:
+        config = _compose_request(hydra, request)
         if config.hydra.mode != RunMode.MULTIRUN:
             return None
         callbacks = Callbacks(config)
@@ -108,8 +108,8 @@ def compose_sweep(
 
 
 @contextlib.contextmanager
-def _hydra(request: HydraRequest, version: Any) -> Iterator[Hydra]:
-    """Have a Hydra of our own as long as the block runs."""
+def _open_hydra(request: HydraRequest, version: Any) -> Iterator[Hydra]:
+    """Run the block with a Hydra of our own."""
     instances: Any = Singleton._instances
     before = {kind: instances.pop(kind) for kind in _STATE if kind in instances}
     try:
@@ -128,7 +128,8 @@ def _hydra(request: HydraRequest, version: Any) -> Iterator[Hydra]:
         instances.update(before)
 
 
-def _compose_checked(hydra: Hydra, request: HydraRequest) -> DictConfig:
+def _compose_request(hydra: Hydra, request: HydraRequest) -> DictConfig:
+    """Compose a sweep with all that its request adds to the overrides; from Python, only the grid sweeper may run."""
     config = _compose(hydra, request, request.overrides)
     if request.command_line:
         return config
@@ -137,17 +138,29 @@ def _compose_checked(hydra: Hydra, request: HydraRequest) -> DictConfig:
         raise ConfigError("hydra/sweeper: only the grid sweeper can be called from Python; leave hydra/sweeper out")
     if own.mode != RunMode.MULTIRUN:
         raise ConfigError("hydra.mode: a single job is a grid of one here, too; leave hydra.mode out")
-    _require_no_preset(hydra, request)
-    more = [] if request.experiment is None else [make_override("tracking.experiment", request.experiment)]
-    more += [] if request.folder is None else _move_to(config, request.folder)
-    return _compose(hydra, request, [*request.overrides, *more]) if more else config
+    presets = hydra.config_loader.get_group_options("experiment", None, config_name="config", overrides=[])
+    has_preset = any(line.lstrip("+").startswith("experiment=") for line in request.overrides)
+    if request.experiment in presets and not has_preset:  # the caller probably means the preset
+        name = request.experiment
+        way_out = (
+            f"give the override 'experiment={name}' to sweep it, or tracking__experiment={name!r} for its name alone"
+        )
+        raise ConfigError(f"experiment={name!r}: says where runs are recorded, and is the name of a preset; {way_out}")
+    lines = [] if request.experiment is None else [make_override("tracking.experiment", request.experiment)]
+    if request.folder is not None:
+        sweeps: Any = OmegaConf.to_container(own.sweep, resolve=False)
+        lines.append(make_override("hydra.sweep.dir", str(request.folder / str(sweeps["dir"]))))
+        uri = resolve_uri(config.tracking.uri, request.folder)
+        if find_database_file(uri):
+            lines.append(make_override("tracking.uri", uri))
+    return _compose(hydra, request, [*request.overrides, *lines]) if lines else config
 
 
 def _compose(hydra: Hydra, request: HydraRequest, overrides: Sequence[str]) -> DictConfig:
     """Compose what holds for the whole sweep.
 
-    A setting that only swept choices have (``schedule=step,exp schedule.gamma=0.5``) is left to the jobs, where it is
-    looked up in each one's own choice.
+    A setting that only swept choices have (``schedule=step,exp schedule.gamma=0.5``) is left to the jobs, each of which
+    looks it up in its own choice.
     """
     common = [*overrides]
     while True:
@@ -157,7 +170,7 @@ def _compose(hydra: Hydra, request: HydraRequest, overrides: Sequence[str]) -> D
             )
             break
         except HydraException as error:
-            left = [line for line in common if not _is_of_a_choice(hydra, line, str(error))]
+            left = [line for line in common if not _is_failed_setting(hydra, line, str(error))]
             if len(left) == len(common):
                 raise
             common = left
@@ -171,30 +184,10 @@ def _compose(hydra: Hydra, request: HydraRequest, overrides: Sequence[str]) -> D
     return config
 
 
-def _is_of_a_choice(hydra: Hydra, line: str, error: str) -> bool:
-    """Tell whether an override, of which an error speaks, sets something of a choice of a group."""
+def _is_failed_setting(hydra: Hydra, line: str, error: str) -> bool:
+    """Tell whether an override is the one that an error is about, and makes a setting of a group."""
     key = line.lstrip("+~").partition("=")[0]
     group, _, setting = key.partition(".")
     if not setting or not (f"'{key}'" in error or f" {line}" in error) or group == "hydra":
         return False
     return bool(hydra.config_loader.get_group_options(group, None, config_name="config", overrides=[]))
-
-
-def _require_no_preset(hydra: Hydra, request: HydraRequest) -> None:
-    """Refuse the name of a preset for an experiment that is not that preset's: it is the preset that was meant."""
-    chosen = any(line.lstrip("+").startswith("experiment=") for line in request.overrides)
-    presets = hydra.config_loader.get_group_options("experiment", None, config_name="config", overrides=[])
-    if request.experiment in presets and not chosen:
-        name = request.experiment
-        way_out = (
-            f"give the override 'experiment={name}' to sweep it, or tracking__experiment={name!r} for its name alone"
-        )
-        raise ConfigError(f"experiment={name!r}: says where runs are recorded, and is the name of a preset; {way_out}")
-
-
-def _move_to(config: DictConfig, folder: Path) -> list[str]:
-    """Let what is relative to the working folder be relative to another one."""
-    sweeps: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
-    lines = [make_override("hydra.sweep.dir", str(folder / str(sweeps["dir"])))]
-    uri = resolve_uri(config.tracking.uri, folder)
-    return [*lines, make_override("tracking.uri", uri)] if find_database_file(uri) else lines
