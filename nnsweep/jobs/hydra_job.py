@@ -1,7 +1,7 @@
-"""Hydra's side of a job and of a sweep: the function that Hydra runs for a job, and what it must know of us first.
+"""Hydra's side of a job and of a sweep: the function that Hydra runs for a job, and the resolvers it needs before.
 
-Any process that runs jobs for Hydra imports this module. A job of a sweep hands back what comes of it, and
-`nnsweep.jobs.sweep` records it; a job of another sweeper than ours records itself.
+Every process that runs jobs for Hydra imports this module. A job of a sweep hands its results back, and
+`nnsweep.jobs.sweep` records them; a job of a sweeper other than ours records itself.
 """
 
 import contextlib
@@ -34,11 +34,11 @@ FAILED_JOBS = 3
 
 
 def new_sweep_id() -> str:
-    """Return a name for a sweep: when it began, and four letters that tell it from others of that second."""
+    """Return a name for a sweep: its start, and four random hexadecimal digits in case two start in one second."""
     return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
 
 
-def _physical_cores() -> int:
+def _count_physical_cores() -> int:
     from nnsweep.jobs.machine import count_physical_cores
 
     return count_physical_cores()
@@ -47,13 +47,13 @@ def _physical_cores() -> int:
 # Hydra 1.4 deprecates what 1.3 needs; OmegaConf 2.4, which comes with it, renames the function
 _NEXT_HYDRA = not hydra.__version__.startswith("1.3.")
 VERSION_BASE: dict[str, Any] = {} if _NEXT_HYDRA else {"version_base": "1.3"}
-"""How Hydra is asked to behave."""
+"""Which version's behaviour Hydra is asked for, as keyword arguments."""
 register_resolver = getattr(OmegaConf, "register_resolver" if _NEXT_HYDRA else "register_new_resolver")
 register_resolver("nnsweep_sweep", new_sweep_id, use_cache=True, replace=True)
-register_resolver("nnsweep_cores", _physical_cores, replace=True)
+register_resolver("nnsweep_cores", _count_physical_cores, replace=True)
 # conf/hydra/launcher/ray.yaml stands before the plugin's configuration of that name: Hydra 1.3 checks ours against it
 # and announces in every process, here and in the workers, that 1.4 will not
-warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that is not there: `_problems` tells it
+warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that does not exist: it becomes our error
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 warnings.filterwarnings("ignore", ".*joblib will operate in serial mode")  # without /dev/shm, which nothing here needs
 
@@ -69,40 +69,40 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord] | None":
     Returns
     -------
     RunRecord or sequence of RunRecord or None
-        What became of it; a sequence, in Hydra's single-run mode. None if it was not begun, because the user had
-        interrupted.
+        The job's record; a sequence in Hydra's single-run mode. None if the job did not start because the user had
+        interrupted the sweep.
     """
     from nnsweep.jobs import checking, tasks, worker
 
     settings = HydraConfig.get()
     if settings.mode == RunMode.RUN:
-        return _alone(config)
-    checked = tasks.locate_data(checking.check_configuration(config), Path(settings.runtime.cwd))
-    tasks.refuse_dry_run(checked)
-    place = tasks.read_place(checked, settings)
-    train = functools.partial(worker.train_stack, [(checked, place)], draw_job if checked.tracking.pictures else None)
+        return _run_single(config)
+    job = tasks.locate_data(checking.check_configuration(config), Path(settings.runtime.cwd))
+    tasks.refuse_dry_run(job)
+    place = tasks.read_place(job, settings)
+    train = functools.partial(worker.train_stack, [(job, place)], draw_job if job.tracking.pictures else None)
     if place.owner:
-        return _hand_back(train, tasks.find_sweep_folder(settings))
-    return _record(train, checked, Path(settings.runtime.cwd))
+        return _train_for_sweep(train, tasks.find_sweep_folder(settings))
+    return _train_and_record(train, job, Path(settings.runtime.cwd))
 
 
-def _hand_back(train: "Callable[..., Iterator[Event]]", sweep: Path) -> "RunRecord | None":
-    """Train the job of a sweep, and leave what comes of it in the outbox for the sweep's process."""
+def _train_for_sweep(train: "Callable[..., Iterator[Event]]", sweep: Path) -> "RunRecord | None":
+    """Train a job of a sweep, and put its events into the outbox for the sweep's process."""
     from nnsweep.jobs import sweep_folder
     from nnsweep.jobs.result import Ended
     from nnsweep.jobs.sweep_folder import Outbox
 
-    record, outbox, unwanted = None, Outbox(sweep), sweep_folder.watch_stop_file(sweep)
+    record, outbox, is_stopped = None, Outbox(sweep), sweep_folder.watch_stop_file(sweep)
     with contextlib.suppress(KeyboardInterrupt), interrupt.leave_to_sweep():
-        for event in () if unwanted() else train(stopped=lambda: interrupt.is_interrupted() or unwanted()):
+        for event in () if is_stopped() else train(stopped=lambda: interrupt.is_interrupted() or is_stopped()):
             outbox.put(event)
             if isinstance(event, Ended):
                 record = event.results[0].kept.record
     return record
 
 
-def _record(train: "Callable[..., Iterator[Event]]", job: "Job", folder: Path) -> "RunRecord":
-    """Train the job of a sweeper that is not ours, and record it: nobody else does."""
+def _train_and_record(train: "Callable[..., Iterator[Event]]", job: "Job", folder: Path) -> "RunRecord":
+    """Train a job of a sweeper that is not ours, and record it, for nobody else does."""
     from nnsweep.jobs.recorder import Recorder
     from nnsweep.tracking.owner import hold_runs
     from nnsweep.tracking.store import prepare_store, resolve_uri
@@ -117,8 +117,8 @@ def _record(train: "Callable[..., Iterator[Event]]", job: "Job", folder: Path) -
     return record
 
 
-def _alone(config: DictConfig) -> "Sequence[RunRecord]":
-    """Run the only job of Hydra's single-run mode, which has made its folder and its log, as a sweep of one job."""
+def _run_single(config: DictConfig) -> "Sequence[RunRecord]":
+    """Run the job of Hydra's single-run mode as a sweep of one; Hydra has already made its folder and its log."""
     from nnsweep.jobs import tasks
     from nnsweep.jobs.display import Display
     from nnsweep.jobs.executors import ProcessExecutor
@@ -128,7 +128,7 @@ def _alone(config: DictConfig) -> "Sequence[RunRecord]":
         task = tasks.make_single_task(config, HydraConfig.get())
         executor = ProcessExecutor([task], draw_job)
         return end_command(run_sweep([task], executor=executor, folder=task.place.folder, display=Display()))
-    except (UserError, OSError) as error:  # Hydra would print a line of its own
+    except (UserError, OSError) as error:  # Hydra would add a line of its own to an exception
         refusal = error if isinstance(error, UserError) else machines(error)
         if refusal is None:
             raise
@@ -136,7 +136,7 @@ def _alone(config: DictConfig) -> "Sequence[RunRecord]":
 
 
 def end_command(result: "SweepResult") -> "Sequence[RunRecord]":
-    """Tell on the terminal how a sweep ended, and give its records.
+    """Report on the terminal how a sweep ended, and return its records.
 
     Raises
     ------
