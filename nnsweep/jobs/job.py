@@ -1,7 +1,7 @@
-"""A job: all that is composed for one point of a grid, as checked values, and the key that identifies its result.
+"""A job: the configuration of one point of a grid as checked values, and the key that identifies its result.
 
-Its recipe is the part that says how one network is made and trained, whatever the data. The command line and the
-scikit-learn estimator make their networks of recipes, so that one configuration is one network in both.
+Its recipe is the part that says how a network is made and trained, whatever the data. The command line and the
+scikit-learn estimator both make their networks from recipes, so that a configuration means the same network in both.
 """
 
 import json
@@ -31,7 +31,7 @@ _PIECES = {name: maker for name, maker in SCHEDULES.signatures.items() if name n
 _Piece = Annotated[Part, one_choice(_PIECES, without=SCHEDULES.given)]
 _WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))] | None, None)}
 TABLE_WEIGHT_DECAY = 0.01
-"""What stands for null where a table of one's own is learned, and the estimator's default; see experiments/defaults."""
+"""The weight decay for null where the data are a table of the user's, and the estimator's; see experiments/defaults."""
 
 
 def _check_class_weight(value: Any) -> Any:
@@ -45,7 +45,7 @@ _DROPOUT = {"dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0)}
 
 
 class Arch(Settings):
-    """The hidden layers: their sizes, or how many equal ones (`depth`) of how many units (`width`)."""
+    """The hidden layers: their sizes, or the number of equal ones (`depth`) and of their units (`width`)."""
 
     name: str
     hidden_layer_sizes: tuple[Annotated[int, within(Range(ge=1))], ...] | None = None
@@ -53,7 +53,7 @@ class Arch(Settings):
     width: Annotated[int, within(Range(ge=1))] | None = None
 
     @model_validator(mode="after")
-    def _one_form(self) -> "Arch":
+    def _require_one_form(self) -> "Arch":
         absent = (self.hidden_layer_sizes is None, self.depth is None, self.width is None)
         if absent not in ((False, True, True), (True, False, False)):
             raise ValueError("give either hidden_layer_sizes, or depth and width")
@@ -68,7 +68,7 @@ class Arch(Settings):
 
 
 class Recipe(Settings):
-    """How a network is made and trained; the names are those of the configuration."""
+    """How a network is made and trained; the fields have the names of the configuration."""
 
     arch: Arch
     activation: Annotated[Part, one_choice(ACTIVATIONS.signatures)]
@@ -82,7 +82,7 @@ class Recipe(Settings):
     seed: Annotated[int, within(Range(ge=0, lt=2**32))]
 
     @model_validator(mode="after")
-    def _schedule_fits(self) -> "Recipe":
+    def _check_schedule(self) -> "Recipe":
         warmup_epochs, epochs = self.schedule.settings().get("warmup_epochs", 0), self.trainer.settings()["epochs"]
         if warmup_epochs > epochs:
             raise ValueError(f"schedule.warmup_epochs={warmup_epochs} must not exceed trainer.epochs={epochs}")
@@ -93,11 +93,11 @@ class Recipe(Settings):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Go to other processes as JSON: the classes of the parts cannot be imported there by their names."""
+        """Pickle as JSON: the classes of the parts cannot be imported by name in another process."""
         return type(self).model_validate_json, (self.model_dump_json(),)
 
     def kind(self) -> tuple[Hashable, ...]:
-        """Give what networks that are trained together have in common, besides their data."""
+        """Return what networks must have in common to be trained together, besides their data."""
         return self.arch.sizes, self.activation, self.output_activation, self.optimizer.name, self.trainer
 
     def rule(self) -> Schedule | ReduceOnPlateau:
@@ -114,7 +114,7 @@ class Recipe(Settings):
         )
 
     def member(self) -> Member:
-        """Return what the network has for itself."""
+        """Return what the network has for itself, apart from its stack."""
         constants = self.optimizer.settings()
         learning_rate, weight_decay = constants.pop("learning_rate"), constants.pop("weight_decay")
         return Member(
@@ -127,7 +127,7 @@ class Recipe(Settings):
         )
 
     def training(self) -> Training:
-        """Return how it is trained."""
+        """Return the settings of its training."""
         values = self.trainer.settings()
         values.pop("dropout")
         return Training(optimizer=OPTIMIZERS[self.optimizer.name], **values)
@@ -144,11 +144,11 @@ def _make_schedule(part: Part, learning_rate: float) -> Schedule | ReduceOnPlate
 OPERATIONAL = {
     name: True for name in ("tracking", "sweep", "dry_run", "rerun", "retries", "fail_fast", "checkpoint_every")
 }
-"""The settings that cannot change a job's result; they are the same for all jobs of a sweep."""
+"""Settings that cannot change a job's result; they are the same for all jobs of a sweep."""
 OWN_TABLES = {"table", "openml"}
-"""Data sets whose networks have a weight decay unless another is given."""
+"""Data sets for which null means `TABLE_WEIGHT_DECAY`."""
 WHEREABOUTS = {"home", "path", "test_path"}
-"""Settings of data that say where they lie: it is the data's digest that identifies them."""
+"""Settings that say where the data are; what identifies data is their digest."""
 
 _LAYOUT = ("header", "separator", "skip_lines", "comment", "quote", "unnamed", "sheet")
 _CELLS = ("decimal", "thousands", "date_format", "missing_marks")
@@ -156,14 +156,14 @@ _LATER: dict[str, tuple[str, ...]] = {
     "trainer": ("class_weight",),
     "data": ("ignore", "rare", "split_by", *_LAYOUT, *_CELLS),
 }
-"""Settings, by group, that came after the first keys; null is what was done before them."""
+"""Settings, by group, that are younger than the first keys; null stands for what was done before they existed."""
 
 Models: TypeAlias = Literal["best", "all", "none"]
 """Which runs of a sweep get a model that MLflow can load and serve."""
 
 
 class Tracking(Settings):
-    """Where a run is recorded, and how much of it."""
+    """Where a run is recorded, and in how much detail."""
 
     uri: str | None = None
     experiment: str = "nnsweep"
@@ -187,12 +187,12 @@ _BYTES = {"": 1, "B": 1} | {
 
 
 def parse_size(text: str) -> int:
-    """Read a size of memory as a person writes it, in bytes.
+    """Convert a size of memory, as a person writes it, to bytes.
 
     Raises
     ------
     ValueError
-        If it is none, or not above 0.
+        If the text is not a size, or the size is not above 0.
 
     Examples
     --------
@@ -207,7 +207,7 @@ def parse_size(text: str) -> int:
 
 
 def _write_as_overrides(grid: Any) -> Any:
-    """Write a grid of `sweep.grids` that is a mapping as overrides."""
+    """Write a grid of `sweep.grids` as overrides if it is a mapping."""
     if not isinstance(grid, Mapping):
         return grid
     if any(isinstance(value, list | Mapping) for value in grid.values()):
@@ -216,7 +216,7 @@ def _write_as_overrides(grid: Any) -> Any:
 
 
 def _make_tuple(value: Any) -> Any:
-    """Take one text where a list may be, and null for an empty one."""
+    """Convert a list, a single text or null, which stands for an empty list, to a tuple."""
     if value is None:
         return ()
     if isinstance(value, str):
@@ -236,7 +236,7 @@ _Keys = Annotated[tuple[str, ...], _Tuple, AfterValidator(_require_two)]
 
 
 class Sweep(Settings):
-    """Which jobs a grid has, and how they are launched; the same for all of them.
+    """Which jobs a sweep has and how they are launched; all jobs of a sweep have the same.
 
     Attributes
     ----------
@@ -245,13 +245,13 @@ class Sweep(Settings):
     zip : tuple of tuples of str
         Keys whose lists of values go in step.
     exclude : tuple of str
-        Filters; a job that one of them holds for is left out.
+        Rules; jobs for which one of them holds are left out.
     max_jobs : int
-        A grid with more jobs is refused.
+        The most jobs that a sweep may have.
     workers : int or None
-        Processes of the stacked launcher; None for one a physical core, fewer where there is little to do.
+        Processes of the stacked launcher; None for one per physical core, or fewer where there is little to do.
     max_stack_memory : str
-        What one stack of networks may take, such as ``1GB``.
+        How much memory one stack of networks may take, such as ``1GB``.
     """
 
     grids: Annotated[tuple[_Grid, ...], _Tuple] = ()
@@ -264,7 +264,7 @@ class Sweep(Settings):
     @field_validator("zip", mode="before")
     @classmethod
     def _list_keys(cls, value: Any) -> Any:
-        """Take one list of keys where a list of such lists may be."""
+        """Accept a single list of keys in place of a list of such lists."""
         is_one = isinstance(value, list) and value and all(isinstance(key, str) for key in value)
         return (value,) if is_one else value
 
@@ -276,16 +276,16 @@ class Sweep(Settings):
 
     @property
     def max_stack_bytes(self) -> int:
-        """How many bytes one stack of networks may take."""
+        """How many bytes of memory one stack of networks may take."""
         return parse_size(self.max_stack_memory)
 
 
-# columns may be called by their numbers
+# YAML reads the name of a column that is a number as one
 _COLUMN_NAME = {ColumnName: Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]}
 
 
 class Job(Recipe):
-    """One point of the grid; the names are those of the configuration."""
+    """One point of a grid; the fields have the names of the configuration."""
 
     data: Annotated[Part, one_choice(DATA_SETS.signatures, replace=_COLUMN_NAME)]
     tracking: Tracking
@@ -297,15 +297,15 @@ class Job(Recipe):
     checkpoint_every: Annotated[int, within(Range(ge=1))] | None = None
 
     @model_validator(mode="after")
-    def _has_weight_decay(self) -> "Job":
-        """Put a number in the place of null, so that records and keys have what is trained with."""
+    def _set_weight_decay(self) -> "Job":
+        """Replace null by a number, so that records and keys have the value that training uses."""
         if self.optimizer.settings()["weight_decay"] is None:
             decay = TABLE_WEIGHT_DECAY if self.data.name in OWN_TABLES else 0.0
             object.__setattr__(self, "optimizer", self.optimizer.model_copy(update={"weight_decay": decay}))
         return self
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> "Job":
+    def _check_parts(self) -> "Job":
         patience, data = self.trainer.settings()["patience"], self.data.settings()
         if patience is not None and not data["val_fraction"] and data.get("split") is None:
             raise ValueError(f"trainer.patience={patience} needs a validation part: set data.val_fraction above 0")
@@ -319,14 +319,14 @@ class Job(Recipe):
     def identity(self) -> dict[str, Any]:
         """Return all that can change the result, as JSON values."""
         identity = self.model_dump(mode="json", exclude=OPERATIONAL | {"arch": True, "data": WHEREABOUTS})
-        for group, names in _LATER.items():  # keys that are older than a setting stay what they were
+        for group, names in _LATER.items():  # keys from before these settings stay valid
             for name in names:
                 if identity[group].get(name) is None:
                     identity[group].pop(name, None)
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
 
     def key(self, data_digest: str, numerics: int | None = None) -> str:
-        """Hash all that can change the result: identity, data and the version of the numerics, by default today's."""
+        """Hash all that can change the result: identity, data and the version of the numerics, by default this one."""
         version = NUMERICS_VERSION if numerics is None else numerics
         parts = {"job": self.identity(), "data": data_digest, "numerics": version}
         return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

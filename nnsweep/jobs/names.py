@@ -1,4 +1,8 @@
-"""The names of runs and data, the settings that a record has, and its outcome in a line."""
+"""The names of runs and of data, and what a record says of a job in words and numbers.
+
+A run's name tells a person which job it is; the same job always has the same name. A record has the job's settings as
+a flat mapping, the sizes of its network and data as metrics, and a sentence each on the job and on its outcome.
+"""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -19,13 +23,13 @@ from nnsweep.tracking.record import Setting
 
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "data")
 _NAMED = (*GROUPS, "seed")
-_USUAL = "digits"  # data that a run's name does not tell
+_DEFAULT_DATA = "digits"  # not part of a run's name unless the sweep has other data too
 _PLACES = ("data.path", "data.dataset")
 _PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 
 def name_choices(chosen: Mapping[str, str | None], overrides: Sequence[str]) -> dict[str, str]:
-    """Name what was chosen in each group; an architecture whose sizes were overridden is ``custom``.
+    """Name the choice of each group; an architecture whose sizes were overridden is ``custom``.
 
     Parameters
     ----------
@@ -34,10 +38,10 @@ def name_choices(chosen: Mapping[str, str | None], overrides: Sequence[str]) -> 
     overrides : sequence of str
         The job's overrides.
     """
-    named = {group: str(chosen.get(group)) for group in GROUPS}
+    choices = {group: str(chosen.get(group)) for group in GROUPS}
     if any(override.lstrip("+").startswith("arch.hidden_layer_sizes") for override in overrides):
-        named["arch"] = "custom"
-    return named
+        choices["arch"] = "custom"
+    return choices
 
 
 def name_sizes(sizes: Sequence[int]) -> str:
@@ -52,7 +56,7 @@ def name_sizes(sizes: Sequence[int]) -> str:
 
 
 def measure_extent(sizes: Sequence[int]) -> dict[str, int]:
-    """Give depth and width (of the widest) of hidden layers, by the names that tables have.
+    """Measure the hidden layers: their number and the width of the widest, under the names that tables use.
 
     Examples
     --------
@@ -63,7 +67,7 @@ def measure_extent(sizes: Sequence[int]) -> dict[str, int]:
 
 
 def measure_sizes(job: Job, examples: Dataset) -> dict[str, float]:
-    """Give as metrics what is known of a job before it is trained.
+    """Measure a job before it is trained, as metrics.
 
     Returns
     -------
@@ -79,35 +83,35 @@ def measure_sizes(job: Job, examples: Dataset) -> dict[str, float]:
 
 
 def make_yardstick(examples: Dataset) -> dict[str, float]:
-    """Give what an accuracy is measured against.
+    """Measure what the accuracy of a network has to be compared with.
 
     Returns
     -------
     dict
-        ``chance_accuracy``, the share of the test part's largest class: no network that always says the same gets
-        more; ``n_test_samples`` and, where there is a validation part, ``n_val_samples``; ``feature_scale`` where it is
-        so large that it may keep a network from learning.
+        ``chance_accuracy``, the share of the test part's largest class, which is the best that a constant prediction
+        can reach; ``n_test_samples`` and, where there is a validation part, ``n_val_samples``; ``feature_scale`` where
+        it is so large that it may keep a network from learning.
     """
     largest = np.bincount(examples.test.y).max()
-    measured = {"chance_accuracy": float(largest / examples.test.n_samples)}
+    chance = {"chance_accuracy": float(largest / examples.test.n_samples)}
     parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items() if part != "train"}
     scale = examples.feature_scale
-    return measured | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
+    return chance | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
 
 
 def make_run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], varying: Collection[str]) -> str:
-    """Name a run so that a person knows it: the same job always gets the same name.
+    """Name a run so that a person recognizes it; the same job always gets the same name.
 
     Parameters
     ----------
     job : Job
-        What is run.
+        The job of the run.
     chosen : mapping of str to str
         From `name_choices`.
     overrides : sequence of str
         The job's overrides.
     varying : collection of str
-        Keys that differ between the jobs of the sweep; what the name would not tell yet is added to it.
+        Keys that differ between the jobs of the sweep; those that the name would not show are added to it.
 
     Returns
     -------
@@ -116,26 +120,26 @@ def make_run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str],
         jobs have the digits.
     """
     data = make_data_name(chosen["data"], job.data.settings())
-    first = "" if data == _USUAL and "data" not in varying else f"{data}-"
+    first = "" if data == _DEFAULT_DATA and "data" not in varying else f"{data}-"
     base = f"{first}{name_sizes(job.arch.sizes)}-{chosen['activation']}-{chosen['schedule']}-s{job.seed}"
-    named = ("arch", "activation", "schedule", "seed", "data", *_PLACES)
-    more = [override.lstrip("+").split("=", 1) for override in overrides if "=" in override]
+    shown = ("arch", "activation", "schedule", "seed", "data", *_PLACES)
+    settings = [override.lstrip("+").split("=", 1) for override in overrides if "=" in override]
     return base + "".join(
         f"-{read_column_name(key.rpartition('.')[2])}={value[:40]}"
-        for key, value in more
-        if key in varying and key not in named and not key.startswith("arch.")
+        for key, value in settings
+        if key in varying and key not in shown and not key.startswith("arch.")
     )
 
 
-def make_data_name(chosen: str, given: Mapping[str, Any]) -> str:
-    """Name data: of a table or texts of one's own the file, of OpenML's its name there, of all others the choice.
+def make_data_name(choice: str, settings: Mapping[str, Any]) -> str:
+    """Name data after the user's file or folder, the data set at OpenML, or else the choice.
 
     Parameters
     ----------
-    chosen : str
-        What was chosen in the group ``data``.
-    given : mapping
-        Settings of the data, by their names in the group.
+    choice : str
+        The choice of the group ``data``.
+    settings : mapping
+        The data's settings, by their names in the group.
 
     Examples
     --------
@@ -144,19 +148,20 @@ def make_data_name(chosen: str, given: Mapping[str, Any]) -> str:
     >>> make_data_name("text", {"path": "posts/"}), make_data_name("openml", {"dataset": "credit-g"})
     ('posts', 'credit_g')
     """
-    if given.get("path"):
-        file = PurePath(str(given["path"]).partition("?")[0])
+    if settings.get("path"):
+        file = PurePath(str(settings["path"]).partition("?")[0])
         name = file.with_suffix("").name if file.suffix in _PACKED else file.name
         name = PurePath(name).stem
     else:
-        name = str(given.get("dataset") or chosen)
-    return re.sub(r"[^\w.]+", "_", name)[:40] if given.get("path") or given.get("dataset") else name
+        name = str(settings.get("dataset") or choice)
+    return re.sub(r"[^\w.]+", "_", name)[:40] if settings.get("path") or settings.get("dataset") else name
 
 
 def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
-    """Give every scalar of a job by its dotted name, with the names of the choices first.
+    """Flatten a job's settings to scalars by dotted name, with the names of the choices first.
 
-    Lists are text; layer sizes are one word. The name inside a choice is given where it is another one.
+    Lists become text, and layer sizes one word. The name that a choice's file sets is included where it differs from
+    the choice's own.
     """
     flat: dict[str, Setting] = {**chosen, "hidden_layer_sizes": name_sizes(job.arch.sizes)}
     for name in type(job).model_fields:
@@ -168,15 +173,13 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
             continue
         for key, inner in value.model_dump(mode="json").items():
             flat[f"{name}.{key}"] = inner if isinstance(inner, bool | int | float | str | None) else str(inner)
-    return {name: value for name, value in flat.items() if not _repeats(name, value, chosen)}
-
-
-def _repeats(name: str, value: Setting, chosen: Mapping[str, str]) -> bool:
-    return name == "data.home" or (name.endswith(".name") and chosen.get(name.removesuffix(".name")) == value)
+    flat.pop("data.home", None)  # a folder of this machine, which says nothing about the job
+    repeated = [f"{group}.name" for group, name in chosen.items() if flat.get(f"{group}.name") == name]
+    return {name: value for name, value in flat.items() if name not in repeated}
 
 
 def describe_job(job: Job, chosen: Mapping[str, str]) -> str:
-    """Tell in a sentence what is trained."""
+    """Describe in a sentence what is trained."""
     trainer, optimizer = job.trainer.settings(), job.optimizer.settings()
     hidden = f"hidden layers of {', '.join(map(str, job.arch.sizes))} units" if job.arch.sizes else "no hidden layer"
     batches = "full batch" if trainer["batch_size"] is None else f"minibatches of {trainer['batch_size']}"
@@ -188,7 +191,7 @@ def describe_job(job: Job, chosen: Mapping[str, str]) -> str:
 
 
 def describe_outcome(trained: Trained, validated: bool) -> str:
-    """Tell in a sentence what came out."""
+    """Describe in a sentence how the training ended."""
     best = trained.best_epoch
     if trained.ending == "diverged":
         return f"It diverged at epoch {len(trained.rows) - 1}."

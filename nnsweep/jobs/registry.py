@@ -1,12 +1,12 @@
-"""What can be set: the names that each group has, their defaults, and what kind of value a setting takes.
+"""What can be set: the names in each group, their defaults, and which kind of value a setting takes.
 
 The functions that the names stand for are in `GROUPS`, the defaults in ``conf/GROUP/NAME.yaml``: a caller from Python
-gets what the command line would have. Kinds are read off the models that check a job.
+gets the same as on the command line. The kinds come from the models that check a job.
 """
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -29,20 +29,20 @@ _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
 def list_names(group: str) -> list[str]:
-    """List the names that the command line knows, in the order of the registry.
+    """List the names that can be used on the command line, in the order of the registry.
 
     Examples
     --------
     >>> list_names("optimizer")
     ['gradient_descent', 'momentum', 'nesterov', 'rmsprop', 'adam', 'adamw']
 
-    A file may give another name to a choice with settings of its own:
+    A file may add a name, with settings of its own, for a choice that has another:
 
     >>> [name for name in list_names("schedule") if name not in GROUPS["schedule"]]
     ['warmup_cosine']
     """
     order = list(GROUPS[group])
-    files = _files(group)
+    files = _read_files(group)
     return sorted(files, key=lambda name: order.index(files[name]["name"]))
 
 
@@ -61,12 +61,12 @@ def read_defaults(group: str, name: Any, values: Mapping[str, Any] | None = None
     name : str
         Which of its choices.
     values : mapping or None
-        What stands for a reference to another key, such as ``trainer.epochs``.
+        Values for references to other keys, such as ``trainer.epochs``.
 
     Returns
     -------
     dict
-        Its settings, with `name`; of a choice that no file has, the name alone.
+        Its settings, with `name`; the name alone if the choice has no file.
 
     Examples
     --------
@@ -75,39 +75,39 @@ def read_defaults(group: str, name: Any, values: Mapping[str, Any] | None = None
     >>> read_defaults("schedule", "none_such")
     {'name': 'none_such'}
     """
-    known = _files(group)
-    if not isinstance(name, str) or name not in known:
+    files = _read_files(group)
+    if not isinstance(name, str) or name not in files:
         return {"name": name}
-    settings: dict[str, Any] = _resolved(known[name], values or {})
+    settings: dict[str, Any] = _resolve(files[name], values or {})
     return settings
 
 
 @functools.cache
-def _files(group: str) -> dict[str, dict[str, Any]]:
+def _read_files(group: str) -> dict[str, dict[str, Any]]:
     folders = [Path(conf_dir())]
     return {name: read_choice_file(folders, group, name) for name in list_groups(folders)[group]}
 
 
-def _resolved(value: Any, values: Mapping[str, Any]) -> Any:
+def _resolve(value: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
-        return {key: _resolved(inner, values) for key, inner in value.items()}
+        return {key: _resolve(inner, values) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_resolved(inner, values) for inner in value]
+        return [_resolve(inner, values) for inner in value]
     reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
     return values[reference[1]] if reference else value
 
 
 class Kind(NamedTuple):
-    """What a setting takes.
+    """The kind of value that a setting takes.
 
     Attributes
     ----------
     depth : int
-        How deep its lists are: 0 for one value, 1 for a list of values.
+        How deep lists are nested: 0 for one value, 1 for a list of values.
     is_text : bool
-        Whether it, or what is in its list, is any text.
+        Whether the value, or an item of the list, can be any text.
     is_nullable : bool
-        Whether it may be null.
+        Whether null is allowed.
     """
 
     depth: int
@@ -117,7 +117,7 @@ class Kind(NamedTuple):
 
 @functools.cache
 def find_kind(key: str) -> Kind | None:
-    """Give the kind of a setting; None if there is no such setting.
+    """Find the kind of a setting; None if there is no such setting.
 
     Parameters
     ----------
@@ -134,9 +134,15 @@ def find_kind(key: str) -> Kind | None:
     group, _, name = key.partition(".")
     if group not in Job.model_fields:
         return None
-    if not name and (_models(group) or hasattr(Job.model_fields[group].annotation, "model_fields")):
-        return Kind(0, False, False)
-    kinds = [*map(_kind, _annotations(group, name))]
+    field = Job.model_fields[group]
+    models: list[Any] = [model for mark in field.metadata if isinstance(mark, Models) for model in mark.models()]
+    if not name and (models or hasattr(field.annotation, "model_fields")):
+        return Kind(0, False, False)  # a choice of the group
+    if name:
+        fields = [getattr(model, "model_fields", {}).get(name) for model in models or [field.annotation]]
+        kinds = [_read_kind(each.annotation) for each in fields if each]
+    else:
+        kinds = [_read_kind(field.annotation)]
     if not kinds:
         return None
     return Kind(
@@ -144,29 +150,15 @@ def find_kind(key: str) -> Kind | None:
     )
 
 
-def _models(group: str) -> list[Any]:
-    return [model for mark in Job.model_fields[group].metadata if isinstance(mark, Models) for model in mark.models()]
-
-
-def _annotations(group: str, name: str) -> Iterator[Any]:
-    own = Job.model_fields[group].annotation
-    if not name:
-        yield own
-        return
-    for model in _models(group) or [own]:
-        if field := getattr(model, "model_fields", {}).get(name):
-            yield field.annotation
-
-
-def _kind(annotation: Any) -> Kind:
+def _read_kind(annotation: Any) -> Kind:
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _kind(inner[0])
+        return _read_kind(inner[0])
     if origin in (Union, UnionType):
-        kinds = [_kind(each) for each in inner]
+        kinds = [_read_kind(each) for each in inner]
         return Kind(max(one.depth for one in kinds), any(one.is_text for one in kinds), type(None) in inner)
     if origin is tuple:
-        item = _kind(inner[0])
+        item = _read_kind(inner[0])
         return Kind(1 + item.depth, item.is_text, False)
     if origin is dict or origin is Literal:
         return Kind(0, False, False)

@@ -1,6 +1,6 @@
-"""A part of a job: a choice by its name, with its settings, as a checked value.
+"""The parts of a job as checked values: a choice by its name, with its settings.
 
-The models are made from the signatures of what the names stand for, so that a setting and its range are
+The models are made from the signatures of the functions that the names stand for, so that a setting and its range are
 written once, where they are used.
 """
 
@@ -31,19 +31,19 @@ from nnsweep.mlp.choices import Range, settings
 
 Fields = dict[str, Any]
 WORD, SETTINGS = "a word", "settings"
-"""Which of both a value is, where there may be either; pydantic puts it into the location of an error."""
+"""The tags of the two forms that some values may have; pydantic puts the tag into the location of an error."""
 
 
 class Settings(BaseModel):
-    """Values that are checked when they are made, and never changed."""
+    """Immutable values that are checked when they are made."""
 
-    # a model is built when the first value is checked: most are only ever parts of another
+    # a model is built when the first value is checked: most are only used as parts of another
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     @field_validator("*", mode="after")
     @classmethod
     def _without_negative_zero(cls, value: Any) -> Any:
-        """Make -0.0 what it equals: the two would be two keys of one job."""
+        """Replace -0.0 by 0.0, which it equals: the two would give one job two keys."""
         if isinstance(value, tuple) and value and all(isinstance(one, float) for one in value):
             return tuple(one + 0.0 for one in value)
         return value + 0.0 if isinstance(value, float) else value
@@ -60,7 +60,7 @@ class Part(Settings):
 
 
 def within(allowed: Range) -> AfterValidator:
-    """Make the metadata that holds a number within a range."""
+    """Make the metadata that restricts a number to a range."""
     return AfterValidator(partial(_require, allowed))
 
 
@@ -70,36 +70,31 @@ def _require(allowed: Range, value: float) -> float:
     return value
 
 
-def _pairs(given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Keep a mapping as sorted pairs: parts are looked up by their hash, and the order of a mapping says nothing."""
-    return tuple(sorted(given.items()))
+def _sort_pairs(mapping: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Make sorted pairs of a mapping: parts must be hashable, and its order has no meaning."""
+    return tuple(sorted(mapping.items()))
 
 
-def _tuple(given: Any) -> Any:
-    """Take the list that JSON has for a tuple."""
-    return tuple(given) if isinstance(given, list) else given
-
-
-def one_of(known: Collection[str]) -> AfterValidator:
-    """Make the metadata that holds a text to one of some names."""
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Make the metadata that restricts text to some names."""
 
     def require(value: str) -> str:
-        if value not in known:
-            raise PydanticCustomError("one_of", "must be one of {known}", {"known": list(known)})
+        if value not in names:
+            raise PydanticCustomError("one_of", "must be one of {known}", {"known": list(names)})
         return value
 
     return AfterValidator(require)
 
 
 class Models(GetPydanticSchema):
-    """The metadata of a field that holds settings, which knows the models that they may be of.
+    """The metadata of a field that holds settings, with the models that these may be instances of.
 
     Parameters
     ----------
     schema : callable
-        Gives pydantic's schema of the field.
+        Makes pydantic's schema of the field.
     models : callable
-        Gives the models.
+        Makes the models.
     """
 
     def __init__(
@@ -110,17 +105,22 @@ class Models(GetPydanticSchema):
 
 
 class _Choice:
-    """One of several choices. The model of each is made when it is first needed.
+    """One of several choices, whose models are each made when they are first needed.
 
-    Pydantic's own discriminated union would make all of them before it checks the first value: most jobs have one
-    optimizer of many.
+    Pydantic's own discriminated union would make them all before it checks the first value, though most sweeps use
+    one optimizer of many.
     """
 
     def __init__(
         self, makers: Mapping[str, Callable[..., Any]], fields: Callable[[Callable[..., Any]], Fields]
     ) -> None:
         self._makers = makers
-        self._model = cache(lambda name: _make_part(name, fields(makers[name])))
+
+        def make_model(name: str) -> type[Part]:
+            own: Fields = {"name": (Literal[name], ...), **fields(makers[name])}
+            return create_model(name, __base__=Part, **own)
+
+        self._model = cache(make_model)  # not a method: its cache would keep every instance alive
 
     def models(self) -> Iterator[type[Settings]]:
         return map(self._model, self._makers)
@@ -140,11 +140,6 @@ class _Choice:
         return part
 
 
-def _make_part(name: str, fields: Fields) -> type[Part]:
-    known: Fields = {"name": (Literal[name], ...), **fields}
-    return create_model(name, __base__=Part, **known)
-
-
 def one_choice(
     makers: Mapping[str, Callable[..., Any]],
     *,
@@ -159,18 +154,18 @@ def one_choice(
     makers : mapping of str to callable
         The choices; their keyword-only parameters are the settings.
     without : collection of str
-        Parameters that do not come from this part of the configuration.
+        Parameters that are not settings of this part of the configuration.
     more : dict or None
-        Fields, as `pydantic.create_model` takes them, that every choice has besides.
+        Further fields of every choice, as `pydantic.create_model` takes them.
     replace : mapping or None
-        Annotations that stand for others.
+        Annotations to use in place of others.
 
     Returns
     -------
     Models
         To be used as ``Annotated[Part, one_choice(...)]``.
     """
-    choice = _Choice(makers, lambda maker: _fields(maker, without, replace or {}) | (more or {}))
+    choice = _Choice(makers, lambda maker: _make_fields(maker, without, replace or {}) | (more or {}))
     return Models(lambda *_: no_info_plain_validator_function(choice.check), choice.models)
 
 
@@ -186,45 +181,48 @@ def one_group(
 
     See `one_choice` for the parameters.
     """
-    model: Any = create_model(name, __base__=Settings, **_fields(maker, without, replace or {}), **(more or {}))
+    model: Any = create_model(name, __base__=Settings, **_make_fields(maker, without, replace or {}), **(more or {}))
     return Models(lambda _, handler: handler(model), lambda: [model])
 
 
-def _fields(maker: Callable[..., Any], without: Collection[str], replace: Mapping[Any, Any]) -> Fields:
+def _make_fields(maker: Callable[..., Any], without: Collection[str], replace: Mapping[Any, Any]) -> Fields:
     return {
-        name: (_checked(annotation, replace), ... if default is Parameter.empty else default)
+        name: (_make_annotation(annotation, replace), ... if default is Parameter.empty else default)
         for name, (annotation, default) in settings(maker).items()
         if name not in without
     }
 
 
-def _word_or_settings(kinds: Sequence[Any]) -> Any:
-    """Make the annotation of a word that stands for several settings, or those settings themselves."""
+def _make_alternative(kinds: Sequence[Any]) -> Any:
+    """Make the annotation of several settings, or of a word that stands for them."""
     word: Any
     word, settings = sorted(kinds, key=is_typeddict)
     fields: Fields = {name: (kind | None, None) for name, kind in get_type_hints(settings).items()}
     model: Any = create_model(settings.__name__, __base__=Settings, **fields)
-    pairs: Any = Annotated[model, AfterValidator(lambda given: _pairs(given.model_dump(exclude_none=True)))]
+    pairs: Any = Annotated[model, AfterValidator(lambda value: _sort_pairs(value.model_dump(exclude_none=True)))]
     either: Any = Annotated[word, Tag(WORD)] | Annotated[pairs, PlainSerializer(dict), Tag(SETTINGS)]
-    return Annotated[either, Discriminator(lambda given: WORD if isinstance(given, str) else SETTINGS)]
+    return Annotated[either, Discriminator(lambda value: WORD if isinstance(value, str) else SETTINGS)]
 
 
-def _checked(annotation: Any, replace: Mapping[Any, Any]) -> Any:
-    """Put pydantic's own metadata in the place of each `Range`, however deep."""
+def _make_annotation(annotation: Any, replace: Mapping[Any, Any]) -> Any:
+    """Replace each `Range` in an annotation by pydantic's own metadata, however deep."""
     if annotation in replace:
         return replace[annotation]
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         marks = [within(mark) if isinstance(mark, Range) else mark for mark in inner[1:]]
-        return Annotated[_checked(inner[0], replace), *marks]
+        return Annotated[_make_annotation(inner[0], replace), *marks]
     if origin in (Union, UnionType) and any(map(is_typeddict, inner)):
-        return _word_or_settings([kind for kind in inner if kind is not NoneType]) | None
+        return _make_alternative([kind for kind in inner if kind is not NoneType]) | None
     if origin in (Union, UnionType):
-        return reduce(or_, [_checked(kind, replace) for kind in inner])
+        return reduce(or_, [_make_annotation(kind, replace) for kind in inner])
     if origin is Mapping:
-        mapping: Any = dict.__class_getitem__((inner[0], _checked(inner[1], replace)))
-        return Annotated[mapping, AfterValidator(_pairs), PlainSerializer(dict)]
+        mapping: Any = dict.__class_getitem__((inner[0], _make_annotation(inner[1], replace)))
+        return Annotated[mapping, AfterValidator(_sort_pairs), PlainSerializer(dict)]
     if origin is tuple:
-        kinds: Any = tuple(kind if kind is Ellipsis else _checked(kind, replace) for kind in inner)
-        return Annotated[tuple[kinds], BeforeValidator(_tuple)]
+        kinds: Any = tuple(kind if kind is Ellipsis else _make_annotation(kind, replace) for kind in inner)
+        # JSON has lists for tuples
+        return Annotated[
+            tuple[kinds], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+        ]
     return annotation
