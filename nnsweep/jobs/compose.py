@@ -358,19 +358,16 @@ def _require_certain(config: DictConfig, override: Override, base: _Base) -> Non
         raise _Uncertain  # whether the key exists already depends on other values
     if base.named_by_hydra and (not _has_key(node, last) or OmegaConf.is_missing(node, last)):
         raise _Uncertain  # the job's name may be an interpolation of this value, resolved only now
-    if isinstance(override.value(), list | dict) and _has_key(node, last) and "${" in _write_node(node, last):
-        raise _Uncertain
+    if isinstance(override.value(), list | dict) and _has_key(node, last):
+        values: Any = OmegaConf.to_container(node, resolve=False)
+        if "${" in str(values[last]):
+            raise _Uncertain  # it is merged with what is there, interpolations too
 
 
 def _has_key(node: Any, key: str) -> bool:
     if isinstance(node, ListConfig):
         raise _Uncertain
     return isinstance(node, DictConfig) and key in set(node)  # `key in node` would resolve it
-
-
-def _write_node(node: DictConfig, key: str) -> str:
-    values: Any = OmegaConf.to_container(node, resolve=False)
-    return str(values[key])
 
 
 def make_dirname(rules: Any, task: Sequence[tuple[str, str]]) -> str:

@@ -5,7 +5,7 @@ see in the folders, which is enough to complete a command line or to look for br
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,17 +123,12 @@ def read_chosen(folders: Sequence[Path], overrides: Mapping[str, Sequence[str]])
     main = _find_file(folders, MAIN)
     choices: dict[str, list[str]] = {}
     for file in [*([main] if main else []), *presets]:
-        choices |= {group: [name] for group, name in _list_choices(_pop_defaults(read_yaml(file)))}
+        for entry in _pop_defaults(read_yaml(file)):
+            for group, name in entry.items() if isinstance(entry, dict) else ():
+                if isinstance(name, str):
+                    choices[str(group).removeprefix("override ").strip("/ ")] = [name]
     choices |= {group: [*names] for group, names in overrides.items()}
     return {group: names for group, names in choices.items() if group != PRESETS and not group.startswith("hydra/")}
-
-
-def _list_choices(defaults: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """Iterate over the groups and choices in a list of defaults; other entries are skipped."""
-    for entry in defaults:
-        for group, name in entry.items() if isinstance(entry, dict) else ():
-            if isinstance(name, str):
-                yield str(group).removeprefix("override ").strip("/ "), name
 
 
 def list_choice_settings(folders: Sequence[Path], choices: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -65,7 +65,10 @@ def make_override(key: str, value: Any) -> str:
 
 
 def _write_value(key: str, value: Any) -> str:
-    value = _convert_to_python(value)
+    if isinstance(value, PathLike):
+        value = fspath(value)
+    elif type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        value = value.item()
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -82,15 +85,6 @@ def _write_value(key: str, value: Any) -> str:
         return f"{{{','.join(f'{_check_name(key, name)}:{_write_value(key, one)}' for name, one in value.items())}}}"
     why = "a tuple within a value; write a list" if isinstance(value, tuple) else f"of the type {type(value).__name__}"
     raise ConfigError(f"{key}={shorten(repr(value))}: {why}; a configuration holds text, numbers, lists and so on")
-
-
-def _convert_to_python(value: Any) -> Any:
-    """Convert a path to its text and a NumPy scalar to a number; anything else stays as it is."""
-    if isinstance(value, PathLike):
-        return fspath(value)
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
-        return value.item()
-    return value
 
 
 def _check_name(key: str, name: object) -> str:
