@@ -1,4 +1,4 @@
-"""What a user can get wrong, and the exit code that tells it.
+"""Errors that a user can mend, and the exit codes of the program.
 
 Every error here is shown as one line without a traceback. Anything else that escapes is a bug in
 nnsweep and ends with exit code 1 and its traceback.
@@ -6,6 +6,7 @@ nnsweep and ends with exit code 1 and its traceback.
 
 import errno
 import os
+from enum import IntEnum
 
 _DISK = "make room on the disk, or choose another one"
 _BROKEN = "the disk is read-only or broken; choose another one"
@@ -21,13 +22,25 @@ _REFUSALS = {
 }
 
 
+class ExitCode(IntEnum):
+    """What the program ends with, for scripts; a signal ends it with 128 and the signal's number."""
+
+    SUCCESS = 0
+    BUG = 1  # Python's own, after a traceback
+    USAGE = 2
+    FAILED_JOBS = 3
+    DATA = 4
+    STORE = 5
+    DIFFERENCE = 6
+
+
 class UserError(Exception):
     """Something the user can mend; the message says what is wrong and what to do.
 
     The arguments are the problems, one line each.
     """
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
@@ -45,19 +58,19 @@ class ConfigError(UserError):
 class DataError(UserError):
     """The data cannot be had or cannot be used; nothing ran."""
 
-    exit_code = 4
+    exit_code = ExitCode.DATA
 
 
 class DifferenceError(UserError):
     """What was recorded, and what it is compared with, are not the same."""
 
-    exit_code = 6
+    exit_code = ExitCode.DIFFERENCE
 
 
 class StoreError(UserError):
     """The tracking store cannot be used."""
 
-    exit_code = 5
+    exit_code = ExitCode.STORE
 
 
 class FullDiskError(StoreError):

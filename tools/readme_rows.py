@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from nnsweep.jobs.registry import GROUPS, table_row
+from nnsweep.jobs.groups import GROUPS, table_row
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from nnsweep.jobs.groups import list_names, read_defaults
 from nnsweep.jobs.job import TABLE_WEIGHT_DECAY, Recipe
-from nnsweep.jobs.registry import list_names, read_defaults
-from nnsweep.jobs.settings import Settings, within
+from nnsweep.jobs.schema import Settings, within
 from nnsweep.mlp.choices import Range
 from nnsweep.text import printable, suggest_nearest
 

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import ConfigError
+from nnsweep.jobs.groups import find_kind
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.machine import measure_memory
 from nnsweep.jobs.names import name_sizes
 from nnsweep.jobs.overrides import read_column_name
 from nnsweep.jobs.problems import explain_hydra_error, list_problems
-from nnsweep.jobs.registry import find_kind
 from nnsweep.jobs.stacks import predict_memory
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.losses import ClassWeight, class_weights

@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from nnsweep.errors import StoreError, UserError, machines
+from nnsweep.errors import ExitCode, UserError, machines
 from nnsweep.jobs import interrupt
 from nnsweep.jobs.problems import report_error
 from nnsweep.results.plots import draw_job
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from nnsweep.jobs.outcome import SweepResult
     from nnsweep.jobs.result import Event
     from nnsweep.tracking.record import RunRecord
-
-
-FAILED_JOBS = 3
 
 
 def new_sweep_id() -> str:
@@ -151,7 +148,7 @@ def end_command(result: "SweepResult") -> "Sequence[RunRecord]":
     if result.interruption:
         raise SystemExit(interrupt.make_exit_code(result.interruption))
     if result.problem:
-        raise SystemExit(StoreError.exit_code)
+        raise SystemExit(ExitCode.STORE)
     if n_unfinished:
-        raise SystemExit(FAILED_JOBS)
+        raise SystemExit(ExitCode.FAILED_JOBS)
     return result.records

@@ -5,9 +5,7 @@ scikit-learn estimator both make their networks from recipes, so that a configur
 """
 
 import json
-import re
 from collections.abc import Hashable, Mapping
-from decimal import Decimal
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -16,7 +14,8 @@ from pydantic_core import PydanticCustomError
 
 from nnsweep.data.load import DATA_SETS
 from nnsweep.data.table_settings import ColumnName
-from nnsweep.jobs.settings import Part, Settings, one_choice, one_group, one_of, within
+from nnsweep.jobs.machine import parse_size
+from nnsweep.jobs.schema import Part, Settings, one_choice, one_group, one_of, within
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.choices import Range
 from nnsweep.mlp.initializers import INITIALIZERS
@@ -177,33 +176,6 @@ class Tracking(Settings):
     @classmethod
     def _strip(cls, root: str | None) -> str | None:
         return root and root.strip()
-
-
-_BYTES = {"": 1, "B": 1} | {
-    f"{letter}{kind}": base**power
-    for power, letter in enumerate("KMGT", start=1)
-    for kind, base in (("B", 1000), ("iB", 1024))
-}
-
-
-def parse_size(text: str) -> int:
-    """Convert a size of memory, as a person writes it, to bytes.
-
-    Raises
-    ------
-    ValueError
-        If the text is not a size, or the size is not above 0.
-
-    Examples
-    --------
-    >>> parse_size("1.5GB"), parse_size("64 MiB")
-    (1500000000, 67108864)
-    """
-    parts = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)\s*", text)
-    size = int(Decimal(parts[1]) * _BYTES.get(parts[2], 0)) if parts else 0
-    if size < 1:
-        raise ValueError("must be a size above 0, such as 512MB or 2GiB")
-    return size
 
 
 def _write_as_overrides(grid: Any) -> Any:

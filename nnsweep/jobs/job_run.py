@@ -16,10 +16,11 @@ import numpy as np
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError, UserError
-from nnsweep.jobs import job_folder, names
+from nnsweep.jobs import names
+from nnsweep.jobs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnsweep.jobs.environment import describe_environment, encode_environment
 from nnsweep.jobs.job import OPERATIONAL, Job
-from nnsweep.jobs.job_folder import Checkpoint, make_history_frame
+from nnsweep.jobs.job_folder import make_history_frame
 from nnsweep.jobs.result import (
     CONFIG,
     ENVIRONMENT,
@@ -180,7 +181,7 @@ class JobRun:
     def checkpoint(self) -> Checkpoint | None:
         """Read the checkpoint of an earlier attempt, in this sweep or else in another; None if there is none."""
         for place in (self.place.folder, self.place.checkpoint):
-            if place and (checkpoint := job_folder.read_checkpoint(place, self.begun.key)):
+            if place and (checkpoint := read_checkpoint(place, self.begun.key)):
                 return checkpoint
         return None
 
@@ -195,7 +196,7 @@ class JobRun:
         seconds += self.seconds
         checkpoint = Checkpoint(key=self.begun.key, snapshot=snapshot, trained=self.trained, seconds=seconds)
         try:
-            job_folder.write_checkpoint(self.place.folder, checkpoint)
+            write_checkpoint(self.place.folder, checkpoint)
         except (OSError, UserError) as error:
             log.warning("no checkpoint: %s", error)
 

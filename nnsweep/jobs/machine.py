@@ -1,8 +1,13 @@
-"""The machine: how much memory and how many cores it has, and how many more processes it lets this user start."""
+"""The machine: how much memory and how many cores it has, and how many more processes it lets this user start.
+
+Sizes of memory are read here, too, as a person writes them.
+"""
 
 import os
+import re
 import sys
 import threading
+from decimal import Decimal
 
 from nnsweep.text import warn
 
@@ -70,3 +75,30 @@ def warn_of_fewer_workers(n_startable: int, n_workers: int) -> None:
         limit = "no more processes can be started (ulimit -u, or a container's limit)"
         way_out = f"allow more processes, or set sweep.workers={n_left}"
         warn(f"{limit}: the work goes on with {n_left} of {n_workers} workers; {way_out}")
+
+
+_BYTES = {"": 1, "B": 1} | {
+    f"{letter}{kind}": base**power
+    for power, letter in enumerate("KMGT", start=1)
+    for kind, base in (("B", 1000), ("iB", 1024))
+}
+
+
+def parse_size(text: str) -> int:
+    """Convert a size of memory, as a person writes it, to bytes.
+
+    Raises
+    ------
+    ValueError
+        If the text is not a size, or the size is not above 0.
+
+    Examples
+    --------
+    >>> parse_size("1.5GB"), parse_size("64 MiB")
+    (1500000000, 67108864)
+    """
+    parts = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)\s*", text)
+    size = int(Decimal(parts[1]) * _BYTES.get(parts[2], 0)) if parts else 0
+    if size < 1:
+        raise ValueError("must be a size above 0, such as 512MB or 2GiB")
+    return size

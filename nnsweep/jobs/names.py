@@ -14,7 +14,7 @@ import numpy as np
 from nnsweep.data.dataset import Dataset
 from nnsweep.jobs.job import OPERATIONAL, Job
 from nnsweep.jobs.overrides import read_column_name
-from nnsweep.jobs.settings import Settings
+from nnsweep.jobs.schema import Settings
 from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import n_parameters

@@ -161,7 +161,7 @@ def is_column_key(text: str) -> bool:
 
 def _split_list(key: str, value: Any) -> Any:
     """Make a tuple, which is swept over, of a list whose items are each a value of the setting."""
-    from nnsweep.jobs.registry import find_kind
+    from nnsweep.jobs.groups import find_kind
 
     kind = find_kind(key) if isinstance(value, list) and not key.startswith("sweep.") else None
     if kind is None or kind.depth > 1:
@@ -206,7 +206,7 @@ def quote_text(line: str) -> str:
     is_path = key in _PATHS and "~" in value
     if not is_path and not any(_READ_BY_HYDRA.fullmatch(token.strip()) for token in _TOKEN.findall(value)):
         return line
-    from nnsweep.jobs.registry import find_kind  # it imports the models of a job: only where they are needed
+    from nnsweep.jobs.groups import find_kind  # it imports the models of a job: only where they are needed
 
     kind = find_kind(key)
     takes_text = kind is not None and kind.is_text and not key.startswith("sweep.")  # grids and rules are languages
@@ -251,7 +251,7 @@ def quote_for_shell(key: str, value: str) -> str:
 
 def explain_unreadable(line: str) -> str:
     """Say in one line what is wrong with an override that Hydra cannot read, and what can be written instead."""
-    from nnsweep.jobs.registry import find_kind
+    from nnsweep.jobs.groups import find_kind
 
     start, equals, value = line.partition("=")
     key = start.lstrip("+~")

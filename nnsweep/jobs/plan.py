@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from nnsweep.errors import UserError
 from nnsweep.files import remove_leftovers
 from nnsweep.jobs import checking, names, upload
-from nnsweep.jobs.job_folder import CHECKPOINT
+from nnsweep.jobs.checkpoint import CHECKPOINT
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.train import NUMERICS_VERSION

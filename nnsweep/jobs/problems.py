@@ -24,7 +24,7 @@ from omegaconf.errors import (
 )
 from yaml import YAMLError
 
-from nnsweep.errors import UserError
+from nnsweep.errors import ExitCode, UserError
 from nnsweep.jobs.overrides import explain_unreadable
 from nnsweep.text import (
     IMPORT,
@@ -41,7 +41,6 @@ if TYPE_CHECKING:  # the command line reports errors with this module, and must 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-USAGE = 2
 _MAX_LENGTH = 200  # characters of what a library says
 _LIBRARIES = {Path(package.__path__[0]) for package in (hydra, omegaconf)}
 _UNREADABLE = (ValueError, TypeError, AssertionError, AttributeError, LookupError, RecursionError, OSError)
@@ -71,10 +70,10 @@ def report_error(error: Exception) -> int:
     problems = explain_error(error)
     if problems is None:
         print(mask_secrets("".join(traceback.format_exception(error))), end="", file=sys.stderr)
-        return 1
+        return ExitCode.BUG
     for problem in problems:
         print(f"nnsweep: error: {mask_secrets(printable(problem))}", file=sys.stderr)
-    return error.exit_code if isinstance(error, UserError) else USAGE
+    return error.exit_code if isinstance(error, UserError) else ExitCode.USAGE
 
 
 def explain_error(error: Exception) -> tuple[str, ...] | None:
@@ -265,7 +264,7 @@ def _explain_detail(detail: "ErrorDetails", values: Mapping[str, Any]) -> str:
 
 def _suggest_spelling(key: str, value: Any) -> str:
     """Suggest how a grid, null or quoted text is written, if the value looks as if that was meant."""
-    from nnsweep.jobs.registry import find_kind
+    from nnsweep.jobs.groups import find_kind
 
     key = key if find_kind(key) else f"sweep.{key}"  # a sweep's settings are checked without their prefix
     kind = find_kind(key)
@@ -285,7 +284,7 @@ def _find_place(location: Sequence[int | str], values: Any) -> tuple[list[int | 
 
     Where a setting may be either a word or settings, a location has an additional name, which is left out.
     """
-    from nnsweep.jobs.settings import SETTINGS, WORD
+    from nnsweep.jobs.schema import SETTINGS, WORD
 
     path: list[int | str] = []
     group: Any = {}

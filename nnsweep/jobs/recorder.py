@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nnsweep.errors import StoreError, UserError
 from nnsweep.jobs import job_folder, upload
+from nnsweep.jobs.checkpoint import remove_checkpoint
 from nnsweep.jobs.interrupt import postpone_signals
 from nnsweep.jobs.journal import Journal
 from nnsweep.jobs.outcome import Outcome
@@ -160,7 +161,7 @@ class Recorder:
         try:
             job_folder.write_result(result, through=through, latest=self._latest)
             if result.kept.record.state != "interrupted":
-                job_folder.remove_checkpoint(result.folder)
+                remove_checkpoint(result.folder)
         except (OSError, UserError) as error:
             log.exception("the record could not be written")
             result = result.failed(self._begun[identify_attempt(result.kept.record)].start, error)

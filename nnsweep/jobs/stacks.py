@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from nnsweep.jobs.job import Job
-from nnsweep.jobs.settings import Part
+from nnsweep.jobs.schema import Part
 from nnsweep.mlp.profile import Footprint, footprint
 from nnsweep.mlp.train import Splits
 

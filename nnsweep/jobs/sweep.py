@@ -4,11 +4,8 @@ It resumes wherever an earlier sweep with the same jobs was left. While it runs,
 away and when it is back.
 """
 
-import contextlib
-import shutil
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +16,7 @@ from nnsweep.jobs import interrupt, names
 from nnsweep.jobs.display import Display
 from nnsweep.jobs.executors import Executor
 from nnsweep.jobs.journal import Journal
+from nnsweep.jobs.outage import report_outages
 from nnsweep.jobs.outcome import SweepResult, collect_records, has_failed, make_unrun_record
 from nnsweep.jobs.plan import Plan, PlanRequest, find_distinct_jobs, make_plan
 from nnsweep.jobs.recorder import Recorder
@@ -26,9 +24,9 @@ from nnsweep.jobs.result import Died, Ended, Event, identify_attempt
 from nnsweep.jobs.sweep_folder import make_sweep_folder, write_plan
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import forget_datasets, log_into_folders
-from nnsweep.text import mask_secrets, printable, warn
+from nnsweep.text import warn
 from nnsweep.tracking import owner, sqlite
-from nnsweep.tracking.answers import ask_again, is_full, listen
+from nnsweep.tracking.answers import ask_again
 from nnsweep.tracking.owner import hold_runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import check_store, resolve_uri
@@ -36,13 +34,8 @@ from nnsweep.tracking.store import check_store, resolve_uri
 if TYPE_CHECKING:
     from nnsweep.jobs import summary
 
-
 LOOKS_EVERY = 1.0
 """Seconds between two looks at the jobs of other sweeps that this one waits for."""
-NO_ROOM = 65536
-"""Bytes; a disk with less free space is reported as full."""
-NOTICE_SECONDS = 60.0
-"""Seconds between two lines about a store that keeps going away."""
 
 
 def run_sweep(
@@ -261,67 +254,3 @@ class _Training:
             return closing
         except (UserError, OSError) as error:
             return summary.Closing(str(machines(error) or error))
-
-
-class Outage:
-    """Prints a line when a store goes away, and another when it is back.
-
-    Only the sweep's process talks to the store, so it learns of every call whether the store answered.
-
-    Parameters
-    ----------
-    uri : str
-        The store.
-
-    Attributes
-    ----------
-    is_away : bool
-        Whether the last line said that it is away.
-    """
-
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
-        self._error = ""  # what there was instead of the last answer
-        self._next = 0.0  # when the next line may be printed
-        self.is_away = False
-
-    def hear(self, uri: str, error: str) -> None:
-        """Note that a store has answered, or with which error it failed to."""
-        if uri == self._uri:
-            self._error = error
-            self.report()
-
-    def report(self) -> None:
-        """Print what has changed; that the store is away at most once in `NOTICE_SECONDS`."""
-        is_away = bool(self._error)
-        if is_away == self.is_away or (is_away and time.monotonic() < self._next):
-            return
-        if is_away:
-            self._next = time.monotonic() + NOTICE_SECONDS
-            why = f"cannot be written: {cause}" if (cause := self._find_cause()) else "is away"
-            line = f"{why}; the sweep goes on, and records are kept in the jobs' folders"
-        else:
-            line = "is back; records that wait in their folders are sent at the end of the sweep"
-        self.is_away = is_away
-        print(f"nnsweep: the store {printable(mask_secrets(self._uri))} {line}", file=sys.stderr, flush=True)
-
-    def _find_cause(self) -> str:
-        """Say why a store in a file cannot be written; empty for any other store, which may simply be away."""
-        database = sqlite.find_database_file(self._uri)
-        if database is None:
-            return ""
-        with contextlib.suppress(OSError):
-            if is_full(self._error) or shutil.disk_usage(database.parent).free < NO_ROOM:
-                return f"the disk of {printable(str(database.parent))} is full"
-        return printable(self._error)
-
-
-@contextlib.contextmanager
-def report_outages(uri: str) -> Iterator[Outage]:
-    """Tell the user, during the block, when a store goes away and comes back."""
-    outage = Outage(uri)
-    try:
-        with listen(outage.hear):
-            yield outage
-    finally:
-        outage.report()

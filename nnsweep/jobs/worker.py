@@ -20,11 +20,11 @@ from nnsweep.data import cache
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.load import load
 from nnsweep.jobs import interrupt, process_pool
+from nnsweep.jobs.checkpoint import Checkpoint
 from nnsweep.jobs.job import Job
-from nnsweep.jobs.job_folder import Checkpoint
 from nnsweep.jobs.job_run import Clock, Draw, JobRun
 from nnsweep.jobs.result import Ended, Event, Measured, Started, identify_attempt
-from nnsweep.jobs.settings import Part
+from nnsweep.jobs.schema import Part
 from nnsweep.jobs.task import Place, Task
 from nnsweep.mlp.history import add
 from nnsweep.mlp.snapshot import Snapshot

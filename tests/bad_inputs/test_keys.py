@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from nnsweep.errors import ConfigError
-from nnsweep.jobs import registry
+from nnsweep.jobs import groups
 from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
@@ -111,7 +111,7 @@ def outermost(allowed: Range, kind: type) -> tuple[list[str], list[str]]:
 def registered(by_hand: Collection[str]) -> Iterator[Key]:
     """Give the numbers and truths among the settings of the choices, each with the first choice that has it."""
     found = {*by_hand}
-    for group, choices in registry.GROUPS.items():
+    for group, choices in groups.GROUPS.items():
         for choice in choices:
             for setting, (annotation, _) in choices.settings(choice).items():
                 name = f"{group}.{setting}"

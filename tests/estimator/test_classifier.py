@@ -31,8 +31,8 @@ from nnsweep.estimator import fitting
 from nnsweep.estimator.options import ELSEWHERE, MOVED
 from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.groups import list_names, read_defaults
 from nnsweep.jobs.hydra_job import VERSION_BASE
-from nnsweep.jobs.registry import list_names, read_defaults
 from nnsweep.mlp.arrays import Examples
 
 CONFIGURATIONS = [

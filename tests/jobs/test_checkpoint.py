@@ -6,8 +6,7 @@ import warnings
 
 import pytest
 
-from nnsweep.jobs import job_folder
-from nnsweep.jobs.job_folder import Checkpoint
+from nnsweep.jobs.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, remove_checkpoint, write_checkpoint
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.train import train
@@ -36,44 +35,44 @@ def content(checkpoint):
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(checkpoint, tmp_path):
-    assert job_folder.write_checkpoint(tmp_path, checkpoint) == tmp_path / job_folder.CHECKPOINT
-    assert content(job_folder.read_checkpoint(tmp_path, "ab")) == content(checkpoint)
-    assert [path.name for path in tmp_path.iterdir()] == [job_folder.CHECKPOINT]
+    assert write_checkpoint(tmp_path, checkpoint) == tmp_path / CHECKPOINT
+    assert content(read_checkpoint(tmp_path, "ab")) == content(checkpoint)
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
 
 
 def test_a_checkpoint_takes_the_place_of_an_earlier_one(checkpoint, tmp_path):
-    (tmp_path / job_folder.CHECKPOINT).write_bytes(b"x" * 1_000_000)
-    job_folder.write_checkpoint(tmp_path, checkpoint)
-    assert content(job_folder.read_checkpoint(tmp_path, "ab")) == content(checkpoint)
+    (tmp_path / CHECKPOINT).write_bytes(b"x" * 1_000_000)
+    write_checkpoint(tmp_path, checkpoint)
+    assert content(read_checkpoint(tmp_path, "ab")) == content(checkpoint)
 
 
 def test_one_of_a_version_that_kept_no_right_ones_is_refused(checkpoint, tmp_path, caplog, monkeypatch):
     arrays, values = checkpoint.trained.plain()
     del arrays["best_right"], values["n_test"]
     monkeypatch.setattr(Trained, "plain", lambda trained: (arrays, values))
-    job_folder.write_checkpoint(tmp_path, checkpoint)
-    assert job_folder.read_checkpoint(tmp_path, "ab") is None
+    write_checkpoint(tmp_path, checkpoint)
+    assert read_checkpoint(tmp_path, "ab") is None
     assert "cannot be used (`n_test` missing); training begins anew" in caplog.text
 
 
 def test_a_checkpoint_of_another_job_or_none_is_none(checkpoint, tmp_path, caplog):
-    assert job_folder.read_checkpoint(tmp_path, "ab") is None
-    assert job_folder.read_checkpoint(tmp_path / "nowhere", "ab") is None
+    assert read_checkpoint(tmp_path, "ab") is None
+    assert read_checkpoint(tmp_path / "nowhere", "ab") is None
     assert caplog.text == ""
-    job_folder.write_checkpoint(tmp_path, checkpoint)
-    assert job_folder.read_checkpoint(tmp_path, "cd") is None
+    write_checkpoint(tmp_path, checkpoint)
+    assert read_checkpoint(tmp_path, "cd") is None
     assert "it is another job's" in caplog.text
 
 
 def test_a_damaged_checkpoint_never_comes_out_with_other_values(checkpoint, tmp_path, caplog):
     caplog.set_level(logging.CRITICAL)
-    path = job_folder.write_checkpoint(tmp_path, checkpoint)
+    path = write_checkpoint(tmp_path, checkpoint)
     whole, expected, refused = path.read_bytes(), content(checkpoint), 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for number, damaged in mutations(whole, 1000, seed=3):
             path.write_bytes(damaged)
-            read = job_folder.read_checkpoint(tmp_path, "ab")
+            read = read_checkpoint(tmp_path, "ab")
             refused += read is None
             assert read is None or content(read) == expected, number
     assert refused > 900
@@ -81,27 +80,27 @@ def test_a_damaged_checkpoint_never_comes_out_with_other_values(checkpoint, tmp_
 
 def test_a_checkpoint_that_is_cut_off_is_none(checkpoint, tmp_path, caplog):
     caplog.set_level(logging.CRITICAL)
-    path = job_folder.write_checkpoint(tmp_path, checkpoint)
+    path = write_checkpoint(tmp_path, checkpoint)
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        assert job_folder.read_checkpoint(tmp_path, "ab") is None, length
+        assert read_checkpoint(tmp_path, "ab") is None, length
 
 
 @pytest.mark.parametrize("changed", [("'shape': (4, 5)", "'shape': (4, 4)"), ("'<f8'", "'<f4'"), ("(3,)", "(2,)")])
 def test_the_head_of_an_array_of_a_checkpoint_is_protected_too(changed, checkpoint, tmp_path):
-    path = job_folder.write_checkpoint(tmp_path, checkpoint)
+    path = write_checkpoint(tmp_path, checkpoint)
     whole, expected = path.read_bytes(), content(checkpoint)
     before, after = (text.encode() for text in changed)
     starts = [start for start in range(len(whole)) if whole.startswith(before, start)]
     for start in starts:
         path.write_bytes(whole[:start] + after + whole[start + len(before) :])
-        read = job_folder.read_checkpoint(tmp_path, "ab")
+        read = read_checkpoint(tmp_path, "ab")
         assert read is None or content(read) == expected, start
 
 
 def test_a_checkpoint_that_is_no_longer_wanted_is_gone(checkpoint, tmp_path):
-    job_folder.write_checkpoint(tmp_path, checkpoint)
-    job_folder.remove_checkpoint(tmp_path)
-    job_folder.remove_checkpoint(tmp_path)
+    write_checkpoint(tmp_path, checkpoint)
+    remove_checkpoint(tmp_path)
+    remove_checkpoint(tmp_path)
     assert [*tmp_path.iterdir()] == []

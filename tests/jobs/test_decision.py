@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nnsweep.jobs import plan
-from nnsweep.jobs.job_folder import CHECKPOINT
+from nnsweep.jobs.checkpoint import CHECKPOINT
 from nnsweep.jobs.plan import Decision, DistinctJob, decide, describe_plan, describe_waits, explain_changes
 from nnsweep.tracking.earlier import EarlierRun
 from nnsweep.tracking.owner import LEASE_SECONDS, Owner, Presence, this_process

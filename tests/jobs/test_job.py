@@ -12,7 +12,8 @@ from hypothesis import strategies as some
 from pydantic import ValidationError
 
 from nnsweep.jobs.conf_tree import conf_dir
-from nnsweep.jobs.job import OPERATIONAL, Job, Sweep, Tracking, parse_size
+from nnsweep.jobs.job import OPERATIONAL, Job, Sweep, Tracking
+from nnsweep.jobs.machine import parse_size
 from nnsweep.mlp.choices import settings
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS

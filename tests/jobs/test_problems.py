@@ -5,8 +5,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnsweep.errors import ConfigError
 from nnsweep.jobs.checking import check_configuration
+from nnsweep.jobs.groups import GROUPS
 from nnsweep.jobs.problems import explain_hydra_error
-from nnsweep.jobs.registry import GROUPS
 
 SIZES = "arch.hidden_layer_sizes"
 FIELDS = (

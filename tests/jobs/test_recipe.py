@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from nnsweep.data.load import load
+from nnsweep.jobs.groups import read_defaults
 from nnsweep.jobs.job import Recipe
-from nnsweep.jobs.registry import read_defaults
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import train
 

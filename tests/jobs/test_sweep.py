@@ -5,7 +5,7 @@ import time
 import pytest
 
 from nnsweep.errors import StoreError
-from nnsweep.jobs.sweep import Outage, report_outages
+from nnsweep.jobs.outage import Outage, report_outages
 from nnsweep.tracking.answers import ask_again, explain_errors
 
 URI = "postgresql://me:hush@host/db"

@@ -113,7 +113,7 @@ PLANTED = [
     ),
     Planted(
         "a checkpoint of another job is taken",
-        "jobs/job_folder.py",
+        "jobs/checkpoint.py",
         'if values["key"] != key:',
         "if False:",
         "tests/jobs/test_checkpoint.py",
@@ -128,7 +128,7 @@ PLANTED = [
     Planted(
         "a failed job leaves exit code 0",
         "jobs/hydra_job.py",
-        "raise SystemExit(FAILED_JOBS)",
+        "raise SystemExit(ExitCode.FAILED_JOBS)",
         "pass",
         "tests/test_app.py",
     ),

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import ValidationError
 
-from nnsweep.jobs.settings import Part, Settings, one_choice, one_group, one_of, within
+from nnsweep.jobs.schema import Part, Settings, one_choice, one_group, one_of, within
 from nnsweep.mlp.choices import Count, Finite, Positive, Range
 
 

@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 from nnsweep.errors import ConfigError
 from nnsweep.jobs.conf_tree import conf_dir
+from nnsweep.jobs.groups import GROUPS, find_kind, list_names, read_defaults
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.overrides import make_overrides
-from nnsweep.jobs.registry import GROUPS, find_kind, list_names, read_defaults
 from nnsweep.mlp.choices import interval
 
 FILES = [(group, name) for group in GROUPS for name in list_names(group)]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from nnsweep.data.load import DATA_SETS
 from nnsweep.jobs.conf_tree import conf_dir, list_groups, read_choice_file
 from nnsweep.jobs.job import Job
-from nnsweep.jobs.settings import Models
+from nnsweep.jobs.schema import Models
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.choices import Choices
 from nnsweep.mlp.initializers import INITIALIZERS
