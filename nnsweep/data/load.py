@@ -6,13 +6,15 @@ configuration may give it. Nothing is kept: who loads a data set twice gets two.
 
 from typing import Any
 
-from nnsweep.data import sources, user_data, downloads  # isort: skip  # noqa: F401  # they register, in this order
+from nnsweep.data import downloads, sources, user_data
 from nnsweep.data.dataset import DATA_SETS, Dataset
 from nnsweep.data.problems import require_known
 from nnsweep.errors import DataError
 from nnsweep.mlp.choices import Fraction
 
 __all__ = ["DATA_SETS", "OWN", "load"]
+
+DATA_SETS.arrange([sources.__name__, user_data.__name__, downloads.__name__])
 
 OWN = ("table", "text", "openml")
 """Those that are read from somebody's own files, or fetched: they may be others the next time."""

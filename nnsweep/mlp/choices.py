@@ -9,7 +9,7 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -259,6 +259,16 @@ class Choices(dict[str, T]):
         checked = ranged(maker)
         self.add(maker.__name__, cast(T, checked), checked)
         return checked
+
+    def arrange(self, modules: Sequence[str]) -> None:
+        """Order the choices by the modules that register them, whichever of these was imported first."""
+        names = sorted(self, key=lambda name: modules.index(self._signatures[name].__module__))
+        choices, self._signatures = (
+            {name: self[name] for name in names},
+            {name: self._signatures[name] for name in names},
+        )
+        self.clear()
+        self.update(choices)
 
     def settings(self, name: str) -> dict[str, tuple[Any, Any]]:
         """Give annotation and default of each setting of a choice, as `nnsweep.mlp.choices.settings` does."""

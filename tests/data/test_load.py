@@ -24,6 +24,14 @@ def test_no_reader_is_imported_before_a_table_is_read():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []
 
 
+@pytest.mark.parametrize("first", ["load", "downloads", "user_data"])
+def test_data_sets_have_one_order_whatever_is_imported_first(first):
+    code = f"import nnsweep.data.{first}; from nnsweep.data.load import DATA_SETS; print(*DATA_SETS)"
+    names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert names[0] == "digits"
+    assert names == [*DATA_SETS] == [*DATA_SETS.signatures]
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_no_validation_fraction_no_validation_part(name):
     assert load(name, val_fraction=0).val is None
