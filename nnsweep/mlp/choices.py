@@ -262,13 +262,8 @@ class Choices(dict[str, T]):
 
     def arrange(self, modules: Sequence[str]) -> None:
         """Order the choices by the modules that register them, whichever of these was imported first."""
-        names = sorted(self, key=lambda name: modules.index(self._signatures[name].__module__))
-        choices, self._signatures = (
-            {name: self[name] for name in names},
-            {name: self._signatures[name] for name in names},
-        )
-        self.clear()
-        self.update(choices)
+        for name in sorted(self, key=lambda name: modules.index(self._signatures[name].__module__)):
+            self[name], self._signatures[name] = self.pop(name), self._signatures.pop(name)
 
     def settings(self, name: str) -> dict[str, tuple[Any, Any]]:
         """Give annotation and default of each setting of a choice, as `nnsweep.mlp.choices.settings` does."""
