@@ -79,8 +79,14 @@ def run_job(config: DictConfig) -> "RunRecord | Sequence[RunRecord] | None":
     place = tasks.read_place(job, settings)
     train = functools.partial(worker.train_stack, [(job, place)], draw_job if job.tracking.pictures else None)
     if place.owner:
-        return _train_for_sweep(train, tasks.find_sweep_folder(settings))
-    return _train_and_record(train, job, Path(settings.runtime.cwd))
+        record = _train_for_sweep(train, tasks.find_sweep_folder(settings))
+    else:
+        record = _train_and_record(train, job, Path(settings.runtime.cwd))
+    with contextlib.suppress(OSError):
+        log = place.folder / f"{settings.job.name}.log"
+        if not log.stat().st_size:  # Hydra has made it; jobs of our own processes have none unless there is a message
+            log.unlink()
+    return record
 
 
 def _train_for_sweep(train: "Callable[..., Iterator[Event]]", sweep: Path) -> "RunRecord | None":
