@@ -768,7 +768,7 @@ def test_unwritable_checkpoint_costs_nothing_else(begin, tmp_path, monkeypatch, 
     def full(*_: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("nnsweep.jobs.checkpoint.write_checkpoint", full)
+    monkeypatch.setattr("nnsweep.jobs.job_run.write_checkpoint", full)
     (record,) = begin({"one": (*SIX, "checkpoint_every=1")})
     assert record.state == "finished"
     assert "no checkpoint: no space left on device" in caplog.text
