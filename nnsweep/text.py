@@ -197,7 +197,7 @@ def mask_secrets(text: str) -> str:
     >>> mask_secrets("db.password=hush: there is no such key")
     'db.password=***: there is no such key'
     """
-    for value in _known():
+    for value in _list_secrets():
         text = text.replace(value, HIDDEN)
     if "://" in text:
         text = _USER.sub(f"://{HIDDEN}@", text)
@@ -225,7 +225,7 @@ def _is_kind(found: re.Match[str]) -> bool:
     return value in _KINDS and _COLUMNS in found.string[max(0, found.start() - _LONGEST_NAME) : found.end(1)]
 
 
-def _known() -> Sequence[str]:
+def _list_secrets() -> Sequence[str]:
     """Give the secrets of this process's environment, the longest first."""
     # `os.environ` would decode every name and value again for every text; what it wraps is compared as it is
     return _find_secrets(tuple(getattr(os.environ, "_data", os.environ).items()))

@@ -113,7 +113,7 @@ def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Cor
     Returns
     -------
     dict
-        ``{run_id: Correct}``, without the runs that have none.
+        ``{run_id: CorrectExamples}``, without the runs that have none.
 
     Raises
     ------

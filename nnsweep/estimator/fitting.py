@@ -81,14 +81,14 @@ def divide_samples(whole: Examples, validation: Validation, classes: NDArray[Any
     try:
         rest, part = draw_part(Labels(whole.y, classes.tolist(), unit="sample"), fraction, seed, "validation_fraction")
     except DataError as error:
-        drawn = _drawn(whole.y, fraction, seed)
+        drawn = _draw_validation(whole.y, fraction, seed)
         if drawn is None:
             raise ValueError(str(error)) from error
         rest, part = np.setdiff1d(np.arange(whole.n_samples), drawn), drawn
     return take_rows(whole, rest), None if part is None else take_rows(whole, part)
 
 
-def _drawn(y: IntArray, fraction: float, seed: int) -> NDArray[np.intp] | None:
+def _draw_validation(y: IntArray, fraction: float, seed: int) -> NDArray[np.intp] | None:
     """Draw rows of any class but one of each; None if there are too few."""
     rows = np.random.default_rng(seed).permutation(len(y))
     spare = np.delete(rows, np.unique(y[rows], return_index=True)[1])

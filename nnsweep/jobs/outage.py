@@ -8,15 +8,10 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from nnsweep.text import mask_secrets, printable
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.answers import is_full, listen
-
-if TYPE_CHECKING:
-    pass
-
 
 NO_ROOM = 65536
 """Bytes; a disk with less free space is reported as full."""

@@ -17,17 +17,13 @@ from concurrent.futures import Future
 from http import HTTPStatus
 from http.client import HTTPException
 from threading import Thread
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from nnsweep.errors import FullDiskError, StoreError
 from nnsweep.text import mask_secrets, strip_credentials
 from nnsweep.tracking.connection import has_known_tables, open_client
-
-if TYPE_CHECKING:
-    pass
-
 
 CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
 _CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")

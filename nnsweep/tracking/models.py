@@ -251,14 +251,14 @@ def check_model_names(name: str, alias: str | None) -> None:
         Telling the rule.
     """
     if not name.strip() or re.search(r"[/:%]", name) or not name.isprintable():
-        raise ConfigError(f"--name={_shown(name)}: must be printable text without / : and %; choose another name")
+        raise ConfigError(f"--name={_quote(name)}: must be printable text without / : and %; choose another name")
     if alias is not None and (not re.fullmatch(r"[\w-]{1,255}", alias) or re.fullmatch(r"latest|v\d+", alias, re.I)):
         raise ConfigError(
-            f"--alias={_shown(alias)}: must be letters, digits, _ and -, and neither latest nor like v1; choose another"
+            f"--alias={_quote(alias)}: must be letters, digits, _ and -, and neither latest nor like v1; choose another"
         )
 
 
-def _shown(text: str) -> str:
+def _quote(text: str) -> str:
     return repr(shorten(printable(text)))
 
 

@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
-from typing import TYPE_CHECKING
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.mlp.curves import CURVES
@@ -29,10 +28,6 @@ from nnsweep.tracking.record import (
 )
 from nnsweep.tracking.runs import STATUSES
 from nnsweep.tracking.store import Store, find_store, require_store
-
-if TYPE_CHECKING:
-    pass
-
 
 PLAN = "plan.json"
 """The artifact of a sweep's summary run that says what its jobs are and which results it has taken over."""

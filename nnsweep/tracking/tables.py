@@ -7,13 +7,9 @@ once; both differences are settled here. The statements are compiled once, and g
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import sqlalchemy as sql
-
-if TYPE_CHECKING:
-    pass
-
 
 _TYPES = {
     "experiment_id": sql.Integer,
