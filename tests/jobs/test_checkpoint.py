@@ -10,7 +10,7 @@ from nnsweep.jobs.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, rem
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.train import train
-from tests.jobs.test_folder import mutations
+from tests.jobs.test_job_folder import mutations
 
 
 @pytest.fixture

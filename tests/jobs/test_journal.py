@@ -15,7 +15,7 @@ from nnsweep.jobs import journal as journals
 from nnsweep.jobs.journal import JOURNAL, Journal, read_journal
 from nnsweep.jobs.result import JobResult, Kept
 from nnsweep.tracking.record import Point, RunRecord
-from tests.jobs.test_folder import mutations
+from tests.jobs.test_job_folder import mutations
 
 
 @pytest.fixture
