@@ -46,6 +46,7 @@ def report(
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
     failures: str = "chance",
+    rope: float | None = None,
     sweep: str | Sequence[str] | None = None,
     filter: str = "",
     pictures: bool = False,
@@ -62,7 +63,7 @@ def report(
         The file to write, ``.html``, ``.md`` or ``.tex``; nothing is written without it.
     title : str
         The question, as a heading; the experiment's name if not given.
-    metric, baseline, by, confidence, failures
+    metric, baseline, by, confidence, failures, rope
         What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
     sweep, filter, uri
         Which runs: as `nnsweep.api.load.load_results` has them.
@@ -109,6 +110,7 @@ def report(
         by=by,
         confidence=confidence,
         failures=failures,
+        rope=rope,
         origin=origin,
     )
     content = findings(study, title)

@@ -90,6 +90,7 @@ def export_command(
     show_default=True,
     help="What failed runs count as: the accuracy of guessing, or nothing.",
 )
+@click.option("--rope", type=float, help="Means that differ by less are as good as each other; 0.01 for an accuracy.")
 @filter_option
 @sweep_option(multiple=True, help="Only the runs of the sweep with this id; may be given several times.")
 @click.option(
@@ -106,6 +107,7 @@ def report_command(
     by: str | None,
     confidence: float,
     failures: str,
+    rope: float | None,
     filter_: str,
     sweep: tuple[str, ...],
     pictures: bool,
@@ -126,6 +128,7 @@ def report_command(
         by=split_list(by) or None,
         confidence=confidence,
         failures=failures,
+        rope=rope,
         sweep=sweep or None,
         filter=filter_,
         pictures=pictures,

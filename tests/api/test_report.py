@@ -101,6 +101,7 @@ def test_several_sweeps_can_be_reported_together(told):
         (("flowers", "--filter", "sed > 7"), 2, "did you mean 'seed'"),
         (("flowers", "--baseline", "liner"), 2, "did you mean 'linear'"),
         (("flowers", "--confidence", "95"), 2, "0.95 is usual"),
+        (("flowers", "--rope", "0"), 2, "rope=0.0 is not a positive number"),
         (("flowers", "--by", "archi"), 2, "did you mean 'arch'"),
         (("flowers", "-o", "a report.tex", "--pictures"), 2, "letters, digits"),
         (("flowers", "--uri", "sqlite:///absent.db"), 5, "absent.db"),

@@ -16,6 +16,7 @@ from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
 from nnsweep.results.statistics.anova import RESIDUAL, effects
 from nnsweep.results.statistics.comparison import compare
+from nnsweep.results.statistics.equivalence import choose_rope
 from nnsweep.results.statistics.examples import compare_examples
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
@@ -69,6 +70,9 @@ class Study:
         Of the intervals.
     failures : {"chance", "ignore"}
         What failed runs count as, everywhere in the report; see `nnsweep.results.grouping.group_runs`.
+    rope : float or None
+        The margin within which two means are as good as each other; 0.01 for an accuracy if not given, and none for
+        another metric (`nnsweep.results.statistics.equivalence.choose_rope`).
     origin : Origin
         Where the runs are from.
     """
@@ -81,14 +85,16 @@ class Study:
     by: Sequence[str] | None = None
     confidence: float = 0.95
     failures: str = "chance"
+    rope: float | None = None
     origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
         names = [f"row {row}" for row in range(len(self.runs))]
         defaults: dict[str, Any] = {"name": names, "state": "finished", "reason": "", "run_id": names}
         missing = {name: value for name, value in defaults.items() if name not in self.runs.columns}
-        # a table from elsewhere may lack columns; `runs` is set in the way of a frozen dataclass
+        # a table from elsewhere may lack columns; both are set in the way of a frozen dataclass
         object.__setattr__(self, "runs", with_failures(self.runs.assign(**missing), self.failures))
+        object.__setattr__(self, "rope", choose_rope(self.rope, self.metric))
 
     @cached_property
     def configurations(self) -> pd.DataFrame:
