@@ -12,13 +12,9 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
+from nnsweep.results.statistics.power import count_seeds_needed
 from nnsweep.results.statistics.summary import check_confidence, describe_failures, find_configuration, sort_best_first
-from nnsweep.results.statistics.tests import (
-    compare_means,
-    correct_by_holm,
-    count_pairs,
-    count_seeds_needed,
-)
+from nnsweep.results.statistics.tests import compare_means, correct_by_holm, count_pairs
 from nnsweep.text import printable
 
 COLUMNS = {

@@ -1,6 +1,5 @@
-"""Differences, corrected p values and power: SciPy's values, and what must hold for any results."""
+"""Differences and corrected p values: SciPy's values, and what must hold for any results."""
 
-import itertools
 import math
 
 import numpy as np
@@ -9,12 +8,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from nnsweep.errors import ConfigError
 from nnsweep.results.statistics.tests import (
     compare_means,
-    compute_power,
     correct_by_holm,
-    count_seeds_needed,
     paired_t_test,
     welch_t_test,
 )
@@ -151,62 +147,3 @@ def test_subset_of_a_family_is_corrected_at_least_as_much(raw, n):
 def test_comparisons_that_were_not_made_do_not_count():
     assert correct_by_holm([0.01, math.nan, 0.02]).tolist() == pytest.approx([0.02, math.nan, 0.02], nan_ok=True)
     assert np.isnan(correct_by_holm([math.nan])).all()
-
-
-effects = st.floats(0.05, 50)
-
-
-def test_power_is_that_of_the_noncentral_t():
-    for effect, n, alpha in itertools.product([0.3, 1.0, 1.5], [2, 5, 15], [0.05, 0.01]):
-        quantile, noncentrality = stats.t.isf(alpha / 2, n - 1), effect * math.sqrt(n)
-        expected = stats.nct.sf(quantile, n - 1, noncentrality) + stats.nct.cdf(-quantile, n - 1, noncentrality)
-        assert compute_power(effect, n, alpha) == pytest.approx(expected, abs=1e-10)
-
-
-def test_power_is_what_simulated_tests_reach():
-    samples = np.random.default_rng(0).normal(1.0, 1.0, size=(20_000, 8))
-    rejected = np.mean(stats.ttest_1samp(samples, 0, axis=1).pvalue < 0.05)
-    assert compute_power(1.0, 8, 0.05) == pytest.approx(rejected, abs=4 * math.sqrt(0.25 / 20_000))
-
-
-@patiently
-@given(effects, st.sampled_from([0.05, 0.001, 1e-6]))
-def test_it_is_the_smallest_number_that_is_enough(effect, alpha):
-    n = int(count_seeds_needed(effect, 1, alpha=alpha))
-    assert compute_power(effect, n, alpha) >= 0.8
-    assert n == 2 or compute_power(effect, n - 1, alpha) < 0.8
-
-
-@patiently
-@given(effects, st.floats(1.01, 3))
-def test_larger_differences_need_no_more_seeds(effect, factor):
-    assert count_seeds_needed(effect * factor, 1) <= count_seeds_needed(effect, 1)
-    assert count_seeds_needed(effect, factor) >= count_seeds_needed(effect, 1)
-    assert count_seeds_needed(-effect, 1) == count_seeds_needed(effect, 1)
-
-
-@patiently
-@example(1.125, 1147, 1e-9)
-@given(st.floats(1e-9, 1e9), st.integers(2, 200_000), st.sampled_from([0.05, 1e-4, 1e-9]))
-def test_power_is_a_probability_for_any_effect(effect, n, alpha):
-    assert 0 <= compute_power(effect, n, alpha) <= 1 + 1e-12
-
-
-def test_where_the_computation_changes_there_is_no_step():
-    for effect in (0.5, 0.02, 0.002):
-        below, above = compute_power(effect, 100_000, 1e-9), compute_power(effect, 100_001, 1e-9)
-        assert below == pytest.approx(above, abs=1e-3)
-
-
-def test_where_nothing_differs_no_number_of_seeds_is_enough():
-    assert count_seeds_needed(0.0, 0.1) == math.inf
-    assert count_seeds_needed(1e-9, 1.0) == math.inf
-    assert math.isnan(count_seeds_needed(math.nan, 1.0))
-    n = count_seeds_needed(0.1, 0.0)
-    assert 2 ** (1 - n) <= 0.05 < 2 ** (2 - n)
-
-
-@pytest.mark.parametrize("wrong", [{"power": 1}, {"power": 0.01}, {"alpha": 0}, {"alpha": 5}])
-def test_impossible_wishes_are_refused(wrong):
-    with pytest.raises(ConfigError, match="0 < alpha < power < 1"):
-        count_seeds_needed(0.1, 0.1, **wrong)
