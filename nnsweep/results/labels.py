@@ -11,12 +11,20 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from nnsweep.results.frame import rows
+from nnsweep.results.trend import (
+    LEAST_POINTS,
+    Curve,
+    bound_noise,
+    estimate_noise,
+    find_peak,
+    find_selecting_curve,
+    fit_rise,
+    mark_last,
+    smooth,
+)
 from nnsweep.text import STANDARDIZE, explain_scale
-
-Floats = NDArray[np.float64]
 
 DIVERGED = "diverged"
 AT_CHANCE = "at chance"
@@ -46,36 +54,8 @@ SLOW = 0.01
 """The share of its highest learning rate at which a training goes no further."""
 SLOWED = "; its learning rate has run out: try a longer schedule"
 
-SELECTING = ("val_accuracy", "test_accuracy")
-LAST_SHARE = 0.2
-"""The share of the epochs that is the end of a curve."""
-LEAST_POINTS = 5
-"""Measurements without which a curve has no trend."""
-SMOOTHED_SHARE = 0.05
-"""The share of the points that a running median goes over, of which there are at least 3."""
 NOTHING = pd.DataFrame({"epoch": [], "train_cost": []})
 """The history of a run that left none."""
-
-
-class Curve(NamedTuple):
-    """An accuracy at the epochs at which it was measured.
-
-    Attributes
-    ----------
-    metric : str
-        Which accuracy: one of `SELECTING`, or empty if none was measured.
-    epochs : ndarray of shape (n_points,)
-        The epochs.
-    values : ndarray of shape (n_points,)
-        The accuracies, all finite.
-    costs : ndarray of shape (n_points,)
-        The training cost at the same epochs; NaN where it is not known.
-    """
-
-    metric: str
-    epochs: Floats
-    values: Floats
-    costs: Floats
 
 
 class Outcome(NamedTuple):
@@ -270,133 +250,3 @@ def _has_run_out(outcome: Outcome, curve: Curve, history: pd.DataFrame) -> bool:
 
 def _name_curve(curve: Curve) -> str:
     return "validation accuracy" if curve.metric == "val_accuracy" else "test accuracy"
-
-
-def find_selecting_curve(history: pd.DataFrame) -> Curve:
-    """Take from a run's history the accuracy that its epoch is selected by.
-
-    Parameters
-    ----------
-    history : pandas.DataFrame
-        ``epoch``, ``train_cost``, and ``val_accuracy`` or ``test_accuracy``, NaN where they were not measured.
-    """
-    columns = {name: take_column(history, name) for name in ("epoch", "train_cost", *SELECTING)}
-    metric = next((name for name in SELECTING if np.isfinite(columns[name]).any()), "")
-    measured = np.isfinite(columns[metric]) if metric else np.zeros(len(history), dtype=bool)
-    values = columns[metric or "epoch"][measured]
-    return Curve(metric, columns["epoch"][measured], values, columns["train_cost"][measured])
-
-
-def smooth(values: Floats, share: float = SMOOTHED_SHARE) -> Floats:
-    """Take the running median, over an odd number of points; towards the ends over as many as there are on both sides.
-
-    A median of ``2 h + 1`` points ignores up to h outliers (Tukey, Exploratory Data Analysis, 1977, chapter 7).
-
-    Examples
-    --------
-    >>> smooth(np.array([0.1, 0.9, 0.5, 0.6, 0.7]))
-    array([0.1, 0.5, 0.6, 0.6, 0.7])
-    """
-    half = min(count_neighbours(len(values), share), (len(values) - 1) // 2)
-    middle = np.median(np.lib.stride_tricks.sliding_window_view(values, 2 * half + 1), axis=1)
-    start = [np.median(values[: 2 * place + 1]) for place in range(half)]
-    end = [np.median(values[len(values) - 2 * place - 1 :]) for place in reversed(range(half))]
-    return np.concatenate([start, middle, end])
-
-
-def count_neighbours(n_points: int, share: float = SMOOTHED_SHARE) -> int:
-    """Give how many points on either side a running median goes over."""
-    return max(1, round(share * n_points / 2))
-
-
-def find_peak(values: Floats) -> tuple[int, float]:
-    """Find the highest running median, and beside it the place of the highest value that it goes over."""
-    medians, half = smooth(values), count_neighbours(len(values))
-    middle = int(medians.argmax())
-    start = max(0, middle - half)
-    return start + int(values[start : middle + half + 1].argmax()), float(medians[middle])
-
-
-def estimate_noise(values: Floats) -> float:
-    r"""Estimate the standard deviation of a curve about its trend, whatever that is, from the curve's second half.
-
-    A point is compared with the mean of its neighbours, which takes away any straight line::
-
-        sqrt(2 / 3 * mean((values[i] - (values[i - 1] + values[i + 1]) / 2) ** 2))
-
-    (Gasser, Sroka and Jennen-Steinmetz, *Residual variance and residual pattern in nonlinear regression*,
-    Biometrika 73, 1986). It is 0 if there are fewer than 3 points.
-    """
-    bends = _bends(values)
-    return float(np.sqrt(2 / 3 * np.mean(bends**2))) if len(bends) else 0.0
-
-
-def bound_noise(values: Floats, deviations: float) -> float:
-    """Give what noise exceeds no more often than a normal variable its mean by so many standard deviations.
-
-    The standard deviation is that of `estimate_noise`, and known the less the fewer points there are, so the quantile
-    is that of Student's t. Its degrees of freedom are Satterthwaite's (*Biometrics Bulletin* 2, 1946) for m bends, of
-    which those side by side are correlated by -2/3 and the next but one by 1/6::
-
-        m ** 2 / (m + 2 * (4 / 9 * (m - 1) + 1 / 36 * (m - 2)))
-    """
-    from scipy import stats  # its import takes longer than most of what needs results
-
-    n_bends = len(_bends(values))
-    if not n_bends:
-        return 0.0
-    correlated = 4 / 9 * (n_bends - 1) + 1 / 36 * max(0, n_bends - 2)
-    freedom = n_bends**2 / (n_bends + 2 * correlated)
-    return estimate_noise(values) * float(stats.t.isf(stats.norm.sf(deviations), freedom))
-
-
-def _bends(values: Floats) -> Floats:
-    half = values[len(values) // 2 :] if len(values) >= 2 * LEAST_POINTS else values
-    return half[1:-1] - (half[:-2] + half[2:]) / 2 if len(half) >= 3 else np.empty(0)
-
-
-def mark_last(epochs: Floats, share: float = LAST_SHARE) -> NDArray[np.bool_]:
-    """Mark the points of the last epochs: a share of them all, but `LEAST_POINTS` measurements if there are so many."""
-    start = epochs[-1] - share * (epochs[-1] - epochs[0])
-    marked: NDArray[np.bool_] = epochs >= min(start, epochs[-min(LEAST_POINTS, len(epochs))])
-    return marked
-
-
-class Rise(NamedTuple):
-    """The straight line through the end of a curve.
-
-    Attributes
-    ----------
-    gain : float
-        By how much it rises from the first to the last point.
-    end : float
-        Where it ends.
-    p : float
-        How probable so steep a rise is without a trend (one-sided, of Student's t).
-    """
-
-    gain: float
-    end: float
-    p: float
-
-
-def fit_rise(epochs: Floats, values: Floats) -> Rise:
-    """Fit a line by least squares, and test its slope by Student's t with n - 2 degrees of freedom.
-
-    Neighbouring values of a curve depend on each other, so p is too small for a strict test (`scipy.stats.linregress`).
-    A line through equal values does not rise: its p is 1.
-    """
-    from scipy import stats
-
-    if np.ptp(values) == 0:
-        return Rise(0.0, float(values[-1]), 1.0)
-    line = stats.linregress(epochs, values, alternative="greater")
-    end = line.intercept + line.slope * epochs[-1]
-    return Rise(float(line.slope * np.ptp(epochs)), float(end), float(line.pvalue))
-
-
-def take_column(history: pd.DataFrame, name: str) -> Floats:
-    """Give a column of a history, NaN where nothing was measured."""
-    if name not in history.columns:
-        return np.full(len(history), np.nan)
-    return history[name].to_numpy(dtype=np.float64, na_value=np.nan)

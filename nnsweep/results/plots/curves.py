@@ -17,7 +17,6 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from nnsweep.results.factors import KINDS, choose_axes, place_level
-from nnsweep.results.labels import SELECTING, take_column
 from nnsweep.results.plots.figure import (
     NAMED,
     TITLE_POINTS,
@@ -30,6 +29,7 @@ from nnsweep.results.plots.figure import (
     stroke,
 )
 from nnsweep.results.statistics.summary import ACCURACY, bound_metric, estimate_configurations
+from nnsweep.results.trend import SELECTING, take_column
 from nnsweep.results.wording import metric_text
 from nnsweep.text import printable
 

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnsweep.results.labels import bound_noise, estimate_noise, find_peak, fit_rise, smooth
 from nnsweep.results.statistics.anova import effects
 from nnsweep.results.statistics.examples import mcnemar_test, sign_flip_test
 from nnsweep.results.statistics.power import compute_power, count_seeds_needed
 from nnsweep.results.statistics.summary import estimate_mean
 from nnsweep.results.statistics.tests import compare_means, correct_by_holm
+from nnsweep.results.trend import bound_noise, estimate_noise, find_peak, fit_rise, smooth
 
 NUMBERS = ["df", "sum_of_squares", "mean_square", "f", "p", "eta_squared", "partial_eta_squared", "omega_squared"]
 
