@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
+from threadpoolctl import threadpool_limits
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import SEED, check_settings, choose_factors, code_dummies, find_repeats, varying_settings
@@ -112,7 +113,7 @@ def effects(
     groups = group_runs(runs, metric, failures=failures)
     if not any(one.counted for one in groups):
         raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to explain")
-    usable, units, values = _take_units(runs, groups)
+    usable, units, values = take_units(runs, groups)
     repeats, chosen = groups[0].repeats, choose_factors(usable, metric, factors)
     design = _make_design(usable, units, values, chosen.names, blocks=blocks)
     sums, loose = partition_squares(design), _find_loose(usable, metric, chosen.names)
@@ -129,7 +130,7 @@ def effects(
     return table
 
 
-def _take_units(
+def take_units(
     runs: pd.DataFrame, configurations: Sequence[Configuration]
 ) -> tuple[pd.DataFrame, list[Hashable], list[float]]:
     """Give a run that has the settings of each unit, the unit and its value, in the order of the runs.
@@ -240,8 +241,10 @@ def partition_squares(design: Design) -> dict[str, Sum]:
     """
     total = Sum(float(np.sum((design.y - design.y.mean()) ** 2)), len(design.y) - 1)
     cube = make_cube(design)
-    parts = _least_squares(design) if cube is None else _balanced(cube, design)
-    return {**parts, TOTAL: total}
+    if cube is not None:
+        return _balanced(cube, design) | {TOTAL: total}
+    with threadpool_limits(1):  # on a busy machine more threads spend ten times as long, waiting for one another
+        return _least_squares(design) | {TOTAL: total}
 
 
 def make_cube(design: Design) -> FloatArray | None:
@@ -289,25 +292,86 @@ def _less(whole: Sum, parts: Sequence[Sum]) -> Sum:
     return Sum(max(0.0, squares), whole.df - sum(part.df for part in parts))
 
 
+class CellRows(NamedTuple):
+    """A design with a row for each cell instead of each result, in which every model leaves the same squares.
+
+    All results of a cell have the same settings, so a model of settings is fitted to the cells' means, weighted by the
+    roots of their numbers of results. What differs within cells is in the further rows, one for each block and one for
+    what no model explains: the triangular factor of blocks and results without their cells' means.
+
+    Attributes
+    ----------
+    levels : dict of str to array of shape (n_cells,)
+        The level of each cell by factor.
+    roots : array of shape (n_cells,)
+        The roots of the numbers of results.
+    blocks : array of shape (n_rows, n_blocks)
+        A column for each block; no columns without blocks.
+    y : array of shape (n_rows,)
+        The values to fit.
+    n_results : int
+        How many results there are.
+    """
+
+    levels: dict[str, NDArray[np.int64]]
+    roots: FloatArray
+    blocks: FloatArray
+    y: FloatArray
+    n_results: int
+
+    def fit(self, columns: Sequence[FloatArray]) -> Sum:
+        """Give the residual of a model with an intercept, columns of shape (n_cells, any) and the blocks."""
+        settings = self.roots[:, None] * np.hstack([np.ones((len(self.roots), 1)), *columns])
+        within = np.zeros((len(self.y) - len(settings), settings.shape[1]))
+        return _fit(np.hstack([np.vstack([settings, within]), self.blocks]), self.y, self.n_results)
+
+    def fit_cells(self, *, blocks: bool) -> Sum:
+        """Give the residual of a model that has a mean for each cell, with the blocks or without them."""
+        n_cells = len(self.roots)
+        columns = self.blocks if blocks else self.blocks[:, :0]
+        return _fit(columns[n_cells:], self.y[n_cells:], self.n_results - n_cells)
+
+
+def reduce_to_cells(design: Design) -> CellRows:
+    """Take the results of each cell together: hundreds of rows do where there were thousands.
+
+    Parameters
+    ----------
+    design : Design
+        Sorted by cell.
+    """
+    numbers = np.array([*design.levels.values()], dtype=np.int64).reshape(len(design.levels), len(design.y))
+    is_first = np.concatenate([[True], np.any(np.diff(numbers, axis=1) != 0, axis=0)])
+    starts = np.flatnonzero(is_first)
+    counts = np.diff([*starts, len(design.y)])
+    blocks = np.zeros((len(design.y), 0)) if design.seeds is None else np.eye(int(design.seeds.max()) + 1)[design.seeds]
+    values = np.column_stack([blocks, design.y - design.y.mean()])
+    means = np.add.reduceat(values, starts) / counts[:, None]
+    within = np.linalg.qr(values - np.repeat(means, counts, axis=0), mode="r")
+    roots = np.sqrt(counts)
+    rows = np.vstack([roots[:, None] * means, within])
+    levels = dict(zip(design.levels, numbers[:, starts], strict=True))
+    return CellRows(levels, roots, rows[:, :-1], rows[:, -1], len(design.y))
+
+
 def _least_squares(design: Design) -> dict[str, Sum]:
     """Take sums of squares of type II from the residuals of models with and without each term."""
-    seeds = [] if design.seeds is None else [_cells([design.seeds])]
-    cells = _cells(list(design.levels.values()))
-    terms = {term: _cells([design.levels[name] for name in term]) for term in _terms(list(design.levels))}
-    with_all, within = _residual(design.y, [*terms.values(), *seeds]), _residual(design.y, [cells, *seeds])
+    cells = reduce_to_cells(design)
+    terms = {term: _code_cells([cells.levels[name] for name in term]) for term in _terms(list(cells.levels))}
+    with_all, within = cells.fit([*terms.values()]), cells.fit_cells(blocks=True)
     sums = {}
     for term, columns in terms.items():
-        others = [block for other, block in terms.items() if not set(term) <= set(other)] + seeds
-        larger = with_all if len(term) == 2 else _residual(design.y, [*others, columns])
-        sums[_write_term(term)] = _gain(_residual(design.y, others), larger)
-    if seeds:
-        sums[SEED] = _gain(_residual(design.y, [cells]), within)
+        others = [block for other, block in terms.items() if not set(term) <= set(other)]
+        larger = with_all if len(term) == 2 else cells.fit([*others, columns])
+        sums[_write_term(term)] = _gain(cells.fit(others), larger)
+    if design.seeds is not None:
+        sums[SEED] = _gain(cells.fit_cells(blocks=False), within)
     if len(design.levels) > 2:
         sums[HIGHER] = _gain(with_all, within)
     return _with_residual(sums, within)
 
 
-def _cells(levels: Sequence[NDArray[np.int64]]) -> FloatArray:
+def _code_cells(levels: Sequence[NDArray[np.int64]]) -> FloatArray:
     """Code combinations of levels by dummies: an interaction, where a model has the factors' own dummies, too."""
     return code_dummies(list(zip(*(numbers.tolist() for numbers in levels), strict=True)))
 
@@ -317,13 +381,12 @@ def _gain(smaller: Sum, larger: Sum) -> Sum:
     return _less(smaller, [larger]) if smaller.df > larger.df else Sum(0.0, 0)
 
 
-def _residual(y: FloatArray, columns: Sequence[FloatArray]) -> Sum:
-    """Give the residual sum of squares of a model with an intercept, and its degrees of freedom by the rank."""
-    present = [block for block in columns if block.size]
-    matrix = np.hstack([np.ones((len(y), 1)), *present])
-    centred = y - y.mean()
-    solution, _, rank, _ = np.linalg.lstsq(matrix, centred, rcond=None)
-    return Sum(float(np.sum((centred - matrix @ solution) ** 2)), len(y) - int(rank))
+def _fit(matrix: FloatArray, y: FloatArray, n: int) -> Sum:
+    """Give the residual sum of squares of least squares, and how many of n degrees of freedom the rank leaves."""
+    if not matrix.shape[1]:
+        return Sum(float(np.sum(y**2)), n)
+    solution, _, rank, _ = np.linalg.lstsq(matrix, y, rcond=None)
+    return Sum(float(np.sum((y - matrix @ solution) ** 2)), n - int(rank))
 
 
 def _with_residual(sums: dict[str, Sum], within: Sum) -> dict[str, Sum]:
