@@ -17,6 +17,7 @@ from nnsweep.results.trend import (
     LEAST_POINTS,
     Curve,
     bound_noise,
+    estimate_correlation,
     estimate_noise,
     find_peak,
     find_selecting_curve,
@@ -197,7 +198,7 @@ def label_chance(curve: Curve, limit: float | None) -> Outcome | None:
 def label_improvement(curve: Curve, *, significance: float = SIGNIFICANCE, least: float = 0.0) -> Outcome | None:
     """Tell a training whose accuracy rises over its last stretch: beyond noise, by `least`, to where it never was."""
     last = mark_last(curve.epochs)
-    line = fit_rise(curve.epochs[last], curve.values[last])
+    line = fit_rise(curve.epochs[last], curve.values[last], estimate_correlation(curve.values))
     earlier = smooth(curve.values)[~last]
     if line.p >= significance or line.gain < least or (len(earlier) and line.end <= earlier.max()):
         return None

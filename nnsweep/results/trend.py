@@ -5,6 +5,7 @@ validation part. Its noise is estimated from the curve itself, and so is how muc
 other, since a curve that wanders is easily taken for one that rises.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,10 @@ LEAST_POINTS = 5
 """Measurements without which a curve has no trend."""
 SMOOTHED_SHARE = 0.05
 """The share of the points that a running median goes over, of which there are at least 3."""
+CORRELATIONS = np.arange(20) / 20
+"""Correlations of neighbouring values that are told apart: beyond the last, noise cannot be told from a trend."""
+NO_NOISE = 1e-20
+"""The share of its sum of squares that rounding leaves of a curve without noise."""
 
 
 class Curve(NamedTuple):
@@ -121,8 +126,12 @@ def bound_noise(values: Floats, deviations: float) -> float:
     return estimate_noise(values) * float(stats.t.isf(stats.norm.sf(deviations), freedom))
 
 
+def _take_second_half(values: Floats) -> Floats:
+    return values[len(values) // 2 :] if len(values) >= 2 * LEAST_POINTS else values
+
+
 def _bends(values: Floats) -> Floats:
-    half = values[len(values) // 2 :] if len(values) >= 2 * LEAST_POINTS else values
+    half = _take_second_half(values)
     return half[1:-1] - (half[:-2] + half[2:]) / 2 if len(half) >= 3 else np.empty(0)
 
 
@@ -151,19 +160,76 @@ class Rise(NamedTuple):
     p: float
 
 
-def fit_rise(epochs: Floats, values: Floats) -> Rise:
-    """Fit a line by least squares, and test its slope by Student's t with n - 2 degrees of freedom.
+def fit_rise(epochs: Floats, values: Floats, correlation: float = 0.0) -> Rise:
+    """Fit a line by least squares (`scipy.stats.linregress`), and test its slope by Student's t.
 
-    Neighbouring values of a curve depend on each other, so p is too small for a strict test (`scipy.stats.linregress`).
+    Where neighbouring values are correlated, the slope varies more than its standard error says. With R the
+    correlations ``correlation ** abs(i - j)``, M the projection onto what the line leaves, and w the weights of the
+    slope, its variance is ``(w' R w / w' w) / (tr(M R) / (n - 2))`` times as large, and is estimated with
+    ``tr(M R) ** 2 / tr(M R M R)`` degrees of freedom (Satterthwaite, *Biometrics Bulletin* 2, 1946).
+
     A line through equal values does not rise: its p is 1.
+
+    Parameters
+    ----------
+    epochs, values : ndarray of shape (n_points,)
+        The last stretch of a curve.
+    correlation : float
+        Of neighbouring values, about the line; see `estimate_correlation`.
     """
     from scipy import stats
 
     if np.ptp(values) == 0:
         return Rise(0.0, float(values[-1]), 1.0)
     line = stats.linregress(epochs, values, alternative="greater")
-    end = line.intercept + line.slope * epochs[-1]
-    return Rise(float(line.slope * np.ptp(epochs)), float(end), float(line.pvalue))
+    end, p = line.intercept + line.slope * epochs[-1], line.pvalue
+    if correlation > 0 and line.stderr > 0:
+        left, correlated = _project_out(epochs, 1), _correlate(len(epochs), correlation)
+        weights, remaining = epochs - epochs.mean(), left @ correlated
+        factor = (weights @ correlated @ weights / (weights @ weights)) / (np.trace(remaining) / (len(epochs) - 2))
+        freedom = np.trace(remaining) ** 2 / np.trace(remaining @ remaining)
+        p = stats.t.sf(line.slope / line.stderr / np.sqrt(factor), freedom)
+    return Rise(float(line.slope * np.ptp(epochs)), float(end), float(p))
+
+
+def estimate_correlation(values: Floats) -> float:
+    """Estimate the correlation of neighbouring values about a curve's trend, from its second half; 0 if it is negative.
+
+    What a parabola leaves of n values has a lag-one autocorrelation below that of the values themselves. With M the
+    projection onto it, A the mean of both shifts by one and R as in `fit_rise`, the ratio of expectations is
+    ``tr(M A M R) / tr(M R)``; the correlation for which it is what was found is given.
+    """
+    half = _take_second_half(values)
+    if len(half) < LEAST_POINTS:
+        return 0.0
+    left = _project_out(np.arange(float(len(half))), 2) @ half
+    if not left @ left > NO_NOISE * (half @ half):
+        return 0.0
+    return float(np.interp(left[1:] @ left[:-1] / (left @ left), _expect_correlations(len(half)), CORRELATIONS))
+
+
+@lru_cache
+def _expect_correlations(n: int) -> Floats:
+    """Give the lag-one autocorrelation that a parabola leaves of n values, for each of `CORRELATIONS`."""
+    left = _project_out(np.arange(float(n)), 2)
+    shifted = left @ (np.eye(n, k=1) + np.eye(n, k=-1)) @ left / 2
+    matrices = [_correlate(n, correlation) for correlation in CORRELATIONS]
+    expected: Floats = np.maximum.accumulate([np.sum(shifted * matrix) / np.sum(left * matrix) for matrix in matrices])
+    return expected
+
+
+def _correlate(n: int, correlation: float) -> Floats:
+    """Give the correlations of n values of which those side by side have this one (first-order autoregression)."""
+    places = np.arange(n)
+    matrix: Floats = correlation ** np.abs(places[:, None] - places)
+    return matrix
+
+
+def _project_out(places: Floats, degree: int) -> Floats:
+    """Give the matrix that takes a polynomial out of values at these places."""
+    basis, _ = np.linalg.qr(np.polynomial.legendre.legvander((places - places.mean()) / np.ptp(places), degree))
+    projection: Floats = np.eye(len(places)) - basis @ basis.T
+    return projection
 
 
 def take_column(history: pd.DataFrame, name: str) -> Floats:

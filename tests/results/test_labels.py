@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.signal import lfilter
 
 from nnsweep.results.frame import frame
 from nnsweep.results.labels import (
@@ -18,10 +19,12 @@ from nnsweep.results.labels import (
     LEAST_CHANGE,
     OVERFITTING,
     PLATEAUED,
+    SIGNIFICANCE,
     STILL_IMPROVING,
     UNCLEAR,
     bound_guessing,
     label,
+    label_improvement,
     outcomes,
 )
 from nnsweep.results.trend import find_selecting_curve
@@ -158,6 +161,16 @@ def test_noise_alone_is_seldom_anything_but_a_plateau(n_epochs):
     random = np.random.default_rng(0)
     names = [label(history(0.7 + random.normal(scale=0.03, size=n_epochs)), chance=0.1).name for _ in range(200)]
     assert names.count(PLATEAUED) >= 0.97 * 200
+
+
+@pytest.mark.parametrize("correlation", [0.6, 0.9])
+def test_a_curve_that_wanders_is_seldom_still_improving(correlation):
+    noise = np.random.default_rng(0).normal(scale=0.01, size=(61, 300))
+    noise[1:] *= math.sqrt(1 - correlation**2)
+    curves = 0.7 + lfilter([1], [1, -correlation], noise, axis=0).T
+    rising = [label_improvement(find_selecting_curve(history(curve)), least=LEAST_CHANGE) for curve in curves]
+    share = np.mean([one is not None for one in rising])
+    assert share <= SIGNIFICANCE + 3 * math.sqrt(SIGNIFICANCE * (1 - SIGNIFICANCE) / 300)
 
 
 @given(st.floats(0.2, 0.6), st.floats(LEAST_CHANGE, 0.3))

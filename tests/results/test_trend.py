@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.signal import medfilt
+from scipy.signal import lfilter, medfilt
 
 from nnsweep.results.trend import (
     LEAST_POINTS,
     bound_noise,
     count_neighbours,
+    estimate_correlation,
     estimate_noise,
     find_peak,
     find_selecting_curve,
@@ -110,3 +111,31 @@ def test_the_end_is_a_fifth_of_the_epochs_or_the_least_points(n_points, every):
 
 def test_equal_values_do_not_rise():
     assert fit_rise(np.arange(5.0), np.full(5, 0.3)) == (0.0, 0.3, 1.0)
+
+
+def wandering(n_curves, n_points, correlation):
+    """Give curves without a trend in which neighbouring values are correlated (first-order autoregression)."""
+    noise = np.random.default_rng(0).normal(size=(n_points, n_curves))
+    noise[1:] *= math.sqrt(1 - correlation**2)
+    return lfilter([1], [1, -correlation], noise, axis=0).T
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.8])
+def test_a_line_through_correlated_noise_is_as_rare_as_it_says(correlation):
+    epochs = np.arange(12.0)
+    p = [fit_rise(epochs, values, correlation).p for values in wandering(1000, 12, correlation)]
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / 1000))
+    if correlation:
+        assert np.mean([fit_rise(epochs, values).p < 0.05 for values in wandering(1000, 12, correlation)]) > 0.1
+
+
+@pytest.mark.parametrize("correlation", [0.3, 0.6])
+def test_the_correlation_is_that_of_the_noise_whatever_its_trend(correlation):
+    curves = 0.02 * np.arange(400.0) + wandering(100, 400, correlation)
+    assert np.mean([estimate_correlation(curve) for curve in curves]) == pytest.approx(correlation, abs=0.03)
+
+
+def test_without_noise_there_is_no_correlation():
+    assert estimate_correlation(0.1 + 0.02 * np.arange(30.0)) == 0
+    assert estimate_correlation(np.full(30, 0.7)) == 0
+    assert estimate_correlation(np.array([0.1, 0.5, 0.2])) == 0
