@@ -12,7 +12,16 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.frame import selection, take_numbers
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, measure_inches, nothing, prepare, run_layout
+from nnsweep.results.plots.figure import (
+    POINTS,
+    WIDTH,
+    add_legend,
+    blank,
+    mark_decades,
+    measure_inches,
+    nothing,
+    prepare,
+)
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, bound_metric, estimate_configurations
 from nnsweep.results.statistics.tradeoff import mark_pareto_front
 from nnsweep.results.wording import metric_text
@@ -74,7 +83,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
         kinds["others"] = OTHER
     strokes = [*kinds.values(), *([NUMBER] * len(labels))]
     add_legend(figure, [*kinds, *labels], strokes, notes=_notes(runs, priced, metric))
-    _number(figure, axes, front, priced)
+    _number(axes, front, priced)
     return figure
 
 
@@ -114,6 +123,8 @@ def _draw(axes: Axes, priced: Sequence[Priced], front: Sequence[Priced], possibl
     steps = [*((one.cost, one.group.mean) for one in front), (right, front[-1].group.mean)]
     axes.step(*zip(*steps, strict=True), where="post", **STEP)  # type: ignore[arg-type]
     axes.set_xlim(left, right)
+    if is_logarithmic:
+        mark_decades(axes.xaxis)
 
 
 def _move_apart(priced: Sequence[Priced], front: Sequence[Priced], *, is_logarithmic: bool) -> list[float]:
@@ -144,10 +155,10 @@ def _notes(runs: pd.DataFrame, priced: Sequence[Priced], metric: str) -> list[st
     return [" ".join(notes), selection(runs) if metric == ACCURACY else ""]
 
 
-def _number(figure: Figure, axes: Axes, front: Sequence[Priced], priced: Sequence[Priced]) -> None:
+def _number(axes: Axes, front: Sequence[Priced], priced: Sequence[Priced]) -> None:
     """Put a number beside each point of the front, where it covers neither another one nor a point."""
-    run_layout(figure)
-    where = axes.transData.transform([(one.cost, one.group.mean) for one in priced]) / figure.dpi
+    where = axes.transData.transform([(one.cost, one.group.mean) for one in priced])
+    where = axes.figure.dpi_scale_trans.inverted().transform(where)
     points = {id(one): place for one, place in zip(priced, where, strict=True)}
     taken: list[tuple[float, float, float, float]] = []
     for rank, one in enumerate(front, 1):

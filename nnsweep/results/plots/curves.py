@@ -23,6 +23,7 @@ from nnsweep.results.plots.figure import (
     WIDTH,
     add_legend,
     blank,
+    mark_decades,
     nothing,
     panelled,
     prepare,
@@ -106,7 +107,7 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
             _draw_curve(axes, history, metric, styles.get(metric, stroke(0)))
         scale(axes, present[name][0], [take_points(history, metric)[1] for metric in present[name]])
         if len(present[name]) > 1:
-            axes.set_title(name, fontsize=TITLE_POINTS - 1)
+            axes.set_title(name, fontsize=TITLE_POINTS - 1, y=1)
     if "train_cost" in present["cost"]:
         _mark_end(panels["cost"], history, stroke(0))
     parts = [part for part in PARTS if any(f"{part}_{name}" in present[name] for name in ("cost", "accuracy"))]
@@ -161,7 +162,7 @@ def _mark_end(axes: Axes, history: pd.DataFrame, style: Mapping[str, object]) ->
 
 def scale(axes: Axes, metric: str, curves: Sequence[NDArray[np.float64]]) -> None:
     """Name a panel, and choose the scale on which all its curves can be read."""
-    axes.set_title(metric_text(metric), fontsize=TITLE_POINTS - 1)
+    axes.set_title(metric_text(metric), fontsize=TITLE_POINTS - 1, y=1)  # else matplotlib looks for a place
     values = np.concatenate([*curves, np.empty(0)])
     positive = values[values > 0]
     may_be_logarithmic = metric in LOGARITHMIC and len(positive) > 0 and not (values < 0).any()
@@ -171,6 +172,8 @@ def scale(axes: Axes, metric: str, curves: Sequence[NDArray[np.float64]]) -> Non
     top = 10 * max((float(curve[0]) for curve in curves if len(curve)), default=0.0)
     if metric in COSTS and len(positive) and 0 < top < axes.get_ylim()[1]:
         axes.set_ylim(0.7 * float(positive.min()), top)  # a cost that explodes leaves the panel: others stay readable
+    if axes.get_yscale() == "log":
+        mark_decades(axes.yaxis)
 
 
 class Band(NamedTuple):

@@ -10,18 +10,20 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
@@ -79,6 +81,12 @@ WIDTH = 7.2
 """Inches: the text of a page."""
 NARROW = 4.4
 TITLE_POINTS = 10.0
+UNDER = 0.45
+"""Inches under a panel for its numbers and the axis' name."""
+ABOVE = 0.28
+"""Inches above a panel for its name."""
+RIGHT = 0.18
+"""Inches at the right of a panel, into which its last number may reach."""
 HANDLE = 0.65
 """Inches that an entry of a legend needs beside its text."""
 NAMED = 10
@@ -108,9 +116,11 @@ def blank(width: float, height: float, title: str = "") -> Figure:
     title : str
         A line above all.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height))
     if title:
-        figure.suptitle(fit_text(title, width - 0.3, TITLE_POINTS), parse_math=False, fontsize=TITLE_POINTS)
+        below_edge = figure.transFigure + ScaledTranslation(0, -0.08, figure.dpi_scale_trans)
+        text = fit_text(title, width - 0.3, TITLE_POINTS)
+        figure.suptitle(text, y=1, va="top", transform=below_edge, parse_math=False, fontsize=TITLE_POINTS)
     return figure
 
 
@@ -145,12 +155,10 @@ def panelled(names: Sequence[str], title: str = "") -> tuple[Figure, dict[str, A
     columns = len(names) if len(names) <= 3 else 2
     rows = math.ceil(len(names) / columns)
     figure = blank(WIDTH if columns > 1 else NARROW, 0.25 * bool(title) + 2.5 * rows, title)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in grid:
+    panels = {name: figure.add_subplot(rows, columns, place) for place, name in enumerate(names, 1)}
+    for axes in panels.values():
         prepare(axes, "epoch")
-    for axes in grid[len(names) :]:
-        axes.set_axis_off()
-    return figure, dict(zip(names, grid, strict=False))
+    return figure, panels
 
 
 def prepare(axes: Axes, xlabel: str, ylabel: str = "") -> None:
@@ -163,10 +171,20 @@ def prepare(axes: Axes, xlabel: str, ylabel: str = "") -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def mark_decades(axis: Axis) -> None:
+    """Mark the powers of ten of a logarithmic axis, and what is between them if it has few, by plain numbers."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1,) if high / low > 1000 else (1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
 def add_legend(
     figure: Figure, labels: Sequence[str], strokes: Sequence[Mapping[str, object]], *, notes: Sequence[str] = ()
 ) -> None:
     """Put a legend under the panels, in as many columns as there is room for, and notes above its entries.
+
+    It is called last: the panels get their places then.
 
     Parameters
     ----------
@@ -182,6 +200,7 @@ def add_legend(
     width = figure.get_figwidth()
     lines = wrap_text(notes, width - 0.3)
     if not labels and not lines:
+        _place_panels(figure, 0.0)
         return
     half = (LONGEST_LABEL - 1) // 2
     texts = [
@@ -195,7 +214,7 @@ def add_legend(
     legend = figure.legend(
         samples,
         ["."] * len(texts),
-        loc="outside lower center",
+        loc="lower center",
         ncols=columns,
         frameon=False,
         handlelength=3,
@@ -207,23 +226,37 @@ def add_legend(
         text.set_text(label)
     legend.get_title().set_parse_math(False)
     legend.set_title("\n".join(lines))
-    height = LINE * len(lines) + (LINE + 0.05) * math.ceil(len(texts) / columns)
-    figure.set_figheight(figure.get_figheight() + 0.1 + height)
+    height = 0.1 + LINE * len(lines) + (LINE + 0.05) * math.ceil(len(texts) / columns)
+    figure.set_figheight(figure.get_figheight() + height)
+    _place_panels(figure, height)
 
 
-def lay_out(figure: Figure) -> None:
-    """Let everything in a figure find its place, as it will when it is saved."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
-        figure.draw_without_rendering()
+def _place_panels(figure: Figure, legend: float) -> None:
+    """Give the panels all the room that letters do not need, in inches: matplotlib's own layout draws them twice."""
+    panels = [axes for axes in figure.axes if axes.axison]
+    beside = 0.1 + max((_measure_beside(axes) for axes in panels), default=0.0)
+    under = UNDER if panels else 0.0
+    above = ABOVE if any(axes.get_title() for axes in panels) else 0.0
+    width, height = figure.get_size_inches()
+    grid = figure.axes[0].get_subplotspec().get_gridspec()  # type: ignore[union-attr]
+    top = height - (0.1 + 0.25 * bool(figure.get_suptitle()) + above)
+    bottom = legend + under
+    across = (width - grid.ncols * (beside + RIGHT)) / grid.ncols
+    down = (top - bottom - (grid.nrows - 1) * (under + above)) / grid.nrows
+    figure.subplots_adjust(
+        left=beside / width,
+        right=1 - RIGHT / width,
+        bottom=bottom / height,
+        top=top / height,
+        wspace=(beside + RIGHT) / across,
+        hspace=(under + above) / down,
+    )
 
 
-def run_layout(figure: Figure) -> None:
-    """Let the panels and legends of a figure find their places, without a first drawing of what is in them."""
-    if engine := figure.get_layout_engine():
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph")
-            engine.execute(figure)
+def _measure_beside(axes: Axes) -> float:
+    """Measure the letters at the left of a panel: its numbers or names, and what they are."""
+    widest = max((measure_inches(label.get_text()) for label in axes.get_yticklabels()), default=0.0)
+    return widest + 0.1 + (LINE + 0.05) * bool(axes.get_ylabel())
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
@@ -246,21 +279,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         raise ConfigError(f"a picture is {', '.join(METADATA)}, not {printable(suffix) or 'without suffix'}")
     with whole_file(path) as file, mpl.rc_context({"svg.hashsalt": "nnsweep"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
-        if suffix == ".png":
-            _write_png(figure, file)
-        else:
-            figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=METADATA[suffix])
-
-
-def _write_png(figure: Figure, file: IO[bytes]) -> None:
-    """Draw a figure once: `savefig` would draw all of it a first time only to lay it out."""
-    dpi, engine = figure.get_dpi(), figure.get_layout_engine()
-    figure.set_dpi(DPI)
-    run_layout(figure)
-    figure.set_layout_engine("none")
-    FigureCanvasAgg(figure).print_png(file, metadata=METADATA[".png"])  # type: ignore[no-untyped-call]
-    figure.set_layout_engine(engine)
-    figure.set_dpi(dpi)
+        figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=METADATA[suffix])
 
 
 COLOUR_MAP = "viridis"

@@ -22,9 +22,9 @@ from nnsweep.results.plots.figure import (
     LINE,
     NARROW,
     POINTS,
-    TITLE_POINTS,
     WIDTH,
     ColourScale,
+    blank,
     colour_scale,
     fit_text,
     letters_on,
@@ -136,10 +136,7 @@ def plot_grid(
     notes = wrap_text(_notes(runs, chart, plan, n_hidden), width - 0.4)
     top = 0.1 + 0.25 * bool(title)
     height += top + LINE * len(notes) + 0.15
-    figure = Figure(figsize=(width, height))
-    if title:
-        text = fit_text(title, width - 0.3, TITLE_POINTS)
-        figure.suptitle(text, y=1 - 0.08 / height, va="top", fontsize=TITLE_POINTS, parse_math=False)
+    figure = blank(width, height, title)
     colours = colour_scale([cell.mean for cells in chart.panels.values() for cell in cells.values() if cell.finished])
     for place, (name, cells) in enumerate(chart.panels.items()):
         axes = _add_panel(figure, chart, plan, place=place, top=top)

@@ -13,7 +13,6 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from nnsweep.results.frame import frame
-from nnsweep.results.plots.figure import lay_out
 from nnsweep.tracking.record import RunRecord
 
 Sweep: TypeAlias = tuple[pd.DataFrame, dict[str, pd.DataFrame]]
@@ -110,6 +109,13 @@ def holey() -> Sweep:
 def odd() -> Sweep:
     """Give a sweep whose settings have values that no formula and no file could have."""
     return make(activations=ODD, depths=(1, 2), widths=(8, 16), n_seeds=2)
+
+
+def lay_out(figure: Figure) -> None:
+    """Let everything in a figure find its place, as it will when it is saved."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
+        figure.draw_without_rendering()
 
 
 def texts(figure: Figure) -> list[Text]:

@@ -6,8 +6,9 @@ import pytest
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.plots.curves import band, job_curves, learning_curves, plot_learning_curves, plot_schedules
-from nnsweep.results.plots.figure import lay_out, save_figure
+from nnsweep.results.plots.figure import save_figure
 from nnsweep.results.statistics.summary import estimate_mean
+from tests.results.plots.conftest import lay_out
 
 
 def titles(figure):
@@ -43,6 +44,15 @@ def test_cost_is_on_a_logarithmic_scale_unless_it_is_negative(history):
     assert learning_curves({"a": history}).axes[0].get_yscale() == "log"
     below = history.assign(train_cost=history["train_cost"] - 1)
     assert learning_curves({"a": below}).axes[0].get_yscale() == "linear"
+
+
+@pytest.mark.parametrize(("end", "marked"), [(0.002, ["0.01", "0.1", "1"]), (0.05, ["0.05", "0.1", "0.2", "0.5", "1"])])
+def test_a_logarithmic_scale_is_marked_by_plain_numbers(history, end, marked):
+    falling = history.assign(train_cost=np.geomspace(3, end, len(history)))
+    axes = learning_curves({"a": falling}).axes[0]
+    low, high = axes.get_ylim()
+    ticks = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+    assert [label.get_text() for value, label in ticks if low <= value <= high][: len(marked)] == marked
 
 
 def test_the_legend_names_the_best_first(history):
