@@ -48,6 +48,7 @@ ADDED = {  # how a sweep's words begin: what is added to make it cheap; a key th
     "activation=rel,tanh": (),
     "data=table": QUICK,
     "plot depth_width": ("--format", "svg"),
+    "confirm depth_width": ("--seeds", "2"),
 }
 NOT_RUN = ("ui",)
 """Commands that do not end: only their options are read."""

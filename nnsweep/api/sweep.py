@@ -10,7 +10,7 @@ import signal
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,15 +104,13 @@ def sweep(
     >>> sorted(runs["arch"]), set(runs["state"])
     (['linear', 'linear', 'shallow', 'shallow'], {'finished'})
     """
-    from nnsweep import streams
     from nnsweep.files import expand_home
     from nnsweep.jobs.arguments import read_command_line
     from nnsweep.jobs.conf_tree import conf_dir
-    from nnsweep.jobs.environment import keep_store_address
     from nnsweep.jobs.multirun import HydraRequest
     from nnsweep.jobs.overrides import check_overrides, make_override, make_overrides
 
-    with _lock, _translate_errors(), streams.keep_printing(), keep_store_address():
+    with guard_process():
         words = [*check_overrides(overrides), *make_overrides(settings)]
         words += [] if uri is None else [make_override("tracking.uri", uri)]
         words += ["dry_run=true"] if dry_run else []
@@ -126,26 +124,58 @@ def sweep(
         return _frame_plan(result) if result.plan else _load_results(result)
 
 
+@contextlib.contextmanager
+def guard_process() -> Iterator[None]:
+    """Do one thing at a time to the process, and leave its environment, its printing and its errors as a caller knows.
+
+    Raises
+    ------
+    UserError
+        For whatever the user can mend, with nothing secret in it.
+    """
+    from nnsweep import streams
+    from nnsweep.jobs import worker
+    from nnsweep.jobs.environment import keep_store_address
+    from nnsweep.tracking.backend import forget_backends
+
+    with _lock, _translate_errors(), streams.keep_printing(), keep_store_address():
+        worker.load_dataset.cache_clear()  # files may be others than at the last call
+        forget_backends()
+        yield
+
+
 def _run_request(request: "HydraRequest", *, progress: bool) -> "SweepResult":
-    """Run a sweep, and let what interrupts it do to the process what it would have done."""
-    from nnsweep.jobs import interrupt, worker
     from nnsweep.jobs.display import Display
     from nnsweep.jobs.hydra_job import VERSION_BASE, run_job
     from nnsweep.jobs.multirun import compose_sweep
-    from nnsweep.tracking.backend import forget_backends
 
     display = Display(plan=progress, progress="lines" if progress else None, table=False)
-    worker.load_dataset.cache_clear()  # files may be others than at the last call
-    forget_backends()
 
-    def run(sweeper: Any, arguments: list[str]) -> "SweepResult":
+    def sweep_jobs(sweeper: Any, arguments: list[str]) -> "SweepResult":
         result: SweepResult = sweeper.run(arguments, display)
         return result
 
+    def run() -> "SweepResult":
+        result = compose_sweep(request, run_job, sweep_jobs, **VERSION_BASE)
+        assert result is not None
+        return result
+
+    return run_interruptibly(run)
+
+
+def run_interruptibly(run: "Callable[[], SweepResult]") -> "SweepResult":
+    """Run a sweep, and let what interrupts it do to the process what it would have done.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts, with all runs closed.
+    """
+    from nnsweep.jobs import interrupt
+
     try:
         with _restore_logging(), interrupt.obey_signals():
-            result = compose_sweep(request, run_job, run, **VERSION_BASE)
-            assert result is not None
+            result = run()
             if result.interruption:
                 raise result.interruption
             return result

@@ -96,6 +96,13 @@ filter_option = click.option(
     default="",
     help="Which runs, such as \"depth > 2 and activation == 'tanh'\"; any name can be written in `backquotes`.",
 )
+failures_option = click.option(
+    "--failures",
+    type=click.Choice(["chance", "ignore"]),
+    default="chance",
+    show_default=True,
+    help="What failed runs count as: the accuracy of guessing, or nothing.",
+)
 format_option = click.option(
     "--format", "format_", help=f"{', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]}; csv on the terminal."
 )

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +11,7 @@ from nnsweep.cli.options import (
     complete_folders,
     experiment_argument,
     experiment_option,
+    failures_option,
     file_option,
     filter_option,
     format_option,
@@ -83,13 +85,7 @@ def export_command(
 @click.option("--baseline", help="The configuration to compare the best with, by its label.")
 @click.option("--by", help="The columns that make a configuration, separated by commas; all settings that vary.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals.")
-@click.option(
-    "--failures",
-    type=click.Choice(["chance", "ignore"]),
-    default="chance",
-    show_default=True,
-    help="What failed runs count as: the accuracy of guessing, or nothing.",
-)
+@failures_option
 @click.option("--rope", type=float, help="Means that differ by less are as good as each other; 0.01 for an accuracy.")
 @filter_option
 @sweep_option(multiple=True, help="Only the runs of the sweep with this id; may be given several times.")
@@ -155,6 +151,50 @@ def _write_command_line() -> str:
             for each in value if isinstance(value, tuple) else (value,):
                 words += [name, str(each)]
     return mask_secrets(" ".join(map(quote_argument, words)))
+
+
+@click.command("confirm", short_help="Train what may be the best of EXPERIMENT on seeds that nobody has looked at.")
+@experiment_argument
+@click.option("--seeds", type=int, default=10, show_default=True, help="How many new seeds for each candidate.")
+@click.option("--most", type=int, default=5, show_default=True, help="The most candidates.")
+@click.option("--only", multiple=True, metavar="LABEL", help="A candidate; may be given several times.")
+@click.option("--metric", default="test_accuracy", show_default=True, help="What the best is best by.")
+@click.option("--by", help="The columns that make a configuration, separated by commas; all settings that vary.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals.")
+@failures_option
+@filter_option
+@click.option("--dry-run", is_flag=True, help="Print the plan, and stop.")
+@store_option
+def confirm_command(experiment: str, *, by: str | None, filter_: str, seeds: int, **options: Any) -> None:
+    """Train what may be the best of EXPERIMENT on seeds that nobody has looked at, and report from those alone.
+
+    The best of many was picked by looking, so its result is too good; new seeds tell by how much. The candidates are
+    what cannot be told from the best. Their runs are recorded in EXPERIMENT-confirm. The same command goes on where it
+    was interrupted, and with more --seeds it adds some.
+
+    For example: nnsweep confirm depth_width --seeds 10
+    """
+    from nnsweep.api.confirm import (
+        ConfirmationRequest,
+        compare_with_study,
+        plan_confirmation,
+        train_confirmation,
+    )
+    from nnsweep.jobs.display import Display
+    from nnsweep.jobs.hydra_job import end_command
+    from nnsweep.results.statistics.confirmation import tabulate_confirmation
+
+    request = ConfirmationRequest(
+        experiment=experiment, n_seeds=seeds, by=split_list(by) or None, filter=filter_, **options
+    )
+    planned = plan_confirmation(request)
+    say(planned.describe())
+    result = train_confirmation(planned, Display())
+    if not (request.dry_run or result.interruption or result.problem):
+        found = compare_with_study(planned, result)
+        for line in ("", *tabulate_confirmation(found, request.metric), "", *found.attrs["sentences"]):
+            say(line)
+    end_command(result)
 
 
 @click.command("plot", short_help="Draw the runs of EXPERIMENT: maps, curves, costs.")

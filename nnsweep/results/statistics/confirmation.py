@@ -1,0 +1,190 @@
+"""A confirmation: what new seeds say of the configurations that a study chose, beside what the study said.
+
+The best of many is best partly by luck, so its result is too good on average. By how much is the difference between it
+and the mean of runs that had no part in the choice; their interval is the interval of the difference, too, because what
+the study said is a number that is known.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnsweep.results.frame import rows, smaller_is_better
+from nnsweep.results.grouping import Configuration, with_failures
+from nnsweep.results.statistics.comparison import indistinguishable
+from nnsweep.results.statistics.summary import bound_metric, configurations
+from nnsweep.results.wording import (
+    counted_repeats,
+    fixed,
+    join_words,
+    metric_words,
+    percent,
+    signed,
+    with_half,
+    write_digits,
+)
+from nnsweep.text import printable
+
+CANDIDATE = "candidate"
+"""The column that names what a confirming run confirms, by its label in the study."""
+COLUMNS = (
+    *("label", "study", "n_study", "mean", "low", "high", "n"),
+    *("optimism", "optimism_low", "optimism_high", "may_be_best", "n_finished", "n_failed"),
+)
+
+
+def compare_confirmation(
+    candidates: Sequence[Configuration],
+    runs: pd.DataFrame,
+    metric: str = "test_accuracy",
+    *,
+    confidence: float = 0.95,
+    failures: str | None = None,
+) -> pd.DataFrame:
+    """Compare what confirming runs say with what the study said.
+
+    Parameters
+    ----------
+    candidates : sequence of Configuration
+        With the results of the study, its best first.
+    runs : pandas.DataFrame
+        The confirming runs, with a column `CANDIDATE`.
+    metric : str
+        What the best is best by.
+    confidence : float
+        Of the intervals, which hold for all candidates at once.
+    failures : {"chance", "ignore"}, optional
+        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `nnsweep.confirm`.
+    """
+    by_label = {one.label: one for one in candidates}
+    runs = with_failures(runs, failures)
+    table = configurations(runs, metric, by=[CANDIDATE], confidence=confidence)
+    table = table.assign(label=table[CANDIDATE], n=table["n_units"])
+    lowest, highest = bound_metric(metric)
+    table["low"] = table["low_simultaneous"].clip(lower=lowest)
+    table["high"] = table["high_simultaneous"].clip(upper=highest)
+    table["study"] = [by_label[label].mean for label in table["label"]]
+    table["n_study"] = [len(by_label[label].units) for label in table["label"]]
+    sign = -1 if smaller_is_better(metric) else 1
+    table["optimism"] = sign * (table["study"] - table["mean"])
+    ends = [sign * (table["study"] - table[end]) for end in ("high", "low")]
+    table["optimism_low"], table["optimism_high"] = ends[::sign]
+    has_result = bool((table["n_finished"] > 0).any())
+    found = indistinguishable(runs, metric, by=[CANDIDATE], confidence=confidence) if has_result else []
+    possible = {label.removeprefix(f"{CANDIDATE}=") for label in found}
+    table["may_be_best"] = [printable(label) in possible for label in table["label"]]
+    return table[[*COLUMNS]]
+
+
+def tabulate_confirmation(table: pd.DataFrame, metric: str = "test_accuracy") -> list[str]:
+    """Write a confirmation as lines of a table, for a terminal: a line for each candidate.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `compare_confirmation`.
+    metric : str
+        What the best is best by.
+    """
+    write = _choose_digits(table, metric)
+    cells = [("", "study", "confirmation", "optimism", "may be best")]
+    for row in rows(table):
+        half = (float(str(row["high"])) - float(str(row["low"]))) / 2
+        n = counted_repeats({**row, "n_ended": int(str(row["n_finished"])) + int(str(row["n_failed"]))})
+        cells.append(
+            (
+                str(row["label"]),
+                f"{write(row['study'])} ({row['n_study']})",
+                f"{with_half(write(row['mean']), write(half))} ({n})",
+                signed(write(row["optimism"])),
+                "yes" if row["may_be_best"] else "no",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
+
+
+def describe_confirmation(
+    chosen: Configuration, table: pd.DataFrame, seeds: str, metric: str = "test_accuracy", *, confidence: float = 0.95
+) -> list[str]:
+    """Say in sentences what a confirmation has found.
+
+    Parameters
+    ----------
+    chosen : Configuration
+        What the study chose.
+    table : pandas.DataFrame
+        From `compare_confirmation`.
+    seeds : str
+        On which seeds, such as ``10 new seeds``.
+    metric : str
+        What the best is best by.
+    confidence : float
+        Of the intervals.
+    """
+    row = table[table["label"] == chosen.label].iloc[0]
+    if not row["n_finished"]:
+        return [f"On {seeds}, no run of {chosen.label} finished: nothing is confirmed."]
+    write = _choose_digits(table, metric)
+    half = (row["high"] - row["low"]) / 2
+    at_once = f", simultaneous for all {len(table):,}" if len(table) > 1 else ""
+    sure = f" ± {write(half)} ({percent(confidence)}{at_once})" if half > 0 else ""
+    mean, study = write(row["mean"]), write(row["study"])
+    return [
+        f"On {seeds}, {chosen.label} has a {metric_words(metric)} of {mean}{sure}; the study said {study}.",
+        _describe_optimism(row, write),
+        *_describe_rivals(row, table, write),
+    ]
+
+
+def _describe_optimism(row: "pd.Series[Any]", write: Callable[[object], str]) -> str:
+    if math.isnan(row["low"]) or row["low"] == row["high"]:
+        return f"The study's number was {_describe_excess(row['optimism'], write)}."
+    if row["optimism_low"] <= 0 <= row["optimism_high"]:
+        ends = [signed(write(row[f"optimism_{end}"])) for end in ("low", "high")]
+        return f"The study's number lies within that interval: its optimism is {ends[0]} to {ends[1]}."
+    ends = [write(abs(row[f"optimism_{end}"])) for end in ("low", "high")]
+    nearest, farthest = ends if row["optimism"] > 0 else ends[::-1]
+    luck = "that much of it was luck in the choice" if row["optimism"] > 0 else "it was unlucky"
+    return f"The study's number was {_describe_excess(row['optimism'], write)} ({nearest} to {farthest}): {luck}."
+
+
+def _describe_excess(optimism: float, write: Callable[[object], str]) -> str:
+    return f"{write(abs(optimism))} too {'good' if optimism > 0 else 'bad'}"
+
+
+def _describe_rivals(row: "pd.Series[Any]", table: pd.DataFrame, write: Callable[[object], str]) -> list[str]:
+    """Say whether what the study chose is the best of the candidates here, too."""
+    others = table[table["label"] != row["label"]]
+    if not len(others):
+        return []
+    rivals, n = others["label"][others["may_be_best"]].tolist(), len(others)
+    if table["label"].iloc[0] == row["label"]:
+        if rivals:
+            few = "the other one" if n == 1 else f"{len(rivals):,} of {n:,} others"
+            return [f"It is the best here, too, but {few} cannot be told from it: {join_words(rivals)}."]
+        whom = "the other one" if n == 1 else f"all {n:,} others"
+        return [f"It is the best here, too, and can be told from {whom}."]
+    first = table.iloc[0]
+    better = f"{first['label']} is better here, {write(first['mean'])}"
+    if row["may_be_best"]:
+        return [f"{better}, but the two cannot be told apart."]
+    return [f"{better}, and can be told from it: the study's choice is not confirmed."]
+
+
+def _choose_digits(table: pd.DataFrame, metric: str) -> Callable[[object], str]:
+    """Write an accuracy with as many places as the intervals give sense to, anything else with four digits."""
+    if not metric.endswith("_accuracy"):
+        return write_digits
+    halves = ((table["high"] - table["low"]) / 2).to_numpy(dtype=float)
+    halves = halves[np.isfinite(halves) & (halves > 0)]
+    places = min(5, max(3, -math.floor(math.log10(float(np.median(halves)))))) if len(halves) else 4
+    return lambda value: fixed(value, places)
