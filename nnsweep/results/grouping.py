@@ -146,7 +146,7 @@ def group_runs(
     columns = {name: plain(runs[name]) for name in names}
     settings = [{name: columns[name][rows[0]] for name in names} for rows in members.values()]
     results = _take_results(runs, metric)
-    groups = zip(_make_labels(settings), settings, members.values(), strict=True)
+    groups = zip(make_labels(settings), settings, members.values(), strict=True)
     configurations = [_make_configuration(results, *group) for group in groups]
     _refuse_twins(runs, results, configurations)
     return sorted(configurations, key=lambda one: one.label)
@@ -287,8 +287,14 @@ def _refuse_twins(runs: pd.DataFrame, results: _Results, configurations: Sequenc
     raise ConfigError(*problems)
 
 
-def _make_labels(configurations: Sequence[Mapping[str, object]]) -> list[str]:
-    """Write each configuration as short as leaves all of them different."""
+def make_labels(configurations: Sequence[Mapping[str, object]]) -> list[str]:
+    """Write each configuration as short as leaves all of them different.
+
+    Examples
+    --------
+    >>> make_labels([{"arch": "deep", "optimizer.learning_rate": rate} for rate in (0.1, 0.3)])
+    ['deep learning_rate=0.1', 'deep learning_rate=0.3']
+    """
     names = list(configurations[0]) if configurations else []
     last = [name.rpartition(".")[2] for name in names]
     short = {name: end if last.count(end) == 1 else name for name, end in zip(names, last, strict=True)}

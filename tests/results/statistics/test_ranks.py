@@ -1,0 +1,109 @@
+"""Ranks over blocks agree with published examples and with the libraries that have them."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from nnsweep.results.statistics.ranks import (
+    compute_critical_difference,
+    compute_profiles,
+    count_blocks_needed,
+    find_groups,
+    rank_scores,
+    run_friedman_test,
+    run_wilcoxon_test,
+)
+
+DEMSAR = np.array(
+    [
+        *([0.763, 0.768, 0.771, 0.798], [0.599, 0.591, 0.590, 0.569], [0.954, 0.971, 0.968, 0.967]),
+        *([0.628, 0.661, 0.654, 0.657], [0.882, 0.888, 0.886, 0.898], [0.936, 0.931, 0.916, 0.931]),
+        *([0.661, 0.668, 0.609, 0.685], [0.583, 0.583, 0.563, 0.625], [0.775, 0.838, 0.866, 0.875]),
+        *([1.000, 1.000, 1.000, 1.000], [0.940, 0.962, 0.965, 0.962], [0.619, 0.666, 0.614, 0.669]),
+        *([0.972, 0.981, 0.975, 0.973], [0.957, 0.978, 0.946, 0.970]),
+    ]
+)
+"""Areas under the curve of four decision trees on 14 data sets (Demšar, JMLR 7, 2006, table 6)."""
+
+
+def test_mean_ranks_of_a_published_example():
+    assert rank_scores(DEMSAR).mean(axis=0).round(3).tolist() == [3.143, 2.0, 2.893, 1.964]
+
+
+def test_friedman_agrees_with_the_published_formula_but_for_ties():
+    found, n, k = run_friedman_test(DEMSAR), 14, 4
+    # without a correction for ties χ² is 9.28 there and F is 3.69; three pairs and a row of four are equal
+    ties = (3 * (2**3 - 2) + 4**3 - 4) / (n * (k**3 - k))
+    uncorrected = found.chi_squared * (1 - ties)
+    assert round(uncorrected, 2) == 9.28
+    assert round((n - 1) * uncorrected / (n * (k - 1) - uncorrected), 2) == 3.69
+    assert found.f == (n - 1) * found.chi_squared / (n * (k - 1) - found.chi_squared)
+    assert found.p_f == pytest.approx(stats.f.sf(found.f, 3, 39), rel=1e-12)
+
+
+def test_the_critical_difference_is_the_published_one():
+    assert compute_critical_difference(4, 14) == pytest.approx(2.569 * math.sqrt(4 * 5 / (6 * 14)), abs=1e-3)
+    assert compute_critical_difference(10, 30, 0.9) == pytest.approx(2.920 * math.sqrt(10 * 11 / (6 * 30)), abs=1e-3)
+
+
+def test_friedman_of_what_never_or_always_differs():
+    assert run_friedman_test(np.ones((5, 3)))[:2] == (0.0, 1.0)
+    assert run_friedman_test(np.tile([3.0, 2.0, 1.0], (4, 1)))[2:] == (math.inf, 0.0)
+    assert all(map(math.isnan, run_friedman_test(np.ones((5, 2)))))
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
+@settings(deadline=None)
+def test_wilcoxon_is_exact_with_equal_and_zero_differences(differences):
+    first = 0.5 + np.array(differences) / 360
+    ranks = stats.rankdata([abs(one) for one in differences if one])
+    signs = np.sign([one for one in differences if one])
+    observed = min(ranks[signs > 0].sum(), ranks[signs < 0].sum()) if len(ranks) else 0.0
+    sums = [ranks[np.array(choice, dtype=bool)].sum() for choice in product([0, 1], repeat=len(ranks))]
+    expected = min(1.0, 2 * np.mean([one <= observed for one in sums])) if len(ranks) else 1.0
+    statistic, p = run_wilcoxon_test(first, np.full(len(first), 0.5))
+    assert (statistic, p) == (observed, pytest.approx(expected, rel=1e-12))
+
+
+@pytest.mark.parametrize("n", [6, 20, 45])
+def test_wilcoxon_is_scipys_exact_test_without_equal_differences(n):
+    first, second = np.random.default_rng(n).normal([[0.2], [0.0]], size=(2, n))
+    found = stats.wilcoxon(first, second, method="exact")
+    assert run_wilcoxon_test(first, second) == pytest.approx((found.statistic, found.pvalue), rel=1e-9)
+
+
+def test_blocks_needed_is_where_the_smallest_p_can_be_told():
+    for m in (1, 3, 36, 300):
+        n = count_blocks_needed(m)
+        smallest = [run_wilcoxon_test(np.arange(1.0, 1 + size), np.zeros(size))[1] for size in (n - 1, n)]
+        assert m * smallest[0] >= 0.05 > m * smallest[1]
+
+
+def test_wrong_rejections_stay_below_the_level_with_ties():
+    # eight data sets, accuracies in steps of 1/30: what is exact may be careful and never too bold
+    draw = np.random.default_rng(0).binomial(30, 0.9, size=(2, 2000, 8)) / 30
+    rate = np.mean([run_wilcoxon_test(*pair)[1] < 0.05 for pair in zip(*draw, strict=True)])
+    assert rate <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
+    assert rate > 0.01
+
+
+def test_groups_are_the_largest_of_neighbours():
+    told = np.zeros((5, 5), dtype=bool)
+    for one, other in ((0, 2), (0, 3), (0, 4), (1, 4)):
+        told[one, other] = told[other, one] = True
+    assert find_groups(told) == [(0, 1), (1, 3), (2, 4)]
+    assert find_groups(~np.eye(3, dtype=bool)) == []
+
+
+def test_profiles_rise_to_one_and_begin_with_the_share_of_bests():
+    gaps = (scores := np.random.default_rng(1).integers(0, 9, size=(7, 4)) / 9).max(axis=1, keepdims=True) - scores
+    distances, shares = compute_profiles(gaps)
+    assert distances[0] == 0
+    assert shares[:, 0].tolist() == (gaps == 0).mean(axis=0).tolist()
+    assert (np.diff(shares) >= 0).all()
+    assert (shares[:, -1] == 1).all()
