@@ -15,6 +15,9 @@ from .results.labels import outcomes as outcomes
 from .results.plots.cost import plot_cost as plot_cost
 from .results.plots.curves import plot_learning_curves as plot_learning_curves
 from .results.plots.curves import plot_schedules as plot_schedules
+from .results.plots.data_sets import plot_comparison_matrix as plot_comparison_matrix
+from .results.plots.data_sets import plot_critical_difference as plot_critical_difference
+from .results.plots.data_sets import plot_performance_profile as plot_performance_profile
 from .results.plots.effects import plot_effects as plot_effects
 from .results.plots.grid import plot_grid as plot_grid
 from .results.plots.parallel import plot_parallel as plot_parallel
@@ -23,6 +26,7 @@ from .results.plots.seeds import plot_seeds as plot_seeds
 from .results.statistics.anova import effects as effects
 from .results.statistics.comparison import compare as compare
 from .results.statistics.comparison import indistinguishable as indistinguishable
+from .results.statistics.data_sets import compare_data_sets as compare_data_sets
 from .results.statistics.examples import compare_examples as compare_examples
 from .results.statistics.fairness import fair_comparison as fair_comparison
 from .results.statistics.optimism import optimism as optimism

@@ -13,10 +13,16 @@ from nnsweep.results.frame import plain, rank_runs
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import choose_schedule_axes, learning_curves, plot_learning_curves, plot_schedules
+from nnsweep.results.plots.data_sets import (
+    plot_comparison_matrix,
+    plot_critical_difference,
+    plot_performance_profile,
+)
 from nnsweep.results.plots.figure import NAMED, save_figure
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.seeds import plot_seeds
+from nnsweep.results.statistics.data_sets import compare_data_sets, name_data_sets
 from nnsweep.results.statistics.summary import estimate_configurations
 from nnsweep.text import printable
 
@@ -59,7 +65,8 @@ def pictures(
         ``{name: figure}``, of the names ``learning_curves`` (a line a run), ``mean_curves`` (a line a configuration,
         if any has several seeds), ``schedules``, ``grid`` (if two settings vary), ``seeds``, ``cost`` and
         ``cost_seconds`` (if costs differ), ``parallel`` (if two settings vary), ``effects`` (if
-        some configuration has several seeds).
+        some configuration has several seeds). Where runs are on several data sets, ``critical_difference``,
+        ``comparison_matrix`` and ``performance_profile`` take the place of the last four.
 
     Raises
     ------
@@ -165,6 +172,8 @@ def _plan_results(runs: pd.DataFrame, groups: Sequence[Configuration], title: st
     if axes := _choose_map(runs, extent):
         plan["grid"] = lambda: plot_grid(runs, x=axes[0], y=axes[1], title=title)
     plan["seeds"] = lambda: plot_seeds(runs, title=title)
+    if len({*name_data_sets(runs)}) > 1:  # further pictures would compare the data
+        return plan | _plan_data_sets(runs, title)
     if len(groups) >= LEAST_LINES:
         if _differs(runs, PARAMETERS):
             plan["cost"] = lambda: plot_cost(runs, title=title)
@@ -182,6 +191,17 @@ def _plan_results(runs: pd.DataFrame, groups: Sequence[Configuration], title: st
     if len(groups) > 1 and any(len(group.finished) > 1 for group in groups):
         plan["effects"] = draw_effects
     return plan
+
+
+def _plan_data_sets(runs: pd.DataFrame, title: str) -> dict[str, Draw]:
+    comparison = compare_data_sets(runs)
+    if not comparison.labels:
+        return {}
+    return {
+        "critical_difference": lambda: plot_critical_difference(comparison, title=title),
+        "comparison_matrix": lambda: plot_comparison_matrix(comparison, title=title),
+        "performance_profile": lambda: plot_performance_profile(comparison, title=title),
+    }
 
 
 def _choose_map(runs: pd.DataFrame, extent: Sequence[str]) -> tuple[str, str] | None:

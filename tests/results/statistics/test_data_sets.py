@@ -104,7 +104,7 @@ def test_a_clear_order_is_told_with_enough_data_sets():
     assert few.groups == [["a", "b", "c"]]
 
 
-def test_settings_that_follow_from_the_data_make_no_configuration():
+def test_what_follows_from_the_data_makes_no_configuration():
     decay = {"easy": {"optimizer.weight_decay": 0.01}, "hard": {"optimizer.weight_decay": 0.0}}
     assert compare_data_sets(runs_on(HARD, decay)).labels == ["b", "a"]
 

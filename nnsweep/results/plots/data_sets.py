@@ -1,0 +1,223 @@
+"""Pictures of several data sets: mean ranks with what cannot be told apart, each pair, and how far from the best."""
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from nnsweep.results.frame import smaller_is_better
+from nnsweep.results.plots import COLOURS
+from nnsweep.results.plots.figure import (
+    NAMED,
+    POINTS,
+    WIDTH,
+    add_legend,
+    blank,
+    colour_scale,
+    fit_text,
+    letters_on,
+    measure_inches,
+    nothing,
+    prepare,
+    stroke,
+)
+from nnsweep.results.statistics.data_sets import DataSetComparison
+from nnsweep.results.wording import MINUS, fixed, metric_text, probability, signed
+
+NOTHING_TO_COMPARE = "no two configurations have a result on all data sets"
+MOST_RANKS, MOST_CELLS = 30, 10
+"""How many configurations the diagram of ranks and the matrix of pairs have room for."""
+ROW = 0.19
+"""Inches from one name beside the diagram to the next."""
+
+
+def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") -> Figure:
+    """Draw the mean ranks on a line, with a bar below each group of which no two can be told apart.
+
+    Parameters
+    ----------
+    comparison : DataSetComparison
+        From `nnsweep.compare_data_sets`.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The best rank at the left. The bars are of Wilcoxon's test with Holm's correction; the ruler above is Nemenyi's
+        critical difference. Beyond thirty configurations the best thirty are shown.
+    """
+    ranking = comparison.ranking.iloc[:MOST_RANKS]
+    k, n = len(ranking), len(comparison.data_sets)
+    if not k:
+        return nothing(NOTHING_TO_COMPARE, title)
+    labels, ranks = [str(label) for label in ranking["label"]], ranking["mean_rank"].tolist()
+    groups = [[labels.index(name) for name in group if name in labels] for group in comparison.groups]
+    groups = [group for group in groups if len(group) > 1]
+    n_left = (k + 1) // 2
+    room = min(2.1, max(measure_inches(label) for label in labels) + 0.45)
+    bars = 0.12 * (len(groups) + 1)
+    height = 0.75 + bars + ROW * n_left
+    figure = blank(WIDTH, height + 0.25 * bool(title), title)
+    axes = figure.subplots()
+    first, last = math.floor(min(ranks)), math.ceil(max(*ranks, min(ranks) + 1))
+    axes.set_ylim(-bars - ROW * n_left, 0.5)
+    span = WIDTH - 0.3 - 2 * room  # inches of the line itself; the names stand at its sides
+    inch = (last - first) / span
+    axes.set_xlim(first - room * inch, last + room * inch)
+    axes.set_axis_off()
+    axes.plot([first, last], [0, 0], color="black", linewidth=1)
+    step = max(1, round((last - first) / 10))
+    for tick in range(first, last + 1, step):
+        axes.plot([tick, tick], [0, 0.06], color="black", linewidth=1)
+        axes.text(tick, 0.09, str(tick), ha="center", va="bottom", fontsize=POINTS)
+    for place, (label, rank) in enumerate(zip(labels, ranks, strict=True)):
+        is_left = place < n_left
+        row = place if is_left else k - 1 - place
+        y, edge = -bars - ROW * (row + 0.5), (first - 0.08 * inch if is_left else last + 0.08 * inch)
+        axes.plot([rank, rank, edge], [0, y, y], color="#666666", linewidth=0.8)
+        axes.plot([rank], [0], color=COLOURS[0], marker="o", markersize=4, zorder=3)
+        text = fit_text(f"{label} ({rank:.1f})" if is_left else f"({rank:.1f}) {label}", room - 0.12)
+        side = {"ha": "right" if is_left else "left", "va": "center"}
+        axes.text(edge + (-0.05 if is_left else 0.05) * inch, y, text, fontsize=POINTS, parse_math=False, **side)  # type: ignore[arg-type]
+    for level, group in enumerate(groups):
+        ends = [ranks[group[0]] - 0.04 * inch, ranks[group[-1]] + 0.04 * inch]
+        axes.plot(ends, [-0.12 * (level + 1)] * 2, color=COLOURS[1], linewidth=4, solid_capstyle="butt", zorder=2)
+    _draw_ruler(axes, comparison.critical_difference, first, last)
+    hidden = len(comparison.ranking) - k
+    bar = f"A bar joins configurations of which no two can be told apart over {n} data sets (Wilcoxon, Holm)."
+    notes = [
+        f"Mean ranks by {metric_text(comparison.metric)}, the best at the left. "
+        + (bar if groups else "Every two of them can be told apart."),
+        f"CD = {comparison.critical_difference:.2f}: the critical difference of two mean ranks by Nemenyi's test."
+        + f" The best {k} of {len(comparison.ranking)}." * bool(hidden),
+    ]
+    add_legend(figure, [], [], notes=notes)
+    return figure
+
+
+def _draw_ruler(axes: Axes, length: float, first: float, last: float) -> None:
+    """Draw the critical difference above the line, or as much of it as the line is long."""
+    end = min(first + length, last)
+    arrow = "" if end == first + length else " …"
+    axes.plot([first, end], [0.36, 0.36], color="black", linewidth=1.5)
+    for x in (first, *([end] if not arrow else [])):
+        axes.plot([x, x], [0.32, 0.40], color="black", linewidth=1.5)
+    axes.text(end, 0.36, f" CD{arrow}", ha="left", va="center", fontsize=POINTS)
+
+
+def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") -> Figure:
+    """Draw every pair of configurations: mean difference, data sets won, tied and lost, and p.
+
+    This is the multi-comparison matrix of Ismail-Fawaz et al. (An approach to multiple comparison benchmark
+    evaluations that is stable under manipulation of the comparate set, 2023): unlike mean ranks, a cell does not change
+    when another configuration is added; its corrected p does.
+
+    Parameters
+    ----------
+    comparison : DataSetComparison
+        From `nnsweep.compare_data_sets`.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The row minus the column; the best mean rank first. What can be told apart has a frame. Beyond ten
+        configurations the best ten are shown.
+    """
+    labels = comparison.labels[:MOST_CELLS]
+    if not labels:
+        return nothing(NOTHING_TO_COMPARE, title)
+    k, pairs = len(labels), comparison.pairs
+    left = min(1.6, max(map(measure_inches, labels)) + 0.1)
+    cell = min(1.0, (WIDTH - left - 0.35) / k)
+    figure = blank(WIDTH, 0.25 * bool(title) + 0.55 * k + 0.35, title)
+    axes = figure.subplots()
+    sign = -1 if smaller_is_better(comparison.metric) else 1
+    shown = pairs[pairs["label"].isin(labels) & pairs["other"].isin(labels)]
+    largest = float(shown["difference"].abs().max())
+    colours = colour_scale([-largest, largest])
+    places = {label: place for place, label in enumerate(labels)}
+    for _, pair in shown.iterrows():
+        one, other = places[str(pair["label"])], places[str(pair["other"])]
+        for row, column, side in ((one, other, 1), (other, one, -1)):
+            difference = side * float(pair["difference"])
+            counts = [int(pair[name]) for name in ("n_better", "n_equal", "n_worse")[::side]]
+            shade = colours.shade(sign * difference)
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shade, edgecolor="white"))
+            if pair["distinguishable"]:
+                frame = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2, "zorder": 3}
+                axes.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, **frame))  # type: ignore[arg-type]
+            p = f"p {probability(float(pair['p_holm']))}".replace(" < ", "<")
+            lines = [_write_difference(difference, comparison.metric), "/".join(map(str, counts)), p]
+            lines = [fit_text(line, cell - 0.06) for line in lines]
+            axes.text(
+                *(column, row, "\n".join(lines)),
+                **{"ha": "center", "va": "center", "fontsize": POINTS, "color": letters_on(shade), "linespacing": 1.0},  # type: ignore[arg-type]
+            )
+    texts = [fit_text(label, left - 0.1) for label in labels]
+    axes.set_yticks(range(k), texts, fontsize=POINTS, parse_math=False)
+    axes.set_xticks(range(k), [fit_text(label, cell - 0.06) for label in labels], fontsize=POINTS, parse_math=False)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.set_xlim(-0.5, (WIDTH - left - 0.35) / cell - 0.5)
+    axes.set_ylim(k - 0.5, -0.5)
+    axes.spines[:].set_visible(False)
+    hidden = len(comparison.labels) - k
+    notes = [
+        f"In a cell: mean difference in {metric_text(comparison.metric)}, row minus column; data sets on which the row "
+        "is better/equal/worse; p of Wilcoxon's test, corrected (Holm). Framed: can be told apart."
+        + f" The best {k} of {len(comparison.labels)}."
+        * bool(hidden)
+    ]
+    add_legend(figure, [], [], notes=notes)
+    return figure
+
+
+def _write_difference(difference: float, metric: str) -> str:
+    text = fixed(difference, 3) if metric.endswith("_accuracy") else f"{difference:.3g}".replace("-", MINUS)
+    return signed(text)
+
+
+def plot_performance_profile(comparison: DataSetComparison, *, title: str = "") -> Figure:
+    """Draw on what share of the data sets each configuration is within some distance of the best.
+
+    Parameters
+    ----------
+    comparison : DataSetComparison
+        From `nnsweep.compare_data_sets`.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line of steps for each, the best mean rank first in the legend; those beyond the first ten are grey. At the
+        left edge is the share of data sets on which it is the best, and the higher a line, the better.
+    """
+    if not comparison.labels:
+        return nothing(NOTHING_TO_COMPARE, title)
+    profiles = comparison.profiles
+    figure = blank(WIDTH, 0.25 * bool(title) + 2.9, title)
+    axes = figure.subplots()
+    n = len(comparison.data_sets)
+    distance = "times the lowest, minus 1" if comparison.has_ratios else "within so much of the best of the data set"
+    prepare(axes, f"{metric_text(comparison.metric)}: {distance}", "share of data sets")
+    end = float(profiles.index.max()) * 1.04 or 1.0
+    x = np.append(profiles.index.to_numpy(dtype=float), end)
+    for rank, label in reversed([*enumerate(comparison.labels)]):
+        y = np.append(profiles[label].to_numpy(dtype=float), 1.0)
+        look = stroke(rank) if rank < NAMED else {"color": "#BBBBBB", "linewidth": 0.8, "zorder": 1}
+        axes.step(x, y, where="post", **look)  # type: ignore[arg-type]
+    axes.set_xlim(-0.01 * end, end)
+    axes.set_ylim(-0.02, 1.03)
+    named = comparison.labels[:NAMED]
+    others = len(comparison.labels) - len(named)
+    notes = [
+        f"Over {n} data sets; the higher a line, the better." + f" Grey: {others} more." * bool(others),
+    ]
+    add_legend(figure, named, [stroke(rank) for rank in range(len(named))], notes=notes)
+    return figure

@@ -1,0 +1,75 @@
+"""Pictures of several data sets can be read, and show what the comparison says."""
+
+import numpy as np
+import pytest
+
+from nnsweep.results.frame import frame
+from nnsweep.results.plots.data_sets import (
+    plot_comparison_matrix,
+    plot_critical_difference,
+    plot_performance_profile,
+)
+from nnsweep.results.plots.pictures import pictures
+from nnsweep.results.statistics.data_sets import DataSetComparison, compare_data_sets
+from nnsweep.tracking.record import RunRecord
+
+PLOTS = [plot_critical_difference, plot_comparison_matrix, plot_performance_profile]
+
+
+def runs_on(n_data_sets, names, *, step=0.02):
+    """Make one run of each configuration on each data set; a later name is worse."""
+    random, records = np.random.default_rng(0), []
+    for data_set in range(n_data_sets):
+        for place, name in enumerate(names):
+            accuracy = float(np.clip(0.95 - 0.03 * data_set - step * place + random.normal(0, 0.01), 0, 1))
+            run_id = f"{data_set}/{place}"
+            settings = {"activation": name, "data": f"set {data_set}", "seed": 0}
+            metrics = {"test_accuracy": accuracy, "best_val_accuracy": accuracy}
+            records.append(
+                RunRecord(
+                    run_id=run_id, name=run_id, state="finished", reason="", settings=settings, metrics=metrics, job=0
+                )
+            )
+    return frame(records)
+
+
+def compared(*arguments, **options) -> DataSetComparison:
+    return compare_data_sets(runs_on(*arguments, **options))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize(
+    "names",
+    [["a", "b"], [*"abcdefghi"], [f"{'long' * 9} {i}" for i in range(12)], [f"n{i}" for i in range(40)]],
+    ids=len,
+)
+@pytest.mark.parametrize("step", [0.02, 0.0])
+def test_every_text_can_be_read(plot, names, step, readable):
+    readable(plot(compared(13, names, step=step), title="many data sets"))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_nothing_to_compare_is_said(plot, words):
+    one = compare_data_sets(runs_on(1, ["a", "b"]))
+    assert "no two configurations have a result on all data sets" in words(plot(one))
+
+
+def test_a_bar_joins_what_cannot_be_told_apart(words):
+    clear, alike = compared(12, ["a", "b", "c"], step=0.1), compared(12, ["a", "b", "c"], step=0.0)
+    assert "Every two of them can be told apart." in words(plot_critical_difference(clear))
+    assert "A bar joins" in words(plot_critical_difference(alike))
+    assert f"CD = {clear.critical_difference:.2f}" in words(plot_critical_difference(clear))
+    assert {"a (1.0)", "b (2.0)", "(3.0) c"} <= {*words(plot_critical_difference(clear)).split("\n")}
+
+
+def test_a_cell_has_difference_counts_and_p(words):
+    found = compared(12, ["a", "b"], step=0.1)
+    text = words(plot_comparison_matrix(found))
+    assert f"+{found.pairs['difference'].iloc[0]:.3f}\n12/0/0\np<0.001" in text
+    assert "0/0/12" in text
+
+
+def test_several_data_sets_have_their_own_pictures():
+    drawn = pictures(runs_on(3, ["a", "b", "c"]))
+    assert list(drawn) == ["grid", "seeds", "critical_difference", "comparison_matrix", "performance_profile"]
+    assert "critical_difference" not in pictures(runs_on(1, ["a", "b", "c"]))
