@@ -7,7 +7,7 @@ escapes it.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -162,9 +162,12 @@ class Section(ABC):
         Its place among the sections.
     answers : sequence of (int, callable)
         What it says in the answer: the place among all that is said there, and what gives the sentences.
+    scope : str
+        Whether it is about one data set, about several, or about either.
     """
 
     order: ClassVar[int]
+    scope: ClassVar[Literal["one data set", "several data sets", "either"]] = "one data set"
     answers: ClassVar[Sequence[tuple[int, Sentences]]] = ()
 
     def __init_subclass__(cls) -> None:
@@ -178,3 +181,9 @@ class Section(ABC):
     def method_notes(self, study: Study) -> list[str]:
         """Say how its numbers were computed."""
         return []
+
+
+def choose_sections(study: Study) -> list[Section]:
+    """Choose the sections for a study: what compares accuracies of several data sets would compare the data."""
+    scope = "several data sets" if study.has_several_data_sets else "one data set"
+    return [section for section in SECTIONS if section.scope in (scope, "either")]

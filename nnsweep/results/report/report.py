@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module, resources
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.report.content import SECTIONS, SectionContent
+from nnsweep.results.report.content import SectionContent, choose_sections
 from nnsweep.results.report.study import Study
 
 for _file in sorted(file.name for file in resources.files(__package__).iterdir()):
@@ -60,7 +60,7 @@ def findings(study: Study, title: str = "") -> Findings:
     """
     if not len(study.runs):
         raise ConfigError("there are no such runs: there is nothing to report")
-    contents = (section.build(study) for section in SECTIONS)
+    contents = (section.build(study) for section in choose_sections(study))
     return Findings(
         title=title or study.origin.experiment or "Which network is best?",
         sections=tuple(content for content in contents if content is not None),

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 
 from nnsweep.results.frame import plain, take_metric
-from nnsweep.results.report.content import SECTIONS, Section, SectionContent
+from nnsweep.results.report.content import Section, SectionContent, choose_sections
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.wording import count, join_words, percent, probability, signed, span
@@ -16,8 +16,9 @@ MANY_SEEDS = 1000
 
 
 def describe_answer(study: Study) -> list[str]:
-    """Give the answer of a study: what all sections say of it, the most important sentence first."""
-    by_place = sorted((pair for section in SECTIONS for pair in section.answers), key=lambda pair: pair[0])
+    """Give the answer of a study: what all its sections say of it, the most important sentence first."""
+    answers = (pair for section in choose_sections(study) for pair in section.answers)
+    by_place = sorted(answers, key=lambda pair: pair[0])
     return [sentence for _, sentences in by_place for sentence in sentences(study)]
 
 

@@ -5,6 +5,9 @@ from nnsweep.results.report.content import Picture, Section, SectionContent
 from nnsweep.results.report.study import Study
 
 CAPTIONS = {
+    "critical_difference": "Mean ranks over the data sets; a bar joins what cannot be told apart.",
+    "comparison_matrix": "Every pair of configurations over the data sets: difference, data sets won and lost, and p.",
+    "performance_profile": "On what share of the data sets each configuration is how near to the best.",
     "grid": "Means by the two settings that vary most, a panel for each other choice; the best is framed.",
     "seeds": "Every run of the best configurations, with mean and simultaneous interval.",
     "effects": "The share of the variance that each setting, each pair of them and chance account for.",
@@ -22,6 +25,7 @@ class Pictures(Section):
     """The pictures that make sense for the study."""
 
     order = 110
+    scope = "either"
 
     def build(self, study: Study) -> SectionContent | None:
         drawn = pictures(study.runs, study.histories or None)

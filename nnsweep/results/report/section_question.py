@@ -4,8 +4,9 @@ import pandas as pd
 
 from nnsweep.results.factors import ARCHITECTURE, KINDS
 from nnsweep.results.frame import list_settings, plain
-from nnsweep.results.report.content import SECTIONS, Column, Section, SectionContent, Table
+from nnsweep.results.report.content import Column, Section, SectionContent, Table, choose_sections
 from nnsweep.results.report.study import Study
+from nnsweep.results.statistics.data_sets import DATA_SETTINGS
 from nnsweep.results.wording import count, join_words
 
 MOST_VALUES = 12
@@ -16,11 +17,15 @@ class Question(Section):
     """What the study asked."""
 
     order = 10
+    scope = "either"
 
     def build(self, study: Study) -> SectionContent:
         of = f" of the experiment {study.origin.experiment}" if study.origin.experiment else ""
-        extent = f"{count(len(study.runs), 'run')}{of}, of {count(len(study.configurations), 'configuration')}."
-        runs, names = study.runs, study.settings
+        runs, names, n_configurations, where = study.runs, study.settings, len(study.configurations), ""
+        if study.has_several_data_sets:  # which are not what is compared
+            names = [name for name in names if name not in DATA_SETTINGS]
+            n_configurations, where = len(study.data_sets.scores), f" on {len(study.data_sets.data_sets):,} data sets"
+        extent = f"{count(len(runs), 'run')}{of}, of {count(n_configurations, 'configuration')}{where}."
         if set(names) & set(ARCHITECTURE):  # layer sizes are read more easily with their depth and width
             names += [name for name in ("depth", "width") if name in runs.columns and len(_values(runs, name)) > 1]
         frame = pd.DataFrame({"setting": names, "values": [", ".join(_values(runs, name)) for name in names]})
@@ -38,6 +43,7 @@ class Provenance(Section):
     """How to have the same numbers again."""
 
     order = 130
+    scope = "either"
 
     def build(self, study: Study) -> SectionContent:
         origin, runs = study.origin, study.runs
@@ -55,9 +61,10 @@ class Methods(Section):
     """Which interval, which test and which correction, as each section says it."""
 
     order = 140
+    scope = "either"
 
     def build(self, study: Study) -> SectionContent:
-        notes = [note for section in SECTIONS for note in section.method_notes(study)]
+        notes = [note for section in choose_sections(study) for note in section.method_notes(study)]
         return SectionContent(name="methods", heading="Notes on the methods", sentences=tuple(notes))
 
 
@@ -65,6 +72,8 @@ def _describe_data(study: Study) -> str:
     """Name the data sets, with the numbers of examples where these are the same in all of them."""
     runs = study.runs
     names = _values(runs, "data") if "data" in runs.columns else []
+    if study.has_several_data_sets:
+        names = study.data_sets.data_sets
     if not names:
         return ""
     sizes = []
@@ -74,7 +83,7 @@ def _describe_data(study: Study) -> str:
         if counts and (len(names) == 1 or len({*counts}) == 1):
             sizes.append(" to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)})) + f" {part}")
     others = f", others in each {study.kind}" if study.repeats.changes_test_set else ""
-    return f"The data: {join_words(names)}{f' ({join_words(sizes)} examples{others})' if sizes else ''}."
+    return f"The data: {join_words(names, MOST_VALUES)}{f' ({join_words(sizes)} examples{others})' if sizes else ''}."
 
 
 def _describe_repeats(study: Study) -> str:

@@ -125,7 +125,8 @@ def describe_unfinished(study: Study) -> list[str]:
     if never and study.has_result:
         whose = "one configuration" if len(never) == 1 else f"{len(never):,} configurations"
         sentences.append(f"No run of {whose} finished: {join_words(never)}.")
-    missing = int(study.best["n_failed"]) if study.has_result else 0
+    has_best = study.has_result and not study.has_several_data_sets
+    missing = int(study.best["n_failed"]) if has_best else 0
     if missing and study.best["n"] == study.best["n_finished"]:
         whose = count(missing, study.repeats.noun)
         sentences.append(f"The best itself lost {whose}: its mean is that of its luckier ones.")
@@ -151,6 +152,7 @@ class Failures(Section):
     """What has no result, each with its reason, and the share of runs that finish, with an interval."""
 
     order = 120
+    scope = "either"
     answers = ((150, describe_unfinished),)
 
     def build(self, study: Study) -> SectionContent | None:

@@ -16,6 +16,12 @@ from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
 from nnsweep.results.statistics.anova import RESIDUAL, effects
 from nnsweep.results.statistics.comparison import compare
+from nnsweep.results.statistics.data_sets import (
+    DATA_SETTINGS,
+    DataSetComparison,
+    compare_data_sets,
+    name_data_sets,
+)
 from nnsweep.results.statistics.equivalence import choose_rope
 from nnsweep.results.statistics.examples import compare_examples
 from nnsweep.results.statistics.summary import configurations
@@ -176,6 +182,24 @@ class Study:
         table = self.configurations
         labels: list[str] = table["label"][(table["n_finished"] == 0) & (table["n_failed"] > 0)].tolist()
         return labels
+
+    @cached_property
+    def has_several_data_sets(self) -> bool:
+        """Whether the runs are on several data sets, and none of their settings was named as a configuration's."""
+        return not {*(self.by or ())} & {*DATA_SETTINGS} and len({*name_data_sets(self.runs)}) > 1
+
+    @cached_property
+    def data_sets(self) -> DataSetComparison:
+        """What `compare_data_sets` says."""
+        return compare_data_sets(self.runs, self.metric, by=self.by, confidence=self.confidence)
+
+    @cached_property
+    def data_sets_by_validation(self) -> DataSetComparison | None:
+        """What it says of validation accuracy, if all that is compared by test accuracy has one."""
+        if self.metric != "test_accuracy" or "best_val_accuracy" not in self.runs.columns:
+            return None
+        found = compare_data_sets(self.runs, "best_val_accuracy", by=self.by, confidence=self.confidence)
+        return found if found.labels and {*found.labels} == {*self.data_sets.labels} else None
 
     @cached_property
     def effects(self) -> pd.DataFrame:

@@ -1,0 +1,274 @@
+"""Several data sets in a report: which configuration is best over all of them, and where each of them has its best.
+
+Accuracies on different data have no common scale, so what compares means of runs is left out of such a report, and
+ranks and differences within each data set take its place.
+"""
+
+import pandas as pd
+
+from nnsweep.results.frame import rows
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
+from nnsweep.results.report.section_answer import describe_answer, warn_of_optimism
+from nnsweep.results.report.section_trainings import warn_of_stuck_runs
+from nnsweep.results.report.study import Study
+from nnsweep.results.statistics.data_sets import write_filters
+from nnsweep.results.wording import as_sentence, count, fixed, join_words, percent, probability, signed, whole
+from nnsweep.text import quote_argument
+
+MOST_CONFIGURATIONS = 12
+"""A table has no more columns of configurations than this."""
+
+
+def name_best_over_data_sets(study: Study) -> list[str]:
+    """Name what validation chooses over all data sets, and how good that is on the test sets."""
+    found, by_validation = study.data_sets, study.data_sets_by_validation
+    n, k = len(found.data_sets), len(found.labels)
+    if not k:
+        return [_explain_nothing(study)]
+    best, ranks = found.labels[0], dict(zip(found.labels, found.ranking["mean_rank"], strict=True))
+    best_rank = f"mean rank {fixed(ranks[best], 1)} of {k:,}"
+    if by_validation is None:
+        extreme = "lowest" if study.is_cost else "highest"
+        n_best = _count_best(study, best)
+        return [f"Over {n:,} data sets {best} is best: {best_rank}, and the {extreme} {study.words} on {n_best}."]
+    chosen, validation_rank = by_validation.labels[0], by_validation.ranking["mean_rank"].iloc[0]
+    by = f"mean rank {fixed(validation_rank, 1)} of {k:,}"
+    choice = f"Over {n:,} data sets, validation accuracy chooses {chosen} ({by})"
+    n_best = _count_best(study, chosen)
+    if chosen == best:
+        return [f"{choice}; on the test sets it is first, too: {best_rank}, the highest {study.words} on {n_best}."]
+    return [
+        f"{choice}; on the test sets its mean rank is {fixed(ranks[chosen], 1)}, and it has the highest {study.words} "
+        f"on {n_best}. There {best} is first: {best_rank}."
+    ]
+
+
+def _count_best(study: Study, label: str) -> str:
+    ranking = study.data_sets.ranking
+    return f"{int(ranking['n_best'][ranking['label'] == label].iloc[0]):,} of them"
+
+
+def _explain_nothing(study: Study) -> str:
+    """Say why configurations cannot be compared over the data sets."""
+    found, n = study.data_sets, len(study.data_sets.data_sets)
+    names = join_words(found.data_sets)
+    if not found.scores.notna().any(axis=None):
+        return f"No run finished with a {study.words}: there is no answer yet."
+    if len(found.scores) == 1:
+        return f"Each of {n:,} data sets ({names}) has one configuration: there is nothing to compare over them."
+    return f"No two configurations have a result on all {n:,} data sets ({names}): none is the best over them."
+
+
+def list_rivals_over_data_sets(study: Study) -> list[str]:
+    """Say what the chosen configuration can be told from, or why nothing can."""
+    found = study.data_sets
+    n, k = len(found.data_sets), len(found.labels)
+    if not k:
+        return []
+    chosen = _choose(study)
+    if n < found.n_needed:
+        corrected = "" if k == 2 else f", corrected for all {len(found.pairs):,} pairs,"
+        return [
+            f"{n:,} data sets are too few to tell {'the two' if k == 2 else f'any two of {k:,} configurations'} apart: "
+            f"even if one were better on every one of them, p{corrected} would be "
+            f"{probability(min(1.0, len(found.pairs) * 2.0 ** (1 - n)))}. It takes {found.n_needed:,} or more."
+        ]
+    against = _compare_with(study, chosen)
+    told = [str(label) for label in against["label"][against["distinguishable"]]]
+    others = count(k - 1, "other")
+    if not told:
+        return [f"Over data sets {chosen} cannot be told from any of the {others}." if k > 2 else
+                f"Over data sets {chosen} cannot be told from the other one."]  # fmt: skip
+    rest = [str(label) for label in against["label"][~against["distinguishable"]]]
+    if not rest:
+        return [f"Over data sets {chosen} can be told from {'all ' * (k > 2)}{others}."]
+    return [f"Over data sets {chosen} can be told from {len(told):,} of {others}, and not from {join_words(rest)}."]
+
+
+def describe_runner_up(study: Study) -> list[str]:
+    """Compare the chosen one with the best of the others, data set by data set."""
+    if not study.data_sets.labels:
+        return []
+    chosen = _choose(study)
+    against = next(iter(rows(_compare_with(study, chosen))))
+    counts = (("better", "n_worse"), ("worse", "n_better"), ("equal", "n_equal"))
+    seen = join_words([f"{word} on {against[name]}" for word, name in counts if against[name]])
+    apart = signed(study.write(-float(str(against["difference"]))))
+    return [f"Against {against['label']}, {chosen} is {seen} of the data sets; the mean difference is {apart}."]
+
+
+def describe_friedman(study: Study) -> list[str]:
+    """Say whether the configurations differ over data sets at all."""
+    found = study.data_sets
+    p = found.friedman.p_f
+    if not p >= 0:  # NaN with fewer than three
+        return []
+    may_be = "is more than" if p < 1 - study.confidence else "may be"
+    return [f"That their ranks differ at all {may_be} chance (Friedman's test, p {_equals(p)})."]
+
+
+def explain_filter(study: Study) -> list[str]:
+    """Say how to have the report of one data set."""
+    rule = quote_argument(next(iter(write_filters(study.runs).values())))
+    return [
+        "Accuracies on different data are not put together: what settings do and cost on one data set is in its own "
+        f"report, with --filter {rule}."
+    ]
+
+
+def _choose(study: Study) -> str:
+    """Give the configuration that is chosen: by validation, if there is a validation part."""
+    by_validation = study.data_sets_by_validation
+    return (by_validation or study.data_sets).labels[0]
+
+
+def _compare_with(study: Study, reference: str) -> pd.DataFrame:
+    """Give the pairs that a configuration is in, as others minus it, in the order of the ranking."""
+    pairs = study.data_sets.pairs
+    turned = pairs[pairs["label"] == reference].rename(
+        columns={"label": "other", "other": "label", "n_better": "n_worse", "n_worse": "n_better"}
+    )
+    both = pd.concat([turned.assign(difference=-turned["difference"]), pairs[pairs["other"] == reference]])
+    return both.set_index("label").reindex([one for one in study.data_sets.labels if one != reference]).reset_index()
+
+
+class AnswerOverDataSets(Section):
+    """The answer where runs are on several data sets."""
+
+    order = 21
+    scope = "several data sets"
+    answers = (
+        (11, name_best_over_data_sets),
+        (12, describe_runner_up),
+        (13, list_rivals_over_data_sets),
+        (14, describe_friedman),
+        (101, warn_of_stuck_runs),
+        (131, warn_of_optimism),
+        (151, explain_filter),
+    )
+
+    def build(self, study: Study) -> SectionContent:
+        first, *further = describe_answer(study)
+        return SectionContent(name="answer", heading="The answer", sentences=(first,), points=tuple(further))
+
+
+class DataSets(Section):
+    """The configurations over data sets, and each data set by itself."""
+
+    order = 31
+    scope = "several data sets"
+
+    def build(self, study: Study) -> SectionContent:
+        found = study.data_sets
+        tables = (*([_rank(study)] if found.labels else []), _list_data_sets(study))
+        points = [*found.notes, *(f"not told apart: {join_words(group, 20)}" for group in found.groups)]
+        return SectionContent(
+            name="data_sets", heading="Over data sets", points=tuple(map(as_sentence, points)), tables=tables
+        )
+
+    def method_notes(self, study: Study) -> list[str]:
+        found = study.data_sets
+        notes = [
+            f"In each data set a configuration has the mean over its {study.kind}s; settings that follow from the data "
+            "set are no part of it."
+        ]
+        if not found.labels:
+            return notes
+        k, n = len(found.labels), len(found.data_sets)
+        notes.append(
+            "Each data set ranks the configurations: 1 is the best, and equal ones share their ranks. Two are compared "
+            "by Wilcoxon's signed-rank test over data sets, which is exact; p is corrected by Holm's method for "
+            f"{count(len(found.pairs), 'pair')}."
+        )
+        if k > 2:
+            test = found.friedman
+            notes.append(
+                f"Friedman's χ² is {fixed(test.chi_squared, 2)} (p {_equals(test.p)}), Iman and Davenport's F, whose p "
+                f"is in the answer, {fixed(test.f, 2)}; Nemenyi's critical difference of mean ranks is "
+                f"{fixed(found.critical_difference, 2)} for {k:,} configurations on {n:,} data sets, at "
+                f"{percent(study.confidence)}."
+            )
+        return [*notes, "All this is said of further data sets like these, if they are independent of each other."]
+
+
+def _equals(p: float) -> str:
+    written = probability(p)
+    return written if written.startswith("<") else f"= {written}"
+
+
+def _rank(study: Study) -> Table:
+    """Make the table of the configurations over data sets."""
+    found, chosen = study.data_sets, _choose(study)
+    against = _compare_with(study, chosen).set_index("label").reindex(found.labels).reset_index(drop=True)
+    against = against.drop(columns="other")
+    frame = pd.concat([found.ranking, against], axis=1)
+    frame["told"] = [
+        "" if label == chosen else "yes" if told else "no"
+        for label, told in zip(found.labels, against["distinguishable"].eq(True), strict=True)
+    ]
+    by_validation = study.data_sets_by_validation
+    if by_validation is not None:
+        ranks = by_validation.ranking.set_index("label")["mean_rank"]
+        frame["validation_rank"] = ranks.reindex(found.labels).to_numpy()
+
+    def write_counts(row: Row) -> str:
+        names = ("n_better", "n_equal", "n_worse")
+        return "" if row["n_better"] is None else "/".join(whole(row[name]) for name in names)
+
+    columns = (
+        Column("configuration", "label"),
+        *([Column("rank by validation", "validation_rank", lambda rank: fixed(rank, 2))] * (by_validation is not None)),
+        Column("mean rank", "mean_rank", lambda rank: fixed(rank, 2)),
+        Column(f"mean {study.words}", "mean", study.write, is_wide=True),
+        Column("best on", "n_best", whole, is_wide=True),
+        Column("difference", "difference", lambda value: "" if value is None else signed(study.write(value))),
+        Column("better/equal/worse", "n_better", write_counts, needs_row=True),
+        Column("p", "p", lambda p: "" if p is None else probability(p), is_wide=True),
+        Column("p, corrected", "p_holm", lambda p: "" if p is None else probability(p)),
+        Column("told apart", "told"),
+    )
+    return Table(
+        name="ranking",
+        caption=f"Configurations over {len(found.data_sets):,} data sets, the best mean rank by {study.words} first; "
+        f"difference, data sets and p: against {chosen}.",
+        frame=frame,
+        columns=columns,
+        best=frozenset([found.labels.index(chosen)]),
+        indistinguishable=frozenset(place for place, told in enumerate(frame["told"]) if told == "no"),
+    )
+
+
+def _list_data_sets(study: Study) -> Table:
+    """Make the table of the data sets: what is chosen on each, and every mean if there are not too many."""
+    found, by_validation = study.data_sets, study.data_sets_by_validation
+    sign = -1 if study.is_cost else 1
+    labels = found.labels or [str(label) for label in found.scores.index]
+    parts = []
+    for data_set in found.data_sets:
+        scores = found.scores[data_set].dropna()
+        best = str((sign * scores).idxmax()) if len(scores) else None
+        row: dict[str, object] = {"data_set": data_set, "best": best, "best_mean": scores.get(best)}
+        row["worst_mean"] = sign * (sign * scores).min()
+        if by_validation is not None:
+            row["chosen"] = chosen = str(by_validation.scores[data_set].idxmax())
+            row["chosen_mean"] = scores.get(chosen)
+        parts.append(row | {f"mean of {label}": found.scores.loc[label, data_set] for label in labels})
+    columns = [Column("data set", "data_set")]
+    if by_validation is not None:
+        columns += [
+            Column("chosen by validation", "chosen"),
+            Column(f"its {study.words}", "chosen_mean", study.write),
+        ]
+    columns += [
+        Column("best", "best"),
+        Column(f"its {study.words}" if by_validation is None else "its own", "best_mean", study.write),
+        Column("worst", "worst_mean", study.write),
+    ]
+    if len(labels) <= MOST_CONFIGURATIONS:
+        columns += [Column(label, f"mean of {label}", study.write, is_wide=True) for label in labels]
+    return Table(
+        name="data_sets",
+        caption=f"Each data set by itself: means over {study.kind}s.",
+        frame=pd.DataFrame(parts),
+        columns=tuple(columns),
+    )
