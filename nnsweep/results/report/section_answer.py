@@ -1,6 +1,5 @@
 """The answer of a report: what a study found, sentence by sentence, each with how sure it is."""
 
-import json
 import math
 from collections.abc import Mapping
 
@@ -9,7 +8,6 @@ from nnsweep.results.report.content import Section, SectionContent, choose_secti
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.wording import count, join_words, percent, probability, signed, span
-from nnsweep.text import quote_argument
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""
@@ -41,18 +39,6 @@ def name_best(study: Study) -> list[str]:
     if len(shared) > 1 or study.indistinguishable or study.untested:
         return [f"{holds}."]
     return [f"{shared[0]} is best: {study.words} {value}{sure}."]
-
-
-def warn_of_several_data_sets(study: Study) -> list[str]:
-    """Warn of accuracies on different data, of which the easier one has the best."""
-    names = sorted({str(name) for name in plain(study.runs["data"])}) if "data" in study.runs.columns else []
-    if len(names) < 2:
-        return []
-    rule = quote_argument(f"data == {json.dumps(names[0], ensure_ascii=False)}")
-    return [
-        f"The runs are on different data ({join_words(names)}), so the best is also the one with the easier task: "
-        f"report each by itself, with --filter {rule}."
-    ]
 
 
 def describe_single_seed(study: Study) -> list[str]:
@@ -220,7 +206,6 @@ class Answer(Section):
     order = 20
     answers = (
         (10, name_best),
-        (20, warn_of_several_data_sets),
         (30, describe_single_seed),
         (40, list_rivals),
         (50, plan_more_seeds),

@@ -66,14 +66,6 @@ def test_without_a_result_there_is_no_answer(study_of):
     assert "3 of 3 runs did not finish (3 diverged); no mean counts them." in describe_answer(study)
 
 
-def test_different_data_are_not_compared_without_a_warning():
-    runs = [*runs_of({"8": [0.9, 0.91]}), *runs_of({"8": [0.99, 0.98]}, settings={"data": "iris"})]
-    (said,) = section_answer.warn_of_several_data_sets(Study(runs=frame(runs)))
-    assert said.startswith("The runs are on different data (digits and iris), so the best is also the one with the")
-    assert said.endswith("with --filter 'data == \"digits\"'.")
-    assert section_answer.warn_of_several_data_sets(Study(runs=frame(runs[:2]))) == []
-
-
 def test_runs_on_different_test_sets_are_not_compared_by_example(study_of):
     right = {"8/0.1/0": np.ones(100, dtype=bool), "20/0.1/0": np.ones(30, dtype=bool)}
     assert section_configurations.describe_examples(study_of({"8": [0.9], "20": [0.8]}, correct=right)) == [
