@@ -1,7 +1,7 @@
 """Ranks over blocks agree with published examples and with the libraries that have them."""
 
 import math
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from nnsweep.results.statistics.ranks import (
     run_friedman_test,
     run_wilcoxon_test,
 )
+from nnsweep.results.statistics.tests import correct_by_holm
 
 DEMSAR = np.array(
     [
@@ -29,6 +30,35 @@ DEMSAR = np.array(
     ]
 )
 """Areas under the curve of four decision trees on 14 data sets (Demšar, JMLR 7, 2006, table 6)."""
+
+
+SCORES = np.array(
+    [
+        *([0.797665, 0.793077, 0.792716, 0.784941, 0.794897], [0.854583, 0.858256, 0.858707, 0.843844, 0.803336]),
+        *([0.693958, 0.684176, 0.678302, 0.665425, 0.658096], [0.564992, 0.569961, 0.569256, 0.561901, 0.575558]),
+        *([0.769555, 0.771691, 0.765284, 0.738472, 0.760817], [0.655482, 0.593707, 0.635248, 0.631031, 0.628376]),
+        *([0.818862, 0.798791, 0.803281, 0.797872, 0.801938], [0.712031, 0.72535, 0.702958, 0.649635, 0.693973]),
+        *([0.738949, 0.72207, 0.700626, 0.703974, 0.708288], [0.887961, 0.916851, 0.868917, 0.914824, 0.91165]),
+        *([0.84967, 0.818831, 0.838015, 0.8118, 0.810876], [0.895445, 0.84999, 0.82849, 0.860503, 0.879469]),
+        *([0.766894, 0.757238, 0.763134, 0.741705, 0.760105], [0.923613, 0.887618, 0.890745, 0.863817, 0.867006]),
+    ]
+)
+"""Scores on 14 data sets, of ``experiments/statistics/data_sets.py``, which asks the libraries."""
+
+
+def test_numbers_are_those_of_autorank():
+    assert run_friedman_test(SCORES).p == pytest.approx(0.000699583335, abs=1e-12)  # autorank 1.3.0
+    ranks = rank_scores(SCORES).mean(axis=0)
+    assert (14 * ranks).round(9).tolist() == [24, 37, 42, 59, 48]
+
+
+def test_numbers_are_those_of_scikit_posthocs():
+    pairs = list(combinations(range(5), 2))
+    p = correct_by_holm([run_wilcoxon_test(SCORES[:, one], SCORES[:, other])[1] for one, other in pairs])
+    # posthoc_wilcoxon(p_adjust="holm") and posthoc_nemenyi_friedman of scikit-posthocs 0.17.1
+    expected = [0.470947265625, 0.012207031250, 0.020874023438, 0.068359375, 0.887329101562, 0.246948242188]
+    assert p == pytest.approx([*expected, 0.887329101562, 0.520019531250, 0.887329101562, 0.520019531250], abs=1e-11)
+    assert compute_critical_difference(5, 14, 1 - 0.0002778096269652197) == pytest.approx((59 - 24) / 14, abs=1e-8)
 
 
 def test_mean_ranks_of_a_published_example():
@@ -90,6 +120,16 @@ def test_wrong_rejections_stay_below_the_level_with_ties():
     rate = np.mean([run_wilcoxon_test(*pair)[1] < 0.05 for pair in zip(*draw, strict=True)])
     assert rate <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
     assert rate > 0.01
+
+
+def test_any_wrong_rejection_of_all_pairs_stays_below_the_level():
+    # fifteen data sets of different spread, five equal competitors: Holm's correction holds for all ten pairs at once
+    generator, told = np.random.default_rng(1), 0
+    for _ in range(400):
+        scores = generator.normal(size=(15, 5)) * 10 ** generator.uniform(-2.5, -1.5, (15, 1))
+        p = [run_wilcoxon_test(scores[:, one], scores[:, other])[1] for one, other in combinations(range(5), 2)]
+        told += bool((correct_by_holm(p) < 0.05).any())
+    assert 0 < told / 400 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
 
 
 def test_groups_are_the_largest_of_neighbours():
