@@ -24,6 +24,7 @@ from .results.plots.parallel import plot_parallel as plot_parallel
 from .results.plots.pictures import pictures as pictures
 from .results.plots.seeds import plot_seeds as plot_seeds
 from .results.statistics.anova import effects as effects
+from .results.statistics.best_set import judge as judge
 from .results.statistics.comparison import compare as compare
 from .results.statistics.comparison import indistinguishable as indistinguishable
 from .results.statistics.data_sets import compare_data_sets as compare_data_sets

@@ -81,7 +81,8 @@ def plan_more_seeds(study: Study) -> list[str]:
         return []
     row = rows.iloc[0]
     needed, fewest = float(row["more_seeds"]), float(row["fewest_more_seeds"])
-    farthest = max(abs(row["low"]), abs(row["high"]))
+    alone = study.difference(str(row["label"]), str(row["reference_label"]), study.confidence)
+    farthest = max(abs(alone.low), abs(alone.high))
     if math.isnan(fewest) or farthest == 0:  # where they are equal with every seed, no number of seeds is enough
         return []
     far, own = study.write(farthest), f"own {percent(study.confidence)} interval"
@@ -95,10 +96,10 @@ def plan_more_seeds(study: Study) -> list[str]:
             f"The difference to {rival} is at most {far} (its {own}): if it is that "
             f"much, {so_many} of each would show it {chance}; if it is less, it takes more."
         ]
-    none = " and for no difference at all" if row["low"] < 0 < row["high"] else ""
+    none = " and for no difference at all" if alone.low < 0 < alone.high else ""
     allows = ""
     if is_known and fewest < needed:
-        ends = span(study.write, {end: row[end] for end in ("low", "high")})
+        ends = span(study.write, {"low": alone.low, "high": alone.high})
         allows = f"; its {own}, {ends}, allows for as few as {int(fewest):,}{none}"
     return [
         f"If the true difference to {rival} is the observed {study.write(abs(row['difference']))}, "

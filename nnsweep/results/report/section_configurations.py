@@ -27,7 +27,7 @@ from nnsweep.results.wording import (
 SIZES = ("depth", "width", "n_parameters")
 TESTS = {
     "paired t": "Two configurations are compared by the paired t test over the {}s that both have.",
-    "Welch": "Where no {}s are shared, Welch's t test compares two configurations.",
+    "Welch": "Configurations whose {}s have nothing in common are compared by Welch's t test.",
     "sign flip": "Where two differ by the same amount in all {}s, it is the sign-flip test.",
     "permutation": "Where {}s are not shared and neither varies, it is the permutation test.",
 }

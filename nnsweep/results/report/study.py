@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nnsweep.errors import DataError
 from nnsweep.results.factors import Repeats, find_repeats
@@ -24,6 +25,7 @@ from nnsweep.results.statistics.data_sets import (
 )
 from nnsweep.results.statistics.equivalence import choose_rope
 from nnsweep.results.statistics.examples import compare_examples
+from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
 from nnsweep.results.wording import fixed, metric_words, write_digits
@@ -138,8 +140,12 @@ class Study:
 
     def difference(self, label: str, reference: str, confidence: float) -> MeanDifference:
         """Compare two configurations at another confidence."""
+        places = [list(self._by_label).index(name) for name in (label, reference)]
         one, other = self._by_label[label], self._by_label[reference]
-        return compare_means(one.units, other.units, confidence=confidence, overlap=self.repeats.overlap)
+        may_pair = bool(self._pairing[*places])
+        return compare_means(
+            one.units, other.units, confidence=confidence, overlap=self.repeats.overlap, may_pair=may_pair
+        )
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
@@ -257,6 +263,10 @@ class Study:
     @cached_property
     def _by_label(self) -> dict[str, Configuration]:
         return {one.label: one for one in group_runs(self.runs, self.metric, by=self.by)}
+
+    @cached_property
+    def _pairing(self) -> NDArray[np.bool_]:
+        return find_pairing(self.runs, [*self._by_label.values()])
 
     @cached_property
     def without_value(self) -> list[int]:

@@ -6,15 +6,20 @@ corrected for every pair that could have been looked at; a baseline named before
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
+from nnsweep.results.statistics.best_set import WORSE, Standing, choose_first, compare_with_best
+from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.power import count_seeds_needed
 from nnsweep.results.statistics.summary import check_confidence, describe_failures, find_configuration, sort_best_first
-from nnsweep.results.statistics.tests import compare_means, correct_by_holm, count_pairs
+from nnsweep.results.statistics.tests import MeanDifference, compare_means, correct_by_holm, count_pairs
 from nnsweep.text import printable
 
 COLUMNS = {
@@ -50,17 +55,19 @@ def compare(
 ) -> pd.DataFrame:
     """Compare each configuration with the best one and, if there is one, with a baseline.
 
-    Comparisons are paired by unit (`nnsweep.results.factors`: seeds; folds or splits, of which each is the mean of its
-    seeds) where two units or more are shared (`nnsweep.results.statistics.tests`). ``p_holm`` is corrected by Holm's
-    method, separately for the two references:
+    Units (`nnsweep.results.factors`: seeds; folds or splits, of which each is the mean of its seeds) are paired where
+    they have something in common and most are shared (`nnsweep.results.statistics.pairs.find_pairing`).
 
-    * The baseline was named, so its family is its k - 1 comparisons.
-    * The best of k configurations was picked by its result, so its family is all ``k (k - 1) / 2`` pairs. With k - 1
-      instead, at least one of k equal configurations is told from the best too often: with 10 seeds in 6 % of sweeps
-      for k = 3, in 14 % for k = 10 and in 24 % for k = 30 (2,000 simulated sweeps each; all pairs: 4, 4 and 2.5 %).
+    * The best was found by looking, and the configuration that is truly the best may be another. ``low``, ``high`` and
+      ``distinguishable`` are those of `nnsweep.judge` without a margin, for the difference to the best of the others.
+    * The baseline was named. What is ``distinguishable`` is decided by Holm's method for its k - 1 comparisons;
+      ``low`` and ``high`` hold for all of them at once (Bonferroni) and end at 0 where Holm alone tells two apart
+      (Guilbaud, Biometrical Journal 50, 2008).
 
-    The difference to the best itself stays too large on average, and so ``more_seeds`` too small. Choosing the best
-    by validation accuracy and naming it as the baseline for ``test_accuracy`` avoids most of both. Where only seeds
+    ``p_holm`` is corrected by Holm's method for k - 1 comparisons with a baseline, and for all ``k (k - 1) / 2`` pairs
+    with the best, since any of them could have been looked at.
+
+    The difference to the best itself stays too large on average, and so ``more_seeds`` too small. Where only seeds
     vary, all is said of new seeds on this test set; other test examples are what `nnsweep.compare_examples` is about.
     Looking again and again, with more seeds each time until something is told apart, is not corrected for.
 
@@ -75,7 +82,7 @@ def compare(
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
     confidence : float
-        Of the intervals; what is ``distinguishable`` has ``p_holm < 1 - confidence``.
+        With which all intervals and decisions against one reference hold at once.
     failures : {"chance", "ignore"}, optional
         What failed runs count as; see `nnsweep.results.grouping.group_runs`.
 
@@ -84,7 +91,7 @@ def compare(
     pandas.DataFrame
         A row for each other configuration and reference, the best first: ``label``, ``reference`` (``best`` or
         ``baseline``), ``reference_label``, ``test``, ``n_pairs``, ``difference`` (label minus reference), its interval
-        ``low`` to ``high`` (not corrected), ``win_rate`` (share of shared units in which it is better, equal ones
+        ``low`` to ``high`` (simultaneous), ``win_rate`` (share of shared units in which it is better, equal ones
         half), ``effect_size``, ``p``, ``p_holm``, ``distinguishable``, ``more_seeds`` (shared units to add until the
         observed difference, if it is the true one, is seen with a probability of 80 %: 0 if it was, infinite for no
         difference, NaN without a test and for folds and splits, whose number does not help without end),
@@ -101,15 +108,20 @@ def compare(
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     if ranked and not any(one.counted for one in ranked):
         raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to compare")
-    references = {"best": (ranked[0], count_pairs(len(ranked)))} if ranked else {}
+    tables: list[pd.DataFrame] = []
+    pairing = find_pairing(runs, ranked)
+    options: dict[str, Any] = {"confidence": confidence, "sign": -1 if smaller_is_better(metric) else 1}
+    if ranked:
+        standings = compare_with_best(ranked, pairing, metric=metric, confidence=confidence)
+        of = {one.label: standing for one, standing in zip(ranked, standings, strict=True)}
+        family = count_pairs(len(ranked))
+        table = _compare_with(choose_first(ranked), ranked, pairing, family, standings=of, **options)
+        tables.append(table.assign(reference="best"))
     if baseline is not None:
-        references["baseline"] = (find_configuration(runs, ranked, baseline), len(ranked) - 1)
-    sign = -1 if smaller_is_better(metric) else 1
-    parts = [
-        _compare_with(reference, ranked, family, confidence=confidence, sign=sign).assign(reference=name)
-        for name, (reference, family) in references.items()
-    ]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+        reference = find_configuration(runs, ranked, baseline)
+        table = _compare_with(reference, ranked, pairing, len(ranked) - 1, **options)
+        tables.append(table.assign(reference="baseline"))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
     table = table.astype(COLUMNS)
     table.attrs["notes"] = _notes(ranked, metric, has_baseline=baseline is not None)
     return table
@@ -123,11 +135,11 @@ def indistinguishable(
     confidence: float = 0.95,
     failures: str | None = None,
 ) -> list[str]:
-    """List the configurations that cannot be told from the best, after correction for all pairs.
+    """List the configurations that may be the best: those that are not clearly worse than another.
 
-    One that has too few repeats for a test cannot be told from it, either; one of which no run finished is not listed.
-    The configuration that is truly the best is among them with at least the given confidence: it would have to lose
-    significantly against another.
+    It is the decision of `nnsweep.judge` without a margin. One that has too few repeats for a test may be the best,
+    too; one of which no run finished is not listed. The configuration that is truly the best is among them with at
+    least the given confidence.
 
     Parameters
     ----------
@@ -137,31 +149,52 @@ def indistinguishable(
     Returns
     -------
     list of str
-        Labels, the best itself first.
+        Labels, the best mean first.
     """
-    table = compare(runs, metric, by=by, confidence=confidence, failures=failures)
-    ranked = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
-    remaining = ~table["distinguishable"] & (table["n_finished"] > 0)
-    return [*(one.label for one in ranked[:1]), *table["label"][remaining].tolist()]
+    runs = with_failures(runs, failures)
+    ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
+    standings = compare_with_best(ranked, find_pairing(runs, ranked), metric=metric, confidence=confidence)
+    return [
+        one.label for one, standing in zip(ranked, standings, strict=True) if one.counted and standing.verdict != WORSE
+    ]
 
 
 def _compare_with(
-    reference: Configuration, ranked: Sequence[Configuration], family: int, *, confidence: float, sign: int
+    reference: Configuration,
+    ranked: Sequence[Configuration],
+    pairing: NDArray[np.bool_],
+    family: int,
+    *,
+    confidence: float,
+    sign: int,
+    standings: Mapping[str, Standing] | None = None,
 ) -> pd.DataFrame:
-    repeats, alpha = reference.repeats, (1 - confidence) / max(family, 1)
-    options = {"confidence": confidence, "overlap": repeats.overlap}
-    others = [one for one in ranked if one is not reference]
-    differences = [compare_means(one.units, reference.units, kind=repeats.kind, **options) for one in others]
-    p_holm = correct_by_holm([result.p for result in differences], family).tolist()
+    """Compare all others with one, by how they stand to the best or else by Holm; no interval contradicts it."""
+    repeats, alpha, own = reference.repeats, (1 - confidence) / max(family, 1), ranked.index(reference)
+    others = [(one, bool(pairing[place, own])) for place, one in enumerate(ranked) if place != own]
+
+    def compare_at(level: float) -> list[MeanDifference]:
+        fixed: dict[str, Any] = {"confidence": level, "overlap": repeats.overlap, "kind": repeats.kind}
+        return [compare_means(one.units, reference.units, may_pair=may_pair, **fixed) for one, may_pair in others]
+
+    alone = compare_at(confidence)
+    at_once = compare_at(1 - alpha) if standings is None else alone
+    p_holm = correct_by_holm([result.p for result in alone], family).tolist()
     rows = []
-    for one, result, p in zip(others, differences, p_holm, strict=True):
-        row = result._asdict() | {"label": one.label, "reference_label": reference.label}
-        row |= {"p_holm": p, "distinguishable": p < 1 - confidence}
+    for (one, _), result, wide, p in zip(others, alone, at_once, p_holm, strict=True):
+        row = result._asdict() | {"label": one.label, "reference_label": reference.label, "p_holm": p}
+        if standings is not None:
+            is_told, low, high = (standings[one.label].verdict == WORSE, *standings[one.label][1:3])
+        else:  # what Holm tells apart and Bonferroni does not has an interval that ends at 0 (Guilbaud 2008)
+            is_told = p < 1 - confidence
+            low = max(wide.low, 0.0) if is_told and result.difference > 0 else wide.low
+            high = min(wide.high, 0.0) if is_told and result.difference < 0 else wide.high
+        row |= {"low": low, "high": high, "distinguishable": is_told}
         row |= {"n_finished": len(one.counted), "n_ended": one.n_ended}
         leads = [sign * (value - reference.units[unit]) for unit, value in one.units.items() if unit in reference.units]
         points = sum(1.0 if lead > 0 else 0.5 if lead == 0 else 0.0 for lead in leads)
         row["win_rate"] = points / len(leads) if leads else math.nan
-        if row["distinguishable"] and not repeats.overlap:
+        if is_told and not repeats.overlap:
             row |= {"more_seeds": 0.0, "fewest_more_seeds": 0.0}
         elif result.test != "none" and not repeats.overlap:
             is_paired = result.test not in ("Welch", "permutation")
@@ -169,7 +202,7 @@ def _compare_with(
             ends = {"more_seeds": result.difference, "fewest_more_seeds": max(abs(result.low), abs(result.high))}
             for name, difference in ends.items():
                 needed = count_seeds_needed(difference, result.std, alpha=alpha, power=max(0.8, 2 * alpha))
-                row[name] = max(0.0, needed - present)
+                row[name] = max(1.0, needed - present)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 ROUNDING = 1e-12
 """Differences that are equal up to this part of the values are equal: 0.9 - 0.8 and 0.8 - 0.7."""
@@ -63,11 +63,12 @@ def compare_means(
     confidence: float = 0.95,
     overlap: float = 0.0,
     kind: str = "seed",
+    may_pair: bool = True,
 ) -> MeanDifference:
     """Compare two sets of results given by unit.
 
-    With two shared units or more it is `paired_t_test`, otherwise `welch_t_test` if both have two or more, otherwise
-    only the difference is given.
+    Where they share most of their units it may be `paired_t_test`, otherwise it is `welch_t_test` if both have two or
+    more; with fewer only the difference is given.
 
     Parameters
     ----------
@@ -80,6 +81,8 @@ def compare_means(
         ``1/n`` in the variance of a mean is then ``1/n + overlap`` (Nadeau and Bengio, Machine Learning 52, 2003).
     kind : str
         What a unit is called in the note.
+    may_pair : bool
+        Whether shared units have something in common that pairing takes away (`nnsweep.results.statistics.pairs`).
 
     Returns
     -------
@@ -87,17 +90,29 @@ def compare_means(
         Of first minus second.
     """
     shared = [unit for unit in first if unit in second]
-    if len(shared) > 1:
+    if may_pair and shares_most(len(shared), len(first), len(second)):
         values = [[of[unit] for unit in shared] for of in (first, second)]
         return paired_t_test(*values, confidence=confidence, overlap=overlap, kind=kind)
     if min(len(first), len(second)) > 1:
-        note = f"only one shared {kind}: not paired" if shared else f"no shared {kind}s: not paired"
         result = welch_t_test(list(first.values()), list(second.values()), confidence=confidence, overlap=overlap)
+        few = {0: f"no shared {kind}s", 1: f"only one shared {kind}"}.get(
+            len(shared), f"only {len(shared)} shared {kind}s"
+        )
+        note = f"{few}: not paired" if may_pair else ""
         return result._replace(n_pairs=len(shared), note="; ".join(filter(None, [note, result.note])))
     if not first or not second:
         return MeanDifference("none", 0, math.nan, note=f"no {kind} finished")
     apart = [first[shared[0]] - second[shared[0]]] if shared else [fmean(first.values()), -fmean(second.values())]
     return MeanDifference("none", len(shared), math.fsum(apart), note=f"fewer than two {kind}s: no test")
+
+
+def shares_most(n_shared: ArrayLike, n_first: ArrayLike, n_second: ArrayLike) -> NDArray[np.bool_]:
+    """Tell whether two share enough units to be paired: two, and more than half of those that either has.
+
+    Otherwise the test would see those few alone: of ten seeds each that share two, one difference less than nothing.
+    """
+    shared = np.asarray(n_shared)
+    return (shared > 1) & (2 * shared > np.maximum(n_first, n_second))
 
 
 def paired_t_test(

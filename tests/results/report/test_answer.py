@@ -99,11 +99,17 @@ def test_a_clear_best_can_be_told_from_all(study_of):
     assert section_answer.list_rivals(study) == ["It can be told from the other one."]
 
 
-def test_an_interval_that_is_not_known_is_not_told(study_of):
-    study = study_of({"20-20": spread(0.96, 4), "20": spread(0.94, 4)})  # every seed differs by the same
+def of_one_shape(**values):
+    """Give a study of networks that differ in their activation alone, which are compared seed by seed."""
+    runs = [runs_of({"20": accuracies}, settings={"activation": name}) for name, accuracies in values.items()]
+    return Study(runs=frame([record for part in runs for record in part]))
+
+
+def test_an_interval_that_is_not_known_is_not_told():
+    study = of_one_shape(relu=spread(0.96, 4), tanh=spread(0.94, 4))  # every seed differs by the same
     assert section_answer.plan_more_seeds(study) == [
-        "If the true difference to 20 is the observed 0.020, 2 more seeds of each would show it with a probability of "
-        "80 %."  # of six seeds all with one sign, 2 / 2**6 < 0.05
+        "If the true difference to tanh is the observed 0.020, 2 more seeds of each would show it with a probability "
+        "of 80 %."  # of six seeds all with one sign, 2 / 2**6 < 0.05
     ]
 
 
@@ -115,20 +121,20 @@ def test_what_was_not_tested_is_not_called_equal(study_of):
     ]
 
 
-def test_seeds_that_would_tell_two_apart_are_counted(study_of):
-    study = study_of({"20-20": spread(0.964, 5), "20": spread(0.962, 5, 0.004, turn=2)})
+def test_seeds_that_would_tell_two_apart_are_counted():
+    study = of_one_shape(relu=spread(0.964, 5), tanh=spread(0.962, 5, 0.004, turn=2))
     assert section_answer.plan_more_seeds(study) == [
-        "If the true difference to 20 is the observed 0.002, 92 more seeds of each would show it with a probability "
+        "If the true difference to tanh is the observed 0.002, 92 more seeds of each would show it with a probability "
         "of 80 %; its own 95 % interval, \N{MINUS SIGN}0.011 to +0.007, allows for as few as 1 and for no "
         "difference at all."
     ]
     assert study.against_best[["more_seeds", "fewest_more_seeds"]].values.tolist() == [[92, 1]]
 
 
-def test_two_that_are_all_but_equal_are_not_worth_more_seeds(study_of):
-    study = study_of({"20-20": spread(0.964), "20": spread(0.96399, size=0.02, turn=2)})
+def test_two_that_are_all_but_equal_are_not_worth_more_seeds():
+    study = of_one_shape(relu=spread(0.964), tanh=spread(0.96399, size=0.02, turn=2))
     assert section_answer.plan_more_seeds(study) == [
-        "The difference to 20 is at most 0.015 (its own 95 % interval): if it is that much, 8 more seeds of each "
+        "The difference to tanh is at most 0.015 (its own 95 % interval): if it is that much, 8 more seeds of each "
         "would show it with a probability of 80 %; if it is less, it takes more."
     ]
 
@@ -218,7 +224,7 @@ def test_runs_that_finished_with_nothing_are_failures(study_of):
     table = study.runs.assign(chance_accuracy=0.1)
     table.loc[[5, 6, 7], ["test_accuracy", "best_val_accuracy"]] = np.nan
     told = Study(runs=table)
-    assert "20-20 has the highest" in section_answer.name_best(told)[0]
+    assert told.best["label"] == "20-20"
     assert section_trainings.describe_unfinished(told) == [
         "3 runs finished without a real test accuracy; each counts as guessing (0.100) in means, order and tests."
     ]
@@ -352,8 +358,8 @@ def test_trainings_that_learned_nothing_get_a_likely_cause(study_of):
     assert section_trainings.warn_of_stuck_runs(study_of({"8": [0.3, 0.3]})) == []
 
 
-def test_no_number_of_seeds_is_named_where_results_are_equal(study_of):
-    assert section_answer.plan_more_seeds(study_of({"8": [0.5, 0.6], "20": [0.5, 0.6]})) == []
+def test_no_number_of_seeds_is_named_where_results_are_equal():
+    assert section_answer.plan_more_seeds(of_one_shape(relu=[0.5, 0.6], tanh=[0.5, 0.6])) == []
 
 
 def test_the_accuracy_of_guessing_may_be_a_whole_number(study_of):
