@@ -262,9 +262,10 @@ def raise_variances(variances: FloatArray, degrees: FloatArray) -> tuple[FloatAr
 
     If the true variances are scattered as ``d₀ s₀² / χ²(d₀)``, the best estimate of one is
     ``(d₀ s₀² + d s²) / (d₀ + d)`` with ``d₀ + d`` degrees of freedom; d₀ and s₀² are estimated by the mean and the
-    variance of ``log s²`` (Smyth, Statistical Applications in Genetics and Molecular Biology 3, 2004, section 6). Only
-    what that makes larger is changed: a configuration that is noisier than the others would be excluded too easily.
-    With fewer than five configurations or units too little is known of the scatter, and nothing is changed.
+    variance of ``log s²`` (Smyth, Statistical Applications in Genetics and Molecular Biology 3, 2004, section 6).
+    Variances are scattered in other ways, too, such as one half ten times the other, and a noisy configuration would
+    be excluded too easily. So no variance is made smaller, and ``d₀ / 2 + d`` degrees of freedom are counted; with
+    fewer than five configurations or units nothing is changed (``experiments/statistics/best_set.md``).
 
     Parameters
     ----------
@@ -289,4 +290,4 @@ def raise_variances(variances: FloatArray, degrees: FloatArray) -> tuple[FloatAr
     prior = float(np.interp(scatter, special.polygamma(1, priors / 2)[::-1], priors[::-1]))
     centre = math.exp(logs.mean() + special.digamma(prior / 2) - math.log(prior / 2))
     moderated = (prior * centre + degrees * variances) / (prior + degrees)
-    return np.maximum(moderated, variances), prior + degrees
+    return np.maximum(moderated, variances), prior / 2 + degrees
