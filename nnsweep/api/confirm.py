@@ -18,7 +18,8 @@ from nnsweep.results.frame import frame, plain
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.statistics.comparison import indistinguishable
 from nnsweep.results.statistics.confirmation import CANDIDATE, compare_confirmation, describe_confirmation
-from nnsweep.results.statistics.summary import check_confidence, find_configuration, sort_best_first
+from nnsweep.results.statistics.intervals import check_confidence
+from nnsweep.results.statistics.summary import find_configuration, sort_best_first
 from nnsweep.results.wording import count, join_words
 from nnsweep.text import mask_secrets, printable, quote_argument
 

@@ -283,7 +283,7 @@ class Repeats(NamedTuple):
         or split, folds and splits within a sample.
     overlap : float
         Test examples for each training example where units share training examples (see
-        `nnsweep.results.statistics.summary.estimate_mean`); 0 where units are independent.
+        `nnsweep.results.statistics.intervals.estimate_mean`); 0 where units are independent.
     """
 
     axes: tuple[str, ...]

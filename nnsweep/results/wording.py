@@ -226,15 +226,42 @@ def share(value: object) -> str:
     return f"{fixed(100 * value, 1)} %" if isinstance(value, float) and not math.isnan(value) else NOTHING
 
 
-def with_half(mean: str, half: str) -> str:
-    """Write a mean with half of its interval, if it has one with a width.
+def write_interval(write: Callable[[object], str], mean: object, low: object, high: object) -> str:
+    """Write an interval: as half of it, or from where to where if it reaches further on one side; nothing for none.
 
     Examples
     --------
-    >>> with_half("0.964", "0.003"), with_half("0.964", NOTHING), with_half("0.964", "0.000")
-    ('0.964 ± 0.003', '0.964', '0.964')
+    >>> write = lambda value: fixed(value, 3)
+    >>> write_interval(write, 0.964, 0.961, 0.967), write_interval(write, 0.964, 0.94, 0.97)
+    ('± 0.003', '0.940 to 0.970')
+    >>> write_interval(write, 0.964, None, None)
+    ''
     """
-    return mean if half == NOTHING or not half.strip("0.") else f"{mean} ± {half}"
+    if not (isinstance(mean, float) and isinstance(low, float) and isinstance(high, float)) or math.isnan(low):
+        return ""
+    down, up = write(mean - low), write(high - mean)
+    return f"± {up}" if down == up else f"{write(low)} to {write(high)}"
+
+
+def with_interval(write: Callable[[object], str], mean: object, low: object, high: object, *, kind: str = "") -> str:
+    """Write a mean with its interval, if it has one with a width, and what kind of interval that is.
+
+    Examples
+    --------
+    >>> write = lambda value: fixed(value, 3)
+    >>> with_interval(write, 0.964, 0.961, 0.967), with_interval(write, 0.964, 0.94, 0.97)
+    ('0.964 ± 0.003', '0.964 (0.940 to 0.970)')
+    >>> with_interval(write, 0.964, 0.961, 0.967, kind="95 %"), with_interval(write, 0.964, 0.94, 0.97, kind="95 %")
+    ('0.964 ± 0.003 (95 %)', '0.964 (0.940 to 0.970; 95 %)')
+    >>> with_interval(write, 0.964, 0.964, 0.964), with_interval(write, 0.964, None, None, kind="95 %")
+    ('0.964', '0.964')
+    """
+    interval = write_interval(write, mean, low, high)
+    if not interval or (not kind and not interval.strip("± 0.")):
+        return write(mean)
+    if interval.startswith("±"):
+        return f"{write(mean)} {interval}" + (f" ({kind})" if kind else "")
+    return f"{write(mean)} ({interval}" + (f"; {kind})" if kind else ")")
 
 
 def _real(value: object, style: str) -> str:

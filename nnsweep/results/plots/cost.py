@@ -22,7 +22,7 @@ from nnsweep.results.plots.figure import (
     nothing,
     prepare,
 )
-from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, bound_metric, estimate_configurations
+from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.statistics.tradeoff import mark_pareto_front
 from nnsweep.results.wording import metric_text
 
@@ -76,7 +76,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
     figure = blank(WIDTH, 4.2 + 0.25 * bool(title), title)
     axes = figure.subplots()
     prepare(axes, metric_text(cost), metric_text(metric))
-    _draw(axes, priced, front, bound_metric(metric))
+    _draw(axes, priced, front)
     labels = [f"{rank}  {one.group.label}: {one.group.mean:.3f}" for rank, one in enumerate(front, 1)]
     kinds: dict[str, Mapping[str, object]] = {"on the front": FRONT | STEP | {"marker": "o"}}
     if len(priced) > len(front):
@@ -101,15 +101,14 @@ def order_front(priced: Sequence[Priced]) -> list[Priced]:
     return [front[cost, mean] for cost, mean in points.itertuples(index=False)]
 
 
-def _draw(axes: Axes, priced: Sequence[Priced], front: Sequence[Priced], possible: tuple[float, float]) -> None:
+def _draw(axes: Axes, priced: Sequence[Priced], front: Sequence[Priced]) -> None:
     """Draw a point and an interval for each configuration, and the steps of the front."""
     costs, means = [one.cost for one in priced], [one.group.mean for one in priced]
     is_logarithmic = min(costs) > 0 and max(costs) / min(costs) > SPAN
     axes.set_xscale("log" if is_logarithmic else "linear")
     for one, place in zip(priced, _move_apart(priced, front, is_logarithmic=is_logarithmic), strict=True):
-        is_on_front, half = one in front, one.group.half_width
-        if (is_on_front or len(priced) <= INTERVALS) and not math.isnan(half):
-            ends = np.clip([one.group.mean - half, one.group.mean + half], *possible)
+        is_on_front, ends = one in front, (one.group.low, one.group.high)
+        if (is_on_front or len(priced) <= INTERVALS) and not math.isnan(one.group.low):
             colour, rank = (COLOURS[0], 3) if is_on_front else ("#BBBBBB", 1)
             axes.plot([place, place], ends, color=colour, linewidth=1.0, zorder=rank)
         axes.plot([place], [one.group.mean], **(FRONT if is_on_front else OTHER))  # type: ignore[arg-type]

@@ -29,7 +29,8 @@ from nnsweep.results.plots.figure import (
     prepare,
     stroke,
 )
-from nnsweep.results.statistics.summary import ACCURACY, bound_metric, estimate_configurations
+from nnsweep.results.statistics.intervals import bound_metric
+from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.results.trend import SELECTING, take_column
 from nnsweep.results.wording import metric_text
 from nnsweep.text import printable

@@ -45,14 +45,16 @@ GAP = 0.15
 BELOW = 0.4
 """Inches under the lowest panels for their ticks and the axis' name."""
 ALIKE = "alike"
+NO_INTERVAL = "± ?"
+DASH = "\N{EN DASH}"
 FAILED = "✗"
 CONTENTS = {
-    "mean interval count": "In a cell: {} (mean over the {}s), half of its simultaneous 95 % interval, number of them.",
-    "mean interval": "In a cell: {} (mean over the {}s) and half of its simultaneous 95 % interval.",
+    "mean interval count": "In a cell: {} (mean over the {}s), its simultaneous 95 % interval, number of them.",
+    "mean interval": "In a cell: {} (mean over the {}s) and its simultaneous 95 % interval.",
     "mean": "In a cell: {} (mean over the {}s); there is no room for intervals.",
     "": "Colour: {} (mean over the {}s); there is no room for numbers.",
 }
-LEAST_WIDTH = {"mean interval count": 0.58, "mean interval": 0.52, "mean": 0.42, "": 0.1}
+LEAST_WIDTH = {"mean interval count": 0.6, "mean interval": 0.6, "mean": 0.42, "": 0.1}
 """Inches of a cell."""
 
 
@@ -260,17 +262,27 @@ def _write(
 
 def _lines(cell: EstimatedConfiguration, content: str) -> list[str]:
     failed = f"{cell.n_failed}{FAILED}" if cell.n_failed else ""
-    half = cell.half_width
-    interval = f"±{_three(half)}" if _three(half).strip("0.") else f"±{half:.1g}"  # three decimals may make it nothing
-    if half == 0:  # an interval without width is none, and says no more than that the results are alike
-        interval = ALIKE
     numbers = {
         "mean": _three(cell.mean),
-        "interval": "± ?" if math.isnan(half) else interval,
+        "interval": _write_interval(cell),
         "count": f"n={len(cell.finished)} {failed}".strip(),
     }
     lines = [numbers[word] for word in content.split()]
     return lines if "count" in content or not failed else [*lines, failed]
+
+
+def _write_interval(cell: EstimatedConfiguration) -> str:
+    """Write half of an interval, or where it begins and ends if it reaches further on one side."""
+    if math.isnan(cell.low):
+        return NO_INTERVAL
+    if cell.is_alike:  # an interval without width says no more than that the results are alike
+        return ALIKE
+    down, up = _three(cell.mean - cell.low), _three(cell.high - cell.mean)
+    if down == up:
+        return f"±{up}" if up.strip("0.") else f"±{cell.high - cell.mean:.1g}"  # three decimals may make it nothing
+    ends = (_three(end) for end in (cell.low, cell.high))
+    low, high = (end[0] if end in ("0.000", "1.000") else end.removeprefix("0") for end in ends)
+    return f"{low}{DASH}{high}"
 
 
 def _three(value: float) -> str:
@@ -285,8 +297,8 @@ def _notes(runs: pd.DataFrame, chart: _Map, plan: _Plan, n_hidden: int) -> list[
         f"Framed: the best mean, {_three(chart.best.mean)}.",
     ]
     if "interval" in plan.content and any(cell.has_no_interval for cell in cells):
-        notes.append(f"± ?: one {kind} has no interval.")
-    if "interval" in plan.content and any(cell.half_width == 0 for cell in cells):
+        notes.append(f"{NO_INTERVAL}: one {kind} has no interval.")
+    if "interval" in plan.content and any(cell.is_alike for cell in cells):
         notes.append(f"{ALIKE}: the same result with every {kind}.")
     if n_failed := sum(cell.n_failed for cell in cells):
         guessing = "; they count as guessing" * any(len(cell.values) > len(cell.finished) > 0 for cell in cells)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from nnsweep.results.frame import selection
 from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
-from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, bound_metric, estimate_configurations
+from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.wording import metric_text
 
 MOST = 30
@@ -46,7 +46,7 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.2 * len(best), title)
     axes = figure.subplots()
     prepare(axes, metric_text(metric))
-    _draw(axes, best, bound_metric(metric))
+    _draw(axes, best)
     labels = [fit_text(group.label, WIDTH * 0.42) for group in best]
     axes.set_yticks(np.arange(len(best)), labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(best) - 0.4, -0.6)
@@ -66,15 +66,14 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     return figure
 
 
-def _draw(axes: Axes, groups: Sequence[EstimatedConfiguration], possible: tuple[float, float]) -> None:
+def _draw(axes: Axes, groups: Sequence[EstimatedConfiguration]) -> None:
     """Draw a row for each configuration; a strip at the left edge is kept free for those with failed runs."""
     for row, group in enumerate(groups):
         axes.plot(group.finished, np.full(len(group.finished), row), **DOT)  # type: ignore[arg-type]
         if not group.finished:
             continue
-        if not math.isnan(group.half_width):
-            ends = np.clip([group.mean - group.half_width, group.mean + group.half_width], *possible)
-            axes.plot(ends, [row, row], color=MEAN["color"], linewidth=1.5, zorder=3)
+        if not math.isnan(group.low):
+            axes.plot([group.low, group.high], [row, row], color=MEAN["color"], linewidth=1.5, zorder=3)
         axes.plot([group.mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
     if not any(group.finished for group in groups):
         axes.set_xlim(0, 1)

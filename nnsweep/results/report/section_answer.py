@@ -7,7 +7,7 @@ from nnsweep.results.frame import plain, take_metric
 from nnsweep.results.report.content import Section, SectionContent, choose_sections
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.summary import configurations
-from nnsweep.results.wording import count, join_words, percent, probability, signed, span
+from nnsweep.results.wording import count, join_words, percent, probability, signed, span, with_interval
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""
@@ -175,7 +175,9 @@ def _describe_sureness(study: Study, row: Mapping[str, object]) -> str:
         return f", the same in each of {study.describe_repeats(label)}"
     k = int(study.configurations.attrs["n_simultaneous"])
     at_once = f", simultaneous for all {k:,}" if k > 1 else ""
-    return f" ± {study.write(row['half'])} ({percent(study.confidence)}{at_once}; {study.describe_repeats(label)})"
+    ends = (row[f"{end}_simultaneous"] for end in ("low", "high"))
+    kind = f"{percent(study.confidence)}{at_once}; {study.describe_repeats(label)}"
+    return with_interval(study.write, row["mean"], *ends, kind=kind).removeprefix(study.write(row["mean"]))
 
 
 def _explain_doubt(study: Study) -> str:

@@ -21,7 +21,7 @@ from nnsweep.results.wording import (
     signed,
     span,
     whole,
-    with_half,
+    with_interval,
 )
 
 SIZES = ("depth", "width", "n_parameters")
@@ -59,7 +59,7 @@ class Configurations(Section):
         )
         interval = ""
         if table["half"].notna().any():
-            interval = f" ± half of its {percent(study.confidence)} interval (simultaneous: all of them hold at once)"
+            interval = f" and its {percent(study.confidence)} interval (simultaneous: all of them hold at once)"
         shown = Table(
             name="configurations",
             caption=f"Each configuration's mean over its {study.kind}s{interval}, the best first; "
@@ -82,14 +82,15 @@ class Configurations(Section):
 
 
 def _mean(study: Study, row: Row) -> str:
-    return with_half(study.write(row["mean"]), study.write(row["half"]))
+    return with_interval(study.write, row["mean"], row["low_simultaneous"], row["high_simultaneous"])
 
 
 def _explain_intervals(study: Study) -> list[str]:
     """Say what the interval of a mean is, and of what it speaks."""
     k, kind, of = int(study.configurations.attrs["n_simultaneous"]), study.kind, percent(study.confidence)
     level = f" at {100 * (1 - (1 - study.confidence) / k):.4g} %" if k > 1 else ""
-    notes = [f"The {of} interval of a mean is Student's{level}, from one value for each {kind}."]
+    scale = " on the scale of log odds, within 0 and 1" if study.is_accuracy else ""
+    notes = [f"The {of} interval of a mean is Student's{level}{scale}, from one value for each {kind}."]
     if k > 1:
         notes.append(
             f"All {k:,} hold at once with {of} (Bonferroni), and so does that of the best, picked by its mean."

@@ -25,7 +25,7 @@ from nnsweep.results.wording import (
     short_name,
     signed,
     whole,
-    with_half,
+    with_interval,
 )
 
 LEAST_SHARE = 0.01
@@ -155,9 +155,7 @@ class Fairness(Section):
         is_incomplete = bool((table["n_finished"] < table["n_ended"]).any())
 
         def write_mean(row: Row) -> str:
-            half = row["half"]  # beyond 1 it says no more of an accuracy
-            half = min(half, 1.0) if isinstance(half, float) else half
-            return with_half(study.write(row["mean"]), study.write(half))
+            return with_interval(study.write, row["mean"], row["low"], row["high"])
 
         compared_at_same = (
             Column(same, "same_mean", study.write),
@@ -177,7 +175,7 @@ class Fairness(Section):
             warnings = [f"for {n_on_edge} the best setting is on the edge of those tried, such as {warnings[0]}"]
         shown = Table(
             name="fair",
-            caption=f"Each one where it is best, beside all at one setting; ± half of the {percent(study.confidence)} "
+            caption=f"Each one where it is best, beside all at one setting; {percent(study.confidence)} "
             "intervals, simultaneous for all that were tried.",
             frame=table,
             columns=columns,

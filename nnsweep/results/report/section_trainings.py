@@ -4,10 +4,10 @@ import pandas as pd
 
 from nnsweep.results.frame import plain
 from nnsweep.results.labels import AT_CHANCE, LABELS, STILL_IMPROVING
-from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table, drop_empty
+from nnsweep.results.report.content import Column, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.optimism import average_optimism, describe_optimism
-from nnsweep.results.wording import count, join_words, percent, signed, whole
+from nnsweep.results.wording import count, join_words, signed, whole
 from nnsweep.text import STANDARDIZE, explain_scale
 
 LONGEST_REASON = 200
@@ -149,7 +149,7 @@ def _explain_counting(study: Study) -> str:
 
 
 class Failures(Section):
-    """What has no result, each with its reason, and the share of runs that finish, with an interval."""
+    """What has no result, each with its reason."""
 
     order = 120
     scope = "either"
@@ -172,51 +172,4 @@ class Failures(Section):
             frame=frame.assign(reason=reasons),
             columns=(Column("name", "name"), Column("state", "state"), Column("reason", "reason", shorten)),
         )
-        return SectionContent(name="failures", heading="What failed", tables=(*_success_rates(study), table))
-
-
-def _success_rates(study: Study) -> list[Table]:
-    """Make the table of the configurations that lost runs, each with the share of its repeats that finished."""
-    table = study.configurations[study.configurations["n_failed"] > 0].reset_index(drop=True)
-    if not len(table):
-        return []
-    table["n_ended"] = table["n_finished"] + table["n_failed"]
-    table["rate"] = table["n_finished"] / table["n_ended"]
-    counts = zip(table["n_finished"], table["n_ended"], strict=True)
-    table["rate_low"], table["rate_high"] = zip(
-        *(success_interval(*pair, study.confidence) for pair in counts), strict=True
-    )
-
-    def write_interval(row: Row) -> str:
-        return " to ".join(percent(float(str(row[name]))) for name in ("rate_low", "rate_high"))
-
-    columns = (
-        Column("configuration", "label"),
-        Column("finished", "n_finished", lambda row: f"{row['n_finished']:,} of {row['n_ended']:,}", needs_row=True),
-        Column("share", "rate", percent),
-        Column(f"{percent(study.confidence)} interval", "rate_low", write_interval, needs_row=True),
-    )
-    caption = "The share of runs that finish, with the exact binomial interval (Clopper and Pearson) of each by itself."
-    return [Table(name="success", caption=caption, frame=table, columns=columns)]
-
-
-def success_interval(n_finished: int, n_ended: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Give the exact interval of a share (Clopper and Pearson, Biometrika 26, 1934).
-
-    Parameters
-    ----------
-    n_finished, n_ended : int
-        How many runs finished, of how many.
-    confidence : float
-        Of the interval.
-
-    Examples
-    --------
-    >>> low, high = success_interval(3, 10)
-    >>> f"{low:.3f} {high:.3f}"
-    '0.067 0.652'
-    """
-    from scipy.stats import binomtest
-
-    found = binomtest(int(n_finished), int(n_ended)).proportion_ci(confidence, method="exact")
-    return float(found.low), float(found.high)
+        return SectionContent(name="failures", heading="What failed", tables=(table,))

@@ -107,9 +107,10 @@ class Study:
     @cached_property
     def configurations(self) -> pd.DataFrame:
         """The configurations, the best first, with the half of their simultaneous intervals."""
-        found = configurations(self.runs, self.metric, by=self.by, confidence=self.confidence)
-        half = found["high_simultaneous"] - found["mean"]
-        return found.assign(half=half.clip(upper=1.0) if self.is_accuracy else half)  # beyond that it says no more
+        labels = self.outcomes if self.histories else None
+        found = configurations(self.runs, self.metric, by=self.by, confidence=self.confidence, outcomes=labels)
+        low, high = (found[f"{end}_simultaneous"] for end in ("low", "high"))
+        return found.assign(half=np.maximum(high - found["mean"], found["mean"] - low))
 
     @cached_property
     def repeats(self) -> Repeats:

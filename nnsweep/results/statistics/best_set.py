@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from nnsweep.results.frame import smaller_is_better, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.statistics.equivalence import choose_rope
+from nnsweep.results.statistics.intervals import bound_metric, check_confidence
 from nnsweep.results.statistics.pairs import estimate_pairs, find_pairing
-from nnsweep.results.statistics.summary import ACCURACY, bound_metric, check_confidence, sort_best_first
+from nnsweep.results.statistics.summary import ACCURACY, sort_best_first
 
 AS_GOOD, UNSETTLED, WORSE = "as good", "unsettled", "clearly worse"
 NEVER_FINISHED, UNTESTED = "never finished", "untested"

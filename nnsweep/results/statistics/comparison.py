@@ -16,9 +16,10 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.statistics.best_set import WORSE, Standing, choose_first, compare_with_best
+from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.power import count_seeds_needed
-from nnsweep.results.statistics.summary import check_confidence, describe_failures, find_configuration, sort_best_first
+from nnsweep.results.statistics.summary import describe_failures, find_configuration, sort_best_first
 from nnsweep.results.statistics.tests import MeanDifference, compare_means, correct_by_holm, count_pairs
 from nnsweep.text import printable
 

@@ -15,7 +15,7 @@ import pandas as pd
 from nnsweep.results.frame import rows, smaller_is_better
 from nnsweep.results.grouping import Configuration, with_failures
 from nnsweep.results.statistics.comparison import indistinguishable
-from nnsweep.results.statistics.summary import bound_metric, configurations
+from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.wording import (
     counted_repeats,
     fixed,
@@ -23,7 +23,7 @@ from nnsweep.results.wording import (
     metric_words,
     percent,
     signed,
-    with_half,
+    with_interval,
     write_digits,
 )
 from nnsweep.text import printable
@@ -68,9 +68,7 @@ def compare_confirmation(
     runs = with_failures(runs, failures)
     table = configurations(runs, metric, by=[CANDIDATE], confidence=confidence)
     table = table.assign(label=table[CANDIDATE], n=table["n_units"])
-    lowest, highest = bound_metric(metric)
-    table["low"] = table["low_simultaneous"].clip(lower=lowest)
-    table["high"] = table["high_simultaneous"].clip(upper=highest)
+    table["low"], table["high"] = table["low_simultaneous"], table["high_simultaneous"]
     table["study"] = [by_label[label].mean for label in table["label"]]
     table["n_study"] = [len(by_label[label].units) for label in table["label"]]
     sign = -1 if smaller_is_better(metric) else 1
@@ -97,13 +95,12 @@ def tabulate_confirmation(table: pd.DataFrame, metric: str = "test_accuracy") ->
     write = _choose_digits(table, metric)
     cells = [("", "study", "confirmation", "optimism", "may be best")]
     for row in rows(table):
-        half = (float(str(row["high"])) - float(str(row["low"]))) / 2
         n = counted_repeats({**row, "n_ended": int(str(row["n_finished"])) + int(str(row["n_failed"]))})
         cells.append(
             (
                 str(row["label"]),
                 f"{write(row['study'])} ({row['n_study']})",
-                f"{with_half(write(row['mean']), write(half))} ({n})",
+                f"{with_interval(write, row['mean'], row['low'], row['high'])} ({n})",
                 signed(write(row["optimism"])),
                 "yes" if row["may_be_best"] else "no",
             )
@@ -134,12 +131,12 @@ def describe_confirmation(
     if not row["n_finished"]:
         return [f"On {seeds}, no run of {chosen.label} finished: nothing is confirmed."]
     write = _choose_digits(table, metric)
-    half = (row["high"] - row["low"]) / 2
     at_once = f", simultaneous for all {len(table):,}" if len(table) > 1 else ""
-    sure = f" ± {write(half)} ({percent(confidence)}{at_once})" if half > 0 else ""
-    mean, study = write(row["mean"]), write(row["study"])
+    kind = f"{percent(confidence)}{at_once}" if row["high"] > row["low"] else ""
+    mean = with_interval(write, float(row["mean"]), float(row["low"]), float(row["high"]), kind=kind)
+    study = write(row["study"])
     return [
-        f"On {seeds}, {chosen.label} has a {metric_words(metric)} of {mean}{sure}; the study said {study}.",
+        f"On {seeds}, {chosen.label} has a {metric_words(metric)} of {mean}; the study said {study}.",
         _describe_optimism(row, write),
         *_describe_rivals(row, table, write),
     ]

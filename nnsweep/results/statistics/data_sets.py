@@ -17,6 +17,7 @@ import pandas as pd
 from nnsweep.results.factors import check_settings, choose_distinguishing, varying_settings
 from nnsweep.results.frame import check_columns, coded, plain, smaller_is_better, varies
 from nnsweep.results.grouping import Configuration, group_runs, make_labels, with_failures
+from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.ranks import (
     FriedmanTest,
     compute_critical_difference,
@@ -28,7 +29,7 @@ from nnsweep.results.statistics.ranks import (
     run_friedman_test,
     run_wilcoxon_test,
 )
-from nnsweep.results.statistics.summary import ACCURACY, check_confidence
+from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.statistics.tests import correct_by_holm, count_pairs
 from nnsweep.results.wording import join_words
 

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.frame import check_columns
 from nnsweep.results.grouping import Configuration, describe_run, group_runs
-from nnsweep.results.statistics.summary import check_confidence, find_configuration, sort_best_first
+from nnsweep.results.statistics.intervals import check_confidence
+from nnsweep.results.statistics.summary import find_configuration, sort_best_first
 from nnsweep.results.statistics.tests import correct_by_holm, count_pairs
 
 Right: TypeAlias = NDArray[np.bool_]

@@ -17,6 +17,7 @@ from nnsweep.results.factors import choose_distinguishing, find_repeats, varying
 from nnsweep.results.frame import check_columns, coded, take_metric
 from nnsweep.results.grouping import Configuration, describe_settings, group_runs, with_failures
 from nnsweep.results.statistics.boundary import Values, find_boundaries
+from nnsweep.results.statistics.intervals import bound_metric
 from nnsweep.results.statistics.summary import correct_confidence, summarize
 from nnsweep.results.statistics.tests import compare_means, count_pairs
 
@@ -34,11 +35,11 @@ class FairComparison(NamedTuple):
     table : pandas.DataFrame
         One row a subject, the best reported mean first: the columns of `subject`; ``label``; the columns of `tuned`
         with the subject's own best setting; ``setting``, the same as text; ``selecting_mean``; ``n`` (repeats that
-        count), ``mean``, ``std`` of the reported metric there, ``half`` (of its interval, which holds at once for all
-        that were tried, since the best was picked among them; by Bonferroni's inequality), ``n_finished`` and
-        ``n_ended``; ``same_n``, ``same_mean``, ``same_std`` at the setting that is the same for all (missing if there
-        is none); ``gain``, mean - same_mean; ``n_settings``, how many were tried; and ``on_edge``, whether there is a
-        warning.
+        count), ``mean``, ``std`` of the reported metric there, ``low`` and ``high`` (the interval of the mean, which
+        holds at once for all that were tried, since the best was picked among them; by Bonferroni's inequality),
+        ``n_finished`` and ``n_ended``; ``same_n``, ``same_mean``, ``same_std`` at the setting that is the same for all
+        (missing if there is none); ``gain``, mean - same_mean; ``n_settings``, how many were tried; and ``on_edge``,
+        whether there is a warning.
     subject, tuned : tuple of str
         The columns that say what is compared, and what was tuned for it.
     selecting, reported : str
@@ -135,7 +136,8 @@ def fair_comparison(
         edges = find_boundaries(list(cells[who]), tuned, setting, differs=_make_test(cells[who], setting))
         warnings += [f"{names[who]}: {edge.words}" for edge in edges]
         labels = (*who, names[who], *setting, describe_settings(_pair(tuned, setting), nothing="as it is"))
-        numbers = own[setting].selecting.mean, *_report(own, setting, same, simultaneous)
+        reached = _report(own, setting, same, confidence=simultaneous, bounds=bound_metric(reported))
+        numbers = own[setting].selecting.mean, *reached
         rows.append((*labels, *numbers, len(cells[who]), bool(edges)))
     table = pd.DataFrame(rows, columns=[*subject, "label", *tuned, "setting", *NUMBERS])
     return FairComparison(
@@ -151,22 +153,29 @@ def fair_comparison(
 
 
 NUMBERS = (
-    *("selecting_mean", "n", "mean", "std", "half", "n_finished", "n_ended"),
+    *("selecting_mean", "n", "mean", "std", "low", "high", "n_finished", "n_ended"),
     *("same_n", "same_mean", "same_std", "gain"),
     *("n_settings", "on_edge"),
 )
 
 
-def _report(own: Mapping[Values, Cell], setting: Values, same: Values | None, confidence: float) -> tuple[float, ...]:
+def _report(
+    own: Mapping[Values, Cell],
+    setting: Values,
+    same: Values | None,
+    *,
+    confidence: float,
+    bounds: tuple[float, float],
+) -> tuple[float, ...]:
     """Give the reported metric at the subject's own best setting, at that of all, and the difference of the means."""
     best, at_same = own[setting].reported, None if same is None else own[same].reported
-    (interval,) = summarize([best], confidence)
+    (interval,) = summarize([best], confidence, bounds=bounds)
     n_same, same_mean, same_std = 0, math.nan, math.nan
     if at_same is not None:
         ((same_mean, same_std, *_),) = summarize([at_same])
         n_same = len(at_same.values)
-    numbers = len(best.values), interval.mean, interval.std, interval.high - interval.mean
-    return (*numbers, len(best.counted), best.n_ended, n_same, same_mean, same_std, interval.mean - same_mean)
+    numbers = len(best.values), *interval, len(best.counted), best.n_ended
+    return *numbers, n_same, same_mean, same_std, interval.mean - same_mean
 
 
 def _make_test(cells: Mapping[Values, Cell], best: Values) -> Callable[[Values], bool]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from nnsweep.results.frame import take_metric
 from nnsweep.results.grouping import describe_settings, group_runs
-from nnsweep.results.statistics.summary import estimate_mean
+from nnsweep.results.statistics.intervals import estimate_mean
 from nnsweep.results.wording import count
 
 ACCURACIES = ("test_accuracy", "final_test_accuracy", "max_test_accuracy")

@@ -1,37 +1,39 @@
 """A summary: what the repeats of each configuration came to, with an interval for its mean.
 
 Where only seeds vary, the interval says where the mean over all seeds would be, for the test set as it is: it knows
-nothing of what another test set would give. Folds and splits tell of that, too.
+nothing of what another test set would give. Folds and splits tell of that, too. Where some repeats come to nothing, the
+share of those that succeed and the mean of these say more than the mean of all.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
+from functools import cache
 
-import numpy as np
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import SIZES, check_columns, plain, smaller_is_better
+from nnsweep.results.frame import SIZES, check_columns, plain, smaller_is_better, take_metric, take_numbers
 from nnsweep.results.grouping import Configuration, group_runs
-from nnsweep.results.statistics.tests import bound_rounding
+from nnsweep.results.labels import AT_CHANCE, COLLAPSED, DIVERGED, NOTHING, bound_guessing
+from nnsweep.results.statistics.intervals import (
+    UNBOUNDED,
+    Interval,
+    bound_metric,
+    check_confidence,
+    compute_interquartile_mean,
+    estimate_mean,
+    estimate_share,
+)
+from nnsweep.results.trend import find_selecting_curve
 from nnsweep.results.wording import count
 from nnsweep.text import explain_unknown, printable
 
 ACCURACY = "test_accuracy"
-
-
-class Interval(NamedTuple):
-    """The mean of some values, their standard deviation, and the interval of the mean."""
-
-    mean: float
-    std: float
-    low: float
-    high: float
-
-
-NUMBERS = (*Interval._fields, "standard_error", "low_simultaneous", "high_simultaneous")
+NUMBERS = (
+    *(*Interval._fields, "standard_error", "low_simultaneous", "high_simultaneous", "iqm"),
+    *("success_low", "success_high", "mean_succeeded", "low_succeeded", "high_succeeded"),
+)
 
 
 def configurations(
@@ -41,6 +43,7 @@ def configurations(
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
     failures: str | None = None,
+    outcomes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Give one row for each configuration: how many repeats it has, their mean, and how sure that mean is.
 
@@ -61,18 +64,22 @@ def configurations(
         Of the interval, between 0 and 1.
     failures : {"chance", "ignore"}, optional
         What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+    outcomes : pandas.DataFrame, optional
+        What `nnsweep.outcomes` says of the same runs, by which a run has succeeded or not (`mark_successes`).
 
     Returns
     -------
     pandas.DataFrame
         ``label``; a column for each setting in it; depth, width and number of parameters, where the runs have them;
         ``n`` (repeats that count), ``n_units`` (independent results: folds, say, of which each is the mean of its
-        seeds), ``mean``, ``std`` of the units (from n - 1), ``low`` and ``high`` (`estimate_mean`, for this
-        configuration alone), ``standard_error``, ``low_simultaneous`` and ``high_simultaneous`` (for all k
-        configurations with an interval at once, so also for one that was picked by its mean: each at
-        ``1 - (1 - confidence) / k``, by Bonferroni's inequality), ``n_finished``, ``n_failed`` and ``note``.
-        The best first, those without any value last. ``attrs["settings"]`` names the columns of settings,
-        ``attrs["n_simultaneous"]`` is k.
+        seeds), ``mean``, ``std`` of the units (from n - 1), ``low`` and ``high`` (within 0 and 1 for an accuracy:
+        `nnsweep.results.statistics.intervals.estimate_mean`, for this configuration alone), ``standard_error``,
+        ``low_simultaneous`` and ``high_simultaneous`` (for all k configurations with an interval at once, so also for
+        one that was picked by its mean: each at ``1 - (1 - confidence) / k``, by Bonferroni's inequality), ``iqm``
+        (mean of the middle half of the units), ``n_finished``, ``n_failed``, ``n_succeeded`` with the exact interval
+        ``success_low`` to ``success_high`` of its share of all that ended, ``mean_succeeded`` with ``low_succeeded`` to
+        ``high_succeeded`` (the same as mean, low and high, of those that succeeded) and ``note``. The best first, those
+        without any value last. ``attrs["settings"]`` names the columns of settings, ``attrs["n_simultaneous"]`` is k.
 
     Raises
     ------
@@ -83,7 +90,9 @@ def configurations(
     ranked = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
     names = list(ranked[0].settings) if ranked else []
     sizes = [name for name in SIZES if name in runs.columns and name not in names]
-    intervals, at_once = summarize(ranked, confidence), summarize(ranked, correct_confidence(ranked, confidence))
+    bounds = bound_metric(metric)
+    intervals = summarize(ranked, confidence, bounds=bounds)
+    at_once = summarize(ranked, correct_confidence(ranked, confidence), bounds=bounds)
     columns: dict[str, Sequence[object]] = {"label": [one.label for one in ranked]}
     columns |= {name: [one.settings[name] for one in ranked] for name in names}
     columns |= {name: find_sizes(runs, name, ranked) for name in sizes}
@@ -94,11 +103,64 @@ def configurations(
         for one, interval in zip(ranked, intervals, strict=True)
     ]
     columns |= {f"{name}_simultaneous": [getattr(one, name) for one in at_once] for name in ("low", "high")}
+    columns["iqm"] = [compute_interquartile_mean([*one.units.values()]) for one in ranked]
     columns |= {"n_finished": [len(one.counted) for one in ranked], "n_failed": [one.n_failed for one in ranked]}
+    succeeded = keep_successes(ranked, mark_successes(runs, outcomes))
+    shares = [
+        estimate_share(len(some.values), one.n_ended, confidence) for one, some in zip(ranked, succeeded, strict=True)
+    ]
+    columns["n_succeeded"] = [len(some.values) for some in succeeded]
+    columns |= {f"success_{end}": [share[place] for share in shares] for place, end in enumerate(("low", "high"))}
+    of_succeeded = summarize(succeeded, confidence, bounds=bounds)
+    columns |= {f"{name}_succeeded": [getattr(one, name) for one in of_succeeded] for name in ("mean", "low", "high")}
     columns |= {"note": list(map(_note, ranked, intervals))}
     table = pd.DataFrame(columns).astype({name: "float64" for name in columns if name in NUMBERS})
     table.attrs["settings"], table.attrs["n_simultaneous"] = names, count_with_interval(ranked)
     return table
+
+
+def mark_successes(runs: pd.DataFrame, outcomes: pd.DataFrame | None = None) -> list[bool]:
+    """Mark the runs that came to more than guessing.
+
+    Such a run finished, and its curve neither diverged nor ended at chance nor collapsed
+    (`nnsweep.results.labels`). Where nothing is known of its curve, its test accuracy is above what guessing reaches,
+    or, if that is not known either, it has one.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    outcomes : pandas.DataFrame, optional
+        What `nnsweep.outcomes` says of the same runs.
+    """
+    states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
+    labels = [None] * len(runs) if outcomes is None else plain(outcomes["outcome"])
+    accuracies = take_metric(runs, ACCURACY)
+    n_samples, chances = take_numbers(runs, "n_test_samples"), take_numbers(runs, "chance_accuracy")
+    curve = find_selecting_curve(NOTHING)
+
+    @cache
+    def bound(chance: float, n: float) -> float | None:
+        known = None if math.isnan(chance) else chance
+        return bound_guessing(curve, chance=known, n_samples=None if math.isnan(n) else n)
+
+    limits = [bound(chance, n) for chance, n in zip(chances, n_samples, strict=True)]
+    is_guess = [
+        value is not None and limit is not None and value <= limit
+        for value, limit in zip(accuracies, limits, strict=True)
+    ]
+    return [
+        state == "finished" and label not in (DIVERGED, COLLAPSED, AT_CHANCE) and not guess
+        for state, label, guess in zip(states, labels, is_guess, strict=True)
+    ]
+
+
+def keep_successes(configurations: Sequence[Configuration], is_success: Sequence[bool]) -> list[Configuration]:
+    """Keep of each configuration the values of the runs that succeeded."""
+    return [
+        replace(one, values={key: one.values[key] for key, row in one.counted.items() if is_success[row]})
+        for one in configurations
+    ]
 
 
 def find_sizes(runs: pd.DataFrame, name: str, configurations: Sequence[Configuration]) -> list[object]:
@@ -113,17 +175,23 @@ class EstimatedConfiguration(Configuration):
 
     Attributes
     ----------
-    half_width : float
-        Half of the simultaneous 95 % interval of the mean, which holds for all configurations at once; NaN for fewer
-        than two repeats.
+    low, high : float
+        The simultaneous 95 % interval of the mean, which holds for all configurations at once; NaN for fewer than two
+        repeats.
     """
 
-    half_width: float
+    low: float
+    high: float
 
     @property
     def has_no_interval(self) -> bool:
         """Whether it has a result, but only one."""
-        return len(self.finished) > 0 and math.isnan(self.half_width)
+        return len(self.finished) > 0 and math.isnan(self.low)
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether all its repeats gave the same, which leaves the interval no width."""
+        return self.low == self.high
 
 
 def estimate_configurations(
@@ -155,20 +223,13 @@ def estimate_configurations(
     if metric not in runs.columns:
         runs = runs.assign(**{metric: math.nan})
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
-    low, high = bound_metric(metric)
-    widest = high - low  # beyond that an interval says no more
+    intervals = summarize(ranked, correct_confidence(ranked, 0.95), bounds=bound_metric(metric))
     return [
         EstimatedConfiguration(
-            **{field.name: getattr(one, field.name) for field in fields(one)},
-            half_width=min((interval.high - interval.low) / 2, widest),
+            **{field.name: getattr(one, field.name) for field in fields(one)}, low=interval.low, high=interval.high
         )
-        for one, interval in zip(ranked, summarize(ranked, correct_confidence(ranked, 0.95)), strict=True)
+        for one, interval in zip(ranked, intervals, strict=True)
     ]
-
-
-def bound_metric(metric: str) -> tuple[float, float]:
-    """Say between what a metric lies, though Student's interval may reach further: 0 and 1 for an accuracy."""
-    return (0.0, 1.0) if metric.endswith("_accuracy") else (-math.inf, math.inf)
 
 
 def correct_confidence(configurations: Sequence[Configuration], confidence: float) -> float:
@@ -185,55 +246,17 @@ def count_with_interval(configurations: Sequence[Configuration]) -> int:
     return sum(len(one.units) > 1 and len(one.counted) > 0 for one in configurations)
 
 
-def summarize(configurations: Sequence[Configuration], confidence: float = 0.95) -> list[Interval]:
-    """Give the interval of each configuration's mean over its units."""
-    return [estimate_mean(list(one.units.values()), confidence, overlap=one.repeats.overlap) for one in configurations]
-
-
-def estimate_mean(values: Sequence[float], confidence: float = 0.95, *, overlap: float = 0.0) -> Interval:
-    """Estimate a mean from values by Student's t.
-
-    The interval is ``mean ± t(n - 1) · std · √(1/n + overlap)`` with the quantile t of Student's distribution at
-    ``(1 + confidence) / 2`` (Student, Biometrika 6, 1908). It may reach beyond what an accuracy can be. Folds and
-    splits of one table share training examples, so their results are correlated; the correction for that is
-    ``overlap = n_test / n_train`` (Nadeau and Bengio, Machine Learning 52, 2003), and 0 for independent values.
-
-    Parameters
-    ----------
-    values : sequence of float
-        Such as the accuracies of one configuration's seeds.
-    confidence : float
-        Between 0 and 1.
-    overlap : float
-        Test examples for each training example of one fold or split.
-
-    Returns
-    -------
-    Interval
-        NaN for what cannot be told: everything without values; spread and interval of a single value.
-
-    Raises
-    ------
-    ConfigError
-        If the confidence is not between 0 and 1.
-
-    Examples
-    --------
-    >>> mean, std, low, high = estimate_mean([0.90, 0.92, 0.94])
-    >>> f"{mean:.2f} {std:.2f} {low:.4f} {high:.4f}"
-    '0.92 0.02 0.8703 0.9697'
-    """
-    check_confidence(confidence)
-    if not values:
-        return Interval(math.nan, math.nan, math.nan, math.nan)
-    mean = math.fsum(values) / len(values)
-    if len(values) == 1:
-        return Interval(mean, math.nan, math.nan, math.nan)
-    std = 0.0 if np.ptp(values) <= bound_rounding(values) else float(np.std(values, ddof=1))
-    from scipy import special  # its import takes longer than most of what needs results
-
-    half = float(special.stdtrit(len(values) - 1, (1 + confidence) / 2)) * std * math.sqrt(1 / len(values) + overlap)
-    return Interval(mean, std, mean - half, mean + half)
+def summarize(
+    configurations: Sequence[Configuration],
+    confidence: float = 0.95,
+    *,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> list[Interval]:
+    """Give the interval of each configuration's mean over its units, within what the metric can be."""
+    return [
+        estimate_mean(list(one.units.values()), confidence, overlap=one.repeats.overlap, bounds=bounds)
+        for one in configurations
+    ]
 
 
 def sort_best_first(configurations: Sequence[Configuration], metric: str) -> list[Configuration]:
@@ -294,12 +317,6 @@ def find_configuration(
     if len(matching) != 1:
         raise ConfigError(problem)
     return matching[0]
-
-
-def check_confidence(confidence: float) -> None:
-    """Refuse a confidence that is not between 0 and 1."""
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence={confidence} is not between 0 and 1; 0.95 is usual")
 
 
 def describe_failures(configurations: Sequence[Configuration], metric: str) -> list[str]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from nnsweep.results.frame import plain, take_metric
 from nnsweep.results.grouping import describe_settings, group_runs
-from nnsweep.results.statistics.summary import estimate_mean
+from nnsweep.results.statistics.intervals import estimate_mean
 from nnsweep.results.trend import find_selecting_curve
 
 SIZES = ("n_parameters", "epoch_flops")

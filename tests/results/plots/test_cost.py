@@ -11,7 +11,7 @@ from nnsweep.results.statistics.summary import EstimatedConfiguration
 
 OTHERWISE = {
     **{"label": "", "settings": {}, "rows": (0,), "counted": {0: 0}, "sources": {0: 0}, "n_failed": 0},
-    **{"is_whole": True, "repeats": Repeats(("seed",), ("seed",), 0.0), "half_width": np.nan},
+    **{"is_whole": True, "repeats": Repeats(("seed",), ("seed",), 0.0), "low": np.nan, "high": np.nan},
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from nnsweep.errors import ConfigError
 from nnsweep.results.plots.curves import band, job_curves, learning_curves, plot_learning_curves, plot_schedules
 from nnsweep.results.plots.figure import save_figure
-from nnsweep.results.statistics.summary import estimate_mean
+from nnsweep.results.statistics.intervals import estimate_mean
 from tests.results.plots.conftest import lay_out
 
 

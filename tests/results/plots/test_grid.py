@@ -25,9 +25,15 @@ def hatched(axes):
 def test_a_cell_tells_mean_interval_and_number_of_seeds(made):
     runs, _ = made(depths=[1], widths=[8, 16], activations=["relu"], schedules=["constant"])
     (axes,) = [axes for axes in plot_grid(runs).axes if axes.texts]
+    ends = []
     for column, width in enumerate([8, 16]):
-        mean, _, low, high = estimate_mean(runs["test_accuracy"][runs["width"] == width].tolist(), 1 - 0.05 / 2)
-        assert cells(axes)[column] == [f"{mean:.3f}", f"±{(high - low) / 2:.3f}", "n=3"]
+        values = runs["test_accuracy"][runs["width"] == width].tolist()
+        mean, _, low, high = estimate_mean(values, 1 - 0.05 / 2, bounds=(0, 1))
+        ends.append((f"{low:.3f}", f"{mean - low:.3f}", f"{high - mean:.3f}", f"{high:.3f}"))
+        assert (cells(axes)[column][0], cells(axes)[column][2]) == (f"{mean:.3f}", "n=3")
+    assert [down == up for _, down, up, _ in ends] == [True, False]
+    assert cells(axes)[0][1] == f"±{ends[0][1]}"
+    assert cells(axes)[1][1] == f"{ends[1][0]}–{ends[1][3]}".replace("0.", ".")  # noqa: RUF001
 
 
 @pytest.mark.parametrize(("spread", "shown"), [(0.0, "alike"), (1e-5, "±4e-05"), (0.001, "±0.004")])
@@ -103,7 +109,7 @@ def test_any_two_settings_are_axes(sweep):
 @pytest.mark.parametrize(
     ("n_choices", "content"),
     [
-        (2, "half of its simultaneous 95 % interval"),
+        (2, "its simultaneous 95 % interval"),
         (10, "no room for intervals"),
         (16, "no room for numbers"),
         (40, "more panels"),

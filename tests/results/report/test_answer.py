@@ -23,16 +23,17 @@ from .conftest import history, runs_of, spread
 
 def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.900, turn=1)})
-    # for two at once: t(9; 0.9875) = 2.685; 2.685 * 0.004 / sqrt(10) = 0.0034
+    # for two at once: t(9; 0.9875) = 2.685; 2.685 * 0.004 / sqrt(10) = 0.0034,
+    # which is 0.098 on the scale of logits, where 0.964 is 3.288: from 3.190 to 3.385
     assert section_answer.name_best(study) == [
-        "20-20 is best: test accuracy 0.964 ± 0.003 (95 %, simultaneous for all 2; 10 seeds)."
+        "20-20 is best: test accuracy 0.964 (0.960 to 0.967; 95 %, simultaneous for all 2; 10 seeds)."
     ]
 
 
 def test_another_confidence_is_named(study_of):
     study = study_of({"20-20": spread(0.964, size=0.02), "8": spread(0.900, turn=1)}, confidence=0.99)
-    # t(9; 0.9975) = 3.690; 3.69 * 0.02 / sqrt(10) = 0.0233
-    assert "± 0.023 (99 %, simultaneous for all 2; 10 seeds)" in section_answer.name_best(study)[0]
+    # t(9; 0.9975) = 3.690; 3.69 * 0.02 / sqrt(10) = 0.0233, or 0.672 in logits
+    assert "(0.932 to 0.981; 99 %, simultaneous for all 2; 10 seeds)" in section_answer.name_best(study)[0]
 
 
 def test_a_cost_is_best_where_it_is_least(study_of):
@@ -264,7 +265,7 @@ def test_five_folds_are_five_results_of_one_configuration():
     ]
     study = Study(runs=frame(folds))
     assert section_answer.name_best(study) == [
-        "20-20 is best: test accuracy 0.920 ± 0.037 (95 %, simultaneous for all 2; 5 folds)."
+        "20-20 is best: test accuracy 0.920 (0.874 to 0.950; 95 %, simultaneous for all 2; 5 folds)."
     ]
     said = " ".join(
         sentence for section in findings(study).sections for sentence in (*section.sentences, *section.points)

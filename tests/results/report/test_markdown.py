@@ -19,7 +19,7 @@ def test_best_is_bold_and_indistinguishable_rows_are_marked(study_of):
     close = spread(0.963, size=0.02, turn=2)
     text = markdown(findings(study_of({"20-20": spread(0.964), "20": close, "8": spread(0.8, turn=1)})))
     assert "| **20-20** | **0.964 ± 0.004** | **10** | **1,930** |" in text
-    assert "| 20 † | 0.963 ± 0.019 | 10 | 1,510 |" in text
+    assert "| 20 † | 0.963 (0.939 to 0.978) | 10 | 1,510 |" in text
     assert "| 8 | 0.800 ± 0.004 | 10 | 730 |" in text
 
 

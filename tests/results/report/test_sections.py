@@ -44,8 +44,8 @@ def table(study: Study, section: str, name: str = "") -> pd.DataFrame:
 
 def test_a_full_report_has_all_sections_in_the_order_of_reading(full):
     assert [section.name for section in findings(full).sections] == [
-        *("question", "answer", "configurations", "comparison", "examples", "fair", "effects", "cost"),
-        *("selection", "outcomes", "pictures", "failures", "origin", "methods"),
+        *("question", "answer", "configurations", "comparison", "examples", "fair", "effects"),
+        *("cost", "selection", "outcomes", "pictures", "success", "failures", "origin", "methods"),
     ]
 
 
@@ -94,7 +94,7 @@ def test_a_table_without_a_store_is_reported_too(full):
     assert (
         sections["answer"]
         .sentences[0]
-        .startswith("20-20 learning_rate=0.1 has the highest test accuracy, 0.964 ± 0.012")
+        .startswith("20-20 learning_rate=0.1 has the highest test accuracy, 0.964 (0.949 to 0.975; 95 %")
     )
     assert {"configurations", "comparison", "effects"} <= set(sections)
 
@@ -131,7 +131,7 @@ def test_configuration_table_marks_the_best_and_its_close_rivals(study_of):
     assert (shown.best, shown.indistinguishable) == ({0}, {1})
     cells = table(study, "configurations")
     # for three at once: t(9; 0.99167) = 2.934, t(8; 0.99167) = 3.016
-    assert cells["test accuracy"].tolist() == ["0.964 ± 0.004", "0.963 ± 0.019", "0.800 ± 0.004"]
+    assert cells["test accuracy"].tolist() == ["0.964 ± 0.004", "0.963 (0.939 to 0.978)", "0.800 ± 0.004"]
     assert cells["parameters"].tolist() == ["1,930", "1,510", "730"]
     assert cells["seeds"].tolist() == ["10", "10", "9 of 10"]
 
@@ -171,8 +171,12 @@ def test_failures_are_listed_with_their_reasons(full):
     cells = table(full, "failures")
     assert len(cells) == 3
     assert set(cells["reason"]) == {"the cost is not finite at epoch 3"}
-    rates = table(full, "failures", "success")
-    assert rates.iloc[0].tolist() == ["8 learning_rate=0.1", "3 of 4", "75 %", "19 % to 99 %"]  # Clopper and Pearson
+
+
+def test_the_share_that_succeeds_has_an_interval(full):
+    rates = table(full, "success")
+    shown = ["8 learning_rate=0.1", "3 of 4", "75 %", "19 % to 99 %"]  # Clopper and Pearson
+    assert rates.iloc[0].tolist()[:4] == shown
 
 
 def test_a_reader_is_told_how_to_have_it_again(full):

@@ -10,7 +10,8 @@ from nnsweep.results.statistics.confirmation import (
     describe_confirmation,
     tabulate_confirmation,
 )
-from nnsweep.results.statistics.summary import estimate_mean, sort_best_first
+from nnsweep.results.statistics.intervals import estimate_mean
+from nnsweep.results.statistics.summary import sort_best_first
 
 STUDY = {"a": [0.95, 0.97, 0.96], "b": [0.94, 0.95, 0.96], "c": [0.5, 0.52, 0.51]}
 CLEAR = {"a": [0.93, 0.931, 0.932, 0.93], "b": [0.90, 0.901, 0.899, 0.90]}
@@ -36,7 +37,7 @@ def confirmed(results, study=STUDY, metric="test_accuracy"):
 def test_optimism_is_what_the_study_said_too_much():
     table, _ = confirmed(CLEAR)
     row = table.set_index("label").loc["a"]
-    mean, _, low, high = estimate_mean(CLEAR["a"], 1 - 0.05 / 2)
+    mean, _, low, high = estimate_mean(CLEAR["a"], 1 - 0.05 / 2, bounds=(0, 1))
     assert (row["study"], row["n_study"], row["n"]) == (pytest.approx(0.96), 3, 4)
     expected = [mean, low, high, 0.96 - mean, 0.96 - high, 0.96 - low]
     columns = ["mean", "low", "high", "optimism", "optimism_low", "optimism_high"]

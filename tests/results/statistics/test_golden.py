@@ -14,8 +14,8 @@ import pytest
 
 from nnsweep.results.statistics.anova import effects
 from nnsweep.results.statistics.examples import mcnemar_test, sign_flip_test
+from nnsweep.results.statistics.intervals import estimate_mean
 from nnsweep.results.statistics.power import compute_power, count_seeds_needed
-from nnsweep.results.statistics.summary import estimate_mean
 from nnsweep.results.statistics.tests import compare_means, correct_by_holm
 from nnsweep.results.trend import bound_noise, estimate_noise, find_peak, fit_rise, smooth
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.grouping import group_runs
-from nnsweep.results.statistics.summary import configurations, estimate_mean, find_configuration, sort_best_first
+from nnsweep.results.statistics.summary import configurations, find_configuration, mark_successes, sort_best_first
 
 patiently = settings(deadline=None, max_examples=50)
 
@@ -30,7 +30,8 @@ def test_the_best_comes_first_with_its_numbers():
     found = configurations(table({"wide": [0.5, 0.6], "deep": [0.7, 0.9, 0.8]}))
     assert list(found.columns) == [
         *("label", "arch", "n", "n_units", "mean", "std", "low", "high", "standard_error"),
-        *("low_simultaneous", "high_simultaneous", "n_finished", "n_failed", "note"),
+        *("low_simultaneous", "high_simultaneous", "iqm", "n_finished", "n_failed", "n_succeeded"),
+        *("success_low", "success_high", "mean_succeeded", "low_succeeded", "high_succeeded", "note"),
     ]
     assert list(found["label"]) == ["deep", "wide"]
     assert found.attrs["settings"] == ["arch"]
@@ -39,16 +40,41 @@ def test_the_best_comes_first_with_its_numbers():
     assert best["mean"] == pytest.approx(0.8, abs=1e-15)
     assert best["std"] == pytest.approx(0.1, abs=1e-15)
     # with 2 degrees of freedom the quantile of Student's t has the closed form (2q - 1) / √(2q(1 - q))
-    assert best["high"] == pytest.approx(0.8 + 0.95 / math.sqrt(2 * 0.975 * 0.025) * 0.1 / math.sqrt(3), abs=1e-12)
+    half = 0.95 / math.sqrt(2 * 0.975 * 0.025) * 0.1 / math.sqrt(3)
+    assert best["high"] == pytest.approx(1 / (1 + 0.2 / 0.8 * math.exp(-half / (0.8 * 0.2))), abs=1e-12)
 
 
-@patiently
-@given(accuracies.filter(lambda values: max(values) - min(values) > 1e-6), st.floats(0.5, 0.999))
-def test_the_interval_is_scipys(values, confidence):
-    found = estimate_mean(values, confidence)
-    expected = stats.ttest_1samp(values, 0).confidence_interval(confidence)
-    assert found.low == pytest.approx(expected.low, abs=1e-10)
-    assert found.high == pytest.approx(expected.high, abs=1e-10)
+def test_a_cost_has_students_interval():
+    runs = table({"wide": [2.0, 3.0, 7.0], "deep": [9.0, 8.0, 8.5]}).rename(
+        columns={"test_accuracy": "final_train_cost"}
+    )
+    row = configurations(runs, "final_train_cost").iloc[0]
+    expected = stats.ttest_1samp([2.0, 3.0, 7.0], 0).confidence_interval()
+    assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
+
+
+def test_what_came_to_nothing_is_told_apart_from_what_succeeded():
+    runs = table({"wide": [0.95, 0.97, 0.10, 0.96]}, chance_accuracy=0.1, n_test_samples=100)
+    runs.loc[3, "state"] = "diverged"
+    row = configurations(runs).iloc[0]
+    assert (row["n"], row["n_finished"], row["n_succeeded"]) == (4, 3, 2)
+    assert (row["success_low"], row["success_high"]) == pytest.approx(stats.binomtest(2, 4).proportion_ci()[:])
+    assert row["mean"] == pytest.approx((0.95 + 0.97 + 0.1 + 0.1) / 4)
+    assert row["mean_succeeded"] == pytest.approx(0.96)
+    assert row["low_succeeded"] < 0.95 < 0.97 < row["high_succeeded"]
+    assert row["iqm"] == pytest.approx((0.1 + 0.95) / 2)
+
+
+def test_a_curve_says_what_an_accuracy_cannot():
+    runs = table({"wide": [0.95, 0.97, 0.96]}, name="n", run_id=["0", "1", "2"])
+    assert mark_successes(runs) == [True, True, True]
+    labels = pd.DataFrame({"outcome": ["plateaued", "collapsed", "at chance"]})
+    assert mark_successes(runs, labels) == [True, False, False]
+    assert configurations(runs, outcomes=labels)["n_succeeded"].tolist() == [1]
+
+
+def test_without_a_chance_accuracy_what_finished_succeeded():
+    assert configurations(table({"wide": [0.5, 0.1, None]}))["n_succeeded"].tolist() == [2]
 
 
 def test_one_seed_has_no_interval_and_says_so():
