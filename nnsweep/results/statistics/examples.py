@@ -1,29 +1,25 @@
 """Examples: classifiers, or sets of them, compared on the very test examples that they classified.
 
-Seeds tell how much a result owes to the start of the training; here the question is how much it owes to the test
-set. Each example is a pair (right or wrong by the one, right or wrong by the other), so one seed each is enough. What
-is said holds for the networks as they were trained, on further examples of the same kind.
+Seeds tell how much a result owes to the start of the training; here the question is how much it owes to the test set,
+and how sure it is for other seeds and other test examples at once.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.frame import check_columns
 from nnsweep.results.grouping import Configuration, describe_run, group_runs
-from nnsweep.results.statistics.intervals import check_confidence
+from nnsweep.results.statistics.example_tests import Right, bootstrap_difference, mcnemar_test, sign_flip_test
+from nnsweep.results.statistics.intervals import check_confidence, estimate_share
 from nnsweep.results.statistics.summary import find_configuration, sort_best_first
 from nnsweep.results.statistics.tests import correct_by_holm, count_pairs
+from nnsweep.results.statistics.variance_components import bound_error, estimate_errors
 
-Right: TypeAlias = NDArray[np.bool_]
-FloatArray: TypeAlias = NDArray[np.float64]
-
-MOST_ADDITIONS = 1_000_000_000
 COLUMNS = {
     "label": "object",
     "reference_label": "object",
@@ -35,6 +31,8 @@ COLUMNS = {
     "difference": "float64",
     "low": "float64",
     "high": "float64",
+    "low_both": "float64",
+    "high_both": "float64",
     "b": "Int64",
     "c": "Int64",
     "test": "object",
@@ -43,181 +41,6 @@ COLUMNS = {
     "distinguishable": "bool",
     "note": "object",
 }
-
-
-class McNemar(NamedTuple):
-    """McNemar's test of two classifiers on the same examples.
-
-    Attributes
-    ----------
-    n : int
-        Examples.
-    b, c : int
-        Examples that only the first, and only the second got right.
-    difference : float
-        Accuracy of the first minus that of the second, ``(b - c) / n``.
-    p : float
-        Two-sided, exact.
-    """
-
-    n: int
-    b: int
-    c: int
-    difference: float
-    p: float
-
-
-class Bootstrap(NamedTuple):
-    """A difference of accuracies, first minus second, and its bootstrap interval."""
-
-    difference: float
-    low: float
-    high: float
-
-
-def mcnemar_test(first: ArrayLike, second: ArrayLike) -> McNemar:
-    """Test whether two classifiers have one accuracy, by the examples that only one of them got right.
-
-    If they have, each such example is as likely to be the one's as the other's, so b is binomial with b + c trials:
-    p is that of the binomial test (McNemar, Psychometrika 12, 1947, in its exact form).
-
-    Parameters
-    ----------
-    first, second : array of bool, shape (n_test,)
-        Which examples each got right.
-
-    Returns
-    -------
-    McNemar
-        Without any such example, p is 1.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or are not one-dimensional.
-
-    Examples
-    --------
-    >>> mcnemar_test([1, 1, 1, 1, 0, 1], [0, 0, 0, 0, 1, 1])
-    McNemar(n=6, b=4, c=1, difference=0.5, p=0.375)
-    """
-    from scipy import stats  # its import takes longer than most of what needs results
-
-    one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
-    if one.ndim != 1 or one.shape != other.shape:
-        raise ValueError(f"McNemar's test takes two arrays of shape (n_test,), not {one.shape} and {other.shape}")
-    b, c = int(np.count_nonzero(one & ~other)), int(np.count_nonzero(other & ~one))
-    p = float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0
-    return McNemar(len(one), b, c, (b - c) / len(one), p)
-
-
-def sign_flip_test(first: ArrayLike, second: ArrayLike) -> float:
-    """Test whether two sets of classifiers have one accuracy, all seeds of a configuration together.
-
-    If they have, the two could be exchanged on any example; d being the difference of the shares of seeds that got an
-    example right, p is the probability that random signs of the d sum to as much as they do (Fisher, The Design of
-    Experiments, 1935, section 21). It is computed exactly, from the distribution of the sum; for very unequal numbers
-    of seeds by the normal distribution with variance ``Σ d²``. With one seed each it is McNemar's exact test.
-
-    Parameters
-    ----------
-    first, second : array of bool, shape (n_test,) or (n_seeds, n_test)
-        Which examples each seed got right; the numbers of seeds may differ.
-
-    Returns
-    -------
-    float
-        The two-sided p value.
-
-    Raises
-    ------
-    ValueError
-        If the numbers of examples differ.
-    """
-    from scipy import stats
-
-    apart, _ = _steps(first, second)
-    sizes, repeats = np.unique(np.abs(apart[apart != 0]), return_counts=True)
-    observed, total = abs(int(apart.sum())), int((sizes * repeats).sum())
-    if not total:
-        return 1.0
-    if total * len(apart) > MOST_ADDITIONS:
-        return float(2 * stats.norm.sf(observed / math.sqrt(float(np.square(apart, dtype=float).sum()))))
-    chances = np.ones(1)
-    for size, count in zip(sizes.tolist(), repeats.tolist(), strict=True):
-        wider = np.zeros(len(chances) + size * count)  # the distribution of a sum with so many more summands, 0 or size
-        for n, chance in enumerate(stats.binom.pmf(np.arange(count + 1), count, 0.5).tolist()):
-            wider[n * size : n * size + len(chances)] += chance * chances
-        chances = wider
-    sums = 2 * np.arange(total + 1) - total
-    return min(1.0, float(chances[np.abs(sums) >= observed].sum()))
-
-
-def bootstrap_difference(
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    n_resamples: int = 10_000,
-    confidence: float = 0.95,
-    random_state: int | np.random.Generator = 0,
-) -> Bootstrap:
-    """Estimate the difference of two accuracies with an interval, by resampling the test examples.
-
-    Every resample draws examples with replacement, the same ones for both and for all seeds. The interval is the
-    bias-corrected and accelerated one (BCa: Efron, Journal of the American Statistical Association 82, 1987). Only
-    how often each size of difference was drawn matters, so these counts are drawn, from a multinomial distribution.
-
-    Parameters
-    ----------
-    first, second : array of bool, shape (n_test,) or (n_seeds, n_test)
-        Which examples each seed got right; the numbers of seeds may differ.
-    n_resamples : int
-        Resamples, at least 1.
-    confidence : float
-        Of the interval, between 0 and 1.
-    random_state : int or numpy.random.Generator
-        The source of the resamples.
-
-    Returns
-    -------
-    Bootstrap
-        An interval without width where all examples differ alike.
-
-    Raises
-    ------
-    ValueError
-        If the numbers of examples differ or there is none.
-    """
-    check_confidence(confidence)
-    apart, unit = _steps(first, second)
-    sizes, counts = np.unique(apart, return_counts=True)
-    generator = np.random.default_rng(random_state)
-    resamples = generator.multinomial(len(apart), counts / len(apart), size=n_resamples) @ sizes
-    low, high = _bca(resamples, apart, confidence) if len(sizes) > 1 else (apart.sum(), apart.sum())
-    scale = unit * len(apart)
-    return Bootstrap(float(apart.sum() / scale), float(low / scale), float(high / scale))
-
-
-def _steps(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.int64], int]:
-    """Give each example's difference in the share of seeds that got it right: whole numbers of ``1 / unit``."""
-    one, other = np.atleast_2d(np.asarray(first, dtype=bool)), np.atleast_2d(np.asarray(second, dtype=bool))
-    if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or not one.size or not other.size:
-        raise ValueError(f"pairs of test examples take arrays of one length, not shapes {one.shape} and {other.shape}")
-    unit = math.lcm(len(one), len(other))
-    return one.sum(axis=0) * (unit // len(one)) - other.sum(axis=0) * (unit // len(other)), unit
-
-
-def _bca(resamples: NDArray[np.int64], apart: NDArray[np.int64], confidence: float) -> tuple[float, float]:
-    """Give the bounds of a sum, from its resamples and the values summed."""
-    from scipy import stats
-
-    observed, centred = apart.sum(), apart - apart.mean()
-    below = (np.mean(resamples < observed) + np.mean(resamples <= observed)) / 2
-    bias = stats.norm.ppf(np.clip(below, 1 / (2 * len(resamples)), 1 - 1 / (2 * len(resamples))))
-    acceleration = np.sum(centred**3) / (6 * np.sum(centred**2) ** 1.5)
-    ends = bias + stats.norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
-    low, high = np.quantile(resamples, stats.norm.cdf(bias + ends / (1 - acceleration * ends)))
-    return float(low), float(high)
 
 
 class ExampleResults(Protocol):
@@ -271,8 +94,10 @@ def compare_examples(
     pandas.DataFrame
         A row for each other configuration, the best first: ``label``, ``reference_label``, ``n_runs``,
         ``n_runs_reference``, ``n_examples``, ``accuracy`` and ``reference_accuracy`` (means over runs), ``difference``
-        with its interval ``low`` to ``high``, ``b`` and ``c`` (with one run each), ``test``, ``p``, ``p_holm``,
-        ``distinguishable`` and ``note``. ``attrs["notes"]`` says how p was corrected.
+        with its interval ``low`` to ``high`` for these networks on other examples, and ``low_both`` to ``high_both``
+        for other seeds, too (`nnsweep.results.statistics.variance_components.estimate_errors`), ``b`` and ``c`` (with
+        one run each), ``test``, ``p``, ``p_holm``, ``distinguishable`` and ``note``. ``attrs["notes"]`` says how p was
+        corrected.
 
     Raises
     ------
@@ -285,12 +110,7 @@ def compare_examples(
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     if not ranked:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
-    check_columns(runs, ["run_id"])
-    ids = runs["run_id"].astype(str).tolist()
-    members = {one.label: [row for row in one.counted.values() if ids[row] in correct] for one in ranked}
-    records = {row: _take_record(runs, row, correct[ids[row]]) for rows in members.values() for row in rows}
-    _check_same_test_set(runs, records)
-    arrays = {label: np.stack([records[row].right for row in rows]) for label, rows in members.items() if rows}
+    arrays = collect_right(runs, ranked, correct)
     reference = ranked[0] if baseline is None else find_configuration(runs, ranked, baseline)
     if reference.label not in arrays:
         raise ConfigError(f"{reference.label}: none of its runs says which test examples it got right")
@@ -315,10 +135,97 @@ def _row(
     here = arrays[one.label]
     row |= {"n_runs": len(here), "accuracy": here.mean(), "note": ""}
     row |= bootstrap_difference(here, there, **options)._asdict()  # type: ignore[arg-type]
+    if min(len(here), len(there)) > 1:
+        both = estimate_errors(here, there)
+        ends = bound_error(both.estimate, both.for_both, both.both_freedom, options["confidence"])
+        row |= {"low_both": ends[0], "high_both": ends[1]}
     if len(here) == len(there) == 1:
         exact = mcnemar_test(here[0], there[0])
         return row | {"test": "McNemar", "p": exact.p, "b": exact.b, "c": exact.c}
     return row | {"test": "sign flip", "p": sign_flip_test(here, there)}
+
+
+def estimate_accuracies(
+    runs: pd.DataFrame,
+    correct: Mapping[str, ExampleResults | ArrayLike],
+    *,
+    metric: str = "test_accuracy",
+    by: Sequence[str] | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Estimate each configuration's accuracy for other seeds, and for other seeds and other test examples.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs with the column ``run_id``.
+    correct : mapping of str to ExampleResults or array of bool, shape (n_test,)
+        Which test examples each run got right, as `nnsweep.compare_examples` has it.
+    metric : str
+        What the best is best by, and what a run must have to count.
+    by : sequence of str, optional
+        The columns that make a configuration; by default the settings that vary.
+    confidence : float
+        Of the intervals, each for itself.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each configuration with such runs, the best first: ``label``, ``n_runs``, ``n_examples``,
+        ``accuracy`` (mean over runs), ``error_seeds`` and ``low_seeds`` to ``high_seeds`` (for other seeds on these
+        test examples; NaN with one seed), ``error`` and ``low`` to ``high`` (for other seeds and other test examples of
+        the same number; with one seed for the same network on other examples). The standard errors are those of
+        `estimate_errors`; the intervals are Student's on the scale of logits, as in
+        `nnsweep.results.statistics.intervals.estimate_mean`. Where no example tells runs or examples apart, since all
+        are right or all wrong, ``low`` to ``high`` is the exact binomial interval of the examples.
+
+    Raises
+    ------
+    DataError
+        If two runs were not tested on the same examples, or what one got right is no such array.
+    ConfigError
+        If there is no column ``run_id``, a column is unknown, or two runs are twins.
+    """
+    check_confidence(confidence)
+    ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
+    rows = [
+        {"label": label, "n_runs": len(right), "n_examples": right.shape[1]} | _bound(right, confidence)
+        for label, right in collect_right(runs, ranked, correct).items()
+    ]
+    columns = ["label", "n_runs", "n_examples", "accuracy"]
+    columns += ["error_seeds", "low_seeds", "high_seeds", "error", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _bound(right: Right, confidence: float) -> dict[str, float]:
+    found = estimate_errors(right)
+    low_seeds, high_seeds = bound_error(found.estimate, found.for_seeds, found.seeds_freedom, confidence, (0.0, 1.0))
+    if found.for_both > 0:
+        low, high = bound_error(found.estimate, found.for_both, found.both_freedom, confidence, (0.0, 1.0))
+    else:
+        low, high = estimate_share(int(right[0].sum()), right.shape[1], confidence)
+    return {
+        **{"accuracy": found.estimate, "error_seeds": found.for_seeds, "low_seeds": low_seeds},
+        **{"high_seeds": high_seeds, "error": found.for_both, "low": low, "high": high},
+    }
+
+
+def collect_right(
+    runs: pd.DataFrame, configurations: Sequence[Configuration], correct: Mapping[str, ExampleResults | ArrayLike]
+) -> dict[str, Right]:
+    """Give for each configuration which examples its runs got right: arrays of shape (n_runs, n_test), by label.
+
+    Raises
+    ------
+    DataError
+        If two runs were not tested on the same examples, or what one got right is no such array.
+    """
+    check_columns(runs, ["run_id"])
+    ids = runs["run_id"].astype(str).tolist()
+    members = {one.label: [row for row in one.counted.values() if ids[row] in correct] for one in configurations}
+    records = {row: _take_record(runs, row, correct[ids[row]]) for rows in members.values() for row in rows}
+    _check_same_test_set(runs, records)
+    return {label: np.stack([records[row].right for row in rows]) for label, rows in members.items() if rows}
 
 
 class _Record(NamedTuple):

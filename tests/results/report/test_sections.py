@@ -44,7 +44,7 @@ def table(study: Study, section: str, name: str = "") -> pd.DataFrame:
 
 def test_a_full_report_has_all_sections_in_the_order_of_reading(full):
     assert [section.name for section in findings(full).sections] == [
-        *("question", "answer", "configurations", "comparison", "examples", "fair", "effects"),
+        *("question", "answer", "configurations", "comparison", "examples", "variance", "fair", "effects"),
         *("cost", "selection", "outcomes", "pictures", "success", "failures", "origin", "methods"),
     ]
 

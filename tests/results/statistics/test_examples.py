@@ -1,110 +1,120 @@
-"""Right or wrong on the same examples: exact tests against SciPy, and an interval that covers."""
-
-import itertools
-import math
+"""Every configuration against the best on the same test examples, and only on the same ones."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
-from nnsweep.results.statistics.examples import bootstrap_difference, mcnemar_test, sign_flip_test
-
-patiently = settings(deadline=None, max_examples=60)
-
-pairs = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.results.statistics.example_tests import bootstrap_difference, mcnemar_test, sign_flip_test
+from nnsweep.results.statistics.examples import COLUMNS, compare_examples
+from nnsweep.tracking.record import CorrectExamples
 
 
-def counted(both, first_only, second_only, neither):
-    first = [1] * (both + first_only) + [0] * (second_only + neither)
-    second = [1] * both + [0] * first_only + [1] * second_only + [0] * neither
-    return np.array(first, bool), np.array(second, bool)
+@pytest.fixture
+def correct():
+    generator = np.random.default_rng(5)
+    accuracies = {"a": 0.92, "b": 0.91, "c": 0.6}
+    return {
+        f"{arch}{seed}": generator.random(200) < accuracy for arch, accuracy in accuracies.items() for seed in (0, 1, 2)
+    }
 
 
-@patiently
-@given(pairs)
-def test_with_one_seed_sign_flips_are_mcnemars_test(both):
-    first, second = np.array(both).T
-    assert sign_flip_test(first, second) == pytest.approx(mcnemar_test(first, second).p, abs=1e-12)
+@pytest.fixture
+def runs(correct):
+    rows = [
+        {
+            "name": f"n-{run_id}",
+            "state": "finished",
+            "arch": run_id[0],
+            "seed": int(run_id[1]),
+            "test_accuracy": right.mean(),
+            "run_id": run_id,
+        }
+        for run_id, right in correct.items()
+    ]
+    return pd.DataFrame(rows)
 
 
-@patiently
-@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4))
-def test_sign_flips_are_all_of_them(seed, n_first, n_second):
-    generator = np.random.default_rng(seed)
-    first, second = generator.random((n_first, 9)) < 0.7, generator.random((n_second, 9)) < 0.5
-    apart = first.mean(axis=0) - second.mean(axis=0)
-    sums = [abs(np.dot(signs, apart)) for signs in itertools.product([-1, 1], repeat=9)]
-    expected = np.mean(np.array(sums) >= abs(apart.sum()) - 1e-9)
-    assert sign_flip_test(first, second) == pytest.approx(expected, abs=1e-12)
-    assert sign_flip_test(second, first) == pytest.approx(sign_flip_test(first, second), abs=1e-15)
+def seeds(correct, arch):
+    return np.stack([right for run_id, right in correct.items() if run_id[0] == arch])
 
 
-def test_normal_approximation_is_close_beyond_exact_counting(monkeypatch):
-    generator = np.random.default_rng(0)
-    first, second = generator.random((5, 400)) < 0.8, generator.random((5, 400)) < 0.77
-    exact = sign_flip_test(first, second)
-    monkeypatch.setattr("nnsweep.results.statistics.examples.MOST_ADDITIONS", 0)
-    assert sign_flip_test(first, second) == pytest.approx(exact, abs=0.01)
-    assert sign_flip_test(first, second) != exact
+def test_all_seeds_are_compared_together(runs, correct):
+    found = compare_examples(runs, correct)
+    assert list(found.columns) == list(COLUMNS)
+    assert list(found["label"]) == ["b", "c"]
+    row = found.iloc[1]
+    expected = bootstrap_difference(seeds(correct, "c"), seeds(correct, "a"))
+    assert tuple(row[["difference", "low", "high"]]) == expected
+    assert (row["test"], row["p"]) == ("sign flip", sign_flip_test(seeds(correct, "c"), seeds(correct, "a")))
+    assert (row["n_runs"], row["n_runs_reference"], row["n_examples"]) == (3, 3, 200)
+    assert row["p_holm"] == pytest.approx(3 * row["p"])
+    assert found["distinguishable"].tolist() == [False, True]
+    assert found.attrs["notes"] == ["p is corrected for 3 comparisons (Holm)"]
 
 
-def test_one_sided_examples_give_scipys_lopsided_interval():
-    first, second = counted(60, 8, 0, 32)
-    found = bootstrap_difference(first, second, n_resamples=50_000)
-    expected = stats.bootstrap((first.astype(float) - second,), np.mean, n_resamples=50_000, rng=0).confidence_interval
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
-    assert found.high - found.difference > found.difference - found.low
+def test_one_seed_each_is_mcnemars_test(runs, correct):
+    row = compare_examples(runs[runs["seed"] == 1], correct).iloc[0]
+    exact = mcnemar_test(correct["b1"], correct["a1"])
+    assert (row["test"], row["b"], row["c"], row["p"]) == ("McNemar", exact.b, exact.c, exact.p)
 
 
-@pytest.mark.parametrize("shape", [(300,), (6, 300)])
-def test_the_interval_is_near_scipys(shape):
-    generator = np.random.default_rng(3)
-    first, second = generator.random(shape) < 0.8, generator.random(shape) < 0.72
-    found = bootstrap_difference(first, second, n_resamples=20_000)
-    shares = [np.atleast_2d(array).mean(axis=0) for array in (first, second)]
-    expected = stats.bootstrap(
-        shares, lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis), paired=True, n_resamples=20_000, rng=0
-    )
-    width = expected.confidence_interval.high - expected.confidence_interval.low
-    assert found.low == pytest.approx(expected.confidence_interval.low, abs=0.05 * width)
-    assert found.high == pytest.approx(expected.confidence_interval.high, abs=0.05 * width)
-    assert found.difference == pytest.approx(shares[0].mean() - shares[1].mean(), abs=1e-12)
+def test_a_baseline_takes_the_place_of_the_best(runs, correct):
+    found = compare_examples(runs, correct, baseline={"arch": "c"})
+    assert found["reference_label"].tolist() == ["c", "c"]
+    assert found["p_holm"].max() == pytest.approx(found["p"].max())
 
 
-def test_the_interval_covers_as_often_as_it_says():
-    generator = np.random.default_rng(0)
-    covered = 0
-    for _ in range(300):
-        first, second = generator.random(200) < 0.8, generator.random(200) < 0.7
-        found = bootstrap_difference(first, second, n_resamples=500, random_state=generator)
-        covered += found.low <= 0.1 <= found.high
-    assert covered / 300 == pytest.approx(0.95, abs=4 * math.sqrt(0.05 * 0.95 / 300))
+def test_runs_without_examples_are_left_out_and_told(runs, correct):
+    del correct["b0"], correct["c0"], correct["c1"], correct["c2"]
+    found = compare_examples(runs, correct)
+    assert found["n_runs"].tolist() == [2, 0]
+    assert found["note"].tolist() == ["", "no run says which test examples it got right"]
+    assert not found["distinguishable"][1]
 
 
-def test_the_same_random_state_gives_the_same_interval():
-    first, second = counted(500_000, 100_000, 50_000, 350_000)
-    assert bootstrap_difference(first, second, random_state=1) == bootstrap_difference(first, second, random_state=1)
-    assert bootstrap_difference(first, second, random_state=1) != bootstrap_difference(first, second, random_state=2)
+def test_a_reference_without_examples_is_refused(runs, correct):
+    with pytest.raises(ConfigError, match="a: none of its runs says which test examples it got right"):
+        compare_examples(runs, {run_id: right for run_id, right in correct.items() if run_id[0] != "a"})
 
 
-@patiently
-@given(pairs)
-def test_the_interval_is_in_order_and_holds_the_possible(both):
-    first, second = np.array(both).T
-    found = bootstrap_difference(first, second, n_resamples=50)
-    assert -1 <= found.low <= found.high <= 1
+def test_test_sets_of_different_length_are_refused_by_name(runs, correct):
+    correct["c1"] = correct["c1"][:-1]
+    with pytest.raises(DataError, match=r"n-a0 a0 and n-c1 c1 have different test sets, of 200 and 199 examples"):
+        compare_examples(runs, correct)
 
 
-def test_classifiers_that_agree_leave_nothing_to_tell():
-    first, _ = counted(5, 0, 0, 5)
-    assert bootstrap_difference(first, first) == (0, 0, 0)
-    assert sign_flip_test(first, first) == mcnemar_test(first, first).p == 1
+def recorded(correct, digests):
+    return {run_id: CorrectExamples(right, 0, digests[run_id]) for run_id, right in correct.items()}
 
 
-@pytest.mark.parametrize("test", [mcnemar_test, sign_flip_test, bootstrap_difference])
-def test_arrays_that_do_not_pair_are_refused(test):
-    for shapes in ((3,), (4,)), ((0,), (1,)), ((2, 3), (2, 4)), ((2, 2, 3), (3,)):
-        with pytest.raises(ValueError, match="shape"):
-            test(*(np.zeros(shape, bool) for shape in shapes))
+def test_what_runs_have_recorded_is_taken_as_it_is(runs, correct):
+    found = compare_examples(runs, recorded(correct, dict.fromkeys(correct, "x")))
+    pd.testing.assert_frame_equal(found, compare_examples(runs, correct))
+
+
+def test_test_sets_of_different_digest_are_refused_by_name(runs, correct):
+    known = recorded(correct, dict.fromkeys(correct, "x") | {"b2": "y"}) | {"a0": correct["a0"]}
+    with pytest.raises(DataError, match=r"n-a1 a1 and n-b2 b2 have different test sets of 200 examples"):
+        compare_examples(runs, known)
+
+
+@pytest.mark.parametrize("wrong", [0.9, [], [[True, False]], "yes"])
+def test_what_is_no_array_of_examples_is_refused_by_name(wrong, runs, correct):
+    with pytest.raises(DataError, match=r"n-b1 b1: .* shape \(n_test,\).*; load_correct\(runs\) gives it"):
+        compare_examples(runs, correct | {"b1": wrong})
+
+
+def test_runs_without_ids_are_refused(runs, correct):
+    with pytest.raises(ConfigError, match=r"run_id"):
+        compare_examples(runs.drop(columns="run_id"), correct)
+
+
+def test_the_order_of_the_rows_changes_nothing(runs, correct):
+    expected = compare_examples(runs, correct)
+    pd.testing.assert_frame_equal(compare_examples(runs.iloc[::-1], correct), expected)
+
+
+def test_a_single_configuration_leaves_nothing_to_compare(runs, correct):
+    assert len(compare_examples(runs[runs["arch"] == "a"], correct)) == 0
+    assert len(compare_examples(runs.iloc[:0], correct)) == 0

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from nnsweep.results.statistics.anova import effects
-from nnsweep.results.statistics.examples import mcnemar_test, sign_flip_test
+from nnsweep.results.statistics.example_tests import mcnemar_test, sign_flip_test
 from nnsweep.results.statistics.intervals import estimate_mean
 from nnsweep.results.statistics.power import compute_power, count_seeds_needed
 from nnsweep.results.statistics.tests import compare_means, correct_by_holm

@@ -1,0 +1,128 @@
+"""Where the spread comes from: what split and seed make of it, and what another test set would add."""
+
+import pandas as pd
+
+from nnsweep.errors import DataError
+from nnsweep.results.frame import rows
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
+from nnsweep.results.report.study import Study
+from nnsweep.results.statistics.examples import estimate_accuracies
+from nnsweep.results.statistics.variance_components import decompose_variance
+from nnsweep.results.wording import count, percent, with_interval
+
+EXAMPLES = {"seeds": ("low_seeds", "high_seeds"), "both": ("low", "high")}
+
+
+def describe_reach(study: Study) -> list[str]:
+    """Say how sure the best's accuracy is for other seeds, and for other test examples, too."""
+    found = _estimate_accuracies(study)
+    own = [row for row in rows(found) if row["label"] == study.best["label"]] if len(found) else []
+    if not own:
+        return []
+    (row,) = own
+    on, both = f"{row['n_examples']:,} test examples", _write(study, row, "both")
+    level = percent(study.confidence)
+    if row["n_runs"] == 1:
+        return [f"On another {on}, this one network would reach {both} ({level} interval)."]
+    return [
+        f"For other seeds on these {on} the mean accuracy of {study.name(row['label'])} is "
+        f"{_write(study, row, 'seeds')}; for other test examples, too, it is {both} (own {level} intervals)."
+    ]
+
+
+def describe_components(study: Study) -> list[str]:
+    """Say what share of the variance between the runs of one configuration split and seed make."""
+    found = _decompose(study)
+    shares = found["share"].tolist()
+    if not shares or not sum(shares) > 0:
+        return []
+    outer, inner = (str(source).partition(" within")[0] for source in found["source"][:2])
+    return [
+        f"Of the variance between the runs of one configuration, the {outer} makes {percent(shares[0])} and the "
+        f"{inner} {percent(sum(shares[1:]))}."
+    ]
+
+
+def _estimate_accuracies(study: Study) -> pd.DataFrame:
+    nothing = pd.DataFrame({"label": []})
+    if study.metric != "test_accuracy" or not study.has_result or not study.correct or study.repeats.changes_test_set:
+        return nothing
+    try:
+        return estimate_accuracies(study.runs, study.correct, by=study.by, confidence=study.confidence)
+    except DataError:  # the runs were not all tested on the same examples
+        return nothing
+
+
+def _decompose(study: Study) -> pd.DataFrame:
+    found = decompose_variance(study.runs, study.metric, by=study.by)
+    return found[found["share"].notna()]  # where all runs came to the same, nothing has a share
+
+
+def _write(study: Study, row: Row, kind: str) -> str:
+    low, high = (row[name] for name in EXAMPLES[kind])
+    return with_interval(study.write, row["accuracy"], low, high)
+
+
+class Variance(Section):
+    """Components of variance, and each accuracy for other seeds and other test examples."""
+
+    order = 55
+    answers = ((65, describe_reach), (66, describe_components))
+
+    def build(self, study: Study) -> SectionContent | None:
+        components, accuracies = _decompose(study), _estimate_accuracies(study)
+        tables = []
+        columns: tuple[Column, ...]
+        if len(components):
+            columns = (
+                Column("source", "source"),
+                Column("sd", "std", study.write),
+                Column("share of the variance", "share", percent),
+            )
+            n = components.attrs["n_configurations"]
+            caption = f"What the runs of one configuration differ by: the mean of {count(n, 'configuration')}."
+            tables.append(Table(name="variance", caption=caption, frame=components, columns=columns))
+        if len(accuracies):
+            has_seeds = bool(accuracies["low_seeds"].notna().any())
+            columns = (
+                Column("configuration", "label", study.name),
+                *(
+                    [Column("other seeds", "low_seeds", lambda row: _write(study, row, "seeds"), needs_row=True)]
+                    if has_seeds
+                    else []
+                ),
+                Column(
+                    "other seeds and test examples" if has_seeds else "other test examples",
+                    "low",
+                    lambda row: _write(study, row, "both"),
+                    needs_row=True,
+                ),
+            )
+            whom = (
+                "other seeds on these test examples, and for other seeds and other test examples"
+                if has_seeds
+                else "the same network on other test examples"
+            )
+            n = int(accuracies["n_examples"].iloc[0])
+            caption = (
+                f"Accuracy with its own {percent(study.confidence)} intervals: for {whom}, as many as here ({n:,})."
+            )
+            tables.append(Table(name="accuracies", caption=caption, frame=accuracies, columns=columns))
+        if not tables:
+            return None
+        return SectionContent(name="variance", heading="What other runs would give", tables=tuple(tables))
+
+    def method_notes(self, study: Study) -> list[str]:
+        notes = []
+        if len(_decompose(study)):
+            notes.append(
+                "The variance between the runs of one configuration is divided by mean squares; splits and folds share "
+                "training examples, so their part is rather more than is told."
+            )
+        if len(_estimate_accuracies(study)):
+            notes.append(
+                "Seeds and test examples are crossed random effects: for both to be others the variance of a mean is "
+                "(A + B - E) / (number of seeds times examples), with the mean squares A of seeds, B of examples and E "
+                "of the rest; the training examples remain the same."
+            )
+        return notes
