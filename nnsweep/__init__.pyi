@@ -30,8 +30,10 @@ from .results.statistics.comparison import indistinguishable as indistinguishabl
 from .results.statistics.data_sets import compare_data_sets as compare_data_sets
 from .results.statistics.examples import compare_examples as compare_examples
 from .results.statistics.examples import estimate_accuracies as estimate_accuracies
+from .results.statistics.extrapolation import predict_ends as predict_ends
 from .results.statistics.fairness import fair_comparison as fair_comparison
 from .results.statistics.optimism import optimism as optimism
+from .results.statistics.rankings import compare_rankings as compare_rankings
 from .results.statistics.summary import configurations as configurations
 from .results.statistics.tradeoff import prices as prices
 from .results.statistics.variance_components import decompose_variance as decompose_variance
