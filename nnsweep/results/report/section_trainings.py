@@ -3,7 +3,7 @@
 import pandas as pd
 
 from nnsweep.results.frame import plain
-from nnsweep.results.labels import AT_CHANCE, LABELS, STILL_IMPROVING
+from nnsweep.results.labels import AT_CHANCE, LABELS
 from nnsweep.results.report.content import Column, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.optimism import average_optimism, describe_optimism
@@ -28,24 +28,11 @@ def warn_of_stuck_runs(study: Study) -> list[str]:
     return [f"{whose} ended no better than guessing{cause}."]
 
 
-def warn_of_unfinished_best(study: Study) -> list[str]:
-    """Warn if runs of the best were still improving when they ended."""
-    if not study.has_result or not study.histories:
-        return []
-    rows = set(study.find_rows(str(study.best["label"])))
-    labels = [label for row, label in enumerate(plain(study.outcomes["outcome"])) if row in rows]
-    improving = labels.count(STILL_IMPROVING)
-    if not improving:
-        return []
-    whose = "It was" if len(labels) == 1 else f"{improving:,} of its {count(len(labels), 'run')} were"
-    return [f"{whose} still improving when the training ended: more epochs may change the answer."]
-
-
 class Outcomes(Section):
     """How many trainings came to what end."""
 
     order = 100
-    answers = ((100, warn_of_stuck_runs), (140, warn_of_unfinished_best))
+    answers = ((100, warn_of_stuck_runs),)
 
     def build(self, study: Study) -> SectionContent | None:
         if not study.histories:

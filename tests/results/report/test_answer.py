@@ -11,6 +11,7 @@ from nnsweep.results.report import (
     section_answer,
     section_configurations,
     section_cost,
+    section_epochs,
     section_settings,
     section_trainings,
 )
@@ -327,14 +328,43 @@ def test_the_test_examples_tell_apart_what_one_seed_cannot(study_of):
     assert section_configurations.describe_examples(study_of({"20-20": [0.95], "20": [0.94]})) == []
 
 
+HARDLY = "More epochs would hardly change the answer: no other that was still improving may come as high."
+
+
+def rising(end: float = 0.92, slope: float = 0.007, **others: object) -> pd.DataFrame:
+    """Give curves that rise in a straight line."""
+    return history().assign(val_accuracy=lambda table: end - slope * (60 - table["epoch"]), **others)
+
+
 @pytest.mark.parametrize(("n_rising", "begins"), [(1, "1 of its 2 runs were"), (2, "2 of its 2 runs were")])
 def test_a_best_that_was_still_improving_is_told(study_of, n_rising, begins):
-    rising = history().assign(val_accuracy=lambda table: 0.5 + 0.007 * table["epoch"])
-    curves = {f"8/0.1/{seed}": rising if seed < n_rising else history() for seed in (0, 1)}
+    curves = {f"8/0.1/{seed}": rising() if seed < n_rising else history() for seed in (0, 1)}
     study = study_of({"8": [0.92, 0.93]}, histories=curves)
-    (said,) = section_trainings.warn_of_unfinished_best(study)
-    assert said.startswith(f"{begins} still improving when the training ended")
-    assert section_trainings.warn_of_unfinished_best(study_of({"8": [0.92, 0.93]})) == []
+    said = section_epochs.describe_improving(study)
+    assert said[0].startswith(f"{begins} still improving when the training ended: at twice the epochs its validation")
+    assert said[1:] == [HARDLY]
+    assert section_epochs.describe_improving(study_of({"8": [0.92, 0.93]})) == []
+
+
+def test_a_rival_that_may_overtake_the_best_is_told(study_of):
+    curves = {f"8/0.1/{seed}": history() for seed in (0, 1)} | {f"20/0.1/{seed}": rising() for seed in (0, 1)}
+    study = study_of({"8": [0.92, 0.93], "20": [0.91, 0.925]}, histories=curves)
+    assert study.indistinguishable == ["20"]
+    first, last = section_epochs.describe_improving(study)
+    assert first == "Of those that cannot be told from it, 20 was still improving."
+    assert last.startswith("More epochs could change the answer: at twice as many, 20 may come to 1.0")
+    low = {f"20/0.1/{seed}": rising(0.6, 0.001) for seed in (0, 1)}
+    assert section_epochs.describe_improving(replace(study, histories=curves | low))[-1] == HARDLY
+
+
+def test_a_schedule_that_has_ended_is_not_extrapolated(study_of):
+    ended = rising(learning_rate=lambda table: 0.1 * (1 - table["epoch"] / 61))
+    study = study_of({"8": [0.92, 0.93]}, histories={f"8/0.1/{seed}": ended for seed in (0, 1)})
+    assert section_epochs.describe_improving(study) == [
+        "2 of its 2 runs were still improving when the training ended.",
+        "More epochs may change the answer; how cannot be predicted (all runs: its learning rate was at 0.016 of its "
+        "highest: more epochs mean another schedule).",
+    ]
 
 
 def test_answer_begins_with_the_best_and_ends_with_the_failures(study_of):

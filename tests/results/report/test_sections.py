@@ -1,10 +1,14 @@
 """What a report holds, and what it leaves out."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import frame, rows
+from nnsweep.results.report import section_epochs
 from nnsweep.results.report.content import SECTIONS, Section, SectionContent
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Origin, Study
@@ -45,7 +49,7 @@ def table(study: Study, section: str, name: str = "") -> pd.DataFrame:
 def test_a_full_report_has_all_sections_in_the_order_of_reading(full):
     assert [section.name for section in findings(full).sections] == [
         *("question", "answer", "configurations", "comparison", "examples", "variance", "fair", "effects"),
-        *("cost", "selection", "outcomes", "pictures", "success", "failures", "origin", "methods"),
+        *("cost", "selection", "outcomes", "epochs", "pictures", "success", "failures", "origin", "methods"),
     ]
 
 
@@ -227,3 +231,37 @@ def test_one_report_ranks_in_one_way(full):
     assert fair["seeds"].tolist() == ["4", "3 of 4"]
     means = configurations.set_index("configuration")["test accuracy"]
     assert fair["test accuracy"].tolist()[1] == means["8 learning_rate=0.1"]
+
+
+def test_epochs_say_how_soon_the_ranking_was_the_last(study_of):
+    runs = runs_of({"8": [0.8, 0.8], "20": [0.9, 0.9], "64-64": [0.95, 0.95]})
+    pace = {"8": 0.008, "20": 0.009, "64-64": 0.0095}
+
+    def rising(run_id, since=0):
+        values = pace[run_id.partition("/")[0]] * np.arange(101) * (np.arange(101) > since)
+        return history(101).assign(val_accuracy=values)
+
+    curves = {run.run_id: rising(run.run_id) for run in runs}
+    late = {run_id: rising(run_id, since=60) for run_id in curves if run_id.startswith("64")}
+    study = Study(runs=frame(runs), histories=curves | late)
+    section = findings(study).section("epochs")
+    assert section.sentences == ("After 50 of 100 epochs another configuration led than at the end.",)
+    assert table(study, "epochs", "rankings")["best then"].tolist() == ["20", "20", "20"]
+    assert table(study, "epochs", "rankings")["below the best at the end"].tolist() == ["0.0500", "0.0500", "0.0500"]
+    steady = findings(replace(study, histories=curves)).section("epochs")
+    assert steady.sentences == (
+        "After 10 of 100 epochs the same configuration led as at the end, and 100.0 % of all pairs stood in their last "
+        "order.",
+    )
+
+
+def test_epochs_have_a_table_of_where_the_best_would_be(study_of):
+    curves = {
+        f"8/0.1/{seed}": history().assign(val_accuracy=lambda table: 0.5 + 0.007 * table["epoch"]) for seed in (0, 1)
+    }
+    study = study_of({"8": [0.92, 0.93]}, histories=curves)
+    (row,) = table(study, "epochs", "ends").to_dict("records")
+    (one,) = section_epochs.predict_means(study)
+    assert row["still improving"] == "2 of 2"
+    assert row["at twice the epochs"] == study.write_accuracy(one.value)
+    assert 0.9 < one.now < one.value < one.high <= 1
