@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import pandas as pd
+
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import ARCHITECTURE
 from nnsweep.results.frame import plain, rows
@@ -15,6 +17,7 @@ from nnsweep.results.statistics.fairness import fair_comparison
 from nnsweep.results.wording import (
     TIMES,
     as_sentence,
+    count,
     counted_repeats,
     fixed,
     join_words,
@@ -37,20 +40,39 @@ def describe_effects(study: Study) -> list[str]:
     found = study.effects
     if not len(found):
         return []
-    shares = {str(row["term"]): row["eta_squared"] for row in rows(found) if isinstance(row["eta_squared"], float)}
-    noise = shares.pop(RESIDUAL, 0.0)
-    explained = sorted(((term, part) for term, part in shares.items() if term != TOTAL), key=lambda pair: -pair[1])
-    large = [(write_term(term), percent(part)) for term, part in explained if part >= LEAST_SHARE]
+    explained, noise = _take_shares(found)
+    large = [(term, part) for term, part in explained if part >= LEAST_SHARE]
     means = f"the means of all {study.kind}s" if study.is_averaged else "all runs"
     first = f"Of the variance of {study.words} between {means}, "
     residual = str(found.attrs["residual"])
     left = f"what {residual} differ by" if residual == f"{study.kind}s" else f"what is left ({residual})"
     overlapping = math.fsum([noise, *(part for _, part in explained)]) > 1 + LEAST_SHARE
     overlap = " (the grid is not complete: shares overlap and add up to more than all)" * overlapping
-    if not large:
-        return [f"{first}no setting explains as much as {percent(LEAST_SHARE)}; {left} is {percent(noise)}."]
-    seen = [f"{large[0][0]} explains {large[0][1]}", *(f"{name} {part}" for name, part in large[1:])]
-    return [f"{first}{join_words(seen)}; {left} is {percent(noise)}{overlap}."]
+    seen = f"no setting explains as much as {percent(LEAST_SHARE)}"
+    if large:
+        names = [f"{term} {'explains ' * (place == 0)}{percent(part)}" for place, (term, part) in enumerate(large)]
+        seen = join_words(names)
+    return [f"{first}{seen}; {left} is {percent(noise)}{overlap}{_describe_shares_of_finished(study)}."]
+
+
+def _take_shares(found: pd.DataFrame) -> tuple[list[tuple[str, float]], float]:
+    """Give the share of each term, the largest first, and that of the residual."""
+    shares = {str(row["term"]): row["eta_squared"] for row in rows(found) if isinstance(row["eta_squared"], float)}
+    noise = shares.pop(RESIDUAL, 0.0)
+    explained = [(write_term(term), part) for term, part in shares.items() if term != TOTAL]
+    return sorted(explained, key=lambda pair: -pair[1]), noise
+
+
+def _describe_shares_of_finished(study: Study) -> str:
+    """Say what the shares would be without the failed runs that count as guessing."""
+    found = study.effects_without_failures
+    if not len(found):
+        return ""
+    explained, noise = _take_shares(found)
+    n_failed = int((study.configurations["n"] - study.configurations["n_finished"]).sum())
+    parts = [f"{term} {percent(part)}" for term, part in explained if part >= LEAST_SHARE]
+    failed = f"{count(n_failed, 'failed run')}, which count{'s' * (n_failed == 1)} as guessing"
+    return f" (without the {failed}: {join_words(parts)}; the rest {percent(noise)})"
 
 
 def warn_of_edges(study: Study) -> list[str]:

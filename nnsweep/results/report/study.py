@@ -220,6 +220,14 @@ class Study:
         return found if is_tested else found[:0]
 
     @cached_property
+    def effects_without_failures(self) -> pd.DataFrame:
+        """The analysis of variance of the runs that finished, where failed ones count otherwise; if not, no rows."""
+        has_failed = bool((self.configurations["n"] > self.configurations["n_finished"]).any())
+        return (
+            effects(self.runs, self.metric, failures="ignore") if has_failed and len(self.effects) else self.effects[:0]
+        )
+
+    @cached_property
     def by_example(self) -> pd.DataFrame:
         """What `compare_examples` says; no rows if it is not known what the best got right, or test sets differ.
 
