@@ -28,6 +28,7 @@ from .results.statistics.best_set import judge as judge
 from .results.statistics.comparison import compare as compare
 from .results.statistics.comparison import indistinguishable as indistinguishable
 from .results.statistics.data_sets import compare_data_sets as compare_data_sets
+from .results.statistics.equivalence import compare_equivalence as compare_equivalence
 from .results.statistics.examples import compare_examples as compare_examples
 from .results.statistics.examples import estimate_accuracies as estimate_accuracies
 from .results.statistics.extrapolation import predict_ends as predict_ends
