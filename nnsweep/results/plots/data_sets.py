@@ -1,6 +1,7 @@
 """Pictures of several data sets: mean ranks with what cannot be told apart, each pair, and how far from the best."""
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ from nnsweep.results.plots.figure import (
     NAMED,
     POINTS,
     WIDTH,
+    ColourScale,
     add_legend,
     blank,
     colour_scale,
@@ -24,13 +26,18 @@ from nnsweep.results.plots.figure import (
     stroke,
 )
 from nnsweep.results.statistics.data_sets import DataSetComparison
-from nnsweep.results.wording import MINUS, fixed, metric_text, probability, signed
+from nnsweep.results.wording import fixed, metric_text, probability, signed, write_digits
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NOTHING_TO_COMPARE = "no two configurations have a result on all data sets"
 MOST_RANKS, MOST_CELLS = 30, 10
 """How many configurations the diagram of ranks and the matrix of pairs have room for."""
 ROW = 0.19
 """Inches from one name beside the diagram to the next."""
+BAR = 0.12
+"""Inches from one bar to the next."""
 
 
 def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") -> Figure:
@@ -56,36 +63,30 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
     labels, ranks = [str(label) for label in ranking["label"]], ranking["mean_rank"].tolist()
     groups = [[labels.index(name) for name in group if name in labels] for group in comparison.groups]
     groups = [group for group in groups if len(group) > 1]
-    n_left = (k + 1) // 2
-    room = min(2.1, max(measure_inches(label) for label in labels) + 0.45)
-    bars = 0.12 * (len(groups) + 1)
-    height = 0.75 + bars + ROW * n_left
-    figure = blank(WIDTH, height + 0.25 * bool(title), title)
+    room = min(2.1, max(measure_inches(f"{label} (10.0)") for label in labels) + 0.2)
+    first = math.floor(min(ranks))
+    last = max(first + 1, math.ceil(max(ranks)))
+    inch = (last - first) / (WIDTH - 0.3 - 2 * room)  # of the line; the names stand at its sides
+    bars = BAR * (len(groups) + 1)
+    height = bars + ROW * ((k + 1) // 2)
+    figure = blank(WIDTH, 0.75 + height + 0.25 * bool(title), title)
     axes = figure.subplots()
-    first, last = math.floor(min(ranks)), math.ceil(max(*ranks, min(ranks) + 1))
-    axes.set_ylim(-bars - ROW * n_left, 0.5)
-    span = WIDTH - 0.3 - 2 * room  # inches of the line itself; the names stand at its sides
-    inch = (last - first) / span
-    axes.set_xlim(first - room * inch, last + room * inch)
     axes.set_axis_off()
-    axes.plot([first, last], [0, 0], color="black", linewidth=1)
-    step = max(1, round((last - first) / 10))
-    for tick in range(first, last + 1, step):
-        axes.plot([tick, tick], [0, 0.06], color="black", linewidth=1)
-        axes.text(tick, 0.09, str(tick), ha="center", va="bottom", fontsize=POINTS)
-    for place, (label, rank) in enumerate(zip(labels, ranks, strict=True)):
-        is_left = place < n_left
-        row = place if is_left else k - 1 - place
-        y, edge = -bars - ROW * (row + 0.5), (first - 0.08 * inch if is_left else last + 0.08 * inch)
-        axes.plot([rank, rank, edge], [0, y, y], color="#666666", linewidth=0.8)
-        axes.plot([rank], [0], color=COLOURS[0], marker="o", markersize=4, zorder=3)
-        text = fit_text(f"{label} ({rank:.1f})" if is_left else f"({rank:.1f}) {label}", room - 0.12)
-        side = {"ha": "right" if is_left else "left", "va": "center"}
-        axes.text(edge + (-0.05 if is_left else 0.05) * inch, y, text, fontsize=POINTS, parse_math=False, **side)  # type: ignore[arg-type]
+    axes.set_xlim(first - room * inch, last + room * inch)
+    axes.set_ylim(-height, 0.5)
+    _draw_line(axes, first, last, comparison.critical_difference)
     for level, group in enumerate(groups):
         ends = [ranks[group[0]] - 0.04 * inch, ranks[group[-1]] + 0.04 * inch]
-        axes.plot(ends, [-0.12 * (level + 1)] * 2, color=COLOURS[1], linewidth=4, solid_capstyle="butt", zorder=2)
-    _draw_ruler(axes, comparison.critical_difference, first, last)
+        axes.plot(ends, [-BAR * (level + 1)] * 2, color=COLOURS[1], linewidth=4, solid_capstyle="butt", zorder=2)
+    for place, (label, rank) in enumerate(zip(labels, ranks, strict=True)):
+        is_left = place < (k + 1) // 2
+        y = -bars - ROW * ((place if is_left else k - 1 - place) + 0.5)
+        edge, side = (first, -1) if is_left else (last, 1)
+        axes.plot([rank, rank, edge + 0.08 * side * inch], [0, y, y], color="#666666", linewidth=0.8)
+        axes.plot([rank], [0], color=COLOURS[0], marker="o", markersize=4, zorder=3)
+        text = fit_text(f"{label} ({rank:.1f})" if is_left else f"({rank:.1f}) {label}", room - 0.12)
+        where = {"ha": "right" if is_left else "left", "va": "center", "fontsize": POINTS, "parse_math": False}
+        axes.text(edge + 0.13 * side * inch, y, text, **where)  # type: ignore[arg-type]
     hidden = len(comparison.ranking) - k
     bar = f"A bar joins configurations of which no two can be told apart over {n} data sets (Wilcoxon, Holm)."
     notes = [
@@ -98,14 +99,18 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
     return figure
 
 
-def _draw_ruler(axes: Axes, length: float, first: float, last: float) -> None:
-    """Draw the critical difference above the line, or as much of it as the line is long."""
-    end = min(first + length, last)
-    arrow = "" if end == first + length else " …"
+def _draw_line(axes: Axes, first: int, last: int, critical_difference: float) -> None:
+    """Draw the line of ranks, and above it a ruler of the critical difference or of as much as the line is long."""
+    axes.plot([first, last], [0, 0], color="black", linewidth=1)
+    for tick in range(first, last + 1, max(1, round((last - first) / 10))):
+        axes.plot([tick, tick], [0, 0.06], color="black", linewidth=1)
+        axes.text(tick, 0.09, str(tick), ha="center", va="bottom", fontsize=POINTS)
+    is_whole = first + critical_difference <= last
+    end = first + critical_difference if is_whole else last
     axes.plot([first, end], [0.36, 0.36], color="black", linewidth=1.5)
-    for x in (first, *([end] if not arrow else [])):
+    for x in (first, *([end] if is_whole else [])):
         axes.plot([x, x], [0.32, 0.40], color="black", linewidth=1.5)
-    axes.text(end, 0.36, f" CD{arrow}", ha="left", va="center", fontsize=POINTS)
+    axes.text(end, 0.36, " CD" if is_whole else " CD …", ha="left", va="center", fontsize=POINTS)
 
 
 def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") -> Figure:
@@ -136,28 +141,15 @@ def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") ->
     cell = min(1.0, (WIDTH - left - 0.35) / k)
     figure = blank(WIDTH, 0.25 * bool(title) + 0.55 * k + 0.35, title)
     axes = figure.subplots()
-    sign = -1 if smaller_is_better(comparison.metric) else 1
     shown = pairs[pairs["label"].isin(labels) & pairs["other"].isin(labels)]
     largest = float(shown["difference"].abs().max())
     colours = colour_scale([-largest, largest])
-    places = {label: place for place, label in enumerate(labels)}
     for _, pair in shown.iterrows():
-        one, other = places[str(pair["label"])], places[str(pair["other"])]
-        for row, column, side in ((one, other, 1), (other, one, -1)):
-            difference = side * float(pair["difference"])
-            counts = [int(pair[name]) for name in ("n_better", "n_equal", "n_worse")[::side]]
-            shade = colours.shade(sign * difference)
-            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shade, edgecolor="white"))
-            if pair["distinguishable"]:
-                frame = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2, "zorder": 3}
-                axes.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, **frame))  # type: ignore[arg-type]
-            p = f"p {probability(float(pair['p_holm']))}".replace(" < ", "<")
-            lines = [_write_difference(difference, comparison.metric), "/".join(map(str, counts)), p]
-            lines = [fit_text(line, cell - 0.06) for line in lines]
-            axes.text(
-                *(column, row, "\n".join(lines)),
-                **{"ha": "center", "va": "center", "fontsize": POINTS, "color": letters_on(shade), "linespacing": 1.0},  # type: ignore[arg-type]
-            )
+        one, other = labels.index(str(pair["label"])), labels.index(str(pair["other"]))
+        _draw_cell(axes, (other, one), pair, colours, room=cell - 0.06, metric=comparison.metric)
+        turned = pair.rename({"n_better": "n_worse", "n_worse": "n_better"})
+        turned["difference"] = -turned["difference"]
+        _draw_cell(axes, (one, other), turned, colours, room=cell - 0.06, metric=comparison.metric)
     texts = [fit_text(label, left - 0.1) for label in labels]
     axes.set_yticks(range(k), texts, fontsize=POINTS, parse_math=False)
     axes.set_xticks(range(k), [fit_text(label, cell - 0.06) for label in labels], fontsize=POINTS, parse_math=False)
@@ -177,9 +169,23 @@ def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") ->
     return figure
 
 
-def _write_difference(difference: float, metric: str) -> str:
-    text = fixed(difference, 3) if metric.endswith("_accuracy") else f"{difference:.3g}".replace("-", MINUS)
-    return signed(text)
+def _draw_cell(
+    axes: Axes, place: tuple[int, int], pair: "pd.Series[Any]", colours: ColourScale, *, room: float, metric: str
+) -> None:
+    """Draw a cell, column and row, of the matrix: its colour is the lighter, the better its row is."""
+    difference, (column, row) = float(pair["difference"]), place
+    shade = colours.shade(-difference if smaller_is_better(metric) else difference)
+    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shade, edgecolor="white"))
+    if pair["distinguishable"]:
+        frame = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2, "zorder": 3}
+        axes.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, **frame))  # type: ignore[arg-type]
+    lines = [
+        signed(fixed(difference, 3) if metric.endswith("_accuracy") else write_digits(difference, 3)),
+        "/".join(str(int(pair[name])) for name in ("n_better", "n_equal", "n_worse")),
+        f"p {probability(float(pair['p_holm']))}".replace(" < ", "<"),
+    ]
+    look = {"ha": "center", "va": "center", "fontsize": POINTS, "color": letters_on(shade), "linespacing": 1.0}
+    axes.text(column, row, "\n".join(fit_text(line, room) for line in lines), **look)  # type: ignore[arg-type]
 
 
 def plot_performance_profile(comparison: DataSetComparison, *, title: str = "") -> Figure:
