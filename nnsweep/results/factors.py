@@ -23,6 +23,7 @@ from nnsweep.text import printable
 SEED, FOLD, SPLIT, SAMPLE = "seed", "data.fold", "data.split_seed", "data.sample_seed"
 KINDS = {SAMPLE: "sample", SPLIT: "split", FOLD: "fold", SEED: "seed"}
 """What makes runs repeats of each other, and what one of it is called; the outer ones first."""
+DATA = "data"
 ARCHITECTURE = ("arch", "hidden_layer_sizes")
 EXTENT = ("depth", "width")
 TEST_PART = ("data.split", "data.test_path", "data.split_by")
@@ -343,7 +344,8 @@ def find_repeats(runs: pd.DataFrame) -> Repeats:
 
     Seeds are averaged within a fold or split. Folds and splits of one table overlap in their training parts, by which
     their variance is corrected; splits that leave the test part as it is do not need that. Samples are drawn anew, so
-    they are independent, and all repeats within one are averaged.
+    they are independent, and all repeats within one are averaged. What differs between data sets alone, such as the
+    sample's seed that only drawn ones have, makes no repeats.
 
     Parameters
     ----------
@@ -351,7 +353,9 @@ def find_repeats(runs: pd.DataFrame) -> Repeats:
         A frame of runs. Where it lacks the settings of the division (``data.n_folds``, ``data.test_fraction``), as a
         table read from a file may, the folds seen and the usual test fraction stand for them.
     """
-    varying = tuple(name for name in KINDS if name in runs.columns and varies(runs, name))
+    data = coded(runs, DATA) if DATA in runs.columns else [None] * len(runs)
+    present = {name: coded(runs, name) for name in KINDS if name in runs.columns}
+    varying = tuple(name for name, code in present.items() if len({*zip(data, code, strict=True)}) > len({*data}))
     axes = varying or ((SEED,) if SEED in runs.columns else ())
     if SAMPLE in varying:
         return Repeats(axes, (SAMPLE,), 0.0)

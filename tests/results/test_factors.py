@@ -189,3 +189,11 @@ def test_the_interval_of_a_best_that_was_picked_holds():
     row = configurations(frame).iloc[0]
     half = stats.t.ppf(1 - 0.025 / k, n - 1) * row["std"] / np.sqrt(n)
     assert row["high_simultaneous"] - row["mean"] == pytest.approx(half)
+
+
+def test_what_differs_between_data_sets_alone_makes_no_repeats():
+    data, seeds = ["digits"] * 3 + ["moons"] * 3, [0, 1, 2] * 2
+    drawn = pd.DataFrame({"data": data, "data.sample_seed": [None] * 3 + [0] * 3, "seed": seeds})
+    assert (find_repeats(drawn).axes, find_repeats(drawn).units) == (("seed",), ("seed",))
+    samples = drawn.assign(**{"data.sample_seed": [None, None, None, 0, 1, 2], "seed": 0})
+    assert find_repeats(samples).axes == ("data.sample_seed",)

@@ -10,6 +10,7 @@ from nnsweep.results.statistics.data_sets import DATA_SETTINGS
 from nnsweep.results.wording import count, join_words
 
 MOST_VALUES = 12
+MOST_DATA_SETS = 20
 SAMPLES = {"n_train_samples": "training", "n_val_samples": "validation", "n_test_samples": "test"}
 
 
@@ -83,7 +84,9 @@ def _describe_data(study: Study) -> str:
         if counts and (len(names) == 1 or len({*counts}) == 1):
             sizes.append(" to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)})) + f" {part}")
     others = f", others in each {study.kind}" if study.repeats.changes_test_set else ""
-    return f"The data: {join_words(names, MOST_VALUES)}{f' ({join_words(sizes)} examples{others})' if sizes else ''}."
+    return (
+        f"The data: {join_words(names, MOST_DATA_SETS)}{f' ({join_words(sizes)} examples{others})' if sizes else ''}."
+    )
 
 
 def _describe_repeats(study: Study) -> str:
@@ -92,7 +95,7 @@ def _describe_repeats(study: Study) -> str:
         return "The runs have no seeds."
     parts = []
     for name in study.repeats.axes:
-        values = sorted(set(plain(study.runs[name])), key=lambda value: (isinstance(value, str), value))
+        values = sorted({*plain(study.runs[name])} - {None}, key=lambda value: (isinstance(value, str), value))
         first, n = values[0], len(values)
         is_range = n > 2 and isinstance(first, int) and values == list(range(first, first + n))
         listed = f"{first} to {values[-1]}" if is_range else join_words([*map(str, values)], MOST_VALUES)

@@ -14,7 +14,7 @@ from pathlib import PurePath
 import numpy as np
 import pandas as pd
 
-from nnsweep.results.factors import check_settings, choose_distinguishing, varying_settings
+from nnsweep.results.factors import DATA, check_settings, choose_distinguishing, varying_settings
 from nnsweep.results.frame import check_columns, coded, plain, smaller_is_better, varies
 from nnsweep.results.grouping import Configuration, group_runs, make_labels, with_failures
 from nnsweep.results.statistics.intervals import check_confidence
@@ -33,7 +33,6 @@ from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.statistics.tests import correct_by_holm, count_pairs
 from nnsweep.results.wording import join_words
 
-DATA = "data"
 SOURCES = ("data.path", "data.dataset")
 """Settings that name a data set better than ``data`` does, which is then ``table`` or ``openml``."""
 DATA_SETTINGS = (
