@@ -4,6 +4,8 @@ Accuracies on different data have no common scale, so what compares means of run
 ranks and differences within each data set take its place.
 """
 
+import math
+
 import pandas as pd
 
 from nnsweep.results.frame import rows
@@ -99,9 +101,9 @@ def describe_runner_up(study: Study) -> list[str]:
 
 def describe_friedman(study: Study) -> list[str]:
     """Say whether the configurations differ over data sets at all."""
-    found = study.data_sets
-    p = found.friedman.p_f
-    if not p >= 0:  # NaN with fewer than three
+    test = study.data_sets.friedman
+    p = test.p if math.isnan(test.p_f) else test.p_f
+    if math.isnan(p):
         return []
     may_be = "is more than" if p < 1 - study.confidence else "may be"
     return [f"That their ranks differ at all {may_be} chance (Friedman's test, p {_equals(p)})."]
@@ -161,7 +163,8 @@ class DataSets(Section):
     def build(self, study: Study) -> SectionContent:
         found = study.data_sets
         tables = (*([_rank(study)] if found.labels else []), _list_data_sets(study))
-        points = [*found.notes, *(f"not told apart: {join_words(group, 20)}" for group in found.groups)]
+        groups = found.groups if len(found.data_sets) >= found.n_needed else []  # or else nothing could be told apart
+        points = [*found.notes, *(f"not told apart: {join_words(group, MOST_CONFIGURATIONS)}" for group in groups)]
         return SectionContent(
             name="data_sets", heading="Over data sets", points=tuple(map(as_sentence, points)), tables=tables
         )
@@ -182,11 +185,11 @@ class DataSets(Section):
         )
         if k > 2:
             test = found.friedman
+            f = "" if math.isnan(test.f) else f", Iman and Davenport's F {fixed(test.f, 2)} (p {_equals(test.p_f)})"
             notes.append(
-                f"Friedman's χ² is {fixed(test.chi_squared, 2)} (p {_equals(test.p)}), Iman and Davenport's F, whose p "
-                f"is in the answer, {fixed(test.f, 2)}; Nemenyi's critical difference of mean ranks is "
-                f"{fixed(found.critical_difference, 2)} for {k:,} configurations on {n:,} data sets, at "
-                f"{percent(study.confidence)}."
+                f"Friedman's χ² is {fixed(test.chi_squared, 2)} (p {_equals(test.p)}){f}; Nemenyi's critical "
+                f"difference of mean ranks is {fixed(found.critical_difference, 2)} for {k:,} configurations on {n:,} "
+                f"data sets, at {percent(study.confidence)}."
             )
         return [*notes, "All this is said of further data sets like these, if they are independent of each other."]
 

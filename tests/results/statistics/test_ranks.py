@@ -83,7 +83,9 @@ def test_the_critical_difference_is_the_published_one():
 
 def test_friedman_of_what_never_or_always_differs():
     assert run_friedman_test(np.ones((5, 3)))[:2] == (0.0, 1.0)
-    assert run_friedman_test(np.tile([3.0, 2.0, 1.0], (4, 1)))[2:] == (math.inf, 0.0)
+    assert run_friedman_test(np.tile([3.0, 2.0, 1.0], (5, 1)))[2:] == (math.inf, 0.0)
+    few = run_friedman_test(np.tile([3.0, 2.0, 1.0], (4, 1)))
+    assert (few.chi_squared, math.isnan(few.p_f)) == (8.0, True)
     assert all(map(math.isnan, run_friedman_test(np.ones((5, 2)))))
 
 
