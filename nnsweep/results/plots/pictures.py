@@ -1,6 +1,7 @@
 """All the pictures that say something about a frame of runs, each under the name of its file."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,6 +29,11 @@ from nnsweep.text import printable
 
 Draw: TypeAlias = Callable[[], Figure]
 
+OVER_DATA_SETS: Mapping[str, Callable[..., Figure]] = {
+    "critical_difference": plot_critical_difference,
+    "comparison_matrix": plot_comparison_matrix,
+    "performance_profile": plot_performance_profile,
+}
 SECONDS = "duration_seconds"
 MOST_CURVES = 30
 """How many runs' curves a picture holds; beyond that none can be told from the others."""
@@ -75,7 +81,10 @@ def pictures(
     """
     groups = [group for group in estimate_configurations(runs) if group.finished]
     plan = _plan_curves(runs, histories, groups, title) if histories else {}
-    plan |= _plan_results(runs, groups, title)
+    has_several_data_sets = len({*name_data_sets(runs)}) > 1
+    plan |= _plan_results(runs, groups, title, has_several_data_sets=has_several_data_sets)
+    if has_several_data_sets and (only is None or {*only} & {*OVER_DATA_SETS}):
+        plan |= _plan_data_sets(runs, title)
     return {name: draw() for name, draw in plan.items() if only is None or name in only}
 
 
@@ -164,7 +173,9 @@ def _plan_curves(
     return plan
 
 
-def _plan_results(runs: pd.DataFrame, groups: Sequence[Configuration], title: str) -> dict[str, Draw]:
+def _plan_results(
+    runs: pd.DataFrame, groups: Sequence[Configuration], title: str, *, has_several_data_sets: bool
+) -> dict[str, Draw]:
     if not groups:
         return {}
     extent = [name for name in EXTENT if _differs(runs, name)]
@@ -172,8 +183,8 @@ def _plan_results(runs: pd.DataFrame, groups: Sequence[Configuration], title: st
     if axes := _choose_map(runs, extent):
         plan["grid"] = lambda: plot_grid(runs, x=axes[0], y=axes[1], title=title)
     plan["seeds"] = lambda: plot_seeds(runs, title=title)
-    if len({*name_data_sets(runs)}) > 1:  # further pictures would compare the data
-        return plan | _plan_data_sets(runs, title)
+    if has_several_data_sets:  # further pictures would compare the data
+        return plan
     if len(groups) >= LEAST_LINES:
         if _differs(runs, PARAMETERS):
             plan["cost"] = lambda: plot_cost(runs, title=title)
@@ -197,11 +208,7 @@ def _plan_data_sets(runs: pd.DataFrame, title: str) -> dict[str, Draw]:
     comparison = compare_data_sets(runs)
     if not comparison.labels:
         return {}
-    return {
-        "critical_difference": lambda: plot_critical_difference(comparison, title=title),
-        "comparison_matrix": lambda: plot_comparison_matrix(comparison, title=title),
-        "performance_profile": lambda: plot_performance_profile(comparison, title=title),
-    }
+    return {name: partial(draw, comparison, title=title) for name, draw in OVER_DATA_SETS.items()}
 
 
 def _choose_map(runs: pd.DataFrame, extent: Sequence[str]) -> tuple[str, str] | None:

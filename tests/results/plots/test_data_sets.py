@@ -73,3 +73,8 @@ def test_several_data_sets_have_their_own_pictures():
     drawn = pictures(runs_on(3, ["a", "b", "c"]))
     assert list(drawn) == ["grid", "seeds", "critical_difference", "comparison_matrix", "performance_profile"]
     assert "critical_difference" not in pictures(runs_on(1, ["a", "b", "c"]))
+
+
+def test_pictures_that_are_not_wanted_compare_no_data_sets(monkeypatch):
+    monkeypatch.setattr("nnsweep.results.plots.pictures.compare_data_sets", None)
+    assert list(pictures(runs_on(3, ["a", "b", "c"]), only=["seeds"])) == ["seeds"]
