@@ -25,6 +25,7 @@ from nnsweep.results.statistics.data_sets import (
 )
 from nnsweep.results.statistics.equivalence import choose_rope
 from nnsweep.results.statistics.examples import compare_examples
+from nnsweep.results.statistics.looks import count_looks, spend_error
 from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
@@ -126,6 +127,16 @@ class Study:
     def kind(self) -> str:
         """What one independent result is called: seed, fold, split."""
         return self.repeats.kind
+
+    @cached_property
+    def looks(self) -> tuple[int, ...]:
+        """How many repeats there were at each look at the configurations."""
+        return count_looks(self.runs, [*self._by_label.values()])
+
+    @cached_property
+    def decision_confidence(self) -> float:
+        """At which this look decides, so that all looks together err as seldom as is promised."""
+        return spend_error(self.looks, self.confidence, family=max(1, len(self.configurations) - 1))
 
     def name(self, label: object) -> str:
         """Name a configuration, with how many of its repeats finished if some failed."""

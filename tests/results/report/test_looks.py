@@ -1,0 +1,43 @@
+"""The sentence on looks: said where repeats were added, and only there."""
+
+from dataclasses import replace
+
+import pytest
+
+from nnsweep.results.frame import frame
+from nnsweep.results.report.report import findings
+from nnsweep.results.report.study import Study
+from nnsweep.results.statistics.looks import spend_error
+from tests.results.report.conftest import runs_of, spread
+
+
+def study_of_sweeps(*seeds_by_sweep: range) -> Study:
+    """Give a study of two configurations, to which sweeps have added seeds."""
+    records = runs_of({"8": spread(0.9, 12), "20": spread(0.91, 12, turn=1)})
+    sweep_of = {seed: f"2026010{day}-120000-abcd" for day, seeds in enumerate(seeds_by_sweep) for seed in seeds}
+    kept = [record for record in records if record.settings["seed"] in sweep_of]
+    return Study(runs=frame([replace(one, sweep=sweep_of[one.settings["seed"]]) for one in kept]))
+
+
+def said(study: Study) -> list[str]:
+    answer = findings(study).section("answer")
+    return [point for point in answer.points if " look at these " in point]
+
+
+def test_one_look_is_not_mentioned():
+    assert said(study_of_sweeps(range(10))) == []
+
+
+@pytest.mark.parametrize(
+    ("seeds", "looks", "words"),
+    [
+        ([range(5), range(5, 10)], (5, 10), "the second look at these configurations, which had 5 seeds before"),
+        ([range(4), range(4, 8), range(8, 12)], (4, 8, 12), "the third look at these configurations, which had 4 and"),
+    ],
+)  # fmt: skip
+def test_later_looks_are_told_with_their_level(seeds, looks, words):
+    study = study_of_sweeps(*seeds)
+    (sentence,) = said(study)
+    assert words in sentence
+    assert f"told apart at {100 * spend_error(looks):.2f} %" in sentence
+    assert any("Lan and DeMets" in note for note in findings(study).section("methods").sentences)
