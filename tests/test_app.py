@@ -100,7 +100,7 @@ def test_the_summary_run_has_table_and_curves_and_no_metric(nnsweep, study):
     store = find_store(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
     (summary,) = open_client(store.uri).search_runs([store.experiment_id], "tags.`nnsweep.kind` = 'sweep'")
     files = {file.path for file in open_client(store.uri).list_artifacts(summary.info.run_id)}
-    assert files == {"plan.json", "table.csv", "table.md", "table.html", "learning_curves.png", "seeds.png"}
+    assert files == {"plan.json", "table.csv", "table.md", "table.html", "learning_curves.png"}
     assert summary.data.metrics == {}
     assert summary.info.status == "FINISHED"
     assert {run.data.tags["nnsweep.sweep"] for run in job_runs(study)} == {summary.data.tags["nnsweep.sweep"]}
@@ -301,7 +301,8 @@ def test_the_same_command_gives_the_same_numbers(nnsweep, study):
 def test_pictures_are_drawn_where_they_are_wanted(wanted, of_runs, of_sweep, nnsweep, study):
     assert nnsweep("data=iris", "trainer.epochs=1", f"tracking.pictures={wanted}", "seed=0,1").code == 0
     assert len([*study.glob("multirun/*/*/learning_curves.png")]) == (2 if of_runs else 0)
-    assert len([*study.glob("mlartifacts/*/artifacts/seeds.png")]) == (1 if of_sweep else 0)
+    assert len([*study.glob("multirun/*/learning_curves.png")]) == (1 if of_sweep else 0)
+    assert len([*study.glob("mlartifacts/*/artifacts/learning_curves.png")]) == 2 * of_runs + of_sweep
 
 
 def test_a_closed_pipe_is_no_error(study):

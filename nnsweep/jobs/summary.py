@@ -45,6 +45,8 @@ LINKED = 100
 """The most runs that the link to a chart names one by one."""
 DRAWN = ("learning_curves", "grid", "seeds", "cost", "parallel")
 """The pictures that are drawn quickly; `nnsweep plot` draws all."""
+FEW = 4
+"""Runs whose results the table shows as well as a picture would: of so few, only the curves are drawn."""
 SHORT = 12
 """Characters of a run's id that identify it."""
 
@@ -133,7 +135,7 @@ def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
 
 
 def draw_pictures(records: Sequence[RunRecord], store: Store, folder: Path) -> list[Path]:
-    """Draw the curves of the best jobs, and the pictures that need only the table."""
+    """Draw the curves of the best jobs and, of more than a few, the pictures that need only the table."""
     from nnsweep.results.plots.curves import learning_curves  # matplotlib takes a while to import
     from nnsweep.results.plots.pictures import MOST_CURVES, by_name, pictures, save_all
 
@@ -144,7 +146,7 @@ def draw_pictures(records: Sequence[RunRecord], store: Store, folder: Path) -> l
         warn(f"{error}. They are not in the picture of the curves")
     runs, title = frame(records), f"sweep {folder.name}"
     try:
-        figures = pictures(runs, curves, title=title, only=DRAWN)
+        figures = pictures(runs, curves, title=title, only=DRAWN if len(records) > FEW else DRAWN[:1])
     except ConfigError:  # two jobs cannot be told apart, so only their curves can be drawn
         figures = {"learning_curves": learning_curves(by_name(runs, curves), title=title)}
     return save_all(figures, folder)
