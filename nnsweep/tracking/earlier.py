@@ -36,16 +36,18 @@ class EarlierRun:
         What is known of it; its state is ``running`` if it has not ended.
     data_digest, numerics : str
         What its result depends on besides its settings; empty where that was not recorded.
-    folder : str
-        Its job's folder.
+    recorded_folder : str
+        Where its job's folder was.
     owner : Owner or None
         The process that it belongs to.
     since : float
         When it was begun, in seconds since the epoch.
     is_sweep : bool
         Whether it is a sweep's summary run.
-    artifact_uri : str
-        Where its files are.
+    recorded_artifacts : str
+        Where its files were.
+    store_uri : str
+        The store, which may have been moved or copied since with all that lies beside it.
     claims : str
         What a sweep's run says it will do; see `nnsweep.tracking.claims`.
     signs : Signs
@@ -55,13 +57,30 @@ class EarlierRun:
     record: RunRecord
     data_digest: str
     numerics: str
-    folder: str
+    recorded_folder: str
     owner: Owner | None
     since: float
     is_sweep: bool
-    artifact_uri: str = ""
+    recorded_artifacts: str = ""
+    store_uri: str = ""
     claims: str = ""
     signs: Signs = NOWHERE
+
+    # looked for when asked for: of thousands of runs that have ended nobody asks
+    @property
+    def folder(self) -> str:
+        """Its job's folder."""
+        return self._locate(self.recorded_folder)
+
+    @property
+    def artifact_uri(self) -> str:
+        """Where its files are."""
+        return self._locate(self.recorded_artifacts)
+
+    def _locate(self, place: str) -> str:
+        """Give where a folder is now, if it is on this machine."""
+        folder = local_folder(place)
+        return str(locate(self.store_uri, folder)) if folder and folder.is_absolute() else place
 
     @property
     def owner_is_gone(self) -> bool:
@@ -160,23 +179,18 @@ def _query(uri: str, statement: str, **parameters: int) -> list[Any]:
             return [*connection.execute(sql.text(statement), parameters)]
 
 
-def _locate_folder(store: Store, place: str) -> str:
-    """Give where a folder is now, if it is on this machine: the store's may have been moved or copied."""
-    folder = local_folder(place)
-    return str(locate(store.uri, folder)) if folder and folder.is_absolute() else place
-
-
 def _make_earlier_run(store: Store, run: Run) -> EarlierRun:
     tags = run.data.tags
     return EarlierRun(
         record=make_record(run),
         data_digest=tags.get("nnsweep.data_digest", ""),
         numerics=tags.get("nnsweep.numerics", ""),
-        folder=_locate_folder(store, tags.get("nnsweep.folder", "")),
+        recorded_folder=tags.get("nnsweep.folder", ""),
         owner=owner.read_owner(tags.get(OWNER)),
         since=(run.info.start_time or 0) / 1000,
         is_sweep=tags.get("nnsweep.kind") == "sweep",
-        artifact_uri=_locate_folder(store, run.info.artifact_uri or ""),
+        recorded_artifacts=run.info.artifact_uri or "",
+        store_uri=store.uri,
         signs=Signs(sqlite.find_database_file(store.uri), tags.get(HEARTBEAT, "")),
         claims="".join(itertools.takewhile(bool, (tags[name] for name in sorted(tags) if name.startswith(CLAIMS)))),
     )

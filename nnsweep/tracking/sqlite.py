@@ -5,6 +5,7 @@ half-made store and two processes that start together cannot spoil each other's.
 """
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -185,8 +186,15 @@ def _check_integrity(database: Path) -> str:
         return "it is not a file"
     # not opened here: closing a file gives up all locks that this process has on it, and with them SQLite's on a store
     # in use, whose log another process may then delete
-    if database.stat().st_size < _SMALLEST:  # SQLite takes an empty file for a database without tables
+    state = database.stat()
+    if state.st_size < _SMALLEST:  # SQLite takes an empty file for a database without tables
         return "it is not an SQLite database"
+    return _check_file(database, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _check_file(database: Path, *state: int) -> str:
+    """Let SQLite check a file, once for every state of it: of a large store that takes seconds."""
     with closing(connect_readonly(database)) as connection:
         return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
 

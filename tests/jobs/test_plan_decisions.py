@@ -33,7 +33,7 @@ def earlier(
         record=replace(record, **more),  # type: ignore[arg-type]
         data_digest="d" * 32,
         numerics="3",
-        folder=folder,
+        recorded_folder=folder,
         owner=owner,
         since=since,
         is_sweep=False,
