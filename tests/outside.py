@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.zygote import ForkedProcess
+
 QUICK = "tracking.pictures=false"
 QUIET_SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -49,6 +51,26 @@ def begin_eager(folder: Path, *arguments: str, within: Sequence[str] = (), **env
     return begin_python(folder, "-c", EAGER, *arguments, within=within, **environment)
 
 
+PROGRAM = "import sys\nfrom nnsweep.cli.main import main\nsys.exit(main(sys.argv[1:]))"
+"""The program, as `nnsweep` starts it."""
+
+
+def fork_eager(folder: Path, *arguments: str, **environment: str) -> ForkedProcess:
+    """Start the same, forked from a process that has imported everything."""
+    return ForkedProcess(EAGER, arguments, folder, _inherited() | environment)
+
+
+def run_forked(folder: Path, *arguments: str, **environment: str) -> Said:
+    """Run the program to its end, forked from a process that has imported everything."""
+    return ended(ForkedProcess(PROGRAM, arguments, folder, _inherited() | environment))
+
+
+def _inherited() -> dict[str, str]:
+    """Give the environment in which programs are started."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    return {**inherited, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 def own_pids() -> list[str]:
     """Give the words before a command that let it count processes for itself, as containers do; it dies with them."""
     return _permitted("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
@@ -74,11 +96,10 @@ def begin_python(
     folder: Path, *arguments: str, within: Sequence[str] = (), **environment: str
 ) -> subprocess.Popen[str]:
     """Start Python in the same way, `within` namespaces that words before the command make."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     return subprocess.Popen(
         [*within, sys.executable, *arguments],
         cwd=folder,
-        env={**inherited, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+        env=_inherited() | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -86,7 +107,7 @@ def begin_python(
     )
 
 
-def ended(process: subprocess.Popen[str], timeout: float = 240.0) -> Said:
+def ended(process: subprocess.Popen[str] | ForkedProcess, timeout: float = 240.0) -> Said:
     """Wait until a process has ended; one that takes too long is killed."""
     try:
         out, err = process.communicate(timeout=timeout)
@@ -101,7 +122,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> Said:
     return ended(begin(folder, *arguments, **environment))
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: subprocess.Popen[str] | ForkedProcess) -> None:
     """Kill a process and all of its session that are left."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
@@ -190,23 +211,37 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+SERVER = """
+import os
+import mlflow.server
+import uvicorn
+from mlflow.cli import cli
+
+def become(command, extra_env, **_):
+    os.environ.update(extra_env)
+    uvicorn.main(command[command.index("uvicorn") + 1 :])
+
+mlflow.server._exec_cmd = become
+cli()
+"""
+"""MLflow's server, which starts no process to serve in."""
+
+
 class Server:
     """A real MLflow server on loopback, over an SQLite store in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self.database, self.uri = folder / "server.db", f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[str] | None = None
+        self.process: ForkedProcess | None = None
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.database}"]
-        command += ["--artifacts-destination", str(self.folder / "artifacts"), "--workers", "1"]
+        command = ["server", "--backend-store-uri", f"sqlite:///{self.database}", "--workers", "1"]
+        command += ["--artifacts-destination", str(self.folder / "artifacts")]
         command += ["--host", "127.0.0.1", "--port", str(self.port)]
-        with open(self.folder / "server.log", "a") as log:
-            self.process = subprocess.Popen(
-                command, env={**os.environ, **QUIET_SERVER}, stdout=log, stderr=log, text=True, start_new_session=True
-            )
+        environment, log = {**os.environ, **QUIET_SERVER}, self.folder / "server.log"
+        self.process = ForkedProcess(SERVER, command, self.folder, environment, log)
         wait_until(self._answers, "an answer of the server", 120)
 
     def _answers(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.outside import QUICK, Said, begin_eager, begin_python, ended, free_port, n_points, run, wait_until
+from tests.outside import QUICK, Said, begin_python, ended, fork_eager, free_port, n_points, run_forked, wait_until
 
 JOB = ("data=iris", "trainer.epochs=5", "sweep.workers=1", QUICK)
 LONG = ("data=iris", "trainer.epochs=10000000", "sweep.workers=1", QUICK)
@@ -115,13 +115,13 @@ def test_a_sweep_and_what_is_made_of_it_leak_nothing(server, nnsweep, study, sec
 
 def test_an_interrupted_sweep_and_its_sync_leak_nothing(server, tmp_path, secret_environment):
     address = with_user(server.uri)
-    sweep = begin_eager(tmp_path, *LONG, f"tracking.uri={address}", "tracking.experiment=interrupted")
+    sweep = fork_eager(tmp_path, *LONG, f"tracking.uri={address}", "tracking.experiment=interrupted")
     wait_until(lambda: n_points(server.database, "interrupted") > 0, "the first points")
     os.killpg(sweep.pid, signal.SIGINT)
     said = ended(sweep)
     assert said.code == 130
-    synced = run(tmp_path, "sync", "multirun", "--uri", address)
-    exported = run(tmp_path, "export", "interrupted", "--uri", address, "--output", "table.csv")
+    synced = run_forked(tmp_path, "sync", "multirun", "--uri", address)
+    exported = run_forked(tmp_path, "export", "interrupted", "--uri", address, "--output", "table.csv")
     assert (synced.code, exported.code) == (0, 0)
     assert_nothing_leaked(tmp_path, Said(0, *map("".join, zip(said[1:], synced[1:], exported[1:], strict=True))))
 

@@ -16,9 +16,10 @@ from tests.outside import (
     Table,
     begin_eager,
     ended,
+    fork_eager,
     n_points,
     n_unended,
-    run,
+    run_forked,
     statuses,
     table,
     wait_until,
@@ -38,7 +39,7 @@ ALL_FINISHED = ["FINISHED"] * N_JOBS
 def undisturbed(tmp_path_factory) -> Table:
     """Give the table that the sweep makes in an SQLite store that nothing happens to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert run(folder, *SWEEP).code == 0
+    assert run_forked(folder, *SWEEP).code == 0
     found = table(folder / "mlflow.db")
     assert len(found) == N_JOBS
     return found
@@ -54,7 +55,7 @@ def in_the_middle(server: Server, experiment: str) -> None:
 
 
 def test_a_sweep_on_a_server_has_the_table_of_one_on_sqlite(server, undisturbed, tmp_path):
-    said = run(tmp_path, *on(server, "sound"))
+    said = run_forked(tmp_path, *on(server, "sound"))
     assert (said.code, said.err) == (0, "")
     assert table(server.database, "sound") == undisturbed
     assert statuses(server.database, "sound") == ALL_FINISHED
@@ -63,10 +64,10 @@ def test_a_sweep_on_a_server_has_the_table_of_one_on_sqlite(server, undisturbed,
 
 def test_the_best_run_of_a_sweep_on_a_server_is_registered_there(server, tmp_path):
     quick = ("data=iris", "arch=shallow,linear", "trainer.epochs=5", QUICK)
-    said = run(tmp_path, *quick, f"tracking.uri={server.uri}", "tracking.experiment=registered")
+    said = run_forked(tmp_path, *quick, f"tracking.uri={server.uri}", "tracking.experiment=registered")
     assert (said.code, said.err) == (0, "")
     (sweep,) = (tmp_path / "multirun").iterdir()
-    said = [run(tmp_path, "register", sweep.name, "--name", "best", "--uri", server.uri) for _ in range(2)]
+    said = [run_forked(tmp_path, "register", sweep.name, "--name", "best", "--uri", server.uri) for _ in range(2)]
     assert [(one.code, one.err) for one in said] == 2 * [(0, "")]
     assert [one.out.split(":")[0] for one in said] == ["best, version 1", "best, version 1, which was there already"]
     asked = open_client(server.uri)
@@ -82,7 +83,7 @@ def soaked(*values: float) -> list:
 @pytest.mark.parametrize("seconds", [0, *soaked(5, 20, 30, 60)])
 def test_a_killed_server_that_comes_back_costs_nothing(server, undisturbed, tmp_path, seconds):
     name = f"back-after-{seconds}"
-    sweep = begin_eager(tmp_path, *on(server, name, "tracking.patience=90"))
+    sweep = fork_eager(tmp_path, *on(server, name, "tracking.patience=90"))
     in_the_middle(server, name)
     server.kill()
     time.sleep(seconds)
@@ -120,7 +121,7 @@ def test_server_outage_is_reported_while_training_goes_on(server, tmp_path, work
 
 def test_results_of_a_server_that_is_gone_wait_and_are_sent_once(server, undisturbed, tmp_path):
     began = time.monotonic()
-    sweep = begin_eager(tmp_path, *on(server, "gone", "tracking.patience=1"))
+    sweep = fork_eager(tmp_path, *on(server, "gone", "tracking.patience=1"))
     in_the_middle(server, "gone")
     server.kill()
     said = ended(sweep)
@@ -133,13 +134,13 @@ def test_results_of_a_server_that_is_gone_wait_and_are_sent_once(server, undistu
     assert "Traceback" not in said.out + said.err
     server.start()
     for told in (f"{N_JOBS} records sent, 0 were", f"0 records sent, {N_JOBS} were"):
-        synced = run(tmp_path, "sync", "multirun", "--uri", server.uri)
+        synced = run_forked(tmp_path, "sync", "multirun", "--uri", server.uri)
         assert synced.code == 0
         assert told in synced.out
         assert table(server.database, "gone") == undisturbed
         assert statuses(server.database, "gone") == ALL_FINISHED
         assert n_unended(server.database, "gone") == 0
-    assert run(tmp_path, "sync", "multirun", "--uri", "sqlite:///fresh.db").code == 0
+    assert run_forked(tmp_path, "sync", "multirun", "--uri", "sqlite:///fresh.db").code == 0
     assert table(tmp_path / "fresh.db", "gone") == undisturbed
 
 
@@ -147,7 +148,7 @@ def test_a_server_that_hangs_is_given_up_in_time(server, tmp_path):
     server.send(signal.SIGSTOP)
     try:
         began = time.monotonic()
-        said = run(tmp_path, "export", "anything", "--uri", server.uri)
+        said = run_forked(tmp_path, "export", "anything", "--uri", server.uri)
         assert time.monotonic() - began < AN_ANSWER + START
         assert said.code == 5
         assert len(said.err.splitlines()) == 1
@@ -157,7 +158,7 @@ def test_a_server_that_hangs_is_given_up_in_time(server, tmp_path):
 
 @pytest.mark.soak
 def test_a_server_that_hangs_in_mid_sweep_costs_a_few_waits(server, undisturbed, tmp_path):
-    sweep = begin_eager(tmp_path, *on(server, "hanging", "tracking.patience=1"))
+    sweep = fork_eager(tmp_path, *on(server, "hanging", "tracking.patience=1"))
     in_the_middle(server, "hanging")
     server.send(signal.SIGSTOP)
     began = time.monotonic()
@@ -167,7 +168,7 @@ def test_a_server_that_hangs_in_mid_sweep_costs_a_few_waits(server, undisturbed,
     finally:
         server.send(signal.SIGCONT)
     time.sleep(3)  # what it was asked before it comes to its turn
-    assert run(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
+    assert run_forked(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
     assert table(server.database, "hanging") == undisturbed
     assert statuses(server.database, "hanging") == ALL_FINISHED
 
@@ -175,7 +176,7 @@ def test_a_server_that_hangs_in_mid_sweep_costs_a_few_waits(server, undisturbed,
 @pytest.mark.soak
 def test_server_outage_leaves_no_curve_with_too_many_points(server, tmp_path):
     few = ("tracking.max_points=50", "tracking.patience=90", "trainer.epochs=700")
-    sweep = begin_eager(tmp_path, *on(server, "few", *few))
+    sweep = fork_eager(tmp_path, *on(server, "few", *few))
     in_the_middle(server, "few")
     server.kill()
     server.start()
@@ -240,7 +241,7 @@ def proxy(server) -> Iterator[type[_Proxy]]:
 
 
 def test_answers_that_are_lost_make_no_ghosts_and_no_doubles(server, proxy, undisturbed, tmp_path):
-    begun = begin_eager(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", "tracking.experiment=lossy")
+    begun = fork_eager(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", "tracking.experiment=lossy")
     wait_until(lambda: any(tmp_path.glob("multirun/*/sweep.json")), "the plan")
     proxy.losing.set()
     said = ended(begun)
@@ -248,7 +249,7 @@ def test_answers_that_are_lost_make_no_ghosts_and_no_doubles(server, proxy, undi
     assert proxy.lost > 1
     if said.code == 5:  # the sweep's own end was lost
         proxy.losing.clear()
-        assert run(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
+        assert run_forked(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
     assert statuses(server.database, "lossy") == ALL_FINISHED
     assert table(server.database, "lossy") == undisturbed
 
@@ -258,14 +259,14 @@ def test_answers_that_are_lost_make_no_ghosts_and_no_doubles(server, proxy, undi
 def test_lost_answer_of_any_kind_leaves_no_ghosts_or_duplicates(server, proxy, undisturbed, tmp_path, path):
     name = path.strip("/").replace("/", "-")
     proxy.path, proxy.first = path, 1
-    begun = begin_eager(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", f"tracking.experiment={name}")
+    begun = fork_eager(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", f"tracking.experiment={name}")
     wait_until(lambda: any(tmp_path.glob("multirun/*/sweep.json")), "the plan")
     proxy.losing.set()
     said = ended(begun)
     print(f"{proxy.lost} of {proxy.handed} answers were lost; exit code {said.code}; {said.err}")
     assert proxy.lost > 0
     proxy.losing.clear()
-    assert run(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
+    assert run_forked(tmp_path, "sync", "multirun", "--uri", server.uri).code == 0
     assert statuses(server.database, name) == ALL_FINISHED
     assert table(server.database, name) == undisturbed
 
@@ -276,7 +277,7 @@ def test_points_with_a_receipt_lost_early_are_stored_once(server, proxy, tmp_pat
     epochs = 3200
     longer = (f"trainer.epochs={epochs}", "tracking.max_points=4000", "tracking.experiment=longer")
     proxy.path, proxy.first = "runs/log-batch", 1
-    begun = begin_eager(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", *longer)
+    begun = fork_eager(tmp_path, *SWEEP, f"tracking.uri={proxy.uri}", *longer)
     wait_until(lambda: any(tmp_path.glob("multirun/*/sweep.json")), "the plan")
     proxy.losing.set()
     wait_until(lambda: proxy.lost > 0, "a batch of points")

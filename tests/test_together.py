@@ -17,11 +17,12 @@ from tests.outside import (
     Said,
     begin_eager,
     ended,
+    fork_eager,
     kill,
     n_points,
     n_unended,
     rows,
-    run,
+    run_forked,
     statuses,
     table,
     wait_until,
@@ -35,7 +36,7 @@ JOBS = ("data=digits", "arch=wide", "trainer.epochs=200", "sweep.workers=1", QUI
 def expected(tmp_path_factory) -> dict:
     """Give the table of six seeds that nothing happens to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert run(folder, *JOBS, "seed=range(0,6)").code == 0
+    assert run_forked(folder, *JOBS, "seed=range(0,6)").code == 0
     return table(folder / "mlflow.db")
 
 
@@ -55,7 +56,7 @@ def results(said: str) -> list[list[str]]:
 
 
 def test_two_sweeps_at_once_on_one_store_both_finish(study, expected):
-    both = [begin_eager(study, *JOBS, f"seed={seeds}") for seeds in ("range(0,3)", "range(3,6)")]
+    both = [fork_eager(study, *JOBS, f"seed={seeds}") for seeds in ("range(0,3)", "range(3,6)")]
     assert [ended(one).code for one in both] == [0, 0]
     assert table(study / "mlflow.db") == expected
     assert statuses(study / "mlflow.db") == ["FINISHED"] * 6
@@ -65,7 +66,7 @@ def test_two_sweeps_at_once_on_one_store_both_finish(study, expected):
 @pytest.mark.parametrize("n_starts", [4, pytest.param(8, marks=pytest.mark.soak)])
 def test_same_command_started_many_times_runs_each_job_once(tmp_path, expected, n_starts):
     several = [
-        begin_eager(tmp_path, *JOBS, "seed=range(0,6)", COLUMNS="200") for _ in range(n_starts)
+        fork_eager(tmp_path, *JOBS, "seed=range(0,6)", COLUMNS="200") for _ in range(n_starts)
     ]  # there is no store yet
     said = [ended(one) for one in several]
     assert [(one.code, one.err) for one in said] == [(0, "")] * n_starts
@@ -106,7 +107,7 @@ def test_a_sweep_takes_over_the_jobs_of_a_killed_neighbour(study, expected):
     victim = begin_eager(study, *JOBS, "seed=range(0,3)")
     in_the_middle(study)
     with stopped(victim, study / "mlflow.db"):
-        survivor = begin_eager(study, *JOBS, "seed=range(0,6)")
+        survivor = fork_eager(study, *JOBS, "seed=range(0,6)")
         wait_until(lambda: len(list(study.glob("multirun/*/sweep.json"))) == 2, "the survivor's plan")
     said = ended(survivor)
     assert said.code == 0
@@ -127,7 +128,7 @@ def locked(database: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.soak)])
 def test_a_locked_store_gets_every_row_in_the_end(study, expected, seconds):
-    sweep = begin_eager(study, *JOBS, "seed=range(0,6)", "tracking.patience=60")
+    sweep = fork_eager(study, *JOBS, "seed=range(0,6)", "tracking.patience=60")
     in_the_middle(study)
     with locked(study / "mlflow.db"):
         time.sleep(seconds)
@@ -139,12 +140,12 @@ def test_a_locked_store_gets_every_row_in_the_end(study, expected, seconds):
 
 @pytest.mark.soak
 def test_training_goes_on_while_a_store_is_locked(study):
-    sweep = begin_eager(study, *JOBS, "seed=range(0,6)", "tracking.patience=1")
+    sweep = fork_eager(study, *JOBS, "seed=range(0,6)", "tracking.patience=1")
     in_the_middle(study)
     with locked(study / "mlflow.db"):
         wait_until(lambda: len(list(study.glob("multirun/*/*/record.json"))) == 6, "the end of training", 90)
     assert ended(sweep).code in (0, 5)
-    assert run(study, "sync").code == 0
+    assert run_forked(study, "sync").code == 0
     assert statuses(study / "mlflow.db") == ["FINISHED"] * 6
 
 
@@ -152,7 +153,7 @@ def test_training_goes_on_while_a_store_is_locked(study):
 def vanished(tmp_path_factory) -> tuple[Path, Said]:
     """Sweep into a store that is deleted in the middle."""
     folder = tmp_path_factory.mktemp("vanished")
-    sweep = begin_eager(folder, *JOBS, "seed=range(0,6)", "tracking.patience=1")
+    sweep = fork_eager(folder, *JOBS, "seed=range(0,6)", "tracking.patience=1")
     in_the_middle(folder)
     for path in folder.glob("mlflow.db*"):
         path.unlink()
@@ -168,6 +169,6 @@ def test_a_store_that_is_deleted_in_mid_sweep_is_told_at_its_end(vanished):
 def test_a_store_that_is_deleted_in_mid_sweep_costs_no_result(vanished, expected):
     folder, _ = vanished
     for told in ("6 records sent, 0 were", "0 records sent, 6 were"):
-        assert told in run(folder, "sync", "multirun", "--uri", "sqlite:///new.db").out
+        assert told in run_forked(folder, "sync", "multirun", "--uri", "sqlite:///new.db").out
         assert table(folder / "new.db") == expected
         assert n_unended(folder / "new.db") == 0
