@@ -14,7 +14,8 @@ from scipy import special
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs
-from nnsweep.results.statistics.summary import check_confidence, find_configuration, sort_best_first
+from nnsweep.results.statistics.intervals import check_confidence
+from nnsweep.results.statistics.summary import find_configuration, sort_best_first
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
 from nnsweep.text import printable
 

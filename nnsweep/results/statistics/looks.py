@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import plain
 from nnsweep.results.grouping import Configuration
-from nnsweep.results.statistics.summary import check_confidence
+from nnsweep.results.statistics.intervals import check_confidence
 
 FIRST_SHARE = 0.7
 """What part of the error the first look spends; see experiments/statistics/looks.md."""
