@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from nnsweep.results.frame import smaller_is_better, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.statistics.equivalence import choose_rope
-from nnsweep.results.statistics.intervals import bound_metric, check_confidence
+from nnsweep.results.statistics.intervals import bound_metric, check_confidence, estimate_mean
 from nnsweep.results.statistics.pairs import estimate_pairs, find_pairing
-from nnsweep.results.statistics.summary import ACCURACY, sort_best_first
+from nnsweep.results.statistics.summary import ACCURACY, keep_successes, mark_successes, sort_best_first
 
 AS_GOOD, UNSETTLED, WORSE = "as good", "unsettled", "clearly worse"
 NEVER_FINISHED, UNTESTED = "never finished", "untested"
@@ -56,7 +55,9 @@ def judge(
     Student's quantile at ``1 - (1 - confidence) / (k - 1)``. Hsu's intervals of ``μᵢ - max μⱼ`` over all others j are
 
     * ``highᵢ = max(0, min (xᵢ - xⱼ + dᵢⱼ))`` over all j; those with ``high > 0`` may be the best;
-    * ``lowᵢ = min(0, min (xᵢ - xⱼ - dᵢⱼ))`` over the others j that may be the best; 0 where there is none.
+    * ``lowᵢ = min(0, min (xᵢ - xⱼ - dᵢⱼ))`` over the others j that may be the best; 0 where there is none. If some
+      runs of j failed, its mean is not above that of those that succeeded, which makes d smaller
+      (`nnsweep.results.statistics.pairs.Pairs.half_widths_below`).
 
     All hold at once with the given confidence, since all follow from the k - 1 comparisons with the configuration that
     is truly the best, whichever it is (Hsu, Annals of Statistics 12, 1984; Multiple Comparisons, 1996, chapter 4). Of
@@ -106,8 +107,8 @@ def judge(
     runs = with_failures(runs, failures)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     standings = compare_with_best(
+        runs,
         ranked,
-        find_pairing(runs, ranked),
         metric=metric,
         confidence=confidence,
         rope=choose_rope(rope, metric) or 0.0,
@@ -165,8 +166,8 @@ class Standing(NamedTuple):
 
 
 def compare_with_best(
+    runs: pd.DataFrame,
     ranked: Sequence[Configuration],
-    pairing: NDArray[np.bool_],
     *,
     metric: str = ACCURACY,
     confidence: float = 0.95,
@@ -176,10 +177,10 @@ def compare_with_best(
 
     Parameters
     ----------
+    runs : pandas.DataFrame
+        The frame that they are of.
     ranked : sequence of Configuration
         k of them, the best mean first.
-    pairing : array of bool, shape (k, k)
-        Which are compared repeat by repeat.
     metric, confidence, rope
         As `judge` has them.
 
@@ -197,7 +198,7 @@ def compare_with_best(
     sign = -1.0 if smaller_is_better(metric) else 1.0
     pairs = estimate_pairs(
         [{unit: sign * value for unit, value in one.units.items()} for one in chosen],
-        pairing[np.ix_(tested, tested)],
+        find_pairing(runs, ranked)[np.ix_(tested, tested)],
         overlap=chosen[0].repeats.overlap,
     )
     is_whole = np.array([one.is_whole for one in chosen])
@@ -206,8 +207,12 @@ def compare_with_best(
     is_rival = (is_whole | ~is_whole.any())[None, :] & ~np.eye(len(chosen), dtype=bool)
     upper = np.where(is_rival, pairs.difference + half, np.inf).min(axis=1)
     is_worse = upper < -pairs.rounding
-    lower = np.where(is_rival & ~is_worse[None, :], pairs.difference - half, 0.0).min(axis=1)
-    widest = float(np.subtract(*bound_metric(metric)[::-1]))
+    bounds = bound_metric(metric)
+    successes = keep_successes(ranked, mark_successes(runs))
+    ceilings = np.array([_find_ceiling(successes[place], ranked[place], level, bounds) for place in tested])
+    below = pairs.half_widths_below(level, bounds, ceilings)
+    lower = np.where(is_rival & ~is_worse[None, :], pairs.difference - below, 0.0).min(axis=1)
+    widest = float(np.subtract(*bounds[::-1]))
     means = sign * np.array([one.mean for one in chosen])
     for own, one in enumerate(chosen):
         others = is_rival[own] if is_rival[own].any() else np.arange(len(chosen)) != own
@@ -228,6 +233,14 @@ def compare_with_best(
             note=note,
         )
     return standings
+
+
+def _find_ceiling(succeeded: Configuration, one: Configuration, level: float, bounds: tuple[float, float]) -> float:
+    """Give what a mean is not above although some runs failed: the end of the interval of those that succeeded."""
+    if not len(succeeded.units) > 1 or len(succeeded.values) == len(one.values):
+        return math.inf
+    overlap = one.repeats.overlap
+    return estimate_mean([*succeeded.units.values()], 1 - 2 * level, overlap=overlap, bounds=bounds).high
 
 
 def _is_tested(one: Configuration) -> bool:

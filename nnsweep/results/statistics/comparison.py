@@ -113,7 +113,7 @@ def compare(
     pairing = find_pairing(runs, ranked)
     options: dict[str, Any] = {"confidence": confidence, "sign": -1 if smaller_is_better(metric) else 1}
     if ranked:
-        standings = compare_with_best(ranked, pairing, metric=metric, confidence=confidence)
+        standings = compare_with_best(runs, ranked, metric=metric, confidence=confidence)
         of = {one.label: standing for one, standing in zip(ranked, standings, strict=True)}
         family = count_pairs(len(ranked))
         table = _compare_with(choose_first(ranked), ranked, pairing, family, standings=of, **options)
@@ -154,7 +154,7 @@ def indistinguishable(
     """
     runs = with_failures(runs, failures)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
-    standings = compare_with_best(ranked, find_pairing(runs, ranked), metric=metric, confidence=confidence)
+    standings = compare_with_best(runs, ranked, metric=metric, confidence=confidence)
     return [
         one.label for one, standing in zip(ranked, standings, strict=True) if one.counted and standing.verdict != WORSE
     ]

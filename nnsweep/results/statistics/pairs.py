@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nnsweep.results.factors import ARCHITECTURE, EXTENT, SEED
 from nnsweep.results.grouping import Configuration
+from nnsweep.results.statistics.intervals import widen_within
 from nnsweep.results.statistics.summary import find_sizes
 from nnsweep.results.statistics.tests import ROUNDING, TINIEST, shares_most
 
@@ -151,16 +152,20 @@ def _take_complete(group: Sequence[Units]) -> FloatArray:
 
 
 class Pairs(NamedTuple):
-    """What is known of the difference of each two of k configurations, arrays of shape (k, k).
+    """What is known of k configurations, arrays of shape (k,), and of the difference of each two, of shape (k, k).
 
     Attributes
     ----------
+    mean, own_error, own_degrees : array of shape (k,)
+        The mean of each, its standard error and the degrees of freedom of that.
     difference : array
         The mean of the one in the row minus that of the one in the column.
     error : array
         The standard error of the difference; 0 where it does not vary.
     degrees : array
         Degrees of freedom of the error.
+    correlation : array
+        Of the two means; 0 where they are not paired.
     n_orders : array
         How many orders of the results are equally likely if there is no difference: signs of the paired, divisions
         into two groups of the others.
@@ -168,9 +173,13 @@ class Pairs(NamedTuple):
         What is nothing but rounding.
     """
 
+    mean: FloatArray
+    own_error: FloatArray
+    own_degrees: FloatArray
     difference: FloatArray
     error: FloatArray
     degrees: FloatArray
+    correlation: FloatArray
     n_orders: FloatArray
     rounding: float
 
@@ -183,6 +192,40 @@ class Pairs(NamedTuple):
 
         half = -special.stdtrit(self.degrees, level) * self.error
         return np.where(self.error > 0, half, np.where(self.n_orders * level >= 1, 0.0, np.inf))
+
+    def half_widths_below(self, level: float, bounds: tuple[float, float], ceilings: FloatArray) -> FloatArray:
+        """Give how far below its estimate a difference may be, where the mean in the column has a ceiling.
+
+        A configuration that sometimes collapses has a wide interval, but its mean is not above that of its runs that
+        succeed. With the ends ``lᵢ`` and ``uⱼ`` of one-sided intervals of the two means
+        (`nnsweep.results.statistics.intervals.widen_within`), of which ``uⱼ`` is no higher than the ceiling, and the
+        correlation r of the means, the half width is
+
+            ``√(a² + b² - 2 r a b)``  with  ``a = xᵢ - lᵢ``  and  ``b = uⱼ - xⱼ``
+
+        (Zou and Donner, Statistics in Medicine 27, 2008), or that of `half_widths` where this is less.
+
+        Parameters
+        ----------
+        level : float
+            Of each one-sided interval.
+        bounds : (float, float)
+            The least and the largest value that is possible.
+        ceilings : array of shape (k,)
+            What the means are not above; infinite where nothing is known.
+        """
+        half = self.half_widths(level)
+        if np.isinf(ceilings).all():
+            return half
+        from scipy import special
+
+        own = -special.stdtrit(self.own_degrees, level) * self.own_error
+        ends = [widen_within(mean, width, bounds) for mean, width in zip(self.mean.tolist(), own.tolist(), strict=True)]
+        low, high = np.array(ends, dtype=np.float64).reshape(-1, 2).T
+        below, above = (self.mean - low)[:, None], (np.minimum(high, ceilings) - self.mean)[None, :]
+        squared = np.square(below) + np.square(above) - 2 * self.correlation * below * above
+        has_ceiling = (self.error > 0) & np.isfinite(ceilings)[None, :]
+        return np.where(has_ceiling, np.minimum(half, np.sqrt(np.maximum(squared, 0.0))), half)
 
     def find_detectable(self, row: int, column: int, level: float, power: float = POWER) -> float:
         """Give the difference that the one-sided test at that level sees with that probability.
@@ -248,10 +291,16 @@ def estimate_pairs(
     difference = means[:, None] - means[None, :]
     from scipy import special
 
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = (total - spread) / (2 * np.sqrt(np.outer(variances, variances)))
     return Pairs(
+        mean=means,
+        own_error=np.sqrt(parts),
+        own_degrees=own_degrees,
         difference=np.where(is_paired, difference + apart, difference),
         error=np.sqrt(np.where(is_paired, spread * (1 / np.maximum(shared, 1) + overlap), squared)),
         degrees=np.nan_to_num(np.where(is_paired, shared - 1, degrees), nan=1.0),
+        correlation=np.where(is_paired, np.nan_to_num(correlation), 0.0),
         n_orders=np.where(is_paired, 2.0**shared, special.comb(n[:, None] + n[None, :], n[:, None])),
         rounding=rounding,
     )

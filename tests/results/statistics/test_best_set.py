@@ -166,6 +166,25 @@ def test_failures_count_as_guessing_and_what_never_finished_is_no_rival():
     assert unknown["verdict"].to_dict() == {"a": "as good", "b": "unsettled", "c": "never finished"}
 
 
+def test_a_rival_that_collapses_leaves_others_as_good():
+    quiet, again = spread(0.970, 10, 0.004, 1), spread(0.969, 10, 0.004, 2)
+    collapsing = [*spread(0.94, 8, 0.004, 3), 0.1, 0.1]
+    found = by_label(table({"a": quiet, "b": again, "c": collapsing}, chance_accuracy=0.1, n_test_samples=360))
+    assert found["verdict"].to_dict() == {"a": "as good", "b": "as good", "c": "unsettled"}
+    alone = by_label(table({"a": quiet, "b": again}))
+    assert found.loc["b", "low"] == pytest.approx(alone.loc["b", "low"], abs=0.002)  # Student's would be -0.18
+
+
+def test_what_is_behind_one_that_collapses_is_not_called_as_good():
+    n, generator, false, n_sweeps = 10, np.random.default_rng(1), 0, 150
+    for _ in range(n_sweeps):
+        collapsing = np.where(generator.random(n) < 0.1, 0.1, generator.normal(0.96, 0.003, n))  # mean 0.874
+        behind = generator.normal(0.863, 0.008, n)
+        found = by_label(table({"a": collapsing, "b": behind}, chance_accuracy=0.1, n_test_samples=360))
+        false += found.loc["b", "verdict"] == "as good"
+    assert false / n_sweeps <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / n_sweeps)
+
+
 def test_folds_are_paired_and_their_overlap_counts():
     first, second = spread(0.90, 5, 0.03, 1), spread(0.93, 5, 0.03, 1) + spread(0, 5, 0.01, 2)
     runs = table({"a": first, "b": second}).rename(columns={"seed": "data.fold"}).assign(**{"data.n_folds": 5})
