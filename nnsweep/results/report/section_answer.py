@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from nnsweep.results.frame import plain, take_metric
 from nnsweep.results.report.content import Section, SectionContent, choose_sections
 from nnsweep.results.report.study import Study
-from nnsweep.results.statistics.summary import configurations
+from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, UNTESTED, WORSE
+from nnsweep.results.statistics.pairs import POWER
 from nnsweep.results.wording import count, join_words, percent, probability, signed, span, with_interval
 
 MANY_SEEDS = 1000
@@ -20,63 +21,77 @@ def describe_answer(study: Study) -> list[str]:
     return [sentence for _, sentences in by_place for sentence in sentences(study)]
 
 
-def name_best(study: Study) -> list[str]:
-    """Name the configuration with the best mean, and say whether it can be told to be the best."""
+def name_choice(study: Study) -> list[str]:
+    """Name the configuration to use: the choice of validation, which has not looked at the test set, or the leader."""
     if not study.has_result:
         return [f"No run finished with a {study.words}: there is no answer yet."]
-    first, shared = study.best, list(map(study.name, study.leaders))
-    value, sure = study.write(first["mean"]), _describe_sureness(study, first)
+    chosen = study.row_of(study.chosen)
+    value, sure = study.write(chosen["mean"]), _describe_sureness(study, chosen)
     if len(study.configurations) == 1:
-        n_finished = study.name(first["label"]).removeprefix(first["label"])  # in brackets, if some failed
+        n_finished = study.name(study.chosen).removeprefix(study.chosen)  # in brackets, if some failed
         return [f"The only configuration{n_finished} reached a {study.words} of {value}{sure}."]
-    extreme = f"{'lowest' if study.is_cost else 'highest'} {study.words}"
-    if len(shared) > 1:
-        holds = f"{join_words(shared)} share the {extreme}, {value} ({study.describe_repeats(first['label'])} each)"
-    else:
-        holds = f"{shared[0]} has the {extreme}, {value}{sure if first['n_units'] > 1 else ''}"
-    if doubt := _explain_doubt(study):
-        return [f"Which configuration is best cannot be told: {holds}{doubt}."]
-    if len(shared) > 1 or study.indistinguishable or study.untested:
-        return [f"{holds}."]
-    return [f"{shared[0]} is best: {study.words} {value}{sure}."]
+    if study.chosen_by_validation:
+        return [f"Chosen by validation accuracy: {study.name(study.chosen)}, {study.words} {value}{sure}."]
+    return [f"{_name_leaders(study)}, {value}{sure}."]
+
+
+def compare_choice(study: Study) -> list[str]:
+    """Say how validation's choice stands on the test set."""
+    if not study.has_result or len(study.configurations) < 2 or not study.chosen_by_validation:
+        return []
+    if study.chosen in study.leaders:
+        others = [study.name(label) for label in study.leaders if label != study.chosen]
+        return [f"It {f'and {join_words(others)} share' if others else 'also has'} the highest {study.words}."]
+    judged = study.judged[study.judged["label"] == study.chosen].iloc[0]
+    found = f"{_name_leaders(study)}, {study.write(study.best['mean'])}, "
+    if judged["verdict"] == AS_GOOD:
+        return [f"{found}but the choice is as good{_write_margin(study)}."]
+    if judged["verdict"] == WORSE:
+        return [f"{found}and the choice is clearly worse: validation and test accuracy disagree."]
+    behind = abs(judged["high" if study.is_cost else "low"])
+    limit = "" if math.isnan(behind) else f"; the choice may be as much as {study.write(behind)} behind"
+    return [f"{found.removesuffix(', ')}{limit}."]
 
 
 def describe_single_seed(study: Study) -> list[str]:
     """Say what one repeat cannot tell."""
-    if not study.has_result or study.best["n_units"] != 1:
+    chosen = study.row_of(study.chosen) if study.has_result else {}
+    if not chosen or chosen["n_units"] != 1:
         return []
-    if study.best["n_finished"] + study.best["n_failed"] > 1:
+    if chosen["n_finished"] + chosen["n_failed"] > 1:
         return [f"Only one of its {study.repeats.noun}s finished: how sure its mean is cannot be told."]
     if study.kind != "seed":
         return [f"It was run on one {study.kind}: how sure that is cannot be told. Run more."]
     return ["It was run with one seed: how sure that is cannot be told. Run more, such as seed='range(0,10)'."]
 
 
-def list_rivals(study: Study) -> list[str]:
-    """Say which configurations cannot be told from the best, and which were not tested."""
-    others = study.against_best
-    if not len(others):
+def list_verdicts(study: Study) -> list[str]:
+    """Say which configurations are as good as the best, which are unsettled, and which are clearly worse."""
+    good, unsettled, worse, untested = (
+        [study.name(label) for label in study.list_verdict(verdict)]
+        for verdict in (AS_GOOD, UNSETTLED, WORSE, UNTESTED)
+    )
+    n_tested = len(good) + len(unsettled) + len(worse)
+    if n_tested < 2:
         return []
-    indistinguishable, untested, n = study.indistinguishable, len(study.untested), len(study.configurations) - 1
-    if untested == n:
-        return []
-    few = "has" if untested == 1 else "have"
-    caveat = [f"Of the others, {untested:,} {few} too few results for a test."] if untested else []
-    whom = study.best["label"] if len(study.leaders) > 1 else "it"
-    if _explain_doubt(study):
-        return caveat
-    if indistinguishable:
-        be = "configuration" if n == 1 else "configurations"
-        names = join_words(list(map(study.name, indistinguishable)))
-        return [f"{len(indistinguishable):,} of {n:,} other {be} cannot be told from {whom}: {names}.", *caveat]
-    if untested:
-        return [f"It can be told from the {count(n - untested, 'other')} that could be tested.", *caveat]
-    return ["It can be told from the other one." if n == 1 else f"It can be told from all {n:,} others."]
+    few = f"fewer than two {study.kind}s"
+    caveat = [f"Not tested, with {few}: {join_words(untested)}."] if untested else []
+    if len(worse) == n_tested - 1:
+        others = {1: "The other one is", 2: "Both others are"}.get(len(worse), f"All {len(worse):,} others are")
+        return [f"{others} clearly worse.", *caveat]
+    sentences = []
+    if good:
+        sentences.append(f"As good as the best{_write_margin(study)}: {join_words(good)}.")
+    if unsettled:
+        sentences.append(f"Unsettled: {_list(unsettled, n_tested)}{_write_detectable(study)}.")
+    if worse:
+        sentences.append(f"Clearly worse than the best: {_list(worse, n_tested)}.")
+    return [*sentences, *caveat]
 
 
 def plan_more_seeds(study: Study) -> list[str]:
     """Say how many seeds would tell the nearest rival apart, on which condition, and what else is possible."""
-    rows = study.against_best[study.against_best["label"].isin(study.indistinguishable)]
+    rows = study.against_best[study.against_best["label"].isin(study.rivals)]
     if not len(rows) or study.kind != "seed":
         return []
     row = rows.iloc[0]
@@ -108,42 +123,22 @@ def plan_more_seeds(study: Study) -> list[str]:
 
 
 def compare_with_baseline(study: Study) -> list[str]:
-    """Compare the best with the baseline, if one was named."""
+    """Compare the choice with the baseline, if one was named."""
     rows = study.comparison[study.comparison["reference"] == "baseline"]
     if not len(rows):
         return []
-    row = rows.iloc[0]
-    if row["label"] != study.best["label"]:
-        return [f"The baseline, {row['reference_label']}, is the best itself."]
-    family = len(study.configurations) - 1  # the best was picked among as many: an interval for all of them at once
-    found = study.difference(row["label"], row["reference_label"], 1 - (1 - study.confidence) / family)
-    apart, low, high = (signed(study.write(value)) for value in (row["difference"], found.low, found.high))
-    simultaneous = "" if family == 1 else "simultaneous "
-    between = "" if math.isnan(found.low) else f" ({simultaneous}{percent(study.confidence)} interval {low} to {high})"
+    (reference,) = {*rows["reference_label"]}
+    if reference == study.chosen:
+        return [f"The baseline, {reference}, is the choice itself."]
+    row = rows[rows["label"] == study.chosen].iloc[0]
+    apart, low, high = (signed(study.write(row[name])) for name in ("difference", "low", "high"))
+    simultaneous = "" if len(rows) == 1 else "simultaneous "
+    between = "" if math.isnan(row["low"]) else f" ({simultaneous}{percent(study.confidence)} interval {low} to {high})"
     p = "not tested" if math.isnan(row["p_holm"]) else f"p = {probability(row['p_holm'])}".replace("= <", "<")
     doubt = "" if row["distinguishable"] else ", which may be chance"
     return [
-        f"Against the baseline {study.name(row['reference_label'])} it makes a difference of "
+        f"Against the baseline {study.name(reference)}, {study.name(study.chosen)} makes a difference of "
         f"{apart}{between}, {p}{doubt}."
-    ]
-
-
-def compare_with_validation(study: Study) -> list[str]:
-    """Say what would have been chosen without looking at the test set."""
-    if study.metric != "test_accuracy" or len(study.configurations) < 2 or not study.has_result:
-        return []
-    validation = (
-        [value is not None for value in take_metric(study.runs, "best_val_accuracy")] if _is_validated(study) else []
-    )
-    if validation != [value is not None for value in take_metric(study.runs, study.metric)]:
-        return []
-    chosen = str(configurations(study.runs, "best_val_accuracy", by=study.by)["label"].iloc[0])
-    if chosen == study.best["label"]:
-        return ["Validation accuracy, which does not look at the test set, chooses the same."]
-    row = study.configurations[study.configurations["label"] == chosen].iloc[0]
-    return [
-        f"Validation accuracy, which does not look at the test set, chooses {study.name(chosen)}, whose {study.words} "
-        f"is {study.write(row['mean'])}."
     ]
 
 
@@ -180,21 +175,30 @@ def _describe_sureness(study: Study, row: Mapping[str, object]) -> str:
     return with_interval(study.write, row["mean"], *ends, kind=kind).removeprefix(study.write(row["mean"]))
 
 
-def _explain_doubt(study: Study) -> str:
-    """Say why nobody can be told to be the best, if nothing that finished can be told from the first."""
-    never = len(study.never_finished)
-    rivals = len(study.configurations) - 1 - never
-    if not rivals or len(study.indistinguishable) + len(study.untested) < rivals:
+def _name_leaders(study: Study) -> str:
+    extreme = f"the {'lowest' if study.is_cost else 'highest'} {study.words}"
+    names = [study.name(label) for label in study.leaders]
+    return f"{join_words(names)} {'has' if len(names) == 1 else 'share'} {extreme}"
+
+
+def _write_margin(study: Study) -> str:
+    return f", to within {study.rope:g}" if study.rope else ""
+
+
+def _write_detectable(study: Study) -> str:
+    """Say how large a difference would have been seen where it is unsettled whether there is one."""
+    sizes = study.judged["detectable"][study.judged["verdict"] == UNSETTLED].dropna()
+    if not len(sizes):
         return ""
-    if not study.indistinguishable:
-        if study.best["n_units"] == 1:
-            return f", but one {study.kind} does not tell whether it would again"
-        return ", but no other has enough results for a test"
-    whom = study.best["label"] if len(study.leaders) > 1 else "it"
-    that_finished = " that finished" * (never > 0)
-    if rivals == 1:
-        return f", but the other one{that_finished} cannot be told from {whom}"
-    return f", but none of the {rivals:,} others{that_finished} can be told from {whom}"
+    least, most = study.write(sizes.min()), study.write(sizes.max())
+    size = least if least == most else f"{least} to {most}"
+    if study.is_accuracy and sizes.min() >= 1:
+        return "; so few results would show no difference that an accuracy can have"
+    return f"; being {size} behind would have shown with a probability of {percent(POWER)}"
+
+
+def _list(names: list[str], n_tested: int) -> str:
+    return f"{join_words(names)} ({len(names):,} of {n_tested:,})"
 
 
 def _is_validated(study: Study) -> bool:
@@ -208,12 +212,12 @@ class Answer(Section):
 
     order = 20
     answers = (
-        (10, name_best),
+        (10, name_choice),
+        (20, compare_choice),
         (30, describe_single_seed),
-        (40, list_rivals),
+        (40, list_verdicts),
         (50, plan_more_seeds),
         (70, compare_with_baseline),
-        (120, compare_with_validation),
         (130, warn_of_optimism),
     )
 

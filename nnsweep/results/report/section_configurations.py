@@ -10,6 +10,7 @@ from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.study import Study
+from nnsweep.results.statistics.pairs import POWER
 from nnsweep.results.wording import (
     NOTHING,
     as_sentence,
@@ -47,7 +48,10 @@ class Configurations(Section):
         table = study.configurations
         if len(table) < 2:
             return None
-        table = table.assign(n_ended=table["n_finished"] + table["n_failed"])
+        verdicts = dict(zip(study.judged["label"], study.judged["verdict"], strict=True))
+        table = table.assign(
+            n_ended=table["n_finished"] + table["n_failed"], verdict=[verdicts[label] for label in table["label"]]
+        )
         sizes = [name for name in SIZES if name in table.columns and table[name].nunique() > 1]
         columns = (
             Column("configuration", "label"),
@@ -55,6 +59,7 @@ class Configurations(Section):
             Column("sd", "std", study.write, is_wide=True),
             Column(f"{study.repeats.noun}s", "n", counted_repeats, needs_row=True),
             *(Column(name.removeprefix("n_"), name, whole, is_wide=name != "n_parameters") for name in sizes),
+            Column("verdict", "verdict"),
             *drop_empty(table, Column("note", "note", is_wide=True)),
         )
         interval = ""
@@ -66,10 +71,7 @@ class Configurations(Section):
             "sd: standard deviation.",
             frame=table,
             columns=columns,
-            best=frozenset(range(len(study.leaders))),
-            indistinguishable=frozenset(
-                place for place, label in enumerate(table["label"]) if label in study.indistinguishable
-            ),
+            best=frozenset(place for place, label in enumerate(table["label"]) if label == study.chosen),
         )
         return SectionContent(name="configurations", heading="The configurations", tables=(shown,))
 
@@ -117,29 +119,70 @@ class Comparison(Section):
         comparison = study.comparison
         if not (comparison.get("test", pd.Series(dtype="object")) != "none").any():
             return None
-        references = [name for name in ("best", "baseline") if (comparison["reference"] == name).any()]
+        has_baseline = bool((comparison["reference"] == "baseline").any())
         return SectionContent(
             name="comparison",
-            heading="What can be told apart",
+            heading="How good each is",
             points=tuple(as_sentence(note) for note in comparison.attrs["notes"]),
-            tables=tuple(_compare_with(study, name) for name in references),
+            tables=(_compare_with_best(study), *([_compare_with_baseline(study)] if has_baseline else [])),
         )
 
     def method_notes(self, study: Study) -> list[str]:
         if not study.tests:
             return []
-        return [
-            *(TESTS[name].format(study.kind) for name in TESTS if name in study.tests),
-            "The best was found by looking at the same numbers, so its p values are corrected by Holm's method for "
-            f"all pairs of configurations; told apart is what has a corrected p below {1 - study.confidence:.2g}. "
-            "The difference to the best is too large on average. "
-            "Nothing is corrected for looking again with more runs.",
+        margin = f"at most {study.rope:g} behind it" if study.rope else "better than all others"
+        notes = [
+            "Each configuration is compared with the best of the others (Hsu, 1984). By its interval it is as good as "
+            f"the best ({margin}), clearly worse (there is a better one), or else unsettled. All these intervals hold "
+            f"at once with {percent(study.confidence)}, whichever is truly the best; of several that are exactly "
+            "equal, each is kept with that confidence, but not all of them together.",
         ]
+        notes += [TESTS[name].format(study.kind) for name in TESTS if name in study.tests]
+        if study.chosen_by_validation:
+            notes.append(
+                "Validation accuracy chooses, since the highest of many test accuracies is too high. The choice's own "
+                f"can be a little too high, too, because a {study.kind} that is good on one part is often good on the "
+                "other; its interval holds for all configurations at once, which leaves room for that."
+            )
+        if (study.comparison["reference"] == "baseline").any():
+            notes.append("Comparisons with the baseline are corrected by Holm's method.")
+        return notes
 
 
-def _compare_with(study: Study, reference: str) -> Table:
-    """Make the table of all configurations against the best or the baseline."""
-    table = study.comparison[study.comparison["reference"] == reference].reset_index(drop=True)
+def _compare_with_best(study: Study) -> Table:
+    """Make the table of all configurations against the best of the others, with the verdicts."""
+    against = study.against_best.drop(columns=["difference", "low", "high", "note"])
+    table = study.judged.drop(columns="mean").merge(against, on="label", how="left")
+    columns = (
+        Column("configuration", "label", study.name),
+        Column("difference", "difference", lambda value: signed(study.write(value))),
+        Column(f"{percent(study.confidence)} interval", "low", lambda row: _write_ends(study, row), needs_row=True),
+        Column("verdict", "verdict"),
+        Column("could be seen", "detectable", study.write),
+        Column("better in", "win_rate", lambda rate: NOTHING if rate is None else percent(rate), is_wide=True),
+        Column("effect size", "effect_size", lambda value: fixed(value, 2), is_wide=True),
+        *drop_empty(table, Column(f"more {study.kind}s", "more_seeds", whole, is_wide=True)),
+        *drop_empty(table, Column("note", "note", is_wide=True)),
+    )
+    return Table(
+        name="against_best",
+        caption="Each configuration minus the best of the others; all intervals hold at once. Being as far behind as "
+        f"could be seen would have been called clearly worse with a probability of {percent(POWER)}.",
+        frame=table,
+        columns=columns,
+        best=frozenset(place for place, label in enumerate(table["label"]) if label == study.chosen),
+    )
+
+
+def _write_ends(study: Study, row: Row) -> str:
+    """Write an interval of which one end may be 0 exactly."""
+    low, high = ("0" if row[end] == 0 else signed(study.write(row[end])) for end in ("low", "high"))
+    return NOTHING if row["low"] is None else f"{low} to {high}"
+
+
+def _compare_with_baseline(study: Study) -> Table:
+    """Make the table of all configurations against the baseline."""
+    table = study.comparison[study.comparison["reference"] == "baseline"].reset_index(drop=True)
     table["told"] = [
         "never finished" if not row["n_finished"]
         else "not tested" if row["test"] == "none"
@@ -150,12 +193,7 @@ def _compare_with(study: Study, reference: str) -> Table:
     columns = (
         Column("configuration", "label", study.name),
         Column("difference", "difference", lambda value: signed(study.write(value))),
-        Column(
-            f"own {percent(study.confidence)} interval",
-            "low",
-            lambda row: span(study.write, row),
-            needs_row=True,
-        ),
+        Column(f"{percent(study.confidence)} interval", "low", lambda row: span(study.write, row), needs_row=True),
         Column("better in", "win_rate", lambda rate: NOTHING if rate is None else percent(rate), is_wide=True),
         Column("effect size", "effect_size", lambda value: fixed(value, 2), is_wide=True),
         Column("p", "p", probability, is_wide=True),
@@ -164,18 +202,17 @@ def _compare_with(study: Study, reference: str) -> Table:
         *drop_empty(table, Column(f"more {study.kind}s", "more_seeds", whole, is_wide=True)),
         *drop_empty(table, Column("note", "note", is_wide=True)),
     )
-    name = study.name(table["reference_label"].iloc[0])
     return Table(
-        name=f"against_{reference}",
-        caption=f"Each configuration minus the {reference}, {name}; an own interval holds for one row alone.",
+        name="against_baseline",
+        caption=f"Each configuration minus the baseline, {study.name(table['reference_label'].iloc[0])}; all intervals "
+        "hold at once.",
         frame=table,
         columns=columns,
-        indistinguishable=frozenset(place for place, told in enumerate(table["told"]) if told == "no"),
     )
 
 
 def describe_examples(study: Study) -> list[str]:
-    """Say which configurations cannot be told from the best by the test examples."""
+    """Say which configurations cannot be told from the one with the best mean by the test examples."""
     found = study.by_example
     if found.attrs.get("differ"):
         return ["The runs were not all tested on the same examples, so they are not compared example by example."]
@@ -183,11 +220,12 @@ def describe_examples(study: Study) -> list[str]:
     if not len(tested):
         return []
     names = [study.name(label) for label in tested["label"][~tested["distinguishable"]]]
+    best = study.name(tested["reference_label"].iloc[0])
     where = f"On the {whole(float(tested['n_examples'].iloc[0]))} test examples themselves, "
     if not names:
         differ = "the other one differs" if len(tested) == 1 else f"all {len(tested):,} others differ"
-        return [f"{where}{differ} from it."]
-    return [f"{where}{len(names):,} of {len(tested):,} cannot be told from it: {join_words(names, 2)}."]
+        return [f"{where}{differ} from {best}."]
+    return [f"{where}{len(names):,} of {len(tested):,} cannot be told from {best}: {join_words(names, 2)}."]
 
 
 class ByExample(Section):

@@ -21,11 +21,12 @@ def name_smallest(study: Study) -> list[str]:
         return []
     best, small = study.best, next(iter(rows(table.loc[[chosen.smallest]])))
     if best[PARAMETERS] == small[PARAMETERS]:
-        return ["No smaller network comes within one standard error of it."]
+        return [f"No smaller network comes within one standard error of {study.name(best['label'])}."]
     value = study.write(small["mean"])
+    fewer = f"{whole(small[PARAMETERS])} parameters instead of {whole(best[PARAMETERS])}"
     return [
-        f"The smallest network within one standard error of it is {study.name(small['label'])}: {value} with "
-        f"{whole(small[PARAMETERS])} parameters instead of {whole(best[PARAMETERS])}."
+        f"The smallest network within one standard error of {study.name(best['label'])} is "
+        f"{study.name(small['label'])}: {value} with {fewer}."
     ]
 
 

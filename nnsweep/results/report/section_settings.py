@@ -80,15 +80,15 @@ def warn_of_edges(study: Study) -> list[str]:
     if not study.has_result or not study.is_accuracy or len(study.leaders) > 1:
         return []
     boundaries = _find_edges(study)
-    warnings = []
+    warnings, whose = [], "Its" if study.chosen == study.leader else f"{study.name(study.leader)}'s"
     for side in dict.fromkeys(edge.side for edge in boundaries):
         edges = [edge for edge in boundaries if edge.side == side]
         values = join_words([f"{short_name(edge.name)} ({edge.value:g})" for edge in edges])
         further = [f"{short_name(edge.name)}={edge.next_value:g}" for edge in edges if edge.next_value is not None]
         way_out = f" (try {', '.join(further)})" if further else ""
         warnings.append(
-            f"Its {values} {'is' if len(edges) == 1 else 'are'} the {side} tried, and the result can be told from that "
-            f"of the next value: a better one may lie beyond{way_out}."
+            f"{whose} {values} {'is' if len(edges) == 1 else 'are'} the {side} tried, and the result can be told from "
+            f"that of the next value: a better one may lie beyond{way_out}."
         )
     return warnings
 

@@ -16,6 +16,7 @@ from nnsweep.results.frame import plain, rows, smaller_is_better, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
 from nnsweep.results.statistics.anova import RESIDUAL, effects
+from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, choose_by_validation, choose_first, judge
 from nnsweep.results.statistics.comparison import compare
 from nnsweep.results.statistics.data_sets import (
     DATA_SETTINGS,
@@ -27,7 +28,7 @@ from nnsweep.results.statistics.equivalence import choose_rope
 from nnsweep.results.statistics.examples import compare_examples
 from nnsweep.results.statistics.looks import count_looks, spend_error
 from nnsweep.results.statistics.pairs import find_pairing
-from nnsweep.results.statistics.summary import configurations
+from nnsweep.results.statistics.summary import configurations, sort_best_first
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
 from nnsweep.results.wording import fixed, metric_words, write_digits
 
@@ -177,22 +178,19 @@ class Study:
         return {str(test) for test in plain(self.against_best["test"])} - {"none"} if len(self.against_best) else set()
 
     @cached_property
-    def indistinguishable(self) -> list[str]:
-        """The labels of what was tested and cannot be told from the best; what never finished is not the best."""
-        if not len(self.against_best):
-            return []
-        tested = (self.against_best["test"] != "none") & (self.against_best["n_finished"] > 0)
-        labels: list[str] = self.against_best["label"][tested & ~self.against_best["distinguishable"]].tolist()
+    def judged(self) -> pd.DataFrame:
+        """What `judge` says."""
+        return judge(self.runs, self.metric, by=self.by, confidence=self.confidence, rope=self.rope)
+
+    def list_verdict(self, verdict: str) -> list[str]:
+        """List the labels of what was judged so, the best mean first."""
+        labels: list[str] = self.judged["label"][self.judged["verdict"] == verdict].tolist()
         return labels
 
     @property
-    def untested(self) -> list[str]:
-        """The labels of what finished and has too few results for a test."""
-        if not len(self.against_best):
-            return []
-        few = (self.against_best["test"] == "none") & (self.against_best["n_finished"] > 0)
-        labels: list[str] = self.against_best["label"][few].tolist()
-        return labels
+    def rivals(self) -> list[str]:
+        """The labels of the other configurations that may be as good as the best; what never finished is not."""
+        return [label for label in (*self.list_verdict(AS_GOOD), *self.list_verdict(UNSETTLED)) if label != self.leader]
 
     @property
     def never_finished(self) -> list[str]:
@@ -304,16 +302,35 @@ class Study:
         """Whether less of the metric is better."""
         return smaller_is_better(self.metric)
 
+    @cached_property
+    def chosen_by_validation(self) -> str | None:
+        """The label of what validation accuracy chooses; None where there is no validation part."""
+        return choose_by_validation(self.runs, self.metric, by=self.by)
+
+    @property
+    def chosen(self) -> str:
+        """The label of the configuration to use: validation's choice, or else the leader."""
+        return self.chosen_by_validation or self.leader
+
+    @cached_property
+    def leader(self) -> str:
+        """The label of the configuration with the best mean; one with a single result only if none has more."""
+        return choose_first(sort_best_first([*self._by_label.values()], self.metric)).label
+
+    def row_of(self, label: str) -> dict[str, Any]:
+        """Give the row of a configuration."""
+        return dict(next(iter(rows(self.configurations[self.configurations["label"] == label]))))
+
     @property
     def best(self) -> dict[str, Any]:
-        """The row of the best configuration."""
-        return dict(next(iter(rows(self.configurations))))
+        """The row of the leader."""
+        return self.row_of(self.leader)
 
     @property
     def leaders(self) -> list[str]:
         """The labels of the configurations that share the best mean: almost always one."""
-        means = self.configurations["mean"]
-        labels: list[str] = self.configurations["label"][(means - means.iloc[0]).abs() <= 1e-12].tolist()
+        table = self.configurations[self.configurations["n_units"] >= min(2, self.best["n_units"])]
+        labels: list[str] = table["label"][(table["mean"] - self.best["mean"]).abs() <= 1e-12].tolist()
         return labels
 
     @property

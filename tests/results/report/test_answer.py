@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from nnsweep.results.frame import frame, rows
@@ -19,47 +18,49 @@ from nnsweep.results.report.report import findings
 from nnsweep.results.report.section_answer import describe_answer
 from nnsweep.results.report.study import Study
 
-from .conftest import history, runs_of, spread
+from .conftest import CORRECT, history, runs_of, spread
 
 
 def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.900, turn=1)})
     # for two at once: t(9; 0.9875) = 2.685; 2.685 * 0.004 / sqrt(10) = 0.0034,
     # which is 0.098 on the scale of logits, where 0.964 is 3.288: from 3.190 to 3.385
-    assert section_answer.name_best(study) == [
-        "20-20 is best: test accuracy 0.964 (0.960 to 0.967; 95 %, simultaneous for all 2; 10 seeds)."
+    assert section_answer.name_choice(study) == [
+        "Chosen by validation accuracy: 20-20, test accuracy 0.964 (0.960 to 0.967; 95 %, simultaneous for all 2; 10 seeds)."
     ]
 
 
 def test_another_confidence_is_named(study_of):
     study = study_of({"20-20": spread(0.964, size=0.02), "8": spread(0.900, turn=1)}, confidence=0.99)
     # t(9; 0.9975) = 3.690; 3.69 * 0.02 / sqrt(10) = 0.0233, or 0.672 in logits
-    assert "(0.932 to 0.981; 99 %, simultaneous for all 2; 10 seeds)" in section_answer.name_best(study)[0]
+    assert "(0.932 to 0.981; 99 %, simultaneous for all 2; 10 seeds)" in section_answer.name_choice(study)[0]
 
 
 def test_a_cost_is_best_where_it_is_least(study_of):
     study = study_of({"20-20": spread(0.9), "8": spread(0.8, turn=1)}, metric="duration_seconds")
     study.runs["duration_seconds"] = [2.0] * 10 + [1.0] * 10
-    assert section_answer.name_best(study) == ["8 is best: duration seconds 1, the same in each of 10 seeds."]
+    assert section_answer.name_choice(study) == ["8 has the lowest duration seconds, 1, the same in each of 10 seeds."]
 
 
 def test_equal_bests_are_named_together(study_of):
-    study = study_of({"20-20": [0.9, 0.92], "8": [0.92, 0.9], "20": [0.8, 0.7]})
-    assert section_answer.name_best(study) == [
-        "Which configuration is best cannot be told: 20-20 and 8 share the highest test accuracy, 0.910 (2 seeds each)"
-        ", but none of the 2 others can be told from 20-20."
+    values = {"20-20": [0.9, 0.92], "8": [0.92, 0.9], "20": [0.8, 0.7]}
+    study = study_of(values)
+    assert section_answer.compare_choice(study) == ["It and 8 share the highest test accuracy."]
+    assert section_answer.list_verdicts(study) == [
+        "Unsettled: 20-20, 8 and 20 (3 of 3); being 0.080 to 0.702 behind would have shown with a probability of 80 %."
     ]
-    assert section_answer.list_rivals(study) == []
+    without = study_of(values, validation=None)
+    assert section_answer.name_choice(without)[0].startswith("20-20 and 8 share the highest test accuracy, 0.910 ± ")
     assert section_cost.name_smallest(study) == [
-        "The smallest network within one standard error of it is 8: 0.910 with 730 parameters instead of 1,930."
+        "The smallest network within one standard error of 20-20 is 8: 0.910 with 730 parameters instead of 1,930."
     ]
 
 
 def test_one_configuration_is_not_called_the_best(study_of):
-    assert section_answer.name_best(study_of({"8": [0.9, 0.92]}))[0].startswith(
+    assert section_answer.name_choice(study_of({"8": [0.9, 0.92]}))[0].startswith(
         "The only configuration reached a test accuracy of"
     )
-    assert section_answer.list_rivals(study_of({"8": [0.9, 0.92]})) == []
+    assert section_answer.list_verdicts(study_of({"8": [0.9, 0.92]})) == []
 
 
 def test_without_a_result_there_is_no_answer(study_of):
@@ -77,28 +78,33 @@ def test_runs_on_different_test_sets_are_not_compared_by_example(study_of):
 
 def test_one_seed_is_said_to_prove_nothing(study_of):
     study = study_of({"20-20": [0.96], "8": [0.90]})
-    assert section_answer.name_best(study) == [
-        "Which configuration is best cannot be told: 20-20 has the highest test accuracy, 0.9600, but one seed does "
-        "not tell whether it would again."
+    assert section_answer.name_choice(study) == [
+        "Chosen by validation accuracy: 20-20, test accuracy 0.9600, one seed."
     ]
     assert section_answer.describe_single_seed(study) == [
         "It was run with one seed: how sure that is cannot be told. Run more, such as seed='range(0,10)'."
     ]
-    assert section_answer.list_rivals(study) == []
+    assert section_answer.list_verdicts(study) == []
 
 
-def test_what_cannot_be_told_from_the_best_is_listed(study_of):
-    close, far = spread(0.963, size=0.02, turn=2), spread(0.8, turn=1)
-    study = study_of({"20-20": spread(0.964), "20": close, "8": far})
-    assert section_answer.list_rivals(study) == ["1 of 2 other configurations cannot be told from it: 20."]
+def test_verdicts_are_listed_with_what_could_have_been_seen(study_of):
+    close, unclear, far = spread(0.963, turn=2), spread(0.95, size=0.02, turn=3), spread(0.8, turn=1)
+    study = study_of({"64-64": spread(0.964), "20-20": close, "20": unclear, "8": far})
+    assert section_answer.list_verdicts(study) == [
+        "As good as the best, to within 0.01: 64-64 and 20-20.",
+        "Unsettled: 20 (1 of 4); being 0.022 behind would have shown with a probability of 80 %.",
+        "Clearly worse than the best: 8 (1 of 4).",
+    ]
+    exact = study_of({"64-64": spread(0.964), "20-20": close, "20": unclear, "8": far}, rope=0.0001)
+    assert section_answer.list_verdicts(exact)[0].startswith("Unsettled: 64-64, 20-20 and 20 (3 of 4); being 0.005 to ")
 
 
-def test_a_clear_best_can_be_told_from_all(study_of):
+def test_all_others_may_be_clearly_worse(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.90, turn=2), "8": spread(0.8, turn=1)})
-    assert section_answer.list_rivals(study) == ["It can be told from all 2 others."]
+    assert section_answer.list_verdicts(study) == ["Both others are clearly worse."]
     assert section_answer.plan_more_seeds(study) == []
     study = study_of({"20-20": spread(0.964), "8": spread(0.8, turn=1)})
-    assert section_answer.list_rivals(study) == ["It can be told from the other one."]
+    assert section_answer.list_verdicts(study) == ["The other one is clearly worse."]
 
 
 def of_one_shape(**values):
@@ -117,9 +123,9 @@ def test_an_interval_that_is_not_known_is_not_told():
 
 def test_what_was_not_tested_is_not_called_equal(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.9, turn=2), "8": [0.8]})
-    assert section_answer.list_rivals(study) == [
-        "It can be told from the 1 other that could be tested.",
-        "Of the others, 1 has too few results for a test.",
+    assert section_answer.list_verdicts(study) == [
+        "The other one is clearly worse.",
+        "Not tested, with fewer than two seeds: 8.",
     ]
 
 
@@ -144,10 +150,10 @@ def test_two_that_are_all_but_equal_are_not_worth_more_seeds():
 def test_the_baseline_is_compared_with_the_best(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.944, turn=1)}, baseline="8")
     (said,) = section_answer.compare_with_baseline(study)
-    assert said.startswith("Against the baseline 8 it makes a difference of +0.020 (95 % interval +0.01")
+    assert said.startswith("Against the baseline 8, 20-20 makes a difference of +0.020 (95 % interval +0.01")
     assert said.endswith(", p < 0.001.")
     assert section_answer.compare_with_baseline(study_of({"20": [0.9, 0.91], "8": [0.8, 0.82]}, baseline="20")) == [
-        "The baseline, 20, is the best itself."
+        "The baseline, 20, is the choice itself."
     ]
 
 
@@ -156,16 +162,28 @@ def test_a_doubtful_lead_over_the_baseline_is_called_so(study_of):
     assert section_answer.compare_with_baseline(study)[0].endswith(", which may be chance.")
 
 
-def test_validation_may_choose_another(study_of):
-    accuracies = {"20-20": spread(0.964), "8": spread(0.962, turn=1)}
-    study = study_of(accuracies)
-    assert section_answer.compare_with_validation(study) == [
-        "Validation accuracy, which does not look at the test set, chooses the same."
-    ]
-    study.runs["best_val_accuracy"] = [0.9] * 10 + [0.95] * 10
-    assert section_answer.compare_with_validation(study) == [
-        "Validation accuracy, which does not look at the test set, chooses 8, whose test accuracy is 0.962."
-    ]
+def test_validation_chooses_and_the_test_set_judges(study_of):
+    study = study_of({"20-20": spread(0.964), "8": spread(0.962, turn=1), "20": spread(0.9, turn=2)})
+    assert section_answer.compare_choice(study) == ["It also has the highest test accuracy."]
+
+    def choose(chosen, **options):
+        table = study.runs.assign(
+            best_val_accuracy=[0.95 if size == chosen else 0.9 for size in study.runs["hidden_layer_sizes"]]
+        )
+        other = Study(runs=table, **options)
+        first, *_ = section_answer.name_choice(other)
+        return first, *section_answer.compare_choice(other)
+
+    first, second = choose("8")
+    assert first.startswith("Chosen by validation accuracy: 8, test accuracy 0.962 ± 0.004 (95 %, ")
+    assert second == "20-20 has the highest test accuracy, 0.964, but the choice is as good, to within 0.01."
+    assert choose("8", rope=0.001)[1] == (
+        "20-20 has the highest test accuracy, 0.964; the choice may be as much as 0.006 behind."
+    )
+    assert choose("20")[1] == (
+        "20-20 has the highest test accuracy, 0.964, and the choice is clearly worse: validation and test accuracy "
+        "disagree."
+    )
 
 
 def test_numbers_selected_on_the_test_set_are_called_optimistic(study_of):
@@ -197,28 +215,24 @@ def test_a_best_of_few_survivors_is_not_the_best(study_of):
     """Seven of ten seeds of the one with the highest mean of survivors diverged."""
     accuracies = {"20-20": [*spread(0.972, 3), *[None] * 7], "20": spread(0.95), "8": spread(0.94, turn=1)}
     study = with_chance(study_of(accuracies))
-    assert section_answer.name_best(study)[0].startswith("20 is best: test accuracy 0.950 ± 0.004 ")
+    assert section_answer.name_choice(study)[0].startswith("Chosen by validation accuracy: 20, test accuracy 0.950 ± ")
     assert study.name("20-20") == "20-20 (3 of 10 seeds finished)"
     assert section_trainings.describe_unfinished(study) == [
         "7 of 30 runs did not finish (7 diverged); each counts as guessing (0.100) in means, order and tests."
     ]
     ignored = with_chance(study_of(accuracies, failures="ignore"))
-    assert section_answer.name_best(ignored)[0].startswith("20-20 (3 of 10 seeds finished) ")
+    assert "20-20 (3 of 10 seeds finished), " in section_answer.name_choice(ignored)[0]
     assert "no mean counts them" in section_trainings.describe_unfinished(ignored)[0]
 
 
 def test_what_never_finished_may_not_be_the_best(study_of):
     study = with_chance(study_of({"20-20": [0.96, 0.95], "8": [0.5, 0.95], "20": [None, None]}))
-    assert section_answer.name_best(study)[0].endswith("but the other one that finished cannot be told from it.")
-    assert study.indistinguishable == ["8"]
+    assert study.rivals == ["8"]
     assert section_trainings.describe_unfinished(study)[1] == "No run of one configuration finished: 20."
     (shown,) = findings(study).section("comparison").tables
     assert [
-        column.text(row) for row in rows(shown.frame) for column in shown.columns if column.heading == "told apart"
-    ] == [
-        "no",
-        "never finished",
-    ]
+        column.text(row) for row in rows(shown.frame) for column in shown.columns if column.heading == "verdict"
+    ] == ["unsettled", "unsettled", "never finished"]
 
 
 def test_runs_that_finished_with_nothing_are_failures(study_of):
@@ -265,8 +279,8 @@ def test_five_folds_are_five_results_of_one_configuration():
         for record in runs_of({"20-20": [0.9 + fold / 100], "8": [0.8 + fold / 90]})
     ]
     study = Study(runs=frame(folds))
-    assert section_answer.name_best(study) == [
-        "20-20 is best: test accuracy 0.920 (0.874 to 0.950; 95 %, simultaneous for all 2; 5 folds)."
+    assert section_answer.name_choice(study) == [
+        "Chosen by validation accuracy: 20-20, test accuracy 0.920 (0.874 to 0.950; 95 %, simultaneous for all 2; 5 folds)."
     ]
     said = " ".join(
         sentence for section in findings(study).sections for sentence in (*section.sentences, *section.points)
@@ -281,10 +295,10 @@ def test_the_smallest_network_as_good_as_the_best_is_named(study_of):
     # one standard error of the best is 0.004 / sqrt(10) = 0.00126
     study = study_of({"64-64": spread(0.964), "20": spread(0.9635, turn=1), "8": spread(0.9, turn=2)})
     assert section_cost.name_smallest(study) == [
-        "The smallest network within one standard error of it is 20: 0.964 with 1,510 parameters instead of 9,000."
+        "The smallest network within one standard error of 64-64 is 20: 0.964 with 1,510 parameters instead of 9,000."
     ]
     study = study_of({"20": spread(0.964), "8": spread(0.9, turn=2)})
-    assert section_cost.name_smallest(study) == ["No smaller network comes within one standard error of it."]
+    assert section_cost.name_smallest(study) == ["No smaller network comes within one standard error of 20."]
 
 
 def test_a_best_on_the_edge_is_pointed_out():
@@ -335,12 +349,9 @@ def test_shares_are_told_without_failed_runs_as_well():
 
 
 def test_the_test_examples_tell_apart_what_one_seed_cannot(study_of):
-    right = {"20-20/0.1/0": [True] * 95 + [False] * 5, "20/0.1/0": [True] * 94 + [False] * 6}
-    right |= {"8/0.1/0": [True] * 50 + [False] * 50}
-    correct = {run_id: pd.array(bits, dtype="bool").to_numpy() for run_id, bits in right.items()}
-    study = study_of({"20-20": [0.95], "20": [0.94], "8": [0.5]}, correct=correct)
+    study = study_of({"20-20": [0.95], "20": [0.94], "8": [0.5]}, correct=CORRECT)
     assert section_configurations.describe_examples(study) == [
-        "On the 100 test examples themselves, 1 of 2 cannot be told from it: 20."
+        "On the 100 test examples themselves, 1 of 2 cannot be told from 20-20: 20."
     ]
     assert section_configurations.describe_examples(study_of({"20-20": [0.95], "20": [0.94]})) == []
 
@@ -386,7 +397,7 @@ def test_a_schedule_that_has_ended_is_not_extrapolated(study_of):
 
 def test_answer_begins_with_the_best_and_ends_with_the_failures(study_of):
     said = describe_answer(study_of({"20-20": [*spread(0.964), None], "8": [*spread(0.9, turn=1), None]}))
-    assert said[0].startswith("20-20 (10 of 11 seeds finished) is best")
+    assert said[0].startswith("Chosen by validation accuracy: 20-20 (10 of 11 seeds finished), test accuracy")
     assert said[-1].startswith("The best itself lost 1 seed")
     assert all(sentence.endswith(".") for sentence in said)
 

@@ -7,7 +7,7 @@ from nnsweep.results.report.content import SectionContent
 from nnsweep.results.report.markdown import MOST_ROWS, markdown
 from nnsweep.results.report.report import Findings, findings
 
-from .conftest import spread
+from .conftest import CORRECT, spread
 from .test_html import hostile
 
 
@@ -15,12 +15,18 @@ def parsed(text: str):
     return MarkdownIt("commonmark").enable("table").parse(text)
 
 
-def test_best_is_bold_and_indistinguishable_rows_are_marked(study_of):
+def test_the_choice_is_bold_and_verdicts_are_words(study_of):
     close = spread(0.963, size=0.02, turn=2)
     text = markdown(findings(study_of({"20-20": spread(0.964), "20": close, "8": spread(0.8, turn=1)})))
     assert "| **20-20** | **0.964 ± 0.004** | **10** | **1,930** |" in text
-    assert "| 20 † | 0.963 (0.939 to 0.978) | 10 | 1,510 |" in text
-    assert "| 8 | 0.800 ± 0.004 | 10 | 730 |" in text
+    assert "| 20 | 0.963 (0.939 to 0.978) | 10 | 1,510 | unsettled |" in text
+    assert "| 8 | 0.800 ± 0.004 | 10 | 730 | clearly worse |" in text
+
+
+def test_rows_that_cannot_be_told_from_the_best_are_marked(study_of):
+    text = markdown(findings(study_of({"20-20": [0.95], "20": [0.94], "8": [0.5]}, correct=CORRECT)))
+    assert "| 20 † | " in text
+    assert "| 8 | " in text
 
 
 def test_a_long_table_is_cut_and_says_so(study_of):

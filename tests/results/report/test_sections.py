@@ -128,24 +128,25 @@ def test_the_question_says_what_varied_and_how_often(full):
     assert table(full, "question", "varied")["values"].tolist() == ["8, 20-20", "0.01, 0.1, 1"]
 
 
-def test_configuration_table_marks_the_best_and_its_close_rivals(study_of):
+def test_configuration_table_marks_the_choice_and_has_verdicts(study_of):
     close = {"20-20": spread(0.964), "20": spread(0.963, size=0.02, turn=2), "8": [*spread(0.8, 9, turn=1), None]}
     study = study_of(close)
     (shown,) = findings(study).section("configurations").tables
-    assert (shown.best, shown.indistinguishable) == ({0}, {1})
+    assert shown.best == {0}
     cells = table(study, "configurations")
     # for three at once: t(9; 0.99167) = 2.934, t(8; 0.99167) = 3.016
     assert cells["test accuracy"].tolist() == ["0.964 ± 0.004", "0.963 (0.939 to 0.978)", "0.800 ± 0.004"]
     assert cells["parameters"].tolist() == ["1,930", "1,510", "730"]
     assert cells["seeds"].tolist() == ["10", "10", "9 of 10"]
+    assert cells["verdict"].tolist() == ["unsettled", "unsettled", "clearly worse"]
 
 
-def test_the_comparison_says_in_words_what_can_be_told_apart(study_of):
+def test_the_comparison_says_in_words_how_good_each_is(study_of):
     study = study_of({"20-20": spread(0.964), "20": spread(0.963, size=0.02, turn=2), "8": spread(0.8, turn=1)})
     cells = table(study, "comparison", "against_best")
-    assert cells["told apart"].tolist() == ["no", "yes"]
-    assert cells["difference"].tolist()[1].startswith("\N{MINUS SIGN}0.164")
-    assert cells["p, corrected"].tolist()[1] == "< 0.001"
+    assert cells["verdict"].tolist() == ["unsettled", "unsettled", "clearly worse"]
+    assert cells["difference"].tolist()[2].startswith("\N{MINUS SIGN}0.164")
+    assert cells["95 % interval"].tolist()[2].endswith(" to 0")
 
 
 def test_the_fair_comparison_sets_each_at_its_best_rate(full):
