@@ -20,6 +20,7 @@ from .results.plots.data_sets import plot_critical_difference as plot_critical_d
 from .results.plots.data_sets import plot_performance_profile as plot_performance_profile
 from .results.plots.effects import plot_effects as plot_effects
 from .results.plots.grid import plot_grid as plot_grid
+from .results.plots.marginal_means import plot_marginal_means as plot_marginal_means
 from .results.plots.parallel import plot_parallel as plot_parallel
 from .results.plots.pictures import pictures as pictures
 from .results.plots.seeds import plot_seeds as plot_seeds
@@ -33,6 +34,7 @@ from .results.statistics.examples import compare_examples as compare_examples
 from .results.statistics.examples import estimate_accuracies as estimate_accuracies
 from .results.statistics.extrapolation import predict_ends as predict_ends
 from .results.statistics.fairness import fair_comparison as fair_comparison
+from .results.statistics.marginal_means import marginal_means as marginal_means
 from .results.statistics.optimism import optimism as optimism
 from .results.statistics.rankings import compare_rankings as compare_rankings
 from .results.statistics.summary import configurations as configurations

@@ -4,7 +4,18 @@ import pytest
 
 QUICK = ("-m", "data=iris", "trainer.epochs=3")
 GRID = ("arch=uniform", "arch.depth=1,2", "arch.width=4,8", "seed=0,1")
-NAMES = ["cost", "cost_seconds", "effects", "grid", "learning_curves", "mean_curves", "parallel", "schedules", "seeds"]
+NAMES = [
+    "cost",
+    "cost_seconds",
+    "effects",
+    "grid",
+    "learning_curves",
+    "marginal_means",
+    "mean_curves",
+    "parallel",
+    "schedules",
+    "seeds",
+]
 
 
 def files(folder):

@@ -70,9 +70,9 @@ def pictures(
     dict
         ``{name: figure}``, of the names ``learning_curves`` (a line a run), ``mean_curves`` (a line a configuration,
         if any has several seeds), ``schedules``, ``grid`` (if two settings vary), ``seeds``, ``cost`` and
-        ``cost_seconds`` (if costs differ), ``parallel`` (if two settings vary), ``effects`` (if
-        some configuration has several seeds). Where runs are on several data sets, ``critical_difference``,
-        ``comparison_matrix`` and ``performance_profile`` take the place of the last four.
+        ``cost_seconds`` (if costs differ), ``parallel`` (if two settings vary), ``effects`` and, with a grid,
+        ``marginal_means`` (if some configuration has several seeds). Where runs are on several data sets,
+        ``critical_difference``, ``comparison_matrix`` and ``performance_profile`` take the place of the last five.
 
     Raises
     ------
@@ -199,8 +199,16 @@ def _plan_results(
 
         return plot_effects(effects(runs), title=title)
 
+    def draw_marginal_means() -> Figure:
+        from nnsweep.results.plots.marginal_means import plot_marginal_means
+        from nnsweep.results.statistics.marginal_means import marginal_means
+
+        return plot_marginal_means(marginal_means(runs).levels, title=title)
+
     if len(groups) > 1 and any(len(group.finished) > 1 for group in groups):
         plan["effects"] = draw_effects
+        if axes:
+            plan["marginal_means"] = draw_marginal_means
     return plan
 
 

@@ -11,6 +11,7 @@ CAPTIONS = {
     "grid": "Means by the two settings that vary most, a panel for each other choice; the best is framed.",
     "seeds": "Every run of the best configurations, with mean and simultaneous interval.",
     "effects": "The share of the variance that each setting, each pair of them and chance account for.",
+    "marginal_means": "The mean of each value of a setting over the other settings, with its interval.",
     "cost": "Accuracy against the number of parameters, with the front that nothing cheaper reaches.",
     "cost_seconds": "Accuracy against seconds of training, with the front that nothing cheaper reaches.",
     "mean_curves": "Learning curves of the best configurations: means, with bands.",

@@ -24,9 +24,10 @@ from nnsweep.results.statistics.data_sets import (
     compare_data_sets,
     name_data_sets,
 )
-from nnsweep.results.statistics.equivalence import choose_rope
+from nnsweep.results.statistics.equivalence import choose_rope, compare_equivalence
 from nnsweep.results.statistics.examples import compare_examples
 from nnsweep.results.statistics.looks import count_looks, spend_error
+from nnsweep.results.statistics.marginal_means import MarginalMeans, marginal_means
 from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.summary import configurations, sort_best_first
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
@@ -235,6 +236,20 @@ class Study:
         return (
             effects(self.runs, self.metric, failures="ignore") if has_failed and len(self.effects) else self.effects[:0]
         )
+
+    @cached_property
+    def marginal_means(self) -> MarginalMeans:
+        """The means of each setting's values; it has no rows where nothing finished."""
+        if not self.has_result:
+            return MarginalMeans(pd.DataFrame({"factor": []}), pd.DataFrame({"factor": [], "low": []}), ())
+        return marginal_means(self.runs, self.metric, factors=self.by, confidence=self.confidence)
+
+    @cached_property
+    def equivalence(self) -> pd.DataFrame:
+        """The probabilities of being as good as the best; no rows where nothing finished or no margin is known."""
+        if self.rope is None or not self.has_result:
+            return pd.DataFrame({"label": [], "conclusion": []})
+        return compare_equivalence(self.runs, self.metric, rope=self.rope, by=self.by, confidence=self.confidence)
 
     @cached_property
     def by_example(self) -> pd.DataFrame:

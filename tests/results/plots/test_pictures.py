@@ -9,7 +9,10 @@ from nnsweep.results.plots.pictures import by_name, pictures, save_all, telling_
 
 pytestmark = pytest.mark.slow
 
-ALL = ["learning_curves", "mean_curves", "schedules", "grid", "seeds", "cost", "cost_seconds", "parallel", "effects"]
+ALL = [
+    *("learning_curves", "mean_curves", "schedules", "grid", "seeds", "cost", "cost_seconds", "parallel", "effects"),
+    "marginal_means",
+]
 
 
 @pytest.mark.parametrize("kind", ["sweep", "holey", "odd"])
@@ -41,7 +44,7 @@ def test_what_tells_nothing_is_not_drawn(made):
     one = {"depths": [1], "widths": [8], "activations": ["relu"], "schedules": ["constant"]}
     assert list(pictures(*made(**one, n_seeds=1))) == ["learning_curves", "schedules", "seeds"]
     assert list(pictures(*made(**one))) == ["learning_curves", "mean_curves", "schedules", "seeds"]
-    assert "effects" not in pictures(*made(n_seeds=1))
+    assert not {"effects", "marginal_means"} & set(pictures(*made(n_seeds=1)))
     assert "grid" not in pictures(*made(**(one | {"widths": [8, 16]})))
 
 

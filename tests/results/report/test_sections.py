@@ -49,7 +49,18 @@ def table(study: Study, section: str, name: str = "") -> pd.DataFrame:
 def test_a_full_report_has_all_sections_in_the_order_of_reading(full):
     assert [section.name for section in findings(full).sections] == [
         *("question", "answer", "configurations", "comparison", "examples", "variance", "fair", "effects"),
-        *("cost", "selection", "outcomes", "epochs", "pictures", "success", "failures", "origin", "methods"),
+        *(
+            "marginal_means",
+            "cost",
+            "selection",
+            "outcomes",
+            "epochs",
+            "pictures",
+            "success",
+            "failures",
+            "origin",
+            "methods",
+        ),
     ]
 
 

@@ -1,0 +1,62 @@
+"""Marginal means: for each setting the mean of each of its values over the other settings, with its interval."""
+
+import math
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nnsweep.results.frame import plain, take_numbers
+from nnsweep.results.plots import COLOURS
+from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
+from nnsweep.results.statistics.summary import ACCURACY
+from nnsweep.results.wording import metric_text, short_name, value_text
+
+MOST = 12
+"""How many values of a setting are shown; of one with more, those in the middle are left out."""
+MEAN = {"color": COLOURS[0], "marker": "D", "markersize": 4.5, "linestyle": "-", "linewidth": 1.5}
+
+
+def plot_marginal_means(levels: pd.DataFrame, *, metric: str = ACCURACY, title: str = "") -> Figure:
+    """Draw what each value of a setting comes to on average over the other settings.
+
+    Parameters
+    ----------
+    levels : pandas.DataFrame
+        ``levels`` of `nnsweep.marginal_means`.
+    metric : str
+        What was averaged.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row for each setting's name, and one under it for each of its values.
+    """
+    names = [*dict.fromkeys(map(str, levels["factor"]))]
+    if not names:
+        return nothing("no setting could be averaged over the others", title)
+    parts = [levels[levels["factor"] == name] for name in names]
+    shown = [part if len(part) <= MOST else part.iloc[[*range(MOST // 2), *range(-MOST // 2, 0)]] for part in parts]
+    labels: list[str] = []
+    figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.2 * (len(names) + sum(map(len, shown))), title)
+    axes = figure.subplots()
+    prepare(axes, metric_text(metric))
+    for name, part in zip(names, shown, strict=True):
+        labels.append(fit_text(short_name(name, names), WIDTH * 0.42))
+        numbers = (take_numbers(part, end) for end in ("mean", "low", "high"))
+        for row, (mean, low, high) in enumerate(zip(*numbers, strict=True), start=len(labels)):
+            if not math.isnan(low):
+                axes.plot([low, high], [row, row], color=MEAN["color"], linewidth=1.5)
+            axes.plot([mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
+        labels += [fit_text(value_text(value), WIDTH * 0.42) for value in plain(part["level"])]
+    axes.set_yticks(range(len(labels)), labels, fontsize=POINTS, parse_math=False)
+    headings = [sum(len(part) + 1 for part in shown[:place]) for place in range(len(shown))]
+    for row in headings:
+        axes.axhspan(row - 0.5, row + 0.5, color="#EEEEEE", linewidth=0, zorder=0)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    n_hidden = sum(map(len, parts)) - sum(map(len, shown))
+    hidden = f" {n_hidden} values in the middle are not shown." if n_hidden else ""
+    note = f"The intervals hold at once for all values of a setting.{hidden}"
+    add_legend(figure, ["mean over other settings, with its interval"], [MEAN], notes=[note])
+    return figure

@@ -1,0 +1,121 @@
+"""What each value of a setting comes to on average over the other settings, and which values can be told apart."""
+
+import pandas as pd
+
+from nnsweep.results.frame import plain, rows, take_numbers
+from nnsweep.results.grouping import BARE
+from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
+from nnsweep.results.report.study import Study
+from nnsweep.results.wording import (
+    as_sentence,
+    join_words,
+    percent,
+    probability,
+    short_name,
+    signed,
+    span,
+    value_text,
+    whole,
+    with_interval,
+)
+
+
+def describe_marginal_means(study: Study) -> list[str]:
+    """Say for each setting by how much its best value beats another on average, and from which it cannot be told."""
+    contrasts = _contrast_best(study)
+    if not len(contrasts):
+        return []
+    sentences: list[str] = []
+    undecided: list[str] = []
+    for name in dict.fromkeys(map(str, contrasts["factor"])):
+        own = contrasts[contrasts["factor"] == name]
+        is_told = own["distinguishable"].to_numpy()
+        if not is_told.any():
+            undecided.append(short_name(name))
+            continue
+        noun = "" if name in BARE else f"{short_name(name)} "
+        place = int((own["difference"].abs() * is_told).to_numpy().argmax())
+        best, worst = (value_text(plain(own[role])[place]) for role in ("level", "reference"))
+        apart, *ends = (study.write(abs(take_numbers(own, end)[place])) for end in ("difference", "low", "high"))
+        sure = "" if sentences else f"{percent(study.confidence)} interval "
+        rivals = (
+            join_words([value_text(value) for value in plain(own["reference"][~is_told])]) if not is_told.all() else ""
+        )
+        sentences.append(
+            f"{noun}{best} beats {noun}{worst} by {apart} ({sure}{' to '.join(sorted(ends))})"
+            + f" and cannot be told from {noun}{rivals}" * bool(rivals)
+        )
+    if undecided:
+        sentences.append(f"no value of {join_words(undecided)} can be told from the best one")
+    return [f"On average over the other settings, {'; '.join(sentences)}."]
+
+
+class SettingMeans(Section):
+    """The means of the levels, and their differences from the best level."""
+
+    order = 75
+    answers = ((105, describe_marginal_means),)
+
+    def build(self, study: Study) -> SectionContent | None:
+        found, contrasts = study.marginal_means, _contrast_best(study)
+        if not len(contrasts):
+            return None
+        of = percent(study.confidence)
+        levels = Table(
+            name="levels",
+            caption=f"The mean of each value over the other settings, with its {of} interval (simultaneous for the "
+            "values of a setting).",
+            frame=found.levels,
+            columns=(
+                Column("setting", "factor", short_name),
+                Column("value", "level", value_text),
+                Column(study.words, "mean", lambda row: _write_mean(study, row), needs_row=True),
+                Column("combinations", "n_cells", whole, is_wide=True),
+                Column("results", "n_results", whole, is_wide=True),
+            ),
+        )
+        differences = Table(
+            name="contrasts",
+            caption="The best value of each setting minus each other one, on average over the other settings.",
+            frame=contrasts,
+            columns=(
+                Column("setting", "factor", short_name),
+                Column("best value", "level", value_text),
+                Column("other value", "reference", value_text),
+                Column("difference", "difference", lambda value: signed(study.write(value))),
+                Column(f"{of} interval", "low", lambda row: span(study.write, row), needs_row=True),
+                Column("p, corrected", "p", probability),
+            ),
+            indistinguishable=frozenset(
+                place for place, row in enumerate(rows(contrasts)) if not row["distinguishable"]
+            ),
+        )
+        return SectionContent(
+            name="marginal_means",
+            heading="Each setting by itself",
+            points=tuple(as_sentence(note) for note in found.notes),
+            tables=(levels, differences),
+        )
+
+    def method_notes(self, study: Study) -> list[str]:
+        if not len(_contrast_best(study)):
+            return []
+        return [
+            "In the mean of a setting's value each combination of the other settings counts the same; its error comes "
+            f"from the {study.kind}s within combinations, whose variances may differ (Satterthwaite). All intervals of "
+            f"differences between a setting's values hold at once with {percent(study.confidence)} (Bonferroni)."
+        ]
+
+
+def _contrast_best(study: Study) -> pd.DataFrame:
+    """Give the differences from the best level of each factor; none if there is one factor, or no interval."""
+    levels, contrasts, _ = study.marginal_means
+    if contrasts["factor"].nunique() < 2 or contrasts["low"].isna().all():
+        return contrasts[:0]
+    n_levels = levels["factor"].value_counts()
+    parts = [own.iloc[: n_levels[factor] - 1] for factor, own in contrasts.groupby("factor", sort=False)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _write_mean(study: Study, row: Row) -> str:
+    return with_interval(study.write, row["mean"], row["low"], row["high"])
