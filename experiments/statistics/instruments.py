@@ -34,7 +34,7 @@ def draw_pairs(n_folds: int, seed: int) -> tuple[pd.DataFrame, list[float], list
     random = np.random.default_rng(seed)
     both = random.normal(0.9, 0.01, n_folds)
     first, second = (np.round(both + random.normal(shift, 0.008, n_folds), 4).tolist() for shift in (0.0, 0.006))
-    return pd.DataFrame({"arch": ["a"] * n_folds + ["b"] * n_folds, "test_accuracy": first + second}), first, second
+    return pd.DataFrame({"schedule": ["a"] * n_folds + ["b"] * n_folds, "test_accuracy": first + second}), first, second
 
 
 def compare_with_baycomp() -> Iterator[Value]:

@@ -15,6 +15,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.statistics.intervals import check_confidence
+from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.summary import find_configuration, sort_best_first
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
 from nnsweep.text import printable
@@ -127,9 +128,11 @@ def compare_equivalence(
         raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to compare")
     chosen = ranked[0] if reference is None else find_configuration(runs, ranked, reference)
     sign = -1 if smaller_is_better(metric) else 1
+    pairs = find_pairing(runs, ranked)[ranked.index(chosen)].tolist()
     rows = [
-        {"label": one.label, "reference_label": chosen.label} | _compare(one, chosen, margin, sign, confidence)
-        for one in ranked
+        {"label": one.label, "reference_label": chosen.label}
+        | _compare(one, chosen, may_pair, margin, sign, confidence)
+        for one, may_pair in zip(ranked, pairs, strict=True)
         if one is not chosen
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
@@ -138,18 +141,18 @@ def compare_equivalence(
 
 
 def _compare(
-    one: Configuration, reference: Configuration, margin: float, sign: int, confidence: float
+    one: Configuration, reference: Configuration, may_pair: bool, margin: float, sign: int, confidence: float
 ) -> dict[str, object]:
     """Compare two configurations; the sign is negative where less is better."""
     overlap = one.repeats.overlap
-    result = compare_means(one.units, reference.units, overlap=overlap, kind=one.repeats.kind)
+    result = compare_means(one.units, reference.units, overlap=overlap, kind=one.kind, may_pair=may_pair)
     row = {name: getattr(result, name) for name in ("test", "n_pairs", "difference", "note")}
     if result.test == "none" or not one.counted:
         return row | {"conclusion": "not tested"}
     if result.std == 0:
         sizes = len(one.units), len(reference.units)
-        n_divisions = 2**result.n_pairs if result.n_pairs else math.comb(sum(sizes), sizes[0])
-        p_tost = 1 / n_divisions if abs(result.difference) < margin else 1.0
+        n_orders = 2**result.n_pairs if result.test in ("paired t", "sign flip") else math.comb(sum(sizes), sizes[0])
+        p_tost = 1 / n_orders if abs(result.difference) < margin else 1.0
         return row | {"p_tost": p_tost, "conclusion": "equal enough" if p_tost < 1 - confidence else "open"}
     error, degrees = _find_error(result, one, reference)
     better, worse = (

@@ -29,8 +29,8 @@ def test_only_an_accuracy_has_a_usual_margin():
 
 
 def runs_of(first, second, **columns):
-    """Give a frame of networks a and b, whose runs are told apart by a column in each."""
-    runs = pd.DataFrame({"arch": ["a"] * len(first) + ["b"] * len(second), "test_accuracy": [*first, *second]})
+    """Give a frame of the runs with two schedules, so of networks of one shape, which are paired by seed."""
+    runs = pd.DataFrame({"schedule": ["a"] * len(first) + ["b"] * len(second), "test_accuracy": [*first, *second]})
     return runs.assign(**columns)
 
 
@@ -73,6 +73,9 @@ def test_seeds_have_the_two_tests_of_statsmodels(pair, paired, unpaired):
     n = len(pair[0])
     assert compare_first(*pair, seed=[*range(n)] * 2)["p_tost"] == pytest.approx(paired, abs=1e-8)
     assert compare_first(*pair, seed=range(2 * n))["p_tost"] == pytest.approx(unpaired, abs=1e-8)
+    of_two_shapes = runs_of(*pair, seed=[*range(n)] * 2, arch=["a"] * n + ["b"] * n)
+    (row,) = compare_equivalence(of_two_shapes, reference={"arch": "b"}).to_dict("records")
+    assert row["p_tost"] == pytest.approx(unpaired, abs=1e-8)
 
 
 NOISE = np.array([-0.002, 0.001, 0.003, -0.003, 0.001])
