@@ -5,6 +5,7 @@ import pandas as pd
 from nnsweep.results.frame import plain, rows, take_numbers
 from nnsweep.results.grouping import BARE
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
+from nnsweep.results.report.section_settings import write_term
 from nnsweep.results.report.study import Study
 from nnsweep.results.wording import (
     as_sentence,
@@ -18,6 +19,9 @@ from nnsweep.results.wording import (
     whole,
     with_interval,
 )
+
+LEAST_INTERACTION = 0.05
+"""From this share of the variance on, an interaction is told beside averages."""
 
 
 def describe_marginal_means(study: Study) -> list[str]:
@@ -47,7 +51,19 @@ def describe_marginal_means(study: Study) -> list[str]:
         )
     if undecided:
         sentences.append(f"no value of {join_words(undecided)} can be told from the best one")
-    return [f"On average over the other settings, {'; '.join(sentences)}."]
+    return [f"On average over the other settings, {'; '.join(sentences)}.{_warn_of_interaction(study)}"]
+
+
+def _warn_of_interaction(study: Study) -> str:
+    """Say which two settings depend on each other most, if they do so that averages over them hide it."""
+    shares = zip(take_numbers(study.effects, "eta_squared"), map(str, study.effects["term"]), strict=True)
+    large = [(part, term) for part, term in shares if term.count(":") == 1 and part >= LEAST_INTERACTION]
+    if not large:
+        return ""
+    part, term = max(large)
+    return (
+        f" But {write_term(term)} explains {percent(part)} of the variance: which is best of one depends on the other."
+    )
 
 
 class SettingMeans(Section):

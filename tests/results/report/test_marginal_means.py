@@ -40,6 +40,20 @@ def test_what_makes_no_difference_is_told():
     assert "90 % interval" in said
 
 
+def test_settings_that_depend_on_each_other_are_told():
+    """Of 8 and 20 one is better with tanh, the other with relu: 40 runs, all of whose spread but seeds' is theirs."""
+    runs = [
+        *runs_of({"8": spread(0.90), "20": spread(0.95, turn=1)}, settings={"activation": "tanh"}),
+        *runs_of({"8": spread(0.95, turn=2), "20": spread(0.90, turn=3)}, settings={"activation": "relu"}),
+    ]
+    (said,) = describe_marginal_means(Study(runs=frame(runs)))
+    assert said == (
+        "On average over the other settings, no value of hidden_layer_sizes and activation can be told from the best "
+        "one. But hidden_layer_sizes \N{MULTIPLICATION SIGN} activation explains 98 % of the variance: which is best "
+        "of one depends on the other."
+    )
+
+
 def test_a_single_setting_is_left_to_the_comparison(study_of):
     study = study_of({"8": spread(0.9), "20": spread(0.95, turn=1)})
     assert describe_marginal_means(study) == []
