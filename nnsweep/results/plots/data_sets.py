@@ -13,6 +13,7 @@ from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import (
     NAMED,
     POINTS,
+    RIGHT,
     WIDTH,
     ColourScale,
     add_legend,
@@ -38,6 +39,8 @@ ROW = 0.19
 """Inches from one name beside the diagram to the next."""
 BAR = 0.12
 """Inches from one bar to the next."""
+HEADING = 0.5
+"""The height of the matrix's heading, in rows."""
 
 
 def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") -> Figure:
@@ -68,7 +71,7 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
     last = max(first + 1, math.ceil(max(ranks)))
     inch = (last - first) / (WIDTH - 0.3 - 2 * room)  # of the line; the names stand at its sides
     bars = BAR * (len(groups) + 1)
-    height = bars + ROW * ((k + 1) // 2)
+    height = bars + ROW * ((k + 1) // 2) + 0.1
     figure = blank(WIDTH, 0.75 + height + 0.25 * bool(title), title)
     axes = figure.subplots()
     axes.set_axis_off()
@@ -137,9 +140,10 @@ def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") ->
     if not labels:
         return nothing(NOTHING_TO_COMPARE, title)
     k, pairs = len(labels), comparison.pairs
-    left = min(1.6, max(map(measure_inches, labels)) + 0.1)
-    cell = min(1.0, (WIDTH - left - 0.35) / k)
-    figure = blank(WIDTH, 0.25 * bool(title) + 0.55 * k + 0.35, title)
+    names = [fit_text(label, 1.5) for label in labels]
+    room = WIDTH - RIGHT - 0.2 - max(map(measure_inches, names))
+    cell = min(1.0, room / k)
+    figure = blank(WIDTH, 0.25 * bool(title) + 0.55 * (k + HEADING) + 0.55, title)
     axes = figure.subplots()
     shown = pairs[pairs["label"].isin(labels) & pairs["other"].isin(labels)]
     largest = float(shown["difference"].abs().max())
@@ -150,13 +154,14 @@ def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") ->
         turned = pair.rename({"n_better": "n_worse", "n_worse": "n_better"})
         turned["difference"] = -turned["difference"]
         _draw_cell(axes, (one, other), turned, colours, room=cell - 0.06, metric=comparison.metric)
-    texts = [fit_text(label, left - 0.1) for label in labels]
-    axes.set_yticks(range(k), texts, fontsize=POINTS, parse_math=False)
-    axes.set_xticks(range(k), [fit_text(label, cell - 0.06) for label in labels], fontsize=POINTS, parse_math=False)
-    axes.xaxis.tick_top()
+    for column, label in enumerate(labels):
+        where = {"ha": "center", "va": "center", "fontsize": POINTS, "parse_math": False}
+        axes.text(column, -0.5 - HEADING / 2, fit_text(label, cell - 0.06), **where)  # type: ignore[arg-type]
+    axes.set_yticks(range(k), names, fontsize=POINTS, parse_math=False)
+    axes.set_xticks([])
     axes.tick_params(length=0)
-    axes.set_xlim(-0.5, (WIDTH - left - 0.35) / cell - 0.5)
-    axes.set_ylim(k - 0.5, -0.5)
+    axes.set_xlim(-0.5, room / cell - 0.5)
+    axes.set_ylim(k - 0.5, -0.5 - HEADING)
     axes.spines[:].set_visible(False)
     hidden = len(comparison.labels) - k
     notes = [
