@@ -23,7 +23,7 @@ from nnsweep.results.plots.figure import NAMED, save_figure
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.seeds import plot_seeds
-from nnsweep.results.statistics.data_sets import compare_data_sets, name_data_sets
+from nnsweep.results.statistics.data_sets import compare_data_sets, merge_data_settings, name_data_sets
 from nnsweep.results.statistics.summary import estimate_configurations
 from nnsweep.text import printable
 
@@ -79,12 +79,13 @@ def pictures(
     ConfigError
         If two runs are the same repeat of one configuration.
     """
+    has_several_data_sets = len({*name_data_sets(runs)}) > 1
+    comparable, runs = runs, merge_data_settings(runs) if has_several_data_sets else runs
     groups = [group for group in estimate_configurations(runs) if group.finished]
     plan = _plan_curves(runs, histories, groups, title) if histories else {}
-    has_several_data_sets = len({*name_data_sets(runs)}) > 1
     plan |= _plan_results(runs, groups, title, has_several_data_sets=has_several_data_sets)
     if has_several_data_sets and (only is None or {*only} & {*OVER_DATA_SETS}):
-        plan |= _plan_data_sets(runs, title)
+        plan |= _plan_data_sets(comparable, title)
     return {name: draw() for name, draw in plan.items() if only is None or name in only}
 
 

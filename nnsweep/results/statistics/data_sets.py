@@ -14,7 +14,15 @@ from pathlib import PurePath
 import numpy as np
 import pandas as pd
 
-from nnsweep.results.factors import DATA, check_settings, choose_distinguishing, varying_settings
+from nnsweep.results.factors import (
+    ARCHITECTURE,
+    DATA,
+    EXTENT,
+    check_settings,
+    choose_distinguishing,
+    is_function_of,
+    varying_settings,
+)
 from nnsweep.results.frame import check_columns, coded, plain, smaller_is_better, varies
 from nnsweep.results.grouping import Configuration, group_runs, make_labels, with_failures
 from nnsweep.results.statistics.intervals import check_confidence
@@ -244,6 +252,14 @@ def name_data_sets(runs: pd.DataFrame) -> list[str]:
     is_enough = len({tuple(map(repr, one.values())) for one in short}) == len(short)
     labels = dict(zip(settings, make_labels(short if is_enough else [*settings.values()]), strict=True))
     return [labels[key] for key in keys]
+
+
+def merge_data_settings(runs: pd.DataFrame) -> pd.DataFrame:
+    """Give the frame with the name of its data set in ``data``, and without other settings that follow from it."""
+    named = runs.assign(**{DATA: name_data_sets(runs)})
+    codes = {name: coded(named, name) for name in varying_settings(named) if name not in (*ARCHITECTURE, *EXTENT)}
+    following = [name for name in codes if name != DATA and is_function_of(name, [DATA], codes)]
+    return named.drop(columns=following)
 
 
 def write_filters(runs: pd.DataFrame) -> dict[str, str]:

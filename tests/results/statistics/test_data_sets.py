@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 
 from nnsweep.results.frame import frame, narrow_runs
-from nnsweep.results.statistics.data_sets import compare_data_sets, name_data_sets, write_filters
+from nnsweep.results.statistics.data_sets import (
+    compare_data_sets,
+    merge_data_settings,
+    name_data_sets,
+    write_filters,
+)
 from nnsweep.tracking.record import RunRecord
 
 
@@ -133,3 +138,12 @@ def test_data_sets_are_named_as_short_as_tells_them_apart():
 
 def test_runs_without_a_data_set_are_on_one():
     assert len({*name_data_sets(runs_on(HARD).drop(columns="data"))}) == 1
+
+
+def test_a_merged_frame_has_one_column_of_the_data():
+    tables = {"p": {"data": "table", "data.path": "x/cats.csv", "optimizer.weight_decay": 0.01}}
+    runs = runs_on({"p": {"a": [0.9, 0.8], "b": [0.9, 0.8]}, "iris": {"a": [0.9], "b": [0.8]}}, tables)
+    merged = merge_data_settings(runs)
+    assert merged["data"].tolist() == ["cats"] * 4 + ["iris"] * 2
+    assert [name for name in runs.columns if name not in merged.columns] == ["data.path", "optimizer.weight_decay"]
+    assert compare_data_sets(merged).scores.equals(compare_data_sets(runs).scores)
