@@ -6,6 +6,7 @@ had no part in the choice are recorded in an experiment of their own, and what i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -22,6 +23,7 @@ from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.summary import find_configuration, sort_best_first
 from nnsweep.results.wording import count, join_words
 from nnsweep.text import mask_secrets, printable, quote_argument
+from nnsweep.tracking.store import find_store_if_any, resolve_uri
 
 if TYPE_CHECKING:
     from nnsweep.jobs.display import Display
@@ -303,3 +305,22 @@ def _read_confirming_runs(planned: Confirmation, result: "SweepResult") -> pd.Da
     records = [*recorded, *(record for record in result.records if not record.run_id)]
     records = [record for record in records if record.key in planned.jobs.labels]
     return frame(records).assign(**{CANDIDATE: [planned.jobs.labels[record.key] for record in records]})
+
+
+def describe_confirmation_of(experiment: str, uri: str | None) -> str:
+    """Say in a sentence on which seeds a study's candidates were confirmed and where, or how to do that."""
+    name = name_confirmation(experiment)
+    where = "" if uri is None else f" --uri {quote_argument(mask_secrets(uri))}"
+    try:
+        store = find_store_if_any(resolve_uri(uri, Path.cwd()), name)
+    except ConfigError:  # it was deleted
+        store = None
+    finished = [] if store is None else [one for one in read_records(store) if one.state == "finished"]
+    if finished:
+        seeds = count(len({record.settings.get("seed") for record in finished}), "new seed")
+        how, runs = f"nnsweep report {quote_argument(name)}{where}", count(len(finished), "run")
+        return f"Candidates were confirmed on {seeds}, {runs} in all; {how} says with what result."
+    if experiment.endswith(name_confirmation("")):
+        return ""
+    how = f"nnsweep confirm {quote_argument(experiment)}{where}"
+    return f"The best of many is best partly by luck; {how} trains it again on seeds that nobody has looked at."

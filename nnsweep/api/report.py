@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
+from nnsweep.api.confirm import describe_confirmation_of
 from nnsweep.api.load import find_runs, gather_correct, gather_histories, load_environment
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, whole_file
@@ -100,6 +101,7 @@ def report(
     origin = replace(
         _describe_origin(experiment, [by_id[run_id] for run_id in runs["run_id"]], uri, command),
         missing=tuple(str(error) for error in combine_errors([*without_correct, *without_histories])),
+        confirmation=describe_confirmation_of(experiment, uri),
     )
     study = Study(
         runs=runs,

@@ -137,6 +137,18 @@ def cats(study: Path) -> list[str]:
     return ["arch=linear,shallow", *own]
 
 
+def test_the_studys_report_says_how_and_then_where(told, capfd):
+    assert main(["report", "flowers"]) == 0
+    assert "nnsweep confirm flowers" in capfd.readouterr().out
+    assert told("flowers", "--only", "wide", "--only", "linear", "--seeds", "2").code == 0
+    assert main(["report", "flowers"]) == 0
+    said = capfd.readouterr().out
+    assert "Candidates were confirmed on 2 new seeds, 4 runs in all; nnsweep report flowers-confirm" in said
+    assert "nnsweep confirm flowers" not in said
+    assert main(["report", "alone"]) == main(["report", "flowers-confirm"]) == 0
+    assert "nnsweep confirm" not in capfd.readouterr().out
+
+
 def test_folds_stay_as_they_were(cats):
     assert main([*cats, "data.fold=0,1", "data.n_folds=2", "tracking.experiment=folds"]) == 0
     table = confirm("folds", seeds=2, only=["linear"])

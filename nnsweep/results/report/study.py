@@ -50,12 +50,15 @@ class Origin:
         Whatever else a reader needs to have the numbers again, such as versions and digests.
     missing : tuple of str
         Which files of the runs could not be read, so that the report lacks what needs them.
+    confirmation : str
+        On which seeds candidates were confirmed, and in which experiment; or how to do that.
     """
 
     experiment: str = ""
     commands: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    confirmation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
