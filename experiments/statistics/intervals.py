@@ -8,6 +8,7 @@ beside this file; `intervals.md` reads them.
 """
 
 import argparse
+import itertools
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -50,10 +51,10 @@ NOISES: dict[str, tuple[float, Callable[[np.random.Generator, tuple[int, ...]], 
 """The true mean and what draws results, by name."""
 
 
-def bound_by_student(values: Floats) -> Ends:
+def bound_by_student(values: Floats, confidence: float = CONFIDENCE) -> Ends:
     """Bound the mean by Student's t."""
     n = values.shape[-1]
-    half = special.stdtrit(n - 1, (1 + CONFIDENCE) / 2) * values.std(axis=-1, ddof=1) / np.sqrt(n)
+    half = special.stdtrit(n - 1, (1 + confidence) / 2) * values.std(axis=-1, ddof=1) / np.sqrt(n)
     mean = values.mean(axis=-1)
     return mean - half, mean + half
 
@@ -64,9 +65,9 @@ def bound_by_clipped_student(values: Floats) -> Ends:
     return low.clip(0, 1), high.clip(0, 1)
 
 
-def bound_on_logits(values: Floats) -> Ends:
+def bound_on_logits(values: Floats, confidence: float = CONFIDENCE) -> Ends:
     """Bound the mean by Student's t on the scale of logits, with the standard error of the mean's logit."""
-    low, high = bound_by_student(values)
+    low, high = bound_by_student(values, confidence)
     mean = values.mean(axis=-1)
     slope = np.maximum(mean * (1 - mean), np.finfo(float).tiny)
     half = (high - low) / 2 / slope
@@ -229,6 +230,27 @@ def simulate_intervals(
     return pd.DataFrame(measure())
 
 
+def simulate_at_once(n_samples: int) -> pd.DataFrame:
+    """Try the intervals of k equal configurations at once (Bonferroni), and that of the one with the highest mean."""
+
+    def measure() -> Iterator[dict[str, object]]:
+        for noise in ("normal", "left tail near 1"):
+            mean, draw = NOISES[noise]
+            for k, n in itertools.product((5, 25, 135), (3, 5, 10)):
+                values = draw(np.random.default_rng([SEED, k, n, 4]), (n_samples, k, n))
+                low, high = bound_on_logits(values, 1 - (1 - CONFIDENCE) / k)
+                holds = (low <= mean) & (mean <= high)
+                best = np.arange(n_samples), values.mean(axis=-1).argmax(axis=-1)
+                own_low, own_high = (end[best] for end in bound_on_logits(values))
+                yield {
+                    **{"noise": noise, "k": k, "n": n, "n_samples": n_samples, "all": holds.all(axis=-1).mean()},
+                    "the best": holds[best].mean(),
+                    "the best, not corrected": np.mean((own_low <= mean) & (mean <= own_high)),
+                }
+
+    return pd.DataFrame(measure())
+
+
 def simulate_collapses(n_samples: int) -> pd.DataFrame:
     """Try what is said instead of a mean where one run in ten collapses: share of successes, and the mean of these."""
 
@@ -324,6 +346,7 @@ def main() -> None:
         print(name, table.round(3).to_string(), sep="\n")
     tables = {
         "intervals": found,
+        "intervals_at_once": simulate_at_once(2000 // part),
         "intervals_collapses": simulate_collapses(5000 // part),
         "intervals_repeats": simulate_repeats(20_000 // part),
         "intervals_examples": simulate_examples(2000 // part),

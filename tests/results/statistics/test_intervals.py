@@ -98,6 +98,13 @@ def test_simulated_intervals_cover_as_promised(script):
 
 
 @needs_script
+def test_corrected_intervals_cover_the_best_of_many(script):
+    found = script.simulate_at_once(500).set_index("noise").loc["normal"]
+    assert (found["all"] > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 500)).all()
+    assert (found["the best"] > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 500)).all()
+
+
+@needs_script
 def test_successes_and_their_mean_cover_where_runs_collapse(script):
     found = script.simulate_collapses(1500)
     three_errors = 3 * np.sqrt(0.95 * 0.05 / 1500)
