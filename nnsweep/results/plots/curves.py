@@ -29,7 +29,7 @@ from nnsweep.results.plots.figure import (
     prepare,
     stroke,
 )
-from nnsweep.results.statistics.intervals import bound_metric
+from nnsweep.results.statistics.intervals import bound_metric, widen_within
 from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.results.trend import SELECTING, take_column
 from nnsweep.results.wording import metric_text
@@ -220,7 +220,7 @@ def plot_learning_curves(
     for name, axes in panels.items():
         bands = [band(own, name, are_independent=group.kind == "seed") for group, own in pairs]
         for rank, one in reversed([*enumerate(bands)]):
-            _draw_band(axes, one, rank, possible=bound_metric(name))
+            _draw_band(axes, one, rank)
         scale(axes, name, [one.mean for one in bands])
     labels = []
     for group, _ in pairs[:NAMED]:
@@ -250,8 +250,8 @@ def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: boo
     Returns
     -------
     Band
-        Around the mean the interval ``mean ± t(0.975, n - 1) · std / √n`` for three seeds or more, the lower and the
-        higher value for two; for one seed its curve alone.
+        Around the mean its interval (`nnsweep.results.statistics.intervals.estimate_mean`) for three seeds or more, the
+        lower and the higher value for two; for one seed its curve alone.
     """
     curves = [dict(zip(*take_points(history, metric), strict=True)) for history in histories]
     common = sorted(set.intersection(*(set(curve) for curve in curves)))
@@ -262,19 +262,19 @@ def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: boo
         from scipy import special  # its import takes longer than a picture that needs none of it
 
         half = special.stdtrit(len(curves) - 1, 0.975) * values.std(axis=0, ddof=1) / np.sqrt(len(curves))
-        low, high = mean - half, mean + half
+        points, bounds = zip(mean.tolist(), half.tolist(), strict=True), bound_metric(metric)
+        low, high = np.array([widen_within(*point, bounds) for point in points]).reshape(-1, 2).T
     return Band(np.array(common), mean, low, high)
 
 
-def _draw_band(axes: Axes, one: Band, rank: int, *, possible: tuple[float, float]) -> None:
+def _draw_band(axes: Axes, one: Band, rank: int) -> None:
     look = stroke(rank) if rank < NAMED else GREY
     marker = "o" if len(one.epochs) == 1 else None
     axes.add_line(Line2D(one.epochs, one.mean, marker=marker, markersize=4, **look))  # type: ignore[arg-type]
     if rank < NAMED and (one.high > one.low).any():
-        low, high = one.low.clip(*possible), one.high.clip(*possible)
-        if one.mean.min() > 0:  # a logarithm has no place for what is below
-            low = np.maximum(low, one.mean.min() / 10)
-        axes.fill_between(one.epochs, low, high, color=str(look["color"]), alpha=0.15, linewidth=0, zorder=1.5)
+        # a logarithm has no place for what is below
+        low = np.maximum(one.low, one.mean.min() / 10) if one.mean.min() > 0 else one.low
+        axes.fill_between(one.epochs, low, one.high, color=str(look["color"]), alpha=0.15, linewidth=0, zorder=1.5)
 
 
 def _describe_bands(kind: str, members: Sequence[Sequence[pd.DataFrame]], n_absent: int) -> str:

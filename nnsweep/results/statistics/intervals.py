@@ -106,6 +106,8 @@ def widen_within(mean: float, half: float, bounds: tuple[float, float]) -> tuple
     if half == 0 or math.isinf(high - low):
         return mean - half, mean + half
     place = (mean - low) / (high - low)
+    if not 0 < place < 1:  # at an end there are no odds: nothing but rounding is left on either side of it
+        return max(low, mean - half), min(high, mean + half)
     logit, aside = math.log(place / (1 - place)), half / (high - low) / (place * (1 - place))
     ends = (low + (high - low) / (1 + math.exp(min(-logit + sign * aside, LARGEST_LOGIT))) for sign in (1, -1))
     lower, upper = ends

@@ -134,7 +134,7 @@ def test_three_seeds_have_an_interval_two_a_range_one_a_line():
     curves = [history(0.1, 0.5), history(0.2, 0.7), history(0.3, 0.6)]
     three = band(curves, "val_accuracy")
     assert three.mean == pytest.approx([0.2, 0.6])
-    expected = [estimate_mean(values) for values in ([0.1, 0.2, 0.3], [0.5, 0.7, 0.6])]
+    expected = [estimate_mean(values, bounds=(0, 1)) for values in ([0.1, 0.2, 0.3], [0.5, 0.7, 0.6])]
     assert three.low == pytest.approx([one.low for one in expected])
     assert three.high == pytest.approx([one.high for one in expected])
     two = band(curves[:2], "val_accuracy")

@@ -14,6 +14,7 @@ from nnsweep.results.statistics.intervals import (
     compute_interquartile_mean,
     estimate_mean,
     estimate_share,
+    widen_within,
 )
 
 patiently = settings(deadline=None, max_examples=50)
@@ -61,6 +62,10 @@ def test_the_scale_is_that_of_logits():
 def test_near_a_half_with_little_spread_it_is_students():
     plain, bounded = (estimate_mean([0.500, 0.501, 0.502], bounds=bounds) for bounds in ((-math.inf, math.inf), (0, 1)))
     assert bounded == pytest.approx(plain, abs=1e-7)
+
+
+def test_what_is_at_an_end_but_for_rounding_stays_there():
+    assert widen_within(1.0, 1e-16, (0, 1)) == (1 - 1e-16, 1.0)
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 10, 11])
