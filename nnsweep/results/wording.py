@@ -227,20 +227,20 @@ def share(value: object) -> str:
 
 
 def write_interval(write: Callable[[object], str], mean: object, low: object, high: object) -> str:
-    """Write an interval: as half of it, or from where to where if it reaches further on one side; nothing for none.
+    """Write an interval: from where to where, or as half of it if its middle is the mean; nothing for none.
 
     Examples
     --------
     >>> write = lambda value: fixed(value, 3)
-    >>> write_interval(write, 0.964, 0.961, 0.967), write_interval(write, 0.964, 0.94, 0.97)
-    ('± 0.003', '0.940 to 0.970')
+    >>> write_interval(write, 12.0, 11.5, 12.5), write_interval(write, 0.964, 0.94, 0.97)
+    ('± 0.500', '0.940 to 0.970')
     >>> write_interval(write, 0.964, None, None)
     ''
     """
     if not (isinstance(mean, float) and isinstance(low, float) and isinstance(high, float)) or math.isnan(low):
         return ""
-    down, up = write(mean - low), write(high - mean)
-    return f"± {up}" if down == up else f"{write(low)} to {write(high)}"
+    is_middle = math.isclose(high - mean, mean - low, rel_tol=1e-9)
+    return f"± {write(high - mean)}" if is_middle else f"{write(low)} to {write(high)}"
 
 
 def with_interval(write: Callable[[object], str], mean: object, low: object, high: object, *, kind: str = "") -> str:
@@ -249,10 +249,10 @@ def with_interval(write: Callable[[object], str], mean: object, low: object, hig
     Examples
     --------
     >>> write = lambda value: fixed(value, 3)
-    >>> with_interval(write, 0.964, 0.961, 0.967), with_interval(write, 0.964, 0.94, 0.97)
-    ('0.964 ± 0.003', '0.964 (0.940 to 0.970)')
-    >>> with_interval(write, 0.964, 0.961, 0.967, kind="95 %"), with_interval(write, 0.964, 0.94, 0.97, kind="95 %")
-    ('0.964 ± 0.003 (95 %)', '0.964 (0.940 to 0.970; 95 %)')
+    >>> with_interval(write, 12.0, 11.5, 12.5), with_interval(write, 0.964, 0.94, 0.97)
+    ('12.000 ± 0.500', '0.964 (0.940 to 0.970)')
+    >>> with_interval(write, 12.0, 11.5, 12.5, kind="95 %"), with_interval(write, 0.964, 0.94, 0.97, kind="95 %")
+    ('12.000 ± 0.500 (95 %)', '0.964 (0.940 to 0.970; 95 %)')
     >>> with_interval(write, 0.964, 0.964, 0.964), with_interval(write, 0.964, None, None, kind="95 %")
     ('0.964', '0.964')
     """

@@ -272,14 +272,16 @@ def _lines(cell: EstimatedConfiguration, content: str) -> list[str]:
 
 
 def _write_interval(cell: EstimatedConfiguration) -> str:
-    """Write half of an interval, or where it begins and ends if it reaches further on one side."""
+    """Write where an interval begins and ends, or half of it if its middle is the mean."""
     if math.isnan(cell.low):
         return NO_INTERVAL
     if cell.is_alike:  # an interval without width says no more than that the results are alike
         return ALIKE
-    down, up = _three(cell.mean - cell.low), _three(cell.high - cell.mean)
-    if down == up:
-        return f"±{up}" if up.strip("0.") else f"±{cell.high - cell.mean:.1g}"  # three decimals may make it nothing
+    half = (cell.high - cell.low) / 2
+    if not _three(half).strip("0."):  # three decimals would make it nothing
+        return f"±{half:.1g}"
+    if math.isclose(cell.high - cell.mean, cell.mean - cell.low, rel_tol=1e-9):
+        return f"±{_three(half)}"
     ends = (_three(end) for end in (cell.low, cell.high))
     low, high = (end[0] if end in ("0.000", "1.000") else end.removeprefix("0") for end in ends)
     return f"{low}{DASH}{high}"

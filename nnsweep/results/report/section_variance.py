@@ -25,8 +25,8 @@ def describe_reach(study: Study) -> list[str]:
     if row["n_runs"] == 1:
         return [f"On another {on}, this one network would reach {both} ({level} interval)."]
     return [
-        f"For other seeds on these {on} the mean accuracy of {study.name(row['label'])} is "
-        f"{_write(study, row, 'seeds')}; for other test examples, too, it is {both} (own {level} intervals)."
+        f"The mean accuracy of {study.name(row['label'])} is {_write(study, row, 'seeds')} for other seeds on these "
+        f"{on}, and {both} for other test examples as well (own {level} intervals)."
     ]
 
 

@@ -215,7 +215,7 @@ def test_a_best_of_few_survivors_is_not_the_best(study_of):
     """Seven of ten seeds of the one with the highest mean of survivors diverged."""
     accuracies = {"20-20": [*spread(0.972, 3), *[None] * 7], "20": spread(0.95), "8": spread(0.94, turn=1)}
     study = with_chance(study_of(accuracies))
-    assert section_answer.name_choice(study)[0].startswith("Chosen by validation accuracy: 20, test accuracy 0.950 ± ")
+    assert section_answer.name_choice(study)[0].startswith("Chosen by validation accuracy: 20, test accuracy 0.950 (0.946 to 0.954; ")
     assert study.name("20-20") == "20-20 (3 of 10 seeds finished)"
     assert section_trainings.describe_unfinished(study) == [
         "7 of 30 runs did not finish (7 diverged); each counts as guessing (0.100) in means, order and tests."

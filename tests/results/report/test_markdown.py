@@ -18,9 +18,9 @@ def parsed(text: str):
 def test_the_choice_is_bold_and_verdicts_are_words(study_of):
     close = spread(0.963, size=0.02, turn=2)
     text = markdown(findings(study_of({"20-20": spread(0.964), "20": close, "8": spread(0.8, turn=1)})))
-    assert "| **20-20** | **0.964 ± 0.004** | **10** | **1,930** |" in text
+    assert "| **20-20** | **0.964 (0.960 to 0.968)** | **10** | **1,930** |" in text
     assert "| 20 | 0.963 (0.939 to 0.978) | 10 | 1,510 | unsettled |" in text
-    assert "| 8 | 0.800 ± 0.004 | 10 | 730 | clearly worse |" in text
+    assert "| 8 | 0.800 (0.796 to 0.804) | 10 | 730 | clearly worse |" in text
 
 
 def test_rows_that_cannot_be_told_from_the_best_are_marked(study_of):

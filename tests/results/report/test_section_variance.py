@@ -32,7 +32,8 @@ def tested():
 def test_the_answer_says_how_sure_the_best_is_for_others(tested):
     (said,) = section_variance.describe_reach(tested)
     best = estimate_accuracies(tested.runs, tested.correct).iloc[0]
-    assert said.startswith(f"For other seeds on these 100 test examples the mean accuracy of {best['label']} is ")
+    assert said.startswith(f"The mean accuracy of {best['label']} is {best['accuracy']:.3f} ")
+    assert f" for other seeds on these 100 test examples, and {best['accuracy']:.3f} (" in said
     assert f"{best['low']:.3f} to {best['high']:.3f}" in said
     assert best["low"] < best["low_seeds"] < best["accuracy"] < best["high_seeds"] < best["high"]
 

@@ -146,7 +146,11 @@ def test_configuration_table_marks_the_choice_and_has_verdicts(study_of):
     assert shown.best == {0}
     cells = table(study, "configurations")
     # for three at once: t(9; 0.99167) = 2.934, t(8; 0.99167) = 3.016
-    assert cells["test accuracy"].tolist() == ["0.964 ± 0.004", "0.963 (0.939 to 0.978)", "0.800 ± 0.004"]
+    assert cells["test accuracy"].tolist() == [
+        "0.964 (0.960 to 0.968)",
+        "0.963 (0.939 to 0.978)",
+        "0.800 (0.796 to 0.804)",
+    ]
     assert cells["parameters"].tolist() == ["1,930", "1,510", "730"]
     assert cells["seeds"].tolist() == ["10", "10", "9 of 10"]
     assert cells["verdict"].tolist() == ["unsettled", "unsettled", "clearly worse"]
