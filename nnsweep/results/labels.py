@@ -41,6 +41,8 @@ SURPRISE = 0.001
 """How improbable an accuracy must be by chance alone to be more than that."""
 CHANCE_MARGIN = 0.05
 """How far above chance that is where the number of examples is not known."""
+RAREST = 1e-9
+"""The least probability of guessing right that is not taken for none."""
 SIGNIFICANCE = 0.01
 """How improbable the rise of a last stretch must be without a trend."""
 LEAST_CHANGE = 0.01
@@ -182,9 +184,12 @@ def bound_guessing(
         chance = float(curve.values[0])
     if not n_samples:
         return chance + CHANCE_MARGIN
-    from scipy import stats  # its import takes longer than most of what needs results
+    from scipy import special  # scipy.stats has this quantile, too, but its import takes longer than most labels
 
-    return float(stats.binom.ppf(1 - surprise, n_samples, chance) / n_samples)
+    n, level = int(n_samples), 1 - surprise
+    chance = min(max(chance, RAREST), 1 - RAREST)  # nearer to 0 and 1 the quantile is NaN
+    below = max(0, math.ceil(special.bdtrik(level, n, chance)) - 1)
+    return (below if special.bdtr(below, n, chance) >= level else below + 1) / n
 
 
 def label_chance(curve: Curve, limit: float | None) -> Outcome | None:
