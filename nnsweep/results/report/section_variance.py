@@ -71,43 +71,8 @@ class Variance(Section):
 
     def build(self, study: Study) -> SectionContent | None:
         components, accuracies = _decompose(study), _estimate_accuracies(study)
-        tables = []
-        columns: tuple[Column, ...]
-        if len(components):
-            columns = (
-                Column("source", "source"),
-                Column("sd", "std", study.write),
-                Column("share of the variance", "share", percent),
-            )
-            n = components.attrs["n_configurations"]
-            caption = f"What the runs of one configuration differ by: the mean of {count(n, 'configuration')}."
-            tables.append(Table(name="variance", caption=caption, frame=components, columns=columns))
-        if len(accuracies):
-            has_seeds = bool(accuracies["low_seeds"].notna().any())
-            columns = (
-                Column("configuration", "label", study.name),
-                *(
-                    [Column("other seeds", "low_seeds", lambda row: _write(study, row, "seeds"), needs_row=True)]
-                    if has_seeds
-                    else []
-                ),
-                Column(
-                    "other seeds and test examples" if has_seeds else "other test examples",
-                    "low",
-                    lambda row: _write(study, row, "both"),
-                    needs_row=True,
-                ),
-            )
-            whom = (
-                "other seeds on these test examples, and for other seeds and other test examples"
-                if has_seeds
-                else "the same network on other test examples"
-            )
-            n = int(accuracies["n_examples"].iloc[0])
-            caption = (
-                f"Accuracy with its own {percent(study.confidence)} intervals: for {whom}, as many as here ({n:,})."
-            )
-            tables.append(Table(name="accuracies", caption=caption, frame=accuracies, columns=columns))
+        tables = [_tabulate_components(study, components)] if len(components) else []
+        tables += [_tabulate_accuracies(study, accuracies)] if len(accuracies) else []
         if not tables:
             return None
         return SectionContent(name="variance", heading="What other runs would give", tables=tuple(tables))
@@ -126,3 +91,33 @@ class Variance(Section):
                 "of the rest; the training examples remain the same."
             )
         return notes
+
+
+def _tabulate_components(study: Study, components: pd.DataFrame) -> Table:
+    n = components.attrs["n_configurations"]
+    return Table(
+        name="variance",
+        caption=f"What the runs of one configuration differ by, on average over {count(n, 'configuration')}.",
+        frame=components,
+        columns=(
+            Column("source", "source"),
+            Column("sd", "std", study.write),
+            Column("share of the variance", "share", percent),
+        ),
+    )
+
+
+def _tabulate_accuracies(study: Study, accuracies: pd.DataFrame) -> Table:
+    columns = [Column("configuration", "label", study.name)]
+    whom, heading = "the same network on other test examples", "other test examples"
+    if accuracies["low_seeds"].notna().any():
+        columns.append(Column("other seeds", "low_seeds", lambda row: _write(study, row, "seeds"), needs_row=True))
+        whom, heading = "other seeds, and for other seeds on other test examples", "other seeds and test examples"
+    columns.append(Column(heading, "low", lambda row: _write(study, row, "both"), needs_row=True))
+    return Table(
+        name="accuracies",
+        caption=f"Accuracy of the networks that finished, with own {percent(study.confidence)} intervals: for {whom}, "
+        f"as many as here ({int(accuracies['n_examples'].iloc[0]):,}).",
+        frame=accuracies,
+        columns=tuple(columns),
+    )

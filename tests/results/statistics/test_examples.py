@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.statistics.example_tests import bootstrap_difference, mcnemar_test, sign_flip_test
 from nnsweep.results.statistics.examples import COLUMNS, compare_examples
+from nnsweep.results.statistics.variance_components import estimate_errors
 from nnsweep.tracking.record import CorrectExamples
 
 
@@ -51,6 +53,16 @@ def test_all_seeds_are_compared_together(runs, correct):
     assert row["p_holm"] == pytest.approx(3 * row["p"])
     assert found["distinguishable"].tolist() == [False, True]
     assert found.attrs["notes"] == ["p is corrected for 3 comparisons (Holm)"]
+
+
+def test_for_other_seeds_too_a_difference_is_less_sure(runs, correct):
+    found = compare_examples(runs, correct).set_index("label")
+    errors = estimate_errors(seeds(correct, "c"), seeds(correct, "a"))
+    half = stats.t.ppf(0.975, errors.both_freedom) * errors.for_both
+    row = found.loc["c"]
+    assert (row["low_both"], row["high_both"]) == pytest.approx((row["difference"] - half, row["difference"] + half))
+    assert row["high_both"] - row["low_both"] > row["high"] - row["low"]
+    assert compare_examples(runs[runs["seed"] == 1], correct)["low_both"].isna().all()
 
 
 def test_one_seed_each_is_mcnemars_test(runs, correct):
