@@ -54,14 +54,14 @@ class PredictedMean(NamedTuple):
 def predict_means(study: Study) -> list[PredictedMean]:
     """Predict the means of the best, which comes first, and of what cannot be told from it and was still improving.
 
-    Nothing is predicted if none of them was.
+    A rival was if at least half of its runs were, the best if any was. If none was, nothing is predicted.
     """
     if not study.has_result or not study.histories or not study.is_accuracy:
         return []
     is_improving = (study.outcomes["outcome"] == STILL_IMPROVING).to_numpy()
     rows = {label: list(study.find_rows(label)) for label in (str(study.best["label"]), *study.indistinguishable)}
     best, *rivals = rows
-    rising = [label for label in rivals if is_improving[rows[label]].any()]
+    rising = [label for label in rivals if is_improving[rows[label]].mean() >= 0.5]
     if not rising and not is_improving[rows[best]].any():
         return []
     return [_predict_mean(study, label, rows[label], is_improving[rows[label]]) for label in (best, *rising)]
@@ -109,7 +109,7 @@ def _describe_prediction(study: Study, one: PredictedMean) -> str:
 
 def _judge_more_epochs(study: Study, best: PredictedMean, rivals: Sequence[PredictedMean]) -> list[str]:
     """Say whether more epochs could change which configuration is best."""
-    for one in (best, *rivals):
+    for one in sorted((best, *rivals), key=lambda one: one.n_improving, reverse=True):
         if not one.is_known:
             why = f"({study.name(one.label)}: {one.note})"
             return [f"More epochs may change the answer; how cannot be predicted {why}."]
@@ -117,7 +117,7 @@ def _judge_more_epochs(study: Study, best: PredictedMean, rivals: Sequence[Predi
     if could:
         first = max(could, key=lambda one: one.high)
         high, value = study.write_accuracy(first.high), study.write_accuracy(best.value)
-        may = f"{study.name(first.label)} may come to {high}, above the {value} that is predicted of the best"
+        may = f"{study.name(first.label)} may come to {high}, above the {value} predicted for the best"
         return [f"More epochs could change the answer: at twice as many, {may}."]
     return ["More epochs would hardly change the answer: no other that was still improving may come as high."]
 
@@ -198,7 +198,7 @@ def _describe_budget(rankings: pd.DataFrame) -> str:
     if not stays.any():
         return f"After {table['epoch'].iloc[-1]:,} of {last} epochs another configuration led than at the end."
     row = table[stays].iloc[0]
-    agreed = "" if math.isnan(row["pairs"]) else f", and {share(row['pairs'])} of all pairs stood in their last order"
+    agreed = "" if math.isnan(row["pairs"]) else f", and {percent(row['pairs'])} of all pairs stood in their last order"
     return f"After {row['epoch']:,} of {last} epochs the same configuration led as at the end{agreed}."
 
 
