@@ -59,7 +59,7 @@ def predict_means(study: Study) -> list[PredictedMean]:
     if not study.has_result or not study.histories or not study.is_accuracy:
         return []
     is_improving = (study.outcomes["outcome"] == STILL_IMPROVING).to_numpy()
-    rows = {label: list(study.find_rows(label)) for label in (str(study.best["label"]), *study.indistinguishable)}
+    rows = {label: list(study.find_rows(label)) for label in (study.leader, *study.rivals)}
     best, *rivals = rows
     rising = [label for label in rivals if is_improving[rows[label]].mean() >= 0.5]
     if not rising and not is_improving[rows[best]].any():

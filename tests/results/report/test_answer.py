@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from nnsweep.results.frame import frame, rows
@@ -26,7 +27,8 @@ def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
     # for two at once: t(9; 0.9875) = 2.685; 2.685 * 0.004 / sqrt(10) = 0.0034,
     # which is 0.098 on the scale of logits, where 0.964 is 3.288: from 3.190 to 3.385
     assert section_answer.name_choice(study) == [
-        "Chosen by validation accuracy: 20-20, test accuracy 0.964 (0.960 to 0.967; 95 %, simultaneous for all 2; 10 seeds)."
+        "Chosen by validation accuracy: 20-20, "
+        "test accuracy 0.964 (0.960 to 0.967; 95 %, simultaneous for all 2; 10 seeds)."
     ]
 
 
@@ -50,7 +52,9 @@ def test_equal_bests_are_named_together(study_of):
         "Unsettled: 20-20, 8 and 20 (3 of 3); being 0.080 to 0.702 behind would have shown with a probability of 80 %."
     ]
     without = study_of(values, validation=None)
-    assert section_answer.name_choice(without)[0].startswith("20-20 and 8 share the highest test accuracy, 0.910 ± ")
+    assert section_answer.name_choice(without)[0].startswith(
+        "20-20 and 8 share the highest test accuracy, 0.910 (0.087 to 0.999; "
+    )
     assert section_cost.name_smallest(study) == [
         "The smallest network within one standard error of 20-20 is 8: 0.910 with 730 parameters instead of 1,930."
     ]
@@ -96,7 +100,7 @@ def test_verdicts_are_listed_with_what_could_have_been_seen(study_of):
         "Clearly worse than the best: 8 (1 of 4).",
     ]
     exact = study_of({"64-64": spread(0.964), "20-20": close, "20": unclear, "8": far}, rope=0.0001)
-    assert section_answer.list_verdicts(exact)[0].startswith("Unsettled: 64-64, 20-20 and 20 (3 of 4); being 0.005 to ")
+    assert section_answer.list_verdicts(exact)[0].startswith("Unsettled: 64-64, 20-20 and 20 (3 of 4); being 0.006 to ")
 
 
 def test_all_others_may_be_clearly_worse(study_of):
@@ -175,7 +179,7 @@ def test_validation_chooses_and_the_test_set_judges(study_of):
         return first, *section_answer.compare_choice(other)
 
     first, second = choose("8")
-    assert first.startswith("Chosen by validation accuracy: 8, test accuracy 0.962 ± 0.004 (95 %, ")
+    assert first.startswith("Chosen by validation accuracy: 8, test accuracy 0.962 (0.958 to 0.966; 95 %, ")
     assert second == "20-20 has the highest test accuracy, 0.964, but the choice is as good, to within 0.01."
     assert choose("8", rope=0.001)[1] == (
         "20-20 has the highest test accuracy, 0.964; the choice may be as much as 0.006 behind."
@@ -215,7 +219,9 @@ def test_a_best_of_few_survivors_is_not_the_best(study_of):
     """Seven of ten seeds of the one with the highest mean of survivors diverged."""
     accuracies = {"20-20": [*spread(0.972, 3), *[None] * 7], "20": spread(0.95), "8": spread(0.94, turn=1)}
     study = with_chance(study_of(accuracies))
-    assert section_answer.name_choice(study)[0].startswith("Chosen by validation accuracy: 20, test accuracy 0.950 (0.946 to 0.954; ")
+    assert section_answer.name_choice(study)[0].startswith(
+        "Chosen by validation accuracy: 20, test accuracy 0.950 (0.946 to 0.954; "
+    )
     assert study.name("20-20") == "20-20 (3 of 10 seeds finished)"
     assert section_trainings.describe_unfinished(study) == [
         "7 of 30 runs did not finish (7 diverged); each counts as guessing (0.100) in means, order and tests."
@@ -280,7 +286,8 @@ def test_five_folds_are_five_results_of_one_configuration():
     ]
     study = Study(runs=frame(folds))
     assert section_answer.name_choice(study) == [
-        "Chosen by validation accuracy: 20-20, test accuracy 0.920 (0.874 to 0.950; 95 %, simultaneous for all 2; 5 folds)."
+        "Chosen by validation accuracy: 20-20, "
+        "test accuracy 0.920 (0.874 to 0.950; 95 %, simultaneous for all 2; 5 folds)."
     ]
     said = " ".join(
         sentence for section in findings(study).sections for sentence in (*section.sentences, *section.points)
@@ -377,7 +384,7 @@ def test_a_best_that_was_still_improving_is_told(study_of, n_rising, begins):
 def test_a_rival_that_may_overtake_the_best_is_told(study_of):
     curves = {f"8/0.1/{seed}": history() for seed in (0, 1)} | {f"20/0.1/{seed}": rising() for seed in (0, 1)}
     study = study_of({"8": [0.92, 0.93], "20": [0.91, 0.925]}, histories=curves)
-    assert study.indistinguishable == ["20"]
+    assert study.rivals == ["20"]
     first, last = section_epochs.describe_improving(study)
     assert first == "Of those that cannot be told from it, 20 was still improving."
     assert last.startswith("More epochs could change the answer: at twice as many, 20 may come to 1.0")
