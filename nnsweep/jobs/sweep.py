@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nnsweep.data.load import OWN
 from nnsweep.errors import StoreError, UserError, machines
-from nnsweep.jobs import interrupt, names
+from nnsweep.jobs import interrupt
 from nnsweep.jobs.display import Display
 from nnsweep.jobs.executors import Executor
 from nnsweep.jobs.journal import Journal
@@ -153,19 +153,19 @@ class _Training:
 
     def _take_over(self, plan: Plan) -> list[Task]:
         """Take over the records that are reused, and return the jobs that this sweep runs."""
-        keys = {job.number: job.key for job in self._request.jobs}
+        distinct = {job.number: job for job in self._request.jobs}
         to_run = []
         for number, decision in plan.decisions.items():
-            job, place = self._tasks[number].job, self._tasks[number].place
+            place = self._tasks[number].place
             if decision.action == "reuse" and decision.record:  # it gets the job's number and name in this sweep
-                settings = names.flatten_settings(job, place.chosen)
+                settings = dict(distinct[number].settings)
                 self._records[number] = replace(decision.record, job=number, name=place.name, settings=settings)
             elif decision.action == "run":
                 place = replace(
                     place,
                     attempt=decision.attempt,
                     checkpoint=decision.checkpoint,
-                    key=keys[number],
+                    key=distinct[number].key,
                     owner=self._request.owner.tag(),
                 )
                 to_run.append(replace(self._tasks[number], place=place))
