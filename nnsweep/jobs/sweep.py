@@ -153,7 +153,7 @@ class _Training:
 
     def _take_over(self, plan: Plan) -> list[Task]:
         """Take over the records that are reused, and return the jobs that this sweep runs."""
-        distinct = {job.number: job for job in self._request.jobs}
+        distinct, owner_tag = {job.number: job for job in self._request.jobs}, self._request.owner.tag()
         to_run = []
         for number, decision in plan.decisions.items():
             place = self._tasks[number].place
@@ -166,7 +166,7 @@ class _Training:
                     attempt=decision.attempt,
                     checkpoint=decision.checkpoint,
                     key=distinct[number].key,
-                    owner=self._request.owner.tag(),
+                    owner=owner_tag,
                 )
                 to_run.append(replace(self._tasks[number], place=place))
         return to_run
