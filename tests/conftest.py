@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import hypothesis
 import matplotlib as mpl
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from nnsweep.cli.main import main
 from nnsweep.data.downloads import CACHE_FILE
@@ -36,6 +37,23 @@ LONGEST = [
     *("test_together.py", "test_constraints.py", "test_recipes.py", "test_report.py", "test_app.py", "test_ui.py"),
 ]
 """Modules that take longest, those that wait beside those that compute: they come first, the shortest last."""
+SERVED = {
+    *("tests/test_servers.py", "tests/test_containers.py", "tests/test_secrets.py", "tests/test_together.py"),
+    *("tests/tracking/test_backend.py", "tests/tracking/test_whole_runs.py", "tests/tracking/test_sqlite.py"),
+}
+"""Modules that share servers or the zygote: one process does them all, so that these are started once."""
+FAULTS = "tests/faults/"
+"""So do these modules, which have a zygote of their own, and compare with the same undisturbed sweeps."""
+
+
+class _Scheduling(LoadFileScheduling):
+    """Gives each module to one process, all of `SERVED` to one, and all of `FAULTS`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = super()._split_scope(nodeid)
+        if module in SERVED:
+            return "served"
+        return FAULTS if module.startswith(FAULTS) else module
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +67,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave modules unread that have no quick test, where only those are asked for."""
     parts = collection_path.relative_to(config.rootpath).parts
     return True if _is_quick_wanted(config) and len(parts) > 1 and parts[1] not in ROOMS else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
+    """Share the tests among processes by modules."""
+    return _Scheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

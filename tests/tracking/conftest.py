@@ -13,7 +13,6 @@ from nnsweep.tracking.connection import close_connections, open_client
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, prepare_store
 from tests.databases import DatabaseServer, mariadb, postgresql
-from tests.outside import Server, serving
 from tests.tracking.stores import DATABASES, MAKES, PLACE, WRITERS, Writer, rows, unused
 
 
@@ -40,13 +39,6 @@ def mariadb_server() -> Iterator[DatabaseServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Give an MLflow server over an SQLite store."""
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
 @pytest.fixture
 def place(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
     """Give a function that names a store of a kind, and starts its server if it has one."""
@@ -55,7 +47,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
         if kind == "psycopg":
             pytest.importorskip("psycopg", reason="psycopg is not installed")
             return named("postgresql").replace("+psycopg2", "+psycopg")
-        uri = request.getfixturevalue("uri" if kind == "file" else f"{kind}_server")
+        fixtures = {"file": "uri", "mlflow": "server"}
+        uri = request.getfixturevalue(fixtures.get(kind, f"{kind}_server"))
         return uri if isinstance(uri, str) else uri.uri
 
     yield named

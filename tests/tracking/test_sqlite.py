@@ -18,8 +18,9 @@ from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.recorded_run import read_history
 from nnsweep.tracking.store import Store, check_store, find_store, find_store_if_any, prepare_store, require_store
+from tests.zygote import ForkedProcess
 
-EIGHT = """
+FOUR = """
 import multiprocessing, os, sys
 import mlflow.tracking
 from nnsweep.tracking import runs
@@ -29,11 +30,11 @@ def work(barrier, uri):
     barrier.wait()
     store = prepare_store(uri, "study")
     run_id = runs.start_run(store, "job", {"nnsweep.kind": "job"})
-    os.write(1, f"{store.experiment_id} {run_id}\\n".encode())  # whole lines, of eight processes at once
+    os.write(1, f"{store.experiment_id} {run_id}\\n".encode())  # whole lines, of four processes at once
 
 fork = multiprocessing.get_context("fork")
-barrier = fork.Barrier(8)
-processes = [fork.Process(target=work, args=(barrier, sys.argv[1])) for _ in range(8)]
+barrier = fork.Barrier(4)
+processes = [fork.Process(target=work, args=(barrier, sys.argv[1])) for _ in range(4)]
 for process in processes:
     process.start()
 for process in processes:
@@ -73,15 +74,15 @@ def no_template(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_template")
-def test_eight_processes_at_once_share_a_new_store(program, tmp_path: Path):
+def test_four_processes_at_once_share_a_new_store(tmp_path: Path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    process = program(EIGHT, uri)
+    process = ForkedProcess(FOUR, [uri], tmp_path, os.environ)
     out, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     experiments, runs = zip(*map(str.split, out.splitlines()), strict=True)
     (known,) = [one for one in open_client(uri).search_experiments(ViewType.ALL) if one.name == "study"]
     assert {*experiments} == {known.experiment_id}
-    assert len({*runs}) == 8
+    assert len({*runs}) == 4
     assert {record.run_id for record in find_job_runs(find_store(uri, "study"))} == {*runs}
     assert {file.name for file in tmp_path.iterdir()} <= {"mlflow.db", "mlflow.db-wal", "mlflow.db-shm"}
 
@@ -91,8 +92,8 @@ def test_eight_processes_at_once_share_a_new_store(program, tmp_path: Path):
     [(".*.tmp", 0), (".*.tmp/draft.db", 100_000), (".*.tmp/whole.db", 0)],
 )
 @pytest.mark.usefixtures("no_template")
-def test_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, program, tmp_path: Path):
-    process = program(KILLED, tmp_path, file, size)
+def test_kill_while_a_store_is_made_does_not_stop_the_next_start(file, size, tmp_path: Path):
+    process = ForkedProcess(KILLED, [str(tmp_path), file, str(size)], tmp_path, os.environ)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert not (tmp_path / "mlflow.db").exists()
