@@ -16,6 +16,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from nnsweep.cli.main import main
 from nnsweep.data.downloads import CACHE_FILE
+from nnsweep.jobs import summary
 from tests.outside import Server, serving
 
 mpl.use("Agg")
@@ -29,6 +30,7 @@ hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("nnsweep")
 
 
+DRAW = summary.draw_pictures
 ROOMS = ("mlp", "model", "results", "data", "jobs")
 DEAR = {"ready_store_file", "kept_server", "compose"}
 """Fixtures that are slow to have."""
@@ -190,6 +192,7 @@ def new_study(
             patch.chdir(folder)
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)
             patch.setattr(sys, "argv", ["nnsweep"])
+            patch.setattr(summary, "draw_pictures", _draw_none)
             yield folder
 
     return enter
@@ -216,7 +219,19 @@ def study(tmp_path: Path, ready_store_file: Path, monkeypatch: pytest.MonkeyPatc
     shutil.copy(ready_store_file, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(summary, "draw_pictures", _draw_none)
     return tmp_path
+
+
+def _draw_none(*_: object) -> list[Path]:
+    """Stand for the drawing of a sweep's pictures, which takes three times as long as a small sweep."""
+    return []
+
+
+@pytest.fixture
+def drawing(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sweeps in `study` draw their pictures, as they do outside of tests."""
+    monkeypatch.setattr(summary, "draw_pictures", DRAW)
 
 
 @pytest.fixture

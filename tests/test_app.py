@@ -95,6 +95,7 @@ def test_hydras_single_run_mode_works_and_tells_a_failure(nnsweep, study):
     assert sorted(run.info.status for run in job_runs(study)) == ["FAILED", "FINISHED"]
 
 
+@pytest.mark.usefixtures("drawing")
 def test_the_summary_run_has_table_and_curves_and_no_metric(nnsweep, study):
     nnsweep("arch=linear,shallow", *QUICK, "tracking.pictures=null")
     store = find_store(f"sqlite:///{study / 'mlflow.db'}", "nnsweep")
@@ -298,6 +299,7 @@ def test_the_same_command_gives_the_same_numbers(nnsweep, study):
 
 
 @pytest.mark.parametrize(("wanted", "of_runs", "of_sweep"), PICTURES)
+@pytest.mark.usefixtures("drawing")
 def test_pictures_are_drawn_where_they_are_wanted(wanted, of_runs, of_sweep, nnsweep, study):
     assert nnsweep("data=iris", "trainer.epochs=1", f"tracking.pictures={wanted}", "seed=0,1").code == 0
     assert len([*study.glob("multirun/*/*/learning_curves.png")]) == (2 if of_runs else 0)

@@ -37,7 +37,7 @@ LONGEST = 260
 if not PAGE.is_file():
     pytest.skip("this is not a checkout: there is no README.md", allow_module_level=True)
 
-QUICK = ("trainer.epochs=1",)
+QUICK = ("trainer.epochs=1", "tracking.pictures=false")
 PLAN = ("dry_run=true",)
 ADDED = {  # how a sweep's words begin: what is added to make it cheap; a key that is there already is replaced
     "-m arch=shallow,wide,deep": QUICK,

@@ -22,6 +22,7 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.usefixtures("drawing")
 def test_sweep_leaves_pictures_and_the_command_draws_them_all(study, nnsweep):
     assert nnsweep(*QUICK, *GRID).code == 0
     (sweep,) = (study / "multirun").iterdir()
