@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -19,13 +18,42 @@ def blocks(recipe: str, kinds: str) -> list[str]:
     return re.findall(rf"^```(?:{kinds})\n(.*?)^```$", recipe, flags=re.MULTILINE | re.DOTALL)
 
 
+PROGRAM = """
+import sys, shlex
+from nnsweep.cli.main import main
+
+for line in sys.stdin.read().splitlines():
+    sys.argv = ["nnsweep"]
+    print("CODE", main(shlex.split(line)), line, flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
-def package(tmp_path_factory) -> Path:
-    """Copy the package as a checkout has it."""
+def followed(tmp_path_factory, new_study) -> str:
+    """Follow all recipes in a copy of the package, then give their commands; tell what the program has said."""
     copy = tmp_path_factory.mktemp("copy")
     for folder in ("nnsweep", "hydra_plugins", "conf"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    return copy
+        shutil.copytree(ROOT / folder, copy / folder)
+    for recipe in RECIPES.values():
+        for block in blocks(recipe, "python|yaml"):
+            place, _, content = block.removeprefix("# ").partition("\n")
+            path = copy / place
+            path.write_text((path.read_text() + "\n\n" if path.exists() else "") + content)
+    lines = "\n".join(line for recipe in RECIPES for line in commands(recipe))
+    with new_study("recipes") as study:
+        told = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            cwd=study, env=os.environ | {"PYTHONPATH": str(copy)}, input=lines, capture_output=True, text=True,
+        )  # fmt: skip
+    return told.stderr + told.stdout
+
+
+def commands(name: str) -> list[str]:
+    """Give the words of a recipe's commands for the program."""
+    lines = [line for block in blocks(RECIPES[name], "sh") for line in block.splitlines()]
+    assert all(line.startswith("python -m nnsweep ") for line in lines)
+    quick = " tracking.pictures=false"  # no recipe is about pictures
+    return [line.removeprefix("python -m nnsweep ") + quick * ("trainer.epochs" in line) for line in lines]
 
 
 def test_there_are_recipes_for_the_common_changes():
@@ -34,23 +62,12 @@ def test_there_are_recipes_for_the_common_changes():
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_is_complete(name, package, study):
-    recipe = RECIPES[name]
-    if "joblib" in recipe:
+def test_a_recipe_is_complete(name, followed):
+    if "joblib" in RECIPES[name]:
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the extra joblib is not installed")
-    for block in blocks(recipe, "python|yaml"):
-        place, _, content = block.removeprefix("# ").partition("\n")
-        path = package / place
-        path.write_text((path.read_text() + "\n\n" if path.exists() else "") + content)
-    commands = [line for block in blocks(recipe, "sh") for line in block.splitlines()]
-    for command in commands:
-        words = [sys.executable, *shlex.split(command)[1:]]
-        words += ["tracking.pictures=false"] if "trainer.epochs" in command else []  # no recipe is about pictures
-        told = subprocess.run(
-            words, cwd=study, env=os.environ | {"PYTHONPATH": str(package)}, capture_output=True, text=True, check=False
-        )
-        assert told.returncode == 0, (command, told.stdout, told.stderr)
-    assert commands
+    assert commands(name)
+    for line in commands(name):
+        assert f"CODE 0 {line}\n" in followed, followed
 
 
 def test_every_module_that_the_page_names_is_there():
