@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import nnsweep
+from nnsweep.cli.main import main
 from tests.conftest import LONGEST
 
 PACKAGE = Path(nnsweep.__file__).parent
@@ -86,6 +87,7 @@ def test_heavy_libraries_are_imported_late(module, absent):
 
 
 SLOW = ("mlflow", "sklearn", "scipy.stats", "pandas", "pyarrow", "matplotlib")
+JOBS = ("arch=linear,shallow", "trainer.epochs=2")
 _SWEEP = """
 import sys
 from nnsweep.cli.main import main
@@ -105,16 +107,20 @@ sys.exit(code)
 """
 
 
+@pytest.fixture(scope="module")
+def swept(new_study) -> Path:
+    """Give a folder with a store and a sweep's runs."""
+    with new_study("swept") as folder:
+        assert main(["-m", *JOBS]) == 0
+    return folder
+
+
 @pytest.mark.parametrize("words", [["dry_run=true"], ["rerun=all"]], ids=["planned", "trained"])
-def test_nothing_slow_is_imported_before_the_first_training(words, study, ready_store_file):
+def test_nothing_slow_is_imported_before_the_first_training(words, swept):
     """A store and cached data are there; what is slow is imported by the step that needs it, and mlflow by none."""
-    for command in ([], words):
-        told = subprocess.run(
-            [sys.executable, "-c", _SWEEP, "-m", "arch=linear,shallow", "trainer.epochs=2", *command],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+    told = subprocess.run(
+        [sys.executable, "-c", _SWEEP, "-m", *JOBS, *words], cwd=swept, capture_output=True, text=True, check=True
+    )
     before, after = (line.split()[1:] for line in told.stdout.splitlines() if line.startswith(("MODULES", "AFTER")))
     assert len(before) > 500
     assert [name for name in SLOW if name in before] == []
