@@ -8,7 +8,7 @@ from harness.campaigns import QUICK, Trial, campaign
 from harness.faults import Fault
 
 WORKERS = [*QUICK, "sweep.workers=2"]
-EVERY = 5
+EVERY = 10
 """Every how many-th boundary is tried in CI; `-m soak` tries them all."""
 
 
@@ -61,12 +61,12 @@ def _worker_points(studies) -> list[Any]:
     return [(role, at) for role in sorted(counts) if role != "program" for at in range(1, counts[role] + 1)]
 
 
-def test_program_killed_at_every_fifth_boundary_resumes(studies, held):
+def test_program_killed_at_every_tenth_boundary_resumes(studies, held):
     held(campaign(lambda at: _parent_killed(studies, at), _program_points(studies)[::EVERY]))
 
 
 def test_a_worker_killed_at_a_boundary_costs_no_job(studies, held):
-    held(campaign(lambda point: _worker_killed(studies, point), _worker_points(studies)[:: 6 * EVERY]))
+    held(campaign(lambda point: _worker_killed(studies, point), _worker_points(studies)[:: 3 * EVERY]))
 
 
 def test_sweep_killed_while_resuming_resumes_again(studies, held):

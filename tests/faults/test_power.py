@@ -27,7 +27,7 @@ COMMAND = [
 """A sweep of four jobs, one stack each."""
 WORKERS = [*COMMAND, "sweep.workers=2"]
 SAME_FOLDER = [*COMMAND, "hydra.sweep.dir=multirun/same"]
-FEW, MANY = 40, 240
+FEW, MANY = 20, 240
 """How many power cuts are replayed in CI, and by `-m soak`."""
 
 

@@ -172,7 +172,7 @@ PLANTED = [
         "jobs/upload.py",
         "run_id = found.info.run_id if found else runs.start",
         "run_id = runs.start",
-        "tests/faults/test_kill.py:every_fifth",
+        "tests/faults/test_kill.py:every_tenth",
     ),
     Planted(
         "a process that has another's number counts as it",
