@@ -1,10 +1,9 @@
 """Whole sweeps over somebody's own data, as the command line runs them."""
 
+import os
 import re
-import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
@@ -97,23 +96,23 @@ NASTY = ["Individual ID", "sepal length (cm)", "a.b", "note, long", "Größe", "
          "!x", "two\nlines", "$$a", "nan", "data.columns.x=ignore", "\u200b", "a;b|c&d"]  # fmt: skip
 
 
-def test_printed_advice_can_be_pasted_into_a_shell(study):
+def test_printed_advice_can_be_pasted_into_a_shell(nnsweep, study):
     codes = pd.DataFrame({name: [f"k{row}" for row in range(40)] for name in NASTY})
     codes.loc[39] = "k0"  # no identifier: one text is there twice
     codes.assign(age=range(9, 89, 2), breed=["a", "b"] * 20).to_csv("cats.csv", index=False)
 
-    def run(more=""):
-        command = f"{shlex.quote(sys.executable)} -m nnsweep {shlex.join(TABLE)} dry_run=true {more}"
-        return subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=study)
+    def pasted(advice):
+        told = subprocess.run(["bash", "-c", rf"printf '%s\0' {' '.join(advice)}"], capture_output=True, check=True)
+        return [os.fsdecode(word) for word in told.stdout.split(b"\0") if word]
 
     advice = []
     for _ in range(3):  # twenty problems are told at once
-        said = run(" ".join(advice))
-        advice += re.findall(r"too many for categories; (.*) \(or text", said.stderr)
-    assert (said.returncode, "error" in said.stderr) == (0, False), said.stderr
+        said = nnsweep(*TABLE, "dry_run=true", *pasted(advice))
+        advice += re.findall(r"too many for categories; (.*) \(or text", said.err)
+    assert (said.code, "error" in said.err) == (0, False), said.err
     assert len(advice) == len(NASTY)
-    assert "  ignored: " in said.stdout
-    assert "  1 number column: age\n" in said.stdout
+    assert "  ignored: " in said.out
+    assert "  1 number column: age\n" in said.out
 
 
 @pytest.mark.parametrize("form", [
