@@ -21,7 +21,7 @@ from tests.outside import Server, serving
 
 mpl.use("Agg")
 # how long an example takes says more of what else the machine does than of the code
-hypothesis.settings.register_profile("nnsweep", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("nnsweep", deadline=None, max_examples=30)
 # the programs that tests start import hundreds of modules of ours: each is compiled once
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False

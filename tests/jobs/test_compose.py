@@ -166,7 +166,7 @@ def _parsed_once() -> Iterator[None]:
 
 
 quick = settings(
-    max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
