@@ -164,9 +164,10 @@ def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") ->
     axes.set_ylim(k - 0.5, -0.5 - HEADING)
     axes.spines[:].set_visible(False)
     hidden = len(comparison.labels) - k
+    framed = "Framed: can be told apart." if shown["distinguishable"].any() else "No two of these can be told apart."
     notes = [
         f"In a cell: mean difference in {metric_text(comparison.metric)}, row minus column; data sets on which the row "
-        "is better/equal/worse; p of Wilcoxon's test, corrected (Holm). Framed: can be told apart."
+        f"is better/equal/worse; p of Wilcoxon's test, corrected (Holm). {framed}"
         + f" The best {k} of {len(comparison.labels)}."
         * bool(hidden)
     ]

@@ -27,27 +27,30 @@ def name_best_over_data_sets(study: Study) -> list[str]:
     n, k = len(found.data_sets), len(found.labels)
     if not k:
         return [_explain_nothing(study)]
-    best, ranks = found.labels[0], dict(zip(found.labels, found.ranking["mean_rank"], strict=True))
-    best_rank = f"mean rank {fixed(ranks[best], 1)} of {k:,}"
+    ranks = dict(zip(found.labels, found.ranking["mean_rank"], strict=True))
+    first = [label for label in found.labels if math.isclose(ranks[label], ranks[found.labels[0]])]
+    best_rank = f"mean rank {fixed(ranks[first[0]], 1)} of {k:,}"
+    be = "is" if len(first) == 1 else "are"
     if by_validation is None:
-        extreme = "lowest" if study.is_cost else "highest"
-        n_best = _count_best(study, best)
-        return [f"Over {n:,} data sets {best} is best: {best_rank}, and the {extreme} {study.words} on {n_best}."]
+        n_best = _count_best(study, first[0]) if len(first) == 1 else ""
+        return [f"Over {n:,} data sets {join_words(first)} {be} first: {best_rank}{n_best}."]
     chosen, validation_rank = by_validation.labels[0], by_validation.ranking["mean_rank"].iloc[0]
     by = f"mean rank {fixed(validation_rank, 1)} of {k:,}"
     choice = f"Over {n:,} data sets, validation accuracy chooses {chosen} ({by})"
-    n_best = _count_best(study, chosen)
-    if chosen == best:
-        return [f"{choice}; on the test sets it is first, too: {best_rank}, the highest {study.words} on {n_best}."]
+    if chosen in first:
+        others = [label for label in first if label != chosen]
+        together = f", together with {join_words(others)}" if others else ""
+        return [f"{choice}; on the test sets it is first, too{together}: {best_rank}{_count_best(study, chosen)}."]
     return [
-        f"{choice}; on the test sets its mean rank is {fixed(ranks[chosen], 1)}, and it has the highest {study.words} "
-        f"on {n_best}. There {best} is first: {best_rank}."
+        f"{choice}; on the test sets its mean rank is {fixed(ranks[chosen], 1)}{_count_best(study, chosen)}. There "
+        f"{join_words(first)} {be} first: {best_rank}."
     ]
 
 
 def _count_best(study: Study, label: str) -> str:
     ranking = study.data_sets.ranking
-    return f"{int(ranking['n_best'][ranking['label'] == label].iloc[0]):,} of them"
+    n_best = int(ranking["n_best"][ranking["label"] == label].iloc[0])
+    return f", and it has the {'lowest' if study.is_cost else 'highest'} {study.words} on {n_best:,} of them"
 
 
 def _explain_nothing(study: Study) -> str:

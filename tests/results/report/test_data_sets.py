@@ -32,7 +32,7 @@ def test_the_answer_is_over_data_sets(clear):
     answer = findings(clear).section("answer")
     assert answer.sentences == (
         "Over 9 data sets, validation accuracy chooses 20-20 (mean rank 1.0 of 3); on the test sets it is first, too: "
-        "mean rank 1.0 of 3, the highest test accuracy on 9 of them.",
+        "mean rank 1.0 of 3, and it has the highest test accuracy on 9 of them.",
     )
     assert answer.points[0].startswith("Against 20, 20-20 is better on 9 of the data sets; the mean difference is +0.0")
     assert answer.points[1:3] == (
@@ -85,10 +85,25 @@ def test_another_choice_of_validation_is_told_first():
 def test_without_validation_the_test_sets_rank(clear):
     study = study_on(9, {"20-20": 0.96, "8": 0.90}, validation=None)
     assert section_data_sets.name_best_over_data_sets(study) == [
-        "Over 9 data sets 20-20 is best: mean rank 1.0 of 2, and the highest test accuracy on 9 of them."
+        "Over 9 data sets 20-20 is first: mean rank 1.0 of 2, and it has the highest test accuracy on 9 of them."
     ]
     assert "chosen by validation" not in {column.heading for column in data_sets_table(study).columns}
     assert "chosen by validation" in {column.heading for column in data_sets_table(clear).columns}
+
+
+def test_those_that_share_the_first_place_are_named_together():
+    runs = [
+        *runs_of({"8": [0.9], "20": [0.8], "20-20": [0.7]}, validation=None),
+        *runs_of({"8": [0.8], "20": [0.9], "20-20": [0.7]}, validation=None, settings={"data": "iris"}),
+    ]
+    (said,) = section_data_sets.name_best_over_data_sets(Study(runs=frame(runs)))
+    assert said in {f"Over 2 data sets {pair} are first: mean rank 1.5 of 3." for pair in ("8 and 20", "20 and 8")}
+    validated = [
+        *runs_of({"8": [0.9], "20": [0.8]}, settings={"data": "digits"}),
+        *runs_of({"8": [0.8], "20": [0.9]}, settings={"data": "iris"}),
+    ]
+    (said,) = section_data_sets.name_best_over_data_sets(Study(runs=frame(validated)))
+    assert "on the test sets it is first, too, together with " in said
 
 
 def data_sets_table(study):
