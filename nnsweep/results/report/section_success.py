@@ -68,7 +68,7 @@ class Success(Section):
     def method_notes(self, study: Study) -> list[str]:
         if not len(_find_unsuccessful(study)):
             return []
-        curve = ", and its curve neither collapsed nor stayed at chance" if study.histories else ""
+        curve = ", and its curve did not stay at chance" if study.histories else ""
         return [
             f"A run succeeded if it finished with more than guessing reaches{curve}; the interval of the share is the "
             "exact one of the binomial distribution (Clopper and Pearson). The interquartile mean is that of the "

@@ -30,6 +30,8 @@ from nnsweep.results.wording import count
 from nnsweep.text import explain_unknown, printable
 
 ACCURACY = "test_accuracy"
+LAST = "final_"
+"""What the metrics of the last epoch begin with."""
 NUMBERS = (
     *(*Interval._fields, "standard_error", "low_simultaneous", "high_simultaneous", "iqm"),
     *("success_low", "success_high", "mean_succeeded", "low_succeeded", "high_succeeded"),
@@ -105,7 +107,7 @@ def configurations(
     columns |= {f"{name}_simultaneous": [getattr(one, name) for one in at_once] for name in ("low", "high")}
     columns["iqm"] = [compute_interquartile_mean([*one.units.values()]) for one in ranked]
     columns |= {"n_finished": [len(one.counted) for one in ranked], "n_failed": [one.n_failed for one in ranked]}
-    succeeded = keep_successes(ranked, mark_successes(runs, outcomes))
+    succeeded = keep_successes(ranked, mark_successes(runs, outcomes, metric))
     shares = [
         estimate_share(len(some.values), one.n_ended, confidence) for one, some in zip(ranked, succeeded, strict=True)
     ]
@@ -119,12 +121,12 @@ def configurations(
     return table
 
 
-def mark_successes(runs: pd.DataFrame, outcomes: pd.DataFrame | None = None) -> list[bool]:
+def mark_successes(runs: pd.DataFrame, outcomes: pd.DataFrame | None = None, metric: str = ACCURACY) -> list[bool]:
     """Mark the runs that came to more than guessing.
 
-    Such a run finished, and its curve neither diverged nor ended at chance nor collapsed
-    (`nnsweep.results.labels`). Where nothing is known of its curve, its test accuracy is above what guessing reaches,
-    or, if that is not known either, it has one.
+    Such a run finished with a test accuracy above what guessing reaches, where that is known, and its curve neither
+    diverged nor stayed at chance (`nnsweep.results.labels`). A network that collapsed has the result of its best epoch,
+    and so succeeded unless the metric is that of the last one.
 
     Parameters
     ----------
@@ -132,10 +134,13 @@ def mark_successes(runs: pd.DataFrame, outcomes: pd.DataFrame | None = None) -> 
         A frame of runs.
     outcomes : pandas.DataFrame, optional
         What `nnsweep.outcomes` says of the same runs.
+    metric : str
+        What came out.
     """
+    unsuccessful = {DIVERGED, AT_CHANCE, *([COLLAPSED] if metric.startswith(LAST) else [])}
     states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
     labels = [None] * len(runs) if outcomes is None else plain(outcomes["outcome"])
-    accuracies = take_metric(runs, ACCURACY)
+    accuracies = take_metric(runs, metric if metric.endswith(ACCURACY) else ACCURACY)
     n_samples, chances = take_numbers(runs, "n_test_samples"), take_numbers(runs, "chance_accuracy")
     curve = find_selecting_curve(NOTHING)
 
@@ -150,7 +155,7 @@ def mark_successes(runs: pd.DataFrame, outcomes: pd.DataFrame | None = None) -> 
         for value, limit in zip(accuracies, limits, strict=True)
     ]
     return [
-        state == "finished" and label not in (DIVERGED, COLLAPSED, AT_CHANCE) and not guess
+        state == "finished" and label not in unsuccessful and not guess
         for state, label, guess in zip(states, labels, is_guess, strict=True)
     ]
 

@@ -66,11 +66,12 @@ def test_what_came_to_nothing_is_told_apart_from_what_succeeded():
 
 
 def test_a_curve_says_what_an_accuracy_cannot():
-    runs = table({"wide": [0.95, 0.97, 0.96]}, name="n", run_id=["0", "1", "2"])
+    runs = table({"wide": [0.95, 0.97, 0.96]}, final_test_accuracy=0.9)
     assert mark_successes(runs) == [True, True, True]
     labels = pd.DataFrame({"outcome": ["plateaued", "collapsed", "at chance"]})
-    assert mark_successes(runs, labels) == [True, False, False]
-    assert configurations(runs, outcomes=labels)["n_succeeded"].tolist() == [1]
+    assert mark_successes(runs, labels) == [True, True, False]  # what collapsed has its best epoch
+    assert mark_successes(runs, labels, "final_test_accuracy") == [True, False, False]
+    assert configurations(runs, outcomes=labels)["n_succeeded"].tolist() == [2]
 
 
 def test_without_a_chance_accuracy_what_finished_succeeded():
