@@ -12,10 +12,10 @@ from nnsweep.results.wording import count, percent, with_interval
 
 
 def describe_success(study: Study) -> list[str]:
-    """Say how many runs of the best succeeded if not all did, and what these reached."""
+    """Say how many runs of the chosen configuration succeeded if not all did, and what these reached."""
     if not study.has_result:
         return []
-    row = study.best
+    row = study.row_of(study.chosen)
     n_ended = row["n_finished"] + row["n_failed"]
     if not 0 < row["n_succeeded"] < n_ended:
         return []

@@ -14,9 +14,9 @@ EXAMPLES = {"seeds": ("low_seeds", "high_seeds"), "both": ("low", "high")}
 
 
 def describe_reach(study: Study) -> list[str]:
-    """Say how sure the best's accuracy is for other seeds, and for other test examples, too."""
+    """Say how sure the chosen configuration's accuracy is for other seeds, and for other test examples, too."""
     found = _estimate_accuracies(study)
-    own = [row for row in rows(found) if row["label"] == study.best["label"]] if len(found) else []
+    own = [row for row in rows(found) if row["label"] == study.chosen] if len(found) else []
     if not own:
         return []
     (row,) = own
