@@ -189,7 +189,7 @@ def compare_all_rankings(uris: list[str]) -> pd.DataFrame:
         for data, runs in all_runs.groupby("data"):
             table = compare_rankings(runs, histories).assign(grid=f"{experiment}, {data}")
             alone = [compare_rankings(part, histories) for _, part in runs.groupby("seed")]
-            table["n_seeds"] = len(alone)
+            table["n_seeds"], table["kendall_of_halves"] = len(alone), table.attrs["kendall_of_halves"]
             table["same_best_of_one_seed"] = np.mean([one["is_final_best"] for one in alone], axis=0)
             table["loss_of_one_seed"] = np.mean([one["loss"] for one in alone], axis=0)
             tables.append(table)

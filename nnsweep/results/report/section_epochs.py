@@ -138,7 +138,7 @@ class Epochs(Section):
         tables = [*([_make_table_of_ends(study, ends)] if ends else []), *_make_tables_of_rankings(study, rankings)]
         if not tables:
             return None
-        sentences = (_describe_budget(rankings),) if len(rankings) else ()
+        sentences = tuple(_describe_budget(study, rankings)) if len(rankings) else ()
         return SectionContent(name="epochs", heading="More or fewer epochs", sentences=sentences, tables=tuple(tables))
 
     def method_notes(self, study: Study) -> list[str]:
@@ -191,15 +191,23 @@ def _make_tables_of_rankings(study: Study, rankings: pd.DataFrame) -> list[Table
     return [Table(name="rankings", caption=caption, frame=_count_pairs(rankings), columns=columns)]
 
 
-def _describe_budget(rankings: pd.DataFrame) -> str:
-    """Say after how many epochs the best was the best, and how the ranking stood then."""
+def _describe_budget(study: Study, rankings: pd.DataFrame) -> list[str]:
+    """Say after how many epochs the best was the best, how the ranking stood then, and how sure the last one is."""
     table, last = _count_pairs(rankings), f"{rankings.attrs['epochs']:,}"
     stays = table["is_final_best"].to_numpy(dtype=bool)[::-1].cumprod()[::-1] > 0  # then and at all later epochs
-    if not stays.any():
-        return f"After {table['epoch'].iloc[-1]:,} of {last} epochs another configuration led than at the end."
-    row = table[stays].iloc[0]
-    agreed = "" if math.isnan(row["pairs"]) else f", and {percent(row['pairs'])} of all pairs stood in their last order"
-    return f"After {row['epoch']:,} of {last} epochs the same configuration led as at the end{agreed}."
+    if stays.any():
+        row = table[stays].iloc[0]
+        agreed = (
+            "" if math.isnan(row["pairs"]) else f", and {percent(row['pairs'])} of all pairs stood in their last order"
+        )
+        said = f"After {row['epoch']:,} of {last} epochs the same configuration led as at the end{agreed}."
+    else:
+        said = f"After {table['epoch'].iloc[-1]:,} of {last} epochs another configuration led than at the end."
+    halves = rankings.attrs["kendall_of_halves"]
+    if math.isnan(halves):
+        return [said]
+    repeats = f"{study.repeats.noun}s"
+    return [said, f"Two halves of the {repeats} agree on the last ranking with τ = {fixed(halves, 2)}."]
 
 
 def _count_pairs(rankings: pd.DataFrame) -> pd.DataFrame:

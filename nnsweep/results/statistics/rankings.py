@@ -4,7 +4,7 @@ Where the two agree, a smaller budget would have given the same answer. A config
 stood had they been stopped then: at the best accuracy so far, since that is the epoch that counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,8 @@ SHARES = (0.1, 0.2, 0.5)
 FEWEST = 3
 """Configurations without which a ranking says nothing."""
 RESAMPLES = 2000
+SPLITS = 50
+"""Random halves of the repeats, whose rankings are compared."""
 SAME = 1e-12
 """Means of the same values in another order differ by less."""
 
@@ -80,7 +82,9 @@ def compare_rankings(
         One row a share: ``share``, ``epoch``, ``n_configurations``, ``kendall`` with its interval ``low`` to ``high``
         and ``spearman`` (see `correlate_ranks`), ``best`` (the label of the best at that epoch), ``is_final_best``
         (none ends higher), and ``loss``, by how much its last accuracy is below the highest. ``attrs["epochs"]`` is
-        the last epoch, ``attrs["best"]`` the best at it. No rows if fewer than three configurations have curves.
+        the last epoch, ``attrs["best"]`` the best at it, and ``attrs["kendall_of_halves"]`` how well two halves of the
+        repeats agree on the last ranking: more cannot be asked of an early one. No rows if fewer than three
+        configurations have curves.
 
     Raises
     ------
@@ -96,32 +100,53 @@ def compare_rankings(
         return pd.DataFrame(columns=columns)
     labels = [one.label for one in groups]
     last = max(int(curve.epochs[-1]) for curve in curves.values())
-    final = np.array([_average_accuracy(one, curves, last) for one in groups])
+    accuracies = [_find_best_so_far(one, curves, last) for one in groups]
+    final = _average(accuracies)
     top = int(final.argmax())
     table = []
     for share in shares:
         epoch = max(1, round(share * last))
-        then = np.array([_average_accuracy(one, curves, epoch) for one in groups])
+        then = _average([_find_best_so_far(one, curves, epoch) for one in groups])
         # of several that lead then, the one that ends highest stands for them
         leader = max(np.flatnonzero(then == then.max()), key=lambda place: final[place])
         loss = float(final[top] - final[leader])
         found = correlate_ranks(then, final, confidence)
         table.append((share, epoch, len(groups), *found, labels[leader], loss <= SAME, loss))
     result = pd.DataFrame(table, columns=columns)
-    result.attrs |= {"epochs": last, "best": labels[top]}
+    result.attrs |= {"epochs": last, "best": labels[top], "kendall_of_halves": _compare_halves(accuracies)}
     return result
 
 
-def _average_accuracy(one: Configuration, curves: Mapping[int, Curve], epoch: int) -> float:
-    """Average the best accuracies of a configuration's runs up to an epoch; those that have failed count as they do."""
-    values = []
+def _find_best_so_far(one: Configuration, curves: Mapping[int, Curve], epoch: int) -> dict[Hashable, float]:
+    """Give the best accuracy of each repeat up to an epoch; what has failed by then counts as in its mean."""
+    found = {}
     for key, row in one.sources.items():
         curve = curves.get(row)
         if key not in one.counted and (curve is None or epoch >= curve.epochs[-1]):
-            values.append(one.values[key])
+            found[key] = one.values[key]
         elif curve is not None:
-            values.append(float(curve.values[: max(1, int((curve.epochs <= epoch).sum()))].max()))
-    return float(np.mean(values))
+            found[key] = float(curve.values[: max(1, int((curve.epochs <= epoch).sum()))].max())
+    return found
+
+
+def _average(accuracies: Sequence[Mapping[Hashable, float]]) -> Floats:
+    return np.array([np.mean([*values.values()]) for values in accuracies])
+
+
+def _compare_halves(accuracies: Sequence[Mapping[Hashable, float]], *, n_splits: int = SPLITS, seed: int = 0) -> float:
+    """Give the mean tau-b between the rankings by random halves of the repeats; NaN if a half lacks a configuration."""
+    from scipy import stats
+
+    keys = sorted({key for values in accuracies for key in values}, key=repr)
+    random, taus = np.random.default_rng(seed), []
+    for _ in range(n_splits if len(keys) > 1 else 0):
+        order = [keys[place] for place in random.permutation(len(keys))]
+        halves = (order[: len(keys) // 2], order[len(keys) // 2 :])
+        parts = [[{key: values[key] for key in half if key in values} for values in accuracies] for half in halves]
+        if not all(map(all, parts)):
+            return np.nan
+        taus.append(float(stats.kendalltau(*map(_average, parts)).statistic))
+    return float(np.mean(taus)) if taus else np.nan
 
 
 def correlate_ranks(

@@ -58,7 +58,7 @@ def test_each_share_has_its_epoch_its_best_and_what_that_lacks(crossing):
     assert table["is_final_best"].tolist() == [False, False, True]
     assert table["loss"].tolist() == pytest.approx([0.1, 0.1, 0.0])
     assert table["kendall"].tolist() == pytest.approx([1 / 3, 1 / 3, 1.0])
-    assert table.attrs == {"epochs": 10, "best": "slow"}
+    assert table.attrs == {"epochs": 10, "best": "slow", "kendall_of_halves": 1.0}
 
 
 def test_what_counts_is_the_best_epoch_so_far(crossing):
@@ -127,3 +127,21 @@ def test_all_orders_of_three_have_their_correlation():
         order: correlate_ranks(np.arange(3.0), np.array(order, dtype=float)).kendall for order in permutations(range(3))
     }
     assert sorted(round(3 * tau) for tau in taus.values()) == [-3, -1, -1, 1, 1, 3]
+
+
+def test_halves_of_the_repeats_agree_as_far_as_there_is_an_order():
+    random = np.random.default_rng(0)
+    runs = runs_of({f"a{place:02}": 0.5 for place in range(30)}, seeds=range(8))
+
+    def compare_with_spread(spread):
+        levels = {run_id: 0.7 + spread * int(run_id[1:3]) + random.normal(scale=0.01) for run_id in runs["run_id"]}
+        curves = {run_id: history(0.1, 0.5 * level, level) for run_id, level in levels.items()}
+        return compare_rankings(runs, curves).attrs["kendall_of_halves"]
+
+    assert compare_with_spread(0.009) > 0.9
+    assert abs(compare_with_spread(0.0)) < 0.2
+
+
+def test_one_repeat_has_no_halves(crossing):
+    runs, curves = crossing
+    assert math.isnan(compare_rankings(runs[runs["seed"] == 0], curves).attrs["kendall_of_halves"])
