@@ -70,7 +70,7 @@ def test_a_report_on_the_terminal_is_markdown_with_the_answer(terminal):
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("# flowers\n")
     assert "9 runs of the experiment flowers, of 3 configurations." in said.out
-    assert re.search(r"the highest test accuracy, 0\.9\d+ (± 0\.\d+ )?\(.*3 seeds", said.out)
+    assert re.search(r"Chosen by validation accuracy: \S+, test accuracy 0\.9\d+ .*3 seeds", said.out)
     assert "nnsweep report flowers\n" in said.out
 
 
@@ -93,7 +93,7 @@ def test_pictures_are_written_beside_markdown(told):
 def test_the_report_repeats_the_command_that_made_it(told):
     said = told("report", "flowers", "--filter", "seed < 2", "--confidence", "0.9", "--baseline", "linear")
     assert "nnsweep report flowers --baseline linear --confidence 0.9 --filter 'seed < 2'\n" in said.out
-    assert "half of its 90 % interval" in said.out
+    assert "its 90 % interval (simultaneous" in said.out
     assert "6 runs of the experiment" in said.out
 
 
