@@ -48,9 +48,9 @@ def compare_choice(study: Study) -> list[str]:
         return [f"{found}but the choice is as good{_write_margin(study)}."]
     if judged["verdict"] == WORSE:
         return [f"{found}and the choice is clearly worse: validation and test accuracy disagree."]
-    behind = abs(judged["high" if study.is_cost else "low"])
-    limit = "" if math.isnan(behind) else f"; the choice may be as much as {study.write(behind)} behind"
-    return [f"{found.removesuffix(', ')}{limit}."]
+    return [
+        f"{found}but whether the choice is as good is {'unsettled' if judged['verdict'] == UNSETTLED else 'untested'}."
+    ]
 
 
 def describe_single_seed(study: Study) -> list[str]:
@@ -191,9 +191,11 @@ def _write_detectable(study: Study) -> str:
     if not len(sizes):
         return ""
     least, most = study.write(sizes.min()), study.write(sizes.max())
-    size = least if least == most else f"{least} to {most}"
     if study.is_accuracy and sizes.min() >= 1:
         return "; so few results would show no difference that an accuracy can have"
+    size = least if least == most else f"{least} to {most}"
+    if study.is_accuracy and sizes.max() >= 1:
+        size = f"{least} or more"
     return f"; being {size} behind would have shown with a probability of {percent(POWER)}"
 
 

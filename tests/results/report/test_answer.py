@@ -182,7 +182,7 @@ def test_validation_chooses_and_the_test_set_judges(study_of):
     assert first.startswith("Chosen by validation accuracy: 8, test accuracy 0.962 (0.958 to 0.966; 95 %, ")
     assert second == "20-20 has the highest test accuracy, 0.964, but the choice is as good, to within 0.01."
     assert choose("8", rope=0.001)[1] == (
-        "20-20 has the highest test accuracy, 0.964; the choice may be as much as 0.006 behind."
+        "20-20 has the highest test accuracy, 0.964, but whether the choice is as good is unsettled."
     )
     assert choose("20")[1] == (
         "20-20 has the highest test accuracy, 0.964, and the choice is clearly worse: validation and test accuracy "
