@@ -109,7 +109,7 @@ class SettingMeans(Section):
         return SectionContent(
             name="marginal_means",
             heading="Each setting by itself",
-            points=tuple(as_sentence(note) for note in found.notes),
+            points=tuple(as_sentence(note) for note in found.notes if note not in study.effects.attrs.get("notes", ())),
             tables=(levels, differences),
         )
 

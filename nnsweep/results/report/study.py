@@ -249,10 +249,11 @@ class Study:
 
     @cached_property
     def equivalence(self) -> pd.DataFrame:
-        """The probabilities of being as good as the best; no rows where nothing finished or no margin is known."""
+        """The probabilities of being as good as the leader; no rows where nothing finished or no margin is known."""
         if self.rope is None or not self.has_result:
             return pd.DataFrame({"label": [], "conclusion": []})
-        return compare_equivalence(self.runs, self.metric, rope=self.rope, by=self.by, confidence=self.confidence)
+        options: dict[str, Any] = {"reference": self.leader, "rope": self.rope, "by": self.by}
+        return compare_equivalence(self.runs, self.metric, confidence=self.confidence, **options)
 
     @cached_property
     def by_example(self) -> pd.DataFrame:
