@@ -1,8 +1,8 @@
 """Analysis of variance: how much of the spread of results is due to each setting, to pairs of them, and to repeats.
 
 A complete grid with the same number of seeds everywhere is a balanced design: marginal means divide its sum of squares,
-and the parts add up. For any other design they are found by least squares. Both are written out, since statsmodels'
-type II is wrong where a cell is missing, fails with one run a cell and takes seconds for a grid of hundreds of runs.
+and the parts add up. For any other design they are found by least squares on the means of cells. Both are written out,
+since statsmodels' type II is wrong where a cell is missing, fails with one run a cell and takes seconds for hundreds.
 """
 
 import math
@@ -133,9 +133,17 @@ def effects(
 def take_units(
     runs: pd.DataFrame, configurations: Sequence[Configuration]
 ) -> tuple[pd.DataFrame, list[Hashable], list[float]]:
-    """Give a run that has the settings of each unit, the unit and its value, in the order of the runs.
+    """Take the results of the configurations of a frame unit by unit.
 
-    Runs that failed early have the size of their configuration's network.
+    Returns
+    -------
+    runs : pandas.DataFrame
+        A run that has the settings of each unit, in the order of the frame; those that failed early have the size of
+        their configuration's network.
+    units : list of hashable
+        Which unit each is of.
+    values : list of float
+        Its mean.
     """
     sizes = {name: find_sizes(runs, name, configurations) for name in SIZES if name in runs.columns}
     columns = {name: plain(runs[name]) for name in sizes}
@@ -333,16 +341,9 @@ class CellRows(NamedTuple):
 
 
 def reduce_to_cells(design: Design) -> CellRows:
-    """Take the results of each cell together: hundreds of rows do where there were thousands.
-
-    Parameters
-    ----------
-    design : Design
-        Sorted by cell.
-    """
+    """Take the results of each cell together, which stand together: hundreds of rows do where there were thousands."""
     numbers = np.array([*design.levels.values()], dtype=np.int64).reshape(len(design.levels), len(design.y))
-    is_first = np.concatenate([[True], np.any(np.diff(numbers, axis=1) != 0, axis=0)])
-    starts = np.flatnonzero(is_first)
+    starts = np.flatnonzero([True, *np.any(np.diff(numbers, axis=1) != 0, axis=0)])
     counts = np.diff([*starts, len(design.y)])
     blocks = np.zeros((len(design.y), 0)) if design.seeds is None else np.eye(int(design.seeds.max()) + 1)[design.seeds]
     values = np.column_stack([blocks, design.y - design.y.mean()])
@@ -357,7 +358,10 @@ def reduce_to_cells(design: Design) -> CellRows:
 def _least_squares(design: Design) -> dict[str, Sum]:
     """Take sums of squares of type II from the residuals of models with and without each term."""
     cells = reduce_to_cells(design)
-    terms = {term: _code_cells([cells.levels[name] for name in term]) for term in _terms(list(cells.levels))}
+    terms = {
+        term: code_dummies(list(zip(*(cells.levels[name].tolist() for name in term), strict=True)))
+        for term in _terms(list(cells.levels))
+    }  # an interaction is its combinations, since a model that has it has the factors' own dummies, too
     with_all, within = cells.fit([*terms.values()]), cells.fit_cells(blocks=True)
     sums = {}
     for term, columns in terms.items():
@@ -369,11 +373,6 @@ def _least_squares(design: Design) -> dict[str, Sum]:
     if len(design.levels) > 2:
         sums[HIGHER] = _gain(with_all, within)
     return _with_residual(sums, within)
-
-
-def _code_cells(levels: Sequence[NDArray[np.int64]]) -> FloatArray:
-    """Code combinations of levels by dummies: an interaction, where a model has the factors' own dummies, too."""
-    return code_dummies(list(zip(*(numbers.tolist() for numbers in levels), strict=True)))
 
 
 def _gain(smaller: Sum, larger: Sum) -> Sum:
