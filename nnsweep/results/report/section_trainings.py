@@ -126,7 +126,10 @@ def _explain_counting(study: Study) -> str:
     n_stand, n_failed = int((table["n"] - table["n_finished"]).sum()), int(table["n_failed"].sum())
     if not n_stand:
         return "no mean counts them"
-    chance = [value for value in plain(study.runs["chance_accuracy"]) if isinstance(value, int | float)]
+    chances = dict(enumerate(plain(study.runs["chance_accuracy"])))
+    lost = {row for row, state in enumerate(study.states) if state != "finished"} | {*study.without_value}
+    own = [chances[row] for row in sorted(lost) if chances[row] is not None]  # another data set has another
+    chance = [value for value in own or chances.values() if isinstance(value, int | float)]
     n_lost = len(study.states) - int(table["n_finished"].sum())
     guessing = " to ".join(dict.fromkeys(map(study.write, (min(chance), max(chance)))))
     others = "" if n_stand == n_failed == n_lost else ", the others not at all"

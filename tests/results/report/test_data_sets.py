@@ -6,6 +6,7 @@ import pytest
 from nnsweep.results.frame import frame, rows
 from nnsweep.results.report import section_data_sets
 from nnsweep.results.report.report import findings
+from nnsweep.results.report.section_trainings import describe_unfinished
 from nnsweep.results.report.study import Study
 
 from .conftest import runs_of
@@ -152,3 +153,10 @@ def test_failures_are_told_over_data_sets_too(clear):
     found = findings(Study(runs=runs))
     assert any(point.startswith("1 of 6 runs did not finish (1 diverged)") for point in found.section("answer").points)
     assert found.section("failures") is not None
+
+
+def test_a_failed_run_counts_as_guessing_on_its_own_data():
+    runs = frame([*runs_of({"8": [0.9, None]}), *runs_of({"8": [0.9, 0.8]}, settings={"data": "iris"})])
+    runs["chance_accuracy"] = [0.1, 0.1, 0.33, 0.33]
+    (said,) = describe_unfinished(Study(runs=runs))
+    assert said == "1 of 4 runs did not finish (1 diverged); each counts as guessing (0.100) in means, order and tests."
