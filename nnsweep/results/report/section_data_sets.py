@@ -36,7 +36,7 @@ def name_best_over_data_sets(study: Study) -> list[str]:
         return [f"Over {n:,} data sets {join_words(first)} {be} first: {best_rank}{n_best}."]
     chosen, validation_rank = by_validation.labels[0], by_validation.ranking["mean_rank"].iloc[0]
     by = f"mean rank {fixed(validation_rank, 1)} of {k:,}"
-    choice = f"Over {n:,} data sets, validation accuracy chooses {chosen} ({by})"
+    choice = f"Chosen by validation accuracy over {n:,} data sets: {chosen} ({by})"
     if chosen in first:
         others = [label for label in first if label != chosen]
         together = f", together with {join_words(others)}" if others else ""
@@ -50,7 +50,7 @@ def name_best_over_data_sets(study: Study) -> list[str]:
 def _count_best(study: Study, label: str) -> str:
     ranking = study.data_sets.ranking
     n_best = int(ranking["n_best"][ranking["label"] == label].iloc[0])
-    return f", and it has the {'lowest' if study.is_cost else 'highest'} {study.words} on {n_best:,} of them"
+    return f", and it has the {'lowest' if study.is_cost else 'highest'} {study.words} on {n_best or 'none'} of them"
 
 
 def _explain_nothing(study: Study) -> str:

@@ -32,8 +32,8 @@ def clear() -> Study:
 def test_the_answer_is_over_data_sets(clear):
     answer = findings(clear).section("answer")
     assert answer.sentences == (
-        "Over 9 data sets, validation accuracy chooses 20-20 (mean rank 1.0 of 3); on the test sets it is first, too: "
-        "mean rank 1.0 of 3, and it has the highest test accuracy on 9 of them.",
+        "Chosen by validation accuracy over 9 data sets: 20-20 (mean rank 1.0 of 3); on the test sets it is first, "
+        "too: mean rank 1.0 of 3, and it has the highest test accuracy on 9 of them.",
     )
     assert answer.points[0].startswith("Against 20, 20-20 is better on 9 of the data sets; the mean difference is +0.0")
     assert answer.points[1:3] == (
@@ -77,8 +77,8 @@ def test_another_choice_of_validation_is_told_first():
     is_small = (study.runs["hidden_layer_sizes"] == "8").to_numpy()
     study.runs["best_val_accuracy"] = np.where(is_small, 0.99, study.runs["test_accuracy"].astype(float))
     assert section_data_sets.name_best_over_data_sets(study) == [
-        "Over 9 data sets, validation accuracy chooses 8 (mean rank 1.0 of 2); on the test sets its mean rank is 2.0, "
-        "and it has the highest test accuracy on 0 of them. There 20-20 is first: mean rank 1.0 of 2."
+        "Chosen by validation accuracy over 9 data sets: 8 (mean rank 1.0 of 2); on the test sets its mean rank is "
+        "2.0, and it has the highest test accuracy on none of them. There 20-20 is first: mean rank 1.0 of 2."
     ]
     assert section_data_sets.describe_runner_up(study)[0].startswith("Against 20-20, 8 is worse on 9 of the data sets")
 
