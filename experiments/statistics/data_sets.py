@@ -1,13 +1,15 @@
 """Comparison over data sets: the same numbers as autorank and scikit-posthocs, and how often a pair is told apart.
 
-python data_sets.py --instruments    # needs autorank 1.3 and scikit-posthocs 0.17 beside nnsweep
+python data_sets.py --instruments    # needs autorank, scikit-posthocs and multi-comp-matrix
 python data_sets.py [--quick]        # writes data_sets.csv
 """
 
 import argparse
+import json
 import warnings
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -66,6 +68,15 @@ def simulate(n_repeats: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "nemenyi", "repeats"])
 
 
+def compare_in_matrix(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Give the cells of the matrix that Ismail-Fawaz et al. publish with their paper."""
+    from multi_comp_matrix import MCM
+
+    with TemporaryDirectory() as folder:
+        MCM.compare(output_dir=f"{folder}/", df_results=table, excluded_row_comparates=None, save_as_json=True)
+        return json.loads(next(Path(folder).glob("*.json")).read_text(encoding="utf-8"))
+
+
 def compare_instruments() -> pd.DataFrame:
     """Give each number beside the library's."""
     import autorank
@@ -99,6 +110,13 @@ def compare_instruments() -> pd.DataFrame:
             for p, (i, j) in zip(ours, [(i, j) for i in range(5) for j in range(i + 1, 5)], strict=True)
         ),
     ]
+    matrix = compare_in_matrix(table)
+    for i, j in combinations(range(5), 2):
+        cell, name = matrix["abcde"[i] + "-vs-" + "abcde"[j]], f"{'abcde'[i]} {'abcde'[j]}"
+        first, second = scores[:, i], scores[:, j]
+        pairs = {"mean": (first - second).mean(), "win": (first > second).sum(), "loss": (first < second).sum()}
+        pairs["pvalue"] = run_wilcoxon_test(first, second)[1]
+        rows += [(f"matrix, {key}: {name}", ours, cell[key], "multi-comp-matrix") for key, ours in pairs.items()]
     found = pd.DataFrame(rows, columns=["number", "nnsweep", "library", "of"])
     print("scores =", scores.tolist(), "nemenyi =", nemenyi)
     return found.assign(apart=(found["nnsweep"] - found["library"]).abs())

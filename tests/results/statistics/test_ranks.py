@@ -4,11 +4,13 @@ import math
 from itertools import combinations, product
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from nnsweep.results.statistics.data_sets import compare_data_sets
 from nnsweep.results.statistics.ranks import (
     compute_critical_difference,
     compute_profiles,
@@ -59,6 +61,25 @@ def test_numbers_are_those_of_scikit_posthocs():
     expected = [0.470947265625, 0.012207031250, 0.020874023438, 0.068359375, 0.887329101562, 0.246948242188]
     assert p == pytest.approx([*expected, 0.887329101562, 0.520019531250, 0.887329101562, 0.520019531250], abs=1e-11)
     assert compute_critical_difference(5, 14, 1 - 0.0002778096269652197) == pytest.approx((59 - 24) / 14, abs=1e-8)
+
+
+def test_pairs_are_those_of_the_published_matrix():
+    runs = pd.DataFrame(
+        [
+            {"arch": "abcde"[place], "data": f"d{row:02}", "seed": 0, "test_accuracy": score}
+            for (row, place), score in np.ndenumerate(SCORES)
+        ]
+    )
+    pairs = compare_data_sets(runs).pairs.set_index(["label", "other"])
+    # MCM.compare of multi-comp-matrix 0.0.4: mean difference, wins, losses, p before its correction
+    expected = {
+        ("a", "b"): (0.013003785714285732, 9, 5, 0.0784912109375),
+        ("a", "d"): (0.02570828571428585, 13, 1, 0.0023193359375),
+        ("b", "c"): (0.0037091428571428553, 8, 6, 0.463134765625),
+        ("c", "e"): (0.0029495714285714403, 9, 5, 0.42626953125),
+    }
+    for pair, numbers in expected.items():
+        assert tuple(pairs.loc[pair, ["difference", "n_better", "n_worse", "p"]]) == pytest.approx(numbers, abs=1e-12)
 
 
 def test_mean_ranks_of_a_published_example():
