@@ -8,7 +8,8 @@ from nnsweep.results.report.content import Section, SectionContent, choose_secti
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, UNTESTED, WORSE
 from nnsweep.results.statistics.pairs import POWER
-from nnsweep.results.wording import count, join_words, percent, probability, signed, span, with_interval
+from nnsweep.results.statistics.power import bound_difference, count_more_seeds
+from nnsweep.results.wording import count, join_words, percent, probability, signed, with_interval
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""
@@ -90,36 +91,32 @@ def list_verdicts(study: Study) -> list[str]:
 
 
 def plan_more_seeds(study: Study) -> list[str]:
-    """Say how many seeds would tell the nearest rival apart, on which condition, and what else is possible."""
+    """Say between how many more seeds would tell the nearest rival from the best."""
     rows = study.against_best[study.against_best["label"].isin(study.rivals)]
     if not len(rows) or study.kind != "seed":
         return []
-    row = rows.iloc[0]
-    needed, fewest = float(row["more_seeds"]), float(row["fewest_more_seeds"])
+    row, table = rows.iloc[0], study.configurations
+    among = table[table["label"].isin([study.best["label"], *study.rivals])]
     alone = study.difference(str(row["label"]), str(row["reference_label"]), study.confidence)
-    farthest = max(abs(alone.low), abs(alone.high))
-    if math.isnan(fewest) or farthest == 0:  # where they are equal with every seed, no number of seeds is enough
+    n_seeds = alone.n_pairs if "Welch" not in alone.test else int(among["n_units"].min())
+    error = math.sqrt(float(among["standard_error"].pow(2).mean()))
+    bounds = bound_difference(
+        among["mean"].tolist(), error, abs(float(row["difference"])), alone.std / math.sqrt(max(1, n_seeds))
+    )
+    alpha = 2 * (1 - study.decision_confidence) / max(1, len(table) - 1)  # the comparison with the best is one-sided
+    more = count_more_seeds(bounds, alone.std, n_seeds, alpha=min(alpha, 0.5))
+    if math.isnan(more.fewest) or bounds[1] == 0:  # where they are equal with every seed, no number of seeds is enough
         return []
-    far, own = study.write(farthest), f"own {percent(study.confidence)} interval"
-    chance, rival = "with a probability of 80 %", study.name(row["label"])
-    is_known = not math.isnan(farthest)  # where all differ by the same, there is a test and no interval
-    if needed > MANY_SEEDS:
-        if not is_known:
-            return []
-        so_many = "more than a thousand more seeds" if fewest > MANY_SEEDS else count(int(fewest), "more seed")
-        return [
-            f"The difference to {rival} is at most {far} (its {own}): if it is that "
-            f"much, {so_many} of each would show it {chance}; if it is less, it takes more."
-        ]
-    none = " and for no difference at all" if alone.low < 0 < alone.high else ""
-    allows = ""
-    if is_known and fewest < needed:
-        ends = span(study.write, {"low": alone.low, "high": alone.high})
-        allows = f"; its {own}, {ends}, allows for as few as {int(fewest):,}{none}"
-    return [
-        f"If the true difference to {rival} is the observed {study.write(abs(row['difference']))}, "
-        f"{count(int(needed), 'more seed')} of each would show it {chance}{allows}."
-    ]
+    told = f"Telling {study.name(row['label'])} from {row['reference_label']} would take"
+    lead = f"the lead is at most {study.write(bounds[1])}"
+    if more.fewest > MANY_SEEDS:
+        return [f"{told} more than a thousand more seeds of each: {lead}."]
+    if more.most > MANY_SEEDS:
+        few = f"{told} between {more.fewest:,.0f} and more than a thousand more seeds of each"
+        return [f"{few}: {lead}, and may be none."]
+    if more.most == more.fewest:
+        return [f"{told} {count(int(more.most), 'more seed')} of each."]
+    return [f"{told} between {more.fewest:,.0f} and {count(int(more.most), 'more seed')} of each: {lead}."]
 
 
 def compare_with_baseline(study: Study) -> list[str]:

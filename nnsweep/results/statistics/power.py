@@ -1,10 +1,16 @@
 """The power of a test: with what probability it sees a difference, and how many seeds it needs for that.
 
-The formulas are written out: statsmodels' power is NaN where effects are large or levels low.
+How many more seeds would tell two configurations apart depends on a difference that is known badly, and that is too
+large on average where it was picked. So it is shrunken first, and the answer is a range. The formulas are written out:
+statsmodels' power is NaN where effects are large or levels low.
 """
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from nnsweep.errors import ConfigError
 
@@ -85,3 +91,88 @@ def compute_power(effect: float, n: int, alpha: float) -> float:
     from scipy import stats  # thirty times slower, but it has no gaps where power is near 1
 
     return float(stats.ncf.sf(critical, 1, n - 1, noncentrality))
+
+
+class SeedRange(NamedTuple):
+    """Between how many more seeds would tell two configurations apart; infinity for more than there is a number for."""
+
+    fewest: float
+    most: float
+
+
+def bound_difference(
+    means: Sequence[float], error: float, difference: float, error_of_difference: float, *, coverage: float = 0.9
+) -> tuple[float, float]:
+    """Bound how far the best of some configurations is ahead of its nearest rival; both were picked by their means.
+
+    What was picked misleads in both directions. The best is lucky, so the lower bound is that of a shrunken difference:
+    with true means that are normal around a common one and observed ones around them with variance s², a difference d
+    with standard error e is ``(1 - c) d`` with variance ``(1 - c) e²``, where c is the share of noise in the scatter of
+    the means, uniform beforehand and with the likelihood ``c^((k - 1) / 2) exp(-c Q / 2 s²)`` for k means with the sum
+    of squares Q around their own mean (after James and Stein, Fourth Berkeley Symposium 1, 1961; Strawderman, Annals of
+    Mathematical Statistics 42, 1971). But the rival was lucky, too, so the upper bound is ``d + z e`` at
+    ``1 - (1 - coverage) / 2 (k - 1)`` for the k - 1 that might have been it (Bonferroni).
+
+    Parameters
+    ----------
+    means : sequence of float
+        Of all that may be the best, the two among them.
+    error : float
+        Standard error s of one mean.
+    difference, error_of_difference : float
+        The best minus its rival where more is better, else the rival minus the best; and the standard error.
+    coverage : float
+        With what probability the true difference lies between the bounds.
+
+    Returns
+    -------
+    low, high : float
+        ``low`` may be negative. The difference itself where it does not vary; NaN if an error is.
+
+    Examples
+    --------
+    >>> low, high = bound_difference([0.96, 0.95], 0.002, 0.01, 0.003)
+    >>> f"{low:.4f} {high:.4f}"
+    '0.0023 0.0149'
+    """
+    if not error > 0 or not error_of_difference > 0:
+        return (difference, difference) if error_of_difference == 0 else (math.nan, math.nan)
+    from scipy import special
+
+    k, tail = len(means), (1 - coverage) / 2
+    noise = (np.arange(400) + 0.5) / 400
+    scatter = float(np.square(np.subtract(means, np.mean(means))).sum()) / error**2
+    log_weights = (k - 1) / 2 * np.log(noise) - noise * scatter / 2
+    weights = np.exp(log_weights - log_weights.max())
+    centres, widths = (1 - noise) * difference, np.sqrt(1 - noise) * error_of_difference
+    farthest = abs(difference) + 8 * error_of_difference
+    values = np.linspace(-farthest, farthest, 2001)
+    below = special.ndtr((values[:, None] - centres) / widths) @ weights / weights.sum()
+    low = float(np.interp(tail, below, values))
+    return low, difference - float(special.ndtri(tail / max(1, k - 1))) * error_of_difference
+
+
+def count_more_seeds(
+    bounds: tuple[float, float], std_of_difference: float, present: int, *, alpha: float = 0.05, power: float = 0.8
+) -> SeedRange:
+    """Count how many more seeds would tell two configurations apart, from the bounds of their difference.
+
+    Parameters
+    ----------
+    bounds : tuple of float
+        From `bound_difference`; if the lower one is not above 0, no number of seeds is sure to be enough.
+    std_of_difference : float
+        As `count_seeds_needed` has it.
+    present : int
+        How many seeds both have.
+    alpha, power : float
+        As `count_seeds_needed` has them.
+
+    Returns
+    -------
+    SeedRange
+        At least 1 each.
+    """
+    low, high = bounds
+    needed = [count_seeds_needed(end, std_of_difference, alpha=alpha, power=power) for end in (high, max(low, 0.0))]
+    return SeedRange(*(max(1.0, n - present) for n in needed))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.statistics.power import compute_power, count_seeds_needed
+from nnsweep.results.statistics.power import bound_difference, compute_power, count_more_seeds, count_seeds_needed
 
 patiently = settings(deadline=None, max_examples=100)
 effects = st.floats(0.05, 50)
@@ -70,3 +70,40 @@ def test_where_nothing_differs_no_number_of_seeds_is_enough():
 def test_impossible_wishes_are_refused(wrong):
     with pytest.raises(ConfigError, match="0 < alpha < power < 1"):
         count_seeds_needed(0.1, 0.1, **wrong)
+
+
+def test_means_that_scatter_widely_are_hardly_shrunken():
+    wide = [0.0, 30.0, -40.0, 10.0, 12.0]
+    low, high = bound_difference(wide, 1.0, 18.0, 1.4)
+    assert low == pytest.approx(18.0 - stats.norm.isf(0.05) * 1.4, abs=0.1)
+    assert high == pytest.approx(18.0 + stats.norm.isf(0.05 / 4) * 1.4)
+
+
+def test_means_that_scatter_as_noise_does_are_shrunken():
+    narrow = [0.0, 1.0, -1.0, 0.5, 0.9]
+    low, _ = bound_difference(narrow, 1.0, 0.1, 1.4)
+    assert 0.1 - stats.norm.isf(0.05) * 1.4 < low < 0.0
+    assert bound_difference(narrow, 0.0, 0.1, 0.0) == (0.1, 0.1)
+    assert np.isnan(bound_difference(narrow, math.nan, 0.1, math.nan)).all()
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.5, 1.0, 3.0])
+def test_a_picked_lead_is_seldom_less_than_its_bound(scatter):
+    """The best of five and its nearest rival, both picked by means with a standard error of 1."""
+    rng, n_studies, held = np.random.default_rng(0), 300, 0
+    for _ in range(n_studies):
+        truth = scatter * rng.normal(size=5)
+        means = truth + rng.normal(size=5)
+        rival, best = np.argsort(means)[-2:]
+        low, high = bound_difference(means, 1.0, means[best] - means[rival], math.sqrt(2))
+        held += low <= truth[best] - truth[rival] <= high
+    assert held / n_studies >= 0.9 - 3 * math.sqrt(0.9 * 0.1 / n_studies)
+
+
+@given(st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.05, 2), st.integers(2, 20))
+def test_the_range_of_seeds_has_what_its_ends_need(low, more, std, present):
+    fewest, most = count_more_seeds((low, low + more), std, present)
+    assert fewest == max(1, count_seeds_needed(low + more, std) - present)
+    assert most == max(1, count_seeds_needed(low, std) - present)
+    assert fewest <= most
+    assert count_more_seeds((-low, more), std, present).most == math.inf
