@@ -14,12 +14,10 @@ def describe_looks(study: Study) -> list[str]:
         return []
     which = ORDINALS[len(looks) - 1] if len(looks) <= len(ORDINALS) else f"{len(looks)}th"
     before, together = join_words([f"{n:,}" for n in looks[:-1]]), "both" if len(looks) == 2 else f"all {len(looks)}"
-    level = study.decision_confidence
     return [
         f"This is the {which} look at these configurations, which had {before} {study.repeats.noun}s before and have "
         f"{looks[-1]:,} now. Looking again finds more by chance: for {together} looks together to keep "
-        f"{percent(study.confidence)}, count only what can be told apart at {100 * level:.2f} % "
-        f"(--confidence {level:.4f})."
+        f"{percent(study.confidence)}, this one decides at {100 * study.decision_confidence:.2f} %."
     ]
 
 
@@ -33,9 +31,11 @@ class Looks(Section):
         return None
 
     def method_notes(self, study: Study) -> list[str]:
-        if not describe_looks(study):
+        if not study.tests:
             return []
+        level, error = f"{100 * study.decision_confidence:.4g} %", f"{100 * (1 - study.confidence):.2g} %"
         return [
-            "A look is a sweep's end after which a later sweep added repeats to the same configurations. The error is "
-            "spent over the looks by the number of repeats, without a planned end (Lan and DeMets, 1983)."
+            f"Verdicts and their intervals are made at {level}, so that all looks, earlier and later ones, err in at "
+            f"most {error} of the cases together: the error is spent by the number of repeats, without a planned end "
+            "(Lan and DeMets, 1983). A look is the end of a sweep after which a later one added repeats."
         ]

@@ -169,7 +169,7 @@ class Study:
         """What `compare` says; it has no rows where nothing can be compared."""
         if not self.has_result:
             return pd.DataFrame({"label": [], "reference": []})
-        return compare(self.runs, self.metric, baseline=self.baseline, by=self.by, confidence=self.confidence)
+        return compare(self.runs, self.metric, baseline=self.baseline, by=self.by, confidence=self.decision_confidence)
 
     @property
     def against_best(self) -> pd.DataFrame:
@@ -184,7 +184,7 @@ class Study:
     @cached_property
     def judged(self) -> pd.DataFrame:
         """What `judge` says."""
-        return judge(self.runs, self.metric, by=self.by, confidence=self.confidence, rope=self.rope)
+        return judge(self.runs, self.metric, by=self.by, confidence=self.decision_confidence, rope=self.rope)
 
     def list_verdict(self, verdict: str) -> list[str]:
         """List the labels of what was judged so, the best mean first."""

@@ -110,7 +110,7 @@ def spend_error(n_units_by_look: Sequence[int], confidence: float = 0.95, *, fam
     Examples
     --------
     >>> [round(spend_error(looks), 4) for looks in [(10,), (10, 20), (10, 20, 30)]]
-    [0.96, 0.9899, 0.9932]
+    [0.965, 0.9868, 0.9939]
     """
     check_confidence(confidence)
     if not n_units_by_look:

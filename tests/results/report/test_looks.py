@@ -19,6 +19,14 @@ def study_of_sweeps(*seeds_by_sweep: range) -> Study:
     return Study(runs=frame([replace(one, sweep=sweep_of[one.settings["seed"]]) for one in kept]))
 
 
+def test_what_one_look_tells_apart_a_second_may_not():
+    """The same twelve seeds, once from one sweep and once from three."""
+    once, thrice = study_of_sweeps(range(12)), study_of_sweeps(range(4), range(4, 8), range(8, 12))
+    assert 0.95 < once.decision_confidence < thrice.decision_confidence
+    widths = [float((one.comparison["high"] - one.comparison["low"]).iloc[0]) for one in (once, thrice)]
+    assert widths[0] < widths[1]
+
+
 def said(study: Study) -> list[str]:
     answer = findings(study).section("answer")
     return [point for point in answer.points if " look at these " in point]
@@ -39,5 +47,5 @@ def test_later_looks_are_told_with_their_level(seeds, looks, words):
     study = study_of_sweeps(*seeds)
     (sentence,) = said(study)
     assert words in sentence
-    assert f"told apart at {100 * spend_error(looks):.2f} %" in sentence
+    assert f"this one decides at {100 * spend_error(looks):.2f} %." in sentence
     assert any("Lan and DeMets" in note for note in findings(study).section("methods").sentences)
