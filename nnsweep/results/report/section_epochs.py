@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnsweep.results.labels import STILL_IMPROVING
+from nnsweep.results.labels import NOTHING, STILL_IMPROVING
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.extrapolation import predict_ends
@@ -52,47 +52,53 @@ class PredictedMean(NamedTuple):
 
 
 def predict_means(study: Study) -> list[PredictedMean]:
-    """Predict the means of the best, which comes first, and of what cannot be told from it and was still improving.
+    """Predict the means of the chosen one, which comes first, and of others that were still improving.
 
-    A rival was if at least half of its runs were, the best if any was. If none was, nothing is predicted.
+    Another was if at least half of its runs were, the chosen one if any was. If none was, nothing is predicted.
     """
     if not study.has_result or not study.histories or not study.is_accuracy:
         return []
     is_improving = (study.outcomes["outcome"] == STILL_IMPROVING).to_numpy()
-    rows = {label: list(study.find_rows(label)) for label in (study.leader, *study.rivals)}
-    best, *rivals = rows
-    rising = [label for label in rivals if is_improving[rows[label]].mean() >= 0.5]
-    if not rising and not is_improving[rows[best]].any():
+    rows = {label: list(study.find_rows(label)) for label in (study.chosen, *map(str, study.configurations["label"]))}
+    chosen, *others = rows
+    rising = [label for label in others if is_improving[rows[label]].mean() >= 0.5]
+    if not rising and not is_improving[rows[chosen]].any():
         return []
-    return [_predict_mean(study, label, rows[label], is_improving[rows[label]]) for label in (best, *rising)]
+    return [_predict_mean(study, label, rows[label], is_improving[rows[label]]) for label in (chosen, *rising)]
 
 
 def _predict_mean(study: Study, label: str, rows: list[int], is_improving: NDArray[np.bool_]) -> PredictedMean:
-    ends = predict_ends(study.runs.iloc[rows], study.histories, confidence=PREDICTED_WITH)
+    """Predict the mean of a configuration; a run that finished and no longer improves keeps its best accuracy."""
+    ends = predict_ends(study.runs.iloc[rows], study.histories, confidence=PREDICTED_WITH).reset_index(drop=True)
     numbers = ends[["now", "value", "low", "high"]]
     absent = numbers["value"].isna().to_numpy()
     note = ""
-    if absent.all() or (absent & is_improving).any():
-        numbers, note = numbers * math.nan, str(ends["note"][absent].iloc[0])
+    if (absent & is_improving).any():
+        numbers, note = numbers * math.nan, str(ends["note"][absent & is_improving].iloc[0])
+    else:
+        for place in np.flatnonzero(absent):
+            values = find_selecting_curve(study.histories.get(str(ends["run_id"][place]), NOTHING)).values
+            if study.states[rows[place]] == "finished" and len(values):
+                numbers.loc[place] = float(values.max())
     now, value, low, high = map(float, numbers.mean())
     return PredictedMean(label, int(is_improving.sum()), len(rows), now, value, low, high, note)
 
 
 def describe_improving(study: Study) -> list[str]:
-    """Say if runs of the best or its rivals were still improving, where they would be, and if that could matter."""
+    """Say if the chosen one or others were still improving, where they would be, and if that could matter."""
     means = predict_means(study)
     if not means:
         return []
-    best, *rivals = means
+    chosen, *others = means
     sentences = []
-    if best.n_improving:
-        whose = "It was" if best.n == 1 else f"{best.n_improving:,} of its {count(best.n, 'run')} were"
-        sentences.append(f"{whose} still improving when the training ended{_describe_prediction(study, best)}.")
-    if rivals:
-        names = join_words([study.name(one.label) for one in rivals])
-        verb = "was" if len(rivals) == 1 else "were"
-        sentences.append(f"Of those that cannot be told from it, {names} {verb} still improving.")
-    return [*sentences, *_judge_more_epochs(study, best, rivals)]
+    if chosen.n_improving:
+        whose = "It was" if chosen.n == 1 else f"{chosen.n_improving:,} of its {count(chosen.n, 'run')} were"
+        sentences.append(f"{whose} still improving when the training ended{_describe_prediction(study, chosen)}.")
+    if others:
+        names = join_words([study.name(one.label) for one in others])
+        verb = "was" if len(others) == 1 else "were"
+        sentences.append(f"Of the others, {names} {verb} still improving.")
+    return [*sentences, *_judge_more_epochs(study, chosen, others)]
 
 
 def _describe_prediction(study: Study, one: PredictedMean) -> str:
@@ -107,17 +113,19 @@ def _describe_prediction(study: Study, one: PredictedMean) -> str:
     return f": at twice the epochs its {metric_text(metric)} is predicted to be {value} instead of {now} ({interval})"
 
 
-def _judge_more_epochs(study: Study, best: PredictedMean, rivals: Sequence[PredictedMean]) -> list[str]:
+def _judge_more_epochs(study: Study, chosen: PredictedMean, others: Sequence[PredictedMean]) -> list[str]:
     """Say whether more epochs could change which configuration is best."""
-    for one in sorted((best, *rivals), key=lambda one: one.n_improving, reverse=True):
+    for one in sorted((chosen, *others), key=lambda one: one.n_improving, reverse=True):
         if not one.is_known:
-            why = f"({study.name(one.label)}: {one.note})"
-            return [f"More epochs may change the answer; how cannot be predicted {why}."]
-    could = [one for one in rivals if one.high > best.value]
+            why = f" ({study.name(one.label)}: {one.note})" if one.note else ""
+            return [f"More epochs may change the answer; how cannot be predicted{why}."]
+    could = [one for one in others if one.high > chosen.value]
     if could:
         first = max(could, key=lambda one: one.high)
-        high, value = study.write_accuracy(first.high), study.write_accuracy(best.value)
-        may = f"{study.name(first.label)} may come to {high}, above the {value} predicted for the best"
+        high, value = study.write_accuracy(first.high), study.write_accuracy(chosen.value)
+        may = (
+            f"{study.name(first.label)} may come to {high}, above the {value} predicted for {study.name(chosen.label)}"
+        )
         return [f"More epochs could change the answer: at twice as many, {may}."]
     return ["More epochs would hardly change the answer: no other that was still improving may come as high."]
 
@@ -164,7 +172,7 @@ def _make_table_of_ends(study: Study, ends: Sequence[PredictedMean]) -> Table:
         Column("at twice the epochs", "value", study.write_accuracy),
         Column(f"{percent(PREDICTED_WITH)} interval", "low", write_interval, needs_row=True),
     )
-    caption = "Where the best and what cannot be told from it would be, if the training had gone on as it did."
+    caption = "Where what was still improving would be, if the training had gone on as it did."
     return Table(name="ends", caption=caption, frame=frame, columns=columns)
 
 

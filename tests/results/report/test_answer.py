@@ -391,10 +391,40 @@ def test_a_rival_that_may_overtake_the_best_is_told(study_of):
     study = study_of({"8": [0.92, 0.93], "20": [0.91, 0.925]}, histories=curves)
     assert study.rivals == ["20"]
     first, last = section_epochs.describe_improving(study)
-    assert first == "Of those that cannot be told from it, 20 was still improving."
+    assert first == "Of the others, 20 was still improving."
     assert last.startswith("More epochs could change the answer: at twice as many, 20 may come to 1.0")
     low = {f"20/0.1/{seed}": rising(0.6, 0.001) for seed in (0, 1)}
     assert section_epochs.describe_improving(replace(study, histories=curves | low))[-1] == HARDLY
+
+
+def test_what_is_clearly_worse_may_have_been_trained_too_short(study_of):
+    curves = {f"8/0.1/{seed}": history() for seed in range(10)} | {f"20/0.1/{seed}": rising(0.8) for seed in range(10)}
+    study = study_of({"8": spread(0.95), "20": spread(0.8, turn=1)}, histories=curves)
+    assert (study.chosen, study.rivals) == ("8", [])
+    first, last = section_epochs.describe_improving(study)
+    assert first == "Of the others, 20 was still improving."
+    assert last.startswith(
+        "More epochs could change the answer: at twice as many, 20 may come to 1.000, above the 0.950"
+    )
+
+
+def test_what_fell_keeps_its_best_accuracy(study_of):
+    falling = history().assign(val_accuracy=lambda table: 0.95 - 0.01 * (table["epoch"] - 20).clip(lower=0))
+    curves = {f"8/0.1/{seed}": falling for seed in (0, 1)} | {f"20/0.1/{seed}": rising(0.8) for seed in (0, 1)}
+    study = study_of({"8": [0.92, 0.93], "20": [0.91, 0.925]}, histories=curves)
+    chosen, other = section_epochs.predict_means(study)
+    assert (chosen.label, chosen.n_improving, chosen.value, chosen.high) == ("8", 0, 0.95, 0.95)
+    assert (other.label, other.n_improving) == ("20", 2)
+    assert "above the 0.950 predicted for 8" in section_epochs.describe_improving(study)[-1]
+
+
+def test_what_leads_is_a_rival_of_what_validation_chose(study_of):
+    curves = {f"20/0.1/{seed}": history() for seed in (0, 1)} | {f"8/0.1/{seed}": rising() for seed in (0, 1)}
+    study = study_of({"8": [0.92, 0.93], "20": [0.91, 0.925]}, histories=curves)
+    chosen = replace(study, runs=study.runs.assign(best_val_accuracy=[0.9, 0.9, 0.95, 0.95]))
+    assert (chosen.chosen, chosen.leader) == ("20", "8")
+    assert [one.label for one in section_epochs.predict_means(chosen)] == ["20", "8"]
+    assert section_epochs.describe_improving(chosen)[0] == "Of the others, 8 was still improving."
 
 
 def test_a_schedule_that_has_ended_is_not_extrapolated(study_of):
