@@ -27,7 +27,7 @@ SAME = 1e-12
 """Means of the same values in another order differ by less."""
 
 
-class Agreement(NamedTuple):
+class RankAgreement(NamedTuple):
     """How well two rankings agree.
 
     Attributes
@@ -46,7 +46,7 @@ class Agreement(NamedTuple):
     spearman: float
 
 
-NONE = Agreement(np.nan, np.nan, np.nan, np.nan)
+NONE = RankAgreement(np.nan, np.nan, np.nan, np.nan)
 
 
 def compare_rankings(
@@ -95,7 +95,7 @@ def compare_rankings(
     curves = {row: find_selecting_curve(histories[one]) for row, one in enumerate(run_ids) if one in histories}
     curves = {row: curve for row, curve in curves.items() if len(curve.values)}
     groups = [one for one in group_runs(runs, metric, by=by) if any(row in curves for row in one.sources.values())]
-    columns = ["share", "epoch", "n_configurations", *Agreement._fields, "best", "is_final_best", "loss"]
+    columns = ["share", "epoch", "n_configurations", *RankAgreement._fields, "best", "is_final_best", "loss"]
     if len(groups) < FEWEST:
         return pd.DataFrame(columns=columns)
     labels = [one.label for one in groups]
@@ -151,7 +151,7 @@ def _compare_halves(accuracies: Sequence[Mapping[Hashable, float]], *, n_splits:
 
 def correlate_ranks(
     first: Floats, second: Floats, confidence: float = 0.95, *, n_resamples: int = RESAMPLES, seed: int = 0
-) -> Agreement:
+) -> RankAgreement:
     """Correlate two rankings by Kendall's tau-b and Spearman's coefficient (`scipy.stats`).
 
     The interval is the percentiles of tau-b over resamples of the configurations. A resample is a count for each of
@@ -172,7 +172,7 @@ def correlate_ranks(
 
     Returns
     -------
-    Agreement
+    RankAgreement
         NaN where a ranking has nothing but ties, or n is less than 3.
 
     Examples
@@ -196,4 +196,4 @@ def correlate_ranks(
     resampled = (weigh(signs * others)[scale > 0]) / scale[scale > 0]
     low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
     kendall = float(stats.kendalltau(first, second).statistic)
-    return Agreement(kendall, float(low), float(high), float(stats.spearmanr(first, second).statistic))
+    return RankAgreement(kendall, float(low), float(high), float(stats.spearmanr(first, second).statistic))
