@@ -1,3 +1,5 @@
+import copy
+import functools
 import itertools
 import shutil
 import sys
@@ -28,11 +30,16 @@ from nnsweep.tracking.store import Store, prepare_store
 from tests.recording import train_and_record
 
 
+@functools.cache
+def composed_once(*overrides: str) -> DictConfig:
+    return hydra_compose("config", overrides=[*overrides], return_hydra_config=True)
+
+
 @pytest.fixture
 def compose() -> Iterator[Callable[..., DictConfig]]:
     """Compose a configuration from overrides, with Hydra's own part."""
     with initialize_config_dir(conf_dir(), **VERSION_BASE):
-        yield lambda overrides=(): hydra_compose("config", overrides=[*overrides], return_hydra_config=True)
+        yield lambda overrides=(): copy.deepcopy(composed_once(*overrides))
 
 
 @pytest.fixture
