@@ -70,7 +70,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 COMMANDS = [
     ("export Süß | true", 0, ""),
-    ("report Süß >&-", 0, ""),
+    ("export Süß >&-", 0, ""),
     ("export Süß >/dev/full", 5, "standard output: No space left on device"),
 ]
 

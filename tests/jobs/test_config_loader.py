@@ -109,8 +109,14 @@ job_run.JobRun.checkpoint = waiting
 """
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize(
+    ("launcher", "change"),
+    [
+        *(("basic", change) for change in CHANGES),
+        ("joblib", "deleted"),
+        pytest.param("joblib", "edited", marks=pytest.mark.soak),
+    ],
+)
 def test_a_change_of_the_files_after_the_check_changes_no_job(launcher, change, conf, study):
     if launcher == "joblib":
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
