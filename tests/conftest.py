@@ -20,17 +20,18 @@ from nnsweep.jobs import summary
 from tests.outside import Server, serving
 
 mpl.use("Agg")
-# how long an example takes says more of what else the machine does than of the code
-hypothesis.settings.register_profile("nnsweep", deadline=None, max_examples=30)
 # the programs that tests start import hundreds of modules of ours: each is compiled once
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# how long an example takes says more of what else the machine does than of the code
+hypothesis.settings.register_profile("nnsweep", deadline=None, max_examples=30)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("nnsweep")
 
 
 DRAW = summary.draw_pictures
+"""What `study` and `new_study` leave out, and `drawing` brings back."""
 ROOMS = ("mlp", "model", "results", "data", "jobs")
 DEAR = {"ready_store_file", "kept_server", "compose"}
 """Fixtures that are slow to have."""
