@@ -50,7 +50,8 @@ def describe_marginal_means(study: Study) -> list[str]:
             + f" and cannot be told from {noun}{rivals}" * bool(rivals)
         )
     if undecided:
-        sentences.append(f"no value of {join_words(undecided)} can be told from the best one")
+        names = join_words(undecided).replace(" and ", " or ")
+        sentences.append(f"no other value of {names} can be told from the best one")
     return [f"On average over the other settings, {'; '.join(sentences)}.{_warn_of_interaction(study)}"]
 
 
