@@ -17,7 +17,7 @@ from nnsweep.jobs.confirmation import MOST_SEEDS, ConfirmingJobs, make_confirmin
 from nnsweep.results.factors import find_repeats
 from nnsweep.results.frame import frame, plain
 from nnsweep.results.grouping import Configuration, group_runs
-from nnsweep.results.statistics.comparison import indistinguishable
+from nnsweep.results.statistics.best_set import NEVER_FINISHED, WORSE, judge
 from nnsweep.results.statistics.confirmation import CANDIDATE, compare_confirmation, describe_confirmation
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.summary import find_configuration, sort_best_first
@@ -87,7 +87,7 @@ class Confirmation:
     request : ConfirmationRequest
         What is to be confirmed.
     candidates : sequence of Configuration
-        What is trained again, the best first, with the study's results.
+        What is trained again, the study's choice first, with the study's results.
     n_configurations : int
         How many the study has.
     n_left_out : int
@@ -147,9 +147,10 @@ def confirm(
         How many new seeds each candidate is trained with, 2 to 1000. Which they are follows from the candidates and
         from the seeds of the study. Folds stay as they are; splits and samples are drawn anew with each seed.
     most : int
-        How many candidates are trained at most, the best first.
+        How many candidates are trained at most: what the study chose (`nnsweep.judge`), then what is not clearly worse
+        than the best, the best first.
     only : str or sequence of str
-        The labels of the candidates, in place of what may be the best.
+        The labels of the candidates, in place of these; the best of them then stands for the choice.
     metric, by, confidence, failures
         What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
     filter : str
@@ -255,15 +256,14 @@ def _rank(runs: pd.DataFrame, request: ConfirmationRequest) -> list[Configuratio
 def _choose_candidates(
     runs: pd.DataFrame, ranked: Sequence[Configuration], request: ConfirmationRequest
 ) -> tuple[list[Configuration], int]:
-    """Give the named configurations, or else those that may be the best, and how many of these are left out."""
+    """Give the named configurations, or the choice and what is not clearly worse than the best, and how many more."""
     if request.only:
         wanted = [find_configuration(runs, ranked, label) for label in dict.fromkeys(request.only)]
         return [one for one in ranked if one in wanted], 0
-    may_be_best = indistinguishable(
-        runs, request.metric, by=request.by, confidence=request.confidence, failures=request.failures
-    )
+    judged = judge(runs, request.metric, by=request.by, confidence=request.confidence, failures=request.failures)
+    possible = judged["label"][~judged["verdict"].isin([WORSE, NEVER_FINISHED])]
     by_label = {one.label: one for one in ranked}
-    candidates = [by_label[label] for label in may_be_best]
+    candidates = [by_label[label] for label in dict.fromkeys([judged.attrs["chosen"], *possible])]
     return candidates[: request.most], len(candidates[request.most :])
 
 

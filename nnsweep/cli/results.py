@@ -169,8 +169,8 @@ def confirm_command(experiment: str, *, by: str | None, filter_: str, seeds: int
     """Train what may be the best of EXPERIMENT on seeds that nobody has looked at, and report from those alone.
 
     The best of many was picked by looking, so its result is too good; new seeds tell by how much. The candidates are
-    what cannot be told from the best. Their runs are recorded in EXPERIMENT-confirm. The same command goes on where it
-    was interrupted, and with more --seeds it adds some.
+    the study's choice and what is not clearly worse than the best. Their runs are recorded in EXPERIMENT-confirm. The
+    same command goes on where it was interrupted, and with more --seeds it adds some.
 
     For example: nnsweep confirm depth_width --seeds 10
     """

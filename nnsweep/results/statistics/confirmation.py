@@ -14,7 +14,7 @@ import pandas as pd
 
 from nnsweep.results.frame import rows, smaller_is_better
 from nnsweep.results.grouping import Configuration, with_failures
-from nnsweep.results.statistics.comparison import indistinguishable
+from nnsweep.results.statistics.best_set import NEVER_FINISHED, WORSE, judge
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.wording import (
     counted_repeats,
@@ -49,7 +49,7 @@ def compare_confirmation(
     Parameters
     ----------
     candidates : sequence of Configuration
-        With the results of the study, its best first.
+        With the results of the study.
     runs : pandas.DataFrame
         The confirming runs, with a column `CANDIDATE`.
     metric : str
@@ -75,10 +75,9 @@ def compare_confirmation(
     table["optimism"] = sign * (table["study"] - table["mean"])
     ends = [sign * (table["study"] - table[end]) for end in ("high", "low")]
     table["optimism_low"], table["optimism_high"] = ends[::sign]
-    has_result = bool((table["n_finished"] > 0).any())
-    found = indistinguishable(runs, metric, by=[CANDIDATE], confidence=confidence) if has_result else []
-    possible = {label.removeprefix(f"{CANDIDATE}=") for label in found}
-    table["may_be_best"] = [printable(label) in possible for label in table["label"]]
+    judged = judge(runs, metric, by=[CANDIDATE], confidence=confidence)
+    worse = judged["label"][judged["verdict"].isin([WORSE, NEVER_FINISHED])].str.removeprefix(f"{CANDIDATE}=")
+    table["may_be_best"] = [printable(label) not in set(worse) for label in table["label"]]
     return table[[*COLUMNS]]
 
 
