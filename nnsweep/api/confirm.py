@@ -110,7 +110,7 @@ class Confirmation:
     def describe(self) -> str:
         """Say in a line what is trained, and on which seeds."""
         n, of, seeds = len(self.candidates), count(self.n_configurations, "configuration"), self.jobs.seeds
-        left = f", and {count(self.n_left_out, 'more')} left out: --most" if self.n_left_out else ""
+        left = f"; {self.n_left_out:,} more left out, see --most" if self.n_left_out else ""
         return (
             f"Confirming {n:,} of {of} of {printable(self.request.experiment)} ("
             f"{join_words([one.label for one in self.candidates])}{left}) on {count(len(seeds), 'seed')} that "

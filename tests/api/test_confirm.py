@@ -112,6 +112,11 @@ def test_a_plan_changes_nothing(told, study):
     assert sorted(path for path in study.rglob("*") if ".db-" not in path.name) == before
 
 
+def test_what_is_left_out_is_told(told):
+    said = told("flowers", "--most", "1", "--confidence", "0.999999", "--dry-run", "--seeds", "2")
+    assert re.search(r"Confirming 1 of 3 configurations of flowers \(\w+; 2 more left out, see --most\) on 2", said.out)
+
+
 def test_python_gives_the_same_as_a_frame(told):
     said = told("flowers", "--only", "wide", "--only", "linear", "--seeds", "3")
     table = package.confirm("flowers", only=["wide", "linear"], seeds=3)

@@ -143,6 +143,8 @@ def describe_confirmation(
 
 def _describe_optimism(row: "pd.Series[Any]", write: Callable[[object], str]) -> str:
     if math.isnan(row["low"]) or row["low"] == row["high"]:
+        if math.isclose(row["study"], row["mean"], rel_tol=1e-12):
+            return "It is exactly what the study said."
         return f"The study's number was {_describe_excess(row['optimism'], write)}."
     if row["optimism_low"] <= 0 <= row["optimism_high"]:
         ends = [signed(write(row[f"optimism_{end}"])) for end in ("low", "high")]

@@ -62,7 +62,8 @@ def test_of_a_cost_less_is_too_good():
         ({"a": [0.90, 0.901, 0.899], "b": [0.93, 0.932, 0.931]}, ["b is better here", "choice is not confirmed."]),
         ({"a": [0.90, 0.95], "b": [0.93, 0.95]}, ["b is better here", "but the two cannot be told apart."]),
         ({"a": [0.99, 0.991, 0.992]}, ["0.031 too bad", "it was unlucky."]),
-        ({"a": [0.96, 0.96]}, ["a has a test accuracy of 0.9600; the study said 0.9600."]),
+        ({"a": [0.96, 0.96]}, ["test accuracy of 0.9600; the study said 0.9600. It is exactly"]),
+        ({"a": [0.95, 0.95]}, ["The study's number was 0.0100 too good."]),
         ({"a": [None, None], "b": [0.9, 0.91]}, ["no run of a finished: nothing is confirmed."]),
     ],
 )  # fmt: skip
