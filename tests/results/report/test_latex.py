@@ -14,7 +14,7 @@ from .test_html import hostile
 PDFLATEX = shutil.which("pdflatex")
 
 
-def test_the_choice_is_bold_and_what_cannot_be_told_gets_a_dagger(study_of):
+def test_the_choice_is_bold_and_the_untold_gets_a_dagger(study_of):
     close = spread(0.963, size=0.02, turn=2)
     text = latex(findings(study_of({"20-20": spread(0.964), "20": close, "8": spread(0.8, turn=1)})))
     assert r"\textbf{\boldmath 20{-}20} & \textbf{\boldmath 0.964 (0.960 to 0.968)}" in text

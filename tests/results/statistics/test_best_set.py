@@ -52,7 +52,7 @@ def test_two_configurations_have_the_interval_of_welchs_test():
     assert found.loc["b", ["low", "high"]].tolist() == pytest.approx([-welch.high, -welch.low], rel=1e-10)
 
 
-def test_paired_configurations_have_the_interval_of_the_paired_test():
+def test_paired_configurations_have_the_paired_tests_interval():
     first, second = spread(0.90, 6, 0.02, 1), spread(0.95, 6, 0.01, 2)
     found = by_label(table({"a": first, "b": second}, name="activation"))  # one shape
     paired = stats.ttest_rel(first, second).confidence_interval(0.90)
@@ -62,7 +62,7 @@ def test_paired_configurations_have_the_interval_of_the_paired_test():
     assert found["high"]["b"] == pytest.approx(-paired.low, rel=1e-10)
 
 
-def test_of_eighteen_configurations_one_that_is_far_behind_is_worse():
+def test_one_of_eighteen_that_is_far_behind_is_clearly_worse():
     """Formerly an interval of -0.39 to -0.09 stood beside "cannot be told from the best"."""
     values = {f"a{place}": spread(0.97 - 0.004 * place, size=0.012, turn=place) for place in range(17)}
     found = by_label(table(values | {"far": spread(0.73, size=0.12, turn=99)}))
@@ -106,7 +106,7 @@ def test_a_cost_is_judged_as_its_negative_accuracy(values):
     assert found["high"][known].to_numpy() == pytest.approx(-expected["low"][known].to_numpy(), abs=1e-9)
 
 
-def test_equal_configurations_are_unsettled_or_as_good_but_not_worse():
+def test_equal_configurations_are_never_called_worse():
     assert judge(table({"a": [0.9, 0.8], "b": [0.9, 0.8]}))["verdict"].tolist() == ["unsettled"] * 2
     same = judge(table({"a": [0.9, 0.8, 0.85] * 3, "b": [0.9, 0.8, 0.85] * 3}, name="activation"))
     assert same["verdict"].tolist() == ["as good"] * 2  # equal with each of nine seeds
@@ -152,7 +152,7 @@ def test_validation_chooses_where_there_is_a_validation_part():
     )
 
 
-def test_failures_count_as_guessing_and_what_never_finished_is_no_rival():
+def test_failures_count_as_guessing_and_the_unfinished_is_no_rival():
     runs = table({"a": spread(0.95), "b": [0.97, 0.98, 0.96, math.nan, math.nan], "c": [math.nan] * 5})
     runs.loc[runs["test_accuracy"].isna(), "state"] = "diverged"
     found = by_label(runs.assign(chance_accuracy=0.1))

@@ -193,7 +193,7 @@ def test_what_is_told_from_a_baseline_has_an_interval_without_0():
         assert (holds_zero == ~found["distinguishable"]).all()
 
 
-def test_intervals_and_decisions_against_the_best_are_one_procedure(three):
+def test_intervals_against_the_best_agree_with_decisions(three):
     found, judged = compare(three).set_index("label"), judge(three).set_index("label")
     for label in ("near", "far"):
         assert found.loc[label, ["low", "high"]].equals(judged.loc[label, ["low", "high"]])

@@ -57,7 +57,7 @@ def test_folds_are_always_paired():
     assert pairing_of(runs).all()
 
 
-def test_agreement_is_friedmans_test_in_the_form_of_iman_and_davenport():
+def test_agreement_is_iman_and_davenports_form_of_friedmans():
     values = draw(6, 5, shared=0.3)
     found = measure_agreement([units(values)])
     chi = stats.friedmanchisquare(*values.T).statistic
@@ -68,7 +68,7 @@ def test_agreement_is_friedmans_test_in_the_form_of_iman_and_davenport():
     assert found.degrees == 20
 
 
-def test_repeats_that_all_rank_alike_agree_by_chance_as_often_as_orders_go():
+def test_repeats_that_all_rank_alike_agree_as_rarely_as_by_chance():
     assert measure_agreement([units([[1, 2, 3], [4, 5, 6], [0, 1, 9]])]).p == pytest.approx(1 / 36)
     assert measure_agreement([units([[1, 2, 3]]), []]) == (0, 1, 0)
 
@@ -102,7 +102,7 @@ def test_a_constant_difference_has_no_error():
     assert math.isnan(found.find_detectable(0, 1, 0.05))
 
 
-def test_a_detectable_difference_has_the_power_of_the_noncentral_t():
+def test_a_detectable_difference_has_the_noncentral_ts_power():
     found = estimate_pairs(units(draw(2, 8)), np.zeros((2, 2), dtype=bool))
     shift = found.find_detectable(0, 1, 0.01) / found.error[0, 1]
     critical = stats.t.isf(0.01, found.degrees[0, 1])
