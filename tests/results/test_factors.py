@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import choose_factors, find_repeats
@@ -124,7 +124,8 @@ def test_five_folds_of_one_seed_have_a_corrected_interval():
     found = configurations(folds_of_two()).set_index("label")
     values = 0.80 + 0.02 * np.arange(5)
     half = stats.t.ppf(0.975, 4) * values.std(ddof=1) * np.sqrt(1 / 5 + 1 / 4)
-    assert found.loc["a", ["mean", "low", "high", "n"]].tolist() == pytest.approx([0.84, 0.84 - half, 0.84 + half, 5])
+    low, high = special.expit(special.logit(0.84) + half / (0.84 * 0.16) * np.array([-1, 1]))
+    assert found.loc["a", ["mean", "low", "high", "n"]].tolist() == pytest.approx([0.84, low, high, 5])
     assert found.index.tolist() == ["b", "a"]
 
 
@@ -188,7 +189,8 @@ def test_the_interval_of_a_best_that_was_picked_holds():
     )
     row = configurations(frame).iloc[0]
     half = stats.t.ppf(1 - 0.025 / k, n - 1) * row["std"] / np.sqrt(n)
-    assert row["high_simultaneous"] - row["mean"] == pytest.approx(half)
+    logit = special.logit(row["mean"]) + half / (row["mean"] * (1 - row["mean"]))
+    assert row["high_simultaneous"] == pytest.approx(special.expit(logit))
 
 
 def test_what_differs_between_data_sets_alone_makes_no_repeats():

@@ -152,7 +152,7 @@ def test_validation_chooses_where_there_is_a_validation_part():
     )
 
 
-def test_failures_count_as_guessing_and_the_unfinished_is_no_rival():
+def test_failures_count_as_guessing_and_no_result_is_no_rival():
     runs = table({"a": spread(0.95), "b": [0.97, 0.98, 0.96, math.nan, math.nan], "c": [math.nan] * 5})
     runs.loc[runs["test_accuracy"].isna(), "state"] = "diverged"
     found = by_label(runs.assign(chance_accuracy=0.1))

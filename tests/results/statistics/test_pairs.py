@@ -68,7 +68,7 @@ def test_agreement_is_iman_and_davenports_form_of_friedmans():
     assert found.degrees == 20
 
 
-def test_repeats_that_all_rank_alike_agree_as_rarely_as_by_chance():
+def test_repeats_that_rank_alike_agree_as_rarely_as_by_chance():
     assert measure_agreement([units([[1, 2, 3], [4, 5, 6], [0, 1, 9]])]).p == pytest.approx(1 / 36)
     assert measure_agreement([units([[1, 2, 3]]), []]) == (0, 1, 0)
 
