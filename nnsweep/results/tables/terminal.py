@@ -14,8 +14,10 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from nnsweep.results.factors import distinct_settings, drop_constant
+from nnsweep.errors import ConfigError
+from nnsweep.results.factors import distinct_settings, drop_constant, varying_settings
 from nnsweep.results.frame import list_settings, plain, rank_runs, selection, take_metric
+from nnsweep.results.statistics.best_set import choose_by_validation
 from nnsweep.text import printable
 
 MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")
@@ -123,7 +125,16 @@ def _list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
         if state == "finished" and value is None
     ]
     missing = [f"not shown: {', '.join(map(printable, hidden))}"] if hidden else []
-    return [note for note in (selection(runs), *reasons, *nothing, *missing) if note]
+    return [note for note in (selection(runs), _name_choice(runs), *reasons, *nothing, *missing) if note]
+
+
+def _name_choice(runs: pd.DataFrame) -> str:
+    """Name what validation accuracy chooses, by means where runs repeat each other; the first row is best by luck."""
+    try:
+        chosen = choose_by_validation(runs) if varying_settings(runs) else None
+    except ConfigError:  # runs of several sweeps may repeat each other exactly
+        return ""
+    return f"chosen by validation accuracy: {printable(chosen)}" if chosen else ""
 
 
 def _break_heading(name: str) -> str:

@@ -33,6 +33,23 @@ def test_the_table_of_a_small_sweep_at_80_columns(runs):
     assert shown(runs) + "\n" == GOLDEN
 
 
+def test_validations_choice_is_named_wherever_it_stands():
+    accuracies = {"wide": [(0.90, 0.99), (0.91, 0.80)], "deep": [(0.95, 0.90), (0.94, 0.91)]}
+    runs = [
+        RunRecord(
+            run_id=f"{arch}{seed}",
+            name=f"{arch}-s{seed}",
+            state="finished",
+            settings={"arch": arch, "seed": seed},
+            metrics={"best_val_accuracy": validation, "test_accuracy": test},
+        )
+        for arch, values in accuracies.items()
+        for seed, (validation, test) in enumerate(values)
+    ]
+    assert "\nchosen by validation accuracy: deep\n" in shown(frame(runs)) + "\n"
+    assert "chosen by" not in shown(frame(runs[:2]))  # nothing was chosen among
+
+
 def test_best_run_comes_first_even_where_no_state_is_shown():
     runs = [
         RunRecord(run_id=name, name=name, state="finished", metrics={"test_accuracy": accuracy})
