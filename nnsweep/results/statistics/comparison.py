@@ -70,7 +70,8 @@ def compare(
 
     The difference to the best itself stays too large on average, and so ``more_seeds`` too small. Where only seeds
     vary, all is said of new seeds on this test set; other test examples are what `nnsweep.compare_examples` is about.
-    Looking again and again, with more seeds each time until something is told apart, is not corrected for.
+    Looking again and again, with more seeds each time until something is told apart, is not corrected for here; a
+    report takes the confidence that `nnsweep.results.statistics.looks.spend_error` leaves for the present look.
 
     Parameters
     ----------
