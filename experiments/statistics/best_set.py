@@ -314,6 +314,42 @@ def check_package() -> None:
     print(f"{n_equal} of {n_sweeps} sweeps are judged alike")
 
 
+def simulate_as_good(noise: str, n: int, *, share: float = 1.0, seed: int = 0) -> dict[str, object]:
+    """Count how often `nnsweep.judge` calls as good what is a little more than the margin behind, or equal.
+
+    One of five configurations is the best. Of the others three are 0.0101 behind, and the margin is 0.01.
+    """
+    import pandas as pd
+
+    import nnsweep
+
+    generator, n_sweeps = np.random.default_rng([seed, n, len(noise)]), max(20, int(share * 600))
+    called_best = called_behind = 0
+    for _ in range(n_sweeps):
+        values = generator.normal(0.95, 0.008, size=(5, n))
+        mean = 0.95
+        if noise == "the best collapses":
+            mean = 0.9 * 0.96 + 0.1 * 0.1
+            values[0] = np.where(generator.random(n) < 0.1, 0.1, 0.96)
+        values[1:4] += mean - 0.95 - 0.0101
+        if noise == "a rival collapses":
+            values[4] = np.where(generator.random(n) < 0.2, 0.1, 0.945)
+        else:
+            values[4] -= 0.1
+        rows = [{"arch": row, "seed": seed} for row in range(5) for seed in range(n)]
+        runs = pd.DataFrame(rows).assign(state="finished", test_accuracy=values.ravel(), chance_accuracy=0.1)
+        verdicts = nnsweep.judge(runs.assign(n_test_samples=360)).set_index("label")["verdict"]
+        called_best += verdicts["0"] == "as good"
+        called_behind += (verdicts[["1", "2", "3"]] == "as good").any()
+    return {
+        "noise": noise,
+        "n": n,
+        "sweeps": n_sweeps,
+        "best_called_as_good": round(called_best / n_sweeps, 4),
+        "any_behind_called_as_good": round(called_behind / n_sweeps, 4),
+    }
+
+
 def write_table(path: Path, rows: list[dict[str, object]]) -> None:
     """Write a table as CSV."""
     with path.open("w", newline="") as file:
@@ -349,6 +385,13 @@ def main() -> None:
     if options.check:
         return check_package()
     share, start = 0.1 if options.quick else 1.0, time.process_time()
+    as_good = [
+        simulate_as_good(noise, n, share=share, seed=options.seed)
+        for noise in ("normal", "the best collapses", "a rival collapses")
+        for n in (5, 10, 20)
+    ]
+    for row in as_good:
+        print(*row.values(), sep="  ")
     rows = [
         row
         for k in SIZES_K
@@ -369,6 +412,7 @@ def main() -> None:
     if not options.quick:
         write_table(Path(__file__).with_suffix(".csv"), rows)
         write_table(Path(__file__).with_name("best_set_choice.csv"), choices)
+        write_table(Path(__file__).with_name("best_set_as_good.csv"), as_good)
 
 
 if __name__ == "__main__":

@@ -187,13 +187,11 @@ def _write_detectable(study: Study) -> str:
     sizes = study.judged["detectable"][study.judged["verdict"] == UNSETTLED].dropna()
     if not len(sizes):
         return ""
-    least, most = study.write(sizes.min()), study.write(sizes.max())
     if study.is_accuracy and sizes.min() >= 1:
         return "; so few results would show no difference that an accuracy can have"
-    size = least if least == most else f"{least} to {most}"
-    if study.is_accuracy and sizes.max() >= 1:
-        size = f"{least} or more"
-    return f"; being {size} behind would have shown with a probability of {percent(POWER)}"
+    half, size = "half of them" if len(sizes) > 1 else "it", study.write(sizes.median())
+    more = " or more" if len(sizes) > 1 else ""
+    return f"; with a probability of {percent(POWER)}, {half} would have been called worse if {size}{more} behind"
 
 
 def _list(names: list[str], n_tested: int) -> str:

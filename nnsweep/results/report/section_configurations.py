@@ -123,7 +123,6 @@ class Comparison(Section):
         return SectionContent(
             name="comparison",
             heading="How good each is",
-            points=tuple(as_sentence(note) for note in comparison.attrs["notes"]),
             tables=(_compare_with_best(study), *([_compare_with_baseline(study)] if has_baseline else [])),
         )
 

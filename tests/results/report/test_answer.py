@@ -49,7 +49,8 @@ def test_equal_bests_are_named_together(study_of):
     study = study_of(values)
     assert section_answer.compare_choice(study) == ["It and 8 share the highest test accuracy."]
     assert section_answer.list_verdicts(study) == [
-        "Unsettled: 20-20, 8 and 20 (3 of 3); being 0.096 to 0.977 behind would have shown with a probability of 80 %."
+        "Unsettled: 20-20, 8 and 20 (3 of 3); with a probability of 80 %, half of them would have "
+        "been called worse if 0.096 or more behind."
     ]
     without = study_of(values, validation=None)
     assert section_answer.name_choice(without)[0].startswith(
@@ -96,11 +97,11 @@ def test_verdicts_are_listed_with_what_could_have_been_seen(study_of):
     study = study_of({"64-64": spread(0.964), "20-20": close, "20": unclear, "8": far})
     assert section_answer.list_verdicts(study) == [
         "As good as the best, to within 0.01: 64-64 and 20-20.",
-        "Unsettled: 20 (1 of 4); being 0.023 behind would have shown with a probability of 80 %.",
+        "Unsettled: 20 (1 of 4); with a probability of 80 %, it would have been called worse if 0.023 behind.",
         "Clearly worse than the best: 8 (1 of 4).",
     ]
     exact = study_of({"64-64": spread(0.964), "20-20": close, "20": unclear, "8": far}, rope=0.0001)
-    assert section_answer.list_verdicts(exact)[0].startswith("Unsettled: 64-64, 20-20 and 20 (3 of 4); being 0.006 to ")
+    assert section_answer.list_verdicts(exact)[0].startswith("Unsettled: 64-64, 20-20 and 20 (3 of 4); with a ")
 
 
 def test_all_others_may_be_clearly_worse(study_of):
