@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nnsweep.results.frame import smaller_is_better, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.statistics.equivalence import choose_rope
 from nnsweep.results.statistics.intervals import bound_metric, check_confidence, estimate_mean
-from nnsweep.results.statistics.pairs import estimate_pairs, find_pairing
+from nnsweep.results.statistics.pairs import FloatArray, Pairs, estimate_pairs, find_pairing
 from nnsweep.results.statistics.summary import ACCURACY, keep_successes, mark_successes, sort_best_first
 
 AS_GOOD, UNSETTLED, WORSE = "as good", "unsettled", "clearly worse"
@@ -201,25 +202,18 @@ def compare_with_best(
         find_pairing(runs, ranked)[np.ix_(tested, tested)],
         overlap=chosen[0].repeats.overlap,
     )
-    is_whole = np.array([one.is_whole for one in chosen])
-    level = (1 - confidence) / (len(tested) - 1)
-    half = pairs.half_widths(level)
-    is_rival = (is_whole | ~is_whole.any())[None, :] & ~np.eye(len(chosen), dtype=bool)
-    upper = np.where(is_rival, pairs.difference + half, np.inf).min(axis=1)
-    is_worse = upper < -pairs.rounding
-    bounds = bound_metric(metric)
+    level, bounds = (1 - confidence) / (len(tested) - 1), bound_metric(metric)
     successes = keep_successes(ranked, mark_successes(runs))
     ceilings = np.array([_find_ceiling(successes[place], ranked[place], level, bounds) for place in tested])
     below = pairs.half_widths_below(level, bounds, ceilings)
-    lower = np.where(is_rival & ~is_worse[None, :], pairs.difference - below, 0.0).min(axis=1)
+    ends = _bound_differences(pairs, np.array([one.is_whole for one in chosen]), pairs.half_widths(level), below)
     widest = float(np.subtract(*bounds[::-1]))
     means = sign * np.array([one.mean for one in chosen])
     for own, one in enumerate(chosen):
-        others = is_rival[own] if is_rival[own].any() else np.arange(len(chosen)) != own
+        others = ends.is_rival[own] if ends.is_rival[own].any() else np.arange(len(chosen)) != own
         other = int(np.where(others, means, -np.inf).argmax())
-        low, high = min(float(lower[own]), 0.0), max(float(upper[own]), 0.0)
-        is_as_good = one.is_whole and low >= -rope
-        verdict = AS_GOOD if is_as_good else WORSE if is_worse[own] else UNSETTLED
+        low, high = float(ends.low[own]), float(ends.high[own])
+        verdict = AS_GOOD if one.is_whole and low >= -rope else WORSE if ends.is_worse[own] else UNSETTLED
         note = standings[tested[own]].note
         low, high = (end if math.isfinite(end) else math.nan for end in (max(low, -widest), min(high, widest)))
         if not pairs.error[own, other]:
@@ -235,9 +229,27 @@ def compare_with_best(
     return standings
 
 
+class _Ends(NamedTuple):
+    """Hsu's intervals of k configurations, arrays of shape (k,), and who is a rival of whom, of shape (k, k)."""
+
+    low: FloatArray
+    high: FloatArray
+    is_worse: NDArray[np.bool_]
+    is_rival: NDArray[np.bool_]
+
+
+def _bound_differences(pairs: Pairs, is_whole: NDArray[np.bool_], half: FloatArray, below: FloatArray) -> _Ends:
+    """Give the ends of the intervals that `judge` describes, of half widths upwards and downwards."""
+    is_rival = (is_whole | ~is_whole.any())[None, :] & ~np.eye(len(is_whole), dtype=bool)
+    upper = np.where(is_rival, pairs.difference + half, np.inf).min(axis=1)
+    is_worse = upper < -pairs.rounding
+    lower = np.where(is_rival & ~is_worse[None, :], pairs.difference - below, 0.0).min(axis=1)
+    return _Ends(np.minimum(lower, 0.0), np.maximum(upper, 0.0), is_worse, is_rival)
+
+
 def _find_ceiling(succeeded: Configuration, one: Configuration, level: float, bounds: tuple[float, float]) -> float:
     """Give what a mean is not above although some runs failed: the end of the interval of those that succeeded."""
-    if not len(succeeded.units) > 1 or len(succeeded.values) == len(one.values):
+    if len(succeeded.units) < 2 or len(succeeded.values) == len(one.values):
         return math.inf
     overlap = one.repeats.overlap
     return estimate_mean([*succeeded.units.values()], 1 - 2 * level, overlap=overlap, bounds=bounds).high
