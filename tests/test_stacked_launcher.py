@@ -11,6 +11,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
 
+pytest_plugins = ["hydra.extra.pytest_plugin"]
 # Hydra 1.3 tells programs that name no version, as those of its suites, what will change for them
 pytestmark = pytest.mark.filterwarnings("ignore:Future Hydra versions will no longer change working directory")
 
