@@ -15,7 +15,7 @@ from nnsweep.api.load import find_experiment, find_runs, read_records
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.jobs.confirmation import MOST_SEEDS, ConfirmingJobs, make_confirming_jobs, name_confirmation
 from nnsweep.results.factors import find_repeats
-from nnsweep.results.frame import frame, plain
+from nnsweep.results.frame import frame, narrow_runs, plain
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.statistics.best_set import NEVER_FINISHED, WORSE, judge
 from nnsweep.results.statistics.confirmation import CANDIDATE, compare_confirmation, describe_confirmation
@@ -307,20 +307,22 @@ def _read_confirming_runs(planned: Confirmation, result: "SweepResult") -> pd.Da
     return frame(records).assign(**{CANDIDATE: [planned.jobs.labels[record.key] for record in records]})
 
 
-def describe_confirmation_of(experiment: str, uri: str | None) -> str:
+def describe_confirmation_of(experiment: str, filter: str, uri: str | None) -> str:
     """Say in a sentence on which seeds a study's candidates were confirmed and where, or how to do that."""
     name = name_confirmation(experiment)
-    where = "" if uri is None else f" --uri {quote_argument(mask_secrets(uri))}"
+    options = f" --filter {quote_argument(filter)}" if filter else ""
+    options += "" if uri is None else f" --uri {quote_argument(mask_secrets(uri))}"
     try:
         store = find_store_if_any(resolve_uri(uri, Path.cwd()), name)
-    except ConfigError:  # it was deleted
-        store = None
-    finished = [] if store is None else [one for one in read_records(store) if one.state == "finished"]
+        runs = None if store is None else narrow_runs(frame(read_records(store)), filter=filter)
+    except ConfigError:  # it was deleted, or has no such column
+        runs = None
+    finished = [] if runs is None else plain(runs["seed"][runs["state"] == "finished"])
     if finished:
-        seeds = count(len({record.settings.get("seed") for record in finished}), "new seed")
-        how, runs = f"nnsweep report {quote_argument(name)}{where}", count(len(finished), "run")
-        return f"Candidates were confirmed on {seeds}, {runs} in all; {how} says with what result."
+        how = f"nnsweep report {quote_argument(name)}{options}"
+        seeds, of = count(len(set(finished)), "new seed"), count(len(finished), "run")
+        return f"Candidates were confirmed on {seeds}, {of} in all; {how} says with what result."
     if experiment.endswith(name_confirmation("")):
         return ""
-    how = f"nnsweep confirm {quote_argument(experiment)}{where}"
+    how = f"nnsweep confirm {quote_argument(experiment)}{options}"
     return f"The best of many is best partly by luck; {how} trains it again on seeds that nobody has looked at."

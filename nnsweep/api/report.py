@@ -101,7 +101,7 @@ def report(
     origin = replace(
         _describe_origin(experiment, [by_id[run_id] for run_id in runs["run_id"]], uri, command),
         missing=tuple(str(error) for error in combine_errors([*without_correct, *without_histories])),
-        confirmation=describe_confirmation_of(experiment, uri),
+        confirmation=describe_confirmation_of(experiment, filter, uri),
     )
     study = Study(
         runs=runs,

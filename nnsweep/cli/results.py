@@ -189,10 +189,10 @@ def confirm_command(experiment: str, *, by: str | None, filter_: str, seeds: int
     )
     planned = plan_confirmation(request)
     say(planned.describe())
-    result = train_confirmation(planned, Display())
+    result = train_confirmation(planned, Display(table=False))  # the candidates in the end say more than all runs
     if not (request.dry_run or result.interruption or result.problem):
         found = compare_with_study(planned, result)
-        for line in ("", *tabulate_confirmation(found, request.metric), "", *found.attrs["sentences"]):
+        for line in (*tabulate_confirmation(found, request.metric), "", *found.attrs["sentences"]):
             say(line)
     end_command(result)
 
