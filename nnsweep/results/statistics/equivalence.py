@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import smaller_is_better
@@ -154,6 +153,8 @@ def _compare(
         n_orders = 2**result.n_pairs if result.test in ("paired t", "sign flip") else math.comb(sum(sizes), sizes[0])
         p_tost = 1 / n_orders if abs(result.difference) < margin else 1.0
         return row | {"p_tost": p_tost, "conclusion": "equal enough" if p_tost < 1 - confidence else "open"}
+    from scipy import special  # its import takes longer than most of what needs results
+
     error, degrees = _find_error(result, one, reference)
     better, worse = (
         float(special.stdtr(degrees, (lead - margin) / error))
