@@ -3,7 +3,7 @@
 Writes ``instruments.csv`` beside this file, a row for each number: the instrument, the library's call, our value and
 theirs. It fails if any two differ by more than 1e-8. The tests hold our side with the libraries' values written down.
 
-    pip install baycomp==1.0.3 statsmodels==0.15.0
+    pip install baycomp==1.0.3 statsmodels==0.15.0 rliable==1.2.0
     python experiments/statistics/instruments.py
 """
 
@@ -91,7 +91,25 @@ def _compare_contrasts() -> Iterator[Value]:
         yield Value("marginal means: error", "OLS.t_test, HC2", case, row["standard_error"], float(np.squeeze(test.sd)))
 
 
-COMPARISONS: tuple[Callable[[], Iterator[Value]], ...] = (compare_with_baycomp, compare_with_statsmodels)
+def compare_with_rliable() -> Iterator[Value]:
+    """Compare the interquartile mean of one configuration's runs, of which some collapse."""
+    from rliable.metrics import aggregate_iqm
+
+    for n, seed in ((4, 7), (5, 8), (10, 9), (11, 10)):
+        accuracies = np.random.default_rng(seed).normal(0.95, 0.01, n).round(4)
+        accuracies[0] = 0.1
+        runs = pd.DataFrame({"arch": "wide", "seed": range(n), "test_accuracy": accuracies})
+        (ours,) = nnsweep.configurations(runs, by=["arch"])["iqm"]
+        yield Value(
+            "interquartile mean", "rliable.aggregate_iqm", f"{n} seeds", ours, aggregate_iqm(accuracies[:, None])
+        )
+
+
+COMPARISONS: tuple[Callable[[], Iterator[Value]], ...] = (
+    compare_with_baycomp,
+    compare_with_statsmodels,
+    compare_with_rliable,
+)
 
 
 def main() -> None:

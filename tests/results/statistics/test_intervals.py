@@ -68,6 +68,20 @@ def test_what_is_at_an_end_but_for_rounding_stays_there():
     assert widen_within(1.0, 1e-16, (0, 1)) == (1 - 1e-16, 1.0)
 
 
+RLIABLE = [
+    ([0.1, 0.94, 0.96, 0.97], 0.95),
+    ([0.1, 0.1, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98], 0.945),
+    ([0.5, 0.6, 0.7, 0.8, 0.9], 0.7),
+    ([0.1, 0.94, 0.96, 0.97, 0.95, 0.93, 0.92], 0.94),
+]
+"""What `rliable.metrics.aggregate_iqm` 1.2.0 gives for the accuracies of one configuration."""
+
+
+@pytest.mark.parametrize(("values", "expected"), RLIABLE)
+def test_the_interquartile_mean_is_rliables(values, expected):
+    assert compute_interquartile_mean(values) == pytest.approx(expected, abs=1e-12)
+
+
 @pytest.mark.parametrize("n", [1, 3, 4, 10, 11])
 def test_the_interquartile_mean_is_scipys_trimmed_mean(n):
     values = np.random.default_rng(n).random(n).tolist()
