@@ -56,6 +56,8 @@ CONTENTS = {
 }
 LEAST_WIDTH = {"mean interval count": 0.6, "mean interval": 0.6, "mean": 0.42, "": 0.1}
 """Inches of a cell."""
+EASY_WIDTH = 0.7
+"""Inches of a cell with an interval, where there is room for it."""
 
 
 Cells: TypeAlias = Mapping[tuple[str, str], EstimatedConfiguration]
@@ -192,7 +194,8 @@ def _make_plan(chart: _Map, content: str) -> _Plan:
     if content:
         # failed runs have a line of their own where there is no count of seeds
         n_lines = len(content.split()) + ("count" not in content and chart.n_failed > 0)
-        width, height = max(LEAST_WIDTH[content], min(ticks, room)), 0.07 + 0.13 * n_lines
+        wanted = max(ticks, EASY_WIDTH) if "interval" in content and len(chart.panels) == 1 else ticks
+        width, height = max(LEAST_WIDTH[content], min(wanted, room)), 0.07 + 0.13 * n_lines
     panel = width * len(chart.columns) + GAP
     n_columns = max(1, min(len(chart.panels), int((WIDTH - BAR - left + 0.001) / panel)))
     if chart.n_alike <= n_columns:
@@ -244,7 +247,7 @@ def _fill(axes: Axes, chart: _Map, cells: Cells, *, colours: ColourScale, conten
                 _write(axes, (column, row), cell, colours=colours, content=content)
             if cell is chart.best:
                 frame = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2, "zorder": 4}
-                axes.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, **frame))  # type: ignore[arg-type]
+                axes.add_patch(Rectangle((column - 0.485, row - 0.485), 0.97, 0.97, **frame))  # type: ignore[arg-type]
 
 
 def _write(
