@@ -235,7 +235,7 @@ def proxy(server) -> Iterator[type[_Proxy]]:
     kind = type("Proxy", (_Proxy,), {"port": server.port, "losing": threading.Event()})
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as listening:
         kind.uri = f"http://127.0.0.1:{listening.server_port}"
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
         yield kind
         listening.shutdown()
 

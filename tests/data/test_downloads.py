@@ -270,7 +270,7 @@ def server(monkeypatch):
     """Let a server of this machine answer for OpenML; gives what it was asked for."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as answering:
         answering.asked = []
-        threading.Thread(target=answering.serve_forever, daemon=True).start()
+        threading.Thread(target=answering.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setenv("no_proxy", "*")
 
         def ask(request, *_, **__):

@@ -137,7 +137,7 @@ def bound_difference(
     """
     if not error > 0 or not error_of_difference > 0:
         return (difference, difference) if error_of_difference == 0 else (math.nan, math.nan)
-    from scipy import special
+    from scipy import optimize, special
 
     k, tail = len(means), (1 - coverage) / 2
     noise = (np.arange(400) + 0.5) / 400
@@ -146,9 +146,11 @@ def bound_difference(
     weights = np.exp(log_weights - log_weights.max())
     centres, widths = (1 - noise) * difference, np.sqrt(1 - noise) * error_of_difference
     farthest = abs(difference) + 8 * error_of_difference
-    values = np.linspace(-farthest, farthest, 2001)
-    below = special.ndtr((values[:, None] - centres) / widths) @ weights / weights.sum()
-    low = float(np.interp(tail, below, values))
+
+    def exceed_tail(value: float) -> float:
+        return float(special.ndtr((value - centres) / widths) @ weights / weights.sum() - tail)
+
+    low = float(optimize.brentq(exceed_tail, -farthest, farthest))
     return low, difference - float(special.ndtri(tail / max(1, k - 1))) * error_of_difference
 
 
