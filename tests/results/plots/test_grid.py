@@ -81,7 +81,7 @@ def test_the_best_cell_alone_is_framed(sweep):
     runs = sweep[0]
     means = runs.groupby(["activation", "schedule", "depth", "width"])["test_accuracy"].mean()
     activation, schedule, depth, width = means.idxmax()
-    place = ([8, 16, 32].index(width) - 0.46, depth - 1 - 0.46)
+    place = ([8, 16, 32].index(width) - 0.485, depth - 1 - 0.485)
     assert framed == [(f"{activation}, {schedule}", pytest.approx(place))]
 
 
