@@ -18,12 +18,14 @@ from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.statistics.equivalence import choose_rope
 from nnsweep.results.statistics.intervals import bound_metric, check_confidence, estimate_mean
 from nnsweep.results.statistics.pairs import FloatArray, Pairs, estimate_pairs, find_pairing
-from nnsweep.results.statistics.summary import ACCURACY, keep_successes, mark_successes, sort_best_first
+from nnsweep.results.statistics.summary import ACCURACY, find_sizes, keep_successes, mark_successes, sort_best_first
 
 AS_GOOD, UNSETTLED, WORSE = "as good", "unsettled", "clearly worse"
 NEVER_FINISHED, UNTESTED = "never finished", "untested"
 VERDICTS = (AS_GOOD, UNSETTLED, WORSE, NEVER_FINISHED, UNTESTED)
 VALIDATION = "best_val_accuracy"
+TIED = 1e-12
+"""Means that differ by no more are equal but for rounding."""
 METHOD = (
     "Hsu's comparison with the best: constrained intervals, one-sided t quantiles by Bonferroni for the comparisons "
     "with the configuration that is truly the best"
@@ -139,15 +141,20 @@ def choose_by_validation(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequ
     Returns
     -------
     str or None
-        Its label. One with a single result is chosen only if none has more. None if the metric is not ``test_accuracy``
-        or some run with a test accuracy had no validation part.
+        Its label; of equal ones, as a few hundred examples often make them, that of the network with the fewest
+        parameters. One with a single result is chosen only if none has more. None if the metric is not
+        ``test_accuracy`` or some run with a test accuracy had no validation part.
     """
     if metric != ACCURACY or VALIDATION not in runs.columns:
         return None
     validated, tested = ([value is not None for value in take_metric(runs, name)] for name in (VALIDATION, metric))
     if validated != tested or not any(tested):
         return None
-    return choose_first(sort_best_first(group_runs(runs, VALIDATION, by=by), VALIDATION)).label
+    ranked = sort_best_first(group_runs(runs, VALIDATION, by=by), VALIDATION)
+    first = choose_first(ranked)
+    tied = [one for one in ranked if _is_tested(one) == _is_tested(first) and abs(one.mean - first.mean) <= TIED]
+    sizes = [math.inf if size is None else float(str(size)) for size in find_sizes(runs, "n_parameters", tied)]
+    return tied[int(np.argmin(sizes))].label
 
 
 def choose_first(ranked: Sequence[Configuration]) -> Configuration:

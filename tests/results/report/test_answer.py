@@ -47,7 +47,7 @@ def test_a_cost_is_best_where_it_is_least(study_of):
 def test_equal_bests_are_named_together(study_of):
     values = {"20-20": [0.9, 0.92], "8": [0.92, 0.9], "20": [0.8, 0.7]}
     study = study_of(values)
-    assert section_answer.compare_choice(study) == ["It and 8 share the highest test accuracy."]
+    assert section_answer.compare_choice(study) == ["It and 20-20 share the highest test accuracy."]
     assert section_answer.list_verdicts(study) == [
         "Unsettled: 20-20, 8 and 20 (3 of 3); with a probability of 80 %, half of them would have "
         "been called worse if 0.096 or more behind."

@@ -152,6 +152,15 @@ def test_validation_chooses_where_there_is_a_validation_part():
     )
 
 
+def test_of_equal_choices_the_smallest_network_is_taken():
+    values = {"deep": [0.95, 0.95], "wide": [0.97, 0.96], "tiny": [0.9, 0.9]}
+    runs = table(
+        values, best_val_accuracy=[0.97, 0.96, 0.96, 0.97, 0.9, 0.9], n_parameters=[900.0] * 2 + [500.0] * 2 + [9.0] * 2
+    )
+    assert judge(runs).attrs["chosen"] == "wide"
+    assert judge(runs.drop(columns="n_parameters")).attrs["chosen"] == "deep"
+
+
 def test_failures_count_as_guessing_and_no_result_is_no_rival():
     runs = table({"a": spread(0.95), "b": [0.97, 0.98, 0.96, math.nan, math.nan], "c": [math.nan] * 5})
     runs.loc[runs["test_accuracy"].isna(), "state"] = "diverged"
