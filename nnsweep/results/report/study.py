@@ -16,7 +16,7 @@ from nnsweep.results.frame import plain, rows, smaller_is_better, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
 from nnsweep.results.statistics.anova import RESIDUAL, effects
-from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, choose_by_validation, choose_first, judge
+from nnsweep.results.statistics.best_set import AS_GOOD, TIED, UNSETTLED, choose_by_validation, choose_first, judge
 from nnsweep.results.statistics.comparison import compare
 from nnsweep.results.statistics.data_sets import (
     DATA_SETTINGS,
@@ -349,7 +349,7 @@ class Study:
     def leaders(self) -> list[str]:
         """The labels of the configurations that share the best mean: almost always one."""
         table = self.configurations[self.configurations["n_units"] >= min(2, self.best["n_units"])]
-        labels: list[str] = table["label"][(table["mean"] - self.best["mean"]).abs() <= 1e-12].tolist()
+        labels: list[str] = table["label"][(table["mean"] - self.best["mean"]).abs() <= TIED].tolist()
         return labels
 
     @property

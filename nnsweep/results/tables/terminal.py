@@ -18,6 +18,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import distinct_settings, drop_constant, varying_settings
 from nnsweep.results.frame import list_settings, plain, rank_runs, selection, take_metric
 from nnsweep.results.statistics.best_set import choose_by_validation
+from nnsweep.results.statistics.data_sets import name_data_sets
 from nnsweep.text import printable
 
 MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")
@@ -129,7 +130,12 @@ def _list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
 
 
 def _name_choice(runs: pd.DataFrame) -> str:
-    """Name what validation accuracy chooses, by means where runs repeat each other; the first row is best by luck."""
+    """Name what validation accuracy chooses, by means where runs repeat each other; the first row is best by luck.
+
+    Of runs on several data sets the easiest one would be chosen, so nothing is; the report compares them by ranks.
+    """
+    if len({*name_data_sets(runs)}) > 1:
+        return ""
     try:
         chosen = choose_by_validation(runs) if varying_settings(runs) else None
     except ConfigError:  # runs of several sweeps may repeat each other exactly

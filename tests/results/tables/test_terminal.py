@@ -47,6 +47,8 @@ def test_validations_choice_is_named_wherever_it_stands():
         for seed, (validation, test) in enumerate(values)
     ]
     assert "\nchosen by validation accuracy: deep\n" in shown(frame(runs)) + "\n"
+    data = ["iris", "iris", "digits", "digits"]
+    assert "chosen by" not in shown(frame(runs).assign(data=data))  # the easiest data set would be the choice
     assert "chosen by" not in shown(frame(runs[:2]))  # nothing was chosen among
 
 
