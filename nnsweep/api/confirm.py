@@ -19,6 +19,7 @@ from nnsweep.results.frame import frame, narrow_runs, plain
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.statistics.best_set import NEVER_FINISHED, WORSE, judge
 from nnsweep.results.statistics.confirmation import CANDIDATE, compare_confirmation, describe_confirmation
+from nnsweep.results.statistics.data_sets import write_filters
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.summary import find_configuration, sort_best_first
 from nnsweep.results.wording import count, join_words
@@ -236,10 +237,15 @@ def plan_confirmation(request: ConfirmationRequest) -> Confirmation:
 
 
 def _rank(runs: pd.DataFrame, request: ConfirmationRequest) -> list[Configuration]:
-    """Order the configurations of the study; refuse one in which nothing was chosen."""
+    """Order the configurations of the study; refuse one in which nothing was chosen, or on several data sets."""
     named = f"experiment '{printable(request.experiment)}'"
     if not len(runs):
         raise ConfigError(f"{named} has no such runs: there is nothing to confirm; sweep first, or change --filter")
+    if len(filters := write_filters(runs)) > 1:
+        raise ConfigError(
+            f"{named} is on several data sets ({join_words([*filters])}), and which is best depends on them: confirm "
+            f"one, with --filter {quote_argument(next(iter(filters.values())))}"
+        )
     ranked = sort_best_first(group_runs(runs, request.metric, by=request.by, failures=request.failures), request.metric)
     if not any(one.counted for one in ranked):
         raise ConfigError(

@@ -194,6 +194,16 @@ def test_what_cannot_be_confirmed_is_refused_in_a_line(words, problem, told):
     assert len(said.err.splitlines()) == 1
 
 
+def test_of_several_data_sets_one_is_asked_for(told):
+    two = ["data=iris,digits", "trainer.epochs=1", "tracking.experiment=two", *QUICK[2:]]
+    assert main(["arch=linear,shallow", "seed=0,1", *two]) == 0
+    refused = told("two")
+    assert refused.code == 2
+    assert "on several data sets (" in refused.err
+    assert "confirm one, with --filter 'data == \"" in refused.err
+    assert told("two", "--filter", "data == 'iris'", "--seeds", "2").code == 0
+
+
 def test_without_a_finished_run_there_is_nothing_to_confirm(study):
     diverging = ["arch=shallow,wide", "optimizer.learning_rate=1e300", "activation=identity", *QUICK]
     assert main([*diverging, "trainer.dtype=float64", "tracking.experiment=broken"]) == 3
