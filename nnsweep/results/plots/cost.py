@@ -12,16 +12,7 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.frame import selection, take_numbers
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import (
-    POINTS,
-    WIDTH,
-    add_legend,
-    blank,
-    mark_decades,
-    measure_inches,
-    nothing,
-    prepare,
-)
+from nnsweep.results.plots.figure import POINTS, add_legend, blank, mark_decades, measure_inches, nothing, page, prepare
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.statistics.tradeoff import mark_pareto_front
 from nnsweep.results.wording import metric_text
@@ -73,7 +64,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
     if not priced:
         return nothing(f"no result with a cost ({metric_text(cost)})", title)
     front = order_front(priced)
-    figure = blank(WIDTH, 4.2 + 0.25 * bool(title), title)
+    figure = blank(page().width, 4.2 + 0.25 * bool(title), title)
     axes = figure.subplots()
     prepare(axes, metric_text(cost), metric_text(metric))
     _draw(axes, priced, front)

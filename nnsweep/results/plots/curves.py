@@ -17,18 +17,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from nnsweep.results.factors import KINDS, choose_axes, place_level
-from nnsweep.results.plots.figure import (
-    NAMED,
-    TITLE_POINTS,
-    WIDTH,
-    add_legend,
-    blank,
-    mark_decades,
-    nothing,
-    panelled,
-    prepare,
-    stroke,
-)
+from nnsweep.results.plots.figure import TITLE_POINTS, add_legend, blank, mark_decades, nothing, page, panelled, prepare
+from nnsweep.results.plots.style import NAMED, STYLES
 from nnsweep.results.statistics.intervals import bound_metric, widen_within
 from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.results.trend import SELECTING, take_column
@@ -67,7 +57,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], *, title: str = "") -
         the best down; further ones are grey. A cross marks the last cost of a run that diverged.
     """
     order = sorted(histories, key=lambda name: -_score(histories[name]))
-    styles: dict[str, Mapping[str, object]] = {name: stroke(rank) for rank, name in enumerate(order[:NAMED])}
+    styles: dict[str, Mapping[str, object]] = {name: STYLES[rank].line for rank, name in enumerate(order[:NAMED])}
     figure, panels = panelled([name for name in PANELS if is_present(name, histories.values())], title)
     for metric, axes in panels.items():
         for name in reversed(order):
@@ -101,16 +91,16 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
     """
     together = {"cost": COSTS, "accuracy": ACCURACIES, "learning rate": ("learning_rate",)}
     present = {name: [one for one in metrics if is_present(one, [history])] for name, metrics in together.items()}
-    styles = {f"{part}_{name}": stroke(rank) for rank, part in enumerate(PARTS) for name in ("cost", "accuracy")}
+    styles = {f"{part}_{name}": STYLES[rank].line for rank, part in enumerate(PARTS) for name in ("cost", "accuracy")}
     figure, panels = panelled([name for name, metrics in present.items() if metrics], title)
     for name, axes in panels.items():
         for metric in present[name]:
-            _draw_curve(axes, history, metric, styles.get(metric, stroke(0)))
+            _draw_curve(axes, history, metric, styles.get(metric, STYLES[0].line))
         scale(axes, present[name][0], [take_points(history, metric)[1] for metric in present[name]])
         if len(present[name]) > 1:
             axes.set_title(name, fontsize=TITLE_POINTS - 1, y=1)
     if "train_cost" in present["cost"]:
-        _mark_end(panels["cost"], history, stroke(0))
+        _mark_end(panels["cost"], history, STYLES[0].line)
     parts = [part for part in PARTS if any(f"{part}_{name}" in present[name] for name in ("cost", "accuracy"))]
     add_legend(figure, [PARTS[part] for part in parts], [styles[f"{part}_cost"] for part in parts])
     return figure
@@ -226,7 +216,7 @@ def plot_learning_curves(
     for group, _ in pairs[:NAMED]:
         failed = f" ({group.n_failed} of {group.n_failed + len(group.finished)} failed)" if group.n_failed else ""
         labels.append(f"{printable(group.label)}{failed}")
-    strokes = [stroke(rank) for rank in range(len(labels))]
+    strokes = [STYLES[rank].line for rank in range(len(labels))]
     if len(pairs) > NAMED:
         labels, strokes = [*labels, f"{len(pairs) - NAMED} others"], [*strokes, GREY]
     n_absent = sum(not group.finished for group in groups)
@@ -268,7 +258,7 @@ def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: boo
 
 
 def _draw_band(axes: Axes, one: Band, rank: int) -> None:
-    look = stroke(rank) if rank < NAMED else GREY
+    look = STYLES[rank].line if rank < NAMED else GREY
     marker = "o" if len(one.epochs) == 1 else None
     axes.add_line(Line2D(one.epochs, one.mean, marker=marker, markersize=4, **look))  # type: ignore[arg-type]
     if rank < NAMED and (one.high > one.low).any():
@@ -317,10 +307,10 @@ def plot_schedules(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *,
     courses = _find_courses(runs, histories)
     if not courses:
         return nothing("no learning rate was recorded", title)
-    figure = blank(WIDTH, 3.2 + 0.25 * bool(title), title)
+    figure = blank(page().width, 3.2 + 0.25 * bool(title), title)
     axes = figure.subplots()
     prepare(axes, "epoch")
-    styles = {label: stroke(rank) for rank, label in enumerate(list(courses)[:NAMED])}
+    styles = {label: STYLES[rank].line for rank, label in enumerate(list(courses)[:NAMED])}
     for label, lines in reversed(courses.items()):
         for history in lines:
             epochs, rates = take_points(history, RATE)

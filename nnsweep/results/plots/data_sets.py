@@ -11,21 +11,17 @@ from matplotlib.patches import Rectangle
 from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import (
-    NAMED,
     POINTS,
     RIGHT,
-    WIDTH,
-    ColourScale,
     add_legend,
     blank,
-    colour_scale,
     fit_text,
-    letters_on,
     measure_inches,
     nothing,
+    page,
     prepare,
-    stroke,
 )
+from nnsweep.results.plots.style import NAMED, STYLES, ColourScale, colour_scale, letters_on
 from nnsweep.results.statistics.data_sets import DataSetComparison
 from nnsweep.results.wording import fixed, metric_text, probability, signed, write_digits
 
@@ -69,10 +65,10 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
     room = min(2.1, max(measure_inches(f"{label} (10.0)") for label in labels) + 0.2)
     first = math.floor(min(ranks))
     last = max(first + 1, math.ceil(max(ranks)))
-    inch = (last - first) / (WIDTH - 0.3 - 2 * room)  # of the line; the names stand at its sides
+    inch = (last - first) / (page().width - 0.3 - 2 * room)  # of the line; the names stand at its sides
     bars = BAR * (len(groups) + 1)
     height = bars + ROW * ((k + 1) // 2) + 0.1
-    figure = blank(WIDTH, 0.75 + height + 0.25 * bool(title), title)
+    figure = blank(page().width, 0.75 + height + 0.25 * bool(title), title)
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_xlim(first - room * inch, last + room * inch)
@@ -141,9 +137,9 @@ def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") ->
         return nothing(NOTHING_TO_COMPARE, title)
     k, pairs = len(labels), comparison.pairs
     names = [fit_text(label, 1.5) for label in labels]
-    room = WIDTH - RIGHT - 0.2 - max(map(measure_inches, names))
+    room = page().width - RIGHT - 0.2 - max(map(measure_inches, names))
     cell = min(1.0, room / k)
-    figure = blank(WIDTH, 0.25 * bool(title) + 0.55 * (k + HEADING) + 0.55, title)
+    figure = blank(page().width, 0.25 * bool(title) + 0.55 * (k + HEADING) + 0.55, title)
     axes = figure.subplots()
     shown = pairs[pairs["label"].isin(labels) & pairs["other"].isin(labels)]
     largest = float(shown["difference"].abs().max())
@@ -213,7 +209,7 @@ def plot_performance_profile(comparison: DataSetComparison, *, title: str = "") 
     if not comparison.labels:
         return nothing(NOTHING_TO_COMPARE, title)
     profiles = comparison.profiles
-    figure = blank(WIDTH, 0.25 * bool(title) + 2.9, title)
+    figure = blank(page().width, 0.25 * bool(title) + 2.9, title)
     axes = figure.subplots()
     n = len(comparison.data_sets)
     distance = "times the lowest, minus 1" if comparison.has_ratios else "within so much of the best of the data set"
@@ -222,7 +218,7 @@ def plot_performance_profile(comparison: DataSetComparison, *, title: str = "") 
     x = np.append(profiles.index.to_numpy(dtype=float), end)
     for rank, label in reversed([*enumerate(comparison.labels)]):
         y = np.append(profiles[label].to_numpy(dtype=float), 1.0)
-        look = stroke(rank) if rank < NAMED else {"color": "#BBBBBB", "linewidth": 0.8, "zorder": 1}
+        look = STYLES[rank].line if rank < NAMED else {"color": "#BBBBBB", "linewidth": 0.8, "zorder": 1}
         axes.step(x, y, where="post", **look)  # type: ignore[arg-type]
     axes.set_xlim(-0.01 * end, end)
     axes.set_ylim(-0.02, 1.03)
@@ -231,5 +227,5 @@ def plot_performance_profile(comparison: DataSetComparison, *, title: str = "") 
     notes = [
         f"Over {n} data sets; the higher a line, the better." + f" Grey: {others} more." * bool(others),
     ]
-    add_legend(figure, named, [stroke(rank) for rank in range(len(named))], notes=notes)
+    add_legend(figure, named, [STYLES[rank].line for rank in range(len(named))], notes=notes)
     return figure

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import plain, take_numbers
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
+from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page, prepare
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
 from nnsweep.results.wording import short_name
 
@@ -40,7 +40,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
     if not rows:
         return nothing("no effect could be estimated", title)
     omegas = [omega for *_, omega in rows if math.isfinite(omega)]
-    figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.24 * len(rows), title)
+    figure = blank(page().width, 0.75 + 0.25 * bool(title) + 0.24 * len(rows), title)
     axes = figure.subplots()
     prepare(axes, "share of variance")
     for place, (term, eta, omega) in enumerate(rows):
@@ -51,7 +51,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
         axes.annotate(f"{eta:.1%}", (right, place), (6, 0), textcoords="offset points", va="center", fontsize=POINTS)
     names = sorted({name for term, *_ in rows for name in term.split(":")})
     terms = [TIMES.join(short_name(name, names) for name in term.split(":")) for term, *_ in rows]
-    labels = [fit_text(term, WIDTH * 0.42) for term in terms]
+    labels = [fit_text(term, page().width * 0.42) for term in terms]
     axes.set_yticks(range(len(rows)), labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")

@@ -1,25 +1,26 @@
-"""What every picture is made of: panels, a legend, text that fits, colours for numbers, and a file of constant bytes.
+"""What every picture is made of: a page that it is drawn for, panels, a legend, text that fits, and a file.
 
-Sizes are those on paper, in points and inches. Texts that users named are shown as they are and never read as
-formulas.
+Sizes are those on paper, in points and inches: letters are as large in a narrow picture as in a wide one. Texts that
+users named are shown as they are and never read as formulas.
 """
 
+import io
 import math
 import textwrap
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import IO, Any, NamedTuple
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -27,21 +28,85 @@ from matplotlib.transforms import ScaledTranslation
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
-from nnsweep.results.plots import COLOURS
+from nnsweep.results.wording import count
 from nnsweep.text import printable
 
 POINTS = 8.0
 """The size of the smallest letters."""
 LINE = 0.145
 """Inches from line to line at that size."""
+DEFAULT_FONT = "DejaVu Sans"
+"""It comes with matplotlib, and has the signs that other fonts may lack."""
+SUBSTITUTES = (DEFAULT_FONT, "Verdana")
+"""The fonts that an SVG file asks for: letters of the second are as wide as those of the first."""
+
+
+class Page(NamedTuple):
+    """What pictures are drawn for.
+
+    Attributes
+    ----------
+    width : float
+        How wide a picture is at most, in inches; 7.2 is the text of a page, 3.35 a column of 8.5 cm.
+    font : str
+        The family of the letters; matplotlib's own if empty.
+    """
+
+    width: float = 7.2
+    font: str = ""
+
+
+WIDTHS = (2.5, 30.0)
+"""The least and the largest width of a page, in inches."""
+_page: ContextVar[Page] = ContextVar("page")
+
+
+def page() -> Page:
+    """Give the page that pictures are drawn for at present."""
+    return _page.get(Page())
+
+
+@contextmanager
+def lay_out_for(*, width: float = Page().width, font: str = "") -> Iterator[None]:
+    """Draw pictures for another page.
+
+    Parameters
+    ----------
+    width : float
+        In inches.
+    font : str
+        The name of a family that matplotlib finds on this machine, or ``serif``, ``sans-serif``, ….
+
+    Raises
+    ------
+    ConfigError
+        If the width is out of range or no such font is found.
+    """
+    if not WIDTHS[0] <= width <= WIDTHS[1]:
+        raise ConfigError(f"width: {width:.3g} in is out of range; a picture is {WIDTHS[0]:g} to {WIDTHS[1]:g} in wide")
+    try:
+        findfont(FontProperties(family=font or DEFAULT_FONT), fallback_to_default=False)
+    except ValueError as error:
+        raise ConfigError(f"font: {printable(font)} is not installed; leave it out or name one that is") from error
+    token = _page.set(Page(width, font))
+    try:
+        with mpl.rc_context({"font.family": [font, DEFAULT_FONT]} if font else {}):
+            yield
+    finally:
+        _page.reset(token)
+
+
+def measure_inches(text: str, points: float = POINTS) -> float:
+    """Measure how wide a text is on paper."""
+    return _measure(text, points, tuple(mpl.rcParams["font.family"]))
 
 
 @lru_cache(maxsize=4096)
-def measure_inches(text: str, points: float = POINTS) -> float:
-    """Measure how wide a text is on paper."""
+def _measure(text: str, points: float, families: tuple[str, ...]) -> float:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
-        width = text_to_path.get_text_width_height_descent(text, FontProperties(size=points), False)[0]
+        font = FontProperties(family=families, size=points)
+        width = text_to_path.get_text_width_height_descent(text, font, False)[0]
     return float(width) / 72
 
 
@@ -77,9 +142,10 @@ def _cut_middle(text: str, n_letters: int) -> str:
 
 
 DPI = 150
-WIDTH = 7.2
-"""Inches: the text of a page."""
 NARROW = 4.4
+"""Inches: the width of a picture of one panel, on a page that has room for it."""
+LEAST_PANEL = 2.2
+"""Inches that a panel needs beside another."""
 TITLE_POINTS = 10.0
 UNDER = 0.45
 """Inches under a panel for its numbers and the axis' name."""
@@ -89,24 +155,59 @@ RIGHT = 0.18
 """Inches at the right of a panel, into which its last number may reach."""
 HANDLE = 0.65
 """Inches that an entry of a legend needs beside its text."""
-NAMED = 10
-"""How many lines a picture names; further ones are grey."""
-STROKES = ("-", "--", "-.", ":")
 LONGEST_LABEL = 44
 METADATA: dict[str, dict[str, None]] = {
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None},
-    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
 
-def stroke(rank: int) -> dict[str, object]:
-    """Give colour and stroke of the line of some rank, 0 being the best; the first 28 all differ."""
-    pattern = STROKES[rank % len(STROKES)]
-    return {"color": COLOURS[rank % len(COLOURS)], "linestyle": pattern, "linewidth": 1.5, "zorder": 2}
+class Drawing(Figure):
+    """A figure that is written with the same fonts whoever writes it, and that Jupyter shows by itself."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._families = list(mpl.rcParams["font.family"])
+        self._n_tags = 0
+
+    def count_tag(self) -> int:
+        """Give the number of the next artist that is tagged."""
+        self._n_tags += 1
+        return self._n_tags
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw it with the fonts that it was laid out with."""
+        with mpl.rc_context({"font.family": self._families}):
+            super().draw(renderer)
+
+    def savefig(self, fname: Any, **settings: Any) -> None:
+        """Write it: text in SVG files as text, fonts in PDF files embedded as Type 42."""
+        with (
+            mpl.rc_context({"font.sans-serif": SUBSTITUTES, "svg.fonttype": "none", "svg.hashsalt": "nnsweep"}),
+            mpl.rc_context({"pdf.fonttype": 42}),  # publishers refuse Type 3
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
+            super().savefig(fname, **settings)
+
+    def __repr__(self) -> str:
+        width, height = self.get_size_inches()
+        return f"<{self.get_suptitle() or 'picture'}: {width:.1f} x {height:.1f} in, {count(len(self.axes), 'panel')}>"
+
+    def _repr_png_(self) -> bytes:
+        return self._write("png")
+
+    def _repr_svg_(self) -> str:
+        return self._write("svg").decode()
+
+    def _write(self, name: str) -> bytes:
+        buffer = io.BytesIO()
+        write_figure(self, buffer, name)
+        return buffer.getvalue()
 
 
-def blank(width: float, height: float, title: str = "") -> Figure:
+def blank(width: float, height: float, title: str = "") -> Drawing:
     """Make a figure without panels.
 
     Parameters
@@ -116,7 +217,7 @@ def blank(width: float, height: float, title: str = "") -> Figure:
     title : str
         A line above all.
     """
-    figure = Figure(figsize=(width, height))
+    figure = Drawing(figsize=(width, height))
     if title:
         below_edge = figure.transFigure + ScaledTranslation(0, -0.08, figure.dpi_scale_trans)
         text = fit_text(title, width - 0.3, TITLE_POINTS)
@@ -126,15 +227,16 @@ def blank(width: float, height: float, title: str = "") -> Figure:
 
 def nothing(reason: str, title: str = "") -> Figure:
     """Make a figure that says why there is nothing to see."""
-    figure = blank(NARROW, 1.2, title)
+    width = min(NARROW, page().width)
+    figure = blank(width, 1.2, title)
     axes = figure.subplots()
     axes.set_axis_off()
-    axes.text(0.5, 0.5, fit_text(reason, NARROW - 0.3), ha="center", va="center", fontsize=POINTS, parse_math=False)
+    axes.text(0.5, 0.5, fit_text(reason, width - 0.3), ha="center", va="center", fontsize=POINTS, parse_math=False)
     return figure
 
 
 def panelled(names: Sequence[str], title: str = "") -> tuple[Figure, dict[str, Axes]]:
-    """Make a figure with a panel over epochs for each name: three side by side, four in two rows.
+    """Make a figure with a panel over epochs for each name: three side by side, four in two rows, as the page allows.
 
     Parameters
     ----------
@@ -152,9 +254,10 @@ def panelled(names: Sequence[str], title: str = "") -> tuple[Figure, dict[str, A
     """
     if not names:
         return nothing("no epoch was recorded", title), {}
-    columns = len(names) if len(names) <= 3 else 2
+    columns = max(1, min(len(names) if len(names) <= 3 else 2, int(page().width // LEAST_PANEL)))
     rows = math.ceil(len(names) / columns)
-    figure = blank(WIDTH if columns > 1 else NARROW, 0.25 * bool(title) + 2.5 * rows, title)
+    width = page().width if columns > 1 else min(NARROW, page().width)
+    figure = blank(width, 0.25 * bool(title) + (2.5 if columns > 1 or rows == 1 else 1.9) * rows, title)
     panels = {name: figure.add_subplot(rows, columns, place) for place, name in enumerate(names, 1)}
     for axes in panels.values():
         prepare(axes, "epoch")
@@ -259,7 +362,24 @@ def _measure_beside(axes: Axes) -> float:
     return widest + 0.1 + (LINE + 0.05) * bool(axes.get_ylabel())
 
 
-def save_figure(figure: Figure, path: str | Path) -> None:
+def write_figure(figure: Figure, file: IO[bytes], suffix: str, *, dpi: float = DPI) -> None:
+    """Write a picture into a file that is open; equal pictures give equal bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The picture.
+    file : file object
+        Open for writing bytes.
+    suffix : str
+        ``png``, ``svg`` or ``pdf``.
+    dpi : float
+        Dots per inch of a PNG file.
+    """
+    figure.savefig(file, format=suffix, dpi=dpi, metadata=METADATA[suffix])
+
+
+def save_figure(figure: Figure, path: str | Path, *, dpi: float = DPI) -> None:
     """Write a picture as PNG, SVG or PDF; equal pictures give equal bytes.
 
     Parameters
@@ -268,77 +388,17 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         The picture.
     path : str or Path
         Where to; the suffix says in which format.
+    dpi : float
+        Dots per inch of a PNG file.
 
     Raises
     ------
     ConfigError
         If the suffix is another or the file cannot be written.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = Path(path).suffix.lower().removeprefix(".")
     if suffix not in METADATA:
-        raise ConfigError(f"a picture is {', '.join(METADATA)}, not {printable(suffix) or 'without suffix'}")
-    with whole_file(path) as file, mpl.rc_context({"svg.hashsalt": "nnsweep"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
-        figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=METADATA[suffix])
-
-
-COLOUR_MAP = "viridis"
-Shade: TypeAlias = tuple[float, float, float]
-
-
-class ColourScale(NamedTuple):
-    """A scale of colours from dark to light.
-
-    Attributes
-    ----------
-    low, high : float
-        The numbers at its ends.
-    """
-
-    low: float
-    high: float
-
-    def share(self, value: float) -> float:
-        """Say where a number lies, from 0 to 1."""
-        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
-
-    def shade(self, value: float) -> Shade:
-        """Give the colour of a number."""
-        red, green, blue, _ = mpl.colormaps[COLOUR_MAP](self.share(value))
-        return red, green, blue
-
-    def mappable(self) -> ScalarMappable:
-        """Give it as matplotlib's bars of colours want it."""
-        return ScalarMappable(Normalize(self.low, self.high), mpl.colormaps[COLOUR_MAP])
-
-
-def colour_scale(values: Sequence[float]) -> ColourScale:
-    """Make the scale from the lowest to the highest of some finite numbers; a single one stands in its middle."""
-    low, high = min(values), max(values)
-    margin = 0.0 if high - low > 1e-9 * max(abs(low), abs(high)) else 0.01 * max(1.0, abs(low))
-    return ColourScale(low - margin, high + margin)
-
-
-def letters_on(ground: Shade) -> str:
-    """Choose white or black letters, whichever stand out more: their `contrast` is never below 4.58."""
-    return max(("white", "black"), key=lambda letters: contrast(letters, ground))
-
-
-def contrast(first: str | Shade, second: str | Shade) -> float:
-    """Give the contrast of two colours, from 1 to 21: ``(lighter + 0.05) / (darker + 0.05)`` of their luminances.
-
-    Source: W3C, Web content accessibility guidelines 2.1, 2018.
-
-    Examples
-    --------
-    >>> round(contrast("white", "black"), 6), contrast("red", "red")
-    (21.0, 1.0)
-    """
-    darker, lighter = sorted((_luminance(first), _luminance(second)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str | Shade) -> float:
-    parts = np.array(to_rgb(colour))
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(linear @ (0.2126, 0.7152, 0.0722))
+        names = ", ".join(f".{name}" for name in METADATA)
+        raise ConfigError(f"a picture is {names}, not {printable(Path(path).suffix) or 'without suffix'}")
+    with whole_file(path) as file:
+        write_figure(figure, file, suffix, dpi=dpi)

@@ -18,20 +18,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from nnsweep.results.factors import choose_axes, place_level, sort_levels
 from nnsweep.results.frame import plain, selection
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import (
-    LINE,
-    NARROW,
-    POINTS,
-    WIDTH,
-    ColourScale,
-    blank,
-    colour_scale,
-    fit_text,
-    letters_on,
-    measure_inches,
-    nothing,
-    wrap_text,
-)
+from nnsweep.results.plots.figure import LINE, NARROW, POINTS, blank, fit_text, measure_inches, nothing, page, wrap_text
+from nnsweep.results.plots.style import ColourScale, colour_scale, letters_on
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.wording import metric_text, short_name, value_text
 
@@ -136,7 +124,7 @@ def plot_grid(
     best = sorted(worth, key=lambda name: (-worth[name], name))[: plan.n_panels]
     chart = chart._replace(panels={name: cells for name, cells in chart.panels.items() if name in best})
     width, height = plan.size(chart)
-    width = max(width, NARROW)
+    width = max(width, min(NARROW, page().width))
     notes = wrap_text(_notes(runs, chart, plan, n_hidden), width - 0.4)
     top = 0.1 + 0.25 * bool(title)
     height += top + LINE * len(notes) + 0.15
@@ -179,9 +167,9 @@ def _choose_plan(chart: _Map, title: str) -> _Plan:
     plans = [_make_plan(chart, content) for content in CONTENTS]
     for plan in plans:
         width, height = plan.size(chart)
-        if width <= WIDTH + 0.001 and height <= room:
+        if width <= page().width + 0.001 and height <= room:
             return plan
-    last = next((plan for plan in plans[2:] if plan.size(chart)[0] <= WIDTH + 0.001), plans[-1])
+    last = next((plan for plan in plans[2:] if plan.size(chart)[0] <= page().width + 0.001), plans[-1])
     rows = max(1, int((room - BELOW) // (last.panel(chart)[1] + GAP)))
     return last._replace(n_panels=min(last.n_panels, rows * last.n_columns))
 
@@ -189,7 +177,7 @@ def _choose_plan(chart: _Map, title: str) -> _Plan:
 def _make_plan(chart: _Map, content: str) -> _Plan:
     left = 0.42 + min(1.3, max(measure_inches(value_text(level)[:24]) for level in chart.rows))
     ticks = max(measure_inches(value_text(level)[:16]) for level in chart.columns) + 0.08
-    room = (WIDTH - BAR - GAP - left) / len(chart.columns)
+    room = (page().width - BAR - GAP - left) / len(chart.columns)
     width, height = min(room, max(0.17, ticks)), min(0.17, 7.0 / len(chart.rows))
     if content:
         # failed runs have a line of their own where there is no count of seeds
@@ -197,7 +185,7 @@ def _make_plan(chart: _Map, content: str) -> _Plan:
         wanted = max(ticks, EASY_WIDTH) if "interval" in content and len(chart.panels) == 1 else ticks
         width, height = max(LEAST_WIDTH[content], min(wanted, room)), 0.07 + 0.13 * n_lines
     panel = width * len(chart.columns) + GAP
-    n_columns = max(1, min(len(chart.panels), int((WIDTH - BAR - left + 0.001) / panel)))
+    n_columns = max(1, min(len(chart.panels), int((page().width - BAR - left + 0.001) / panel)))
     if chart.n_alike <= n_columns:
         n_columns -= n_columns % chart.n_alike
     return _Plan(content, (width, height), left, n_columns, len(chart.panels))

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.frame import plain, take_numbers
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
+from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page, prepare
 from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.wording import metric_text, short_name, value_text
 
@@ -39,17 +39,17 @@ def plot_marginal_means(levels: pd.DataFrame, *, metric: str = ACCURACY, title: 
     parts = [levels[levels["factor"] == name] for name in names]
     shown = [part if len(part) <= MOST else part.iloc[[*range(MOST // 2), *range(-MOST // 2, 0)]] for part in parts]
     labels: list[str] = []
-    figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.2 * (len(names) + sum(map(len, shown))), title)
+    figure = blank(page().width, 0.75 + 0.25 * bool(title) + 0.2 * (len(names) + sum(map(len, shown))), title)
     axes = figure.subplots()
     prepare(axes, metric_text(metric))
     for name, part in zip(names, shown, strict=True):
-        labels.append(fit_text(short_name(name, names), WIDTH * 0.42))
+        labels.append(fit_text(short_name(name, names), page().width * 0.42))
         numbers = (take_numbers(part, end) for end in ("mean", "low", "high"))
         for row, (mean, low, high) in enumerate(zip(*numbers, strict=True), start=len(labels)):
             if not math.isnan(low):
                 axes.plot([low, high], [row, row], color=MEAN["color"], linewidth=1.5)
             axes.plot([mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
-        labels += [fit_text(value_text(value), WIDTH * 0.42) for value in plain(part["level"])]
+        labels += [fit_text(value_text(value), page().width * 0.42) for value in plain(part["level"])]
     axes.set_yticks(range(len(labels)), labels, fontsize=POINTS, parse_math=False)
     headings = [sum(len(part) + 1 for part in shown[:place]) for place in range(len(shown))]
     for row in headings:

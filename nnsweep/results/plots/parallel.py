@@ -16,7 +16,8 @@ from nnsweep.results.factors import choose_axes, is_number, sort_levels
 from nnsweep.results.frame import selection
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import POINTS, WIDTH, ColourScale, add_legend, blank, colour_scale, fit_text, nothing
+from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page
+from nnsweep.results.plots.style import ColourScale, colour_scale
 from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.results.wording import metric_text, short_name, value_text
 
@@ -70,10 +71,10 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
     ticks = {f"{low + share * (high - low):.3f}": share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
     heights = tuple((group.mean - low) / (high - low) if group.finished else math.nan for group in groups)
     scales.append(Scale(name=metric_text(metric), ticks=ticks, places=heights))
-    figure = blank(WIDTH, 3.6 + 0.25 * bool(title), title)
+    figure = blank(page().width, 3.6 + 0.25 * bool(title), title)
     axes = figure.subplots()
     for place, scale in enumerate(scales):
-        _draw_axis(axes, place, scale, room=(WIDTH - 1.0) / len(scales))
+        _draw_axis(axes, place, scale, room=(page().width - 1.0) / len(scales))
     _draw_lines(axes, scales, groups, colours)
     axes.set_xlim(-0.25, len(scales) - 0.55)
     axes.set_ylim(-0.06, 1.16)

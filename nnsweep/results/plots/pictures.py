@@ -19,10 +19,11 @@ from nnsweep.results.plots.data_sets import (
     plot_critical_difference,
     plot_performance_profile,
 )
-from nnsweep.results.plots.figure import NAMED, save_figure
+from nnsweep.results.plots.figure import save_figure
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.seeds import plot_seeds
+from nnsweep.results.plots.style import NAMED
 from nnsweep.results.statistics.data_sets import compare_data_sets, merge_data_settings, name_data_sets
 from nnsweep.results.statistics.summary import estimate_configurations
 from nnsweep.text import printable

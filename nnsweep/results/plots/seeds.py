@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.frame import selection
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import POINTS, WIDTH, add_legend, blank, fit_text, nothing, prepare
+from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page, prepare
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.wording import metric_text
 
 MOST = 30
-DOT = {"color": COLOURS[6], "marker": "o", "markersize": 4, "linestyle": "none", "alpha": 0.8, "zorder": 2}
+DOT = {"color": COLOURS[5], "marker": "o", "markersize": 4, "linestyle": "none", "alpha": 0.8, "zorder": 2}
 MEAN = {"color": COLOURS[0], "marker": "D", "markersize": 4.5, "linestyle": "-", "linewidth": 1.5, "zorder": 3}
 FAILED = {"color": COLOURS[1], "marker": "x", "markersize": 5, "linestyle": "none", "zorder": 3}
 
@@ -43,11 +43,11 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     if not groups:
         return nothing("no runs", title)
     best = groups[:most]
-    figure = blank(WIDTH, 0.75 + 0.25 * bool(title) + 0.2 * len(best), title)
+    figure = blank(page().width, 0.75 + 0.25 * bool(title) + 0.2 * len(best), title)
     axes = figure.subplots()
     prepare(axes, metric_text(metric))
     _draw(axes, best)
-    labels = [fit_text(group.label, WIDTH * 0.42) for group in best]
+    labels = [fit_text(group.label, page().width * 0.42) for group in best]
     axes.set_yticks(np.arange(len(best)), labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(best) - 0.4, -0.6)
     strokes = {"mean and simultaneous 95 % interval": MEAN, "one run": DOT}

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from nnsweep.results.plots.figure import colour_scale, contrast, letters_on
 from nnsweep.results.plots.grid import plot_grid
+from nnsweep.results.plots.style import colour_scale, contrast, letters_on
 from nnsweep.results.statistics.summary import estimate_mean
 
 

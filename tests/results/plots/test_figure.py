@@ -1,0 +1,115 @@
+"""Pages, letters and files."""
+
+import io
+import shutil
+import subprocess
+
+import matplotlib as mpl
+import pytest
+from matplotlib.font_manager import fontManager
+
+from nnsweep.errors import ConfigError
+from nnsweep.results.plots.figure import (
+    Drawing,
+    Page,
+    blank,
+    lay_out_for,
+    measure_inches,
+    nothing,
+    page,
+    panelled,
+    save_figure,
+    write_figure,
+)
+
+COLUMN = 3.35
+
+
+def write(figure, suffix, **settings):
+    buffer = io.BytesIO()
+    write_figure(figure, buffer, suffix, **settings)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def drawing():
+    figure = blank(3, 2, "accuracy ± error")
+    figure.subplots().plot([0, 1], [0, 1])
+    return figure
+
+
+def test_a_page_holds_while_pictures_are_laid_out_for_it():
+    assert page() == Page() == Page(7.2, "")
+    with lay_out_for(width=COLUMN, font="serif"):
+        assert page() == Page(COLUMN, "serif")
+        assert nothing("no runs").get_figwidth() == COLUMN
+    assert page() == Page()
+    with pytest.raises(RuntimeError), lay_out_for(width=COLUMN):
+        raise RuntimeError
+    assert page() == Page()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [({"width": 1.0}, "width: 1 in is out of range"), ({"font": "no such font"}, "no such font is not installed")],
+)
+def test_a_page_that_cannot_be_is_refused(settings, problem):
+    with pytest.raises(ConfigError, match=problem), lay_out_for(**settings):
+        pass
+
+
+def test_letters_are_measured_in_the_font_of_the_page():
+    text = "mean test accuracy"
+    usual = measure_inches(text)
+    with lay_out_for(font="monospace"):
+        assert measure_inches(text) > 1.05 * usual
+    assert measure_inches(text) == usual
+
+
+@pytest.mark.parametrize(
+    ("n", "width", "columns"), [(3, 7.2, 3), (3, 6.69, 3), (4, 7.2, 2), (3, COLUMN, 1), (6, COLUMN, 1)]
+)
+def test_a_narrow_page_has_fewer_panels_in_a_row(n, width, columns):
+    with lay_out_for(width=width):
+        _, panels = panelled([f"panel {place}" for place in range(n)])
+    grids = {axes.get_subplotspec().get_gridspec().ncols for axes in panels.values()}
+    assert grids == {columns}
+
+
+def test_text_in_svg_is_text_in_fonts_of_one_width(drawing):
+    drawn = write(drawing, "svg").decode()
+    assert ">accuracy ± error</text>" in drawn
+    assert "font-family: 'DejaVu Sans', 'Verdana', sans-serif" in drawn or "font: 10px 'DejaVu Sans'" in drawn
+
+
+def test_pdf_has_no_type_3_fonts(tmp_path, drawing):
+    path = tmp_path / "a.pdf"
+    save_figure(drawing, path)
+    assert b"/Type3" not in path.read_bytes()
+    if shutil.which("pdffonts") is None:
+        pytest.skip("pdffonts is not installed")
+    fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True).stdout.splitlines()[2:]
+    assert fonts
+    assert all("TrueType" in font and font.split()[-5:-3] == ["yes", "yes"] for font in fonts), fonts
+
+
+def test_dots_are_as_many_as_asked_for(drawing):
+    sizes = [int.from_bytes(write(drawing, "png", dpi=dpi)[16:20]) for dpi in (100, 300)]
+    assert sizes == [300, 900]
+
+
+def test_a_drawing_is_shown_by_jupyter_and_named_in_a_line(drawing):
+    assert isinstance(drawing, Drawing)
+    assert drawing._repr_png_().startswith(b"\x89PNG")
+    assert "<svg" in drawing._repr_svg_()
+    assert repr(drawing) == "<accuracy ± error: 3.0 x 2.0 in, 1 panel>"
+
+
+@pytest.mark.skipif("STIXGeneral" not in fontManager.get_font_names(), reason="STIXGeneral is not installed")
+def test_a_font_is_kept_until_the_picture_is_written():
+    with lay_out_for(font="STIXGeneral"):
+        figure = blank(3, 2)
+        figure.subplots().set_xlabel("epoch")
+    drawn = write(figure, "svg").decode()
+    assert drawn.count("STIXGeneral") == drawn.count("<text")
+    assert mpl.rcParams["font.family"] == ["sans-serif"]
