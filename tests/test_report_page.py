@@ -115,10 +115,10 @@ def test_page_loads_nothing_logs_nothing_and_fits_its_window(opened, page):
 
 
 def test_the_answer_is_there_to_be_read(opened):
-    said = opened.find_element("css selector", "#answer p").text
+    said = opened.find_element("css selector", "#overview .answer").text
     assert "test accuracy" in said
     box = opened.execute_script(
-        "const box = document.querySelector('#answer p').getBoundingClientRect(); return [box.left, box.right]"
+        "const box = document.querySelector('#overview .answer').getBoundingClientRect(); return [box.left, box.right]"
     )
     assert box[0] >= 0
     assert box[1] <= opened.execute_script("return window.innerWidth")

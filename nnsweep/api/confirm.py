@@ -313,8 +313,16 @@ def _read_confirming_runs(planned: Confirmation, result: "SweepResult") -> pd.Da
     return frame(records).assign(**{CANDIDATE: [planned.jobs.labels[record.key] for record in records]})
 
 
-def describe_confirmation_of(experiment: str, filter: str, uri: str | None) -> str:
-    """Say in a sentence on which seeds a study's candidates were confirmed and where, or how to do that."""
+def describe_confirmation_of(experiment: str, filter: str, uri: str | None) -> tuple[str, str]:
+    """Say in a sentence on which seeds a study's candidates were confirmed and where, or how to do that.
+
+    Returns
+    -------
+    sentence : str
+        Nothing for what is a confirmation itself.
+    confirmed_in : str
+        The experiment with the confirming runs; nothing if there are none.
+    """
     name = name_confirmation(experiment)
     options = f" --filter {quote_argument(filter)}" if filter else ""
     options += "" if uri is None else f" --uri {quote_argument(mask_secrets(uri))}"
@@ -327,8 +335,8 @@ def describe_confirmation_of(experiment: str, filter: str, uri: str | None) -> s
     if finished:
         how = f"nnsweep report {quote_argument(name)}{options}"
         seeds, of = count(len(set(finished)), "new seed"), count(len(finished), "run")
-        return f"Candidates were confirmed on {seeds}, {of} in all; {how} says with what result."
+        return f"Candidates were confirmed on {seeds}, {of} in all; {how} says with what result.", name
     if experiment.endswith(name_confirmation("")):
-        return ""
+        return "", ""
     how = f"nnsweep confirm {quote_argument(experiment)}{options}"
-    return f"The best of many is best partly by luck; {how} trains it again on seeds that nobody has looked at."
+    return f"The best of many is best partly by luck; {how} trains it again on seeds that nobody has looked at.", ""

@@ -98,10 +98,14 @@ def report(
         if record.run_id in histories
     )
     by_id = {record.run_id: record for record in records}
+    confirmation, confirmed_in = describe_confirmation_of(experiment, filter, uri)
     origin = replace(
         _describe_origin(experiment, [by_id[run_id] for run_id in runs["run_id"]], uri, command),
         missing=tuple(str(error) for error in combine_errors([*without_correct, *without_histories])),
-        confirmation=describe_confirmation_of(experiment, filter, uri),
+        confirmation=confirmation,
+        confirmed_in=confirmed_in,
+        is_confirmation=not confirmation,
+        filter=filter,
     )
     study = Study(
         runs=runs,
@@ -146,7 +150,7 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False)
     if pictures and suffix in PICTURES:
         from nnsweep.results.plots.figure import save_figure
 
-        for picture in (picture for section in found.sections for picture in section.pictures):
+        for picture in found.pictures:
             place = path.with_name(f"{path.stem}-{picture.name}{PICTURES[suffix]}")
             save_figure(picture.figure, place)
             links[picture.name] = quote(place.name)
@@ -198,4 +202,10 @@ def _describe_origin(experiment: str, records: Sequence[RunRecord], uri: str | N
         f"nnsweep verify table.csv{where}",
         *(f"nnsweep reproduce {record.run_id}{where}" for record in best if record.state == "finished"),
     ]
-    return Origin(experiment=experiment, commands=tuple(commands), facts=facts)
+    return Origin(
+        experiment=experiment,
+        commands=tuple(commands),
+        facts=facts,
+        store_option=where,
+        processor=str(environment.get("processor", "")),
+    )

@@ -108,11 +108,24 @@ class Table:
 
 
 class Picture(NamedTuple):
-    """A picture: its file's name without suffix, what is to be seen in a sentence, and the figure."""
+    """A picture.
+
+    Attributes
+    ----------
+    name : str
+        Its file's name without suffix.
+    caption : str
+        What is to be seen, in a sentence.
+    figure : matplotlib.figure.Figure
+        The picture.
+    narrow : matplotlib.figure.Figure or None
+        The same for the screen of a phone.
+    """
 
     name: str
     caption: str
     figure: "Figure"
+    narrow: "Figure | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)

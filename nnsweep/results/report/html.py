@@ -10,10 +10,11 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Picture, Row, SectionContent, Table
@@ -32,19 +33,17 @@ PAGE = """<!DOCTYPE html>
 {style}</style>
 </head>
 <body>
-<header>
-<h1>{title}</h1>
-<nav aria-label="Sections"><ul>
-{links}
-</ul></nav>
-</header>
+{overview}
 <main>
+<section id="curves" hidden></section>
+<div id="controls"></div>
 {sections}
 </main>
-<script>{script}</script>
+{data}<script>{script}</script>
 </body>
 </html>
 """
+DATA = '<script type="application/json" id="study">{}</script>\n'
 POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
     "base-uri 'none'; form-action 'none'"
@@ -52,6 +51,7 @@ POLICY = (
 LONG = 20
 """Characters beyond which a cell is given room."""
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
+_MARK = re.compile(r'id="configuration-(\d+)-\d+"')
 _UNWANTED = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
 
 
@@ -71,31 +71,75 @@ def html(findings: Findings) -> str:
     folder = resources.files(__package__)
     script, style = ((folder / name).read_text(encoding="utf-8") for name in ("sorting.js", "page.css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    places = {label: place for place, label in enumerate(findings.labels)}
     return PAGE.format(
         policy=POLICY.format(digest=digest),
         title=Html.escape(findings.title),
         style=style,
-        links="\n".join(f'<li><a href="#{one.name}">{Html.escape(one.heading)}</a></li>' for one in findings.sections),
-        sections="\n".join(line for section in findings.sections for line in _section(section)),
+        overview="\n".join(_overview(findings)),
+        sections="\n".join(line for section in findings.further_sections for line in _section(section, places)),
+        data=DATA.format(findings.explorer.replace("<", r"\u003c")) if findings.explorer else "",
         script=script,
     )
 
 
-def svg(picture: Picture) -> str:
-    """Draw a picture to be put into a page: its ids begin with its name, and it has a title for who cannot see it."""
+def _overview(findings: Findings) -> Iterator[str]:
+    """Write the first screen, and the links to what follows it."""
+    yield f'<header id="overview"{_class("alone" * (not (findings.overview and findings.overview.picture)))}>'
+    yield '<div class="claim">'
+    if findings.experiment and findings.experiment != findings.title:
+        yield f'<p class="experiment">Experiment {Html.escape(findings.experiment)}</p>'
+    yield f"<h1>{Html.escape(findings.title)}</h1>"
+    if overview := findings.overview:
+        yield f'<p class="answer">{Html.escape(overview.answer)}</p></div>'
+        if overview.picture:
+            yield from _picture(overview.picture)
+        numbers = (
+            f"<div><dt>{Html.escape(number.meaning)}</dt><dd>{Html.escape(number.value)}</dd></div>"
+            for number in overview.key_numbers
+        )
+        yield f'<dl class="numbers">{"".join(numbers)}</dl>'
+        yield f'<div class="next"><h2>What to do next</h2><p>{Html.escape(overview.next_step.reason)}</p>'
+        if overview.next_step.command:
+            yield f"<pre><code>{Html.escape(overview.next_step.command)}</code></pre>"
+    yield "</div></header>"
+    links = "".join(
+        f'<li><a href="#{section.name}">{Html.escape(section.heading)}</a></li>'
+        for section in findings.further_sections
+    )
+    yield f'<nav aria-label="Sections"><ul>{links}</ul>'
+    yield f"<details><summary>Sections</summary><ul>{links}</ul></details></nav>"
+
+
+def _picture(picture: Picture) -> Iterator[str]:
+    """Write a picture with its caption; of one that is drawn twice, the screen's width chooses."""
+    yield '<figure class="picture">'
+    yield f"<div{_class('wide' * bool(picture.narrow))}>{svg(picture.figure, picture.name, picture.caption)}</div>"
+    if picture.narrow:
+        yield f'<div class="narrow">{svg(picture.narrow, f"{picture.name}-narrow", picture.caption)}</div>'
+    yield f"<figcaption>{Html.escape(picture.caption)}</figcaption></figure>"
+
+
+def svg(figure: Figure, name: str, caption: str) -> str:
+    """Draw a picture to be put into a page.
+
+    Its ids begin with its name, it has a title for who cannot see it, its ink and its ground are those of the page, and
+    what shows one configuration is marked with the place of that among all.
+    """
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "nnsweep"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
-        picture.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     drawn = _UNWANTED.sub("", buffer.getvalue()).strip().replace("*{stroke", ".picture svg *{stroke")
-    drawn = _ID.sub(lambda match: f"{match[0]}{picture.name}-", drawn)
-    title = f'<title id="{picture.name}-title">{Html.escape(picture.caption)}</title>'
-    labelled = f'<svg role="img" aria-labelledby="{picture.name}-title" '
+    drawn = _MARK.sub(r'class="mark" data-configuration="\1"', drawn)
+    drawn = _ID.sub(lambda match: f"{match[0]}{name}-", drawn)
+    title = f'<title id="{name}-title">{Html.escape(caption)}</title>'
+    labelled = f'<svg role="img" aria-labelledby="{name}-title" '
     head, _, rest = drawn.partition(">")
     return f"{head.replace('<svg ', labelled, 1)}>{title}{rest}"
 
 
-def _section(section: SectionContent) -> Iterator[str]:
+def _section(section: SectionContent, places: Mapping[str, int]) -> Iterator[str]:
     yield f'<section id="{section.name}" aria-labelledby="{section.name}-heading">'
     yield f'<h2 id="{section.name}-heading">{Html.escape(section.heading)}</h2>'
     if section.sentences:
@@ -103,18 +147,16 @@ def _section(section: SectionContent) -> Iterator[str]:
     if section.points:
         yield f"<ul>{''.join(f'<li>{Html.escape(point)}</li>' for point in section.points)}</ul>"
     for picture in section.pictures:
-        yield '<figure class="picture"><div class="box" tabindex="0" role="region" '
-        yield f'aria-label="{Html.escape(picture.name)}">{svg(picture)}</div>'
-        yield f"<figcaption>{Html.escape(picture.caption)}</figcaption></figure>"
+        yield from _picture(picture)
     for table in section.tables:
-        yield from _table(table)
+        yield from _table(table, places)
     if section.commands:
         commands = "\n".join(map(Html.escape, section.commands))
-        yield f'<pre class="box" tabindex="0"><code>{commands}</code></pre>'
+        yield f"<pre><code>{commands}</code></pre>"
     yield "</section>"
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: Table, places: Mapping[str, int]) -> Iterator[str]:
     kinds = [table.is_number(column) for column in table.columns]
     yield f'<div class="box table" tabindex="0" role="region" aria-label="{Html.escape(table.caption)}">'
     yield f'<table id="{table.name}"><caption>{Html.escape(table.notes(len(table.frame)))}</caption>'
@@ -125,7 +167,9 @@ def _table(table: Table) -> Iterator[str]:
     yield f"<thead><tr>{heads}</tr></thead><tbody>"
     for place, row in enumerate(rows(table.frame)):
         cells = (_cell(table, place, *kind, row) for kind in zip(table.columns, kinds, strict=True))
-        yield f"<tr{_class('best' * (place in table.best))}>{''.join(cells)}</tr>"
+        rank = places.get(str(row[table.columns[0].key])) if table.columns[0].key == "label" else None
+        mark = "" if rank is None else f' data-configuration="{rank}"'
+        yield f"<tr{_class('best' * (place in table.best))}{mark}>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
 
 

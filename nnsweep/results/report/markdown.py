@@ -4,10 +4,11 @@ Only the best rows of a long table are there; pictures are files beside it, if t
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import SectionContent, Table
+from nnsweep.results.report.content import Picture, SectionContent, Table
+from nnsweep.results.report.overview import Overview
 from nnsweep.results.report.report import Findings
 from nnsweep.results.tables.formats import Markdown
 from nnsweep.text import printable
@@ -31,11 +32,24 @@ def markdown(findings: Findings, pictures: Mapping[str, str] | None = None) -> s
         The text.
     """
     lines = [f"# {Markdown.escape(findings.title)}"]
-    for section in findings.sections:
+    if findings.overview:
+        lines += _overview(findings.overview, pictures or {})
+    for section in findings.further_sections:
         if section.is_empty(pictures or {}):
             continue
         lines += ["", f"## {Markdown.escape(section.heading)}", *_section(section, pictures or {})]
     return "\n".join(lines) + "\n"
+
+
+def _overview(overview: Overview, pictures: Mapping[str, str]) -> Iterator[str]:
+    yield from ("", f"**{Markdown.escape(overview.answer)}**")
+    if overview.picture:
+        yield from _picture(overview.picture, pictures)
+    yield ""
+    yield from (f"- {Markdown.escape(f'{number.value}: {number.meaning}')}" for number in overview.key_numbers)
+    yield from ("", f"What to do next: {Markdown.escape(overview.next_step.reason)}")
+    if overview.next_step.command:
+        yield from _commands([overview.next_step.command])
 
 
 def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[str]:
@@ -44,13 +58,21 @@ def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[s
     if section.points:
         yield from ("", *(f"- {Markdown.escape(point)}" for point in section.points))
     for picture in section.pictures:
-        if picture.name in pictures:
-            yield from ("", f"![{Markdown.escape(picture.caption)}]({pictures[picture.name]})")
+        yield from _picture(picture, pictures)
     for table in section.tables:
         yield from ("", *_table(table))
     if section.commands:
-        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", " ".join(section.commands))), default=0))
-        yield from ("", fence, *map(printable, section.commands), fence)
+        yield from _commands(section.commands)
+
+
+def _picture(picture: Picture, pictures: Mapping[str, str]) -> Iterator[str]:
+    if picture.name in pictures:
+        yield from ("", f"![{Markdown.escape(picture.caption)}]({pictures[picture.name]})")
+
+
+def _commands(commands: Sequence[str]) -> Iterator[str]:
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", " ".join(commands))), default=0))
+    yield from ("", fence, *map(printable, commands), fence)
 
 
 def _table(table: Table) -> Iterator[str]:

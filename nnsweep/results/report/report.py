@@ -1,13 +1,15 @@
-"""A report: what all sections have to say of a study, in the order in which it is read.
+"""A report: an overview, and what all sections have to say of a study, in the order in which it is read.
 
 It is what the writers (`html`, `markdown`, `latex`) get; none of them decides what is said.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module, resources
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.report.content import SectionContent, choose_sections
+from nnsweep.results.report.content import Picture, SectionContent, choose_sections
+from nnsweep.results.report.overview import Overview, ask_question, make_overview
+from nnsweep.results.report.section_pictures import caption_pictures, place_pictures
 from nnsweep.results.report.study import Study
 
 for _file in sorted(file.name for file in resources.files(__package__).iterdir()):
@@ -23,19 +25,50 @@ class Findings:
     ----------
     title : str
         The question.
+    overview : Overview or None
+        What is to be seen first.
     sections : tuple of SectionContent
         In the order in which they are read.
+    experiment : str
+        The name of the study.
+    labels : tuple of str
+        The configurations, the best first.
+    explorer : str
+        What the page's script explores, as JSON; empty where there is nothing to explore.
     missing : tuple of str
         Which files of the runs could not be read, so that the report lacks what needs them.
     """
 
     title: str
+    overview: Overview | None = None
     sections: tuple[SectionContent, ...] = ()
+    experiment: str = ""
+    labels: tuple[str, ...] = ()
+    explorer: str = ""
     missing: tuple[str, ...] = ()
 
     def section(self, name: str) -> SectionContent | None:
         """Give the section of a name, if the study has one."""
         return next((section for section in self.sections if section.name == name), None)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All pictures, that of the overview first."""
+        first = [self.overview.picture] if self.overview and self.overview.picture else []
+        return [*first, *(picture for section in self.sections for picture in section.pictures)]
+
+    @property
+    def further_sections(self) -> list[SectionContent]:
+        """The sections as they follow the overview, which has given the answer's first sentence already."""
+        if self.overview is None:
+            return [*self.sections]
+        sections = [
+            replace(section, heading="The answer in detail", sentences=section.sentences[1:])
+            if section.name == "answer"
+            else section
+            for section in self.sections
+        ]
+        return [section for section in sections if section.name != "answer" or section.points]
 
 
 def findings(study: Study, title: str = "") -> Findings:
@@ -46,7 +79,7 @@ def findings(study: Study, title: str = "") -> Findings:
     study : Study
         The runs and what is asked of them.
     title : str
-        The question in the reader's words; the experiment's name if not given.
+        The question in the reader's words; made of what varies and of the data if not given.
 
     Returns
     -------
@@ -61,8 +94,12 @@ def findings(study: Study, title: str = "") -> Findings:
     if not len(study.runs):
         raise ConfigError("there are no such runs: there is nothing to report")
     contents = (section.build(study) for section in choose_sections(study))
+    drawn = caption_pictures(study)
     return Findings(
-        title=title or study.origin.experiment or "Which network is best?",
-        sections=tuple(content for content in contents if content is not None),
+        title=title or ask_question(study),
+        overview=make_overview(study, drawn[0] if drawn else None),
+        sections=tuple(place_pictures((content for content in contents if content is not None), drawn[1:])),
+        experiment=study.origin.experiment,
+        labels=tuple(study.data_sets.labels if study.has_several_data_sets else study.configurations["label"]),
         missing=study.origin.missing,
     )

@@ -1,4 +1,7 @@
-"""The pictures of a report, each with a sentence on what is to be seen."""
+"""The pictures of a report: which one is seen first, and beside which section each of the others is."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from nnsweep.results.plots.pictures import pictures
 from nnsweep.results.report.content import Picture, Section, SectionContent
@@ -20,18 +23,61 @@ CAPTIONS = {
     "parallel": "Every configuration as a line through its settings to its result.",
 }
 """What is to be seen in each picture, in the order in which they are shown."""
+PLACES = {
+    "comparison_matrix": "data_sets",
+    "performance_profile": "data_sets",
+    "seeds": "configurations",
+    "effects": "effects",
+    "marginal_means": "marginal_means",
+    "cost": "cost",
+    "cost_seconds": "cost",
+    "mean_curves": "outcomes",
+    "learning_curves": "outcomes",
+    "schedules": "outcomes",
+}
+"""The section that each picture belongs to; the others are in a section of their own."""
+FIRST = ("critical_difference", "grid", "seeds")
+FIRST_OF_ONE = ("mean_curves", "learning_curves", "seeds")
+"""What is seen first of several configurations, and of one: the first of these that there is."""
+
+
+def caption_pictures(study: Study) -> list[Picture]:
+    """Draw the pictures that make sense for the study, with captions; what is seen first comes first."""
+    drawn = pictures(study.runs, study.histories or None)
+    ranked = [*(FIRST if len(study.configurations) > 1 else FIRST_OF_ONE), *CAPTIONS]
+    first = next((name for name in ranked if name in drawn), None)
+    names = dict.fromkeys([first, *(name for name in CAPTIONS if name in drawn), *drawn])
+    return [Picture(name, CAPTIONS.get(name, name.replace("_", " ")), drawn[name]) for name in names if name]
+
+
+def place_pictures(sections: Iterable[SectionContent], drawn: Sequence[Picture]) -> list[SectionContent]:
+    """Put each picture into the section that it belongs to, or else into that of the pictures.
+
+    A section of pictures that stays without any is left out.
+    """
+    sections = [*sections]
+    names = {section.name for section in sections}
+    homes = [PLACES.get(picture.name, Pictures.name) for picture in drawn]
+    homes = [home if home in names else Pictures.name for home in homes]
+    placed = [
+        replace(
+            section,
+            pictures=(
+                *section.pictures,
+                *(picture for picture, home in zip(drawn, homes, strict=True) if home == section.name),
+            ),
+        )
+        for section in sections
+    ]
+    return [section for section in placed if section.name != Pictures.name or section.pictures]
 
 
 class Pictures(Section):
-    """The pictures that make sense for the study."""
+    """The pictures that belong to no other section; `place_pictures` puts them there."""
 
     order = 110
     scope = "either"
+    name = "pictures"
 
-    def build(self, study: Study) -> SectionContent | None:
-        drawn = pictures(study.runs, study.histories or None)
-        names = [*(name for name in CAPTIONS if name in drawn), *(name for name in drawn if name not in CAPTIONS)]
-        if not names:
-            return None
-        shown = tuple(Picture(name, CAPTIONS.get(name, name.replace("_", " ")), drawn[name]) for name in names)
-        return SectionContent(name="pictures", heading="Pictures", pictures=shown)
+    def build(self, study: Study) -> SectionContent:
+        return SectionContent(name=self.name, heading="Further pictures")

@@ -52,6 +52,16 @@ class Origin:
         Which files of the runs could not be read, so that the report lacks what needs them.
     confirmation : str
         On which seeds candidates were confirmed, and in which experiment; or how to do that.
+    confirmed_in : str
+        The experiment in which candidates were confirmed; empty if none were.
+    is_confirmation : bool
+        Whether the runs are themselves a confirmation.
+    filter : str
+        The condition by which the runs were chosen, as ``--filter`` takes it.
+    store_option : str
+        The option that names the store, as a command ends with it; empty for the usual one.
+    processor : str
+        What trained the best of them.
     """
 
     experiment: str = ""
@@ -59,6 +69,11 @@ class Origin:
     facts: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     confirmation: str = ""
+    confirmed_in: str = ""
+    is_confirmation: bool = False
+    filter: str = ""
+    store_option: str = ""
+    processor: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

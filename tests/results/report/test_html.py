@@ -102,7 +102,7 @@ def test_ids_are_unique_and_every_reference_has_its_target(page):
 
 
 def test_a_picture_says_what_is_to_be_seen():
-    drawn = svg(picture("one"))
+    drawn = svg(picture("one").figure, "one", picture("one").caption)
     assert drawn.startswith('<svg role="img" aria-labelledby="one-title"')
     assert '<title id="one-title">What is &quot;to be seen&quot; &lt;here&gt;.</title>' in drawn
     assert "<?xml" not in drawn

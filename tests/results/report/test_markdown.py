@@ -1,11 +1,14 @@
 """Markdown that a README can hold."""
 
+from dataclasses import replace
+
 import pandas as pd
 from markdown_it import MarkdownIt
 
 from nnsweep.results.report.content import SectionContent
 from nnsweep.results.report.markdown import MOST_ROWS, markdown
 from nnsweep.results.report.report import Findings, findings
+from nnsweep.results.report.study import Origin
 
 from .conftest import CORRECT, spread
 from .test_html import hostile
@@ -53,8 +56,21 @@ def test_pictures_are_linked_if_they_are_there():
 
 def test_picture_section_is_omitted_if_none_can_be_shown(study_of):
     found = findings(study_of({"20-20": spread(0.964), "8": spread(0.8, turn=1)}))
-    assert "## Pictures" not in markdown(found)
-    assert "## Pictures" in markdown(found, {"seeds": "seeds.svg"})
+    section = SectionContent(name="pictures", heading="Further pictures", pictures=(found.overview.picture,))
+    found = replace(found, sections=(*found.sections, section))
+    assert "## Further pictures" not in markdown(found)
+    assert "## Further pictures" in markdown(found, {"seeds": "seeds.svg"})
+
+
+def test_the_overview_comes_first(study_of):
+    found = findings(study_of({"20-20": spread(0.964), "8": spread(0.8, turn=1)}, origin=Origin(experiment="sizes")))
+    lines = list(filter(None, markdown(found, {"seeds": "seeds.svg"}).splitlines()))
+    assert lines[0] == "# Which layer sizes work best on digits?"
+    assert lines[1].startswith("**Chosen by validation accuracy: 20-20, test accuracy 0.964")
+    assert lines[2].endswith("(seeds.svg)")
+    assert lines[3] == "- 20 runs: 2 configurations \N{MULTIPLICATION SIGN} 10 seeds"
+    assert lines[4] == "- 1 of 2: may be the best: 1 as good and 1 clearly worse"
+    assert lines[8] == "nnsweep confirm sizes"
 
 
 def test_a_fence_is_longer_than_any_in_the_commands():

@@ -114,9 +114,9 @@ def test_an_unknown_metric_is_refused(study_of):
         findings(study_of({"8": [0.9]}, metric="test_acuracy"))
 
 
-def test_the_title_is_the_question_or_the_experiment(full):
+def test_the_title_is_the_question(full):
     assert findings(full, "Which size?").title == "Which size?"
-    assert findings(full).title == "sizes"
+    assert findings(full).title == "Which layer sizes and learning rate work best on digits?"
 
 
 def test_the_question_says_what_varied_and_how_often(full):
@@ -206,9 +206,25 @@ def test_the_methods_name_the_tests_that_were_used(study_of):
 
 
 def test_every_picture_says_what_is_to_be_seen(full):
-    shown = findings(full).section("pictures").pictures
+    shown = findings(full).pictures
     assert {"seeds", "cost", "mean_curves"} <= {picture.name for picture in shown}
     assert all(picture.caption.endswith(".") for picture in shown)
+
+
+def test_a_picture_is_in_the_section_that_it_belongs_to(full):
+    found = findings(full)
+    assert found.overview.picture.name == "grid"
+    homes = {picture.name: section.name for section in found.sections for picture in section.pictures}
+    assert homes == {
+        "seeds": "configurations",
+        "effects": "effects",
+        "marginal_means": "marginal_means",
+        "cost": "cost",
+        "mean_curves": "outcomes",
+        "learning_curves": "outcomes",
+        "schedules": "outcomes",
+        "parallel": "pictures",
+    }
 
 
 def methods_of(runs: pd.DataFrame) -> str:
