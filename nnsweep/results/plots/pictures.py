@@ -13,7 +13,7 @@ from nnsweep.results.factors import EXTENT, choose_axes
 from nnsweep.results.frame import plain, rank_runs
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
-from nnsweep.results.plots.curves import choose_schedule_axes, learning_curves, plot_learning_curves, plot_schedules
+from nnsweep.results.plots.curves import learning_curves, plot_learning_curves
 from nnsweep.results.plots.data_sets import (
     plot_comparison_matrix,
     plot_critical_difference,
@@ -21,6 +21,7 @@ from nnsweep.results.plots.data_sets import (
 )
 from nnsweep.results.plots.figure import save_figure
 from nnsweep.results.plots.grid import plot_grid
+from nnsweep.results.plots.levels import choose_schedule_axes, plot_curves_by, plot_schedules
 from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.seeds import plot_seeds
 from nnsweep.results.plots.style import NAMED
@@ -36,6 +37,8 @@ OVER_DATA_SETS: Mapping[str, Callable[..., Figure]] = {
     "performance_profile": plot_performance_profile,
 }
 SECONDS = "duration_seconds"
+COMPARED = ("depth", "width", "activation", "schedule")
+"""The settings that have a picture of curves by their levels."""
 MOST_CURVES = 30
 """How many runs' curves a picture holds; beyond that none can be told from the others."""
 HALF = 0.5
@@ -70,10 +73,12 @@ def pictures(
     -------
     dict
         ``{name: figure}``, of the names ``learning_curves`` (a line a run), ``mean_curves`` (a line a configuration,
-        if any has several seeds), ``schedules``, ``grid`` (if two settings vary), ``seeds``, ``cost`` and
-        ``cost_seconds`` (if costs differ), ``parallel`` (if two settings vary), ``effects`` and, with a grid,
-        ``marginal_means`` (if some configuration has several seeds). Where runs are on several data sets,
-        ``critical_difference``, ``comparison_matrix`` and ``performance_profile`` take the place of the last five.
+        if any has several seeds), ``curves_by_depth`` and the like for width, activation and schedule (a line a level,
+        if several settings vary and every run has its history), ``schedules``, ``grid`` (if two settings vary),
+        ``seeds``, ``cost`` and ``cost_seconds`` (if costs differ), ``parallel`` (if two settings vary), ``effects``
+        and, with a grid, ``marginal_means`` (if some configuration has several seeds). Where runs are on several data
+        sets, ``critical_difference``, ``comparison_matrix`` and ``performance_profile`` take the place of the last
+        five.
 
     Raises
     ------
@@ -82,8 +87,9 @@ def pictures(
     """
     has_several_data_sets = len({*name_data_sets(runs)}) > 1
     comparable, runs = runs, merge_data_settings(runs) if has_several_data_sets else runs
-    groups = [group for group in estimate_configurations(runs) if group.finished]
-    plan = _plan_curves(runs, histories, groups, title) if histories else {}
+    configurations = estimate_configurations(runs)
+    groups = [group for group in configurations if group.finished]
+    plan = _plan_curves(runs, histories, configurations, title) if histories else {}
     plan |= _plan_results(runs, groups, title, has_several_data_sets=has_several_data_sets)
     if has_several_data_sets and (only is None or {*only} & {*OVER_DATA_SETS}):
         plan |= _plan_data_sets(comparable, title)
@@ -167,9 +173,16 @@ def _plan_curves(
     best = rank_runs(runs).iloc[:MOST_CURVES]
     part = f": the best {MOST_CURVES} of {len(runs)} runs" if len(runs) > MOST_CURVES else ""
     heading = f"{title}{part}".removeprefix(": ")
-    plan: dict[str, Draw] = {"learning_curves": lambda: learning_curves(by_name(best, histories), title=heading)}
+    run_ids = [str(run_id) for run_id in plain(runs["run_id"])]
+    of_best = {run_id: histories[run_id] for run_id in map(str, best["run_id"]) if run_id in histories}
+    members = {group.label: [run_ids[row] for row in group.rows] for group in groups}
+    plan: dict[str, Draw] = {"learning_curves": lambda: learning_curves(of_best, groups=members, title=heading)}
     if any(len(group.finished) > 1 for group in groups[:NAMED]):
         plan["mean_curves"] = lambda: plot_learning_curves(runs, histories, title=title)
+    counted = [run_ids[row] for group in groups for row in group.counted.values()]
+    if counted and len(choose_axes(runs)) > 1 and histories.keys() >= {*counted}:
+        compared = [name for name in COMPARED if _differs(runs, name)]
+        plan |= {f"curves_by_{name}": partial(plot_curves_by, runs, histories, name, title=title) for name in compared}
     if any("learning_rate" in history.columns for history in histories.values()):
         plan["schedules"] = lambda: plot_schedules(runs, histories, title=title)
     return plan

@@ -94,15 +94,15 @@ def style_configurations(labels: Sequence[str]) -> dict[str, Style]:
 def style_levels(levels: Sequence[object]) -> list[Style]:
     """Give each level of a setting its style: shades of one map from dark to light, in the order of the levels.
 
-    Beyond four, every other level is dashed.
+    Beyond four, neighbours differ in their stroke, too.
 
     Examples
     --------
     >>> [style.colour for style in style_levels([1, 2, 4])]
     ['#440154', '#25848e', '#98d83e']
     """
-    shades = np.linspace(0, LIGHTEST, len(levels)) if len(levels) > 1 else [LIGHTEST / 2]
-    n_strokes = 1 if len(levels) <= 4 else 2
+    shades = np.linspace(0, LIGHTEST, len(levels)) if len(levels) != 1 else [LIGHTEST / 2]
+    n_strokes = 1 if len(levels) <= 4 else len(STROKES)
     return [
         Style(to_hex(mpl.colormaps[COLOUR_MAP](shade)), STROKES[place % n_strokes], MARKERS[place % len(MARKERS)])
         for place, shade in enumerate(shades)

@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.plots.curves import band, job_curves, learning_curves, plot_learning_curves, plot_schedules
+from nnsweep.results.plots.bands import band
+from nnsweep.results.plots.curves import job_curves, learning_curves, plot_learning_curves
 from nnsweep.results.plots.figure import save_figure
 from nnsweep.results.statistics.intervals import estimate_mean
+from nnsweep.results.statistics.summary import estimate_configurations
 from tests.results.plots.conftest import lay_out
 
 
@@ -71,9 +73,13 @@ def test_of_many_runs_eight_are_named_and_the_others_grey(history):
 
 
 @pytest.mark.parametrize("cost", [np.inf, np.nan, -np.inf])
-def test_an_exploding_cost_does_not_flatten_the_others(history, cost):
+def test_an_exploding_cost_does_not_flatten_the_others(history, words, cost):
     figure = learning_curves({"good": history, "bad": diverging(history, cost)})
-    assert figure.axes[0].get_ylim()[1] == 10
+    low, high = figure.axes[0].get_ylim()
+    assert (low > 0.01, high) == (True, 10)
+    assert "Outside the panels: training cost above 10 (1 at times)." in words(figure)
+    (cross,) = [line for line in figure.axes[0].get_lines() if line.get_marker() == "x"]
+    assert cross.get_ydata() == [high]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +149,15 @@ def test_three_seeds_have_an_interval_two_a_range_one_a_line():
     assert list(one.low) == list(one.high) == [0.1, 0.5]
 
 
+def test_the_band_of_a_cost_stays_above_zero():
+    costs = [pd.DataFrame({"epoch": [0, 1], "val_cost": values}) for values in ([1.0, 1e-4], [2.0, 1e-4], [3.0, 1e-2])]
+    one = band(costs, "val_cost")
+    assert (one.low > 0).all()
+    assert one.mean / one.low == pytest.approx(one.high / one.mean)
+    half = np.array([estimate_mean(values).high - np.mean(values) for values in ([1.0, 2.0, 3.0], [1e-4, 1e-4, 1e-2])])
+    assert one.high == pytest.approx(one.mean * np.exp(half / one.mean))
+
+
 def test_the_mean_goes_as_far_as_all_seeds_went():
     early = band([history(0.1, 0.5, 0.6), history(0.3, 0.7), history(0.2, np.nan, 0.4)], "val_accuracy")
     assert list(early.epochs) == [0]
@@ -168,6 +183,31 @@ def test_failed_seeds_are_in_no_mean_and_are_told(holey, words):
     assert all(np.isfinite(cost).all() and len(cost) == 11 for cost in costs)
 
 
+def test_a_configuration_looks_the_same_as_a_line_and_as_runs(sweep):
+    runs, histories = sweep
+    means = plot_learning_curves(runs, histories)
+    run_ids = [str(run_id) for run_id in runs["run_id"]]
+    groups = {one.label: [run_ids[row] for row in one.rows] for one in estimate_configurations(runs)}
+    single = learning_curves(histories, groups=groups)
+    assert legend(single)[:8] == legend(means)[:8]
+    assert legend(single)[8] == "84 others"
+    looks = [
+        {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].get_lines()} for figure in (means, single)
+    ]
+    assert looks[0] == looks[1]
+    gids = [line.get_gid() for line in means.axes[0].get_lines()]
+    assert sorted(int(gid.split("-")[1]) for gid in gids) == [*range(36)]
+
+
+def test_epochs_are_whole(made):
+    runs, histories = made(n_seeds=1)
+    short = {run_id: history.iloc[:3] for run_id, history in histories.items()}
+    figure = plot_learning_curves(runs, short)
+    lay_out(figure)
+    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert all(float(tick.replace("\N{MINUS SIGN}", "-")).is_integer() for tick in ticks)
+
+
 def test_curves_of_one_seed_have_no_band(made):
     figure = plot_learning_curves(*made(n_seeds=1))
     assert [len(axes.collections) for axes in figure.axes] == [0, 0, 0]
@@ -175,29 +215,3 @@ def test_curves_of_one_seed_have_no_band(made):
 
 def test_no_history_says_so(sweep, words):
     assert "no epoch was recorded" in words(plot_learning_curves(sweep[0], {}))
-    assert words(plot_schedules(sweep[0], {})) == "no learning rate was recorded"
-
-
-def test_each_schedule_is_drawn_once_and_under_its_name(sweep):
-    figure = plot_schedules(*sweep)
-    assert legend(figure) == ["constant", "exp"]
-    constant, falling = sorted((line.get_ydata() for line in figure.axes[0].get_lines()), key=lambda rates: -rates[-1])
-    assert set(constant) == {0.1}
-    assert falling == pytest.approx(0.1 * 0.9 ** np.arange(11))
-
-
-def test_only_schedule_is_named_and_a_varying_rate_is_shown(made):
-    runs, histories = made(schedules=["exp"], depths=[1])
-    assert legend(plot_schedules(runs, histories)) == ["exp"]
-    rates = runs.assign(**{"optimizer.learning_rate": [0.1 if width == 8 else 0.2 for width in runs["width"]]})
-    rates.attrs["settings"] = [*runs.attrs["settings"], "optimizer.learning_rate"]
-    assert legend(plot_schedules(rates, histories)) == ["learning_rate=0.1", "learning_rate=0.2"]
-
-
-def test_a_schedule_that_took_several_courses_says_how_many(made):
-    runs, histories = made(schedules=["plateau"], depths=[1])
-    for count, one in enumerate(histories.values()):
-        one["learning_rate"] = np.where(one["epoch"] < 3 + count % 2, 0.1, 0.05)
-    figure = plot_schedules(runs, histories)
-    assert legend(figure) == ["plateau (2 courses)"]
-    assert len(figure.axes[0].get_lines()) == 2

@@ -10,7 +10,12 @@ from nnsweep.results.plots.pictures import by_name, pictures, save_all, telling_
 pytestmark = pytest.mark.slow
 
 ALL = [
-    *("learning_curves", "mean_curves", "schedules", "grid", "seeds", "cost", "cost_seconds", "parallel", "effects"),
+    *(
+        "learning_curves",
+        "mean_curves",
+        *(f"curves_by_{name}" for name in ("depth", "width", "activation", "schedule")),
+    ),
+    *("schedules", "grid", "seeds", "cost", "cost_seconds", "parallel", "effects"),
     "marginal_means",
 ]
 

@@ -1,0 +1,227 @@
+"""Spans: which part of an axis a panel shows, so that neither an outlier nor the first epochs squeeze what matters.
+
+What lies outside is never left out silently: whoever chooses a range says in words, or by an arrow at the edge, what is
+beyond it.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from nnsweep.results.plots.bands import ACCURACIES, COSTS, RATE, Band
+from nnsweep.results.plots.figure import mark_decades
+from nnsweep.results.wording import count
+
+GROWTH = 3.0
+"""How many times longer than before an outlier may make a range."""
+LEAST_SHOWN = 3
+"""How many ranges are shown however far apart they are."""
+PADDING = 0.06
+"""The part of a range that is left free at either end."""
+LOGARITHMIC = {**dict.fromkeys(COSTS, 10), RATE: 50}  # chosen so if the curves span more than this ratio
+LEAST_RATIO = 3
+"""A panel of less than this ratio needs no logarithmic axis."""
+SETTLED = 0.25
+"""The part of the epochs after which a curve has settled."""
+FEWEST_EPOCHS = 8
+"""The fewest epochs of a curve that can have settled."""
+SMALL = 0.4
+"""A panel leaves the first epochs out if what follows needs less than this part of its height."""
+BAND_REACH = 0.5
+"""How far bands may widen a range, as a part of it."""
+EXPLODED = 10.0
+"""How many times the highest first cost of any curve a panel shows at most."""
+
+
+class Span(NamedTuple):
+    """A stretch of an axis: from where to where it goes."""
+
+    low: float
+    high: float
+
+    @property
+    def length(self) -> float:
+        """How long it is."""
+        return self.high - self.low
+
+    def reach_towards(self, other: "Span", most: float) -> "Span":
+        """Let it reach as far as another one, but by no more than a part of its length at either end."""
+        room = most * self.length
+        return Span(max(min(self.low, other.low), self.low - room), min(max(self.high, other.high), self.high + room))
+
+    def holds(self, other: "Span") -> bool:
+        """Tell whether all of another one lies in it."""
+        return self.low <= other.low and other.high <= self.high
+
+
+def unite(ranges: Sequence[Span]) -> Span:
+    """Give the least range that holds all of some."""
+    return Span(min(one.low for one in ranges), max(one.high for one in ranges))
+
+
+def cover(ranges: Sequence[Span]) -> Span:
+    """Choose the range that shows half of some ranges, three at least, and of the others those that are not far away.
+
+    Parameters
+    ----------
+    ranges : sequence of Span
+        The most important first.
+
+    Returns
+    -------
+    Span
+        Each of the others is in it if it makes it no longer than `GROWTH` times.
+
+    Examples
+    --------
+    >>> cover([Span(0.97, 0.98), Span(0.96, 0.97), Span(0.95, 0.96), Span(0.1, 0.2)])
+    Span(low=0.95, high=0.98)
+    """
+    n_first = max(LEAST_SHOWN, (len(ranges) + 1) // 2)
+    whole = unite(ranges[:n_first])
+    for one in ranges[n_first:]:
+        longer = unite([whole, one])
+        if whole.length == 0 or longer.length <= GROWTH * whole.length:
+            whole = longer
+    return whole
+
+
+def pad(shown: Span) -> Span:
+    """Leave some room at either end, and begin and end at numbers of few digits.
+
+    Examples
+    --------
+    >>> pad(Span(0.9312, 0.9684))
+    Span(low=0.925, high=0.975)
+    """
+    length = shown.length or 0.02 * max(abs(shown.high), 1e-9)
+    step = 10.0 ** math.floor(math.log10(length)) / (2 if length / 10.0 ** math.floor(math.log10(length)) < 5 else 1)
+    ends = shown.low - PADDING * length, shown.high + PADDING * length
+    digits = max(0, 2 - math.floor(math.log10(step)))
+    return Span(round(math.floor(ends[0] / step) * step, digits), round(math.ceil(ends[1] / step) * step, digits))
+
+
+class View(NamedTuple):
+    """What a panel of curves shows of its axis, and on which scale."""
+
+    shown: Span
+    is_logarithmic: bool
+
+
+def choose_view(metric: str, leading: Sequence[Band], everything: Sequence[Band]) -> View | None:
+    """Choose what a panel shows: the leading curves, without their first epochs where these would squeeze the rest.
+
+    Parameters
+    ----------
+    metric : str
+        What the curves are of.
+    leading : sequence of Band
+        The curves that matter, the best first.
+    everything : sequence of Band
+        All that are drawn.
+
+    Returns
+    -------
+    View or None
+        None without any value. Costs and learning rates that are positive and span enough are on a logarithmic scale;
+        a cost that explodes leaves the panel.
+    """
+    leading, everything = ([one for one in bands if len(one.mean)] for bands in (leading, everything))
+    if not leading:
+        return None
+    is_logarithmic = _spans_much(metric, everything)
+    first = max(float(one.mean[0]) for one in everything)
+    ceiling = EXPLODED * first if metric in COSTS and first > 0 else math.inf
+
+    def measure(values: NDArray[np.float64]) -> Span:
+        values = values.clip(max=ceiling)
+        values = np.log10(values[values > 0]) if is_logarithmic else values
+        return Span(float(values.min()), float(values.max())) if len(values) else Span(0.0, 0.0)
+
+    parts = [one.epochs >= one.epochs[0] + SETTLED * (one.epochs[-1] - one.epochs[0]) for one in leading]
+    settled = [measure(one.mean[part]) for one, part in zip(leading, parts, strict=True)]
+    shown = cover(settled)
+    kept = [place for place, span in enumerate(settled) if metric == RATE or shown.holds(span)]
+    whole = unite([measure(leading[place].mean) for place in kept])
+    has_few = min(len(leading[place].mean) for place in kept) < FEWEST_EPOCHS
+    if metric == RATE or has_few or shown.length > SMALL * whole.length:
+        parts, shown = [np.full(len(one.mean), True) for one in leading], whole
+    bands = unite([measure(end[parts[place]]) for place in kept for end in (leading[place].low, leading[place].high)])
+    shown = shown.reach_towards(bands, BAND_REACH)
+    if is_logarithmic:
+        room = 0.05 * shown.length or 0.1
+        shown = Span(10 ** (shown.low - room), min(10 ** (shown.high + room), ceiling))
+        return View(shown, shown.high / shown.low > LEAST_RATIO)
+    shown = pad(shown)
+    highest = 1 + 0.02 * (1 - shown.low) if metric in ACCURACIES else math.inf
+    return View(Span(shown.low, min(shown.high, highest)), is_logarithmic=False)
+
+
+def _spans_much(metric: str, bands: Sequence[Band]) -> bool:
+    """Tell whether curves need a logarithmic scale and can have one."""
+    values = np.concatenate([one.mean for one in bands])
+    positive = values[values > 0]
+    if metric not in LOGARITHMIC or not len(positive) or (values < 0).any():
+        return False
+    return bool(positive.max() / LOGARITHMIC[metric] > positive.min())
+
+
+def apply_view(axes: Axes, view: View | None) -> None:
+    """Let a panel over epochs show a view, and mark whole epochs."""
+    axes.autoscale_view()
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    if view is None:
+        return
+    if view.is_logarithmic:
+        axes.set_yscale("log", nonpositive="mask")
+    axes.set_ylim(view.shown)
+    if view.is_logarithmic:
+        mark_decades(axes.yaxis)
+
+
+def describe_outside(name: str, view: View | None, bands: Sequence[Band], noun: str) -> str:
+    """Say in a phrase what of some curves lies outside a view; nothing if all is in it.
+
+    Parameters
+    ----------
+    name : str
+        What the panel is of, such as ``test accuracy``.
+    view : View or None
+        What it shows.
+    bands : sequence of Band
+        All curves in it.
+    noun : str
+        What one of them is of.
+    """
+    if view is None:
+        return ""
+    bands = [one for one in bands if len(one.mean)]
+    outside = [(one.mean < view.shown.low) | (one.mean > view.shown.high) for one in bands]
+    is_apart = [bool(places.all()) for places in outside]
+    parts = []
+    if any(places[0] and not apart for places, apart in zip(outside, is_apart, strict=True)):
+        parts.append("the first epochs")
+    if n_apart := sum(is_apart):
+        parts.append(f"{n_apart:,} of {count(len(bands), noun)} throughout")
+    if n_leaving := sum(bool((places[1:] & ~places[:-1]).any()) for places in outside):
+        parts.append(f"{n_leaving:,} at times")
+    is_accuracy = name.endswith("accuracy")
+    edge = f"below {view.shown.low:.4g}" if is_accuracy else f"above {view.shown.high:.2g}"
+    return f"{name} {edge} ({', '.join(parts)})" if parts else ""
+
+
+def join_outside(phrases: Sequence[str]) -> str:
+    """Make a sentence of what `describe_outside` says of several panels; nothing if all is in them.
+
+    Examples
+    --------
+    >>> join_outside(["", "accuracy below 0.9 (the first epochs)"])
+    'Outside the panels: accuracy below 0.9 (the first epochs).'
+    """
+    said = "; ".join(filter(None, phrases))
+    return f"Outside the panels: {said}." if said else ""
