@@ -124,11 +124,14 @@ def quote_argument(argument: str) -> str:
     --------
     >>> print(quote_argument("data.path=cats.csv"), quote_argument("data.path=my cats.csv"))
     data.path=cats.csv 'data.path=my cats.csv'
+    >>> print(quote_argument("data == 'digits'"))
+    "data == 'digits'"
     >>> print(quote_argument("a\nb"), quote_argument("\udcff"))
     $'a\012b' $'\377'
     """
     if argument.isprintable():
-        return shlex.quote(argument)
+        is_plain_within_double = "'" in argument and not {*'"$`\\!'} & {*argument}
+        return f'"{argument}"' if is_plain_within_double else shlex.quote(argument)
     return "$'" + "".join(map(_escape, argument)) + "'"
 
 

@@ -21,6 +21,8 @@ from nnsweep.results.plots.figure import Drawing
 STROKES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "p", "h")
 GREY = "#A0A0A0"
+LETTERS = ("#fefefe", "#010101")
+"""Letters on the shade of a number; a dark page turns pure black and white about, but not these."""
 LIGHTEST = 0.85
 """How far up the map of colours levels reach: beyond, lines are faint on white."""
 
@@ -163,8 +165,8 @@ def colour_scale(values: Sequence[float]) -> ColourScale:
 
 
 def letters_on(ground: Shade) -> str:
-    """Choose white or black letters, whichever stand out more: their `contrast` is never below 4.58."""
-    return max(("white", "black"), key=lambda letters: contrast(letters, ground))
+    """Choose light or dark letters, whichever stand out more: their `contrast` is never below 4.5."""
+    return max(LETTERS, key=lambda letters: contrast(letters, ground))
 
 
 def contrast(first: str | Shade, second: str | Shade) -> float:

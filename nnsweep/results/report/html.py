@@ -6,18 +6,13 @@ reads the same, only its tables cannot be sorted.
 
 import base64
 import hashlib
-import io
 import math
-import re
-import warnings
 from collections.abc import Iterator, Mapping
 from importlib import resources
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Picture, Row, SectionContent, Table
+from nnsweep.results.report.inline_svg import define_colours, inline_svg
 from nnsweep.results.report.report import Findings
 from nnsweep.results.tables.formats import Html
 
@@ -50,9 +45,6 @@ POLICY = (
 )
 LONG = 20
 """Characters beyond which a cell is given room."""
-_ID = re.compile(r'(\bid="|url\(#|href="#)')
-_MARK = re.compile(r'id="configuration-(\d+)-\d+"')
-_UNWANTED = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
 
 
 def html(findings: Findings) -> str:
@@ -72,12 +64,14 @@ def html(findings: Findings) -> str:
     script, style = ((folder / name).read_text(encoding="utf-8") for name in ("sorting.js", "page.css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     places = {label: place for place, label in enumerate(findings.labels)}
+    overview = "\n".join(_overview(findings))
+    sections = "\n".join(line for section in findings.further_sections for line in _section(section, places))
     return PAGE.format(
         policy=POLICY.format(digest=digest),
         title=Html.escape(findings.title),
-        style=style,
-        overview="\n".join(_overview(findings)),
-        sections="\n".join(line for section in findings.further_sections for line in _section(section, places)),
+        style=style + define_colours([overview, sections]),
+        overview=overview,
+        sections=sections,
         data=DATA.format(findings.explorer.replace("<", r"\u003c")) if findings.explorer else "",
         script=script,
     )
@@ -114,29 +108,12 @@ def _overview(findings: Findings) -> Iterator[str]:
 def _picture(picture: Picture) -> Iterator[str]:
     """Write a picture with its caption; of one that is drawn twice, the screen's width chooses."""
     yield '<figure class="picture">'
-    yield f"<div{_class('wide' * bool(picture.narrow))}>{svg(picture.figure, picture.name, picture.caption)}</div>"
+    drawn = inline_svg(picture.figure, picture.name, picture.caption)
+    yield f"<div{_class('wide' * bool(picture.narrow))}>{drawn}</div>"
     if picture.narrow:
-        yield f'<div class="narrow">{svg(picture.narrow, f"{picture.name}-narrow", picture.caption)}</div>'
+        narrow = inline_svg(picture.narrow, f"{picture.name}-narrow", picture.caption)
+        yield f'<div class="narrow">{narrow}</div>'
     yield f"<figcaption>{Html.escape(picture.caption)}</figcaption></figure>"
-
-
-def svg(figure: Figure, name: str, caption: str) -> str:
-    """Draw a picture to be put into a page.
-
-    Its ids begin with its name, it has a title for who cannot see it, its ink and its ground are those of the page, and
-    what shows one configuration is marked with the place of that among all.
-    """
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "nnsweep"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    drawn = _UNWANTED.sub("", buffer.getvalue()).strip().replace("*{stroke", ".picture svg *{stroke")
-    drawn = _MARK.sub(r'class="mark" data-configuration="\1"', drawn)
-    drawn = _ID.sub(lambda match: f"{match[0]}{name}-", drawn)
-    title = f'<title id="{name}-title">{Html.escape(caption)}</title>'
-    labelled = f'<svg role="img" aria-labelledby="{name}-title" '
-    head, _, rest = drawn.partition(">")
-    return f"{head.replace('<svg ', labelled, 1)}>{title}{rest}"
 
 
 def _section(section: SectionContent, places: Mapping[str, int]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from nnsweep.results.plots.figure import lay_out_for
 from nnsweep.results.plots.pictures import pictures
 from nnsweep.results.report.content import Picture, Section, SectionContent
 from nnsweep.results.report.study import Study
@@ -40,6 +41,8 @@ PLACES = {
     "schedules": "outcomes",
 }
 """The section that each picture belongs to; the others are in a section of their own."""
+PHONE = 3.6
+"""Inches that the screen of a phone has room for."""
 FIRST = ("critical_difference", "grid", "seeds")
 FIRST_OF_ONE = ("mean_curves", "learning_curves", "seeds")
 """What is seen first of several configurations, and of one: the first of these that there is."""
@@ -48,10 +51,14 @@ FIRST_OF_ONE = ("mean_curves", "learning_curves", "seeds")
 def caption_pictures(study: Study) -> list[Picture]:
     """Draw the pictures that make sense for the study, with captions; what is seen first comes first."""
     drawn = pictures(study.runs, study.histories or None)
+    with lay_out_for(width=PHONE):
+        narrow = pictures(study.runs, study.histories or None)
     ranked = [*(FIRST if len(study.configurations) > 1 else FIRST_OF_ONE), *CAPTIONS]
     first = next((name for name in ranked if name in drawn), None)
     names = dict.fromkeys([first, *(name for name in CAPTIONS if name in drawn), *drawn])
-    return [Picture(name, CAPTIONS.get(name, name.replace("_", " ")), drawn[name]) for name in names if name]
+    return [
+        Picture(name, CAPTIONS.get(name, name.replace("_", " ")), drawn[name], narrow[name]) for name in names if name
+    ]
 
 
 def place_pictures(sections: Iterable[SectionContent], drawn: Sequence[Picture]) -> list[SectionContent]:

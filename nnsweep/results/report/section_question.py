@@ -17,7 +17,7 @@ SAMPLES = {"n_train_samples": "training", "n_val_samples": "validation", "n_test
 class Question(Section):
     """What the study asked."""
 
-    order = 10
+    order = 22
     scope = "either"
 
     def build(self, study: Study) -> SectionContent:

@@ -45,7 +45,7 @@ def test_the_answer_is_over_data_sets(clear):
 
 def test_what_would_compare_the_data_is_left_out(clear):
     assert [section.name for section in findings(clear).sections] == [
-        *("question", "answer", "data_sets", "pictures", "origin", "methods")
+        *("answer", "question", "data_sets", "pictures", "origin", "methods")
     ]
     question = findings(clear).section("question")
     assert question.sentences[0] == "81 runs, of 3 configurations on 9 data sets."

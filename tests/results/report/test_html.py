@@ -7,10 +7,11 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
+from nnsweep.results.plots.figure import blank
 from nnsweep.results.report.content import Column, Picture, SectionContent, Table
-from nnsweep.results.report.html import html, svg
+from nnsweep.results.report.html import html
+from nnsweep.results.report.inline_svg import inline_svg
 from nnsweep.results.report.report import Findings, findings
 
 from ..conftest import PAYLOADS
@@ -36,7 +37,7 @@ class Page(HTMLParser):
 
 
 def picture(name: str) -> Picture:
-    figure = Figure(figsize=(3, 2))
+    figure = blank(3, 2)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], label="<b>line</b>")
     axes.set_title("<script>alert(1)</script>", parse_math=False)
@@ -102,7 +103,7 @@ def test_ids_are_unique_and_every_reference_has_its_target(page):
 
 
 def test_a_picture_says_what_is_to_be_seen():
-    drawn = svg(picture("one").figure, "one", picture("one").caption)
+    drawn = inline_svg(picture("one").figure, "one", picture("one").caption)
     assert drawn.startswith('<svg role="img" aria-labelledby="one-title"')
     assert '<title id="one-title">What is &quot;to be seen&quot; &lt;here&gt;.</title>' in drawn
     assert "<?xml" not in drawn

@@ -48,7 +48,7 @@ def table(study: Study, section: str, name: str = "") -> pd.DataFrame:
 
 def test_a_full_report_has_all_sections_in_the_order_of_reading(full):
     assert [section.name for section in findings(full).sections] == [
-        *("question", "answer", "configurations", "comparison", "equivalence", "examples", "variance", "fair"),
+        *("answer", "question", "configurations", "comparison", "equivalence", "examples", "variance", "fair"),
         *("effects", "marginal_means", "cost", "selection", "outcomes", "epochs", "pictures"),
         *("success", "failures", "origin", "methods"),
     ]
@@ -74,7 +74,7 @@ def test_a_section_that_is_defined_is_in_its_places(study_of):
             return ["Seeds are counted."]
 
     found = findings(study_of({"8": [0.9, 0.91]}))
-    assert [section.name for section in found.sections][:3] == ["question", "answer", "seeds"]
+    assert [section.name for section in found.sections][:3] == ["answer", "question", "seeds"]
     assert found.section("answer").points[0] == "There are 2 seeds."
     assert found.section("methods").sentences[0] == "Seeds are counted."
 

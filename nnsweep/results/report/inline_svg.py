@@ -1,0 +1,125 @@
+"""A picture as it stands in a page: SVG with a title, marked configurations, and colours for dark pages.
+
+A page is light or dark as its reader's screen is, and a picture follows: its colours are variables of the page's style,
+which has two values for each of them.
+"""
+
+import io
+import re
+from collections.abc import Iterable
+
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from nnsweep.results.plots import COLOURS
+from nnsweep.results.plots.figure import write_figure
+from nnsweep.results.plots.style import GREY, LETTERS, contrast
+from nnsweep.results.tables.formats import Html
+
+GROUND, INK = "#18181a", "#e8e8ea"
+"""Of a dark page, as ``page.css`` has them."""
+LEAST_CONTRAST = 3.0
+"""Of what is drawn, to the ground: W3C, Web content accessibility guidelines 2.1, 2018, criterion 1.4.11."""
+PALETTE = {f"fill: {colour.lower()}" for colour in (*COLOURS, GREY, "#ffffff")}
+ON_DARK = {"#154fc6": "#9db8ff", "#682415": "#e3b7a6", "#b43f00": "#e0662a"}
+"""The colours of configurations that are too dark for a dark page, and what stands for them there."""
+_ID = re.compile(r' id="([^"]*)"')
+_REFERENCE = re.compile(r'(url\(#|href="#)')
+_USED = re.compile(r'(?:url\(#|href="#)([^")]*)')
+_MARK = re.compile(r'id="configuration-(\d+)-\d+"')
+_UNWANTED = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
+_PATH = re.compile(r' d="[^"]*"')
+_FURTHER_DIGITS = re.compile(r"(?<=\d\.\d\d)\d+")
+"""Beyond hundredths of a point, which no screen shows."""
+_STYLE = re.compile(r'style="[^"]*"')
+_COLOUR = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
+_EDGED = re.compile(r"fill: #[0-9a-f]{6}; stroke: #ffffff")
+_VARIABLE = re.compile(r"var\(--x([0-9a-f]{6})\)")
+
+
+def inline_svg(figure: Figure, name: str, caption: str) -> str:
+    """Draw a picture to be put into a page.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The picture; what is tagged in it (`nnsweep.results.plots.style.tag`) shows one configuration.
+    name : str
+        What its ids begin with.
+    caption : str
+        Its title, for readers who cannot see it.
+
+    Returns
+    -------
+    str
+        The element; its colours are variables that `define_colours` defines.
+    """
+    buffer = io.BytesIO()
+    write_figure(figure, buffer, "svg")
+    drawn = _UNWANTED.sub("", buffer.getvalue().decode()).strip().replace("*{stroke", ".picture svg *{stroke")
+    drawn = _FURTHER_DIGITS.sub("", drawn)
+    drawn = _PATH.sub(lambda match: match[0].replace(" \n", ""), drawn)
+    drawn = _MARK.sub(r'class="mark" data-configuration="\1"', drawn)
+    used = {*_USED.findall(drawn)}
+    drawn = _ID.sub(lambda match: f' id="{name}-{match[1]}"' if match[1] in used else "", drawn)
+    drawn = _REFERENCE.sub(rf"\1{name}-", drawn)
+    drawn = _STYLE.sub(lambda match: _name_colours(match[0]), drawn)
+    title = f'<title id="{name}-title">{Html.escape(caption)}</title>'
+    labelled = f'<svg role="img" aria-labelledby="{name}-title" '
+    head, _, rest = drawn.partition(">")
+    return f"{head.replace('<svg ', labelled, 1)}>{title}{rest}"
+
+
+def define_colours(drawn: Iterable[str]) -> str:
+    """Define the colours of pictures, as a style sheet: as they were drawn, and on a dark screen."""
+    names = sorted({name for picture in drawn for name in _VARIABLE.findall(picture)})
+    light = " ".join(f"--x{name}: #{name};" for name in names)
+    dark = " ".join(f"--x{name}: {turn_dark(f'#{name}')};" for name in names)
+    return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+
+
+def turn_dark(colour: str) -> str:
+    """Give what stands for a colour on a dark page.
+
+    Black, white and the greys between them are turned about: ink is light there, and the ground dark. Other colours
+    stay, unless they would not stand out.
+
+    Parameters
+    ----------
+    colour : str
+        Such as ``#154fc6``.
+
+    Returns
+    -------
+    str
+        A colour in the same form.
+
+    Examples
+    --------
+    >>> turn_dark("#000000"), turn_dark("#ffffff"), turn_dark("#ef9201")
+    ('#e8e8ea', '#18181a', '#ef9201')
+    """
+    red, green, blue = to_rgb(colour)
+    if red == green == blue:
+        return _mix(INK, GROUND, red)
+    colour = ON_DARK.get(colour, colour)
+    steps = (_mix(colour, "#ffffff", step / 10) for step in range(11))
+    return next(mixed for mixed in steps if contrast(mixed, GROUND) >= LEAST_CONTRAST)
+
+
+def _mix(first: str, second: str, share: float) -> str:
+    """Mix two colours; a share of 1 is the second."""
+    parts = [(1 - share) * one + share * other for one, other in zip(to_rgb(first), to_rgb(second), strict=True)]
+    return to_hex((parts[0], parts[1], parts[2]))
+
+
+def _name_colours(style: str) -> str:
+    """Write the colours of a style as variables, but for the shade of a number: in a map, that means the number."""
+    is_cell = bool(_EDGED.search(style)) and not any(colour in style for colour in PALETTE)
+
+    def name_colour(match: re.Match[str]) -> str:
+        paints, colour = match.groups()
+        is_fixed = colour in LETTERS or (is_cell and paints == "fill")
+        return match[0] if is_fixed else f"{paints}: var(--x{colour[1:]})"
+
+    return _COLOUR.sub(name_colour, style)
