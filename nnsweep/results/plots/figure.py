@@ -50,10 +50,13 @@ class Page(NamedTuple):
         How wide a picture is at most, in inches; 7.2 is the text of a page, 3.35 a column of 8.5 cm.
     font : str
         The family of the letters; matplotlib's own if empty.
+    height : float
+        How high a picture is at most, in inches, before it shows fewer numbers and rows.
     """
 
     width: float = 7.2
     font: str = ""
+    height: float = 9.7
 
 
 WIDTHS = (2.5, 30.0)
@@ -67,7 +70,7 @@ def page() -> Page:
 
 
 @contextmanager
-def lay_out_for(*, width: float = Page().width, font: str = "") -> Iterator[None]:
+def lay_out_for(*, width: float = Page().width, font: str = "", height: float = Page().height) -> Iterator[None]:
     """Draw pictures for another page.
 
     Parameters
@@ -76,6 +79,8 @@ def lay_out_for(*, width: float = Page().width, font: str = "") -> Iterator[None
         In inches.
     font : str
         The name of a family that matplotlib finds on this machine, or ``serif``, ``sans-serif``, ….
+    height : float
+        In inches.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def lay_out_for(*, width: float = Page().width, font: str = "") -> Iterator[None
         findfont(FontProperties(family=font or DEFAULT_FONT), fallback_to_default=False)
     except ValueError as error:
         raise ConfigError(f"font: {printable(font)} is not installed; leave it out or name one that is") from error
-    token = _page.set(Page(width, font))
+    token = _page.set(Page(width, font, height))
     try:
         with mpl.rc_context({"font.family": [font, DEFAULT_FONT]} if font else {}):
             yield

@@ -1,55 +1,58 @@
-"""The map of a grid: what each depth and width came to over the seeds, a panel for every other choice.
+"""The map of a grid: what the values of two settings came to over the seeds, a panel for each value of the others.
 
-A cell is coloured by its mean and holds the numbers: mean, half of the 95 % interval, how many seeds, how many runs
-failed. With many panels or cells the numbers that there is no room for are left out, from the last to the first.
+A cell is coloured by its mean and holds the numbers: mean, 95 % interval, how many seeds, how many runs failed. With
+many panels or cells the numbers that there is no room for are left out, from the last to the first.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nnsweep.results.factors import choose_axes, place_level, sort_levels
-from nnsweep.results.frame import plain, selection
-from nnsweep.results.plots import COLOURS
+from nnsweep.results.frame import selection, smaller_is_better
 from nnsweep.results.plots.figure import LINE, NARROW, POINTS, blank, fit_text, measure_inches, nothing, page, wrap_text
-from nnsweep.results.plots.style import ColourScale, colour_scale, letters_on
-from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
-from nnsweep.results.wording import metric_text, short_name, value_text
+from nnsweep.results.plots.map_cells import Cells, MapCells, complete_map_axes, find_setting, gather_cells
+from nnsweep.results.plots.style import ColourScale, colour_scale, letters_on, tag
+from nnsweep.results.plots.zoom import choose_range
+from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration
+from nnsweep.results.wording import count, join_words, metric_text, short_name, value_text
 
-PAGE = 9.7
-"""Inches: how high a picture may be before it gives up numbers, and then panels."""
-BAR = 0.75
+BAR = 0.95
 """Inches at the right for the scale of colours."""
+BAR_BELOW = 0.6
+"""Inches for it below the panels, where the page is narrow."""
 NAME = 0.2
 """Inches for a panel's name."""
 GAP = 0.15
-BELOW = 0.4
+BELOW = 0.38
 """Inches under the lowest panels for their ticks and the axis' name."""
+NOTES_AREA = 40.0
+"""How long the notes may be, in inches of one line."""
 ALIKE = "alike"
 NO_INTERVAL = "± ?"
 DASH = "\N{EN DASH}"
 FAILED = "✗"
 CONTENTS = {
-    "mean interval count": "In a cell: {} (mean over the {}s), its simultaneous 95 % interval, number of them.",
-    "mean interval": "In a cell: {} (mean over the {}s) and its simultaneous 95 % interval.",
-    "mean": "In a cell: {} (mean over the {}s); there is no room for intervals.",
-    "": "Colour: {} (mean over the {}s); there is no room for numbers.",
+    "mean interval count": "In a cell: mean {} over the {kind}s, its simultaneous 95 % interval, number of {kind}s.",
+    "mean interval": "In a cell: mean {} over the {kind}s and its simultaneous 95 % interval.",
+    "mean": "In a cell: mean {} over the {kind}s; there is no room for intervals.",
+    "": "Colour: mean {} over the {kind}s; there is no room for numbers.",
 }
-LEAST_WIDTH = {"mean interval count": 0.6, "mean interval": 0.6, "mean": 0.42, "": 0.1}
-"""Inches of a cell."""
 EASY_WIDTH = 0.7
 """Inches of a cell with an interval, where there is room for it."""
-
-
-Cells: TypeAlias = Mapping[tuple[str, str], EstimatedConfiguration]
-Panels: TypeAlias = Mapping[str, Cells]
+LEAST_WIDTH = 0.1
+"""Inches of a cell without numbers."""
+SHORTEST_LYING, LONGEST_TURNED = 0.45, 1.0
+"""Inches that a column's name has at least if it is not turned, and at most if it is."""
+FRAMES = (("white", 3.6), ("black", 1.8))
+"""Colours and widths of the lines of a frame, which stands out on every colour."""
 
 
 class _Plan(NamedTuple):
@@ -60,43 +63,47 @@ class _Plan(NamedTuple):
     left: float
     n_columns: int
     n_panels: int
+    name: float
+    turned: float
+    """Inches that names of columns need which stand upright; 0 where they lie."""
+    is_bar_below: bool
 
-    def panel(self, chart: "_Map") -> tuple[float, float]:
+    def panel(self, chart: MapCells) -> tuple[float, float]:
         """Give the size of a panel with its name above."""
-        return self.cell[0] * len(chart.columns), self.cell[1] * len(chart.rows) + NAME
+        return self.cell[0] * len(chart.columns), self.cell[1] * len(chart.rows) + self.name
 
-    def size(self, chart: "_Map") -> tuple[float, float]:
+    def size(self, chart: MapCells) -> tuple[float, float]:
         """Give the size of all panels with the lettering of their axes and the scale of colours."""
         width, height = self.panel(chart)
         rows = math.ceil(self.n_panels / self.n_columns)
-        return self.left + self.n_columns * (width + GAP) + BAR, rows * (height + GAP) + BELOW
-
-
-class _Map(NamedTuple):
-    """What is drawn: cells by panel and place, and the names of rows, columns and panels."""
-
-    axes: tuple[str, str]
-    rows: list[object]
-    columns: list[object]
-    panels: Panels
-    metric: str
-    best: EstimatedConfiguration
-    n_failed: int
-    n_alike: int  # panels that follow one another and differ in the last setting alone
+        right, bottom = (0.0, BAR_BELOW) if self.is_bar_below else (BAR, 0.0)
+        return self.left + self.n_columns * (width + GAP) + right, rows * (
+            height + GAP
+        ) - GAP + BELOW + self.turned + bottom
 
 
 def plot_grid(
-    runs: pd.DataFrame, *, x: str = "width", y: str = "depth", metric: str = ACCURACY, title: str = ""
+    runs: pd.DataFrame,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    panels: Sequence[str] | None = None,
+    metric: str = ACCURACY,
+    title: str = "",
 ) -> Figure:
-    """Draw a map of the seed means over two settings.
+    """Draw a map of the seed means over two settings, in small multiples of others.
 
     Parameters
     ----------
     runs : pandas.DataFrame
         A frame of runs.
-    x, y : str
+    x, y : str, optional
         The columns that make the map's columns and rows: numbers, lowest first from the left and from below, or names.
-        Whatever else varies makes the panels.
+        The last part of a dotted name is enough if no other has it. If not given: width and depth if both vary, or else
+        the settings with the most values.
+    panels : sequence of str, optional
+        The columns that make the panels, one for each combination of their values; whatever else varies if not given.
+        A setting that is then in none of the three is not averaged over: a cell shows the best of its values.
     metric : str
         What the cells hold the mean of.
     title : str
@@ -105,106 +112,102 @@ def plot_grid(
     Returns
     -------
     matplotlib.figure.Figure
-        The best cell has a frame. A hatched cell was not run, or has no run with a result, which its number of failed
-        runs tells. Panels that a page has no room for are left out, those with the lowest best cells first; a note
-        says how many.
+        The cell with the best mean has a frame, and that of validation's choice a dashed one if it is another. A
+        hatched cell was not run, or has no run with a result, which its number of failed runs tells. Where a few cells
+        are far worse than the others, they share the colour at the scale's end (`choose_range`). Panels that a page has
+        no room for are left out, those with the worst best cells first. Notes say what is not shown.
+
+    Raises
+    ------
+    ConfigError
+        If a column is unknown, is a repeat or is named twice.
     """
-    absent = [name for name in (x, y) if name not in runs.columns]
-    if absent or not len(runs):
-        return nothing("no runs" if not absent else f"no column {', '.join(absent)}", title)
-    chart = _gather(runs, x=x, y=y, metric=metric)
-    if not chart.best.finished:
+    if not len(runs):
+        return nothing("no runs", title)
+    across, down = (None if name is None else find_setting(runs, name) for name in (x, y))
+    axes = complete_map_axes(runs, across, down)
+    if axes is None:
+        return nothing("a map needs two settings", title)
+    facets = None if panels is None else [find_setting(runs, name) for name in panels]
+    whole = gather_cells(runs, x=axes[0], y=axes[1], panels=facets, metric=metric)
+    if not whole.best.finished:
         return nothing("no run has a result", title)
-    plan = _choose_plan(chart, title)
-    n_hidden = len(chart.panels) - plan.n_panels
-    worth = {
-        name: max([cell.mean for cell in cells.values() if cell.finished], default=-math.inf)
-        for name, cells in chart.panels.items()
-    }
-    best = sorted(worth, key=lambda name: (-worth[name], name))[: plan.n_panels]
-    chart = chart._replace(panels={name: cells for name, cells in chart.panels.items() if name in best})
+    plan = _choose_plan(whole, title)
+    shown = whole.best_panels[: plan.n_panels]
+    chart = whole._replace(panels={name: cells for name, cells in whole.panels.items() if name in shown})
+    means = [cell.mean for cell in chart.cells if cell.finished]
+    interval = 0.0 if math.isnan(chart.best.low) else chart.best.high - chart.best.low
+    low, high = choose_range(means, least=interval, is_smaller_better=smaller_is_better(metric))
     width, height = plan.size(chart)
     width = max(width, min(NARROW, page().width))
-    notes = wrap_text(_notes(runs, chart, plan, n_hidden), width - 0.4)
+    notes = wrap_text(_notes(runs, chart, plan, means=means, worth=(low, high), n_all=len(whole.panels)), width - 0.3)
     top = 0.1 + 0.25 * bool(title)
-    height += top + LINE * len(notes) + 0.15
-    figure = blank(width, height, title)
-    colours = colour_scale([cell.mean for cells in chart.panels.values() for cell in cells.values() if cell.finished])
+    figure = blank(width, top + height + LINE * len(notes) + 0.16, title)
+    colours = colour_scale([low, high])
     for place, (name, cells) in enumerate(chart.panels.items()):
-        axes = _add_panel(figure, chart, plan, place=place, top=top)
-        axes.set_title(fit_text(name, plan.panel(chart)[0] + GAP - 0.06), fontsize=POINTS, parse_math=False, pad=3)
-        _fill(axes, chart, cells, colours=colours, content=plan.content)
-    _add_bar(figure, colours, left=plan.size(chart)[0] - BAR, top=top, height=plan.panel(chart)[1] - NAME)
-    figure.text(0.2 / width, 0.08 / height, "\n".join(notes), fontsize=POINTS, va="bottom", parse_math=False)
+        panel = _add_panel(figure, chart, plan, place=place, top=top)
+        panel.set_title(fit_text(name, plan.panel(chart)[0] + GAP - 0.06), fontsize=POINTS, parse_math=False, pad=3)
+        _fill(panel, chart, cells, colours=colours, content=plan.content)
+    _add_bar(figure, chart, plan, colours=colours, top=top, beyond=(min(means) < low, max(means) > high))
+    where = 0.15 / width, 0.08 / figure.get_figheight()
+    figure.text(*where, "\n".join(notes), fontsize=POINTS, va="bottom", parse_math=False)
     return figure
 
 
-def _gather(runs: pd.DataFrame, *, x: str, y: str, metric: str) -> _Map:
-    others = [name for name in choose_axes(runs, first=(y, x)) if name not in (x, y)]
-    groups = estimate_configurations(runs, metric, by=[*others, y, x])
-    panels: dict[str, dict[tuple[str, str], EstimatedConfiguration]] = {}
-    for group in sorted(groups, key=lambda group: [place_level(level) for level in group.levels]):
-        name = ", ".join(
-            value_text(level) if isinstance(level, str) else f"{short_name(setting, others)} {value_text(level)}"
-            for setting, level in zip(others, group.levels, strict=False)
-        )
-        panels.setdefault(name, {})[repr(group.levels[-2]), repr(group.levels[-1])] = group
-    return _Map(
-        axes=(x, y),
-        rows=sort_levels(plain(runs[y])),
-        columns=sort_levels(plain(runs[x])),
-        panels=panels,
-        metric=metric,
-        best=groups[0],
-        n_failed=sum(group.n_failed for group in groups),
-        n_alike=len({repr(group.levels[-3]) for group in groups}) if others else 1,
-    )
-
-
-def _choose_plan(chart: _Map, title: str) -> _Plan:
+def _choose_plan(chart: MapCells, title: str) -> _Plan:
     """Find the most numbers a cell that still let all panels stand on a page; else as many panels as it holds."""
-    room = PAGE - 0.25 * bool(title) - 0.25 - 5 * LINE
+    room = page().height - 0.25 * bool(title) - 0.26 - LINE * math.ceil(NOTES_AREA / page().width)
     plans = [_make_plan(chart, content) for content in CONTENTS]
     for plan in plans:
         width, height = plan.size(chart)
         if width <= page().width + 0.001 and height <= room:
             return plan
     last = next((plan for plan in plans[2:] if plan.size(chart)[0] <= page().width + 0.001), plans[-1])
-    rows = max(1, int((room - BELOW) // (last.panel(chart)[1] + GAP)))
+    rows = max(
+        1, int((room - BELOW - last.turned - BAR_BELOW * last.is_bar_below + GAP) // (last.panel(chart)[1] + GAP))
+    )
     return last._replace(n_panels=min(last.n_panels, rows * last.n_columns))
 
 
-def _make_plan(chart: _Map, content: str) -> _Plan:
-    left = 0.42 + min(1.3, max(measure_inches(value_text(level)[:24]) for level in chart.rows))
+def _make_plan(chart: MapCells, content: str) -> _Plan:
+    is_bar_below = page().width < NARROW
+    left = 0.42 + min(0.18 * page().width, max(measure_inches(value_text(level)[:24]) for level in chart.rows))
     ticks = max(measure_inches(value_text(level)[:16]) for level in chart.columns) + 0.08
-    room = (page().width - BAR - GAP - left) / len(chart.columns)
-    width, height = min(room, max(0.17, ticks)), min(0.17, 7.0 / len(chart.rows))
+    right = GAP + BAR * (not is_bar_below)
+    room = (page().width - right - left) / len(chart.columns)
+    width, height = min(room, max(0.17, ticks)), min(0.17, 0.72 * page().height / len(chart.rows))
     if content:
-        # failed runs have a line of their own where there is no count of seeds
-        n_lines = len(content.split()) + ("count" not in content and chart.n_failed > 0)
+        texts = [_lines(cell, content) for cell in chart.cells if cell.finished]
+        needed = max(measure_inches(line) for lines in texts for line in lines) + 0.08
         wanted = max(ticks, EASY_WIDTH) if "interval" in content and len(chart.panels) == 1 else ticks
-        width, height = max(LEAST_WIDTH[content], min(wanted, room)), 0.07 + 0.13 * n_lines
+        width, height = max(needed, min(wanted, room)), 0.07 + 0.13 * max(map(len, texts))
+    width = max(LEAST_WIDTH, width)
+    names = [measure_inches(level) for level in chart.columns if isinstance(level, str)]
+    turned = min(max(names), LONGEST_TURNED) if names and width < min(SHORTEST_LYING, ticks) else 0.0
     panel = width * len(chart.columns) + GAP
-    n_columns = max(1, min(len(chart.panels), int((page().width - BAR - left + 0.001) / panel)))
+    n_columns = max(1, min(len(chart.panels), int((page().width - right + GAP - left + 0.001) / panel)))
     if chart.n_alike <= n_columns:
         n_columns -= n_columns % chart.n_alike
-    return _Plan(content, (width, height), left, n_columns, len(chart.panels))
+    name = NAME * any(chart.panels)
+    return _Plan(content, (width, height), left, n_columns, len(chart.panels), name, turned, is_bar_below)
 
 
-def _add_panel(figure: Figure, chart: _Map, plan: _Plan, *, place: int, top: float) -> Axes:
+def _add_panel(figure: Figure, chart: MapCells, plan: _Plan, *, place: int, top: float) -> Axes:
     width, height = figure.get_size_inches()
     row, column = divmod(place, plan.n_columns)
     across, down = plan.panel(chart)
     left, lower = plan.left + column * (across + GAP), top + row * (down + GAP) + down
-    axes = figure.add_axes((left / width, 1 - lower / height, across / width, (down - NAME) / height))
+    axes = figure.add_axes((left / width, 1 - lower / height, across / width, (down - plan.name) / height))
     axes.set_xlim(-0.5, len(chart.columns) - 0.5)
     axes.set_ylim(-0.5, len(chart.rows) - 0.5)
     axes.set_xticks([])
     axes.set_yticks([])
     if place + plan.n_columns >= plan.n_panels:
-        texts = [fit_text(value_text(level), max(plan.cell[0] - 0.06, 0.4)) for level in chart.columns]
-        every = math.ceil((max(map(measure_inches, texts)) + 0.05) / plan.cell[0])
+        room = LONGEST_TURNED if plan.turned else max(plan.cell[0] - 0.06, SHORTEST_LYING - 0.05)
+        texts = [fit_text(value_text(level), room) for level in chart.columns]
+        every = math.ceil((LINE if plan.turned else max(map(measure_inches, texts)) + 0.05) / plan.cell[0])
         _label(axes.xaxis, texts, every, short_name(chart.axes[0], chart.axes), room=across)
+        axes.tick_params(axis="x", rotation=90 if plan.turned else 0)
     if column == 0:
         texts = [fit_text(value_text(level), plan.left - 0.4) for level in chart.rows]
         every = math.ceil(LINE / plan.cell[1])
@@ -221,37 +224,45 @@ def _label(axis: Axis, texts: Sequence[str], every: int, name: str, *, room: flo
     axis.set_label_text(fit_text(name, max(room, 0.6)), fontsize=POINTS, parse_math=False)
 
 
-def _fill(axes: Axes, chart: _Map, cells: Cells, *, colours: ColourScale, content: str) -> None:
+def _fill(axes: Axes, chart: MapCells, cells: Cells, *, colours: ColourScale, content: str) -> None:
     for row, y in enumerate(chart.rows):
         for column, x in enumerate(chart.columns):
             cell = cells.get((repr(y), repr(x)))
-            if cell is None or not cell.finished:
-                hatched = {"facecolor": "white", "edgecolor": "#BBBBBB", "linewidth": 0, "hatch": "////"}
-                axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **hatched))  # type: ignore[arg-type]
-            else:
-                colour = {"facecolor": colours.shade(cell.mean), "edgecolor": "white", "linewidth": 0.8}
-                axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **colour))  # type: ignore[arg-type]
-            if cell is not None and content:
-                _write(axes, (column, row), cell, colours=colours, content=content)
-            if cell is chart.best:
-                frame = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2, "zorder": 4}
-                axes.add_patch(Rectangle((column - 0.485, row - 0.485), 0.97, 0.97, **frame))  # type: ignore[arg-type]
+            look = {"facecolor": "white", "edgecolor": "#BBBBBB", "linewidth": 0, "hatch": "////"}
+            if cell is not None and cell.finished:
+                look = {"facecolor": colours.shade(cell.mean), "edgecolor": "white", "linewidth": 0.8}
+            drawn: list[Artist] = [axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **look))]  # type: ignore[arg-type]
+            if cell is None:
+                continue
+            if content:
+                drawn.append(_write(axes, (column, row), cell, colours=colours, content=content))
+            if cell.rows in chart.places:
+                for artist in drawn:
+                    tag(artist, chart.places[cell.rows])
+            if cell is chart.best or cell is chart.chosen:
+                _frame(axes, (column, row), "-" if cell is chart.best else (0, (3, 2)))
+
+
+def _frame(axes: Axes, place: tuple[int, int], stroke: object) -> None:
+    for colour, width in FRAMES:
+        look = {"fill": False, "edgecolor": colour, "linewidth": width, "linestyle": stroke, "zorder": 4}
+        look |= {"linestyle": "-"} if colour == "white" else {}
+        axes.add_patch(Rectangle((place[0] - 0.47, place[1] - 0.47), 0.94, 0.94, **look))  # type: ignore[arg-type]
 
 
 def _write(
     axes: Axes, place: tuple[int, int], cell: EstimatedConfiguration, *, colours: ColourScale, content: str
-) -> None:
+) -> Artist:
+    look = {"ha": "center", "va": "center", "fontsize": POINTS, "zorder": 3}
     if not cell.finished:
         plate = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-        text = f"{cell.n_failed}{FAILED}" if cell.n_failed else "…"
-        axes.text(*place, text, ha="center", va="center", fontsize=POINTS, zorder=3, bbox=plate)
-        return
+        return axes.text(*place, f"{cell.n_failed}{FAILED}" if cell.n_failed else "…", bbox=plate, **look)  # type: ignore[arg-type]
     letters = letters_on(colours.shade(cell.mean))
-    lines = "\n".join(_lines(cell, content))
-    axes.text(*place, lines, ha="center", va="center", fontsize=POINTS, color=letters, zorder=3, linespacing=1.0)
+    return axes.text(*place, "\n".join(_lines(cell, content)), color=letters, linespacing=1.0, **look)  # type: ignore[arg-type]
 
 
 def _lines(cell: EstimatedConfiguration, content: str) -> list[str]:
+    """Write a cell's numbers; failed runs have a line of their own where there is no count of seeds."""
     failed = f"{cell.n_failed}{FAILED}" if cell.n_failed else ""
     numbers = {
         "mean": _three(cell.mean),
@@ -282,13 +293,15 @@ def _three(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
 
 
-def _notes(runs: pd.DataFrame, chart: _Map, plan: _Plan, n_hidden: int) -> list[str]:
-    cells = [cell for panel in chart.panels.values() for cell in panel.values()]
-    kind = chart.best.kind
-    notes = [
-        CONTENTS[plan.content].format(metric_text(chart.metric), kind),
-        f"Framed: the best mean, {_three(chart.best.mean)}.",
-    ]
+def _notes(
+    runs: pd.DataFrame, chart: MapCells, plan: _Plan, *, means: Sequence[float], worth: tuple[float, float], n_all: int
+) -> list[str]:
+    cells, kind = chart.cells, chart.best.kind
+    notes = [CONTENTS[plan.content].format(metric_text(chart.metric), kind=kind), *_describe_choices(chart)]
+    n_below, n_above = sum(mean < worth[0] for mean in means), sum(mean > worth[1] for mean in means)
+    if n_below or n_above:
+        colour, where, end = ("Darkest", "below", worth[0]) if n_below else ("Lightest", "above", worth[1])
+        notes.append(f"{colour}: {where} {end:.6g} ({count(n_below or n_above, 'cell')}).")
     if "interval" in plan.content and any(cell.has_no_interval for cell in cells):
         notes.append(f"{NO_INTERVAL}: one {kind} has no interval.")
     if "interval" in plan.content and any(cell.is_alike for cell in cells):
@@ -298,18 +311,46 @@ def _notes(runs: pd.DataFrame, chart: _Map, plan: _Plan, n_hidden: int) -> list[
         notes.append(f"{FAILED}: runs without a result, {n_failed} in all{guessing}.")
     n_empty = len(chart.rows) * len(chart.columns) * len(chart.panels) - len(cells)
     if n_empty or not all(cell.finished for cell in cells):
-        notes.append("Hatched: no result" + (f"; {n_empty} cells were not run." if n_empty else "."))
-    if n_hidden:
-        notes.append(f"{n_hidden} more panels, with lower best cells, are not shown.")
+        notes.append("Hatched: no result" + (f" ({count(n_empty, 'cell')} not run)." if n_empty else "."))
+    if n_hidden := n_all - len(chart.panels):
+        notes.append(f"{n_hidden} more panels, whose best cells are worse, are not shown.")
     return [" ".join(notes), selection(runs) if chart.metric == ACCURACY else ""]
 
 
-def _add_bar(figure: Figure, colours: ColourScale, *, left: float, top: float, height: float) -> None:
+def _describe_choices(chart: MapCells) -> list[str]:
+    """Say what a cell shows of several configurations, and which cells are framed."""
+    notes = []
+    if chart.hidden:
+        names = join_words([short_name(name, chart.hidden) for name in chart.hidden])
+        notes.append(f"Each cell shows the best choice of {names}.")
+    is_same = chart.chosen is chart.best
+    notes.append(f"Framed: the best mean, {_three(chart.best.mean)}{', which validation chooses too' * is_same}.")
+    if chart.chosen is not None and not is_same and any(cell is chart.chosen for cell in chart.cells):
+        notes.append(f"Dashed: the choice of validation, {_three(chart.chosen.mean)}.")
+    return notes
+
+
+def _add_bar(
+    figure: Figure, chart: MapCells, plan: _Plan, *, colours: ColourScale, top: float, beyond: tuple[bool, bool]
+) -> None:
+    """Draw the scale of colours, with an arrow at an end beyond which there are cells."""
     width, total = figure.get_size_inches()
-    height = max(height, 0.4)
-    box = (left / width, 1 - (top + NAME + height) / total, 0.12 / width, height / total)
-    bar = figure.colorbar(colours.mappable(), cax=figure.add_axes(box))
-    bar.locator = MaxNLocator(max(2, int(height / 0.25)))
+    across, down = plan.size(chart)
+    if plan.is_bar_below:
+        length = across - plan.left - GAP
+        box = (plan.left / width, 1 - (top + down - BAR_BELOW + 0.17) / total, length / width, 0.12 / total)
+    else:
+        length = max(plan.panel(chart)[1] - plan.name, 0.9)
+        box = ((across - BAR) / width, 1 - (top + plan.name + length) / total, 0.12 / width, length / total)
+    bar = figure.colorbar(
+        colours.mappable(),
+        cax=figure.add_axes(box),
+        orientation="horizontal" if plan.is_bar_below else "vertical",
+        extend={(True, False): "min", (False, True): "max", (True, True): "both"}.get(beyond, "neither"),
+        extendfrac=0.1 / length,
+    )
+    bar.locator = MaxNLocator(max(2, min(6, int(length / (0.5 if plan.is_bar_below else 0.25)))), steps=[1, 2, 5, 10])
     bar.formatter = FuncFormatter(lambda value, _: f"{value:.4g}")
     bar.update_ticks()
     bar.ax.tick_params(labelsize=POINTS)
+    bar.set_label(fit_text(metric_text(chart.metric), max(length, 0.9)), fontsize=POINTS, parse_math=False)

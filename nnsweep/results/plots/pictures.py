@@ -22,6 +22,7 @@ from nnsweep.results.plots.data_sets import (
 from nnsweep.results.plots.figure import save_figure
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.levels import choose_schedule_axes, plot_curves_by, plot_schedules
+from nnsweep.results.plots.map_cells import choose_map_axes
 from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.seeds import plot_seeds
 from nnsweep.results.plots.style import NAMED
@@ -41,10 +42,6 @@ COMPARED = ("depth", "width", "activation", "schedule")
 """The settings that have a picture of curves by their levels."""
 MOST_CURVES = 30
 """How many runs' curves a picture holds; beyond that none can be told from the others."""
-HALF = 0.5
-"""A map has runs in more than this part of its cells."""
-ROOM = 70
-"""Letters that values have room for below a map; a setting with more is written beside it."""
 LEAST_LINES = 3
 """How many configurations parallel coordinates and a front need to tell anything."""
 
@@ -195,7 +192,7 @@ def _plan_results(
         return {}
     extent = [name for name in EXTENT if _differs(runs, name)]
     plan: dict[str, Draw] = {}
-    if axes := _choose_map(runs, extent):
+    if axes := choose_map_axes(runs):
         plan["grid"] = lambda: plot_grid(runs, x=axes[0], y=axes[1], title=title)
     plan["seeds"] = lambda: plot_seeds(runs, title=title)
     if has_several_data_sets:  # further pictures would compare the data
@@ -232,25 +229,6 @@ def _plan_data_sets(runs: pd.DataFrame, title: str) -> dict[str, Draw]:
     if not comparison.labels:
         return {}
     return {name: partial(draw, comparison, title=title) for name, draw in OVER_DATA_SETS.items()}
-
-
-def _choose_map(runs: pd.DataFrame, extent: Sequence[str]) -> tuple[str, str] | None:
-    """Choose the columns of a map, x and y: width and depth if they make a grid, else the two with most values."""
-    if len(extent) == 2 and _measure_filling(runs, EXTENT) > HALF:
-        return "width", "depth"
-    names = choose_axes(runs)
-    names.sort(key=lambda name: -runs[name].map(repr).nunique())
-    if len(names) < 2 or _measure_filling(runs, names[:2]) <= HALF:
-        return None
-    n_letters = sum(len(str(value)) for value in runs[names[0]].unique())
-    return (names[1], names[0]) if n_letters > ROOM else (names[0], names[1])
-
-
-def _measure_filling(runs: pd.DataFrame, names: Sequence[str]) -> float:
-    """Give the share of a map's cells that have runs."""
-    cells = {tuple(map(repr, cell)) for cell in zip(*(plain(runs[name]) for name in names), strict=True)}
-    rows, columns = ({cell[place] for cell in cells} for place in (0, 1))
-    return len(cells) / (len(rows) * len(columns))
 
 
 def _differs(runs: pd.DataFrame, name: str) -> bool:

@@ -5,9 +5,11 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
+from nnsweep.errors import ConfigError
+from nnsweep.results.plots.figure import lay_out_for
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.style import colour_scale, contrast, letters_on
-from nnsweep.results.statistics.summary import estimate_mean
+from nnsweep.results.statistics.summary import estimate_configurations, estimate_mean
 
 
 def panels(figure):
@@ -61,7 +63,7 @@ def test_missing_cells_are_hatched_and_failures_counted(holey, words):
     assert sum(cell == ["3✗"] for cell in shown) == 4
     told = " ".join(words(figure).split())
     assert "runs without a result, 24 in all" in told
-    assert "4 cells were not run" in told
+    assert "Hatched: no result (4 cells not run)." in told
 
 
 def test_one_seed_has_no_interval(made, words):
@@ -71,18 +73,58 @@ def test_one_seed_has_no_interval(made, words):
     assert "one seed has no interval" in " ".join(words(figure).split())
 
 
-def test_the_best_cell_alone_is_framed(sweep):
-    framed = [
-        (axes.get_title(), patch.get_xy())
-        for axes in panels(plot_grid(sweep[0]))
+def frames(axes):
+    """Give place and stroke of the frames of a panel; each is a line on a wider white one."""
+    return [
+        (patch.get_xy(), patch.get_linestyle())
         for patch in axes.patches
-        if not patch.get_fill()
+        if not patch.get_fill() and patch.get_edgecolor()[:3] == (0, 0, 0)
     ]
+
+
+def test_the_best_cell_and_the_choice_of_validation_are_framed(sweep, words):
     runs = sweep[0]
+    figure = plot_grid(runs)
     means = runs.groupby(["activation", "schedule", "depth", "width"])["test_accuracy"].mean()
     activation, schedule, depth, width = means.idxmax()
-    place = ([8, 16, 32].index(width) - 0.485, depth - 1 - 0.485)
-    assert framed == [(f"{activation}, {schedule}", pytest.approx(place))]
+    place = ([8, 16, 32].index(width) - 0.47, depth - 1 - 0.47)
+    framed = {axes.get_title(): frames(axes) for axes in panels(figure) if frames(axes)}
+    assert framed == {f"{activation}, {schedule}": [(pytest.approx(place), "-")]}
+    assert "which validation chooses too" in " ".join(words(figure).split())
+    other = runs.assign(best_val_accuracy=1 - runs["width"] / 100 - runs["depth"] / 10)
+    figure = plot_grid(other[other["schedule"] == "exp"])
+    strokes = {stroke if isinstance(stroke, str) else "dashed" for axes in panels(figure) for _, stroke in frames(axes)}
+    assert strokes == {"-", "dashed"} or strokes == {"-", "--"}
+    assert "Dashed: the choice of validation" in " ".join(words(figure).split())
+
+
+def test_a_few_far_worse_cells_share_one_colour_and_are_told(made, words):
+    runs, _ = made(depths=[1, 2], widths=(4, 8, 16, 32), activations=["relu"], schedules=["constant"], n_seeds=1)
+    accuracies = [0.1, 0.3, 0.95, 0.96, 0.955, 0.965, 0.97, 0.972]
+    figure = plot_grid(runs.assign(test_accuracy=accuracies))
+    (axes,) = [axes for axes in figure.axes if axes.texts]
+    grounds = [patch.get_facecolor()[:3] for patch in axes.patches if patch.get_fill()]
+    assert grounds[0] == grounds[1]
+    assert len(set(grounds)) == 7
+    assert "Darkest: below 0.92 (2 cells)." in words(figure)
+    (bar,) = [axes for axes in figure.axes if axes is not axes.figure.axes[0]]
+    assert bar.get_ylabel() == "test accuracy"
+    costs = runs.assign(final_train_cost=[40.0, 0.3, 0.25, 0.26, 0.255, 0.265, 0.27, 0.272])
+    assert "Lightest: above 0.31 (1 cell)." in words(plot_grid(costs, metric="final_train_cost"))
+
+
+def test_cells_are_tagged_with_the_place_of_their_configuration(holey):
+    figure = plot_grid(holey[0])
+    groups = estimate_configurations(holey[0])
+    shown = {
+        artist.get_gid().split("-")[1]: artist.get_text().split("\n")[0]
+        for axes in panels(figure)
+        for artist in axes.texts
+    }
+    assert len(shown) == len(groups) == 32
+    assert {place: f"{groups[int(place)].mean:.3f}" for place, text in shown.items() if "✗" not in text} == {
+        place: text for place, text in shown.items() if "✗" not in text
+    }
 
 
 def test_letters_stand_out_on_every_colour(sweep):
@@ -102,6 +144,49 @@ def test_any_two_settings_are_axes(sweep):
     figure = plot_grid(sweep[0], x="schedule", y="activation")
     assert len(panels(figure)) == 9
     assert [label.get_text() for label in panels(figure)[-1].get_xticklabels()] == ["constant", "exp"]
+
+
+def test_panels_are_those_asked_for_and_a_cell_shows_the_best_of_the_rest(sweep, words):
+    runs = sweep[0]
+    figure = plot_grid(runs, x="width", y="depth", panels=["activation"])
+    assert [axes.get_title() for axes in panels(figure)] == ["relu", "tanh"]
+    means = runs.groupby(["activation", "depth", "width", "schedule"])["test_accuracy"].mean()
+    best = means.groupby(level=[0, 1, 2]).max()
+    assert [cell[0] for axes in panels(figure) for cell in cells(axes)] == [f"{mean:.3f}" for mean in best]
+    assert "Each cell shows the best choice of schedule." in " ".join(words(figure).split())
+    alone = plot_grid(runs, panels=[])
+    assert [len(axes.texts) for axes in alone.axes if axes.texts] == [9]
+
+
+def test_the_end_of_a_dotted_name_is_enough(sweep):
+    figure = plot_grid(sweep[0], x="gamma", y="activation")
+    assert panels(figure)[-1].get_xlabel() == "gamma"
+    assert [label.get_text() for label in panels(figure)[-1].get_xticklabels()] == ["0.9", "none"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"x": "wdith"}, "unknown name 'wdith'; did you mean 'width'?"),
+        ({"x": "width", "y": "width"}, "each must be another setting"),
+        ({"x": "width", "panels": ["depth", "depth"]}, "each must be another setting"),
+        ({"x": "seed"}, "are repeats and are averaged"),
+    ],
+)
+def test_a_setting_that_makes_no_map_is_told(sweep, asked, told):
+    with pytest.raises(ConfigError, match=told):
+        plot_grid(sweep[0], **asked)
+
+
+@pytest.mark.parametrize("width", [3.35, 6.7])
+@pytest.mark.parametrize("kind", ["sweep", "holey", "odd"])
+def test_a_narrow_map_can_be_read(width, kind, request, readable):
+    runs, _ = request.getfixturevalue(kind)
+    with lay_out_for(width=width):
+        figure = plot_grid(runs, title="a map")
+        assert figure.get_figwidth() <= width + 0.01
+        readable(figure)
+        readable(plot_grid(runs, x="activation", y="depth", panels=["schedule"]))
 
 
 @pytest.mark.parametrize(
@@ -128,5 +213,5 @@ def test_one_cell_and_no_cell(made, words):
     assert "n=1" in words(plot_grid(one))
     failed, _ = made(failing=lambda settings: True)
     assert words(plot_grid(failed)) == "no run has a result"
-    assert words(plot_grid(one.drop(columns="width"))) == "no column width"
+    assert words(plot_grid(one.drop(columns="width"))) == "a map needs two settings"
     assert words(plot_grid(one.iloc[:0])) == "no runs"
