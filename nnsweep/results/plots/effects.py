@@ -7,16 +7,17 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import plain, take_numbers
-from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page, prepare
+from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, measure_inches, nothing, page, prepare
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
 from nnsweep.results.wording import short_name
 
 MOST = 20
+NUMBER = 0.6
+"""Inches for the number beside a bar."""
 TIMES = " \N{MULTIPLICATION SIGN} "
 NOISE = (*KINDS.values(), "repeat", RESIDUAL)
-BAR = {"color": COLOURS[0], "linewidth": 7, "solid_capstyle": "butt"}
-GREY = {"color": "#AAAAAA", "linewidth": 7, "solid_capstyle": "butt"}
+BAR = {"color": "#54708C", "linewidth": 7, "solid_capstyle": "butt"}
+GREY = {"color": "#BBBBBB", "linewidth": 7, "solid_capstyle": "butt"}
 MARK = {"color": "black", "marker": "D", "markersize": 4.5, "linestyle": "none", "zorder": 3}
 
 
@@ -51,11 +52,13 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
         axes.annotate(f"{eta:.1%}", (right, place), (6, 0), textcoords="offset points", va="center", fontsize=POINTS)
     names = sorted({name for term, *_ in rows for name in term.split(":")})
     terms = [TIMES.join(short_name(name, names) for name in term.split(":")) for term, *_ in rows]
-    labels = [fit_text(term, page().width * 0.42) for term in terms]
+    labels = [fit_text(term, page().width * 0.38) for term in terms]
     axes.set_yticks(range(len(rows)), labels, fontsize=POINTS, parse_math=False)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    right = 1.12 * max(1e-6, *(eta for _, eta, _ in rows), *omegas)  # room for the numbers beside the bars
+    largest = max(1e-6, *(eta for _, eta, _ in rows), *omegas)
+    room = page().width - max(map(measure_inches, labels)) - 0.5
+    right = largest / (1 - NUMBER / room)  # room for the numbers beside the bars
     lowest = min(omegas, default=0.0)  # the estimate of a small share may be negative
     axes.set_xlim(lowest - 0.02 * right if lowest < 0.01 * right else 0.0, right)
     strokes = {"η², this sample's share": BAR}

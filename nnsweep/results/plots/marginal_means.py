@@ -6,14 +6,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nnsweep.results.frame import plain, take_numbers
-from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page, prepare
 from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.wording import metric_text, short_name, value_text
 
 MOST = 12
 """How many values of a setting are shown; of one with more, those in the middle are left out."""
-MEAN = {"color": COLOURS[0], "marker": "D", "markersize": 4.5, "linestyle": "-", "linewidth": 1.5}
+DARK = "#444444"
+"""Of what is no configuration."""
+MEAN = {"color": DARK, "marker": "D", "markersize": 4.5, "linestyle": "-", "linewidth": 1.5}
 
 
 def plot_marginal_means(levels: pd.DataFrame, *, metric: str = ACCURACY, title: str = "") -> Figure:
@@ -43,13 +44,13 @@ def plot_marginal_means(levels: pd.DataFrame, *, metric: str = ACCURACY, title: 
     axes = figure.subplots()
     prepare(axes, metric_text(metric))
     for name, part in zip(names, shown, strict=True):
-        labels.append(fit_text(short_name(name, names), page().width * 0.42))
+        labels.append(fit_text(short_name(name, names), page().width * 0.38))
         numbers = (take_numbers(part, end) for end in ("mean", "low", "high"))
         for row, (mean, low, high) in enumerate(zip(*numbers, strict=True), start=len(labels)):
             if not math.isnan(low):
                 axes.plot([low, high], [row, row], color=MEAN["color"], linewidth=1.5)
             axes.plot([mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
-        labels += [fit_text(value_text(value), page().width * 0.42) for value in plain(part["level"])]
+        labels += [fit_text(value_text(value), page().width * 0.38) for value in plain(part["level"])]
     axes.set_yticks(range(len(labels)), labels, fontsize=POINTS, parse_math=False)
     headings = [sum(len(part) + 1 for part in shown[:place]) for place in range(len(shown))]
     for row in headings:

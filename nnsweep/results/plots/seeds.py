@@ -1,23 +1,38 @@
-"""The spread over repeats: a dot for every run, the mean and its interval, the best settings first."""
+"""The spread over repeats: a dot for every run, the mean and its interval, the best settings first.
+
+The axis goes to where the better configurations are. What lies beyond is never cut silently: the name of its
+row says how many runs are there.
+"""
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from nnsweep.results.frame import selection
-from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page, prepare
+from nnsweep.results.frame import selection, smaller_is_better
+from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, measure_inches, nothing, page, prepare
+from nnsweep.results.plots.style import GREY, OTHERS, Style, style_configurations, tag
+from nnsweep.results.plots.zoom import AXIS_REACH, choose_range
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.wording import metric_text
 
 MOST = 30
-DOT = {"color": COLOURS[5], "marker": "o", "markersize": 4, "linestyle": "none", "alpha": 0.8, "zorder": 2}
-MEAN = {"color": COLOURS[0], "marker": "D", "markersize": 4.5, "linestyle": "-", "linewidth": 1.5, "zorder": 3}
-FAILED = {"color": COLOURS[1], "marker": "x", "markersize": 5, "linestyle": "none", "zorder": 3}
+ROW = 0.2
+"""Inches from row to row."""
+DARK = "#444444"
+"""Means and intervals of configurations without a colour of their own."""
+DOT = {"color": GREY, "marker": "o", "markersize": 4, "linestyle": "none", "markerfacecolor": "none"}
+MEAN = {"color": DARK, "marker": "D", "markersize": 6, "linestyle": "-", "linewidth": 1.5}
+FAILED = "✗"
+ARROWS = {-1: "◂", 1: "▸"}
+"""What stands before the number of runs that are beyond the axis at the left and at the right."""
+OTHER_HEIGHT = 2.0
+"""Inches that axis, legend and notes may need."""
 
 
 def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, title: str = "") -> Figure:
@@ -30,59 +45,116 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     metric : str
         What came out.
     most : int
-        How many rows there are at most; a note says how many are not shown.
+        How many rows there are at most; fewer on a page that is not so high. A note says how many are not shown.
     title : str
         A line above.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The highest mean at the top. A cross at the left edge, with their number, stands for runs without a result.
+        The best mean at the top. Beside a configuration's name stand the number of its runs that lie beyond the axis,
+        with an arrow, and of those without a result, with a cross.
     """
     groups = estimate_configurations(runs, metric)
     if not groups:
         return nothing("no runs", title)
-    best = groups[:most]
-    figure = blank(page().width, 0.75 + 0.25 * bool(title) + 0.2 * len(best), title)
+    best = groups[: min(most, max(1, int((page().height - 0.25 * bool(title) - OTHER_HEIGHT) / ROW)))]
+    shown = _choose_limits(best, metric)
+    figure = blank(page().width, 0.75 + 0.25 * bool(title) + ROW * len(best), title)
     axes = figure.subplots()
     prepare(axes, metric_text(metric))
-    _draw(axes, best)
-    labels = [fit_text(group.label, page().width * 0.42) for group in best]
+    styles = style_configurations([group.label for group in groups])
+    labels = []
+    for row, group in enumerate(best):
+        _draw_row(axes, row, group, styles[group.label], shown)
+        hidden = (shown.describe(group), f"{group.n_failed}{FAILED}" if group.n_failed else "")
+        beside = "".join(f"  {text}" for text in hidden if text)
+        labels.append(fit_text(group.label, page().width * 0.42 - measure_inches(beside)) + beside)
     axes.set_yticks(np.arange(len(best)), labels, fontsize=POINTS, parse_math=False)
+    for row, label in enumerate(axes.get_yticklabels()):
+        tag(label, row)
     axes.set_ylim(len(best) - 0.4, -0.6)
-    strokes = {"mean and simultaneous 95 % interval": MEAN, "one run": DOT}
-    if any(group.n_failed for group in best):
-        strokes["runs without a result"] = FAILED
-    n_hidden = len(groups) - len(best)
-    notes = [
-        f"The best {len(best)} of {len(groups)}; {n_hidden} are not shown." if n_hidden else "",
-        f"One {best[0].kind} has no interval." if any(group.has_no_interval for group in best) else "",
-        "A failed run counts as guessing in its mean."
-        if any(len(group.values) > len(group.finished) > 0 for group in best)
-        else "",
-        selection(runs) if metric == ACCURACY else "",
-    ]
-    add_legend(figure, list(strokes), list(strokes.values()), notes=notes)
+    margin = 0.03 * (shown.high - shown.low) or 0.01
+    axes.set_xlim(shown.low - margin, shown.high + margin)
+    if all(value.is_integer() for group in best for value in group.finished):
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    add_legend(
+        figure,
+        ["mean and simultaneous 95 % interval", "one run"],
+        [MEAN, DOT],
+        notes=[*_notes(groups, best, shown), selection(runs) if metric == ACCURACY else ""],
+    )
     return figure
 
 
-def _draw(axes: Axes, groups: Sequence[EstimatedConfiguration]) -> None:
-    """Draw a row for each configuration; a strip at the left edge is kept free for those with failed runs."""
-    for row, group in enumerate(groups):
-        axes.plot(group.finished, np.full(len(group.finished), row), **DOT)  # type: ignore[arg-type]
-        if not group.finished:
-            continue
-        if not math.isnan(group.low):
-            axes.plot([group.low, group.high], [row, row], color=MEAN["color"], linewidth=1.5, zorder=3)
-        axes.plot([group.mean], [row], **(MEAN | {"linestyle": "none"}))  # type: ignore[arg-type]
-    if not any(group.finished for group in groups):
-        axes.set_xlim(0, 1)
-    if not any(group.n_failed for group in groups):
-        return
-    low, high = axes.get_xlim()
-    axes.set_xlim(low - 0.1 * (high - low), high)
-    strip = axes.get_yaxis_transform()
-    for row, group in enumerate(groups):
-        if group.n_failed:
-            axes.plot([0.02], [row], transform=strip, **FAILED)  # type: ignore[arg-type]
-            axes.text(0.04, row, str(group.n_failed), transform=strip, va="center", fontsize=POINTS)
+class _Limits(NamedTuple):
+    """What the axis shows of the results."""
+
+    low: float
+    high: float
+
+    def beyond(self, value: float) -> int:
+        """Say at which side a result lies beyond the axis: -1 at the left, 1 at the right, 0 at none."""
+        return (value > self.high) - (value < self.low)
+
+    def describe(self, group: EstimatedConfiguration) -> str:
+        """Say how many runs lie beyond the axis, and the mean if it does."""
+        sides = [self.beyond(value) for value in group.finished]
+        counts = {side: sides.count(side) for side in (-1, 1) if side in sides}
+        texts = [f"{ARROWS[side]}{count}" for side, count in counts.items()]
+        if group.finished and self.beyond(group.mean):
+            texts.append(f"mean {group.mean:.3g}")
+        return " ".join(texts)
+
+
+def _choose_limits(groups: Sequence[EstimatedConfiguration], metric: str) -> _Limits:
+    """Choose where the axis begins and ends: with the better runs, and with the intervals that are among them."""
+    values = [value for group in groups for value in group.finished]
+    if not values:
+        return _Limits(0.0, 1.0)
+    is_smaller_better = smaller_is_better(metric)
+    low, high = choose_range(values, reach=AXIS_REACH, is_smaller_better=is_smaller_better)
+    if (low, high) == (min(values), max(values)):
+        ends = [end for group in groups for end in (group.low, group.high) if not math.isnan(end)]
+        low, high = choose_range([*values, *ends], reach=AXIS_REACH, is_smaller_better=is_smaller_better)
+    for group in groups:
+        if is_smaller_better and group.high <= high:
+            low = min(low, group.low)
+        elif not is_smaller_better and group.low >= low:
+            high = max(high, group.high)
+    return _Limits(low, high)
+
+
+def _draw_row(axes: Axes, row: int, group: EstimatedConfiguration, style: Style, shown: _Limits) -> None:
+    """Draw the runs of a configuration with their mean and its interval, with an arrow where that goes on."""
+    colour = DARK if style == OTHERS else style.colour
+    drawn = axes.plot(group.finished, np.full(len(group.finished), row), **(DOT | {"color": style.colour}))  # type: ignore[arg-type]
+    if group.finished and not math.isnan(group.low):
+        drawn += axes.plot([group.low, group.high], [row, row], color=colour, linewidth=1.5, zorder=3)
+        for side in sorted({shown.beyond(group.low), shown.beyond(group.high)} - {0}):
+            arrow = {"color": colour, "marker": "<" if side < 0 else ">", "markersize": 4, "clip_on": False}
+            edge = axes.get_yaxis_transform()
+            drawn += axes.plot([float(side > 0)], [row], transform=edge, **arrow)  # type: ignore[arg-type]
+    if group.finished:
+        look = MEAN | {"linestyle": "none", "color": colour, "marker": style.marker if style != OTHERS else "D"}
+        drawn += axes.plot([group.mean], [row], zorder=4, markeredgecolor="white", markeredgewidth=0.6, **look)  # type: ignore[arg-type]
+    for artist in drawn:
+        tag(artist, row)
+
+
+def _notes(
+    groups: Sequence[EstimatedConfiguration], best: Sequence[EstimatedConfiguration], shown: _Limits
+) -> list[str]:
+    n_hidden = len(groups) - len(best)
+    sides = [shown.beyond(value) for group in best for value in group.finished]
+    failed = "a failed run counts as guessing in the mean"
+    counts_guesses = any(len(group.values) > len(group.finished) > 0 for group in best)
+    return [
+        f"The best {len(best)} of {len(groups)}; {n_hidden} are not shown." if n_hidden else "",
+        f"One {best[0].kind} has no interval." if any(group.has_no_interval for group in best) else "",
+        f"{ARROWS[-1]} counts runs below {shown.low:.6g}; a mean below it is written out." if -1 in sides else "",
+        f"{ARROWS[1]} counts runs above {shown.high:.6g}; a mean above it is written out." if 1 in sides else "",
+        f"{FAILED} counts runs without a result{f'; {failed}' * counts_guesses}."
+        if any(one.n_failed for one in best)
+        else "",
+    ]
