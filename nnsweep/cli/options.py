@@ -17,12 +17,16 @@ from typing import TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
+from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
 from nnsweep.results.tables.formats import FORMATS
-from nnsweep.text import mask_secrets, printable
+from nnsweep.text import mask_secrets, printable, shorten
 
 SECONDS = 0.2
 """How long a store may take; a person is waiting who has pressed a key."""
+PER_INCH = {"cm": 2.54, "mm": 25.4, "in": 1.0, "pt": 72.27}
+WIDTHS = {"column": 8.5 / 2.54, "page": 7.2}
+"""Inches: a column of a journal, and the text of a page."""
 Complete: TypeAlias = Callable[[click.Context, click.Parameter, str], list[str]]
 """How click asks for what an argument may be, given its beginning."""
 
@@ -74,6 +78,33 @@ def complete_folders(context: click.Context, parameter: click.Parameter, incompl
 def read_path(text: str) -> Path:
     """Read a path that is given on the command line; ``~`` is the home folder."""
     return Path(expand_home(text))
+
+
+def read_inches(text: str) -> float:
+    """Read a length that is given on the command line: a number with a unit, ``column`` or ``page``.
+
+    Returns
+    -------
+    float
+        Inches; a point is LaTeX's, of which an inch has 72.27.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+
+    Examples
+    --------
+    >>> [round(read_inches(text), 2) for text in ("8.5cm", "85 mm", "3.35in", "242pt", "column")]
+    [3.35, 3.35, 3.35, 3.35, 3.35]
+    """
+    if text in WIDTHS:
+        return WIDTHS[text]
+    parts = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?(cm|mm|in|pt)", text)
+    if parts is None:
+        way_out = "write a number with cm, mm, in or pt, such as 8.5cm, or column or page"
+        raise ConfigError(f"--width: {shorten(printable(text))!r} is no length; {way_out}")
+    return float(parts[1]) / PER_INCH[parts[2]]
 
 
 experiment_argument = click.argument("experiment", shell_complete=complete_experiments)

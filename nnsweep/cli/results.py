@@ -16,6 +16,7 @@ from nnsweep.cli.options import (
     filter_option,
     format_option,
     output_option,
+    read_inches,
     read_path,
     run_argument,
     say,
@@ -25,7 +26,7 @@ from nnsweep.cli.options import (
 )
 from nnsweep.errors import ConfigError, DifferenceError, StoreError
 from nnsweep.results.wording import count
-from nnsweep.text import mask_secrets, printable, quote_argument
+from nnsweep.text import explain_unknown, mask_secrets, printable, quote_argument
 
 
 @click.command("export")
@@ -197,43 +198,90 @@ def confirm_command(experiment: str, *, by: str | None, filter_: str, seeds: int
     end_command(result)
 
 
-@click.command("plot", short_help="Draw the runs of EXPERIMENT: maps, curves, costs.")
+FORMATS = {"both": ("svg", "png"), "all": ("svg", "png", "pdf"), "svg": ("svg",), "png": ("png",), "pdf": ("pdf",)}
+"""The formats of pictures by what is asked for."""
+
+
+@click.command("plot", short_help="Draw the runs of EXPERIMENT: maps, curves, costs; also for a paper or slides.")
 @experiment_argument
 @output_option(default="pictures", show_default=True, shell_complete=complete_folders, help="Folder to write into.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["svg", "png", "both"]),
-    default="both",
-    show_default=True,
-    help="Of files.",
-)
+@click.option("--format", "format_", type=click.Choice([*FORMATS]), default="both", show_default=True, help="Of files.")
+@click.option("--only", multiple=True, metavar="NAME", help="A picture; may be given several times.")
+@click.option("--metric", default="test_accuracy", show_default=True, help="What configurations are compared by.")
+@click.option("--x", metavar="SETTING", help="What the map has from left to right.")
+@click.option("--y", metavar="SETTING", help="What the map has from below to above.")
+@click.option("--panels", metavar="SETTINGS", help="What the map has a panel for each value of, separated by commas.")
+@click.option("--title", help="A line above each picture, '' for none; the experiment's name if not given.")
+@click.option("--width", metavar="LENGTH", help="Such as 8.5cm or 3.35in; also column (8.5cm) and page (7.2in).")
+@click.option("--dpi", type=click.IntRange(30, 2400), help="Dots per inch of PNG files; 150 if not given.")
+@click.option("--font", default="", help="The family of the letters, such as 'Times New Roman'.")
+@click.option("--slides", is_flag=True, help="Draw each picture alone at 16:9: slides.pdf with a page each, and PNG.")
 @filter_option
 @sweep_option()
 @store_option
 def plot_command(
-    experiment: str, *, output: Path, format_: str, filter_: str, sweep: str | None, uri: str | None
+    experiment: str,
+    *,
+    output: Path,
+    format_: str,
+    only: tuple[str, ...],
+    metric: str,
+    x: str | None,
+    y: str | None,
+    panels: str | None,
+    title: str | None,
+    width: str | None,
+    dpi: int | None,
+    font: str,
+    slides: bool,
+    filter_: str,
+    sweep: str | None,
+    uri: str | None,
 ) -> None:
     """Draw the runs of EXPERIMENT: maps, curves, costs, every picture that says something about them.
 
-    For example: nnsweep plot depth_width --output pictures --format svg
+    Letters keep their 8 points at any width. A map of any two settings has a panel for each value of others: with
+    --panels '' it is one, whose cells show the best choice of all else.
+
+    For example: nnsweep plot depth_width --output pictures --width 8.5cm --format pdf
+
+    nnsweep plot depth_width --only grid --x width --y depth --panels activation
     """
     from nnsweep.api.load import find_runs
-    from nnsweep.results.plots.pictures import pictures, save_all, telling_runs
+    from nnsweep.results.frame import METRICS, check_columns
+    from nnsweep.results.plots.figure import DPI, lay_out_for
+    from nnsweep.results.plots.pictures import MapSettings, plan_pictures, save_all, telling_runs
+    from nnsweep.results.plots.slides import lay_out_slides
     from nnsweep.tracking import recorded_run
     from nnsweep.tracking.artifacts import gather_artifacts, raise_missing
 
-    store, records, runs = find_runs(experiment, sweep, filter_, uri)
-    telling = set(telling_runs(runs))
-    run_ids = [record.run_id for record in records if record.run_id in telling]
-    histories, missing = gather_artifacts(run_ids, partial(recorded_run.read_history, store))
-    drawn = pictures(runs, histories, title=f"sweep {sweep}" if sweep else experiment)
-    if not drawn:
-        which = f" of sweep {sweep}" if sweep else ""
-        raise ConfigError(
-            f"experiment '{experiment}' has no run{which} with a result or a curve: there is nothing to draw"
+    if slides and (width or dpi):
+        raise ConfigError("--slides: a slide has its own size; leave out --width and --dpi")
+    page = lay_out_slides(font) if slides else lay_out_for(width=read_inches(width or "page"), font=font)
+    with page:
+        store, records, runs = find_runs(experiment, sweep, filter_, uri)
+        check_columns(runs, [] if metric in METRICS else [metric])
+        telling = set(telling_runs(runs))
+        run_ids = [record.run_id for record in records if record.run_id in telling]
+        histories, missing = gather_artifacts(run_ids, partial(recorded_run.read_history, store))
+        axes = MapSettings(x=x, y=y, panels=None if panels is None else split_list(panels))
+        plan = plan_pictures(
+            runs,
+            histories,
+            title=(f"sweep {sweep}" if sweep else experiment) if title is None else title,
+            metric=metric,
+            grid=axes if any(value is not None for value in axes.values()) else None,
         )
-    for path in save_all(drawn, output, ("svg", "png") if format_ == "both" else (format_,)):
+        if not plan:
+            which = f" of sweep {sweep}" if sweep else ""
+            raise ConfigError(
+                f"experiment '{experiment}' has no run{which} with a result or a curve: there is nothing to draw"
+            )
+        if unknown := [name for name in only if name not in plan]:
+            raise ConfigError(*(f"--only: {explain_unknown(name, plan)}" for name in unknown))
+        drawn = {name: draw() for name, draw in plan.items() if not only or name in only}
+    formats = ("png", "pdf") if slides and format_ == "both" else FORMATS[format_]
+    for path in save_all(drawn, output, formats, dpi=dpi or DPI, as_slides=slides):
         print(printable(str(path)))
     raise_missing(missing)
 

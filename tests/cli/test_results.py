@@ -54,3 +54,52 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_line(study, nnsweep, folde
     said = nnsweep("plot", "nnsweep", "-o", folder)
     assert (said.code, said.err.count("\n")) == (2, 1)
     assert f"{folder}: cannot be written" in said.err
+
+
+def png_size(path):
+    return tuple(int.from_bytes(path.read_bytes()[start : start + 4], "big") for start in (16, 20))
+
+
+@pytest.mark.usefixtures("drawing")
+def test_pictures_are_drawn_for_a_paper_and_for_slides(study, nnsweep):
+    assert nnsweep(*QUICK, *GRID, "tracking.pictures=false").code == 0
+    paper = ("--width", "8.5cm", "--dpi", "300", "--format", "all")
+    said = nnsweep("plot", "nnsweep", "-o", "paper", "--only", "seeds", *paper)
+    assert said.code == 0
+    assert files(study / "paper") == ["seeds.pdf", "seeds.png", "seeds.svg"]
+    assert png_size(study / "paper" / "seeds.png")[0] == 1003  # 8.5 cm at 300 dots per inch
+    assert b"/Type3" not in (study / "paper" / "seeds.pdf").read_bytes()
+    assert ">nnsweep<" in (study / "paper" / "seeds.svg").read_text()
+
+    said = nnsweep("plot", "nnsweep", "-o", "bare", "--only", "seeds", "--title", "", "--format", "svg")
+    assert (said.code, ">nnsweep<" in (study / "bare" / "seeds.svg").read_text()) == (0, False)
+
+    said = nnsweep("plot", "nnsweep", "-o", "wall", "--only", "grid", "--only", "seeds", "--slides")
+    assert said.code == 0
+    assert files(study / "wall") == ["grid.png", "seeds.png", "slides.pdf"]
+    assert png_size(study / "wall" / "grid.png") == (1920, 1080)
+
+    options = ("--x", "depth", "--y", "width", "--panels", "arch", "--metric", "final_train_cost")
+    said = nnsweep("plot", "nnsweep", "-o", "turned", "--only", "grid", "--format", "svg", *options)
+    assert said.code == 0
+    assert ">final training cost<" in (study / "turned" / "grid.svg").read_text()
+
+
+REFUSED = [
+    ("--width 8.5", "--width: '8.5' is no length; write a number with cm, mm, in or pt, such as 8.5cm"),
+    ("--width 1cm", "width: 0.394 in is out of range; a picture is 2.5 to 30 in wide"),
+    ("--font Sansserif", "font: Sansserif is not installed; leave it out or name one that matplotlib finds"),
+    ("--only seed", "--only: unknown name 'seed'; did you mean 'seeds'?"),
+    ("--metric tst_accuracy", "unknown name 'tst_accuracy'; did you mean 'test_accuracy'?"),
+    ("--x wdith", "unknown name 'wdith'; did you mean 'width'?"),
+    ("--slides --width page", "--slides: a slide has its own size; leave out --width and --dpi"),
+]
+
+
+def test_what_a_picture_cannot_be_is_told_in_a_line(study, nnsweep):
+    assert nnsweep(*QUICK, *GRID, "tracking.pictures=false").code == 0
+    for options, told in REFUSED:
+        said = nnsweep("plot", "nnsweep", "-o", "none", *options.split())
+        assert (said.code, said.err.count("\n")) == (2, 1), options
+        assert told in said.err
+    assert not (study / "none").exists()

@@ -12,6 +12,10 @@ from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
 from nnsweep.results.wording import short_name
 
 MOST = 20
+ROW = 0.24
+"""Inches from bar to bar."""
+OTHER_HEIGHT = 2.0
+"""Inches that axis, legend and notes need."""
 NUMBER = 0.6
 """Inches for the number beside a bar."""
 TIMES = " \N{MULTIPLICATION SIGN} "
@@ -35,13 +39,14 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A bar for each term, the largest first and the noise last; beyond twenty the others are one bar.
+        A bar for each term, the largest first and the noise last; beyond twenty, or as many as the page has room for,
+        the others are one bar.
     """
-    rows = _make_rows(effects)
+    rows = _make_rows(effects, min(MOST, max(3, int((page().height - 0.25 * bool(title) - OTHER_HEIGHT) / ROW))))
     if not rows:
         return nothing("no effect could be estimated", title)
     omegas = [omega for *_, omega in rows if math.isfinite(omega)]
-    figure = blank(page().width, 0.75 + 0.25 * bool(title) + 0.24 * len(rows), title)
+    figure = blank(page().width, 0.75 + 0.25 * bool(title) + ROW * len(rows), title)
     axes = figure.subplots()
     prepare(axes, "share of variance")
     for place, (term, eta, omega) in enumerate(rows):
@@ -71,8 +76,8 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
     return figure
 
 
-def _make_rows(effects: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Give term, η² and ω² of what is drawn: the largest first, the noise last, beyond `MOST` the others together."""
+def _make_rows(effects: pd.DataFrame, most: int) -> list[tuple[str, float, float]]:
+    """Give term, η² and ω² of what is drawn: the largest first, the noise last, beyond so many the others together."""
     columns = take_numbers(effects, "eta_squared"), take_numbers(effects, "omega_squared")
     rows = [
         (str(term), eta, omega)
@@ -81,8 +86,8 @@ def _make_rows(effects: pd.DataFrame) -> list[tuple[str, float, float]]:
     ]
     rows.sort(key=lambda row: (row[0] in NOISE, -row[1]))
     real = [row for row in rows if row[0] not in NOISE]
-    if len(real) <= MOST:
+    if len(real) <= most:
         return rows
-    others = real[MOST - 1 :]
+    others = real[most - 1 :]
     rest = (f"{len(others)} smaller ones together", sum(row[1] for row in others), math.nan)
-    return [*real[: MOST - 1], rest, *rows[len(real) :]]
+    return [*real[: most - 1], rest, *rows[len(real) :]]

@@ -4,6 +4,7 @@ Sizes are those on paper, in points and inches: letters are as large in a narrow
 users named are shown as they are and never read as formulas.
 """
 
+import difflib
 import io
 import math
 import textwrap
@@ -20,11 +21,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont
+from matplotlib.font_manager import FontProperties, findfont, fontManager
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.transforms import Bbox, ScaledTranslation
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import whole_file
@@ -92,7 +93,12 @@ def lay_out_for(*, width: float = Page().width, font: str = "", height: float = 
     try:
         findfont(FontProperties(family=font or DEFAULT_FONT), fallback_to_default=False)
     except ValueError as error:
-        raise ConfigError(f"font: {printable(font)} is not installed; leave it out or name one that is") from error
+        names = sorted({*fontManager.get_font_names()})
+        nearest = [*difflib.get_close_matches(font, names, n=1), DEFAULT_FONT][0]
+        raise ConfigError(
+            f"font: {printable(font)} is not installed; leave it out or name one that matplotlib finds, "
+            f"such as {nearest} ({', '.join(names[:20])}{', …' * (len(names) > 20)})"
+        ) from error
     token = _page.set(Page(width, font, height))
     try:
         with mpl.rc_context({"font.family": [font, DEFAULT_FONT]} if font else {}):
@@ -367,7 +373,7 @@ def _measure_beside(axes: Axes) -> float:
     return widest + 0.1 + (LINE + 0.05) * bool(axes.get_ylabel())
 
 
-def write_figure(figure: Figure, file: IO[bytes], suffix: str, *, dpi: float = DPI) -> None:
+def write_figure(figure: Figure, file: IO[bytes], suffix: str, *, dpi: float = DPI, frame: Bbox | None = None) -> None:
     """Write a picture into a file that is open; equal pictures give equal bytes.
 
     Parameters
@@ -380,8 +386,10 @@ def write_figure(figure: Figure, file: IO[bytes], suffix: str, *, dpi: float = D
         ``png``, ``svg`` or ``pdf``.
     dpi : float
         Dots per inch of a PNG file.
+    frame : Bbox, optional
+        Which part of the paper is written, in inches; all of it if not given.
     """
-    figure.savefig(file, format=suffix, dpi=dpi, metadata=METADATA[suffix])
+    figure.savefig(file, format=suffix, dpi=dpi, metadata=METADATA[suffix], bbox_inches=frame)
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: float = DPI) -> None:

@@ -28,6 +28,8 @@ BAR = 0.95
 """Inches at the right for the scale of colours."""
 BAR_BELOW = 0.6
 """Inches for it below the panels, where the page is narrow."""
+LEAST_BAR = 1.25
+"""Inches that the name of a metric needs beside it."""
 NAME = 0.2
 """Inches for a panel's name."""
 GAP = 0.15
@@ -340,7 +342,7 @@ def _add_bar(
         length = across - plan.left - GAP
         box = (plan.left / width, 1 - (top + down - BAR_BELOW + 0.17) / total, length / width, 0.12 / total)
     else:
-        length = max(plan.panel(chart)[1] - plan.name, 0.9)
+        length = max(plan.panel(chart)[1] - plan.name, min(down - plan.name, LEAST_BAR))
         box = ((across - BAR) / width, 1 - (top + plan.name + length) / total, 0.12 / width, length / total)
     bar = figure.colorbar(
         colours.mappable(),
@@ -353,4 +355,4 @@ def _add_bar(
     bar.formatter = FuncFormatter(lambda value, _: f"{value:.4g}")
     bar.update_ticks()
     bar.ax.tick_params(labelsize=POINTS)
-    bar.set_label(fit_text(metric_text(chart.metric), max(length, 0.9)), fontsize=POINTS, parse_math=False)
+    bar.set_label(fit_text(metric_text(chart.metric), length), fontsize=POINTS, parse_math=False)

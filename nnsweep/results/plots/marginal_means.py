@@ -6,12 +6,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nnsweep.results.frame import plain, take_numbers
-from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page, prepare
+from nnsweep.results.plots.figure import LINE, POINTS, add_legend, blank, fit_text, nothing, page, prepare
 from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.wording import metric_text, short_name, value_text
 
 MOST = 12
 """How many values of a setting are shown; of one with more, those in the middle are left out."""
+ROW = 0.2
+"""Inches from row to row."""
+OTHER_HEIGHT = 1.4
+"""Inches that axis, legend and note need."""
 DARK = "#444444"
 """Of what is no configuration."""
 MEAN = {"color": DARK, "marker": "D", "markersize": 4.5, "linestyle": "-", "linewidth": 1.5}
@@ -38,9 +42,14 @@ def plot_marginal_means(levels: pd.DataFrame, *, metric: str = ACCURACY, title: 
     if not names:
         return nothing("no setting could be averaged over the others", title)
     parts = [levels[levels["factor"] == name] for name in names]
-    shown = [part if len(part) <= MOST else part.iloc[[*range(MOST // 2), *range(-MOST // 2, 0)]] for part in parts]
+    room = page().height - 0.25 * bool(title) - OTHER_HEIGHT
+    fits = [n for n in range(MOST, 2, -2) if LINE * sum(1 + min(n, len(part)) for part in parts) <= room]
+    most = max(fits, default=2)
+    shown = [part if len(part) <= most else part.iloc[[*range(most // 2), *range(-most // 2, 0)]] for part in parts]
     labels: list[str] = []
-    figure = blank(page().width, 0.75 + 0.25 * bool(title) + 0.2 * (len(names) + sum(map(len, shown))), title)
+    n_rows = len(names) + sum(map(len, shown))
+    height = min(ROW * n_rows, max(LINE * n_rows, room))
+    figure = blank(page().width, 0.75 + 0.25 * bool(title) + height, title)
     axes = figure.subplots()
     prepare(axes, metric_text(metric))
     for name, part in zip(names, shown, strict=True):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,18 +19,28 @@ from nnsweep.results.plots.data_sets import (
     plot_critical_difference,
     plot_performance_profile,
 )
-from nnsweep.results.plots.figure import save_figure
+from nnsweep.results.plots.figure import DPI, save_figure
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.levels import choose_schedule_axes, plot_curves_by, plot_schedules
 from nnsweep.results.plots.map_cells import choose_map_axes
 from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.seeds import plot_seeds
+from nnsweep.results.plots.slides import save_slides
 from nnsweep.results.plots.style import NAMED
 from nnsweep.results.statistics.data_sets import compare_data_sets, merge_data_settings, name_data_sets
-from nnsweep.results.statistics.summary import estimate_configurations
+from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.text import printable
 
 Draw: TypeAlias = Callable[[], Figure]
+
+
+class MapSettings(TypedDict, total=False):
+    """What a map is to show, in the words of `plot_grid`."""
+
+    x: str | None
+    y: str | None
+    panels: Sequence[str] | None
+
 
 OVER_DATA_SETS: Mapping[str, Callable[..., Figure]] = {
     "critical_difference": plot_critical_difference,
@@ -52,6 +62,8 @@ def pictures(
     *,
     title: str = "",
     only: Collection[str] | None = None,
+    metric: str = ACCURACY,
+    grid: MapSettings | None = None,
 ) -> dict[str, Figure]:
     """Draw what makes sense for these runs.
 
@@ -65,6 +77,10 @@ def pictures(
         A line above each picture.
     only : collection of str or None
         The names of the pictures that are wanted; all if not given.
+    metric : str
+        What the configurations are compared by.
+    grid : mapping, optional
+        What the map is to show: ``x``, ``y`` and ``panels`` of `plot_grid`.
 
     Returns
     -------
@@ -80,17 +96,37 @@ def pictures(
     Raises
     ------
     ConfigError
-        If two runs are the same repeat of one configuration.
+        If two runs are the same repeat of one configuration, or a setting of `grid` is unknown.
+    """
+    plan = plan_pictures(runs, histories, title=title, only=only, metric=metric, grid=grid)
+    return {name: draw() for name, draw in plan.items() if only is None or name in only}
+
+
+def plan_pictures(
+    runs: pd.DataFrame,
+    histories: Mapping[str, pd.DataFrame] | None = None,
+    *,
+    title: str = "",
+    only: Collection[str] | None = None,
+    metric: str = ACCURACY,
+    grid: MapSettings | None = None,
+) -> dict[str, Draw]:
+    """Give each picture that `pictures` would draw by its name, as a function that draws it.
+
+    Parameters and errors are those of `pictures`. Data sets are compared only if a picture of them is wanted.
     """
     has_several_data_sets = len({*name_data_sets(runs)}) > 1
     comparable, runs = runs, merge_data_settings(runs) if has_several_data_sets else runs
-    configurations = estimate_configurations(runs)
+    configurations = estimate_configurations(runs, metric)
     groups = [group for group in configurations if group.finished]
     plan = _plan_curves(runs, histories, configurations, title) if histories else {}
-    plan |= _plan_results(runs, groups, title, has_several_data_sets=has_several_data_sets)
+    if groups:
+        plan |= _plan_results(runs, metric, title, grid)
+        if not has_several_data_sets:  # further pictures would compare the data
+            plan |= _plan_comparisons(runs, groups, metric, title)
     if has_several_data_sets and (only is None or {*only} & {*OVER_DATA_SETS}):
-        plan |= _plan_data_sets(comparable, title)
-    return {name: draw() for name, draw in plan.items() if only is None or name in only}
+        plan |= _plan_data_sets(comparable, metric, title)
+    return plan
 
 
 def telling_runs(runs: pd.DataFrame, *, most: int = 300) -> list[str]:
@@ -121,7 +157,14 @@ def telling_runs(runs: pd.DataFrame, *, most: int = 300) -> list[str]:
     return [*chosen][:most]
 
 
-def save_all(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
+def save_all(
+    figures: Mapping[str, Figure],
+    folder: Path,
+    formats: Sequence[str] = ("png",),
+    *,
+    dpi: float = DPI,
+    as_slides: bool = False,
+) -> list[Path]:
     """Write pictures into a folder, which is made if it is not there.
 
     Parameters
@@ -132,6 +175,10 @@ def save_all(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]
         Where to.
     formats : sequence of str
         ``png``, ``svg``, ``pdf``.
+    dpi : float
+        Dots per inch of PNG files.
+    as_slides : bool
+        Whether they are written as `save_slides` does.
 
     Returns
     -------
@@ -147,9 +194,11 @@ def save_all(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{printable(str(folder))}: cannot be written ({error.strerror}); choose another") from error
+    if as_slides:
+        return save_slides(figures, folder, formats)
     paths = [(figure, folder / f"{name}.{suffix}") for name, figure in figures.items() for suffix in formats]
     for figure, path in paths:
-        save_figure(figure, path)
+        save_figure(figure, path, dpi=dpi)
     return [path for _, path in paths]
 
 
@@ -185,47 +234,48 @@ def _plan_curves(
     return plan
 
 
-def _plan_results(
-    runs: pd.DataFrame, groups: Sequence[Configuration], title: str, *, has_several_data_sets: bool
-) -> dict[str, Draw]:
-    if not groups:
-        return {}
-    extent = [name for name in EXTENT if _differs(runs, name)]
+def _plan_results(runs: pd.DataFrame, metric: str, title: str, grid: MapSettings | None) -> dict[str, Draw]:
     plan: dict[str, Draw] = {}
-    if axes := choose_map_axes(runs):
-        plan["grid"] = lambda: plot_grid(runs, x=axes[0], y=axes[1], title=title)
-    plan["seeds"] = lambda: plot_seeds(runs, title=title)
-    if has_several_data_sets:  # further pictures would compare the data
-        return plan
+    if grid:
+        plan["grid"] = lambda: plot_grid(runs, metric=metric, title=title, **grid)
+    elif axes := choose_map_axes(runs):
+        plan["grid"] = lambda: plot_grid(runs, x=axes[0], y=axes[1], metric=metric, title=title)
+    plan["seeds"] = lambda: plot_seeds(runs, metric=metric, title=title)
+    return plan
+
+
+def _plan_comparisons(runs: pd.DataFrame, groups: Sequence[Configuration], metric: str, title: str) -> dict[str, Draw]:
+    """Plan the pictures that compare configurations on one data set."""
+    plan: dict[str, Draw] = {}
     if len(groups) >= LEAST_LINES:
         if _differs(runs, PARAMETERS):
-            plan["cost"] = lambda: plot_cost(runs, title=title)
+            plan["cost"] = lambda: plot_cost(runs, metric=metric, title=title)
         if _differs(runs, SECONDS):
-            plan["cost_seconds"] = lambda: plot_cost(runs, cost=SECONDS, title=title)
-        if len(choose_axes(runs, first=extent)) > 1:
-            plan["parallel"] = lambda: plot_parallel(runs, title=title)
+            plan["cost_seconds"] = lambda: plot_cost(runs, cost=SECONDS, metric=metric, title=title)
+        if len(choose_axes(runs, first=[name for name in EXTENT if _differs(runs, name)])) > 1:
+            plan["parallel"] = lambda: plot_parallel(runs, metric=metric, title=title)
 
     def draw_effects() -> Figure:
         from nnsweep.results.plots.effects import plot_effects
         from nnsweep.results.statistics.anova import effects  # with it comes SciPy, and a sweep draws no effects
 
-        return plot_effects(effects(runs), title=title)
+        return plot_effects(effects(runs, metric), title=title)
 
     def draw_marginal_means() -> Figure:
         from nnsweep.results.plots.marginal_means import plot_marginal_means
         from nnsweep.results.statistics.marginal_means import marginal_means
 
-        return plot_marginal_means(marginal_means(runs).levels, title=title)
+        return plot_marginal_means(marginal_means(runs, metric).levels, metric=metric, title=title)
 
     if len(groups) > 1 and any(len(group.finished) > 1 for group in groups):
         plan["effects"] = draw_effects
-        if axes:
+        if choose_map_axes(runs):
             plan["marginal_means"] = draw_marginal_means
     return plan
 
 
-def _plan_data_sets(runs: pd.DataFrame, title: str) -> dict[str, Draw]:
-    comparison = compare_data_sets(runs)
+def _plan_data_sets(runs: pd.DataFrame, metric: str, title: str) -> dict[str, Draw]:
+    comparison = compare_data_sets(runs, metric)
     if not comparison.labels:
         return {}
     return {name: partial(draw, comparison, title=title) for name, draw in OVER_DATA_SETS.items()}

@@ -31,7 +31,7 @@ MEAN = {"color": DARK, "marker": "D", "markersize": 6, "linestyle": "-", "linewi
 FAILED = "✗"
 ARROWS = {-1: "◂", 1: "▸"}
 """What stands before the number of runs that are beyond the axis at the left and at the right."""
-OTHER_HEIGHT = 2.0
+OTHER_HEIGHT = 1.8
 """Inches that axis, legend and notes may need."""
 
 

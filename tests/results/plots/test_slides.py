@@ -1,0 +1,45 @@
+"""Slides are 16:9, and their letters can be read on a wall."""
+
+import re
+
+import pytest
+
+from nnsweep.results.plots.pictures import pictures, save_all
+from nnsweep.results.plots.slides import lay_out_slides
+
+WHERE_16_POINTS_ARE_8 = 13.33 / 2
+"""Inches: how wide a page may be whose letters of 8 points are what 16 points are on 13.33 inches."""
+
+
+@pytest.fixture
+def slides(sweep):
+    with lay_out_slides():
+        return pictures(sweep[0], title="a study")
+
+
+def test_a_file_has_a_page_of_16_to_9_for_each_picture(slides, tmp_path):
+    paths = save_all(slides, tmp_path, ["pdf"], as_slides=True)
+    assert paths == [tmp_path / "slides.pdf"]
+    content = paths[0].read_bytes()
+    boxes = re.findall(rb"/MediaBox \[ *0 0 ([0-9.]+) ([0-9.]+) *\]", content)
+    assert len(boxes) == len(slides)
+    assert {round(float(width) / float(height), 3) for width, height in boxes} == {1.778}
+    assert b"/Type3" not in content
+
+
+@pytest.mark.parametrize("name", ["grid", "seeds", "effects", "marginal_means"])
+def test_letters_are_as_large_as_a_wall_needs(name, slides, readable):
+    readable(slides[name])
+    assert slides[name].get_figwidth() <= WHERE_16_POINTS_ARE_8
+    assert slides[name].get_figheight() <= WHERE_16_POINTS_ARE_8 * 9 / 16
+
+
+def test_png_files_have_the_pixels_of_a_screen(slides, tmp_path):
+    paths = save_all({"seeds": slides["seeds"]}, tmp_path, ["png"], as_slides=True)
+    header = paths[0].read_bytes()[16:24]
+    assert (int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")) == (1920, 1080)
+
+
+def test_equal_slides_have_equal_bytes(slides, tmp_path):
+    first, second = (save_all(slides, tmp_path / name, ["pdf"], as_slides=True)[0] for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
