@@ -1,0 +1,234 @@
+"""The numbers behind the page: every configuration's values by measure, and the learning curves of the best ones.
+
+The page's script reads them as JSON to show what a mark in a picture stands for, to filter by settings and to draw
+curves. Numbers come with their text, so that the page writes them as the report does.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from nnsweep.errors import ConfigError
+from nnsweep.results.factors import ARCHITECTURE, EXTENT, is_function_of
+from nnsweep.results.frame import coded, plain, rows, take_metric, varies
+from nnsweep.results.grouping import group_runs
+from nnsweep.results.report.content import Row
+from nnsweep.results.report.study import Study
+from nnsweep.results.statistics.intervals import bound_metric
+from nnsweep.results.statistics.summary import correct_confidence, summarize
+from nnsweep.results.wording import count, metric_text, short_name, value_text, whole, with_interval, write_digits
+
+MEASURES = (
+    *("test_accuracy", "best_val_accuracy", "final_test_accuracy", "max_test_accuracy"),
+    *("final_train_cost", "duration_seconds", "n_parameters"),
+)
+CURVES = ("train_cost", "val_accuracy", "test_accuracy")
+MOST_EPOCHS = 60
+"""How many points a curve has at most."""
+MOST_BYTES = 300_000
+"""How large the JSON may become; configurations for whose curves there is no room have none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """What came out of each configuration by one metric, the best configuration first.
+
+    Attributes
+    ----------
+    key : str
+        The metric's column.
+    name : str
+        The metric for a reader.
+    numbers : tuple of float or None
+        The means; None where no run has a value.
+    texts : tuple of str
+        The means with their simultaneous intervals, as they are read.
+    """
+
+    key: str
+    name: str
+    numbers: tuple[float | None, ...]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCurves:
+    """The curves of a run.
+
+    Attributes
+    ----------
+    name : str
+        Its name, with its state if it did not finish.
+    is_finished : bool
+        Whether it counts for the mean.
+    curves : mapping
+        ``{curve: values}`` at the configuration's epochs; None where there is none.
+    """
+
+    name: str
+    is_finished: bool
+    curves: Mapping[str, tuple[float | None, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurationCurves:
+    """The curves of a configuration's runs, all at the same epochs."""
+
+    epochs: tuple[int, ...]
+    runs: tuple[RunCurves, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explorer:
+    """What can be explored on the page; every sequence has the configurations in the same order, the best first.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        What each configuration is called.
+    repeats : tuple of str
+        How many runs each has, and how many of them failed.
+    settings : mapping
+        ``{setting: its value in each, as it is read}``, to filter by.
+    measures : tuple of Measure
+        The metrics to choose from, first the one that the report is about.
+    curve_names : mapping
+        ``{curve: its name for a reader}``.
+    curves : tuple of ConfigurationCurves or None
+        The curves of the first configurations, as many as there is room for.
+    """
+
+    labels: tuple[str, ...]
+    repeats: tuple[str, ...]
+    settings: Mapping[str, tuple[str, ...]]
+    measures: tuple[Measure, ...]
+    curve_names: Mapping[str, str]
+    curves: tuple[ConfigurationCurves | None, ...] = ()
+
+    def json(self) -> str:
+        """Write everything as JSON that may stand inside an HTML ``script`` element."""
+        return _write_json(asdict(self))
+
+
+def explore(study: Study, *, most_bytes: int = MOST_BYTES) -> Explorer | None:
+    """Gather what the page needs to be explored.
+
+    Parameters
+    ----------
+    study : Study
+        The runs and what is asked of them.
+    most_bytes : int
+        How large the JSON may become with curves.
+
+    Returns
+    -------
+    Explorer or None
+        None where there is nothing to compare: one configuration, or several data sets, each with an order of its own.
+    """
+    table = study.configurations
+    if len(table) < 2 or study.has_several_data_sets:
+        return None
+    measures = [_measure(study, metric) for metric in dict.fromkeys((study.metric, *MEASURES))]
+    explorer = Explorer(
+        labels=tuple(table["label"]),
+        repeats=tuple(_describe_repeats(study, row) for row in rows(table)),
+        settings=_list_settings(table),
+        measures=tuple(measure for measure in measures if measure is not None),
+        curve_names={name: metric_text(name) for name in CURVES},
+    )
+    room, curves = most_bytes - len(explorer.json().encode()), []
+    for label in explorer.labels:
+        one = _gather_curves(study, label)
+        room -= len(_write_json(asdict(one)).encode()) + 1
+        if room < 0:
+            break
+        curves.append(one)
+    return replace(explorer, curves=tuple(curves))
+
+
+def _measure(study: Study, metric: str) -> Measure | None:
+    """Estimate the configurations by a metric; None where it has no values or more than one for a repeat."""
+    if metric not in study.runs.columns or not any(value is not None for value in take_metric(study.runs, metric)):
+        return None
+    try:
+        found = group_runs(study.runs, metric, by=study.settings)
+    except ConfigError:  # two runs of a repeat may both have a cost although one of them alone has an accuracy
+        return None
+    intervals = summarize(found, correct_confidence(found, study.confidence), bounds=bound_metric(metric))
+    by_label = {one.label: interval for one, interval in zip(found, intervals, strict=True)}
+    means = [by_label[label] for label in study.configurations["label"]]
+    write: Callable[[object], str] = write_digits
+    if metric == "n_parameters":
+        write = whole
+    elif metric.endswith("_accuracy"):
+        write = study.write_accuracy
+    return Measure(
+        key=metric,
+        name=metric_text(metric),
+        numbers=tuple(_round(one.mean, 6) for one in means),
+        texts=tuple(with_interval(write, one.mean, one.low, one.high) for one in means),
+    )
+
+
+def _describe_repeats(study: Study, row: Row) -> str:
+    finished, failed = (int(str(row[name])) for name in ("n_finished", "n_failed"))
+    return count(finished + failed, study.repeats.noun) + f", {failed:,} failed" * (failed > 0)
+
+
+def _list_settings(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """List the settings to filter by, with depth and width in place of an architecture that they tell."""
+    settings = table.attrs["settings"]
+    sizes = [name for name in EXTENT if name in table.columns and varies(table, name)]
+    codes = {name: coded(table, name) for name in {*settings, *sizes}}
+    told = [name for name in ARCHITECTURE if name in settings and is_function_of(name, sizes, codes)]
+    names = [*sizes, *(name for name in settings if name not in (*sizes, *told) and varies(table, name))]
+    return {short_name(name, names): tuple(map(value_text, plain(table[name]))) for name in names}
+
+
+def _gather_curves(study: Study, label: str) -> ConfigurationCurves:
+    """Gather the curves of a configuration's runs at a few epochs that are the same for all of them."""
+    runs = [row for row in rows(study.runs.iloc[[*study.find_rows(label)]]) if str(row["run_id"]) in study.histories]
+    histories = [study.histories[str(row["run_id"])].set_index("epoch") for row in runs]
+    epochs = _thin(_list_epochs(histories))
+    return ConfigurationCurves(
+        epochs=tuple(epochs),
+        runs=tuple(
+            RunCurves(
+                name=str(row["name"]) + ("" if row["state"] == "finished" else f" ({row['state']})"),
+                is_finished=row["state"] == "finished",
+                curves={
+                    name: tuple(_round(value, 4) for value in history[name].reindex(epochs).tolist())
+                    for name in CURVES
+                    if name in history.columns
+                },
+            )
+            for row, history in zip(runs, histories, strict=True)
+        ),
+    )
+
+
+def _list_epochs(histories: Sequence[pd.DataFrame]) -> list[int]:
+    """List the epochs at which accuracies were measured; all of them if none was."""
+    accuracies = [name for name in CURVES if name.endswith("_accuracy")]
+    measured = {int(epoch) for one in histories for epoch in one.reindex(columns=accuracies).dropna(how="all").index}
+    return sorted(measured or {int(epoch) for one in histories for epoch in one.index})
+
+
+def _thin(epochs: list[int]) -> list[int]:
+    """Keep at most `MOST_EPOCHS`, evenly spread, with the first and the last."""
+    places = np.linspace(0, len(epochs) - 1, min(len(epochs), MOST_EPOCHS)).round().astype(int)
+    return [epochs[place] for place in places]
+
+
+def _round(value: float, n_digits: int) -> float | None:
+    """Keep so many significant digits; nothing of what is not finite, which JSON cannot say."""
+    return float(f"{value:.{n_digits}g}") if math.isfinite(value) else None
+
+
+def _write_json(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")  # nothing in it may end the script element
