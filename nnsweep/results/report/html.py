@@ -1,7 +1,7 @@
 """A report as one HTML file that needs nothing else: style, script and pictures are in it, and nothing is loaded.
 
 The page forbids itself every connection and every script but its own, by a content security policy; without scripts it
-reads the same, only its tables cannot be sorted.
+reads the same, but cannot be explored.
 """
 
 import base64
@@ -61,7 +61,8 @@ def html(findings: Findings) -> str:
         The page.
     """
     folder = resources.files(__package__)
-    script, style = ((folder / name).read_text(encoding="utf-8") for name in ("sorting.js", "page.css"))
+    style, *scripts = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "curves.js"))
+    script = "\n".join(scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     places = {label: place for place, label in enumerate(findings.labels)}
     overview = "\n".join(_overview(findings))
