@@ -6,7 +6,7 @@ curves. Numbers come with their text, so that the page writes them as the report
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -14,19 +14,20 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import ARCHITECTURE, EXTENT, is_function_of
-from nnsweep.results.frame import coded, plain, rows, take_metric, varies
+from nnsweep.results.frame import coded, plain, rows, take_metric, take_numbers, varies
 from nnsweep.results.grouping import group_runs
 from nnsweep.results.report.content import Row
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.intervals import bound_metric
-from nnsweep.results.statistics.summary import correct_confidence, summarize
+from nnsweep.results.statistics.summary import correct_confidence, sort_best_first, summarize
 from nnsweep.results.wording import count, metric_text, short_name, value_text, whole, with_interval, write_digits
 
 MEASURES = (
     *("test_accuracy", "best_val_accuracy", "final_test_accuracy", "max_test_accuracy"),
     *("final_train_cost", "duration_seconds", "n_parameters"),
 )
-CURVES = ("train_cost", "val_accuracy", "test_accuracy")
+ACCURACIES = ("val_accuracy", "test_accuracy")
+CURVES = ("train_cost", *ACCURACIES)
 MOST_EPOCHS = 60
 """How many points a curve has at most."""
 MOST_BYTES = 300_000
@@ -47,12 +48,16 @@ class Measure:
         The means; None where no run has a value.
     texts : tuple of str
         The means with their simultaneous intervals, as they are read.
+    order : tuple of int or None
+        How pictures of this metric number the configurations, their own best being 0: where each of theirs stands
+        here; None for one that is not compared here.
     """
 
     key: str
     name: str
     numbers: tuple[float | None, ...]
     texts: tuple[str, ...]
+    order: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +166,8 @@ def _measure(study: Study, metric: str) -> Measure | None:
     intervals = summarize(found, correct_confidence(found, study.confidence), bounds=bound_metric(metric))
     by_label = {one.label: interval for one, interval in zip(found, intervals, strict=True)}
     means = [by_label[label] for label in study.configurations["label"]]
+    places = {study.find_rows(label): place for place, label in enumerate(study.configurations["label"])}
+    drawn = found if study.by is None else group_runs(study.runs, metric)
     write: Callable[[object], str] = write_digits
     if metric == "n_parameters":
         write = whole
@@ -169,8 +176,9 @@ def _measure(study: Study, metric: str) -> Measure | None:
     return Measure(
         key=metric,
         name=metric_text(metric),
-        numbers=tuple(_round(one.mean, 6) for one in means),
+        numbers=tuple(float(f"{one.mean:.6g}") if math.isfinite(one.mean) else None for one in means),
         texts=tuple(with_interval(write, one.mean, one.low, one.high) for one in means),
+        order=tuple(places.get(one.rows) for one in sort_best_first(drawn, metric)),
     )
 
 
@@ -192,41 +200,40 @@ def _list_settings(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 def _gather_curves(study: Study, label: str) -> ConfigurationCurves:
     """Gather the curves of a configuration's runs at a few epochs that are the same for all of them."""
     runs = [row for row in rows(study.runs.iloc[[*study.find_rows(label)]]) if str(row["run_id"]) in study.histories]
-    histories = [study.histories[str(row["run_id"])].set_index("epoch") for row in runs]
-    epochs = _thin(_list_epochs(histories))
+    points = [_take_points(study.histories[str(row["run_id"])]) for row in runs]
+    measured = {epoch for one in points for name in ACCURACIES for epoch in one.get(name, ())}
+    epochs = _thin(sorted(measured or {epoch for one in points for curve in one.values() for epoch in curve}))
     return ConfigurationCurves(
         epochs=tuple(epochs),
         runs=tuple(
             RunCurves(
                 name=str(row["name"]) + ("" if row["state"] == "finished" else f" ({row['state']})"),
                 is_finished=row["state"] == "finished",
-                curves={
-                    name: tuple(_round(value, 4) for value in history[name].reindex(epochs).tolist())
-                    for name in CURVES
-                    if name in history.columns
-                },
+                curves={name: tuple(curve.get(epoch) for epoch in epochs) for name, curve in own.items()},
             )
-            for row, history in zip(runs, histories, strict=True)
+            for row, own in zip(runs, points, strict=True)
         ),
     )
 
 
-def _list_epochs(histories: Sequence[pd.DataFrame]) -> list[int]:
-    """List the epochs at which accuracies were measured; all of them if none was."""
-    accuracies = [name for name in CURVES if name.endswith("_accuracy")]
-    measured = {int(epoch) for one in histories for epoch in one.reindex(columns=accuracies).dropna(how="all").index}
-    return sorted(measured or {int(epoch) for one in histories for epoch in one.index})
+def _take_points(history: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """Take the values of each curve that a run has, by epoch."""
+    columns = {name: take_numbers(history, name) for name in ("epoch", *CURVES)}
+    points = {
+        name: {
+            int(epoch): float(f"{value:.4g}")
+            for epoch, value in zip(columns["epoch"], columns[name], strict=True)
+            if math.isfinite(value)
+        }
+        for name in CURVES
+    }
+    return {name: curve for name, curve in points.items() if curve}
 
 
 def _thin(epochs: list[int]) -> list[int]:
     """Keep at most `MOST_EPOCHS`, evenly spread, with the first and the last."""
     places = np.linspace(0, len(epochs) - 1, min(len(epochs), MOST_EPOCHS)).round().astype(int)
     return [epochs[place] for place in places]
-
-
-def _round(value: float, n_digits: int) -> float | None:
-    """Keep so many significant digits; nothing of what is not finite, which JSON cannot say."""
-    return float(f"{value:.{n_digits}g}") if math.isfinite(value) else None
 
 
 def _write_json(value: object) -> str:

@@ -12,6 +12,7 @@ from importlib import resources
 
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Picture, Row, SectionContent, Table
+from nnsweep.results.report.explorer import explore
 from nnsweep.results.report.inline_svg import define_colours, inline_svg
 from nnsweep.results.report.report import Findings
 from nnsweep.results.tables.formats import Html
@@ -67,13 +68,14 @@ def html(findings: Findings) -> str:
     places = {label: place for place, label in enumerate(findings.labels)}
     overview = "\n".join(_overview(findings))
     sections = "\n".join(line for section in findings.further_sections for line in _section(section, places))
+    explorer = explore(findings.study) if findings.study else None
     return PAGE.format(
         policy=POLICY.format(digest=digest),
         title=Html.escape(findings.title),
         style=style + define_colours([overview, sections]),
         overview=overview,
         sections=sections,
-        data=DATA.format(findings.explorer.replace("<", r"\u003c")) if findings.explorer else "",
+        data=DATA.format(explorer.json()) if explorer else "",
         script=script,
     )
 

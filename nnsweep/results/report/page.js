@@ -267,8 +267,20 @@ function addPanel() {
   });
 }
 
+function findMarks() {
+  for (const mark of document.querySelectorAll("[data-configuration]")) {
+    if (mark.closest("figure")) { // pictures number configurations by what they show
+      const drawn = mark.closest("[data-measure]")?.dataset.measure ?? "test_accuracy";
+      const place = study.measures.find(({ key }) => key === drawn)?.order[placeOf(mark)];
+      if (place === null || place === undefined) delete mark.dataset.configuration;
+      else mark.dataset.configuration = place;
+    }
+    marks[mark.dataset.configuration]?.push(mark);
+  }
+}
+
 if (study) {
-  for (const mark of document.querySelectorAll("[data-configuration]")) marks[placeOf(mark)].push(mark);
+  findMarks();
   document.body.append(tip, status);
   document.querySelectorAll("table").forEach(addRowButtons);
   new Set(marks.flat().map((mark) => mark.closest("svg")).filter(Boolean)).forEach(addKeys);

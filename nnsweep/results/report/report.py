@@ -3,7 +3,7 @@
 It is what the writers (`html`, `markdown`, `latex`) get; none of them decides what is said.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module, resources
 
 from nnsweep.errors import ConfigError
@@ -33,8 +33,8 @@ class Findings:
         The name of the study.
     labels : tuple of str
         The configurations, the best first.
-    explorer : str
-        What the page's script explores, as JSON; empty where there is nothing to explore.
+    study : Study or None
+        What was asked, for a page that can be explored.
     missing : tuple of str
         Which files of the runs could not be read, so that the report lacks what needs them.
     """
@@ -44,7 +44,7 @@ class Findings:
     sections: tuple[SectionContent, ...] = ()
     experiment: str = ""
     labels: tuple[str, ...] = ()
-    explorer: str = ""
+    study: Study | None = field(default=None, repr=False, compare=False)
     missing: tuple[str, ...] = ()
 
     def section(self, name: str) -> SectionContent | None:
@@ -101,5 +101,6 @@ def findings(study: Study, title: str = "") -> Findings:
         sections=tuple(place_pictures((content for content in contents if content is not None), drawn[1:])),
         experiment=study.origin.experiment,
         labels=tuple(study.data_sets.labels if study.has_several_data_sets else study.configurations["label"]),
+        study=study,
         missing=study.origin.missing,
     )

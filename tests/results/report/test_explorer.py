@@ -103,6 +103,16 @@ def test_two_hundred_configurations_stay_small(study_of):
     assert len(full.json().encode()) < 300_000
 
 
+def test_marks_of_pictures_are_found_by_their_own_order(study):
+    runs = study.runs.assign(best_val_accuracy=1 - study.runs["test_accuracy"])
+    orders = {measure.key: measure.order for measure in explore(replace(study, runs=runs)).measures}
+    assert orders["test_accuracy"] == (0, 1, 2)
+    assert orders["best_val_accuracy"] == (1, 0, 2)  # what lost a run comes last
+    by_depth = explore(replace(study, runs=study.runs.assign(seed=range(9)), by=["depth"]))
+    assert by_depth.labels == ("depth=2", "depth=1")
+    assert by_depth.measures[0].order == (0, None, None)
+
+
 def test_the_json_is_plain_and_cannot_end_the_script(study_of):
     found = study_of({"20": [0.9], "8": [0.8]}).runs.assign(activation=["</script><!--", "relu"])
     text = explore(Study(runs=found, by=["activation"])).json()
