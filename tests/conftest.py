@@ -16,7 +16,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from nnsweep.cli.main import main
 from nnsweep.data.downloads import CACHE_FILE
-from nnsweep.jobs import summary
+from nnsweep.jobs import progress, summary
 from tests.outside import Server, serving
 
 mpl.use("Agg")
@@ -221,6 +221,7 @@ def study(tmp_path: Path, ready_store_file: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(summary, "draw_pictures", _draw_none)
+    monkeypatch.setattr(progress, "PIPED_SECONDS", 3600.0)  # what is on standard error does not depend on the clock
     return tmp_path
 
 

@@ -1,124 +1,20 @@
-"""The display: all that is printed of a sweep, from its data and its plan to its progress and its end.
-
-Progress is read off the sweep's folder, so that it works with every launcher: jobs done, the best so far and, on a
-terminal, the time left.
-"""
+"""The display: all that is printed of a sweep, from its data and its plan to its table and its end."""
 
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nnsweep.data.dataset import Dataset, describe_leaks
 from nnsweep.jobs import names
 from nnsweep.jobs.executors import Executor
-from nnsweep.jobs.job_folder import RECORD, read_record
 from nnsweep.jobs.plan import Decision, Plan, Rerun, describe_plan, describe_waits
+from nnsweep.jobs.progress import Progress, format_duration, show_progress
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.text import printable, warn
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-LINE_SECONDS = 2.0
-"""The shortest time between two lines."""
-
-
-@contextmanager
-def show_progress(folder: Path, n_jobs: int, shown: str | None = "bar") -> Iterator[None]:
-    """Show how far a sweep is as long as the block runs.
-
-    Parameters
-    ----------
-    folder : Path
-        The sweep's folder; each job's folder is in it.
-    n_jobs : int
-        How many jobs there are.
-    shown : {"bar", "lines"} or None
-        How; None for not at all.
-    """
-    from rich.console import Console  # a plan shows no progress
-
-    console = Console(stderr=True)
-    if shown is None or (shown == "bar" and not console.is_terminal):
-        yield
-        return
-    display = _show_bar(console, n_jobs) if shown == "bar" else nullcontext(_make_line_printer(n_jobs))
-    with display as update, _keep_watching(partial(_watch, folder, update)):
-        yield
-
-
-_Update = Callable[[int, str, bool], None]
-"""Takes the number of jobs that are done, a description of the best one, and whether this is the last update."""
-
-
-@contextmanager
-def _show_bar(console: "Console", n_jobs: int) -> Iterator[_Update]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("jobs", total=n_jobs)
-        yield lambda done, best, _: bar.update(task, completed=done, description=best or "jobs")
-
-
-def _make_line_printer(n_jobs: int) -> _Update:
-    n_printed, next_time = -1, 0.0
-
-    def print_line(done: int, best: str, last: bool) -> None:
-        nonlocal n_printed, next_time
-        if done == n_printed or (time.monotonic() < next_time and not last):
-            return
-        n_printed, next_time = done, time.monotonic() + LINE_SECONDS
-        print(f"{done} of {n_jobs} jobs run{best and f', {best}'}", file=sys.stderr, flush=True)
-
-    return print_line
-
-
-@contextmanager
-def _keep_watching(watch: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Let a thread watch during the block, unless the system allows this user no further thread.
-
-    Parameters
-    ----------
-    watch : callable
-        Returns soon after the event that is its argument has been set.
-    """
-    over = threading.Event()
-    watcher = threading.Thread(target=watch, args=(over,), daemon=True)
-    try:
-        watcher.start()
-    except RuntimeError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-
-
-def _watch(folder: Path, update: _Update, stop: threading.Event) -> None:
-    seen: set[Path] = set()
-    best = ("", 0.0)
-    last = False
-    while not last:
-        last = stop.wait(0.3)
-        for path in set(folder.glob(f"*/{RECORD}")) - seen:
-            seen.add(path)
-            record = read_record(path.parent)
-            if record and record.metrics.get("test_accuracy", 0.0) > best[1]:
-                best = (record.name, record.metrics["test_accuracy"])
-        update(len(seen), f"best so far {best[1]:.4f} ({printable(best[0])})" if best[0] else "", last)
-
 
 _WARNING = "WARNING: "
 _MOST_OTHERS = 8
@@ -134,7 +30,8 @@ class Display:
     plan : bool
         Which results there are already, and what will run.
     progress : {"bar", "lines"} or None
-        How far it is, on standard error: as a bar, where that is a terminal, or in a line now and then.
+        How far it is, on standard error: as a bar, where that is a terminal, or in a line now and then; see
+        `nnsweep.jobs.progress.show_progress`.
     table : bool
         The results at its end, and where to look further.
     """
@@ -170,7 +67,7 @@ class Display:
         n_jobs: int,
         notes: Sequence[str] = (),
         jobs: bool = False,
-    ) -> None:
+    ) -> float:
         """Print what a sweep will do, and which results of earlier ones it reuses.
 
         Parameters
@@ -187,19 +84,26 @@ class Display:
             Which settings some of the jobs go without.
         jobs : bool
             Whether every job is listed.
+
+        Returns
+        -------
+        float
+            How many seconds the jobs will take, as predicted; 0 if none will run, or nothing is printed.
         """
         if not self.plan:
-            return
+            return 0.0
+        seconds = 0.0
         decisions = plan.decisions
         headline, *details = describe_plan([*decisions.values()], n_jobs - len(decisions))
         lines = [*plan.notes, headline, *(f"  {note}" for note in notes), *details]
         to_run = [tasks[number] for number, decision in decisions.items() if decision.action == "run"]
         if to_run:
             seconds, total = executor.predict(to_run), sum(map(_count_parameters, to_run))
-            lines.append(f"  to train: {total:,} parameters in all, about {_format_duration(seconds)}")
+            lines.append(f"  to train: {total:,} parameters in all, about {format_duration(seconds)}")
         if jobs:
             lines += [_describe_job(tasks[number], decision) for number, decision in decisions.items()]
         _print(lines, end="\n" if jobs else "\n\n")
+        return seconds
 
     def show_waits(self, plan: Plan, rerun: Rerun) -> None:
         """Print for whom the sweep waits, unless the same line has been printed before."""
@@ -208,9 +112,9 @@ class Display:
             _print([lines[key] for key in lines.keys() - self.shown_waits])
         self.shown_waits.update(lines)
 
-    def show_progress(self, folder: Path, n_jobs: int) -> AbstractContextManager[None]:
-        """Show how far a sweep is as long as the block runs; see `nnsweep.jobs.display.show_progress`."""
-        return show_progress(folder, n_jobs, self.progress)
+    def show_progress(self, progress: Progress) -> AbstractContextManager[None]:
+        """Show how far a sweep is as long as the block runs."""
+        return show_progress(progress, self.progress)
 
     def show_table(self, records: Sequence[RunRecord], sweep: str) -> None:
         """Print the table, and what became of the jobs."""
@@ -269,9 +173,3 @@ def _describe_job(task: Task, decision: Decision) -> str:
 
 def _count_parameters(task: Task) -> int:
     return int(names.measure_sizes(task.job, load_dataset(task.job.data))["n_parameters"])
-
-
-def _format_duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -19,6 +19,7 @@ from nnsweep.jobs.journal import Journal
 from nnsweep.jobs.outage import report_outages
 from nnsweep.jobs.outcome import SweepResult, collect_records, has_failed, make_unrun_record
 from nnsweep.jobs.plan import Plan, PlanRequest, find_distinct_jobs, make_plan
+from nnsweep.jobs.progress import Progress
 from nnsweep.jobs.recorder import Recorder
 from nnsweep.jobs.result import Died, Ended, Event, identify_attempt
 from nnsweep.jobs.sweep_folder import make_sweep_folder, write_plan
@@ -89,9 +90,10 @@ def run_sweep(
         assert plan.store is not None
         recorder = Recorder(plan.store, journal)
         held.beat_in(plan.store, plan.run_id)
-        display.show_plan(plan, distinct, executor, n_jobs=len(tasks), notes=notes)
-        training = _Training(distinct, replace(request, run_id=plan.run_id), executor, recorder)
-        with display.show_progress(folder, len(distinct)), report_outages(request.uri) as outage:
+        seconds = display.show_plan(plan, distinct, executor, n_jobs=len(tasks), notes=notes)
+        progress = Progress([number for number, each in plan.decisions.items() if each.action != "reuse"], seconds)
+        training = _Training(distinct, replace(request, run_id=plan.run_id), executor, recorder, progress)
+        with display.show_progress(progress), report_outages(request.uri) as outage:
             training.run(plan, display)
         display.show_table(training.records, folder.name)
         summary = training.record_summary(is_away=outage.is_away)
@@ -121,8 +123,16 @@ def _make_request(tasks: Sequence[Task], folder: Path) -> PlanRequest:
 class _Training:
     """The jobs of a sweep from its plan to their records: launched, retried, and awaited if another sweep runs them."""
 
-    def __init__(self, tasks: Mapping[int, Task], request: PlanRequest, executor: Executor, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        tasks: Mapping[int, Task],
+        request: PlanRequest,
+        executor: Executor,
+        recorder: Recorder,
+        progress: Progress,
+    ) -> None:
         self._tasks, self._request, self._executor, self._recorder = tasks, request, executor, recorder
+        self._progress = progress
         self._job = next(iter(tasks.values())).job  # its operational settings are those of all
         self._launched: list[Task] = []
         self._records: dict[int, RunRecord] = {}
@@ -160,6 +170,7 @@ class _Training:
             if decision.action == "reuse" and decision.record:  # it gets the job's number and name in this sweep
                 settings = dict(distinct[number].settings)
                 self._records[number] = replace(decision.record, job=number, name=place.name, settings=settings)
+                self._progress.add(number, self._records[number])
             elif decision.action == "run":
                 place = replace(
                     place,
@@ -223,6 +234,9 @@ class _Training:
         attempts = [identify_attempt(result.kept.record) for result in results]
         if isinstance(event, Died):
             attempts += event.attempts
+        for attempt in attempts:
+            outcome = self._recorder.ended[attempt]
+            self._progress.add(attempt[0], outcome if isinstance(outcome, RunRecord) else None)
         has_failure = any(has_failed(self._recorder.ended[attempt]) for attempt in attempts)
         self._is_broken_off |= has_failure and self._job.fail_fast
 
