@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nnsweep.data.dataset import Dataset, describe_leaks
 from nnsweep.jobs import names
+from nnsweep.jobs.duration import predict_duration
 from nnsweep.jobs.executors import Executor
 from nnsweep.jobs.plan import Decision, Plan, Rerun, describe_plan, describe_waits
 from nnsweep.jobs.progress import Progress, format_duration, show_progress
@@ -88,7 +89,7 @@ class Display:
         Returns
         -------
         float
-            How many seconds the jobs will take, as predicted; 0 if none will run, or nothing is printed.
+            How many seconds the rest of the sweep takes, as predicted; 0 if no job will run, or nothing is printed.
         """
         if not self.plan:
             return 0.0
@@ -98,8 +99,8 @@ class Display:
         lines = [*plan.notes, headline, *(f"  {note}" for note in notes), *details]
         to_run = [tasks[number] for number, decision in decisions.items() if decision.action == "run"]
         if to_run:
-            seconds, total = executor.predict(to_run), sum(map(_count_parameters, to_run))
-            lines.append(f"  to train: {total:,} parameters in all, about {format_duration(seconds)}")
+            seconds, total = predict_duration(executor, to_run), sum(map(_count_parameters, to_run))
+            lines.append(f"  to train: {total:,} parameters in all; all is done in about {format_duration(seconds)}")
         if jobs:
             lines += [_describe_job(tasks[number], decision) for number, decision in decisions.items()]
         _print(lines, end="\n" if jobs else "\n\n")

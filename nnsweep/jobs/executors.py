@@ -23,7 +23,7 @@ class Executor(Protocol):
     """Trains the jobs of a sweep; it opens no store and writes no run."""
 
     def predict(self, tasks: Sequence[Task]) -> float:
-        """Predict how many seconds jobs will take."""
+        """Predict how many seconds the training takes on an idle machine, with the start of workers."""
 
     def run(self, tasks: Sequence[Task], stop: Callable[[], bool]) -> Iterator[Event]:
         """Train jobs, and yield what happens to them as it happens.
@@ -87,6 +87,10 @@ LITTLE_EPOCHS = 500
 """Epochs of all jobs together: with fewer, starting worker processes costs more than it saves."""
 
 
+START_SECONDS = 0.8
+"""From the start of worker processes to their first step."""
+
+
 class ProcessExecutor:
     """Trains in this process alone, or in worker processes where there is enough to do.
 
@@ -129,8 +133,9 @@ class ProcessExecutor:
         return make_stacks(jobs, worker.load_dataset, n_workers=self.n_workers, max_bytes=max_bytes)
 
     def predict(self, tasks: Sequence[Task]) -> float:
-        """Predict how many seconds the tasks will take."""
-        return predict_makespan(self.form_stacks(tasks), self.n_workers)
+        """Predict how many seconds the training takes; see `nnsweep.jobs.executors.Executor`."""
+        start = START_SECONDS if self.n_workers > 1 else 0.0
+        return start + predict_makespan(self.form_stacks(tasks), self.n_workers)
 
     def run(self, tasks: Sequence[Task], stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Train all tasks, stack by stack; see `nnsweep.jobs.executors.Executor`.

@@ -33,6 +33,8 @@ from nnsweep.tracking.record import RunRecord
 
 LOOKS_EVERY = 0.2
 """Seconds between two looks into the outbox."""
+LAUNCH_SECONDS = 2.0
+"""Until a launcher's first job begins: its process imports what it needs."""
 SEEN_SECONDS = 90.0
 """How long a file that another machine has written may take to become visible here."""
 _MAX_LENGTH = 200  # characters of what a launcher says
@@ -66,9 +68,9 @@ class LauncherExecutor:
         getattr(self._launcher, "close", lambda: None)()
 
     def predict(self, tasks: Sequence[Task]) -> float:
-        """Predict how many seconds the tasks will take, if each core trains one at a time."""
+        """Predict how many seconds the tasks will take, if each core of this machine trains one at a time."""
         stacks = [make_stacks([task.job], worker.load_dataset, n_workers=1, max_bytes=sys.maxsize)[0] for task in tasks]
-        return predict_makespan(stacks, machine.count_physical_cores())
+        return LAUNCH_SECONDS + predict_makespan(stacks, machine.count_physical_cores())
 
     def run(self, tasks: Sequence[Task], stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Launch all tasks, batch by batch; see `nnsweep.jobs.executors.Executor`.

@@ -15,8 +15,8 @@ from nnsweep.jobs.schema import Part
 from nnsweep.mlp.profile import Footprint, footprint
 from nnsweep.mlp.train import Splits
 
-RECORD_SECONDS = 0.04
-"""How long it takes to record one run."""
+RESULT_SECONDS = 0.002
+"""How long it takes a worker to make one result of a trained network."""
 CACHE_BYTES = 2**24
 """Bytes of a stack that a processor's last cache holds beside others: larger stacks train more slowly."""
 FEWEST = 8
@@ -32,7 +32,7 @@ class JobStack:
     numbers : tuple of int
         The jobs, by their place in the list that was given.
     seconds : float
-        How long training and recording them will take, as predicted.
+        How long training them takes on an idle machine, as predicted.
     """
 
     numbers: tuple[int, ...]
@@ -141,4 +141,4 @@ def _measure(job: Job, splits: Callable[[Part], Splits], n_threads: int = 1) -> 
 
 
 def _predict_seconds(need: Footprint, n_jobs: int) -> float:
-    return need.seconds(n_jobs) + n_jobs * RECORD_SECONDS
+    return need.seconds(n_jobs) + n_jobs * RESULT_SECONDS
