@@ -120,7 +120,7 @@ def test_the_plan_is_told_before_the_table(nnsweep, study):
     nnsweep("seed=0", *QUICK)
     said = nnsweep(*SEEDS)
     assert said.out.splitlines()[0] == "3 jobs: 1 finished before, 2 new"
-    assert re.match(r"  to train: [\d,]+ parameters in all, about \d+ s$", said.out.splitlines()[1])
+    assert re.match(r"  to train: [\d,]+ parameters in all; all is done in about \d+ s$", said.out.splitlines()[1])
     assert said.out.index("to train") < said.out.index("test_accuracy")
 
 
