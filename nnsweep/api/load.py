@@ -8,7 +8,8 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import frame, narrow_runs, rank_runs
-from nnsweep.text import is_broken, warn
+from nnsweep.results.runs import Runs
+from nnsweep.text import is_broken, mask_secrets, warn
 from nnsweep.tracking import artifacts, query, recorded_run
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.query import find_store_of_sweep
@@ -19,7 +20,7 @@ from nnsweep.tracking.store import Store, find_store, require_store, resolve_uri
 
 def load_results(
     experiment: str, *, sweep: str | Sequence[str] | None = None, filter: str = "", uri: str | None = None
-) -> pd.DataFrame:
+) -> Runs:
     """Load the runs of an experiment, the best first: what all statistics and pictures start from.
 
     Parameters
@@ -35,8 +36,9 @@ def load_results(
 
     Returns
     -------
-    pandas.DataFrame
-        One row a run: see `nnsweep.results.frame.frame`.
+    Runs
+        A pandas frame, one row a run: see `nnsweep.results.frame.frame` for its columns. A notebook shows it as a short
+        table with its map. Its ``attrs`` have ``experiment`` and ``store`` (without passwords).
 
     Raises
     ------
@@ -47,7 +49,9 @@ def load_results(
     StoreError
         If the store cannot be used.
     """
-    return find_runs(experiment, sweep, filter, uri)[2]
+    store, _, runs = find_runs(experiment, sweep, filter, uri)
+    runs.attrs |= {"experiment": experiment, "store": mask_secrets(store.uri)}
+    return Runs.of(runs)
 
 
 def find_runs(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from nnsweep.jobs.multirun import HydraRequest
     from nnsweep.jobs.outcome import SweepResult
+    from nnsweep.results.runs import Runs
 
 
 _lock = threading.Lock()  # Hydra's state, the environment and signals are those of the process
@@ -34,7 +35,7 @@ def sweep(
     dry_run: bool = False,
     progress: bool = False,
     **settings: Any,
-) -> "pd.DataFrame":
+) -> "Runs":
     """Run a grid of jobs, and return their results; what has been run before, from wherever, is not run again.
 
     It is ``python -m nnsweep`` with the same overrides: the same jobs have the same keys, so that a sweep from a
@@ -65,11 +66,11 @@ def sweep(
 
     Returns
     -------
-    pandas.DataFrame
-        One row a run, the best first: what `nnsweep.load_results` gives of this sweep, those of earlier sweeps whose
-        results it has taken over included, and jobs that failed or diverged with their state and reason. Its ``attrs``
-        have ``sweep`` (the sweep's id), ``experiment`` and ``store`` (without passwords), and ``notes`` if some jobs
-        went without a setting that only others of the grid have.
+    Runs
+        A pandas frame, one row a run, the best first: what `nnsweep.load_results` gives of this sweep, those of earlier
+        sweeps whose results it has taken over included, and jobs that failed or diverged with their state and reason.
+        Its ``attrs`` have ``sweep`` (the sweep's id), ``experiment`` and ``store`` (without passwords), and ``notes``
+        if some jobs went without a setting that only others of the grid have.
         With `dry_run`, one row a job in the order of the grid: ``action`` (``run``, ``reuse`` or ``wait``) is what
         would be done, ``state`` that of an earlier run or ``new``.
 
@@ -214,7 +215,7 @@ def _translate_errors() -> Iterator[None]:
         raise (type(own) if own else ConfigError)(*map(mask_secrets, problems)) from None
 
 
-def _load_results(result: "SweepResult") -> "pd.DataFrame":
+def _load_results(result: "SweepResult") -> "Runs":
     """Read the runs of a sweep; jobs that never became a run are known from the sweep alone."""
     from nnsweep.api.load import find_experiment, read_records
     from nnsweep.errors import StoreError
@@ -230,7 +231,7 @@ def _load_results(result: "SweepResult") -> "pd.DataFrame":
     return _add_origin(runs, result)
 
 
-def _frame_plan(result: "SweepResult") -> "pd.DataFrame":
+def _frame_plan(result: "SweepResult") -> "Runs":
     """Lay the plan out as a frame, a row for each job."""
     from nnsweep.jobs import names
     from nnsweep.jobs.worker import load_dataset
@@ -256,10 +257,11 @@ def _frame_plan(result: "SweepResult") -> "pd.DataFrame":
     return _add_origin(plan, result)
 
 
-def _add_origin(runs: "pd.DataFrame", result: "SweepResult") -> "pd.DataFrame":
+def _add_origin(runs: "pd.DataFrame", result: "SweepResult") -> "Runs":
     """Say in a frame's attributes which sweep it is of."""
+    from nnsweep.results.runs import Runs
     from nnsweep.text import mask_secrets
 
     runs.attrs |= {"sweep": result.sweep, "experiment": result.experiment, "store": mask_secrets(result.uri)}
     runs.attrs |= {"notes": [*result.notes]} if result.notes else {}
-    return runs
+    return Runs.of(runs)

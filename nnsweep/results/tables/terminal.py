@@ -16,7 +16,7 @@ from rich.text import Text
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import distinct_settings, drop_constant, varying_settings
-from nnsweep.results.frame import list_settings, plain, rank_runs, selection, take_metric
+from nnsweep.results.frame import FIRST, LAST, METRICS, list_settings, plain, rank_runs, selection, take_metric
 from nnsweep.results.statistics.best_set import choose_by_validation
 from nnsweep.results.statistics.data_sets import name_data_sets
 from nnsweep.text import printable
@@ -46,8 +46,8 @@ def make_terminal_table(runs: pd.DataFrame, *, width: int = 80, title: str = "")
     shown = drop_constant(rank_runs(runs))
     if set(plain(shown["state"])) <= {"finished"}:
         shown = shown.drop(columns="state")
-    cells = {name: [_write_cell(name, value) for value in plain(shown[name])] for name in _list_candidates(shown)}
-    fitting = _choose_columns(cells, width)
+    cells = {name: [write_short(name, value) for value in plain(shown[name])] for name in list_columns(shown)}
+    fitting = choose_columns(cells, width)
     columns = {name: cells[name] for name in shown.columns if name in fitting}
     numbers = {name for name in columns if pd.api.types.is_numeric_dtype(shown[name])}
     widths = _measure_plain_columns(columns, width)
@@ -55,7 +55,7 @@ def make_terminal_table(runs: pd.DataFrame, *, width: int = 80, title: str = "")
     table.title = Text(printable(title)) if title else None
     for name in columns:
         table.add_column(
-            Text(_break_heading(name)),
+            Text(break_heading(name)),
             justify="right" if name in numbers else "left",
             overflow="fold",
             width=widths.get(name),
@@ -69,7 +69,7 @@ def make_terminal_table(runs: pd.DataFrame, *, width: int = 80, title: str = "")
             lines.append("  ".join(pad(cell, n) for pad, cell, n in zip(pads, row, widths.values(), strict=True)))
         else:
             table.add_row(*map(Text, row))
-    notes = _list_notes(rank_runs(runs), [name for name in cells if name not in fitting])
+    notes = list_notes(rank_runs(runs), [name for name in cells if name not in fitting])
     return Group(table, _Lines(lines), *(Text(note, style="dim", overflow="fold") for note in notes))
 
 
@@ -89,33 +89,34 @@ def _measure_plain_columns(columns: Mapping[str, Sequence[str]], width: int) -> 
     """Give the width of each column where every cell is one line of plain letters; nothing if rich must fold some."""
     widths = {}
     for name, column in columns.items():
-        texts = [*_break_heading(name).split("\n"), *column]
+        texts = [*break_heading(name).split("\n"), *column]
         widths[name] = max(map(len, texts))
         if widths[name] > WIDEST_CELL or not all(text.isascii() and text.isprintable() for text in texts):
             return {}
     return widths if sum(widths.values()) + 2 * (len(widths) - 1) <= width else {}
 
 
-def _list_candidates(runs: pd.DataFrame) -> list[str]:
-    """Name the columns worth showing, the most telling first."""
+def list_columns(runs: pd.DataFrame) -> list[str]:
+    """Name the columns worth showing, the most telling first; those that a user has added are."""
     distinct = distinct_settings(runs)
     repeated = [name for name in list_settings(runs) if name not in distinct]
-    by_weight = ("name", "test_accuracy", "state", "reused", "best_val_accuracy", *distinct, *MORE_RESULTS, *repeated)
+    added = [name for name in runs.columns if name not in {*FIRST, *METRICS, *LAST, *list_settings(runs)}]
+    by_weight = ("name", "test_accuracy", "state", *added, "best_val_accuracy", *distinct, *MORE_RESULTS, *repeated)
     return [name for name in dict.fromkeys(by_weight) if name in runs.columns]
 
 
-def _choose_columns(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
+def choose_columns(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
     """Choose name and accuracy always, and as many other columns as there is room for."""
     fitting: list[str] = []
     for name, column in cells.items():
-        needed = min(WIDEST_CELL, max(map(len, [*_break_heading(name).split("\n"), *column]))) + 2
+        needed = min(WIDEST_CELL, max(map(len, [*break_heading(name).split("\n"), *column]))) + 2
         if len(fitting) < 2 or needed <= width:
             fitting.append(name)
             width -= needed
     return fitting
 
 
-def _list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
+def list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     """Say under the table how the epoch was selected, why runs did not finish, and what there was no room for."""
     ends = list(zip(plain(runs["name"]), plain(runs["state"]), plain(runs["reason"]), strict=True))
     reasons = [printable(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
@@ -143,12 +144,13 @@ def _name_choice(runs: pd.DataFrame) -> str:
     return f"chosen by validation accuracy: {printable(chosen)}" if chosen else ""
 
 
-def _break_heading(name: str) -> str:
+def break_heading(name: str) -> str:
     """Break the column's name into short lines."""
     return printable(name).replace(".", ".\n").replace("_", "_\n") if len(name) > 8 else printable(name)
 
 
-def _write_cell(name: str, value: object) -> str:
+def write_short(name: str, value: object) -> str:
+    """Write the value of a column, rounded to what a reader needs."""
     if not isinstance(value, float):
         return "" if value is None else printable(str(value))
     if not math.isfinite(value):
